@@ -1,0 +1,94 @@
+//! Every domain label of the protocol, in one table. Protocol §1.
+//!
+//! A label is always length-prefixed (`parts`) or a whole field of its own,
+//! so distinct labels never collide.
+
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $value;)*
+        #[cfg(test)]
+        const ALL: &[&str] = &[$($value),*];
+    };
+}
+
+labels! {
+    /// Salt of every `derive`. §1.
+    DERIVE_SALT = "tessera/v1";
+    /// Witness from the identity secret. §2.
+    IDENTITY_AUTH = "tessera/v1/identity/auth";
+    /// KEM key material from the identity secret. §2.
+    IDENTITY_KEM = "tessera/v1/identity/kem";
+    /// Fingerprint of a public identity. §2.
+    FINGERPRINT = "tessera/v1/fingerprint";
+    /// Bucket of an address. §2.
+    BUCKET = "tessera/v1/bucket";
+    /// Blinding scalar. §3.
+    BLIND = "tessera/v1/blind";
+    /// Hedged proof nonce. §3.
+    PROOF_NONCE = "tessera/v1/proof/nonce";
+    /// Fiat–Shamir challenge. §3.
+    PROOF_CHALLENGE = "tessera/v1/proof/challenge";
+    /// First chain key of a direction. §4.
+    CHAIN = "tessera/v1/chain";
+    /// One step of a chain. §4.
+    CHAIN_NEXT = "tessera/v1/chain/next";
+    /// Monthly tag key. §4.
+    MONTH_TAG = "tessera/v1/month/tag";
+    /// Monthly pre-shared key. §4.
+    MONTH_PSK = "tessera/v1/month/psk";
+    /// Monthly blinding seed. §4.
+    MONTH_BLIND = "tessera/v1/month/blind";
+    /// Detection tag. §5.
+    TAG = "tessera/v1/tag";
+    /// HPKE info of a cell. §6.
+    CELL = "tessera/v1/cell";
+    /// HPKE psk_id of a cell. §6.
+    CELL_PSK = "tessera/v1/cell/psk";
+    /// Rendezvous KEM key material. §7.
+    RENDEZVOUS_KEM = "tessera/v1/rendezvous/kem";
+    /// Rendezvous psk. §7.
+    RENDEZVOUS_PSK = "tessera/v1/rendezvous/psk";
+    /// Rendezvous tag keys. §7.
+    RENDEZVOUS_TAG = "tessera/v1/rendezvous/tag";
+    /// Enrolment psk. §7.
+    ENROL_PSK = "tessera/v1/enrol/psk";
+    /// HPKE info of a response. §7.
+    ENROL = "tessera/v1/enrol";
+    /// HPKE psk_id of a response. §7.
+    ENROL_RESPONSE = "tessera/v1/enrol/response";
+    /// Commitment to the SAS nonce. §7.
+    SAS_COMMIT = "tessera/v1/sas/commit";
+    /// The six digits. §7.
+    SAS = "tessera/v1/sas";
+    /// Export: pairwise seed. §7.
+    EXPORT_SHARED_SEED = "tessera/v1/export/shared-seed";
+    /// Export: possession proof seed. §7.
+    EXPORT_POSSESSION = "tessera/v1/export/possession";
+    /// Export: SAS key. §7.
+    EXPORT_SAS = "tessera/v1/export/sas";
+    /// HPKE info of an SDK message. §8.
+    MESSAGE = "tessera/v1/message";
+    /// Check bytes of a printed share. §10.
+    SHARE = "tessera/v1/share";
+    /// Audit chain. §11.
+    AUDIT = "tessera/v1/audit";
+    /// Audit checkpoint. §11.
+    AUDIT_CHECKPOINT = "tessera/v1/audit/checkpoint";
+    /// Wrap of the vault key under the passphrase. Vault, `docs/vault.md`.
+    VAULT_KEY = "tessera/v1/vault/key";
+    /// One sealed record of the vault.
+    VAULT_RECORD = "tessera/v1/vault/record";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_distinct() {
+        let mut seen = std::collections::BTreeSet::new();
+        for label in ALL {
+            assert!(seen.insert(label), "{label} stands twice");
+        }
+    }
+}

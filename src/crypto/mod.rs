@@ -1,0 +1,1 @@
+//! One fixed suite, thin over the crates that implement it.

@@ -1,0 +1,23 @@
+//! Tessera: private clinical messaging.
+//!
+//! The crate is a stack of concepts; each knows only what is below it, and
+//! `tests/layers.rs` holds the sources to that.
+//!
+//! | layer | modules | what they are |
+//! | --- | --- | --- |
+//! | 0 | [`base`] | encodings, labels, secrets, time, error codes |
+//! | 1 | [`crypto`], [`wire`] | one fixed suite, thin over the crates; all that a relay may know |
+//! | 2 | [`identity`], [`schedule`], [`audit`], [`medcrypt`] | who one is, which keys when |
+//! | 3 | [`pseudonym`], [`channel`], [`emergency`] | proofs under blinded names, a pair's keys |
+//! | 4 | [`enrolment`], [`envelope`] | how two people meet; how content travels |
+//! | 5 | [`vault`] | sealed state at rest |
+//! | 6 | [`client`] | the engine: takes time, randomness and answers, gives requests |
+//! | 7 | `wasm` | bindings and the default relay client; no protocol decision |
+//!
+//! Nothing below layer 7 reads a clock, draws randomness by itself or touches
+//! the network. Without the feature `client` only layers 0 and 1 that a relay
+//! needs are compiled: no code that could open a cell.
+
+pub mod base;
+pub mod crypto;
+pub mod wire;

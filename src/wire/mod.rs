@@ -1,0 +1,1 @@
+//! All that a relay may know: buckets, cells, batches and its HTTP answers.
