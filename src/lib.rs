@@ -19,5 +19,6 @@
 //! needs are compiled: no code that could open a cell.
 
 pub mod base;
+#[cfg(feature = "client")]
 pub mod crypto;
 pub mod wire;

@@ -1,0 +1,150 @@
+//! Schnorr proofs of knowledge over ristretto255, Fiat–Shamir. Protocol §3.
+//!
+//! ```text
+//! nonce      k = hash_to_scalar(".../proof/nonce", x', random32, session_id, context, message)
+//! commitment R = k·G
+//! challenge  c = hash_to_scalar(".../proof/challenge", Y', R, session_id, context, message)
+//! response   z = k + c·x'
+//! verify     z·G − c·Y' = R
+//! ```
+
+use curve25519_dalek::{
+    RistrettoPoint, Scalar,
+    constants::RISTRETTO_BASEPOINT_POINT,
+    ristretto::CompressedRistretto,
+    traits::{IsIdentity as _, VartimeMultiscalarMul as _},
+};
+use rand_core::CryptoRng;
+use zeroize::Zeroize as _;
+
+use super::ristretto::{Statement, Witness, hash_to_scalar, mul_base};
+use crate::base::labels;
+
+/// Bytes of an encoded proof: `R || z`.
+pub const PROOF_LEN: usize = 64;
+
+/// What a proof is about: the bytes that enter the challenge.
+#[derive(Clone, Copy, Debug)]
+pub struct Transcript<'a> {
+    /// Session id, 1–64 bytes.
+    pub session_id: &'a [u8],
+    /// What binds the proof to a recipient, a time and a kind.
+    pub context: &'a [u8],
+    /// The message.
+    pub message: &'a [u8],
+}
+
+/// A decoded proof: a canonical commitment that is not the identity and a
+/// reduced response.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    commitment: RistrettoPoint,
+    bytes: [u8; PROOF_LEN],
+    response: Scalar,
+}
+
+impl Proof {
+    /// Decodes `R || z`; `None` unless `R` is canonical and not the identity
+    /// and `z < ℓ`.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let bytes: [u8; PROOF_LEN] = bytes.try_into().ok()?;
+        let (r, z) = bytes.split_first_chunk::<32>()?;
+        let commitment = CompressedRistretto(*r).decompress()?;
+        if commitment.is_identity() {
+            return None;
+        }
+        let response = Option::from(Scalar::from_canonical_bytes(z.try_into().ok()?))?;
+        Some(Self { commitment, bytes, response })
+    }
+
+    /// `R || z`, 64 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; PROOF_LEN] {
+        &self.bytes
+    }
+
+    fn commitment_bytes(&self) -> &[u8] {
+        self.bytes.first_chunk::<32>().map_or(&[], |r| r)
+    }
+}
+
+/// Proves knowledge of the witness. The nonce is hedged: it is secret even
+/// if `random32` is not random, and fresh even if it repeats.
+#[must_use]
+pub fn prove(witness: &Witness, transcript: &Transcript<'_>, random32: &[u8; 32]) -> Proof {
+    let Transcript { session_id, context, message } = *transcript;
+    let mut x = witness.expose().to_bytes();
+    let mut k = hash_to_scalar(labels::PROOF_NONCE, &[&x, random32, session_id, context, message]);
+    x.zeroize();
+    let commitment = mul_base(&k);
+    let r = commitment.compress();
+    let c = challenge(witness.statement(), r.as_bytes(), transcript);
+    let response = k + c * witness.expose();
+    k.zeroize();
+    let mut bytes = [0; PROOF_LEN];
+    let (head, tail) = bytes.split_at_mut(32);
+    head.copy_from_slice(r.as_bytes());
+    tail.copy_from_slice(response.as_bytes());
+    Proof { commitment, bytes, response }
+}
+
+/// Whether the proof holds for the statement. Variable time: all inputs are
+/// public.
+#[must_use]
+pub fn verify(statement: &Statement, transcript: &Transcript<'_>, proof: &Proof) -> bool {
+    let c = challenge(statement, proof.commitment_bytes(), transcript);
+    RistrettoPoint::vartime_double_scalar_mul_basepoint(&-c, statement.point(), &proof.response)
+        == proof.commitment
+}
+
+/// One proof of a batch, under a pseudonym `Y' = Y + h·G`.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchItem<'a> {
+    /// The long-term statement `Y`.
+    pub statement: &'a Statement,
+    /// The blinding scalar `h`.
+    pub blinding: &'a Scalar,
+    /// The pseudonym that was carried, `Y'`.
+    pub pseudonym: &'a Statement,
+    /// What the proof is about.
+    pub transcript: Transcript<'a>,
+    /// The proof.
+    pub proof: &'a Proof,
+}
+
+/// Whether every proof holds and every pseudonym is the blinded statement:
+/// one multi-scalar product in which each of the two equations of each item
+/// has its own random 128-bit weight. A wrong batch passes with probability
+/// 2^-128. Variable time.
+#[must_use]
+pub fn verify_batch(items: &[BatchItem<'_>], rng: &mut impl CryptoRng) -> bool {
+    let mut base = Scalar::ZERO;
+    let mut scalars = Vec::with_capacity(items.len() * 3 + 1);
+    let mut points = Vec::with_capacity(items.len() * 3 + 1);
+    for item in items {
+        let c = challenge(item.pseudonym, item.proof.commitment_bytes(), &item.transcript);
+        let (w, v) = (weight(rng), weight(rng));
+        // w·(z·G − c·Y' − R) + v·(Y + h·G − Y') = 0
+        base += w * item.proof.response + v * item.blinding;
+        scalars.extend([-(w * c + v), -w, v]);
+        points.extend([*item.pseudonym.point(), item.proof.commitment, *item.statement.point()]);
+    }
+    scalars.push(base);
+    points.push(RISTRETTO_BASEPOINT_POINT);
+    RistrettoPoint::vartime_multiscalar_mul(scalars, points).is_identity()
+}
+
+fn weight(rng: &mut impl CryptoRng) -> Scalar {
+    let mut bytes = [0; 16];
+    rng.fill_bytes(&mut bytes);
+    Scalar::from(u128::from_le_bytes(bytes))
+}
+
+fn challenge(statement: &Statement, r: &[u8], transcript: &Transcript<'_>) -> Scalar {
+    let Transcript { session_id, context, message } = *transcript;
+    hash_to_scalar(
+        labels::PROOF_CHALLENGE,
+        &[statement.as_bytes(), r, session_id, context, message],
+    )
+}
