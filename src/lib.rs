@@ -22,3 +22,9 @@ pub mod base;
 #[cfg(feature = "client")]
 pub mod crypto;
 pub mod wire;
+#[cfg(feature = "client")]
+pub mod identity;
+#[cfg(feature = "client")]
+pub mod pseudonym;
+#[cfg(feature = "client")]
+pub mod channel;

@@ -1,0 +1,224 @@
+//! Proofs under blinded names: the same person, unlinkable from session to
+//! session for anyone without the blinding seed. Protocol §3.
+
+use core::fmt;
+
+use curve25519_dalek::Scalar;
+use rand_core::CryptoRng;
+use zeroize::{Zeroize as _, ZeroizeOnDrop};
+
+use crate::{
+    base::{Secret, labels},
+    crypto::{
+        ristretto::{Statement, Witness, hash_to_scalar, mul_base},
+        schnorr::{self, Proof, Transcript},
+    },
+};
+
+/// A session id of the proof system: 1–64 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(Box<[u8]>);
+
+impl SessionId {
+    /// `None` unless 1–64 bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        matches!(bytes.len(), 1..=64).then(|| Self(bytes.into()))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The 32-byte seed two people share, from which pseudonyms are blinded.
+#[derive(Debug)]
+pub struct BlindSeed(Secret<32>);
+
+impl BlindSeed {
+    /// Takes a seed over.
+    #[must_use]
+    pub fn new(seed: Secret<32>) -> Self {
+        Self(seed)
+    }
+
+    /// `h = hash_to_scalar("tessera/v1/blind", seed, session_id)`.
+    #[must_use]
+    pub fn blinding(&self, session_id: &SessionId) -> Blinding {
+        let h = hash_to_scalar(labels::BLIND, &[self.0.expose(), session_id.as_bytes()]);
+        Blinding(Box::new(h))
+    }
+}
+
+/// The blinding scalar `h` of one session. Whoever learns it can link the
+/// pseudonym to the identity. Wiped on drop.
+pub struct Blinding(Box<Scalar>);
+
+impl Blinding {
+    /// `Y' = Y + h·G`; `None` if that is the identity.
+    #[must_use]
+    pub fn statement(&self, statement: &Statement) -> Option<Statement> {
+        Statement::new(statement.point() + mul_base(&self.0))
+    }
+
+    /// `x' = x + h`; `None` if that is zero.
+    #[must_use]
+    pub fn witness(&self, witness: &Witness) -> Option<Witness> {
+        Witness::new(witness.expose() + self.0.as_ref())
+    }
+
+    /// `h`, for evidence that must outlive the month (protocol §11).
+    #[must_use]
+    pub fn expose(&self) -> &Scalar {
+        &self.0
+    }
+}
+
+impl Drop for Blinding {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Blinding {}
+
+impl fmt::Debug for Blinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Blinding(…)")
+    }
+}
+
+/// The pseudonym `Y'` and a proof under it that the owner of `witness` said
+/// `message` in this session and context. `None` only where the blinded
+/// witness would be zero.
+#[must_use]
+pub fn prove(
+    witness: &Witness,
+    seed: &BlindSeed,
+    session_id: &SessionId,
+    context: &[u8],
+    message: &[u8],
+    random32: &[u8; 32],
+) -> Option<(Statement, Proof)> {
+    let blinded = seed.blinding(session_id).witness(witness)?;
+    let transcript = Transcript { session_id: session_id.as_bytes(), context, message };
+    let proof = schnorr::prove(&blinded, &transcript, random32);
+    Some((*blinded.statement(), proof))
+}
+
+/// One claim: a pseudonym and a proof, said to be `statement`'s.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The long-term statement `Y` it should come from.
+    pub statement: &'a Statement,
+    /// The shared blinding seed.
+    pub seed: &'a BlindSeed,
+    /// The session.
+    pub session_id: &'a SessionId,
+    /// What binds it to a recipient, a time and a kind.
+    pub context: &'a [u8],
+    /// The message.
+    pub message: &'a [u8],
+    /// The pseudonym that was carried; `None` where the protocol carries
+    /// none and it is recomputed (possession, checkpoint).
+    pub pseudonym: Option<&'a Statement>,
+    /// The proof.
+    pub proof: &'a Proof,
+}
+
+impl<'a> Claim<'a> {
+    fn transcript(&self) -> Transcript<'a> {
+        Transcript {
+            session_id: self.session_id.as_bytes(),
+            context: self.context,
+            message: self.message,
+        }
+    }
+
+    /// Whether the pseudonym is the blinded statement and the proof holds.
+    #[must_use]
+    pub fn verify(&self) -> bool {
+        let Some(expected) = self.seed.blinding(self.session_id).statement(self.statement) else {
+            return false;
+        };
+        self.pseudonym.is_none_or(|carried| *carried == expected)
+            && schnorr::verify(&expected, &self.transcript(), self.proof)
+    }
+}
+
+/// Verifies many claims in one multi-scalar product; a failing batch is
+/// checked one by one, so the answer is always per claim.
+#[must_use]
+pub fn verify_batch(claims: &[Claim<'_>], rng: &mut impl CryptoRng) -> Vec<bool> {
+    let blindings: Vec<Blinding> = claims.iter().map(|c| c.seed.blinding(c.session_id)).collect();
+    let recomputed: Vec<Option<Statement>> = claims
+        .iter()
+        .zip(&blindings)
+        .map(|(claim, blinding)| claim.pseudonym.copied().or_else(|| blinding.statement(claim.statement)))
+        .collect();
+    let items: Option<Vec<schnorr::BatchItem<'_>>> = claims
+        .iter()
+        .zip(&blindings)
+        .zip(&recomputed)
+        .map(|((claim, blinding), pseudonym)| {
+            Some(schnorr::BatchItem {
+                statement: claim.statement,
+                blinding: blinding.expose(),
+                pseudonym: pseudonym.as_ref()?,
+                transcript: claim.transcript(),
+                proof: claim.proof,
+            })
+        })
+        .collect();
+    if items.is_some_and(|items| schnorr::verify_batch(&items, rng)) {
+        return vec![true; claims.len()];
+    }
+    claims.iter().map(Claim::verify).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Identity;
+
+    #[test]
+    fn a_failing_batch_names_the_culprit() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let (alice, mallory) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
+        let seed = BlindSeed::new(Secret::random(&mut rng));
+        let sessions: Vec<_> =
+            (0_u8..5).map(|i| SessionId::new(&[i, 1]).unwrap()).collect();
+        let proofs: Vec<_> = sessions
+            .iter()
+            .enumerate()
+            .map(|(i, sid)| {
+                let who = if i == 3 { &mallory } else { &alice };
+                prove(who.witness(), &seed, sid, b"context", b"message", &[7; 32]).unwrap()
+            })
+            .collect();
+        let claims: Vec<_> = sessions
+            .iter()
+            .zip(&proofs)
+            .map(|(session_id, (pseudonym, proof))| Claim {
+                statement: alice.public().statement(),
+                seed: &seed,
+                session_id,
+                context: b"context",
+                message: b"message",
+                pseudonym: Some(pseudonym),
+                proof,
+            })
+            .collect();
+        assert_eq!(verify_batch(&claims, &mut rng), [true, true, true, false, true]);
+        assert_eq!(verify_batch(&claims[..3], &mut rng), [true; 3]);
+        assert!(verify_batch(&[], &mut rng).is_empty());
+        // Both proofs hold, but the pseudonyms are swapped: each alone is refused too.
+        let swapped = [
+            Claim { pseudonym: Some(&proofs[1].0), ..claims[0] },
+            Claim { pseudonym: Some(&proofs[0].0), ..claims[1] },
+        ];
+        assert_eq!(verify_batch(&swapped, &mut rng), [false, false]);
+    }
+}
