@@ -1,0 +1,224 @@
+/** Every sentence of the page, in both languages, in one table. */
+
+import type { Role } from "./people";
+
+export type Language = "en" | "es";
+
+const TEXT = {
+  // The frame
+  title: ["Tessera demo portal", "Portal de demostración de Tessera"],
+  tagline: ["Private clinical messages. The relay cannot tell who writes to whom.", "Mensajes clínicos privados. El relé no puede saber quién escribe a quién."],
+  skip: ["Skip to the conversations", "Ir a las conversaciones"],
+  language: ["Language", "Idioma"],
+  memory_only: ["Everything here lives in this tab's memory: reloading starts afresh.", "Todo vive en la memoria de esta pestaña: al recargar se empieza de nuevo."],
+  add_specialist: ["Add Dr. Chen, specialist", "Añadir a la Dra. Chen, especialista"],
+  open_alone: ["Open alone", "Abrir sola"],
+  open_alone_label: ["Open {name} alone in a new tab", "Abrir {name} en una pestaña propia"],
+  starting: ["Creating an identity…", "Creando una identidad…"],
+  failed_to_start: ["Could not start: {reason}", "No se pudo iniciar: {reason}"],
+  role_clinician: ["Clinician", "Médico"],
+  role_patient: ["Patient", "Paciente"],
+  role_lab: ["Laboratory", "Laboratorio"],
+  role_specialist: ["Specialist", "Especialista"],
+
+  // The relay, as a person sees it
+  relay_unknown: ["Connecting to the relay…", "Conectando con el relé…"],
+  relay_up: ["Relay reachable", "Relé accesible"],
+  relay_down: ["Relay not reachable", "Relé inaccesible"],
+  waiting_none: ["nothing waits", "nada en espera"],
+  waiting_one: ["1 message waits to leave", "1 mensaje espera salir"],
+  waiting_many: ["{count} messages wait to leave", "{count} mensajes esperan salir"],
+
+  // Contacts
+  contacts: ["Contacts", "Contactos"],
+  add_contact: ["Add a contact", "Añadir contacto"],
+  no_contacts: ["No contacts yet. Invite someone, or accept an invitation.", "Aún no hay contactos. Invite a alguien o acepte una invitación."],
+  state_pending: ["not checked yet", "sin comprobar"],
+  state_waiting: ["waiting for the other side", "esperando a la otra parte"],
+  state_digits: ["checked: digits compared", "comprobado: cifras comparadas"],
+  state_expected: ["checked: in person", "comprobado: en persona"],
+  state_active: ["checked", "comprobado"],
+  state_suspect: ["do not trust", "no confiar"],
+  unread: ["{count} new", "{count} nuevos"],
+
+  // Inviting
+  invite_heading: ["Invite someone", "Invitar a alguien"],
+  invite_quick: ["They are here: show a QR code", "Está aquí: mostrar un código QR"],
+  invite_link: ["They are elsewhere: make a link", "Está en otro lugar: crear un enlace"],
+  invite_validity: ["Valid for", "Válida durante"],
+  validity_minute: ["1 minute", "1 minuto"],
+  validity_hour: ["1 hour", "1 hora"],
+  validity_day: ["24 hours", "24 horas"],
+  quick_title: ["Invitation to scan", "Invitación para escanear"],
+  link_title: ["Invitation link", "Enlace de invitación"],
+  quick_help: ["Let the other person scan this, or paste the text below in their portal.", "Deje que la otra persona lo escanee o pegue el texto en su portal."],
+  link_help: ["Send this link by a channel you trust. Whoever opens it first can answer; the six digits show whether it was the right person.", "Envíe este enlace por un canal de confianza. Quien lo abra primero puede responder; las seis cifras muestran si fue la persona correcta."],
+  qr_alt: ["QR code of the invitation", "Código QR de la invitación"],
+  invitation_text: ["Invitation as text", "Invitación como texto"],
+  copy: ["Copy", "Copiar"],
+  copied: ["Copied", "Copiado"],
+  valid_until: ["Valid until {time}", "Válida hasta {time}"],
+  cancel_invitation: ["Withdraw", "Retirar"],
+  invitation_cancelled: ["Invitation withdrawn.", "Invitación retirada."],
+  in_person_heading: ["In person: no digits needed", "En persona: sin comparar cifras"],
+  in_person_help: ["Scan or paste the fingerprint that their portal shows. Only that person can then answer this invitation.", "Escanee o pegue la huella que muestra su portal. Solo esa persona podrá responder a esta invitación."],
+  expect_text: ["Their fingerprint", "Su huella"],
+  expect_button: ["Expect this person", "Esperar a esta persona"],
+  expect_done: ["Only the person with that fingerprint will be accepted.", "Solo se aceptará a la persona con esa huella."],
+  fingerprint_bad: ["That is not a fingerprint.", "Eso no es una huella."],
+
+  // Accepting
+  accept_heading: ["Accept an invitation", "Aceptar una invitación"],
+  accept_text: ["Invitation link or text", "Enlace o texto de invitación"],
+  accept_button: ["Accept", "Aceptar"],
+  accept_file: ["Read a QR image", "Leer una imagen QR"],
+  accept_hint: ["Accepting shows your name and identity to the inviter only.", "Al aceptar, solo quien invita ve su nombre e identidad."],
+  accepted: ["Accepted. Waiting for the inviter's answer.", "Aceptada. Esperando la respuesta de quien invita."],
+  qr_unreadable: ["No QR code found in that image.", "No se encontró un código QR en esa imagen."],
+  offered_heading: ["An invitation came with this link", "Este enlace trae una invitación"],
+  offered_who: ["Who accepts it?", "¿Quién la acepta?"],
+  my_fingerprint: ["Your fingerprint", "Su huella"],
+  my_fingerprint_help: ["In person, let the inviter scan this: then nobody needs to compare digits.", "En persona, deje que quien invita escanee esto: así nadie necesita comparar cifras."],
+  fingerprint_alt: ["QR code of your fingerprint", "Código QR de su huella"],
+
+  // Checking who it is
+  check_heading: ["Is it really {name}?", "¿Es realmente {name}?"],
+  check_help: ["Read these six digits to each other, by voice or side by side.", "Léanse estas seis cifras, de viva voz o lado a lado."],
+  sas_label: ["Six digits: {digits}", "Seis cifras: {digits}"],
+  sas_match: ["They match", "Coinciden"],
+  sas_differ: ["They differ", "No coinciden"],
+  sas_wait: ["Waiting for the other side to answer. The six digits appear here.", "Esperando la respuesta de la otra parte. Las seis cifras aparecerán aquí."],
+  suspect_heading: ["Do not trust this contact", "No confíe en este contacto"],
+  suspect_help: ["Someone may have stood in between, or the invitation was answered twice. Nothing is sent to this contact and nothing from it is shown. Remove it and enrol again in person.", "Alguien pudo interponerse, o la invitación se respondió dos veces. No se envía ni se muestra nada de este contacto. Elimínelo y vuelva a inscribirlo en persona."],
+  remove_contact: ["Remove contact", "Eliminar contacto"],
+
+  // Messages
+  messages_with: ["Messages with {name}", "Mensajes con {name}"],
+  no_messages: ["No messages yet.", "Aún no hay mensajes."],
+  from_name: ["From {name}", "De {name}"],
+  from_you: ["You", "Usted"],
+  message_queued: ["Queued: waits for the next slot", "En cola: espera el próximo turno"],
+  message_queued_down: ["Queued: waits for the relay", "En cola: espera al relé"],
+  message_stored: ["On its way: stored by the relay", "En camino: guardado por el relé"],
+  message_delivered: ["Delivered", "Entregado"],
+  message_undelivered: ["Undelivered: no receipt came back", "No entregado: no llegó acuse de recibo"],
+  message_verified: ["Verified: truly from {name}", "Verificado: realmente de {name}"],
+  message_held: ["Held until you have compared the digits", "Retenido hasta que compare las cifras"],
+  new_message: ["New message from {name}", "Nuevo mensaje de {name}"],
+  visit: ["Label", "Etiqueta"],
+  visit_placeholder: ["visit-7421", "visita-7421"],
+  write: ["Message", "Mensaje"],
+  write_placeholder: ["Write to {name}…", "Escriba a {name}…"],
+  send: ["Send", "Enviar"],
+  attach: ["Attach FHIR result", "Adjuntar resultado FHIR"],
+  attached: ["Attached: {name}", "Adjunto: {name}"],
+  detach: ["Remove attachment", "Quitar adjunto"],
+  cannot_write_pending: ["You can write once you have checked who this is.", "Podrá escribir cuando haya comprobado quién es."],
+  cannot_write_suspect: ["Writing to this contact is blocked.", "Escribir a este contacto está bloqueado."],
+  too_long_label: ["The label may have at most 48 bytes.", "La etiqueta admite como máximo 48 bytes."],
+
+  // Results
+  report: ["Result", "Resultado"],
+  report_status: ["Status", "Estado"],
+  report_issued: ["Issued", "Emitido"],
+  report_effective: ["Taken", "Tomado"],
+  report_performer: ["By", "Por"],
+  col_test: ["Test", "Prueba"],
+  col_value: ["Value", "Valor"],
+  col_unit: ["Unit", "Unidad"],
+  col_range: ["Reference range", "Rango de referencia"],
+  col_flag: ["Flag", "Aviso"],
+  flag_high: ["High", "Alto"],
+  flag_low: ["Low", "Bajo"],
+  flag_normal: ["In range", "En rango"],
+  flag_abnormal: ["Abnormal", "Anormal"],
+  flag_none: ["—", "—"],
+  flag_computed: ["Flags marked * are computed here from the reference range.", "Los avisos con * se calculan aquí a partir del rango de referencia."],
+  narrative_hidden: ["The table shows the structured values; the document's own prose is not shown.", "La tabla muestra los valores estructurados; la prosa del documento no se muestra."],
+  no_value: ["no value", "sin valor"],
+  file: ["File", "Archivo"],
+  not_fhir: ["This file is not a FHIR result that can be shown as a table.", "Este archivo no es un resultado FHIR que se pueda mostrar en tabla."],
+  download: ["Download the original ({size})", "Descargar el original ({size})"],
+  bytes: ["{count} bytes", "{count} bytes"],
+
+  // Notices
+  notices: ["Warnings", "Avisos"],
+  blocked: ["Blocked", "Bloqueado"],
+  blocked_from: ["Blocked, under {name}", "Bloqueado, a nombre de {name}"],
+  gap: ["Something is missing", "Falta algo"],
+  gap_batches: ["The relay withheld or lost {count} published batches. Messages in them, if any, did not arrive. Ask your contacts whether they sent something.", "El relé retuvo o perdió {count} lotes publicados. Si contenían mensajes, no llegaron. Pregunte a sus contactos si enviaron algo."],
+  gap_sequence: ["{count} earlier messages from {name} have not arrived. Do not act as if you had read everything; ask {name}.", "Faltan {count} mensajes anteriores de {name}. No actúe como si lo hubiera leído todo; pregunte a {name}."],
+  gap_sequence_unknown: ["Earlier messages from a contact have not arrived. Ask what was sent.", "Faltan mensajes anteriores de un contacto. Pregunte qué se envió."],
+  times: ["{count} times", "{count} veces"],
+  dismiss: ["Understood", "Entendido"],
+  someone: ["a contact", "un contacto"],
+  error: ["That did not work", "No se pudo"],
+
+  // The eavesdropper
+  relay_pane: ["What the relay sees", "Lo que ve el relé"],
+  relay_pane_help: ["Pulled over plain public HTTP, as anyone on the network could.", "Obtenido por HTTP público, como podría hacerlo cualquiera en la red."],
+  see_buckets: ["buckets", "buzones"],
+  see_batches: ["batches", "lotes"],
+  see_cells: ["cells", "celdas"],
+  see_bytes: ["bytes each", "bytes cada una"],
+  cannot_heading: ["What it cannot tell", "Lo que no puede saber"],
+  cannot_real: ["Which cells are messages and which are cover", "Qué celdas son mensajes y cuáles relleno"],
+  cannot_who: ["Who wrote, or to whom", "Quién escribió, ni a quién"],
+  cannot_what: ["A word, a lab value, or a message's true length", "Una palabra, un valor o el largo real de un mensaje"],
+  cannot_thread: ["Whether two cells belong to one conversation", "Si dos celdas son de una misma conversación"],
+  can_heading: ["What it can tell", "Lo que sí puede saber"],
+  can_connect: ["Who connects, when, and which bucket they pull", "Quién se conecta, cuándo y qué buzón consulta"],
+  can_cover: ["Which cells are its own cover: relay cover hides nothing from the relay itself", "Cuáles son su propio relleno: no se lo oculta a sí mismo"],
+  batch_label: ["Bucket {bucket}, epoch {epoch}: {count} cells", "Buzón {bucket}, época {epoch}: {count} celdas"],
+  lobby: ["lobby", "vestíbulo"],
+  bucket: ["bucket {bucket}", "buzón {bucket}"],
+  epoch: ["epoch {epoch}", "época {epoch}"],
+  cells_count: ["{count} cells", "{count} celdas"],
+  latest: ["Latest batches, first bytes of each cell", "Últimos lotes, primeros bytes de cada celda"],
+  waiting_batches: ["Waiting for the first batch…", "Esperando el primer lote…"],
+  cover_line: ["cover: {mechanism}", "relleno: {mechanism}"],
+} as const satisfies Record<string, readonly [en: string, es: string]>;
+
+export type TextKey = keyof typeof TEXT;
+
+let language: Language = "en";
+
+export function setLanguage(next: Language): void {
+  language = next;
+  document.documentElement.lang = next;
+  document.title = t("title");
+}
+
+export function currentLanguage(): Language {
+  return language;
+}
+
+/** The sentence of that key in the reader's language, with `{name}` places filled. */
+export function t(key: TextKey, values: Record<string, string | number> = {}): string {
+  return fill(TEXT[key][language === "en" ? 0 : 1], values);
+}
+
+export function fill(sentence: string, values: Record<string, string | number>): string {
+  return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+}
+
+export function roleName(role: Role): string {
+  return t(`role_${role}`);
+}
+
+export function waitingText(count: number): string {
+  if (count === 0) return t("waiting_none");
+  return count === 1 ? t("waiting_one") : t("waiting_many", { count });
+}
+
+export function clock(time: Date): string {
+  return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(time);
+}
+
+export function dateAndTime(time: Date): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(time);
+}
+
+export function number(value: number): string {
+  return new Intl.NumberFormat(language).format(value);
+}

@@ -1,0 +1,147 @@
+/** The demo portal: everyone on one screen, or one person alone by `?role=`. */
+
+import "./styles/base.css";
+import "./styles/pane.css";
+import "./styles/conversation.css";
+import "./styles/relay.css";
+import { init } from "tessera-portal";
+import { h } from "./dom";
+import { Eavesdropper } from "./eavesdropper";
+import { codeOf, codeSentence } from "./errors";
+import { currentLanguage, roleName, setLanguage, t, type Language } from "./i18n";
+import { takeOfferedInvitation } from "./invitation-text";
+import { ON_SCREEN, PEOPLE, roleFrom, type Role } from "./people";
+import { Session } from "./session";
+import { Pane, PaneState } from "./view/pane";
+import { RelayPane } from "./view/relay";
+
+class App {
+  readonly #root: HTMLElement;
+  readonly #relay = new URL("/", location.href);
+  readonly #alone = roleFrom(new URLSearchParams(location.search).get("role"));
+  readonly #sessions = new Map<Role, Session>();
+  readonly #states = new Map<Role, PaneState>();
+  readonly #ear = new Eavesdropper(this.#relay, () => this.#relayPane?.update());
+  #panes: Pane[] = [];
+  #relayPane: RelayPane | null = null;
+  #offered: string | null = null;
+  #failure: string | null = null;
+  #loaded = false;
+
+  constructor(root: HTMLElement) {
+    this.#root = root;
+    const asked = new URLSearchParams(location.search).get("lang") ?? navigator.language;
+    setLanguage(asked.startsWith("es") ? "es" : "en");
+  }
+
+  async run(): Promise<void> {
+    this.#takeOffer();
+    addEventListener("hashchange", () => {
+      this.#takeOffer();
+      this.#draw();
+    });
+    for (const role of this.#alone ? [this.#alone] : ON_SCREEN) this.#add(role);
+    this.#draw();
+    try {
+      await init();
+      this.#loaded = true;
+    } catch (error) {
+      this.#failure = codeOf(error);
+      this.#draw();
+      return;
+    }
+    if (!this.#alone) this.#ear.start();
+    await Promise.all([...this.#sessions.values()].map((session) => session.open(this.#relay)));
+  }
+
+  #add(role: Role): void {
+    const session = new Session(PEOPLE[role]);
+    this.#sessions.set(role, session);
+    this.#states.set(role, new PaneState());
+    if (this.#loaded) void session.open(this.#relay);
+  }
+
+  #takeOffer(): void {
+    const offered = takeOfferedInvitation();
+    if (offered === null) return;
+    this.#offered = offered;
+    if (this.#alone) this.#giveOffer(this.#alone);
+  }
+
+  /** Puts the invitation of the link before this person; accepting it stays their own act. */
+  #giveOffer(role: Role): void {
+    if (!this.#sessions.has(role)) this.#add(role);
+    const state = this.#states.get(role);
+    if (state && this.#offered !== null) {
+      state.acceptText = this.#offered;
+      state.open = null;
+    }
+    this.#offered = null;
+  }
+
+  #draw(): void {
+    for (const pane of this.#panes) pane.dispose();
+    this.#panes = [...this.#sessions].map(([role, session]) => new Pane(session, this.#states.get(role) ?? new PaneState(), this.#alone !== null));
+    this.#relayPane = this.#alone ? null : new RelayPane(this.#ear);
+    this.#root.className = this.#alone ? "app app-alone" : `app app-of-${this.#panes.length}`;
+    this.#root.replaceChildren(
+      h("a", { class: "skip", href: "#people", click: (event) => this.#skip(event) }, t("skip")),
+      this.#header(),
+      ...(this.#failure ? [h("p", { class: "fatal", role: "alert", testid: "fatal" }, t("failed_to_start", { reason: codeSentence(this.#failure) }))] : []),
+      ...(this.#offered ? [this.#offer()] : []),
+      h("main", { id: "people", class: "people", tabindex: -1 }, ...this.#panes.map((pane) => pane.element)),
+      ...(this.#relayPane ? [this.#relayPane.element] : []),
+    );
+  }
+
+  /** The fragment belongs to invitations, so the skip link moves the focus itself. */
+  #skip(event: Event): void {
+    event.preventDefault();
+    document.getElementById("people")?.focus();
+  }
+
+  #header(): HTMLElement {
+    const specialist = this.#sessions.has("specialist");
+    return h(
+      "header",
+      { class: "top" },
+      h("img", { class: "mark", src: "/favicon.svg", alt: "" }),
+      h("div", { class: "brand" }, h("h1", {}, "Tessera"), h("p", {}, t("tagline"))),
+      h("p", { class: "memory" }, t("memory_only")),
+      this.#alone || specialist ? null : h("button", { type: "button", testid: "add-specialist", click: () => this.#showSpecialist() }, t("add_specialist")),
+      h("div", { class: "languages", role: "group", "aria-label": t("language") }, this.#languageButton("en", "English"), this.#languageButton("es", "Español")),
+    );
+  }
+
+  #languageButton(language: Language, name: string): HTMLElement {
+    const choose = (): void => {
+      setLanguage(language);
+      this.#draw();
+      document.querySelector<HTMLElement>(`[data-testid="lang-${language}"]`)?.focus();
+    };
+    return h("button", { type: "button", lang: language, testid: `lang-${language}`, "aria-pressed": String(currentLanguage() === language), click: choose }, name);
+  }
+
+  #showSpecialist(): void {
+    this.#add("specialist");
+    this.#draw();
+  }
+
+  #offer(): HTMLElement {
+    const choose = (role: Role): void => {
+      this.#giveOffer(role);
+      this.#draw();
+      document.querySelector<HTMLElement>(`[data-testid="pane-${role}"] [data-testid="accept-button"]`)?.focus();
+    };
+    return h(
+      "section",
+      { class: "offer", testid: "offer", "aria-labelledby": "offer-heading" },
+      h("h2", { id: "offer-heading" }, t("offered_heading")),
+      h("p", {}, t("offered_who")),
+      h("div", { class: "row" }, ...Object.values(PEOPLE).map((person) => h("button", { type: "button", testid: `offer-${person.role}`, click: () => choose(person.role) }, `${person.name} · ${roleName(person.role)}`))),
+    );
+  }
+}
+
+const root = document.getElementById("app");
+if (root) void new App(root).run();

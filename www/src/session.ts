@@ -1,0 +1,234 @@
+/** One person's portal and what the page shows of it. Only the package's public surface is used here. */
+
+import { Portal, memoryStore } from "tessera-portal";
+import type { Contact, Gap, Message } from "tessera-portal";
+import { codeOf } from "./errors";
+import type { Person } from "./people";
+import { readReports, type Report } from "./fhir";
+
+/** Something the reader must be told; equal ones are counted instead of repeated. */
+export interface Notice {
+  readonly id: string;
+  readonly kind: "rejected" | "gap" | "error";
+  readonly code: string;
+  readonly contactId: string | null;
+  readonly count: number;
+}
+
+export interface Invitation {
+  readonly id: string;
+  readonly kind: "quick" | "ordinary";
+  readonly uri: string;
+  readonly qrSvg: string;
+  readonly expiresAt: Date;
+  /** Set once the inviter has named the only person who may answer. */
+  readonly expected: boolean;
+}
+
+export interface Attachment {
+  readonly bytes: Uint8Array;
+  readonly reports: Report[] | null;
+}
+
+export type RelayState = "unknown" | "up" | "down";
+
+/** How many messages of a conversation the page keeps on screen. */
+const SHOWN = 200;
+
+export class Session {
+  contacts: Contact[] = [];
+  readonly messages = new Map<string, Message[]>();
+  notices: Notice[] = [];
+  invitations: Invitation[] = [];
+  fingerprintQrSvg: string | null = null;
+  relay: RelayState = "unknown";
+  /** Why the portal could not be opened, as an error code. */
+  failure: string | null = null;
+  readonly #attachments = new Map<string, Attachment>();
+  readonly #seen = new Set<string>();
+  #arrived: Message[] = [];
+  #portal: Portal | null = null;
+  #watchers = new Set<() => void>();
+  #refreshing: Promise<void> | null = null;
+  #again = false;
+
+  constructor(readonly person: Person) {}
+
+  get ready(): boolean {
+    return this.#portal !== null;
+  }
+
+  /** Messages that have not left this device. */
+  get waiting(): number {
+    return [...this.messages.values()].flat().filter((message) => message.direction === "out" && message.state === "queued").length;
+  }
+
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  async open(relay: URL): Promise<void> {
+    try {
+      const portal = await Portal.open({ relay, store: memoryStore(), passphrase: crypto.getRandomValues(new Uint8Array(32)), name: this.person.name, create: true });
+      this.#listen(portal);
+      this.fingerprintQrSvg = (await portal.me()).fingerprintQrSvg;
+      this.#portal = portal;
+      await portal.start();
+    } catch (error) {
+      this.failure = codeOf(error);
+    }
+    await this.refresh();
+  }
+
+  async invite(kind: "quick" | "ordinary", expiresInSeconds: number): Promise<void> {
+    const made = await this.#open().invite({ kind, expiresInSeconds });
+    this.invitations = [{ id: made.id, kind, uri: made.uri, qrSvg: made.qrSvg, expiresAt: made.expiresAt, expected: false }, ...this.invitations];
+    this.#changed();
+  }
+
+  async cancelInvitation(id: string): Promise<void> {
+    await this.#open().cancelInvitation(id);
+    this.invitations = this.invitations.filter((invitation) => invitation.id !== id);
+    this.#changed();
+  }
+
+  async expect(invitationId: string, fingerprint: Uint8Array): Promise<void> {
+    await this.#open().expect(invitationId, fingerprint);
+    this.invitations = this.invitations.map((one) => (one.id === invitationId ? { ...one, expected: true } : one));
+    this.#changed();
+  }
+
+  async accept(uri: string): Promise<Contact> {
+    const contact = await this.#open().accept(uri);
+    await this.refresh();
+    return contact;
+  }
+
+  async confirmSas(contactId: string): Promise<void> {
+    await this.#open().confirmSas(contactId);
+    await this.refresh();
+  }
+
+  async rejectSas(contactId: string): Promise<void> {
+    await this.#open().rejectSas(contactId);
+    await this.refresh();
+  }
+
+  async removeContact(contactId: string): Promise<void> {
+    await this.#open().removeContact(contactId);
+    await this.refresh();
+  }
+
+  async send(contactId: string, text: string, file: File | null, label: string): Promise<void> {
+    const portal = this.#open();
+    const session = label === "" ? {} : { session: label };
+    if (file) {
+      const body = new Uint8Array(await file.arrayBuffer());
+      await portal.send(contactId, { contentType: contentTypeOf(file), body, filename: file.name, ...session });
+    }
+    if (text !== "") await portal.send(contactId, { text, ...session });
+    await this.refresh();
+  }
+
+  /** The bytes of an attachment, with its reports if it is FHIR; read once. */
+  attachment(message: Message): Attachment | null {
+    return this.#attachments.get(message.id) ?? null;
+  }
+
+  /** Messages that came in since the last call, for the announcement. */
+  takeArrived(): Message[] {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    return arrived;
+  }
+
+  contact(id: string | null): Contact | undefined {
+    return this.contacts.find((contact) => contact.id === id);
+  }
+
+  notify(kind: Notice["kind"], code: string, contactId: string | null, count = 1): void {
+    const same = this.notices.find((notice) => notice.kind === kind && notice.code === code && notice.contactId === contactId);
+    const notice: Notice = { id: `${kind} ${code} ${contactId ?? ""}`, kind, code, contactId, count: (same?.count ?? 0) + count };
+    this.notices = same ? this.notices.map((other) => (other === same ? notice : other)) : [...this.notices, notice];
+    this.#changed();
+  }
+
+  dismiss(id: string): void {
+    this.notices = this.notices.filter((notice) => notice.id !== id);
+    this.#changed();
+  }
+
+  /** Reads contacts and messages anew; calls during a run lead to one more run. */
+  refresh(): Promise<void> {
+    if (this.#refreshing) {
+      this.#again = true;
+      return this.#refreshing;
+    }
+    this.#refreshing = this.#read().finally(() => {
+      this.#refreshing = null;
+      if (!this.#again) return;
+      this.#again = false;
+      void this.refresh();
+    });
+    return this.#refreshing;
+  }
+
+  async #read(): Promise<void> {
+    if (this.#portal) {
+      this.contacts = await this.#portal.contacts();
+      for (const contact of this.contacts) {
+        const messages = await this.#portal.messages(contact.id, { limit: SHOWN });
+        for (const message of messages) await this.#take(message);
+        this.messages.set(contact.id, messages.toSorted((a, b) => timeOf(a) - timeOf(b)));
+      }
+      for (const id of this.messages.keys()) if (!this.contact(id)) this.messages.delete(id);
+    }
+    this.#changed();
+  }
+
+  async #take(message: Message): Promise<void> {
+    if (message.direction === "in" && message.state === "verified" && !this.#seen.has(message.id)) {
+      this.#seen.add(message.id);
+      this.#arrived.push(message);
+    }
+    if (message.text === undefined && message.state !== "held" && !this.#attachments.has(message.id)) {
+      const bytes = await message.body();
+      this.#attachments.set(message.id, { bytes, reports: readReports(bytes) });
+    }
+  }
+
+  #listen(portal: Portal): void {
+    portal.addEventListener("message", () => void this.refresh());
+    portal.addEventListener("contact", () => void this.refresh());
+    portal.addEventListener("state", () => void this.refresh());
+    portal.addEventListener("rejected", (event) => {
+      const { code, contactId } = (event as CustomEvent<{ code: string; contactId?: string }>).detail;
+      this.notify("rejected", code, contactId ?? null);
+      void this.refresh();
+    });
+    portal.addEventListener("gap", (event) => {
+      const gap = (event as CustomEvent<Gap>).detail;
+      this.notify("gap", gap.kind, gap.contactId ?? null);
+    });
+  }
+
+  #open(): Portal {
+    if (!this.#portal) throw new Error("the portal is not open");
+    return this.#portal;
+  }
+
+  #changed(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+}
+
+function timeOf(message: Message): number {
+  return (message.direction === "in" ? (message.receivedAt ?? message.sentAt) : message.sentAt).getTime();
+}
+
+/** FHIR travels under its own media type, so that the reader's portal can show it as a table. */
+function contentTypeOf(file: File): string {
+  if (file.type === "application/fhir+json" || /\.json$/i.test(file.name)) return "application/fhir+json";
+  return file.type === "" ? "application/octet-stream" : file.type;
+}

@@ -1,0 +1,170 @@
+/** One person's pane: who they are, whether the relay is there, warnings, contacts, and the open conversation. */
+
+import { h, keyed, section } from "../dom";
+import { codeSentence } from "../errors";
+import { roleName, t, waitingText } from "../i18n";
+import type { Notice, Session } from "../session";
+import { AddView } from "./add";
+import { ContactView } from "./contact";
+import { avatar, contactState } from "./parts";
+import type { Contact } from "tessera-portal";
+
+/** What the reader was doing; outlives a rebuild of the view, as on a change of language. */
+export class PaneState {
+  /** The open conversation, or null for the page that adds a contact. */
+  open: string | null = null;
+  acceptText = "";
+  readonly drafts = new Map<string, Draft>();
+  readonly read = new Map<string, number>();
+}
+
+export interface Draft {
+  text: string;
+  label: string;
+  file: File | null;
+}
+
+export class Pane {
+  readonly element: HTMLElement;
+  readonly #relayLine = h("p", { class: "relay-line", testid: "relay-state", role: "status" });
+  readonly #notices = h("div", { class: "notices", role: "alert", testid: "notices" });
+  readonly #contacts = h("ul", { class: "contact-list", testid: "contacts" });
+  readonly #addButton = h("button", { type: "button", class: "chip chip-add", testid: "add-contact", click: () => this.show(null) });
+  readonly #main = h("div", { class: "pane-main" });
+  readonly #announcer = h("p", { class: "visually-hidden", "aria-live": "polite", testid: "announcer" });
+  readonly #unwatch: () => void;
+  #view: AddView | ContactView | null = null;
+
+  constructor(
+    readonly session: Session,
+    readonly state: PaneState,
+    alone: boolean,
+  ) {
+    const { person } = session;
+    const heading = h("h2", { class: "pane-name", id: `name-${person.role}` }, person.name);
+    this.element = h(
+      "section",
+      { class: `pane pane-${person.role}`, testid: `pane-${person.role}`, "aria-labelledby": `name-${person.role}` },
+      h(
+        "header",
+        { class: "pane-head" },
+        avatar(person.initials),
+        h("div", { class: "pane-who" }, heading, h("p", { class: "pane-role" }, roleName(person.role))),
+        this.#relayLine,
+        alone
+          ? null
+          : h("a", { class: "alone", href: `?role=${person.role}`, target: "_blank", rel: "noopener", title: t("open_alone"), "aria-label": t("open_alone_label", { name: person.name }) }, "↗"),
+      ),
+      this.#notices,
+      h("nav", { class: "pane-contacts", "aria-label": t("contacts") }, this.#contacts, this.#addButton),
+      this.#main,
+      this.#announcer,
+    );
+    this.#addButton.append(t("add_contact"));
+    this.#unwatch = session.watch(() => this.update());
+    this.update();
+  }
+
+  dispose(): void {
+    this.#unwatch();
+  }
+
+  show(contactId: string | null): void {
+    this.state.open = contactId;
+    this.update();
+  }
+
+  update(): void {
+    const { session } = this;
+    this.#updateRelayLine();
+    keyed(this.#notices, session.notices, (notice) => notice.id, (notice) => [notice.count, this.#name(notice.contactId)], (notice) => this.#notice(notice));
+    keyed(this.#contacts, session.contacts, (contact) => contact.id, (contact) => this.#contactSignature(contact), (contact) => this.#contactButton(contact));
+    this.#addButton.setAttribute("aria-pressed", String(this.state.open === null));
+    this.#updateMain();
+    for (const message of session.takeArrived()) {
+      const contact = session.contacts.find((one) => session.messages.get(one.id)?.some((other) => other.id === message.id));
+      if (contact && contact.id !== this.state.open) this.#announcer.textContent = t("new_message", { name: contact.name });
+    }
+  }
+
+  #updateRelayLine(): void {
+    const { relay, waiting, ready, failure } = this.session;
+    this.#relayLine.dataset["relay"] = relay;
+    this.#relayLine.dataset["waiting"] = String(waiting);
+    section(this.#relayLine, [relay, waiting, ready, failure], () => {
+      if (failure) return [t("failed_to_start", { reason: codeSentence(failure) })];
+      if (!ready) return [t("starting")];
+      return [
+        h("span", { class: "dot", "aria-hidden": "true" }),
+        h("span", {}, t(relay === "up" ? "relay_up" : relay === "down" ? "relay_down" : "relay_unknown")),
+        h("span", { class: "waiting", testid: "waiting" }, waitingText(waiting)),
+      ];
+    });
+  }
+
+  #updateMain(): void {
+    const contact = this.session.contact(this.state.open);
+    if (this.state.open !== null && !contact && this.session.ready) this.state.open = null;
+    const wanted = contact?.id ?? null;
+    if (this.#view === null || this.#view.contactId !== wanted) {
+      this.#view = contact ? new ContactView(this.session, this.state, contact.id) : new AddView(this.session, this.state, (id) => this.show(id));
+      this.#main.replaceChildren(this.#view.element);
+    }
+    this.#view.update();
+  }
+
+  #contactSignature(contact: Contact): unknown {
+    return [contact.name, contact.state, contact.verified, contact.id === this.state.open, this.#unread(contact.id)];
+  }
+
+  #unread(contactId: string): number {
+    const incoming = (this.session.messages.get(contactId) ?? []).filter((message) => message.direction === "in").length;
+    if (contactId === this.state.open) this.state.read.set(contactId, incoming);
+    return incoming - (this.state.read.get(contactId) ?? 0);
+  }
+
+  #contactButton(contact: Contact): HTMLElement {
+    const unread = this.#unread(contact.id);
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        {
+          type: "button",
+          class: "chip",
+          testid: "contact",
+          "data-name": contact.name,
+          "data-state": contact.state,
+          "data-verified": contact.verified ?? "no",
+          "aria-pressed": String(contact.id === this.state.open),
+          click: () => this.show(contact.id),
+        },
+        h("span", { class: "chip-name" }, contact.name),
+        h("span", { class: `chip-state chip-${contact.state}` }, contactState(contact)),
+        unread > 0 && h("span", { class: "chip-unread" }, t("unread", { count: unread })),
+      ),
+    );
+  }
+
+  #name(contactId: string | null): string | null {
+    return this.session.contact(contactId)?.name ?? null;
+  }
+
+  #notice(notice: Notice): HTMLElement {
+    const name = this.#name(notice.contactId);
+    const title = notice.kind === "rejected" ? (name ? t("blocked_from", { name }) : t("blocked")) : notice.kind === "gap" ? t("gap") : t("error");
+    return h(
+      "div",
+      { class: `notice notice-${notice.kind}`, testid: "notice", "data-kind": notice.kind, "data-code": notice.code, "data-count": notice.count },
+      h("div", {}, h("strong", {}, title), notice.kind !== "gap" && notice.count > 1 && ` (${t("times", { count: notice.count })})`, h("p", {}, this.#noticeText(notice, name))),
+      h("button", { type: "button", class: "quiet", testid: "dismiss", click: () => this.session.dismiss(notice.id) }, t("dismiss")),
+    );
+  }
+
+  #noticeText(notice: Notice, name: string | null): string {
+    if (notice.kind !== "gap") return codeSentence(notice.code);
+    if (notice.code === "batches") return t("gap_batches", { count: notice.count });
+    return name ? t("gap_sequence", { name, count: notice.count }) : t("gap_sequence_unknown");
+  }
+}

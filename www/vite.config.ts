@@ -1,0 +1,16 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  build: {
+    target: "es2022",
+    // Everything is its own file: the page is served under `default-src 'self'`.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    host: "127.0.0.1",
+    fs: { allow: [".."] },
+    // During development the API answers from a relay started beside Vite.
+    proxy: { "/v1": process.env["TESSERA_RELAY_URL"] ?? "http://127.0.0.1:8100" },
+  },
+});
