@@ -28,3 +28,7 @@ pub mod identity;
 pub mod pseudonym;
 #[cfg(feature = "client")]
 pub mod channel;
+#[cfg(all(feature = "client", target_arch = "wasm32"))]
+mod wasm;
+#[cfg(feature = "client")]
+pub mod enrolment;

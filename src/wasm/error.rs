@@ -1,0 +1,52 @@
+//! From error codes to JavaScript errors.
+//!
+//! What is thrown is a real `Error` named `TesseraError` with `code` and
+//! `retryable`; the facade gives it its class. A message says which rule was
+//! broken and never holds a secret, patient data or a value that was passed.
+
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
+
+use crate::base::ErrorCode;
+
+/// What every binding returns.
+pub(crate) type JsResult<T> = Result<T, JsValue>;
+
+/// A JavaScript `Error` with the code, whether a retry may help, and a
+/// sentence for developers.
+pub(crate) fn js_error(code: ErrorCode, message: &str) -> JsValue {
+    let error = js_sys::Error::new(message);
+    error.set_name("TesseraError");
+    set(&error, "code", &JsValue::from_str(code.as_str()));
+    set(&error, "retryable", &JsValue::from_bool(code.retryable()));
+    error.unchecked_into()
+}
+
+/// The same, with what caused it kept as `cause`.
+pub(crate) fn js_error_caused(code: ErrorCode, message: &str, cause: &JsValue) -> JsValue {
+    let error = js_error(code, message);
+    set(&error, "cause", cause);
+    error
+}
+
+impl From<ErrorCode> for JsValue {
+    fn from(code: ErrorCode) -> Self {
+        js_error(code, code.as_str())
+    }
+}
+
+/// Sets a property of an object of our own, which cannot refuse.
+pub(super) fn set(object: &JsValue, key: &str, value: &JsValue) {
+    let done = Reflect::set(object, &JsValue::from_str(key), value);
+    debug_assert!(done.is_ok(), "a plain object takes every property");
+}
+
+/// Every code with whether it is retryable, for the facade's types and tests.
+#[wasm_bindgen(js_name = errorCodes)]
+#[must_use]
+pub fn error_codes() -> js_sys::Array {
+    ErrorCode::ALL
+        .iter()
+        .map(|code| js_sys::Array::of2(&code.as_str().into(), &code.retryable().into()))
+        .collect()
+}

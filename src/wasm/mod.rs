@@ -1,0 +1,6 @@
+//! Bindings for the npm package and the default relay client. No protocol
+//! decision lives here: arguments are parsed, the concept below is called,
+//! its outcome is given back.
+#![allow(unreachable_pub, reason = "wasm-bindgen exports public items only; JavaScript is who reaches them")]
+
+pub(crate) mod error;
