@@ -43,8 +43,8 @@ const TEXT = {
 
   // Inviting
   invite_heading: ["Invite someone", "Invitar a alguien"],
-  invite_quick: ["They are here: show a QR code", "Está aquí: mostrar un código QR"],
-  invite_link: ["They are elsewhere: make a link", "Está en otro lugar: crear un enlace"],
+  invite_quick: ["In person: QR code", "En persona: código QR"],
+  invite_link: ["From afar: link", "A distancia: enlace"],
   invite_validity: ["Valid for", "Válida durante"],
   validity_minute: ["1 minute", "1 minuto"],
   validity_hour: ["1 hour", "1 hora"],
@@ -146,8 +146,8 @@ const TEXT = {
   blocked: ["Blocked", "Bloqueado"],
   blocked_from: ["Blocked, under {name}", "Bloqueado, a nombre de {name}"],
   gap: ["Something is missing", "Falta algo"],
-  gap_batches: ["The relay withheld or lost {count} published batches. Messages in them, if any, did not arrive. Ask your contacts whether they sent something.", "El relé retuvo o perdió {count} lotes publicados. Si contenían mensajes, no llegaron. Pregunte a sus contactos si enviaron algo."],
-  gap_sequence: ["{count} earlier messages from {name} have not arrived. Do not act as if you had read everything; ask {name}.", "Faltan {count} mensajes anteriores de {name}. No actúe como si lo hubiera leído todo; pregunte a {name}."],
+  gap_batches: ["Published batches are missing ({count}): the relay withheld or lost them, and any message in them. Ask your contacts whether they sent something.", "Faltan lotes publicados ({count}): el relé los retuvo o los perdió, con los mensajes que llevaran. Pregunte a sus contactos si enviaron algo."],
+  gap_sequence: ["Earlier messages from {name} have not arrived ({count}). Do not act as if you had read everything: ask {name}.", "No han llegado mensajes anteriores de {name} ({count}). No actúe como si lo hubiera leído todo: pregunte a {name}."],
   gap_sequence_unknown: ["Earlier messages from a contact have not arrived. Ask what was sent.", "Faltan mensajes anteriores de un contacto. Pregunte qué se envió."],
   times: ["{count} times", "{count} veces"],
   dismiss: ["Understood", "Entendido"],
@@ -215,8 +215,9 @@ export function clock(time: Date): string {
   return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(time);
 }
 
-export function dateAndTime(time: Date): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(time);
+/** A date and time of day as a document states them, without moving them to the reader's time zone. */
+export function wallTime(time: Date): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" }).format(time);
 }
 
 export function number(value: number): string {

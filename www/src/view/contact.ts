@@ -39,9 +39,15 @@ export class ContactView {
     const signature = (message: (typeof messages)[number]): unknown => messageSignature(message, contact, this.session);
     keyed(this.#log, messages, (message) => message.id, signature, (message) => messageItem(message, contact, this.session));
     this.#empty.hidden = messages.length > 0 || contact.state !== "active";
-    if (messages.length !== this.#shown) this.#log.scrollTop = this.#log.scrollHeight;
+    if (messages.length !== this.#shown) this.#showLast();
     this.#shown = messages.length;
     this.#composer.update(contact);
+  }
+
+  /** Scrolls to the newest message: all of it if it fits, else its beginning. */
+  #showLast(): void {
+    const last = this.#log.lastElementChild;
+    if (last instanceof HTMLElement) this.#log.scrollTop = Math.min(this.#log.scrollHeight, last.offsetTop - this.#log.offsetTop - 12);
   }
 
   #checkContent(contact: Contact): Child[] {

@@ -7,6 +7,9 @@ import { number, t } from "../i18n";
 /** Cells drawn of one batch; the rest are counted. */
 const DRAWN = 24;
 
+const CANNOT = ["cannot_real", "cannot_who", "cannot_what", "cannot_thread"] as const;
+const CAN = ["can_connect", "can_cover"] as const;
+
 export class RelayPane {
   readonly element: HTMLElement;
   readonly #facts = h("p", { class: "relay-facts", testid: "relay-facts" });
@@ -23,10 +26,12 @@ export class RelayPane {
         h("h2", { id: "relay-heading" }, t("relay_pane")),
         h("p", { class: "relay-help" }, t("relay_pane_help")),
         this.#facts,
-        h("h3", {}, t("cannot_heading")),
-        h("ul", { class: "cannot" }, ...(["cannot_real", "cannot_who", "cannot_what", "cannot_thread"] as const).map((key) => h("li", {}, t(key)))),
-        h("h3", {}, t("can_heading")),
-        h("ul", { class: "can" }, ...(["can_connect", "can_cover"] as const).map((key) => h("li", {}, t(key)))),
+        h(
+          "div",
+          { class: "relay-knows" },
+          h("div", {}, h("h3", {}, t("cannot_heading")), h("ul", { class: "cannot", testid: "cannot" }, ...CANNOT.map((key) => h("li", {}, t(key))))),
+          h("div", {}, h("h3", {}, t("can_heading")), h("ul", { class: "can" }, ...CAN.map((key) => h("li", {}, t(key))))),
+        ),
       ),
       h("div", { class: "relay-wire" }, h("h3", {}, t("latest")), this.#empty, this.#batches),
     );

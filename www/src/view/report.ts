@@ -2,7 +2,7 @@
 
 import { freshId, h, type Child } from "../dom";
 import type { Flag, Report, Row } from "../fhir";
-import { dateAndTime, t, type TextKey } from "../i18n";
+import { wallTime, t, type TextKey } from "../i18n";
 
 const FLAGS: Readonly<Record<NonNullable<Flag>, TextKey>> = { high: "flag_high", low: "flag_low", normal: "flag_normal", abnormal: "flag_abnormal" };
 
@@ -39,11 +39,11 @@ function facts(report: Report): HTMLElement {
   );
 }
 
-/** FHIR dates may hold a year or a month only; those are shown as they stand. */
+/** The laboratory's own time of day with its offset; a date, a month or a year alone is shown as it stands. */
 function when(text: string | null): string | null {
-  if (text === null || !text.includes("T")) return text;
-  const time = new Date(text);
-  return Number.isNaN(time.getTime()) ? text : dateAndTime(time);
+  const [, wall, offset] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.exec(text ?? "") ?? [];
+  if (wall === undefined || offset === undefined) return text;
+  return `${wallTime(new Date(`${wall}Z`))} UTC${offset === "Z" ? "" : offset}`;
 }
 
 function tableRow(row: Row): HTMLElement {
