@@ -7,8 +7,8 @@
 //! | --- | --- | --- |
 //! | 0 | [`base`] | encodings, labels, secrets, time, error codes |
 //! | 1 | [`crypto`], [`wire`] | one fixed suite, thin over the crates; all that a relay may know |
-//! | 2 | [`identity`], [`schedule`], [`audit`], [`medcrypt`] | who one is, which keys when |
-//! | 3 | [`pseudonym`], [`channel`], [`emergency`] | proofs under blinded names, a pair's keys |
+//! | 2 | [`identity`], [`schedule`], [`medcrypt`] | who one is, which keys when |
+//! | 3 | [`pseudonym`], [`channel`], [`audit`], [`emergency`] | proofs under blinded names, a pair's keys |
 //! | 4 | [`enrolment`], [`envelope`] | how two people meet; how content travels |
 //! | 5 | [`vault`] | sealed state at rest |
 //! | 6 | [`client`] | the engine: takes time, randomness and answers, gives requests |
@@ -32,3 +32,11 @@ pub mod channel;
 mod wasm;
 #[cfg(feature = "client")]
 pub mod enrolment;
+#[cfg(feature = "client")]
+pub mod medcrypt;
+#[cfg(feature = "client")]
+pub mod audit;
+#[cfg(feature = "client")]
+pub mod emergency;
+#[cfg(feature = "client")]
+pub mod vault;

@@ -1,0 +1,259 @@
+//! The response and what both sides draw from it. Protocol §7, steps 2 and 3.
+//!
+//! ```text
+//! info     = parts("tessera/v1/enrol", SHA-256(offer))
+//! enc, ctx = HPKE SetupPSKS(xwing_pk, info, enrol_psk, "tessera/v1/enrol/response")
+//! response = CBOR [enc, ctx.Seal(CBOR [public, name, first_month, possession])]
+//! ```
+
+use minicbor::{Decoder, decode::Error};
+use rand_core::CryptoRng;
+
+use super::{EnrolmentError, InvitationSecret, Name, Offer, SasKey};
+use crate::{
+    base::{
+        Month, Secret, UnixTime,
+        encoding::{parts, push_lp},
+        labels,
+        time::DAY_SECONDS,
+    },
+    crypto::{
+        cbor::{self, Deterministic},
+        hpke::{Exporter, Psk, XWING_ENC_LEN, XWingReceiver, XWingSecret, XWingSender},
+        kdf,
+        schnorr::{PROOF_LEN, Proof},
+    },
+    identity::{Identity, PUBLIC_IDENTITY_LEN, PublicIdentity},
+    pseudonym::{self, BlindSeed, Claim, SessionId},
+};
+
+/// What both sides hold after the response: the peer, the pair's seed and
+/// the key of the digits.
+#[derive(Debug)]
+pub struct Enrolled {
+    /// The other one.
+    pub peer: PublicIdentity,
+    /// What it calls itself.
+    pub name: Name,
+    /// Both chains begin here.
+    pub first_month: Month,
+    /// Wiped once both chains are derived.
+    pub shared_seed: Secret<32>,
+    /// Gives the digits once the nonce is known.
+    pub sas: SasKey,
+}
+
+/// The sealed answer to one offer: `CBOR [enc(1120), ciphertext]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    enc: Box<[u8; XWING_ENC_LEN]>,
+    ciphertext: Vec<u8>,
+}
+
+impl Deterministic for Response {
+    fn encode(&self) -> Vec<u8> {
+        cbor::array(2, |w| {
+            w.bytes(self.enc.as_slice()).bytes(&self.ciphertext);
+        })
+    }
+
+    fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        cbor::expect_array(d, 2)?;
+        Ok(Self { enc: Box::new(cbor::fixed(d)?), ciphertext: d.bytes()?.to_vec() })
+    }
+}
+
+/// Answers an offer: the response to send, and what the acceptor holds.
+///
+/// # Errors
+///
+/// `NotAuthentic` for an offer without the expected hash or not of the form,
+/// `OwnIdentity` for one's own.
+pub fn respond(
+    secret: &InvitationSecret,
+    offer_hash: &[u8; 32],
+    offer: &[u8],
+    me: (&Identity, &Name),
+    first_month: Month,
+    rng: &mut impl CryptoRng,
+) -> Result<(Response, Enrolled), EnrolmentError> {
+    if kdf::sha256(offer) != *offer_hash {
+        return Err(EnrolmentError::NotAuthentic);
+    }
+    let (identity, name) = me;
+    let decoded = Offer::decode(offer).ok_or(EnrolmentError::NotAuthentic)?;
+    if decoded.public == *identity.public() {
+        return Err(EnrolmentError::OwnIdentity);
+    }
+    seal_response(secret, offer_hash, decoded, (identity, name), first_month, rng)
+        .ok_or(EnrolmentError::NotAuthentic)
+}
+
+fn seal_response(
+    secret: &InvitationSecret,
+    offer_hash: &[u8; 32],
+    offer: Offer,
+    (identity, name): (&Identity, &Name),
+    first_month: Month,
+    rng: &mut impl CryptoRng,
+) -> Option<(Response, Enrolled)> {
+    let info = info(offer_hash);
+    let enrol_psk = secret.enrol_psk();
+    let (enc, context) = XWingSender::new(&offer.xwing, psk(&enrol_psk), &info, rng)?;
+    let exports = Exports::of(&context)?;
+    let public = identity.public().encode();
+    let mut random = [0; 32];
+    rng.fill_bytes(&mut random);
+    let (_, possession) = pseudonym::prove(
+        identity.witness(),
+        &exports.possession,
+        &possession_session()?,
+        &possession_context(&info, &public),
+        &[],
+        &random,
+    )?;
+    let inner = Inner { public, name: name.clone(), first_month, possession: *possession.as_bytes() };
+    let response = Response { enc: Box::new(enc), ciphertext: context.seal(&inner.encode())? };
+    let response_hash = kdf::sha256(&response.encode());
+    Some((
+        response,
+        Enrolled {
+            peer: offer.public,
+            name: offer.name,
+            first_month,
+            shared_seed: exports.shared_seed,
+            sas: SasKey { export: exports.sas, offer_hash: *offer_hash, response_hash },
+        },
+    ))
+}
+
+/// Opens a response to one's own offer: what the inviter holds.
+///
+/// # Errors
+///
+/// `NotAuthentic` whatever fails, `OwnIdentity` for one's own.
+pub fn open_response(
+    secret: &InvitationSecret,
+    offer: &[u8],
+    xwing: &XWingSecret,
+    me: &PublicIdentity,
+    response: &[u8],
+) -> Result<Enrolled, EnrolmentError> {
+    let enrolled =
+        open_inner(secret, offer, xwing, response).ok_or(EnrolmentError::NotAuthentic)?;
+    if enrolled.peer == *me {
+        return Err(EnrolmentError::OwnIdentity);
+    }
+    Ok(enrolled)
+}
+
+fn open_inner(
+    secret: &InvitationSecret,
+    offer: &[u8],
+    xwing: &XWingSecret,
+    response: &[u8],
+) -> Option<Enrolled> {
+    let decoded = Response::decode(response)?;
+    let offer_hash = kdf::sha256(offer);
+    let info = info(&offer_hash);
+    let enrol_psk = secret.enrol_psk();
+    let mut context = XWingReceiver::new(xwing, decoded.enc.as_slice(), psk(&enrol_psk), &info)?;
+    let inner = Inner::decode(&context.open(&decoded.ciphertext)?)?;
+    let exports = Exports::of(&context)?;
+    let peer = PublicIdentity::decode(&inner.public)?;
+    let claim = Claim {
+        statement: peer.statement(),
+        seed: &exports.possession,
+        session_id: &possession_session()?,
+        context: &possession_context(&info, &inner.public),
+        message: &[],
+        pseudonym: None,
+        proof: &Proof::decode(&inner.possession)?,
+    };
+    claim.verify().then_some(Enrolled {
+        peer,
+        name: inner.name,
+        first_month: inner.first_month,
+        shared_seed: exports.shared_seed,
+        sas: SasKey {
+            export: exports.sas,
+            offer_hash,
+            response_hash: kdf::sha256(response),
+        },
+    })
+}
+
+impl Enrolled {
+    /// The inviter's check: month(now − 48 h) ≤ first_month ≤ month(now).
+    ///
+    /// # Errors
+    ///
+    /// `NotAuthentic` outside of that.
+    pub fn check_first_month(&self, now: UnixTime) -> Result<(), EnrolmentError> {
+        let range = now.minus(2 * DAY_SECONDS).month()..=now.month();
+        if range.contains(&self.first_month) { Ok(()) } else { Err(EnrolmentError::NotAuthentic) }
+    }
+}
+
+/// `CBOR [public(64), name, first_month, possession]`.
+struct Inner {
+    public: [u8; PUBLIC_IDENTITY_LEN],
+    name: Name,
+    first_month: Month,
+    possession: [u8; PROOF_LEN],
+}
+
+impl Deterministic for Inner {
+    fn encode(&self) -> Vec<u8> {
+        cbor::array(4, |w| {
+            w.bytes(&self.public)
+                .text(self.name.as_str())
+                .uint(self.first_month.0.into())
+                .bytes(&self.possession);
+        })
+    }
+
+    fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        cbor::expect_array(d, 4)?;
+        Ok(Self {
+            public: cbor::fixed(d)?,
+            name: Name::new(d.str()?).ok_or_else(|| Error::message("name"))?,
+            first_month: Month(d.u32()?),
+            possession: cbor::fixed(d)?,
+        })
+    }
+}
+
+struct Exports {
+    shared_seed: Secret<32>,
+    possession: BlindSeed,
+    sas: Secret<32>,
+}
+
+impl Exports {
+    fn of(context: &impl Exporter) -> Option<Self> {
+        Some(Self {
+            shared_seed: context.export(labels::EXPORT_SHARED_SEED)?,
+            possession: BlindSeed::new(context.export(labels::EXPORT_POSSESSION)?),
+            sas: context.export(labels::EXPORT_SAS)?,
+        })
+    }
+}
+
+fn info(offer_hash: &[u8; 32]) -> Vec<u8> {
+    parts(labels::ENROL, &[offer_hash])
+}
+
+fn psk(key: &Secret<32>) -> Psk<'_> {
+    Psk { key, id: labels::ENROL_RESPONSE }
+}
+
+fn possession_session() -> Option<SessionId> {
+    SessionId::new(b"enrol")
+}
+
+fn possession_context(info: &[u8], public: &[u8]) -> Vec<u8> {
+    let mut context = info.to_vec();
+    push_lp(&mut context, public);
+    context
+}

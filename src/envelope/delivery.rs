@@ -1,0 +1,321 @@
+//! The clinical content with its proof. Protocol §6.
+//!
+//! ```text
+//! delivery = CBOR [session_id, sent_at, seq, content_type, Y', proof, payload]
+//! context  = recipient_fingerprint(32) || u64(sent_at) || u8(device) || u64(seq) || lp(content_type)
+//! ```
+
+use core::fmt;
+
+use minicbor::{Decoder, decode::Error};
+use rand_core::CryptoRng;
+
+use super::EnvelopeError;
+use crate::{
+    base::{
+        UnixTime,
+        encoding::push_lp,
+    },
+    crypto::{
+        cbor::{self, Deterministic},
+        ristretto::Statement,
+        schnorr::Proof,
+    },
+    identity::{Fingerprint, Identity, PublicIdentity},
+    pseudonym::{self, BlindSeed, Claim, SessionId},
+};
+
+/// How far ahead of the recipient's clock a `sent_at` may lie: 24 h.
+const SKEW: u64 = 86_400;
+
+/// The session id of a delivery: 16 random bytes, then a label of 0–48 bytes
+/// of UTF-8 ("visit-7421"). Unique per message; a visit may hold many.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId {
+    random: [u8; 16],
+    label: Box<str>,
+}
+
+impl DeliveryId {
+    /// Most bytes of a label.
+    pub const MAX_LABEL: usize = 48;
+
+    /// A fresh id; `None` if the label is longer than 48 bytes.
+    pub fn generate(label: &str, rng: &mut impl CryptoRng) -> Option<Self> {
+        if label.len() > Self::MAX_LABEL {
+            return None;
+        }
+        let mut random = [0; 16];
+        rng.fill_bytes(&mut random);
+        Some(Self { random, label: label.into() })
+    }
+
+    /// `None` unless 16 bytes and a label of at most 48 bytes of UTF-8.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (random, label) = bytes.split_first_chunk::<16>()?;
+        if label.len() > Self::MAX_LABEL {
+            return None;
+        }
+        Some(Self { random: *random, label: core::str::from_utf8(label).ok()?.into() })
+    }
+
+    /// 16–64 bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        [&self.random, self.label.as_bytes()].concat()
+    }
+
+    /// The label, empty if none.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        SessionId::new(&self.encode())
+    }
+}
+
+impl fmt::Debug for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeliveryId(…)")
+    }
+}
+
+/// A content type: 1–127 bytes of printable ASCII.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentType(Box<str>);
+
+impl ContentType {
+    /// The control type of protocol §7.
+    pub const CONTROL: &'static str = "application/vnd.tessera.control+cbor";
+
+    /// `None` unless 1–127 bytes of printable ASCII.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let ok = matches!(text.len(), 1..=127) && text.bytes().all(|b| matches!(b, 0x20..=0x7e));
+        ok.then(|| Self(text.into()))
+    }
+
+    /// The control type.
+    #[must_use]
+    pub fn control() -> Self {
+        Self(Self::CONTROL.into())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is the control type.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        self.as_str() == Self::CONTROL
+    }
+}
+
+/// What a sender says, before it is proved.
+#[derive(Clone, Debug)]
+pub struct Draft<'a> {
+    /// The session id; kept when a message is sealed again.
+    pub id: &'a DeliveryId,
+    /// Fixes the day, the month and all keys of all its cells.
+    pub sent_at: UnixTime,
+    /// The sender's device.
+    pub device: u8,
+    /// Counts the device's deliveries in this direction, from 0.
+    pub seq: u64,
+    /// The content type.
+    pub content_type: &'a ContentType,
+    /// The content; may be empty.
+    pub payload: &'a [u8],
+}
+
+/// A delivery as it was decoded: well-formed, not yet authentic.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Delivery {
+    id: DeliveryId,
+    sent_at: UnixTime,
+    seq: u64,
+    content_type: ContentType,
+    pseudonym: [u8; 32],
+    proof: [u8; 64],
+    payload: Vec<u8>,
+}
+
+impl Delivery {
+    /// Proves a draft to one recipient. `None` only for the pseudonym in
+    /// 2^252 that is the identity.
+    #[must_use]
+    pub fn compose(
+        sender: &Identity,
+        recipient: &Fingerprint,
+        seed: &BlindSeed,
+        draft: &Draft<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Option<Self> {
+        let mut random = [0; 32];
+        rng.fill_bytes(&mut random);
+        let context = context(recipient, draft.sent_at, draft.device, draft.seq, draft.content_type);
+        let (pseudonym, proof) = pseudonym::prove(
+            sender.witness(),
+            seed,
+            &draft.id.session()?,
+            &context,
+            draft.payload,
+            &random,
+        )?;
+        Some(Self {
+            id: draft.id.clone(),
+            sent_at: draft.sent_at,
+            seq: draft.seq,
+            content_type: draft.content_type.clone(),
+            pseudonym: *pseudonym.as_bytes(),
+            proof: *proof.as_bytes(),
+            payload: draft.payload.to_vec(),
+        })
+    }
+
+    /// When it says it was sent.
+    #[must_use]
+    pub fn sent_at(&self) -> UnixTime {
+        self.sent_at
+    }
+
+    /// Checks everything a recipient requires of a delivery found under a
+    /// tag of `sender.day`: that day, the age, the pseudonym and the proof.
+    /// The session id is the caller's to compare and to record.
+    ///
+    /// # Errors
+    ///
+    /// `NotAuthentic` for another day, a wrong pseudonym or a bad proof;
+    /// `Stale` for an authentic one that is too old or in the future.
+    pub fn verify(self, sender: &Sender<'_>, now: UnixTime, retention: u64) -> Result<Authentic, EnvelopeError> {
+        self.check(sender).ok_or(EnvelopeError::NotAuthentic)?;
+        if self.sent_at < now.minus(retention) || self.sent_at > now.plus(SKEW) {
+            return Err(EnvelopeError::Stale);
+        }
+        Ok(Authentic(self))
+    }
+
+    fn check(&self, sender: &Sender<'_>) -> Option<()> {
+        let context = context(
+            sender.recipient,
+            self.sent_at,
+            sender.slot.device,
+            self.seq,
+            &self.content_type,
+        );
+        let claim = Claim {
+            statement: sender.identity.statement(),
+            seed: sender.seed,
+            session_id: &self.id.session()?,
+            context: &context,
+            message: &self.payload,
+            pseudonym: Some(&Statement::decode(&self.pseudonym)?),
+            proof: &Proof::decode(&self.proof)?,
+        };
+        (self.sent_at.day() == sender.slot.day && claim.verify()).then_some(())
+    }
+}
+
+impl Deterministic for Delivery {
+    fn encode(&self) -> Vec<u8> {
+        cbor::array(7, |w| {
+            w.bytes(&self.id.encode())
+                .uint(self.sent_at.0)
+                .uint(self.seq)
+                .text(self.content_type.as_str())
+                .bytes(&self.pseudonym)
+                .bytes(&self.proof)
+                .bytes(&self.payload);
+        })
+    }
+
+    fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        cbor::expect_array(d, 7)?;
+        Ok(Self {
+            id: DeliveryId::decode(d.bytes()?).ok_or_else(|| Error::message("session id"))?,
+            sent_at: UnixTime(d.u64()?),
+            seq: d.u64()?,
+            content_type: ContentType::new(d.str()?).ok_or_else(|| Error::message("content type"))?,
+            pseudonym: cbor::fixed(d)?,
+            proof: cbor::fixed(d)?,
+            payload: d.bytes()?.to_vec(),
+        })
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Delivery(…)")
+    }
+}
+
+/// Who a delivery should be from, and under which tag it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender<'a> {
+    /// The contact.
+    pub identity: &'a PublicIdentity,
+    /// The month's blinding seed.
+    pub seed: &'a BlindSeed,
+    /// The place of the (first) cell's tag.
+    pub slot: crate::channel::TagSlot,
+    /// The recipient, oneself.
+    pub recipient: &'a Fingerprint,
+}
+
+/// A delivery whose proof holds: it is from the contact, for this recipient,
+/// sent when it says.
+#[derive(Debug)]
+pub struct Authentic(Delivery);
+
+impl Authentic {
+    /// The session id.
+    #[must_use]
+    pub fn id(&self) -> &DeliveryId {
+        &self.0.id
+    }
+
+    /// When it was sent.
+    #[must_use]
+    pub fn sent_at(&self) -> UnixTime {
+        self.0.sent_at
+    }
+
+    /// The sender's count.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.0.seq
+    }
+
+    /// The content type.
+    #[must_use]
+    pub fn content_type(&self) -> &ContentType {
+        &self.0.content_type
+    }
+
+    /// The content.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.0.payload
+    }
+}
+
+fn context(
+    recipient: &Fingerprint,
+    sent_at: UnixTime,
+    device: u8,
+    seq: u64,
+    content_type: &ContentType,
+) -> Vec<u8> {
+    let mut out = recipient.0.to_vec();
+    out.extend_from_slice(&sent_at.0.to_be_bytes());
+    out.push(device);
+    out.extend_from_slice(&seq.to_be_bytes());
+    push_lp(&mut out, content_type.as_str().as_bytes());
+    out
+}

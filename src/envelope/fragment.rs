@@ -1,0 +1,127 @@
+//! One delivery over several cells, and back. Protocol §6.
+
+use std::collections::BTreeMap;
+
+use rand_core::CryptoRng;
+
+use super::{Body, EnvelopeError, Fragment};
+use crate::{crypto::cbor::Deterministic as _, wire::CellSize};
+
+/// Most fragments of one message.
+pub const MAX_FRAGMENTS: u32 = 16_384;
+
+/// Bytes of a fragment that are not chunk: array and kind, message id, index,
+/// count and the chunk's own header, each at its longest.
+const FRAGMENT_OVERHEAD: usize = 1 + 1 + 17 + 3 + 3 + 3;
+/// The length field of a cell's plaintext.
+const LEN_FIELD: usize = 4;
+
+/// Cuts bytes into the bodies of one or several cells: whole if it fits, else
+/// fragments under a fresh message id.
+///
+/// # Errors
+///
+/// `TooLarge` above 16 384 fragments.
+pub fn split(bytes: &[u8], size: CellSize, rng: &mut impl CryptoRng) -> Result<Vec<Body>, EnvelopeError> {
+    let room = size.capacity() - LEN_FIELD;
+    let whole = Body::Whole(bytes.to_vec());
+    if whole.encode().len() <= room {
+        return Ok(vec![whole]);
+    }
+    let chunks = bytes.chunks(room - FRAGMENT_OVERHEAD);
+    let count = u32::try_from(chunks.len())
+        .ok()
+        .filter(|count| *count <= MAX_FRAGMENTS)
+        .ok_or(EnvelopeError::TooLarge)?;
+    let mut message_id = [0; 16];
+    rng.fill_bytes(&mut message_id);
+    Ok((0..count)
+        .zip(chunks)
+        .map(|(index, chunk)| Body::Fragment(Fragment { message_id, index, count, chunk: chunk.to_vec() }))
+        .collect())
+}
+
+/// An unfinished message. The first fragment fixes the count; a fragment
+/// that contradicts it ends the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assembly {
+    count: u32,
+    chunks: BTreeMap<u32, Vec<u8>>,
+}
+
+/// What one more fragment led to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Some are still missing.
+    Unfinished(Assembly),
+    /// All are there: the delivery's bytes.
+    Complete(Vec<u8>),
+}
+
+impl Assembly {
+    /// Begins with whichever fragment came first.
+    #[must_use]
+    pub fn begin(fragment: Fragment) -> Self {
+        Self { count: fragment.count, chunks: BTreeMap::from([(fragment.index, fragment.chunk)]) }
+    }
+
+    /// Adds a fragment of the same message.
+    ///
+    /// # Errors
+    ///
+    /// `FragmentConflict` for another count, another chunk under the same
+    /// index, or chunks of unequal size before the last.
+    pub fn add(mut self, fragment: Fragment) -> Result<Progress, EnvelopeError> {
+        if fragment.count != self.count {
+            return Err(EnvelopeError::FragmentConflict);
+        }
+        if let Some(known) = self.chunks.get(&fragment.index) {
+            return if *known == fragment.chunk {
+                Ok(Progress::Unfinished(self))
+            } else {
+                Err(EnvelopeError::FragmentConflict)
+            };
+        }
+        self.chunks.insert(fragment.index, fragment.chunk);
+        self.check_sizes()?;
+        if self.chunks.len() < self.count as usize {
+            return Ok(Progress::Unfinished(self));
+        }
+        Ok(Progress::Complete(self.chunks.into_values().flatten().collect()))
+    }
+
+    /// Bytes held so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.chunks.values().map(Vec::len).sum()
+    }
+
+    /// Whether nothing is held; never so after [`Assembly::begin`].
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Fragments held and fragments in all.
+    #[must_use]
+    pub fn progress(&self) -> (u32, u32) {
+        (u32::try_from(self.chunks.len()).unwrap_or(u32::MAX), self.count)
+    }
+
+    /// Whether a fragment of that index is held.
+    #[must_use]
+    pub fn has(&self, index: u32) -> bool {
+        self.chunks.contains_key(&index)
+    }
+
+    fn check_sizes(&self) -> Result<(), EnvelopeError> {
+        let last = self.count - 1;
+        let mut inner = self.chunks.range(..last).map(|(_, chunk)| chunk.len());
+        let size = inner.next();
+        let tail = self.chunks.get(&last).map(Vec::len);
+        let ok = inner.all(|len| Some(len) == size)
+            && size.is_none_or(|size| tail.is_none_or(|tail| tail <= size));
+        if ok { Ok(()) } else { Err(EnvelopeError::FragmentConflict) }
+    }
+}
+

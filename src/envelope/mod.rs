@@ -1,0 +1,71 @@
+//! How content travels: a delivery with its proof, in one cell or in
+//! fragments over several. Protocol §5 and §6.
+//!
+//! ```text
+//! send:  Delivery::compose → split → seal → Cell
+//! pull:  Cell → Window → open → Body → Assembly → Delivery → verify → Authentic
+//! ```
+//! Each step consumes what the one before gave.
+
+mod body;
+mod control;
+mod delivery;
+mod fragment;
+mod seal;
+mod window;
+
+pub use body::{Body, Fragment, MessageId};
+pub use control::Control;
+pub use delivery::{Authentic, ContentType, Delivery, DeliveryId, Draft, Sender};
+pub use fragment::{Assembly, MAX_FRAGMENTS, Progress, split};
+pub use seal::{Sealing, open, seal};
+pub use window::{TagIndex, WINDOW, Window};
+
+use core::fmt;
+
+use crate::base::ErrorCode;
+
+/// Why a cell, a body or a delivery was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// It does not open, is not of the protocol's form inside, or its proof
+    /// does not hold: one case, no oracle.
+    NotAuthentic,
+    /// Fragments of one message contradict each other; the message is gone.
+    FragmentConflict,
+    /// `sent_at` is older than the retention, or more than 24 h ahead.
+    Stale,
+    /// The session id was accepted before.
+    Replayed,
+    /// The content does not fit the limit.
+    TooLarge,
+}
+
+impl EnvelopeError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::NotAuthentic => ErrorCode::NotAuthentic,
+            Self::FragmentConflict => ErrorCode::FragmentConflict,
+            Self::Stale => ErrorCode::Stale,
+            Self::Replayed => ErrorCode::Replayed,
+            Self::TooLarge => ErrorCode::MessageTooLarge,
+        }
+    }
+}
+
+impl fmt::Display for EnvelopeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAuthentic => "not authentic",
+            Self::FragmentConflict => "fragments contradict each other",
+            Self::Stale => "sent too long ago, or in the future",
+            Self::Replayed => "accepted before",
+            Self::TooLarge => "too large",
+        })
+    }
+}
+
+impl core::error::Error for EnvelopeError {}

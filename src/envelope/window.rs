@@ -1,0 +1,180 @@
+//! Which tags a recipient watches. Protocol §5.
+//!
+//! For each contact and direction and for each day, a window of 32 tags past
+//! the highest counter opened for every device seen, and of 8 for the next
+//! device index. One hash map for all contacts: finding one's cells in a
+//! batch costs one look-up per cell and no public-key operation.
+
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{
+    base::Day,
+    channel::{Tag, TagKey, TagSlot},
+};
+
+/// Tags past the highest counter opened that are watched.
+pub const WINDOW: u32 = 32;
+/// Tags watched of the device index that was not seen yet.
+const NEXT_DEVICE_WINDOW: u32 = 8;
+
+/// The end of the window of each device of one day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Per device seen: watch counters below this.
+    ends: BTreeMap<u8, u32>,
+}
+
+impl Window {
+    /// The window of a day nothing was opened in: device 0 is seen from the
+    /// start.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { ends: BTreeMap::from([(0, WINDOW)]) }
+    }
+
+    /// From stored ends, one per device seen.
+    #[must_use]
+    pub fn from_stored(ends: impl IntoIterator<Item = (u8, u32)>) -> Self {
+        let mut window = Self::new();
+        for (device, end) in ends {
+            let known = window.ends.entry(device).or_insert(end);
+            *known = (*known).max(end);
+        }
+        window
+    }
+
+    /// The ends, for storing.
+    pub fn ends(&self) -> impl Iterator<Item = (u8, u32)> + '_ {
+        self.ends.iter().map(|(device, end)| (*device, *end))
+    }
+
+    /// Counters to watch, per device.
+    pub fn ranges(&self) -> impl Iterator<Item = (u8, core::ops::Range<u32>)> + '_ {
+        let next = self
+            .ends
+            .last_key_value()
+            .and_then(|(device, _)| device.checked_add(1))
+            .map(|device| (device, 0..NEXT_DEVICE_WINDOW));
+        self.ends.iter().map(|(device, end)| (*device, 0..*end)).chain(next)
+    }
+
+    /// Fragment `index` (from 0) of `count` was opened at `counter`: the
+    /// window ends before `counter − index + count + 32`. A device unseen so
+    /// far counts as seen. A whole delivery is fragment 0 of 1.
+    pub fn opened(&mut self, device: u8, counter: u32, index: u32, count: u32) {
+        let end = counter
+            .saturating_sub(index)
+            .saturating_add(count)
+            .saturating_add(WINDOW);
+        let known = self.ends.entry(device).or_insert(WINDOW);
+        *known = (*known).max(end);
+    }
+}
+
+/// Every watched tag of every contact, with what it leads to.
+#[derive(Clone, Debug)]
+pub struct TagIndex<T> {
+    map: HashMap<Tag, (T, TagSlot), BuildHasherDefault<TagHasher>>,
+}
+
+impl<T: Copy> TagIndex<T> {
+    /// An empty index.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { map: HashMap::default() }
+    }
+
+    /// Watches the tags of one window. Tags already watched are kept.
+    pub fn watch(&mut self, owner: T, key: &TagKey, day: Day, window: &Window) {
+        for (device, counters) in window.ranges() {
+            self.watch_range(owner, key, day, device, counters);
+        }
+    }
+
+    /// Watches a range of counters of one device.
+    pub fn watch_range(&mut self, owner: T, key: &TagKey, day: Day, device: u8, counters: core::ops::Range<u32>) {
+        for counter in counters {
+            let slot = TagSlot { day, device, counter };
+            self.map.insert(key.tag(slot), (owner, slot));
+        }
+    }
+
+    /// Whose tag this is, and which one.
+    #[must_use]
+    pub fn find(&self, tag: &Tag) -> Option<(T, TagSlot)> {
+        self.map.get(tag).copied()
+    }
+
+    /// Tags watched.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether no tag is watched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+}
+
+impl<T: Copy> Default for TagIndex<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Takes the first eight bytes of a tag as its hash. The keys of the map are
+/// outputs of our own PRF, so nobody else chooses where they fall, and a
+/// look-up of a stranger's tag costs at most one comparison more.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TagHasher(u64);
+
+impl Hasher for TagHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(head) = bytes.first_chunk::<8>() {
+            self.0 = u64::from_ne_bytes(*head);
+        }
+    }
+
+    fn write_usize(&mut self, _len: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Secret;
+
+    #[test]
+    fn opening_a_fragment_makes_room_for_the_rest() {
+        let mut window = Window::new();
+        window.opened(0, 40, 3, 135);
+        assert_eq!(window.ends().collect::<Vec<_>>(), [(0, 40 - 3 + 135 + 32)]);
+        window.opened(0, 0, 0, 1);
+        assert_eq!(window.ends().next(), Some((0, 204)), "a window never shrinks");
+    }
+
+    #[test]
+    fn an_unseen_device_is_watched_from_zero_once_seen() {
+        let mut window = Window::new();
+        assert_eq!(window.ranges().collect::<Vec<_>>(), [(0, 0..32), (1, 0..8)]);
+        window.opened(1, 2, 0, 1);
+        assert_eq!(window.ranges().collect::<Vec<_>>(), [(0, 0..32), (1, 0..35), (2, 0..8)]);
+    }
+
+    #[test]
+    fn the_index_finds_only_what_is_watched() {
+        let key = TagKey::new(&Secret::take(&mut [7; 32]));
+        let mut index = TagIndex::new();
+        index.watch('a', &key, Day(5), &Window::new());
+        let slot = TagSlot { day: Day(5), device: 0, counter: 31 };
+        assert_eq!(index.find(&key.tag(slot)), Some(('a', slot)));
+        assert_eq!(index.find(&key.tag(TagSlot { counter: 32, ..slot })), None);
+        assert_eq!(index.len(), 40);
+    }
+}
