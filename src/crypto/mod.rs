@@ -11,3 +11,4 @@ pub mod hpke;
 pub mod kdf;
 pub mod ristretto;
 pub mod schnorr;
+pub mod shamir;

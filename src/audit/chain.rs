@@ -1,0 +1,194 @@
+//! Entries and the chain of heads.
+
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::AuditError;
+use crate::{
+    base::{Secret, labels},
+    crypto::{aead, kdf},
+};
+
+/// Bytes of a head.
+pub const HEAD_LEN: usize = 32;
+/// Bytes of an entry's salt.
+pub const SALT_LEN: usize = 16;
+
+/// The key entries are sealed under.
+#[derive(Debug)]
+pub struct AuditKey(Secret<32>);
+
+impl AuditKey {
+    /// Takes a key over.
+    #[must_use]
+    pub fn new(key: Secret<32>) -> Self {
+        Self(key)
+    }
+
+    /// The bytes, for the vault.
+    #[must_use]
+    pub fn expose(&self) -> &Secret<32> {
+        &self.0
+    }
+}
+
+/// Where a log stands: how many entries it has, and the head after the last.
+/// Appending and opening consume it, so that no entry has two successors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    len: u64,
+    hash: [u8; HEAD_LEN],
+}
+
+impl Head {
+    /// The empty log: `head[−1]` = 32 zeros.
+    pub const GENESIS: Self = Self { len: 0, hash: [0; HEAD_LEN] };
+
+    /// From the vault: the number of entries and the head after the last.
+    #[must_use]
+    pub fn from_stored(len: u64, hash: [u8; HEAD_LEN]) -> Self {
+        Self { len, hash }
+    }
+
+    /// How many entries there are; the index of the next.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is no entry yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The hash after the last entry; 32 zeros for an empty log.
+    #[must_use]
+    pub fn hash(&self) -> &[u8; HEAD_LEN] {
+        &self.hash
+    }
+
+    /// Seals the next entry under a fresh salt and nonce.
+    #[must_use]
+    pub fn append(self, key: &AuditKey, record: &str, rng: &mut impl CryptoRng) -> (Entry, Self) {
+        let mut salt = [0; SALT_LEN];
+        rng.fill_bytes(&mut salt);
+        let plain = plain(&salt, record);
+        let blob = aead::seal(key.0.expose(), &self.aad(), &plain, rng);
+        let entry = Entry { salt, record: record.to_owned(), blob };
+        let next = self.advance(&entry);
+        (entry, next)
+    }
+
+    /// Opens the next entry.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Broken`] unless the blob is authentic at this very place.
+    pub fn open(self, key: &AuditKey, blob: Vec<u8>) -> Result<(Entry, Self), AuditError> {
+        let broken = AuditError::Broken { index: self.len };
+        let plain = aead::open(key.0.expose(), &self.aad(), &blob).map(Zeroizing::new).ok_or(broken)?;
+        let entry = Entry::new(&plain, blob).map_err(|_| broken)?;
+        let next = self.advance(&entry);
+        Ok((entry, next))
+    }
+
+    /// The head after one more entry.
+    #[must_use]
+    pub fn advance(self, entry: &Entry) -> Self {
+        let plain = kdf::sha256(&entry.plain());
+        Self {
+            len: self.len.saturating_add(1),
+            hash: kdf::hash(labels::AUDIT, &[&self.hash, &plain, &entry.blob]),
+        }
+    }
+
+    /// `u64(i) || head[i−1]`.
+    fn aad(&self) -> Vec<u8> {
+        [self.len.to_be_bytes().as_slice(), &self.hash].concat()
+    }
+}
+
+/// One entry, sealed and readable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub(super) salt: [u8; SALT_LEN],
+    pub(super) record: String,
+    pub(super) blob: Vec<u8>,
+}
+
+impl Entry {
+    /// An entry from `salt || record` and `nonce || ciphertext || tag`.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Malformed`] unless the record is JSON and the blob long
+    /// enough to be one.
+    pub fn new(plain: &[u8], blob: Vec<u8>) -> Result<Self, AuditError> {
+        let (salt, record) = plain.split_first_chunk().ok_or(AuditError::Malformed)?;
+        let record = core::str::from_utf8(record).map_err(|_| AuditError::Malformed)?;
+        serde_json::from_str::<serde::de::IgnoredAny>(record).map_err(|_| AuditError::Malformed)?;
+        if blob.len() < aead::NONCE_LEN + aead::TAG_LEN {
+            return Err(AuditError::Malformed);
+        }
+        Ok(Self { salt: *salt, record: record.to_owned(), blob })
+    }
+
+    /// The record, JSON.
+    #[must_use]
+    pub fn record(&self) -> &str {
+        &self.record
+    }
+
+    /// `nonce || ciphertext || tag`.
+    #[must_use]
+    pub fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+
+    /// `salt || record`.
+    #[must_use]
+    pub fn plain(&self) -> Zeroizing<Vec<u8>> {
+        plain(&self.salt, &self.record)
+    }
+}
+
+fn plain(salt: &[u8; SALT_LEN], record: &str) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new([salt, record.as_bytes()].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_opens_at_its_place_only() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let key = AuditKey::new(Secret::random(&mut rng));
+        let (first, one) = Head::GENESIS.append(&key, r#"{"event":"sent"}"#, &mut rng);
+        let (second, two) = one.append(&key, r#"{"event":"sent"}"#, &mut rng);
+        assert_eq!(two.len(), 2);
+        assert_ne!(first.salt, second.salt);
+        let opened = Head::GENESIS.open(&key, first.blob.clone()).unwrap();
+        assert_eq!(opened, (first.clone(), one));
+        assert_eq!(one.open(&key, second.blob.clone()).unwrap(), (second.clone(), two));
+        let broken = |index| Err(AuditError::Broken { index });
+        assert_eq!(Head::GENESIS.open(&key, second.blob), broken(0));
+        assert_eq!(one.open(&key, first.blob.clone()), broken(1), "replayed");
+        let moved = Head::from_stored(1, [0; HEAD_LEN]);
+        assert_eq!(moved.open(&key, first.blob), broken(1), "the index is bound");
+        assert_eq!(Head::GENESIS.open(&key, Vec::new()), broken(0));
+    }
+
+    #[test]
+    fn an_entry_is_a_salt_and_json() {
+        let entry = |record: &str| Entry::new(&plain(&[1; 16], record), vec![0; 28]);
+        assert_eq!(entry("{}").unwrap().record(), "{}");
+        for bad in ["", "{", "{}x", "nul"] {
+            assert_eq!(entry(bad), Err(AuditError::Malformed), "{bad}");
+        }
+        assert!(Entry::new(&[0; 15], vec![0; 28]).is_err());
+        assert!(Entry::new(b"0123456789abcdef\xff", vec![0; 28]).is_err());
+        assert!(Entry::new(b"0123456789abcdef{}", vec![0; 27]).is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! Checkpoints: the owner's signature over the log up to one entry.
+
+use super::{AuditError, HEAD_LEN, Head};
+use crate::{
+    base::{Secret, UnixTime, encoding::parts, labels},
+    crypto::{
+        ristretto::{Statement, Witness},
+        schnorr::{PROOF_LEN, Proof},
+    },
+    pseudonym::{self, BlindSeed, Claim, SessionId},
+};
+
+/// A proof under the owner's identity that the log stood at `head` after
+/// entry `index` at `time`. Worth something only where the owner cannot
+/// reach it.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    index: u64,
+    head: [u8; HEAD_LEN],
+    time: UnixTime,
+    proof: Proof,
+}
+
+impl Checkpoint {
+    /// Signs the log as it stands. `random32` hedges the proof's nonce.
+    /// `None` for an empty log.
+    #[must_use]
+    pub fn sign(owner: &Witness, head: &Head, time: UnixTime, random32: &[u8; 32]) -> Option<Self> {
+        let index = head.len().checked_sub(1)?;
+        let context = context(index, head.hash(), time);
+        let (_, proof) = pseudonym::prove(owner, &seed(), &session_id()?, &context, &[], random32)?;
+        Some(Self { index, head: *head.hash(), time, proof })
+    }
+
+    /// A checkpoint from its parts, not yet verified. `None` for bytes that
+    /// are no proof.
+    #[must_use]
+    pub fn from_parts(
+        index: u64,
+        head: [u8; HEAD_LEN],
+        time: UnixTime,
+        proof: &[u8],
+    ) -> Option<Self> {
+        Some(Self { index, head, time, proof: Proof::decode(proof)? })
+    }
+
+    /// Whether the owner of the statement signed it.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Checkpoint`] if not.
+    pub fn verify(&self, owner: &Statement) -> Result<(), AuditError> {
+        let session_id = session_id().ok_or(AuditError::Checkpoint)?;
+        let claim = Claim {
+            statement: owner,
+            seed: &seed(),
+            session_id: &session_id,
+            context: &context(self.index, &self.head, self.time),
+            message: &[],
+            pseudonym: None,
+            proof: &self.proof,
+        };
+        claim.verify().then_some(()).ok_or(AuditError::Checkpoint)
+    }
+
+    /// The last entry it covers.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The head after that entry.
+    #[must_use]
+    pub fn head(&self) -> &[u8; HEAD_LEN] {
+        &self.head
+    }
+
+    /// When it was signed, by the owner's clock.
+    #[must_use]
+    pub fn time(&self) -> UnixTime {
+        self.time
+    }
+
+    /// The proof, 64 bytes.
+    #[must_use]
+    pub fn proof(&self) -> &[u8; PROOF_LEN] {
+        self.proof.as_bytes()
+    }
+}
+
+impl PartialEq for Checkpoint {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { index, head, time, proof } = self;
+        (index, head, time, proof.as_bytes())
+            == (&other.index, &other.head, &other.time, other.proof.as_bytes())
+    }
+}
+
+impl Eq for Checkpoint {}
+
+/// Nobody is to be misled about who signed: the blinding is public.
+fn seed() -> BlindSeed {
+    BlindSeed::new(Secret::take(&mut [0; 32]))
+}
+
+fn session_id() -> Option<SessionId> {
+    SessionId::new(b"audit")
+}
+
+/// `parts("tessera/v1/audit/checkpoint", u64(i), head[i], u64(time))`.
+fn context(index: u64, head: &[u8; HEAD_LEN], time: UnixTime) -> Vec<u8> {
+    parts(labels::AUDIT_CHECKPOINT, &[&index.to_be_bytes(), head, &time.0.to_be_bytes()])
+}

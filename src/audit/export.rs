@@ -1,0 +1,314 @@
+//! An export of the log, and its verification by anyone who holds it.
+//!
+//! Newline-delimited JSON, each line in exactly one form:
+//!
+//! ```text
+//! {"tessera_audit":1,"owner":"<hex Y>"}
+//! {"i":0,"salt":"<hex>","record":"<JSON as a string>","blob":"<base64>","head":"<hex>"}
+//! …
+//! {"checkpoint":0,"head":"<hex>","time":1795300000,"proof":"<base64>"}
+//! …
+//! ```
+//!
+//! `Export` → [`Replayed`] → [`Attested`]: each step consumes the one before.
+
+use core::fmt::Write as _;
+
+use data_encoding::{BASE64, HEXLOWER};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{AuditError, Checkpoint, Entry, HEAD_LEN, Head};
+use crate::{base::UnixTime, crypto::ristretto::Statement};
+
+const VERSION: u8 = 1;
+
+/// An export as it was read: well formed, nothing verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    owner: Statement,
+    entries: Vec<(Entry, [u8; HEAD_LEN])>,
+    checkpoints: Vec<Checkpoint>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderLine {
+    tessera_audit: u8,
+    owner: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryLine {
+    i: u64,
+    salt: String,
+    record: String,
+    blob: String,
+    head: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckpointLine {
+    checkpoint: u64,
+    head: String,
+    time: u64,
+    proof: String,
+}
+
+impl Export {
+    /// An export of entries with the head claimed after each.
+    #[must_use]
+    pub fn new(
+        owner: Statement,
+        entries: Vec<(Entry, [u8; HEAD_LEN])>,
+        checkpoints: Vec<Checkpoint>,
+    ) -> Self {
+        Self { owner, entries, checkpoints }
+    }
+
+    /// Reads the text of an export.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Malformed`] for any text that [`Export::to_ndjson`]
+    /// would not write.
+    pub fn parse(text: &str) -> Result<Self, AuditError> {
+        Self::read(text).ok_or(AuditError::Malformed)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut lines = text.strip_suffix('\n')?.split('\n').peekable();
+        let header: HeaderLine = line(lines.next()?)?;
+        if header.tessera_audit != VERSION {
+            return None;
+        }
+        let owner = Statement::decode(&hex(&header.owner)?)?;
+        let mut entries = Vec::new();
+        while let Some(text) = lines.next_if(|text| text.starts_with("{\"i\"")) {
+            let entry: EntryLine = line(text)?;
+            if usize::try_from(entry.i) != Ok(entries.len()) {
+                return None;
+            }
+            let plain = [hex::<16>(&entry.salt)?.as_slice(), entry.record.as_bytes()].concat();
+            let read = Entry::new(&plain, base64(&entry.blob)?).ok()?;
+            entries.push((read, hex(&entry.head)?));
+        }
+        let checkpoints = lines.map(checkpoint).collect::<Option<_>>()?;
+        Some(Self { owner, entries, checkpoints })
+    }
+
+    /// The text of the export.
+    #[must_use]
+    pub fn to_ndjson(&self) -> String {
+        let mut out = String::new();
+        let owner = HEXLOWER.encode(self.owner.as_bytes());
+        push(&mut out, &HeaderLine { tessera_audit: VERSION, owner });
+        for (i, (entry, head)) in (0..).zip(&self.entries) {
+            let line = EntryLine {
+                i,
+                salt: HEXLOWER.encode(&entry.salt),
+                record: entry.record.clone(),
+                blob: BASE64.encode(&entry.blob),
+                head: HEXLOWER.encode(head),
+            };
+            push(&mut out, &line);
+        }
+        for checkpoint in &self.checkpoints {
+            let line = CheckpointLine {
+                checkpoint: checkpoint.index(),
+                head: HEXLOWER.encode(checkpoint.head()),
+                time: checkpoint.time().0,
+                proof: BASE64.encode(checkpoint.proof()),
+            };
+            push(&mut out, &line);
+        }
+        out
+    }
+
+    /// The statement of whose log it claims to be.
+    #[must_use]
+    pub fn owner(&self) -> &Statement {
+        &self.owner
+    }
+
+    /// Walks the chain from the first entry.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Broken`] at the first entry whose head does not follow.
+    pub fn replay(self) -> Result<Replayed, AuditError> {
+        let mut at = Head::GENESIS;
+        for (entry, claimed) in &self.entries {
+            let index = at.len();
+            at = at.advance(entry);
+            if at.hash() != claimed {
+                return Err(AuditError::Broken { index });
+            }
+        }
+        Ok(Replayed(self))
+    }
+}
+
+/// An export whose entries follow from each other. Its owner could still
+/// have written all of it anew.
+#[derive(Debug)]
+pub struct Replayed(Export);
+
+impl Replayed {
+    /// Verifies every checkpoint of the export, and those in `kept`, which
+    /// the verifier got at another time and another way.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Checkpoint`] for one that is not the owner's or not of
+    /// this chain, [`AuditError::Truncated`] for one of an entry not there.
+    pub fn attest(self, kept: &[Checkpoint]) -> Result<Attested, AuditError> {
+        let Export { owner, entries, checkpoints } = &self.0;
+        for checkpoint in checkpoints.iter().chain(kept) {
+            checkpoint.verify(owner)?;
+            let index = usize::try_from(checkpoint.index()).map_err(|_| AuditError::Truncated)?;
+            let (_, head) = entries.get(index).ok_or(AuditError::Truncated)?;
+            if head != checkpoint.head() {
+                return Err(AuditError::Checkpoint);
+            }
+        }
+        let fixed = |checkpoints: &[Checkpoint]| checkpoints.iter().map(Checkpoint::index).max();
+        let (signed, fixed) = (fixed(checkpoints).max(fixed(kept)), fixed(kept));
+        Ok(Attested { export: self.0, signed, fixed })
+    }
+}
+
+/// A verified export.
+#[derive(Debug)]
+pub struct Attested {
+    export: Export,
+    signed: Option<u64>,
+    fixed: Option<u64>,
+}
+
+impl Attested {
+    /// The last entry the owner has signed for, if any.
+    #[must_use]
+    pub fn signed(&self) -> Option<u64> {
+        self.signed
+    }
+
+    /// The last entry fixed by a checkpoint kept elsewhere: up to here, and
+    /// no further, the owner cannot have changed anything since.
+    #[must_use]
+    pub fn fixed(&self) -> Option<u64> {
+        self.fixed
+    }
+
+    /// The records, JSON, in order.
+    pub fn records(&self) -> impl Iterator<Item = &str> {
+        self.export.entries.iter().map(|(entry, _)| entry.record())
+    }
+}
+
+fn checkpoint(text: &str) -> Option<Checkpoint> {
+    let line: CheckpointLine = line(text)?;
+    let proof = base64(&line.proof)?;
+    Checkpoint::from_parts(line.checkpoint, hex(&line.head)?, UnixTime(line.time), &proof)
+}
+
+/// One line, if it is the one text of its value: that rules out arrays for
+/// objects, white space, other orders of keys, and other escapes.
+fn line<T: Serialize + DeserializeOwned>(text: &str) -> Option<T> {
+    let value: T = serde_json::from_str(text).ok()?;
+    (serde_json::to_string(&value).ok()? == text).then_some(value)
+}
+
+fn push(out: &mut String, line: &impl Serialize) {
+    #[expect(clippy::expect_used, reason = "strings and integers always serialize, a String takes all")]
+    writeln!(out, "{}", serde_json::to_string(line).expect("plain data")).expect("memory");
+}
+
+/// Exactly `N` bytes of lower-case hex.
+fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+/// Canonical base64 with padding.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64.decode(text.as_bytes()).ok()?;
+    (BASE64.encode(&bytes) == text).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{audit::AuditKey, base::Secret, identity::Identity};
+
+    fn export(records: &[&str]) -> (Identity, Export) {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let key = AuditKey::new(Secret::random(&mut rng));
+        let owner = Identity::generate(&mut rng);
+        let mut head = Head::GENESIS;
+        let mut entries = Vec::new();
+        for record in records {
+            let (entry, next) = head.append(&key, record, &mut rng);
+            entries.push((entry, *next.hash()));
+            head = next;
+        }
+        let checkpoint = Checkpoint::sign(owner.witness(), &head, UnixTime(1_795_300_000), &[7; 32]);
+        let export = Export::new(*owner.public().statement(), entries, checkpoint.into_iter().collect());
+        (owner, export)
+    }
+
+    #[test]
+    fn an_export_verifies_and_reads_back() {
+        let (_, export) = export(&[r#"{"event":"sent"}"#, r#"{"event":"gap \"1\" ñ"}"#]);
+        let text = export.to_ndjson();
+        assert_eq!(Export::parse(&text), Ok(export.clone()));
+        let attested = Export::parse(&text).unwrap().replay().unwrap().attest(&[]).unwrap();
+        assert_eq!((attested.signed(), attested.fixed()), (Some(1), None));
+        assert_eq!(attested.records().count(), 2);
+        let kept = export.checkpoints.clone();
+        assert_eq!(export.replay().unwrap().attest(&kept).unwrap().fixed(), Some(1));
+    }
+
+    #[test]
+    fn an_empty_log_has_no_checkpoint() {
+        let (owner, export) = export(&[]);
+        assert!(export.checkpoints.is_empty());
+        assert!(Checkpoint::sign(owner.witness(), &Head::GENESIS, UnixTime(0), &[0; 32]).is_none());
+        assert_eq!(Export::parse(&export.to_ndjson()), Ok(export));
+    }
+
+    #[test]
+    fn other_writings_of_the_same_export_are_refused() {
+        let (_, export) = export(&["{}"]);
+        let text = export.to_ndjson();
+        let lines: Vec<&str> = text.lines().collect();
+        for (what, bad) in [
+            ("no last newline", text.trim_end().to_owned()),
+            ("empty line", format!("{text}\n")),
+            ("carriage returns", text.replace('\n', "\r\n")),
+            ("space", text.replacen("\":", "\": ", 1)),
+            ("version", text.replacen("audit\":1", "audit\":2", 1)),
+            ("upper case hex", text.replacen(lines[0], &lines[0].replace("owner\":\"", "owner\":\"A"), 1)),
+            ("index", text.replacen("\"i\":0", "\"i\":1", 1)),
+            ("unknown key", text.replacen("{\"i\":0", "{\"i\":0,\"j\":0", 1)),
+            ("array", text.replacen(lines[0], "[1,\"\"]", 1)),
+            ("checkpoint before its entry", [lines[0], lines[2], lines[1], ""].join("\n")),
+            ("nothing", String::new()),
+        ] {
+            assert_eq!(Export::parse(&bad), Err(AuditError::Malformed), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_log_written_anew_fails_against_a_kept_checkpoint() {
+        let (owner, first) = export(&["{}", "[]"]);
+        let kept = first.checkpoints.clone();
+        let (_, again) = export(&["{}", "[]"]);
+        let forged = Export { owner: *owner.public().statement(), checkpoints: vec![], ..again };
+        let replayed = forged.replay().unwrap();
+        assert_eq!(replayed.attest(&kept).unwrap_err(), AuditError::Checkpoint);
+        let mut cut = first;
+        cut.entries.pop();
+        assert_eq!(cut.replay().unwrap().attest(&[]).unwrap_err(), AuditError::Truncated);
+    }
+}

@@ -1,0 +1,298 @@
+//! Emergency shares: a 32-byte key on paper, in several hands. Protocol §10.
+//!
+//! A printed share is the base32 (RFC 4648, upper case, unpadded) of
+//! `u8(1) || set_id(8) || u8(k) || u8(x) || y(32) || check(4)`: 76 characters.
+//! The check finds slips of the hand; it says nothing about the secret, and
+//! neither does any set of fewer than `k` shares.
+
+use core::fmt;
+
+use data_encoding::BASE32_NOPAD;
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::{
+    base::{ErrorCode, Secret, encoding::Reader, labels},
+    crypto::{
+        kdf,
+        shamir::{self, Point, SECRET_LEN},
+    },
+};
+
+/// Characters of a printed share.
+pub const SHARE_TEXT_LEN: usize = 76;
+/// Bytes of a set id.
+pub const SET_ID_LEN: usize = 8;
+
+const VERSION: u8 = 1;
+const CHECK_LEN: usize = 4;
+const SHARE_LEN: usize = 1 + SET_ID_LEN + 1 + 1 + SECRET_LEN + CHECK_LEN;
+
+/// Why shares were refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SharesError {
+    /// Not 2 ≤ threshold ≤ count.
+    Threshold,
+    /// Not a printed share: another length, letters outside the alphabet, a
+    /// failing check, an unknown version, x = 0 or k < 2.
+    Damaged,
+    /// Shares of different sets.
+    Mixed,
+    /// The same share twice.
+    Duplicate,
+    /// Fewer shares than the threshold.
+    TooFew,
+    /// More shares than the threshold that do not all agree.
+    Disagree,
+}
+
+impl SharesError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::Threshold => ErrorCode::InvalidArgument,
+            _ => ErrorCode::SharesInvalid,
+        }
+    }
+}
+
+impl fmt::Display for SharesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Threshold => "the threshold must be 2 to the number of shares",
+            Self::Damaged => "not a printed share, or a damaged one",
+            Self::Mixed => "shares of different sets",
+            Self::Duplicate => "the same share twice",
+            Self::TooFew => "fewer shares than the set needs",
+            Self::Disagree => "the shares do not agree",
+        })
+    }
+}
+
+impl core::error::Error for SharesError {}
+
+/// One share of a set.
+#[derive(Debug)]
+pub struct Share {
+    set_id: [u8; SET_ID_LEN],
+    threshold: u8,
+    point: Point,
+}
+
+impl Share {
+    /// A share from its parts; 2 of 3 and so on follow from `threshold`.
+    ///
+    /// # Errors
+    ///
+    /// [`SharesError::Damaged`] for a threshold below 2.
+    pub fn new(set_id: [u8; SET_ID_LEN], threshold: u8, point: Point) -> Result<Self, SharesError> {
+        if threshold < 2 {
+            return Err(SharesError::Damaged);
+        }
+        Ok(Self { set_id, threshold, point })
+    }
+
+    /// Reads a printed share: 76 characters, nothing around them.
+    ///
+    /// # Errors
+    ///
+    /// [`SharesError::Damaged`].
+    pub fn parse(text: &str) -> Result<Self, SharesError> {
+        if text.len() != SHARE_TEXT_LEN {
+            return Err(SharesError::Damaged);
+        }
+        let mut bytes = Zeroizing::new([0; SHARE_LEN]);
+        BASE32_NOPAD
+            .decode_mut(text.as_bytes(), bytes.as_mut_slice())
+            .map_err(|_| SharesError::Damaged)?;
+        Self::decode(&bytes).ok_or(SharesError::Damaged)
+    }
+
+    fn decode(bytes: &[u8; SHARE_LEN]) -> Option<Self> {
+        let (body, check) = bytes.split_last_chunk::<CHECK_LEN>()?;
+        if *check != self::check(body) {
+            return None;
+        }
+        let mut reader = Reader::new(body);
+        if reader.u8()? != VERSION {
+            return None;
+        }
+        let set_id = reader.array()?;
+        let threshold = reader.u8()?;
+        let x = reader.u8()?;
+        let y = Secret::from_slice(reader.rest())?;
+        Self::new(set_id, threshold, Point::new(x, y)?).ok()
+    }
+
+    /// The text to print: 76 characters. Wiped on drop.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(SHARE_LEN));
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&self.set_id);
+        bytes.extend_from_slice(&[self.threshold, self.point.x()]);
+        bytes.extend_from_slice(self.point.y().expose());
+        let check = check(&bytes);
+        bytes.extend_from_slice(&check);
+        Zeroizing::new(BASE32_NOPAD.encode(&bytes))
+    }
+
+    /// Which set it belongs to. Random, 8 bytes.
+    #[must_use]
+    pub fn set_id(&self) -> &[u8; SET_ID_LEN] {
+        &self.set_id
+    }
+
+    /// How many shares of the set are needed, 2–255.
+    #[must_use]
+    pub fn threshold(&self) -> u8 {
+        self.threshold
+    }
+
+    /// The share point.
+    #[must_use]
+    pub fn point(&self) -> &Point {
+        &self.point
+    }
+}
+
+/// `SHA-256(parts("tessera/v1/share", all before))[0..4]`.
+fn check(body: &[u8]) -> [u8; CHECK_LEN] {
+    let hash = kdf::hash(labels::SHARE, &[body]);
+    hash.first_chunk().copied().unwrap_or_default()
+}
+
+/// Splits a secret into `count` shares of a fresh set, any `threshold` of
+/// which give it back.
+///
+/// # Errors
+///
+/// [`SharesError::Threshold`] unless 2 ≤ `threshold` ≤ `count`.
+pub fn split(
+    secret: &Secret<SECRET_LEN>,
+    threshold: u8,
+    count: u8,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<Share>, SharesError> {
+    let mut set_id = [0; SET_ID_LEN];
+    rng.fill_bytes(&mut set_id);
+    let points = shamir::split(secret, threshold, count, rng).ok_or(SharesError::Threshold)?;
+    Ok(points.into_iter().map(|point| Share { set_id, threshold, point }).collect())
+}
+
+/// The secret of a set. Whether it is the right one is proved by what it
+/// opens: nothing here checks the secret itself.
+///
+/// # Errors
+///
+/// [`SharesError`] for shares that are mixed, repeated, too few, or more than
+/// needed and not of one mind.
+pub fn combine(shares: &[Share]) -> Result<Secret<SECRET_LEN>, SharesError> {
+    let first = shares.first().ok_or(SharesError::TooFew)?;
+    let same_set = |s: &Share| s.set_id == first.set_id && s.threshold == first.threshold;
+    if !shares.iter().all(same_set) {
+        return Err(SharesError::Mixed);
+    }
+    let places: std::collections::BTreeSet<u8> = shares.iter().map(|s| s.point.x()).collect();
+    if places.len() != shares.len() {
+        return Err(SharesError::Duplicate);
+    }
+    if shares.len() < usize::from(first.threshold) {
+        return Err(SharesError::TooFew);
+    }
+    let points: Vec<&Point> = shares.iter().map(Share::point).collect();
+    shamir::combine(first.threshold, &points).ok_or(SharesError::Disagree)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(threshold: u8, count: u8) -> (Secret<32>, Vec<Share>) {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let secret = Secret::random(&mut rng);
+        let shares = split(&secret, threshold, count, &mut rng).unwrap();
+        (secret, shares)
+    }
+
+    /// A share with any fields at all and a correct check.
+    fn forged(version: u8, threshold: u8, x: u8) -> String {
+        let mut bytes = vec![version];
+        bytes.extend_from_slice(&[7; SET_ID_LEN]);
+        bytes.extend_from_slice(&[threshold, x]);
+        bytes.extend_from_slice(&[9; 32]);
+        let check = check(&bytes);
+        bytes.extend_from_slice(&check);
+        BASE32_NOPAD.encode(&bytes)
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        let (secret, shares) = set(2, 3);
+        let read: Vec<Share> = shares.iter().map(|s| Share::parse(&s.to_text()).unwrap()).collect();
+        assert_eq!(read.first().unwrap().to_text().len(), SHARE_TEXT_LEN);
+        assert_eq!(combine(&read).unwrap(), secret);
+    }
+
+    #[test]
+    fn fields_out_of_range_are_damage_even_with_a_good_check() {
+        assert!(Share::parse(&forged(1, 2, 1)).is_ok());
+        for text in [forged(2, 2, 1), forged(0, 2, 1), forged(1, 2, 0), forged(1, 1, 1), forged(1, 0, 1)] {
+            assert_eq!(Share::parse(&text).unwrap_err(), SharesError::Damaged);
+        }
+    }
+
+    #[test]
+    fn every_changed_letter_is_found() {
+        let (_, shares) = set(2, 2);
+        let text = shares[0].to_text();
+        for at in 0..SHARE_TEXT_LEN {
+            for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567=a 0é".chars() {
+                let changed: String =
+                    text.chars().enumerate().map(|(i, c)| if i == at { other } else { c }).collect();
+                if changed != *text {
+                    assert!(Share::parse(&changed).is_err(), "{at} {other}");
+                }
+            }
+        }
+        assert!(Share::parse(&text[..75]).is_err());
+        assert!(Share::parse(&format!("{}A", *text)).is_err());
+        assert!(Share::parse("").is_err());
+    }
+
+    #[test]
+    fn what_does_not_belong_together_is_refused() {
+        let (_, mut a) = set(2, 3);
+        let (_, mut b) = set(2, 3);
+        let again = Share::parse(&a[0].to_text()).unwrap();
+        assert_eq!(combine(&[]).unwrap_err(), SharesError::TooFew);
+        assert_eq!(combine(&a[..1]).unwrap_err(), SharesError::TooFew);
+        a.push(again);
+        assert_eq!(combine(&a).unwrap_err(), SharesError::Duplicate);
+        a.pop();
+        let other = Share::new(*a[0].set_id(), 3, b.pop().unwrap().point).unwrap();
+        let third = a.pop().unwrap();
+        a.push(other);
+        assert_eq!(combine(&a).unwrap_err(), SharesError::Mixed, "another threshold");
+        a.pop();
+        a.push(b.pop().unwrap());
+        assert_eq!(combine(&a).unwrap_err(), SharesError::Mixed, "another set");
+        a.pop();
+        let mut y = *third.point.y().expose();
+        y[0] ^= 1;
+        a.push(Share::new(third.set_id, 2, Point::new(3, Secret::take(&mut y)).unwrap()).unwrap());
+        assert_eq!(combine(&a).unwrap_err(), SharesError::Disagree);
+    }
+
+    #[test]
+    fn a_threshold_that_makes_no_sense_is_an_argument_error() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let secret = Secret::random(&mut rng);
+        for (threshold, count) in [(0, 3), (1, 3), (4, 3), (2, 0)] {
+            let error = split(&secret, threshold, count, &mut rng).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidArgument);
+        }
+    }
+}

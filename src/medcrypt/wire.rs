@@ -1,0 +1,121 @@
+//! The text form of a MedCrypt message.
+//!
+//! `[MEDCRYPT:v1:<b64 patient id>:<b64 nonce>:<b64 ciphertext>:<b64 tag>]`
+
+use core::fmt;
+
+use data_encoding::BASE64;
+
+use super::MedCryptError;
+use crate::crypto::aead::{NONCE_LEN, TAG_LEN};
+
+const PREFIX: &str = "MEDCRYPT";
+const VERSION: &str = "v1";
+
+/// A message as it travels: well formed, not yet opened. Its `Display` is
+/// the wire text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub(super) patient_id: String,
+    pub(super) nonce: [u8; NONCE_LEN],
+    /// `ciphertext || tag`, as AES-GCM has it.
+    pub(super) sealed: Vec<u8>,
+}
+
+impl Message {
+    /// Reads the wire text: exactly one pair of brackets, six fields,
+    /// canonical base64. Nothing around it, not even white space.
+    ///
+    /// # Errors
+    ///
+    /// [`MedCryptError::Malformed`].
+    pub fn parse(text: &str) -> Result<Self, MedCryptError> {
+        Self::read(text).ok_or(MedCryptError::Malformed)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+        let mut fields = inner.split(':');
+        if fields.next()? != PREFIX || fields.next()? != VERSION {
+            return None;
+        }
+        let patient_id = String::from_utf8(base64(fields.next()?)?).ok()?;
+        let nonce = base64(fields.next()?)?.try_into().ok()?;
+        let mut sealed = base64(fields.next()?)?;
+        let tag: [u8; TAG_LEN] = base64(fields.next()?)?.try_into().ok()?;
+        if patient_id.is_empty() || fields.next().is_some() {
+            return None;
+        }
+        sealed.extend_from_slice(&tag);
+        Some(Self { patient_id, nonce, sealed })
+    }
+
+    /// The patient id the messenger can read; authenticated once opened.
+    #[must_use]
+    pub fn patient_id(&self) -> &str {
+        &self.patient_id
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ciphertext, tag) = self.sealed.split_at(self.sealed.len().saturating_sub(TAG_LEN));
+        write!(
+            f,
+            "[{PREFIX}:{VERSION}:{}:{}:{}:{}]",
+            BASE64.encode(self.patient_id.as_bytes()),
+            BASE64.encode(&self.nonce),
+            BASE64.encode(ciphertext),
+            BASE64.encode(tag),
+        )
+    }
+}
+
+/// Canonical base64 with padding. The decoder takes padding in the middle
+/// (`"YQ==Yg=="`), hence the re-encoding.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64.decode(text.as_bytes()).ok()?;
+    (BASE64.encode(&bytes) == text).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "[MEDCRYPT:v1:UEFULTE=:AAAAAAAAAAAAAAAA:aGk=:AAAAAAAAAAAAAAAAAAAAAA==]";
+
+    #[test]
+    fn the_wire_text_is_the_only_text() {
+        assert_eq!(Message::parse(GOOD).unwrap().to_string(), GOOD);
+        for (what, text) in [
+            ("space before", format!(" {GOOD}")),
+            ("newline after", format!("{GOOD}\n")),
+            ("two pairs", format!("[{GOOD}]")),
+            ("no brackets", GOOD.replace(['[', ']'], "")),
+            ("lower case", GOOD.to_lowercase()),
+            ("version", GOOD.replace(":v1:", ":v2:")),
+            ("field more", GOOD.replace("]", ":]")),
+            ("field less", GOOD.replace(":aGk=", "")),
+            ("empty patient", GOOD.replace("UEFULTE=", "")),
+            ("padding in the middle", GOOD.replace("aGk=", "YQ==Yg==")),
+            ("loose tail bits", GOOD.replace("aGk=", "aGl=")),
+            ("no padding", GOOD.replace("aGk=", "aGk")),
+            ("base64url", GOOD.replace("aGk=", "-_-_")),
+            ("line break", GOOD.replace("aGk=", "aG\nk=")),
+            ("short nonce", GOOD.replace("AAAAAAAAAAAAAAAA:", "AAAAAAAAAAAAAAA=:")),
+            ("long tag", GOOD.replace("==]", "AA]")),
+            ("patient not UTF-8", GOOD.replace("UEFULTE=", "/w==")),
+            ("nothing", String::new()),
+            ("brackets only", "[]".into()),
+            ("one bracket", "[".into()),
+        ] {
+            assert_eq!(Message::parse(&text), Err(MedCryptError::Malformed), "{what}");
+        }
+    }
+
+    #[test]
+    fn an_empty_ciphertext_is_allowed() {
+        let empty = GOOD.replace("aGk=", "");
+        assert_eq!(Message::parse(&empty).unwrap().to_string(), empty);
+    }
+}
