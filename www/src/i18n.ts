@@ -44,7 +44,7 @@ const TEXT = {
   // Inviting
   invite_heading: ["Invite someone", "Invitar a alguien"],
   invite_quick: ["In person: QR code", "En persona: código QR"],
-  invite_link: ["From afar: link", "A distancia: enlace"],
+  invite_link: ["Remote: link", "A distancia: enlace"],
   invite_validity: ["Valid for", "Válida durante"],
   validity_minute: ["1 minute", "1 minuto"],
   validity_hour: ["1 hour", "1 hora"],

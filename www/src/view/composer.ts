@@ -33,7 +33,7 @@ export class Composer {
 
   #form(contact: Contact): HTMLElement {
     const draft = this.#draft;
-    const text: HTMLTextAreaElement = h("textarea", { rows: 2, testid: "compose-text", placeholder: t("write_placeholder", { name: contact.name }), input: () => (draft.text = text.value), keydown: (event) => this.#submitOnEnter(event as KeyboardEvent, form) });
+    const text: HTMLTextAreaElement = h("textarea", { rows: 1, testid: "compose-text", placeholder: t("write_placeholder", { name: contact.name }), input: () => (draft.text = text.value), keydown: (event) => this.#submitOnEnter(event as KeyboardEvent, form) });
     text.value = draft.text;
     const label: HTMLInputElement = h("input", { type: "text", testid: "compose-label", placeholder: t("visit_placeholder"), value: draft.label, autocomplete: "off", input: () => (draft.label = label.value) });
     const form: HTMLFormElement = h(
