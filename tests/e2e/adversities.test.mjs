@@ -1,0 +1,240 @@
+// What can go wrong, and what people then see. Each case ends with an honest message that still arrives.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { HostileRelay } from "./hostile-relay.mjs";
+import { freshEnc } from "./support/batch.mjs";
+import { launch, openPortal } from "./support/browser.mjs";
+import { info, post, watchBatches } from "./support/network.mjs";
+import { enrol, Person } from "./support/person.mjs";
+import { Relay } from "./support/relay.mjs";
+
+const TAG_LEN = 16;
+const ENC_LEN = 32;
+const PAUSE = 2_500;
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+/** Opens the portal and enrols clinician and patient, or also the laboratory. */
+async function stage(url, roles = ["clinician", "patient"]) {
+  const portal = await openPortal(browser, url);
+  const people = {};
+  for (const role of ["clinician", "patient", "lab"]) people[role] = await new Person(portal.page, role).ready();
+  if (roles.includes("patient")) await enrol(people.clinician, people.patient);
+  if (roles.includes("lab")) await enrol(people.clinician, people.lab);
+  return { ...portal, ...people };
+}
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** The stated end of every case: nothing was lost, and the next honest message arrives once, verified. */
+async function stillWorks(from, to, text) {
+  await from.write(to.name, text);
+  await to.receives(from.name, text);
+}
+
+describe("cells that are not what they seem", () => {
+  let relay, on;
+  before(async () => {
+    relay = await Relay.start();
+    on = await stage(relay.url);
+  });
+  after(async () => {
+    await on?.close();
+    await relay?.stop();
+  });
+
+  /** Sends a message and returns every batch of the ordinary buckets that was published meanwhile. */
+  async function batchesAround(text) {
+    const watch = await watchBatches(relay.url);
+    await stillWorks(on.clinician, on.patient, text);
+    const batches = await watch.fresh();
+    assert.ok(batches.some((batch) => batch.cells.length > 0));
+    return batches;
+  }
+
+  /** Makes a cell out of each cell published; nobody outside can tell which one carried the message. */
+  const eachCell = (batches, change) => batches.flatMap(({ bucket, cells }) => cells.map((cell) => ({ bucket, cell: change(cell) })));
+
+  test("one bit flipped in a published cell, posted anew, is blocked", async () => {
+    const batches = await batchesAround("The first of two honest messages.");
+    const flipped = eachCell(batches, (cell) => {
+      const copy = Buffer.from(cell);
+      copy[copy.length - 1] ^= 1;
+      return copy;
+    });
+    await post(relay.url, flipped);
+    assert.match(await on.patient.warned("rejected", "NOT_AUTHENTIC"), /Blocked, under Dr\. Rivera[^]*altered or forged/);
+    await stillWorks(on.clinician, on.patient, "The second, after the altered one.");
+  });
+
+  test("a stranger's cell under a tag seen in a published batch is blocked and burns nothing", async () => {
+    await on.patient.notice("rejected", "NOT_AUTHENTIC").first().getByTestId("dismiss").click();
+    const batches = await batchesAround("Before the stranger.");
+    const { cell_size } = await info(relay.url);
+    const strange = eachCell(batches, (cell) =>
+      Buffer.concat([cell.subarray(0, TAG_LEN), freshEnc(), crypto.getRandomValues(Buffer.alloc(cell_size - TAG_LEN - ENC_LEN))]),
+    );
+    await post(relay.url, strange);
+    assert.match(await on.patient.warned("rejected", "NOT_AUTHENTIC"), /Blocked/);
+    await stillWorks(on.clinician, on.patient, "After the stranger.");
+  });
+
+  test("a cell posted a second time is stored once and shown once", async () => {
+    const text = "Posted twice, shown once.";
+    await post(relay.url, eachCell(await batchesAround(text), (cell) => cell));
+    await pause(PAUSE);
+    await stillWorks(on.clinician, on.patient, "After the doubled one.");
+    assert.equal(await on.patient.message("in", text).count(), 1);
+  });
+
+  test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
+});
+
+describe("invitations gone wrong", () => {
+  let relay, on;
+  before(async () => {
+    relay = await Relay.start();
+    on = await stage(relay.url, []);
+  });
+  after(async () => {
+    await on?.close();
+    await relay?.stop();
+  });
+
+  test("an expired invitation is refused in words", async () => {
+    const { text } = await on.clinician.invite("ordinary");
+    await on.patient.accept(expired(text));
+    assert.deepEqual(await on.patient.outcome(), { code: "INVITATION_EXPIRED", text: "This invitation has expired. Ask for a new one." });
+    assert.equal(await on.patient.contact(on.clinician.name).count(), 0);
+  });
+
+  test("an invitation answered by two people makes the contact suspect", async () => {
+    const { text } = await on.clinician.invite("quick");
+    await on.patient.accept(text);
+    await on.clinician.digits(on.patient.name);
+    await on.lab.accept(text);
+    await on.clinician.waitForState(on.patient.name, "suspect");
+    await on.clinician.open(on.patient.name);
+    assert.match(await on.clinician.pane.getByTestId("suspect").innerText(), /answered twice[^]*enrol again in person/);
+    assert.match(await on.clinician.pane.getByTestId("cannot-write").innerText(), /blocked/);
+    assert.match(await on.clinician.warned("rejected", "INVITATION_USED"), /Somebody else has already answered/);
+  });
+
+  test("after removing the suspect, a new invitation works", async () => {
+    await on.clinician.remove(on.patient.name);
+    await forget(on.patient, on.clinician.name);
+    await forget(on.lab, on.clinician.name);
+    await enrol(on.clinician, on.lab);
+    await stillWorks(on.lab, on.clinician, "Enrolled again, in person.");
+  });
+
+  test("wrong digits make the contact suspect, and nothing can be sent to it", async () => {
+    const { text } = await on.lab.invite("quick");
+    await on.patient.accept(text);
+    await on.patient.digits(on.lab.name);
+    await on.patient.theyDiffer(on.lab.name);
+    assert.match(await on.patient.pane.getByTestId("cannot-write").innerText(), /blocked/);
+    assert.equal(await on.patient.pane.getByTestId("compose-send").count(), 0);
+    await on.patient.remove(on.lab.name);
+    await on.lab.digits(on.patient.name);
+    await on.lab.theyDiffer(on.patient.name);
+    await on.lab.remove(on.patient.name);
+    await enrol(on.lab, on.patient);
+    await stillWorks(on.lab, on.patient, "These digits did match.");
+  });
+
+  test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
+});
+
+/** Whoever is left with an unchecked contact rejects and removes it. */
+async function forget(person, name) {
+  if ((await person.contact(name).count()) === 0) return;
+  await person.open(name);
+  await person.pane.getByTestId("forget-contact").or(person.pane.getByTestId("remove-contact")).first().click();
+  await person.contact(name).first().waitFor({ state: "detached" });
+}
+
+/** The same invitation with its time in the past: the time is not authenticated, and must be heeded all the same. */
+function expired(link) {
+  const encoded = link.split("tessera:/")[1];
+  const fields = JSON.parse(Buffer.from(encoded, "base64url").toString("utf8"));
+  fields.x = Math.floor(Date.now() / 1000) - 60;
+  return `tessera:/${Buffer.from(JSON.stringify(fields)).toString("base64url")}`;
+}
+
+describe("a relay that lies", () => {
+  let relay, hostile, on;
+  before(async () => {
+    relay = await Relay.start();
+    hostile = await HostileRelay.start(relay.url);
+    on = await stage(hostile.url);
+  });
+  after(async () => {
+    await on?.close();
+    await hostile?.down();
+    await relay?.stop();
+  });
+
+  test("a cell published a second time is blocked as a copy", async () => {
+    const watch = await watchBatches(hostile.url);
+    const text = "Published twice by the relay.";
+    await stillWorks(on.clinician, on.patient, text);
+    hostile.replay(await watch.fresh());
+    assert.match(await on.patient.warned("rejected", "REPLAYED"), /copy of a message that had already arrived/);
+    await stillWorks(on.clinician, on.patient, "After the copy.");
+    assert.equal(await on.patient.message("in", text).count(), 1);
+  });
+
+  test("a batch left out is shown as a gap", async () => {
+    hostile.dropping = true;
+    const withheld = "Stop warfarin.";
+    await on.clinician.write(on.patient.name, withheld);
+    await on.clinician.sees(on.patient.name, withheld, "stored");
+    await pause(PAUSE);
+    await hostile.mirrorAll();
+    hostile.dropping = false;
+    assert.ok(hostile.dropped > 0);
+    await stillWorks(on.clinician, on.patient, "Written after the one withheld.");
+    assert.match(await on.patient.warned("gap", "batches"), /Something is missing[^]*withheld or lost/);
+    assert.match(await on.patient.warned("gap", "sequence"), /Something is missing[^]*Dr\. Rivera/);
+    assert.equal(await on.patient.message("in", withheld).count(), 0);
+    await on.clinician.sees(on.patient.name, withheld, "stored");
+  });
+
+  test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
+});
+
+describe("a relay that goes down and comes back", () => {
+  let relay, on;
+  before(async () => {
+    relay = await Relay.start();
+    on = await stage(relay.url);
+  });
+  after(async () => {
+    await on?.close();
+    await relay?.stop();
+  });
+
+  test("a message waits, in words, and leaves when the relay is back", async () => {
+    const text = "Written while the relay was down.";
+    await relay.kill();
+    await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="down"]').waitFor({ timeout: 30_000 });
+    await on.clinician.write(on.patient.name, text);
+    const waiting = on.clinician.pane.locator('[data-testid="relay-state"][data-waiting="1"]');
+    await waiting.waitFor();
+    assert.match(await waiting.innerText(), /Relay not reachable[^]*1 message waits to leave/);
+    assert.equal(await on.clinician.message("out", text, "queued").getByTestId("message-state").innerText(), "Queued: waits for the relay");
+    await relay.up();
+    await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="up"]').waitFor({ timeout: 30_000 });
+    await on.patient.receives(on.clinician.name, text);
+    await on.clinician.sees(on.patient.name, text, "delivered");
+    await stillWorks(on.patient, on.clinician, "And back again.");
+  });
+
+  test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
+});

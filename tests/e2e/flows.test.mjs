@@ -1,0 +1,22 @@
+// The three flows in real Chromium over a real relay.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { launch, openPortal } from "./support/browser.mjs";
+import { FLOWS } from "./support/flows.mjs";
+import { Relay } from "./support/relay.mjs";
+
+describe("the three flows", () => {
+  let relay, browser, portal;
+  before(async () => {
+    relay = await Relay.start();
+    browser = await launch();
+    portal = await openPortal(browser, relay.url);
+  });
+  after(async () => {
+    await browser?.close();
+    await relay?.stop();
+  });
+  for (const [name, flow] of FLOWS) test(name, (context) => flow(portal.page, (line) => context.diagnostic(line)));
+  test("the page made no complaint", () => assert.deepEqual(portal.complaints, []));
+});

@@ -1,0 +1,44 @@
+// A relay's batches, byte by byte: a 192-byte signed header, then the cells.
+
+import { createHash, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
+
+export const LOBBY = 0xffffffff;
+export const HEADER_LEN = 192;
+const SIGNED_LEN = 128;
+
+export const sha256 = (bytes) => createHash("sha256").update(bytes).digest();
+
+export function parseBatch(bytes) {
+  const cellSize = bytes.readUInt32BE(124);
+  const cells = [];
+  for (let at = HEADER_LEN; at < bytes.length; at += cellSize) cells.push(bytes.subarray(at, at + cellSize));
+  return { bucket: bytes.readUInt32BE(4), epoch: bytes.readBigUInt64BE(40), closedAt: bytes.readBigUInt64BE(48), cellSize, cells };
+}
+
+/** An Ed25519 key to publish under, with its public half as an origin. */
+export function publisher() {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  return { privateKey, origin: publicKey.export({ type: "spki", format: "der" }).subarray(-32) };
+}
+
+export function buildBatch({ bucket, epoch, closedAt, cellSize, cells }, { privateKey, origin }, previousHeader) {
+  const header = Buffer.alloc(HEADER_LEN);
+  const body = Buffer.concat(cells);
+  header.write("TSB1", 0, "latin1");
+  header.writeUInt32BE(bucket, 4);
+  origin.copy(header, 8);
+  header.writeBigUInt64BE(epoch, 40);
+  header.writeBigUInt64BE(closedAt, 48);
+  if (previousHeader) sha256(previousHeader).copy(header, 56);
+  sha256(body).copy(header, 88);
+  header.writeUInt32BE(cells.length, 120);
+  header.writeUInt32BE(cellSize, 124);
+  sign(null, header.subarray(0, SIGNED_LEN), privateKey).copy(header, SIGNED_LEN);
+  return Buffer.concat([header, body]);
+}
+
+/** A fresh X25519 public key: what a stranger puts where a cell has its encapsulated key. */
+export function freshEnc() {
+  const { publicKey } = generateKeyPairSync("x25519");
+  return createPublicKey(publicKey).export({ type: "spki", format: "der" }).subarray(-32);
+}

@@ -1,0 +1,89 @@
+// The three flows of the product: referral, follow-up instruction, laboratory result.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { enrol, Person } from "./person.mjs";
+
+const BUNDLE = fileURLToPath(new URL("../../data/fhir/bundle-lipids.json", import.meta.url));
+const REFERRAL = "Please see Ana for her knee: swelling since March, no fever. She takes metformin.";
+const INSTRUCTION = "Continue metformin 500mg BID; recheck HbA1c in 3 months.";
+
+/** Clinician to clinician, enrolled in person: the invitation by its QR picture, the acceptor by their fingerprint. */
+export async function referral(page, say) {
+  const rivera = await new Person(page, "clinician").ready();
+  await page.getByTestId("add-specialist").click();
+  const chen = await new Person(page, "specialist").ready();
+  const { picture } = await rivera.invite("quick");
+  await chen.acceptPicture(picture);
+  await say("Dr. Chen scans the QR code on Dr. Rivera's screen");
+  const [digits, same] = [await rivera.digits(chen.name), await chen.digits(rivera.name)];
+  assert.equal(digits, same);
+  await say(`Both screens show ${digits}`);
+  await rivera.theyMatch(chen.name);
+  await chen.theyMatch(rivera.name);
+  await say("They match: both are checked");
+  await rivera.write(chen.name, REFERRAL);
+  await chen.receives(rivera.name, REFERRAL);
+  await say(`Dr. Chen reads, verified: “${REFERRAL}”`);
+  await rivera.sees(chen.name, REFERRAL, "delivered");
+  await say("Dr. Rivera sees: Delivered");
+}
+
+/** Clinician to patient, enrolled at a distance by a link. */
+export async function instruction(page, say) {
+  const rivera = await new Person(page, "clinician").ready();
+  const ana = await new Person(page, "patient").ready();
+  await enrol(rivera, ana, "ordinary");
+  await say("Ana Gómez opens Dr. Rivera's link; the digits match");
+  await rivera.write(ana.name, INSTRUCTION, "visit-7421");
+  await ana.receives(rivera.name, INSTRUCTION);
+  assert.equal(await ana.message("in", INSTRUCTION).getByTestId("message-label").innerText(), "visit-7421");
+  await say(`Ana Gómez reads, verified: “${INSTRUCTION}”`);
+  await rivera.sees(ana.name, INSTRUCTION, "delivered");
+  await say("Dr. Rivera sees: Delivered");
+}
+
+/** Laboratory to clinician: HL7's lipid panel, in many cells, shown as a table and kept byte for byte. */
+export async function result(page, say) {
+  const rivera = await new Person(page, "clinician").ready();
+  const lab = await new Person(page, "lab").ready();
+  await enrol(rivera, lab, "quick");
+  await say("Northside Lab accepts Dr. Rivera's invitation; the digits match");
+  await lab.attach(rivera.name, BUNDLE);
+  await rivera.open(lab.name);
+  const message = rivera.message("in", null, "verified");
+  await message.getByTestId("fhir-table").waitFor({ timeout: 60_000 });
+  const rows = await message.getByTestId("fhir-row").evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
+  assert.deepEqual(rows, [
+    ["Cholesterol", "6.3", "mmol/L", "≤ 4.5", "High*"],
+    ["Triglyceride", "1.3", "mmol/L", "≤ 2.0", "In\u00a0range*"],
+    ["Cholesterol in HDL", "1.3", "mmol/L", "≥ 1.5", "Low*"],
+    ["LDL Chol. (Calc)", "4.6", "mmol/L", "≤ 3.0", "High*"],
+  ]);
+  await say("Dr. Rivera sees the lipid panel as a table:");
+  for (const row of rows) await say(`  ${row.map((cell) => cell.replace("\u00a0", " ")).join("  ")}`);
+  const sent = await readFile(BUNDLE);
+  const received = await rivera.download();
+  assert.ok(sent.equals(received), "the saved file is the sent file, byte for byte");
+  await say(`The saved original has the same ${received.length} bytes`);
+  await lab.message("out", null, "delivered").waitFor({ timeout: 60_000 });
+  await say("Northside Lab sees: Delivered");
+}
+
+/** What the fourth pane shows: batches, and nobody in them. */
+export async function eavesdropper(page, say) {
+  const pane = page.getByTestId("pane-relay");
+  await pane.getByTestId("batch").first().waitFor({ timeout: 30_000 });
+  const facts = (await pane.getByTestId("relay-facts").innerText()).replace(/\s+/g, " ");
+  const shown = await pane.innerText();
+  for (const secret of ["Rivera", "Gómez", "Northside", "Chen", "metformin", "Cholesterol"]) assert.ok(!shown.includes(secret));
+  await say(`The relay saw: ${facts}; no name, no word`);
+}
+
+export const FLOWS = [
+  ["Referral, clinician to clinician", referral],
+  ["Follow-up instruction, clinician to patient", instruction],
+  ["Laboratory result, lab to clinician", result],
+  ["What the relay sees", eavesdropper],
+];
