@@ -8,7 +8,7 @@
 //! | 0 | [`base`] | encodings, labels, secrets, time, error codes |
 //! | 1 | [`crypto`], [`wire`] | one fixed suite, thin over the crates; all that a relay may know |
 //! | 2 | [`identity`], [`schedule`], [`medcrypt`] | who one is, which keys when |
-//! | 3 | [`pseudonym`], [`channel`], [`audit`], [`emergency`] | proofs under blinded names, a pair's keys |
+//! | 3 | [`pseudonym`], [`channel`], [`audit`], [`emergency`], [`secure_encryption`] | proofs under blinded names, a pair's keys |
 //! | 4 | [`enrolment`], [`envelope`] | how two people meet; how content travels |
 //! | 5 | [`vault`] | sealed state at rest |
 //! | 6 | [`client`] | the engine: takes time, randomness and answers, gives requests |
@@ -28,6 +28,8 @@ pub mod identity;
 pub mod pseudonym;
 #[cfg(feature = "client")]
 pub mod channel;
+#[cfg(feature = "client")]
+pub mod secure_encryption;
 #[cfg(all(feature = "client", target_arch = "wasm32"))]
 mod wasm;
 #[cfg(feature = "client")]

@@ -3,4 +3,7 @@
 //! its outcome is given back.
 #![allow(unreachable_pub, reason = "wasm-bindgen exports public items only; JavaScript is who reaches them")]
 
+pub(crate) mod bytes;
 pub(crate) mod error;
+mod relay;
+mod sdk;

@@ -1,0 +1,158 @@
+//! A proof and its message, sealed to one recipient: the SDK's
+//! `SecureEncryption`. Protocol §8.
+//!
+//! ```text
+//! plaintext = CBOR [proof(64), message]
+//! sealed    = enc(32) || HPKE.Seal(mode_base, info = "tessera/v1/message", aad = "")
+//! ```
+//!
+//! Anyone can seal to a public identity: who sent the message follows from
+//! the proof inside, which the recipient still has to verify.
+
+use core::fmt;
+
+use minicbor::{Decoder, decode};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::{
+    base::{ErrorCode, labels},
+    crypto::{
+        cbor::{self, Deterministic},
+        hpke::{self, ENC_LEN},
+        schnorr::PROOF_LEN,
+    },
+    identity::{Identity, PublicIdentity},
+};
+
+/// What could not be opened: wrong recipient, altered bytes, or a plaintext
+/// that is not of the form. One error, whatever was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAuthentic;
+
+impl NotAuthentic {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::NotAuthentic
+    }
+}
+
+impl fmt::Display for NotAuthentic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the ciphertext does not open with this key")
+    }
+}
+
+impl core::error::Error for NotAuthentic {}
+
+/// A proof and the message it is about. Opening says nothing about whether
+/// the proof holds. The message is wiped on drop.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProvenMessage {
+    /// `R || z`, not yet verified.
+    pub proof: [u8; PROOF_LEN],
+    /// The message; may be empty.
+    pub message: Zeroizing<Vec<u8>>,
+}
+
+impl ProvenMessage {
+    /// Seals to the recipient's KEM key: `enc || ciphertext || tag`. `None`
+    /// only if HPKE refuses, which a decoded identity never causes.
+    pub fn encrypt(&self, recipient: &PublicIdentity, rng: &mut impl CryptoRng) -> Option<Vec<u8>> {
+        let plaintext = Zeroizing::new(self.encode());
+        let (enc, ciphertext) =
+            hpke::seal(recipient.kem(), None, labels::MESSAGE, &[], &plaintext, rng)?;
+        let mut sealed = Vec::with_capacity(ENC_LEN + ciphertext.len());
+        sealed.extend_from_slice(&enc);
+        sealed.extend_from_slice(&ciphertext);
+        Some(sealed)
+    }
+
+    /// Opens what [`ProvenMessage::encrypt`] gave.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthentic`], whatever was wrong.
+    pub fn decrypt(recipient: &Identity, sealed: &[u8]) -> Result<Self, NotAuthentic> {
+        let (enc, ciphertext) = sealed.split_first_chunk::<ENC_LEN>().ok_or(NotAuthentic)?;
+        let plaintext = hpke::open(recipient.kem(), enc, None, labels::MESSAGE, &[], ciphertext)
+            .map(Zeroizing::new)
+            .ok_or(NotAuthentic)?;
+        Self::decode(&plaintext).ok_or(NotAuthentic)
+    }
+}
+
+impl fmt::Debug for ProvenMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProvenMessage(…)")
+    }
+}
+
+impl Deterministic for ProvenMessage {
+    fn encode(&self) -> Vec<u8> {
+        cbor::array(2, |w| {
+            w.bytes(&self.proof).bytes(&self.message);
+        })
+    }
+
+    fn read(decoder: &mut Decoder<'_>) -> Result<Self, decode::Error> {
+        cbor::expect_array(decoder, 2)?;
+        Ok(Self {
+            proof: cbor::fixed(decoder)?,
+            message: Zeroizing::new(decoder.bytes()?.to_vec()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed(plaintext: &[u8], to: &Identity) -> Vec<u8> {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let (enc, ciphertext) =
+            hpke::seal(to.public().kem(), None, labels::MESSAGE, &[], plaintext, &mut rng).unwrap();
+        [&enc[..], &ciphertext].concat()
+    }
+
+    #[test]
+    fn only_the_recipient_opens_and_nothing_altered_opens() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let (bob, eve) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
+        for message in [&b""[..], b"Continue metformin", &[7; 70_000]] {
+            let said = ProvenMessage { proof: [9; 64], message: Zeroizing::new(message.to_vec()) };
+            let ciphertext = said.encrypt(bob.public(), &mut rng).unwrap();
+            assert_eq!(ProvenMessage::decrypt(&bob, &ciphertext), Ok(said));
+            assert_eq!(ProvenMessage::decrypt(&eve, &ciphertext), Err(NotAuthentic));
+            for i in [0, 31, 32, ciphertext.len() - 1] {
+                let mut bad = ciphertext.clone();
+                bad[i] ^= 1;
+                assert_eq!(ProvenMessage::decrypt(&bob, &bad), Err(NotAuthentic), "byte {i}");
+            }
+            for len in [0, 31, 32, 47, ciphertext.len() - 1] {
+                assert_eq!(ProvenMessage::decrypt(&bob, &ciphertext[..len]), Err(NotAuthentic));
+            }
+        }
+    }
+
+    #[test]
+    fn a_plaintext_of_another_form_is_refused() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let bob = Identity::generate(&mut rng);
+        let good = ProvenMessage { proof: [9; 64], message: Zeroizing::new(b"hi".to_vec()) }.encode();
+        assert!(ProvenMessage::decrypt(&bob, &sealed(&good, &bob)).is_ok());
+        let mut long_form = good.clone();
+        long_form.splice(68..69, [0x58, 2]);
+        for (what, bad) in [
+            ("trailing byte", [&good[..], &[0]].concat()),
+            ("long length form", long_form),
+            ("proof of 63 bytes", cbor::array(2, |w| { w.bytes(&[9; 63]).bytes(b"hi"); })),
+            ("text for bytes", cbor::array(2, |w| { w.bytes(&[9; 64]).text("hi"); })),
+            ("three items", cbor::array(3, |w| { w.bytes(&[9; 64]).bytes(b"hi").bytes(b""); })),
+            ("nothing", Vec::new()),
+        ] {
+            assert_eq!(ProvenMessage::decrypt(&bob, &sealed(&bad, &bob)), Err(NotAuthentic), "{what}");
+        }
+    }
+}

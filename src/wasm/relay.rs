@@ -1,0 +1,175 @@
+//! The default relay client: HTTP through `fetch`.
+//!
+//! Requests carry no cookie and no referrer, follow no redirect, and name
+//! only what every reader of the bucket asks for. A POST counts as stored on
+//! 202 alone: a captive portal's 200 is not the relay's word.
+
+use gloo_net::http::{Request, RequestBuilder, Response};
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortSignal, ReadableStreamDefaultReader, ReferrerPolicy, RequestCache, RequestCredentials,
+    RequestRedirect, Url,
+};
+
+use super::{
+    bytes::{array, invalid},
+    error::{JsResult, js_error, js_error_caused, set},
+};
+use crate::base::ErrorCode;
+
+/// No answer of a relay is longer: 16 384 cells of the largest size are 256 MiB,
+/// but a batch that large is no relay's of ours. 64 MiB.
+const MAX_ANSWER_LEN: u32 = 64 << 20;
+
+/// A relay reached over HTTP.
+#[wasm_bindgen]
+pub struct HttpRelay {
+    base: String,
+    token: Option<String>,
+}
+
+#[wasm_bindgen]
+impl HttpRelay {
+    /// The relay at an `http:` or `https:` URL, and its access token if it
+    /// wants one.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for any other URL, or one with credentials, query
+    /// or fragment.
+    #[wasm_bindgen(constructor)]
+    pub fn new(url: &str, access_token: Option<String>) -> JsResult<Self> {
+        let url = Url::new(url).map_err(|_| invalid("relay is not a URL"))?;
+        if !matches!(url.protocol().as_str(), "https:" | "http:") {
+            return Err(invalid("relay is not an http or https URL"));
+        }
+        if [url.username(), url.password(), url.search(), url.hash()].iter().any(|s| !s.is_empty()) {
+            return Err(invalid("relay URL has credentials, a query or a fragment"));
+        }
+        let base = url.href().trim_end_matches('/').to_owned();
+        Ok(Self { base, token: access_token.filter(|token| !token.is_empty()) })
+    }
+
+    /// The URL without a trailing slash, as invitations name it.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.base.clone()
+    }
+
+    /// The bytes at a path such as `/v1/info`.
+    ///
+    /// # Errors
+    ///
+    /// A code for each answer that is not a 200: see `code_of`; `ABORTED` if
+    /// the signal says so.
+    pub async fn get(&self, path: String, signal: Option<AbortSignal>) -> JsResult<Uint8Array> {
+        let request = self.request(Request::get(&self.at(&path)), signal.as_ref()).build();
+        let response = send(request, signal.as_ref()).await?;
+        if response.status() != 200 {
+            return Err(refusal(&response));
+        }
+        read(&response, signal.as_ref()).await
+    }
+
+    /// Posts bytes; done means 202, durably stored.
+    ///
+    /// # Errors
+    ///
+    /// As for [`HttpRelay::get`].
+    pub async fn post(&self, path: String, body: Uint8Array, signal: Option<AbortSignal>) -> JsResult<()> {
+        let request = self
+            .request(Request::post(&self.at(&path)), signal.as_ref())
+            .header("Content-Type", "application/octet-stream")
+            .body(body);
+        let response = send(request, signal.as_ref()).await?;
+        if response.status() == 202 { Ok(()) } else { Err(refusal(&response)) }
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn request(&self, builder: RequestBuilder, signal: Option<&AbortSignal>) -> RequestBuilder {
+        let builder = builder
+            .credentials(RequestCredentials::Omit)
+            .referrer_policy(ReferrerPolicy::NoReferrer)
+            .redirect(RequestRedirect::Error)
+            .cache(RequestCache::Default)
+            .abort_signal(signal);
+        match &self.token {
+            Some(token) => builder.header("Authorization", &format!("Bearer {token}")),
+            None => builder,
+        }
+    }
+}
+
+async fn send(
+    request: Result<Request, gloo_net::Error>,
+    signal: Option<&AbortSignal>,
+) -> JsResult<Response> {
+    let request = request.map_err(|_| invalid("the request cannot be made"))?;
+    request.send().await.map_err(|error| failure(&JsValue::from_str(&error.to_string()), signal))
+}
+
+/// Reads the body in pieces, so that an endless answer is not kept.
+async fn read(response: &Response, signal: Option<&AbortSignal>) -> JsResult<Uint8Array> {
+    let Some(body) = response.body() else { return Ok(array(&[])) };
+    let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
+    let mut pieces = Vec::new();
+    let mut len = 0_u32;
+    loop {
+        let next = JsFuture::from(reader.read()).await.map_err(|error| failure(&error, signal))?;
+        let Ok(piece) = field(&next, "value").dyn_into::<Uint8Array>() else { break };
+        len = len.saturating_add(piece.length());
+        if len > MAX_ANSWER_LEN {
+            let _ = reader.cancel();
+            return Err(js_error(ErrorCode::RelayProtocol, "the relay's answer is too long"));
+        }
+        pieces.push(piece);
+    }
+    let whole = Uint8Array::new_with_length(len);
+    let mut at = 0;
+    for piece in pieces {
+        whole.set(&piece, at);
+        at += piece.length();
+    }
+    Ok(whole)
+}
+
+/// The error for an answer with another status than the one hoped for.
+fn refusal(response: &Response) -> JsValue {
+    let status = response.status();
+    let error = js_error(code_of(status), &format!("the relay answered {status}"));
+    let wait = response.headers().get("Retry-After").and_then(|text| text.trim().parse::<u32>().ok());
+    if let Some(seconds) = wait {
+        set(&error, "retryAfter", &seconds.into());
+    }
+    error
+}
+
+fn code_of(status: u16) -> ErrorCode {
+    match status {
+        401 | 403 => ErrorCode::Unauthorized,
+        404 => ErrorCode::NotFound,
+        410 => ErrorCode::RetentionPassed,
+        429 | 503 => ErrorCode::RelayBusy,
+        507 => ErrorCode::RelayFull,
+        400..=499 => ErrorCode::RelayRefused,
+        500..=599 => ErrorCode::RelayUnreachable,
+        _ => ErrorCode::RelayProtocol,
+    }
+}
+
+fn failure(cause: &JsValue, signal: Option<&AbortSignal>) -> JsValue {
+    if signal.is_some_and(AbortSignal::aborted) {
+        return js_error(ErrorCode::Aborted, "the caller's signal ended the request");
+    }
+    js_error_caused(ErrorCode::RelayUnreachable, "the relay cannot be reached", cause)
+}
+
+fn field(object: &JsValue, key: &str) -> JsValue {
+    Reflect::get(object, &JsValue::from_str(key)).unwrap_or(JsValue::UNDEFINED)
+}
