@@ -1,0 +1,338 @@
+//! Batches: what a relay publishes, one per bucket and epoch, signed and
+//! chained. `docs/relay.md`.
+//!
+//! ```text
+//! header = "TSB1" || u32 bucket || origin(32) || u64 epoch || u64 closed_at || prev(32)
+//!          || digest(32) || u32 count || u32 cell_size || signature(64)      192 bytes
+//! batch  = header || count cells
+//! ```
+//!
+//! The signature is Ed25519 over the 128 bytes before it; `prev` is the
+//! SHA-256 of the bucket's previous header, so that a dropped or forked
+//! batch shows.
+
+use core::fmt;
+
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use rand_core::CryptoRng;
+use sha2::{Digest as _, Sha256};
+
+use super::{BatchDigest, BucketId, Cell, CellSize, HeaderHash, Origin};
+use crate::base::{ErrorCode, Secret, UnixTime, encoding::Reader};
+
+/// Bytes of a header.
+pub const BATCH_HEADER_LEN: usize = 192;
+const SIGNED_LEN: usize = 128;
+const MAGIC: [u8; 4] = *b"TSB1";
+
+/// Why bytes are no batch. All of them look the same to a user: the relay
+/// or the way to it is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// Not the magic, a field out of range, or not as long as the header says.
+    Malformed,
+    /// The cells are not those that were signed.
+    Digest,
+    /// The signature does not hold under the origin's key.
+    Signature,
+    /// A good batch, but not the one asked for.
+    Unexpected,
+    /// It does not follow the batch it should.
+    Chain,
+}
+
+impl BatchError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::BatchInvalid
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "not a batch",
+            Self::Digest => "the cells do not match the batch's digest",
+            Self::Signature => "the batch's signature does not hold",
+            Self::Unexpected => "another batch than the one asked for",
+            Self::Chain => "the batch does not follow the one before",
+        })
+    }
+}
+
+impl core::error::Error for BatchError {}
+
+/// A relay's signing key. Its public key is the [`Origin`].
+pub struct OriginKey(SigningKey);
+
+impl OriginKey {
+    /// A fresh key.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        Self::from_seed(&Secret::random(rng))
+    }
+
+    /// The key of a stored 32-byte seed (RFC 8032).
+    #[must_use]
+    pub fn from_seed(seed: &Secret<32>) -> Self {
+        Self(SigningKey::from_bytes(seed.expose()))
+    }
+
+    /// The 32-byte seed, for the relay's store.
+    #[must_use]
+    pub fn seed(&self) -> Secret<32> {
+        Secret::fill_with(|bytes| bytes.copy_from_slice(self.0.as_bytes()))
+    }
+
+    /// The public key.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin(self.0.verifying_key().to_bytes())
+    }
+}
+
+impl fmt::Debug for OriginKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OriginKey({})", self.origin())
+    }
+}
+
+/// The header of a batch, with its signature. Read from bytes it is not yet
+/// verified: [`Batch::parse`] and [`BatchHeader::verify`] do that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchHeader {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// Who signed.
+    pub origin: Origin,
+    /// Number of the epoch; grows from batch to batch, not always by one.
+    pub epoch: u64,
+    /// The nominal boundary at which the epoch ended.
+    pub closed_at: UnixTime,
+    /// Hash of the bucket's previous header, zeros for the first.
+    pub prev: HeaderHash,
+    /// SHA-256 of the cells.
+    pub digest: BatchDigest,
+    /// How many cells follow.
+    pub count: u32,
+    /// Bytes of each.
+    pub cell_size: CellSize,
+    signature: [u8; 64],
+}
+
+/// What the relay decides about a batch; the rest follows from the cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchPlace {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// Number of the epoch.
+    pub epoch: u64,
+    /// The nominal boundary at which the epoch ended.
+    pub closed_at: UnixTime,
+    /// Hash of the bucket's previous header, [`HeaderHash`] of zeros for the first.
+    pub prev: HeaderHash,
+}
+
+impl BatchHeader {
+    /// What `prev` holds in a bucket's first batch.
+    pub const NO_PREV: HeaderHash = HeaderHash([0; 32]);
+
+    /// Reads the fields; the signature is not checked.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Malformed`].
+    pub fn decode(bytes: &[u8; BATCH_HEADER_LEN]) -> Result<Self, BatchError> {
+        Self::read(&mut Reader::new(bytes)).ok_or(BatchError::Malformed)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        if reader.array()? != MAGIC {
+            return None;
+        }
+        Some(Self {
+            bucket: BucketId::try_from(reader.u32()?).ok()?,
+            origin: Origin(reader.array()?),
+            epoch: reader.u64()?,
+            closed_at: UnixTime(reader.u64()?),
+            prev: HeaderHash(reader.array()?),
+            digest: BatchDigest(reader.array()?),
+            count: reader.u32()?,
+            cell_size: CellSize::try_from(reader.u32()?).ok()?,
+            signature: reader.array()?,
+        })
+    }
+
+    /// Signs the header for cells that are already joined.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Malformed`] when `cells` is not a whole number of cells,
+    /// or more than `u32` counts.
+    pub fn sign(place: &BatchPlace, cells: &[u8], cell_size: CellSize, key: &OriginKey) -> Result<Self, BatchError> {
+        if !cells.len().is_multiple_of(cell_size.bytes()) {
+            return Err(BatchError::Malformed);
+        }
+        let count = u32::try_from(cells.len() / cell_size.bytes()).map_err(|_| BatchError::Malformed)?;
+        let mut header = Self {
+            bucket: place.bucket,
+            origin: key.origin(),
+            epoch: place.epoch,
+            closed_at: place.closed_at,
+            prev: place.prev,
+            digest: BatchDigest(Sha256::digest(cells).into()),
+            count,
+            cell_size,
+            signature: [0; 64],
+        };
+        header.signature = key.0.sign(&header.signed()).to_bytes();
+        Ok(header)
+    }
+
+    /// Checks the signature under the origin's key, strictly: no small-order
+    /// key, no second encoding.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Signature`].
+    pub fn verify(&self) -> Result<(), BatchError> {
+        VerifyingKey::from_bytes(&self.origin.0)
+            .and_then(|key| key.verify_strict(&self.signed(), &Signature::from_bytes(&self.signature)))
+            .map_err(|_| BatchError::Signature)
+    }
+
+    /// Checks that this is the batch that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Unexpected`].
+    pub fn expect(&self, bucket: BucketId, origin: &Origin, epoch: u64) -> Result<(), BatchError> {
+        if self.bucket == bucket && self.origin == *origin && self.epoch == epoch {
+            Ok(())
+        } else {
+            Err(BatchError::Unexpected)
+        }
+    }
+
+    /// Checks that this batch is the next one after `previous`: same bucket
+    /// and origin, a later epoch, and its hash in `prev`.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Chain`].
+    pub fn follows(&self, previous: &Self) -> Result<(), BatchError> {
+        let same_chain = self.bucket == previous.bucket && self.origin == previous.origin;
+        if same_chain && self.epoch > previous.epoch && self.prev == previous.hash() {
+            Ok(())
+        } else {
+            Err(BatchError::Chain)
+        }
+    }
+
+    /// The 192 bytes.
+    #[must_use]
+    pub fn encode(&self) -> [u8; BATCH_HEADER_LEN] {
+        let mut out = [0; BATCH_HEADER_LEN];
+        let (signed, signature) = out.split_at_mut(SIGNED_LEN);
+        signed.copy_from_slice(&self.signed());
+        signature.copy_from_slice(&self.signature);
+        out
+    }
+
+    /// SHA-256 of the 192 bytes: the next batch's `prev`.
+    #[must_use]
+    pub fn hash(&self) -> HeaderHash {
+        HeaderHash(Sha256::digest(self.encode()).into())
+    }
+
+    fn signed(&self) -> [u8; SIGNED_LEN] {
+        let mut out = [0; SIGNED_LEN];
+        let mut rest = out.as_mut_slice();
+        let fields: [&[u8]; 9] = [
+            &MAGIC,
+            &self.bucket.get().to_be_bytes(),
+            &self.origin.0,
+            &self.epoch.to_be_bytes(),
+            &self.closed_at.0.to_be_bytes(),
+            &self.prev.0,
+            &self.digest.0,
+            &self.count.to_be_bytes(),
+            &self.cell_size.get().to_be_bytes(),
+        ];
+        for field in fields {
+            if let Some(place) = rest.split_off_mut(..field.len()) {
+                place.copy_from_slice(field);
+            }
+        }
+        out
+    }
+}
+
+/// A whole batch whose digest and signature hold. Borrows the bytes it was
+/// read from.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    header: BatchHeader,
+    cells: &'a [u8],
+}
+
+impl<'a> Batch<'a> {
+    /// Checks magic, fields, length, digest and signature. Nothing is
+    /// allocated by what a length field claims.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Malformed`], [`BatchError::Digest`] or [`BatchError::Signature`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, BatchError> {
+        let (header, cells) = bytes.split_first_chunk().ok_or(BatchError::Malformed)?;
+        let header = BatchHeader::decode(header)?;
+        let claimed = u64::from(header.count) * u64::from(header.cell_size.get());
+        if u64::try_from(cells.len()) != Ok(claimed) {
+            return Err(BatchError::Malformed);
+        }
+        if Sha256::digest(cells).as_slice() != header.digest.0 {
+            return Err(BatchError::Digest);
+        }
+        header.verify()?;
+        Ok(Self { header, cells })
+    }
+
+    /// The header.
+    #[must_use]
+    pub fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// The bytes of each cell, each exactly one cell long, in published order.
+    pub fn cells(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        self.cells.chunks_exact(self.header.cell_size.bytes())
+    }
+
+    /// Builds and signs a batch: its header, and its bytes for publication.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Malformed`] when a cell is not of `cell_size`.
+    pub fn build<'c>(
+        place: &BatchPlace,
+        cells: impl IntoIterator<Item = &'c Cell>,
+        cell_size: CellSize,
+        key: &OriginKey,
+    ) -> Result<(BatchHeader, Vec<u8>), BatchError> {
+        let mut bytes = vec![0; BATCH_HEADER_LEN];
+        for cell in cells {
+            if cell.as_bytes().len() != cell_size.bytes() {
+                return Err(BatchError::Malformed);
+            }
+            bytes.extend_from_slice(cell.as_bytes());
+        }
+        let (head, joined) = bytes.split_first_chunk_mut().ok_or(BatchError::Malformed)?;
+        let header = BatchHeader::sign(place, joined, cell_size, key)?;
+        *head = header.encode();
+        Ok((header, bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests;

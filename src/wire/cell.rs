@@ -1,0 +1,268 @@
+//! Cells: the fixed-size units on the network. Protocol §6.
+//!
+//! ```text
+//! cell = tag(16) || enc(32) || ciphertext
+//! ```
+
+use core::fmt;
+
+use curve25519_dalek::MontgomeryPoint;
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroize as _;
+
+use crate::base::ErrorCode;
+
+/// Bytes of a detection tag.
+pub const TAG_LEN: usize = 16;
+/// Bytes of an encapsulated X25519 key.
+pub const ENC_LEN: usize = 32;
+/// Bytes of a cell that are not plaintext: tag, enc and the AEAD's tag.
+pub const OVERHEAD: usize = 64;
+
+/// `SHA-256(cell)[0..16]`: what a client remembers of an opened cell. Protocol §5.
+pub type CellDigest = [u8; 16];
+
+/// Bytes that are no cell of the relay's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CellError {
+    /// Not one of the five cell sizes.
+    Size,
+    /// Not exactly as long as the relay's cells.
+    Length,
+}
+
+impl CellError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::Size => ErrorCode::InvalidArgument,
+            Self::Length => ErrorCode::Malformed,
+        }
+    }
+}
+
+impl fmt::Display for CellError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Size => "the cell size is 1024, 2048, 4096, 8192 or 16384 bytes",
+            Self::Length => "not exactly one cell long",
+        })
+    }
+}
+
+impl core::error::Error for CellError {}
+
+/// A relay's cell size: 1024, 2048, 4096, 8192 or 16384 bytes. Protocol §6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct CellSize(u32);
+
+impl CellSize {
+    /// The size a relay has unless told otherwise.
+    pub const DEFAULT: Self = Self(2048);
+
+    /// Bytes of a cell.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Bytes of plaintext a cell holds, the length field included.
+    #[must_use]
+    pub const fn capacity(self) -> usize {
+        self.bytes() - OVERHEAD
+    }
+
+    /// As in the batch header.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for CellSize {
+    type Error = CellError;
+
+    fn try_from(bytes: u32) -> Result<Self, CellError> {
+        match bytes {
+            1024 | 2048 | 4096 | 8192 | 16_384 => Ok(Self(bytes)),
+            _ => Err(CellError::Size),
+        }
+    }
+}
+
+impl From<CellSize> for u32 {
+    fn from(size: CellSize) -> Self {
+        size.0
+    }
+}
+
+/// One cell, exactly as long as its relay's cell size. What it holds, or
+/// whether it is cover, cannot be told from it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cell {
+    tag: [u8; TAG_LEN],
+    enc: [u8; ENC_LEN],
+    bytes: Box<[u8]>,
+}
+
+impl Cell {
+    /// Takes bytes that are exactly one cell long.
+    ///
+    /// # Errors
+    ///
+    /// [`CellError::Length`] for any other length.
+    pub fn parse(bytes: impl Into<Box<[u8]>>, size: CellSize) -> Result<Self, CellError> {
+        let bytes = bytes.into();
+        if bytes.len() != size.bytes() {
+            return Err(CellError::Length);
+        }
+        let (tag, rest) = bytes.split_first_chunk().ok_or(CellError::Length)?;
+        let enc = rest.first_chunk().ok_or(CellError::Length)?;
+        Ok(Self { tag: *tag, enc: *enc, bytes })
+    }
+
+    /// `tag || enc || ciphertext`.
+    ///
+    /// # Errors
+    ///
+    /// [`CellError::Length`] when the three together are not exactly a cell.
+    pub fn from_parts(
+        tag: &[u8; TAG_LEN],
+        enc: &[u8; ENC_LEN],
+        ciphertext: &[u8],
+        size: CellSize,
+    ) -> Result<Self, CellError> {
+        if ciphertext.len() != size.bytes() - TAG_LEN - ENC_LEN {
+            return Err(CellError::Length);
+        }
+        let bytes = [tag.as_slice(), enc, ciphertext].concat();
+        Ok(Self { tag: *tag, enc: *enc, bytes: bytes.into() })
+    }
+
+    /// Detection tag, 16 bytes. Protocol §5.
+    #[must_use]
+    pub const fn tag(&self) -> [u8; TAG_LEN] {
+        self.tag
+    }
+
+    /// Encapsulated key, 32 bytes, unchecked: a relay never looks at it.
+    #[must_use]
+    pub const fn enc(&self) -> [u8; ENC_LEN] {
+        self.enc
+    }
+
+    /// HPKE ciphertext: the rest.
+    #[must_use]
+    pub fn ciphertext(&self) -> &[u8] {
+        self.bytes.get(TAG_LEN + ENC_LEN..).unwrap_or_default()
+    }
+
+    /// The whole cell.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// `SHA-256(cell)[0..16]`, by which a client knows a cell it opened. Protocol §5.
+    #[must_use]
+    pub fn digest(&self) -> CellDigest {
+        let mut digest = [0; 16];
+        digest.copy_from_slice(self.sha256().first_chunk::<16>().unwrap_or(&[0; 16]));
+        digest
+    }
+
+    /// `SHA-256(cell)`, by which a relay knows a cell it holds.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(&self.bytes).into()
+    }
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cell({} bytes)", self.bytes.len())
+    }
+}
+
+/// A cover cell: random tag, `enc` = the public key of a fresh X25519 pair,
+/// random ciphertext. Protocol §6.
+///
+/// `enc` is never raw random bytes: half of those are not on the curve,
+/// which would tell cover from real.
+pub fn cover_cell(size: CellSize, rng: &mut impl CryptoRng) -> Cell {
+    let mut scalar = [0; 32];
+    rng.fill_bytes(&mut scalar);
+    let enc = MontgomeryPoint::mul_base_clamped(scalar).to_bytes();
+    scalar.zeroize();
+
+    let mut bytes = vec![0; size.bytes()].into_boxed_slice();
+    rng.fill_bytes(&mut bytes);
+    let mut tag = [0; TAG_LEN];
+    rng.fill_bytes(&mut tag);
+    if let Some((head, rest)) = bytes.split_first_chunk_mut() {
+        *head = tag;
+        if let Some(head) = rest.first_chunk_mut() {
+            *head = enc;
+        }
+    }
+    Cell { tag, enc, bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use getrandom::{SysRng, rand_core::UnwrapErr};
+
+    const SIZES: [u32; 5] = [1024, 2048, 4096, 8192, 16_384];
+
+    #[test]
+    fn only_five_sizes() {
+        for bad in [0, 64, 1023, 1025, 3072, 32_768, u32::MAX] {
+            assert_eq!(CellSize::try_from(bad), Err(CellError::Size), "{bad}");
+        }
+        for good in SIZES {
+            let size = CellSize::try_from(good).unwrap();
+            assert_eq!(size.bytes() - size.capacity(), 64);
+        }
+    }
+
+    #[test]
+    fn a_cell_is_exactly_as_long_as_the_size() {
+        for len in [0, 47, 48, 64, 1023, 1025, 2047, 2049, 4096] {
+            assert_eq!(Cell::parse(vec![0; len], CellSize::DEFAULT), Err(CellError::Length), "{len}");
+        }
+        for len in [0, 1999, 2001] {
+            let parts = Cell::from_parts(&[0; 16], &[0; 32], &vec![0; len], CellSize::DEFAULT);
+            assert_eq!(parts, Err(CellError::Length), "{len}");
+        }
+    }
+
+    #[test]
+    fn parts_come_back() {
+        let cell = Cell::from_parts(&[1; 16], &[2; 32], &[3; 2000], CellSize::DEFAULT).unwrap();
+        let parsed = Cell::parse(cell.as_bytes(), CellSize::DEFAULT).unwrap();
+        assert_eq!(parsed, cell);
+        assert_eq!((parsed.tag(), parsed.enc(), parsed.ciphertext()), ([1; 16], [2; 32], &[3_u8; 2000][..]));
+        assert_eq!(parsed.digest(), parsed.sha256()[..16]);
+    }
+
+    #[test]
+    fn cover_is_a_cell_whose_enc_is_on_the_curve() {
+        let mut rng = UnwrapErr(SysRng);
+        let mut tags = std::collections::BTreeSet::new();
+        for size in SIZES.map(|s| CellSize::try_from(s).unwrap()) {
+            for _ in 0..20 {
+                let cover = cover_cell(size, &mut rng);
+                assert_eq!(Cell::parse(cover.as_bytes(), size).unwrap(), cover);
+                assert!(MontgomeryPoint(cover.enc()).to_edwards(0).is_some(), "on the twist");
+                assert!(tags.insert(cover.tag()));
+                assert!(cover.ciphertext().windows(16).all(|w| w != [0; 16]));
+            }
+        }
+    }
+}

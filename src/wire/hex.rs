@@ -1,0 +1,148 @@
+//! 32-byte names, written as lower-case hexadecimal in URLs and JSON.
+
+use core::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::base::ErrorCode;
+
+/// Text that is not exactly 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HexError;
+
+impl HexError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::Malformed
+    }
+}
+
+impl fmt::Display for HexError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not 64 lower-case hexadecimal digits")
+    }
+}
+
+impl core::error::Error for HexError {}
+
+/// Lower-case hexadecimal of any bytes.
+#[must_use]
+pub fn encode(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    out
+}
+
+/// Exactly 32 bytes from lower-case hexadecimal.
+///
+/// # Errors
+///
+/// [`HexError`] for another length, an upper-case or any other character: a
+/// name has one spelling, or caches would hold it twice.
+pub fn decode_32(text: &str) -> Result<[u8; 32], HexError> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != 32 || !rest.is_empty() {
+        return Err(HexError);
+    }
+    let mut out = [0; 32];
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        *byte = nibble(*high)? << 4 | nibble(*low)?;
+    }
+    Ok(out)
+}
+
+fn nibble(digit: u8) -> Result<u8, HexError> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(HexError),
+    }
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; 32]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&encode(&self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = HexError;
+
+            fn from_str(text: &str) -> Result<Self, HexError> {
+                decode_32(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(D::Error::custom)
+            }
+        }
+    )*};
+}
+
+names! {
+    /// The Ed25519 public key of a relay's store: names who signed a batch.
+    Origin;
+    /// SHA-256 of a batch's cells; also the batch's `ETag`.
+    BatchDigest;
+    /// SHA-256 of a 192-byte batch header: what the next header's `prev` holds.
+    HeaderHash;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_spelling() {
+        let good = "0f".repeat(32);
+        assert_eq!(decode_32(&good), Ok([15; 32]));
+        assert_eq!(encode(&[15; 32]), good);
+        for bad in [
+            String::new(),
+            "0f".repeat(31),
+            "0f".repeat(33),
+            "0F".repeat(32),
+            format!("{}0", "0f".repeat(31)),
+            format!("+f{}", "0f".repeat(31)),
+            format!("é{}", "0f".repeat(31)),
+        ] {
+            assert_eq!(decode_32(&bad), Err(HexError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_json_strings() {
+        let origin = Origin([0xab; 32]);
+        let json = serde_json::to_string(&origin).unwrap();
+        assert_eq!(json, format!("\"{}\"", "ab".repeat(32)));
+        assert_eq!(serde_json::from_str::<Origin>(&json).unwrap(), origin);
+        assert!(serde_json::from_str::<Origin>("7").is_err());
+        assert!(serde_json::from_str::<Origin>("\"ab\"").is_err());
+    }
+}

@@ -1,0 +1,163 @@
+//! The body of `POST /v1/cells`: 1 to 64 entries of `u32 bucket || cell`.
+//!
+//! The bucket is in the body so that no access log can hold it.
+
+use core::fmt;
+
+use super::{BucketCount, BucketId, Cell, CellSize};
+use crate::base::{ErrorCode, encoding::Reader};
+
+/// Most entries of one post.
+pub const MAX_ENTRIES: usize = 64;
+/// Bytes of the bucket before each cell.
+const BUCKET_LEN: usize = 4;
+
+/// Bytes of the longest body for a cell size.
+#[must_use]
+pub const fn max_body_len(size: CellSize) -> usize {
+    MAX_ENTRIES * (BUCKET_LEN + size.bytes())
+}
+
+/// One cell and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The bucket it is posted to.
+    pub bucket: BucketId,
+    /// The cell.
+    pub cell: Cell,
+}
+
+/// A body that is no post to this relay. All or nothing: one bad entry
+/// refuses the whole post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PostError {
+    /// No entry at all.
+    Empty,
+    /// More than 64 entries.
+    TooMany,
+    /// Not a whole number of entries of this relay's cell size.
+    Length,
+    /// A bucket this relay does not have.
+    Bucket,
+}
+
+impl PostError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            Self::Empty | Self::TooMany | Self::Length => ErrorCode::Malformed,
+            Self::Bucket => ErrorCode::InvalidArgument,
+        }
+    }
+}
+
+impl fmt::Display for PostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "a post holds at least one entry",
+            Self::TooMany => "a post holds at most 64 entries",
+            Self::Length => "not a whole number of entries of 4 bytes of bucket and one cell",
+            Self::Bucket => "no such bucket",
+        })
+    }
+}
+
+impl core::error::Error for PostError {}
+
+/// The body for these entries, in their order.
+///
+/// # Errors
+///
+/// [`PostError::Empty`] or [`PostError::TooMany`].
+pub fn encode(entries: &[Entry]) -> Result<Vec<u8>, PostError> {
+    let first = entries.first().ok_or(PostError::Empty)?;
+    if entries.len() > MAX_ENTRIES {
+        return Err(PostError::TooMany);
+    }
+    let mut body = Vec::with_capacity(entries.len() * (BUCKET_LEN + first.cell.as_bytes().len()));
+    for entry in entries {
+        body.extend_from_slice(&entry.bucket.get().to_be_bytes());
+        body.extend_from_slice(entry.cell.as_bytes());
+    }
+    Ok(body)
+}
+
+/// The entries of a body, for a relay of that cell size and bucket count.
+///
+/// # Errors
+///
+/// One of [`PostError`].
+pub fn decode(body: &[u8], size: CellSize, buckets: BucketCount) -> Result<Vec<Entry>, PostError> {
+    let entry_len = BUCKET_LEN + size.bytes();
+    if body.is_empty() {
+        return Err(PostError::Empty);
+    }
+    if !body.len().is_multiple_of(entry_len) {
+        return Err(PostError::Length);
+    }
+    if body.len() / entry_len > MAX_ENTRIES {
+        return Err(PostError::TooMany);
+    }
+    body.chunks_exact(entry_len).map(|entry| decode_entry(entry, size, buckets)).collect()
+}
+
+fn decode_entry(entry: &[u8], size: CellSize, buckets: BucketCount) -> Result<Entry, PostError> {
+    let mut reader = Reader::new(entry);
+    let number = reader.u32().ok_or(PostError::Length)?;
+    let bucket = BucketId::try_from(number).map_err(|_| PostError::Bucket)?;
+    if !buckets.contains(bucket) {
+        return Err(PostError::Bucket);
+    }
+    let cell = Cell::parse(reader.rest(), size).map_err(|_| PostError::Length)?;
+    Ok(Entry { bucket, cell })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: CellSize = CellSize::DEFAULT;
+
+    fn buckets() -> BucketCount {
+        BucketCount::try_from(8).unwrap()
+    }
+
+    fn entry(bucket: u32, fill: u8) -> Entry {
+        let bucket = BucketId::try_from(bucket).unwrap();
+        Entry { bucket, cell: Cell::parse(vec![fill; SIZE.bytes()], SIZE).unwrap() }
+    }
+
+    #[test]
+    fn refuses_what_is_no_post() {
+        let one = encode(&[entry(0, 1)]).unwrap();
+        assert_eq!(decode(&[], SIZE, buckets()), Err(PostError::Empty));
+        for cut in [1, 3, 4, 5, one.len() - 1] {
+            assert_eq!(decode(&one[..cut], SIZE, buckets()), Err(PostError::Length), "{cut}");
+        }
+        assert_eq!(decode(&[one.clone(), vec![0]].concat(), SIZE, buckets()), Err(PostError::Length));
+        assert_eq!(decode(&one.repeat(65), SIZE, buckets()), Err(PostError::TooMany));
+        assert_eq!(encode(&[]), Err(PostError::Empty));
+        assert_eq!(encode(&vec![entry(0, 1); 65]), Err(PostError::TooMany));
+        let other_size = CellSize::try_from(1024).unwrap();
+        assert_eq!(decode(&one, other_size, buckets()), Err(PostError::Length));
+    }
+
+    #[test]
+    fn one_strange_bucket_refuses_the_whole_post() {
+        for strange in [8_u32, 65_535, 65_536, 0xFFFF_FFFE] {
+            let mut body = encode(&[entry(0, 1), entry(1, 2)]).unwrap();
+            body[4 + SIZE.bytes()..][..4].copy_from_slice(&strange.to_be_bytes());
+            assert_eq!(decode(&body, SIZE, buckets()), Err(PostError::Bucket), "{strange}");
+        }
+    }
+
+    #[test]
+    fn entries_come_back_in_order() {
+        let entries: Vec<_> = (0..64).map(|i| entry(if i % 9 == 8 { 0xFFFF_FFFF } else { i % 9 }, i as u8)).collect();
+        let body = encode(&entries).unwrap();
+        assert_eq!(body.len(), max_body_len(SIZE));
+        assert_eq!(decode(&body, SIZE, buckets()).unwrap(), entries);
+    }
+}
