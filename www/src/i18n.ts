@@ -39,6 +39,7 @@ const TEXT = {
   state_expected: ["checked: in person", "comprobado: en persona"],
   state_active: ["checked", "comprobado"],
   state_suspect: ["do not trust", "no confiar"],
+  nameless: ["New contact", "Contacto nuevo"],
   unread: ["{count} new", "{count} nuevos"],
 
   // Inviting
@@ -72,6 +73,7 @@ const TEXT = {
   accept_text: ["Invitation link or text", "Enlace o texto de invitación"],
   accept_button: ["Accept", "Aceptar"],
   accept_file: ["Read a QR image", "Leer una imagen QR"],
+  accept_in_person: ["In person: I have it from the inviter's own hand or screen", "En persona: la tengo de la mano o pantalla de quien invita"],
   accept_hint: ["Accepting shows your name and identity to the inviter only.", "Al aceptar, solo quien invita ve su nombre e identidad."],
   accepted: ["Accepted. Waiting for the inviter's answer.", "Aceptada. Esperando la respuesta de quien invita."],
   qr_unreadable: ["No QR code found in that image.", "No se encontró un código QR en esa imagen."],
@@ -89,7 +91,7 @@ const TEXT = {
   sas_differ: ["They differ", "No coinciden"],
   sas_wait: ["Waiting for the other side to answer. The six digits appear here.", "Esperando la respuesta de la otra parte. Las seis cifras aparecerán aquí."],
   suspect_heading: ["Do not trust this contact", "No confíe en este contacto"],
-  suspect_help: ["Someone may have stood in between, or the invitation was answered twice. Nothing is sent to this contact and nothing from it is shown. Remove it and enrol again in person.", "Alguien pudo interponerse, o la invitación se respondió dos veces. No se envía ni se muestra nada de este contacto. Elimínelo y vuelva a inscribirlo en persona."],
+  suspect_help: ["Someone may stand in between. Nothing is sent to this contact. Remove it and enrol again in person.", "Alguien puede interponerse. No se envía nada a este contacto. Elimínelo y vuelva a inscribirlo en persona."],
   remove_contact: ["Remove contact", "Eliminar contacto"],
 
   // Messages
@@ -149,6 +151,7 @@ const TEXT = {
   gap_batches: ["Published batches are missing ({count}): the relay withheld or lost them, and any message in them. Ask your contacts whether they sent something.", "Faltan lotes publicados ({count}): el relé los retuvo o los perdió, con los mensajes que llevaran. Pregunte a sus contactos si enviaron algo."],
   gap_sequence: ["Earlier messages from {name} have not arrived ({count}). Do not act as if you had read everything: ask {name}.", "No han llegado mensajes anteriores de {name} ({count}). No actúe como si lo hubiera leído todo: pregunte a {name}."],
   gap_sequence_unknown: ["Earlier messages from a contact have not arrived. Ask what was sent.", "Faltan mensajes anteriores de un contacto. Pregunte qué se envió."],
+  gap_origin: ["The relay now signs with another key. It may have been restored from a backup, or replaced: messages may be missing.", "El relé firma ahora con otra clave. Pudo restaurarse de una copia o ser sustituido: pueden faltar mensajes."],
   times: ["{count} times", "{count} veces"],
   dismiss: ["Understood", "Entendido"],
   someone: ["a contact", "un contacto"],

@@ -99,8 +99,9 @@ export class Session {
     this.#changed();
   }
 
-  async accept(uri: string): Promise<Contact> {
-    const contact = await this.#open().accept(uri);
+  /** `inPerson`: the invitation came from the inviter's own hand, which takes the place of comparing digits here. */
+  async accept(uri: string, inPerson: boolean): Promise<Contact> {
+    const contact = await this.#open().accept(uri, { inPerson });
     await this.refresh();
     return contact;
   }
@@ -149,7 +150,7 @@ export class Session {
 
   notify(kind: Notice["kind"], code: string, contactId: string | null, count = 1): void {
     const same = this.notices.find((notice) => notice.kind === kind && notice.code === code && notice.contactId === contactId);
-    const notice: Notice = { id: `${kind} ${code} ${contactId ?? ""}`, kind, code, contactId, count: (same?.count ?? 0) + count };
+    const notice: Notice = { id: noticeId(kind, code, contactId), kind, code, contactId, count: (same?.count ?? 0) + count };
     this.notices = same ? this.notices.map((other) => (other === same ? notice : other)) : [...this.notices, notice];
     this.#changed();
   }
@@ -209,7 +210,9 @@ export class Session {
     });
     portal.addEventListener("gap", (event) => {
       const gap = (event as CustomEvent<Gap>).detail;
-      this.notify("gap", gap.kind, gap.contactId ?? null);
+      const contactId = gap.kind === "sequence" ? gap.contactId : null;
+      if (gap.kind === "sequence" && gap.closed) this.dismiss(noticeId("gap", gap.kind, contactId));
+      else this.notify("gap", gap.kind, contactId, gap.kind === "sequence" ? gap.to - gap.from + 1 : 1);
     });
   }
 
@@ -221,6 +224,10 @@ export class Session {
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
   }
+}
+
+function noticeId(kind: Notice["kind"], code: string, contactId: string | null): string {
+  return `${kind} ${code} ${contactId ?? ""}`;
 }
 
 function timeOf(message: Message): number {

@@ -41,8 +41,9 @@ export class Person {
   }
 
   /** Accepts by the picture of a QR code, as from a camera. */
-  async acceptPicture(picture) {
+  async acceptPicture(picture, { inPerson = false } = {}) {
     await this.pane.getByTestId("add-contact").click();
+    await this.pane.getByTestId("accept-in-person").setChecked(inPerson);
     await this.pane.getByTestId("accept-file").setInputFiles({ name: "invitation.png", mimeType: "image/png", buffer: picture });
   }
 

@@ -1,22 +1,25 @@
 /** Adding a contact: make an invitation, or accept one by link, text or QR image. */
 
-import { h, keyed, svgImage } from "../dom";
+import { freshId, h, keyed, section, svgImage } from "../dom";
 import { clock, t } from "../i18n";
 import { fingerprintIn, invitationIn, invitationLink, readQr } from "../invitation-text";
 import type { Invitation, Session } from "../session";
 import type { PaneState } from "./pane";
-import { Outcome, field, fileButton } from "./parts";
+import { Outcome, field, fileButton, ownFingerprint } from "./parts";
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 
 export class AddView {
   readonly contactId = null;
+  readonly name = "";
   readonly element: HTMLElement;
   readonly #invitations = h("div", { class: "invitations" });
   readonly #inviteOutcome = new Outcome();
   readonly #acceptOutcome = new Outcome();
   readonly #acceptText: HTMLTextAreaElement;
+  readonly #fingerprint = h("div");
+  readonly #inPersonBox = h("input", { type: "checkbox", id: freshId("in-person"), testid: "accept-in-person" });
   readonly #validity: HTMLSelectElement;
 
   constructor(
@@ -38,6 +41,7 @@ export class AddView {
   update(): void {
     for (const button of this.element.querySelectorAll<HTMLButtonElement>("button[data-needs-portal]")) button.disabled = !this.session.ready;
     if (this.#acceptText.value !== this.state.acceptText) this.#acceptText.value = this.state.acceptText;
+    section(this.#fingerprint, this.session.ready, () => [ownFingerprint(this.session)]);
     keyed(this.#invitations, this.session.invitations, (one) => one.id, (one) => one.expected, (one) => this.#invitation(one));
   }
 
@@ -135,6 +139,7 @@ export class AddView {
       "form",
       { submit },
       field(t("accept_text"), this.#acceptText),
+      h("div", { class: "check-field" }, this.#inPersonBox, h("label", { for: this.#inPersonBox.id }, t("accept_in_person"))),
       h(
         "div",
         { class: "row" },
@@ -150,6 +155,7 @@ export class AddView {
       form,
       this.#acceptOutcome.element,
       h("p", { class: "hint" }, t("accept_hint")),
+      this.#fingerprint,
     );
   }
 
@@ -161,7 +167,7 @@ export class AddView {
 
   async #accept(text: string): Promise<void> {
     // Text without an invitation goes to the package all the same: it knows best why it is none.
-    const contact = await this.#acceptOutcome.attempt(() => this.session.accept(invitationIn(text) ?? text));
+    const contact = await this.#acceptOutcome.attempt(() => this.session.accept(invitationIn(text) ?? text, this.#inPersonBox.checked));
     if (!contact) return;
     this.state.acceptText = "";
     this.opened(contact.id);

@@ -1,12 +1,13 @@
 /** One conversation: checking who it is, the messages, and writing. */
 
-import { h, keyed, section, svgImage, type Child } from "../dom";
+import { h, keyed, section, type Child } from "../dom";
+import { codeSentence } from "../errors";
 import { t } from "../i18n";
 import type { Session } from "../session";
 import { Composer } from "./composer";
 import { messageItem, messageSignature } from "./message";
 import type { PaneState } from "./pane";
-import { Outcome } from "./parts";
+import { Outcome, ownFingerprint } from "./parts";
 import type { Contact } from "tessera-portal";
 
 export class ContactView {
@@ -16,6 +17,7 @@ export class ContactView {
   readonly #empty: HTMLElement;
   readonly #composer: Composer;
   readonly #outcome = new Outcome();
+  readonly name: string;
   #shown = 0;
 
   constructor(
@@ -23,8 +25,8 @@ export class ContactView {
     state: PaneState,
     readonly contactId: string,
   ) {
-    const name = session.contact(contactId)?.name ?? "";
-    this.#log = h("ol", { class: "log", role: "log", "aria-live": "polite", "aria-label": t("messages_with", { name }), tabindex: 0, testid: "log" });
+    this.name = session.contact(contactId)?.name ?? "";
+    this.#log = h("ol", { class: "log", role: "log", "aria-live": "polite", "aria-label": t("messages_with", { name: this.name || t("someone") }), tabindex: 0, testid: "log" });
     this.#empty = h("p", { class: "empty" }, t("no_messages"));
     this.#composer = new Composer(session, state, contactId);
     this.element = h("div", { class: "contact-view" }, this.#check, this.#outcome.element, this.#empty, this.#log, this.#composer.element);
@@ -57,8 +59,9 @@ export class ContactView {
           "section",
           { class: "card card-suspect", testid: "suspect", role: "alert" },
           h("h3", {}, t("suspect_heading")),
+          contact.reason && h("p", { testid: "reason" }, codeSentence(contact.reason)),
           h("p", {}, t("suspect_help")),
-          h("button", { type: "button", class: "danger", testid: "remove-contact", click: () => this.#act(() => this.session.removeContact(contact.id)) }, t("remove_contact")),
+          h("div", { class: "row" }, this.#removeButton(contact, "danger")),
         ),
       ];
     }
@@ -69,9 +72,14 @@ export class ContactView {
         { class: "card card-check" },
         h("h3", {}, t("check_heading", { name: contact.name || t("someone") })),
         ...(contact.sas === null ? [h("p", { class: "hint", testid: "sas-wait" }, t("sas_wait"))] : this.#digits(contact, contact.sas)),
-        this.#ownFingerprint(),
+        ownFingerprint(this.session),
+        h("div", { class: "row" }, this.#removeButton(contact, "quiet")),
       ),
     ];
+  }
+
+  #removeButton(contact: Contact, className: string): HTMLElement {
+    return h("button", { type: "button", class: className, testid: "remove-contact", click: () => this.#act(() => this.session.removeContact(contact.id)) }, t("remove_contact"));
   }
 
   #digits(contact: Contact, sas: string): Child[] {
@@ -86,18 +94,6 @@ export class ContactView {
         h("button", { type: "button", class: "danger", testid: "sas-differ", click: () => this.#act(() => this.session.rejectSas(contact.id)) }, t("sas_differ")),
       ),
     ];
-  }
-
-  #ownFingerprint(): Child {
-    const svg = this.session.fingerprintQrSvg;
-    if (svg === null) return null;
-    return h(
-      "details",
-      { class: "in-person", testid: "my-fingerprint" },
-      h("summary", {}, t("my_fingerprint")),
-      h("p", { class: "hint" }, t("my_fingerprint_help")),
-      svgImage(svg, t("fingerprint_alt"), "fingerprint-qr"),
-    );
   }
 
   #act(action: () => Promise<unknown>): void {

@@ -106,7 +106,8 @@ export class Pane {
     const contact = this.session.contact(this.state.open);
     if (this.state.open !== null && !contact && this.session.ready) this.state.open = null;
     const wanted = contact?.id ?? null;
-    if (this.#view === null || this.#view.contactId !== wanted) {
+    // The acceptor of a quick invitation learns the inviter's name a little later.
+    if (this.#view === null || this.#view.contactId !== wanted || (contact && this.#view.name !== contact.name)) {
       this.#view = contact ? new ContactView(this.session, this.state, contact.id) : new AddView(this.session, this.state, (id) => this.show(id));
       this.#main.replaceChildren(this.#view.element);
     }
@@ -140,7 +141,7 @@ export class Pane {
           "aria-pressed": String(contact.id === this.state.open),
           click: () => this.show(contact.id),
         },
-        h("span", { class: "chip-name" }, contact.name),
+        h("span", { class: "chip-name" }, contact.name || t("nameless")),
         h("span", { class: `chip-state chip-${contact.state}` }, contactState(contact)),
         unread > 0 && h("span", { class: "chip-unread" }, t("unread", { count: unread })),
       ),
@@ -165,6 +166,7 @@ export class Pane {
   #noticeText(notice: Notice, name: string | null): string {
     if (notice.kind !== "gap") return codeSentence(notice.code);
     if (notice.code === "batches") return t("gap_batches", { count: notice.count });
+    if (notice.code === "origin") return t("gap_origin");
     return name ? t("gap_sequence", { name, count: notice.count }) : t("gap_sequence_unknown");
   }
 }

@@ -1,8 +1,9 @@
 /** Small pieces that several views share. */
 
-import { freshId, h } from "../dom";
+import { freshId, h, svgImage } from "../dom";
 import { codeOf, codeSentence } from "../errors";
 import { t } from "../i18n";
+import type { Session } from "../session";
 import type { Contact } from "tessera-portal";
 
 export function avatar(initials: string): HTMLElement {
@@ -70,4 +71,16 @@ export function fileButton(label: string, accept: string, testid: string, chosen
 export function field(label: string, control: HTMLElement, className = "field"): HTMLElement {
   control.id ||= freshId("field");
   return h("div", { class: className }, h("label", { for: control.id }, label), control);
+}
+
+/** One's own fingerprint as a QR code, for the inviter to scan in person. */
+export function ownFingerprint(session: Session): HTMLElement | null {
+  if (session.fingerprintQrSvg === null) return null;
+  return h(
+    "details",
+    { class: "in-person", testid: "my-fingerprint" },
+    h("summary", {}, t("my_fingerprint")),
+    h("p", { class: "hint" }, t("my_fingerprint_help")),
+    svgImage(session.fingerprintQrSvg, t("fingerprint_alt"), "fingerprint-qr"),
+  );
 }
