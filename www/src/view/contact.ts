@@ -5,7 +5,7 @@ import { codeSentence } from "../errors";
 import { t } from "../i18n";
 import type { Session } from "../session";
 import { Composer } from "./composer";
-import { messageItem, messageSignature } from "./message";
+import { messageItem, messageSignature, updateState } from "./message";
 import type { PaneState } from "./pane";
 import { Outcome, ownFingerprint } from "./parts";
 import type { Contact } from "tessera-portal";
@@ -40,6 +40,10 @@ export class ContactView {
     const messages = this.session.messages.get(contact.id) ?? [];
     const signature = (message: (typeof messages)[number]): unknown => messageSignature(message, contact, this.session);
     keyed(this.#log, messages, (message) => message.id, signature, (message) => messageItem(message, contact, this.session));
+    for (const message of messages) {
+      const item = this.#log.querySelector<HTMLElement>(`[data-key="${CSS.escape(message.id)}"]`);
+      if (item) updateState(item, message, contact, this.session);
+    }
     this.#empty.hidden = messages.length > 0 || contact.state !== "active";
     if (messages.length !== this.#shown) this.#showLast();
     this.#shown = messages.length;

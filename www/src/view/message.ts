@@ -6,9 +6,18 @@ import type { Session } from "../session";
 import { reportTable } from "./report";
 import type { Contact, Message } from "tessera-portal";
 
-/** What decides how a message looks; it is drawn again only when this changes. */
+/** What decides what a message shows besides its state; it is drawn again only when this changes. */
 export function messageSignature(message: Message, contact: Contact, session: Session): unknown {
-  return [message.state, contact.name, session.attachment(message) !== null, message.state === "queued" && session.relay === "down"];
+  return [message.state === "held", contact.name, session.attachment(message) !== null];
+}
+
+/** Brings the state of a drawn message up to date, so that a screen reader hears the state and not the message again. */
+export function updateState(item: HTMLElement, message: Message, contact: Contact, session: Session): void {
+  item.dataset["state"] = message.state;
+  item.className = `message message-${message.direction} state-${message.state}`;
+  const state = item.querySelector(".message-state");
+  const text = stateText(message, contact, session);
+  if (state && state.textContent !== text) state.textContent = text;
 }
 
 export function messageItem(message: Message, contact: Contact, session: Session): HTMLElement {
