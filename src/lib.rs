@@ -42,3 +42,5 @@ pub mod audit;
 pub mod emergency;
 #[cfg(feature = "client")]
 pub mod vault;
+#[cfg(feature = "client")]
+pub mod envelope;

@@ -33,7 +33,7 @@ const SKEW: u64 = 86_400;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId {
     random: [u8; 16],
-    label: Box<str>,
+    label: Box<[u8]>,
 }
 
 impl DeliveryId {
@@ -47,29 +47,33 @@ impl DeliveryId {
         }
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
-        Some(Self { random, label: label.into() })
+        Some(Self { random, label: label.as_bytes().into() })
     }
 
-    /// `None` unless 16 bytes and a label of at most 48 bytes of UTF-8.
+    /// `None` unless 16 bytes and a label of at most 48. A receipt may name
+    /// any such id; only in a delivery must the label be UTF-8.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (random, label) = bytes.split_first_chunk::<16>()?;
-        if label.len() > Self::MAX_LABEL {
-            return None;
-        }
-        Some(Self { random: *random, label: core::str::from_utf8(label).ok()?.into() })
+        (label.len() <= Self::MAX_LABEL).then(|| Self { random: *random, label: label.into() })
+    }
+
+    /// Whether the label is UTF-8, as that of a delivery is.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        core::str::from_utf8(&self.label).is_ok()
     }
 
     /// 16–64 bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        [&self.random, self.label.as_bytes()].concat()
+        [&self.random, self.label.as_ref()].concat()
     }
 
     /// The label, empty if none.
     #[must_use]
     pub fn label(&self) -> &str {
-        &self.label
+        core::str::from_utf8(&self.label).unwrap_or_default()
     }
 
     fn session(&self) -> Option<SessionId> {
@@ -238,7 +242,9 @@ impl Deterministic for Delivery {
     fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
         cbor::expect_array(d, 7)?;
         Ok(Self {
-            id: DeliveryId::decode(d.bytes()?).ok_or_else(|| Error::message("session id"))?,
+            id: DeliveryId::decode(d.bytes()?)
+                .filter(DeliveryId::is_text)
+                .ok_or_else(|| Error::message("session id"))?,
             sent_at: UnixTime(d.u64()?),
             seq: d.u64()?,
             content_type: ContentType::new(d.str()?).ok_or_else(|| Error::message("content type"))?,

@@ -1,0 +1,137 @@
+//! MedCrypt, emergency shares and the audit log: protocol §9, §10 and §11.
+
+use tessera::{
+    audit::{AuditKey, Checkpoint, Entry, Export, Head},
+    base::{Month, UnixTime},
+    crypto::{ristretto::Statement, shamir::Point},
+    emergency::{self, Share},
+    medcrypt::{Message, MonthKey, month_salt},
+};
+
+use super::case::{Broken, Case, Verdict};
+
+pub const MEDCRYPT: &[&str] = &["secret", "month", "salt", "key", "patient_id", "text", "wire"];
+
+pub fn medcrypt(case: &Case<'_>) -> Result<Verdict, Broken> {
+    let key = MonthKey::from_derived(case.secret("key")?);
+    let wire = case.text("wire")?;
+    let Ok(message) = Message::parse(wire) else {
+        return Ok(Verdict::Refused("form"));
+    };
+    let Ok(text) = key.open(&message) else {
+        return Ok(Verdict::Refused("opening"));
+    };
+    if !case.valid()? {
+        return Ok(Verdict::Accepted(Vec::new()));
+    }
+    let secret = case.text("secret")?;
+    let month = month(case.text("month")?).ok_or_else(|| Broken("month".into()))?;
+    Ok(Verdict::compared(&[
+        ("salt", month_salt(secret, month) == case.array("salt")?),
+        ("key", MonthKey::derive(secret, month).expose() == key.expose()),
+        ("patient_id", message.patient_id() == case.text("patient_id")?),
+        ("text", *text == case.text("text")?),
+        ("wire", message.to_string() == wire),
+    ]))
+}
+
+/// "YYYY-MM".
+fn month(text: &str) -> Option<Month> {
+    let (year, month) = text.split_once('-')?;
+    let (year, month): (u32, u32) = (year.parse().ok()?, month.parse().ok()?);
+    (1..=12).contains(&month).then(|| Month(year * 12 + month - 1))
+}
+
+pub const SHARES: &[&str] = &["threshold", "secret", "set_id", "shares", "texts"];
+
+/// A valid case is a whole set, an invalid one a pile of papers.
+pub fn shares(case: &Case<'_>) -> Result<Verdict, Broken> {
+    if case.has("shares") { share_set(case) } else { papers(case) }
+}
+
+fn share_set(case: &Case<'_>) -> Result<Verdict, Broken> {
+    let (secret, threshold) = (case.secret("secret")?, case.uint("threshold")?);
+    let set_id = case.array("set_id")?;
+    let mut texts = Vec::new();
+    for stated in case.objects("shares")? {
+        stated.only(&["x", "y", "text"])?;
+        let text = stated.text("text")?;
+        let point = Point::new(stated.uint("x")?, stated.secret("y")?).ok_or_else(|| Broken("x".into()))?;
+        let share = Share::new(set_id, threshold, point).map_err(|error| Broken(error.to_string()))?;
+        case.require("text", *share.to_text() == text)?;
+        texts.push(text);
+    }
+    let count = u32::try_from(texts.len()).map_err(|_| Broken("too many shares".into()))?;
+    case.require("number of shares (at most 16 are tried in every choice)", count <= 16)?;
+    for choice in 0..1_u32 << count {
+        let chosen = (0..count).zip(&texts).filter(|(i, _)| choice & (1 << i) != 0);
+        let shares: Result<Vec<Share>, _> = chosen.map(|(_, text)| Share::parse(text)).collect();
+        let Ok(shares) = shares else {
+            return Ok(Verdict::Refused("reading"));
+        };
+        let enough = choice.count_ones() >= u32::from(threshold);
+        let combined = emergency::combine(&shares);
+        case.require("refusal below the threshold", enough || combined.is_err())?;
+        case.require("secret", !enough || combined.is_ok_and(|combined| combined == secret))?;
+    }
+    Ok(Verdict::Accepted(Vec::new()))
+}
+
+fn papers(case: &Case<'_>) -> Result<Verdict, Broken> {
+    let texts = case.list("texts")?.iter().map(|text| text.as_str().ok_or_else(|| Broken("texts".into())));
+    let texts: Vec<&str> = texts.collect::<Result<_, _>>()?;
+    let shares: Result<Vec<Share>, _> = texts.into_iter().map(Share::parse).collect();
+    match shares.and_then(|shares| emergency::combine(&shares)) {
+        Ok(_) => Ok(Verdict::Accepted(Vec::new())),
+        Err(_) => Ok(Verdict::Refused("combining")),
+    }
+}
+
+pub const AUDIT: &[&str] = &["key", "entries", "checkpoint"];
+
+/// The log verifies from the export alone, and opens for its owner.
+pub fn audit(case: &Case<'_>) -> Result<Verdict, Broken> {
+    let key = AuditKey::new(case.secret("key")?);
+    let stated = case.object("checkpoint")?;
+    stated.only(&["owner_auth_pk", "index", "head", "time", "proof"])?;
+    let Some(owner) = Statement::decode(&stated.array("owner_auth_pk")?) else {
+        return Ok(Verdict::Refused("owner"));
+    };
+    let time = UnixTime(stated.uint("time")?);
+    let (index, head) = (stated.uint("index")?, stated.array("head")?);
+    let Some(checkpoint) = Checkpoint::from_parts(index, head, time, &stated.bytes("proof")?) else {
+        return Ok(Verdict::Refused("checkpoint"));
+    };
+    let mut entries = Vec::new();
+    let mut opened = Vec::new();
+    for entry in case.objects("entries")? {
+        entry.only(&["plain", "blob", "head"])?;
+        let (plain, blob) = (entry.bytes("plain")?, entry.bytes("blob")?);
+        opened.push((plain.clone(), blob.clone()));
+        let Ok(read) = Entry::new(&plain, blob) else {
+            return Ok(Verdict::Refused("entry"));
+        };
+        entries.push((read, entry.array("head")?));
+    }
+    let export = Export::new(owner, entries, vec![checkpoint]);
+    let text = export.to_ndjson();
+    let Ok(replayed) = export.clone().replay() else {
+        return Ok(Verdict::Refused("chain"));
+    };
+    let Ok(attested) = replayed.attest(&[]) else {
+        return Ok(Verdict::Refused("checkpoint"));
+    };
+    let mut at = Head::GENESIS;
+    for (plain, blob) in opened {
+        let Ok((entry, next)) = at.open(&key, blob) else {
+            return Ok(Verdict::Refused("opening"));
+        };
+        case.require("plain", *entry.plain() == plain)?;
+        at = next;
+    }
+    Ok(Verdict::compared(&[
+        ("index", attested.signed() == Some(index) && at.len() > index),
+        ("head", index + 1 < at.len() || *at.hash() == head),
+        ("export", Export::parse(&text) == Ok(export)),
+    ]))
+}

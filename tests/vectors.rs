@@ -1,0 +1,76 @@
+//! Runs every vector file of the folder that `TESSERA_VECTORS` names, by
+//! default `tests/vectors`, and prints one line per file.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
+
+mod conformance;
+mod embedded;
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+fn committed() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+fn files(folder: &PathBuf) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn every_vector_is_met() {
+    let folder = std::env::var_os("TESSERA_VECTORS").map_or_else(committed, PathBuf::from);
+    let paths = files(&folder);
+    assert!(!paths.is_empty(), "{}: no vectors", folder.display());
+    let mut failures = Vec::new();
+    for path in paths {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        match conformance::run_file(&name, &text) {
+            Ok(conformance::Count { valid, invalid }) => {
+                println!("{name}: {} cases ({valid} valid, {invalid} invalid)", valid + invalid);
+            }
+            Err(lines) => {
+                println!("{name}: FAILED, {} cases", lines.len());
+                failures.extend(lines);
+            }
+        }
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+#[test]
+fn the_browser_runs_the_same_files() {
+    let embedded: BTreeSet<(String, String)> =
+        embedded::FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let committed: BTreeSet<(String, String)> = files(&committed())
+        .into_iter()
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap()))
+        .collect();
+    assert_eq!(embedded.len(), embedded::FILES.len());
+    assert!(embedded == committed, "tests/embedded.rs does not list the files of tests/vectors");
+}
+
+#[test]
+fn what_is_no_vector_file_fails() {
+    let case = |fields: &str| format!(r#"{{"about": "", "section": 2, "cases": [{fields}]}}"#);
+    for (what, name, text) in [
+        ("unknown file", "unknown.json", case("{}")),
+        ("no cases", "identity.json", case("")),
+        ("not JSON", "identity.json", String::new()),
+        ("nothing stated", "identity.json", case("{}")),
+        ("an unknown field", "shares.json", case(r#"{"texts": [], "valid": false, "colour": "red"}"#)),
+        ("an invalid case that is accepted", "channel.json", {
+            let text = fs::read_to_string(committed().join("channel.json")).unwrap();
+            text.replacen("\"direction\"", "\"valid\": false, \"direction\"", 1)
+        }),
+        ("another value", "identity.json", {
+            let text = fs::read_to_string(committed().join("identity.json")).unwrap();
+            text.replacen("\"16\": ", "\"16\": 1", 1)
+        }),
+    ] {
+        assert!(conformance::run_file(name, &text).is_err(), "{what}");
+    }
+}
