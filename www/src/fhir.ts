@@ -8,12 +8,14 @@ export type Flag = "high" | "low" | "normal" | "abnormal" | null;
 
 export interface Row {
   readonly test: string;
-  readonly value: string | null;
+  readonly value: string | typeof SEE_ORIGINAL | null;
   readonly unit: string;
   readonly range: string;
   readonly flag: Flag;
   /** True when the flag was derived from the range rather than stated by the laboratory. */
   readonly computed: boolean;
+  /** The observation's status where it is not a plain final result: "preliminary", "entered-in-error". */
+  readonly status: string | null;
 }
 
 export interface Report {
@@ -22,6 +24,9 @@ export interface Report {
   readonly effective: string | null;
   readonly issued: string | null;
   readonly performer: string | null;
+  readonly conclusion: string | null;
+  /** True when the document holds more than a table can show: attached forms, values of other types. */
+  readonly more: boolean;
   readonly rows: readonly Row[];
 }
 
@@ -46,12 +51,13 @@ export function readReports(bytes: Uint8Array): Report[] | null {
   if (!isObject(root)) return null;
   const index = new Map<string, Json>();
   const resources = collect(root, index);
-  const reports = resources.filter((resource) => resource["resourceType"] === "DiagnosticReport");
-  const shown = reports.map((report) => fromReport(report, index));
-  if (shown.length > 0) return shown;
-  const observations = resources.filter((resource) => resource["resourceType"] === "Observation");
-  if (observations.length === 0) return null;
-  return [{ title: "", status: text(observations[0]?.["status"]) ?? "", effective: null, issued: null, performer: null, rows: observations.flatMap(fromObservation) }];
+  const used = new Set<Json>();
+  const reports = resources.filter((resource) => resource["resourceType"] === "DiagnosticReport").map((report) => fromReport(report, index, used));
+  // An observation that no report mentions is a result all the same.
+  const loose = resources.filter((resource) => resource["resourceType"] === "Observation" && !used.has(resource));
+  const rows = loose.flatMap((observation) => (used.has(observation) ? [] : fromObservation(observation, index, used)));
+  if (rows.length > 0) reports.push({ title: "", status: "", effective: null, issued: null, performer: null, conclusion: null, more: hasMore(rows), rows });
+  return reports.length > 0 ? reports : null;
 }
 
 function parseKeepingDecimals(source: string): unknown {
@@ -83,13 +89,8 @@ function collect(root: Json, index: Map<string, Json>): Json[] {
   return found;
 }
 
-function fromReport(report: Json, index: Map<string, Json>): Report {
-  const rows = list(report["result"]).flatMap((link): Row[] => {
-    const reference = text(link["reference"]);
-    const observation = reference === null ? undefined : index.get(reference);
-    if (observation) return fromObservation(observation);
-    return [{ test: text(link["display"]) ?? reference ?? "?", value: null, unit: "", range: "", flag: null, computed: false }];
-  });
+function fromReport(report: Json, index: Map<string, Json>, used: Set<Json>): Report {
+  const rows = linked(report["result"], index, used);
   const performers = list(report["performer"]).map((performer) => text(performer["display"])).filter((name) => name !== null);
   return {
     title: concept(report["code"]) ?? "",
@@ -97,17 +98,42 @@ function fromReport(report: Json, index: Map<string, Json>): Report {
     effective: text(report["effectiveDateTime"]),
     issued: text(report["issued"]),
     performer: performers.length > 0 ? performers.join(", ") : null,
+    conclusion: text(report["conclusion"]),
+    more: list(report["presentedForm"]).length > 0 || hasMore(rows),
     rows,
   };
 }
 
-function fromObservation(observation: Json): Row[] {
-  const own = row(observation, concept(observation["code"]) ?? "?");
-  const parts = list(observation["component"]).map((part) => row(part, `${own.test} · ${concept(part["code"]) ?? "?"}`));
-  return own.value === null && parts.length > 0 ? parts : [own, ...parts];
+/** The rows of the observations that a report or a panel points to; one that is not in the document shows as missing. */
+function linked(links: unknown, index: Map<string, Json>, used: Set<Json>): Row[] {
+  return list(links).flatMap((link): Row[] => {
+    const reference = text(link["reference"]);
+    const observation = reference === null ? undefined : index.get(reference);
+    if (observation) return used.has(observation) ? [] : fromObservation(observation, index, used);
+    return [{ test: text(link["display"]) ?? reference ?? "?", value: null, unit: "", range: "", flag: null, computed: false, status: null }];
+  });
 }
 
-function row(source: Json, test: string): Row {
+function fromObservation(observation: Json, index: Map<string, Json>, used: Set<Json>): Row[] {
+  used.add(observation);
+  const status = text(observation["status"]);
+  const unusual = status === null || PLAIN.has(status) ? null : status;
+  const own = row(observation, concept(observation["code"]) ?? "?", unusual);
+  const parts = list(observation["component"]).map((part) => row(part, `${own.test} · ${concept(part["code"]) ?? "?"}`, unusual));
+  const members = linked(observation["hasMember"], index, used);
+  return own.value === null && parts.length + members.length > 0 ? [...parts, ...members] : [own, ...parts, ...members];
+}
+
+const PLAIN = new Set(["final", "amended", "corrected"]);
+
+/** What a value is shown as when it is of a type that a table does not show. */
+export const SEE_ORIGINAL = Symbol("see the original");
+
+function hasMore(rows: readonly Row[]): boolean {
+  return rows.some((row) => row.value === SEE_ORIGINAL);
+}
+
+function row(source: Json, test: string, status: string | null): Row {
   const quantity = isObject(source["valueQuantity"]) ? source["valueQuantity"] : null;
   const ranges = list(source["referenceRange"]);
   const stated = statedFlag(source["interpretation"]);
@@ -116,13 +142,14 @@ function row(source: Json, test: string): Row {
     test,
     value: value(source),
     unit: quantity ? (text(quantity["unit"]) ?? text(quantity["code"]) ?? "") : "",
-    range: ranges.map(rangeText).filter(Boolean).join("; "),
+    range: ranges.map((range) => rangeText(range, quantity)).filter(Boolean).join("; "),
     flag: stated ?? computed,
     computed: computed !== null,
+    status,
   };
 }
 
-function value(source: Json): string | null {
+function value(source: Json): Row["value"] {
   const quantity = source["valueQuantity"];
   if (isObject(quantity)) {
     const amount = quantity["value"];
@@ -131,22 +158,30 @@ function value(source: Json): string | null {
   if (source["valueInteger"] instanceof Decimal) return source["valueInteger"].text;
   if (typeof source["valueBoolean"] === "boolean") return String(source["valueBoolean"]);
   const range = source["valueRange"];
-  if (isObject(range)) return rangeText(range) || null;
+  if (isObject(range)) return rangeText(range, null) || null;
   for (const key of ["valueString", "valueDateTime", "valueTime"]) {
     const plain = text(source[key]);
     if (plain !== null) return plain;
   }
-  return concept(source["valueCodeableConcept"]) ?? concept(source["dataAbsentReason"]);
+  const coded = concept(source["valueCodeableConcept"]);
+  if (coded !== null) return coded;
+  return Object.keys(source).some((key) => /^value[A-Z]/.test(key)) ? SEE_ORIGINAL : concept(source["dataAbsentReason"]);
 }
 
-function rangeText(range: Json): string {
+/** A range in words; its unit is added where it is not that of the value beside it. */
+function rangeText(range: Json, beside: Json | null): string {
   const plain = text(range["text"]);
   if (plain !== null) return plain;
-  const low = isObject(range["low"]) ? range["low"]["value"] : null;
-  const high = isObject(range["high"]) ? range["high"]["value"] : null;
-  if (low instanceof Decimal && high instanceof Decimal) return `${low.text} – ${high.text}`;
-  if (low instanceof Decimal) return `≥ ${low.text}`;
-  return high instanceof Decimal ? `≤ ${high.text}` : "";
+  const end = (side: "low" | "high"): string | null => {
+    const bound = range[side];
+    if (!isObject(bound) || !(bound["value"] instanceof Decimal)) return null;
+    const unit = beside && unitOf(bound) === unitOf(beside) ? "" : (text(bound["unit"]) ?? text(bound["code"]) ?? "");
+    return unit === "" ? bound["value"].text : `${bound["value"].text} ${unit}`;
+  };
+  const [low, high] = [end("low"), end("high")];
+  if (low !== null && high !== null) return `${low} – ${high}`;
+  if (low !== null) return `≥ ${low}`;
+  return high !== null ? `≤ ${high}` : "";
 }
 
 const STATED: Readonly<Record<string, Flag>> = {
@@ -168,13 +203,10 @@ function flagFromRange(quantity: Json, ranges: Json[]): Flag {
   const range = ranges.length === 1 ? ranges[0] : undefined;
   const amount = quantity["value"];
   if (!range || !(amount instanceof Decimal) || text(quantity["comparator"]) !== null) return null;
-  const bound = (side: "low" | "high"): number | null => {
-    const end = range[side];
-    return isObject(end) && end["value"] instanceof Decimal && unitOf(end) === unitOf(quantity) ? end["value"].value : null;
-  };
-  const low = bound("low");
-  const high = bound("high");
-  if (low === null && high === null) return null;
+  const ends = [range["low"], range["high"]].filter(isObject);
+  if (ends.length === 0 || ends.some((end) => !(end["value"] instanceof Decimal) || unitOf(end) !== unitOf(quantity))) return null;
+  const bound = (end: unknown): number | null => (isObject(end) && end["value"] instanceof Decimal ? end["value"].value : null);
+  const [low, high] = [bound(range["low"]), bound(range["high"])];
   if (high !== null && amount.value > high) return "high";
   return low !== null && amount.value < low ? "low" : "normal";
 }

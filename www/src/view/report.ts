@@ -1,7 +1,7 @@
 /** A diagnostic report as a table that reads well aloud. */
 
 import { freshId, h, type Child } from "../dom";
-import type { Flag, Report, Row } from "../fhir";
+import { SEE_ORIGINAL, type Flag, type Report, type Row } from "../fhir";
 import { wallTime, t, type TextKey } from "../i18n";
 
 const FLAGS: Readonly<Record<NonNullable<Flag>, TextKey>> = { high: "flag_high", low: "flag_low", normal: "flag_normal", abnormal: "flag_abnormal" };
@@ -23,7 +23,8 @@ export function reportTable(report: Report): HTMLElement {
         h("tbody", {}, ...report.rows.map(tableRow)),
       ),
     ),
-    h("p", { class: "hint" }, [report.rows.some((row) => row.computed) ? t("flag_computed") : "", t("narrative_hidden")].filter(Boolean).join(" ")),
+    report.conclusion && h("p", { class: "conclusion" }, report.conclusion),
+    h("p", { class: "hint" }, [report.rows.some((row) => row.computed) ? t("flag_computed") : "", report.more ? t("report_more") : "", t("narrative_hidden")].filter(Boolean).join(" ")),
   );
 }
 
@@ -51,8 +52,8 @@ function tableRow(row: Row): HTMLElement {
   return h(
     "tr",
     { class: row.flag ? `flag-${row.flag}` : "", testid: "fhir-row", "data-flag": row.flag ?? "none" },
-    h("th", { scope: "row" }, row.test),
-    h("td", { class: "num" }, row.value ?? t("no_value")),
+    h("th", { scope: "row" }, row.test, row.status && h("span", { class: "row-status" }, row.status)),
+    h("td", { class: "num" }, row.value === SEE_ORIGINAL ? t("see_original") : (row.value ?? t("no_value"))),
     h("td", {}, row.unit),
     h("td", {}, row.range),
     h("td", { class: "flag" }, flag),
