@@ -7,6 +7,7 @@ import { freshEnc } from "./support/batch.mjs";
 import { launch, openPortal } from "./support/browser.mjs";
 import { info, post, watchBatches } from "./support/network.mjs";
 import { enrol, Person } from "./support/person.mjs";
+import { Adversary } from "./support/adversary.mjs";
 import { Relay } from "./support/relay.mjs";
 
 const TAG_LEN = 16;
@@ -93,6 +94,34 @@ describe("cells that are not what they seem", () => {
   });
 
   test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
+});
+
+describe("an enrolled contact who forges", { skip: Adversary.missing() }, () => {
+  let relay, portal, rivera, mallory;
+  before(async () => {
+    relay = await Relay.start();
+    portal = await openPortal(browser, `${relay.url}/?role=clinician`);
+    rivera = await new Person(portal.page, "clinician").ready();
+    mallory = await Adversary.start((await rivera.invite("quick")).text);
+  });
+  after(async () => {
+    mallory?.stop();
+    await portal?.close();
+    await relay?.stop();
+  });
+
+  test("a delivery under the right keys but with another identity's proof is blocked", async () => {
+    const name = await mallory.name();
+    assert.equal(await rivera.digits(name), await mallory.digits());
+    await rivera.theyMatch(name);
+    await mallory.send("forged", "This was never proven.");
+    assert.match(await rivera.warned("rejected", "NOT_AUTHENTIC"), /Blocked[^]*altered or forged/);
+    await mallory.send("honest", "This one is proven.");
+    await rivera.receives(name, "This one is proven.");
+    assert.equal(await rivera.message("in", "This was never proven.").count(), 0);
+  });
+
+  test("the page made no complaint", () => assert.deepEqual(portal.complaints, []));
 });
 
 describe("invitations gone wrong", () => {

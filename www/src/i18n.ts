@@ -7,7 +7,7 @@ export type Language = "en" | "es";
 const TEXT = {
   // The frame
   title: ["Tessera demo portal", "Portal de demostración de Tessera"],
-  tagline: ["Private clinical messages. The relay cannot tell who writes to whom.", "Mensajes clínicos privados. El relé no puede saber quién escribe a quién."],
+  tagline: ["Private clinical messages, over a relay that holds no names.", "Mensajes clínicos privados, por un relé que no guarda nombres."],
   skip: ["Skip to the conversations", "Ir a las conversaciones"],
   language: ["Language", "Idioma"],
   memory_only: ["Everything here lives in this tab's memory: reloading starts afresh.", "Todo vive en la memoria de esta pestaña: al recargar se empieza de nuevo."],
@@ -166,15 +166,14 @@ const TEXT = {
   see_batches: ["batches", "lotes"],
   see_cells: ["cells", "celdas"],
   see_bytes: ["bytes each", "bytes cada una"],
-  cannot_heading: ["What it cannot tell", "Lo que no puede saber"],
-  // To someone on the network; the relay itself knows its own cover, which the next list says.
+  cannot_heading: ["What a reader of this cannot tell", "Lo que quien lee esto no puede saber"],
   cannot_real: ["Which cells are messages, which are cover", "Qué celdas son mensajes y cuáles relleno"],
   cannot_who: ["Who wrote, or to whom", "Quién escribió, ni a quién"],
   cannot_what: ["A word, a lab value, a file", "Una palabra, un valor, un archivo"],
   cannot_thread: ["Which cells belong to one conversation", "Qué celdas son de una misma conversación"],
-  can_heading: ["What it can tell", "Lo que sí puede saber"],
+  can_heading: ["What the relay itself also knows", "Lo que además sabe el propio relé"],
   can_connect: ["Who connects, when, and which bucket they pull", "Quién se conecta, cuándo y qué buzón consulta"],
-  can_cover: ["Which cells are its own cover: relay cover hides nothing from the relay itself", "Cuáles son su propio relleno: no se lo oculta a sí mismo"],
+  can_cover: ["Which cells are cover that it made itself", "Qué celdas son relleno que él mismo creó"],
   batch_label: ["Bucket {bucket}, epoch {epoch}: {count} cells", "Buzón {bucket}, época {epoch}: {count} celdas"],
   lobby: ["lobby", "vestíbulo"],
   bucket: ["bucket {bucket}", "buzón {bucket}"],
