@@ -150,7 +150,12 @@ export class Session {
 
   notify(kind: Notice["kind"], code: string, contactId: string | null, count = 1): void {
     const same = this.notices.find((notice) => notice.kind === kind && notice.code === code && notice.contactId === contactId);
-    const notice: Notice = { id: noticeId(kind, code, contactId), kind, code, contactId, count: (same?.count ?? 0) + count };
+    const total = (same?.count ?? 0) + count;
+    if (total <= 0) {
+      if (same) this.dismiss(same.id);
+      return;
+    }
+    const notice: Notice = { id: noticeId(kind, code, contactId), kind, code, contactId, count: total };
     this.notices = same ? this.notices.map((other) => (other === same ? notice : other)) : [...this.notices, notice];
     this.#changed();
   }
@@ -211,8 +216,9 @@ export class Session {
     portal.addEventListener("gap", (event) => {
       const gap = (event as CustomEvent<Gap>).detail;
       const contactId = gap.kind === "sequence" ? gap.contactId : null;
-      if (gap.kind === "sequence" && gap.closed) this.dismiss(noticeId("gap", gap.kind, contactId));
-      else this.notify("gap", gap.kind, contactId, gap.kind === "sequence" ? gap.to - gap.from + 1 : 1);
+      const count = gap.kind === "sequence" ? gap.to - gap.from + 1 : 1;
+      // What was missing may come after all; then the warning goes by as much.
+      this.notify("gap", gap.kind, contactId, gap.kind !== "origin" && gap.closed ? -count : count);
     });
   }
 
