@@ -1,0 +1,143 @@
+//! `cargo xtask build`: package, relay, portal.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::workspace::Workspace;
+use crate::{npm, process, size, wasm};
+
+/// Everything a deployment needs: `pkg/dist`, the relay's binary, `www/dist`.
+pub(crate) fn all(workspace: &Workspace) -> Result<()> {
+    let start = Instant::now();
+    package(workspace)?;
+    relay(workspace)?;
+    portal(workspace)?;
+    println!("{}", size::core_download(&workspace.path("pkg/dist"))?);
+    println!(
+        "Built pkg/dist, tessera-relay and www/dist in {} s",
+        start.elapsed().as_secs()
+    );
+    Ok(())
+}
+
+/// A part that can be built by itself.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// `pkg/dist`
+    Package,
+    /// `tessera-relay`
+    Relay,
+    /// `www/dist`, from the package
+    Portal,
+    /// What the end-to-end tests import
+    E2e,
+}
+
+/// Builds one part.
+pub(crate) fn part(workspace: &Workspace, part: Part) -> Result<()> {
+    match part {
+        Part::Package => package(workspace),
+        Part::Relay => relay(workspace),
+        Part::Portal => portal(workspace),
+        Part::E2e => npm::install(&workspace.path("tests/e2e")),
+    }
+}
+
+/// The npm package: `npm pack` in `pkg/` then gives an installable archive.
+pub(crate) fn package(workspace: &Workspace) -> Result<()> {
+    npm::require()?;
+    let module = wasm::compile(workspace)?;
+    let folder = workspace.path("pkg");
+    let dist = folder.join("dist");
+    if dist.exists() {
+        fs::remove_dir_all(&dist)?; // nothing of an older build may end up in the archive
+    }
+    wasm::bind(&module, &dist)?;
+    npm::install(&folder)?;
+    process::run(&mut npm::npm(&folder, &["run", "--silent", "build"]))?;
+    exports_exist(&folder)
+}
+
+/// The relay's binary.
+pub(crate) fn relay(workspace: &Workspace) -> Result<()> {
+    process::run(&mut workspace.cargo(&[
+        "build",
+        "--locked",
+        "--release",
+        "--package=tessera-relay",
+    ]))
+}
+
+/// Where [`relay`] puts it.
+pub(crate) fn relay_binary(workspace: &Workspace) -> PathBuf {
+    workspace
+        .target("release")
+        .join("tessera-relay")
+        .with_extension(std::env::consts::EXE_EXTENSION)
+}
+
+/// The demo portal, a customer of the package.
+pub(crate) fn portal(workspace: &Workspace) -> Result<()> {
+    npm::require()?;
+    let folder = workspace.path("www");
+    npm::install(&folder)?;
+    process::run(&mut npm::npm(&folder, &["run", "--silent", "build"]))
+}
+
+/// Every file that `exports` of package.json promises is there.
+fn exports_exist(folder: &Path) -> Result<()> {
+    let manifest: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?)?;
+    let exports = manifest
+        .get("exports")
+        .context("pkg/package.json has no exports")?;
+    let mut files = Vec::new();
+    collect_files(exports, &mut files);
+    let missing: Vec<_> = files
+        .into_iter()
+        .filter(|file| !folder.join(file).is_file())
+        .collect();
+    ensure!(
+        missing.is_empty(),
+        "pkg/package.json exports what was not built: {}",
+        missing.join(", ")
+    );
+    Ok(())
+}
+
+fn collect_files<'a>(exports: &'a Value, files: &mut Vec<&'a str>) {
+    match exports {
+        Value::String(file) => files.push(file),
+        Value::Object(conditions) => conditions
+            .values()
+            .for_each(|value| collect_files(value, files)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_without_its_file_is_an_error() {
+        let folder = tempfile::tempdir().expect("temporary directory");
+        let write =
+            |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("write");
+        write(
+            "package.json",
+            r#"{"exports":{".":{"node":"./a.js","default":"./b.js"},"./c":"./c.wasm"}}"#,
+        );
+        write("a.js", "");
+        write("c.wasm", "");
+        let error = exports_exist(folder.path())
+            .expect_err("b.js is missing")
+            .to_string();
+        assert!(error.ends_with("not built: ./b.js"), "{error}");
+        write("b.js", "");
+        exports_exist(folder.path()).expect("all there");
+    }
+}

@@ -1,0 +1,143 @@
+//! `cargo xtask test`: every suite, on both cores, each with a time limit, and one count at the end.
+
+mod count;
+mod dependencies;
+mod suite;
+mod suites;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use self::count::Count;
+use self::suite::{Outcome, Suite};
+use self::suites::Phase;
+use crate::process;
+use crate::workspace::Workspace;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only these suites, and what they need built
+    suites: Vec<String>,
+    /// Name the suites
+    #[arg(long)]
+    list: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
+    let start = Instant::now();
+    let mut phases = suites::all(workspace)?;
+    if options.list {
+        phases
+            .iter()
+            .flat_map(Phase::names)
+            .for_each(|name| println!("{name}"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    select(&mut phases, &options.suites)?;
+    let logs = workspace.target("test-logs");
+    fs::create_dir_all(&logs)?;
+
+    let broken = AtomicBool::new(false);
+    let outcomes: Vec<Outcome> = phases
+        .into_iter()
+        .flat_map(|phase| run_phase(phase, &logs, &broken))
+        .collect();
+    Ok(report(&outcomes, start.elapsed()))
+}
+
+/// Keeps the suites named and everything that builds.
+fn select(phases: &mut [Phase], names: &[String]) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<_> = phases.iter().flat_map(Phase::names).collect();
+    for name in names {
+        ensure!(
+            known.contains(&name.as_str()),
+            "no suite {name:?}; there are: {}",
+            known.join(", ")
+        );
+    }
+    let named = |suite: &Suite| names.iter().any(|name| name == suite.name);
+    let needs_build = phases
+        .iter()
+        .flat_map(|phase| phase.lanes.iter().flatten())
+        .any(|s| s.needs_build && named(s));
+    for lane in phases.iter_mut().flat_map(|phase| &mut phase.lanes) {
+        lane.retain(|suite| named(suite) || (suite.blocks && needs_build));
+    }
+    Ok(())
+}
+
+/// Runs the lanes of a phase side by side, the suites of a lane one after the other.
+fn run_phase(phase: Phase, logs: &Path, broken: &AtomicBool) -> Vec<Outcome> {
+    let outcomes = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for lane in phase.lanes {
+            scope.spawn(|| {
+                for suite in lane {
+                    let outcome = run_suite(suite, logs, broken);
+                    outcome.announce();
+                    broken.fetch_or(outcome.blocks, Ordering::SeqCst);
+                    outcomes
+                        .lock()
+                        .unwrap_or_else(|poison| poison.into_inner())
+                        .push(outcome);
+                }
+            });
+        }
+    });
+    outcomes
+        .into_inner()
+        .unwrap_or_else(|poison| poison.into_inner())
+}
+
+fn run_suite(suite: Suite, logs: &Path, broken: &AtomicBool) -> Outcome {
+    if process::interrupted() {
+        return suite.not_run("interrupted");
+    }
+    if suite.needs_build && broken.load(Ordering::SeqCst) {
+        return suite.not_run("the build failed");
+    }
+    suite.run(logs)
+}
+
+/// The table, and the last line, which is all that a script needs to read.
+fn report(outcomes: &[Outcome], elapsed: Duration) -> ExitCode {
+    println!(
+        "\n{:<22} {:>7} {:>7} {:>8} {:>8}",
+        "suite", "passed", "failed", "skipped", "seconds"
+    );
+    for outcome in outcomes {
+        let Count {
+            passed,
+            failed,
+            skipped,
+        } = outcome.count;
+        println!(
+            "{:<22} {passed:>7} {failed:>7} {skipped:>8} {:>8.1}  {}",
+            outcome.name,
+            outcome.elapsed.as_secs_f64(),
+            outcome.remark
+        );
+    }
+    let total: Count = outcomes.iter().map(|outcome| outcome.count).sum();
+    println!(
+        "\nin {} min {:02} s",
+        elapsed.as_secs() / 60,
+        elapsed.as_secs() % 60
+    );
+    println!("{} passed, {} failed", total.passed, total.failed);
+    if total.failed == 0 && total.passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,150 @@
+//! The wasm module: compiled, bound with the wasm-bindgen that the lock file names, hashed.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use data_encoding::BASE64;
+use serde_json::json;
+use sha2::{Digest, Sha384};
+use wasm_bindgen_cli::wasm_bindgen_test_runner;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::browser::Browser;
+use crate::process::{self, Group};
+use crate::workspace::Workspace;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Installs the compilation target through rustup if it is missing.
+pub(crate) fn require_target() -> Result<()> {
+    let missing = format!("the compilation target {TARGET} is missing: rustup target add {TARGET}");
+    let output = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output();
+    let installed = output.is_ok_and(|output| {
+        output.status.success()
+            && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
+    });
+    if installed {
+        return Ok(());
+    }
+    if Command::new("rustup").arg("--version").output().is_err() {
+        bail!(missing);
+    }
+    process::run(Command::new("rustup").args(["target", "add", TARGET])).context(missing)
+}
+
+/// Compiles the core for browsers; gives the path of the module.
+pub(crate) fn compile(workspace: &Workspace) -> Result<PathBuf> {
+    require_target()?;
+    process::run(&mut workspace.cargo(&[
+        "rustc",
+        "--locked",
+        "--package=tessera",
+        "--lib",
+        "--crate-type=cdylib",
+        "--target=wasm32-unknown-unknown",
+        "--profile=wasm",
+    ]))?;
+    Ok(workspace.target("wasm32-unknown-unknown/wasm/tessera.wasm"))
+}
+
+/// Writes `core/core.js`, `core/core.wasm`, their types, and the module's hash into `dist`.
+pub(crate) fn bind(module: &Path, dist: &Path) -> Result<()> {
+    let core = dist.join("core");
+    let bound = tempfile::tempdir()?;
+    // No default path in the bindings: the facade names the file and its hash, and a bundler that
+    // follows both would ship the module twice.
+    Bindgen::new()
+        .input_path(module)
+        .out_name("core")
+        .web(true)?
+        .typescript(true)
+        .omit_default_module_path(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate(bound.path())
+        .context("wasm-bindgen")?;
+
+    fs::create_dir_all(&core)?;
+    for (from, to) in [
+        ("core.js", "core.js"),
+        ("core.d.ts", "core.d.ts"),
+        ("core_bg.wasm", "core.wasm"),
+    ] {
+        fs::copy(bound.path().join(from), core.join(to)).with_context(|| from.to_owned())?;
+    }
+    let hash = subresource_integrity(&fs::read(core.join("core.wasm"))?);
+    fs::write(
+        dist.join("integrity.json"),
+        format!("{:#}\n", json!({ "core.wasm": hash })),
+    )?;
+    fs::write(
+        core.join("integrity.js"),
+        format!(
+            "/** Subresource integrity of core.wasm. */\nexport const CORE_INTEGRITY = \"{hash}\";\n"
+        ),
+    )?;
+    fs::write(
+        core.join("integrity.d.ts"),
+        "export declare const CORE_INTEGRITY: string;\n",
+    )?;
+    Ok(())
+}
+
+/// Subresource integrity: `sha384-` and the hash in base64, as `fetch` takes it.
+fn subresource_integrity(bytes: &[u8]) -> String {
+    format!("sha384-{}", BASE64.encode(&Sha384::digest(bytes)))
+}
+
+/// The test runner that cargo starts for each wasm test binary: wasm-bindgen's own, as a library.
+///
+/// It is configured through the environment alone, so the first call sets that and starts itself.
+pub(crate) fn run_tests(workspace: &Workspace, arguments: Vec<OsString>) -> Result<ExitCode> {
+    const CONFIGURED: &str = "TESSERA_WASM_TEST_RUNNER";
+    const SETTINGS: &str = "WASM_BINDGEN_TEST_WEBDRIVER_JSON";
+    const LIMIT: Duration = Duration::from_secs(20 * 60);
+    if env::var_os(CONFIGURED).is_some() {
+        let program = OsString::from("wasm-bindgen-test-runner");
+        wasm_bindgen_test_runner::run_cli_with_args(std::iter::once(program).chain(arguments))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let browser = Browser::find()?;
+    let directory = tempfile::tempdir()?;
+    let settings = directory.path().join("webdriver.json");
+    fs::write(&settings, browser.webdriver_settings(workspace)?)?;
+    let mut again = Command::new(env::current_exe()?);
+    again
+        .arg("wasm-test-runner")
+        .args(arguments)
+        .env(CONFIGURED, "1");
+    again
+        .env("CHROMEDRIVER", &browser.chromedriver)
+        .env(SETTINGS, &settings);
+    if env::var_os("WASM_BINDGEN_TEST_TIMEOUT").is_none() {
+        again.env("WASM_BINDGEN_TEST_TIMEOUT", "600");
+    }
+    let end = Group::spawn(&mut again)?.wait(LIMIT)?;
+    Ok(if end.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_has_the_form_that_browsers_take() {
+        // `printf abc | openssl dgst -sha384 -binary | base64`
+        let abc = "sha384-ywB1P0WjXou1oD1pmsZQBycsMqsO3tFjGotgWkP/W+2AhgcroefMI1i67KE0yCWn";
+        assert_eq!(subresource_integrity(b"abc"), abc);
+    }
+}
