@@ -46,6 +46,7 @@ export class RelayPane {
       fact(batchesSeen, t("see_batches")),
       fact(cellsSeen, t("see_cells")),
       fact(info?.cell_size ?? 0, t("see_bytes")),
+      info?.cover?.mechanism && h("span", { class: "fact" }, t("cover_line", { mechanism: info.cover.mechanism })),
       reachable === false && h("span", { class: "relay-gone", role: "status" }, t("relay_down")),
     ]);
     this.#empty.hidden = batches.length > 0;
