@@ -44,3 +44,5 @@ pub mod emergency;
 pub mod vault;
 #[cfg(feature = "client")]
 pub mod envelope;
+#[cfg(feature = "client")]
+pub mod client;

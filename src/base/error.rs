@@ -48,6 +48,8 @@ codes! {
     Stale = "STALE", false;
     /// Fragments of one message that contradict each other.
     FragmentConflict = "FRAGMENT_CONFLICT", false;
+    /// Fragments of a message never came; it is not shown.
+    MessageIncomplete = "MESSAGE_INCOMPLETE", false;
     /// Not a Tessera invitation, or an altered one.
     InvitationMalformed = "INVITATION_MALFORMED", false;
     /// The invitation's time is over.

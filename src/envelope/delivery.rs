@@ -189,6 +189,12 @@ impl Delivery {
         self.sent_at
     }
 
+    /// The sender's count, as it says.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
     /// Checks everything a recipient requires of a delivery found under a
     /// tag of `sender.day`: that day, the age, the pseudonym and the proof.
     /// The session id is the caller's to compare and to record.

@@ -53,9 +53,12 @@ pub struct RelayRecord {
     /// How far the lobby was pulled.
     #[n(2)]
     pub lobby: Vec<CursorRecord>,
-    /// Bucket count the own cursor belongs to.
+    /// Whether one's own bucket, and the lobby, were ever looked at.
     #[n(3)]
-    pub buckets: Option<u32>,
+    pub started: (bool, bool),
+    /// The relay's last `/v1/info`, JSON.
+    #[n(4)]
+    pub info: Option<String>,
 }
 
 /// The head of one origin's chain of one mailbox.
@@ -76,6 +79,26 @@ pub struct CursorRecord {
     /// Lowest epoch looked at, for reading the lobby backwards.
     #[n(4)]
     pub floor: u64,
+    /// Where the chain broke, until what was missing comes.
+    #[n(5)]
+    pub gaps: Vec<GapRecord>,
+}
+
+/// A break in a chain: epochs between `from` and `to`, both excluded.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct GapRecord {
+    /// Last epoch before the gap.
+    #[n(0)]
+    pub from: u64,
+    /// First epoch after it.
+    #[n(1)]
+    pub to: u64,
+    /// Hash of the header before the gap.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub before: [u8; 32],
+    /// What the header after it names as its predecessor.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub after: [u8; 32],
 }
 
 /// `s/c/<contact>`.
@@ -148,12 +171,12 @@ pub struct ChannelRecord {
     /// Oldest receiving chain key held.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub receiving: [u8; 32],
-    /// Day of the last cell sealed.
+    /// (day, next tag counter) of the days cells were sealed in.
     #[n(4)]
-    pub day: u32,
-    /// Next tag counter of that day.
+    pub counters: Vec<(u32, u32)>,
+    /// No cell is sealed in this day or before it any more.
     #[n(5)]
-    pub counter: u32,
+    pub sealed_before: u32,
     /// Next sequence number sent.
     #[n(6)]
     pub next_seq: u64,
@@ -217,15 +240,16 @@ pub struct InvitationRecord {
     /// The only fingerprint to accept.
     #[cbor(n(7), with = "minicbor::bytes")]
     pub expected: Option<[u8; 32]>,
-    /// Digests of the response's own cells.
+    /// One's own response cells, sent again if the invitation is accepted
+    /// again.
     #[n(8)]
-    pub response_cells: Vec<DigestRecord>,
-    /// Next counters of direction 0 and 1 used by oneself.
-    #[n(9)]
-    pub counter: u32,
+    pub response_cells: Vec<CellRecord>,
     /// End of the watched window, direction 0 and 1.
-    #[n(10)]
+    #[n(9)]
     pub windows: (u32, u32),
+    /// A valid response was accepted: any other marks the contact suspect.
+    #[n(10)]
+    pub answered: bool,
 }
 
 /// Secrets of an open offer.
@@ -239,9 +263,9 @@ pub struct OfferSecretsRecord {
     pub sas_nonce: [u8; 32],
 }
 
-/// A cell digest, 16 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub struct DigestRecord(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
+/// A cell's bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CellRecord(#[cbor(n(0), with = "minicbor::bytes")] pub Vec<u8>);
 
 /// `s/q/<ordinal>`: a finished cell on its way out.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -261,9 +285,6 @@ pub struct QueuedRecord {
     /// The message it belongs to, if one shows.
     #[n(4)]
     pub message: Option<u32>,
-    /// Not posted before this time, Unix seconds.
-    #[n(5)]
-    pub not_before: u64,
 }
 
 /// `s/o/<digest>`: a cell that was opened, and what it led to.
@@ -272,7 +293,7 @@ pub struct OpenedRecord {
     /// Day of its tag; forgotten when that leaves retention.
     #[n(0)]
     pub day: u32,
-    /// The contact.
+    /// The contact whose tag it was under.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub contact: Option<[u8; 8]>,
     /// The session id accepted with it.
@@ -283,7 +304,8 @@ pub struct OpenedRecord {
     pub seq: u64,
 }
 
-/// `s/f/<contact>/<message id>/<index>`: a fragment of an unfinished message.
+/// `s/f/<owner>/<message id>/<index>`: a fragment of an unfinished message of
+/// a contact, or of an invitation.
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct FragmentRecord {
     /// Fragments in all; 0 marks a message dropped for a conflict.

@@ -1,0 +1,241 @@
+//! One enrolled peer, or one on the way to be.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use serde::{Serialize, Serializer};
+
+use super::{ClientError, ContactView, channel_state::Channel};
+use crate::{
+    base::{ErrorCode, Secret, UnixTime},
+    enrolment::{SasKey, SasNonce, commitment, sas_digits},
+    identity::PublicIdentity,
+    vault::{VaultError, stored::{AwaitingRecord, ContactRecord}},
+};
+
+/// A local name for a contact: 8 random bytes, never sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContactId(pub [u8; 8]);
+
+impl ContactId {
+    pub(super) fn random(rng: &mut impl CryptoRng) -> Self {
+        let mut id = [0; 8];
+        rng.fill_bytes(&mut id);
+        Self(id)
+    }
+
+    /// Reads 16 hex digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for ContactId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for ContactId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for ContactId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Whether content may flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContactState {
+    /// Not checked yet: only control deliveries are sent, content is held.
+    Pending,
+    /// Checked.
+    Active,
+    /// Something is wrong; enrol again.
+    Suspect,
+}
+
+/// How the contact was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// The people compared the six digits.
+    Digits,
+    /// The fingerprint was scanned, or a host vouched for it.
+    Expected,
+}
+
+/// What the acceptor keeps until the confirm comes.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    pub(super) commitment: [u8; 32],
+    pub(super) sas: SasKey,
+}
+
+#[derive(Debug)]
+pub(super) struct Contact {
+    pub(super) id: ContactId,
+    pub(super) peer: Option<PublicIdentity>,
+    pub(super) name: String,
+    pub(super) state: ContactState,
+    pub(super) verified: Option<Verified>,
+    pub(super) reason: Option<String>,
+    pub(super) digits: Option<String>,
+    pub(super) awaiting: Option<Awaiting>,
+    pub(super) channel: Option<Channel>,
+    pub(super) next_message: u32,
+    pub(super) in_person: bool,
+    pub(super) created_at: UnixTime,
+}
+
+impl Contact {
+    pub(super) fn new(id: ContactId, now: UnixTime) -> Self {
+        Self {
+            id,
+            peer: None,
+            name: String::new(),
+            state: ContactState::Pending,
+            verified: None,
+            reason: None,
+            digits: None,
+            awaiting: None,
+            channel: None,
+            next_message: 0,
+            in_person: false,
+            created_at: now,
+        }
+    }
+
+    /// The contact is checked: content flows.
+    pub(super) fn activate(&mut self, how: Verified) {
+        self.state = ContactState::Active;
+        self.verified = Some(how);
+        self.digits = None;
+        self.reason = None;
+    }
+
+    /// Something is wrong with it, from now on.
+    pub(super) fn suspect(&mut self, code: ErrorCode) {
+        self.state = ContactState::Suspect;
+        self.digits = None;
+        self.reason = Some(code.as_str().to_owned());
+    }
+
+    /// The acceptor's end of the handshake: the nonce must open the
+    /// commitment; then the digits are known and the SAS key is wiped. A
+    /// nonce that comes when none is awaited changes nothing.
+    pub(super) fn confirm(&mut self, nonce: &SasNonce) {
+        let Some(awaiting) = self.awaiting.take() else { return };
+        if commitment(nonce) != awaiting.commitment {
+            self.suspect(ErrorCode::CommitmentMismatch);
+        } else if self.state == ContactState::Pending {
+            if self.in_person {
+                self.activate(Verified::Expected);
+            } else {
+                self.digits = Some(sas_digits(&awaiting.sas, nonce));
+            }
+        }
+    }
+
+    /// Refuses to send content to anyone not checked.
+    pub(super) fn require_active(&self) -> Result<(), ClientError> {
+        match self.state {
+            ContactState::Active => Ok(()),
+            ContactState::Pending => Err(ClientError::ContactPending),
+            ContactState::Suspect => Err(ClientError::ContactSuspect),
+        }
+    }
+
+    pub(super) fn view(&self) -> ContactView {
+        ContactView {
+            id: self.id,
+            name: self.name.clone(),
+            fingerprint: self
+                .peer
+                .map(|peer| serde_bytes::ByteBuf::from(peer.fingerprint().0.to_vec())),
+            state: match self.state {
+                ContactState::Pending => "pending",
+                ContactState::Active => "active",
+                ContactState::Suspect => "suspect",
+            },
+            verified: self.verified.map(|how| match how {
+                Verified::Digits => "digits",
+                Verified::Expected => "expected",
+            }),
+            sas: self.digits.clone(),
+            reason: self.reason.clone(),
+        }
+    }
+
+    pub(super) fn to_record(&self) -> ContactRecord {
+        ContactRecord {
+            public: self.peer.map(|peer| peer.encode().to_vec()).unwrap_or_default(),
+            name: self.name.clone(),
+            state: match self.state {
+                ContactState::Pending => 0,
+                ContactState::Active => 1,
+                ContactState::Suspect => 2,
+            },
+            verified: match self.verified {
+                None => 0,
+                Some(Verified::Digits) => 1,
+                Some(Verified::Expected) => 2,
+            },
+            reason: self.reason.clone(),
+            digits: self.digits.clone(),
+            awaiting: self.awaiting.as_ref().map(|awaiting| AwaitingRecord {
+                commitment: awaiting.commitment,
+                sas_export: *awaiting.sas.export.expose(),
+                offer_hash: awaiting.sas.offer_hash,
+                response_hash: awaiting.sas.response_hash,
+            }),
+            channel: self.channel.as_ref().map(Channel::to_record),
+            next_message: self.next_message,
+            in_person: self.in_person,
+            created_at: self.created_at.0,
+        }
+    }
+
+    pub(super) fn from_record(id: ContactId, record: ContactRecord) -> Result<Self, VaultError> {
+        let peer = if record.public.is_empty() {
+            None
+        } else {
+            Some(PublicIdentity::decode(&record.public).ok_or(VaultError::Damaged)?)
+        };
+        Ok(Self {
+            id,
+            peer,
+            name: record.name,
+            state: match record.state {
+                0 => ContactState::Pending,
+                1 => ContactState::Active,
+                2 => ContactState::Suspect,
+                _ => return Err(VaultError::Damaged),
+            },
+            verified: match record.verified {
+                0 => None,
+                1 => Some(Verified::Digits),
+                2 => Some(Verified::Expected),
+                _ => return Err(VaultError::Damaged),
+            },
+            reason: record.reason,
+            digits: record.digits,
+            awaiting: record.awaiting.map(|mut awaiting| Awaiting {
+                commitment: awaiting.commitment,
+                sas: SasKey {
+                    export: Secret::take(&mut awaiting.sas_export),
+                    offer_hash: awaiting.offer_hash,
+                    response_hash: awaiting.response_hash,
+                },
+            }),
+            channel: record.channel.map(Channel::from_record).transpose()?,
+            next_message: record.next_message,
+            in_person: record.in_person,
+            created_at: UnixTime(record.created_at),
+        })
+    }
+}

@@ -1,0 +1,366 @@
+//! What opened cells lead to: whole deliveries, fragments, and what a
+//! verified delivery does. Protocol §5 and §6.
+
+use rand_core::CryptoRng;
+
+use super::{
+    Client, ClientError, ContactId, Event, Gap, MessageView, Rejected,
+    contact::ContactState,
+    event::MessageState,
+    load::fragment_key,
+};
+use crate::{
+    base::{Day, ErrorCode, UnixTime},
+    channel::TagSlot,
+    crypto::cbor::Deterministic as _,
+    enrolment::SasNonce,
+    envelope::{
+        Assembly, Authentic, Control, Delivery, DeliveryId, EnvelopeError, Fragment, MessageId, Progress,
+        Sender,
+    },
+    vault::{
+        VaultError,
+        stored::{self, FragmentRecord, MessageRecord, OpenedRecord},
+    },
+};
+
+/// Most unfinished messages of one contact.
+const MAX_UNFINISHED: usize = 4;
+/// Most bytes of unfinished messages of one contact: 32 MiB.
+const MAX_UNFINISHED_BYTES: usize = 32 << 20;
+
+/// An unfinished message, or the mark of one that was dropped.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    /// `None` once its fragments contradicted each other.
+    assembly: Option<Assembly>,
+    day: Day,
+    device: u8,
+}
+
+impl Unfinished {
+    /// Takes one more stored fragment.
+    pub(super) fn restore(
+        known: Option<Self>,
+        message_id: MessageId,
+        index: u32,
+        record: FragmentRecord,
+    ) -> Result<Self, VaultError> {
+        let (day, device) = (Day(record.day), record.device);
+        if record.count == 0 {
+            return Ok(Self { assembly: None, day, device });
+        }
+        let fragment = Fragment { message_id, index, count: record.count, chunk: record.chunk };
+        let assembly = match known {
+            None => Some(Assembly::begin(fragment)),
+            Some(Self { assembly: None, .. }) => None,
+            Some(Self { assembly: Some(assembly), .. }) => match assembly.add(fragment) {
+                Ok(Progress::Unfinished(assembly)) => Some(assembly),
+                _ => return Err(VaultError::Damaged),
+            },
+        };
+        Ok(Self { assembly, day, device })
+    }
+}
+
+/// A delivery put together, with the place of its (first) tag.
+pub(super) struct Candidate {
+    pub(super) contact: ContactId,
+    pub(super) slot: TagSlot,
+    /// Digest of the cell that completed it.
+    pub(super) digest: [u8; 16],
+    pub(super) delivery: Delivery,
+}
+
+/// What one batch led to, besides events.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) messages: Vec<MessageView>,
+    pub(super) receipts: Vec<(ContactId, DeliveryId)>,
+}
+
+impl Client {
+    /// Adds a fragment: the whole bytes once all are there.
+    pub(super) fn assemble(
+        &mut self,
+        owner: [u8; 8],
+        slot: TagSlot,
+        fragment: Fragment,
+    ) -> Result<Option<Vec<u8>>, EnvelopeError> {
+        let key = (owner, fragment.message_id);
+        let (index, record) = (
+            fragment.index,
+            FragmentRecord {
+                count: fragment.count,
+                chunk: fragment.chunk.clone(),
+                day: slot.day.0,
+                device: slot.device,
+            },
+        );
+        let progress = match self.unfinished.remove(&key) {
+            None => Progress::Unfinished(Assembly::begin(fragment)),
+            // One day and one device for all fragments.
+            Some(known) if (known.day, known.device) != (slot.day, slot.device) => {
+                return Err(self.drop_message(key, slot));
+            }
+            Some(Unfinished { assembly: None, .. }) => return Err(self.drop_message(key, slot)),
+            Some(Unfinished { assembly: Some(assembly), .. }) => {
+                let held = assembly.clone();
+                match assembly.add(fragment) {
+                    Ok(progress) => progress,
+                    Err(_) => {
+                        let unfinished =
+                            Unfinished { assembly: Some(held), day: slot.day, device: slot.device };
+                        self.unfinished.insert(key, unfinished);
+                        return Err(self.drop_message(key, slot));
+                    }
+                }
+            }
+        };
+        match progress {
+            Progress::Complete(bytes) => {
+                self.delete_fragments(key, record.count);
+                Ok(Some(bytes))
+            }
+            Progress::Unfinished(assembly) => {
+                let stored_key = fragment_key(&key.0, &key.1, index);
+                self.pending.changes.insert(stored_key, Some(stored::encode(&record)));
+                let unfinished =
+                    Unfinished { assembly: Some(assembly), day: slot.day, device: slot.device };
+                self.unfinished.insert(key, unfinished);
+                self.bound_unfinished(owner);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks a delivery and does what it says.
+    pub(super) fn accept_delivery(
+        &mut self,
+        candidate: Candidate,
+        closed_at: UnixTime,
+        now: UnixTime,
+        outcome: &mut Outcome,
+    ) -> Result<(), ClientError> {
+        let Candidate { contact: id, slot, digest, delivery } = candidate;
+        let contact = self.contact(id)?;
+        let keys = contact
+            .channel
+            .as_ref()
+            .and_then(|channel| channel.receiving_keys(slot.day, closed_at))
+            .ok_or(EnvelopeError::NotAuthentic)?;
+        let peer = contact.peer.ok_or(EnvelopeError::NotAuthentic)?;
+        let sender = Sender {
+            identity: &peer,
+            seed: &keys.blind_seed,
+            slot,
+            recipient: &self.identity.public().fingerprint(),
+        };
+        let authentic = delivery.verify(&sender, now, super::RETENTION_SECONDS)?;
+        self.take_fresh(id, slot, digest, authentic, now, outcome)
+    }
+
+    /// The replay check, and everything after it.
+    fn take_fresh(
+        &mut self,
+        id: ContactId,
+        slot: TagSlot,
+        digest: [u8; 16],
+        delivery: Authentic,
+        now: UnixTime,
+        outcome: &mut Outcome,
+    ) -> Result<(), ClientError> {
+        let session = delivery.id().encode();
+        if let Some(seq) = self.accepted.get(&(id, session.clone())) {
+            if *seq != delivery.seq() {
+                return Err(EnvelopeError::Replayed.into());
+            }
+            // Sealed again by a sender that did not hear of the first: say so once more.
+            if !delivery.content_type().is_control() && self.contact(id)?.state == ContactState::Active {
+                outcome.receipts.push((id, delivery.id().clone()));
+            }
+            return Ok(());
+        }
+        self.accepted.insert((id, session.clone()), delivery.seq());
+        self.mark_opened(digest, slot.day, Some(id), Some((session, delivery.seq())));
+        let contact = self.contact_mut(id)?;
+        let state = contact.state;
+        let channel = contact.channel.as_mut().ok_or(ClientError::Internal)?;
+        if channel.sequence(slot.device).arrived(delivery.seq()) {
+            let seq = delivery.seq();
+            self.tell(Event::Gap(Gap::Sequence { contact_id: id, from: seq, to: seq, closed: true }));
+        }
+        if delivery.content_type().is_control() {
+            return self.take_control(id, delivery.payload());
+        }
+        let message = self.take_message(id, &delivery, state, now)?;
+        if state == ContactState::Active {
+            outcome.receipts.push((id, delivery.id().clone()));
+        }
+        self.tell(Event::Message { message: message.clone() });
+        outcome.messages.push(message);
+        Ok(())
+    }
+
+    fn take_message(
+        &mut self,
+        id: ContactId,
+        delivery: &Authentic,
+        state: ContactState,
+        now: UnixTime,
+    ) -> Result<MessageView, ClientError> {
+        let shown = state == ContactState::Active;
+        let record = MessageRecord {
+            outgoing: false,
+            session: delivery.id().encode(),
+            sent_at: delivery.sent_at().0,
+            received_at: Some(now.0),
+            seq: delivery.seq(),
+            content_type: delivery.content_type().as_str().to_owned(),
+            size: u32::try_from(delivery.payload().len()).unwrap_or(u32::MAX),
+            state: if shown { MessageState::Verified } else { MessageState::Held } as u8,
+            cells_left: 0,
+        };
+        let contact = self.contact_mut(id)?;
+        let ordinal = contact.next_message;
+        contact.next_message = ordinal + 1;
+        let mut view = MessageView::new(id, ordinal, &record);
+        if shown {
+            view = view.with_body(delivery.payload());
+        }
+        self.store_body(id, ordinal, delivery.payload());
+        self.store_message(id, ordinal, record);
+        Ok(view)
+    }
+
+    fn take_control(&mut self, id: ContactId, payload: &[u8]) -> Result<(), ClientError> {
+        match Control::decode(payload).ok_or(EnvelopeError::NotAuthentic)? {
+            Control::Confirm(mut nonce) => {
+                let nonce = SasNonce::new(crate::base::Secret::take(&mut nonce));
+                self.contact_mut(id)?.confirm(&nonce);
+                self.tell_contact(id);
+            }
+            Control::Received(sessions) => {
+                for session in sessions {
+                    self.mark_delivered(id, &session);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mark_delivered(&mut self, id: ContactId, session: &DeliveryId) {
+        let session = session.encode();
+        let found = self
+            .messages
+            .range((id, 0)..=(id, u32::MAX))
+            .rev()
+            .find(|(_, record)| record.outgoing && record.session == session)
+            .map(|((_, ordinal), record)| (*ordinal, record.clone()));
+        let Some((ordinal, mut record)) = found else { return };
+        if record.state == MessageState::Delivered as u8 {
+            return;
+        }
+        record.state = MessageState::Delivered as u8;
+        let message = MessageView::new(id, ordinal, &record);
+        self.store_message(id, ordinal, record);
+        self.tell(Event::State { message });
+    }
+
+    /// Content held until the contact was checked is shown now.
+    pub(super) fn release_held(
+        &mut self,
+        id: ContactId,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ClientError> {
+        let held: Vec<(u32, MessageRecord)> = self
+            .messages
+            .range((id, 0)..=(id, u32::MAX))
+            .filter(|(_, record)| record.state == MessageState::Held as u8)
+            .map(|((_, ordinal), record)| (*ordinal, record.clone()))
+            .collect();
+        let mut sessions = Vec::new();
+        for (ordinal, mut record) in held {
+            record.state = MessageState::Verified as u8;
+            sessions.extend(DeliveryId::decode(&record.session));
+            let message = MessageView::new(id, ordinal, &record);
+            self.store_message(id, ordinal, record);
+            self.tell(Event::Message { message });
+        }
+        self.send_receipts(id, &sessions, now, rng)
+    }
+
+    /// Remembers an opened cell.
+    pub(super) fn mark_opened(
+        &mut self,
+        digest: [u8; 16],
+        day: Day,
+        contact: Option<ContactId>,
+        accepted: Option<(Vec<u8>, u64)>,
+    ) {
+        let (session, seq) = accepted.map_or((None, 0), |(session, seq)| (Some(session), seq));
+        let record = OpenedRecord { day: day.0, contact: contact.map(|id| id.0), session, seq };
+        self.pending.changes.insert(super::load::opened_key(&digest), Some(stored::encode(&record)));
+        self.opened.insert(digest, record);
+    }
+
+    /// Drops a message whose fragments contradict each other, and remembers
+    /// that, so that the rest of them begins nothing new.
+    fn drop_message(&mut self, key: ([u8; 8], MessageId), slot: TagSlot) -> EnvelopeError {
+        self.forget_unfinished(key);
+        let mark = FragmentRecord { count: 0, chunk: Vec::new(), day: slot.day.0, device: slot.device };
+        let stored_key = fragment_key(&key.0, &key.1, 0);
+        self.pending.changes.insert(stored_key, Some(stored::encode(&mark)));
+        let dropped = Unfinished { assembly: None, day: slot.day, device: slot.device };
+        self.unfinished.insert(key, dropped);
+        EnvelopeError::FragmentConflict
+    }
+
+    /// Keeps at most 4 unfinished messages and 32 MiB per contact: the oldest
+    /// gives way, since a message sealed again comes under a new id.
+    fn bound_unfinished(&mut self, owner: [u8; 8]) {
+        loop {
+            let mine: Vec<_> = self
+                .unfinished
+                .range((owner, [0; 16])..=(owner, [0xff; 16]))
+                .filter_map(|(key, unfinished)| {
+                    let assembly = unfinished.assembly.as_ref()?;
+                    Some((unfinished.day, *key, assembly.len()))
+                })
+                .collect();
+            let bytes: usize = mine.iter().map(|(_, _, len)| len).sum();
+            if mine.len() <= MAX_UNFINISHED && bytes <= MAX_UNFINISHED_BYTES {
+                return;
+            }
+            let Some((_, key, _)) = mine.into_iter().min() else { return };
+            self.report_unfinished(key);
+        }
+    }
+
+    /// Forgets an unfinished message and says so.
+    pub(super) fn report_unfinished(&mut self, key: ([u8; 8], MessageId)) {
+        self.forget_unfinished(key);
+        let contact = ContactId(key.0);
+        if self.contacts.contains_key(&contact) {
+            self.tell(Event::Rejected(Rejected::new(ErrorCode::MessageIncomplete, Some(contact))));
+        }
+    }
+
+    pub(super) fn forget_unfinished(&mut self, key: ([u8; 8], MessageId)) {
+        let Some(unfinished) = self.unfinished.remove(&key) else { return };
+        let count = unfinished.assembly.map_or(1, |assembly| assembly.progress().1);
+        self.delete_fragments(key, count);
+    }
+
+    /// Days of unfinished messages, for `rotate`.
+    pub(super) fn unfinished_before(&self, day: Day) -> Vec<([u8; 8], MessageId)> {
+        self.unfinished.iter().filter(|(_, u)| u.day < day).map(|(key, _)| *key).collect()
+    }
+
+    fn delete_fragments(&mut self, key: ([u8; 8], MessageId), count: u32) {
+        for index in 0..count {
+            self.pending.changes.insert(fragment_key(&key.0, &key.1, index), None);
+        }
+    }
+}

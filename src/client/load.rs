@@ -1,0 +1,190 @@
+//! A client from nothing, and a client from its store.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::{
+    Change, Client, ClientError, ContactId, Effects, InvitationId, Pending, contact::Contact,
+    incoming::Unfinished, invitation::OpenInvitation, relay_state::RelayState, watch::Watch,
+};
+use crate::{
+    base::{Secret, UnixTime},
+    enrolment::Name,
+    identity::Identity,
+    vault::{
+        VaultError,
+        stored::{self, FragmentRecord, OpenedRecord, QueuedRecord, SelfRecord},
+    },
+};
+
+pub(super) const SELF_KEY: &str = "s/self";
+pub(super) const RELAY_KEY: &str = "s/relay";
+
+pub(super) fn contact_key(id: ContactId) -> String {
+    format!("s/c/{id}")
+}
+
+pub(super) fn invitation_key(id: InvitationId) -> String {
+    format!("s/i/{id}")
+}
+
+pub(super) fn opened_key(digest: &[u8; 16]) -> String {
+    format!("s/o/{}", hex(digest))
+}
+
+pub(super) fn fragment_key(owner: &[u8; 8], message: &[u8; 16], index: u32) -> String {
+    format!("s/f/{}/{}/{index:08x}", hex(owner), hex(message))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}
+
+impl Client {
+    /// A fresh identity at a relay.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for a name the protocol refuses.
+    pub fn create(
+        name: &str,
+        relay_url: &str,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Self, Vec<Change>), ClientError> {
+        let name = Name::new(name).ok_or(ClientError::InvalidArgument("name"))?;
+        let mut client = Self::empty(Identity::generate(rng), name, 0, now, RelayState::new(relay_url));
+        client.pending.relay = true;
+        let mut changes = client.finish(()).changes;
+        let record = SelfRecord {
+            secret: *client.identity.secret().expose(),
+            name: client.name.as_str().to_owned(),
+            device: client.device,
+            created_at: now.0,
+        };
+        changes.push((SELF_KEY.into(), Some(stored::encode(&record))));
+        Ok((client, changes))
+    }
+
+    /// The client whose opened records these are; bodies are left out.
+    ///
+    /// # Errors
+    ///
+    /// `Vault(Damaged)` for a missing or malformed record.
+    pub fn load(records: &[(String, Zeroizing<Vec<u8>>)]) -> Result<Self, ClientError> {
+        let find = |key: &str| records.iter().find(|(k, _)| k == key).map(|(_, bytes)| bytes.as_slice());
+        let mut own: SelfRecord = stored::decode(find(SELF_KEY).ok_or(VaultError::Damaged)?)?;
+        let identity = Identity::from_secret(Secret::take(&mut own.secret)).ok_or(VaultError::Damaged)?;
+        let name = Name::new(&own.name).ok_or(VaultError::Damaged)?;
+        let relay = RelayState::from_record(stored::decode(find(RELAY_KEY).ok_or(VaultError::Damaged)?)?)?;
+        let mut client = Self::empty(identity, name, own.device, UnixTime(own.created_at), relay);
+        for (key, bytes) in records {
+            client.load_record(key, bytes)?;
+        }
+        client.next_ordinal = client.outbox.last_key_value().map_or(0, |(last, _)| last + 1);
+        Ok(client)
+    }
+
+    fn empty(identity: Identity, name: Name, device: u8, created_at: UnixTime, relay: RelayState) -> Self {
+        Self {
+            identity,
+            name,
+            device,
+            created_at,
+            relay,
+            contacts: BTreeMap::new(),
+            invitations: BTreeMap::new(),
+            outbox: BTreeMap::new(),
+            next_ordinal: 0,
+            messages: BTreeMap::new(),
+            opened: HashMap::new(),
+            accepted: HashMap::new(),
+            unfinished: BTreeMap::new(),
+            watch: Watch::default(),
+            pending: Pending::default(),
+        }
+    }
+
+    fn load_record(&mut self, key: &str, bytes: &[u8]) -> Result<(), ClientError> {
+        let parts: Vec<&str> = key.split('/').collect();
+        match parts.as_slice() {
+            ["s", "c", id] => {
+                let id = ContactId::parse(id).ok_or(VaultError::Damaged)?;
+                self.contacts.insert(id, Contact::from_record(id, stored::decode(bytes)?)?);
+            }
+            ["s", "i", id] => {
+                let id = InvitationId::parse(id).ok_or(VaultError::Damaged)?;
+                self.invitations.insert(id, OpenInvitation::from_record(stored::decode(bytes)?)?);
+            }
+            ["s", "q", ordinal] => {
+                let ordinal = u64::from_str_radix(ordinal, 16).map_err(|_| VaultError::Damaged)?;
+                self.outbox.insert(ordinal, stored::decode::<QueuedRecord>(bytes)?);
+            }
+            ["s", "o", digest] => {
+                let record: OpenedRecord = stored::decode(bytes)?;
+                if let (Some(contact), Some(session)) = (record.contact, &record.session) {
+                    self.accepted.insert((ContactId(contact), session.clone()), record.seq);
+                }
+                self.opened.insert(unhex(digest)?, record);
+            }
+            ["s", "f", owner, message, index] => {
+                let index = u32::from_str_radix(index, 16).map_err(|_| VaultError::Damaged)?;
+                let record: FragmentRecord = stored::decode(bytes)?;
+                let key = (unhex(owner)?, unhex(message)?);
+                let unfinished = self.unfinished.remove(&key);
+                self.unfinished.insert(key, Unfinished::restore(unfinished, key.1, index, record)?);
+            }
+            ["m", contact, ordinal] => {
+                let contact = ContactId::parse(contact).ok_or(VaultError::Damaged)?;
+                let ordinal = u32::from_str_radix(ordinal, 16).map_err(|_| VaultError::Damaged)?;
+                self.messages.insert((contact, ordinal), stored::decode(bytes)?);
+            }
+            _ if key == SELF_KEY || key == RELAY_KEY => {}
+            _ => return Err(VaultError::Damaged.into()),
+        }
+        Ok(())
+    }
+
+    /// Removes a contact with everything kept of it.
+    ///
+    /// # Errors
+    ///
+    /// `ContactUnknown`.
+    pub fn remove_contact(&mut self, id: ContactId) -> Result<Effects, ClientError> {
+        self.contact_mut(id)?;
+        self.contacts.remove(&id);
+        self.drop_queued(id);
+        let gone: Vec<u32> = self.messages.range((id, 0)..=(id, u32::MAX)).map(|(key, _)| key.1).collect();
+        for ordinal in gone {
+            self.messages.remove(&(id, ordinal));
+            self.pending.changes.insert(super::event::message_key(id, ordinal), None);
+            self.pending.changes.insert(super::body_key(id, ordinal), None);
+        }
+        let invitations: Vec<InvitationId> = self
+            .invitations
+            .iter()
+            .filter(|(_, open)| open.contact == Some(id))
+            .map(|(invitation, _)| *invitation)
+            .collect();
+        for invitation in invitations {
+            self.invitations.remove(&invitation);
+            self.pending.invitations.insert(invitation);
+        }
+        let unfinished: Vec<_> = self.unfinished.keys().filter(|(owner, _)| *owner == id.0).copied().collect();
+        for key in unfinished {
+            self.forget_unfinished(key);
+        }
+        self.watch.reset();
+        Ok(self.finish(()))
+    }
+}
+
+fn unhex<const N: usize>(text: &str) -> Result<[u8; N], VaultError> {
+    data_encoding::HEXLOWER
+        .decode(text.as_bytes())
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or(VaultError::Damaged)
+}

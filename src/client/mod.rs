@@ -1,0 +1,331 @@
+//! The engine of one person's client. Sans-I/O: it takes time, randomness
+//! and the relay's answers, and gives requests, changes to store and events.
+//!
+//! ```text
+//! send:  rotate → schedule → delivery with proof → fragments → seal → outbox → one commit → post
+//! pull:  rotate → request → cells → opened → authentic → fresh → one commit → show
+//! ```
+//! Every call that changes state returns [`Effects`]. The caller commits
+//! `changes` as one transaction, and only then posts a cell or shows an
+//! event: a crash at any point loses nothing and repeats no counter.
+
+mod channel_state;
+mod contact;
+mod enrol;
+mod event;
+mod incoming;
+mod invitation;
+mod load;
+mod outbox;
+mod pull;
+mod relay_state;
+mod rendezvous;
+mod rotate;
+mod send;
+mod sequence;
+mod watch;
+
+pub use contact::{ContactId, ContactState, Verified};
+pub use event::{
+    ContactView, Event, Gap, InvitationView, MessageState, MessageView, Received, Rejected, body_key,
+    parse_message_id,
+};
+pub use invitation::InvitationId;
+pub use outbox::{MAX_POST, Post};
+pub use relay_state::{Mailbox, PlannedBatch};
+pub use send::Outgoing;
+
+use core::fmt;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    base::{ErrorCode, UnixTime},
+    enrolment::{EnrolmentError, Name},
+    envelope::{EnvelopeError, MessageId},
+    identity::Identity,
+    vault::{
+        VaultError,
+        stored::{self, MessageRecord, OpenedRecord, QueuedRecord},
+    },
+};
+
+use contact::Contact;
+use incoming::Unfinished;
+use invitation::OpenInvitation;
+use relay_state::RelayState;
+use watch::Watch;
+
+/// How long a cell and a session id are remembered and a delivery is
+/// accepted: 60 days, a local setting, never the relay's word.
+pub const RETENTION_SECONDS: u64 = 60 * 86_400;
+
+/// One change to the store: a key and its new plaintext, or its removal.
+pub type Change = (String, Option<Zeroizing<Vec<u8>>>);
+
+/// What a call changed, what it says, and what it gives.
+#[derive(Debug)]
+#[must_use = "changes must be committed before anything is posted or shown"]
+pub struct Effects<T = ()> {
+    /// To commit as one transaction.
+    pub changes: Vec<Change>,
+    /// To show once committed.
+    pub events: Vec<Event>,
+    /// The call's result.
+    pub value: T,
+}
+
+impl<T> Effects<T> {
+    /// The same effects with another value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Effects<U> {
+        Effects { changes: self.changes, events: self.events, value: f(self.value) }
+    }
+}
+
+/// The state of one person's client, in memory.
+pub struct Client {
+    identity: Identity,
+    name: Name,
+    device: u8,
+    created_at: UnixTime,
+    relay: RelayState,
+    contacts: BTreeMap<ContactId, Contact>,
+    invitations: BTreeMap<InvitationId, OpenInvitation>,
+    /// Finished cells by ordinal: first in, first out.
+    outbox: BTreeMap<u64, QueuedRecord>,
+    /// Never used twice while this client lives, so that the answer to a
+    /// post cannot mean another cell.
+    next_ordinal: u64,
+    messages: BTreeMap<(ContactId, u32), MessageRecord>,
+    /// Digests of opened cells.
+    opened: HashMap<[u8; 16], OpenedRecord>,
+    /// Session ids accepted, with their sequence numbers.
+    accepted: HashMap<(ContactId, Vec<u8>), u64>,
+    /// Unfinished messages of a contact or of an invitation's rendezvous.
+    unfinished: BTreeMap<([u8; 8], MessageId), Unfinished>,
+    watch: Watch,
+    pending: Pending,
+}
+
+/// Changes and events gathered during one call.
+#[derive(Default)]
+struct Pending {
+    contacts: BTreeSet<ContactId>,
+    invitations: BTreeSet<InvitationId>,
+    relay: bool,
+    changes: BTreeMap<String, Option<Zeroizing<Vec<u8>>>>,
+    events: Vec<Event>,
+}
+
+impl Client {
+    /// One's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// One's public identity.
+    #[must_use]
+    pub fn public(&self) -> &crate::identity::PublicIdentity {
+        self.identity.public()
+    }
+
+    /// All contacts, oldest first.
+    #[must_use]
+    pub fn contacts(&self) -> Vec<ContactView> {
+        let mut contacts: Vec<&Contact> = self.contacts.values().collect();
+        contacts.sort_by_key(|contact| (contact.created_at, contact.id));
+        contacts.into_iter().map(Contact::view).collect()
+    }
+
+    /// Up to `limit` messages with a contact before the message `before`
+    /// (or the newest), oldest first.
+    ///
+    /// # Errors
+    ///
+    /// `ContactUnknown`.
+    pub fn messages(
+        &self,
+        contact: ContactId,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Result<Vec<MessageView>, ClientError> {
+        self.contact(contact)?;
+        let end = before.unwrap_or(u32::MAX);
+        let mut views: Vec<_> = self
+            .messages
+            .range((contact, 0)..(contact, end))
+            .rev()
+            .take(limit)
+            .map(|((contact, ordinal), record)| MessageView::new(*contact, *ordinal, record))
+            .collect();
+        views.reverse();
+        Ok(views)
+    }
+
+    fn contact(&self, id: ContactId) -> Result<&Contact, ClientError> {
+        self.contacts.get(&id).ok_or(ClientError::ContactUnknown)
+    }
+
+    /// The contact, marked for storing.
+    fn contact_mut(&mut self, id: ContactId) -> Result<&mut Contact, ClientError> {
+        let contact = self.contacts.get_mut(&id).ok_or(ClientError::ContactUnknown)?;
+        self.pending.contacts.insert(id);
+        Ok(contact)
+    }
+
+    /// The invitation, marked for storing.
+    fn invitation_mut(&mut self, id: InvitationId) -> Result<&mut OpenInvitation, ClientError> {
+        let invitation = self.invitations.get_mut(&id).ok_or(ClientError::InvitationUnknown)?;
+        self.pending.invitations.insert(id);
+        Ok(invitation)
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.pending.events.push(event);
+    }
+
+    fn tell_contact(&mut self, id: ContactId) {
+        if let Some(contact) = self.contacts.get(&id) {
+            let view = contact.view();
+            self.tell(Event::Contact { contact: view });
+        }
+    }
+
+    fn store_message(&mut self, contact: ContactId, ordinal: u32, record: MessageRecord) {
+        let bytes = stored::encode(&record);
+        self.pending.changes.insert(event::message_key(contact, ordinal), Some(bytes));
+        self.messages.insert((contact, ordinal), record);
+    }
+
+    /// Gathers what a call changed.
+    fn finish<T>(&mut self, value: T) -> Effects<T> {
+        let mut pending = core::mem::take(&mut self.pending);
+        for id in pending.contacts {
+            let bytes = self.contacts.get(&id).map(|contact| stored::encode(&contact.to_record()));
+            pending.changes.insert(load::contact_key(id), bytes);
+        }
+        for id in pending.invitations {
+            let bytes = self.invitations.get(&id).map(|open| stored::encode(&open.to_record()));
+            pending.changes.insert(load::invitation_key(id), bytes);
+        }
+        if pending.relay {
+            let bytes = stored::encode(&self.relay.to_record());
+            pending.changes.insert(load::RELAY_KEY.into(), Some(bytes));
+        }
+        Effects { changes: pending.changes.into_iter().collect(), events: pending.events, value }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client(…)")
+    }
+}
+
+/// Why a call was refused. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Of an invitation or handshake.
+    Enrolment(EnrolmentError),
+    /// Of a delivery.
+    Envelope(EnvelopeError),
+    /// Of stored state.
+    Vault(VaultError),
+    /// An argument out of range; says which.
+    InvalidArgument(&'static str),
+    /// No contact of that id.
+    ContactUnknown,
+    /// The contact is not checked yet.
+    ContactPending,
+    /// The contact is suspect.
+    ContactSuspect,
+    /// The digits are not there yet.
+    SasNotReady,
+    /// No open invitation of that id.
+    InvitationUnknown,
+    /// The invitation names another relay.
+    RelayMismatch,
+    /// The relay never described itself yet.
+    RelayUnknown,
+    /// The relay's answer is not of the protocol's form.
+    RelayProtocol,
+    /// A batch whose signature, digest, bucket or size does not hold.
+    BatchInvalid,
+    /// The clock is behind the oldest month held.
+    ClockBehind,
+    /// No message of that id.
+    MessageUnknown,
+    /// A defect in this crate.
+    Internal,
+}
+
+impl ClientError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::Enrolment(error) => error.code(),
+            Self::Envelope(error) => error.code(),
+            Self::Vault(error) => error.code(),
+            Self::InvalidArgument(_) => ErrorCode::InvalidArgument,
+            Self::ContactUnknown => ErrorCode::ContactUnknown,
+            Self::ContactPending => ErrorCode::ContactPending,
+            Self::ContactSuspect => ErrorCode::ContactSuspect,
+            Self::SasNotReady => ErrorCode::SasNotReady,
+            Self::InvitationUnknown => ErrorCode::InvitationUnknown,
+            Self::RelayMismatch => ErrorCode::RelayMismatch,
+            Self::RelayUnknown => ErrorCode::RelayUnreachable,
+            Self::RelayProtocol => ErrorCode::RelayProtocol,
+            Self::BatchInvalid => ErrorCode::BatchInvalid,
+            Self::ClockBehind => ErrorCode::ClockBehind,
+            Self::MessageUnknown => ErrorCode::MessageUnknown,
+            Self::Internal => ErrorCode::Internal,
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enrolment(error) => error.fmt(f),
+            Self::Envelope(error) => error.fmt(f),
+            Self::Vault(error) => error.fmt(f),
+            Self::InvalidArgument(what) => write!(f, "invalid argument: {what}"),
+            Self::ContactUnknown => f.write_str("no such contact"),
+            Self::ContactPending => f.write_str("the contact is not checked yet"),
+            Self::ContactSuspect => f.write_str("the contact is suspect; enrol again in person"),
+            Self::SasNotReady => f.write_str("the six digits are not there yet"),
+            Self::InvitationUnknown => f.write_str("no open invitation of that id"),
+            Self::RelayMismatch => f.write_str("the invitation names another relay"),
+            Self::RelayUnknown => f.write_str("the relay has not been reached yet"),
+            Self::RelayProtocol => f.write_str("the relay's answer is not of the protocol's form"),
+            Self::BatchInvalid => f.write_str("a batch whose signature or digest does not hold"),
+            Self::ClockBehind => f.write_str("the clock is behind; set it right before sending"),
+            Self::MessageUnknown => f.write_str("no such message"),
+            Self::Internal => f.write_str("a defect in Tessera; please report it"),
+        }
+    }
+}
+
+impl core::error::Error for ClientError {}
+
+impl From<EnrolmentError> for ClientError {
+    fn from(error: EnrolmentError) -> Self {
+        Self::Enrolment(error)
+    }
+}
+
+impl From<EnvelopeError> for ClientError {
+    fn from(error: EnvelopeError) -> Self {
+        Self::Envelope(error)
+    }
+}
+
+impl From<VaultError> for ClientError {
+    fn from(error: VaultError) -> Self {
+        Self::Vault(error)
+    }
+}

@@ -1,0 +1,178 @@
+//! Finished cells on their way out: committed before they are posted, and
+//! posted, the identical bytes, until the relay answers 202.
+
+use rand_core::CryptoRng;
+
+use super::{Client, ClientError, ContactId, Effects, Event, MessageView, event::MessageState};
+use crate::{
+    base::Day,
+    identity::Fingerprint,
+    vault::stored::{self, QueuedRecord},
+    wire::{BucketId, Cell, Entry, cover_cell, post},
+};
+
+/// Most cells of one post: the relay's limit.
+pub const MAX_POST: usize = crate::wire::MAX_ENTRIES;
+
+/// One request body for `POST /v1/cells`, and what it carries.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// 1 to 64 entries.
+    pub body: Vec<u8>,
+    /// Outbox ordinals of the real cells in it.
+    pub tokens: Vec<u64>,
+}
+
+/// Where a cell goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Destination {
+    Lobby,
+    Bucket(Fingerprint),
+}
+
+impl Client {
+    /// Cells waiting for the relay.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// One slot: queued cells first, then cover to uniformly random buckets,
+    /// in random order, so that whether anyone writes does not show.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn next_slot(&self, rng: &mut impl CryptoRng) -> Result<Post, ClientError> {
+        let info = self.relay.info()?;
+        let slot = (info.slot_cells.get() as usize).min(MAX_POST);
+        let (mut entries, tokens) = self.take(slot)?;
+        while entries.len() < slot {
+            let bucket = info.buckets.wrap(rng.next_u64());
+            entries.push(Entry { bucket, cell: cover_cell(info.cell_size, rng) });
+        }
+        shuffle(&mut entries, rng);
+        Ok(Post { body: encode(&entries)?, tokens })
+    }
+
+    /// Up to 64 queued cells without cover; `None` if nothing waits. Shows
+    /// the relay how much one writes: for labs and tests.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn next_flush(&self) -> Result<Option<Post>, ClientError> {
+        if self.outbox.is_empty() {
+            return Ok(None);
+        }
+        let (entries, tokens) = self.take(MAX_POST)?;
+        Ok(Some(Post { body: encode(&entries)?, tokens }))
+    }
+
+    /// The relay answered 202: these cells are durable there.
+    pub fn posted(&mut self, tokens: &[u64]) -> Effects {
+        for token in tokens {
+            let Some(queued) = self.outbox.remove(token) else { continue };
+            self.pending.changes.insert(outbox_key(*token), None);
+            if let (Some(contact), Some(ordinal)) = (queued.contact, queued.message) {
+                self.cell_stored(ContactId(contact), ordinal);
+            }
+        }
+        self.finish(())
+    }
+
+    /// Queues finished cells. They leave only after the commit.
+    pub(super) fn enqueue(
+        &mut self,
+        cells: Vec<Cell>,
+        to: Destination,
+        day: Day,
+        message: Option<(ContactId, u32)>,
+    ) {
+        for cell in cells {
+            let ordinal = self.next_ordinal;
+            self.next_ordinal += 1;
+            let queued = QueuedRecord {
+                cell: cell.as_bytes().to_vec(),
+                to: match to {
+                    Destination::Lobby => None,
+                    Destination::Bucket(fingerprint) => Some(fingerprint.0),
+                },
+                day: day.0,
+                contact: message.map(|(contact, _)| contact.0),
+                message: message.map(|(_, ordinal)| ordinal),
+            };
+            self.pending.changes.insert(outbox_key(ordinal), Some(stored::encode(&queued)));
+            self.outbox.insert(ordinal, queued);
+        }
+    }
+
+    fn take(&self, most: usize) -> Result<(Vec<Entry>, Vec<u64>), ClientError> {
+        let size = self.relay.info()?.cell_size;
+        let mut entries = Vec::new();
+        let mut tokens = Vec::new();
+        for (ordinal, queued) in self.outbox.iter().take(most) {
+            let bucket = match queued.to {
+                None => BucketId::LOBBY,
+                Some(fingerprint) => self.relay.bucket_of(&Fingerprint(fingerprint))?,
+            };
+            let cell = Cell::parse(queued.cell.clone(), size).map_err(|_| ClientError::RelayProtocol)?;
+            entries.push(Entry { bucket, cell });
+            tokens.push(*ordinal);
+        }
+        Ok((entries, tokens))
+    }
+
+    fn cell_stored(&mut self, contact: ContactId, ordinal: u32) {
+        let Some(record) = self.messages.get(&(contact, ordinal)) else { return };
+        let mut record = record.clone();
+        record.cells_left = record.cells_left.saturating_sub(1);
+        let all = record.cells_left == 0 && record.state == MessageState::Queued as u8;
+        if all {
+            record.state = MessageState::Stored as u8;
+            let message = MessageView::new(contact, ordinal, &record);
+            self.tell(Event::State { message });
+        }
+        self.store_message(contact, ordinal, record);
+    }
+
+    /// Forgets what was queued for a contact that is removed.
+    pub(super) fn drop_queued(&mut self, contact: ContactId) {
+        let gone: Vec<u64> = self
+            .outbox
+            .iter()
+            .filter(|(_, queued)| queued.contact == Some(contact.0))
+            .map(|(ordinal, _)| *ordinal)
+            .collect();
+        for ordinal in gone {
+            self.outbox.remove(&ordinal);
+            self.pending.changes.insert(outbox_key(ordinal), None);
+        }
+    }
+}
+
+fn encode(entries: &[Entry]) -> Result<Vec<u8>, ClientError> {
+    post::encode(entries).map_err(|_| ClientError::Internal)
+}
+
+/// Fisher–Yates with unbiased draws.
+fn shuffle<T>(items: &mut [T], rng: &mut impl CryptoRng) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, below(i + 1, rng));
+    }
+}
+
+fn below(bound: usize, rng: &mut impl CryptoRng) -> usize {
+    let bound = bound as u64;
+    let limit = u64::MAX - u64::MAX % bound;
+    loop {
+        let draw = rng.next_u64();
+        if draw < limit {
+            return usize::try_from(draw % bound).unwrap_or(0);
+        }
+    }
+}
+
+pub(super) fn outbox_key(ordinal: u64) -> String {
+    format!("s/q/{ordinal:016x}")
+}

@@ -1,0 +1,310 @@
+//! Pulling: whole batches, one look-up per cell, and a consuming step from
+//! each form of what was found to the next. Protocol §5 and §6.
+
+use rand_core::CryptoRng;
+
+use super::{
+    Client, ClientError, ContactId, Effects, Event, Gap, InvitationId, Mailbox, PlannedBatch, Received,
+    Rejected,
+    incoming::{Candidate, Outcome},
+    invitation::Stage,
+    relay_state::Step,
+    watch::Watched,
+};
+use crate::{
+    base::{ErrorCode, UnixTime},
+    channel::{Direction, TagSlot},
+    crypto::cbor::Deterministic as _,
+    envelope::{Body, Delivery, DeliveryId, EnvelopeError, open},
+    wire::{Batch, BucketId, BucketIndex, Cell, paths},
+};
+
+/// One batch being read.
+struct Scan<'b> {
+    closed_at: UnixTime,
+    now: UnixTime,
+    cells: Vec<&'b [u8]>,
+    /// Cells that need no second look.
+    done: Vec<bool>,
+    candidates: Vec<Candidate>,
+}
+
+impl Client {
+    /// Takes the relay's description of itself, `GET /v1/info`.
+    ///
+    /// # Errors
+    ///
+    /// `RelayProtocol`.
+    pub fn configure(&mut self, info_json: &str) -> Result<Effects, ClientError> {
+        if self.relay.configure(info_json)? {
+            self.pending.relay = true;
+        }
+        Ok(self.finish(()))
+    }
+
+    /// What the relay said of itself.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn relay_info(&self) -> Result<&crate::wire::RelayInfo, ClientError> {
+        self.relay.info()
+    }
+
+    /// The path of a mailbox's index.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown`.
+    pub fn index_path(&self, mailbox: Mailbox) -> Result<String, ClientError> {
+        Ok(paths::index(self.bucket(mailbox)?))
+    }
+
+    /// The batches to fetch, oldest first: always whole batches, always all
+    /// of them, so that a request says nothing about what it looks for.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown`, `RelayProtocol`.
+    pub fn plan_pull(
+        &mut self,
+        mailbox: Mailbox,
+        index_json: &str,
+    ) -> Result<Effects<Vec<PlannedBatch>>, ClientError> {
+        let bucket = self.bucket(mailbox)?;
+        let index = BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        let backfill = self.lobby_backfill(mailbox);
+        let plan = self.relay.plan(mailbox, bucket, &index, backfill)?;
+        self.pending.relay = true;
+        Ok(self.finish(plan))
+    }
+
+    /// Reads one batch: verifies it, finds what is for us, opens, verifies,
+    /// and moves the cursor, all in one set of changes.
+    ///
+    /// # Errors
+    ///
+    /// `BatchInvalid` for a batch that is not what the plan asked for; fetch
+    /// it again later, nothing is lost.
+    pub fn receive_batch(
+        &mut self,
+        mailbox: Mailbox,
+        bytes: &[u8],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Effects<Received>, ClientError> {
+        let size = self.relay.info()?.cell_size;
+        let batch = Batch::parse(bytes).map_err(|_| ClientError::BatchInvalid)?;
+        let header = batch.header();
+        if header.bucket != self.bucket(mailbox)? || header.cell_size != size {
+            return Err(ClientError::BatchInvalid);
+        }
+        let Step::New(gap) = self.relay.advance(mailbox, header) else {
+            return Ok(self.finish(Received::default()));
+        };
+        self.pending.relay = true;
+        let mut scan = Scan {
+            closed_at: header.closed_at,
+            now,
+            cells: batch.cells().collect(),
+            done: vec![false; batch.cells().len()],
+            candidates: Vec::new(),
+        };
+        if let Some(gap) = gap {
+            self.tell(Event::Gap(gap));
+        }
+        self.watch_for(scan.closed_at);
+        while self.scan_once(&mut scan, rng) {
+            // A contact that the pass brought is watched from here on.
+            self.watch_for(scan.closed_at);
+        }
+        let outcome = self.accept_candidates(&mut scan);
+        self.acknowledge(&outcome.receipts, now, rng)?;
+        Ok(self.finish_batch(outcome, scan.cells.len()))
+    }
+
+    /// One pass over the cells; true if something new was opened, so that
+    /// windows grew and another pass may find more.
+    fn scan_once(&mut self, scan: &mut Scan<'_>, rng: &mut impl CryptoRng) -> bool {
+        let mut found = false;
+        for i in 0..scan.cells.len() {
+            let (Some(bytes), Some(false)) = (scan.cells.get(i).copied(), scan.done.get(i)) else { continue };
+            let Some((watched, slot)) = bytes.first_chunk().and_then(|tag| self.watch.find(tag)) else {
+                continue;
+            };
+            if let Some(done) = scan.done.get_mut(i) {
+                *done = true;
+            }
+            let Ok(size) = self.relay.info().map(|info| info.cell_size) else { return false };
+            let Ok(cell) = Cell::parse(bytes, size) else { continue };
+            let digest = cell.digest();
+            let contact = match watched {
+                Watched::Contact(id) => Some(id),
+                Watched::Rendezvous(id, _) => self.invitations.get(&id).and_then(|open| open.contact),
+            };
+            if self.opened.contains_key(&digest) {
+                self.reject(ErrorCode::Replayed, contact);
+                continue;
+            }
+            let result = match watched {
+                Watched::Contact(id) => self.open_contact_cell(id, slot, digest, &cell, scan),
+                Watched::Rendezvous(id, direction) => {
+                    self.open_rendezvous_cell(id, direction, slot, &cell, scan.now, rng)
+                }
+            };
+            match result {
+                Ok(()) => found = true,
+                Err(error) => self.reject(error.code(), contact),
+            }
+        }
+        found
+    }
+
+    /// Detected → opened: a cell under a contact's tag.
+    fn open_contact_cell(
+        &mut self,
+        id: ContactId,
+        slot: TagSlot,
+        digest: [u8; 16],
+        cell: &Cell,
+        scan: &mut Scan<'_>,
+    ) -> Result<(), ClientError> {
+        let contact = self.contact(id)?;
+        let channel = contact.channel.as_ref().ok_or(EnvelopeError::NotAuthentic)?;
+        let keys = channel
+            .receiving_keys(slot.day, scan.closed_at)
+            .ok_or(EnvelopeError::NotAuthentic)?;
+        let body = open(self.identity.kem(), &keys.psk, cell)?;
+        let before = channel.window(slot.day);
+        let (index, count) = match &body {
+            Body::Whole(_) => (0, 1),
+            Body::Fragment(fragment) => (fragment.index, fragment.count),
+        };
+        if let Some(channel) = self.contact_mut(id)?.channel.as_mut() {
+            channel.opened(slot, index, count);
+        }
+        self.mark_opened(digest, slot.day, Some(id), None);
+        self.watch_more(id, slot.day, scan.closed_at, &before);
+        let bytes = match body {
+            Body::Whole(bytes) => Some(bytes),
+            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment)?,
+        };
+        if let Some(bytes) = bytes {
+            let delivery = Delivery::decode(&bytes).ok_or(EnvelopeError::NotAuthentic)?;
+            scan.candidates.push(Candidate { contact: id, slot, digest, delivery });
+        }
+        Ok(())
+    }
+
+    /// Detected → opened: a cell of the rendezvous.
+    fn open_rendezvous_cell(
+        &mut self,
+        id: InvitationId,
+        direction: Direction,
+        slot: TagSlot,
+        cell: &Cell,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ClientError> {
+        let open_invitation = self.invitation_mut(id)?;
+        if open_invitation.response_cells.iter().any(|own| own == cell.as_bytes()) {
+            return Ok(());
+        }
+        let body = open(&open_invitation.rendezvous.kem, &open_invitation.rendezvous.psk, cell)?;
+        let (index, count) = match &body {
+            Body::Whole(_) => (0, 1),
+            Body::Fragment(fragment) => (fragment.index, fragment.count),
+        };
+        open_invitation.opened(direction, slot.counter, index, count);
+        // Any cell that opens after the response was accepted tells of a second reader.
+        let answered = matches!(open_invitation.stage, Stage::Answered);
+        self.mark_opened(cell.digest(), now.day(), None, None);
+        let bytes = match body {
+            Body::Whole(bytes) => Some(bytes),
+            Body::Fragment(_) if answered => Some(Vec::new()),
+            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment)?,
+        };
+        if let Some(bytes) = bytes {
+            self.rendezvous_message(id, direction, &bytes, now, rng);
+        }
+        self.watch.reset();
+        Ok(())
+    }
+
+    /// Opened → authentic → fresh, in the order each sender counted.
+    fn accept_candidates(&mut self, scan: &mut Scan<'_>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut candidates = core::mem::take(&mut scan.candidates);
+        candidates.sort_by_key(|candidate| (candidate.contact, candidate.delivery.seq()));
+        for candidate in candidates {
+            let contact = candidate.contact;
+            if let Err(error) = self.accept_delivery(candidate, scan.closed_at, scan.now, &mut outcome) {
+                self.reject(error.code(), Some(contact));
+            }
+        }
+        self.report_missing();
+        outcome
+    }
+
+    /// Says which sequence numbers were passed over, once per number: only
+    /// after the whole batch, whose cells are in no order.
+    fn report_missing(&mut self) {
+        let mut gaps = Vec::new();
+        for contact in self.contacts.values_mut() {
+            let Some(channel) = &mut contact.channel else { continue };
+            for missing in channel.newly_missing() {
+                let (contact_id, from, to) = (contact.id, missing.start, missing.end - 1);
+                gaps.push(Gap::Sequence { contact_id, from, to, closed: false });
+            }
+        }
+        for gap in gaps {
+            self.tell(Event::Gap(gap));
+        }
+    }
+
+    fn acknowledge(
+        &mut self,
+        receipts: &[(ContactId, DeliveryId)],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ClientError> {
+        let mut by_contact = std::collections::BTreeMap::<ContactId, Vec<DeliveryId>>::new();
+        for (contact, session) in receipts {
+            by_contact.entry(*contact).or_default().push(session.clone());
+        }
+        for (contact, sessions) in by_contact {
+            match self.send_receipts(contact, &sessions, now, rng) {
+                // A clock that is behind must not keep a message from being shown.
+                Ok(()) | Err(ClientError::ClockBehind) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish_batch(&mut self, outcome: Outcome, cells: usize) -> Effects<Received> {
+        let effects = self.finish(());
+        let mut rejected = Vec::new();
+        let mut gaps = Vec::new();
+        for event in &effects.events {
+            match event {
+                Event::Rejected(refusal) => rejected.push(refusal.clone()),
+                Event::Gap(gap) => gaps.push(gap.clone()),
+                _ => {}
+            }
+        }
+        let value = Received { messages: outcome.messages, rejected, gaps, cells };
+        effects.map(|()| value)
+    }
+
+    fn reject(&mut self, code: ErrorCode, contact: Option<ContactId>) {
+        self.tell(Event::Rejected(Rejected::new(code, contact)));
+    }
+
+    fn bucket(&self, mailbox: Mailbox) -> Result<BucketId, ClientError> {
+        match mailbox {
+            Mailbox::Own => self.relay.bucket_of(&self.identity.public().fingerprint()),
+            Mailbox::Lobby => Ok(BucketId::LOBBY),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The relay as one knows it, and how far each mailbox was pulled.
+
+use serde::Serialize;
+
+use super::{ClientError, Gap};
+use crate::{
+    base::UnixTime,
+    identity::Fingerprint,
+    vault::stored::{CursorRecord, GapRecord, RelayRecord},
+    wire::{BatchHeader, BucketId, BucketIndex, RelayInfo, compute_bucket, paths},
+};
+
+/// How far back a fresh client reads the lobby: 15 min, the life of a quick
+/// invitation unless said otherwise.
+const LOBBY_LOOKBACK_SECONDS: u64 = 15 * 60;
+/// Most older lobby batches read in one round while an offer is looked for.
+const BACKFILL_BATCHES: usize = 64;
+/// Most breaks of a chain remembered.
+const MAX_GAPS: usize = 64;
+
+/// One of the two mailboxes a client pulls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mailbox {
+    /// The bucket of one's own fingerprint.
+    Own,
+    /// The bucket every client reads, for enrolments.
+    Lobby,
+}
+
+impl Mailbox {
+    /// "own" or "lobby".
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "own" => Some(Self::Own),
+            "lobby" => Some(Self::Lobby),
+            _ => None,
+        }
+    }
+}
+
+/// One batch to fetch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedBatch {
+    /// Path below the relay's URL.
+    pub path: String,
+    /// Bucket number.
+    pub bucket: u32,
+    /// Origin key, lower-case hex.
+    pub origin: String,
+    /// Epoch.
+    pub epoch: u64,
+}
+
+/// Where a batch stands to what was pulled before.
+pub(super) enum Step {
+    /// Taken before.
+    Taken,
+    /// To be read.
+    New(Option<Gap>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Cursors {
+    started: bool,
+    known: Vec<CursorRecord>,
+}
+
+pub(super) struct RelayState {
+    url: String,
+    info: Option<RelayInfo>,
+    own: Cursors,
+    lobby: Cursors,
+}
+
+impl RelayState {
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            info: None,
+            own: Cursors::default(),
+            lobby: Cursors::default(),
+        }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Takes a `/v1/info`. A new number of buckets moves everyone; the own
+    /// bucket is then read from its beginning.
+    pub(super) fn configure(&mut self, json: &str) -> Result<bool, ClientError> {
+        let mut info = RelayInfo::parse(json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        info.time = 0; // Changes with every answer and is not kept.
+        if self.info.as_ref() == Some(&info) {
+            return Ok(false);
+        }
+        if self.info.as_ref().is_some_and(|known| known.buckets != info.buckets) {
+            self.own = Cursors { started: true, known: Vec::new() };
+        }
+        self.info = Some(info);
+        Ok(true)
+    }
+
+    pub(super) fn info(&self) -> Result<&RelayInfo, ClientError> {
+        self.info.as_ref().ok_or(ClientError::RelayUnknown)
+    }
+
+    pub(super) fn bucket_of(&self, fingerprint: &Fingerprint) -> Result<BucketId, ClientError> {
+        Ok(compute_bucket(&fingerprint.0, self.info()?.buckets))
+    }
+
+    /// When the newest batch of one's own bucket was closed: all before is
+    /// drained, if no gap is open.
+    pub(super) fn drained_until(&self) -> Option<UnixTime> {
+        let closed = self.own.known.iter().map(|cursor| cursor.closed_at).min()?;
+        Some(UnixTime(closed))
+    }
+
+    fn cursors(&mut self, mailbox: Mailbox) -> &mut Cursors {
+        match mailbox {
+            Mailbox::Own => &mut self.own,
+            Mailbox::Lobby => &mut self.lobby,
+        }
+    }
+
+    /// The batches to fetch, oldest first; then, while an offer is looked
+    /// for, older ones of the lobby, newest first.
+    pub(super) fn plan(
+        &mut self,
+        mailbox: Mailbox,
+        bucket: BucketId,
+        index: &BucketIndex,
+        backfill: bool,
+    ) -> Result<Vec<PlannedBatch>, ClientError> {
+        let lookback = LOBBY_LOOKBACK_SECONDS / u64::from(self.info()?.lobby.epoch_seconds.get());
+        let first_look = match mailbox {
+            // Nobody knows a fresh identity yet: the newest batch anchors the chain.
+            Mailbox::Own => 1,
+            Mailbox::Lobby => usize::try_from(lookback).unwrap_or(usize::MAX).max(1),
+        };
+        let cursors = self.cursors(mailbox);
+        let mut batches: Vec<_> = index.batches.iter().collect();
+        batches.sort_by_key(|batch| batch.epoch);
+        let mut wanted: Vec<_> =
+            batches.iter().copied().filter(|b| cursors.wants(&b.origin.0, b.epoch)).collect();
+        if !cursors.started {
+            cursors.started = true;
+            wanted = wanted.split_off(wanted.len().saturating_sub(first_look));
+        }
+        if backfill {
+            let older = batches.iter().rev().copied().filter(|b| cursors.is_older(&b.origin.0, b.epoch));
+            wanted.extend(older.take(BACKFILL_BATCHES));
+        }
+        Ok(wanted
+            .into_iter()
+            .map(|batch| PlannedBatch {
+                path: paths::batch(bucket, &batch.origin, batch.epoch),
+                bucket: bucket.get(),
+                origin: batch.origin.to_string(),
+                epoch: batch.epoch,
+            })
+            .collect())
+    }
+
+    /// Places a verified header in its chain and moves the cursor past it.
+    pub(super) fn advance(&mut self, mailbox: Mailbox, header: &BatchHeader) -> Step {
+        self.cursors(mailbox).advance(header, mailbox == Mailbox::Lobby)
+    }
+
+    pub(super) fn to_record(&self) -> RelayRecord {
+        RelayRecord {
+            url: self.url.clone(),
+            own: self.own.known.clone(),
+            lobby: self.lobby.known.clone(),
+            started: (self.own.started, self.lobby.started),
+            info: self.info.as_ref().and_then(|info| serde_json::to_string(info).ok()),
+        }
+    }
+
+    pub(super) fn from_record(record: RelayRecord) -> Result<Self, ClientError> {
+        let mut state = Self::new(&record.url);
+        if let Some(json) = &record.info {
+            state.configure(json)?;
+        }
+        state.own = Cursors { started: record.started.0, known: record.own };
+        state.lobby = Cursors { started: record.started.1, known: record.lobby };
+        Ok(state)
+    }
+}
+
+impl Cursors {
+    fn of(&self, origin: &[u8; 32]) -> Option<&CursorRecord> {
+        self.known.iter().find(|cursor| cursor.origin == *origin)
+    }
+
+    fn wants(&self, origin: &[u8; 32], epoch: u64) -> bool {
+        self.of(origin).is_none_or(|cursor| {
+            epoch > cursor.epoch
+                || cursor.gaps.iter().any(|gap| gap.from < epoch && epoch < gap.to)
+        })
+    }
+
+    fn is_older(&self, origin: &[u8; 32], epoch: u64) -> bool {
+        self.of(origin).is_some_and(|cursor| epoch < cursor.floor)
+    }
+
+    fn advance(&mut self, header: &BatchHeader, lobby: bool) -> Step {
+        let (hash, epoch) = (header.hash().0, header.epoch);
+        let others = !self.known.is_empty();
+        let Some(cursor) = self.known.iter_mut().find(|c| c.origin == header.origin.0) else {
+            self.known.push(CursorRecord {
+                origin: header.origin.0,
+                epoch,
+                head: hash,
+                closed_at: header.closed_at.0,
+                floor: epoch,
+                gaps: Vec::new(),
+            });
+            let gap = others.then(|| Gap::Origin { origin: header.origin.to_string(), lobby });
+            return Step::New(gap);
+        };
+        if epoch < cursor.floor {
+            cursor.floor = epoch;
+            return Step::New(None);
+        }
+        if epoch > cursor.epoch {
+            let broken = header.prev.0 != cursor.head;
+            let gap = broken.then(|| Gap::Batches { from: Some(cursor.epoch), to: epoch, lobby, closed: false });
+            if broken && cursor.gaps.len() < MAX_GAPS {
+                cursor.gaps.push(GapRecord {
+                    from: cursor.epoch,
+                    to: epoch,
+                    before: cursor.head,
+                    after: header.prev.0,
+                });
+            }
+            (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, header.closed_at.0);
+            return Step::New(gap);
+        }
+        let Some(at) = cursor.gaps.iter().position(|gap| gap.from < epoch && epoch < gap.to) else {
+            return Step::Taken;
+        };
+        // A batch that was missing has come after all.
+        let Some(gap) = cursor.gaps.get_mut(at) else { return Step::Taken };
+        if header.prev.0 == gap.before {
+            (gap.from, gap.before) = (epoch, hash);
+        }
+        let (from, to) = (gap.from, gap.to);
+        if hash != gap.after {
+            return Step::New(None);
+        }
+        if gap.before == hash {
+            cursor.gaps.remove(at);
+            return Step::New(Some(Gap::Batches { from: Some(from), to, lobby, closed: true }));
+        }
+        (gap.to, gap.after) = (epoch, header.prev.0);
+        Step::New(None)
+    }
+}

@@ -1,0 +1,224 @@
+//! Sending: one reading of the clock fixes the day, the month and all keys
+//! of all cells of a message. Protocol §4 and §6.
+
+use rand_core::CryptoRng;
+
+use super::{
+    Client, ClientError, ContactId, Effects, MessageView,
+    event::{MessageState, body_key},
+    outbox::Destination,
+};
+use crate::{
+    base::UnixTime,
+    channel::TagSlot,
+    crypto::cbor::Deterministic as _,
+    envelope::{ContentType, Control, Delivery, DeliveryId, Draft, EnvelopeError, Sealing, seal, split},
+    vault::stored::MessageRecord,
+    wire::Cell,
+};
+
+/// Session ids of one receipts delivery: as many as fit into one cell of
+/// 2 KiB.
+const RECEIPTS_PER_DELIVERY: usize = 20;
+
+/// What a page asks to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Media type, printable ASCII.
+    pub content_type: &'a str,
+    /// The content.
+    pub body: &'a [u8],
+    /// A file name; travels as a parameter of the content type (RFC 8187).
+    pub filename: Option<&'a str>,
+    /// A label of at most 48 bytes, "visit-7421"; empty for none.
+    pub session: &'a str,
+}
+
+impl Client {
+    /// Proves, seals and queues a message. It leaves with the next slot.
+    ///
+    /// # Errors
+    ///
+    /// `ContactPending` or `ContactSuspect` for a contact that is not
+    /// checked, `Envelope(TooLarge)` above the relay's limit, `ClockBehind`,
+    /// `InvalidArgument` for a content type, name or label out of form.
+    pub fn send(
+        &mut self,
+        id: ContactId,
+        outgoing: Outgoing<'_>,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Effects<MessageView>, ClientError> {
+        let contact = self.contact(id)?;
+        contact.require_active()?;
+        let peer = contact.peer.ok_or(ClientError::ContactPending)?;
+        let ordinal = contact.next_message;
+        if outgoing.body.len() > self.relay.info()?.max_attachment_bytes as usize {
+            return Err(EnvelopeError::TooLarge.into());
+        }
+        let content_type = content_type(outgoing.content_type, outgoing.filename)?;
+        let session = DeliveryId::generate(outgoing.session, rng)
+            .ok_or(ClientError::InvalidArgument("session"))?;
+        let seq = contact.channel.as_ref().ok_or(ClientError::ContactPending)?.next_seq();
+
+        let cells = self.seal_delivery(id, &session, (&content_type, outgoing.body), now, rng)?;
+        let record = MessageRecord {
+            outgoing: true,
+            session: session.encode(),
+            sent_at: now.0,
+            received_at: None,
+            seq,
+            content_type: content_type.as_str().to_owned(),
+            size: u32::try_from(outgoing.body.len()).unwrap_or(u32::MAX),
+            state: MessageState::Queued as u8,
+            cells_left: u32::try_from(cells.len()).unwrap_or(u32::MAX),
+        };
+        let view = MessageView::new(id, ordinal, &record).with_body(outgoing.body);
+        self.contact_mut(id)?.next_message = ordinal + 1;
+        self.enqueue(cells, Destination::Bucket(peer.fingerprint()), now.day(), Some((id, ordinal)));
+        self.store_body(id, ordinal, outgoing.body);
+        self.store_message(id, ordinal, record);
+        Ok(self.finish(view))
+    }
+
+    /// Proves and seals one delivery: takes a sequence number and as many
+    /// counters as it has cells. Changes nothing if it fails.
+    pub(super) fn seal_delivery(
+        &mut self,
+        id: ContactId,
+        session: &DeliveryId,
+        (content_type, payload): (&ContentType, &[u8]),
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<Cell>, ClientError> {
+        let size = self.relay.info()?.cell_size;
+        let contact = self.contact(id)?;
+        let peer = contact.peer.ok_or(ClientError::ContactPending)?;
+        let channel = contact.channel.as_ref().ok_or(ClientError::ContactPending)?;
+        let keys = channel.sending_keys(now)?;
+        let draft = Draft {
+            id: session,
+            sent_at: now,
+            device: self.device,
+            seq: channel.next_seq(),
+            content_type,
+            payload,
+        };
+        let delivery =
+            Delivery::compose(&self.identity, &peer.fingerprint(), &keys.blind_seed, &draft, rng)
+                .ok_or(ClientError::Internal)?;
+        let bodies = split(&delivery.encode(), size, rng)?;
+        let count = u32::try_from(bodies.len()).map_err(|_| EnvelopeError::TooLarge)?;
+
+        let device = self.device;
+        let contact = self.contact_mut(id)?;
+        let channel = contact.channel.as_mut().ok_or(ClientError::ContactPending)?;
+        let first = channel.take_counters(now.day(), count);
+        channel.take_seq();
+        let sealing = Sealing { recipient: peer.kem(), psk: &keys.psk, size };
+        (first..)
+            .zip(&bodies)
+            .map(|(counter, body)| {
+                let slot = TagSlot { day: now.day(), device, counter };
+                Ok(seal(&sealing, keys.tag_key.tag(slot), body, rng)?)
+            })
+            .collect()
+    }
+
+    /// Receipts for what was accepted, in the commit that accepts it.
+    pub(super) fn send_receipts(
+        &mut self,
+        id: ContactId,
+        sessions: &[DeliveryId],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ClientError> {
+        let peer = self.contact(id)?.peer.ok_or(ClientError::ContactPending)?;
+        for ids in sessions.chunks(RECEIPTS_PER_DELIVERY) {
+            let to = Destination::Bucket(peer.fingerprint());
+            self.send_control(id, &Control::Received(ids.to_vec()), to, now, rng)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn store_body(&mut self, id: ContactId, ordinal: u32, body: &[u8]) {
+        let bytes = zeroize::Zeroizing::new(body.to_vec());
+        self.pending.changes.insert(body_key(id, ordinal), Some(bytes));
+    }
+}
+
+/// The content type with the file name as its parameter (RFC 6266 §4.3 and
+/// RFC 8187 §3.2.1).
+fn content_type(base: &str, filename: Option<&str>) -> Result<ContentType, ClientError> {
+    if base == ContentType::CONTROL {
+        return Err(ClientError::InvalidArgument("contentType"));
+    }
+    let full = match filename {
+        None => base.to_owned(),
+        Some(name) => format!("{base}{FILENAME}{}", percent_encode(name)),
+    };
+    ContentType::new(&full).ok_or(ClientError::InvalidArgument(match filename {
+        None => "contentType",
+        Some(_) => "filename",
+    }))
+}
+
+const FILENAME: &str = ";filename*=UTF-8''";
+
+/// The content type and the file name that a delivery carries.
+pub(super) fn split_filename(content_type: &str) -> (String, Option<String>) {
+    match content_type.split_once(FILENAME) {
+        Some((base, name)) => (base.to_owned(), percent_decode(name)),
+        None => (content_type.to_owned(), None),
+    }
+}
+
+fn percent_encode(name: &str) -> String {
+    let mut out = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~!#$&+^`|".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// `None` for a name that is not of the form, or that could pass for a path.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = tail;
+        if *byte == b'%' {
+            let (pair, tail) = rest.split_first_chunk::<2>()?;
+            bytes.push(u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?);
+            rest = tail;
+        } else {
+            bytes.push(*byte);
+        }
+    }
+    let name = String::from_utf8(bytes).ok()?;
+    let plain = !name.is_empty() && !name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'));
+    plain.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_travels_with_the_content_type() {
+        let full = content_type("application/pdf", Some("Análisis 1.pdf")).unwrap();
+        assert_eq!(
+            split_filename(full.as_str()),
+            ("application/pdf".into(), Some("Análisis 1.pdf".into()))
+        );
+        assert_eq!(split_filename("text/plain"), ("text/plain".into(), None));
+        let path = content_type("application/pdf", Some("../x")).unwrap();
+        assert_eq!(split_filename(path.as_str()).1, None, "a path is no file name");
+        assert!(content_type(ContentType::CONTROL, None).is_err());
+        assert!(content_type("a/b", Some(&"x".repeat(200))).is_err());
+    }
+}
