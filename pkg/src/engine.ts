@@ -1,0 +1,163 @@
+/** The wasm engine behind a portal, and the one order of things: change, commit, show. */
+
+import type { ErrorCode } from "./errors.js";
+import { TesseraError } from "./errors.js";
+import { call } from "./core.js";
+import { CONFLICT, stored, type Store, type StoreChange } from "./store.js";
+import type { Contact, Gap, Message, Rejected } from "./types.js";
+
+/** A message as the engine tells it; the facade adds `body()`. */
+export type BareMessage = Omit<Message, "body">;
+
+export type EngineEvent =
+  | { readonly type: "message" | "state"; readonly message: BareMessage }
+  | ({ readonly type: "rejected" } & Rejected)
+  | ({ readonly type: "gap" } & Gap)
+  | { readonly type: "contact"; readonly contact: Contact };
+
+export interface Effects<T = undefined> {
+  readonly commit: readonly StoreChange[];
+  readonly events: readonly EngineEvent[];
+  readonly value: T;
+}
+
+export type Mailbox = "own" | "lobby";
+
+export interface PlannedBatch {
+  readonly path: string;
+  readonly bucket: number;
+  readonly origin: string;
+  readonly epoch: number;
+}
+
+export interface Received {
+  readonly messages: readonly BareMessage[];
+  readonly rejected: readonly Rejected[];
+  readonly gaps: readonly Gap[];
+  readonly cells: number;
+}
+
+/** Cells to post, and what to call them once the relay has them. */
+export interface Post {
+  readonly body: Uint8Array;
+  readonly tokens: string[];
+}
+
+export interface RelayParameters {
+  readonly epochSeconds: number;
+  readonly lobbyEpochSeconds: number;
+  readonly slotCells: number;
+  readonly maxAttachmentBytes: number;
+  readonly retentionSeconds: number;
+}
+
+/** The sans-I/O client with its vault. Every method is synchronous; `now` is Unix seconds. */
+export interface Engine {
+  configure(infoJson: string, now: number): Effects;
+  relayPath(which: "info" | "cells"): string;
+  indexPath(which: Mailbox): string;
+  planPull(which: Mailbox, indexJson: string, now: number): Effects<readonly PlannedBatch[]>;
+  receiveBatch(which: Mailbox, bytes: Uint8Array, now: number): Effects<Received>;
+  batchMissing(which: Mailbox, origin: string, epoch: number, code: ErrorCode, now: number): Effects<{ readonly gaps: readonly Gap[] }>;
+  nextSlot(now: number): Post;
+  nextFlush(now: number): Post | undefined;
+  posted(tokens: string[], now: number): Effects;
+  queued(): number;
+  lobbyWatch(now: number): boolean;
+  tick(now: number): Effects;
+  info(): RelayParameters;
+  me(): { readonly name: string; readonly publicKey: Uint8Array; readonly fingerprint: Uint8Array };
+  invite(kind: "quick" | "ordinary", expiresInSeconds: number | undefined, now: number): Effects<{ readonly id: string; readonly uri: string; readonly expiresAt: number }>;
+  cancelInvitation(id: string, now: number): Effects;
+  expect(id: string, fingerprint: Uint8Array, now: number): Effects;
+  accept(uri: string, inPerson: boolean, now: number): Effects<Contact>;
+  contacts(): Contact[];
+  confirmSas(id: string, now: number): Effects;
+  rejectSas(id: string, now: number): Effects;
+  removeContact(id: string, now: number): Effects;
+  send(contactId: string, content: { contentType: string; body: Uint8Array; filename?: string; session?: string }, now: number): Effects<BareMessage>;
+  messages(contactId: string, before: string | undefined, limit: number): BareMessage[];
+  bodyKey(messageId: string): string;
+  openBody(messageId: string, bytes: Uint8Array): Uint8Array;
+  free(): void;
+}
+
+/** Runs the engine's steps one after another, each committed before anything of it is seen. */
+export class EngineHost {
+  readonly #engine: Engine;
+  readonly #store: Store;
+  /** Shows an event that comes of no step of the engine. */
+  readonly show: (event: EngineEvent) => void;
+  #revision: number;
+  #last: Promise<unknown> = Promise.resolve();
+  #end: TesseraError | undefined;
+
+  constructor(engine: Engine, store: Store, revision: number, show: (event: EngineEvent) => void) {
+    this.#engine = engine;
+    this.#store = store;
+    this.#revision = revision;
+    this.show = show;
+  }
+
+  /** A step that changes state: its changes are durable before its events are shown and its value is given. */
+  apply<T>(step: (engine: Engine, now: number) => Effects<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      const { commit, events, value } = this.#step(step);
+      if (commit.length > 0) await this.#commit(commit);
+      for (const event of events) this.show(event);
+      return value;
+    });
+  }
+
+  /** A step that only reads. */
+  read<T>(step: (engine: Engine, now: number) => T): Promise<T> {
+    return this.#inTurn(async () => this.#step(step));
+  }
+
+  /** The sealed body of a message, opened. */
+  async body(messageId: string): Promise<Uint8Array> {
+    const key = await this.read((engine) => engine.bodyKey(messageId));
+    const sealed = await stored(() => this.#store.get(key));
+    if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
+    return this.read((engine) => engine.openBody(messageId, sealed));
+  }
+
+  /** Lets the step under way finish, then frees the engine. Later steps throw `DISPOSED`. */
+  async end(): Promise<void> {
+    this.#end ??= new TesseraError("DISPOSED", "this portal was disposed of");
+    await this.#last;
+    this.#engine.free();
+    await stored(() => this.#store.close());
+  }
+
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => {
+      if (this.#end) throw this.#end;
+      return step();
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  #step<T>(step: (engine: Engine, now: number) => T): T {
+    try {
+      return call(() => step(this.#engine, Math.floor(Date.now() / 1000)));
+    } catch (error) {
+      // The state in memory may be half changed: only opening anew is safe.
+      if ((error as TesseraError).code === "INTERNAL") this.#end ??= error as TesseraError;
+      throw error;
+    }
+  }
+
+  /** After a commit that failed, memory is ahead of the store: nothing more may be done with it. */
+  async #commit(changes: readonly StoreChange[]): Promise<void> {
+    try {
+      const revision = await stored(() => this.#store.commit(this.#revision, changes));
+      if (revision === CONFLICT) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
+      this.#revision = revision;
+    } catch (error) {
+      this.#end ??= error as TesseraError;
+      throw error;
+    }
+  }
+}

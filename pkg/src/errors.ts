@@ -1,0 +1,111 @@
+/** Errors with stable codes. A message never holds a secret, patient data or a value that was passed. */
+
+/** Every code with whether the same call may succeed later. The table is the core's; a test holds the two together. */
+const RETRYABLE = {
+  NOT_AUTHENTIC: false,
+  MALFORMED: false,
+  INVALID_ARGUMENT: false,
+  INVALID_KEY: false,
+  MESSAGE_TOO_LARGE: false,
+  REPLAYED: false,
+  STALE: false,
+  FRAGMENT_CONFLICT: false,
+  INVITATION_MALFORMED: false,
+  INVITATION_EXPIRED: false,
+  INVITATION_USED: false,
+  INVITATION_UNKNOWN: false,
+  INVITATION_OWN: false,
+  RELAY_MISMATCH: false,
+  UNEXPECTED_IDENTITY: false,
+  COMMITMENT_MISMATCH: false,
+  CONTACT_UNKNOWN: false,
+  CONTACT_PENDING: false,
+  CONTACT_SUSPECT: false,
+  SAS_NOT_READY: true,
+  MESSAGE_UNKNOWN: false,
+  CLOCK_BEHIND: true,
+  VAULT_MISSING: false,
+  VAULT_IN_USE: true,
+  VAULT_VERSION: false,
+  WRONG_PASSPHRASE: false,
+  VAULT_DAMAGED: false,
+  LOCKED: false,
+  STORE_CONFLICT: false,
+  STORE_FAILED: true,
+  SHARES_INVALID: false,
+  AUDIT_INVALID: false,
+  RELAY_UNREACHABLE: true,
+  RELAY_BUSY: true,
+  RELAY_FULL: true,
+  RELAY_REFUSED: false,
+  UNAUTHORIZED: false,
+  NOT_FOUND: true,
+  RETENTION_PASSED: false,
+  RELAY_PROTOCOL: true,
+  BATCH_INVALID: true,
+  NOT_INITIALIZED: false,
+  WASM_UNAVAILABLE: true,
+  UNSUPPORTED: false,
+  DISPOSED: false,
+  ABORTED: true,
+  INTERNAL: false,
+} as const;
+
+/** A stable error code; never renamed once published. */
+export type ErrorCode = keyof typeof RETRYABLE;
+
+/** Shared by all realms of an agent, and by two copies of this package. */
+const BRAND = Symbol.for("tessera-portal.error");
+
+export interface TesseraErrorOptions {
+  readonly cause?: unknown;
+  /** Seconds the relay asks to wait. */
+  readonly retryAfter?: number;
+}
+
+/** What every call of this package throws or rejects with. */
+export class TesseraError extends Error {
+  /** What went wrong, for programs. */
+  declare readonly code: ErrorCode;
+  /** Whether the same call may succeed later without any change. */
+  declare readonly retryable: boolean;
+  /** Seconds the relay asks to wait, if it said so. */
+  declare readonly retryAfter?: number;
+
+  constructor(code: ErrorCode, message: string, options: TesseraErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    Object.defineProperties(this, {
+      name: { value: "TesseraError", configurable: true },
+      code: { value: code, enumerable: true },
+      retryable: { value: RETRYABLE[code], enumerable: true },
+      [BRAND]: { value: true },
+    });
+    if (options.retryAfter !== undefined) {
+      Object.defineProperty(this, "retryAfter", { value: options.retryAfter, enumerable: true });
+    }
+  }
+}
+
+/** Whether a value is a `TesseraError`, also one of another realm (a frame, a `vm` context) or another copy of this package. */
+export function isTesseraError(value: unknown): value is TesseraError {
+  return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[BRAND] === true;
+}
+
+/** Turns whatever was thrown into a `TesseraError`; what the core throws already has a code. */
+export function asTesseraError(thrown: unknown, fallback: ErrorCode = "INTERNAL", message = "an unexpected failure"): TesseraError {
+  if (isTesseraError(thrown)) return thrown;
+  if (thrown instanceof Error && thrown.name === "TesseraError" && "code" in thrown && isErrorCode(thrown.code)) {
+    const retryAfter = "retryAfter" in thrown && typeof thrown.retryAfter === "number" ? { retryAfter: thrown.retryAfter } : {};
+    const cause = thrown.cause === undefined ? {} : { cause: thrown.cause };
+    return new TesseraError(thrown.code, thrown.message, { ...cause, ...retryAfter });
+  }
+  return new TesseraError(fallback, message, { cause: thrown });
+}
+
+function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === "string" && Object.hasOwn(RETRYABLE, value);
+}
+
+export function invalid(message: string): TesseraError {
+  return new TesseraError("INVALID_ARGUMENT", message);
+}

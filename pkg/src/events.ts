@@ -1,0 +1,33 @@
+/** Typed events of a portal. */
+
+import type { TesseraError } from "./errors.js";
+import type { Contact, Gap, Message, Progress, Rejected, RelayStatus } from "./types.js";
+
+export interface PortalEvents {
+  /** A message arrived and its proof holds, or a held one was released. */
+  message: CustomEvent<Message>;
+  /** Something was refused; nothing of it is shown. */
+  rejected: CustomEvent<Rejected>;
+  /** Something that should be there is missing, or has come after all. */
+  gap: CustomEvent<Gap>;
+  /** A contact is new or changed. */
+  contact: CustomEvent<Contact>;
+  /** An outgoing message changed its state. */
+  state: CustomEvent<Message>;
+  /** A pull goes on. */
+  progress: CustomEvent<Progress>;
+  /** The relay was reached after it could not be, or the other way round. */
+  relay: CustomEvent<RelayStatus>;
+  /** The loop ended by itself, because the store failed or by a defect: open the portal anew. */
+  stopped: CustomEvent<TesseraError>;
+}
+
+type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void };
+
+/** `EventTarget` with the events of a portal. */
+export interface PortalEventTarget {
+  addEventListener<K extends keyof PortalEvents>(type: K, listener: Listener<PortalEvents[K]> | null, options?: boolean | AddEventListenerOptions): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+  removeEventListener<K extends keyof PortalEvents>(type: K, listener: Listener<PortalEvents[K]> | null, options?: boolean | EventListenerOptions): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void;
+}

@@ -1,0 +1,190 @@
+/**
+ * What a page runs while it is open: one slot per epoch, a pull of one's own bucket per epoch, the lobby while somebody enrols.
+ *
+ * Requests follow the clock, not what the user does: a send waits for the next slot.
+ */
+
+import type { EngineHost, RelayParameters } from "./engine.js";
+import { TesseraError, asTesseraError } from "./errors.js";
+import type { Exchange } from "./exchange.js";
+import type { Progress } from "./types.js";
+
+/** Lobby pulls at start: enrolling must look like opening the portal. */
+const LOBBY_PULLS_AT_START = 3;
+/** The relay's answer to `/v1/info` is read again after so long. */
+const CONFIGURE_AGAIN_MS = 3_600_000;
+
+type Task = "slot" | "own" | "lobby";
+
+/** Waits in milliseconds. All of them shrink with short epochs. */
+interface Pace {
+  readonly epoch: number;
+  readonly lobbyEpoch: number;
+}
+
+export class Loop {
+  readonly #host: EngineHost;
+  readonly #exchange: Exchange;
+  readonly #onProgress: (progress: Progress) => void;
+  readonly #onEnd: (error: TesseraError) => void;
+  #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
+  #wake: () => void = () => {};
+  #due: Record<Task, number> = { slot: Infinity, own: Infinity, lobby: Infinity };
+  #lobbyPulls = 0;
+  #configuredAt = -Infinity;
+  #failures = 0;
+
+  /** `onEnd` is told if the loop ends by itself, which only a failing store or a defect makes it do. */
+  constructor(host: EngineHost, exchange: Exchange, onProgress: (progress: Progress) => void, onEnd: (error: TesseraError) => void) {
+    this.#host = host;
+    this.#exchange = exchange;
+    this.#onProgress = onProgress;
+    this.#onEnd = onEnd;
+  }
+
+  start(): void {
+    if (this.#running !== undefined) return;
+    const controller = new AbortController();
+    const ended = this.#run(controller.signal).catch((thrown: unknown) => {
+      const error = asTesseraError(thrown);
+      this.#running = undefined;
+      if (error.code !== "ABORTED" && error.code !== "DISPOSED") this.#onEnd(error);
+    });
+    this.#running = { controller, ended };
+  }
+
+  /** Ends the requests under way and waits until nothing runs. */
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    running?.controller.abort();
+    await running?.ended;
+  }
+
+  /** An enrolment began: the lobby is read now and posted to soon, as when a portal opens. */
+  enrolling(): void {
+    if (this.#running === undefined) return;
+    const now = Date.now();
+    this.#lobbyPulls = 0;
+    this.#due.lobby = now;
+    this.#due.slot = Math.min(this.#due.slot, now + Math.random() * 1000);
+    this.#wake();
+  }
+
+  async #run(signal: AbortSignal): Promise<never> {
+    this.#failures = 0;
+    this.#lobbyPulls = 0;
+    let pace = await this.#pace(signal);
+    const now = Date.now();
+    this.#due = { slot: now + Math.random() * Math.min(5000, pace.epoch), own: now, lobby: now };
+    for (;;) {
+      const task = this.#next();
+      await this.#sleepUntil(this.#due[task], signal);
+      if (this.#due[task] > Date.now()) continue; // woken early: perhaps another task is due now
+      await this.#withPatience(pace, signal, async () => {
+        if (Date.now() - this.#configuredAt > CONFIGURE_AGAIN_MS) pace = await this.#configure(signal);
+        await this.#do(task, pace, signal);
+      });
+    }
+  }
+
+  async #do(task: Task, pace: Pace, signal: AbortSignal): Promise<void> {
+    const options = { signal, onProgress: this.#onProgress };
+    if (task === "slot") {
+      await this.#exchange.postSlot(signal);
+      const hurried = await this.#host.read((engine, now) => engine.lobbyWatch(now) && engine.queued() > 0);
+      this.#due.slot = Date.now() + (hurried ? pace.lobbyEpoch : pace.epoch);
+    } else if (task === "own") {
+      await this.#exchange.tick();
+      await this.#exchange.pull("own", options);
+      this.#due.own = this.#afterClose(pace.epoch);
+    } else {
+      await this.#exchange.pull("lobby", options);
+      this.#lobbyPulls += 1;
+      const watched = this.#lobbyPulls < LOBBY_PULLS_AT_START || (await this.#host.read((engine, now) => engine.lobbyWatch(now)));
+      this.#due.lobby = watched ? this.#afterClose(pace.lobbyEpoch) : Infinity;
+      if (watched && (await this.#host.read((engine) => engine.queued())) > 0) {
+        this.#due.slot = Math.min(this.#due.slot, Date.now() + Math.random() * (pace.lobbyEpoch / 3));
+      }
+    }
+  }
+
+  /** A moment after the relay's next close, not the same for everyone. */
+  #afterClose(epoch: number): number {
+    const skew = this.#exchange.skewSeconds * 1000;
+    const close = (Math.floor((Date.now() + skew) / epoch) + 1) * epoch - skew;
+    return close + Math.min(2000, epoch / 5) + Math.random() * Math.min(30_000, epoch / 10);
+  }
+
+  /** The relay's epochs; asks until there is an answer. */
+  async #pace(signal: AbortSignal): Promise<Pace> {
+    let pace: Pace | undefined;
+    while (pace === undefined) {
+      await this.#withPatience({ epoch: 60_000, lobbyEpoch: 15_000 }, signal, async () => {
+        pace = await this.#configure(signal);
+      });
+    }
+    return pace;
+  }
+
+  async #configure(signal: AbortSignal): Promise<Pace> {
+    const parameters: RelayParameters = await this.#exchange.configure(signal);
+    this.#configuredAt = Date.now();
+    return { epoch: parameters.epochSeconds * 1000, lobbyEpoch: parameters.lobbyEpochSeconds * 1000 };
+  }
+
+  /** After a failure of the relay everything waits, twice as long each time; other failures end the loop. */
+  async #withPatience(pace: Pace, signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
+    try {
+      await attempt();
+      this.#failures = 0;
+    } catch (thrown) {
+      const error = asTesseraError(thrown);
+      if (!isRelayFailure(error)) throw error;
+      // Whatever comes back may be another relay, or the same one with other epochs.
+      this.#configuredAt = -Infinity;
+      const least = Math.min(5000, Math.max(250, pace.epoch / 16));
+      const most = Math.min(300_000, pace.epoch);
+      const wait = Math.min(most, least * 2 ** Math.min(this.#failures, 16)) * (0.5 + Math.random() / 2);
+      this.#failures += 1;
+      await sleep(Math.max(wait, (error.retryAfter ?? 0) * 1000), signal);
+    }
+  }
+
+  #next(): Task {
+    const tasks: Task[] = ["own", "lobby", "slot"];
+    return tasks.reduce((first, task) => (this.#due[task] < this.#due[first] ? task : first));
+  }
+
+  async #sleepUntil(time: number, signal: AbortSignal): Promise<void> {
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    await sleep(time - Date.now(), signal, woken);
+  }
+}
+
+function isRelayFailure(error: TesseraError): boolean {
+  return /^RELAY_|^UNAUTHORIZED$|^NOT_FOUND$|^RETENTION_PASSED$|^BATCH_INVALID$/.test(error.code);
+}
+
+/** Timers take at most 2^31 − 1 ms. */
+const LONGEST_SLEEP_MS = 2 ** 31 - 1;
+
+function sleep(ms: number, signal: AbortSignal, woken?: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(new TesseraError("ABORTED", "the loop was stopped"));
+    };
+    const wake = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+      resolve();
+    };
+    const timer = setTimeout(wake, Math.min(Math.max(0, ms), LONGEST_SLEEP_MS));
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    void woken?.then(wake);
+  });
+}

@@ -1,0 +1,3 @@
+/** The entry for Node 20.16 and later: the same surface; the module is read from disk. */
+
+export * from "./index.js";

@@ -1,0 +1,211 @@
+/** The Portal level: one person's contacts and messages, over a relay, kept in a store. */
+
+import { bytes, content, integer, object, text } from "./arguments.js";
+import { EngineHost, type BareMessage, type EngineEvent } from "./engine.js";
+import { TesseraError, invalid } from "./errors.js";
+import type { PortalEventTarget, PortalEvents } from "./events.js";
+import { Exchange } from "./exchange.js";
+import { init } from "./init.js";
+import { Loop } from "./loop.js";
+import type { Pulled } from "./pull.js";
+import { qrSvg } from "./qr.js";
+import { Relay, relayClient, throwIfAborted } from "./relay.js";
+import { ReachWatch } from "./reach.js";
+import type { Store } from "./store.js";
+import type {
+  AcceptOptions, Contact, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage,
+  Progress, SyncOptions, SyncResult,
+} from "./types.js";
+import { createVault, readVault, unlockVault } from "./vault.js";
+
+const INVITATION_SCHEME = "tessera:/";
+const DEFAULT_LIMIT = 50;
+const TEXT_TYPE = "text/plain";
+
+/**
+ * One person's portal. Open one per store at a time.
+ *
+ * State is committed before a cell leaves and before a message is shown. If the store fails or was changed by someone else,
+ * every later call throws `STORE_FAILED` or `STORE_CONFLICT`: open the portal anew.
+ */
+export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<EventTarget, "dispatchEvent">; prototype: EventTarget }) {
+  readonly #host: EngineHost;
+  readonly #exchange: Exchange;
+  readonly #loop: Loop;
+  #disposed: Promise<void> | undefined;
+
+  /** Opens the vault in the store, or creates one if `create` says so. Loads the module if `init()` was not called. */
+  static async open(options: OpenOptions): Promise<Portal> {
+    await init();
+    const { relay, store, passphrase, name, create } = object(options, "options") as unknown as OpenOptions;
+    const client = relayClient(relay);
+    requireStore(store);
+    if (typeof passphrase !== "string") bytes(passphrase, "passphrase");
+    if (passphrase.length === 0) throw invalid("passphrase is empty");
+    text(name, "name");
+    const found = await readVault(store);
+    if (found.header === undefined && create !== true) {
+      throw new TesseraError("VAULT_MISSING", "the store holds no vault; pass create: true for a new identity");
+    }
+    const { engine, revision } =
+      found.header === undefined
+        ? await createVault(store, found.revision, passphrase, name, client.url)
+        : await unlockVault(found, passphrase);
+    return new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client));
+  }
+
+  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay) {
+    super();
+    this.#host = host((event) => this.#show(event));
+    const reach = new ReachWatch(relay, this.#host, (status) => this.#dispatch("relay", status));
+    this.#exchange = new Exchange(this.#host, reach);
+    const onProgress = (progress: Progress): void => this.#dispatch("progress", progress);
+    this.#loop = new Loop(this.#host, this.#exchange, onProgress, (error) => this.#dispatch("stopped", error));
+  }
+
+  /** Makes an invitation for one person to answer. */
+  async invite(options: InviteOptions): Promise<Invitation> {
+    const { kind, expiresInSeconds } = object(options, "options");
+    if (kind !== "quick" && kind !== "ordinary") throw invalid('kind is neither "quick" nor "ordinary"');
+    const expires = expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
+    await this.#exchange.parameters();
+    const { id, uri, expiresAt } = await this.#host.apply((engine, now) => engine.invite(kind, expires, now));
+    if (kind === "quick") this.#loop.enrolling();
+    return { id, uri, qrSvg: qrSvg(uri), expiresAt };
+  }
+
+  async cancelInvitation(id: string): Promise<void> {
+    await this.#host.apply((engine, now) => engine.cancelInvitation(text(id, "id"), now));
+  }
+
+  /** Answers an invitation: the `tessera:/…` text, or a link or other text that ends with it. */
+  async accept(uri: string, options: AcceptOptions = {}): Promise<Contact> {
+    const given = text(uri, "uri").trim();
+    const inPerson = object(options, "options")["inPerson"] === true;
+    const invitation = given.slice(Math.max(0, given.indexOf(INVITATION_SCHEME)));
+    await this.#exchange.parameters();
+    const contact = await this.#host.apply((engine, now) => engine.accept(invitation, inPerson, now));
+    this.#loop.enrolling();
+    return contact;
+  }
+
+  async me(): Promise<Me> {
+    const { name, publicKey, fingerprint } = await this.#host.read((engine) => engine.me());
+    return { name, publicKey, fingerprint, fingerprintQrSvg: qrSvg(`tessera-fingerprint:${hex(fingerprint)}`) };
+  }
+
+  /** Names the only identity that may answer an invitation: scanned from its screen, or authenticated by the host. */
+  async expect(invitationId: string, fingerprint: Uint8Array): Promise<void> {
+    const expected = bytes(fingerprint, "fingerprint", 32);
+    await this.#host.apply((engine, now) => engine.expect(text(invitationId, "invitationId"), expected, now));
+  }
+
+  async contacts(): Promise<Contact[]> {
+    return this.#host.read((engine) => engine.contacts());
+  }
+
+  /** Both people read the same six digits. What was held is shown now. */
+  async confirmSas(contactId: string): Promise<void> {
+    await this.#host.apply((engine, now) => engine.confirmSas(text(contactId, "contactId"), now));
+  }
+
+  /** The digits differ: someone stands in between. */
+  async rejectSas(contactId: string): Promise<void> {
+    await this.#host.apply((engine, now) => engine.rejectSas(text(contactId, "contactId"), now));
+  }
+
+  async removeContact(contactId: string): Promise<void> {
+    await this.#host.apply((engine, now) => engine.removeContact(text(contactId, "contactId"), now));
+  }
+
+  /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`. */
+  async send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
+    const to = text(contactId, "contactId");
+    const outgoing = parseContent(message);
+    await this.#exchange.parameters();
+    const sent = await this.#host.apply((engine, now) => engine.send(to, outgoing, now));
+    return this.#message(sent) as OutgoingMessage;
+  }
+
+  /** Messages with a contact, the newest last. */
+  async messages(contactId: string, options: MessagesOptions = {}): Promise<Message[]> {
+    const { before, limit } = object(options, "options");
+    const until = before === undefined ? undefined : text(before, "before");
+    const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, 10_000);
+    const found = await this.#host.read((engine) => engine.messages(text(contactId, "contactId"), until, most));
+    return Promise.all(found.map((message) => this.#withText(message)));
+  }
+
+  /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */
+  async start(): Promise<void> {
+    if (this.#disposed !== undefined) throw new TesseraError("DISPOSED", "this portal was disposed of");
+    this.#loop.start();
+  }
+
+  /** Stops the loop; resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+  }
+
+  /** One round: reads both mailboxes, then posts one slot, or the whole queue with `flush`. */
+  async sync(options: SyncOptions = {}): Promise<SyncResult> {
+    const { flush, signal, onProgress } = object(options, "options") as SyncOptions;
+    throwIfAborted(signal);
+    const told = (progress: Progress): void => {
+      this.#dispatch("progress", progress);
+      onProgress?.(progress);
+    };
+    return this.#result(await this.#exchange.round(flush === true, { signal, onProgress: told }));
+  }
+
+  /** Stops the loop, wipes what is in memory and closes the store. Calling it again gives the same promise. */
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#loop.stop().then(() => this.#host.end());
+    return this.#disposed;
+  }
+
+  #result(pulled: Pulled): SyncResult {
+    const { messages, rejected, gaps, cells, bytes, more } = pulled;
+    return { messages: messages.map((message) => this.#message(message)), rejected, gaps, cellsScanned: cells, bytesPulled: bytes, more };
+  }
+
+  #message(message: BareMessage): Message {
+    return { ...message, body: () => this.#host.body(message.id) };
+  }
+
+  async #withText(bare: BareMessage): Promise<Message> {
+    const message = this.#message(bare);
+    if (message.text !== undefined || !message.contentType.startsWith("text/") || message.state === "held") return message;
+    return { ...message, text: new TextDecoder().decode(await message.body()) };
+  }
+
+  #show(event: EngineEvent): void {
+    if (event.type === "message" || event.type === "state") return this.#dispatch(event.type, this.#message(event.message));
+    if (event.type === "contact") return this.#dispatch("contact", event.contact);
+    const { type, ...detail } = event;
+    this.#dispatch(type, detail as never);
+  }
+
+  #dispatch<K extends keyof PortalEvents>(type: K, detail: PortalEvents[K]["detail"]): void {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+function parseContent(message: OutgoingContent): { contentType: string; body: Uint8Array; filename?: string; session?: string } {
+  const given = object(message, "message");
+  const session = given["session"] === undefined ? {} : { session: text(given["session"], "session") };
+  if (given["text"] !== undefined) return { contentType: TEXT_TYPE, body: content(text(given["text"], "text"), "text"), ...session };
+  const filename = given["filename"] === undefined ? {} : { filename: text(given["filename"], "filename") };
+  return { contentType: text(given["contentType"], "contentType"), body: bytes(given["body"], "body"), ...filename, ...session };
+}
+
+function requireStore(store: Store): void {
+  const given = object(store, "store") as Partial<Store>;
+  for (const method of ["get", "list", "commit", "close"] as const) {
+    if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,45 @@
+/** Reads QR codes from images: an entry of its own, so that only portals that scan download it. */
+
+import decodeQR from "qr/decode.js";
+import { TesseraError, invalid } from "./errors.js";
+
+/** Larger pictures are scaled down to this many pixels on the longer side: codes on screens stay readable, memory stays bounded. */
+const LONGEST_SIDE = 2048;
+/** Time for one picture. A still deserves more tries than a camera frame. */
+const TIME_LIMIT_MS = 2000;
+
+/** The text of the QR code in a picture, or `null` if none is found. `MALFORMED` if the picture cannot be read at all. */
+export async function decodeQr(image: Blob | ImageData): Promise<string | null> {
+  const { width, height, data } = isPixels(image) ? image : await pixels(image);
+  try {
+    return decodeQR({ width, height, data }, { format: "RGBA", timeLimit: TIME_LIMIT_MS, effort: 4 });
+  } catch {
+    return null; // the decoder throws when it finds nothing
+  }
+}
+
+function isPixels(image: Blob | ImageData): image is ImageData {
+  return "data" in image && ArrayBuffer.isView(image.data);
+}
+
+async function pixels(image: Blob): Promise<ImageData> {
+  if (typeof createImageBitmap !== "function" || typeof OffscreenCanvas !== "function") {
+    throw new TesseraError("UNSUPPORTED", "this platform decodes no pictures: pass ImageData");
+  }
+  if (!(image instanceof Blob)) throw invalid("image is not a Blob or ImageData");
+  let bitmap: ImageBitmap;
+  try {
+    bitmap = await createImageBitmap(image);
+  } catch (cause) {
+    throw new TesseraError("MALFORMED", "not a picture that this platform reads", { cause });
+  }
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  const [width, height] = [Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale))];
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (context === null) throw new TesseraError("UNSUPPORTED", "this platform draws no pictures: pass ImageData");
+  context.fillStyle = "#fff"; // a transparent background would be read as black
+  context.fillRect(0, 0, width, height);
+  context.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
+  return context.getImageData(0, 0, width, height);
+}

@@ -1,0 +1,152 @@
+/** What a portal gives and takes. Times are Unix seconds; binary values are `Uint8Array`. */
+
+import type { ErrorCode } from "./errors.js";
+import type { RelayClient, RelayOptions } from "./relay.js";
+import type { Store } from "./store.js";
+
+export interface OpenOptions {
+  /** The relay's URL, with an access token if it wants one; or a client of the host's own. */
+  readonly relay: URL | string | RelayOptions | RelayClient;
+  readonly store: Store;
+  /** Opens the vault, through PBKDF2. Text is normalised (NFKC); an array passed here is left as it is: wipe it. */
+  readonly passphrase: string | Uint8Array;
+  /** What contacts see: 1 to 64 bytes of UTF-8. Used when a vault is created. */
+  readonly name: string;
+  /** Whether a new vault, with a new identity, may be created if the store has none. Without it: `VAULT_MISSING`. */
+  readonly create?: boolean;
+}
+
+export interface InviteOptions {
+  /** `quick`: a QR code at the visit, valid for at most 24 h. `ordinary`: a link, valid for at most the relay's retention. */
+  readonly kind: "quick" | "ordinary";
+  readonly expiresInSeconds?: number;
+}
+
+export interface Invitation {
+  readonly id: string;
+  /** `tessera:/…`; put it in the fragment of a link. Whoever reads it can answer: hand it over as you would a key. */
+  readonly uri: string;
+  /** The same as a QR code. That of an ordinary invitation is dense: prefer the link. */
+  readonly qrSvg: string;
+  readonly expiresAt: number;
+}
+
+export interface AcceptOptions {
+  /** The invitation came from the inviter's own hand: no digits need to be compared on this side. */
+  readonly inPerson?: boolean;
+}
+
+export interface Me {
+  readonly name: string;
+  /** 64 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes. */
+  readonly fingerprint: Uint8Array;
+  /** `tessera-fingerprint:` and 64 hex digits, for the inviter to scan from this screen. */
+  readonly fingerprintQrSvg: string;
+}
+
+export interface Contact {
+  readonly id: string;
+  /** What the contact calls itself; empty until known. */
+  readonly name: string;
+  readonly fingerprint: Uint8Array | null;
+  /** Content flows with `active` contacts only; what a `pending` one sends is held. */
+  readonly state: "pending" | "active" | "suspect";
+  /** How the contact was checked. */
+  readonly verified: "digits" | "expected" | null;
+  /** Six digits for both people to compare, while they are to be compared. */
+  readonly sas: string | null;
+  /** Why the contact is suspect or stays pending. */
+  readonly reason: ErrorCode | null;
+}
+
+export interface MessageInfo {
+  /** The label of a visit, such as `visit-7421`: 0 to 48 bytes of UTF-8. */
+  readonly session?: string;
+}
+export interface TextMessage extends MessageInfo {
+  readonly text: string;
+}
+export interface BodyMessage extends MessageInfo {
+  /** 1 to 127 printable ASCII characters; the file name counts. */
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  readonly filename?: string;
+}
+export type OutgoingContent = TextMessage | BodyMessage;
+
+/** `queued` here, `stored` by the relay, `delivered` to the contact; or `undelivered` after the set time. `verified`: arrived and its proof holds. `held`: arrived, shown once the contact is checked. */
+export type MessageState = "queued" | "stored" | "delivered" | "undelivered" | "verified" | "held";
+
+export interface Message {
+  readonly id: string;
+  readonly contactId: string;
+  readonly direction: "in" | "out";
+  readonly contentType: string;
+  /** The text of a `text/*` message that is not held. */
+  readonly text?: string;
+  readonly filename?: string;
+  /** Bytes of the body. */
+  readonly size: number;
+  readonly sentAt: number;
+  /** `null` for one's own. */
+  readonly receivedAt: number | null;
+  readonly session: string | null;
+  readonly state: MessageState;
+  /** The bytes of the body; `CONTACT_PENDING` while it is held. */
+  body(): Promise<Uint8Array>;
+}
+export type OutgoingMessage = Message & { readonly direction: "out" };
+
+export interface MessagesOptions {
+  /** The id of a message: those before it are wanted. */
+  readonly before?: string;
+  /** 50 if left out. */
+  readonly limit?: number;
+}
+
+export interface Rejected {
+  readonly code: ErrorCode;
+  readonly contactId?: string;
+}
+
+/** Something is missing: batches of a mailbox, or messages of a contact; or the mailbox goes on under another key. `closed`: it has come after all. */
+export type Gap =
+  | { readonly kind: "batches"; readonly from?: number; readonly to: number; readonly lobby: boolean; readonly closed: boolean; readonly contactId?: undefined }
+  | { readonly kind: "sequence"; readonly contactId: string; readonly from: number; readonly to: number; readonly closed: boolean }
+  | { readonly kind: "origin"; readonly origin: string; readonly lobby: boolean; readonly contactId?: undefined };
+
+export interface Progress {
+  readonly mailbox: "own" | "lobby";
+  /** Batches taken so far, of so many. */
+  readonly batches: number;
+  readonly of: number;
+  /** Bytes pulled so far. */
+  readonly bytes: number;
+}
+
+export interface RelayStatus {
+  readonly reachable: boolean;
+  /** Cells that wait here for the relay. */
+  readonly queued: number;
+  /** Why it cannot be reached, or will not answer. */
+  readonly code?: ErrorCode;
+}
+
+export interface SyncOptions {
+  /** Sends the whole queue at once, outside the slots. The relay sees when one writes, and how much: for labs and tests. */
+  readonly flush?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface SyncResult {
+  readonly messages: Message[];
+  readonly rejected: Rejected[];
+  readonly gaps: Gap[];
+  readonly cellsScanned: number;
+  readonly bytesPulled: number;
+  /** Whether batches are left that could not be taken in this round. */
+  readonly more: boolean;
+}

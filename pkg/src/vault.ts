@@ -1,0 +1,89 @@
+/** Opening the vault in a store: the passphrase's key, the records, the engine. */
+
+import type { Engine } from "./engine.js";
+import { call } from "./core.js";
+import { TesseraError } from "./errors.js";
+import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "./store.js";
+import { pbkdf2, randomBytes } from "./webcrypto.js";
+
+const HEADER = "vault";
+/** Records the engine holds in memory: state, and the headers of messages. Bodies stay in the store. */
+const LOADED = ["s/", "m/"];
+
+const NEW_VAULT_ITERATIONS = 600_000;
+const SALT_LENGTH = 16;
+/** Reads are repeated if someone else commits between them. */
+const READ_ATTEMPTS = 3;
+
+interface EngineModule {
+  vaultKdf(header: Uint8Array): { readonly salt: Uint8Array; readonly iterations: number };
+  readonly Engine: {
+    create(options: { kek: Uint8Array; salt: Uint8Array; iterations: number; name: string; relay: string }, now: number): { readonly engine: Engine; readonly commit: readonly StoreChange[] };
+    unlock(options: { kek: Uint8Array; header: Uint8Array; records: (readonly [string, Uint8Array])[] }, now: number): Engine;
+  };
+}
+
+export interface OpenedVault {
+  readonly engine: Engine;
+  /** The store's revision that the engine stands on. */
+  readonly revision: number;
+}
+
+/** A new vault with a new identity. */
+export async function createVault(store: Store, revision: number, passphrase: string | Uint8Array, name: string, relay: string): Promise<OpenedVault> {
+  const salt = randomBytes(SALT_LENGTH);
+  const { engine, commit } = await withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek, module, now) =>
+    module.Engine.create({ kek, salt, iterations: NEW_VAULT_ITERATIONS, name, relay }, now),
+  );
+  const next = await stored(() => store.commit(revision, commit));
+  if (next === CONFLICT) {
+    engine.free();
+    throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
+  }
+  return { engine, revision: next };
+}
+
+/** The vault that the store holds. */
+export async function unlockVault(contents: VaultContents, passphrase: string | Uint8Array): Promise<OpenedVault> {
+  const { header, records, revision } = contents;
+  const { salt, iterations } = call((core) => (core as unknown as EngineModule).vaultKdf(header));
+  const engine = await withKey(passphrase, salt, iterations, (kek, module, now) => module.Engine.unlock({ kek, header, records }, now));
+  return { engine, revision };
+}
+
+export interface VaultContents {
+  readonly header: Uint8Array;
+  readonly records: (readonly [string, Uint8Array])[];
+  readonly revision: number;
+}
+
+/** What the store holds, as of one revision; no header if it holds no vault. */
+export async function readVault(store: Store): Promise<VaultContents | { readonly header: undefined; readonly revision: number }> {
+  for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    const before = await stored(() => store.list(HEADER));
+    const lists: StoreSnapshot[] = [];
+    for (const prefix of LOADED) lists.push(await stored(() => store.list(prefix)));
+    if (lists.some(({ revision }) => revision !== before.revision)) continue;
+    const records = lists.flatMap(({ entries }) => [...entries]);
+    const header = before.entries.find(([key]) => key === HEADER)?.[1];
+    if (header !== undefined) return { header, records, revision: before.revision };
+    if (records.length > 0) throw new TesseraError("VAULT_DAMAGED", "the vault's header is missing");
+    return { header, revision: before.revision };
+  }
+  throw new TesseraError("STORE_CONFLICT", "the store keeps changing");
+}
+
+/** Derives the key from the passphrase, uses it, and wipes every copy made here. */
+async function withKey<T>(passphrase: string | Uint8Array, salt: Uint8Array, iterations: number, use: (kek: Uint8Array, module: EngineModule, now: number) => T): Promise<T> {
+  const password = typeof passphrase === "string" ? new TextEncoder().encode(passphrase.normalize("NFKC")) : passphrase.slice();
+  try {
+    const kek = await pbkdf2(password, salt, iterations);
+    try {
+      return call((core) => use(kek, core as unknown as EngineModule, Math.floor(Date.now() / 1000)));
+    } finally {
+      kek.fill(0);
+    }
+  } finally {
+    password.fill(0);
+  }
+}
