@@ -33,7 +33,7 @@ pub(crate) enum Part {
     Relay,
     /// `www/dist`, from the package
     Portal,
-    /// What the end-to-end tests import
+    /// What the end-to-end tests use beside these: their browser library, and a sender that lies
     E2e,
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn part(workspace: &Workspace, part: Part) -> Result<()> {
         Part::Package => package(workspace),
         Part::Relay => relay(workspace),
         Part::Portal => portal(workspace),
-        Part::E2e => npm::install(&workspace.path("tests/e2e")),
+        Part::E2e => end_to_end(workspace),
     }
 }
 
@@ -70,6 +70,24 @@ pub(crate) fn relay(workspace: &Workspace) -> Result<()> {
         "--release",
         "--package=tessera-relay",
     ]))
+}
+
+fn end_to_end(workspace: &Workspace) -> Result<()> {
+    npm::install(&workspace.path("tests/e2e"))?;
+    process::run(&mut workspace.cargo(&[
+        "build",
+        "--locked",
+        "--release",
+        "--package=tessera",
+        "--example=adversary",
+    ]))
+}
+
+/// Where the sender that lies is, which the end-to-end tests start.
+pub(crate) fn adversary_binary(workspace: &Workspace) -> PathBuf {
+    workspace
+        .target("release/examples/adversary")
+        .with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// Where [`relay`] puts it.

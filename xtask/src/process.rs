@@ -173,7 +173,8 @@ pub(crate) fn describe(command: &Command) -> String {
         .join(" ")
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -2,6 +2,7 @@
 
 mod count;
 mod dependencies;
+mod outcome;
 mod suite;
 mod suites;
 
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use self::count::Count;
-use self::suite::{Outcome, Suite};
+use self::outcome::Outcome;
+use self::suite::Suite;
 use self::suites::Phase;
 use crate::process;
 use crate::workspace::Workspace;

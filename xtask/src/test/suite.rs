@@ -2,17 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::count::Count;
+use super::outcome::{Outcome, notes};
 use crate::process::{End, Group, describe};
-
-/// How much of a failed suite's log is shown, in lines.
-const TAIL: usize = 80;
 
 /// A check in this program; what it returns goes into the table.
 type Check = Box<dyn FnOnce() -> Result<String> + Send>;
@@ -37,17 +35,6 @@ pub(crate) struct Suite {
     pub(crate) blocks: bool,
     limit: Duration,
     steps: Vec<Step>,
-}
-
-/// What came of a suite.
-pub(crate) struct Outcome {
-    pub(crate) name: &'static str,
-    pub(crate) count: Count,
-    pub(crate) elapsed: Duration,
-    pub(crate) blocks: bool,
-    /// One line for the table.
-    pub(crate) remark: String,
-    log: Option<PathBuf>,
 }
 
 impl Suite {
@@ -108,6 +95,7 @@ impl Suite {
             blocks: false,
             remark: format!("not run: {why}"),
             log: None,
+            notes: Vec::new(),
         }
     }
 
@@ -122,6 +110,7 @@ impl Suite {
             blocks: false,
             remark: String::new(),
             log: Some(log.clone()),
+            notes: Vec::new(),
         };
         if let Err(error) = File::create(&log) {
             return self.not_run(&format!("{}: {error}", log.display()));
@@ -143,6 +132,7 @@ impl Suite {
             }
         }
         outcome.elapsed = start.elapsed();
+        outcome.notes = notes(&fs::read_to_string(&log).unwrap_or_default());
         outcome
     }
 }
@@ -198,35 +188,8 @@ fn run_logged(mut command: Command, log: &Path, limit: Duration) -> Result<(End,
     Ok((end, String::from_utf8_lossy(printed).into_owned()))
 }
 
-impl Outcome {
-    /// Tells of the suite's end; of a failure, shows what it printed last.
-    pub(crate) fn announce(&self) {
-        let seconds = self.elapsed.as_secs_f64();
-        let Count { passed, failed, .. } = self.count;
-        if failed == 0 {
-            println!("ok      {} ({passed} passed, {seconds:.1} s)", self.name);
-            return;
-        }
-        let mut text = format!("FAILED  {} ({seconds:.1} s) {}\n", self.name, self.remark);
-        if let Some(log) = &self.log {
-            let printed = fs::read(log).unwrap_or_default();
-            for line in tail(&String::from_utf8_lossy(&printed), TAIL) {
-                text.push_str("        ");
-                text.push_str(line);
-                text.push('\n');
-            }
-            text.push_str(&format!("        all of it: {}", log.display()));
-        }
-        println!("{text}");
-    }
-}
-
-fn tail(text: &str, lines: usize) -> impl Iterator<Item = &str> {
-    let skip = text.lines().count().saturating_sub(lines);
-    text.lines().skip(skip)
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
@@ -331,11 +294,5 @@ mod tests {
             "{:?}",
             outcome.elapsed
         );
-    }
-
-    #[test]
-    fn the_tail_is_the_last_lines() {
-        assert_eq!(tail("a\nb\nc", 2).collect::<Vec<_>>(), ["b", "c"]);
-        assert_eq!(tail("a", 2).collect::<Vec<_>>(), ["a"]);
     }
 }

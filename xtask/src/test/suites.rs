@@ -119,7 +119,12 @@ fn rust(workspace: &Workspace) -> Suite {
         command
     };
     Suite::new("rust", 20)
-        .tests(test(&["--workspace", "--exclude=xtask"]))
+        .tests(test(&[
+            "--workspace",
+            "--exclude=xtask",
+            "--",
+            "--show-output",
+        ]))
         .tests(test(&["--package=xtask", "--profile=xtask"]))
 }
 
@@ -139,6 +144,8 @@ fn browser_tests(workspace: &Workspace) -> Suite {
         "--package=tessera",
         "--target=wasm32-unknown-unknown",
         "--tests",
+        "--",
+        "--nocapture",
     ];
     Suite::new("browser", 15).tests(workspace.cargo(&arguments))
 }
@@ -169,11 +176,10 @@ fn end_to_end(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
     let mut command = node_tests(&folder)?;
     command
         .env("CHROMIUM", &browser.chromium)
-        .env("CHROMEDRIVER", &browser.chromedriver)
         .env("TESSERA_RELAY", build::relay_binary(workspace))
-        .env("TESSERA_PORTAL", workspace.path("www/dist"));
+        .env("TESSERA_ADVERSARY", build::adversary_binary(workspace));
     let suite = Suite::new("e2e", 15).needs_build();
-    Ok(suite.builds(xtask(workspace, "e2e")).tests(command))
+    Ok(suite.tests(command))
 }
 
 /// One file at a time: each has a browser and a relay of its own, and two cores to run them on.

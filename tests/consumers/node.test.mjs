@@ -1,0 +1,64 @@
+// The package as npm would publish it, packed and installed into an empty Node project.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const PACKAGE = fileURLToPath(new URL("../../pkg/", import.meta.url));
+const CONSUMER = fileURLToPath(new URL("./node/", import.meta.url));
+const TSC = join(PACKAGE, "node_modules/typescript/bin/tsc");
+
+describe("the packed package", () => {
+  let folder, files;
+
+  const run = (...words) => execFileSync(words[0], words.slice(1), { cwd: folder, encoding: "utf8" });
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "tessera-consumer-"));
+    const packed = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { cwd: PACKAGE, encoding: "utf8" });
+    const [archive] = JSON.parse(packed);
+    files = archive.files.map((file) => file.path);
+    cpSync(CONSUMER, folder, { recursive: true });
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+    run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", `./${archive.filename}`);
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  test("holds what was built and nothing else", () => {
+    const strangers = files.filter((file) => !/^(package\.json|README\.md|LICENSE[\w.-]*|dist\/[\w./-]+\.(js|d\.ts|wasm|json))$/.test(file));
+    assert.deepEqual(strangers, []);
+    for (const file of ["dist/index.js", "dist/index.d.ts", "dist/core/core.js", "dist/core/core.wasm"]) assert.ok(files.includes(file), file);
+  });
+
+  test("does nothing when imported, and leaves nothing running", () => {
+    const before = Date.now();
+    assert.equal(run("node", "--input-type=module", "-e", 'await import("tessera-portal"); process.on("exit", () => console.log("idle"))').trim(), "idle");
+    assert.ok(Date.now() - before < 10_000);
+  });
+
+  test("proves, verifies, seals and opens", () => {
+    const found = JSON.parse(run("node", "main.mjs"));
+    assert.deepEqual(found, { verified: true, forged: false, opened: "HbA1c 6.1 %", wrongKey: "NOT_AUTHENTIC", early: "NOT_INITIALIZED" });
+  });
+
+  test("states the hash of the module it ships", () => {
+    const { resolve } = createRequire(join(folder, "package.json"));
+    const stated = JSON.parse(readFileSync(resolve("tessera-portal/integrity.json"), "utf8"));
+    const module = readFileSync(resolve("tessera-portal/core.wasm"));
+    assert.equal(stated["core.wasm"], `sha384-${createHash("sha384").update(module).digest("base64")}`);
+  });
+
+  for (const [module, resolution] of [["NodeNext", "NodeNext"], ["ESNext", "Bundler"]]) {
+    test(`has types for moduleResolution ${resolution}, strict and without skipLibCheck`, () => {
+      const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "ES2022", "--lib", "ES2022,ESNext.Disposable,DOM,DOM.Iterable", "--types", ""];
+      run("node", TSC, ...options, "--module", module, "--moduleResolution", resolution, "main.ts");
+    });
+  }
+});

@@ -1,0 +1,29 @@
+// Compiled, never run: the types a customer meets.
+
+import { BlindedVerifier, SecureEncryption, Sender, TesseraError, Verifier, capabilities, computeBucket, fingerprint, init } from "tessera-portal";
+import type { Capabilities } from "tessera-portal";
+
+export async function use(wasm: WebAssembly.Module): Promise<number> {
+  await init({ wasm });
+  const found: Capabilities = capabilities();
+  if (!found) return 0;
+  const sender: Sender = Sender.generate();
+  try {
+    const key: Uint8Array = sender.publicKey;
+    const verifier = new BlindedVerifier(new Verifier({ expectedPublicKey: key }), new Uint8Array(32), { sessionId: "visit" });
+    const holds: boolean = verifier.verify(new Uint8Array(64), new Uint8Array(32), "text");
+    const { message }: { message: Uint8Array } = await SecureEncryption.decrypt(new Uint8Array(9), sender);
+    return holds ? message.length : computeBucket(fingerprint(key), 8);
+  } catch (error) {
+    // @ts-expect-error codes are a closed set
+    if (error instanceof TesseraError && error.code === "NO_SUCH_CODE") return -1;
+    return error instanceof TesseraError && error.retryable ? 1 : 2;
+  } finally {
+    sender.dispose();
+  }
+}
+
+// @ts-expect-error a key is bytes, not text
+new Verifier({ expectedPublicKey: "key" });
+// @ts-expect-error a proof needs a session
+new BlindedVerifier(new Verifier({ expectedPublicKey: new Uint8Array(64) }), new Uint8Array(32));

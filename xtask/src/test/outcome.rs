@@ -1,0 +1,91 @@
+//! What came of a suite, and how it is told.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::count::Count;
+
+/// How much of a failed suite's log is shown, in lines.
+const TAIL: usize = 80;
+
+/// What came of a suite.
+pub(crate) struct Outcome {
+    pub(crate) name: &'static str,
+    pub(crate) count: Count,
+    pub(crate) elapsed: Duration,
+    pub(crate) blocks: bool,
+    /// One line for the table.
+    pub(crate) remark: String,
+    pub(super) log: Option<PathBuf>,
+    /// What the tests said that is worth reading even when they pass.
+    pub(super) notes: Vec<String>,
+}
+
+impl Outcome {
+    /// Tells of the suite's end; of a failure, shows what it printed last.
+    pub(crate) fn announce(&self) {
+        let seconds = self.elapsed.as_secs_f64();
+        let Count { passed, failed, .. } = self.count;
+        if failed == 0 {
+            println!("ok      {} ({passed} passed, {seconds:.1} s)", self.name);
+            for line in &self.notes {
+                println!("        {line}");
+            }
+            return;
+        }
+        let mut text = format!("FAILED  {} ({seconds:.1} s) {}\n", self.name, self.remark);
+        if let Some(log) = &self.log {
+            let printed = fs::read(log).unwrap_or_default();
+            for line in tail(&String::from_utf8_lossy(&printed), TAIL) {
+                text.push_str("        ");
+                text.push_str(line);
+                text.push('\n');
+            }
+            text.push_str(&format!("        all of it: {}", log.display()));
+        }
+        println!("{text}");
+    }
+}
+
+/// The lines in which the vector tests name a file and its number of cases: a test that passes
+/// because its folder was empty, or the wrong one, must be seen.
+pub(super) fn notes(text: &str) -> Vec<String> {
+    let cases = |line: &&str| {
+        line.split_once(".json: ")
+            .is_some_and(|(_, rest)| rest.contains(" cases"))
+    };
+    text.lines()
+        .map(str::trim)
+        .filter(cases)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn tail(text: &str, lines: usize) -> impl Iterator<Item = &str> {
+    let skip = text.lines().count().saturating_sub(lines);
+    text.lines().skip(skip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_cases_are_notes() {
+        let text = "running 1 test\naudit.json: 3 cases (1 valid, 2 invalid)\ncell.json: no\n    cell.json: 9 cases\n";
+        assert_eq!(
+            notes(text),
+            [
+                "audit.json: 3 cases (1 valid, 2 invalid)",
+                "cell.json: 9 cases"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_tail_is_the_last_lines() {
+        assert_eq!(tail("a\nb\nc", 2).collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!(tail("a", 2).collect::<Vec<_>>(), ["a"]);
+    }
+}
