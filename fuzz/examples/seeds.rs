@@ -1,0 +1,198 @@
+//! Writes `fuzz/seeds/<target>/`: for every target something it takes, and
+//! something near it. Deterministic: run it again after a format changed.
+//!
+//! `cargo run --manifest-path fuzz/Cargo.toml --example seeds`
+
+use std::{error::Error, fs, path::Path};
+
+use tessera::{
+    audit::{AuditKey, Checkpoint, Export, Head},
+    base::{ErrorCode, Month, UnixTime},
+    crypto::{cbor, cbor::Deterministic as _},
+    emergency,
+    enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
+    envelope::{self, Body, ContentType, Control, Delivery, DeliveryId, Draft, Fragment, Sealing},
+    identity::Identity,
+    medcrypt::MonthKey,
+    pseudonym::{self, BlindSeed, SessionId},
+    secure_encryption::ProvenMessage,
+    vault::{Kdf, VaultHeader, VaultKey, stored},
+    wire::{
+        Batch, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CoverInfo, Entry, LobbyInfo, OriginKey, PROTOCOL,
+        RelayInfo, batch::BatchPlace, cover_cell, post,
+    },
+};
+use tessera_fuzz::targets::{Counting, TAG, key, me};
+
+type Result<T> = core::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let mut rng = Counting(1);
+    sealed(&mut rng)?;
+    enrolment(&mut rng)?;
+    relay(&mut rng)?;
+    records(&mut rng)?;
+    Ok(())
+}
+
+/// Cells, bodies, deliveries, proofs and what the SDK seals.
+fn sealed(rng: &mut Counting) -> Result<()> {
+    let (me, sender) = (me().ok_or("me")?, Identity::generate(rng));
+    let seed = BlindSeed::new(key(8));
+    let id = DeliveryId::generate("visit-7421", rng).ok_or("label")?;
+    let content_type = ContentType::new("text/plain").ok_or("content type")?;
+    let payload = b"Continue metformin 500mg BID; recheck HbA1c in 3 months.";
+    let sent_at = UnixTime(1_795_300_000);
+    let draft = Draft { id: &id, sent_at, device: 0, seq: 3, content_type: &content_type, payload };
+    let delivery = Delivery::compose(&sender, &me.public().fingerprint(), &seed, &draft, rng).ok_or("delivery")?;
+    write("delivery", "text", &delivery.encode())?;
+
+    let whole = Body::Whole(delivery.encode());
+    let fragment = Body::Fragment(Fragment { message_id: [1; 16], index: 1, count: 300, chunk: vec![7; 24] });
+    write("body", "whole", &whole.encode())?;
+    write("body", "fragment", &fragment.encode())?;
+    for (name, body) in [("whole", &whole), ("fragment", &fragment)] {
+        let sealing = Sealing { recipient: me.public().kem(), psk: &key(9), size: CellSize::try_from(1024)? };
+        write("cell", name, envelope::seal(&sealing, TAG, body, rng)?.as_bytes())?;
+        let bytes = body.encode();
+        let plaintext = [&u32::try_from(bytes.len())?.to_be_bytes()[..], &bytes].concat();
+        write("cell_plaintext", name, &plaintext)?;
+    }
+    write("cell", "cover", cover_cell(CellSize::try_from(1024)?, rng).as_bytes())?;
+    write("cell_plaintext", "long_claim", &[0xff; 8])?;
+    write("control", "confirm", &Control::Confirm([4; 32]).encode())?;
+    write("control", "received", &Control::Received(vec![id.clone(), id]).encode())?;
+    write("control", "long_claim", b"\x82\x68received\x9b\x7f\xff\xff\xff\xff\xff\xff\xff")?;
+    write("body", "long_claim", b"\x82\x00\x5b\x7f\xff\xff\xff\xff\xff\xff\xff")?;
+
+    let session = SessionId::new(b"session").ok_or("session")?;
+    let (_, proof) = pseudonym::prove(sender.witness(), &seed, &session, b"", b"", &[1; 32]).ok_or("proof")?;
+    write("proof", "proof", proof.as_bytes())?;
+    write("identity", "public", &sender.public().encode())?;
+    let proven = ProvenMessage { proof: *proof.as_bytes(), message: payload.to_vec().into() };
+    write("secure_encryption", "plaintext", &proven.encode())?;
+    write("secure_encryption", "sealed", &proven.encrypt(me.public(), rng).ok_or("sealing")?)
+}
+
+/// Invitations, offers and responses.
+fn enrolment(rng: &mut Counting) -> Result<()> {
+    let (inviter, acceptor) = (Identity::generate(rng), Identity::generate(rng));
+    let name = Name::new("Dra. Íñigo").ok_or("name")?;
+    let (offer, _) = Offer::create(inviter.public(), &name, rng).ok_or("offer")?;
+    let bytes = offer.encode();
+    write("offer", "offer", &bytes)?;
+    let hash = tessera::crypto::kdf::sha256(&bytes);
+    let secret = InvitationSecret::new(key(2));
+    let first_month = Month(2026 * 12 + 10);
+    let (response, _) = respond(&secret, &hash, &bytes, (&acceptor, &name), first_month, rng)?;
+    write("response", "response", &response.encode())?;
+    let public = acceptor.public().encode();
+    let inner = cbor::array(4, |w| {
+        w.bytes(&public).text(name.as_str()).uint(first_month.0.into()).bytes(&[3; 64]);
+    });
+    write("response_plaintext", "inner", &inner)?;
+
+    let mut invitation = Invitation {
+        secret,
+        offer_hash: hash,
+        relay: "https://relay.example".into(),
+        expires_at: UnixTime(1_795_300_000),
+        offer: None,
+    };
+    write("invitation", "quick", invitation.to_uri().as_bytes())?;
+    invitation.offer = Some(bytes);
+    write("invitation", "ordinary", invitation.to_uri().as_bytes())?;
+    write("invitation", "link", format!("https://portal.example/enrol#{}", invitation.to_uri()).as_bytes())
+}
+
+/// What a relay is posted, and what it answers.
+fn relay(rng: &mut Counting) -> Result<()> {
+    let size = CellSize::try_from(1024)?;
+    let cells: Vec<Cell> = (0..2).map(|_| cover_cell(size, rng)).collect();
+    let origin = OriginKey::from_seed(&key(1));
+    let place = BatchPlace {
+        bucket: BucketId::try_from(3)?,
+        epoch: 12,
+        closed_at: UnixTime(1_795_300_000),
+        prev: BatchHeader::NO_PREV,
+    };
+    let (header, batch) = Batch::build(&place, &cells, size, &origin)?;
+    write("batch", "two_cells", &batch)?;
+    let (_, empty) = Batch::build(&place, [], size, &origin)?;
+    write("batch", "empty", &empty)?;
+    let mut long = empty;
+    // The count's four bytes: 4 billion cells are claimed and none is there.
+    if let Some(count) = long.get_mut(120..124) {
+        count.fill(0xff);
+    }
+    write("batch", "long_claim", &long)?;
+
+    let entries: Vec<Entry> = cells.into_iter().map(|cell| Entry { bucket: place.bucket, cell }).collect();
+    write("post", "two_cells", &post::encode(&entries)?)?;
+
+    let seconds = 600.try_into()?;
+    let info = RelayInfo {
+        protocol: PROTOCOL,
+        origin: origin.origin(),
+        buckets: 16.try_into()?,
+        cell_size: size,
+        epoch_seconds: seconds,
+        lobby: LobbyInfo { epoch_seconds: seconds, cells: seconds, retention_seconds: seconds },
+        retention_seconds: seconds,
+        slot_cells: seconds,
+        max_attachment_bytes: 262_144,
+        cover: CoverInfo {
+            mechanism: "fixed".into(),
+            cells: Some(8),
+            epsilon: None,
+            delta: None,
+            sensitivity: None,
+            mean: None,
+            note: Some("bounds nothing".into()),
+        },
+        time: 1_795_300_000,
+    };
+    write("relay_json", "info", &serde_json::to_vec(&info)?)?;
+    let index = BucketIndex { oldest: Some(12), batches: vec![(&header).into()], segments: Vec::new() };
+    write("relay_json", "index", &serde_json::to_vec(&index)?)?;
+    write("relay_json", "deep", "[".repeat(1000).as_bytes())
+}
+
+/// What is kept or printed: the vault, the audit log, shares, MedCrypt texts.
+fn records(rng: &mut Counting) -> Result<()> {
+    let vault_key = VaultKey::new(key(6));
+    let kdf = Kdf { salt: [1; 16], iterations: Kdf::ITERATIONS };
+    write("vault_header", "header", &VaultHeader::wrap(kdf, &key(5), &vault_key, rng).encode())?;
+    let relay = stored::RelayRecord { url: "https://relay.example".into(), ..Default::default() };
+    write("vault_record", "relay", &stored::encode(&relay))?;
+    let fragment = stored::FragmentRecord { count: 3, chunk: vec![7; 40], day: 20_778, device: 0 };
+    write("vault_record", "fragment", &stored::encode(&fragment))?;
+    write("vault_record", "sealed", &vault_key.seal("s/self", b"state", rng))?;
+    write("vault_record", "long_claim", b"\x84\x1a\xff\xff\xff\xff\x5b\x7f\xff\xff\xff\xff\xff\xff\xff")?;
+
+    let owner = Identity::generate(rng);
+    let audit_key = AuditKey::new(key(4));
+    let mut head = Head::GENESIS;
+    let mut entries = Vec::new();
+    for event in ["sent", "received"] {
+        let record = format!(r#"{{"event":"{event}","code":"{}"}}"#, ErrorCode::Stale.as_str());
+        let (entry, next) = head.append(&audit_key, &record, rng);
+        entries.push((entry, *next.hash()));
+        head = next;
+    }
+    let checkpoint = Checkpoint::sign(owner.witness(), &head, UnixTime(1_795_300_000), &[1; 32]);
+    let export = Export::new(*owner.public().statement(), entries, checkpoint.into_iter().collect());
+    write("audit_export", "two_entries", export.to_ndjson().as_bytes())?;
+
+    for (i, share) in (1..).zip(emergency::split(&key(3), 2, 3, rng)?) {
+        write("share", &format!("share_{i}"), share.to_text().as_bytes())?;
+    }
+    let message = MonthKey::from_derived(key(3)).seal("alias-7", "Dx: Artritis Reumatoide (M05.79) 🩺", rng)?;
+    write("medcrypt", "message", message.to_string().as_bytes())
+}
+
+fn write(target: &str, name: &str, bytes: &[u8]) -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+    fs::create_dir_all(&folder)?;
+    Ok(fs::write(folder.join(name), bytes)?)
+}

@@ -1,0 +1,311 @@
+//! One function per decoder. Each takes any bytes at all, must neither panic
+//! nor allocate what a length field claims, says whether it took them, and
+//! holds what was taken to have exactly one encoding.
+
+use tessera::{
+    audit::Export,
+    base::{Secret, encoding::parts},
+    channel::Tag,
+    crypto::{
+        cbor::{self, Deterministic},
+        hpke::{self, Psk, XWingSecret, XWingSender},
+        kdf,
+        ristretto::Statement,
+        schnorr::Proof,
+    },
+    emergency::{self, Share},
+    enrolment::{Invitation, InvitationSecret, Offer, Response, open_response},
+    envelope::{self, Body, Control, Delivery},
+    identity::{Identity, PublicIdentity},
+    medcrypt::{Message, MonthKey},
+    secure_encryption::ProvenMessage,
+    vault::{VaultHeader, VaultKey, stored},
+    wire::{Batch, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, RelayInfo, post},
+};
+
+/// What a target is called, and what it does.
+pub type Target = (&'static str, fn(&[u8]) -> bool);
+
+/// Every target; `fuzz_targets/` and `seeds/` have one entry for each.
+pub const TARGETS: &[Target] = &[
+    ("audit_export", audit_export),
+    ("batch", batch),
+    ("body", body),
+    ("cell", cell),
+    ("cell_plaintext", cell_plaintext),
+    ("control", control),
+    ("delivery", delivery),
+    ("identity", identity),
+    ("invitation", invitation),
+    ("medcrypt", medcrypt),
+    ("offer", offer),
+    ("post", post_body),
+    ("proof", proof),
+    ("relay_json", relay_json),
+    ("response", response),
+    ("response_plaintext", response_plaintext),
+    ("secure_encryption", secure_encryption),
+    ("share", share),
+    ("vault_header", vault_header),
+    ("vault_record", vault_record),
+];
+
+/// The recipient of everything sealed here.
+pub fn me() -> Option<Identity> {
+    Identity::from_secret(key(7))
+}
+
+/// A key of 32 equal bytes.
+pub fn key(byte: u8) -> Secret<32> {
+    Secret::take(&mut [byte; 32])
+}
+
+/// The tag of the sealed cells.
+pub const TAG: Tag = [5; 16];
+
+/// An export of the audit log.
+pub fn audit_export(data: &[u8]) -> bool {
+    let Some(export) = text(data).and_then(|text| Export::parse(text).ok()) else {
+        return false;
+    };
+    assert_eq!(export.to_ndjson().as_bytes(), data);
+    if let Ok(replayed) = export.replay() {
+        let _ = replayed.attest(&[]);
+    }
+    true
+}
+
+/// A batch and its header.
+pub fn batch(data: &[u8]) -> bool {
+    if let Some(Ok(header)) = data.first_chunk().map(BatchHeader::decode) {
+        assert_eq!(header.encode().as_slice(), &data[..header.encode().len()]);
+        let _ = header.verify();
+    }
+    Batch::parse(data).is_ok_and(|batch| batch.cells().all(|cell| cell.len() == batch.header().cell_size.bytes()))
+}
+
+/// The body inside a cell.
+pub fn body(data: &[u8]) -> bool {
+    one_encoding::<Body>(data)
+}
+
+/// A cell from the network, opened.
+pub fn cell(data: &[u8]) -> bool {
+    let size = u32::try_from(data.len()).ok().and_then(|len| CellSize::try_from(len).ok());
+    let Some(cell) = size.and_then(|size| Cell::parse(data, size).ok()) else {
+        return false;
+    };
+    assert_eq!(cell.as_bytes(), data);
+    me().is_some_and(|me| envelope::open(me.kem(), &key(9), &cell).is_ok())
+}
+
+/// A cell whose plaintext a contact chose.
+pub fn cell_plaintext(data: &[u8]) -> bool {
+    let (size, tag) = (CellSize::DEFAULT, TAG);
+    let mut plaintext = data.to_vec();
+    plaintext.resize(size.capacity(), 0);
+    let mut rng = Counting(0);
+    let opened = me().and_then(|me| {
+        let psk = key(9);
+        let psk = Psk { key: &psk, id: "tessera/v1/cell/psk" };
+        let (enc, sealed) =
+            hpke::seal(me.public().kem(), Some(psk), "tessera/v1/cell", &tag, &plaintext, &mut rng)?;
+        let cell = Cell::from_parts(&tag, &enc, &sealed, size).ok()?;
+        envelope::open(me.kem(), &key(9), &cell).ok()
+    });
+    opened.is_some_and(|body| plaintext.get(4..).is_some_and(|rest| rest.starts_with(&body.encode())))
+}
+
+/// The payload of a control delivery.
+pub fn control(data: &[u8]) -> bool {
+    one_encoding::<Control>(data)
+}
+
+/// A delivery.
+pub fn delivery(data: &[u8]) -> bool {
+    one_encoding::<Delivery>(data)
+}
+
+/// A public identity, and a statement.
+pub fn identity(data: &[u8]) -> bool {
+    if let Some(Some(statement)) = data.first_chunk().map(Statement::decode) {
+        assert_eq!(statement.as_bytes().as_slice(), &data[..32]);
+    }
+    PublicIdentity::decode(data).is_some_and(|public| {
+        assert_eq!(public.encode().as_slice(), data);
+        true
+    })
+}
+
+/// The text of an invitation.
+pub fn invitation(data: &[u8]) -> bool {
+    let Some(invitation) = text(data).and_then(|text| Invitation::parse(text).ok()) else {
+        return false;
+    };
+    let again = Invitation::parse(&invitation.to_uri());
+    assert!(again.is_ok_and(|again| again.secret == invitation.secret
+        && again.offer_hash == invitation.offer_hash
+        && again.relay == invitation.relay
+        && again.expires_at == invitation.expires_at
+        && again.offer == invitation.offer));
+    true
+}
+
+/// A MedCrypt message.
+pub fn medcrypt(data: &[u8]) -> bool {
+    let Some(message) = text(data).and_then(|text| Message::parse(text).ok()) else {
+        return false;
+    };
+    assert_eq!(message.to_string().as_bytes(), data);
+    let _ = MonthKey::from_derived(key(3)).open(&message);
+    true
+}
+
+/// An offer.
+pub fn offer(data: &[u8]) -> bool {
+    one_encoding::<Offer>(data)
+}
+
+/// The body of a post.
+pub fn post_body(data: &[u8]) -> bool {
+    let Ok(buckets) = BucketCount::try_from(16) else {
+        return false;
+    };
+    let Ok(size) = CellSize::try_from(1024) else {
+        return false;
+    };
+    post::decode(data, size, buckets).is_ok_and(|entries| {
+        assert_eq!(post::encode(&entries).as_deref(), Ok(data));
+        true
+    })
+}
+
+/// A proof.
+pub fn proof(data: &[u8]) -> bool {
+    Proof::decode(data).is_some_and(|proof| {
+        assert_eq!(proof.as_bytes().as_slice(), data);
+        true
+    })
+}
+
+/// The relay's JSON answers.
+pub fn relay_json(data: &[u8]) -> bool {
+    RelayInfo::parse(data).is_ok() | BucketIndex::parse(data).is_ok()
+}
+
+/// A response to an offer, opened by the inviter.
+pub fn response(data: &[u8]) -> bool {
+    let taken = one_encoding::<Response>(data);
+    if let (true, Some(me)) = (taken, me()) {
+        let secret = InvitationSecret::new(key(2));
+        let _ = open_response(&secret, b"offer", &XWingSecret::from_seed(key(4)), me.public(), data);
+    }
+    taken
+}
+
+/// A response whose plaintext the acceptor chose. It is taken if it opens,
+/// for a proof of possession is not to be had by chance.
+pub fn response_plaintext(data: &[u8]) -> bool {
+    let offer = b"offer";
+    let secret = InvitationSecret::new(key(2));
+    let xwing = XWingSecret::from_seed(key(4));
+    let mut rng = Counting(0);
+    let response = xwing.public().and_then(|public| {
+        let info = parts("tessera/v1/enrol", &[&kdf::sha256(offer)]);
+        let psk = secret.enrol_psk();
+        let psk = Psk { key: &psk, id: "tessera/v1/enrol/response" };
+        let (enc, context) = XWingSender::new(&public, psk, &info, &mut rng)?;
+        let ciphertext = context.seal(data)?;
+        Some(cbor::array(2, |w| {
+            w.bytes(&enc).bytes(&ciphertext);
+        }))
+    });
+    let (Some(me), Some(response)) = (me(), response) else {
+        return false;
+    };
+    assert!(open_response(&secret, offer, &xwing, me.public(), &response).is_err());
+    Response::decode(&response).is_some()
+}
+
+/// A ciphertext of the SDK level, and its plaintext.
+pub fn secure_encryption(data: &[u8]) -> bool {
+    one_encoding::<ProvenMessage>(data) | me().is_some_and(|me| ProvenMessage::decrypt(&me, data).is_ok())
+}
+
+/// A printed share.
+pub fn share(data: &[u8]) -> bool {
+    let Some(share) = text(data).and_then(|text| Share::parse(text).ok()) else {
+        return false;
+    };
+    assert_eq!(share.to_text().as_bytes(), data);
+    let _ = emergency::combine(&[share]);
+    true
+}
+
+/// The header of a vault.
+pub fn vault_header(data: &[u8]) -> bool {
+    VaultHeader::parse(data).is_ok_and(|header| {
+        assert_eq!(header.encode(), data);
+        true
+    })
+}
+
+/// The plaintext of every record of a vault, and a sealed one.
+pub fn vault_record(data: &[u8]) -> bool {
+    macro_rules! any {
+        ($($record:ident)*) => {
+            [$(stored::decode::<stored::$record>(data).is_ok()),*].contains(&true)
+        };
+    }
+    let _ = VaultKey::new(key(6)).open("s/self", data);
+    any! {
+        SelfRecord RelayRecord CursorRecord ContactRecord AwaitingRecord ChannelRecord WindowRecord SequenceRecord
+        InvitationRecord OfferSecretsRecord QueuedRecord OpenedRecord FragmentRecord MessageRecord
+    }
+}
+
+fn one_encoding<T: Deterministic>(data: &[u8]) -> bool {
+    T::decode(data).is_some_and(|value| {
+        assert_eq!(value.encode(), data);
+        true
+    })
+}
+
+fn text(data: &[u8]) -> Option<&str> {
+    core::str::from_utf8(data).ok()
+}
+
+/// Not random: the same input must always do the same.
+pub struct Counting(pub u64);
+
+impl Counting {
+    fn next(&mut self) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+impl rand_core::TryRng for Counting {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(u32::try_from(self.next() >> 32).unwrap_or(0))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(self.next())
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in out.chunks_mut(8) {
+            let word = self.next().to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Counting {}
