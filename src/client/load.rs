@@ -55,7 +55,7 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, Vec<Change>), ClientError> {
         let name = Name::new(name).ok_or(ClientError::InvalidArgument("name"))?;
-        let mut client = Self::empty(Identity::generate(rng), name, 0, now, RelayState::new(relay_url));
+        let mut client = Self::empty(Identity::generate(rng), name, 0, RelayState::new(relay_url));
         client.pending.relay = true;
         let mut changes = client.finish(()).changes;
         let record = SelfRecord {
@@ -79,7 +79,7 @@ impl Client {
         let identity = Identity::from_secret(Secret::take(&mut own.secret)).ok_or(VaultError::Damaged)?;
         let name = Name::new(&own.name).ok_or(VaultError::Damaged)?;
         let relay = RelayState::from_record(stored::decode(find(RELAY_KEY).ok_or(VaultError::Damaged)?)?)?;
-        let mut client = Self::empty(identity, name, own.device, UnixTime(own.created_at), relay);
+        let mut client = Self::empty(identity, name, own.device, relay);
         for (key, bytes) in records {
             client.load_record(key, bytes)?;
         }
@@ -87,12 +87,11 @@ impl Client {
         Ok(client)
     }
 
-    fn empty(identity: Identity, name: Name, device: u8, created_at: UnixTime, relay: RelayState) -> Self {
+    fn empty(identity: Identity, name: Name, device: u8, relay: RelayState) -> Self {
         Self {
             identity,
             name,
             device,
-            created_at,
             relay,
             contacts: BTreeMap::new(),
             invitations: BTreeMap::new(),

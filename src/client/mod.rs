@@ -41,7 +41,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{ErrorCode, UnixTime},
+    base::ErrorCode,
     enrolment::{EnrolmentError, Name},
     envelope::{EnvelopeError, MessageId},
     identity::Identity,
@@ -88,7 +88,6 @@ pub struct Client {
     identity: Identity,
     name: Name,
     device: u8,
-    created_at: UnixTime,
     relay: RelayState,
     contacts: BTreeMap<ContactId, Contact>,
     invitations: BTreeMap<InvitationId, OpenInvitation>,
@@ -162,6 +161,19 @@ impl Client {
             .collect();
         views.reverse();
         Ok(views)
+    }
+
+    /// Refuses to show the body of a message that is held or unknown.
+    ///
+    /// # Errors
+    ///
+    /// `MessageUnknown`, `ContactPending`.
+    pub fn readable(&self, contact: ContactId, ordinal: u32) -> Result<(), ClientError> {
+        match self.messages.get(&(contact, ordinal)) {
+            None => Err(ClientError::MessageUnknown),
+            Some(record) if record.state == MessageState::Held as u8 => Err(ClientError::ContactPending),
+            Some(_) => Ok(()),
+        }
     }
 
     fn contact(&self, id: ContactId) -> Result<&Contact, ClientError> {

@@ -129,7 +129,7 @@ impl<T: Copy> Default for TagIndex<T> {
 /// outputs of our own PRF, so nobody else chooses where they fall, and a
 /// look-up of a stranger's tag costs at most one comparison more.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct TagHasher(u64);
+struct TagHasher(u64);
 
 impl Hasher for TagHasher {
     fn write(&mut self, bytes: &[u8]) {

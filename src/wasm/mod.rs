@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "wasm-bindgen exports public items only; JavaScript is who reaches them")]
 
 pub(crate) mod bytes;
+mod engine;
 pub(crate) mod error;
 mod relay;
 mod sdk;
