@@ -1,7 +1,7 @@
 // The package as npm would publish it, packed and installed into an empty Node project.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,12 +17,15 @@ const TSC = join(PACKAGE, "node_modules/typescript/bin/tsc");
 describe("the packed package", () => {
   let folder, files;
 
-  const run = (...words) => execFileSync(words[0], words.slice(1), { cwd: folder, encoding: "utf8" });
+  const run = (program, ...words) => {
+    const { status, stdout, stderr } = spawnSync(program, words, { cwd: folder, encoding: "utf8" });
+    assert.equal(status, 0, `${program} ${words.join(" ")}\n${stdout}${stderr}`);
+    return stdout;
+  };
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "tessera-consumer-"));
-    const packed = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { cwd: PACKAGE, encoding: "utf8" });
-    const [archive] = JSON.parse(packed);
+    const [archive] = JSON.parse(run("npm", "pack", "--json", PACKAGE));
     files = archive.files.map((file) => file.path);
     cpSync(CONSUMER, folder, { recursive: true });
     writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
@@ -57,7 +60,7 @@ describe("the packed package", () => {
 
   for (const [module, resolution] of [["NodeNext", "NodeNext"], ["ESNext", "Bundler"]]) {
     test(`has types for moduleResolution ${resolution}, strict and without skipLibCheck`, () => {
-      const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "ES2022", "--lib", "ES2022,ESNext.Disposable,DOM,DOM.Iterable", "--types", ""];
+      const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "ES2022", "--lib", "ES2022,ESNext.Disposable,DOM,DOM.Iterable", ];
       run("node", TSC, ...options, "--module", module, "--moduleResolution", resolution, "main.ts");
     });
   }
