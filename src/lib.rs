@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 0 | [`base`] | encodings, labels, secrets, time, error codes |
 //! | 1 | [`crypto`], [`wire`] | one fixed suite, thin over the crates; all that a relay may know |
-//! | 2 | [`identity`], [`schedule`], [`medcrypt`] | who one is, which keys when |
+//! | 2 | [`identity`], [`medcrypt`] | who one is; texts under a month's key |
 //! | 3 | [`pseudonym`], [`channel`], [`audit`], [`emergency`], [`secure_encryption`] | proofs under blinded names, a pair's keys |
 //! | 4 | [`enrolment`], [`envelope`] | how two people meet; how content travels |
 //! | 5 | [`vault`] | sealed state at rest |

@@ -1,0 +1,176 @@
+//! Holds the sources to the table of layers in `src/lib.rs`: no module knows
+//! one above it, none that a relay compiles knows one that can open a cell,
+//! and nothing below the bindings has a clock, randomness or a network.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The layer of the bindings, which alone touch the outside.
+const OUTSIDE: u32 = 7;
+
+/// What the layers below have no business with.
+const EFFECTS: &[&str] = &[
+    "SystemTime", "Instant::", "SysRng", "getrandom::", "js_sys", "web_sys", "gloo_net", "wasm_bindgen", "std::net",
+    "std::fs", "std::env", "std::process", "std::thread", "println!", "eprintln!", "dbg!",
+];
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Module → layer, from the table's rows: `//! | 2 | [`identity`], `x` | … |`.
+fn table(lib: &str) -> BTreeMap<String, u32> {
+    let mut table = BTreeMap::new();
+    for row in lib.lines().filter_map(|line| line.strip_prefix("//! |")) {
+        let mut cells = row.split('|').map(str::trim);
+        let (Some(Ok(layer)), Some(modules)) = (cells.next().map(str::parse), cells.next()) else {
+            continue;
+        };
+        for module in modules.split('`').skip(1).step_by(2) {
+            assert!(table.insert(module.to_owned(), layer).is_none(), "{module} stands twice in the table");
+        }
+    }
+    assert!(table.len() > 8, "no table of layers in src/lib.rs");
+    table
+}
+
+/// The modules that `src/lib.rs` declares, and whether only with a feature.
+fn declared(lib: &str) -> BTreeMap<String, bool> {
+    let lines: Vec<&str> = lib.lines().collect();
+    let declarations = lines.iter().enumerate().filter_map(|(i, line)| {
+        let name = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ")?.strip_suffix(';')?;
+        let gated = i > 0 && lines[i - 1].contains("feature = \"client\"");
+        Some((name.to_owned(), gated))
+    });
+    declarations.collect()
+}
+
+/// Every source file with its text, and the top module it belongs to.
+fn sources() -> Vec<(PathBuf, String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    walk(&src(), &mut paths);
+    let with_module = paths.into_iter().filter_map(|path| {
+        let first = path.strip_prefix(src()).unwrap().components().next()?.as_os_str().to_string_lossy().into_owned();
+        let module = first.strip_suffix(".rs").unwrap_or(&first).to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        (module != "lib").then_some((path, module, text))
+    });
+    with_module.collect()
+}
+
+/// Without comments, in which a link may point anywhere.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// The top modules that `crate::…` paths name, groups included.
+fn named(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        if let Some(group) = rest.strip_prefix('{') {
+            let mut depth = 1;
+            let mut item = String::new();
+            for c in group.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' => depth -= 1,
+                    _ => {}
+                }
+                if depth == 0 || (depth == 1 && c == ',') {
+                    found.extend(identifier(item.trim()));
+                    item.clear();
+                } else {
+                    item.push(c);
+                }
+                if depth == 0 {
+                    break;
+                }
+            }
+        } else {
+            found.extend(identifier(rest));
+        }
+    }
+    found
+}
+
+fn identifier(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    (end > 0).then(|| text[..end].to_owned())
+}
+
+/// What is wrong with one file.
+fn faults(module: &str, text: &str, table: &BTreeMap<String, u32>, declared: &BTreeMap<String, bool>) -> Vec<String> {
+    let code = code(text);
+    let own = table.get(module).copied().unwrap_or(u32::MAX);
+    let mut faults = Vec::new();
+    for name in named(&code) {
+        match table.get(&name) {
+            None => faults.push(format!("crate::{name} has no layer")),
+            Some(layer) if *layer > own => faults.push(format!("crate::{name} is above {module}")),
+            Some(_) => {}
+        }
+        if declared.get(module) == Some(&false) && declared.get(&name) == Some(&true) {
+            faults.push(format!("crate::{name} is not there without the feature `client`"));
+        }
+    }
+    if own < OUTSIDE {
+        let shipped = code.split("#[cfg(test)]").next().unwrap_or_default();
+        let used = EFFECTS.iter().filter(|effect| shipped.contains(*effect));
+        faults.extend(used.map(|effect| format!("{effect} below the bindings")));
+    }
+    faults
+}
+
+#[test]
+fn no_module_knows_one_above_it() {
+    let lib = fs::read_to_string(src().join("lib.rs")).unwrap();
+    let (table, declared) = (table(&lib), declared(&lib));
+    let sources = sources();
+    let modules: BTreeSet<&String> = sources.iter().map(|(_, module, _)| module).collect();
+    assert_eq!(modules, table.keys().collect(), "the modules of src/ and those of the table");
+    assert_eq!(modules, declared.keys().collect(), "the modules of src/ and those declared");
+    let mut all = Vec::new();
+    for (path, module, text) in &sources {
+        let shown = path.strip_prefix(src()).unwrap().display();
+        all.extend(faults(module, text, &table, &declared).into_iter().map(|fault| format!("{shown}: {fault}")));
+        // `super` from a top module is the crate: the same door by another name.
+        let top = path.parent() == Some(&src()) || path.file_name().is_some_and(|name| name == "mod.rs");
+        if top && text.lines().any(|line| line.starts_with("use super::")) {
+            all.push(format!("{shown}: `use super::` where `crate::` is meant"));
+        }
+    }
+    assert!(all.is_empty(), "\n{}", all.join("\n"));
+}
+
+#[test]
+fn what_is_upward_is_found() {
+    let table = BTreeMap::from([("base", 0), ("wire", 1), ("crypto", 1), ("client", 6), ("wasm", 7)]);
+    let table: BTreeMap<String, u32> = table.into_iter().map(|(name, layer)| (name.to_owned(), layer)).collect();
+    let declared = BTreeMap::from([("wire".to_owned(), false), ("crypto".to_owned(), true)]);
+    let faulty = |module: &str, text: &str| !faults(module, text, &table, &declared).is_empty();
+    assert!(faulty("base", "use crate::client::Client;"));
+    assert!(faulty("base", "use crate::{\n    base::{Day, Month},\n    client::Client,\n};"));
+    assert!(faulty("base", "fn f() { crate::client::f() }"));
+    assert!(faulty("wire", "use crate::{base::{A, B}, crypto::{kdf, hpke}};"), "not in a relay");
+    assert!(faulty("crypto", "use crate::unknown::X;"));
+    assert!(faulty("client", "let now = std::time::SystemTime::now();"));
+    assert!(!faulty("wasm", "let now = std::time::SystemTime::now();"));
+    assert!(!faulty("client", "/// [`crate::wasm`]\nuse crate::{base::{Day, client}, crypto::kdf};"));
+    assert!(!faulty("client", "#[cfg(test)]\nmod tests { use getrandom::SysRng; }"));
+}
