@@ -19,30 +19,32 @@
 //! needs are compiled: no code that could open a cell.
 
 pub mod base;
-#[cfg(feature = "client")]
-pub mod crypto;
 pub mod wire;
-#[cfg(feature = "client")]
-pub mod identity;
-#[cfg(feature = "client")]
-pub mod pseudonym;
-#[cfg(feature = "client")]
-pub mod channel;
-#[cfg(feature = "client")]
-pub mod secure_encryption;
-#[cfg(all(feature = "client", target_arch = "wasm32"))]
-mod wasm;
-#[cfg(feature = "client")]
-pub mod enrolment;
-#[cfg(feature = "client")]
-pub mod medcrypt;
+
 #[cfg(feature = "client")]
 pub mod audit;
 #[cfg(feature = "client")]
+pub mod channel;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "client")]
+pub mod crypto;
+#[cfg(feature = "client")]
 pub mod emergency;
 #[cfg(feature = "client")]
-pub mod vault;
+pub mod enrolment;
 #[cfg(feature = "client")]
 pub mod envelope;
 #[cfg(feature = "client")]
-pub mod client;
+pub mod identity;
+#[cfg(feature = "client")]
+pub mod medcrypt;
+#[cfg(feature = "client")]
+pub mod pseudonym;
+#[cfg(feature = "client")]
+pub mod secure_encryption;
+#[cfg(feature = "client")]
+pub mod vault;
+
+#[cfg(all(feature = "client", target_arch = "wasm32"))]
+mod wasm;
