@@ -11,6 +11,6 @@ export default defineConfig({
     host: "127.0.0.1",
     fs: { allow: [".."] },
     // During development the API answers from a relay started beside Vite.
-    proxy: { "/v1": process.env["TESSERA_RELAY_URL"] ?? "http://127.0.0.1:8100" },
+    proxy: { "/v1": "http://127.0.0.1:8100" },
   },
 });

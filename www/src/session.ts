@@ -1,7 +1,7 @@
 /** One person's portal and what the page shows of it. Only the package's public surface is used here. */
 
 import { Portal, memoryStore } from "tessera-portal";
-import type { Contact, Gap, Message } from "tessera-portal";
+import type { Contact, Message } from "tessera-portal";
 import { codeOf } from "./errors";
 import type { Person } from "./people";
 import { readReports, type Report } from "./fhir";
@@ -83,7 +83,7 @@ export class Session {
 
   async invite(kind: "quick" | "ordinary", expiresInSeconds: number): Promise<void> {
     const made = await this.#open().invite({ kind, expiresInSeconds });
-    this.invitations = [{ id: made.id, kind, uri: made.uri, qrSvg: made.qrSvg, expiresAt: made.expiresAt, expected: false }, ...this.invitations];
+    this.invitations = [{ id: made.id, kind, uri: made.uri, qrSvg: made.qrSvg, expiresAt: new Date(made.expiresAt * 1000), expected: false }, ...this.invitations];
     this.#changed();
   }
 
@@ -186,6 +186,7 @@ export class Session {
       for (const contact of this.contacts) {
         const messages = await this.#portal.messages(contact.id, { limit: SHOWN });
         for (const message of messages) await this.#take(message);
+        // A stable sort: within one second the portal's own order stands.
         this.messages.set(contact.id, messages.toSorted((a, b) => timeOf(a) - timeOf(b)));
       }
       for (const id of this.messages.keys()) if (!this.contact(id)) this.messages.delete(id);
@@ -208,13 +209,16 @@ export class Session {
     portal.addEventListener("message", () => void this.refresh());
     portal.addEventListener("contact", () => void this.refresh());
     portal.addEventListener("state", () => void this.refresh());
-    portal.addEventListener("rejected", (event) => {
-      const { code, contactId } = (event as CustomEvent<{ code: string; contactId?: string }>).detail;
+    portal.addEventListener("relay", ({ detail }) => {
+      this.relay = detail.reachable ? "up" : "down";
+      this.#changed();
+    });
+    portal.addEventListener("stopped", ({ detail }) => this.notify("error", detail.code, null));
+    portal.addEventListener("rejected", ({ detail: { code, contactId } }) => {
       this.notify("rejected", code, contactId ?? null);
       void this.refresh();
     });
-    portal.addEventListener("gap", (event) => {
-      const gap = (event as CustomEvent<Gap>).detail;
+    portal.addEventListener("gap", ({ detail: gap }) => {
       const contactId = gap.kind === "sequence" ? gap.contactId : null;
       const count = gap.kind === "sequence" ? gap.to - gap.from + 1 : 1;
       // What was missing may come after all; then the warning goes by as much.
@@ -237,7 +241,7 @@ function noticeId(kind: Notice["kind"], code: string, contactId: string | null):
 }
 
 function timeOf(message: Message): number {
-  return (message.direction === "in" ? (message.receivedAt ?? message.sentAt) : message.sentAt).getTime();
+  return message.receivedAt ?? message.sentAt;
 }
 
 /** FHIR travels under its own media type, so that the reader's portal can show it as a table. */

@@ -22,6 +22,7 @@ export function updateState(item: HTMLElement, message: Message, contact: Contac
 
 export function messageItem(message: Message, contact: Contact, session: Session): HTMLElement {
   const incoming = message.direction === "in";
+  const sentAt = new Date(message.sentAt * 1000);
   return h(
     "li",
     { class: `message message-${message.direction} state-${message.state}`, testid: "message", "data-direction": message.direction, "data-state": message.state, "data-type": message.contentType },
@@ -29,8 +30,8 @@ export function messageItem(message: Message, contact: Contact, session: Session
       "p",
       { class: "message-meta" },
       h("span", { class: "message-from" }, incoming ? t("from_name", { name: contact.name }) : t("from_you")),
-      labelOf(message) !== "" && h("span", { class: "message-label", testid: "message-label" }, labelOf(message)),
-      h("time", { datetime: message.sentAt.toISOString() }, clock(message.sentAt)),
+      message.session && h("span", { class: "message-label", testid: "message-label" }, message.session),
+      h("time", { datetime: sentAt.toISOString() }, clock(sentAt)),
     ),
     ...content(message, session),
     h("p", { class: "message-state", testid: "message-state" }, stateText(message, contact, session)),
@@ -48,10 +49,6 @@ function content(message: Message, session: Session): Child[] {
     ...(attachment.reports ? attachment.reports.map((report) => reportTable(report)) : [h("p", { class: "hint" }, `${t("file")}: ${filename}. ${t("not_fhir")}`)]),
     h("button", { type: "button", class: "quiet download", testid: "download", click: () => saveFile(attachment.bytes, filename, message.contentType) }, t("download", { size })),
   ];
-}
-
-function labelOf(message: Message): string {
-  return message.session;
 }
 
 function stateText(message: Message, contact: Contact, session: Session): string {
