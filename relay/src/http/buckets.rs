@@ -1,0 +1,139 @@
+//! `GET /v1/buckets/…`: the index of a bucket, and its batches.
+//!
+//! Every answer is the same for every reader, so that any cache can give it
+//! and no request carries how far a reader has come.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use axum::{
+    body::Bytes,
+    extract::{Path, State, rejection::PathRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use sha2::{Digest as _, Sha256};
+use tessera::wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, BucketIndex, Origin, hex};
+use tokio::sync::Mutex;
+
+use super::{App, Refusal, Shared};
+use crate::{
+    epoch::{Published, wall_clock},
+    store::{Found, Kind, Store, StoreError},
+};
+
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// Indexes as they were last made; each is made once per publication.
+#[derive(Debug, Default)]
+pub(super) struct Indexes(Mutex<HashMap<BucketId, Made>>);
+
+#[derive(Clone, Debug)]
+struct Made {
+    of: Option<Published>,
+    json: Bytes,
+    etag: Arc<str>,
+}
+
+/// `GET /v1/buckets/{bucket}/index`.
+pub(super) async fn index<S: Store>(
+    State(app): Shared<S>,
+    bucket: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let Path(bucket) = bucket.map_err(|_| Refusal::NotFound)?;
+    let bucket = known_bucket(&app, &bucket)?;
+    let made = app.indexes.get(&app, bucket).await?;
+    let fresh = app.schedule(Kind::of(bucket)).until_publication(wall_clock());
+    let mut response = conditional(&headers, &made.etag, "application/json", || made.json.clone());
+    response.headers_mut().insert(header::CACHE_CONTROL, fresh_for(fresh));
+    Ok(response)
+}
+
+/// `GET /v1/buckets/{bucket}/batches/{origin}/{epoch}`.
+pub(super) async fn batch<S: Store>(
+    State(app): Shared<S>,
+    place: Result<Path<(String, String, String)>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let Path((bucket, origin, epoch)) = place.map_err(|_| Refusal::NotFound)?;
+    let bucket = known_bucket(&app, &bucket)?;
+    let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
+    let epoch = epoch_number(&epoch)?;
+    // Written already, perhaps, but not to be seen before the fixed delay is over.
+    let visible = app.board.get(Kind::of(bucket)).is_some_and(|published| epoch <= published.epoch);
+    if !visible {
+        return Err(Refusal::NotFound);
+    }
+    let bytes = match app.store.batch(bucket, origin, epoch).await? {
+        Found::Batch(bytes) => bytes,
+        Found::Expired { oldest } => return Err(Refusal::Expired { oldest }),
+        Found::Nothing => return Err(Refusal::NotFound),
+    };
+    let head: &[u8; BATCH_HEADER_LEN] = bytes.first_chunk().ok_or(StoreError::Damaged)?;
+    let digest = BatchHeader::decode(head).map_err(StoreError::from)?.digest;
+    let mut response = conditional(&headers, &digest.to_string(), "application/octet-stream", || bytes.into());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
+    Ok(response)
+}
+
+impl Indexes {
+    async fn get<S: Store>(&self, app: &App<S>, bucket: BucketId) -> Result<Made, StoreError> {
+        let of = app.board.get(Kind::of(bucket));
+        let mut made = self.0.lock().await;
+        if let Some(index) = made.get(&bucket).filter(|index| index.of == of) {
+            return Ok(index.clone());
+        }
+        let headers = match of {
+            Some(published) => app.store.headers(bucket, published.into()).await?,
+            None => Vec::new(),
+        };
+        let index = BucketIndex {
+            oldest: headers.first().map(|header| header.epoch),
+            batches: headers.iter().map(Into::into).collect(),
+            segments: Vec::new(),
+        };
+        let json = serde_json::to_vec(&index).map_err(|_| StoreError::Damaged)?;
+        let etag = hex::encode(&Sha256::digest(&json)).into();
+        let index = Made { of, json: json.into(), etag };
+        made.insert(bucket, index.clone());
+        Ok(index)
+    }
+}
+
+fn known_bucket<S: Store>(app: &App<S>, text: &str) -> Result<BucketId, Refusal> {
+    let bucket = text.parse().map_err(|_| Refusal::NotFound)?;
+    if app.bucket_count().contains(bucket) { Ok(bucket) } else { Err(Refusal::NotFound) }
+}
+
+/// One spelling per epoch, or caches would hold a batch twice.
+fn epoch_number(text: &str) -> Result<u64, Refusal> {
+    let epoch: u64 = text.parse().map_err(|_| Refusal::NotFound)?;
+    if epoch.to_string() == text { Ok(epoch) } else { Err(Refusal::NotFound) }
+}
+
+/// 304 when the reader has it already.
+fn conditional(headers: &HeaderMap, etag: &str, media_type: &'static str, body: impl FnOnce() -> Bytes) -> Response {
+    let etag = format!("\"{etag}\"");
+    let mut response = if has(headers, &etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, media_type)], body()).into_response()
+    };
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response
+}
+
+/// `If-None-Match` by weak comparison (RFC 9110 §13.1.2).
+fn has(headers: &HeaderMap, etag: &str) -> bool {
+    headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    })
+}
+
+/// Cacheable until the next batch appears, in whole seconds rounded down.
+fn fresh_for(fresh: Duration) -> HeaderValue {
+    HeaderValue::try_from(format!("public, max-age={}", fresh.as_secs()))
+        .unwrap_or(HeaderValue::from_static("no-cache"))
+}

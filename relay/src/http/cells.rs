@@ -1,0 +1,55 @@
+//! `POST /v1/cells`.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tessera::wire::post::{decode, max_body_len};
+use tokio::time::timeout;
+
+use super::{Refusal, Shared};
+use crate::{limits::BODY_TIME, store::Store};
+
+/// Takes 1 to 64 cells, all or none; answers 202 once they are durable.
+pub(super) async fn post<S: Store>(
+    State(app): Shared<S>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    if app.is_draining() {
+        return Err(Refusal::Draining);
+    }
+    check_media_type(&headers)?;
+    let limit = max_body_len(app.cell_size());
+    let body = collect(body, &headers, limit).await?;
+    let entries = decode(&body, app.cell_size(), app.bucket_count()).map_err(Refusal::Post)?;
+    app.store.put(entries).await?;
+    let mut response = StatusCode::ACCEPTED.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Exactly the one type: it also makes browsers ask before another site's
+/// page may post.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_octets = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"application/octet-stream"));
+    if is_octets && !headers.contains_key(header::CONTENT_ENCODING) { Ok(()) } else { Err(Refusal::MediaType) }
+}
+
+async fn collect(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Refusal> {
+    let claimed = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if claimed.is_some_and(|claimed| claimed > limit as u64) {
+        return Err(Refusal::TooLarge);
+    }
+    match timeout(BODY_TIME, Limited::new(body, limit).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        Ok(Err(_)) => Err(Refusal::Incomplete),
+        Err(_) => Err(Refusal::Slow),
+    }
+}

@@ -1,0 +1,22 @@
+//! `/healthz` and `/readyz`, for whoever runs the relay.
+
+use axum::{extract::State, http::header, response::IntoResponse};
+
+use super::{Refusal, Shared};
+use crate::store::{Kind, Store};
+
+const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+
+/// The process runs.
+pub(super) async fn alive() -> impl IntoResponse {
+    (NO_STORE, "alive\n")
+}
+
+/// Posts are taken and the store can be read.
+pub(super) async fn ready<S: Store>(State(app): Shared<S>) -> Result<impl IntoResponse, Refusal> {
+    if app.is_draining() {
+        return Err(Refusal::Draining);
+    }
+    app.store.last_close(Kind::Numbered).await?;
+    Ok((NO_STORE, "ready\n"))
+}

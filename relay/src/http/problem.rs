@@ -1,0 +1,116 @@
+//! Error answers: RFC 9457 problem documents with a stable code.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use tessera::{
+    base::ErrorCode,
+    wire::{PostError, Problem, relay_api::PROBLEM_TYPE},
+};
+
+use crate::{limits::RETRY_AFTER_SECONDS, store::StoreError};
+
+/// Why a request was not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// 400: the body is no post to this relay.
+    Post(PostError),
+    /// 400: the body ended early.
+    Incomplete,
+    /// 404: nothing there, or not yet.
+    NotFound,
+    /// 405.
+    Method,
+    /// 408: the body took too long.
+    Slow,
+    /// 410: deleted after its retention.
+    Expired {
+        /// Oldest epoch still held.
+        oldest: Option<u64>,
+    },
+    /// 413.
+    TooLarge,
+    /// 415.
+    MediaType,
+    /// 503: about to end.
+    Draining,
+    /// 503 or 507: the store cannot.
+    Store(StoreError),
+}
+
+impl Refusal {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Post(_) | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Expired { .. } => StatusCode::GONE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Store(StoreError::Full) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Draining | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn code(self) -> ErrorCode {
+        match self {
+            Self::Post(error) => error.code(),
+            Self::Incomplete => ErrorCode::Malformed,
+            Self::NotFound => ErrorCode::NotFound,
+            Self::Method | Self::MediaType => ErrorCode::RelayRefused,
+            Self::Expired { .. } => ErrorCode::RetentionPassed,
+            Self::TooLarge => ErrorCode::MessageTooLarge,
+            Self::Store(StoreError::Full) => ErrorCode::RelayFull,
+            Self::Slow | Self::Draining | Self::Store(_) => ErrorCode::RelayBusy,
+        }
+    }
+
+    fn detail(self) -> Option<String> {
+        Some(match self {
+            Self::Post(error) => error.to_string(),
+            Self::Store(error) => error.to_string(),
+            Self::Incomplete => "the body ended early".to_owned(),
+            Self::MediaType => "send application/octet-stream, not encoded".to_owned(),
+            Self::Draining => "the relay is about to end".to_owned(),
+            Self::NotFound | Self::Method | Self::Slow | Self::Expired { .. } | Self::TooLarge => return None,
+        })
+    }
+
+    fn oldest(self) -> Option<u64> {
+        match self {
+            Self::Expired { oldest } => oldest,
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let problem = Problem {
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            code: self.code().as_str().to_owned(),
+            detail: self.detail(),
+            oldest: self.oldest(),
+        };
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}

@@ -1,0 +1,30 @@
+//! `tessera-relay`: a mailbox that knows nothing.
+//!
+//! It takes fixed-size cells, keeps them in shared buckets, and publishes
+//! them in epochs as shuffled, signed, chained batches in which cover and
+//! real look the same. It cannot open a cell: of the core it links only what
+//! `tessera::wire` shows.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`config`] | the command line, checked before anything starts |
+//! | [`store`] | what must survive power loss: the [`store::Store`] trait and its backends |
+//! | [`cover`] | how much cover a batch gets |
+//! | [`epoch`] | when batches are closed and published, and when they are deleted |
+//! | [`http`] | the interface of `docs/relay.md`, and the portal's files |
+//! | [`server`] | [`server::run`]: all of it, on a listener |
+//!
+//! No module sees a client's address: the listener drops it, nothing asks
+//! for it, and log lines come from this crate only.
+
+pub mod config;
+pub mod cover;
+pub mod epoch;
+pub mod http;
+pub mod limits;
+pub mod random;
+pub mod server;
+pub mod store;
+
+pub use config::Config;
+pub use server::run;

@@ -1,0 +1,155 @@
+//! What must survive power loss: pending cells, published batches, the
+//! chain, and the origin's key.
+//!
+//! A backend is whatever passes the contract in `tests/store.rs`.
+
+mod assemble;
+pub mod sqlite;
+
+use std::future::Future;
+
+use tessera::{
+    base::UnixTime,
+    wire::{BatchError, BatchHeader, BucketId, Cell, CellSize, Entry, Origin},
+};
+
+use crate::cover::CoverRule;
+
+pub use assemble::{Assembled, assemble};
+pub use sqlite::SqliteStore;
+
+/// The two kinds of buckets: each has its own epochs and its own retention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Buckets with a number.
+    Numbered,
+    /// The lobby.
+    Lobby,
+}
+
+impl Kind {
+    /// The kind of a bucket.
+    #[must_use]
+    pub const fn of(bucket: BucketId) -> Self {
+        if bucket.is_lobby() { Self::Lobby } else { Self::Numbered }
+    }
+}
+
+/// One step of closing an epoch: some buckets, in one transaction.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    /// The buckets to close.
+    pub buckets: Vec<BucketId>,
+    /// The epoch's number: larger than any these buckets were closed under.
+    pub epoch: u64,
+    /// The nominal boundary.
+    pub closed_at: UnixTime,
+    /// Bytes of a cell.
+    pub cell_size: CellSize,
+    /// How batches are made up.
+    pub rule: CoverRule,
+    /// Prepared cover: at least `rule.most()` cells for each bucket.
+    pub cover: Vec<Cell>,
+}
+
+/// The last epoch that was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastClose {
+    /// Its number.
+    pub epoch: u64,
+    /// Its nominal boundary.
+    pub closed_at: UnixTime,
+}
+
+/// Which batches of a bucket a reader may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Batches closed earlier than this are past retention.
+    pub from: UnixTime,
+    /// The last published epoch.
+    pub through: u64,
+}
+
+/// What there is of one batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Its bytes.
+    Batch(Vec<u8>),
+    /// Deleted after its retention; the oldest epoch still held, if any.
+    Expired {
+        /// Oldest epoch of the bucket.
+        oldest: Option<u64>,
+    },
+    /// Never published here, or not yet.
+    Nothing,
+}
+
+/// Why a store could not do it. What exactly went wrong is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// No space left.
+    #[error("the store is full")]
+    Full,
+    /// Too many requests wait already.
+    #[error("the store is busy")]
+    Busy,
+    /// It cannot be read or written now.
+    #[error("the store cannot be read or written")]
+    Unavailable,
+    /// It must not be used any more: a write may be lost.
+    #[error("the store has failed and must be started anew")]
+    Failed,
+    /// What it holds does not fit together.
+    #[error("the store is damaged")]
+    Damaged,
+}
+
+impl From<BatchError> for StoreError {
+    fn from(_: BatchError) -> Self {
+        Self::Damaged
+    }
+}
+
+/// A place for cells.
+pub trait Store: Clone + Send + Sync + 'static {
+    /// The public key that signs this store's batches.
+    fn origin(&self) -> Origin;
+
+    /// Keeps the cells, all or none; durable when it returns. A cell that is
+    /// pending or was published within retention, cover included, is left
+    /// as it is.
+    fn put(&self, entries: Vec<Entry>) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Publishes one batch for each bucket, in one transaction: pending
+    /// cells leave, cover joins, the order is shuffled.
+    fn close(&self, closing: Closing) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The last closed epoch of a kind.
+    fn last_close(&self, kind: Kind) -> impl Future<Output = Result<Option<LastClose>, StoreError>> + Send;
+
+    /// Headers of a bucket's batches in the window, oldest first.
+    fn headers(
+        &self,
+        bucket: BucketId,
+        window: Window,
+    ) -> impl Future<Output = Result<Vec<BatchHeader>, StoreError>> + Send;
+
+    /// One batch.
+    fn batch(
+        &self,
+        bucket: BucketId,
+        origin: Origin,
+        epoch: u64,
+    ) -> impl Future<Output = Result<Found, StoreError>> + Send;
+
+    /// Deletes some of the batches closed before then, and says how many:
+    /// to be called again until it says 0.
+    fn expire(&self, kind: Kind, before: UnixTime) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// Returns when the store has failed for good; otherwise never.
+    fn failed(&self) -> impl Future<Output = ()> + Send;
+
+    /// Finishes what was begun and lets go of the files.
+    fn shutdown(&self) -> impl Future<Output = ()> + Send;
+}
