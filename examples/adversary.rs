@@ -27,8 +27,8 @@ use tessera::{
     channel::{ChainKey, Direction, MonthKeys, TagKey, TagSlot},
     crypto::{cbor::Deterministic as _, hpke::KemKeyPair},
     enrolment::{
-        Enrolled, Invitation, Kind, Name, Offer, Rendezvous, SasNonce, commitment, first_month, respond,
-        sas_digits,
+        Enrolled, Invitation, Kind, Name, Offer, Rendezvous, SasNonce, commitment, first_month,
+        respond, sas_digits,
     },
     envelope::{
         Body, ContentType, Control, Delivery, DeliveryId, Draft, Sealing, Sender, open, seal, split,
@@ -41,11 +41,15 @@ use tessera::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
-    let uri = std::env::args().nth(1).expect("usage: adversary <invitation>");
+    let uri = std::env::args()
+        .nth(1)
+        .expect("usage: adversary <invitation>");
     let mut mallory = Adversary::enrol(&Invitation::parse(&uri).expect("an invitation"));
     for line in std::io::stdin().lock().lines() {
         let line = line.expect("standard input");
-        let (how, text) = line.split_once(' ').expect("honest <text> or forged <text>");
+        let (how, text) = line
+            .split_once(' ')
+            .expect("honest <text> or forged <text>");
         mallory.send(how == "forged", text);
         say(&json!({ "sent": how }));
     }
@@ -74,12 +78,26 @@ impl Adversary {
 
         let offer = invitation.offer.clone().unwrap_or_else(|| {
             let key = rendezvous.tag_key(Direction::FromInviter);
-            relay.wait_for(BucketId::LOBBY, &key, Rendezvous::DAY.start(), &rendezvous.kem, &rendezvous.psk).1
+            relay
+                .wait_for(
+                    BucketId::LOBBY,
+                    &key,
+                    Rendezvous::DAY.start(),
+                    &rendezvous.kem,
+                    &rendezvous.psk,
+                )
+                .1
         });
         let month = first_month(now());
-        let (response, enrolled) =
-            respond(&invitation.secret, &invitation.offer_hash, &offer, (&me, &name), month, &mut rng)
-                .expect("an offer to answer");
+        let (response, enrolled) = respond(
+            &invitation.secret,
+            &invitation.offer_hash,
+            &offer,
+            (&me, &name),
+            month,
+            &mut rng,
+        )
+        .expect("an offer to answer");
         let bucket_of = |who: &tessera::identity::PublicIdentity| {
             compute_bucket(&who.fingerprint().0, relay.info.buckets)
         };
@@ -94,7 +112,8 @@ impl Adversary {
             psk: &rendezvous.psk,
             size: relay.info.cell_size,
         };
-        for (counter, body) in (0..).zip(split(&response.encode(), sealing.size, &mut rng).unwrap()) {
+        for (counter, body) in (0..).zip(split(&response.encode(), sealing.size, &mut rng).unwrap())
+        {
             let tag = key.tag(Rendezvous::slot(counter));
             relay.post(there, seal(&sealing, tag, &body, &mut rng).unwrap());
         }
@@ -104,24 +123,43 @@ impl Adversary {
             chain.at(now().month()).expect("this month").month_keys()
         };
         let from_inviter = keys(Direction::FromInviter);
-        let (slot, bytes) =
-            relay.wait_for(here, &from_inviter.tag_key, now(), me.kem(), &from_inviter.psk);
+        let (slot, bytes) = relay.wait_for(
+            here,
+            &from_inviter.tag_key,
+            now(),
+            me.kem(),
+            &from_inviter.psk,
+        );
         let sender = Sender {
             identity: &enrolled.peer,
             seed: &from_inviter.blind_seed,
             slot,
             recipient: &me.public().fingerprint(),
         };
-        let confirm = Delivery::decode(&bytes).expect("a delivery").verify(&sender, now(), 86_400).unwrap();
+        let confirm = Delivery::decode(&bytes)
+            .expect("a delivery")
+            .verify(&sender, now(), 86_400)
+            .unwrap();
         let Some(Control::Confirm(mut nonce)) = Control::decode(confirm.payload()) else {
             panic!("the first delivery is not a confirm");
         };
         let nonce = SasNonce::new(Secret::take(&mut nonce));
-        assert_eq!(commitment(&nonce), Offer::decode(&offer).unwrap().commitment);
+        assert_eq!(
+            commitment(&nonce),
+            Offer::decode(&offer).unwrap().commitment
+        );
         let digits = sas_digits(&enrolled.sas, &nonce);
         say(&json!({ "name": name.as_str(), "digits": digits }));
         let sending = keys(Direction::FromAcceptor);
-        Self { relay, me, stranger, enrolled, sending, counter: 0, seq: 0 }
+        Self {
+            relay,
+            me,
+            stranger,
+            enrolled,
+            sending,
+            counter: 0,
+            seq: 0,
+        }
     }
 
     fn send(&mut self, forged: bool, text: &str) {
@@ -137,14 +175,25 @@ impl Adversary {
         };
         let prover = if forged { &self.stranger } else { &self.me };
         let seed = &self.sending.blind_seed;
-        let delivery = Delivery::compose(prover, &peer.fingerprint(), seed, &draft, &mut rng).unwrap();
-        let sealing =
-            Sealing { recipient: peer.kem(), psk: &self.sending.psk, size: self.relay.info.cell_size };
+        let delivery =
+            Delivery::compose(prover, &peer.fingerprint(), seed, &draft, &mut rng).unwrap();
+        let sealing = Sealing {
+            recipient: peer.kem(),
+            psk: &self.sending.psk,
+            size: self.relay.info.cell_size,
+        };
         let bucket = compute_bucket(&peer.fingerprint().0, self.relay.info.buckets);
         for body in split(&delivery.encode(), sealing.size, &mut rng).unwrap() {
-            let slot = TagSlot { day: sent_at.day(), device: 0, counter: self.counter };
+            let slot = TagSlot {
+                day: sent_at.day(),
+                device: 0,
+                counter: self.counter,
+            };
             self.counter += 1;
-            self.relay.post(bucket, seal(&sealing, self.sending.tag_key.tag(slot), &body, &mut rng).unwrap());
+            self.relay.post(
+                bucket,
+                seal(&sealing, self.sending.tag_key.tag(slot), &body, &mut rng).unwrap(),
+            );
         }
         // What is forged is refused before it counts.
         self.seq += u64::from(!forged);
@@ -180,15 +229,22 @@ impl Relay {
         kem: &KemKeyPair,
         psk: &Secret<32>,
     ) -> (TagSlot, Vec<u8>) {
-        let slots: Vec<TagSlot> =
-            (0..32).map(|counter| TagSlot { day: day.day(), device: 0, counter }).collect();
+        let slots: Vec<TagSlot> = (0..32)
+            .map(|counter| TagSlot {
+                day: day.day(),
+                device: 0,
+                counter,
+            })
+            .collect();
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             for bytes in self.batches(bucket) {
                 let batch = Batch::parse(&bytes).expect("a batch");
                 for cell in batch.cells() {
                     let cell = Cell::parse(cell, self.info.cell_size).unwrap();
-                    let Some(slot) = slots.iter().find(|slot| key.tag(**slot) == cell.tag()) else { continue };
+                    let Some(slot) = slots.iter().find(|slot| key.tag(**slot) == cell.tag()) else {
+                        continue;
+                    };
                     if let Ok(Body::Whole(bytes)) = open(kem, psk, &cell) {
                         return (*slot, bytes);
                     }
@@ -201,11 +257,19 @@ impl Relay {
 
     fn batches(&self, bucket: BucketId) -> Vec<Vec<u8>> {
         let index = get(&format!("{}{}", self.url, paths::index(bucket))).unwrap_or_default();
-        let Ok(index) = BucketIndex::parse(&index) else { return Vec::new() };
+        let Ok(index) = BucketIndex::parse(&index) else {
+            return Vec::new();
+        };
         index
             .batches
             .iter()
-            .filter_map(|b| get(&format!("{}{}", self.url, paths::batch(bucket, &b.origin, b.epoch))))
+            .filter_map(|b| {
+                get(&format!(
+                    "{}{}",
+                    self.url,
+                    paths::batch(bucket, &b.origin, b.epoch)
+                ))
+            })
             .collect()
     }
 }

@@ -58,7 +58,10 @@ impl ChainKey {
             labels::CHAIN,
             &[&[direction.byte()], &first_month.0.to_be_bytes()],
         );
-        Self { month: first_month, key }
+        Self {
+            month: first_month,
+            key,
+        }
     }
 
     /// From the vault.
@@ -72,7 +75,10 @@ impl ChainKey {
     #[must_use]
     pub fn advance(self) -> Self {
         let month = self.month.next();
-        Self { month, key: self.step(month) }
+        Self {
+            month,
+            key: self.step(month),
+        }
     }
 
     /// The chain key of a later month, without giving up this one.
@@ -82,7 +88,10 @@ impl ChainKey {
         if month < self.month || month.0 - self.month.0 > 24 {
             return None;
         }
-        let mut chain = Self { month: self.month, key: self.key.duplicate() };
+        let mut chain = Self {
+            month: self.month,
+            key: self.key.duplicate(),
+        };
         while chain.month < month {
             chain = chain.advance();
         }
@@ -114,7 +123,11 @@ impl ChainKey {
     }
 
     fn step(&self, month: Month) -> Secret<32> {
-        kdf::derive(self.key.expose(), labels::CHAIN_NEXT, &[&month.0.to_be_bytes()])
+        kdf::derive(
+            self.key.expose(),
+            labels::CHAIN_NEXT,
+            &[&month.0.to_be_bytes()],
+        )
     }
 }
 
@@ -148,7 +161,11 @@ impl TagKey {
     pub fn tag(&self, slot: TagSlot) -> Tag {
         let message = parts(
             labels::TAG,
-            &[&slot.day.0.to_be_bytes(), &[slot.device], &slot.counter.to_be_bytes()],
+            &[
+                &slot.day.0.to_be_bytes(),
+                &[slot.device],
+                &slot.counter.to_be_bytes(),
+            ],
         );
         let mac = self.0.eval(&message);
         mac.first_chunk().copied().unwrap_or_default()

@@ -91,8 +91,16 @@ impl Identity {
     pub fn from_secret(secret: Secret<32>) -> Option<Self> {
         let witness = Witness::new(hash_to_scalar(labels::IDENTITY_AUTH, &[secret.expose()]))?;
         let kem = KemKeyPair::derive(&kdf::derive(secret.expose(), labels::IDENTITY_KEM, &[]));
-        let public = PublicIdentity { statement: *witness.statement(), kem: *kem.public() };
-        Some(Self { secret, witness, kem, public })
+        let public = PublicIdentity {
+            statement: *witness.statement(),
+            kem: *kem.public(),
+        };
+        Some(Self {
+            secret,
+            witness,
+            kem,
+            public,
+        })
     }
 
     /// The public half.

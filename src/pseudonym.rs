@@ -103,7 +103,11 @@ pub fn prove(
     random32: &[u8; 32],
 ) -> Option<(Statement, Proof)> {
     let blinded = seed.blinding(session_id).witness(witness)?;
-    let transcript = Transcript { session_id: session_id.as_bytes(), context, message };
+    let transcript = Transcript {
+        session_id: session_id.as_bytes(),
+        context,
+        message,
+    };
     let proof = schnorr::prove(&blinded, &transcript, random32);
     Some((*blinded.statement(), proof))
 }
@@ -140,7 +144,11 @@ impl<'a> Claim<'a> {
     /// Whether the pseudonym is the blinded statement and the proof holds.
     #[must_use]
     pub fn verify(&self) -> bool {
-        let Some(expected) = self.seed.blinding(self.session_id).statement(self.statement) else {
+        let Some(expected) = self
+            .seed
+            .blinding(self.session_id)
+            .statement(self.statement)
+        else {
             return false;
         };
         self.pseudonym.is_none_or(|carried| *carried == expected)
@@ -152,11 +160,19 @@ impl<'a> Claim<'a> {
 /// checked one by one, so the answer is always per claim.
 #[must_use]
 pub fn verify_batch(claims: &[Claim<'_>], rng: &mut impl CryptoRng) -> Vec<bool> {
-    let blindings: Vec<Blinding> = claims.iter().map(|c| c.seed.blinding(c.session_id)).collect();
+    let blindings: Vec<Blinding> = claims
+        .iter()
+        .map(|c| c.seed.blinding(c.session_id))
+        .collect();
     let recomputed: Vec<Option<Statement>> = claims
         .iter()
         .zip(&blindings)
-        .map(|(claim, blinding)| claim.pseudonym.copied().or_else(|| blinding.statement(claim.statement)))
+        .map(|(claim, blinding)| {
+            claim
+                .pseudonym
+                .copied()
+                .or_else(|| blinding.statement(claim.statement))
+        })
         .collect();
     let items: Option<Vec<schnorr::BatchItem<'_>>> = claims
         .iter()
@@ -188,8 +204,9 @@ mod tests {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let (alice, mallory) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
         let seed = BlindSeed::new(Secret::random(&mut rng));
-        let sessions: Vec<_> =
-            (0_u8..5).map(|i| SessionId::new(&[i, 1]).unwrap()).collect();
+        let sessions: Vec<_> = (0_u8..5)
+            .map(|i| SessionId::new(&[i, 1]).unwrap())
+            .collect();
         let proofs: Vec<_> = sessions
             .iter()
             .enumerate()
@@ -211,13 +228,22 @@ mod tests {
                 proof,
             })
             .collect();
-        assert_eq!(verify_batch(&claims, &mut rng), [true, true, true, false, true]);
+        assert_eq!(
+            verify_batch(&claims, &mut rng),
+            [true, true, true, false, true]
+        );
         assert_eq!(verify_batch(&claims[..3], &mut rng), [true; 3]);
         assert!(verify_batch(&[], &mut rng).is_empty());
         // Both proofs hold, but the pseudonyms are swapped: each alone is refused too.
         let swapped = [
-            Claim { pseudonym: Some(&proofs[1].0), ..claims[0] },
-            Claim { pseudonym: Some(&proofs[0].0), ..claims[1] },
+            Claim {
+                pseudonym: Some(&proofs[1].0),
+                ..claims[0]
+            },
+            Claim {
+                pseudonym: Some(&proofs[0].0),
+                ..claims[1]
+            },
         ];
         assert_eq!(verify_batch(&swapped, &mut rng), [false, false]);
     }

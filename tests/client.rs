@@ -1,21 +1,27 @@
 //! The engine end to end: two and three people, a relay made of the wire
 //! layer's own batches, and a store that is read back after every step.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 
 use tessera::{
     base::{ErrorCode, UnixTime},
     client::{
-        Client, ClientError, ContactId, ContactView, Effects, Event, Gap, Mailbox, Outgoing, Received,
-        body_key, parse_message_id,
+        Client, ClientError, ContactId, ContactView, Effects, Event, Gap, Mailbox, Outgoing,
+        Received, body_key, parse_message_id,
     },
     enrolment::Kind,
     identity::Fingerprint,
     wire::{
-        Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, OriginKey, batch::BatchPlace, cover_cell,
-        post,
+        Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, OriginKey, batch::BatchPlace,
+        cover_cell, post,
     },
 };
 use zeroize::Zeroizing;
@@ -64,7 +70,10 @@ impl Relay {
 
     fn post(&mut self, body: &[u8]) {
         for entry in post::decode(body, self.size, self.buckets).unwrap() {
-            self.pending.entry(entry.bucket.get()).or_default().push(entry.cell);
+            self.pending
+                .entry(entry.bucket.get())
+                .or_default()
+                .push(entry.cell);
         }
     }
 
@@ -77,8 +86,15 @@ impl Relay {
             cells.extend((0..3).map(|_| cover_cell(self.size, &mut rng())));
             cells.reverse();
             let chain = self.published.entry(bucket.get()).or_default();
-            let prev = chain.last().map_or(BatchHeader::NO_PREV, |(header, _)| header.hash());
-            let place = BatchPlace { bucket, epoch: self.epoch, closed_at, prev };
+            let prev = chain
+                .last()
+                .map_or(BatchHeader::NO_PREV, |(header, _)| header.hash());
+            let place = BatchPlace {
+                bucket,
+                epoch: self.epoch,
+                closed_at,
+                prev,
+            };
             chain.push(Batch::build(&place, &cells, self.size, &self.key).unwrap());
         }
         closed_at
@@ -97,7 +113,10 @@ impl Relay {
                 )
             })
             .collect();
-        format!(r#"{{"oldest":null,"batches":[{}],"segments":[]}}"#, batches.join(","))
+        format!(
+            r#"{{"oldest":null,"batches":[{}],"segments":[]}}"#,
+            batches.join(",")
+        )
     }
 }
 
@@ -111,8 +130,16 @@ struct Person {
 impl Person {
     fn new(name: &str) -> Self {
         let (client, changes) = Client::create(name, URL, NOW, &mut rng()).unwrap();
-        let mut person = Self { client, store: BTreeMap::new(), events: Vec::new() };
-        person.commit(Effects { changes, events: Vec::new(), value: () });
+        let mut person = Self {
+            client,
+            store: BTreeMap::new(),
+            events: Vec::new(),
+        };
+        person.commit(Effects {
+            changes,
+            events: Vec::new(),
+            value: (),
+        });
         person
     }
 
@@ -145,11 +172,25 @@ impl Person {
         for mailbox in [Mailbox::Own, Mailbox::Lobby] {
             let path = self.client.index_path(mailbox).unwrap();
             let bucket = path.split('/').nth(3).unwrap();
-            let bucket = if bucket == "lobby" { BucketId::LOBBY.get() } else { bucket.parse().unwrap() };
-            let planned = self.client.plan_pull(mailbox, &relay.index(bucket)).unwrap();
+            let bucket = if bucket == "lobby" {
+                BucketId::LOBBY.get()
+            } else {
+                bucket.parse().unwrap()
+            };
+            let planned = self
+                .client
+                .plan_pull(mailbox, &relay.index(bucket))
+                .unwrap();
             for batch in self.commit(planned) {
-                let bytes = &relay.published[&bucket].iter().find(|(h, _)| h.epoch == batch.epoch).unwrap().1;
-                let effects = self.client.receive_batch(mailbox, bytes, now, &mut rng()).unwrap();
+                let bytes = &relay.published[&bucket]
+                    .iter()
+                    .find(|(h, _)| h.epoch == batch.epoch)
+                    .unwrap()
+                    .1;
+                let effects = self
+                    .client
+                    .receive_batch(mailbox, bytes, now, &mut rng())
+                    .unwrap();
                 let received = self.commit(effects);
                 all.messages.extend(received.messages);
                 all.rejected.extend(received.rejected);
@@ -185,7 +226,10 @@ impl Person {
     fn state(&self, id: &str) -> &'static str {
         let (contact, ordinal) = parse_message_id(id).unwrap();
         let all = self.client.messages(contact, None, usize::MAX).unwrap();
-        all.iter().find(|m| parse_message_id(&m.id) == Some((contact, ordinal))).unwrap().state
+        all.iter()
+            .find(|m| parse_message_id(&m.id) == Some((contact, ordinal)))
+            .unwrap()
+            .state
     }
 }
 
@@ -211,7 +255,10 @@ fn enrol(relay: &mut Relay, a: &mut Person, b: &mut Person, kind: Kind) -> (Cont
     let life = (kind == Kind::Quick).then_some(86_400);
     let effects = a.client.invite(kind, life, now, &mut rng()).unwrap();
     let invitation = a.commit(effects);
-    let effects = b.client.accept(&invitation.uri, false, now, &mut rng()).unwrap();
+    let effects = b
+        .client
+        .accept(&invitation.uri, false, now, &mut rng())
+        .unwrap();
     b.commit(effects);
     for _ in 0..5 {
         round(relay, &mut [a, b]);
@@ -235,19 +282,38 @@ fn two_people_meet_and_talk_both_ways() {
         let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
         let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, kind);
         let now = UnixTime(relay.epoch * EPOCH + 60);
-        let id = a.send(b_at_a, "Continue metformin 500mg BID; recheck HbA1c in 3 months.", now).unwrap();
+        let id = a
+            .send(
+                b_at_a,
+                "Continue metformin 500mg BID; recheck HbA1c in 3 months.",
+                now,
+            )
+            .unwrap();
         let back = b.send(a_at_b, "Gracias, doctora.", now).unwrap();
         assert_eq!(a.state(&id), "queued");
         round(&mut relay, &mut [&mut a, &mut b]);
         assert_eq!(a.state(&id), "stored");
         let received = round(&mut relay, &mut [&mut a, &mut b]);
         let message = &received[1].messages[0];
-        assert_eq!(message.text.as_deref(), Some("Continue metformin 500mg BID; recheck HbA1c in 3 months."));
-        assert_eq!((message.state, message.session.as_deref()), ("verified", Some("visit-7421")));
-        assert_eq!(received[0].messages[0].text.as_deref(), Some("Gracias, doctora."));
+        assert_eq!(
+            message.text.as_deref(),
+            Some("Continue metformin 500mg BID; recheck HbA1c in 3 months.")
+        );
+        assert_eq!(
+            (message.state, message.session.as_deref()),
+            ("verified", Some("visit-7421"))
+        );
+        assert_eq!(
+            received[0].messages[0].text.as_deref(),
+            Some("Gracias, doctora.")
+        );
         round(&mut relay, &mut [&mut a, &mut b]);
         assert_eq!((a.state(&id), b.state(&back)), ("delivered", "delivered"));
-        assert!(b.events.iter().all(|e| !matches!(e, Event::Rejected(_) | Event::Gap(_))));
+        assert!(
+            b.events
+                .iter()
+                .all(|e| !matches!(e, Event::Rejected(_) | Event::Gap(_)))
+        );
     }
 }
 
@@ -258,8 +324,12 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let body: Vec<u8> = (0..200_000_u32).map(|i| i.to_le_bytes()[1]).collect();
-    let outgoing =
-        Outgoing { content_type: "application/pdf", body: &body, filename: Some("x.pdf"), session: "" };
+    let outgoing = Outgoing {
+        content_type: "application/pdf",
+        body: &body,
+        filename: Some("x.pdf"),
+        session: "",
+    };
     let effects = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();
     a.commit(effects);
     // Half of the cells in one epoch, half in the next.
@@ -272,10 +342,16 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     assert!(received[0].messages.is_empty());
     let received = round(&mut relay, &mut [&mut b, &mut a]);
     let message = &received[0].messages[0];
-    assert_eq!((message.size as usize, message.filename.as_deref()), (body.len(), Some("x.pdf")));
+    assert_eq!(
+        (message.size as usize, message.filename.as_deref()),
+        (body.len(), Some("x.pdf"))
+    );
     let (contact, ordinal) = parse_message_id(&message.id).unwrap();
     assert_eq!(b.store[&body_key(contact, ordinal)].as_slice(), body);
-    assert!(b.store.keys().all(|key| !key.starts_with("s/f/")), "no fragment is left behind");
+    assert!(
+        b.store.keys().all(|key| !key.starts_with("s/f/")),
+        "no fragment is left behind"
+    );
 }
 
 #[test]
@@ -284,29 +360,63 @@ fn content_waits_until_the_contact_is_checked() {
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let effects = a.client.invite(Kind::Ordinary, None, now, &mut rng()).unwrap();
+    let effects = a
+        .client
+        .invite(Kind::Ordinary, None, now, &mut rng())
+        .unwrap();
     let invitation = a.commit(effects);
-    let effects = b.client.accept(&invitation.uri, false, now, &mut rng()).unwrap();
+    let effects = b
+        .client
+        .accept(&invitation.uri, false, now, &mut rng())
+        .unwrap();
     let a_at_b = b.commit(effects).id;
-    let effects =
-        a.client.expect(invitation.id, b.client.public().fingerprint(), now, &mut rng()).unwrap();
+    let effects = a
+        .client
+        .expect(
+            invitation.id,
+            b.client.public().fingerprint(),
+            now,
+            &mut rng(),
+        )
+        .unwrap();
     a.commit(effects);
     for _ in 0..4 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
     let b_at_a = a.contact();
-    assert_eq!((b_at_a.state, b_at_a.verified), ("active", Some("expected")));
-    assert_eq!(b.send(a_at_b, "too early", now), Err(ClientError::ContactPending));
+    assert_eq!(
+        (b_at_a.state, b_at_a.verified),
+        ("active", Some("expected"))
+    );
+    assert_eq!(
+        b.send(a_at_b, "too early", now),
+        Err(ClientError::ContactPending)
+    );
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let id = a.send(b_at_a.id, "held until checked", now).unwrap();
     round(&mut relay, &mut [&mut a, &mut b]);
     let received = round(&mut relay, &mut [&mut a, &mut b]);
-    assert_eq!((received[1].messages[0].state, received[1].messages[0].text.as_deref()), ("held", None));
+    assert_eq!(
+        (
+            received[1].messages[0].state,
+            received[1].messages[0].text.as_deref()
+        ),
+        ("held", None)
+    );
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let effects = b.client.confirm_sas(a_at_b, now, &mut rng()).unwrap();
-    assert!(effects.events.iter().any(|e| matches!(e, Event::Message { message } if message.state == "verified")));
+    assert!(
+        effects
+            .events
+            .iter()
+            .any(|e| matches!(e, Event::Message { message } if message.state == "verified"))
+    );
     b.commit(effects);
-    assert_eq!(a.state(&id), "stored", "no receipt for what nobody could read");
+    assert_eq!(
+        a.state(&id),
+        "stored",
+        "no receipt for what nobody could read"
+    );
     round(&mut relay, &mut [&mut a, &mut b]);
     round(&mut relay, &mut [&mut a, &mut b]);
     assert_eq!(a.state(&id), "delivered");
@@ -320,7 +430,10 @@ fn a_second_answer_to_one_invitation_makes_the_contact_suspect() {
         let [a, b, e] = &mut people;
         round(&mut relay, &mut [a, b, e]);
         let now = UnixTime(relay.epoch * EPOCH + 60);
-        let effects = a.client.invite(kind, Some(86_400), now, &mut rng()).unwrap();
+        let effects = a
+            .client
+            .invite(kind, Some(86_400), now, &mut rng())
+            .unwrap();
         let uri = a.commit(effects).uri;
         for person in [b, e] {
             let effects = person.client.accept(&uri, false, now, &mut rng()).unwrap();
@@ -331,8 +444,15 @@ fn a_second_answer_to_one_invitation_makes_the_contact_suspect() {
             round(&mut relay, &mut [a, b, e]);
         }
         let contact = people[0].contact();
-        assert_eq!(people[0].client.contacts().len(), 1, "only one response is taken");
-        assert_eq!((contact.state, contact.reason.as_deref()), ("suspect", Some("INVITATION_USED")));
+        assert_eq!(
+            people[0].client.contacts().len(),
+            1,
+            "only one response is taken"
+        );
+        assert_eq!(
+            (contact.state, contact.reason.as_deref()),
+            ("suspect", Some("INVITATION_USED"))
+        );
         let refused = people[0].send(contact.id, "x", now);
         assert_eq!(refused, Err(ClientError::ContactSuspect));
     }
@@ -344,11 +464,20 @@ fn an_answer_from_somebody_else_than_expected_is_refused() {
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let effects = a.client.invite(Kind::Ordinary, None, now, &mut rng()).unwrap();
+    let effects = a
+        .client
+        .invite(Kind::Ordinary, None, now, &mut rng())
+        .unwrap();
     let invitation = a.commit(effects);
-    let effects = a.client.expect(invitation.id, Fingerprint([7; 32]), now, &mut rng()).unwrap();
+    let effects = a
+        .client
+        .expect(invitation.id, Fingerprint([7; 32]), now, &mut rng())
+        .unwrap();
     a.commit(effects);
-    let effects = b.client.accept(&invitation.uri, false, now, &mut rng()).unwrap();
+    let effects = b
+        .client
+        .accept(&invitation.uri, false, now, &mut rng())
+        .unwrap();
     b.commit(effects);
     for _ in 0..4 {
         round(&mut relay, &mut [&mut a, &mut b]);
@@ -371,17 +500,27 @@ fn a_dropped_batch_is_told_and_what_comes_late_is_taken() {
     a.post(&mut relay);
     relay.close();
     // The relay withholds that batch from every bucket.
-    let dropped: Vec<_> = relay.published.iter_mut().map(|(k, chain)| (*k, chain.pop().unwrap())).collect();
+    let dropped: Vec<_> = relay
+        .published
+        .iter_mut()
+        .map(|(k, chain)| (*k, chain.pop().unwrap()))
+        .collect();
     let mut hidden = Relay::new();
     std::mem::swap(&mut hidden, &mut relay);
     relay = hidden;
     // Its successors still name it in their chain.
-    let heads: BTreeMap<u32, BatchHeader> =
-        dropped.iter().map(|(bucket, (header, _))| (*bucket, header.clone())).collect();
+    let heads: BTreeMap<u32, BatchHeader> = dropped
+        .iter()
+        .map(|(bucket, (header, _))| (*bucket, header.clone()))
+        .collect();
     a.send(b_at_a, "second", now).unwrap();
     a.post(&mut relay);
     for (bucket, header) in &heads {
-        relay.published.get_mut(bucket).unwrap().push((header.clone(), Vec::new()));
+        relay
+            .published
+            .get_mut(bucket)
+            .unwrap()
+            .push((header.clone(), Vec::new()));
     }
     relay.close();
     for chain in relay.published.values_mut() {
@@ -390,8 +529,20 @@ fn a_dropped_batch_is_told_and_what_comes_late_is_taken() {
     }
     let received = b.pull(&relay, now);
     assert_eq!(received.messages[0].text.as_deref(), Some("second"));
-    assert!(received.gaps.iter().any(|g| matches!(g, Gap::Batches { closed: false, lobby: false, .. })));
-    assert!(received.gaps.iter().any(|g| matches!(g, Gap::Sequence { closed: false, .. })));
+    assert!(received.gaps.iter().any(|g| matches!(
+        g,
+        Gap::Batches {
+            closed: false,
+            lobby: false,
+            ..
+        }
+    )));
+    assert!(
+        received
+            .gaps
+            .iter()
+            .any(|g| matches!(g, Gap::Sequence { closed: false, .. }))
+    );
     b.restart();
     for (bucket, batch) in dropped {
         let chain = relay.published.get_mut(&bucket).unwrap();
@@ -399,8 +550,20 @@ fn a_dropped_batch_is_told_and_what_comes_late_is_taken() {
     }
     let received = b.pull(&relay, now);
     assert_eq!(received.messages[0].text.as_deref(), Some("stop warfarin"));
-    assert!(received.gaps.iter().any(|g| matches!(g, Gap::Batches { closed: true, lobby: false, .. })));
-    assert!(received.gaps.iter().any(|g| matches!(g, Gap::Sequence { closed: true, .. })));
+    assert!(received.gaps.iter().any(|g| matches!(
+        g,
+        Gap::Batches {
+            closed: true,
+            lobby: false,
+            ..
+        }
+    )));
+    assert!(
+        received
+            .gaps
+            .iter()
+            .any(|g| matches!(g, Gap::Sequence { closed: true, .. }))
+    );
 }
 
 #[test]
@@ -412,10 +575,17 @@ fn garbage_and_replays_under_a_seen_tag_hide_nothing() {
     let now = UnixTime(relay.epoch * EPOCH + 60);
     a.send(b_at_a, "one", now).unwrap();
     let post = a.client.next_flush().unwrap().unwrap();
-    let entry = post::decode(&post.body, relay.size, relay.buckets).unwrap().remove(0);
+    let entry = post::decode(&post.body, relay.size, relay.buckets)
+        .unwrap()
+        .remove(0);
     let noise = cover_cell(relay.size, &mut rng());
-    let stranger =
-        Cell::from_parts(&entry.cell.tag(), &noise.enc(), noise.ciphertext(), relay.size).unwrap();
+    let stranger = Cell::from_parts(
+        &entry.cell.tag(),
+        &noise.enc(),
+        noise.ciphertext(),
+        relay.size,
+    )
+    .unwrap();
     let mut flipped = entry.cell.as_bytes().to_vec();
     flipped[1_000] ^= 1;
     let flipped = Cell::parse(flipped, relay.size).unwrap();
@@ -427,12 +597,19 @@ fn garbage_and_replays_under_a_seen_tag_hide_nothing() {
     let mut codes: Vec<_> = received.rejected.iter().map(|r| r.code).collect();
     codes.sort_unstable();
     assert_eq!(codes, ["NOT_AUTHENTIC", "NOT_AUTHENTIC"]);
-    relay.pending.entry(entry.bucket.get()).or_default().push(entry.cell);
+    relay
+        .pending
+        .entry(entry.bucket.get())
+        .or_default()
+        .push(entry.cell);
     relay.close();
     b.restart();
     let received = b.pull(&relay, now);
     assert!(received.messages.is_empty());
-    assert_eq!(received.rejected.iter().map(|r| r.code).collect::<Vec<_>>(), ["REPLAYED"]);
+    assert_eq!(
+        received.rejected.iter().map(|r| r.code).collect::<Vec<_>>(),
+        ["REPLAYED"]
+    );
 }
 
 #[test]
@@ -442,20 +619,46 @@ fn batches_that_are_not_what_they_should_be_are_refused_and_change_nothing() {
     round(&mut relay, &mut [&mut a]);
     a.pull(&relay, NOW);
     relay.close();
-    let bucket = a.client.index_path(Mailbox::Own).unwrap().split('/').nth(3).unwrap().parse().unwrap();
+    let bucket = a
+        .client
+        .index_path(Mailbox::Own)
+        .unwrap()
+        .split('/')
+        .nth(3)
+        .unwrap()
+        .parse()
+        .unwrap();
     let good = relay.published[&bucket].last().unwrap().1.clone();
-    let other = relay.published[&BucketId::LOBBY.get()].last().unwrap().1.clone();
+    let other = relay.published[&BucketId::LOBBY.get()]
+        .last()
+        .unwrap()
+        .1
+        .clone();
     for bad in [&good[..100], &good[..good.len() - 1], &other[..], b""] {
         let refused = a.client.receive_batch(Mailbox::Own, bad, NOW, &mut rng());
         assert_eq!(refused.unwrap_err(), ClientError::BatchInvalid);
     }
     let mut flipped = good.clone();
     flipped[300] ^= 1;
-    assert!(a.client.receive_batch(Mailbox::Own, &flipped, NOW, &mut rng()).is_err());
-    let effects = a.client.receive_batch(Mailbox::Own, &good, NOW, &mut rng()).unwrap();
+    assert!(
+        a.client
+            .receive_batch(Mailbox::Own, &flipped, NOW, &mut rng())
+            .is_err()
+    );
+    let effects = a
+        .client
+        .receive_batch(Mailbox::Own, &good, NOW, &mut rng())
+        .unwrap();
     assert_eq!(a.commit(effects).cells, 3);
-    let again = a.client.receive_batch(Mailbox::Own, &good, NOW, &mut rng()).unwrap();
-    assert_eq!(a.commit(again).cells, 0, "a batch taken before is not read again");
+    let again = a
+        .client
+        .receive_batch(Mailbox::Own, &good, NOW, &mut rng())
+        .unwrap();
+    assert_eq!(
+        a.commit(again).cells,
+        0,
+        "a batch taken before is not read again"
+    );
 }
 
 #[test]
@@ -463,21 +666,40 @@ fn invitations_are_refused_when_they_should_be() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
-    let effects = a.client.invite(Kind::Ordinary, Some(60), NOW, &mut rng()).unwrap();
+    let effects = a
+        .client
+        .invite(Kind::Ordinary, Some(60), NOW, &mut rng())
+        .unwrap();
     let uri = a.commit(effects).uri;
     let code = |result: Result<Effects<ContactView>, ClientError>| result.unwrap_err().code();
-    assert_eq!(code(b.client.accept(&uri, false, NOW.plus(61), &mut rng())), ErrorCode::InvitationExpired);
-    assert_eq!(code(a.client.accept(&uri, false, NOW, &mut rng())), ErrorCode::InvitationOwn);
-    assert_eq!(code(b.client.accept("tessera:/x", false, NOW, &mut rng())), ErrorCode::InvitationMalformed);
+    assert_eq!(
+        code(b.client.accept(&uri, false, NOW.plus(61), &mut rng())),
+        ErrorCode::InvitationExpired
+    );
+    assert_eq!(
+        code(a.client.accept(&uri, false, NOW, &mut rng())),
+        ErrorCode::InvitationOwn
+    );
+    assert_eq!(
+        code(b.client.accept("tessera:/x", false, NOW, &mut rng())),
+        ErrorCode::InvitationMalformed
+    );
     let (mut c, _) = Client::create("C", "https://other.example", NOW, &mut rng()).unwrap();
     let _ = c.configure(&relay.info()).unwrap();
-    assert_eq!(code(c.accept(&uri, false, NOW, &mut rng())), ErrorCode::RelayMismatch);
+    assert_eq!(
+        code(c.accept(&uri, false, NOW, &mut rng())),
+        ErrorCode::RelayMismatch
+    );
     assert!(b.client.contacts().is_empty());
     let first = b.client.accept(&uri, false, NOW, &mut rng()).unwrap();
     let first = b.commit(first).id;
     let queued = b.client.queued();
     let second = b.client.accept(&uri, false, NOW, &mut rng()).unwrap();
-    assert_eq!(b.commit(second).id, first, "accepting again gives the same contact");
+    assert_eq!(
+        b.commit(second).id,
+        first,
+        "accepting again gives the same contact"
+    );
     assert_eq!(b.client.queued(), queued, "and sends nothing else");
     let expired = a.client.tick(NOW.plus(61));
     assert!(matches!(&expired.events[..], [Event::Rejected(r)] if r.code == "INVITATION_EXPIRED"));

@@ -75,7 +75,8 @@ impl Month {
         let from_march = u64::from(self.0).saturating_sub(2);
         let (year, month) = (from_march / 12, from_march % 12);
         let (era, year_of_era) = (year / 400, year % 400);
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * month + 2) / 5;
+        let day_of_era =
+            year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * month + 2) / 5;
         let days = (era * 146_097 + day_of_era).saturating_sub(719_468);
         Day(u32::try_from(days).unwrap_or(u32::MAX))
     }

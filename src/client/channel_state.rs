@@ -55,7 +55,10 @@ impl Channel {
         if sent_at.day() <= self.sealed_before {
             return Err(ClientError::ClockBehind);
         }
-        let chain = self.sending.at(sent_at.month()).ok_or(ClientError::ClockBehind)?;
+        let chain = self
+            .sending
+            .at(sent_at.month())
+            .ok_or(ClientError::ClockBehind)?;
         Ok(chain.month_keys())
     }
 
@@ -95,14 +98,14 @@ impl Channel {
 
     /// The tag window of a day.
     pub(super) fn window(&self, day: Day) -> Window {
-        self.windows.get(&day).cloned().unwrap_or_else(Window::new)
+        self.windows.get(&day).cloned().unwrap_or_default()
     }
 
     /// Something was opened under this tag.
     pub(super) fn opened(&mut self, slot: TagSlot, index: u32, count: u32) {
         self.windows
             .entry(slot.day)
-            .or_insert_with(Window::new)
+            .or_default()
             .opened(slot.device, slot.counter, index, count);
     }
 
@@ -113,7 +116,10 @@ impl Channel {
 
     /// Sequence numbers found missing since the last call.
     pub(super) fn newly_missing(&mut self) -> Vec<core::ops::Range<u64>> {
-        self.sequences.values_mut().flat_map(Sequence::newly_missing).collect()
+        self.sequences
+            .values_mut()
+            .flat_map(Sequence::newly_missing)
+            .collect()
     }
 
     /// Wipes the keys of months whose grace is over at `horizon`, the earlier
@@ -121,7 +127,15 @@ impl Channel {
     /// whether anything was shredded.
     pub(super) fn shred(mut self, horizon: UnixTime) -> (Self, bool) {
         let before = self.receiving.month();
-        while horizon >= self.receiving.month().next().first_day().start().plus(GRACE_SECONDS) {
+        while horizon
+            >= self
+                .receiving
+                .month()
+                .next()
+                .first_day()
+                .start()
+                .plus(GRACE_SECONDS)
+        {
             self.receiving = self.receiving.advance();
             self.sending = if self.sending.month() < self.receiving.month() {
                 self.sending.advance()
@@ -144,13 +158,20 @@ impl Channel {
             month: self.receiving.month().0,
             sending: *self.sending.key().expose(),
             receiving: *self.receiving.key().expose(),
-            counters: self.counters.iter().map(|(day, next)| (day.0, *next)).collect(),
+            counters: self
+                .counters
+                .iter()
+                .map(|(day, next)| (day.0, *next))
+                .collect(),
             sealed_before: self.sealed_before.0,
             next_seq: self.next_seq,
             windows: self
                 .windows
                 .iter()
-                .map(|(day, window)| WindowRecord { day: day.0, ends: window.ends().collect() })
+                .map(|(day, window)| WindowRecord {
+                    day: day.0,
+                    ends: window.ends().collect(),
+                })
                 .collect(),
             sequences: self
                 .sequences
@@ -158,7 +179,11 @@ impl Channel {
                 .map(|(device, sequence)| SequenceRecord {
                     device: *device,
                     next: sequence.next(),
-                    missing: sequence.missing().iter().map(|r| (r.start, r.end)).collect(),
+                    missing: sequence
+                        .missing()
+                        .iter()
+                        .map(|r| (r.start, r.end))
+                        .collect(),
                 })
                 .collect(),
         }
@@ -174,7 +199,11 @@ impl Channel {
             },
             sending: ChainKey::from_stored(month, Secret::take(&mut record.sending)),
             receiving: ChainKey::from_stored(month, Secret::take(&mut record.receiving)),
-            counters: record.counters.into_iter().map(|(day, next)| (Day(day), next)).collect(),
+            counters: record
+                .counters
+                .into_iter()
+                .map(|(day, next)| (Day(day), next))
+                .collect(),
             sealed_before: Day(record.sealed_before),
             next_seq: record.next_seq,
             windows: record
@@ -204,7 +233,11 @@ mod tests {
         let mut c = channel(Month(24_000));
         assert_eq!(c.take_counters(Day(10), 3), 0);
         assert_eq!(c.take_counters(Day(11), 1), 0);
-        assert_eq!(c.take_counters(Day(10), 1), 3, "a day seen before goes on counting");
+        assert_eq!(
+            c.take_counters(Day(10), 1),
+            3,
+            "a day seen before goes on counting"
+        );
     }
 
     #[test]
@@ -215,7 +248,10 @@ mod tests {
         assert!(!shredded && c.receiving.month() == first);
         let (c, shredded) = c.shred(end.plus(GRACE_SECONDS));
         assert!(shredded && c.receiving.month() == first.next());
-        assert!(c.receiving_keys(first.first_day(), end).is_none(), "shredded is gone");
+        assert!(
+            c.receiving_keys(first.first_day(), end).is_none(),
+            "shredded is gone"
+        );
         assert_eq!(
             c.sending_keys(first.first_day().start()).unwrap_err(),
             ClientError::ClockBehind

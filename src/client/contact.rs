@@ -10,7 +10,10 @@ use crate::{
     base::{ErrorCode, Secret, UnixTime},
     enrolment::{SasKey, SasNonce, commitment, sas_digits},
     identity::PublicIdentity,
-    vault::{VaultError, stored::{AwaitingRecord, ContactRecord}},
+    vault::{
+        VaultError,
+        stored::{AwaitingRecord, ContactRecord},
+    },
 };
 
 /// A local name for a contact: 8 random bytes, never sent.
@@ -27,7 +30,12 @@ impl ContactId {
     /// Reads 16 hex digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
+        data_encoding::HEXLOWER
+            .decode(text.as_bytes())
+            .ok()?
+            .try_into()
+            .ok()
+            .map(Self)
     }
 }
 
@@ -129,7 +137,9 @@ impl Contact {
     /// commitment; then the digits are known and the SAS key is wiped. A
     /// nonce that comes when none is awaited changes nothing.
     pub(super) fn confirm(&mut self, nonce: &SasNonce) {
-        let Some(awaiting) = self.awaiting.take() else { return };
+        let Some(awaiting) = self.awaiting.take() else {
+            return;
+        };
         if commitment(nonce) != awaiting.commitment {
             self.suspect(ErrorCode::CommitmentMismatch);
         } else if self.state == ContactState::Pending {
@@ -173,7 +183,10 @@ impl Contact {
 
     pub(super) fn to_record(&self) -> ContactRecord {
         ContactRecord {
-            public: self.peer.map(|peer| peer.encode().to_vec()).unwrap_or_default(),
+            public: self
+                .peer
+                .map(|peer| peer.encode().to_vec())
+                .unwrap_or_default(),
             name: self.name.clone(),
             state: match self.state {
                 ContactState::Pending => 0,

@@ -42,7 +42,11 @@ impl Client {
         } else {
             self.relay.info()?.retention_seconds.get().into()
         };
-        let default = if quick { QUICK_DEFAULT_SECONDS } else { ORDINARY_DEFAULT_SECONDS };
+        let default = if quick {
+            QUICK_DEFAULT_SECONDS
+        } else {
+            ORDINARY_DEFAULT_SECONDS
+        };
         let life = expires_in.unwrap_or(default.min(longest));
         if !(1..=longest).contains(&life) {
             return Err(ClientError::InvalidArgument("expiresInSeconds"));
@@ -58,17 +62,25 @@ impl Client {
             offer: (!quick).then(|| offer.clone()),
         };
         let uri = invitation.to_uri();
-        let stage = Stage::Offered { offer: offer.clone(), secrets };
+        let stage = Stage::Offered {
+            offer: offer.clone(),
+            secrets,
+        };
         let open = OpenInvitation::new(invitation.secret, invitation.expires_at, quick, stage);
         if quick {
-            let cells = self.rendezvous_cells(&open.rendezvous, Direction::FromInviter, &offer, rng)?;
+            let cells =
+                self.rendezvous_cells(&open.rendezvous, Direction::FromInviter, &offer, rng)?;
             self.enqueue(cells, Destination::Lobby, now.day(), None);
         }
         let id = InvitationId::random(rng);
         self.invitations.insert(id, open);
         self.pending.invitations.insert(id);
         self.watch.reset();
-        Ok(self.finish(InvitationView { id, uri, expires_at: now.plus(life).0 }))
+        Ok(self.finish(InvitationView {
+            id,
+            uri,
+            expires_at: now.plus(life).0,
+        }))
     }
 
     /// Withdraws an invitation; whoever answers it gets no confirm.
@@ -106,7 +118,10 @@ impl Client {
             return Err(ClientError::RelayMismatch);
         }
         self.relay.info()?;
-        let known = self.invitations.iter().find(|(_, open)| open.secret == invitation.secret);
+        let known = self
+            .invitations
+            .iter()
+            .find(|(_, open)| open.secret == invitation.secret);
         if let Some((id, open)) = known.map(|(id, open)| (*id, open)) {
             let contact = if open.is_own() { None } else { open.contact };
             let contact = contact.ok_or(crate::enrolment::EnrolmentError::OwnIdentity)?;
@@ -116,7 +131,9 @@ impl Client {
         }
 
         let quick = invitation.kind() == Kind::Quick;
-        let stage = Stage::AwaitingOffer { offer_hash: invitation.offer_hash };
+        let stage = Stage::AwaitingOffer {
+            offer_hash: invitation.offer_hash,
+        };
         let contact_id = ContactId::random(rng);
         let mut contact = Contact::new(contact_id, now);
         contact.in_person = in_person;
@@ -187,7 +204,9 @@ impl Client {
         match contact.state {
             ContactState::Active => {}
             ContactState::Suspect => return Err(ClientError::ContactSuspect),
-            ContactState::Pending if contact.digits.is_none() => return Err(ClientError::SasNotReady),
+            ContactState::Pending if contact.digits.is_none() => {
+                return Err(ClientError::SasNotReady);
+            }
             ContactState::Pending => self.activate(id, Verified::Digits, now, rng)?,
         }
         Ok(self.finish(()))
@@ -204,19 +223,14 @@ impl Client {
         Ok(self.finish(()))
     }
 
-    /// Whether the lobby must be pulled: a quick enrolment is under way.
+    /// Whether the lobby must be pulled: a quick enrolment is under way, or
+    /// its outcome is not checked yet, so that a second answer still counts.
     #[must_use]
     pub fn lobby_watch(&self, now: UnixTime) -> bool {
         self.invitations.values().any(|open| {
-            let done = match &open.stage {
-                Stage::Offered { .. } | Stage::AwaitingOffer { .. } => false,
-                Stage::Answered => true,
-                Stage::Responded => open
-                    .contact
-                    .and_then(|id| self.contacts.get(&id))
-                    .is_none_or(|contact| contact.awaiting.is_none()),
-            };
-            open.quick && !done && now <= open.expires_at
+            let contact = open.contact.and_then(|id| self.contacts.get(&id));
+            let pending = contact.is_none_or(|contact| contact.state == ContactState::Pending);
+            open.quick && pending && now <= open.expires_at
         })
     }
 
@@ -247,7 +261,14 @@ impl Client {
         let bodies = split(bytes, sealing.size, rng)?;
         (0..)
             .zip(&bodies)
-            .map(|(counter, body)| Ok(seal(&sealing, key.tag(Rendezvous::slot(counter)), body, rng)?))
+            .map(|(counter, body)| {
+                Ok(seal(
+                    &sealing,
+                    key.tag(Rendezvous::slot(counter)),
+                    body,
+                    rng,
+                )?)
+            })
             .collect()
     }
 
@@ -266,7 +287,9 @@ impl Client {
 
     fn send_response_again(&mut self, id: InvitationId, now: UnixTime) -> Result<(), ClientError> {
         let size = self.relay.info()?.cell_size;
-        let Some(open) = self.invitations.get(&id) else { return Ok(()) };
+        let Some(open) = self.invitations.get(&id) else {
+            return Ok(());
+        };
         let to = self.response_destination(open)?;
         let cells = open
             .response_cells

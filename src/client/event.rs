@@ -3,11 +3,7 @@
 use serde::Serialize;
 
 use super::{ContactId, InvitationId};
-use crate::{
-    base::ErrorCode,
-    envelope::DeliveryId,
-    vault::stored::MessageRecord,
-};
+use crate::{base::ErrorCode, envelope::DeliveryId, vault::stored::MessageRecord};
 
 /// Something to show, once its changes are committed.
 #[derive(Clone, Debug, Serialize)]
@@ -48,13 +44,20 @@ pub struct Rejected {
 
 impl Rejected {
     pub(super) fn new(code: ErrorCode, contact_id: Option<ContactId>) -> Self {
-        Self { code: code.as_str(), contact_id }
+        Self {
+            code: code.as_str(),
+            contact_id,
+        }
     }
 }
 
 /// Something that should be there and is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 #[non_exhaustive]
 pub enum Gap {
     /// Batches of a mailbox: the chain breaks after `from` and goes on at `to`.
@@ -232,7 +235,10 @@ fn message_id(contact: ContactId, ordinal: u32) -> String {
 #[must_use]
 pub fn parse_message_id(id: &str) -> Option<(ContactId, u32)> {
     let (contact, ordinal) = id.split_once('-')?;
-    Some((ContactId::parse(contact)?, u32::from_str_radix(ordinal, 16).ok()?))
+    Some((
+        ContactId::parse(contact)?,
+        u32::from_str_radix(ordinal, 16).ok()?,
+    ))
 }
 
 pub(super) fn message_key(contact: ContactId, ordinal: u32) -> String {

@@ -4,10 +4,8 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Event, Gap, MessageView, Rejected,
-    contact::ContactState,
-    event::MessageState,
-    load::fragment_key,
+    Client, ClientError, ContactId, Event, Gap, MessageView, Rejected, contact::ContactState,
+    event::MessageState, load::fragment_key,
 };
 use crate::{
     base::{Day, ErrorCode, UnixTime},
@@ -15,8 +13,8 @@ use crate::{
     crypto::cbor::Deterministic as _,
     enrolment::SasNonce,
     envelope::{
-        Assembly, Authentic, Control, Delivery, DeliveryId, EnvelopeError, Fragment, MessageId, Progress,
-        Sender,
+        Assembly, Authentic, Control, Delivery, DeliveryId, EnvelopeError, Fragment, MessageId,
+        Progress, Sender,
     },
     vault::{
         VaultError,
@@ -48,18 +46,34 @@ impl Unfinished {
     ) -> Result<Self, VaultError> {
         let (day, device) = (Day(record.day), record.device);
         if record.count == 0 {
-            return Ok(Self { assembly: None, day, device });
+            return Ok(Self {
+                assembly: None,
+                day,
+                device,
+            });
         }
-        let fragment = Fragment { message_id, index, count: record.count, chunk: record.chunk };
+        let fragment = Fragment {
+            message_id,
+            index,
+            count: record.count,
+            chunk: record.chunk,
+        };
         let assembly = match known {
             None => Some(Assembly::begin(fragment)),
             Some(Self { assembly: None, .. }) => None,
-            Some(Self { assembly: Some(assembly), .. }) => match assembly.add(fragment) {
+            Some(Self {
+                assembly: Some(assembly),
+                ..
+            }) => match assembly.insert(fragment) {
                 Ok(Progress::Unfinished(assembly)) => Some(assembly),
                 _ => return Err(VaultError::Damaged),
             },
         };
-        Ok(Self { assembly, day, device })
+        Ok(Self {
+            assembly,
+            day,
+            device,
+        })
     }
 }
 
@@ -104,13 +118,19 @@ impl Client {
                 return Err(self.drop_message(key, slot));
             }
             Some(Unfinished { assembly: None, .. }) => return Err(self.drop_message(key, slot)),
-            Some(Unfinished { assembly: Some(assembly), .. }) => {
+            Some(Unfinished {
+                assembly: Some(assembly),
+                ..
+            }) => {
                 let held = assembly.clone();
-                match assembly.add(fragment) {
+                match assembly.insert(fragment) {
                     Ok(progress) => progress,
                     Err(_) => {
-                        let unfinished =
-                            Unfinished { assembly: Some(held), day: slot.day, device: slot.device };
+                        let unfinished = Unfinished {
+                            assembly: Some(held),
+                            day: slot.day,
+                            device: slot.device,
+                        };
                         self.unfinished.insert(key, unfinished);
                         return Err(self.drop_message(key, slot));
                     }
@@ -124,9 +144,14 @@ impl Client {
             }
             Progress::Unfinished(assembly) => {
                 let stored_key = fragment_key(&key.0, &key.1, index);
-                self.pending.changes.insert(stored_key, Some(stored::encode(&record)));
-                let unfinished =
-                    Unfinished { assembly: Some(assembly), day: slot.day, device: slot.device };
+                self.pending
+                    .changes
+                    .insert(stored_key, Some(stored::encode(&record)));
+                let unfinished = Unfinished {
+                    assembly: Some(assembly),
+                    day: slot.day,
+                    device: slot.device,
+                };
                 self.unfinished.insert(key, unfinished);
                 self.bound_unfinished(owner);
                 Ok(None)
@@ -142,7 +167,12 @@ impl Client {
         now: UnixTime,
         outcome: &mut Outcome,
     ) -> Result<(), ClientError> {
-        let Candidate { contact: id, slot, digest, delivery } = candidate;
+        let Candidate {
+            contact: id,
+            slot,
+            digest,
+            delivery,
+        } = candidate;
         let contact = self.contact(id)?;
         let keys = contact
             .channel
@@ -176,7 +206,9 @@ impl Client {
                 return Err(EnvelopeError::Replayed.into());
             }
             // Sealed again by a sender that did not hear of the first: say so once more.
-            if !delivery.content_type().is_control() && self.contact(id)?.state == ContactState::Active {
+            if !delivery.content_type().is_control()
+                && self.contact(id)?.state == ContactState::Active
+            {
                 outcome.receipts.push((id, delivery.id().clone()));
             }
             return Ok(());
@@ -188,7 +220,12 @@ impl Client {
         let channel = contact.channel.as_mut().ok_or(ClientError::Internal)?;
         if channel.sequence(slot.device).arrived(delivery.seq()) {
             let seq = delivery.seq();
-            self.tell(Event::Gap(Gap::Sequence { contact_id: id, from: seq, to: seq, closed: true }));
+            self.tell(Event::Gap(Gap::Sequence {
+                contact_id: id,
+                from: seq,
+                to: seq,
+                closed: true,
+            }));
         }
         if delivery.content_type().is_control() {
             return self.take_control(id, delivery.payload());
@@ -197,7 +234,9 @@ impl Client {
         if state == ContactState::Active {
             outcome.receipts.push((id, delivery.id().clone()));
         }
-        self.tell(Event::Message { message: message.clone() });
+        self.tell(Event::Message {
+            message: message.clone(),
+        });
         outcome.messages.push(message);
         Ok(())
     }
@@ -218,7 +257,11 @@ impl Client {
             seq: delivery.seq(),
             content_type: delivery.content_type().as_str().to_owned(),
             size: u32::try_from(delivery.payload().len()).unwrap_or(u32::MAX),
-            state: if shown { MessageState::Verified } else { MessageState::Held } as u8,
+            state: if shown {
+                MessageState::Verified
+            } else {
+                MessageState::Held
+            } as u8,
             cells_left: 0,
         };
         let contact = self.contact_mut(id)?;
@@ -257,7 +300,9 @@ impl Client {
             .rev()
             .find(|(_, record)| record.outgoing && record.session == session)
             .map(|((_, ordinal), record)| (*ordinal, record.clone()));
-        let Some((ordinal, mut record)) = found else { return };
+        let Some((ordinal, mut record)) = found else {
+            return;
+        };
         if record.state == MessageState::Delivered as u8 {
             return;
         }
@@ -300,8 +345,16 @@ impl Client {
         accepted: Option<(Vec<u8>, u64)>,
     ) {
         let (session, seq) = accepted.map_or((None, 0), |(session, seq)| (Some(session), seq));
-        let record = OpenedRecord { day: day.0, contact: contact.map(|id| id.0), session, seq };
-        self.pending.changes.insert(super::load::opened_key(&digest), Some(stored::encode(&record)));
+        let record = OpenedRecord {
+            day: day.0,
+            contact: contact.map(|id| id.0),
+            session,
+            seq,
+        };
+        self.pending.changes.insert(
+            super::load::opened_key(&digest),
+            Some(stored::encode(&record)),
+        );
         self.opened.insert(digest, record);
     }
 
@@ -309,10 +362,21 @@ impl Client {
     /// that, so that the rest of them begins nothing new.
     fn drop_message(&mut self, key: ([u8; 8], MessageId), slot: TagSlot) -> EnvelopeError {
         self.forget_unfinished(key);
-        let mark = FragmentRecord { count: 0, chunk: Vec::new(), day: slot.day.0, device: slot.device };
+        let mark = FragmentRecord {
+            count: 0,
+            chunk: Vec::new(),
+            day: slot.day.0,
+            device: slot.device,
+        };
         let stored_key = fragment_key(&key.0, &key.1, 0);
-        self.pending.changes.insert(stored_key, Some(stored::encode(&mark)));
-        let dropped = Unfinished { assembly: None, day: slot.day, device: slot.device };
+        self.pending
+            .changes
+            .insert(stored_key, Some(stored::encode(&mark)));
+        let dropped = Unfinished {
+            assembly: None,
+            day: slot.day,
+            device: slot.device,
+        };
         self.unfinished.insert(key, dropped);
         EnvelopeError::FragmentConflict
     }
@@ -333,7 +397,9 @@ impl Client {
             if mine.len() <= MAX_UNFINISHED && bytes <= MAX_UNFINISHED_BYTES {
                 return;
             }
-            let Some((_, key, _)) = mine.into_iter().min() else { return };
+            let Some((_, key, _)) = mine.into_iter().min() else {
+                return;
+            };
             self.report_unfinished(key);
         }
     }
@@ -343,24 +409,37 @@ impl Client {
         self.forget_unfinished(key);
         let contact = ContactId(key.0);
         if self.contacts.contains_key(&contact) {
-            self.tell(Event::Rejected(Rejected::new(ErrorCode::MessageIncomplete, Some(contact))));
+            self.tell(Event::Rejected(Rejected::new(
+                ErrorCode::MessageIncomplete,
+                Some(contact),
+            )));
         }
     }
 
     pub(super) fn forget_unfinished(&mut self, key: ([u8; 8], MessageId)) {
-        let Some(unfinished) = self.unfinished.remove(&key) else { return };
-        let count = unfinished.assembly.map_or(1, |assembly| assembly.progress().1);
+        let Some(unfinished) = self.unfinished.remove(&key) else {
+            return;
+        };
+        let count = unfinished
+            .assembly
+            .map_or(1, |assembly| assembly.progress().1);
         self.delete_fragments(key, count);
     }
 
     /// Days of unfinished messages, for `rotate`.
     pub(super) fn unfinished_before(&self, day: Day) -> Vec<([u8; 8], MessageId)> {
-        self.unfinished.iter().filter(|(_, u)| u.day < day).map(|(key, _)| *key).collect()
+        self.unfinished
+            .iter()
+            .filter(|(_, u)| u.day < day)
+            .map(|(key, _)| *key)
+            .collect()
     }
 
     fn delete_fragments(&mut self, key: ([u8; 8], MessageId), count: u32) {
         for index in 0..count {
-            self.pending.changes.insert(fragment_key(&key.0, &key.1, index), None);
+            self.pending
+                .changes
+                .insert(fragment_key(&key.0, &key.1, index), None);
         }
     }
 }

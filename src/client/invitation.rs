@@ -30,7 +30,12 @@ impl InvitationId {
     /// Reads 16 hex digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
+        data_encoding::HEXLOWER
+            .decode(text.as_bytes())
+            .ok()?
+            .try_into()
+            .ok()
+            .map(Self)
     }
 }
 
@@ -56,7 +61,10 @@ impl Serialize for InvitationId {
 #[derive(Debug)]
 pub(super) enum Stage {
     /// One's own, not answered yet.
-    Offered { offer: Vec<u8>, secrets: OfferSecrets },
+    Offered {
+        offer: Vec<u8>,
+        secrets: OfferSecrets,
+    },
     /// One's own, answered: watched until it expires.
     Answered,
     /// Accepted; the offer has not come yet.
@@ -80,7 +88,12 @@ pub(super) struct OpenInvitation {
 }
 
 impl OpenInvitation {
-    pub(super) fn new(secret: InvitationSecret, expires_at: UnixTime, quick: bool, stage: Stage) -> Self {
+    pub(super) fn new(
+        secret: InvitationSecret,
+        expires_at: UnixTime,
+        quick: bool,
+        stage: Stage,
+    ) -> Self {
         let rendezvous = Rendezvous::new(&secret);
         Self {
             secret,
@@ -126,7 +139,10 @@ impl OpenInvitation {
             Direction::FromInviter => &mut self.windows.0,
             Direction::FromAcceptor => &mut self.windows.1,
         };
-        let new = counter.saturating_sub(index).saturating_add(count).saturating_add(WINDOW);
+        let new = counter
+            .saturating_sub(index)
+            .saturating_add(count)
+            .saturating_add(WINDOW);
         *end = (*end).max(new);
     }
 
@@ -153,7 +169,12 @@ impl OpenInvitation {
             },
             contact: self.contact.map(|contact| contact.0),
             expected: self.expected.map(|fingerprint| fingerprint.0),
-            response_cells: self.response_cells.iter().cloned().map(CellRecord).collect(),
+            response_cells: self
+                .response_cells
+                .iter()
+                .cloned()
+                .map(CellRecord)
+                .collect(),
             windows: self.windows,
             answered: matches!(self.stage, Stage::Answered),
         }
@@ -176,7 +197,11 @@ impl OpenInvitation {
         let mut open = Self::new(secret, UnixTime(record.expires_at), record.quick, stage);
         open.contact = record.contact.map(ContactId);
         open.expected = record.expected.map(Fingerprint);
-        open.response_cells = record.response_cells.into_iter().map(|cell| cell.0).collect();
+        open.response_cells = record
+            .response_cells
+            .into_iter()
+            .map(|cell| cell.0)
+            .collect();
         open.windows = record.windows;
         Ok(open)
     }

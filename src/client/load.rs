@@ -74,16 +74,26 @@ impl Client {
     ///
     /// `Vault(Damaged)` for a missing or malformed record.
     pub fn load(records: &[(String, Zeroizing<Vec<u8>>)]) -> Result<Self, ClientError> {
-        let find = |key: &str| records.iter().find(|(k, _)| k == key).map(|(_, bytes)| bytes.as_slice());
+        let find = |key: &str| {
+            records
+                .iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, bytes)| bytes.as_slice())
+        };
         let mut own: SelfRecord = stored::decode(find(SELF_KEY).ok_or(VaultError::Damaged)?)?;
-        let identity = Identity::from_secret(Secret::take(&mut own.secret)).ok_or(VaultError::Damaged)?;
+        let identity =
+            Identity::from_secret(Secret::take(&mut own.secret)).ok_or(VaultError::Damaged)?;
         let name = Name::new(&own.name).ok_or(VaultError::Damaged)?;
-        let relay = RelayState::from_record(stored::decode(find(RELAY_KEY).ok_or(VaultError::Damaged)?)?)?;
+        let relay =
+            RelayState::from_record(stored::decode(find(RELAY_KEY).ok_or(VaultError::Damaged)?)?)?;
         let mut client = Self::empty(identity, name, own.device, relay);
         for (key, bytes) in records {
             client.load_record(key, bytes)?;
         }
-        client.next_ordinal = client.outbox.last_key_value().map_or(0, |(last, _)| last + 1);
+        client.next_ordinal = client
+            .outbox
+            .last_key_value()
+            .map_or(0, |(last, _)| last + 1);
         Ok(client)
     }
 
@@ -111,20 +121,24 @@ impl Client {
         match parts.as_slice() {
             ["s", "c", id] => {
                 let id = ContactId::parse(id).ok_or(VaultError::Damaged)?;
-                self.contacts.insert(id, Contact::from_record(id, stored::decode(bytes)?)?);
+                self.contacts
+                    .insert(id, Contact::from_record(id, stored::decode(bytes)?)?);
             }
             ["s", "i", id] => {
                 let id = InvitationId::parse(id).ok_or(VaultError::Damaged)?;
-                self.invitations.insert(id, OpenInvitation::from_record(stored::decode(bytes)?)?);
+                self.invitations
+                    .insert(id, OpenInvitation::from_record(stored::decode(bytes)?)?);
             }
             ["s", "q", ordinal] => {
                 let ordinal = u64::from_str_radix(ordinal, 16).map_err(|_| VaultError::Damaged)?;
-                self.outbox.insert(ordinal, stored::decode::<QueuedRecord>(bytes)?);
+                self.outbox
+                    .insert(ordinal, stored::decode::<QueuedRecord>(bytes)?);
             }
             ["s", "o", digest] => {
                 let record: OpenedRecord = stored::decode(bytes)?;
                 if let (Some(contact), Some(session)) = (record.contact, &record.session) {
-                    self.accepted.insert((ContactId(contact), session.clone()), record.seq);
+                    self.accepted
+                        .insert((ContactId(contact), session.clone()), record.seq);
                 }
                 self.opened.insert(unhex(digest)?, record);
             }
@@ -133,12 +147,14 @@ impl Client {
                 let record: FragmentRecord = stored::decode(bytes)?;
                 let key = (unhex(owner)?, unhex(message)?);
                 let unfinished = self.unfinished.remove(&key);
-                self.unfinished.insert(key, Unfinished::restore(unfinished, key.1, index, record)?);
+                self.unfinished
+                    .insert(key, Unfinished::restore(unfinished, key.1, index, record)?);
             }
             ["m", contact, ordinal] => {
                 let contact = ContactId::parse(contact).ok_or(VaultError::Damaged)?;
                 let ordinal = u32::from_str_radix(ordinal, 16).map_err(|_| VaultError::Damaged)?;
-                self.messages.insert((contact, ordinal), stored::decode(bytes)?);
+                self.messages
+                    .insert((contact, ordinal), stored::decode(bytes)?);
             }
             _ if key == SELF_KEY || key == RELAY_KEY => {}
             _ => return Err(VaultError::Damaged.into()),
@@ -155,11 +171,19 @@ impl Client {
         self.contact_mut(id)?;
         self.contacts.remove(&id);
         self.drop_queued(id);
-        let gone: Vec<u32> = self.messages.range((id, 0)..=(id, u32::MAX)).map(|(key, _)| key.1).collect();
+        let gone: Vec<u32> = self
+            .messages
+            .range((id, 0)..=(id, u32::MAX))
+            .map(|(key, _)| key.1)
+            .collect();
         for ordinal in gone {
             self.messages.remove(&(id, ordinal));
-            self.pending.changes.insert(super::event::message_key(id, ordinal), None);
-            self.pending.changes.insert(super::body_key(id, ordinal), None);
+            self.pending
+                .changes
+                .insert(super::event::message_key(id, ordinal), None);
+            self.pending
+                .changes
+                .insert(super::body_key(id, ordinal), None);
         }
         let invitations: Vec<InvitationId> = self
             .invitations
@@ -171,7 +195,12 @@ impl Client {
             self.invitations.remove(&invitation);
             self.pending.invitations.insert(invitation);
         }
-        let unfinished: Vec<_> = self.unfinished.keys().filter(|(owner, _)| *owner == id.0).copied().collect();
+        let unfinished: Vec<_> = self
+            .unfinished
+            .keys()
+            .filter(|(owner, _)| *owner == id.0)
+            .copied()
+            .collect();
         for key in unfinished {
             self.forget_unfinished(key);
         }

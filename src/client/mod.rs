@@ -27,8 +27,8 @@ mod watch;
 
 pub use contact::{ContactId, ContactState, Verified};
 pub use event::{
-    ContactView, Event, Gap, InvitationView, MessageState, MessageView, Received, Rejected, body_key,
-    parse_message_id,
+    ContactView, Event, Gap, InvitationView, MessageState, MessageView, Received, Rejected,
+    body_key, parse_message_id,
 };
 pub use invitation::InvitationId;
 pub use outbox::{MAX_POST, Post};
@@ -79,7 +79,11 @@ pub struct Effects<T = ()> {
 impl<T> Effects<T> {
     /// The same effects with another value.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Effects<U> {
-        Effects { changes: self.changes, events: self.events, value: f(self.value) }
+        Effects {
+            changes: self.changes,
+            events: self.events,
+            value: f(self.value),
+        }
     }
 }
 
@@ -171,7 +175,9 @@ impl Client {
     pub fn readable(&self, contact: ContactId, ordinal: u32) -> Result<(), ClientError> {
         match self.messages.get(&(contact, ordinal)) {
             None => Err(ClientError::MessageUnknown),
-            Some(record) if record.state == MessageState::Held as u8 => Err(ClientError::ContactPending),
+            Some(record) if record.state == MessageState::Held as u8 => {
+                Err(ClientError::ContactPending)
+            }
             Some(_) => Ok(()),
         }
     }
@@ -182,14 +188,20 @@ impl Client {
 
     /// The contact, marked for storing.
     fn contact_mut(&mut self, id: ContactId) -> Result<&mut Contact, ClientError> {
-        let contact = self.contacts.get_mut(&id).ok_or(ClientError::ContactUnknown)?;
+        let contact = self
+            .contacts
+            .get_mut(&id)
+            .ok_or(ClientError::ContactUnknown)?;
         self.pending.contacts.insert(id);
         Ok(contact)
     }
 
     /// The invitation, marked for storing.
     fn invitation_mut(&mut self, id: InvitationId) -> Result<&mut OpenInvitation, ClientError> {
-        let invitation = self.invitations.get_mut(&id).ok_or(ClientError::InvitationUnknown)?;
+        let invitation = self
+            .invitations
+            .get_mut(&id)
+            .ok_or(ClientError::InvitationUnknown)?;
         self.pending.invitations.insert(id);
         Ok(invitation)
     }
@@ -207,7 +219,9 @@ impl Client {
 
     fn store_message(&mut self, contact: ContactId, ordinal: u32, record: MessageRecord) {
         let bytes = stored::encode(&record);
-        self.pending.changes.insert(event::message_key(contact, ordinal), Some(bytes));
+        self.pending
+            .changes
+            .insert(event::message_key(contact, ordinal), Some(bytes));
         self.messages.insert((contact, ordinal), record);
     }
 
@@ -215,18 +229,28 @@ impl Client {
     fn finish<T>(&mut self, value: T) -> Effects<T> {
         let mut pending = core::mem::take(&mut self.pending);
         for id in pending.contacts {
-            let bytes = self.contacts.get(&id).map(|contact| stored::encode(&contact.to_record()));
+            let bytes = self
+                .contacts
+                .get(&id)
+                .map(|contact| stored::encode(&contact.to_record()));
             pending.changes.insert(load::contact_key(id), bytes);
         }
         for id in pending.invitations {
-            let bytes = self.invitations.get(&id).map(|open| stored::encode(&open.to_record()));
+            let bytes = self
+                .invitations
+                .get(&id)
+                .map(|open| stored::encode(&open.to_record()));
             pending.changes.insert(load::invitation_key(id), bytes);
         }
         if pending.relay {
             let bytes = stored::encode(&self.relay.to_record());
             pending.changes.insert(load::RELAY_KEY.into(), Some(bytes));
         }
-        Effects { changes: pending.changes.into_iter().collect(), events: pending.events, value }
+        Effects {
+            changes: pending.changes.into_iter().collect(),
+            events: pending.events,
+            value,
+        }
     }
 }
 

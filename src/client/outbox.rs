@@ -49,10 +49,16 @@ impl Client {
         let (mut entries, tokens) = self.take(slot)?;
         while entries.len() < slot {
             let bucket = info.buckets.wrap(rng.next_u64());
-            entries.push(Entry { bucket, cell: cover_cell(info.cell_size, rng) });
+            entries.push(Entry {
+                bucket,
+                cell: cover_cell(info.cell_size, rng),
+            });
         }
         shuffle(&mut entries, rng);
-        Ok(Post { body: encode(&entries)?, tokens })
+        Ok(Post {
+            body: encode(&entries)?,
+            tokens,
+        })
     }
 
     /// Up to 64 queued cells without cover; `None` if nothing waits. Shows
@@ -66,13 +72,18 @@ impl Client {
             return Ok(None);
         }
         let (entries, tokens) = self.take(MAX_POST)?;
-        Ok(Some(Post { body: encode(&entries)?, tokens }))
+        Ok(Some(Post {
+            body: encode(&entries)?,
+            tokens,
+        }))
     }
 
     /// The relay answered 202: these cells are durable there.
     pub fn posted(&mut self, tokens: &[u64]) -> Effects {
         for token in tokens {
-            let Some(queued) = self.outbox.remove(token) else { continue };
+            let Some(queued) = self.outbox.remove(token) else {
+                continue;
+            };
             self.pending.changes.insert(outbox_key(*token), None);
             if let (Some(contact), Some(ordinal)) = (queued.contact, queued.message) {
                 self.cell_stored(ContactId(contact), ordinal);
@@ -102,7 +113,9 @@ impl Client {
                 contact: message.map(|(contact, _)| contact.0),
                 message: message.map(|(_, ordinal)| ordinal),
             };
-            self.pending.changes.insert(outbox_key(ordinal), Some(stored::encode(&queued)));
+            self.pending
+                .changes
+                .insert(outbox_key(ordinal), Some(stored::encode(&queued)));
             self.outbox.insert(ordinal, queued);
         }
     }
@@ -116,7 +129,8 @@ impl Client {
                 None => BucketId::LOBBY,
                 Some(fingerprint) => self.relay.bucket_of(&Fingerprint(fingerprint))?,
             };
-            let cell = Cell::parse(queued.cell.clone(), size).map_err(|_| ClientError::RelayProtocol)?;
+            let cell =
+                Cell::parse(queued.cell.clone(), size).map_err(|_| ClientError::RelayProtocol)?;
             entries.push(Entry { bucket, cell });
             tokens.push(*ordinal);
         }
@@ -124,7 +138,9 @@ impl Client {
     }
 
     fn cell_stored(&mut self, contact: ContactId, ordinal: u32) {
-        let Some(record) = self.messages.get(&(contact, ordinal)) else { return };
+        let Some(record) = self.messages.get(&(contact, ordinal)) else {
+            return;
+        };
         let mut record = record.clone();
         record.cells_left = record.cells_left.saturating_sub(1);
         let all = record.cells_left == 0 && record.state == MessageState::Queued as u8;

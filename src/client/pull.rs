@@ -4,8 +4,8 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Effects, Event, Gap, InvitationId, Mailbox, PlannedBatch, Received,
-    Rejected,
+    Client, ClientError, ContactId, Effects, Event, Gap, InvitationId, Mailbox, PlannedBatch,
+    Received, Rejected,
     incoming::{Candidate, Outcome},
     invitation::Stage,
     relay_state::Step,
@@ -72,7 +72,8 @@ impl Client {
         index_json: &str,
     ) -> Result<Effects<Vec<PlannedBatch>>, ClientError> {
         let bucket = self.bucket(mailbox)?;
-        let index = BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        let index =
+            BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
         let backfill = self.lobby_backfill(mailbox);
         let plan = self.relay.plan(mailbox, bucket, &index, backfill)?;
         self.pending.relay = true;
@@ -96,7 +97,10 @@ impl Client {
         let size = self.relay.info()?.cell_size;
         let batch = Batch::parse(bytes).map_err(|_| ClientError::BatchInvalid)?;
         let header = batch.header();
-        if header.bucket != self.bucket(mailbox)? || header.cell_size != size {
+        let asked_for = header.bucket == self.bucket(mailbox)?
+            && header.cell_size == size
+            && self.relay.trusts(mailbox, &header.origin);
+        if !asked_for {
             return Err(ClientError::BatchInvalid);
         }
         let Step::New(gap) = self.relay.advance(mailbox, header) else {
@@ -128,19 +132,28 @@ impl Client {
     fn scan_once(&mut self, scan: &mut Scan<'_>, rng: &mut impl CryptoRng) -> bool {
         let mut found = false;
         for i in 0..scan.cells.len() {
-            let (Some(bytes), Some(false)) = (scan.cells.get(i).copied(), scan.done.get(i)) else { continue };
-            let Some((watched, slot)) = bytes.first_chunk().and_then(|tag| self.watch.find(tag)) else {
+            let (Some(bytes), Some(false)) = (scan.cells.get(i).copied(), scan.done.get(i)) else {
+                continue;
+            };
+            let Some((watched, slot)) = bytes.first_chunk().and_then(|tag| self.watch.find(tag))
+            else {
                 continue;
             };
             if let Some(done) = scan.done.get_mut(i) {
                 *done = true;
             }
-            let Ok(size) = self.relay.info().map(|info| info.cell_size) else { return false };
-            let Ok(cell) = Cell::parse(bytes, size) else { continue };
+            let Ok(size) = self.relay.info().map(|info| info.cell_size) else {
+                return false;
+            };
+            let Ok(cell) = Cell::parse(bytes, size) else {
+                continue;
+            };
             let digest = cell.digest();
             let contact = match watched {
                 Watched::Contact(id) => Some(id),
-                Watched::Rendezvous(id, _) => self.invitations.get(&id).and_then(|open| open.contact),
+                Watched::Rendezvous(id, _) => {
+                    self.invitations.get(&id).and_then(|open| open.contact)
+                }
             };
             if self.opened.contains_key(&digest) {
                 self.reject(ErrorCode::Replayed, contact);
@@ -170,7 +183,10 @@ impl Client {
         scan: &mut Scan<'_>,
     ) -> Result<(), ClientError> {
         let contact = self.contact(id)?;
-        let channel = contact.channel.as_ref().ok_or(EnvelopeError::NotAuthentic)?;
+        let channel = contact
+            .channel
+            .as_ref()
+            .ok_or(EnvelopeError::NotAuthentic)?;
         let keys = channel
             .receiving_keys(slot.day, scan.closed_at)
             .ok_or(EnvelopeError::NotAuthentic)?;
@@ -191,7 +207,12 @@ impl Client {
         };
         if let Some(bytes) = bytes {
             let delivery = Delivery::decode(&bytes).ok_or(EnvelopeError::NotAuthentic)?;
-            scan.candidates.push(Candidate { contact: id, slot, digest, delivery });
+            scan.candidates.push(Candidate {
+                contact: id,
+                slot,
+                digest,
+                delivery,
+            });
         }
         Ok(())
     }
@@ -207,10 +228,18 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<(), ClientError> {
         let open_invitation = self.invitation_mut(id)?;
-        if open_invitation.response_cells.iter().any(|own| own == cell.as_bytes()) {
+        if open_invitation
+            .response_cells
+            .iter()
+            .any(|own| own == cell.as_bytes())
+        {
             return Ok(());
         }
-        let body = open(&open_invitation.rendezvous.kem, &open_invitation.rendezvous.psk, cell)?;
+        let body = open(
+            &open_invitation.rendezvous.kem,
+            &open_invitation.rendezvous.psk,
+            cell,
+        )?;
         let (index, count) = match &body {
             Body::Whole(_) => (0, 1),
             Body::Fragment(fragment) => (fragment.index, fragment.count),
@@ -238,7 +267,9 @@ impl Client {
         candidates.sort_by_key(|candidate| (candidate.contact, candidate.delivery.seq()));
         for candidate in candidates {
             let contact = candidate.contact;
-            if let Err(error) = self.accept_delivery(candidate, scan.closed_at, scan.now, &mut outcome) {
+            if let Err(error) =
+                self.accept_delivery(candidate, scan.closed_at, scan.now, &mut outcome)
+            {
                 self.reject(error.code(), Some(contact));
             }
         }
@@ -251,10 +282,17 @@ impl Client {
     fn report_missing(&mut self) {
         let mut gaps = Vec::new();
         for contact in self.contacts.values_mut() {
-            let Some(channel) = &mut contact.channel else { continue };
+            let Some(channel) = &mut contact.channel else {
+                continue;
+            };
             for missing in channel.newly_missing() {
                 let (contact_id, from, to) = (contact.id, missing.start, missing.end - 1);
-                gaps.push(Gap::Sequence { contact_id, from, to, closed: false });
+                gaps.push(Gap::Sequence {
+                    contact_id,
+                    from,
+                    to,
+                    closed: false,
+                });
             }
         }
         for gap in gaps {
@@ -270,7 +308,10 @@ impl Client {
     ) -> Result<(), ClientError> {
         let mut by_contact = std::collections::BTreeMap::<ContactId, Vec<DeliveryId>>::new();
         for (contact, session) in receipts {
-            by_contact.entry(*contact).or_default().push(session.clone());
+            by_contact
+                .entry(*contact)
+                .or_default()
+                .push(session.clone());
         }
         for (contact, sessions) in by_contact {
             match self.send_receipts(contact, &sessions, now, rng) {
@@ -293,7 +334,12 @@ impl Client {
                 _ => {}
             }
         }
-        let value = Received { messages: outcome.messages, rejected, gaps, cells };
+        let value = Received {
+            messages: outcome.messages,
+            rejected,
+            gaps,
+            cells,
+        };
         effects.map(|()| value)
     }
 

@@ -7,7 +7,7 @@ use crate::{
     base::UnixTime,
     identity::Fingerprint,
     vault::stored::{CursorRecord, GapRecord, RelayRecord},
-    wire::{BatchHeader, BucketId, BucketIndex, RelayInfo, compute_bucket, paths},
+    wire::{BatchHeader, BucketId, BucketIndex, Origin, RelayInfo, compute_bucket, paths},
 };
 
 /// How far back a fresh client reads the lobby: 15 min, the life of a quick
@@ -95,8 +95,15 @@ impl RelayState {
         if self.info.as_ref() == Some(&info) {
             return Ok(false);
         }
-        if self.info.as_ref().is_some_and(|known| known.buckets != info.buckets) {
-            self.own = Cursors { started: true, known: Vec::new() };
+        if self
+            .info
+            .as_ref()
+            .is_some_and(|known| known.buckets != info.buckets)
+        {
+            self.own = Cursors {
+                started: true,
+                known: Vec::new(),
+            };
         }
         self.info = Some(info);
         Ok(true)
@@ -110,10 +117,9 @@ impl RelayState {
         Ok(compute_bucket(&fingerprint.0, self.info()?.buckets))
     }
 
-    /// When the newest batch of one's own bucket was closed: all before is
-    /// drained, if no gap is open.
+    /// When the newest batch taken from one's own bucket was closed.
     pub(super) fn drained_until(&self) -> Option<UnixTime> {
-        let closed = self.own.known.iter().map(|cursor| cursor.closed_at).min()?;
+        let closed = self.own.known.iter().map(|cursor| cursor.closed_at).max()?;
         Some(UnixTime(closed))
     }
 
@@ -142,14 +148,21 @@ impl RelayState {
         let cursors = self.cursors(mailbox);
         let mut batches: Vec<_> = index.batches.iter().collect();
         batches.sort_by_key(|batch| batch.epoch);
-        let mut wanted: Vec<_> =
-            batches.iter().copied().filter(|b| cursors.wants(&b.origin.0, b.epoch)).collect();
+        let mut wanted: Vec<_> = batches
+            .iter()
+            .copied()
+            .filter(|b| cursors.wants(&b.origin.0, b.epoch))
+            .collect();
         if !cursors.started {
             cursors.started = true;
             wanted = wanted.split_off(wanted.len().saturating_sub(first_look));
         }
         if backfill {
-            let older = batches.iter().rev().copied().filter(|b| cursors.is_older(&b.origin.0, b.epoch));
+            let older = batches
+                .iter()
+                .rev()
+                .copied()
+                .filter(|b| cursors.is_older(&b.origin.0, b.epoch));
             wanted.extend(older.take(BACKFILL_BATCHES));
         }
         Ok(wanted
@@ -163,9 +176,23 @@ impl RelayState {
             .collect())
     }
 
+    /// Whether batches of this origin are the relay's: it names it as its own,
+    /// or did so before.
+    pub(super) fn trusts(&self, mailbox: Mailbox, origin: &Origin) -> bool {
+        let cursors = match mailbox {
+            Mailbox::Own => &self.own,
+            Mailbox::Lobby => &self.lobby,
+        };
+        self.info
+            .as_ref()
+            .is_some_and(|info| info.origin == *origin)
+            || cursors.of(&origin.0).is_some()
+    }
+
     /// Places a verified header in its chain and moves the cursor past it.
     pub(super) fn advance(&mut self, mailbox: Mailbox, header: &BatchHeader) -> Step {
-        self.cursors(mailbox).advance(header, mailbox == Mailbox::Lobby)
+        self.cursors(mailbox)
+            .advance(header, mailbox == Mailbox::Lobby)
     }
 
     pub(super) fn to_record(&self) -> RelayRecord {
@@ -174,7 +201,10 @@ impl RelayState {
             own: self.own.known.clone(),
             lobby: self.lobby.known.clone(),
             started: (self.own.started, self.lobby.started),
-            info: self.info.as_ref().and_then(|info| serde_json::to_string(info).ok()),
+            info: self
+                .info
+                .as_ref()
+                .and_then(|info| serde_json::to_string(info).ok()),
         }
     }
 
@@ -183,8 +213,14 @@ impl RelayState {
         if let Some(json) = &record.info {
             state.configure(json)?;
         }
-        state.own = Cursors { started: record.started.0, known: record.own };
-        state.lobby = Cursors { started: record.started.1, known: record.lobby };
+        state.own = Cursors {
+            started: record.started.0,
+            known: record.own,
+        };
+        state.lobby = Cursors {
+            started: record.started.1,
+            known: record.lobby,
+        };
         Ok(state)
     }
 }
@@ -197,7 +233,10 @@ impl Cursors {
     fn wants(&self, origin: &[u8; 32], epoch: u64) -> bool {
         self.of(origin).is_none_or(|cursor| {
             epoch > cursor.epoch
-                || cursor.gaps.iter().any(|gap| gap.from < epoch && epoch < gap.to)
+                || cursor
+                    .gaps
+                    .iter()
+                    .any(|gap| gap.from < epoch && epoch < gap.to)
         })
     }
 
@@ -217,7 +256,10 @@ impl Cursors {
                 floor: epoch,
                 gaps: Vec::new(),
             });
-            let gap = others.then(|| Gap::Origin { origin: header.origin.to_string(), lobby });
+            let gap = others.then(|| Gap::Origin {
+                origin: header.origin.to_string(),
+                lobby,
+            });
             return Step::New(gap);
         };
         if epoch < cursor.floor {
@@ -226,7 +268,12 @@ impl Cursors {
         }
         if epoch > cursor.epoch {
             let broken = header.prev.0 != cursor.head;
-            let gap = broken.then(|| Gap::Batches { from: Some(cursor.epoch), to: epoch, lobby, closed: false });
+            let gap = broken.then_some(Gap::Batches {
+                from: Some(cursor.epoch),
+                to: epoch,
+                lobby,
+                closed: false,
+            });
             if broken && cursor.gaps.len() < MAX_GAPS {
                 cursor.gaps.push(GapRecord {
                     from: cursor.epoch,
@@ -238,11 +285,17 @@ impl Cursors {
             (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, header.closed_at.0);
             return Step::New(gap);
         }
-        let Some(at) = cursor.gaps.iter().position(|gap| gap.from < epoch && epoch < gap.to) else {
+        let Some(at) = cursor
+            .gaps
+            .iter()
+            .position(|gap| gap.from < epoch && epoch < gap.to)
+        else {
             return Step::Taken;
         };
         // A batch that was missing has come after all.
-        let Some(gap) = cursor.gaps.get_mut(at) else { return Step::Taken };
+        let Some(gap) = cursor.gaps.get_mut(at) else {
+            return Step::Taken;
+        };
         if header.prev.0 == gap.before {
             (gap.from, gap.before) = (epoch, hash);
         }
@@ -252,7 +305,12 @@ impl Cursors {
         }
         if gap.before == hash {
             cursor.gaps.remove(at);
-            return Step::New(Some(Gap::Batches { from: Some(from), to, lobby, closed: true }));
+            return Step::New(Some(Gap::Batches {
+                from: Some(from),
+                to,
+                lobby,
+                closed: true,
+            }));
         }
         (gap.to, gap.after) = (epoch, header.prev.0);
         Step::New(None)

@@ -27,14 +27,20 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) {
-        let Some(open) = self.invitations.get(&id) else { return };
+        let Some(open) = self.invitations.get(&id) else {
+            return;
+        };
         if now > open.expires_at {
             return;
         }
         let result = match (&open.stage, direction) {
-            (Stage::Offered { .. }, Direction::FromAcceptor) => self.take_response(id, bytes, now, rng),
+            (Stage::Offered { .. }, Direction::FromAcceptor) => {
+                self.take_response(id, bytes, now, rng)
+            }
             (Stage::Answered, Direction::FromAcceptor) => self.second_response(id),
-            (Stage::AwaitingOffer { .. }, Direction::FromInviter) => self.answer_offer(id, bytes, now, rng),
+            (Stage::AwaitingOffer { .. }, Direction::FromInviter) => {
+                self.answer_offer(id, bytes, now, rng)
+            }
             // Somebody else answers, or answered, the invitation that one accepted.
             (Stage::AwaitingOffer { .. } | Stage::Responded, Direction::FromAcceptor) => {
                 self.second_response(id)
@@ -55,26 +61,49 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ClientError> {
-        let open = self.invitations.get(&id).ok_or(ClientError::InvitationUnknown)?;
-        let Stage::AwaitingOffer { offer_hash } = &open.stage else { return Ok(()) };
+        let open = self
+            .invitations
+            .get(&id)
+            .ok_or(ClientError::InvitationUnknown)?;
+        let Stage::AwaitingOffer { offer_hash } = &open.stage else {
+            return Ok(());
+        };
+        let contact_id = open.contact.ok_or(ClientError::Internal)?;
+        if self.contact(contact_id)?.state == ContactState::Suspect {
+            return Ok(());
+        }
         let me = (&self.identity, &self.name);
         let (response, enrolled) =
             respond(&open.secret, offer_hash, offer, me, first_month(now), rng)?;
-        let commitment = Offer::decode(offer).ok_or(EnrolmentError::NotAuthentic)?.commitment;
-        let cells =
-            self.rendezvous_cells(&open.rendezvous, Direction::FromAcceptor, &response.encode(), rng)?;
-        let contact_id = open.contact.ok_or(ClientError::Internal)?;
+        let commitment = Offer::decode(offer)
+            .ok_or(EnrolmentError::NotAuthentic)?
+            .commitment;
+        let cells = self.rendezvous_cells(
+            &open.rendezvous,
+            Direction::FromAcceptor,
+            &response.encode(),
+            rng,
+        )?;
 
         let contact = self.contact_mut(contact_id)?;
         contact.peer = Some(enrolled.peer);
         contact.name = enrolled.name.as_str().to_owned();
-        contact.channel =
-            Some(Channel::new(&enrolled.shared_seed, Direction::FromAcceptor, enrolled.first_month));
-        contact.awaiting = Some(Awaiting { commitment, sas: enrolled.sas });
+        contact.channel = Some(Channel::new(
+            &enrolled.shared_seed,
+            Direction::FromAcceptor,
+            enrolled.first_month,
+        ));
+        contact.awaiting = Some(Awaiting {
+            commitment,
+            sas: enrolled.sas,
+        });
         let open = self.invitation_mut(id)?;
         open.stage = Stage::Responded;
         open.response_cells = cells.iter().map(|cell| cell.as_bytes().to_vec()).collect();
-        let open = self.invitations.get(&id).ok_or(ClientError::InvitationUnknown)?;
+        let open = self
+            .invitations
+            .get(&id)
+            .ok_or(ClientError::InvitationUnknown)?;
         let to = self.response_destination(open)?;
         self.enqueue(cells, to, now.day(), None);
         self.watch.reset();
@@ -83,7 +112,10 @@ impl Client {
     }
 
     /// Where the response goes: the lobby, or the inviter's own bucket.
-    pub(super) fn response_destination(&self, open: &OpenInvitation) -> Result<Destination, ClientError> {
+    pub(super) fn response_destination(
+        &self,
+        open: &OpenInvitation,
+    ) -> Result<Destination, ClientError> {
         if open.quick {
             return Ok(Destination::Lobby);
         }
@@ -100,23 +132,41 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ClientError> {
-        let open = self.invitations.get(&id).ok_or(ClientError::InvitationUnknown)?;
-        let Stage::Offered { offer, secrets } = &open.stage else { return Ok(()) };
-        let enrolled =
-            open_response(&open.secret, offer, &secrets.xwing, self.identity.public(), bytes)?;
+        let open = self
+            .invitations
+            .get(&id)
+            .ok_or(ClientError::InvitationUnknown)?;
+        let Stage::Offered { offer, secrets } = &open.stage else {
+            return Ok(());
+        };
+        let enrolled = open_response(
+            &open.secret,
+            offer,
+            &secrets.xwing,
+            self.identity.public(),
+            bytes,
+        )?;
         enrolled.check_first_month(now)?;
         let fingerprint = enrolled.peer.fingerprint();
         let expected = open.expected;
         if expected.is_some_and(|expected| expected != fingerprint) {
-            self.tell(Event::Rejected(Rejected::new(ErrorCode::UnexpectedIdentity, None)));
+            self.tell(Event::Rejected(Rejected::new(
+                ErrorCode::UnexpectedIdentity,
+                None,
+            )));
             return Ok(());
         }
         let digits = sas_digits(&enrolled.sas, &secrets.sas_nonce);
         let confirm = Control::Confirm(*secrets.sas_nonce.expose());
-        let to = if open.quick { Destination::Lobby } else { Destination::Bucket(fingerprint) };
+        let to = if open.quick {
+            Destination::Lobby
+        } else {
+            Destination::Bucket(fingerprint)
+        };
 
         let contact_id = ContactId::random(rng);
-        self.contacts.insert(contact_id, new_contact(contact_id, &enrolled, digits, now));
+        self.contacts
+            .insert(contact_id, new_contact(contact_id, &enrolled, digits, now));
         self.pending.contacts.insert(contact_id);
         self.send_control(contact_id, &confirm, to, now, rng)?;
         // The secrets of the offer are wiped here; the rendezvous keys stay until expiry.
@@ -142,7 +192,10 @@ impl Client {
         if contact.state != ContactState::Suspect {
             contact.suspect(ErrorCode::InvitationUsed);
             self.tell_contact(contact_id);
-            self.tell(Event::Rejected(Rejected::new(ErrorCode::InvitationUsed, Some(contact_id))));
+            self.tell(Event::Rejected(Rejected::new(
+                ErrorCode::InvitationUsed,
+                Some(contact_id),
+            )));
         }
         Ok(())
     }
@@ -156,7 +209,8 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ClientError> {
-        let session = crate::envelope::DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
+        let session =
+            crate::envelope::DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
         let content = (&ContentType::control(), control.encode());
         let cells = self.seal_delivery(id, &session, (content.0, &content.1), now, rng)?;
         self.enqueue(cells, to, now.day(), None);
@@ -168,8 +222,11 @@ fn new_contact(id: ContactId, enrolled: &Enrolled, digits: String, now: UnixTime
     let mut contact = Contact::new(id, now);
     contact.peer = Some(enrolled.peer);
     contact.name = enrolled.name.as_str().to_owned();
-    contact.channel =
-        Some(Channel::new(&enrolled.shared_seed, Direction::FromInviter, enrolled.first_month));
+    contact.channel = Some(Channel::new(
+        &enrolled.shared_seed,
+        Direction::FromInviter,
+        enrolled.first_month,
+    ));
     contact.digits = Some(digits);
     contact
 }

@@ -22,11 +22,15 @@ impl Client {
     /// Wipes months whose grace is over by both the clock and the closing
     /// time of the newest batch taken.
     fn shred(&mut self, now: UnixTime) {
-        let Some(drained) = self.relay.drained_until() else { return };
+        let Some(drained) = self.relay.drained_until() else {
+            return;
+        };
         let horizon = drained.min(now);
         let mut any = false;
         for contact in self.contacts.values_mut() {
-            let Some(channel) = contact.channel.take() else { continue };
+            let Some(channel) = contact.channel.take() else {
+                continue;
+            };
             let (channel, shredded) = channel.shred(horizon);
             contact.channel = Some(channel);
             if shredded {
@@ -47,12 +51,17 @@ impl Client {
             .map(|(id, _)| *id)
             .collect();
         for id in expired {
-            let Some(open) = self.invitations.remove(&id) else { continue };
+            let Some(open) = self.invitations.remove(&id) else {
+                continue;
+            };
             self.pending.invitations.insert(id);
             self.watch.reset();
             match (&open.stage, open.contact) {
                 (Stage::Offered { .. }, _) => {
-                    self.tell(Event::Rejected(Rejected::new(ErrorCode::InvitationExpired, None)));
+                    self.tell(Event::Rejected(Rejected::new(
+                        ErrorCode::InvitationExpired,
+                        None,
+                    )));
                 }
                 (Stage::AwaitingOffer { .. } | Stage::Responded, Some(contact)) => {
                     self.unanswered(contact);
@@ -64,14 +73,19 @@ impl Client {
 
     /// An accepted invitation ran out before the inviter confirmed.
     fn unanswered(&mut self, id: ContactId) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
+        let Some(contact) = self.contacts.get_mut(&id) else {
+            return;
+        };
         if contact.channel.is_some() && contact.awaiting.is_none() {
             return;
         }
         contact.reason = Some(ErrorCode::InvitationExpired.as_str().to_owned());
         self.pending.contacts.insert(id);
         self.tell_contact(id);
-        self.tell(Event::Rejected(Rejected::new(ErrorCode::InvitationExpired, Some(id))));
+        self.tell(Event::Rejected(Rejected::new(
+            ErrorCode::InvitationExpired,
+            Some(id),
+        )));
     }
 
     fn mark_undelivered(&mut self, now: UnixTime) {
@@ -97,10 +111,16 @@ impl Client {
     /// Forgets opened cells, session ids, windows and unfinished messages of
     /// days before `day`: what is that old is refused as stale.
     fn forget(&mut self, day: Day) {
-        let old: Vec<[u8; 16]> =
-            self.opened.iter().filter(|(_, record)| record.day < day.0).map(|(digest, _)| *digest).collect();
+        let old: Vec<[u8; 16]> = self
+            .opened
+            .iter()
+            .filter(|(_, record)| record.day < day.0)
+            .map(|(digest, _)| *digest)
+            .collect();
         for digest in old {
-            let Some(record) = self.opened.remove(&digest) else { continue };
+            let Some(record) = self.opened.remove(&digest) else {
+                continue;
+            };
             self.pending.changes.insert(opened_key(&digest), None);
             if let (Some(contact), Some(session)) = (record.contact, record.session) {
                 self.accepted.remove(&(ContactId(contact), session));

@@ -12,7 +12,9 @@ use crate::{
     base::UnixTime,
     channel::TagSlot,
     crypto::cbor::Deterministic as _,
-    envelope::{ContentType, Control, Delivery, DeliveryId, Draft, EnvelopeError, Sealing, seal, split},
+    envelope::{
+        ContentType, Control, Delivery, DeliveryId, Draft, EnvelopeError, Sealing, seal, split,
+    },
     vault::stored::MessageRecord,
     wire::Cell,
 };
@@ -59,7 +61,11 @@ impl Client {
         let content_type = content_type(outgoing.content_type, outgoing.filename)?;
         let session = DeliveryId::generate(outgoing.session, rng)
             .ok_or(ClientError::InvalidArgument("session"))?;
-        let seq = contact.channel.as_ref().ok_or(ClientError::ContactPending)?.next_seq();
+        let seq = contact
+            .channel
+            .as_ref()
+            .ok_or(ClientError::ContactPending)?
+            .next_seq();
 
         let cells = self.seal_delivery(id, &session, (&content_type, outgoing.body), now, rng)?;
         let record = MessageRecord {
@@ -75,7 +81,12 @@ impl Client {
         };
         let view = MessageView::new(id, ordinal, &record).with_body(outgoing.body);
         self.contact_mut(id)?.next_message = ordinal + 1;
-        self.enqueue(cells, Destination::Bucket(peer.fingerprint()), now.day(), Some((id, ordinal)));
+        self.enqueue(
+            cells,
+            Destination::Bucket(peer.fingerprint()),
+            now.day(),
+            Some((id, ordinal)),
+        );
         self.store_body(id, ordinal, outgoing.body);
         self.store_message(id, ordinal, record);
         Ok(self.finish(view))
@@ -94,7 +105,10 @@ impl Client {
         let size = self.relay.info()?.cell_size;
         let contact = self.contact(id)?;
         let peer = contact.peer.ok_or(ClientError::ContactPending)?;
-        let channel = contact.channel.as_ref().ok_or(ClientError::ContactPending)?;
+        let channel = contact
+            .channel
+            .as_ref()
+            .ok_or(ClientError::ContactPending)?;
         let keys = channel.sending_keys(now)?;
         let draft = Draft {
             id: session,
@@ -104,22 +118,38 @@ impl Client {
             content_type,
             payload,
         };
-        let delivery =
-            Delivery::compose(&self.identity, &peer.fingerprint(), &keys.blind_seed, &draft, rng)
-                .ok_or(ClientError::Internal)?;
+        let delivery = Delivery::compose(
+            &self.identity,
+            &peer.fingerprint(),
+            &keys.blind_seed,
+            &draft,
+            rng,
+        )
+        .ok_or(ClientError::Internal)?;
         let bodies = split(&delivery.encode(), size, rng)?;
         let count = u32::try_from(bodies.len()).map_err(|_| EnvelopeError::TooLarge)?;
 
         let device = self.device;
         let contact = self.contact_mut(id)?;
-        let channel = contact.channel.as_mut().ok_or(ClientError::ContactPending)?;
+        let channel = contact
+            .channel
+            .as_mut()
+            .ok_or(ClientError::ContactPending)?;
         let first = channel.take_counters(now.day(), count);
         channel.take_seq();
-        let sealing = Sealing { recipient: peer.kem(), psk: &keys.psk, size };
+        let sealing = Sealing {
+            recipient: peer.kem(),
+            psk: &keys.psk,
+            size,
+        };
         (first..)
             .zip(&bodies)
             .map(|(counter, body)| {
-                let slot = TagSlot { day: now.day(), device, counter };
+                let slot = TagSlot {
+                    day: now.day(),
+                    device,
+                    counter,
+                };
                 Ok(seal(&sealing, keys.tag_key.tag(slot), body, rng)?)
             })
             .collect()
@@ -143,7 +173,9 @@ impl Client {
 
     pub(super) fn store_body(&mut self, id: ContactId, ordinal: u32, body: &[u8]) {
         let bytes = zeroize::Zeroizing::new(body.to_vec());
-        self.pending.changes.insert(body_key(id, ordinal), Some(bytes));
+        self.pending
+            .changes
+            .insert(body_key(id, ordinal), Some(bytes));
     }
 }
 
@@ -200,7 +232,10 @@ fn percent_decode(text: &str) -> Option<String> {
         }
     }
     let name = String::from_utf8(bytes).ok()?;
-    let plain = !name.is_empty() && !name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'));
+    let plain = !name.is_empty()
+        && !name
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '/' | '\\'));
     plain.then_some(name)
 }
 
@@ -217,7 +252,11 @@ mod tests {
         );
         assert_eq!(split_filename("text/plain"), ("text/plain".into(), None));
         let path = content_type("application/pdf", Some("../x")).unwrap();
-        assert_eq!(split_filename(path.as_str()).1, None, "a path is no file name");
+        assert_eq!(
+            split_filename(path.as_str()).1,
+            None,
+            "a path is no file name"
+        );
         assert!(content_type(ContentType::CONTROL, None).is_err());
         assert!(content_type("a/b", Some(&"x".repeat(200))).is_err());
     }

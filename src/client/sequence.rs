@@ -19,7 +19,11 @@ pub(super) struct Sequence {
 
 impl Sequence {
     pub(super) fn from_stored(next: u64, missing: impl IntoIterator<Item = (u64, u64)>) -> Self {
-        Self { next, missing: missing.into_iter().map(|(from, to)| from..to).collect(), told: next }
+        Self {
+            next,
+            missing: missing.into_iter().map(|(from, to)| from..to).collect(),
+            told: next,
+        }
     }
 
     pub(super) fn next(&self) -> u64 {
@@ -33,7 +37,11 @@ impl Sequence {
     /// Ranges that became missing since the last call.
     pub(super) fn newly_missing(&mut self) -> Vec<Range<u64>> {
         let told = core::mem::replace(&mut self.told, self.next);
-        self.missing.iter().filter(|range| range.start >= told).cloned().collect()
+        self.missing
+            .iter()
+            .filter(|range| range.start >= told)
+            .cloned()
+            .collect()
     }
 
     /// `seq` arrived. Returns whether it had been missing.

@@ -46,11 +46,18 @@ impl Client {
         }
         let mut index = TagIndex::new();
         for contact in self.contacts.values() {
-            let Some(channel) = &contact.channel else { continue };
+            let Some(channel) = &contact.channel else {
+                continue;
+            };
             for day in day.0.saturating_sub(DAYS_BACK)..=day.0.saturating_add(DAYS_AHEAD) {
                 if let Some(keys) = channel.receiving_keys(Day(day), closed_at) {
                     let window = channel.window(Day(day));
-                    index.watch(Watched::Contact(contact.id), &keys.tag_key, Day(day), &window);
+                    index.watch(
+                        Watched::Contact(contact.id),
+                        &keys.tag_key,
+                        Day(day),
+                        &window,
+                    );
                 }
             }
         }
@@ -58,20 +65,44 @@ impl Client {
             for direction in open.watched() {
                 let key = open.rendezvous.tag_key(*direction);
                 let watched = Watched::Rendezvous(*id, *direction);
-                index.watch_range(watched, &key, Rendezvous::DAY, 0, 0..open.window(*direction));
+                index.watch_range(
+                    watched,
+                    &key,
+                    Rendezvous::DAY,
+                    0,
+                    0..open.window(*direction),
+                );
             }
         }
-        self.watch = Watch { index, day: Some(day) };
+        self.watch = Watch {
+            index,
+            day: Some(day),
+        };
     }
 
     /// A contact's window of one day grew: watches what is new.
-    pub(super) fn watch_more(&mut self, id: ContactId, day: Day, closed_at: UnixTime, before: &Window) {
-        let Some(channel) = self.contacts.get(&id).and_then(|c| c.channel.as_ref()) else { return };
-        let Some(keys) = channel.receiving_keys(day, closed_at) else { return };
+    pub(super) fn watch_more(
+        &mut self,
+        id: ContactId,
+        day: Day,
+        closed_at: UnixTime,
+        before: &Window,
+    ) {
+        let Some(channel) = self.contacts.get(&id).and_then(|c| c.channel.as_ref()) else {
+            return;
+        };
+        let Some(keys) = channel.receiving_keys(day, closed_at) else {
+            return;
+        };
         for (device, range) in channel.window(day).ranges() {
-            let known = before.ranges().find(|(d, _)| *d == device).map_or(0, |(_, r)| r.end);
+            let known = before
+                .ranges()
+                .find(|(d, _)| *d == device)
+                .map_or(0, |(_, r)| r.end);
             let watched = Watched::Contact(id);
-            self.watch.index.watch_range(watched, &keys.tag_key, day, device, known..range.end);
+            self.watch
+                .index
+                .watch_range(watched, &keys.tag_key, day, device, known..range.end);
         }
     }
 }

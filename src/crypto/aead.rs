@@ -30,10 +30,24 @@ pub fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
 
 /// Seals under a nonce the caller answers for: `ciphertext || tag`.
 #[must_use]
-pub fn seal_with_nonce(key: &[u8; 32], nonce: &[u8; NONCE_LEN], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
-    #[expect(clippy::expect_used, reason = "GCM refuses only plaintexts above 64 GiB")]
+pub fn seal_with_nonce(
+    key: &[u8; 32],
+    nonce: &[u8; NONCE_LEN],
+    aad: &[u8],
+    plaintext: &[u8],
+) -> Vec<u8> {
+    #[expect(
+        clippy::expect_used,
+        reason = "GCM refuses only plaintexts above 64 GiB"
+    )]
     Aes256Gcm::new(key.into())
-        .encrypt(nonce.into(), Payload { msg: plaintext, aad })
+        .encrypt(
+            nonce.into(),
+            Payload {
+                msg: plaintext,
+                aad,
+            },
+        )
         .expect("plaintext below 64 GiB")
 }
 
@@ -47,6 +61,12 @@ pub fn open_with_nonce(
     ciphertext: &[u8],
 ) -> Option<Vec<u8>> {
     Aes256Gcm::new(key.into())
-        .decrypt(nonce.into(), Payload { msg: ciphertext, aad })
+        .decrypt(
+            nonce.into(),
+            Payload {
+                msg: ciphertext,
+                aad,
+            },
+        )
         .ok()
 }

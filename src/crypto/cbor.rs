@@ -87,7 +87,9 @@ pub fn expect_array(decoder: &mut Decoder<'_>, len: u64) -> Result<(), minicbor:
 /// # Errors
 ///
 /// Another length or no byte string.
-pub fn fixed<const N: usize>(decoder: &mut Decoder<'_>) -> Result<[u8; N], minicbor::decode::Error> {
+pub fn fixed<const N: usize>(
+    decoder: &mut Decoder<'_>,
+) -> Result<[u8; N], minicbor::decode::Error> {
     decoder
         .bytes()?
         .try_into()

@@ -9,8 +9,8 @@ use core::fmt;
 
 use hpke::{
     Deserializable as _, Kem as _, OpModeR, OpModeS, PskBundle, Serializable as _, aead::AesGcm256,
-    kdf::HkdfSha256, kem::X25519HkdfSha256, setup_receiver, setup_sender_with_rng, single_shot_open,
-    single_shot_seal_with_rng,
+    kdf::HkdfSha256, kem::X25519HkdfSha256, setup_receiver, setup_sender_with_rng,
+    single_shot_open, single_shot_seal_with_rng,
 };
 use rand_core::CryptoRng;
 
@@ -66,7 +66,10 @@ impl KemKeyPair {
         let (secret, public) = DhKem::derive_keypair(ikm.expose());
         let mut bytes = [0; 32];
         public.write_exact(&mut bytes);
-        Self { secret, public: KemPublicKey(bytes) }
+        Self {
+            secret,
+            public: KemPublicKey(bytes),
+        }
     }
 
     /// The public key.
@@ -242,7 +245,8 @@ impl XWingSender {
         let recipient = <XWing as hpke::Kem>::PublicKey::from_bytes(recipient.as_bytes()).ok()?;
         let mode = OpModeS::Psk(psk.bundle()?);
         let (enc, context) =
-            setup_sender_with_rng::<AesGcm256, HkdfSha256, XWing>(&mode, &recipient, info, rng).ok()?;
+            setup_sender_with_rng::<AesGcm256, HkdfSha256, XWing>(&mode, &recipient, info, rng)
+                .ok()?;
         let mut bytes = [0; XWING_ENC_LEN];
         enc.write_exact(&mut bytes);
         Some((bytes, Self(context)))
@@ -314,14 +318,14 @@ fn is_x25519_public(u: &[u8; 32]) -> bool {
             one
         },
         [
-            0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4,
-            0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49,
-            0xb8, 0x00,
+            0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f,
+            0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16,
+            0x5f, 0x49, 0xb8, 0x00,
         ],
         [
-            0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef,
-            0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f,
-            0x11, 0x57,
+            0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83,
+            0xef, 0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd,
+            0xd0, 0x9f, 0x11, 0x57,
         ],
         {
             let mut p_minus_one = P;
@@ -375,9 +379,15 @@ mod tests {
         assert!(XWingPublicKey::decode(&bytes).is_some());
         bytes[0] = 0xff;
         bytes[1] |= 0x0f;
-        assert!(XWingPublicKey::decode(&bytes).is_none(), "a coefficient of 4095 is above q");
+        assert!(
+            XWingPublicKey::decode(&bytes).is_none(),
+            "a coefficient of 4095 is above q"
+        );
         let mut bytes = *good.as_bytes();
         bytes[XWING_PK_LEN - 32..].fill(0);
-        assert!(XWingPublicKey::decode(&bytes).is_none(), "an X25519 half of low order");
+        assert!(
+            XWingPublicKey::decode(&bytes).is_none(),
+            "an X25519 half of low order"
+        );
     }
 }

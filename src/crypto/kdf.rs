@@ -68,7 +68,10 @@ fn mac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104 §2)")]
+    #[expect(
+        clippy::expect_used,
+        reason = "HMAC takes a key of any length (RFC 2104 §2)"
+    )]
     Hmac::<Sha256>::new_from_slice(key).expect("any key length is valid")
 }
 

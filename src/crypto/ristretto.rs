@@ -30,7 +30,8 @@ pub fn hash_to_scalar(label: &str, items: &[&[u8]]) -> Scalar {
 #[must_use]
 pub fn mul_base(s: &Scalar) -> RistrettoPoint {
     static TABLE: OnceLock<Box<RistrettoBasepointTable>> = OnceLock::new();
-    let table = TABLE.get_or_init(|| Box::new(RistrettoBasepointTable::create(&RISTRETTO_BASEPOINT_POINT)));
+    let table =
+        TABLE.get_or_init(|| Box::new(RistrettoBasepointTable::create(&RISTRETTO_BASEPOINT_POINT)));
     s * table.as_ref()
 }
 
@@ -53,7 +54,10 @@ impl Statement {
     /// A statement from a point; `None` for the identity.
     #[must_use]
     pub fn new(point: RistrettoPoint) -> Option<Self> {
-        (!point.is_identity()).then(|| Self { point, encoded: point.compress() })
+        (!point.is_identity()).then(|| Self {
+            point,
+            encoded: point.compress(),
+        })
     }
 
     /// The 32 bytes.
@@ -86,7 +90,10 @@ impl Witness {
     #[must_use]
     pub fn new(scalar: Scalar) -> Option<Self> {
         let statement = Statement::new(mul_base(&scalar))?;
-        Some(Self { scalar: Box::new(scalar), statement })
+        Some(Self {
+            scalar: Box::new(scalar),
+            statement,
+        })
     }
 
     /// The statement it proves.

@@ -55,7 +55,11 @@ impl Proof {
             return None;
         }
         let response = Option::from(Scalar::from_canonical_bytes(z.try_into().ok()?))?;
-        Some(Self { commitment, bytes, response })
+        Some(Self {
+            commitment,
+            bytes,
+            response,
+        })
     }
 
     /// `R || z`, 64 bytes.
@@ -73,9 +77,16 @@ impl Proof {
 /// if `random32` is not random, and fresh even if it repeats.
 #[must_use]
 pub fn prove(witness: &Witness, transcript: &Transcript<'_>, random32: &[u8; 32]) -> Proof {
-    let Transcript { session_id, context, message } = *transcript;
+    let Transcript {
+        session_id,
+        context,
+        message,
+    } = *transcript;
     let mut x = witness.expose().to_bytes();
-    let mut k = hash_to_scalar(labels::PROOF_NONCE, &[&x, random32, session_id, context, message]);
+    let mut k = hash_to_scalar(
+        labels::PROOF_NONCE,
+        &[&x, random32, session_id, context, message],
+    );
     x.zeroize();
     let commitment = mul_base(&k);
     let r = commitment.compress();
@@ -86,7 +97,11 @@ pub fn prove(witness: &Witness, transcript: &Transcript<'_>, random32: &[u8; 32]
     let (head, tail) = bytes.split_at_mut(32);
     head.copy_from_slice(r.as_bytes());
     tail.copy_from_slice(response.as_bytes());
-    Proof { commitment, bytes, response }
+    Proof {
+        commitment,
+        bytes,
+        response,
+    }
 }
 
 /// Whether the proof holds for the statement. Variable time: all inputs are
@@ -123,12 +138,20 @@ pub fn verify_batch(items: &[BatchItem<'_>], rng: &mut impl CryptoRng) -> bool {
     let mut scalars = Vec::with_capacity(items.len() * 3 + 1);
     let mut points = Vec::with_capacity(items.len() * 3 + 1);
     for item in items {
-        let c = challenge(item.pseudonym, item.proof.commitment_bytes(), &item.transcript);
+        let c = challenge(
+            item.pseudonym,
+            item.proof.commitment_bytes(),
+            &item.transcript,
+        );
         let (w, v) = (weight(rng), weight(rng));
         // w·(z·G − c·Y' − R) + v·(Y + h·G − Y') = 0
         base += w * item.proof.response + v * item.blinding;
         scalars.extend([-(w * c + v), -w, v]);
-        points.extend([*item.pseudonym.point(), item.proof.commitment, *item.statement.point()]);
+        points.extend([
+            *item.pseudonym.point(),
+            item.proof.commitment,
+            *item.statement.point(),
+        ]);
     }
     scalars.push(base);
     points.push(RISTRETTO_BASEPOINT_POINT);
@@ -142,7 +165,11 @@ fn weight(rng: &mut impl CryptoRng) -> Scalar {
 }
 
 fn challenge(statement: &Statement, r: &[u8], transcript: &Transcript<'_>) -> Scalar {
-    let Transcript { session_id, context, message } = *transcript;
+    let Transcript {
+        session_id,
+        context,
+        message,
+    } = *transcript;
     hash_to_scalar(
         labels::PROOF_CHALLENGE,
         &[statement.as_bytes(), r, session_id, context, message],

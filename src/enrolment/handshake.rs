@@ -59,7 +59,10 @@ impl Deterministic for Response {
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
         cbor::expect_array(d, 2)?;
-        Ok(Self { enc: Box::new(cbor::fixed(d)?), ciphertext: d.bytes()?.to_vec() })
+        Ok(Self {
+            enc: Box::new(cbor::fixed(d)?),
+            ciphertext: d.bytes()?.to_vec(),
+        })
     }
 }
 
@@ -85,8 +88,15 @@ pub fn respond(
     if decoded.public == *identity.public() {
         return Err(EnrolmentError::OwnIdentity);
     }
-    seal_response(secret, offer_hash, decoded, (identity, name), first_month, rng)
-        .ok_or(EnrolmentError::NotAuthentic)
+    seal_response(
+        secret,
+        offer_hash,
+        decoded,
+        (identity, name),
+        first_month,
+        rng,
+    )
+    .ok_or(EnrolmentError::NotAuthentic)
 }
 
 fn seal_response(
@@ -112,8 +122,16 @@ fn seal_response(
         &[],
         &random,
     )?;
-    let inner = Inner { public, name: name.clone(), first_month, possession: *possession.as_bytes() };
-    let response = Response { enc: Box::new(enc), ciphertext: context.seal(&inner.encode())? };
+    let inner = Inner {
+        public,
+        name: name.clone(),
+        first_month,
+        possession: *possession.as_bytes(),
+    };
+    let response = Response {
+        enc: Box::new(enc),
+        ciphertext: context.seal(&inner.encode())?,
+    };
     let response_hash = kdf::sha256(&response.encode());
     Some((
         response,
@@ -122,7 +140,11 @@ fn seal_response(
             name: offer.name,
             first_month,
             shared_seed: exports.shared_seed,
-            sas: SasKey { export: exports.sas, offer_hash: *offer_hash, response_hash },
+            sas: SasKey {
+                export: exports.sas,
+                offer_hash: *offer_hash,
+                response_hash,
+            },
         },
     ))
 }
@@ -191,7 +213,11 @@ impl Enrolled {
     /// `NotAuthentic` outside of that.
     pub fn check_first_month(&self, now: UnixTime) -> Result<(), EnrolmentError> {
         let range = now.minus(2 * DAY_SECONDS).month()..=now.month();
-        if range.contains(&self.first_month) { Ok(()) } else { Err(EnrolmentError::NotAuthentic) }
+        if range.contains(&self.first_month) {
+            Ok(())
+        } else {
+            Err(EnrolmentError::NotAuthentic)
+        }
     }
 }
 
@@ -245,7 +271,10 @@ fn info(offer_hash: &[u8; 32]) -> Vec<u8> {
 }
 
 fn psk(key: &Secret<32>) -> Psk<'_> {
-    Psk { key, id: labels::ENROL_RESPONSE }
+    Psk {
+        key,
+        id: labels::ENROL_RESPONSE,
+    }
 }
 
 fn possession_session() -> Option<SessionId> {

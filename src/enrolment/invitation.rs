@@ -67,7 +67,9 @@ impl Invitation {
             return None;
         }
         let text = text.split_once('#').map_or(text, |(_, fragment)| fragment);
-        let json = BASE64URL_NOPAD.decode(text.strip_prefix(SCHEME)?.as_bytes()).ok()?;
+        let json = BASE64URL_NOPAD
+            .decode(text.strip_prefix(SCHEME)?.as_bytes())
+            .ok()?;
         let json = Zeroizing::new(json);
         let mut deserializer = serde_json::Deserializer::from_slice(&json);
         let fields = deserializer.deserialize_map(FieldsVisitor).ok()?;
@@ -79,7 +81,10 @@ impl Invitation {
             None => None,
         };
         let offer_hash: [u8; 32] = decode(&fields.o?)?.try_into().ok()?;
-        if offer.as_ref().is_some_and(|offer| kdf::sha256(offer) != offer_hash) {
+        if offer
+            .as_ref()
+            .is_some_and(|offer| kdf::sha256(offer) != offer_hash)
+        {
             return None;
         }
         (fields.v? == 1).then_some(Self {
@@ -104,13 +109,20 @@ impl Invitation {
         if let (Some(offer), Some(map)) = (&self.offer, fields.as_object_mut()) {
             map.insert("f".into(), BASE64URL_NOPAD.encode(offer).into());
         }
-        format!("{SCHEME}{}", BASE64URL_NOPAD.encode(fields.to_string().as_bytes()))
+        format!(
+            "{SCHEME}{}",
+            BASE64URL_NOPAD.encode(fields.to_string().as_bytes())
+        )
     }
 
     /// Which kind it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        if self.offer.is_some() { Kind::Ordinary } else { Kind::Quick }
+        if self.offer.is_some() {
+            Kind::Ordinary
+        } else {
+            Kind::Quick
+        }
     }
 
     /// Refuses an invitation whose time is over.
@@ -119,7 +131,11 @@ impl Invitation {
     ///
     /// `InvitationExpired`.
     pub fn check_expiry(&self, now: UnixTime) -> Result<(), EnrolmentError> {
-        if now > self.expires_at { Err(EnrolmentError::InvitationExpired) } else { Ok(()) }
+        if now > self.expires_at {
+            Err(EnrolmentError::InvitationExpired)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -165,7 +181,11 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 "s" => {
                     let mut text = None;
                     once(&mut text, &mut map)?;
-                    if fields.s.replace(Zeroizing::new(text.unwrap_or_default())).is_some() {
+                    if fields
+                        .s
+                        .replace(Zeroizing::new(text.unwrap_or_default()))
+                        .is_some()
+                    {
                         return Err(A::Error::custom("duplicate key"));
                     }
                 }

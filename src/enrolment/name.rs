@@ -35,7 +35,15 @@ mod tests {
 
     #[test]
     fn names_that_could_deceive_are_refused() {
-        for refused in ["", "a\nb", "a\u{202e}b", "a\u{2066}b", "\u{061c}", "a\u{7f}", "a\u{85}b"] {
+        for refused in [
+            "",
+            "a\nb",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "\u{061c}",
+            "a\u{7f}",
+            "a\u{85}b",
+        ] {
             assert!(Name::new(refused).is_none(), "{refused:?}");
         }
         assert!(Name::new(&"é".repeat(33)).is_none(), "66 bytes");

@@ -37,8 +37,15 @@ pub struct OfferSecrets {
 impl Offer {
     /// A fresh offer with its secrets. `None` never happens for a seed of 32
     /// bytes.
-    pub fn create(public: &PublicIdentity, name: &Name, rng: &mut impl CryptoRng) -> Option<(Self, OfferSecrets)> {
-        let secrets = OfferSecrets { xwing: XWingSecret::random(rng), sas_nonce: SasNonce::random(rng) };
+    pub fn create(
+        public: &PublicIdentity,
+        name: &Name,
+        rng: &mut impl CryptoRng,
+    ) -> Option<(Self, OfferSecrets)> {
+        let secrets = OfferSecrets {
+            xwing: XWingSecret::random(rng),
+            sas_nonce: SasNonce::random(rng),
+        };
         let offer = Self {
             public: *public,
             xwing: secrets.xwing.public()?,

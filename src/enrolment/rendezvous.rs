@@ -59,7 +59,8 @@ impl Rendezvous {
     #[must_use]
     pub fn new(secret: &InvitationSecret) -> Self {
         let s = secret.0.expose();
-        let tag = |direction: Direction| kdf::derive(s, labels::RENDEZVOUS_TAG, &[&[direction.byte()]]);
+        let tag =
+            |direction: Direction| kdf::derive(s, labels::RENDEZVOUS_TAG, &[&[direction.byte()]]);
         Self {
             kem: KemKeyPair::derive(&kdf::derive(s, labels::RENDEZVOUS_KEM, &[])),
             psk: kdf::derive(s, labels::RENDEZVOUS_PSK, &[]),
@@ -86,6 +87,10 @@ impl Rendezvous {
     /// The place of the tag with this counter.
     #[must_use]
     pub fn slot(counter: u32) -> TagSlot {
-        TagSlot { day: Self::DAY, device: 0, counter }
+        TagSlot {
+            day: Self::DAY,
+            device: 0,
+            counter,
+        }
     }
 }

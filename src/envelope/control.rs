@@ -35,7 +35,9 @@ impl Deterministic for Control {
         match d.str()? {
             "confirm" => Ok(Self::Confirm(cbor::fixed(d)?)),
             "received" => {
-                let count = d.array()?.ok_or_else(|| Error::message("indefinite array"))?;
+                let count = d
+                    .array()?
+                    .ok_or_else(|| Error::message("indefinite array"))?;
                 let mut ids = Vec::new();
                 for _ in 0..count {
                     let id = DeliveryId::decode(d.bytes()?);

@@ -12,10 +12,7 @@ use rand_core::CryptoRng;
 
 use super::EnvelopeError;
 use crate::{
-    base::{
-        UnixTime,
-        encoding::push_lp,
-    },
+    base::{UnixTime, encoding::push_lp},
     crypto::{
         cbor::{self, Deterministic},
         ristretto::Statement,
@@ -47,7 +44,10 @@ impl DeliveryId {
         }
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
-        Some(Self { random, label: label.as_bytes().into() })
+        Some(Self {
+            random,
+            label: label.as_bytes().into(),
+        })
     }
 
     /// `None` unless 16 bytes and a label of at most 48. A receipt may name
@@ -55,7 +55,10 @@ impl DeliveryId {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (random, label) = bytes.split_first_chunk::<16>()?;
-        (label.len() <= Self::MAX_LABEL).then(|| Self { random: *random, label: label.into() })
+        (label.len() <= Self::MAX_LABEL).then(|| Self {
+            random: *random,
+            label: label.into(),
+        })
     }
 
     /// Whether the label is UTF-8, as that of a delivery is.
@@ -163,7 +166,13 @@ impl Delivery {
     ) -> Option<Self> {
         let mut random = [0; 32];
         rng.fill_bytes(&mut random);
-        let context = context(recipient, draft.sent_at, draft.device, draft.seq, draft.content_type);
+        let context = context(
+            recipient,
+            draft.sent_at,
+            draft.device,
+            draft.seq,
+            draft.content_type,
+        );
         let (pseudonym, proof) = pseudonym::prove(
             sender.witness(),
             seed,
@@ -203,7 +212,12 @@ impl Delivery {
     ///
     /// `NotAuthentic` for another day, a wrong pseudonym or a bad proof;
     /// `Stale` for an authentic one that is too old or in the future.
-    pub fn verify(self, sender: &Sender<'_>, now: UnixTime, retention: u64) -> Result<Authentic, EnvelopeError> {
+    pub fn verify(
+        self,
+        sender: &Sender<'_>,
+        now: UnixTime,
+        retention: u64,
+    ) -> Result<Authentic, EnvelopeError> {
         self.check(sender).ok_or(EnvelopeError::NotAuthentic)?;
         if self.sent_at < now.minus(retention) || self.sent_at > now.plus(SKEW) {
             return Err(EnvelopeError::Stale);
@@ -253,7 +267,8 @@ impl Deterministic for Delivery {
                 .ok_or_else(|| Error::message("session id"))?,
             sent_at: UnixTime(d.u64()?),
             seq: d.u64()?,
-            content_type: ContentType::new(d.str()?).ok_or_else(|| Error::message("content type"))?,
+            content_type: ContentType::new(d.str()?)
+                .ok_or_else(|| Error::message("content type"))?,
             pseudonym: cbor::fixed(d)?,
             proof: cbor::fixed(d)?,
             payload: d.bytes()?.to_vec(),

@@ -22,7 +22,11 @@ const LEN_FIELD: usize = 4;
 /// # Errors
 ///
 /// `TooLarge` above 16 384 fragments.
-pub fn split(bytes: &[u8], size: CellSize, rng: &mut impl CryptoRng) -> Result<Vec<Body>, EnvelopeError> {
+pub fn split(
+    bytes: &[u8],
+    size: CellSize,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<Body>, EnvelopeError> {
     let room = size.capacity() - LEN_FIELD;
     let whole = Body::Whole(bytes.to_vec());
     if whole.encode().len() <= room {
@@ -37,7 +41,14 @@ pub fn split(bytes: &[u8], size: CellSize, rng: &mut impl CryptoRng) -> Result<V
     rng.fill_bytes(&mut message_id);
     Ok((0..count)
         .zip(chunks)
-        .map(|(index, chunk)| Body::Fragment(Fragment { message_id, index, count, chunk: chunk.to_vec() }))
+        .map(|(index, chunk)| {
+            Body::Fragment(Fragment {
+                message_id,
+                index,
+                count,
+                chunk: chunk.to_vec(),
+            })
+        })
         .collect())
 }
 
@@ -62,7 +73,10 @@ impl Assembly {
     /// Begins with whichever fragment came first.
     #[must_use]
     pub fn begin(fragment: Fragment) -> Self {
-        Self { count: fragment.count, chunks: BTreeMap::from([(fragment.index, fragment.chunk)]) }
+        Self {
+            count: fragment.count,
+            chunks: BTreeMap::from([(fragment.index, fragment.chunk)]),
+        }
     }
 
     /// Adds a fragment of the same message.
@@ -71,7 +85,7 @@ impl Assembly {
     ///
     /// `FragmentConflict` for another count, another chunk under the same
     /// index, or chunks of unequal size before the last.
-    pub fn add(mut self, fragment: Fragment) -> Result<Progress, EnvelopeError> {
+    pub fn insert(mut self, fragment: Fragment) -> Result<Progress, EnvelopeError> {
         if fragment.count != self.count {
             return Err(EnvelopeError::FragmentConflict);
         }
@@ -87,7 +101,9 @@ impl Assembly {
         if self.chunks.len() < self.count as usize {
             return Ok(Progress::Unfinished(self));
         }
-        Ok(Progress::Complete(self.chunks.into_values().flatten().collect()))
+        Ok(Progress::Complete(
+            self.chunks.into_values().flatten().collect(),
+        ))
     }
 
     /// Bytes held so far.
@@ -105,7 +121,10 @@ impl Assembly {
     /// Fragments held and fragments in all.
     #[must_use]
     pub fn progress(&self) -> (u32, u32) {
-        (u32::try_from(self.chunks.len()).unwrap_or(u32::MAX), self.count)
+        (
+            u32::try_from(self.chunks.len()).unwrap_or(u32::MAX),
+            self.count,
+        )
     }
 
     /// Whether a fragment of that index is held.
@@ -121,7 +140,10 @@ impl Assembly {
         let tail = self.chunks.get(&last).map(Vec::len);
         let ok = inner.all(|len| Some(len) == size)
             && size.is_none_or(|size| tail.is_none_or(|tail| tail <= size));
-        if ok { Ok(()) } else { Err(EnvelopeError::FragmentConflict) }
+        if ok {
+            Ok(())
+        } else {
+            Err(EnvelopeError::FragmentConflict)
+        }
     }
 }
-

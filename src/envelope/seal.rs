@@ -35,7 +35,12 @@ pub struct Sealing<'a> {
 /// # Errors
 ///
 /// `TooLarge` for a body above the capacity.
-pub fn seal(sealing: &Sealing<'_>, tag: Tag, body: &Body, rng: &mut impl CryptoRng) -> Result<Cell, EnvelopeError> {
+pub fn seal(
+    sealing: &Sealing<'_>,
+    tag: Tag,
+    body: &Body,
+    rng: &mut impl CryptoRng,
+) -> Result<Cell, EnvelopeError> {
     let capacity = sealing.size.capacity();
     let body = Zeroizing::new(body.encode());
     if body.len() + 4 > capacity {
@@ -78,7 +83,10 @@ pub fn open(recipient: &KemKeyPair, key: &Secret<32>, cell: &Cell) -> Result<Bod
 }
 
 fn psk(key: &Secret<32>) -> Psk<'_> {
-    Psk { key, id: labels::CELL_PSK }
+    Psk {
+        key,
+        id: labels::CELL_PSK,
+    }
 }
 
 fn unpad(plaintext: &[u8]) -> Option<Body> {

@@ -19,10 +19,16 @@ pub const WINDOW: u32 = 32;
 const NEXT_DEVICE_WINDOW: u32 = 8;
 
 /// The end of the window of each device of one day.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Per device seen: watch counters below this.
     ends: BTreeMap<u8, u32>,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Window {
@@ -30,7 +36,9 @@ impl Window {
     /// start.
     #[must_use]
     pub fn new() -> Self {
-        Self { ends: BTreeMap::from([(0, WINDOW)]) }
+        Self {
+            ends: BTreeMap::from([(0, WINDOW)]),
+        }
     }
 
     /// From stored ends, one per device seen.
@@ -56,7 +64,10 @@ impl Window {
             .last_key_value()
             .and_then(|(device, _)| device.checked_add(1))
             .map(|device| (device, 0..NEXT_DEVICE_WINDOW));
-        self.ends.iter().map(|(device, end)| (*device, 0..*end)).chain(next)
+        self.ends
+            .iter()
+            .map(|(device, end)| (*device, 0..*end))
+            .chain(next)
     }
 
     /// Fragment `index` (from 0) of `count` was opened at `counter`: the
@@ -82,7 +93,9 @@ impl<T: Copy> TagIndex<T> {
     /// An empty index.
     #[must_use]
     pub fn new() -> Self {
-        Self { map: HashMap::default() }
+        Self {
+            map: HashMap::default(),
+        }
     }
 
     /// Watches the tags of one window. Tags already watched are kept.
@@ -93,9 +106,20 @@ impl<T: Copy> TagIndex<T> {
     }
 
     /// Watches a range of counters of one device.
-    pub fn watch_range(&mut self, owner: T, key: &TagKey, day: Day, device: u8, counters: core::ops::Range<u32>) {
+    pub fn watch_range(
+        &mut self,
+        owner: T,
+        key: &TagKey,
+        day: Day,
+        device: u8,
+        counters: core::ops::Range<u32>,
+    ) {
         for counter in counters {
-            let slot = TagSlot { day, device, counter };
+            let slot = TagSlot {
+                day,
+                device,
+                counter,
+            };
             self.map.insert(key.tag(slot), (owner, slot));
         }
     }
@@ -156,7 +180,11 @@ mod tests {
         window.opened(0, 40, 3, 135);
         assert_eq!(window.ends().collect::<Vec<_>>(), [(0, 40 - 3 + 135 + 32)]);
         window.opened(0, 0, 0, 1);
-        assert_eq!(window.ends().next(), Some((0, 204)), "a window never shrinks");
+        assert_eq!(
+            window.ends().next(),
+            Some((0, 204)),
+            "a window never shrinks"
+        );
     }
 
     #[test]
@@ -164,7 +192,10 @@ mod tests {
         let mut window = Window::new();
         assert_eq!(window.ranges().collect::<Vec<_>>(), [(0, 0..32), (1, 0..8)]);
         window.opened(1, 2, 0, 1);
-        assert_eq!(window.ranges().collect::<Vec<_>>(), [(0, 0..32), (1, 0..35), (2, 0..8)]);
+        assert_eq!(
+            window.ranges().collect::<Vec<_>>(),
+            [(0, 0..32), (1, 0..35), (2, 0..8)]
+        );
     }
 
     #[test]
@@ -172,9 +203,19 @@ mod tests {
         let key = TagKey::new(&Secret::take(&mut [7; 32]));
         let mut index = TagIndex::new();
         index.watch('a', &key, Day(5), &Window::new());
-        let slot = TagSlot { day: Day(5), device: 0, counter: 31 };
+        let slot = TagSlot {
+            day: Day(5),
+            device: 0,
+            counter: 31,
+        };
         assert_eq!(index.find(&key.tag(slot)), Some(('a', slot)));
-        assert_eq!(index.find(&key.tag(TagSlot { counter: 32, ..slot })), None);
+        assert_eq!(
+            index.find(&key.tag(TagSlot {
+                counter: 32,
+                ..slot
+            })),
+            None
+        );
         assert_eq!(index.len(), 40);
     }
 }

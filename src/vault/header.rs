@@ -42,7 +42,12 @@ pub struct VaultHeader {
 impl VaultHeader {
     /// Wraps the vault key under the key-encryption key.
     pub fn wrap(kdf: Kdf, kek: &Secret<32>, key: &VaultKey, rng: &mut impl CryptoRng) -> Self {
-        let wrapped = aead::seal(kek.expose(), labels::VAULT_KEY.as_bytes(), key.expose().expose(), rng);
+        let wrapped = aead::seal(
+            kek.expose(),
+            labels::VAULT_KEY.as_bytes(),
+            key.expose().expose(),
+            rng,
+        );
         Self { kdf, wrapped }
     }
 
@@ -66,7 +71,10 @@ impl VaultHeader {
     /// `Version` for a newer one, `Damaged` for anything else.
     pub fn parse(bytes: &[u8]) -> Result<Self, VaultError> {
         let mut decoder = Decoder::new(bytes);
-        let version = decoder.array().and_then(|_| decoder.u32()).map_err(|_| VaultError::Damaged)?;
+        let version = decoder
+            .array()
+            .and_then(|_| decoder.u32())
+            .map_err(|_| VaultError::Damaged)?;
         if version > VERSION {
             return Err(VaultError::Version);
         }
@@ -89,11 +97,17 @@ impl Deterministic for VaultHeader {
         if d.u32()? != VERSION {
             return Err(Error::message("version"));
         }
-        let kdf = Kdf { salt: cbor::fixed(d)?, iterations: d.u32()? };
+        let kdf = Kdf {
+            salt: cbor::fixed(d)?,
+            iterations: d.u32()?,
+        };
         if !(Kdf::MIN_ITERATIONS..=Kdf::MAX_ITERATIONS).contains(&kdf.iterations) {
             return Err(Error::message("iterations"));
         }
-        Ok(Self { kdf, wrapped: d.bytes()?.to_vec() })
+        Ok(Self {
+            kdf,
+            wrapped: d.bytes()?.to_vec(),
+        })
     }
 }
 
@@ -104,11 +118,18 @@ mod tests {
     #[test]
     fn a_header_opens_with_its_passphrase_only() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let kdf = Kdf { salt: [7; 16], iterations: Kdf::ITERATIONS };
+        let kdf = Kdf {
+            salt: [7; 16],
+            iterations: Kdf::ITERATIONS,
+        };
         let (kek, key) = (Secret::random(&mut rng), VaultKey::random(&mut rng));
-        let header = VaultHeader::parse(&VaultHeader::wrap(kdf, &kek, &key, &mut rng).encode()).unwrap();
+        let header =
+            VaultHeader::parse(&VaultHeader::wrap(kdf, &kek, &key, &mut rng).encode()).unwrap();
         assert_eq!(header.unwrap(&kek).unwrap().expose(), key.expose());
-        assert_eq!(header.unwrap(&Secret::random(&mut rng)).unwrap_err(), VaultError::WrongPassphrase);
+        assert_eq!(
+            header.unwrap(&Secret::random(&mut rng)).unwrap_err(),
+            VaultError::WrongPassphrase
+        );
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     base::{ErrorCode, UnixTime},
     client::{
-        self, Change, Client, ClientError, ContactId, Effects, InvitationId, Mailbox, Outgoing, Post,
-        parse_message_id,
+        self, Change, Client, ClientError, ContactId, Effects, InvitationId, Mailbox, Outgoing,
+        Post, parse_message_id,
     },
     crypto::cbor::Deterministic as _,
     enrolment::Kind,
@@ -31,7 +31,9 @@ use crate::{
 /// `VAULT_VERSION` or `VAULT_DAMAGED`.
 #[wasm_bindgen(js_name = vaultKdf)]
 pub fn vault_kdf(header: &Uint8Array) -> JsResult<JsValue> {
-    let kdf = VaultHeader::parse(&header.to_vec()).map_err(vault_error)?.kdf;
+    let kdf = VaultHeader::parse(&header.to_vec())
+        .map_err(vault_error)?
+        .kdf;
     let object = Object::new();
     set(&object, "salt", &array(&kdf.salt));
     set(&object, "iterations", &kdf.iterations.into());
@@ -61,9 +63,16 @@ impl Engine {
         now: f64,
     ) -> JsResult<JsValue> {
         let kek = secret(kek, "kek")?;
-        let salt = salt.to_vec().try_into().map_err(|_| invalid("salt is not 16 bytes"))?;
-        let (client, changes) = Client::create(name, relay, time(now)?, &mut rng()).map_err(client_error)?;
-        let engine = Self { client, key: VaultKey::random(&mut rng()) };
+        let salt = salt
+            .to_vec()
+            .try_into()
+            .map_err(|_| invalid("salt is not 16 bytes"))?;
+        let (client, changes) =
+            Client::create(name, relay, time(now)?, &mut rng()).map_err(client_error)?;
+        let engine = Self {
+            client,
+            key: VaultKey::random(&mut rng()),
+        };
         let header = VaultHeader::wrap(Kdf { salt, iterations }, &kek, &engine.key, &mut rng());
         let commit = engine.seal(changes);
         commit.push(&Array::of2(&HEADER_KEY.into(), &array(&header.encode())));
@@ -85,8 +94,13 @@ impl Engine {
         let mut opened = Vec::with_capacity(records.length() as usize);
         for record in records.iter() {
             let pair = Array::from(&record);
-            let store_key = pair.get(0).as_string().ok_or_else(|| invalid("record key"))?;
-            let plain = key.open(&store_key, &Uint8Array::new(&pair.get(1)).to_vec()).map_err(vault_error)?;
+            let store_key = pair
+                .get(0)
+                .as_string()
+                .ok_or_else(|| invalid("record key"))?;
+            let plain = key
+                .open(&store_key, &Uint8Array::new(&pair.get(1)).to_vec())
+                .map_err(vault_error)?;
             opened.push((store_key, plain));
         }
         let client = Client::load(&opened).map_err(client_error)?;
@@ -124,7 +138,9 @@ impl Engine {
     /// `RELAY_UNREACHABLE` before the first `configure`.
     #[wasm_bindgen(js_name = indexPath)]
     pub fn index_path(&self, which: &str) -> JsResult<String> {
-        self.client.index_path(mailbox(which)?).map_err(client_error)
+        self.client
+            .index_path(mailbox(which)?)
+            .map_err(client_error)
     }
 
     /// The batches to fetch.
@@ -134,7 +150,10 @@ impl Engine {
     /// `RELAY_PROTOCOL`.
     #[wasm_bindgen(js_name = planPull)]
     pub fn plan_pull(&mut self, which: &str, index: &str) -> JsResult<JsValue> {
-        let effects = self.client.plan_pull(mailbox(which)?, index).map_err(client_error)?;
+        let effects = self
+            .client
+            .plan_pull(mailbox(which)?, index)
+            .map_err(client_error)?;
         self.give(effects)
     }
 
@@ -144,7 +163,12 @@ impl Engine {
     ///
     /// `BATCH_INVALID`.
     #[wasm_bindgen(js_name = receiveBatch)]
-    pub fn receive_batch(&mut self, which: &str, batch: &Uint8Array, now: f64) -> JsResult<JsValue> {
+    pub fn receive_batch(
+        &mut self,
+        which: &str,
+        batch: &Uint8Array,
+        now: f64,
+    ) -> JsResult<JsValue> {
         let effects = self
             .client
             .receive_batch(mailbox(which)?, &batch.to_vec(), time(now)?, &mut rng())
@@ -159,7 +183,10 @@ impl Engine {
     /// `RELAY_UNREACHABLE` before the first `configure`.
     #[wasm_bindgen(js_name = nextSlot)]
     pub fn next_slot(&self) -> JsResult<JsValue> {
-        self.client.next_slot(&mut rng()).map(post).map_err(client_error)
+        self.client
+            .next_slot(&mut rng())
+            .map(post)
+            .map_err(client_error)
     }
 
     /// Up to 64 queued cells: `{ body, tokens }`, or undefined.
@@ -180,7 +207,9 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     pub fn posted(&mut self, tokens: Vec<String>) -> JsResult<JsValue> {
         let tokens: Option<Vec<u64>> = tokens.iter().map(|token| token.parse().ok()).collect();
-        let effects = self.client.posted(&tokens.ok_or_else(|| invalid("tokens"))?);
+        let effects = self
+            .client
+            .posted(&tokens.ok_or_else(|| invalid("tokens"))?);
         self.give(effects)
     }
 
@@ -257,9 +286,13 @@ impl Engine {
             "ordinary" => Kind::Ordinary,
             _ => return Err(invalid("kind is neither \"quick\" nor \"ordinary\"")),
         };
-        let life = expires_in.map(|seconds| whole(seconds, "expiresInSeconds")).transpose()?;
-        let effects =
-            self.client.invite(kind, life, time(now)?, &mut rng()).map_err(client_error)?;
+        let life = expires_in
+            .map(|seconds| whole(seconds, "expiresInSeconds"))
+            .transpose()?;
+        let effects = self
+            .client
+            .invite(kind, life, time(now)?, &mut rng())
+            .map_err(client_error)?;
         self.give(effects)
     }
 
@@ -270,7 +303,10 @@ impl Engine {
     /// `INVITATION_UNKNOWN`.
     #[wasm_bindgen(js_name = cancelInvitation)]
     pub fn cancel_invitation(&mut self, id: &str) -> JsResult<JsValue> {
-        let effects = self.client.cancel_invitation(invitation(id)?).map_err(client_error)?;
+        let effects = self
+            .client
+            .cancel_invitation(invitation(id)?)
+            .map_err(client_error)?;
         self.give(effects)
     }
 
@@ -280,8 +316,10 @@ impl Engine {
     ///
     /// `INVITATION_MALFORMED`, `INVITATION_EXPIRED`, `RELAY_MISMATCH`, …
     pub fn accept(&mut self, uri: &str, in_person: bool, now: f64) -> JsResult<JsValue> {
-        let effects =
-            self.client.accept(uri, in_person, time(now)?, &mut rng()).map_err(client_error)?;
+        let effects = self
+            .client
+            .accept(uri, in_person, time(now)?, &mut rng())
+            .map_err(client_error)?;
         self.give(effects)
     }
 
@@ -291,7 +329,10 @@ impl Engine {
     ///
     /// `INVITATION_UNKNOWN`, `INVALID_ARGUMENT`.
     pub fn expect(&mut self, id: &str, fingerprint: &Uint8Array, now: f64) -> JsResult<JsValue> {
-        let bytes = fingerprint.to_vec().try_into().map_err(|_| invalid("fingerprint is not 32 bytes"))?;
+        let bytes = fingerprint
+            .to_vec()
+            .try_into()
+            .map_err(|_| invalid("fingerprint is not 32 bytes"))?;
         let effects = self
             .client
             .expect(invitation(id)?, Fingerprint(bytes), time(now)?, &mut rng())
@@ -315,8 +356,10 @@ impl Engine {
     /// `SAS_NOT_READY`, `CONTACT_SUSPECT`, `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = confirmSas)]
     pub fn confirm_sas(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let effects =
-            self.client.confirm_sas(contact(id)?, time(now)?, &mut rng()).map_err(client_error)?;
+        let effects = self
+            .client
+            .confirm_sas(contact(id)?, time(now)?, &mut rng())
+            .map_err(client_error)?;
         self.give(effects)
     }
 
@@ -338,7 +381,10 @@ impl Engine {
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = removeContact)]
     pub fn remove_contact(&mut self, id: &str) -> JsResult<JsValue> {
-        let effects = self.client.remove_contact(contact(id)?).map_err(client_error)?;
+        let effects = self
+            .client
+            .remove_contact(contact(id)?)
+            .map_err(client_error)?;
         self.give(effects)
     }
 
@@ -385,7 +431,12 @@ impl Engine {
                 _ => return Err(client_error(ClientError::MessageUnknown)),
             },
         };
-        to_js(&self.client.messages(id, before, limit as usize).map_err(client_error)?)
+        to_js(
+            &self
+                .client
+                .messages(id, before, limit as usize)
+                .map_err(client_error)?,
+        )
     }
 
     /// Where a message's body is stored.
@@ -397,7 +448,9 @@ impl Engine {
     pub fn body_key(&self, message: &str) -> JsResult<String> {
         let (contact, ordinal) =
             parse_message_id(message).ok_or_else(|| client_error(ClientError::MessageUnknown))?;
-        self.client.readable(contact, ordinal).map_err(client_error)?;
+        self.client
+            .readable(contact, ordinal)
+            .map_err(client_error)?;
         Ok(client::body_key(contact, ordinal))
     }
 
@@ -408,7 +461,10 @@ impl Engine {
     /// `VAULT_DAMAGED`, `MESSAGE_UNKNOWN`.
     #[wasm_bindgen(js_name = openBody)]
     pub fn open_body(&self, message: &str, sealed: &Uint8Array) -> JsResult<Uint8Array> {
-        let plain = self.key.open(&self.body_key(message)?, &sealed.to_vec()).map_err(vault_error)?;
+        let plain = self
+            .key
+            .open(&self.body_key(message)?, &sealed.to_vec())
+            .map_err(vault_error)?;
         Ok(bytes::array(&plain))
     }
 
@@ -436,7 +492,11 @@ impl Engine {
 fn post(post: Post) -> JsValue {
     let object = Object::new();
     set(&object, "body", &array(&post.body));
-    let tokens: Array = post.tokens.iter().map(|token| JsValue::from(token.to_string())).collect();
+    let tokens: Array = post
+        .tokens
+        .iter()
+        .map(|token| JsValue::from(token.to_string()))
+        .collect();
     set(&object, "tokens", &tokens);
     object.into()
 }
@@ -461,7 +521,11 @@ fn whole(value: f64, name: &str) -> JsResult<u64> {
     if !(0.0..=MAX_SAFE_INTEGER).contains(&value) || value.fract() != 0.0 {
         return Err(invalid(&format!("{name} is not a whole number")));
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked above"
+    )]
     Ok(value as u64)
 }
 

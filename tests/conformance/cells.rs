@@ -82,7 +82,7 @@ pub fn fragments(case: &Case<'_>) -> Result<Verdict, Broken> {
         }
         assembly = match assembly {
             None => Some(Assembly::begin(fragment)),
-            Some(assembly) => match assembly.add(fragment) {
+            Some(assembly) => match assembly.insert(fragment) {
                 Ok(Progress::Unfinished(assembly)) => Some(assembly),
                 Ok(Progress::Complete(bytes)) => {
                     complete = Some(bytes);
