@@ -1,6 +1,5 @@
 /** The wasm engine behind a portal, and the one order of things: change, commit, show. */
 
-import type { ErrorCode } from "./errors.js";
 import { TesseraError } from "./errors.js";
 import { call } from "./core.js";
 import { CONFLICT, stored, type Store, type StoreChange } from "./store.js";
@@ -53,29 +52,28 @@ export interface RelayParameters {
 
 /** The sans-I/O client with its vault. Every method is synchronous; `now` is Unix seconds. */
 export interface Engine {
-  configure(infoJson: string, now: number): Effects;
+  configure(infoJson: string): Effects;
   relayPath(which: "info" | "cells"): string;
   indexPath(which: Mailbox): string;
-  planPull(which: Mailbox, indexJson: string, now: number): Effects<readonly PlannedBatch[]>;
+  planPull(which: Mailbox, indexJson: string): Effects<readonly PlannedBatch[]>;
   receiveBatch(which: Mailbox, bytes: Uint8Array, now: number): Effects<Received>;
-  batchMissing(which: Mailbox, origin: string, epoch: number, code: ErrorCode, now: number): Effects<{ readonly gaps: readonly Gap[] }>;
-  nextSlot(now: number): Post;
-  nextFlush(now: number): Post | undefined;
-  posted(tokens: string[], now: number): Effects;
+  nextSlot(): Post;
+  nextFlush(): Post | undefined;
+  posted(tokens: string[]): Effects;
   queued(): number;
   lobbyWatch(now: number): boolean;
   tick(now: number): Effects;
   info(): RelayParameters;
   me(): { readonly name: string; readonly publicKey: Uint8Array; readonly fingerprint: Uint8Array };
   invite(kind: "quick" | "ordinary", expiresInSeconds: number | undefined, now: number): Effects<{ readonly id: string; readonly uri: string; readonly expiresAt: number }>;
-  cancelInvitation(id: string, now: number): Effects;
+  cancelInvitation(id: string): Effects;
   expect(id: string, fingerprint: Uint8Array, now: number): Effects;
   accept(uri: string, inPerson: boolean, now: number): Effects<Contact>;
   contacts(): Contact[];
   confirmSas(id: string, now: number): Effects;
-  rejectSas(id: string, now: number): Effects;
-  removeContact(id: string, now: number): Effects;
-  send(contactId: string, content: { contentType: string; body: Uint8Array; filename?: string; session?: string }, now: number): Effects<BareMessage>;
+  rejectSas(id: string): Effects;
+  removeContact(id: string): Effects;
+  send(contactId: string, contentType: string, body: Uint8Array, filename: string | undefined, session: string | undefined, now: number): Effects<BareMessage>;
   messages(contactId: string, before: string | undefined, limit: number): BareMessage[];
   bodyKey(messageId: string): string;
   openBody(messageId: string, bytes: Uint8Array): Uint8Array;
@@ -104,7 +102,7 @@ export class EngineHost {
     return this.#inTurn(async () => {
       const { commit, events, value } = this.#step(step);
       if (commit.length > 0) await this.#commit(commit);
-      for (const event of events) this.show(event);
+      for (const event of events) this.show(await this.#whole(event));
       return value;
     });
   }
@@ -115,11 +113,13 @@ export class EngineHost {
   }
 
   /** The sealed body of a message, opened. */
-  async body(messageId: string): Promise<Uint8Array> {
-    const key = await this.read((engine) => engine.bodyKey(messageId));
-    const sealed = await stored(() => this.#store.get(key));
-    if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
-    return this.read((engine) => engine.openBody(messageId, sealed));
+  body(messageId: string): Promise<Uint8Array> {
+    return this.#inTurn(() => this.#body(messageId));
+  }
+
+  /** A message with its text, if it is one that may be read. */
+  withText(message: BareMessage): Promise<BareMessage> {
+    return this.#inTurn(() => this.#withText(message));
   }
 
   /** Lets the step under way finish, then frees the engine. Later steps throw `DISPOSED`. */
@@ -137,6 +137,24 @@ export class EngineHost {
     });
     this.#last = turn.catch(() => {});
     return turn;
+  }
+
+  async #body(messageId: string): Promise<Uint8Array> {
+    const key = this.#step((engine) => engine.bodyKey(messageId));
+    const sealed = await stored(() => this.#store.get(key));
+    if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
+    return this.#step((engine) => engine.openBody(messageId, sealed));
+  }
+
+  async #withText(message: BareMessage): Promise<BareMessage> {
+    if (message.text !== undefined || message.state === "held" || !message.contentType.startsWith("text/")) return message;
+    return { ...message, text: new TextDecoder().decode(await this.#body(message.id)) };
+  }
+
+  /** The engine gives a text only where it has the body at hand. */
+  async #whole(event: EngineEvent): Promise<EngineEvent> {
+    if (event.type !== "message" && event.type !== "state") return event;
+    return { type: event.type, message: await this.#withText(event.message) };
   }
 
   #step<T>(step: (engine: Engine, now: number) => T): T {

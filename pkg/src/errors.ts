@@ -10,6 +10,7 @@ const RETRYABLE = {
   REPLAYED: false,
   STALE: false,
   FRAGMENT_CONFLICT: false,
+  MESSAGE_INCOMPLETE: false,
   INVITATION_MALFORMED: false,
   INVITATION_EXPIRED: false,
   INVITATION_USED: false,

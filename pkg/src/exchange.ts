@@ -77,7 +77,7 @@ export class Exchange {
   async #configure(signal?: AbortSignal): Promise<RelayParameters> {
     const path = await this.#host.read((engine) => engine.relayPath("info"));
     const json = await this.#relay.getText(path, signal);
-    await this.#host.apply((engine, now) => engine.configure(json, now));
+    await this.#host.apply((engine) => engine.configure(json));
     this.#skewSeconds = skewOf(json);
     return this.#host.read((engine) => engine.info());
   }
@@ -89,7 +89,7 @@ export class Exchange {
   async #postSlot(signal?: AbortSignal): Promise<void> {
     const waiting = this.#unanswered;
     const fresh = waiting === undefined || Date.now() - waiting.since > REPEAT_MS;
-    const post = fresh ? await this.#host.read((engine, now) => engine.nextSlot(now)) : waiting.post;
+    const post = fresh ? await this.#host.read((engine) => engine.nextSlot()) : waiting.post;
     if (fresh) this.#unanswered = { post, since: Date.now() };
     try {
       await this.#send(post, signal);
@@ -103,7 +103,7 @@ export class Exchange {
 
   async #flush(signal?: AbortSignal): Promise<void> {
     for (;;) {
-      const post = await this.#host.read((engine, now) => engine.nextFlush(now));
+      const post = await this.#host.read((engine) => engine.nextFlush());
       if (post === undefined) break;
       await this.#send(post, signal);
     }
@@ -113,7 +113,7 @@ export class Exchange {
   async #send(post: Post, signal?: AbortSignal): Promise<void> {
     const path = await this.#host.read((engine) => engine.relayPath("cells"));
     await this.#relay.post(path, post.body, signal);
-    await this.#host.apply((engine, now) => engine.posted(post.tokens, now));
+    await this.#host.apply((engine) => engine.posted(post.tokens));
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {

@@ -75,7 +75,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   async cancelInvitation(id: string): Promise<void> {
-    await this.#host.apply((engine, now) => engine.cancelInvitation(text(id, "id"), now));
+    await this.#host.apply((engine) => engine.cancelInvitation(text(id, "id")));
   }
 
   /** Answers an invitation: the `tessera:/…` text, or a link or other text that ends with it. */
@@ -111,19 +111,19 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
 
   /** The digits differ: someone stands in between. */
   async rejectSas(contactId: string): Promise<void> {
-    await this.#host.apply((engine, now) => engine.rejectSas(text(contactId, "contactId"), now));
+    await this.#host.apply((engine) => engine.rejectSas(text(contactId, "contactId")));
   }
 
   async removeContact(contactId: string): Promise<void> {
-    await this.#host.apply((engine, now) => engine.removeContact(text(contactId, "contactId"), now));
+    await this.#host.apply((engine) => engine.removeContact(text(contactId, "contactId")));
   }
 
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`. */
   async send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
     const to = text(contactId, "contactId");
-    const outgoing = parseContent(message);
+    const { contentType, body, filename, session } = parseContent(message);
     await this.#exchange.parameters();
-    const sent = await this.#host.apply((engine, now) => engine.send(to, outgoing, now));
+    const sent = await this.#host.apply((engine, now) => engine.send(to, contentType, body, filename, session, now));
     return this.#message(sent) as OutgoingMessage;
   }
 
@@ -133,7 +133,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     const until = before === undefined ? undefined : text(before, "before");
     const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, 10_000);
     const found = await this.#host.read((engine) => engine.messages(text(contactId, "contactId"), until, most));
-    return Promise.all(found.map((message) => this.#withText(message)));
+    return Promise.all(found.map(async (message) => this.#message(await this.#host.withText(message))));
   }
 
   /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */
@@ -171,12 +171,6 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
 
   #message(message: BareMessage): Message {
     return { ...message, body: () => this.#host.body(message.id) };
-  }
-
-  async #withText(bare: BareMessage): Promise<Message> {
-    const message = this.#message(bare);
-    if (message.text !== undefined || !message.contentType.startsWith("text/") || message.state === "held") return message;
-    return { ...message, text: new TextDecoder().decode(await message.body()) };
   }
 
   #show(event: EngineEvent): void {

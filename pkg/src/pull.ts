@@ -1,7 +1,7 @@
 /** Pulling one mailbox: always whole batches, always all of them, each committed before the next. */
 
-import type { BareMessage, EngineHost, Mailbox, PlannedBatch } from "./engine.js";
-import { TesseraError } from "./errors.js";
+import type { BareMessage, EngineHost, Mailbox } from "./engine.js";
+import { isTesseraError } from "./errors.js";
 import { throwIfAborted, type Relay } from "./relay.js";
 import type { Gap, Progress, Rejected } from "./types.js";
 
@@ -31,17 +31,17 @@ export interface PullOptions {
 export async function pull(host: EngineHost, relay: Relay, mailbox: Mailbox, pulled: Pulled, options: PullOptions): Promise<void> {
   const { signal, onProgress } = options;
   const index = await relay.getText(await host.read((engine) => engine.indexPath(mailbox)), signal);
-  const plan = await host.apply((engine, now) => engine.planPull(mailbox, index, now));
+  const plan = await host.apply((engine) => engine.planPull(mailbox, index));
   let batches = 0;
   let bytes = 0;
-  for await (const [batch, answer] of inOrder(plan, ({ path }) => relay.get(path, signal))) {
+  for await (const answer of inOrder(plan, ({ path }) => relay.get(path, signal))) {
     throwIfAborted(signal);
     if (answer.status === "fulfilled") {
       bytes += answer.value.length;
       pulled.bytes += answer.value.length;
       await take(host, mailbox, answer.value, pulled);
     } else {
-      await missing(host, mailbox, batch, answer.reason, pulled);
+      missing(answer.reason, pulled);
     }
     batches += 1;
     onProgress?.({ mailbox, batches, of: plan.length, bytes });
@@ -56,7 +56,7 @@ async function take(host: EngineHost, mailbox: Mailbox, bytes: Uint8Array, pulle
     pulled.gaps.push(...received.gaps);
     pulled.cells += received.cells;
   } catch (error) {
-    if (!(error instanceof TesseraError) || error.code !== "BATCH_INVALID") throw error;
+    if (!isTesseraError(error) || error.code !== "BATCH_INVALID") throw error;
     // Not the relay's signed word: told, and asked for again at the next pull.
     const rejected: Rejected = { code: error.code };
     host.show({ type: "rejected", ...rejected });
@@ -65,21 +65,23 @@ async function take(host: EngineHost, mailbox: Mailbox, bytes: Uint8Array, pulle
   }
 }
 
-/** The relay listed a batch that it does not have: a gap that is shown. Any other failure ends the pull. */
-async function missing(host: EngineHost, mailbox: Mailbox, { origin, epoch }: PlannedBatch, reason: unknown, pulled: Pulled): Promise<void> {
-  if (!(reason instanceof TesseraError) || (reason.code !== "NOT_FOUND" && reason.code !== "RETENTION_PASSED")) throw reason;
-  const { gaps } = await host.apply((engine, now) => engine.batchMissing(mailbox, origin, epoch, reason.code, now));
-  pulled.gaps.push(...gaps);
+/**
+ * The relay listed a batch that it does not have. The break in its chain is told when the next batch is read; until then it is
+ * asked for again. Any other failure ends the pull.
+ */
+function missing(reason: unknown, pulled: Pulled): void {
+  if (!isTesseraError(reason) || (reason.code !== "NOT_FOUND" && reason.code !== "RETENTION_PASSED")) throw reason;
+  pulled.more = true;
 }
 
 /** Runs a few requests ahead of the reader and gives the answers in the order of the items. */
-async function* inOrder<T, U>(items: readonly T[], request: (item: T) => Promise<U>): AsyncGenerator<[T, PromiseSettledResult<U>]> {
+async function* inOrder<T, U>(items: readonly T[], request: (item: T) => Promise<U>): AsyncGenerator<PromiseSettledResult<U>> {
   const answers: Promise<PromiseSettledResult<U>>[] = [];
   for (let next = 0; next < items.length; next++) {
     while (answers.length < Math.min(items.length, next + AHEAD)) {
       answers.push(Promise.allSettled([request(items[answers.length] as T)]).then(([settled]) => settled));
     }
-    yield [items[next] as T, (await answers[next]) as PromiseSettledResult<U>];
+    yield (await answers[next]) as PromiseSettledResult<U>;
     answers[next] = undefined as never; // read: let it go
   }
 }

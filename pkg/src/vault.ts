@@ -1,7 +1,7 @@
 /** Opening the vault in a store: the passphrase's key, the records, the engine. */
 
 import type { Engine } from "./engine.js";
-import { call } from "./core.js";
+import { call, type Core } from "./core.js";
 import { TesseraError } from "./errors.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "./store.js";
 import { pbkdf2, randomBytes } from "./webcrypto.js";
@@ -15,12 +15,9 @@ const SALT_LENGTH = 16;
 /** Reads are repeated if someone else commits between them. */
 const READ_ATTEMPTS = 3;
 
-interface EngineModule {
-  vaultKdf(header: Uint8Array): { readonly salt: Uint8Array; readonly iterations: number };
-  readonly Engine: {
-    create(options: { kek: Uint8Array; salt: Uint8Array; iterations: number; name: string; relay: string }, now: number): { readonly engine: Engine; readonly commit: readonly StoreChange[] };
-    unlock(options: { kek: Uint8Array; header: Uint8Array; records: (readonly [string, Uint8Array])[] }, now: number): Engine;
-  };
+interface Created {
+  readonly engine: Engine;
+  readonly commit: readonly StoreChange[];
 }
 
 export interface OpenedVault {
@@ -32,8 +29,8 @@ export interface OpenedVault {
 /** A new vault with a new identity. */
 export async function createVault(store: Store, revision: number, passphrase: string | Uint8Array, name: string, relay: string): Promise<OpenedVault> {
   const salt = randomBytes(SALT_LENGTH);
-  const { engine, commit } = await withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek, module, now) =>
-    module.Engine.create({ kek, salt, iterations: NEW_VAULT_ITERATIONS, name, relay }, now),
+  const { engine, commit } = await withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek, core) =>
+    core.Engine.create(kek, salt, NEW_VAULT_ITERATIONS, name, relay, Math.floor(Date.now() / 1000)) as Created,
   );
   const next = await stored(() => store.commit(revision, commit));
   if (next === CONFLICT) {
@@ -46,8 +43,8 @@ export async function createVault(store: Store, revision: number, passphrase: st
 /** The vault that the store holds. */
 export async function unlockVault(contents: VaultContents, passphrase: string | Uint8Array): Promise<OpenedVault> {
   const { header, records, revision } = contents;
-  const { salt, iterations } = call((core) => (core as unknown as EngineModule).vaultKdf(header));
-  const engine = await withKey(passphrase, salt, iterations, (kek, module, now) => module.Engine.unlock({ kek, header, records }, now));
+  const { salt, iterations } = call((core) => core.vaultKdf(header)) as { salt: Uint8Array; iterations: number };
+  const engine = await withKey(passphrase, salt, iterations, (kek, core) => core.Engine.unlock(kek, header, records));
   return { engine, revision };
 }
 
@@ -74,12 +71,12 @@ export async function readVault(store: Store): Promise<VaultContents | { readonl
 }
 
 /** Derives the key from the passphrase, uses it, and wipes every copy made here. */
-async function withKey<T>(passphrase: string | Uint8Array, salt: Uint8Array, iterations: number, use: (kek: Uint8Array, module: EngineModule, now: number) => T): Promise<T> {
+async function withKey<T>(passphrase: string | Uint8Array, salt: Uint8Array, iterations: number, use: (kek: Uint8Array, core: Core) => T): Promise<T> {
   const password = typeof passphrase === "string" ? new TextEncoder().encode(passphrase.normalize("NFKC")) : passphrase.slice();
   try {
     const kek = await pbkdf2(password, salt, iterations);
     try {
-      return call((core) => use(kek, core as unknown as EngineModule, Math.floor(Date.now() / 1000)));
+      return call((core) => use(kek, core));
     } finally {
       kek.fill(0);
     }

@@ -1,0 +1,45 @@
+import test from "node:test";
+import vm from "node:vm";
+import { readFile } from "node:fs/promises";
+import { Sender, TesseraError, isTesseraError } from "tessera-portal";
+import { errorCodes } from "../dist/core/core.js";
+import { assert, refused } from "./support.mjs";
+
+test("the facade's codes are the core's", async () => {
+  const source = await readFile(new URL("../dist/errors.js", import.meta.url), "utf8");
+  const facade = [...source.matchAll(/^ {4}([A-Z_]+): (true|false),$/gm)].map(([, code, retryable]) => [code, retryable === "true"]);
+  assert.deepEqual(facade, errorCodes());
+});
+
+test("an error has a frozen code, a name, a cause and no value that was passed", async () => {
+  const error = await refused("INVALID_ARGUMENT", () => Sender.fromSecret("hunter2"));
+  assert.ok(error instanceof TesseraError && error instanceof Error);
+  assert.equal(error.name, "TesseraError");
+  assert.equal(error.retryable, false);
+  assert.throws(() => { "use strict"; error.code = "OTHER"; }, TypeError);
+  assert.ok(!error.message.includes("hunter2"));
+  assert.equal(new TesseraError("RELAY_BUSY", "m", { cause: 7 }).cause, 7);
+  assert.equal(new TesseraError("RELAY_BUSY", "m").retryable, true);
+});
+
+test("errors of another realm and of another copy are recognised", async () => {
+  const context = vm.createContext({});
+  const foreign = vm.runInContext(`
+    const error = new Error("from elsewhere");
+    Object.defineProperty(error, Symbol.for("tessera-portal.error"), { value: true });
+    error`, context);
+  assert.ok(!(foreign instanceof Error), "it is of another realm");
+  assert.ok(isTesseraError(foreign));
+  const copy = await import("../dist/errors.js?another-copy");
+  const error = new copy.TesseraError("STALE", "m");
+  assert.ok(!(error instanceof TesseraError));
+  assert.ok(isTesseraError(error));
+  for (const value of [null, undefined, "TesseraError", new Error("x"), { code: "STALE" }]) assert.ok(!isTesseraError(value));
+});
+
+test("arguments of another realm are taken", () => {
+  const context = vm.createContext({});
+  const secret = vm.runInContext("new Uint8Array(32).fill(1)", context);
+  assert.ok(!(secret instanceof Uint8Array));
+  assert.deepEqual(Sender.fromSecret(secret).publicKey, Sender.fromSecret(new Uint8Array(32).fill(1)).publicKey);
+});

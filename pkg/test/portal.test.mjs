@@ -1,0 +1,190 @@
+import test, { after, before } from "node:test";
+import { CONFLICT, Portal, memoryStore } from "tessera-portal";
+import { PASSPHRASE, enrol, isCode, person, record, syncedUntil } from "./people.mjs";
+import { startRelay } from "./relay.mjs";
+import { assert, bytes, refused, utf8 } from "./support.mjs";
+
+let relay;
+before(async () => {
+  relay = await startRelay();
+});
+after(() => relay.end());
+
+const METFORMIN = "Continue metformin 500mg BID; recheck HbA1c in 3 months.";
+
+test("a quick invitation, the digits, a message and its receipt", async () => {
+  const [clinician, patient] = [await person("Dr. Ana Ruiz", relay.url), await person("Luis", relay.url)];
+  const events = record(patient, "message", "contact", "rejected", "gap");
+  const states = record(clinician, "state");
+  const [toPatient, toClinician] = await enrol(clinician, patient);
+  assert.equal((await patient.contacts())[0].name, "Dr. Ana Ruiz");
+  assert.equal((await clinician.contacts())[0].verified, "digits");
+
+  const sent = await clinician.send(toPatient, { text: METFORMIN, session: "visit-7421" });
+  assert.deepEqual([sent.direction, sent.state, sent.text, sent.session, sent.receivedAt], ["out", "queued", METFORMIN, "visit-7421", null]);
+  await syncedUntil([clinician, patient], "delivery", async () => (await clinician.messages(toPatient))[0].state === "delivered");
+
+  const [message] = await patient.messages(toClinician);
+  assert.deepEqual([message.direction, message.state, message.text, message.session, message.contentType], ["in", "verified", METFORMIN, "visit-7421", "text/plain"]);
+  assert.deepEqual(await message.body(), utf8(METFORMIN));
+  assert.equal(message.sentAt, sent.sentAt);
+  assert.ok(message.receivedAt >= message.sentAt);
+  assert.deepEqual(events.message.map(({ text }) => text), [METFORMIN]);
+  assert.deepEqual(states.state.map(({ state }) => state), ["stored", "delivered"]);
+  assert.deepEqual([events.rejected, events.gap], [[], []]);
+  await Promise.all([clinician.dispose(), patient.dispose()]);
+});
+
+test("an ordinary invitation by link, the acceptor expected, a file of many cells", async () => {
+  const [lab, clinician] = [await person("Lab", relay.url), await person("Dr. Ana Ruiz", relay.url)];
+  const { id, uri, qrSvg, expiresAt } = await lab.invite({ kind: "ordinary", expiresInSeconds: 3600 });
+  assert.match(uri, /^tessera:\/[\w-]+$/);
+  assert.match(qrSvg, /^<svg [^]*<\/svg>$/);
+  assert.ok(Math.abs(expiresAt - Date.now() / 1000 - 3600) < 5);
+  await lab.expect(id, (await clinician.me()).fingerprint);
+  await clinician.accept(`https://portal.example/enrol#${uri}`, { inPerson: true });
+  await syncedUntil([lab, clinician], "both to be active", async () =>
+    (await Promise.all([lab.contacts(), clinician.contacts()])).every(([contact]) => contact?.state === "active"));
+  const [[toClinician], [toLab]] = [await lab.contacts(), await clinician.contacts()];
+  assert.equal(toClinician.verified, "expected");
+
+  const body = crypto.getRandomValues(new Uint8Array(40_000));
+  await lab.send(toClinician.id, { contentType: "application/fhir+json", body, filename: "lipids.json" });
+  await lab.send(toClinician.id, { text: "second" });
+  await syncedUntil([lab, clinician], "both messages", async () => (await clinician.messages(toLab.id)).length === 2);
+  const [file] = await clinician.messages(toLab.id, { before: (await clinician.messages(toLab.id))[1].id });
+  assert.deepEqual([file.contentType, file.filename, file.size, file.text], ["application/fhir+json", "lipids.json", 40_000, undefined]);
+  assert.deepEqual(await file.body(), body);
+  assert.equal((await clinician.messages(toLab.id, { limit: 1 }))[0].text, "second");
+  await Promise.all([lab.dispose(), clinician.dispose()]);
+});
+
+test("what a contact sends before it is checked is held, then shown", async () => {
+  const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
+  const { uri } = await a.invite({ kind: "quick" });
+  await b.accept(uri);
+  await syncedUntil([a, b], "the digits", async () => (await a.contacts())[0]?.sas && (await b.contacts())[0]?.sas);
+  const [[ofA], [ofB]] = [await a.contacts(), await b.contacts()];
+  await refused("CONTACT_PENDING", () => a.send(ofA.id, { text: "too early" }));
+  await b.confirmSas(ofB.id);
+  await b.send(ofB.id, { text: "early" });
+  await syncedUntil([a, b], "the held message", async () => (await a.messages(ofA.id)).length === 1);
+  const [held] = await a.messages(ofA.id);
+  assert.deepEqual([held.state, held.text], ["held", undefined]);
+  await refused("CONTACT_PENDING", () => held.body());
+  const events = record(a, "message");
+  await a.confirmSas(ofA.id);
+  assert.deepEqual(events.message.map(({ text, state }) => [text, state]), [["early", "verified"]]);
+  await Promise.all([a.dispose(), b.dispose()]);
+});
+
+test("digits that differ make a suspect; a removed contact is gone", async () => {
+  const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
+  const [toB, toA] = await enrol(a, b);
+  await b.rejectSas(toA);
+  const [suspect] = await b.contacts();
+  assert.equal(suspect.state, "suspect");
+  await refused("CONTACT_SUSPECT", () => b.send(toA, { text: "no" }));
+  await a.removeContact(toB);
+  assert.deepEqual(await a.contacts(), []);
+  await refused("CONTACT_UNKNOWN", () => a.send(toB, { text: "no" }));
+  await Promise.all([a.dispose(), b.dispose()]);
+});
+
+test("invitations that must be refused", async () => {
+  const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
+  const { id, uri } = await a.invite({ kind: "ordinary" });
+  await refused("INVITATION_OWN", () => a.accept(uri));
+  await refused("INVITATION_MALFORMED", () => b.accept("tessera:/e30"));
+  await refused("INVITATION_MALFORMED", () => b.accept(uri.slice(0, -3)));
+  await refused("INVALID_ARGUMENT", () => b.accept(7));
+  await refused("INVALID_ARGUMENT", () => a.invite({ kind: "slow" }));
+  await refused("INVALID_ARGUMENT", () => a.invite({ kind: "quick", expiresInSeconds: 90_000 }));
+  await refused("INVALID_ARGUMENT", () => a.expect(id, bytes(31)));
+  await a.cancelInvitation(id);
+  await refused("INVITATION_UNKNOWN", () => a.cancelInvitation(id));
+  const { uri: short } = await a.invite({ kind: "quick", expiresInSeconds: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 2100));
+  await refused("INVITATION_EXPIRED", () => b.accept(short));
+  const elsewhere = await startRelay();
+  const stranger = await person("C", elsewhere.url);
+  await refused("RELAY_MISMATCH", async () => stranger.accept((await a.invite({ kind: "quick" })).uri));
+  await Promise.all([a.dispose(), b.dispose(), stranger.dispose()]);
+  await elsewhere.end();
+});
+
+test("a vault is created only when asked, opens with its passphrase only, and keeps everything", async () => {
+  const store = memoryStore();
+  const open = (options) => Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "A", ...options });
+  await refused("VAULT_MISSING", () => open({}));
+  assert.equal((await store.list("")).entries.length, 0);
+  const [a, b] = [await open({ create: true }), await person("B", relay.url)];
+  const before = await a.me();
+  const [toB, toA] = await enrol(a, b);
+  await a.send(toB, { text: "kept while queued" });
+  await a.dispose();
+
+  await refused("WRONG_PASSPHRASE", () => open({ passphrase: "wrong" }));
+  const again = await open({ create: true, name: "ignored" });
+  assert.deepEqual(await again.me(), before);
+  const [kept] = await again.messages(toB);
+  assert.deepEqual([kept.text, kept.state], ["kept while queued", "queued"]);
+  await syncedUntil([again, b], "delivery", async () => (await b.messages(toA))[0]?.text === "kept while queued");
+  await again.dispose();
+  const words = [...(await store.list("")).entries].map(([, value]) => Buffer.from(value).toString("latin1")).join();
+  assert.ok(!words.includes("kept while queued"), "bodies are sealed");
+
+  const damaged = memoryStore();
+  const { entries } = await store.list("");
+  await damaged.commit(0, entries.filter(([key]) => key !== "vault"));
+  await refused("VAULT_DAMAGED", () => open({ store: damaged, create: true }));
+  await b.dispose();
+});
+
+test("a store that fails or conflicts ends the portal, before anything is shown", async () => {
+  const store = memoryStore();
+  const a = await person("A", relay.url, { store });
+  const { revision } = await store.list("");
+  assert.notEqual(await store.commit(revision, [["elsewhere", bytes(1)]]), CONFLICT);
+  await refused("STORE_CONFLICT", () => a.invite({ kind: "quick" }));
+  await refused("STORE_CONFLICT", () => a.contacts());
+  await refused("STORE_CONFLICT", () => a.sync());
+  await a.dispose();
+
+  const full = { ...memoryStore() };
+  const commit = full.commit;
+  const b = await person("B", relay.url, { store: full });
+  full.commit = () => Promise.reject(new Error("disk full"));
+  const error = await refused("STORE_FAILED", () => b.invite({ kind: "quick" }));
+  assert.equal(error.cause.message, "disk full");
+  full.commit = commit;
+  await refused("STORE_FAILED", () => b.me());
+  await b.dispose();
+});
+
+test("a disposed portal is of no use, and disposing twice is fine", async () => {
+  const a = await person("A", relay.url);
+  await a.start();
+  await a.dispose();
+  await a.dispose();
+  for (const attempt of [() => a.me(), () => a.contacts(), () => a.sync(), () => a.start(), () => a.invite({ kind: "quick" })]) {
+    await refused("DISPOSED", attempt);
+  }
+  await a.stop();
+});
+
+test("arguments are checked", async () => {
+  const good = { relay: relay.url, store: memoryStore(), passphrase: PASSPHRASE, name: "A", create: true };
+  for (const bad of [{ relay: 7 }, { relay: "ftp://x" }, { relay: "nonsense" }, { relay: "http://u:p@localhost/" }, { store: {} }, { passphrase: "" }, { passphrase: 7 }, { name: "" }, { name: "a\nb" }, { name: "x".repeat(65) }]) {
+    await refused("INVALID_ARGUMENT", () => Portal.open({ ...good, ...bad }));
+  }
+  const a = await person("A", relay.url);
+  await a.sync();
+  await refused("CONTACT_UNKNOWN", () => a.send("0000000000000000", { text: "m" }));
+  await refused("INVALID_ARGUMENT", () => a.send("0000000000000000", { text: 7 }));
+  await refused("INVALID_ARGUMENT", () => a.send("0000000000000000", { contentType: "text/plain", body: "text" }));
+  await refused("INVALID_ARGUMENT", () => a.messages("x", { limit: 0 }));
+  await refused("ABORTED", () => a.sync({ signal: AbortSignal.abort() }));
+  await assert.rejects(person("B", "http://127.0.0.1:9").then((b) => b.sync()), isCode("RELAY_UNREACHABLE"));
+  await a.dispose();
+});
