@@ -17,6 +17,7 @@ export class Person {
 
   /** Waits until the portal has an identity. */
   async ready() {
+    await this.pane.getByTestId("add-contact").click();
     await this.pane.locator('[data-testid="invite-quick"]:enabled').waitFor({ timeout: PATIENCE });
     return this;
   }

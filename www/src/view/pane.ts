@@ -115,7 +115,7 @@ export class Pane {
   }
 
   #contactSignature(contact: Contact): unknown {
-    return [contact.name, contact.state, contact.verified, contact.id === this.state.open, this.#unread(contact.id)];
+    return [contact.name, contactState(contact), contact.state, contact.id === this.state.open, this.#unread(contact.id)];
   }
 
   #unread(contactId: string): number {
