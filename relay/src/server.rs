@@ -3,6 +3,7 @@
 
 use std::{future::Future, num::NonZeroU32, sync::Arc};
 
+use axum::serve::ListenerExt as _;
 use tessera::wire::{LobbyInfo, PROTOCOL, RelayInfo};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
@@ -73,6 +74,10 @@ pub async fn run_on<S: Store>(
     let routes = router(app, config.portal.as_deref());
 
     let mut draining = stopped.clone();
+    // Whole answers are written at once; waiting to fill packets only delays their ends.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
     let server = axum::serve(listener, routes).with_graceful_shutdown(async move {
         // An error means that nobody can stop it any more: then it stops.
         let _ = draining.wait_for(|stop| *stop).await;

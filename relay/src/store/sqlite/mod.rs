@@ -79,8 +79,6 @@ struct Inner {
     jobs: mpsc::Sender<Job>,
     readers: Readers,
     failed: watch::Receiver<bool>,
-    /// Held as long as the store is open.
-    _lock: File,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -103,10 +101,10 @@ impl SqliteStore {
         let (fail, failed) = watch::channel(false);
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || writer::run(connection, &key, queue, &fail))
+            .spawn(move || writer::run(connection, lock, &key, queue, &fail))
             .map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
         let readers = Readers::new(path.to_owned());
-        Ok(Self(Arc::new(Inner { origin, jobs, readers, failed, _lock: lock })))
+        Ok(Self(Arc::new(Inner { origin, jobs, readers, failed })))
     }
 
     async fn ask<T>(&self, job: impl FnOnce(writer::Reply<T>) -> Job) -> Result<T, StoreError> {

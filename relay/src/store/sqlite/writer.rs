@@ -1,6 +1,8 @@
 //! The one thread that writes. Posts that wait together are committed
 //! together: one sync for all of them.
 
+use std::fs::File;
+
 use rusqlite::{Connection, TransactionBehavior, ffi};
 use tessera::{
     base::UnixTime,
@@ -28,9 +30,10 @@ pub(super) enum Job {
 
 /// Works until it is told to stop, until nobody can ask any more, or until a
 /// sync has failed: what the disk then holds is unknown, and only a restart
-/// may look.
+/// may look. As long as it works it holds the lock.
 pub(super) fn run(
     mut connection: Connection,
+    lock: File,
     key: &OriginKey,
     mut queue: mpsc::Receiver<Job>,
     fail: &watch::Sender<bool>,
@@ -53,6 +56,7 @@ pub(super) fn run(
             Job::Stop(reply) => {
                 let _ = truncate_log(&connection);
                 let _ = connection.close();
+                drop(lock);
                 let _ = reply.send(Ok(()));
                 return;
             }

@@ -1,0 +1,156 @@
+//! A small HTTP/1.1 client: what it sends and hears is exactly what a test says.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use tessera::wire::{
+    Batch, BatchRef, BucketId, BucketIndex, CellSize, Entry, Problem, RelayInfo, paths, post,
+    relay_api::PROBLEM_TYPE,
+};
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The problem document of an error, checked to be one.
+    pub(crate) fn problem(&self) -> Problem {
+        assert_eq!(self.header("content-type"), Some(PROBLEM_TYPE), "{self:?}");
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
+        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(problem.status, self.status);
+        problem
+    }
+}
+
+/// Speaks to one relay, a connection per request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client(pub(crate) SocketAddr);
+
+impl Client {
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], b"")
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.try_request(method, path, headers, body).expect("an answer")
+    }
+
+    pub(crate) fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Answer> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() || method == "POST" {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        head += "\r\n";
+        parse(&self.raw(&[head.as_bytes(), body].concat(), Duration::from_secs(20))?)
+    }
+
+    /// Sends these bytes and hears everything until the relay closes or is
+    /// silent for so long. `None` when there is no relay, or not a word from it.
+    pub(crate) fn raw(&self, bytes: &[u8], patience: Duration) -> Option<Vec<u8>> {
+        let mut stream = TcpStream::connect_timeout(&self.0, Duration::from_secs(5)).ok()?;
+        stream.set_read_timeout(Some(patience)).ok()?;
+        // A relay that refuses early may close before it has heard everything.
+        let _ = stream.write_all(bytes);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        (!answer.is_empty()).then_some(answer)
+    }
+
+    pub(crate) fn post_body(&self, body: &[u8]) -> Answer {
+        self.request("POST", paths::CELLS, &[("Content-Type", "application/octet-stream")], body)
+    }
+
+    /// Posts and expects an empty 202.
+    pub(crate) fn post(&self, entries: &[Entry]) {
+        let answer = self.post_body(&post::encode(entries).unwrap());
+        assert_eq!((answer.status, answer.body.len()), (202, 0), "{answer:?}");
+    }
+
+    pub(crate) fn info(&self) -> RelayInfo {
+        RelayInfo::parse(&self.get(paths::INFO).body).unwrap()
+    }
+
+    pub(crate) fn index(&self, bucket: BucketId) -> BucketIndex {
+        let answer = self.get(&paths::index(bucket));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        BucketIndex::parse(&answer.body).unwrap()
+    }
+
+    /// Waits for an index that `enough` likes.
+    pub(crate) fn index_when(&self, bucket: BucketId, enough: impl Fn(&BucketIndex) -> bool) -> BucketIndex {
+        let start = Instant::now();
+        loop {
+            let index = self.index(bucket);
+            if enough(&index) {
+                return index;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "{index:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Pulls one listed batch and checks everything about it.
+    pub(crate) fn batch(&self, bucket: BucketId, listed: &BatchRef) -> Pulled {
+        let answer = self.get(&paths::batch(bucket, &listed.origin, listed.epoch));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let batch = Batch::parse(&answer.body).unwrap();
+        batch.header().expect(bucket, &listed.origin, listed.epoch).unwrap();
+        assert_eq!(BatchRef::from(batch.header()), *listed);
+        assert_eq!(batch.header().cell_size, CellSize::DEFAULT);
+        assert_eq!(answer.header("etag"), Some(format!("\"{}\"", listed.digest).as_str()));
+        Pulled { header: batch.header().clone(), cells: batch.cells().map(<[u8]>::to_vec).collect() }
+    }
+
+    /// Every listed batch of a bucket, with the chain checked.
+    pub(crate) fn pull(&self, bucket: BucketId) -> Vec<Pulled> {
+        let batches: Vec<_> = self.index(bucket).batches.iter().map(|listed| self.batch(bucket, listed)).collect();
+        for pair in batches.windows(2) {
+            pair[1].header.follows(&pair[0].header).unwrap();
+        }
+        batches
+    }
+}
+
+/// A batch that was checked.
+pub(crate) struct Pulled {
+    pub(crate) header: tessera::wire::BatchHeader,
+    pub(crate) cells: Vec<Vec<u8>>,
+}
+
+/// How often a cell was published.
+pub(crate) fn occurrences(batches: &[Pulled], cell: &tessera::wire::Cell) -> usize {
+    batches.iter().flat_map(|batch| &batch.cells).filter(|c| c.as_slice() == cell.as_bytes()).count()
+}
+
+/// Splits an answer; a body must be as long as its `Content-Length` says.
+pub(crate) fn parse(bytes: &[u8]) -> Option<Answer> {
+    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).ok()?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let headers = lines
+        .map(|line| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .collect::<Option<_>>()?;
+    Some(Answer { status, headers, body: bytes[end + 4..].to_vec() })
+}

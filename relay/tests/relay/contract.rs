@@ -1,0 +1,272 @@
+//! What every backend of [`Store`] must do. A new backend calls [`all`].
+
+use tessera::{
+    base::UnixTime,
+    wire::{Batch, BatchHeader, BucketId, Cell, CellSize, Entry, Origin},
+};
+use tessera_relay::{
+    cover::{CoverRule, prepare},
+    random,
+    store::{Closing, Found, Kind, LastClose, Store, StoreError, Window},
+};
+
+use crate::{bucket, entries};
+
+/// Opens the store of one test; called again, it opens the same one anew
+/// after [`Store::shutdown`]. It has two buckets.
+pub(crate) trait Open<S> {
+    fn open(&self) -> S;
+}
+
+/// Runs every case, each on a store of its own.
+pub(crate) async fn all<S: Store, O: Open<S>>(fresh: impl Fn() -> O) {
+    macro_rules! run {
+        ($($case:ident),* $(,)?) => {$(
+            println!("contract: {}", stringify!($case));
+            $case::<S, O>(fresh()).await;
+        )*};
+    }
+    run![
+        a_batch_for_every_bucket_even_without_cells,
+        the_same_cell_is_published_once,
+        cover_posted_again_is_not_kept,
+        pending_cells_survive_a_restart,
+        origin_and_chain_survive_a_restart,
+        an_epoch_not_later_publishes_nothing,
+        too_little_cover_publishes_nothing,
+        the_lobby_is_filled_to_exactly_sixteen,
+        windows_hide_what_is_not_to_be_seen,
+        what_expired_is_gone_and_may_come_again,
+        the_order_of_arrival_is_lost,
+    ];
+}
+
+const FIXED: CoverRule = CoverRule::Fixed(4);
+const LOBBY: CoverRule = CoverRule::FillTo(16);
+
+fn closing(buckets: &[BucketId], epoch: u64, rule: CoverRule) -> Closing {
+    Closing {
+        buckets: buckets.to_vec(),
+        epoch,
+        closed_at: UnixTime(epoch * 10 + 10),
+        cell_size: CellSize::DEFAULT,
+        rule,
+        cover: prepare(rule.most() * buckets.len(), CellSize::DEFAULT, &mut random::system()),
+    }
+}
+
+async fn close(store: &impl Store, epoch: u64) {
+    store.close(closing(&[bucket(0), bucket(1)], epoch, FIXED)).await.unwrap();
+}
+
+const EVERYTHING: Window = Window { from: UnixTime(0), through: u64::MAX };
+
+async fn headers(store: &impl Store, bucket: BucketId) -> Vec<BatchHeader> {
+    store.headers(bucket, EVERYTHING).await.unwrap()
+}
+
+/// The cells of one batch, which is checked.
+async fn cells(store: &impl Store, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>> {
+    let Found::Batch(bytes) = store.batch(bucket, store.origin(), epoch).await.unwrap() else {
+        panic!("no batch {epoch}");
+    };
+    let batch = Batch::parse(&bytes).unwrap();
+    batch.header().expect(bucket, &store.origin(), epoch).unwrap();
+    batch.cells().map(<[u8]>::to_vec).collect()
+}
+
+fn holds(cells: &[Vec<u8>], cell: &Cell) -> usize {
+    cells.iter().filter(|c| c.as_slice() == cell.as_bytes()).count()
+}
+
+async fn a_batch_for_every_bucket_even_without_cells<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    assert_eq!(store.last_close(Kind::Numbered).await.unwrap(), None);
+    let posted = entries(bucket(1), 3);
+    store.put(posted.clone()).await.unwrap();
+    close(&store, 5).await;
+    assert_eq!(cells(&store, bucket(0), 5).await.len(), 4);
+    let second = cells(&store, bucket(1), 5).await;
+    assert_eq!(second.len(), 7);
+    assert!(posted.iter().all(|entry| holds(&second, &entry.cell) == 1));
+    let last = LastClose { epoch: 5, closed_at: UnixTime(60) };
+    assert_eq!(store.last_close(Kind::Numbered).await.unwrap(), Some(last));
+    assert_eq!(store.last_close(Kind::Lobby).await.unwrap(), None);
+}
+
+async fn the_same_cell_is_published_once<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let posted = entries(bucket(0), 2);
+    let elsewhere: Vec<_> = posted.iter().map(|e| Entry { bucket: bucket(1), cell: e.cell.clone() }).collect();
+    for copy in [&posted, &posted, &[posted.clone(), posted.clone()].concat(), &elsewhere] {
+        store.put(copy.clone()).await.unwrap();
+    }
+    close(&store, 5).await;
+    store.put(posted.clone()).await.unwrap();
+    store.put(elsewhere).await.unwrap();
+    close(&store, 6).await;
+    assert_eq!(cells(&store, bucket(0), 5).await.len(), 6);
+    assert_eq!(cells(&store, bucket(1), 5).await.len(), 4);
+    assert_eq!(cells(&store, bucket(0), 6).await.len(), 4);
+    assert_eq!(cells(&store, bucket(1), 6).await.len(), 4);
+}
+
+async fn cover_posted_again_is_not_kept<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    close(&store, 5).await;
+    for cover in cells(&store, bucket(0), 5).await {
+        let cell = Cell::parse(cover, CellSize::DEFAULT).unwrap();
+        store.put(vec![Entry { bucket: bucket(0), cell }]).await.unwrap();
+    }
+    close(&store, 6).await;
+    assert_eq!(cells(&store, bucket(0), 6).await.len(), 4, "a second copy would mark a cell as real");
+}
+
+async fn pending_cells_survive_a_restart<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let posted = entries(bucket(0), 64);
+    store.put(posted.clone()).await.unwrap();
+    store.shutdown().await;
+    drop(store);
+    let store = o.open();
+    store.put(posted[..10].to_vec()).await.unwrap();
+    close(&store, 5).await;
+    let published = cells(&store, bucket(0), 5).await;
+    assert_eq!(published.len(), 68);
+    assert!(posted.iter().all(|entry| holds(&published, &entry.cell) == 1));
+}
+
+async fn origin_and_chain_survive_a_restart<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let origin = store.origin();
+    close(&store, 5).await;
+    close(&store, 6).await;
+    store.shutdown().await;
+    drop(store);
+    let store = o.open();
+    assert_eq!(store.origin(), origin);
+    close(&store, 60).await;
+    for b in [bucket(0), bucket(1)] {
+        let chain = headers(&store, b).await;
+        assert_eq!(chain.iter().map(|h| h.epoch).collect::<Vec<_>>(), [5, 6, 60]);
+        assert_eq!(chain[0].prev, BatchHeader::NO_PREV);
+        assert!(chain.iter().all(|h| h.origin == origin && h.verify().is_ok()));
+        assert!(chain.windows(2).all(|pair| pair[1].follows(&pair[0]).is_ok()));
+    }
+}
+
+async fn an_epoch_not_later_publishes_nothing<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    close(&store, 5).await;
+    store.put(entries(bucket(0), 1)).await.unwrap();
+    for epoch in [4, 5] {
+        let refused = store.close(closing(&[bucket(0)], epoch, FIXED)).await;
+        assert_eq!(refused, Err(StoreError::Damaged));
+    }
+    close(&store, 6).await;
+    assert_eq!(cells(&store, bucket(0), 6).await.len(), 5, "the cell still waited");
+}
+
+async fn too_little_cover_publishes_nothing<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    store.put(entries(bucket(0), 1)).await.unwrap();
+    let mut short = closing(&[bucket(0), bucket(1)], 5, FIXED);
+    short.cover.pop();
+    assert_eq!(store.close(short).await, Err(StoreError::Damaged));
+    assert!(headers(&store, bucket(0)).await.is_empty(), "all or nothing");
+    close(&store, 5).await;
+    assert_eq!(cells(&store, bucket(0), 5).await.len(), 5);
+}
+
+async fn the_lobby_is_filled_to_exactly_sixteen<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let lobby = BucketId::LOBBY;
+    store.close(closing(&[lobby], 1, LOBBY)).await.unwrap();
+    let first = entries(lobby, 40);
+    store.put(first.clone()).await.unwrap();
+    store.close(closing(&[lobby], 2, LOBBY)).await.unwrap();
+    // Those that came later wait behind those that have waited.
+    let later = entries(lobby, 20);
+    store.put(later.clone()).await.unwrap();
+    let mut published = Vec::new();
+    for epoch in 1..=6 {
+        if epoch > 2 {
+            store.close(closing(&[lobby], epoch, LOBBY)).await.unwrap();
+        }
+        let batch = cells(&store, lobby, epoch).await;
+        assert_eq!(batch.len(), 16, "epoch {epoch}");
+        published.push(batch);
+    }
+    let of = |posted: &[Entry], epoch: usize| -> usize {
+        posted.iter().map(|entry| holds(&published[epoch - 1], &entry.cell)).sum()
+    };
+    assert_eq!([1, 2, 3, 4, 5, 6].map(|epoch| of(&first, epoch)), [0, 16, 16, 8, 0, 0]);
+    assert_eq!([1, 2, 3, 4, 5, 6].map(|epoch| of(&later, epoch)), [0, 0, 0, 8, 12, 0]);
+}
+
+async fn windows_hide_what_is_not_to_be_seen<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    for epoch in [5, 6, 7] {
+        close(&store, epoch).await;
+    }
+    let seen = async |from, through| -> Vec<u64> {
+        let window = Window { from: UnixTime(from), through };
+        store.headers(bucket(0), window).await.unwrap().iter().map(|h| h.epoch).collect()
+    };
+    assert_eq!(seen(0, 4).await, [0_u64; 0]);
+    assert_eq!(seen(0, 6).await, [5, 6]);
+    assert_eq!(seen(61, 7).await, [6, 7]);
+    assert_eq!(seen(81, 7).await, [0_u64; 0]);
+}
+
+async fn what_expired_is_gone_and_may_come_again<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let (old, new) = (entries(bucket(0), 1), entries(bucket(0), 1));
+    store.put(old.clone()).await.unwrap();
+    close(&store, 5).await;
+    store.put(new.clone()).await.unwrap();
+    close(&store, 6).await;
+    store.close(closing(&[BucketId::LOBBY], 5, LOBBY)).await.unwrap();
+
+    let origin = store.origin();
+    let found = async |b, origin, epoch| store.batch(b, origin, epoch).await.unwrap();
+    assert_eq!(found(bucket(0), origin, 4).await, Found::Nothing, "never was");
+    let mut deleted = 0;
+    loop {
+        match store.expire(Kind::Numbered, UnixTime(61)).await.unwrap() {
+            0 => break,
+            n => deleted += n,
+        }
+    }
+    assert_eq!(deleted, 2);
+    assert_eq!(found(bucket(0), origin, 5).await, Found::Expired { oldest: Some(6) });
+    assert_eq!(found(bucket(0), Origin([7; 32]), 5).await, Found::Nothing, "another origin's");
+    assert_eq!(found(bucket(0), origin, 7).await, Found::Nothing, "not yet");
+    assert_eq!(cells(&store, BucketId::LOBBY, 5).await.len(), 16, "the lobby has its own retention");
+
+    // The digest of what is gone is gone; that of what is held is not.
+    store.put([old.clone(), new.clone()].concat()).await.unwrap();
+    close(&store, 7).await;
+    let published = cells(&store, bucket(0), 7).await;
+    assert_eq!((holds(&published, &old[0].cell), holds(&published, &new[0].cell)), (1, 0));
+    let chain = headers(&store, bucket(0)).await;
+    chain[1].follows(&chain[0]).unwrap();
+}
+
+async fn the_order_of_arrival_is_lost<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let mut firsts = Vec::new();
+    for epoch in 1..=24 {
+        let posted = entries(bucket(0), 4);
+        for entry in &posted {
+            store.put(vec![entry.clone()]).await.unwrap();
+        }
+        close(&store, epoch).await;
+        let published = cells(&store, bucket(0), epoch).await;
+        firsts.push(published.iter().position(|c| c.as_slice() == posted[0].cell.as_bytes()).unwrap());
+    }
+    firsts.sort_unstable();
+    firsts.dedup();
+    // 24 draws of 8 places: fewer than four of them seen is one in 10^7.
+    assert!(firsts.len() >= 4, "{firsts:?}");
+}

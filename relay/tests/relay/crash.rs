@@ -1,0 +1,84 @@
+//! A relay that dies: what it acknowledged is published, and once.
+
+use std::{
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tessera::wire::{Cell, paths, post};
+
+use crate::{bucket, client::occurrences, entries, server::Process};
+
+/// Posts until the relay is gone; the cells it answered 202 for.
+fn post_until(process: &Process, stop: &AtomicBool) -> Vec<Cell> {
+    let client = process.client;
+    let mut acknowledged = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let batch = entries(bucket(0), 3);
+        let body = post::encode(&batch).unwrap();
+        let headers = [("Content-Type", "application/octet-stream")];
+        match client.try_request("POST", paths::CELLS, &headers, &body) {
+            Some(answer) if answer.status == 202 => acknowledged.extend(batch.into_iter().map(|entry| entry.cell)),
+            _ => break,
+        }
+    }
+    acknowledged
+}
+
+#[test]
+fn killed_under_load_it_loses_nothing_it_acknowledged() {
+    let directory = TempDir::new().unwrap();
+    let mut acknowledged = Vec::new();
+    for round in 0..4_u64 {
+        let process = Process::start(directory.path(), "", Stdio::null());
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let posting: Vec<_> = (0..4).map(|_| scope.spawn(|| post_until(&process, &stop))).collect();
+            // Odd times, so that some kills fall into a close.
+            std::thread::sleep(Duration::from_millis(700 + 173 * round));
+            let killed = std::process::Command::new("kill").args(["-KILL", &process.id()]).status();
+            assert!(killed.unwrap().success());
+            stop.store(true, Ordering::Relaxed);
+            for thread in posting {
+                acknowledged.extend(thread.join().unwrap());
+            }
+        });
+        process.kill();
+    }
+    assert!(acknowledged.len() > 100, "{}", acknowledged.len());
+
+    let process = Process::start(directory.path(), "", Stdio::null());
+    let held = process.client.index(bucket(0)).batches.len();
+    process.client.index_when(bucket(0), |index| index.batches.len() >= held + 2);
+    let batches = process.client.pull(bucket(0));
+    for cell in &acknowledged {
+        assert_eq!(occurrences(&batches, cell), 1);
+    }
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[test]
+fn sigterm_ends_it_with_zero_and_leaves_no_log_behind() {
+    let directory = TempDir::new().unwrap();
+    let process = Process::start(directory.path(), "--epoch 1h --retention 1d", Stdio::null());
+    process.client.post(&entries(bucket(0), 64));
+    assert_eq!(process.terminate(), Some(0));
+    let log = std::fs::metadata(directory.path().join("relay.db-wal")).map_or(0, |m| m.len());
+    assert_eq!(log, 0);
+}
+
+#[test]
+fn a_second_relay_on_the_same_store_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let first = Process::start(directory.path(), "", Stdio::null());
+    let storage = format!("sqlite://{}", directory.path().join("relay.db").display());
+    let second = std::process::Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
+        .args(["serve", "--port", "0", "--buckets", "2", "--storage", &storage])
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another relay"));
+    assert_eq!(first.terminate(), Some(0));
+}

@@ -1,0 +1,31 @@
+//! Tests of the relay as its users meet it: real files, real HTTP on an
+//! ephemeral port, the real binary where a process must die.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod addresses;
+mod client;
+mod contract;
+mod crash;
+mod interface;
+mod malformed;
+mod portal;
+mod server;
+mod sqlite;
+
+use tessera::wire::{BucketId, Cell, CellSize, Entry, cover_cell};
+
+/// A bucket by number.
+fn bucket(number: u32) -> BucketId {
+    BucketId::try_from(number).unwrap()
+}
+
+/// A cell nobody has posted before: as good as any real one.
+fn cell() -> Cell {
+    cover_cell(CellSize::DEFAULT, &mut tessera_relay::random::system())
+}
+
+/// So many new cells for one bucket.
+fn entries(bucket: BucketId, count: usize) -> Vec<Entry> {
+    (0..count).map(|_| Entry { bucket, cell: cell() }).collect()
+}

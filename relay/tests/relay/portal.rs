@@ -1,0 +1,43 @@
+//! The portal's files.
+
+use tempfile::TempDir;
+
+use crate::server::Server;
+
+#[test]
+fn files_come_with_their_type_and_under_a_strict_policy() {
+    let directory = TempDir::new().unwrap();
+    let portal = directory.path().join("portal");
+    std::fs::create_dir_all(portal.join("assets")).unwrap();
+    std::fs::write(portal.join("index.html"), "<p>page").unwrap();
+    std::fs::write(portal.join("assets/core-1a2b.wasm"), b"\0asm").unwrap();
+    std::fs::write(portal.join("assets/main-3c4d.js"), "1").unwrap();
+    std::fs::write(directory.path().join("secret.txt"), "no").unwrap();
+    let server = Server::start(directory.path(), &format!("--portal {}", portal.display()));
+    let client = server.client;
+
+    for (path, media_type, cache) in [
+        ("/", "text/html", "no-cache"),
+        ("/index.html", "text/html", "no-cache"),
+        ("/enrol", "text/html", "no-cache"),
+        ("/assets/core-1a2b.wasm", "application/wasm", "public, max-age=31536000, immutable"),
+        ("/assets/main-3c4d.js", "text/javascript", "public, max-age=31536000, immutable"),
+    ] {
+        let answer = client.get(path);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)), "{path}");
+        assert_eq!(answer.header("cache-control"), Some(cache), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'self'") && policy.contains("'wasm-unsafe-eval'"), "{policy}");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+    for path in ["/missing.js", "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/v1/unknown"] {
+        let answer = client.get(path);
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.problem().code, "NOT_FOUND");
+    }
+    assert_eq!(client.request("POST", "/", &[], b"x").problem().status, 405);
+    assert_eq!(client.get("/v1/info").status, 200);
+    server.stop();
+}

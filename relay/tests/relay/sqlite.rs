@@ -1,0 +1,129 @@
+//! The SQLite backend: the contract, and what lies in its files.
+
+use std::{path::PathBuf, time::Duration};
+
+use tempfile::TempDir;
+use tessera::{
+    base::UnixTime,
+    wire::{Batch, BucketCount, CellSize},
+};
+use tessera_relay::{
+    cover::{CoverRule, prepare},
+    random,
+    store::{Closing, Found, SqliteStore, Store as _, sqlite::OpenError},
+};
+
+use crate::{bucket, contract, entries};
+
+struct File {
+    directory: TempDir,
+}
+
+impl File {
+    fn new() -> Self {
+        Self { directory: TempDir::new().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("relay.db")
+    }
+
+    fn try_open(&self, cell_size: u32, buckets: u32) -> Result<SqliteStore, OpenError> {
+        let cell_size = CellSize::try_from(cell_size).unwrap();
+        SqliteStore::open(&self.path(), cell_size, BucketCount::try_from(buckets).unwrap())
+    }
+}
+
+impl contract::Open<SqliteStore> for File {
+    fn open(&self) -> SqliteStore {
+        self.try_open(2048, 2).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_the_contract() {
+    contract::all(File::new).await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_fit_is_refused() {
+    let file = File::new();
+    let store = file.try_open(2048, 2).unwrap();
+    assert!(matches!(file.try_open(2048, 2), Err(OpenError::InUse(_))));
+    store.shutdown().await;
+    drop(store);
+    assert!(matches!(file.try_open(1024, 2), Err(OpenError::Other { stored: 2048, asked: 1024, .. })));
+    assert!(matches!(file.try_open(2048, 4), Err(OpenError::Other { stored: 2, asked: 4, .. })));
+
+    let connection = rusqlite::Connection::open(file.path()).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    assert!(matches!(file.try_open(2048, 2), Err(OpenError::Newer(_))));
+}
+
+#[test]
+fn what_is_no_store_is_refused() {
+    let file = File::new();
+    std::fs::write(file.path(), [7; 40_000]).unwrap();
+    assert!(matches!(file.try_open(2048, 2), Err(OpenError::Sqlite { .. })));
+    assert_eq!(std::fs::read(file.path()).unwrap(), [7; 40_000], "left untouched");
+
+    let nowhere = SqliteStore::open(
+        "/nonexistent/relay.db".as_ref(),
+        CellSize::DEFAULT,
+        BucketCount::try_from(2).unwrap(),
+    );
+    assert!(matches!(nowhere, Err(OpenError::Directory { .. })));
+}
+
+/// After a close, whoever takes the disk must not find real cells more often
+/// than cover: not in the database, not in the write-ahead log.
+#[tokio::test(flavor = "multi_thread")]
+async fn cover_and_real_lie_equally_often_in_all_files() {
+    let file = File::new();
+    let store = file.try_open(2048, 2).unwrap();
+    for epoch in 1..=5 {
+        for _ in 0..4 {
+            store.put(entries(bucket(0), 10)).await.unwrap();
+        }
+        let cover = prepare(40, CellSize::DEFAULT, &mut random::system());
+        let closing = Closing {
+            buckets: vec![bucket(0)],
+            epoch,
+            closed_at: UnixTime(epoch),
+            cell_size: CellSize::DEFAULT,
+            rule: CoverRule::Fixed(40),
+            cover,
+        };
+        store.close(closing).await.unwrap();
+        let Found::Batch(bytes) = store.batch(bucket(0), store.origin(), epoch).await.unwrap() else {
+            panic!("no batch");
+        };
+        let log = file.path().with_extension("db-wal");
+        for _ in 0..100 {
+            if std::fs::metadata(&log).map_or(0, |m| m.len()) == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let files: Vec<u8> = std::fs::read_dir(file.directory.path())
+            .unwrap()
+            .flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+            .collect();
+        let batch = Batch::parse(&bytes).unwrap();
+        assert_eq!(batch.cells().len(), 80);
+        for cell in batch.cells() {
+            // Pieces of it: a page may have cut one of them, not all.
+            let counts = [100, 1000, 1900].map(|at| occurrences(&files, &cell[at..at + 24]));
+            assert_eq!(counts.into_iter().max(), Some(1), "epoch {epoch}: {counts:?}");
+        }
+    }
+}
+
+fn occurrences(haystack: &[u8], needle: &[u8]) -> usize {
+    haystack
+        .iter()
+        .enumerate()
+        .filter(|(at, byte)| **byte == needle[0] && haystack[*at..].starts_with(needle))
+        .count()
+}
