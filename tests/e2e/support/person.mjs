@@ -45,7 +45,14 @@ export class Person {
   async acceptPicture(picture, { inPerson = false } = {}) {
     await this.pane.getByTestId("add-contact").click();
     await this.pane.getByTestId("accept-in-person").setChecked(inPerson);
-    await this.pane.getByTestId("accept-file").setInputFiles({ name: "invitation.png", mimeType: "image/png", buffer: picture });
+    const failed = this.pane.locator('[data-testid="outcome"][data-state="failed"]');
+    // The decoder has a time limit, which a busy machine can reach: whoever sees "no QR code found" tries again.
+    for (let tries = 1; ; tries += 1) {
+      await this.pane.getByTestId("accept-file").setInputFiles({ name: "invitation.png", mimeType: "image/png", buffer: picture });
+      await failed.or(this.pane.getByTestId("check")).first().waitFor({ timeout: PATIENCE });
+      if (!(await failed.isVisible())) return;
+      if (tries === 3) throw new Error(await failed.innerText());
+    }
   }
 
   /** In person: scans the fingerprint that the other's screen shows, before they answer. */
