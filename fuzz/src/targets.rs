@@ -8,7 +8,8 @@ use tessera::{
     channel::Tag,
     crypto::{
         cbor::{self, Deterministic},
-        hpke::{self, Psk, XWingSecret, XWingSender},
+        hpke::{self, Psk},
+        xwing::{XWingSecret, XWingSender},
         kdf,
         ristretto::Statement,
         schnorr::Proof,

@@ -1,81 +1,19 @@
-//! What opened cells lead to: whole deliveries, fragments, and what a
-//! verified delivery does. Protocol §5 and §6.
+//! What a verified delivery does. Protocol §4 and §6.
 
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Event, Gap, MessageView, Rejected, contact::ContactState,
-    event::MessageState, load::fragment_key,
+    Client, ClientError, ContactId, Event, Gap, MessageView, contact::ContactState,
+    event::MessageState,
 };
 use crate::{
-    base::{Day, ErrorCode, UnixTime},
+    base::{Day, UnixTime},
     channel::TagSlot,
     crypto::cbor::Deterministic as _,
     enrolment::SasNonce,
-    envelope::{
-        Assembly, Authentic, Control, Delivery, DeliveryId, EnvelopeError, Fragment, MessageId,
-        Progress, Sender,
-    },
-    vault::{
-        VaultError,
-        stored::{self, FragmentRecord, MessageRecord, OpenedRecord},
-    },
+    envelope::{Authentic, Control, Delivery, DeliveryId, EnvelopeError, Sender},
+    vault::stored::{self, MessageRecord, OpenedRecord},
 };
-
-/// Most unfinished messages of one contact.
-const MAX_UNFINISHED: usize = 4;
-/// Most bytes of unfinished messages of one contact: 32 MiB.
-const MAX_UNFINISHED_BYTES: usize = 32 << 20;
-
-/// An unfinished message, or the mark of one that was dropped.
-#[derive(Debug)]
-pub(super) struct Unfinished {
-    /// `None` once its fragments contradicted each other.
-    assembly: Option<Assembly>,
-    day: Day,
-    device: u8,
-}
-
-impl Unfinished {
-    /// Takes one more stored fragment.
-    pub(super) fn restore(
-        known: Option<Self>,
-        message_id: MessageId,
-        index: u32,
-        record: FragmentRecord,
-    ) -> Result<Self, VaultError> {
-        let (day, device) = (Day(record.day), record.device);
-        if record.count == 0 {
-            return Ok(Self {
-                assembly: None,
-                day,
-                device,
-            });
-        }
-        let fragment = Fragment {
-            message_id,
-            index,
-            count: record.count,
-            chunk: record.chunk,
-        };
-        let assembly = match known {
-            None => Some(Assembly::begin(fragment)),
-            Some(Self { assembly: None, .. }) => None,
-            Some(Self {
-                assembly: Some(assembly),
-                ..
-            }) => match assembly.insert(fragment) {
-                Ok(Progress::Unfinished(assembly)) => Some(assembly),
-                _ => return Err(VaultError::Damaged),
-            },
-        };
-        Ok(Self {
-            assembly,
-            day,
-            device,
-        })
-    }
-}
 
 /// A delivery put together, with the place of its (first) tag.
 pub(super) struct Candidate {
@@ -94,71 +32,6 @@ pub(super) struct Outcome {
 }
 
 impl Client {
-    /// Adds a fragment: the whole bytes once all are there.
-    pub(super) fn assemble(
-        &mut self,
-        owner: [u8; 8],
-        slot: TagSlot,
-        fragment: Fragment,
-    ) -> Result<Option<Vec<u8>>, EnvelopeError> {
-        let key = (owner, fragment.message_id);
-        let (index, record) = (
-            fragment.index,
-            FragmentRecord {
-                count: fragment.count,
-                chunk: fragment.chunk.clone(),
-                day: slot.day.0,
-                device: slot.device,
-            },
-        );
-        let progress = match self.unfinished.remove(&key) {
-            None => Progress::Unfinished(Assembly::begin(fragment)),
-            // One day and one device for all fragments.
-            Some(known) if (known.day, known.device) != (slot.day, slot.device) => {
-                return Err(self.drop_message(key, slot));
-            }
-            Some(Unfinished { assembly: None, .. }) => return Err(self.drop_message(key, slot)),
-            Some(Unfinished {
-                assembly: Some(assembly),
-                ..
-            }) => {
-                let held = assembly.clone();
-                match assembly.insert(fragment) {
-                    Ok(progress) => progress,
-                    Err(_) => {
-                        let unfinished = Unfinished {
-                            assembly: Some(held),
-                            day: slot.day,
-                            device: slot.device,
-                        };
-                        self.unfinished.insert(key, unfinished);
-                        return Err(self.drop_message(key, slot));
-                    }
-                }
-            }
-        };
-        match progress {
-            Progress::Complete(bytes) => {
-                self.delete_fragments(key, record.count);
-                Ok(Some(bytes))
-            }
-            Progress::Unfinished(assembly) => {
-                let stored_key = fragment_key(&key.0, &key.1, index);
-                self.pending
-                    .changes
-                    .insert(stored_key, Some(stored::encode(&record)));
-                let unfinished = Unfinished {
-                    assembly: Some(assembly),
-                    day: slot.day,
-                    device: slot.device,
-                };
-                self.unfinished.insert(key, unfinished);
-                self.bound_unfinished(owner);
-                Ok(None)
-            }
-        }
-    }
-
     /// Checks a delivery and does what it says.
     pub(super) fn accept_delivery(
         &mut self,
@@ -356,90 +229,5 @@ impl Client {
             Some(stored::encode(&record)),
         );
         self.opened.insert(digest, record);
-    }
-
-    /// Drops a message whose fragments contradict each other, and remembers
-    /// that, so that the rest of them begins nothing new.
-    fn drop_message(&mut self, key: ([u8; 8], MessageId), slot: TagSlot) -> EnvelopeError {
-        self.forget_unfinished(key);
-        let mark = FragmentRecord {
-            count: 0,
-            chunk: Vec::new(),
-            day: slot.day.0,
-            device: slot.device,
-        };
-        let stored_key = fragment_key(&key.0, &key.1, 0);
-        self.pending
-            .changes
-            .insert(stored_key, Some(stored::encode(&mark)));
-        let dropped = Unfinished {
-            assembly: None,
-            day: slot.day,
-            device: slot.device,
-        };
-        self.unfinished.insert(key, dropped);
-        EnvelopeError::FragmentConflict
-    }
-
-    /// Keeps at most 4 unfinished messages and 32 MiB per contact: the oldest
-    /// gives way, since a message sealed again comes under a new id.
-    fn bound_unfinished(&mut self, owner: [u8; 8]) {
-        loop {
-            let mine: Vec<_> = self
-                .unfinished
-                .range((owner, [0; 16])..=(owner, [0xff; 16]))
-                .filter_map(|(key, unfinished)| {
-                    let assembly = unfinished.assembly.as_ref()?;
-                    Some((unfinished.day, *key, assembly.len()))
-                })
-                .collect();
-            let bytes: usize = mine.iter().map(|(_, _, len)| len).sum();
-            if mine.len() <= MAX_UNFINISHED && bytes <= MAX_UNFINISHED_BYTES {
-                return;
-            }
-            let Some((_, key, _)) = mine.into_iter().min() else {
-                return;
-            };
-            self.report_unfinished(key);
-        }
-    }
-
-    /// Forgets an unfinished message and says so.
-    pub(super) fn report_unfinished(&mut self, key: ([u8; 8], MessageId)) {
-        self.forget_unfinished(key);
-        let contact = ContactId(key.0);
-        if self.contacts.contains_key(&contact) {
-            self.tell(Event::Rejected(Rejected::new(
-                ErrorCode::MessageIncomplete,
-                Some(contact),
-            )));
-        }
-    }
-
-    pub(super) fn forget_unfinished(&mut self, key: ([u8; 8], MessageId)) {
-        let Some(unfinished) = self.unfinished.remove(&key) else {
-            return;
-        };
-        let count = unfinished
-            .assembly
-            .map_or(1, |assembly| assembly.progress().1);
-        self.delete_fragments(key, count);
-    }
-
-    /// Days of unfinished messages, for `rotate`.
-    pub(super) fn unfinished_before(&self, day: Day) -> Vec<([u8; 8], MessageId)> {
-        self.unfinished
-            .iter()
-            .filter(|(_, u)| u.day < day)
-            .map(|(key, _)| *key)
-            .collect()
-    }
-
-    fn delete_fragments(&mut self, key: ([u8; 8], MessageId), count: u32) {
-        for index in 0..count {
-            self.pending
-                .changes
-                .insert(fragment_key(&key.0, &key.1, index), None);
-        }
     }
 }

@@ -9,7 +9,7 @@ use super::{ClientError, ContactId};
 use crate::{
     base::{Secret, UnixTime},
     channel::Direction,
-    crypto::hpke::XWingSecret,
+    crypto::xwing::XWingSecret,
     enrolment::{InvitationSecret, OfferSecrets, Rendezvous, SasNonce},
     envelope::WINDOW,
     identity::Fingerprint,

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Change, Client, ClientError, ContactId, Effects, InvitationId, Pending, contact::Contact,
-    incoming::Unfinished, invitation::OpenInvitation, relay_state::RelayState, watch::Watch,
+    invitation::OpenInvitation, relay_state::RelayState, unfinished::Unfinished, watch::Watch,
 };
 use crate::{
     base::{Secret, UnixTime},

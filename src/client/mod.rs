@@ -23,6 +23,7 @@ mod rendezvous;
 mod rotate;
 mod send;
 mod sequence;
+mod unfinished;
 mod watch;
 
 pub use contact::{ContactId, ContactState, Verified};
@@ -43,7 +44,7 @@ use zeroize::Zeroizing;
 use crate::{
     base::ErrorCode,
     enrolment::{EnrolmentError, Name},
-    envelope::{EnvelopeError, MessageId},
+    envelope::EnvelopeError,
     identity::Identity,
     vault::{
         VaultError,
@@ -52,9 +53,9 @@ use crate::{
 };
 
 use contact::Contact;
-use incoming::Unfinished;
 use invitation::OpenInvitation;
 use relay_state::RelayState;
+use unfinished::Unfinished;
 use watch::Watch;
 
 /// How long a cell and a session id are remembered and a delivery is
@@ -106,7 +107,7 @@ pub struct Client {
     /// Session ids accepted, with their sequence numbers.
     accepted: HashMap<(ContactId, Vec<u8>), u64>,
     /// Unfinished messages of a contact or of an invitation's rendezvous.
-    unfinished: BTreeMap<([u8; 8], MessageId), Unfinished>,
+    unfinished: BTreeMap<unfinished::Key, Unfinished>,
     watch: Watch,
     pending: Pending,
 }

@@ -1,16 +1,14 @@
-//! HPKE (RFC 9180) in the three forms the protocol uses. Protocol §2, §6–§8.
+//! HPKE (RFC 9180) with X25519. Protocol §2, §6 and §8.
 //!
-//! DHKEM(X25519, HKDF-SHA256) / HKDF-SHA256 / AES-256-GCM single-shot, with
-//! and without psk, and X-Wing in mode_psk with exports. The crate checks
-//! neither X25519 public keys beyond their length nor the strength of a psk;
-//! the types here do.
+//! DHKEM(X25519, HKDF-SHA256) / HKDF-SHA256 / AES-256-GCM, single-shot, with
+//! and without psk. The crate checks neither X25519 public keys beyond their
+//! length nor the strength of a psk; the types here do.
 
 use core::fmt;
 
 use hpke::{
     Deserializable as _, Kem as _, OpModeR, OpModeS, PskBundle, Serializable as _, aead::AesGcm256,
-    kdf::HkdfSha256, kem::X25519HkdfSha256, setup_receiver, setup_sender_with_rng,
-    single_shot_open, single_shot_seal_with_rng,
+    kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
 };
 use rand_core::CryptoRng;
 
@@ -20,13 +18,8 @@ use crate::base::Secret;
 pub const ENC_LEN: usize = 32;
 /// Bytes that sealing adds to the plaintext, `enc` not counted.
 pub const TAG_LEN: usize = 16;
-/// Bytes of an X-Wing public key: ML-KEM-768 and X25519.
-pub const XWING_PK_LEN: usize = 1216;
-/// Bytes of an X-Wing encapsulated key.
-pub const XWING_ENC_LEN: usize = 1120;
 
 type DhKem = X25519HkdfSha256;
-type XWing = hpke::kem::XWing;
 
 /// An X25519 public key that is canonical and not of low order. 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,7 +88,7 @@ pub struct Psk<'a> {
 }
 
 impl<'a> Psk<'a> {
-    fn bundle(self) -> Option<PskBundle<'a>> {
+    pub(super) fn bundle(self) -> Option<PskBundle<'a>> {
         PskBundle::new(self.key.expose(), self.id.as_bytes()).ok()
     }
 }
@@ -157,153 +150,10 @@ pub fn open(
     .ok()
 }
 
-/// An X-Wing public key that passes the key check of FIPS 203 and whose
-/// X25519 half is valid. 1216 bytes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct XWingPublicKey(Box<[u8; XWING_PK_LEN]>);
-
-impl XWingPublicKey {
-    /// `None` for any key the protocol refuses. Protocol §1.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; XWING_PK_LEN] = bytes.try_into().ok()?;
-        let x25519 = bytes.last_chunk::<32>()?;
-        if !is_x25519_public(x25519) {
-            return None;
-        }
-        <XWing as hpke::Kem>::PublicKey::from_bytes(bytes).ok()?;
-        Some(Self(Box::new(*bytes)))
-    }
-
-    /// The 1216 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; XWING_PK_LEN] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for XWingPublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("XWingPublicKey(…)")
-    }
-}
-
-/// An X-Wing secret: the 32-byte decapsulation seed.
-#[derive(Debug, PartialEq, Eq)]
-pub struct XWingSecret(Secret<32>);
-
-impl XWingSecret {
-    /// A fresh secret.
-    pub fn random(rng: &mut impl CryptoRng) -> Self {
-        Self(Secret::random(rng))
-    }
-
-    /// From a stored seed.
-    #[must_use]
-    pub fn from_seed(seed: Secret<32>) -> Self {
-        Self(seed)
-    }
-
-    /// The seed, for storing.
-    #[must_use]
-    pub fn seed(&self) -> &Secret<32> {
-        &self.0
-    }
-
-    /// The public key; `None` never happens for a seed of 32 bytes.
-    #[must_use]
-    pub fn public(&self) -> Option<XWingPublicKey> {
-        let secret = self.private()?;
-        let mut bytes = Box::new([0; XWING_PK_LEN]);
-        XWing::sk_to_pk(&secret).write_exact(bytes.as_mut_slice());
-        Some(XWingPublicKey(bytes))
-    }
-
-    fn private(&self) -> Option<<XWing as hpke::Kem>::PrivateKey> {
-        <XWing as hpke::Kem>::PrivateKey::from_bytes(self.0.expose()).ok()
-    }
-}
-
-/// A context whose secrets can be exported (RFC 9180 §5.3) and which seals
-/// or opens one message.
-pub trait Exporter {
-    /// 32 exported bytes under a label.
-    fn export(&self, label: &str) -> Option<Secret<32>>;
-}
-
-/// The sender's X-Wing context in mode_psk.
-pub struct XWingSender(hpke::aead::AeadCtxS<AesGcm256, HkdfSha256, XWing>);
-
-impl XWingSender {
-    /// Encapsulates: `(enc, context)`.
-    pub fn new(
-        recipient: &XWingPublicKey,
-        psk: Psk<'_>,
-        info: &[u8],
-        rng: &mut impl CryptoRng,
-    ) -> Option<([u8; XWING_ENC_LEN], Self)> {
-        let recipient = <XWing as hpke::Kem>::PublicKey::from_bytes(recipient.as_bytes()).ok()?;
-        let mode = OpModeS::Psk(psk.bundle()?);
-        let (enc, context) =
-            setup_sender_with_rng::<AesGcm256, HkdfSha256, XWing>(&mode, &recipient, info, rng)
-                .ok()?;
-        let mut bytes = [0; XWING_ENC_LEN];
-        enc.write_exact(&mut bytes);
-        Some((bytes, Self(context)))
-    }
-
-    /// Seals the one message, empty aad: `ciphertext || tag`.
-    #[must_use]
-    pub fn seal(mut self, plaintext: &[u8]) -> Option<Vec<u8>> {
-        self.0.seal(plaintext, &[]).ok()
-    }
-}
-
-impl Exporter for XWingSender {
-    fn export(&self, label: &str) -> Option<Secret<32>> {
-        let mut out = [0; 32];
-        self.0.export(label.as_bytes(), &mut out).ok()?;
-        Some(Secret::take(&mut out))
-    }
-}
-
-/// The recipient's X-Wing context in mode_psk.
-pub struct XWingReceiver(hpke::aead::AeadCtxR<AesGcm256, HkdfSha256, XWing>);
-
-impl XWingReceiver {
-    /// Decapsulates; `None` for an `enc` the protocol refuses.
-    #[must_use]
-    pub fn new(recipient: &XWingSecret, enc: &[u8], psk: Psk<'_>, info: &[u8]) -> Option<Self> {
-        let enc: &[u8; XWING_ENC_LEN] = enc.try_into().ok()?;
-        if !is_x25519_public(enc.last_chunk::<32>()?) {
-            return None;
-        }
-        let enc = <XWing as hpke::Kem>::EncappedKey::from_bytes(enc).ok()?;
-        let mode = OpModeR::Psk(psk.bundle()?);
-        setup_receiver::<AesGcm256, HkdfSha256, XWing>(&mode, &recipient.private()?, &enc, info)
-            .ok()
-            .map(Self)
-    }
-
-    /// Opens the one message, empty aad; `None` if it is not authentic.
-    #[must_use]
-    pub fn open(&mut self, ciphertext: &[u8]) -> Option<Vec<u8>> {
-        self.0.open(ciphertext, &[]).ok()
-    }
-}
-
-impl Exporter for XWingReceiver {
-    fn export(&self, label: &str) -> Option<Secret<32>> {
-        let mut out = [0; 32];
-        self.0.export(label.as_bytes(), &mut out).ok()?;
-        Some(Secret::take(&mut out))
-    }
-}
-
 /// Below p = 2^255 − 19 with the high bit clear, and none of the five
 /// canonical u-coordinates of low order on the curve or its twist
 /// (RFC 7748 §6.1, the list of djb's page on Curve25519).
-fn is_x25519_public(u: &[u8; 32]) -> bool {
+pub(super) fn is_x25519_public(u: &[u8; 32]) -> bool {
     const P: [u8; 32] = {
         let mut p = [0xff; 32];
         p[0] = 0xed;
@@ -369,25 +219,5 @@ mod tests {
             assert!(!is_x25519_public(&u));
             assert_eq!(MontgomeryPoint(u).mul_clamped([7; 32]).0, [0; 32]);
         }
-    }
-
-    #[test]
-    fn an_xwing_key_out_of_range_is_refused() {
-        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let good = XWingSecret::random(&mut rng).public().unwrap();
-        let mut bytes = *good.as_bytes();
-        assert!(XWingPublicKey::decode(&bytes).is_some());
-        bytes[0] = 0xff;
-        bytes[1] |= 0x0f;
-        assert!(
-            XWingPublicKey::decode(&bytes).is_none(),
-            "a coefficient of 4095 is above q"
-        );
-        let mut bytes = *good.as_bytes();
-        bytes[XWING_PK_LEN - 32..].fill(0);
-        assert!(
-            XWingPublicKey::decode(&bytes).is_none(),
-            "an X25519 half of low order"
-        );
     }
 }

@@ -12,3 +12,4 @@ pub mod kdf;
 pub mod ristretto;
 pub mod schnorr;
 pub mod shamir;
+pub mod xwing;

@@ -19,9 +19,10 @@ use crate::{
     },
     crypto::{
         cbor::{self, Deterministic},
-        hpke::{Exporter, Psk, XWING_ENC_LEN, XWingReceiver, XWingSecret, XWingSender},
+        hpke::Psk,
         kdf,
         schnorr::{PROOF_LEN, Proof},
+        xwing::{Exporter, XWING_ENC_LEN, XWingReceiver, XWingSecret, XWingSender},
     },
     identity::{Identity, PUBLIC_IDENTITY_LEN, PublicIdentity},
     pseudonym::{self, BlindSeed, Claim, SessionId},

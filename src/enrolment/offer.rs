@@ -7,7 +7,7 @@ use super::{Name, SasNonce, commitment};
 use crate::{
     crypto::{
         cbor::{self, Deterministic},
-        hpke::{XWING_PK_LEN, XWingPublicKey, XWingSecret},
+        xwing::{XWING_PK_LEN, XWingPublicKey, XWingSecret},
     },
     identity::{PUBLIC_IDENTITY_LEN, PublicIdentity},
 };

@@ -58,6 +58,10 @@ pub fn split(
 pub struct Assembly {
     count: u32,
     chunks: BTreeMap<u32, Vec<u8>>,
+    /// Size of every chunk but the last, once one of them came.
+    chunk_len: Option<usize>,
+    /// Bytes held.
+    len: usize,
 }
 
 /// What one more fragment led to.
@@ -73,10 +77,14 @@ impl Assembly {
     /// Begins with whichever fragment came first.
     #[must_use]
     pub fn begin(fragment: Fragment) -> Self {
-        Self {
+        let mut assembly = Self {
             count: fragment.count,
-            chunks: BTreeMap::from([(fragment.index, fragment.chunk)]),
-        }
+            chunks: BTreeMap::new(),
+            chunk_len: None,
+            len: 0,
+        };
+        assembly.take(fragment);
+        assembly
     }
 
     /// Adds a fragment of the same message.
@@ -86,30 +94,28 @@ impl Assembly {
     /// `FragmentConflict` for another count, another chunk under the same
     /// index, or chunks of unequal size before the last.
     pub fn insert(mut self, fragment: Fragment) -> Result<Progress, EnvelopeError> {
-        if fragment.count != self.count {
+        let known = self.chunks.get(&fragment.index);
+        if known == Some(&fragment.chunk) && fragment.count == self.count {
+            return Ok(Progress::Unfinished(self));
+        }
+        if known.is_some() || fragment.count != self.count || !self.fits(&fragment) {
             return Err(EnvelopeError::FragmentConflict);
         }
-        if let Some(known) = self.chunks.get(&fragment.index) {
-            return if *known == fragment.chunk {
-                Ok(Progress::Unfinished(self))
-            } else {
-                Err(EnvelopeError::FragmentConflict)
-            };
-        }
-        self.chunks.insert(fragment.index, fragment.chunk);
-        self.check_sizes()?;
+        self.take(fragment);
         if self.chunks.len() < self.count as usize {
             return Ok(Progress::Unfinished(self));
         }
-        Ok(Progress::Complete(
-            self.chunks.into_values().flatten().collect(),
-        ))
+        let mut bytes = Vec::with_capacity(self.len);
+        for chunk in self.chunks.values() {
+            bytes.extend_from_slice(chunk);
+        }
+        Ok(Progress::Complete(bytes))
     }
 
     /// Bytes held so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.chunks.values().map(Vec::len).sum()
+        self.len
     }
 
     /// Whether nothing is held; never so after [`Assembly::begin`].
@@ -133,17 +139,21 @@ impl Assembly {
         self.chunks.contains_key(&index)
     }
 
-    fn check_sizes(&self) -> Result<(), EnvelopeError> {
+    /// All but the last chunk are of one size, and the last is not longer.
+    fn fits(&self, fragment: &Fragment) -> bool {
         let last = self.count - 1;
-        let mut inner = self.chunks.range(..last).map(|(_, chunk)| chunk.len());
-        let size = inner.next();
-        let tail = self.chunks.get(&last).map(Vec::len);
-        let ok = inner.all(|len| Some(len) == size)
-            && size.is_none_or(|size| tail.is_none_or(|tail| tail <= size));
-        if ok {
-            Ok(())
-        } else {
-            Err(EnvelopeError::FragmentConflict)
+        if fragment.index == last {
+            return self.chunk_len.is_none_or(|len| fragment.chunk.len() <= len);
         }
+        let tail = self.chunks.get(&last).map_or(0, Vec::len);
+        self.chunk_len.is_none_or(|len| fragment.chunk.len() == len) && tail <= fragment.chunk.len()
+    }
+
+    fn take(&mut self, fragment: Fragment) {
+        if fragment.index + 1 < self.count {
+            self.chunk_len = Some(fragment.chunk.len());
+        }
+        self.len += fragment.chunk.len();
+        self.chunks.insert(fragment.index, fragment.chunk);
     }
 }

@@ -2,26 +2,24 @@
 //! outcomes become JavaScript values. Every method that changes state gives
 //! `{ commit, events, value }`; the caller commits before it posts or shows.
 
+mod messages;
+mod people;
+mod relay;
+
 use js_sys::{Array, Object, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use zeroize::Zeroizing;
 
 use super::{
-    bytes::{self, array, content, invalid, rng, secret},
+    bytes::{array, invalid, rng, secret},
     error::{JsResult, js_error, set},
 };
 use crate::{
     base::{ErrorCode, UnixTime},
-    client::{
-        self, Change, Client, ClientError, ContactId, Effects, InvitationId, Mailbox, Outgoing,
-        Post, parse_message_id,
-    },
+    client::{Change, Client, ClientError, ContactId, Effects},
     crypto::cbor::Deterministic as _,
-    enrolment::Kind,
-    identity::Fingerprint,
     vault::{HEADER_KEY, Kdf, VaultError, VaultHeader, VaultKey},
-    wire::paths,
 };
 
 /// Reads how the key-encryption key of a stored vault is made.
@@ -106,368 +104,9 @@ impl Engine {
         let client = Client::load(&opened).map_err(client_error)?;
         Ok(Self { client, key })
     }
+}
 
-    /// Takes the relay's `/v1/info`.
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_PROTOCOL`.
-    pub fn configure(&mut self, info: &str) -> JsResult<JsValue> {
-        let effects = self.client.configure(info).map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// "info" or "cells".
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = relayPath)]
-    pub fn relay_path(&self, which: &str) -> JsResult<String> {
-        match which {
-            "info" => Ok(paths::INFO.into()),
-            "cells" => Ok(paths::CELLS.into()),
-            _ => Err(invalid("which")),
-        }
-    }
-
-    /// The path of the index of "own" or "lobby".
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_UNREACHABLE` before the first `configure`.
-    #[wasm_bindgen(js_name = indexPath)]
-    pub fn index_path(&self, which: &str) -> JsResult<String> {
-        self.client
-            .index_path(mailbox(which)?)
-            .map_err(client_error)
-    }
-
-    /// The batches to fetch.
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_PROTOCOL`.
-    #[wasm_bindgen(js_name = planPull)]
-    pub fn plan_pull(&mut self, which: &str, index: &str) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .plan_pull(mailbox(which)?, index)
-            .map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// Reads one batch.
-    ///
-    /// # Errors
-    ///
-    /// `BATCH_INVALID`.
-    #[wasm_bindgen(js_name = receiveBatch)]
-    pub fn receive_batch(
-        &mut self,
-        which: &str,
-        batch: &Uint8Array,
-        now: f64,
-    ) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .receive_batch(mailbox(which)?, &batch.to_vec(), time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// One slot of queued cells and cover: `{ body, tokens }`.
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_UNREACHABLE` before the first `configure`.
-    #[wasm_bindgen(js_name = nextSlot)]
-    pub fn next_slot(&self) -> JsResult<JsValue> {
-        self.client
-            .next_slot(&mut rng())
-            .map(post)
-            .map_err(client_error)
-    }
-
-    /// Up to 64 queued cells: `{ body, tokens }`, or undefined.
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_UNREACHABLE` before the first `configure`.
-    #[wasm_bindgen(js_name = nextFlush)]
-    pub fn next_flush(&self) -> JsResult<JsValue> {
-        let next = self.client.next_flush().map_err(client_error)?;
-        Ok(next.map_or(JsValue::UNDEFINED, post))
-    }
-
-    /// The relay answered 202.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    pub fn posted(&mut self, tokens: Vec<String>) -> JsResult<JsValue> {
-        let tokens: Option<Vec<u64>> = tokens.iter().map(|token| token.parse().ok()).collect();
-        let effects = self
-            .client
-            .posted(&tokens.ok_or_else(|| invalid("tokens"))?);
-        self.give(effects)
-    }
-
-    /// Cells waiting.
-    #[must_use]
-    pub fn queued(&self) -> usize {
-        self.client.queued()
-    }
-
-    /// Whether the lobby must be pulled.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = lobbyWatch)]
-    pub fn lobby_watch(&self, now: f64) -> JsResult<bool> {
-        Ok(self.client.lobby_watch(time(now)?))
-    }
-
-    /// Lets time pass.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    pub fn tick(&mut self, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.tick(time(now)?);
-        self.give(effects)
-    }
-
-    /// What the loop needs of `/v1/info`.
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_UNREACHABLE` before the first `configure`.
-    pub fn info(&self) -> JsResult<JsValue> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Info {
-            epoch_seconds: u32,
-            lobby_epoch_seconds: u32,
-            slot_cells: u32,
-            max_attachment_bytes: u32,
-            retention_seconds: u32,
-        }
-        let info = self.client.relay_info().map_err(client_error)?;
-        to_js(&Info {
-            epoch_seconds: info.epoch_seconds.get(),
-            lobby_epoch_seconds: info.lobby.epoch_seconds.get(),
-            slot_cells: info.slot_cells.get(),
-            max_attachment_bytes: info.max_attachment_bytes,
-            retention_seconds: info.retention_seconds.get(),
-        })
-    }
-
-    /// `{ name, publicKey, fingerprint }`.
-    #[must_use]
-    pub fn me(&self) -> JsValue {
-        let public = self.client.public();
-        let object = Object::new();
-        set(&object, "name", &self.client.name().into());
-        set(&object, "publicKey", &array(&public.encode()));
-        set(&object, "fingerprint", &array(&public.fingerprint().0));
-        object.into()
-    }
-
-    /// A fresh invitation, "quick" or "ordinary".
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`, `RELAY_UNREACHABLE`.
-    pub fn invite(&mut self, kind: &str, expires_in: Option<f64>, now: f64) -> JsResult<JsValue> {
-        let kind = match kind {
-            "quick" => Kind::Quick,
-            "ordinary" => Kind::Ordinary,
-            _ => return Err(invalid("kind is neither \"quick\" nor \"ordinary\"")),
-        };
-        let life = expires_in
-            .map(|seconds| whole(seconds, "expiresInSeconds"))
-            .transpose()?;
-        let effects = self
-            .client
-            .invite(kind, life, time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// Withdraws an invitation.
-    ///
-    /// # Errors
-    ///
-    /// `INVITATION_UNKNOWN`.
-    #[wasm_bindgen(js_name = cancelInvitation)]
-    pub fn cancel_invitation(&mut self, id: &str) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .cancel_invitation(invitation(id)?)
-            .map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// Accepts an invitation.
-    ///
-    /// # Errors
-    ///
-    /// `INVITATION_MALFORMED`, `INVITATION_EXPIRED`, `RELAY_MISMATCH`, …
-    pub fn accept(&mut self, uri: &str, in_person: bool, now: f64) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .accept(uri, in_person, time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// Only this fingerprint may answer the invitation.
-    ///
-    /// # Errors
-    ///
-    /// `INVITATION_UNKNOWN`, `INVALID_ARGUMENT`.
-    pub fn expect(&mut self, id: &str, fingerprint: &Uint8Array, now: f64) -> JsResult<JsValue> {
-        let bytes = fingerprint
-            .to_vec()
-            .try_into()
-            .map_err(|_| invalid("fingerprint is not 32 bytes"))?;
-        let effects = self
-            .client
-            .expect(invitation(id)?, Fingerprint(bytes), time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// All contacts, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// Never in practice.
-    pub fn contacts(&self) -> JsResult<JsValue> {
-        to_js(&self.client.contacts())
-    }
-
-    /// The digits match.
-    ///
-    /// # Errors
-    ///
-    /// `SAS_NOT_READY`, `CONTACT_SUSPECT`, `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = confirmSas)]
-    pub fn confirm_sas(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .confirm_sas(contact(id)?, time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// The digits differ.
-    ///
-    /// # Errors
-    ///
-    /// `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = rejectSas)]
-    pub fn reject_sas(&mut self, id: &str) -> JsResult<JsValue> {
-        let effects = self.client.reject_sas(contact(id)?).map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// Removes a contact with everything kept of it.
-    ///
-    /// # Errors
-    ///
-    /// `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = removeContact)]
-    pub fn remove_contact(&mut self, id: &str) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .remove_contact(contact(id)?)
-            .map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// Proves, seals and queues a message.
-    ///
-    /// # Errors
-    ///
-    /// `CONTACT_PENDING`, `CONTACT_SUSPECT`, `MESSAGE_TOO_LARGE`,
-    /// `CLOCK_BEHIND`, `INVALID_ARGUMENT`, …
-    pub fn send(
-        &mut self,
-        id: &str,
-        content_type: &str,
-        body: &Uint8Array,
-        filename: Option<String>,
-        session: Option<String>,
-        now: f64,
-    ) -> JsResult<JsValue> {
-        let body = content(body);
-        let outgoing = Outgoing {
-            content_type,
-            body: &body,
-            filename: filename.as_deref(),
-            session: session.as_deref().unwrap_or_default(),
-        };
-        let effects = self
-            .client
-            .send(contact(id)?, outgoing, time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
-    }
-
-    /// Messages with a contact, oldest first, without bodies.
-    ///
-    /// # Errors
-    ///
-    /// `CONTACT_UNKNOWN`, `MESSAGE_UNKNOWN`.
-    pub fn messages(&self, id: &str, before: Option<String>, limit: u32) -> JsResult<JsValue> {
-        let id = contact(id)?;
-        let before = match before {
-            None => None,
-            Some(text) => match parse_message_id(&text) {
-                Some((of, ordinal)) if of == id => Some(ordinal),
-                _ => return Err(client_error(ClientError::MessageUnknown)),
-            },
-        };
-        to_js(
-            &self
-                .client
-                .messages(id, before, limit as usize)
-                .map_err(client_error)?,
-        )
-    }
-
-    /// Where a message's body is stored.
-    ///
-    /// # Errors
-    ///
-    /// `MESSAGE_UNKNOWN`.
-    #[wasm_bindgen(js_name = bodyKey)]
-    pub fn body_key(&self, message: &str) -> JsResult<String> {
-        let (contact, ordinal) =
-            parse_message_id(message).ok_or_else(|| client_error(ClientError::MessageUnknown))?;
-        self.client
-            .readable(contact, ordinal)
-            .map_err(client_error)?;
-        Ok(client::body_key(contact, ordinal))
-    }
-
-    /// Opens a stored body.
-    ///
-    /// # Errors
-    ///
-    /// `VAULT_DAMAGED`, `MESSAGE_UNKNOWN`.
-    #[wasm_bindgen(js_name = openBody)]
-    pub fn open_body(&self, message: &str, sealed: &Uint8Array) -> JsResult<Uint8Array> {
-        let plain = self
-            .key
-            .open(&self.body_key(message)?, &sealed.to_vec())
-            .map_err(vault_error)?;
-        Ok(bytes::array(&plain))
-    }
-
+impl Engine {
     fn give<T: Serialize>(&self, effects: Effects<T>) -> JsResult<JsValue> {
         let object = Object::new();
         set(&object, "commit", &self.seal(effects.changes));
@@ -487,18 +126,6 @@ impl Engine {
             })
             .collect()
     }
-}
-
-fn post(post: Post) -> JsValue {
-    let object = Object::new();
-    set(&object, "body", &array(&post.body));
-    let tokens: Array = post
-        .tokens
-        .iter()
-        .map(|token| JsValue::from(token.to_string()))
-        .collect();
-    set(&object, "tokens", &tokens);
-    object.into()
 }
 
 /// Structures as plain objects, `None` as null, bytes as `Uint8Array`.
@@ -529,16 +156,8 @@ fn whole(value: f64, name: &str) -> JsResult<u64> {
     Ok(value as u64)
 }
 
-fn mailbox(which: &str) -> JsResult<Mailbox> {
-    Mailbox::parse(which).ok_or_else(|| invalid("which is neither \"own\" nor \"lobby\""))
-}
-
 fn contact(id: &str) -> JsResult<ContactId> {
     ContactId::parse(id).ok_or_else(|| client_error(ClientError::ContactUnknown))
-}
-
-fn invitation(id: &str) -> JsResult<InvitationId> {
-    InvitationId::parse(id).ok_or_else(|| client_error(ClientError::InvitationUnknown))
 }
 
 fn client_error(error: ClientError) -> JsValue {

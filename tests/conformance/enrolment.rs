@@ -3,7 +3,7 @@
 use tessera::{
     base::Secret,
     channel::Direction,
-    crypto::{cbor::Deterministic as _, hpke::XWingSecret, kdf},
+    crypto::{cbor::Deterministic as _, kdf, xwing::XWingSecret},
     enrolment::{self, Invitation, InvitationSecret, Kind, Offer, Rendezvous, SasNonce, open_response, sas_digits},
     envelope::{self, Body, Control, DeliveryId},
     wire::{Cell, CellSize},

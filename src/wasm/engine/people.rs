@@ -1,0 +1,146 @@
+//! Invitations and contacts.
+
+use js_sys::{Object, Uint8Array};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use super::{Engine, client_error, contact, time, to_js, whole};
+use crate::{
+    client::{ClientError, InvitationId},
+    enrolment::Kind,
+    identity::Fingerprint,
+    wasm::{
+        bytes::{array, invalid, rng},
+        error::{JsResult, set},
+    },
+};
+
+#[wasm_bindgen]
+impl Engine {
+    /// `{ name, publicKey, fingerprint }`.
+    #[must_use]
+    pub fn me(&self) -> JsValue {
+        let public = self.client.public();
+        let object = Object::new();
+        set(&object, "name", &self.client.name().into());
+        set(&object, "publicKey", &array(&public.encode()));
+        set(&object, "fingerprint", &array(&public.fingerprint().0));
+        object.into()
+    }
+
+    /// A fresh invitation, "quick" or "ordinary".
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`, `RELAY_UNREACHABLE`.
+    pub fn invite(&mut self, kind: &str, expires_in: Option<f64>, now: f64) -> JsResult<JsValue> {
+        let kind = match kind {
+            "quick" => Kind::Quick,
+            "ordinary" => Kind::Ordinary,
+            _ => return Err(invalid("kind is neither \"quick\" nor \"ordinary\"")),
+        };
+        let life = expires_in
+            .map(|seconds| whole(seconds, "expiresInSeconds"))
+            .transpose()?;
+        let effects = self
+            .client
+            .invite(kind, life, time(now)?, &mut rng())
+            .map_err(client_error)?;
+        self.give(effects)
+    }
+
+    /// Withdraws an invitation.
+    ///
+    /// # Errors
+    ///
+    /// `INVITATION_UNKNOWN`.
+    #[wasm_bindgen(js_name = cancelInvitation)]
+    pub fn cancel_invitation(&mut self, id: &str) -> JsResult<JsValue> {
+        let effects = self
+            .client
+            .cancel_invitation(invitation(id)?)
+            .map_err(client_error)?;
+        self.give(effects)
+    }
+
+    /// Accepts an invitation.
+    ///
+    /// # Errors
+    ///
+    /// `INVITATION_MALFORMED`, `INVITATION_EXPIRED`, `RELAY_MISMATCH`, …
+    pub fn accept(&mut self, uri: &str, in_person: bool, now: f64) -> JsResult<JsValue> {
+        let effects = self
+            .client
+            .accept(uri, in_person, time(now)?, &mut rng())
+            .map_err(client_error)?;
+        self.give(effects)
+    }
+
+    /// Only this fingerprint may answer the invitation.
+    ///
+    /// # Errors
+    ///
+    /// `INVITATION_UNKNOWN`, `INVALID_ARGUMENT`.
+    pub fn expect(&mut self, id: &str, fingerprint: &Uint8Array, now: f64) -> JsResult<JsValue> {
+        let bytes = fingerprint
+            .to_vec()
+            .try_into()
+            .map_err(|_| invalid("fingerprint is not 32 bytes"))?;
+        let effects = self
+            .client
+            .expect(invitation(id)?, Fingerprint(bytes), time(now)?, &mut rng())
+            .map_err(client_error)?;
+        self.give(effects)
+    }
+
+    /// All contacts, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice.
+    pub fn contacts(&self) -> JsResult<JsValue> {
+        to_js(&self.client.contacts())
+    }
+
+    /// The digits match.
+    ///
+    /// # Errors
+    ///
+    /// `SAS_NOT_READY`, `CONTACT_SUSPECT`, `CONTACT_UNKNOWN`.
+    #[wasm_bindgen(js_name = confirmSas)]
+    pub fn confirm_sas(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
+        let effects = self
+            .client
+            .confirm_sas(contact(id)?, time(now)?, &mut rng())
+            .map_err(client_error)?;
+        self.give(effects)
+    }
+
+    /// The digits differ.
+    ///
+    /// # Errors
+    ///
+    /// `CONTACT_UNKNOWN`.
+    #[wasm_bindgen(js_name = rejectSas)]
+    pub fn reject_sas(&mut self, id: &str) -> JsResult<JsValue> {
+        let effects = self.client.reject_sas(contact(id)?).map_err(client_error)?;
+        self.give(effects)
+    }
+
+    /// Removes a contact with everything kept of it.
+    ///
+    /// # Errors
+    ///
+    /// `CONTACT_UNKNOWN`.
+    #[wasm_bindgen(js_name = removeContact)]
+    pub fn remove_contact(&mut self, id: &str) -> JsResult<JsValue> {
+        let effects = self
+            .client
+            .remove_contact(contact(id)?)
+            .map_err(client_error)?;
+        self.give(effects)
+    }
+}
+
+fn invitation(id: &str) -> JsResult<InvitationId> {
+    InvitationId::parse(id).ok_or_else(|| client_error(ClientError::InvitationUnknown))
+}

@@ -1,0 +1,191 @@
+//! What the loop does with the relay.
+
+use js_sys::{Array, Object, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use super::{Engine, client_error, time, to_js};
+use crate::{
+    client::{Mailbox, Post},
+    wasm::{
+        bytes::{array, invalid, rng},
+        error::{JsResult, set},
+    },
+    wire::paths,
+};
+
+#[wasm_bindgen]
+impl Engine {
+    /// Takes the relay's `/v1/info`.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_PROTOCOL`.
+    pub fn configure(&mut self, info: &str) -> JsResult<JsValue> {
+        let effects = self.client.configure(info).map_err(client_error)?;
+        self.give(effects)
+    }
+
+    /// "info" or "cells".
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = relayPath)]
+    pub fn relay_path(&self, which: &str) -> JsResult<String> {
+        match which {
+            "info" => Ok(paths::INFO.into()),
+            "cells" => Ok(paths::CELLS.into()),
+            _ => Err(invalid("which")),
+        }
+    }
+
+    /// The path of the index of "own" or "lobby".
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_UNREACHABLE` before the first `configure`.
+    #[wasm_bindgen(js_name = indexPath)]
+    pub fn index_path(&self, which: &str) -> JsResult<String> {
+        self.client
+            .index_path(mailbox(which)?)
+            .map_err(client_error)
+    }
+
+    /// The batches to fetch.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_PROTOCOL`.
+    #[wasm_bindgen(js_name = planPull)]
+    pub fn plan_pull(&mut self, which: &str, index: &str) -> JsResult<JsValue> {
+        let effects = self
+            .client
+            .plan_pull(mailbox(which)?, index)
+            .map_err(client_error)?;
+        self.give(effects)
+    }
+
+    /// Reads one batch.
+    ///
+    /// # Errors
+    ///
+    /// `BATCH_INVALID`.
+    #[wasm_bindgen(js_name = receiveBatch)]
+    pub fn receive_batch(
+        &mut self,
+        which: &str,
+        batch: &Uint8Array,
+        now: f64,
+    ) -> JsResult<JsValue> {
+        let effects = self
+            .client
+            .receive_batch(mailbox(which)?, &batch.to_vec(), time(now)?, &mut rng())
+            .map_err(client_error)?;
+        self.give(effects)
+    }
+
+    /// One slot of queued cells and cover: `{ body, tokens }`.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_UNREACHABLE` before the first `configure`.
+    #[wasm_bindgen(js_name = nextSlot)]
+    pub fn next_slot(&self) -> JsResult<JsValue> {
+        self.client
+            .next_slot(&mut rng())
+            .map(post)
+            .map_err(client_error)
+    }
+
+    /// Up to 64 queued cells: `{ body, tokens }`, or undefined.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_UNREACHABLE` before the first `configure`.
+    #[wasm_bindgen(js_name = nextFlush)]
+    pub fn next_flush(&self) -> JsResult<JsValue> {
+        let next = self.client.next_flush().map_err(client_error)?;
+        Ok(next.map_or(JsValue::UNDEFINED, post))
+    }
+
+    /// The relay answered 202.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn posted(&mut self, tokens: Vec<String>) -> JsResult<JsValue> {
+        let tokens: Option<Vec<u64>> = tokens.iter().map(|token| token.parse().ok()).collect();
+        let effects = self
+            .client
+            .posted(&tokens.ok_or_else(|| invalid("tokens"))?);
+        self.give(effects)
+    }
+
+    /// Cells waiting.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.client.queued()
+    }
+
+    /// Whether the lobby must be pulled.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = lobbyWatch)]
+    pub fn lobby_watch(&self, now: f64) -> JsResult<bool> {
+        Ok(self.client.lobby_watch(time(now)?))
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn tick(&mut self, now: f64) -> JsResult<JsValue> {
+        let effects = self.client.tick(time(now)?);
+        self.give(effects)
+    }
+
+    /// What the loop needs of `/v1/info`.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_UNREACHABLE` before the first `configure`.
+    pub fn info(&self) -> JsResult<JsValue> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Info {
+            epoch_seconds: u32,
+            lobby_epoch_seconds: u32,
+            slot_cells: u32,
+            max_attachment_bytes: u32,
+            retention_seconds: u32,
+        }
+        let info = self.client.relay_info().map_err(client_error)?;
+        to_js(&Info {
+            epoch_seconds: info.epoch_seconds.get(),
+            lobby_epoch_seconds: info.lobby.epoch_seconds.get(),
+            slot_cells: info.slot_cells.get(),
+            max_attachment_bytes: info.max_attachment_bytes,
+            retention_seconds: info.retention_seconds.get(),
+        })
+    }
+}
+
+fn post(post: Post) -> JsValue {
+    let object = Object::new();
+    set(&object, "body", &array(&post.body));
+    let tokens: Array = post
+        .tokens
+        .iter()
+        .map(|token| JsValue::from(token.to_string()))
+        .collect();
+    set(&object, "tokens", &tokens);
+    object.into()
+}
+
+fn mailbox(which: &str) -> JsResult<Mailbox> {
+    Mailbox::parse(which).ok_or_else(|| invalid("which is neither \"own\" nor \"lobby\""))
+}
