@@ -37,8 +37,8 @@ export function httpRelay(options: RelayOptions): RelayClient {
   const client = call((core) => new core.HttpRelay(urlText(url), accessToken));
   return {
     url: client.url,
-    get: (path, request) => client.get(path, request?.signal),
-    post: (path, body, request) => client.post(path, body, request?.signal),
+    get: (path, request) => bounded(request?.signal, (signal) => client.get(path, signal)),
+    post: (path, body, request) => bounded(request?.signal, (signal) => client.post(path, body, signal)),
   };
 }
 
@@ -80,6 +80,7 @@ export class Relay {
   }
 }
 
+/** Calls with a signal of its own, whose reason is the platform's: callers may abort with any value at all. */
 async function bounded<T>(outer: AbortSignal | undefined, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
   throwIfAborted(outer);
   const controller = new AbortController();

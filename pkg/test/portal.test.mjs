@@ -8,7 +8,7 @@ let relay;
 before(async () => {
   relay = await startRelay();
 });
-after(() => relay.end());
+after(() => relay?.end());
 
 const METFORMIN = "Continue metformin 500mg BID; recheck HbA1c in 3 months.";
 

@@ -1,0 +1,80 @@
+/** Compiled, not run: the types that a customer's code meets. An error that does not come is an error. */
+
+import {
+  BlindedSender, BlindedVerifier, CONFLICT, Portal, SecureEncryption, Sender, TesseraError, Verifier, capabilities, computeBucket, emergency,
+  fingerprint, httpRelay, init, isTesseraError, medcrypt, memoryStore,
+  type Contact, type ErrorCode, type Gap, type Message, type OutgoingMessage, type RelayClient, type Store, type SyncResult,
+} from "tessera-portal";
+import { decodeQr } from "tessera-portal/scanner";
+
+declare const bytes: Uint8Array;
+
+export async function sdk(): Promise<void> {
+  await init();
+  await init({ wasm: new URL("https://cdn.example/core.wasm") });
+  const simd: boolean = capabilities().webAssembly;
+  using sender = Sender.generate();
+  // @ts-expect-error identities are made by generate() or fromSecret()
+  new Sender();
+  const verifier = new Verifier({ expectedPublicKey: sender.publicKey });
+  const prover = new BlindedSender(sender, bytes, { sessionId: "visit-7421" });
+  const checker = new BlindedVerifier(verifier, bytes, { sessionId: "visit-7421" });
+  const proof: Uint8Array = prover.prove("text", { context: bytes });
+  const holds: boolean = checker.verify(proof, prover.pseudonym(), "text", { context: bytes });
+  const batch: boolean[] = BlindedVerifier.verifyBatch([{ verifier: checker, proof, pseudonym: bytes, message: "text" }]);
+  // @ts-expect-error a batch item names its verifier
+  BlindedVerifier.verifyBatch([{ proof, pseudonym: bytes, message: "text" }]);
+  const sealed: Uint8Array = await SecureEncryption.encrypt(proof, "text", sender.publicKey);
+  const opened: { proof: Uint8Array; message: Uint8Array } = await SecureEncryption.decrypt(sealed, sender);
+  const bucket: number = computeBucket(fingerprint(sender.publicKey), 8);
+  const { key, salt } = await medcrypt.deriveKey("secret", { iterations: 600_000 });
+  const note: { text: string; patientId: string } = await medcrypt.decryptMessage(await medcrypt.encryptMessage("text", key, "alias"), key);
+  await medcrypt.encryptMessage("text", await medcrypt.monthKey("secret", "2026-03"), "alias");
+  const whole: Uint8Array = emergency.combine(emergency.split(bytes, { threshold: 2, shares: 3 }));
+  void [simd, holds, batch, opened, bucket, salt, note, whole];
+}
+
+export async function portal(store: Store, custom: RelayClient): Promise<void> {
+  const url = new URL("https://relay.example");
+  await Portal.open({ relay: url, store: memoryStore(), passphrase: "words", name: "A", create: true });
+  await Portal.open({ relay: { url, accessToken: "token" }, store, passphrase: bytes, name: "A" });
+  const p = await Portal.open({ relay: custom, store, passphrase: "words", name: "A" });
+  // @ts-expect-error no store
+  await Portal.open({ relay: url, passphrase: "words", name: "A" });
+  // @ts-expect-error not part of this version
+  p.backup();
+  p.addEventListener("message", ({ detail }) => {
+    const message: Message = detail;
+    // @ts-expect-error the text of a message may be absent
+    const text: string = detail.text;
+    void [message, text];
+  });
+  p.addEventListener("rejected", ({ detail: { code } }) => void (code satisfies ErrorCode));
+  p.addEventListener("relay", ({ detail: { reachable, queued } }) => void [reachable satisfies boolean, queued satisfies number]);
+  p.addEventListener("stopped", ({ detail }) => void (detail satisfies TesseraError));
+  p.addEventListener("gap", ({ detail }) => {
+    const gap: Gap = detail;
+    if (gap.kind === "sequence") void (gap.contactId satisfies string);
+  });
+  const { uri, qrSvg, expiresAt } = await p.invite({ kind: "quick", expiresInSeconds: 900 });
+  // @ts-expect-error no such kind
+  await p.invite({ kind: "slow" });
+  const contact: Contact = await p.accept(uri, { inPerson: true });
+  const sent: OutgoingMessage = await p.send(contact.id, { text: "hello", session: "visit-7421" });
+  await p.send(contact.id, { contentType: "application/fhir+json", body: bytes, filename: "labs.json" });
+  // @ts-expect-error neither a text nor a body
+  await p.send(contact.id, { session: "visit-7421" });
+  const result: SyncResult = await p.sync({ flush: true, signal: AbortSignal.timeout(1000), onProgress: ({ batches, of }) => void (batches / of) });
+  const body: Uint8Array = await (await p.messages(contact.id, { before: sent.id, limit: 10 }))[0]!.body();
+  await p.dispose();
+  void [qrSvg, expiresAt, result, body, (await p.me()).fingerprintQrSvg];
+}
+
+export function rest(error: unknown, image: Blob): void {
+  if (isTesseraError(error)) void [error.code satisfies ErrorCode, error.retryable satisfies boolean];
+  // @ts-expect-error no such code
+  new TesseraError("NO_SUCH_CODE", "m");
+  void (CONFLICT satisfies "CONFLICT");
+  void (httpRelay({ url: "https://relay.example" }) satisfies RelayClient);
+  void (decodeQr(image) satisfies Promise<string | null>);
+}
