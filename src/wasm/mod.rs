@@ -3,6 +3,8 @@
 //! its outcome is given back.
 #![allow(unreachable_pub, reason = "wasm-bindgen exports public items only; JavaScript is who reaches them")]
 
+#[cfg(feature = "bench")]
+mod bench;
 pub(crate) mod bytes;
 mod engine;
 pub(crate) mod error;

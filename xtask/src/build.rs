@@ -35,6 +35,8 @@ pub(crate) enum Part {
     Portal,
     /// What the end-to-end tests use beside these: their browser library, and a sender that lies
     E2e,
+    /// The module and the libraries of the benchmark
+    Bench,
 }
 
 /// Builds one part.
@@ -44,13 +46,14 @@ pub(crate) fn part(workspace: &Workspace, part: Part) -> Result<()> {
         Part::Relay => relay(workspace),
         Part::Portal => portal(workspace),
         Part::E2e => end_to_end(workspace),
+        Part::Bench => bench(workspace),
     }
 }
 
 /// The npm package: `npm pack` in `pkg/` then gives an installable archive.
 pub(crate) fn package(workspace: &Workspace) -> Result<()> {
     npm::require()?;
-    let module = wasm::compile(workspace)?;
+    let module = wasm::compile(workspace, &[])?;
     let folder = workspace.path("pkg");
     let dist = folder.join("dist");
     if dist.exists() {
@@ -81,6 +84,18 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
         "--package=tessera",
         "--example=adversary",
     ]))
+}
+
+/// `tests/bench` measures below the package's surface too, through a module with more bindings.
+pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
+    let module = wasm::compile(workspace, &["bench"])?;
+    wasm::bind(&module, &bench_module(workspace))?;
+    npm::install(&workspace.path("tests/bench"))
+}
+
+/// Where [`bench`] puts it.
+pub(crate) fn bench_module(workspace: &Workspace) -> PathBuf {
+    workspace.target("bench")
 }
 
 /// Where the sender that lies is, which the end-to-end tests start.

@@ -39,8 +39,8 @@ pub(crate) fn require_target() -> Result<()> {
     process::run(Command::new("rustup").args(["target", "add", TARGET])).context(missing)
 }
 
-/// Compiles the core for browsers; gives the path of the module.
-pub(crate) fn compile(workspace: &Workspace) -> Result<PathBuf> {
+/// Compiles the core for browsers with features beside the default ones; gives the path of the module.
+pub(crate) fn compile(workspace: &Workspace, features: &[&str]) -> Result<PathBuf> {
     require_target()?;
     process::run(&mut workspace.cargo(&[
         "rustc",
@@ -50,6 +50,7 @@ pub(crate) fn compile(workspace: &Workspace) -> Result<PathBuf> {
         "--crate-type=cdylib",
         "--target=wasm32-unknown-unknown",
         "--profile=wasm",
+        &format!("--features={}", features.join(",")),
     ]))?;
     Ok(workspace.target("wasm32-unknown-unknown/wasm/tessera.wasm"))
 }

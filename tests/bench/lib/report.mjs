@@ -1,0 +1,51 @@
+// The generated part of docs/benchmarks.md, between two markers; the prose around it is written by hand.
+
+import { readFile, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { kibibytes, milliseconds, table } from "./rows.mjs";
+import { median } from "./statistics.mjs";
+
+const BEGIN = "<!-- results: written by `cargo xtask bench` -->";
+const END = "<!-- end of results -->";
+const PEERS = ["@noble/curves", "libsodium-wrappers-sumo", "@hpke/core"];
+
+/** What the numbers were taken on and against. */
+export async function conditions(browser, { isolated, checked }) {
+  const versions = await Promise.all(PEERS.map(async (name) => `${name} ${await version(name)}`));
+  const [cpu] = cpus();
+  return [
+    `- ${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores (${cpu?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}-${process.arch}`,
+    `- Chromium ${browser}, headless${isolated ? ", clock of 5 µs" : ", clock of 100 µs"}`,
+    `- ${versions.join(", ")}`,
+    `- before measuring, all variants agreed on ${checked.proofs} vectors of proofs and ${checked.cells} of cells and on what each other made`,
+  ].join("\n");
+}
+
+/** Numbers without a target. */
+export function beside({ detection, firstPull }, { wasm, files, bundled }) {
+  const size = ({ raw, gzip, brotli }) => `${kibibytes(raw)} raw, ${kibibytes(gzip)} gzip, ${kibibytes(brotli)} brotli`;
+  return [
+    `- deriving and indexing the 600 tags that were looked for: ${milliseconds(median(detection.index.tessera) / 1000 * 600)}; ${firstPull.tags} tags of the first pull: ${milliseconds(firstPull.time)}`,
+    `- digest and signature of what was pulled, which the engine checks before it looks for tags: ${milliseconds((median(detection.read.tessera) * 100_000) / 1000)} for 100 000 cells`,
+    `- the module alone: ${size(wasm)}`,
+    `- with its scripts, file by file: ${size(files)}; bundled and minified: ${size(bundled)}`,
+  ].join("\n");
+}
+
+export function results(rows, where, more) {
+  return `${where}\n\n${table(rows)}\n\n${more}`;
+}
+
+/** Replaces what stands between the markers. */
+export async function write(file, text) {
+  const document = await readFile(file, "utf8");
+  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`${file.pathname} has no markers to write between`);
+  await writeFile(file, `${document.slice(0, begin + BEGIN.length)}\n${text}\n${document.slice(end)}`);
+}
+
+/** Read as a file: not every package exports its manifest. */
+async function version(name) {
+  const manifest = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  return JSON.parse(await readFile(manifest, "utf8")).version;
+}

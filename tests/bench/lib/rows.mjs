@@ -1,0 +1,72 @@
+// From times to a table: what, ours, the peer's, their ratio, the target, met or not.
+
+import { median, ratio } from "./statistics.mjs";
+
+const MS = 1000;
+
+/** `results` of the page in microseconds, `download` of sizes.mjs in bytes. */
+export function rows({ proofs, cells, detection, firstPull, webcrypto }, download) {
+  return [
+    against("prove, pseudonym known", proofs.prove, "noble", 0.25),
+    against("prove, pseudonym known", proofs.prove, "sodium", 0.9),
+    against("blind and prove", proofs.blindAndProve, "noble", 0.25),
+    against("blind and prove", proofs.blindAndProve, "sodium", 0.9),
+    against("verify, pseudonym recomputed", proofs.verify, "noble", 0.25),
+    against("verify, pseudonym recomputed", proofs.verify, "sodium", 0.6),
+    row("256 proofs in a batch, each", proofs.batch.batch, "one alone", proofs.batch.single, 0.6),
+    against("seal a 2 KiB cell", cells.seal, "hpke", 1.05),
+    against("open a 2 KiB cell", cells.open, "hpke", 1.05),
+    faster("find one's cells in 100 000", detection.find, "trial", 500),
+    faster("find one's cells in 100 000", detection.find, "hexMap", 10),
+    faster("find one's cells in 100 000", detection.find, "latin1Map", 10),
+    limit("tags of 2 000 contacts over 14 days", milliseconds(firstPull.time), 1000, firstPull.time),
+    against("PBKDF2, 600 000 rounds", webcrypto.derive, "webcrypto", 1.05),
+    ...Object.entries(webcrypto.seal).map(([size, times]) => against(`MedCrypt message of ${size / 1024} KiB`, times, "webcrypto", 1.1)),
+    limit("core download, gzip: bundled", kibibytes(download.bundled.gzip), 110, download.bundled.gzip / 1024),
+    limit("core download, gzip: file by file", kibibytes(download.files.gzip), 110, download.files.gzip / 1024),
+  ];
+}
+
+const PEERS = {
+  noble: "@noble/curves",
+  sodium: "libsodium",
+  hpke: "@hpke/core",
+  trial: "trial decryption",
+  hexMap: "JS Map of hex",
+  latin1Map: "JS Map of Latin-1",
+  webcrypto: "WebCrypto",
+};
+
+function against(what, times, peer, most) {
+  return row(what, times.tessera, PEERS[peer], times[peer], most);
+}
+
+function row(what, ours, peer, theirs, most) {
+  const measured = ratio(ours, theirs);
+  return { what, ours: microseconds(median(ours)), peer, theirs: microseconds(median(theirs)), ratio: `${measured.toFixed(2)}×`, target: `≤ ${most}×`, met: measured <= most };
+}
+
+/** Times are per cell; shown for all of them. */
+function faster(what, times, peer, least) {
+  const measured = ratio(times[peer], times.tessera);
+  const all = (perCell) => milliseconds((median(perCell) * 100_000) / MS);
+  return { what, ours: all(times.tessera), peer: PEERS[peer], theirs: all(times[peer]), ratio: `${measured.toFixed(measured < 100 ? 1 : 0)}× faster`, target: `≥ ${least}×`, met: measured >= least };
+}
+
+function limit(what, ours, most, value) {
+  const unit = ours.split(" ")[1];
+  return { what, ours, peer: "", theirs: "", ratio: "", target: `≤ ${most} ${unit}`, met: value <= most };
+}
+
+export const microseconds = (value) => (value < 10_000 ? `${value.toFixed(value < 100 ? 1 : 0)} µs` : milliseconds(value / MS));
+export const milliseconds = (value) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
+export const kibibytes = (bytes) => `${(bytes / 1024).toFixed(1)} KiB`;
+
+/** Markdown, which is also what the terminal shows. */
+export function table(all) {
+  const head = ["what", "ours", "peer", "peer's", "ratio", "target", "met"];
+  const lines = all.map((r) => [r.what, r.ours, r.peer, r.theirs, r.ratio, r.target, r.met ? "yes" : "**no**"]);
+  const widths = head.map((title, i) => Math.max(title.length, ...lines.map((line) => line[i].length)));
+  const render = (line) => `| ${line.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
+  return [render(head), render(widths.map((width) => "-".repeat(width))), ...lines.map(render)].join("\n");
+}

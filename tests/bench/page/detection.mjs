@@ -1,0 +1,148 @@
+// Finding one's cells in what was pulled: 100 000 cells of 2 KiB, as batches lie in memory once they
+// are fetched. Each way reads the pulled bytes and gives the positions of one's own cells.
+
+import { random } from "./bytes.mjs";
+import { agree } from "./check.mjs";
+import { compare } from "./measure.mjs";
+
+const CELL = 2048;
+const HEADER = 192;
+const TAG = 16;
+const BATCHES = 10;
+const PER_BATCH = 10_000;
+const OWN = 100;
+const CONTACTS = 3;
+const DAYS = 5;
+const WINDOW = 32; // of device 0; 8 more for the next device index
+const NEXT_DEVICE = 8;
+const TODAY = 20_778;
+const TRIALS = 64;
+
+/** Tags gathered from a batch, four words each, into an array that is used again. */
+const gathered = new Uint32Array((PER_BATCH * TAG) / 4);
+
+export const CELLS = BATCHES * PER_BATCH;
+
+export async function measure(bench, budget) {
+  const contacts = Array.from({ length: CONTACTS }, () => random(32));
+  const tags = watched(bench, contacts);
+  const own = new Set();
+  while (own.size < OWN) own.add(Math.floor(Math.random() * CELLS));
+  const batches = haystack(own, tags);
+
+  const index = indexed(bench, contacts);
+  agree(index.length === tags.length, `${index.length} tags are watched, not ${tags.length}`);
+  const hexes = new Map(tags.map((tag, i) => [tag.toHex(), i]));
+  const latin1 = new Map(tags.map((tag, i) => [String.fromCharCode(...tag), i]));
+  const ways = {
+    tessera: () => batches.flatMap((batch, b) => positions(index.find(tagsOf(batch)), b)),
+    hexMap: () => batches.flatMap((batch, b) => positions(inHexMap(hexes, batch), b)),
+    latin1Map: () => batches.flatMap((batch, b) => positions(inLatin1Map(latin1, batch), b)),
+  };
+  const expected = [...own].sort((a, b) => a - b).join();
+  for (const [name, find] of Object.entries(ways)) agree(find().join() === expected, `${name} finds other cells`);
+
+  const find = Object.fromEntries(Object.entries(ways).map(([name, run]) => [name, () => run().length && CELLS]));
+  const trial = trialDecryption(bench, batches);
+  return {
+    find: await compare({ ...find, trial }, budget),
+    index: await compare({ tessera: () => indexed(bench, contacts).length }, budget),
+    read: await compare({ tessera: reading(bench, batches[0]) }, { ...budget, rounds: 5 }),
+  };
+}
+
+/** A clinician's first pull, day by day: 2000 contacts, 14 days, one index at a time. Milliseconds. */
+export function firstPull(bench) {
+  const contacts = Array.from({ length: 2000 }, () => random(32));
+  let tags = 0;
+  const start = performance.now();
+  for (let day = TODAY - 14; day < TODAY; day += 1) {
+    const index = new bench.Tags();
+    for (const [contact, key] of contacts.entries()) index.watch(contact, key, day);
+    tags += index.length;
+    index.free();
+  }
+  return { tags, time: performance.now() - start };
+}
+
+/** In protocol order: 40 tags for each contact and day. */
+function watched(bench, contacts) {
+  const tags = [];
+  for (const key of contacts) {
+    for (let day = TODAY - 3; day < TODAY - 3 + DAYS; day += 1) {
+      for (let counter = 0; counter < WINDOW; counter += 1) tags.push(bench.tagOf(key, day, 0, counter));
+      for (let counter = 0; counter < NEXT_DEVICE; counter += 1) tags.push(bench.tagOf(key, day, 1, counter));
+    }
+  }
+  return tags;
+}
+
+function indexed(bench, contacts) {
+  const index = new bench.Tags();
+  for (const [contact, key] of contacts.entries()) {
+    for (let day = TODAY - 3; day < TODAY - 3 + DAYS; day += 1) index.watch(contact, key, day);
+  }
+  return index;
+}
+
+/** Batches of random cells, some under our tags. Written in full, so that every page of them is in memory. */
+function haystack(own, tags) {
+  const batches = Array.from({ length: BATCHES }, () => random(HEADER + PER_BATCH * CELL));
+  for (const position of own) {
+    const batch = batches[Math.floor(position / PER_BATCH)];
+    batch.set(tags[Math.floor(Math.random() * tags.length)], HEADER + (position % PER_BATCH) * CELL);
+  }
+  return batches;
+}
+
+/** Only tags go into the module. A batch starts a buffer of its own and its header is 192 bytes, so words are aligned. */
+function tagsOf(batch) {
+  const words = new Uint32Array(batch.buffer, HEADER, (PER_BATCH * CELL) / 4);
+  for (let to = 0, from = 0; from < words.length; to += 4, from += CELL / 4) {
+    gathered[to] = words[from];
+    gathered[to + 1] = words[from + 1];
+    gathered[to + 2] = words[from + 2];
+    gathered[to + 3] = words[from + 3];
+  }
+  return new Uint8Array(gathered.buffer);
+}
+
+function inHexMap(map, batch) {
+  const found = [];
+  for (let i = 0, at = HEADER; at < batch.length; i += 1, at += CELL) {
+    if (map.has(batch.subarray(at, at + TAG).toHex())) found.push(i);
+  }
+  return found;
+}
+
+function inLatin1Map(map, batch) {
+  const found = [];
+  for (let i = 0, at = HEADER; at < batch.length; i += 1, at += CELL) {
+    if (map.has(String.fromCharCode.apply(null, batch.subarray(at, at + TAG)))) found.push(i);
+  }
+  return found;
+}
+
+function positions(found, batch) {
+  return Array.from(found, (i) => batch * PER_BATCH + i);
+}
+
+/**
+ * What a recipient without tags does: opens each cell with what it has, here with one contact's psk only, although it
+ * would have to try each. Some cells are measured, all of them real cells to someone else, in one call into the module.
+ */
+function trialDecryption(bench) {
+  const other = new bench.CellKeys(random(32), random(32));
+  const recipient = new bench.CellKeys(random(32), random(32));
+  const cells = new Uint8Array(TRIALS * CELL);
+  for (let i = 0; i < TRIALS; i += 1) cells.set(other.seal(random(16), random(1500)), i * CELL);
+  agree(other.opening(cells) === TRIALS, "trial decryption does not open");
+  agree(recipient.opening(cells) === 0, "trial decryption opens another's cells");
+  return () => recipient.opening(cells) + TRIALS;
+}
+
+/** What the engine does with a batch before it looks for tags: digest and signature. */
+function reading(bench, batch) {
+  batch.set(bench.signBatch(batch.subarray(HEADER)));
+  return () => bench.readBatch(batch);
+}

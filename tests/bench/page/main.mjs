@@ -1,0 +1,33 @@
+// Runs in the page: first that all variants do the same, then the measuring.
+
+import { init } from "tessera-portal";
+import * as cells from "./cells.mjs";
+import * as detection from "./detection.mjs";
+import * as proofs from "./proofs.mjs";
+import * as webcrypto from "./webcrypto.mjs";
+import { BUDGETS } from "./measure.mjs";
+
+globalThis.run = async (mode) => {
+  const budget = BUDGETS[mode];
+  await init({ wasm: new URL("/core.wasm", location.href) });
+  // A module of its own: the bindings below the package's surface are in no package.
+  const bench = await import("/bench/core.js");
+  await bench.default({ module_or_path: "/bench/core.wasm" });
+
+  const checked = {
+    proofs: await proofs.crossCheck(await vectors("proof")),
+    cells: await cells.crossCheck(bench, await vectors("cell")),
+  };
+  await webcrypto.crossCheck();
+  return {
+    checked,
+    proofs: await proofs.measure(budget),
+    cells: await cells.measure(bench, budget),
+    detection: await detection.measure(bench, { ...budget, rounds: Math.ceil(budget.rounds / 2) }),
+    firstPull: detection.firstPull(bench),
+    webcrypto: await webcrypto.measure(budget),
+    isolated: crossOriginIsolated,
+  };
+};
+
+const vectors = async (name) => (await fetch(`/vectors/${name}.json`)).json();

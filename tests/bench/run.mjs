@@ -1,0 +1,30 @@
+// Measures the built package in one page of a real browser and writes docs/benchmarks.md.
+//
+//   cargo xtask bench                 builds, measures in about four minutes, writes
+//   cargo xtask bench --quick         builds, measures in less than one, writes nothing
+//   node tests/bench/run.mjs [--quick]  measures what is built
+
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { resources, runPage } from "./lib/page.mjs";
+import * as report from "./lib/report.mjs";
+import { rows, table } from "./lib/rows.mjs";
+import { sizes } from "./lib/sizes.mjs";
+
+const root = new URL("../../", import.meta.url);
+const folder = (variable, otherwise) => (process.env[variable] ? pathToFileURL(`${process.env[variable]}/`) : new URL(otherwise, root));
+const dist = new URL("pkg/dist/", root);
+const module = folder("TESSERA_BENCH_MODULE", "target/bench/");
+
+const { quick } = parseArgs({ options: { quick: { type: "boolean", default: false } } }).values;
+const start = performance.now();
+const served = await resources({ dist, module, vectors: new URL("tests/vectors/", root) });
+const { results, browser } = await runPage(served, quick ? "quick" : "full");
+const download = await sizes(dist);
+
+const all = rows(results, download);
+const [where, more] = [await report.conditions(browser, results), report.beside(results, download)];
+console.log(`${where}\n\n${table(all)}\n\n${more}\n`);
+const missed = all.filter((row) => !row.met).length;
+console.log(`${all.length - missed} of ${all.length} targets met, in ${Math.round((performance.now() - start) / 1000)} s`);
+if (!quick) await report.write(new URL("docs/benchmarks.md", root), report.results(all, where, more));
