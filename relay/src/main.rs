@@ -7,7 +7,10 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use tessera_relay::{Config, server::RunError};
+use tessera_relay::{
+    Config,
+    server::{self, RunError},
+};
 use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -54,12 +57,12 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(config: Config) -> Result<(), RunError> {
-    config.check()?;
+    let store = server::open(&config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind(SocketAddr::new(config.bind, config.port)).await?;
     let _ = writeln!(std::io::stdout(), "tessera-relay listens on http://{}", listener.local_addr()?);
-    tessera_relay::run(listener, config, async move {
+    server::run_on(store, listener, config, async move {
         tokio::select! {
             _ = terminate.recv() => (),
             _ = interrupt.recv() => (),

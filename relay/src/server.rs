@@ -50,13 +50,22 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
-    config.check()?;
-    let Storage::Sqlite(path) = &config.storage;
-    let store = SqliteStore::open(path, config.cell_size, config.buckets)?;
+    let store = open(&config)?;
     run_on(store, listener, config, shutdown).await
 }
 
-/// [`run`] on any store.
+/// Checks the settings and opens the store they name.
+///
+/// # Errors
+///
+/// [`RunError::Config`] or [`RunError::Open`].
+pub fn open(config: &Config) -> Result<SqliteStore, RunError> {
+    config.check()?;
+    let Storage::Sqlite(path) = &config.storage;
+    Ok(SqliteStore::open(path, config.cell_size, config.buckets)?)
+}
+
+/// [`run`] on a store that is open already.
 ///
 /// # Errors
 ///

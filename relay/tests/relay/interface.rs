@@ -1,5 +1,7 @@
 //! The HTTP interface, over real connections.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use tempfile::TempDir;
 use tessera::wire::{BucketId, CellSize, paths, post};
 
@@ -96,7 +98,7 @@ fn posts_that_are_none_are_refused_with_a_code() {
         chunked.extend_from_slice(b"\r\n");
     }
     chunked.extend_from_slice(b"0\r\n\r\n");
-    let answer = crate::client::parse(&client.raw(&chunked, std::time::Duration::from_secs(20)).unwrap()).unwrap();
+    let answer = crate::client::parse(&client.raw(&chunked, Duration::from_secs(20)).unwrap()).unwrap();
     assert_eq!(answer.status, 413);
     server.stop();
 }
@@ -144,6 +146,26 @@ fn batches_are_immutable_and_indexes_cacheable() {
     let index = client.get(&paths::index(bucket(0)));
     assert!(index.header("cache-control").unwrap().starts_with("public, max-age="));
     assert!(index.header("etag").is_some());
+    server.stop();
+}
+
+#[test]
+fn batches_appear_a_fixed_delay_after_the_boundary() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(directory.path(), "--epoch 4s");
+    let client = server.client;
+    let (delay, mut seen) = (Duration::from_millis(200), 0);
+    while seen < 2 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let batches = client.index(bucket(0)).batches;
+        if batches.len() > seen {
+            let after = now.as_secs_f64() % 4.0;
+            // Asked before the answer was heard: visible then means at most this early.
+            assert!(after + 0.05 >= delay.as_secs_f64(), "{after} s after the boundary");
+            seen = batches.len();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     server.stop();
 }
 
@@ -196,7 +218,7 @@ fn past_retention_the_oldest_epoch_is_told() {
         if answer.status == 410 {
             break;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
         answer = client.get(&path);
     }
     let problem = answer.problem();
@@ -247,7 +269,7 @@ fn restarts_keep_the_chain_and_downtime_gives_one_batch() {
     let before = server.client.pull(bucket(0));
     server.stop();
 
-    std::thread::sleep(std::time::Duration::from_millis(4200));
+    std::thread::sleep(Duration::from_millis(4200));
     let server = Server::start(directory.path(), "");
     assert_eq!(server.client.info().origin, origin);
     assert!(server.client.index(bucket(0)).batches.len() >= before.len(), "visible at once");
