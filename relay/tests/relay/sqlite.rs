@@ -61,6 +61,19 @@ async fn a_store_that_does_not_fit_is_refused() {
     assert!(matches!(file.try_open(2048, 2), Err(OpenError::Newer(_))));
 }
 
+#[tokio::test]
+async fn nobody_else_may_read_the_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = File::new();
+    let store = file.try_open(2048, 2).unwrap();
+    store.put(entries(bucket(0), 1)).await.unwrap();
+    for name in ["relay.db", "relay.db-wal"] {
+        let mode = std::fs::metadata(file.directory.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+    store.shutdown().await;
+}
+
 #[test]
 fn what_is_no_store_is_refused() {
     let file = File::new();

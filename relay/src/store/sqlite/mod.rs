@@ -31,7 +31,7 @@ const TRUNCATE_AGAIN: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The lock file cannot be made.
+    /// A file cannot be made.
     #[error("{path}: {error}")]
     Directory {
         /// The file.

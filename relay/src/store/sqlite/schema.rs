@@ -1,6 +1,6 @@
 //! The file's layout, and how it is opened.
 
-use std::{path::Path, time::Duration};
+use std::{fs::File, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use tessera::{
@@ -56,6 +56,7 @@ pub(super) fn open(
     buckets: BucketCount,
 ) -> Result<(Connection, OriginKey), OpenError> {
     let sqlite = |error| OpenError::Sqlite { path: path.to_owned(), error };
+    private(path)?;
     let mut connection = Connection::open(path).map_err(sqlite)?;
     configure(&connection).map_err(sqlite)?;
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
@@ -75,6 +76,19 @@ pub(super) fn open(
     }
     let mut seed = setting(&connection, "origin_seed", path)?;
     Ok((connection, OriginKey::from_seed(&Secret::take(&mut seed))))
+}
+
+/// The file holds the signing key: nobody else on the machine may read it.
+/// SQLite gives its log the permissions of the file it finds.
+fn private(path: &Path) -> Result<(), OpenError> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(|error| OpenError::Directory { path: path.to_owned(), error })
 }
 
 /// Durability and what is left behind. The order matters: the page size only
