@@ -93,7 +93,7 @@ fn mutate(data: &mut Vec<u8>, seeds: &[Vec<u8>], rng: &mut Counting) {
         5 => {
             let width = 1 << (rng.next_u32() % 4);
             let end = data.len().min(here + width);
-            data[here..end].fill(if rng.next_u32() % 2 == 0 { 0xff } else { 0x7f });
+            data[here..end].fill(if rng.next_u32().is_multiple_of(2) { 0xff } else { 0x7f });
         }
         6 => {
             let end = data.len().min(here + 1 + at(16, rng));
