@@ -148,7 +148,7 @@ export class EngineHost {
 
   async #withText(message: BareMessage): Promise<BareMessage> {
     if (message.text !== undefined || message.state === "held" || !message.contentType.startsWith("text/")) return message;
-    return { ...message, text: new TextDecoder().decode(await this.#body(message.id)) };
+    return { ...message, text: new TextDecoder("utf-8", { ignoreBOM: true }).decode(await this.#body(message.id)) };
   }
 
   /** The engine gives a text only where it has the body at hand. */

@@ -7,9 +7,9 @@
 import type * as bindings from "./core/core.js";
 import { bytes, content, integer, object, text } from "./arguments.js";
 import { call } from "./core.js";
-import { invalid } from "./errors.js";
+import { TesseraError, invalid } from "./errors.js";
 import { Handle, inner } from "./handle.js";
-import { pbkdf2, randomBytes } from "./webcrypto.js";
+import { pbkdf2, randomBytes, subtle } from "./webcrypto.js";
 
 /** A derived key; it stays inside the module. */
 export class MedcryptKey extends Handle<bindings.MedcryptKey> {
@@ -53,16 +53,45 @@ export async function monthKey(secret: string | Uint8Array, month: string): Prom
   return derived(password, salt, call((core) => core.medcryptIterations()));
 }
 
+/** From this length on the platform's AES-GCM is faster than the module's, for all its asynchrony. */
+const LONG_TEXT = 350;
+
 /** Seals a text; the patient id is authenticated, but readable by anyone. */
 export async function encryptMessage(message: string, key: MedcryptKey | Uint8Array, patientId: string): Promise<string> {
   const [body, id] = [content(text(message, "text"), "text"), content(text(patientId, "patientId"), "patientId")];
-  return withKey(key, (key) => key.seal(body, id));
+  if (body.length < LONG_TEXT) return withKey(key, (key) => key.seal(body, id));
+  const nonce = randomBytes(12);
+  const sealed = await aesGcm("encrypt", await withKey(key, imported), nonce, id, body);
+  return call((core) => core.medcryptFormat(id, nonce, sealed));
 }
 
 /** Opens a message: `MALFORMED` if it is not of the format, `NOT_AUTHENTIC` if it does not open. */
 export async function decryptMessage(wire: string, key: MedcryptKey | Uint8Array): Promise<{ text: string; patientId: string }> {
-  const sealed = text(wire, "wire");
-  return withKey(key, (key) => key.open(sealed) as { text: string; patientId: string });
+  const message = text(wire, "wire");
+  if (message.length < LONG_TEXT) return withKey(key, (key) => key.open(message) as { text: string; patientId: string });
+  const { patientId, nonce, sealed } = call((core) => core.medcryptParse(message)) as { patientId: string; nonce: Uint8Array; sealed: Uint8Array };
+  const usable = await withKey(key, imported);
+  try {
+    const opened = await aesGcm("decrypt", usable, nonce, content(patientId, "patientId"), sealed);
+    return { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(opened), patientId };
+  } catch {
+    throw new TesseraError("NOT_AUTHENTIC", "the message does not open with this key");
+  }
+}
+
+/** A key that WebCrypto keeps to itself. */
+async function imported(key: bindings.MedcryptKey): Promise<CryptoKey> {
+  const raw = key.export();
+  try {
+    return await subtle().importKey("raw", raw as BufferSource, "AES-GCM", false, ["encrypt", "decrypt"]);
+  } finally {
+    raw.fill(0);
+  }
+}
+
+async function aesGcm(direction: "encrypt" | "decrypt", key: CryptoKey, iv: Uint8Array, additionalData: Uint8Array, data: Uint8Array): Promise<Uint8Array> {
+  const parameters = { name: "AES-GCM", iv: iv as BufferSource, additionalData: additionalData as BufferSource };
+  return new Uint8Array(await subtle()[direction](parameters, key, data as BufferSource));
 }
 
 async function derived(password: Uint8Array, salt: Uint8Array, iterations: number): Promise<MedcryptKey> {

@@ -26,13 +26,14 @@ test("what is sealed opens with the same key only", async () => {
   assert.equal(salt.length, 16);
   const again = await medcrypt.deriveKey(new TextEncoder().encode("dr-secret"), { salt, iterations: 1000 });
   assert.deepEqual(again.key.export(), key.export());
-  for (const text of ["", "Dx: Artritis — ñ 🩺", "x".repeat(10_000)]) {
+  for (const text of ["", "\ufeffDx: Artritis — ñ 🩺", "x".repeat(349), "x".repeat(350), `\ufeff${"ñ".repeat(10_000)}`]) {
     const wire = await medcrypt.encryptMessage(text, key, "alias-7");
     assert.match(wire, /^\[MEDCRYPT:v1:YWxpYXMtNw==:[^:]{16}:[^:]*:[^:]{24}\]$/);
     assert.deepEqual(await medcrypt.decryptMessage(wire, again.key), { text, patientId: "alias-7" });
     await refused("NOT_AUTHENTIC", () => medcrypt.decryptMessage(wire, flipped(key.export())));
     await refused("NOT_AUTHENTIC", () => medcrypt.decryptMessage(wire.replace("YWxpYXMtNw==", "YWxpYXMtOA=="), key));
     await refused("MALFORMED", () => medcrypt.decryptMessage(` ${wire}`, key));
+    await refused("INVALID_ARGUMENT", () => medcrypt.encryptMessage(text, key, ""));
   }
 });
 
