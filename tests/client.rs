@@ -318,6 +318,36 @@ fn two_people_meet_and_talk_both_ways() {
 }
 
 #[test]
+fn an_offer_that_was_read_before_its_invitation_was_accepted_is_found() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
+    // Their first enrolment leaves opened cells in the lobby, which are then read once more.
+    enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let mut c = Person::new("Northside Lab");
+    round(&mut relay, &mut [&mut a, &mut b, &mut c]);
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let effects = c.client.invite(Kind::Quick, Some(86_400), now, &mut rng()).unwrap();
+    let invitation = c.commit(effects);
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut a, &mut b, &mut c]);
+    }
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let effects = b.client.accept(&invitation.uri, false, now, &mut rng()).unwrap();
+    let contact = b.commit(effects).id;
+    for _ in 0..4 {
+        round(&mut relay, &mut [&mut a, &mut b, &mut c]);
+    }
+    let at_b = b.client.contacts().into_iter().find(|one| one.id == contact).unwrap();
+    assert_eq!((at_b.name.as_str(), at_b.sas.is_some()), ("Northside Lab", true));
+    assert_eq!(at_b.sas, c.contact().sas);
+    assert!(
+        b.events
+            .iter()
+            .all(|e| !matches!(e, Event::Rejected(_) | Event::Gap(_)))
+    );
+}
+
+#[test]
 fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));

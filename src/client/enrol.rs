@@ -150,6 +150,10 @@ impl Client {
                 return Err(error);
             }
         }
+        if quick {
+            self.relay.read_lobby_again();
+            self.pending.relay = true;
+        }
         self.pending.contacts.insert(contact_id);
         self.pending.invitations.insert(id);
         self.watch.reset();

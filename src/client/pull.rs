@@ -22,6 +22,8 @@ use crate::{
 /// One batch being read.
 struct Scan<'b> {
     closed_at: UnixTime,
+    /// Read before: what was opened then is no replay.
+    again: bool,
     now: UnixTime,
     cells: Vec<&'b [u8]>,
     /// Cells that need no second look.
@@ -103,12 +105,15 @@ impl Client {
         if !asked_for {
             return Err(ClientError::BatchInvalid);
         }
-        let Step::New(gap) = self.relay.advance(mailbox, header) else {
-            return Ok(self.finish(Received::default()));
+        let (gap, again) = match self.relay.advance(mailbox, header) {
+            Step::Taken => return Ok(self.finish(Received::default())),
+            Step::New(gap) => (gap, false),
+            Step::Again => (None, true),
         };
         self.pending.relay = true;
         let mut scan = Scan {
             closed_at: header.closed_at,
+            again,
             now,
             cells: batch.cells().collect(),
             done: vec![false; batch.cells().len()],
@@ -156,7 +161,9 @@ impl Client {
                 }
             };
             if self.opened.contains_key(&digest) {
-                self.reject(ErrorCode::Replayed, contact);
+                if !scan.again {
+                    self.reject(ErrorCode::Replayed, contact);
+                }
                 continue;
             }
             let result = match watched {

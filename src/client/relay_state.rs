@@ -58,6 +58,9 @@ pub(super) enum Step {
     Taken,
     /// To be read.
     New(Option<Gap>),
+    /// Older than what was read, or read before and wanted once more: what
+    /// was opened in it is skipped.
+    Again,
 }
 
 #[derive(Debug, Default)]
@@ -189,6 +192,14 @@ impl RelayState {
             || cursors.of(&origin.0).is_some()
     }
 
+    /// The offer of an invitation just accepted may stand in a batch that was
+    /// read when nobody looked for it: all of the lobby counts as older again.
+    pub(super) fn read_lobby_again(&mut self) {
+        for cursor in &mut self.lobby.known {
+            cursor.floor = cursor.epoch.saturating_add(1);
+        }
+    }
+
     /// Places a verified header in its chain and moves the cursor past it.
     pub(super) fn advance(&mut self, mailbox: Mailbox, header: &BatchHeader) -> Step {
         self.cursors(mailbox)
@@ -264,7 +275,7 @@ impl Cursors {
         };
         if epoch < cursor.floor {
             cursor.floor = epoch;
-            return Step::New(None);
+            return Step::Again;
         }
         if epoch > cursor.epoch {
             let broken = header.prev.0 != cursor.head;
