@@ -4,7 +4,7 @@
  * Requests follow the clock, not what the user does: a send waits for the next slot.
  */
 
-import type { EngineHost, RelayParameters } from "./engine.js";
+import type { EngineHost } from "./engine.js";
 import { TesseraError, asTesseraError } from "./errors.js";
 import type { Exchange } from "./exchange.js";
 import type { Progress } from "./types.js";
@@ -22,6 +22,9 @@ interface Pace {
   readonly lobbyEpoch: number;
 }
 
+/** Until the relay has said. */
+const UNKNOWN_PACE: Pace = { epoch: 60_000, lobbyEpoch: 15_000 };
+
 export class Loop {
   readonly #host: EngineHost;
   readonly #exchange: Exchange;
@@ -30,6 +33,7 @@ export class Loop {
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
   #wake: () => void = () => {};
   #due: Record<Task, number> = { slot: Infinity, own: Infinity, lobby: Infinity };
+  #pace: Pace | undefined;
   #lobbyPulls = 0;
   #configuredAt = -Infinity;
   #failures = 0;
@@ -47,7 +51,7 @@ export class Loop {
     const controller = new AbortController();
     const ended = this.#run(controller.signal).catch((thrown: unknown) => {
       const error = asTesseraError(thrown);
-      this.#running = undefined;
+      if (this.#running?.controller === controller) this.#running = undefined;
       if (error.code !== "ABORTED" && error.code !== "DISPOSED") this.#onEnd(error);
     });
     this.#running = { controller, ended };
@@ -61,30 +65,28 @@ export class Loop {
     await running?.ended;
   }
 
-  /** An enrolment began: the lobby is read now and posted to soon, as when a portal opens. */
+  /** An enrolment through the lobby began: it is read now and posted to soon, as when a portal opens. */
   enrolling(): void {
-    if (this.#running === undefined) return;
+    if (this.#pace === undefined) return; // it will be, at start
     const now = Date.now();
     this.#lobbyPulls = 0;
     this.#due.lobby = now;
-    this.#due.slot = Math.min(this.#due.slot, now + Math.random() * 1000);
+    this.#due.slot = Math.min(this.#due.slot, now + soon(this.#pace.lobbyEpoch));
     this.#wake();
   }
 
   async #run(signal: AbortSignal): Promise<never> {
     this.#failures = 0;
     this.#lobbyPulls = 0;
-    let pace = await this.#pace(signal);
+    await this.#configure(signal);
     const now = Date.now();
-    this.#due = { slot: now + Math.random() * Math.min(5000, pace.epoch), own: now, lobby: now };
+    this.#due = { slot: now + soon(this.#pace?.epoch ?? 0), own: now, lobby: now };
     for (;;) {
       const task = this.#next();
       await this.#sleepUntil(this.#due[task], signal);
       if (this.#due[task] > Date.now()) continue; // woken early: perhaps another task is due now
-      await this.#withPatience(pace, signal, async () => {
-        if (Date.now() - this.#configuredAt > CONFIGURE_AGAIN_MS) pace = await this.#configure(signal);
-        await this.#do(task, pace, signal);
-      });
+      if (Date.now() - this.#configuredAt > CONFIGURE_AGAIN_MS) await this.#configure(signal);
+      await this.#withPatience(signal, (pace) => this.#do(task, pace, signal));
     }
   }
 
@@ -101,11 +103,9 @@ export class Loop {
     } else {
       await this.#exchange.pull("lobby", options);
       this.#lobbyPulls += 1;
-      const watched = this.#lobbyPulls < LOBBY_PULLS_AT_START || (await this.#host.read((engine, now) => engine.lobbyWatch(now)));
-      this.#due.lobby = watched ? this.#afterClose(pace.lobbyEpoch) : Infinity;
-      if (watched && (await this.#host.read((engine) => engine.queued())) > 0) {
-        this.#due.slot = Math.min(this.#due.slot, Date.now() + Math.random() * (pace.lobbyEpoch / 3));
-      }
+      const { watched, queued } = await this.#host.read((engine, now) => ({ watched: engine.lobbyWatch(now), queued: engine.queued() }));
+      this.#due.lobby = watched || this.#lobbyPulls < LOBBY_PULLS_AT_START ? this.#afterClose(pace.lobbyEpoch) : Infinity;
+      if (watched && queued > 0) this.#due.slot = Math.min(this.#due.slot, Date.now() + soon(pace.lobbyEpoch));
     }
   }
 
@@ -116,32 +116,28 @@ export class Loop {
     return close + Math.min(2000, epoch / 5) + Math.random() * Math.min(30_000, epoch / 10);
   }
 
-  /** The relay's epochs; asks until there is an answer. */
-  async #pace(signal: AbortSignal): Promise<Pace> {
-    let pace: Pace | undefined;
-    while (pace === undefined) {
-      await this.#withPatience({ epoch: 60_000, lobbyEpoch: 15_000 }, signal, async () => {
-        pace = await this.#configure(signal);
+  /** Reads the relay's epochs; asks until there is an answer. */
+  async #configure(signal: AbortSignal): Promise<void> {
+    this.#configuredAt = -Infinity;
+    while (this.#configuredAt === -Infinity) {
+      await this.#withPatience(signal, async () => {
+        const { epochSeconds, lobbyEpochSeconds } = await this.#exchange.configure(signal);
+        this.#pace = { epoch: epochSeconds * 1000, lobbyEpoch: lobbyEpochSeconds * 1000 };
+        this.#configuredAt = Date.now();
       });
     }
-    return pace;
-  }
-
-  async #configure(signal: AbortSignal): Promise<Pace> {
-    const parameters: RelayParameters = await this.#exchange.configure(signal);
-    this.#configuredAt = Date.now();
-    return { epoch: parameters.epochSeconds * 1000, lobbyEpoch: parameters.lobbyEpochSeconds * 1000 };
   }
 
   /** After a failure of the relay everything waits, twice as long each time; other failures end the loop. */
-  async #withPatience(pace: Pace, signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
+  async #withPatience(signal: AbortSignal, attempt: (pace: Pace) => Promise<void>): Promise<void> {
+    const pace = this.#pace ?? UNKNOWN_PACE;
     try {
-      await attempt();
+      await attempt(pace);
       this.#failures = 0;
     } catch (thrown) {
       const error = asTesseraError(thrown);
       if (!isRelayFailure(error)) throw error;
-      // Whatever comes back may be another relay, or the same one with other epochs.
+      // What comes back may be another relay, or the same one with other epochs.
       this.#configuredAt = -Infinity;
       const least = Math.min(5000, Math.max(250, pace.epoch / 16));
       const most = Math.min(300_000, pace.epoch);
@@ -162,6 +158,11 @@ export class Loop {
     });
     await sleep(time - Date.now(), signal, woken);
   }
+}
+
+/** A random moment of the next seconds, so that what follows does not show when it was asked for. */
+function soon(epoch: number): number {
+  return Math.random() * Math.min(5000, epoch / 2);
 }
 
 function isRelayFailure(error: TesseraError): boolean {

@@ -70,7 +70,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     const expires = expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
     await this.#exchange.parameters();
     const { id, uri, expiresAt } = await this.#host.apply((engine, now) => engine.invite(kind, expires, now));
-    if (kind === "quick") this.#loop.enrolling();
+    await this.#enrolling();
     return { id, uri, qrSvg: qrSvg(uri), expiresAt };
   }
 
@@ -85,7 +85,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     const invitation = given.slice(Math.max(0, given.indexOf(INVITATION_SCHEME)));
     await this.#exchange.parameters();
     const contact = await this.#host.apply((engine, now) => engine.accept(invitation, inPerson, now));
-    this.#loop.enrolling();
+    await this.#enrolling();
     return contact;
   }
 
@@ -162,6 +162,11 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   dispose(): Promise<void> {
     this.#disposed ??= this.#loop.stop().then(() => this.#host.end());
     return this.#disposed;
+  }
+
+  /** An enrolment through the lobby cannot wait for the next epoch. */
+  async #enrolling(): Promise<void> {
+    if (await this.#host.read((engine, now) => engine.lobbyWatch(now))) this.#loop.enrolling();
   }
 
   #result(pulled: Pulled): SyncResult {
