@@ -80,7 +80,9 @@ pub const RENDEZVOUS: &[&str] = &[
 
 pub fn rendezvous(case: &Case<'_>) -> Result<Verdict, Broken> {
     let rendezvous = Rendezvous::new(&InvitationSecret::new(case.secret("invitation_secret")?));
-    let Ok(cell) = Cell::parse(case.bytes("cell")?, CellSize::DEFAULT) else {
+    let cell = case.bytes("cell")?;
+    let size = u32::try_from(cell.len()).ok().and_then(|len| CellSize::try_from(len).ok());
+    let Some(cell) = size.and_then(|size| Cell::parse(cell, size).ok()) else {
         return Ok(Verdict::Refused("cell"));
     };
     if cell.tag() != rendezvous.tag_key(direction(case)?).tag(Rendezvous::slot(0)) {
