@@ -56,12 +56,10 @@ pub(crate) fn package(workspace: &Workspace) -> Result<()> {
     let module = wasm::compile(workspace, &[])?;
     let folder = workspace.path("pkg");
     let dist = folder.join("dist");
-    if dist.exists() {
-        fs::remove_dir_all(&dist)?; // nothing of an older build may end up in the archive
-    }
     wasm::bind(&module, &dist)?;
     npm::install(&folder)?;
     process::run(&mut npm::npm(&folder, &["run", "--silent", "build"]))?;
+    remove_stale(&dist, &folder.join("src"))?;
     exports_exist(&folder)
 }
 
@@ -121,6 +119,31 @@ pub(crate) fn portal(workspace: &Workspace) -> Result<()> {
     process::run(&mut npm::npm(&folder, &["run", "--silent", "build"]))
 }
 
+/// Removes what was compiled from a source that is no more: it would end up in the archive.
+fn remove_stale(dist: &Path, sources: &Path) -> Result<()> {
+    for entry in fs::read_dir(dist)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let compiled = name
+            .strip_suffix(".d.ts")
+            .or_else(|| name.strip_suffix(".js"));
+        let source = match compiled {
+            Some(stem) => sources.join(format!("{stem}.ts")),
+            None if entry.file_type()?.is_dir() && name != "core" => sources.join(&*name),
+            None => continue,
+        };
+        if !source.exists() && entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else if !source.exists() {
+            fs::remove_file(entry.path())?;
+        } else if source.is_dir() {
+            remove_stale(&entry.path(), &source)?;
+        }
+    }
+    Ok(())
+}
+
 /// Every file that `exports` of package.json promises is there.
 fn exports_exist(folder: &Path) -> Result<()> {
     let manifest: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?)?;
@@ -154,6 +177,33 @@ fn collect_files<'a>(exports: &'a Value, files: &mut Vec<&'a str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lost_its_source_goes() {
+        let folder = tempfile::tempdir().expect("temporary directory");
+        let path = |name: &str| folder.path().join(name);
+        for name in ["src/qr", "dist/qr", "dist/old", "dist/core"] {
+            fs::create_dir_all(path(name)).expect("folder");
+        }
+        let kept = [
+            "dist/a.js",
+            "dist/a.d.ts",
+            "dist/qr/b.js",
+            "dist/core/core.js",
+            "dist/integrity.json",
+        ];
+        let stale = ["dist/c.js", "dist/c.d.ts", "dist/qr/d.js", "dist/old/e.js"];
+        for name in kept
+            .iter()
+            .chain(&stale)
+            .chain(&["src/a.ts", "src/qr/b.ts"])
+        {
+            fs::write(path(name), "").expect("file");
+        }
+        remove_stale(&path("dist"), &path("src")).expect("removed");
+        assert!(kept.iter().all(|name| path(name).exists()));
+        assert!(!stale.iter().any(|name| path(name).exists()));
+    }
 
     #[test]
     fn an_export_without_its_file_is_an_error() {

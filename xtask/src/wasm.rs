@@ -73,29 +73,31 @@ pub(crate) fn bind(module: &Path, dist: &Path) -> Result<()> {
         .context("wasm-bindgen")?;
 
     fs::create_dir_all(&core)?;
-    for (from, to) in [
-        ("core.js", "core.js"),
-        ("core.d.ts", "core.d.ts"),
-        ("core_bg.wasm", "core.wasm"),
-    ] {
-        fs::copy(bound.path().join(from), core.join(to)).with_context(|| from.to_owned())?;
+    let [script, types, wasm] = ["core.js", "core.d.ts", "core_bg.wasm"]
+        .map(|name| fs::read(bound.path().join(name)).with_context(|| name.to_owned()));
+    let wasm = wasm?;
+    let hash = subresource_integrity(&wasm);
+    let integrity = format!(
+        "/** Subresource integrity of core.wasm. */\nexport const CORE_INTEGRITY = \"{hash}\";\n"
+    );
+    write(&core.join("core.js"), &script?)?;
+    write(&core.join("core.d.ts"), &types?)?;
+    write(&core.join("core.wasm"), &wasm)?;
+    write(&core.join("integrity.js"), integrity.as_bytes())?;
+    write(
+        &core.join("integrity.d.ts"),
+        b"export declare const CORE_INTEGRITY: string;\n",
+    )?;
+    let stated = format!("{:#}\n", json!({ "core.wasm": hash }));
+    write(&dist.join("integrity.json"), stated.as_bytes())
+}
+
+/// Leaves a file alone that is as it should be, so that what watches it has nothing to do.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|found| found == bytes) {
+        return Ok(());
     }
-    let hash = subresource_integrity(&fs::read(core.join("core.wasm"))?);
-    fs::write(
-        dist.join("integrity.json"),
-        format!("{:#}\n", json!({ "core.wasm": hash })),
-    )?;
-    fs::write(
-        core.join("integrity.js"),
-        format!(
-            "/** Subresource integrity of core.wasm. */\nexport const CORE_INTEGRITY = \"{hash}\";\n"
-        ),
-    )?;
-    fs::write(
-        core.join("integrity.d.ts"),
-        "export declare const CORE_INTEGRITY: string;\n",
-    )?;
-    Ok(())
+    fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
 /// Subresource integrity: `sha384-` and the hash in base64, as `fetch` takes it.
