@@ -39,7 +39,7 @@ fn every_vector_is_met() {
         let name = path.file_name().unwrap().to_string_lossy();
         let text = fs::read_to_string(&path).unwrap_or_default();
         match conformance::run_file(&name, &text) {
-            Ok(conformance::Count { valid, invalid }) => {
+            Ok(conformance::Count { valid, invalid, .. }) => {
                 report(&format!("{name}: {} cases ({valid} valid, {invalid} invalid)", valid + invalid));
             }
             Err(lines) => {
@@ -61,6 +61,24 @@ fn the_browser_runs_the_same_files() {
         .collect();
     assert_eq!(embedded.len(), embedded::FILES.len());
     assert!(embedded == committed, "tests/embedded.rs does not list the files of tests/vectors");
+}
+
+/// An invalid case that is refused for another reason than its own proves
+/// nothing. `tests/data/refusals.txt` says at which step each kind falls.
+#[test]
+fn invalid_cases_are_refused_for_what_is_wrong_with_them() {
+    let expected = fs::read_to_string(committed().with_file_name("data").join("refusals.txt")).unwrap();
+    let expected: BTreeSet<&str> = expected.lines().filter(|line| !line.starts_with('#')).collect();
+    let mut found = BTreeSet::new();
+    for path in files(&committed()) {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let count = conformance::run_file(&name, &fs::read_to_string(&path).unwrap()).unwrap();
+        found.extend(count.refused.into_iter().map(|(why, step)| format!("{name} | {step} | {why}")));
+    }
+    let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+    let new: Vec<_> = found.difference(&expected).collect();
+    let gone: Vec<_> = expected.difference(&found).collect();
+    assert!(new.is_empty() && gone.is_empty(), "refused elsewhere: {new:#?}\nthan expected: {gone:#?}");
 }
 
 #[test]

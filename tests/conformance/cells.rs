@@ -31,14 +31,16 @@ pub fn cell(case: &Case<'_>) -> Result<Verdict, Broken> {
     let mut index = TagIndex::new();
     index.watch_range((), &reader.tag_key, slot.day, slot.device, slot.counter..slot.counter + 1);
 
-    let Some((found, body)) = reader.open(&index, &case.bytes("cell")?) else {
-        return Ok(Verdict::Refused("opening"));
+    let (found, body) = match reader.open(&index, &case.bytes("cell")?) {
+        Ok(opened) => opened,
+        Err(step) => return Ok(Verdict::Refused(step)),
     };
     let Body::Whole(bytes) = body else {
         return Ok(Verdict::Refused("not a whole delivery"));
     };
-    let Some(delivery) = reader.verify(&bytes, found) else {
-        return Ok(Verdict::Refused("delivery"));
+    let delivery = match reader.verify(&bytes, found) {
+        Ok(delivery) => delivery,
+        Err(step) => return Ok(Verdict::Refused(step)),
     };
     Ok(Verdict::compared(&[
         ("counter", found == slot),
@@ -68,8 +70,9 @@ pub fn fragments(case: &Case<'_>) -> Result<Verdict, Broken> {
     let mut assembly: Option<Assembly> = None;
     let mut complete = None;
     for cell in &cells {
-        let Some((slot, body)) = reader.open(&index, cell) else {
-            return Ok(Verdict::Refused("opening"));
+        let (slot, body) = match reader.open(&index, cell) {
+            Ok(opened) => opened,
+            Err(step) => return Ok(Verdict::Refused(step)),
         };
         let Body::Fragment(fragment) = body else {
             return Ok(Verdict::Refused("not a fragment"));
@@ -95,8 +98,9 @@ pub fn fragments(case: &Case<'_>) -> Result<Verdict, Broken> {
     let Some(bytes) = complete else {
         return Ok(Verdict::Refused("incomplete"));
     };
-    let Some(delivery) = reader.verify(&bytes, first) else {
-        return Ok(Verdict::Refused("delivery"));
+    let delivery = match reader.verify(&bytes, first) {
+        Ok(delivery) => delivery,
+        Err(step) => return Ok(Verdict::Refused(step)),
     };
     Ok(Verdict::compared(&[
         ("delivery", bytes == case.bytes("delivery")?),
@@ -143,21 +147,22 @@ impl Reader {
         })
     }
 
-    /// Finds a cell by its tag and opens it.
-    fn open(&self, index: &TagIndex<()>, cell: &[u8]) -> Option<(TagSlot, Body)> {
-        let size = CellSize::try_from(u32::try_from(cell.len()).ok()?).ok()?;
-        let cell = Cell::parse(cell, size).ok()?;
-        let (_, slot) = index.find(&cell.tag())?;
-        Some((slot, envelope::open(self.me.kem(), &self.psk, &cell).ok()?))
+    /// Finds a cell by its tag and opens it, or says where that failed.
+    fn open(&self, index: &TagIndex<()>, cell: &[u8]) -> Result<(TagSlot, Body), &'static str> {
+        let size = u32::try_from(cell.len()).ok().and_then(|len| CellSize::try_from(len).ok());
+        let cell = size.and_then(|size| Cell::parse(cell, size).ok()).ok_or("cell length")?;
+        let (_, slot) = index.find(&cell.tag()).ok_or("detection")?;
+        Ok((slot, envelope::open(self.me.kem(), &self.psk, &cell).map_err(|_| "opening")?))
     }
 
-    fn verify(&self, delivery: &[u8], slot: TagSlot) -> Option<Authentic> {
+    fn verify(&self, delivery: &[u8], slot: TagSlot) -> Result<Authentic, &'static str> {
         let sender = Sender {
             identity: &self.contact,
             seed: &self.blind_seed,
             slot,
             recipient: &self.me.public().fingerprint(),
         };
-        Delivery::decode(delivery)?.verify(&sender, self.now, RETENTION).ok()
+        let delivery = Delivery::decode(delivery).ok_or("delivery form")?;
+        delivery.verify(&sender, self.now, RETENTION).map_err(|_| "delivery proof")
     }
 }

@@ -14,6 +14,8 @@ mod enrolment;
 mod keys;
 mod others;
 
+use std::collections::BTreeSet;
+
 use case::{Broken, Case, Verdict};
 use serde::Deserialize;
 
@@ -49,10 +51,12 @@ struct File {
 }
 
 /// How many cases a file had, all of which did as they should.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Count {
     pub valid: usize,
     pub invalid: usize,
+    /// What was wrong with the invalid cases, and the step that refused them.
+    pub refused: BTreeSet<(String, &'static str)>,
 }
 
 /// Runs one file. What went wrong is one line per case.
@@ -64,30 +68,33 @@ pub fn run_file(name: &str, text: &str) -> Result<Count, Vec<String>> {
     if file.cases.is_empty() {
         return Err(vec![format!("{name}: no cases")]);
     }
-    let mut count = Count { valid: 0, invalid: 0 };
+    let mut count = Count::default();
     let mut failures = Vec::new();
     for (i, fields) in file.cases.iter().enumerate() {
         let case = Case::new(fields);
         match run_case(kind, &case) {
-            Ok(true) => count.valid += 1,
-            Ok(false) => count.invalid += 1,
+            Ok(None) => count.valid += 1,
+            Ok(Some(step)) => {
+                count.invalid += 1;
+                count.refused.insert((case.why().to_owned(), step));
+            }
             Err(Broken(what)) => failures.push(format!("{name} case {i} ({}): {what}", case.why())),
         }
     }
     if failures.is_empty() { Ok(count) } else { Err(failures) }
 }
 
-/// Whether the case is a valid one, if it did as it should.
-fn run_case(kind: &Kind, case: &Case<'_>) -> Result<bool, Broken> {
+/// Where the case was refused, or not, if it did as it should.
+fn run_case(kind: &Kind, case: &Case<'_>) -> Result<Option<&'static str>, Broken> {
     case.only(kind.fields)?;
     let valid = case.valid()?;
     match ((kind.check)(case)?, valid) {
         (Verdict::Accepted(differing), true) => match differing.first() {
-            None => case.all_used().map(|()| true),
+            None => case.all_used().map(|()| None),
             Some(field) => Err(Broken(format!("another {field}"))),
         },
         (Verdict::Accepted(_), false) => Err(Broken("accepted".into())),
         (Verdict::Refused(step), true) => Err(Broken(format!("refused: {step}"))),
-        (Verdict::Refused(_), false) => Ok(false),
+        (Verdict::Refused(step), false) => Ok(Some(step)),
     }
 }

@@ -1,10 +1,10 @@
 //! MedCrypt, emergency shares and the audit log: protocol §9, §10 and §11.
 
 use tessera::{
-    audit::{AuditKey, Checkpoint, Entry, Export, Head},
+    audit::{AuditError, AuditKey, Checkpoint, Entry, Export, Head},
     base::{Month, UnixTime},
     crypto::{ristretto::Statement, shamir::Point},
-    emergency::{self, Share},
+    emergency::{self, Share, SharesError},
     medcrypt::{Message, MonthKey, month_salt},
 };
 
@@ -92,6 +92,11 @@ fn papers(case: &Case<'_>) -> Result<Verdict, Broken> {
     let shares: Result<Vec<Share>, _> = texts.into_iter().map(Share::parse).collect();
     match shares.and_then(|shares| emergency::combine(&shares)) {
         Ok(_) => Ok(Verdict::Accepted(Vec::new())),
+        Err(SharesError::Damaged) => Ok(Verdict::Refused("reading")),
+        Err(SharesError::Mixed) => Ok(Verdict::Refused("one set")),
+        Err(SharesError::Duplicate) => Ok(Verdict::Refused("each once")),
+        Err(SharesError::TooFew) => Ok(Verdict::Refused("enough")),
+        Err(SharesError::Disagree) => Ok(Verdict::Refused("agreement")),
         Err(_) => Ok(Verdict::Refused("combining")),
     }
 }
@@ -127,8 +132,10 @@ pub fn audit(case: &Case<'_>) -> Result<Verdict, Broken> {
     let Ok(replayed) = export.clone().replay() else {
         return Ok(Verdict::Refused("chain"));
     };
-    let Ok(attested) = replayed.attest(&[]) else {
-        return Ok(Verdict::Refused("checkpoint"));
+    let attested = match replayed.attest(&[]) {
+        Ok(attested) => attested,
+        Err(AuditError::Truncated) => return Ok(Verdict::Refused("length")),
+        Err(_) => return Ok(Verdict::Refused("checkpoint")),
     };
     let mut at = Head::GENESIS;
     for (plain, blob) in opened {
