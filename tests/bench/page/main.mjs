@@ -23,7 +23,7 @@ globalThis.run = async (mode) => {
     checked,
     proofs: await proofs.measure(budget),
     cells: await cells.measure(bench, budget),
-    detection: await detection.measure(bench, { ...budget, rounds: Math.ceil(budget.rounds / 2) }),
+    detection: await detection.measure(bench, budget),
     firstPull: detection.firstPull(bench),
     webcrypto: await webcrypto.measure(budget),
     isolated: crossOriginIsolated,

@@ -1,20 +1,24 @@
 // Interleaved measuring: in each round every variant runs once, in an order that rotates, so that
-// whatever slows the machine down for a while slows all of them.
+// whatever slows the machine down for a while slows all of them. Samples are shorter than what a
+// scheduler gives a thread at a time: most are then not interrupted, and the median is of those.
 
-/** How long, in milliseconds: `full` for results that are kept, `quick` for a look. */
+/** Milliseconds, and a bound on the rounds: `full` for results that are kept, `quick` for a look. */
 export const BUDGETS = {
-  full: { warmUp: 400, sample: 25, rounds: 61 },
-  quick: { warmUp: 100, sample: 8, rounds: 15 },
+  full: { warmUp: 400, sample: 0.8, rounds: 2001, limit: 15_000 },
+  quick: { warmUp: 100, sample: 0.8, rounds: 201, limit: 2_500 },
 };
+
+const LEAST_ROUNDS = 5;
 
 /**
  * Runs variants `{ name: run }` against each other, `run` sync or async; a number that `run` returns says
- * how many operations it was. Gives per name the median time of one operation in microseconds.
+ * how many operations it was. Gives per name the time of one operation in each round, in microseconds.
  */
-export async function compare(variants, { warmUp, sample, rounds }) {
+export async function compare(variants, { warmUp, sample, rounds, limit }) {
   const entries = [];
   for (const [name, run] of Object.entries(variants)) entries.push({ name, run, repeat: await warm(run, warmUp, sample), times: [] });
-  for (let round = 0; round < rounds; round += 1) {
+  const end = performance.now() + limit;
+  for (let round = 0; round < LEAST_ROUNDS || (round < rounds && performance.now() < end); round += 1) {
     for (let i = 0; i < entries.length; i += 1) {
       const entry = entries[(round + i) % entries.length];
       entry.times.push(await time(entry.run, entry.repeat));
@@ -23,15 +27,16 @@ export async function compare(variants, { warmUp, sample, rounds }) {
   return Object.fromEntries(entries.map(({ name, times }) => [name, times]));
 }
 
-/** How often to run so that a sample takes long enough for the clock. */
+/** How often to run so that a sample is long enough for the clock; from the fastest run, which nothing interrupted. */
 async function warm(run, warmUp, sample) {
-  const start = performance.now();
-  let runs = 0;
+  const end = performance.now() + warmUp;
+  let fastest = Infinity;
   do {
+    const start = performance.now();
     await run();
-    runs += 1;
-  } while (performance.now() - start < warmUp);
-  return Math.max(1, Math.round((sample * runs) / (performance.now() - start)));
+    fastest = Math.min(fastest, performance.now() - start);
+  } while (performance.now() < end);
+  return Math.max(1, Math.round(sample / Math.max(fastest, 0.005)));
 }
 
 /** Microseconds per operation. */

@@ -69,12 +69,14 @@ export async function measure(budget) {
     session.dispose?.();
   };
   const verify = (verifier) => verifier.verify(seed, SESSION, proof, given.pseudonym, MESSAGE, CONTEXT) && 1;
-  const [, ours] = verifiers[0];
+  const ours = tessera.verifier(publicKey);
+  const oneByOne = () => claims.filter((claim) => ours.verify(claim.seed, claim.sessionId, claim.proof, claim.pseudonym, claim.message, claim.context)).length;
+  agree(oneByOne() === BATCH, "a claim of the batch does not hold alone");
   return {
     prove: await compare(variants(senders.map(([name, sender]) => [name, sender.session()]), (session) => void session.prove(MESSAGE, CONTEXT)), budget),
     blindAndProve: await compare(variants(senders, blindAndProve), budget),
     verify: await compare(variants(verifiers, verify), budget),
-    batch: await compare({ single: () => verify(ours), batch: () => ours.verifyBatch(claims).length }, budget),
+    batch: await compare({ single: oneByOne, batch: () => ours.verifyBatch(claims).length }, budget),
   };
 }
 
