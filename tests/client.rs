@@ -326,19 +326,33 @@ fn an_offer_that_was_read_before_its_invitation_was_accepted_is_found() {
     let mut c = Person::new("Northside Lab");
     round(&mut relay, &mut [&mut a, &mut b, &mut c]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let effects = c.client.invite(Kind::Quick, Some(86_400), now, &mut rng()).unwrap();
+    let effects = c
+        .client
+        .invite(Kind::Quick, Some(86_400), now, &mut rng())
+        .unwrap();
     let invitation = c.commit(effects);
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b, &mut c]);
     }
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let effects = b.client.accept(&invitation.uri, false, now, &mut rng()).unwrap();
+    let effects = b
+        .client
+        .accept(&invitation.uri, false, now, &mut rng())
+        .unwrap();
     let contact = b.commit(effects).id;
     for _ in 0..4 {
         round(&mut relay, &mut [&mut a, &mut b, &mut c]);
     }
-    let at_b = b.client.contacts().into_iter().find(|one| one.id == contact).unwrap();
-    assert_eq!((at_b.name.as_str(), at_b.sas.is_some()), ("Northside Lab", true));
+    let at_b = b
+        .client
+        .contacts()
+        .into_iter()
+        .find(|one| one.id == contact)
+        .unwrap();
+    assert_eq!(
+        (at_b.name.as_str(), at_b.sas.is_some()),
+        ("Northside Lab", true)
+    );
     assert_eq!(at_b.sas, c.contact().sas);
     assert!(
         b.events
@@ -731,6 +745,57 @@ fn invitations_are_refused_when_they_should_be() {
         "accepting again gives the same contact"
     );
     assert_eq!(b.client.queued(), queued, "and sends nothing else");
-    let expired = a.client.tick(NOW.plus(61));
+    let expired = a.client.tick(NOW.plus(61), &mut rng());
     assert!(matches!(&expired.events[..], [Event::Rejected(r)] if r.code == "INVITATION_EXPIRED"));
+}
+
+#[test]
+fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let id = a.send(b_at_a, "recheck HbA1c", now).unwrap();
+    // It reached the relay, but the answer was lost, and then the network for four days.
+    let post = a.client.next_flush().unwrap().unwrap();
+    relay.post(&post.body);
+    relay.close();
+    a.restart();
+    let received = b.pull(&relay, now);
+    assert_eq!(received.messages.len(), 1);
+    relay.epoch += 4 * 86_400 / EPOCH;
+    let later = UnixTime(relay.epoch * EPOCH + 60);
+    let effects = a.client.tick(later, &mut rng());
+    assert_eq!(a.commit(effects), [id.clone()]);
+    let (contact, ordinal) = parse_message_id(&id).unwrap();
+    let body = a.store[&body_key(contact, ordinal)].clone();
+    let effects = a
+        .client
+        .reseal(contact, ordinal, &body, later, &mut rng())
+        .unwrap();
+    a.commit(effects);
+    a.restart();
+    let effects = a.client.tick(later, &mut rng());
+    assert!(a.commit(effects).is_empty(), "once is enough");
+    // B's receipt waited as long: it is sealed again by itself.
+    let queued = b.client.queued();
+    let effects = b.client.tick(later, &mut rng());
+    assert!(b.commit(effects).is_empty());
+    assert_eq!((queued, b.client.queued()), (1, 1));
+    a.events.clear();
+    b.events.clear();
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    assert_eq!(a.state(&id), "delivered");
+    assert_eq!(b.client.messages(a_at_b, None, 10).unwrap().len(), 1);
+    let alarms = |p: &Person| {
+        p.events
+            .iter()
+            .any(|e| matches!(e, Event::Rejected(_) | Event::Gap(_)))
+    };
+    assert!(!alarms(&a) && !alarms(&b), "{:?} {:?}", a.events, b.events);
 }

@@ -62,7 +62,9 @@ export interface Engine {
   posted(tokens: string[]): Effects;
   queued(): number;
   lobbyWatch(now: number): boolean;
-  tick(now: number): Effects;
+  /** Gives the ids of messages to `reseal`. */
+  tick(now: number): Effects<string[]>;
+  reseal(messageId: string, sealedBody: Uint8Array, now: number): Effects;
   info(): RelayParameters;
   me(): { readonly name: string; readonly publicKey: Uint8Array; readonly fingerprint: Uint8Array };
   invite(kind: "quick" | "ordinary", expiresInSeconds: number | undefined, now: number): Effects<{ readonly id: string; readonly uri: string; readonly expiresAt: number }>;
@@ -99,11 +101,14 @@ export class EngineHost {
 
   /** A step that changes state: its changes are durable before its events are shown and its value is given. */
   apply<T>(step: (engine: Engine, now: number) => Effects<T>): Promise<T> {
+    return this.#inTurn(() => this.#apply(step));
+  }
+
+  /** Seals a message again that waited too long for the relay. */
+  reseal(messageId: string): Promise<void> {
     return this.#inTurn(async () => {
-      const { commit, events, value } = this.#step(step);
-      if (commit.length > 0) await this.#commit(commit);
-      for (const event of events) this.show(await this.#whole(event));
-      return value;
+      const sealed = await this.#sealedBody(messageId);
+      await this.#apply((engine, now) => engine.reseal(messageId, sealed, now));
     });
   }
 
@@ -139,11 +144,23 @@ export class EngineHost {
     return turn;
   }
 
+  async #apply<T>(step: (engine: Engine, now: number) => Effects<T>): Promise<T> {
+    const { commit, events, value } = this.#step(step);
+    if (commit.length > 0) await this.#commit(commit);
+    for (const event of events) this.show(await this.#whole(event));
+    return value;
+  }
+
   async #body(messageId: string): Promise<Uint8Array> {
+    const sealed = await this.#sealedBody(messageId);
+    return this.#step((engine) => engine.openBody(messageId, sealed));
+  }
+
+  async #sealedBody(messageId: string): Promise<Uint8Array> {
     const key = this.#step((engine) => engine.bodyKey(messageId));
     const sealed = await stored(() => this.#store.get(key));
     if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
-    return this.#step((engine) => engine.openBody(messageId, sealed));
+    return sealed;
   }
 
   async #withText(message: BareMessage): Promise<BareMessage> {

@@ -45,7 +45,8 @@ export class Exchange {
 
   /** Expiries, rotation, sealing again what was not acknowledged. */
   async tick(): Promise<void> {
-    await this.#host.apply((engine, now) => engine.tick(now));
+    const overdue = await this.#host.apply((engine, now) => engine.tick(now));
+    for (const messageId of overdue) await this.#host.reseal(messageId);
   }
 
   pull(mailbox: Mailbox, options: PullOptions): Promise<Pulled> {

@@ -6,7 +6,7 @@ use super::{
     Client, ClientError, ContactId, ContactView, Effects, InvitationId, InvitationView, Mailbox,
     contact::{Contact, ContactState, Verified},
     invitation::{OpenInvitation, Stage},
-    outbox::Destination,
+    outbox::{Destination, Part},
 };
 use crate::{
     base::{ErrorCode, UnixTime},
@@ -70,7 +70,7 @@ impl Client {
         if quick {
             let cells =
                 self.rendezvous_cells(&open.rendezvous, Direction::FromInviter, &offer, rng)?;
-            self.enqueue(cells, Destination::Lobby, now.day(), None);
+            self.enqueue(cells, Destination::Lobby, now.day(), &Part::Rendezvous);
         }
         let id = InvitationId::random(rng);
         self.invitations.insert(id, open);
@@ -301,7 +301,7 @@ impl Client {
             .filter(|bytes| !self.outbox.values().any(|queued| queued.cell == **bytes))
             .map(|bytes| Cell::parse(bytes.clone(), size).map_err(|_| ClientError::RelayProtocol))
             .collect::<Result<Vec<_>, _>>()?;
-        self.enqueue(cells, to, now.day(), None);
+        self.enqueue(cells, to, now.day(), &Part::Rendezvous);
         Ok(())
     }
 }

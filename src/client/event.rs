@@ -227,7 +227,7 @@ impl MessageView {
 }
 
 /// `<contact>-<ordinal>`, the id a page knows a message by.
-fn message_id(contact: ContactId, ordinal: u32) -> String {
+pub(super) fn message_id(contact: ContactId, ordinal: u32) -> String {
     format!("{contact}-{ordinal:08x}")
 }
 

@@ -170,7 +170,7 @@ impl Client {
     pub fn remove_contact(&mut self, id: ContactId) -> Result<Effects, ClientError> {
         self.contact_mut(id)?;
         self.contacts.remove(&id);
-        self.drop_queued(id);
+        self.drop_queued(|queued| queued.contact == Some(id.0));
         let gone: Vec<u32> = self
             .messages
             .range((id, 0)..=(id, u32::MAX))

@@ -1,15 +1,21 @@
 //! Finished cells on their way out: committed before they are posted, and
 //! posted, the identical bytes, until the relay answers 202.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 
 use super::{Client, ClientError, ContactId, Effects, Event, MessageView, event::MessageState};
 use crate::{
     base::Day,
     identity::Fingerprint,
-    vault::stored::{self, QueuedRecord},
+    vault::stored::{self, ControlRecord, QueuedRecord},
     wire::{BucketId, Cell, Entry, cover_cell, post},
 };
+
+/// A batch is searched for tags of up to three days before it closed: a cell
+/// that waited as long is sealed again.
+const LISTENING_DAYS: u32 = 3;
 
 /// Most cells of one post: the relay's limit.
 pub const MAX_POST: usize = crate::wire::MAX_ENTRIES;
@@ -21,6 +27,17 @@ pub struct Post {
     pub body: Vec<u8>,
     /// Outbox ordinals of the real cells in it.
     pub tokens: Vec<u64>,
+}
+
+/// What a cell belongs to, so that it can be sealed again.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    /// The rendezvous: its tags never grow old.
+    Rendezvous,
+    /// A message that shows.
+    Message(ContactId, u32),
+    /// A confirm or receipts.
+    Control(ContactId, ControlRecord),
 }
 
 /// Where a cell goes.
@@ -93,13 +110,12 @@ impl Client {
     }
 
     /// Queues finished cells. They leave only after the commit.
-    pub(super) fn enqueue(
-        &mut self,
-        cells: Vec<Cell>,
-        to: Destination,
-        day: Day,
-        message: Option<(ContactId, u32)>,
-    ) {
+    pub(super) fn enqueue(&mut self, cells: Vec<Cell>, to: Destination, day: Day, part: &Part) {
+        let (contact, message, control) = match part {
+            Part::Rendezvous => (None, None, None),
+            Part::Message(contact, ordinal) => (Some(contact.0), Some(*ordinal), None),
+            Part::Control(contact, control) => (Some(contact.0), None, Some(control)),
+        };
         for cell in cells {
             let ordinal = self.next_ordinal;
             self.next_ordinal += 1;
@@ -110,13 +126,75 @@ impl Client {
                     Destination::Bucket(fingerprint) => Some(fingerprint.0),
                 },
                 day: day.0,
-                contact: message.map(|(contact, _)| contact.0),
-                message: message.map(|(_, ordinal)| ordinal),
+                contact,
+                message,
+                control: control.cloned(),
             };
             self.pending
                 .changes
                 .insert(outbox_key(ordinal), Some(stored::encode(&queued)));
             self.outbox.insert(ordinal, queued);
+        }
+    }
+
+    /// What still waits although its recipients stop looking for it today:
+    /// each message and control delivery once. Protocol §6.
+    pub(super) fn overdue(&self, today: Day) -> Vec<(Part, Destination)> {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
+        for queued in self.outbox.values() {
+            let Some(contact) = queued.contact else {
+                continue;
+            };
+            let what = (
+                contact,
+                queued.message,
+                queued.control.as_ref().map(|c| c.seq),
+            );
+            if queued.day + LISTENING_DAYS > today.0 || !seen.insert(what) {
+                continue;
+            }
+            let to = queued.to.map_or(Destination::Lobby, |fingerprint| {
+                Destination::Bucket(Fingerprint(fingerprint))
+            });
+            let contact = ContactId(contact);
+            match (queued.message, &queued.control) {
+                (Some(ordinal), _) => found.push((Part::Message(contact, ordinal), to)),
+                (None, Some(control)) => found.push((Part::Control(contact, control.clone()), to)),
+                (None, None) => {}
+            }
+        }
+        found
+    }
+
+    /// Discards the cells of one message or control delivery.
+    pub(super) fn discard(&mut self, part: &Part) {
+        self.drop_queued(|queued| match part {
+            Part::Rendezvous => false,
+            Part::Message(contact, ordinal) => {
+                queued.contact == Some(contact.0) && queued.message == Some(*ordinal)
+            }
+            Part::Control(contact, control) => {
+                queued.contact == Some(contact.0)
+                    && queued
+                        .control
+                        .as_ref()
+                        .is_some_and(|c| c.seq == control.seq)
+            }
+        });
+    }
+
+    /// Discards the queued cells that `gone` names.
+    pub(super) fn drop_queued(&mut self, gone: impl Fn(&QueuedRecord) -> bool) {
+        let ordinals: Vec<u64> = self
+            .outbox
+            .iter()
+            .filter(|(_, queued)| gone(queued))
+            .map(|(ordinal, _)| *ordinal)
+            .collect();
+        for ordinal in ordinals {
+            self.outbox.remove(&ordinal);
+            self.pending.changes.insert(outbox_key(ordinal), None);
         }
     }
 
@@ -150,20 +228,6 @@ impl Client {
             self.tell(Event::State { message });
         }
         self.store_message(contact, ordinal, record);
-    }
-
-    /// Forgets what was queued for a contact that is removed.
-    pub(super) fn drop_queued(&mut self, contact: ContactId) {
-        let gone: Vec<u64> = self
-            .outbox
-            .iter()
-            .filter(|(_, queued)| queued.contact == Some(contact.0))
-            .map(|(ordinal, _)| *ordinal)
-            .collect();
-        for ordinal in gone {
-            self.outbox.remove(&ordinal);
-            self.pending.changes.insert(outbox_key(ordinal), None);
-        }
     }
 }
 

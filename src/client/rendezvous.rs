@@ -7,14 +7,14 @@ use super::{
     channel_state::Channel,
     contact::{Awaiting, Contact, ContactState, Verified},
     invitation::{OpenInvitation, Stage},
-    outbox::Destination,
+    outbox::{Destination, Part},
 };
 use crate::{
     base::{ErrorCode, UnixTime},
     channel::Direction,
     crypto::cbor::Deterministic as _,
     enrolment::{Enrolled, EnrolmentError, Offer, first_month, open_response, respond, sas_digits},
-    envelope::{ContentType, Control},
+    envelope::Control,
 };
 
 impl Client {
@@ -105,7 +105,7 @@ impl Client {
             .get(&id)
             .ok_or(ClientError::InvitationUnknown)?;
         let to = self.response_destination(open)?;
-        self.enqueue(cells, to, now.day(), None);
+        self.enqueue(cells, to, now.day(), &Part::Rendezvous);
         self.watch.reset();
         self.tell_contact(contact_id);
         Ok(())
@@ -197,23 +197,6 @@ impl Client {
                 Some(contact_id),
             )));
         }
-        Ok(())
-    }
-
-    /// A control delivery to a contact, in whatever state it is.
-    pub(super) fn send_control(
-        &mut self,
-        id: ContactId,
-        control: &Control,
-        to: Destination,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let session =
-            crate::envelope::DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
-        let content = (&ContentType::control(), control.encode());
-        let cells = self.seal_delivery(id, &session, (content.0, &content.1), now, rng)?;
-        self.enqueue(cells, to, now.day(), None);
         Ok(())
     }
 }

@@ -1,8 +1,13 @@
 //! What time brings: shredding, expiry, forgetting. Protocol §4 and §6.
 
+use rand_core::CryptoRng;
+
 use super::{
     Client, ContactId, Effects, Event, InvitationId, MessageView, RETENTION_SECONDS, Rejected,
-    event::MessageState, invitation::Stage, load::opened_key,
+    event::{MessageState, message_id},
+    invitation::Stage,
+    load::opened_key,
+    outbox::Part,
 };
 use crate::base::{Day, ErrorCode, UnixTime, time::DAY_SECONDS};
 
@@ -10,13 +15,33 @@ use crate::base::{Day, ErrorCode, UnixTime, time::DAY_SECONDS};
 const UNDELIVERED_SECONDS: u64 = 7 * DAY_SECONDS;
 
 impl Client {
-    /// Lets time pass. To be called before every round.
-    pub fn tick(&mut self, now: UnixTime) -> Effects {
+    /// Lets time pass. To be called before every round. Gives the messages
+    /// whose cells waited too long: each is to be [resealed](Client::reseal)
+    /// with its body from the store.
+    pub fn tick(&mut self, now: UnixTime, rng: &mut impl CryptoRng) -> Effects<Vec<String>> {
         self.shred(now);
         self.expire_invitations(now);
         self.mark_undelivered(now);
         self.forget(now.minus(RETENTION_SECONDS).day());
-        self.finish(())
+        let overdue = self.reseal_control(now, rng);
+        self.finish(overdue)
+    }
+
+    /// Seals overdue control deliveries again; names overdue messages.
+    fn reseal_control(&mut self, now: UnixTime, rng: &mut impl CryptoRng) -> Vec<String> {
+        let mut messages = Vec::new();
+        for (part, to) in self.overdue(now.day()) {
+            match part {
+                Part::Message(contact, ordinal) => messages.push(message_id(contact, ordinal)),
+                // What cannot be sealed now waits for the next call.
+                Part::Control(contact, record) => {
+                    let seq = Some(record.seq);
+                    let _ = self.seal_control(contact, record, seq, to, now, rng);
+                }
+                Part::Rendezvous => {}
+            }
+        }
+        messages
     }
 
     /// Wipes months whose grace is over by both the clock and the closing

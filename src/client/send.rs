@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 use super::{
     Client, ClientError, ContactId, Effects, MessageView,
     event::{MessageState, body_key},
-    outbox::Destination,
+    outbox::{Destination, Part},
 };
 use crate::{
     base::UnixTime,
@@ -15,7 +15,7 @@ use crate::{
     envelope::{
         ContentType, Control, Delivery, DeliveryId, Draft, EnvelopeError, Sealing, seal, split,
     },
-    vault::stored::MessageRecord,
+    vault::stored::{ControlRecord, MessageRecord},
     wire::Cell,
 };
 
@@ -34,6 +34,15 @@ pub struct Outgoing<'a> {
     pub filename: Option<&'a str>,
     /// A label of at most 48 bytes, "visit-7421"; empty for none.
     pub session: &'a str,
+}
+
+/// What one delivery says.
+pub(super) struct Saying<'a> {
+    pub(super) session: &'a DeliveryId,
+    /// `None` for the next; a delivery sealed again keeps its own.
+    pub(super) seq: Option<u64>,
+    pub(super) content_type: &'a ContentType,
+    pub(super) payload: &'a [u8],
 }
 
 impl Client {
@@ -67,7 +76,13 @@ impl Client {
             .ok_or(ClientError::ContactPending)?
             .next_seq();
 
-        let cells = self.seal_delivery(id, &session, (&content_type, outgoing.body), now, rng)?;
+        let saying = Saying {
+            session: &session,
+            seq: None,
+            content_type: &content_type,
+            payload: outgoing.body,
+        };
+        let cells = self.seal_delivery(id, &saying, now, rng)?;
         let record = MessageRecord {
             outgoing: true,
             session: session.encode(),
@@ -85,20 +100,101 @@ impl Client {
             cells,
             Destination::Bucket(peer.fingerprint()),
             now.day(),
-            Some((id, ordinal)),
+            &Part::Message(id, ordinal),
         );
         self.store_body(id, ordinal, outgoing.body);
         self.store_message(id, ordinal, record);
         Ok(self.finish(view))
     }
 
-    /// Proves and seals one delivery: takes a sequence number and as many
-    /// counters as it has cells. Changes nothing if it fails.
+    /// Seals a message again whose cells waited too long: a new time, the
+    /// same session id and sequence number, so that a recipient who has it
+    /// already takes it for what it is. Protocol §6.
+    ///
+    /// # Errors
+    ///
+    /// `MessageUnknown`; else as [`Client::send`].
+    pub fn reseal(
+        &mut self,
+        id: ContactId,
+        ordinal: u32,
+        body: &[u8],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Effects, ClientError> {
+        let found = self.messages.get(&(id, ordinal));
+        let mut record = found
+            .filter(|record| record.outgoing)
+            .cloned()
+            .ok_or(ClientError::MessageUnknown)?;
+        let peer = self.contact(id)?.peer.ok_or(ClientError::ContactPending)?;
+        let damaged = ClientError::Vault(crate::vault::VaultError::Damaged);
+        let saying = Saying {
+            session: &DeliveryId::decode(&record.session).ok_or(damaged)?,
+            seq: Some(record.seq),
+            content_type: &ContentType::new(&record.content_type).ok_or(damaged)?,
+            payload: body,
+        };
+        let cells = self.seal_delivery(id, &saying, now, rng)?;
+        let part = Part::Message(id, ordinal);
+        self.discard(&part);
+        record.cells_left = u32::try_from(cells.len()).unwrap_or(u32::MAX);
+        let to = Destination::Bucket(peer.fingerprint());
+        self.enqueue(cells, to, now.day(), &part);
+        self.store_message(id, ordinal, record);
+        Ok(self.finish(()))
+    }
+
+    /// A control delivery to a contact, in whatever state it is.
+    pub(super) fn send_control(
+        &mut self,
+        id: ContactId,
+        control: &Control,
+        to: Destination,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ClientError> {
+        let session = DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
+        let channel = self.contact(id)?.channel.as_ref();
+        let record = ControlRecord {
+            session: session.encode(),
+            seq: channel.ok_or(ClientError::ContactPending)?.next_seq(),
+            payload: control.encode(),
+        };
+        self.seal_control(id, record, None, to, now, rng)
+    }
+
+    /// Seals a control delivery, for the first time or again.
+    pub(super) fn seal_control(
+        &mut self,
+        id: ContactId,
+        record: ControlRecord,
+        seq: Option<u64>,
+        to: Destination,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ClientError> {
+        let session = DeliveryId::decode(&record.session);
+        let saying = Saying {
+            session: &session.ok_or(ClientError::Internal)?,
+            seq,
+            content_type: &ContentType::control(),
+            payload: &record.payload,
+        };
+        let cells = self.seal_delivery(id, &saying, now, rng)?;
+        let part = Part::Control(id, record);
+        self.discard(&part);
+        self.enqueue(cells, to, now.day(), &part);
+        Ok(())
+    }
+
+    /// Proves and seals one delivery: takes a sequence number, unless it is
+    /// sealed again, and as many counters as it has cells. Changes nothing if
+    /// it fails.
     pub(super) fn seal_delivery(
         &mut self,
         id: ContactId,
-        session: &DeliveryId,
-        (content_type, payload): (&ContentType, &[u8]),
+        saying: &Saying<'_>,
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<Cell>, ClientError> {
@@ -111,12 +207,12 @@ impl Client {
             .ok_or(ClientError::ContactPending)?;
         let keys = channel.sending_keys(now)?;
         let draft = Draft {
-            id: session,
+            id: saying.session,
             sent_at: now,
             device: self.device,
-            seq: channel.next_seq(),
-            content_type,
-            payload,
+            seq: saying.seq.unwrap_or_else(|| channel.next_seq()),
+            content_type: saying.content_type,
+            payload: saying.payload,
         };
         let delivery = Delivery::compose(
             &self.identity,
@@ -136,7 +232,9 @@ impl Client {
             .as_mut()
             .ok_or(ClientError::ContactPending)?;
         let first = channel.take_counters(now.day(), count);
-        channel.take_seq();
+        if saying.seq.is_none() {
+            channel.take_seq();
+        }
         let sealing = Sealing {
             recipient: peer.kem(),
             psk: &keys.psk,

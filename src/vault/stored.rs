@@ -285,6 +285,23 @@ pub struct QueuedRecord {
     /// The message it belongs to, if one shows.
     #[n(4)]
     pub message: Option<u32>,
+    /// The control delivery it belongs to, to seal it again.
+    #[n(5)]
+    pub control: Option<ControlRecord>,
+}
+
+/// A control delivery on its way out.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ControlRecord {
+    /// The session id.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub session: Vec<u8>,
+    /// The sender's count.
+    #[n(1)]
+    pub seq: u64,
+    /// The payload.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub payload: Vec<u8>,
 }
 
 /// `s/o/<digest>`: a cell that was opened, and what it led to.

@@ -43,6 +43,27 @@ impl Engine {
         self.give(effects)
     }
 
+    /// Seals a message again whose cells waited too long, from its stored
+    /// body.
+    ///
+    /// # Errors
+    ///
+    /// `VAULT_DAMAGED`, `MESSAGE_UNKNOWN`, `CLOCK_BEHIND`.
+    pub fn reseal(&mut self, message: &str, sealed: &Uint8Array, now: f64) -> JsResult<JsValue> {
+        let store_key = self.body_key(message)?;
+        let body = self
+            .key
+            .open(&store_key, &sealed.to_vec())
+            .map_err(vault_error)?;
+        let (contact, ordinal) =
+            parse_message_id(message).ok_or_else(|| client_error(ClientError::MessageUnknown))?;
+        let effects = self
+            .client
+            .reseal(contact, ordinal, &body, time(now)?, &mut rng())
+            .map_err(client_error)?;
+        self.give(effects)
+    }
+
     /// Messages with a contact, oldest first, without bodies.
     ///
     /// # Errors

@@ -138,13 +138,13 @@ impl Engine {
         Ok(self.client.lobby_watch(time(now)?))
     }
 
-    /// Lets time pass.
+    /// Lets time pass; `value` names the messages to `reseal`.
     ///
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
     pub fn tick(&mut self, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.tick(time(now)?);
+        let effects = self.client.tick(time(now)?, &mut rng());
         self.give(effects)
     }
 
