@@ -91,7 +91,11 @@ impl Share {
         if threshold < 2 {
             return Err(SharesError::Damaged);
         }
-        Ok(Self { set_id, threshold, point })
+        Ok(Self {
+            set_id,
+            threshold,
+            point,
+        })
     }
 
     /// Reads a printed share: 76 characters, nothing around them.
@@ -179,7 +183,14 @@ pub fn split(
     let mut set_id = [0; SET_ID_LEN];
     rng.fill_bytes(&mut set_id);
     let points = shamir::split(secret, threshold, count, rng).ok_or(SharesError::Threshold)?;
-    Ok(points.into_iter().map(|point| Share { set_id, threshold, point }).collect())
+    Ok(points
+        .into_iter()
+        .map(|point| Share {
+            set_id,
+            threshold,
+            point,
+        })
+        .collect())
 }
 
 /// The secret of a set. Whether it is the right one is proved by what it
@@ -231,7 +242,10 @@ mod tests {
     #[test]
     fn what_is_printed_is_read_back() {
         let (secret, shares) = set(2, 3);
-        let read: Vec<Share> = shares.iter().map(|s| Share::parse(&s.to_text()).unwrap()).collect();
+        let read: Vec<Share> = shares
+            .iter()
+            .map(|s| Share::parse(&s.to_text()).unwrap())
+            .collect();
         assert_eq!(read.first().unwrap().to_text().len(), SHARE_TEXT_LEN);
         assert_eq!(combine(&read).unwrap(), secret);
     }
@@ -239,7 +253,13 @@ mod tests {
     #[test]
     fn fields_out_of_range_are_damage_even_with_a_good_check() {
         assert!(Share::parse(&forged(1, 2, 1)).is_ok());
-        for text in [forged(2, 2, 1), forged(0, 2, 1), forged(1, 2, 0), forged(1, 1, 1), forged(1, 0, 1)] {
+        for text in [
+            forged(2, 2, 1),
+            forged(0, 2, 1),
+            forged(1, 2, 0),
+            forged(1, 1, 1),
+            forged(1, 0, 1),
+        ] {
             assert_eq!(Share::parse(&text).unwrap_err(), SharesError::Damaged);
         }
     }
@@ -250,8 +270,11 @@ mod tests {
         let text = shares[0].to_text();
         for at in 0..SHARE_TEXT_LEN {
             for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567=a 0é".chars() {
-                let changed: String =
-                    text.chars().enumerate().map(|(i, c)| if i == at { other } else { c }).collect();
+                let changed: String = text
+                    .chars()
+                    .enumerate()
+                    .map(|(i, c)| if i == at { other } else { c })
+                    .collect();
                 if changed != *text {
                     assert!(Share::parse(&changed).is_err(), "{at} {other}");
                 }
@@ -275,14 +298,25 @@ mod tests {
         let other = Share::new(*a[0].set_id(), 3, b.pop().unwrap().point).unwrap();
         let third = a.pop().unwrap();
         a.push(other);
-        assert_eq!(combine(&a).unwrap_err(), SharesError::Mixed, "another threshold");
+        assert_eq!(
+            combine(&a).unwrap_err(),
+            SharesError::Mixed,
+            "another threshold"
+        );
         a.pop();
         a.push(b.pop().unwrap());
         assert_eq!(combine(&a).unwrap_err(), SharesError::Mixed, "another set");
         a.pop();
         let mut y = *third.point.y().expose();
         y[0] ^= 1;
-        a.push(Share::new(third.set_id, 2, Point::new(3, Secret::take(&mut y)).unwrap()).unwrap());
+        a.push(
+            Share::new(
+                third.set_id,
+                2,
+                Point::new(3, Secret::take(&mut y)).unwrap(),
+            )
+            .unwrap(),
+        );
         assert_eq!(combine(&a).unwrap_err(), SharesError::Disagree);
     }
 

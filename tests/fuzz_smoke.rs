@@ -1,7 +1,13 @@
 //! The fuzz targets over their seeds and a fixed number of mutations of
 //! them, the same on every run. `cargo fuzz` goes on from the same seeds.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, unreachable_pub, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a test"
+)]
 
 #[path = "../fuzz/src/targets.rs"]
 mod targets;
@@ -17,16 +23,32 @@ use targets::{Counting, TARGETS, Target};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Targets with public-key operations get fewer mutations.
-const SLOW: &[&str] = &["cell", "cell_plaintext", "response", "response_plaintext", "secure_encryption"];
+const SLOW: &[&str] = &[
+    "cell",
+    "cell_plaintext",
+    "response",
+    "response_plaintext",
+    "secure_encryption",
+];
 
 fn folder(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz")
+        .join(name)
 }
 
 fn names(folder: &PathBuf) -> BTreeSet<String> {
     fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect()
 }
 
@@ -38,7 +60,10 @@ fn nothing_panics_or_allocates_what_it_is_told_to() {
     assert_eq!(names(&folder("fuzz_targets")), targets, "binaries");
     let region = Region::new(ALLOCATOR);
     drop(Vec::<u8>::with_capacity(1 << 20));
-    assert!(region.change().bytes_allocated >= 1 << 20, "the allocator counts");
+    assert!(
+        region.change().bytes_allocated >= 1 << 20,
+        "the allocator counts"
+    );
     for target in TARGETS {
         smoke(target);
     }
@@ -48,9 +73,15 @@ fn smoke(target: &Target) {
     let (name, _) = target;
     let seeds: Vec<Vec<u8>> = {
         let folder = folder("seeds").join(name);
-        names(&folder).iter().map(|seed| fs::read(folder.join(seed)).unwrap()).collect()
+        names(&folder)
+            .iter()
+            .map(|seed| fs::read(folder.join(seed)).unwrap())
+            .collect()
     };
-    assert!(seeds.iter().any(|seed| run(target, seed)), "{name}: takes none of its seeds");
+    assert!(
+        seeds.iter().any(|seed| run(target, seed)),
+        "{name}: takes none of its seeds"
+    );
     let mut rng = Counting(42);
     let rounds = if SLOW.contains(name) { 1_000 } else { 15_000 };
     let mut refused = 0;
@@ -62,7 +93,10 @@ fn smoke(target: &Target) {
         refused += usize::from(!run(target, &data));
     }
     // A target that takes whatever its plaintext is has nothing to refuse.
-    assert!(refused > 0 || *name == "response_plaintext", "{name}: refuses nothing");
+    assert!(
+        refused > 0 || *name == "response_plaintext",
+        "{name}: refuses nothing"
+    );
     for len in [0, 1, 16, 4_096] {
         for byte in [0x00, 0x7f, 0x9f, 0xff] {
             run(target, &vec![byte; len]);
@@ -76,7 +110,11 @@ fn run((name, target): &Target, data: &[u8]) -> bool {
     let taken = target(data);
     let allocated = region.change().bytes_allocated;
     let bound = 256 * 1024 + 64 * data.len();
-    assert!(allocated <= bound, "{name}: {allocated} bytes for {} of input", data.len());
+    assert!(
+        allocated <= bound,
+        "{name}: {allocated} bytes for {} of input",
+        data.len()
+    );
     taken
 }
 
@@ -85,7 +123,9 @@ fn mutate(data: &mut Vec<u8>, seeds: &[Vec<u8>], rng: &mut Counting) {
     let here = at(data.len(), rng);
     match rng.next_u32() % 8 {
         0 if !data.is_empty() => data[here] ^= 1 << (rng.next_u32() % 8),
-        1 if !data.is_empty() => data[here] = [0, 1, 0x7f, 0x80, 0xff, b'"', b':', b'='][at(8, rng)],
+        1 if !data.is_empty() => {
+            data[here] = [0, 1, 0x7f, 0x80, 0xff, b'"', b':', b'='][at(8, rng)]
+        }
         2 => data.insert(here, rng.next_u32() as u8),
         3 if !data.is_empty() => drop(data.remove(here)),
         4 => data.truncate(here),
@@ -93,7 +133,11 @@ fn mutate(data: &mut Vec<u8>, seeds: &[Vec<u8>], rng: &mut Counting) {
         5 => {
             let width = 1 << (rng.next_u32() % 4);
             let end = data.len().min(here + width);
-            data[here..end].fill(if rng.next_u32().is_multiple_of(2) { 0xff } else { 0x7f });
+            data[here..end].fill(if rng.next_u32().is_multiple_of(2) {
+                0xff
+            } else {
+                0x7f
+            });
         }
         6 => {
             let end = data.len().min(here + 1 + at(16, rng));

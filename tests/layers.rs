@@ -2,7 +2,12 @@
 //! one above it, none that a relay compiles knows one that can open a cell,
 //! and nothing below the bindings has a clock, randomness or a network.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,8 +20,22 @@ const OUTSIDE: u32 = 7;
 
 /// What the layers below have no business with.
 const EFFECTS: &[&str] = &[
-    "SystemTime", "Instant::", "SysRng", "getrandom::", "js_sys", "web_sys", "gloo_net", "wasm_bindgen", "std::net",
-    "std::fs", "std::env", "std::process", "std::thread", "println!", "eprintln!", "dbg!",
+    "SystemTime",
+    "Instant::",
+    "SysRng",
+    "getrandom::",
+    "js_sys",
+    "web_sys",
+    "gloo_net",
+    "wasm_bindgen",
+    "std::net",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "println!",
+    "eprintln!",
+    "dbg!",
 ];
 
 fn src() -> PathBuf {
@@ -32,7 +51,10 @@ fn table(lib: &str) -> BTreeMap<String, u32> {
             continue;
         };
         for module in modules.split('`').skip(1).step_by(2) {
-            assert!(table.insert(module.to_owned(), layer).is_none(), "{module} stands twice in the table");
+            assert!(
+                table.insert(module.to_owned(), layer).is_none(),
+                "{module} stands twice in the table"
+            );
         }
     }
     assert!(table.len() > 8, "no table of layers in src/lib.rs");
@@ -43,7 +65,11 @@ fn table(lib: &str) -> BTreeMap<String, u32> {
 fn declared(lib: &str) -> BTreeMap<String, bool> {
     let lines: Vec<&str> = lib.lines().collect();
     let declarations = lines.iter().enumerate().filter_map(|(i, line)| {
-        let name = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ")?.strip_suffix(';')?;
+        let name = line
+            .strip_prefix("pub ")
+            .unwrap_or(line)
+            .strip_prefix("mod ")?
+            .strip_suffix(';')?;
         let gated = i > 0 && lines[i - 1].contains("feature = \"client\"");
         Some((name.to_owned(), gated))
     });
@@ -65,7 +91,14 @@ fn sources() -> Vec<(PathBuf, String, String)> {
     let mut paths = Vec::new();
     walk(&src(), &mut paths);
     let with_module = paths.into_iter().filter_map(|path| {
-        let first = path.strip_prefix(src()).unwrap().components().next()?.as_os_str().to_string_lossy().into_owned();
+        let first = path
+            .strip_prefix(src())
+            .unwrap()
+            .components()
+            .next()?
+            .as_os_str()
+            .to_string_lossy()
+            .into_owned();
         let module = first.strip_suffix(".rs").unwrap_or(&first).to_owned();
         let text = fs::read_to_string(&path).unwrap();
         (module != "lib").then_some((path, module, text))
@@ -75,7 +108,10 @@ fn sources() -> Vec<(PathBuf, String, String)> {
 
 /// Without comments, in which a link may point anywhere.
 fn code(text: &str) -> String {
-    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The top modules that `crate::…` paths name, groups included.
@@ -110,12 +146,29 @@ fn named(code: &str) -> BTreeSet<String> {
 }
 
 fn identifier(text: &str) -> Option<String> {
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
     (end > 0).then(|| text[..end].to_owned())
 }
 
+/// The text of a file; one of tests only is marked as such from its start.
+fn as_shipped(path: &Path, text: &str) -> String {
+    let mark = if path.ends_with("tests.rs") {
+        "#[cfg(test)]\n"
+    } else {
+        ""
+    };
+    format!("{mark}{text}")
+}
+
 /// What is wrong with one file.
-fn faults(module: &str, text: &str, table: &BTreeMap<String, u32>, declared: &BTreeMap<String, bool>) -> Vec<String> {
+fn faults(
+    module: &str,
+    text: &str,
+    table: &BTreeMap<String, u32>,
+    declared: &BTreeMap<String, bool>,
+) -> Vec<String> {
     let code = code(text);
     let own = table.get(module).copied().unwrap_or(u32::MAX);
     let mut faults = Vec::new();
@@ -126,7 +179,9 @@ fn faults(module: &str, text: &str, table: &BTreeMap<String, u32>, declared: &BT
             Some(_) => {}
         }
         if declared.get(module) == Some(&false) && declared.get(&name) == Some(&true) {
-            faults.push(format!("crate::{name} is not there without the feature `client`"));
+            faults.push(format!(
+                "crate::{name} is not there without the feature `client`"
+            ));
         }
     }
     if own < OUTSIDE {
@@ -143,14 +198,28 @@ fn no_module_knows_one_above_it() {
     let (table, declared) = (table(&lib), declared(&lib));
     let sources = sources();
     let modules: BTreeSet<&String> = sources.iter().map(|(_, module, _)| module).collect();
-    assert_eq!(modules, table.keys().collect(), "the modules of src/ and those of the table");
-    assert_eq!(modules, declared.keys().collect(), "the modules of src/ and those declared");
+    assert_eq!(
+        modules,
+        table.keys().collect(),
+        "the modules of src/ and those of the table"
+    );
+    assert_eq!(
+        modules,
+        declared.keys().collect(),
+        "the modules of src/ and those declared"
+    );
     let mut all = Vec::new();
     for (path, module, text) in &sources {
         let shown = path.strip_prefix(src()).unwrap().display();
-        all.extend(faults(module, text, &table, &declared).into_iter().map(|fault| format!("{shown}: {fault}")));
+        all.extend(
+            faults(module, &as_shipped(path, text), &table, &declared)
+                .into_iter()
+                .map(|fault| format!("{shown}: {fault}")),
+        );
         // `super` from a top module is the crate: the same door by another name.
-        let top = path.parent() == Some(&src()) || path.file_name().is_some_and(|name| name == "mod.rs");
+        let folder = path.parent();
+        let top = folder == Some(&src())
+            || path.ends_with("mod.rs") && folder.and_then(Path::parent) == Some(&src());
         if top && text.lines().any(|line| line.starts_with("use super::")) {
             all.push(format!("{shown}: `use super::` where `crate::` is meant"));
         }
@@ -160,17 +229,38 @@ fn no_module_knows_one_above_it() {
 
 #[test]
 fn what_is_upward_is_found() {
-    let table = BTreeMap::from([("base", 0), ("wire", 1), ("crypto", 1), ("client", 6), ("wasm", 7)]);
-    let table: BTreeMap<String, u32> = table.into_iter().map(|(name, layer)| (name.to_owned(), layer)).collect();
+    let table = BTreeMap::from([
+        ("base", 0),
+        ("wire", 1),
+        ("crypto", 1),
+        ("client", 6),
+        ("wasm", 7),
+    ]);
+    let table: BTreeMap<String, u32> = table
+        .into_iter()
+        .map(|(name, layer)| (name.to_owned(), layer))
+        .collect();
     let declared = BTreeMap::from([("wire".to_owned(), false), ("crypto".to_owned(), true)]);
     let faulty = |module: &str, text: &str| !faults(module, text, &table, &declared).is_empty();
     assert!(faulty("base", "use crate::client::Client;"));
-    assert!(faulty("base", "use crate::{\n    base::{Day, Month},\n    client::Client,\n};"));
+    assert!(faulty(
+        "base",
+        "use crate::{\n    base::{Day, Month},\n    client::Client,\n};"
+    ));
     assert!(faulty("base", "fn f() { crate::client::f() }"));
-    assert!(faulty("wire", "use crate::{base::{A, B}, crypto::{kdf, hpke}};"), "not in a relay");
+    assert!(
+        faulty("wire", "use crate::{base::{A, B}, crypto::{kdf, hpke}};"),
+        "not in a relay"
+    );
     assert!(faulty("crypto", "use crate::unknown::X;"));
     assert!(faulty("client", "let now = std::time::SystemTime::now();"));
     assert!(!faulty("wasm", "let now = std::time::SystemTime::now();"));
-    assert!(!faulty("client", "/// [`crate::wasm`]\nuse crate::{base::{Day, client}, crypto::kdf};"));
-    assert!(!faulty("client", "#[cfg(test)]\nmod tests { use getrandom::SysRng; }"));
+    assert!(!faulty(
+        "client",
+        "/// [`crate::wasm`]\nuse crate::{base::{Day, client}, crypto::kdf};"
+    ));
+    assert!(!faulty(
+        "client",
+        "#[cfg(test)]\nmod tests { use getrandom::SysRng; }"
+    ));
 }

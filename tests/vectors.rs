@@ -18,7 +18,8 @@ fn committed() -> PathBuf {
 }
 
 fn files(folder: &PathBuf) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
@@ -40,7 +41,10 @@ fn every_vector_is_met() {
         let text = fs::read_to_string(&path).unwrap_or_default();
         match conformance::run_file(&name, &text) {
             Ok(conformance::Count { valid, invalid, .. }) => {
-                report(&format!("{name}: {} cases ({valid} valid, {invalid} invalid)", valid + invalid));
+                report(&format!(
+                    "{name}: {} cases ({valid} valid, {invalid} invalid)",
+                    valid + invalid
+                ));
             }
             Err(lines) => {
                 report(&format!("{name}: FAILED, {} cases", lines.len()));
@@ -53,32 +57,54 @@ fn every_vector_is_met() {
 
 #[test]
 fn the_browser_runs_the_same_files() {
-    let embedded: BTreeSet<(String, String)> =
-        embedded::FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let embedded: BTreeSet<(String, String)> = embedded::FILES
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect();
     let committed: BTreeSet<(String, String)> = files(&committed())
         .into_iter()
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap()))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read_to_string(path).unwrap(),
+            )
+        })
         .collect();
     assert_eq!(embedded.len(), embedded::FILES.len());
-    assert!(embedded == committed, "tests/embedded.rs does not list the files of tests/vectors");
+    assert!(
+        embedded == committed,
+        "tests/embedded.rs does not list the files of tests/vectors"
+    );
 }
 
 /// An invalid case that is refused for another reason than its own proves
 /// nothing. `tests/data/refusals.txt` says at which step each kind falls.
 #[test]
 fn invalid_cases_are_refused_for_what_is_wrong_with_them() {
-    let expected = fs::read_to_string(committed().with_file_name("data").join("refusals.txt")).unwrap();
-    let expected: BTreeSet<&str> = expected.lines().filter(|line| !line.starts_with('#')).collect();
+    let expected =
+        fs::read_to_string(committed().with_file_name("data").join("refusals.txt")).unwrap();
+    let expected: BTreeSet<&str> = expected
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect();
     let mut found = BTreeSet::new();
     for path in files(&committed()) {
         let name = path.file_name().unwrap().to_string_lossy();
         let count = conformance::run_file(&name, &fs::read_to_string(&path).unwrap()).unwrap();
-        found.extend(count.refused.into_iter().map(|(why, step)| format!("{name} | {step} | {why}")));
+        found.extend(
+            count
+                .refused
+                .into_iter()
+                .map(|(why, step)| format!("{name} | {step} | {why}")),
+        );
     }
     let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
     let new: Vec<_> = found.difference(&expected).collect();
     let gone: Vec<_> = expected.difference(&found).collect();
-    assert!(new.is_empty() && gone.is_empty(), "refused elsewhere: {new:#?}\nthan expected: {gone:#?}");
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "refused elsewhere: {new:#?}\nthan expected: {gone:#?}"
+    );
 }
 
 #[test]
@@ -89,7 +115,11 @@ fn what_is_no_vector_file_fails() {
         ("no cases", "identity.json", case("")),
         ("not JSON", "identity.json", String::new()),
         ("nothing stated", "identity.json", case("{}")),
-        ("an unknown field", "shares.json", case(r#"{"texts": [], "valid": false, "colour": "red"}"#)),
+        (
+            "an unknown field",
+            "shares.json",
+            case(r#"{"texts": [], "valid": false, "colour": "red"}"#),
+        ),
         ("an invalid case that is accepted", "channel.json", {
             let text = fs::read_to_string(committed().join("channel.json")).unwrap();
             text.replacen("\"direction\"", "\"valid\": false, \"direction\"", 1)

@@ -15,9 +15,16 @@ fn every_vector_is_met() {
     let mut failures = Vec::new();
     for (name, text) in embedded::FILES {
         match conformance::run_file(name, text) {
-            Ok(conformance::Count { valid, invalid, refused }) => {
+            Ok(conformance::Count {
+                valid,
+                invalid,
+                refused,
+            }) => {
                 assert_eq!(refused.is_empty(), invalid == 0);
-                console_log!("{name}: {} cases ({valid} valid, {invalid} invalid)", valid + invalid);
+                console_log!(
+                    "{name}: {} cases ({valid} valid, {invalid} invalid)",
+                    valid + invalid
+                );
             }
             Err(lines) => failures.extend(lines),
         }

@@ -18,8 +18,8 @@ use tessera::{
     secure_encryption::ProvenMessage,
     vault::{Kdf, VaultHeader, VaultKey, stored},
     wire::{
-        Batch, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CoverInfo, Entry, LobbyInfo, OriginKey, PROTOCOL,
-        RelayInfo, batch::BatchPlace, cover_cell, post,
+        Batch, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CoverInfo, Entry, LobbyInfo,
+        OriginKey, PROTOCOL, RelayInfo, batch::BatchPlace, cover_cell, post,
     },
 };
 use tessera_fuzz::targets::{Counting, TAG, key, me};
@@ -43,35 +43,80 @@ fn sealed(rng: &mut Counting) -> Result<()> {
     let content_type = ContentType::new("text/plain").ok_or("content type")?;
     let payload = b"Continue metformin 500mg BID; recheck HbA1c in 3 months.";
     let sent_at = UnixTime(1_795_300_000);
-    let draft = Draft { id: &id, sent_at, device: 0, seq: 3, content_type: &content_type, payload };
-    let delivery = Delivery::compose(&sender, &me.public().fingerprint(), &seed, &draft, rng).ok_or("delivery")?;
+    let draft = Draft {
+        id: &id,
+        sent_at,
+        device: 0,
+        seq: 3,
+        content_type: &content_type,
+        payload,
+    };
+    let delivery = Delivery::compose(&sender, &me.public().fingerprint(), &seed, &draft, rng)
+        .ok_or("delivery")?;
     write("delivery", "text", &delivery.encode())?;
 
     let whole = Body::Whole(delivery.encode());
-    let fragment = Body::Fragment(Fragment { message_id: [1; 16], index: 1, count: 300, chunk: vec![7; 24] });
+    let fragment = Body::Fragment(Fragment {
+        message_id: [1; 16],
+        index: 1,
+        count: 300,
+        chunk: vec![7; 24],
+    });
     write("body", "whole", &whole.encode())?;
     write("body", "fragment", &fragment.encode())?;
     for (name, body) in [("whole", &whole), ("fragment", &fragment)] {
-        let sealing = Sealing { recipient: me.public().kem(), psk: &key(9), size: CellSize::try_from(1024)? };
-        write("cell", name, envelope::seal(&sealing, TAG, body, rng)?.as_bytes())?;
+        let sealing = Sealing {
+            recipient: me.public().kem(),
+            psk: &key(9),
+            size: CellSize::try_from(1024)?,
+        };
+        write(
+            "cell",
+            name,
+            envelope::seal(&sealing, TAG, body, rng)?.as_bytes(),
+        )?;
         let bytes = body.encode();
         let plaintext = [&u32::try_from(bytes.len())?.to_be_bytes()[..], &bytes].concat();
         write("cell_plaintext", name, &plaintext)?;
     }
-    write("cell", "cover", cover_cell(CellSize::try_from(1024)?, rng).as_bytes())?;
+    write(
+        "cell",
+        "cover",
+        cover_cell(CellSize::try_from(1024)?, rng).as_bytes(),
+    )?;
     write("cell_plaintext", "long_claim", &[0xff; 8])?;
     write("control", "confirm", &Control::Confirm([4; 32]).encode())?;
-    write("control", "received", &Control::Received(vec![id.clone(), id]).encode())?;
-    write("control", "long_claim", b"\x82\x68received\x9b\x7f\xff\xff\xff\xff\xff\xff\xff")?;
-    write("body", "long_claim", b"\x82\x00\x5b\x7f\xff\xff\xff\xff\xff\xff\xff")?;
+    write(
+        "control",
+        "received",
+        &Control::Received(vec![id.clone(), id]).encode(),
+    )?;
+    write(
+        "control",
+        "long_claim",
+        b"\x82\x68received\x9b\x7f\xff\xff\xff\xff\xff\xff\xff",
+    )?;
+    write(
+        "body",
+        "long_claim",
+        b"\x82\x00\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+    )?;
 
     let session = SessionId::new(b"session").ok_or("session")?;
-    let (_, proof) = pseudonym::prove(sender.witness(), &seed, &session, b"", b"", &[1; 32]).ok_or("proof")?;
+    let (_, proof) =
+        pseudonym::prove(sender.witness(), &seed, &session, b"", b"", &[1; 32]).ok_or("proof")?;
     write("proof", "proof", proof.as_bytes())?;
     write("identity", "public", &sender.public().encode())?;
-    let proven = ProvenMessage { proof: *proof.as_bytes(), message: payload.to_vec().into() };
+    let proven = ProvenMessage {
+        proof: *proof.as_bytes(),
+        message: payload.to_vec().into(),
+    };
     write("secure_encryption", "plaintext", &proven.encode())?;
-    write("secure_encryption", "sealed", &proven.encrypt(me.public(), rng).ok_or("sealing")?)
+    write(
+        "secure_encryption",
+        "sealed",
+        &proven.encrypt(me.public(), rng).ok_or("sealing")?,
+    )
 }
 
 /// Invitations, offers and responses.
@@ -88,7 +133,10 @@ fn enrolment(rng: &mut Counting) -> Result<()> {
     write("response", "response", &response.encode())?;
     let public = acceptor.public().encode();
     let inner = cbor::array(4, |w| {
-        w.bytes(&public).text(name.as_str()).uint(first_month.0.into()).bytes(&[3; 64]);
+        w.bytes(&public)
+            .text(name.as_str())
+            .uint(first_month.0.into())
+            .bytes(&[3; 64]);
     });
     write("response_plaintext", "inner", &inner)?;
 
@@ -102,7 +150,11 @@ fn enrolment(rng: &mut Counting) -> Result<()> {
     write("invitation", "quick", invitation.to_uri().as_bytes())?;
     invitation.offer = Some(bytes);
     write("invitation", "ordinary", invitation.to_uri().as_bytes())?;
-    write("invitation", "link", format!("https://portal.example/enrol#{}", invitation.to_uri()).as_bytes())
+    write(
+        "invitation",
+        "link",
+        format!("https://portal.example/enrol#{}", invitation.to_uri()).as_bytes(),
+    )
 }
 
 /// What a relay is posted, and what it answers.
@@ -127,7 +179,13 @@ fn relay(rng: &mut Counting) -> Result<()> {
     }
     write("batch", "long_claim", &long)?;
 
-    let entries: Vec<Entry> = cells.into_iter().map(|cell| Entry { bucket: place.bucket, cell }).collect();
+    let entries: Vec<Entry> = cells
+        .into_iter()
+        .map(|cell| Entry {
+            bucket: place.bucket,
+            cell,
+        })
+        .collect();
     write("post", "two_cells", &post::encode(&entries)?)?;
 
     let seconds = 600.try_into()?;
@@ -137,7 +195,11 @@ fn relay(rng: &mut Counting) -> Result<()> {
         buckets: 16.try_into()?,
         cell_size: size,
         epoch_seconds: seconds,
-        lobby: LobbyInfo { epoch_seconds: seconds, cells: seconds, retention_seconds: seconds },
+        lobby: LobbyInfo {
+            epoch_seconds: seconds,
+            cells: seconds,
+            retention_seconds: seconds,
+        },
         retention_seconds: seconds,
         slot_cells: seconds,
         max_attachment_bytes: 262_144,
@@ -153,7 +215,11 @@ fn relay(rng: &mut Counting) -> Result<()> {
         time: 1_795_300_000,
     };
     write("relay_json", "info", &serde_json::to_vec(&info)?)?;
-    let index = BucketIndex { oldest: Some(12), batches: vec![(&header).into()], segments: Vec::new() };
+    let index = BucketIndex {
+        oldest: Some(12),
+        batches: vec![(&header).into()],
+        segments: Vec::new(),
+    };
     write("relay_json", "index", &serde_json::to_vec(&index)?)?;
     write("relay_json", "deep", "[".repeat(1000).as_bytes())
 }
@@ -161,38 +227,74 @@ fn relay(rng: &mut Counting) -> Result<()> {
 /// What is kept or printed: the vault, the audit log, shares, MedCrypt texts.
 fn records(rng: &mut Counting) -> Result<()> {
     let vault_key = VaultKey::new(key(6));
-    let kdf = Kdf { salt: [1; 16], iterations: Kdf::ITERATIONS };
-    write("vault_header", "header", &VaultHeader::wrap(kdf, &key(5), &vault_key, rng).encode())?;
-    let relay = stored::RelayRecord { url: "https://relay.example".into(), ..Default::default() };
+    let kdf = Kdf {
+        salt: [1; 16],
+        iterations: Kdf::ITERATIONS,
+    };
+    write(
+        "vault_header",
+        "header",
+        &VaultHeader::wrap(kdf, &key(5), &vault_key, rng).encode(),
+    )?;
+    let relay = stored::RelayRecord {
+        url: "https://relay.example".into(),
+        ..Default::default()
+    };
     write("vault_record", "relay", &stored::encode(&relay))?;
-    let fragment = stored::FragmentRecord { count: 3, chunk: vec![7; 40], day: 20_778, device: 0 };
+    let fragment = stored::FragmentRecord {
+        count: 3,
+        chunk: vec![7; 40],
+        day: 20_778,
+        device: 0,
+    };
     write("vault_record", "fragment", &stored::encode(&fragment))?;
-    write("vault_record", "sealed", &vault_key.seal("s/self", b"state", rng))?;
-    write("vault_record", "long_claim", b"\x84\x1a\xff\xff\xff\xff\x5b\x7f\xff\xff\xff\xff\xff\xff\xff")?;
+    write(
+        "vault_record",
+        "sealed",
+        &vault_key.seal("s/self", b"state", rng),
+    )?;
+    write(
+        "vault_record",
+        "long_claim",
+        b"\x84\x1a\xff\xff\xff\xff\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+    )?;
 
     let owner = Identity::generate(rng);
     let audit_key = AuditKey::new(key(4));
     let mut head = Head::GENESIS;
     let mut entries = Vec::new();
     for event in ["sent", "received"] {
-        let record = format!(r#"{{"event":"{event}","code":"{}"}}"#, ErrorCode::Stale.as_str());
+        let record = format!(
+            r#"{{"event":"{event}","code":"{}"}}"#,
+            ErrorCode::Stale.as_str()
+        );
         let (entry, next) = head.append(&audit_key, &record, rng);
         entries.push((entry, *next.hash()));
         head = next;
     }
     let checkpoint = Checkpoint::sign(owner.witness(), &head, UnixTime(1_795_300_000), &[1; 32]);
-    let export = Export::new(*owner.public().statement(), entries, checkpoint.into_iter().collect());
+    let export = Export::new(
+        *owner.public().statement(),
+        entries,
+        checkpoint.into_iter().collect(),
+    );
     write("audit_export", "two_entries", export.to_ndjson().as_bytes())?;
 
     for (i, share) in (1..).zip(emergency::split(&key(3), 2, 3, rng)?) {
         write("share", &format!("share_{i}"), share.to_text().as_bytes())?;
     }
-    let message = MonthKey::from_derived(key(3)).seal("alias-7", "Dx: Artritis Reumatoide (M05.79) 🩺", rng)?;
+    let message = MonthKey::from_derived(key(3)).seal(
+        "alias-7",
+        "Dx: Artritis Reumatoide (M05.79) 🩺",
+        rng,
+    )?;
     write("medcrypt", "message", message.to_string().as_bytes())
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("seeds")
+        .join(target);
     fs::create_dir_all(&folder)?;
     Ok(fs::write(folder.join(name), bytes)?)
 }

@@ -9,10 +9,10 @@ use tessera::{
     crypto::{
         cbor::{self, Deterministic},
         hpke::{self, Psk},
-        xwing::{XWingSecret, XWingSender},
         kdf,
         ristretto::Statement,
         schnorr::Proof,
+        xwing::{XWingSecret, XWingSender},
     },
     emergency::{self, Share},
     enrolment::{Invitation, InvitationSecret, Offer, Response, open_response},
@@ -82,7 +82,11 @@ pub fn batch(data: &[u8]) -> bool {
         assert_eq!(header.encode().as_slice(), &data[..header.encode().len()]);
         let _ = header.verify();
     }
-    Batch::parse(data).is_ok_and(|batch| batch.cells().all(|cell| cell.len() == batch.header().cell_size.bytes()))
+    Batch::parse(data).is_ok_and(|batch| {
+        batch
+            .cells()
+            .all(|cell| cell.len() == batch.header().cell_size.bytes())
+    })
 }
 
 /// The body inside a cell.
@@ -92,7 +96,9 @@ pub fn body(data: &[u8]) -> bool {
 
 /// A cell from the network, opened.
 pub fn cell(data: &[u8]) -> bool {
-    let size = u32::try_from(data.len()).ok().and_then(|len| CellSize::try_from(len).ok());
+    let size = u32::try_from(data.len())
+        .ok()
+        .and_then(|len| CellSize::try_from(len).ok());
     let Some(cell) = size.and_then(|size| Cell::parse(data, size).ok()) else {
         return false;
     };
@@ -108,13 +114,26 @@ pub fn cell_plaintext(data: &[u8]) -> bool {
     let mut rng = Counting(0);
     let opened = me().and_then(|me| {
         let psk = key(9);
-        let psk = Psk { key: &psk, id: "tessera/v1/cell/psk" };
-        let (enc, sealed) =
-            hpke::seal(me.public().kem(), Some(psk), "tessera/v1/cell", &tag, &plaintext, &mut rng)?;
+        let psk = Psk {
+            key: &psk,
+            id: "tessera/v1/cell/psk",
+        };
+        let (enc, sealed) = hpke::seal(
+            me.public().kem(),
+            Some(psk),
+            "tessera/v1/cell",
+            &tag,
+            &plaintext,
+            &mut rng,
+        )?;
         let cell = Cell::from_parts(&tag, &enc, &sealed, size).ok()?;
         envelope::open(me.kem(), &key(9), &cell).ok()
     });
-    opened.is_some_and(|body| plaintext.get(4..).is_some_and(|rest| rest.starts_with(&body.encode())))
+    opened.is_some_and(|body| {
+        plaintext
+            .get(4..)
+            .is_some_and(|rest| rest.starts_with(&body.encode()))
+    })
 }
 
 /// The payload of a control delivery.
@@ -199,7 +218,13 @@ pub fn response(data: &[u8]) -> bool {
     let taken = one_encoding::<Response>(data);
     if let (true, Some(me)) = (taken, me()) {
         let secret = InvitationSecret::new(key(2));
-        let _ = open_response(&secret, b"offer", &XWingSecret::from_seed(key(4)), me.public(), data);
+        let _ = open_response(
+            &secret,
+            b"offer",
+            &XWingSecret::from_seed(key(4)),
+            me.public(),
+            data,
+        );
     }
     taken
 }
@@ -214,7 +239,10 @@ pub fn response_plaintext(data: &[u8]) -> bool {
     let response = xwing.public().and_then(|public| {
         let info = parts("tessera/v1/enrol", &[&kdf::sha256(offer)]);
         let psk = secret.enrol_psk();
-        let psk = Psk { key: &psk, id: "tessera/v1/enrol/response" };
+        let psk = Psk {
+            key: &psk,
+            id: "tessera/v1/enrol/response",
+        };
         let (enc, context) = XWingSender::new(&public, psk, &info, &mut rng)?;
         let ciphertext = context.seal(data)?;
         Some(cbor::array(2, |w| {
@@ -230,7 +258,8 @@ pub fn response_plaintext(data: &[u8]) -> bool {
 
 /// A ciphertext of the SDK level, and its plaintext.
 pub fn secure_encryption(data: &[u8]) -> bool {
-    one_encoding::<ProvenMessage>(data) | me().is_some_and(|me| ProvenMessage::decrypt(&me, data).is_ok())
+    one_encoding::<ProvenMessage>(data)
+        | me().is_some_and(|me| ProvenMessage::decrypt(&me, data).is_ok())
 }
 
 /// A printed share.

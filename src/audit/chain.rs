@@ -42,7 +42,10 @@ pub struct Head {
 
 impl Head {
     /// The empty log: `head[−1]` = 32 zeros.
-    pub const GENESIS: Self = Self { len: 0, hash: [0; HEAD_LEN] };
+    pub const GENESIS: Self = Self {
+        len: 0,
+        hash: [0; HEAD_LEN],
+    };
 
     /// From the vault: the number of entries and the head after the last.
     #[must_use]
@@ -75,7 +78,11 @@ impl Head {
         rng.fill_bytes(&mut salt);
         let plain = plain(&salt, record);
         let blob = aead::seal(key.0.expose(), &self.aad(), &plain, rng);
-        let entry = Entry { salt, record: record.to_owned(), blob };
+        let entry = Entry {
+            salt,
+            record: record.to_owned(),
+            blob,
+        };
         let next = self.advance(&entry);
         (entry, next)
     }
@@ -87,7 +94,9 @@ impl Head {
     /// [`AuditError::Broken`] unless the blob is authentic at this very place.
     pub fn open(self, key: &AuditKey, blob: Vec<u8>) -> Result<(Entry, Self), AuditError> {
         let broken = AuditError::Broken { index: self.len };
-        let plain = aead::open(key.0.expose(), &self.aad(), &blob).map(Zeroizing::new).ok_or(broken)?;
+        let plain = aead::open(key.0.expose(), &self.aad(), &blob)
+            .map(Zeroizing::new)
+            .ok_or(broken)?;
         let entry = Entry::new(&plain, blob).map_err(|_| broken)?;
         let next = self.advance(&entry);
         Ok((entry, next))
@@ -131,7 +140,11 @@ impl Entry {
         if blob.len() < aead::NONCE_LEN + aead::TAG_LEN {
             return Err(AuditError::Malformed);
         }
-        Ok(Self { salt: *salt, record: record.to_owned(), blob })
+        Ok(Self {
+            salt: *salt,
+            record: record.to_owned(),
+            blob,
+        })
     }
 
     /// The record, JSON.
@@ -171,12 +184,19 @@ mod tests {
         assert_ne!(first.salt, second.salt);
         let opened = Head::GENESIS.open(&key, first.blob.clone()).unwrap();
         assert_eq!(opened, (first.clone(), one));
-        assert_eq!(one.open(&key, second.blob.clone()).unwrap(), (second.clone(), two));
+        assert_eq!(
+            one.open(&key, second.blob.clone()).unwrap(),
+            (second.clone(), two)
+        );
         let broken = |index| Err(AuditError::Broken { index });
         assert_eq!(Head::GENESIS.open(&key, second.blob), broken(0));
         assert_eq!(one.open(&key, first.blob.clone()), broken(1), "replayed");
         let moved = Head::from_stored(1, [0; HEAD_LEN]);
-        assert_eq!(moved.open(&key, first.blob), broken(1), "the index is bound");
+        assert_eq!(
+            moved.open(&key, first.blob),
+            broken(1),
+            "the index is bound"
+        );
         assert_eq!(Head::GENESIS.open(&key, Vec::new()), broken(0));
     }
 

@@ -29,7 +29,12 @@ impl Checkpoint {
         let index = head.len().checked_sub(1)?;
         let context = context(index, head.hash(), time);
         let (_, proof) = pseudonym::prove(owner, &seed(), &session_id()?, &context, &[], random32)?;
-        Some(Self { index, head: *head.hash(), time, proof })
+        Some(Self {
+            index,
+            head: *head.hash(),
+            time,
+            proof,
+        })
     }
 
     /// A checkpoint from its parts, not yet verified. `None` for bytes that
@@ -41,7 +46,12 @@ impl Checkpoint {
         time: UnixTime,
         proof: &[u8],
     ) -> Option<Self> {
-        Some(Self { index, head, time, proof: Proof::decode(proof)? })
+        Some(Self {
+            index,
+            head,
+            time,
+            proof: Proof::decode(proof)?,
+        })
     }
 
     /// Whether the owner of the statement signed it.
@@ -90,9 +100,19 @@ impl Checkpoint {
 
 impl PartialEq for Checkpoint {
     fn eq(&self, other: &Self) -> bool {
-        let Self { index, head, time, proof } = self;
+        let Self {
+            index,
+            head,
+            time,
+            proof,
+        } = self;
         (index, head, time, proof.as_bytes())
-            == (&other.index, &other.head, &other.time, other.proof.as_bytes())
+            == (
+                &other.index,
+                &other.head,
+                &other.time,
+                other.proof.as_bytes(),
+            )
     }
 }
 
@@ -109,5 +129,8 @@ fn session_id() -> Option<SessionId> {
 
 /// `parts("tessera/v1/audit/checkpoint", u64(i), head[i], u64(time))`.
 fn context(index: u64, head: &[u8; HEAD_LEN], time: UnixTime) -> Vec<u8> {
-    parts(labels::AUDIT_CHECKPOINT, &[&index.to_be_bytes(), head, &time.0.to_be_bytes()])
+    parts(
+        labels::AUDIT_CHECKPOINT,
+        &[&index.to_be_bytes(), head, &time.0.to_be_bytes()],
+    )
 }

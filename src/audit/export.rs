@@ -64,7 +64,11 @@ impl Export {
         entries: Vec<(Entry, [u8; HEAD_LEN])>,
         checkpoints: Vec<Checkpoint>,
     ) -> Self {
-        Self { owner, entries, checkpoints }
+        Self {
+            owner,
+            entries,
+            checkpoints,
+        }
     }
 
     /// Reads the text of an export.
@@ -95,7 +99,11 @@ impl Export {
             entries.push((read, hex(&entry.head)?));
         }
         let checkpoints = lines.map(checkpoint).collect::<Option<_>>()?;
-        Some(Self { owner, entries, checkpoints })
+        Some(Self {
+            owner,
+            entries,
+            checkpoints,
+        })
     }
 
     /// The text of the export.
@@ -103,7 +111,13 @@ impl Export {
     pub fn to_ndjson(&self) -> String {
         let mut out = String::new();
         let owner = HEXLOWER.encode(self.owner.as_bytes());
-        push(&mut out, &HeaderLine { tessera_audit: VERSION, owner });
+        push(
+            &mut out,
+            &HeaderLine {
+                tessera_audit: VERSION,
+                owner,
+            },
+        );
         for (i, (entry, head)) in (0..).zip(&self.entries) {
             let line = EntryLine {
                 i,
@@ -164,7 +178,11 @@ impl Replayed {
     /// [`AuditError::Checkpoint`] for one that is not the owner's or not of
     /// this chain, [`AuditError::Truncated`] for one of an entry not there.
     pub fn attest(self, kept: &[Checkpoint]) -> Result<Attested, AuditError> {
-        let Export { owner, entries, checkpoints } = &self.0;
+        let Export {
+            owner,
+            entries,
+            checkpoints,
+        } = &self.0;
         for checkpoint in checkpoints.iter().chain(kept) {
             checkpoint.verify(owner)?;
             let index = usize::try_from(checkpoint.index()).map_err(|_| AuditError::Truncated)?;
@@ -175,7 +193,11 @@ impl Replayed {
         }
         let fixed = |checkpoints: &[Checkpoint]| checkpoints.iter().map(Checkpoint::index).max();
         let (signed, fixed) = (fixed(checkpoints).max(fixed(kept)), fixed(kept));
-        Ok(Attested { export: self.0, signed, fixed })
+        Ok(Attested {
+            export: self.0,
+            signed,
+            fixed,
+        })
     }
 }
 
@@ -210,7 +232,12 @@ impl Attested {
 fn checkpoint(text: &str) -> Option<Checkpoint> {
     let line: CheckpointLine = line(text)?;
     let proof = base64(&line.proof)?;
-    Checkpoint::from_parts(line.checkpoint, hex(&line.head)?, UnixTime(line.time), &proof)
+    Checkpoint::from_parts(
+        line.checkpoint,
+        hex(&line.head)?,
+        UnixTime(line.time),
+        &proof,
+    )
 }
 
 /// One line, if it is the one text of its value: that rules out arrays for
@@ -221,7 +248,10 @@ fn line<T: Serialize + DeserializeOwned>(text: &str) -> Option<T> {
 }
 
 fn push(out: &mut String, line: &impl Serialize) {
-    #[expect(clippy::expect_used, reason = "strings and integers always serialize, a String takes all")]
+    #[expect(
+        clippy::expect_used,
+        reason = "strings and integers always serialize, a String takes all"
+    )]
     writeln!(out, "{}", serde_json::to_string(line).expect("plain data")).expect("memory");
 }
 
@@ -237,78 +267,4 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{audit::AuditKey, base::Secret, identity::Identity};
-
-    fn export(records: &[&str]) -> (Identity, Export) {
-        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let key = AuditKey::new(Secret::random(&mut rng));
-        let owner = Identity::generate(&mut rng);
-        let mut head = Head::GENESIS;
-        let mut entries = Vec::new();
-        for record in records {
-            let (entry, next) = head.append(&key, record, &mut rng);
-            entries.push((entry, *next.hash()));
-            head = next;
-        }
-        let checkpoint = Checkpoint::sign(owner.witness(), &head, UnixTime(1_795_300_000), &[7; 32]);
-        let export = Export::new(*owner.public().statement(), entries, checkpoint.into_iter().collect());
-        (owner, export)
-    }
-
-    #[test]
-    fn an_export_verifies_and_reads_back() {
-        let (_, export) = export(&[r#"{"event":"sent"}"#, r#"{"event":"gap \"1\" ñ"}"#]);
-        let text = export.to_ndjson();
-        assert_eq!(Export::parse(&text), Ok(export.clone()));
-        let attested = Export::parse(&text).unwrap().replay().unwrap().attest(&[]).unwrap();
-        assert_eq!((attested.signed(), attested.fixed()), (Some(1), None));
-        assert_eq!(attested.records().count(), 2);
-        let kept = export.checkpoints.clone();
-        assert_eq!(export.replay().unwrap().attest(&kept).unwrap().fixed(), Some(1));
-    }
-
-    #[test]
-    fn an_empty_log_has_no_checkpoint() {
-        let (owner, export) = export(&[]);
-        assert!(export.checkpoints.is_empty());
-        assert!(Checkpoint::sign(owner.witness(), &Head::GENESIS, UnixTime(0), &[0; 32]).is_none());
-        assert_eq!(Export::parse(&export.to_ndjson()), Ok(export));
-    }
-
-    #[test]
-    fn other_writings_of_the_same_export_are_refused() {
-        let (_, export) = export(&["{}"]);
-        let text = export.to_ndjson();
-        let lines: Vec<&str> = text.lines().collect();
-        for (what, bad) in [
-            ("no last newline", text.trim_end().to_owned()),
-            ("empty line", format!("{text}\n")),
-            ("carriage returns", text.replace('\n', "\r\n")),
-            ("space", text.replacen("\":", "\": ", 1)),
-            ("version", text.replacen("audit\":1", "audit\":2", 1)),
-            ("upper case hex", text.replacen(lines[0], &lines[0].replace("owner\":\"", "owner\":\"A"), 1)),
-            ("index", text.replacen("\"i\":0", "\"i\":1", 1)),
-            ("unknown key", text.replacen("{\"i\":0", "{\"i\":0,\"j\":0", 1)),
-            ("array", text.replacen(lines[0], "[1,\"\"]", 1)),
-            ("checkpoint before its entry", [lines[0], lines[2], lines[1], ""].join("\n")),
-            ("nothing", String::new()),
-        ] {
-            assert_eq!(Export::parse(&bad), Err(AuditError::Malformed), "{what}");
-        }
-    }
-
-    #[test]
-    fn a_log_written_anew_fails_against_a_kept_checkpoint() {
-        let (owner, first) = export(&["{}", "[]"]);
-        let kept = first.checkpoints.clone();
-        let (_, again) = export(&["{}", "[]"]);
-        let forged = Export { owner: *owner.public().statement(), checkpoints: vec![], ..again };
-        let replayed = forged.replay().unwrap();
-        assert_eq!(replayed.attest(&kept).unwrap_err(), AuditError::Checkpoint);
-        let mut cut = first;
-        cut.entries.pop();
-        assert_eq!(cut.replay().unwrap().attest(&[]).unwrap_err(), AuditError::Truncated);
-    }
-}
+mod tests;

@@ -57,7 +57,9 @@ impl fmt::Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed => f.write_str("not an audit log of the expected form"),
-            Self::Broken { index } => write!(f, "entry {index} does not follow from the one before"),
+            Self::Broken { index } => {
+                write!(f, "entry {index} does not follow from the one before")
+            }
             Self::Truncated => f.write_str("the log ends before a checkpoint of it"),
             Self::Checkpoint => f.write_str("a checkpoint is not the owner's or not of this log"),
         }

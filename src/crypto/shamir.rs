@@ -55,7 +55,8 @@ pub fn split(
     if threshold < 2 || threshold > count {
         return None;
     }
-    let coefficients: Vec<Secret<SECRET_LEN>> = (1..threshold).map(|_| Secret::random(rng)).collect();
+    let coefficients: Vec<Secret<SECRET_LEN>> =
+        (1..threshold).map(|_| Secret::random(rng)).collect();
     let evaluate = |x: u8| {
         Secret::fill_with(|y| {
             // Horner, from the highest coefficient down to the secret.
@@ -180,13 +181,19 @@ mod tests {
             for threshold in 2..=count {
                 let points = split(&secret, threshold, count, &mut rng()).unwrap();
                 for choice in 0..1_u32 << count {
-                    let chosen: Vec<&Point> =
-                        points.iter().filter(|p| choice & (1 << (p.x - 1)) != 0).collect();
+                    let chosen: Vec<&Point> = points
+                        .iter()
+                        .filter(|p| choice & (1 << (p.x - 1)) != 0)
+                        .collect();
                     let got = combine(threshold, &chosen);
                     if chosen.len() < usize::from(threshold) {
                         assert!(got.is_none(), "{threshold} of {count}, {choice:b}");
                     } else {
-                        assert_eq!(got.as_ref(), Some(&secret), "{threshold} of {count}, {choice:b}");
+                        assert_eq!(
+                            got.as_ref(),
+                            Some(&secret),
+                            "{threshold} of {count}, {choice:b}"
+                        );
                     }
                 }
             }
@@ -197,7 +204,10 @@ mod tests {
     fn the_largest_set_combines() {
         let secret = Secret::random(&mut rng());
         let points = split(&secret, 255, 255, &mut rng()).unwrap();
-        assert_eq!(combine(255, &points.iter().collect::<Vec<_>>()), Some(secret));
+        assert_eq!(
+            combine(255, &points.iter().collect::<Vec<_>>()),
+            Some(secret)
+        );
     }
 
     #[test]
@@ -218,7 +228,9 @@ mod tests {
         assert!(split(&secret, 4, 3, &mut rng()).is_none());
         assert!(Point::new(0, Secret::random(&mut rng())).is_none());
         let points = split(&secret, 2, 3, &mut rng()).unwrap();
-        let [a, b, c] = points.as_slice() else { panic!("three points") };
+        let [a, b, c] = points.as_slice() else {
+            panic!("three points")
+        };
         assert!(combine(2, &[a, a]).is_none(), "twice the same place");
         assert!(combine(2, &[a, b, a]).is_none(), "a surplus point twice");
         assert!(combine(1, &[a]).is_none());
@@ -226,7 +238,10 @@ mod tests {
         let mut y = *c.y.expose();
         y[31] ^= 1;
         let off = Point::new(c.x, Secret::take(&mut y)).unwrap();
-        assert!(combine(2, &[a, b, &off]).is_none(), "a surplus point off the line");
+        assert!(
+            combine(2, &[a, b, &off]).is_none(),
+            "a surplus point off the line"
+        );
         assert_eq!(combine(2, &[a, b, c]), Some(secret));
     }
 }

@@ -26,7 +26,10 @@ pub const WINDOW_DAYS: u32 = 7;
 #[must_use]
 pub fn month_salt(secret: &str, month: Month) -> [u8; SALT_LEN] {
     let (year, month) = month.year_month();
-    let mac = kdf::hmac(secret.as_bytes(), format!("{year:04}-{month:02}").as_bytes());
+    let mac = kdf::hmac(
+        secret.as_bytes(),
+        format!("{year:04}-{month:02}").as_bytes(),
+    );
     mac.first_chunk().copied().unwrap_or_default()
 }
 
@@ -36,7 +39,10 @@ pub fn month_salt(secret: &str, month: Month) -> [u8; SALT_LEN] {
 pub fn months_to_try(now: UnixTime) -> Vec<Month> {
     let month = now.month();
     let into = now.day().0.saturating_sub(month.first_day().0);
-    let before = (into < WINDOW_DAYS).then(|| month.0.checked_sub(1)).flatten().map(Month);
+    let before = (into < WINDOW_DAYS)
+        .then(|| month.0.checked_sub(1))
+        .flatten()
+        .map(Month);
     core::iter::once(month).chain(before).collect()
 }
 
@@ -85,9 +91,17 @@ impl MonthKey {
         }
         let mut nonce = [0; NONCE_LEN];
         rng.fill_bytes(&mut nonce);
-        let sealed =
-            aead::seal_with_nonce(self.0.expose(), &nonce, patient_id.as_bytes(), text.as_bytes());
-        Ok(Message { patient_id: patient_id.to_owned(), nonce, sealed })
+        let sealed = aead::seal_with_nonce(
+            self.0.expose(),
+            &nonce,
+            patient_id.as_bytes(),
+            text.as_bytes(),
+        );
+        Ok(Message {
+            patient_id: patient_id.to_owned(),
+            nonce,
+            sealed,
+        })
     }
 
     /// The text of a message. Wiped on drop.
@@ -96,7 +110,11 @@ impl MonthKey {
     ///
     /// [`MedCryptError::NotAuthentic`], whatever was wrong.
     pub fn open(&self, message: &Message) -> Result<Zeroizing<String>, MedCryptError> {
-        let Message { patient_id, nonce, sealed } = message;
+        let Message {
+            patient_id,
+            nonce,
+            sealed,
+        } = message;
         let text = aead::open_with_nonce(self.0.expose(), nonce, patient_id.as_bytes(), sealed)
             .ok_or(MedCryptError::NotAuthentic)?;
         match String::from_utf8(text) {
@@ -123,7 +141,10 @@ mod tests {
         let now_and_before = vec![Month(2026 * 12 + 10), Month(2026 * 12 + 9)];
         assert_eq!(months_to_try(first), now_and_before);
         assert_eq!(months_to_try(first.plus(7 * 86_400 - 1)), now_and_before);
-        assert_eq!(months_to_try(first.plus(7 * 86_400)), [Month(2026 * 12 + 10)]);
+        assert_eq!(
+            months_to_try(first.plus(7 * 86_400)),
+            [Month(2026 * 12 + 10)]
+        );
         assert_eq!(months_to_try(first.minus(1)), [Month(2026 * 12 + 9)]);
     }
 
@@ -134,16 +155,26 @@ mod tests {
         let read = Message::parse(&sealed.to_string()).unwrap();
         assert_eq!(*key(1).open(&read).unwrap(), "Dx: ñ 🩺");
         assert_eq!(key(2).open(&read), Err(MedCryptError::NotAuthentic));
-        let renamed = Message { patient_id: "alias-8".into(), ..read };
+        let renamed = Message {
+            patient_id: "alias-8".into(),
+            ..read
+        };
         assert_eq!(key(1).open(&renamed), Err(MedCryptError::NotAuthentic));
-        assert_eq!(key(1).seal("", "x", &mut rng), Err(MedCryptError::PatientId));
+        assert_eq!(
+            key(1).seal("", "x", &mut rng),
+            Err(MedCryptError::PatientId)
+        );
     }
 
     #[test]
     fn a_text_that_is_not_utf8_is_not_authentic() {
         let nonce = [0; NONCE_LEN];
         let sealed = aead::seal_with_nonce(&[1; 32], &nonce, b"a", &[0xff]);
-        let message = Message { patient_id: "a".into(), nonce, sealed };
+        let message = Message {
+            patient_id: "a".into(),
+            nonce,
+            sealed,
+        };
         assert_eq!(key(1).open(&message), Err(MedCryptError::NotAuthentic));
     }
 }

@@ -47,7 +47,11 @@ impl Message {
             return None;
         }
         sealed.extend_from_slice(&tag);
-        Some(Self { patient_id, nonce, sealed })
+        Some(Self {
+            patient_id,
+            nonce,
+            sealed,
+        })
     }
 
     /// A message that AES-256-GCM sealed elsewhere, with the UTF-8 patient id
@@ -68,7 +72,11 @@ impl Message {
         if sealed.len() < TAG_LEN {
             return Err(MedCryptError::Malformed);
         }
-        Ok(Self { patient_id: patient_id.to_owned(), nonce, sealed })
+        Ok(Self {
+            patient_id: patient_id.to_owned(),
+            nonce,
+            sealed,
+        })
     }
 
     /// The patient id the messenger can read; authenticated once opened.
@@ -92,7 +100,9 @@ impl Message {
 
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (ciphertext, tag) = self.sealed.split_at(self.sealed.len().saturating_sub(TAG_LEN));
+        let (ciphertext, tag) = self
+            .sealed
+            .split_at(self.sealed.len().saturating_sub(TAG_LEN));
         write!(
             f,
             "[{PREFIX}:{VERSION}:{}:{}:{}:{}]",
@@ -135,14 +145,21 @@ mod tests {
             ("no padding", GOOD.replace("aGk=", "aGk")),
             ("base64url", GOOD.replace("aGk=", "-_-_")),
             ("line break", GOOD.replace("aGk=", "aG\nk=")),
-            ("short nonce", GOOD.replace("AAAAAAAAAAAAAAAA:", "AAAAAAAAAAAAAAA=:")),
+            (
+                "short nonce",
+                GOOD.replace("AAAAAAAAAAAAAAAA:", "AAAAAAAAAAAAAAA=:"),
+            ),
             ("long tag", GOOD.replace("==]", "AA]")),
             ("patient not UTF-8", GOOD.replace("UEFULTE=", "/w==")),
             ("nothing", String::new()),
             ("brackets only", "[]".into()),
             ("one bracket", "[".into()),
         ] {
-            assert_eq!(Message::parse(&text), Err(MedCryptError::Malformed), "{what}");
+            assert_eq!(
+                Message::parse(&text),
+                Err(MedCryptError::Malformed),
+                "{what}"
+            );
         }
     }
 
@@ -151,7 +168,9 @@ mod tests {
         let good = Message::parse(GOOD).unwrap();
         let built = Message::from_sealed(good.patient_id(), *good.nonce(), good.sealed().to_vec());
         assert_eq!(built, Ok(good));
-        let refused = |id, sealed: &[u8]| Message::from_sealed(id, [0; NONCE_LEN], sealed.to_vec()).unwrap_err();
+        let refused = |id, sealed: &[u8]| {
+            Message::from_sealed(id, [0; NONCE_LEN], sealed.to_vec()).unwrap_err()
+        };
         assert_eq!(refused("", &[0; 16]), MedCryptError::PatientId);
         assert_eq!(refused("a", &[0; 15]), MedCryptError::Malformed);
     }

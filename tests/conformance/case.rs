@@ -1,9 +1,6 @@
 //! One case of a vector file, and what became of it.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeSet,
-};
+use std::{cell::RefCell, collections::BTreeSet};
 
 use serde_json::{Map, Value};
 use tessera::base::Secret;
@@ -22,7 +19,13 @@ pub enum Verdict {
 impl Verdict {
     /// Accepted, with each field compared.
     pub fn compared(fields: &[(&'static str, bool)]) -> Self {
-        Self::Accepted(fields.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect())
+        Self::Accepted(
+            fields
+                .iter()
+                .filter(|(_, same)| !same)
+                .map(|(name, _)| *name)
+                .collect(),
+        )
     }
 }
 
@@ -34,25 +37,37 @@ pub struct Case<'a> {
 
 impl<'a> Case<'a> {
     pub fn new(fields: &'a Map<String, Value>) -> Self {
-        Self { fields, used: RefCell::new(BTreeSet::new()) }
+        Self {
+            fields,
+            used: RefCell::new(BTreeSet::new()),
+        }
     }
 
     /// Why an invalid case is invalid.
     pub fn why(&self) -> &'a str {
-        self.fields.get("why").and_then(Value::as_str).unwrap_or("valid")
+        self.fields
+            .get("why")
+            .and_then(Value::as_str)
+            .unwrap_or("valid")
     }
 
     /// `valid`, true where it is not stated.
     pub fn valid(&self) -> Result<bool, Broken> {
         match self.fields.get("valid") {
             None => Ok(true),
-            Some(value) => value.as_bool().ok_or_else(|| Broken("valid: not a boolean".into())),
+            Some(value) => value
+                .as_bool()
+                .ok_or_else(|| Broken("valid: not a boolean".into())),
         }
     }
 
     /// Refuses fields nobody knows.
     pub fn only(&self, known: &[&str]) -> Result<(), Broken> {
-        match self.fields.keys().find(|key| !matches!(key.as_str(), "valid" | "why") && !known.contains(&key.as_str())) {
+        match self
+            .fields
+            .keys()
+            .find(|key| !matches!(key.as_str(), "valid" | "why") && !known.contains(&key.as_str()))
+        {
             None => Ok(()),
             Some(key) => Err(Broken(format!("unknown field {key}"))),
         }
@@ -61,7 +76,11 @@ impl<'a> Case<'a> {
     /// Refuses a case of which something was never looked at.
     pub fn all_used(&self) -> Result<(), Broken> {
         let used = self.used.borrow();
-        match self.fields.keys().find(|key| !matches!(key.as_str(), "valid" | "why") && !used.contains(key.as_str())) {
+        match self
+            .fields
+            .keys()
+            .find(|key| !matches!(key.as_str(), "valid" | "why") && !used.contains(key.as_str()))
+        {
             None => Ok(()),
             Some(key) => Err(Broken(format!("{key} was not checked"))),
         }
@@ -73,11 +92,15 @@ impl<'a> Case<'a> {
 
     pub fn value(&self, name: &'static str) -> Result<&'a Value, Broken> {
         self.used.borrow_mut().insert(name);
-        self.fields.get(name).ok_or_else(|| Broken(format!("{name}: missing")))
+        self.fields
+            .get(name)
+            .ok_or_else(|| Broken(format!("{name}: missing")))
     }
 
     pub fn text(&self, name: &'static str) -> Result<&'a str, Broken> {
-        self.value(name)?.as_str().ok_or_else(|| Broken(format!("{name}: not a string")))
+        self.value(name)?
+            .as_str()
+            .ok_or_else(|| Broken(format!("{name}: not a string")))
     }
 
     pub fn uint<T: TryFrom<u64>>(&self, name: &'static str) -> Result<T, Broken> {
@@ -92,7 +115,9 @@ impl<'a> Case<'a> {
     }
 
     pub fn array<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Broken> {
-        self.bytes(name)?.try_into().map_err(|_| Broken(format!("{name}: not {N} bytes")))
+        self.bytes(name)?
+            .try_into()
+            .map_err(|_| Broken(format!("{name}: not {N} bytes")))
     }
 
     pub fn secret(&self, name: &'static str) -> Result<Secret<32>, Broken> {
@@ -101,14 +126,21 @@ impl<'a> Case<'a> {
 
     pub fn list(&self, name: &'static str) -> Result<&'a [Value], Broken> {
         let list = self.value(name)?.as_array();
-        list.map(Vec::as_slice).ok_or_else(|| Broken(format!("{name}: not a list")))
+        list.map(Vec::as_slice)
+            .ok_or_else(|| Broken(format!("{name}: not a list")))
     }
 
     /// A list of hex strings.
     pub fn bytes_list(&self, name: &'static str) -> Result<Vec<Vec<u8>>, Broken> {
         self.list(name)?
             .iter()
-            .map(|item| hex(name, item.as_str().ok_or_else(|| Broken(format!("{name}: not strings")))?))
+            .map(|item| {
+                hex(
+                    name,
+                    item.as_str()
+                        .ok_or_else(|| Broken(format!("{name}: not strings")))?,
+                )
+            })
             .collect()
     }
 
@@ -119,13 +151,20 @@ impl<'a> Case<'a> {
 
     /// A list of objects.
     pub fn objects(&self, name: &'static str) -> Result<Vec<Case<'a>>, Broken> {
-        self.list(name)?.iter().map(|item| object(name, item)).collect()
+        self.list(name)?
+            .iter()
+            .map(|item| object(name, item))
+            .collect()
     }
 
     /// Refuses the case unless `same`: for what follows from its inputs
     /// whether it is valid or not.
     pub fn require(&self, name: &str, same: bool) -> Result<(), Broken> {
-        if same { Ok(()) } else { Err(Broken(format!("another {name}"))) }
+        if same {
+            Ok(())
+        } else {
+            Err(Broken(format!("another {name}")))
+        }
     }
 
     pub fn entries(&self) -> impl Iterator<Item = (&'a String, &'a Value)> {
@@ -134,10 +173,17 @@ impl<'a> Case<'a> {
 }
 
 fn object<'a>(name: &str, value: &'a Value) -> Result<Case<'a>, Broken> {
-    value.as_object().map(Case::new).ok_or_else(|| Broken(format!("{name}: not an object")))
+    value
+        .as_object()
+        .map(Case::new)
+        .ok_or_else(|| Broken(format!("{name}: not an object")))
 }
 
 fn hex(name: &str, text: &str) -> Result<Vec<u8>, Broken> {
     let bytes = hex::decode(text).map_err(|error| Broken(format!("{name}: {error}")))?;
-    if hex::encode(&bytes) == text { Ok(bytes) } else { Err(Broken(format!("{name}: not lower case"))) }
+    if hex::encode(&bytes) == text {
+        Ok(bytes)
+    } else {
+        Err(Broken(format!("{name}: not lower case")))
+    }
 }

@@ -20,16 +20,39 @@ use super::{
 const RETENTION: u64 = 30 * 86_400;
 
 pub const CELL: &[&str] = &[
-    "sender_auth_pk", "recipient_secret", "psk", "blind_seed", "tag", "cell", "delivery", "session_id", "sent_at",
-    "device", "counter", "tag_key", "seq", "content_type", "payload",
+    "sender_auth_pk",
+    "recipient_secret",
+    "psk",
+    "blind_seed",
+    "tag",
+    "cell",
+    "delivery",
+    "session_id",
+    "sent_at",
+    "device",
+    "counter",
+    "tag_key",
+    "seq",
+    "content_type",
+    "payload",
 ];
 
 pub fn cell(case: &Case<'_>) -> Result<Verdict, Broken> {
     let reader = Reader::new(case)?;
-    let slot = TagSlot { day: reader.now.day(), device: case.uint("device")?, counter: case.uint("counter")? };
+    let slot = TagSlot {
+        day: reader.now.day(),
+        device: case.uint("device")?,
+        counter: case.uint("counter")?,
+    };
     case.require("tag", reader.tag_key.tag(slot) == case.array("tag")?)?;
     let mut index = TagIndex::new();
-    index.watch_range((), &reader.tag_key, slot.day, slot.device, slot.counter..slot.counter + 1);
+    index.watch_range(
+        (),
+        &reader.tag_key,
+        slot.day,
+        slot.device,
+        slot.counter..slot.counter + 1,
+    );
 
     let (found, body) = match reader.open(&index, &case.bytes("cell")?) {
         Ok(opened) => opened,
@@ -45,26 +68,54 @@ pub fn cell(case: &Case<'_>) -> Result<Verdict, Broken> {
     Ok(Verdict::compared(&[
         ("counter", found == slot),
         ("delivery", bytes == case.bytes("delivery")?),
-        ("delivery encoding", Delivery::decode(&bytes).is_some_and(|d| d.encode() == bytes)),
-        ("session_id", delivery.id().encode() == case.bytes("session_id")?),
+        (
+            "delivery encoding",
+            Delivery::decode(&bytes).is_some_and(|d| d.encode() == bytes),
+        ),
+        (
+            "session_id",
+            delivery.id().encode() == case.bytes("session_id")?,
+        ),
         ("sent_at", delivery.sent_at() == reader.now),
         ("seq", delivery.seq() == case.uint::<u64>("seq")?),
-        ("content_type", delivery.content_type().as_str() == case.text("content_type")?),
+        (
+            "content_type",
+            delivery.content_type().as_str() == case.text("content_type")?,
+        ),
         ("payload", delivery.payload() == case.bytes("payload")?),
     ]))
 }
 
 pub const FRAGMENTS: &[&str] = &[
-    "sender_auth_pk", "recipient_secret", "psk", "blind_seed", "tag_key", "sent_at", "device", "first_counter",
-    "cells", "delivery", "payload",
+    "sender_auth_pk",
+    "recipient_secret",
+    "psk",
+    "blind_seed",
+    "tag_key",
+    "sent_at",
+    "device",
+    "first_counter",
+    "cells",
+    "delivery",
+    "payload",
 ];
 
 pub fn fragments(case: &Case<'_>) -> Result<Verdict, Broken> {
     let reader = Reader::new(case)?;
     let cells = case.bytes_list("cells")?;
-    let first = TagSlot { day: reader.now.day(), device: case.uint("device")?, counter: case.uint("first_counter")? };
+    let first = TagSlot {
+        day: reader.now.day(),
+        device: case.uint("device")?,
+        counter: case.uint("first_counter")?,
+    };
     let mut index = TagIndex::new();
-    index.watch_range((), &reader.tag_key, first.day, first.device, first.counter..first.counter + envelope::WINDOW);
+    index.watch_range(
+        (),
+        &reader.tag_key,
+        first.day,
+        first.device,
+        first.counter..first.counter + envelope::WINDOW,
+    );
 
     let mut message = None;
     let mut assembly: Option<Assembly> = None;
@@ -136,9 +187,14 @@ impl Reader {
     fn new(case: &Case<'_>) -> Result<Self, Broken> {
         let me = own(case, "recipient_secret")?;
         // The vectors know the sender by its statement only; opening never looks at its KEM key.
-        let both = [case.bytes("sender_auth_pk")?.as_slice(), me.public().kem().as_bytes()].concat();
+        let both = [
+            case.bytes("sender_auth_pk")?.as_slice(),
+            me.public().kem().as_bytes(),
+        ]
+        .concat();
         Ok(Self {
-            contact: PublicIdentity::decode(&both).ok_or_else(|| Broken("sender_auth_pk".into()))?,
+            contact: PublicIdentity::decode(&both)
+                .ok_or_else(|| Broken("sender_auth_pk".into()))?,
             me,
             tag_key: TagKey::new(&case.secret("tag_key")?),
             psk: case.secret("psk")?,
@@ -149,10 +205,17 @@ impl Reader {
 
     /// Finds a cell by its tag and opens it, or says where that failed.
     fn open(&self, index: &TagIndex<()>, cell: &[u8]) -> Result<(TagSlot, Body), &'static str> {
-        let size = u32::try_from(cell.len()).ok().and_then(|len| CellSize::try_from(len).ok());
-        let cell = size.and_then(|size| Cell::parse(cell, size).ok()).ok_or("cell length")?;
+        let size = u32::try_from(cell.len())
+            .ok()
+            .and_then(|len| CellSize::try_from(len).ok());
+        let cell = size
+            .and_then(|size| Cell::parse(cell, size).ok())
+            .ok_or("cell length")?;
         let (_, slot) = index.find(&cell.tag()).ok_or("detection")?;
-        Ok((slot, envelope::open(self.me.kem(), &self.psk, &cell).map_err(|_| "opening")?))
+        Ok((
+            slot,
+            envelope::open(self.me.kem(), &self.psk, &cell).map_err(|_| "opening")?,
+        ))
     }
 
     fn verify(&self, delivery: &[u8], slot: TagSlot) -> Result<Authentic, &'static str> {
@@ -163,6 +226,8 @@ impl Reader {
             recipient: &self.me.public().fingerprint(),
         };
         let delivery = Delivery::decode(delivery).ok_or("delivery form")?;
-        delivery.verify(&sender, self.now, RETENTION).map_err(|_| "delivery proof")
+        delivery
+            .verify(&sender, self.now, RETENTION)
+            .map_err(|_| "delivery proof")
     }
 }

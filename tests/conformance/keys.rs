@@ -20,22 +20,40 @@ pub fn identity(case: &Case<'_>) -> Result<Verdict, Broken> {
     let mut buckets_same = true;
     for (count, bucket) in case.object("buckets")?.entries() {
         let broken = || Broken(format!("buckets: {count}"));
-        let count = count.parse().ok().and_then(|n: u32| BucketCount::try_from(n).ok()).ok_or_else(broken)?;
+        let count = count
+            .parse()
+            .ok()
+            .and_then(|n: u32| BucketCount::try_from(n).ok())
+            .ok_or_else(broken)?;
         let bucket = bucket.as_u64().ok_or_else(broken)?;
         buckets_same &= u64::from(compute_bucket(&fingerprint.0, count).get()) == bucket;
     }
     let both = [case.bytes("auth_pk")?, case.bytes("kem_pk")?].concat();
     Ok(Verdict::compared(&[
-        ("auth_pk", *public.statement().as_bytes() == case.array("auth_pk")?),
+        (
+            "auth_pk",
+            *public.statement().as_bytes() == case.array("auth_pk")?,
+        ),
         ("kem_pk", *public.kem().as_bytes() == case.array("kem_pk")?),
-        ("public identity", PublicIdentity::decode(&both) == Some(*public)),
+        (
+            "public identity",
+            PublicIdentity::decode(&both) == Some(*public),
+        ),
         ("fingerprint", fingerprint.0 == case.array("fingerprint")?),
         ("buckets", buckets_same),
     ]))
 }
 
 pub const PROOF: &[&str] = &[
-    "secret", "auth_pk", "blind_seed", "session_id", "context", "message", "random", "pseudonym", "proof",
+    "secret",
+    "auth_pk",
+    "blind_seed",
+    "session_id",
+    "context",
+    "message",
+    "random",
+    "pseudonym",
+    "proof",
 ];
 
 pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
@@ -52,7 +70,12 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
     let Some(statement) = Statement::decode(&auth_pk) else {
         return Ok(Verdict::Refused("statement"));
     };
-    let Some(carried) = pseudonym.as_slice().try_into().ok().and_then(Statement::decode) else {
+    let Some(carried) = pseudonym
+        .as_slice()
+        .try_into()
+        .ok()
+        .and_then(Statement::decode)
+    else {
         return Ok(Verdict::Refused("pseudonym"));
     };
     let Some(decoded) = Proof::decode(&proof) else {
@@ -74,18 +97,39 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
     if !holds {
         return Ok(Verdict::Refused("verification"));
     }
-    let made = pseudonym::prove(signer.witness(), &seed, &session_id, &context, &message, &random);
+    let made = pseudonym::prove(
+        signer.witness(),
+        &seed,
+        &session_id,
+        &context,
+        &message,
+        &random,
+    );
     let (made_pseudonym, made_proof) = made.ok_or_else(|| Broken("no proof".into()))?;
     Ok(Verdict::compared(&[
-        ("auth_pk", *signer.public().statement().as_bytes() == auth_pk),
-        ("pseudonym", made_pseudonym.as_bytes().as_slice() == pseudonym),
+        (
+            "auth_pk",
+            *signer.public().statement().as_bytes() == auth_pk,
+        ),
+        (
+            "pseudonym",
+            made_pseudonym.as_bytes().as_slice() == pseudonym,
+        ),
         ("proof", made_proof.as_bytes().as_slice() == proof),
         ("proof encoding", decoded.as_bytes().as_slice() == proof),
     ]))
 }
 
-pub const CHANNEL: &[&str] =
-    &["shared_seed", "direction", "first_month", "month", "tag_key", "psk", "blind_seed", "tags"];
+pub const CHANNEL: &[&str] = &[
+    "shared_seed",
+    "direction",
+    "first_month",
+    "month",
+    "tag_key",
+    "psk",
+    "blind_seed",
+    "tags",
+];
 
 pub fn channel(case: &Case<'_>) -> Result<Verdict, Broken> {
     let month = Month(case.uint("month")?);
@@ -95,7 +139,10 @@ pub fn channel(case: &Case<'_>) -> Result<Verdict, Broken> {
         while chain.month() < month {
             chain = chain.advance();
         }
-        case.require("key by jumping than by stepping", jumped.key() == chain.key())?;
+        case.require(
+            "key by jumping than by stepping",
+            jumped.key() == chain.key(),
+        )?;
     }
     while chain.month() < month {
         chain = chain.advance();
@@ -119,17 +166,27 @@ pub fn channel(case: &Case<'_>) -> Result<Verdict, Broken> {
     }
     Ok(Verdict::compared(&[
         ("month", keys.month == month),
-        ("tag_key", derived(labels::MONTH_TAG) == case.secret("tag_key")?),
+        (
+            "tag_key",
+            derived(labels::MONTH_TAG) == case.secret("tag_key")?,
+        ),
         ("psk", keys.psk == case.secret("psk")?),
-        ("blind_seed", derived(labels::MONTH_BLIND) == case.secret("blind_seed")?),
-        ("blinding", blinding(&keys.blind_seed) == blinding(&BlindSeed::new(case.secret("blind_seed")?))),
+        (
+            "blind_seed",
+            derived(labels::MONTH_BLIND) == case.secret("blind_seed")?,
+        ),
+        (
+            "blinding",
+            blinding(&keys.blind_seed) == blinding(&BlindSeed::new(case.secret("blind_seed")?)),
+        ),
         ("tags", tags_same),
     ]))
 }
 
 /// The identity of a secret that the case carries.
 pub fn own(case: &Case<'_>, field: &'static str) -> Result<Identity, Broken> {
-    Identity::from_secret(case.secret(field)?).ok_or_else(|| Broken(format!("{field}: no identity")))
+    Identity::from_secret(case.secret(field)?)
+        .ok_or_else(|| Broken(format!("{field}: no identity")))
 }
 
 pub fn direction(case: &Case<'_>) -> Result<Direction, Broken> {

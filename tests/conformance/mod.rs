@@ -21,17 +21,61 @@ use serde::Deserialize;
 
 /// The files there are, with the fields their cases may carry and the check.
 const KINDS: &[Kind] = &[
-    Kind { file: "audit.json", fields: others::AUDIT, check: others::audit },
-    Kind { file: "cell.json", fields: cells::CELL, check: cells::cell },
-    Kind { file: "channel.json", fields: keys::CHANNEL, check: keys::channel },
-    Kind { file: "enrolment.json", fields: enrolment::ENROLMENT, check: enrolment::enrolment },
-    Kind { file: "fragments.json", fields: cells::FRAGMENTS, check: cells::fragments },
-    Kind { file: "identity.json", fields: keys::IDENTITY, check: keys::identity },
-    Kind { file: "medcrypt.json", fields: others::MEDCRYPT, check: others::medcrypt },
-    Kind { file: "proof.json", fields: keys::PROOF, check: keys::proof },
-    Kind { file: "rendezvous.json", fields: enrolment::RENDEZVOUS, check: enrolment::rendezvous },
-    Kind { file: "secure_encryption.json", fields: cells::SECURE_ENCRYPTION, check: cells::secure_encryption },
-    Kind { file: "shares.json", fields: others::SHARES, check: others::shares },
+    Kind {
+        file: "audit.json",
+        fields: others::AUDIT,
+        check: others::audit,
+    },
+    Kind {
+        file: "cell.json",
+        fields: cells::CELL,
+        check: cells::cell,
+    },
+    Kind {
+        file: "channel.json",
+        fields: keys::CHANNEL,
+        check: keys::channel,
+    },
+    Kind {
+        file: "enrolment.json",
+        fields: enrolment::ENROLMENT,
+        check: enrolment::enrolment,
+    },
+    Kind {
+        file: "fragments.json",
+        fields: cells::FRAGMENTS,
+        check: cells::fragments,
+    },
+    Kind {
+        file: "identity.json",
+        fields: keys::IDENTITY,
+        check: keys::identity,
+    },
+    Kind {
+        file: "medcrypt.json",
+        fields: others::MEDCRYPT,
+        check: others::medcrypt,
+    },
+    Kind {
+        file: "proof.json",
+        fields: keys::PROOF,
+        check: keys::proof,
+    },
+    Kind {
+        file: "rendezvous.json",
+        fields: enrolment::RENDEZVOUS,
+        check: enrolment::rendezvous,
+    },
+    Kind {
+        file: "secure_encryption.json",
+        fields: cells::SECURE_ENCRYPTION,
+        check: cells::secure_encryption,
+    },
+    Kind {
+        file: "shares.json",
+        fields: others::SHARES,
+        check: others::shares,
+    },
 ];
 
 struct Kind {
@@ -64,7 +108,8 @@ pub fn run_file(name: &str, text: &str) -> Result<Count, Vec<String>> {
     let Some(kind) = KINDS.iter().find(|kind| kind.file == name) else {
         return Err(vec![format!("{name}: no such kind of vectors")]);
     };
-    let file: File = serde_json::from_str(text).map_err(|error| vec![format!("{name}: {error}")])?;
+    let file: File =
+        serde_json::from_str(text).map_err(|error| vec![format!("{name}: {error}")])?;
     if file.cases.is_empty() {
         return Err(vec![format!("{name}: no cases")]);
     }
@@ -81,7 +126,11 @@ pub fn run_file(name: &str, text: &str) -> Result<Count, Vec<String>> {
             Err(Broken(what)) => failures.push(format!("{name} case {i} ({}): {what}", case.why())),
         }
     }
-    if failures.is_empty() { Ok(count) } else { Err(failures) }
+    if failures.is_empty() {
+        Ok(count)
+    } else {
+        Err(failures)
+    }
 }
 
 /// Where the case was refused, or not, if it did as it should.

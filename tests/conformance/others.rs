@@ -10,7 +10,15 @@ use tessera::{
 
 use super::case::{Broken, Case, Verdict};
 
-pub const MEDCRYPT: &[&str] = &["secret", "month", "salt", "key", "patient_id", "text", "wire"];
+pub const MEDCRYPT: &[&str] = &[
+    "secret",
+    "month",
+    "salt",
+    "key",
+    "patient_id",
+    "text",
+    "wire",
+];
 
 pub fn medcrypt(case: &Case<'_>) -> Result<Verdict, Broken> {
     let key = MonthKey::from_derived(case.secret("key")?);
@@ -28,8 +36,14 @@ pub fn medcrypt(case: &Case<'_>) -> Result<Verdict, Broken> {
     let month = month(case.text("month")?).ok_or_else(|| Broken("month".into()))?;
     Ok(Verdict::compared(&[
         ("salt", month_salt(secret, month) == case.array("salt")?),
-        ("key", MonthKey::derive(secret, month).expose() == key.expose()),
-        ("patient_id", message.patient_id() == case.text("patient_id")?),
+        (
+            "key",
+            MonthKey::derive(secret, month).expose() == key.expose(),
+        ),
+        (
+            "patient_id",
+            message.patient_id() == case.text("patient_id")?,
+        ),
         ("text", *text == case.text("text")?),
         ("wire", message.to_string() == wire),
     ]))
@@ -39,14 +53,20 @@ pub fn medcrypt(case: &Case<'_>) -> Result<Verdict, Broken> {
 fn month(text: &str) -> Option<Month> {
     let (year, month) = text.split_once('-')?;
     let (year, month): (u32, u32) = (year.parse().ok()?, month.parse().ok()?);
-    (1..=12).contains(&month).then(|| Month(year * 12 + month - 1))
+    (1..=12)
+        .contains(&month)
+        .then(|| Month(year * 12 + month - 1))
 }
 
 pub const SHARES: &[&str] = &["threshold", "secret", "set_id", "shares", "texts"];
 
 /// A valid case is a whole set, an invalid one a pile of papers.
 pub fn shares(case: &Case<'_>) -> Result<Verdict, Broken> {
-    if case.has("shares") { share_set(case) } else { papers(case) }
+    if case.has("shares") {
+        share_set(case)
+    } else {
+        papers(case)
+    }
 }
 
 fn share_set(case: &Case<'_>) -> Result<Verdict, Broken> {
@@ -56,8 +76,10 @@ fn share_set(case: &Case<'_>) -> Result<Verdict, Broken> {
     for stated in case.objects("shares")? {
         stated.only(&["x", "y", "text"])?;
         let text = stated.text("text")?;
-        let point = Point::new(stated.uint("x")?, stated.secret("y")?).ok_or_else(|| Broken("x".into()))?;
-        let share = Share::new(set_id, threshold, point).map_err(|error| Broken(error.to_string()))?;
+        let point =
+            Point::new(stated.uint("x")?, stated.secret("y")?).ok_or_else(|| Broken("x".into()))?;
+        let share =
+            Share::new(set_id, threshold, point).map_err(|error| Broken(error.to_string()))?;
         case.require("text", *share.to_text() == text)?;
         texts.push(text);
     }
@@ -66,11 +88,17 @@ fn share_set(case: &Case<'_>) -> Result<Verdict, Broken> {
         return Ok(Verdict::Refused("reading"));
     }
     for chosen in choices(texts.len(), usize::from(threshold)) {
-        let shares: Vec<Share> = chosen.iter().filter_map(|i| Share::parse(texts.get(*i)?).ok()).collect();
+        let shares: Vec<Share> = chosen
+            .iter()
+            .filter_map(|i| Share::parse(texts.get(*i)?).ok())
+            .collect();
         let enough = shares.len() >= usize::from(threshold);
         let combined = emergency::combine(&shares);
         case.require("refusal below the threshold", enough || combined.is_err())?;
-        case.require("secret", !enough || combined.is_ok_and(|combined| combined == secret))?;
+        case.require(
+            "secret",
+            !enough || combined.is_ok_and(|combined| combined == secret),
+        )?;
     }
     Ok(Verdict::Accepted(Vec::new()))
 }
@@ -79,7 +107,9 @@ fn share_set(case: &Case<'_>) -> Result<Verdict, Broken> {
 /// and of `k − 1`, around its end, and the whole.
 fn choices(count: usize, k: usize) -> Vec<Vec<usize>> {
     if count <= 10 {
-        return (0..1_usize << count).map(|bits| (0..count).filter(|i| bits & (1 << i) != 0).collect()).collect();
+        return (0..1_usize << count)
+            .map(|bits| (0..count).filter(|i| bits & (1 << i) != 0).collect())
+            .collect();
     }
     let run = |start: usize, len: usize| (start..start + len).map(|i| i % count).collect();
     let runs = (0..count).flat_map(|start| [run(start, k), run(start, k.saturating_sub(1))]);
@@ -87,7 +117,10 @@ fn choices(count: usize, k: usize) -> Vec<Vec<usize>> {
 }
 
 fn papers(case: &Case<'_>) -> Result<Verdict, Broken> {
-    let texts = case.list("texts")?.iter().map(|text| text.as_str().ok_or_else(|| Broken("texts".into())));
+    let texts = case
+        .list("texts")?
+        .iter()
+        .map(|text| text.as_str().ok_or_else(|| Broken("texts".into())));
     let texts: Vec<&str> = texts.collect::<Result<_, _>>()?;
     let shares: Result<Vec<Share>, _> = texts.into_iter().map(Share::parse).collect();
     match shares.and_then(|shares| emergency::combine(&shares)) {
@@ -113,7 +146,8 @@ pub fn audit(case: &Case<'_>) -> Result<Verdict, Broken> {
     };
     let time = UnixTime(stated.uint("time")?);
     let (index, head) = (stated.uint("index")?, stated.array("head")?);
-    let Some(checkpoint) = Checkpoint::from_parts(index, head, time, &stated.bytes("proof")?) else {
+    let Some(checkpoint) = Checkpoint::from_parts(index, head, time, &stated.bytes("proof")?)
+    else {
         return Ok(Verdict::Refused("checkpoint"));
     };
     let mut entries = Vec::new();
@@ -146,7 +180,10 @@ pub fn audit(case: &Case<'_>) -> Result<Verdict, Broken> {
         at = next;
     }
     Ok(Verdict::compared(&[
-        ("index", attested.signed() == Some(index) && at.len() > index),
+        (
+            "index",
+            attested.signed() == Some(index) && at.len() > index,
+        ),
         ("head", index + 1 < at.len() || *at.hash() == head),
         ("export", Export::parse(&text) == Ok(export)),
     ]))

@@ -18,18 +18,31 @@ struct Log {
 }
 
 fn log() -> impl Strategy<Value = Log> {
-    (identity(), secret(), prop::collection::vec("[a-z]{0,12}", 2..6)).prop_map(|(owner, key, events)| {
-        let key = AuditKey::new(key);
-        let mut head = Head::GENESIS;
-        let mut entries = Vec::new();
-        for event in events {
-            let (entry, next) = head.append(&key, &format!(r#"{{"event":"{event}"}}"#), &mut rng());
-            entries.push((entry, *next.hash()));
-            head = next;
-        }
-        let checkpoint = Checkpoint::sign(owner.witness(), &head, UnixTime(1_795_300_000), &[9; 32]).unwrap();
-        Log { owner, key, entries, checkpoint }
-    })
+    (
+        identity(),
+        secret(),
+        prop::collection::vec("[a-z]{0,12}", 2..6),
+    )
+        .prop_map(|(owner, key, events)| {
+            let key = AuditKey::new(key);
+            let mut head = Head::GENESIS;
+            let mut entries = Vec::new();
+            for event in events {
+                let (entry, next) =
+                    head.append(&key, &format!(r#"{{"event":"{event}"}}"#), &mut rng());
+                entries.push((entry, *next.hash()));
+                head = next;
+            }
+            let checkpoint =
+                Checkpoint::sign(owner.witness(), &head, UnixTime(1_795_300_000), &[9; 32])
+                    .unwrap();
+            Log {
+                owner,
+                key,
+                entries,
+                checkpoint,
+            }
+        })
 }
 
 impl Log {
@@ -37,7 +50,10 @@ impl Log {
     fn verify(&self, entries: Vec<(Entry, [u8; 32])>) -> Result<(), AuditError> {
         let export = Export::new(*self.owner.public().statement(), entries, Vec::new());
         let export = Export::parse(&export.to_ndjson())?;
-        export.replay()?.attest(core::slice::from_ref(&self.checkpoint)).map(drop)
+        export
+            .replay()?
+            .attest(core::slice::from_ref(&self.checkpoint))
+            .map(drop)
     }
 
     /// The heads an owner would claim who recomputes them after an edit.
@@ -51,7 +67,10 @@ impl Log {
     }
 
     fn finds(&self, entries: Vec<(Entry, [u8; 32])>, edit: &str) {
-        assert!(self.verify(Self::rechained(&entries)).is_err(), "{edit}, with the chain made anew");
+        assert!(
+            self.verify(Self::rechained(&entries)).is_err(),
+            "{edit}, with the chain made anew"
+        );
         assert!(self.verify(entries).is_err(), "{edit}");
     }
 }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use tessera::{
     base::{Day, Month, encoding::parts},
     crypto::{cbor::Deterministic, schnorr::Proof},
-    envelope::{Body, ContentType, Control, DeliveryId, Fragment},
     enrolment::Name,
+    envelope::{Body, ContentType, Control, DeliveryId, Fragment},
     identity::PublicIdentity,
     secure_encryption::ProvenMessage,
 };
@@ -13,10 +13,18 @@ use tessera::{
 use super::{bytes, few, identity};
 
 /// Decodes to itself, and no altered or cut bytes decode to the same.
-fn one_encoding<T: Deterministic + PartialEq + core::fmt::Debug>(value: &T, at: prop::sample::Index, bit: u8) {
+fn one_encoding<T: Deterministic + PartialEq + core::fmt::Debug>(
+    value: &T,
+    at: prop::sample::Index,
+    bit: u8,
+) {
     let encoded = value.encode();
     assert_eq!(T::decode(&encoded).as_ref(), Some(value));
-    assert_eq!(T::decode(&[&encoded[..], &[0]].concat()), None, "a trailing byte");
+    assert_eq!(
+        T::decode(&[&encoded[..], &[0]].concat()),
+        None,
+        "a trailing byte"
+    );
     assert_eq!(T::decode(&encoded[..encoded.len() - 1]), None, "cut");
     let altered = super::altered(&encoded, at, bit);
     if let Some(other) = T::decode(&altered) {
@@ -26,13 +34,24 @@ fn one_encoding<T: Deterministic + PartialEq + core::fmt::Debug>(value: &T, at: 
 }
 
 fn body() -> impl Strategy<Value = Body> {
-    let fragment = (any::<[u8; 16]>(), 2..=16_384_u32, any::<prop::sample::Index>(), bytes(300), any::<u8>());
+    let fragment = (
+        any::<[u8; 16]>(),
+        2..=16_384_u32,
+        any::<prop::sample::Index>(),
+        bytes(300),
+        any::<u8>(),
+    );
     prop_oneof![
         bytes(300).prop_map(Body::Whole),
         fragment.prop_map(|(message_id, count, index, mut chunk, last)| {
             chunk.push(last);
             let index = u32::try_from(index.index(count as usize)).unwrap();
-            Body::Fragment(Fragment { message_id, index, count, chunk })
+            Body::Fragment(Fragment {
+                message_id,
+                index,
+                count,
+                chunk,
+            })
         }),
     ]
 }

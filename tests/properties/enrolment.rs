@@ -5,8 +5,8 @@ use tessera::{
     base::{UnixTime, encoding::parts},
     crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
-        EnrolmentError, Invitation, InvitationSecret, Name, Offer, Response, SasNonce, commitment, first_month,
-        open_response, respond, sas_digits,
+        EnrolmentError, Invitation, InvitationSecret, Name, Offer, Response, SasNonce, commitment,
+        first_month, open_response, respond, sas_digits,
     },
 };
 

@@ -6,8 +6,8 @@ use tessera::{
     channel::{TagKey, TagSlot},
     crypto::cbor::Deterministic as _,
     envelope::{
-        self, Assembly, Body, ContentType, Delivery, Draft, EnvelopeError, Fragment, Progress, Sealing, Sender,
-        TagIndex, Window,
+        self, Assembly, Body, ContentType, Delivery, Draft, EnvelopeError, Fragment, Progress,
+        Sealing, Sender, TagIndex, Window,
     },
     pseudonym::BlindSeed,
     wire::{Cell, CellSize, cover_cell},
@@ -18,11 +18,14 @@ use super::{altered, bytes, encodings::delivery_id, few, identity, rng, secret};
 const RETENTION: u64 = 30 * 86_400;
 
 pub fn cell_size() -> impl Strategy<Value = CellSize> {
-    prop::sample::select(vec![1024_u32, 2048, 4096, 8192, 16_384]).prop_map(|size| CellSize::try_from(size).unwrap())
+    prop::sample::select(vec![1024_u32, 2048, 4096, 8192, 16_384])
+        .prop_map(|size| CellSize::try_from(size).unwrap())
 }
 
 /// Feeds fragments in the order given; the bytes, once complete.
-fn assemble(fragments: impl IntoIterator<Item = Fragment>) -> Result<Option<Vec<u8>>, EnvelopeError> {
+fn assemble(
+    fragments: impl IntoIterator<Item = Fragment>,
+) -> Result<Option<Vec<u8>>, EnvelopeError> {
     let mut assembly: Option<Assembly> = None;
     for fragment in fragments {
         assembly = match assembly {

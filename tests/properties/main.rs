@@ -2,7 +2,13 @@
 //! encoded decodes to itself and has no second encoding, what is sealed
 //! opens and nothing altered does.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, unreachable_pub, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a test"
+)]
 
 mod audit;
 mod encodings;

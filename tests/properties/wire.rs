@@ -4,16 +4,19 @@ use proptest::prelude::*;
 use tessera::{
     base::UnixTime,
     wire::{
-        BATCH_HEADER_LEN, Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, Entry, MAX_ENTRIES, Origin,
-        OriginKey, batch::BatchPlace, compute_bucket, hex, post,
+        BATCH_HEADER_LEN, Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, Entry,
+        MAX_ENTRIES, Origin, OriginKey, batch::BatchPlace, compute_bucket, hex, post,
     },
 };
 
 use super::{altered, bytes, envelopes::cell_size, secret};
 
 fn cells(size: CellSize, count: usize) -> impl Strategy<Value = Vec<Cell>> {
-    prop::collection::vec(any::<u8>(), 0..=count)
-        .prop_map(move |fill| fill.iter().map(|byte| Cell::parse(vec![*byte; size.bytes()], size).unwrap()).collect())
+    prop::collection::vec(any::<u8>(), 0..=count).prop_map(move |fill| {
+        fill.iter()
+            .map(|byte| Cell::parse(vec![*byte; size.bytes()], size).unwrap())
+            .collect()
+    })
 }
 
 fn small() -> CellSize {
