@@ -2,7 +2,12 @@
 //! read for ever. `tests/data/stored.txt` has one line per record; a line is
 //! only ever added, never changed.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -15,10 +20,13 @@ use tessera::{
 fn snapshots() -> BTreeMap<String, Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/stored.txt");
     let text = fs::read_to_string(path).unwrap();
-    let lines = text.lines().filter(|line| !line.starts_with('#')).map(|line| {
-        let (name, bytes) = line.split_once(' ').unwrap();
-        (name.to_owned(), hex::decode(bytes).unwrap())
-    });
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let (name, bytes) = line.split_once(' ').unwrap();
+            (name.to_owned(), hex::decode(bytes).unwrap())
+        });
     lines.collect()
 }
 
@@ -31,22 +39,32 @@ struct Held {
 impl Held {
     fn hold<T: Encode<()> + for<'b> Decode<'b, ()>>(&mut self, name: &str, record: &T) {
         let now = encode(record);
+        let (first, rest) = now.split_first().unwrap();
+        assert!((0x80..0x97).contains(first), "{name}: a short array");
+        assert_eq!(
+            decode::<T>(&now[..now.len() - 1]).err(),
+            Some(VaultError::Damaged),
+            "{name}: cut"
+        );
+        // What a later version adds is passed over, not choked on. (Absent
+        // fields at the end are not written: there the next one is not new.)
+        let longer = [&[first + 1], rest, &[0x18, 0x2a]].concat();
+        assert!(
+            name.contains('/') || decode::<T>(&longer).is_ok(),
+            "{name}: one field more"
+        );
         match self.snapshots.remove(name) {
             Some(bytes) => {
                 let again = decode::<T>(&bytes).map(|read| encode(&read));
-                assert_eq!(again.as_deref(), Ok(&bytes), "{name}: read and written again");
-                let (first, rest) = bytes.split_first().unwrap();
-                assert!((0x80..0x97).contains(first), "{name}: a short array");
-                // What a later version adds is passed over, not choked on. (Absent
-                // fields at the end are not written: there the next one is not new.)
-                let longer = [&[first + 1], rest, &[0x18, 0x2a]].concat();
-                assert!(name.contains('/') || decode::<T>(&longer).is_ok(), "{name}: one field more");
-                assert_eq!(decode::<T>(&bytes[..bytes.len() - 1]).err(), Some(VaultError::Damaged), "{name}: cut");
+                assert_eq!(again.as_deref(), Ok(&bytes), "{name}: read and written");
                 if bytes != *now {
-                    self.differing.push(format!("{name} {}", hex::encode(&*now)));
+                    self.differing
+                        .push(format!("{name} {}", hex::encode(&*now)));
                 }
             }
-            None => self.differing.push(format!("{name} {}", hex::encode(&*now))),
+            None => self
+                .differing
+                .push(format!("{name} {}", hex::encode(&*now))),
         }
     }
 }
@@ -73,8 +91,15 @@ fn contact() -> ContactRecord {
             counters: vec![(20_778, 3), (20_779, 70_000)],
             sealed_before: 20_777,
             next_seq: 9,
-            windows: vec![WindowRecord { day: 20_778, ends: vec![(0, 35), (1, 40)] }],
-            sequences: vec![SequenceRecord { device: 0, next: 12, missing: vec![(3, 5), (7, 8)] }],
+            windows: vec![WindowRecord {
+                day: 20_778,
+                ends: vec![(0, 35), (1, 40)],
+            }],
+            sequences: vec![SequenceRecord {
+                device: 0,
+                next: 12,
+                missing: vec![(3, 5), (7, 8)],
+            }],
         }),
         next_message: 4,
         in_person: true,
@@ -88,7 +113,10 @@ fn invitation() -> InvitationRecord {
         expires_at: 1_795_300_900,
         quick: true,
         offer: vec![2; 40],
-        offer_secrets: Some(OfferSecretsRecord { xwing: [3; 32], sas_nonce: [4; 32] }),
+        offer_secrets: Some(OfferSecretsRecord {
+            xwing: [3; 32],
+            sas_nonce: [4; 32],
+        }),
         offer_hash: Some([5; 32]),
         contact: Some([6; 8]),
         expected: Some([7; 32]),
@@ -99,9 +127,20 @@ fn invitation() -> InvitationRecord {
 }
 
 fn relay() -> RelayRecord {
-    let gap = GapRecord { from: 5, to: 9, before: [3; 32], after: [4; 32] };
-    let cursor =
-        CursorRecord { origin: [1; 32], epoch: 12, head: [2; 32], closed_at: 1_795_300_000, floor: 3, gaps: vec![gap] };
+    let gap = GapRecord {
+        from: 5,
+        to: 9,
+        before: [3; 32],
+        after: [4; 32],
+    };
+    let cursor = CursorRecord {
+        origin: [1; 32],
+        epoch: 12,
+        head: [2; 32],
+        closed_at: 1_795_300_000,
+        floor: 3,
+        gaps: vec![gap],
+    };
     RelayRecord {
         url: "https://relay.example".into(),
         own: vec![cursor.clone()],
@@ -127,38 +166,110 @@ fn message() -> MessageRecord {
 
 #[test]
 fn records_are_written_as_they_always_were() {
-    let mut held = Held { snapshots: snapshots(), differing: Vec::new() };
-    held.hold("self", &SelfRecord { secret: [7; 32], name: "Ana".into(), device: 1, created_at: 1_795_300_000 });
+    let mut held = Held {
+        snapshots: snapshots(),
+        differing: Vec::new(),
+    };
+    held.hold(
+        "self",
+        &SelfRecord {
+            secret: [7; 32],
+            name: "Ana".into(),
+            device: 1,
+            created_at: 1_795_300_000,
+        },
+    );
     held.hold("relay", &relay());
     held.hold("relay/empty", &RelayRecord::default());
     held.hold("contact", &contact());
-    held.hold("contact/sparse", &ContactRecord {
-        reason: None,
-        digits: None,
-        awaiting: None,
-        channel: None,
-        ..contact()
-    });
+    held.hold(
+        "contact/sparse",
+        &ContactRecord {
+            reason: None,
+            digits: None,
+            awaiting: None,
+            channel: None,
+            ..contact()
+        },
+    );
     held.hold("invitation", &invitation());
-    held.hold("invitation/sparse", &InvitationRecord {
-        offer_secrets: None,
-        offer_hash: None,
-        contact: None,
-        expected: None,
-        response_cells: Vec::new(),
-        ..invitation()
-    });
-    let queued = QueuedRecord { cell: vec![1; 20], to: Some([2; 32]), day: 20_778, contact: Some([3; 8]), message: Some(4) };
+    held.hold(
+        "invitation/sparse",
+        &InvitationRecord {
+            offer_secrets: None,
+            offer_hash: None,
+            contact: None,
+            expected: None,
+            response_cells: Vec::new(),
+            ..invitation()
+        },
+    );
+    let control = ControlRecord {
+        session: vec![5; 16],
+        seq: 6,
+        payload: vec![7; 10],
+    };
+    let queued = QueuedRecord {
+        cell: vec![1; 20],
+        to: Some([2; 32]),
+        day: 20_778,
+        contact: Some([3; 8]),
+        message: Some(4),
+        control: Some(control),
+    };
     held.hold("queued", &queued);
-    held.hold("queued/sparse", &QueuedRecord { to: None, contact: None, message: None, ..queued });
-    let opened = OpenedRecord { day: 20_778, contact: Some([1; 8]), session: Some(vec![2; 16]), seq: 3 };
+    held.hold(
+        "queued/sparse",
+        &QueuedRecord {
+            to: None,
+            contact: None,
+            message: None,
+            control: None,
+            ..queued
+        },
+    );
+    let opened = OpenedRecord {
+        day: 20_778,
+        contact: Some([1; 8]),
+        session: Some(vec![2; 16]),
+        seq: 3,
+    };
     held.hold("opened", &opened);
-    held.hold("opened/sparse", &OpenedRecord { contact: None, session: None, ..opened });
-    held.hold("fragment", &FragmentRecord { count: 300, chunk: vec![1; 24], day: 20_778, device: 0 });
+    held.hold(
+        "opened/sparse",
+        &OpenedRecord {
+            contact: None,
+            session: None,
+            ..opened
+        },
+    );
+    held.hold(
+        "fragment",
+        &FragmentRecord {
+            count: 300,
+            chunk: vec![1; 24],
+            day: 20_778,
+            device: 0,
+        },
+    );
     held.hold("message", &message());
-    held.hold("message/sparse", &MessageRecord { received_at: None, ..message() });
-    assert!(held.differing.is_empty(), "now written as:\n{}", held.differing.join("\n"));
-    assert!(held.snapshots.is_empty(), "nothing writes these any more: {:?}", held.snapshots.keys());
+    held.hold(
+        "message/sparse",
+        &MessageRecord {
+            received_at: None,
+            ..message()
+        },
+    );
+    assert!(
+        held.differing.is_empty(),
+        "now written as:\n{}",
+        held.differing.join("\n")
+    );
+    assert!(
+        held.snapshots.is_empty(),
+        "nothing writes these any more: {:?}",
+        held.snapshots.keys()
+    );
 }
 
 /// A header of version 1 that was written once, under a key-encryption key
@@ -169,7 +280,10 @@ fn a_header_opens_as_it_always_did() {
     let header = VaultHeader::parse(bytes).unwrap();
     let kek = |byte: u8| Secret::take(&mut [byte; 32]);
     assert_eq!(header.unwrap(&kek(5)).unwrap().expose().expose(), &[6; 32]);
-    assert_eq!(header.unwrap(&kek(4)).unwrap_err(), VaultError::WrongPassphrase);
+    assert_eq!(
+        header.unwrap(&kek(4)).unwrap_err(),
+        VaultError::WrongPassphrase
+    );
     let mut newer = bytes.to_vec();
     assert_eq!(newer[1], 1, "the version");
     newer[1] = 2;
