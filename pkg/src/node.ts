@@ -1,3 +1,3 @@
-/** The entry for Node 20.16 and later: the same surface; the module is read from disk. */
+/** The entry for Node 20.19 and later: the same surface; the module is read from disk. */
 
 export * from "./index.js";
