@@ -289,8 +289,8 @@ pub fn vault_record(data: &[u8]) -> bool {
     }
     let _ = VaultKey::new(key(6)).open("s/self", data);
     any! {
-        SelfRecord RelayRecord CursorRecord ContactRecord AwaitingRecord ChannelRecord WindowRecord SequenceRecord
-        InvitationRecord OfferSecretsRecord QueuedRecord OpenedRecord FragmentRecord MessageRecord
+        SelfRecord RelayRecord CursorRecord GapRecord ContactRecord AwaitingRecord ChannelRecord WindowRecord SequenceRecord
+        InvitationRecord OfferSecretsRecord CellRecord ControlRecord QueuedRecord OpenedRecord FragmentRecord MessageRecord
     }
 }
 
