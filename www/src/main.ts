@@ -55,6 +55,7 @@ class App {
   }
 
   #add(role: Role): void {
+    if (this.#sessions.has(role)) return;
     const session = new Session(PEOPLE[role]);
     this.#sessions.set(role, session);
     this.#states.set(role, new PaneState());
@@ -70,7 +71,7 @@ class App {
 
   /** Puts the invitation of the link before this person; accepting it stays their own act. */
   #giveOffer(role: Role): void {
-    if (!this.#sessions.has(role)) this.#add(role);
+    this.#add(role);
     const state = this.#states.get(role);
     if (state && this.#offered !== null) {
       state.acceptText = this.#offered;
