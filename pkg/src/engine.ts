@@ -99,6 +99,11 @@ export class EngineHost {
     this.show = show;
   }
 
+  /** Whether nothing more can be done with it: disposed of, or poisoned by a failed commit or a defect. */
+  get ended(): boolean {
+    return this.#end !== undefined;
+  }
+
   /** A step that changes state: its changes are durable before its events are shown and its value is given. */
   apply<T>(step: (engine: Engine, now: number) => Effects<T>): Promise<T> {
     return this.#inTurn(() => this.#apply(step));

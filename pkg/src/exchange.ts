@@ -46,7 +46,16 @@ export class Exchange {
   /** Expiries, rotation, sealing again what was not acknowledged. */
   async tick(): Promise<void> {
     const overdue = await this.#host.apply((engine, now) => engine.tick(now));
-    for (const messageId of overdue) await this.#host.reseal(messageId);
+    for (const messageId of overdue) {
+      try {
+        await this.#host.reseal(messageId);
+      } catch (error) {
+        // One message that cannot be sealed again (a clock that is behind, a damaged body) is told and tried at the next tick;
+        // it must not keep the others from being read.
+        if (!isTesseraError(error) || this.#host.ended) throw error;
+        this.#host.show({ type: "rejected", code: error.code });
+      }
+    }
   }
 
   pull(mailbox: Mailbox, options: PullOptions): Promise<Pulled> {
