@@ -142,49 +142,57 @@ describe("invitations gone wrong", () => {
     assert.equal(await on.patient.contact(on.clinician.name).count(), 0);
   });
 
-  test("an invitation answered by two people makes the contact suspect", async () => {
+  test("whoever scans an invitation that somebody else has answered is told, and the first two are not disturbed", async () => {
     const { text } = await on.clinician.invite("quick");
     await on.patient.accept(text);
-    await on.clinician.digits(on.patient.name);
+    const digits = await on.clinician.digits(on.patient.name);
     await on.lab.accept(text);
-    await on.clinician.waitForState(on.patient.name, "suspect");
-    await on.clinician.open(on.patient.name);
-    assert.match(await on.clinician.pane.getByTestId("suspect").innerText(), /already answered this invitation[^]*enrol again in person/);
-    assert.match(await on.clinician.pane.getByTestId("cannot-write").innerText(), /blocked/);
-    assert.match(await on.clinician.warned("rejected", "INVITATION_USED"), /Somebody else has already answered/);
+    assert.match(await on.lab.warned("rejected", "INVITATION_USED"), /Blocked[^]*Somebody else has already answered/);
+    await on.lab.pane.getByTestId("suspect").waitFor();
+    await on.lab.pane.getByTestId("remove-contact").click();
+    assert.equal(await on.patient.digits(on.clinician.name), digits);
+    await on.clinician.theyMatch(on.patient.name);
+    await on.patient.theyMatch(on.clinician.name);
+    await stillWorks(on.clinician, on.patient, "Only the first answer counts.");
+    assert.equal(await on.clinician.contact(on.lab.name).count(), 0);
+  });
+
+  test("a link answered by two people makes the inviter's contact suspect", async () => {
+    const { text } = await on.patient.invite("ordinary");
+    await on.lab.accept(text);
+    await on.patient.digits(on.lab.name);
+    await on.clinician.accept(text);
+    await on.patient.waitForState(on.lab.name, "suspect");
+    await on.patient.open(on.lab.name);
+    assert.match(await on.patient.pane.getByTestId("suspect").innerText(), /already answered this invitation[^]*enrol again in person/);
+    assert.match(await on.patient.pane.getByTestId("cannot-write").innerText(), /blocked/);
+    assert.match(await on.patient.warned("rejected", "INVITATION_USED"), /Somebody else has already answered/);
   });
 
   test("after removing the suspect, a new invitation works", async () => {
-    await on.clinician.remove(on.patient.name);
-    await forget(on.patient, on.clinician.name);
-    await forget(on.lab, on.clinician.name);
-    await enrol(on.clinician, on.lab);
-    await stillWorks(on.lab, on.clinician, "Enrolled again, in person.");
+    await on.patient.remove(on.lab.name);
+    await on.lab.remove(on.patient.name);
+    await enrol(on.lab, on.patient);
+    await stillWorks(on.patient, on.lab, "Enrolled again, in person.");
   });
 
   test("wrong digits make the contact suspect, and nothing can be sent to it", async () => {
     const { text } = await on.lab.invite("quick");
-    await on.patient.accept(text);
-    await on.patient.digits(on.lab.name);
-    await on.patient.theyDiffer(on.lab.name);
-    assert.match(await on.patient.pane.getByTestId("cannot-write").innerText(), /blocked/);
-    assert.equal(await on.patient.pane.getByTestId("compose-send").count(), 0);
-    await on.patient.remove(on.lab.name);
-    await on.lab.digits(on.patient.name);
-    await on.lab.theyDiffer(on.patient.name);
-    await on.lab.remove(on.patient.name);
-    await enrol(on.lab, on.patient);
-    await stillWorks(on.lab, on.patient, "These digits did match.");
+    await on.clinician.accept(text);
+    await on.clinician.digits(on.lab.name);
+    await on.clinician.theyDiffer(on.lab.name);
+    assert.match(await on.clinician.pane.getByTestId("cannot-write").innerText(), /blocked/);
+    assert.equal(await on.clinician.pane.getByTestId("compose-send").count(), 0);
+    await on.clinician.remove(on.lab.name);
+    await on.lab.digits(on.clinician.name);
+    await on.lab.theyDiffer(on.clinician.name);
+    await on.lab.remove(on.clinician.name);
+    await enrol(on.lab, on.clinician);
+    await stillWorks(on.lab, on.clinician, "These digits did match.");
   });
 
   test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
 });
-
-/** Whoever is left with an unchecked contact removes it. */
-async function forget(person, name) {
-  if ((await person.contact(name).count()) === 0) return;
-  await person.remove(name);
-}
 
 /** The same invitation with its time in the past: the time is not authenticated, and must be heeded all the same. */
 function expired(link) {

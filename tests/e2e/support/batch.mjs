@@ -1,6 +1,6 @@
 // A relay's batches, byte by byte: a 192-byte signed header, then the cells.
 
-import { createHash, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
 
 export const LOBBY = 0xffffffff;
 export const HEADER_LEN = 192;
@@ -40,5 +40,5 @@ export function buildBatch({ bucket, epoch, closedAt, cellSize, cells }, { priva
 /** A fresh X25519 public key: what a stranger puts where a cell has its encapsulated key. */
 export function freshEnc() {
   const { publicKey } = generateKeyPairSync("x25519");
-  return createPublicKey(publicKey).export({ type: "spki", format: "der" }).subarray(-32);
+  return publicKey.export({ type: "spki", format: "der" }).subarray(-32);
 }
