@@ -109,7 +109,7 @@ const TEXT = {
   write: ["Message", "Mensaje"],
   write_placeholder: ["Write to {name}…", "Escriba a {name}…"],
   send: ["Send", "Enviar"],
-  attach: ["Attach FHIR result", "Adjuntar resultado FHIR"],
+  attach: ["Attach FHIR", "Adjuntar FHIR"],
   attached: ["Attached: {name}", "Adjunto: {name}"],
   detach: ["Remove attachment", "Quitar adjunto"],
   cannot_write_pending: ["You can write once you have checked who this is.", "Podrá escribir cuando haya comprobado quién es."],

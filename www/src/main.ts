@@ -22,6 +22,8 @@ class App {
   readonly #sessions = new Map<Role, Session>();
   readonly #states = new Map<Role, PaneState>();
   readonly #ear = new Eavesdropper(this.#relay, () => this.#relayPane?.update());
+  /** Made once: a redraw while the relay is away could not fetch it again. */
+  readonly #mark = h("img", { class: "mark", src: "/favicon.svg", alt: "" });
   #panes: Pane[] = [];
   #relayPane: RelayPane | null = null;
   #offered: string | null = null;
@@ -106,7 +108,7 @@ class App {
     return h(
       "header",
       { class: "top" },
-      h("img", { class: "mark", src: "/favicon.svg", alt: "" }),
+      this.#mark,
       h("div", { class: "brand" }, h("h1", {}, "Tessera"), h("p", {}, t("tagline"))),
       h("p", { class: "memory" }, t("memory_only")),
       this.#alone || specialist ? null : h("button", { type: "button", testid: "add-specialist", click: () => this.#showSpecialist() }, t("add_specialist")),

@@ -48,7 +48,7 @@ function when(text: string | null): string | null {
 }
 
 function tableRow(row: Row): HTMLElement {
-  const flag = row.flag ? `${t(FLAGS[row.flag]).replaceAll(" ", "\u00a0")}${row.computed ? "*" : ""}` : t("flag_none");
+  const flag = row.flag ? `${t(FLAGS[row.flag])}${row.computed ? "*" : ""}` : t("flag_none");
   return h(
     "tr",
     { class: row.flag ? `flag-${row.flag}` : "", testid: "fhir-row", "data-flag": row.flag ?? "none" },
