@@ -26,9 +26,14 @@ impl Count {
     /// Adds up every summary in `output`: of `cargo test` and wasm-bindgen-test, and of `node --test`.
     pub(crate) fn read(output: &str) -> Self {
         let lines: Vec<&str> = output.lines().collect();
-        let rust = lines.iter().filter_map(|line| rust_summary(line));
-        let node = (0..lines.len()).filter_map(|at| node_summary(lines.get(at..)?));
-        rust.chain(node).sum()
+        let rust: Self = lines.iter().filter_map(|line| rust_summary(line)).sum();
+        let node: Self = (0..lines.len())
+            .filter_map(|at| node_summary(lines.get(at..)?))
+            .sum();
+        // Node's summary leaves out what a skipped `describe` would have held.
+        let skips = lines.iter().filter(|line| is_node_skip(line)).count();
+        let skipped = node.skipped.max(skips);
+        rust + Self { skipped, ..node }
     }
 }
 
@@ -96,6 +101,12 @@ fn node_summary(lines: &[&str]) -> Option<Count> {
     })
 }
 
+/// `ok 2 - name # SKIP reason` (TAP) or `﹣ name (0.3ms) # reason` (spec), at any depth.
+fn is_node_skip(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("﹣ ") || (line.starts_with("ok ") && line.contains(" # SKIP"))
+}
+
 fn node_field<'a>(line: &'a str, label: &str) -> Option<&'a str> {
     let line = line
         .strip_prefix("# ")
@@ -147,6 +158,15 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         let spec = tap.replace("# ", "ℹ ");
         assert_eq!(Count::read(&spec), count(5, 2, 2));
         assert_eq!(Count::read(&format!("{tap}{spec}")), count(10, 4, 4));
+    }
+
+    #[test]
+    fn a_skipped_describe_is_seen() {
+        let summary = "# tests 1\n# suites 2\n# pass 1\n# fail 0\n# cancelled 0\n# skipped 0\n# todo 0\n# duration_ms 4\n";
+        let tap = format!("ok 1 - runs\nok 2 - forges # SKIP not built\n{summary}");
+        assert_eq!(Count::read(&tap), count(1, 0, 1));
+        let spec = format!("✔ runs (1ms)\n﹣ forges (0.3ms) # not built\n{summary}");
+        assert_eq!(Count::read(&spec), count(1, 0, 1));
     }
 
     #[test]

@@ -62,9 +62,17 @@ pub(super) fn notes(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn tail(text: &str, lines: usize) -> impl Iterator<Item = &str> {
-    let skip = text.lines().count().saturating_sub(lines);
-    text.lines().skip(skip)
+/// The last lines, without those in which cargo says what it does.
+fn tail(text: &str, lines: usize) -> Vec<&str> {
+    const PROGRESS: [&str; 4] = ["Checking ", "Compiling ", "Downloaded ", "Downloading "];
+    let progress = |line: &&str| {
+        PROGRESS
+            .iter()
+            .any(|word| line.trim_start().starts_with(word))
+    };
+    let told: Vec<&str> = text.lines().filter(|line| !progress(line)).collect();
+    let skip = told.len().saturating_sub(lines);
+    told.into_iter().skip(skip).collect()
 }
 
 #[cfg(test)]
@@ -85,7 +93,8 @@ mod tests {
 
     #[test]
     fn the_tail_is_the_last_lines() {
-        assert_eq!(tail("a\nb\nc", 2).collect::<Vec<_>>(), ["b", "c"]);
-        assert_eq!(tail("a", 2).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(tail("a\nb\nc", 2), ["b", "c"]);
+        assert_eq!(tail("a", 2), ["a"]);
+        assert_eq!(tail("a\nb\n   Compiling c v1\n", 2), ["a", "b"]);
     }
 }

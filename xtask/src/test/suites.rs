@@ -79,10 +79,12 @@ fn portal(workspace: &Workspace) -> Suite {
         .builds(xtask(workspace, "portal"))
 }
 
+/// The relay, and what the end-to-end tests use beside it.
 fn relay(workspace: &Workspace) -> Suite {
     Suite::new("build-relay", 15)
         .blocks()
         .builds(xtask(workspace, "relay"))
+        .builds(xtask(workspace, "e2e"))
 }
 
 fn format(workspace: &Workspace) -> Suite {
@@ -195,7 +197,7 @@ fn node_tests(folder: &Path) -> Result<Command> {
     ensure!(!files.is_empty(), "no *.test.mjs in {}", folder.display());
     let mut command = Command::new("node");
     command
-        .args(["--test", "--test-concurrency=1"])
+        .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
         .args(files)
         .current_dir(folder);
     Ok(command)
