@@ -1,13 +1,9 @@
 //! ristretto255 (RFC 9496): scalars, statements and witnesses. Protocol §1–§3.
 
 use core::fmt;
-use std::sync::OnceLock;
 
 use curve25519_dalek::{
-    RistrettoPoint, Scalar,
-    constants::RISTRETTO_BASEPOINT_POINT,
-    ristretto::{CompressedRistretto, RistrettoBasepointTable},
-    traits::IsIdentity as _,
+    RistrettoPoint, Scalar, ristretto::CompressedRistretto, traits::IsIdentity as _,
 };
 use sha2::{Digest as _, Sha512};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
@@ -25,14 +21,11 @@ pub fn hash_to_scalar(label: &str, items: &[&[u8]]) -> Scalar {
     scalar
 }
 
-/// `s·G` through a table built on first use (2 ms), which costs nothing to
-/// download and is as fast as one compiled in.
+/// `s·G` through the table of the curve's crate. X25519 holds that table in
+/// memory too, so one of our own would be a second one.
 #[must_use]
 pub fn mul_base(s: &Scalar) -> RistrettoPoint {
-    static TABLE: OnceLock<Box<RistrettoBasepointTable>> = OnceLock::new();
-    let table =
-        TABLE.get_or_init(|| Box::new(RistrettoBasepointTable::create(&RISTRETTO_BASEPOINT_POINT)));
-    s * table.as_ref()
+    RistrettoPoint::mul_base(s)
 }
 
 /// A public group element that is canonical and not the identity: the
@@ -135,6 +128,7 @@ mod tests {
 
     #[test]
     fn the_table_agrees_with_the_generator() {
+        use curve25519_dalek::constants::RISTRETTO_BASEPOINT_POINT;
         let s = hash_to_scalar("test", &[b"x"]);
         assert_eq!(mul_base(&s), s * RISTRETTO_BASEPOINT_POINT);
     }
