@@ -33,7 +33,10 @@ impl CellKeys {
     /// `INVALID_ARGUMENT` unless both are 32 bytes.
     #[wasm_bindgen(constructor)]
     pub fn new(ikm: &Uint8Array, psk: &Uint8Array) -> JsResult<Self> {
-        Ok(Self { recipient: KemKeyPair::derive(&secret(ikm, "ikm")?), psk: secret(psk, "psk")? })
+        Ok(Self {
+            recipient: KemKeyPair::derive(&secret(ikm, "ikm")?),
+            psk: secret(psk, "psk")?,
+        })
     }
 
     /// The recipient's KEM public key: 32 bytes.
@@ -50,8 +53,13 @@ impl CellKeys {
     ///
     /// `INVALID_ARGUMENT` for a tag that is not 16 bytes, `MESSAGE_TOO_LARGE`.
     pub fn seal(&self, tag: &Uint8Array, delivery: &Uint8Array) -> JsResult<Uint8Array> {
-        let recipient = KemPublicKey::decode(self.recipient.public().as_bytes()).ok_or(ErrorCode::InvalidKey)?;
-        let sealing = Sealing { recipient: &recipient, psk: &self.psk, size: CellSize::DEFAULT };
+        let recipient = KemPublicKey::decode(self.recipient.public().as_bytes())
+            .ok_or(ErrorCode::InvalidKey)?;
+        let sealing = Sealing {
+            recipient: &recipient,
+            psk: &self.psk,
+            size: CellSize::DEFAULT,
+        };
         let body = Body::Whole(content(delivery).to_vec());
         let cell = seal(&sealing, parse_tag(tag)?, &body, &mut rng()).map_err(envelope_error)?;
         Ok(array(cell.as_bytes()))
@@ -80,7 +88,8 @@ impl CellKeys {
     }
 
     fn opens(&self, bytes: &[u8]) -> bool {
-        Cell::parse(bytes, CellSize::DEFAULT).is_ok_and(|cell| open(&self.recipient, &self.psk, &cell).is_ok())
+        Cell::parse(bytes, CellSize::DEFAULT)
+            .is_ok_and(|cell| open(&self.recipient, &self.psk, &cell).is_ok())
     }
 }
 
@@ -120,7 +129,9 @@ impl Tags {
     #[must_use]
     pub fn find(&self, tags: &[u8]) -> Vec<u32> {
         let (tags, _) = tags.as_chunks::<TAG_LEN>();
-        let found = (0..).zip(tags).filter(|(_, tag)| self.0.find(tag).is_some());
+        let found = (0..)
+            .zip(tags)
+            .filter(|(_, tag)| self.0.find(tag).is_some());
         found.map(|(i, _)| i).collect()
     }
 }
@@ -133,7 +144,11 @@ impl Tags {
 #[wasm_bindgen(js_name = tagOf)]
 pub fn tag_of(tag_key: &Uint8Array, day: u32, device: u8, counter: u32) -> JsResult<Uint8Array> {
     let key = TagKey::new(&secret(tag_key, "tagKey")?);
-    Ok(array(&key.tag(TagSlot { day: Day(day), device, counter })))
+    Ok(array(&key.tag(TagSlot {
+        day: Day(day),
+        device,
+        counter,
+    })))
 }
 
 /// The header of a batch of these cells, signed as a relay does: 192 bytes.
@@ -143,10 +158,15 @@ pub fn tag_of(tag_key: &Uint8Array, day: u32, device: u8, counter: u32) -> JsRes
 /// `BATCH_INVALID` unless `cells` are whole cells of 2048 bytes.
 #[wasm_bindgen(js_name = signBatch)]
 pub fn sign_batch(cells: &[u8]) -> JsResult<Uint8Array> {
-    let place =
-        BatchPlace { bucket: BucketId::LOBBY, epoch: 1, closed_at: UnixTime(0), prev: BatchHeader::NO_PREV };
+    let place = BatchPlace {
+        bucket: BucketId::LOBBY,
+        epoch: 1,
+        closed_at: UnixTime(0),
+        prev: BatchHeader::NO_PREV,
+    };
     let key = OriginKey::generate(&mut rng());
-    let header = BatchHeader::sign(&place, cells, CellSize::DEFAULT, &key).map_err(|error| error.code())?;
+    let header =
+        BatchHeader::sign(&place, cells, CellSize::DEFAULT, &key).map_err(|error| error.code())?;
     Ok(array(&header.encode()))
 }
 
@@ -164,7 +184,9 @@ pub fn read_batch(bytes: &Uint8Array) -> JsResult<usize> {
 }
 
 fn parse_tag(tag: &Uint8Array) -> JsResult<Tag> {
-    tag.to_vec().try_into().map_err(|_| invalid("tag is not 16 bytes"))
+    tag.to_vec()
+        .try_into()
+        .map_err(|_| invalid("tag is not 16 bytes"))
 }
 
 fn envelope_error(error: EnvelopeError) -> wasm_bindgen::JsValue {
