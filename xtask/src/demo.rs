@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::browser::Browser;
 use crate::process::{Group, interrupted};
-use crate::relay::Relay;
+use crate::relay::{self, Relay};
 use crate::workspace::Workspace;
 use crate::{build, npm};
 
@@ -27,6 +27,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let browser = options.check.then(Browser::find).transpose()?;
+    relay::require_free(options.port)?; // before the build, which takes minutes the first time
     build::all(workspace)?;
     let mut relay = Relay::start(workspace, options.port)?;
     let code = match browser {

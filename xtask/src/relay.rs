@@ -98,6 +98,11 @@ impl Relay {
     }
 }
 
+/// Fails if somebody listens on `port`.
+pub(crate) fn require_free(port: u16) -> Result<()> {
+    free_port(port).map(|_free| ())
+}
+
 /// The port itself if nobody listens there; any free one for 0.
 fn free_port(port: u16) -> Result<u16> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {

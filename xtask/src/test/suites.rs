@@ -161,9 +161,9 @@ fn size(workspace: &Workspace) -> Suite {
 
 /// Types and Node tests of the package.
 fn npm_package(workspace: &Workspace) -> Suite {
-    Suite::new("package", 5)
-        .needs_build()
-        .tests(npm::npm(&workspace.path("pkg"), &["test", "--silent"]))
+    let mut command = npm::npm(&workspace.path("pkg"), &["test", "--silent"]);
+    command.env("TESSERA_RELAY", build::relay_binary(workspace));
+    Suite::new("package", 5).needs_build().tests(command)
 }
 
 /// The packed archive, installed as a customer would.
