@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
-import { Person } from "./support/person.mjs";
+import { enrol, Person } from "./support/person.mjs";
 import { Relay } from "./support/relay.mjs";
 
 describe("the page", () => {
@@ -66,6 +66,23 @@ describe("the page", () => {
     for (const [person, other] of [[rivera, ana], [ana, rivera]]) assert.equal(await person.contact(other.name).getAttribute("data-verified"), "expected");
     await ana.write(rivera.name, "No digits were needed.");
     await rivera.receives(ana.name, "No digits were needed.");
+    assert.deepEqual(portal.complaints, []);
+    await portal.close();
+  });
+
+  test("a file that is no FHIR result is said to be none, and kept byte for byte", async () => {
+    const portal = await openPortal(browser, relay.url);
+    const rivera = await new Person(portal.page, "clinician").ready();
+    const lab = await new Person(portal.page, "lab").ready();
+    await enrol(rivera, lab, "ordinary");
+    const bytes = Buffer.from([0x7b, 0x22, 0xff, 0x00, 0x0d, 0x0a, 0x22, 0x7d]);
+    await lab.attach(rivera.name, { name: "odd.json", mimeType: "application/json", buffer: bytes });
+    await rivera.open(lab.name);
+    const message = rivera.message("in", null, "verified");
+    await message.waitFor({ timeout: 30_000 });
+    assert.match(await message.innerText(), /odd\.json\. This file is not a FHIR result/);
+    assert.equal(await message.getByTestId("fhir-table").count(), 0);
+    assert.ok(bytes.equals(await rivera.download()));
     assert.deepEqual(portal.complaints, []);
     await portal.close();
   });

@@ -1,11 +1,11 @@
-/** A plain sentence for every stable error code of the package. */
+/** A plain sentence for every stable error code of the package; the compiler holds the table complete. */
 
-import { isTesseraError } from "tessera-portal";
+import { isTesseraError, type ErrorCode } from "tessera-portal";
 import { currentLanguage } from "./i18n";
 
 type Sentence = readonly [en: string, es: string];
 
-const SENTENCES: Readonly<Record<string, Sentence>> = {
+const SENTENCES: Readonly<Record<ErrorCode, Sentence>> = {
   NOT_AUTHENTIC: ["It was altered or forged: it does not carry this contact's proof.", "Fue alterado o falsificado: no lleva la prueba de este contacto."],
   MALFORMED: ["It is not of the form that Tessera uses.", "No tiene la forma que usa Tessera."],
   INVALID_ARGUMENT: ["A value has the wrong form or length.", "Un valor tiene forma o longitud incorrecta."],
@@ -14,6 +14,7 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   REPLAYED: ["It is a copy of a message that had already arrived.", "Es una copia de un mensaje que ya había llegado."],
   STALE: ["It is too old, or dated in the future.", "Es demasiado antiguo o tiene fecha futura."],
   FRAGMENT_CONFLICT: ["Its parts contradict each other.", "Sus partes se contradicen."],
+  MESSAGE_INCOMPLETE: ["Some of its parts never arrived. Ask for it to be sent again.", "Algunas de sus partes nunca llegaron. Pida que se envíe de nuevo."],
   INVITATION_MALFORMED: ["This is not a Tessera invitation, or it was altered.", "No es una invitación de Tessera, o fue alterada."],
   INVITATION_EXPIRED: ["This invitation has expired. Ask for a new one.", "Esta invitación ha caducado. Pida otra."],
   INVITATION_USED: ["Somebody else has already answered this invitation.", "Otra persona ya respondió a esta invitación."],
@@ -59,7 +60,7 @@ const UNKNOWN: Sentence = ["An unexpected problem.", "Un problema inesperado."];
 
 /** The sentence for a code; an unknown code is shown beside a general sentence. */
 export function codeSentence(code: string): string {
-  const known = Object.hasOwn(SENTENCES, code) ? SENTENCES[code] : undefined;
+  const known = Object.hasOwn(SENTENCES, code) ? SENTENCES[code as ErrorCode] : undefined;
   const sentence = (known ?? UNKNOWN)[currentLanguage() === "en" ? 0 : 1];
   return known ? sentence : `${sentence} (${code})`;
 }
