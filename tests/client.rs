@@ -201,7 +201,8 @@ impl Person {
     }
 
     fn post(&mut self, relay: &mut Relay) {
-        while let Some(post) = self.client.next_flush().unwrap() {
+        let now = UnixTime(relay.epoch * EPOCH + 60);
+        while let Some(post) = self.client.next_flush(now).unwrap() {
             relay.post(&post.body);
             let effects = self.client.posted(&post.tokens);
             self.commit(effects);
@@ -377,7 +378,7 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     let effects = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();
     a.commit(effects);
     // Half of the cells in one epoch, half in the next.
-    let first = a.client.next_flush().unwrap().unwrap();
+    let first = a.client.next_flush(now).unwrap().unwrap();
     relay.post(&first.body);
     let effects = a.client.posted(&first.tokens);
     a.commit(effects);
@@ -618,7 +619,7 @@ fn garbage_and_replays_under_a_seen_tag_hide_nothing() {
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     a.send(b_at_a, "one", now).unwrap();
-    let post = a.client.next_flush().unwrap().unwrap();
+    let post = a.client.next_flush(now).unwrap().unwrap();
     let entry = post::decode(&post.body, relay.size, relay.buckets)
         .unwrap()
         .remove(0);
@@ -745,7 +746,7 @@ fn invitations_are_refused_when_they_should_be() {
         "accepting again gives the same contact"
     );
     assert_eq!(b.client.queued(), queued, "and sends nothing else");
-    let expired = a.client.tick(NOW.plus(61), &mut rng());
+    let expired = a.client.tick(NOW.plus(61));
     assert!(matches!(&expired.events[..], [Event::Rejected(r)] if r.code == "INVITATION_EXPIRED"));
 }
 
@@ -760,7 +761,7 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let id = a.send(b_at_a, "recheck HbA1c", now).unwrap();
     // It reached the relay, but the answer was lost, and then the network for four days.
-    let post = a.client.next_flush().unwrap().unwrap();
+    let post = a.client.next_flush(now).unwrap().unwrap();
     relay.post(&post.body);
     relay.close();
     a.restart();
@@ -768,22 +769,26 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
     assert_eq!(received.messages.len(), 1);
     relay.epoch += 4 * 86_400 / EPOCH;
     let later = UnixTime(relay.epoch * EPOCH + 60);
-    let effects = a.client.tick(later, &mut rng());
+    let effects = a.client.tick(later);
     assert_eq!(a.commit(effects), [id.clone()]);
     let (contact, ordinal) = parse_message_id(&id).unwrap();
     let body = a.store[&body_key(contact, ordinal)].clone();
-    let effects = a
-        .client
-        .reseal(contact, ordinal, &body, later, &mut rng())
-        .unwrap();
+    assert!(
+        a.client.next_flush(later).unwrap().is_none(),
+        "nobody looks for it any more"
+    );
+    let bodies = [(contact, ordinal, body.as_slice())];
+    let effects = a.client.reseal(&bodies, later, &mut rng());
     a.commit(effects);
     a.restart();
-    let effects = a.client.tick(later, &mut rng());
+    let effects = a.client.tick(later);
     assert!(a.commit(effects).is_empty(), "once is enough");
-    // B's receipt waited as long: it is sealed again by itself.
+    // B's receipt waited as long; it needs no body.
     let queued = b.client.queued();
-    let effects = b.client.tick(later, &mut rng());
+    let effects = b.client.tick(later);
     assert!(b.commit(effects).is_empty());
+    let effects = b.client.reseal(&[], later, &mut rng());
+    b.commit(effects);
     assert_eq!((queued, b.client.queued()), (1, 1));
     a.events.clear();
     b.events.clear();

@@ -57,14 +57,16 @@ export interface Engine {
   indexPath(which: Mailbox): string;
   planPull(which: Mailbox, indexJson: string): Effects<readonly PlannedBatch[]>;
   receiveBatch(which: Mailbox, bytes: Uint8Array, now: number): Effects<Received>;
-  nextSlot(): Post;
-  nextFlush(): Post | undefined;
+  nextSlot(now: number): Post;
+  nextFlush(now: number): Post | undefined;
   posted(tokens: string[]): Effects;
   queued(): number;
   lobbyWatch(now: number): boolean;
-  /** Gives the ids of messages to `reseal`. */
+  /** Gives the ids of the messages whose bodies `reseal` needs. */
   tick(now: number): Effects<string[]>;
-  reseal(messageId: string, sealedBody: Uint8Array, now: number): Effects;
+  hasOverdue(now: number): boolean;
+  /** Seals all overdue again in one step; a message without its body is given up. */
+  reseal(bodies: [messageId: string, sealedBody: Uint8Array][], now: number): Effects;
   info(): RelayParameters;
   me(): { readonly name: string; readonly publicKey: Uint8Array; readonly fingerprint: Uint8Array };
   invite(kind: "quick" | "ordinary", expiresInSeconds: number | undefined, now: number): Effects<{ readonly id: string; readonly uri: string; readonly expiresAt: number }>;
@@ -109,11 +111,17 @@ export class EngineHost {
     return this.#inTurn(() => this.#apply(step));
   }
 
-  /** Seals a message again that waited too long for the relay. */
-  reseal(messageId: string): Promise<void> {
+  /** Lets time pass, and seals again what waited too long for the relay: all of it in one step, so that it keeps its order. */
+  tick(): Promise<void> {
     return this.#inTurn(async () => {
-      const sealed = await this.#sealedBody(messageId);
-      await this.#apply((engine, now) => engine.reseal(messageId, sealed, now));
+      const overdue = await this.#apply((engine, now) => engine.tick(now));
+      if (!this.#step((engine, now) => engine.hasOverdue(now))) return;
+      const bodies: [string, Uint8Array][] = [];
+      for (const messageId of overdue) {
+        const sealed = await this.#sealedBody(messageId);
+        if (sealed !== undefined) bodies.push([messageId, sealed]);
+      }
+      await this.#apply((engine, now) => engine.reseal(bodies, now));
     });
   }
 
@@ -158,14 +166,13 @@ export class EngineHost {
 
   async #body(messageId: string): Promise<Uint8Array> {
     const sealed = await this.#sealedBody(messageId);
+    if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
     return this.#step((engine) => engine.openBody(messageId, sealed));
   }
 
-  async #sealedBody(messageId: string): Promise<Uint8Array> {
+  #sealedBody(messageId: string): Promise<Uint8Array | undefined> {
     const key = this.#step((engine) => engine.bodyKey(messageId));
-    const sealed = await stored(() => this.#store.get(key));
-    if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
-    return sealed;
+    return stored(() => this.#store.get(key));
   }
 
   async #withText(message: BareMessage): Promise<BareMessage> {

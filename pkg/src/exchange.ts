@@ -6,7 +6,7 @@ import { nothingPulled, pull, type Pulled, type PullOptions } from "./pull.js";
 import type { Relay } from "./relay.js";
 
 /** A post that got no answer is repeated as it was for this long; then its cover may have grown stale. */
-const REPEAT_MS = 24 * 3_600_000;
+const REPEAT_MS = 12 * 3_600_000;
 
 /** The relay's clock is believed in steps of whole seconds only, and not if it is out of its mind. */
 const SKEW_SECONDS = { least: 2, most: 86_400 };
@@ -44,18 +44,8 @@ export class Exchange {
   }
 
   /** Expiries, rotation, sealing again what was not acknowledged. */
-  async tick(): Promise<void> {
-    const overdue = await this.#host.apply((engine, now) => engine.tick(now));
-    for (const messageId of overdue) {
-      try {
-        await this.#host.reseal(messageId);
-      } catch (error) {
-        // One message that cannot be sealed again (a clock that is behind, a damaged body) is told and tried at the next tick;
-        // it must not keep the others from being read.
-        if (!isTesseraError(error) || this.#host.ended) throw error;
-        this.#host.show({ type: "rejected", code: error.code });
-      }
-    }
+  tick(): Promise<void> {
+    return this.#host.tick();
   }
 
   pull(mailbox: Mailbox, options: PullOptions): Promise<Pulled> {
@@ -99,7 +89,7 @@ export class Exchange {
   async #postSlot(signal?: AbortSignal): Promise<void> {
     const waiting = this.#unanswered;
     const fresh = waiting === undefined || Date.now() - waiting.since > REPEAT_MS;
-    const post = fresh ? await this.#host.read((engine) => engine.nextSlot()) : waiting.post;
+    const post = fresh ? await this.#host.read((engine, now) => engine.nextSlot(now)) : waiting.post;
     if (fresh) this.#unanswered = { post, since: Date.now() };
     try {
       await this.#send(post, signal);
@@ -113,7 +103,7 @@ export class Exchange {
 
   async #flush(signal?: AbortSignal): Promise<void> {
     for (;;) {
-      const post = await this.#host.read((engine) => engine.nextFlush());
+      const post = await this.#host.read((engine, now) => engine.nextFlush(now));
       if (post === undefined) break;
       await this.#send(post, signal);
     }

@@ -1,13 +1,13 @@
 //! Finished cells on their way out: committed before they are posted, and
 //! posted, the identical bytes, until the relay answers 202.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::CryptoRng;
 
 use super::{Client, ClientError, ContactId, Effects, Event, MessageView, event::MessageState};
 use crate::{
-    base::Day,
+    base::{Day, UnixTime},
     identity::Fingerprint,
     vault::stored::{self, ControlRecord, QueuedRecord},
     wire::{BucketId, Cell, Entry, cover_cell, post},
@@ -60,10 +60,10 @@ impl Client {
     /// # Errors
     ///
     /// `RelayUnknown` before the first `/v1/info`.
-    pub fn next_slot(&self, rng: &mut impl CryptoRng) -> Result<Post, ClientError> {
+    pub fn next_slot(&self, now: UnixTime, rng: &mut impl CryptoRng) -> Result<Post, ClientError> {
         let info = self.relay.info()?;
         let slot = (info.slot_cells.get() as usize).min(MAX_POST);
-        let (mut entries, tokens) = self.take(slot)?;
+        let (mut entries, tokens) = self.take(slot, now.day())?;
         while entries.len() < slot {
             let bucket = info.buckets.wrap(rng.next_u64());
             entries.push(Entry {
@@ -84,15 +84,13 @@ impl Client {
     /// # Errors
     ///
     /// `RelayUnknown` before the first `/v1/info`.
-    pub fn next_flush(&self) -> Result<Option<Post>, ClientError> {
-        if self.outbox.is_empty() {
+    pub fn next_flush(&self, now: UnixTime) -> Result<Option<Post>, ClientError> {
+        let (entries, tokens) = self.take(MAX_POST, now.day())?;
+        if entries.is_empty() {
             return Ok(None);
         }
-        let (entries, tokens) = self.take(MAX_POST)?;
-        Ok(Some(Post {
-            body: encode(&entries)?,
-            tokens,
-        }))
+        let body = encode(&entries)?;
+        Ok(Some(Post { body, tokens }))
     }
 
     /// The relay answered 202: these cells are durable there.
@@ -137,34 +135,46 @@ impl Client {
         }
     }
 
-    /// What still waits although its recipients stop looking for it today:
-    /// each message and control delivery once. Protocol §6.
+    /// Whether anything is to be [resealed](Client::reseal).
+    #[must_use]
+    pub fn has_overdue(&self, now: UnixTime) -> bool {
+        !self.held_back(now.day()).is_empty()
+    }
+
+    /// Contacts for whom something waited so long that its recipient stops
+    /// looking for it. Nothing is posted to them until all that waits is
+    /// sealed again, so that messages keep their order. Protocol §6.
+    fn held_back(&self, today: Day) -> BTreeSet<[u8; 8]> {
+        self.outbox
+            .values()
+            .filter(|queued| queued.day + LISTENING_DAYS <= today.0)
+            .filter_map(|queued| queued.contact)
+            .collect()
+    }
+
+    /// What is to be sealed again, in the order it was first sealed: each
+    /// message and control delivery once.
     pub(super) fn overdue(&self, today: Day) -> Vec<(Part, Destination)> {
-        let mut found = Vec::new();
-        let mut seen = BTreeSet::new();
+        let held_back = self.held_back(today);
+        let mut found = BTreeMap::new();
         for queued in self.outbox.values() {
-            let Some(contact) = queued.contact else {
+            let Some(contact) = queued.contact.filter(|id| held_back.contains(id)) else {
                 continue;
             };
-            let what = (
-                contact,
-                queued.message,
-                queued.control.as_ref().map(|c| c.seq),
-            );
-            if queued.day + LISTENING_DAYS > today.0 || !seen.insert(what) {
-                continue;
-            }
+            let contact = ContactId(contact);
             let to = queued.to.map_or(Destination::Lobby, |fingerprint| {
                 Destination::Bucket(Fingerprint(fingerprint))
             });
-            let contact = ContactId(contact);
-            match (queued.message, &queued.control) {
-                (Some(ordinal), _) => found.push((Part::Message(contact, ordinal), to)),
-                (None, Some(control)) => found.push((Part::Control(contact, control.clone()), to)),
-                (None, None) => {}
+            if let Some(control) = &queued.control {
+                let part = Part::Control(contact, control.clone());
+                found.insert((contact, control.seq), (part, to));
+            } else if let Some(ordinal) = queued.message
+                && let Some(record) = self.messages.get(&(contact, ordinal))
+            {
+                found.insert((contact, record.seq), (Part::Message(contact, ordinal), to));
             }
         }
-        found
+        found.into_values().collect()
     }
 
     /// Discards the cells of one message or control delivery.
@@ -198,11 +208,14 @@ impl Client {
         }
     }
 
-    fn take(&self, most: usize) -> Result<(Vec<Entry>, Vec<u64>), ClientError> {
+    fn take(&self, most: usize, today: Day) -> Result<(Vec<Entry>, Vec<u64>), ClientError> {
         let size = self.relay.info()?.cell_size;
+        let held_back = self.held_back(today);
         let mut entries = Vec::new();
         let mut tokens = Vec::new();
-        for (ordinal, queued) in self.outbox.iter().take(most) {
+        let ready =
+            |queued: &QueuedRecord| queued.contact.is_none_or(|id| !held_back.contains(&id));
+        for (ordinal, queued) in self.outbox.iter().filter(|(_, q)| ready(q)).take(most) {
             let bucket = match queued.to {
                 None => BucketId::LOBBY,
                 Some(fingerprint) => self.relay.bucket_of(&Fingerprint(fingerprint))?,

@@ -16,32 +16,74 @@ const UNDELIVERED_SECONDS: u64 = 7 * DAY_SECONDS;
 
 impl Client {
     /// Lets time pass. To be called before every round. Gives the messages
-    /// whose cells waited too long: each is to be [resealed](Client::reseal)
-    /// with its body from the store.
-    pub fn tick(&mut self, now: UnixTime, rng: &mut impl CryptoRng) -> Effects<Vec<String>> {
+    /// that waited too long for the relay: [`Client::reseal`] takes their
+    /// bodies.
+    pub fn tick(&mut self, now: UnixTime) -> Effects<Vec<String>> {
         self.shred(now);
         self.expire_invitations(now);
         self.mark_undelivered(now);
         self.forget(now.minus(RETENTION_SECONDS).day());
-        let overdue = self.reseal_control(now, rng);
-        self.finish(overdue)
+        let overdue = self.overdue(now.day()).into_iter();
+        let messages = overdue.filter_map(|(part, _)| match part {
+            Part::Message(contact, ordinal) => Some(message_id(contact, ordinal)),
+            _ => None,
+        });
+        let messages = messages.collect();
+        self.finish(messages)
     }
 
-    /// Seals overdue control deliveries again; names overdue messages.
-    fn reseal_control(&mut self, now: UnixTime, rng: &mut impl CryptoRng) -> Vec<String> {
-        let mut messages = Vec::new();
+    /// Seals again all that waited too long, in its order and in one set of
+    /// changes. A message without its body among `bodies` is given up and
+    /// shown as undelivered; what cannot be sealed now (a clock that is
+    /// behind) is told and waits for the next call. Protocol §6.
+    pub fn reseal(
+        &mut self,
+        bodies: &[(ContactId, u32, &[u8])],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Effects {
+        let mut refused = None;
         for (part, to) in self.overdue(now.day()) {
-            match part {
-                Part::Message(contact, ordinal) => messages.push(message_id(contact, ordinal)),
-                // What cannot be sealed now waits for the next call.
-                Part::Control(contact, record) => {
-                    let seq = Some(record.seq);
-                    let _ = self.seal_control(contact, record, seq, to, now, rng);
+            let (id, result) = match part {
+                Part::Message(id, ordinal) => {
+                    let body = bodies.iter().find(|(c, o, _)| (*c, *o) == (id, ordinal));
+                    let result = match body {
+                        Some((_, _, body)) => self.reseal_message(id, ordinal, body, now, rng),
+                        None => {
+                            self.give_up(id, ordinal);
+                            Ok(())
+                        }
+                    };
+                    (id, result)
                 }
-                Part::Rendezvous => {}
+                Part::Control(id, record) => {
+                    let seq = Some(record.seq);
+                    (id, self.seal_control(id, record, seq, to, now, rng))
+                }
+                Part::Rendezvous => continue,
+            };
+            if let Err(error) = result
+                && refused != Some(id)
+            {
+                refused = Some(id);
+                self.tell(Event::Rejected(Rejected::new(error.code(), Some(id))));
             }
         }
-        messages
+        self.finish(())
+    }
+
+    /// A message whose body is lost cannot be sent any more, and holds up no
+    /// other.
+    fn give_up(&mut self, id: ContactId, ordinal: u32) {
+        self.discard(&Part::Message(id, ordinal));
+        let Some(record) = self.messages.get(&(id, ordinal)) else {
+            return;
+        };
+        let mut record = record.clone();
+        record.state = MessageState::Undelivered as u8;
+        let message = MessageView::new(id, ordinal, &record);
+        self.store_message(id, ordinal, record);
+        self.tell(Event::State { message });
     }
 
     /// Wipes months whose grace is over by both the clock and the closing

@@ -107,26 +107,19 @@ impl Client {
         Ok(self.finish(view))
     }
 
-    /// Seals a message again whose cells waited too long: a new time, the
-    /// same session id and sequence number, so that a recipient who has it
-    /// already takes it for what it is. Protocol §6.
-    ///
-    /// # Errors
-    ///
-    /// `MessageUnknown`; else as [`Client::send`].
-    pub fn reseal(
+    /// One message of [`Client::reseal`]: a new time, the same session id and
+    /// sequence number, so that a recipient who has it already takes it for
+    /// what it is. Protocol §6.
+    pub(super) fn reseal_message(
         &mut self,
         id: ContactId,
         ordinal: u32,
         body: &[u8],
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<Effects, ClientError> {
+    ) -> Result<(), ClientError> {
         let found = self.messages.get(&(id, ordinal));
-        let mut record = found
-            .filter(|record| record.outgoing)
-            .cloned()
-            .ok_or(ClientError::MessageUnknown)?;
+        let mut record = found.cloned().ok_or(ClientError::MessageUnknown)?;
         let peer = self.contact(id)?.peer.ok_or(ClientError::ContactPending)?;
         let damaged = ClientError::Vault(crate::vault::VaultError::Damaged);
         let saying = Saying {
@@ -142,7 +135,7 @@ impl Client {
         let to = Destination::Bucket(peer.fingerprint());
         self.enqueue(cells, to, now.day(), &part);
         self.store_message(id, ordinal, record);
-        Ok(self.finish(()))
+        Ok(())
     }
 
     /// A control delivery to a contact, in whatever state it is.

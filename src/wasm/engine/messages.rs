@@ -1,6 +1,6 @@
 //! Messages and their bodies.
 
-use js_sys::Uint8Array;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, client_error, contact, time, to_js, vault_error};
@@ -43,24 +43,41 @@ impl Engine {
         self.give(effects)
     }
 
-    /// Seals a message again whose cells waited too long, from its stored
-    /// body.
+    /// Whether anything waited so long that it is to be sealed again.
     ///
     /// # Errors
     ///
-    /// `VAULT_DAMAGED`, `MESSAGE_UNKNOWN`, `CLOCK_BEHIND`.
-    pub fn reseal(&mut self, message: &str, sealed: &Uint8Array, now: f64) -> JsResult<JsValue> {
-        let store_key = self.body_key(message)?;
-        let body = self
-            .key
-            .open(&store_key, &sealed.to_vec())
-            .map_err(vault_error)?;
-        let (contact, ordinal) =
-            parse_message_id(message).ok_or_else(|| client_error(ClientError::MessageUnknown))?;
-        let effects = self
-            .client
-            .reseal(contact, ordinal, &body, time(now)?, &mut rng())
-            .map_err(client_error)?;
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = hasOverdue)]
+    pub fn has_overdue(&self, now: f64) -> JsResult<bool> {
+        Ok(self.client.has_overdue(time(now)?))
+    }
+
+    /// Seals again what waited too long. `bodies` are `[message id, sealed
+    /// body]` pairs; a message without one is given up.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn reseal(&mut self, bodies: &Array, now: f64) -> JsResult<JsValue> {
+        let mut opened = Vec::new();
+        for pair in bodies.iter() {
+            let pair = Array::from(&pair);
+            let id = pair.get(0).as_string().unwrap_or_default();
+            let place = parse_message_id(&id);
+            let sealed = Uint8Array::new(&pair.get(1)).to_vec();
+            let body = self
+                .body_key(&id)
+                .and_then(|key| self.key.open(&key, &sealed).map_err(vault_error));
+            if let (Some((contact, ordinal)), Ok(body)) = (place, body) {
+                opened.push((contact, ordinal, body));
+            }
+        }
+        let bodies: Vec<_> = opened
+            .iter()
+            .map(|(c, o, body)| (*c, *o, body.as_slice()))
+            .collect();
+        let effects = self.client.reseal(&bodies, time(now)?, &mut rng());
         self.give(effects)
     }
 

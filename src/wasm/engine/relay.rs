@@ -91,9 +91,9 @@ impl Engine {
     ///
     /// `RELAY_UNREACHABLE` before the first `configure`.
     #[wasm_bindgen(js_name = nextSlot)]
-    pub fn next_slot(&self) -> JsResult<JsValue> {
+    pub fn next_slot(&self, now: f64) -> JsResult<JsValue> {
         self.client
-            .next_slot(&mut rng())
+            .next_slot(time(now)?, &mut rng())
             .map(post)
             .map_err(client_error)
     }
@@ -104,8 +104,8 @@ impl Engine {
     ///
     /// `RELAY_UNREACHABLE` before the first `configure`.
     #[wasm_bindgen(js_name = nextFlush)]
-    pub fn next_flush(&self) -> JsResult<JsValue> {
-        let next = self.client.next_flush().map_err(client_error)?;
+    pub fn next_flush(&self, now: f64) -> JsResult<JsValue> {
+        let next = self.client.next_flush(time(now)?).map_err(client_error)?;
         Ok(next.map_or(JsValue::UNDEFINED, post))
     }
 
@@ -138,13 +138,14 @@ impl Engine {
         Ok(self.client.lobby_watch(time(now)?))
     }
 
-    /// Lets time pass; `value` names the messages to `reseal`.
+    /// Lets time pass; `value` names the messages whose bodies
+    /// `reseal` needs.
     ///
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
     pub fn tick(&mut self, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.tick(time(now)?, &mut rng());
+        let effects = self.client.tick(time(now)?);
         self.give(effects)
     }
 
