@@ -111,8 +111,15 @@ mod tests {
 
     fn sealed(plaintext: &[u8], to: &Identity) -> Vec<u8> {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let (enc, ciphertext) =
-            hpke::seal(to.public().kem(), None, labels::MESSAGE, &[], plaintext, &mut rng).unwrap();
+        let (enc, ciphertext) = hpke::seal(
+            to.public().kem(),
+            None,
+            labels::MESSAGE,
+            &[],
+            plaintext,
+            &mut rng,
+        )
+        .unwrap();
         [&enc[..], &ciphertext].concat()
     }
 
@@ -121,17 +128,27 @@ mod tests {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let (bob, eve) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
         for message in [&b""[..], b"Continue metformin", &[7; 70_000]] {
-            let said = ProvenMessage { proof: [9; 64], message: Zeroizing::new(message.to_vec()) };
+            let said = ProvenMessage {
+                proof: [9; 64],
+                message: Zeroizing::new(message.to_vec()),
+            };
             let ciphertext = said.encrypt(bob.public(), &mut rng).unwrap();
             assert_eq!(ProvenMessage::decrypt(&bob, &ciphertext), Ok(said));
             assert_eq!(ProvenMessage::decrypt(&eve, &ciphertext), Err(NotAuthentic));
             for i in [0, 31, 32, ciphertext.len() - 1] {
                 let mut bad = ciphertext.clone();
                 bad[i] ^= 1;
-                assert_eq!(ProvenMessage::decrypt(&bob, &bad), Err(NotAuthentic), "byte {i}");
+                assert_eq!(
+                    ProvenMessage::decrypt(&bob, &bad),
+                    Err(NotAuthentic),
+                    "byte {i}"
+                );
             }
             for len in [0, 31, 32, 47, ciphertext.len() - 1] {
-                assert_eq!(ProvenMessage::decrypt(&bob, &ciphertext[..len]), Err(NotAuthentic));
+                assert_eq!(
+                    ProvenMessage::decrypt(&bob, &ciphertext[..len]),
+                    Err(NotAuthentic)
+                );
             }
         }
     }
@@ -140,19 +157,42 @@ mod tests {
     fn a_plaintext_of_another_form_is_refused() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let bob = Identity::generate(&mut rng);
-        let good = ProvenMessage { proof: [9; 64], message: Zeroizing::new(b"hi".to_vec()) }.encode();
+        let good = ProvenMessage {
+            proof: [9; 64],
+            message: Zeroizing::new(b"hi".to_vec()),
+        }
+        .encode();
         assert!(ProvenMessage::decrypt(&bob, &sealed(&good, &bob)).is_ok());
         let mut long_form = good.clone();
         long_form.splice(68..69, [0x58, 2]);
         for (what, bad) in [
             ("trailing byte", [&good[..], &[0]].concat()),
             ("long length form", long_form),
-            ("proof of 63 bytes", cbor::array(2, |w| { w.bytes(&[9; 63]).bytes(b"hi"); })),
-            ("text for bytes", cbor::array(2, |w| { w.bytes(&[9; 64]).text("hi"); })),
-            ("three items", cbor::array(3, |w| { w.bytes(&[9; 64]).bytes(b"hi").bytes(b""); })),
+            (
+                "proof of 63 bytes",
+                cbor::array(2, |w| {
+                    w.bytes(&[9; 63]).bytes(b"hi");
+                }),
+            ),
+            (
+                "text for bytes",
+                cbor::array(2, |w| {
+                    w.bytes(&[9; 64]).text("hi");
+                }),
+            ),
+            (
+                "three items",
+                cbor::array(3, |w| {
+                    w.bytes(&[9; 64]).bytes(b"hi").bytes(b"");
+                }),
+            ),
             ("nothing", Vec::new()),
         ] {
-            assert_eq!(ProvenMessage::decrypt(&bob, &sealed(&bad, &bob)), Err(NotAuthentic), "{what}");
+            assert_eq!(
+                ProvenMessage::decrypt(&bob, &sealed(&bad, &bob)),
+                Err(NotAuthentic),
+                "{what}"
+            );
         }
     }
 }

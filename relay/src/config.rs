@@ -18,7 +18,12 @@ pub struct Config {
 
     /// Address to listen on. The relay speaks plain HTTP: anything but the loopback belongs behind
     /// a proxy that ends TLS and keeps no access log
-    #[arg(long, env = "TESSERA_RELAY_BIND", default_value = "127.0.0.1", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_BIND",
+        default_value = "127.0.0.1",
+        value_name = "ADDRESS"
+    )]
     pub bind: IpAddr,
 
     /// Where cells are kept: sqlite:///absolute/path or sqlite://relative/path. Made at first
@@ -37,19 +42,39 @@ pub struct Config {
 
     /// Length of an epoch of the numbered buckets, 1s to 24h: how long a message may wait before
     /// it can be pulled
-    #[arg(long, env = "TESSERA_RELAY_EPOCH", default_value = "30m", value_name = "DURATION")]
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_EPOCH",
+        default_value = "30m",
+        value_name = "DURATION"
+    )]
     pub epoch: Seconds,
 
     /// Length of an epoch of the lobby, where invitations are answered, 1s to 24h
-    #[arg(long, env = "TESSERA_RELAY_LOBBY_EPOCH", default_value = "15s", value_name = "DURATION")]
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_LOBBY_EPOCH",
+        default_value = "15s",
+        value_name = "DURATION"
+    )]
     pub lobby_epoch: Seconds,
 
     /// How long a batch can be pulled; after it the batch is deleted. At least two epochs
-    #[arg(long, env = "TESSERA_RELAY_RETENTION", default_value = "60d", value_name = "DURATION")]
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_RETENTION",
+        default_value = "60d",
+        value_name = "DURATION"
+    )]
     pub retention: Seconds,
 
     /// The same for batches of the lobby
-    #[arg(long, env = "TESSERA_RELAY_LOBBY_RETENTION", default_value = "24h", value_name = "DURATION")]
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_LOBBY_RETENTION",
+        default_value = "24h",
+        value_name = "DURATION"
+    )]
     pub lobby_retention: Seconds,
 
     /// Cover cells added to every batch of a numbered bucket, 0 to 4096. A fixed number carries no
@@ -59,7 +84,12 @@ pub struct Config {
     pub cover: u32,
 
     /// Largest message clients should send, up to 16MiB; told to clients in /v1/info
-    #[arg(long, env = "TESSERA_RELAY_MAX_ATTACHMENT", default_value = "256KiB", value_name = "SIZE")]
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_MAX_ATTACHMENT",
+        default_value = "256KiB",
+        value_name = "SIZE"
+    )]
     pub max_attachment: Bytes,
 
     /// Directory of a portal to serve beside the interface, with an index.html
@@ -83,7 +113,9 @@ impl FromStr for Storage {
             Some("") => Err("no path after sqlite://"),
             Some(path) if path.ends_with('/') => Err("a directory; name a file"),
             Some(path) => Ok(Self::Sqlite(PathBuf::from(path))),
-            None => Err("only sqlite:// is supported, for instance sqlite:///var/lib/tessera/relay.db"),
+            None => {
+                Err("only sqlite:// is supported, for instance sqlite:///var/lib/tessera/relay.db")
+            }
         }
     }
 }
@@ -168,8 +200,12 @@ mod tests {
     }
 
     fn parse(flags: &str) -> Result<Config, String> {
-        let line = ["serve", "--storage", "sqlite:///tmp/x.db"].into_iter().chain(flags.split_whitespace());
-        let config = Line::try_parse_from(line).map_err(|error| error.to_string())?.config;
+        let line = ["serve", "--storage", "sqlite:///tmp/x.db"]
+            .into_iter()
+            .chain(flags.split_whitespace());
+        let config = Line::try_parse_from(line)
+            .map_err(|error| error.to_string())?
+            .config;
         config.check().map_err(|error| error.to_string())?;
         Ok(config)
     }
@@ -201,7 +237,11 @@ mod tests {
             ("--cover-traffic-epsilon 0.1", "unexpected argument"),
         ] {
             // The later --storage of a case wins over the first.
-            let flags = if flags.starts_with("--storage") { flags.replacen(' ', "=", 1) } else { flags.to_owned() };
+            let flags = if flags.starts_with("--storage") {
+                flags.replacen(' ', "=", 1)
+            } else {
+                flags.to_owned()
+            };
             let error = match flags.strip_prefix("--storage=") {
                 Some(url) => url.parse::<Storage>().unwrap_err().to_owned(),
                 None => parse(&flags).unwrap_err(),
@@ -213,9 +253,18 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_help() {
         let config = parse("").unwrap();
-        assert_eq!((config.port, config.buckets.get(), config.cell_size.get()), (8100, 8, 2048));
-        assert_eq!((config.epoch.get(), config.retention.get()), (1800, 60 * 86_400));
-        assert_eq!((config.lobby_epoch.get(), config.lobby_retention.get()), (15, 86_400));
+        assert_eq!(
+            (config.port, config.buckets.get(), config.cell_size.get()),
+            (8100, 8, 2048)
+        );
+        assert_eq!(
+            (config.epoch.get(), config.retention.get()),
+            (1800, 60 * 86_400)
+        );
+        assert_eq!(
+            (config.lobby_epoch.get(), config.lobby_retention.get()),
+            (15, 86_400)
+        );
         assert_eq!(config.storage, Storage::Sqlite("/tmp/x.db".into()));
         assert!(config.bind.is_loopback());
         let short = parse("--epoch 3s --lobby-epoch 1s --retention 1h --cover 0").unwrap();

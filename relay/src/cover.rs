@@ -8,7 +8,7 @@
 //! inside the closing transaction.
 
 use rand_core::CryptoRng;
-use tessera::wire::{CellSize, Cell, CoverInfo, cover_cell};
+use tessera::wire::{Cell, CellSize, CoverInfo, cover_cell};
 
 /// Cells of every lobby batch.
 pub const LOBBY_CELLS: u32 = 16;
@@ -49,10 +49,16 @@ impl CoverRule {
     /// closing transaction; nothing depends on the result before the commit.
     pub fn draw(self, pending: usize, _rng: &mut impl CryptoRng) -> Draw {
         match self {
-            Self::Fixed(n) => Draw { real: pending, cover: n as usize },
+            Self::Fixed(n) => Draw {
+                real: pending,
+                cover: n as usize,
+            },
             Self::FillTo(n) => {
                 let real = pending.min(n as usize);
-                Draw { real, cover: n as usize - real }
+                Draw {
+                    real,
+                    cover: n as usize - real,
+                }
             }
         }
     }
@@ -84,7 +90,11 @@ mod tests {
 
     #[test]
     fn rules_never_ask_for_more_cover_than_was_prepared() {
-        for rule in [CoverRule::Fixed(0), CoverRule::Fixed(64), CoverRule::FillTo(16)] {
+        for rule in [
+            CoverRule::Fixed(0),
+            CoverRule::Fixed(64),
+            CoverRule::FillTo(16),
+        ] {
             for pending in [0, 1, 15, 16, 17, 1000] {
                 let draw = rule.draw(pending, &mut crate::random::system());
                 assert!(draw.cover <= rule.most(), "{rule:?} {pending}");

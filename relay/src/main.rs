@@ -11,8 +11,13 @@ use tessera_relay::{
     Config,
     server::{self, RunError},
 };
-use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}};
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tracing_subscriber::{
+    filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// A mailbox that knows nothing: takes fixed-size cells, keeps them in shared buckets, publishes
 /// them in epochs as shuffled, signed batches, and can name no sender, recipient or pair.
@@ -24,7 +29,13 @@ struct Cli {
 
     /// What to log, to standard error: off, error, warn, info, debug or trace. No level logs an
     /// address, a bucket of a request, or a cell
-    #[arg(long, global = true, env = "TESSERA_RELAY_LOG", default_value = "info", value_name = "LEVEL")]
+    #[arg(
+        long,
+        global = true,
+        env = "TESSERA_RELAY_LOG",
+        default_value = "info",
+        value_name = "LEVEL"
+    )]
     log: tracing::level_filters::LevelFilter,
 }
 
@@ -44,7 +55,10 @@ fn main() -> ExitCode {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    tracing_subscriber::registry().with(targets).with(lines).init();
+    tracing_subscriber::registry()
+        .with(targets)
+        .with(lines)
+        .init();
     let Command::Serve(config) = cli.command;
     match serve(*config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,7 +75,11 @@ async fn serve(config: Config) -> Result<(), RunError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind(SocketAddr::new(config.bind, config.port)).await?;
-    let _ = writeln!(std::io::stdout(), "tessera-relay listens on http://{}", listener.local_addr()?);
+    let _ = writeln!(
+        std::io::stdout(),
+        "tessera-relay listens on http://{}",
+        listener.local_addr()?
+    );
     server::run_on(store, listener, config, async move {
         tokio::select! {
             _ = terminate.recv() => (),

@@ -47,7 +47,10 @@ mod tests {
             *seen.entry(items).or_default() += 1;
         }
         assert_eq!(seen.len(), 24);
-        let chi2: f64 = seen.values().map(|n| (f64::from(*n) - 1000.0).powi(2) / 1000.0).sum();
+        let chi2: f64 = seen
+            .values()
+            .map(|n| (f64::from(*n) - 1000.0).powi(2) / 1000.0)
+            .sum();
         // 23 degrees of freedom: exceeded by chance once in a hundred million runs.
         assert!(chi2 < 82.0, "{chi2}");
     }

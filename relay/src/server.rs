@@ -79,7 +79,12 @@ pub async fn run_on<S: Store>(
     let board = Board::new();
     let (stop, stopped) = watch::channel(false);
     let engines = start_engines(&store, &config, &board, &stopped).await?;
-    let app = Arc::new(App::new(store.clone(), board, info(&config, &store), stopped.clone()));
+    let app = Arc::new(App::new(
+        store.clone(),
+        board,
+        info(&config, &store),
+        stopped.clone(),
+    ));
     let routes = router(app, config.portal.as_deref());
 
     let mut draining = stopped.clone();

@@ -45,11 +45,17 @@ impl HttpRelay {
         if !matches!(url.protocol().as_str(), "https:" | "http:") {
             return Err(invalid("relay is not an http or https URL"));
         }
-        if [url.username(), url.password(), url.search(), url.hash()].iter().any(|s| !s.is_empty()) {
+        if [url.username(), url.password(), url.search(), url.hash()]
+            .iter()
+            .any(|s| !s.is_empty())
+        {
             return Err(invalid("relay URL has credentials, a query or a fragment"));
         }
         let base = url.href().trim_end_matches('/').to_owned();
-        Ok(Self { base, token: access_token.filter(|token| !token.is_empty()) })
+        Ok(Self {
+            base,
+            token: access_token.filter(|token| !token.is_empty()),
+        })
     }
 
     /// The URL without a trailing slash, as invitations name it.
@@ -66,7 +72,9 @@ impl HttpRelay {
     /// A code for each answer that is not a 200: see `code_of`; `ABORTED` if
     /// the signal says so.
     pub async fn get(&self, path: String, signal: Option<AbortSignal>) -> JsResult<Uint8Array> {
-        let request = self.request(Request::get(&self.at(&path)), signal.as_ref()).build();
+        let request = self
+            .request(Request::get(&self.at(&path)), signal.as_ref())
+            .build();
         let response = send(request, signal.as_ref()).await?;
         if response.status() != 200 {
             return Err(refusal(&response));
@@ -79,13 +87,22 @@ impl HttpRelay {
     /// # Errors
     ///
     /// As for [`HttpRelay::get`].
-    pub async fn post(&self, path: String, body: Uint8Array, signal: Option<AbortSignal>) -> JsResult<()> {
+    pub async fn post(
+        &self,
+        path: String,
+        body: Uint8Array,
+        signal: Option<AbortSignal>,
+    ) -> JsResult<()> {
         let request = self
             .request(Request::post(&self.at(&path)), signal.as_ref())
             .header("Content-Type", "application/octet-stream")
             .body(body);
         let response = send(request, signal.as_ref()).await?;
-        if response.status() == 202 { Ok(()) } else { Err(refusal(&response)) }
+        if response.status() == 202 {
+            Ok(())
+        } else {
+            Err(refusal(&response))
+        }
     }
 
     fn at(&self, path: &str) -> String {
@@ -111,22 +128,34 @@ async fn send(
     signal: Option<&AbortSignal>,
 ) -> JsResult<Response> {
     let request = request.map_err(|_| invalid("the request cannot be made"))?;
-    request.send().await.map_err(|error| failure(&JsValue::from_str(&error.to_string()), signal))
+    request
+        .send()
+        .await
+        .map_err(|error| failure(&JsValue::from_str(&error.to_string()), signal))
 }
 
 /// Reads the body in pieces, so that an endless answer is not kept.
 async fn read(response: &Response, signal: Option<&AbortSignal>) -> JsResult<Uint8Array> {
-    let Some(body) = response.body() else { return Ok(array(&[])) };
+    let Some(body) = response.body() else {
+        return Ok(array(&[]));
+    };
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
     let mut pieces = Vec::new();
     let mut len = 0_u32;
     loop {
-        let next = JsFuture::from(reader.read()).await.map_err(|error| failure(&error, signal))?;
-        let Ok(piece) = field(&next, "value").dyn_into::<Uint8Array>() else { break };
+        let next = JsFuture::from(reader.read())
+            .await
+            .map_err(|error| failure(&error, signal))?;
+        let Ok(piece) = field(&next, "value").dyn_into::<Uint8Array>() else {
+            break;
+        };
         len = len.saturating_add(piece.length());
         if len > MAX_ANSWER_LEN {
             let _ = reader.cancel();
-            return Err(js_error(ErrorCode::RelayProtocol, "the relay's answer is too long"));
+            return Err(js_error(
+                ErrorCode::RelayProtocol,
+                "the relay's answer is too long",
+            ));
         }
         pieces.push(piece);
     }
@@ -143,7 +172,10 @@ async fn read(response: &Response, signal: Option<&AbortSignal>) -> JsResult<Uin
 fn refusal(response: &Response) -> JsValue {
     let status = response.status();
     let error = js_error(code_of(status), &format!("the relay answered {status}"));
-    let wait = response.headers().get("Retry-After").and_then(|text| text.trim().parse::<u32>().ok());
+    let wait = response
+        .headers()
+        .get("Retry-After")
+        .and_then(|text| text.trim().parse::<u32>().ok());
     if let Some(seconds) = wait {
         set(&error, "retryAfter", &seconds.into());
     }
@@ -167,7 +199,11 @@ fn failure(cause: &JsValue, signal: Option<&AbortSignal>) -> JsValue {
     if signal.is_some_and(AbortSignal::aborted) {
         return js_error(ErrorCode::Aborted, "the caller's signal ended the request");
     }
-    js_error_caused(ErrorCode::RelayUnreachable, "the relay cannot be reached", cause)
+    js_error_caused(
+        ErrorCode::RelayUnreachable,
+        "the relay cannot be reached",
+        cause,
+    )
 }
 
 fn field(object: &JsValue, key: &str) -> JsValue {

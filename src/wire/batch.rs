@@ -170,11 +170,17 @@ impl BatchHeader {
     ///
     /// [`BatchError::Malformed`] when `cells` is not a whole number of cells,
     /// or more than `u32` counts.
-    pub fn sign(place: &BatchPlace, cells: &[u8], cell_size: CellSize, key: &OriginKey) -> Result<Self, BatchError> {
+    pub fn sign(
+        place: &BatchPlace,
+        cells: &[u8],
+        cell_size: CellSize,
+        key: &OriginKey,
+    ) -> Result<Self, BatchError> {
         if !cells.len().is_multiple_of(cell_size.bytes()) {
             return Err(BatchError::Malformed);
         }
-        let count = u32::try_from(cells.len() / cell_size.bytes()).map_err(|_| BatchError::Malformed)?;
+        let count =
+            u32::try_from(cells.len() / cell_size.bytes()).map_err(|_| BatchError::Malformed)?;
         let mut header = Self {
             bucket: place.bucket,
             origin: key.origin(),
@@ -198,7 +204,9 @@ impl BatchHeader {
     /// [`BatchError::Signature`].
     pub fn verify(&self) -> Result<(), BatchError> {
         VerifyingKey::from_bytes(&self.origin.0)
-            .and_then(|key| key.verify_strict(&self.signed(), &Signature::from_bytes(&self.signature)))
+            .and_then(|key| {
+                key.verify_strict(&self.signed(), &Signature::from_bytes(&self.signature))
+            })
             .map_err(|_| BatchError::Signature)
     }
 

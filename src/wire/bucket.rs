@@ -76,7 +76,11 @@ impl TryFrom<u32> for BucketCount {
     type Error = BucketError;
 
     fn try_from(n: u32) -> Result<Self, BucketError> {
-        if n.is_power_of_two() && n <= MAX_COUNT { Ok(Self(n)) } else { Err(BucketError::Count) }
+        if n.is_power_of_two() && n <= MAX_COUNT {
+            Ok(Self(n))
+        } else {
+            Err(BucketError::Count)
+        }
     }
 }
 
@@ -112,7 +116,11 @@ impl TryFrom<u32> for BucketId {
     type Error = BucketError;
 
     fn try_from(number: u32) -> Result<Self, BucketError> {
-        if number < MAX_COUNT || number == LOBBY { Ok(Self(number)) } else { Err(BucketError::Number) }
+        if number < MAX_COUNT || number == LOBBY {
+            Ok(Self(number))
+        } else {
+            Err(BucketError::Number)
+        }
     }
 }
 
@@ -124,7 +132,11 @@ impl From<BucketId> for u32 {
 
 impl fmt::Display for BucketId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_lobby() { f.write_str(LOBBY_TEXT) } else { write!(f, "{}", self.0) }
+        if self.is_lobby() {
+            f.write_str(LOBBY_TEXT)
+        } else {
+            write!(f, "{}", self.0)
+        }
     }
 }
 
@@ -177,7 +189,18 @@ mod tests {
 
     #[test]
     fn a_bucket_has_one_spelling() {
-        for bad in ["", "Lobby", "+1", "01", "-1", "65536", "4294967295", "1 ", "0x1", "1.0"] {
+        for bad in [
+            "",
+            "Lobby",
+            "+1",
+            "01",
+            "-1",
+            "65536",
+            "4294967295",
+            "1 ",
+            "0x1",
+            "1.0",
+        ] {
             assert_eq!(bad.parse::<BucketId>(), Err(BucketError::Number), "{bad}");
         }
         for good in ["lobby", "0", "7", "65535"] {
@@ -202,10 +225,14 @@ mod tests {
         let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
         let mut seen = 0;
         for case in vectors["cases"].as_array().unwrap() {
-            let address = super::super::hex::decode_32(case["fingerprint"].as_str().unwrap()).unwrap();
+            let address =
+                super::super::hex::decode_32(case["fingerprint"].as_str().unwrap()).unwrap();
             for (n, expected) in case["buckets"].as_object().unwrap() {
                 let n = BucketCount::try_from(n.parse::<u32>().unwrap()).unwrap();
-                assert_eq!(u64::from(compute_bucket(&address, n).get()), expected.as_u64().unwrap());
+                assert_eq!(
+                    u64::from(compute_bucket(&address, n).get()),
+                    expected.as_u64().unwrap()
+                );
                 seen += 1;
             }
         }

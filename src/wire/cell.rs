@@ -123,7 +123,11 @@ impl Cell {
         }
         let (tag, rest) = bytes.split_first_chunk().ok_or(CellError::Length)?;
         let enc = rest.first_chunk().ok_or(CellError::Length)?;
-        Ok(Self { tag: *tag, enc: *enc, bytes })
+        Ok(Self {
+            tag: *tag,
+            enc: *enc,
+            bytes,
+        })
     }
 
     /// `tag || enc || ciphertext`.
@@ -141,7 +145,11 @@ impl Cell {
             return Err(CellError::Length);
         }
         let bytes = [tag.as_slice(), enc, ciphertext].concat();
-        Ok(Self { tag: *tag, enc: *enc, bytes: bytes.into() })
+        Ok(Self {
+            tag: *tag,
+            enc: *enc,
+            bytes: bytes.into(),
+        })
     }
 
     /// Detection tag, 16 bytes. Protocol §5.
@@ -234,7 +242,11 @@ mod tests {
     #[test]
     fn a_cell_is_exactly_as_long_as_the_size() {
         for len in [0, 47, 48, 64, 1023, 1025, 2047, 2049, 4096] {
-            assert_eq!(Cell::parse(vec![0; len], CellSize::DEFAULT), Err(CellError::Length), "{len}");
+            assert_eq!(
+                Cell::parse(vec![0; len], CellSize::DEFAULT),
+                Err(CellError::Length),
+                "{len}"
+            );
         }
         for len in [0, 1999, 2001] {
             let parts = Cell::from_parts(&[0; 16], &[0; 32], &vec![0; len], CellSize::DEFAULT);
@@ -247,7 +259,10 @@ mod tests {
         let cell = Cell::from_parts(&[1; 16], &[2; 32], &[3; 2000], CellSize::DEFAULT).unwrap();
         let parsed = Cell::parse(cell.as_bytes(), CellSize::DEFAULT).unwrap();
         assert_eq!(parsed, cell);
-        assert_eq!((parsed.tag(), parsed.enc(), parsed.ciphertext()), ([1; 16], [2; 32], &[3_u8; 2000][..]));
+        assert_eq!(
+            (parsed.tag(), parsed.enc(), parsed.ciphertext()),
+            ([1; 16], [2; 32], &[3_u8; 2000][..])
+        );
         assert_eq!(parsed.digest(), parsed.sha256()[..16]);
     }
 
@@ -259,7 +274,10 @@ mod tests {
             for _ in 0..20 {
                 let cover = cover_cell(size, &mut rng);
                 assert_eq!(Cell::parse(cover.as_bytes(), size).unwrap(), cover);
-                assert!(MontgomeryPoint(cover.enc()).to_edwards(0).is_some(), "on the twist");
+                assert!(
+                    MontgomeryPoint(cover.enc()).to_edwards(0).is_some(),
+                    "on the twist"
+                );
                 assert!(tags.insert(cover.tag()));
                 assert!(cover.ciphertext().windows(16).all(|w| w != [0; 16]));
             }

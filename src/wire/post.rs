@@ -100,7 +100,9 @@ pub fn decode(body: &[u8], size: CellSize, buckets: BucketCount) -> Result<Vec<E
     if body.len() / entry_len > MAX_ENTRIES {
         return Err(PostError::TooMany);
     }
-    body.chunks_exact(entry_len).map(|entry| decode_entry(entry, size, buckets)).collect()
+    body.chunks_exact(entry_len)
+        .map(|entry| decode_entry(entry, size, buckets))
+        .collect()
 }
 
 fn decode_entry(entry: &[u8], size: CellSize, buckets: BucketCount) -> Result<Entry, PostError> {
@@ -126,7 +128,10 @@ mod tests {
 
     fn entry(bucket: u32, fill: u8) -> Entry {
         let bucket = BucketId::try_from(bucket).unwrap();
-        Entry { bucket, cell: Cell::parse(vec![fill; SIZE.bytes()], SIZE).unwrap() }
+        Entry {
+            bucket,
+            cell: Cell::parse(vec![fill; SIZE.bytes()], SIZE).unwrap(),
+        }
     }
 
     #[test]
@@ -134,10 +139,20 @@ mod tests {
         let one = encode(&[entry(0, 1)]).unwrap();
         assert_eq!(decode(&[], SIZE, buckets()), Err(PostError::Empty));
         for cut in [1, 3, 4, 5, one.len() - 1] {
-            assert_eq!(decode(&one[..cut], SIZE, buckets()), Err(PostError::Length), "{cut}");
+            assert_eq!(
+                decode(&one[..cut], SIZE, buckets()),
+                Err(PostError::Length),
+                "{cut}"
+            );
         }
-        assert_eq!(decode(&[one.clone(), vec![0]].concat(), SIZE, buckets()), Err(PostError::Length));
-        assert_eq!(decode(&one.repeat(65), SIZE, buckets()), Err(PostError::TooMany));
+        assert_eq!(
+            decode(&[one.clone(), vec![0]].concat(), SIZE, buckets()),
+            Err(PostError::Length)
+        );
+        assert_eq!(
+            decode(&one.repeat(65), SIZE, buckets()),
+            Err(PostError::TooMany)
+        );
         assert_eq!(encode(&[]), Err(PostError::Empty));
         assert_eq!(encode(&vec![entry(0, 1); 65]), Err(PostError::TooMany));
         let other_size = CellSize::try_from(1024).unwrap();
@@ -149,13 +164,19 @@ mod tests {
         for strange in [8_u32, 65_535, 65_536, 0xFFFF_FFFE] {
             let mut body = encode(&[entry(0, 1), entry(1, 2)]).unwrap();
             body[4 + SIZE.bytes()..][..4].copy_from_slice(&strange.to_be_bytes());
-            assert_eq!(decode(&body, SIZE, buckets()), Err(PostError::Bucket), "{strange}");
+            assert_eq!(
+                decode(&body, SIZE, buckets()),
+                Err(PostError::Bucket),
+                "{strange}"
+            );
         }
     }
 
     #[test]
     fn entries_come_back_in_order() {
-        let entries: Vec<_> = (0..64).map(|i| entry(if i % 9 == 8 { 0xFFFF_FFFF } else { i % 9 }, i as u8)).collect();
+        let entries: Vec<_> = (0..64)
+            .map(|i| entry(if i % 9 == 8 { 0xFFFF_FFFF } else { i % 9 }, i as u8))
+            .collect();
         let body = encode(&entries).unwrap();
         assert_eq!(body.len(), max_body_len(SIZE));
         assert_eq!(decode(&body, SIZE, buckets()).unwrap(), entries);

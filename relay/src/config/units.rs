@@ -31,7 +31,12 @@ impl FromStr for Seconds {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str = "a duration is a number and a unit: 15s, 30m, 24h or 60d";
-        let seconds = parse(text, &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)], FORM, "too long")?;
+        let seconds = parse(
+            text,
+            &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)],
+            FORM,
+            "too long",
+        )?;
         NonZeroU32::new(seconds).map(Self).ok_or("at least 1s")
     }
 }
@@ -54,7 +59,13 @@ impl FromStr for Bytes {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str = "a size is a number and a unit: 4096B, 256KiB or 16MiB";
         // Longest unit first: every other ends in "B" too.
-        parse(text, &[("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1)], FORM, "too large").map(Self)
+        parse(
+            text,
+            &[("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1)],
+            FORM,
+            "too large",
+        )
+        .map(Self)
     }
 }
 
@@ -64,12 +75,18 @@ fn parse(
     form: &'static str,
     too_much: &'static str,
 ) -> Result<u32, &'static str> {
-    let (digits, factor) =
-        units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor))).ok_or(form)?;
+    let (digits, factor) = units
+        .iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
+        .ok_or(form)?;
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(form);
     }
-    digits.parse::<u32>().ok().and_then(|number| number.checked_mul(factor)).ok_or(too_much)
+    digits
+        .parse::<u32>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor))
+        .ok_or(too_much)
 }
 
 #[cfg(test)]
@@ -78,7 +95,21 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_duration_or_size() {
-        for bad in ["", "s", "3", "-3s", "+3s", "3 s", "3S", "1.5h", "0s", "0d", "99999999999s", "49711d", "3ms"] {
+        for bad in [
+            "",
+            "s",
+            "3",
+            "-3s",
+            "+3s",
+            "3 s",
+            "3S",
+            "1.5h",
+            "0s",
+            "0d",
+            "99999999999s",
+            "49711d",
+            "3ms",
+        ] {
             assert!(bad.parse::<Seconds>().is_err(), "{bad}");
         }
         for bad in ["", "B", "256", "256KB", "256kib", "-1B", "4096MiB", "1GiB"] {
@@ -88,7 +119,12 @@ mod tests {
 
     #[test]
     fn reads_units() {
-        for (text, seconds) in [("15s", 15), ("30m", 1800), ("24h", 86_400), ("60d", 5_184_000)] {
+        for (text, seconds) in [
+            ("15s", 15),
+            ("30m", 1800),
+            ("24h", 86_400),
+            ("60d", 5_184_000),
+        ] {
             assert_eq!(text.parse::<Seconds>().unwrap().get(), seconds);
         }
         for (text, bytes) in [("4096B", 4096), ("256KiB", 262_144), ("16MiB", 16 << 20)] {

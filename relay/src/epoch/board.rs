@@ -19,7 +19,10 @@ pub struct Published {
 
 impl From<Published> for Window {
     fn from(published: Published) -> Self {
-        Self { from: published.cutoff, through: published.epoch }
+        Self {
+            from: published.cutoff,
+            through: published.epoch,
+        }
     }
 }
 
@@ -33,7 +36,10 @@ pub struct Board {
 impl Default for Board {
     fn default() -> Self {
         let empty = || Arc::new(watch::Sender::new(None));
-        Self { numbered: empty(), lobby: empty() }
+        Self {
+            numbered: empty(),
+            lobby: empty(),
+        }
     }
 }
 

@@ -17,11 +17,11 @@ use tessera::{
 };
 use tokio::sync::watch;
 
+use self::retention::Retention;
 pub use self::{
     board::{Board, Published},
     schedule::{Boundary, Schedule},
 };
-use self::retention::Retention;
 use crate::{
     cover::{self, CoverRule},
     random,
@@ -75,9 +75,21 @@ impl<S: Store> Engine<S> {
         let mut retention = Retention::new(settings.retention, last_seen, Instant::now());
         if let Some(last) = last {
             let cutoff = retention.cutoff(wall_clock(), Instant::now());
-            board.publish(settings.kind, Published { epoch: last.epoch, cutoff });
+            board.publish(
+                settings.kind,
+                Published {
+                    epoch: last.epoch,
+                    cutoff,
+                },
+            );
         }
-        Ok(Self { store, settings, board, last, retention })
+        Ok(Self {
+            store,
+            settings,
+            board,
+            last,
+            retention,
+        })
     }
 
     /// Works until told to stop; a close that has begun is finished first.
@@ -113,7 +125,12 @@ impl<S: Store> Engine<S> {
 
     /// `false` when told to stop before it worked.
     async fn close(&mut self, boundary: Boundary, stop: &mut watch::Receiver<bool>) -> bool {
-        let Settings { kind, cell_size, rule, .. } = self.settings;
+        let Settings {
+            kind,
+            cell_size,
+            rule,
+            ..
+        } = self.settings;
         for buckets in self.settings.buckets.chunks(STEP) {
             let count = rule.most() * buckets.len();
             loop {
@@ -131,7 +148,9 @@ impl<S: Store> Engine<S> {
                 };
                 match self.store.close(closing).await {
                     Ok(()) => break,
-                    Err(error) => tracing::error!(%error, ?kind, epoch = boundary.epoch, "closing again"),
+                    Err(error) => {
+                        tracing::error!(%error, ?kind, epoch = boundary.epoch, "closing again")
+                    }
                 }
                 tokio::select! {
                     () = tokio::time::sleep(AGAIN) => (),
@@ -139,7 +158,10 @@ impl<S: Store> Engine<S> {
                 }
             }
         }
-        self.last = Some(LastClose { epoch: boundary.epoch, closed_at: boundary.at });
+        self.last = Some(LastClose {
+            epoch: boundary.epoch,
+            closed_at: boundary.at,
+        });
         true
     }
 
@@ -148,10 +170,18 @@ impl<S: Store> Engine<S> {
         match due.checked_sub(wall_clock()) {
             // A clock set back meanwhile must not hold the batch for longer than the delay.
             Some(wait) => tokio::time::sleep(wait.min(self.settings.schedule.delay())).await,
-            None => tracing::warn!(kind = ?self.settings.kind, epoch = boundary.epoch, "published late"),
+            None => {
+                tracing::warn!(kind = ?self.settings.kind, epoch = boundary.epoch, "published late")
+            }
         }
         let cutoff = self.retention.cutoff(wall_clock(), Instant::now());
-        self.board.publish(self.settings.kind, Published { epoch: boundary.epoch, cutoff });
+        self.board.publish(
+            self.settings.kind,
+            Published {
+                epoch: boundary.epoch,
+                cutoff,
+            },
+        );
     }
 
     /// Deletes what is past retention, after readers were told.
@@ -173,7 +203,9 @@ impl<S: Store> Engine<S> {
 /// Time since 1970 by the operating system; a clock before 1970 counts as then.
 #[must_use]
 pub fn wall_clock() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// Whole seconds of it.

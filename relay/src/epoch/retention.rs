@@ -21,7 +21,13 @@ pub(super) struct Retention {
 impl Retention {
     /// Starts from the last wall-clock time known to be right.
     pub(super) fn new(keep: Duration, wall: Duration, seen: Instant) -> Self {
-        Self { keep, wall, seen, hold_until: None, cutoff: UnixTime(0) }
+        Self {
+            keep,
+            wall,
+            seen,
+            hold_until: None,
+            cutoff: UnixTime(0),
+        }
     }
 
     /// Batches closed earlier than this are past retention. Never goes back.
@@ -34,7 +40,9 @@ impl Retention {
         (self.wall, self.seen) = (wall, now);
         if self.hold_until.is_none_or(|until| now >= until) {
             self.hold_until = None;
-            self.cutoff = self.cutoff.max(UnixTime(wall.saturating_sub(self.keep).as_secs()));
+            self.cutoff = self
+                .cutoff
+                .max(UnixTime(wall.saturating_sub(self.keep).as_secs()));
         }
         self.cutoff
     }
@@ -59,8 +67,14 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let held = retention.cutoff(130 * DAY, start + hour);
         assert_eq!(held, UnixTime(90 * 86_400));
-        assert_eq!(retention.cutoff(130 * DAY + 23 * hour, start + 24 * hour), held);
-        assert_eq!(retention.cutoff(131 * DAY, start + 25 * hour), UnixTime(121 * 86_400));
+        assert_eq!(
+            retention.cutoff(130 * DAY + 23 * hour, start + 24 * hour),
+            held
+        );
+        assert_eq!(
+            retention.cutoff(131 * DAY, start + 25 * hour),
+            UnixTime(121 * 86_400)
+        );
     }
 
     #[test]

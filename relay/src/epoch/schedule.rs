@@ -28,7 +28,9 @@ impl Schedule {
     /// Epochs of so many seconds, at least one.
     #[must_use]
     pub fn new(seconds: u32) -> Self {
-        Self { seconds: seconds.max(1) }
+        Self {
+            seconds: seconds.max(1),
+        }
     }
 
     /// Seconds of an epoch.
@@ -58,7 +60,10 @@ impl Schedule {
         let index = self.index(now);
         let by_clock = index.saturating_sub(1);
         let epoch = last.map_or(by_clock, |last| by_clock.max(last.saturating_add(1)));
-        Boundary { epoch, at: UnixTime(index.saturating_mul(u64::from(self.seconds))) }
+        Boundary {
+            epoch,
+            at: UnixTime(index.saturating_mul(u64::from(self.seconds))),
+        }
     }
 
     /// When the batches of that boundary appear.
@@ -92,10 +97,28 @@ mod tests {
         let schedule = Schedule::new(30);
         assert_eq!(schedule.due(at(59_999)), at(60_000));
         assert_eq!(schedule.due(at(60_000)), at(90_000));
-        assert_eq!(schedule.passed(at(60_001), None), Boundary { epoch: 1, at: UnixTime(60) });
-        assert_eq!(schedule.passed(at(90_500), Some(1)), Boundary { epoch: 2, at: UnixTime(90) });
+        assert_eq!(
+            schedule.passed(at(60_001), None),
+            Boundary {
+                epoch: 1,
+                at: UnixTime(60)
+            }
+        );
+        assert_eq!(
+            schedule.passed(at(90_500), Some(1)),
+            Boundary {
+                epoch: 2,
+                at: UnixTime(90)
+            }
+        );
         // Down from 90 s to 310 s: one batch, under the number of the epoch that ends at 330 s.
-        assert_eq!(schedule.passed(at(330_000), Some(2)), Boundary { epoch: 10, at: UnixTime(330) });
+        assert_eq!(
+            schedule.passed(at(330_000), Some(2)),
+            Boundary {
+                epoch: 10,
+                at: UnixTime(330)
+            }
+        );
     }
 
     #[test]

@@ -43,9 +43,15 @@ pub(super) async fn index<S: Store>(
     let Path(bucket) = bucket.map_err(|_| Refusal::NotFound)?;
     let bucket = known_bucket(&app, &bucket)?;
     let made = app.indexes.get(&app, bucket).await?;
-    let fresh = app.schedule(Kind::of(bucket)).until_publication(wall_clock());
-    let mut response = conditional(&headers, &made.etag, "application/json", || made.json.clone());
-    response.headers_mut().insert(header::CACHE_CONTROL, fresh_for(fresh));
+    let fresh = app
+        .schedule(Kind::of(bucket))
+        .until_publication(wall_clock());
+    let mut response = conditional(&headers, &made.etag, "application/json", || {
+        made.json.clone()
+    });
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, fresh_for(fresh));
     Ok(response)
 }
 
@@ -60,7 +66,10 @@ pub(super) async fn batch<S: Store>(
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
     let epoch = epoch_number(&epoch)?;
     // Written already, perhaps, but not to be seen before the fixed delay is over.
-    let visible = app.board.get(Kind::of(bucket)).is_some_and(|published| epoch <= published.epoch);
+    let visible = app
+        .board
+        .get(Kind::of(bucket))
+        .is_some_and(|published| epoch <= published.epoch);
     if !visible {
         return Err(Refusal::NotFound);
     }
@@ -71,8 +80,15 @@ pub(super) async fn batch<S: Store>(
     };
     let head: &[u8; BATCH_HEADER_LEN] = bytes.first_chunk().ok_or(StoreError::Damaged)?;
     let digest = BatchHeader::decode(head).map_err(StoreError::from)?.digest;
-    let mut response = conditional(&headers, &digest.to_string(), "application/octet-stream", || bytes.into());
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
+    let mut response = conditional(
+        &headers,
+        &digest.to_string(),
+        "application/octet-stream",
+        || bytes.into(),
+    );
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
     Ok(response)
 }
 
@@ -94,7 +110,11 @@ impl Indexes {
         };
         let json = serde_json::to_vec(&index).map_err(|_| StoreError::Damaged)?;
         let etag = hex::encode(&Sha256::digest(&json)).into();
-        let index = Made { of, json: json.into(), etag };
+        let index = Made {
+            of,
+            json: json.into(),
+            etag,
+        };
         made.insert(bucket, index.clone());
         Ok(index)
     }
@@ -102,17 +122,30 @@ impl Indexes {
 
 fn known_bucket<S: Store>(app: &App<S>, text: &str) -> Result<BucketId, Refusal> {
     let bucket = text.parse().map_err(|_| Refusal::NotFound)?;
-    if app.bucket_count().contains(bucket) { Ok(bucket) } else { Err(Refusal::NotFound) }
+    if app.bucket_count().contains(bucket) {
+        Ok(bucket)
+    } else {
+        Err(Refusal::NotFound)
+    }
 }
 
 /// One spelling per epoch, or caches would hold a batch twice.
 fn epoch_number(text: &str) -> Result<u64, Refusal> {
     let epoch: u64 = text.parse().map_err(|_| Refusal::NotFound)?;
-    if epoch.to_string() == text { Ok(epoch) } else { Err(Refusal::NotFound) }
+    if epoch.to_string() == text {
+        Ok(epoch)
+    } else {
+        Err(Refusal::NotFound)
+    }
 }
 
 /// 304 when the reader has it already.
-fn conditional(headers: &HeaderMap, etag: &str, media_type: &'static str, body: impl FnOnce() -> Bytes) -> Response {
+fn conditional(
+    headers: &HeaderMap,
+    etag: &str,
+    media_type: &'static str,
+    body: impl FnOnce() -> Bytes,
+) -> Response {
     let etag = format!("\"{etag}\"");
     let mut response = if has(headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -127,9 +160,16 @@ fn conditional(headers: &HeaderMap, etag: &str, media_type: &'static str, body: 
 
 /// `If-None-Match` by weak comparison (RFC 9110 §13.1.2).
 fn has(headers: &HeaderMap, etag: &str) -> bool {
-    headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-        value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
-    })
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value
+                .split(',')
+                .map(str::trim)
+                .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+        })
 }
 
 /// Cacheable until the next batch appears, in whole seconds rounded down.

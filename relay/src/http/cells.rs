@@ -28,21 +28,31 @@ pub(super) async fn post<S: Store>(
     let entries = decode(&body, app.cell_size(), app.bucket_count()).map_err(Refusal::Post)?;
     app.store.put(entries).await?;
     let mut response = StatusCode::ACCEPTED.into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
 /// Exactly the one type: it also makes browsers ask before another site's
 /// page may post.
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let is_octets = headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"application/octet-stream"));
-    if is_octets && !headers.contains_key(header::CONTENT_ENCODING) { Ok(()) } else { Err(Refusal::MediaType) }
+    let is_octets = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        value
+            .as_bytes()
+            .eq_ignore_ascii_case(b"application/octet-stream")
+    });
+    if is_octets && !headers.contains_key(header::CONTENT_ENCODING) {
+        Ok(())
+    } else {
+        Err(Refusal::MediaType)
+    }
 }
 
 async fn collect(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Refusal> {
-    let claimed = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let claimed = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if claimed.is_some_and(|claimed| claimed > limit as u64) {
         return Err(Refusal::TooLarge);
     }

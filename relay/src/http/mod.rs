@@ -55,7 +55,15 @@ impl<S: Store> App<S> {
     pub fn new(store: S, board: Board, info: RelayInfo, draining: watch::Receiver<bool>) -> Self {
         let numbered = Schedule::new(info.epoch_seconds.get());
         let lobby = Schedule::new(info.lobby.epoch_seconds.get());
-        Self { store, board, info, numbered, lobby, draining, indexes: Indexes::default() }
+        Self {
+            store,
+            board,
+            info,
+            numbered,
+            lobby,
+            draining,
+            indexes: Indexes::default(),
+        }
     }
 
     fn is_draining(&self) -> bool {
@@ -84,13 +92,17 @@ pub fn router<S: Store>(app: Arc<App<S>>, portal: Option<&Path>) -> Router {
         .route("/v1/info", read(get(info::info::<S>)))
         .route("/v1/cells", write(post(cells::post::<S>)))
         .route("/v1/buckets/{bucket}/index", read(get(buckets::index::<S>)))
-        .route("/v1/buckets/{bucket}/batches/{origin}/{epoch}", read(get(buckets::batch::<S>)))
+        .route(
+            "/v1/buckets/{bucket}/batches/{origin}/{epoch}",
+            read(get(buckets::batch::<S>)),
+        )
         // Segments, the stream of notices and the OpenAPI document join here.
         .route("/healthz", read(get(health::alive)))
         .route("/readyz", read(get(health::ready::<S>)))
         .with_state(app);
     let files = portal::router(portal);
-    api.fallback_service(files).layer(middleware::from_fn(headers))
+    api.fallback_service(files)
+        .layer(middleware::from_fn(headers))
 }
 
 fn read<T: Clone + Send + Sync + 'static>(method: MethodRouter<T>) -> MethodRouter<T> {
@@ -102,7 +114,10 @@ fn write<T: Clone + Send + Sync + 'static>(method: MethodRouter<T>) -> MethodRou
 }
 
 /// Answers OPTIONS, and refuses every other method with what is allowed.
-fn only<T: Clone + Send + Sync + 'static>(method: MethodRouter<T>, allow: &'static str) -> MethodRouter<T> {
+fn only<T: Clone + Send + Sync + 'static>(
+    method: MethodRouter<T>,
+    allow: &'static str,
+) -> MethodRouter<T> {
     let allow = HeaderValue::from_static(allow);
     let refused = allow.clone();
     method
@@ -115,7 +130,10 @@ fn only<T: Clone + Send + Sync + 'static>(method: MethodRouter<T>, allow: &'stat
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
                 HeaderValue::from_static("content-type, if-none-match"),
             );
-            headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+            headers.insert(
+                header::ACCESS_CONTROL_MAX_AGE,
+                HeaderValue::from_static("86400"),
+            );
             response
         })
         .fallback(move || async move {
@@ -131,10 +149,19 @@ async fn headers(request: Request, next: Next) -> Response {
     let is_api = portal::is_api(request.uri().path());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     if is_api {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static("etag, retry-after"),

@@ -47,7 +47,10 @@ async fn page(mut request: Request, next: Next) -> Response {
         return Refusal::NotFound.into_response();
     }
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let is_route = path.rsplit('/').next().is_some_and(|name| !name.contains('.'));
+    let is_route = path
+        .rsplit('/')
+        .next()
+        .is_some_and(|name| !name.contains('.'));
     if is_read && is_route {
         *request.uri_mut() = Uri::from_static("/index.html");
     }
@@ -56,15 +59,24 @@ async fn page(mut request: Request, next: Next) -> Response {
         StatusCode::NOT_FOUND => response = Refusal::NotFound.into_response(),
         StatusCode::METHOD_NOT_ALLOWED => {
             response = Refusal::Method.into_response();
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         _ => {
-            let cache = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+            let cache = if path.starts_with(HASHED) {
+                "public, max-age=31536000, immutable"
+            } else {
+                "no-cache"
+            };
+            response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         }
     }
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+    );
     response
 }

@@ -75,7 +75,9 @@ impl Refusal {
             Self::Incomplete => "the body ended early".to_owned(),
             Self::MediaType => "send application/octet-stream, not encoded".to_owned(),
             Self::Draining => "the relay is about to end".to_owned(),
-            Self::NotFound | Self::Method | Self::Slow | Self::Expired { .. } | Self::TooLarge => return None,
+            Self::NotFound | Self::Method | Self::Slow | Self::Expired { .. } | Self::TooLarge => {
+                return None;
+            }
         })
     }
 

@@ -33,5 +33,9 @@ pub fn assemble(
     cells.extend(cover);
     shuffle(&mut cells, rng);
     let (header, bytes) = Batch::build(place, &cells, cell_size, key)?;
-    Ok(Assembled { header, bytes, digests: cells.iter().map(Cell::sha256).collect() })
+    Ok(Assembled {
+        header,
+        bytes,
+        digests: cells.iter().map(Cell::sha256).collect(),
+    })
 }

@@ -31,7 +31,11 @@ impl Kind {
     /// The kind of a bucket.
     #[must_use]
     pub const fn of(bucket: BucketId) -> Self {
-        if bucket.is_lobby() { Self::Lobby } else { Self::Numbered }
+        if bucket.is_lobby() {
+            Self::Lobby
+        } else {
+            Self::Numbered
+        }
     }
 }
 
@@ -126,7 +130,10 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn close(&self, closing: Closing) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The last closed epoch of a kind.
-    fn last_close(&self, kind: Kind) -> impl Future<Output = Result<Option<LastClose>, StoreError>> + Send;
+    fn last_close(
+        &self,
+        kind: Kind,
+    ) -> impl Future<Output = Result<Option<LastClose>, StoreError>> + Send;
 
     /// Headers of a bucket's batches in the window, oldest first.
     fn headers(
@@ -145,7 +152,11 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Deletes some of the batches closed before then, and says how many:
     /// to be called again until it says 0.
-    fn expire(&self, kind: Kind, before: UnixTime) -> impl Future<Output = Result<usize, StoreError>> + Send;
+    fn expire(
+        &self,
+        kind: Kind,
+        before: UnixTime,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
     /// Returns when the store has failed for good; otherwise never.
     fn failed(&self) -> impl Future<Output = ()> + Send;

@@ -18,7 +18,11 @@ const MARKER: &str = "203.0.113.99";
 async fn logs_and_files_hold_no_address() {
     let directory = TempDir::new().unwrap();
     let log = directory.path().join("log");
-    let process = Process::start(directory.path(), "--log trace", Stdio::from(File::create(&log).unwrap()));
+    let process = Process::start(
+        directory.path(),
+        "--log trace",
+        Stdio::from(File::create(&log).unwrap()),
+    );
     let good = post::encode(&entries(bucket(0), 2)).unwrap();
     for (method, path, body) in [
         ("POST", "/v1/cells", good.as_slice()),
@@ -35,9 +39,14 @@ async fn logs_and_files_hold_no_address() {
         request.extend_from_slice(body);
         let answer = from_source(process.client.0, &request).await;
         assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
-        assert!(!answer.contains(MARKER) && !answer.contains(SOURCE), "{answer}");
+        assert!(
+            !answer.contains(MARKER) && !answer.contains(SOURCE),
+            "{answer}"
+        );
     }
-    process.client.index_when(bucket(0), |index| index.batches.iter().any(|b| b.count > 3));
+    process
+        .client
+        .index_when(bucket(0), |index| index.batches.iter().any(|b| b.count > 3));
     assert_eq!(process.terminate(), Some(0));
 
     assert!(!std::fs::read(&log).unwrap().is_empty(), "it did log");
@@ -46,7 +55,11 @@ async fn logs_and_files_hold_no_address() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
         for needle in [SOURCE.as_bytes(), MARKER.as_bytes()] {
-            assert!(!bytes.windows(needle.len()).any(|w| w == needle), "{}", path.display());
+            assert!(
+                !bytes.windows(needle.len()).any(|w| w == needle),
+                "{}",
+                path.display()
+            );
         }
         if path == log {
             assert!(!bytes.windows(4).any(|w| w == source_bytes));
@@ -56,7 +69,9 @@ async fn logs_and_files_hold_no_address() {
 
 async fn from_source(relay: SocketAddr, request: &[u8]) -> String {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(SocketAddr::new(SOURCE.parse().unwrap(), 0)).unwrap();
+    socket
+        .bind(SocketAddr::new(SOURCE.parse().unwrap(), 0))
+        .unwrap();
     let mut stream = socket.connect(relay).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut answer = String::new();

@@ -21,7 +21,10 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The problem document of an error, checked to be one.
@@ -43,8 +46,15 @@ impl Client {
         self.request("GET", path, &[], b"")
     }
 
-    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        self.try_request(method, path, headers, body).expect("an answer")
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        self.try_request(method, path, headers, body)
+            .expect("an answer")
     }
 
     pub(crate) fn try_request(
@@ -78,7 +88,12 @@ impl Client {
     }
 
     pub(crate) fn post_body(&self, body: &[u8]) -> Answer {
-        self.request("POST", paths::CELLS, &[("Content-Type", "application/octet-stream")], body)
+        self.request(
+            "POST",
+            paths::CELLS,
+            &[("Content-Type", "application/octet-stream")],
+            body,
+        )
     }
 
     /// Posts and expects an empty 202.
@@ -98,7 +113,11 @@ impl Client {
     }
 
     /// Waits for an index that `enough` likes.
-    pub(crate) fn index_when(&self, bucket: BucketId, enough: impl Fn(&BucketIndex) -> bool) -> BucketIndex {
+    pub(crate) fn index_when(
+        &self,
+        bucket: BucketId,
+        enough: impl Fn(&BucketIndex) -> bool,
+    ) -> BucketIndex {
         let start = Instant::now();
         loop {
             let index = self.index(bucket);
@@ -115,16 +134,30 @@ impl Client {
         let answer = self.get(&paths::batch(bucket, &listed.origin, listed.epoch));
         assert_eq!(answer.status, 200, "{answer:?}");
         let batch = Batch::parse(&answer.body).unwrap();
-        batch.header().expect(bucket, &listed.origin, listed.epoch).unwrap();
+        batch
+            .header()
+            .expect(bucket, &listed.origin, listed.epoch)
+            .unwrap();
         assert_eq!(BatchRef::from(batch.header()), *listed);
         assert_eq!(batch.header().cell_size, CellSize::DEFAULT);
-        assert_eq!(answer.header("etag"), Some(format!("\"{}\"", listed.digest).as_str()));
-        Pulled { header: batch.header().clone(), cells: batch.cells().map(<[u8]>::to_vec).collect() }
+        assert_eq!(
+            answer.header("etag"),
+            Some(format!("\"{}\"", listed.digest).as_str())
+        );
+        Pulled {
+            header: batch.header().clone(),
+            cells: batch.cells().map(<[u8]>::to_vec).collect(),
+        }
     }
 
     /// Every listed batch of a bucket, with the chain checked.
     pub(crate) fn pull(&self, bucket: BucketId) -> Vec<Pulled> {
-        let batches: Vec<_> = self.index(bucket).batches.iter().map(|listed| self.batch(bucket, listed)).collect();
+        let batches: Vec<_> = self
+            .index(bucket)
+            .batches
+            .iter()
+            .map(|listed| self.batch(bucket, listed))
+            .collect();
         for pair in batches.windows(2) {
             pair[1].header.follows(&pair[0].header).unwrap();
         }
@@ -140,7 +173,11 @@ pub(crate) struct Pulled {
 
 /// How often a cell was published.
 pub(crate) fn occurrences(batches: &[Pulled], cell: &tessera::wire::Cell) -> usize {
-    batches.iter().flat_map(|batch| &batch.cells).filter(|c| c.as_slice() == cell.as_bytes()).count()
+    batches
+        .iter()
+        .flat_map(|batch| &batch.cells)
+        .filter(|c| c.as_slice() == cell.as_bytes())
+        .count()
 }
 
 /// Splits an answer; a body must be as long as its `Content-Length` says.
@@ -148,9 +185,21 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.split("\r\n");
-    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let status = lines
+        .next()?
+        .strip_prefix("HTTP/1.1 ")?
+        .get(..3)?
+        .parse()
+        .ok()?;
     let headers = lines
-        .map(|line| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .map(|line| {
+            line.split_once(": ")
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        })
         .collect::<Option<_>>()?;
-    Some(Answer { status, headers, body: bytes[end + 4..].to_vec() })
+    Some(Answer {
+        status,
+        headers,
+        body: bytes[end + 4..].to_vec(),
+    })
 }

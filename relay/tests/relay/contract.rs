@@ -51,15 +51,25 @@ fn closing(buckets: &[BucketId], epoch: u64, rule: CoverRule) -> Closing {
         closed_at: UnixTime(epoch * 10 + 10),
         cell_size: CellSize::DEFAULT,
         rule,
-        cover: prepare(rule.most() * buckets.len(), CellSize::DEFAULT, &mut random::system()),
+        cover: prepare(
+            rule.most() * buckets.len(),
+            CellSize::DEFAULT,
+            &mut random::system(),
+        ),
     }
 }
 
 async fn close(store: &impl Store, epoch: u64) {
-    store.close(closing(&[bucket(0), bucket(1)], epoch, FIXED)).await.unwrap();
+    store
+        .close(closing(&[bucket(0), bucket(1)], epoch, FIXED))
+        .await
+        .unwrap();
 }
 
-const EVERYTHING: Window = Window { from: UnixTime(0), through: u64::MAX };
+const EVERYTHING: Window = Window {
+    from: UnixTime(0),
+    through: u64::MAX,
+};
 
 async fn headers(store: &impl Store, bucket: BucketId) -> Vec<BatchHeader> {
     store.headers(bucket, EVERYTHING).await.unwrap()
@@ -71,12 +81,18 @@ async fn cells(store: &impl Store, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>>
         panic!("no batch {epoch}");
     };
     let batch = Batch::parse(&bytes).unwrap();
-    batch.header().expect(bucket, &store.origin(), epoch).unwrap();
+    batch
+        .header()
+        .expect(bucket, &store.origin(), epoch)
+        .unwrap();
     batch.cells().map(<[u8]>::to_vec).collect()
 }
 
 fn holds(cells: &[Vec<u8>], cell: &Cell) -> usize {
-    cells.iter().filter(|c| c.as_slice() == cell.as_bytes()).count()
+    cells
+        .iter()
+        .filter(|c| c.as_slice() == cell.as_bytes())
+        .count()
 }
 
 async fn a_batch_for_every_bucket_even_without_cells<S: Store, O: Open<S>>(o: O) {
@@ -89,7 +105,10 @@ async fn a_batch_for_every_bucket_even_without_cells<S: Store, O: Open<S>>(o: O)
     let second = cells(&store, bucket(1), 5).await;
     assert_eq!(second.len(), 7);
     assert!(posted.iter().all(|entry| holds(&second, &entry.cell) == 1));
-    let last = LastClose { epoch: 5, closed_at: UnixTime(60) };
+    let last = LastClose {
+        epoch: 5,
+        closed_at: UnixTime(60),
+    };
     assert_eq!(store.last_close(Kind::Numbered).await.unwrap(), Some(last));
     assert_eq!(store.last_close(Kind::Lobby).await.unwrap(), None);
 }
@@ -97,8 +116,19 @@ async fn a_batch_for_every_bucket_even_without_cells<S: Store, O: Open<S>>(o: O)
 async fn the_same_cell_is_published_once<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     let posted = entries(bucket(0), 2);
-    let elsewhere: Vec<_> = posted.iter().map(|e| Entry { bucket: bucket(1), cell: e.cell.clone() }).collect();
-    for copy in [&posted, &posted, &[posted.clone(), posted.clone()].concat(), &elsewhere] {
+    let elsewhere: Vec<_> = posted
+        .iter()
+        .map(|e| Entry {
+            bucket: bucket(1),
+            cell: e.cell.clone(),
+        })
+        .collect();
+    for copy in [
+        &posted,
+        &posted,
+        &[posted.clone(), posted.clone()].concat(),
+        &elsewhere,
+    ] {
         store.put(copy.clone()).await.unwrap();
     }
     close(&store, 5).await;
@@ -116,10 +146,20 @@ async fn cover_posted_again_is_not_kept<S: Store, O: Open<S>>(o: O) {
     close(&store, 5).await;
     for cover in cells(&store, bucket(0), 5).await {
         let cell = Cell::parse(cover, CellSize::DEFAULT).unwrap();
-        store.put(vec![Entry { bucket: bucket(0), cell }]).await.unwrap();
+        store
+            .put(vec![Entry {
+                bucket: bucket(0),
+                cell,
+            }])
+            .await
+            .unwrap();
     }
     close(&store, 6).await;
-    assert_eq!(cells(&store, bucket(0), 6).await.len(), 4, "a second copy would mark a cell as real");
+    assert_eq!(
+        cells(&store, bucket(0), 6).await.len(),
+        4,
+        "a second copy would mark a cell as real"
+    );
 }
 
 async fn pending_cells_survive_a_restart<S: Store, O: Open<S>>(o: O) {
@@ -133,7 +173,11 @@ async fn pending_cells_survive_a_restart<S: Store, O: Open<S>>(o: O) {
     close(&store, 5).await;
     let published = cells(&store, bucket(0), 5).await;
     assert_eq!(published.len(), 68);
-    assert!(posted.iter().all(|entry| holds(&published, &entry.cell) == 1));
+    assert!(
+        posted
+            .iter()
+            .all(|entry| holds(&published, &entry.cell) == 1)
+    );
 }
 
 async fn origin_and_chain_survive_a_restart<S: Store, O: Open<S>>(o: O) {
@@ -148,10 +192,21 @@ async fn origin_and_chain_survive_a_restart<S: Store, O: Open<S>>(o: O) {
     close(&store, 60).await;
     for b in [bucket(0), bucket(1)] {
         let chain = headers(&store, b).await;
-        assert_eq!(chain.iter().map(|h| h.epoch).collect::<Vec<_>>(), [5, 6, 60]);
+        assert_eq!(
+            chain.iter().map(|h| h.epoch).collect::<Vec<_>>(),
+            [5, 6, 60]
+        );
         assert_eq!(chain[0].prev, BatchHeader::NO_PREV);
-        assert!(chain.iter().all(|h| h.origin == origin && h.verify().is_ok()));
-        assert!(chain.windows(2).all(|pair| pair[1].follows(&pair[0]).is_ok()));
+        assert!(
+            chain
+                .iter()
+                .all(|h| h.origin == origin && h.verify().is_ok())
+        );
+        assert!(
+            chain
+                .windows(2)
+                .all(|pair| pair[1].follows(&pair[0]).is_ok())
+        );
     }
 }
 
@@ -164,7 +219,11 @@ async fn an_epoch_not_later_publishes_nothing<S: Store, O: Open<S>>(o: O) {
         assert_eq!(refused, Err(StoreError::Damaged));
     }
     close(&store, 6).await;
-    assert_eq!(cells(&store, bucket(0), 6).await.len(), 5, "the cell still waited");
+    assert_eq!(
+        cells(&store, bucket(0), 6).await.len(),
+        5,
+        "the cell still waited"
+    );
 }
 
 async fn too_little_cover_publishes_nothing<S: Store, O: Open<S>>(o: O) {
@@ -173,7 +232,10 @@ async fn too_little_cover_publishes_nothing<S: Store, O: Open<S>>(o: O) {
     let mut short = closing(&[bucket(0), bucket(1)], 5, FIXED);
     short.cover.pop();
     assert_eq!(store.close(short).await, Err(StoreError::Damaged));
-    assert!(headers(&store, bucket(0)).await.is_empty(), "all or nothing");
+    assert!(
+        headers(&store, bucket(0)).await.is_empty(),
+        "all or nothing"
+    );
     close(&store, 5).await;
     assert_eq!(cells(&store, bucket(0), 5).await.len(), 5);
 }
@@ -198,10 +260,19 @@ async fn the_lobby_is_filled_to_exactly_sixteen<S: Store, O: Open<S>>(o: O) {
         published.push(batch);
     }
     let of = |posted: &[Entry], epoch: usize| -> usize {
-        posted.iter().map(|entry| holds(&published[epoch - 1], &entry.cell)).sum()
+        posted
+            .iter()
+            .map(|entry| holds(&published[epoch - 1], &entry.cell))
+            .sum()
     };
-    assert_eq!([1, 2, 3, 4, 5, 6].map(|epoch| of(&first, epoch)), [0, 16, 16, 8, 0, 0]);
-    assert_eq!([1, 2, 3, 4, 5, 6].map(|epoch| of(&later, epoch)), [0, 0, 0, 8, 12, 0]);
+    assert_eq!(
+        [1, 2, 3, 4, 5, 6].map(|epoch| of(&first, epoch)),
+        [0, 16, 16, 8, 0, 0]
+    );
+    assert_eq!(
+        [1, 2, 3, 4, 5, 6].map(|epoch| of(&later, epoch)),
+        [0, 0, 0, 8, 12, 0]
+    );
 }
 
 async fn windows_hide_what_is_not_to_be_seen<S: Store, O: Open<S>>(o: O) {
@@ -210,8 +281,17 @@ async fn windows_hide_what_is_not_to_be_seen<S: Store, O: Open<S>>(o: O) {
         close(&store, epoch).await;
     }
     let seen = async |from, through| -> Vec<u64> {
-        let window = Window { from: UnixTime(from), through };
-        store.headers(bucket(0), window).await.unwrap().iter().map(|h| h.epoch).collect()
+        let window = Window {
+            from: UnixTime(from),
+            through,
+        };
+        store
+            .headers(bucket(0), window)
+            .await
+            .unwrap()
+            .iter()
+            .map(|h| h.epoch)
+            .collect()
     };
     assert_eq!(seen(0, 4).await, [0_u64; 0]);
     assert_eq!(seen(0, 6).await, [5, 6]);
@@ -226,11 +306,18 @@ async fn what_expired_is_gone_and_may_come_again<S: Store, O: Open<S>>(o: O) {
     close(&store, 5).await;
     store.put(new.clone()).await.unwrap();
     close(&store, 6).await;
-    store.close(closing(&[BucketId::LOBBY], 5, LOBBY)).await.unwrap();
+    store
+        .close(closing(&[BucketId::LOBBY], 5, LOBBY))
+        .await
+        .unwrap();
 
     let origin = store.origin();
     let found = async |b, origin, epoch| store.batch(b, origin, epoch).await.unwrap();
-    assert_eq!(found(bucket(0), origin, 4).await, Found::Nothing, "never was");
+    assert_eq!(
+        found(bucket(0), origin, 4).await,
+        Found::Nothing,
+        "never was"
+    );
     let mut deleted = 0;
     loop {
         match store.expire(Kind::Numbered, UnixTime(61)).await.unwrap() {
@@ -239,16 +326,36 @@ async fn what_expired_is_gone_and_may_come_again<S: Store, O: Open<S>>(o: O) {
         }
     }
     assert_eq!(deleted, 2);
-    assert_eq!(found(bucket(0), origin, 5).await, Found::Expired { oldest: Some(6) });
-    assert_eq!(found(bucket(0), Origin([7; 32]), 5).await, Found::Nothing, "another origin's");
+    assert_eq!(
+        found(bucket(0), origin, 5).await,
+        Found::Expired { oldest: Some(6) }
+    );
+    assert_eq!(
+        found(bucket(0), Origin([7; 32]), 5).await,
+        Found::Nothing,
+        "another origin's"
+    );
     assert_eq!(found(bucket(0), origin, 7).await, Found::Nothing, "not yet");
-    assert_eq!(cells(&store, BucketId::LOBBY, 5).await.len(), 16, "the lobby has its own retention");
+    assert_eq!(
+        cells(&store, BucketId::LOBBY, 5).await.len(),
+        16,
+        "the lobby has its own retention"
+    );
 
     // The digest of what is gone is gone; that of what is held is not.
-    store.put([old.clone(), new.clone()].concat()).await.unwrap();
+    store
+        .put([old.clone(), new.clone()].concat())
+        .await
+        .unwrap();
     close(&store, 7).await;
     let published = cells(&store, bucket(0), 7).await;
-    assert_eq!((holds(&published, &old[0].cell), holds(&published, &new[0].cell)), (1, 0));
+    assert_eq!(
+        (
+            holds(&published, &old[0].cell),
+            holds(&published, &new[0].cell)
+        ),
+        (1, 0)
+    );
     let chain = headers(&store, bucket(0)).await;
     chain[1].follows(&chain[0]).unwrap();
 }
@@ -263,7 +370,12 @@ async fn the_order_of_arrival_is_lost<S: Store, O: Open<S>>(o: O) {
         }
         close(&store, epoch).await;
         let published = cells(&store, bucket(0), epoch).await;
-        firsts.push(published.iter().position(|c| c.as_slice() == posted[0].cell.as_bytes()).unwrap());
+        firsts.push(
+            published
+                .iter()
+                .position(|c| c.as_slice() == posted[0].cell.as_bytes())
+                .unwrap(),
+        );
     }
     firsts.sort_unstable();
     firsts.dedup();

@@ -20,7 +20,9 @@ fn post_until(process: &Process, stop: &AtomicBool) -> Vec<Cell> {
         let body = post::encode(&batch).unwrap();
         let headers = [("Content-Type", "application/octet-stream")];
         match client.try_request("POST", paths::CELLS, &headers, &body) {
-            Some(answer) if answer.status == 202 => acknowledged.extend(batch.into_iter().map(|entry| entry.cell)),
+            Some(answer) if answer.status == 202 => {
+                acknowledged.extend(batch.into_iter().map(|entry| entry.cell))
+            }
             _ => break,
         }
     }
@@ -35,10 +37,14 @@ fn killed_under_load_it_loses_nothing_it_acknowledged() {
         let process = Process::start(directory.path(), "", Stdio::null());
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let posting: Vec<_> = (0..4).map(|_| scope.spawn(|| post_until(&process, &stop))).collect();
+            let posting: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| post_until(&process, &stop)))
+                .collect();
             // Odd times, so that some kills fall into a close.
             std::thread::sleep(Duration::from_millis(700 + 173 * round));
-            let killed = std::process::Command::new("kill").args(["-KILL", &process.id()]).status();
+            let killed = std::process::Command::new("kill")
+                .args(["-KILL", &process.id()])
+                .status();
             assert!(killed.unwrap().success());
             stop.store(true, Ordering::Relaxed);
             for thread in posting {
@@ -51,7 +57,9 @@ fn killed_under_load_it_loses_nothing_it_acknowledged() {
 
     let process = Process::start(directory.path(), "", Stdio::null());
     let held = process.client.index(bucket(0)).batches.len();
-    process.client.index_when(bucket(0), |index| index.batches.len() >= held + 2);
+    process
+        .client
+        .index_when(bucket(0), |index| index.batches.len() >= held + 2);
     let batches = process.client.pull(bucket(0));
     for cell in &acknowledged {
         assert_eq!(occurrences(&batches, cell), 1);
@@ -75,7 +83,15 @@ fn a_second_relay_on_the_same_store_is_refused() {
     let first = Process::start(directory.path(), "", Stdio::null());
     let storage = format!("sqlite://{}", directory.path().join("relay.db").display());
     let second = std::process::Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
-        .args(["serve", "--port", "0", "--buckets", "2", "--storage", &storage])
+        .args([
+            "serve",
+            "--port",
+            "0",
+            "--buckets",
+            "2",
+            "--storage",
+            &storage,
+        ])
         .output()
         .unwrap();
     assert_eq!(second.status.code(), Some(1));

@@ -1,7 +1,13 @@
 //! Tests of the relay as its users meet it: real files, real HTTP on an
 //! ephemeral port, the real binary where a process must die.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod addresses;
 mod client;
@@ -27,5 +33,10 @@ fn cell() -> Cell {
 
 /// So many new cells for one bucket.
 fn entries(bucket: BucketId, count: usize) -> Vec<Entry> {
-    (0..count).map(|_| Entry { bucket, cell: cell() }).collect()
+    (0..count)
+        .map(|_| Entry {
+            bucket,
+            cell: cell(),
+        })
+        .collect()
 }

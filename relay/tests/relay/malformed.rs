@@ -48,7 +48,9 @@ const HANDMADE: &[&[u8]] = &[
 
 /// Whether it was answered. No answer at all, or one that is not the relay's fault.
 fn check(client: Client, bytes: &[u8]) -> bool {
-    let Some(answer) = client.raw(bytes, Duration::from_millis(100)) else { return false };
+    let Some(answer) = client.raw(bytes, Duration::from_millis(100)) else {
+        return false;
+    };
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
     let answer = parse(&answer).unwrap_or_else(|| panic!("{shown:?}: not HTTP: {answer:?}"));
     assert!(answer.status < 500, "{shown:?}: {answer:?}");
@@ -63,14 +65,32 @@ fn malformed_requests_harm_nothing() {
     for bytes in HANDMADE {
         check(client, bytes);
     }
-    check(client, &[b"GET /".as_slice(), &[b'a'; 100_000], b" HTTP/1.1\r\n\r\n"].concat());
-    let many: Vec<u8> = (0..5000).flat_map(|i| format!("X-{i}: y\r\n").into_bytes()).collect();
-    check(client, &[b"GET /v1/info HTTP/1.1\r\n".as_slice(), &many, b"\r\n"].concat());
+    check(
+        client,
+        &[b"GET /".as_slice(), &[b'a'; 100_000], b" HTTP/1.1\r\n\r\n"].concat(),
+    );
+    let many: Vec<u8> = (0..5000)
+        .flat_map(|i| format!("X-{i}: y\r\n").into_bytes())
+        .collect();
+    check(
+        client,
+        &[b"GET /v1/info HTTP/1.1\r\n".as_slice(), &many, b"\r\n"].concat(),
+    );
 
     let answered: usize = std::thread::scope(|scope| {
-        let run = |first: usize| (first..800).step_by(8).filter(|seed| check(client, &mutant(*seed))).count();
-        let threads: Vec<_> = (0..8).map(|first| scope.spawn(move || run(first))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        let run = |first: usize| {
+            (first..800)
+                .step_by(8)
+                .filter(|seed| check(client, &mutant(*seed)))
+                .count()
+        };
+        let threads: Vec<_> = (0..8)
+            .map(|first| scope.spawn(move || run(first)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
     });
     assert!(answered > 200, "{answered} of 800 were answered at all");
     client.post(&entries(bucket(0), 1));

@@ -20,19 +20,40 @@ fn files_come_with_their_type_and_under_a_strict_policy() {
         ("/", "text/html", "no-cache"),
         ("/index.html", "text/html", "no-cache"),
         ("/enrol", "text/html", "no-cache"),
-        ("/assets/core-1a2b.wasm", "application/wasm", "public, max-age=31536000, immutable"),
-        ("/assets/main-3c4d.js", "text/javascript", "public, max-age=31536000, immutable"),
+        (
+            "/assets/core-1a2b.wasm",
+            "application/wasm",
+            "public, max-age=31536000, immutable",
+        ),
+        (
+            "/assets/main-3c4d.js",
+            "text/javascript",
+            "public, max-age=31536000, immutable",
+        ),
     ] {
         let answer = client.get(path);
-        assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)), "{path}");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, Some(media_type)),
+            "{path}"
+        );
         assert_eq!(answer.header("cache-control"), Some(cache), "{path}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
         let policy = answer.header("content-security-policy").unwrap();
-        assert!(policy.contains("default-src 'self'") && policy.contains("'wasm-unsafe-eval'"), "{policy}");
+        assert!(
+            policy.contains("default-src 'self'") && policy.contains("'wasm-unsafe-eval'"),
+            "{policy}"
+        );
         assert_eq!(answer.header("access-control-allow-origin"), None);
     }
-    for path in ["/missing.js", "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/v1/unknown"] {
+    for path in [
+        "/missing.js",
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/..%2fsecret.txt",
+        "/v1/unknown",
+    ] {
         let answer = client.get(path);
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(answer.problem().code, "NOT_FOUND");

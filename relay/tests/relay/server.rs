@@ -22,9 +22,17 @@ struct Line {
 
 /// The flags every test starts from; later ones win.
 fn flags(directory: &Path, more: &str) -> Vec<String> {
-    let storage = format!("--storage=sqlite://{}", directory.join("relay.db").display());
+    let storage = format!(
+        "--storage=sqlite://{}",
+        directory.join("relay.db").display()
+    );
     let mut flags = vec!["serve".to_owned(), "--port=0".to_owned(), storage];
-    for (flag, default) in [("--epoch", "1s"), ("--lobby-epoch", "1s"), ("--cover", "3"), ("--buckets", "2")] {
+    for (flag, default) in [
+        ("--epoch", "1s"),
+        ("--lobby-epoch", "1s"),
+        ("--cover", "3"),
+        ("--buckets", "2"),
+    ] {
         if !more.contains(&format!("{flag} ")) {
             flags.push(format!("{flag}={default}"));
         }
@@ -42,13 +50,19 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(directory: &Path, more: &str) -> Self {
-        let config = Line::try_parse_from(flags(directory, more)).unwrap_or_else(|error| panic!("{error}")).config;
+        let config = Line::try_parse_from(flags(directory, more))
+            .unwrap_or_else(|error| panic!("{error}"))
+            .config;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         listener.set_nonblocking(true).unwrap();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 tessera_relay::run(listener, config, async {
@@ -57,7 +71,11 @@ impl Server {
                 .await
             })
         });
-        Self { client: Client(address), stop: Some(stop), thread: Some(thread) }
+        Self {
+            client: Client(address),
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 
     /// Drains, as on SIGTERM, and expects no error.
@@ -82,10 +100,18 @@ impl Process {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("tessera-relay listens on http://").expect("the first line");
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line
+            .trim()
+            .strip_prefix("tessera-relay listens on http://")
+            .expect("the first line");
         let address: SocketAddr = address.parse().unwrap();
-        Self { client: Client(address), child }
+        Self {
+            client: Client(address),
+            child,
+        }
     }
 
     pub(crate) fn id(&self) -> String {
@@ -100,7 +126,13 @@ impl Process {
 
     /// SIGTERM, and the exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
-        assert!(Command::new("kill").args(["-TERM", &self.id()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &self.id()])
+                .status()
+                .unwrap()
+                .success()
+        );
         self.child.wait().unwrap().code()
     }
 }

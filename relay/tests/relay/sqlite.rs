@@ -21,7 +21,9 @@ struct File {
 
 impl File {
     fn new() -> Self {
-        Self { directory: TempDir::new().unwrap() }
+        Self {
+            directory: TempDir::new().unwrap(),
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -30,7 +32,11 @@ impl File {
 
     fn try_open(&self, cell_size: u32, buckets: u32) -> Result<SqliteStore, OpenError> {
         let cell_size = CellSize::try_from(cell_size).unwrap();
-        SqliteStore::open(&self.path(), cell_size, BucketCount::try_from(buckets).unwrap())
+        SqliteStore::open(
+            &self.path(),
+            cell_size,
+            BucketCount::try_from(buckets).unwrap(),
+        )
     }
 }
 
@@ -52,8 +58,22 @@ async fn a_store_that_does_not_fit_is_refused() {
     assert!(matches!(file.try_open(2048, 2), Err(OpenError::InUse(_))));
     store.shutdown().await;
     drop(store);
-    assert!(matches!(file.try_open(1024, 2), Err(OpenError::Other { stored: 2048, asked: 1024, .. })));
-    assert!(matches!(file.try_open(2048, 4), Err(OpenError::Other { stored: 2, asked: 4, .. })));
+    assert!(matches!(
+        file.try_open(1024, 2),
+        Err(OpenError::Other {
+            stored: 2048,
+            asked: 1024,
+            ..
+        })
+    ));
+    assert!(matches!(
+        file.try_open(2048, 4),
+        Err(OpenError::Other {
+            stored: 2,
+            asked: 4,
+            ..
+        })
+    ));
 
     let connection = rusqlite::Connection::open(file.path()).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
@@ -68,7 +88,10 @@ async fn nobody_else_may_read_the_files() {
     let store = file.try_open(2048, 2).unwrap();
     store.put(entries(bucket(0), 1)).await.unwrap();
     for name in ["relay.db", "relay.db-wal"] {
-        let mode = std::fs::metadata(file.directory.path().join(name)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(file.directory.path().join(name))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
     }
     store.shutdown().await;
@@ -78,8 +101,15 @@ async fn nobody_else_may_read_the_files() {
 fn what_is_no_store_is_refused() {
     let file = File::new();
     std::fs::write(file.path(), [7; 40_000]).unwrap();
-    assert!(matches!(file.try_open(2048, 2), Err(OpenError::Sqlite { .. })));
-    assert_eq!(std::fs::read(file.path()).unwrap(), [7; 40_000], "left untouched");
+    assert!(matches!(
+        file.try_open(2048, 2),
+        Err(OpenError::Sqlite { .. })
+    ));
+    assert_eq!(
+        std::fs::read(file.path()).unwrap(),
+        [7; 40_000],
+        "left untouched"
+    );
 
     let nowhere = SqliteStore::open(
         "/nonexistent/relay.db".as_ref(),
@@ -109,7 +139,8 @@ async fn cover_and_real_lie_equally_often_in_all_files() {
             cover,
         };
         store.close(closing).await.unwrap();
-        let Found::Batch(bytes) = store.batch(bucket(0), store.origin(), epoch).await.unwrap() else {
+        let Found::Batch(bytes) = store.batch(bucket(0), store.origin(), epoch).await.unwrap()
+        else {
             panic!("no batch");
         };
         let log = file.path().with_extension("db-wal");
@@ -126,10 +157,18 @@ async fn cover_and_real_lie_equally_often_in_all_files() {
         let batch = Batch::parse(&bytes).unwrap();
         assert_eq!(batch.cells().len(), 80);
         // Pieces of each: a page may have cut one of them, not all.
-        let pieces = |cell: &[u8]| [100, 1000, 1900].map(|at| *cell[at..].first_chunk::<8>().unwrap());
-        let mut counts: HashMap<[u8; 8], u32> = batch.cells().flat_map(pieces).map(|piece| (piece, 0)).collect();
+        let pieces =
+            |cell: &[u8]| [100, 1000, 1900].map(|at| *cell[at..].first_chunk::<8>().unwrap());
+        let mut counts: HashMap<[u8; 8], u32> = batch
+            .cells()
+            .flat_map(pieces)
+            .map(|piece| (piece, 0))
+            .collect();
         for window in files.windows(8) {
-            if let Some(count) = window.first_chunk().and_then(|window| counts.get_mut(window)) {
+            if let Some(count) = window
+                .first_chunk()
+                .and_then(|window| counts.get_mut(window))
+            {
                 *count += 1;
             }
         }

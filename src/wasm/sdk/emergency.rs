@@ -20,8 +20,13 @@ use crate::{
 /// 32 bytes.
 #[wasm_bindgen(js_name = emergencySplit)]
 pub fn split(secret_bytes: &Uint8Array, threshold: u8, shares: u8) -> JsResult<Array> {
-    let points = shamir::split(&secret(secret_bytes, "secret")?, threshold, shares, &mut rng())
-        .ok_or_else(|| invalid("threshold is not 2 to the number of shares"))?;
+    let points = shamir::split(
+        &secret(secret_bytes, "secret")?,
+        threshold,
+        shares,
+        &mut rng(),
+    )
+    .ok_or_else(|| invalid("threshold is not 2 to the number of shares"))?;
     Ok(points
         .iter()
         .map(|point| {
@@ -53,7 +58,8 @@ impl ShareSet {
     ///
     /// `SHARES_INVALID` at x = 0, `INVALID_ARGUMENT` unless y is 32 bytes.
     pub fn add(&mut self, x: u8, y: &Uint8Array) -> JsResult<()> {
-        let point = Point::new(x, secret(y, "y")?).ok_or_else(|| shares_invalid("a share at x = 0"))?;
+        let point =
+            Point::new(x, secret(y, "y")?).ok_or_else(|| shares_invalid("a share at x = 0"))?;
         self.0.push(point);
         Ok(())
     }

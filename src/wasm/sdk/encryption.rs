@@ -20,12 +20,22 @@ use crate::{
 /// `INVALID_ARGUMENT` unless the proof is 64 bytes and the key too,
 /// `INVALID_KEY` for a key the protocol refuses.
 #[wasm_bindgen(js_name = secureEncrypt)]
-pub fn encrypt(proof: &Uint8Array, message: &Uint8Array, recipient: &Uint8Array) -> JsResult<Uint8Array> {
+pub fn encrypt(
+    proof: &Uint8Array,
+    message: &Uint8Array,
+    recipient: &Uint8Array,
+) -> JsResult<Uint8Array> {
     let recipient = public_identity(recipient)?;
-    let proof = proof.to_vec().try_into().map_err(|_| invalid("proof is not 64 bytes"))?;
-    let sealed = ProvenMessage { proof, message: content(message) }
-        .encrypt(&recipient, &mut rng())
-        .ok_or_else(|| js_error(ErrorCode::Internal, "HPKE refused a valid key"))?;
+    let proof = proof
+        .to_vec()
+        .try_into()
+        .map_err(|_| invalid("proof is not 64 bytes"))?;
+    let sealed = ProvenMessage {
+        proof,
+        message: content(message),
+    }
+    .encrypt(&recipient, &mut rng())
+    .ok_or_else(|| js_error(ErrorCode::Internal, "HPKE refused a valid key"))?;
     Ok(array(&sealed))
 }
 

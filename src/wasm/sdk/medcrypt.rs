@@ -57,7 +57,10 @@ impl MedcryptKey {
     /// `INVALID_ARGUMENT` for an empty patient id or text that is not UTF-8.
     pub fn seal(&self, message: &Uint8Array, patient_id: &Uint8Array) -> JsResult<String> {
         let (message, patient_id) = (text(message, "text")?, text(patient_id, "patientId")?);
-        let sealed = self.0.seal(&patient_id, &message, &mut rng()).map_err(refused)?;
+        let sealed = self
+            .0
+            .seal(&patient_id, &message, &mut rng())
+            .map_err(refused)?;
         Ok(sealed.to_string())
     }
 
@@ -88,9 +91,16 @@ impl MedcryptKey {
 ///
 /// `INVALID_ARGUMENT` for an empty patient id.
 #[wasm_bindgen(js_name = medcryptFormat)]
-pub fn format(patient_id: &Uint8Array, nonce: &Uint8Array, sealed: &Uint8Array) -> JsResult<String> {
+pub fn format(
+    patient_id: &Uint8Array,
+    nonce: &Uint8Array,
+    sealed: &Uint8Array,
+) -> JsResult<String> {
     let patient_id = text(patient_id, "patientId")?;
-    let nonce = nonce.to_vec().try_into().map_err(|_| invalid("nonce is not 12 bytes"))?;
+    let nonce = nonce
+        .to_vec()
+        .try_into()
+        .map_err(|_| invalid("nonce is not 12 bytes"))?;
     let message = Message::from_sealed(&patient_id, nonce, sealed.to_vec()).map_err(refused)?;
     Ok(message.to_string())
 }

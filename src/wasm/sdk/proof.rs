@@ -41,8 +41,14 @@ impl BlindedSender {
     pub fn new(sender: &Sender, shared_seed: &Uint8Array, session_id: &str) -> JsResult<Self> {
         let seed = BlindSeed::new(secret(shared_seed, "sharedSeed")?);
         let session_id = parse_session_id(session_id)?;
-        let witness = seed.blinding(&session_id).witness(sender.0.witness()).ok_or_else(no_pseudonym)?;
-        Ok(Self { witness, session_id })
+        let witness = seed
+            .blinding(&session_id)
+            .witness(sender.0.witness())
+            .ok_or_else(no_pseudonym)?;
+        Ok(Self {
+            witness,
+            session_id,
+        })
     }
 
     /// `Y'`: 32 bytes.
@@ -57,8 +63,11 @@ impl BlindedSender {
         let (message, context) = (content(message), content(context));
         let mut random = Zeroizing::new([0; 32]);
         rng().fill_bytes(random.as_mut_slice());
-        let transcript =
-            Transcript { session_id: self.session_id.as_bytes(), context: &context, message: &message };
+        let transcript = Transcript {
+            session_id: self.session_id.as_bytes(),
+            context: &context,
+            message: &message,
+        };
         array(schnorr::prove(&self.witness, &transcript, &random).as_bytes())
     }
 }
@@ -78,7 +87,11 @@ struct Session {
 impl Session {
     fn pseudonym(&self) -> Option<&Statement> {
         self.pseudonym
-            .get_or_init(|| self.seed.blinding(&self.session_id).statement(&self.statement))
+            .get_or_init(|| {
+                self.seed
+                    .blinding(&self.session_id)
+                    .statement(&self.statement)
+            })
             .as_ref()
     }
 }
@@ -118,8 +131,11 @@ impl BlindedVerifier {
             return false;
         };
         let (message, context) = (content(message), content(context));
-        let transcript =
-            Transcript { session_id: self.0.session_id.as_bytes(), context: &context, message: &message };
+        let transcript = Transcript {
+            session_id: self.0.session_id.as_bytes(),
+            context: &context,
+            message: &message,
+        };
         schnorr::verify(expected, &transcript, &proof)
     }
 }
@@ -196,7 +212,8 @@ impl BatchEntry {
 }
 
 fn parse_session_id(text: &str) -> JsResult<SessionId> {
-    SessionId::new(text.as_bytes()).ok_or_else(|| invalid("sessionId is not 1 to 64 bytes of UTF-8"))
+    SessionId::new(text.as_bytes())
+        .ok_or_else(|| invalid("sessionId is not 1 to 64 bytes of UTF-8"))
 }
 
 fn parse_proof(bytes: &Uint8Array) -> Option<Proof> {
@@ -213,5 +230,8 @@ fn fixed<const N: usize>(bytes: &Uint8Array) -> Option<[u8; N]> {
 }
 
 fn no_pseudonym() -> wasm_bindgen::JsValue {
-    js_error(ErrorCode::InvalidKey, "seed and session have no pseudonym for this sender")
+    js_error(
+        ErrorCode::InvalidKey,
+        "seed and session have no pseudonym for this sender",
+    )
 }

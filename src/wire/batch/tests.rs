@@ -7,11 +7,19 @@ fn key() -> OriginKey {
 }
 
 fn place(epoch: u64, prev: HeaderHash) -> BatchPlace {
-    BatchPlace { bucket: BucketId::try_from(3).unwrap(), epoch, closed_at: UnixTime(epoch * 30), prev }
+    BatchPlace {
+        bucket: BucketId::try_from(3).unwrap(),
+        epoch,
+        closed_at: UnixTime(epoch * 30),
+        prev,
+    }
 }
 
 fn batch(epoch: u64, prev: HeaderHash, fills: &[u8]) -> (BatchHeader, Vec<u8>) {
-    let cells: Vec<_> = fills.iter().map(|f| Cell::parse(vec![*f; SIZE.bytes()], SIZE).unwrap()).collect();
+    let cells: Vec<_> = fills
+        .iter()
+        .map(|f| Cell::parse(vec![*f; SIZE.bytes()], SIZE).unwrap())
+        .collect();
     Batch::build(&place(epoch, prev), &cells, SIZE, &key()).unwrap()
 }
 
@@ -31,9 +39,16 @@ fn every_flipped_bit_is_refused() {
 fn lengths_must_agree_with_the_header() {
     let (_, bytes) = batch(9, BatchHeader::NO_PREV, &[1, 2]);
     for len in [0, 1, 4, 191, 192, 192 + SIZE.bytes(), bytes.len() - 1] {
-        assert_eq!(Batch::parse(&bytes[..len]).unwrap_err(), BatchError::Malformed, "{len}");
+        assert_eq!(
+            Batch::parse(&bytes[..len]).unwrap_err(),
+            BatchError::Malformed,
+            "{len}"
+        );
     }
-    assert_eq!(Batch::parse(&[bytes, vec![0]].concat()).unwrap_err(), BatchError::Malformed);
+    assert_eq!(
+        Batch::parse(&[bytes, vec![0]].concat()).unwrap_err(),
+        BatchError::Malformed
+    );
 }
 
 #[test]
@@ -47,7 +62,10 @@ fn a_claimed_count_allocates_nothing() {
 fn another_key_cannot_sign_for_the_origin() {
     let (header, _) = batch(9, BatchHeader::NO_PREV, &[1]);
     let other = OriginKey::from_seed(&Secret::take(&mut [8; 32]));
-    let forged = BatchHeader { origin: other.origin(), ..header };
+    let forged = BatchHeader {
+        origin: other.origin(),
+        ..header
+    };
     assert_eq!(forged.verify(), Err(BatchError::Signature));
 }
 
@@ -59,7 +77,11 @@ fn a_small_order_origin_is_refused() {
     neutral[0] = 1;
     let mut signature = [0; 64];
     signature[0] = 1;
-    let forged = BatchHeader { origin: Origin(neutral), signature, ..header };
+    let forged = BatchHeader {
+        origin: Origin(neutral),
+        signature,
+        ..header
+    };
     assert_eq!(forged.verify(), Err(BatchError::Signature));
 }
 
@@ -79,9 +101,18 @@ fn a_batch_for_another_place_is_unexpected() {
     let (header, _) = batch(9, BatchHeader::NO_PREV, &[1]);
     let (bucket, origin) = (header.bucket, header.origin);
     assert_eq!(header.expect(bucket, &origin, 9), Ok(()));
-    assert_eq!(header.expect(bucket, &origin, 10), Err(BatchError::Unexpected));
-    assert_eq!(header.expect(BucketId::LOBBY, &origin, 9), Err(BatchError::Unexpected));
-    assert_eq!(header.expect(bucket, &Origin([0; 32]), 9), Err(BatchError::Unexpected));
+    assert_eq!(
+        header.expect(bucket, &origin, 10),
+        Err(BatchError::Unexpected)
+    );
+    assert_eq!(
+        header.expect(BucketId::LOBBY, &origin, 9),
+        Err(BatchError::Unexpected)
+    );
+    assert_eq!(
+        header.expect(bucket, &Origin([0; 32]), 9),
+        Err(BatchError::Unexpected)
+    );
 }
 
 #[test]

@@ -10,21 +10,29 @@ use crate::{
 };
 
 /// Publishes one batch for each bucket. All or nothing.
-pub(super) fn close(tx: &Transaction<'_>, closing: Closing, key: &OriginKey) -> Result<(), WriteError> {
+pub(super) fn close(
+    tx: &Transaction<'_>,
+    closing: Closing,
+    key: &OriginKey,
+) -> Result<(), WriteError> {
     let mut cover = closing.cover;
     let mut rng = random::system();
     for bucket in closing.buckets {
         let draw = closing.rule.draw(pending::count(tx, bucket)?, &mut rng);
         let real = pending::take(tx, bucket, draw.real, closing.cell_size)?;
-        let cover: Vec<Cell> =
-            cover.len().checked_sub(draw.cover).map(|rest| cover.split_off(rest)).ok_or(StoreError::Damaged)?;
+        let cover: Vec<Cell> = cover
+            .len()
+            .checked_sub(draw.cover)
+            .map(|rest| cover.split_off(rest))
+            .ok_or(StoreError::Damaged)?;
         let place = BatchPlace {
             bucket,
             epoch: closing.epoch,
             closed_at: closing.closed_at,
             prev: chain_head(tx, bucket, closing.epoch)?,
         };
-        let batch = assemble(&place, real, cover, closing.cell_size, key, &mut rng).map_err(StoreError::from)?;
+        let batch = assemble(&place, real, cover, closing.cell_size, key, &mut rng)
+            .map_err(StoreError::from)?;
         publish(tx, &batch)?;
     }
     Ok(())
@@ -32,7 +40,11 @@ pub(super) fn close(tx: &Transaction<'_>, closing: Closing, key: &OriginKey) -> 
 
 /// The hash the next header names; an epoch that is not later than the last
 /// is a defect, and published nothing.
-fn chain_head(tx: &Transaction<'_>, bucket: BucketId, epoch: u64) -> Result<HeaderHash, WriteError> {
+fn chain_head(
+    tx: &Transaction<'_>,
+    bucket: BucketId,
+    epoch: u64,
+) -> Result<HeaderHash, WriteError> {
     let head: Option<(i64, [u8; 32])> = tx
         .prepare_cached("SELECT epoch, head FROM chain WHERE bucket = ?1")?
         .query_row([bucket.get()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -52,7 +64,15 @@ fn publish(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
         "INSERT INTO batch (bucket, lobby, origin, epoch, closed_at, header, bytes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![bucket, lobby, header.origin.0, epoch, closed_at, header.encode(), batch.bytes])?;
+    .execute(params![
+        bucket,
+        lobby,
+        header.origin.0,
+        epoch,
+        closed_at,
+        header.encode(),
+        batch.bytes
+    ])?;
     tx.prepare_cached(
         "INSERT INTO chain (bucket, lobby, epoch, closed_at, head) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (bucket) DO UPDATE SET epoch = ?3, closed_at = ?4, head = ?5",

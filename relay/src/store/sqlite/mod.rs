@@ -102,14 +102,26 @@ impl SqliteStore {
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer::run(connection, lock, &key, queue, &fail))
-            .map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
+            .map_err(|error| OpenError::Directory {
+                path: path.to_owned(),
+                error,
+            })?;
         let readers = Readers::new(path.to_owned());
-        Ok(Self(Arc::new(Inner { origin, jobs, readers, failed })))
+        Ok(Self(Arc::new(Inner {
+            origin,
+            jobs,
+            readers,
+            failed,
+        })))
     }
 
     async fn ask<T>(&self, job: impl FnOnce(writer::Reply<T>) -> Job) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.0.jobs.send(job(reply)).await.map_err(|_| StoreError::Failed)?;
+        self.0
+            .jobs
+            .send(job(reply))
+            .await
+            .map_err(|_| StoreError::Failed)?;
         answer.await.map_err(|_| StoreError::Failed)?
     }
 
@@ -143,32 +155,53 @@ impl Store for SqliteStore {
 
     async fn put(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.0.jobs.try_send(Job::Put(entries, reply)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Failed,
-        })?;
+        self.0
+            .jobs
+            .try_send(Job::Put(entries, reply))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Failed,
+            })?;
         answer.await.map_err(|_| StoreError::Failed)?
     }
 
     async fn close(&self, closing: Closing) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Close(Box::new(closing), reply)).await?;
+        self.ask(|reply| Job::Close(Box::new(closing), reply))
+            .await?;
         self.truncate_log();
         Ok(())
     }
 
     async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
-        self.read(move |connection| read::last_close(connection, kind)).await
+        self.read(move |connection| read::last_close(connection, kind))
+            .await
     }
 
-    async fn headers(&self, bucket: BucketId, window: Window) -> Result<Vec<BatchHeader>, StoreError> {
-        self.read(move |connection| read::headers(connection, bucket, window)).await
+    async fn headers(
+        &self,
+        bucket: BucketId,
+        window: Window,
+    ) -> Result<Vec<BatchHeader>, StoreError> {
+        self.read(move |connection| read::headers(connection, bucket, window))
+            .await
     }
 
-    async fn batch(&self, bucket: BucketId, origin: Origin, epoch: u64) -> Result<Found, StoreError> {
+    async fn batch(
+        &self,
+        bucket: BucketId,
+        origin: Origin,
+        epoch: u64,
+    ) -> Result<Found, StoreError> {
         let ours = origin == self.0.origin;
-        let found = self.read(move |connection| read::batch(connection, bucket, origin, epoch)).await?;
+        let found = self
+            .read(move |connection| read::batch(connection, bucket, origin, epoch))
+            .await?;
         // Another origin's epochs are not on this store's chain.
-        Ok(if ours || matches!(found, Found::Batch(_)) { found } else { Found::Nothing })
+        Ok(if ours || matches!(found, Found::Batch(_)) {
+            found
+        } else {
+            Found::Nothing
+        })
     }
 
     async fn expire(&self, kind: Kind, before: UnixTime) -> Result<usize, StoreError> {
@@ -199,10 +232,16 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         .truncate(false)
         .write(true)
         .open(&path_of_lock)
-        .map_err(|error| OpenError::Directory { path: path_of_lock.clone(), error })?;
+        .map_err(|error| OpenError::Directory {
+            path: path_of_lock.clone(),
+            error,
+        })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(OpenError::Directory { path: path_of_lock, error }),
+        Err(TryLockError::Error(error)) => Err(OpenError::Directory {
+            path: path_of_lock,
+            error,
+        }),
     }
 }

@@ -9,8 +9,9 @@ use crate::{random, store::StoreError};
 /// Keeps those cells that are neither pending nor published.
 pub(super) fn put(tx: &Transaction<'_>, entries: &[Entry]) -> Result<(), WriteError> {
     let mut seen = tx.prepare_cached("SELECT 1 FROM seen WHERE digest = ?1")?;
-    let mut insert =
-        tx.prepare_cached("INSERT OR IGNORE INTO pending (bucket, digest, cell) VALUES (?1, ?2, ?3)")?;
+    let mut insert = tx.prepare_cached(
+        "INSERT OR IGNORE INTO pending (bucket, digest, cell) VALUES (?1, ?2, ?3)",
+    )?;
     for entry in entries {
         let digest = entry.cell.sha256();
         if !seen.exists([&digest])? {
@@ -53,7 +54,8 @@ pub(super) fn take(
         cells.push(Cell::parse(bytes, size).map_err(|_| StoreError::Damaged)?);
     }
     if left_behind {
-        tx.prepare_cached("UPDATE pending SET waited = waited + 1 WHERE bucket = ?1")?.execute([bucket.get()])?;
+        tx.prepare_cached("UPDATE pending SET waited = waited + 1 WHERE bucket = ?1")?
+            .execute([bucket.get()])?;
     }
     Ok(cells)
 }

@@ -26,13 +26,25 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Vec::new()) }
+        Self {
+            path,
+            idle: Mutex::new(Vec::new()),
+        }
     }
 
     /// Runs a query on a connection of its own.
-    pub(super) fn run<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = idle.map_or_else(|| self.open(), Ok).map_err(|error| store_error(&error))?;
+    pub(super) fn run<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let connection = idle
+            .map_or_else(|| self.open(), Ok)
+            .map_err(|error| store_error(&error))?;
         let value = query(&connection).map_err(|error| store_error(&error))?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
@@ -49,11 +61,19 @@ impl Readers {
     }
 }
 
-pub(super) fn last_close(connection: &Connection, kind: Kind) -> rusqlite::Result<Option<LastClose>> {
+pub(super) fn last_close(
+    connection: &Connection,
+    kind: Kind,
+) -> rusqlite::Result<Option<LastClose>> {
     connection
-        .prepare_cached("SELECT epoch, closed_at FROM chain WHERE lobby = ?1 ORDER BY epoch DESC LIMIT 1")?
+        .prepare_cached(
+            "SELECT epoch, closed_at FROM chain WHERE lobby = ?1 ORDER BY epoch DESC LIMIT 1",
+        )?
         .query_row([kind == Kind::Lobby], |row| {
-            Ok(LastClose { epoch: unsigned(row.get(0)?), closed_at: UnixTime(unsigned(row.get(1)?)) })
+            Ok(LastClose {
+                epoch: unsigned(row.get(0)?),
+                closed_at: UnixTime(unsigned(row.get(1)?)),
+            })
         })
         .optional()
 }
@@ -99,7 +119,9 @@ pub(super) fn batch(
     let oldest: Option<i64> = connection
         .prepare_cached("SELECT min(epoch) FROM batch WHERE bucket = ?1")?
         .query_row([bucket.get()], |row| row.get(0))?;
-    Ok(Found::Expired { oldest: oldest.map(unsigned) })
+    Ok(Found::Expired {
+        oldest: oldest.map(unsigned),
+    })
 }
 
 fn unsigned(value: i64) -> u64 {

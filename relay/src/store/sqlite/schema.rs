@@ -55,23 +55,34 @@ pub(super) fn open(
     cell_size: CellSize,
     buckets: BucketCount,
 ) -> Result<(Connection, OriginKey), OpenError> {
-    let sqlite = |error| OpenError::Sqlite { path: path.to_owned(), error };
+    let sqlite = |error| OpenError::Sqlite {
+        path: path.to_owned(),
+        error,
+    };
     private(path)?;
     let mut connection = Connection::open(path).map_err(sqlite)?;
     configure(&connection).map_err(sqlite)?;
-    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
+    let version: u32 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(sqlite)?;
     match version {
         0 => create(&mut connection, cell_size, buckets).map_err(sqlite)?,
         VERSION => (),
         _ => return Err(OpenError::Newer(path.to_owned())),
     }
-    for (what, name, asked) in
-        [("cell size", "cell_size", cell_size.get()), ("bucket count", "buckets", buckets.get())]
-    {
+    for (what, name, asked) in [
+        ("cell size", "cell_size", cell_size.get()),
+        ("bucket count", "buckets", buckets.get()),
+    ] {
         let stored: [u8; 4] = setting(&connection, name, path)?;
         let stored = u32::from_be_bytes(stored);
         if stored != asked {
-            return Err(OpenError::Other { path: path.to_owned(), what, stored, asked });
+            return Err(OpenError::Other {
+                path: path.to_owned(),
+                what,
+                stored,
+                asked,
+            });
         }
     }
     let mut seed = setting(&connection, "origin_seed", path)?;
@@ -88,7 +99,10 @@ fn private(path: &Path) -> Result<(), OpenError> {
         .mode(0o600)
         .open(path)
         .map(drop)
-        .map_err(|error| OpenError::Directory { path: path.to_owned(), error })
+        .map_err(|error| OpenError::Directory {
+            path: path.to_owned(),
+            error,
+        })
 }
 
 /// Durability and what is left behind. The order matters: the page size only
@@ -107,7 +121,11 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn create(connection: &mut Connection, cell_size: CellSize, buckets: BucketCount) -> rusqlite::Result<()> {
+fn create(
+    connection: &mut Connection,
+    cell_size: CellSize,
+    buckets: BucketCount,
+) -> rusqlite::Result<()> {
     let seed = OriginKey::generate(&mut random::system()).seed();
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(TABLES)?;
@@ -117,17 +135,29 @@ fn create(connection: &mut Connection, cell_size: CellSize, buckets: BucketCount
         ("origin_seed", seed.expose()),
     ];
     for (name, value) in settings {
-        transaction.execute("INSERT INTO setting (name, value) VALUES (?1, ?2)", params![name, value])?;
+        transaction.execute(
+            "INSERT INTO setting (name, value) VALUES (?1, ?2)",
+            params![name, value],
+        )?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
 
-fn setting<const N: usize>(connection: &Connection, name: &str, path: &Path) -> Result<[u8; N], OpenError> {
+fn setting<const N: usize>(
+    connection: &Connection,
+    name: &str,
+    path: &Path,
+) -> Result<[u8; N], OpenError> {
     connection
-        .query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| row.get(0))
+        .query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| {
+            row.get(0)
+        })
         .optional()
-        .map_err(|error| OpenError::Sqlite { path: path.to_owned(), error })?
+        .map_err(|error| OpenError::Sqlite {
+            path: path.to_owned(),
+            error,
+        })?
         .ok_or_else(|| OpenError::Damaged(path.to_owned()))
 }
 

@@ -46,12 +46,14 @@ pub(super) fn run(
                 next = other;
                 put(&mut connection, group)
             }
-            Job::Close(closing, reply) => {
-                answer(reply, transact(&mut connection, |tx| close::close(tx, *closing, key)))
-            }
-            Job::Expire(kind, before, reply) => {
-                answer(reply, transact(&mut connection, |tx| expire::expire(tx, kind, before)))
-            }
+            Job::Close(closing, reply) => answer(
+                reply,
+                transact(&mut connection, |tx| close::close(tx, *closing, key)),
+            ),
+            Job::Expire(kind, before, reply) => answer(
+                reply,
+                transact(&mut connection, |tx| expire::expire(tx, kind, before)),
+            ),
             Job::TruncateLog(reply) => answer(reply, truncate_log(&connection)),
             Job::Stop(reply) => {
                 let _ = truncate_log(&connection);
@@ -62,7 +64,9 @@ pub(super) fn run(
             }
         };
         if failed {
-            tracing::error!("a sync of the store has failed: the relay ends, lest it acknowledge what is lost");
+            tracing::error!(
+                "a sync of the store has failed: the relay ends, lest it acknowledge what is lost"
+            );
             let _ = fail.send(true);
             return;
         }
@@ -72,7 +76,11 @@ pub(super) fn run(
 type Group = Vec<(Vec<Entry>, Reply<()>)>;
 
 /// This post and those that wait behind it, up to the first other job.
-fn gather(entries: Vec<Entry>, reply: Reply<()>, queue: &mut mpsc::Receiver<Job>) -> (Group, Option<Job>) {
+fn gather(
+    entries: Vec<Entry>,
+    reply: Reply<()>,
+    queue: &mut mpsc::Receiver<Job>,
+) -> (Group, Option<Job>) {
     let mut cells = entries.len();
     let mut group = vec![(entries, reply)];
     while cells < GROUP_CELLS {
@@ -121,7 +129,8 @@ fn truncate_log(connection: &Connection) -> Result<bool, StoreError> {
     let usual = std::time::Duration::from_secs(5);
     let attempt = || {
         connection.busy_timeout(short)?;
-        let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        let busy: i64 =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         connection.busy_timeout(usual)?;
         Ok::<_, WriteError>(busy == 0)
     };
