@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use curve25519_dalek::Scalar;
+use curve25519_dalek::{RistrettoPoint, Scalar};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
@@ -60,7 +60,12 @@ impl Blinding {
     /// `Y' = Y + h·G`; `None` if that is the identity.
     #[must_use]
     pub fn statement(&self, statement: &Statement) -> Option<Statement> {
-        Statement::new(statement.point() + mul_base(&self.0))
+        Statement::new(self.point(statement))
+    }
+
+    /// `Y + h·G`, not encoded: comparing points is cheaper than encoding one.
+    fn point(&self, statement: &Statement) -> RistrettoPoint {
+        statement.point() + mul_base(&self.0)
     }
 
     /// `x' = x + h`; `None` if that is zero.
