@@ -88,7 +88,7 @@ fn relay(workspace: &Workspace) -> Suite {
 }
 
 fn format(workspace: &Workspace) -> Suite {
-    Suite::new("format", 1).passes(workspace.cargo(&["fmt", "--all", "--check"]))
+    Suite::new("format", 1).passes(workspace.cargo(&["fmt", "--all", "--check", "--", "-l"]))
 }
 
 fn dependencies(workspace: &Workspace) -> Suite {
