@@ -34,7 +34,7 @@ use tessera::{
         Body, ContentType, Control, Delivery, DeliveryId, Draft, Sealing, Sender, open, seal, split,
     },
     identity::Identity,
-    wire::{Batch, BucketId, BucketIndex, Cell, Entry, RelayInfo, compute_bucket, paths, post},
+    wire::{Batch, BucketId, BucketIndex, Cell, Entry, RelaySettings, compute_bucket, paths, post},
 };
 
 /// How long it waits for the other side.
@@ -202,13 +202,13 @@ impl Adversary {
 
 struct Relay {
     url: String,
-    info: RelayInfo,
+    info: RelaySettings,
 }
 
 impl Relay {
     fn reach(url: &str) -> Self {
         let url = url.trim_end_matches('/').to_owned();
-        let info = RelayInfo::parse(&get(&format!("{url}{}", paths::INFO)).unwrap()).unwrap();
+        let info = RelaySettings::parse(&get(&format!("{url}{}", paths::INFO)).unwrap()).unwrap();
         Self { url, info }
     }
 

@@ -7,12 +7,12 @@
 
 use core::fmt;
 
-use data_encoding::BASE32_NOPAD;
+use base32ct::{Base32UpperUnpadded, Encoding as _};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{ErrorCode, Secret, encoding::Reader, labels},
+    base::{ErrorCode, Secret, SortedSet, encoding::Reader, labels},
     crypto::{
         kdf,
         shamir::{self, Point, SECRET_LEN},
@@ -108,10 +108,14 @@ impl Share {
             return Err(SharesError::Damaged);
         }
         let mut bytes = Zeroizing::new([0; SHARE_LEN]);
-        BASE32_NOPAD
-            .decode_mut(text.as_bytes(), bytes.as_mut_slice())
+        Base32UpperUnpadded::decode(text, bytes.as_mut_slice())
             .map_err(|_| SharesError::Damaged)?;
-        Self::decode(&bytes).ok_or(SharesError::Damaged)
+        let share = Self::decode(&bytes).ok_or(SharesError::Damaged)?;
+        // The decoder lets the spare bits of the last letter be anything.
+        if *share.to_text() != text {
+            return Err(SharesError::Damaged);
+        }
+        Ok(share)
     }
 
     fn decode(bytes: &[u8; SHARE_LEN]) -> Option<Self> {
@@ -140,7 +144,7 @@ impl Share {
         bytes.extend_from_slice(self.point.y().expose());
         let check = check(&bytes);
         bytes.extend_from_slice(&check);
-        Zeroizing::new(BASE32_NOPAD.encode(&bytes))
+        Zeroizing::new(Base32UpperUnpadded::encode_string(&bytes))
     }
 
     /// Which set it belongs to. Random, 8 bytes.
@@ -206,8 +210,8 @@ pub fn combine(shares: &[Share]) -> Result<Secret<SECRET_LEN>, SharesError> {
     if !shares.iter().all(same_set) {
         return Err(SharesError::Mixed);
     }
-    let places: std::collections::BTreeSet<u8> = shares.iter().map(|s| s.point.x()).collect();
-    if places.len() != shares.len() {
+    let mut places = SortedSet::default();
+    if !shares.iter().all(|share| places.insert(share.point.x())) {
         return Err(SharesError::Duplicate);
     }
     if shares.len() < usize::from(first.threshold) {
@@ -236,7 +240,7 @@ mod tests {
         bytes.extend_from_slice(&[9; 32]);
         let check = check(&bytes);
         bytes.extend_from_slice(&check);
-        BASE32_NOPAD.encode(&bytes)
+        Base32UpperUnpadded::encode_string(&bytes)
     }
 
     #[test]

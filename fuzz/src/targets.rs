@@ -21,7 +21,7 @@ use tessera::{
     medcrypt::{Message, MonthKey},
     secure_encryption::ProvenMessage,
     vault::{VaultHeader, VaultKey, stored},
-    wire::{Batch, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, RelayInfo, post},
+    wire::{Batch, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, RelaySettings, post},
 };
 
 /// What a target is called, and what it does.
@@ -210,7 +210,7 @@ pub fn proof(data: &[u8]) -> bool {
 
 /// The relay's JSON answers.
 pub fn relay_json(data: &[u8]) -> bool {
-    RelayInfo::parse(data).is_ok() | BucketIndex::parse(data).is_ok()
+    RelaySettings::parse(data).is_ok() | BucketIndex::parse(data).is_ok()
 }
 
 /// A response to an offer, opened by the inviter.

@@ -14,11 +14,11 @@
 
 use core::fmt::Write as _;
 
-use data_encoding::{BASE64, HEXLOWER};
+use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{AuditError, Checkpoint, Entry, HEAD_LEN, Head};
-use crate::{base::UnixTime, crypto::ristretto::Statement};
+use crate::{base::UnixTime, crypto::ristretto::Statement, wire::hex};
 
 const VERSION: u8 = 1;
 
@@ -110,7 +110,7 @@ impl Export {
     #[must_use]
     pub fn to_ndjson(&self) -> String {
         let mut out = String::new();
-        let owner = HEXLOWER.encode(self.owner.as_bytes());
+        let owner = hex::encode(self.owner.as_bytes());
         push(
             &mut out,
             &HeaderLine {
@@ -121,19 +121,19 @@ impl Export {
         for (i, (entry, head)) in (0..).zip(&self.entries) {
             let line = EntryLine {
                 i,
-                salt: HEXLOWER.encode(&entry.salt),
+                salt: hex::encode(&entry.salt),
                 record: entry.record.clone(),
-                blob: BASE64.encode(&entry.blob),
-                head: HEXLOWER.encode(head),
+                blob: Base64::encode_string(&entry.blob),
+                head: hex::encode(head),
             };
             push(&mut out, &line);
         }
         for checkpoint in &self.checkpoints {
             let line = CheckpointLine {
                 checkpoint: checkpoint.index(),
-                head: HEXLOWER.encode(checkpoint.head()),
+                head: hex::encode(checkpoint.head()),
                 time: checkpoint.time().0,
-                proof: BASE64.encode(checkpoint.proof()),
+                proof: Base64::encode_string(checkpoint.proof()),
             };
             push(&mut out, &line);
         }
@@ -257,13 +257,13 @@ fn push(out: &mut String, line: &impl Serialize) {
 
 /// Exactly `N` bytes of lower-case hex.
 fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+    hex::decode(text)
 }
 
 /// Canonical base64 with padding.
 fn base64(text: &str) -> Option<Vec<u8>> {
-    let bytes = BASE64.decode(text.as_bytes()).ok()?;
-    (BASE64.encode(&bytes) == text).then_some(bytes)
+    let bytes = Base64::decode_vec(text).ok()?;
+    (Base64::encode_string(&bytes) == text).then_some(bytes)
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
-//! What every other module stands on: encodings, labels, secrets, time and
-//! the one table of error codes.
+//! What every other module stands on: encodings, labels, secrets, sorted
+//! maps, time and the one table of error codes.
 
 pub mod encoding;
 pub mod error;
 pub mod labels;
 pub mod secret;
+pub mod sorted;
 pub mod time;
 
 pub use error::ErrorCode;
 pub use secret::Secret;
+pub use sorted::{SortedMap, SortedSet};
 pub use time::{Day, Month, UnixTime};

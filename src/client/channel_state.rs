@@ -1,10 +1,8 @@
 //! A pair's chains with their counters and windows. Protocol §4–§6.
 
-use std::collections::BTreeMap;
-
 use super::{ClientError, sequence::Sequence};
 use crate::{
-    base::{Day, Month, Secret, UnixTime, time::DAY_SECONDS},
+    base::{Day, Month, Secret, SortedMap, UnixTime, time::DAY_SECONDS},
     channel::{ChainKey, Direction, MonthKeys, TagSlot},
     envelope::Window,
     vault::{
@@ -27,12 +25,12 @@ pub(super) struct Channel {
     sending: ChainKey,
     receiving: ChainKey,
     /// Next tag counter per day.
-    counters: BTreeMap<Day, u32>,
+    counters: SortedMap<Day, u32>,
     /// Days up to this one are closed for sealing.
     sealed_before: Day,
     next_seq: u64,
-    windows: BTreeMap<Day, Window>,
-    sequences: BTreeMap<u8, Sequence>,
+    windows: SortedMap<Day, Window>,
+    sequences: SortedMap<u8, Sequence>,
 }
 
 impl Channel {
@@ -42,11 +40,11 @@ impl Channel {
             direction,
             sending: ChainKey::first(shared_seed, direction, first),
             receiving: ChainKey::first(shared_seed, direction.reverse(), first),
-            counters: BTreeMap::new(),
+            counters: SortedMap::new(),
             sealed_before: Day(0),
             next_seq: 0,
-            windows: BTreeMap::new(),
-            sequences: BTreeMap::new(),
+            windows: SortedMap::new(),
+            sequences: SortedMap::new(),
         }
     }
 
@@ -64,7 +62,7 @@ impl Channel {
 
     /// Reserves `count` consecutive tag counters of one day: the first.
     pub(super) fn take_counters(&mut self, day: Day, count: u32) -> u32 {
-        let next = self.counters.entry(day).or_insert(0);
+        let next = self.counters.get_or_insert(day, 0);
         let first = *next;
         *next = next.saturating_add(count);
         while self.counters.len() > COUNTER_DAYS {
@@ -103,15 +101,17 @@ impl Channel {
 
     /// Something was opened under this tag.
     pub(super) fn opened(&mut self, slot: TagSlot, index: u32, count: u32) {
-        self.windows
-            .entry(slot.day)
-            .or_default()
-            .opened(slot.device, slot.counter, index, count);
+        self.windows.get_or_insert(slot.day, Window::new()).opened(
+            slot.device,
+            slot.counter,
+            index,
+            count,
+        );
     }
 
     /// What arrived from one device.
     pub(super) fn sequence(&mut self, device: u8) -> &mut Sequence {
-        self.sequences.entry(device).or_default()
+        self.sequences.get_or_insert(device, Sequence::default())
     }
 
     /// Sequence numbers found missing since the last call.
@@ -149,7 +149,7 @@ impl Channel {
 
     /// Forgets windows of days before `day`.
     pub(super) fn forget_before(&mut self, day: Day) {
-        self.windows = self.windows.split_off(&day);
+        self.windows.retain(|known, _| *known >= day);
     }
 
     pub(super) fn to_record(&self) -> ChannelRecord {

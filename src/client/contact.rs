@@ -14,6 +14,7 @@ use crate::{
         VaultError,
         stored::{AwaitingRecord, ContactRecord},
     },
+    wire::hex,
 };
 
 /// A local name for a contact: 8 random bytes, never sent.
@@ -30,18 +31,13 @@ impl ContactId {
     /// Reads 16 hex digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        data_encoding::HEXLOWER
-            .decode(text.as_bytes())
-            .ok()?
-            .try_into()
-            .ok()
-            .map(Self)
+        hex::decode(text).map(Self)
     }
 }
 
 impl fmt::Display for ContactId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+        f.write_str(&hex::encode(&self.0))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{ContactId, InvitationId};
-use crate::{base::ErrorCode, envelope::DeliveryId, vault::stored::MessageRecord};
+use crate::{base::ErrorCode, envelope::DeliveryId, vault::stored::MessageRecord, wire::hex};
 
 /// Something to show, once its changes are committed.
 #[derive(Clone, Debug, Serialize)]
@@ -228,7 +228,7 @@ impl MessageView {
 
 /// `<contact>-<ordinal>`, the id a page knows a message by.
 pub(super) fn message_id(contact: ContactId, ordinal: u32) -> String {
-    format!("{contact}-{ordinal:08x}")
+    format!("{contact}-{}", hex::encode(&ordinal.to_be_bytes()))
 }
 
 /// Reads `<contact>-<ordinal>`.
@@ -237,16 +237,16 @@ pub fn parse_message_id(id: &str) -> Option<(ContactId, u32)> {
     let (contact, ordinal) = id.split_once('-')?;
     Some((
         ContactId::parse(contact)?,
-        u32::from_str_radix(ordinal, 16).ok()?,
+        u32::from_be_bytes(hex::decode(ordinal)?),
     ))
 }
 
 pub(super) fn message_key(contact: ContactId, ordinal: u32) -> String {
-    format!("m/{contact}/{ordinal:08x}")
+    format!("m/{contact}/{}", hex::encode(&ordinal.to_be_bytes()))
 }
 
 /// Where the body of a message is stored.
 #[must_use]
 pub fn body_key(contact: ContactId, ordinal: u32) -> String {
-    format!("b/{contact}/{ordinal:08x}")
+    format!("b/{contact}/{}", hex::encode(&ordinal.to_be_bytes()))
 }

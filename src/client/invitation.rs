@@ -14,6 +14,7 @@ use crate::{
     envelope::WINDOW,
     identity::Fingerprint,
     vault::stored::{CellRecord, InvitationRecord, OfferSecretsRecord},
+    wire::hex,
 };
 
 /// A local name for an invitation: 8 random bytes, never sent.
@@ -30,18 +31,13 @@ impl InvitationId {
     /// Reads 16 hex digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        data_encoding::HEXLOWER
-            .decode(text.as_bytes())
-            .ok()?
-            .try_into()
-            .ok()
-            .map(Self)
+        hex::decode(text).map(Self)
     }
 }
 
 impl fmt::Display for InvitationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+        f.write_str(&hex::encode(&self.0))
     }
 }
 
@@ -172,8 +168,9 @@ impl OpenInvitation {
             response_cells: self
                 .response_cells
                 .iter()
-                .cloned()
-                .map(CellRecord)
+                .map(|bytes| CellRecord {
+                    bytes: bytes.clone(),
+                })
                 .collect(),
             windows: self.windows,
             answered: matches!(self.stage, Stage::Answered),
@@ -200,7 +197,7 @@ impl OpenInvitation {
         open.response_cells = record
             .response_cells
             .into_iter()
-            .map(|cell| cell.0)
+            .map(|cell| cell.bytes)
             .collect();
         open.windows = record.windows;
         Ok(open)

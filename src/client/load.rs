@@ -1,6 +1,6 @@
 //! A client from nothing, and a client from its store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -10,13 +10,14 @@ use super::{
     invitation::OpenInvitation, relay_state::RelayState, unfinished::Unfinished, watch::Watch,
 };
 use crate::{
-    base::{Secret, UnixTime},
+    base::{Secret, SortedMap, UnixTime},
     enrolment::Name,
     identity::Identity,
     vault::{
         VaultError,
         stored::{self, FragmentRecord, OpenedRecord, QueuedRecord, SelfRecord},
     },
+    wire::hex,
 };
 
 pub(super) const SELF_KEY: &str = "s/self";
@@ -31,15 +32,16 @@ pub(super) fn invitation_key(id: InvitationId) -> String {
 }
 
 pub(super) fn opened_key(digest: &[u8; 16]) -> String {
-    format!("s/o/{}", hex(digest))
+    format!("s/o/{}", hex::encode(digest))
 }
 
 pub(super) fn fragment_key(owner: &[u8; 8], message: &[u8; 16], index: u32) -> String {
-    format!("s/f/{}/{}/{index:08x}", hex(owner), hex(message))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(bytes)
+    format!(
+        "s/f/{}/{}/{}",
+        hex::encode(owner),
+        hex::encode(message),
+        hex::encode(&index.to_be_bytes())
+    )
 }
 
 impl Client {
@@ -103,14 +105,14 @@ impl Client {
             name,
             device,
             relay,
-            contacts: BTreeMap::new(),
-            invitations: BTreeMap::new(),
-            outbox: BTreeMap::new(),
+            contacts: SortedMap::new(),
+            invitations: SortedMap::new(),
+            outbox: SortedMap::new(),
             next_ordinal: 0,
-            messages: BTreeMap::new(),
+            messages: SortedMap::new(),
             opened: HashMap::new(),
             accepted: HashMap::new(),
-            unfinished: BTreeMap::new(),
+            unfinished: SortedMap::new(),
             watch: Watch::default(),
             pending: Pending::default(),
         }
@@ -130,7 +132,7 @@ impl Client {
                     .insert(id, OpenInvitation::from_record(stored::decode(bytes)?)?);
             }
             ["s", "q", ordinal] => {
-                let ordinal = u64::from_str_radix(ordinal, 16).map_err(|_| VaultError::Damaged)?;
+                let ordinal = u64::from_be_bytes(unhex(ordinal)?);
                 self.outbox
                     .insert(ordinal, stored::decode::<QueuedRecord>(bytes)?);
             }
@@ -143,7 +145,7 @@ impl Client {
                 self.opened.insert(unhex(digest)?, record);
             }
             ["s", "f", owner, message, index] => {
-                let index = u32::from_str_radix(index, 16).map_err(|_| VaultError::Damaged)?;
+                let index = u32::from_be_bytes(unhex(index)?);
                 let record: FragmentRecord = stored::decode(bytes)?;
                 let key = (unhex(owner)?, unhex(message)?);
                 let unfinished = self.unfinished.remove(&key);
@@ -152,7 +154,7 @@ impl Client {
             }
             ["m", contact, ordinal] => {
                 let contact = ContactId::parse(contact).ok_or(VaultError::Damaged)?;
-                let ordinal = u32::from_str_radix(ordinal, 16).map_err(|_| VaultError::Damaged)?;
+                let ordinal = u32::from_be_bytes(unhex(ordinal)?);
                 self.messages
                     .insert((contact, ordinal), stored::decode(bytes)?);
             }
@@ -210,9 +212,5 @@ impl Client {
 }
 
 fn unhex<const N: usize>(text: &str) -> Result<[u8; N], VaultError> {
-    data_encoding::HEXLOWER
-        .decode(text.as_bytes())
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(VaultError::Damaged)
+    hex::decode(text).ok_or(VaultError::Damaged)
 }

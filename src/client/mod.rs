@@ -37,12 +37,12 @@ pub use relay_state::{Mailbox, PlannedBatch};
 pub use send::Outgoing;
 
 use core::fmt;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use zeroize::Zeroizing;
 
 use crate::{
-    base::ErrorCode,
+    base::{ErrorCode, SortedMap, SortedSet},
     enrolment::{EnrolmentError, Name},
     envelope::EnvelopeError,
     identity::Identity,
@@ -94,20 +94,20 @@ pub struct Client {
     name: Name,
     device: u8,
     relay: RelayState,
-    contacts: BTreeMap<ContactId, Contact>,
-    invitations: BTreeMap<InvitationId, OpenInvitation>,
+    contacts: SortedMap<ContactId, Contact>,
+    invitations: SortedMap<InvitationId, OpenInvitation>,
     /// Finished cells by ordinal: first in, first out.
-    outbox: BTreeMap<u64, QueuedRecord>,
+    outbox: SortedMap<u64, QueuedRecord>,
     /// Never used twice while this client lives, so that the answer to a
     /// post cannot mean another cell.
     next_ordinal: u64,
-    messages: BTreeMap<(ContactId, u32), MessageRecord>,
+    messages: SortedMap<(ContactId, u32), MessageRecord>,
     /// Digests of opened cells.
     opened: HashMap<[u8; 16], OpenedRecord>,
     /// Session ids accepted, with their sequence numbers.
     accepted: HashMap<(ContactId, Vec<u8>), u64>,
     /// Unfinished messages of a contact or of an invitation's rendezvous.
-    unfinished: BTreeMap<unfinished::Key, Unfinished>,
+    unfinished: SortedMap<unfinished::Key, Unfinished>,
     watch: Watch,
     pending: Pending,
 }
@@ -115,10 +115,10 @@ pub struct Client {
 /// Changes and events gathered during one call.
 #[derive(Default)]
 struct Pending {
-    contacts: BTreeSet<ContactId>,
-    invitations: BTreeSet<InvitationId>,
+    contacts: SortedSet<ContactId>,
+    invitations: SortedSet<InvitationId>,
     relay: bool,
-    changes: BTreeMap<String, Option<Zeroizing<Vec<u8>>>>,
+    changes: SortedMap<String, Option<Zeroizing<Vec<u8>>>>,
     events: Vec<Event>,
 }
 
@@ -139,7 +139,7 @@ impl Client {
     #[must_use]
     pub fn contacts(&self) -> Vec<ContactView> {
         let mut contacts: Vec<&Contact> = self.contacts.values().collect();
-        contacts.sort_by_key(|contact| (contact.created_at, contact.id));
+        contacts.sort_unstable_by_key(|contact| (contact.created_at, contact.id));
         contacts.into_iter().map(Contact::view).collect()
     }
 

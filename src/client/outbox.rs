@@ -1,16 +1,14 @@
 //! Finished cells on their way out: committed before they are posted, and
 //! posted, the identical bytes, until the relay answers 202.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use rand_core::CryptoRng;
 
 use super::{Client, ClientError, ContactId, Effects, Event, MessageView, event::MessageState};
 use crate::{
-    base::{Day, UnixTime},
+    base::{Day, SortedMap, SortedSet, UnixTime},
     identity::Fingerprint,
     vault::stored::{self, ControlRecord, QueuedRecord},
-    wire::{BucketId, Cell, Entry, cover_cell, post},
+    wire::{BucketId, Cell, Entry, cover_cell, hex, post},
 };
 
 /// A batch is searched for tags of up to three days before it closed: a cell
@@ -144,7 +142,7 @@ impl Client {
     /// Contacts for whom something waited so long that its recipient stops
     /// looking for it. Nothing is posted to them until all that waits is
     /// sealed again, so that messages keep their order. Protocol §6.
-    fn held_back(&self, today: Day) -> BTreeSet<[u8; 8]> {
+    fn held_back(&self, today: Day) -> SortedSet<[u8; 8]> {
         self.outbox
             .values()
             .filter(|queued| queued.day + LISTENING_DAYS <= today.0)
@@ -156,7 +154,7 @@ impl Client {
     /// message and control delivery once.
     pub(super) fn overdue(&self, today: Day) -> Vec<(Part, Destination)> {
         let held_back = self.held_back(today);
-        let mut found = BTreeMap::new();
+        let mut found = SortedMap::new();
         for queued in self.outbox.values() {
             let Some(contact) = queued.contact.filter(|id| held_back.contains(id)) else {
                 continue;
@@ -267,5 +265,5 @@ fn below(bound: usize, rng: &mut impl CryptoRng) -> usize {
 }
 
 pub(super) fn outbox_key(ordinal: u64) -> String {
-    format!("s/q/{ordinal:016x}")
+    format!("s/q/{}", hex::encode(&ordinal.to_be_bytes()))
 }

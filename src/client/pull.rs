@@ -12,11 +12,11 @@ use super::{
     watch::Watched,
 };
 use crate::{
-    base::{ErrorCode, UnixTime},
+    base::{ErrorCode, SortedMap, UnixTime},
     channel::{Direction, TagSlot},
     crypto::cbor::Deterministic as _,
     envelope::{Body, Delivery, DeliveryId, EnvelopeError, open},
-    wire::{Batch, BucketId, BucketIndex, Cell, paths},
+    wire::{Batch, BucketId, BucketIndex, Cell, RelaySettings, paths},
 };
 
 /// One batch being read.
@@ -49,7 +49,7 @@ impl Client {
     /// # Errors
     ///
     /// `RelayUnknown` before the first `/v1/info`.
-    pub fn relay_info(&self) -> Result<&crate::wire::RelayInfo, ClientError> {
+    pub fn relay_info(&self) -> Result<&RelaySettings, ClientError> {
         self.relay.info()
     }
 
@@ -271,7 +271,7 @@ impl Client {
     fn accept_candidates(&mut self, scan: &mut Scan<'_>) -> Outcome {
         let mut outcome = Outcome::default();
         let mut candidates = core::mem::take(&mut scan.candidates);
-        candidates.sort_by_key(|candidate| (candidate.contact, candidate.delivery.seq()));
+        candidates.sort_unstable_by_key(|candidate| (candidate.contact, candidate.delivery.seq()));
         for candidate in candidates {
             let contact = candidate.contact;
             if let Err(error) =
@@ -313,11 +313,10 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ClientError> {
-        let mut by_contact = std::collections::BTreeMap::<ContactId, Vec<DeliveryId>>::new();
+        let mut by_contact = SortedMap::<ContactId, Vec<DeliveryId>>::new();
         for (contact, session) in receipts {
             by_contact
-                .entry(*contact)
-                .or_default()
+                .get_or_insert(*contact, Vec::new())
                 .push(session.clone());
         }
         for (contact, sessions) in by_contact {

@@ -6,8 +6,11 @@ use super::{ClientError, Gap};
 use crate::{
     base::UnixTime,
     identity::Fingerprint,
-    vault::stored::{CursorRecord, GapRecord, RelayRecord},
-    wire::{BatchHeader, BucketId, BucketIndex, Origin, RelayInfo, compute_bucket, paths},
+    vault::{
+        VaultError,
+        stored::{CursorRecord, GapRecord, InfoRecord, RelayRecord},
+    },
+    wire::{BatchHeader, BucketId, BucketIndex, Origin, RelaySettings, compute_bucket, paths},
 };
 
 /// How far back a fresh client reads the lobby: 15 min, the life of a quick
@@ -71,7 +74,7 @@ pub(super) struct Cursors {
 
 pub(super) struct RelayState {
     url: String,
-    info: Option<RelayInfo>,
+    info: Option<RelaySettings>,
     own: Cursors,
     lobby: Cursors,
 }
@@ -93,8 +96,7 @@ impl RelayState {
     /// Takes a `/v1/info`. A new number of buckets moves everyone; the own
     /// bucket is then read from its beginning.
     pub(super) fn configure(&mut self, json: &str) -> Result<bool, ClientError> {
-        let mut info = RelayInfo::parse(json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
-        info.time = 0; // Changes with every answer and is not kept.
+        let info = RelaySettings::parse(json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
         if self.info.as_ref() == Some(&info) {
             return Ok(false);
         }
@@ -112,7 +114,7 @@ impl RelayState {
         Ok(true)
     }
 
-    pub(super) fn info(&self) -> Result<&RelayInfo, ClientError> {
+    pub(super) fn info(&self) -> Result<&RelaySettings, ClientError> {
         self.info.as_ref().ok_or(ClientError::RelayUnknown)
     }
 
@@ -142,7 +144,7 @@ impl RelayState {
         index: &BucketIndex,
         backfill: bool,
     ) -> Result<Vec<PlannedBatch>, ClientError> {
-        let lookback = LOBBY_LOOKBACK_SECONDS / u64::from(self.info()?.lobby.epoch_seconds.get());
+        let lookback = LOBBY_LOOKBACK_SECONDS / u64::from(self.info()?.lobby_epoch_seconds.get());
         let first_look = match mailbox {
             // Nobody knows a fresh identity yet: the newest batch anchors the chain.
             Mailbox::Own => 1,
@@ -150,7 +152,7 @@ impl RelayState {
         };
         let cursors = self.cursors(mailbox);
         let mut batches: Vec<_> = index.batches.iter().collect();
-        batches.sort_by_key(|batch| batch.epoch);
+        batches.sort_unstable_by_key(|batch| batch.epoch);
         let mut wanted: Vec<_> = batches
             .iter()
             .copied()
@@ -212,17 +214,14 @@ impl RelayState {
             own: self.own.known.clone(),
             lobby: self.lobby.known.clone(),
             started: (self.own.started, self.lobby.started),
-            info: self
-                .info
-                .as_ref()
-                .and_then(|info| serde_json::to_string(info).ok()),
+            info: self.info.as_ref().map(info_record),
         }
     }
 
-    pub(super) fn from_record(record: RelayRecord) -> Result<Self, ClientError> {
+    pub(super) fn from_record(record: RelayRecord) -> Result<Self, VaultError> {
         let mut state = Self::new(&record.url);
-        if let Some(json) = &record.info {
-            state.configure(json)?;
+        if let Some(info) = &record.info {
+            state.info = Some(settings(info).ok_or(VaultError::Damaged)?);
         }
         state.own = Cursors {
             started: record.started.0,
@@ -234,6 +233,32 @@ impl RelayState {
         };
         Ok(state)
     }
+}
+
+fn info_record(info: &RelaySettings) -> InfoRecord {
+    InfoRecord {
+        origin: info.origin.0,
+        buckets: info.buckets.get(),
+        cell_size: info.cell_size.get(),
+        epoch_seconds: info.epoch_seconds.get(),
+        lobby_epoch_seconds: info.lobby_epoch_seconds.get(),
+        retention_seconds: info.retention_seconds.get(),
+        slot_cells: info.slot_cells.get(),
+        max_attachment_bytes: info.max_attachment_bytes,
+    }
+}
+
+fn settings(record: &InfoRecord) -> Option<RelaySettings> {
+    Some(RelaySettings {
+        origin: Origin(record.origin),
+        buckets: record.buckets.try_into().ok()?,
+        cell_size: record.cell_size.try_into().ok()?,
+        epoch_seconds: record.epoch_seconds.try_into().ok()?,
+        lobby_epoch_seconds: record.lobby_epoch_seconds.try_into().ok()?,
+        retention_seconds: record.retention_seconds.try_into().ok()?,
+        slot_cells: record.slot_cells.try_into().ok()?,
+        max_attachment_bytes: record.max_attachment_bytes,
+    })
 }
 
 impl Cursors {

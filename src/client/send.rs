@@ -16,7 +16,7 @@ use crate::{
         ContentType, Control, Delivery, DeliveryId, Draft, EnvelopeError, Sealing, seal, split,
     },
     vault::stored::{ControlRecord, MessageRecord},
-    wire::Cell,
+    wire::{Cell, hex},
 };
 
 /// Session ids of one receipts delivery: as many as fit into one cell of
@@ -302,7 +302,8 @@ fn percent_encode(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~!#$&+^`|".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            out.push_str(&hex::encode(&[byte]).to_ascii_uppercase());
         }
     }
     out
@@ -316,7 +317,8 @@ fn percent_decode(text: &str) -> Option<String> {
         rest = tail;
         if *byte == b'%' {
             let (pair, tail) = rest.split_first_chunk::<2>()?;
-            bytes.push(u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?);
+            let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+            bytes.push(u8::try_from(high? << 4 | low?).ok()?);
             rest = tail;
         } else {
             bytes.push(*byte);

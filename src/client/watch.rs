@@ -61,7 +61,7 @@ impl Client {
                 }
             }
         }
-        for (id, open) in &self.invitations {
+        for (id, open) in self.invitations.iter() {
             for direction in open.watched() {
                 let key = open.rendezvous.tag_key(*direction);
                 let watched = Watched::Rendezvous(*id, *direction);

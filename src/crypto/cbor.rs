@@ -30,16 +30,28 @@ pub trait Deterministic: Sized {
 /// Writes one array of definite length into a fresh byte string.
 #[must_use]
 pub fn array(len: u64, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer(Encoder::new(Vec::new()));
+    let mut writer = Writer::default();
     writer.array(len);
     write(&mut writer);
-    writer.0.into_writer()
+    writer.into_bytes()
 }
 
 /// An encoder into memory, which cannot fail.
 pub struct Writer(Encoder<Vec<u8>>);
 
+impl Default for Writer {
+    fn default() -> Self {
+        Self(Encoder::new(Vec::new()))
+    }
+}
+
 impl Writer {
+    /// All that was written.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0.into_writer()
+    }
+
     fn put(
         &mut self,
         write: impl FnOnce(&mut Encoder<Vec<u8>>) -> Result<(), minicbor::encode::Error<Infallible>>,
@@ -67,6 +79,11 @@ impl Writer {
     /// A text string.
     pub fn text(&mut self, value: &str) -> &mut Self {
         self.put(|e| e.str(value).map(drop))
+    }
+
+    /// No value.
+    pub fn null(&mut self) -> &mut Self {
+        self.put(|e| e.null().map(drop))
     }
 }
 

@@ -4,20 +4,14 @@
 //! tessera:/ base64url({"v":1,"s":…,"o":…,"r":relay URL,"x":expiry[,"f":offer]})
 //! ```
 
-use core::fmt;
-
-use data_encoding::BASE64URL_NOPAD;
-use serde::{
-    Deserializer,
-    de::{Error as _, MapAccess, Visitor},
-};
-use serde_json::json;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use zeroize::Zeroizing;
 
 use super::{EnrolmentError, InvitationSecret};
 use crate::{
     base::{Secret, UnixTime},
     crypto::kdf,
+    wire::json::{self, once},
 };
 
 /// What an invitation begins with.
@@ -67,31 +61,35 @@ impl Invitation {
             return None;
         }
         let text = text.split_once('#').map_or(text, |(_, fragment)| fragment);
-        let json = BASE64URL_NOPAD
-            .decode(text.strip_prefix(SCHEME)?.as_bytes())
-            .ok()?;
-        let json = Zeroizing::new(json);
-        let mut deserializer = serde_json::Deserializer::from_slice(&json);
-        let fields = deserializer.deserialize_map(FieldsVisitor).ok()?;
-        deserializer.end().ok()?;
+        let json = Zeroizing::new(decode(text.strip_prefix(SCHEME)?)?);
+        let (mut v, mut s, mut o, mut r, mut x, mut f) = (None, None, None, None, None, None);
+        json::object(&json, &mut |json, key| match key {
+            "v" => once(&mut v, json.number()),
+            "s" => once(&mut s, json.text().map(Zeroizing::new)),
+            "o" => once(&mut o, json.text()),
+            "r" => once(&mut r, json.text()),
+            "x" => once(&mut x, json.number()),
+            "f" => once(&mut f, json.text()),
+            _ => None,
+        })?;
 
-        let secret = Zeroizing::new(decode(&fields.s?)?);
-        let offer = match fields.f {
+        let secret = Zeroizing::new(decode(&s?)?);
+        let offer = match f {
             Some(text) => Some(decode(&text)?),
             None => None,
         };
-        let offer_hash: [u8; 32] = decode(&fields.o?)?.try_into().ok()?;
+        let offer_hash: [u8; 32] = decode(&o?)?.try_into().ok()?;
         if offer
             .as_ref()
             .is_some_and(|offer| kdf::sha256(offer) != offer_hash)
         {
             return None;
         }
-        (fields.v? == 1).then_some(Self {
+        (v? == 1).then_some(Self {
             secret: InvitationSecret::new(Secret::from_slice(&secret)?),
             offer_hash,
-            relay: fields.r?,
-            expires_at: UnixTime(fields.x?),
+            relay: r?,
+            expires_at: UnixTime(x?),
             offer,
         })
     }
@@ -99,20 +97,16 @@ impl Invitation {
     /// The text: `tessera:/…`.
     #[must_use]
     pub fn to_uri(&self) -> String {
-        let mut fields = json!({
-            "v": 1,
-            "s": BASE64URL_NOPAD.encode(self.secret.expose().expose()),
-            "o": BASE64URL_NOPAD.encode(&self.offer_hash),
-            "r": self.relay,
-            "x": self.expires_at.0,
-        });
-        if let (Some(offer), Some(map)) = (&self.offer, fields.as_object_mut()) {
-            map.insert("f".into(), BASE64URL_NOPAD.encode(offer).into());
+        let mut json = Zeroizing::new(String::from("{"));
+        if let Some(offer) = &self.offer {
+            json.extend(["\"f\":\"", &encode(offer), "\","]);
         }
-        format!(
-            "{SCHEME}{}",
-            BASE64URL_NOPAD.encode(fields.to_string().as_bytes())
-        )
+        json.extend(["\"o\":\"", &encode(&self.offer_hash), "\","]);
+        json.extend(["\"r\":", &json::quoted(&self.relay), ","]);
+        let secret = Zeroizing::new(encode(self.secret.expose().expose()));
+        json.extend(["\"s\":\"", &secret, "\",\"v\":1,"]);
+        json.extend(["\"x\":", &self.expires_at.0.to_string(), "}"]);
+        [SCHEME, &encode(json.as_bytes())].concat()
     }
 
     /// Which kind it is.
@@ -139,63 +133,10 @@ impl Invitation {
     }
 }
 
+fn encode(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
 fn decode(text: &str) -> Option<Vec<u8>> {
-    BASE64URL_NOPAD.decode(text.as_bytes()).ok()
-}
-
-#[derive(Default)]
-struct Fields {
-    v: Option<u64>,
-    s: Option<Zeroizing<String>>,
-    o: Option<String>,
-    r: Option<String>,
-    x: Option<u64>,
-    f: Option<String>,
-}
-
-/// Reads one JSON object strictly: a derived reader would take an array for
-/// it, and null for a missing field.
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an invitation")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        fn once<'de, T: serde::Deserialize<'de>, A: MapAccess<'de>>(
-            slot: &mut Option<T>,
-            map: &mut A,
-        ) -> Result<(), A::Error> {
-            match slot.replace(map.next_value()?) {
-                None => Ok(()),
-                Some(_) => Err(A::Error::custom("duplicate key")),
-            }
-        }
-        let mut fields = Fields::default();
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "v" => once(&mut fields.v, &mut map)?,
-                "s" => {
-                    let mut text = None;
-                    once(&mut text, &mut map)?;
-                    if fields
-                        .s
-                        .replace(Zeroizing::new(text.unwrap_or_default()))
-                        .is_some()
-                    {
-                        return Err(A::Error::custom("duplicate key"));
-                    }
-                }
-                "o" => once(&mut fields.o, &mut map)?,
-                "r" => once(&mut fields.r, &mut map)?,
-                "x" => once(&mut fields.x, &mut map)?,
-                "f" => once(&mut fields.f, &mut map)?,
-                _ => return Err(A::Error::custom("unknown key")),
-            }
-        }
-        Ok(fields)
-    }
+    Base64UrlUnpadded::decode_vec(text).ok()
 }

@@ -1,11 +1,9 @@
 //! One delivery over several cells, and back. Protocol §6.
 
-use std::collections::BTreeMap;
-
 use rand_core::CryptoRng;
 
 use super::{Body, EnvelopeError, Fragment};
-use crate::{crypto::cbor::Deterministic as _, wire::CellSize};
+use crate::{base::SortedMap, crypto::cbor::Deterministic as _, wire::CellSize};
 
 /// Most fragments of one message.
 pub const MAX_FRAGMENTS: u32 = 16_384;
@@ -57,7 +55,7 @@ pub fn split(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assembly {
     count: u32,
-    chunks: BTreeMap<u32, Vec<u8>>,
+    chunks: SortedMap<u32, Vec<u8>>,
     /// Size of every chunk but the last, once one of them came.
     chunk_len: Option<usize>,
     /// Bytes held.
@@ -79,7 +77,7 @@ impl Assembly {
     pub fn begin(fragment: Fragment) -> Self {
         let mut assembly = Self {
             count: fragment.count,
-            chunks: BTreeMap::new(),
+            chunks: SortedMap::new(),
             chunk_len: None,
             len: 0,
         };

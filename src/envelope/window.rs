@@ -6,10 +6,10 @@
 //! batch costs one look-up per cell and no public-key operation.
 
 use core::hash::{BuildHasherDefault, Hasher};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::{
-    base::Day,
+    base::{Day, SortedMap},
     channel::{Tag, TagKey, TagSlot},
 };
 
@@ -22,7 +22,7 @@ const NEXT_DEVICE_WINDOW: u32 = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Per device seen: watch counters below this.
-    ends: BTreeMap<u8, u32>,
+    ends: SortedMap<u8, u32>,
 }
 
 impl Default for Window {
@@ -37,7 +37,7 @@ impl Window {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            ends: BTreeMap::from([(0, WINDOW)]),
+            ends: [(0, WINDOW)].into_iter().collect(),
         }
     }
 
@@ -46,7 +46,7 @@ impl Window {
     pub fn from_stored(ends: impl IntoIterator<Item = (u8, u32)>) -> Self {
         let mut window = Self::new();
         for (device, end) in ends {
-            let known = window.ends.entry(device).or_insert(end);
+            let known = window.ends.get_or_insert(device, end);
             *known = (*known).max(end);
         }
         window
@@ -78,7 +78,7 @@ impl Window {
             .saturating_sub(index)
             .saturating_add(count)
             .saturating_add(WINDOW);
-        let known = self.ends.entry(device).or_insert(WINDOW);
+        let known = self.ends.get_or_insert(device, WINDOW);
         *known = (*known).max(end);
     }
 }

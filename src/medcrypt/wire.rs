@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use data_encoding::BASE64;
+use base64ct::{Base64, Encoding as _};
 
 use super::MedCryptError;
 use crate::crypto::aead::{NONCE_LEN, TAG_LEN};
@@ -103,22 +103,18 @@ impl fmt::Display for Message {
         let (ciphertext, tag) = self
             .sealed
             .split_at(self.sealed.len().saturating_sub(TAG_LEN));
-        write!(
-            f,
-            "[{PREFIX}:{VERSION}:{}:{}:{}:{}]",
-            BASE64.encode(self.patient_id.as_bytes()),
-            BASE64.encode(&self.nonce),
-            BASE64.encode(ciphertext),
-            BASE64.encode(tag),
-        )
+        write!(f, "[{PREFIX}:{VERSION}")?;
+        for field in [self.patient_id.as_bytes(), &self.nonce, ciphertext, tag] {
+            write!(f, ":{}", Base64::encode_string(field))?;
+        }
+        f.write_str("]")
     }
 }
 
-/// Canonical base64 with padding. The decoder takes padding in the middle
-/// (`"YQ==Yg=="`), hence the re-encoding.
+/// Canonical base64 with padding.
 fn base64(text: &str) -> Option<Vec<u8>> {
-    let bytes = BASE64.decode(text.as_bytes()).ok()?;
-    (BASE64.encode(&bytes) == text).then_some(bytes)
+    let bytes = Base64::decode_vec(text).ok()?;
+    (Base64::encode_string(&bytes) == text).then_some(bytes)
 }
 
 #[cfg(test)]

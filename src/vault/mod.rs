@@ -8,6 +8,7 @@
 //! record   = AES-256-GCM(vault key, CBOR), random nonce, aad = the record's key
 //! ```
 
+mod field;
 mod header;
 mod record;
 pub mod stored;

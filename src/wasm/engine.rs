@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     base::{ErrorCode, UnixTime},
-    client::{Change, Client, ClientError, ContactId, Effects},
+    client::{Change, Client, ClientError, ContactId, Effects, Event},
     crypto::cbor::Deterministic as _,
     vault::{HEADER_KEY, Kdf, VaultError, VaultHeader, VaultKey},
 };
@@ -107,11 +107,22 @@ impl Engine {
 }
 
 impl Engine {
-    fn give<T: Serialize>(&self, effects: Effects<T>) -> JsResult<JsValue> {
+    /// What a call led to, or why it was refused.
+    fn give<T: Serialize>(&self, result: Result<Effects<T>, ClientError>) -> JsResult<JsValue> {
+        let effects = result.map_err(client_error)?;
+        self.outcome(effects.changes, &effects.events, &to_js(&effects.value)?)
+    }
+
+    fn outcome(
+        &self,
+        changes: Vec<Change>,
+        events: &[Event],
+        value: &JsValue,
+    ) -> JsResult<JsValue> {
         let object = Object::new();
-        set(&object, "commit", &self.seal(effects.changes));
-        set(&object, "events", &to_js(&effects.events)?);
-        set(&object, "value", &to_js(&effects.value)?);
+        set(&object, "commit", &self.seal(changes));
+        set(&object, "events", &to_js(events)?);
+        set(&object, "value", value);
         Ok(object.into())
     }
 

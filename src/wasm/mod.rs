@@ -1,7 +1,10 @@
 //! Bindings for the npm package and the default relay client. No protocol
 //! decision lives here: arguments are parsed, the concept below is called,
 //! its outcome is given back.
-#![allow(unreachable_pub, reason = "wasm-bindgen exports public items only; JavaScript is who reaches them")]
+#![allow(
+    unreachable_pub,
+    reason = "wasm-bindgen exports public items only; JavaScript is who reaches them"
+)]
 
 #[cfg(feature = "bench")]
 mod bench;

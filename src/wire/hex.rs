@@ -38,6 +38,14 @@ pub fn encode(bytes: &[u8]) -> String {
     out
 }
 
+/// Exactly `N` bytes from lower-case hexadecimal, for names that stay here.
+#[must_use]
+pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut out = [0; N];
+    fill(&mut out, text)?;
+    Some(out)
+}
+
 /// Exactly 32 bytes from lower-case hexadecimal.
 ///
 /// # Errors
@@ -45,22 +53,25 @@ pub fn encode(bytes: &[u8]) -> String {
 /// [`HexError`] for another length, an upper-case or any other character: a
 /// name has one spelling, or caches would hold it twice.
 pub fn decode_32(text: &str) -> Result<[u8; 32], HexError> {
+    decode(text).ok_or(HexError)
+}
+
+fn fill(out: &mut [u8], text: &str) -> Option<()> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != 32 || !rest.is_empty() {
-        return Err(HexError);
+    if pairs.len() != out.len() || !rest.is_empty() {
+        return None;
     }
-    let mut out = [0; 32];
     for (byte, [high, low]) in out.iter_mut().zip(pairs) {
         *byte = nibble(*high)? << 4 | nibble(*low)?;
     }
-    Ok(out)
+    Some(())
 }
 
-fn nibble(digit: u8) -> Result<u8, HexError> {
+fn nibble(digit: u8) -> Option<u8> {
     match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        _ => Err(HexError),
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
     }
 }
 

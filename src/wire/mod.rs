@@ -8,6 +8,7 @@ pub mod batch;
 pub mod bucket;
 pub mod cell;
 pub mod hex;
+pub mod json;
 pub mod post;
 pub mod relay_api;
 
@@ -16,4 +17,7 @@ pub use bucket::{BucketCount, BucketError, BucketId, compute_bucket};
 pub use cell::{Cell, CellDigest, CellError, CellSize, cover_cell};
 pub use hex::{BatchDigest, HeaderHash, HexError, Origin};
 pub use post::{Entry, MAX_ENTRIES, PostError};
-pub use relay_api::{BatchRef, BucketIndex, CoverInfo, LobbyInfo, PROTOCOL, Problem, RelayInfo, SegmentRef, paths};
+pub use relay_api::{
+    BatchRef, BucketIndex, CoverInfo, LobbyInfo, PROTOCOL, Problem, RelayInfo, RelaySettings,
+    SegmentRef, paths,
+};

@@ -3,12 +3,14 @@
 //! Fields of a newer relay are ignored; those known here must be of their
 //! type and range.
 
+mod read;
+
 use core::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
 use super::{BatchDigest, BatchHeader, BucketCount, CellSize, Origin};
-use crate::base::{ErrorCode, UnixTime};
+use crate::base::ErrorCode;
 
 /// The protocol version spoken here, as `protocol` in [`RelayInfo`].
 pub const PROTOCOL: u32 = 1;
@@ -38,6 +40,27 @@ pub struct RelayInfo {
     pub cover: CoverInfo,
     /// The relay's clock, Unix seconds. A hint: no check may rest on it.
     pub time: u64,
+}
+
+/// What a client needs of [`RelayInfo`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelaySettings {
+    /// The key this relay signs batches with.
+    pub origin: Origin,
+    /// Number of buckets.
+    pub buckets: BucketCount,
+    /// Bytes of a cell.
+    pub cell_size: CellSize,
+    /// Length of an epoch of the numbered buckets, in seconds.
+    pub epoch_seconds: NonZeroU32,
+    /// Length of an epoch of the lobby, in seconds.
+    pub lobby_epoch_seconds: NonZeroU32,
+    /// How long a batch can be pulled, in seconds.
+    pub retention_seconds: NonZeroU32,
+    /// Entries of a client's slot.
+    pub slot_cells: NonZeroU32,
+    /// Largest message the operator allows, in bytes.
+    pub max_attachment_bytes: u32,
 }
 
 /// The lobby, where invitations are answered.
@@ -104,7 +127,12 @@ pub struct BatchRef {
 
 impl From<&BatchHeader> for BatchRef {
     fn from(header: &BatchHeader) -> Self {
-        Self { origin: header.origin, epoch: header.epoch, count: header.count, digest: header.digest }
+        Self {
+            origin: header.origin,
+            epoch: header.epoch,
+            count: header.count,
+            digest: header.digest,
+        }
     }
 }
 
@@ -174,35 +202,6 @@ impl core::fmt::Display for RelayApiError {
 
 impl core::error::Error for RelayApiError {}
 
-impl RelayInfo {
-    /// Reads `GET /v1/info`.
-    ///
-    /// # Errors
-    ///
-    /// [`RelayApiError::Json`], or [`RelayApiError::Protocol`] for a version other than [`PROTOCOL`].
-    pub fn parse(json: &[u8]) -> Result<Self, RelayApiError> {
-        let info: Self = serde_json::from_slice(json).map_err(|_| RelayApiError::Json)?;
-        if info.protocol == PROTOCOL { Ok(info) } else { Err(RelayApiError::Protocol) }
-    }
-
-    /// The relay's clock as it says.
-    #[must_use]
-    pub const fn clock(&self) -> UnixTime {
-        UnixTime(self.time)
-    }
-}
-
-impl BucketIndex {
-    /// Reads a bucket's index.
-    ///
-    /// # Errors
-    ///
-    /// [`RelayApiError::Json`].
-    pub fn parse(json: &[u8]) -> Result<Self, RelayApiError> {
-        serde_json::from_slice(json).map_err(|_| RelayApiError::Json)
-    }
-}
-
 /// Paths below a relay's URL.
 pub mod paths {
     use crate::wire::{BucketId, Origin};
@@ -226,89 +225,4 @@ pub mod paths {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::BucketId;
-    use serde_json::{Value, json};
-
-    fn info() -> Value {
-        json!({
-            "protocol": 1, "origin": "ab".repeat(32), "buckets": 8, "cell_size": 2048, "epoch_seconds": 1800,
-            "lobby": {"epoch_seconds": 15, "cells": 16, "retention_seconds": 86400},
-            "retention_seconds": 5_184_000, "slot_cells": 4, "max_attachment_bytes": 262_144,
-            "cover": {"mechanism": "fixed", "cells": 64, "epsilon": null, "delta": null, "sensitivity": null,
-                "mean": null},
-            "time": 1_795_000_000
-        })
-    }
-
-    fn parse(value: &Value) -> Result<RelayInfo, RelayApiError> {
-        RelayInfo::parse(value.to_string().as_bytes())
-    }
-
-    #[test]
-    fn values_out_of_type_or_range_are_refused() {
-        for (pointer, bad) in [
-            ("/protocol", json!("1")),
-            ("/origin", json!("ab")),
-            ("/buckets", json!(3)),
-            ("/buckets", json!(8.0)),
-            ("/cell_size", json!(2049)),
-            ("/epoch_seconds", json!(0)),
-            ("/epoch_seconds", json!(-1)),
-            ("/epoch_seconds", json!(4_294_967_296_u64)),
-            ("/lobby", json!(null)),
-            ("/lobby/cells", json!(0)),
-            ("/slot_cells", json!(0)),
-            ("/cover", json!("none")),
-            ("/time", json!("now")),
-        ] {
-            let mut value = info();
-            *value.pointer_mut(pointer).unwrap() = bad.clone();
-            assert_eq!(parse(&value), Err(RelayApiError::Json), "{pointer} = {bad}");
-        }
-        for field in info().as_object().unwrap().keys() {
-            let mut value = info();
-            value.as_object_mut().unwrap().remove(field);
-            assert_eq!(parse(&value), Err(RelayApiError::Json), "without {field}");
-        }
-        assert_eq!(RelayInfo::parse(b""), Err(RelayApiError::Json));
-    }
-
-    #[test]
-    fn another_protocol_is_told_apart() {
-        let mut value = info();
-        value["protocol"] = json!(2);
-        assert_eq!(parse(&value), Err(RelayApiError::Protocol));
-    }
-
-    #[test]
-    fn a_newer_relay_may_say_more() {
-        let mut value = info();
-        value["streams"] = json!(["ws"]);
-        value["cover"]["mechanism"] = json!("something new");
-        assert_eq!(parse(&value).unwrap().buckets.get(), 8);
-        let index = json!({"oldest": null, "batches": [], "etag": 7});
-        assert_eq!(BucketIndex::parse(index.to_string().as_bytes()), Ok(BucketIndex::default()));
-    }
-
-    #[test]
-    fn an_index_with_a_bad_entry_is_refused() {
-        let good = json!({"origin": "ab".repeat(32), "epoch": 7, "count": 64, "digest": "cd".repeat(32)});
-        let index = |entry: &Value| json!({"oldest": 7, "batches": [entry], "segments": []}).to_string();
-        assert_eq!(BucketIndex::parse(index(&good).as_bytes()).unwrap().batches.len(), 1);
-        for (field, bad) in [("epoch", json!("7")), ("epoch", json!(-7)), ("count", json!(1.5)), ("digest", json!(""))] {
-            let mut entry = good.clone();
-            entry[field] = bad;
-            assert_eq!(BucketIndex::parse(index(&entry).as_bytes()), Err(RelayApiError::Json), "{field}");
-        }
-    }
-
-    #[test]
-    fn paths_spell_names_in_lower_case() {
-        let origin = Origin([0xAB; 32]);
-        let bucket = BucketId::try_from(7).unwrap();
-        assert_eq!(paths::index(BucketId::LOBBY), "/v1/buckets/lobby/index");
-        assert_eq!(paths::batch(bucket, &origin, 9), format!("/v1/buckets/7/batches/{}/9", "ab".repeat(32)));
-    }
-}
+mod tests;

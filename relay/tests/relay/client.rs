@@ -103,7 +103,7 @@ impl Client {
     }
 
     pub(crate) fn info(&self) -> RelayInfo {
-        RelayInfo::parse(&self.get(paths::INFO).body).unwrap()
+        serde_json::from_slice(&self.get(paths::INFO).body).unwrap()
     }
 
     pub(crate) fn index(&self, bucket: BucketId) -> BucketIndex {

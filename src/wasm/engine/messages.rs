@@ -36,11 +36,10 @@ impl Engine {
             filename: filename.as_deref(),
             session: session.as_deref().unwrap_or_default(),
         };
-        let effects = self
+        let result = self
             .client
-            .send(contact(id)?, outgoing, time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
+            .send(contact(id)?, outgoing, time(now)?, &mut rng());
+        self.give(result)
     }
 
     /// Whether anything waited so long that it is to be sealed again.
@@ -78,7 +77,7 @@ impl Engine {
             .map(|(c, o, body)| (*c, *o, body.as_slice()))
             .collect();
         let effects = self.client.reseal(&bodies, time(now)?, &mut rng());
-        self.give(effects)
+        self.give(Ok(effects))
     }
 
     /// Messages with a contact, oldest first, without bodies.

@@ -41,11 +41,8 @@ impl Engine {
         let life = expires_in
             .map(|seconds| whole(seconds, "expiresInSeconds"))
             .transpose()?;
-        let effects = self
-            .client
-            .invite(kind, life, time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
+        let result = self.client.invite(kind, life, time(now)?, &mut rng());
+        self.give(result)
     }
 
     /// Withdraws an invitation.
@@ -55,11 +52,8 @@ impl Engine {
     /// `INVITATION_UNKNOWN`.
     #[wasm_bindgen(js_name = cancelInvitation)]
     pub fn cancel_invitation(&mut self, id: &str) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .cancel_invitation(invitation(id)?)
-            .map_err(client_error)?;
-        self.give(effects)
+        let result = self.client.cancel_invitation(invitation(id)?);
+        self.give(result)
     }
 
     /// Accepts an invitation.
@@ -68,11 +62,8 @@ impl Engine {
     ///
     /// `INVITATION_MALFORMED`, `INVITATION_EXPIRED`, `RELAY_MISMATCH`, …
     pub fn accept(&mut self, uri: &str, in_person: bool, now: f64) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .accept(uri, in_person, time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
+        let result = self.client.accept(uri, in_person, time(now)?, &mut rng());
+        self.give(result)
     }
 
     /// Only this fingerprint may answer the invitation.
@@ -85,11 +76,10 @@ impl Engine {
             .to_vec()
             .try_into()
             .map_err(|_| invalid("fingerprint is not 32 bytes"))?;
-        let effects = self
-            .client
-            .expect(invitation(id)?, Fingerprint(bytes), time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
+        let result =
+            self.client
+                .expect(invitation(id)?, Fingerprint(bytes), time(now)?, &mut rng());
+        self.give(result)
     }
 
     /// All contacts, oldest first.
@@ -108,11 +98,10 @@ impl Engine {
     /// `SAS_NOT_READY`, `CONTACT_SUSPECT`, `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = confirmSas)]
     pub fn confirm_sas(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let effects = self
+        let result = self
             .client
-            .confirm_sas(contact(id)?, time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
+            .confirm_sas(contact(id)?, time(now)?, &mut rng());
+        self.give(result)
     }
 
     /// The digits differ.
@@ -122,8 +111,8 @@ impl Engine {
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = rejectSas)]
     pub fn reject_sas(&mut self, id: &str) -> JsResult<JsValue> {
-        let effects = self.client.reject_sas(contact(id)?).map_err(client_error)?;
-        self.give(effects)
+        let result = self.client.reject_sas(contact(id)?);
+        self.give(result)
     }
 
     /// Removes a contact with everything kept of it.
@@ -133,11 +122,8 @@ impl Engine {
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = removeContact)]
     pub fn remove_contact(&mut self, id: &str) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .remove_contact(contact(id)?)
-            .map_err(client_error)?;
-        self.give(effects)
+        let result = self.client.remove_contact(contact(id)?);
+        self.give(result)
     }
 }
 

@@ -22,8 +22,8 @@ impl Engine {
     ///
     /// `RELAY_PROTOCOL`.
     pub fn configure(&mut self, info: &str) -> JsResult<JsValue> {
-        let effects = self.client.configure(info).map_err(client_error)?;
-        self.give(effects)
+        let result = self.client.configure(info);
+        self.give(result)
     }
 
     /// "info" or "cells".
@@ -59,11 +59,8 @@ impl Engine {
     /// `RELAY_PROTOCOL`.
     #[wasm_bindgen(js_name = planPull)]
     pub fn plan_pull(&mut self, which: &str, index: &str) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .plan_pull(mailbox(which)?, index)
-            .map_err(client_error)?;
-        self.give(effects)
+        let result = self.client.plan_pull(mailbox(which)?, index);
+        self.give(result)
     }
 
     /// Reads one batch.
@@ -78,11 +75,10 @@ impl Engine {
         batch: &Uint8Array,
         now: f64,
     ) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .receive_batch(mailbox(which)?, &batch.to_vec(), time(now)?, &mut rng())
-            .map_err(client_error)?;
-        self.give(effects)
+        let result =
+            self.client
+                .receive_batch(mailbox(which)?, &batch.to_vec(), time(now)?, &mut rng());
+        self.give(result)
     }
 
     /// One slot of queued cells and cover: `{ body, tokens }`.
@@ -119,7 +115,7 @@ impl Engine {
         let effects = self
             .client
             .posted(&tokens.ok_or_else(|| invalid("tokens"))?);
-        self.give(effects)
+        self.give(Ok(effects))
     }
 
     /// Cells waiting.
@@ -146,7 +142,7 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     pub fn tick(&mut self, now: f64) -> JsResult<JsValue> {
         let effects = self.client.tick(time(now)?);
-        self.give(effects)
+        self.give(Ok(effects))
     }
 
     /// What the loop needs of `/v1/info`.
@@ -167,7 +163,7 @@ impl Engine {
         let info = self.client.relay_info().map_err(client_error)?;
         to_js(&Info {
             epoch_seconds: info.epoch_seconds.get(),
-            lobby_epoch_seconds: info.lobby.epoch_seconds.get(),
+            lobby_epoch_seconds: info.lobby_epoch_seconds.get(),
             slot_cells: info.slot_cells.get(),
             max_attachment_bytes: info.max_attachment_bytes,
             retention_seconds: info.retention_seconds.get(),

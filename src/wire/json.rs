@@ -1,0 +1,231 @@
+//! A small, strict JSON reader (RFC 8259): objects, lists, text, whole
+//! numbers. What a relay or an invitation says needs no more, and a general
+//! reader costs a download five times as much.
+
+/// Objects and lists within each other that are passed over.
+const MAX_DEPTH: usize = 32;
+
+/// A place in a JSON text. Every method reads one value, and gives `None` if
+/// another one stands there or the text is no JSON.
+#[derive(Debug)]
+pub struct Json<'j> {
+    rest: &'j str,
+    depth: usize,
+}
+
+/// Reads a whole text that is one object: `field` is called with each key,
+/// and must read the key's value.
+pub fn object(text: &[u8], field: &mut dyn FnMut(&mut Json<'_>, &str) -> Option<()>) -> Option<()> {
+    let mut json = Json {
+        rest: core::str::from_utf8(text).ok()?,
+        depth: 0,
+    };
+    json.object(&mut |json, key| field(json, key))?;
+    json.skip_space();
+    json.rest.is_empty().then_some(())
+}
+
+/// The place of a field's value, once: `None` for a key that comes again.
+pub fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
+    match field.replace(value?) {
+        None => Some(()),
+        Some(_) => None,
+    }
+}
+
+impl<'j> Json<'j> {
+    /// An object; see [`object`].
+    pub fn object(&mut self, field: &mut dyn FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
+        self.items(['{', '}'], &mut |json| {
+            let key = json.text()?;
+            json.skip_space();
+            json.expect(":")?;
+            field(json, &key)
+        })
+    }
+
+    /// A list: `item` must read one item.
+    pub fn list(&mut self, item: &mut dyn FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.items(['[', ']'], item)
+    }
+
+    /// A whole number without sign, fraction or exponent.
+    pub fn number(&mut self) -> Option<u64> {
+        let digits = self.digits()?;
+        if digits.len() > 1 && digits.starts_with('0') || self.rest.starts_with(['.', 'e', 'E']) {
+            return None;
+        }
+        digits.parse().ok()
+    }
+
+    /// The same, if it fits.
+    pub fn number_as<T: TryFrom<u64>>(&mut self) -> Option<T> {
+        self.number()?.try_into().ok()
+    }
+
+    /// `null`, or what `value` reads.
+    pub fn nullable<T>(&mut self, value: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        self.skip_space();
+        match self.expect("null") {
+            Some(()) => Some(None),
+            None => value(self).map(Some),
+        }
+    }
+
+    /// Text.
+    pub fn text(&mut self) -> Option<String> {
+        self.skip_space();
+        self.expect("\"")?;
+        let mut text = String::new();
+        loop {
+            let plain = self.rest.find(|c: char| c == '"' || c == '\\' || c < ' ')?;
+            let (head, tail) = self.rest.split_at(plain);
+            text.push_str(head);
+            let mut tail = tail.chars();
+            let end = tail.next()?;
+            self.rest = tail.as_str();
+            match end {
+                '"' => return Some(text),
+                '\\' => text.push(self.escaped()?),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Passes over a value of any kind.
+    pub fn skip(&mut self) -> Option<()> {
+        self.skip_space();
+        match self.rest.as_bytes().first()? {
+            b'{' => self.object(&mut |json, _| json.skip()),
+            b'[' => self.list(&mut Self::skip),
+            b'"' => self.text().map(drop),
+            b'-' | b'0'..=b'9' => self.skip_number(),
+            _ => ["null", "true", "false"]
+                .iter()
+                .find_map(|word| self.expect(word)),
+        }
+    }
+
+    fn items(
+        &mut self,
+        [open, close]: [char; 2],
+        item: &mut dyn FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        self.skip_space();
+        self.take(open)?;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return None;
+        }
+        self.skip_space();
+        if self.take(close).is_none() {
+            loop {
+                item(self)?;
+                self.skip_space();
+                if self.take(',').is_none() {
+                    break self.take(close)?;
+                }
+            }
+        }
+        self.depth -= 1;
+        Some(())
+    }
+
+    fn escaped(&mut self) -> Option<char> {
+        let mut rest = self.rest.chars();
+        let escape = rest.next()?;
+        self.rest = rest.as_str();
+        Some(match escape {
+            '"' | '\\' | '/' => escape,
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let unit = self.unit()?;
+                if !(0xd800..0xdc00).contains(&unit) {
+                    return char::from_u32(unit);
+                }
+                self.expect("\\u")?;
+                let low = self
+                    .unit()?
+                    .checked_sub(0xdc00)
+                    .filter(|low| *low < 0x400)?;
+                return char::from_u32(0x10000 + ((unit - 0xd800) << 10) + low);
+            }
+            _ => return None,
+        })
+    }
+
+    /// The four hexadecimal digits of a UTF-16 unit.
+    fn unit(&mut self) -> Option<u32> {
+        let (digits, rest) = self.rest.split_at_checked(4)?;
+        self.rest = rest;
+        digits
+            .chars()
+            .try_fold(0, |unit, digit| Some(unit << 4 | digit.to_digit(16)?))
+    }
+
+    fn skip_number(&mut self) -> Option<()> {
+        let _ = self.take('-');
+        let whole = self.digits()?;
+        if whole.len() > 1 && whole.starts_with('0') {
+            return None;
+        }
+        if self.take('.').is_some() {
+            self.digits()?;
+        }
+        if self.rest.starts_with(['e', 'E']) {
+            self.rest = self.rest.get(1..)?;
+            if self.rest.starts_with(['+', '-']) {
+                self.rest = self.rest.get(1..)?;
+            }
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) -> Option<&'j str> {
+        self.skip_space();
+        let after = self.rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let (digits, rest) = self.rest.split_at_checked(self.rest.len() - after.len())?;
+        self.rest = rest;
+        (!digits.is_empty()).then_some(digits)
+    }
+
+    fn skip_space(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+    }
+
+    fn expect(&mut self, word: &str) -> Option<()> {
+        self.rest = self.rest.strip_prefix(word)?;
+        Some(())
+    }
+
+    fn take(&mut self, one: char) -> Option<()> {
+        self.rest = self.rest.strip_prefix(one)?;
+        Some(())
+    }
+}
+
+/// Text as JSON writes it, with its quotes.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\0'..='\u{1f}' => {
+                out.push_str("\\u00");
+                out.push_str(&super::hex::encode(&[c as u8]));
+            }
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests;
