@@ -8,7 +8,9 @@ export interface Capabilities {
   readonly indexedDB: boolean;
   /** Whether IndexedDB keeps a non-extractable `CryptoKey`; `null` until `probeCapabilities()` has tried. */
   readonly indexedDBCryptoKey: boolean | null;
-  /** Whether persistent storage can be asked for. */
+  /** Whether tabs and workers can agree on who has a store open. */
+  readonly webLocks: boolean;
+  /** Whether persistent storage can be asked for; not in workers. */
   readonly storagePersistence: boolean;
   /** Whether a camera can be asked for. */
   readonly camera: boolean;
@@ -28,6 +30,7 @@ export function capabilities(): Capabilities {
     subtleCrypto,
     indexedDB,
     indexedDBCryptoKey: subtleCrypto && indexedDB ? null : false,
+    webLocks: typeof globalThis.navigator?.locks?.request === "function",
     storagePersistence: typeof globalThis.navigator?.storage?.persist === "function",
     camera: typeof globalThis.navigator?.mediaDevices?.getUserMedia === "function",
     webAuthnPrf: typeof globalThis.PublicKeyCredential === "function" ? null : false,

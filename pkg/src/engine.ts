@@ -101,7 +101,7 @@ export class EngineHost {
     this.show = show;
   }
 
-  /** Whether nothing more can be done with it: disposed of, or poisoned by a failed commit or a defect. */
+  /** Whether nothing more can be done with it: disposed of, taken over, or poisoned by a failed commit or a defect. */
   get ended(): boolean {
     return this.#end !== undefined;
   }
@@ -140,6 +140,15 @@ export class EngineHost {
     return this.#inTurn(() => this.#withText(message));
   }
 
+  /** Ends it with an error of another's making: what `throwIfEnded` and every later step throw. */
+  fail(error: TesseraError): void {
+    if (this.#end?.code !== "DISPOSED") this.#end = error;
+  }
+
+  throwIfEnded(): void {
+    if (this.#end) throw this.#end;
+  }
+
   /** Lets the step under way finish, then frees the engine. Later steps throw `DISPOSED`. */
   async end(): Promise<void> {
     this.#end ??= new TesseraError("DISPOSED", "this portal was disposed of");
@@ -150,7 +159,7 @@ export class EngineHost {
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => {
-      if (this.#end) throw this.#end;
+      this.throwIfEnded();
       return step();
     });
     this.#last = turn.catch(() => {});

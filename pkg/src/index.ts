@@ -12,7 +12,8 @@ export * as medcrypt from "./medcrypt.js";
 export * as emergency from "./emergency.js";
 
 export { Portal } from "./portal.js";
-export { CONFLICT, memoryStore, type Store, type StoreChange, type StoreSnapshot } from "./store.js";
+export { CONFLICT, memoryStore, type Store, type StoreChange, type StoreLockOptions, type StoreSnapshot } from "./store.js";
+export { indexedDbStore } from "./store-indexeddb.js";
 export { httpRelay, type RelayClient, type RelayOptions, type RelayRequest } from "./relay.js";
 export type { PortalEvents } from "./events.js";
 export type * from "./types.js";

@@ -16,7 +16,8 @@ import type {
   AcceptOptions, Contact, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage,
   Progress, SyncOptions, SyncResult,
 } from "./types.js";
-import { createVault, readVault, unlockVault } from "./vault.js";
+import { openVault } from "./vault.js";
+import { VaultLock } from "./vault-lock.js";
 
 const INVITATION_SCHEME = "tessera:/";
 const DEFAULT_LIMIT = 50;
@@ -25,42 +26,52 @@ const TEXT_TYPE = "text/plain";
 /**
  * One person's portal. Open one per store at a time.
  *
- * State is committed before a cell leaves and before a message is shown. If the store fails or was changed by someone else,
- * every later call throws `STORE_FAILED` or `STORE_CONFLICT`: open the portal anew.
+ * State is committed before a cell leaves and before a message is shown. If the store fails, was changed by someone else or
+ * taken over by another portal, every later call throws `STORE_FAILED`, `STORE_CONFLICT` or `VAULT_IN_USE`: open the portal anew.
  */
 export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<EventTarget, "dispatchEvent">; prototype: EventTarget }) {
   readonly #host: EngineHost;
   readonly #exchange: Exchange;
   readonly #loop: Loop;
+  readonly #lock: VaultLock;
   #disposed: Promise<void> | undefined;
 
   /** Opens the vault in the store, or creates one if `create` says so. Loads the module if `init()` was not called. */
   static async open(options: OpenOptions): Promise<Portal> {
     await init();
-    const { relay, store, passphrase, name, create } = object(options, "options") as unknown as OpenOptions;
+    const { relay, store, passphrase, name, create, takeOver } = object(options, "options") as unknown as OpenOptions;
     const client = relayClient(relay);
     requireStore(store);
     if (typeof passphrase !== "string") bytes(passphrase, "passphrase");
     if (passphrase.length === 0) throw invalid("passphrase is empty");
     text(name, "name");
-    const found = await readVault(store);
-    if (found.header === undefined && create !== true) {
-      throw new TesseraError("VAULT_MISSING", "the store holds no vault; pass create: true for a new identity");
+    const lock = await VaultLock.acquire(store, takeOver === true);
+    try {
+      const { engine, revision, created } = await openVault(store, passphrase, create === true ? { name, relay: client.url } : undefined);
+      if (lock.lost.aborted) {
+        engine.free();
+        throw lock.lost.reason;
+      }
+      const portal = new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), lock);
+      if (created) void portal.#askToPersist(store);
+      return portal;
+    } catch (error) {
+      lock.release();
+      throw error;
     }
-    const { engine, revision } =
-      found.header === undefined
-        ? await createVault(store, found.revision, passphrase, name, client.url)
-        : await unlockVault(found, passphrase);
-    return new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client));
   }
 
-  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay) {
+  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, lock: VaultLock) {
     super();
+    this.#lock = lock;
+    lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
     this.#host = host((event) => this.#show(event));
     const reach = new ReachWatch(relay, this.#host, (status) => this.#dispatch("relay", status));
     this.#exchange = new Exchange(this.#host, reach);
     const onProgress = (progress: Progress): void => this.#dispatch("progress", progress);
-    this.#loop = new Loop(this.#host, this.#exchange, onProgress, (error) => this.#dispatch("stopped", error));
+    this.#loop = new Loop(this.#host, this.#exchange, onProgress, (error) => {
+      if (!lock.lost.aborted) this.#dispatch("stopped", error);
+    });
   }
 
   /** Makes an invitation for one person to answer. */
@@ -139,6 +150,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */
   async start(): Promise<void> {
     if (this.#disposed !== undefined) throw new TesseraError("DISPOSED", "this portal was disposed of");
+    this.#host.throwIfEnded();
     this.#loop.start();
   }
 
@@ -158,10 +170,36 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     return this.#result(await this.#exchange.round(flush === true, { signal, onProgress: told }));
   }
 
-  /** Stops the loop, wipes what is in memory and closes the store. Calling it again gives the same promise. */
+  /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again gives the same promise. */
   dispose(): Promise<void> {
-    this.#disposed ??= this.#loop.stop().then(() => this.#host.end());
+    this.#disposed ??= this.#loop
+      .stop()
+      .then(() => this.#host.end())
+      .finally(() => this.#lock.release());
     return this.#disposed;
+  }
+
+  /** Another portal has the store now: nothing more may be done here. */
+  async #takenOver(error: TesseraError): Promise<void> {
+    if (this.#disposed !== undefined) return;
+    this.#host.fail(error);
+    await this.#loop.stop();
+    this.#dispatch("stopped", error);
+  }
+
+  /** Asks that the browser keep the store, without making anyone wait for the answer. */
+  async #askToPersist(store: Store): Promise<void> {
+    if (store.persist === undefined) return;
+    let persisted = false;
+    try {
+      persisted = (await store.persist()) === true;
+    } catch {
+      // Not even to be asked: it is not promised then.
+    }
+    // In a task of its own: whoever opened the portal listens by then.
+    setTimeout(() => {
+      if (this.#disposed === undefined) this.#dispatch("storage", { persisted });
+    });
   }
 
   /** An enrolment through the lobby cannot wait for the next epoch. */
@@ -202,6 +240,9 @@ function requireStore(store: Store): void {
   const given = object(store, "store") as Partial<Store>;
   for (const method of ["get", "list", "commit", "close"] as const) {
     if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
+  }
+  for (const method of ["lock", "persist"] as const) {
+    if (given[method] !== undefined && typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
   }
 }
 

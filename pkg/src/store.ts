@@ -1,6 +1,7 @@
 /** Where a portal keeps its state. Everything but the vault's header is sealed before it gets here. */
 
-import { TesseraError } from "./errors.js";
+import { bytes, text } from "./arguments.js";
+import { TesseraError, isTesseraError } from "./errors.js";
 
 /** What `commit` answers when the store was changed by someone else. */
 export const CONFLICT = "CONFLICT";
@@ -14,6 +15,13 @@ export interface StoreSnapshot {
   readonly entries: readonly (readonly [key: string, value: Uint8Array])[];
 }
 
+export interface StoreLockOptions {
+  /** Takes the lock away from whoever holds it. */
+  readonly takeOver: boolean;
+  /** To be called once if the lock was taken away; not after it was released. */
+  readonly onLost: () => void;
+}
+
 /**
  * A transactional key-value store. A host may pass its own.
  *
@@ -21,11 +29,20 @@ export interface StoreSnapshot {
  */
 export interface Store {
   get(key: string): Promise<Uint8Array | undefined>;
-  /** Entries whose key starts with `prefix`, in order of their keys. */
+  /** Entries whose key starts with `prefix`, in order of their keys' UTF-16 code units. */
   list(prefix: string): Promise<StoreSnapshot>;
-  /** Applies all changes if the store is still at `expectedRevision`, and gives the new revision; changes nothing otherwise. */
+  /** Applies all changes if the store is still at `expectedRevision`, and gives the new, greater revision, also if there are no changes; changes nothing otherwise. */
   commit(expectedRevision: number, changes: readonly StoreChange[]): Promise<number | typeof CONFLICT>;
+  /** Lets go of what is open. What is kept stays, and the store may be used again. */
   close(): Promise<void>;
+  /**
+   * Claims the store for one portal among all tabs and workers, and gives what releases it; `null` if it is held elsewhere.
+   *
+   * May be left out: two portals on one store then go on until the second one commits, which conflicts.
+   */
+  lock?(options: StoreLockOptions): Promise<(() => void) | null>;
+  /** Asks the platform not to clear the store by itself, and tells whether it agreed. Called when a vault is created. */
+  persist?(): Promise<boolean>;
 }
 
 /** A store that lasts as long as the page: for demonstrations and tests. Closing it keeps what it holds, so that it can be opened again. */
@@ -41,10 +58,11 @@ export function memoryStore(): Store {
       return { revision, entries: entries.sort(([a], [b]) => (a < b ? -1 : 1)) };
     },
     async commit(expectedRevision, changes) {
+      const copies = copied(changes);
       if (expectedRevision !== revision) return CONFLICT;
-      for (const [key, value] of changes) {
+      for (const [key, value] of copies) {
         if (value === null) records.delete(key);
-        else records.set(key, value.slice());
+        else records.set(key, value);
       }
       revision += 1;
       return revision;
@@ -53,11 +71,17 @@ export function memoryStore(): Store {
   };
 }
 
+/** Checked, and of no one else: the callers may change their arrays, which may be windows on larger ones. */
+export function copied(changes: readonly StoreChange[]): StoreChange[] {
+  return changes.map(([key, value]) => [text(key, "key"), value === null ? null : new Uint8Array(bytes(value, "value"))]);
+}
+
 /** Runs a store's operation; whatever it throws becomes `STORE_FAILED`. */
 export async function stored<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (cause) {
+    if (isTesseraError(cause) && cause.code === "STORE_FAILED") throw cause;
     throw new TesseraError("STORE_FAILED", "the store could not read or write", { cause });
   }
 }

@@ -14,6 +14,8 @@ export interface OpenOptions {
   readonly name: string;
   /** Whether a new vault, with a new identity, may be created if the store has none. Without it: `VAULT_MISSING`. */
   readonly create?: boolean;
+  /** Moves the vault here if another tab or worker has it open; the portal there ends with `VAULT_IN_USE`. Without it this call does. */
+  readonly takeOver?: boolean;
 }
 
 export interface InviteOptions {
@@ -132,6 +134,11 @@ export interface RelayStatus {
   readonly queued: number;
   /** Why it cannot be reached, or will not answer. */
   readonly code?: ErrorCode;
+}
+
+export interface StorageStatus {
+  /** Whether the browser promised not to clear the store by itself. If not, it may: Safari after 7 days without a visit. */
+  readonly persisted: boolean;
 }
 
 export interface SyncOptions {

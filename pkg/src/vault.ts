@@ -20,14 +20,24 @@ interface Created {
   readonly commit: readonly StoreChange[];
 }
 
-export interface OpenedVault {
+interface OpenedVault {
   readonly engine: Engine;
   /** The store's revision that the engine stands on. */
   readonly revision: number;
 }
 
+/** The vault in the store, or a new one of this name and relay; `VAULT_MISSING` if there is none and none may be created. */
+export async function openVault(
+  store: Store, passphrase: string | Uint8Array, create: { readonly name: string; readonly relay: string } | undefined,
+): Promise<OpenedVault & { readonly created: boolean }> {
+  const found = await readVault(store);
+  if (found.header !== undefined) return { ...(await unlockVault(found, passphrase)), created: false };
+  if (create === undefined) throw new TesseraError("VAULT_MISSING", "the store holds no vault; pass create: true for a new identity");
+  return { ...(await createVault(store, found.revision, passphrase, create.name, create.relay)), created: true };
+}
+
 /** A new vault with a new identity. */
-export async function createVault(store: Store, revision: number, passphrase: string | Uint8Array, name: string, relay: string): Promise<OpenedVault> {
+async function createVault(store: Store, revision: number, passphrase: string | Uint8Array, name: string, relay: string): Promise<OpenedVault> {
   const salt = randomBytes(SALT_LENGTH);
   const { engine, commit } = await withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek, core) =>
     core.Engine.create(kek, salt, NEW_VAULT_ITERATIONS, name, relay, Math.floor(Date.now() / 1000)) as Created,
@@ -41,21 +51,21 @@ export async function createVault(store: Store, revision: number, passphrase: st
 }
 
 /** The vault that the store holds. */
-export async function unlockVault(contents: VaultContents, passphrase: string | Uint8Array): Promise<OpenedVault> {
+async function unlockVault(contents: VaultContents, passphrase: string | Uint8Array): Promise<OpenedVault> {
   const { header, records, revision } = contents;
   const { salt, iterations } = call((core) => core.vaultKdf(header)) as { salt: Uint8Array; iterations: number };
   const engine = await withKey(passphrase, salt, iterations, (kek, core) => core.Engine.unlock(kek, header, records));
   return { engine, revision };
 }
 
-export interface VaultContents {
+interface VaultContents {
   readonly header: Uint8Array;
   readonly records: (readonly [string, Uint8Array])[];
   readonly revision: number;
 }
 
 /** What the store holds, as of one revision; no header if it holds no vault. */
-export async function readVault(store: Store): Promise<VaultContents | { readonly header: undefined; readonly revision: number }> {
+async function readVault(store: Store): Promise<VaultContents | { readonly header: undefined; readonly revision: number }> {
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
     const before = await stored(() => store.list(HEADER));
     const lists: StoreSnapshot[] = [];

@@ -1,32 +1,158 @@
-import test from "node:test";
-import { CONFLICT, memoryStore } from "tessera-portal";
-import { assert, bytes } from "./support.mjs";
+import test, { after, before, describe } from "node:test";
+import { Portal, indexedDbStore, memoryStore } from "tessera-portal";
+import { PASSPHRASE, record, until } from "./people.mjs";
+import { startRelay } from "./relay.mjs";
+import { storeContract } from "./store-contract.mjs";
+import { assert, refused } from "./support.mjs";
 
-test("what is committed is read back, in order, as of a revision", async () => {
-  const store = memoryStore();
-  assert.deepEqual(await store.list(""), { revision: 0, entries: [] });
-  const revision = await store.commit(0, [["s/b", bytes(1, 2)], ["s/a", bytes(1, 1)], ["m/a", bytes(1, 3)]]);
-  assert.deepEqual(await store.list("s/"), { revision, entries: [["s/a", bytes(1, 1)], ["s/b", bytes(1, 2)]] });
-  assert.deepEqual(await store.get("m/a"), bytes(1, 3));
-  assert.equal(await store.get("m/b"), undefined);
-  await store.commit(revision, [["s/a", null], ["s/b", bytes(1, 9)]]);
-  assert.deepEqual((await store.list("s/")).entries, [["s/b", bytes(1, 9)]]);
+describe("memoryStore", () => {
+  for (const { title, run } of storeContract) {
+    const store = memoryStore();
+    test(title, () => run(() => store));
+  }
 });
 
-test("a commit on an old revision changes nothing", async () => {
-  const store = memoryStore();
-  const revision = await store.commit(0, [["a", bytes(1)]]);
-  assert.equal(await store.commit(0, [["a", null], ["b", bytes(1)]]), CONFLICT);
-  assert.equal(await store.commit(revision + 1, [["a", null]]), CONFLICT);
-  assert.deepEqual(await store.list(""), { revision, entries: [["a", bytes(1)]] });
+describe("a store of the host's own", () => {
+  for (const { title, run } of storeContract) {
+    const store = lockable();
+    test(title, () => run(() => store));
+  }
 });
 
-test("the store shares no array with its callers", async () => {
-  const store = memoryStore();
-  const value = bytes(1, 1);
-  await store.commit(0, [["a", value]]);
-  value[0] = 9;
-  (await store.get("a"))[0] = 9;
-  (await store.list("")).entries[0][1][0] = 9;
-  assert.deepEqual(await store.get("a"), bytes(1, 1));
+/** A memory store with a lock among all who have this object: what a host's own may look like. */
+function lockable() {
+  let holder;
+  return {
+    ...memoryStore(),
+    async lock({ takeOver, onLost }) {
+      if (holder !== undefined && !takeOver) return null;
+      holder?.onLost();
+      const mine = { onLost };
+      holder = mine;
+      return () => {
+        if (holder === mine) holder = undefined;
+      };
+    },
+  };
+}
+
+test("indexedDbStore: made anywhere, and says so where there is no IndexedDB", async () => {
+  await refused("INVALID_ARGUMENT", () => indexedDbStore(""));
+  await refused("INVALID_ARGUMENT", () => indexedDbStore(7));
+  const store = indexedDbStore("portal");
+  const error = await refused("STORE_FAILED", () => store.get("vault"));
+  assert.ok(error.cause instanceof Error);
+  await refused("STORE_FAILED", () => store.list(""));
+  await refused("STORE_FAILED", () => store.commit(0, []));
+  assert.equal(await store.persist(), false);
+  await store.close();
+});
+
+describe("one portal per store", () => {
+  let relay;
+  before(async () => {
+    relay = await startRelay();
+  });
+  after(() => relay?.end());
+  const open = (store, options) => Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "A", create: true, ...options });
+
+  test("a second one is refused until the first is disposed of", async () => {
+    const store = lockable();
+    const first = await open(store);
+    const error = await refused("VAULT_IN_USE", () => open(store));
+    assert.equal(error.retryable, true);
+    await first.me();
+    const me = await first.me();
+    await first.dispose();
+    const second = await open(store, { create: false });
+    assert.deepEqual(await second.me(), me);
+    await second.dispose();
+  });
+
+  test("one that fails to open leaves the store free", async () => {
+    const store = lockable();
+    await refused("VAULT_MISSING", () => open(store, { create: false }));
+    await (await open(store)).dispose();
+    await refused("WRONG_PASSPHRASE", () => open(store, { passphrase: "wrong" }));
+    await (await open(store)).dispose();
+  });
+
+  for (const running of [true, false]) {
+    test(`taking over ends the other one, whose loop ${running ? "runs" : "does not run"}`, async () => {
+      const store = lockable();
+      const first = await open(store);
+      const events = record(first, "stopped");
+      if (running) {
+        await first.start();
+        await first.sync();
+      }
+      const second = await open(store, { takeOver: true });
+      await until("the first to stop", () => events.stopped.length > 0);
+      for (const call of ["me", "contacts", "sync", "start"]) await refused("VAULT_IN_USE", () => first[call]());
+      await refused("VAULT_IN_USE", () => first.invite({ kind: "quick" }));
+      await refused("VAULT_IN_USE", () => first.send("0000000000000000", { text: "m" }));
+      await first.stop();
+      await first.dispose();
+      await refused("VAULT_IN_USE", () => open(store));
+      assert.equal(typeof (await second.invite({ kind: "quick" })).uri, "string");
+      assert.deepEqual(events.stopped.map(({ code }) => code), ["VAULT_IN_USE"]);
+      await second.dispose();
+    });
+  }
+
+  test("one that is taken over while it opens does not open", async () => {
+    const store = lockable();
+    await (await open(store)).dispose();
+    const first = refused("VAULT_IN_USE", () => open(store));
+    const second = await open(store, { takeOver: true });
+    await first;
+    await second.invite({ kind: "quick" });
+    await second.dispose();
+  });
+
+  test("one that has not heard that it lost the store cannot write any more", async () => {
+    const { lock, ...store } = lockable();
+    store.lock = ({ takeOver }) => lock({ takeOver, onLost: () => {} });
+    const first = await open(store);
+    const second = await open(store, { takeOver: true });
+    await refused("STORE_CONFLICT", () => first.invite({ kind: "quick" }));
+    await second.invite({ kind: "quick" });
+    await Promise.all([first.dispose(), second.dispose()]);
+  });
+
+  test("without a lock, the first to commit goes on and the other ends", async () => {
+    const store = memoryStore();
+    const [first, second] = [await open(store), await open(store)];
+    await second.invite({ kind: "quick" });
+    await refused("STORE_CONFLICT", () => first.invite({ kind: "quick" }));
+    const third = await open(store, { takeOver: true });
+    await refused("STORE_CONFLICT", () => second.invite({ kind: "quick" }));
+    await third.invite({ kind: "quick" });
+    await Promise.all([first.dispose(), second.dispose(), third.dispose()]);
+  });
+
+  test("a lock that fails is a store that fails", async () => {
+    const store = { ...memoryStore(), lock: () => Promise.reject(new Error("no lock service")) };
+    assert.equal((await refused("STORE_FAILED", () => open(store))).cause.message, "no lock service");
+    await refused("INVALID_ARGUMENT", () => open({ ...memoryStore(), lock: true }));
+    await refused("INVALID_ARGUMENT", () => open({ ...memoryStore(), persist: true }));
+  });
+
+  test("the browser is asked to keep the store when a vault is created, and only then", async () => {
+    for (const [answer, persisted] of [[async () => true, true], [async () => false, false], [() => Promise.reject(new Error("not asked")), false]]) {
+      let asked = 0;
+      const store = { ...memoryStore(), persist: () => ((asked += 1), answer()) };
+      const created = await open(store);
+      const events = record(created, "storage");
+      await until("the answer", () => events.storage.length > 0);
+      assert.deepEqual(events.storage, [{ persisted }]);
+      await created.dispose();
+      const again = await open(store);
+      const later = record(again, "storage");
+      await again.me();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.deepEqual([asked, later.storage], [1, []]);
+      await again.dispose();
+    }
+  });
 });
