@@ -2,7 +2,7 @@
 
 import {
   BlindedSender, BlindedVerifier, CONFLICT, Portal, SecureEncryption, Sender, TesseraError, Verifier, capabilities, computeBucket, emergency,
-  fingerprint, httpRelay, init, isTesseraError, medcrypt, memoryStore,
+  fingerprint, httpRelay, indexedDbStore, init, isTesseraError, medcrypt, memoryStore,
   type Contact, type ErrorCode, type Gap, type Message, type OutgoingMessage, type RelayClient, type Store, type SyncResult,
 } from "tessera-portal";
 import { decodeQr } from "tessera-portal/scanner";
@@ -51,6 +51,11 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   });
   p.addEventListener("rejected", ({ detail: { code } }) => void (code satisfies ErrorCode));
   p.addEventListener("relay", ({ detail: { reachable, queued } }) => void [reachable satisfies boolean, queued satisfies number]);
+  const kept: Store = indexedDbStore("portal");
+  await Portal.open({ relay: url, store: kept, passphrase: "words", name: "A", takeOver: true });
+  // @ts-expect-error what releases the lock, or null
+  const release: () => void = await kept.lock?.({ takeOver: false, onLost: () => {} });
+  p.addEventListener("storage", ({ detail: { persisted } }) => void [persisted satisfies boolean, release]);
   p.addEventListener("stopped", ({ detail }) => void (detail satisfies TesseraError));
   p.addEventListener("gap", ({ detail }) => {
     const gap: Gap = detail;

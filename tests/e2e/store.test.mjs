@@ -1,0 +1,350 @@
+// The package's store in a real browser's IndexedDB: its contract, pages that die, two pages on one vault, and what lies on the disk.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { launch } from "./support/browser.mjs";
+import { servePackage } from "./support/package-page.mjs";
+import { Relay } from "./support/relay.mjs";
+import { storeContract } from "../../pkg/test/store-contract.mjs";
+
+let browser, site, relay;
+before(async () => {
+  [browser, site, relay] = await Promise.all([launch(), servePackage(), Relay.start()]);
+});
+after(async () => {
+  await browser?.close();
+  await Promise.all([site?.stop(), relay?.stop()]);
+});
+
+/** A browser profile of its own; `page()` opens a page in it. */
+async function profile() {
+  const context = await browser.newContext();
+  const complaints = [];
+  return {
+    complaints,
+    close: () => context.close(),
+    async page() {
+      const page = await context.newPage();
+      page.on("pageerror", (error) => complaints.push(String(error)));
+      page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+      await page.goto(site.url);
+      return page;
+    },
+  };
+}
+
+describe("the contract of stores, in Chromium", () => {
+  let own, page;
+  before(async () => {
+    own = await profile();
+    page = await own.page();
+  });
+  after(async () => {
+    await own.close();
+    assert.deepEqual(own.complaints, []);
+  });
+
+  for (const kind of ["memoryStore", "indexedDbStore"]) {
+    storeContract.forEach(({ title }, at) => {
+      test(`${kind}: ${title}`, () =>
+        page.evaluate(
+          async ([kind, at]) => {
+            const { indexedDbStore, memoryStore } = await import("tessera-portal");
+            const { storeContract } = await import("/test/store-contract.mjs");
+            const memory = memoryStore();
+            const opened = [];
+            const open = () => {
+              const store = kind === "memoryStore" ? memory : indexedDbStore(`contract ${at}`);
+              opened.push(store);
+              return store;
+            };
+            await storeContract[at].run(open);
+            for (const store of opened) await store.close();
+          },
+          [kind, at],
+        ));
+    });
+  }
+
+  test("in a worker", async () => {
+    const result = await page.evaluate(async () => {
+      // Workers have no import maps: the two bare imports are named in full.
+      const source = async (path) => (await fetch(path)).text();
+      const blob = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+      const absolute = (text) => text.replaceAll(/from "idb"/g, `from "${location.origin}/modules/idb/build/index.js"`).replaceAll(/from "\.\//g, `from "${location.origin}/dist/`);
+      const module = blob(absolute(await source("/dist/store-indexeddb.js")));
+      const worker = new Worker(
+        blob(`
+          import { indexedDbStore } from "${module}";
+          import { storeContract } from "${location.origin}/test/store-contract.mjs";
+          let failed = [];
+          for (const [at, { title, run }] of storeContract.entries()) {
+            const name = "worker " + at;
+            await run(() => indexedDbStore(name)).catch((error) => failed.push(title + ": " + error.message));
+          }
+          postMessage({ cases: storeContract.length, failed, locks: indexedDbStore("x").lock !== undefined, persisted: await indexedDbStore("x").persist() });
+        `),
+        { type: "module" },
+      );
+      return new Promise((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = (event) => reject(new Error(event.message));
+      });
+    });
+    assert.deepEqual(result, { cases: storeContract.length, failed: [], locks: true, persisted: false });
+  });
+
+  test("every commit asks for strict durability, and nothing is opened before the first use", async () => {
+    const seen = await page.evaluate(async () => {
+      const { indexedDbStore } = await import("tessera-portal");
+      const modes = [];
+      const begin = IDBDatabase.prototype.transaction;
+      IDBDatabase.prototype.transaction = function (...words) {
+        const transaction = begin.apply(this, words);
+        modes.push([transaction.mode, transaction.durability]);
+        return transaction;
+      };
+      const store = indexedDbStore("durable");
+      const before = (await indexedDB.databases()).some(({ name }) => name === "durable");
+      await store.commit(0, [["a", new Uint8Array(1)]]);
+      await store.list("");
+      await store.get("a");
+      IDBDatabase.prototype.transaction = begin;
+      await store.close();
+      return { before, modes };
+    });
+    assert.equal(seen.before, false);
+    assert.deepEqual(seen.modes[0], ["readwrite", "strict"]);
+    assert.deepEqual(new Set(seen.modes.map(([mode]) => mode)), new Set(["readwrite", "readonly"]));
+    assert.equal(seen.modes.filter(([mode]) => mode === "readwrite").length, 1);
+  });
+
+  test("a write that fails undoes the whole commit, and is STORE_FAILED with its cause", async () => {
+    const seen = await page.evaluate(async () => {
+      const { indexedDbStore } = await import("tessera-portal");
+      const store = indexedDbStore("undone");
+      await store.commit(0, [["a", Uint8Array.of(1)]]);
+      const put = IDBObjectStore.prototype.put;
+      // Adding what is there is refused by the database itself, after the change before it was accepted.
+      IDBObjectStore.prototype.put = function (value, key) {
+        return key === "a" ? this.add(value, key) : put.call(this, value, key);
+      };
+      const error = await store.commit(1, [["b", Uint8Array.of(2)], ["a", Uint8Array.of(2)], ["c", Uint8Array.of(2)]]).catch((error) => error);
+      IDBObjectStore.prototype.put = put;
+      const { revision, entries } = await store.list("");
+      await store.close();
+      return { code: error.code, cause: error.cause?.name, revision, keys: entries.map(([key, value]) => `${key}=${value}`) };
+    });
+    assert.deepEqual(seen, { code: "STORE_FAILED", cause: "ConstraintError", revision: 1, keys: ["a=1"] });
+  });
+
+  test("it does not stand in the way of a deletion or a newer version, and never damages one", async () => {
+    const seen = await page.evaluate(async () => {
+      const { indexedDbStore } = await import("tessera-portal");
+      const settled = (request) =>
+        new Promise((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+          request.onblocked = () => reject(new Error("blocked"));
+        });
+      const store = indexedDbStore("moved");
+      await store.commit(0, [["a", Uint8Array.of(1)]]);
+      await settled(indexedDB.deleteDatabase("moved"));
+      const conflict = await store.commit(1, [["a", Uint8Array.of(2)]]);
+      const entries = (await store.list("")).entries.length;
+      const newer = await settled(indexedDB.open("moved", 2));
+      const error = await store.list("").catch((error) => error);
+      newer.close();
+      await settled(indexedDB.deleteDatabase("moved"));
+      const retried = (await store.list("")).revision;
+      await store.close();
+      return { conflict, entries, code: error.code, cause: error.cause?.name, retried };
+    });
+    assert.deepEqual(seen, { conflict: "CONFLICT", entries: 0, code: "STORE_FAILED", cause: "VersionError", retried: 0 });
+  });
+});
+
+const NAME = "Dr. Rivera";
+const CONTACT = "Ana Gómez";
+const FIRST = "Continue metformin 500mg BID; recheck HbA1c in 3 months.";
+const QUEUED = ["Take the new tablets in the morning.", "And bring the old ones."];
+
+/** Opens a portal in a page, on its profile's IndexedDB; it stays there as `portal`. */
+function openPortal(page, name, store, options = {}) {
+  return page.evaluate(
+    async ([relay, name, store, options]) => {
+      const { Portal, indexedDbStore } = await import("tessera-portal");
+      try {
+        const portal = await Portal.open({ relay, store: indexedDbStore(store), passphrase: "correct horse battery staple", name, ...options });
+        window.portal = portal;
+        window.events = { stopped: [], storage: [] };
+        for (const type of Object.keys(window.events)) portal.addEventListener(type, ({ detail }) => window.events[type].push(detail.code ?? detail));
+        return { fingerprint: Array.from((await portal.me()).fingerprint).join() };
+      } catch (error) {
+        return { code: error.code };
+      }
+    },
+    [relay.url, name, store, options],
+  );
+}
+
+/** Rounds in both pages until `condition`, evaluated in the first, gives something true. */
+async function until(what, pages, condition, argument) {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; ) {
+    for (const page of pages) await page.evaluate(() => window.portal.sync({ flush: true }).then(() => {}));
+    const result = await pages[0].evaluate(condition, argument);
+    if (result) return result;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  assert.fail(`waited in vain for ${what}`);
+}
+
+/** Enrols the people of two pages; each then has one contact. */
+async function enrol(inviter, acceptor) {
+  const uri = await inviter.evaluate(async () => (await window.portal.invite({ kind: "quick" })).uri);
+  await acceptor.evaluate((uri) => window.portal.accept(uri).then(() => {}), uri);
+  const digits = async () => (await window.portal.contacts())[0]?.sas;
+  const [mine, theirs] = [await until("the digits", [inviter, acceptor], digits), await until("the digits", [acceptor, inviter], digits)];
+  assert.equal(mine, theirs);
+  for (const page of [inviter, acceptor]) await page.evaluate(async () => window.portal.confirmSas((await window.portal.contacts())[0].id));
+  for (const pages of [[inviter, acceptor], [acceptor, inviter]]) {
+    await until("both to be active", pages, async () => (await window.portal.contacts())[0].state === "active");
+  }
+}
+
+const texts = async () => (await window.portal.messages((await window.portal.contacts())[0].id)).map(({ text, state }) => [text, state]);
+const send = (page, text) => page.evaluate(async (text) => (await window.portal.send((await window.portal.contacts())[0].id, { text })).state, text);
+const received = async (wanted) => (await window.portal.messages((await window.portal.contacts())[0].id)).some(({ text }) => text === wanted);
+
+describe("a portal on indexedDbStore", () => {
+  test("a page that dies with messages queued loses nothing and sends nothing twice; nothing on the disk can be read", async () => {
+    const [hers, theirs] = [await profile(), await profile()];
+    const [page, ana] = [await hers.page(), await theirs.page()];
+    assert.deepEqual(await openPortal(page, NAME, "portal"), { code: "VAULT_MISSING" });
+    const before = await openPortal(page, NAME, "portal", { create: true });
+    assert.equal((await openPortal(ana, CONTACT, "portal", { create: true })).code, undefined);
+    await enrol(page, ana);
+    await send(page, FIRST);
+    await until("the first message", [ana, page], received, FIRST);
+    for (const text of QUEUED) assert.equal(await send(page, text), "queued");
+    // While a third is being sent: it may be there afterwards or not, but whole and once.
+    await page.evaluate(() => {
+      void window.portal.contacts().then(([{ id }]) => window.portal.send(id, { text: "The third one." }));
+      void window.portal.sync({ flush: true });
+    });
+    await page.close();
+
+    const again = await hers.page();
+    assert.deepEqual(await openPortal(again, "ignored", "portal"), before, "the identity is the same");
+    assert.deepEqual(await readable(again), []);
+    const kept = await again.evaluate(texts);
+    assert.deepEqual(kept.slice(0, 3).map(([text]) => text), [FIRST, ...QUEUED]);
+    await until("what was queued", [ana, again], received, QUEUED[1]);
+    await until("receipts", [again, ana], async () => {
+      const [{ id }] = await window.portal.contacts();
+      return (await window.portal.messages(id)).every(({ state }) => state === "delivered");
+    });
+    const arrived = await ana.evaluate(texts);
+    assert.deepEqual(arrived, kept.map(([text]) => [text, "verified"]), "each once, in order");
+
+    assert.deepEqual(await readable(again), []);
+    assert.deepEqual([...hers.complaints, ...theirs.complaints], []);
+    await Promise.all([hers.close(), theirs.close()]);
+  });
+
+  test("a page that dies before its message left still has it queued, and it arrives once", async () => {
+    const [hers, theirs] = [await profile(), await profile()];
+    const [page, ana] = [await hers.page(), await theirs.page()];
+    await openPortal(page, NAME, "portal", { create: true });
+    await openPortal(ana, CONTACT, "portal", { create: true });
+    await enrol(page, ana);
+    assert.equal(await send(page, QUEUED[0]), "queued");
+    await page.close();
+    const again = await hers.page();
+    await openPortal(again, NAME, "portal");
+    assert.deepEqual(await again.evaluate(texts), [[QUEUED[0], "queued"]]);
+    await until("the message", [ana, again], received, QUEUED[0]);
+    // Were it sent again, these rounds would bring it.
+    for (let round = 0; round < 3; round++) await until("a round", [again, ana], async () => true);
+    assert.deepEqual(await ana.evaluate(texts), [[QUEUED[0], "verified"]]);
+    assert.deepEqual([...hers.complaints, ...theirs.complaints], []);
+    await Promise.all([hers.close(), theirs.close()]);
+  });
+
+  test("two pages: the second is refused, or takes over and the first ends", async () => {
+    const hers = await profile();
+    const [one, other] = [await hers.page(), await hers.page()];
+    const { fingerprint } = await openPortal(one, NAME, "portal", { create: true });
+    await one.evaluate(() => window.portal.start());
+    assert.deepEqual(await openPortal(other, NAME, "portal"), { code: "VAULT_IN_USE" });
+    assert.equal((await openPortal(other, NAME, "another", { create: true })).code, undefined, "another vault of the origin is free");
+    await other.evaluate(() => window.portal.dispose());
+
+    assert.deepEqual(await openPortal(other, NAME, "portal", { takeOver: true }), { fingerprint });
+    await one.waitForFunction(() => window.events.stopped.length > 0);
+    const refusals = await one.evaluate(() =>
+      Promise.all(["me", "contacts", "sync", "start"].map((call) => window.portal[call]().then(() => "no", ({ code }) => code))),
+    );
+    assert.deepEqual(refusals, Array(4).fill("VAULT_IN_USE"));
+    assert.deepEqual(await one.evaluate(() => window.events.stopped), ["VAULT_IN_USE"]);
+    await other.evaluate(() => window.portal.invite({ kind: "quick" }).then(() => {}));
+    await one.evaluate(() => window.portal.dispose());
+    assert.deepEqual(await openPortal(one, NAME, "portal"), { code: "VAULT_IN_USE" }, "the one that lost it released nothing");
+    await other.evaluate(() => window.portal.dispose());
+    assert.deepEqual(await openPortal(one, NAME, "portal"), { fingerprint }, "disposing lets the next one in");
+    await one.reload();
+    assert.deepEqual(await openPortal(one, NAME, "portal"), { fingerprint }, "so does reloading");
+    assert.deepEqual(hers.complaints, []);
+    await hers.close();
+  });
+
+  test("what the browser says about keeping the vault is told when it is created", async () => {
+    const hers = await profile();
+    const page = await hers.page();
+    await openPortal(page, NAME, "portal", { create: true });
+    await page.waitForFunction(() => window.events.storage.length > 0);
+    const [told, said] = await page.evaluate(async () => [window.events.storage, await navigator.storage.persisted()]);
+    assert.deepEqual(told, [{ persisted: said }]);
+    await hers.close();
+  });
+});
+
+/** What anyone who has the disk can read of these people: record and word. */
+async function readable(page) {
+  const words = [NAME, CONTACT, FIRST, ...QUEUED, "metformin", "Rivera", "correct horse", relay.url];
+  // A record that is not sealed shows that words would be found.
+  await page.evaluate(async (text) => {
+    const { indexedDbStore } = await import("tessera-portal");
+    const store = indexedDbStore("in the clear");
+    await store.commit((await store.list("")).revision, [["control", new TextEncoder().encode(text)]]);
+    await store.close();
+  }, words.join());
+  const records = await page.evaluate(dump);
+  const found = records.flatMap(([key, ...forms]) => words.filter((word) => forms.some((form) => form.includes(word))).map((word) => [key, word]));
+  assert.equal(found.filter(([key]) => key === "control").length, words.length);
+  for (const start of ["vault", "s/self", "s/c/", "m/", "b/"]) assert.ok(records.some(([key]) => key.startsWith(start)), `${start} is among them`);
+  return found.filter(([key]) => key !== "control");
+}
+
+/** In a page: every record of every database, as texts a thief would search: UTF-8, Latin-1, UTF-16. */
+async function dump() {
+  const settled = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const records = [];
+  for (const { name } of await indexedDB.databases()) {
+    const database = await settled(indexedDB.open(name));
+    for (const table of database.objectStoreNames) {
+      const store = database.transaction(table).objectStore(table);
+      const [keys, values] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
+      keys.forEach((key, at) => {
+        const value = values[at];
+        const forms = value instanceof Uint8Array ? ["utf-8", "latin1", "utf-16le"].map((encoding) => new TextDecoder(encoding).decode(value)) : [JSON.stringify(value)];
+        records.push([String(key), ...forms]);
+      });
+    }
+    database.close();
+  }
+  return records;
+}
