@@ -133,6 +133,7 @@ fn relay() -> RelayRecord {
         to: 9,
         before: [3; 32],
         after: [4; 32],
+        since: 1_795_300_000,
     };
     let cursor = CursorRecord {
         origin: [1; 32],

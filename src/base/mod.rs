@@ -10,5 +10,5 @@ pub mod time;
 
 pub use error::ErrorCode;
 pub use secret::Secret;
-pub use sorted::{SortedMap, SortedSet};
+pub use sorted::{SortedMap, SortedSet, sorted_by_key};
 pub use time::{Day, Month, UnixTime};

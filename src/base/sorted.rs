@@ -1,11 +1,46 @@
-//! A map and a set in one sorted vector each.
+//! Order: a map and a set in one sorted vector each, and sorting.
 //!
 //! `BTreeMap` costs a download some ten times the code. What it would be
 //! better at, inserting into the middle of a map of very many large entries,
 //! does not happen here: large maps hold small or boxed entries, and are
 //! loaded in the order of their keys.
 
-use core::{mem, ops::RangeBounds};
+use core::{cmp::Ordering, mem, ops::RangeBounds};
+use std::collections::BinaryHeap;
+
+/// The items, lowest key first, those of equal keys in any order. A heap sort:
+/// `sort_by_key` costs a download some ten times the code.
+pub fn sorted_by_key<T, K: Ord>(
+    items: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> K,
+) -> impl DoubleEndedIterator<Item = T> {
+    let keyed = items.into_iter().map(|item| Keyed(key(&item), item));
+    let heap: BinaryHeap<_> = keyed.collect();
+    heap.into_sorted_vec().into_iter().map(|Keyed(_, item)| item)
+}
+
+/// An item that is compared by its key alone.
+struct Keyed<K, T>(K, T);
+
+impl<K: Ord, T> Ord for Keyed<K, T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl<K: Ord, T> PartialOrd for Keyed<K, T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K: Ord, T> PartialEq for Keyed<K, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<K: Ord, T> Eq for Keyed<K, T> {}
 
 /// A map whose entries lie in the order of their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -278,6 +313,15 @@ mod tests {
         assert!(ours.keys().eq(known.keys()) && ours.values().eq(known.values()));
         assert!(ours.clone().into_values().eq(known.values().copied()));
         assert!(ours.into_iter().eq(known));
+    }
+
+    #[test]
+    fn items_come_in_the_order_of_their_keys() {
+        let items = [(3, 'a'), (1, 'b'), (2, 'c'), (1, 'd')];
+        let sorted: Vec<_> = sorted_by_key(items, |(key, _)| *key).collect();
+        assert_eq!(sorted.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [1, 1, 2, 3]);
+        assert_eq!(sorted.last(), Some(&(3, 'a')));
+        assert_eq!(sorted_by_key([], |(): &()| 0).count(), 0);
     }
 
     #[test]

@@ -42,7 +42,7 @@ use std::collections::HashMap;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{ErrorCode, SortedMap, SortedSet},
+    base::{ErrorCode, SortedMap, SortedSet, sorted_by_key},
     enrolment::{EnrolmentError, Name},
     envelope::EnvelopeError,
     identity::Identity,
@@ -138,9 +138,11 @@ impl Client {
     /// All contacts, oldest first.
     #[must_use]
     pub fn contacts(&self) -> Vec<ContactView> {
-        let mut contacts: Vec<&Contact> = self.contacts.values().collect();
-        contacts.sort_unstable_by_key(|contact| (contact.created_at, contact.id));
-        contacts.into_iter().map(Contact::view).collect()
+        sorted_by_key(self.contacts.values(), |contact| {
+            (contact.created_at, contact.id)
+        })
+        .map(Contact::view)
+        .collect()
     }
 
     /// Up to `limit` messages with a contact before the message `before`

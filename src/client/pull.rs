@@ -12,7 +12,7 @@ use super::{
     watch::Watched,
 };
 use crate::{
-    base::{ErrorCode, SortedMap, UnixTime},
+    base::{ErrorCode, SortedMap, UnixTime, sorted_by_key},
     channel::{Direction, TagSlot},
     crypto::cbor::Deterministic as _,
     envelope::{Body, Delivery, DeliveryId, EnvelopeError, open},
@@ -270,9 +270,8 @@ impl Client {
     /// Opened → authentic → fresh, in the order each sender counted.
     fn accept_candidates(&mut self, scan: &mut Scan<'_>) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut candidates = core::mem::take(&mut scan.candidates);
-        candidates.sort_unstable_by_key(|candidate| (candidate.contact, candidate.delivery.seq()));
-        for candidate in candidates {
+        let candidates = core::mem::take(&mut scan.candidates);
+        for candidate in sorted_by_key(candidates, |c| (c.contact, c.delivery.seq())) {
             let contact = candidate.contact;
             if let Err(error) =
                 self.accept_delivery(candidate, scan.closed_at, scan.now, &mut outcome)

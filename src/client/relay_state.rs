@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{ClientError, Gap};
 use crate::{
-    base::UnixTime,
+    base::{UnixTime, sorted_by_key},
     identity::Fingerprint,
     vault::{
         VaultError,
@@ -122,10 +122,20 @@ impl RelayState {
         Ok(compute_bucket(&fingerprint.0, self.info()?.buckets))
     }
 
-    /// When the newest batch taken from one's own bucket was closed.
+    /// Up to when one's own bucket is drained. Where a batch is missing, that
+    /// is up to the batch before it, for as long as the relay would keep it:
+    /// a relay that withholds batches delays shredding. Protocol §4.
     pub(super) fn drained_until(&self) -> Option<UnixTime> {
-        let closed = self.own.known.iter().map(|cursor| cursor.closed_at).max()?;
-        Some(UnixTime(closed))
+        let cursors = &self.own.known;
+        let newest = UnixTime(cursors.iter().map(|cursor| cursor.closed_at).max()?);
+        let kept = newest.minus(self.info.as_ref()?.retention_seconds.get().into());
+        let missing = cursors
+            .iter()
+            .flat_map(|cursor| &cursor.gaps)
+            .map(|gap| UnixTime(gap.since))
+            .filter(|since| *since > kept)
+            .min();
+        Some(missing.unwrap_or(newest))
     }
 
     fn cursors(&mut self, mailbox: Mailbox) -> &mut Cursors {
@@ -151,8 +161,7 @@ impl RelayState {
             Mailbox::Lobby => usize::try_from(lookback).unwrap_or(usize::MAX).max(1),
         };
         let cursors = self.cursors(mailbox);
-        let mut batches: Vec<_> = index.batches.iter().collect();
-        batches.sort_unstable_by_key(|batch| batch.epoch);
+        let batches: Vec<_> = sorted_by_key(&index.batches, |batch| batch.epoch).collect();
         let mut wanted: Vec<_> = batches
             .iter()
             .copied()
@@ -316,6 +325,7 @@ impl Cursors {
                     to: epoch,
                     before: cursor.head,
                     after: header.prev.0,
+                    since: cursor.closed_at,
                 });
             }
             (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, header.closed_at.0);

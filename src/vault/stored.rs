@@ -132,6 +132,8 @@ records! {
         pub before: [u8; 32],
         /// What the header after it names as its predecessor.
         pub after: [u8; 32],
+        /// When the batch before it was closed, Unix seconds.
+        pub since: u64,
     }
 
     /// `s/c/<contact>`.
