@@ -16,7 +16,9 @@ pub fn sorted_by_key<T, K: Ord>(
 ) -> impl DoubleEndedIterator<Item = T> {
     let keyed = items.into_iter().map(|item| Keyed(key(&item), item));
     let heap: BinaryHeap<_> = keyed.collect();
-    heap.into_sorted_vec().into_iter().map(|Keyed(_, item)| item)
+    heap.into_sorted_vec()
+        .into_iter()
+        .map(|Keyed(_, item)| item)
 }
 
 /// An item that is compared by its key alone.
@@ -319,7 +321,10 @@ mod tests {
     fn items_come_in_the_order_of_their_keys() {
         let items = [(3, 'a'), (1, 'b'), (2, 'c'), (1, 'd')];
         let sorted: Vec<_> = sorted_by_key(items, |(key, _)| *key).collect();
-        assert_eq!(sorted.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [1, 1, 2, 3]);
+        assert_eq!(
+            sorted.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
+            [1, 1, 2, 3]
+        );
         assert_eq!(sorted.last(), Some(&(3, 'a')));
         assert_eq!(sorted_by_key([], |(): &()| 0).count(), 0);
     }

@@ -3,9 +3,7 @@
 //! Decoders accept long integer forms and trailing bytes, so a decoded value
 //! counts only if encoding it again gives the same bytes.
 
-use core::convert::Infallible;
-
-use minicbor::{Decoder, Encoder};
+use minicbor::Decoder;
 
 /// A value of the protocol with its one encoding.
 pub trait Deterministic: Sized {
@@ -36,54 +34,59 @@ pub fn array(len: u64, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
     writer.into_bytes()
 }
 
-/// An encoder into memory, which cannot fail.
-pub struct Writer(Encoder<Vec<u8>>);
-
-impl Default for Writer {
-    fn default() -> Self {
-        Self(Encoder::new(Vec::new()))
-    }
-}
+/// Writes into memory, each head in its shortest form (RFC 8949 §4.2.1).
+#[derive(Default)]
+pub struct Writer(Vec<u8>);
 
 impl Writer {
     /// All that was written.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
-        self.0.into_writer()
-    }
-
-    fn put(
-        &mut self,
-        write: impl FnOnce(&mut Encoder<Vec<u8>>) -> Result<(), minicbor::encode::Error<Infallible>>,
-    ) -> &mut Self {
-        #[expect(clippy::expect_used, reason = "a Vec takes every write")]
-        write(&mut self.0).expect("writing into memory");
-        self
+        self.0
     }
 
     /// An array header of definite length.
     pub fn array(&mut self, len: u64) -> &mut Self {
-        self.put(|e| e.array(len).map(drop))
+        self.head(4, len)
     }
 
     /// An unsigned integer.
     pub fn uint(&mut self, value: u64) -> &mut Self {
-        self.put(|e| e.u64(value).map(drop))
+        self.head(0, value)
     }
 
     /// A byte string.
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
-        self.put(|e| e.bytes(value).map(drop))
+        self.head(2, value.len() as u64).raw(value)
     }
 
     /// A text string.
     pub fn text(&mut self, value: &str) -> &mut Self {
-        self.put(|e| e.str(value).map(drop))
+        self.head(3, value.len() as u64).raw(value.as_bytes())
     }
 
     /// No value.
     pub fn null(&mut self) -> &mut Self {
-        self.put(|e| e.null().map(drop))
+        self.raw(&[0xf6])
+    }
+
+    /// Major type and argument (RFC 8949 §3).
+    fn head(&mut self, major: u8, argument: u64) -> &mut Self {
+        let bytes = argument.to_be_bytes();
+        let (info, skipped) = match argument {
+            0..24 => return self.raw(&[major << 5 | bytes[7]]),
+            24..0x100 => (24, 7),
+            0x100..0x1_0000 => (25, 6),
+            0x1_0000..0x1_0000_0000 => (26, 4),
+            _ => (27, 0),
+        };
+        self.raw(&[major << 5 | info])
+            .raw(bytes.get(skipped..).unwrap_or_default())
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
     }
 }
 
@@ -111,4 +114,42 @@ pub fn fixed<const N: usize>(
         .bytes()?
         .try_into()
         .map_err(|_| minicbor::decode::Error::message("byte string of another length"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8949 appendix A, and each edge between two lengths.
+    #[test]
+    fn heads_are_as_short_as_they_can_be() {
+        for (value, bytes) in [
+            (0, "00"),
+            (23, "17"),
+            (24, "1818"),
+            (255, "18ff"),
+            (256, "190100"),
+            (65_535, "19ffff"),
+            (65_536, "1a00010000"),
+            (4_294_967_295, "1affffffff"),
+            (4_294_967_296, "1b0000000100000000"),
+            (u64::MAX, "1bffffffffffffffff"),
+        ] {
+            let mut writer = Writer::default();
+            writer.uint(value);
+            assert_eq!(hex::encode(writer.into_bytes()), bytes, "{value}");
+            assert_eq!(
+                Decoder::new(&hex::decode(bytes).unwrap()).u64().unwrap(),
+                value
+            );
+        }
+    }
+
+    #[test]
+    fn values_are_those_of_rfc_8949() {
+        let list = array(5, |w| {
+            w.bytes(&[1, 2, 3, 4]).text("ü").null().uint(10).array(0);
+        });
+        assert_eq!(hex::encode(list), "85440102030462c3bcf60a80");
+    }
 }

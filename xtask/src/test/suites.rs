@@ -153,10 +153,10 @@ fn browser_tests(workspace: &Workspace) -> Suite {
 }
 
 fn size(workspace: &Workspace) -> Suite {
-    let dist = workspace.path("pkg/dist");
+    let workspace = workspace.clone();
     Suite::new("size", 1)
         .needs_build()
-        .check(move || Ok(size::core_download(&dist)?.within_limit()?.to_string()))
+        .check(move || Ok(size::core_download(&workspace)?.within_limit()?.to_string()))
 }
 
 /// Types and Node tests of the package.
