@@ -138,14 +138,14 @@ fn relay_alone(workspace: &Workspace) -> Suite {
     ))
 }
 
-/// `tests/web.rs` and others for the wasm target, in headless Chromium.
+/// `tests/web.rs`, in headless Chromium.
 fn browser_tests(workspace: &Workspace) -> Suite {
     let arguments = [
         "test",
         "--locked",
         "--package=tessera",
         "--target=wasm32-unknown-unknown",
-        "--tests",
+        "--test=web",
         "--",
         "--nocapture",
     ];
