@@ -17,7 +17,7 @@ use tessera::{
         Client, ClientError, ContactId, ContactView, Effects, Event, Gap, Mailbox, Outgoing,
         Received, body_key, parse_message_id,
     },
-    enrolment::Kind,
+    enrolment::{Invitation, Kind},
     identity::Fingerprint,
     wire::{
         Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, OriginKey, batch::BatchPlace,
@@ -880,4 +880,29 @@ fn months_are_shredded_but_not_while_a_batch_of_theirs_is_missing() {
             "shredded keys opened an old cell"
         );
     }
+}
+
+#[test]
+fn a_relay_that_moved_is_named_in_new_invitations() {
+    let mut relay = Relay::new();
+    let mut a = Person::new("A");
+    round(&mut relay, &mut [&mut a]);
+    let moved = a.client.relocate("https://moved.example/");
+    a.commit(moved);
+    a.restart();
+    let effects = a
+        .client
+        .invite(Kind::Ordinary, None, NOW, &mut rng())
+        .unwrap();
+    let uri = a.commit(effects).uri;
+    assert_eq!(
+        Invitation::parse(&uri).unwrap().relay,
+        "https://moved.example"
+    );
+    assert!(
+        a.client
+            .relocate("https://moved.example")
+            .changes
+            .is_empty()
+    );
 }

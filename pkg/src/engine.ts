@@ -53,6 +53,8 @@ export interface RelayParameters {
 /** The sans-I/O client with its vault. Every method is synchronous; `now` is Unix seconds. */
 export interface Engine {
   configure(infoJson: string): Effects;
+  /** The relay is reached under this URL from now on. */
+  relocate(url: string): Effects;
   relayPath(which: "info" | "cells"): string;
   indexPath(which: Mailbox): string;
   planPull(which: Mailbox, indexJson: string): Effects<readonly PlannedBatch[]>;

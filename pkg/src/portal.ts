@@ -54,6 +54,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
       }
       const portal = new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), lock);
       if (created) void portal.#askToPersist(store);
+      else await portal.#host.apply((engine) => engine.relocate(client.url));
       return portal;
     } catch (error) {
       lock.release();

@@ -44,6 +44,14 @@ impl Client {
         Ok(self.finish(()))
     }
 
+    /// The relay is reached under this URL from now on; invitations carry it.
+    pub fn relocate(&mut self, url: &str) -> Effects {
+        if self.relay.relocate(url) {
+            self.pending.relay = true;
+        }
+        self.finish(())
+    }
+
     /// What the relay said of itself.
     ///
     /// # Errors

@@ -93,6 +93,14 @@ impl RelayState {
         &self.url
     }
 
+    /// Takes another URL of the relay; whether it is another.
+    pub(super) fn relocate(&mut self, url: &str) -> bool {
+        let url = url.trim_end_matches('/');
+        let moved = self.url != url;
+        url.clone_into(&mut self.url);
+        moved
+    }
+
     /// Takes a `/v1/info`. A new number of buckets moves everyone; the own
     /// bucket is then read from its beginning.
     pub(super) fn configure(&mut self, json: &str) -> Result<bool, ClientError> {

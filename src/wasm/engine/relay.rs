@@ -26,6 +26,16 @@ impl Engine {
         self.give(result)
     }
 
+    /// The relay is reached under this URL from now on.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice.
+    pub fn relocate(&mut self, url: &str) -> JsResult<JsValue> {
+        let effects = self.client.relocate(url);
+        self.give(Ok(effects))
+    }
+
     /// "info" or "cells".
     ///
     /// # Errors
