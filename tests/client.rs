@@ -770,7 +770,7 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
     relay.epoch += 4 * 86_400 / EPOCH;
     let later = UnixTime(relay.epoch * EPOCH + 60);
     let effects = a.client.tick(later);
-    assert_eq!(a.commit(effects), [id.clone()]);
+    assert_eq!(a.commit(effects), std::slice::from_ref(&id));
     let (contact, ordinal) = parse_message_id(&id).unwrap();
     let body = a.store[&body_key(contact, ordinal)].clone();
     assert!(
