@@ -1,11 +1,6 @@
 //! One enrolled peer, or one on the way to be.
 
-use core::fmt;
-
-use rand_core::CryptoRng;
-use serde::{Serialize, Serializer};
-
-use super::{ClientError, ContactView, channel_state::Channel};
+use super::{ClientError, ContactId, ContactView, channel_state::Channel};
 use crate::{
     base::{ErrorCode, Secret, UnixTime},
     enrolment::{SasKey, SasNonce, commitment, sas_digits},
@@ -14,44 +9,7 @@ use crate::{
         VaultError,
         stored::{AwaitingRecord, ContactRecord},
     },
-    wire::hex,
 };
-
-/// A local name for a contact: 8 random bytes, never sent.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ContactId(pub [u8; 8]);
-
-impl ContactId {
-    pub(super) fn random(rng: &mut impl CryptoRng) -> Self {
-        let mut id = [0; 8];
-        rng.fill_bytes(&mut id);
-        Self(id)
-    }
-
-    /// Reads 16 hex digits.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        hex::decode(text).map(Self)
-    }
-}
-
-impl fmt::Display for ContactId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(&self.0))
-    }
-}
-
-impl fmt::Debug for ContactId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for ContactId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// Whether content may flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

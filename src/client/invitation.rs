@@ -1,10 +1,5 @@
 //! An invitation of one's own, or one accepted, while it is open.
 
-use core::fmt;
-
-use rand_core::CryptoRng;
-use serde::{Serialize, Serializer};
-
 use super::{ClientError, ContactId};
 use crate::{
     base::{Secret, UnixTime},
@@ -14,44 +9,7 @@ use crate::{
     envelope::WINDOW,
     identity::Fingerprint,
     vault::stored::{CellRecord, InvitationRecord, OfferSecretsRecord},
-    wire::hex,
 };
-
-/// A local name for an invitation: 8 random bytes, never sent.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InvitationId(pub [u8; 8]);
-
-impl InvitationId {
-    pub(super) fn random(rng: &mut impl CryptoRng) -> Self {
-        let mut id = [0; 8];
-        rng.fill_bytes(&mut id);
-        Self(id)
-    }
-
-    /// Reads 16 hex digits.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        hex::decode(text).map(Self)
-    }
-}
-
-impl fmt::Display for InvitationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(&self.0))
-    }
-}
-
-impl fmt::Debug for InvitationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for InvitationId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// Whose it is, and what is still to do.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ mod channel_state;
 mod contact;
 mod enrol;
 mod event;
+mod id;
 mod incoming;
 mod invitation;
 mod load;
@@ -26,12 +27,12 @@ mod sequence;
 mod unfinished;
 mod watch;
 
-pub use contact::{ContactId, ContactState, Verified};
+pub use contact::{ContactState, Verified};
 pub use event::{
     ContactView, Event, Gap, InvitationView, MessageState, MessageView, Received, Rejected,
     body_key, parse_message_id,
 };
-pub use invitation::InvitationId;
+pub use id::{ContactId, InvitationId};
 pub use outbox::{MAX_POST, Post};
 pub use relay_state::{Mailbox, PlannedBatch};
 pub use send::Outgoing;

@@ -1,0 +1,295 @@
+//! What must be refused, told, and survived.
+
+use std::collections::BTreeMap;
+
+use crate::stage::*;
+use tessera::{
+    base::{ErrorCode, UnixTime},
+    client::{Client, ClientError, ContactView, Effects, Event, Gap, Mailbox},
+    enrolment::Kind,
+    identity::Fingerprint,
+    wire::{BatchHeader, BucketId, Cell, cover_cell, post},
+};
+
+#[test]
+fn a_second_answer_to_one_invitation_makes_the_contact_suspect() {
+    for kind in [Kind::Quick, Kind::Ordinary] {
+        let mut relay = Relay::new();
+        let mut people = [Person::new("A"), Person::new("B"), Person::new("Eve")];
+        let [a, b, e] = &mut people;
+        round(&mut relay, &mut [a, b, e]);
+        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let effects = a
+            .client
+            .invite(kind, Some(86_400), now, &mut rng())
+            .unwrap();
+        let uri = a.commit(effects).uri;
+        for person in [b, e] {
+            let effects = person.client.accept(&uri, false, now, &mut rng()).unwrap();
+            person.commit(effects);
+        }
+        for _ in 0..5 {
+            let [a, b, e] = &mut people;
+            round(&mut relay, &mut [a, b, e]);
+        }
+        let contact = people[0].contact();
+        assert_eq!(
+            people[0].client.contacts().len(),
+            1,
+            "only one response is taken"
+        );
+        assert_eq!(
+            (contact.state, contact.reason.as_deref()),
+            ("suspect", Some("INVITATION_USED"))
+        );
+        let refused = people[0].send(contact.id, "x", now);
+        assert_eq!(refused, Err(ClientError::ContactSuspect));
+    }
+}
+
+#[test]
+fn an_answer_from_somebody_else_than_expected_is_refused() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    round(&mut relay, &mut [&mut a, &mut b]);
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let effects = a
+        .client
+        .invite(Kind::Ordinary, None, now, &mut rng())
+        .unwrap();
+    let invitation = a.commit(effects);
+    let effects = a
+        .client
+        .expect(invitation.id, Fingerprint([7; 32]), now, &mut rng())
+        .unwrap();
+    a.commit(effects);
+    let effects = b
+        .client
+        .accept(&invitation.uri, false, now, &mut rng())
+        .unwrap();
+    b.commit(effects);
+    for _ in 0..4 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    assert!(a.client.contacts().is_empty());
+    assert!(a.events.iter().any(
+        |e| matches!(e, Event::Rejected(r) if r.code == ErrorCode::UnexpectedIdentity.as_str())
+    ));
+}
+
+#[test]
+fn a_dropped_batch_is_told_and_what_comes_late_is_taken() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    round(&mut relay, &mut [&mut a, &mut b]);
+    round(&mut relay, &mut [&mut a, &mut b]);
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    a.send(b_at_a, "stop warfarin", now).unwrap();
+    a.post(&mut relay);
+    relay.close();
+    // The relay withholds that batch from every bucket.
+    let dropped: Vec<_> = relay
+        .published
+        .iter_mut()
+        .map(|(k, chain)| (*k, chain.pop().unwrap()))
+        .collect();
+    let mut hidden = Relay::new();
+    std::mem::swap(&mut hidden, &mut relay);
+    relay = hidden;
+    // Its successors still name it in their chain.
+    let heads: BTreeMap<u32, BatchHeader> = dropped
+        .iter()
+        .map(|(bucket, (header, _))| (*bucket, header.clone()))
+        .collect();
+    a.send(b_at_a, "second", now).unwrap();
+    a.post(&mut relay);
+    for (bucket, header) in &heads {
+        relay
+            .published
+            .get_mut(bucket)
+            .unwrap()
+            .push((header.clone(), Vec::new()));
+    }
+    relay.close();
+    for chain in relay.published.values_mut() {
+        let at = chain.len() - 2;
+        chain.remove(at);
+    }
+    let received = b.pull(&relay, now);
+    assert_eq!(received.messages[0].text.as_deref(), Some("second"));
+    assert!(received.gaps.iter().any(|g| matches!(
+        g,
+        Gap::Batches {
+            closed: false,
+            lobby: false,
+            ..
+        }
+    )));
+    assert!(
+        received
+            .gaps
+            .iter()
+            .any(|g| matches!(g, Gap::Sequence { closed: false, .. }))
+    );
+    b.restart();
+    for (bucket, batch) in dropped {
+        let chain = relay.published.get_mut(&bucket).unwrap();
+        chain.insert(chain.len() - 1, batch);
+    }
+    let received = b.pull(&relay, now);
+    assert_eq!(received.messages[0].text.as_deref(), Some("stop warfarin"));
+    assert!(received.gaps.iter().any(|g| matches!(
+        g,
+        Gap::Batches {
+            closed: true,
+            lobby: false,
+            ..
+        }
+    )));
+    assert!(
+        received
+            .gaps
+            .iter()
+            .any(|g| matches!(g, Gap::Sequence { closed: true, .. }))
+    );
+}
+
+#[test]
+fn garbage_and_replays_under_a_seen_tag_hide_nothing() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    round(&mut relay, &mut [&mut a, &mut b]);
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    a.send(b_at_a, "one", now).unwrap();
+    let post = a.client.next_flush(now).unwrap().unwrap();
+    let entry = post::decode(&post.body, relay.size, relay.buckets)
+        .unwrap()
+        .remove(0);
+    let noise = cover_cell(relay.size, &mut rng());
+    let stranger = Cell::from_parts(
+        &entry.cell.tag(),
+        &noise.enc(),
+        noise.ciphertext(),
+        relay.size,
+    )
+    .unwrap();
+    let mut flipped = entry.cell.as_bytes().to_vec();
+    flipped[1_000] ^= 1;
+    let flipped = Cell::parse(flipped, relay.size).unwrap();
+    let pending = relay.pending.entry(entry.bucket.get()).or_default();
+    pending.extend([stranger, flipped, entry.cell.clone()]);
+    relay.close();
+    let received = b.pull(&relay, now);
+    assert_eq!(received.messages.len(), 1);
+    let mut codes: Vec<_> = received.rejected.iter().map(|r| r.code).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["NOT_AUTHENTIC", "NOT_AUTHENTIC"]);
+    relay
+        .pending
+        .entry(entry.bucket.get())
+        .or_default()
+        .push(entry.cell);
+    relay.close();
+    b.restart();
+    let received = b.pull(&relay, now);
+    assert!(received.messages.is_empty());
+    assert_eq!(
+        received.rejected.iter().map(|r| r.code).collect::<Vec<_>>(),
+        ["REPLAYED"]
+    );
+}
+
+#[test]
+fn batches_that_are_not_what_they_should_be_are_refused_and_change_nothing() {
+    let mut relay = Relay::new();
+    let mut a = Person::new("A");
+    round(&mut relay, &mut [&mut a]);
+    a.pull(&relay, NOW);
+    relay.close();
+    let bucket = a
+        .client
+        .index_path(Mailbox::Own)
+        .unwrap()
+        .split('/')
+        .nth(3)
+        .unwrap()
+        .parse()
+        .unwrap();
+    let good = relay.published[&bucket].last().unwrap().1.clone();
+    let other = relay.published[&BucketId::LOBBY.get()]
+        .last()
+        .unwrap()
+        .1
+        .clone();
+    for bad in [&good[..100], &good[..good.len() - 1], &other[..], b""] {
+        let refused = a.client.receive_batch(Mailbox::Own, bad, NOW, &mut rng());
+        assert_eq!(refused.unwrap_err(), ClientError::BatchInvalid);
+    }
+    let mut flipped = good.clone();
+    flipped[300] ^= 1;
+    assert!(
+        a.client
+            .receive_batch(Mailbox::Own, &flipped, NOW, &mut rng())
+            .is_err()
+    );
+    let effects = a
+        .client
+        .receive_batch(Mailbox::Own, &good, NOW, &mut rng())
+        .unwrap();
+    assert_eq!(a.commit(effects).cells, 3);
+    let again = a
+        .client
+        .receive_batch(Mailbox::Own, &good, NOW, &mut rng())
+        .unwrap();
+    assert_eq!(
+        a.commit(again).cells,
+        0,
+        "a batch taken before is not read again"
+    );
+}
+
+#[test]
+fn invitations_are_refused_when_they_should_be() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    round(&mut relay, &mut [&mut a, &mut b]);
+    let effects = a
+        .client
+        .invite(Kind::Ordinary, Some(60), NOW, &mut rng())
+        .unwrap();
+    let uri = a.commit(effects).uri;
+    let code = |result: Result<Effects<ContactView>, ClientError>| result.unwrap_err().code();
+    assert_eq!(
+        code(b.client.accept(&uri, false, NOW.plus(61), &mut rng())),
+        ErrorCode::InvitationExpired
+    );
+    assert_eq!(
+        code(a.client.accept(&uri, false, NOW, &mut rng())),
+        ErrorCode::InvitationOwn
+    );
+    assert_eq!(
+        code(b.client.accept("tessera:/x", false, NOW, &mut rng())),
+        ErrorCode::InvitationMalformed
+    );
+    let (mut c, _) = Client::create("C", "https://other.example", NOW, &mut rng()).unwrap();
+    let _ = c.configure(&relay.info()).unwrap();
+    assert_eq!(
+        code(c.accept(&uri, false, NOW, &mut rng())),
+        ErrorCode::RelayMismatch
+    );
+    assert!(b.client.contacts().is_empty());
+    let first = b.client.accept(&uri, false, NOW, &mut rng()).unwrap();
+    let first = b.commit(first).id;
+    let queued = b.client.queued();
+    let second = b.client.accept(&uri, false, NOW, &mut rng()).unwrap();
+    assert_eq!(
+        b.commit(second).id,
+        first,
+        "accepting again gives the same contact"
+    );
+    assert_eq!(b.client.queued(), queued, "and sends nothing else");
+    let expired = a.client.tick(NOW.plus(61));
+    assert!(matches!(&expired.events[..], [Event::Rejected(r)] if r.code == "INVITATION_EXPIRED"));
+}

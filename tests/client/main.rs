@@ -1,0 +1,15 @@
+//! The engine end to end: two and three people, a relay made of the wire
+//! layer's own batches, and a store that is read back after every step.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod adversities;
+mod conversations;
+mod stage;
+mod time;

@@ -1,0 +1,166 @@
+//! What time brings: waiting, months, a relay that moves.
+
+use crate::stage::*;
+use tessera::{
+    base::UnixTime,
+    client::{Event, Mailbox, body_key, parse_message_id},
+    enrolment::{Invitation, Kind},
+    wire::{Batch, Cell, OriginKey},
+};
+
+#[test]
+fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let id = a.send(b_at_a, "recheck HbA1c", now).unwrap();
+    // It reached the relay, but the answer was lost, and then the network for four days.
+    let post = a.client.next_flush(now).unwrap().unwrap();
+    relay.post(&post.body);
+    relay.close();
+    a.restart();
+    let received = b.pull(&relay, now);
+    assert_eq!(received.messages.len(), 1);
+    relay.epoch += 4 * 86_400 / EPOCH;
+    let later = UnixTime(relay.epoch * EPOCH + 60);
+    let effects = a.client.tick(later);
+    assert_eq!(a.commit(effects), std::slice::from_ref(&id));
+    let (contact, ordinal) = parse_message_id(&id).unwrap();
+    let body = a.store[&body_key(contact, ordinal)].clone();
+    assert!(
+        a.client.next_flush(later).unwrap().is_none(),
+        "nobody looks for it any more"
+    );
+    let bodies = [(contact, ordinal, body.as_slice())];
+    let effects = a.client.reseal(&bodies, later, &mut rng());
+    a.commit(effects);
+    a.restart();
+    let effects = a.client.tick(later);
+    assert!(a.commit(effects).is_empty(), "once is enough");
+    // B's receipt waited as long; it needs no body.
+    let queued = b.client.queued();
+    let effects = b.client.tick(later);
+    assert!(b.commit(effects).is_empty());
+    let effects = b.client.reseal(&[], later, &mut rng());
+    b.commit(effects);
+    assert_eq!((queued, b.client.queued()), (1, 1));
+    a.events.clear();
+    b.events.clear();
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    assert_eq!(a.state(&id), "delivered");
+    assert_eq!(b.client.messages(a_at_b, None, 10).unwrap().len(), 1);
+    let alarms = |p: &Person| {
+        p.events
+            .iter()
+            .any(|e| matches!(e, Event::Rejected(_) | Event::Gap(_)))
+    };
+    assert!(!alarms(&a) && !alarms(&b), "{:?} {:?}", a.events, b.events);
+}
+
+#[test]
+fn months_are_shredded_but_not_while_a_batch_of_theirs_is_missing() {
+    for withheld in [false, true] {
+        let mut relay = Relay::new();
+        let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+        let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+        for _ in 0..3 {
+            round(&mut relay, &mut [&mut a, &mut b]);
+        }
+        let now = UnixTime(relay.epoch * EPOCH + 60);
+        a.send(b_at_a, "stop warfarin", now).unwrap();
+        a.post(&mut relay);
+        relay.close();
+        let bucket = b.client.index_path(Mailbox::Own).unwrap();
+        let bucket: u32 = bucket.split('/').nth(3).unwrap().parse().unwrap();
+        let batch = relay.published[&bucket].last().unwrap().clone();
+        let place = relay.published[&bucket].len() - 1;
+        let bytes = batch.1.clone();
+
+        // Five weeks pass; the batch of November comes then, or came at once.
+        relay.epoch += 35 * 86_400 / EPOCH;
+        relay.close();
+        if withheld {
+            relay.published.get_mut(&bucket).unwrap().remove(place);
+        } else {
+            b.pull(&relay, now);
+        }
+        let later = UnixTime(relay.epoch * EPOCH + 60);
+        b.pull(&relay, later);
+        let effects = b.client.tick(later);
+        b.commit(effects);
+        b.restart();
+        if withheld {
+            relay
+                .published
+                .get_mut(&bucket)
+                .unwrap()
+                .insert(place, batch);
+            let received = b.pull(&relay, later);
+            assert_eq!(received.messages.len(), 1, "the old month was kept for it");
+            let effects = b.client.tick(later);
+            b.commit(effects);
+        }
+        // From here on nothing that is kept opens the old month.
+        let stolen = b.store.clone();
+        let mut thief = Person::new("Thief");
+        thief.store = stolen
+            .into_iter()
+            .filter(|(key, _)| !key.starts_with("s/o/") && !key.starts_with("m/"))
+            .collect();
+        let forget: Vec<String> = thief
+            .store
+            .keys()
+            .filter(|key| key.starts_with("b/"))
+            .cloned()
+            .collect();
+        forget.iter().for_each(|key| drop(thief.store.remove(key)));
+        thief.restart();
+        let mut again = Relay::new();
+        again.key = OriginKey::generate(&mut rng());
+        let configured = thief.client.configure(&again.info()).unwrap();
+        thief.commit(configured);
+        let cells: Vec<Cell> = Batch::parse(&bytes)
+            .unwrap()
+            .cells()
+            .map(|cell| Cell::parse(cell, again.size).unwrap())
+            .collect();
+        again.pending.insert(bucket, cells);
+        again.close();
+        let received = thief.pull(&again, now);
+        assert!(
+            received.messages.is_empty(),
+            "shredded keys opened an old cell"
+        );
+    }
+}
+
+#[test]
+fn a_relay_that_moved_is_named_in_new_invitations() {
+    let mut relay = Relay::new();
+    let mut a = Person::new("A");
+    round(&mut relay, &mut [&mut a]);
+    let moved = a.client.relocate("https://moved.example/");
+    a.commit(moved);
+    a.restart();
+    let effects = a
+        .client
+        .invite(Kind::Ordinary, None, NOW, &mut rng())
+        .unwrap();
+    let uri = a.commit(effects).uri;
+    assert_eq!(
+        Invitation::parse(&uri).unwrap().relay,
+        "https://moved.example"
+    );
+    assert!(
+        a.client
+            .relocate("https://moved.example")
+            .changes
+            .is_empty()
+    );
+}
