@@ -1,93 +1,33 @@
-//! Crash safety, by simulation: two to five people, a client killed between
-//! any two steps that a page awaits, answers of the relay lost or repeated,
-//! clocks that jump, days and months passing, batches withheld.
-//!
-//! What must hold afterwards: every message that was accepted for sending
-//! arrives once, in the order it was sent; no tag is ever used for two cells;
-//! nothing is refused that is honest; and whatever the relay withholds is
-//! told. A failing run prints its seed: `TESSERA_SIMULATION_SEED=… cargo test
-//! --test simulation` replays it, `TESSERA_SIMULATION_RUNS=…` runs more.
+//! One run: what happens, and what must hold afterwards.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    clippy::cast_possible_truncation,
-    missing_docs
-)]
+use std::collections::BTreeMap;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    convert::Infallible,
-};
-
-use rand_core::{TryCryptoRng, TryRng};
-use sha2::{Digest as _, Sha256};
+use crate::{EPOCH, START, dice::Dice, person::Person, relay::Relay};
 use tessera::{
     base::UnixTime,
-    client::{
-        Client, ContactId, Effects, Event, Gap, Mailbox, Outgoing, Post, body_key, parse_message_id,
-    },
+    client::{Effects, Mailbox, Outgoing, Post, body_key, parse_message_id},
     enrolment::Kind,
-    wire::{
-        Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, OriginKey, batch::BatchPlace,
-        cover_cell, post,
-    },
+    wire::BucketId,
 };
-use zeroize::Zeroizing;
-
-const START: u64 = 1_795_300_000;
-const EPOCH: u64 = 1_800;
-const URL: &str = "https://relay.example";
-const DEFAULT_RUNS: u64 = 40;
-
-#[test]
-fn whatever_fails_nothing_is_lost_and_nothing_comes_twice() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
-    let seeds: Vec<u64> = match number("TESSERA_SIMULATION_SEED") {
-        Some(seed) => vec![seed],
-        None => (0..number("TESSERA_SIMULATION_RUNS").unwrap_or(DEFAULT_RUNS)).collect(),
-    };
-    let mut delivered = 0;
-    for seed in &seeds {
-        let outcome = std::panic::catch_unwind(|| Simulation::new(*seed).run());
-        match outcome {
-            Ok(messages) => delivered += messages,
-            Err(cause) => {
-                eprintln!("replay: TESSERA_SIMULATION_SEED={seed} cargo test --test simulation");
-                std::panic::resume_unwind(cause);
-            }
-        }
-    }
-    eprintln!("{} runs, {delivered} messages", seeds.len());
-    assert!(
-        delivered > seeds.len(),
-        "the simulation sent next to nothing"
-    );
-}
 
 /// The client was killed: what was not committed is gone.
-struct Killed;
+pub(crate) struct Killed;
 
-type Step = Result<(), Killed>;
+pub(crate) type Step = Result<(), Killed>;
 
-struct Simulation {
-    dice: Dice,
-    now: u64,
-    relay: Relay,
-    people: Vec<Person>,
+pub(crate) struct Simulation {
+    pub(crate) dice: Dice,
+    pub(crate) now: u64,
+    pub(crate) relay: Relay,
+    pub(crate) people: Vec<Person>,
     /// Texts whose sending was committed, in order, per sender and recipient.
-    sent: BTreeMap<(usize, usize), Vec<String>>,
-    faults: bool,
-    withholds: bool,
+    pub(crate) sent: BTreeMap<(usize, usize), Vec<String>>,
+    pub(crate) faults: bool,
+    pub(crate) withholds: bool,
 }
 
 impl Simulation {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let count = 2 + dice.below(4);
         let relay = Relay::new(&mut dice);
@@ -107,7 +47,7 @@ impl Simulation {
     }
 
     /// Everyone with person 0, in person, through the same crashes as later.
-    fn enrol(mut self) -> Self {
+    pub(crate) fn enrol(mut self) -> Self {
         for other in 1..self.people.len() {
             let kind = if self.dice.chance(50) {
                 Kind::Quick
@@ -173,13 +113,13 @@ impl Simulation {
         self
     }
 
-    fn withholding(mut self, withholds: bool) -> Self {
+    pub(crate) fn withholding(mut self, withholds: bool) -> Self {
         self.withholds = withholds;
         self
     }
 
     /// Lives through a few weeks or months, then settles, then checks.
-    fn run(mut self) -> usize {
+    pub(crate) fn run(mut self) -> usize {
         for _ in 0..60 + self.dice.below(120) {
             let person = self.dice.below(self.people.len());
             let _ = match self.dice.below(10) {
@@ -208,13 +148,13 @@ impl Simulation {
     }
 
     /// Days pass with every portal closed; the relay publishes what it has.
-    fn everybody_away(&mut self, days: u64) {
+    pub(crate) fn everybody_away(&mut self, days: u64) {
         self.relay.close(&mut self.now, &mut self.dice);
         self.now += days * 86_400;
         self.relay.epoch = self.now / EPOCH;
     }
 
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.faults = false;
         for person in &mut self.people {
             person.skew = 0;
@@ -232,7 +172,7 @@ impl Simulation {
         }
     }
 
-    fn check(&self) -> usize {
+    pub(crate) fn check(&self) -> usize {
         let mut count = 0;
         for ((from, to), texts) in &self.sent {
             let contact = self.people[*to].contacts[from];
@@ -308,7 +248,7 @@ impl Simulation {
 
     // What a page does, step by step; between any two of them it may be killed.
 
-    fn send(&mut self, person: usize) -> Step {
+    pub(crate) fn send(&mut self, person: usize) -> Step {
         let peers: Vec<usize> = self.people[person].contacts.keys().copied().collect();
         let to = peers[self.dice.below(peers.len())];
         let long = if self.dice.chance(15) { 9_000 } else { 40 };
@@ -339,7 +279,7 @@ impl Simulation {
         }
     }
 
-    fn tick(&mut self, person: usize) -> Step {
+    pub(crate) fn tick(&mut self, person: usize) -> Step {
         let now = self.clock(person);
         let effects = self.people[person].client.tick(now);
         let mut bodies = Vec::new();
@@ -359,7 +299,7 @@ impl Simulation {
         self.commit(person, effects)
     }
 
-    fn pull(&mut self, person: usize) -> Step {
+    pub(crate) fn pull(&mut self, person: usize) -> Step {
         let info = self.relay.info();
         let effects = self.people[person].client.configure(&info).unwrap();
         self.commit(person, effects)?;
@@ -388,7 +328,7 @@ impl Simulation {
     }
 
     /// One slot; one without an answer is repeated as it was, for half a day.
-    fn post(&mut self, person: usize) -> Step {
+    pub(crate) fn post(&mut self, person: usize) -> Step {
         let waiting = self.people[person].unanswered.take();
         let (post, since) = match waiting.filter(|(_, since)| self.now - since < 12 * 3_600) {
             Some(waiting) => waiting,
@@ -407,7 +347,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn flush(&mut self, person: usize) -> Step {
+    pub(crate) fn flush(&mut self, person: usize) -> Step {
         let now = self.clock(person);
         while let Some(post) = self.people[person].client.next_flush(now).unwrap() {
             self.deliver(person, &post)?;
@@ -416,7 +356,7 @@ impl Simulation {
     }
 
     /// Whether there was an answer.
-    fn deliver(&mut self, person: usize, post: &Post) -> Result<bool, Killed> {
+    pub(crate) fn deliver(&mut self, person: usize, post: &Post) -> Result<bool, Killed> {
         self.may_be_killed(person)?;
         if self.faults && self.dice.chance(10) {
             return Ok(false); // The request is lost; the page does not know.
@@ -431,14 +371,14 @@ impl Simulation {
         Ok(true)
     }
 
-    fn commit<T>(&mut self, person: usize, effects: Effects<T>) -> Result<T, Killed> {
+    pub(crate) fn commit<T>(&mut self, person: usize, effects: Effects<T>) -> Result<T, Killed> {
         self.may_be_killed(person)?;
         let value = self.people[person].commit(effects);
         self.may_be_killed(person)?;
         Ok(value)
     }
 
-    fn may_be_killed(&mut self, person: usize) -> Step {
+    pub(crate) fn may_be_killed(&mut self, person: usize) -> Step {
         if self.faults && self.dice.chance(2) {
             self.people[person].restart();
             return Err(Killed);
@@ -448,7 +388,7 @@ impl Simulation {
 
     /// Repeats a step until it was not killed on the way; its own commit may
     /// have been the last thing it did.
-    fn until_done(&mut self, person: usize, mut step: impl FnMut(&mut Self) -> Step) {
+    pub(crate) fn until_done(&mut self, person: usize, mut step: impl FnMut(&mut Self) -> Step) {
         let faults = std::mem::replace(&mut self.faults, false);
         assert!(step(self).is_ok());
         self.faults = faults;
@@ -457,256 +397,7 @@ impl Simulation {
         }
     }
 
-    fn clock(&self, person: usize) -> UnixTime {
+    pub(crate) fn clock(&self, person: usize) -> UnixTime {
         UnixTime(self.now.saturating_add_signed(self.people[person].skew))
     }
 }
-
-struct Person {
-    client: Client,
-    store: BTreeMap<String, Zeroizing<Vec<u8>>>,
-    contacts: BTreeMap<usize, ContactId>,
-    skew: i64,
-    /// A slot without an answer, and when it was first sent.
-    unanswered: Option<(Post, u64)>,
-    refused: Vec<String>,
-    missing: HashSet<(String, u64)>,
-    gaps_told: usize,
-}
-
-impl Person {
-    fn new(number: usize, dice: &mut Dice) -> Self {
-        let name = format!("Person {number}");
-        let (client, changes) = Client::create(&name, URL, UnixTime(START), dice).unwrap();
-        let mut person = Self {
-            client,
-            store: BTreeMap::new(),
-            contacts: BTreeMap::new(),
-            skew: 0,
-            unanswered: None,
-            refused: Vec::new(),
-            missing: HashSet::new(),
-            gaps_told: 0,
-        };
-        person.commit(Effects {
-            changes,
-            events: Vec::new(),
-            value: (),
-        });
-        person
-    }
-
-    fn commit<T>(&mut self, effects: Effects<T>) -> T {
-        for (key, value) in effects.changes {
-            match value {
-                Some(bytes) => self.store.insert(key, bytes),
-                None => self.store.remove(&key),
-            };
-        }
-        for event in effects.events {
-            match event {
-                Event::Rejected(refusal) => self.refused.push(refusal.code.to_owned()),
-                Event::Gap(gap) => self.take_gap(&gap),
-                _ => {}
-            }
-        }
-        effects.value
-    }
-
-    fn take_gap(&mut self, gap: &Gap) {
-        self.gaps_told += 1;
-        if let Gap::Sequence {
-            contact_id,
-            from,
-            to,
-            closed,
-        } = gap
-        {
-            for seq in *from..=*to {
-                let key = (contact_id.to_string(), seq);
-                if *closed {
-                    self.missing.remove(&key);
-                } else {
-                    self.missing.insert(key);
-                }
-            }
-        }
-    }
-
-    fn restart(&mut self) {
-        self.unanswered = None;
-        let records: Vec<_> = self
-            .store
-            .iter()
-            .filter(|(key, _)| !key.starts_with("b/"))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        self.client = Client::load(&records).unwrap();
-    }
-
-    fn active(&self) -> usize {
-        self.client
-            .contacts()
-            .iter()
-            .filter(|contact| contact.state == "active")
-            .count()
-    }
-}
-
-/// What a relay publishes, and nothing else of one.
-struct Relay {
-    key: OriginKey,
-    buckets: BucketCount,
-    epoch: u64,
-    pending: BTreeMap<u32, Vec<Cell>>,
-    known: HashSet<[u8; 32]>,
-    tags: HashMap<[u8; 16], [u8; 32]>,
-    published: BTreeMap<u32, Vec<(BatchHeader, Vec<u8>)>>,
-    withheld: HashSet<u64>,
-}
-
-impl Relay {
-    fn new(dice: &mut Dice) -> Self {
-        Self {
-            key: OriginKey::generate(dice),
-            buckets: BucketCount::try_from(2).unwrap(),
-            epoch: START / EPOCH,
-            pending: BTreeMap::new(),
-            known: HashSet::new(),
-            tags: HashMap::new(),
-            published: BTreeMap::new(),
-            withheld: HashSet::new(),
-        }
-    }
-
-    fn info(&self) -> String {
-        format!(
-            r#"{{"protocol":1,"origin":"{}","buckets":2,"cell_size":2048,"epoch_seconds":1800,
-            "lobby":{{"epoch_seconds":15,"cells":16,"retention_seconds":86400}},
-            "retention_seconds":5184000,"slot_cells":4,"max_attachment_bytes":262144,
-            "cover":{{"mechanism":"fixed"}},"time":0}}"#,
-            self.key.origin(),
-        )
-    }
-
-    /// Stores each cell once, and sees to it that no tag is used twice.
-    fn post(&mut self, body: &[u8]) {
-        for entry in post::decode(body, CellSize::DEFAULT, self.buckets).unwrap() {
-            let digest = entry.cell.sha256();
-            let first = *self.tags.entry(entry.cell.tag()).or_insert(digest);
-            assert_eq!(first, digest, "one tag, two cells");
-            if self.known.insert(digest) {
-                self.pending
-                    .entry(entry.bucket.get())
-                    .or_default()
-                    .push(entry.cell);
-            }
-        }
-    }
-
-    fn close(&mut self, now: &mut u64, dice: &mut Dice) {
-        self.epoch += 1;
-        *now = self.epoch * EPOCH + 60;
-        let closed_at = UnixTime(self.epoch * EPOCH);
-        let all: Vec<BucketId> = self.buckets.numbered().chain([BucketId::LOBBY]).collect();
-        for bucket in all {
-            let mut cells = self.pending.remove(&bucket.get()).unwrap_or_default();
-            cells.push(cover_cell(CellSize::DEFAULT, dice));
-            for i in (1..cells.len()).rev() {
-                cells.swap(i, dice.below(i + 1));
-            }
-            let chain = self.published.entry(bucket.get()).or_default();
-            let prev = chain
-                .last()
-                .map_or(BatchHeader::NO_PREV, |(header, _)| header.hash());
-            let place = BatchPlace {
-                bucket,
-                epoch: self.epoch,
-                closed_at,
-                prev,
-            };
-            chain.push(Batch::build(&place, &cells, CellSize::DEFAULT, &self.key).unwrap());
-        }
-    }
-
-    fn withhold_newest(&mut self) {
-        self.withheld.insert(self.epoch);
-    }
-
-    fn index(&self, bucket: u32) -> String {
-        let batches: Vec<String> = self
-            .published
-            .get(&bucket)
-            .into_iter()
-            .flatten()
-            .filter(|(header, _)| !self.withheld.contains(&header.epoch))
-            .map(|(h, _)| {
-                format!(
-                    r#"{{"origin":"{}","epoch":{},"count":{},"digest":"{}"}}"#,
-                    h.origin, h.epoch, h.count, h.digest
-                )
-            })
-            .collect();
-        format!(
-            r#"{{"oldest":null,"batches":[{}],"segments":[]}}"#,
-            batches.join(",")
-        )
-    }
-
-    fn batch(&self, bucket: u32, epoch: u64) -> Vec<u8> {
-        let chain = &self.published[&bucket];
-        chain
-            .iter()
-            .find(|(header, _)| header.epoch == epoch)
-            .unwrap()
-            .1
-            .clone()
-    }
-}
-
-/// Everything random comes from here, so that a seed replays a run.
-struct Dice {
-    seed: u64,
-    counter: u64,
-}
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self { seed, counter: 0 }
-    }
-
-    fn block(&mut self) -> [u8; 32] {
-        self.counter += 1;
-        Sha256::digest([self.seed.to_be_bytes(), self.counter.to_be_bytes()].concat()).into()
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        let draw = u64::from_be_bytes(self.block()[..8].try_into().unwrap());
-        (draw % bound as u64) as usize
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-}
-
-impl TryRng for Dice {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(u32::from_be_bytes(self.block()[..4].try_into().unwrap()))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(u64::from_be_bytes(self.block()[..8].try_into().unwrap()))
-    }
-
-    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Infallible> {
-        for chunk in dst.chunks_mut(32) {
-            chunk.copy_from_slice(&self.block()[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Dice {}
