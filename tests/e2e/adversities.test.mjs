@@ -96,7 +96,7 @@ describe("cells that are not what they seem", () => {
   test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
 });
 
-describe("an enrolled contact who forges", { skip: Adversary.missing() }, () => {
+describe("an enrolled contact who forges", () => {
   let relay, portal, rivera, mallory;
   before(async () => {
     relay = await Relay.start();

@@ -14,12 +14,8 @@ export class Adversary {
   #lines;
   #enrolled = null;
 
-  /** Why the tests that need it are left out, or false if it was built. */
-  static missing() {
-    return existsSync(BINARY) ? false : `not built: ${BINARY}`;
-  }
-
   static async start(invitation) {
+    if (!existsSync(BINARY)) throw new Error(`not built: ${BINARY}`);
     const adversary = new Adversary();
     adversary.#child = spawn(BINARY, [invitation], { stdio: ["pipe", "pipe", "inherit"] });
     adversary.#lines = createInterface({ input: adversary.#child.stdout })[Symbol.asyncIterator]();
