@@ -7,7 +7,8 @@
 //!
 //! | module | what it is |
 //! | --- | --- |
-//! | [`config`] | the command line, checked before anything starts |
+//! | [`cli`] | the commands, and where their flags come from |
+//! | [`config`] | the settings of `serve`, checked before anything starts |
 //! | [`store`] | what must survive power loss: the [`store::Store`] trait and its backends |
 //! | [`cover`] | how much cover a batch gets |
 //! | [`epoch`] | when batches are closed and published, and when they are deleted |
@@ -17,6 +18,7 @@
 //! No module sees a client's address: the listener drops it, nothing asks
 //! for it, and log lines come from this crate only.
 
+pub mod cli;
 pub mod config;
 pub mod cover;
 pub mod epoch;

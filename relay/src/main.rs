@@ -6,9 +6,9 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
 use tessera_relay::{
     Config,
+    cli::{Cli, Command, CommonArgs},
     server::{self, RunError},
 };
 use tokio::{
@@ -19,39 +19,27 @@ use tracing_subscriber::{
     filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-/// A mailbox that knows nothing: takes fixed-size cells, keeps them in shared buckets, publishes
-/// them in epochs as shuffled, signed batches, and can name no sender, recipient or pair.
-#[derive(Debug, Parser)]
-#[command(name = "tessera-relay", arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-
-    /// What to log, to standard error: off, error, warn, info, debug or trace. No level logs an
-    /// address, a bucket of a request, or a cell
-    #[arg(
-        long,
-        global = true,
-        env = "TESSERA_RELAY_LOG",
-        default_value = "info",
-        value_name = "LEVEL"
-    )]
-    log: tracing::level_filters::LevelFilter,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run the relay until SIGTERM or SIGINT; then finish what was begun and exit with 0
-    ///
-    /// Durations are a number and a unit: 15s, 30m, 24h, 60d; sizes likewise: 4096B, 256KiB, 16MiB.
-    /// Prints one line with its URL once it listens; /readyz answers 200 from then on.
-    Serve(Box<Config>),
-}
-
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::load(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(error.report()),
+    };
+    start_log(&cli.common);
+    let outcome: Result<(), Box<dyn std::error::Error>> = match cli.command {
+        Command::Serve(config) => serve(*config).map_err(Into::into),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "tessera-relay: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(common: &CommonArgs) {
     // This crate's own lines only: those of the libraries below could hold an address.
-    let targets = Targets::new().with_target("tessera_relay", cli.log);
+    let targets = Targets::new().with_target("tessera_relay", common.log);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
@@ -59,14 +47,6 @@ fn main() -> ExitCode {
         .with(targets)
         .with(lines)
         .init();
-    let Command::Serve(config) = cli.command;
-    match serve(*config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "tessera-relay: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 #[tokio::main]

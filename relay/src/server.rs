@@ -17,9 +17,6 @@ use crate::{
     store::{Kind, SqliteStore, Store, StoreError, sqlite::OpenError},
 };
 
-/// Entries of a client's slot, told in `/v1/info`.
-const SLOT_CELLS: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
-
 /// Why a relay did not start, or ended by itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,7 +58,10 @@ pub async fn run(
 /// [`RunError::Config`] or [`RunError::Open`].
 pub fn open(config: &Config) -> Result<SqliteStore, RunError> {
     config.check()?;
-    let Storage::Sqlite(path) = &config.storage;
+    if let Some(warning) = config.message.warning(config.cell_size, config.epoch) {
+        tracing::warn!("{warning}");
+    }
+    let Storage::Sqlite(path) = &config.storage.url;
     Ok(SqliteStore::open(path, config.cell_size, config.buckets)?)
 }
 
@@ -129,7 +129,7 @@ async fn start_engines<S: Store>(
         buckets: config.buckets.numbered().collect(),
         cell_size: config.cell_size,
         schedule: Schedule::new(config.epoch.get()),
-        rule: CoverRule::Fixed(config.cover),
+        rule: config.cover.rule(),
         retention: config.retention.duration(),
     };
     let lobby = Settings {
@@ -161,9 +161,9 @@ fn info(config: &Config, store: &impl Store) -> RelayInfo {
             retention_seconds: config.lobby_retention.non_zero(),
         },
         retention_seconds: config.retention.non_zero(),
-        slot_cells: SLOT_CELLS,
-        max_attachment_bytes: config.max_attachment.get(),
-        cover: CoverRule::Fixed(config.cover).info(),
+        slot_cells: NonZeroU32::new(config.message.slot_cells).unwrap_or(NonZeroU32::MIN),
+        max_attachment_bytes: u32::try_from(config.message.max.get()).unwrap_or(u32::MAX),
+        cover: config.cover.rule().info(),
         time: 0,
     }
 }

@@ -35,20 +35,20 @@ impl FromStr for Seconds {
             text,
             &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)],
             FORM,
-            "too long",
         )?;
+        let seconds = u32::try_from(seconds.ok_or("too long")?).map_err(|_| "too long")?;
         NonZeroU32::new(seconds).map(Self).ok_or("at least 1s")
     }
 }
 
-/// A size in bytes: a number and `B`, `KiB` or `MiB`.
+/// A size in bytes: a number and `B`, `KiB`, `MiB`, `GiB` or `TiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bytes(u32);
+pub struct Bytes(u64);
 
 impl Bytes {
     /// The number of bytes.
     #[must_use]
-    pub const fn get(self) -> u32 {
+    pub const fn get(self) -> u64 {
         self.0
     }
 }
@@ -57,24 +57,25 @@ impl FromStr for Bytes {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "a size is a number and a unit: 4096B, 256KiB or 16MiB";
-        // Longest unit first: every other ends in "B" too.
-        parse(
-            text,
-            &[("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1)],
-            FORM,
-            "too large",
-        )
-        .map(Self)
+        const FORM: &str = "a size is a number and a unit: 4096B, 256KiB, 16MiB or 20GiB";
+        // The plain unit last: every other ends in "B" too.
+        const UNITS: &[(&str, u64)] = &[
+            ("KiB", 1 << 10),
+            ("MiB", 1 << 20),
+            ("GiB", 1 << 30),
+            ("TiB", 1 << 40),
+            ("B", 1),
+        ];
+        parse(text, UNITS, FORM)?.map(Self).ok_or("too large")
     }
 }
 
+/// `Ok(None)` for a number that is too large.
 fn parse(
     text: &str,
-    units: &[(&str, u32)],
+    units: &[(&str, u64)],
     form: &'static str,
-    too_much: &'static str,
-) -> Result<u32, &'static str> {
+) -> Result<Option<u64>, &'static str> {
     let (digits, factor) = units
         .iter()
         .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
@@ -82,11 +83,10 @@ fn parse(
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(form);
     }
-    digits
-        .parse::<u32>()
+    Ok(digits
+        .parse::<u64>()
         .ok()
-        .and_then(|number| number.checked_mul(factor))
-        .ok_or(too_much)
+        .and_then(|number| number.checked_mul(factor)))
 }
 
 #[cfg(test)]
@@ -112,7 +112,17 @@ mod tests {
         ] {
             assert!(bad.parse::<Seconds>().is_err(), "{bad}");
         }
-        for bad in ["", "B", "256", "256KB", "256kib", "-1B", "4096MiB", "1GiB"] {
+        for bad in [
+            "",
+            "B",
+            "256",
+            "256KB",
+            "256kib",
+            "-1B",
+            "1.5GiB",
+            "99999999999999999999B",
+            "16777216TiB",
+        ] {
             assert!(bad.parse::<Bytes>().is_err(), "{bad}");
         }
     }
@@ -127,7 +137,13 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Seconds>().unwrap().get(), seconds);
         }
-        for (text, bytes) in [("4096B", 4096), ("256KiB", 262_144), ("16MiB", 16 << 20)] {
+        for (text, bytes) in [
+            ("4096B", 4096),
+            ("256KiB", 262_144),
+            ("16MiB", 16 << 20),
+            ("20GiB", 20 << 30),
+            ("2TiB", 2 << 40),
+        ] {
             assert_eq!(text.parse::<Bytes>().unwrap().get(), bytes);
         }
     }

@@ -1,0 +1,181 @@
+//! The settings of `serve`, checked before anything starts. Where they come
+//! from, flag, environment or file, is [`crate::cli`]'s business.
+
+mod cover;
+mod message;
+mod storage;
+mod units;
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::Args;
+use tessera::wire::{BucketCount, CellSize};
+
+pub use self::{
+    cover::CoverArgs,
+    message::MessageArgs,
+    storage::{Storage, StorageArgs},
+    units::{Bytes, Seconds},
+};
+
+/// How one relay runs.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, env = "TESSERA_RELAY_PORT", default_value_t = 8100)]
+    pub port: u16,
+
+    /// Address to listen on. The relay speaks plain HTTP: anything but the loopback belongs behind
+    /// a proxy that ends TLS and keeps no access log
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_BIND",
+        default_value = "127.0.0.1",
+        value_name = "ADDRESS"
+    )]
+    pub bind: IpAddr,
+
+    /// Directory of a portal to serve beside the interface, with an index.html
+    #[arg(long, env = "TESSERA_RELAY_PORTAL", value_name = "DIR")]
+    pub portal: Option<PathBuf>,
+
+    /// Number of numbered buckets: a power of two from 1 to 65536. People who share a bucket hide
+    /// each other, and each downloads all of it. Fixed for a store
+    #[arg(long, env = "TESSERA_RELAY_BUCKETS", default_value = "8", value_parser = buckets, value_name = "N")]
+    pub buckets: BucketCount,
+
+    /// Bytes of a cell: 1024, 2048, 4096, 8192 or 16384. Fixed for a store
+    #[arg(long, env = "TESSERA_RELAY_CELL_SIZE", default_value = "2048", value_parser = cell_size, value_name = "BYTES")]
+    pub cell_size: CellSize,
+
+    /// Length of an epoch of the numbered buckets, 1s to 24h: how long a message may wait before
+    /// it can be pulled
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_EPOCH",
+        default_value = "30m",
+        value_name = "DURATION"
+    )]
+    pub epoch: Seconds,
+
+    /// Length of an epoch of the lobby, where invitations are answered, 1s to 24h
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_LOBBY_EPOCH",
+        default_value = "15s",
+        value_name = "DURATION"
+    )]
+    pub lobby_epoch: Seconds,
+
+    /// How long a batch can be pulled; after it the batch is deleted. At least two epochs
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_RETENTION",
+        default_value = "60d",
+        value_name = "DURATION"
+    )]
+    pub retention: Seconds,
+
+    /// The same for batches of the lobby
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_LOBBY_RETENTION",
+        default_value = "24h",
+        value_name = "DURATION"
+    )]
+    pub lobby_retention: Seconds,
+
+    /// What clients may send.
+    #[command(flatten)]
+    pub message: MessageArgs,
+
+    /// The store.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+
+    /// Cover in batches.
+    #[command(flatten)]
+    pub cover: CoverArgs,
+}
+
+/// Values that do not go together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// An epoch outside 1 s to 24 h.
+    #[error("--{flag}: an epoch lasts from 1s to 24h")]
+    Epoch {
+        /// The flag.
+        flag: &'static str,
+    },
+    /// A retention below two epochs.
+    #[error("--{flag}: at least two epochs, or batches would be gone before they are pulled")]
+    Retention {
+        /// The flag.
+        flag: &'static str,
+    },
+    /// A message size that cannot be.
+    #[error("--max-attachment: from one cell to 16MiB")]
+    Attachment,
+    /// A message that would be sealed again before all of it has left.
+    #[error(
+        "--max-attachment: {cells} cells would take {slots} slots of {slot_cells}, one per epoch, \
+         and a client seals again what has not left after three days: a smaller size, a shorter \
+         --epoch, or more --slot-cells"
+    )]
+    Unsendable {
+        /// Cells of the largest message.
+        cells: u64,
+        /// Slots they take.
+        slots: u64,
+        /// Cells of a slot.
+        slot_cells: u32,
+    },
+    /// A portal without a page.
+    #[error("--portal: no index.html in {0}")]
+    Portal(PathBuf),
+}
+
+impl Config {
+    /// Checks what no single value shows.
+    ///
+    /// # Errors
+    ///
+    /// One of [`ConfigError`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        const DAY: u32 = 86_400;
+        for (flag, epoch) in [("epoch", self.epoch), ("lobby-epoch", self.lobby_epoch)] {
+            if epoch.get() > DAY {
+                return Err(ConfigError::Epoch { flag });
+            }
+        }
+        for (flag, retention, epoch) in [
+            ("retention", self.retention, self.epoch),
+            ("lobby-retention", self.lobby_retention, self.lobby_epoch),
+        ] {
+            if retention.get() / 2 < epoch.get() {
+                return Err(ConfigError::Retention { flag });
+            }
+        }
+        self.message.check(self.cell_size, self.epoch)?;
+        match &self.portal {
+            Some(directory) if !directory.join("index.html").is_file() => {
+                Err(ConfigError::Portal(directory.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn buckets(text: &str) -> Result<BucketCount, String> {
+    let number: u32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    BucketCount::try_from(number).map_err(|error| error.to_string())
+}
+
+fn cell_size(text: &str) -> Result<CellSize, String> {
+    let number: u32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    CellSize::try_from(number).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

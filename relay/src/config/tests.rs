@@ -1,0 +1,79 @@
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    config: Config,
+}
+
+fn parse(flags: &str) -> Result<Config, String> {
+    let line = ["serve", "--storage", "sqlite:///tmp/x.db"]
+        .into_iter()
+        .chain(flags.split_whitespace());
+    let config = Line::try_parse_from(line)
+        .map_err(|error| error.to_string())?
+        .config;
+    config.check().map_err(|error| error.to_string())?;
+    Ok(config)
+}
+
+#[test]
+fn bad_values_are_refused_with_the_key_and_the_reason() {
+    for (flags, reason) in [
+        ("--buckets 3", "power of two"),
+        ("--buckets 131072", "power of two"),
+        ("--buckets many", "not a number"),
+        ("--cell-size 2000", "1024, 2048"),
+        ("--epoch 0s", "at least 1s"),
+        ("--epoch 3", "number and a unit"),
+        ("--epoch 25h", "from 1s to 24h"),
+        ("--lobby-epoch 2d", "from 1s to 24h"),
+        ("--retention 59m", "two epochs"),
+        ("--lobby-retention 29s", "two epochs"),
+        ("--retention 99999999999d", "too long"),
+        ("--cover 4097", "0..=4096"),
+        ("--max-attachment 17MiB", "from one cell to 16MiB"),
+        ("--max-attachment 1KiB", "from one cell to 16MiB"),
+        ("--max-attachment 256", "number and a unit"),
+        ("--max-attachment 2MiB", "after three days"),
+        ("--slot-cells 0", "1..=64"),
+        ("--slot-cells 65", "1..=64"),
+        ("--port 70000", "65535"),
+        ("--bind localhost", "invalid IP address"),
+        ("--portal /nonexistent", "no index.html"),
+    ] {
+        let error = parse(flags).unwrap_err();
+        let (flag, _) = flags.split_once(' ').unwrap();
+        assert!(error.contains(flag), "{flags}: {error}");
+        assert!(error.contains(reason), "{flags}: {error}");
+    }
+    let error = parse("--epsilon 0.1").unwrap_err();
+    assert!(error.contains("unexpected argument"), "{error}");
+}
+
+#[test]
+fn defaults_are_those_of_the_help() {
+    let config = parse("").unwrap();
+    assert_eq!(
+        (config.port, config.buckets.get(), config.cell_size.get()),
+        (8100, 8, 2048)
+    );
+    assert_eq!(
+        (config.epoch.get(), config.retention.get()),
+        (1800, 60 * 86_400)
+    );
+    assert_eq!(
+        (config.lobby_epoch.get(), config.lobby_retention.get()),
+        (15, 86_400)
+    );
+    assert_eq!(
+        (config.message.max.get(), config.message.slot_cells),
+        (256 << 10, 4)
+    );
+    assert_eq!(config.storage.url, Storage::Sqlite("/tmp/x.db".into()));
+    assert!(config.bind.is_loopback());
+    let short = parse("--epoch 3s --lobby-epoch 1s --retention 1h --cover 0").unwrap();
+    assert_eq!((short.epoch.get(), short.cover.cells), (3, 0));
+}
