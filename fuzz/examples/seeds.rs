@@ -18,8 +18,9 @@ use tessera::{
     secure_encryption::ProvenMessage,
     vault::{Kdf, VaultHeader, VaultKey, stored},
     wire::{
-        Batch, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CoverInfo, Entry, LobbyInfo,
-        OriginKey, PROTOCOL, RelayInfo, batch::BatchPlace, cover_cell, post,
+        Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CoverInfo, Entry,
+        LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, batch::BatchPlace, cover_cell, post,
+        segment,
     },
 };
 use tessera_fuzz::targets::{Counting, TAG, key, me};
@@ -179,6 +180,23 @@ fn relay(rng: &mut Counting) -> Result<()> {
     }
     write("batch", "long_claim", &long)?;
 
+    let next = BatchPlace {
+        epoch: 13,
+        closed_at: UnixTime(1_795_300_600),
+        prev: header.hash(),
+        ..place
+    };
+    let (_, next) = Batch::build(&next, &cells, size, &origin)?;
+    let batches = [batch, next].concat();
+    let epochs = [12_u64, 13].map(u64::to_be_bytes).concat();
+    write(
+        "segment",
+        "two_batches",
+        &[epochs, batches.clone()].concat(),
+    )?;
+    let epochs = [12_u64, 12].map(u64::to_be_bytes).concat();
+    write("segment", "long_claim", &[epochs, long].concat())?;
+
     let entries: Vec<Entry> = cells
         .into_iter()
         .map(|cell| Entry {
@@ -221,6 +239,20 @@ fn relay(rng: &mut Counting) -> Result<()> {
         segments: Vec::new(),
     };
     write("relay_json", "index", &serde_json::to_vec(&index)?)?;
+    let segment = SegmentRef {
+        origin: origin.origin(),
+        number: segment::grid_cell(place.closed_at),
+        first: 12,
+        last: 13,
+        bytes: u64::try_from(batches.len())?,
+        digest: BatchDigest(tessera::crypto::kdf::sha256(&batches)),
+    };
+    assert_eq!(segment.split(place.bucket, &batches)?.len(), 2);
+    let away = BucketIndex {
+        segments: vec![segment],
+        ..index
+    };
+    write("relay_json", "segments", &serde_json::to_vec(&away)?)?;
     write("relay_json", "deep", "[".repeat(1000).as_bytes())
 }
 

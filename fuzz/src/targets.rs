@@ -21,7 +21,10 @@ use tessera::{
     medcrypt::{Message, MonthKey},
     secure_encryption::ProvenMessage,
     vault::{VaultHeader, VaultKey, stored},
-    wire::{Batch, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, RelaySettings, post},
+    wire::{
+        Batch, BatchDigest, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, RelaySettings,
+        SegmentRef, post,
+    },
 };
 
 /// What a target is called, and what it does.
@@ -46,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     ("response", response),
     ("response_plaintext", response_plaintext),
     ("secure_encryption", secure_encryption),
+    ("segment", segment),
     ("share", share),
     ("vault_header", vault_header),
     ("vault_record", vault_record),
@@ -260,6 +264,29 @@ pub fn response_plaintext(data: &[u8]) -> bool {
 pub fn secure_encryption(data: &[u8]) -> bool {
     one_encoding::<ProvenMessage>(data)
         | me().is_some_and(|me| ProvenMessage::decrypt(&me, data).is_ok())
+}
+
+/// A segment, behind the first and last epoch that an index lists for it.
+pub fn segment(data: &[u8]) -> bool {
+    let Some((epochs, bytes)) = data.split_first_chunk::<16>() else {
+        return false;
+    };
+    let Some(Ok(header)) = bytes.first_chunk().map(BatchHeader::decode) else {
+        return false;
+    };
+    let listed = u128::from_be_bytes(*epochs);
+    let listed = SegmentRef {
+        origin: header.origin,
+        number: 0,
+        first: u64::try_from(listed >> 64).unwrap_or(0),
+        last: u64::try_from(listed & u128::from(u64::MAX)).unwrap_or(0),
+        bytes: bytes.len() as u64,
+        digest: BatchDigest(kdf::sha256(bytes)),
+    };
+    listed.split(header.bucket, bytes).is_ok_and(|batches| {
+        assert_eq!(batches.concat(), bytes);
+        true
+    })
 }
 
 /// A printed share.

@@ -11,6 +11,7 @@ pub mod hex;
 pub mod json;
 pub mod post;
 pub mod relay_api;
+pub mod segment;
 
 pub use batch::{BATCH_HEADER_LEN, Batch, BatchError, BatchHeader, OriginKey};
 pub use bucket::{BucketCount, BucketError, BucketId, compute_bucket};

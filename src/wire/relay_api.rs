@@ -105,9 +105,9 @@ pub struct CoverInfo {
 pub struct BucketIndex {
     /// The oldest epoch still held, `null` before the first batch.
     pub oldest: Option<u64>,
-    /// Single batches, oldest first.
+    /// Batches that are in no segment, oldest first.
     pub batches: Vec<BatchRef>,
-    /// Segments of batches, oldest first; empty where a relay makes none.
+    /// Segments, oldest first; empty where a relay makes none.
     #[serde(default)]
     pub segments: Vec<SegmentRef>,
 }
@@ -136,16 +136,17 @@ impl From<&BatchHeader> for BatchRef {
     }
 }
 
-/// One segment of an index: the concatenated batches of a 6-hour grid cell.
+/// One segment of an index: batches of a 6-hour grid cell, concatenated. See
+/// [`segment`](super::segment).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentRef {
     /// Who signed its batches.
     pub origin: Origin,
-    /// Number of the grid cell.
+    /// Its number: that of the grid cell, or more; grows along the chain.
     pub number: u64,
-    /// First epoch in it.
+    /// Epoch of its first batch.
     pub first: u64,
-    /// Last epoch in it.
+    /// Epoch of its last batch.
     pub last: u64,
     /// Bytes of the whole segment.
     pub bytes: u64,
@@ -221,6 +222,12 @@ pub mod paths {
     #[must_use]
     pub fn batch(bucket: BucketId, origin: &Origin, epoch: u64) -> String {
         format!("/v1/buckets/{bucket}/batches/{origin}/{epoch}")
+    }
+
+    /// `GET`: the bytes of one segment.
+    #[must_use]
+    pub fn segment(bucket: BucketId, origin: &Origin, number: u64) -> String {
+        format!("/v1/buckets/{bucket}/segments/{origin}/{number}")
     }
 }
 

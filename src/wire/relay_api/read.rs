@@ -4,9 +4,10 @@ use core::num::NonZeroU32;
 
 use super::{
     super::{
-        BatchDigest, BucketCount, CellSize, Origin,
+        BATCH_HEADER_LEN, BatchDigest, BucketCount, CellSize, Origin,
         hex::decode_32,
         json::{self, Json, once},
+        segment::MAX_SEGMENT_LEN,
     },
     BatchRef, BucketIndex, PROTOCOL, RelayApiError, RelaySettings, SegmentRef,
 };
@@ -120,14 +121,17 @@ impl SegmentRef {
             "digest" => once(&mut digest, hex(json).map(BatchDigest)),
             _ => json.skip(),
         })?;
-        Some(Self {
+        let segment = Self {
             origin: origin?,
             number: number?,
             first: first?,
             last: last?,
             bytes: bytes?,
             digest: digest?,
-        })
+        };
+        let possible = segment.first <= segment.last
+            && (BATCH_HEADER_LEN as u64..=MAX_SEGMENT_LEN).contains(&segment.bytes);
+        possible.then_some(segment)
     }
 }
 

@@ -73,7 +73,7 @@ fn what_a_relay_writes_is_what_a_client_reads() {
         number: 1,
         first: 2,
         last: 3,
-        bytes: 4,
+        bytes: 400,
         digest: BatchDigest([2; 32]),
     };
     let written = BucketIndex {
@@ -148,6 +148,43 @@ fn an_index_with_a_bad_entry_is_refused() {
 }
 
 #[test]
+fn a_segment_that_cannot_be_is_refused() {
+    let good = json!({"origin": "ab".repeat(32), "number": 83_115, "first": 7, "last": 9, "bytes": 576,
+        "digest": "cd".repeat(32)});
+    let index =
+        |segment: &Value| json!({"oldest": 7, "batches": [], "segments": [segment]}).to_string();
+    let read = BucketIndex::parse(index(&good).as_bytes()).unwrap();
+    assert_eq!((read.segments[0].first, read.segments[0].last), (7, 9));
+    for (field, bad) in [
+        ("number", json!(-1)),
+        ("number", json!("83115")),
+        ("first", json!(10)),
+        ("last", json!(6)),
+        ("bytes", json!(191)),
+        ("bytes", json!((16 << 20) + 1)),
+        ("bytes", json!(576.5)),
+        ("digest", json!("CD".repeat(32))),
+        ("origin", json!(null)),
+    ] {
+        let mut segment = good.clone();
+        segment[field] = bad.clone();
+        assert_eq!(
+            BucketIndex::parse(index(&segment).as_bytes()),
+            Err(RelayApiError::Json),
+            "{field} = {bad}"
+        );
+    }
+    for field in good.as_object().unwrap().keys() {
+        let mut segment = good.clone();
+        segment.as_object_mut().unwrap().remove(field);
+        assert!(
+            BucketIndex::parse(index(&segment).as_bytes()).is_err(),
+            "without {field}"
+        );
+    }
+}
+
+#[test]
 fn paths_spell_names_in_lower_case() {
     let origin = Origin([0xAB; 32]);
     let bucket = BucketId::try_from(7).unwrap();
@@ -155,5 +192,9 @@ fn paths_spell_names_in_lower_case() {
     assert_eq!(
         paths::batch(bucket, &origin, 9),
         format!("/v1/buckets/7/batches/{}/9", "ab".repeat(32))
+    );
+    assert_eq!(
+        paths::segment(bucket, &origin, 83_115),
+        format!("/v1/buckets/7/segments/{}/83115", "ab".repeat(32))
     );
 }

@@ -1,0 +1,75 @@
+//! Segments: the batches of six hours of one chain, concatenated, so that
+//! whoever was away asks for few things. Protocol §12.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, BucketId, SegmentRef};
+use crate::base::UnixTime;
+
+/// Seconds of a grid cell.
+pub const GRID_SECONDS: u64 = 6 * 3600;
+
+/// Most bytes of a segment. A batch that is larger by itself is in none.
+pub const MAX_SEGMENT_LEN: u64 = 16 << 20;
+
+/// The grid cell in which a batch was closed.
+#[must_use]
+pub const fn grid_cell(closed_at: UnixTime) -> u64 {
+    closed_at.0 / GRID_SECONDS
+}
+
+impl SegmentRef {
+    /// Cuts a segment into its batches, oldest first, once it is the one that
+    /// was listed. Each is still to be checked by [`Batch::parse`](super::Batch::parse):
+    /// a segment has no signature of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Digest`] for other bytes than were listed,
+    /// [`BatchError::Malformed`] when they are no whole batches,
+    /// [`BatchError::Unexpected`] for a batch of another bucket or origin, out
+    /// of order, or beyond the first and last epoch listed.
+    pub fn split<'a>(
+        &self,
+        bucket: BucketId,
+        bytes: &'a [u8],
+    ) -> Result<Vec<&'a [u8]>, BatchError> {
+        if u64::try_from(bytes.len()) != Ok(self.bytes)
+            || Sha256::digest(bytes).as_slice() != self.digest.0
+        {
+            return Err(BatchError::Digest);
+        }
+        let (mut rest, mut batches, mut last) = (bytes, Vec::new(), None);
+        while !rest.is_empty() {
+            let (header, batch);
+            (header, batch, rest) = first_batch(rest).ok_or(BatchError::Malformed)?;
+            header.expect(bucket, &self.origin, header.epoch)?;
+            let in_place = match last {
+                None => header.epoch == self.first,
+                Some(last) => header.epoch > last,
+            };
+            if !in_place {
+                return Err(BatchError::Unexpected);
+            }
+            last = Some(header.epoch);
+            batches.push(batch);
+        }
+        if last == Some(self.last) {
+            Ok(batches)
+        } else {
+            Err(BatchError::Unexpected)
+        }
+    }
+}
+
+/// The first batch of several, by the length its header claims, and the rest.
+fn first_batch(bytes: &[u8]) -> Option<(BatchHeader, &[u8], &[u8])> {
+    let header = BatchHeader::decode(bytes.first_chunk()?).ok()?;
+    let cells = u64::from(header.count) * u64::from(header.cell_size.get());
+    let len = BATCH_HEADER_LEN.checked_add(usize::try_from(cells).ok()?)?;
+    let (batch, rest) = bytes.split_at_checked(len)?;
+    Some((header, batch, rest))
+}
+
+#[cfg(test)]
+mod tests;
