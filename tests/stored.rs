@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use tessera::{
     base::Secret,
-    vault::{VaultError, VaultHeader, stored::*},
+    vault::{Opener, VaultError, VaultHeader, stored::*},
 };
 
 fn snapshots() -> BTreeMap<String, Vec<u8>> {
@@ -283,20 +283,30 @@ fn records_are_written_as_they_always_were() {
     );
 }
 
-/// A header of version 1 that was written once, under a key-encryption key
-/// of 32 fives, around a vault key of 32 sixes.
+/// A header of version 2 that was written once: a vault key of 32 sixes,
+/// opened by a passphrase's 32 fives, a passkey's fours and a code's threes.
 #[test]
 fn a_header_opens_as_it_always_did() {
-    let bytes = include_bytes!("../fuzz/seeds/vault_header/header");
+    let bytes = include_bytes!("../fuzz/seeds/vault_header/second");
     let header = VaultHeader::parse(bytes).unwrap();
-    let kek = |byte: u8| Secret::take(&mut [byte; 32]);
-    assert_eq!(header.unwrap(&kek(5)).unwrap().expose().expose(), &[6; 32]);
+    let secret = |byte: u8| Secret::take(&mut [byte; 32]);
+    for opener in [
+        Opener::Passphrase(secret(5)),
+        Opener::Passkey(secret(4)),
+        Opener::Recovery(secret(3)),
+    ] {
+        assert_eq!(
+            header.unwrap(&opener).unwrap().expose().expose(),
+            &[6; 32],
+            "{opener:?}"
+        );
+    }
     assert_eq!(
-        header.unwrap(&kek(4)).unwrap_err(),
+        header.unwrap(&Opener::Recovery(secret(4))).unwrap_err(),
         VaultError::WrongPassphrase
     );
-    let mut newer = bytes.to_vec();
-    assert_eq!(newer[1], 1, "the version");
-    newer[1] = 2;
-    assert_eq!(VaultHeader::parse(&newer).unwrap_err(), VaultError::Version);
+    let passkeys: Vec<_> = header.passkeys().cloned().collect();
+    assert_eq!(passkeys[0].credential, [7; 20]);
+    assert_eq!(passkeys[0].salt, [8; 32]);
+    assert_eq!(bytes[1], 2, "the version");
 }

@@ -16,7 +16,7 @@ use tessera::{
     medcrypt::MonthKey,
     pseudonym::{self, BlindSeed, SessionId},
     secure_encryption::ProvenMessage,
-    vault::{Kdf, VaultHeader, VaultKey, stored},
+    vault::{Kdf, Passkey, VaultHeader, VaultKey, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CoverInfo, Entry,
         LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, batch::BatchPlace, cover_cell, post,
@@ -263,11 +263,16 @@ fn records(rng: &mut Counting) -> Result<()> {
         salt: [1; 16],
         iterations: Kdf::ITERATIONS,
     };
-    write(
-        "vault_header",
-        "header",
-        &VaultHeader::wrap(kdf, &key(5), &vault_key, rng).encode(),
-    )?;
+    let passkey = Passkey {
+        credential: vec![7; 20],
+        salt: [8; 32],
+    };
+    let mut header = VaultHeader::new();
+    header.add_passphrase(kdf, key(5), &vault_key, rng)?;
+    header.add_passkey(passkey, key(4), &vault_key, rng)?;
+    header.add_recovery(key(3), &vault_key, rng)?;
+    // Beside it lies `header`, of version 1, which nothing writes any more.
+    write("vault_header", "second", &header.encode())?;
     let relay = stored::RelayRecord {
         url: "https://relay.example".into(),
         ..Default::default()

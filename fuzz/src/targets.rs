@@ -20,7 +20,7 @@ use tessera::{
     identity::{Identity, PublicIdentity},
     medcrypt::{Message, MonthKey},
     secure_encryption::ProvenMessage,
-    vault::{VaultHeader, VaultKey, stored},
+    vault::{StoredHeader, VaultKey, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, RelaySettings,
         SegmentRef, post,
@@ -299,9 +299,9 @@ pub fn share(data: &[u8]) -> bool {
     true
 }
 
-/// The header of a vault.
+/// The header of a vault of any version.
 pub fn vault_header(data: &[u8]) -> bool {
-    VaultHeader::parse(data).is_ok_and(|header| {
+    StoredHeader::parse(data).is_ok_and(|header| {
         assert_eq!(header.encode(), data);
         true
     })

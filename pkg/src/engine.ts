@@ -50,6 +50,13 @@ export interface RelayParameters {
   readonly retentionSeconds: number;
 }
 
+/** How a vault is opened: what PBKDF2 needs, and the passkeys. */
+export interface VaultWays {
+  readonly salt?: Uint8Array;
+  readonly iterations?: number;
+  readonly passkeys: readonly { readonly id: Uint8Array; readonly salt: Uint8Array }[];
+}
+
 /** The sans-I/O client with its vault. Every method is synchronous; `now` is Unix seconds. */
 export interface Engine {
   configure(infoJson: string): Effects;
@@ -83,6 +90,8 @@ export interface Engine {
   messages(contactId: string, before: string | undefined, limit: number): BareMessage[];
   bodyKey(messageId: string): string;
   openBody(messageId: string, bytes: Uint8Array): Uint8Array;
+  ways(): VaultWays;
+  changePassphrase(oldKek: Uint8Array, kek: Uint8Array, salt: Uint8Array, iterations: number): Effects;
   free(): void;
 }
 

@@ -16,7 +16,7 @@ import type {
   AcceptOptions, Contact, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage,
   Progress, SyncOptions, SyncResult,
 } from "./types.js";
-import { openVault } from "./vault.js";
+import { changePassphrase, openVault } from "./vault.js";
 import { VaultLock } from "./vault-lock.js";
 
 const INVITATION_SCHEME = "tessera:/";
@@ -42,8 +42,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     const { relay, store, passphrase, name, create, takeOver } = object(options, "options") as unknown as OpenOptions;
     const client = relayClient(relay);
     requireStore(store);
-    if (typeof passphrase !== "string") bytes(passphrase, "passphrase");
-    if (passphrase.length === 0) throw invalid("passphrase is empty");
+    requirePassphrase(passphrase, "passphrase");
     text(name, "name");
     const lock = await VaultLock.acquire(store, takeOver === true);
     try {
@@ -148,6 +147,11 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     return Promise.all(found.map(async (message) => this.#message(await this.#host.withText(message))));
   }
 
+  /** Has another passphrase open the vault from now on; `WRONG_PASSPHRASE` if `old` does not open it. */
+  async changePassphrase(old: string | Uint8Array, passphrase: string | Uint8Array): Promise<void> {
+    await changePassphrase(this.#host, requirePassphrase(old, "old"), requirePassphrase(passphrase, "passphrase"));
+  }
+
   /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */
   async start(): Promise<void> {
     if (this.#disposed !== undefined) throw new TesseraError("DISPOSED", "this portal was disposed of");
@@ -235,6 +239,12 @@ function parseContent(message: OutgoingContent): { contentType: string; body: Ui
   if (given["text"] !== undefined) return { contentType: TEXT_TYPE, body: content(text(given["text"], "text"), "text"), ...session };
   const filename = given["filename"] === undefined ? {} : { filename: text(given["filename"], "filename") };
   return { contentType: text(given["contentType"], "contentType"), body: bytes(given["body"], "body"), ...filename, ...session };
+}
+
+function requirePassphrase(passphrase: string | Uint8Array, name: string): string | Uint8Array {
+  if (typeof passphrase !== "string") bytes(passphrase, name);
+  if (passphrase.length === 0) throw invalid(`${name} is empty`);
+  return passphrase;
 }
 
 function requireStore(store: Store): void {

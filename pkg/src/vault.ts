@@ -1,7 +1,7 @@
 /** Opening the vault in a store: the passphrase's key, the records, the engine. */
 
-import type { Engine } from "./engine.js";
-import { call, type Core } from "./core.js";
+import type { Engine, EngineHost, VaultWays } from "./engine.js";
+import { call } from "./core.js";
 import { TesseraError } from "./errors.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "./store.js";
 import { pbkdf2, randomBytes } from "./webcrypto.js";
@@ -15,8 +15,12 @@ const SALT_LENGTH = 16;
 /** Reads are repeated if someone else commits between them. */
 const READ_ATTEMPTS = 3;
 
-interface Created {
+/** What a secret opens, as the vault's header numbers it. */
+const OPENED_BY = { passphrase: 0, passkey: 1, recovery: 2 } as const;
+
+interface Opened {
   readonly engine: Engine;
+  /** To be committed before anything else is done: a new vault, or one brought to this version. */
   readonly commit: readonly StoreChange[];
 }
 
@@ -31,7 +35,7 @@ export async function openVault(
   store: Store, passphrase: string | Uint8Array, create: { readonly name: string; readonly relay: string } | undefined,
 ): Promise<OpenedVault & { readonly created: boolean }> {
   const found = await readVault(store);
-  if (found.header !== undefined) return { ...(await unlockVault(found, passphrase)), created: false };
+  if (found.header !== undefined) return { ...(await unlockVault(store, found, passphrase)), created: false };
   if (create === undefined) throw new TesseraError("VAULT_MISSING", "the store holds no vault; pass create: true for a new identity");
   return { ...(await createVault(store, found.revision, passphrase, create.name, create.relay)), created: true };
 }
@@ -39,23 +43,48 @@ export async function openVault(
 /** A new vault with a new identity. */
 async function createVault(store: Store, revision: number, passphrase: string | Uint8Array, name: string, relay: string): Promise<OpenedVault> {
   const salt = randomBytes(SALT_LENGTH);
-  const { engine, commit } = await withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek, core) =>
-    core.Engine.create(kek, salt, NEW_VAULT_ITERATIONS, name, relay, Math.floor(Date.now() / 1000)) as Created,
+  const now = Math.floor(Date.now() / 1000);
+  const opened = await withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek) =>
+    call((core) => core.Engine.create(kek, salt, NEW_VAULT_ITERATIONS, name, relay, now)) as Opened,
   );
-  const next = await stored(() => store.commit(revision, commit));
-  if (next === CONFLICT) {
-    engine.free();
-    throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
-  }
-  return { engine, revision: next };
+  return settle(store, revision, opened);
 }
 
-/** The vault that the store holds. */
-async function unlockVault(contents: VaultContents, passphrase: string | Uint8Array): Promise<OpenedVault> {
+/** The vault that the store holds. One of an older version is brought to this one, in one commit, once it has opened. */
+async function unlockVault(store: Store, contents: VaultContents, passphrase: string | Uint8Array): Promise<OpenedVault> {
   const { header, records, revision } = contents;
-  const { salt, iterations } = call((core) => core.vaultKdf(header)) as { salt: Uint8Array; iterations: number };
-  const engine = await withKey(passphrase, salt, iterations, (kek, core) => core.Engine.unlock(kek, header, records));
-  return { engine, revision };
+  const { salt, iterations } = passphraseWay(call((core) => core.vaultWays(header)) as VaultWays);
+  const opened = await withKey(passphrase, salt, iterations, (kek) => call((core) => core.Engine.unlock(OPENED_BY.passphrase, kek, header, records)) as Opened);
+  return settle(store, revision, opened);
+}
+
+/** Commits what opening led to, before anything else is done with the engine. */
+async function settle(store: Store, revision: number, { engine, commit }: Opened): Promise<OpenedVault> {
+  if (commit.length === 0) return { engine, revision };
+  try {
+    const next = await stored(() => store.commit(revision, commit));
+    if (next === CONFLICT) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
+    return { engine, revision: next };
+  } catch (error) {
+    engine.free();
+    throw error;
+  }
+}
+
+/** Has another passphrase open the vault from now on; `WRONG_PASSPHRASE` if the old one does not. */
+export async function changePassphrase(host: EngineHost, old: string | Uint8Array, passphrase: string | Uint8Array): Promise<void> {
+  const before = passphraseWay(await host.read((engine) => engine.ways()));
+  const salt = randomBytes(SALT_LENGTH);
+  await withKey(old, before.salt, before.iterations, (oldKek) =>
+    withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek) =>
+      host.apply((engine) => engine.changePassphrase(oldKek, kek, salt, NEW_VAULT_ITERATIONS)),
+    ),
+  );
+}
+
+function passphraseWay({ salt, iterations }: VaultWays): { readonly salt: Uint8Array; readonly iterations: number } {
+  if (salt === undefined || iterations === undefined) throw new TesseraError("WRONG_PASSPHRASE", "no passphrase opens this vault");
+  return { salt, iterations };
 }
 
 interface VaultContents {
@@ -81,12 +110,12 @@ async function readVault(store: Store): Promise<VaultContents | { readonly heade
 }
 
 /** Derives the key from the passphrase, uses it, and wipes every copy made here. */
-async function withKey<T>(passphrase: string | Uint8Array, salt: Uint8Array, iterations: number, use: (kek: Uint8Array, core: Core) => T): Promise<T> {
+async function withKey<T>(passphrase: string | Uint8Array, salt: Uint8Array, iterations: number, use: (kek: Uint8Array) => T | Promise<T>): Promise<T> {
   const password = typeof passphrase === "string" ? new TextEncoder().encode(passphrase.normalize("NFKC")) : passphrase.slice();
   try {
     const kek = await pbkdf2(password, salt, iterations);
     try {
-      return call((core) => use(kek, core));
+      return await use(kek);
     } finally {
       kek.fill(0);
     }

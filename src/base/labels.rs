@@ -74,8 +74,14 @@ labels! {
     AUDIT = "tessera/v1/audit";
     /// Audit checkpoint. §11.
     AUDIT_CHECKPOINT = "tessera/v1/audit/checkpoint";
-    /// Wrap of the vault key under the passphrase. Vault, `docs/vault.md`.
+    /// Wrap of the vault key in version 1 of the vault. `docs/vault.md`.
     VAULT_KEY = "tessera/v1/vault/key";
+    /// Wrap of the vault key, bound to its kind and parameters.
+    VAULT_WRAP = "tessera/v1/vault/wrap";
+    /// Key-encryption key from a passkey's PRF output.
+    VAULT_PASSKEY = "tessera/v1/vault/passkey";
+    /// Key-encryption key from a recovery code's secret.
+    VAULT_RECOVERY = "tessera/v1/vault/recovery";
     /// One sealed record of the vault.
     VAULT_RECORD = "tessera/v1/vault/record";
 }

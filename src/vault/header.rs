@@ -1,113 +1,183 @@
-//! The header: how the passphrase opens the vault key.
+//! The header: every way to open the vault key.
 
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
 
-use super::{VERSION, VaultError, VaultKey};
+use super::{
+    VERSION, VaultError, VaultKey,
+    wrap::{Kdf, Opener, Passkey, Way, Wrap},
+};
 use crate::{
-    base::{Secret, labels},
-    crypto::{
-        aead,
-        cbor::{self, Deterministic},
-    },
+    base::Secret,
+    crypto::cbor::{self, Deterministic},
 };
 
-/// Parameters of PBKDF2-HMAC-SHA256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kdf {
-    /// 16 random bytes.
-    pub salt: [u8; 16],
-    /// Rounds; 600 000 for new vaults.
-    pub iterations: u32,
-}
+/// Most wraps a header may have.
+pub const MAX_WRAPS: usize = 8;
 
-impl Kdf {
-    /// Rounds for new vaults (OWASP's figure for PBKDF2-HMAC-SHA256).
-    pub const ITERATIONS: u32 = 600_000;
-    /// Fewest rounds a header may ask for: a forged header must not make the
-    /// passphrase cheap to guess.
-    pub const MIN_ITERATIONS: u32 = 100_000;
-    /// Most rounds a header may ask for: a forged one must not hang the page.
-    pub const MAX_ITERATIONS: u32 = 10_000_000;
-}
-
-/// `CBOR [version, salt, iterations, wrapped]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `CBOR [version, [wrap, …]]`: one to eight wraps in the order of their
+/// kinds, at most one of a passphrase, one of a recovery code, and one of each
+/// passkey.
+///
+/// ```text
+/// wrap = [0, salt(16), iterations, wrapped(60)]         kek = PBKDF2(passphrase), made by the caller
+///      | [1, credential id, prf salt(32), wrapped(60)]  kek = derive(PRF output, "tessera/v1/vault/passkey")
+///      | [2, wrapped(60)]                               kek = derive(code's secret, "tessera/v1/vault/recovery")
+/// wrapped = AES-256-GCM(kek, vault key, aad = parts("tessera/v1/vault/wrap", CBOR of the wrap without it))
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VaultHeader {
-    /// How the key-encryption key is made.
-    pub kdf: Kdf,
-    wrapped: Vec<u8>,
+    wraps: Vec<Wrap>,
 }
 
 impl VaultHeader {
-    /// Wraps the vault key under the key-encryption key.
-    pub fn wrap(kdf: Kdf, kek: &Secret<32>, key: &VaultKey, rng: &mut impl CryptoRng) -> Self {
-        let wrapped = aead::seal(
-            kek.expose(),
-            labels::VAULT_KEY.as_bytes(),
-            key.expose().expose(),
-            rng,
-        );
-        Self { kdf, wrapped }
+    /// A header that nothing opens yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Wraps the vault key under a passphrase, in the place of the one before.
+    ///
+    /// # Errors
+    ///
+    /// `TooManyWraps`.
+    pub fn add_passphrase(
+        &mut self,
+        kdf: Kdf,
+        kek: Secret<32>,
+        key: &VaultKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), VaultError> {
+        let opener = Opener::Passphrase(kek);
+        self.add(Wrap::seal(Way::Passphrase(kdf), &opener, key, rng))
+    }
+
+    /// Wraps the vault key under a passkey's PRF output, in the place of a
+    /// wrap of the same credential.
+    ///
+    /// # Errors
+    ///
+    /// `TooManyWraps`.
+    pub fn add_passkey(
+        &mut self,
+        passkey: Passkey,
+        output: Secret<32>,
+        key: &VaultKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), VaultError> {
+        let opener = Opener::Passkey(output);
+        self.add(Wrap::seal(Way::Passkey(passkey), &opener, key, rng))
+    }
+
+    /// Wraps the vault key under a recovery code's secret, in the place of the
+    /// one before.
+    ///
+    /// # Errors
+    ///
+    /// `TooManyWraps`.
+    pub fn add_recovery(
+        &mut self,
+        code: Secret<32>,
+        key: &VaultKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), VaultError> {
+        let opener = Opener::Recovery(code);
+        self.add(Wrap::seal(Way::Recovery, &opener, key, rng))
+    }
+
+    fn add(&mut self, wrap: Wrap) -> Result<(), VaultError> {
+        self.wraps.retain(|old| !old.way.same(&wrap.way));
+        if self.wraps.len() == MAX_WRAPS {
+            return Err(VaultError::TooManyWraps);
+        }
+        let at = self
+            .wraps
+            .partition_point(|old| old.way.kind() <= wrap.way.kind());
+        self.wraps.insert(at, wrap);
+        Ok(())
+    }
+
+    /// Takes a passkey's wrap away; whether there was one.
+    pub fn remove_passkey(&mut self, credential: &[u8]) -> bool {
+        let before = self.wraps.len();
+        self.wraps
+            .retain(|wrap| !matches!(&wrap.way, Way::Passkey(p) if p.credential == credential));
+        self.wraps.len() < before
+    }
+
+    /// How the passphrase's key-encryption key is made, if one opens this.
+    #[must_use]
+    pub fn kdf(&self) -> Option<Kdf> {
+        self.wraps.iter().find_map(|wrap| match wrap.way {
+            Way::Passphrase(kdf) => Some(kdf),
+            _ => None,
+        })
+    }
+
+    /// The passkeys that open this.
+    pub fn passkeys(&self) -> impl Iterator<Item = &Passkey> {
+        self.wraps.iter().filter_map(|wrap| match &wrap.way {
+            Way::Passkey(passkey) => Some(passkey),
+            _ => None,
+        })
     }
 
     /// Unwraps the vault key.
     ///
     /// # Errors
     ///
-    /// `WrongPassphrase`.
-    pub fn unwrap(&self, kek: &Secret<32>) -> Result<VaultKey, VaultError> {
-        aead::open(kek.expose(), labels::VAULT_KEY.as_bytes(), &self.wrapped)
-            .map(zeroize::Zeroizing::new)
-            .and_then(|key| Secret::from_slice(&key))
-            .map(VaultKey::new)
+    /// `WrongPassphrase`, for all kinds of wraps.
+    pub fn unwrap(&self, opener: &Opener) -> Result<VaultKey, VaultError> {
+        self.wraps
+            .iter()
+            .find_map(|wrap| wrap.open(opener))
             .ok_or(VaultError::WrongPassphrase)
     }
 
-    /// Parses a header.
+    /// Parses a header of this version.
     ///
     /// # Errors
     ///
     /// `Version` for a newer one, `Damaged` for anything else.
     pub fn parse(bytes: &[u8]) -> Result<Self, VaultError> {
-        let mut decoder = Decoder::new(bytes);
-        let version = decoder
-            .array()
-            .and_then(|_| decoder.u32())
-            .map_err(|_| VaultError::Damaged)?;
-        if version > VERSION {
-            return Err(VaultError::Version);
+        match version(bytes) {
+            Some(newer) if newer > VERSION => Err(VaultError::Version),
+            _ => Self::decode(bytes).ok_or(VaultError::Damaged),
         }
-        Self::decode(bytes).ok_or(VaultError::Damaged)
     }
+}
+
+/// The version that a header of any version begins with.
+pub(super) fn version(bytes: &[u8]) -> Option<u32> {
+    let mut decoder = Decoder::new(bytes);
+    decoder.array().and_then(|_| decoder.u32()).ok()
 }
 
 impl Deterministic for VaultHeader {
     fn encode(&self) -> Vec<u8> {
-        cbor::array(4, |w| {
-            w.uint(VERSION.into())
-                .bytes(&self.kdf.salt)
-                .uint(self.kdf.iterations.into())
-                .bytes(&self.wrapped);
+        cbor::array(2, |w| {
+            w.uint(VERSION.into()).array(self.wraps.len() as u64);
+            self.wraps.iter().for_each(|wrap| wrap.write(w));
         })
     }
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
-        cbor::expect_array(d, 4)?;
+        cbor::expect_array(d, 2)?;
         if d.u32()? != VERSION {
             return Err(Error::message("version"));
         }
-        let kdf = Kdf {
-            salt: cbor::fixed(d)?,
-            iterations: d.u32()?,
-        };
-        if !(Kdf::MIN_ITERATIONS..=Kdf::MAX_ITERATIONS).contains(&kdf.iterations) {
-            return Err(Error::message("iterations"));
+        let count = d.array()?.unwrap_or_default();
+        if !(1..=MAX_WRAPS as u64).contains(&count) {
+            return Err(Error::message("number of wraps"));
         }
-        Ok(Self {
-            kdf,
-            wrapped: d.bytes()?.to_vec(),
-        })
+        // What stands twice or in another order does not encode as it was read.
+        let mut header = Self::new();
+        for _ in 0..count {
+            let full = |_| Error::message("number of wraps");
+            header.add(Wrap::read(d)?).map_err(full)?;
+        }
+        Ok(header)
     }
 }
 
@@ -115,33 +185,218 @@ impl Deterministic for VaultHeader {
 mod tests {
     use super::*;
 
+    const KDF: Kdf = Kdf {
+        salt: [7; 16],
+        iterations: Kdf::ITERATIONS,
+    };
+
+    fn rng() -> impl CryptoRng {
+        rand_core::UnwrapErr(getrandom::SysRng)
+    }
+
+    fn secret(byte: u8) -> Secret<32> {
+        Secret::take(&mut [byte; 32])
+    }
+
+    fn passkey(byte: u8) -> Passkey {
+        Passkey {
+            credential: vec![byte; 20],
+            salt: [byte; 32],
+        }
+    }
+
+    /// Opened by a passphrase of ones, a passkey of twos and a code of threes.
+    fn header(key: &VaultKey) -> VaultHeader {
+        let mut header = VaultHeader::new();
+        header.add_recovery(secret(3), key, &mut rng()).unwrap();
+        header
+            .add_passphrase(KDF, secret(1), key, &mut rng())
+            .unwrap();
+        header
+            .add_passkey(passkey(2), secret(2), key, &mut rng())
+            .unwrap();
+        header
+    }
+
     #[test]
-    fn a_header_opens_with_its_passphrase_only() {
-        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let kdf = Kdf {
-            salt: [7; 16],
-            iterations: Kdf::ITERATIONS,
-        };
-        let (kek, key) = (Secret::random(&mut rng), VaultKey::random(&mut rng));
-        let header =
-            VaultHeader::parse(&VaultHeader::wrap(kdf, &kek, &key, &mut rng).encode()).unwrap();
-        assert_eq!(header.unwrap(&kek).unwrap().expose(), key.expose());
-        assert_eq!(
-            header.unwrap(&Secret::random(&mut rng)).unwrap_err(),
-            VaultError::WrongPassphrase
-        );
+    fn each_way_opens_with_its_own_secret_only() {
+        let key = VaultKey::random(&mut rng());
+        let read = VaultHeader::parse(&header(&key).encode()).unwrap();
+        let kinds: [fn(Secret<32>) -> Opener; 3] =
+            [Opener::Passphrase, Opener::Passkey, Opener::Recovery];
+        for (kind, right) in kinds.into_iter().zip(1..) {
+            for byte in 0..5 {
+                let opened = read.unwrap(&kind(secret(byte)));
+                if byte == right {
+                    assert_eq!(opened.unwrap().expose(), key.expose());
+                } else {
+                    assert_eq!(opened.unwrap_err(), VaultError::WrongPassphrase);
+                }
+            }
+        }
+        assert_eq!(read.kdf(), Some(KDF));
+        assert_eq!(read.passkeys().collect::<Vec<_>>(), [&passkey(2)]);
+    }
+
+    #[test]
+    fn a_wrap_opens_under_its_own_parameters_only() {
+        let key = VaultKey::random(&mut rng());
+        let bytes = header(&key).encode();
+        let openers = [
+            Opener::Passphrase(secret(1)),
+            Opener::Passkey(secret(2)),
+            Opener::Recovery(secret(3)),
+        ];
+        let mut closed = 0;
+        for at in 0..bytes.len() {
+            let mut altered = bytes.clone();
+            altered[at] ^= 1;
+            let Ok(header) = VaultHeader::parse(&altered) else {
+                continue;
+            };
+            let opening = openers
+                .iter()
+                .filter(|opener| header.unwrap(opener).is_ok());
+            assert_eq!(opening.count(), 2, "byte {at}: one wrap was altered");
+            closed += 1;
+        }
+        assert!(closed > 3 * 60 + 16 + 20 + 32 - 10, "{closed} parsed");
+    }
+
+    #[test]
+    fn a_way_is_replaced_and_taken_away() {
+        let key = VaultKey::random(&mut rng());
+        let mut header = header(&key);
+        header
+            .add_passphrase(KDF, secret(9), &key, &mut rng())
+            .unwrap();
+        assert!(header.unwrap(&Opener::Passphrase(secret(1))).is_err());
+        assert!(header.unwrap(&Opener::Passphrase(secret(9))).is_ok());
+        assert!(header.remove_passkey(&[2; 20]));
+        assert!(!header.remove_passkey(&[2; 20]));
+        assert!(header.unwrap(&Opener::Passkey(secret(2))).is_err());
+        assert!(header.unwrap(&Opener::Recovery(secret(3))).is_ok());
+    }
+
+    #[test]
+    fn there_are_at_most_eight() {
+        let key = VaultKey::random(&mut rng());
+        let mut header = header(&key);
+        for byte in 10..15 {
+            header
+                .add_passkey(passkey(byte), secret(byte), &key, &mut rng())
+                .unwrap();
+        }
+        let refused = header.add_passkey(passkey(15), secret(15), &key, &mut rng());
+        assert_eq!(refused, Err(VaultError::TooManyWraps));
+        let again = header.add_passkey(passkey(14), secret(14), &key, &mut rng());
+        assert_eq!(again, Ok(()), "one that is there is replaced");
+        assert!(VaultHeader::parse(&header.encode()).is_ok());
     }
 
     #[test]
     fn headers_that_are_not_ours_are_refused() {
-        let newer = cbor::array(2, |w| {
-            w.uint(2).text("whatever comes");
-        });
-        assert_eq!(VaultHeader::parse(&newer).unwrap_err(), VaultError::Version);
-        let cheap = cbor::array(4, |w| {
-            w.uint(1).bytes(&[0; 16]).uint(1).bytes(&[0; 60]);
-        });
-        assert_eq!(VaultHeader::parse(&cheap).unwrap_err(), VaultError::Damaged);
+        type Write = fn(&mut cbor::Writer);
+        fn passphrase(w: &mut cbor::Writer) {
+            w.array(4)
+                .uint(0)
+                .bytes(&[0; 16])
+                .uint(600_000)
+                .bytes(&[0; 60]);
+        }
+        let refuse = |about: &str, version: u64, count: u64, write: &[Write]| {
+            let bytes = cbor::array(2, |w| {
+                w.uint(version).array(count);
+                write.iter().for_each(|write| write(w));
+            });
+            VaultHeader::parse(&bytes).expect_err(about)
+        };
+        assert_eq!(refuse("newer", 3, 1, &[passphrase]), VaultError::Version);
+        let damaged: [(&str, u64, &[Write]); 13] = [
+            ("no wrap", 0, &[]),
+            ("fewer than it claims", 2, &[passphrase]),
+            ("more than it claims", 1, &[passphrase, passphrase]),
+            ("two passphrases", 2, &[passphrase, passphrase]),
+            ("a claim", u64::MAX, &[passphrase]),
+            (
+                "cheap",
+                1,
+                &[|w| {
+                    w.array(4).uint(0).bytes(&[0; 16]).uint(1).bytes(&[0; 60]);
+                }],
+            ),
+            (
+                "a short salt",
+                1,
+                &[|w| {
+                    w.array(4)
+                        .uint(0)
+                        .bytes(&[0; 15])
+                        .uint(600_000)
+                        .bytes(&[0; 60]);
+                }],
+            ),
+            (
+                "a long key",
+                1,
+                &[|w| {
+                    w.array(2).uint(2).bytes(&[0; 61]);
+                }],
+            ),
+            (
+                "an unknown kind",
+                1,
+                &[|w| {
+                    w.array(2).uint(3).bytes(&[0; 60]);
+                }],
+            ),
+            (
+                "a longer wrap",
+                1,
+                &[|w| {
+                    w.array(3).uint(2).bytes(&[0; 60]).uint(0);
+                }],
+            ),
+            (
+                "no credential",
+                1,
+                &[|w| {
+                    w.array(4)
+                        .uint(1)
+                        .bytes(&[])
+                        .bytes(&[0; 32])
+                        .bytes(&[0; 60]);
+                }],
+            ),
+            (
+                "a long credential",
+                1,
+                &[|w| {
+                    w.array(4)
+                        .uint(1)
+                        .bytes(&[0; 1_024])
+                        .bytes(&[0; 32])
+                        .bytes(&[0; 60]);
+                }],
+            ),
+            (
+                "another order",
+                2,
+                &[
+                    |w| {
+                        w.array(2).uint(2).bytes(&[0; 60]);
+                    },
+                    passphrase,
+                ],
+            ),
+        ];
+        for (about, count, write) in damaged {
+            assert_eq!(
+                refuse(about, 2, count, write),
+                VaultError::Damaged,
+                "{about}"
+            );
+        }
         assert_eq!(VaultHeader::parse(b"").unwrap_err(), VaultError::Damaged);
     }
 }

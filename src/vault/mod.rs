@@ -3,25 +3,29 @@
 //! many are stored.
 //!
 //! ```text
-//! header   = CBOR [version, salt(16), iterations, AES-256-GCM(kek, vault key)]
-//! kek      = PBKDF2-HMAC-SHA256(passphrase, salt, iterations), made by the caller
+//! header   = CBOR [version, [wrap, …]]: the vault key, sealed for each way to open it
 //! record   = AES-256-GCM(vault key, CBOR), random nonce, aad = the record's key
 //! ```
 
 mod field;
 mod header;
+mod migrate;
 mod record;
 pub mod stored;
+mod wrap;
 
-pub use header::{Kdf, VaultHeader};
+pub use header::{MAX_WRAPS, VaultHeader};
+pub use migrate::{FirstHeader, OpenedVault, Plain, StoredHeader};
 pub use record::VaultKey;
+pub use wrap::{Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey};
 
 use core::fmt;
 
 use crate::base::ErrorCode;
 
-/// The one version of stored state this code writes and reads.
-pub const VERSION: u32 = 1;
+/// The version of stored state that this code writes. Those before it are
+/// migrated when they are opened.
+pub const VERSION: u32 = 2;
 
 /// The store key of the header.
 pub const HEADER_KEY: &str = "vault";
@@ -30,12 +34,14 @@ pub const HEADER_KEY: &str = "vault";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VaultError {
-    /// The passphrase does not open the vault key.
+    /// Neither passphrase, passkey nor recovery code given opens the vault key.
     WrongPassphrase,
     /// Written by a newer version.
     Version,
     /// A record is missing, altered or not of its form.
     Damaged,
+    /// The vault can be opened in as many ways as there may be.
+    TooManyWraps,
 }
 
 impl VaultError {
@@ -46,6 +52,7 @@ impl VaultError {
             Self::WrongPassphrase => ErrorCode::WrongPassphrase,
             Self::Version => ErrorCode::VaultVersion,
             Self::Damaged => ErrorCode::VaultDamaged,
+            Self::TooManyWraps => ErrorCode::InvalidArgument,
         }
     }
 }
@@ -53,9 +60,10 @@ impl VaultError {
 impl fmt::Display for VaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::WrongPassphrase => "the passphrase does not open the vault",
+            Self::WrongPassphrase => "this does not open the vault",
             Self::Version => "the vault was written by a newer version",
             Self::Damaged => "a record of the vault is missing or damaged",
+            Self::TooManyWraps => "the vault can be opened in as many ways as there may be",
         })
     }
 }

@@ -5,6 +5,7 @@
 mod messages;
 mod people;
 mod relay;
+mod vault;
 
 use js_sys::{Array, Object, Uint8Array};
 use serde::Serialize;
@@ -18,31 +19,15 @@ use super::{
 use crate::{
     base::{ErrorCode, UnixTime},
     client::{Change, Client, ClientError, ContactId, Effects, Event},
-    crypto::cbor::Deterministic as _,
-    vault::{HEADER_KEY, Kdf, VaultError, VaultHeader, VaultKey},
+    vault::{OpenedVault, StoredHeader, VaultError, VaultHeader, VaultKey},
 };
-
-/// Reads how the key-encryption key of a stored vault is made.
-///
-/// # Errors
-///
-/// `VAULT_VERSION` or `VAULT_DAMAGED`.
-#[wasm_bindgen(js_name = vaultKdf)]
-pub fn vault_kdf(header: &Uint8Array) -> JsResult<JsValue> {
-    let kdf = VaultHeader::parse(&header.to_vec())
-        .map_err(vault_error)?
-        .kdf;
-    let object = Object::new();
-    set(&object, "salt", &array(&kdf.salt));
-    set(&object, "iterations", &kdf.iterations.into());
-    Ok(object.into())
-}
 
 /// One person's client, unlocked.
 #[wasm_bindgen]
 pub struct Engine {
     client: Client,
     key: VaultKey,
+    header: VaultHeader,
 }
 
 #[wasm_bindgen]
@@ -60,50 +45,72 @@ impl Engine {
         relay: &str,
         now: f64,
     ) -> JsResult<JsValue> {
+        let kdf = vault::kdf(salt, iterations)?;
         let kek = secret(kek, "kek")?;
-        let salt = salt
-            .to_vec()
-            .try_into()
-            .map_err(|_| invalid("salt is not 16 bytes"))?;
         let (client, changes) =
             Client::create(name, relay, time(now)?, &mut rng()).map_err(client_error)?;
+        let key = VaultKey::random(&mut rng());
+        let mut header = VaultHeader::new();
+        header
+            .add_passphrase(kdf, kek, &key, &mut rng())
+            .map_err(vault_error)?;
         let engine = Self {
             client,
-            key: VaultKey::random(&mut rng()),
+            key,
+            header,
         };
-        let header = VaultHeader::wrap(Kdf { salt, iterations }, &kek, &engine.key, &mut rng());
         let commit = engine.seal(changes);
-        commit.push(&Array::of2(&HEADER_KEY.into(), &array(&header.encode())));
-        let object = Object::new();
-        set(&object, "engine", &engine.into());
-        set(&object, "commit", &commit);
-        Ok(object.into())
+        commit.push(&engine.header_change());
+        Ok(opened(engine, &commit))
     }
 
-    /// The client of a stored vault: `records` are `[key, bytes]` pairs of
-    /// everything below `s/` and `m/`.
+    /// The client of a stored vault, and what brings an older vault to this
+    /// version: `{ engine, commit }`. `kind` says what `secret` is, as in the
+    /// header; `records` are `[key, bytes]` pairs of everything below `s/` and
+    /// `m/`.
     ///
     /// # Errors
     ///
     /// `WRONG_PASSPHRASE`, `VAULT_VERSION`, `VAULT_DAMAGED`.
-    pub fn unlock(kek: &Uint8Array, header: &Uint8Array, records: &Array) -> JsResult<Engine> {
-        let header = VaultHeader::parse(&header.to_vec()).map_err(vault_error)?;
-        let key = header.unwrap(&secret(kek, "kek")?).map_err(vault_error)?;
-        let mut opened = Vec::with_capacity(records.length() as usize);
-        for record in records.iter() {
+    pub fn unlock(
+        kind: u8,
+        secret: &Uint8Array,
+        header: &Uint8Array,
+        records: &Array,
+    ) -> JsResult<JsValue> {
+        let opener = vault::opener(kind, secret)?;
+        let sealed = records.iter().map(|record| {
             let pair = Array::from(&record);
-            let store_key = pair
-                .get(0)
-                .as_string()
-                .ok_or_else(|| invalid("record key"))?;
-            let plain = key
-                .open(&store_key, &Uint8Array::new(&pair.get(1)).to_vec())
-                .map_err(vault_error)?;
-            opened.push((store_key, plain));
-        }
-        let client = Client::load(&opened).map_err(client_error)?;
-        Ok(Self { client, key })
+            let store_key = pair.get(0).as_string().unwrap_or_default();
+            (store_key, Uint8Array::new(&pair.get(1)).to_vec())
+        });
+        let OpenedVault {
+            key,
+            header,
+            records,
+            commit,
+        } = StoredHeader::parse(&header.to_vec())
+            .and_then(|header| header.open(opener, sealed, &mut rng()))
+            .map_err(vault_error)?;
+        let client = Client::load(&records).map_err(client_error)?;
+        let engine = Self {
+            client,
+            key,
+            header,
+        };
+        let commit = commit
+            .into_iter()
+            .map(|(store_key, bytes)| Array::of2(&store_key.into(), &array(&bytes)))
+            .collect();
+        Ok(opened(engine, &commit))
     }
+}
+
+fn opened(engine: Engine, commit: &Array) -> JsValue {
+    let object = Object::new();
+    set(&object, "engine", &engine.into());
+    set(&object, "commit", commit);
+    object.into()
 }
 
 impl Engine {
@@ -119,11 +126,7 @@ impl Engine {
         events: &[Event],
         value: &JsValue,
     ) -> JsResult<JsValue> {
-        let object = Object::new();
-        set(&object, "commit", &self.seal(changes));
-        set(&object, "events", &to_js(events)?);
-        set(&object, "value", value);
-        Ok(object.into())
+        outcome(&self.seal(changes), events, value)
     }
 
     fn seal(&self, changes: Vec<Change>) -> Array {
@@ -137,6 +140,14 @@ impl Engine {
             })
             .collect()
     }
+}
+
+fn outcome(commit: &Array, events: &[Event], value: &JsValue) -> JsResult<JsValue> {
+    let object = Object::new();
+    set(&object, "commit", commit);
+    set(&object, "events", &to_js(events)?);
+    set(&object, "value", value);
+    Ok(object.into())
 }
 
 /// Structures as plain objects, `None` as null, bytes as `Uint8Array`.

@@ -4,13 +4,13 @@ use proptest::prelude::*;
 use tessera::{
     base::{Month, Secret},
     channel::{ChainKey, Direction},
-    crypto::{aead, hpke, schnorr::Proof},
+    crypto::{aead, cbor::Deterministic as _, hpke, schnorr::Proof},
     emergency::{self, Share, SharesError},
     identity::Identity,
     medcrypt::{MedCryptError, Message, MonthKey},
     pseudonym::{self, BlindSeed, Claim, SessionId, verify_batch},
     secure_encryption::{NotAuthentic, ProvenMessage},
-    vault::{Kdf, VaultHeader, VaultKey},
+    vault::{Kdf, Opener, VaultHeader, VaultKey},
 };
 
 use super::{altered, bytes, few, identity, rng, secret};
@@ -37,9 +37,11 @@ proptest! {
         assert!(vault.open(&place, &altered(&sealed, at, bit)).is_err());
         assert!(vault.open(&format!("{place}x"), &sealed).is_err());
         let kdf = Kdf { salt, iterations: Kdf::ITERATIONS };
-        let header = VaultHeader::wrap(kdf, &kek, &vault, &mut rng());
-        assert_eq!(header.unwrap(&kek).unwrap().expose(), vault.expose());
-        assert!(header.unwrap(&other).is_err());
+        let mut header = VaultHeader::new();
+        header.add_passphrase(kdf, kek.duplicate(), &vault, &mut rng()).unwrap();
+        assert_eq!(VaultHeader::parse(&header.encode()).as_ref(), Ok(&header));
+        assert_eq!(header.unwrap(&Opener::Passphrase(kek)).unwrap().expose(), vault.expose());
+        assert!(header.unwrap(&Opener::Passphrase(other)).is_err());
     }
 
     #[test]

@@ -1,0 +1,254 @@
+//! Vaults of every version this code reads, brought to the current one.
+//!
+//! Each version changes something in one step: the header's form, or records.
+//! All steps are committed at once, with the header that names the new
+//! version, and only after the vault has opened; until then nothing of the
+//! store is changed. `docs/vault.md` says how to add a step.
+
+use minicbor::{Decoder, decode::Error};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::{
+    HEADER_KEY, VaultError, VaultHeader, VaultKey,
+    header::version,
+    wrap::{self, Kdf, Opener, Passkey},
+};
+use crate::{
+    base::labels,
+    crypto::cbor::{self, Deterministic},
+};
+
+/// A record, opened: its store key and its plaintext.
+pub type Plain = (String, Zeroizing<Vec<u8>>);
+
+/// The header of a stored vault, of any version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredHeader {
+    /// Version 1.
+    First(FirstHeader),
+    /// The current version.
+    Current(VaultHeader),
+}
+
+/// An opened vault.
+#[derive(Debug)]
+pub struct OpenedVault {
+    /// The key that seals its records.
+    pub key: VaultKey,
+    /// The header, in the current version.
+    pub header: VaultHeader,
+    /// The records that were given, opened and in the current version.
+    pub records: Vec<Plain>,
+    /// What the migration changed: to be committed, sealed, in one
+    /// transaction before anything else is done. Empty if there was none.
+    pub commit: Vec<(String, Vec<u8>)>,
+}
+
+impl StoredHeader {
+    /// Parses a header.
+    ///
+    /// # Errors
+    ///
+    /// `Version` for a newer one, `Damaged` for anything else.
+    pub fn parse(bytes: &[u8]) -> Result<Self, VaultError> {
+        match version(bytes) {
+            Some(1) => FirstHeader::decode(bytes)
+                .map(Self::First)
+                .ok_or(VaultError::Damaged),
+            _ => VaultHeader::parse(bytes).map(Self::Current),
+        }
+    }
+
+    /// The bytes it was parsed from.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::First(header) => header.encode(),
+            Self::Current(header) => header.encode(),
+        }
+    }
+
+    /// How the passphrase's key-encryption key is made, if one opens this.
+    #[must_use]
+    pub fn kdf(&self) -> Option<Kdf> {
+        match self {
+            Self::First(header) => Some(header.kdf),
+            Self::Current(header) => header.kdf(),
+        }
+    }
+
+    /// The passkeys that open this.
+    #[must_use]
+    pub fn passkeys(&self) -> Vec<&Passkey> {
+        match self {
+            Self::First(_) => Vec::new(),
+            Self::Current(header) => header.passkeys().collect(),
+        }
+    }
+
+    /// Opens the vault with its records, and brings both to the current
+    /// version.
+    ///
+    /// # Errors
+    ///
+    /// `WrongPassphrase`; `Damaged` if a record does not open.
+    pub fn open(
+        self,
+        opener: Opener,
+        sealed: impl IntoIterator<Item = (String, Vec<u8>)>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<OpenedVault, VaultError> {
+        let key = match &self {
+            Self::First(header) => header.unwrap(&opener)?,
+            Self::Current(header) => header.unwrap(&opener)?,
+        };
+        let records = sealed
+            .into_iter()
+            .map(|(store_key, bytes)| {
+                let plain = key.open(&store_key, &bytes)?;
+                Ok((store_key, plain))
+            })
+            .collect::<Result<_, VaultError>>()?;
+        let (header, commit) = match self {
+            Self::First(header) => {
+                // To version 2: the header alone.
+                let header = header.second(opener, &key, rng)?;
+                let change = (HEADER_KEY.to_owned(), header.encode());
+                (header, vec![change])
+            }
+            Self::Current(header) => (header, Vec::new()),
+        };
+        Ok(OpenedVault {
+            key,
+            header,
+            records,
+            commit,
+        })
+    }
+}
+
+/// Version 1: `CBOR [1, salt(16), iterations, wrapped]`, one passphrase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstHeader {
+    kdf: Kdf,
+    wrapped: Vec<u8>,
+}
+
+impl FirstHeader {
+    fn unwrap(&self, opener: &Opener) -> Result<VaultKey, VaultError> {
+        let Opener::Passphrase(kek) = opener else {
+            return Err(VaultError::WrongPassphrase);
+        };
+        let aad = labels::VAULT_KEY.as_bytes();
+        wrap::open(kek.expose(), aad, &self.wrapped).ok_or(VaultError::WrongPassphrase)
+    }
+
+    /// The same passphrase opens the vault of version 2.
+    fn second(
+        self,
+        opener: Opener,
+        key: &VaultKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<VaultHeader, VaultError> {
+        let Opener::Passphrase(kek) = opener else {
+            return Err(VaultError::WrongPassphrase);
+        };
+        let mut header = VaultHeader::new();
+        header.add_passphrase(self.kdf, kek, key, rng)?;
+        Ok(header)
+    }
+}
+
+impl Deterministic for FirstHeader {
+    fn encode(&self) -> Vec<u8> {
+        cbor::array(4, |w| {
+            w.uint(1)
+                .bytes(&self.kdf.salt)
+                .uint(self.kdf.iterations.into())
+                .bytes(&self.wrapped);
+        })
+    }
+
+    fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        cbor::expect_array(d, 4)?;
+        d.u32()?;
+        Ok(Self {
+            kdf: Kdf::read(d)?,
+            wrapped: d.bytes()?.to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Secret;
+
+    fn rng() -> impl CryptoRng {
+        rand_core::UnwrapErr(getrandom::SysRng)
+    }
+
+    fn kek(byte: u8) -> Opener {
+        Opener::Passphrase(Secret::take(&mut [byte; 32]))
+    }
+
+    /// A header of version 1, written once: a kek of 32 fives around a vault
+    /// key of 32 sixes.
+    const FIRST: &[u8] = include_bytes!("../../fuzz/seeds/vault_header/header");
+
+    #[test]
+    fn version_1_opens_and_becomes_version_2() {
+        let key = VaultKey::new(Secret::take(&mut [6; 32]));
+        let record = ("s/a".to_owned(), key.seal("s/a", b"state", &mut rng()));
+        let found = StoredHeader::parse(FIRST).unwrap();
+        assert_eq!(found.encode(), FIRST);
+        let opened = found.open(kek(5), [record], &mut rng()).unwrap();
+        assert_eq!(opened.key.expose(), key.expose());
+        assert_eq!(
+            opened.records,
+            [("s/a".to_owned(), b"state".to_vec().into())]
+        );
+        let [(at, bytes)] = opened.commit.as_slice() else {
+            panic!("one change");
+        };
+        assert_eq!((at.as_str(), bytes[1]), (HEADER_KEY, 2));
+
+        let again = StoredHeader::parse(bytes).unwrap();
+        assert_eq!(again, StoredHeader::Current(opened.header));
+        assert_eq!(again.kdf(), StoredHeader::parse(FIRST).unwrap().kdf());
+        let opened = again.open(kek(5), [], &mut rng()).unwrap();
+        assert_eq!(opened.key.expose(), key.expose());
+        assert!(opened.commit.is_empty(), "nothing left to do");
+    }
+
+    #[test]
+    fn what_does_not_open_is_not_migrated() {
+        let open = |opener| {
+            let found = StoredHeader::parse(FIRST).unwrap();
+            found.open(opener, [], &mut rng()).unwrap_err()
+        };
+        assert_eq!(open(kek(4)), VaultError::WrongPassphrase);
+        let code = Opener::Recovery(Secret::take(&mut [5; 32]));
+        assert_eq!(open(code), VaultError::WrongPassphrase);
+        let damaged = StoredHeader::parse(FIRST).unwrap().open(
+            kek(5),
+            [("s/a".to_owned(), vec![0; 40])],
+            &mut rng(),
+        );
+        assert_eq!(damaged.unwrap_err(), VaultError::Damaged);
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        let with_version = |version: u8| {
+            let mut bytes = FIRST.to_vec();
+            bytes[1] = version;
+            StoredHeader::parse(&bytes).unwrap_err()
+        };
+        assert_eq!(with_version(0), VaultError::Damaged);
+        assert_eq!(with_version(2), VaultError::Damaged);
+        assert_eq!(with_version(3), VaultError::Version);
+        assert_eq!(with_version(23), VaultError::Version);
+    }
+}

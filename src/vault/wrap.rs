@@ -1,0 +1,220 @@
+//! One wrap: the vault key, sealed under what one way of opening gives.
+
+use minicbor::{Decoder, decode::Error};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::VaultKey;
+use crate::{
+    base::{Secret, encoding::parts, labels},
+    crypto::{
+        aead,
+        cbor::{self, Writer},
+        kdf,
+    },
+};
+
+/// Bytes of a wrapped vault key: nonce, key, authentication tag.
+const WRAPPED_LEN: usize = aead::NONCE_LEN + 32 + aead::TAG_LEN;
+
+/// Longest credential id of an authenticator, in bytes (WebAuthn level 3, §5.8.3).
+pub const MAX_CREDENTIAL_LEN: usize = 1_023;
+
+/// Parameters of PBKDF2-HMAC-SHA256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kdf {
+    /// 16 random bytes.
+    pub salt: [u8; 16],
+    /// Rounds; 600 000 for new vaults.
+    pub iterations: u32,
+}
+
+impl Kdf {
+    /// Rounds for new vaults (OWASP's figure for PBKDF2-HMAC-SHA256).
+    pub const ITERATIONS: u32 = 600_000;
+    /// Fewest rounds a header may ask for: a forged header must not make the
+    /// passphrase cheap to guess.
+    pub const MIN_ITERATIONS: u32 = 100_000;
+    /// Most rounds a header may ask for: a forged one must not hang the page.
+    pub const MAX_ITERATIONS: u32 = 10_000_000;
+
+    pub(super) fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        let kdf = Self {
+            salt: cbor::fixed(d)?,
+            iterations: d.u32()?,
+        };
+        if (Self::MIN_ITERATIONS..=Self::MAX_ITERATIONS).contains(&kdf.iterations) {
+            Ok(kdf)
+        } else {
+            Err(Error::message("iterations"))
+        }
+    }
+}
+
+/// A WebAuthn credential, and what its PRF extension is asked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passkey {
+    /// The credential id: 1 to 1 023 bytes.
+    pub credential: Vec<u8>,
+    /// 32 random bytes, the PRF's input.
+    pub salt: [u8; 32],
+}
+
+impl Passkey {
+    fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        let credential = d.bytes()?.to_vec();
+        if !(1..=MAX_CREDENTIAL_LEN).contains(&credential.len()) {
+            return Err(Error::message("credential id"));
+        }
+        Ok(Self {
+            credential,
+            salt: cbor::fixed(d)?,
+        })
+    }
+}
+
+/// The secret that one way of opening gives. It opens no wrap of another kind.
+#[derive(Debug)]
+pub enum Opener {
+    /// PBKDF2 of the passphrase.
+    Passphrase(Secret<32>),
+    /// First output of a WebAuthn credential's PRF extension.
+    Passkey(Secret<32>),
+    /// The secret of a recovery code.
+    Recovery(Secret<32>),
+}
+
+impl Opener {
+    /// The key-encryption key: of the three kinds, only PBKDF2 gives one that
+    /// is of no other use, so the others are derived from.
+    fn kek(&self) -> Secret<32> {
+        match self {
+            Self::Passphrase(kek) => kek.duplicate(),
+            Self::Passkey(output) => kdf::derive(output.expose(), labels::VAULT_PASSKEY, &[]),
+            Self::Recovery(code) => kdf::derive(code.expose(), labels::VAULT_RECOVERY, &[]),
+        }
+    }
+}
+
+/// How a wrap is opened: its kind and parameters, in the clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Kind 0.
+    Passphrase(Kdf),
+    /// Kind 1.
+    Passkey(Passkey),
+    /// Kind 2.
+    Recovery,
+}
+
+impl Way {
+    pub(super) fn kind(&self) -> u8 {
+        match self {
+            Self::Passphrase(_) => 0,
+            Self::Passkey(_) => 1,
+            Self::Recovery => 2,
+        }
+    }
+
+    /// Whether there may be only one of the two in a header.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Passkey(one), Self::Passkey(two)) => one.credential == two.credential,
+            _ => self.kind() == other.kind(),
+        }
+    }
+
+    fn opened_by(&self, opener: &Opener) -> bool {
+        matches!(
+            (self, opener),
+            (Self::Passphrase(_), Opener::Passphrase(_))
+                | (Self::Passkey(_), Opener::Passkey(_))
+                | (Self::Recovery, Opener::Recovery(_))
+        )
+    }
+
+    /// Items of the wrap's array, with the wrapped key.
+    fn items(&self) -> u64 {
+        match self {
+            Self::Passphrase(_) | Self::Passkey(_) => 4,
+            Self::Recovery => 2,
+        }
+    }
+
+    fn write(&self, w: &mut Writer) {
+        w.uint(self.kind().into());
+        match self {
+            Self::Passphrase(kdf) => w.bytes(&kdf.salt).uint(kdf.iterations.into()),
+            Self::Passkey(passkey) => w.bytes(&passkey.credential).bytes(&passkey.salt),
+            Self::Recovery => w,
+        };
+    }
+
+    /// Binds kind and parameters, so that none can be altered or swapped.
+    fn aad(&self) -> Vec<u8> {
+        let way = cbor::array(self.items() - 1, |w| self.write(w));
+        parts(labels::VAULT_WRAP, &[&way])
+    }
+}
+
+/// The vault key under one way of opening.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrap {
+    pub(super) way: Way,
+    wrapped: [u8; WRAPPED_LEN],
+}
+
+impl Wrap {
+    pub(super) fn seal(
+        way: Way,
+        opener: &Opener,
+        key: &VaultKey,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
+        let sealed = aead::seal(
+            opener.kek().expose(),
+            &way.aad(),
+            key.expose().expose(),
+            rng,
+        );
+        let mut wrapped = [0; WRAPPED_LEN];
+        wrapped.copy_from_slice(&sealed);
+        Self { way, wrapped }
+    }
+
+    pub(super) fn open(&self, opener: &Opener) -> Option<VaultKey> {
+        if !self.way.opened_by(opener) {
+            return None;
+        }
+        open(opener.kek().expose(), &self.way.aad(), &self.wrapped)
+    }
+
+    pub(super) fn write(&self, w: &mut Writer) {
+        w.array(self.way.items());
+        self.way.write(w);
+        w.bytes(&self.wrapped);
+    }
+
+    pub(super) fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        let items = d.array()?;
+        let way = match d.u8()? {
+            0 => Way::Passphrase(Kdf::read(d)?),
+            1 => Way::Passkey(Passkey::read(d)?),
+            2 => Way::Recovery,
+            _ => return Err(Error::message("kind")),
+        };
+        if items != Some(way.items()) {
+            return Err(Error::message("array of another length"));
+        }
+        Ok(Self {
+            way,
+            wrapped: cbor::fixed(d)?,
+        })
+    }
+}
+
+/// Opens a wrapped vault key; `None` if it is not authentic.
+pub(super) fn open(kek: &[u8; 32], aad: &[u8], wrapped: &[u8]) -> Option<VaultKey> {
+    let key = aead::open(kek, aad, wrapped).map(Zeroizing::new)?;
+    Secret::from_slice(&key).map(VaultKey::new)
+}
