@@ -6,7 +6,7 @@
 //! | layer | modules | what they are |
 //! | --- | --- | --- |
 //! | 0 | [`base`] | encodings, labels, secrets, time, error codes |
-//! | 1 | [`crypto`], [`wire`] | one fixed suite, thin over the crates; all that a relay may know |
+//! | 1 | [`crypto`], [`privacy`], [`wire`] | one fixed suite, thin over the crates; exact noise for cover; all that a relay may know |
 //! | 2 | [`identity`], [`medcrypt`] | who one is; texts under a month's key |
 //! | 3 | [`pseudonym`], [`channel`], [`audit`], [`emergency`], [`secure_encryption`] | proofs under blinded names, a pair's keys |
 //! | 4 | [`enrolment`], [`envelope`] | how two people meet; how content travels |
@@ -19,6 +19,7 @@
 //! needs are compiled: no code that could open a cell.
 
 pub mod base;
+pub mod privacy;
 pub mod wire;
 
 #[cfg(feature = "client")]

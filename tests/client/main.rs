@@ -11,5 +11,6 @@
 
 mod adversities;
 mod conversations;
+mod cover;
 mod stage;
 mod time;
