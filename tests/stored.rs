@@ -263,6 +263,32 @@ fn records_are_written_as_they_always_were() {
             device: 0,
         },
     );
+    let audit = AuditRecord {
+        len: 3,
+        head: [1; 32],
+        month: 24_322,
+        checkpoint: Some(CheckpointRecord {
+            index: 1,
+            head: [2; 32],
+            time: 1_795_300_000,
+            proof: [3; 64],
+        }),
+    };
+    held.hold("audit", &audit);
+    held.hold(
+        "audit/sparse",
+        &AuditRecord {
+            checkpoint: None,
+            ..audit
+        },
+    );
+    held.hold(
+        "entry",
+        &EntryRecord {
+            before: [1; 32],
+            blob: vec![2; 60],
+        },
+    );
     held.hold("message", &message());
     held.hold(
         "message/sparse",

@@ -6,7 +6,7 @@
 use std::{error::Error, fs, path::Path};
 
 use tessera::{
-    audit::{AuditKey, Checkpoint, Export, Head},
+    audit::{Checkpoint, Export, Head, LogKeys},
     base::{ErrorCode, Month, UnixTime},
     crypto::{cbor, cbor::Deterministic as _},
     emergency,
@@ -297,7 +297,7 @@ fn records(rng: &mut Counting) -> Result<()> {
     )?;
 
     let owner = Identity::generate(rng);
-    let audit_key = AuditKey::new(key(4));
+    let log_keys = LogKeys::derive(&key(4));
     let mut head = Head::GENESIS;
     let mut entries = Vec::new();
     for event in ["sent", "received"] {
@@ -305,7 +305,7 @@ fn records(rng: &mut Counting) -> Result<()> {
             r#"{{"event":"{event}","code":"{}"}}"#,
             ErrorCode::Stale.as_str()
         );
-        let (entry, next) = head.append(&audit_key, &record, rng);
+        let (entry, next) = head.append(&log_keys, &record);
         entries.push((entry, *next.hash()));
         head = next;
     }

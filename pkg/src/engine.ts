@@ -79,13 +79,13 @@ export interface Engine {
   info(): RelayParameters;
   me(): { readonly name: string; readonly publicKey: Uint8Array; readonly fingerprint: Uint8Array };
   invite(kind: "quick" | "ordinary", expiresInSeconds: number | undefined, now: number): Effects<{ readonly id: string; readonly uri: string; readonly expiresAt: number }>;
-  cancelInvitation(id: string): Effects;
+  cancelInvitation(id: string, now: number): Effects;
   expect(id: string, fingerprint: Uint8Array, now: number): Effects;
   accept(uri: string, inPerson: boolean, now: number): Effects<Contact>;
   contacts(): Contact[];
   confirmSas(id: string, now: number): Effects;
-  rejectSas(id: string): Effects;
-  removeContact(id: string): Effects;
+  rejectSas(id: string, now: number): Effects;
+  removeContact(id: string, now: number): Effects;
   send(contactId: string, contentType: string, body: Uint8Array, filename: string | undefined, session: string | undefined, now: number): Effects<BareMessage>;
   messages(contactId: string, before: string | undefined, limit: number): BareMessage[];
   bodyKey(messageId: string): string;

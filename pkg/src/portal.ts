@@ -86,7 +86,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   async cancelInvitation(id: string): Promise<void> {
-    await this.#host.apply((engine) => engine.cancelInvitation(text(id, "id")));
+    await this.#host.apply((engine, now) => engine.cancelInvitation(text(id, "id"), now));
   }
 
   /** Answers an invitation: the `tessera:/…` text, or a link or other text that ends with it. */
@@ -122,11 +122,11 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
 
   /** The digits differ: someone stands in between. */
   async rejectSas(contactId: string): Promise<void> {
-    await this.#host.apply((engine) => engine.rejectSas(text(contactId, "contactId")));
+    await this.#host.apply((engine, now) => engine.rejectSas(text(contactId, "contactId"), now));
   }
 
   async removeContact(contactId: string): Promise<void> {
-    await this.#host.apply((engine) => engine.removeContact(text(contactId, "contactId")));
+    await this.#host.apply((engine, now) => engine.removeContact(text(contactId, "contactId"), now));
   }
 
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`. */

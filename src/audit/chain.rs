@@ -1,12 +1,12 @@
 //! Entries and the chain of heads.
 
-use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::AuditError;
 use crate::{
     base::{Secret, labels},
     crypto::{aead, kdf},
+    wire::json,
 };
 
 /// Bytes of a head.
@@ -24,11 +24,34 @@ impl AuditKey {
     pub fn new(key: Secret<32>) -> Self {
         Self(key)
     }
+}
 
-    /// The bytes, for the vault.
+/// What salts and nonces follow from.
+#[derive(Debug)]
+struct SaltKey(Secret<32>);
+
+/// What it takes to write a log.
+#[derive(Debug)]
+pub struct LogKeys {
+    sealing: AuditKey,
+    salting: SaltKey,
+}
+
+impl LogKeys {
+    /// The keys of the log of whoever has this identity secret.
     #[must_use]
-    pub fn expose(&self) -> &Secret<32> {
-        &self.0
+    pub fn derive(identity: &Secret<32>) -> Self {
+        let key = |label| kdf::derive(identity.expose(), label, &[]);
+        Self {
+            sealing: AuditKey(key(labels::AUDIT_KEY)),
+            salting: SaltKey(key(labels::AUDIT_SALTS)),
+        }
+    }
+
+    /// The key that opens entries.
+    #[must_use]
+    pub fn sealing(&self) -> &AuditKey {
+        &self.sealing
     }
 }
 
@@ -71,17 +94,28 @@ impl Head {
         &self.hash
     }
 
-    /// Seals the next entry under a fresh salt and nonce.
+    /// Seals the next entry. Its salt and nonce follow from its place and its
+    /// record: the same step repeated after a crash writes the same bytes, and
+    /// another record in the same place has another nonce.
     #[must_use]
-    pub fn append(self, key: &AuditKey, record: &str, rng: &mut impl CryptoRng) -> (Entry, Self) {
+    pub fn append(self, keys: &LogKeys, record: &str) -> (Entry, Self) {
+        let aad = self.aad();
+        let seed: Secret<{ SALT_LEN + aead::NONCE_LEN }> = kdf::derive(
+            keys.salting.0.expose(),
+            labels::AUDIT_SALT,
+            &[&aad, record.as_bytes()],
+        );
         let mut salt = [0; SALT_LEN];
-        rng.fill_bytes(&mut salt);
-        let plain = plain(&salt, record);
-        let blob = aead::seal(key.0.expose(), &self.aad(), &plain, rng);
+        let mut nonce = [0; aead::NONCE_LEN];
+        let (first, last) = seed.expose().split_at(SALT_LEN);
+        salt.copy_from_slice(first);
+        nonce.copy_from_slice(last);
+        let sealed =
+            aead::seal_with_nonce(keys.sealing.0.expose(), &nonce, &aad, &plain(&salt, record));
         let entry = Entry {
             salt,
             record: record.to_owned(),
-            blob,
+            blob: [nonce.as_slice(), &sealed].concat(),
         };
         let next = self.advance(&entry);
         (entry, next)
@@ -136,7 +170,9 @@ impl Entry {
     pub fn new(plain: &[u8], blob: Vec<u8>) -> Result<Self, AuditError> {
         let (salt, record) = plain.split_first_chunk().ok_or(AuditError::Malformed)?;
         let record = core::str::from_utf8(record).map_err(|_| AuditError::Malformed)?;
-        serde_json::from_str::<serde::de::IgnoredAny>(record).map_err(|_| AuditError::Malformed)?;
+        if !json::is_value(record) {
+            return Err(AuditError::Malformed);
+        }
         if blob.len() < aead::NONCE_LEN + aead::TAG_LEN {
             return Err(AuditError::Malformed);
         }
@@ -176,28 +212,46 @@ mod tests {
 
     #[test]
     fn an_entry_opens_at_its_place_only() {
-        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let key = AuditKey::new(Secret::random(&mut rng));
-        let (first, one) = Head::GENESIS.append(&key, r#"{"event":"sent"}"#, &mut rng);
-        let (second, two) = one.append(&key, r#"{"event":"sent"}"#, &mut rng);
+        let keys = LogKeys::derive(&Secret::take(&mut [7; 32]));
+        let record = r#"{"event":"sent"}"#;
+        let (first, one) = Head::GENESIS.append(&keys, record);
+        let (second, two) = one.append(&keys, record);
         assert_eq!(two.len(), 2);
         assert_ne!(first.salt, second.salt);
-        let opened = Head::GENESIS.open(&key, first.blob.clone()).unwrap();
+        let key = keys.sealing();
+        let opened = Head::GENESIS.open(key, first.blob.clone()).unwrap();
         assert_eq!(opened, (first.clone(), one));
         assert_eq!(
-            one.open(&key, second.blob.clone()).unwrap(),
+            one.open(key, second.blob.clone()).unwrap(),
             (second.clone(), two)
         );
         let broken = |index| Err(AuditError::Broken { index });
-        assert_eq!(Head::GENESIS.open(&key, second.blob), broken(0));
-        assert_eq!(one.open(&key, first.blob.clone()), broken(1), "replayed");
+        assert_eq!(Head::GENESIS.open(key, second.blob), broken(0));
+        assert_eq!(one.open(key, first.blob.clone()), broken(1), "replayed");
         let moved = Head::from_stored(1, [0; HEAD_LEN]);
-        assert_eq!(
-            moved.open(&key, first.blob),
-            broken(1),
-            "the index is bound"
-        );
-        assert_eq!(Head::GENESIS.open(&key, Vec::new()), broken(0));
+        assert_eq!(moved.open(key, first.blob), broken(1), "the index is bound");
+        assert_eq!(Head::GENESIS.open(key, Vec::new()), broken(0));
+    }
+
+    #[test]
+    fn a_nonce_seals_one_record() {
+        let keys = |byte| LogKeys::derive(&Secret::take(&mut [byte; 32]));
+        let nonce = |keys: &LogKeys, at: Head, record| {
+            let (entry, _) = at.append(keys, record);
+            entry.blob[..aead::NONCE_LEN].to_vec()
+        };
+        let ours = keys(7);
+        let same = nonce(&ours, Head::GENESIS, "{}");
+        assert_eq!(same, nonce(&ours, Head::GENESIS, "{}"), "a step repeated");
+        let (_, one) = Head::GENESIS.append(&ours, "{}");
+        for other in [
+            nonce(&ours, Head::GENESIS, "[]"),
+            nonce(&ours, one, "{}"),
+            nonce(&ours, Head::from_stored(0, [1; HEAD_LEN]), "{}"),
+            nonce(&keys(8), Head::GENESIS, "{}"),
+        ] {
+            assert_ne!(same, other);
+        }
     }
 
     #[test]

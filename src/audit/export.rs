@@ -12,15 +12,14 @@
 //!
 //! `Export` → [`Replayed`] → [`Attested`]: each step consumes the one before.
 
-use core::fmt::Write as _;
-
 use base64ct::{Base64, Encoding as _};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{AuditError, Checkpoint, Entry, HEAD_LEN, Head};
-use crate::{base::UnixTime, crypto::ristretto::Statement, wire::hex};
-
-const VERSION: u8 = 1;
+use crate::{
+    base::UnixTime,
+    crypto::ristretto::Statement,
+    wire::{hex, json},
+};
 
 /// An export as it was read: well formed, nothing verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,32 +27,6 @@ pub struct Export {
     owner: Statement,
     entries: Vec<(Entry, [u8; HEAD_LEN])>,
     checkpoints: Vec<Checkpoint>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeaderLine {
-    tessera_audit: u8,
-    owner: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EntryLine {
-    i: u64,
-    salt: String,
-    record: String,
-    blob: String,
-    head: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CheckpointLine {
-    checkpoint: u64,
-    head: String,
-    time: u64,
-    proof: String,
 }
 
 impl Export {
@@ -83,22 +56,12 @@ impl Export {
 
     fn read(text: &str) -> Option<Self> {
         let mut lines = text.strip_suffix('\n')?.split('\n').peekable();
-        let header: HeaderLine = line(lines.next()?)?;
-        if header.tessera_audit != VERSION {
-            return None;
-        }
-        let owner = Statement::decode(&hex(&header.owner)?)?;
+        let owner = read_owner(lines.next()?)?;
         let mut entries = Vec::new();
-        while let Some(text) = lines.next_if(|text| text.starts_with("{\"i\"")) {
-            let entry: EntryLine = line(text)?;
-            if usize::try_from(entry.i) != Ok(entries.len()) {
-                return None;
-            }
-            let plain = [hex::<16>(&entry.salt)?.as_slice(), entry.record.as_bytes()].concat();
-            let read = Entry::new(&plain, base64(&entry.blob)?).ok()?;
-            entries.push((read, hex(&entry.head)?));
+        while let Some(line) = lines.next_if(|line| line.starts_with("{\"i\"")) {
+            entries.push(read_entry(entries.len() as u64, line)?);
         }
-        let checkpoints = lines.map(checkpoint).collect::<Option<_>>()?;
+        let checkpoints = lines.map(read_checkpoint).collect::<Option<_>>()?;
         Some(Self {
             owner,
             entries,
@@ -109,33 +72,12 @@ impl Export {
     /// The text of the export.
     #[must_use]
     pub fn to_ndjson(&self) -> String {
-        let mut out = String::new();
-        let owner = hex::encode(self.owner.as_bytes());
-        push(
-            &mut out,
-            &HeaderLine {
-                tessera_audit: VERSION,
-                owner,
-            },
-        );
+        let mut out = owner_line(&self.owner);
         for (i, (entry, head)) in (0..).zip(&self.entries) {
-            let line = EntryLine {
-                i,
-                salt: hex::encode(&entry.salt),
-                record: entry.record.clone(),
-                blob: Base64::encode_string(&entry.blob),
-                head: hex::encode(head),
-            };
-            push(&mut out, &line);
+            out.push_str(&entry_line(i, entry, head));
         }
         for checkpoint in &self.checkpoints {
-            let line = CheckpointLine {
-                checkpoint: checkpoint.index(),
-                head: hex::encode(checkpoint.head()),
-                time: checkpoint.time().0,
-                proof: Base64::encode_string(checkpoint.proof()),
-            };
-            push(&mut out, &line);
+            out.push_str(&checkpoint_line(checkpoint));
         }
         out
     }
@@ -144,6 +86,13 @@ impl Export {
     #[must_use]
     pub fn owner(&self) -> &Statement {
         &self.owner
+    }
+
+    /// The checkpoints it carries, for one that is kept as an export without
+    /// entries.
+    #[must_use]
+    pub fn checkpoints(&self) -> &[Checkpoint] {
+        &self.checkpoints
     }
 
     /// Walks the chain from the first entry.
@@ -210,6 +159,12 @@ pub struct Attested {
 }
 
 impl Attested {
+    /// The statement of whose log it is.
+    #[must_use]
+    pub fn owner(&self) -> &Statement {
+        &self.export.owner
+    }
+
     /// The last entry the owner has signed for, if any.
     #[must_use]
     pub fn signed(&self) -> Option<u64> {
@@ -229,41 +184,84 @@ impl Attested {
     }
 }
 
-fn checkpoint(text: &str) -> Option<Checkpoint> {
-    let line: CheckpointLine = line(text)?;
-    let proof = base64(&line.proof)?;
-    Checkpoint::from_parts(
-        line.checkpoint,
-        hex(&line.head)?,
-        UnixTime(line.time),
-        &proof,
+/// The first line of an export.
+#[must_use]
+pub fn owner_line(owner: &Statement) -> String {
+    let owner = hex::encode(owner.as_bytes());
+    format!("{{\"tessera_audit\":1,\"owner\":\"{owner}\"}}\n")
+}
+
+/// The line of an entry.
+#[must_use]
+pub fn entry_line(index: u64, entry: &Entry, head: &[u8; HEAD_LEN]) -> String {
+    format!(
+        "{{\"i\":{index},\"salt\":\"{}\",\"record\":{},\"blob\":\"{}\",\"head\":\"{}\"}}\n",
+        hex::encode(&entry.salt),
+        json::quoted(&entry.record),
+        Base64::encode_string(&entry.blob),
+        hex::encode(head),
     )
 }
 
-/// One line, if it is the one text of its value: that rules out arrays for
-/// objects, white space, other orders of keys, and other escapes.
-fn line<T: Serialize + DeserializeOwned>(text: &str) -> Option<T> {
-    let value: T = serde_json::from_str(text).ok()?;
-    (serde_json::to_string(&value).ok()? == text).then_some(value)
+/// The line of a checkpoint.
+#[must_use]
+pub fn checkpoint_line(checkpoint: &Checkpoint) -> String {
+    format!(
+        "{{\"checkpoint\":{},\"head\":\"{}\",\"time\":{},\"proof\":\"{}\"}}\n",
+        checkpoint.index(),
+        hex::encode(checkpoint.head()),
+        checkpoint.time().0,
+        Base64::encode_string(checkpoint.proof()),
+    )
 }
 
-fn push(out: &mut String, line: &impl Serialize) {
-    #[expect(
-        clippy::expect_used,
-        reason = "strings and integers always serialize, a String takes all"
-    )]
-    writeln!(out, "{}", serde_json::to_string(line).expect("plain data")).expect("memory");
+// A line counts only if writing its value again gives the same line: that
+// rules out white space, other orders of keys, and other escapes.
+
+fn read_owner(line: &str) -> Option<Statement> {
+    let mut owner = None;
+    json::object(line.as_bytes(), &mut |json, key| match key {
+        "tessera_audit" => json.number().map(drop),
+        "owner" => json::once(&mut owner, json.text()),
+        _ => None,
+    })?;
+    let owner = Statement::decode(&hex::decode::<32>(&owner?)?)?;
+    written(line, &owner_line(&owner)).then_some(owner)
 }
 
-/// Exactly `N` bytes of lower-case hex.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    hex::decode(text)
+fn read_entry(index: u64, line: &str) -> Option<(Entry, [u8; HEAD_LEN])> {
+    let (mut salt, mut record, mut blob, mut head) = (None, None, None, None);
+    json::object(line.as_bytes(), &mut |json, key| match key {
+        "i" => json.number().map(drop),
+        "salt" => json::once(&mut salt, json.text()),
+        "record" => json::once(&mut record, json.text()),
+        "blob" => json::once(&mut blob, json.text()),
+        "head" => json::once(&mut head, json.text()),
+        _ => None,
+    })?;
+    let plain = [&hex::decode::<16>(&salt?)?, record?.as_bytes()].concat();
+    let entry = Entry::new(&plain, Base64::decode_vec(&blob?).ok()?).ok()?;
+    let head = hex::decode(&head?)?;
+    written(line, &entry_line(index, &entry, &head)).then_some((entry, head))
 }
 
-/// Canonical base64 with padding.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let bytes = Base64::decode_vec(text).ok()?;
-    (Base64::encode_string(&bytes) == text).then_some(bytes)
+fn read_checkpoint(line: &str) -> Option<Checkpoint> {
+    let (mut index, mut head, mut time, mut proof) = (None, None, None, None);
+    json::object(line.as_bytes(), &mut |json, key| match key {
+        "checkpoint" => json::once(&mut index, json.number()),
+        "head" => json::once(&mut head, json.text()),
+        "time" => json::once(&mut time, json.number()),
+        "proof" => json::once(&mut proof, json.text()),
+        _ => None,
+    })?;
+    let proof = Base64::decode_vec(&proof?).ok()?;
+    let head = hex::decode(&head?)?;
+    let checkpoint = Checkpoint::from_parts(index?, head, UnixTime(time?), &proof)?;
+    written(line, &checkpoint_line(&checkpoint)).then_some(checkpoint)
+}
+
+fn written(line: &str, again: &str) -> bool {
+    again.strip_suffix('\n') == Some(line)
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ mod export;
 
 use core::fmt;
 
-pub use chain::{AuditKey, Entry, HEAD_LEN, Head, SALT_LEN};
+pub use chain::{AuditKey, Entry, HEAD_LEN, Head, LogKeys, SALT_LEN};
 pub use checkpoint::Checkpoint;
-pub use export::{Attested, Export, Replayed};
+pub use export::{Attested, Export, Replayed, checkpoint_line, entry_line, owner_line};
 
 use crate::base::ErrorCode;
 

@@ -72,6 +72,12 @@ labels! {
     SHARE = "tessera/v1/share";
     /// Audit chain. §11.
     AUDIT = "tessera/v1/audit";
+    /// Key that entries of the audit log are sealed under. §11.
+    AUDIT_KEY = "tessera/v1/audit/key";
+    /// Secret that salts and nonces of entries follow from. §11.
+    AUDIT_SALTS = "tessera/v1/audit/salts";
+    /// Salt and nonce of one entry. §11.
+    AUDIT_SALT = "tessera/v1/audit/salt";
     /// Audit checkpoint. §11.
     AUDIT_CHECKPOINT = "tessera/v1/audit/checkpoint";
     /// Wrap of the vault key in version 1 of the vault. `docs/vault.md`.

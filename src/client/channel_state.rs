@@ -122,6 +122,11 @@ impl Channel {
             .collect()
     }
 
+    /// The oldest month whose keys are held.
+    pub(super) fn month(&self) -> Month {
+        self.receiving.month()
+    }
+
     /// Wipes the keys of months whose grace is over at `horizon`, the earlier
     /// of the clock and the closing time of a fully drained batch. Returns
     /// whether anything was shredded.

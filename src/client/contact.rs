@@ -1,6 +1,6 @@
 //! One enrolled peer, or one on the way to be.
 
-use super::{ClientError, ContactId, ContactView, channel_state::Channel};
+use super::{Check, ClientError, ContactId, ContactView, channel_state::Channel};
 use crate::{
     base::{ErrorCode, Secret, UnixTime},
     enrolment::{SasKey, SasNonce, commitment, sas_digits},
@@ -73,9 +73,12 @@ impl Contact {
     }
 
     /// The contact is checked: content flows.
-    pub(super) fn activate(&mut self, how: Verified) {
+    pub(super) fn activate(&mut self, by: Check) {
         self.state = ContactState::Active;
-        self.verified = Some(how);
+        self.verified = Some(match by {
+            Check::Digits => Verified::Digits,
+            Check::Expected | Check::InPerson => Verified::Expected,
+        });
         self.digits = None;
         self.reason = None;
     }
@@ -98,7 +101,7 @@ impl Contact {
             self.suspect(ErrorCode::CommitmentMismatch);
         } else if self.state == ContactState::Pending {
             if self.in_person {
-                self.activate(Verified::Expected);
+                self.activate(Check::InPerson);
             } else {
                 self.digits = Some(sas_digits(&awaiting.sas, nonce));
             }

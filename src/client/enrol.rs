@@ -3,8 +3,9 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, ContactView, Effects, InvitationId, InvitationView, Mailbox,
-    contact::{Contact, ContactState, Verified},
+    Check, Client, ClientError, ContactId, ContactView, Effects, Entry, InvitationId,
+    InvitationView, Mailbox,
+    contact::{Contact, ContactState},
     invitation::{OpenInvitation, Stage},
     outbox::{Destination, Part},
 };
@@ -76,6 +77,8 @@ impl Client {
         self.invitations.insert(id, open);
         self.pending.invitations.insert(id);
         self.watch.reset();
+        let invitation = id;
+        self.log(Entry::Invited { invitation, quick }, now);
         Ok(self.finish(InvitationView {
             id,
             uri,
@@ -88,13 +91,18 @@ impl Client {
     /// # Errors
     ///
     /// `InvitationUnknown`.
-    pub fn cancel_invitation(&mut self, id: InvitationId) -> Result<Effects, ClientError> {
+    pub fn cancel_invitation(
+        &mut self,
+        id: InvitationId,
+        now: UnixTime,
+    ) -> Result<Effects, ClientError> {
         let open = self.invitation_mut(id)?;
         if !open.is_own() {
             return Err(ClientError::InvitationUnknown);
         }
         self.invitations.remove(&id);
         self.watch.reset();
+        self.log(Entry::Withdrawn { invitation: id }, now);
         Ok(self.finish(()))
     }
 
@@ -140,13 +148,19 @@ impl Client {
         let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, quick, stage);
         open.contact = Some(contact_id);
         let id = InvitationId::random(rng);
+        let accepted = Entry::Accepted {
+            contact: contact_id,
+            in_person,
+        };
         self.contacts.insert(contact_id, contact);
         self.invitations.insert(id, open);
+        self.log(accepted, now);
         if let Some(offer) = invitation.offer {
             // The whole handshake fits into this call; if it fails, nothing was accepted.
             if let Err(error) = self.answer_offer(id, &offer, now, rng) {
                 self.contacts.remove(&contact_id);
                 self.invitations.remove(&id);
+                self.pending.records.clear();
                 return Err(error);
             }
         }
@@ -184,10 +198,9 @@ impl Client {
             let contact = self.contact_mut(contact_id)?;
             let found = contact.peer.map(|peer| peer.fingerprint());
             if found != Some(fingerprint) {
-                contact.suspect(ErrorCode::UnexpectedIdentity);
-                self.tell_contact(contact_id);
+                self.suspect(contact_id, ErrorCode::UnexpectedIdentity, now)?;
             } else if contact.state == ContactState::Pending {
-                self.activate(contact_id, Verified::Expected, now, rng)?;
+                self.activate(contact_id, Check::Expected, now, rng)?;
             }
         }
         Ok(self.finish(()))
@@ -211,7 +224,7 @@ impl Client {
             ContactState::Pending if contact.digits.is_none() => {
                 return Err(ClientError::SasNotReady);
             }
-            ContactState::Pending => self.activate(id, Verified::Digits, now, rng)?,
+            ContactState::Pending => self.activate(id, Check::Digits, now, rng)?,
         }
         Ok(self.finish(()))
     }
@@ -221,9 +234,8 @@ impl Client {
     /// # Errors
     ///
     /// `ContactUnknown`.
-    pub fn reject_sas(&mut self, id: ContactId) -> Result<Effects, ClientError> {
-        self.contact_mut(id)?.suspect(ErrorCode::NotAuthentic);
-        self.tell_contact(id);
+    pub fn reject_sas(&mut self, id: ContactId, now: UnixTime) -> Result<Effects, ClientError> {
+        self.suspect(id, ErrorCode::NotAuthentic, now)?;
         Ok(self.finish(()))
     }
 
@@ -280,13 +292,27 @@ impl Client {
     pub(super) fn activate(
         &mut self,
         id: ContactId,
-        how: Verified,
+        by: Check,
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ClientError> {
-        self.contact_mut(id)?.activate(how);
+        self.contact_mut(id)?.activate(by);
+        self.log(Entry::Verified { contact: id, by }, now);
         self.tell_contact(id);
         self.release_held(id, now, rng)
+    }
+
+    /// Something is wrong with the contact, from now on.
+    pub(super) fn suspect(
+        &mut self,
+        id: ContactId,
+        code: ErrorCode,
+        now: UnixTime,
+    ) -> Result<(), ClientError> {
+        self.contact_mut(id)?.suspect(code);
+        self.log(Entry::Suspect { contact: id, code }, now);
+        self.tell_contact(id);
+        Ok(())
     }
 
     fn send_response_again(&mut self, id: InvitationId, now: UnixTime) -> Result<(), ClientError> {

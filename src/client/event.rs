@@ -24,6 +24,11 @@ pub enum Event {
     Rejected(Rejected),
     /// Something is missing, or was missing and has come.
     Gap(Gap),
+    /// The audit log was signed as it stands; to be kept elsewhere.
+    Checkpoint {
+        /// The checkpoint.
+        checkpoint: super::CheckpointView,
+    },
     /// A contact is new or changed.
     Contact {
         /// The contact.

@@ -3,11 +3,11 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Event, Gap, MessageView, contact::ContactState,
-    event::MessageState,
+    Check, Client, ClientError, ContactId, Did, Entry, Event, Gap, MessageView,
+    contact::ContactState, event::MessageState,
 };
 use crate::{
-    base::{Day, UnixTime},
+    base::{Day, ErrorCode, UnixTime},
     channel::TagSlot,
     crypto::cbor::Deterministic as _,
     enrolment::SasNonce,
@@ -93,15 +93,16 @@ impl Client {
         let channel = contact.channel.as_mut().ok_or(ClientError::Internal)?;
         if channel.sequence(slot.device).arrived(delivery.seq()) {
             let seq = delivery.seq();
-            self.tell(Event::Gap(Gap::Sequence {
+            let gap = Gap::Sequence {
                 contact_id: id,
                 from: seq,
                 to: seq,
                 closed: true,
-            }));
+            };
+            self.tell_gap(gap, now);
         }
         if delivery.content_type().is_control() {
-            return self.take_control(id, delivery.payload());
+            return self.take_control(id, delivery.payload(), now);
         }
         let message = self.take_message(id, &delivery, state, now)?;
         if state == ContactState::Active {
@@ -145,27 +146,61 @@ impl Client {
             view = view.with_body(delivery.payload());
         }
         self.store_body(id, ordinal, delivery.payload());
+        let did = if shown { Did::Received } else { Did::Held };
+        let content = Some(delivery.payload());
+        self.log_message(did, (id, ordinal), &record.session, content, now);
         self.store_message(id, ordinal, record);
         Ok(view)
     }
 
-    fn take_control(&mut self, id: ContactId, payload: &[u8]) -> Result<(), ClientError> {
+    fn take_control(
+        &mut self,
+        id: ContactId,
+        payload: &[u8],
+        now: UnixTime,
+    ) -> Result<(), ClientError> {
         match Control::decode(payload).ok_or(EnvelopeError::NotAuthentic)? {
             Control::Confirm(mut nonce) => {
                 let nonce = SasNonce::new(crate::base::Secret::take(&mut nonce));
-                self.contact_mut(id)?.confirm(&nonce);
-                self.tell_contact(id);
+                self.take_confirm(id, &nonce, now)?;
             }
             Control::Received(sessions) => {
                 for session in sessions {
-                    self.mark_delivered(id, &session);
+                    self.mark_delivered(id, &session, now);
                 }
             }
         }
         Ok(())
     }
 
-    fn mark_delivered(&mut self, id: ContactId, session: &DeliveryId) {
+    fn take_confirm(
+        &mut self,
+        id: ContactId,
+        nonce: &SasNonce,
+        now: UnixTime,
+    ) -> Result<(), ClientError> {
+        let contact = self.contact_mut(id)?;
+        let before = contact.state;
+        contact.confirm(nonce);
+        let entry = match contact.state {
+            after if after == before => None,
+            ContactState::Active => Some(Entry::Verified {
+                contact: id,
+                by: Check::InPerson,
+            }),
+            _ => Some(Entry::Suspect {
+                contact: id,
+                code: ErrorCode::CommitmentMismatch,
+            }),
+        };
+        if let Some(entry) = entry {
+            self.log(entry, now);
+        }
+        self.tell_contact(id);
+        Ok(())
+    }
+
+    fn mark_delivered(&mut self, id: ContactId, session: &DeliveryId, now: UnixTime) {
         let session = session.encode();
         let found = self
             .messages
@@ -180,6 +215,7 @@ impl Client {
             return;
         }
         record.state = MessageState::Delivered as u8;
+        self.log_message(Did::Delivered, (id, ordinal), &session, None, now);
         let message = MessageView::new(id, ordinal, &record);
         self.store_message(id, ordinal, record);
         self.tell(Event::State { message });
@@ -203,6 +239,7 @@ impl Client {
             record.state = MessageState::Verified as u8;
             sessions.extend(DeliveryId::decode(&record.session));
             let message = MessageView::new(id, ordinal, &record);
+            self.log_message(Did::Released, (id, ordinal), &record.session, None, now);
             self.store_message(id, ordinal, record);
             self.tell(Event::Message { message });
         }

@@ -6,8 +6,9 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    Change, Client, ClientError, ContactId, Effects, InvitationId, Pending, contact::Contact,
-    invitation::OpenInvitation, relay_state::RelayState, unfinished::Unfinished, watch::Watch,
+    Change, Client, ClientError, ContactId, Effects, Entry, InvitationId, Pending,
+    contact::Contact, invitation::OpenInvitation, journal::Journal, relay_state::RelayState,
+    unfinished::Unfinished, watch::Watch,
 };
 use crate::{
     base::{Secret, SortedMap, UnixTime},
@@ -22,6 +23,7 @@ use crate::{
 
 pub(super) const SELF_KEY: &str = "s/self";
 pub(super) const RELAY_KEY: &str = "s/relay";
+pub(super) const AUDIT_KEY: &str = "s/audit";
 
 pub(super) fn contact_key(id: ContactId) -> String {
     format!("s/c/{id}")
@@ -59,6 +61,7 @@ impl Client {
         let name = Name::new(name).ok_or(ClientError::InvalidArgument("name"))?;
         let mut client = Self::empty(Identity::generate(rng), name, 0, RelayState::new(relay_url));
         client.pending.relay = true;
+        client.begin_log(now);
         let mut changes = client.finish(()).changes;
         let record = SelfRecord {
             secret: *client.identity.secret().expose(),
@@ -101,6 +104,7 @@ impl Client {
 
     fn empty(identity: Identity, name: Name, device: u8, relay: RelayState) -> Self {
         Self {
+            journal: Journal::new(&identity),
             identity,
             name,
             device,
@@ -158,6 +162,7 @@ impl Client {
                 self.messages
                     .insert((contact, ordinal), stored::decode(bytes)?);
             }
+            _ if key == AUDIT_KEY => self.journal.resume(&stored::decode(bytes)?)?,
             _ if key == SELF_KEY || key == RELAY_KEY => {}
             _ => return Err(VaultError::Damaged.into()),
         }
@@ -169,8 +174,9 @@ impl Client {
     /// # Errors
     ///
     /// `ContactUnknown`.
-    pub fn remove_contact(&mut self, id: ContactId) -> Result<Effects, ClientError> {
+    pub fn remove_contact(&mut self, id: ContactId, now: UnixTime) -> Result<Effects, ClientError> {
         self.contact_mut(id)?;
+        self.log(Entry::Removed { contact: id }, now);
         self.contacts.remove(&id);
         self.drop_queued(|queued| queued.contact == Some(id.0));
         let gone: Vec<u32> = self

@@ -12,10 +12,12 @@
 mod channel_state;
 mod contact;
 mod enrol;
+mod entry;
 mod event;
 mod id;
 mod incoming;
 mod invitation;
+mod journal;
 mod load;
 mod outbox;
 mod pull;
@@ -28,11 +30,13 @@ mod unfinished;
 mod watch;
 
 pub use contact::{ContactState, Verified};
+pub use entry::{Check, Did, Entry, Key};
 pub use event::{
     ContactView, Event, Gap, InvitationView, MessageState, MessageView, Received, Rejected,
     body_key, parse_message_id,
 };
 pub use id::{ContactId, InvitationId};
+pub use journal::{CheckpointView, log_key};
 pub use outbox::{MAX_POST, Post};
 pub use relay_state::{Mailbox, PlannedBatch};
 pub use send::Outgoing;
@@ -55,6 +59,7 @@ use crate::{
 
 use contact::Contact;
 use invitation::OpenInvitation;
+use journal::Journal;
 use relay_state::RelayState;
 use unfinished::Unfinished;
 use watch::Watch;
@@ -110,6 +115,7 @@ pub struct Client {
     /// Unfinished messages of a contact or of an invitation's rendezvous.
     unfinished: SortedMap<unfinished::Key, Unfinished>,
     watch: Watch,
+    journal: Journal,
     pending: Pending,
 }
 
@@ -119,6 +125,8 @@ struct Pending {
     contacts: SortedSet<ContactId>,
     invitations: SortedSet<InvitationId>,
     relay: bool,
+    /// Records for the audit log.
+    records: Vec<String>,
     changes: SortedMap<String, Option<Zeroizing<Vec<u8>>>>,
     events: Vec<Event>,
 }
@@ -231,6 +239,7 @@ impl Client {
 
     /// Gathers what a call changed.
     fn finish<T>(&mut self, value: T) -> Effects<T> {
+        self.seal_records();
         let mut pending = core::mem::take(&mut self.pending);
         for id in pending.contacts {
             let bytes = self

@@ -5,7 +5,7 @@ use rand_core::CryptoRng;
 
 use super::{
     Client, ClientError, ContactId, Effects, Event, Gap, InvitationId, Mailbox, PlannedBatch,
-    Received, Rejected,
+    Received,
     incoming::{Candidate, Outcome},
     invitation::Stage,
     relay_state::Step,
@@ -128,7 +128,7 @@ impl Client {
             candidates: Vec::new(),
         };
         if let Some(gap) = gap {
-            self.tell(Event::Gap(gap));
+            self.tell_gap(gap, now);
         }
         self.watch_for(scan.closed_at);
         while self.scan_once(&mut scan, rng) {
@@ -170,7 +170,7 @@ impl Client {
             };
             if self.opened.contains_key(&digest) {
                 if !scan.again {
-                    self.reject(ErrorCode::Replayed, contact);
+                    self.refuse(ErrorCode::Replayed, contact, scan.now);
                 }
                 continue;
             }
@@ -182,7 +182,7 @@ impl Client {
             };
             match result {
                 Ok(()) => found = true,
-                Err(error) => self.reject(error.code(), contact),
+                Err(error) => self.refuse(error.code(), contact, scan.now),
             }
         }
         found
@@ -218,7 +218,7 @@ impl Client {
         self.watch_more(id, slot.day, scan.closed_at, &before);
         let bytes = match body {
             Body::Whole(bytes) => Some(bytes),
-            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment)?,
+            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment, scan.now)?,
         };
         if let Some(bytes) = bytes {
             let delivery = Delivery::decode(&bytes).ok_or(EnvelopeError::NotAuthentic)?;
@@ -266,7 +266,7 @@ impl Client {
         let bytes = match body {
             Body::Whole(bytes) => Some(bytes),
             Body::Fragment(_) if answered => Some(Vec::new()),
-            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment)?,
+            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment, now)?,
         };
         if let Some(bytes) = bytes {
             self.rendezvous_message(id, direction, &bytes, now, rng);
@@ -284,16 +284,16 @@ impl Client {
             if let Err(error) =
                 self.accept_delivery(candidate, scan.closed_at, scan.now, &mut outcome)
             {
-                self.reject(error.code(), Some(contact));
+                self.refuse(error.code(), Some(contact), scan.now);
             }
         }
-        self.report_missing();
+        self.report_missing(scan.now);
         outcome
     }
 
     /// Says which sequence numbers were passed over, once per number: only
     /// after the whole batch, whose cells are in no order.
-    fn report_missing(&mut self) {
+    fn report_missing(&mut self, now: UnixTime) {
         let mut gaps = Vec::new();
         for contact in self.contacts.values_mut() {
             let Some(channel) = &mut contact.channel else {
@@ -310,7 +310,7 @@ impl Client {
             }
         }
         for gap in gaps {
-            self.tell(Event::Gap(gap));
+            self.tell_gap(gap, now);
         }
     }
 
@@ -354,10 +354,6 @@ impl Client {
             cells,
         };
         effects.map(|()| value)
-    }
-
-    fn reject(&mut self, code: ErrorCode, contact: Option<ContactId>) {
-        self.tell(Event::Rejected(Rejected::new(code, contact)));
     }
 
     fn bucket(&self, mailbox: Mailbox) -> Result<BucketId, ClientError> {

@@ -3,9 +3,9 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Event, InvitationId, Rejected,
+    Check, Client, ClientError, ContactId, Entry, InvitationId,
     channel_state::Channel,
-    contact::{Awaiting, Contact, ContactState, Verified},
+    contact::{Awaiting, Contact, ContactState},
     invitation::{OpenInvitation, Stage},
     outbox::{Destination, Part},
 };
@@ -37,19 +37,19 @@ impl Client {
             (Stage::Offered { .. }, Direction::FromAcceptor) => {
                 self.take_response(id, bytes, now, rng)
             }
-            (Stage::Answered, Direction::FromAcceptor) => self.second_response(id),
+            (Stage::Answered, Direction::FromAcceptor) => self.second_response(id, now),
             (Stage::AwaitingOffer { .. }, Direction::FromInviter) => {
                 self.answer_offer(id, bytes, now, rng)
             }
             // Somebody else answers, or answered, the invitation that one accepted.
             (Stage::AwaitingOffer { .. } | Stage::Responded, Direction::FromAcceptor) => {
-                self.second_response(id)
+                self.second_response(id, now)
             }
             _ => Ok(()),
         };
         if let Err(error) = result {
             let contact = self.invitations.get(&id).and_then(|open| open.contact);
-            self.tell(Event::Rejected(Rejected::new(error.code(), contact)));
+            self.refuse(error.code(), contact, now);
         }
     }
 
@@ -107,6 +107,12 @@ impl Client {
         let to = self.response_destination(open)?;
         self.enqueue(cells, to, now.day(), &Part::Rendezvous);
         self.watch.reset();
+        self.log(
+            Entry::Enrolled {
+                contact: contact_id,
+            },
+            now,
+        );
         self.tell_contact(contact_id);
         Ok(())
     }
@@ -150,10 +156,7 @@ impl Client {
         let fingerprint = enrolled.peer.fingerprint();
         let expected = open.expected;
         if expected.is_some_and(|expected| expected != fingerprint) {
-            self.tell(Event::Rejected(Rejected::new(
-                ErrorCode::UnexpectedIdentity,
-                None,
-            )));
+            self.refuse(ErrorCode::UnexpectedIdentity, None, now);
             return Ok(());
         }
         let digits = sas_digits(&enrolled.sas, &secrets.sas_nonce);
@@ -174,8 +177,14 @@ impl Client {
         open.stage = Stage::Answered;
         open.contact = Some(contact_id);
         self.watch.reset();
+        self.log(
+            Entry::Enrolled {
+                contact: contact_id,
+            },
+            now,
+        );
         if expected.is_some() {
-            self.activate(contact_id, Verified::Expected, now, rng)?;
+            self.activate(contact_id, Check::Expected, now, rng)?;
         } else {
             self.tell_contact(contact_id);
         }
@@ -184,18 +193,13 @@ impl Client {
 
     /// A different response under the same invitation: whoever made it read
     /// the invitation, so the contact is suspect.
-    fn second_response(&mut self, id: InvitationId) -> Result<(), ClientError> {
+    fn second_response(&mut self, id: InvitationId, now: UnixTime) -> Result<(), ClientError> {
         let Some(contact_id) = self.invitations.get(&id).and_then(|open| open.contact) else {
             return Ok(());
         };
-        let contact = self.contact_mut(contact_id)?;
-        if contact.state != ContactState::Suspect {
-            contact.suspect(ErrorCode::InvitationUsed);
-            self.tell_contact(contact_id);
-            self.tell(Event::Rejected(Rejected::new(
-                ErrorCode::InvitationUsed,
-                Some(contact_id),
-            )));
+        if self.contact(contact_id)?.state != ContactState::Suspect {
+            self.suspect(contact_id, ErrorCode::InvitationUsed, now)?;
+            self.refuse(ErrorCode::InvitationUsed, Some(contact_id), now);
         }
         Ok(())
     }

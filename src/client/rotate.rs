@@ -3,13 +3,13 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ContactId, Effects, Event, InvitationId, MessageView, RETENTION_SECONDS, Rejected,
+    Client, ContactId, Did, Effects, Entry, Event, InvitationId, MessageView, RETENTION_SECONDS,
     event::{MessageState, message_id},
     invitation::Stage,
     load::opened_key,
     outbox::Part,
 };
-use crate::base::{Day, ErrorCode, UnixTime, time::DAY_SECONDS};
+use crate::base::{ErrorCode, UnixTime, time::DAY_SECONDS};
 
 /// A message without a receipt for this long is shown as undelivered: 7 days.
 const UNDELIVERED_SECONDS: u64 = 7 * DAY_SECONDS;
@@ -19,10 +19,11 @@ impl Client {
     /// that waited too long for the relay: [`Client::reseal`] takes their
     /// bodies.
     pub fn tick(&mut self, now: UnixTime) -> Effects<Vec<String>> {
+        self.log_month(now);
         self.shred(now);
         self.expire_invitations(now);
         self.mark_undelivered(now);
-        self.forget(now.minus(RETENTION_SECONDS).day());
+        self.forget(now);
         let overdue = self.overdue(now.day()).into_iter();
         let messages = overdue.filter_map(|(part, _)| match part {
             Part::Message(contact, ordinal) => Some(message_id(contact, ordinal)),
@@ -50,7 +51,7 @@ impl Client {
                     let result = match body {
                         Some((_, _, body)) => self.reseal_message(id, ordinal, body, now, rng),
                         None => {
-                            self.give_up(id, ordinal);
+                            self.give_up(id, ordinal, now);
                             Ok(())
                         }
                     };
@@ -66,7 +67,7 @@ impl Client {
                 && refused != Some(id)
             {
                 refused = Some(id);
-                self.tell(Event::Rejected(Rejected::new(error.code(), Some(id))));
+                self.refuse(error.code(), Some(id), now);
             }
         }
         self.finish(())
@@ -74,13 +75,14 @@ impl Client {
 
     /// A message whose body is lost cannot be sent any more, and holds up no
     /// other.
-    fn give_up(&mut self, id: ContactId, ordinal: u32) {
+    fn give_up(&mut self, id: ContactId, ordinal: u32, now: UnixTime) {
         self.discard(&Part::Message(id, ordinal));
         let Some(record) = self.messages.get(&(id, ordinal)) else {
             return;
         };
         let mut record = record.clone();
         record.state = MessageState::Undelivered as u8;
+        self.log_message(Did::Undelivered, (id, ordinal), &record.session, None, now);
         let message = MessageView::new(id, ordinal, &record);
         self.store_message(id, ordinal, record);
         self.tell(Event::State { message });
@@ -93,19 +95,21 @@ impl Client {
             return;
         };
         let horizon = drained.min(now);
-        let mut any = false;
+        let (mut contacts, mut before) = (0, None);
         for contact in self.contacts.values_mut() {
             let Some(channel) = contact.channel.take() else {
                 continue;
             };
             let (channel, shredded) = channel.shred(horizon);
-            contact.channel = Some(channel);
             if shredded {
-                any = true;
+                contacts += 1;
+                before = before.max(Some(channel.month()));
                 self.pending.contacts.insert(contact.id);
             }
+            contact.channel = Some(channel);
         }
-        if any {
+        if let Some(before) = before {
+            self.log(Entry::Shredded { before, contacts }, now);
             self.watch.reset();
         }
     }
@@ -125,13 +129,10 @@ impl Client {
             self.watch.reset();
             match (&open.stage, open.contact) {
                 (Stage::Offered { .. }, _) => {
-                    self.tell(Event::Rejected(Rejected::new(
-                        ErrorCode::InvitationExpired,
-                        None,
-                    )));
+                    self.refuse(ErrorCode::InvitationExpired, None, now);
                 }
                 (Stage::AwaitingOffer { .. } | Stage::Responded, Some(contact)) => {
-                    self.unanswered(contact);
+                    self.unanswered(contact, now);
                 }
                 _ => {}
             }
@@ -139,7 +140,7 @@ impl Client {
     }
 
     /// An accepted invitation ran out before the inviter confirmed.
-    fn unanswered(&mut self, id: ContactId) {
+    fn unanswered(&mut self, id: ContactId, now: UnixTime) {
         let Some(contact) = self.contacts.get_mut(&id) else {
             return;
         };
@@ -149,10 +150,7 @@ impl Client {
         contact.reason = Some(ErrorCode::InvitationExpired.as_str().to_owned());
         self.pending.contacts.insert(id);
         self.tell_contact(id);
-        self.tell(Event::Rejected(Rejected::new(
-            ErrorCode::InvitationExpired,
-            Some(id),
-        )));
+        self.refuse(ErrorCode::InvitationExpired, Some(id), now);
     }
 
     fn mark_undelivered(&mut self, now: UnixTime) {
@@ -169,6 +167,8 @@ impl Client {
             .collect();
         for (contact, ordinal, mut record) in late {
             record.state = MessageState::Undelivered as u8;
+            let place = (contact, ordinal);
+            self.log_message(Did::Undelivered, place, &record.session, None, now);
             let message = MessageView::new(contact, ordinal, &record);
             self.store_message(contact, ordinal, record);
             self.tell(Event::State { message });
@@ -176,8 +176,9 @@ impl Client {
     }
 
     /// Forgets opened cells, session ids, windows and unfinished messages of
-    /// days before `day`: what is that old is refused as stale.
-    fn forget(&mut self, day: Day) {
+    /// days before retention: what is that old is refused as stale.
+    fn forget(&mut self, now: UnixTime) {
+        let day = now.minus(RETENTION_SECONDS).day();
         let old: Vec<[u8; 16]> = self
             .opened
             .iter()
@@ -194,7 +195,7 @@ impl Client {
             }
         }
         for key in self.unfinished_before(day) {
-            self.report_unfinished(key);
+            self.report_unfinished(key, now);
         }
         for contact in self.contacts.values_mut() {
             if let Some(channel) = &mut contact.channel {

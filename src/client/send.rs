@@ -4,7 +4,7 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Effects, MessageView,
+    Client, ClientError, ContactId, Did, Effects, MessageView,
     event::{MessageState, body_key},
     outbox::{Destination, Part},
 };
@@ -103,6 +103,8 @@ impl Client {
             &Part::Message(id, ordinal),
         );
         self.store_body(id, ordinal, outgoing.body);
+        let content = Some(outgoing.body);
+        self.log_message(Did::Sent, (id, ordinal), &record.session, content, now);
         self.store_message(id, ordinal, record);
         Ok(self.finish(view))
     }

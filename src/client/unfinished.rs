@@ -1,8 +1,8 @@
 //! Messages of which fragments are still missing. Protocol §6.
 
-use super::{Client, ContactId, Event, Rejected, load::fragment_key};
+use super::{Client, ContactId, load::fragment_key};
 use crate::{
-    base::{Day, ErrorCode},
+    base::{Day, ErrorCode, UnixTime},
     channel::TagSlot,
     envelope::{Assembly, EnvelopeError, Fragment, MessageId, Progress},
     vault::{
@@ -84,6 +84,7 @@ impl Client {
         owner: [u8; 8],
         slot: TagSlot,
         fragment: Fragment,
+        now: UnixTime,
     ) -> Result<Option<Vec<u8>>, EnvelopeError> {
         let key = (owner, fragment.message_id);
         let (index, count) = (fragment.index, fragment.count);
@@ -130,7 +131,7 @@ impl Client {
                         device: slot.device,
                     },
                 );
-                self.bound_unfinished(owner);
+                self.bound_unfinished(owner, now);
                 Ok(None)
             }
         }
@@ -162,7 +163,7 @@ impl Client {
 
     /// Keeps at most 4 unfinished messages and 32 MiB per contact: the oldest
     /// gives way, since a message sealed again comes under a new id.
-    fn bound_unfinished(&mut self, owner: [u8; 8]) {
+    fn bound_unfinished(&mut self, owner: [u8; 8], now: UnixTime) {
         loop {
             let mine: Vec<_> = self
                 .unfinished
@@ -179,19 +180,16 @@ impl Client {
             let Some((_, key, _)) = mine.into_iter().min() else {
                 return;
             };
-            self.report_unfinished(key);
+            self.report_unfinished(key, now);
         }
     }
 
     /// Forgets an unfinished message and says so.
-    pub(super) fn report_unfinished(&mut self, key: Key) {
+    pub(super) fn report_unfinished(&mut self, key: Key, now: UnixTime) {
         self.forget_unfinished(key);
         let contact = ContactId(key.0);
         if self.contacts.contains_key(&contact) {
-            self.tell(Event::Rejected(Rejected::new(
-                ErrorCode::MessageIncomplete,
-                Some(contact),
-            )));
+            self.refuse(ErrorCode::MessageIncomplete, Some(contact), now);
         }
     }
 

@@ -73,6 +73,12 @@ impl DeliveryId {
         [&self.random, self.label.as_ref()].concat()
     }
 
+    /// The 16 random bytes.
+    #[must_use]
+    pub fn random(&self) -> &[u8; 16] {
+        &self.random
+    }
+
     /// The label, empty if none.
     #[must_use]
     pub fn label(&self) -> &str {

@@ -318,6 +318,41 @@ records! {
         pub device: u8,
     }
 
+    /// `s/audit`: where the audit log stands.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct AuditRecord {
+        /// Entries in all.
+        pub len: u64,
+        /// The head after the last.
+        pub head: [u8; 32],
+        /// The last month whose beginning was logged.
+        pub month: u32,
+        /// The last checkpoint signed.
+        pub checkpoint: Option<CheckpointRecord>,
+    }
+
+    /// A checkpoint of the audit log.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct CheckpointRecord {
+        /// The last entry it covers.
+        pub index: u64,
+        /// The head after it.
+        pub head: [u8; 32],
+        /// Unix seconds.
+        pub time: u64,
+        /// The owner's proof.
+        pub proof: [u8; 64],
+    }
+
+    /// `a/<index>`: an entry of the audit log.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct EntryRecord {
+        /// The head before it.
+        pub before: [u8; 32],
+        /// The entry, sealed: nonce, ciphertext, tag.
+        pub blob: Vec<u8>,
+    }
+
     /// `m/<contact>/<ordinal>`: a message without its body.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct MessageRecord {

@@ -25,6 +25,18 @@ pub fn object(text: &[u8], field: &mut dyn FnMut(&mut Json<'_>, &str) -> Option<
     json.rest.is_empty().then_some(())
 }
 
+/// Whether a text is one JSON value of any kind.
+#[must_use]
+pub fn is_value(text: &str) -> bool {
+    let mut json = Json {
+        rest: text,
+        depth: 0,
+    };
+    let read = json.skip();
+    json.skip_space();
+    read.is_some() && json.rest.is_empty()
+}
+
 /// The place of a field's value, once: `None` for a key that comes again.
 pub fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
     match field.replace(value?) {
@@ -209,13 +221,18 @@ impl<'j> Json<'j> {
     }
 }
 
-/// Text as JSON writes it, with its quotes.
+/// Text as `JSON.stringify` writes it, with its quotes.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
             '\0'..='\u{1f}' => {
                 out.push_str("\\u00");
                 out.push_str(&super::hex::encode(&[c as u8]));

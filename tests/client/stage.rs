@@ -149,7 +149,7 @@ impl Person {
         let records: Vec<_> = self
             .store
             .iter()
-            .filter(|(key, _)| !key.starts_with("b/"))
+            .filter(|(key, _)| key.starts_with("s/") || key.starts_with("m/"))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         self.client = Client::load(&records).unwrap();

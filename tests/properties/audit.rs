@@ -2,47 +2,40 @@
 
 use proptest::prelude::*;
 use tessera::{
-    audit::{AuditError, AuditKey, Checkpoint, Entry, Export, Head},
+    audit::{AuditError, AuditKey, Checkpoint, Entry, Export, Head, LogKeys},
     base::UnixTime,
     identity::Identity,
 };
 
-use super::{altered, few, identity, rng, secret};
+use super::{altered, few, identity, secret};
 
 #[derive(Debug)]
 struct Log {
     owner: Identity,
-    key: AuditKey,
+    keys: LogKeys,
     entries: Vec<(Entry, [u8; 32])>,
     checkpoint: Checkpoint,
 }
 
 fn log() -> impl Strategy<Value = Log> {
-    (
-        identity(),
-        secret(),
-        prop::collection::vec("[a-z]{0,12}", 2..6),
-    )
-        .prop_map(|(owner, key, events)| {
-            let key = AuditKey::new(key);
-            let mut head = Head::GENESIS;
-            let mut entries = Vec::new();
-            for event in events {
-                let (entry, next) =
-                    head.append(&key, &format!(r#"{{"event":"{event}"}}"#), &mut rng());
-                entries.push((entry, *next.hash()));
-                head = next;
-            }
-            let checkpoint =
-                Checkpoint::sign(owner.witness(), &head, UnixTime(1_795_300_000), &[9; 32])
-                    .unwrap();
-            Log {
-                owner,
-                key,
-                entries,
-                checkpoint,
-            }
-        })
+    (identity(), prop::collection::vec("[a-z]{0,12}", 2..6)).prop_map(|(owner, events)| {
+        let keys = LogKeys::derive(owner.secret());
+        let mut head = Head::GENESIS;
+        let mut entries = Vec::new();
+        for event in events {
+            let (entry, next) = head.append(&keys, &format!(r#"{{"event":"{event}"}}"#));
+            entries.push((entry, *next.hash()));
+            head = next;
+        }
+        let checkpoint =
+            Checkpoint::sign(owner.witness(), &head, UnixTime(1_795_300_000), &[9; 32]).unwrap();
+        Log {
+            owner,
+            keys,
+            entries,
+            checkpoint,
+        }
+    })
 }
 
 impl Log {
@@ -123,8 +116,8 @@ proptest! {
         let mut head = Head::GENESIS;
         for (entry, claimed) in &log.entries {
             assert!(head.open(&other, entry.blob().to_vec()).is_err());
-            assert!(head.open(&log.key, altered(entry.blob(), at, bit)).is_err());
-            let (opened, next) = head.open(&log.key, entry.blob().to_vec()).unwrap();
+            assert!(head.open(log.keys.sealing(), altered(entry.blob(), at, bit)).is_err());
+            let (opened, next) = head.open(log.keys.sealing(), entry.blob().to_vec()).unwrap();
             assert_eq!(&opened, entry);
             assert_eq!(next.hash(), claimed);
             head = next;

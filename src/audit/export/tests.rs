@@ -1,14 +1,14 @@
 use super::*;
-use crate::{audit::AuditKey, base::Secret, identity::Identity};
+use crate::{audit::LogKeys, identity::Identity};
 
 fn export(records: &[&str]) -> (Identity, Export) {
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-    let key = AuditKey::new(Secret::random(&mut rng));
     let owner = Identity::generate(&mut rng);
+    let keys = LogKeys::derive(owner.secret());
     let mut head = Head::GENESIS;
     let mut entries = Vec::new();
     for record in records {
-        let (entry, next) = head.append(&key, record, &mut rng);
+        let (entry, next) = head.append(&keys, record);
         entries.push((entry, *next.hash()));
         head = next;
     }

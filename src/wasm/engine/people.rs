@@ -51,8 +51,8 @@ impl Engine {
     ///
     /// `INVITATION_UNKNOWN`.
     #[wasm_bindgen(js_name = cancelInvitation)]
-    pub fn cancel_invitation(&mut self, id: &str) -> JsResult<JsValue> {
-        let result = self.client.cancel_invitation(invitation(id)?);
+    pub fn cancel_invitation(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
+        let result = self.client.cancel_invitation(invitation(id)?, time(now)?);
         self.give(result)
     }
 
@@ -110,8 +110,8 @@ impl Engine {
     ///
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = rejectSas)]
-    pub fn reject_sas(&mut self, id: &str) -> JsResult<JsValue> {
-        let result = self.client.reject_sas(contact(id)?);
+    pub fn reject_sas(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
+        let result = self.client.reject_sas(contact(id)?, time(now)?);
         self.give(result)
     }
 
@@ -121,8 +121,8 @@ impl Engine {
     ///
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = removeContact)]
-    pub fn remove_contact(&mut self, id: &str) -> JsResult<JsValue> {
-        let result = self.client.remove_contact(contact(id)?);
+    pub fn remove_contact(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
+        let result = self.client.remove_contact(contact(id)?, time(now)?);
         self.give(result)
     }
 }
