@@ -80,7 +80,7 @@ export interface Engine {
   /** The large message whose next cells are to be sealed, and which pieces of its body, under which keys, that takes. */
   wanted(now: number): { readonly id: string; readonly pieces: readonly (readonly [number: number, key: string])[] } | undefined;
   /** Seals them; a message whose pieces are missing is given up. */
-  sealMore(messageId: string, sealedPieces: [number: number, sealed: Uint8Array][]): Effects;
+  sealMore(messageId: string, sealedPieces: [number: number, sealed: Uint8Array][], now: number): Effects;
   cancel(messageId: string, now: number): Effects<BareMessage>;
   transfers(): Transfer[];
   info(): RelayParameters;
@@ -155,7 +155,7 @@ export class EngineHost {
           const sealed = await stored(() => this.#store.get(key));
           if (sealed !== undefined) pieces.push([number, sealed]);
         }
-        await this.#apply((engine) => engine.sealMore(wanted.id, pieces));
+        await this.#apply((engine, now) => engine.sealMore(wanted.id, pieces, now));
       }
     });
   }

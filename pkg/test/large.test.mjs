@@ -1,7 +1,8 @@
 /** Large content: whole through restarts on both sides, followed as it goes, taken back, and small in memory. */
 
 import { after, before, test } from "node:test";
-import { Portal, init, memoryStore } from "tessera-portal";
+import initCore from "../dist/core/core.js";
+import { Portal, memoryStore } from "tessera-portal";
 import { PASSPHRASE, enrol, isCode, person, record, syncedUntil } from "./people.mjs";
 import { startRelay } from "./relay.mjs";
 import { assert } from "./support.mjs";
@@ -86,7 +87,7 @@ test("above the relay's limit: refused, and nothing is stored", async () => {
 });
 
 test("sixteen mebibytes take less than three times their size in memory, on either side", { timeout: 300_000 }, async () => {
-  const { memory } = await init();
+  const { memory } = await initCore();
   const [a, b] = [await person("Lab", relay.url), await person("Rivera", relay.url)];
   const [toB] = await enrol(a, b);
   const body = picture(16 * MEBIBYTE);
