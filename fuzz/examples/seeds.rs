@@ -11,7 +11,7 @@ use tessera::{
     crypto::{cbor, cbor::Deterministic as _},
     emergency,
     enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
-    envelope::{self, Body, ContentType, Control, DeliveryId, Draft, Fragment, Sealing},
+    envelope::{self, Body, ContentType, Control, Delivery, DeliveryId, Draft, Fragment, Sealing},
     identity::Identity,
     medcrypt::MonthKey,
     pseudonym::{self, BlindSeed, SessionId},
@@ -50,14 +50,13 @@ fn sealed(rng: &mut Counting) -> Result<()> {
         device: 0,
         seq: 3,
         content_type: &content_type,
-        payload: &payload.as_slice().into(),
+        payload,
     };
-    let mut delivery = envelope::compose(&sender, &me.public().fingerprint(), &seed, &draft, rng)
+    let delivery = Delivery::compose(&sender, &me.public().fingerprint(), &seed, &draft, rng)
         .ok_or("delivery")?;
-    delivery.extend_from_slice(payload);
-    write("delivery", "text", &delivery)?;
+    write("delivery", "text", &delivery.encode())?;
 
-    let whole = Body::Whole(delivery);
+    let whole = Body::Whole(delivery.encode());
     let fragment = Body::Fragment(Fragment {
         message_id: [1; 16],
         index: 1,

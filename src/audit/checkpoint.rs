@@ -5,7 +5,7 @@ use crate::{
     base::{Secret, UnixTime, encoding::parts, labels},
     crypto::{
         ristretto::{Statement, Witness},
-        schnorr::{Message, PROOF_LEN, Proof},
+        schnorr::{PROOF_LEN, Proof},
     },
     pseudonym::{self, BlindSeed, Claim, SessionId},
 };
@@ -28,14 +28,7 @@ impl Checkpoint {
     pub fn sign(owner: &Witness, head: &Head, time: UnixTime, random32: &[u8; 32]) -> Option<Self> {
         let index = head.len().checked_sub(1)?;
         let context = context(index, head.hash(), time);
-        let (_, proof) = pseudonym::prove(
-            owner,
-            &seed(),
-            &session_id()?,
-            &context,
-            Message::Whole(&[]),
-            random32,
-        )?;
+        let (_, proof) = pseudonym::prove(owner, &seed(), &session_id()?, &context, &[], random32)?;
         Some(Self {
             index,
             head: *head.hash(),
@@ -73,7 +66,7 @@ impl Checkpoint {
             seed: &seed(),
             session_id: &session_id,
             context: &context(self.index, &self.head, self.time),
-            message: Message::Whole(&[]),
+            message: &[],
             pseudonym: None,
             proof: &self.proof,
         };

@@ -102,12 +102,11 @@ impl Client {
             self.tell_gap(gap, now);
         }
         if delivery.content_type().is_control() {
-            return self.take_control(id, &delivery.payload().to_vec(), now);
+            return self.take_control(id, delivery.payload(), now);
         }
-        let session = delivery.id().clone();
-        let message = self.take_message(id, delivery, state, now)?;
+        let message = self.take_message(id, &delivery, state, now)?;
         if state == ContactState::Active {
-            outcome.receipts.push((id, session));
+            outcome.receipts.push((id, delivery.id().clone()));
         }
         self.tell(Event::Message {
             message: message.clone(),
@@ -119,7 +118,7 @@ impl Client {
     fn take_message(
         &mut self,
         id: ContactId,
-        delivery: Authentic,
+        delivery: &Authentic,
         state: ContactState,
         now: UnixTime,
     ) -> Result<MessageView, ClientError> {
@@ -146,10 +145,10 @@ impl Client {
         if shown {
             view = view.with_body(delivery.payload());
         }
+        self.store_body(id, ordinal, delivery.payload());
         let did = if shown { Did::Received } else { Did::Held };
         let content = Some(delivery.payload());
         self.log_message(did, (id, ordinal), &record.session, content, now);
-        self.store_body(id, ordinal, delivery.into_payload());
         self.store_message(id, ordinal, record);
         Ok(view)
     }

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Change, Client, ClientError, ContactId, Effects, Entry, InvitationId, Pending,
-    contact::Contact, event::message_key, invitation::OpenInvitation, journal::Journal,
-    relay_state::RelayState, unfinished::Unfinished, watch::Watch,
+    contact::Contact, invitation::OpenInvitation, journal::Journal, relay_state::RelayState,
+    unfinished::Unfinished, watch::Watch,
 };
 use crate::{
     base::{Secret, SortedMap, UnixTime},
@@ -16,7 +16,7 @@ use crate::{
     identity::Identity,
     vault::{
         VaultError,
-        stored::{self, FragmentRecord, LargeRecord, OpenedRecord, QueuedRecord, SelfRecord},
+        stored::{self, FragmentRecord, OpenedRecord, QueuedRecord, SelfRecord},
     },
     wire::hex,
 };
@@ -95,10 +95,10 @@ impl Client {
         for (key, bytes) in records {
             client.load_record(key, bytes)?;
         }
-        let queued = client.outbox.last_key_value().map(|(last, _)| last + 1);
-        let large = client.large.values();
-        let large = large.map(|record| record.ordinal + u64::from(record.count));
-        client.next_ordinal = large.chain(queued).max().unwrap_or(0);
+        client.next_ordinal = client
+            .outbox
+            .last_key_value()
+            .map_or(0, |(last, _)| last + 1);
         Ok(client)
     }
 
@@ -113,7 +113,6 @@ impl Client {
             invitations: SortedMap::new(),
             outbox: SortedMap::new(),
             next_ordinal: 0,
-            large: SortedMap::new(),
             messages: SortedMap::new(),
             opened: HashMap::new(),
             accepted: HashMap::new(),
@@ -140,15 +139,6 @@ impl Client {
                 let ordinal = u64::from_be_bytes(unhex(ordinal)?);
                 self.outbox
                     .insert(ordinal, stored::decode::<QueuedRecord>(bytes)?);
-            }
-            ["s", "l", contact, ordinal] => {
-                let contact = ContactId::parse(contact).ok_or(VaultError::Damaged)?;
-                let ordinal = u32::from_be_bytes(unhex(ordinal)?);
-                let record: LargeRecord = stored::decode(bytes)?;
-                if record.next >= record.count || record.chunk_len == 0 {
-                    return Err(VaultError::Damaged.into());
-                }
-                self.large.insert((contact, ordinal), record);
             }
             ["s", "o", digest] => {
                 let record: OpenedRecord = stored::decode(bytes)?;
@@ -189,19 +179,19 @@ impl Client {
         self.log(Entry::Removed { contact: id }, now);
         self.contacts.remove(&id);
         self.drop_queued(|queued| queued.contact == Some(id.0));
-        let gone: Vec<(u32, u32)> = self
+        let gone: Vec<u32> = self
             .messages
             .range((id, 0)..=(id, u32::MAX))
-            .map(|(key, record)| (key.1, record.size))
+            .map(|(key, _)| key.1)
             .collect();
-        for (ordinal, size) in gone {
+        for ordinal in gone {
             self.messages.remove(&(id, ordinal));
-            self.forget_large((id, ordinal));
-            let keys = super::body_keys(id, ordinal, size as usize);
-            let keys = keys.into_iter().chain([message_key(id, ordinal)]);
-            for key in keys {
-                self.pending.changes.insert(key, None);
-            }
+            self.pending
+                .changes
+                .insert(super::event::message_key(id, ordinal), None);
+            self.pending
+                .changes
+                .insert(super::body_key(id, ordinal), None);
         }
         let invitations: Vec<InvitationId> = self
             .invitations

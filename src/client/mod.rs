@@ -18,7 +18,6 @@ mod id;
 mod incoming;
 mod invitation;
 mod journal;
-mod large;
 mod load;
 mod outbox;
 mod pull;
@@ -34,11 +33,10 @@ pub use contact::{ContactState, Verified};
 pub use entry::{Check, Did, Entry, Key};
 pub use event::{
     ContactView, Event, Gap, InvitationView, MessageState, MessageView, Received, Rejected,
-    TransferView, body_key, body_keys, message_id, parse_message_id, piece_key,
+    body_key, parse_message_id,
 };
 pub use id::{ContactId, InvitationId};
 pub use journal::{CheckpointView, log_key};
-pub use large::{Pieces, Wanted};
 pub use outbox::{MAX_POST, Post};
 pub use relay_state::{Mailbox, PlannedBatch};
 pub use send::Outgoing;
@@ -55,7 +53,7 @@ use crate::{
     identity::Identity,
     vault::{
         VaultError,
-        stored::{self, LargeRecord, MessageRecord, OpenedRecord, QueuedRecord},
+        stored::{self, MessageRecord, OpenedRecord, QueuedRecord},
     },
 };
 
@@ -109,8 +107,6 @@ pub struct Client {
     /// Never used twice while this client lives, so that the answer to a
     /// post cannot mean another cell.
     next_ordinal: u64,
-    /// Large messages of one's own that are not all sealed yet.
-    large: SortedMap<large::Key, LargeRecord>,
     messages: SortedMap<(ContactId, u32), MessageRecord>,
     /// Digests of opened cells.
     opened: HashMap<[u8; 16], OpenedRecord>,
@@ -131,8 +127,6 @@ struct Pending {
     relay: bool,
     /// Records for the audit log.
     records: Vec<String>,
-    /// Unfinished messages that grew.
-    grown: SortedSet<unfinished::Key>,
     changes: SortedMap<String, Option<Zeroizing<Vec<u8>>>>,
     events: Vec<Event>,
 }
@@ -185,19 +179,18 @@ impl Client {
         Ok(views)
     }
 
-    /// Where the body of a message is stored, in pieces; refuses one that is
-    /// held or unknown.
+    /// Refuses to show the body of a message that is held or unknown.
     ///
     /// # Errors
     ///
     /// `MessageUnknown`, `ContactPending`.
-    pub fn readable(&self, contact: ContactId, ordinal: u32) -> Result<Vec<String>, ClientError> {
+    pub fn readable(&self, contact: ContactId, ordinal: u32) -> Result<(), ClientError> {
         match self.messages.get(&(contact, ordinal)) {
             None => Err(ClientError::MessageUnknown),
             Some(record) if record.state == MessageState::Held as u8 => {
                 Err(ClientError::ContactPending)
             }
-            Some(record) => Ok(body_keys(contact, ordinal, record.size as usize)),
+            Some(_) => Ok(()),
         }
     }
 
@@ -314,8 +307,6 @@ pub enum ClientError {
     ClockBehind,
     /// No message of that id.
     MessageUnknown,
-    /// The message has left already.
-    MessageSent,
     /// A defect in this crate.
     Internal,
 }
@@ -340,7 +331,6 @@ impl ClientError {
             Self::BatchInvalid => ErrorCode::BatchInvalid,
             Self::ClockBehind => ErrorCode::ClockBehind,
             Self::MessageUnknown => ErrorCode::MessageUnknown,
-            Self::MessageSent => ErrorCode::MessageSent,
             Self::Internal => ErrorCode::Internal,
         }
     }
@@ -364,7 +354,6 @@ impl fmt::Display for ClientError {
             Self::BatchInvalid => f.write_str("a batch whose signature or digest does not hold"),
             Self::ClockBehind => f.write_str("the clock is behind; set it right before sending"),
             Self::MessageUnknown => f.write_str("no such message"),
-            Self::MessageSent => f.write_str("the message has left already, or is not one's own"),
             Self::Internal => f.write_str("a defect in Tessera; please report it"),
         }
     }

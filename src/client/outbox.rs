@@ -3,15 +3,12 @@
 
 use rand_core::CryptoRng;
 
-use super::{
-    Client, ClientError, ContactId, Effects, Event, MessageView, contact::Contact,
-    event::MessageState,
-};
+use super::{Client, ClientError, ContactId, Effects, Event, MessageView, event::MessageState};
 use crate::{
     base::{Day, SortedMap, SortedSet, UnixTime},
     identity::Fingerprint,
     vault::stored::{self, ControlRecord, QueuedRecord},
-    wire::{BucketId, Cell, Entry, cover_cell, hex, post},
+    wire::{BucketId, Cell, Entry, MAX_LOBBY_ENTRIES, cover_cell, hex, post},
 };
 
 /// A batch is searched for tags of up to three days before it closed: a cell
@@ -49,12 +46,10 @@ pub(super) enum Destination {
 }
 
 impl Client {
-    /// Cells waiting for the relay, those not sealed yet included.
+    /// Cells waiting for the relay.
     #[must_use]
     pub fn queued(&self) -> usize {
-        let unsealed = self.large.values();
-        let unsealed = unsealed.map(|record| (record.count - record.next) as usize);
-        self.outbox.len() + unsealed.sum::<usize>()
+        self.outbox.len()
     }
 
     /// One slot: queued cells first, then cover to uniformly random buckets,
@@ -98,44 +93,28 @@ impl Client {
 
     /// The relay answered 202: these cells are durable there.
     pub fn posted(&mut self, tokens: &[u64]) -> Effects {
-        let mut moved = SortedMap::<_, u32>::new();
         for token in tokens {
             let Some(queued) = self.outbox.remove(token) else {
                 continue;
             };
             self.pending.changes.insert(outbox_key(*token), None);
             if let (Some(contact), Some(ordinal)) = (queued.contact, queued.message) {
-                *moved.get_or_insert((ContactId(contact), ordinal), 0) += 1;
+                self.cell_stored(ContactId(contact), ordinal);
             }
-        }
-        for ((contact, ordinal), cells) in moved {
-            self.cells_stored(contact, ordinal, cells);
         }
         self.finish(())
     }
 
     /// Queues finished cells. They leave only after the commit.
     pub(super) fn enqueue(&mut self, cells: Vec<Cell>, to: Destination, day: Day, part: &Part) {
-        let first = self.next_ordinal;
-        self.next_ordinal += cells.len() as u64;
-        self.enqueue_from(first, cells, to, day, part);
-    }
-
-    /// The same, at places of the queue that were kept for them.
-    pub(super) fn enqueue_from(
-        &mut self,
-        first: u64,
-        cells: Vec<Cell>,
-        to: Destination,
-        day: Day,
-        part: &Part,
-    ) {
         let (contact, message, control) = match part {
             Part::Rendezvous => (None, None, None),
             Part::Message(contact, ordinal) => (Some(contact.0), Some(*ordinal), None),
             Part::Control(contact, control) => (Some(contact.0), None, Some(control)),
         };
-        for (ordinal, cell) in (first..).zip(cells) {
+        for cell in cells {
+            let ordinal = self.next_ordinal;
+            self.next_ordinal += 1;
             let queued = QueuedRecord {
                 cell: cell.as_bytes().to_vec(),
                 to: match to {
@@ -163,14 +142,11 @@ impl Client {
     /// Contacts for whom something waited so long that its recipient stops
     /// looking for it. Nothing is posted to them until all that waits is
     /// sealed again, so that messages keep their order. Protocol §6.
-    pub(super) fn held_back(&self, today: Day) -> SortedSet<[u8; 8]> {
-        let late = |day: u32| day + LISTENING_DAYS <= today.0;
-        let queued = self.outbox.values().filter(|queued| late(queued.day));
-        let large = self.large.iter();
-        let large = large.filter(|(_, record)| late(UnixTime(record.sent_at).day().0));
-        queued
+    fn held_back(&self, today: Day) -> SortedSet<[u8; 8]> {
+        self.outbox
+            .values()
+            .filter(|queued| queued.day + LISTENING_DAYS <= today.0)
             .filter_map(|queued| queued.contact)
-            .chain(large.map(|(key, _)| key.0.0))
             .collect()
     }
 
@@ -196,34 +172,11 @@ impl Client {
                 found.insert((contact, record.seq), (Part::Message(contact, ordinal), to));
             }
         }
-        for (contact, ordinal) in self.large.keys() {
-            let contacts = (
-                self.contacts.get(contact),
-                self.messages.get(&(*contact, *ordinal)),
-            );
-            if let (
-                Some(Contact {
-                    peer: Some(peer), ..
-                }),
-                Some(record),
-            ) = contacts
-                && held_back.contains(&contact.0)
-            {
-                let to = Destination::Bucket(peer.fingerprint());
-                found.insert(
-                    (*contact, record.seq),
-                    (Part::Message(*contact, *ordinal), to),
-                );
-            }
-        }
         found.into_values().collect()
     }
 
     /// Discards the cells of one message or control delivery.
     pub(super) fn discard(&mut self, part: &Part) {
-        if let Part::Message(contact, ordinal) = part {
-            self.forget_large((*contact, *ordinal));
-        }
         self.drop_queued(|queued| match part {
             Part::Rendezvous => false,
             Part::Message(contact, ordinal) => {
@@ -253,27 +206,24 @@ impl Client {
         }
     }
 
-    /// The cells to post next, oldest first; those of large messages last,
-    /// so that a picture to one person does not hold up a word to another.
-    /// What goes to one contact keeps its order.
     fn take(&self, most: usize, today: Day) -> Result<(Vec<Entry>, Vec<u64>), ClientError> {
         let size = self.relay.info()?.cell_size;
-        let (held_back, barriers) = (self.held_back(today), self.barriers());
-        let ready = |ordinal: u64, queued: &QueuedRecord| {
-            queued.contact.is_none_or(|id| {
-                !held_back.contains(&id) && barriers.get(&id).is_none_or(|end| ordinal < *end)
-            })
-        };
-        let is_large = |queued: &QueuedRecord| match (queued.contact, queued.message) {
-            (Some(id), Some(ordinal)) => self.large.contains_key(&(ContactId(id), ordinal)),
-            _ => false,
-        };
-        let all = || self.outbox.iter().filter(|(o, queued)| ready(**o, queued));
-        let small = all().filter(|(_, queued)| !is_large(queued));
-        let large = all().filter(|(_, queued)| is_large(queued));
+        let held_back = self.held_back(today);
         let mut entries = Vec::new();
         let mut tokens = Vec::new();
-        for (ordinal, queued) in small.chain(large).take(most) {
+        let ready =
+            |queued: &QueuedRecord| queued.contact.is_none_or(|id| !held_back.contains(&id));
+        let mut lobby = 0;
+        let mut fits = |queued: &QueuedRecord| {
+            lobby += usize::from(queued.to.is_none());
+            queued.to.is_some() || lobby <= MAX_LOBBY_ENTRIES
+        };
+        for (ordinal, queued) in self
+            .outbox
+            .iter()
+            .filter(|(_, queued)| ready(queued) && fits(queued))
+            .take(most)
+        {
             let bucket = match queued.to {
                 None => BucketId::LOBBY,
                 Some(fingerprint) => self.relay.bucket_of(&Fingerprint(fingerprint))?,
@@ -286,12 +236,12 @@ impl Client {
         Ok((entries, tokens))
     }
 
-    fn cells_stored(&mut self, contact: ContactId, ordinal: u32, cells: u32) {
+    fn cell_stored(&mut self, contact: ContactId, ordinal: u32) {
         let Some(record) = self.messages.get(&(contact, ordinal)) else {
             return;
         };
         let mut record = record.clone();
-        record.cells_left = record.cells_left.saturating_sub(cells);
+        record.cells_left = record.cells_left.saturating_sub(1);
         let all = record.cells_left == 0 && record.state == MessageState::Queued as u8;
         if all {
             record.state = MessageState::Stored as u8;
@@ -299,9 +249,6 @@ impl Client {
             self.tell(Event::State { message });
         }
         self.store_message(contact, ordinal, record);
-        if let Some(transfer) = self.outgoing_transfer((contact, ordinal)) {
-            self.tell(Event::Transfer { transfer });
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     load::opened_key,
     outbox::Part,
 };
-use crate::base::{Content, ErrorCode, UnixTime, time::DAY_SECONDS};
+use crate::base::{ErrorCode, UnixTime, time::DAY_SECONDS};
 
 /// A message without a receipt for this long is shown as undelivered: 7 days.
 const UNDELIVERED_SECONDS: u64 = 7 * DAY_SECONDS;
@@ -39,7 +39,7 @@ impl Client {
     /// behind) is told and waits for the next call. Protocol §6.
     pub fn reseal(
         &mut self,
-        bodies: &[(ContactId, u32, Content)],
+        bodies: &[(ContactId, u32, &[u8])],
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Effects {
@@ -75,7 +75,7 @@ impl Client {
 
     /// A message whose body is lost cannot be sent any more, and holds up no
     /// other.
-    pub(super) fn give_up(&mut self, id: ContactId, ordinal: u32, now: UnixTime) {
+    fn give_up(&mut self, id: ContactId, ordinal: u32, now: UnixTime) {
         self.discard(&Part::Message(id, ordinal));
         let Some(record) = self.messages.get(&(id, ordinal)) else {
             return;

@@ -1,6 +1,6 @@
 //! Messages of which fragments are still missing. Protocol §6.
 
-use super::{Client, ContactId, TransferView, load::fragment_key};
+use super::{Client, ContactId, load::fragment_key};
 use crate::{
     base::{Day, ErrorCode, UnixTime},
     channel::TagSlot,
@@ -78,23 +78,14 @@ impl Unfinished {
 }
 
 impl Client {
-    /// How far an unfinished message of a contact is.
-    pub(super) fn incoming_transfer(&self, key: Key) -> Option<TransferView> {
-        let contact = ContactId(key.0);
-        let assembly = self.unfinished.get(&key)?.assembly.as_ref()?;
-        self.contacts.contains_key(&contact).then(|| {
-            TransferView::incoming(contact, &key.1, assembly.len(), assembly.expected_len())
-        })
-    }
-
-    /// Adds a fragment: all chunks once all are there.
+    /// Adds a fragment: the whole bytes once all are there.
     pub(super) fn assemble(
         &mut self,
         owner: [u8; 8],
         slot: TagSlot,
         fragment: Fragment,
         now: UnixTime,
-    ) -> Result<Option<Vec<Vec<u8>>>, EnvelopeError> {
+    ) -> Result<Option<Vec<u8>>, EnvelopeError> {
         let key = (owner, fragment.message_id);
         let (index, count) = (fragment.index, fragment.count);
         let record = FragmentRecord {
@@ -123,9 +114,9 @@ impl Client {
             }
         };
         match progress {
-            Progress::Complete(chunks) => {
+            Progress::Complete(bytes) => {
                 self.delete_fragments(key, count);
-                Ok(Some(chunks))
+                Ok(Some(bytes))
             }
             Progress::Unfinished(assembly) => {
                 let stored_key = fragment_key(&key.0, &key.1, index);
@@ -140,7 +131,6 @@ impl Client {
                         device: slot.device,
                     },
                 );
-                self.pending.grown.insert(key);
                 self.bound_unfinished(owner, now);
                 Ok(None)
             }

@@ -17,7 +17,7 @@ pub use batch::{BATCH_HEADER_LEN, Batch, BatchError, BatchHeader, OriginKey};
 pub use bucket::{BucketCount, BucketError, BucketId, compute_bucket};
 pub use cell::{Cell, CellDigest, CellError, CellSize, cover_cell};
 pub use hex::{BatchDigest, HeaderHash, HexError, Origin};
-pub use post::{Entry, MAX_ENTRIES, PostError};
+pub use post::{Entry, MAX_ENTRIES, MAX_LOBBY_ENTRIES, PostError};
 pub use relay_api::{
     BatchRef, BucketIndex, CoverInfo, LobbyInfo, PROTOCOL, Problem, RelayInfo, RelaySettings,
     SegmentRef, paths,

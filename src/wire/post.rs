@@ -9,6 +9,8 @@ use crate::base::{ErrorCode, encoding::Reader};
 
 /// Most entries of one post.
 pub const MAX_ENTRIES: usize = 64;
+/// Most of them for the lobby.
+pub const MAX_LOBBY_ENTRIES: usize = 4;
 /// Bytes of the bucket before each cell.
 const BUCKET_LEN: usize = 4;
 
@@ -40,6 +42,8 @@ pub enum PostError {
     Length,
     /// A bucket this relay does not have.
     Bucket,
+    /// More than 4 entries for the lobby.
+    Lobby,
 }
 
 impl PostError {
@@ -48,7 +52,7 @@ impl PostError {
     pub const fn code(self) -> ErrorCode {
         match self {
             Self::Empty | Self::TooMany | Self::Length => ErrorCode::Malformed,
-            Self::Bucket => ErrorCode::InvalidArgument,
+            Self::Bucket | Self::Lobby => ErrorCode::InvalidArgument,
         }
     }
 }
@@ -60,6 +64,7 @@ impl fmt::Display for PostError {
             Self::TooMany => "a post holds at most 64 entries",
             Self::Length => "not a whole number of entries of 4 bytes of bucket and one cell",
             Self::Bucket => "no such bucket",
+            Self::Lobby => "a post holds at most 4 entries for the lobby",
         })
     }
 }
@@ -70,12 +75,13 @@ impl core::error::Error for PostError {}
 ///
 /// # Errors
 ///
-/// [`PostError::Empty`] or [`PostError::TooMany`].
+/// [`PostError::Empty`], [`PostError::TooMany`] or [`PostError::Lobby`].
 pub fn encode(entries: &[Entry]) -> Result<Vec<u8>, PostError> {
     let first = entries.first().ok_or(PostError::Empty)?;
     if entries.len() > MAX_ENTRIES {
         return Err(PostError::TooMany);
     }
+    check_lobby(entries)?;
     let mut body = Vec::with_capacity(entries.len() * (BUCKET_LEN + first.cell.as_bytes().len()));
     for entry in entries {
         body.extend_from_slice(&entry.bucket.get().to_be_bytes());
@@ -100,9 +106,20 @@ pub fn decode(body: &[u8], size: CellSize, buckets: BucketCount) -> Result<Vec<E
     if body.len() / entry_len > MAX_ENTRIES {
         return Err(PostError::TooMany);
     }
-    body.chunks_exact(entry_len)
+    let entries: Vec<_> = body
+        .chunks_exact(entry_len)
         .map(|entry| decode_entry(entry, size, buckets))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    check_lobby(&entries)?;
+    Ok(entries)
+}
+
+fn check_lobby(entries: &[Entry]) -> Result<(), PostError> {
+    let lobby = entries.iter().filter(|entry| entry.bucket.is_lobby());
+    if lobby.count() > MAX_LOBBY_ENTRIES {
+        return Err(PostError::Lobby);
+    }
+    Ok(())
 }
 
 fn decode_entry(entry: &[u8], size: CellSize, buckets: BucketCount) -> Result<Entry, PostError> {
@@ -155,6 +172,13 @@ mod tests {
         );
         assert_eq!(encode(&[]), Err(PostError::Empty));
         assert_eq!(encode(&vec![entry(0, 1); 65]), Err(PostError::TooMany));
+        let lobby = vec![entry(0xFFFF_FFFF, 1); 5];
+        assert_eq!(encode(&lobby), Err(PostError::Lobby));
+        let one = encode(&lobby[..1]).unwrap();
+        assert_eq!(
+            decode(&one.repeat(5), SIZE, buckets()),
+            Err(PostError::Lobby)
+        );
         let other_size = CellSize::try_from(1024).unwrap();
         assert_eq!(decode(&one, other_size, buckets()), Err(PostError::Length));
     }
@@ -175,7 +199,7 @@ mod tests {
     #[test]
     fn entries_come_back_in_order() {
         let entries: Vec<_> = (0..64)
-            .map(|i| entry(if i % 9 == 8 { 0xFFFF_FFFF } else { i % 9 }, i as u8))
+            .map(|i| entry(if i % 16 == 8 { 0xFFFF_FFFF } else { i % 8 }, i as u8))
             .collect();
         let body = encode(&entries).unwrap();
         assert_eq!(body.len(), max_body_len(SIZE));

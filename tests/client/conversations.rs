@@ -5,6 +5,7 @@ use tessera::{
     base::UnixTime,
     client::{ClientError, Event, Outgoing, body_key, parse_message_id},
     enrolment::Kind,
+    wire::BucketId,
 };
 
 #[test]
@@ -94,6 +95,25 @@ fn an_offer_that_was_read_before_its_invitation_was_accepted_is_found() {
 }
 
 #[test]
+fn a_post_holds_at_most_four_cells_for_the_lobby() {
+    let (mut relay, mut a) = (Relay::new(), Person::new("Dr. Rivera"));
+    a.pull(&relay, NOW);
+    for _ in 0..5 {
+        let effects = a
+            .client
+            .invite(Kind::Quick, Some(86_400), NOW, &mut rng())
+            .unwrap();
+        a.commit(effects);
+    }
+    let queued = a.client.queued();
+    assert!(queued > 4, "{queued}");
+    // The relay takes no post with more.
+    a.post(&mut relay);
+    assert_eq!(a.client.queued(), 0);
+    assert_eq!(relay.pending[&BucketId::LOBBY.get()].len(), queued);
+}
+
+#[test]
 fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
@@ -102,14 +122,13 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     let body: Vec<u8> = (0..200_000_u32).map(|i| i.to_le_bytes()[1]).collect();
     let outgoing = Outgoing {
         content_type: "application/pdf",
-        body: body.as_slice().into(),
+        body: &body,
         filename: Some("x.pdf"),
         session: "",
     };
     let effects = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();
     a.commit(effects);
     // Half of the cells in one epoch, half in the next.
-    a.seal_wanted(now);
     let first = a.client.next_flush(now).unwrap().unwrap();
     relay.post(&first.body);
     let effects = a.client.posted(&first.tokens);

@@ -12,6 +12,5 @@
 mod adversities;
 mod conversations;
 mod cover;
-mod large;
 mod stage;
 mod time;

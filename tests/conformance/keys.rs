@@ -3,11 +3,7 @@
 use tessera::{
     base::{Day, Month, labels},
     channel::{ChainKey, Direction, TagKey, TagSlot},
-    crypto::{
-        kdf,
-        ristretto::Statement,
-        schnorr::{Message, Proof},
-    },
+    crypto::{kdf, ristretto::Statement, schnorr::Proof},
     identity::{Identity, PublicIdentity},
     pseudonym::{self, BlindSeed, Claim, SessionId},
     wire::{BucketCount, compute_bucket},
@@ -90,7 +86,7 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
         seed: &seed,
         session_id: &session_id,
         context: &context,
-        message: Message::Whole(&message),
+        message: &message,
         pseudonym: Some(&carried),
         proof: &decoded,
     };
@@ -106,7 +102,7 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
         &seed,
         &session_id,
         &context,
-        Message::Whole(&message),
+        &message,
         &random,
     );
     let (made_pseudonym, made_proof) = made.ok_or_else(|| Broken("no proof".into()))?;

@@ -2,6 +2,7 @@
 //! from, flag, environment or file, is [`crate::cli`]'s business.
 
 mod cover;
+mod limits;
 mod message;
 mod storage;
 mod units;
@@ -13,6 +14,7 @@ use tessera::wire::{BucketCount, CellSize};
 
 pub use self::{
     cover::CoverArgs,
+    limits::LimitArgs,
     message::MessageArgs,
     storage::{Storage, StorageArgs},
     units::{Bytes, Seconds},
@@ -96,6 +98,10 @@ pub struct Config {
     /// Cover in batches.
     #[command(flatten)]
     pub cover: CoverArgs,
+
+    /// What clients may cost.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 /// Values that do not go together.

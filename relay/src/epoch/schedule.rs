@@ -45,6 +45,12 @@ impl Schedule {
         (Duration::from_secs(u64::from(self.seconds)) / DELAY_SHARE).clamp(DELAY_LEAST, DELAY_MOST)
     }
 
+    /// The number of the epoch that `now` is in, by the clock alone.
+    #[must_use]
+    pub fn current(&self, now: Duration) -> u64 {
+        self.index(now)
+    }
+
     /// The next boundary after `now`.
     #[must_use]
     pub fn due(&self, now: Duration) -> Duration {

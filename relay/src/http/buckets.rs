@@ -30,6 +30,7 @@ pub(super) struct Indexes(Mutex<HashMap<BucketId, Made>>);
 #[derive(Clone, Debug)]
 struct Made {
     of: Option<Published>,
+    oldest: Option<u64>,
     json: Bytes,
     etag: Arc<str>,
 }
@@ -75,7 +76,11 @@ pub(super) async fn batch<S: Store>(
     }
     let bytes = match app.store.batch(bucket, origin, epoch).await? {
         Found::Batch(bytes) => bytes,
-        Found::Expired { oldest } => return Err(Refusal::Expired { oldest }),
+        // What readers are told of, while the store still deletes.
+        Found::Expired { .. } => {
+            let oldest = app.indexes.get(&app, bucket).await?.oldest;
+            return Err(Refusal::Expired { oldest });
+        }
         Found::Nothing => return Err(Refusal::NotFound),
     };
     let head: &[u8; BATCH_HEADER_LEN] = bytes.first_chunk().ok_or(StoreError::Damaged)?;
@@ -112,6 +117,7 @@ impl Indexes {
         let etag = hex::encode(&Sha256::digest(&json)).into();
         let index = Made {
             of,
+            oldest: index.oldest,
             json: json.into(),
             etag,
         };

@@ -1,8 +1,10 @@
 //! `POST /v1/cells`.
 
+use std::sync::Arc;
+
 use axum::{
     body::{Body, Bytes},
-    extract::State,
+    extract::{Extension, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -11,11 +13,15 @@ use tessera::wire::post::{decode, max_body_len};
 use tokio::time::timeout;
 
 use super::{Refusal, Shared};
-use crate::{limits::BODY_TIME, store::Store};
+use crate::{
+    limits::{BODY_TIME, Connection},
+    store::Store,
+};
 
 /// Takes 1 to 64 cells, all or none; answers 202 once they are durable.
 pub(super) async fn post<S: Store>(
     State(app): Shared<S>,
+    Extension(connection): Extension<Arc<Connection>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -26,12 +32,18 @@ pub(super) async fn post<S: Store>(
     let limit = max_body_len(app.cell_size());
     let body = collect(body, &headers, limit).await?;
     let entries = decode(&body, app.cell_size(), app.bucket_count()).map_err(Refusal::Post)?;
+    let lobby = entries.iter().filter(|entry| entry.bucket.is_lobby());
+    connection.admit(&headers, count(entries.iter()), count(lobby))?;
     app.store.put(entries).await?;
     let mut response = StatusCode::ACCEPTED.into_response();
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(items.count()).unwrap_or(u32::MAX)
 }
 
 /// Exactly the one type: it also makes browsers ask before another site's

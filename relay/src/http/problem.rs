@@ -9,7 +9,10 @@ use tessera::{
     wire::{PostError, Problem, relay_api::PROBLEM_TYPE},
 };
 
-use crate::{limits::RETRY_AFTER_SECONDS, store::StoreError};
+use crate::{
+    limits::{RETRY_AFTER_SECONDS, Wait},
+    store::StoreError,
+};
 
 /// Why a request was not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub enum Refusal {
     TooLarge,
     /// 415.
     MediaType,
+    /// 429: more than is allowed at a time.
+    TooMuch(Wait),
     /// 503: about to end.
     Draining,
     /// 503 or 507: the store cannot.
@@ -50,6 +55,7 @@ impl Refusal {
             Self::Expired { .. } => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooMuch(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(StoreError::Full) => StatusCode::INSUFFICIENT_STORAGE,
             Self::Draining | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -64,7 +70,7 @@ impl Refusal {
             Self::Expired { .. } => ErrorCode::RetentionPassed,
             Self::TooLarge => ErrorCode::MessageTooLarge,
             Self::Store(StoreError::Full) => ErrorCode::RelayFull,
-            Self::Slow | Self::Draining | Self::Store(_) => ErrorCode::RelayBusy,
+            Self::TooMuch(_) | Self::Slow | Self::Draining | Self::Store(_) => ErrorCode::RelayBusy,
         }
     }
 
@@ -75,10 +81,18 @@ impl Refusal {
             Self::Incomplete => "the body ended early".to_owned(),
             Self::MediaType => "send application/octet-stream, not encoded".to_owned(),
             Self::Draining => "the relay is about to end".to_owned(),
+            Self::TooMuch(_) => "more than is allowed at a time".to_owned(),
             Self::NotFound | Self::Method | Self::Slow | Self::Expired { .. } | Self::TooLarge => {
                 return None;
             }
         })
+    }
+
+    fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::TooMuch(wait) => Some(wait.seconds),
+            _ => (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SECONDS),
+        }
     }
 
     fn oldest(self) -> Option<u64> {
@@ -92,6 +106,12 @@ impl Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Wait> for Refusal {
+    fn from(wait: Wait) -> Self {
+        Self::TooMuch(wait)
     }
 }
 
@@ -110,8 +130,8 @@ impl IntoResponse for Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

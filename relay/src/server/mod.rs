@@ -1,9 +1,11 @@
 //! All of the relay, on a listener: [`run`] returns when told to stop, or
 //! when the store has failed.
 
+mod connections;
+mod paced;
+
 use std::{future::Future, num::NonZeroU32, sync::Arc};
 
-use axum::serve::ListenerExt as _;
 use tessera::wire::{LobbyInfo, PROTOCOL, RelayInfo};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
@@ -13,7 +15,7 @@ use crate::{
     cover::{CoverRule, LOBBY_CELLS},
     epoch::{Board, Engine, Schedule, Settings},
     http::{App, router},
-    limits::DRAIN_TIME,
+    limits::{DRAIN_TIME, Gate},
     store::{Kind, SqliteStore, Store, StoreError, sqlite::OpenError},
 };
 
@@ -87,29 +89,21 @@ pub async fn run_on<S: Store>(
     ));
     let routes = router(app, config.portal.as_deref());
 
-    let mut draining = stopped.clone();
-    // Whole answers are written at once; waiting to fill packets only delays their ends.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let server = axum::serve(listener, routes).with_graceful_shutdown(async move {
-        // An error means that nobody can stop it any more: then it stops.
-        let _ = draining.wait_for(|stop| *stop).await;
-    });
-    let mut server = tokio::spawn(async move { server.await });
-    let failed = {
-        let store = store.clone();
-        async move { store.failed().await }
-    };
+    let gate = Gate::new(
+        config.limits.clone(),
+        Schedule::new(config.epoch.get()),
+        Schedule::new(config.lobby_epoch.get()),
+    );
+    let serving = connections::serve(listener, Arc::clone(&gate), routes, stopped.clone());
+    let serving = tokio::spawn(serving);
     let outcome = tokio::select! {
         () = shutdown => Ok(()),
-        () = failed => Err(RunError::Store(StoreError::Failed)),
-        ended = &mut server => Err(ended.map_or_else(|error| error.into(), |ended| ended.err().unwrap_or_else(closed)).into()),
+        () = store.failed() => Err(RunError::Store(StoreError::Failed)),
     };
     let _ = stop.send(true);
-    if !server.is_finished() && timeout(DRAIN_TIME, &mut server).await.is_err() {
+    let _ = serving.await;
+    if timeout(DRAIN_TIME, gate.empty()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
-        server.abort();
     }
     for engine in engines {
         let _ = engine.await;
@@ -166,8 +160,4 @@ fn info(config: &Config, store: &impl Store) -> RelayInfo {
         cover: config.cover.rule().info(),
         time: 0,
     }
-}
-
-fn closed() -> std::io::Error {
-    std::io::Error::other("the listener has ended")
 }

@@ -1,0 +1,119 @@
+use super::*;
+use axum::http::HeaderValue;
+use clap::Parser;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+fn gate(flags: &str) -> Arc<Gate> {
+    let line = ["serve"].into_iter().chain(flags.split_whitespace());
+    // Epochs of a day: none ends during a test, but at midnight UTC.
+    let schedule = Schedule::new(86_400);
+    Gate::new(Line::parse_from(line).limits, schedule, schedule)
+}
+
+fn connect(gate: &Arc<Gate>, from: &str) -> Option<Connection> {
+    let client: Client = from.parse().unwrap_or_else(|_| panic!("{from}"));
+    Some(Connection {
+        origin: gate.origin(client)?,
+        gate: Arc::clone(gate),
+        allowances: Mutex::default(),
+        _permit: Arc::clone(&gate.connections).try_acquire_owned().unwrap(),
+    })
+}
+
+fn forwarded(client: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(
+        "x-forwarded-for".parse().unwrap(),
+        HeaderValue::from_static(client),
+    )])
+}
+
+fn none() -> HeaderMap {
+    HeaderMap::new()
+}
+
+#[test]
+fn connections_are_counted_per_peer_and_forgotten_when_they_end() {
+    let gate = gate("--max-connections-per-peer 2");
+    let first = connect(&gate, "192.0.2.1:1").unwrap();
+    let second = connect(&gate, "192.0.2.1:2").unwrap();
+    assert!(connect(&gate, "192.0.2.1:3").is_none());
+    assert!(connect(&gate, "192.0.2.2:3").is_some());
+    drop(second);
+    assert!(connect(&gate, "192.0.2.1:4").is_some());
+    drop(first);
+    let local: Vec<_> = (0..9)
+        .filter_map(|_| connect(&gate, "127.0.0.1:1"))
+        .collect();
+    assert_eq!(local.len(), 9, "the loopback is no peer");
+}
+
+#[test]
+fn cells_are_counted_per_connection_and_per_peer() {
+    let gate = gate("--cells-per-connection 64 --cells-per-peer 100");
+    let first = connect(&gate, "192.0.2.1:1").unwrap();
+    assert_eq!(first.admit(&none(), 64, 0), Ok(()));
+    assert_eq!(first.admit(&none(), 1, 0), Err(Wait { seconds: 1 }));
+    let second = connect(&gate, "192.0.2.1:2").unwrap();
+    let wait = second.admit(&none(), 64, 0).unwrap_err();
+    assert!((16..=17).contains(&wait.seconds), "{wait:?}");
+    let other = connect(&gate, "192.0.2.2:1").unwrap();
+    assert_eq!(other.admit(&none(), 64, 0), Ok(()));
+    // Nobody claims to be somebody else without being a trusted proxy.
+    assert!(first.admit(&forwarded("198.51.100.1"), 1, 0).is_err());
+}
+
+#[test]
+fn the_lobby_takes_four_cells_per_connection_and_epoch() {
+    let gate = gate("");
+    for from in ["192.0.2.1:1", "127.0.0.1:1"] {
+        let connection = connect(&gate, from).unwrap();
+        assert_eq!(connection.admit(&none(), 3, 3), Ok(()));
+        let wait = connection.admit(&none(), 2, 2).unwrap_err();
+        assert!((1..=86_400).contains(&wait.seconds), "{wait:?}");
+        assert_eq!(connection.admit(&none(), 64, 1), Ok(()));
+        assert!(connection.admit(&none(), 1, 1).is_err());
+        assert_eq!(connection.admit(&none(), 1, 0), Ok(()));
+    }
+    let connections: Vec<_> = (0..9)
+        .filter_map(|_| connect(&gate, "192.0.2.7:1"))
+        .filter(|connection| connection.admit(&none(), 4, 4).is_ok())
+        .collect();
+    assert_eq!(connections.len() * 4, LOBBY_PER_PEER as usize);
+}
+
+#[test]
+fn a_trusted_proxy_speaks_for_its_clients() {
+    let gate =
+        gate("--trusted-proxy 127.0.0.1,10.0.0.0/8 --cells-per-connection 64 --cells-per-peer 100");
+    let proxy = connect(&gate, "127.0.0.1:1").unwrap();
+    for client in ["198.51.100.1:1", "198.51.100.2:1", "2001:db8::1"] {
+        assert_eq!(proxy.admit(&forwarded(client), 64, 0), Ok(()), "{client}");
+        assert!(proxy.admit(&forwarded(client), 64, 0).is_err(), "{client}");
+    }
+    // The same peer from another port is another connection.
+    assert_eq!(proxy.admit(&forwarded("198.51.100.1:2"), 36, 0), Ok(()));
+    assert!(proxy.admit(&forwarded("198.51.100.1:3"), 1, 0).is_err());
+    // Without a client's name there is one for all of them.
+    assert_eq!(proxy.admit(&none(), 64, 0), Ok(()));
+    assert!(proxy.admit(&forwarded("unknown"), 64, 0).is_err());
+    let lobby = |client| proxy.admit(&forwarded(client), 4, 4).is_ok();
+    assert!(lobby("203.0.113.1:1") && !lobby("203.0.113.1:1") && lobby("203.0.113.1:2"));
+}
+
+#[test]
+fn what_is_remembered_of_peers_is_bounded() {
+    let mut peers = Peers {
+        epoch: 0,
+        keys: Keys::new(),
+        known: HashMap::new(),
+    };
+    for number in 1..=MOST_PEERS as u128 + 10 {
+        peers.get(number.to_be_bytes()).connections = 1;
+    }
+    assert_eq!(peers.known.len(), MOST_PEERS + 1);
+}

@@ -1,0 +1,88 @@
+//! Connections: let in by the limiter, and spoken HTTP to.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tower_service::Service as _;
+
+use super::paced::Paced;
+use crate::limits::{Accepted, Connection, Gate, HEAD_FIELDS, HEAD_LEN, HEAD_TIME};
+
+/// After an error of `accept`, most often too many open files.
+const PAUSE: Duration = Duration::from_millis(100);
+
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
+    connection: close\r\ncontent-length: 0\r\n\r\n";
+const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 5\r\n\
+    connection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// Serves until told to stop, then returns at once; [`Gate::empty`] tells
+/// when the last connection has ended.
+pub(super) async fn serve(
+    listener: TcpListener,
+    gate: Arc<Gate>,
+    routes: Router,
+    stop: watch::Receiver<bool>,
+) {
+    let mut stopping = stop.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = gate.accept(&listener) => accepted,
+            _ = stopping.wait_for(|stop| *stop) => return,
+        };
+        match accepted {
+            Ok(Accepted::Served(stream, connection)) => {
+                // Whole answers are written at once; waiting to fill packets only delays their ends.
+                let _ = stream.set_nodelay(true);
+                let (routes, stop) = (routes.clone(), stop.clone());
+                tokio::spawn(speak(stream, connection, routes, stop));
+            }
+            Ok(Accepted::Full(stream)) => refuse(&stream, FULL),
+            Ok(Accepted::TooMany(stream)) => refuse(&stream, TOO_MANY),
+            Err(error) => {
+                tracing::warn!(kind = ?error.kind(), "accepting a connection");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    connection: Arc<Connection>,
+    routes: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&connection));
+        let answer = routes.clone().call(request.map(Body::new));
+        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_headers(HEAD_FIELDS)
+        .max_buf_size(HEAD_LEN)
+        .half_close(true)
+        .serve_connection(TokioIo::new(Paced::new(stream)), service)
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    // What a client does wrong is its own business, and may tell who it is.
+    tokio::select! {
+        _ = &mut serving => return,
+        _ = stop.wait_for(|stop| *stop) => serving.as_mut().graceful_shutdown(),
+    }
+    let _ = serving.await;
+}
+
+/// One attempt: whoever cannot take these bytes at once need not have them.
+fn refuse(stream: &TcpStream, answer: &[u8]) {
+    let _ = stream.try_write(answer);
+}
