@@ -289,6 +289,47 @@ fn records_are_written_as_they_always_were() {
             blob: vec![2; 60],
         },
     );
+    let recovery = RecoveryRecord {
+        id: [1; 16],
+        restored: true,
+        settled: false,
+        former_queue: 70_000,
+        highest: 2,
+        announced_at: 1_795_300_000,
+        superseded_by: Some(3),
+        former: vec![(0, 1_795_300_000)],
+        contacts: vec![ContactDeviceRecord {
+            contact: [2; 8],
+            device: 1,
+            since: 1_795_300_000,
+            told: true,
+        }],
+    };
+    held.hold("recovery", &recovery);
+    held.hold(
+        "recovery/sparse",
+        &RecoveryRecord {
+            superseded_by: None,
+            former: Vec::new(),
+            contacts: Vec::new(),
+            ..recovery
+        },
+    );
+    let emergency = EmergencyRecord {
+        began_at: 1_795_300_000,
+        minutes: 30,
+        reason: "inconsciente al ingreso".into(),
+        ended_at: Some(1_795_300_600),
+        told: true,
+    };
+    held.hold("emergency", &emergency);
+    held.hold(
+        "emergency/sparse",
+        &EmergencyRecord {
+            ended_at: None,
+            ..emergency
+        },
+    );
     held.hold("message", &message());
     held.hold(
         "message/sparse",

@@ -11,12 +11,15 @@ use tessera::{
     crypto::{cbor, cbor::Deterministic as _},
     emergency,
     enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
-    envelope::{self, Body, ContentType, Control, Delivery, DeliveryId, Draft, Fragment, Sealing},
+    envelope::{
+        self, Announcement, Body, ContentType, Control, Delivery, DeliveryId, Draft, Fragment,
+        Said, Sealing,
+    },
     identity::Identity,
     medcrypt::MonthKey,
     pseudonym::{self, BlindSeed, SessionId},
     secure_encryption::ProvenMessage,
-    vault::{Kdf, Passkey, VaultHeader, VaultKey, stored},
+    vault::{Kdf, Passkey, VaultHeader, VaultKey, bundle, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CoverInfo, Entry,
         LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, batch::BatchPlace, cover_cell, post,
@@ -33,6 +36,7 @@ fn main() -> Result<()> {
     enrolment(&mut rng)?;
     relay(&mut rng)?;
     records(&mut rng)?;
+    devices(&mut rng)?;
     Ok(())
 }
 
@@ -326,6 +330,30 @@ fn records(rng: &mut Counting) -> Result<()> {
         rng,
     )?;
     write("medcrypt", "message", message.to_string().as_bytes())
+}
+
+/// A backup, and what devices say to each other.
+fn devices(rng: &mut Counting) -> Result<()> {
+    let vault_key = VaultKey::new(key(6));
+    let records = ["b/1", "m/1", "s/self"].map(|k| (k, vault_key.seal(k, b"record", rng)));
+    let entries = records.iter().map(|(k, record)| (*k, record.as_slice()));
+    let made_at = UnixTime(1_795_300_000);
+    let bytes = bundle::write(b"header", entries, made_at, &vault_key, rng);
+    write("vault_bundle", "three_records", &bytes)?;
+    write("vault_bundle", "cut", &bytes[..bytes.len() / 2])?;
+    let began = Said::EmergencyBegan {
+        minutes: 30,
+        reason: "unconscious at admission".into(),
+    };
+    for (name, what) in [("in_use", Said::InUse(1)), ("emergency", began)] {
+        let announcement = Announcement {
+            id: [7; 16],
+            sent_at: made_at,
+            what,
+        };
+        write("announcement", name, &announcement.encode())?;
+    }
+    Ok(())
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> Result<()> {

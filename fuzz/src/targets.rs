@@ -16,11 +16,11 @@ use tessera::{
     },
     emergency::{self, Share},
     enrolment::{Invitation, InvitationSecret, Offer, Response, open_response},
-    envelope::{self, Body, Control, Delivery},
+    envelope::{self, Announcement, Body, Control, Delivery},
     identity::{Identity, PublicIdentity},
     medcrypt::{Message, MonthKey},
     secure_encryption::ProvenMessage,
-    vault::{StoredHeader, VaultKey, stored},
+    vault::{StoredHeader, VaultKey, bundle::Bundle, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, RelaySettings,
         SegmentRef, post,
@@ -32,6 +32,7 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target; `fuzz_targets/` and `seeds/` have one entry for each.
 pub const TARGETS: &[Target] = &[
+    ("announcement", announcement),
     ("audit_export", audit_export),
     ("batch", batch),
     ("body", body),
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     ("secure_encryption", secure_encryption),
     ("segment", segment),
     ("share", share),
+    ("vault_bundle", vault_bundle),
     ("vault_header", vault_header),
     ("vault_record", vault_record),
 ];
@@ -67,6 +69,11 @@ pub fn key(byte: u8) -> Secret<32> {
 
 /// The tag of the sealed cells.
 pub const TAG: Tag = [5; 16];
+
+/// What a device says to the others of its person.
+pub fn announcement(data: &[u8]) -> bool {
+    one_encoding::<Announcement>(data)
+}
 
 /// An export of the audit log.
 pub fn audit_export(data: &[u8]) -> bool {
@@ -299,6 +306,16 @@ pub fn share(data: &[u8]) -> bool {
     true
 }
 
+/// A backup: its parts, and whether its manifest holds.
+pub fn vault_bundle(data: &[u8]) -> bool {
+    let key = VaultKey::new(key(6));
+    let verified = Bundle::parse(data).map(|bundle| bundle.verify(&key));
+    if let Ok(Ok(verified)) = &verified {
+        let _ = verified.open(&key);
+    }
+    matches!(verified, Ok(Ok(_)))
+}
+
 /// The header of a vault of any version.
 pub fn vault_header(data: &[u8]) -> bool {
     StoredHeader::parse(data).is_ok_and(|header| {
@@ -317,7 +334,7 @@ pub fn vault_record(data: &[u8]) -> bool {
     let _ = VaultKey::new(key(6)).open("s/self", data);
     any! {
         SelfRecord RelayRecord CursorRecord GapRecord ContactRecord AwaitingRecord ChannelRecord WindowRecord SequenceRecord
-        InvitationRecord OfferSecretsRecord CellRecord ControlRecord QueuedRecord OpenedRecord FragmentRecord MessageRecord
+        InvitationRecord RecoveryRecord ContactDeviceRecord EmergencyRecord OfferSecretsRecord CellRecord ControlRecord QueuedRecord OpenedRecord FragmentRecord MessageRecord
     }
 }
 

@@ -88,6 +88,18 @@ codes! {
     WrongPassphrase = "WRONG_PASSPHRASE", false;
     /// A record of the vault is missing or damaged.
     VaultDamaged = "VAULT_DAMAGED", false;
+    /// Not a backup, a part of one, or an altered one.
+    BackupMalformed = "BACKUP_MALFORMED", false;
+    /// The backup was written by a newer version.
+    BackupVersion = "BACKUP_VERSION", false;
+    /// A backup can be restored into an empty store only.
+    StoreNotEmpty = "STORE_NOT_EMPTY", false;
+    /// Another device took this one's place: it sends nothing more.
+    DeviceSuperseded = "DEVICE_SUPERSEDED", false;
+    /// Not a recovery code, or a mistyped one.
+    RecoveryCodeMalformed = "RECOVERY_CODE_MALFORMED", false;
+    /// The emergency access is over.
+    RecoveryEnded = "RECOVERY_ENDED", false;
     /// The vault is locked.
     Locked = "LOCKED", false;
     /// The store was changed by someone else since it was read.

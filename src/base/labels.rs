@@ -66,6 +66,10 @@ labels! {
     EXPORT_POSSESSION = "tessera/v1/export/possession";
     /// Export: SAS key. §7.
     EXPORT_SAS = "tessera/v1/export/sas";
+    /// Tag key of one's cells to oneself. §13.
+    OWN_TAG = "tessera/v1/own/tag";
+    /// Psk of one's cells to oneself. §13.
+    OWN_PSK = "tessera/v1/own/psk";
     /// HPKE info of an SDK message. §8.
     MESSAGE = "tessera/v1/message";
     /// Check bytes of a printed share. §10.
@@ -90,6 +94,8 @@ labels! {
     VAULT_RECOVERY = "tessera/v1/vault/recovery";
     /// One sealed record of the vault.
     VAULT_RECORD = "tessera/v1/vault/record";
+    /// Manifest of a backup.
+    VAULT_BACKUP = "tessera/v1/vault/backup";
 }
 
 #[cfg(test)]

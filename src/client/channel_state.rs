@@ -60,6 +60,18 @@ impl Channel {
         Ok(chain.month_keys())
     }
 
+    /// Whether there are keys for that time.
+    pub(super) fn sends_at(&self, time: UnixTime) -> bool {
+        self.sending.at(time.month()).is_some()
+    }
+
+    /// All counts begin anew: they are those of another device from now on.
+    pub(super) fn renew(&mut self) {
+        self.counters = SortedMap::new();
+        self.sealed_before = Day(0);
+        self.next_seq = 0;
+    }
+
     /// Reserves `count` consecutive tag counters of one day: the first.
     pub(super) fn take_counters(&mut self, day: Day, count: u32) -> u32 {
         let next = self.counters.get_or_insert(day, 0);
@@ -94,9 +106,19 @@ impl Channel {
         Some(self.receiving.at(month)?.month_keys())
     }
 
-    /// The tag window of a day.
+    /// The tag window of a day: every device that was heard from has its own.
     pub(super) fn window(&self, day: Day) -> Window {
-        self.windows.get(&day).cloned().unwrap_or_default()
+        let mut window = self.windows.get(&day).cloned().unwrap_or_default();
+        for device in self.sequences.keys() {
+            window.saw(*device);
+        }
+        window
+    }
+
+    /// The newest device that was heard from; device 0 is known from the start.
+    pub(super) fn newest_device(&self) -> u8 {
+        let last = self.sequences.last_key_value();
+        last.map_or(0, |(device, _)| *device)
     }
 
     /// Something was opened under this tag.

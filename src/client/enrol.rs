@@ -37,6 +37,7 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<InvitationView>, ClientError> {
+        self.require_place()?;
         let quick = kind == Kind::Quick;
         let longest = if quick {
             QUICK_MAX_SECONDS
@@ -120,6 +121,7 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<ContactView>, ClientError> {
+        self.require_place()?;
         let invitation = Invitation::parse(uri)?;
         invitation.check_expiry(now)?;
         if invitation.relay.trim_end_matches('/') != self.relay.url() {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ContactId, InvitationId};
+use super::{ContactId, DeviceNotice, EmergencyView, InvitationId};
 use crate::{base::ErrorCode, envelope::DeliveryId, vault::stored::MessageRecord, wire::hex};
 
 /// Something to show, once its changes are committed.
@@ -29,6 +29,10 @@ pub enum Event {
         /// The checkpoint.
         checkpoint: super::CheckpointView,
     },
+    /// Two devices of one person are in use.
+    Device(DeviceNotice),
+    /// Somebody opened a backup of this vault with emergency shares.
+    BreakGlass(EmergencyView),
     /// A contact is new or changed.
     Contact {
         /// The contact.

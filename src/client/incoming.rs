@@ -91,6 +91,7 @@ impl Client {
         let contact = self.contact_mut(id)?;
         let state = contact.state;
         let channel = contact.channel.as_mut().ok_or(ClientError::Internal)?;
+        let newest = channel.newest_device();
         if channel.sequence(slot.device).arrived(delivery.seq()) {
             let seq = delivery.seq();
             let gap = Gap::Sequence {
@@ -101,6 +102,7 @@ impl Client {
             };
             self.tell_gap(gap, now);
         }
+        self.note_device(id, slot.device, newest, delivery.sent_at());
         if delivery.content_type().is_control() {
             return self.take_control(id, delivery.payload(), now);
         }

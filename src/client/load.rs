@@ -7,12 +7,13 @@ use zeroize::Zeroizing;
 
 use super::{
     Change, Client, ClientError, ContactId, Effects, Entry, InvitationId, Pending,
-    contact::Contact, invitation::OpenInvitation, journal::Journal, relay_state::RelayState,
-    unfinished::Unfinished, watch::Watch,
+    contact::Contact, device::Devices, invitation::OpenInvitation, journal::Journal,
+    relay_state::RelayState, unfinished::Unfinished, watch::Watch,
 };
 use crate::{
     base::{Secret, SortedMap, UnixTime},
     enrolment::Name,
+    envelope::OwnKeys,
     identity::Identity,
     vault::{
         VaultError,
@@ -22,6 +23,7 @@ use crate::{
 };
 
 pub(super) const SELF_KEY: &str = "s/self";
+pub(super) const RECOVERY_KEY: &str = "s/recovery";
 pub(super) const RELAY_KEY: &str = "s/relay";
 pub(super) const AUDIT_KEY: &str = "s/audit";
 
@@ -59,17 +61,14 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, Vec<Change>), ClientError> {
         let name = Name::new(name).ok_or(ClientError::InvalidArgument("name"))?;
-        let mut client = Self::empty(Identity::generate(rng), name, 0, RelayState::new(relay_url));
+        let relay = RelayState::new(relay_url);
+        let mut client = Self::empty(Identity::generate(rng), name, relay);
+        client.created_at = now;
         client.pending.relay = true;
         client.begin_log(now);
         let mut changes = client.finish(()).changes;
-        let record = SelfRecord {
-            secret: *client.identity.secret().expose(),
-            name: client.name.as_str().to_owned(),
-            device: client.device,
-            created_at: now.0,
-        };
-        changes.push((SELF_KEY.into(), Some(stored::encode(&record))));
+        let [own, _] = client.own_changes();
+        changes.push(own);
         Ok((client, changes))
     }
 
@@ -91,23 +90,29 @@ impl Client {
         let name = Name::new(&own.name).ok_or(VaultError::Damaged)?;
         let relay =
             RelayState::from_record(stored::decode(find(RELAY_KEY).ok_or(VaultError::Damaged)?)?)?;
-        let mut client = Self::empty(identity, name, own.device, relay);
+        let mut client = Self::empty(identity, name, relay);
+        client.device = own.device;
+        client.created_at = UnixTime(own.created_at);
         for (key, bytes) in records {
             client.load_record(key, bytes)?;
         }
         client.next_ordinal = client
             .outbox
             .last_key_value()
-            .map_or(0, |(last, _)| last + 1);
+            .map_or(0, |(last, _)| last + 1)
+            .max(client.first_ordinal());
         Ok(client)
     }
 
-    fn empty(identity: Identity, name: Name, device: u8, relay: RelayState) -> Self {
+    fn empty(identity: Identity, name: Name, relay: RelayState) -> Self {
         Self {
             journal: Journal::new(&identity),
+            own: OwnKeys::new(&identity),
             identity,
             name,
-            device,
+            created_at: UnixTime(0),
+            device: 0,
+            devices: Devices::alone(),
             relay,
             contacts: SortedMap::new(),
             invitations: SortedMap::new(),
@@ -117,6 +122,7 @@ impl Client {
             opened: HashMap::new(),
             accepted: HashMap::new(),
             unfinished: SortedMap::new(),
+            emergencies: SortedMap::new(),
             watch: Watch::default(),
             pending: Pending::default(),
         }
@@ -163,6 +169,12 @@ impl Client {
                     .insert((contact, ordinal), stored::decode(bytes)?);
             }
             _ if key == AUDIT_KEY => self.journal.resume(&stored::decode(bytes)?)?,
+            ["s", "e", id] => {
+                self.emergencies.insert(unhex(id)?, stored::decode(bytes)?);
+            }
+            _ if key == RECOVERY_KEY => {
+                self.devices = Devices::from_record(stored::decode(bytes)?);
+            }
             _ if key == SELF_KEY || key == RELAY_KEY => {}
             _ => return Err(VaultError::Damaged.into()),
         }
@@ -178,6 +190,7 @@ impl Client {
         self.contact_mut(id)?;
         self.log(Entry::Removed { contact: id }, now);
         self.contacts.remove(&id);
+        self.forget_device(id);
         self.drop_queued(|queued| queued.contact == Some(id.0));
         let gone: Vec<u32> = self
             .messages

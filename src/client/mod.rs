@@ -11,6 +11,8 @@
 
 mod channel_state;
 mod contact;
+mod device;
+mod emergency;
 mod enrol;
 mod entry;
 mod event;
@@ -30,6 +32,8 @@ mod unfinished;
 mod watch;
 
 pub use contact::{ContactState, Verified};
+pub use device::{DeviceNotice, DeviceView};
+pub use emergency::{EmergencyId, EmergencyView, MAX_EMERGENCY_MINUTES};
 pub use entry::{Check, Did, Entry, Key};
 pub use event::{
     ContactView, Event, Gap, InvitationView, MessageState, MessageView, Received, Rejected,
@@ -47,17 +51,18 @@ use std::collections::HashMap;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{ErrorCode, SortedMap, SortedSet, sorted_by_key},
+    base::{ErrorCode, SortedMap, SortedSet, UnixTime, sorted_by_key},
     enrolment::{EnrolmentError, Name},
-    envelope::EnvelopeError,
+    envelope::{EnvelopeError, OwnKeys},
     identity::Identity,
     vault::{
         VaultError,
-        stored::{self, MessageRecord, OpenedRecord, QueuedRecord},
+        stored::{self, EmergencyRecord, MessageRecord, OpenedRecord, QueuedRecord},
     },
 };
 
 use contact::Contact;
+use device::Devices;
 use invitation::OpenInvitation;
 use journal::Journal;
 use relay_state::RelayState;
@@ -98,7 +103,10 @@ impl<T> Effects<T> {
 pub struct Client {
     identity: Identity,
     name: Name,
+    created_at: UnixTime,
     device: u8,
+    devices: Devices,
+    own: OwnKeys,
     relay: RelayState,
     contacts: SortedMap<ContactId, Contact>,
     invitations: SortedMap<InvitationId, OpenInvitation>,
@@ -114,6 +122,7 @@ pub struct Client {
     accepted: HashMap<(ContactId, Vec<u8>), u64>,
     /// Unfinished messages of a contact or of an invitation's rendezvous.
     unfinished: SortedMap<unfinished::Key, Unfinished>,
+    emergencies: SortedMap<EmergencyId, EmergencyRecord>,
     watch: Watch,
     journal: Journal,
     pending: Pending,
@@ -127,6 +136,8 @@ struct Pending {
     relay: bool,
     /// Records for the audit log.
     records: Vec<String>,
+    /// The records of this device.
+    own: bool,
     changes: SortedMap<String, Option<Zeroizing<Vec<u8>>>>,
     events: Vec<Event>,
 }
@@ -259,6 +270,11 @@ impl Client {
             let bytes = stored::encode(&self.relay.to_record());
             pending.changes.insert(load::RELAY_KEY.into(), Some(bytes));
         }
+        if pending.own {
+            for (key, bytes) in self.own_changes() {
+                pending.changes.insert(key, bytes);
+            }
+        }
         Effects {
             changes: pending.changes.into_iter().collect(),
             events: pending.events,
@@ -307,6 +323,10 @@ pub enum ClientError {
     ClockBehind,
     /// No message of that id.
     MessageUnknown,
+    /// A newer device took this one's place.
+    DeviceSuperseded,
+    /// A restored device has not read its own mailbox yet.
+    Unsettled,
     /// A defect in this crate.
     Internal,
 }
@@ -326,11 +346,12 @@ impl ClientError {
             Self::SasNotReady => ErrorCode::SasNotReady,
             Self::InvitationUnknown => ErrorCode::InvitationUnknown,
             Self::RelayMismatch => ErrorCode::RelayMismatch,
-            Self::RelayUnknown => ErrorCode::RelayUnreachable,
+            Self::RelayUnknown | Self::Unsettled => ErrorCode::RelayUnreachable,
             Self::RelayProtocol => ErrorCode::RelayProtocol,
             Self::BatchInvalid => ErrorCode::BatchInvalid,
             Self::ClockBehind => ErrorCode::ClockBehind,
             Self::MessageUnknown => ErrorCode::MessageUnknown,
+            Self::DeviceSuperseded => ErrorCode::DeviceSuperseded,
             Self::Internal => ErrorCode::Internal,
         }
     }
@@ -354,6 +375,8 @@ impl fmt::Display for ClientError {
             Self::BatchInvalid => f.write_str("a batch whose signature or digest does not hold"),
             Self::ClockBehind => f.write_str("the clock is behind; set it right before sending"),
             Self::MessageUnknown => f.write_str("no such message"),
+            Self::DeviceSuperseded => f.write_str("a newer device took this one's place"),
+            Self::Unsettled => f.write_str("the mailbox has not been read since the restore"),
             Self::Internal => f.write_str("a defect in Tessera; please report it"),
         }
     }

@@ -3,12 +3,15 @@
 
 use rand_core::CryptoRng;
 
-use super::{Client, ClientError, ContactId, Effects, Event, MessageView, event::MessageState};
+use super::{
+    Client, ClientError, ContactId, Effects, Event, MessageView, device::is_greeting,
+    event::MessageState,
+};
 use crate::{
     base::{Day, SortedMap, SortedSet, UnixTime},
     identity::Fingerprint,
     vault::stored::{self, ControlRecord, QueuedRecord},
-    wire::{BucketId, Cell, Entry, MAX_LOBBY_ENTRIES, cover_cell, hex, post},
+    wire::{BucketId, Cell, Entry, MAX_LOBBY_ENTRIES, RelaySettings, cover_cell, hex, post},
 };
 
 /// A batch is searched for tags of up to three days before it closed: a cell
@@ -32,6 +35,8 @@ pub struct Post {
 pub(super) enum Part {
     /// The rendezvous: its tags never grow old.
     Rendezvous,
+    /// An announcement to oneself: another takes its place.
+    Own,
     /// A message that shows.
     Message(ContactId, u32),
     /// A confirm or receipts.
@@ -60,20 +65,9 @@ impl Client {
     /// `RelayUnknown` before the first `/v1/info`.
     pub fn next_slot(&self, now: UnixTime, rng: &mut impl CryptoRng) -> Result<Post, ClientError> {
         let info = self.relay.info()?;
-        let slot = (info.slot_cells.get() as usize).min(MAX_POST);
-        let (mut entries, tokens) = self.take(slot, now.day())?;
-        while entries.len() < slot {
-            let bucket = info.buckets.wrap(rng.next_u64());
-            entries.push(Entry {
-                bucket,
-                cell: cover_cell(info.cell_size, rng),
-            });
-        }
-        shuffle(&mut entries, rng);
-        Ok(Post {
-            body: encode(&entries)?,
-            tokens,
-        })
+        let (entries, tokens) = self.take(slot_cells(info), now.day())?;
+        let body = slot(entries, info, rng)?;
+        Ok(Post { body, tokens })
     }
 
     /// Up to 64 queued cells without cover; `None` if nothing waits. Shows
@@ -108,7 +102,7 @@ impl Client {
     /// Queues finished cells. They leave only after the commit.
     pub(super) fn enqueue(&mut self, cells: Vec<Cell>, to: Destination, day: Day, part: &Part) {
         let (contact, message, control) = match part {
-            Part::Rendezvous => (None, None, None),
+            Part::Rendezvous | Part::Own => (None, None, None),
             Part::Message(contact, ordinal) => (Some(contact.0), Some(*ordinal), None),
             Part::Control(contact, control) => (Some(contact.0), None, Some(control)),
         };
@@ -133,10 +127,10 @@ impl Client {
         }
     }
 
-    /// Whether anything is to be [resealed](Client::reseal).
+    /// Whether anything is to be [sealed](Client::reseal) again, or anew.
     #[must_use]
     pub fn has_overdue(&self, now: UnixTime) -> bool {
-        !self.held_back(now.day()).is_empty()
+        !self.held_back(now.day()).is_empty() || self.announcement_due(now)
     }
 
     /// Contacts for whom something waited so long that its recipient stops
@@ -163,13 +157,30 @@ impl Client {
             let to = queued.to.map_or(Destination::Lobby, |fingerprint| {
                 Destination::Bucket(Fingerprint(fingerprint))
             });
-            if let Some(control) = &queued.control {
+            if let Some(control) = queued.control.as_ref().filter(|_| self.may_post(queued)) {
                 let part = Part::Control(contact, control.clone());
-                found.insert((contact, control.seq), (part, to));
+                found.insert((contact, false, control.seq), (part, to));
             } else if let Some(ordinal) = queued.message
                 && let Some(record) = self.messages.get(&(contact, ordinal))
             {
-                found.insert((contact, record.seq), (Part::Message(contact, ordinal), to));
+                let former = self.is_former(contact, ordinal);
+                let part = Part::Message(contact, ordinal);
+                found.insert((contact, former, record.seq), (part, to));
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// The payloads of the control deliveries that wait, in their order.
+    pub(super) fn queued_controls(&self) -> Vec<(ContactId, Vec<u8>, Destination)> {
+        let mut found = SortedMap::new();
+        for queued in self.outbox.values() {
+            if let (Some(contact), Some(control)) = (queued.contact, &queued.control) {
+                let to = queued.to.map_or(Destination::Lobby, |fingerprint| {
+                    Destination::Bucket(Fingerprint(fingerprint))
+                });
+                let delivery = (ContactId(contact), control.payload.clone(), to);
+                found.insert((contact, control.seq), delivery);
             }
         }
         found.into_values().collect()
@@ -178,7 +189,7 @@ impl Client {
     /// Discards the cells of one message or control delivery.
     pub(super) fn discard(&mut self, part: &Part) {
         self.drop_queued(|queued| match part {
-            Part::Rendezvous => false,
+            Part::Rendezvous | Part::Own => false,
             Part::Message(contact, ordinal) => {
                 queued.contact == Some(contact.0) && queued.message == Some(*ordinal)
             }
@@ -211,19 +222,30 @@ impl Client {
         let held_back = self.held_back(today);
         let mut entries = Vec::new();
         let mut tokens = Vec::new();
-        let ready =
-            |queued: &QueuedRecord| queued.contact.is_none_or(|id| !held_back.contains(&id));
+        let ready = |queued: &QueuedRecord| {
+            self.may_post(queued) && queued.contact.is_none_or(|id| !held_back.contains(&id))
+        };
+        let spoken_to: SortedSet<_> = self
+            .outbox
+            .values()
+            .filter(|queued| !is_greeting(queued))
+            .filter_map(|queued| queued.contact)
+            .collect();
+        let waits = |queued: &QueuedRecord| {
+            is_greeting(queued) && queued.contact.is_none_or(|id| !spoken_to.contains(&id))
+        };
+        let ready = self.outbox.iter().filter(|(_, queued)| ready(queued));
+        let (greetings, others): (Vec<_>, Vec<_>) = ready.partition(|(_, queued)| waits(queued));
         let mut lobby = 0;
         let mut fits = |queued: &QueuedRecord| {
             lobby += usize::from(queued.to.is_none());
             queued.to.is_some() || lobby <= MAX_LOBBY_ENTRIES
         };
-        for (ordinal, queued) in self
-            .outbox
-            .iter()
-            .filter(|(_, queued)| ready(queued) && fits(queued))
-            .take(most)
-        {
+        let fitting = others
+            .into_iter()
+            .chain(greetings)
+            .filter(|(_, queued)| fits(queued));
+        for (ordinal, queued) in fitting.take(most) {
             let bucket = match queued.to {
                 None => BucketId::LOBBY,
                 Some(fingerprint) => self.relay.bucket_of(&Fingerprint(fingerprint))?,
@@ -250,6 +272,27 @@ impl Client {
         }
         self.store_message(contact, ordinal, record);
     }
+}
+
+fn slot_cells(info: &RelaySettings) -> usize {
+    (info.slot_cells.get() as usize).min(MAX_POST)
+}
+
+/// The body of one slot: these entries among cover, in random order.
+pub(super) fn slot(
+    mut entries: Vec<Entry>,
+    info: &RelaySettings,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, ClientError> {
+    while entries.len() < slot_cells(info) {
+        let bucket = info.buckets.wrap(rng.next_u64());
+        entries.push(Entry {
+            bucket,
+            cell: cover_cell(info.cell_size, rng),
+        });
+    }
+    shuffle(&mut entries, rng);
+    encode(&entries)
 }
 
 fn encode(entries: &[Entry]) -> Result<Vec<u8>, ClientError> {

@@ -167,6 +167,7 @@ impl Client {
                 Watched::Rendezvous(id, _) => {
                     self.invitations.get(&id).and_then(|open| open.contact)
                 }
+                Watched::Own => None,
             };
             if self.opened.contains_key(&digest) {
                 if !scan.again {
@@ -179,6 +180,7 @@ impl Client {
                 Watched::Rendezvous(id, direction) => {
                     self.open_rendezvous_cell(id, direction, slot, &cell, scan.now, rng)
                 }
+                Watched::Own => self.open_own_cell(slot, &cell, scan.now, rng),
             };
             match result {
                 Ok(()) => found = true,

@@ -23,6 +23,7 @@ impl Client {
         self.shred(now);
         self.expire_invitations(now);
         self.mark_undelivered(now);
+        self.tell_emergencies();
         self.forget(now);
         let overdue = self.overdue(now.day()).into_iter();
         let messages = overdue.filter_map(|(part, _)| match part {
@@ -36,7 +37,8 @@ impl Client {
     /// Seals again all that waited too long, in its order and in one set of
     /// changes. A message without its body among `bodies` is given up and
     /// shown as undelivered; what cannot be sealed now (a clock that is
-    /// behind) is told and waits for the next call. Protocol §6.
+    /// behind) is told and waits for the next call. A restored device also
+    /// announces itself, once a day. Protocol §6 and §13.
     pub fn reseal(
         &mut self,
         bodies: &[(ContactId, u32, &[u8])],
@@ -49,8 +51,11 @@ impl Client {
                 Part::Message(id, ordinal) => {
                     let body = bodies.iter().find(|(c, o, _)| (*c, *o) == (id, ordinal));
                     let result = match body {
-                        Some((_, _, body)) => self.reseal_message(id, ordinal, body, now, rng),
-                        None => {
+                        // A number of the former device's count is not this one's to use again.
+                        Some((_, _, body)) if !self.is_former(id, ordinal) => {
+                            self.reseal_message(id, ordinal, body, now, rng)
+                        }
+                        _ => {
                             self.give_up(id, ordinal, now);
                             Ok(())
                         }
@@ -61,7 +66,7 @@ impl Client {
                     let seq = Some(record.seq);
                     (id, self.seal_control(id, record, seq, to, now, rng))
                 }
-                Part::Rendezvous => continue,
+                Part::Rendezvous | Part::Own => continue,
             };
             if let Err(error) = result
                 && refused != Some(id)
@@ -70,12 +75,15 @@ impl Client {
                 self.refuse(error.code(), Some(id), now);
             }
         }
+        if self.announcement_due(now) {
+            self.announce(now, rng);
+        }
         self.finish(())
     }
 
     /// A message whose body is lost cannot be sent any more, and holds up no
     /// other.
-    fn give_up(&mut self, id: ContactId, ordinal: u32, now: UnixTime) {
+    pub(super) fn give_up(&mut self, id: ContactId, ordinal: u32, now: UnixTime) {
         self.discard(&Part::Message(id, ordinal));
         let Some(record) = self.messages.get(&(id, ordinal)) else {
             return;

@@ -62,6 +62,7 @@ impl Client {
     ) -> Result<Effects<MessageView>, ClientError> {
         let contact = self.contact(id)?;
         contact.require_active()?;
+        self.require_live()?;
         let peer = contact.peer.ok_or(ClientError::ContactPending)?;
         let ordinal = contact.next_message;
         if outgoing.body.len() > self.relay.info()?.max_attachment_bytes as usize {
@@ -149,12 +150,27 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ClientError> {
+        self.send_payload(id, control.encode(), to, now, rng)
+    }
+
+    /// The same from its payload. A superseded device sends nothing.
+    pub(super) fn send_payload(
+        &mut self,
+        id: ContactId,
+        payload: Vec<u8>,
+        to: Destination,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ClientError> {
+        if self.superseded() {
+            return Ok(());
+        }
         let session = DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
         let channel = self.contact(id)?.channel.as_ref();
         let record = ControlRecord {
             session: session.encode(),
             seq: channel.ok_or(ClientError::ContactPending)?.next_seq(),
-            payload: control.encode(),
+            payload,
         };
         self.seal_control(id, record, None, to, now, rng)
     }
@@ -219,6 +235,15 @@ impl Client {
         .ok_or(ClientError::Internal)?;
         let bodies = split(&delivery.encode(), size, rng)?;
         let count = u32::try_from(bodies.len()).map_err(|_| EnvelopeError::TooLarge)?;
+        let sealing = Sealing {
+            recipient: peer.kem(),
+            psk: &keys.psk,
+            size,
+        };
+        let mut cells = Vec::new();
+        if draft.seq == 0 {
+            cells = self.introductions(&peer, &keys, &sealing, now, rng)?;
+        }
 
         let device = self.device;
         let contact = self.contact_mut(id)?;
@@ -230,22 +255,15 @@ impl Client {
         if saying.seq.is_none() {
             channel.take_seq();
         }
-        let sealing = Sealing {
-            recipient: peer.kem(),
-            psk: &keys.psk,
-            size,
-        };
-        (first..)
-            .zip(&bodies)
-            .map(|(counter, body)| {
-                let slot = TagSlot {
-                    day: now.day(),
-                    device,
-                    counter,
-                };
-                Ok(seal(&sealing, keys.tag_key.tag(slot), body, rng)?)
-            })
-            .collect()
+        for (counter, body) in (first..).zip(&bodies) {
+            let slot = TagSlot {
+                day: now.day(),
+                device,
+                counter,
+            };
+            cells.push(seal(&sealing, keys.tag_key.tag(slot), body, rng)?);
+        }
+        Ok(cells)
     }
 
     /// Receipts for what was accepted, in the commit that accepts it.

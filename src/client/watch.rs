@@ -5,7 +5,7 @@ use crate::{
     base::{Day, UnixTime},
     channel::{Direction, TagSlot},
     enrolment::Rendezvous,
-    envelope::{TagIndex, Window},
+    envelope::{OwnKeys, TagIndex, Window},
 };
 
 /// A batch closed on day d holds tags of days d − 3 … d + 1. Protocol §5.
@@ -17,6 +17,8 @@ const DAYS_AHEAD: u32 = 1;
 pub(super) enum Watched {
     Contact(ContactId),
     Rendezvous(InvitationId, Direction),
+    /// A cell to oneself.
+    Own,
 }
 
 /// The index, with the day of the batches it was made for.
@@ -61,7 +63,13 @@ impl Client {
                 }
             }
         }
-        for (id, open) in self.invitations.iter() {
+        let (key, own) = (self.own.tag_key(), 0..OwnKeys::TAGS);
+        for day in day.0.saturating_sub(DAYS_BACK)..=day.0.saturating_add(DAYS_AHEAD) {
+            index.watch_range(Watched::Own, key, Day(day), 0, own.clone());
+        }
+        // Whoever took this device's place answers for it.
+        let answers = !self.superseded();
+        for (id, open) in self.invitations.iter().filter(|_| answers) {
             for direction in open.watched() {
                 let key = open.rendezvous.tag_key(*direction);
                 let watched = Watched::Rendezvous(*id, *direction);

@@ -11,6 +11,7 @@ mod body;
 mod control;
 mod delivery;
 mod fragment;
+mod own;
 mod seal;
 mod window;
 
@@ -18,8 +19,9 @@ pub use body::{Body, Fragment, MessageId};
 pub use control::Control;
 pub use delivery::{Authentic, ContentType, Delivery, DeliveryId, Draft, Sender};
 pub use fragment::{Assembly, MAX_FRAGMENTS, Progress, split};
+pub use own::{Announcement, DEVICE_ID_LEN, MAX_REASON, OwnKeys, Said, reason};
 pub use seal::{Sealing, open, seal};
-pub use window::{TagIndex, WINDOW, Window};
+pub use window::{NEXT_DEVICE_WINDOW, TagIndex, WINDOW, Window};
 
 use core::fmt;
 

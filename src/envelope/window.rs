@@ -16,7 +16,7 @@ use crate::{
 /// Tags past the highest counter opened that are watched.
 pub const WINDOW: u32 = 32;
 /// Tags watched of the device index that was not seen yet.
-const NEXT_DEVICE_WINDOW: u32 = 8;
+pub const NEXT_DEVICE_WINDOW: u32 = 8;
 
 /// The end of the window of each device of one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,11 @@ impl Window {
             .iter()
             .map(|(device, end)| (*device, 0..*end))
             .chain(next)
+    }
+
+    /// A device that is known from another day: its whole window is watched.
+    pub fn saw(&mut self, device: u8) {
+        self.ends.get_or_insert(device, WINDOW);
     }
 
     /// Fragment `index` (from 0) of `count` was opened at `counter`: the

@@ -7,6 +7,7 @@
 //! record   = AES-256-GCM(vault key, CBOR), random nonce, aad = the record's key
 //! ```
 
+pub mod bundle;
 mod field;
 mod header;
 mod migrate;

@@ -353,6 +353,58 @@ records! {
         pub blob: Vec<u8>,
     }
 
+    /// `s/recovery`: what a device knows of others of the same person. It is
+    /// there once the vault was restored, or once another device was heard of.
+    #[derive(Debug)]
+    pub struct RecoveryRecord {
+        /// Drawn by this device: tells its announcements from another's.
+        pub id: [u8; 16],
+        /// Whether it came from a backup.
+        pub restored: bool,
+        /// Whether its index is final.
+        pub settled: bool,
+        /// Cells queued below this ordinal were sealed by the backup's device.
+        pub former_queue: u64,
+        /// Highest index another device announced.
+        pub highest: u8,
+        /// When it last announced itself, Unix seconds.
+        pub announced_at: u64,
+        /// The newer device that took its place.
+        pub superseded_by: Option<u8>,
+        /// (index, Unix seconds) of former devices that are still open.
+        pub former: Vec<(u8, u64)>,
+        /// Contacts that have a newer device than their first.
+        pub contacts: Vec<ContactDeviceRecord>,
+    }
+
+    /// The newest device of a contact.
+    #[derive(Debug)]
+    pub struct ContactDeviceRecord {
+        /// The contact.
+        pub contact: [u8; 8],
+        /// The index.
+        pub device: u8,
+        /// The earliest time it sent at, Unix seconds.
+        pub since: u64,
+        /// Whether it was told that an older one sent after that.
+        pub told: bool,
+    }
+
+    /// `s/e/<id>`: somebody opened a backup with emergency shares.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct EmergencyRecord {
+        /// Unix seconds.
+        pub began_at: u64,
+        /// For how long.
+        pub minutes: u32,
+        /// What was given as the reason; empty if only the end is known.
+        pub reason: String,
+        /// Unix seconds.
+        pub ended_at: Option<u64>,
+        /// Whether the owner was told.
+        pub told: bool,
+    }
+
     /// `m/<contact>/<ordinal>`: a message without its body.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct MessageRecord {

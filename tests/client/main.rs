@@ -12,5 +12,6 @@
 mod adversities;
 mod conversations;
 mod cover;
+mod devices;
 mod stage;
 mod time;

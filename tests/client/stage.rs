@@ -1,6 +1,6 @@
 //! A relay and people to talk over it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tessera::{
     base::UnixTime,
@@ -30,6 +30,8 @@ pub(crate) struct Relay {
     pub(crate) buckets: BucketCount,
     pub(crate) size: CellSize,
     pub(crate) epoch: u64,
+    /// Each cell is stored once.
+    pub(crate) known: BTreeSet<[u8; 32]>,
     pub(crate) pending: BTreeMap<u32, Vec<Cell>>,
     pub(crate) published: BTreeMap<u32, Vec<(BatchHeader, Vec<u8>)>>,
 }
@@ -41,6 +43,7 @@ impl Relay {
             buckets: BucketCount::try_from(4).unwrap(),
             size: CellSize::DEFAULT,
             epoch: NOW.0 / EPOCH,
+            known: BTreeSet::new(),
             pending: BTreeMap::new(),
             published: BTreeMap::new(),
         }
@@ -60,6 +63,9 @@ impl Relay {
 
     pub(crate) fn post(&mut self, body: &[u8]) {
         for entry in post::decode(body, self.size, self.buckets).unwrap() {
+            if !self.known.insert(entry.cell.sha256()) {
+                continue;
+            }
             self.pending
                 .entry(entry.bucket.get())
                 .or_default()

@@ -1,0 +1,259 @@
+//! Cells to oneself: what one device of a person says to the others, through
+//! the bucket that all of them read. Protocol §13.
+
+use minicbor::{Decoder, decode::Error};
+use rand_core::CryptoRng;
+
+use super::{Body, EnvelopeError, Sealing, open, seal};
+use crate::{
+    base::{Day, Secret, UnixTime, labels},
+    channel::{TagKey, TagSlot},
+    crypto::{
+        cbor::{self, Deterministic},
+        kdf,
+    },
+    identity::Identity,
+    wire::{Cell, CellSize},
+};
+
+/// Bytes of the id that a device draws for itself.
+pub const DEVICE_ID_LEN: usize = 16;
+/// Longest reason of an emergency access, in bytes of UTF-8.
+pub const MAX_REASON: usize = 500;
+
+/// The keys of one's cells to oneself. They follow from the identity secret,
+/// so that every device has them, and nobody else.
+#[derive(Debug)]
+pub struct OwnKeys {
+    tag_key: TagKey,
+    psk: Secret<32>,
+}
+
+impl OwnKeys {
+    /// Tags of a day that are watched; each cell takes one of them at random.
+    pub const TAGS: u32 = 16;
+
+    /// Derives the keys.
+    #[must_use]
+    pub fn new(identity: &Identity) -> Self {
+        let secret = identity.secret().expose();
+        Self {
+            tag_key: TagKey::new(&kdf::derive(secret, labels::OWN_TAG, &[])),
+            psk: kdf::derive(secret, labels::OWN_PSK, &[]),
+        }
+    }
+
+    /// What the cells are found by.
+    #[must_use]
+    pub fn tag_key(&self) -> &TagKey {
+        &self.tag_key
+    }
+
+    /// Seals an announcement to oneself.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` if it does not fit a cell.
+    pub fn seal(
+        &self,
+        identity: &Identity,
+        announcement: &Announcement,
+        size: CellSize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Cell, EnvelopeError> {
+        let slot = TagSlot {
+            day: announcement.sent_at.day(),
+            device: 0,
+            counter: rng.next_u32() % Self::TAGS,
+        };
+        let sealing = Sealing {
+            recipient: identity.public().kem(),
+            psk: &self.psk,
+            size,
+        };
+        let body = Body::Whole(announcement.encode());
+        seal(&sealing, self.tag_key.tag(slot), &body, rng)
+    }
+
+    /// Opens a cell found under a tag of that day.
+    ///
+    /// # Errors
+    ///
+    /// `NotAuthentic` whatever fails.
+    pub fn open(
+        &self,
+        identity: &Identity,
+        day: Day,
+        cell: &Cell,
+    ) -> Result<Announcement, EnvelopeError> {
+        let Body::Whole(bytes) = open(identity.kem(), &self.psk, cell)? else {
+            return Err(EnvelopeError::NotAuthentic);
+        };
+        Announcement::decode(&bytes)
+            .filter(|announcement| announcement.sent_at.day() == day)
+            .ok_or(EnvelopeError::NotAuthentic)
+    }
+}
+
+/// `CBOR [kind, id, sent_at, …]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// Of the device, or of the emergency access.
+    pub id: [u8; DEVICE_ID_LEN],
+    /// By the clock of whoever says it.
+    pub sent_at: UnixTime,
+    /// What it says.
+    pub what: Said,
+}
+
+/// What a device says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Said {
+    /// Kind 0, `device`: it was restored from a backup and has this index now.
+    InUse(u8),
+    /// Kind 1, `device`: it heard of a newer device and sends nothing more.
+    Superseded(u8),
+    /// Kind 2, `minutes, reason`: someone opened a backup with emergency shares.
+    EmergencyBegan {
+        /// For so long.
+        minutes: u32,
+        /// 1 to 500 bytes.
+        reason: String,
+    },
+    /// Kind 3: that access ended.
+    EmergencyEnded,
+}
+
+impl Deterministic for Announcement {
+    fn encode(&self) -> Vec<u8> {
+        let (kind, items) = match &self.what {
+            Said::InUse(_) => (0, 4),
+            Said::Superseded(_) => (1, 4),
+            Said::EmergencyBegan { .. } => (2, 5),
+            Said::EmergencyEnded => (3, 3),
+        };
+        cbor::array(items, |w| {
+            w.uint(kind).bytes(&self.id).uint(self.sent_at.0);
+            match &self.what {
+                Said::InUse(device) | Said::Superseded(device) => {
+                    w.uint((*device).into());
+                }
+                Said::EmergencyBegan { minutes, reason } => {
+                    w.uint((*minutes).into()).text(reason);
+                }
+                Said::EmergencyEnded => {}
+            }
+        })
+    }
+
+    fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        d.array()?;
+        let kind = d.u64()?;
+        let (id, sent_at) = (cbor::fixed(d)?, UnixTime(d.u64()?));
+        let what = match kind {
+            0 => Said::InUse(d.u8()?),
+            1 => Said::Superseded(d.u8()?),
+            2 => Said::EmergencyBegan {
+                minutes: d.u32()?,
+                reason: reason(d.str()?).ok_or_else(|| Error::message("reason"))?,
+            },
+            3 => Said::EmergencyEnded,
+            _ => return Err(Error::message("kind of announcement")),
+        };
+        Ok(Self { id, sent_at, what })
+    }
+}
+
+/// A reason that fits: 1 to 500 bytes that are not all white space.
+#[must_use]
+pub fn reason(text: &str) -> Option<String> {
+    let fits = !text.trim().is_empty() && text.len() <= MAX_REASON;
+    fits.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime(1_795_300_000);
+
+    fn all() -> [Announcement; 4] {
+        let began = Said::EmergencyBegan {
+            minutes: 30,
+            reason: "unconscious at admission".into(),
+        };
+        let said = [
+            Said::InUse(1),
+            Said::Superseded(0),
+            began,
+            Said::EmergencyEnded,
+        ];
+        said.map(|what| Announcement {
+            id: [7; DEVICE_ID_LEN],
+            sent_at: NOW,
+            what,
+        })
+    }
+
+    #[test]
+    fn only_oneself_opens_it_and_only_under_its_day() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let (me, other) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
+        let keys = OwnKeys::new(&me);
+        for announcement in all() {
+            let cell = keys.seal(&me, &announcement, CellSize::DEFAULT, &mut rng);
+            let cell = cell.unwrap();
+            let day = NOW.day();
+            assert_eq!(keys.open(&me, day, &cell), Ok(announcement));
+            let stranger = OwnKeys::new(&other);
+            assert!(stranger.open(&me, day, &cell).is_err(), "another psk");
+            assert!(keys.open(&other, day, &cell).is_err(), "another key");
+            assert!(keys.open(&me, Day(day.0 + 1), &cell).is_err());
+        }
+    }
+
+    #[test]
+    fn the_longest_reason_fits_the_smallest_cell() {
+        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+        let me = Identity::generate(&mut rng);
+        let longest = Announcement {
+            id: [7; DEVICE_ID_LEN],
+            sent_at: NOW,
+            what: Said::EmergencyBegan {
+                minutes: u32::MAX,
+                reason: "x".repeat(MAX_REASON),
+            },
+        };
+        let size = CellSize::try_from(1024).unwrap();
+        assert!(
+            OwnKeys::new(&me)
+                .seal(&me, &longest, size, &mut rng)
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for announcement in all() {
+            let bytes = announcement.encode();
+            assert_eq!(Announcement::decode(&bytes), Some(announcement));
+            assert_eq!(Announcement::decode(&bytes[..bytes.len() - 1]), None);
+            let longer = [&[bytes[0] + 1], &bytes[1..], &[0]].concat();
+            assert_eq!(Announcement::decode(&longer), None, "an item more");
+        }
+        let kind = |kind, reason: &str| {
+            Announcement::decode(&cbor::array(5, |w| {
+                w.uint(kind)
+                    .bytes(&[7; 16])
+                    .uint(NOW.0)
+                    .uint(1)
+                    .text(reason);
+            }))
+        };
+        assert!(kind(2, "a reason").is_some());
+        assert_eq!(kind(2, " \n"), None, "no reason");
+        assert_eq!(kind(2, &"x".repeat(MAX_REASON + 1)), None);
+        assert_eq!(kind(4, "a reason"), None, "an unknown kind");
+    }
+}
