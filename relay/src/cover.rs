@@ -1,35 +1,53 @@
 //! How much cover a batch gets.
 //!
-//! `Fixed` adds the same number of cover cells to every batch: real and
-//! cover cannot be told apart, but the count of a batch shows how many real
-//! cells there were. It carries no differential-privacy guarantee, and the
-//! relay says so in `/v1/info`. Mechanisms with a budget become variants
-//! here: a rule says how many cells to prepare at most, and draws the number
-//! inside the closing transaction.
+//! A rule says how many cells to prepare at most, and decides inside the
+//! closing transaction. Nothing drawn is kept: whoever gets the disk could
+//! subtract it.
+
+use std::sync::Arc;
 
 use rand_core::CryptoRng;
-use tessera::wire::{Cell, CellSize, CoverInfo, cover_cell};
+use tessera::{
+    privacy::Noise,
+    wire::{Cell, CellSize, cover_cell},
+};
 
 /// Cells of every lobby batch.
 pub const LOBBY_CELLS: u32 = 16;
 
-const FIXED_NOTE: &str = "the same number of cover cells in every batch; \
-    no differential-privacy guarantee: the size of a batch shows how many cells were posted";
+/// So many closes may leave a cell behind under [`CoverRule::Constant`]; at
+/// the next it goes.
+pub const PATIENCE: u32 = 2;
 
 /// How one batch is made up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum CoverRule {
-    /// All pending cells and so many cover cells.
-    Fixed(u32),
-    /// Exactly so many cells: the rest is cover, and what is too much waits.
+    /// All pending cells, and a number of cover cells drawn anew each time.
+    Noise(Arc<Noise>),
+    /// So many cells: the rest is cover, and what is too much waits. When
+    /// more cells than that have waited for [`PATIENCE`] closes, the batch
+    /// grows to the next multiple.
+    Constant(u32),
+    /// Exactly so many cells, whatever waits: the lobby.
     FillTo(u32),
+    /// All pending cells and so many cover cells, which bounds nothing.
+    Fixed(u32),
+}
+
+/// The pending cells of a bucket when its epoch ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// All of them.
+    pub cells: usize,
+    /// Those that [`PATIENCE`] closes have left behind.
+    pub overdue: usize,
 }
 
 /// How many pending cells a batch takes, and how much cover it adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
-    /// Pending cells to take.
+    /// Pending cells to take, those that waited longest first.
     pub real: usize,
     /// Cover cells to add.
     pub cover: usize,
@@ -39,43 +57,44 @@ impl CoverRule {
     /// The most cover cells a draw may ask for: so many are prepared before
     /// the epoch ends.
     #[must_use]
-    pub const fn most(self) -> usize {
+    pub fn most(&self) -> usize {
         match self {
-            Self::Fixed(n) | Self::FillTo(n) => n as usize,
+            Self::Noise(noise) => noise.most() as usize,
+            Self::Constant(n) | Self::FillTo(n) | Self::Fixed(n) => *n as usize,
         }
     }
 
-    /// Decides for a bucket with so many pending cells. Called inside the
-    /// closing transaction; nothing depends on the result before the commit.
-    pub fn draw(self, pending: usize, _rng: &mut impl CryptoRng) -> Draw {
+    /// Decides for one bucket. Called inside the closing transaction; nothing
+    /// depends on the result before the commit, so a close that is repeated
+    /// may draw again.
+    pub fn draw(&self, waiting: Waiting, rng: &mut impl CryptoRng) -> Draw {
+        let all_and = |cover: u32| Draw {
+            real: waiting.cells,
+            cover: cover as usize,
+        };
+        let exactly = |size: usize| {
+            let real = waiting.cells.min(size);
+            Draw {
+                real,
+                cover: size - real,
+            }
+        };
         match self {
-            Self::Fixed(n) => Draw {
-                real: pending,
-                cover: n as usize,
-            },
-            Self::FillTo(n) => {
-                let real = pending.min(n as usize);
-                Draw {
-                    real,
-                    cover: n as usize - real,
-                }
+            Self::Noise(noise) => all_and(noise.draw(rng)),
+            Self::Fixed(n) => all_and(*n),
+            Self::FillTo(n) => exactly(*n as usize),
+            Self::Constant(n) => {
+                let n = (*n).max(1) as usize;
+                exactly(waiting.overdue.div_ceil(n).max(1) * n)
             }
         }
     }
 
-    /// What `/v1/info` says about it.
+    /// Whether a batch of so many cells shows that more were posted than the
+    /// rule can hide.
     #[must_use]
-    pub fn info(self) -> CoverInfo {
-        let (Self::Fixed(cells) | Self::FillTo(cells)) = self;
-        CoverInfo {
-            mechanism: "fixed".to_owned(),
-            cells: Some(cells),
-            epsilon: None,
-            delta: None,
-            sensitivity: None,
-            mean: Some(f64::from(cells)),
-            note: Some(FIXED_NOTE.to_owned()),
-        }
+    pub fn shows(&self, draw: Draw) -> bool {
+        matches!(self, Self::Constant(n) if draw.real + draw.cover > *n as usize)
     }
 }
 
@@ -87,21 +106,80 @@ pub fn prepare(count: usize, size: CellSize, rng: &mut impl CryptoRng) -> Vec<Ce
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::system;
+    use tessera::privacy::Budget;
+
+    fn waiting(cells: usize, overdue: usize) -> Waiting {
+        Waiting { cells, overdue }
+    }
+
+    fn noise() -> CoverRule {
+        let budget = Budget {
+            epsilon: "1".parse().unwrap(),
+            delta: "1e-6".parse().unwrap(),
+            sensitivity: 1,
+        };
+        CoverRule::Noise(Arc::new(Noise::laplace(&budget).unwrap()))
+    }
 
     #[test]
     fn rules_never_ask_for_more_cover_than_was_prepared() {
         for rule in [
+            noise(),
             CoverRule::Fixed(0),
             CoverRule::Fixed(64),
             CoverRule::FillTo(16),
+            CoverRule::Constant(8),
+            CoverRule::Constant(64),
         ] {
-            for pending in [0, 1, 15, 16, 17, 1000] {
-                let draw = rule.draw(pending, &mut crate::random::system());
-                assert!(draw.cover <= rule.most(), "{rule:?} {pending}");
-                assert!(draw.real <= pending, "{rule:?} {pending}");
+            for cells in [0, 1, 7, 8, 9, 15, 16, 17, 64, 65, 1000] {
+                for overdue in [0, 1, 8, 9, cells].map(|n| n.min(cells)) {
+                    let draw = rule.draw(waiting(cells, overdue), &mut system());
+                    assert!(draw.cover <= rule.most(), "{rule:?} {cells} {overdue}");
+                    assert!(draw.real <= cells, "{rule:?} {cells} {overdue}");
+                }
             }
         }
-        let full = CoverRule::FillTo(16).draw(40, &mut crate::random::system());
-        assert_eq!(full, Draw { real: 16, cover: 0 });
+    }
+
+    #[test]
+    fn the_lobby_never_grows() {
+        let draw = CoverRule::FillTo(16).draw(waiting(40, 40), &mut system());
+        assert_eq!(draw, Draw { real: 16, cover: 0 });
+        assert!(!CoverRule::FillTo(16).shows(draw));
+    }
+
+    #[test]
+    fn a_constant_batch_grows_only_for_what_has_waited() {
+        let rule = CoverRule::Constant(8);
+        for (cells, overdue, real, size) in [
+            (0, 0, 0, 8),
+            (5, 0, 5, 8),
+            (100, 0, 8, 8),
+            (100, 8, 8, 8),
+            (100, 9, 16, 16),
+            (9, 9, 9, 16),
+            (20, 17, 20, 24),
+        ] {
+            let draw = rule.draw(waiting(cells, overdue), &mut system());
+            assert_eq!(
+                (draw.real, draw.real + draw.cover),
+                (real, size),
+                "{cells} {overdue}"
+            );
+            assert!(draw.real >= overdue, "nobody waits longer");
+            assert_eq!(rule.shows(draw), size > 8);
+        }
+    }
+
+    #[test]
+    fn noise_is_drawn_anew_and_takes_all_that_waits() {
+        let rule = noise();
+        let draws: Vec<Draw> = (0..100)
+            .map(|_| rule.draw(waiting(7, 7), &mut system()))
+            .collect();
+        assert!(draws.iter().all(|draw| draw.real == 7));
+        // One value a hundred times over: far below one in 10^20.
+        assert!(draws.iter().any(|draw| draw.cover != draws[0].cover));
     }
 }

@@ -77,21 +77,24 @@ pub struct LobbyInfo {
 /// The relay's own word about its cover. A client shows it; nothing rests on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CoverInfo {
-    /// `fixed`: the same number of cover cells in every batch, which bounds
-    /// nothing. Others come with the parameters below.
+    /// `laplace`, `gaussian`, `constant` or `fixed`; more may come.
     pub mechanism: String,
-    /// Cover cells per batch, for `fixed`.
+    /// Cells of every batch for `constant`, cover cells for `fixed`.
     #[serde(default)]
     pub cells: Option<u32>,
-    /// ε per cell, where the mechanism has one.
+    /// ε for `sensitivity` cells in each of `batches` batches, where the
+    /// mechanism has one.
     #[serde(default)]
     pub epsilon: Option<f64>,
-    /// δ per cell, where the mechanism has one.
+    /// δ for the same.
     #[serde(default)]
     pub delta: Option<f64>,
-    /// Cells by which neighbouring inputs differ.
+    /// Cells of one batch by which neighbouring inputs differ.
     #[serde(default)]
     pub sensitivity: Option<u32>,
+    /// Batches in which they differ so.
+    #[serde(default)]
+    pub batches: Option<u32>,
     /// Mean number of cover cells per batch.
     #[serde(default)]
     pub mean: Option<f64>,

@@ -37,8 +37,9 @@ impl Relay {
             .args(["serve", "--port", &port.to_string()])
             .args(["--storage", &format!("sqlite://{}", database.display())])
             .args(["--epoch", EPOCH, "--lobby-epoch", EPOCH])
-            // A demo left running for a day stays below 2 GB of cover.
-            .args(["--buckets", "4", "--cover", "8"])
+            // Nine cells of cover on average: a demo left running for a day stays below 3 GB.
+            .args(["--buckets", "4", "--cover-traffic-epsilon", "1"])
+            .args(["--cover-traffic-delta", "1e-4"])
             .args(["--retention", "1d", "--lobby-retention", "1h"])
             .arg("--portal")
             .arg(workspace.path("www/dist"))

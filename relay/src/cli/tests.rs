@@ -65,11 +65,13 @@ fn a_flag_is_refused_before_the_file_is_read() {
 
 #[test]
 fn flags_win_over_the_file_and_the_file_over_defaults() {
-    let text = format!("{STORAGE}epoch = \"1m\"\nport = 9000\ncover = 5\nlog = \"debug\"\n");
+    let text = format!(
+        "{STORAGE}epoch = \"1m\"\nport = 9000\ncover-traffic-epsilon = 0.25\nlog = \"debug\"\n"
+    );
     let config = with_file(&text, "--port 9001").unwrap();
     assert_eq!(
-        (config.port, config.epoch.get(), config.cover.cells),
-        (9001, 60, 5)
+        (config.port, config.epoch.get(), config.cover.epsilon),
+        (9001, 60, "0.25".parse().ok())
     );
     assert_eq!(config.lobby_epoch.get(), 15);
 }

@@ -13,7 +13,7 @@ use clap::Args;
 use tessera::wire::{BucketCount, CellSize};
 
 pub use self::{
-    cover::CoverArgs,
+    cover::{Cover, CoverArgs, CoverError, Mechanism},
     limits::LimitArgs,
     message::MessageArgs,
     storage::{Storage, StorageArgs},
@@ -137,6 +137,9 @@ pub enum ConfigError {
         /// Cells of a slot.
         slot_cells: u32,
     },
+    /// Flags about cover.
+    #[error(transparent)]
+    Cover(#[from] CoverError),
     /// A portal without a page.
     #[error("--portal: no index.html in {0}")]
     Portal(PathBuf),
@@ -164,6 +167,7 @@ impl Config {
             }
         }
         self.message.check(self.cell_size, self.epoch)?;
+        self.cover.build()?;
         match &self.portal {
             Some(directory) if !directory.join("index.html").is_file() => {
                 Err(ConfigError::Portal(directory.clone()))

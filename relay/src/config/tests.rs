@@ -33,7 +33,8 @@ fn bad_values_are_refused_with_the_key_and_the_reason() {
         ("--retention 59m", "two epochs"),
         ("--lobby-retention 29s", "two epochs"),
         ("--retention 99999999999d", "too long"),
-        ("--cover 4097", "0..=4096"),
+        ("--cover 64", "possible values: laplace"),
+        ("--cover-cells 64", "no meaning with --cover laplace"),
         ("--max-attachment 17MiB", "from one cell to 16MiB"),
         ("--max-attachment 1KiB", "from one cell to 16MiB"),
         ("--max-attachment 256", "number and a unit"),
@@ -74,6 +75,9 @@ fn defaults_are_those_of_the_help() {
     );
     assert_eq!(config.storage.url, Storage::Sqlite("/tmp/x.db".into()));
     assert!(config.bind.is_loopback());
-    let short = parse("--epoch 3s --lobby-epoch 1s --retention 1h --cover 0").unwrap();
-    assert_eq!((short.epoch.get(), short.cover.cells), (3, 0));
+    let short = parse("--epoch 3s --lobby-epoch 1s --retention 1h --cover constant").unwrap();
+    assert_eq!(
+        (short.epoch.get(), short.cover.mechanism()),
+        (3, Mechanism::Constant)
+    );
 }

@@ -125,12 +125,8 @@ impl<S: Store> Engine<S> {
 
     /// `false` when told to stop before it worked.
     async fn close(&mut self, boundary: Boundary, stop: &mut watch::Receiver<bool>) -> bool {
-        let Settings {
-            kind,
-            cell_size,
-            rule,
-            ..
-        } = self.settings;
+        let (kind, cell_size) = (self.settings.kind, self.settings.cell_size);
+        let rule = &self.settings.rule;
         for buckets in self.settings.buckets.chunks(STEP) {
             let count = rule.most() * buckets.len();
             loop {
@@ -143,7 +139,7 @@ impl<S: Store> Engine<S> {
                     epoch: boundary.epoch,
                     closed_at: boundary.at,
                     cell_size,
-                    rule,
+                    rule: rule.clone(),
                     cover,
                 };
                 match self.store.close(closing).await {

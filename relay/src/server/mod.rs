@@ -6,7 +6,7 @@ mod paced;
 
 use std::{future::Future, num::NonZeroU32, sync::Arc};
 
-use tessera::wire::{LobbyInfo, PROTOCOL, RelayInfo};
+use tessera::wire::{CoverInfo, LobbyInfo, PROTOCOL, RelayInfo};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
@@ -78,13 +78,14 @@ pub async fn run_on<S: Store>(
     config: Config,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RunError> {
+    let cover = config.cover.build().map_err(ConfigError::from)?;
     let board = Board::new();
     let (stop, stopped) = watch::channel(false);
-    let engines = start_engines(&store, &config, &board, &stopped).await?;
+    let engines = start_engines(&store, &config, cover.rule, &board, &stopped).await?;
     let app = Arc::new(App::new(
         store.clone(),
         board,
-        info(&config, &store),
+        info(&config, cover.info, &store),
         stopped.clone(),
     ));
     let routes = router(app, config.portal.as_deref());
@@ -115,6 +116,7 @@ pub async fn run_on<S: Store>(
 async fn start_engines<S: Store>(
     store: &S,
     config: &Config,
+    rule: CoverRule,
     board: &Board,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Vec<JoinHandle<()>>, StoreError> {
@@ -123,7 +125,7 @@ async fn start_engines<S: Store>(
         buckets: config.buckets.numbered().collect(),
         cell_size: config.cell_size,
         schedule: Schedule::new(config.epoch.get()),
-        rule: config.cover.rule(),
+        rule,
         retention: config.retention.duration(),
     };
     let lobby = Settings {
@@ -142,7 +144,7 @@ async fn start_engines<S: Store>(
     Ok(engines)
 }
 
-fn info(config: &Config, store: &impl Store) -> RelayInfo {
+fn info(config: &Config, cover: CoverInfo, store: &impl Store) -> RelayInfo {
     RelayInfo {
         protocol: PROTOCOL,
         origin: store.origin(),
@@ -157,7 +159,7 @@ fn info(config: &Config, store: &impl Store) -> RelayInfo {
         retention_seconds: config.retention.non_zero(),
         slot_cells: NonZeroU32::new(config.message.slot_cells).unwrap_or(NonZeroU32::MIN),
         max_attachment_bytes: u32::try_from(config.message.max.get()).unwrap_or(u32::MAX),
-        cover: config.cover.rule().info(),
+        cover,
         time: 0,
     }
 }

@@ -1,7 +1,10 @@
 //! What every backend of [`Store`] must do. A new backend calls [`all`].
 
+use std::sync::Arc;
+
 use tessera::{
     base::UnixTime,
+    privacy::{Budget, Noise},
     wire::{Batch, BatchHeader, BucketId, Cell, CellSize, Entry, Origin},
 };
 use tessera_relay::{
@@ -35,6 +38,8 @@ pub(crate) async fn all<S: Store, O: Open<S>>(fresh: impl Fn() -> O) {
         an_epoch_not_later_publishes_nothing,
         too_little_cover_publishes_nothing,
         the_lobby_is_filled_to_exactly_sixteen,
+        a_constant_batch_grows_only_for_what_has_waited,
+        noise_joins_all_that_waits,
         windows_hide_what_is_not_to_be_seen,
         what_expired_is_gone_and_may_come_again,
         the_order_of_arrival_is_lost,
@@ -45,17 +50,14 @@ const FIXED: CoverRule = CoverRule::Fixed(4);
 const LOBBY: CoverRule = CoverRule::FillTo(16);
 
 fn closing(buckets: &[BucketId], epoch: u64, rule: CoverRule) -> Closing {
+    let most = rule.most() * buckets.len();
     Closing {
         buckets: buckets.to_vec(),
         epoch,
         closed_at: UnixTime(epoch * 10 + 10),
         cell_size: CellSize::DEFAULT,
         rule,
-        cover: prepare(
-            rule.most() * buckets.len(),
-            CellSize::DEFAULT,
-            &mut random::system(),
-        ),
+        cover: prepare(most, CellSize::DEFAULT, &mut random::system()),
     }
 }
 
@@ -273,6 +275,67 @@ async fn the_lobby_is_filled_to_exactly_sixteen<S: Store, O: Open<S>>(o: O) {
         [1, 2, 3, 4, 5, 6].map(|epoch| of(&later, epoch)),
         [0, 0, 0, 8, 12, 0]
     );
+}
+
+async fn a_constant_batch_grows_only_for_what_has_waited<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let constant = async |epoch| {
+        let rule = CoverRule::Constant(8);
+        store
+            .close(closing(&[bucket(0)], epoch, rule))
+            .await
+            .unwrap();
+        cells(&store, bucket(0), epoch).await
+    };
+    let first = entries(bucket(0), 45);
+    store.put(first.clone()).await.unwrap();
+    let mut published = vec![constant(1).await, constant(2).await];
+    let later = entries(bucket(0), 5);
+    store.put(later.clone()).await.unwrap();
+    for epoch in 3..=6 {
+        published.push(constant(epoch).await);
+    }
+    // 45 − 8 − 8 = 29 have waited twice: room for 32, of which three are of those that came later.
+    let sizes: Vec<usize> = published.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [8, 8, 32, 8, 8, 8]);
+    let of = |posted: &[Entry]| -> Vec<usize> {
+        let in_batch = |batch: &Vec<Vec<u8>>| posted.iter().map(|e| holds(batch, &e.cell)).sum();
+        published.iter().map(in_batch).collect()
+    };
+    assert_eq!(
+        of(&first),
+        [8, 8, 29, 0, 0, 0],
+        "nobody waits longer than two epochs"
+    );
+    assert_eq!(of(&later), [0, 0, 3, 2, 0, 0]);
+}
+
+async fn noise_joins_all_that_waits<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let budget = Budget {
+        epsilon: "1".parse().unwrap(),
+        delta: "1e-6".parse().unwrap(),
+        sensitivity: 1,
+    };
+    let rule = CoverRule::Noise(Arc::new(Noise::laplace(&budget).unwrap()));
+    let mut sizes = std::collections::BTreeSet::new();
+    for epoch in 1..=40 {
+        let posted = entries(bucket(1), 5);
+        store.put(posted.clone()).await.unwrap();
+        let both = [bucket(0), bucket(1)];
+        store
+            .close(closing(&both, epoch, rule.clone()))
+            .await
+            .unwrap();
+        let batch = cells(&store, bucket(1), epoch).await;
+        assert!(posted.iter().all(|entry| holds(&batch, &entry.cell) == 1));
+        assert!((5..=5 + rule.most()).contains(&batch.len()));
+        assert!(cells(&store, bucket(0), epoch).await.len() <= rule.most());
+        sizes.insert(batch.len());
+    }
+    // 40 draws, the likeliest value of which has probability 0.46: two values or fewer are
+    // seen with probability below 10^−7.
+    assert!(sizes.len() >= 3, "{sizes:?}");
 }
 
 async fn windows_hide_what_is_not_to_be_seen<S: Store, O: Open<S>>(o: O) {

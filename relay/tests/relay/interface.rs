@@ -10,7 +10,7 @@ use crate::{bucket, cell, client::occurrences, entries, server::Server};
 #[test]
 fn info_says_what_runs_and_what_the_cover_is_worth() {
     let directory = TempDir::new().unwrap();
-    let server = Server::start(directory.path(), "--cover 5 --retention 1h");
+    let server = Server::start(directory.path(), "--cover-cells 5 --retention 1h");
     let info = server.client.info();
     assert_eq!(
         (info.buckets.get(), info.cell_size, info.slot_cells.get()),

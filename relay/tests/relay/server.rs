@@ -30,7 +30,8 @@ fn flags(directory: &Path, more: &str) -> Vec<String> {
     for (flag, default) in [
         ("--epoch", "1s"),
         ("--lobby-epoch", "1s"),
-        ("--cover", "3"),
+        ("--cover", "fixed"),
+        ("--cover-cells", "3"),
         ("--buckets", "2"),
     ] {
         if !more.contains(&format!("{flag} ")) {

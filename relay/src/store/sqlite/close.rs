@@ -17,8 +17,10 @@ pub(super) fn close(
 ) -> Result<(), WriteError> {
     let mut cover = closing.cover;
     let mut rng = random::system();
+    let mut grew = false;
     for bucket in closing.buckets {
-        let draw = closing.rule.draw(pending::count(tx, bucket)?, &mut rng);
+        let draw = closing.rule.draw(pending::waiting(tx, bucket)?, &mut rng);
+        grew |= closing.rule.shows(draw);
         let real = pending::take(tx, bucket, draw.real, closing.cell_size)?;
         let cover: Vec<Cell> = cover
             .len()
@@ -34,6 +36,10 @@ pub(super) fn close(
         let batch = assemble(&place, real, cover, closing.cell_size, key, &mut rng)
             .map_err(StoreError::from)?;
         publish(tx, &batch)?;
+    }
+    if grew {
+        // Neither which bucket nor how much: batches go after their retention, logs may stay.
+        tracing::warn!("more cells were posted than --cover-cells hides: batches have grown");
     }
     Ok(())
 }

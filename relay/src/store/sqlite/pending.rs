@@ -4,7 +4,11 @@ use rusqlite::{Transaction, params};
 use tessera::wire::{BucketId, Cell, CellSize, Entry};
 
 use super::writer::WriteError;
-use crate::{random, store::StoreError};
+use crate::{
+    cover::{PATIENCE, Waiting},
+    random,
+    store::StoreError,
+};
 
 /// Keeps those cells that are neither pending nor published.
 pub(super) fn put(tx: &Transaction<'_>, entries: &[Entry]) -> Result<(), WriteError> {
@@ -21,11 +25,18 @@ pub(super) fn put(tx: &Transaction<'_>, entries: &[Entry]) -> Result<(), WriteEr
     Ok(())
 }
 
-/// How many cells wait in a bucket.
-pub(super) fn count(tx: &Transaction<'_>, bucket: BucketId) -> Result<usize, WriteError> {
-    let mut count = tx.prepare_cached("SELECT count(*) FROM pending WHERE bucket = ?1")?;
-    let count: u32 = count.query_row([bucket.get()], |row| row.get(0))?;
-    Ok(count as usize)
+/// What waits in a bucket.
+pub(super) fn waiting(tx: &Transaction<'_>, bucket: BucketId) -> Result<Waiting, WriteError> {
+    let mut count = tx.prepare_cached(
+        "SELECT count(*), count(*) FILTER (WHERE waited >= ?2) FROM pending WHERE bucket = ?1",
+    )?;
+    let (cells, overdue): (u32, u32) = count.query_row([bucket.get(), PATIENCE], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(Waiting {
+        cells: cells as usize,
+        overdue: overdue as usize,
+    })
 }
 
 /// Takes `want` cells out of a bucket: those that were left behind most

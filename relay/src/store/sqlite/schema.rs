@@ -14,7 +14,7 @@ use crate::random;
 const VERSION: u32 = 1;
 
 /// `pending` holds no time and no order of arrival: rows lie by bucket and
-/// digest. `waited` counts closes that left a cell behind (lobby only).
+/// digest. `waited` counts closes that left a cell behind (lobby and constant cover).
 /// `seen` is the digest index over all published cells, cover included.
 /// `chain` outlives the batches it describes.
 const TABLES: &str = "
