@@ -19,7 +19,7 @@ export async function startRelay(flags = []) {
 
   async function up() {
     const storage = `sqlite://${join(folder, "relay.db")}`;
-    child = spawn(BINARY, ["--log", "error", "serve", "--port", String(port), "--storage", storage, "--epoch", "1s", "--lobby-epoch", "1s", "--cover", "4", ...flags], {
+    child = spawn(BINARY, ["--log", "error", "serve", "--port", String(port), "--storage", storage, "--epoch", "1s", "--lobby-epoch", "1s", "--cover", "fixed", "--cover-cells", "4", ...flags], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     for await (const line of createInterface({ input: child.stdout })) {
