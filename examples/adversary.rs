@@ -31,7 +31,8 @@ use tessera::{
         respond, sas_digits,
     },
     envelope::{
-        Body, ContentType, Control, Delivery, DeliveryId, Draft, Sealing, Sender, open, seal, split,
+        Body, ContentType, Control, Delivery, DeliveryId, Draft, Sealing, Sender, compose, open,
+        seal, split,
     },
     identity::Identity,
     wire::{Batch, BucketId, BucketIndex, Cell, Entry, RelaySettings, compute_bucket, paths, post},
@@ -136,11 +137,11 @@ impl Adversary {
             slot,
             recipient: &me.public().fingerprint(),
         };
-        let confirm = Delivery::decode(&bytes)
+        let confirm = Delivery::decode(vec![bytes])
             .expect("a delivery")
             .verify(&sender, now(), 86_400)
             .unwrap();
-        let Some(Control::Confirm(mut nonce)) = Control::decode(confirm.payload()) else {
+        let Some(Control::Confirm(mut nonce)) = Control::decode(&confirm.payload().to_vec()) else {
             panic!("the first delivery is not a confirm");
         };
         let nonce = SasNonce::new(Secret::take(&mut nonce));
@@ -171,19 +172,19 @@ impl Adversary {
             device: 0,
             seq: self.seq,
             content_type: &ContentType::new("text/plain;charset=utf-8").unwrap(),
-            payload: text.as_bytes(),
+            payload: &text.as_bytes().into(),
         };
         let prover = if forged { &self.stranger } else { &self.me };
         let seed = &self.sending.blind_seed;
-        let delivery =
-            Delivery::compose(prover, &peer.fingerprint(), seed, &draft, &mut rng).unwrap();
+        let mut delivery = compose(prover, &peer.fingerprint(), seed, &draft, &mut rng).unwrap();
+        delivery.extend_from_slice(text.as_bytes());
         let sealing = Sealing {
             recipient: peer.kem(),
             psk: &self.sending.psk,
             size: self.relay.info.cell_size,
         };
         let bucket = compute_bucket(&peer.fingerprint().0, self.relay.info.buckets);
-        for body in split(&delivery.encode(), sealing.size, &mut rng).unwrap() {
+        for body in split(&delivery, sealing.size, &mut rng).unwrap() {
             let slot = TagSlot {
                 day: sent_at.day(),
                 device: 0,

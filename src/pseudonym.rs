@@ -11,7 +11,7 @@ use crate::{
     base::{Secret, labels},
     crypto::{
         ristretto::{Statement, Witness, hash_to_scalar, mul_base},
-        schnorr::{self, Proof, Transcript},
+        schnorr::{self, Message, Proof, Transcript},
     },
 };
 
@@ -104,7 +104,7 @@ pub fn prove(
     seed: &BlindSeed,
     session_id: &SessionId,
     context: &[u8],
-    message: &[u8],
+    message: Message<'_>,
     random32: &[u8; 32],
 ) -> Option<(Statement, Proof)> {
     let blinded = seed.blinding(session_id).witness(witness)?;
@@ -129,7 +129,7 @@ pub struct Claim<'a> {
     /// What binds it to a recipient, a time and a kind.
     pub context: &'a [u8],
     /// The message.
-    pub message: &'a [u8],
+    pub message: Message<'a>,
     /// The pseudonym that was carried; `None` where the protocol carries
     /// none and it is recomputed (possession, checkpoint).
     pub pseudonym: Option<&'a Statement>,
@@ -217,7 +217,15 @@ mod tests {
             .enumerate()
             .map(|(i, sid)| {
                 let who = if i == 3 { &mallory } else { &alice };
-                prove(who.witness(), &seed, sid, b"context", b"message", &[7; 32]).unwrap()
+                prove(
+                    who.witness(),
+                    &seed,
+                    sid,
+                    b"context",
+                    Message::Whole(b"message"),
+                    &[7; 32],
+                )
+                .unwrap()
             })
             .collect();
         let claims: Vec<_> = sessions
@@ -228,7 +236,7 @@ mod tests {
                 seed: &seed,
                 session_id,
                 context: b"context",
-                message: b"message",
+                message: Message::Whole(b"message"),
                 pseudonym: Some(pseudonym),
                 proof,
             })

@@ -239,6 +239,18 @@ fn records_are_written_as_they_always_were() {
             ..queued
         },
     );
+    let large = LargeRecord {
+        head: vec![1; 30],
+        message_id: [2; 16],
+        sent_at: 1_795_300_000,
+        device: 3,
+        first_counter: 40,
+        count: 500,
+        chunk_len: 1952,
+        next: 64,
+        ordinal: 600,
+    };
+    held.hold("large", &large);
     let opened = OpenedRecord {
         day: 20_778,
         contact: Some([1; 8]),

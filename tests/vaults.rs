@@ -83,7 +83,7 @@ fn version_1_is_migrated_and_works() {
         }
         let outgoing = Outgoing {
             content_type: "text/plain",
-            body: b"Written after the migration.",
+            body: b"Written after the migration."[..].into(),
             filename: None,
             session: "",
         };

@@ -12,8 +12,7 @@ use tessera::{
     emergency,
     enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
-        self, Announcement, Body, ContentType, Control, Delivery, DeliveryId, Draft, Fragment,
-        Said, Sealing,
+        self, Announcement, Body, ContentType, Control, DeliveryId, Draft, Fragment, Said, Sealing,
     },
     identity::Identity,
     medcrypt::MonthKey,
@@ -54,13 +53,14 @@ fn sealed(rng: &mut Counting) -> Result<()> {
         device: 0,
         seq: 3,
         content_type: &content_type,
-        payload,
+        payload: &payload.as_slice().into(),
     };
-    let delivery = Delivery::compose(&sender, &me.public().fingerprint(), &seed, &draft, rng)
+    let mut delivery = envelope::compose(&sender, &me.public().fingerprint(), &seed, &draft, rng)
         .ok_or("delivery")?;
-    write("delivery", "text", &delivery.encode())?;
+    delivery.extend_from_slice(payload);
+    write("delivery", "text", &delivery)?;
 
-    let whole = Body::Whole(delivery.encode());
+    let whole = Body::Whole(delivery);
     let fragment = Body::Fragment(Fragment {
         message_id: [1; 16],
         index: 1,

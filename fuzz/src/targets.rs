@@ -154,7 +154,14 @@ pub fn control(data: &[u8]) -> bool {
 
 /// A delivery.
 pub fn delivery(data: &[u8]) -> bool {
-    one_encoding::<Delivery>(data)
+    // However it is cut, the answer is the same.
+    let whole = Delivery::decode(vec![data.to_vec()]);
+    let cut = Delivery::decode(data.chunks(100).map(<[u8]>::to_vec).collect());
+    assert!(whole == cut);
+    whole.is_some_and(|delivery| {
+        assert_eq!(delivery.encode(), data);
+        true
+    })
 }
 
 /// A public identity, and a statement.

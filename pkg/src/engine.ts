@@ -3,7 +3,7 @@
 import { TesseraError } from "./errors.js";
 import { call } from "./core.js";
 import { CONFLICT, stored, type Store, type StoreChange } from "./store.js";
-import type { Contact, Gap, Message, Rejected } from "./types.js";
+import type { Contact, Gap, Message, Rejected, Transfer } from "./types.js";
 
 /** A message as the engine tells it; the facade adds `body()`. */
 export type BareMessage = Omit<Message, "body">;
@@ -12,7 +12,8 @@ export type EngineEvent =
   | { readonly type: "message" | "state"; readonly message: BareMessage }
   | ({ readonly type: "rejected" } & Rejected)
   | ({ readonly type: "gap" } & Gap)
-  | { readonly type: "contact"; readonly contact: Contact };
+  | { readonly type: "contact"; readonly contact: Contact }
+  | { readonly type: "transfer"; readonly transfer: Transfer };
 
 export interface Effects<T = undefined> {
   readonly commit: readonly StoreChange[];
@@ -75,7 +76,13 @@ export interface Engine {
   tick(now: number): Effects<string[]>;
   hasOverdue(now: number): boolean;
   /** Seals all overdue again in one step; a message without its body is given up. */
-  reseal(bodies: [messageId: string, sealedBody: Uint8Array][], now: number): Effects;
+  reseal(bodies: [messageId: string, sealedPieces: Uint8Array[]][], now: number): Effects;
+  /** The large message whose next cells are to be sealed, and which pieces of its body, under which keys, that takes. */
+  wanted(now: number): { readonly id: string; readonly pieces: readonly (readonly [number: number, key: string])[] } | undefined;
+  /** Seals them; a message whose pieces are missing is given up. */
+  sealMore(messageId: string, sealedPieces: [number: number, sealed: Uint8Array][], now: number): Effects;
+  cancel(messageId: string, now: number): Effects<BareMessage>;
+  transfers(): Transfer[];
   info(): RelayParameters;
   me(): { readonly name: string; readonly publicKey: Uint8Array; readonly fingerprint: Uint8Array };
   invite(kind: "quick" | "ordinary", expiresInSeconds: number | undefined, now: number): Effects<{ readonly id: string; readonly uri: string; readonly expiresAt: number }>;
@@ -88,8 +95,9 @@ export interface Engine {
   removeContact(id: string, now: number): Effects;
   send(contactId: string, contentType: string, body: Uint8Array, filename: string | undefined, session: string | undefined, now: number): Effects<BareMessage>;
   messages(contactId: string, before: string | undefined, limit: number): BareMessage[];
-  bodyKey(messageId: string): string;
-  openBody(messageId: string, bytes: Uint8Array): Uint8Array;
+  /** Where the pieces of a body are stored. */
+  bodyKeys(messageId: string): string[];
+  openPiece(messageId: string, number: number, sealed: Uint8Array): Uint8Array;
   ways(): VaultWays;
   changePassphrase(oldKek: Uint8Array, kek: Uint8Array, salt: Uint8Array, iterations: number): Effects;
   free(): void;
@@ -127,12 +135,28 @@ export class EngineHost {
     return this.#inTurn(async () => {
       const overdue = await this.#apply((engine, now) => engine.tick(now));
       if (!this.#step((engine, now) => engine.hasOverdue(now))) return;
-      const bodies: [string, Uint8Array][] = [];
+      const bodies: [string, Uint8Array[]][] = [];
       for (const messageId of overdue) {
-        const sealed = await this.#sealedBody(messageId);
+        const sealed = await this.#sealedPieces(messageId);
         if (sealed !== undefined) bodies.push([messageId, sealed]);
       }
       await this.#apply((engine, now) => engine.reseal(bodies, now));
+    });
+  }
+
+  /** Seals the cells of large messages that the next posts will carry. */
+  sealAhead(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (;;) {
+        const wanted = this.#step((engine, now) => engine.wanted(now));
+        if (wanted === undefined) return;
+        const pieces: [number, Uint8Array][] = [];
+        for (const [number, key] of wanted.pieces) {
+          const sealed = await stored(() => this.#store.get(key));
+          if (sealed !== undefined) pieces.push([number, sealed]);
+        }
+        await this.#apply((engine, now) => engine.sealMore(wanted.id, pieces, now));
+      }
     });
   }
 
@@ -185,14 +209,29 @@ export class EngineHost {
   }
 
   async #body(messageId: string): Promise<Uint8Array> {
-    const sealed = await this.#sealedBody(messageId);
+    const sealed = await this.#sealedPieces(messageId);
     if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
-    return this.#step((engine) => engine.openBody(messageId, sealed));
+    const pieces = sealed.map((piece, number) => this.#step((engine) => engine.openPiece(messageId, number, piece)));
+    const [only] = pieces;
+    if (pieces.length === 1 && only !== undefined) return only;
+    const body = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+    let at = 0;
+    for (const piece of pieces) {
+      body.set(piece, at);
+      at += piece.length;
+    }
+    return body;
   }
 
-  #sealedBody(messageId: string): Promise<Uint8Array | undefined> {
-    const key = this.#step((engine) => engine.bodyKey(messageId));
-    return stored(() => this.#store.get(key));
+  /** The pieces of a body as they are stored, or nothing if one is missing. */
+  async #sealedPieces(messageId: string): Promise<Uint8Array[] | undefined> {
+    const pieces: Uint8Array[] = [];
+    for (const key of this.#step((engine) => engine.bodyKeys(messageId))) {
+      const piece = await stored(() => this.#store.get(key));
+      if (piece === undefined) return undefined;
+      pieces.push(piece);
+    }
+    return pieces;
   }
 
   async #withText(message: BareMessage): Promise<BareMessage> {

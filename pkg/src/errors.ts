@@ -24,6 +24,7 @@ const RETRYABLE = {
   CONTACT_SUSPECT: false,
   SAS_NOT_READY: true,
   MESSAGE_UNKNOWN: false,
+  MESSAGE_SENT: false,
   CLOCK_BEHIND: true,
   VAULT_MISSING: false,
   VAULT_IN_USE: true,

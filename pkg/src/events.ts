@@ -14,7 +14,7 @@ export interface PortalEvents {
   contact: CustomEvent<Contact>;
   /** An outgoing message changed its state. */
   state: CustomEvent<Message>;
-  /** A pull goes on. */
+  /** A pull goes on, or a message of several cells. */
   progress: CustomEvent<Progress>;
   /** The relay was reached after it could not be, or the other way round. */
   relay: CustomEvent<RelayStatus>;

@@ -3,7 +3,7 @@
 import type { EngineHost, Mailbox, Post, RelayParameters } from "./engine.js";
 import { isTesseraError } from "./errors.js";
 import { nothingPulled, pull, type Pulled, type PullOptions } from "./pull.js";
-import type { Relay } from "./relay.js";
+import { throwIfAborted, type Relay } from "./relay.js";
 
 /** A post that got no answer is repeated as it was for this long; then its cover may have grown stale. */
 const REPEAT_MS = 12 * 3_600_000;
@@ -89,6 +89,7 @@ export class Exchange {
   async #postSlot(signal?: AbortSignal): Promise<void> {
     const waiting = this.#unanswered;
     const fresh = waiting === undefined || Date.now() - waiting.since > REPEAT_MS;
+    if (fresh) await this.#host.sealAhead();
     const post = fresh ? await this.#host.read((engine, now) => engine.nextSlot(now)) : waiting.post;
     if (fresh) this.#unanswered = { post, since: Date.now() };
     try {
@@ -103,6 +104,8 @@ export class Exchange {
 
   async #flush(signal?: AbortSignal): Promise<void> {
     for (;;) {
+      throwIfAborted(signal);
+      await this.#host.sealAhead();
       const post = await this.#host.read((engine, now) => engine.nextFlush(now));
       if (post === undefined) break;
       await this.#send(post, signal);

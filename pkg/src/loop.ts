@@ -7,7 +7,7 @@
 import type { EngineHost } from "./engine.js";
 import { TesseraError, asTesseraError } from "./errors.js";
 import type { Exchange } from "./exchange.js";
-import type { Progress } from "./types.js";
+import type { PullProgress } from "./types.js";
 
 /** Lobby pulls at start: enrolling must look like opening the portal. */
 const LOBBY_PULLS_AT_START = 3;
@@ -28,7 +28,7 @@ const UNKNOWN_PACE: Pace = { epoch: 60_000, lobbyEpoch: 15_000 };
 export class Loop {
   readonly #host: EngineHost;
   readonly #exchange: Exchange;
-  readonly #onProgress: (progress: Progress) => void;
+  readonly #onProgress: (progress: PullProgress) => void;
   readonly #onEnd: (error: TesseraError) => void;
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
   #wake: () => void = () => {};
@@ -39,7 +39,7 @@ export class Loop {
   #failures = 0;
 
   /** `onEnd` is told if the loop ends by itself, which only a failing store or a defect makes it do. */
-  constructor(host: EngineHost, exchange: Exchange, onProgress: (progress: Progress) => void, onEnd: (error: TesseraError) => void) {
+  constructor(host: EngineHost, exchange: Exchange, onProgress: (progress: PullProgress) => void, onEnd: (error: TesseraError) => void) {
     this.#host = host;
     this.#exchange = exchange;
     this.#onProgress = onProgress;

@@ -14,7 +14,7 @@ import { ReachWatch } from "./reach.js";
 import type { Store } from "./store.js";
 import type {
   AcceptOptions, Contact, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage,
-  Progress, SyncOptions, SyncResult,
+  PullProgress, SyncOptions, SyncResult, Transfer,
 } from "./types.js";
 import { changePassphrase, openVault } from "./vault.js";
 import { VaultLock } from "./vault-lock.js";
@@ -68,7 +68,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     this.#host = host((event) => this.#show(event));
     const reach = new ReachWatch(relay, this.#host, (status) => this.#dispatch("relay", status));
     this.#exchange = new Exchange(this.#host, reach);
-    const onProgress = (progress: Progress): void => this.#dispatch("progress", progress);
+    const onProgress = (progress: PullProgress): void => this.#dispatch("progress", progress);
     this.#loop = new Loop(this.#host, this.#exchange, onProgress, (error) => {
       if (!lock.lost.aborted) this.#dispatch("stopped", error);
     });
@@ -152,6 +152,18 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     await changePassphrase(this.#host, requirePassphrase(old, "old"), requirePassphrase(passphrase, "passphrase"));
   }
 
+  /** Takes back a message that has not wholly left: its contact never sees it. `MESSAGE_SENT` if the relay has all of it. */
+  async cancel(messageId: string): Promise<OutgoingMessage> {
+    const cancelled = await this.#host.apply((engine, now) => engine.cancel(text(messageId, "messageId"), now));
+    return this.#message(cancelled) as OutgoingMessage;
+  }
+
+  /** Messages of several cells on their way, in or out. */
+  async transfers(): Promise<Transfer[]> {
+    await this.#exchange.parameters();
+    return this.#host.read((engine) => engine.transfers());
+  }
+
   /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */
   async start(): Promise<void> {
     if (this.#disposed !== undefined) throw new TesseraError("DISPOSED", "this portal was disposed of");
@@ -168,7 +180,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   async sync(options: SyncOptions = {}): Promise<SyncResult> {
     const { flush, signal, onProgress } = object(options, "options") as SyncOptions;
     throwIfAborted(signal);
-    const told = (progress: Progress): void => {
+    const told = (progress: PullProgress): void => {
       this.#dispatch("progress", progress);
       onProgress?.(progress);
     };
@@ -224,6 +236,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   #show(event: EngineEvent): void {
     if (event.type === "message" || event.type === "state") return this.#dispatch(event.type, this.#message(event.message));
     if (event.type === "contact") return this.#dispatch("contact", event.contact);
+    if (event.type === "transfer") return this.#dispatch("progress", { kind: "message", ...event.transfer });
     const { type, ...detail } = event;
     this.#dispatch(type, detail as never);
   }

@@ -3,7 +3,7 @@
 import type { BareMessage, EngineHost, Mailbox } from "./engine.js";
 import { isTesseraError } from "./errors.js";
 import { throwIfAborted, type Relay } from "./relay.js";
-import type { Gap, Progress, Rejected } from "./types.js";
+import type { Gap, PullProgress, Rejected } from "./types.js";
 
 /** Batches asked for ahead of the one being read. */
 const AHEAD = 4;
@@ -24,7 +24,7 @@ export function nothingPulled(): Pulled {
 
 export interface PullOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly onProgress?: ((progress: PullProgress) => void) | undefined;
 }
 
 /** Adds to `pulled` what the mailbox holds. What was committed stays so if a later batch fails. */
@@ -44,7 +44,7 @@ export async function pull(host: EngineHost, relay: Relay, mailbox: Mailbox, pul
       missing(answer.reason, pulled);
     }
     batches += 1;
-    onProgress?.({ mailbox, batches, of: plan.length, bytes });
+    onProgress?.({ kind: "pull", mailbox, batches, of: plan.length, bytes });
   }
 }
 

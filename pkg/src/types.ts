@@ -78,8 +78,8 @@ export interface BodyMessage extends MessageInfo {
 }
 export type OutgoingContent = TextMessage | BodyMessage;
 
-/** `queued` here, `stored` by the relay, `delivered` to the contact; or `undelivered` after the set time. `verified`: arrived and its proof holds. `held`: arrived, shown once the contact is checked. */
-export type MessageState = "queued" | "stored" | "delivered" | "undelivered" | "verified" | "held";
+/** `queued` here, `stored` by the relay, `delivered` to the contact; or `undelivered` after the set time, or `cancelled`. `verified`: arrived and its proof holds. `held`: arrived, shown once the contact is checked. */
+export type MessageState = "queued" | "stored" | "delivered" | "undelivered" | "cancelled" | "verified" | "held";
 
 export interface Message {
   readonly id: string;
@@ -119,7 +119,9 @@ export type Gap =
   | { readonly kind: "sequence"; readonly contactId: string; readonly from: number; readonly to: number; readonly closed: boolean }
   | { readonly kind: "origin"; readonly origin: string; readonly lobby: boolean; readonly contactId?: undefined };
 
-export interface Progress {
+/** A pull goes on. */
+export interface PullProgress {
+  readonly kind: "pull";
   readonly mailbox: "own" | "lobby";
   /** Batches taken so far, of so many. */
   readonly batches: number;
@@ -127,6 +129,22 @@ export interface Progress {
   /** Bytes pulled so far. */
   readonly bytes: number;
 }
+
+/** A message of several cells on its way. */
+export interface Transfer {
+  /** The message's id if it goes out; an id of its own if it comes in. */
+  readonly id: string;
+  readonly contactId: string;
+  readonly direction: "in" | "out";
+  /** Bytes that arrived here, or that the relay has. */
+  readonly bytes: number;
+  /** Bytes in all; up to a cell too many for one that comes in. */
+  readonly of: number;
+}
+/** A message of several cells came or went a little further. */
+export type TransferProgress = Transfer & { readonly kind: "message" };
+
+export type Progress = PullProgress | TransferProgress;
 
 export interface RelayStatus {
   readonly reachable: boolean;
@@ -145,7 +163,7 @@ export interface SyncOptions {
   /** Sends the whole queue at once, outside the slots. The relay sees when one writes, and how much: for labs and tests. */
   readonly flush?: boolean;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: (progress: PullProgress) => void;
 }
 
 export interface SyncResult {

@@ -5,7 +5,7 @@ use crate::{
     base::{Secret, UnixTime, encoding::parts, labels},
     crypto::{
         ristretto::{Statement, Witness},
-        schnorr::{PROOF_LEN, Proof},
+        schnorr::{Message, PROOF_LEN, Proof},
     },
     pseudonym::{self, BlindSeed, Claim, SessionId},
 };
@@ -28,7 +28,14 @@ impl Checkpoint {
     pub fn sign(owner: &Witness, head: &Head, time: UnixTime, random32: &[u8; 32]) -> Option<Self> {
         let index = head.len().checked_sub(1)?;
         let context = context(index, head.hash(), time);
-        let (_, proof) = pseudonym::prove(owner, &seed(), &session_id()?, &context, &[], random32)?;
+        let (_, proof) = pseudonym::prove(
+            owner,
+            &seed(),
+            &session_id()?,
+            &context,
+            Message::Whole(&[]),
+            random32,
+        )?;
         Some(Self {
             index,
             head: *head.hash(),
@@ -66,7 +73,7 @@ impl Checkpoint {
             seed: &seed(),
             session_id: &session_id,
             context: &context(self.index, &self.head, self.time),
-            message: &[],
+            message: Message::Whole(&[]),
             pseudonym: None,
             proof: &self.proof,
         };

@@ -76,6 +76,8 @@ codes! {
     SasNotReady = "SAS_NOT_READY", true;
     /// No message of that id.
     MessageUnknown = "MESSAGE_UNKNOWN", false;
+    /// The message has left already, or is not one's own.
+    MessageSent = "MESSAGE_SENT", false;
     /// The clock is behind the oldest month held: sending is refused.
     ClockBehind = "CLOCK_BEHIND", true;
     /// No vault in the store, and none was to be created.

@@ -1,6 +1,7 @@
-//! What every other module stands on: encodings, labels, secrets, sorted
-//! maps, time and the one table of error codes.
+//! What every other module stands on: encodings, labels, secrets, content,
+//! sorted maps, time and the one table of error codes.
 
+pub mod content;
 pub mod encoding;
 pub mod error;
 pub mod labels;
@@ -8,6 +9,7 @@ pub mod secret;
 pub mod sorted;
 pub mod time;
 
+pub use content::Content;
 pub use error::ErrorCode;
 pub use secret::Secret;
 pub use sorted::{SortedMap, SortedSet, sorted_by_key};

@@ -20,8 +20,8 @@ use crate::{
     channel::{MonthKeys, TagSlot},
     crypto::cbor::Deterministic as _,
     envelope::{
-        Announcement, Body, ContentType, Control, DEVICE_ID_LEN, Delivery, DeliveryId, Draft,
-        NEXT_DEVICE_WINDOW, Said, Sealing, seal,
+        Announcement, Body, ContentType, Control, DEVICE_ID_LEN, DeliveryId, Draft,
+        NEXT_DEVICE_WINDOW, Said, Sealing, compose, seal,
     },
     identity::PublicIdentity,
     vault::{
@@ -239,11 +239,13 @@ impl Client {
                 device,
                 seq: 0,
                 content_type: &ContentType::control(),
-                payload: &greeting(),
+                payload: &greeting().as_slice().into(),
             };
             let to = peer.fingerprint();
-            let delivery = Delivery::compose(&self.identity, &to, &keys.blind_seed, &draft, rng);
-            let body = Body::Whole(delivery.ok_or(ClientError::Internal)?.encode());
+            let delivery = compose(&self.identity, &to, &keys.blind_seed, &draft, rng);
+            let mut delivery = delivery.ok_or(ClientError::Internal)?;
+            delivery.extend_from_slice(&greeting());
+            let body = Body::Whole(delivery);
             let slot = TagSlot {
                 day: now.day(),
                 device,
@@ -282,10 +284,13 @@ impl Client {
     /// Whether the device of the backup sealed a message that still waits. It
     /// cannot be sealed again: its number is of the former device's count.
     pub(super) fn is_former(&self, id: ContactId, message: u32) -> bool {
-        self.outbox.iter().any(|(ordinal, queued)| {
-            *ordinal < self.devices.former_queue
-                && (queued.contact, queued.message) == (Some(id.0), Some(message))
-        })
+        let is_before = |ordinal: u64| ordinal < self.devices.former_queue;
+        let large = self.large.get(&(id, message));
+        large.is_some_and(|record| is_before(record.ordinal))
+            || self.outbox.iter().any(|(ordinal, queued)| {
+                is_before(*ordinal)
+                    && (queued.contact, queued.message) == (Some(id.0), Some(message))
+            })
     }
 
     /// Where the ordinals of this device's own cells begin.
@@ -385,6 +390,7 @@ impl Client {
         let queued = self.outbox.values();
         let messages: Vec<(ContactId, u32)> = queued
             .filter_map(|queued| Some((ContactId(queued.contact?), queued.message?)))
+            .chain(self.large.keys().copied())
             .collect();
         for (id, ordinal) in messages {
             self.give_up(id, ordinal, now);

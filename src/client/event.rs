@@ -3,7 +3,12 @@
 use serde::Serialize;
 
 use super::{ContactId, DeviceNotice, EmergencyView, InvitationId};
-use crate::{base::ErrorCode, envelope::DeliveryId, vault::stored::MessageRecord, wire::hex};
+use crate::{
+    base::{Content, ErrorCode},
+    envelope::DeliveryId,
+    vault::stored::MessageRecord,
+    wire::hex,
+};
 
 /// Something to show, once its changes are committed.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +24,11 @@ pub enum Event {
     State {
         /// The message.
         message: MessageView,
+    },
+    /// A message of several cells came or went a little further.
+    Transfer {
+        /// How far it is.
+        transfer: TransferView,
     },
     /// Something was refused.
     Rejected(Rejected),
@@ -134,6 +144,44 @@ pub struct ContactView {
     pub reason: Option<String>,
 }
 
+/// A message of several cells on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferView {
+    /// The message's id if it goes out; one of its own if it comes in.
+    pub id: String,
+    /// The contact.
+    pub contact_id: ContactId,
+    /// "in" or "out".
+    pub direction: &'static str,
+    /// Bytes that arrived, or that the relay has.
+    pub bytes: usize,
+    /// Bytes in all; up to a cell too many for one that comes in.
+    pub of: usize,
+}
+
+impl TransferView {
+    pub(super) fn outgoing(contact_id: ContactId, ordinal: u32, bytes: usize, of: usize) -> Self {
+        Self {
+            id: message_id(contact_id, ordinal),
+            contact_id,
+            direction: "out",
+            bytes,
+            of,
+        }
+    }
+
+    pub(super) fn incoming(contact_id: ContactId, id: &[u8; 16], bytes: usize, of: usize) -> Self {
+        Self {
+            id: hex::encode(id),
+            contact_id,
+            direction: "in",
+            bytes,
+            of,
+        }
+    }
+}
+
 /// An invitation just made.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -192,6 +240,8 @@ pub enum MessageState {
     Verified = 4,
     /// Arrived; shown once the contact is checked.
     Held = 5,
+    /// Taken back before all of it had left.
+    Cancelled = 6,
 }
 
 impl MessageState {
@@ -202,7 +252,8 @@ impl MessageState {
             2 => "delivered",
             3 => "undelivered",
             4 => "verified",
-            _ => "held",
+            5 => "held",
+            _ => "cancelled",
         }
     }
 }
@@ -226,17 +277,21 @@ impl MessageView {
         }
     }
 
-    /// The same with its text, if it is one.
-    pub(super) fn with_body(mut self, body: &[u8]) -> Self {
-        if self.content_type.starts_with("text/") {
-            self.text = core::str::from_utf8(body).ok().map(str::to_owned);
+    /// The same with its text, if it is one and not a large one.
+    pub(super) fn with_body(mut self, body: &Content) -> Self {
+        if let (true, &[text]) = (
+            self.content_type.starts_with("text/"),
+            body.pieces().as_slice(),
+        ) {
+            self.text = core::str::from_utf8(text).ok().map(str::to_owned);
         }
         self
     }
 }
 
 /// `<contact>-<ordinal>`, the id a page knows a message by.
-pub(super) fn message_id(contact: ContactId, ordinal: u32) -> String {
+#[must_use]
+pub fn message_id(contact: ContactId, ordinal: u32) -> String {
     format!("{contact}-{}", hex::encode(&ordinal.to_be_bytes()))
 }
 
@@ -254,7 +309,31 @@ pub(super) fn message_key(contact: ContactId, ordinal: u32) -> String {
     format!("m/{contact}/{}", hex::encode(&ordinal.to_be_bytes()))
 }
 
-/// Where the body of a message is stored.
+pub(super) fn large_key(contact: ContactId, ordinal: u32) -> String {
+    format!("s/l/{contact}/{}", hex::encode(&ordinal.to_be_bytes()))
+}
+
+/// Where the pieces of a message's body are stored: one of up to 256 KiB
+/// under the body's key, more under that key and their number.
+#[must_use]
+pub fn body_keys(contact: ContactId, ordinal: u32, len: usize) -> Vec<String> {
+    match Content::piece_count(len) {
+        0 | 1 => vec![body_key(contact, ordinal)],
+        count => (0..count)
+            .filter_map(|piece| u32::try_from(piece).ok())
+            .map(|piece| piece_key(contact, ordinal, piece))
+            .collect(),
+    }
+}
+
+/// Where one of several pieces of a body is stored.
+#[must_use]
+pub fn piece_key(contact: ContactId, ordinal: u32, piece: u32) -> String {
+    let body = body_key(contact, ordinal);
+    format!("{body}/{}", hex::encode(&piece.to_be_bytes()))
+}
+
+/// Where the body of a message is stored, if it is one piece.
 #[must_use]
 pub fn body_key(contact: ContactId, ordinal: u32) -> String {
     format!("b/{contact}/{}", hex::encode(&ordinal.to_be_bytes()))

@@ -104,11 +104,12 @@ impl Client {
         }
         self.note_device(id, slot.device, newest, delivery.sent_at());
         if delivery.content_type().is_control() {
-            return self.take_control(id, delivery.payload(), now);
+            return self.take_control(id, &delivery.payload().to_vec(), now);
         }
-        let message = self.take_message(id, &delivery, state, now)?;
+        let session = delivery.id().clone();
+        let message = self.take_message(id, delivery, state, now)?;
         if state == ContactState::Active {
-            outcome.receipts.push((id, delivery.id().clone()));
+            outcome.receipts.push((id, session));
         }
         self.tell(Event::Message {
             message: message.clone(),
@@ -120,7 +121,7 @@ impl Client {
     fn take_message(
         &mut self,
         id: ContactId,
-        delivery: &Authentic,
+        delivery: Authentic,
         state: ContactState,
         now: UnixTime,
     ) -> Result<MessageView, ClientError> {
@@ -147,10 +148,10 @@ impl Client {
         if shown {
             view = view.with_body(delivery.payload());
         }
-        self.store_body(id, ordinal, delivery.payload());
         let did = if shown { Did::Received } else { Did::Held };
         let content = Some(delivery.payload());
         self.log_message(did, (id, ordinal), &record.session, content, now);
+        self.store_body(id, ordinal, delivery.into_payload());
         self.store_message(id, ordinal, record);
         Ok(view)
     }

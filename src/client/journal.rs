@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{Client, ClientError, ContactId, Did, Effects, Entry, Event, Gap, Rejected, load};
 use crate::{
     audit::{self, AuditError, Checkpoint, Head, LogKeys, checkpoint_line, owner_line},
-    base::{ErrorCode, Month, UnixTime, time::DAY_SECONDS},
+    base::{Content, ErrorCode, Month, UnixTime, time::DAY_SECONDS},
     crypto::kdf,
     identity::Identity,
     vault::{
@@ -220,7 +220,7 @@ impl Client {
         did: Did,
         (contact, ordinal): (ContactId, u32),
         session: &[u8],
-        content: Option<&[u8]>,
+        content: Option<&Content>,
         now: UnixTime,
     ) {
         let entry = Entry::Message {
@@ -228,7 +228,7 @@ impl Client {
             contact,
             ordinal,
             session: session.to_vec(),
-            digest: content.map(kdf::sha256),
+            digest: content.map(kdf::sha256_of),
         };
         self.log(entry, now);
     }

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Change, Client, ClientError, ContactId, Effects, Entry, InvitationId, Pending,
-    contact::Contact, device::Devices, invitation::OpenInvitation, journal::Journal,
-    relay_state::RelayState, unfinished::Unfinished, watch::Watch,
+    contact::Contact, device::Devices, event::message_key, invitation::OpenInvitation,
+    journal::Journal, relay_state::RelayState, unfinished::Unfinished, watch::Watch,
 };
 use crate::{
     base::{Secret, SortedMap, UnixTime},
@@ -17,7 +17,7 @@ use crate::{
     identity::Identity,
     vault::{
         VaultError,
-        stored::{self, FragmentRecord, OpenedRecord, QueuedRecord, SelfRecord},
+        stored::{self, FragmentRecord, LargeRecord, OpenedRecord, QueuedRecord, SelfRecord},
     },
     wire::hex,
 };
@@ -96,11 +96,11 @@ impl Client {
         for (key, bytes) in records {
             client.load_record(key, bytes)?;
         }
-        client.next_ordinal = client
-            .outbox
-            .last_key_value()
-            .map_or(0, |(last, _)| last + 1)
-            .max(client.first_ordinal());
+        let queued = client.outbox.last_key_value().map(|(last, _)| last + 1);
+        let large = client.large.values();
+        let large = large.map(|record| record.ordinal + u64::from(record.count));
+        let first = client.first_ordinal();
+        client.next_ordinal = large.chain(queued).max().unwrap_or(0).max(first);
         Ok(client)
     }
 
@@ -118,6 +118,7 @@ impl Client {
             invitations: SortedMap::new(),
             outbox: SortedMap::new(),
             next_ordinal: 0,
+            large: SortedMap::new(),
             messages: SortedMap::new(),
             opened: HashMap::new(),
             accepted: HashMap::new(),
@@ -145,6 +146,15 @@ impl Client {
                 let ordinal = u64::from_be_bytes(unhex(ordinal)?);
                 self.outbox
                     .insert(ordinal, stored::decode::<QueuedRecord>(bytes)?);
+            }
+            ["s", "l", contact, ordinal] => {
+                let contact = ContactId::parse(contact).ok_or(VaultError::Damaged)?;
+                let ordinal = u32::from_be_bytes(unhex(ordinal)?);
+                let record: LargeRecord = stored::decode(bytes)?;
+                if record.next >= record.count || record.chunk_len == 0 {
+                    return Err(VaultError::Damaged.into());
+                }
+                self.large.insert((contact, ordinal), record);
             }
             ["s", "o", digest] => {
                 let record: OpenedRecord = stored::decode(bytes)?;
@@ -192,19 +202,19 @@ impl Client {
         self.contacts.remove(&id);
         self.forget_device(id);
         self.drop_queued(|queued| queued.contact == Some(id.0));
-        let gone: Vec<u32> = self
+        let gone: Vec<(u32, u32)> = self
             .messages
             .range((id, 0)..=(id, u32::MAX))
-            .map(|(key, _)| key.1)
+            .map(|(key, record)| (key.1, record.size))
             .collect();
-        for ordinal in gone {
+        for (ordinal, size) in gone {
             self.messages.remove(&(id, ordinal));
-            self.pending
-                .changes
-                .insert(super::event::message_key(id, ordinal), None);
-            self.pending
-                .changes
-                .insert(super::body_key(id, ordinal), None);
+            self.forget_large((id, ordinal));
+            let keys = super::body_keys(id, ordinal, size as usize);
+            let keys = keys.into_iter().chain([message_key(id, ordinal)]);
+            for key in keys {
+                self.pending.changes.insert(key, None);
+            }
         }
         let invitations: Vec<InvitationId> = self
             .invitations

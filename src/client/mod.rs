@@ -20,6 +20,7 @@ mod id;
 mod incoming;
 mod invitation;
 mod journal;
+mod large;
 mod load;
 mod outbox;
 mod pull;
@@ -37,10 +38,11 @@ pub use emergency::{EmergencyId, EmergencyView, MAX_EMERGENCY_MINUTES};
 pub use entry::{Check, Did, Entry, Key};
 pub use event::{
     ContactView, Event, Gap, InvitationView, MessageState, MessageView, Received, Rejected,
-    body_key, parse_message_id,
+    TransferView, body_key, body_keys, message_id, parse_message_id, piece_key,
 };
 pub use id::{ContactId, InvitationId};
 pub use journal::{CheckpointView, log_key};
+pub use large::{Pieces, Wanted};
 pub use outbox::{MAX_POST, Post};
 pub use relay_state::{Mailbox, PlannedBatch};
 pub use send::Outgoing;
@@ -57,7 +59,7 @@ use crate::{
     identity::Identity,
     vault::{
         VaultError,
-        stored::{self, EmergencyRecord, MessageRecord, OpenedRecord, QueuedRecord},
+        stored::{self, EmergencyRecord, LargeRecord, MessageRecord, OpenedRecord, QueuedRecord},
     },
 };
 
@@ -115,6 +117,8 @@ pub struct Client {
     /// Never used twice while this client lives, so that the answer to a
     /// post cannot mean another cell.
     next_ordinal: u64,
+    /// Large messages of one's own that are not all sealed yet.
+    large: SortedMap<large::Key, LargeRecord>,
     messages: SortedMap<(ContactId, u32), MessageRecord>,
     /// Digests of opened cells.
     opened: HashMap<[u8; 16], OpenedRecord>,
@@ -138,6 +142,8 @@ struct Pending {
     records: Vec<String>,
     /// The records of this device.
     own: bool,
+    /// Unfinished messages that grew.
+    grown: SortedSet<unfinished::Key>,
     changes: SortedMap<String, Option<Zeroizing<Vec<u8>>>>,
     events: Vec<Event>,
 }
@@ -190,18 +196,19 @@ impl Client {
         Ok(views)
     }
 
-    /// Refuses to show the body of a message that is held or unknown.
+    /// Where the body of a message is stored, in pieces; refuses one that is
+    /// held or unknown.
     ///
     /// # Errors
     ///
     /// `MessageUnknown`, `ContactPending`.
-    pub fn readable(&self, contact: ContactId, ordinal: u32) -> Result<(), ClientError> {
+    pub fn readable(&self, contact: ContactId, ordinal: u32) -> Result<Vec<String>, ClientError> {
         match self.messages.get(&(contact, ordinal)) {
             None => Err(ClientError::MessageUnknown),
             Some(record) if record.state == MessageState::Held as u8 => {
                 Err(ClientError::ContactPending)
             }
-            Some(_) => Ok(()),
+            Some(record) => Ok(body_keys(contact, ordinal, record.size as usize)),
         }
     }
 
@@ -327,6 +334,8 @@ pub enum ClientError {
     DeviceSuperseded,
     /// A restored device has not read its own mailbox yet.
     Unsettled,
+    /// The message has left already.
+    MessageSent,
     /// A defect in this crate.
     Internal,
 }
@@ -352,6 +361,7 @@ impl ClientError {
             Self::ClockBehind => ErrorCode::ClockBehind,
             Self::MessageUnknown => ErrorCode::MessageUnknown,
             Self::DeviceSuperseded => ErrorCode::DeviceSuperseded,
+            Self::MessageSent => ErrorCode::MessageSent,
             Self::Internal => ErrorCode::Internal,
         }
     }
@@ -377,6 +387,7 @@ impl fmt::Display for ClientError {
             Self::MessageUnknown => f.write_str("no such message"),
             Self::DeviceSuperseded => f.write_str("a newer device took this one's place"),
             Self::Unsettled => f.write_str("the mailbox has not been read since the restore"),
+            Self::MessageSent => f.write_str("the message has left already, or is not one's own"),
             Self::Internal => f.write_str("a defect in Tessera; please report it"),
         }
     }

@@ -4,8 +4,8 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Effects, Event, MessageView, device::is_greeting,
-    event::MessageState,
+    Client, ClientError, ContactId, Effects, Event, MessageView, contact::Contact,
+    device::is_greeting, event::MessageState,
 };
 use crate::{
     base::{Day, SortedMap, SortedSet, UnixTime},
@@ -51,10 +51,12 @@ pub(super) enum Destination {
 }
 
 impl Client {
-    /// Cells waiting for the relay.
+    /// Cells waiting for the relay, those not sealed yet included.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.outbox.len()
+        let unsealed = self.large.values();
+        let unsealed = unsealed.map(|record| (record.count - record.next) as usize);
+        self.outbox.len() + unsealed.sum::<usize>()
     }
 
     /// One slot: queued cells first, then cover to uniformly random buckets,
@@ -87,28 +89,44 @@ impl Client {
 
     /// The relay answered 202: these cells are durable there.
     pub fn posted(&mut self, tokens: &[u64]) -> Effects {
+        let mut moved = SortedMap::<_, u32>::new();
         for token in tokens {
             let Some(queued) = self.outbox.remove(token) else {
                 continue;
             };
             self.pending.changes.insert(outbox_key(*token), None);
             if let (Some(contact), Some(ordinal)) = (queued.contact, queued.message) {
-                self.cell_stored(ContactId(contact), ordinal);
+                *moved.get_or_insert((ContactId(contact), ordinal), 0) += 1;
             }
+        }
+        for ((contact, ordinal), cells) in moved {
+            self.cells_stored(contact, ordinal, cells);
         }
         self.finish(())
     }
 
     /// Queues finished cells. They leave only after the commit.
     pub(super) fn enqueue(&mut self, cells: Vec<Cell>, to: Destination, day: Day, part: &Part) {
+        let first = self.next_ordinal;
+        self.next_ordinal += cells.len() as u64;
+        self.enqueue_from(first, cells, to, day, part);
+    }
+
+    /// The same, at places of the queue that were kept for them.
+    pub(super) fn enqueue_from(
+        &mut self,
+        first: u64,
+        cells: Vec<Cell>,
+        to: Destination,
+        day: Day,
+        part: &Part,
+    ) {
         let (contact, message, control) = match part {
             Part::Rendezvous | Part::Own => (None, None, None),
             Part::Message(contact, ordinal) => (Some(contact.0), Some(*ordinal), None),
             Part::Control(contact, control) => (Some(contact.0), None, Some(control)),
         };
-        for cell in cells {
-            let ordinal = self.next_ordinal;
-            self.next_ordinal += 1;
+        for (ordinal, cell) in (first..).zip(cells) {
             let queued = QueuedRecord {
                 cell: cell.as_bytes().to_vec(),
                 to: match to {
@@ -136,11 +154,14 @@ impl Client {
     /// Contacts for whom something waited so long that its recipient stops
     /// looking for it. Nothing is posted to them until all that waits is
     /// sealed again, so that messages keep their order. Protocol §6.
-    fn held_back(&self, today: Day) -> SortedSet<[u8; 8]> {
-        self.outbox
-            .values()
-            .filter(|queued| queued.day + LISTENING_DAYS <= today.0)
+    pub(super) fn held_back(&self, today: Day) -> SortedSet<[u8; 8]> {
+        let late = |day: u32| day + LISTENING_DAYS <= today.0;
+        let queued = self.outbox.values().filter(|queued| late(queued.day));
+        let large = self.large.iter();
+        let large = large.filter(|(_, record)| late(UnixTime(record.sent_at).day().0));
+        queued
             .filter_map(|queued| queued.contact)
+            .chain(large.map(|(key, _)| key.0.0))
             .collect()
     }
 
@@ -168,6 +189,27 @@ impl Client {
                 found.insert((contact, former, record.seq), (part, to));
             }
         }
+        for (contact, ordinal) in self.large.keys() {
+            let contacts = (
+                self.contacts.get(contact),
+                self.messages.get(&(*contact, *ordinal)),
+            );
+            if let (
+                Some(Contact {
+                    peer: Some(peer), ..
+                }),
+                Some(record),
+            ) = contacts
+                && held_back.contains(&contact.0)
+            {
+                let former = self.is_former(*contact, *ordinal);
+                let to = Destination::Bucket(peer.fingerprint());
+                found.insert(
+                    (*contact, former, record.seq),
+                    (Part::Message(*contact, *ordinal), to),
+                );
+            }
+        }
         found.into_values().collect()
     }
 
@@ -188,6 +230,9 @@ impl Client {
 
     /// Discards the cells of one message or control delivery.
     pub(super) fn discard(&mut self, part: &Part) {
+        if let Part::Message(contact, ordinal) = part {
+            self.forget_large((*contact, *ordinal));
+        }
         self.drop_queued(|queued| match part {
             Part::Rendezvous | Part::Own => false,
             Part::Message(contact, ordinal) => {
@@ -217,14 +262,27 @@ impl Client {
         }
     }
 
+    /// The cells to post next, oldest first; those of large messages last,
+    /// so that a picture to one person does not hold up a word to another.
+    /// What goes to one contact keeps its order.
     fn take(&self, most: usize, today: Day) -> Result<(Vec<Entry>, Vec<u64>), ClientError> {
         let size = self.relay.info()?.cell_size;
-        let held_back = self.held_back(today);
+        let (held_back, barriers) = (self.held_back(today), self.barriers());
+        let ready = |ordinal: u64, queued: &QueuedRecord| {
+            self.may_post(queued)
+                && queued.contact.is_none_or(|id| {
+                    !held_back.contains(&id) && barriers.get(&id).is_none_or(|end| ordinal < *end)
+                })
+        };
+        let is_large = |queued: &QueuedRecord| match (queued.contact, queued.message) {
+            (Some(id), Some(ordinal)) => self.large.contains_key(&(ContactId(id), ordinal)),
+            _ => false,
+        };
+        let all = || self.outbox.iter().filter(|(o, queued)| ready(**o, queued));
+        let small = all().filter(|(_, queued)| !is_large(queued));
+        let large = all().filter(|(_, queued)| is_large(queued));
         let mut entries = Vec::new();
         let mut tokens = Vec::new();
-        let ready = |queued: &QueuedRecord| {
-            self.may_post(queued) && queued.contact.is_none_or(|id| !held_back.contains(&id))
-        };
         let spoken_to: SortedSet<_> = self
             .outbox
             .values()
@@ -234,8 +292,8 @@ impl Client {
         let waits = |queued: &QueuedRecord| {
             is_greeting(queued) && queued.contact.is_none_or(|id| !spoken_to.contains(&id))
         };
-        let ready = self.outbox.iter().filter(|(_, queued)| ready(queued));
-        let (greetings, others): (Vec<_>, Vec<_>) = ready.partition(|(_, queued)| waits(queued));
+        let (greetings, others): (Vec<_>, Vec<_>) =
+            small.chain(large).partition(|(_, queued)| waits(queued));
         let mut lobby = 0;
         let mut fits = |queued: &QueuedRecord| {
             lobby += usize::from(queued.to.is_none());
@@ -258,12 +316,12 @@ impl Client {
         Ok((entries, tokens))
     }
 
-    fn cell_stored(&mut self, contact: ContactId, ordinal: u32) {
+    fn cells_stored(&mut self, contact: ContactId, ordinal: u32, cells: u32) {
         let Some(record) = self.messages.get(&(contact, ordinal)) else {
             return;
         };
         let mut record = record.clone();
-        record.cells_left = record.cells_left.saturating_sub(1);
+        record.cells_left = record.cells_left.saturating_sub(cells);
         let all = record.cells_left == 0 && record.state == MessageState::Queued as u8;
         if all {
             record.state = MessageState::Stored as u8;
@@ -271,6 +329,9 @@ impl Client {
             self.tell(Event::State { message });
         }
         self.store_message(contact, ordinal, record);
+        if let Some(transfer) = self.outgoing_transfer((contact, ordinal)) {
+            self.tell(Event::Transfer { transfer });
+        }
     }
 }
 

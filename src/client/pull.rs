@@ -14,7 +14,6 @@ use super::{
 use crate::{
     base::{ErrorCode, SortedMap, UnixTime, sorted_by_key},
     channel::{Direction, TagSlot},
-    crypto::cbor::Deterministic as _,
     envelope::{Body, Delivery, DeliveryId, EnvelopeError, open},
     wire::{Batch, BucketId, BucketIndex, Cell, RelaySettings, paths},
 };
@@ -218,12 +217,12 @@ impl Client {
         }
         self.mark_opened(digest, slot.day, Some(id), None);
         self.watch_more(id, slot.day, scan.closed_at, &before);
-        let bytes = match body {
-            Body::Whole(bytes) => Some(bytes),
+        let chunks = match body {
+            Body::Whole(bytes) => Some(vec![bytes]),
             Body::Fragment(fragment) => self.assemble(id.0, slot, fragment, scan.now)?,
         };
-        if let Some(bytes) = bytes {
-            let delivery = Delivery::decode(&bytes).ok_or(EnvelopeError::NotAuthentic)?;
+        if let Some(chunks) = chunks {
+            let delivery = Delivery::decode(chunks).ok_or(EnvelopeError::NotAuthentic)?;
             scan.candidates.push(Candidate {
                 contact: id,
                 slot,
@@ -268,7 +267,10 @@ impl Client {
         let bytes = match body {
             Body::Whole(bytes) => Some(bytes),
             Body::Fragment(_) if answered => Some(Vec::new()),
-            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment, now)?,
+            Body::Fragment(fragment) => {
+                let chunks = self.assemble(id.0, slot, fragment, now)?;
+                chunks.map(|chunks| chunks.concat())
+            }
         };
         if let Some(bytes) = bytes {
             self.rendezvous_message(id, direction, &bytes, now, rng);
@@ -339,6 +341,11 @@ impl Client {
     }
 
     fn finish_batch(&mut self, outcome: Outcome, cells: usize) -> Effects<Received> {
+        for key in core::mem::take(&mut self.pending.grown) {
+            if let Some(transfer) = self.incoming_transfer(key) {
+                self.tell(Event::Transfer { transfer });
+            }
+        }
         let effects = self.finish(());
         let mut rejected = Vec::new();
         let mut gaps = Vec::new();

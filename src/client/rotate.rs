@@ -9,7 +9,7 @@ use super::{
     load::opened_key,
     outbox::Part,
 };
-use crate::base::{ErrorCode, UnixTime, time::DAY_SECONDS};
+use crate::base::{Content, ErrorCode, UnixTime, time::DAY_SECONDS};
 
 /// A message without a receipt for this long is shown as undelivered: 7 days.
 const UNDELIVERED_SECONDS: u64 = 7 * DAY_SECONDS;
@@ -41,7 +41,7 @@ impl Client {
     /// announces itself, once a day. Protocol §6 and §13.
     pub fn reseal(
         &mut self,
-        bodies: &[(ContactId, u32, &[u8])],
+        bodies: &[(ContactId, u32, Content)],
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Effects {

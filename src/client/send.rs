@@ -5,17 +5,19 @@ use rand_core::CryptoRng;
 
 use super::{
     Client, ClientError, ContactId, Did, Effects, MessageView,
-    event::{MessageState, body_key},
+    event::{MessageState, body_keys},
+    large::Key,
     outbox::{Destination, Part},
 };
 use crate::{
-    base::UnixTime,
+    base::{Content, UnixTime},
     channel::TagSlot,
     crypto::cbor::Deterministic as _,
     envelope::{
-        ContentType, Control, Delivery, DeliveryId, Draft, EnvelopeError, Sealing, seal, split,
+        ContentType, Control, DeliveryId, Draft, EnvelopeError, Layout, Sealing, compose, seal,
+        split,
     },
-    vault::stored::{ControlRecord, MessageRecord},
+    vault::stored::{ControlRecord, LargeRecord, MessageRecord},
     wire::{Cell, hex},
 };
 
@@ -24,12 +26,12 @@ use crate::{
 const RECEIPTS_PER_DELIVERY: usize = 20;
 
 /// What a page asks to send.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Outgoing<'a> {
     /// Media type, printable ASCII.
     pub content_type: &'a str,
     /// The content.
-    pub body: &'a [u8],
+    pub body: Content,
     /// A file name; travels as a parameter of the content type (RFC 8187).
     pub filename: Option<&'a str>,
     /// A label of at most 48 bytes, "visit-7421"; empty for none.
@@ -42,7 +44,28 @@ pub(super) struct Saying<'a> {
     /// `None` for the next; a delivery sealed again keeps its own.
     pub(super) seq: Option<u64>,
     pub(super) content_type: &'a ContentType,
-    pub(super) payload: &'a [u8],
+    pub(super) payload: &'a Content,
+}
+
+/// Messages of more cells than this are sealed a few cells at a time.
+const LARGE: u32 = 64;
+
+/// A delivery that is proved and counted.
+enum Sealed {
+    /// All its cells.
+    Now(Vec<Cell>),
+    /// What is needed to seal them as they come due; its place in the queue
+    /// is still to be given.
+    Later(LargeRecord),
+}
+
+impl Sealed {
+    fn cells(&self) -> u32 {
+        match self {
+            Self::Now(cells) => u32::try_from(cells.len()).unwrap_or(u32::MAX),
+            Self::Later(record) => record.count,
+        }
+    }
 }
 
 impl Client {
@@ -81,9 +104,9 @@ impl Client {
             session: &session,
             seq: None,
             content_type: &content_type,
-            payload: outgoing.body,
+            payload: &outgoing.body,
         };
-        let cells = self.seal_delivery(id, &saying, now, rng)?;
+        let sealed = self.seal_delivery(id, &saying, now, rng)?;
         let record = MessageRecord {
             outgoing: true,
             session: session.encode(),
@@ -93,19 +116,15 @@ impl Client {
             content_type: content_type.as_str().to_owned(),
             size: u32::try_from(outgoing.body.len()).unwrap_or(u32::MAX),
             state: MessageState::Queued as u8,
-            cells_left: u32::try_from(cells.len()).unwrap_or(u32::MAX),
+            cells_left: sealed.cells(),
         };
-        let view = MessageView::new(id, ordinal, &record).with_body(outgoing.body);
+        let view = MessageView::new(id, ordinal, &record).with_body(&outgoing.body);
         self.contact_mut(id)?.next_message = ordinal + 1;
-        self.enqueue(
-            cells,
-            Destination::Bucket(peer.fingerprint()),
-            now.day(),
-            &Part::Message(id, ordinal),
-        );
-        self.store_body(id, ordinal, outgoing.body);
-        let content = Some(outgoing.body);
+        let to = Destination::Bucket(peer.fingerprint());
+        self.enqueue_message((id, ordinal), sealed, to, now);
+        let content = Some(&outgoing.body);
         self.log_message(Did::Sent, (id, ordinal), &record.session, content, now);
+        self.store_body(id, ordinal, outgoing.body);
         self.store_message(id, ordinal, record);
         Ok(self.finish(view))
     }
@@ -117,7 +136,7 @@ impl Client {
         &mut self,
         id: ContactId,
         ordinal: u32,
-        body: &[u8],
+        body: &Content,
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ClientError> {
@@ -131,14 +150,46 @@ impl Client {
             content_type: &ContentType::new(&record.content_type).ok_or(damaged)?,
             payload: body,
         };
-        let cells = self.seal_delivery(id, &saying, now, rng)?;
-        let part = Part::Message(id, ordinal);
-        self.discard(&part);
-        record.cells_left = u32::try_from(cells.len()).unwrap_or(u32::MAX);
+        let sealed = self.seal_delivery(id, &saying, now, rng)?;
+        self.discard(&Part::Message(id, ordinal));
+        record.cells_left = sealed.cells();
         let to = Destination::Bucket(peer.fingerprint());
-        self.enqueue(cells, to, now.day(), &part);
+        self.enqueue_message((id, ordinal), sealed, to, now);
         self.store_message(id, ordinal, record);
         Ok(())
+    }
+
+    fn enqueue_message(&mut self, key: Key, sealed: Sealed, to: Destination, now: UnixTime) {
+        match sealed {
+            Sealed::Now(cells) => {
+                self.enqueue(cells, to, now.day(), &Part::Message(key.0, key.1));
+            }
+            Sealed::Later(mut record) => {
+                record.ordinal = self.next_ordinal;
+                self.next_ordinal += u64::from(record.count);
+                self.keep_large(key, record);
+            }
+        }
+    }
+
+    /// Uses a sequence number whose message will not come, so that its
+    /// recipient misses nothing: a control delivery that acknowledges nothing.
+    pub(super) fn fill_sequence(
+        &mut self,
+        id: ContactId,
+        seq: u64,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ClientError> {
+        let peer = self.contact(id)?.peer.ok_or(ClientError::ContactPending)?;
+        let session = DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
+        let record = ControlRecord {
+            session: session.encode(),
+            seq,
+            payload: Control::Received(Vec::new()).encode(),
+        };
+        let to = Destination::Bucket(peer.fingerprint());
+        self.seal_control(id, record, Some(seq), to, now, rng)
     }
 
     /// A control delivery to a contact, in whatever state it is.
@@ -190,25 +241,28 @@ impl Client {
             session: &session.ok_or(ClientError::Internal)?,
             seq,
             content_type: &ContentType::control(),
-            payload: &record.payload,
+            payload: &record.payload.as_slice().into(),
         };
-        let cells = self.seal_delivery(id, &saying, now, rng)?;
+        let Sealed::Now(cells) = self.seal_delivery(id, &saying, now, rng)? else {
+            return Err(EnvelopeError::TooLarge.into());
+        };
         let part = Part::Control(id, record);
         self.discard(&part);
         self.enqueue(cells, to, now.day(), &part);
         Ok(())
     }
 
-    /// Proves and seals one delivery: takes a sequence number, unless it is
-    /// sealed again, and as many counters as it has cells. Changes nothing if
-    /// it fails.
-    pub(super) fn seal_delivery(
+    /// Proves one delivery and seals it, or leaves the sealing for later if
+    /// it takes many cells. Takes a sequence number, unless it is sealed
+    /// again, and as many counters as it has cells. Changes nothing if it
+    /// fails.
+    fn seal_delivery(
         &mut self,
         id: ContactId,
         saying: &Saying<'_>,
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<Vec<Cell>, ClientError> {
+    ) -> Result<Sealed, ClientError> {
         let size = self.relay.info()?.cell_size;
         let contact = self.contact(id)?;
         let peer = contact.peer.ok_or(ClientError::ContactPending)?;
@@ -217,45 +271,56 @@ impl Client {
             .as_ref()
             .ok_or(ClientError::ContactPending)?;
         let keys = channel.sending_keys(now)?;
+        let seq = saying.seq.unwrap_or_else(|| channel.next_seq());
         let draft = Draft {
             id: saying.session,
             sent_at: now,
             device: self.device,
-            seq: saying.seq.unwrap_or_else(|| channel.next_seq()),
+            seq,
             content_type: saying.content_type,
             payload: saying.payload,
         };
-        let delivery = Delivery::compose(
-            &self.identity,
-            &peer.fingerprint(),
-            &keys.blind_seed,
-            &draft,
-            rng,
-        )
-        .ok_or(ClientError::Internal)?;
-        let bodies = split(&delivery.encode(), size, rng)?;
-        let count = u32::try_from(bodies.len()).map_err(|_| EnvelopeError::TooLarge)?;
+        let to = peer.fingerprint();
+        let mut delivery = compose(&self.identity, &to, &keys.blind_seed, &draft, rng)
+            .ok_or(ClientError::Internal)?;
+        let layout = Layout::of(delivery.len() + saying.payload.len(), size)?;
+
+        let device = self.device;
+        let channel = self.contact_mut(id)?.channel.as_mut();
+        let channel = channel.ok_or(ClientError::ContactPending)?;
+        let first = channel.take_counters(now.day(), layout.cells());
+        if saying.seq.is_none() {
+            channel.take_seq();
+        }
+        if let Layout::Fragments { count, chunk_len } = layout
+            && count > LARGE
+        {
+            let mut message_id = [0; 16];
+            rng.fill_bytes(&mut message_id);
+            return Ok(Sealed::Later(LargeRecord {
+                head: delivery,
+                message_id,
+                sent_at: now.0,
+                device,
+                first_counter: first,
+                count,
+                chunk_len: u32::try_from(chunk_len).map_err(|_| EnvelopeError::TooLarge)?,
+                next: 0,
+                ordinal: 0,
+            }));
+        }
+        delivery.extend_from_slice(&saying.payload.to_vec());
         let sealing = Sealing {
             recipient: peer.kem(),
             psk: &keys.psk,
             size,
         };
-        let mut cells = Vec::new();
-        if draft.seq == 0 {
-            cells = self.introductions(&peer, &keys, &sealing, now, rng)?;
-        }
-
-        let device = self.device;
-        let contact = self.contact_mut(id)?;
-        let channel = contact
-            .channel
-            .as_mut()
-            .ok_or(ClientError::ContactPending)?;
-        let first = channel.take_counters(now.day(), count);
-        if saying.seq.is_none() {
-            channel.take_seq();
-        }
-        for (counter, body) in (first..).zip(&bodies) {
+        // A first delivery is a confirm or a greeting, and never large.
+        let mut cells = match seq {
+            0 => self.introductions(&peer, &keys, &sealing, now, rng)?,
+            _ => Vec::new(),
+        };
+        for (counter, body) in (first..).zip(&split(&delivery, size, rng)?) {
             let slot = TagSlot {
                 day: now.day(),
                 device,
@@ -263,7 +328,7 @@ impl Client {
             };
             cells.push(seal(&sealing, keys.tag_key.tag(slot), body, rng)?);
         }
-        Ok(cells)
+        Ok(Sealed::Now(cells))
     }
 
     /// Receipts for what was accepted, in the commit that accepts it.
@@ -282,11 +347,14 @@ impl Client {
         Ok(())
     }
 
-    pub(super) fn store_body(&mut self, id: ContactId, ordinal: u32, body: &[u8]) {
-        let bytes = zeroize::Zeroizing::new(body.to_vec());
-        self.pending
-            .changes
-            .insert(body_key(id, ordinal), Some(bytes));
+    /// Stores a body, piece by piece.
+    pub(super) fn store_body(&mut self, id: ContactId, ordinal: u32, body: Content) {
+        let keys = body_keys(id, ordinal, body.len());
+        let mut pieces = body.into_pieces();
+        pieces.resize_with(keys.len(), Default::default); // an empty body is one empty piece
+        for (key, piece) in keys.into_iter().zip(pieces) {
+            self.pending.changes.insert(key, Some(piece));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages of which fragments are still missing. Protocol §6.
 
-use super::{Client, ContactId, load::fragment_key};
+use super::{Client, ContactId, TransferView, load::fragment_key};
 use crate::{
     base::{Day, ErrorCode, UnixTime},
     channel::TagSlot,
@@ -78,14 +78,23 @@ impl Unfinished {
 }
 
 impl Client {
-    /// Adds a fragment: the whole bytes once all are there.
+    /// How far an unfinished message of a contact is.
+    pub(super) fn incoming_transfer(&self, key: Key) -> Option<TransferView> {
+        let contact = ContactId(key.0);
+        let assembly = self.unfinished.get(&key)?.assembly.as_ref()?;
+        self.contacts.contains_key(&contact).then(|| {
+            TransferView::incoming(contact, &key.1, assembly.len(), assembly.expected_len())
+        })
+    }
+
+    /// Adds a fragment: all chunks once all are there.
     pub(super) fn assemble(
         &mut self,
         owner: [u8; 8],
         slot: TagSlot,
         fragment: Fragment,
         now: UnixTime,
-    ) -> Result<Option<Vec<u8>>, EnvelopeError> {
+    ) -> Result<Option<Vec<Vec<u8>>>, EnvelopeError> {
         let key = (owner, fragment.message_id);
         let (index, count) = (fragment.index, fragment.count);
         let record = FragmentRecord {
@@ -114,9 +123,9 @@ impl Client {
             }
         };
         match progress {
-            Progress::Complete(bytes) => {
+            Progress::Complete(chunks) => {
                 self.delete_fragments(key, count);
-                Ok(Some(bytes))
+                Ok(Some(chunks))
             }
             Progress::Unfinished(assembly) => {
                 let stored_key = fragment_key(&key.0, &key.1, index);
@@ -131,6 +140,7 @@ impl Client {
                         device: slot.device,
                     },
                 );
+                self.pending.grown.insert(key);
                 self.bound_unfinished(owner, now);
                 Ok(None)
             }

@@ -60,6 +60,11 @@ impl Writer {
         self.head(2, value.len() as u64).raw(value)
     }
 
+    /// The head of a byte string whose bytes follow elsewhere.
+    pub fn bytes_header(&mut self, len: usize) -> &mut Self {
+        self.head(2, len as u64)
+    }
+
     /// A text string.
     pub fn text(&mut self, value: &str) -> &mut Self {
         self.head(3, value.len() as u64).raw(value.as_bytes())

@@ -4,7 +4,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::base::{Secret, encoding::parts, labels};
+use crate::base::{Content, Secret, encoding::parts, labels};
 
 /// `derive(key, label, p…; n=N)`: HKDF-SHA-256 (RFC 5869) with the fixed salt
 /// and `info = parts(label, p…)`. `N` is at most 255 · 32 bytes. Protocol §1.
@@ -32,6 +32,14 @@ pub fn hash(label: &str, items: &[&[u8]]) -> [u8; 32] {
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+/// SHA-256 of content, wherever it lies.
+#[must_use]
+pub fn sha256_of(content: &Content) -> [u8; 32] {
+    let pieces = content.pieces().into_iter();
+    let hash = pieces.fold(Sha256::new(), |hash, piece| hash.chain_update(piece));
+    hash.finalize().into()
 }
 
 /// HMAC-SHA-256 (RFC 2104): 32 bytes.

@@ -8,17 +8,52 @@ use curve25519_dalek::{
 use sha2::{Digest as _, Sha512};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
-use crate::base::encoding::parts;
-
 /// SHA-512 of `parts(label, p…)`, little-endian, mod ℓ. Protocol §1.
 #[must_use]
 pub fn hash_to_scalar(label: &str, items: &[&[u8]]) -> Scalar {
-    let mut bytes = parts(label, items);
-    let mut wide: [u8; 64] = Sha512::digest(&bytes).into();
-    bytes.zeroize();
-    let scalar = Scalar::from_bytes_mod_order_wide(&wide);
-    wide.zeroize();
-    scalar
+    let hash = ScalarHash::new(label);
+    items
+        .iter()
+        .fold(hash, |hash, item| hash.part(&[item]))
+        .scalar()
+}
+
+/// The same, part by part, for parts that do not lie in one piece.
+pub struct ScalarHash(Sha512);
+
+impl ScalarHash {
+    /// Begins with the label.
+    #[must_use]
+    pub fn new(label: &str) -> Self {
+        Self(Sha512::new()).part(&[label.as_bytes()])
+    }
+
+    /// One part, which is the pieces put together.
+    #[must_use]
+    pub fn part(mut self, pieces: &[&[u8]]) -> Self {
+        let len = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        self.0
+            .update(u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
+        for piece in pieces {
+            self.0.update(piece);
+        }
+        self
+    }
+
+    /// The scalar.
+    #[must_use]
+    pub fn scalar(self) -> Scalar {
+        let mut wide: [u8; 64] = self.0.finalize().into();
+        let scalar = Scalar::from_bytes_mod_order_wide(&wide);
+        wide.zeroize();
+        scalar
+    }
+}
+
+impl fmt::Debug for ScalarHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ScalarHash(…)")
+    }
 }
 
 /// `s·G` through the table of the curve's crate. X25519 holds that table in

@@ -17,11 +17,29 @@ use curve25519_dalek::{
 use rand_core::CryptoRng;
 use zeroize::Zeroize as _;
 
-use super::ristretto::{Statement, Witness, hash_to_scalar, mul_base};
-use crate::base::labels;
+use super::ristretto::{ScalarHash, Statement, Witness, mul_base};
+use crate::base::{Content, labels};
 
 /// Bytes of an encoded proof: `R || z`.
 pub const PROOF_LEN: usize = 64;
+
+/// A message, wherever it lies.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    /// In one place.
+    Whole(&'a [u8]),
+    /// In pieces; hashed as one.
+    Pieces(&'a Content),
+}
+
+impl<'a> Message<'a> {
+    fn pieces(self) -> Vec<&'a [u8]> {
+        match self {
+            Self::Whole(bytes) => vec![bytes],
+            Self::Pieces(content) => content.pieces(),
+        }
+    }
+}
 
 /// What a proof is about: the bytes that enter the challenge.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +49,7 @@ pub struct Transcript<'a> {
     /// What binds the proof to a recipient, a time and a kind.
     pub context: &'a [u8],
     /// The message.
-    pub message: &'a [u8],
+    pub message: Message<'a>,
 }
 
 /// A decoded proof: a canonical commitment that is not the identity and a
@@ -83,10 +101,13 @@ pub fn prove(witness: &Witness, transcript: &Transcript<'_>, random32: &[u8; 32]
         message,
     } = *transcript;
     let mut x = witness.expose().to_bytes();
-    let mut k = hash_to_scalar(
-        labels::PROOF_NONCE,
-        &[&x, random32, session_id, context, message],
-    );
+    let mut k = ScalarHash::new(labels::PROOF_NONCE)
+        .part(&[&x])
+        .part(&[random32])
+        .part(&[session_id])
+        .part(&[context])
+        .part(&message.pieces())
+        .scalar();
     x.zeroize();
     let commitment = mul_base(&k);
     let r = commitment.compress();
@@ -170,8 +191,11 @@ fn challenge(statement: &Statement, r: &[u8], transcript: &Transcript<'_>) -> Sc
         context,
         message,
     } = *transcript;
-    hash_to_scalar(
-        labels::PROOF_CHALLENGE,
-        &[statement.as_bytes(), r, session_id, context, message],
-    )
+    ScalarHash::new(labels::PROOF_CHALLENGE)
+        .part(&[statement.as_bytes()])
+        .part(&[r])
+        .part(&[session_id])
+        .part(&[context])
+        .part(&message.pieces())
+        .scalar()
 }

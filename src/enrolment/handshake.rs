@@ -21,7 +21,7 @@ use crate::{
         cbor::{self, Deterministic},
         hpke::Psk,
         kdf,
-        schnorr::{PROOF_LEN, Proof},
+        schnorr::{Message, PROOF_LEN, Proof},
         xwing::{Exporter, XWING_ENC_LEN, XWingReceiver, XWingSecret, XWingSender},
     },
     identity::{Identity, PUBLIC_IDENTITY_LEN, PublicIdentity},
@@ -120,7 +120,7 @@ fn seal_response(
         &exports.possession,
         &possession_session()?,
         &possession_context(&info, &public),
-        &[],
+        Message::Whole(&[]),
         &random,
     )?;
     let inner = Inner {
@@ -189,7 +189,7 @@ fn open_inner(
         seed: &exports.possession,
         session_id: &possession_session()?,
         context: &possession_context(&info, &inner.public),
-        message: &[],
+        message: Message::Whole(&[]),
         pseudonym: None,
         proof: &Proof::decode(&inner.possession)?,
     };

@@ -12,11 +12,11 @@ use rand_core::CryptoRng;
 
 use super::EnvelopeError;
 use crate::{
-    base::{UnixTime, encoding::push_lp},
+    base::{Content, UnixTime, encoding::push_lp},
     crypto::{
-        cbor::{self, Deterministic},
+        cbor,
         ristretto::Statement,
-        schnorr::Proof,
+        schnorr::{Message, Proof},
     },
     identity::{Fingerprint, Identity, PublicIdentity},
     pseudonym::{self, BlindSeed, Claim, SessionId},
@@ -144,70 +144,149 @@ pub struct Draft<'a> {
     /// The content type.
     pub content_type: &'a ContentType,
     /// The content; may be empty.
-    pub payload: &'a [u8],
+    pub payload: &'a Content,
 }
 
-/// A delivery as it was decoded: well-formed, not yet authentic.
+/// All of a delivery but its payload, which is the last field.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Delivery {
+struct Head {
     id: DeliveryId,
     sent_at: UnixTime,
     seq: u64,
     content_type: ContentType,
     pseudonym: [u8; 32],
     proof: [u8; 64],
-    payload: Vec<u8>,
+}
+
+/// A delivery as it was decoded: well-formed, not yet authentic.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Delivery {
+    head: Head,
+    payload: Content,
+}
+
+/// Most bytes before the payload: array, id, times, content type, pseudonym,
+/// proof, and the header of the payload, each at its longest.
+const MAX_HEAD: usize = 1 + 66 + 9 + 9 + 129 + 34 + 66 + 5;
+
+/// Proves a draft to one recipient and gives the delivery's bytes before the
+/// payload; the payload follows them as it is. `None` only for the pseudonym
+/// in 2^252 that is the identity.
+#[must_use]
+pub fn compose(
+    sender: &Identity,
+    recipient: &Fingerprint,
+    seed: &BlindSeed,
+    draft: &Draft<'_>,
+    rng: &mut impl CryptoRng,
+) -> Option<Vec<u8>> {
+    let mut random = [0; 32];
+    rng.fill_bytes(&mut random);
+    let context = context(
+        recipient,
+        draft.sent_at,
+        draft.device,
+        draft.seq,
+        draft.content_type,
+    );
+    let (pseudonym, proof) = pseudonym::prove(
+        sender.witness(),
+        seed,
+        &draft.id.session()?,
+        &context,
+        Message::Pieces(draft.payload),
+        &random,
+    )?;
+    let head = Head {
+        id: draft.id.clone(),
+        sent_at: draft.sent_at,
+        seq: draft.seq,
+        content_type: draft.content_type.clone(),
+        pseudonym: *pseudonym.as_bytes(),
+        proof: *proof.as_bytes(),
+    };
+    Some(head.encode(draft.payload.len()))
+}
+
+impl Head {
+    /// Everything up to the payload's own bytes.
+    fn encode(&self, payload_len: usize) -> Vec<u8> {
+        cbor::array(7, |w| {
+            w.bytes(&self.id.encode())
+                .uint(self.sent_at.0)
+                .uint(self.seq)
+                .text(self.content_type.as_str())
+                .bytes(&self.pseudonym)
+                .bytes(&self.proof)
+                .bytes_header(payload_len);
+        })
+    }
+
+    fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        cbor::expect_array(d, 7)?;
+        Ok(Self {
+            id: DeliveryId::decode(d.bytes()?)
+                .filter(DeliveryId::is_text)
+                .ok_or_else(|| Error::message("session id"))?,
+            sent_at: UnixTime(d.u64()?),
+            seq: d.u64()?,
+            content_type: ContentType::new(d.str()?)
+                .ok_or_else(|| Error::message("content type"))?,
+            pseudonym: cbor::fixed(d)?,
+            proof: cbor::fixed(d)?,
+        })
+    }
 }
 
 impl Delivery {
-    /// Proves a draft to one recipient. `None` only for the pseudonym in
-    /// 2^252 that is the identity.
+    /// The deterministic encoding.
     #[must_use]
-    pub fn compose(
-        sender: &Identity,
-        recipient: &Fingerprint,
-        seed: &BlindSeed,
-        draft: &Draft<'_>,
-        rng: &mut impl CryptoRng,
-    ) -> Option<Self> {
-        let mut random = [0; 32];
-        rng.fill_bytes(&mut random);
-        let context = context(
-            recipient,
-            draft.sent_at,
-            draft.device,
-            draft.seq,
-            draft.content_type,
-        );
-        let (pseudonym, proof) = pseudonym::prove(
-            sender.witness(),
-            seed,
-            &draft.id.session()?,
-            &context,
-            draft.payload,
-            &random,
-        )?;
-        Some(Self {
-            id: draft.id.clone(),
-            sent_at: draft.sent_at,
-            seq: draft.seq,
-            content_type: draft.content_type.clone(),
-            pseudonym: *pseudonym.as_bytes(),
-            proof: *proof.as_bytes(),
-            payload: draft.payload.to_vec(),
-        })
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.head.encode(self.payload.len());
+        bytes.extend_from_slice(&self.payload.to_vec());
+        bytes
+    }
+
+    /// The delivery whose bytes these chunks are, put together; each is let
+    /// go as soon as it was taken. `None` unless they are its deterministic
+    /// encoding and nothing else.
+    #[must_use]
+    pub fn decode(chunks: Vec<Vec<u8>>) -> Option<Self> {
+        let len = chunks.iter().map(Vec::len).sum::<usize>();
+        let mut start = Vec::with_capacity(MAX_HEAD);
+        for chunk in &chunks {
+            let room = MAX_HEAD - start.len();
+            start.extend_from_slice(chunk.get(..room).unwrap_or(chunk));
+        }
+        let mut decoder = Decoder::new(&start);
+        let head = Head::read(&mut decoder).ok()?;
+        // Of the lengths that a header of 1, 2, 3 or 5 bytes leaves, the one that encodes to what is there.
+        let rest = len.checked_sub(decoder.position())?;
+        let encoded = [1, 2, 3, 5]
+            .into_iter()
+            .filter_map(|header| rest.checked_sub(header))
+            .map(|payload| (payload, head.encode(payload)))
+            .find(|(payload, bytes)| bytes.len() + payload == len && start.starts_with(bytes));
+        let mut skip = encoded?.1.len();
+        let mut payload = Content::default();
+        for chunk in chunks {
+            let skipped = skip.min(chunk.len());
+            skip -= skipped;
+            payload.push(chunk.get(skipped..)?);
+        }
+        Some(Self { head, payload })
     }
 
     /// When it says it was sent.
     #[must_use]
     pub fn sent_at(&self) -> UnixTime {
-        self.sent_at
+        self.head.sent_at
     }
 
     /// The sender's count, as it says.
     #[must_use]
     pub fn seq(&self) -> u64 {
-        self.seq
+        self.head.seq
     }
 
     /// Checks everything a recipient requires of a delivery found under a
@@ -225,60 +304,32 @@ impl Delivery {
         retention: u64,
     ) -> Result<Authentic, EnvelopeError> {
         self.check(sender).ok_or(EnvelopeError::NotAuthentic)?;
-        if self.sent_at < now.minus(retention) || self.sent_at > now.plus(SKEW) {
+        let sent_at = self.head.sent_at;
+        if sent_at < now.minus(retention) || sent_at > now.plus(SKEW) {
             return Err(EnvelopeError::Stale);
         }
         Ok(Authentic(self))
     }
 
     fn check(&self, sender: &Sender<'_>) -> Option<()> {
+        let head = &self.head;
         let context = context(
             sender.recipient,
-            self.sent_at,
+            head.sent_at,
             sender.slot.device,
-            self.seq,
-            &self.content_type,
+            head.seq,
+            &head.content_type,
         );
         let claim = Claim {
             statement: sender.identity.statement(),
             seed: sender.seed,
-            session_id: &self.id.session()?,
+            session_id: &head.id.session()?,
             context: &context,
-            message: &self.payload,
-            pseudonym: Some(&Statement::decode(&self.pseudonym)?),
-            proof: &Proof::decode(&self.proof)?,
+            message: Message::Pieces(&self.payload),
+            pseudonym: Some(&Statement::decode(&head.pseudonym)?),
+            proof: &Proof::decode(&head.proof)?,
         };
-        (self.sent_at.day() == sender.slot.day && claim.verify()).then_some(())
-    }
-}
-
-impl Deterministic for Delivery {
-    fn encode(&self) -> Vec<u8> {
-        cbor::array(7, |w| {
-            w.bytes(&self.id.encode())
-                .uint(self.sent_at.0)
-                .uint(self.seq)
-                .text(self.content_type.as_str())
-                .bytes(&self.pseudonym)
-                .bytes(&self.proof)
-                .bytes(&self.payload);
-        })
-    }
-
-    fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
-        cbor::expect_array(d, 7)?;
-        Ok(Self {
-            id: DeliveryId::decode(d.bytes()?)
-                .filter(DeliveryId::is_text)
-                .ok_or_else(|| Error::message("session id"))?,
-            sent_at: UnixTime(d.u64()?),
-            seq: d.u64()?,
-            content_type: ContentType::new(d.str()?)
-                .ok_or_else(|| Error::message("content type"))?,
-            pseudonym: cbor::fixed(d)?,
-            proof: cbor::fixed(d)?,
-            payload: d.bytes()?.to_vec(),
-        })
+        (head.sent_at.day() == sender.slot.day && claim.verify()).then_some(())
     }
 }
 
@@ -310,31 +361,37 @@ impl Authentic {
     /// The session id.
     #[must_use]
     pub fn id(&self) -> &DeliveryId {
-        &self.0.id
+        &self.0.head.id
     }
 
     /// When it was sent.
     #[must_use]
     pub fn sent_at(&self) -> UnixTime {
-        self.0.sent_at
+        self.0.head.sent_at
     }
 
     /// The sender's count.
     #[must_use]
     pub fn seq(&self) -> u64 {
-        self.0.seq
+        self.0.head.seq
     }
 
     /// The content type.
     #[must_use]
     pub fn content_type(&self) -> &ContentType {
-        &self.0.content_type
+        &self.0.head.content_type
     }
 
     /// The content.
     #[must_use]
-    pub fn payload(&self) -> &[u8] {
+    pub fn payload(&self) -> &Content {
         &self.0.payload
+    }
+
+    /// The content, for good.
+    #[must_use]
+    pub fn into_payload(self) -> Content {
+        self.0.payload
     }
 }
 

@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 
 use super::{Body, EnvelopeError, Fragment};
-use crate::{base::SortedMap, crypto::cbor::Deterministic as _, wire::CellSize};
+use crate::{base::SortedMap, crypto::cbor, wire::CellSize};
 
 /// Most fragments of one message.
 pub const MAX_FRAGMENTS: u32 = 16_384;
@@ -14,8 +14,60 @@ const FRAGMENT_OVERHEAD: usize = 1 + 1 + 17 + 3 + 3 + 3;
 /// The length field of a cell's plaintext.
 const LEN_FIELD: usize = 4;
 
-/// Cuts bytes into the bodies of one or several cells: whole if it fits, else
-/// fragments under a fresh message id.
+/// Bytes of a delivery that one fragment carries.
+#[must_use]
+pub fn chunk_len(size: CellSize) -> usize {
+    size.capacity() - LEN_FIELD - FRAGMENT_OVERHEAD
+}
+
+/// How a delivery's bytes are laid over cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// In one cell.
+    Whole,
+    /// In so many fragments of so many bytes, the last perhaps shorter.
+    Fragments {
+        /// 2 to [`MAX_FRAGMENTS`].
+        count: u32,
+        /// Bytes of each chunk but the last.
+        chunk_len: usize,
+    },
+}
+
+impl Layout {
+    /// The layout of `len` bytes over cells of this size.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` above 16 384 fragments.
+    pub fn of(len: usize, size: CellSize) -> Result<Self, EnvelopeError> {
+        let room = size.capacity() - LEN_FIELD;
+        let whole = cbor::array(2, |w| {
+            w.uint(0).bytes_header(len);
+        });
+        if whole.len() + len <= room {
+            return Ok(Self::Whole);
+        }
+        let chunk_len = chunk_len(size);
+        u32::try_from(len.div_ceil(chunk_len))
+            .ok()
+            .filter(|count| *count <= MAX_FRAGMENTS)
+            .map(|count| Self::Fragments { count, chunk_len })
+            .ok_or(EnvelopeError::TooLarge)
+    }
+
+    /// Cells it takes.
+    #[must_use]
+    pub fn cells(self) -> u32 {
+        match self {
+            Self::Whole => 1,
+            Self::Fragments { count, .. } => count,
+        }
+    }
+}
+
+/// Lays bytes over the bodies of one or several cells: whole if they fit,
+/// else fragments under a fresh message id.
 ///
 /// # Errors
 ///
@@ -25,20 +77,13 @@ pub fn split(
     size: CellSize,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<Body>, EnvelopeError> {
-    let room = size.capacity() - LEN_FIELD;
-    let whole = Body::Whole(bytes.to_vec());
-    if whole.encode().len() <= room {
-        return Ok(vec![whole]);
-    }
-    let chunks = bytes.chunks(room - FRAGMENT_OVERHEAD);
-    let count = u32::try_from(chunks.len())
-        .ok()
-        .filter(|count| *count <= MAX_FRAGMENTS)
-        .ok_or(EnvelopeError::TooLarge)?;
+    let Layout::Fragments { count, chunk_len } = Layout::of(bytes.len(), size)? else {
+        return Ok(vec![Body::Whole(bytes.to_vec())]);
+    };
     let mut message_id = [0; 16];
     rng.fill_bytes(&mut message_id);
     Ok((0..count)
-        .zip(chunks)
+        .zip(bytes.chunks(chunk_len))
         .map(|(index, chunk)| {
             Body::Fragment(Fragment {
                 message_id,
@@ -67,8 +112,8 @@ pub struct Assembly {
 pub enum Progress {
     /// Some are still missing.
     Unfinished(Assembly),
-    /// All are there: the delivery's bytes.
-    Complete(Vec<u8>),
+    /// All are there: put together, they are the delivery's bytes.
+    Complete(Vec<Vec<u8>>),
 }
 
 impl Assembly {
@@ -103,11 +148,7 @@ impl Assembly {
         if self.chunks.len() < self.count as usize {
             return Ok(Progress::Unfinished(self));
         }
-        let mut bytes = Vec::with_capacity(self.len);
-        for chunk in self.chunks.values() {
-            bytes.extend_from_slice(chunk);
-        }
-        Ok(Progress::Complete(bytes))
+        Ok(Progress::Complete(self.chunks.into_values().collect()))
     }
 
     /// Bytes held so far.
@@ -120,6 +161,13 @@ impl Assembly {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()
+    }
+
+    /// Bytes in all, if the last chunk is as long as the others.
+    #[must_use]
+    pub fn expected_len(&self) -> usize {
+        let known = self.chunk_len.or(self.chunks.values().next().map(Vec::len));
+        known.unwrap_or(0) * self.count as usize
     }
 
     /// Fragments held and fragments in all.

@@ -2,7 +2,7 @@
 //! fragments over several. Protocol §5 and §6.
 //!
 //! ```text
-//! send:  Delivery::compose → split → seal → Cell
+//! send:  compose → Layout → Body → seal → Cell
 //! pull:  Cell → Window → open → Body → Assembly → Delivery → verify → Authentic
 //! ```
 //! Each step consumes what the one before gave.
@@ -17,8 +17,8 @@ mod window;
 
 pub use body::{Body, Fragment, MessageId};
 pub use control::Control;
-pub use delivery::{Authentic, ContentType, Delivery, DeliveryId, Draft, Sender};
-pub use fragment::{Assembly, MAX_FRAGMENTS, Progress, split};
+pub use delivery::{Authentic, ContentType, Delivery, DeliveryId, Draft, Sender, compose};
+pub use fragment::{Assembly, Layout, MAX_FRAGMENTS, Progress, chunk_len, split};
 pub use own::{Announcement, DEVICE_ID_LEN, MAX_REASON, OwnKeys, Said, reason};
 pub use seal::{Sealing, open, seal};
 pub use window::{NEXT_DEVICE_WINDOW, TagIndex, WINDOW, Window};

@@ -280,6 +280,30 @@ records! {
         pub control: Option<ControlRecord>,
     }
 
+    /// `s/l/<contact>/<ordinal>`: a large message of one's own, of which not
+    /// all cells are sealed yet.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct LargeRecord {
+        /// The delivery's bytes before its payload.
+        pub head: Vec<u8>,
+        /// Names this sealing.
+        pub message_id: [u8; 16],
+        /// Unix seconds: day, month and keys of all cells.
+        pub sent_at: u64,
+        /// Device of the tags.
+        pub device: u8,
+        /// Tag counter of fragment 0.
+        pub first_counter: u32,
+        /// Fragments in all.
+        pub count: u32,
+        /// Bytes of each chunk but the last.
+        pub chunk_len: u32,
+        /// The fragment to seal next.
+        pub next: u32,
+        /// Place of fragment 0 in the queue.
+        pub ordinal: u64,
+    }
+
     /// A control delivery on its way out.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ControlRecord {

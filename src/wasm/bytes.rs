@@ -9,7 +9,7 @@ use wasm_bindgen::JsValue;
 use zeroize::Zeroizing;
 
 use super::error::{JsResult, js_error};
-use crate::base::{ErrorCode, Secret};
+use crate::base::{Content, ErrorCode, Secret};
 
 /// The operating system's generator, through `crypto.getRandomValues`.
 pub(crate) type Rng = rand_core::UnwrapErr<getrandom::SysRng>;
@@ -30,6 +30,15 @@ pub(crate) fn content(array: &Uint8Array) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(vec![0; array.length() as usize]);
     array.copy_to(&mut bytes);
     bytes
+}
+
+/// Content of any size, in pieces, wiped on drop.
+pub(crate) fn pieces(array: &Uint8Array) -> Content {
+    Content::fill_with(array.length() as usize, |at, piece| {
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
+        let end = at.saturating_add(u32::try_from(piece.len()).unwrap_or(u32::MAX));
+        array.subarray(at, end).copy_to(piece);
+    })
 }
 
 /// Content that must be UTF-8, wiped on drop.

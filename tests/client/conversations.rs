@@ -122,13 +122,14 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     let body: Vec<u8> = (0..200_000_u32).map(|i| i.to_le_bytes()[1]).collect();
     let outgoing = Outgoing {
         content_type: "application/pdf",
-        body: &body,
+        body: body.as_slice().into(),
         filename: Some("x.pdf"),
         session: "",
     };
     let effects = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();
     a.commit(effects);
     // Half of the cells in one epoch, half in the next.
+    a.seal_wanted(now);
     let first = a.client.next_flush(now).unwrap().unwrap();
     relay.post(&first.body);
     let effects = a.client.posted(&first.tokens);

@@ -27,7 +27,7 @@ fn real() -> Vec<Cell> {
         let body = "a".repeat(1 + 37 * cells.len() % 9_000);
         let outgoing = Outgoing {
             content_type: "text/plain",
-            body: body.as_bytes(),
+            body: body.as_bytes().into(),
             filename: None,
             session: "visit-7421",
         };

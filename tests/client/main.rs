@@ -13,5 +13,6 @@ mod adversities;
 mod conversations;
 mod cover;
 mod devices;
+mod large;
 mod stage;
 mod time;

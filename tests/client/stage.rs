@@ -53,7 +53,7 @@ impl Relay {
         format!(
             r#"{{"protocol":1,"origin":"{}","buckets":4,"cell_size":{},"epoch_seconds":1800,
             "lobby":{{"epoch_seconds":15,"cells":16,"retention_seconds":86400}},
-            "retention_seconds":5184000,"slot_cells":4,"max_attachment_bytes":262144,
+            "retention_seconds":5184000,"slot_cells":4,"max_attachment_bytes":16777216,
             "cover":{{"mechanism":"fixed"}},"time":{}}}"#,
             self.key.origin(),
             self.size.get(),
@@ -198,9 +198,34 @@ impl Person {
 
     pub(crate) fn post(&mut self, relay: &mut Relay) {
         let now = UnixTime(relay.epoch * EPOCH + 60);
-        while let Some(post) = self.client.next_flush(now).unwrap() {
+        loop {
+            self.seal_wanted(now);
+            let Some(post) = self.client.next_flush(now).unwrap() else {
+                return;
+            };
             relay.post(&post.body);
             let effects = self.client.posted(&post.tokens);
+            self.commit(effects);
+        }
+    }
+
+    /// Seals the next cells of large messages from the stored pieces.
+    pub(crate) fn seal_wanted(&mut self, now: UnixTime) {
+        while let Some(wanted) = self.client.wanted(now) {
+            let (contact, ordinal) = (wanted.contact, wanted.ordinal);
+            let keys = self.client.readable(contact, ordinal).unwrap();
+            let stored: Vec<_> = wanted
+                .pieces
+                .iter()
+                .filter_map(|n| Some((*n, self.store.get(&keys[*n as usize])?.clone())))
+                .collect();
+            let pieces = stored
+                .iter()
+                .map(|(n, piece)| (*n, piece.as_slice()))
+                .collect();
+            let effects = self
+                .client
+                .seal_more(contact, ordinal, &pieces, now, &mut rng());
             self.commit(effects);
         }
     }
@@ -217,7 +242,7 @@ impl Person {
     ) -> Result<String, ClientError> {
         let outgoing = Outgoing {
             content_type: "text/plain",
-            body: text.as_bytes(),
+            body: text.as_bytes().into(),
             filename: None,
             session: "visit-7421",
         };

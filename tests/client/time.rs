@@ -35,7 +35,7 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
         a.client.next_flush(later).unwrap().is_none(),
         "nobody looks for it any more"
     );
-    let bodies = [(contact, ordinal, body.as_slice())];
+    let bodies = [(contact, ordinal, body.as_slice().into())];
     let effects = a.client.reseal(&bodies, later, &mut rng());
     a.commit(effects);
     a.restart();

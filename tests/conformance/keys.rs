@@ -3,7 +3,11 @@
 use tessera::{
     base::{Day, Month, labels},
     channel::{ChainKey, Direction, TagKey, TagSlot},
-    crypto::{kdf, ristretto::Statement, schnorr::Proof},
+    crypto::{
+        kdf,
+        ristretto::Statement,
+        schnorr::{Message, Proof},
+    },
     identity::{Identity, PublicIdentity},
     pseudonym::{self, BlindSeed, Claim, SessionId},
     wire::{BucketCount, compute_bucket},
@@ -86,7 +90,7 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
         seed: &seed,
         session_id: &session_id,
         context: &context,
-        message: &message,
+        message: Message::Whole(&message),
         pseudonym: Some(&carried),
         proof: &decoded,
     };
@@ -102,7 +106,7 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
         &seed,
         &session_id,
         &context,
-        &message,
+        Message::Whole(&message),
         &random,
     );
     let (made_pseudonym, made_proof) = made.ok_or_else(|| Broken("no proof".into()))?;

@@ -7,7 +7,7 @@ use tessera::{
     crypto::cbor::Deterministic as _,
     envelope::{
         self, Assembly, Body, ContentType, Delivery, Draft, EnvelopeError, Fragment, Progress,
-        Sealing, Sender, TagIndex, Window,
+        Sealing, Sender, TagIndex, Window, compose,
     },
     pseudonym::BlindSeed,
     wire::{Cell, CellSize, cover_cell},
@@ -32,7 +32,7 @@ fn assemble(
             None => Some(Assembly::begin(fragment)),
             Some(assembly) => match assembly.insert(fragment)? {
                 Progress::Unfinished(assembly) => Some(assembly),
-                Progress::Complete(bytes) => return Ok(Some(bytes)),
+                Progress::Complete(chunks) => return Ok(Some(chunks.concat())),
             },
         };
     }
@@ -82,20 +82,23 @@ proptest! {
         let (seed, other_seed) = (BlindSeed::new(seed), BlindSeed::new(other_seed));
         let content_type = ContentType::new("text/plain").unwrap();
         let sent_at = UnixTime(sent_at);
-        let draft = Draft { id: &id, sent_at, device, seq, content_type: &content_type, payload: &payload };
+        let draft = Draft { id: &id, sent_at, device, seq, content_type: &content_type, payload: &payload.as_slice().into() };
         let to = recipient.public().fingerprint();
-        let delivery = Delivery::compose(&sender, &to, &seed, &draft, &mut rng()).unwrap();
-        let encoded = delivery.encode();
-        assert_eq!(Delivery::decode(&encoded).as_ref(), Some(&delivery));
+        let mut encoded = compose(&sender, &to, &seed, &draft, &mut rng()).unwrap();
+        encoded.extend_from_slice(&payload);
+        let decode = |chunk: usize| Delivery::decode(encoded.chunks(chunk).map(<[u8]>::to_vec).collect());
+        for chunk in [1, 7, 100, encoded.len()] {
+            assert_eq!(decode(chunk).unwrap().encode(), encoded, "in chunks of {chunk}");
+        }
 
         let slot = TagSlot { day: sent_at.day(), device, counter: 0 };
         let from = Sender { identity: sender.public(), seed: &seed, slot, recipient: &to };
         let verify = |from: &Sender<'_>, now: UnixTime| {
-            Delivery::decode(&encoded).unwrap().verify(from, now, RETENTION)
+            decode(100).unwrap().verify(from, now, RETENTION)
         };
         let authentic = verify(&from, sent_at).unwrap();
         assert_eq!(authentic.id(), &id);
-        assert_eq!((authentic.seq(), authentic.payload()), (seq, &payload[..]));
+        assert_eq!((authentic.seq(), authentic.payload().to_vec().as_slice()), (seq, &payload[..]));
 
         let elsewhere = other.public().fingerprint();
         for wrong in [
@@ -111,7 +114,7 @@ proptest! {
         assert_eq!(verify(&from, sent_at.plus(RETENTION + 1)).unwrap_err(), EnvelopeError::Stale);
         assert!(verify(&from, sent_at.minus(86_400)).is_ok());
         assert_eq!(verify(&from, sent_at.minus(86_401)).unwrap_err(), EnvelopeError::Stale);
-        if let Some(forged) = Delivery::decode(&altered(&encoded, at, bit)) {
+        if let Some(forged) = Delivery::decode(vec![altered(&encoded, at, bit)]) {
             assert_eq!(forged.verify(&from, sent_at, RETENTION).unwrap_err(), EnvelopeError::NotAuthentic);
         }
     }

@@ -4,7 +4,12 @@ use proptest::prelude::*;
 use tessera::{
     base::{Month, Secret},
     channel::{ChainKey, Direction},
-    crypto::{aead, cbor::Deterministic as _, hpke, schnorr::Proof},
+    crypto::{
+        aead,
+        cbor::Deterministic as _,
+        hpke,
+        schnorr::{self, Proof},
+    },
     emergency::{self, Share, SharesError},
     identity::Identity,
     medcrypt::{MedCryptError, Message, MonthKey},
@@ -136,7 +141,7 @@ proptest! {
         let seed = BlindSeed::new(Secret::take(&mut seed.clone()));
         let session_id = SessionId::new(&session).unwrap();
         let prove = |who: &Identity| {
-            pseudonym::prove(who.witness(), &seed, &session_id, &context, &message, &random).unwrap()
+            pseudonym::prove(who.witness(), &seed, &session_id, &context, schnorr::Message::Whole(&message), &random).unwrap()
         };
         let (pseudonym, proof) = prove(&owner);
         let good = Claim {
@@ -144,7 +149,7 @@ proptest! {
             seed: &seed,
             session_id: &session_id,
             context: &context,
-            message: &message,
+            message: schnorr::Message::Whole(&message),
             pseudonym: Some(&pseudonym),
             proof: &proof,
         };
@@ -155,7 +160,7 @@ proptest! {
         let mut claims = vec![
             good,
             Claim { pseudonym: None, ..good },
-            Claim { message: &longer, ..good },
+            Claim { message: schnorr::Message::Whole(&longer), ..good },
             Claim { context: &elsewhere, ..good },
             Claim { statement: other.public().statement(), ..good },
             Claim { pseudonym: Some(&other_pseudonym), ..good },

@@ -259,7 +259,7 @@ impl Simulation {
         );
         let outgoing = Outgoing {
             content_type: "text/plain",
-            body: text.as_bytes(),
+            body: text.as_bytes().into(),
             filename: None,
             session: "",
         };
@@ -291,7 +291,7 @@ impl Simulation {
         self.may_be_killed(person)?;
         let bodies: Vec<_> = bodies
             .iter()
-            .map(|(c, o, body)| (*c, *o, body.as_slice()))
+            .map(|(c, o, body)| (*c, *o, body.as_slice().into()))
             .collect();
         let effects = self.people[person]
             .client

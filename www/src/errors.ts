@@ -28,6 +28,7 @@ const SENTENCES: Readonly<Record<ErrorCode, Sentence>> = {
   CONTACT_SUSPECT: ["This contact is not to be trusted: enrol again in person.", "No se debe confiar en este contacto: inscríbalo de nuevo en persona."],
   SAS_NOT_READY: ["The six digits are not there yet. Wait a moment.", "Las seis cifras aún no están. Espere un momento."],
   MESSAGE_UNKNOWN: ["There is no such message.", "No existe ese mensaje."],
+  MESSAGE_SENT: ["That message has left already.", "Ese mensaje ya se envió."],
   CLOCK_BEHIND: ["This device's clock is behind: set it, then send again.", "El reloj de este dispositivo va atrasado: ajústelo y vuelva a enviar."],
   VAULT_MISSING: ["There is no vault here.", "Aquí no hay bóveda."],
   VAULT_IN_USE: ["The vault is open in another tab.", "La bóveda está abierta en otra pestaña."],

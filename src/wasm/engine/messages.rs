@@ -1,14 +1,15 @@
 //! Messages and their bodies.
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, contact, time, to_js, vault_error};
+use super::{Engine, client_error, contact, time, to_js, vault_error, whole};
 use crate::{
-    client::{self, ClientError, Outgoing, parse_message_id},
+    base::Content,
+    client::{self, ClientError, ContactId, Outgoing, parse_message_id},
     wasm::{
-        bytes::{array, content, rng},
-        error::JsResult,
+        bytes::{array, pieces, rng},
+        error::{JsResult, set},
     },
 };
 
@@ -29,10 +30,9 @@ impl Engine {
         session: Option<String>,
         now: f64,
     ) -> JsResult<JsValue> {
-        let body = content(body);
         let outgoing = Outgoing {
             content_type,
-            body: &body,
+            body: pieces(body),
             filename: filename.as_deref(),
             session: session.as_deref().unwrap_or_default(),
         };
@@ -52,8 +52,8 @@ impl Engine {
         Ok(self.client.has_overdue(time(now)?))
     }
 
-    /// Seals again what waited too long. `bodies` are `[message id, sealed
-    /// body]` pairs; a message without one is given up.
+    /// Seals again what waited too long. `bodies` are `[message id, [sealed
+    /// piece, …]]` pairs; a message without its body is given up.
     ///
     /// # Errors
     ///
@@ -63,21 +63,97 @@ impl Engine {
         for pair in bodies.iter() {
             let pair = Array::from(&pair);
             let id = pair.get(0).as_string().unwrap_or_default();
-            let place = parse_message_id(&id);
-            let sealed = Uint8Array::new(&pair.get(1)).to_vec();
-            let body = self
-                .body_key(&id)
-                .and_then(|key| self.key.open(&key, &sealed).map_err(vault_error));
-            if let (Some((contact, ordinal)), Ok(body)) = (place, body) {
+            let body = self.open_pieces(&id, &Array::from(&pair.get(1)));
+            if let (Some((contact, ordinal)), Ok(body)) = (parse_message_id(&id), body) {
                 opened.push((contact, ordinal, body));
             }
         }
-        let bodies: Vec<_> = opened
-            .iter()
-            .map(|(c, o, body)| (*c, *o, body.as_slice()))
-            .collect();
-        let effects = self.client.reseal(&bodies, time(now)?, &mut rng());
+        let effects = self.client.reseal(&opened, time(now)?, &mut rng());
         self.give(Ok(effects))
+    }
+
+    /// The large message whose next cells are to be sealed, and the pieces of
+    /// its body they are cut from: `{ id, pieces: [[number, store key], …] }`,
+    /// or undefined.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn wanted(&self, now: f64) -> JsResult<JsValue> {
+        let Some(wanted) = self.client.wanted(time(now)?) else {
+            return Ok(JsValue::UNDEFINED);
+        };
+        let id = client::message_id(wanted.contact, wanted.ordinal);
+        let keys = self
+            .client
+            .readable(wanted.contact, wanted.ordinal)
+            .map_err(client_error)?;
+        let pieces: Array = wanted
+            .pieces
+            .iter()
+            .filter_map(|number| Some((number, keys.get(*number as usize)?)))
+            .map(|(number, key)| Array::of2(&(*number).into(), &key.into()))
+            .collect();
+        let object = Object::new();
+        set(&object, "id", &id.into());
+        set(&object, "pieces", &pieces);
+        Ok(object.into())
+    }
+
+    /// Seals the next cells of a large message from `[number, sealed piece]`
+    /// pairs; one whose pieces are missing is given up.
+    ///
+    /// # Errors
+    ///
+    /// `MESSAGE_UNKNOWN`.
+    #[wasm_bindgen(js_name = sealMore)]
+    pub fn seal_more(&mut self, id: &str, pieces: &Array, now: f64) -> JsResult<JsValue> {
+        let (contact, ordinal) = place(id)?;
+        let keys = self
+            .client
+            .readable(contact, ordinal)
+            .map_err(client_error)?;
+        let opened: Vec<_> = pieces
+            .iter()
+            .filter_map(|pair| {
+                let pair = Array::from(&pair);
+                let number = whole(pair.get(0).as_f64()?, "number").ok()?;
+                let key = keys.get(usize::try_from(number).ok()?)?;
+                let sealed = Uint8Array::new(&pair.get(1)).to_vec();
+                Some((
+                    u32::try_from(number).ok()?,
+                    self.key.open(key, &sealed).ok()?,
+                ))
+            })
+            .collect();
+        let pieces = opened
+            .iter()
+            .map(|(n, piece)| (*n, piece.as_slice()))
+            .collect();
+        let effects = self
+            .client
+            .seal_more(contact, ordinal, &pieces, time(now)?, &mut rng());
+        self.give(Ok(effects))
+    }
+
+    /// Takes a message back that has not wholly left.
+    ///
+    /// # Errors
+    ///
+    /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CLOCK_BEHIND`.
+    pub fn cancel(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
+        let (contact, ordinal) = place(id)?;
+        let result = self.client.cancel(contact, ordinal, time(now)?, &mut rng());
+        self.give(result)
+    }
+
+    /// Messages of several cells on their way.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_UNREACHABLE` before the first `configure`.
+    pub fn transfers(&self) -> JsResult<JsValue> {
+        to_js(&self.client.transfers().map_err(client_error)?)
     }
 
     /// Messages with a contact, oldest first, without bodies.
@@ -102,32 +178,49 @@ impl Engine {
         )
     }
 
-    /// Where a message's body is stored.
+    /// Where the pieces of a message's body are stored.
     ///
     /// # Errors
     ///
-    /// `MESSAGE_UNKNOWN`.
-    #[wasm_bindgen(js_name = bodyKey)]
-    pub fn body_key(&self, message: &str) -> JsResult<String> {
-        let (contact, ordinal) =
-            parse_message_id(message).ok_or_else(|| client_error(ClientError::MessageUnknown))?;
-        self.client
-            .readable(contact, ordinal)
-            .map_err(client_error)?;
-        Ok(client::body_key(contact, ordinal))
+    /// `MESSAGE_UNKNOWN`, `CONTACT_PENDING` while it is held.
+    #[wasm_bindgen(js_name = bodyKeys)]
+    pub fn body_keys(&self, message: &str) -> JsResult<Vec<String>> {
+        let (contact, ordinal) = place(message)?;
+        self.client.readable(contact, ordinal).map_err(client_error)
     }
 
-    /// Opens a stored body.
+    /// Opens one piece of a stored body.
     ///
     /// # Errors
     ///
     /// `VAULT_DAMAGED`, `MESSAGE_UNKNOWN`.
-    #[wasm_bindgen(js_name = openBody)]
-    pub fn open_body(&self, message: &str, sealed: &Uint8Array) -> JsResult<Uint8Array> {
-        let plain = self
-            .key
-            .open(&self.body_key(message)?, &sealed.to_vec())
-            .map_err(vault_error)?;
+    #[wasm_bindgen(js_name = openPiece)]
+    pub fn open_piece(
+        &self,
+        message: &str,
+        number: u32,
+        sealed: &Uint8Array,
+    ) -> JsResult<Uint8Array> {
+        let keys = self.body_keys(message)?;
+        let key = keys.get(number as usize);
+        let key = key.ok_or_else(|| client_error(ClientError::MessageUnknown))?;
+        let plain = self.key.open(key, &sealed.to_vec()).map_err(vault_error)?;
         Ok(array(&plain))
     }
+}
+
+impl Engine {
+    /// A whole stored body.
+    fn open_pieces(&self, message: &str, pieces: &Array) -> JsResult<Content> {
+        let mut body = Content::default();
+        for (key, sealed) in self.body_keys(message)?.iter().zip(pieces.iter()) {
+            let sealed = Uint8Array::new(&sealed).to_vec();
+            body.push(&self.key.open(key, &sealed).map_err(vault_error)?);
+        }
+        Ok(body)
+    }
+}
+
+fn place(message: &str) -> JsResult<(ContactId, u32)> {
+    parse_message_id(message).ok_or_else(|| client_error(ClientError::MessageUnknown))
 }

@@ -13,7 +13,7 @@ use crate::{
     base::ErrorCode,
     crypto::{
         ristretto::{Statement, Witness},
-        schnorr::{self, PROOF_LEN, Proof, Transcript},
+        schnorr::{self, Message, PROOF_LEN, Proof, Transcript},
     },
     pseudonym::{self, BlindSeed, Claim, SessionId},
     wasm::{
@@ -66,7 +66,7 @@ impl BlindedSender {
         let transcript = Transcript {
             session_id: self.session_id.as_bytes(),
             context: &context,
-            message: &message,
+            message: Message::Whole(&message),
         };
         array(schnorr::prove(&self.witness, &transcript, &random).as_bytes())
     }
@@ -134,7 +134,7 @@ impl BlindedVerifier {
         let transcript = Transcript {
             session_id: self.0.session_id.as_bytes(),
             context: &context,
-            message: &message,
+            message: Message::Whole(&message),
         };
         schnorr::verify(expected, &transcript, &proof)
     }
@@ -204,7 +204,7 @@ impl BatchEntry {
             seed: &self.session.seed,
             session_id: &self.session.session_id,
             context: &self.context,
-            message: &self.message,
+            message: Message::Whole(&self.message),
             pseudonym: Some(&self.pseudonym),
             proof: &self.proof,
         }

@@ -1,0 +1,217 @@
+//! Messages of many cells: sealed as slots come due, resumed after any
+//! restart on both sides, taken back, and small in memory.
+
+use tessera::{
+    base::{ErrorCode, UnixTime, content::PIECE_LEN},
+    client::{ClientError, ContactId, Event, Outgoing, body_keys, parse_message_id},
+    enrolment::Kind,
+};
+
+use crate::stage::{EPOCH, Person, Relay, enrol, rng, round};
+
+fn content(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i / 7 % 251) as u8).collect()
+}
+
+fn clock(relay: &Relay) -> UnixTime {
+    UnixTime(relay.epoch * EPOCH + 60)
+}
+
+fn send(from: &mut Person, to: ContactId, body: &[u8], now: UnixTime) -> String {
+    let outgoing = Outgoing {
+        content_type: "application/dicom",
+        body: body.into(),
+        filename: Some("x.dcm"),
+        session: "visit-7421",
+    };
+    let effects = from.client.send(to, outgoing, now, &mut rng()).unwrap();
+    from.commit(effects).id
+}
+
+fn stored_body(person: &Person, id: &str, len: usize) -> Vec<u8> {
+    let (contact, ordinal) = parse_message_id(id).unwrap();
+    body_keys(contact, ordinal, len)
+        .iter()
+        .flat_map(|key| person.store[key].to_vec())
+        .collect()
+}
+
+fn pair() -> (Relay, Person, Person, ContactId, ContactId) {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    (relay, a, b, b_at_a, a_at_b)
+}
+
+#[test]
+fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
+    let (mut relay, mut a, mut b, b_at_a, _) = pair();
+    let body = content(2 * PIECE_LEN + 12_345);
+    let id = send(&mut a, b_at_a, &body, clock(&relay));
+    assert!(
+        a.store.keys().filter(|key| key.starts_with("s/q/")).count() == 0,
+        "nothing is sealed before a slot comes"
+    );
+    assert_eq!(stored_body(&a, &id, body.len()), body);
+    let (mut last, mut told, mut arrived) = (0, 0, Vec::new());
+    for _ in 0..10 {
+        let now = clock(&relay);
+        // One request per epoch, with a restart after each step.
+        a.seal_wanted(now);
+        a.restart();
+        let queued = a.store.keys().filter(|key| key.starts_with("s/q/")).count();
+        assert!(queued <= 128, "{queued} cells lie sealed in the queue");
+        if let Some(post) = a.client.next_flush(now).unwrap() {
+            relay.post(&post.body);
+            let effects = a.client.posted(&post.tokens);
+            for event in &effects.events {
+                if let Event::Transfer { transfer } = event {
+                    assert!(transfer.bytes > last, "it only goes forward");
+                    assert_eq!((transfer.of, &transfer.id), (body.len(), &id));
+                    last = transfer.bytes;
+                }
+            }
+            a.commit(effects);
+        }
+        relay.close();
+        let received = b.pull(&relay, now);
+        b.restart();
+        told += b.client.transfers().unwrap().len();
+        arrived.extend(received.messages);
+    }
+    assert_eq!(arrived.len(), 1);
+    assert!(told >= 3, "its recipient saw it come");
+    assert_eq!(last, body.len());
+    assert_eq!(stored_body(&b, &arrived[0].id, body.len()), body);
+    assert!(b.client.transfers().unwrap().is_empty());
+    round(&mut relay, &mut [&mut b, &mut a]);
+    round(&mut relay, &mut [&mut b, &mut a]);
+    assert_eq!(a.state(&id), "delivered");
+    for person in [&a, &b] {
+        let left = |prefix: &str| person.store.keys().any(|key| key.starts_with(prefix));
+        assert!(!left("s/l/") && !left("s/f/") && !left("s/q/"));
+    }
+}
+
+#[test]
+fn what_is_sent_later_to_the_same_contact_waits_and_to_others_does_not() {
+    let (mut relay, mut a, mut b, b_at_a, _) = pair();
+    let mut c = Person::new("Ana");
+    let (c_at_a, _) = enrol(&mut relay, &mut a, &mut c, Kind::Ordinary);
+    let now = clock(&relay);
+    send(&mut a, b_at_a, &content(300_000), now);
+    a.send(b_at_a, "second", now).unwrap();
+    let third = a.send(c_at_a, "stop warfarin", now).unwrap();
+    a.seal_wanted(now);
+    let post = a.client.next_flush(now).unwrap().unwrap();
+    relay.post(&post.body);
+    let effects = a.client.posted(&post.tokens);
+    a.commit(effects);
+    assert_eq!(a.state(&third), "stored", "it went first");
+    relay.close();
+    let mut sizes = Vec::new();
+    for _ in 0..4 {
+        for received in round(&mut relay, &mut [&mut b, &mut c, &mut a]) {
+            assert!(received.gaps.is_empty(), "{:?}", received.gaps);
+            sizes.extend(received.messages.iter().map(|message| message.size));
+        }
+    }
+    assert_eq!(sizes, [13, 300_000, 6]);
+}
+
+#[test]
+fn a_message_taken_back_never_shows_and_leaves_no_gap() {
+    let (mut relay, mut a, mut b, b_at_a, _) = pair();
+    let now = clock(&relay);
+    let id = send(&mut a, b_at_a, &content(400_000), now);
+    a.seal_wanted(now);
+    let post = a.client.next_flush(now).unwrap().unwrap();
+    relay.post(&post.body);
+    let effects = a.client.posted(&post.tokens);
+    a.commit(effects);
+    let (contact, ordinal) = parse_message_id(&id).unwrap();
+    let effects = a.client.cancel(contact, ordinal, now, &mut rng()).unwrap();
+    assert_eq!(a.commit(effects).state, "cancelled");
+    a.restart();
+    assert_eq!(a.state(&id), "cancelled");
+    assert_eq!(
+        a.client.cancel(contact, ordinal, now, &mut rng()).err(),
+        Some(ClientError::MessageSent),
+        "once is enough"
+    );
+    let text = a.send(b_at_a, "after it", now).unwrap();
+    relay.close();
+    let mut messages = Vec::new();
+    for _ in 0..4 {
+        for received in round(&mut relay, &mut [&mut b, &mut a]) {
+            assert!(received.gaps.is_empty(), "{:?}", received.gaps);
+            messages.extend(received.messages);
+        }
+    }
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0].text.as_deref(), Some("after it"));
+    assert_eq!(a.state(&text), "delivered");
+    let (contact, ordinal) = parse_message_id(&text).unwrap();
+    assert_eq!(
+        a.client.cancel(contact, ordinal, now, &mut rng()).err(),
+        Some(ClientError::MessageSent)
+    );
+    // What came of it is forgotten after the retention, and that is told.
+    assert_eq!(b.client.transfers().unwrap().len(), 1);
+    let effects = b.client.tick(now.plus(62 * 86_400));
+    assert!(effects.events.iter().any(|event| matches!(
+        event,
+        Event::Rejected(rejected) if rejected.code == ErrorCode::MessageIncomplete.as_str()
+    )));
+    b.commit(effects);
+    assert!(b.client.transfers().unwrap().is_empty());
+}
+
+#[test]
+fn a_large_message_that_waited_too_long_is_sealed_again_from_its_beginning() {
+    let (mut relay, mut a, mut b, b_at_a, _) = pair();
+    let body = content(300_000);
+    let id = send(&mut a, b_at_a, &body, clock(&relay));
+    a.seal_wanted(clock(&relay));
+    let post = a.client.next_flush(clock(&relay)).unwrap().unwrap();
+    relay.post(&post.body);
+    let effects = a.client.posted(&post.tokens);
+    a.commit(effects);
+    relay.close();
+    round(&mut relay, &mut [&mut b]);
+    relay.epoch += 4 * 86_400 / EPOCH;
+    let now = clock(&relay);
+    assert!(a.client.wanted(now).is_none(), "not under the old day");
+    let effects = a.client.tick(now);
+    assert_eq!(a.commit(effects), std::slice::from_ref(&id));
+    let (contact, ordinal) = parse_message_id(&id).unwrap();
+    let bodies = [(contact, ordinal, body.as_slice().into())];
+    let effects = a.client.reseal(&bodies, now, &mut rng());
+    a.commit(effects);
+    a.restart();
+    let mut messages = Vec::new();
+    for _ in 0..4 {
+        for received in round(&mut relay, &mut [&mut b, &mut a]) {
+            messages.extend(received.messages);
+        }
+    }
+    assert_eq!(messages.len(), 1);
+    assert_eq!(stored_body(&b, &messages[0].id, body.len()), body);
+    assert_eq!(a.state(&id), "delivered");
+}
+
+#[test]
+fn a_message_whose_body_is_lost_is_given_up_and_holds_up_no_other() {
+    let (relay, mut a, _, b_at_a, _) = pair();
+    let now = clock(&relay);
+    let id = send(&mut a, b_at_a, &content(300_000), now);
+    let wanted = a.client.wanted(now).unwrap();
+    assert_eq!(wanted.pieces, [0], "the first cells lie in the first piece");
+    let nothing = Default::default();
+    let effects = a
+        .client
+        .seal_more(wanted.contact, wanted.ordinal, &nothing, now, &mut rng());
+    a.commit(effects);
+    assert_eq!(a.state(&id), "undelivered");
+    assert_eq!((a.client.queued(), a.client.wanted(now)), (0, None));
+}
