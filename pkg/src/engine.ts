@@ -98,18 +98,31 @@ export interface Engine {
   /** Where the pieces of a body are stored. */
   bodyKeys(messageId: string): string[];
   openPiece(messageId: string, number: number, sealed: Uint8Array): Uint8Array;
+  setDraft(contactId: string, text: Uint8Array): Effects;
+  draftKey(contactId: string): string;
+  openDraft(contactId: string, bytes: Uint8Array): Uint8Array;
   ways(): VaultWays;
-  changePassphrase(oldKek: Uint8Array, kek: Uint8Array, salt: Uint8Array, iterations: number): Effects;
+  changePassphrase(oldKek: Uint8Array, kek: Uint8Array, salt: Uint8Array, iterations: number, now: number): Effects;
+  addPasskey(credential: Uint8Array, salt: Uint8Array, output: Uint8Array, now: number): Effects;
+  removePasskey(credential: Uint8Array, now: number): Effects;
+  /** To the audit log. */
+  locked(idle: boolean, now: number): Effects;
+  unlocked(passkey: boolean, now: number): Effects;
   free(): void;
 }
 
+/** A store that does not answer must not keep the keys in memory. */
+const FINISH_MS = 5000;
+
 /** Runs the engine's steps one after another, each committed before anything of it is seen. */
 export class EngineHost {
-  readonly #engine: Engine;
+  /** None while the vault is locked. */
+  #engine: Engine | undefined;
   readonly #store: Store;
   /** Shows an event that comes of no step of the engine. */
   readonly show: (event: EngineEvent) => void;
   #revision: number;
+  #locked = false;
   #last: Promise<unknown> = Promise.resolve();
   #end: TesseraError | undefined;
 
@@ -123,6 +136,39 @@ export class EngineHost {
   /** Whether nothing more can be done with it: disposed of, taken over, or poisoned by a failed commit or a defect. */
   get ended(): boolean {
     return this.#end !== undefined;
+  }
+
+  get locked(): boolean {
+    return this.#locked;
+  }
+
+  /** From now on every step gives `LOCKED`. Gives whether there was anything to lock; then `wipe` is to follow. */
+  lock(): boolean {
+    if (this.#locked) return false;
+    this.#locked = true;
+    return true;
+  }
+
+  /** Lets the step under way finish and takes a last one, but not for long; then frees the engine and wipes what it left in memory. */
+  async wipe(last?: (engine: Engine, now: number) => Effects): Promise<void> {
+    const finished = this.#last.then(() => (last === undefined || this.ended ? undefined : this.#apply(last)));
+    // A store that fails now shows at the next step.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const waited = new Promise((resolve) => (timer = setTimeout(resolve, FINISH_MS)));
+    await Promise.race([finished.catch(() => {}), waited]);
+    clearTimeout(timer);
+    this.#free();
+  }
+
+  /** Goes on with an engine that was opened anew. */
+  resume(engine: Engine, revision: number): void {
+    if (this.#end !== undefined) {
+      engine.free();
+      throw this.#end;
+    }
+    this.#engine = engine;
+    this.#revision = revision;
+    this.#locked = false;
   }
 
   /** A step that changes state: its changes are durable before its events are shown and its value is given. */
@@ -170,6 +216,15 @@ export class EngineHost {
     return this.#inTurn(() => this.#body(messageId));
   }
 
+  /** What was written to a contact and not sent yet. */
+  draft(contactId: string): Promise<string> {
+    return this.#inTurn(async () => {
+      const key = this.#step((engine) => engine.draftKey(contactId));
+      const sealed = await stored(() => this.#store.get(key));
+      return sealed === undefined ? "" : decode(this.#step((engine) => engine.openDraft(contactId, sealed)));
+    });
+  }
+
   /** A message with its text, if it is one that may be read. */
   withText(message: BareMessage): Promise<BareMessage> {
     return this.#inTurn(() => this.#withText(message));
@@ -184,17 +239,28 @@ export class EngineHost {
     if (this.#end) throw this.#end;
   }
 
+  throwIfLocked(): void {
+    if (this.#locked) throw new TesseraError("LOCKED", "the vault is locked");
+  }
+
   /** Lets the step under way finish, then frees the engine. Later steps throw `DISPOSED`. */
   async end(): Promise<void> {
     this.#end ??= new TesseraError("DISPOSED", "this portal was disposed of");
     await this.#last;
-    this.#engine.free();
+    this.#free();
     await stored(() => this.#store.close());
+  }
+
+  #free(): void {
+    this.#engine?.free();
+    this.#engine = undefined;
+    call((core) => core.wipeStack());
   }
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => {
       this.throwIfEnded();
+      this.throwIfLocked();
       return step();
     });
     this.#last = turn.catch(() => {});
@@ -236,7 +302,7 @@ export class EngineHost {
 
   async #withText(message: BareMessage): Promise<BareMessage> {
     if (message.text !== undefined || message.state === "held" || !message.contentType.startsWith("text/")) return message;
-    return { ...message, text: new TextDecoder("utf-8", { ignoreBOM: true }).decode(await this.#body(message.id)) };
+    return { ...message, text: decode(await this.#body(message.id)) };
   }
 
   /** The engine gives a text only where it has the body at hand. */
@@ -246,8 +312,10 @@ export class EngineHost {
   }
 
   #step<T>(step: (engine: Engine, now: number) => T): T {
+    const engine = this.#engine;
+    if (engine === undefined) throw new TesseraError("LOCKED", "the vault is locked");
     try {
-      return call(() => step(this.#engine, Math.floor(Date.now() / 1000)));
+      return call(() => step(engine, Math.floor(Date.now() / 1000)));
     } catch (error) {
       // The state in memory may be half changed: only opening anew is safe.
       if ((error as TesseraError).code === "INTERNAL") this.#end ??= error as TesseraError;
@@ -266,4 +334,8 @@ export class EngineHost {
       throw error;
     }
   }
+}
+
+function decode(text: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(text);
 }

@@ -1,7 +1,7 @@
 /** Typed events of a portal. */
 
 import type { TesseraError } from "./errors.js";
-import type { Contact, Gap, Message, Progress, Rejected, RelayStatus, StorageStatus } from "./types.js";
+import type { Contact, Gap, LockStatus, Message, Progress, Rejected, RelayStatus, StorageStatus } from "./types.js";
 
 export interface PortalEvents {
   /** A message arrived and its proof holds, or a held one was released. */
@@ -20,6 +20,8 @@ export interface PortalEvents {
   relay: CustomEvent<RelayStatus>;
   /** A vault was created, and the browser has said whether it keeps the store until the user clears it. */
   storage: CustomEvent<StorageStatus>;
+  /** The vault was locked: the keys are wiped, and every call gives `LOCKED` until `unlock`. */
+  locked: CustomEvent<LockStatus>;
   /** The loop ended by itself, because the store failed or by a defect: open the portal anew. Or, loop or not, another portal took the vault over: `VAULT_IN_USE`. */
   stopped: CustomEvent<TesseraError>;
 }

@@ -43,6 +43,14 @@ export class Exchange {
     }
   }
 
+  /** Ends what is under way: the engine it was for is gone. Resolves when nothing of it runs any more. */
+  async abandon(): Promise<void> {
+    this.#relay.abandon();
+    await this.#last;
+    // What its tokens mean, only that engine knew.
+    this.#unanswered = undefined;
+  }
+
   /** Expiries, rotation, sealing again what was not acknowledged. */
   tick(): Promise<void> {
     return this.#host.tick();
@@ -120,7 +128,10 @@ export class Exchange {
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(task);
+    const turn = this.#last.then(task).catch((error: unknown) => {
+      this.#host.throwIfLocked(); // rather than that it was abandoned
+      throw error;
+    });
     this.#last = turn.catch(() => {});
     return turn;
   }

@@ -52,7 +52,7 @@ export class Loop {
     const ended = this.#run(controller.signal).catch((thrown: unknown) => {
       const error = asTesseraError(thrown);
       if (this.#running?.controller === controller) this.#running = undefined;
-      if (error.code !== "ABORTED" && error.code !== "DISPOSED") this.#onEnd(error);
+      if (error.code !== "ABORTED" && error.code !== "DISPOSED" && error.code !== "LOCKED") this.#onEnd(error);
     });
     this.#running = { controller, ended };
   }

@@ -6,6 +6,8 @@ import { TesseraError, invalid } from "./errors.js";
 import type { PortalEventTarget, PortalEvents } from "./events.js";
 import { Exchange } from "./exchange.js";
 import { init } from "./init.js";
+import { MOST_IDLE_MINUTES } from "./idle.js";
+import { Keeper } from "./keeper.js";
 import { Loop } from "./loop.js";
 import type { Pulled } from "./pull.js";
 import { qrSvg } from "./qr.js";
@@ -33,17 +35,19 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   readonly #host: EngineHost;
   readonly #exchange: Exchange;
   readonly #loop: Loop;
+  readonly #keeper: Keeper;
   readonly #lock: VaultLock;
   #disposed: Promise<void> | undefined;
 
   /** Opens the vault in the store, or creates one if `create` says so. Loads the module if `init()` was not called. */
   static async open(options: OpenOptions): Promise<Portal> {
     await init();
-    const { relay, store, passphrase, name, create, takeOver } = object(options, "options") as unknown as OpenOptions;
+    const { relay, store, passphrase, name, create, takeOver, idleMinutes } = object(options, "options") as unknown as OpenOptions;
     const client = relayClient(relay);
     requireStore(store);
     requirePassphrase(passphrase, "passphrase");
     text(name, "name");
+    if (idleMinutes !== undefined) requireMinutes(idleMinutes);
     const lock = await VaultLock.acquire(store, takeOver === true);
     try {
       const { engine, revision, created } = await openVault(store, passphrase, create === true ? { name, relay: client.url } : undefined);
@@ -51,9 +55,9 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
         engine.free();
         throw lock.lost.reason;
       }
-      const portal = new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), lock);
+      const portal = new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), store, lock, idleMinutes);
       if (created) void portal.#askToPersist(store);
-      else await portal.#host.apply((engine) => engine.relocate(client.url));
+      else await portal.#opened(client.url);
       return portal;
     } catch (error) {
       lock.release();
@@ -61,7 +65,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     }
   }
 
-  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, lock: VaultLock) {
+  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, store: Store, lock: VaultLock, idleMinutes?: number) {
     super();
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
@@ -72,6 +76,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     this.#loop = new Loop(this.#host, this.#exchange, onProgress, (error) => {
       if (!lock.lost.aborted) this.#dispatch("stopped", error);
     });
+    this.#keeper = new Keeper(this.#host, this.#exchange, this.#loop, store, idleMinutes, (reason) => this.#dispatch("locked", { reason }));
   }
 
   /** Makes an invitation for one person to answer. */
@@ -79,6 +84,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     const { kind, expiresInSeconds } = object(options, "options");
     if (kind !== "quick" && kind !== "ordinary") throw invalid('kind is neither "quick" nor "ordinary"');
     const expires = expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
+    this.#keeper.used();
     await this.#exchange.parameters();
     const { id, uri, expiresAt } = await this.#host.apply((engine, now) => engine.invite(kind, expires, now));
     await this.#enrolling();
@@ -86,7 +92,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   async cancelInvitation(id: string): Promise<void> {
-    await this.#host.apply((engine, now) => engine.cancelInvitation(text(id, "id"), now));
+    await this.#does().apply((engine, now) => engine.cancelInvitation(text(id, "id"), now));
   }
 
   /** Answers an invitation: the `tessera:/…` text, or a link or other text that ends with it. */
@@ -94,6 +100,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     const given = text(uri, "uri").trim();
     const inPerson = object(options, "options")["inPerson"] === true;
     const invitation = given.slice(Math.max(0, given.indexOf(INVITATION_SCHEME)));
+    this.#keeper.used();
     await this.#exchange.parameters();
     const contact = await this.#host.apply((engine, now) => engine.accept(invitation, inPerson, now));
     await this.#enrolling();
@@ -101,38 +108,39 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   async me(): Promise<Me> {
-    const { name, publicKey, fingerprint } = await this.#host.read((engine) => engine.me());
+    const { name, publicKey, fingerprint } = await this.#reads().read((engine) => engine.me());
     return { name, publicKey, fingerprint, fingerprintQrSvg: qrSvg(`tessera-fingerprint:${hex(fingerprint)}`) };
   }
 
   /** Names the only identity that may answer an invitation: scanned from its screen, or authenticated by the host. */
   async expect(invitationId: string, fingerprint: Uint8Array): Promise<void> {
     const expected = bytes(fingerprint, "fingerprint", 32);
-    await this.#host.apply((engine, now) => engine.expect(text(invitationId, "invitationId"), expected, now));
+    await this.#does().apply((engine, now) => engine.expect(text(invitationId, "invitationId"), expected, now));
   }
 
   async contacts(): Promise<Contact[]> {
-    return this.#host.read((engine) => engine.contacts());
+    return this.#reads().read((engine) => engine.contacts());
   }
 
   /** Both people read the same six digits. What was held is shown now. */
   async confirmSas(contactId: string): Promise<void> {
-    await this.#host.apply((engine, now) => engine.confirmSas(text(contactId, "contactId"), now));
+    await this.#does().apply((engine, now) => engine.confirmSas(text(contactId, "contactId"), now));
   }
 
   /** The digits differ: someone stands in between. */
   async rejectSas(contactId: string): Promise<void> {
-    await this.#host.apply((engine, now) => engine.rejectSas(text(contactId, "contactId"), now));
+    await this.#does().apply((engine, now) => engine.rejectSas(text(contactId, "contactId"), now));
   }
 
   async removeContact(contactId: string): Promise<void> {
-    await this.#host.apply((engine, now) => engine.removeContact(text(contactId, "contactId"), now));
+    await this.#does().apply((engine, now) => engine.removeContact(text(contactId, "contactId"), now));
   }
 
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`. */
   async send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
     const to = text(contactId, "contactId");
     const { contentType, body, filename, session } = parseContent(message);
+    this.#keeper.used();
     await this.#exchange.parameters();
     const sent = await this.#host.apply((engine, now) => engine.send(to, contentType, body, filename, session, now));
     return this.#message(sent) as OutgoingMessage;
@@ -143,43 +151,75 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     const { before, limit } = object(options, "options");
     const until = before === undefined ? undefined : text(before, "before");
     const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, 10_000);
-    const found = await this.#host.read((engine) => engine.messages(text(contactId, "contactId"), until, most));
+    const found = await this.#reads().read((engine) => engine.messages(text(contactId, "contactId"), until, most));
     return Promise.all(found.map(async (message) => this.#message(await this.#host.withText(message))));
   }
 
   /** Has another passphrase open the vault from now on; `WRONG_PASSPHRASE` if `old` does not open it. */
   async changePassphrase(old: string | Uint8Array, passphrase: string | Uint8Array): Promise<void> {
-    await changePassphrase(this.#host, requirePassphrase(old, "old"), requirePassphrase(passphrase, "passphrase"));
+    await changePassphrase(this.#does(), requirePassphrase(old, "old"), requirePassphrase(passphrase, "passphrase"));
   }
 
   /** Takes back a message that has not wholly left: its contact never sees it. `MESSAGE_SENT` if the relay has all of it. */
   async cancel(messageId: string): Promise<OutgoingMessage> {
-    const cancelled = await this.#host.apply((engine, now) => engine.cancel(text(messageId, "messageId"), now));
+    const cancelled = await this.#does().apply((engine, now) => engine.cancel(text(messageId, "messageId"), now));
     return this.#message(cancelled) as OutgoingMessage;
   }
 
   /** Messages of several cells on their way, in or out. */
   async transfers(): Promise<Transfer[]> {
     await this.#exchange.parameters();
-    return this.#host.read((engine) => engine.transfers());
+    return this.#reads().read((engine) => engine.transfers());
   }
 
   /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */
   async start(): Promise<void> {
-    if (this.#disposed !== undefined) throw new TesseraError("DISPOSED", "this portal was disposed of");
-    this.#host.throwIfEnded();
-    this.#loop.start();
+    this.#keeper.start();
   }
 
   /** Stops the loop; resolves when nothing runs any more. */
   async stop(): Promise<void> {
-    await this.#loop.stop();
+    await this.#keeper.stop();
+  }
+
+  /**
+   * Locks the vault: wipes the keys from memory, stops the loop, and tells by `locked`. Every call but `unlock`, `stop` and
+   * `dispose` then gives `LOCKED`. Resolves when it is done; does nothing if it is locked already.
+   */
+  async lock(): Promise<void> {
+    if (this.#disposed !== undefined) this.#host.throwIfEnded();
+    await this.#keeper.lock("asked");
+  }
+
+  /** Opens the vault again: this object, its listeners and, if it ran, its loop go on as they were. Does nothing if it is open. */
+  async unlock(passphrase: string | Uint8Array): Promise<void> {
+    await this.#keeper.unlock(requirePassphrase(passphrase, "passphrase"));
+  }
+
+  /**
+   * The person is here: puts the idle time off. Call it on keys, pointers and scrolling. Calls that change something do so too;
+   * calls that only read do not, for pages make them by themselves when a message arrives, and neither does the loop.
+   */
+  touch(): void {
+    this.#keeper.used();
+  }
+
+  /** What was written to a contact and not sent yet; empty if nothing. */
+  async draft(contactId: string): Promise<string> {
+    return this.#reads().draft(text(contactId, "contactId"));
+  }
+
+  /** Keeps what is being written, sealed, through locks and restarts. Sending a text lets go of it, and so does an empty one. */
+  async setDraft(contactId: string, draft: string): Promise<void> {
+    const [to, kept] = [text(contactId, "contactId"), content(text(draft, "draft"), "draft")];
+    await this.#does().apply((engine) => engine.setDraft(to, kept));
   }
 
   /** One round: reads both mailboxes, then posts one slot, or the whole queue with `flush`. */
   async sync(options: SyncOptions = {}): Promise<SyncResult> {
     const { flush, signal, onProgress } = object(options, "options") as SyncOptions;
     throwIfAborted(signal);
+    this.#keeper.check();
     const told = (progress: PullProgress): void => {
       this.#dispatch("progress", progress);
       onProgress?.(progress);
@@ -189,18 +229,25 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
 
   /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again gives the same promise. */
   dispose(): Promise<void> {
-    this.#disposed ??= this.#loop
-      .stop()
+    this.#disposed ??= this.#keeper
+      .end()
       .then(() => this.#host.end())
       .finally(() => this.#lock.release());
     return this.#disposed;
+  }
+
+  /** A vault that was there was opened. */
+  async #opened(relay: string): Promise<void> {
+    await this.#host.apply((engine, now) => engine.unlocked(false, now));
+    await this.#host.apply((engine) => engine.relocate(relay));
   }
 
   /** Another portal has the store now: nothing more may be done here. */
   async #takenOver(error: TesseraError): Promise<void> {
     if (this.#disposed !== undefined) return;
     this.#host.fail(error);
-    await this.#loop.stop();
+    await this.#keeper.end();
+    await this.#host.wipe();
     this.#dispatch("stopped", error);
   }
 
@@ -219,6 +266,18 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     });
   }
 
+  /** The engine, for a call of the person's doing. */
+  #does(): EngineHost {
+    this.#keeper.used();
+    return this.#host;
+  }
+
+  /** The engine, for a call that a page may make by itself. */
+  #reads(): EngineHost {
+    this.#keeper.check();
+    return this.#host;
+  }
+
   /** An enrolment through the lobby cannot wait for the next epoch. */
   async #enrolling(): Promise<void> {
     if (await this.#host.read((engine, now) => engine.lobbyWatch(now))) this.#loop.enrolling();
@@ -230,7 +289,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   #message(message: BareMessage): Message {
-    return { ...message, body: () => this.#host.body(message.id) };
+    return { ...message, body: () => this.#reads().body(message.id) };
   }
 
   #show(event: EngineEvent): void {
@@ -258,6 +317,10 @@ function requirePassphrase(passphrase: string | Uint8Array, name: string): strin
   if (typeof passphrase !== "string") bytes(passphrase, name);
   if (passphrase.length === 0) throw invalid(`${name} is empty`);
   return passphrase;
+}
+
+function requireMinutes(minutes: unknown): void {
+  if (typeof minutes !== "number" || !(minutes > 0 && minutes <= MOST_IDLE_MINUTES)) throw invalid(`idleMinutes is not a number above 0, ${MOST_IDLE_MINUTES} at most`);
 }
 
 function requireStore(store: Store): void {

@@ -39,8 +39,9 @@ export class ReachWatch extends Relay {
 
   async #changed(trouble: ErrorCode | null): Promise<void> {
     if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
     const queued = await this.#host.read((engine) => engine.queued());
+    if (trouble === this.#trouble) return; // another request told it meanwhile
+    this.#trouble = trouble;
     this.#tell({ reachable: trouble === null, queued, ...(trouble === null ? {} : { code: trouble }) });
   }
 }

@@ -37,8 +37,8 @@ export function httpRelay(options: RelayOptions): RelayClient {
   const client = call((core) => new core.HttpRelay(urlText(url), accessToken));
   return {
     url: client.url,
-    get: (path, request) => bounded(request?.signal, (signal) => client.get(path, signal)),
-    post: (path, body, request) => bounded(request?.signal, (signal) => client.post(path, body, signal)),
+    get: (path, request) => bounded([request?.signal], (signal) => client.get(path, signal)),
+    post: (path, body, request) => bounded([request?.signal], (signal) => client.post(path, body, signal)),
   };
 }
 
@@ -57,13 +57,14 @@ const PATIENCE_MS = 60_000;
 /** A client whose every request ends: by an answer, the caller's signal, or time. */
 export class Relay {
   readonly #client: Pick<RelayClient, "get" | "post">;
+  #wanted = new AbortController();
 
   constructor(client: RelayClient | Relay) {
     this.#client = client instanceof Relay ? client.#client : client;
   }
 
   get(path: string, signal?: AbortSignal): Promise<Uint8Array> {
-    return bounded(signal, (signal) => this.#client.get(path, { signal }));
+    return bounded([signal, this.#wanted.signal], (signal) => this.#client.get(path, { signal }));
   }
 
   async getText(path: string, signal?: AbortSignal): Promise<string> {
@@ -76,27 +77,40 @@ export class Relay {
   }
 
   post(path: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return bounded(signal, (signal) => this.#client.post(path, body, { signal }));
+    return bounded([signal, this.#wanted.signal], (signal) => this.#client.post(path, body, { signal }));
+  }
+
+  /** Ends all requests under way. */
+  abandon(): void {
+    this.#wanted.abort();
+    this.#wanted = new AbortController();
   }
 }
 
 /** Calls with a signal of its own, whose reason is the platform's: callers may abort with any value at all. */
-async function bounded<T>(outer: AbortSignal | undefined, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  throwIfAborted(outer);
+async function bounded<T>(outer: readonly (AbortSignal | undefined)[], request: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  outer.forEach(throwIfAborted);
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   const timer = setTimeout(abort, PATIENCE_MS);
-  outer?.addEventListener("abort", abort);
+  for (const signal of outer) signal?.addEventListener("abort", abort);
   try {
-    return await request(controller.signal);
+    // A client of the host's own may not heed its signal.
+    return await Promise.race([request(controller.signal), aborted(controller.signal)]);
   } catch (thrown) {
-    throwIfAborted(outer);
+    outer.forEach(throwIfAborted);
     const error = asTesseraError(thrown, "RELAY_UNREACHABLE", "the relay cannot be reached");
     throw error.code === "ABORTED" ? new TesseraError("RELAY_UNREACHABLE", "the relay did not answer in time") : error;
   } finally {
     clearTimeout(timer);
-    outer?.removeEventListener("abort", abort);
+    for (const signal of outer) signal?.removeEventListener("abort", abort);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(new TesseraError("ABORTED", "the request was ended")), { once: true });
+  });
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {

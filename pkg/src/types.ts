@@ -16,6 +16,15 @@ export interface OpenOptions {
   readonly create?: boolean;
   /** Moves the vault here if another tab or worker has it open; the portal there ends with `VAULT_IN_USE`. Without it this call does. */
   readonly takeOver?: boolean;
+  /** Locks the vault after so many minutes without use, 1440 at most: see `touch()`. Without it, it stays open. */
+  readonly idleMinutes?: number;
+}
+
+/** Why a vault was locked: nobody used it for `idleMinutes`, or somebody called `lock()`. */
+export type LockReason = "idle" | "asked";
+
+export interface LockStatus {
+  readonly reason: LockReason;
 }
 
 export interface InviteOptions {

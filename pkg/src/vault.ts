@@ -77,7 +77,7 @@ export async function changePassphrase(host: EngineHost, old: string | Uint8Arra
   const salt = randomBytes(SALT_LENGTH);
   await withKey(old, before.salt, before.iterations, (oldKek) =>
     withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek) =>
-      host.apply((engine) => engine.changePassphrase(oldKek, kek, salt, NEW_VAULT_ITERATIONS)),
+      host.apply((engine, now) => engine.changePassphrase(oldKek, kek, salt, NEW_VAULT_ITERATIONS, now)),
     ),
   );
 }

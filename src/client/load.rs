@@ -216,6 +216,7 @@ impl Client {
                 self.pending.changes.insert(key, None);
             }
         }
+        self.drop_draft(id);
         let invitations: Vec<InvitationId> = self
             .invitations
             .iter()

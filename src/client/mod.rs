@@ -12,6 +12,7 @@
 mod channel_state;
 mod contact;
 mod device;
+mod draft;
 mod emergency;
 mod enrol;
 mod entry;

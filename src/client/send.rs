@@ -126,6 +126,9 @@ impl Client {
         self.log_message(Did::Sent, (id, ordinal), &record.session, content, now);
         self.store_body(id, ordinal, outgoing.body);
         self.store_message(id, ordinal, record);
+        if outgoing.content_type.starts_with("text/") {
+            self.drop_draft(id);
+        }
         Ok(self.finish(view))
     }
 

@@ -11,5 +11,6 @@ mod bench;
 pub(crate) mod bytes;
 mod engine;
 pub(crate) mod error;
+mod memory;
 mod relay;
 mod sdk;

@@ -3,8 +3,10 @@
 use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, outcome, vault_error};
+use super::{Engine, outcome, time, vault_error};
 use crate::{
+    base::UnixTime,
+    client::{Entry, Key},
     crypto::cbor::Deterministic as _,
     vault::{HEADER_KEY, Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, StoredHeader},
     wasm::{
@@ -40,14 +42,15 @@ impl Engine {
         kek: &Uint8Array,
         salt: &Uint8Array,
         iterations: u32,
+        now: f64,
     ) -> JsResult<JsValue> {
-        let kdf = kdf(salt, iterations)?;
+        let (kdf, now) = (kdf(salt, iterations)?, time(now)?);
         let kek = secret(kek, "kek")?;
         self.header
             .unwrap(&Opener::Passphrase(secret(old, "old")?))
             .and_then(|_| self.header.add_passphrase(kdf, kek, &self.key, &mut rng()))
             .map_err(vault_error)?;
-        self.header_changed()
+        self.rekeyed(now)
     }
 
     /// Has a passkey open the vault too: `output` is what its PRF extension
@@ -62,7 +65,9 @@ impl Engine {
         credential: &Uint8Array,
         salt: &Uint8Array,
         output: &Uint8Array,
+        now: f64,
     ) -> JsResult<JsValue> {
+        let now = time(now)?;
         let credential = credential.to_vec();
         if !(1..=MAX_CREDENTIAL_LEN).contains(&credential.len()) {
             return Err(invalid("credential is not 1 to 1023 bytes"));
@@ -76,18 +81,48 @@ impl Engine {
         self.header
             .add_passkey(passkey, output, &self.key, &mut rng())
             .map_err(vault_error)?;
-        self.header_changed()
+        self.rekeyed(now)
     }
 
-    /// Has a passkey open the vault no more; gives whether it did.
+    /// Has a passkey open the vault no more. Nothing changes if it did not.
     ///
     /// # Errors
     ///
-    /// Never in practice.
+    /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = removePasskey)]
-    pub fn remove_passkey(&mut self, credential: &Uint8Array) -> JsResult<JsValue> {
-        self.header.remove_passkey(&credential.to_vec());
-        self.header_changed()
+    pub fn remove_passkey(&mut self, credential: &Uint8Array, now: f64) -> JsResult<JsValue> {
+        let now = time(now)?;
+        if self.header.remove_passkey(&credential.to_vec()) {
+            self.rekeyed(now)
+        } else {
+            outcome(&Array::new(), &[], &JsValue::UNDEFINED)
+        }
+    }
+
+    /// Writes to the log that the vault is locked, which is to follow.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn locked(&mut self, idle: bool, now: f64) -> JsResult<JsValue> {
+        let effects = self.client.record(Entry::Locked { idle }, time(now)?);
+        self.give(Ok(effects))
+    }
+
+    /// Writes to the log that the vault was unlocked, by a passkey or by its
+    /// passphrase.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn unlocked(&mut self, passkey: bool, now: f64) -> JsResult<JsValue> {
+        let by = if passkey {
+            Key::Passkey
+        } else {
+            Key::Passphrase
+        };
+        let effects = self.client.record(Entry::Unlocked { by }, time(now)?);
+        self.give(Ok(effects))
     }
 
     /// How the vault is opened, as `vaultWays` says it.
@@ -102,9 +137,12 @@ impl Engine {
         Array::of2(&HEADER_KEY.into(), &array(&self.header.encode()))
     }
 
-    fn header_changed(&self) -> JsResult<JsValue> {
-        let commit = Array::of1(&self.header_change());
-        outcome(&commit, &[], &JsValue::UNDEFINED)
+    /// The new header and that it is new, in one commit.
+    fn rekeyed(&mut self, now: UnixTime) -> JsResult<JsValue> {
+        let effects = self.client.record(Entry::Rekeyed, now);
+        let commit = self.seal(effects.changes);
+        commit.push(&self.header_change());
+        outcome(&commit, &effects.events, &JsValue::UNDEFINED)
     }
 }
 

@@ -1,0 +1,250 @@
+import test, { after, before, describe } from "node:test";
+import { Portal, memoryStore } from "tessera-portal";
+import { PASSPHRASE, enrol, meddler, person, record, syncedUntil, until } from "./people.mjs";
+import { startRelay } from "./relay.mjs";
+import { assert, bytes, refused, utf8 } from "./support.mjs";
+
+let relay;
+before(async () => {
+  relay = await startRelay();
+});
+after(() => relay?.end());
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const SECOND = 1 / 60;
+
+/** Every call that needs the keys. */
+const calls = (portal, contactId) => [
+  () => portal.me(), () => portal.contacts(), () => portal.invite({ kind: "quick" }), () => portal.accept("tessera:/e30"), () => portal.cancelInvitation("0000000000000000"),
+  () => portal.expect("0000000000000000", bytes(32)), () => portal.confirmSas(contactId), () => portal.rejectSas(contactId), () => portal.removeContact(contactId),
+  () => portal.send(contactId, { text: "no" }), () => portal.messages(contactId), () => portal.draft(contactId), () => portal.setDraft(contactId, "no"),
+  () => portal.changePassphrase(PASSPHRASE, "new"), () => portal.start(), () => portal.sync(),
+];
+
+describe("a lock", () => {
+  test("refuses every call with LOCKED until unlock, which gives everything back", async () => {
+    const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
+    const events = record(a, "locked", "stopped", "message");
+    const [toB, toA] = await enrol(a, b);
+    await a.send(toB, { text: "queued before the lock" });
+    const [message] = await a.messages(toB);
+    await a.setDraft(toB, "half a sentence");
+    await a.lock();
+    assert.deepEqual(events.locked, [{ reason: "asked" }]);
+    for (const call of calls(a, toB)) await refused("LOCKED", call);
+    await refused("LOCKED", () => message.body());
+    await a.lock();
+    await a.stop();
+    assert.equal(events.locked.length, 1, "a second lock is none");
+
+    await refused("WRONG_PASSPHRASE", () => a.unlock("wrong"));
+    await refused("INVALID_ARGUMENT", () => a.unlock(""));
+    await refused("LOCKED", () => a.me());
+    await a.unlock(utf8(PASSPHRASE));
+    await a.unlock("not looked at when it is open");
+    assert.equal(await a.draft(toB), "half a sentence");
+    assert.deepEqual(await message.body(), utf8("queued before the lock"));
+    await b.send(toA, { text: "to the same listeners" });
+    await syncedUntil([a, b], "both messages", async () => events.message.length === 1 && (await b.messages(toA)).some(({ text }) => text === "queued before the lock"));
+    assert.deepEqual(events.stopped, []);
+    await Promise.all([a.dispose(), b.dispose()]);
+  });
+
+  test("stops a running loop, and unlock starts it again; stopped meanwhile it stays so", async () => {
+    const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
+    const [toB, toA] = await enrol(a, b);
+    const events = record(a, "message", "stopped");
+    await a.start();
+    await a.lock();
+    await b.send(toA, { text: "while it was locked" });
+    await b.sync({ flush: true });
+    await pause(2500);
+    assert.equal(events.message.length, 0);
+    await a.unlock(PASSPHRASE);
+    await until("the loop to bring it", () => events.message.length === 1);
+    await a.lock();
+    await a.stop();
+    await a.unlock(PASSPHRASE);
+    await b.send(toA, { text: "the loop is stopped" });
+    await b.sync({ flush: true });
+    await pause(2500);
+    assert.deepEqual([events.message.length, events.stopped], [1, []]);
+    assert.equal((await a.messages(toB)).length, 1);
+    await Promise.all([a.dispose(), b.dispose()]);
+  });
+
+  test("ends a round that is under way, whose answer then means nothing to the engine after", async () => {
+    const meddling = meddler(relay.url);
+    const [a, b] = [await person("A", meddling), await person("B", relay.url)];
+    const [toB, toA] = await enrol(a, b);
+    await a.send(toB, { text: "its answer was lost" });
+    let posting, answer;
+    const reached = new Promise((resolve) => (posting = resolve));
+    meddling.onPost = async (send) => {
+      await send();
+      posting();
+      await new Promise((resolve) => (answer = resolve));
+    };
+    const round = refused("LOCKED", () => a.sync({ flush: true }));
+    await reached;
+    await a.lock();
+    await round;
+    meddling.onPost = (send) => send();
+    await a.unlock(PASSPHRASE);
+    answer();
+    await pause(50);
+    assert.equal((await a.messages(toB))[0].state, "queued", "no answer was heard");
+    await syncedUntil([a, b], "delivery", async () => (await a.messages(toB))[0].state === "delivered");
+    assert.equal((await b.messages(toA)).length, 1);
+    await Promise.all([a.dispose(), b.dispose()]);
+  });
+
+  test("several at once, and together with unlock and dispose", async () => {
+    const store = memoryStore();
+    const a = await person("A", relay.url, { store });
+    const events = record(a, "locked");
+    await Promise.all([a.lock(), a.lock()]);
+    await Promise.all([a.unlock(PASSPHRASE), a.unlock(PASSPHRASE)]);
+    await a.me();
+    await Promise.all([a.lock(), a.unlock(PASSPHRASE)]);
+    await a.me();
+    assert.equal(events.locked.length, 2);
+    await a.lock();
+    const unlocking = a.unlock(PASSPHRASE).catch(({ code }) => code);
+    await a.dispose();
+    assert.ok([undefined, "DISPOSED"].includes(await unlocking));
+    for (const call of ["me", "lock", "start"]) await refused("DISPOSED", () => a[call]());
+    await refused("DISPOSED", () => a.unlock(PASSPHRASE));
+    await (await person("A", relay.url, { store, create: false })).dispose();
+  });
+
+  test("what became of the store meanwhile counts", async () => {
+    const store = memoryStore();
+    const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
+    await a.lock();
+    await b.lock();
+    await b.dispose();
+    const elsewhere = await person("ignored", relay.url, { store, create: false });
+    await elsewhere.changePassphrase(PASSPHRASE, "changed elsewhere");
+    await elsewhere.dispose();
+    await refused("WRONG_PASSPHRASE", () => a.unlock(PASSPHRASE));
+    await a.unlock("changed elsewhere");
+    await a.invite({ kind: "quick" });
+    await a.dispose();
+  });
+});
+
+describe("the idle time", () => {
+  test("locks after it without use, and says why", async () => {
+    const a = await person("A", relay.url, { idleMinutes: SECOND });
+    const events = record(a, "locked", "stopped");
+    await a.start();
+    await pause(500);
+    await a.me();
+    assert.equal(events.locked.length, 0);
+    await until("the lock", () => events.locked.length === 1);
+    assert.deepEqual(events.locked, [{ reason: "idle" }]);
+    await refused("LOCKED", () => a.me());
+    await a.unlock(PASSPHRASE);
+    await until("the next one", () => events.locked.length === 2);
+    assert.deepEqual(events.stopped, []);
+    await a.dispose();
+  });
+
+  test("is put off by touch and by what a person does, not by reading and not by the loop", async () => {
+    const a = await person("A", relay.url, { idleMinutes: SECOND });
+    const { id } = await a.invite({ kind: "quick" });
+    const events = record(a, "locked");
+    await a.start();
+    for (let i = 0; i < 5; i++) {
+      await pause(400);
+      if (i % 2) a.touch();
+      else await a.expect(id, bytes(32, i));
+    }
+    assert.equal(events.locked.length, 0);
+    const began = Date.now();
+    while (events.locked.length === 0) {
+      await a.contacts().catch(() => {});
+      await pause(100);
+      assert.ok(Date.now() - began < 3000, "it locks although contacts are read");
+    }
+    a.touch();
+    await refused("LOCKED", () => a.me());
+    await a.dispose();
+  });
+
+  test("is over for a tab that slept, before its timer comes", async (context) => {
+    const a = await person("A", relay.url, { idleMinutes: 10 });
+    const [events, now] = [record(a, "locked"), Date.now()];
+    context.mock.method(Date, "now", () => now + 9 * 60_000);
+    await a.me();
+    context.mock.method(Date, "now", () => now + 11 * 60_000);
+    a.touch();
+    await refused("LOCKED", () => a.me());
+    await until("the event", () => events.locked.length === 1);
+    await a.unlock(PASSPHRASE);
+    context.mock.method(Date, "now", () => now + 22 * 60_000);
+    await refused("LOCKED", () => a.invite({ kind: "quick" }));
+    await a.dispose();
+  });
+
+  test("does not stand still because the clock is set back", async (context) => {
+    const a = await person("A", relay.url, { idleMinutes: SECOND });
+    const now = Date.now();
+    context.mock.method(Date, "now", () => now - 3_600_000);
+    const events = record(a, "locked");
+    await pause(1500);
+    assert.equal(events.locked.length, 1);
+    await a.dispose();
+  });
+
+  test("wants a sensible number", async () => {
+    for (const idleMinutes of [0, -1, NaN, Infinity, 1441, "5"]) {
+      await refused("INVALID_ARGUMENT", () => person("A", relay.url, { idleMinutes }));
+    }
+  });
+});
+
+describe("a draft", () => {
+  test("is sealed, outlives locks and restarts, and goes when its text is sent", async () => {
+    const store = memoryStore();
+    const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
+    const [toB] = await enrol(a, b);
+    assert.equal(await a.draft(toB), "");
+    for (const draft of ["T", "Ta", "Take two"]) await a.setDraft(toB, draft);
+    const stored = (await store.list("d/")).entries;
+    assert.deepEqual(stored.map(([key]) => key), [`d/${toB}`]);
+    assert.ok(!Buffer.from(stored[0][1]).includes("Take"));
+    await a.lock();
+    await a.unlock(PASSPHRASE);
+    assert.equal(await a.draft(toB), "Take two");
+    await a.send(toB, { contentType: "application/pdf", body: bytes(10) });
+    await a.dispose();
+    const again = await person("A", relay.url, { store, create: false });
+    assert.equal(await again.draft(toB), "Take two", "a file sent is not its text");
+    await again.send(toB, { text: "Take two" });
+    assert.equal(await again.draft(toB), "");
+    await again.setDraft(toB, "more");
+    await again.setDraft(toB, "");
+    assert.equal((await store.list("d/")).entries.length, 0);
+    await again.setDraft(toB, "of someone who is removed");
+    await again.removeContact(toB);
+    assert.equal((await store.list("d/")).entries.length, 0);
+    await refused("CONTACT_UNKNOWN", () => again.draft(toB));
+    await refused("CONTACT_UNKNOWN", () => again.setDraft(toB, "x"));
+    await refused("INVALID_ARGUMENT", () => again.setDraft(toB, 7));
+    await Promise.all([again.dispose(), b.dispose()]);
+  });
+
+  test("that was altered in the store is damage", async () => {
+    const store = memoryStore();
+    const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
+    const [toB] = await enrol(a, b);
+    await a.setDraft(toB, "text");
+    const { revision, entries: [[key, value]] } = await store.list("d/");
+    value[20] ^= 1;
+    await store.commit(revision, [[key, value]]);
+    await refused("VAULT_DAMAGED", () => a.draft(toB));
+    await Promise.all([a.dispose(), b.dispose()]);
+  });
+});

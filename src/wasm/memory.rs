@@ -1,0 +1,26 @@
+//! What earlier calls leave in the module's memory.
+//!
+//! Secrets wipe themselves when they are dropped. That does not reach the
+//! copies that moving a value leaves on the stack, nor the buffers of
+//! libraries; this does.
+
+use std::alloc::System;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+use zeroize::Zeroize as _;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Whatever is freed is wiped.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+
+/// Bytes of the stack to wipe. It has 1 MiB in all, and no call comes near
+/// this.
+const DEPTH: usize = 512 * 1024;
+
+/// Wipes what earlier calls left on the stack. To be called after an object
+/// with secrets was freed.
+#[wasm_bindgen(js_name = wipeStack)]
+pub fn wipe_stack() {
+    [0_u8; DEPTH].zeroize();
+}
