@@ -136,6 +136,11 @@ impl Client {
         };
         client.pending.own = true;
         client.log(Entry::Restored, now);
+        // Their tags are counted by the device of the backup, which may go on with them.
+        let large: Vec<_> = client.large.keys().copied().collect();
+        for (id, ordinal) in large {
+            client.give_up(id, ordinal, now);
+        }
         let changes = client.finish(()).changes;
         Ok((client, changes))
     }
@@ -233,17 +238,18 @@ impl Client {
     ) -> Result<Vec<Cell>, ClientError> {
         let mut cells = Vec::new();
         for device in 1..self.device {
+            let payload = greeting().as_slice().into();
             let draft = Draft {
                 id: &DeliveryId::generate("", rng).ok_or(ClientError::Internal)?,
                 sent_at: now,
                 device,
                 seq: 0,
                 content_type: &ContentType::control(),
-                payload: &greeting().as_slice().into(),
+                payload: &payload,
             };
             let to = peer.fingerprint();
-            let delivery = compose(&self.identity, &to, &keys.blind_seed, &draft, rng);
-            let mut delivery = delivery.ok_or(ClientError::Internal)?;
+            let head = compose(&self.identity, &to, &keys.blind_seed, &draft, rng);
+            let mut delivery = head.ok_or(ClientError::Internal)?;
             delivery.extend_from_slice(&greeting());
             let body = Body::Whole(delivery);
             let slot = TagSlot {
@@ -284,13 +290,10 @@ impl Client {
     /// Whether the device of the backup sealed a message that still waits. It
     /// cannot be sealed again: its number is of the former device's count.
     pub(super) fn is_former(&self, id: ContactId, message: u32) -> bool {
-        let is_before = |ordinal: u64| ordinal < self.devices.former_queue;
-        let large = self.large.get(&(id, message));
-        large.is_some_and(|record| is_before(record.ordinal))
-            || self.outbox.iter().any(|(ordinal, queued)| {
-                is_before(*ordinal)
-                    && (queued.contact, queued.message) == (Some(id.0), Some(message))
-            })
+        self.outbox.iter().any(|(ordinal, queued)| {
+            *ordinal < self.devices.former_queue
+                && (queued.contact, queued.message) == (Some(id.0), Some(message))
+        })
     }
 
     /// Where the ordinals of this device's own cells begin.

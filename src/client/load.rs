@@ -100,7 +100,7 @@ impl Client {
         let large = client.large.values();
         let large = large.map(|record| record.ordinal + u64::from(record.count));
         let first = client.first_ordinal();
-        client.next_ordinal = large.chain(queued).max().unwrap_or(0).max(first);
+        client.next_ordinal = large.chain(queued).fold(first, u64::max);
         Ok(client)
     }
 

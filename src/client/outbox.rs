@@ -4,11 +4,11 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Effects, Event, MessageView, contact::Contact,
-    device::is_greeting, event::MessageState,
+    Client, ClientError, ContactId, Effects, Event, MessageView, device::is_greeting,
+    event::MessageState,
 };
 use crate::{
-    base::{Day, SortedMap, SortedSet, UnixTime},
+    base::{Day, SortedMap, SortedSet, UnixTime, sorted_by_key},
     identity::Fingerprint,
     vault::stored::{self, ControlRecord, QueuedRecord},
     wire::{BucketId, Cell, Entry, MAX_LOBBY_ENTRIES, RelaySettings, cover_cell, hex, post},
@@ -189,25 +189,12 @@ impl Client {
                 found.insert((contact, former, record.seq), (part, to));
             }
         }
-        for (contact, ordinal) in self.large.keys() {
-            let contacts = (
-                self.contacts.get(contact),
-                self.messages.get(&(*contact, *ordinal)),
-            );
-            if let (
-                Some(Contact {
-                    peer: Some(peer), ..
-                }),
-                Some(record),
-            ) = contacts
-                && held_back.contains(&contact.0)
-            {
-                let former = self.is_former(*contact, *ordinal);
+        for key in self.large.keys().filter(|key| held_back.contains(&key.0.0)) {
+            let peer = self.contacts.get(&key.0).and_then(|contact| contact.peer);
+            if let (Some(peer), Some(record)) = (peer, self.messages.get(key)) {
                 let to = Destination::Bucket(peer.fingerprint());
-                found.insert(
-                    (*contact, former, record.seq),
-                    (Part::Message(*contact, *ordinal), to),
-                );
+                let part = Part::Message(key.0, key.1);
+                found.insert((key.0, false, record.seq), (part, to));
             }
         }
         found.into_values().collect()
@@ -278,9 +265,6 @@ impl Client {
             (Some(id), Some(ordinal)) => self.large.contains_key(&(ContactId(id), ordinal)),
             _ => false,
         };
-        let all = || self.outbox.iter().filter(|(o, queued)| ready(**o, queued));
-        let small = all().filter(|(_, queued)| !is_large(queued));
-        let large = all().filter(|(_, queued)| is_large(queued));
         let mut entries = Vec::new();
         let mut tokens = Vec::new();
         let spoken_to: SortedSet<_> = self
@@ -292,17 +276,16 @@ impl Client {
         let waits = |queued: &QueuedRecord| {
             is_greeting(queued) && queued.contact.is_none_or(|id| !spoken_to.contains(&id))
         };
-        let (greetings, others): (Vec<_>, Vec<_>) =
-            small.chain(large).partition(|(_, queued)| waits(queued));
         let mut lobby = 0;
         let mut fits = |queued: &QueuedRecord| {
             lobby += usize::from(queued.to.is_none());
             queued.to.is_some() || lobby <= MAX_LOBBY_ENTRIES
         };
-        let fitting = others
-            .into_iter()
-            .chain(greetings)
-            .filter(|(_, queued)| fits(queued));
+        let ready = self.outbox.iter().filter(|(o, queued)| ready(**o, queued));
+        let in_turn = sorted_by_key(ready, |(ordinal, queued)| {
+            (waits(queued), is_large(queued), **ordinal)
+        });
+        let fitting = in_turn.filter(|(_, queued)| fits(queued));
         for (ordinal, queued) in fitting.take(most) {
             let bucket = match queued.to {
                 None => BucketId::LOBBY,

@@ -51,20 +51,18 @@ pub(super) struct Saying<'a> {
 const LARGE: u32 = 64;
 
 /// A delivery that is proved and counted.
-enum Sealed {
-    /// All its cells.
-    Now(Vec<Cell>),
-    /// What is needed to seal them as they come due; its place in the queue
-    /// is still to be given.
-    Later(LargeRecord),
+struct Sealed {
+    /// Its cells; of a large one only what goes ahead of it.
+    cells: Vec<Cell>,
+    /// What is needed to seal a large one as its cells come due; its place in
+    /// the queue is still to be given.
+    later: Option<LargeRecord>,
 }
 
 impl Sealed {
-    fn cells(&self) -> u32 {
-        match self {
-            Self::Now(cells) => u32::try_from(cells.len()).unwrap_or(u32::MAX),
-            Self::Later(record) => record.count,
-        }
+    fn count(&self) -> u32 {
+        let now = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
+        now + self.later.as_ref().map_or(0, |record| record.count)
     }
 }
 
@@ -116,7 +114,7 @@ impl Client {
             content_type: content_type.as_str().to_owned(),
             size: u32::try_from(outgoing.body.len()).unwrap_or(u32::MAX),
             state: MessageState::Queued as u8,
-            cells_left: sealed.cells(),
+            cells_left: sealed.count(),
         };
         let view = MessageView::new(id, ordinal, &record).with_body(&outgoing.body);
         self.contact_mut(id)?.next_message = ordinal + 1;
@@ -155,7 +153,7 @@ impl Client {
         };
         let sealed = self.seal_delivery(id, &saying, now, rng)?;
         self.discard(&Part::Message(id, ordinal));
-        record.cells_left = sealed.cells();
+        record.cells_left = sealed.count();
         let to = Destination::Bucket(peer.fingerprint());
         self.enqueue_message((id, ordinal), sealed, to, now);
         self.store_message(id, ordinal, record);
@@ -163,15 +161,12 @@ impl Client {
     }
 
     fn enqueue_message(&mut self, key: Key, sealed: Sealed, to: Destination, now: UnixTime) {
-        match sealed {
-            Sealed::Now(cells) => {
-                self.enqueue(cells, to, now.day(), &Part::Message(key.0, key.1));
-            }
-            Sealed::Later(mut record) => {
-                record.ordinal = self.next_ordinal;
-                self.next_ordinal += u64::from(record.count);
-                self.keep_large(key, record);
-            }
+        let part = Part::Message(key.0, key.1);
+        self.enqueue(sealed.cells, to, now.day(), &part);
+        if let Some(mut record) = sealed.later {
+            record.ordinal = self.next_ordinal;
+            self.next_ordinal += u64::from(record.count);
+            self.keep_large(key, record);
         }
     }
 
@@ -246,12 +241,13 @@ impl Client {
             content_type: &ContentType::control(),
             payload: &record.payload.as_slice().into(),
         };
-        let Sealed::Now(cells) = self.seal_delivery(id, &saying, now, rng)? else {
+        let sealed = self.seal_delivery(id, &saying, now, rng)?;
+        if sealed.later.is_some() {
             return Err(EnvelopeError::TooLarge.into());
-        };
+        }
         let part = Part::Control(id, record);
         self.discard(&part);
-        self.enqueue(cells, to, now.day(), &part);
+        self.enqueue(sealed.cells, to, now.day(), &part);
         Ok(())
     }
 
@@ -274,12 +270,11 @@ impl Client {
             .as_ref()
             .ok_or(ClientError::ContactPending)?;
         let keys = channel.sending_keys(now)?;
-        let seq = saying.seq.unwrap_or_else(|| channel.next_seq());
         let draft = Draft {
             id: saying.session,
             sent_at: now,
             device: self.device,
-            seq,
+            seq: saying.seq.unwrap_or_else(|| channel.next_seq()),
             content_type: saying.content_type,
             payload: saying.payload,
         };
@@ -287,6 +282,15 @@ impl Client {
         let mut delivery = compose(&self.identity, &to, &keys.blind_seed, &draft, rng)
             .ok_or(ClientError::Internal)?;
         let layout = Layout::of(delivery.len() + saying.payload.len(), size)?;
+        let sealing = Sealing {
+            recipient: peer.kem(),
+            psk: &keys.psk,
+            size,
+        };
+        let mut cells = Vec::new();
+        if draft.seq == 0 {
+            cells = self.introductions(&peer, &keys, &sealing, now, rng)?;
+        }
 
         let device = self.device;
         let channel = self.contact_mut(id)?.channel.as_mut();
@@ -300,7 +304,7 @@ impl Client {
         {
             let mut message_id = [0; 16];
             rng.fill_bytes(&mut message_id);
-            return Ok(Sealed::Later(LargeRecord {
+            let later = LargeRecord {
                 head: delivery,
                 message_id,
                 sent_at: now.0,
@@ -310,19 +314,11 @@ impl Client {
                 chunk_len: u32::try_from(chunk_len).map_err(|_| EnvelopeError::TooLarge)?,
                 next: 0,
                 ordinal: 0,
-            }));
+            };
+            let later = Some(later);
+            return Ok(Sealed { cells, later });
         }
         delivery.extend_from_slice(&saying.payload.to_vec());
-        let sealing = Sealing {
-            recipient: peer.kem(),
-            psk: &keys.psk,
-            size,
-        };
-        // A first delivery is a confirm or a greeting, and never large.
-        let mut cells = match seq {
-            0 => self.introductions(&peer, &keys, &sealing, now, rng)?,
-            _ => Vec::new(),
-        };
         for (counter, body) in (first..).zip(&split(&delivery, size, rng)?) {
             let slot = TagSlot {
                 day: now.day(),
@@ -331,7 +327,7 @@ impl Client {
             };
             cells.push(seal(&sealing, keys.tag_key.tag(slot), body, rng)?);
         }
-        Ok(Sealed::Now(cells))
+        Ok(Sealed { cells, later: None })
     }
 
     /// Receipts for what was accepted, in the commit that accepts it.
