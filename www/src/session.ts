@@ -1,7 +1,7 @@
 /** One person's portal and what the page shows of it. Only the package's public surface is used here. */
 
 import { Portal, memoryStore } from "tessera-portal";
-import type { Contact, Message } from "tessera-portal";
+import type { Contact, Message, Transfer } from "tessera-portal";
 import { codeOf } from "./errors";
 import type { Person } from "./people";
 import { readReports, type Report } from "./fhir";
@@ -40,6 +40,8 @@ export class Session {
   readonly messages = new Map<string, Message[]>();
   notices: Notice[] = [];
   invitations: Invitation[] = [];
+  /** Large messages on their way. */
+  transfers: Transfer[] = [];
   fingerprintQrSvg: string | null = null;
   relay: RelayState = "unknown";
   /** Why the portal could not be opened, as an error code. */
@@ -132,6 +134,12 @@ export class Session {
     await this.refresh();
   }
 
+  /** Takes back a message that has not wholly left. */
+  async cancel(messageId: string): Promise<void> {
+    await this.#open().cancel(messageId);
+    await this.refresh();
+  }
+
   /** The bytes of an attachment, with its reports if it is FHIR; read once. */
   attachment(message: Message): Attachment | null {
     return this.#attachments.get(message.id) ?? null;
@@ -189,6 +197,8 @@ export class Session {
         // A stable sort: within one second the portal's own order stands.
         this.messages.set(contact.id, messages.toSorted((a, b) => timeOf(a) - timeOf(b)));
       }
+      // Before the relay was ever reached nothing can be on its way.
+      this.transfers = await this.#portal.transfers().catch(() => []);
       for (const id of this.messages.keys()) if (!this.contact(id)) this.messages.delete(id);
     }
     this.#changed();
@@ -209,6 +219,12 @@ export class Session {
     portal.addEventListener("message", () => void this.refresh());
     portal.addEventListener("contact", () => void this.refresh());
     portal.addEventListener("state", () => void this.refresh());
+    portal.addEventListener("progress", ({ detail }) => {
+      if (detail.kind !== "message") return;
+      const { kind, ...transfer } = detail;
+      this.transfers = [...this.transfers.filter(({ id }) => id !== transfer.id), transfer];
+      this.#changed();
+    });
     portal.addEventListener("relay", ({ detail }) => {
       this.relay = detail.reachable ? "up" : "down";
       this.#changed();

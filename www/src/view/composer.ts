@@ -1,4 +1,4 @@
-/** Writing: text, an optional label that ties messages of one visit together, and a FHIR file. */
+/** Writing: text, an optional label that ties messages of one visit together, and a file. */
 
 import { h, section } from "../dom";
 import { t } from "../i18n";
@@ -45,7 +45,7 @@ export class Composer {
         "div",
         { class: "row composer-row" },
         field(t("visit"), label, "field field-inline"),
-        fileButton(t("attach"), ".json,application/json,application/fhir+json", "compose-file", (file) => {
+        fileButton(t("attach"), ".json,.pdf,.png,.jpg,.jpeg,.dcm,application/fhir+json,application/json,application/pdf,application/dicom,image/png,image/jpeg", "compose-file", (file) => {
           draft.file = file;
           this.update(contact);
         }),

@@ -8,6 +8,7 @@ import { Composer } from "./composer";
 import { messageItem, messageSignature, updateState } from "./message";
 import type { PaneState } from "./pane";
 import { Outcome, ownFingerprint } from "./parts";
+import { Transfers } from "./transfers";
 import type { Contact } from "tessera-portal";
 
 export class ContactView {
@@ -17,6 +18,7 @@ export class ContactView {
   readonly #empty: HTMLElement;
   readonly #composer: Composer;
   readonly #outcome = new Outcome();
+  readonly #transfers: Transfers;
   readonly name: string;
   #shown = 0;
 
@@ -28,8 +30,9 @@ export class ContactView {
     this.name = session.contact(contactId)?.name ?? "";
     this.#log = h("ol", { class: "log", role: "log", "aria-live": "polite", "aria-label": t("messages_with", { name: this.name || t("someone") }), tabindex: 0, testid: "log" });
     this.#empty = h("p", { class: "empty" }, t("no_messages"));
+    this.#transfers = new Transfers(session, contactId, (action) => this.#outcome.attempt(action));
     this.#composer = new Composer(session, state, contactId);
-    this.element = h("div", { class: "contact-view" }, this.#check, this.#outcome.element, this.#empty, this.#log, this.#composer.element);
+    this.element = h("div", { class: "contact-view" }, this.#check, this.#outcome.element, this.#empty, this.#log, this.#transfers.element, this.#composer.element);
   }
 
   update(): void {
@@ -47,6 +50,7 @@ export class ContactView {
     this.#empty.hidden = messages.length > 0 || contact.state !== "active";
     if (messages.length !== this.#shown) this.#showLast();
     this.#shown = messages.length;
+    this.#transfers.update(contact.name || t("someone"));
     this.#composer.update(contact);
   }
 
