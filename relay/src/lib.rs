@@ -13,6 +13,7 @@
 //! | [`cover`] | how much cover a batch gets |
 //! | [`epoch`] | when batches are closed and published, and when they are deleted |
 //! | [`http`] | the interface of `docs/relay.md`, and the portal's files |
+//! | [`plan`] | what a setting costs and gives |
 //! | [`server`] | [`server::run`]: all of it, on a listener |
 //!
 //! No module sees a client's address: the listener drops it, nothing asks
@@ -24,6 +25,7 @@ pub mod cover;
 pub mod epoch;
 pub mod http;
 pub mod limits;
+pub mod plan;
 pub mod random;
 pub mod server;
 pub mod store;

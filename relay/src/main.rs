@@ -9,6 +9,7 @@ use std::{
 use tessera_relay::{
     Config,
     cli::{Cli, Command, CommonArgs},
+    plan,
     server::{self, RunError},
 };
 use tokio::{
@@ -27,6 +28,11 @@ fn main() -> ExitCode {
     start_log(&cli.common);
     let outcome: Result<(), Box<dyn std::error::Error>> = match cli.command {
         Command::Serve(config) => serve(*config).map_err(Into::into),
+        Command::Plan(args) => plan::run(&args)
+            .map(|text| {
+                let _ = writeln!(std::io::stdout(), "{text}");
+            })
+            .map_err(Into::into),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

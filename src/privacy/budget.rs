@@ -156,7 +156,7 @@ fn decimal(text: &str, places: i32) -> Option<u64> {
     if shift >= 0 {
         value.checked_mul(factor)
     } else {
-        (value % factor == 0).then_some(value / factor)
+        value.is_multiple_of(factor).then_some(value / factor)
     }
 }
 

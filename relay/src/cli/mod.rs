@@ -10,7 +10,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use tracing::level_filters::LevelFilter;
 
 pub use self::file::FileError;
-use crate::Config;
+use crate::{Config, plan::PlanArgs};
 
 /// A mailbox that knows nothing: takes fixed-size cells, keeps them in shared buckets, publishes
 /// them in epochs as shuffled, signed batches, and can name no sender, recipient or pair.
@@ -35,6 +35,12 @@ pub enum Command {
     ///
     /// Prints one line with its URL once it listens; /readyz answers 200 from then on.
     Serve(Box<Config>),
+
+    /// Say what a setting costs and gives before anyone deploys it: downloads, disk, delays, and
+    /// what readers of batches may learn
+    ///
+    /// Prints a table of settings side by side, or JSON. Opens no store and listens nowhere.
+    Plan(Box<PlanArgs>),
 }
 
 /// Flags of every command.

@@ -1,0 +1,282 @@
+//! The flags of `plan`, and the settings they ask for.
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use serde::Serialize;
+
+use super::PlanError;
+use crate::{
+    Config,
+    config::{Cover, Seconds},
+};
+
+/// Settings known by name, by what they differ in from `serve` without flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// What `serve` does without flags
+    Default,
+    /// Less download, for readers on mobile networks: epsilon 0.25 per cell
+    Phone,
+    /// Batches of 64 cells
+    Constant,
+    /// One bucket: everyone hides everyone, and downloads everything
+    Small,
+}
+
+impl Profile {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Phone => "phone",
+            Self::Constant => "constant",
+            Self::Small => "small",
+        }
+    }
+
+    const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Default => &[],
+            Self::Phone => &["--cover-traffic-epsilon=0.25"],
+            Self::Constant => &["--cover=constant"],
+            Self::Small => &["--buckets=1"],
+        }
+    }
+}
+
+/// The flags.
+#[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// People enrolled at this relay
+    #[arg(long, value_name = "PEOPLE", value_parser = clap::value_parser!(u32).range(1..))]
+    pub users: u32,
+
+    /// Messages per day, of all people together. Each counts as one cell, and one for its receipt
+    #[arg(long, value_name = "MESSAGES")]
+    pub messages_per_day: u32,
+
+    /// Slots per person and day, on average over everyone enrolled: one whenever a portal is
+    /// opened, and one per epoch while it stays open
+    #[arg(long, default_value_t = 0.5, value_name = "SLOTS", value_parser = slots)]
+    pub slots_per_user: f64,
+
+    /// Hours per day that the most diligent reader's portal is open, 0 to 24
+    #[arg(long, default_value_t = 8, value_name = "HOURS",
+        value_parser = clap::value_parser!(u32).range(0..=24))]
+    pub open_hours: u32,
+
+    /// Cells of one person in one batch, receipts for them included, 1 to 1024: for what a day
+    /// and a year of a person cost
+    #[arg(long, default_value_t = 2, value_name = "CELLS",
+        value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub person_cells: u32,
+
+    /// Batches per day that hold cells of one person, 1 to 1000: for the same
+    #[arg(long, default_value_t = 8, value_name = "BATCHES",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub person_batches: u32,
+
+    /// Time away, after which a reader catches up
+    #[arg(long, default_value = "14d", value_name = "DURATION")]
+    pub away: Seconds,
+
+    /// Setting to show; again for more. Without: all four, or only the one that the flags below
+    /// describe
+    #[arg(long = "profile", value_name = "NAME")]
+    pub profiles: Vec<Profile>,
+
+    /// Print JSON: bytes, seconds and people as numbers
+    #[arg(long)]
+    pub json: bool,
+
+    /// The setting called `yours`.
+    #[command(flatten)]
+    pub yours: Yours,
+}
+
+/// Flags of `serve` that a plan depends on, handed on to it as they are.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Your own setting; units and defaults as for serve")]
+#[expect(missing_docs, reason = "they are those of `Config`")]
+pub struct Yours {
+    #[arg(long, value_name = "N", help = "Number of buckets")]
+    pub buckets: Option<String>,
+    #[arg(long, value_name = "BYTES", help = "Bytes of a cell")]
+    pub cell_size: Option<String>,
+    #[arg(long, value_name = "DURATION", help = "Length of an epoch")]
+    pub epoch: Option<String>,
+    #[arg(
+        long,
+        value_name = "DURATION",
+        help = "Length of an epoch of the lobby"
+    )]
+    pub lobby_epoch: Option<String>,
+    #[arg(long, value_name = "DURATION", help = "How long batches are kept")]
+    pub retention: Option<String>,
+    #[arg(long, value_name = "SIZE", help = "Largest message")]
+    pub max_attachment: Option<String>,
+    #[arg(long, value_name = "CELLS", help = "Cells of a slot")]
+    pub slot_cells: Option<String>,
+    #[arg(
+        long,
+        value_name = "MECHANISM",
+        help = "laplace, gaussian, constant or fixed"
+    )]
+    pub cover: Option<String>,
+    #[arg(long, value_name = "EPSILON", help = "Epsilon of laplace or gaussian")]
+    pub cover_traffic_epsilon: Option<String>,
+    #[arg(long, value_name = "DELTA", help = "Delta of laplace or gaussian")]
+    pub cover_traffic_delta: Option<String>,
+    #[arg(
+        long,
+        value_name = "CELLS",
+        help = "Cells of one batch hidden together"
+    )]
+    pub cover_traffic_sensitivity: Option<String>,
+    #[arg(
+        long,
+        value_name = "BATCHES",
+        help = "Batches hidden together, with gaussian"
+    )]
+    pub cover_traffic_batches: Option<String>,
+    #[arg(
+        long,
+        value_name = "CELLS",
+        help = "Cells of a batch, with constant or fixed"
+    )]
+    pub cover_cells: Option<String>,
+}
+
+impl Yours {
+    fn words(&self) -> Vec<String> {
+        [
+            ("buckets", &self.buckets),
+            ("cell-size", &self.cell_size),
+            ("epoch", &self.epoch),
+            ("lobby-epoch", &self.lobby_epoch),
+            ("retention", &self.retention),
+            ("max-attachment", &self.max_attachment),
+            ("slot-cells", &self.slot_cells),
+            ("cover", &self.cover),
+            ("cover-traffic-epsilon", &self.cover_traffic_epsilon),
+            ("cover-traffic-delta", &self.cover_traffic_delta),
+            ("cover-traffic-sensitivity", &self.cover_traffic_sensitivity),
+            ("cover-traffic-batches", &self.cover_traffic_batches),
+            ("cover-cells", &self.cover_cells),
+        ]
+        .into_iter()
+        .filter_map(|(flag, value)| Some(format!("--{flag}={}", value.as_ref()?)))
+        .collect()
+    }
+}
+
+/// What was assumed of people.
+#[derive(Clone, Debug, Serialize)]
+pub struct Assumptions {
+    /// People.
+    pub users: u32,
+    /// Messages of all together.
+    pub messages_per_day: u32,
+    /// Slots of one, on average.
+    pub slots_per_user_per_day: f64,
+    /// Hours of a portal that is open all day.
+    pub open_hours_per_day: u32,
+    /// W: cells of one person in one batch.
+    pub person_cells_per_batch: u32,
+    /// k: batches per day with cells of one person.
+    pub person_batches_per_day: u32,
+    /// Time away.
+    pub away_seconds: u32,
+}
+
+/// How a relay would run.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// A profile's name, or `yours`.
+    pub name: &'static str,
+    /// All of it; its store is never opened.
+    pub config: Config,
+    /// Its cover.
+    pub cover: Cover,
+}
+
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Serve {
+    #[command(flatten)]
+    config: Config,
+}
+
+impl Setting {
+    /// As `serve` would read these words, but for the environment.
+    fn new(name: &'static str, words: &[String]) -> Result<Self, PlanError> {
+        let named = |reason: String| PlanError { name, reason };
+        let matches = Serve::command()
+            .mut_args(|arg| arg.env(None::<&'static str>))
+            .try_get_matches_from(["--storage=sqlite://none".to_owned()].iter().chain(words))
+            .map_err(|error| named(reason(&error)))?;
+        let serve = Serve::from_arg_matches(&matches).map_err(|error| named(reason(&error)))?;
+        let config = serve.config;
+        config.check().map_err(|error| named(error.to_string()))?;
+        let cover = config
+            .cover
+            .build()
+            .map_err(|error| named(error.to_string()))?;
+        Ok(Self {
+            name,
+            config,
+            cover,
+        })
+    }
+}
+
+impl PlanArgs {
+    pub(super) const fn assumptions(&self) -> Assumptions {
+        Assumptions {
+            users: self.users,
+            messages_per_day: self.messages_per_day,
+            slots_per_user_per_day: self.slots_per_user,
+            open_hours_per_day: self.open_hours,
+            person_cells_per_batch: self.person_cells,
+            person_batches_per_day: self.person_batches,
+            away_seconds: self.away.get(),
+        }
+    }
+
+    /// The settings asked for, each of which could run.
+    pub(super) fn settings(&self) -> Result<Vec<Setting>, PlanError> {
+        let mut all = Vec::new();
+        let yours = self.yours.words();
+        if !yours.is_empty() {
+            all.push(Setting::new("yours", &yours)?);
+        }
+        let profiles = if yours.is_empty() && self.profiles.is_empty() {
+            Profile::value_variants()
+        } else {
+            self.profiles.as_slice()
+        };
+        for profile in profiles {
+            let words: Vec<String> = profile.words().iter().map(ToString::to_string).collect();
+            all.push(Setting::new(profile.name(), &words)?);
+        }
+        Ok(all)
+    }
+}
+
+/// What is wrong, without the usage of another command.
+fn reason(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    first
+        .strip_prefix("error: ")
+        .unwrap_or(first)
+        .trim_end()
+        .to_owned()
+}
+
+fn slots(text: &str) -> Result<f64, &'static str> {
+    let slots: f64 = text.parse().map_err(|_| "not a number")?;
+    if (0.0..=100_000.0).contains(&slots) {
+        Ok(slots)
+    } else {
+        Err("from 0 to 100000")
+    }
+}

@@ -1,0 +1,185 @@
+//! What a setting costs in bytes and seconds, on average days.
+
+use serde::Serialize;
+use tessera::wire::BATCH_HEADER_LEN;
+
+use super::args::{Assumptions, Setting};
+use crate::{
+    Config,
+    cover::{CoverRule, LOBBY_CELLS, PATIENCE},
+    epoch::Schedule,
+};
+
+const DAY: f64 = 86_400.0;
+/// Bytes of a cell that a fragment of a large message does not fill
+/// (protocol §6).
+const FRAGMENT_OVERHEAD: u64 = 96;
+/// A client that looks at the lobby for the first time reads so far back
+/// (protocol §13).
+const LOBBY_LOOKBACK: f64 = 900.0;
+
+/// Bytes, people and seconds of one setting. Means, unless named otherwise.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
+    /// Number of buckets.
+    pub buckets: u32,
+    /// People per bucket: the anonymity set of a reader.
+    pub people_per_bucket: f64,
+    /// Length of an epoch.
+    pub epoch_seconds: u32,
+    /// Bytes of a cell.
+    pub cell_bytes: u32,
+    /// Cells posted to one bucket in one epoch, real and clients' cover.
+    pub posted_cells_per_batch: f64,
+    /// Cells of a batch.
+    pub cells_per_batch: f64,
+    /// The relay's cover in one bucket.
+    pub cover_bytes_per_bucket_per_day: f64,
+    /// What a reader downloads of its bucket.
+    pub download_bytes_per_reader_per_day: f64,
+    /// The same with everybody's portal open for `open_hours_per_day`.
+    pub download_bytes_per_reader_per_day_all_open: f64,
+    /// What a reader downloads after being away.
+    pub download_bytes_after_away: f64,
+    /// What a reader downloads of the lobby at its first look.
+    pub lobby_bytes_first_look: f64,
+    /// All batches of the lobby, which a portal opened once a day reads.
+    pub lobby_bytes_per_day: f64,
+    /// What a portal that is open for `open_hours_per_day` uploads.
+    pub upload_bytes_per_reader_per_day: f64,
+    /// All readers together, each reading all of its bucket.
+    pub egress_bytes_per_day: f64,
+    /// Batches of the numbered buckets within retention, without the database's own overhead.
+    pub disk_bytes: f64,
+    /// From writing a message to seeing it, both portals open, one cell.
+    pub delay_seconds_median: f64,
+    /// The longest of the same; with constant cover also with as many cells
+    /// waiting as may.
+    pub delay_seconds_worst: f64,
+    /// The largest message.
+    pub attachment: Attachment,
+}
+
+/// What one message of the largest size costs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Attachment {
+    /// Its size.
+    pub bytes: u64,
+    /// Its cells.
+    pub cells: u64,
+    /// Epochs in which its cells leave, slot by slot.
+    pub epochs: u64,
+    /// What everyone in the recipient's bucket downloads for it.
+    pub download_bytes_per_bucket_mate: f64,
+    /// All of them together.
+    pub egress_bytes: f64,
+}
+
+impl Figures {
+    pub(super) fn new(setting: &Setting, people: &Assumptions) -> Self {
+        let config = &setting.config;
+        let (cell, epoch) = (
+            f64::from(config.cell_size.get()),
+            f64::from(config.epoch.get()),
+        );
+        let buckets = f64::from(config.buckets.get());
+        let epochs = DAY / epoch;
+        let users = f64::from(people.users);
+        let slot = f64::from(config.message.slot_cells);
+
+        // Real cells take the place of cover in slots; only what exceeds all slots comes on top.
+        let real = 2.0 * f64::from(people.messages_per_day);
+        let posted =
+            |slots_per_user: f64| (users * slots_per_user * slot).max(real) / buckets / epochs;
+        let slots_open = 1.0 + f64::from(people.open_hours_per_day) * 3600.0 / epoch;
+        let batch_bytes = |posted: f64| batch_cells(&setting.cover.rule, posted) * cell + header();
+        let normally = posted(people.slots_per_user_per_day);
+        let per_day = batch_bytes(normally) * epochs;
+
+        let lobby = f64::from(LOBBY_CELLS) * cell + header();
+        let lobby_epoch = f64::from(config.lobby_epoch.get());
+        let people_per_bucket = users / buckets;
+        let (cells, epochs_of_it) = attachment(config);
+        let for_each = to_f64(cells) * cell;
+        let (delay_seconds_median, delay_seconds_worst) = delays(setting);
+        Self {
+            buckets: config.buckets.get(),
+            people_per_bucket,
+            epoch_seconds: config.epoch.get(),
+            cell_bytes: config.cell_size.get(),
+            posted_cells_per_batch: normally,
+            cells_per_batch: batch_cells(&setting.cover.rule, normally),
+            cover_bytes_per_bucket_per_day: (batch_cells(&setting.cover.rule, normally) - normally)
+                * cell
+                * epochs,
+            download_bytes_per_reader_per_day: per_day,
+            download_bytes_per_reader_per_day_all_open: batch_bytes(posted(slots_open)) * epochs,
+            download_bytes_after_away: per_day
+                * f64::from(people.away_seconds.min(config.retention.get()))
+                / DAY,
+            lobby_bytes_first_look: lobby * (LOBBY_LOOKBACK / lobby_epoch).max(1.0),
+            lobby_bytes_per_day: lobby * DAY / lobby_epoch,
+            upload_bytes_per_reader_per_day: slots_open * slot * (4.0 + cell),
+            egress_bytes_per_day: per_day * users,
+            disk_bytes: per_day * buckets * f64::from(config.retention.get()) / DAY,
+            delay_seconds_median,
+            delay_seconds_worst,
+            attachment: Attachment {
+                bytes: config.message.max.get(),
+                cells,
+                epochs: epochs_of_it,
+                download_bytes_per_bucket_mate: for_each,
+                egress_bytes: for_each * people_per_bucket,
+            },
+        }
+    }
+}
+
+/// Cells of the largest message, and epochs in which they leave a client.
+pub(super) fn attachment(config: &Config) -> (u64, u64) {
+    let room = u64::from(config.cell_size.get()) - FRAGMENT_OVERHEAD;
+    let cells = config.message.max.get().div_ceil(room);
+    (cells, cells.div_ceil(u64::from(config.message.slot_cells)))
+}
+
+/// Cells of a batch in which so many were posted.
+fn batch_cells(rule: &CoverRule, posted: f64) -> f64 {
+    match rule {
+        CoverRule::Noise(noise) => posted + f64::from(noise.mean()),
+        CoverRule::Fixed(cells) => posted + f64::from(*cells),
+        // What is too much for one waits and makes a later one grow.
+        CoverRule::Constant(cells) | CoverRule::FillTo(cells) => posted.max(f64::from(*cells)),
+    }
+}
+
+/// Median and worst, in seconds. A message waits for the next slot, which is
+/// somewhere in an epoch, then for the end of the epoch, then for its fixed
+/// delay and for the reader's next look: a sum of two uniform waits of up to
+/// an epoch each has the epoch as its median.
+fn delays(setting: &Setting) -> (f64, f64) {
+    let epoch = f64::from(setting.config.epoch.get());
+    let published = Schedule::new(setting.config.epoch.get())
+        .delay()
+        .as_secs_f64();
+    // As the package's loop has it: 2 s, then up to 30 s at random.
+    let (look, random) = ((epoch / 5.0).min(2.0), (epoch / 10.0).min(30.0));
+    let waits = match setting.cover.rule {
+        CoverRule::Constant(_) => epoch * f64::from(PATIENCE),
+        _ => 0.0,
+    };
+    let after = published.max(look);
+    (
+        epoch + after + random / 2.0,
+        2.0 * epoch + waits + after + random,
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "192")]
+const fn header() -> f64 {
+    BATCH_HEADER_LEN as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most 16 MiB over 928 bytes")]
+const fn to_f64(cells: u64) -> f64 {
+    cells as f64
+}

@@ -1,0 +1,303 @@
+//! The plan as text: one column per setting, every row with its unit.
+
+use std::fmt::Write as _;
+
+use super::{
+    Column, Plan,
+    worth::{Cost, MEANINGFUL},
+};
+
+const NO_BOUND: &str = "no meaningful bound";
+
+/// The whole plan.
+pub(super) fn render(plan: &Plan) -> String {
+    let people = &plan.assumptions;
+    let mut rows = Rows::new(plan);
+    rows.head("setting", |column| column.name.to_owned());
+    rows.add("cover", |column| column.cover.mechanism.clone());
+    rows.add("epsilon, per cells and batches below", |column| {
+        option(column.cover.epsilon)
+    });
+    rows.add("delta, per cells and batches below", |column| {
+        column
+            .cover
+            .delta
+            .map_or_else(dash, |delta| format!("{delta:e}"))
+    });
+    rows.add("for so many cells in one batch", |column| {
+        option(column.cover.sensitivity)
+    });
+    rows.add("in each of so many batches", |column| {
+        option(column.cover.batches)
+    });
+    rows.add("mean cover, cells per batch", |column| {
+        column
+            .cover
+            .mean
+            .map_or_else(dash, |mean| format!("{mean:.0}"))
+    });
+    rows.add("size of a batch, cells (constant)", |column| {
+        option(column.cover.cells)
+    });
+    rows.add("buckets", |column| column.figures.buckets.to_string());
+    rows.add("epoch", |column| {
+        duration(f64::from(column.figures.epoch_seconds))
+    });
+
+    rows.section("Hiding among people");
+    rows.add("people per bucket (anonymity set of a reader)", |column| {
+        format!("{:.0}", column.figures.people_per_bucket)
+    });
+    rows.add("cells posted per bucket and epoch, mean", |column| {
+        format!("{:.1}", column.figures.posted_cells_per_batch)
+    });
+    rows.add("cells per batch, mean", |column| {
+        format!("{:.1}", column.figures.cells_per_batch)
+    });
+
+    rows.section("Against readers of batches: epsilon (and delta) of");
+    for (index, unit) in units(plan).into_iter().enumerate() {
+        rows.add(&unit, |column| {
+            column.worth.costs.get(index).map_or_else(dash, cost)
+        });
+    }
+
+    rows.section("Bytes and seconds (1 MB = 1 000 000 bytes)");
+    rows.add("relay's cover per bucket and day", |column| {
+        bytes(column.figures.cover_bytes_per_bucket_per_day)
+    });
+    rows.add("download per reader and day", |column| {
+        bytes(column.figures.download_bytes_per_reader_per_day)
+    });
+    rows.add(
+        &format!(
+            "download after {} away",
+            duration(f64::from(people.away_seconds))
+        ),
+        |column| bytes(column.figures.download_bytes_after_away),
+    );
+    let all_open = format!(
+        "download per reader and day, all open {} h",
+        people.open_hours_per_day
+    );
+    rows.add(&all_open, |column| {
+        bytes(column.figures.download_bytes_per_reader_per_day_all_open)
+    });
+    let upload = format!(
+        "upload per day of a portal open {} h",
+        people.open_hours_per_day
+    );
+    rows.add(&upload, |column| {
+        bytes(column.figures.upload_bytes_per_reader_per_day)
+    });
+    rows.add("lobby, first look of a new portal", |column| {
+        bytes(column.figures.lobby_bytes_first_look)
+    });
+    rows.add("lobby, portal opened once a day", |column| {
+        bytes(column.figures.lobby_bytes_per_day)
+    });
+    rows.add("egress per day, everyone reading all", |column| {
+        bytes(column.figures.egress_bytes_per_day)
+    });
+    rows.add("disk for the retention", |column| {
+        bytes(column.figures.disk_bytes)
+    });
+    rows.add("delay of a message, median", |column| {
+        duration(column.figures.delay_seconds_median)
+    });
+    rows.add("delay of a message, worst", |column| {
+        duration(column.figures.delay_seconds_worst)
+    });
+
+    rows.section("One message of the largest size");
+    rows.add("size", |column| {
+        bytes(column.figures.attachment.bytes as f64)
+    });
+    rows.add("cells", |column| {
+        column.figures.attachment.cells.to_string()
+    });
+    rows.add("epochs until all of it has left", |column| {
+        column.figures.attachment.epochs.to_string()
+    });
+    rows.add("download of each in the same bucket", |column| {
+        bytes(column.figures.attachment.download_bytes_per_bucket_mate)
+    });
+    rows.add("egress for all of them", |column| {
+        bytes(column.figures.attachment.egress_bytes)
+    });
+
+    let mut text = assumptions(plan);
+    text += &rows.text;
+    text += &notes(plan);
+    text
+}
+
+fn assumptions(plan: &Plan) -> String {
+    let people = &plan.assumptions;
+    format!(
+        "{} people; {} messages a day in all, each with a receipt; {} slots per person and day\n\
+         on average (one per opening of a portal, one per epoch while it is open)\n\n",
+        people.users, people.messages_per_day, people.slots_per_user_per_day
+    )
+}
+
+fn units(plan: &Plan) -> Vec<String> {
+    let costs = plan.settings.iter().map(|column| &column.worth.costs);
+    let Some(costs) = costs.max_by_key(|costs| costs.len()) else {
+        return Vec::new();
+    };
+    let unit = |cost: &Cost| match cost.unit {
+        "one person-day" | "one person-year" => {
+            format!(
+                "{}: {} cells in {} batches",
+                cost.unit, cost.cells_per_batch, cost.batches
+            )
+        }
+        unit => unit.to_owned(),
+    };
+    costs.iter().map(unit).collect()
+}
+
+fn notes(plan: &Plan) -> String {
+    let mut text = format!(
+        "\nNo meaningful bound: epsilon above {MEANINGFUL}. Nothing here bounds what the relay \
+         itself learns.\n"
+    );
+    let mut seen = Vec::new();
+    for column in &plan.settings {
+        if !seen.contains(&&column.worth.note) {
+            seen.push(&column.worth.note);
+            let _ = writeln!(text, "{}: {}.", column.name, column.worth.note);
+        }
+    }
+    text
+}
+
+/// Rows of equal columns.
+struct Rows<'a> {
+    columns: &'a [Column],
+    text: String,
+}
+
+impl<'a> Rows<'a> {
+    const LABEL: usize = 52;
+    const CELL: usize = 21;
+
+    fn new(plan: &'a Plan) -> Self {
+        Self {
+            columns: &plan.settings,
+            text: String::new(),
+        }
+    }
+
+    fn add(&mut self, label: &str, value: impl Fn(&Column) -> String) {
+        let mut line = format!("{label:<width$}", width = Self::LABEL);
+        for column in self.columns {
+            let _ = write!(line, "{:>width$}", value(column), width = Self::CELL);
+        }
+        self.text += line.trim_end();
+        self.text.push('\n');
+    }
+
+    fn head(&mut self, label: &str, value: impl Fn(&Column) -> String) {
+        self.add(label, value);
+        let width = Self::LABEL + Self::CELL * self.columns.len();
+        let _ = writeln!(self.text, "{}", "-".repeat(width));
+    }
+
+    fn section(&mut self, title: &str) {
+        let _ = write!(self.text, "\n{title}\n");
+    }
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn option<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(dash, |value| value.to_string())
+}
+
+fn cost(cost: &Cost) -> String {
+    cost.epsilon.map_or_else(
+        || NO_BOUND.to_owned(),
+        |epsilon| format!("{} ({})", rounded_up(epsilon), scientific(cost.delta)),
+    )
+}
+
+/// Three significant digits, rounded up: a bound must not shrink in print.
+fn rounded_up(value: f64) -> String {
+    let places = if value >= 10.0 {
+        1
+    } else if value >= 1.0 {
+        2
+    } else {
+        3
+    };
+    let scale = 10_f64.powi(places);
+    // Composition is exact to 10⁻⁹.
+    format!("{}", ((value - 1e-8) * scale).ceil() / scale)
+}
+
+fn scientific(delta: f64) -> String {
+    let exponent = delta.log10().floor();
+    let digits = (delta / 10_f64.powf(exponent) * 10.0 - 1e-6).ceil() / 10.0;
+    format!("{digits}e{exponent}")
+}
+
+fn bytes(bytes: f64) -> String {
+    for (unit, size) in [("TB", 1e12), ("GB", 1e9), ("MB", 1e6)] {
+        if bytes >= size {
+            let value = bytes / size;
+            let places = if value < 100.0 { 1 } else { 0 };
+            return format!("{value:.places$} {unit}");
+        }
+    }
+    format!("{:.0} kB", bytes / 1e3)
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_never_shrink_in_print() {
+        for (value, shown) in [
+            (0.1, "0.1"),
+            (0.099_999_8, "0.1"),
+            (0.1001, "0.101"),
+            (1.231, "1.24"),
+            (9.999, "10"),
+        ] {
+            assert_eq!(rounded_up(value), shown);
+        }
+        for (value, shown) in [
+            (1e-6, "1e-6"),
+            (2e-6, "2e-6"),
+            (1.999_999e-6, "2e-6"),
+            (3.11e-5, "3.2e-5"),
+        ] {
+            assert_eq!(scientific(value), shown);
+        }
+    }
+
+    #[test]
+    fn bytes_and_durations_have_units() {
+        assert_eq!(bytes(10_715_136.0), "10.7 MB");
+        assert_eq!(bytes(219e6), "219 MB");
+        assert_eq!(bytes(7.5e9), "7.5 GB");
+        assert_eq!(bytes(1_234.0), "1 kB");
+        assert_eq!(duration(3.0), "3 s");
+        assert_eq!(duration(1_815.0), "30 min");
+        assert_eq!(duration(86_400.0 * 14.0), "14 days");
+    }
+}
