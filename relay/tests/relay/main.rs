@@ -12,6 +12,7 @@
 mod addresses;
 mod client;
 mod contract;
+mod cover;
 mod crash;
 mod interface;
 mod malformed;

@@ -13,7 +13,7 @@ use tessera_relay::{
     store::{Closing, Found, SqliteStore, Store as _, sqlite::OpenError},
 };
 
-use crate::{bucket, contract, entries};
+use crate::{bucket, contract, cover, entries};
 
 struct File {
     directory: TempDir,
@@ -49,6 +49,11 @@ impl contract::Open<SqliteStore> for File {
 #[tokio::test(flavor = "multi_thread")]
 async fn passes_the_contract() {
     contract::all(File::new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cover_keeps_its_promises_over_many_epochs() {
+    cover::all(File::new).await;
 }
 
 #[tokio::test]
