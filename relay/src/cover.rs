@@ -64,6 +64,15 @@ impl CoverRule {
         }
     }
 
+    /// Cover cells of a batch without real ones, on average.
+    #[must_use]
+    pub fn usual(&self) -> u32 {
+        match self {
+            Self::Noise(noise) => noise.mean(),
+            Self::Constant(n) | Self::FillTo(n) | Self::Fixed(n) => *n,
+        }
+    }
+
     /// Decides for one bucket. Called inside the closing transaction; nothing
     /// depends on the result before the commit, so a close that is repeated
     /// may draw again.

@@ -140,6 +140,12 @@ pub enum ConfigError {
     /// Flags about cover.
     #[error(transparent)]
     Cover(#[from] CoverError),
+    /// Cover alone would not fit.
+    #[error("--max-disk: the cover of a full retention needs {least} bytes by itself")]
+    Disk {
+        /// What it needs.
+        least: u64,
+    },
     /// A portal without a page.
     #[error("--portal: no index.html in {0}")]
     Portal(PathBuf),
@@ -168,6 +174,7 @@ impl Config {
         }
         self.message.check(self.cell_size, self.epoch)?;
         self.cover.build()?;
+        self.disk_limit()?;
         match &self.portal {
             Some(directory) if !directory.join("index.html").is_file() => {
                 Err(ConfigError::Portal(directory.clone()))

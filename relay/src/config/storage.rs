@@ -3,6 +3,13 @@
 use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
+use tessera::wire::{CellSize, segment::GRID_SECONDS};
+
+use super::{Bytes, Config, ConfigError, Seconds};
+use crate::{
+    cover::LOBBY_CELLS,
+    store::sqlite::{DiskLimit, Reserve},
+};
 
 /// Flags about the store.
 #[derive(Args, Clone, Debug)]
@@ -17,6 +24,12 @@ pub struct StorageArgs {
         id = "storage"
     )]
     pub url: Storage,
+
+    /// Most disk the store may take, for instance 20GiB; at least 64MiB and the cover of a full
+    /// retention. What that cover will still need is set aside: when the rest is used up, posts are
+    /// refused with 507, and reading and publishing go on. No limit by default
+    #[arg(long, env = "TESSERA_RELAY_MAX_DISK", value_name = "SIZE")]
+    pub max_disk: Option<Bytes>,
 }
 
 /// Where cells are kept.
@@ -40,6 +53,59 @@ impl FromStr for Storage {
             }
         }
     }
+}
+
+impl Config {
+    /// The limit on disk use, with what the cover of a full retention takes.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Cover`], or [`ConfigError::Disk`] when not even cover would fit.
+    pub fn disk_limit(&self) -> Result<Option<DiskLimit>, ConfigError> {
+        let Some(most) = self.storage.max_disk else {
+            return Ok(None);
+        };
+        let cover = self.cover.build()?.rule.usual();
+        let limit = DiskLimit {
+            most: most.get(),
+            numbered: reserve(
+                self.retention,
+                self.epoch,
+                self.buckets.get(),
+                cover,
+                self.cell_size,
+            ),
+            lobby: reserve(
+                self.lobby_retention,
+                self.lobby_epoch,
+                1,
+                LOBBY_CELLS,
+                self.cell_size,
+            ),
+        };
+        let least = limit.least();
+        if limit.most < least {
+            return Err(ConfigError::Disk { least });
+        }
+        Ok(Some(limit))
+    }
+}
+
+/// A batch is held for the retention, and for as long as its segment is.
+fn reserve(
+    retention: Seconds,
+    epoch: Seconds,
+    buckets: u32,
+    cells: u32,
+    size: CellSize,
+) -> Reserve {
+    let kept = u64::from(retention.get()) + GRID_SECONDS;
+    let epochs = kept.div_ceil(u64::from(epoch.get())) + 1;
+    Reserve::new(
+        epochs.saturating_mul(u64::from(buckets)),
+        u64::from(cells),
+        size,
+    )
 }
 
 #[cfg(test)]

@@ -30,10 +30,14 @@ use crate::{
 
 /// Buckets closed in one transaction: posts wait for that long, not for all.
 const STEP: usize = 16;
-/// How soon a failed close is tried again.
+/// How soon a failed close is tried again; twice as long each time, up to [`AGAIN_AT_MOST`].
 const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(30);
 /// How often the wall clock is looked at while waiting, for it may be set.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// The shortest retention with segments.
+const SEGMENTS_FROM: Duration = Duration::from_secs(24 * 3600);
 
 /// What an engine runs by.
 #[derive(Clone, Debug)]
@@ -52,7 +56,30 @@ pub struct Settings {
     pub retention: Duration,
 }
 
+/// A look at the clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Time since 1970 by the wall clock, which may be set.
+    pub wall: Duration,
+    /// A clock that only runs, and never jumps.
+    pub running: Instant,
+}
+
+impl Now {
+    /// By the operating system.
+    #[must_use]
+    pub fn look() -> Self {
+        Self {
+            wall: wall_clock(),
+            running: Instant::now(),
+        }
+    }
+}
+
 /// Closes, publishes and deletes the batches of one kind.
+///
+/// [`Engine::run`] does it by the operating system's clocks; the steps it
+/// consists of take the time from whoever calls them.
 #[derive(Debug)]
 pub struct Engine<S> {
     store: S,
@@ -60,6 +87,10 @@ pub struct Engine<S> {
     board: Board,
     last: Option<LastClose>,
     retention: Retention,
+    /// Whether the store remembers that deletes wait.
+    held: bool,
+    /// Buckets closed already in an epoch whose close was interrupted.
+    done: usize,
 }
 
 impl<S: Store> Engine<S> {
@@ -69,99 +100,154 @@ impl<S: Store> Engine<S> {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn resume(store: S, settings: Settings, board: Board) -> Result<Self, StoreError> {
+    pub async fn resume(
+        store: S,
+        settings: Settings,
+        board: Board,
+        now: Now,
+    ) -> Result<Self, StoreError> {
         let last = store.last_close(settings.kind).await?;
-        let last_seen = last.map_or(wall_clock(), |last| Duration::from_secs(last.closed_at.0));
-        let mut retention = Retention::new(settings.retention, last_seen, Instant::now());
-        if let Some(last) = last {
-            let cutoff = retention.cutoff(wall_clock(), Instant::now());
-            board.publish(
-                settings.kind,
-                Published {
-                    epoch: last.epoch,
-                    cutoff,
-                },
-            );
-        }
-        Ok(Self {
+        let held = store.held(settings.kind).await?;
+        let seen = Now {
+            wall: last.map_or(now.wall, |last| Duration::from_secs(last.closed_at.0)),
+            ..now
+        };
+        let engine = Self {
+            retention: Retention::new(settings.retention, seen, held),
             store,
             settings,
             board,
             last,
-            retention,
-        })
+            held,
+            done: 0,
+        };
+        Ok(engine.resumed(now).await)
+    }
+
+    async fn resumed(mut self, now: Now) -> Self {
+        let Some(last) = self.last else { return self };
+        // A crash between a close and its segments: they are made now, or with the next close.
+        if let Err(error) = self.seal().await {
+            tracing::error!(%error, kind = ?self.settings.kind, "segments");
+        }
+        self.retention.look(now);
+        self.show(last.epoch);
+        self
     }
 
     /// Works until told to stop; a close that has begun is finished first.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
-            let boundary = tokio::select! {
-                boundary = self.next_boundary() => boundary,
+            let now = tokio::select! {
+                now = self.next_boundary() => now,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
-            if !self.close(boundary, &mut stop).await {
-                return;
-            }
-            self.publish(boundary).await;
-            self.expire().await;
+            let mut wait = AGAIN;
+            let boundary = loop {
+                match self.close(now).await {
+                    Ok(boundary) => break boundary,
+                    Err(error) => {
+                        tracing::error!(%error, kind = ?self.settings.kind, "closing again");
+                    }
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => (),
+                    _ = stop.wait_for(|stop| *stop) => return,
+                }
+                wait = AGAIN_AT_MOST.min(wait * 2);
+            };
+            self.wait_to_publish(boundary).await;
+            self.publish(boundary, Now::look());
+            while let Ok(true) = self.expire().await {}
         }
     }
 
     /// Waits for the next boundary by the wall clock, even if that is set
     /// meanwhile.
-    async fn next_boundary(&self) -> Boundary {
+    async fn next_boundary(&self) -> Now {
         let schedule = &self.settings.schedule;
         let mut due = schedule.due(wall_clock());
         loop {
-            let now = wall_clock();
-            if now >= due {
-                return schedule.passed(now, self.last.map(|last| last.epoch));
+            let now = Now::look();
+            if now.wall >= due {
+                return now;
             }
             // Set back: the boundary that was due is further than an epoch away.
-            due = due.min(schedule.due(now));
-            tokio::time::sleep(LOOK.min(due.saturating_sub(now))).await;
+            due = due.min(schedule.due(now.wall));
+            tokio::time::sleep(LOOK.min(due.saturating_sub(now.wall))).await;
         }
     }
 
-    /// `false` when told to stop before it worked.
-    async fn close(&mut self, boundary: Boundary, stop: &mut watch::Receiver<bool>) -> bool {
-        let (kind, cell_size) = (self.settings.kind, self.settings.cell_size);
-        let rule = &self.settings.rule;
-        for buckets in self.settings.buckets.chunks(STEP) {
-            let count = rule.most() * buckets.len();
-            loop {
-                let cover = tokio::task::spawn_blocking(move || {
-                    cover::prepare(count, cell_size, &mut random::system())
-                });
-                let Ok(cover) = cover.await else { return false };
-                let closing = Closing {
-                    buckets: buckets.to_vec(),
-                    epoch: boundary.epoch,
-                    closed_at: boundary.at,
-                    cell_size,
-                    rule: rule.clone(),
-                    cover,
-                };
-                match self.store.close(closing).await {
-                    Ok(()) => break,
-                    Err(error) => {
-                        tracing::error!(%error, ?kind, epoch = boundary.epoch, "closing again")
-                    }
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => (),
-                    _ = stop.wait_for(|stop| *stop) => return false,
-                }
-            }
+    /// Closes the epoch that has ended by now: every bucket's batch, then the
+    /// segments that are complete with it. Called again after an error, for
+    /// the same time, it does what is left to do.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn close(&mut self, now: Now) -> Result<Boundary, StoreError> {
+        let held = self.retention.look(now);
+        if held != self.held {
+            // Before a batch bears the time that is not believed yet.
+            self.store.hold(self.settings.kind, held).await?;
+            self.held = held;
         }
+        let last = self.last.map(|last| last.epoch);
+        let boundary = self.settings.schedule.passed(now.wall, last);
+        while let Some(buckets) = self
+            .settings
+            .buckets
+            .get(self.done..)
+            .filter(|left| !left.is_empty())
+        {
+            let step = buckets.iter().copied().take(STEP).collect::<Vec<_>>();
+            let closed = step.len();
+            self.close_step(step, boundary).await?;
+            self.done += closed;
+        }
+        self.seal().await?;
+        self.done = 0;
         self.last = Some(LastClose {
             epoch: boundary.epoch,
             closed_at: boundary.at,
         });
-        true
+        Ok(boundary)
     }
 
-    async fn publish(&mut self, boundary: Boundary) {
+    async fn close_step(
+        &self,
+        buckets: Vec<BucketId>,
+        boundary: Boundary,
+    ) -> Result<(), StoreError> {
+        let (cell_size, rule) = (self.settings.cell_size, self.settings.rule.clone());
+        let count = rule.most() * buckets.len();
+        let cover = tokio::task::spawn_blocking(move || {
+            cover::prepare(count, cell_size, &mut random::system())
+        });
+        let closing = Closing {
+            buckets,
+            epoch: boundary.epoch,
+            closed_at: boundary.at,
+            cell_size,
+            rule,
+            cover: cover.await.map_err(|_| StoreError::Unavailable)?,
+        };
+        self.store.close(closing).await
+    }
+
+    /// Protocol §12: of numbered buckets, and where they are kept for a day.
+    async fn seal(&self) -> Result<(), StoreError> {
+        let settings = &self.settings;
+        if settings.kind == Kind::Lobby || settings.retention < SEGMENTS_FROM {
+            return Ok(());
+        }
+        for buckets in settings.buckets.chunks(STEP) {
+            self.store.seal(buckets).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_to_publish(&self, boundary: Boundary) {
         let due = self.settings.schedule.publication(boundary);
         match due.checked_sub(wall_clock()) {
             // A clock set back meanwhile must not hold the batch for longer than the delay.
@@ -170,29 +256,34 @@ impl<S: Store> Engine<S> {
                 tracing::warn!(kind = ?self.settings.kind, epoch = boundary.epoch, "published late")
             }
         }
-        let cutoff = self.retention.cutoff(wall_clock(), Instant::now());
-        self.board.publish(
-            self.settings.kind,
-            Published {
-                epoch: boundary.epoch,
-                cutoff,
-            },
-        );
     }
 
-    /// Deletes what is past retention, after readers were told.
-    async fn expire(&self) {
-        let (kind, before) = (self.settings.kind, self.retention.last_cutoff());
-        loop {
-            match self.store.expire(kind, before).await {
-                Ok(0) => return,
-                Ok(batches) => tracing::debug!(?kind, batches, "deleted after retention"),
-                Err(error) => {
-                    tracing::error!(%error, ?kind, "deleting after retention");
-                    return;
-                }
-            }
+    /// Lets readers see what was closed there, and nothing that is past
+    /// retention.
+    pub fn publish(&mut self, boundary: Boundary, now: Now) {
+        self.retention.look(now);
+        self.show(boundary.epoch);
+    }
+
+    fn show(&self, epoch: u64) {
+        let cutoff = self.retention.cutoff();
+        self.board
+            .publish(self.settings.kind, Published { epoch, cutoff });
+    }
+
+    /// Deletes some of what is past retention, after readers were told, and
+    /// says whether there was anything.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn expire(&self) -> Result<bool, StoreError> {
+        let (kind, before) = (self.settings.kind, self.retention.cutoff());
+        let expired = self.store.expire(kind, before).await;
+        if let Err(error) = expired {
+            tracing::error!(%error, ?kind, "deleting after retention");
         }
+        expired
     }
 }
 

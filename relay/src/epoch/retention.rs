@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use tessera::base::UnixTime;
 
+use super::Now;
+
 /// A clock that ran ahead by more than this is not believed at once.
 const JUMP: Duration = Duration::from_secs(24 * 3600);
 
@@ -12,43 +14,44 @@ const JUMP: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug)]
 pub(super) struct Retention {
     keep: Duration,
-    wall: Duration,
-    seen: Instant,
+    seen: Now,
     hold_until: Option<Instant>,
     cutoff: UnixTime,
 }
 
 impl Retention {
-    /// Starts from the last wall-clock time known to be right.
-    pub(super) fn new(keep: Duration, wall: Duration, seen: Instant) -> Self {
+    /// Starts from the last wall-clock time known to be right; `held` when a
+    /// wait had begun before the restart, which then begins anew.
+    pub(super) fn new(keep: Duration, seen: Now, held: bool) -> Self {
         Self {
             keep,
-            wall,
             seen,
-            hold_until: None,
+            hold_until: held.then(|| seen.running + JUMP),
             cutoff: UnixTime(0),
         }
     }
 
-    /// Batches closed earlier than this are past retention. Never goes back.
-    pub(super) fn cutoff(&mut self, wall: Duration, now: Instant) -> UnixTime {
-        let ran = now.saturating_duration_since(self.seen);
-        if wall.saturating_sub(self.wall) > ran + JUMP {
+    /// Looks at the clock, and says whether deletes wait.
+    pub(super) fn look(&mut self, now: Now) -> bool {
+        let ran = now.running.saturating_duration_since(self.seen.running);
+        if now.wall.saturating_sub(self.seen.wall) > ran + JUMP {
             tracing::warn!("the clock jumped by more than 24 h: no batch is deleted for 24 h");
-            self.hold_until = Some(now + JUMP);
+            self.hold_until = Some(now.running + JUMP);
+        } else if self.seen.wall.saturating_sub(now.wall) > JUMP {
+            tracing::warn!("the clock was set back by more than 24 h");
         }
-        (self.wall, self.seen) = (wall, now);
-        if self.hold_until.is_none_or(|until| now >= until) {
-            self.hold_until = None;
-            self.cutoff = self
-                .cutoff
-                .max(UnixTime(wall.saturating_sub(self.keep).as_secs()));
+        self.seen = now;
+        if self.hold_until.is_some_and(|until| now.running < until) {
+            return true;
         }
-        self.cutoff
+        self.hold_until = None;
+        // A clock set back takes the cutoff with it, or new batches would be past it.
+        self.cutoff = UnixTime(now.wall.saturating_sub(self.keep).as_secs());
+        false
     }
 
-    /// What [`Self::cutoff`] last said.
-    pub(super) fn last_cutoff(&self) -> UnixTime {
+    /// Batches closed earlier than this are past retention.
+    pub(super) fn cutoff(&self) -> UnixTime {
         self.cutoff
     }
 }
@@ -58,31 +61,45 @@ mod tests {
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
+    const HOUR: Duration = Duration::from_secs(3600);
 
-    #[test]
-    fn a_jumping_clock_deletes_nothing_for_a_day() {
+    /// A clock that started at 100 d: what it shows, after so long a run.
+    fn clock() -> impl Fn(Duration, Duration) -> Now {
         let start = Instant::now();
-        let mut retention = Retention::new(10 * DAY, 100 * DAY, start);
-        assert_eq!(retention.cutoff(100 * DAY, start), UnixTime(90 * 86_400));
-        let hour = Duration::from_secs(3600);
-        let held = retention.cutoff(130 * DAY, start + hour);
-        assert_eq!(held, UnixTime(90 * 86_400));
-        assert_eq!(
-            retention.cutoff(130 * DAY + 23 * hour, start + 24 * hour),
-            held
-        );
-        assert_eq!(
-            retention.cutoff(131 * DAY, start + 25 * hour),
-            UnixTime(121 * 86_400)
-        );
+        move |wall, ran| Now {
+            wall,
+            running: start + ran,
+        }
     }
 
     #[test]
-    fn a_clock_set_back_keeps_the_cutoff() {
-        let start = Instant::now();
-        let mut retention = Retention::new(10 * DAY, 100 * DAY, start);
-        let before = retention.cutoff(100 * DAY, start);
-        assert_eq!(retention.cutoff(50 * DAY, start), before);
-        assert_eq!(retention.last_cutoff(), before);
+    fn a_jumping_clock_deletes_nothing_for_a_day() {
+        let at = clock();
+        let mut retention = Retention::new(10 * DAY, at(100 * DAY, Duration::ZERO), false);
+        assert!(!retention.look(at(100 * DAY, Duration::ZERO)));
+        assert_eq!(retention.cutoff(), UnixTime(90 * 86_400));
+        assert!(retention.look(at(130 * DAY, HOUR)));
+        assert!(retention.look(at(130 * DAY + 23 * HOUR, 24 * HOUR)));
+        assert_eq!(retention.cutoff(), UnixTime(90 * 86_400));
+        assert!(!retention.look(at(131 * DAY, 25 * HOUR)));
+        assert_eq!(retention.cutoff(), UnixTime(121 * 86_400));
+    }
+
+    #[test]
+    fn a_wait_that_had_begun_begins_anew_after_a_restart() {
+        let at = clock();
+        let mut retention = Retention::new(10 * DAY, at(130 * DAY, Duration::ZERO), true);
+        assert!(retention.look(at(130 * DAY, Duration::ZERO)));
+        assert!(retention.look(at(131 * DAY - HOUR, 23 * HOUR)));
+        assert_eq!(retention.cutoff(), UnixTime(0), "all that is left is seen");
+        assert!(!retention.look(at(131 * DAY, 24 * HOUR)));
+    }
+
+    #[test]
+    fn a_clock_set_back_makes_no_new_batch_old() {
+        let at = clock();
+        let mut retention = Retention::new(10 * DAY, at(100 * DAY, Duration::ZERO), false);
+        assert!(!retention.look(at(50 * DAY, HOUR)));
+        assert!(retention.cutoff() < UnixTime(50 * 86_400));
     }
 }

@@ -9,7 +9,7 @@ use axum::{
     body::Bytes,
     extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
 };
 use sha2::{Digest as _, Sha256};
 use tessera::wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, BucketIndex, Origin, hex};
@@ -18,19 +18,19 @@ use tokio::sync::Mutex;
 use super::{App, Refusal, Shared};
 use crate::{
     epoch::{Published, wall_clock},
-    store::{Found, Kind, Store, StoreError},
+    store::{Contents, Found, Kind, Store, StoreError},
 };
 
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// Indexes as they were last made; each is made once per publication.
 #[derive(Debug, Default)]
 pub(super) struct Indexes(Mutex<HashMap<BucketId, Made>>);
 
 #[derive(Clone, Debug)]
-struct Made {
+pub(super) struct Made {
     of: Option<Published>,
-    oldest: Option<u64>,
+    pub(super) oldest: Option<u64>,
     json: Bytes,
     etag: Arc<str>,
 }
@@ -65,7 +65,7 @@ pub(super) async fn batch<S: Store>(
     let Path((bucket, origin, epoch)) = place.map_err(|_| Refusal::NotFound)?;
     let bucket = known_bucket(&app, &bucket)?;
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
-    let epoch = epoch_number(&epoch)?;
+    let epoch = number(&epoch)?;
     // Written already, perhaps, but not to be seen before the fixed delay is over.
     let visible = app
         .board
@@ -75,7 +75,7 @@ pub(super) async fn batch<S: Store>(
         return Err(Refusal::NotFound);
     }
     let bytes = match app.store.batch(bucket, origin, epoch).await? {
-        Found::Batch(bytes) => bytes,
+        Found::Held(bytes) => bytes,
         // What readers are told of, while the store still deletes.
         Found::Expired { .. } => {
             let oldest = app.indexes.get(&app, bucket).await?.oldest;
@@ -89,7 +89,7 @@ pub(super) async fn batch<S: Store>(
         &headers,
         &digest.to_string(),
         "application/octet-stream",
-        || bytes.into(),
+        || Bytes::from(bytes),
     );
     response
         .headers_mut()
@@ -98,20 +98,28 @@ pub(super) async fn batch<S: Store>(
 }
 
 impl Indexes {
-    async fn get<S: Store>(&self, app: &App<S>, bucket: BucketId) -> Result<Made, StoreError> {
+    pub(super) async fn get<S: Store>(
+        &self,
+        app: &App<S>,
+        bucket: BucketId,
+    ) -> Result<Made, StoreError> {
         let of = app.board.get(Kind::of(bucket));
         let mut made = self.0.lock().await;
         if let Some(index) = made.get(&bucket).filter(|index| index.of == of) {
             return Ok(index.clone());
         }
-        let headers = match of {
-            Some(published) => app.store.headers(bucket, published.into()).await?,
-            None => Vec::new(),
+        let Contents { segments, batches } = match of {
+            Some(published) => app.store.contents(bucket, published.into()).await?,
+            None => Contents::default(),
         };
+        let oldest_of = [
+            segments.first().map(|segment| segment.first),
+            batches.first().map(|header| header.epoch),
+        ];
         let index = BucketIndex {
-            oldest: headers.first().map(|header| header.epoch),
-            batches: headers.iter().map(Into::into).collect(),
-            segments: Vec::new(),
+            oldest: oldest_of.into_iter().flatten().min(),
+            batches: batches.iter().map(Into::into).collect(),
+            segments,
         };
         let json = serde_json::to_vec(&index).map_err(|_| StoreError::Damaged)?;
         let etag = hex::encode(&Sha256::digest(&json)).into();
@@ -126,7 +134,7 @@ impl Indexes {
     }
 }
 
-fn known_bucket<S: Store>(app: &App<S>, text: &str) -> Result<BucketId, Refusal> {
+pub(super) fn known_bucket<S: Store>(app: &App<S>, text: &str) -> Result<BucketId, Refusal> {
     let bucket = text.parse().map_err(|_| Refusal::NotFound)?;
     if app.bucket_count().contains(bucket) {
         Ok(bucket)
@@ -135,22 +143,22 @@ fn known_bucket<S: Store>(app: &App<S>, text: &str) -> Result<BucketId, Refusal>
     }
 }
 
-/// One spelling per epoch, or caches would hold a batch twice.
-fn epoch_number(text: &str) -> Result<u64, Refusal> {
-    let epoch: u64 = text.parse().map_err(|_| Refusal::NotFound)?;
-    if epoch.to_string() == text {
-        Ok(epoch)
+/// One spelling per number, or caches would hold a batch twice.
+pub(super) fn number(text: &str) -> Result<u64, Refusal> {
+    let number: u64 = text.parse().map_err(|_| Refusal::NotFound)?;
+    if number.to_string() == text {
+        Ok(number)
     } else {
         Err(Refusal::NotFound)
     }
 }
 
 /// 304 when the reader has it already.
-fn conditional(
+pub(super) fn conditional<B: IntoResponse>(
     headers: &HeaderMap,
     etag: &str,
     media_type: &'static str,
-    body: impl FnOnce() -> Bytes,
+    body: impl FnOnce() -> B,
 ) -> Response {
     let etag = format!("\"{etag}\"");
     let mut response = if has(headers, &etag) {

@@ -17,6 +17,7 @@ pub(super) async fn ready<S: Store>(State(app): Shared<S>) -> Result<impl IntoRe
     if app.is_draining() {
         return Err(Refusal::Draining);
     }
+    app.store.writable()?;
     app.store.last_close(Kind::Numbered).await?;
     Ok((NO_STORE, "ready\n"))
 }

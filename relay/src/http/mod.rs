@@ -9,6 +9,7 @@ mod health;
 mod info;
 mod portal;
 mod problem;
+mod segments;
 
 use std::{path::Path, sync::Arc};
 
@@ -96,7 +97,11 @@ pub fn router<S: Store>(app: Arc<App<S>>, portal: Option<&Path>) -> Router {
             "/v1/buckets/{bucket}/batches/{origin}/{epoch}",
             read(get(buckets::batch::<S>)),
         )
-        // Segments, the stream of notices and the OpenAPI document join here.
+        .route(
+            "/v1/buckets/{bucket}/segments/{origin}/{number}",
+            read(get(segments::segment::<S>)),
+        )
+        // The stream of notices and the OpenAPI document join here.
         .route("/healthz", read(get(health::alive)))
         .route("/readyz", read(get(health::ready::<S>)))
         .with_state(app);

@@ -13,10 +13,13 @@ use crate::{
     Config,
     config::{ConfigError, Storage},
     cover::{CoverRule, LOBBY_CELLS},
-    epoch::{Board, Engine, Schedule, Settings},
+    epoch::{Board, Engine, Now, Schedule, Settings},
     http::{App, router},
     limits::{DRAIN_TIME, Gate},
-    store::{Kind, SqliteStore, Store, StoreError, sqlite::OpenError},
+    store::{
+        Kind, SqliteStore, Store, StoreError,
+        sqlite::{OpenError, Options},
+    },
 };
 
 /// Why a relay did not start, or ended by itself.
@@ -64,7 +67,12 @@ pub fn open(config: &Config) -> Result<SqliteStore, RunError> {
         tracing::warn!("{warning}");
     }
     let Storage::Sqlite(path) = &config.storage.url;
-    Ok(SqliteStore::open(path, config.cell_size, config.buckets)?)
+    let options = Options {
+        cell_size: config.cell_size,
+        buckets: config.buckets,
+        disk: config.disk_limit()?,
+    };
+    Ok(SqliteStore::open(path, &options)?)
 }
 
 /// [`run`] on a store that is open already.
@@ -138,7 +146,7 @@ async fn start_engines<S: Store>(
     };
     let mut engines = Vec::new();
     for settings in [numbered, lobby] {
-        let engine = Engine::resume(store.clone(), settings, board.clone()).await?;
+        let engine = Engine::resume(store.clone(), settings, board.clone(), Now::look()).await?;
         engines.push(tokio::spawn(engine.run(stopped.clone())));
     }
     Ok(engines)

@@ -1,16 +1,17 @@
 //! What must survive power loss: pending cells, published batches, the
 //! chain, and the origin's key.
 //!
-//! A backend is whatever passes the contract in `tests/store.rs`.
+//! A backend is whatever passes the contract in `tests/relay/contract.rs`.
 
 mod assemble;
+pub mod run;
 pub mod sqlite;
 
 use std::future::Future;
 
 use tessera::{
     base::UnixTime,
-    wire::{BatchError, BatchHeader, BucketId, Cell, CellSize, Entry, Origin},
+    wire::{BatchError, BatchHeader, BucketId, Cell, CellSize, Entry, Origin, SegmentRef},
 };
 
 use crate::cover::CoverRule;
@@ -56,6 +57,16 @@ pub struct Closing {
     pub cover: Vec<Cell>,
 }
 
+impl Closing {
+    /// The kind of these buckets: all of them are of one.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.buckets
+            .first()
+            .map_or(Kind::Numbered, |bucket| Kind::of(*bucket))
+    }
+}
+
 /// The last epoch that was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastClose {
@@ -74,12 +85,30 @@ pub struct Window {
     pub through: u64,
 }
 
-/// What there is of one batch.
+/// What a reader may see of a bucket, oldest first: every batch once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Complete segments.
+    pub segments: Vec<SegmentRef>,
+    /// Headers of the batches that are in none of them.
+    pub batches: Vec<BatchHeader>,
+}
+
+/// A segment: nothing but the batches of these epochs, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// Its bytes.
-    Batch(Vec<u8>),
-    /// Deleted after its retention; the oldest epoch still held, if any.
+pub struct Segment {
+    /// As it is listed.
+    pub listed: SegmentRef,
+    /// The epochs of its batches, in their order.
+    pub epochs: Vec<u64>,
+}
+
+/// What there is of one batch or segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<T> {
+    /// It is held.
+    Held(T),
+    /// Past its retention; the oldest epoch still held, if any.
     Expired {
         /// Oldest epoch of the bucket.
         oldest: Option<u64>,
@@ -92,7 +121,7 @@ pub enum Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// No space left.
+    /// No space left, on the disk or in what the relay may take of it.
     #[error("the store is full")]
     Full,
     /// Too many requests wait already.
@@ -104,9 +133,13 @@ pub enum StoreError {
     /// It must not be used any more: a write may be lost.
     #[error("the store has failed and must be started anew")]
     Failed,
-    /// What it holds does not fit together.
+    /// What it holds does not fit together. It is read as far as it goes,
+    /// and written no more.
     #[error("the store is damaged")]
     Damaged,
+    /// It was asked for what cannot be, a defect of the relay; nothing changed.
+    #[error("the store was asked for what cannot be")]
+    Misused,
 }
 
 impl From<BatchError> for StoreError {
@@ -135,28 +168,56 @@ pub trait Store: Clone + Send + Sync + 'static {
         kind: Kind,
     ) -> impl Future<Output = Result<Option<LastClose>, StoreError>> + Send;
 
-    /// Headers of a bucket's batches in the window, oldest first.
-    fn headers(
+    /// What there is of a bucket in the window.
+    fn contents(
         &self,
         bucket: BucketId,
         window: Window,
-    ) -> impl Future<Output = Result<Vec<BatchHeader>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Contents, StoreError>> + Send;
 
-    /// One batch.
+    /// The bytes of one batch.
     fn batch(
         &self,
         bucket: BucketId,
         origin: Origin,
         epoch: u64,
-    ) -> impl Future<Output = Result<Found, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Found<Vec<u8>>, StoreError>> + Send;
 
-    /// Deletes some of the batches closed before then, and says how many:
-    /// to be called again until it says 0.
+    /// One segment. It may be made already though the batch that completes it
+    /// is not to be seen yet: whoever asks compares its last epoch.
+    fn segment(
+        &self,
+        bucket: BucketId,
+        origin: Origin,
+        number: u64,
+    ) -> impl Future<Output = Result<Found<Segment>, StoreError>> + Send;
+
+    /// Makes segments of the runs that are complete and are none yet. Called
+    /// again it changes nothing.
+    fn seal(&self, buckets: &[BucketId]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Deletes some of what was closed before then, segments as a whole, and
+    /// says whether there was anything: to be called again until there is not.
     fn expire(
         &self,
         kind: Kind,
         before: UnixTime,
-    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Whether deletes of a kind wait because its clock jumped. Remembered,
+    /// or a restart would delete what the wait protects.
+    fn held(&self, kind: Kind) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Remembers it.
+    fn hold(&self, kind: Kind, held: bool) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether posts are taken, as far as is known from what was written
+    /// last.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    fn writable(&self) -> Result<(), StoreError>;
 
     /// Returns when the store has failed for good; otherwise never.
     fn failed(&self) -> impl Future<Output = ()> + Send;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tessera::wire::{
-    Batch, BatchRef, BucketId, BucketIndex, CellSize, Entry, Problem, RelayInfo, paths, post,
+    Batch, BatchRef, BucketId, BucketIndex, Entry, Problem, RelayInfo, SegmentRef, paths, post,
     relay_api::PROBLEM_TYPE,
 };
 
@@ -133,31 +133,47 @@ impl Client {
     pub(crate) fn batch(&self, bucket: BucketId, listed: &BatchRef) -> Pulled {
         let answer = self.get(&paths::batch(bucket, &listed.origin, listed.epoch));
         assert_eq!(answer.status, 200, "{answer:?}");
-        let batch = Batch::parse(&answer.body).unwrap();
-        batch
-            .header()
-            .expect(bucket, &listed.origin, listed.epoch)
-            .unwrap();
-        assert_eq!(BatchRef::from(batch.header()), *listed);
-        assert_eq!(batch.header().cell_size, CellSize::DEFAULT);
         assert_eq!(
             answer.header("etag"),
             Some(format!("\"{}\"", listed.digest).as_str())
         );
-        Pulled {
-            header: batch.header().clone(),
-            cells: batch.cells().map(<[u8]>::to_vec).collect(),
-        }
+        let pulled = Pulled::parse(&answer.body);
+        let header = &pulled.header;
+        header.expect(bucket, &listed.origin, listed.epoch).unwrap();
+        assert_eq!(BatchRef::from(header), *listed);
+        pulled
     }
 
-    /// Every listed batch of a bucket, with the chain checked.
+    /// Pulls one listed segment and checks everything about it.
+    pub(crate) fn segment(&self, bucket: BucketId, listed: &SegmentRef) -> Vec<Pulled> {
+        let answer = self.get(&paths::segment(bucket, &listed.origin, listed.number));
+        assert_eq!(answer.status, 200, "{:?}", answer.headers);
+        assert_eq!(
+            answer.header("etag"),
+            Some(format!("\"{}\"", listed.digest).as_str())
+        );
+        let batches = listed.split(bucket, &answer.body).unwrap();
+        batches.into_iter().map(Pulled::parse).collect()
+    }
+
+    /// Everything listed of a bucket, oldest first, with the chain checked.
     pub(crate) fn pull(&self, bucket: BucketId) -> Vec<Pulled> {
-        let batches: Vec<_> = self
-            .index(bucket)
-            .batches
-            .iter()
-            .map(|listed| self.batch(bucket, listed))
+        let index = self.index(bucket);
+        let segments = index.segments.iter();
+        let mut batches: Vec<_> = segments
+            .flat_map(|listed| self.segment(bucket, listed))
+            .chain(
+                index
+                    .batches
+                    .iter()
+                    .map(|listed| self.batch(bucket, listed)),
+            )
             .collect();
+        batches.sort_by_key(|batch| batch.header.epoch);
+        assert_eq!(
+            batches.first().map(|batch| batch.header.epoch),
+            index.oldest
+        );
         for pair in batches.windows(2) {
             pair[1].header.follows(&pair[0].header).unwrap();
         }
@@ -169,6 +185,16 @@ impl Client {
 pub(crate) struct Pulled {
     pub(crate) header: tessera::wire::BatchHeader,
     pub(crate) cells: Vec<Vec<u8>>,
+}
+
+impl Pulled {
+    fn parse(bytes: &[u8]) -> Self {
+        let batch = Batch::parse(bytes).unwrap();
+        Self {
+            header: batch.header().clone(),
+            cells: batch.cells().map(<[u8]>::to_vec).collect(),
+        }
+    }
 }
 
 /// How often a cell was published.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tessera::wire::{Cell, paths, post};
+use tessera::wire::{BucketIndex, Cell, paths, post};
 
 use crate::{bucket, client::occurrences, entries, server::Process};
 
@@ -56,10 +56,12 @@ fn killed_under_load_it_loses_nothing_it_acknowledged() {
     assert!(acknowledged.len() > 100, "{}", acknowledged.len());
 
     let process = Process::start(directory.path(), "", Stdio::null());
-    let held = process.client.index(bucket(0)).batches.len();
+    let newest = |index: &BucketIndex| index.batches.last().map(|batch| batch.epoch);
+    let held = newest(&process.client.index(bucket(0)));
+    let two_later = held.map(|epoch| epoch + 2);
     process
         .client
-        .index_when(bucket(0), |index| index.batches.len() >= held + 2);
+        .index_when(bucket(0), |index| newest(index) >= two_later);
     let batches = process.client.pull(bucket(0));
     for cell in &acknowledged {
         assert_eq!(occurrences(&batches, cell), 1);

@@ -17,6 +17,7 @@ mod crash;
 mod interface;
 mod malformed;
 mod portal;
+mod segments;
 mod server;
 mod sqlite;
 

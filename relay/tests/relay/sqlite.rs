@@ -10,7 +10,10 @@ use tessera::{
 use tessera_relay::{
     cover::{CoverRule, prepare},
     random,
-    store::{Closing, Found, SqliteStore, Store as _, sqlite::OpenError},
+    store::{
+        Closing, Found, SqliteStore, Store as _,
+        sqlite::{OpenError, Options},
+    },
 };
 
 use crate::{bucket, contract, cover, entries};
@@ -31,12 +34,15 @@ impl File {
     }
 
     fn try_open(&self, cell_size: u32, buckets: u32) -> Result<SqliteStore, OpenError> {
-        let cell_size = CellSize::try_from(cell_size).unwrap();
-        SqliteStore::open(
-            &self.path(),
-            cell_size,
-            BucketCount::try_from(buckets).unwrap(),
-        )
+        SqliteStore::open(&self.path(), &options(cell_size, buckets))
+    }
+}
+
+fn options(cell_size: u32, buckets: u32) -> Options {
+    Options {
+        cell_size: CellSize::try_from(cell_size).unwrap(),
+        buckets: BucketCount::try_from(buckets).unwrap(),
+        disk: None,
     }
 }
 
@@ -83,7 +89,13 @@ async fn a_store_that_does_not_fit_is_refused() {
     let connection = rusqlite::Connection::open(file.path()).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
+    let before = std::fs::read(file.path()).unwrap();
     assert!(matches!(file.try_open(2048, 2), Err(OpenError::Newer(_))));
+    assert_eq!(
+        std::fs::read(file.path()).unwrap(),
+        before,
+        "left untouched"
+    );
 }
 
 #[tokio::test]
@@ -116,11 +128,13 @@ fn what_is_no_store_is_refused() {
         "left untouched"
     );
 
-    let nowhere = SqliteStore::open(
-        "/nonexistent/relay.db".as_ref(),
-        CellSize::DEFAULT,
-        BucketCount::try_from(2).unwrap(),
-    );
+    std::fs::remove_file(file.path()).unwrap();
+    let connection = rusqlite::Connection::open(file.path()).unwrap();
+    connection.execute_batch("CREATE TABLE other (x)").unwrap();
+    drop(connection);
+    assert!(matches!(file.try_open(2048, 2), Err(OpenError::Foreign(_))));
+
+    let nowhere = SqliteStore::open("/nonexistent/relay.db".as_ref(), &options(2048, 2));
     assert!(matches!(nowhere, Err(OpenError::Directory { .. })));
 }
 
@@ -144,7 +158,7 @@ async fn cover_and_real_lie_equally_often_in_all_files() {
             cover,
         };
         store.close(closing).await.unwrap();
-        let Found::Batch(bytes) = store.batch(bucket(0), store.origin(), epoch).await.unwrap()
+        let Found::Held(bytes) = store.batch(bucket(0), store.origin(), epoch).await.unwrap()
         else {
             panic!("no batch");
         };

@@ -26,7 +26,7 @@ pub(super) fn close(
             .len()
             .checked_sub(draw.cover)
             .map(|rest| cover.split_off(rest))
-            .ok_or(StoreError::Damaged)?;
+            .ok_or(StoreError::Misused)?;
         let place = BatchPlace {
             bucket,
             epoch: closing.epoch,
@@ -58,7 +58,7 @@ fn chain_head(
     match head {
         None => Ok(BatchHeader::NO_PREV),
         Some((last, head)) if last < integer(epoch) => Ok(HeaderHash(head)),
-        Some(_) => Err(StoreError::Damaged.into()),
+        Some(_) => Err(StoreError::Misused.into()),
     }
 }
 

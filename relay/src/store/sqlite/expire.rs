@@ -1,53 +1,159 @@
 //! Deleting what is past its retention, in small steps that do not hold up
 //! posts.
+//!
+//! First a segment, or some single batches, are put on the list `expiring`,
+//! and are gone for every reader from then on. Then the digests of their
+//! cells are forgotten, a few at a time, and then the batch is deleted.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 use sha2::{Digest as _, Sha256};
 use tessera::{base::UnixTime, wire::BatchHeader};
 
-use super::{schema::integer, writer::WriteError};
+use super::{read::unsigned, schema::integer, writer::WriteError};
 use crate::store::{Kind, StoreError};
 
-/// Batches deleted in one transaction.
-const STEP: u32 = 8;
+/// Single batches listed in one transaction.
+const BATCHES: u32 = 8;
+/// Digests forgotten in one transaction: each lies on a page of its own.
+const DIGESTS: usize = 256;
 
-/// Deletes up to [`STEP`] of the oldest batches closed before then, with the
-/// digests of their cells, and says how many.
+/// What one step did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expired {
+    /// Whether there was anything to do.
+    pub(super) any: bool,
+    /// Batches that were deleted.
+    pub(super) batches: u64,
+}
+
+/// One step.
 pub(super) fn expire(
     tx: &Transaction<'_>,
     kind: Kind,
     before: UnixTime,
-) -> Result<usize, WriteError> {
-    let ids: Vec<i64> = tx
-        .prepare_cached(
-            "SELECT id FROM batch WHERE lobby = ?1 AND closed_at < ?2 ORDER BY closed_at LIMIT ?3",
-        )?
-        .query_map(
-            params![kind == Kind::Lobby, integer(before.0), STEP],
-            |row| row.get(0),
-        )?
-        .collect::<rusqlite::Result<_>>()?;
-    for id in &ids {
-        delete(tx, *id)?;
+) -> Result<Expired, WriteError> {
+    let mut next = listed(tx, kind)?;
+    if next.is_none() && (drop_segment(tx, kind, before)? || list_batches(tx, kind, before)?) {
+        next = listed(tx, kind)?;
     }
-    Ok(ids.len())
+    let mut expired = Expired {
+        any: next.is_some(),
+        batches: 0,
+    };
+    let mut left = DIGESTS;
+    while let (Some((id, forgotten)), 1..) = (next, left) {
+        let cells = forget(tx, id, forgotten, left)?;
+        if cells < left {
+            delete(tx, id)?;
+            expired.batches += 1;
+        } else {
+            tx.prepare_cached("UPDATE expiring SET forgotten = forgotten + ?2 WHERE batch = ?1")?
+                .execute(params![id, integer(cells as u64)])?;
+        }
+        left -= cells.min(left);
+        next = listed(tx, kind)?;
+    }
+    Ok(expired)
 }
 
-fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), WriteError> {
-    let (bucket, epoch, bytes): (u32, i64, Vec<u8>) = tx
-        .prepare_cached("DELETE FROM batch WHERE id = ?1 RETURNING bucket, epoch, bytes")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+/// The batch to go on with, and how many of its digests are forgotten.
+fn listed(tx: &Transaction<'_>, kind: Kind) -> rusqlite::Result<Option<(i64, u64)>> {
+    tx.prepare_cached(
+        "SELECT batch, forgotten FROM expiring JOIN batch ON id = batch WHERE lobby = ?1
+         ORDER BY batch LIMIT 1",
+    )?
+    .query_row([kind == Kind::Lobby], |row| {
+        Ok((row.get(0)?, unsigned(row.get(1)?)))
+    })
+    .optional()
+}
+
+/// The oldest segment, all of it, when its last batch is past retention.
+fn drop_segment(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bool, WriteError> {
+    let oldest: Option<(u32, [u8; 32], i64, i64, i64)> = tx
+        .prepare_cached(
+            "SELECT bucket, origin, number, first, last FROM segment
+             WHERE lobby = ?1 AND closed_at < ?2 ORDER BY closed_at LIMIT 1",
+        )?
+        .query_row(params![kind == Kind::Lobby, integer(before.0)], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ))
+        })
+        .optional()?;
+    let Some((bucket, origin, number, first, last)) = oldest else {
+        return Ok(false);
+    };
+    tx.prepare_cached("DELETE FROM segment WHERE bucket = ?1 AND origin = ?2 AND number = ?3")?
+        .execute(params![bucket, origin, number])?;
+    tx.prepare_cached(
+        "INSERT INTO expiring (batch) SELECT id FROM batch
+         WHERE bucket = ?1 AND origin = ?2 AND epoch BETWEEN ?3 AND ?4",
+    )?
+    .execute(params![bucket, origin, first, last])?;
+    tx.prepare_cached(
+        "UPDATE chain SET expired_through = max(coalesce(expired_through, 0), ?2),
+             segment_expired = max(coalesce(segment_expired, 0), ?3) WHERE bucket = ?1",
+    )?
+    .execute(params![bucket, last, number])?;
+    Ok(true)
+}
+
+/// Some of the oldest batches that are in no segment.
+fn list_batches(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bool, WriteError> {
+    let batches: Vec<(i64, u32, i64)> = tx
+        .prepare_cached(
+            "SELECT id, bucket, epoch FROM batch AS b WHERE lobby = ?1 AND closed_at < ?2
+             AND coalesce((SELECT last FROM segment AS s WHERE s.bucket = b.bucket
+                 AND s.origin = b.origin AND s.first <= b.epoch ORDER BY s.first DESC LIMIT 1), -1) < b.epoch
+             ORDER BY closed_at LIMIT ?3",
+        )?
+        .query_map(
+            params![kind == Kind::Lobby, integer(before.0), BATCHES],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    for (id, bucket, epoch) in &batches {
+        tx.prepare_cached("INSERT INTO expiring (batch) VALUES (?1)")?
+            .execute([id])?;
+        tx.prepare_cached(
+            "UPDATE chain SET expired_through = max(coalesce(expired_through, 0), ?2) WHERE bucket = ?1",
+        )?
+        .execute(params![bucket, epoch])?;
+    }
+    Ok(!batches.is_empty())
+}
+
+/// Forgets up to `most` digests of a batch's cells, from there on, and says
+/// how many there were.
+fn forget(tx: &Transaction<'_>, id: i64, from: u64, most: usize) -> Result<usize, WriteError> {
+    let bytes: Vec<u8> = tx
+        .prepare_cached("SELECT bytes FROM batch WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
     let (head, cells) = bytes.split_first_chunk().ok_or(StoreError::Damaged)?;
     let size = BatchHeader::decode(head)
         .map_err(StoreError::from)?
         .cell_size;
-    let mut forget = tx.prepare_cached("DELETE FROM seen WHERE digest = ?1")?;
-    for cell in cells.chunks(size.bytes()) {
-        forget.execute([<[u8; 32]>::from(Sha256::digest(cell))])?;
+    let from = usize::try_from(from).map_err(|_| StoreError::Damaged)?;
+    let mut delete = tx.prepare_cached("DELETE FROM seen WHERE digest = ?1")?;
+    let mut forgotten = 0;
+    for cell in cells.chunks(size.bytes()).skip(from).take(most) {
+        delete.execute([<[u8; 32]>::from(Sha256::digest(cell))])?;
+        forgotten += 1;
     }
-    tx.prepare_cached(
-        "UPDATE chain SET expired_through = max(coalesce(expired_through, 0), ?2) WHERE bucket = ?1",
-    )?
-    .execute(params![bucket, epoch])?;
+    Ok(forgotten)
+}
+
+fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), WriteError> {
+    for sql in [
+        "DELETE FROM expiring WHERE batch = ?1",
+        "DELETE FROM batch WHERE id = ?1",
+    ] {
+        tx.prepare_cached(sql)?.execute([id])?;
+    }
     Ok(())
 }

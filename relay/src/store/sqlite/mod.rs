@@ -1,31 +1,47 @@
 //! One SQLite file: write-ahead log, every commit synced, one writer thread.
 
 mod close;
+mod disk;
 mod expire;
+mod log;
 mod pending;
 mod read;
 mod schema;
+mod segment;
 mod writer;
 
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use tessera::{
     base::UnixTime,
-    wire::{BatchHeader, BucketCount, BucketId, CellSize, Entry, Origin},
+    wire::{BucketCount, BucketId, CellSize, Entry, Origin},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::{read::Readers, writer::Job};
-use super::{Closing, Found, Kind, LastClose, Store, StoreError, Window};
+pub use self::disk::{DiskLimit, Reserve};
+use self::{
+    disk::Disk,
+    log::Clearing,
+    read::Readers,
+    writer::{Job, Writer},
+};
+use super::{Closing, Contents, Found, Kind, LastClose, Segment, Store, StoreError, Window};
 use crate::limits::QUEUED_POSTS;
 
-/// How soon clearing the write-ahead log is tried again while readers hold it.
-const TRUNCATE_AGAIN: Duration = Duration::from_millis(50);
+/// What a store is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Bytes of a cell.
+    pub cell_size: CellSize,
+    /// Number of numbered buckets.
+    pub buckets: BucketCount,
+    /// How much of the disk it may take.
+    pub disk: Option<DiskLimit>,
+}
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +66,9 @@ pub enum OpenError {
         /// Why.
         error: rusqlite::Error,
     },
+    /// A database that is none of a relay.
+    #[error("{0}: another program's database")]
+    Foreign(PathBuf),
     /// A newer relay wrote it.
     #[error("{0}: written by a newer version of tessera-relay")]
     Newer(PathBuf),
@@ -78,7 +97,8 @@ struct Inner {
     origin: Origin,
     jobs: mpsc::Sender<Job>,
     readers: Readers,
-    failed: watch::Receiver<bool>,
+    state: watch::Receiver<Result<(), StoreError>>,
+    clearing: Clearing,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -93,25 +113,32 @@ impl SqliteStore {
     /// # Errors
     ///
     /// One of [`OpenError`].
-    pub fn open(path: &Path, cell_size: CellSize, buckets: BucketCount) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, options: &Options) -> Result<Self, OpenError> {
         let lock = lock(path)?;
-        let (connection, key) = schema::open(path, cell_size, buckets)?;
+        let (connection, key) = schema::open(path, options.cell_size, options.buckets)?;
         let origin = key.origin();
+        let disk =
+            Disk::new(options.disk, with_suffix(path, "-wal"), &connection).map_err(|error| {
+                OpenError::Sqlite {
+                    path: path.to_owned(),
+                    error,
+                }
+            })?;
         let (jobs, queue) = mpsc::channel(QUEUED_POSTS);
-        let (fail, failed) = watch::channel(false);
+        let (writer, state) = Writer::new(connection, key, disk, options.cell_size);
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || writer::run(connection, lock, &key, queue, &fail))
+            .spawn(move || writer.run(lock, queue))
             .map_err(|error| OpenError::Directory {
                 path: path.to_owned(),
                 error,
             })?;
-        let readers = Readers::new(path.to_owned());
         Ok(Self(Arc::new(Inner {
             origin,
             jobs,
-            readers,
-            failed,
+            readers: Readers::new(path.to_owned()),
+            state,
+            clearing: Clearing::default(),
         })))
     }
 
@@ -135,16 +162,12 @@ impl SqliteStore {
             .map_err(|_| StoreError::Unavailable)?
     }
 
-    /// Clears the write-ahead log, again and again until no reader is in the
-    /// way: until then it still holds copies of real cells from when they
-    /// were pending, and none of cover.
-    fn truncate_log(&self) {
-        let store = self.clone();
-        tokio::spawn(async move {
-            while matches!(store.ask(Job::TruncateLog).await, Ok(false)) {
-                tokio::time::sleep(TRUNCATE_AGAIN).await;
-            }
-        });
+    /// Another origin's epochs and numbers are not on this store's chains.
+    fn of_this_origin<T>(&self, found: Found<T>, origin: Origin) -> Found<T> {
+        match found {
+            Found::Expired { .. } if origin != self.0.origin => Found::Nothing,
+            found => found,
+        }
     }
 }
 
@@ -168,7 +191,7 @@ impl Store for SqliteStore {
     async fn close(&self, closing: Closing) -> Result<(), StoreError> {
         self.ask(|reply| Job::Close(Box::new(closing), reply))
             .await?;
-        self.truncate_log();
+        log::clear(self);
         Ok(())
     }
 
@@ -177,12 +200,8 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn headers(
-        &self,
-        bucket: BucketId,
-        window: Window,
-    ) -> Result<Vec<BatchHeader>, StoreError> {
-        self.read(move |connection| read::headers(connection, bucket, window))
+    async fn contents(&self, bucket: BucketId, window: Window) -> Result<Contents, StoreError> {
+        self.read(move |connection| read::contents(connection, bucket, window))
             .await
     }
 
@@ -191,26 +210,57 @@ impl Store for SqliteStore {
         bucket: BucketId,
         origin: Origin,
         epoch: u64,
-    ) -> Result<Found, StoreError> {
-        let ours = origin == self.0.origin;
+    ) -> Result<Found<Vec<u8>>, StoreError> {
         let found = self
             .read(move |connection| read::batch(connection, bucket, origin, epoch))
             .await?;
-        // Another origin's epochs are not on this store's chain.
-        Ok(if ours || matches!(found, Found::Batch(_)) {
-            found
-        } else {
-            Found::Nothing
-        })
+        Ok(self.of_this_origin(found, origin))
     }
 
-    async fn expire(&self, kind: Kind, before: UnixTime) -> Result<usize, StoreError> {
+    async fn segment(
+        &self,
+        bucket: BucketId,
+        origin: Origin,
+        number: u64,
+    ) -> Result<Found<Segment>, StoreError> {
+        let found = self
+            .read(move |connection| read::segment(connection, bucket, origin, number))
+            .await?;
+        Ok(self.of_this_origin(found, origin))
+    }
+
+    async fn seal(&self, buckets: &[BucketId]) -> Result<(), StoreError> {
+        let (origin, buckets) = (self.0.origin, buckets.to_vec());
+        let due = self
+            .read(move |connection| segment::due(connection, &buckets, origin))
+            .await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        self.ask(|reply| Job::Seal(due, reply)).await
+    }
+
+    async fn expire(&self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
         self.ask(|reply| Job::Expire(kind, before, reply)).await
     }
 
+    async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
+        self.read(move |connection| read::held(connection, kind))
+            .await
+    }
+
+    async fn hold(&self, kind: Kind, held: bool) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Hold(kind, held, reply)).await
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        *self.0.state.borrow()
+    }
+
     async fn failed(&self) {
-        let mut failed = self.0.failed.clone();
-        if failed.wait_for(|failed| *failed).await.is_err() {
+        let mut state = self.0.state.clone();
+        let failed = |state: &Result<(), StoreError>| *state == Err(StoreError::Failed);
+        if state.wait_for(failed).await.is_err() {
             // The writer ended in good order: it will not fail any more.
             std::future::pending::<()>().await;
         }
@@ -224,9 +274,7 @@ impl Store for SqliteStore {
 
 /// Two writers on one file would fork the chain.
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let path_of_lock = PathBuf::from(name);
+    let path_of_lock = with_suffix(path, ".lock");
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -244,4 +292,11 @@ fn lock(path: &Path) -> Result<File, OpenError> {
             error,
         }),
     }
+}
+
+/// A file beside the store's.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }

@@ -12,8 +12,8 @@ use tessera::{
     wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, Origin},
 };
 
-use super::{schema::integer, writer::store_error};
-use crate::store::{Found, Kind, LastClose, StoreError, Window};
+use super::{schema::integer, segment, writer::store_error};
+use crate::store::{Contents, Found, Kind, LastClose, Segment, StoreError, Window};
 
 /// Connections kept open for the next reader.
 const KEPT: usize = 16;
@@ -78,20 +78,49 @@ pub(super) fn last_close(
         .optional()
 }
 
-pub(super) fn headers(
+pub(super) fn held(connection: &Connection, kind: Kind) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM setting WHERE name = ?1")?
+        .exists([hold_name(kind)])
+}
+
+/// The setting that is there while deletes wait.
+pub(super) fn hold_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Numbered => "hold_numbered",
+        Kind::Lobby => "hold_lobby",
+    }
+}
+
+/// A batch stands by itself if no segment holds it, or one that is not to be
+/// seen yet.
+pub(super) fn contents(
     connection: &Connection,
     bucket: BucketId,
     window: Window,
-) -> rusqlite::Result<Vec<BatchHeader>> {
-    connection
+) -> rusqlite::Result<Contents> {
+    let batches = connection
         .prepare_cached(
-            "SELECT header FROM batch WHERE bucket = ?1 AND epoch <= ?2 AND closed_at >= ?3 ORDER BY epoch",
+            "SELECT header FROM batch AS b WHERE bucket = ?1 AND epoch <= ?2 AND closed_at >= ?3
+             AND id NOT IN (SELECT batch FROM expiring)
+             AND coalesce((SELECT last FROM segment AS s WHERE s.bucket = b.bucket AND s.origin = b.origin
+                 AND s.first <= b.epoch AND EXISTS (SELECT 1 FROM batch AS n WHERE n.bucket = s.bucket
+                     AND n.origin = s.origin AND n.epoch > s.last AND n.epoch <= ?2)
+                 ORDER BY s.first DESC LIMIT 1), -1) < epoch
+             ORDER BY epoch",
         )?
-        .query_map(params![bucket.get(), integer(window.through), integer(window.from.0)], |row| {
-            let bytes: [u8; BATCH_HEADER_LEN] = row.get(0)?;
-            BatchHeader::decode(&bytes).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, 0))
-        })?
-        .collect()
+        .query_map(
+            params![bucket.get(), integer(window.through), integer(window.from.0)],
+            |row| {
+                let bytes: [u8; BATCH_HEADER_LEN] = row.get(0)?;
+                BatchHeader::decode(&bytes).map_err(|_| rusqlite::Error::InvalidQuery)
+            },
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Contents {
+        segments: segment::visible(connection, bucket, window)?,
+        batches,
+    })
 }
 
 pub(super) fn batch(
@@ -99,31 +128,59 @@ pub(super) fn batch(
     bucket: BucketId,
     origin: Origin,
     epoch: u64,
-) -> rusqlite::Result<Found> {
+) -> rusqlite::Result<Found<Vec<u8>>> {
     let place = params![bucket.get(), origin.0, integer(epoch)];
     let bytes = connection
-        .prepare_cached("SELECT bytes FROM batch WHERE bucket = ?1 AND origin = ?2 AND epoch = ?3")?
+        .prepare_cached(
+            "SELECT bytes FROM batch WHERE bucket = ?1 AND origin = ?2 AND epoch = ?3
+             AND id NOT IN (SELECT batch FROM expiring)",
+        )?
         .query_row(place, |row| row.get(0))
         .optional()?;
-    if let Some(bytes) = bytes {
-        return Ok(Found::Batch(bytes));
+    match bytes {
+        Some(bytes) => Ok(Found::Held(bytes)),
+        None => gone(connection, bucket, "expired_through", epoch),
     }
-    let expired_through: Option<i64> = connection
-        .prepare_cached("SELECT expired_through FROM chain WHERE bucket = ?1")?
+}
+
+pub(super) fn segment(
+    connection: &Connection,
+    bucket: BucketId,
+    origin: Origin,
+    number: u64,
+) -> rusqlite::Result<Found<Segment>> {
+    match segment::find(connection, bucket, origin, number)? {
+        Some(segment) => Ok(Found::Held(segment)),
+        None => gone(connection, bucket, "segment_expired", number),
+    }
+}
+
+/// What is not there: past retention up to the number in that column.
+fn gone<T>(
+    connection: &Connection,
+    bucket: BucketId,
+    column: &'static str,
+    number: u64,
+) -> rusqlite::Result<Found<T>> {
+    let through: Option<i64> = connection
+        .prepare_cached(&format!("SELECT {column} FROM chain WHERE bucket = ?1"))?
         .query_row([bucket.get()], |row| row.get(0))
         .optional()?
         .flatten();
-    if expired_through.is_none_or(|through| integer(epoch) > through) {
+    if through.is_none_or(|through| integer(number) > through) {
         return Ok(Found::Nothing);
     }
     let oldest: Option<i64> = connection
-        .prepare_cached("SELECT min(epoch) FROM batch WHERE bucket = ?1")?
+        .prepare_cached(
+            "SELECT min(epoch) FROM batch WHERE bucket = ?1
+             AND id NOT IN (SELECT batch FROM expiring)",
+        )?
         .query_row([bucket.get()], |row| row.get(0))?;
     Ok(Found::Expired {
         oldest: oldest.map(unsigned),
     })
 }
 
-fn unsigned(value: i64) -> u64 {
+pub(super) fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }

@@ -2,22 +2,22 @@
 
 use std::{fs::File, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use tessera::{
     base::Secret,
-    wire::{BucketCount, CellSize, OriginKey},
+    wire::{BatchHeader, BucketCount, CellSize, OriginKey},
 };
 
 use super::OpenError;
 use crate::random;
 
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// `pending` holds no time and no order of arrival: rows lie by bucket and
 /// digest. `waited` counts closes that left a cell behind (lobby and constant cover).
 /// `seen` is the digest index over all published cells, cover included.
 /// `chain` outlives the batches it describes.
-const TABLES: &str = "
+const FIRST: &str = "
     CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE pending (
         bucket INTEGER NOT NULL,
@@ -49,6 +49,37 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
+/// `segment` names batches of `batch`; `closed_at` is that of the last.
+/// `chain.segment` is the last number given, `segment_expired` the last one
+/// dropped. `expiring` lists batches that are past retention and being
+/// deleted, and how many of their cells are out of `seen` already.
+const SEGMENTS: &str = "
+    CREATE TABLE segment (
+        bucket INTEGER NOT NULL,
+        lobby INTEGER NOT NULL,
+        origin BLOB NOT NULL,
+        number INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        closed_at INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        PRIMARY KEY (bucket, origin, first),
+        UNIQUE (bucket, origin, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX segment_by_age ON segment (lobby, closed_at);
+    CREATE TABLE expiring (
+        batch INTEGER PRIMARY KEY,
+        forgotten INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    ALTER TABLE chain ADD COLUMN segment INTEGER;
+    ALTER TABLE chain ADD COLUMN segment_expired INTEGER;
+";
+
+/// What makes each version out of the one before. A file of any older
+/// version is brought up to date when it is opened, in one transaction.
+const STEPS: [&str; VERSION as usize] = [FIRST, SEGMENTS];
+
 /// Opens or makes the file, checks that it fits, and reads the origin's key.
 pub(super) fn open(
     path: &Path,
@@ -61,21 +92,24 @@ pub(super) fn open(
     };
     private(path)?;
     let mut connection = Connection::open(path).map_err(sqlite)?;
-    configure(&connection).map_err(sqlite)?;
-    let version: u32 = connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(sqlite)?;
-    match version {
-        0 => create(&mut connection, cell_size, buckets).map_err(sqlite)?,
-        VERSION => (),
-        _ => return Err(OpenError::Newer(path.to_owned())),
+    // Before anything is written: a file of a newer version stays as it is.
+    let version = version(&connection).map_err(sqlite)?;
+    if version > VERSION {
+        return Err(OpenError::Newer(path.to_owned()));
     }
+    if version == 0 && !is_empty(&connection).map_err(sqlite)? {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    configure(&connection).map_err(sqlite)?;
+    let settings = (version == 0).then_some((cell_size, buckets));
+    migrate(&mut connection, version, settings).map_err(sqlite)?;
     for (what, name, asked) in [
-        ("cell size", "cell_size", cell_size.get()),
-        ("bucket count", "buckets", buckets.get()),
+        ("cell size", CELL_SIZE, cell_size.get()),
+        ("bucket count", BUCKETS, buckets.get()),
     ] {
-        let stored: [u8; 4] = setting(&connection, name, path)?;
-        let stored = u32::from_be_bytes(stored);
+        let stored = number(&connection, name)
+            .map_err(sqlite)?
+            .ok_or_else(|| OpenError::Damaged(path.to_owned()))?;
         if stored != asked {
             return Err(OpenError::Other {
                 path: path.to_owned(),
@@ -85,8 +119,22 @@ pub(super) fn open(
             });
         }
     }
-    let mut seed = setting(&connection, "origin_seed", path)?;
-    Ok((connection, OriginKey::from_seed(&Secret::take(&mut seed))))
+    let key = match origin_key(&connection).map_err(sqlite)? {
+        Some(key) => key,
+        None => {
+            let is_backup = setting::<0>(&connection, BACKUP).map_err(sqlite)?.is_some();
+            if !is_backup {
+                return Err(OpenError::Damaged(path.to_owned()));
+            }
+            restore(&mut connection).map_err(sqlite)?
+        }
+    };
+    Ok((connection, key))
+}
+
+/// The version of the file's layout; 0 for an empty one.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// The file holds the signing key: nobody else on the machine may read it.
@@ -121,44 +169,97 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn create(
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
+        row.get(0)
+    })
+}
+
+/// Takes the steps that are missing; a new file gets its settings and a key.
+pub(super) fn migrate(
     connection: &mut Connection,
-    cell_size: CellSize,
-    buckets: BucketCount,
+    version: u32,
+    settings: Option<(CellSize, BucketCount)>,
 ) -> rusqlite::Result<()> {
-    let seed = OriginKey::generate(&mut random::system()).seed();
+    if version == VERSION {
+        return Ok(());
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(TABLES)?;
-    let settings: [(&str, &[u8]); 3] = [
-        ("cell_size", &cell_size.get().to_be_bytes()),
-        ("buckets", &buckets.get().to_be_bytes()),
-        ("origin_seed", seed.expose()),
-    ];
-    for (name, value) in settings {
-        transaction.execute(
-            "INSERT INTO setting (name, value) VALUES (?1, ?2)",
-            params![name, value],
-        )?;
+    for step in STEPS.iter().skip(version as usize) {
+        transaction.execute_batch(step)?;
+    }
+    if let Some((cell_size, buckets)) = settings {
+        put_setting(&transaction, CELL_SIZE, &cell_size.get().to_be_bytes())?;
+        put_setting(&transaction, BUCKETS, &buckets.get().to_be_bytes())?;
+        new_key(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
 
+/// A backup has no key: whoever goes on from it is another origin, with
+/// chains of its own, lest two stores continue one chain.
+fn restore(connection: &mut Connection) -> rusqlite::Result<OriginKey> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let key = new_key(&transaction)?;
+    transaction.execute(
+        "UPDATE chain SET head = ?1",
+        params![BatchHeader::NO_PREV.0],
+    )?;
+    transaction.execute("DELETE FROM setting WHERE name = ?1", [BACKUP])?;
+    transaction.commit()?;
+    tracing::warn!(origin = %key.origin(), "restored from a backup: this relay is a new origin");
+    Ok(key)
+}
+
+fn new_key(transaction: &Transaction<'_>) -> rusqlite::Result<OriginKey> {
+    let key = OriginKey::generate(&mut random::system());
+    put_setting(transaction, ORIGIN_SEED, key.seed().expose())?;
+    Ok(key)
+}
+
+/// Name of the setting with the bytes of a cell.
+pub(super) const CELL_SIZE: &str = "cell_size";
+/// Name of the setting with the number of buckets.
+pub(super) const BUCKETS: &str = "buckets";
+/// Name of the setting with the seed of the signing key.
+pub(super) const ORIGIN_SEED: &str = "origin_seed";
+/// Name of the setting, empty, that marks a backup.
+pub(super) const BACKUP: &str = "backup";
+
+pub(super) fn put_setting(
+    transaction: &Transaction<'_>,
+    name: &str,
+    value: &[u8],
+) -> rusqlite::Result<()> {
+    transaction
+        .execute(
+            "INSERT INTO setting (name, value) VALUES (?1, ?2)",
+            params![name, value],
+        )
+        .map(drop)
+}
+
 fn setting<const N: usize>(
     connection: &Connection,
     name: &str,
-    path: &Path,
-) -> Result<[u8; N], OpenError> {
+) -> rusqlite::Result<Option<[u8; N]>> {
     connection
         .query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| {
             row.get(0)
         })
         .optional()
-        .map_err(|error| OpenError::Sqlite {
-            path: path.to_owned(),
-            error,
-        })?
-        .ok_or_else(|| OpenError::Damaged(path.to_owned()))
+}
+
+/// A number among the settings.
+pub(super) fn number(connection: &Connection, name: &str) -> rusqlite::Result<Option<u32>> {
+    Ok(setting(connection, name)?.map(u32::from_be_bytes))
+}
+
+/// The signing key.
+pub(super) fn origin_key(connection: &Connection) -> rusqlite::Result<Option<OriginKey>> {
+    let seed = setting(connection, ORIGIN_SEED)?;
+    Ok(seed.map(|mut seed| OriginKey::from_seed(&Secret::take(&mut seed))))
 }
 
 /// SQLite's integers are signed; epochs and times fit by far.

@@ -1,20 +1,28 @@
 //! The one thread that writes. Posts that wait together are committed
 //! together: one sync for all of them.
 
-use std::fs::File;
+use std::{fs::File, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior, ffi};
 use tessera::{
     base::UnixTime,
-    wire::{Entry, OriginKey},
+    wire::{CellSize, Entry, MAX_ENTRIES, OriginKey},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{close, expire, pending};
+use super::{
+    close,
+    disk::{Disk, cost},
+    expire, pending,
+    read::hold_name,
+    schema, segment,
+};
 use crate::store::{Closing, Kind, StoreError};
 
 /// Most cells of one commit; more posts wait for the next.
 const GROUP_CELLS: usize = 1024;
+/// How long a write waits for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -23,57 +31,189 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Job {
     Put(Vec<Entry>, Reply<()>),
     Close(Box<Closing>, Reply<()>),
-    Expire(Kind, UnixTime, Reply<usize>),
-    TruncateLog(Reply<bool>),
+    Seal(Vec<segment::Due>, Reply<()>),
+    /// Whether there was anything to do.
+    Expire(Kind, UnixTime, Reply<bool>),
+    Hold(Kind, bool, Reply<()>),
+    /// Waits so long for readers; `false` while one is in the way.
+    ClearLog(Duration, Reply<bool>),
     Stop(Reply<()>),
 }
 
-/// Works until it is told to stop, until nobody can ask any more, or until a
-/// sync has failed: what the disk then holds is unknown, and only a restart
-/// may look. As long as it works it holds the lock.
-pub(super) fn run(
-    mut connection: Connection,
-    lock: File,
-    key: &OriginKey,
-    mut queue: mpsc::Receiver<Job>,
-    fail: &watch::Sender<bool>,
-) {
-    let mut next = None;
-    while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
-        let failed = match job {
-            Job::Put(entries, reply) => {
-                let (group, other) = gather(entries, reply, &mut queue);
-                next = other;
-                put(&mut connection, group)
-            }
-            Job::Close(closing, reply) => answer(
-                reply,
-                transact(&mut connection, |tx| close::close(tx, *closing, key)),
-            ),
-            Job::Expire(kind, before, reply) => answer(
-                reply,
-                transact(&mut connection, |tx| expire::expire(tx, kind, before)),
-            ),
-            Job::TruncateLog(reply) => answer(reply, truncate_log(&connection)),
-            Job::Stop(reply) => {
-                let _ = truncate_log(&connection);
-                let _ = connection.close();
-                drop(lock);
-                let _ = reply.send(Ok(()));
-                return;
-            }
-        };
-        if failed {
-            tracing::error!(
-                "a sync of the store has failed: the relay ends, lest it acknowledge what is lost"
-            );
-            let _ = fail.send(true);
-            return;
-        }
-    }
+/// What the thread owns.
+pub(super) struct Writer {
+    connection: Connection,
+    key: OriginKey,
+    disk: Disk,
+    cell_size: CellSize,
+    state: watch::Sender<Result<(), StoreError>>,
 }
 
 type Group = Vec<(Vec<Entry>, Reply<()>)>;
+
+impl Writer {
+    /// A writer, and whether it can write, as it last found.
+    pub(super) fn new(
+        connection: Connection,
+        key: OriginKey,
+        disk: Disk,
+        cell_size: CellSize,
+    ) -> (Self, watch::Receiver<Result<(), StoreError>>) {
+        let (state, receiver) = watch::channel(Ok(()));
+        let writer = Self {
+            connection,
+            key,
+            disk,
+            cell_size,
+            state,
+        };
+        (writer, receiver)
+    }
+
+    /// Works until it is told to stop, until nobody can ask any more, or
+    /// until a sync has failed: what the disk then holds is unknown, and only
+    /// a restart may look. As long as it works it holds the lock.
+    pub(super) fn run(mut self, lock: File, mut queue: mpsc::Receiver<Job>) {
+        let mut next = None;
+        while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
+            match job {
+                Job::Put(entries, reply) => {
+                    let (group, other) = gather(entries, reply, &mut queue);
+                    next = other;
+                    self.put(group);
+                }
+                Job::Close(closing, reply) => reply_with(reply, self.close(*closing)),
+                Job::Seal(due, reply) => {
+                    reply_with(reply, self.write(|tx, _| segment::seal(tx, &due)));
+                }
+                Job::Expire(kind, before, reply) => reply_with(reply, self.expire(kind, before)),
+                Job::Hold(kind, held, reply) => reply_with(reply, self.hold(kind, held)),
+                Job::ClearLog(wait, reply) => reply_with(reply, self.clear_log(wait)),
+                Job::Stop(reply) => {
+                    let _ = self.clear_log(BUSY);
+                    let _ = self.connection.close();
+                    drop(lock);
+                    reply_with(reply, Ok(()));
+                    return;
+                }
+            }
+            if *self.state.borrow() == Err(StoreError::Failed) {
+                tracing::error!(
+                    "a sync of the store has failed: the relay ends, lest it acknowledge what is lost"
+                );
+                return;
+            }
+        }
+    }
+
+    /// One commit for the whole group; every post hears the same.
+    fn put(&mut self, group: Group) {
+        let cells = group.iter().map(|(entries, _)| entries.len()).sum();
+        let result = match self.has_room(cost(cells, self.cell_size)) {
+            Ok(true) => self.write(|tx, _| {
+                for (entries, _) in &group {
+                    pending::put(tx, entries)?;
+                }
+                Ok(())
+            }),
+            Ok(false) => self.note(Err(StoreError::Full)),
+            Err(error) => self.note(Err(error)),
+        };
+        for (_, reply) in group {
+            reply_with(reply, result);
+        }
+    }
+
+    fn close(&mut self, closing: Closing) -> Result<(), StoreError> {
+        let (kind, batches) = (closing.kind(), closing.buckets.len());
+        self.write(|tx, key| close::close(tx, closing, key))?;
+        self.disk.closed(kind, batches);
+        Ok(())
+    }
+
+    fn expire(&mut self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
+        let expired = self.write(|tx, _| expire::expire(tx, kind, before))?;
+        self.disk.expired(kind, expired.batches);
+        Ok(expired.any)
+    }
+
+    fn hold(&mut self, kind: Kind, held: bool) -> Result<(), StoreError> {
+        self.write(|tx, _| {
+            tx.execute("DELETE FROM setting WHERE name = ?1", [hold_name(kind)])?;
+            if held {
+                schema::put_setting(tx, hold_name(kind), &[])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// One transaction. A file that turned out to be damaged is not written
+    /// any more: what it would acknowledge might not be found again.
+    fn write<T>(
+        &mut self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>, &OriginKey) -> Result<T, WriteError>,
+    ) -> Result<T, StoreError> {
+        if *self.state.borrow() == Err(StoreError::Damaged) {
+            return Err(StoreError::Damaged);
+        }
+        let (connection, key) = (&mut self.connection, &self.key);
+        let attempt = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction, key)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        let result = attempt().map_err(WriteError::into_store);
+        self.note(result)
+    }
+
+    /// Clears the write-ahead log.
+    fn clear_log(&mut self, wait: Duration) -> Result<bool, StoreError> {
+        let connection = &self.connection;
+        let attempt = || {
+            connection.busy_timeout(wait)?;
+            let busy: i64 =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            connection.busy_timeout(BUSY)?;
+            Ok::<_, WriteError>(busy == 0)
+        };
+        let result = attempt().map_err(WriteError::into_store);
+        match result {
+            Err(error) => self.note(Err(error)),
+            cleared => cleared,
+        }
+    }
+
+    fn has_room(&self, bytes: u64) -> Result<bool, StoreError> {
+        self.disk
+            .has_room(&self.connection, bytes)
+            .map_err(|error| store_error(&error))
+    }
+
+    /// Remembers whether the store can be written, and logs when that changes.
+    fn note<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let state = match &result {
+            Ok(_) => match self.has_room(cost(MAX_ENTRIES, self.cell_size)) {
+                Ok(false) => Err(StoreError::Full),
+                _ => Ok(()),
+            },
+            Err(StoreError::Busy | StoreError::Misused) => return result,
+            Err(error) => Err(*error),
+        };
+        self.state.send_if_modified(|known| {
+            let changed = *known != state;
+            match state {
+                Ok(()) if changed => tracing::info!("the store can be written again"),
+                Err(error) if changed => tracing::error!(%error, "posts are refused"),
+                _ => (),
+            }
+            *known = state;
+            changed
+        });
+        result
+    }
+}
 
 /// This post and those that wait behind it, up to the first other job.
 fn gather(
@@ -96,52 +236,8 @@ fn gather(
     (group, None)
 }
 
-/// One commit for the whole group; every post hears the same.
-fn put(connection: &mut Connection, group: Group) -> bool {
-    let result = transact(connection, |tx| {
-        for (entries, _) in &group {
-            pending::put(tx, entries)?;
-        }
-        Ok(())
-    });
-    for (_, reply) in group {
-        let _ = reply.send(result);
-    }
-    result == Err(StoreError::Failed)
-}
-
-fn transact<T>(
-    connection: &mut Connection,
-    work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, WriteError>,
-) -> Result<T, StoreError> {
-    let attempt = || {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let value = work(&transaction)?;
-        transaction.commit()?;
-        Ok(value)
-    };
-    attempt().map_err(WriteError::into_store)
-}
-
-/// `false` while a reader is in the way.
-fn truncate_log(connection: &Connection) -> Result<bool, StoreError> {
-    let short = std::time::Duration::from_millis(20);
-    let usual = std::time::Duration::from_secs(5);
-    let attempt = || {
-        connection.busy_timeout(short)?;
-        let busy: i64 =
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        connection.busy_timeout(usual)?;
-        Ok::<_, WriteError>(busy == 0)
-    };
-    attempt().map_err(WriteError::into_store)
-}
-
-/// Replies, and says whether the store has failed.
-fn answer<T>(reply: Reply<T>, result: Result<T, StoreError>) -> bool {
-    let failed = matches!(result, Err(StoreError::Failed));
+fn reply_with<T>(reply: Reply<T>, result: Result<T, StoreError>) {
     let _ = reply.send(result);
-    failed
 }
 
 /// Either SQLite's error, or one of ours that rolls the transaction back.

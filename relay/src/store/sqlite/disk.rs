@@ -1,0 +1,142 @@
+//! How much of the disk the store may take.
+//!
+//! Cover is written in every epoch, whether or not anyone posts, and is kept
+//! for the retention. So what a full retention of cover will still need is
+//! set aside, and a post is refused as soon as it would take of that: the
+//! relay then goes on publishing and stays below the limit.
+
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use tessera::wire::{BATCH_HEADER_LEN, CellSize};
+
+use crate::store::Kind;
+
+/// Set aside for the write-ahead log.
+const LOG: u64 = 64 << 20;
+/// What a published cell takes besides its bytes: its digest in the index.
+const DIGEST: u64 = 64;
+/// What a pending cell takes besides: twice its digest, and half-full pages.
+const PENDING: u64 = 512;
+const PAGE: u64 = 16_384;
+
+/// The limit, and what must fit below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskLimit {
+    /// Bytes that the files may take.
+    pub most: u64,
+    /// Cover of the numbered buckets.
+    pub numbered: Reserve,
+    /// Cover of the lobby.
+    pub lobby: Reserve,
+}
+
+/// What the cover of a full retention takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reserve {
+    /// Batches held at a time.
+    pub batches: u64,
+    /// Bytes of one without real cells.
+    pub bytes: u64,
+}
+
+impl Reserve {
+    /// So many batches of so many cover cells.
+    #[must_use]
+    pub fn new(batches: u64, cells: u64, size: CellSize) -> Self {
+        let cells = cells.saturating_mul(u64::from(size.get()) + DIGEST);
+        Self {
+            batches,
+            bytes: cells.saturating_add(2 * BATCH_HEADER_LEN as u64 + PAGE / 2),
+        }
+    }
+
+    fn beyond(&self, held: u64) -> u64 {
+        self.batches.saturating_sub(held).saturating_mul(self.bytes)
+    }
+}
+
+impl DiskLimit {
+    /// Bytes without which not even cover would fit.
+    #[must_use]
+    pub fn least(&self) -> u64 {
+        self.numbered
+            .beyond(0)
+            .saturating_add(self.lobby.beyond(0))
+            .saturating_add(LOG)
+    }
+}
+
+/// Bytes that a post of so many cells takes.
+pub(super) fn cost(cells: usize, size: CellSize) -> u64 {
+    (cells as u64).saturating_mul(u64::from(size.get()) + PENDING)
+}
+
+/// The limit against what is there.
+pub(super) struct Disk {
+    limit: Option<DiskLimit>,
+    log: PathBuf,
+    numbered: u64,
+    lobby: u64,
+}
+
+impl Disk {
+    pub(super) fn new(
+        limit: Option<DiskLimit>,
+        log: PathBuf,
+        connection: &Connection,
+    ) -> rusqlite::Result<Self> {
+        let held = |lobby: bool| -> rusqlite::Result<u64> {
+            connection.query_row(
+                "SELECT count(*) FROM batch WHERE lobby = ?1",
+                [lobby],
+                |row| row.get::<_, u32>(0).map(u64::from),
+            )
+        };
+        Ok(Self {
+            limit,
+            log,
+            numbered: held(false)?,
+            lobby: held(true)?,
+        })
+    }
+
+    /// Batches joined.
+    pub(super) fn closed(&mut self, kind: Kind, batches: usize) {
+        *self.held(kind) += batches as u64;
+    }
+
+    /// Batches left.
+    pub(super) fn expired(&mut self, kind: Kind, batches: u64) {
+        let held = self.held(kind);
+        *held = held.saturating_sub(batches);
+    }
+
+    /// Whether so many bytes more fit.
+    pub(super) fn has_room(&self, connection: &Connection, bytes: u64) -> rusqlite::Result<bool> {
+        let Some(limit) = &self.limit else {
+            return Ok(true);
+        };
+        let pages = |name: &str| -> rusqlite::Result<u64> {
+            connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0).map(u64::from))
+        };
+        let used = pages("page_count")?.saturating_sub(pages("freelist_count")?) * PAGE;
+        let log = std::fs::metadata(&self.log).map_or(0, |log| log.len());
+        let needed = [
+            log.max(LOG),
+            limit.numbered.beyond(self.numbered),
+            limit.lobby.beyond(self.lobby),
+            bytes,
+        ]
+        .into_iter()
+        .fold(used, u64::saturating_add);
+        Ok(needed <= limit.most)
+    }
+
+    fn held(&mut self, kind: Kind) -> &mut u64 {
+        match kind {
+            Kind::Numbered => &mut self.numbered,
+            Kind::Lobby => &mut self.lobby,
+        }
+    }
+}

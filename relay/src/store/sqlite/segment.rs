@@ -1,0 +1,197 @@
+//! Segments: a row that names batches; their bytes lie in the batches alone.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use sha2::{Digest as _, Sha256};
+use tessera::{
+    base::UnixTime,
+    wire::{BatchDigest, BucketId, Origin, SegmentRef},
+};
+
+use super::{read::unsigned, schema::integer, writer::WriteError};
+use crate::store::{
+    Segment, Window,
+    run::{Link, Run, complete},
+};
+
+/// A segment that is complete, and not yet written down.
+pub(super) struct Due {
+    bucket: BucketId,
+    origin: Origin,
+    run: Run,
+    digest: [u8; 32],
+}
+
+/// The complete runs of these buckets that are no segments yet. Reads every
+/// byte of them, beside the writer.
+pub(super) fn due(
+    connection: &Connection,
+    buckets: &[BucketId],
+    origin: Origin,
+) -> rusqlite::Result<Vec<Due>> {
+    let mut due = Vec::new();
+    for &bucket in buckets {
+        for run in complete(open_batches(connection, bucket, origin)?) {
+            let digest = digest(connection, bucket, origin, &run)?;
+            due.push(Due {
+                bucket,
+                origin,
+                run,
+                digest,
+            });
+        }
+    }
+    Ok(due)
+}
+
+/// Batches later than the last segment.
+fn open_batches(
+    connection: &Connection,
+    bucket: BucketId,
+    origin: Origin,
+) -> rusqlite::Result<Vec<Link>> {
+    connection
+        .prepare_cached(
+            "SELECT epoch, closed_at, length(bytes) FROM batch
+             WHERE bucket = ?1 AND origin = ?2 AND epoch > coalesce(
+                 (SELECT max(last) FROM segment WHERE bucket = ?1 AND origin = ?2), -1)
+             AND id NOT IN (SELECT batch FROM expiring) ORDER BY epoch",
+        )?
+        .query_map(params![bucket.get(), origin.0], |row| {
+            Ok(Link {
+                epoch: unsigned(row.get(0)?),
+                closed_at: UnixTime(unsigned(row.get(1)?)),
+                bytes: unsigned(row.get(2)?),
+            })
+        })?
+        .collect()
+}
+
+/// SHA-256 of the batches of a run, one after the other.
+pub(super) fn digest(
+    connection: &Connection,
+    bucket: BucketId,
+    origin: Origin,
+    run: &Run,
+) -> rusqlite::Result<[u8; 32]> {
+    let mut batches = connection.prepare_cached(
+        "SELECT bytes FROM batch WHERE bucket = ?1 AND origin = ?2 AND epoch BETWEEN ?3 AND ?4
+         ORDER BY epoch",
+    )?;
+    let mut rows = batches.query(params![
+        bucket.get(),
+        origin.0,
+        integer(run.first),
+        integer(run.last)
+    ])?;
+    let mut hash = Sha256::new();
+    while let Some(row) = rows.next()? {
+        hash.update(row.get_ref(0)?.as_blob()?);
+    }
+    Ok(hash.finalize().into())
+}
+
+/// Writes them down, each under the chain's next number.
+pub(super) fn seal(tx: &Transaction<'_>, due: &[Due]) -> Result<(), WriteError> {
+    let mut last = tx.prepare_cached("SELECT segment FROM chain WHERE bucket = ?1")?;
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO segment (bucket, lobby, origin, number, first, last, closed_at, bytes, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let mut advance = tx.prepare_cached("UPDATE chain SET segment = ?2 WHERE bucket = ?1")?;
+    for Due {
+        bucket,
+        origin,
+        run,
+        digest,
+    } in due
+    {
+        let last: Option<i64> = last.query_row([bucket.get()], |row| row.get(0))?;
+        let number = integer(run.number(last.map(unsigned)));
+        insert.execute(params![
+            bucket.get(),
+            bucket.is_lobby(),
+            origin.0,
+            number,
+            integer(run.first),
+            integer(run.last),
+            integer(run.closed_at.0),
+            integer(run.bytes),
+            digest
+        ])?;
+        advance.execute(params![bucket.get(), number])?;
+    }
+    Ok(())
+}
+
+/// What a `SELECT` names to make a [`SegmentRef`].
+pub(super) const COLUMNS: &str = "origin, number, first, last, bytes, digest";
+
+pub(super) fn listed(row: &Row<'_>) -> rusqlite::Result<SegmentRef> {
+    Ok(SegmentRef {
+        origin: Origin(row.get(0)?),
+        number: unsigned(row.get(1)?),
+        first: unsigned(row.get(2)?),
+        last: unsigned(row.get(3)?),
+        bytes: unsigned(row.get(4)?),
+        digest: BatchDigest(row.get(5)?),
+    })
+}
+
+/// Segments in the window: those whose last batch is within retention, and
+/// after which a batch is to be seen.
+pub(super) fn visible(
+    connection: &Connection,
+    bucket: BucketId,
+    window: Window,
+) -> rusqlite::Result<Vec<SegmentRef>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM segment AS s WHERE bucket = ?1 AND closed_at >= ?2 AND EXISTS (
+                 SELECT 1 FROM batch AS b WHERE b.bucket = s.bucket AND b.origin = s.origin
+                 AND b.epoch > s.last AND b.epoch <= ?3)
+             ORDER BY first"
+        ))?
+        .query_map(
+            params![
+                bucket.get(),
+                integer(window.from.0),
+                integer(window.through)
+            ],
+            listed,
+        )?
+        .collect()
+}
+
+/// One segment.
+pub(super) fn find(
+    connection: &Connection,
+    bucket: BucketId,
+    origin: Origin,
+    number: u64,
+) -> rusqlite::Result<Option<Segment>> {
+    let found = connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM segment WHERE bucket = ?1 AND origin = ?2 AND number = ?3"
+        ))?
+        .query_row(params![bucket.get(), origin.0, integer(number)], listed)
+        .optional()?;
+    let Some(listed) = found else {
+        return Ok(None);
+    };
+    let epochs = connection
+        .prepare_cached(
+            "SELECT epoch FROM batch WHERE bucket = ?1 AND origin = ?2 AND epoch BETWEEN ?3 AND ?4
+             ORDER BY epoch",
+        )?
+        .query_map(
+            params![
+                bucket.get(),
+                origin.0,
+                integer(listed.first),
+                integer(listed.last)
+            ],
+            |row| Ok(unsigned(row.get(0)?)),
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Some(Segment { listed, epochs }))
+}
