@@ -131,6 +131,12 @@ impl Channel {
         );
     }
 
+    /// Whether this number of that device arrived before.
+    pub(super) fn has_arrived(&self, device: u8, seq: u64) -> bool {
+        let sequence = self.sequences.get(&device);
+        sequence.is_some_and(|sequence| sequence.has(seq))
+    }
+
     /// What arrived from one device.
     pub(super) fn sequence(&mut self, device: u8) -> &mut Sequence {
         self.sequences.get_or_insert(device, Sequence::default())

@@ -245,10 +245,20 @@ impl Client {
     /// its outcome is not checked yet, so that a second answer still counts.
     #[must_use]
     pub fn lobby_watch(&self, now: UnixTime) -> bool {
-        self.invitations.values().any(|open| {
+        self.quick_enrolments().any(|open| now <= open.expires_at)
+    }
+
+    /// Whether something in the lobby may concern one: then all of it is read.
+    pub(super) fn looks_in_lobby(&self) -> bool {
+        self.quick_enrolments().next().is_some()
+    }
+
+    /// Quick invitations whose outcome is open.
+    fn quick_enrolments(&self) -> impl Iterator<Item = &OpenInvitation> {
+        self.invitations.values().filter(|open| {
             let contact = open.contact.and_then(|id| self.contacts.get(&id));
             let pending = contact.is_none_or(|contact| contact.state == ContactState::Pending);
-            open.quick && pending && now <= open.expires_at
+            open.quick && pending
         })
     }
 

@@ -86,6 +86,14 @@ impl Client {
             }
             return Ok(());
         }
+        // The number of something that arrived: a message that waited at its
+        // sender until its session id was forgotten here, or one taken back.
+        let channel = self.contact(id)?.channel.as_ref();
+        let channel = channel.ok_or(ClientError::Internal)?;
+        if channel.has_arrived(slot.device, delivery.seq()) && !delivery.content_type().is_control()
+        {
+            return Err(EnvelopeError::Replayed.into());
+        }
         self.accepted.insert((id, session.clone()), delivery.seq());
         self.mark_opened(digest, slot.day, Some(id), Some((session, delivery.seq())));
         let contact = self.contact_mut(id)?;

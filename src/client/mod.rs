@@ -11,6 +11,7 @@
 
 mod channel_state;
 mod contact;
+mod cursors;
 mod device;
 mod draft;
 mod emergency;

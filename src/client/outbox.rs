@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     base::{Day, SortedMap, SortedSet, UnixTime, sorted_by_key},
+    envelope::WINDOW,
     identity::Fingerprint,
     vault::stored::{self, ControlRecord, QueuedRecord},
     wire::{BucketId, Cell, Entry, MAX_LOBBY_ENTRIES, RelaySettings, cover_cell, hex, post},
@@ -167,8 +168,15 @@ impl Client {
 
     /// What is to be sealed again, in the order it was first sealed: each
     /// message and control delivery once.
+    ///
+    /// Not if that would discard a whole window of cells of today: their
+    /// counters are used, and the recipient would not find what comes after
+    /// such a hole. Then it waits for tomorrow's counters. Protocol §5.
     pub(super) fn overdue(&self, today: Day) -> Vec<(Part, Destination)> {
-        let held_back = self.held_back(today);
+        let held_back = self.held_back(today).into_iter();
+        let held_back: SortedSet<_> = held_back
+            .filter(|contact| self.uses_of(*contact, today) < WINDOW as usize)
+            .collect();
         let mut found = SortedMap::new();
         for queued in self.outbox.values() {
             let Some(contact) = queued.contact.filter(|id| held_back.contains(id)) else {
@@ -198,6 +206,18 @@ impl Client {
             }
         }
         found.into_values().collect()
+    }
+
+    /// How many of a day's counters what waits for a contact has used.
+    fn uses_of(&self, contact: [u8; 8], day: Day) -> usize {
+        let queued = self.outbox.values();
+        let queued = queued.filter(|q| q.contact == Some(contact) && q.day == day.0);
+        let large = self
+            .large
+            .iter()
+            .filter(|(key, record)| key.0.0 == contact && UnixTime(record.sent_at).day() == day);
+        let unsealed = large.map(|(_, record)| (record.count - record.next) as usize);
+        queued.count() + unsealed.sum::<usize>()
     }
 
     /// The payloads of the control deliveries that wait, in their order.

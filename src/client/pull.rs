@@ -6,9 +6,9 @@ use rand_core::CryptoRng;
 use super::{
     Client, ClientError, ContactId, Effects, Event, Gap, InvitationId, Mailbox, PlannedBatch,
     Received,
+    cursors::Step,
     incoming::{Candidate, Outcome},
     invitation::Stage,
-    relay_state::Step,
     watch::Watched,
 };
 use crate::{
@@ -83,8 +83,9 @@ impl Client {
         let bucket = self.bucket(mailbox)?;
         let index =
             BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        let whole = mailbox == Mailbox::Own || self.looks_in_lobby();
         let backfill = self.lobby_backfill(mailbox);
-        let plan = self.relay.plan(mailbox, bucket, &index, backfill)?;
+        let plan = self.relay.plan(mailbox, bucket, &index, whole, backfill)?;
         self.pending.relay = true;
         Ok(self.finish(plan))
     }
@@ -112,10 +113,11 @@ impl Client {
         if !asked_for {
             return Err(ClientError::BatchInvalid);
         }
-        let (gap, again) = match self.relay.advance(mailbox, header) {
+        let whole = mailbox == Mailbox::Own || self.looks_in_lobby();
+        let (gaps, again) = match self.relay.advance(mailbox, header, whole) {
             Step::Taken => return Ok(self.finish(Received::default())),
-            Step::New(gap) => (gap, false),
-            Step::Again => (None, true),
+            Step::New(gaps) => (gaps, false),
+            Step::Again => (Vec::new(), true),
         };
         self.pending.relay = true;
         let mut scan = Scan {
@@ -126,7 +128,7 @@ impl Client {
             done: vec![false; batch.cells().len()],
             candidates: Vec::new(),
         };
-        if let Some(gap) = gap {
+        for gap in gaps {
             self.tell_gap(gap, now);
         }
         self.watch_for(scan.closed_at);
@@ -134,6 +136,7 @@ impl Client {
             // A contact that the pass brought is watched from here on.
             self.watch_for(scan.closed_at);
         }
+        self.bound_unfinished(now);
         let outcome = self.accept_candidates(&mut scan);
         self.acknowledge(&outcome.receipts, now, rng)?;
         Ok(self.finish_batch(outcome, scan.cells.len()))
@@ -219,7 +222,7 @@ impl Client {
         self.watch_more(id, slot.day, scan.closed_at, &before);
         let chunks = match body {
             Body::Whole(bytes) => Some(vec![bytes]),
-            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment, scan.now)?,
+            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment)?,
         };
         if let Some(chunks) = chunks {
             let delivery = Delivery::decode(chunks).ok_or(EnvelopeError::NotAuthentic)?;
@@ -268,7 +271,7 @@ impl Client {
             Body::Whole(bytes) => Some(bytes),
             Body::Fragment(_) if answered => Some(Vec::new()),
             Body::Fragment(fragment) => {
-                let chunks = self.assemble(id.0, slot, fragment, now)?;
+                let chunks = self.assemble(id.0, slot, fragment)?;
                 chunks.map(|chunks| chunks.concat())
             }
         };

@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 
-use super::{ClientError, Gap};
+use super::{
+    ClientError,
+    cursors::{Cursors, Step},
+};
 use crate::{
     base::{UnixTime, sorted_by_key},
     identity::Fingerprint,
     vault::{
         VaultError,
-        stored::{CursorRecord, GapRecord, InfoRecord, RelayRecord},
+        stored::{InfoRecord, RelayRecord},
     },
     wire::{BatchHeader, BucketId, BucketIndex, Origin, RelaySettings, compute_bucket, paths},
 };
@@ -18,8 +21,6 @@ use crate::{
 const LOBBY_LOOKBACK_SECONDS: u64 = 15 * 60;
 /// Most older lobby batches read in one round while an offer is looked for.
 const BACKFILL_BATCHES: usize = 64;
-/// Most breaks of a chain remembered.
-const MAX_GAPS: usize = 64;
 
 /// One of the two mailboxes a client pulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,23 +54,6 @@ pub struct PlannedBatch {
     pub origin: String,
     /// Epoch.
     pub epoch: u64,
-}
-
-/// Where a batch stands to what was pulled before.
-pub(super) enum Step {
-    /// Taken before.
-    Taken,
-    /// To be read.
-    New(Option<Gap>),
-    /// Older than what was read, or read before and wanted once more: what
-    /// was opened in it is skipped.
-    Again,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Cursors {
-    started: bool,
-    known: Vec<CursorRecord>,
 }
 
 pub(super) struct RelayState {
@@ -153,13 +137,15 @@ impl RelayState {
         }
     }
 
-    /// The batches to fetch, oldest first; then, while an offer is looked
-    /// for, older ones of the lobby, newest first.
+    /// The batches to fetch, oldest first: the `whole` mailbox from where one
+    /// left off, or else its newest; then, while an offer is looked for, older
+    /// ones of the lobby, newest first.
     pub(super) fn plan(
         &mut self,
         mailbox: Mailbox,
         bucket: BucketId,
         index: &BucketIndex,
+        whole: bool,
         backfill: bool,
     ) -> Result<Vec<PlannedBatch>, ClientError> {
         let lookback = LOBBY_LOOKBACK_SECONDS / u64::from(self.info()?.lobby_epoch_seconds.get());
@@ -175,8 +161,7 @@ impl RelayState {
             .copied()
             .filter(|b| cursors.wants(&b.origin.0, b.epoch))
             .collect();
-        if !cursors.started {
-            cursors.started = true;
+        if !core::mem::replace(&mut cursors.started, true) || !whole {
             wanted = wanted.split_off(wanted.len().saturating_sub(first_look));
         }
         if backfill {
@@ -220,9 +205,10 @@ impl RelayState {
     }
 
     /// Places a verified header in its chain and moves the cursor past it.
-    pub(super) fn advance(&mut self, mailbox: Mailbox, header: &BatchHeader) -> Step {
+    /// Where not the `whole` mailbox is read, what was passed over is no gap.
+    pub(super) fn advance(&mut self, mailbox: Mailbox, header: &BatchHeader, whole: bool) -> Step {
         self.cursors(mailbox)
-            .advance(header, mailbox == Mailbox::Lobby)
+            .advance(header, mailbox == Mailbox::Lobby, whole)
     }
 
     pub(super) fn to_record(&self) -> RelayRecord {
@@ -276,97 +262,4 @@ fn settings(record: &InfoRecord) -> Option<RelaySettings> {
         slot_cells: record.slot_cells.try_into().ok()?,
         max_attachment_bytes: record.max_attachment_bytes,
     })
-}
-
-impl Cursors {
-    fn of(&self, origin: &[u8; 32]) -> Option<&CursorRecord> {
-        self.known.iter().find(|cursor| cursor.origin == *origin)
-    }
-
-    fn wants(&self, origin: &[u8; 32], epoch: u64) -> bool {
-        self.of(origin).is_none_or(|cursor| {
-            epoch > cursor.epoch
-                || cursor
-                    .gaps
-                    .iter()
-                    .any(|gap| gap.from < epoch && epoch < gap.to)
-        })
-    }
-
-    fn is_older(&self, origin: &[u8; 32], epoch: u64) -> bool {
-        self.of(origin).is_some_and(|cursor| epoch < cursor.floor)
-    }
-
-    fn advance(&mut self, header: &BatchHeader, lobby: bool) -> Step {
-        let (hash, epoch) = (header.hash().0, header.epoch);
-        let others = !self.known.is_empty();
-        let Some(cursor) = self.known.iter_mut().find(|c| c.origin == header.origin.0) else {
-            self.known.push(CursorRecord {
-                origin: header.origin.0,
-                epoch,
-                head: hash,
-                closed_at: header.closed_at.0,
-                floor: epoch,
-                gaps: Vec::new(),
-            });
-            let gap = others.then(|| Gap::Origin {
-                origin: header.origin.to_string(),
-                lobby,
-            });
-            return Step::New(gap);
-        };
-        if epoch < cursor.floor {
-            cursor.floor = epoch;
-            return Step::Again;
-        }
-        if epoch > cursor.epoch {
-            let broken = header.prev.0 != cursor.head;
-            let gap = broken.then_some(Gap::Batches {
-                from: Some(cursor.epoch),
-                to: epoch,
-                lobby,
-                closed: false,
-            });
-            if broken && cursor.gaps.len() < MAX_GAPS {
-                cursor.gaps.push(GapRecord {
-                    from: cursor.epoch,
-                    to: epoch,
-                    before: cursor.head,
-                    after: header.prev.0,
-                    since: cursor.closed_at,
-                });
-            }
-            (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, header.closed_at.0);
-            return Step::New(gap);
-        }
-        let Some(at) = cursor
-            .gaps
-            .iter()
-            .position(|gap| gap.from < epoch && epoch < gap.to)
-        else {
-            return Step::Taken;
-        };
-        // A batch that was missing has come after all.
-        let Some(gap) = cursor.gaps.get_mut(at) else {
-            return Step::Taken;
-        };
-        if header.prev.0 == gap.before {
-            (gap.from, gap.before) = (epoch, hash);
-        }
-        let (from, to) = (gap.from, gap.to);
-        if hash != gap.after {
-            return Step::New(None);
-        }
-        if gap.before == hash {
-            cursor.gaps.remove(at);
-            return Step::New(Some(Gap::Batches {
-                from: Some(from),
-                to,
-                lobby,
-                closed: true,
-            }));
-        }
-        (gap.to, gap.after) = (epoch, header.prev.0);
-        Step::New(None)
-    }
 }

@@ -44,6 +44,11 @@ impl Sequence {
             .collect()
     }
 
+    /// Whether `seq` arrived before.
+    pub(super) fn has(&self, seq: u64) -> bool {
+        seq < self.next && !self.missing.iter().any(|range| range.contains(&seq))
+    }
+
     /// `seq` arrived. Returns whether it had been missing.
     pub(super) fn arrived(&mut self, seq: u64) -> bool {
         if seq >= self.next {
@@ -86,7 +91,9 @@ mod tests {
         assert!(!s.arrived(0));
         assert!(!s.arrived(5));
         assert_eq!(s.missing(), std::slice::from_ref(&(1..5)));
+        assert!(s.has(0) && !s.has(3) && s.has(5) && !s.has(6));
         assert!(s.arrived(3));
+        assert!(s.has(3));
         assert_eq!(s.missing(), [1..3, 4..5]);
         assert!(s.arrived(4) && s.arrived(1) && s.arrived(2));
         assert_eq!((s.missing().len(), s.next()), (0, 6));

@@ -2,7 +2,7 @@
 
 use super::{Client, ContactId, TransferView, load::fragment_key};
 use crate::{
-    base::{Day, ErrorCode, UnixTime},
+    base::{Day, ErrorCode, SortedSet, UnixTime},
     channel::TagSlot,
     envelope::{Assembly, EnvelopeError, Fragment, MessageId, Progress},
     vault::{
@@ -93,7 +93,6 @@ impl Client {
         owner: [u8; 8],
         slot: TagSlot,
         fragment: Fragment,
-        now: UnixTime,
     ) -> Result<Option<Vec<Vec<u8>>>, EnvelopeError> {
         let key = (owner, fragment.message_id);
         let (index, count) = (fragment.index, fragment.count);
@@ -141,7 +140,6 @@ impl Client {
                     },
                 );
                 self.pending.grown.insert(key);
-                self.bound_unfinished(owner, now);
                 Ok(None)
             }
         }
@@ -172,8 +170,16 @@ impl Client {
     }
 
     /// Keeps at most 4 unfinished messages and 32 MiB per contact: the oldest
-    /// gives way, since a message sealed again comes under a new id.
-    fn bound_unfinished(&mut self, owner: [u8; 8], now: UnixTime) {
+    /// gives way, since a message sealed again comes under a new id. Only
+    /// after a batch, in which the cells of any number of messages are mixed.
+    pub(super) fn bound_unfinished(&mut self, now: UnixTime) {
+        let owners: SortedSet<[u8; 8]> = self.unfinished.keys().map(|key| key.0).collect();
+        for owner in owners {
+            self.bound_unfinished_of(owner, now);
+        }
+    }
+
+    fn bound_unfinished_of(&mut self, owner: [u8; 8], now: UnixTime) {
         loop {
             let mine: Vec<_> = self
                 .unfinished

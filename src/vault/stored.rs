@@ -132,7 +132,8 @@ records! {
         pub before: [u8; 32],
         /// What the header after it names as its predecessor.
         pub after: [u8; 32],
-        /// When the batch before it was closed, Unix seconds.
+        /// When the batch before it was closed, Unix seconds; of the whole gap,
+        /// where a part of it has come.
         pub since: u64,
     }
 

@@ -15,4 +15,6 @@ mod cover;
 mod devices;
 mod large;
 mod stage;
+#[path = "../support/mod.rs"]
+mod support;
 mod time;

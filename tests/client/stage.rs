@@ -1,191 +1,26 @@
-//! A relay and people to talk over it.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! What people do when nothing fails.
 
 use tessera::{
     base::UnixTime,
-    client::{
-        Client, ClientError, ContactId, ContactView, Effects, Event, Mailbox, Outgoing, Received,
-        parse_message_id,
-    },
+    client::{ClientError, ContactId, ContactView, Mailbox, Outgoing, Received, parse_message_id},
     enrolment::Kind,
-    wire::{
-        Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, OriginKey, batch::BatchPlace,
-        cover_cell, post,
-    },
 };
-use zeroize::Zeroizing;
 
-pub(crate) const NOW: UnixTime = UnixTime(1_795_300_000);
-pub(crate) const EPOCH: u64 = 1_800;
-pub(crate) const URL: &str = "https://relay.example";
-
-pub(crate) fn rng() -> rand_core::UnwrapErr<getrandom::SysRng> {
-    rand_core::UnwrapErr(getrandom::SysRng)
-}
-
-/// Batches of one origin, as a relay publishes them; nothing else of one.
-pub(crate) struct Relay {
-    pub(crate) key: OriginKey,
-    pub(crate) buckets: BucketCount,
-    pub(crate) size: CellSize,
-    pub(crate) epoch: u64,
-    /// Each cell is stored once.
-    pub(crate) known: BTreeSet<[u8; 32]>,
-    pub(crate) pending: BTreeMap<u32, Vec<Cell>>,
-    pub(crate) published: BTreeMap<u32, Vec<(BatchHeader, Vec<u8>)>>,
-}
-
-impl Relay {
-    pub(crate) fn new() -> Self {
-        Self {
-            key: OriginKey::generate(&mut rng()),
-            buckets: BucketCount::try_from(4).unwrap(),
-            size: CellSize::DEFAULT,
-            epoch: NOW.0 / EPOCH,
-            known: BTreeSet::new(),
-            pending: BTreeMap::new(),
-            published: BTreeMap::new(),
-        }
-    }
-
-    pub(crate) fn info(&self) -> String {
-        format!(
-            r#"{{"protocol":1,"origin":"{}","buckets":4,"cell_size":{},"epoch_seconds":1800,
-            "lobby":{{"epoch_seconds":15,"cells":16,"retention_seconds":86400}},
-            "retention_seconds":5184000,"slot_cells":4,"max_attachment_bytes":16777216,
-            "cover":{{"mechanism":"fixed"}},"time":{}}}"#,
-            self.key.origin(),
-            self.size.get(),
-            NOW.0
-        )
-    }
-
-    pub(crate) fn post(&mut self, body: &[u8]) {
-        for entry in post::decode(body, self.size, self.buckets).unwrap() {
-            if !self.known.insert(entry.cell.sha256()) {
-                continue;
-            }
-            self.pending
-                .entry(entry.bucket.get())
-                .or_default()
-                .push(entry.cell);
-        }
-    }
-
-    pub(crate) fn close(&mut self) -> UnixTime {
-        self.epoch += 1;
-        let closed_at = UnixTime(self.epoch * EPOCH);
-        let all: Vec<BucketId> = self.buckets.numbered().chain([BucketId::LOBBY]).collect();
-        for bucket in all {
-            let mut cells = self.pending.remove(&bucket.get()).unwrap_or_default();
-            cells.extend((0..3).map(|_| cover_cell(self.size, &mut rng())));
-            cells.reverse();
-            let chain = self.published.entry(bucket.get()).or_default();
-            let prev = chain
-                .last()
-                .map_or(BatchHeader::NO_PREV, |(header, _)| header.hash());
-            let place = BatchPlace {
-                bucket,
-                epoch: self.epoch,
-                closed_at,
-                prev,
-            };
-            chain.push(Batch::build(&place, &cells, self.size, &self.key).unwrap());
-        }
-        closed_at
-    }
-
-    pub(crate) fn index(&self, bucket: u32) -> String {
-        let batches: Vec<String> = self
-            .published
-            .get(&bucket)
-            .into_iter()
-            .flatten()
-            .map(|(h, _)| {
-                format!(
-                    r#"{{"origin":"{}","epoch":{},"count":{},"digest":"{}"}}"#,
-                    h.origin, h.epoch, h.count, h.digest
-                )
-            })
-            .collect();
-        format!(
-            r#"{{"oldest":null,"batches":[{}],"segments":[]}}"#,
-            batches.join(",")
-        )
-    }
-}
-
-/// A person: the engine, and a store that outlives it.
-pub(crate) struct Person {
-    pub(crate) client: Client,
-    pub(crate) store: BTreeMap<String, Zeroizing<Vec<u8>>>,
-    pub(crate) events: Vec<Event>,
-}
+pub(crate) use crate::support::*;
 
 impl Person {
-    pub(crate) fn new(name: &str) -> Self {
-        let (client, changes) = Client::create(name, URL, NOW, &mut rng()).unwrap();
-        let mut person = Self {
-            client,
-            store: BTreeMap::new(),
-            events: Vec::new(),
-        };
-        person.commit(Effects {
-            changes,
-            events: Vec::new(),
-            value: (),
-        });
-        person
-    }
-
-    pub(crate) fn commit<T>(&mut self, effects: Effects<T>) -> T {
-        for (key, value) in effects.changes {
-            match value {
-                Some(bytes) => self.store.insert(key, bytes),
-                None => self.store.remove(&key),
-            };
-        }
-        self.events.extend(effects.events);
-        effects.value
-    }
-
-    /// Forgets everything that is not in the store.
-    pub(crate) fn restart(&mut self) {
-        let records: Vec<_> = self
-            .store
-            .iter()
-            .filter(|(key, _)| key.starts_with("s/") || key.starts_with("m/"))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        self.client = Client::load(&records).unwrap();
-    }
-
     pub(crate) fn pull(&mut self, relay: &Relay, now: UnixTime) -> Received {
         let mut all = Received::default();
         let configured = self.client.configure(&relay.info()).unwrap();
         self.commit(configured);
         for mailbox in [Mailbox::Own, Mailbox::Lobby] {
-            let path = self.client.index_path(mailbox).unwrap();
-            let bucket = path.split('/').nth(3).unwrap();
-            let bucket = if bucket == "lobby" {
-                BucketId::LOBBY.get()
-            } else {
-                bucket.parse().unwrap()
-            };
-            let planned = self
-                .client
-                .plan_pull(mailbox, &relay.index(bucket))
-                .unwrap();
+            let index = relay.index(bucket_of(&self.client, mailbox));
+            let planned = self.client.plan_pull(mailbox, &index).unwrap();
             for batch in self.commit(planned) {
-                let bytes = &relay.published[&bucket]
-                    .iter()
-                    .find(|(h, _)| h.epoch == batch.epoch)
-                    .unwrap()
-                    .1;
+                let bytes = relay.batch(&batch);
                 let effects = self
                     .client
-                    .receive_batch(mailbox, bytes, now, &mut rng())
+                    .receive_batch(mailbox, &bytes, now, &mut rng())
                     .unwrap();
                 let received = self.commit(effects);
                 all.messages.extend(received.messages);

@@ -1,0 +1,146 @@
+//! How far a mailbox was read: the chain of each origin, and its gaps.
+//! Protocol §13.
+
+use super::Gap;
+use crate::{
+    vault::stored::{CursorRecord, GapRecord},
+    wire::BatchHeader,
+};
+
+/// Most breaks of a chain remembered.
+const MAX_GAPS: usize = 64;
+
+/// Where a batch stands to what was pulled before.
+pub(super) enum Step {
+    /// Taken before.
+    Taken,
+    /// To be read; what is missing before it, or has come with it.
+    New(Vec<Gap>),
+    /// Older than what was read, or read before and wanted once more: what
+    /// was opened in it is skipped.
+    Again,
+}
+
+/// How far each origin's chain of one mailbox was read.
+#[derive(Debug, Default)]
+pub(super) struct Cursors {
+    /// Whether the mailbox was ever looked at.
+    pub(super) started: bool,
+    pub(super) known: Vec<CursorRecord>,
+}
+
+impl Cursors {
+    pub(super) fn of(&self, origin: &[u8; 32]) -> Option<&CursorRecord> {
+        self.known.iter().find(|cursor| cursor.origin == *origin)
+    }
+
+    pub(super) fn wants(&self, origin: &[u8; 32], epoch: u64) -> bool {
+        self.of(origin).is_none_or(|cursor| {
+            epoch > cursor.epoch
+                || cursor
+                    .gaps
+                    .iter()
+                    .any(|gap| gap.from < epoch && epoch < gap.to)
+        })
+    }
+
+    pub(super) fn is_older(&self, origin: &[u8; 32], epoch: u64) -> bool {
+        self.of(origin).is_some_and(|cursor| epoch < cursor.floor)
+    }
+
+    /// Places a verified header in its chain and moves the cursor past it.
+    /// Where not the `whole` mailbox is read, what was passed over is no gap.
+    pub(super) fn advance(&mut self, header: &BatchHeader, lobby: bool, whole: bool) -> Step {
+        let (hash, epoch) = (header.hash().0, header.epoch);
+        let closed_at = header.closed_at.0;
+        let newest = self.known.iter().map(|cursor| cursor.closed_at).max();
+        let Some(cursor) = self.known.iter_mut().find(|c| c.origin == header.origin.0) else {
+            let mut cursor = CursorRecord {
+                origin: header.origin.0,
+                epoch: 0,
+                head: BatchHeader::NO_PREV.0,
+                closed_at: newest.unwrap_or(closed_at),
+                floor: epoch,
+                gaps: Vec::new(),
+            };
+            let mut gaps = Vec::new();
+            // The first chain is entered where one finds it, a second one at its beginning.
+            if newest.is_some() {
+                let origin = header.origin.to_string();
+                gaps.push(Gap::Origin { origin, lobby });
+                gaps.extend(cursor.follow(header, lobby, whole));
+            }
+            (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, closed_at);
+            self.known.push(cursor);
+            return Step::New(gaps);
+        };
+        if epoch < cursor.floor {
+            cursor.floor = epoch;
+            return Step::Again;
+        }
+        if epoch > cursor.epoch {
+            let gap = cursor.follow(header, lobby, whole);
+            (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, closed_at);
+            return Step::New(gap.into_iter().collect());
+        }
+        let Some(at) = cursor
+            .gaps
+            .iter()
+            .position(|gap| gap.from < epoch && epoch < gap.to)
+        else {
+            return Step::Taken;
+        };
+        // A batch that was missing has come after all. What is still missing
+        // lies before it, after it, on both sides or nowhere.
+        let gap = cursor.gaps.remove(at);
+        let (from, to, since) = (gap.from, gap.to, gap.since);
+        let before = GapRecord {
+            to: epoch,
+            after: header.prev.0,
+            ..gap.clone()
+        };
+        let after = GapRecord {
+            from: epoch,
+            before: hash,
+            ..gap
+        };
+        for part in [before, after] {
+            if part.before != part.after && cursor.gaps.len() < MAX_GAPS {
+                cursor.gaps.push(part);
+            }
+        }
+        // The parts keep the time of the whole, which was told as one gap.
+        let closed = cursor.gaps.iter().all(|gap| gap.since != since);
+        let gap = closed.then_some(Gap::Batches {
+            from: Some(from),
+            to,
+            lobby,
+            closed,
+        });
+        Step::New(gap.into_iter().collect())
+    }
+}
+
+impl CursorRecord {
+    /// The gap before a batch newer than all taken, if its chain breaks there.
+    fn follow(&mut self, next: &BatchHeader, lobby: bool, whole: bool) -> Option<Gap> {
+        if next.prev.0 == self.head || !whole {
+            return None;
+        }
+        if self.gaps.len() < MAX_GAPS {
+            self.gaps.push(GapRecord {
+                from: self.epoch,
+                to: next.epoch,
+                before: self.head,
+                after: next.prev.0,
+                since: self.closed_at,
+            });
+        }
+        Some(Gap::Batches {
+            from: (self.epoch > 0).then_some(self.epoch),
+            to: next.epoch,
+            lobby,
+            closed: false,
+        })
+    }
+}

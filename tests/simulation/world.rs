@@ -1,0 +1,468 @@
+//! One run: who is in it, what fails in it, and what happens.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::support::{Backup, DAY, Dice, EPOCH, NOW, Person, Relay};
+use sha2::{Digest as _, Sha256};
+use tessera::{
+    base::UnixTime,
+    client::{ContactId, InvitationId, Post},
+    wire::{BucketCount, CellSize},
+};
+
+/// No clock is further off than this: together with a post that is repeated
+/// for 12 h, a relay that was down for one and its clock, less than a day.
+const MOST_SKEW: i64 = 9 * 3_600;
+/// Nobody stays away for longer: a relay keeps batches for 60 days.
+const LONGEST_ABSENCE: u64 = 45 * DAY;
+
+/// What a seed decides before anything happens.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) people: usize,
+    pub(crate) steps: usize,
+    pub(crate) withholding: Withholding,
+    pub(crate) restart: Restart,
+    /// Somebody puts forged cells, copies and altered cells into mailboxes.
+    pub(crate) adversary: bool,
+    /// People stay away for weeks.
+    pub(crate) months: bool,
+    /// Contacts are removed.
+    pub(crate) removals: bool,
+}
+
+/// What the relay does with batches that it should publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Withholding {
+    Never,
+    /// They come after all, and answers come in any order.
+    Late,
+    ForEver,
+}
+
+/// What befalls the relay once in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restart {
+    None,
+    /// Killed and started again: what was answered with 202 is there.
+    Killed,
+    /// Killed when some of the mailboxes were closed and some not.
+    AmidClose,
+    /// Its disk was lost: an older copy goes on under a new key.
+    Restored,
+}
+
+impl Plan {
+    pub(crate) fn draw(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        Self {
+            seed,
+            people: 2 + dice.below(4),
+            steps: 60 + dice.below(120),
+            withholding: *dice.pick(&[
+                Withholding::Never,
+                Withholding::Never,
+                Withholding::Late,
+                Withholding::ForEver,
+            ]),
+            restart: *dice.pick(&[
+                Restart::None,
+                Restart::Killed,
+                Restart::AmidClose,
+                Restart::Restored,
+            ]),
+            adversary: dice.chance(40),
+            months: dice.chance(30),
+            removals: dice.chance(30),
+        }
+    }
+
+    /// Whether nothing may be lost for good.
+    pub(crate) fn lossless(&self) -> bool {
+        let comes = match self.withholding {
+            Withholding::Never => true,
+            // Within a few weeks; over months it may leave retention.
+            Withholding::Late => !self.months,
+            Withholding::ForEver => false,
+        };
+        comes && self.restart != Restart::Restored
+    }
+
+    /// Whether what one sends arrives in the order it was sent.
+    pub(crate) fn ordered(&self) -> bool {
+        self.withholding != Withholding::Late
+    }
+}
+
+/// One person, and what it has seen so far.
+pub(crate) struct Actor {
+    pub(crate) person: Person,
+    /// Seconds by which the clock is ahead.
+    pub(crate) skew: i64,
+    /// A slot without an answer, and when it was first sent by the own clock.
+    pub(crate) unanswered: Option<(Post, u64)>,
+    pub(crate) last_pull: u64,
+    /// Epochs read of one's own bucket, with their origin.
+    pub(crate) read: BTreeSet<(String, u64)>,
+    /// Codes of what was refused.
+    pub(crate) refused: Vec<&'static str>,
+    /// Numbers told to be missing that have not come.
+    pub(crate) missing: BTreeSet<(ContactId, u64)>,
+    /// Breaks of one's own bucket's chain: (from, to, closed).
+    pub(crate) breaks: Vec<(u64, u64, bool)>,
+    pub(crate) new_origins: usize,
+}
+
+/// Two people who know each other, or are about to.
+pub(crate) struct Link {
+    /// The inviter's end, then the acceptor's.
+    pub(crate) ends: [End; 2],
+    pub(crate) invitation: InvitationId,
+    pub(crate) uri: String,
+    pub(crate) expires_at: u64,
+    /// In person, so that no digits are compared.
+    pub(crate) in_person: bool,
+    /// Whether the inviter was told whom to expect.
+    pub(crate) expected: bool,
+}
+
+pub(crate) struct End {
+    pub(crate) person: usize,
+    pub(crate) contact: Option<ContactId>,
+    pub(crate) removed: bool,
+    /// What this end sent, in order.
+    pub(crate) sent: Vec<Sent>,
+    /// What was shown at this end as verified, in order.
+    pub(crate) shown: Vec<String>,
+}
+
+pub(crate) struct Sent {
+    pub(crate) text: String,
+    pub(crate) id: String,
+    pub(crate) seq: u64,
+}
+
+/// The client was killed: what was not committed is gone.
+pub(crate) struct Killed;
+
+pub(crate) type Step = Result<(), Killed>;
+
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) dice: Dice,
+    pub(crate) now: u64,
+    pub(crate) relay: Relay,
+    /// Epochs whose batches the relay does not list.
+    pub(crate) withheld: BTreeSet<u64>,
+    pub(crate) people: Vec<Actor>,
+    pub(crate) links: Vec<Link>,
+    /// Every cell that ever left a client, by its tag.
+    pub(crate) tags: HashMap<[u8; 16], [u8; 32]>,
+    pub(crate) faults: bool,
+    /// Everyone knows person 0: from here on the relay may withhold batches.
+    met: bool,
+    pub(crate) written: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) history: Sha256,
+    /// Tells all that is shown to anyone: for a seed that is replayed.
+    pub(crate) verbose: bool,
+    backup: Option<Backup>,
+}
+
+/// What happened, to see that the simulation does what it says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) sent: u64,
+    pub(crate) shown: u64,
+    pub(crate) cells: u64,
+    pub(crate) kills: u64,
+    pub(crate) lost: u64,
+    pub(crate) breaks_told: u64,
+    pub(crate) injected: u64,
+    pub(crate) refused: u64,
+    pub(crate) relay_restarts: u64,
+    pub(crate) relay_restores: u64,
+    pub(crate) enrolments: u64,
+    pub(crate) removals: u64,
+    pub(crate) resealed: u64,
+    pub(crate) trace: [u8; 32],
+}
+
+impl World {
+    pub(crate) fn new(plan: Plan) -> Self {
+        let mut dice = Dice::new(!plan.seed);
+        let mut relay = Relay::seeded(Dice::new(plan.seed ^ (1 << 63)));
+        relay.buckets = BucketCount::try_from(2).unwrap();
+        relay.size = CellSize::try_from(*dice.pick(&[1_024, 2_048, 2_048, 4_096])).unwrap();
+        relay.slot_cells = 1 + dice.below(4) as u32;
+        relay.cover = 1;
+        relay.expires = true;
+        let people = (0..plan.people).map(|i| Actor::new(i, &mut dice)).collect();
+        Self {
+            plan,
+            dice,
+            now: NOW.0,
+            relay,
+            withheld: BTreeSet::new(),
+            people,
+            links: Vec::new(),
+            tags: HashMap::new(),
+            faults: true,
+            met: false,
+            written: 0,
+            outcome: Outcome::default(),
+            history: Sha256::new(),
+            verbose: std::env::var_os("TESSERA_SIMULATION_SEED").is_some(),
+            backup: None,
+        }
+    }
+
+    /// Everyone meets person 0; weeks or months are lived through; what is
+    /// under way settles; and it is seen whether all holds.
+    pub(crate) fn run(mut self) -> Outcome {
+        if self.verbose {
+            eprintln!("{:?}", self.plan);
+        }
+        self.meet();
+        self.met = true;
+        let restart_at = 20 + self.dice.below(self.plan.steps - 20);
+        let backup_at = self.dice.below(restart_at);
+        for step in 0..self.plan.steps {
+            if step == backup_at && self.plan.restart == Restart::Restored {
+                self.backup = Some(self.relay.backup());
+            }
+            if step == restart_at {
+                self.restart_relay();
+            }
+            self.something_happens();
+        }
+        self.settle();
+        self.check();
+        self.outcome.trace = self.history.finalize().into();
+        self.outcome
+    }
+
+    fn something_happens(&mut self) {
+        let person = self.dice.below(self.people.len());
+        let _ = match self.dice.below(100) {
+            0..=24 => self.send(person),
+            25..=51 => self.pull(person),
+            52..=77 => self.post(person),
+            78..=86 => self.tick(person),
+            87..=91 => self.go_on_enrolling(),
+            92..=93 => self.invite_somebody(person),
+            94 if self.plan.removals => self.remove_somebody(person),
+            _ if self.plan.adversary => self.inject(),
+            _ => Ok(()),
+        };
+        if self.dice.chance(30) {
+            self.close();
+        }
+        if self.dice.chance(3) {
+            self.everybody_away();
+        }
+        if self.dice.chance(5) {
+            let hours = self.dice.below(2 * MOST_SKEW as usize) as i64;
+            self.people[person].skew = hours - MOST_SKEW;
+        }
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.relay.close();
+        self.now = self.relay.epoch * EPOCH + 60;
+        if !self.faults {
+            return;
+        }
+        if self.met && self.plan.withholding != Withholding::Never && self.dice.chance(10) {
+            self.withheld.insert(self.relay.epoch);
+        }
+        if self.plan.withholding == Withholding::Late && self.dice.chance(10) {
+            self.withheld.clear();
+        }
+        if self.dice.chance(2) {
+            // Its clock is set, by a fraction of an epoch.
+            self.relay.clock = self.dice.below(EPOCH as usize) as i64;
+        }
+    }
+
+    /// Days pass with every portal closed; the relay publishes what it has.
+    fn everybody_away(&mut self) {
+        let days = if self.plan.months && self.dice.chance(50) {
+            10 + self.dice.below(18)
+        } else {
+            1 + self.dice.below(6)
+        };
+        let seconds = days as u64 * DAY;
+        for person in 0..self.people.len() {
+            if self.now + seconds > self.people[person].last_pull + LONGEST_ABSENCE {
+                self.until_done(person, |world| world.pull(person));
+            }
+        }
+        self.close();
+        self.pass(seconds);
+    }
+
+    /// Time passes and no epoch ends: the next batch has a higher number.
+    fn pass(&mut self, seconds: u64) {
+        self.now += seconds;
+        self.relay.epoch = self.now / EPOCH;
+    }
+
+    fn restart_relay(&mut self) {
+        match self.plan.restart {
+            Restart::None => return,
+            Restart::Killed => {}
+            Restart::AmidClose => {
+                let mut mailboxes = self.relay.mailboxes();
+                mailboxes.truncate(self.dice.below(mailboxes.len()));
+                self.relay.epoch += 1;
+                self.relay.close_mailboxes(&mailboxes);
+                self.now = self.relay.epoch * EPOCH + 60;
+            }
+            Restart::Restored => {
+                let backup = self.backup.take().unwrap();
+                self.relay.restore(backup);
+                self.outcome.relay_restores += 1;
+            }
+        }
+        self.outcome.relay_restarts += 1;
+        let downtime = 60 + self.dice.below(3_600) as u64;
+        self.pass(downtime);
+    }
+
+    /// Nothing fails any more: everything under way arrives. One more message
+    /// each, so that what was lost before it shows as a missing number.
+    fn settle(&mut self) {
+        self.faults = false;
+        self.relay.clock = 0;
+        if self.plan.withholding == Withholding::Late {
+            self.withheld.clear();
+        }
+        for actor in &mut self.people {
+            actor.skew = 0;
+            actor.restart();
+        }
+        for last in [false, true] {
+            if last {
+                self.everybody_writes();
+            }
+            for _ in 0..8 {
+                self.everybody_at_work();
+            }
+        }
+        // What no receipt came for is shown as undelivered by now.
+        self.close();
+        self.pass(8 * DAY);
+        for _ in 0..2 {
+            self.everybody_at_work();
+        }
+    }
+
+    fn everybody_at_work(&mut self) {
+        for person in 0..self.people.len() {
+            let done = self
+                .tick(person)
+                .and_then(|()| self.pull(person))
+                .and_then(|()| self.compare_digits(person))
+                .and_then(|()| self.flush(person));
+            assert!(done.is_ok());
+        }
+        self.close();
+    }
+
+    /// Repeats a step until it was not killed on the way; its own commit may
+    /// have been the last thing it did.
+    pub(crate) fn until_done(&mut self, person: usize, mut step: impl FnMut(&mut Self) -> Step) {
+        let faults = std::mem::replace(&mut self.faults, false);
+        assert!(step(self).is_ok());
+        self.faults = faults;
+        if self.dice.chance(30) {
+            self.kill(person);
+        }
+    }
+
+    pub(crate) fn may_be_killed(&mut self, person: usize) -> Step {
+        if self.faults && self.dice.chance(2) {
+            self.kill(person);
+            return Err(Killed);
+        }
+        Ok(())
+    }
+
+    fn kill(&mut self, person: usize) {
+        self.people[person].restart();
+        self.outcome.kills += 1;
+    }
+
+    pub(crate) fn clock(&self, person: usize) -> UnixTime {
+        UnixTime(self.now.saturating_add_signed(self.people[person].skew))
+    }
+}
+
+impl Actor {
+    fn new(number: usize, dice: &mut Dice) -> Self {
+        Self {
+            person: Person::create(&format!("Person {number}"), dice),
+            skew: 0,
+            unanswered: None,
+            last_pull: NOW.0,
+            read: BTreeSet::new(),
+            refused: Vec::new(),
+            missing: BTreeSet::new(),
+            breaks: Vec::new(),
+            new_origins: 0,
+        }
+    }
+
+    fn restart(&mut self) {
+        self.unanswered = None;
+        self.person.restart();
+    }
+}
+
+impl End {
+    pub(crate) fn new(person: usize) -> Self {
+        Self {
+            person,
+            contact: None,
+            removed: false,
+            sent: Vec::new(),
+            shown: Vec::new(),
+        }
+    }
+}
+
+impl Outcome {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 13] {
+        [
+            ("sent", &mut self.sent),
+            ("shown", &mut self.shown),
+            ("cells", &mut self.cells),
+            ("kills", &mut self.kills),
+            ("lost", &mut self.lost),
+            ("breaks told", &mut self.breaks_told),
+            ("injected", &mut self.injected),
+            ("refused", &mut self.refused),
+            ("relay restarts", &mut self.relay_restarts),
+            ("relay restores", &mut self.relay_restores),
+            ("enrolments", &mut self.enrolments),
+            ("removals", &mut self.removals),
+            ("resealed", &mut self.resealed),
+        ]
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        let mut other = other.clone();
+        for ((_, sum), (_, more)) in self.counts().into_iter().zip(other.counts()) {
+            *sum += *more;
+        }
+    }
+
+    /// What never happened.
+    pub(crate) fn unseen(&self) -> Vec<&'static str> {
+        let mut own = self.clone();
+        let never = own.counts().into_iter().filter(|(_, count)| **count == 0);
+        never.map(|(name, _)| name).collect()
+    }
+}

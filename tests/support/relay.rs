@@ -1,0 +1,202 @@
+//! What clients see of a relay: batches, one signed chain per origin and
+//! mailbox, made by the wire layer's own code.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{DAY, Dice, EPOCH, NOW, rng};
+use rand_core::Rng as _;
+use tessera::{
+    base::UnixTime,
+    client::{Client, Mailbox, PlannedBatch},
+    wire::{
+        Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, OriginKey, batch::BatchPlace,
+        cover_cell, post,
+    },
+};
+
+/// How long batches can be pulled: 60 days, and one day for the lobby's.
+const RETENTION_SECONDS: u64 = 60 * DAY;
+const LOBBY_RETENTION_SECONDS: u64 = DAY;
+
+pub(crate) struct Relay {
+    pub(crate) key: OriginKey,
+    pub(crate) buckets: BucketCount,
+    pub(crate) size: CellSize,
+    pub(crate) slot_cells: u32,
+    /// Cover cells of each batch.
+    pub(crate) cover: usize,
+    /// The last epoch that was closed.
+    pub(crate) epoch: u64,
+    /// Seconds by which its clock is ahead of the time.
+    pub(crate) clock: i64,
+    /// Whether the index leaves out what is past retention.
+    pub(crate) expires: bool,
+    /// Answered with 202, not published yet.
+    pub(crate) pending: BTreeMap<u32, Vec<Cell>>,
+    pub(crate) published: BTreeMap<u32, Vec<(BatchHeader, Vec<u8>)>>,
+    /// Digests of all cells posted: each is stored once.
+    known: HashSet<[u8; 32]>,
+    dice: Dice,
+}
+
+/// A copy of what a relay had stored.
+pub(crate) struct Backup {
+    pending: BTreeMap<u32, Vec<Cell>>,
+    published: BTreeMap<u32, Vec<(BatchHeader, Vec<u8>)>>,
+    known: HashSet<[u8; 32]>,
+}
+
+impl Relay {
+    pub(crate) fn new() -> Self {
+        Self::seeded(Dice::new(rng().next_u64()))
+    }
+
+    pub(crate) fn seeded(mut dice: Dice) -> Self {
+        Self {
+            key: OriginKey::generate(&mut dice),
+            buckets: BucketCount::try_from(4).unwrap(),
+            size: CellSize::DEFAULT,
+            slot_cells: 4,
+            cover: 3,
+            epoch: NOW.0 / EPOCH,
+            clock: 0,
+            expires: false,
+            pending: BTreeMap::new(),
+            published: BTreeMap::new(),
+            known: HashSet::new(),
+            dice,
+        }
+    }
+
+    pub(crate) fn info(&self) -> String {
+        format!(
+            r#"{{"protocol":1,"origin":"{}","buckets":{},"cell_size":{},"epoch_seconds":{EPOCH},
+            "lobby":{{"epoch_seconds":15,"cells":16,"retention_seconds":{LOBBY_RETENTION_SECONDS}}},
+            "retention_seconds":{RETENTION_SECONDS},"slot_cells":{},"max_attachment_bytes":16777216,
+            "cover":{{"mechanism":"fixed"}},"time":{}}}"#,
+            self.key.origin(),
+            self.buckets.get(),
+            self.size.get(),
+            self.slot_cells,
+            NOW.0
+        )
+    }
+
+    /// Stores each cell once.
+    pub(crate) fn post(&mut self, body: &[u8]) {
+        for entry in post::decode(body, self.size, self.buckets).unwrap() {
+            if self.known.insert(entry.cell.sha256()) {
+                self.put(entry.bucket.get(), entry.cell);
+            }
+        }
+    }
+
+    /// Puts a cell into a mailbox without asking whether it is there already:
+    /// what a hostile relay may do.
+    pub(crate) fn put(&mut self, bucket: u32, cell: Cell) {
+        self.pending.entry(bucket).or_default().push(cell);
+    }
+
+    /// The epoch ends: every mailbox gets its batch.
+    pub(crate) fn close(&mut self) -> UnixTime {
+        self.epoch += 1;
+        self.close_mailboxes(&self.mailboxes());
+        self.closing_time()
+    }
+
+    /// All mailboxes: the numbered buckets and the lobby.
+    pub(crate) fn mailboxes(&self) -> Vec<BucketId> {
+        self.buckets.numbered().chain([BucketId::LOBBY]).collect()
+    }
+
+    /// Publishes the batches of the epoch that ended for some mailboxes only.
+    pub(crate) fn close_mailboxes(&mut self, mailboxes: &[BucketId]) {
+        let (epoch, closed_at) = (self.epoch, self.closing_time());
+        for &bucket in mailboxes {
+            let mut cells = self.pending.remove(&bucket.get()).unwrap_or_default();
+            cells.extend((0..self.cover).map(|_| cover_cell(self.size, &mut self.dice)));
+            self.dice.shuffle(&mut cells);
+            let chain = self.published.entry(bucket.get()).or_default();
+            let origin = self.key.origin();
+            let last = chain.iter().rfind(|(header, _)| header.origin == origin);
+            let prev = last.map_or(BatchHeader::NO_PREV, |(header, _)| header.hash());
+            let place = BatchPlace {
+                bucket,
+                epoch,
+                closed_at,
+                prev,
+            };
+            chain.push(Batch::build(&place, &cells, self.size, &self.key).unwrap());
+        }
+    }
+
+    pub(crate) fn backup(&self) -> Backup {
+        Backup {
+            pending: self.pending.clone(),
+            published: self.published.clone(),
+            known: self.known.clone(),
+        }
+    }
+
+    /// What came after the backup is gone, and another key signs from here on.
+    pub(crate) fn restore(&mut self, backup: Backup) {
+        self.key = OriginKey::generate(&mut self.dice);
+        (self.pending, self.published) = (backup.pending, backup.published);
+        self.known = backup.known;
+    }
+
+    pub(crate) fn index(&self, bucket: u32) -> String {
+        self.index_of(bucket, |_| true)
+    }
+
+    /// An index that lists some of the batches only.
+    pub(crate) fn index_of(&self, bucket: u32, listed: impl Fn(&BatchHeader) -> bool) -> String {
+        let retention = if bucket == BucketId::LOBBY.get() {
+            LOBBY_RETENTION_SECONDS
+        } else {
+            RETENTION_SECONDS
+        };
+        let oldest = self.closing_time().minus(retention);
+        let batches: Vec<String> = self
+            .batches(bucket)
+            .map(|(header, _)| header)
+            .filter(|header| !self.expires || header.closed_at > oldest)
+            .filter(|header| listed(header))
+            .map(|h| {
+                format!(
+                    r#"{{"origin":"{}","epoch":{},"count":{},"digest":"{}"}}"#,
+                    h.origin, h.epoch, h.count, h.digest
+                )
+            })
+            .collect();
+        format!(
+            r#"{{"oldest":null,"batches":[{}],"segments":[]}}"#,
+            batches.join(",")
+        )
+    }
+
+    pub(crate) fn batch(&self, planned: &PlannedBatch) -> Vec<u8> {
+        self.batches(planned.bucket)
+            .find(|(h, _)| h.epoch == planned.epoch && h.origin.to_string() == planned.origin)
+            .unwrap()
+            .1
+            .clone()
+    }
+
+    pub(crate) fn batches(&self, bucket: u32) -> impl Iterator<Item = &(BatchHeader, Vec<u8>)> {
+        self.published.get(&bucket).into_iter().flatten()
+    }
+
+    fn closing_time(&self) -> UnixTime {
+        UnixTime((self.epoch * EPOCH).saturating_add_signed(self.clock))
+    }
+}
+
+/// The number of the bucket that a client reads as this mailbox.
+pub(crate) fn bucket_of(client: &Client, mailbox: Mailbox) -> u32 {
+    let path = client.index_path(mailbox).unwrap();
+    match path.split('/').nth(3).unwrap() {
+        "lobby" => BucketId::LOBBY.get(),
+        number => number.parse().unwrap(),
+    }
+}
