@@ -35,7 +35,7 @@ async fn close(store: &impl Store, bucket: BucketId, epoch: u64, rule: &CoverRul
         cover: prepare(rule.most(), CellSize::DEFAULT, &mut random::system()),
     };
     store.close(closing).await.unwrap();
-    let Found::Batch(bytes) = store.batch(bucket, store.origin(), epoch).await.unwrap() else {
+    let Found::Held(bytes) = store.batch(bucket, store.origin(), epoch).await.unwrap() else {
         panic!("no batch {epoch}");
     };
     let batch = Batch::parse(&bytes).unwrap();
