@@ -27,6 +27,7 @@ const RETRYABLE = {
   MESSAGE_SENT: false,
   CLOCK_BEHIND: true,
   VAULT_MISSING: false,
+  VAULT_EVICTED: false,
   VAULT_IN_USE: true,
   VAULT_VERSION: false,
   WRONG_PASSPHRASE: false,

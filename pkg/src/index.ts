@@ -13,6 +13,7 @@ export * as emergency from "./emergency.js";
 
 export { Portal } from "./portal.js";
 export { CONFLICT, memoryStore, type Store, type StoreChange, type StoreLockOptions, type StoreSnapshot } from "./store.js";
+export { destroyVault } from "./shred.js";
 export { indexedDbStore } from "./store-indexeddb.js";
 export { httpRelay, type RelayClient, type RelayOptions, type RelayRequest } from "./relay.js";
 export type { PortalEvents } from "./events.js";

@@ -6,7 +6,7 @@ import { IdleWatch } from "./idle.js";
 import type { Loop } from "./loop.js";
 import type { Store } from "./store.js";
 import type { LockReason } from "./types.js";
-import { openVault } from "./vault.js";
+import { isPasskey, unlockVault, type Opening } from "./vault.js";
 
 export class Keeper {
   readonly #host: EngineHost;
@@ -64,13 +64,13 @@ export class Keeper {
   }
 
   /** Opens the vault again as it was left. Does nothing if it is not locked. */
-  unlock(passphrase: string | Uint8Array): Promise<void> {
+  unlock(opening: Opening): Promise<void> {
     return this.#inTurn(async () => {
       this.#host.throwIfEnded();
       if (!this.#host.locked) return;
-      const { engine, revision } = await openVault(this.#store, passphrase, undefined);
+      const { engine, revision } = await unlockVault(this.#store, opening);
       this.#host.resume(engine, revision);
-      await this.#host.apply((engine, now) => engine.unlocked(false, now));
+      await this.#host.apply((engine, now) => engine.unlocked(isPasskey(opening), now));
       this.#idle?.start();
       if (this.#running) this.#loop.start();
     });

@@ -8,6 +8,7 @@ import { Exchange } from "./exchange.js";
 import { init } from "./init.js";
 import { MOST_IDLE_MINUTES } from "./idle.js";
 import { Keeper } from "./keeper.js";
+import { withNewPasskey } from "./passkey.js";
 import { Loop } from "./loop.js";
 import type { Pulled } from "./pull.js";
 import { qrSvg } from "./qr.js";
@@ -15,10 +16,11 @@ import { Relay, relayClient, throwIfAborted } from "./relay.js";
 import { ReachWatch } from "./reach.js";
 import type { Store } from "./store.js";
 import type {
-  AcceptOptions, Contact, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage,
+  AcceptOptions, Contact, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage, PasskeyOpening, PasskeyOptions,
   PullProgress, SyncOptions, SyncResult, Transfer,
 } from "./types.js";
-import { changePassphrase, openVault } from "./vault.js";
+import { shred } from "./shred.js";
+import { changePassphrase, createVault, holdsVault, isPasskey, remember, unlockVault, type Opening } from "./vault.js";
 import { VaultLock } from "./vault-lock.js";
 
 const INVITATION_SCHEME = "tessera:/";
@@ -36,28 +38,35 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   readonly #exchange: Exchange;
   readonly #loop: Loop;
   readonly #keeper: Keeper;
+  readonly #store: Store;
   readonly #lock: VaultLock;
   #disposed: Promise<void> | undefined;
 
   /** Opens the vault in the store, or creates one if `create` says so. Loads the module if `init()` was not called. */
   static async open(options: OpenOptions): Promise<Portal> {
     await init();
-    const { relay, store, passphrase, name, create, takeOver, idleMinutes } = object(options, "options") as unknown as OpenOptions;
+    const { relay, store, name, create, takeOver, idleMinutes, ...given } = object(options, "options") as unknown as OpenOptions;
     const client = relayClient(relay);
     requireStore(store);
-    requirePassphrase(passphrase, "passphrase");
+    const opening = requireOpening(given.passkey === true && given.passphrase === undefined ? { passkey: true } : given.passphrase);
     text(name, "name");
     if (idleMinutes !== undefined) requireMinutes(idleMinutes);
     const lock = await VaultLock.acquire(store, takeOver === true);
     try {
-      const { engine, revision, created } = await openVault(store, passphrase, create === true ? { name, relay: client.url } : undefined);
+      const creates = create === true && !(await holdsVault(store));
+      if (creates && isPasskey(opening)) throw invalid("a new vault needs a passphrase");
+      const history = { hadVault: given.hadVault === true, afterEviction: given.afterEviction === true };
+      const { engine, revision } = creates
+        ? await createVault(store, opening as string | Uint8Array, name, client.url, history)
+        : await unlockVault(store, opening, history.hadVault);
       if (lock.lost.aborted) {
         engine.free();
         throw lock.lost.reason;
       }
+      await remember(store);
       const portal = new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), store, lock, idleMinutes);
-      if (created) void portal.#askToPersist(store);
-      else await portal.#opened(client.url);
+      if (creates) void portal.#askToPersist();
+      else await portal.#opened(client.url, isPasskey(opening));
       return portal;
     } catch (error) {
       lock.release();
@@ -67,6 +76,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
 
   private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, store: Store, lock: VaultLock, idleMinutes?: number) {
     super();
+    this.#store = store;
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
     this.#host = host((event) => this.#show(event));
@@ -192,8 +202,44 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   /** Opens the vault again: this object, its listeners and, if it ran, its loop go on as they were. Does nothing if it is open. */
-  async unlock(passphrase: string | Uint8Array): Promise<void> {
-    await this.#keeper.unlock(requirePassphrase(passphrase, "passphrase"));
+  async unlock(opening: string | Uint8Array | PasskeyOpening): Promise<void> {
+    await this.#keeper.unlock(requireOpening(opening));
+  }
+
+  /** Makes a passkey that opens the vault too, and gives its id. The platform asks the person; `UNSUPPORTED` where it has no PRF extension. */
+  async addPasskey(options: PasskeyOptions = {}): Promise<Uint8Array> {
+    const { label = globalThis.location?.hostname ?? "" } = object(options, "options") as PasskeyOptions;
+    const { passkeys } = await this.#does().read((engine) => engine.ways());
+    return withNewPasskey(text(label, "label"), passkeys, async ({ id, salt }, output) => {
+      await this.#host.apply((engine, now) => engine.addPasskey(id, salt, output, now));
+      return id;
+    });
+  }
+
+  /** The ids of the passkeys that open the vault. */
+  async passkeys(): Promise<Uint8Array[]> {
+    const { passkeys } = await this.#reads().read((engine) => engine.ways());
+    return passkeys.map(({ id }) => id);
+  }
+
+  /** Has a passkey open the vault no more. The platform may go on listing it. */
+  async removePasskey(id: Uint8Array): Promise<void> {
+    const credential = bytes(id, "id");
+    await this.#does().apply((engine, now) => engine.removePasskey(credential, now));
+  }
+
+  /**
+   * Destroys the vault: overwrites and removes what opens it, deletes everything that is kept here, and disposes of this portal.
+   * Needs no passphrase, and works while it is locked. There is no way back but a backup; contacts are not told.
+   */
+  async destroy(): Promise<void> {
+    if (this.#disposed !== undefined) this.#host.throwIfEnded();
+    this.#lock.lost.throwIfAborted();
+    await this.#keeper.end();
+    this.#host.fail(new TesseraError("DISPOSED", "the vault was destroyed"));
+    await this.#host.wipe();
+    await shred(this.#store);
+    await this.dispose();
   }
 
   /**
@@ -237,9 +283,14 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   /** A vault that was there was opened. */
-  async #opened(relay: string): Promise<void> {
-    await this.#host.apply((engine, now) => engine.unlocked(false, now));
-    await this.#host.apply((engine) => engine.relocate(relay));
+  async #opened(relay: string, passkey: boolean): Promise<void> {
+    try {
+      await this.#host.apply((engine, now) => engine.unlocked(passkey, now));
+      await this.#host.apply((engine) => engine.relocate(relay));
+    } catch (error) {
+      await this.dispose();
+      throw error;
+    }
   }
 
   /** Another portal has the store now: nothing more may be done here. */
@@ -252,11 +303,11 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   /** Asks that the browser keep the store, without making anyone wait for the answer. */
-  async #askToPersist(store: Store): Promise<void> {
-    if (store.persist === undefined) return;
+  async #askToPersist(): Promise<void> {
+    if (this.#store.persist === undefined) return;
     let persisted = false;
     try {
-      persisted = (await store.persist()) === true;
+      persisted = (await this.#store.persist()) === true;
     } catch {
       // Not even to be asked: it is not promised then.
     }
@@ -319,6 +370,11 @@ function requirePassphrase(passphrase: string | Uint8Array, name: string): strin
   return passphrase;
 }
 
+function requireOpening(opening: unknown): Opening {
+  if (typeof opening === "object" && opening !== null && (opening as { passkey?: unknown }).passkey === true) return { passkey: true };
+  return requirePassphrase(opening as string | Uint8Array, "passphrase");
+}
+
 function requireMinutes(minutes: unknown): void {
   if (typeof minutes !== "number" || !(minutes > 0 && minutes <= MOST_IDLE_MINUTES)) throw invalid(`idleMinutes is not a number above 0, ${MOST_IDLE_MINUTES} at most`);
 }
@@ -328,7 +384,7 @@ function requireStore(store: Store): void {
   for (const method of ["get", "list", "commit", "close"] as const) {
     if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
   }
-  for (const method of ["lock", "persist"] as const) {
+  for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const) {
     if (given[method] !== undefined && typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
   }
 }

@@ -1,6 +1,6 @@
 /** A store in the browser's own database: it outlives the page, and one portal at a time holds it. */
 
-import { openDB, type DBSchema, type IDBPDatabase } from "idb";
+import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from "idb";
 import { text } from "./arguments.js";
 import { capabilities } from "./capabilities.js";
 import { invalid } from "./errors.js";
@@ -25,6 +25,7 @@ type Database = IDBPDatabase<Schema>;
 export function indexedDbStore(name: string): Store {
   if (text(name, "name") === "") throw invalid("name is empty");
   const connection = new Connection(name);
+  const place = `tessera-portal/${name}`;
   return {
     get: (key) => connection.use((database) => database.get("records", key)),
 
@@ -60,12 +61,36 @@ export function indexedDbStore(name: string): Store {
 
     close: () => connection.close(),
 
-    ...(capabilities().webLocks ? { lock: webLock(`tessera-portal/${name}`) } : {}),
+    ...(capabilities().webLocks ? { lock: webLock(place) } : {}),
+
+    // In the page's other storage: what is cleared by hand or by the browser for want of space is often only one of the two.
+    async mark(present) {
+      if (present) marks()?.setItem(place, "vault");
+      else marks()?.removeItem(place);
+    },
+
+    async marked() {
+      return marks()?.getItem(place) === "vault";
+    },
+
+    async destroy() {
+      await connection.close();
+      await stored(() => deleteDB(name));
+    },
 
     async persist() {
       return capabilities().storagePersistence && (await navigator.storage.persist());
     },
   };
+}
+
+/** Absent in workers, and where the page may not keep anything. */
+function marks(): Storage | undefined {
+  try {
+    return globalThis.localStorage;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The database, opened when it is needed and again if the browser or another tab made it close. */

@@ -43,6 +43,12 @@ export interface Store {
   lock?(options: StoreLockOptions): Promise<(() => void) | null>;
   /** Asks the platform not to clear the store by itself, and tells whether it agreed. Called when a vault is created. */
   persist?(): Promise<boolean>;
+  /** Keeps, apart from the records and so that it may outlive them, whether there is a vault here. */
+  mark?(present: boolean): Promise<void>;
+  /** What was marked last. A vault that is marked and not there was cleared. */
+  marked?(): Promise<boolean>;
+  /** Deletes the place itself, once all records are deleted. It may be used again. */
+  destroy?(): Promise<void>;
 }
 
 /** A store that lasts as long as the page: for demonstrations and tests. Closing it keeps what it holds, so that it can be opened again. */

@@ -8,16 +8,32 @@ export interface OpenOptions {
   /** The relay's URL, with an access token if it wants one; or a client of the host's own. */
   readonly relay: URL | string | RelayOptions | RelayClient;
   readonly store: Store;
-  /** Opens the vault, through PBKDF2. Text is normalised (NFKC); an array passed here is left as it is: wipe it. */
-  readonly passphrase: string | Uint8Array;
+  /** Opens the vault, through PBKDF2. Text is normalised (NFKC); an array passed here is left as it is: wipe it. Left out only with `passkey`. */
+  readonly passphrase?: string | Uint8Array;
+  /** Opens the vault with a passkey that `addPasskey()` made, instead of the passphrase. */
+  readonly passkey?: boolean;
   /** What contacts see: 1 to 64 bytes of UTF-8. Used when a vault is created. */
   readonly name: string;
   /** Whether a new vault, with a new identity, may be created if the store has none. Without it: `VAULT_MISSING`. */
   readonly create?: boolean;
+  /** The host knows that this person had a vault here, so that one that is not there was cleared. `indexedDbStore` remembers it by itself, but what it remembers may be cleared too. */
+  readonly hadVault?: boolean;
+  /** Allows a new vault after the one that was here is gone. Without it: `VAULT_EVICTED`. */
+  readonly afterEviction?: boolean;
   /** Moves the vault here if another tab or worker has it open; the portal there ends with `VAULT_IN_USE`. Without it this call does. */
   readonly takeOver?: boolean;
   /** Locks the vault after so many minutes without use, 1440 at most: see `touch()`. Without it, it stays open. */
   readonly idleMinutes?: number;
+}
+
+/** To open a vault with one of its passkeys. */
+export interface PasskeyOpening {
+  readonly passkey: true;
+}
+
+export interface PasskeyOptions {
+  /** What the platform calls the passkey when it shows it. The page's host name if left out. */
+  readonly label?: string;
 }
 
 /** Why a vault was locked: nobody used it for `idleMinutes`, or somebody called `lock()`. */

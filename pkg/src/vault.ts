@@ -4,11 +4,13 @@ import type { Engine, EngineHost, VaultWays } from "./engine.js";
 import { call } from "./core.js";
 import { TesseraError } from "./errors.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "./store.js";
+import { withPasskey } from "./passkey.js";
+import type { PasskeyOpening } from "./types.js";
 import { pbkdf2, randomBytes } from "./webcrypto.js";
 
-const HEADER = "vault";
+export const HEADER = "vault";
 /** Records the engine holds in memory: state, and the headers of messages. Bodies stay in the store. */
-const LOADED = ["s/", "m/"];
+export const LOADED = ["s/", "m/"];
 
 const NEW_VAULT_ITERATIONS = 600_000;
 const SALT_LENGTH = 16;
@@ -30,32 +32,64 @@ interface OpenedVault {
   readonly revision: number;
 }
 
-/** The vault in the store, or a new one of this name and relay; `VAULT_MISSING` if there is none and none may be created. */
-export async function openVault(
-  store: Store, passphrase: string | Uint8Array, create: { readonly name: string; readonly relay: string } | undefined,
-): Promise<OpenedVault & { readonly created: boolean }> {
+/** What a person opens a vault with. */
+export type Opening = string | Uint8Array | PasskeyOpening;
+
+export function isPasskey(opening: Opening): opening is PasskeyOpening {
+  return typeof opening === "object" && "passkey" in opening;
+}
+
+/** The vault that the store holds; `VAULT_MISSING` if it holds none. One of an older version is brought to this one, in one commit, once it has opened. */
+export async function unlockVault(store: Store, opening: Opening, hadVault = false): Promise<OpenedVault> {
   const found = await readVault(store);
-  if (found.header !== undefined) return { ...(await unlockVault(store, found, passphrase)), created: false };
-  if (create === undefined) throw new TesseraError("VAULT_MISSING", "the store holds no vault; pass create: true for a new identity");
-  return { ...(await createVault(store, found.revision, passphrase, create.name, create.relay)), created: true };
+  if (found.header === undefined) {
+    const gone = await cleared(store, hadVault);
+    throw new TesseraError("VAULT_MISSING", "the store holds no vault; pass create: true for a new identity", gone === undefined ? {} : { cause: gone });
+  }
+  const { header, records, revision } = found;
+  const ways = call((core) => core.vaultWays(header)) as VaultWays;
+  const unlock = (kind: number, secret: Uint8Array): Opened => call((core) => core.Engine.unlock(kind, secret, header, records)) as Opened;
+  const opened = isPasskey(opening)
+    ? await withPasskey(ways.passkeys, (output) => unlock(OPENED_BY.passkey, output))
+    : await withKey(opening, passphraseWay(ways), (kek) => unlock(OPENED_BY.passphrase, kek));
+  return settle(store, revision, opened);
 }
 
-/** A new vault with a new identity. */
-async function createVault(store: Store, revision: number, passphrase: string | Uint8Array, name: string, relay: string): Promise<OpenedVault> {
-  const salt = randomBytes(SALT_LENGTH);
+/** Whether the store holds a vault that this code may open. */
+export async function holdsVault(store: Store): Promise<boolean> {
+  return (await readVault(store)).header !== undefined;
+}
+
+/** A new vault with a new identity; `VAULT_EVICTED` if one was here that nobody destroyed, unless that is known. */
+export async function createVault(
+  store: Store, passphrase: string | Uint8Array, name: string, relay: string, { hadVault, afterEviction }: { readonly hadVault: boolean; readonly afterEviction: boolean },
+): Promise<OpenedVault> {
+  const gone = await cleared(store, hadVault);
+  if (gone !== undefined && !afterEviction) throw gone;
+  const way = { salt: randomBytes(SALT_LENGTH), iterations: NEW_VAULT_ITERATIONS };
   const now = Math.floor(Date.now() / 1000);
-  const opened = await withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek) =>
-    call((core) => core.Engine.create(kek, salt, NEW_VAULT_ITERATIONS, name, relay, now)) as Opened,
+  const { engine, commit } = await withKey(passphrase, way, (kek) =>
+    call((core) => core.Engine.create(kek, way.salt, way.iterations, name, relay, now)) as Opened,
   );
-  return settle(store, revision, opened);
+  // What a destroyed vault may have left: nothing opens it.
+  const { revision, entries } = await stored(() => store.list(""));
+  const left = entries.map(([key]) => [key, null] as const);
+  return settle(store, revision, { engine, commit: [...left, ...commit] });
 }
 
-/** The vault that the store holds. One of an older version is brought to this one, in one commit, once it has opened. */
-async function unlockVault(store: Store, contents: VaultContents, passphrase: string | Uint8Array): Promise<OpenedVault> {
-  const { header, records, revision } = contents;
-  const { salt, iterations } = passphraseWay(call((core) => core.vaultWays(header)) as VaultWays);
-  const opened = await withKey(passphrase, salt, iterations, (kek) => call((core) => core.Engine.unlock(OPENED_BY.passphrase, kek, header, records)) as Opened);
-  return settle(store, revision, opened);
+/** Remembers that there is a vault here, as far as that is possible. */
+export async function remember(store: Store): Promise<void> {
+  try {
+    await store.mark?.(true);
+  } catch {
+    // Then it is not noticed if the store is cleared.
+  }
+}
+
+/** The error that says so, if a vault was here and is gone. */
+async function cleared(store: Store, hadVault: boolean): Promise<TesseraError | undefined> {
+  if (!hadVault && (await stored(async () => store.marked?.())) !== true) return undefined;
+  return new TesseraError("VAULT_EVICTED", "a vault was kept here and is gone: the browser or someone cleared it; pass afterEviction: true for a new identity");
 }
 
 /** Commits what opening led to, before anything else is done with the engine. */
@@ -74,15 +108,18 @@ async function settle(store: Store, revision: number, { engine, commit }: Opened
 /** Has another passphrase open the vault from now on; `WRONG_PASSPHRASE` if the old one does not. */
 export async function changePassphrase(host: EngineHost, old: string | Uint8Array, passphrase: string | Uint8Array): Promise<void> {
   const before = passphraseWay(await host.read((engine) => engine.ways()));
-  const salt = randomBytes(SALT_LENGTH);
-  await withKey(old, before.salt, before.iterations, (oldKek) =>
-    withKey(passphrase, salt, NEW_VAULT_ITERATIONS, (kek) =>
-      host.apply((engine, now) => engine.changePassphrase(oldKek, kek, salt, NEW_VAULT_ITERATIONS, now)),
-    ),
+  const after = { salt: randomBytes(SALT_LENGTH), iterations: NEW_VAULT_ITERATIONS };
+  await withKey(old, before, (oldKek) =>
+    withKey(passphrase, after, (kek) => host.apply((engine, now) => engine.changePassphrase(oldKek, kek, after.salt, after.iterations, now))),
   );
 }
 
-function passphraseWay({ salt, iterations }: VaultWays): { readonly salt: Uint8Array; readonly iterations: number } {
+interface PassphraseWay {
+  readonly salt: Uint8Array;
+  readonly iterations: number;
+}
+
+function passphraseWay({ salt, iterations }: VaultWays): PassphraseWay {
   if (salt === undefined || iterations === undefined) throw new TesseraError("WRONG_PASSPHRASE", "no passphrase opens this vault");
   return { salt, iterations };
 }
@@ -110,7 +147,7 @@ async function readVault(store: Store): Promise<VaultContents | { readonly heade
 }
 
 /** Derives the key from the passphrase, uses it, and wipes every copy made here. */
-async function withKey<T>(passphrase: string | Uint8Array, salt: Uint8Array, iterations: number, use: (kek: Uint8Array) => T | Promise<T>): Promise<T> {
+async function withKey<T>(passphrase: string | Uint8Array, { salt, iterations }: PassphraseWay, use: (kek: Uint8Array) => T | Promise<T>): Promise<T> {
   const password = typeof passphrase === "string" ? new TextEncoder().encode(passphrase.normalize("NFKC")) : passphrase.slice();
   try {
     const kek = await pbkdf2(password, salt, iterations);

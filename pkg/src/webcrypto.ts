@@ -16,6 +16,6 @@ export async function pbkdf2(password: Uint8Array, salt: Uint8Array, iterations:
   return new Uint8Array(await subtle().deriveBits(parameters, key, 256));
 }
 
-export function randomBytes(length: number): Uint8Array {
+export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
   return crypto.getRandomValues(new Uint8Array(length));
 }

@@ -82,6 +82,8 @@ codes! {
     ClockBehind = "CLOCK_BEHIND", true;
     /// No vault in the store, and none was to be created.
     VaultMissing = "VAULT_MISSING", false;
+    /// A vault was kept here and is gone: cleared by the browser or by someone.
+    VaultEvicted = "VAULT_EVICTED", false;
     /// The vault is open in another tab.
     VaultInUse = "VAULT_IN_USE", true;
     /// The vault was written by a newer version; it was left untouched.

@@ -31,6 +31,7 @@ const SENTENCES: Readonly<Record<ErrorCode, Sentence>> = {
   MESSAGE_SENT: ["That message has left already.", "Ese mensaje ya se envió."],
   CLOCK_BEHIND: ["This device's clock is behind: set it, then send again.", "El reloj de este dispositivo va atrasado: ajústelo y vuelva a enviar."],
   VAULT_MISSING: ["There is no vault here.", "Aquí no hay bóveda."],
+  VAULT_EVICTED: ["The vault that was here is gone: the browser or someone cleared it.", "La bóveda que había aquí ya no está: la borró el navegador o alguien."],
   VAULT_IN_USE: ["The vault is open in another tab.", "La bóveda está abierta en otra pestaña."],
   VAULT_VERSION: ["The vault was written by a newer version.", "La bóveda fue escrita por una versión más nueva."],
   WRONG_PASSPHRASE: ["That is not the passphrase.", "La frase de acceso no es correcta."],

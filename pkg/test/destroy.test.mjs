@@ -1,0 +1,188 @@
+import test, { after, before, describe } from "node:test";
+import { Portal, destroyVault, memoryStore } from "tessera-portal";
+import { PASSPHRASE, enrol, person, record } from "./people.mjs";
+import { startRelay } from "./relay.mjs";
+import { assert, bytes, refused } from "./support.mjs";
+
+let relay;
+before(async () => {
+  relay = await startRelay();
+});
+after(() => relay?.end());
+
+const open = (store, options) => Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "A", ...options });
+
+/** A memory store that remembers whether a vault is here, and keeps every commit for whoever looks. */
+function markable() {
+  const inner = memoryStore();
+  let present = false;
+  const store = {
+    ...inner,
+    commits: [],
+    destroyed: 0,
+    async commit(revision, changes) {
+      const result = await inner.commit(revision, changes);
+      if (result !== "CONFLICT") store.commits.push(changes);
+      return result;
+    },
+    mark: async (now) => void (present = now),
+    marked: async () => present,
+    destroy: async () => void (store.destroyed += 1),
+  };
+  return store;
+}
+
+/** What a thief takes home. */
+async function copyOf(store) {
+  const copy = memoryStore();
+  await copy.commit(0, (await store.list("")).entries);
+  return copy;
+}
+
+/** Someone with messages, a draft and a queue. */
+async function busy(store) {
+  const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
+  const [toB] = await enrol(a, b);
+  await a.send(toB, { text: "to be shredded" });
+  await a.setDraft(toB, "half a sentence");
+  await b.dispose();
+  return a;
+}
+
+describe("destroy", () => {
+  for (const locked of [false, true]) {
+    test(`removes everything, the header first, and disposes of the portal that was ${locked ? "locked" : "open"}`, async () => {
+      const store = markable();
+      const a = await busy(store);
+      await a.start();
+      if (locked) await a.lock();
+      const header = await store.get("vault");
+      store.commits.length = 0;
+      await a.destroy();
+      const [first] = store.commits;
+      const written = first.filter(([key]) => key === "vault").map(([, value]) => value);
+      assert.equal(written.length, 2);
+      assert.deepEqual([written[0].length, written[1]], [header.length, null]);
+      assert.notDeepEqual(written[0], header, "overwritten");
+      assert.ok(first.some(([key, value]) => key === "s/self" && value === null));
+      assert.deepEqual((await store.list("")).entries, []);
+      assert.deepEqual([store.destroyed, await store.marked()], [1, false]);
+
+      for (const call of ["me", "lock", "start", "destroy"]) await refused("DISPOSED", () => a[call]());
+      await refused("DISPOSED", () => a.unlock(PASSPHRASE));
+      await a.dispose();
+      const error = await refused("VAULT_MISSING", () => open(store));
+      assert.equal(error.cause, undefined, "nobody is told that it was cleared");
+      const anew = await open(store, { create: true });
+      assert.deepEqual(await anew.contacts(), []);
+      await anew.dispose();
+    });
+  }
+
+  test("a thief who comes after it opens nothing, with the passphrase, also if it was cut short", async () => {
+    const store = markable();
+    const a = await busy(store);
+    const before = await copyOf(store);
+    const { commit } = store;
+    let commits = 0;
+    store.commit = (...words) => ((commits += 1) === 1 ? commit(...words) : Promise.reject(new Error("the page died")));
+    await refused("STORE_FAILED", () => a.destroy());
+    const taken = await copyOf(store);
+    assert.ok((await taken.list("b/")).entries.length > 0, "bodies were still there");
+    await refused("VAULT_MISSING", () => open(taken));
+    const [[, oldHeader]] = (await before.list("vault")).entries;
+    assert.ok(!(await taken.list("")).entries.some(([, value]) => Buffer.from(value).equals(Buffer.from(oldHeader))));
+
+    store.commit = commit;
+    await a.destroy();
+    assert.deepEqual((await store.list("")).entries, []);
+    const anew = await open(taken, { create: true });
+    assert.deepEqual((await taken.list("b/")).entries, [], "what was left goes with the next vault");
+    await anew.dispose();
+    // The scan can fail: a copy from before it opens.
+    await (await open(before)).dispose();
+  });
+
+  test("without a portal, and not while one has it open", async () => {
+    const store = markable();
+    await (await busy(store)).dispose();
+    const held = { ...store, lock: async () => null };
+    await refused("VAULT_IN_USE", () => destroyVault(held));
+    await destroyVault(store);
+    assert.deepEqual((await store.list("")).entries, []);
+    await refused("VAULT_MISSING", () => open(store));
+    await destroyVault(store);
+  });
+
+  test("is not for a portal that lost its store", async () => {
+    const store = markable();
+    let lose;
+    store.lock = async ({ onLost }) => ((lose = onLost), () => {});
+    const a = await open(store, { create: true });
+    const events = record(a, "stopped");
+    lose();
+    await refused("VAULT_IN_USE", () => a.destroy());
+    assert.ok(await store.get("vault"));
+    await a.dispose();
+    assert.equal(events.stopped.length, 1);
+  });
+});
+
+describe("a vault that was cleared", () => {
+  test("is said to be, and not replaced in silence", async () => {
+    const store = markable();
+    await (await open(store, { create: true })).dispose();
+    const { revision, entries } = await store.list("");
+    await store.commit(revision, entries.map(([key]) => [key, null]));
+    const missing = await refused("VAULT_MISSING", () => open(store));
+    assert.equal(missing.cause.code, "VAULT_EVICTED");
+    await refused("VAULT_EVICTED", () => open(store, { create: true }));
+    assert.deepEqual((await store.list("")).entries, []);
+    const anew = await open(store, { create: true, afterEviction: true });
+    await anew.dispose();
+    await (await open(store)).dispose();
+  });
+
+  test("is known by the host's word, where the store remembers nothing", async () => {
+    const store = memoryStore();
+    assert.equal((await refused("VAULT_MISSING", () => open(store))).cause, undefined);
+    assert.equal((await refused("VAULT_MISSING", () => open(store, { hadVault: true }))).cause.code, "VAULT_EVICTED");
+    await refused("VAULT_EVICTED", () => open(store, { hadVault: true, create: true }));
+    await (await open(store, { create: true })).dispose();
+    await (await open(store, { hadVault: true, create: true })).dispose();
+  });
+
+  test("an open portal finds out at unlock", async () => {
+    const store = markable();
+    const a = await open(store, { create: true });
+    await a.lock();
+    const { revision, entries } = await store.list("");
+    await store.commit(revision, entries.map(([key]) => [key, null]));
+    assert.equal((await refused("VAULT_MISSING", () => a.unlock(PASSPHRASE))).cause.code, "VAULT_EVICTED");
+    await a.dispose();
+  });
+
+  test("a mark that cannot be made opens the vault all the same", async () => {
+    const store = { ...memoryStore(), mark: () => Promise.reject(new Error("private mode")), marked: async () => false };
+    await (await open(store, { create: true })).dispose();
+    await (await open(store)).dispose();
+    await refused("INVALID_ARGUMENT", () => open({ ...store, mark: true }));
+  });
+});
+
+test("passkeys are refused where there are none", async () => {
+  const store = memoryStore();
+  await refused("INVALID_ARGUMENT", () => open(store, { passphrase: undefined, passkey: true, create: true }));
+  const a = await open(store, { create: true });
+  await refused("UNSUPPORTED", () => a.addPasskey());
+  await refused("INVALID_ARGUMENT", () => a.removePasskey("x"));
+  await a.removePasskey(bytes(20));
+  assert.deepEqual(await a.passkeys(), []);
+  await a.lock();
+  await refused("WRONG_PASSPHRASE", () => a.unlock({ passkey: true }));
+  await refused("INVALID_ARGUMENT", () => a.unlock({ passkey: false }));
+  await refused("INVALID_ARGUMENT", () => a.unlock());
+  await refused("LOCKED", () => a.addPasskey());
+  await refused("LOCKED", () => a.passkeys());
+  await a.dispose();
+});
