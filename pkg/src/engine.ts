@@ -2,8 +2,8 @@
 
 import { TesseraError } from "./errors.js";
 import { call } from "./core.js";
-import { CONFLICT, stored, type Store, type StoreChange } from "./store.js";
-import type { Contact, Gap, Message, Rejected, Transfer } from "./types.js";
+import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "./store.js";
+import type { AuditCheckpoint, Contact, Gap, Message, Rejected, Transfer } from "./types.js";
 
 /** A message as the engine tells it; the facade adds `body()`. */
 export type BareMessage = Omit<Message, "body">;
@@ -13,7 +13,8 @@ export type EngineEvent =
   | ({ readonly type: "rejected" } & Rejected)
   | ({ readonly type: "gap" } & Gap)
   | { readonly type: "contact"; readonly contact: Contact }
-  | { readonly type: "transfer"; readonly transfer: Transfer };
+  | { readonly type: "transfer"; readonly transfer: Transfer }
+  | { readonly type: "checkpoint"; readonly checkpoint: AuditCheckpoint };
 
 export interface Effects<T = undefined> {
   readonly commit: readonly StoreChange[];
@@ -41,6 +42,17 @@ export interface Received {
 export interface Post {
   readonly body: Uint8Array;
   readonly tokens: string[];
+}
+
+/** An entry of the audit log, opened. */
+export interface LoggedEntry {
+  readonly index: number;
+  /** JSON. */
+  readonly record: string;
+  /** The head after it, hexadecimal. */
+  readonly head: string;
+  /** Its line in an export. */
+  readonly line: string;
 }
 
 export interface RelayParameters {
@@ -108,6 +120,14 @@ export interface Engine {
   /** To the audit log. */
   locked(idle: boolean, now: number): Effects;
   unlocked(passkey: boolean, now: number): Effects;
+  checkpoint(now: number): Effects<AuditCheckpoint>;
+  checkpointDue(now: number): boolean;
+  exportLog(format: string, now: number): Effects<AuditCheckpoint>;
+  logState(): { readonly length: number };
+  /** Checkpoints of this log in a text that was kept elsewhere. */
+  keptCheckpoints(text: string): [index: number, head: string][];
+  /** `broken` is the first index that is not as it was written. */
+  readLog(first: number, records: [key: string, sealed: Uint8Array][], before?: string): { readonly entries: readonly LoggedEntry[]; readonly broken: number | null };
   free(): void;
 }
 
@@ -176,17 +196,12 @@ export class EngineHost {
     return this.#inTurn(() => this.#apply(step));
   }
 
-  /** Lets time pass, and seals again what waited too long for the relay: all of it in one step, so that it keeps its order. */
+  /** Lets time pass, seals again what waited too long for the relay, and signs the audit log once a day. */
   tick(): Promise<void> {
     return this.#inTurn(async () => {
       const overdue = await this.#apply((engine, now) => engine.tick(now));
-      if (!this.#step((engine, now) => engine.hasOverdue(now))) return;
-      const bodies: [string, Uint8Array[]][] = [];
-      for (const messageId of overdue) {
-        const sealed = await this.#sealedPieces(messageId);
-        if (sealed !== undefined) bodies.push([messageId, sealed]);
-      }
-      await this.#apply((engine, now) => engine.reseal(bodies, now));
+      if (this.#step((engine, now) => engine.hasOverdue(now))) await this.#reseal(overdue);
+      if (this.#step((engine, now) => engine.checkpointDue(now))) await this.#apply((engine, now) => engine.checkpoint(now));
     });
   }
 
@@ -209,6 +224,11 @@ export class EngineHost {
   /** A step that only reads. */
   read<T>(step: (engine: Engine, now: number) => T): Promise<T> {
     return this.#inTurn(async () => this.#step(step));
+  }
+
+  /** Everything stored under a prefix, sealed. */
+  list(prefix: string): Promise<StoreSnapshot["entries"]> {
+    return this.#inTurn(async () => (await stored(() => this.#store.list(prefix))).entries);
   }
 
   /** The sealed body of a message, opened. */
@@ -272,6 +292,16 @@ export class EngineHost {
     if (commit.length > 0) await this.#commit(commit);
     for (const event of events) this.show(await this.#whole(event));
     return value;
+  }
+
+  /** All of it in one step, so that it keeps its order. */
+  async #reseal(overdue: readonly string[]): Promise<void> {
+    const bodies: [string, Uint8Array[]][] = [];
+    for (const messageId of overdue) {
+      const sealed = await this.#sealedPieces(messageId);
+      if (sealed !== undefined) bodies.push([messageId, sealed]);
+    }
+    await this.#apply((engine, now) => engine.reseal(bodies, now));
   }
 
   async #body(messageId: string): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 /** Typed events of a portal. */
 
 import type { TesseraError } from "./errors.js";
-import type { Contact, Gap, LockStatus, Message, Progress, Rejected, RelayStatus, StorageStatus } from "./types.js";
+import type { AuditCheckpoint, Contact, Gap, LockStatus, Message, Progress, Rejected, RelayStatus, StorageStatus } from "./types.js";
 
 export interface PortalEvents {
   /** A message arrived and its proof holds, or a held one was released. */
@@ -22,6 +22,8 @@ export interface PortalEvents {
   storage: CustomEvent<StorageStatus>;
   /** The vault was locked: the keys are wiped, and every call gives `LOCKED` until `unlock`. */
   locked: CustomEvent<LockStatus>;
+  /** The audit log was signed: at `p.audit.checkpoint()`, at an export, and once a day by the loop. Keep its text elsewhere. */
+  checkpoint: CustomEvent<AuditCheckpoint>;
   /** The loop ended by itself, because the store failed or by a defect: open the portal anew. Or, loop or not, another portal took the vault over: `VAULT_IN_USE`. */
   stopped: CustomEvent<TesseraError>;
 }

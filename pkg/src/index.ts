@@ -12,6 +12,8 @@ export * as medcrypt from "./medcrypt.js";
 export * as emergency from "./emergency.js";
 
 export { Portal } from "./portal.js";
+export type { AuditLog } from "./audit.js";
+export { verifyAuditExport, type AuditVerdict, type AuditVerdictOptions } from "./audit-verify.js";
 export { CONFLICT, memoryStore, type Store, type StoreChange, type StoreLockOptions, type StoreSnapshot } from "./store.js";
 export { destroyVault } from "./shred.js";
 export { indexedDbStore } from "./store-indexeddb.js";

@@ -1,6 +1,7 @@
 /** The Portal level: one person's contacts and messages, over a relay, kept in a store. */
 
 import { bytes, content, integer, object, text } from "./arguments.js";
+import { AuditLog } from "./audit.js";
 import { EngineHost, type BareMessage, type EngineEvent } from "./engine.js";
 import { TesseraError, invalid } from "./errors.js";
 import type { PortalEventTarget, PortalEvents } from "./events.js";
@@ -40,6 +41,8 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   readonly #keeper: Keeper;
   readonly #store: Store;
   readonly #lock: VaultLock;
+  /** What happened here, in a log that shows tampering. */
+  readonly audit: AuditLog;
   #disposed: Promise<void> | undefined;
 
   /** Opens the vault in the store, or creates one if `create` says so. Loads the module if `init()` was not called. */
@@ -80,6 +83,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
     this.#host = host((event) => this.#show(event));
+    this.audit = new AuditLog(() => this.#reads(), () => this.#does());
     const reach = new ReachWatch(relay, this.#host, (status) => this.#dispatch("relay", status));
     this.#exchange = new Exchange(this.#host, reach);
     const onProgress = (progress: PullProgress): void => this.#dispatch("progress", progress);
@@ -347,6 +351,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     if (event.type === "message" || event.type === "state") return this.#dispatch(event.type, this.#message(event.message));
     if (event.type === "contact") return this.#dispatch("contact", event.contact);
     if (event.type === "transfer") return this.#dispatch("progress", { kind: "message", ...event.transfer });
+    if (event.type === "checkpoint") return this.#dispatch("checkpoint", event.checkpoint);
     const { type, ...detail } = event;
     this.#dispatch(type, detail as never);
   }

@@ -88,13 +88,6 @@ impl Export {
         &self.owner
     }
 
-    /// The checkpoints it carries, for one that is kept as an export without
-    /// entries.
-    #[must_use]
-    pub fn checkpoints(&self) -> &[Checkpoint] {
-        &self.checkpoints
-    }
-
     /// Walks the chain from the first entry.
     ///
     /// # Errors
@@ -182,6 +175,43 @@ impl Attested {
     pub fn records(&self) -> impl Iterator<Item = &str> {
         self.export.entries.iter().map(|(entry, _)| entry.record())
     }
+}
+
+/// Verifies the text of an export; `kept` is one that was kept elsewhere:
+/// an earlier export, or checkpoints alone.
+///
+/// # Errors
+///
+/// Whatever is found first.
+pub fn verify(export: &[u8], kept: Option<&[u8]>) -> Result<Attested, AuditError> {
+    let export = read_text(export).ok_or(AuditError::Malformed)?;
+    let kept = match kept {
+        None => Vec::new(),
+        Some(text) => kept_checkpoints(text, &export.owner)?,
+    };
+    export.replay()?.attest(&kept)
+}
+
+/// The checkpoints in the text of an export that was kept elsewhere; it may
+/// have no entries.
+///
+/// # Errors
+///
+/// [`AuditError::KeptMalformed`]; [`AuditError::Checkpoint`] if there is
+/// none, or one that is not this owner's.
+pub fn kept_checkpoints(text: &[u8], owner: &Statement) -> Result<Vec<Checkpoint>, AuditError> {
+    let kept = read_text(text).ok_or(AuditError::KeptMalformed)?;
+    if kept.checkpoints.is_empty() || kept.owner != *owner {
+        return Err(AuditError::Checkpoint);
+    }
+    for checkpoint in &kept.checkpoints {
+        checkpoint.verify(owner)?;
+    }
+    Ok(kept.checkpoints)
+}
+
+fn read_text(text: &[u8]) -> Option<Export> {
+    Export::read(core::str::from_utf8(text).ok()?)
 }
 
 /// The first line of an export.

@@ -20,7 +20,9 @@ use core::fmt;
 
 pub use chain::{AuditKey, Entry, HEAD_LEN, Head, LogKeys, SALT_LEN};
 pub use checkpoint::Checkpoint;
-pub use export::{Attested, Export, Replayed, checkpoint_line, entry_line, owner_line};
+pub use export::{
+    Attested, Export, Replayed, checkpoint_line, entry_line, kept_checkpoints, owner_line, verify,
+};
 
 use crate::base::ErrorCode;
 
@@ -30,6 +32,8 @@ use crate::base::ErrorCode;
 pub enum AuditError {
     /// Not of the form of an export, or of an entry.
     Malformed,
+    /// What was kept elsewhere is not of the form of an export.
+    KeptMalformed,
     /// An entry that does not follow from the one before: changed, dropped,
     /// inserted or swapped. Also a blob that does not open.
     Broken {
@@ -47,7 +51,7 @@ impl AuditError {
     #[must_use]
     pub const fn code(self) -> ErrorCode {
         match self {
-            Self::Malformed => ErrorCode::Malformed,
+            Self::Malformed | Self::KeptMalformed => ErrorCode::Malformed,
             _ => ErrorCode::AuditInvalid,
         }
     }
@@ -57,6 +61,7 @@ impl fmt::Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed => f.write_str("not an audit log of the expected form"),
+            Self::KeptMalformed => f.write_str("what was kept elsewhere is not of that form"),
             Self::Broken { index } => {
                 write!(f, "entry {index} does not follow from the one before")
             }

@@ -2,6 +2,7 @@
 //! outcomes become JavaScript values. Every method that changes state gives
 //! `{ commit, events, value }`; the caller commits before it posts or shows.
 
+mod audit;
 mod drafts;
 mod messages;
 mod people;

@@ -1,0 +1,172 @@
+//! The audit log: signed, exported, and read back from the store.
+
+use js_sys::{Array, Object, Uint8Array};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use super::{Engine, time, whole};
+use crate::{
+    audit::{AuditError, Head, checkpoint_line, entry_line, kept_checkpoints, owner_line},
+    client::{Client, log_key},
+    wasm::{
+        bytes::{invalid, rng},
+        error::{JsResult, js_error, set},
+    },
+    wire::hex,
+};
+
+#[wasm_bindgen]
+impl Engine {
+    /// Signs the log as it stands.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn checkpoint(&mut self, now: f64) -> JsResult<JsValue> {
+        let result = self.client.checkpoint(time(now)?, &mut rng());
+        self.give(result)
+    }
+
+    /// Whether a checkpoint is to be made by itself.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = checkpointDue)]
+    pub fn checkpoint_due(&self, now: f64) -> JsResult<bool> {
+        Ok(self.client.checkpoint_due(time(now)?))
+    }
+
+    /// Logs an export, "ndjson", "csv" or "fhir", and signs the log with it.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = exportLog)]
+    pub fn export_log(&mut self, format: &str, now: f64) -> JsResult<JsValue> {
+        let formats = ["ndjson", "csv", "fhir"];
+        let format = formats
+            .into_iter()
+            .find(|known| *known == format)
+            .ok_or_else(|| invalid("format is not \"ndjson\", \"csv\" or \"fhir\""))?;
+        let result = self.client.export_log(format, time(now)?, &mut rng());
+        self.give(result)
+    }
+
+    /// `{ length, head, owner, checkpoint }`: where the log stands, the first
+    /// line of an export, and the line of the last checkpoint or null.
+    #[wasm_bindgen(js_name = logState)]
+    #[must_use]
+    pub fn log_state(&self) -> JsValue {
+        let head = self.client.log_head();
+        let owner = owner_line(self.client.public().statement());
+        let checkpoint = self.client.last_checkpoint().map(checkpoint_line);
+        let object = Object::new();
+        set(&object, "length", &number(head.len()));
+        set(&object, "head", &hex::encode(head.hash()).into());
+        set(&object, "owner", &owner.into());
+        set(
+            &object,
+            "checkpoint",
+            &checkpoint.map_or(JsValue::NULL, JsValue::from),
+        );
+        object.into()
+    }
+
+    /// `[index, head]` pairs of the checkpoints of this log in a text that
+    /// was kept elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// `MALFORMED`, `AUDIT_INVALID`.
+    #[wasm_bindgen(js_name = keptCheckpoints)]
+    pub fn kept_checkpoints(&self, text: &str) -> JsResult<Array> {
+        let owner = self.client.public().statement();
+        let checkpoints = kept_checkpoints(text.as_bytes(), owner)
+            .map_err(|error| js_error(error.code(), &error.to_string()))?;
+        let pairs = checkpoints.iter().map(|checkpoint| {
+            let head = hex::encode(checkpoint.head());
+            Array::of2(&number(checkpoint.index()), &head.into())
+        });
+        Ok(pairs.collect())
+    }
+
+    /// Opens entries from `first` on: `records` are `[key, bytes]` pairs as
+    /// they follow each other in the store, `before` is the head before the
+    /// first, if it is known. Gives `{ entries: { index, record, head, line }[],
+    /// broken }`; `broken` is the first index that is not as it was written,
+    /// or null.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = readLog)]
+    pub fn read_log(
+        &self,
+        first: f64,
+        records: &Array,
+        before: Option<String>,
+    ) -> JsResult<JsValue> {
+        let first = whole(first, "first")?;
+        let known = match before {
+            None => None,
+            Some(text) => {
+                let hash = hex::decode(&text).ok_or_else(|| invalid("before"))?;
+                Some(Head::from_stored(first, hash))
+            }
+        };
+        let entries = Array::new();
+        let mut broken = JsValue::NULL;
+        let mut at = known;
+        for (index, pair) in (first..).zip(records.iter()) {
+            match self.read_logged(index, &Array::from(&pair), at) {
+                Ok((entry, next)) => {
+                    entries.push(&entry);
+                    at = Some(next);
+                }
+                Err(_) => {
+                    broken = number(index);
+                    break;
+                }
+            }
+        }
+        let object = Object::new();
+        set(&object, "entries", &entries);
+        set(&object, "broken", &broken);
+        Ok(object.into())
+    }
+}
+
+impl Engine {
+    fn read_logged(
+        &self,
+        index: u64,
+        pair: &Array,
+        at: Option<Head>,
+    ) -> Result<(JsValue, Head), AuditError> {
+        let broken = AuditError::Broken { index };
+        let key = log_key(index);
+        if pair.get(0).as_string().as_ref() != Some(&key) {
+            return Err(broken);
+        }
+        let sealed = Uint8Array::new(&pair.get(1)).to_vec();
+        let stored = self.key.open(&key, &sealed).map_err(|_| broken)?;
+        let at = match at {
+            Some(at) => at,
+            None => Client::log_before(index, &stored)?,
+        };
+        let (entry, next) = self.client.replay_entry(at, &stored)?;
+        let object = Object::new();
+        set(&object, "index", &number(index));
+        set(&object, "record", &entry.record().into());
+        set(&object, "head", &hex::encode(next.hash()).into());
+        let line = entry_line(index, &entry, next.hash());
+        set(&object, "line", &line.into());
+        Ok((object.into(), next))
+    }
+}
+
+/// Counts stay far below what JavaScript holds exactly.
+#[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+fn number(value: u64) -> JsValue {
+    JsValue::from_f64(value as f64)
+}
