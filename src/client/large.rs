@@ -11,13 +11,16 @@ use rand_core::CryptoRng;
 use super::{
     Client, ClientError, ContactId, Did, Effects, Event, MessageView, TransferView,
     event::{MessageState, large_key},
-    outbox::{Destination, Part},
+    outbox::{Destination, Part, outbox_key},
 };
 use crate::{
     base::{SortedMap, SortedSet, UnixTime, content::PIECE_LEN},
     channel::TagSlot,
-    envelope::{Body, Fragment, Sealing, seal},
-    vault::stored::{self, LargeRecord},
+    crypto::cbor::Deterministic as _,
+    envelope::{
+        Body, ContentType, Control, DeliveryId, Draft, Fragment, Sealing, WINDOW, compose, seal,
+    },
+    vault::stored::{self, ControlRecord, LargeRecord},
     wire::Cell,
 };
 
@@ -215,11 +218,14 @@ impl Client {
         if !record.outgoing || record.state != MessageState::Queued as u8 {
             return Err(ClientError::MessageSent);
         }
-        self.fill_sequence(contact, record.seq, now, rng)?;
-        self.discard(&Part::Message(contact, ordinal));
+        let place = (contact, ordinal);
+        match self.large.get(&place).filter(|large| large.next == 0) {
+            Some(large) => self.fill_counters(contact, record.seq, &large.clone(), rng)?,
+            None => self.fill_sequence(contact, record.seq, now, rng)?,
+        }
+        self.discard_but_one(place);
         record.state = MessageState::Cancelled as u8;
         record.cells_left = 0;
-        let place = (contact, ordinal);
         self.log_message(Did::Cancelled, place, &record.session, None, now);
         let view = MessageView::new(contact, ordinal, &record);
         self.store_message(contact, ordinal, record);
@@ -227,6 +233,86 @@ impl Client {
             message: view.clone(),
         });
         Ok(self.finish(view))
+    }
+
+    /// Uses the sequence number of a message of which no cell was sealed, and
+    /// its counters: a control delivery that says nothing, under so many of
+    /// them that no hole is as wide as a recipient's window. Protocol §5.
+    fn fill_counters(
+        &mut self,
+        id: ContactId,
+        seq: u64,
+        large: &LargeRecord,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ClientError> {
+        let contact = self.contact(id)?;
+        let peer = contact.peer.ok_or(ClientError::ContactPending)?;
+        let channel = contact.channel.as_ref();
+        let sent_at = UnixTime(large.sent_at);
+        let keys = channel
+            .ok_or(ClientError::ContactPending)?
+            .sending_keys(sent_at)?;
+        let session = DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
+        let record = ControlRecord {
+            session: session.encode(),
+            seq,
+            payload: Control::Received(Vec::new()).encode(),
+        };
+        let draft = Draft {
+            id: &session,
+            sent_at,
+            device: large.device,
+            seq,
+            content_type: &ContentType::control(),
+            payload: &record.payload.as_slice().into(),
+        };
+        let to = peer.fingerprint();
+        let mut delivery = compose(&self.identity, &to, &keys.blind_seed, &draft, rng)
+            .ok_or(ClientError::Internal)?;
+        delivery.extend_from_slice(&record.payload);
+        let body = Body::Whole(delivery);
+        let sealing = Sealing {
+            recipient: peer.kem(),
+            psk: &keys.psk,
+            size: self.relay.info()?.cell_size,
+        };
+        let apart = WINDOW - 1;
+        let mut cells = Vec::new();
+        for index in (apart..large.count).step_by(apart as usize) {
+            let slot = TagSlot {
+                day: sent_at.day(),
+                device: large.device,
+                counter: large.first_counter + index,
+            };
+            cells.push(seal(&sealing, keys.tag_key.tag(slot), &body, rng)?);
+        }
+        let part = Part::Control(id, record);
+        let to = Destination::Bucket(to);
+        self.enqueue_from(large.ordinal, cells, to, sent_at.day(), &part);
+        Ok(())
+    }
+
+    /// Discards the cells of a message of one's own. Where they are as many
+    /// as a window spans, one of them leaves all the same: opening it shows
+    /// the recipient where the counters go on. Protocol §5.
+    fn discard_but_one(&mut self, key: Key) {
+        let owner = (Some(key.0.0), Some(key.1));
+        let first = self
+            .outbox
+            .iter()
+            .find(|(_, queued)| (queued.contact, queued.message) == owner)
+            .map(|(ordinal, queued)| (*ordinal, queued.clone()));
+        let unsealed = self.large.get(&key);
+        let unsealed = unsealed.map_or(0, |record| (record.count - record.next) as usize);
+        let wide = self.sealed_ahead(key) + unsealed >= WINDOW as usize;
+        self.discard(&Part::Message(key.0, key.1));
+        if let Some((ordinal, mut queued)) = first.filter(|_| wide) {
+            (queued.contact, queued.message) = (None, None);
+            self.pending
+                .changes
+                .insert(outbox_key(ordinal), Some(stored::encode(&queued)));
+            self.outbox.insert(ordinal, queued);
+        }
     }
 
     /// Messages of more than one cell that are on their way, in or out.

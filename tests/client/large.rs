@@ -168,6 +168,33 @@ fn a_message_taken_back_never_shows_and_leaves_no_gap() {
 }
 
 #[test]
+fn a_message_taken_back_before_it_left_hides_nothing_that_comes_after_it() {
+    // 59 cells, all of them sealed; 154 of which none is; and that many of which some are.
+    for (size, sealed) in [(115_000, true), (300_000, false), (300_000, true)] {
+        let (mut relay, mut a, mut b, b_at_a, a_at_b) = pair();
+        let now = clock(&relay);
+        let id = send(&mut a, b_at_a, &content(size), now);
+        if sealed {
+            a.seal_wanted(now);
+        }
+        a.send(b_at_a, "after it", now).unwrap();
+        let (contact, ordinal) = parse_message_id(&id).unwrap();
+        let effects = a.client.cancel(contact, ordinal, now, &mut rng()).unwrap();
+        a.commit(effects);
+        a.send(b_at_a, "and after that", now).unwrap();
+        for _ in 0..4 {
+            for received in round(&mut relay, &mut [&mut a, &mut b]) {
+                assert!(received.gaps.is_empty(), "{size}: {:?}", received.gaps);
+                assert!(received.rejected.is_empty(), "{:?}", received.rejected);
+            }
+        }
+        let all = b.client.messages(a_at_b, None, 10).unwrap();
+        let sizes: Vec<u32> = all.iter().map(|message| message.size).collect();
+        assert_eq!(sizes, [8, 14], "{size}: what came after");
+    }
+}
+
+#[test]
 fn a_large_message_that_waited_too_long_is_sealed_again_from_its_beginning() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     let body = content(300_000);
