@@ -13,7 +13,10 @@ use crate::{
     base::{ErrorCode, UnixTime},
     channel::Direction,
     crypto::cbor::Deterministic as _,
-    enrolment::{Enrolled, EnrolmentError, Offer, first_month, open_response, respond, sas_digits},
+    enrolment::{
+        Enrolled, EnrolmentError, Offer, QUICK_MAX_SECONDS, first_month, open_response, respond,
+        sas_digits,
+    },
     envelope::Control,
 };
 
@@ -152,7 +155,13 @@ impl Client {
             self.identity.public(),
             bytes,
         )?;
-        enrolled.check_first_month(now)?;
+        // The response may have waited for as long as the invitation is good.
+        let longest = if open.quick {
+            QUICK_MAX_SECONDS
+        } else {
+            super::RETENTION_SECONDS
+        };
+        enrolled.check_first_month(open.expires_at.minus(longest), now)?;
         let fingerprint = enrolled.peer.fingerprint();
         let expected = open.expected;
         if expected.is_some_and(|expected| expected != fingerprint) {

@@ -207,13 +207,18 @@ fn open_inner(
 }
 
 impl Enrolled {
-    /// The inviter's check: month(now − 48 h) ≤ first_month ≤ month(now).
+    /// The inviter's check: month(t − 48 h) ≤ first_month ≤ month(t) for
+    /// some time t from `earliest` to `now`.
     ///
     /// # Errors
     ///
     /// `NotAuthentic` outside of that.
-    pub fn check_first_month(&self, now: UnixTime) -> Result<(), EnrolmentError> {
-        let range = now.minus(2 * DAY_SECONDS).month()..=now.month();
+    pub fn check_first_month(
+        &self,
+        earliest: UnixTime,
+        now: UnixTime,
+    ) -> Result<(), EnrolmentError> {
+        let range = earliest.minus(2 * DAY_SECONDS).month()..=now.month();
         if range.contains(&self.first_month) {
             Ok(())
         } else {

@@ -70,7 +70,7 @@ proptest! {
             open_response(secret, offer, &secrets.xwing, inviter.public(), response)
         };
         let mine = open(&secret, &offered, &response).unwrap();
-        assert_eq!(mine.check_first_month(now), Ok(()));
+        assert_eq!(mine.check_first_month(now, now), Ok(()));
         assert_eq!(&mine.peer, acceptor.public());
         assert_eq!((&mine.name, &theirs.name), (&names.1, &names.0));
         assert_eq!(&theirs.peer, inviter.public());
