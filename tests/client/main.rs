@@ -13,6 +13,7 @@ mod adversities;
 mod conversations;
 mod cover;
 mod devices;
+mod journal;
 mod large;
 mod stage;
 #[path = "../support/mod.rs"]

@@ -104,6 +104,7 @@ pub(crate) fn round(relay: &mut Relay, people: &mut [&mut Person]) -> Vec<Receiv
             let received = person.pull(relay, now);
             person.post(relay);
             person.restart();
+            person.log();
             received
         })
         .collect();

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{NOW, URL, rng};
 use rand_core::CryptoRng;
-use tessera::client::{Client, Effects, Event, parse_message_id};
+use tessera::{
+    audit::Head,
+    client::{Client, Effects, Event, log_key, parse_message_id},
+};
 use zeroize::Zeroizing;
 
 pub(crate) struct Person {
@@ -56,6 +59,21 @@ impl Person {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         self.client = Client::load(&records).unwrap();
+    }
+
+    /// The audit log, walked from its first entry in the store to where it
+    /// should end: the records, in order.
+    pub(crate) fn log(&self) -> Vec<serde_json::Value> {
+        let mut at = Head::GENESIS;
+        let mut records = Vec::new();
+        while at != self.client.log_head() {
+            let stored = &self.store[&log_key(at.len())];
+            let (entry, next) = self.client.replay_entry(at, stored).unwrap();
+            records.push(serde_json::from_str(entry.record()).unwrap());
+            at = next;
+        }
+        assert!(!self.store.contains_key(&log_key(at.len())));
+        records
     }
 
     /// The stored body of a message, its pieces put together.

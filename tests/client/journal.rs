@@ -1,0 +1,512 @@
+//! The audit log: what happened is in it, committed with what it changed,
+//! and whatever is done to it in the store shows.
+
+use crate::stage::*;
+use serde_json::{Value, json};
+use tessera::{
+    audit::{self, AuditError, Head},
+    base::UnixTime,
+    client::{ContactId, Entry, Key, Outgoing, log_key},
+    enrolment::Kind,
+    identity::Fingerprint,
+    vault::stored::{self, EntryRecord},
+    wire::post,
+};
+
+const FINDING: &str = "Sífilis latente (A53.0)";
+
+fn events(log: &[Value]) -> Vec<&str> {
+    log.iter().map(|e| e["event"].as_str().unwrap()).collect()
+}
+
+/// The last entry of that event.
+fn last(log: &[Value], event: &str) -> Value {
+    let found = log.iter().rfind(|e| e["event"] == event);
+    found.unwrap_or_else(|| panic!("no {event}")).clone()
+}
+
+fn hex_of(fingerprint: Fingerprint) -> String {
+    hex::encode(fingerprint.0)
+}
+
+/// Where everyone's clock is.
+fn now(relay: &Relay) -> UnixTime {
+    UnixTime(relay.epoch * EPOCH + 60)
+}
+
+#[test]
+fn both_logs_say_who_met_whom_and_what_was_sent_and_never_what_it_said() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let id = a.send(b_at_a, FINDING, now(&relay)).unwrap();
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    let (at_a, at_b) = (a.log(), b.log());
+    assert_eq!(
+        events(&at_a),
+        [
+            "began",
+            "invited",
+            "enrolled",
+            "verified",
+            "sent",
+            "delivered"
+        ]
+    );
+    assert_eq!(
+        events(&at_b),
+        ["began", "accepted", "enrolled", "verified", "received"]
+    );
+    let owner = hex_of(a.client.public().fingerprint());
+    assert_eq!(at_a[0]["owner"], owner.as_str());
+    let (sent, received) = (&at_a[4], &at_b[4]);
+    let digest = hex::encode(tessera::crypto::kdf::sha256(FINDING.as_bytes()));
+    let peer = hex_of(b.client.public().fingerprint());
+    let expected = json!({
+        "event": "sent", "time": sent["time"], "contact": b_at_a.to_string(), "fingerprint": peer,
+        "message": id, "session": received["session"], "label": "visit-7421", "digest": digest,
+    });
+    assert_eq!(*sent, expected);
+    assert_eq!(received["digest"], sent["digest"]);
+    assert_eq!(at_a[3]["by"], "digits");
+    assert_eq!(at_a[5]["session"], sent["session"]);
+    for log in [at_a, at_b] {
+        let text = Value::from(log).to_string();
+        for word in ["fil", "A53", "Rivera", "Gómez", "text/plain"] {
+            assert!(!text.contains(word), "{word}");
+        }
+    }
+}
+
+#[test]
+fn enrolments_are_logged_however_they_end() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    round(&mut relay, &mut [&mut a, &mut b]);
+    let made = a
+        .client
+        .invite(Kind::Ordinary, None, now(&relay), &mut rng())
+        .unwrap();
+    let made = a.commit(made);
+    let withdrawn = a.client.cancel_invitation(made.id, now(&relay)).unwrap();
+    a.commit(withdrawn);
+    let log = a.log();
+    assert_eq!(events(&log), ["began", "invited", "withdrawn"]);
+    assert_eq!(log[1]["kind"], "ordinary");
+    assert_eq!(log[1]["invitation"], log[2]["invitation"]);
+
+    // In person: the acceptor needs no digits, the inviter expects the fingerprint.
+    let made = a
+        .client
+        .invite(Kind::Ordinary, None, now(&relay), &mut rng())
+        .unwrap();
+    let made = a.commit(made);
+    let fingerprint = b.client.public().fingerprint();
+    let expected = a
+        .client
+        .expect(made.id, fingerprint, now(&relay), &mut rng())
+        .unwrap();
+    a.commit(expected);
+    let accepted = b
+        .client
+        .accept(&made.uri, true, now(&relay), &mut rng())
+        .unwrap();
+    b.commit(accepted);
+    for _ in 0..4 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    assert_eq!(last(&a.log(), "verified")["by"], "expected");
+    let log = b.log();
+    assert_eq!(last(&log, "accepted")["inPerson"], true);
+    assert_eq!(last(&log, "verified")["by"], "inPerson");
+
+    let contact = b.contact().id;
+    let rejected = b.client.reject_sas(contact, now(&relay)).unwrap();
+    b.commit(rejected);
+    let removed = b.client.remove_contact(contact, now(&relay)).unwrap();
+    b.commit(removed);
+    let log = b.log();
+    let peer = hex_of(a.client.public().fingerprint());
+    for event in ["suspect", "removed"] {
+        let entry = last(&log, event);
+        assert_eq!(entry["contact"], contact.to_string());
+        assert_eq!(entry["fingerprint"], peer.as_str());
+    }
+    assert_eq!(last(&log, "suspect")["code"], "NOT_AUTHENTIC");
+}
+
+#[test]
+fn a_refused_call_logs_nothing() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let before = events(&a.log()).len();
+    let behind = UnixTime(NOW.0 - 90 * DAY);
+    assert!(a.send(b_at_a, FINDING, behind).is_err());
+    assert!(
+        a.client
+            .accept("tessera:/x", false, NOW, &mut rng())
+            .is_err()
+    );
+    let nobody = ContactId::parse("0000000000000000").unwrap();
+    assert!(a.client.reject_sas(nobody, NOW).is_err());
+    assert!(a.client.remove_contact(nobody, NOW).is_err());
+    let entry = a.client.record(Entry::BackedUp, now(&relay));
+    a.commit(entry);
+    assert_eq!(a.log().len(), before + 1);
+}
+
+#[test]
+fn what_is_held_released_refused_and_missing_is_logged() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    round(&mut relay, &mut [&mut a, &mut b]);
+    let made = a
+        .client
+        .invite(Kind::Quick, Some(86_400), now(&relay), &mut rng())
+        .unwrap();
+    let made = a.commit(made);
+    let accepted = b
+        .client
+        .accept(&made.uri, false, now(&relay), &mut rng())
+        .unwrap();
+    b.commit(accepted);
+    for _ in 0..5 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    let (b_at_a, a_at_b) = (a.contact().id, b.contact().id);
+    let confirmed = b
+        .client
+        .confirm_sas(a_at_b, now(&relay), &mut rng())
+        .unwrap();
+    b.commit(confirmed);
+    b.send(a_at_b, FINDING, now(&relay)).unwrap();
+    for _ in 0..2 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    let held = last(&a.log(), "held");
+    assert!(held["digest"].is_string());
+    let confirmed = a
+        .client
+        .confirm_sas(b_at_a, now(&relay), &mut rng())
+        .unwrap();
+    a.commit(confirmed);
+    assert_eq!(last(&a.log(), "released")["session"], held["session"]);
+
+    // The second of three messages never reaches the relay; the relay publishes the third twice.
+    let count = |person: &Person, event: &str| {
+        let log = person.log();
+        events(&log).iter().filter(|e| **e == event).count()
+    };
+    for text in ["one", "two"] {
+        b.send(a_at_b, text, now(&relay)).unwrap();
+    }
+    let mut post = b.client.next_flush(now(&relay)).unwrap().unwrap();
+    post.body
+        .truncate(post.body.len() - (4 + relay.size.get() as usize));
+    relay.post(&post.body);
+    let posted = b.client.posted(&post.tokens);
+    b.commit(posted);
+    b.send(a_at_b, "three", now(&relay)).unwrap();
+    let post = b.client.next_flush(now(&relay)).unwrap().unwrap();
+    relay.post(&post.body);
+    relay.close();
+    a.pull(&relay, now(&relay));
+    let gap = last(&a.log(), "gap");
+    assert_eq!(
+        (&gap["kind"], &gap["closed"], &gap["contact"]),
+        (
+            &json!("sequence"),
+            &json!(false),
+            &json!(b_at_a.to_string())
+        )
+    );
+    // A relay that publishes it once more.
+    for entry in post::decode(&post.body, relay.size, relay.buckets).unwrap() {
+        let pending = relay.pending.entry(entry.bucket.get()).or_default();
+        pending.push(entry.cell);
+    }
+    relay.close();
+    a.pull(&relay, now(&relay));
+    assert_eq!(count(&a, "rejected"), 1);
+    let rejected = last(&a.log(), "rejected");
+    assert_eq!(rejected["code"], "REPLAYED");
+    assert_eq!(rejected["contact"], b_at_a.to_string());
+}
+
+#[test]
+fn time_is_logged() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let id = a.send(b_at_a, FINDING, now(&relay)).unwrap();
+    a.post(&mut relay);
+    relay.epoch += 45 * DAY / EPOCH;
+    round(&mut relay, &mut [&mut a]);
+    round(&mut relay, &mut [&mut a]);
+    let later = now(&relay);
+    for _ in 0..2 {
+        let ticked = a.client.tick(later);
+        a.commit(ticked);
+        a.restart();
+    }
+    let log = a.log();
+    let all = events(&log);
+    assert_eq!(
+        all[all.len() - 3..],
+        ["rotated", "shredded", "undelivered"],
+        "each once"
+    );
+    assert_eq!(last(&log, "rotated")["month"], "2027-01");
+    let shredded = last(&log, "shredded");
+    assert_eq!(
+        (&shredded["contacts"], &shredded["before"]),
+        (&json!(1), &json!("2026-12"))
+    );
+    assert_eq!(last(&log, "undelivered")["message"], id);
+}
+
+#[test]
+fn what_the_host_does_is_logged() {
+    let mut a = Person::new("A");
+    let entries = [
+        Entry::Locked { idle: true },
+        Entry::Unlocked { by: Key::Passkey },
+        Entry::Rekeyed,
+        Entry::BackedUp,
+        Entry::BreakGlassStarted {
+            reason: "cardiac \"arrest\"\n".into(),
+            minutes: 30,
+        },
+        Entry::BreakGlassEnded,
+        Entry::SharesCreated {
+            threshold: 2,
+            shares: 3,
+        },
+    ];
+    for entry in entries {
+        let effects = a.client.record(entry, NOW);
+        a.commit(effects);
+    }
+    let exported = a.client.export_log("fhir", NOW, &mut rng()).unwrap();
+    a.commit(exported);
+    let log = a.log();
+    let said = |i: usize, keys: &[&str]| -> Vec<Value> {
+        keys.iter().map(|key| log[i][*key].clone()).collect()
+    };
+    assert_eq!(said(1, &["event", "idle"]), [json!("locked"), json!(true)]);
+    assert_eq!(
+        said(2, &["event", "by"]),
+        [json!("unlocked"), json!("passkey")]
+    );
+    assert_eq!(
+        said(5, &["event", "reason", "minutes"]),
+        [
+            json!("breakGlassStarted"),
+            json!("cardiac \"arrest\"\n"),
+            json!(30)
+        ]
+    );
+    assert_eq!(
+        said(7, &["event", "threshold", "shares"]),
+        [json!("sharesCreated"), json!(2), json!(3)]
+    );
+    assert_eq!(
+        said(8, &["event", "format"]),
+        [json!("exported"), json!("fhir")]
+    );
+}
+
+#[test]
+fn one_record_is_written_per_entry_and_one_for_the_head() {
+    let mut a = Person::new("A");
+    for _ in 0..50 {
+        let effects = a.client.record(Entry::BackedUp, NOW);
+        assert_eq!(effects.changes.len(), 2);
+        assert!(effects.changes.iter().all(|(key, value)| {
+            let size = value.as_ref().unwrap().len();
+            (key.starts_with("a/") || key == "s/audit") && size < 200
+        }));
+        a.commit(effects);
+    }
+    assert_eq!(a.log().len(), 51);
+}
+
+#[test]
+fn a_crash_leaves_neither_gap_nor_fork() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let before = a.log();
+    let outgoing = Outgoing {
+        content_type: "text/plain",
+        body: FINDING.as_bytes().into(),
+        filename: None,
+        session: "",
+    };
+    // Sent, and the commit refused: nothing of it was.
+    let lost = a
+        .client
+        .send(b_at_a, outgoing, now(&relay), &mut rng())
+        .unwrap();
+    drop(lost);
+    a.restart();
+    assert_eq!(a.log(), before);
+    let head = a.client.log_head();
+    let id = a.send(b_at_a, "again", now(&relay)).unwrap();
+    let log = a.log();
+    assert_eq!(log.len(), before.len() + 1);
+    assert_eq!(log.last().unwrap()["message"], id);
+    // A step repeated after a crash writes the same bytes.
+    let place = log_key(head.len() + 1);
+    let bytes = |a: &mut Person| {
+        let effects = a.client.record(Entry::BackedUp, now(&relay));
+        let (_, bytes) = effects
+            .changes
+            .into_iter()
+            .find(|(key, _)| *key == place)
+            .unwrap();
+        a.restart();
+        bytes
+    };
+    assert_eq!(bytes(&mut a), bytes(&mut a));
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    assert_eq!(events(&a.log()).last(), Some(&"delivered"));
+}
+
+#[test]
+fn a_vault_from_before_the_log_begins_one_with_its_first_change() {
+    let mut a = Person::new("A");
+    a.store.remove("s/audit");
+    a.store.retain(|key, _| !key.starts_with("a/"));
+    a.restart();
+    assert!(a.client.log_head().is_empty());
+    assert!(!a.client.checkpoint_due(NOW));
+    let nothing = a.client.tick(NOW);
+    assert!(nothing.changes.is_empty());
+    let effects = a.client.record(
+        Entry::Unlocked {
+            by: Key::Passphrase,
+        },
+        NOW,
+    );
+    a.commit(effects);
+    assert_eq!(events(&a.log()), ["began", "unlocked"]);
+}
+
+/// Walks what lies in the store; the first place that is not as written.
+fn walk(a: &Person, store: &std::collections::BTreeMap<u64, Vec<u8>>) -> Result<(), AuditError> {
+    let mut at = Head::GENESIS;
+    while at.len() < a.client.log_head().len() {
+        let missing = AuditError::Broken { index: at.len() };
+        let stored = store.get(&at.len()).ok_or(missing)?;
+        at = a.client.replay_entry(at, stored)?.1;
+    }
+    assert_eq!(at, a.client.log_head());
+    Ok(())
+}
+
+#[test]
+fn every_edit_of_the_stored_log_is_found_where_it_is() {
+    let mut a = Person::new("A");
+    for i in 0..6 {
+        let entry = Entry::SharesCreated {
+            threshold: 2,
+            shares: i + 2,
+        };
+        let effects = a.client.record(entry, NOW);
+        a.commit(effects);
+    }
+    let signed = a.client.checkpoint(NOW, &mut rng()).unwrap();
+    a.commit(signed);
+    let store: std::collections::BTreeMap<u64, Vec<u8>> = (0..a.client.log_head().len())
+        .map(|i| (i, a.store[&log_key(i)].to_vec()))
+        .collect();
+    assert_eq!(walk(&a, &store), Ok(()));
+    let broken = |index| Err(AuditError::Broken { index });
+    for (i, bytes) in &store {
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut edited = store.clone();
+                edited.get_mut(i).unwrap()[at] ^= 1 << bit;
+                assert_eq!(walk(&a, &edited), broken(*i), "entry {i}, byte {at}");
+            }
+        }
+        for cut in 0..bytes.len() {
+            let mut edited = store.clone();
+            edited.get_mut(i).unwrap().truncate(cut);
+            assert_eq!(walk(&a, &edited), broken(*i));
+        }
+        let mut dropped = store.clone();
+        dropped.remove(i);
+        assert_eq!(walk(&a, &dropped), broken(*i));
+        // All after it moved up into its place.
+        let closed: std::collections::BTreeMap<_, _> = dropped
+            .iter()
+            .map(|(j, bytes)| (if j > i { j - 1 } else { *j }, bytes.clone()))
+            .collect();
+        assert_eq!(walk(&a, &closed), broken(*i));
+        for j in 0..*i {
+            let mut swapped = store.clone();
+            swapped.insert(*i, store[&j].clone());
+            swapped.insert(j, bytes.clone());
+            assert_eq!(walk(&a, &swapped), broken(j));
+        }
+    }
+}
+
+#[test]
+fn who_holds_the_keys_can_write_another_log_but_not_one_that_was_signed() {
+    let mut a = Person::new("A");
+    let effects = a.client.record(Entry::BackedUp, NOW);
+    a.commit(effects);
+    let secret = stored::decode::<stored::SelfRecord>(&a.store["s/self"]);
+    let owner = tessera::base::Secret::take(&mut secret.unwrap().secret);
+    let keys = audit::LogKeys::derive(&owner);
+    let checkpoint = a.client.checkpoint(NOW, &mut rng()).unwrap();
+    let kept = a.commit(checkpoint).text;
+    // The same number of entries, the second one another.
+    let mut at = Head::GENESIS;
+    for (i, record) in a.log().iter().enumerate() {
+        let text = if i == 1 {
+            "{}".into()
+        } else {
+            record.to_string()
+        };
+        let (entry, next) = at.append(&keys, &text);
+        let record = EntryRecord {
+            before: *at.hash(),
+            blob: entry.blob().to_vec(),
+        };
+        a.store.insert(log_key(i as u64), stored::encode(&record));
+        at = next;
+    }
+    let head =
+        |store: &Person| stored::decode::<stored::AuditRecord>(&store.store["s/audit"]).unwrap();
+    let mut stands = head(&a);
+    stands.head = *at.hash();
+    a.store.insert("s/audit".into(), stored::encode(&stands));
+    a.restart();
+    let walked = |a: &Person| {
+        let mut at = Head::GENESIS;
+        while at != a.client.log_head() {
+            at = a.client.replay_entry(at, &a.store[&log_key(at.len())])?.1;
+        }
+        Ok::<_, AuditError>(at)
+    };
+    assert!(walked(&a).is_err(), "the checkpoint beside it still tells");
+    stands.checkpoint = None;
+    a.store.insert("s/audit".into(), stored::encode(&stands));
+    a.restart();
+    let at = walked(&a).unwrap();
+    let kept = audit::kept_checkpoints(kept.as_bytes(), a.client.public().statement()).unwrap();
+    assert_ne!(
+        kept[0].head(),
+        at.hash(),
+        "the one kept elsewhere tells for ever"
+    );
+}
