@@ -13,6 +13,7 @@
 //! | [`cover`] | how much cover a batch gets |
 //! | [`epoch`] | when batches are closed and published, and when they are deleted |
 //! | [`http`] | the interface of `docs/relay.md`, and the portal's files |
+//! | [`maintain`] | verifying and copying a store |
 //! | [`plan`] | what a setting costs and gives |
 //! | [`server`] | [`server::run`]: all of it, on a listener |
 //!
@@ -25,6 +26,7 @@ pub mod cover;
 pub mod epoch;
 pub mod http;
 pub mod limits;
+pub mod maintain;
 pub mod plan;
 pub mod random;
 pub mod server;

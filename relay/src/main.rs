@@ -28,6 +28,24 @@ fn main() -> ExitCode {
     start_log(&cli.common);
     let outcome: Result<(), Box<dyn std::error::Error>> = match cli.command {
         Command::Serve(config) => serve(*config).map_err(Into::into),
+        Command::Check(args) => match args.run() {
+            Ok(report) => {
+                let _ = write!(std::io::stdout(), "{report}");
+                if !report.findings.is_empty() {
+                    return ExitCode::FAILURE;
+                }
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        },
+        Command::Backup(args) => args.run().map_err(Into::into).map(|saved| {
+            let _ = writeln!(
+                std::io::stdout(),
+                "{} batches, {} bytes. A relay started on this file is a new origin",
+                saved.batches,
+                saved.bytes
+            );
+        }),
         Command::Plan(args) => plan::run(&args)
             .map(|text| {
                 let _ = writeln!(std::io::stdout(), "{text}");

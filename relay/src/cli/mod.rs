@@ -10,7 +10,11 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use tracing::level_filters::LevelFilter;
 
 pub use self::file::FileError;
-use crate::{Config, plan::PlanArgs};
+use crate::{
+    Config,
+    maintain::{BackupArgs, CheckArgs},
+    plan::PlanArgs,
+};
 
 /// A mailbox that knows nothing: takes fixed-size cells, keeps them in shared buckets, publishes
 /// them in epochs as shuffled, signed batches, and can name no sender, recipient or pair.
@@ -41,6 +45,16 @@ pub enum Command {
     ///
     /// Prints a table of settings side by side, or JSON. Opens no store and listens nowhere.
     Plan(Box<PlanArgs>),
+    /// Verify a store that no relay has open: chains, digests, signatures, counts, segments
+    ///
+    /// Changes nothing. Prints a line for each thing that does not fit, and exits with 1 if there
+    /// is one.
+    Check(CheckArgs),
+    /// Copy what is published into a new file, while the relay runs
+    ///
+    /// A backup holds neither the signing key nor cells that wait: a relay started on it is a new
+    /// origin, and says so.
+    Backup(BackupArgs),
 }
 
 /// Flags of every command.

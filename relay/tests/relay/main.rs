@@ -6,6 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "tests"
 )]
 
@@ -15,6 +16,7 @@ mod contract;
 mod cover;
 mod crash;
 mod interface;
+mod maintain;
 mod malformed;
 mod portal;
 mod segments;

@@ -1,5 +1,7 @@
 //! One SQLite file: write-ahead log, every commit synced, one writer thread.
 
+mod backup;
+mod check;
 mod close;
 mod disk;
 mod expire;
@@ -22,7 +24,11 @@ use tessera::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::disk::{DiskLimit, Reserve};
+pub use self::{
+    backup::{BackupError, Saved, backup},
+    check::{Finding, Place, Report, check},
+    disk::{DiskLimit, Reserve},
+};
 use self::{
     disk::Disk,
     log::Clearing,
@@ -72,6 +78,11 @@ pub enum OpenError {
     /// A newer relay wrote it.
     #[error("{0}: written by a newer version of tessera-relay")]
     Newer(PathBuf),
+    /// An older relay wrote it, and nothing may be changed now.
+    #[error(
+        "{0}: written by an older version of tessera-relay; starting a relay on it brings it up to date"
+    )]
+    Older(PathBuf),
     /// It was made for another cell size or bucket count.
     #[error("{path}: made with {what} {stored}, not {asked}")]
     Other {
@@ -284,6 +295,19 @@ fn lock(path: &Path) -> Result<File, OpenError> {
             path: path_of_lock.clone(),
             error,
         })?;
+    take_lock(path, path_of_lock, file)
+}
+
+/// The same for those that only read: they make no file.
+fn lock_existing(path: &Path) -> Result<Option<File>, OpenError> {
+    let path_of_lock = with_suffix(path, ".lock");
+    match File::open(&path_of_lock) {
+        Ok(file) => take_lock(path, path_of_lock, file).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+fn take_lock(path: &Path, path_of_lock: PathBuf, file: File) -> Result<File, OpenError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),

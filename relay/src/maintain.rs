@@ -1,0 +1,77 @@
+//! `tessera-relay check` and `tessera-relay backup`: what an operator does
+//! with a store besides serving it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::{
+    config::Storage,
+    store::sqlite::{self, BackupError, OpenError, Report, Saved},
+};
+
+/// Findings printed one by one.
+const LINES: usize = 50;
+
+/// Flags of `check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// The store, as for `serve`; or a backup
+    #[arg(long, env = "TESSERA_RELAY_STORAGE", value_name = "URL")]
+    pub storage: Storage,
+}
+
+/// Flags of `backup`.
+#[derive(Args, Clone, Debug)]
+pub struct BackupArgs {
+    /// The store, as for `serve`
+    #[arg(long, env = "TESSERA_RELAY_STORAGE", value_name = "URL")]
+    pub storage: Storage,
+
+    /// The file to make; it must not exist
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+}
+
+impl CheckArgs {
+    /// Verifies the store.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read at all.
+    pub fn run(&self) -> Result<Report, OpenError> {
+        let Storage::Sqlite(path) = &self.storage;
+        sqlite::check(path)
+    }
+}
+
+impl BackupArgs {
+    /// Copies the store.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or the file cannot be made.
+    pub fn run(&self) -> Result<Saved, BackupError> {
+        let Storage::Sqlite(path) = &self.storage;
+        sqlite::backup(path, &self.to)
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = if self.is_backup { "backup" } else { "store" };
+        writeln!(
+            f,
+            "{kind} with {} batches, {} cells, {} segments, {} waiting cells",
+            self.batches, self.cells, self.segments, self.pending
+        )?;
+        for finding in self.findings.iter().take(LINES) {
+            writeln!(f, "{finding}")?;
+        }
+        match self.findings.len() {
+            0 => writeln!(f, "in order"),
+            found @ ..=LINES => writeln!(f, "{found} found"),
+            found => writeln!(f, "{found} found, the first {LINES} shown"),
+        }
+    }
+}

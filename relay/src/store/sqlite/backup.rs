@@ -1,0 +1,165 @@
+//! Copying what is published, while the relay runs.
+//!
+//! A backup holds neither the signing key nor cells that wait: whoever goes
+//! on from it is another origin, and whoever finds it learns nothing that
+//! readers do not. Both are left out of what is copied, not deleted from it.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params_from_iter, types::Value};
+use tessera::wire::BatchHeader;
+
+use super::{OpenError, check::open_read_only, lock_existing, schema, with_suffix};
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The file cannot be made.
+    #[error("{path}: {error}")]
+    Make {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Reading or writing failed; the unfinished file was removed.
+    #[error("copying: {0}")]
+    Copy(#[from] rusqlite::Error),
+}
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Batches.
+    pub batches: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// Copies the published part of a store, as it is at one moment, into a new
+/// file. The relay may run; for as long as this reads, its log is not cleared.
+///
+/// # Errors
+///
+/// One of [`BackupError`]. An existing file is never overwritten.
+pub fn backup(from: &Path, to: &Path) -> Result<Saved, BackupError> {
+    let open = |error| OpenError::Sqlite {
+        path: from.to_owned(),
+        error,
+    };
+    let make = |error| BackupError::Make {
+        path: to.to_owned(),
+        error,
+    };
+    let lock = lock_existing(from);
+    let source = match &lock {
+        Err(OpenError::InUse(_)) => Connection::open_with_flags(
+            from,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        ),
+        _ => open_read_only(from),
+    }
+    .map_err(open)?;
+    match schema::version(&source).map_err(open)? {
+        schema::VERSION => (),
+        0 => return Err(OpenError::Foreign(from.to_owned()).into()),
+        newer if newer > schema::VERSION => return Err(OpenError::Newer(from.to_owned()).into()),
+        _ => return Err(OpenError::Older(from.to_owned()).into()),
+    }
+    File::options()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(to)
+        .map_err(make)?;
+    let saved = fill(&source, to);
+    if saved.is_err() {
+        for suffix in ["", "-journal"] {
+            let _ = std::fs::remove_file(with_suffix(to, suffix));
+        }
+    }
+    let batches = saved?;
+    let file = File::open(to).map_err(make)?;
+    file.sync_all().map_err(make)?;
+    Ok(Saved {
+        batches,
+        bytes: file.metadata().map_err(make)?.len(),
+    })
+}
+
+/// What is copied, row by row. Not `pending`, and of `setting` only what is
+/// named below.
+const TABLES: [(&str, &str); 5] = [
+    (
+        "batch",
+        "id, bucket, lobby, origin, epoch, closed_at, header, bytes",
+    ),
+    ("seen", "digest"),
+    (
+        "segment",
+        "bucket, lobby, origin, number, first, last, closed_at, bytes, digest",
+    ),
+    ("expiring", "batch, forgotten"),
+    (
+        "chain",
+        "bucket, lobby, epoch, closed_at, head, expired_through, segment, segment_expired",
+    ),
+];
+
+fn fill(source: &Connection, to: &Path) -> rusqlite::Result<u64> {
+    let mut target = Connection::open(to)?;
+    target.pragma_update(None, "page_size", 16_384)?;
+    schema::migrate(&mut target, 0, None)?;
+    let target_transaction = target.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let moment = source.unchecked_transaction()?;
+    for name in [schema::CELL_SIZE, schema::BUCKETS] {
+        let sql = "SELECT value FROM setting WHERE name = ?1";
+        let value: Vec<u8> = moment.query_row(sql, [name], |row| row.get(0))?;
+        schema::put_setting(&target_transaction, name, &value)?;
+    }
+    schema::put_setting(&target_transaction, schema::BACKUP, &[])?;
+    let mut batches = 0;
+    for (table, columns) in TABLES {
+        let rows = copy(&moment, &target_transaction, table, columns)?;
+        if table == "batch" {
+            batches = rows;
+        }
+    }
+    // Chains begin anew: that is what the missing key is about.
+    target_transaction.execute("UPDATE chain SET head = ?1", [BatchHeader::NO_PREV.0])?;
+    target_transaction.commit()?;
+    target.close().map_err(|(_, error)| error)?;
+    Ok(batches)
+}
+
+fn copy(
+    source: &Connection,
+    target: &Connection,
+    table: &'static str,
+    columns: &'static str,
+) -> rusqlite::Result<u64> {
+    let width = columns.split(',').count();
+    let places = vec!["?"; width].join(", ");
+    let mut select = source.prepare(&format!("SELECT {columns} FROM {table}"))?;
+    let mut insert = target.prepare(&format!(
+        "INSERT INTO {table} ({columns}) VALUES ({places})"
+    ))?;
+    let (mut rows, mut copied) = (select.query([])?, 0);
+    while let Some(row) = rows.next()? {
+        let values = (0..width)
+            .map(|column| row.get::<_, Value>(column))
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        insert.execute(params_from_iter(values))?;
+        copied += 1;
+    }
+    Ok(copied)
+}

@@ -1,0 +1,144 @@
+//! Verifying a store without changing it: everything that follows from
+//! something else must follow.
+
+mod bucket;
+mod file;
+
+use std::{fmt, path::Path};
+
+use rusqlite::{Connection, OpenFlags};
+use tessera::wire::BucketId;
+
+use super::{OpenError, lock_existing, schema, with_suffix};
+
+/// What a store holds, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Batches held.
+    pub batches: u64,
+    /// Cells in them.
+    pub cells: u64,
+    /// Segments.
+    pub segments: u64,
+    /// Cells that wait.
+    pub pending: u64,
+    /// Whether it is a backup, without a key and without cells that wait.
+    pub is_backup: bool,
+    /// Empty for a store in order.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub what: String,
+}
+
+/// A part of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The file as a whole.
+    File,
+    /// The settings.
+    Settings,
+    /// A bucket's chain.
+    Chain(BucketId),
+    /// A batch of a bucket, by its epoch.
+    Batch(BucketId, u64),
+    /// A segment of a bucket, by its number.
+    Segment(BucketId, u64),
+    /// The cells that wait.
+    Pending,
+    /// The index of digests.
+    Digests,
+    /// What is being deleted.
+    Deleting,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => f.write_str("file"),
+            Self::Settings => f.write_str("settings"),
+            Self::Chain(bucket) => write!(f, "bucket {bucket}, chain"),
+            Self::Batch(bucket, epoch) => write!(f, "bucket {bucket}, batch of epoch {epoch}"),
+            Self::Segment(bucket, number) => write!(f, "bucket {bucket}, segment {number}"),
+            Self::Pending => f.write_str("waiting cells"),
+            Self::Digests => f.write_str("digest index"),
+            Self::Deleting => f.write_str("batches being deleted"),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+impl Report {
+    fn find(&mut self, place: Place, what: impl Into<String>) {
+        self.findings.push(Finding {
+            place,
+            what: what.into(),
+        });
+    }
+
+    /// Notes it unless it holds.
+    fn require(&mut self, holds: bool, place: Place, what: &'static str) {
+        if !holds {
+            self.find(place, what);
+        }
+    }
+}
+
+/// Reads all of a store that no relay has open, and changes nothing.
+///
+/// # Errors
+///
+/// [`OpenError`] when it cannot be read at all. What is wrong with what can
+/// be read is in the report.
+pub fn check(path: &Path) -> Result<Report, OpenError> {
+    let sqlite = |error| OpenError::Sqlite {
+        path: path.to_owned(),
+        error,
+    };
+    let _lock = lock_existing(path)?;
+    let mut connection = open_read_only(path).map_err(sqlite)?;
+    match schema::version(&connection).map_err(sqlite)? {
+        schema::VERSION => (),
+        0 => return Err(OpenError::Foreign(path.to_owned())),
+        newer if newer > schema::VERSION => return Err(OpenError::Newer(path.to_owned())),
+        _ => return Err(OpenError::Older(path.to_owned())),
+    }
+    // One state of everything.
+    let snapshot = connection.transaction().map_err(sqlite)?;
+    let mut report = Report::default();
+    let readable = file::check(&snapshot, &mut report).and_then(|layout| {
+        layout.map_or(Ok(()), |layout| {
+            bucket::check(&snapshot, &layout, &mut report)
+        })
+    });
+    if let Err(error) = readable {
+        report.find(Place::File, format!("cannot be read to the end: {error}"));
+    }
+    Ok(report)
+}
+
+/// Without a log there is nothing to recover, and no file needs to be made
+/// beside the store's.
+pub(super) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
+    let log = std::fs::metadata(with_suffix(path, "-wal")).map_or(0, |log| log.len());
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let text = path.to_str().filter(|text| !text.contains(['?', '#', '%']));
+    match text {
+        Some(text) if log == 0 => Connection::open_with_flags(
+            format!("file:{text}?immutable=1"),
+            flags | OpenFlags::SQLITE_OPEN_URI,
+        ),
+        _ => Connection::open_with_flags(path, flags),
+    }
+}
