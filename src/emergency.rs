@@ -166,6 +166,25 @@ impl Share {
     }
 }
 
+/// Letters as printed, from what somebody typed: without spaces and hyphens, in
+/// upper case, and with the letters that digits outside the alphabet can only
+/// be. Wiped on drop.
+#[must_use]
+pub fn fold(typed: &str) -> Zeroizing<String> {
+    let letters = typed
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}'))
+        .map(|c| match c.to_ascii_uppercase() {
+            '0' => 'O',
+            '1' => 'I',
+            '8' => 'B',
+            letter => letter,
+        });
+    let mut folded = Zeroizing::new(String::with_capacity(typed.len()));
+    folded.extend(letters);
+    folded
+}
+
 /// `SHA-256(parts("tessera/v1/share", all before))[0..4]`.
 fn check(body: &[u8]) -> [u8; CHECK_LEN] {
     let hash = kdf::hash(labels::SHARE, &[body]);

@@ -8,7 +8,7 @@ use std::{error::Error, fs, path::Path};
 use tessera::{
     audit::{Checkpoint, Export, Head, LogKeys},
     base::{ErrorCode, Month, UnixTime},
-    crypto::{cbor, cbor::Deterministic as _},
+    crypto::{cbor, cbor::Deterministic as _, schnorr::Message},
     emergency,
     enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
@@ -18,7 +18,7 @@ use tessera::{
     medcrypt::MonthKey,
     pseudonym::{self, BlindSeed, SessionId},
     secure_encryption::ProvenMessage,
-    vault::{Kdf, Passkey, VaultHeader, VaultKey, bundle, stored},
+    vault::{Kdf, Passkey, RecoveryCode, VaultHeader, VaultKey, bundle, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CoverInfo, Entry,
         LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, batch::BatchPlace, cover_cell, post,
@@ -108,8 +108,15 @@ fn sealed(rng: &mut Counting) -> Result<()> {
     )?;
 
     let session = SessionId::new(b"session").ok_or("session")?;
-    let (_, proof) =
-        pseudonym::prove(sender.witness(), &seed, &session, b"", b"", &[1; 32]).ok_or("proof")?;
+    let (_, proof) = pseudonym::prove(
+        sender.witness(),
+        &seed,
+        &session,
+        b"",
+        Message::Whole(b""),
+        &[1; 32],
+    )
+    .ok_or("proof")?;
     write("proof", "proof", proof.as_bytes())?;
     write("identity", "public", &sender.public().encode())?;
     let proven = ProvenMessage {
@@ -231,6 +238,7 @@ fn relay(rng: &mut Counting) -> Result<()> {
             epsilon: None,
             delta: None,
             sensitivity: None,
+            batches: None,
             mean: None,
             note: Some("bounds nothing".into()),
         },
@@ -341,6 +349,10 @@ fn devices(rng: &mut Counting) -> Result<()> {
     let bytes = bundle::write(b"header", entries, made_at, &vault_key, rng);
     write("vault_bundle", "three_records", &bytes)?;
     write("vault_bundle", "cut", &bytes[..bytes.len() / 2])?;
+    let code = RecoveryCode::random(rng).to_text();
+    write("recovery_code", "printed", code.as_bytes())?;
+    let typed = code.to_lowercase().replace('-', " ");
+    write("recovery_code", "typed", typed.as_bytes())?;
     let began = Said::EmergencyBegan {
         minutes: 30,
         reason: "unconscious at admission".into(),

@@ -20,7 +20,7 @@ use tessera::{
     identity::{Identity, PublicIdentity},
     medcrypt::{Message, MonthKey},
     secure_encryption::ProvenMessage,
-    vault::{StoredHeader, VaultKey, bundle::Bundle, stored},
+    vault::{RecoveryCode, StoredHeader, VaultKey, bundle::Bundle, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, RelaySettings,
         SegmentRef, post,
@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     ("offer", offer),
     ("post", post_body),
     ("proof", proof),
+    ("recovery_code", recovery_code),
     ("relay_json", relay_json),
     ("response", response),
     ("response_plaintext", response_plaintext),
@@ -224,6 +225,16 @@ pub fn proof(data: &[u8]) -> bool {
         assert_eq!(proof.as_bytes().as_slice(), data);
         true
     })
+}
+
+/// A recovery code, as somebody typed it.
+pub fn recovery_code(data: &[u8]) -> bool {
+    let Some(code) = text(data).and_then(RecoveryCode::parse) else {
+        return false;
+    };
+    let again = RecoveryCode::parse(&code.to_text()).map(|again| again.secret());
+    assert_eq!(again, Some(code.secret()));
+    true
 }
 
 /// The relay's JSON answers.

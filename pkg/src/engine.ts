@@ -3,7 +3,7 @@
 import { TesseraError } from "./errors.js";
 import { call } from "./core.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "./store.js";
-import type { AuditCheckpoint, Contact, Gap, Message, Rejected, Transfer } from "./types.js";
+import type { AuditCheckpoint, Contact, Device, DeviceNotice, EmergencyAccess, Gap, Message, Rejected, Transfer } from "./types.js";
 
 /** A message as the engine tells it; the facade adds `body()`. */
 export type BareMessage = Omit<Message, "body">;
@@ -12,6 +12,8 @@ export type EngineEvent =
   | { readonly type: "message" | "state"; readonly message: BareMessage }
   | ({ readonly type: "rejected" } & Rejected)
   | ({ readonly type: "gap" } & Gap)
+  | ({ readonly type: "device" } & DeviceNotice)
+  | ({ readonly type: "breakGlass" } & EmergencyAccess)
   | { readonly type: "contact"; readonly contact: Contact }
   | { readonly type: "transfer"; readonly transfer: Transfer }
   | { readonly type: "checkpoint"; readonly checkpoint: AuditCheckpoint };
@@ -117,7 +119,24 @@ export interface Engine {
   changePassphrase(oldKek: Uint8Array, kek: Uint8Array, salt: Uint8Array, iterations: number, now: number): Effects;
   addPasskey(credential: Uint8Array, salt: Uint8Array, output: Uint8Array, now: number): Effects;
   removePasskey(credential: Uint8Array, now: number): Effects;
+  /** The bundle of the vault whose store holds all these entries, read back. */
+  backup(entries: readonly (readonly [string, Uint8Array])[], now: number): Uint8Array;
+  device(): Device;
+  /** One's own mailbox was read: fixes the index of a restored device. */
+  settle(now: number): Effects;
+  createRecoveryCode(now: number): Effects<string>;
+  removeRecoveryCode(now: number): Effects;
+  hasRecoveryCode(): boolean;
+  createShares(threshold: number, shares: number, now: number): Effects<string[]>;
+  emergencies(): EmergencyAccess[];
+  beginEmergency(id: Uint8Array, minutes: number, reason: string, now: number): Effects;
+  endEmergency(id: Uint8Array, now: number): Effects;
+  /** The body of a slot that tells the owner of it. */
+  emergencySlot(id: Uint8Array): Uint8Array;
+  /** What a store of this same vault needs to hear of it: that it began, or, if it knows, that it ended. */
+  noteEmergency(entries: readonly (readonly [string, Uint8Array])[], id: Uint8Array, minutes: number, reason: string, now: number): readonly StoreChange[];
   /** To the audit log. */
+  backedUp(now: number): Effects;
   locked(idle: boolean, now: number): Effects;
   unlocked(passkey: boolean, now: number): Effects;
   checkpoint(now: number): Effects<AuditCheckpoint>;
@@ -141,6 +160,8 @@ export class EngineHost {
   readonly #store: Store;
   /** Shows an event that comes of no step of the engine. */
   readonly show: (event: EngineEvent) => void;
+  /** Told the keys of every commit. */
+  onCommit: (keys: readonly string[]) => void = () => {};
   #revision: number;
   #locked = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -234,6 +255,15 @@ export class EngineHost {
   /** The sealed body of a message, opened. */
   body(messageId: string): Promise<Uint8Array> {
     return this.#inTurn(() => this.#body(messageId));
+  }
+
+  /** All that the store holds, as one sealed file. */
+  backup(): Promise<Uint8Array> {
+    return this.#inTurn(async () => {
+      const { revision, entries } = await stored(() => this.#store.list(""));
+      if (revision !== this.#revision) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
+      return this.#step((engine, now) => engine.backup(entries, now));
+    });
   }
 
   /** What was written to a contact and not sent yet. */
@@ -359,6 +389,7 @@ export class EngineHost {
       const revision = await stored(() => this.#store.commit(this.#revision, changes));
       if (revision === CONFLICT) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
       this.#revision = revision;
+      this.onCommit(changes.map(([key]) => key));
     } catch (error) {
       this.#end ??= error as TesseraError;
       throw error;

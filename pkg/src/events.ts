@@ -1,7 +1,7 @@
 /** Typed events of a portal. */
 
 import type { TesseraError } from "./errors.js";
-import type { AuditCheckpoint, Contact, Gap, LockStatus, Message, Progress, Rejected, RelayStatus, StorageStatus } from "./types.js";
+import type { AuditCheckpoint, Contact, DeviceNotice, EmergencyAccess, Gap, LockStatus, Message, Progress, Rejected, RelayStatus, StorageStatus } from "./types.js";
 
 export interface PortalEvents {
   /** A message arrived and its proof holds, or a held one was released. */
@@ -18,7 +18,11 @@ export interface PortalEvents {
   progress: CustomEvent<Progress>;
   /** The relay was reached after it could not be, or the other way round. */
   relay: CustomEvent<RelayStatus>;
-  /** A vault was created, and the browser has said whether it keeps the store until the user clears it. */
+  /** Two devices of one person are in use. */
+  device: CustomEvent<DeviceNotice>;
+  /** Somebody opened a backup of this vault with emergency shares. */
+  breakGlass: CustomEvent<EmergencyAccess>;
+  /** A vault was created, and the browser has said whether it keeps the store until the user clears it. Or the backup of the `backup` function failed, or is saved again. */
   storage: CustomEvent<StorageStatus>;
   /** The vault was locked: the keys are wiped, and every call gives `LOCKED` until `unlock`. */
   locked: CustomEvent<LockStatus>;

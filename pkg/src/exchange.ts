@@ -43,6 +43,12 @@ export class Exchange {
     }
   }
 
+  /** A restored device reads its mailbox before it sends. */
+  async settled(): Promise<void> {
+    await this.parameters();
+    if (!(await this.#host.read((engine) => engine.device())).settled) await this.pull("own", {});
+  }
+
   /** Ends what is under way: the engine it was for is gone. Resolves when nothing of it runs any more. */
   async abandon(): Promise<void> {
     this.#relay.abandon();
@@ -59,7 +65,7 @@ export class Exchange {
   pull(mailbox: Mailbox, options: PullOptions): Promise<Pulled> {
     return this.#inTurn(async () => {
       const pulled = nothingPulled();
-      await pull(this.#host, this.#relay, mailbox, pulled, options);
+      await this.#pull(mailbox, pulled, options);
       return pulled;
     });
   }
@@ -75,11 +81,23 @@ export class Exchange {
       const pulled = nothingPulled();
       await this.tick();
       await this.#configure(options.signal);
-      await pull(this.#host, this.#relay, "own", pulled, options);
-      await pull(this.#host, this.#relay, "lobby", pulled, options);
+      await this.#pull("own", pulled, options);
+      await this.#pull("lobby", pulled, options);
       await (flush ? this.#flush(options.signal) : this.#postSlot(options.signal));
       return pulled;
     });
+  }
+
+  /** Once its own mailbox is read, a restored device has heard of the others. */
+  async #pull(mailbox: Mailbox, pulled: Pulled, options: PullOptions): Promise<void> {
+    await pull(this.#host, this.#relay, mailbox, pulled, options);
+    if (mailbox === "lobby") return;
+    try {
+      await this.#host.apply((engine, now) => engine.settle(now));
+    } catch (error) {
+      if (!isTesseraError(error) || error.code !== "CLOCK_BEHIND") throw error;
+      this.#host.show({ type: "rejected", code: error.code }); // tried again at the next pull
+    }
   }
 
   async #configure(signal?: AbortSignal): Promise<RelayParameters> {

@@ -14,6 +14,7 @@ export * as emergency from "./emergency.js";
 export { Portal } from "./portal.js";
 export type { AuditLog } from "./audit.js";
 export { verifyAuditExport, type AuditVerdict, type AuditVerdictOptions } from "./audit-verify.js";
+export { RecoverySession, shareQrSvg } from "./recovery.js";
 export { CONFLICT, memoryStore, type Store, type StoreChange, type StoreLockOptions, type StoreSnapshot } from "./store.js";
 export { destroyVault } from "./shred.js";
 export { indexedDbStore } from "./store-indexeddb.js";

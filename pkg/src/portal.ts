@@ -2,6 +2,8 @@
 
 import { bytes, content, integer, object, text } from "./arguments.js";
 import { AuditLog } from "./audit.js";
+import { BackupKeeper, restoreVault } from "./backup.js";
+import { EmergencyShares } from "./emergency-shares.js";
 import { EngineHost, type BareMessage, type EngineEvent } from "./engine.js";
 import { TesseraError, invalid } from "./errors.js";
 import type { PortalEventTarget, PortalEvents } from "./events.js";
@@ -13,15 +15,16 @@ import { withNewPasskey } from "./passkey.js";
 import { Loop } from "./loop.js";
 import type { Pulled } from "./pull.js";
 import { qrSvg } from "./qr.js";
-import { Relay, relayClient, throwIfAborted } from "./relay.js";
+import { Relay, relayClient, throwIfAborted, type RelayClient } from "./relay.js";
 import { ReachWatch } from "./reach.js";
-import type { Store } from "./store.js";
+import { RecoverySession } from "./recovery.js";
+import { requireStore, type Store } from "./store.js";
 import type {
-  AcceptOptions, Contact, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage, PasskeyOpening, PasskeyOptions,
-  PullProgress, SyncOptions, SyncResult, Transfer,
+  AcceptOptions, BackupHook, Contact, Device, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage, PasskeyOpening, PasskeyOptions,
+  PullProgress, RecoverOptions, RestoreOptions, SyncOptions, SyncResult, Transfer,
 } from "./types.js";
 import { shred } from "./shred.js";
-import { changePassphrase, createVault, holdsVault, isPasskey, remember, unlockVault, type Opening } from "./vault.js";
+import { changePassphrase, createVault, holdsVault, isPasskey, remember, unlockVault, type OpenedVault, type Opening } from "./vault.js";
 import { VaultLock } from "./vault-lock.js";
 
 const INVITATION_SCHEME = "tessera:/";
@@ -43,31 +46,29 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   readonly #lock: VaultLock;
   /** What happened here, in a log that shows tampering. */
   readonly audit: AuditLog;
+  /** Shares of the vault key, and what became of them. */
+  readonly emergency: EmergencyShares;
+  readonly #backups: BackupKeeper | undefined;
   #disposed: Promise<void> | undefined;
 
   /** Opens the vault in the store, or creates one if `create` says so. Loads the module if `init()` was not called. */
   static async open(options: OpenOptions): Promise<Portal> {
     await init();
-    const { relay, store, name, create, takeOver, idleMinutes, ...given } = object(options, "options") as unknown as OpenOptions;
+    const { relay, store, name, create, takeOver, idleMinutes, backup, ...given } = object(options, "options") as unknown as OpenOptions;
     const client = relayClient(relay);
     requireStore(store);
     const opening = requireOpening(given.passkey === true && given.passphrase === undefined ? { passkey: true } : given.passphrase);
     text(name, "name");
-    if (idleMinutes !== undefined) requireMinutes(idleMinutes);
+    const settings = requireSettings(idleMinutes, backup);
     const lock = await VaultLock.acquire(store, takeOver === true);
     try {
       const creates = create === true && !(await holdsVault(store));
       if (creates && isPasskey(opening)) throw invalid("a new vault needs a passphrase");
       const history = { hadVault: given.hadVault === true, afterEviction: given.afterEviction === true };
-      const { engine, revision } = creates
+      const opened = creates
         ? await createVault(store, opening as string | Uint8Array, name, client.url, history)
         : await unlockVault(store, opening, history.hadVault);
-      if (lock.lost.aborted) {
-        engine.free();
-        throw lock.lost.reason;
-      }
-      await remember(store);
-      const portal = new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), store, lock, idleMinutes);
+      const portal = await Portal.#on(opened, store, client, lock, settings);
       if (creates) void portal.#askToPersist();
       else await portal.#opened(client.url, isPasskey(opening));
       return portal;
@@ -77,13 +78,52 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     }
   }
 
-  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, store: Store, lock: VaultLock, idleMinutes?: number) {
+  /** Puts a backup into an empty store and opens it, as a device of its own: the one of the backup sends nothing more once it hears of this. */
+  static async restore(bundle: Uint8Array, options: RestoreOptions): Promise<Portal> {
+    await init();
+    const { relay, store, passphrase, recoveryCode, newPassphrase, idleMinutes, backup } = object(options, "options") as unknown as RestoreOptions;
+    const client = relayClient(relay);
+    requireStore(store);
+    if (recoveryCode === undefined) requirePassphrase(passphrase, "passphrase");
+    else text(recoveryCode, "recoveryCode");
+    if (recoveryCode !== undefined || newPassphrase !== undefined) requirePassphrase(newPassphrase, "newPassphrase");
+    const settings = requireSettings(idleMinutes, backup);
+    const lock = await VaultLock.acquire(store, false);
+    try {
+      const opened = await restoreVault(store, bytes(bundle, "bundle"), { passphrase, recoveryCode, newPassphrase });
+      const portal = await Portal.#on(opened, store, client, lock, settings);
+      void portal.#askToPersist();
+      await portal.#restored(client.url);
+      return portal;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Opens a backup with emergency shares, to be read for a while. The owner is told where `store` or `relay` allow it. */
+  static recover(options: RecoverOptions): Promise<RecoverySession> {
+    return RecoverySession.open(options);
+  }
+
+  /** The portal of an opened vault, unless it was taken over meanwhile. */
+  static async #on({ engine, revision }: OpenedVault, store: Store, client: RelayClient, lock: VaultLock, settings: Settings): Promise<Portal> {
+    if (lock.lost.aborted) {
+      engine.free();
+      throw lock.lost.reason;
+    }
+    await remember(store);
+    return new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), store, lock, settings);
+  }
+
+  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, store: Store, lock: VaultLock, { idleMinutes, backup }: Settings) {
     super();
     this.#store = store;
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
     this.#host = host((event) => this.#show(event));
     this.audit = new AuditLog(() => this.#reads(), () => this.#does());
+    this.emergency = new EmergencyShares(() => this.#reads(), () => this.#does());
     const reach = new ReachWatch(relay, this.#host, (status) => this.#dispatch("relay", status));
     this.#exchange = new Exchange(this.#host, reach);
     const onProgress = (progress: PullProgress): void => this.#dispatch("progress", progress);
@@ -91,6 +131,11 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
       if (!lock.lost.aborted) this.#dispatch("stopped", error);
     });
     this.#keeper = new Keeper(this.#host, this.#exchange, this.#loop, store, idleMinutes, (reason) => this.#dispatch("locked", { reason }));
+    if (backup === undefined) return;
+    const keeper = new BackupKeeper(() => this.#host.backup(), backup, (status) => this.#dispatch("storage", status));
+    this.#backups = keeper;
+    this.#host.onCommit = (keys) => keeper.changed(keys);
+    keeper.changed(["vault"]); // what was done before may be in no backup yet
   }
 
   /** Makes an invitation for one person to answer. */
@@ -155,7 +200,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     const to = text(contactId, "contactId");
     const { contentType, body, filename, session } = parseContent(message);
     this.#keeper.used();
-    await this.#exchange.parameters();
+    await this.#exchange.settled();
     const sent = await this.#host.apply((engine, now) => engine.send(to, contentType, body, filename, session, now));
     return this.#message(sent) as OutgoingMessage;
   }
@@ -172,6 +217,32 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   /** Has another passphrase open the vault from now on; `WRONG_PASSPHRASE` if `old` does not open it. */
   async changePassphrase(old: string | Uint8Array, passphrase: string | Uint8Array): Promise<void> {
     await changePassphrase(this.#does(), requirePassphrase(old, "old"), requirePassphrase(passphrase, "passphrase"));
+  }
+
+  /** The whole vault as one sealed file, read back before it is given. What opens the vault opens it. */
+  async backup(): Promise<Uint8Array> {
+    await this.#does().apply((engine, now) => engine.backedUp(now));
+    return this.#host.backup();
+  }
+
+  /** Which device this is, of those that were restored from backups. */
+  async device(): Promise<Device> {
+    return this.#reads().read((engine) => engine.device());
+  }
+
+  /** A code to print, which opens this vault's backups from now on, in the place of the one before. */
+  async createRecoveryCode(): Promise<string> {
+    return this.#does().apply((engine, now) => engine.createRecoveryCode(now));
+  }
+
+  /** Has no recovery code open the vault any more. Backups made before still open with theirs. */
+  async removeRecoveryCode(): Promise<void> {
+    await this.#does().apply((engine, now) => engine.removeRecoveryCode(now));
+  }
+
+  /** Whether a recovery code opens the vault. */
+  async hasRecoveryCode(): Promise<boolean> {
+    return this.#reads().read((engine) => engine.hasRecoveryCode());
   }
 
   /** Takes back a message that has not wholly left: its contact never sees it. `MESSAGE_SENT` if the relay has all of it. */
@@ -279,6 +350,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
 
   /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again gives the same promise. */
   dispose(): Promise<void> {
+    this.#backups?.stop();
     this.#disposed ??= this.#keeper
       .end()
       .then(() => this.#host.end())
@@ -297,10 +369,21 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     }
   }
 
+  /** A backup was restored, perhaps where the relay has another URL. */
+  async #restored(relay: string): Promise<void> {
+    try {
+      await this.#host.apply((engine) => engine.relocate(relay));
+    } catch (error) {
+      await this.dispose();
+      throw error;
+    }
+  }
+
   /** Another portal has the store now: nothing more may be done here. */
   async #takenOver(error: TesseraError): Promise<void> {
     if (this.#disposed !== undefined) return;
     this.#host.fail(error);
+    this.#backups?.stop();
     await this.#keeper.end();
     await this.#host.wipe();
     this.#dispatch("stopped", error);
@@ -369,29 +452,31 @@ function parseContent(message: OutgoingContent): { contentType: string; body: Ui
   return { contentType: text(given["contentType"], "contentType"), body: bytes(given["body"], "body"), ...filename, ...session };
 }
 
-function requirePassphrase(passphrase: string | Uint8Array, name: string): string | Uint8Array {
-  if (typeof passphrase !== "string") bytes(passphrase, name);
+/** What a portal keeps of its options. */
+interface Settings {
+  readonly idleMinutes: number | undefined;
+  readonly backup: BackupHook | undefined;
+}
+
+function requireSettings(idleMinutes: number | undefined, backup: BackupHook | undefined): Settings {
+  if (idleMinutes !== undefined) requireMinutes(idleMinutes);
+  if (backup !== undefined && typeof backup !== "function") throw invalid("backup is not a function");
+  return { idleMinutes, backup };
+}
+
+function requirePassphrase(given: unknown, name: string): string | Uint8Array {
+  const passphrase = typeof given === "string" ? given : bytes(given, name);
   if (passphrase.length === 0) throw invalid(`${name} is empty`);
   return passphrase;
 }
 
 function requireOpening(opening: unknown): Opening {
   if (typeof opening === "object" && opening !== null && (opening as { passkey?: unknown }).passkey === true) return { passkey: true };
-  return requirePassphrase(opening as string | Uint8Array, "passphrase");
+  return requirePassphrase(opening, "passphrase");
 }
 
 function requireMinutes(minutes: unknown): void {
   if (typeof minutes !== "number" || !(minutes > 0 && minutes <= MOST_IDLE_MINUTES)) throw invalid(`idleMinutes is not a number above 0, ${MOST_IDLE_MINUTES} at most`);
-}
-
-function requireStore(store: Store): void {
-  const given = object(store, "store") as Partial<Store>;
-  for (const method of ["get", "list", "commit", "close"] as const) {
-    if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
-  }
-  for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const) {
-    if (given[method] !== undefined && typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
-  }
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,7 +1,7 @@
 /** Where a portal keeps its state. Everything but the vault's header is sealed before it gets here. */
 
-import { bytes, text } from "./arguments.js";
-import { TesseraError, isTesseraError } from "./errors.js";
+import { bytes, object, text } from "./arguments.js";
+import { TesseraError, invalid, isTesseraError } from "./errors.js";
 
 /** What `commit` answers when the store was changed by someone else. */
 export const CONFLICT = "CONFLICT";
@@ -75,6 +75,17 @@ export function memoryStore(): Store {
     },
     async close() {},
   };
+}
+
+/** Refuses what is no store. */
+export function requireStore(store: Store): void {
+  const given = object(store, "store") as Partial<Store>;
+  for (const method of ["get", "list", "commit", "close"] as const) {
+    if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
+  }
+  for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const) {
+    if (given[method] !== undefined && typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
+  }
 }
 
 /** Checked, and of no one else: the callers may change their arrays, which may be windows on larger ones. */

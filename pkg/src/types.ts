@@ -22,6 +22,8 @@ export interface OpenOptions {
   readonly afterEviction?: boolean;
   /** Moves the vault here if another tab or worker has it open; the portal there ends with `VAULT_IN_USE`. Without it this call does. */
   readonly takeOver?: boolean;
+  /** Is given a backup after changes. */
+  readonly backup?: BackupHook;
   /** Locks the vault after so many minutes without use, 1440 at most: see `touch()`. Without it, it stays open. */
   readonly idleMinutes?: number;
 }
@@ -34,6 +36,78 @@ export interface PasskeyOpening {
 export interface PasskeyOptions {
   /** What the platform calls the passkey when it shows it. The page's host name if left out. */
   readonly label?: string;
+}
+
+export interface RestoreOptions {
+  /** An empty store: `STORE_NOT_EMPTY` otherwise. */
+  readonly store: Store;
+  readonly relay: URL | string | RelayOptions | RelayClient;
+  /** The passphrase of the backup; or else its recovery code. */
+  readonly passphrase?: string | Uint8Array;
+  /** As printed; case, spaces and hyphens do not matter. With it, `newPassphrase` is needed. */
+  readonly recoveryCode?: string;
+  /** Opens the restored vault from now on, in the place of the one before. */
+  readonly newPassphrase?: string | Uint8Array;
+  readonly idleMinutes?: number;
+  readonly backup?: BackupHook;
+}
+
+/**
+ * Takes a backup, sealed, and keeps it where it is safe. Called soon after each change that matters, one call at a time; if it
+ * throws or rejects, again later, and a `storage` event says so.
+ */
+export type BackupHook = (bundle: Uint8Array) => unknown;
+
+/** Which device this is, of those that were restored from backups one after another. */
+export interface Device {
+  /** 0 for the one the vault was created on. */
+  readonly index: number;
+  /** Whether it came from a backup. */
+  readonly restored: boolean;
+  /** A restored one sends only once it has read its mailbox; `send` does that first. */
+  readonly settled: boolean;
+  /** The newer device that took its place: this one only reads. */
+  readonly supersededBy: number | null;
+}
+
+/** Two devices of one person are in use. `superseded`: this one, which sends nothing more. `former`: one whose place this one took is still open somewhere. `contact`: a contact wrote from an older device after a newer one. */
+export type DeviceNotice =
+  | { readonly kind: "superseded"; readonly code: "DEVICE_SUPERSEDED"; readonly device: number; readonly contactId?: undefined }
+  | { readonly kind: "former"; readonly device: number; readonly contactId?: undefined }
+  | { readonly kind: "contact"; readonly contactId: string };
+
+/** Somebody opened a backup of this vault with emergency shares. */
+export interface EmergencyAccess {
+  readonly id: string;
+  /** By the clock of whoever opened it. */
+  readonly beganAt: number;
+  /** For how long it was opened; 0 if only its end became known. */
+  readonly minutes: number;
+  /** What was given as the reason. */
+  readonly reason: string;
+  /** `null` until the end is known. */
+  readonly endedAt: number | null;
+}
+
+export interface SharesOptions {
+  /** How many shares open a backup: at least 2. */
+  readonly threshold: number;
+  /** How many there are: at most 255. */
+  readonly shares: number;
+}
+
+export interface RecoverOptions {
+  readonly bundle: Uint8Array;
+  /** As printed; case, spaces and hyphens do not matter. */
+  readonly shares: readonly string[];
+  /** Why; the owner reads it. 1 to 500 bytes of UTF-8. */
+  readonly reason: string;
+  /** For how long: 1 to 1440. */
+  readonly minutes: number;
+  /** The owner's own store, if it is at hand: the owner is told at the next unlock. It must not be open elsewhere. */
+  readonly store?: Store;
+  /** The owner's relay: the owner's portal is told through it. */
+  readonly relay?: URL | string | RelayOptions | RelayClient;
 }
 
 /** Why a vault was locked: nobody used it for `idleMinutes`, or somebody called `lock()`. */
@@ -179,9 +253,14 @@ export interface RelayStatus {
   readonly code?: ErrorCode;
 }
 
-export interface StorageStatus {
-  /** Whether the browser promised not to clear the store by itself. If not, it may: Safari after 7 days without a visit. */
-  readonly persisted: boolean;
+/** After a vault was created: whether the browser promised not to clear the store by itself. If not, it may: Safari after 7 days without a visit. Or: the `backup` function failed and is called again later, or did what it failed to do. */
+export type StorageStatus = { readonly persisted: boolean; readonly backup?: undefined } | BackupStatus;
+
+export interface BackupStatus {
+  readonly persisted?: undefined;
+  readonly backup: "failed" | "saved";
+  /** What the function threw. */
+  readonly cause?: unknown;
 }
 
 export interface SyncOptions {

@@ -18,15 +18,15 @@ const SALT_LENGTH = 16;
 const READ_ATTEMPTS = 3;
 
 /** What a secret opens, as the vault's header numbers it. */
-const OPENED_BY = { passphrase: 0, passkey: 1, recovery: 2 } as const;
+export const OPENED_BY = { passphrase: 0, passkey: 1, recovery: 2 } as const;
 
-interface Opened {
+export interface Opened {
   readonly engine: Engine;
   /** To be committed before anything else is done: a new vault, or one brought to this version. */
   readonly commit: readonly StoreChange[];
 }
 
-interface OpenedVault {
+export interface OpenedVault {
   readonly engine: Engine;
   /** The store's revision that the engine stands on. */
   readonly revision: number;
@@ -66,7 +66,7 @@ export async function createVault(
 ): Promise<OpenedVault> {
   const gone = await cleared(store, hadVault);
   if (gone !== undefined && !afterEviction) throw gone;
-  const way = { salt: randomBytes(SALT_LENGTH), iterations: NEW_VAULT_ITERATIONS };
+  const way = freshWay();
   const now = Math.floor(Date.now() / 1000);
   const { engine, commit } = await withKey(passphrase, way, (kek) =>
     call((core) => core.Engine.create(kek, way.salt, way.iterations, name, relay, now)) as Opened,
@@ -93,7 +93,7 @@ async function cleared(store: Store, hadVault: boolean): Promise<TesseraError | 
 }
 
 /** Commits what opening led to, before anything else is done with the engine. */
-async function settle(store: Store, revision: number, { engine, commit }: Opened): Promise<OpenedVault> {
+export async function settle(store: Store, revision: number, { engine, commit }: Opened): Promise<OpenedVault> {
   if (commit.length === 0) return { engine, revision };
   try {
     const next = await stored(() => store.commit(revision, commit));
@@ -108,18 +108,23 @@ async function settle(store: Store, revision: number, { engine, commit }: Opened
 /** Has another passphrase open the vault from now on; `WRONG_PASSPHRASE` if the old one does not. */
 export async function changePassphrase(host: EngineHost, old: string | Uint8Array, passphrase: string | Uint8Array): Promise<void> {
   const before = passphraseWay(await host.read((engine) => engine.ways()));
-  const after = { salt: randomBytes(SALT_LENGTH), iterations: NEW_VAULT_ITERATIONS };
+  const after = freshWay();
   await withKey(old, before, (oldKek) =>
     withKey(passphrase, after, (kek) => host.apply((engine, now) => engine.changePassphrase(oldKek, kek, after.salt, after.iterations, now))),
   );
 }
 
-interface PassphraseWay {
+/** PBKDF2's parameters for a passphrase that is set now. */
+export function freshWay(): PassphraseWay {
+  return { salt: randomBytes(SALT_LENGTH), iterations: NEW_VAULT_ITERATIONS };
+}
+
+export interface PassphraseWay {
   readonly salt: Uint8Array;
   readonly iterations: number;
 }
 
-function passphraseWay({ salt, iterations }: VaultWays): PassphraseWay {
+export function passphraseWay({ salt, iterations }: VaultWays): PassphraseWay {
   if (salt === undefined || iterations === undefined) throw new TesseraError("WRONG_PASSPHRASE", "no passphrase opens this vault");
   return { salt, iterations };
 }
@@ -147,7 +152,7 @@ async function readVault(store: Store): Promise<VaultContents | { readonly heade
 }
 
 /** Derives the key from the passphrase, uses it, and wipes every copy made here. */
-async function withKey<T>(passphrase: string | Uint8Array, { salt, iterations }: PassphraseWay, use: (kek: Uint8Array) => T | Promise<T>): Promise<T> {
+export async function withKey<T>(passphrase: string | Uint8Array, { salt, iterations }: PassphraseWay, use: (kek: Uint8Array) => T | Promise<T>): Promise<T> {
   const password = typeof passphrase === "string" ? new TextEncoder().encode(passphrase.normalize("NFKC")) : passphrase.slice();
   try {
     const kek = await pbkdf2(password, salt, iterations);

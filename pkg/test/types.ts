@@ -2,7 +2,7 @@
 
 import {
   BlindedSender, BlindedVerifier, CONFLICT, Portal, SecureEncryption, Sender, TesseraError, Verifier, capabilities, computeBucket, emergency,
-  fingerprint, httpRelay, indexedDbStore, init, isTesseraError, medcrypt, memoryStore,
+  fingerprint, httpRelay, indexedDbStore, init, isTesseraError, medcrypt, memoryStore, type RecoverySession,
   type Contact, type ErrorCode, type Gap, type Message, type OutgoingMessage, type RelayClient, type Store, type SyncResult,
 } from "tessera-portal";
 import { decodeQr } from "tessera-portal/scanner";
@@ -41,8 +41,20 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   const p = await Portal.open({ relay: custom, store, passphrase: "words", name: "A" });
   // @ts-expect-error no store
   await Portal.open({ relay: url, passphrase: "words", name: "A" });
-  // @ts-expect-error not part of this version
-  p.backup();
+  const bundle: Uint8Array = await p.backup();
+  const restored: Portal = await Portal.restore(bundle, { relay: url, store, recoveryCode: await p.createRecoveryCode(), newPassphrase: "words" });
+  // @ts-expect-error no store
+  await Portal.restore(bundle, { relay: url, passphrase: "words" });
+  const shares: string[] = await restored.emergency.createShares({ threshold: 2, shares: 3 });
+  const session: RecoverySession = await Portal.recover({ bundle, shares, reason: "why", minutes: 30 });
+  // @ts-expect-error it only reads
+  session.send("id", { text: "no" });
+  p.addEventListener("breakGlass", ({ detail }) => void detail.reason.length);
+  p.addEventListener("device", ({ detail }) => {
+    // @ts-expect-error not every notice is about a contact
+    const contactId: string = detail.contactId;
+    void contactId;
+  });
   p.addEventListener("message", ({ detail }) => {
     const message: Message = detail;
     // @ts-expect-error the text of a message may be absent
@@ -55,7 +67,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   await Portal.open({ relay: url, store: kept, passphrase: "words", name: "A", takeOver: true });
   // @ts-expect-error what releases the lock, or null
   const release: () => void = await kept.lock?.({ takeOver: false, onLost: () => {} });
-  p.addEventListener("storage", ({ detail: { persisted } }) => void [persisted satisfies boolean, release]);
+  p.addEventListener("storage", ({ detail: { persisted } }) => void [persisted satisfies boolean | undefined, release]);
   p.addEventListener("stopped", ({ detail }) => void (detail satisfies TesseraError));
   p.addEventListener("gap", ({ detail }) => {
     const gap: Gap = detail;

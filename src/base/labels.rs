@@ -94,6 +94,8 @@ labels! {
     VAULT_RECOVERY = "tessera/v1/vault/recovery";
     /// One sealed record of the vault.
     VAULT_RECORD = "tessera/v1/vault/record";
+    /// Check bytes of a recovery code.
+    VAULT_CODE = "tessera/v1/vault/code";
     /// Manifest of a backup.
     VAULT_BACKUP = "tessera/v1/vault/backup";
 }

@@ -75,6 +75,8 @@ struct Newest {
 pub enum DeviceNotice {
     /// A newer device took this one's place: this one sends nothing more.
     Superseded {
+        /// `DEVICE_SUPERSEDED`, as calls give it from now on.
+        code: &'static str,
         /// Its index.
         device: u8,
     },
@@ -408,7 +410,10 @@ impl Client {
             },
             now,
         );
-        self.tell(Event::Device(DeviceNotice::Superseded { device: by }));
+        self.tell(Event::Device(DeviceNotice::Superseded {
+            code: code.as_str(),
+            device: by,
+        }));
         self.announce(now, rng);
     }
 

@@ -39,24 +39,23 @@ pub(super) fn emergency_key(id: &EmergencyId) -> String {
 }
 
 impl Client {
-    /// Notes that an emergency access begins: its id.
+    /// Notes that an emergency access begins. Its id is drawn by the caller, who
+    /// may note it in more than one place.
     ///
     /// # Errors
     ///
     /// `InvalidArgument` for an empty or long reason, or minutes out of range.
     pub fn begin_emergency(
         &mut self,
+        id: EmergencyId,
         minutes: u32,
         why: &str,
         now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Effects<EmergencyId>, ClientError> {
+    ) -> Result<Effects, ClientError> {
         let reason = reason(why).ok_or(ClientError::InvalidArgument("reason"))?;
         if !(1..=MAX_EMERGENCY_MINUTES).contains(&minutes) {
             return Err(ClientError::InvalidArgument("minutes"));
         }
-        let mut id = [0; DEVICE_ID_LEN];
-        rng.fill_bytes(&mut id);
         let record = EmergencyRecord {
             began_at: now.0,
             minutes,
@@ -66,7 +65,7 @@ impl Client {
         };
         self.log_emergency(&record, now);
         self.store_emergency(id, record);
-        Ok(self.finish(id))
+        Ok(self.finish(()))
     }
 
     /// Notes that it ended.

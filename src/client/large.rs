@@ -220,6 +220,8 @@ impl Client {
         }
         let place = (contact, ordinal);
         match self.large.get(&place).filter(|large| large.next == 0) {
+            // A number of the former device's count is not this one's to fill.
+            _ if self.is_former(contact, ordinal) => {}
             Some(large) => self.fill_counters(contact, record.seq, &large.clone(), rng)?,
             None => self.fill_sequence(contact, record.seq, now, rng)?,
         }

@@ -106,6 +106,17 @@ impl VaultHeader {
         self.wraps.len() < before
     }
 
+    /// Takes the recovery code's wrap away.
+    pub fn remove_recovery(&mut self) {
+        self.wraps.retain(|wrap| wrap.way != Way::Recovery);
+    }
+
+    /// Whether a recovery code opens this.
+    #[must_use]
+    pub fn has_recovery(&self) -> bool {
+        self.wraps.iter().any(|wrap| wrap.way == Way::Recovery)
+    }
+
     /// How the passphrase's key-encryption key is made, if one opens this.
     #[must_use]
     pub fn kdf(&self) -> Option<Kdf> {

@@ -12,12 +12,14 @@ mod field;
 mod header;
 mod migrate;
 mod record;
+mod recovery_code;
 pub mod stored;
 mod wrap;
 
 pub use header::{MAX_WRAPS, VaultHeader};
 pub use migrate::{FirstHeader, OpenedVault, Plain, StoredHeader};
 pub use record::VaultKey;
+pub use recovery_code::RecoveryCode;
 pub use wrap::{Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey};
 
 use core::fmt;

@@ -3,6 +3,7 @@
 //! `{ commit, events, value }`; the caller commits before it posts or shows.
 
 mod audit;
+mod backup;
 mod drafts;
 mod messages;
 mod people;

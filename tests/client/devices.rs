@@ -77,6 +77,13 @@ fn notices(person: &Person) -> Vec<DeviceNotice> {
     person.events.iter().filter_map(notice).collect()
 }
 
+fn superseded(device: u8) -> DeviceNotice {
+    DeviceNotice::Superseded {
+        code: "DEVICE_SUPERSEDED",
+        device,
+    }
+}
+
 fn alarms(person: &Person) -> Vec<&Event> {
     let alarm = |event: &&Event| matches!(event, Event::Rejected(_) | Event::Gap(_));
     person.events.iter().filter(alarm).collect()
@@ -203,7 +210,7 @@ fn both_devices_notice_that_the_other_lives() {
     assert_eq!(notices(&b), [DeviceNotice::Contact { contact_id: a_at_b }]);
 
     round(&mut relay, &mut [&mut old, &mut new, &mut b]);
-    assert_eq!(notices(&old), [DeviceNotice::Superseded { device: 1 }]);
+    assert_eq!(notices(&old), [superseded(1)]);
     assert_eq!(old.client.device().superseded_by, Some(1), "also anew");
     assert_eq!(old.state(&waits), "undelivered", "it will not leave");
     assert_eq!(
@@ -246,7 +253,7 @@ fn a_device_that_was_away_hears_of_the_newer_one() {
         rounds(&mut relay, &mut [&mut new, &mut b], 1);
     }
     round(&mut relay, &mut [&mut old]);
-    assert_eq!(notices(&old), [DeviceNotice::Superseded { device: 1 }]);
+    assert_eq!(notices(&old), [superseded(1)]);
 }
 
 #[test]
@@ -269,7 +276,7 @@ fn one_backup_restored_twice_gives_two_indexes() {
         .send(b_at_a, "from the third device", now(&relay))
         .unwrap();
     rounds(&mut relay, &mut [&mut second, &mut first, &mut b], 4);
-    assert_eq!(notices(&first), [DeviceNotice::Superseded { device: 2 }]);
+    assert_eq!(notices(&first), [superseded(2)]);
     assert_eq!(texts(&b, a_at_b), ["from the third device"]);
     assert_eq!(first.client.device().superseded_by, Some(2));
     assert!(
@@ -375,15 +382,13 @@ fn after_255_restores_there_is_no_index_left() {
 fn the_owner_is_told_of_an_emergency_access() {
     let (mut relay, mut a, _, _, _) = friends();
     let mut copy = backup(&a);
-    let at = now(&relay);
+    let (at, id) = (now(&relay), [7; 16]);
     for (minutes, why) in [(0, "a reason"), (1_441, "a reason"), (30, " "), (30, "")] {
-        let refused = copy.client.begin_emergency(minutes, why, at, &mut rng());
+        let refused = copy.client.begin_emergency(id, minutes, why, at);
         assert!(matches!(refused, Err(ClientError::InvalidArgument(_))));
     }
-    let began = copy
-        .client
-        .begin_emergency(30, "unconscious", at, &mut rng());
-    let id = copy.commit(began.unwrap());
+    let began = copy.client.begin_emergency(id, 30, "unconscious", at);
+    copy.commit(began.unwrap());
     let configured = copy.client.configure(&relay.info()).unwrap();
     copy.commit(configured);
     let post = copy.client.emergency_slot(id, &mut rng()).unwrap();

@@ -5,13 +5,13 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, outcome, time, vault_error};
 use crate::{
-    base::UnixTime,
+    base::{ErrorCode, UnixTime},
     client::{Entry, Key},
     crypto::cbor::Deterministic as _,
-    vault::{HEADER_KEY, Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, StoredHeader},
+    vault::{HEADER_KEY, Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, RecoveryCode, StoredHeader},
     wasm::{
-        bytes::{array, invalid, rng, secret},
-        error::{JsResult, set},
+        bytes::{array, invalid, rng, secret, text},
+        error::{JsResult, js_error, set},
     },
 };
 
@@ -50,7 +50,7 @@ impl Engine {
             .unwrap(&Opener::Passphrase(secret(old, "old")?))
             .and_then(|_| self.header.add_passphrase(kdf, kek, &self.key, &mut rng()))
             .map_err(vault_error)?;
-        self.rekeyed(now)
+        self.rekeyed(now, &JsValue::UNDEFINED)
     }
 
     /// Has a passkey open the vault too: `output` is what its PRF extension
@@ -81,7 +81,7 @@ impl Engine {
         self.header
             .add_passkey(passkey, output, &self.key, &mut rng())
             .map_err(vault_error)?;
-        self.rekeyed(now)
+        self.rekeyed(now, &JsValue::UNDEFINED)
     }
 
     /// Has a passkey open the vault no more. Nothing changes if it did not.
@@ -93,7 +93,7 @@ impl Engine {
     pub fn remove_passkey(&mut self, credential: &Uint8Array, now: f64) -> JsResult<JsValue> {
         let now = time(now)?;
         if self.header.remove_passkey(&credential.to_vec()) {
-            self.rekeyed(now)
+            self.rekeyed(now, &JsValue::UNDEFINED)
         } else {
             outcome(&Array::new(), &[], &JsValue::UNDEFINED)
         }
@@ -138,21 +138,25 @@ impl Engine {
     }
 
     /// The new header and that it is new, in one commit.
-    fn rekeyed(&mut self, now: UnixTime) -> JsResult<JsValue> {
+    pub(super) fn rekeyed(&mut self, now: UnixTime, value: &JsValue) -> JsResult<JsValue> {
         let effects = self.client.record(Entry::Rekeyed, now);
         let commit = self.seal(effects.changes);
         commit.push(&self.header_change());
-        outcome(&commit, &effects.events, &JsValue::UNDEFINED)
+        outcome(&commit, &effects.events, value)
     }
 }
 
-/// What opens a wrap of this kind.
+/// What opens a wrap of this kind; a recovery code is given as its text.
 pub(super) fn opener(kind: u8, bytes: &Uint8Array) -> JsResult<Opener> {
-    let secret = secret(bytes, "secret")?;
     match kind {
-        0 => Ok(Opener::Passphrase(secret)),
-        1 => Ok(Opener::Passkey(secret)),
-        2 => Ok(Opener::Recovery(secret)),
+        0 => secret(bytes, "secret").map(Opener::Passphrase),
+        1 => secret(bytes, "secret").map(Opener::Passkey),
+        2 => RecoveryCode::parse(&text(bytes, "secret")?)
+            .map(|code| code.opener())
+            .ok_or_else(|| {
+                let message = "not a recovery code, or a mistyped one";
+                js_error(ErrorCode::RecoveryCodeMalformed, message)
+            }),
         _ => Err(invalid("kind")),
     }
 }

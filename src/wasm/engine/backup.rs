@@ -1,0 +1,347 @@
+//! Backups, recovery codes and emergency shares.
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use super::{Engine, client_error, opened, time, to_js, vault, vault_error};
+use crate::{
+    base::ErrorCode,
+    client::{Client, EmergencyId, Entry},
+    emergency::{self, Share, SharesError},
+    vault::{
+        HEADER_KEY, RecoveryCode, StoredHeader, VaultHeader, VaultKey,
+        bundle::{self, Bundle, BundleError, Verified},
+    },
+    wasm::{
+        bytes::{array, invalid, rng, secret},
+        error::{JsResult, js_error},
+    },
+    wire::hex,
+};
+
+/// The header inside a backup: it says how the vault is opened.
+///
+/// # Errors
+///
+/// `BACKUP_MALFORMED`, `BACKUP_VERSION`.
+#[wasm_bindgen(js_name = bundleHeader)]
+pub fn bundle_header(bundle: &Uint8Array) -> JsResult<Uint8Array> {
+    let bytes = bundle.to_vec();
+    let bundle = Bundle::parse(&bytes).map_err(bundle_error)?;
+    Ok(array(bundle.header()))
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// The bundle of this vault: `entries` are the `[key, bytes]` pairs of
+    /// everything in its store. It is read back before it is given.
+    ///
+    /// # Errors
+    ///
+    /// `VAULT_DAMAGED` if what the store holds does not open.
+    pub fn backup(&self, entries: &Array, now: f64) -> JsResult<Uint8Array> {
+        let mut records = pairs(entries);
+        let at = records.iter().position(|(key, _)| key == HEADER_KEY);
+        let damaged = || vault_error(crate::vault::VaultError::Damaged);
+        let (_, header) = records.swap_remove(at.ok_or_else(damaged)?);
+        let records: Vec<_> = crate::base::sorted_by_key(records, |(key, _)| key.clone()).collect();
+        let entries = records.iter().map(|(key, bytes)| (&**key, &**bytes));
+        let made = bundle::write(&header, entries, time(now)?, &self.key, &mut rng());
+        let verified = Bundle::parse(&made).and_then(|bundle| bundle.verify(&self.key));
+        let loaded = verified
+            .map_err(bundle_error)?
+            .open(&self.key)
+            .map_err(vault_error)?;
+        Client::load(&loaded).map_err(client_error)?;
+        Ok(array(&made))
+    }
+
+    /// To the audit log: a backup is made.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = backedUp)]
+    pub fn backed_up(&mut self, now: f64) -> JsResult<JsValue> {
+        let effects = self.client.record(Entry::BackedUp, time(now)?);
+        self.give(Ok(effects))
+    }
+
+    /// The client of a backup on another device: `{ engine, commit }`, where
+    /// the commit is everything for an empty store. `kind` says what `secret`
+    /// is, as in the header; a `kek` is that of the passphrase to come.
+    ///
+    /// # Errors
+    ///
+    /// `WRONG_PASSPHRASE`, `BACKUP_MALFORMED`, `BACKUP_VERSION`,
+    /// `VAULT_VERSION`.
+    pub fn restore(
+        bundle: &Uint8Array,
+        kind: u8,
+        secret_bytes: &Uint8Array,
+        kek: Option<Uint8Array>,
+        salt: &Uint8Array,
+        iterations: u32,
+        now: f64,
+    ) -> JsResult<JsValue> {
+        let bytes = bundle.to_vec();
+        let bundle = Bundle::parse(&bytes).map_err(bundle_error)?;
+        let opener = vault::opener(kind, secret_bytes)?;
+        let vault = StoredHeader::parse(bundle.header())
+            .and_then(|header| header.open(opener, [], &mut rng()))
+            .map_err(vault_error)?;
+        let (key, mut header) = (vault.key, vault.header);
+        let verified = bundle.verify(&key).map_err(bundle_error)?;
+        if let Some(kek) = kek {
+            let (kdf, kek) = (vault::kdf(salt, iterations)?, secret(&kek, "kek")?);
+            header
+                .add_passphrase(kdf, kek, &key, &mut rng())
+                .map_err(vault_error)?;
+        }
+        let loaded = verified.open(&key).map_err(vault_error)?;
+        let (client, changes) =
+            Client::restore(&loaded, time(now)?, &mut rng()).map_err(client_error)?;
+        let engine = Self {
+            client,
+            key,
+            header,
+        };
+        let commit = stored_entries(&verified);
+        commit.push(&engine.header_change());
+        for change in engine.seal(changes).iter() {
+            commit.push(&change);
+        }
+        Ok(opened(engine, &commit))
+    }
+
+    /// Which device this is.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice.
+    pub fn device(&self) -> JsResult<JsValue> {
+        to_js(&self.client.device())
+    }
+
+    /// One's own mailbox was read: fixes the index of a restored device.
+    ///
+    /// # Errors
+    ///
+    /// `CLOCK_BEHIND`.
+    pub fn settle(&mut self, now: f64) -> JsResult<JsValue> {
+        let result = self.client.settle(time(now)?, &mut rng());
+        self.give(result)
+    }
+
+    /// Has a fresh recovery code open the vault, in the place of the one
+    /// before; gives the code.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` if there is no room for it.
+    #[wasm_bindgen(js_name = createRecoveryCode)]
+    pub fn create_recovery_code(&mut self, now: f64) -> JsResult<JsValue> {
+        let code = RecoveryCode::random(&mut rng());
+        self.header
+            .add_recovery(code.secret(), &self.key, &mut rng())
+            .map_err(vault_error)?;
+        self.rekeyed(time(now)?, &JsValue::from_str(&code.to_text()))
+    }
+
+    /// Has no recovery code open the vault any more.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = removeRecoveryCode)]
+    pub fn remove_recovery_code(&mut self, now: f64) -> JsResult<JsValue> {
+        self.header.remove_recovery();
+        self.rekeyed(time(now)?, &JsValue::UNDEFINED)
+    }
+
+    /// Whether a recovery code opens the vault.
+    #[wasm_bindgen(js_name = hasRecoveryCode)]
+    #[must_use]
+    pub fn has_recovery_code(&self) -> bool {
+        self.header.has_recovery()
+    }
+
+    /// Printed shares of the vault key.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` unless 2 ≤ threshold ≤ shares.
+    #[wasm_bindgen(js_name = createShares)]
+    pub fn create_shares(&mut self, threshold: u8, shares: u8, now: f64) -> JsResult<JsValue> {
+        let split = emergency::split(self.key.expose(), threshold, shares, &mut rng())
+            .map_err(shares_error)?;
+        let texts: Array = split
+            .iter()
+            .map(|share| JsValue::from_str(&share.to_text()))
+            .collect();
+        let effects = self
+            .client
+            .record(Entry::SharesCreated { threshold, shares }, time(now)?);
+        self.outcome(effects.changes, &effects.events, &texts)
+    }
+
+    /// The client of a backup as it was: `{ engine, commit }`, where the
+    /// commit is a copy of it all. For reading only.
+    ///
+    /// # Errors
+    ///
+    /// `SHARES_INVALID`, `BACKUP_MALFORMED`, `BACKUP_VERSION`.
+    pub fn recover(bundle: &Uint8Array, shares: Vec<String>) -> JsResult<JsValue> {
+        let bytes = bundle.to_vec();
+        let bundle = Bundle::parse(&bytes).map_err(bundle_error)?;
+        let shares: Result<Vec<Share>, _> = shares
+            .iter()
+            .map(|text| Share::parse(&emergency::fold(text)))
+            .collect();
+        let key = shares
+            .and_then(|shares| emergency::combine(&shares))
+            .map(VaultKey::new)
+            .map_err(shares_error)?;
+        let header = bundle.header();
+        let verified = bundle.verify(&key).map_err(|error| match error {
+            BundleError::WrongKey => js_error(
+                ErrorCode::SharesInvalid,
+                "the shares do not open this backup",
+            ),
+            error => bundle_error(error),
+        })?;
+        let loaded = verified.open(&key).map_err(vault_error)?;
+        let engine = Self {
+            client: Client::load(&loaded).map_err(client_error)?,
+            key,
+            // Nothing is written to a vault from here: its ways to open stay as they are.
+            header: VaultHeader::new(),
+        };
+        let commit = stored_entries(&verified);
+        commit.push(&Array::of2(&HEADER_KEY.into(), &array(header)));
+        Ok(opened(engine, &commit))
+    }
+
+    /// What a store of this same vault needs to hear of an emergency access:
+    /// the changes to commit there. `entries` are those of its `s/` and `m/`.
+    ///
+    /// # Errors
+    ///
+    /// `VAULT_DAMAGED` if it is another vault.
+    #[wasm_bindgen(js_name = noteEmergency)]
+    pub fn note_emergency(
+        &self,
+        entries: &Array,
+        id: &Uint8Array,
+        minutes: u32,
+        reason: &str,
+        now: f64,
+    ) -> JsResult<Array> {
+        let (mut client, id, now) = (self.beside(entries)?, emergency_id(id)?, time(now)?);
+        let effects = match client
+            .emergencies()
+            .iter()
+            .any(|e| e.id == hex::encode(&id))
+        {
+            true => client.end_emergency(id, now),
+            false => client
+                .begin_emergency(id, minutes, reason, now)
+                .map_err(client_error)?,
+        };
+        Ok(self.seal(effects.changes))
+    }
+
+    /// An emergency access begins.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = beginEmergency)]
+    pub fn begin_emergency(
+        &mut self,
+        id: &Uint8Array,
+        minutes: u32,
+        reason: &str,
+        now: f64,
+    ) -> JsResult<JsValue> {
+        let result = self
+            .client
+            .begin_emergency(emergency_id(id)?, minutes, reason, time(now)?);
+        self.give(result)
+    }
+
+    /// It ended.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = endEmergency)]
+    pub fn end_emergency(&mut self, id: &Uint8Array, now: f64) -> JsResult<JsValue> {
+        let effects = self.client.end_emergency(emergency_id(id)?, time(now)?);
+        self.give(Ok(effects))
+    }
+
+    /// The body of a slot that tells the owner of it.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_UNREACHABLE` before the first `configure`.
+    #[wasm_bindgen(js_name = emergencySlot)]
+    pub fn emergency_slot(&self, id: &Uint8Array) -> JsResult<Uint8Array> {
+        let post = self
+            .client
+            .emergency_slot(emergency_id(id)?, &mut rng())
+            .map_err(client_error)?;
+        Ok(array(&post.body))
+    }
+
+    /// All emergency accesses that are known of, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice.
+    pub fn emergencies(&self) -> JsResult<JsValue> {
+        to_js(&self.client.emergencies())
+    }
+}
+
+impl Engine {
+    /// The client of another store's entries, if it is of this vault.
+    fn beside(&self, entries: &Array) -> JsResult<Client> {
+        let opened: Result<Vec<_>, _> = pairs(entries)
+            .into_iter()
+            .map(|(key, bytes)| self.key.open(&key, &bytes).map(|plain| (key, plain)))
+            .collect();
+        Client::load(&opened.map_err(vault_error)?).map_err(client_error)
+    }
+}
+
+/// The entries of a store, but for the header.
+fn stored_entries(verified: &Verified<'_>) -> Array {
+    let entries = verified.records.iter();
+    entries
+        .map(|(key, bytes)| Array::of2(&(*key).into(), &array(bytes)))
+        .collect()
+}
+
+fn pairs(entries: &Array) -> Vec<(String, Vec<u8>)> {
+    let pair = |entry: JsValue| {
+        let pair = Array::from(&entry);
+        let key = pair.get(0).as_string().unwrap_or_default();
+        (key, Uint8Array::new(&pair.get(1)).to_vec())
+    };
+    entries.iter().map(pair).collect()
+}
+
+fn emergency_id(id: &Uint8Array) -> JsResult<EmergencyId> {
+    let bytes = id.to_vec().try_into();
+    bytes.map_err(|_| invalid("id is not 16 bytes"))
+}
+
+fn bundle_error(error: BundleError) -> JsValue {
+    js_error(error.code(), &error.to_string())
+}
+
+fn shares_error(error: SharesError) -> JsValue {
+    js_error(error.code(), &error.to_string())
+}
