@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds, then measures in a browser.
+//! `cargo xtask bench`: builds, then measures in a browser; `cargo xtask bench relay` measures the relay.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -14,6 +14,26 @@ use crate::workspace::Workspace;
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
+    match arguments.split_first() {
+        Some((first, rest)) if first == "relay" => relay(workspace, rest),
+        _ => package(workspace, arguments),
+    }
+}
+
+/// Load on the relay, from `relay/bench`; the table goes into `docs/benchmarks.md`.
+fn relay(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
+    build::relay(workspace)?;
+    build::relay_bench(workspace)?;
+    let mut bench = Command::new(build::relay_bench_binary(workspace));
+    bench.arg("--relay").arg(build::relay_binary(workspace));
+    if !arguments.iter().any(|argument| argument == "--quick") {
+        let document = workspace.path("docs/benchmarks.md");
+        bench.arg("--document").arg(document);
+    }
+    finish(bench.args(arguments))
+}
+
+fn package(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     let browser = Browser::find()?;
     build::package(workspace)?;
     build::bench(workspace)?;
@@ -24,7 +44,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitC
         .current_dir(workspace.path("."))
         .env("CHROMIUM", &browser.chromium)
         .env("TESSERA_BENCH_MODULE", build::bench_module(workspace));
-    let end = Group::spawn(&mut bench)?.wait(LIMIT)?;
+    finish(&mut bench)
+}
+
+fn finish(bench: &mut Command) -> Result<ExitCode> {
+    let end = Group::spawn(bench)?.wait(LIMIT)?;
     if end.success() {
         return Ok(ExitCode::SUCCESS);
     }

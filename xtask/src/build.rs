@@ -103,6 +103,23 @@ pub(crate) fn adversary_binary(workspace: &Workspace) -> PathBuf {
         .with_extension(std::env::consts::EXE_EXTENSION)
 }
 
+/// The relay's load generator.
+pub(crate) fn relay_bench(workspace: &Workspace) -> Result<()> {
+    process::run(&mut workspace.cargo(&[
+        "build",
+        "--locked",
+        "--release",
+        "--package=tessera-relay-bench",
+    ]))
+}
+
+/// Where [`relay_bench`] puts it.
+pub(crate) fn relay_bench_binary(workspace: &Workspace) -> PathBuf {
+    workspace
+        .target("release/tessera-relay-bench")
+        .with_extension(std::env::consts::EXE_EXTENSION)
+}
+
 /// Where [`relay`] puts it.
 pub(crate) fn relay_binary(workspace: &Workspace) -> PathBuf {
     workspace

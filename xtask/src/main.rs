@@ -47,7 +47,8 @@ enum Task {
     Demo(demo::Options),
     /// Run every test there is, or only the suites named
     Test(test::Options),
-    /// Measure against other libraries in one page run; arguments go to tests/bench/run.mjs
+    /// Measure against other libraries in one page run; arguments go to tests/bench/run.mjs.
+    /// `bench relay` puts load on the relay instead
     Bench {
         /// Passed on as they are
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -1,0 +1,127 @@
+//! The end of an epoch in the store itself, and the same bytes written by
+//! bare SQLite.
+
+use std::{path::Path, time::Duration, time::Instant};
+
+use anyhow::Result;
+use getrandom::SysRng;
+use rand_core::{Rng as _, UnwrapErr};
+use rusqlite::params;
+use tessera::{
+    base::UnixTime,
+    wire::{BucketCount, BucketId, Cell, CellSize, Entry},
+};
+use tessera_relay::{
+    config::CoverArgs,
+    cover::{self, CoverRule},
+    random,
+    store::{Closing, SqliteStore, Store as _, sqlite::Options},
+};
+
+use crate::sqlite;
+
+/// Buckets of one transaction, as in the relay.
+const STEP: usize = 16;
+
+/// A store, and bare SQLite beside it.
+pub(crate) struct Pair {
+    store: SqliteStore,
+    bare: rusqlite::Connection,
+    buckets: Vec<BucketId>,
+    rule: CoverRule,
+    epoch: u64,
+}
+
+/// How long one close took.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    /// The store's, with making the cover.
+    pub(crate) ours: Duration,
+    /// Of that, making the cover.
+    pub(crate) cover: Duration,
+    /// Bare SQLite's, for the same bytes.
+    pub(crate) bare: Duration,
+    /// Bytes of the batches.
+    pub(crate) bytes: usize,
+}
+
+impl Pair {
+    pub(crate) fn new(directory: &Path, bare: &Path) -> Result<Self> {
+        let count = BucketCount::try_from(64)?;
+        let options = Options {
+            cell_size: CellSize::DEFAULT,
+            buckets: count,
+            disk: None,
+        };
+        Ok(Self {
+            store: SqliteStore::open(&directory.join("relay.db"), &options)?,
+            bare: sqlite::open(&bare.join("bare.db"))?,
+            buckets: count.numbered().collect(),
+            rule: CoverArgs::default().build()?.rule,
+            epoch: 0,
+        })
+    }
+
+    /// Posts so many cells to every bucket and closes the epoch.
+    pub(crate) async fn close(&mut self, cells: usize) -> Result<Times> {
+        for bucket in &self.buckets {
+            let entries: Vec<Entry> = (0..cells).map(|_| entry(*bucket)).collect::<Result<_>>()?;
+            for post in entries.chunks(64) {
+                self.store.put(post.to_vec()).await?;
+            }
+        }
+        self.epoch += 1;
+        let (start, mut preparing) = (Instant::now(), Duration::ZERO);
+        for buckets in self.buckets.chunks(STEP) {
+            let from = Instant::now();
+            let count = self.rule.most() * buckets.len();
+            let cover = cover::prepare(count, CellSize::DEFAULT, &mut random::system());
+            preparing += from.elapsed();
+            let closing = Closing {
+                buckets: buckets.to_vec(),
+                epoch: self.epoch,
+                closed_at: UnixTime(self.epoch * 1800),
+                cell_size: CellSize::DEFAULT,
+                rule: self.rule.clone(),
+                cover,
+            };
+            self.store.close(closing).await?;
+        }
+        let ours = start.elapsed();
+        let size = 192 + (cells + self.rule.most() / 2) * CellSize::DEFAULT.bytes();
+        Ok(Times {
+            ours,
+            cover: preparing,
+            bare: self.write(size)?,
+            bytes: size * self.buckets.len(),
+        })
+    }
+
+    fn write(&mut self, size: usize) -> Result<Duration> {
+        let mut bytes = vec![0; size];
+        UnwrapErr(SysRng).fill_bytes(&mut bytes);
+        let start = Instant::now();
+        for buckets in self.buckets.chunks(STEP) {
+            let transaction = self.bare.transaction()?;
+            for bucket in buckets {
+                transaction
+                    .prepare_cached("INSERT INTO batch (bucket, bytes) VALUES (?1, ?2)")?
+                    .execute(params![bucket.get(), bytes])?;
+            }
+            transaction.commit()?;
+        }
+        Ok(start.elapsed())
+    }
+
+    pub(crate) async fn end(self) {
+        self.store.shutdown().await;
+    }
+}
+
+/// Random bytes: nothing on this path looks into a cell.
+fn entry(bucket: BucketId) -> Result<Entry> {
+    let mut bytes = vec![0; CellSize::DEFAULT.bytes()];
+    UnwrapErr(SysRng).fill_bytes(&mut bytes);
+    let cell = Cell::parse(bytes, CellSize::DEFAULT)?;
+    Ok(Entry { bucket, cell })
+}

@@ -1,0 +1,187 @@
+//! Loops that post, and what they measured.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use getrandom::SysRng;
+use rand_core::{Rng as _, UnwrapErr};
+use tessera::wire::{CellSize, Entry, cover_cell, post};
+use tokio::{task::JoinSet, time::Instant};
+
+use crate::{http, nats, sqlite};
+
+/// One connection to what is measured.
+pub(crate) enum Peer {
+    Relay(http::Connection),
+    Nats(nats::Connection),
+    Sqlite(sqlite::Handle),
+}
+
+impl Peer {
+    async fn post(&mut self, body: &[u8]) -> Result<()> {
+        match self {
+            Self::Relay(connection) => connection.post_cells(body).await,
+            Self::Nats(connection) => connection.publish(body).await,
+            Self::Sqlite(handle) => handle.insert(body).await,
+        }
+    }
+}
+
+/// What one loop measured.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Measured {
+    /// Done per second.
+    pub(crate) rate: f64,
+    /// Each in microseconds, sorted.
+    micros: Vec<u64>,
+}
+
+impl Measured {
+    fn new(mut micros: Vec<u64>, time: Duration) -> Self {
+        micros.sort_unstable();
+        Self {
+            rate: micros.len() as f64 / time.as_secs_f64(),
+            micros,
+        }
+    }
+
+    /// Milliseconds that this share took at most.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
+        let last = self.micros.len().saturating_sub(1);
+        let at = (last as f64 * share).round() as usize;
+        self.micros
+            .get(at)
+            .map_or(f64::NAN, |micros| *micros as f64 / 1e3)
+    }
+
+    pub(crate) fn quantiles(&self) -> String {
+        format!(
+            "{} / {} / {}",
+            milliseconds(self.quantile(0.5)),
+            milliseconds(self.quantile(0.99)),
+            milliseconds(self.quantile(0.999))
+        )
+    }
+}
+
+fn milliseconds(value: f64) -> String {
+    let places = if value < 10.0 { 2 } else { 0 };
+    format!("{value:.places$}")
+}
+
+/// The measurement of middle rate.
+pub(crate) fn median(mut all: Vec<Measured>) -> Measured {
+    all.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+    let middle = all.len() / 2;
+    all.into_iter().nth(middle).unwrap_or_default()
+}
+
+/// Every connection posts one cell after the other, as fast as it is answered.
+pub(crate) async fn closed(
+    peers: &mut Vec<Peer>,
+    buckets: u32,
+    time: Duration,
+) -> Result<Measured> {
+    let until = Instant::now() + time;
+    run(peers, move |_| Pace::Until(until), buckets, time).await
+}
+
+/// Posts are due at fixed moments, `rate` per second over all connections,
+/// whether or not the ones before were answered; latency counts from then.
+pub(crate) async fn open(
+    peers: &mut Vec<Peer>,
+    buckets: u32,
+    rate: f64,
+    time: Duration,
+) -> Result<Measured> {
+    let (start, count) = (
+        Instant::now() + Duration::from_millis(20),
+        peers.len() as f64,
+    );
+    let every = Duration::from_secs_f64(count / rate);
+    let pace = move |index: usize| Pace::Every {
+        next: start + every.mul_f64(index as f64 / count),
+        every,
+        until: start + time,
+    };
+    run(peers, pace, buckets, time).await
+}
+
+enum Pace {
+    Until(Instant),
+    Every {
+        next: Instant,
+        every: Duration,
+        until: Instant,
+    },
+}
+
+impl Pace {
+    /// The moment from which the next post counts; `None` at the end.
+    async fn next(&mut self) -> Option<Instant> {
+        match self {
+            Self::Until(until) => Some(Instant::now()).filter(|now| now < until),
+            Self::Every { next, every, until } => {
+                let due = Some(*next).filter(|due| due < until)?;
+                *next += *every;
+                tokio::time::sleep_until(due).await;
+                Some(due)
+            }
+        }
+    }
+}
+
+async fn run(
+    peers: &mut Vec<Peer>,
+    pace: impl Fn(usize) -> Pace,
+    buckets: u32,
+    time: Duration,
+) -> Result<Measured> {
+    let mut tasks = JoinSet::new();
+    for (index, mut peer) in peers.drain(..).enumerate() {
+        let mut pace = pace(index);
+        tasks.spawn(async move {
+            let (mut micros, mut body) = (Vec::new(), Body::new(buckets)?);
+            while let Some(from) = pace.next().await {
+                peer.post(body.next()).await?;
+                micros.push(u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX));
+            }
+            anyhow::Ok((peer, micros))
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        let (peer, micros) = ended??;
+        peers.push(peer);
+        all.extend(micros);
+    }
+    Ok(Measured::new(all, time))
+}
+
+/// A post of one cell that is new each time: making a whole cover cell would
+/// cost the generator more than the relay's work.
+struct Body {
+    bytes: Vec<u8>,
+    buckets: u32,
+}
+
+impl Body {
+    fn new(buckets: u32) -> Result<Self> {
+        let bucket = tessera::wire::BucketId::try_from(0)?;
+        let cell = cover_cell(CellSize::DEFAULT, &mut UnwrapErr(SysRng));
+        let bytes = post::encode(&[Entry { bucket, cell }])?;
+        Ok(Self { bytes, buckets })
+    }
+
+    fn next(&mut self) -> &[u8] {
+        let mut rng = UnwrapErr(SysRng);
+        let bucket = rng.next_u32() % self.buckets;
+        if let Some((head, rest)) = self.bytes.split_first_chunk_mut::<4>() {
+            *head = bucket.to_be_bytes();
+            if let Some(tag) = rest.first_chunk_mut::<16>() {
+                rng.fill_bytes(tag);
+            }
+        }
+        &self.bytes
+    }
+}

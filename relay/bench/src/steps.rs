@@ -1,0 +1,346 @@
+//! What is measured, one after the other.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+use tessera::wire::{BucketId, BucketIndex, RelayInfo, paths};
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{
+    Options,
+    close::{Pair, Times},
+    http,
+    load::{self, Measured, Peer},
+    nats,
+    report::{Report, Row, Target},
+    server::Server,
+    sqlite,
+};
+
+const BUCKETS: u32 = 64;
+
+/// One cell per post, as fast as it is answered and at half that rate.
+pub(crate) async fn posts(options: &Options, report: &mut Report) -> Result<()> {
+    let relay = Server::relay(&options.relay, &[]).await?;
+    let broker = Server::nats().await?;
+    if let Some(broker) = &broker {
+        nats::Connection::open(broker.address, 0)
+            .await?
+            .make_stream()
+            .await?;
+    }
+    let directory = TempDir::new()?;
+    let bare = sqlite::start(&directory.path().join("bare.db"))?;
+    for connections in [1, 64, options.size(512)] {
+        println!("posts, {connections} connections");
+        let mut ours = to_relay(&relay, connections).await?;
+        let mut sqlites = vec![];
+        let mut nats_peers = vec![];
+        for number in 0..connections {
+            sqlites.push(Peer::Sqlite(bare.clone()));
+            if let Some(broker) = &broker {
+                let connection = nats::Connection::open(broker.address, number).await?;
+                nats_peers.push(Peer::Nats(connection));
+            }
+        }
+        let mut rounds: Vec<[Measured; 3]> = Vec::new();
+        for _ in 0..options.rounds() {
+            let time = options.time();
+            rounds.push([
+                load::closed(&mut ours, BUCKETS, time).await?,
+                load::closed(&mut sqlites, BUCKETS, time).await?,
+                load::closed(&mut nats_peers, BUCKETS, time).await?,
+            ]);
+        }
+        let ratio = |peer: usize| {
+            median(
+                rounds
+                    .iter()
+                    .filter_map(|all| Some(all.first()?.rate / all.get(peer)?.rate)),
+            )
+        };
+        let of = |which: usize| {
+            load::median(
+                rounds
+                    .iter()
+                    .filter_map(|all| all.get(which).cloned())
+                    .collect(),
+            )
+        };
+        let (relays, sqlites, natss) = (of(0), of(1), of(2));
+        report.add(
+            Row::new(
+                format!("durable posts per second, {connections} connections"),
+                per_second(relays.rate),
+            )
+            .beside("bare SQLite", per_second(sqlites.rate))
+            .at_least(ratio(1), Target::Of(0.5)),
+        );
+        report.add(
+            Row::new("p50 / p99 / p99.9 of these, ms", relays.quantiles())
+                .beside("bare SQLite", sqlites.quantiles()),
+        );
+        if broker.is_some() {
+            report.add(
+                Row::new(
+                    format!("the same, {connections} connections"),
+                    per_second(relays.rate),
+                )
+                .beside("NATS, not synced", per_second(natss.rate))
+                .at_least(ratio(2), Target::None),
+            );
+            report.add(
+                Row::new("p50 / p99 / p99.9 of these, ms", relays.quantiles())
+                    .beside("NATS, not synced", natss.quantiles()),
+            );
+        }
+        let half = load::open(&mut ours, BUCKETS, relays.rate / 2.0, options.time()).await?;
+        report.add(Row::new(
+            format!("p50 / p99 / p99.9 at half that rate, {connections} connections, ms"),
+            half.quantiles(),
+        ));
+    }
+    Ok(())
+}
+
+/// The same rate of posts to a relay that does nothing else, and to one that
+/// closes epochs and deletes batches all the time.
+pub(crate) async fn posts_while_busy(options: &Options, report: &mut Report) -> Result<()> {
+    const RATE: f64 = 500.0;
+    println!("posts while epochs close and batches are deleted");
+    let quiet = Server::relay(&options.relay, &[]).await?;
+    let flags = [
+        "--epoch=2s",
+        "--retention=4s",
+        "--buckets=8",
+        "--slot-cells=4",
+    ];
+    let busy = Server::relay(&options.relay, &flags).await?;
+    let (mut one, mut other) = (to_relay(&quiet, 64).await?, to_relay(&busy, 64).await?);
+    // Until there is something to delete.
+    load::open(&mut other, 8, RATE, Duration::from_secs(8)).await?;
+    let mut rounds = Vec::new();
+    for _ in 0..options.rounds() {
+        let time = options.time() * 3;
+        let calm = load::open(&mut one, 8, RATE, time).await?;
+        rounds.push((calm, load::open(&mut other, 8, RATE, time).await?));
+    }
+    let ratio = median(
+        rounds
+            .iter()
+            .map(|(calm, busy)| busy.quantile(0.99) / calm.quantile(0.99)),
+    );
+    let calm = load::median(rounds.iter().map(|(calm, _)| calm.clone()).collect());
+    let stressed = load::median(rounds.into_iter().map(|(_, busy)| busy).collect());
+    report.add(
+        Row::new(
+            "p50 / p99 / p99.9 during closes and deletes, 500 posts per second, ms",
+            stressed.quantiles(),
+        )
+        .beside("the same without", calm.quantiles())
+        .at_most(ratio, Target::Of(3.0)),
+    );
+    Ok(())
+}
+
+/// One batch, again and again.
+pub(crate) async fn pulls(options: &Options, report: &mut Report) -> Result<()> {
+    println!("pulls");
+    let (path, directory) = publish_one(options).await?;
+    let relay = Server::relay_in(&options.relay, directory, &["--buckets=1"]).await?;
+    let body = http::Connection::open(relay.address)
+        .await?
+        .get(&path)
+        .await?;
+    let Some(nginx) = Server::nginx(&body).await? else {
+        report.remark("nginx is not installed: pulls were not measured");
+        return Ok(());
+    };
+    let mut rounds = Vec::new();
+    for _ in 0..options.rounds() {
+        let ours = pull(&relay, &path, options.time()).await?;
+        rounds.push((ours, pull(&nginx, "/batch", options.time()).await?));
+    }
+    let ratio = median(rounds.iter().map(|(ours, theirs)| ours / theirs));
+    let ours = median(rounds.iter().map(|round| round.0));
+    let theirs = median(rounds.iter().map(|round| round.1));
+    report.add(
+        Row::new(
+            format!(
+                "pulls of a batch of {} KiB, 64 connections",
+                body.len() >> 10
+            ),
+            mib(ours),
+        )
+        .beside("nginx, static file", mib(theirs))
+        .at_least(ratio, Target::Of(0.7)),
+    );
+    Ok(())
+}
+
+/// A batch of about 160 cells, and the store it is in.
+async fn publish_one(options: &Options) -> Result<(String, TempDir)> {
+    let relay = Server::relay(
+        &options.relay,
+        &["--buckets=1", "--epoch=2s", "--slot-cells=4"],
+    )
+    .await?;
+    let mut peers = to_relay(&relay, 1).await?;
+    let bucket = BucketId::try_from(0)?;
+    let mut connection = http::Connection::open(relay.address).await?;
+    let info: RelayInfo = serde_json::from_slice(&connection.get(paths::INFO).await?)?;
+    loop {
+        load::open(&mut peers, 1, 26.0, Duration::from_secs(2)).await?;
+        let index: BucketIndex =
+            serde_json::from_slice(&connection.get(&paths::index(bucket)).await?)?;
+        let found = index
+            .batches
+            .iter()
+            .find(|batch| (140..200).contains(&batch.count));
+        if let Some(batch) = found {
+            let path = paths::batch(bucket, &info.origin, batch.epoch);
+            return Ok((path, relay.stop().await?));
+        }
+    }
+}
+
+/// Bytes per second over 64 connections.
+async fn pull(server: &Server, path: &str, time: Duration) -> Result<f64> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..64 {
+        let (address, path) = (server.address, path.to_owned());
+        tasks.spawn(async move {
+            let mut connection = http::Connection::open(address).await?;
+            let (start, mut bytes) = (Instant::now(), 0);
+            while start.elapsed() < time {
+                let (status, length) = connection.drain(&path).await?;
+                anyhow::ensure!(status == 200, "a pull was answered {status}");
+                bytes += length;
+            }
+            Ok(bytes as f64 / start.elapsed().as_secs_f64())
+        });
+    }
+    let mut rate = 0.0;
+    while let Some(ended) = tasks.join_next().await {
+        rate += ended??;
+    }
+    Ok(rate)
+}
+
+/// Ends of epochs with much in every bucket, and a start on what they leave.
+pub(crate) async fn closes_and_start(options: &Options, report: &mut Report) -> Result<()> {
+    let (directory, beside) = (TempDir::new()?, TempDir::new()?);
+    let mut pair = Pair::new(directory.path(), beside.path())?;
+    let cells = options.size(1000);
+    let mut all: Vec<Times> = Vec::new();
+    // Seven leave a gibibyte behind.
+    for _ in 0..7 {
+        println!("close of 64 buckets with {cells} cells each");
+        all.push(pair.close(cells).await?);
+    }
+    pair.end().await;
+    let seconds =
+        |of: fn(&Times) -> Duration| median(all.iter().map(|times| of(times).as_secs_f64()));
+    let ratio = median(
+        all.iter()
+            .map(|t| t.ours.as_secs_f64() / t.bare.as_secs_f64()),
+    );
+    let bytes = all.first().map_or(0, |times| times.bytes);
+    report.add(
+        Row::new(
+            format!(
+                "close of 64 buckets with {cells} cells each, {} MiB",
+                bytes >> 20
+            ),
+            format!("{:.2} s", seconds(|times| times.ours)),
+        )
+        .beside(
+            "bare SQLite, same bytes",
+            format!("{:.2} s", seconds(|times| times.bare)),
+        )
+        .at_most(ratio, Target::Of(2.5)),
+    );
+    report.add(Row::new(
+        "of that, making cover",
+        format!("{:.2} s", seconds(|times| times.cover)),
+    ));
+    start(options, directory, report).await
+}
+
+async fn start(options: &Options, mut directory: TempDir, report: &mut Report) -> Result<()> {
+    let size = std::fs::metadata(directory.path().join("relay.db"))?.len();
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let from = Instant::now();
+        let relay = Server::relay_in(&options.relay, directory, &["--retention=10000d"]).await?;
+        times.push(from.elapsed().as_secs_f64());
+        directory = relay.stop().await?;
+    }
+    report.add(
+        Row::new(
+            format!("from start to ready, {:.2} GB stored", size as f64 / 1e9),
+            format!("{:.3} s", median(times.iter().copied())),
+        )
+        .at_most(median(times.into_iter()), Target::Absolute(0.3, "s")),
+    );
+    Ok(())
+}
+
+/// Memory of subscribers that wait for notices.
+pub(crate) async fn subscribers(options: &Options, report: &mut Report) -> Result<()> {
+    let count = options.size(10_000);
+    println!("{count} idle subscribers");
+    let relay = Server::relay(&options.relay, &["--max-subscribers=20000"]).await?;
+    let mut connections = Vec::new();
+    let mut first = http::Connection::open(relay.address).await?;
+    if !first.subscribe(0).await? {
+        report.remark("this relay has no WebSocket: subscribers were not measured");
+        return Ok(());
+    }
+    connections.push(first);
+    sleep(Duration::from_millis(500)).await;
+    let before = relay.memory()?;
+    for number in 0..count {
+        let mut connection = http::Connection::open(relay.address).await?;
+        let bucket = u32::try_from(number)? % BUCKETS;
+        anyhow::ensure!(
+            connection.subscribe(bucket).await?,
+            "refused subscriber {number}"
+        );
+        connections.push(connection);
+    }
+    sleep(Duration::from_secs(2)).await;
+    let each = relay.memory()?.saturating_sub(before) as f64 / count as f64 / 1024.0;
+    report.add(
+        Row::new(
+            format!("memory of each of {count} idle subscribers"),
+            format!("{each:.1} KiB"),
+        )
+        .at_most(each, Target::Absolute(20.0, "KiB")),
+    );
+    Ok(())
+}
+
+async fn to_relay(relay: &Server, connections: usize) -> Result<Vec<Peer>> {
+    let mut peers = Vec::new();
+    for _ in 0..connections {
+        let connection = http::Connection::open(relay.address).await;
+        peers.push(Peer::Relay(connection.context("connecting to the relay")?));
+    }
+    Ok(peers)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn per_second(rate: f64) -> String {
+    format!("{rate:.0} /s")
+}
+
+fn mib(rate: f64) -> String {
+    format!("{:.0} MiB/s", rate / f64::from(1 << 20))
+}
