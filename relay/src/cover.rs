@@ -107,6 +107,31 @@ impl CoverRule {
     }
 }
 
+/// Cover made while nothing else is to be done, so that the end of an epoch
+/// need not wait for it. In memory only.
+#[derive(Debug, Default)]
+pub struct Stock(Vec<Cell>);
+
+impl Stock {
+    /// The most it holds, in bytes.
+    const MOST: usize = 32 << 20;
+
+    /// Makes cells until there are `want`, or as many as it may hold.
+    pub fn fill(&mut self, want: usize, size: CellSize, rng: &mut impl CryptoRng) {
+        let want = want.min(Self::MOST / size.bytes());
+        let missing = want.saturating_sub(self.0.len());
+        self.0.extend(prepare(missing, size, rng));
+    }
+
+    /// Takes so many cells out; what is missing is made now.
+    pub fn take(&mut self, count: usize, size: CellSize, rng: &mut impl CryptoRng) -> Vec<Cell> {
+        let rest = self.0.len().saturating_sub(count);
+        let mut cells = self.0.split_off(rest);
+        cells.extend(prepare(count - cells.len(), size, rng));
+        cells
+    }
+}
+
 /// Makes cover, by the same function that clients make theirs with.
 pub fn prepare(count: usize, size: CellSize, rng: &mut impl CryptoRng) -> Vec<Cell> {
     (0..count).map(|_| cover_cell(size, rng)).collect()
@@ -179,6 +204,23 @@ mod tests {
             assert!(draw.real >= overdue, "nobody waits longer");
             assert_eq!(rule.shows(draw), size > 8);
         }
+    }
+
+    #[test]
+    fn no_cell_of_the_stock_is_given_twice() {
+        let (size, mut rng) = (CellSize::DEFAULT, system());
+        let mut stock = Stock::default();
+        let mut seen = std::collections::BTreeSet::new();
+        for (filled, taken) in [(0, 3), (5, 2), (0, 4), (10, 10), (7, 0), (3, 9)] {
+            stock.fill(filled, size, &mut rng);
+            let cells = stock.take(taken, size, &mut rng);
+            assert_eq!(cells.len(), taken);
+            assert!(cells.iter().all(|cell| seen.insert(cell.sha256())));
+        }
+        let largest = CellSize::try_from(16_384).unwrap();
+        let mut stock = Stock::default();
+        stock.fill(usize::MAX, largest, &mut rng);
+        assert_eq!(stock.0.len() * largest.bytes(), Stock::MOST);
     }
 
     #[test]

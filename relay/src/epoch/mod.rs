@@ -23,7 +23,7 @@ pub use self::{
     schedule::{Boundary, Schedule},
 };
 use crate::{
-    cover::{self, CoverRule},
+    cover::{CoverRule, Stock},
     random,
     store::{Closing, Kind, LastClose, Store, StoreError},
 };
@@ -91,6 +91,8 @@ pub struct Engine<S> {
     held: bool,
     /// Buckets closed already in an epoch whose close was interrupted.
     done: usize,
+    /// Cover made before the epoch ends.
+    stock: Stock,
 }
 
 impl<S: Store> Engine<S> {
@@ -120,6 +122,7 @@ impl<S: Store> Engine<S> {
             last,
             held,
             done: 0,
+            stock: Stock::default(),
         };
         Ok(engine.resumed(now).await)
     }
@@ -138,6 +141,7 @@ impl<S: Store> Engine<S> {
     /// Works until told to stop; a close that has begun is finished first.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
+            self.prepare().await;
             let now = tokio::select! {
                 now = self.next_boundary() => now,
                 _ = stop.wait_for(|stop| *stop) => return,
@@ -160,6 +164,30 @@ impl<S: Store> Engine<S> {
             self.publish(boundary, Now::look());
             while let Ok(true) = self.expire().await {}
         }
+    }
+
+    /// Makes cover for the next close, as much as is kept.
+    async fn prepare(&mut self) {
+        let want = self.settings.rule.most() * self.settings.buckets.len();
+        let size = self.settings.cell_size;
+        self.with_stock(move |stock| stock.fill(want, size, &mut random::system()))
+            .await;
+    }
+
+    /// Works on the stock where work may take long. What is lost when that
+    /// fails is only cover that nobody has seen.
+    async fn with_stock<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Stock) -> T + Send + 'static,
+    ) -> Option<T> {
+        let mut stock = std::mem::take(&mut self.stock);
+        let worked = tokio::task::spawn_blocking(move || {
+            let done = work(&mut stock);
+            (stock, done)
+        });
+        let (stock, done) = worked.await.ok()?;
+        self.stock = stock;
+        Some(done)
     }
 
     /// Waits for the next boundary by the wall clock, even if that is set
@@ -215,22 +243,22 @@ impl<S: Store> Engine<S> {
     }
 
     async fn close_step(
-        &self,
+        &mut self,
         buckets: Vec<BucketId>,
         boundary: Boundary,
     ) -> Result<(), StoreError> {
         let (cell_size, rule) = (self.settings.cell_size, self.settings.rule.clone());
         let count = rule.most() * buckets.len();
-        let cover = tokio::task::spawn_blocking(move || {
-            cover::prepare(count, cell_size, &mut random::system())
-        });
+        let cover = self
+            .with_stock(move |stock| stock.take(count, cell_size, &mut random::system()))
+            .await;
         let closing = Closing {
             buckets,
             epoch: boundary.epoch,
             closed_at: boundary.at,
             cell_size,
             rule,
-            cover: cover.await.map_err(|_| StoreError::Unavailable)?,
+            cover: cover.ok_or(StoreError::Unavailable)?,
         };
         self.store.close(closing).await
     }
