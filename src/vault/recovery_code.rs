@@ -109,10 +109,26 @@ mod tests {
         ] {
             assert_eq!(read(&written), Some(code.secret()), "{written}");
         }
-        // Digits that the alphabet does not have can only be a letter misread.
-        let misread = text.replace('O', "0").replace('I', "1").replace('B', "8");
-        assert_ne!(misread, *text);
-        assert_eq!(read(&misread), Some(code.secret()));
+    }
+
+    /// Digits that the alphabet does not have can only be a letter misread.
+    #[test]
+    fn a_code_is_read_as_people_misread_it() {
+        let mut digits = [0; 3];
+        for byte in 0..=255 {
+            let code = code(byte);
+            let text = code.to_text();
+            for (letter, (digit, seen)) in ["O", "I", "B"]
+                .iter()
+                .zip(["0", "1", "8"].iter().zip(&mut digits))
+            {
+                let misread = text.replace(letter, digit);
+                *seen += usize::from(misread != *text);
+                let read = RecoveryCode::parse(&misread).map(|code| code.secret());
+                assert_eq!(read, Some(code.secret()), "{misread}");
+            }
+        }
+        assert!(digits.iter().all(|seen| *seen > 100), "{digits:?}");
     }
 
     #[test]
