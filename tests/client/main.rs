@@ -15,6 +15,7 @@ mod cover;
 mod devices;
 mod journal;
 mod large;
+mod months;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,9 +3,8 @@
 use crate::stage::*;
 use tessera::{
     base::UnixTime,
-    client::{Event, Mailbox, body_key, parse_message_id},
+    client::{Event, body_key, parse_message_id},
     enrolment::{Invitation, Kind},
-    wire::{Batch, Cell, OriginKey},
 };
 
 #[test]
@@ -61,83 +60,6 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
             .any(|e| matches!(e, Event::Rejected(_) | Event::Gap(_)))
     };
     assert!(!alarms(&a) && !alarms(&b), "{:?} {:?}", a.events, b.events);
-}
-
-#[test]
-fn months_are_shredded_but_not_while_a_batch_of_theirs_is_missing() {
-    for withheld in [false, true] {
-        let mut relay = Relay::new();
-        let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-        let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
-        for _ in 0..3 {
-            round(&mut relay, &mut [&mut a, &mut b]);
-        }
-        let now = UnixTime(relay.epoch * EPOCH + 60);
-        a.send(b_at_a, "stop warfarin", now).unwrap();
-        a.post(&mut relay);
-        relay.close();
-        let bucket = b.client.index_path(Mailbox::Own).unwrap();
-        let bucket: u32 = bucket.split('/').nth(3).unwrap().parse().unwrap();
-        let batch = relay.published[&bucket].last().unwrap().clone();
-        let place = relay.published[&bucket].len() - 1;
-        let bytes = batch.1.clone();
-
-        // Five weeks pass; the batch of November comes then, or came at once.
-        relay.epoch += 35 * 86_400 / EPOCH;
-        relay.close();
-        if withheld {
-            relay.published.get_mut(&bucket).unwrap().remove(place);
-        } else {
-            b.pull(&relay, now);
-        }
-        let later = UnixTime(relay.epoch * EPOCH + 60);
-        b.pull(&relay, later);
-        let effects = b.client.tick(later);
-        b.commit(effects);
-        b.restart();
-        if withheld {
-            relay
-                .published
-                .get_mut(&bucket)
-                .unwrap()
-                .insert(place, batch);
-            let received = b.pull(&relay, later);
-            assert_eq!(received.messages.len(), 1, "the old month was kept for it");
-            let effects = b.client.tick(later);
-            b.commit(effects);
-        }
-        // From here on nothing that is kept opens the old month.
-        let stolen = b.store.clone();
-        let mut thief = Person::new("Thief");
-        thief.store = stolen
-            .into_iter()
-            .filter(|(key, _)| !key.starts_with("s/o/") && !key.starts_with("m/"))
-            .collect();
-        let forget: Vec<String> = thief
-            .store
-            .keys()
-            .filter(|key| key.starts_with("b/"))
-            .cloned()
-            .collect();
-        forget.iter().for_each(|key| drop(thief.store.remove(key)));
-        thief.restart();
-        let mut again = Relay::new();
-        again.key = OriginKey::generate(&mut rng());
-        let configured = thief.client.configure(&again.info()).unwrap();
-        thief.commit(configured);
-        let cells: Vec<Cell> = Batch::parse(&bytes)
-            .unwrap()
-            .cells()
-            .map(|cell| Cell::parse(cell, again.size).unwrap())
-            .collect();
-        again.pending.insert(bucket, cells);
-        again.close();
-        let received = thief.pull(&again, now);
-        assert!(
-            received.messages.is_empty(),
-            "shredded keys opened an old cell"
-        );
-    }
 }
 
 #[test]
