@@ -24,7 +24,7 @@ pub(super) enum Step {
 /// How far each origin's chain of one mailbox was read.
 #[derive(Debug, Default)]
 pub(super) struct Cursors {
-    /// Whether the mailbox was ever looked at.
+    /// Whether anything was read, or there was nothing at the first look.
     pub(super) started: bool,
     pub(super) known: Vec<CursorRecord>,
 }
@@ -64,17 +64,21 @@ impl Cursors {
                 gaps: Vec::new(),
             };
             let mut gaps = Vec::new();
-            // The first chain is entered where one finds it, a second one at its beginning.
             if newest.is_some() {
                 let origin = header.origin.to_string();
                 gaps.push(Gap::Origin { origin, lobby });
+            }
+            // The first chain is entered where one finds it, any other at its beginning.
+            if core::mem::replace(&mut self.started, true) {
                 gaps.extend(cursor.follow(header, lobby, whole));
             }
             (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, closed_at);
             self.known.push(cursor);
             return Step::New(gaps);
         };
-        if epoch < cursor.floor {
+        let missed = |gap: &GapRecord| gap.from < epoch && epoch < gap.to;
+        let missed = cursor.gaps.iter().position(missed);
+        if epoch < cursor.floor && missed.is_none() {
             cursor.floor = epoch;
             return Step::Again;
         }
@@ -83,16 +87,12 @@ impl Cursors {
             (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, closed_at);
             return Step::New(gap.into_iter().collect());
         }
-        let Some(at) = cursor
-            .gaps
-            .iter()
-            .position(|gap| gap.from < epoch && epoch < gap.to)
-        else {
+        let Some(missed) = missed else {
             return Step::Taken;
         };
         // A batch that was missing has come after all. What is still missing
         // lies before it, after it, on both sides or nowhere.
-        let gap = cursor.gaps.remove(at);
+        let gap = cursor.gaps.remove(missed);
         let (from, to, since) = (gap.from, gap.to, gap.since);
         let before = GapRecord {
             to: epoch,

@@ -161,7 +161,9 @@ impl RelayState {
             .copied()
             .filter(|b| cursors.wants(&b.origin.0, b.epoch))
             .collect();
-        if !core::mem::replace(&mut cursors.started, true) || !whole {
+        // A mailbox that is empty at first is read from its beginning on.
+        cursors.started |= batches.is_empty();
+        if !cursors.started || !whole {
             wanted = wanted.split_off(wanted.len().saturating_sub(first_look));
         }
         if backfill {

@@ -77,7 +77,8 @@ records! {
         pub own: Vec<CursorRecord>,
         /// How far the lobby was pulled.
         pub lobby: Vec<CursorRecord>,
-        /// Whether one's own bucket, and the lobby, were ever looked at.
+        /// Whether one's own bucket, and the lobby, were read, or empty at the
+        /// first look.
         pub started: (bool, bool),
         /// What it last said of itself.
         pub info: Option<InfoRecord>,

@@ -343,23 +343,25 @@ impl World {
             actor.skew = 0;
             actor.restart();
         }
-        for last in [false, true] {
-            if last {
-                self.everybody_writes();
-            }
-            for _ in 0..8 {
-                self.everybody_at_work();
-            }
+        // Some of it waits for the counters of another day.
+        for _ in 0..3 {
+            self.everybody_at_work(4);
+            self.pass(DAY);
         }
+        self.everybody_writes();
+        self.everybody_at_work(4);
         // What no receipt came for is shown as undelivered by now.
-        self.close();
         self.pass(8 * DAY);
-        for _ in 0..2 {
-            self.everybody_at_work();
+        self.everybody_at_work(2);
+    }
+
+    fn everybody_at_work(&mut self, rounds: usize) {
+        for _ in 0..rounds {
+            self.one_round();
         }
     }
 
-    fn everybody_at_work(&mut self) {
+    fn one_round(&mut self) {
         for person in 0..self.people.len() {
             let done = self
                 .tick(person)
