@@ -3,6 +3,7 @@
 import "./styles/base.css";
 import "./styles/pane.css";
 import "./styles/conversation.css";
+import "./styles/log.css";
 import "./styles/relay.css";
 import { init } from "tessera-portal";
 import { h } from "./dom";

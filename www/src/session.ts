@@ -140,6 +140,11 @@ export class Session {
     await this.refresh();
   }
 
+  /** What happened here, in a log that shows tampering. */
+  get log(): Portal["audit"] | null {
+    return this.#portal?.audit ?? null;
+  }
+
   /** The bytes of an attachment, with its reports if it is FHIR; read once. */
   attachment(message: Message): Attachment | null {
     return this.#attachments.get(message.id) ?? null;

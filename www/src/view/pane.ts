@@ -6,12 +6,13 @@ import { roleName, t, waitingText } from "../i18n";
 import type { Notice, Session } from "../session";
 import { AddView } from "./add";
 import { ContactView } from "./contact";
+import { LOG, LogView } from "./log";
 import { avatar, contactState } from "./parts";
 import type { Contact } from "tessera-portal";
 
 /** What the reader was doing; outlives a rebuild of the view, as on a change of language. */
 export class PaneState {
-  /** The open conversation, or null for the page that adds a contact. */
+  /** The open conversation, `LOG` for the access log, or null for the page that adds a contact. */
   open: string | null = null;
   acceptText = "";
   readonly drafts = new Map<string, Draft>();
@@ -30,10 +31,11 @@ export class Pane {
   readonly #notices = h("div", { class: "notices", role: "alert", testid: "notices" });
   readonly #contacts = h("ul", { class: "contact-list", testid: "contacts" });
   readonly #addButton = h("button", { type: "button", class: "chip chip-add", testid: "add-contact", click: () => this.show(null) });
+  readonly #logButton = h("button", { type: "button", class: "chip chip-log", testid: "open-log", click: () => this.show(LOG) });
   readonly #main = h("div", { class: "pane-main" });
   readonly #announcer = h("p", { class: "visually-hidden", "aria-live": "polite", testid: "announcer" });
   readonly #unwatch: () => void;
-  #view: AddView | ContactView | null = null;
+  #view: AddView | ContactView | LogView | null = null;
 
   constructor(
     readonly session: Session,
@@ -50,6 +52,7 @@ export class Pane {
         { class: "pane-head" },
         avatar(person.initials),
         h("div", { class: "pane-who" }, heading, h("p", { class: "pane-role" }, roleName(person.role))),
+        this.#logButton,
         this.#relayLine,
         alone
           ? null
@@ -61,6 +64,7 @@ export class Pane {
       this.#announcer,
     );
     this.#addButton.append(t("add_contact"));
+    this.#logButton.append(t("log"));
     this.#unwatch = session.watch(() => this.update());
     this.update();
   }
@@ -80,6 +84,7 @@ export class Pane {
     keyed(this.#notices, session.notices, (notice) => notice.id, (notice) => [notice.count, this.#name(notice.contactId)], (notice) => this.#notice(notice));
     keyed(this.#contacts, session.contacts, (contact) => contact.id, (contact) => this.#contactSignature(contact), (contact) => this.#contactButton(contact));
     this.#addButton.setAttribute("aria-pressed", String(this.state.open === null));
+    this.#logButton.setAttribute("aria-pressed", String(this.state.open === LOG));
     this.#updateMain();
     for (const message of session.takeArrived()) {
       const contact = session.contacts.find((one) => session.messages.get(one.id)?.some((other) => other.id === message.id));
@@ -104,11 +109,11 @@ export class Pane {
 
   #updateMain(): void {
     const contact = this.session.contact(this.state.open);
-    if (this.state.open !== null && !contact && this.session.ready) this.state.open = null;
-    const wanted = contact?.id ?? null;
+    if (this.state.open !== null && this.state.open !== LOG && !contact && this.session.ready) this.state.open = null;
+    const wanted = this.state.open === LOG ? LOG : (contact?.id ?? null);
     // The acceptor of a quick invitation learns the inviter's name a little later.
     if (this.#view === null || this.#view.contactId !== wanted || (contact && this.#view.name !== contact.name)) {
-      this.#view = contact ? new ContactView(this.session, this.state, contact.id) : new AddView(this.session, this.state, (id) => this.show(id));
+      this.#view = wanted === LOG ? new LogView(this.session) : contact ? new ContactView(this.session, this.state, contact.id) : new AddView(this.session, this.state, (id) => this.show(id));
       this.#main.replaceChildren(this.#view.element);
     }
     this.#view.update();

@@ -1,0 +1,96 @@
+// The access log in a person's portal, and the page that verifies its export: real browser, real relay.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+import { launch, openPortal } from "./support/browser.mjs";
+import { enrol, Person } from "./support/person.mjs";
+import { Relay } from "./support/relay.mjs";
+
+const INSTRUCTION = "Continue metformin 500mg BID; recheck HbA1c in 3 months.";
+
+describe("the access log", () => {
+  let relay, browser;
+  before(async () => {
+    relay = await Relay.start();
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await relay?.stop();
+  });
+
+  /** Clicks, and gives the file that it hands over. */
+  async function file(page, control) {
+    const [download] = await Promise.all([page.waitForEvent("download"), control.click()]);
+    const path = await download.path();
+    return { name: download.suggestedFilename(), mimeType: "application/octet-stream", buffer: await readFile(path) };
+  }
+
+  test("a person reads and verifies it, exports it, and an auditor verifies the file on a page that sends nothing", async (t) => {
+    const portal = await openPortal(browser, relay.url);
+    const { page } = portal;
+    const rivera = await new Person(page, "clinician").ready();
+    const ana = await new Person(page, "patient").ready();
+    await enrol(rivera, ana, "ordinary");
+    await rivera.write(ana.name, INSTRUCTION, "visit-7421");
+    await rivera.sees(ana.name, INSTRUCTION, "delivered");
+    await rivera.pane.getByTestId("open-log").click();
+    const items = rivera.pane.getByTestId("log-item");
+    await rivera.pane.locator('[data-testid="log-item"][data-event="delivered"]').waitFor();
+    const words = await items.allInnerTexts();
+    assert.ok(words.some((text) => text.includes("Sent to Ana Gómez") && text.includes("visit-7421")), words.join("\n"));
+    assert.ok(words.every((text) => !text.includes("metformin")));
+    await rivera.pane.getByTestId("log-verify").click();
+    await rivera.pane.locator('[data-testid="outcome"][data-state="done"]').waitFor();
+    assert.match(await rivera.pane.getByTestId("outcome").innerText(), /^All \d+ entries are as they were written\.$/);
+    if (process.env.TESSERA_SCREENSHOTS) await page.screenshot({ path: `${process.env.TESSERA_SCREENSHOTS}/access-log.png` });
+    const checkpoint = await file(page, rivera.pane.getByTestId("log-checkpoint"));
+    const exported = await file(page, rivera.pane.getByTestId("log-export-ndjson"));
+    const table = await file(page, rivera.pane.getByTestId("log-export-csv"));
+    const bundle = await file(page, rivera.pane.getByTestId("log-export-fhir"));
+    assert.deepEqual([exported.name, table.name, bundle.name], ["audit-log.ndjson", "audit-log.csv", "audit-log.fhir.json"]);
+    assert.equal(JSON.parse(bundle.buffer).resourceType, "Bundle");
+    assert.match(table.buffer.toString(), /^index,time,event,[^]*\r\n$/);
+
+    const verifier = await openPortal(browser, `${relay.url}/verify.html`);
+    const requests = [];
+    verifier.page.on("request", (request) => requests.push(request));
+    const verdict = verifier.page.getByTestId("verdict");
+    await verifier.page.getByTestId("file-export").setInputFiles(exported);
+    await verdict.waitFor();
+    assert.equal(await verdict.innerText(), "Consistent in itself");
+    await verifier.page.getByTestId("file-kept").setInputFiles(checkpoint);
+    const fixed = Number(/-(\d+)\./.exec(checkpoint.name)[1]);
+    await verifier.page.locator(`[data-testid="verdict"][data-fixed="${fixed}"]`).waitFor();
+    await verifier.page.getByTestId("lang-es").click();
+    assert.equal(await verdict.innerText(), `Verificado hasta la entrada ${fixed}`);
+    const edited = { ...exported, buffer: Buffer.from(exported.buffer.toString().replace("visit-7421", "visit-7422")) };
+    await verifier.page.getByTestId("file-export").setInputFiles(edited);
+    await verifier.page.locator('[data-valid="false"][data-problem="broken"]').waitFor();
+    // Only the page's own files were fetched, and nothing was posted.
+    for (const request of requests) {
+      assert.deepEqual([request.method(), new URL(request.url()).origin], ["GET", relay.url]);
+      assert.match(new URL(request.url()).pathname, /^\/(assets\/[\w.-]+|favicon\.svg)$/);
+    }
+    assert.deepEqual([...portal.complaints, ...verifier.complaints], []);
+    t.diagnostic(`${words.length} entries`);
+    await Promise.all([portal.close(), verifier.close()]);
+  });
+
+  test("the page keeps its strict content security policy wherever it is served, and works by keyboard on a narrow screen", async () => {
+    const response = await fetch(`${relay.url}/verify.html`);
+    const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+    assert.ok((await response.text()).includes(`http-equiv="Content-Security-Policy" content="${policy};`));
+    assert.ok(response.headers.get("content-security-policy").startsWith(policy));
+    const verifier = await openPortal(browser, `${relay.url}/verify.html`, { width: 360, height: 700 });
+    await verifier.page.keyboard.press("Tab");
+    await verifier.page.keyboard.press("Tab");
+    await verifier.page.keyboard.press("Tab");
+    assert.equal(await verifier.page.evaluate(() => document.activeElement.id), "file-export");
+    const overflow = await verifier.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `${overflow} px too wide`);
+    assert.deepEqual(verifier.complaints, []);
+    await verifier.close();
+  });
+});

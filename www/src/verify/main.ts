@@ -1,0 +1,167 @@
+/** A page of its own: verifies an exported audit log in the browser. Nothing but the page's own files is ever fetched. */
+
+import "../styles/base.css";
+import "../styles/verify.css";
+import { verifyAuditExport, type AuditVerdict } from "tessera-portal";
+import { h, type Child } from "../dom";
+import { say, speak, spoken, type Language, type Word } from "./words";
+
+type Verified = AuditVerdict & { valid: true };
+
+/** When the first and the last entry were written, by the owner's clock. */
+interface Span {
+  readonly first: Date;
+  readonly last: Date;
+}
+
+class Page {
+  readonly #root: HTMLElement;
+  readonly #result = h("section", { class: "result", "aria-live": "polite", testid: "result" });
+  #export: File | null = null;
+  #kept: File | null = null;
+  #show: () => Child[] = () => [];
+  #run = 0;
+
+  constructor(root: HTMLElement) {
+    this.#root = root;
+    const asked = new URLSearchParams(location.search).get("lang") ?? navigator.language;
+    speak(asked.startsWith("es") ? "es" : "en");
+    this.#draw();
+  }
+
+  #draw(): void {
+    document.title = `Tessera · ${say("title")}`;
+    const kept = this.#kept;
+    this.#root.className = "verify";
+    this.#root.replaceChildren(
+      h(
+        "header",
+        { class: "top" },
+        h("img", { class: "mark", src: "/favicon.svg", alt: "" }),
+        h("div", { class: "brand" }, h("h1", {}, say("title")), h("p", {}, say("intro"))),
+        h("div", { class: "languages", role: "group", "aria-label": say("language") }, this.#languageButton("en", "English"), this.#languageButton("es", "Español")),
+      ),
+      h(
+        "main",
+        {},
+        h(
+          "div",
+          { class: "steps" },
+          this.#step("export", say("export_step"), say("export_help"), this.#export, (file) => (this.#export = file)),
+          this.#step("kept", say("kept_step"), say("kept_help"), kept, (file) => (this.#kept = file)),
+        ),
+        this.#result,
+      ),
+    );
+    this.#result.replaceChildren(...this.#show().filter((child) => child instanceof Node));
+  }
+
+  #step(name: string, heading: string, help: string, file: File | null, chosen: (file: File | null) => void): HTMLElement {
+    const id = `file-${name}`;
+    const take = (given: File | null): void => {
+      chosen(given);
+      this.#draw();
+      document.getElementById(id)?.focus();
+      void this.#verify();
+    };
+    const input: HTMLInputElement = h("input", { type: "file", id, class: "file-input", testid: id, "aria-describedby": `${id}-help ${id}-chosen`, change: () => take(input.files?.[0] ?? null) });
+    return h(
+      "section",
+      { class: "step", "data-chosen": String(file !== null) },
+      h("h2", {}, heading),
+      h("p", { class: "hint", id: `${id}-help` }, help),
+      h(
+        "div",
+        { class: "row" },
+        h("span", { class: "file-button" }, input, h("label", { for: id, class: "button" }, say("choose"))),
+        file && name === "kept" && h("button", { type: "button", class: "quiet", testid: "remove-kept", click: () => take(null) }, say("remove")),
+      ),
+      h("p", { class: "chosen", id: `${id}-chosen` }, file && say("chosen", { name: file.name })),
+    );
+  }
+
+  #languageButton(language: Language, name: string): HTMLElement {
+    const choose = (): void => {
+      speak(language);
+      this.#draw();
+      document.querySelector<HTMLElement>(`[data-testid="lang-${language}"]`)?.focus();
+    };
+    return h("button", { type: "button", lang: language, testid: `lang-${language}`, "aria-pressed": String(spoken() === language), click: choose }, name);
+  }
+
+  async #verify(): Promise<void> {
+    const run = (this.#run += 1);
+    const [exported, kept] = [this.#export, this.#kept];
+    if (exported === null) return this.#tell(() => []);
+    this.#tell(() => [h("p", { class: "hint" }, say("working"))]);
+    try {
+      const log = new Uint8Array(await exported.arrayBuffer());
+      const checkpoint = kept === null ? {} : { checkpoint: new Uint8Array(await kept.arrayBuffer()) };
+      const verdict = await verifyAuditExport(log, checkpoint);
+      if (run !== this.#run) return;
+      const span = verdict.valid ? spanOf(log) : null;
+      this.#tell(() => (verdict.valid ? good(verdict, span, kept !== null) : bad(verdict)));
+    } catch {
+      if (run === this.#run) this.#tell(() => [h("p", { class: "verdict verdict-bad", role: "alert" }, say("failed"))]);
+    }
+  }
+
+  #tell(show: () => Child[]): void {
+    this.#show = show;
+    this.#result.replaceChildren(...show().filter((child) => child instanceof Node));
+  }
+}
+
+function good(verdict: Verified, span: Span | null, kept: boolean): Child[] {
+  const { entries, signed, fixed, owner } = verdict;
+  const proved = [say("p_chain", { entries })];
+  if (signed !== null) proved.push(say("p_signed", { signed }));
+  if (fixed !== null) proved.push(say("p_fixed", { fixed }));
+  const open = signed === null ? [say("n_unsigned")] : signed + 1 < entries ? [say("n_some_unsigned", { signed })] : [];
+  if (fixed === null) open.push(say("n_owner"));
+  else if (fixed + 1 < entries) open.push(say("n_later", { fixed }));
+  open.push(say("n_logged"));
+  const heading = fixed === null ? say("ok_chain") : say("ok_fixed", { fixed });
+  const time = (date: Date): string => new Intl.DateTimeFormat(spoken(), { dateStyle: "long", timeStyle: "medium" }).format(date);
+  return [
+    h("h2", { class: `verdict verdict-${kept ? "good" : "part"}`, testid: "verdict", "data-valid": "true", "data-fixed": String(fixed) }, heading),
+    h("h3", {}, say("proved")),
+    list("proved", proved),
+    h("h3", {}, say("not_proved")),
+    list("open", open),
+    h("h3", {}, say("about")),
+    h("dl", { class: "facts" }, ...fact("entries", String(entries)), ...(span ? [...fact("first", time(span.first)), ...fact("last", time(span.last))] : []), ...fact("owner", owner, "code")),
+  ];
+}
+
+function bad({ problem, index }: AuditVerdict & { valid: false }): Child[] {
+  return [
+    h("h2", { class: "verdict verdict-bad", role: "alert", testid: "verdict", "data-valid": "false", "data-problem": problem }, say("bad")),
+    h("p", {}, say(`b_${problem}`, index === null ? {} : { index })),
+    problem === "malformed" || problem === "keptMalformed" ? null : h("p", {}, say("b_what")),
+  ];
+}
+
+function list(name: string, sentences: readonly string[]): HTMLElement {
+  return h("ul", { class: `sentences sentences-${name}` }, ...sentences.map((sentence) => h("li", {}, sentence)));
+}
+
+function fact(word: Word, value: string, className = ""): Child[] {
+  return [h("dt", {}, say(word)), h("dd", { class: className }, value)];
+}
+
+/** From a log that was verified, so that every line is of its one form. */
+function spanOf(log: Uint8Array): Span | null {
+  const lines = new TextDecoder().decode(log).split("\n").filter((line) => line.startsWith('{"i"'));
+  const [first, last] = [lines[0], lines.at(-1)].map((line) => (line === undefined ? undefined : timeOf(line)));
+  return first && last ? { first, last } : null;
+}
+
+function timeOf(line: string): Date | undefined {
+  const { record } = JSON.parse(line) as { record: string };
+  const { time } = (JSON.parse(record) ?? {}) as { time?: unknown };
+  return typeof time === "number" ? new Date(time * 1000) : undefined;
+}
+
+const root = document.getElementById("app");
+if (root) new Page(root);
