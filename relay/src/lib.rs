@@ -9,17 +9,21 @@
 //! | --- | --- |
 //! | [`cli`] | the commands, and where their flags come from |
 //! | [`config`] | the settings of `serve`, checked before anything starts |
+//! | [`access`] | the access tokens of a deployment |
+//! | [`limits`] | what a client may cost; the one module that may see an address |
 //! | [`store`] | what must survive power loss: the [`store::Store`] trait and its backends |
 //! | [`cover`] | how much cover a batch gets |
 //! | [`epoch`] | when batches are closed and published, and when they are deleted |
 //! | [`http`] | the interface of `docs/relay.md`, and the portal's files |
 //! | [`maintain`] | verifying and copying a store |
+//! | [`metrics`] | what an operator may watch |
 //! | [`plan`] | what a setting costs and gives |
-//! | [`server`] | [`server::run`]: all of it, on a listener |
+//! | [`server`] | [`server::Relay`]: all of it |
 //!
-//! No module sees a client's address: the listener drops it, nothing asks
-//! for it, and log lines come from this crate only.
+//! No module but [`limits`] sees a client's address, and log lines come from
+//! this crate only.
 
+pub mod access;
 pub mod cli;
 pub mod config;
 pub mod cover;
@@ -27,10 +31,11 @@ pub mod epoch;
 pub mod http;
 pub mod limits;
 pub mod maintain;
+pub mod metrics;
 pub mod plan;
 pub mod random;
 pub mod server;
 pub mod store;
 
 pub use config::Config;
-pub use server::run;
+pub use server::Relay;

@@ -2,20 +2,16 @@
 
 use std::{
     io::{IsTerminal as _, Write as _},
-    net::SocketAddr,
     process::ExitCode,
 };
 
 use tessera_relay::{
-    Config,
-    cli::{Cli, Command, CommonArgs},
+    Config, Relay,
+    cli::{Cli, Command, CommonArgs, LogFormat},
     plan,
-    server::{self, RunError},
+    server::{RunError, files},
 };
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{
     filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
@@ -64,32 +60,33 @@ fn main() -> ExitCode {
 fn start_log(common: &CommonArgs) {
     // This crate's own lines only: those of the libraries below could hold an address.
     let targets = Targets::new().with_target("tessera_relay", common.log);
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    tracing_subscriber::registry()
-        .with(targets)
-        .with(lines)
-        .init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let log = tracing_subscriber::registry().with(targets);
+    match common.log_format {
+        LogFormat::Text => log
+            .with(lines.with_ansi(std::io::stderr().is_terminal()))
+            .init(),
+        LogFormat::Json => log.with(lines.json().flatten_event(true)).init(),
+    }
 }
 
 #[tokio::main]
 async fn serve(config: Config) -> Result<(), RunError> {
-    let store = server::open(&config)?;
+    files::allow(config.limits.max_connections);
+    let relay = Relay::open(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let listener = TcpListener::bind(SocketAddr::new(config.bind, config.port)).await?;
-    let _ = writeln!(
-        std::io::stdout(),
-        "tessera-relay listens on http://{}",
-        listener.local_addr()?
-    );
-    server::run_on(store, listener, config, async move {
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "tessera-relay listens on {}", relay.url()?);
+    if let Some(url) = relay.admin_url()? {
+        let _ = writeln!(out, "its operator listens on {url}");
+    }
+    let stop = async {
         tokio::select! {
             _ = terminate.recv() => (),
             _ = interrupt.recv() => (),
         }
         tracing::info!("draining");
-    })
-    .await
+    };
+    relay.serve(stop).await
 }

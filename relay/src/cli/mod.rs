@@ -6,7 +6,9 @@ mod file;
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{
+    ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use tracing::level_filters::LevelFilter;
 
 pub use self::file::FileError;
@@ -75,6 +77,25 @@ pub struct CommonArgs {
         value_name = "LEVEL"
     )]
     pub log: LevelFilter,
+
+    /// How log lines look: text for people, json for machines, one object per line
+    #[arg(
+        long,
+        global = true,
+        env = "TESSERA_RELAY_LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
 /// Why a command line is none.

@@ -1,22 +1,29 @@
 //! The settings of `serve`, checked before anything starts. Where they come
 //! from, flag, environment or file, is [`crate::cli`]'s business.
 
+mod access;
 mod cover;
 mod limits;
 mod message;
 mod storage;
+mod tls;
 mod units;
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 use tessera::wire::{BucketCount, CellSize};
 
 pub use self::{
+    access::{AccessArgs, WebOrigin},
     cover::{Cover, CoverArgs, CoverError, Mechanism},
     limits::LimitArgs,
     message::MessageArgs,
     storage::{Storage, StorageArgs},
+    tls::TlsArgs,
     units::{Bytes, Seconds},
 };
 
@@ -27,8 +34,8 @@ pub struct Config {
     #[arg(long, env = "TESSERA_RELAY_PORT", default_value_t = 8100)]
     pub port: u16,
 
-    /// Address to listen on. The relay speaks plain HTTP: anything but the loopback belongs behind
-    /// a proxy that ends TLS and keeps no access log
+    /// Address to listen on. Anything but the loopback wants TLS: --tls-cert, or a proxy in front
+    /// that ends it and keeps no access log
     #[arg(
         long,
         env = "TESSERA_RELAY_BIND",
@@ -36,6 +43,11 @@ pub struct Config {
         value_name = "ADDRESS"
     )]
     pub bind: IpAddr,
+
+    /// Address and port for the operator: /metrics, /healthz and /readyz, in plain HTTP. Keep it
+    /// from the network: what it shows is coarse, but nobody else's business
+    #[arg(long, env = "TESSERA_RELAY_ADMIN", value_name = "ADDRESS:PORT")]
+    pub admin: Option<SocketAddr>,
 
     /// Directory of a portal to serve beside the interface, with an index.html
     #[arg(long, env = "TESSERA_RELAY_PORTAL", value_name = "DIR")]
@@ -98,6 +110,14 @@ pub struct Config {
     /// Cover in batches.
     #[command(flatten)]
     pub cover: CoverArgs,
+
+    /// TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
+    /// Who may use the relay.
+    #[command(flatten)]
+    pub access: AccessArgs,
 
     /// What clients may cost.
     #[command(flatten)]

@@ -1,5 +1,5 @@
 //! What readers may see: the last published epoch of each kind. Streams of
-//! notices will watch it too.
+//! notices watch it.
 
 use std::sync::Arc;
 
@@ -54,6 +54,12 @@ impl Board {
     #[must_use]
     pub fn get(&self, kind: Kind) -> Option<Published> {
         *self.of(kind).borrow()
+    }
+
+    /// What is visible of a kind, now and later.
+    #[must_use]
+    pub fn subscribe(&self, kind: Kind) -> watch::Receiver<Option<Published>> {
+        self.of(kind).subscribe()
     }
 
     /// Makes an epoch visible.

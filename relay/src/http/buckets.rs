@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tessera::wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, BucketIndex, Origin, hex};
 use tokio::sync::Mutex;
 
-use super::{App, Refusal, Shared};
+use super::{App, Refusal, Shared, notices};
 use crate::{
     epoch::{Published, wall_clock},
     store::{Contents, Found, Kind, Store, StoreError},
@@ -32,6 +32,7 @@ pub(super) struct Made {
     of: Option<Published>,
     pub(super) oldest: Option<u64>,
     json: Bytes,
+    notice: Option<Bytes>,
     etag: Arc<str>,
 }
 
@@ -98,6 +99,15 @@ pub(super) async fn batch<S: Store>(
 }
 
 impl Indexes {
+    /// The notice of a bucket's newest batch, if there is one.
+    pub(super) async fn newest<S: Store>(
+        &self,
+        app: &App<S>,
+        bucket: BucketId,
+    ) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.get(app, bucket).await?.notice)
+    }
+
     pub(super) async fn get<S: Store>(
         &self,
         app: &App<S>,
@@ -127,6 +137,7 @@ impl Indexes {
             of,
             oldest: index.oldest,
             json: json.into(),
+            notice: batches.last().and_then(notices::notice),
             etag,
         };
         made.insert(bucket, index.clone());

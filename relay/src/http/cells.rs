@@ -1,6 +1,6 @@
 //! `POST /v1/cells`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     body::{Body, Bytes},
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::{Refusal, Shared};
 use crate::{
     limits::{BODY_TIME, Connection},
+    metrics::Measured,
     store::Store,
 };
 
@@ -34,7 +35,9 @@ pub(super) async fn post<S: Store>(
     let entries = decode(&body, app.cell_size(), app.bucket_count()).map_err(Refusal::Post)?;
     let lobby = entries.iter().filter(|entry| entry.bucket.is_lobby());
     connection.admit(&headers, count(entries.iter()), count(lobby))?;
+    let start = Instant::now();
     app.store.put(entries).await?;
+    app.metrics.took(Measured::Post, start.elapsed());
     let mut response = StatusCode::ACCEPTED.into_response();
     response
         .headers_mut()

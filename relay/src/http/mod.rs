@@ -3,15 +3,18 @@
 //! No handler asks for the peer's address, and no answer repeats what a
 //! request held.
 
+mod access;
+mod admin;
 mod buckets;
 mod cells;
 mod health;
 mod info;
+mod notices;
 mod portal;
 mod problem;
 mod segments;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -22,12 +25,14 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use tessera::wire::{BucketCount, CellSize, RelayInfo};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use self::buckets::Indexes;
-pub use self::problem::Refusal;
+pub use self::{access::Access, admin::admin, problem::Refusal};
 use crate::{
     epoch::{Board, Schedule},
+    limits::ANSWER_TIME,
+    metrics::{Measured, Metrics},
     store::{Kind, Store},
 };
 
@@ -44,6 +49,10 @@ pub struct App<S> {
     pub numbered: Schedule,
     /// Epochs of the lobby.
     pub lobby: Schedule,
+    /// Who may use it.
+    pub access: Access,
+    /// What the operator may watch.
+    pub metrics: Arc<Metrics>,
     /// Whether the relay is about to end.
     pub draining: watch::Receiver<bool>,
     indexes: Indexes,
@@ -53,7 +62,13 @@ type Shared<S> = State<Arc<App<S>>>;
 
 impl<S: Store> App<S> {
     /// A new interface; nothing is cached yet.
-    pub fn new(store: S, board: Board, info: RelayInfo, draining: watch::Receiver<bool>) -> Self {
+    pub fn new(
+        store: S,
+        board: Board,
+        info: RelayInfo,
+        access: Access,
+        draining: watch::Receiver<bool>,
+    ) -> Self {
         let numbered = Schedule::new(info.epoch_seconds.get());
         let lobby = Schedule::new(info.lobby.epoch_seconds.get());
         Self {
@@ -62,6 +77,8 @@ impl<S: Store> App<S> {
             info,
             numbered,
             lobby,
+            access,
+            metrics: Arc::default(),
             draining,
             indexes: Indexes::default(),
         }
@@ -87,8 +104,12 @@ impl<S: Store> App<S> {
     }
 }
 
+/// Where notices are.
+const WS: &str = "/v1/ws";
+
 /// All routes.
 pub fn router<S: Store>(app: Arc<App<S>>, portal: Option<&Path>) -> Router {
+    let (access, metrics) = (app.access.clone(), Arc::clone(&app.metrics));
     let api = Router::new()
         .route("/v1/info", read(get(info::info::<S>)))
         .route("/v1/cells", write(post(cells::post::<S>)))
@@ -101,12 +122,14 @@ pub fn router<S: Store>(app: Arc<App<S>>, portal: Option<&Path>) -> Router {
             "/v1/buckets/{bucket}/segments/{origin}/{number}",
             read(get(segments::segment::<S>)),
         )
-        // The stream of notices and the OpenAPI document join here.
+        .route(WS, read(get(notices::open::<S>)))
         .route("/healthz", read(get(health::alive)))
         .route("/readyz", read(get(health::ready::<S>)))
-        .with_state(app);
+        .with_state(app)
+        .layer(middleware::from_fn_with_state(metrics, timed));
     let files = portal::router(portal);
     api.fallback_service(files)
+        .layer(middleware::from_fn_with_state(access, access::guard))
         .layer(middleware::from_fn(headers))
 }
 
@@ -133,7 +156,7 @@ fn only<T: Clone + Send + Sync + 'static>(
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow);
             headers.insert(
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static("content-type, if-none-match"),
+                HeaderValue::from_static("authorization, content-type, if-none-match"),
             );
             headers.insert(
                 header::ACCESS_CONTROL_MAX_AGE,
@@ -148,8 +171,22 @@ fn only<T: Clone + Send + Sync + 'static>(
         })
 }
 
-/// Headers of every answer. Anyone may read everything: batches are public,
-/// and no answer depends on who asks.
+/// No answer takes for ever; how long those to readers take is measured.
+async fn timed(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let is_bucket = request.uri().path().starts_with("/v1/buckets/");
+    let start = Instant::now();
+    match timeout(ANSWER_TIME, next.run(request)).await {
+        Ok(response) => {
+            if is_bucket && response.status().is_success() {
+                metrics.took(Measured::Read, start.elapsed());
+            }
+            response
+        }
+        Err(_) => Refusal::Overloaded.into_response(),
+    }
+}
+
+/// Headers of every answer. No answer depends on who asks.
 async fn headers(request: Request, next: Next) -> Response {
     let is_api = portal::is_api(request.uri().path());
     let mut response = next.run(request).await;
@@ -163,14 +200,6 @@ async fn headers(request: Request, next: Next) -> Response {
         HeaderValue::from_static("no-referrer"),
     );
     if is_api {
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            HeaderValue::from_static("*"),
-        );
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("etag, retry-after"),
-        );
         headers.insert(
             HeaderName::from_static("cross-origin-resource-policy"),
             HeaderValue::from_static("cross-origin"),

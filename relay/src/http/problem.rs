@@ -22,6 +22,8 @@ pub enum Refusal {
     Post(PostError),
     /// 400: the body ended early.
     Incomplete,
+    /// 401: no access token, or a wrong one; or a page of another origin.
+    Unauthorized,
     /// 404: nothing there, or not yet.
     NotFound,
     /// 405.
@@ -37,10 +39,14 @@ pub enum Refusal {
     TooLarge,
     /// 415.
     MediaType,
+    /// 426: a WebSocket is spoken here.
+    Upgrade,
     /// 429: more than is allowed at a time.
     TooMuch(Wait),
     /// 503: about to end.
     Draining,
+    /// 503: as many as can be served already.
+    Overloaded,
     /// 503 or 507: the store cannot.
     Store(StoreError),
 }
@@ -49,15 +55,17 @@ impl Refusal {
     fn status(self) -> StatusCode {
         match self {
             Self::Post(_) | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Expired { .. } => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Upgrade => StatusCode::UPGRADE_REQUIRED,
             Self::TooMuch(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(StoreError::Full) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Draining | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Draining | Self::Overloaded | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -65,12 +73,15 @@ impl Refusal {
         match self {
             Self::Post(error) => error.code(),
             Self::Incomplete => ErrorCode::Malformed,
+            Self::Unauthorized => ErrorCode::Unauthorized,
             Self::NotFound => ErrorCode::NotFound,
-            Self::Method | Self::MediaType => ErrorCode::RelayRefused,
+            Self::Method | Self::MediaType | Self::Upgrade => ErrorCode::RelayRefused,
             Self::Expired { .. } => ErrorCode::RetentionPassed,
             Self::TooLarge => ErrorCode::MessageTooLarge,
             Self::Store(StoreError::Full) => ErrorCode::RelayFull,
-            Self::TooMuch(_) | Self::Slow | Self::Draining | Self::Store(_) => ErrorCode::RelayBusy,
+            Self::TooMuch(_) | Self::Slow | Self::Draining | Self::Overloaded | Self::Store(_) => {
+                ErrorCode::RelayBusy
+            }
         }
     }
 
@@ -80,6 +91,11 @@ impl Refusal {
             Self::Store(error) => error.to_string(),
             Self::Incomplete => "the body ended early".to_owned(),
             Self::MediaType => "send application/octet-stream, not encoded".to_owned(),
+            Self::Unauthorized => {
+                "an access token is needed, from a page that may use it".to_owned()
+            }
+            Self::Upgrade => "a WebSocket is spoken here".to_owned(),
+            Self::Overloaded => "as many as can be served already".to_owned(),
             Self::Draining => "the relay is about to end".to_owned(),
             Self::TooMuch(_) => "more than is allowed at a time".to_owned(),
             Self::NotFound | Self::Method | Self::Slow | Self::Expired { .. } | Self::TooLarge => {
@@ -130,6 +146,14 @@ impl IntoResponse for Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let says = match self {
+            Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            Self::Upgrade => Some((header::UPGRADE, "websocket")),
+            _ => None,
+        };
+        if let Some((name, value)) = says {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
         if let Some(seconds) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -30,6 +30,7 @@ pub struct Gate {
     numbered: Schedule,
     lobby: Schedule,
     connections: Arc<Semaphore>,
+    subscribers: Arc<Semaphore>,
     peers: Mutex<Peers>,
 }
 
@@ -98,6 +99,7 @@ impl Gate {
     #[must_use]
     pub fn new(limits: LimitArgs, numbered: Schedule, lobby: Schedule) -> Arc<Self> {
         let connections = Arc::new(Semaphore::new(limits.max_connections as usize));
+        let subscribers = Arc::new(Semaphore::new(limits.max_subscribers as usize));
         let peers = Mutex::new(Peers {
             epoch: numbered.current(wall_clock()),
             keys: Keys::new(),
@@ -108,6 +110,7 @@ impl Gate {
             numbered,
             lobby,
             connections,
+            subscribers,
             peers,
         })
     }
@@ -189,6 +192,13 @@ impl Peers {
 }
 
 impl Connection {
+    /// A place among the subscribers, if there is one left.
+    #[must_use]
+    pub fn subscribe(&self) -> Option<OwnedSemaphorePermit> {
+        let subscribers = Arc::clone(&self.gate.subscribers);
+        subscribers.try_acquire_owned().ok()
+    }
+
     /// Lets so many cells through, of which some are for the lobby, or none.
     ///
     /// # Errors

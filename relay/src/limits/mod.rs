@@ -35,6 +35,8 @@ pub const READ_RATE: u32 = 8 << 10;
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// How long open requests may take to finish once the relay drains.
 pub const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// Connections the operator may have at a time.
+pub const ADMIN_CONNECTIONS: u32 = 64;
 /// Posts that may wait for the store before the relay answers 503.
 pub const QUEUED_POSTS: usize = 1024;
 /// Seconds after which a client may try again, in `Retry-After`.

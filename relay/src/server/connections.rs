@@ -9,11 +9,13 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
+    time::timeout,
 };
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tower_service::Service as _;
 
 use super::paced::Paced;
-use crate::limits::{Accepted, Connection, Gate, HEAD_FIELDS, HEAD_LEN, HEAD_TIME};
+use crate::limits::{Accepted, Connection, Gate, HANDSHAKE_TIME, HEAD_FIELDS, HEAD_LEN, HEAD_TIME};
 
 /// After an error of `accept`, most often too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,6 +31,7 @@ pub(super) async fn serve(
     listener: TcpListener,
     gate: Arc<Gate>,
     routes: Router,
+    tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     stop: watch::Receiver<bool>,
 ) {
     let mut stopping = stop.clone();
@@ -42,10 +45,22 @@ pub(super) async fn serve(
                 // Whole answers are written at once; waiting to fill packets only delays their ends.
                 let _ = stream.set_nodelay(true);
                 let (routes, stop) = (routes.clone(), stop.clone());
-                tokio::spawn(speak(stream, connection, routes, stop));
+                match &tls {
+                    None => drop(tokio::spawn(speak(stream, connection, routes, stop))),
+                    Some(tls) => {
+                        let handshake = TlsAcceptor::from(Arc::clone(&tls.borrow())).accept(stream);
+                        let handshake = timeout(HANDSHAKE_TIME, handshake);
+                        tokio::spawn(async move {
+                            if let Ok(Ok(stream)) = handshake.await {
+                                speak(stream, connection, routes, stop).await;
+                            }
+                        });
+                    }
+                }
             }
-            Ok(Accepted::Full(stream)) => refuse(&stream, FULL),
-            Ok(Accepted::TooMany(stream)) => refuse(&stream, TOO_MANY),
+            Ok(Accepted::Full(stream)) if tls.is_none() => refuse(&stream, FULL),
+            Ok(Accepted::TooMany(stream)) if tls.is_none() => refuse(&stream, TOO_MANY),
+            Ok(Accepted::Full(_) | Accepted::TooMany(_)) => (),
             Err(error) => {
                 tracing::warn!(kind = ?error.kind(), "accepting a connection");
                 tokio::time::sleep(PAUSE).await;

@@ -1,21 +1,35 @@
-//! All of the relay, on a listener: [`run`] returns when told to stop, or
-//! when the store has failed.
+//! All of the relay: [`Relay::serve`] returns when told to stop, or when the
+//! store has failed.
 
 mod connections;
+pub mod files;
 mod paced;
+mod reload;
+mod tls;
 
-use std::{future::Future, num::NonZeroU32, sync::Arc};
+use std::{future::Future, net::SocketAddr, num::NonZeroU32, sync::Arc};
 
-use tessera::wire::{CoverInfo, LobbyInfo, PROTOCOL, RelayInfo};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
+use tessera::wire::{BucketId, CoverInfo, LobbyInfo, PROTOCOL, RelayInfo};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+use tokio_rustls::rustls::ServerConfig;
+use zeroize::Zeroizing;
 
+pub use self::reload::FileError;
+use self::reload::Watched;
 use crate::{
     Config,
-    config::{ConfigError, Storage},
+    access::Tokens,
+    config::{ConfigError, Cover, LimitArgs, Storage},
     cover::{CoverRule, LOBBY_CELLS},
     epoch::{Board, Engine, Now, Schedule, Settings},
-    http::{App, router},
-    limits::{DRAIN_TIME, Gate},
+    http::{self, Access, App, router},
+    limits::{ADMIN_CONNECTIONS, DRAIN_TIME, Gate},
+    metrics::{self, Published},
     store::{
         Kind, SqliteStore, Store, StoreError,
         sqlite::{OpenError, Options},
@@ -35,90 +49,187 @@ pub enum RunError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file that is read again while the relay runs.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The listener failed.
     #[error("listening: {0}")]
     Listen(#[from] std::io::Error),
 }
 
-/// Serves until `shutdown` resolves, then drains: no new connections, open
-/// requests are finished, a close that has begun is finished, the store is
-/// let go of.
-///
-/// # Errors
-///
-/// One of [`RunError`].
-pub async fn run(
-    listener: TcpListener,
+/// A relay that can begin: its settings hold, its files were read, its store
+/// is open, and it has its ports.
+pub struct Relay {
     config: Config,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), RunError> {
-    let store = open(&config)?;
-    run_on(store, listener, config, shutdown).await
+    cover: Cover,
+    tokens: Option<Watched<Tokens>>,
+    tls: Option<Watched<ServerConfig>>,
+    store: SqliteStore,
+    listener: std::net::TcpListener,
+    admin: Option<std::net::TcpListener>,
 }
 
-/// Checks the settings and opens the store they name.
-///
-/// # Errors
-///
-/// [`RunError::Config`] or [`RunError::Open`].
-pub fn open(config: &Config) -> Result<SqliteStore, RunError> {
-    config.check()?;
-    if let Some(warning) = config.message.warning(config.cell_size, config.epoch) {
-        tracing::warn!("{warning}");
+impl Relay {
+    /// Checks everything that can be checked before anything is served.
+    ///
+    /// # Errors
+    ///
+    /// One of [`RunError`].
+    pub fn open(config: Config) -> Result<Self, RunError> {
+        config.check()?;
+        if let Some(warning) = config.message.warning(config.cell_size, config.epoch) {
+            tracing::warn!("{warning}");
+        }
+        let cover = config.cover.build().map_err(ConfigError::from)?;
+        let tokens = config.access.access_token_file.clone();
+        let tokens = tokens.map(|file| Watched::open(vec![file], parse_tokens));
+        let tls = config
+            .tls
+            .files()
+            .map(|files| Watched::open(files, tls::parse));
+        let (tokens, tls) = (tokens.transpose()?, tls.transpose()?);
+        let Storage::Sqlite(path) = &config.storage.url;
+        let options = Options {
+            cell_size: config.cell_size,
+            buckets: config.buckets,
+            disk: config.disk_limit()?,
+        };
+        Ok(Self {
+            cover,
+            tokens,
+            tls,
+            store: SqliteStore::open(path, &options)?,
+            listener: listen(SocketAddr::new(config.bind, config.port))?,
+            admin: config.admin.map(listen).transpose()?,
+            config,
+        })
     }
-    let Storage::Sqlite(path) = &config.storage.url;
-    let options = Options {
-        cell_size: config.cell_size,
-        buckets: config.buckets,
-        disk: config.disk_limit()?,
-    };
-    Ok(SqliteStore::open(path, &options)?)
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn url(&self) -> Result<String, RunError> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.listener.local_addr()?))
+    }
+
+    /// Where it listens for its operator, if it does.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn admin_url(&self) -> Result<Option<String>, RunError> {
+        let address = self.admin.as_ref().map(std::net::TcpListener::local_addr);
+        Ok(address
+            .transpose()?
+            .map(|address| format!("http://{address}")))
+    }
+
+    /// Serves until `shutdown` resolves, then drains: no new connections,
+    /// open requests are finished, a close that has begun is finished, the
+    /// store is let go of.
+    ///
+    /// # Errors
+    ///
+    /// One of [`RunError`].
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        let Self {
+            config,
+            cover,
+            tokens,
+            tls,
+            store,
+            listener,
+            admin,
+        } = self;
+        let board = Board::new();
+        let (stop, stopped) = watch::channel(false);
+        let engines = start_engines(&store, &config, cover.rule, &board, &stopped).await?;
+        let access = Access {
+            tokens: tokens.as_ref().map(Watched::subscribe),
+            origins: config.access.portal_origin.clone().into(),
+        };
+        let info = info(&config, cover.info, &store);
+        let [numbered, lobby] =
+            [config.epoch, config.lobby_epoch].map(|epoch| Schedule::new(epoch.get()));
+        let app = Arc::new(App::new(
+            store.clone(),
+            board,
+            info,
+            access,
+            stopped.clone(),
+        ));
+        let gate = Gate::new(config.limits.clone(), numbered, lobby);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(connections::serve(
+            TcpListener::from_std(listener)?,
+            Arc::clone(&gate),
+            router(Arc::clone(&app), config.portal.as_deref()),
+            tls.as_ref().map(Watched::subscribe),
+            stopped.clone(),
+        ));
+        if let Some(listener) = admin {
+            let limits = LimitArgs {
+                max_connections: ADMIN_CONNECTIONS,
+                ..config.limits.clone()
+            };
+            tasks.spawn(connections::serve(
+                TcpListener::from_std(listener)?,
+                Gate::new(limits, numbered, lobby),
+                http::admin(Arc::clone(&app)),
+                None,
+                stopped.clone(),
+            ));
+            tasks.spawn(metrics::keep(
+                Arc::clone(&app.metrics),
+                store.clone(),
+                app.board.clone(),
+                [
+                    Published::new(
+                        Kind::Numbered,
+                        numbered,
+                        config.buckets.numbered().collect(),
+                    ),
+                    Published::new(Kind::Lobby, lobby, vec![BucketId::LOBBY]),
+                ],
+                stopped.clone(),
+            ));
+        }
+        if let Some(tokens) = tokens {
+            tasks.spawn(tokens.keep(stopped.clone()));
+        }
+        if let Some(tls) = tls {
+            tasks.spawn(tls.keep(stopped.clone()));
+        }
+        let outcome = tokio::select! {
+            () = shutdown => Ok(()),
+            () = store.failed() => Err(RunError::Store(StoreError::Failed)),
+        };
+        let _ = stop.send(true);
+        tasks.join_all().await;
+        if timeout(DRAIN_TIME, gate.empty()).await.is_err() {
+            tracing::warn!("some requests did not finish in time");
+        }
+        for engine in engines {
+            let _ = engine.await;
+        }
+        store.shutdown().await;
+        outcome
+    }
 }
 
-/// [`run`] on a store that is open already.
-///
-/// # Errors
-///
-/// One of [`RunError`].
-pub async fn run_on<S: Store>(
-    store: S,
-    listener: TcpListener,
-    config: Config,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), RunError> {
-    let cover = config.cover.build().map_err(ConfigError::from)?;
-    let board = Board::new();
-    let (stop, stopped) = watch::channel(false);
-    let engines = start_engines(&store, &config, cover.rule, &board, &stopped).await?;
-    let app = Arc::new(App::new(
-        store.clone(),
-        board,
-        info(&config, cover.info, &store),
-        stopped.clone(),
-    ));
-    let routes = router(app, config.portal.as_deref());
+fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
 
-    let gate = Gate::new(
-        config.limits.clone(),
-        Schedule::new(config.epoch.get()),
-        Schedule::new(config.lobby_epoch.get()),
-    );
-    let serving = connections::serve(listener, Arc::clone(&gate), routes, stopped.clone());
-    let serving = tokio::spawn(serving);
-    let outcome = tokio::select! {
-        () = shutdown => Ok(()),
-        () = store.failed() => Err(RunError::Store(StoreError::Failed)),
-    };
-    let _ = stop.send(true);
-    let _ = serving.await;
-    if timeout(DRAIN_TIME, gate.empty()).await.is_err() {
-        tracing::warn!("some requests did not finish in time");
-    }
-    for engine in engines {
-        let _ = engine.await;
-    }
-    store.shutdown().await;
-    outcome
+fn parse_tokens(files: &[Zeroizing<Vec<u8>>]) -> Result<Tokens, String> {
+    let bytes = files.first().map_or(&[][..], |bytes| bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
+    Tokens::parse(text).map_err(|error| error.to_string())
 }
 
 async fn start_engines<S: Store>(
@@ -138,7 +249,7 @@ async fn start_engines<S: Store>(
     };
     let lobby = Settings {
         kind: Kind::Lobby,
-        buckets: vec![tessera::wire::BucketId::LOBBY],
+        buckets: vec![BucketId::LOBBY],
         cell_size: config.cell_size,
         schedule: Schedule::new(config.lobby_epoch.get()),
         rule: CoverRule::FillTo(LOBBY_CELLS),

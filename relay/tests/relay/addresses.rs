@@ -1,6 +1,6 @@
-//! No log line and no file holds where a request came from.
+//! No log line, file or metric holds where a request came from.
 
-use std::{fs::File, net::SocketAddr, process::Stdio};
+use std::{fs::File, net::SocketAddr, path::Path, process::Stdio};
 
 use tempfile::TempDir;
 use tessera::wire::post;
@@ -15,54 +15,73 @@ const SOURCE: &str = "127.0.0.77";
 const MARKER: &str = "203.0.113.99";
 
 #[tokio::test]
-async fn logs_and_files_hold_no_address() {
-    let directory = TempDir::new().unwrap();
-    let log = directory.path().join("log");
-    let process = Process::start(
-        directory.path(),
-        "--log trace",
-        Stdio::from(File::create(&log).unwrap()),
-    );
-    let good = post::encode(&entries(bucket(0), 2)).unwrap();
-    for (method, path, body) in [
-        ("POST", "/v1/cells", good.as_slice()),
-        ("POST", "/v1/cells", b"bad"),
-        ("GET", "/v1/info", b""),
-        ("GET", "/v1/nowhere", b""),
+async fn logs_files_and_metrics_hold_no_address() {
+    for (format, flags) in [
+        ("text", ""),
+        // Believed, and used for limits: this relay works with the marker.
+        ("json", "--trusted-proxy 127.0.0.77 --cells-per-peer 64"),
     ] {
-        let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\nX-Forwarded-For: {MARKER}\r\n\
-             Forwarded: for={MARKER}\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )
-        .into_bytes();
-        request.extend_from_slice(body);
-        let answer = from_source(process.client.0, &request).await;
-        assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
-        assert!(
-            !answer.contains(MARKER) && !answer.contains(SOURCE),
-            "{answer}"
+        let directory = TempDir::new().unwrap();
+        let log = directory.path().join("log");
+        let mut process = Process::start(
+            directory.path(),
+            &format!("--log trace --log-format {format} --admin 127.0.0.1:0 {flags}"),
+            Stdio::from(File::create(&log).unwrap()),
         );
-    }
-    process
-        .client
-        .index_when(bucket(0), |index| index.batches.iter().any(|b| b.count > 3));
-    assert_eq!(process.terminate(), Some(0));
-
-    assert!(!std::fs::read(&log).unwrap().is_empty(), "it did log");
-    let source_bytes = [127, 0, 0, 77];
-    for entry in std::fs::read_dir(directory.path()).unwrap() {
-        let path = entry.unwrap().path();
-        let bytes = std::fs::read(&path).unwrap();
-        for needle in [SOURCE.as_bytes(), MARKER.as_bytes()] {
+        let admin = process.admin();
+        let good = post::encode(&entries(bucket(0), 2)).unwrap();
+        let many = post::encode(&entries(bucket(0), 64)).unwrap();
+        for (method, path, body) in [
+            ("POST", "/v1/cells", good.as_slice()),
+            ("POST", "/v1/cells", &many),
+            ("POST", "/v1/cells", b"bad"),
+            ("GET", "/v1/info", b""),
+            ("GET", "/v1/buckets/0/index", b""),
+            ("GET", "/v1/ws", b""),
+            ("GET", "/v1/nowhere", b""),
+            ("BAD\x01", "/", b""),
+        ] {
+            let answer = from_source(process.client.0, &request(method, path, body)).await;
+            assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
             assert!(
-                !bytes.windows(needle.len()).any(|w| w == needle),
-                "{}",
-                path.display()
+                !answer.contains(MARKER) && !answer.contains(SOURCE),
+                "{answer}"
             );
         }
-        if path == log {
-            assert!(!bytes.windows(4).any(|w| w == source_bytes));
+        process
+            .client
+            .index_when(bucket(0), |index| index.batches.iter().any(|b| b.count > 3));
+        let metrics = admin.get("/metrics").body;
+        assert!(!metrics.is_empty());
+        assert_eq!(process.terminate(), Some(0));
+        std::fs::write(directory.path().join("metrics"), metrics).unwrap();
+        assert!(!std::fs::read(&log).unwrap().is_empty(), "it did log");
+        search(directory.path());
+    }
+}
+
+fn request(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\nX-Forwarded-For: {MARKER}\r\n\
+         Forwarded: for={MARKER}\r\nX-Real-IP: {MARKER}\r\nContent-Type: application/octet-stream\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+fn search(directory: &Path) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let mut needles = vec![SOURCE.as_bytes(), MARKER.as_bytes()];
+        // Cells are random bytes, where four of them stand by chance.
+        if path.ends_with("log") || path.ends_with("metrics") {
+            needles.extend([&[127, 0, 0, 77][..], &[203, 0, 113, 99]]);
+        }
+        for needle in needles {
+            let found = bytes.windows(needle.len()).any(|w| w == needle);
+            assert!(!found, "{}", path.display());
         }
     }
 }

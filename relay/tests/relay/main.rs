@@ -10,18 +10,28 @@
     reason = "tests"
 )]
 
+mod access;
 mod addresses;
 mod client;
 mod contract;
 mod cover;
 mod crash;
 mod interface;
+mod limits;
 mod maintain;
 mod malformed;
+mod notices;
+mod operator;
 mod portal;
+mod posting;
+mod reading;
+mod restarts;
 mod segments;
 mod server;
+mod settings;
+mod socket;
 mod sqlite;
+mod tls;
 
 use tessera::wire::{BucketId, Cell, CellSize, Entry, cover_cell};
 

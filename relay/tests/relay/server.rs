@@ -4,12 +4,12 @@ use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     thread::JoinHandle,
 };
 
 use clap::Parser;
-use tessera_relay::{Config, server::RunError};
+use tessera_relay::{Config, Relay, server::RunError};
 use tokio::sync::oneshot;
 
 use crate::client::Client;
@@ -54,9 +54,10 @@ impl Server {
         let config = Line::try_parse_from(flags(directory, more))
             .unwrap_or_else(|error| panic!("{error}"))
             .config;
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        listener.set_nonblocking(true).unwrap();
+        let relay = Relay::open(config).unwrap_or_else(|error| panic!("{error}"));
+        let url = relay.url().unwrap();
+        let (_, address) = url.split_once("://").unwrap();
+        let address = address.parse().unwrap();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -64,13 +65,9 @@ impl Server {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                tessera_relay::run(listener, config, async {
-                    let _ = stopped.await;
-                })
-                .await
-            })
+            runtime.block_on(relay.serve(async {
+                let _ = stopped.await;
+            }))
         });
         Self {
             client: Client(address),
@@ -90,29 +87,60 @@ impl Server {
 pub(crate) struct Process {
     pub(crate) client: Client,
     child: Child,
+    lines: BufReader<ChildStdout>,
 }
 
 impl Process {
     pub(crate) fn start(directory: &Path, more: &str, log: Stdio) -> Self {
+        Self::start_with(directory, more, &[], log)
+    }
+
+    pub(crate) fn start_with(
+        directory: &Path,
+        more: &str,
+        environment: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
             .args(flags(directory, more))
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        lines.read_line(&mut line).unwrap();
         let address = line
             .trim()
-            .strip_prefix("tessera-relay listens on http://")
+            .strip_prefix("tessera-relay listens on http")
+            .and_then(|url| url.trim_start_matches('s').strip_prefix("://"))
             .expect("the first line");
         let address: SocketAddr = address.parse().unwrap();
         Self {
             client: Client(address),
             child,
+            lines,
         }
+    }
+
+    /// The operator's port, which the second line names.
+    pub(crate) fn admin(&mut self) -> Client {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("its operator listens on http://");
+        Client(address.expect("the second line").parse().unwrap())
+    }
+
+    /// What it says when it does not start.
+    pub(crate) fn refused(directory: &Path, more: &str) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
+            .args(flags(directory, more))
+            .output()
+            .unwrap();
+        assert!(!output.status.success(), "{more}");
+        assert!(output.stdout.is_empty(), "{more}");
+        String::from_utf8(output.stderr).unwrap()
     }
 
     pub(crate) fn id(&self) -> String {
@@ -125,15 +153,16 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill")
+            .args([&format!("-{name}"), &self.id()])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
     /// SIGTERM, and the exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &self.id()])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("TERM");
         self.child.wait().unwrap().code()
     }
 }

@@ -1,0 +1,93 @@
+//! Who may use the relay.
+
+use std::{path::PathBuf, str::FromStr};
+
+use axum::http::HeaderValue;
+use clap::Args;
+
+/// Flags about access.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Access")]
+pub struct AccessArgs {
+    /// File with the access token that every client of the deployment sends, one line; on a second
+    /// line the one before, which holds until clients know the new one. Lines that begin with # are
+    /// passed over. Read again when it changes, and on SIGHUP
+    #[arg(long, env = "TESSERA_RELAY_ACCESS_TOKEN_FILE", value_name = "FILE")]
+    pub access_token_file: Option<PathBuf>,
+
+    /// Origin of a portal that browsers may let use the relay, where it asks for a token; several by
+    /// repetition. A relay without a token may be used from every page
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_PORTAL_ORIGIN",
+        value_delimiter = ',',
+        value_name = "ORIGIN",
+        requires = "access_token_file"
+    )]
+    pub portal_origin: Vec<WebOrigin>,
+}
+
+/// The origin of a web page, as a browser writes it: `https://portal.example`, or with a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebOrigin(HeaderValue);
+
+impl WebOrigin {
+    /// As it stands in the header `Origin`.
+    #[must_use]
+    pub const fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+impl FromStr for WebOrigin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str =
+            "an origin as browsers write it: https://portal.example or http://localhost:5173";
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"))
+            .ok_or(FORM)?;
+        let is_plain = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte)
+        };
+        if host.is_empty() || host.ends_with(':') || !host.bytes().all(is_plain) {
+            return Err(FORM);
+        }
+        HeaderValue::from_str(text).map(Self).map_err(|_| FORM)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_is_no_origin() {
+        for bad in [
+            "",
+            "*",
+            "null",
+            "portal.example",
+            "https://",
+            "https://portal.example/",
+            "https://portal.example/app",
+            "https://Portal.example",
+            "https://*.example",
+            "https://a@portal.example",
+            "https://portal.example:",
+            "ftp://portal.example",
+        ] {
+            assert!(bad.parse::<WebOrigin>().is_err(), "{bad}");
+        }
+        for good in [
+            "https://portal.example",
+            "http://localhost:5173",
+            "https://[2001:db8::1]:8443",
+        ] {
+            let origin: WebOrigin = good.parse().unwrap();
+            assert_eq!(origin.header(), good);
+        }
+    }
+}

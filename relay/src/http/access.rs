@@ -1,0 +1,106 @@
+//! Access tokens, and which pages a browser may let use the relay.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use tokio::sync::watch;
+
+use super::{Refusal, WS, portal};
+use crate::{
+    access::{Given, Tokens},
+    config::WebOrigin,
+};
+
+/// Who may use the relay.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// The tokens, if it asks for one.
+    pub tokens: Option<watch::Receiver<Arc<Tokens>>>,
+    /// Pages that may, if it asks for a token; else every page may.
+    pub origins: Arc<[WebOrigin]>,
+}
+
+impl Access {
+    /// Whether a token, or none, is accepted.
+    #[must_use]
+    pub fn accept(&self, given: Option<&Given>) -> bool {
+        match &self.tokens {
+            None => true,
+            Some(tokens) => given.is_some_and(|given| tokens.borrow().accept(given)),
+        }
+    }
+
+    /// Whether a browser's page may use the relay. What is no browser sends
+    /// no `Origin`.
+    pub(super) fn accept_page(&self, headers: &HeaderMap) -> bool {
+        match headers.get(header::ORIGIN) {
+            Some(origin) if self.tokens.is_some() => self.allows(origin),
+            _ => true,
+        }
+    }
+
+    fn allows(&self, origin: &HeaderValue) -> bool {
+        self.origins
+            .iter()
+            .any(|allowed| allowed.header() == origin)
+    }
+}
+
+/// Refuses requests of the interface without the token, and tells browsers
+/// what they may let pages read.
+pub(super) async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if !portal::is_api(path) {
+        return next.run(request).await;
+    }
+    // A preflight carries no token, and a WebSocket's comes in its first message.
+    let is_open = !path.starts_with("/v1") || path == WS || request.method() == Method::OPTIONS;
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let is_accepted = is_open || access.accept(bearer(request.headers()).as_ref());
+    let mut response = if is_accepted {
+        next.run(request).await
+    } else {
+        Refusal::Unauthorized.into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("etag, retry-after"),
+    );
+    if access.tokens.is_none() {
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
+        return response;
+    }
+    if let Some(origin) = origin.filter(|origin| access.allows(origin)) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    make_private(headers);
+    response
+}
+
+/// A shared cache would give it to readers without the token.
+fn make_private(headers: &mut HeaderMap) {
+    let public = headers
+        .get(header::CACHE_CONTROL)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("public"));
+    if let Some(Ok(private)) = public.map(|rest| HeaderValue::try_from(format!("private{rest}"))) {
+        headers.insert(header::CACHE_CONTROL, private);
+    }
+}
+
+/// The token of `Authorization: Bearer …` (RFC 6750 §2.1).
+fn bearer(headers: &HeaderMap) -> Option<Given> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then(|| Given::new(token.trim_start()))
+}

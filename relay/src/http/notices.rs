@@ -1,0 +1,293 @@
+//! `GET /v1/ws`: notices of what was published. Protocol §12.
+//!
+//! A connection is a task that holds its bucket, and no queue: at each
+//! publication it sends the newest notice, and who does not read is dropped.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Extension, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use base64ct::{Base64, Encoding as _};
+use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tessera::{
+    base::ErrorCode,
+    wire::{BatchHeader, BatchRef, BucketId},
+};
+use tokio::{
+    sync::watch::Receiver,
+    time::{Instant, Interval, MissedTickBehavior, interval_at, timeout},
+};
+use tokio_websockets::{CloseCode, Limits, Message, ServerBuilder, WebSocketStream};
+
+use super::{App, Refusal, Shared};
+use crate::{
+    access::Given,
+    limits::Connection,
+    store::{Kind, Store},
+};
+
+/// How long a client may take to say what it wants.
+const SUBSCRIBE_TIME: Duration = Duration::from_secs(10);
+/// Most bytes it may say.
+const SUBSCRIPTION_LEN: usize = 1024;
+/// How often a client is asked whether it is there; it has as long to answer.
+const PING: Duration = Duration::from_secs(30);
+/// How long a message may take to be sent.
+const SEND_TIME: Duration = Duration::from_secs(10);
+/// How long a client may take to agree that it is over.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
+/// Control frames a client may send between two pings.
+const CONTROL_FRAMES: u32 = 8;
+
+type Stream = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Answers a handshake (RFC 6455 §4.2) and serves the stream in a task of its own.
+pub(super) async fn open<S: Store>(
+    State(app): Shared<S>,
+    Extension(connection): Extension<Arc<Connection>>,
+    mut request: Request,
+) -> Result<Response, Refusal> {
+    if app.is_draining() {
+        return Err(Refusal::Draining);
+    }
+    let accept = handshake(request.headers()).ok_or(Refusal::Upgrade)?;
+    if !app.access.accept_page(request.headers()) {
+        return Err(Refusal::Unauthorized);
+    }
+    let place = connection.subscribe().ok_or(Refusal::Overloaded)?;
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        if let Ok(upgraded) = upgrade.await {
+            serve(&app, upgraded).await;
+        }
+        drop((place, connection));
+    });
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    Ok(response)
+}
+
+/// The `Sec-WebSocket-Accept` of a request that is a WebSocket's.
+fn handshake(headers: &HeaderMap) -> Option<HeaderValue> {
+    const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    let has = |name, token: &str| {
+        let values = headers.get_all(name).iter();
+        let mut tokens = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|v| v.split(','));
+        tokens.any(|one| one.trim().eq_ignore_ascii_case(token))
+    };
+    let is_upgrade = has(header::CONNECTION, "upgrade")
+        && has(header::UPGRADE, "websocket")
+        && has(header::SEC_WEBSOCKET_VERSION, "13");
+    let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
+    let mut nonce = [0; 16];
+    let is_key = Base64::decode(key.as_bytes(), &mut nonce).is_ok_and(|nonce| nonce.len() == 16);
+    if !is_upgrade || !is_key {
+        return None;
+    }
+    let mut sha1 = sha1_smol::Sha1::from(key.as_bytes());
+    sha1.update(GUID);
+    HeaderValue::try_from(Base64::encode_string(&sha1.digest().bytes())).ok()
+}
+
+/// Why the relay ends a stream: close code and reason.
+#[derive(Clone, Copy)]
+enum End {
+    /// The relay drains, or the token does not hold any more.
+    GoingAway,
+    /// The first message is no subscription, or there was another.
+    Malformed,
+    /// No such bucket.
+    Bucket,
+    /// No token, or a wrong one.
+    Unauthorized,
+    /// No subscription in time.
+    Slow,
+}
+
+impl End {
+    fn message(self) -> Message {
+        let (code, reason) = match self {
+            Self::GoingAway => (1001, ""),
+            Self::Malformed => (4400, ErrorCode::Malformed.as_str()),
+            Self::Bucket => (4400, ErrorCode::InvalidArgument.as_str()),
+            Self::Unauthorized => (4401, ErrorCode::Unauthorized.as_str()),
+            Self::Slow => (4408, ErrorCode::RelayBusy.as_str()),
+        };
+        Message::close(CloseCode::try_from(code).ok(), reason)
+    }
+}
+
+/// The client is gone, does not read, or speaks no WebSocket.
+struct Gone;
+
+/// Why a stream ends: with a word, or without.
+type Ended = Result<End, Gone>;
+
+async fn serve<S: Store>(app: &App<S>, upgraded: Upgraded) {
+    let limits = Limits::default().max_payload_len(Some(SUBSCRIPTION_LEN));
+    let mut stream = ServerBuilder::new()
+        .limits(limits)
+        .serve(TokioIo::new(upgraded));
+    let ended = match subscription(app, &mut stream).await {
+        Ok(subscription) => follow(app, &subscription, &mut stream).await,
+        Err(ended) => ended,
+    };
+    if let Ok(end) = ended {
+        let close = async {
+            let _ = stream.send(end.message()).await;
+            let _ = stream.close().await;
+        };
+        let _ = timeout(CLOSE_TIME, close).await;
+    }
+}
+
+/// What a client subscribed to.
+struct Subscription {
+    bucket: BucketId,
+    token: Option<Given>,
+}
+
+/// The first message; members that are not known are ignored.
+#[derive(Deserialize)]
+struct FirstMessage<'m> {
+    bucket: u32,
+    token: Option<&'m str>,
+}
+
+async fn subscription<S: Store>(app: &App<S>, stream: &mut Stream) -> Result<Subscription, Ended> {
+    let mut draining = app.draining.clone();
+    let first = async {
+        loop {
+            match stream.next().await {
+                Some(Ok(message)) if message.is_ping() || message.is_pong() => (),
+                Some(Ok(message)) => return Some(message),
+                Some(Err(_)) | None => return None,
+            }
+        }
+    };
+    let message = tokio::select! {
+        first = timeout(SUBSCRIBE_TIME, first) => first.map_err(|_| Ok(End::Slow))?,
+        () = ended(&mut draining) => return Err(Ok(End::GoingAway)),
+    };
+    let message = message
+        .filter(|message| !message.is_close())
+        .ok_or(Err(Gone))?;
+    let text = message.as_text().ok_or(Ok(End::Malformed))?;
+    let first: FirstMessage<'_> = serde_json::from_str(text).map_err(|_| Ok(End::Malformed))?;
+    let token = first.token.map(Given::new);
+    if !app.access.accept(token.as_ref()) {
+        return Err(Ok(End::Unauthorized));
+    }
+    let bucket = BucketId::try_from(first.bucket).map_err(|_| Ok(End::Bucket))?;
+    if bucket.is_lobby() || !app.bucket_count().contains(bucket) {
+        return Err(Ok(End::Bucket));
+    }
+    Ok(Subscription { bucket, token })
+}
+
+async fn follow<S: Store>(app: &App<S>, to: &Subscription, stream: &mut Stream) -> Ended {
+    let mut draining = app.draining.clone();
+    let mut tokens = app.access.tokens.clone();
+    let mut numbered = app.board.subscribe(Kind::Numbered);
+    let mut lobby = app.board.subscribe(Kind::Lobby);
+    numbered.mark_changed();
+    lobby.mark_changed();
+    let mut ping = ping_interval();
+    let (mut is_awake, mut frames) = (true, 0);
+    loop {
+        tokio::select! {
+            () = ended(&mut draining) => return Ok(End::GoingAway),
+            _ = changed(&mut tokens) => if !app.access.accept(to.token.as_ref()) {
+                return Ok(End::GoingAway);
+            },
+            Ok(()) = numbered.changed() => tell(app, to.bucket, stream).await?,
+            Ok(()) = lobby.changed() => tell(app, BucketId::LOBBY, stream).await?,
+            _ = ping.tick() => {
+                if !std::mem::take(&mut is_awake) {
+                    return Err(Gone);
+                }
+                frames = 0;
+                send(stream, Message::ping(Bytes::new())).await?;
+            }
+            message = stream.next() => match message {
+                Some(Ok(message)) if message.is_ping() || message.is_pong() => {
+                    is_awake |= message.is_pong();
+                    frames += 1;
+                    if frames > CONTROL_FRAMES {
+                        return Err(Gone);
+                    }
+                }
+                Some(Ok(message)) if !message.is_close() => return Ok(End::Malformed),
+                _ => return Err(Gone),
+            },
+        }
+    }
+}
+
+/// The newest batch of a bucket, if there is one.
+async fn tell<S: Store>(app: &App<S>, bucket: BucketId, stream: &mut Stream) -> Result<(), Gone> {
+    match app.indexes.newest(app, bucket).await {
+        Ok(Some(notice)) => send(stream, Message::text(notice)).await,
+        // A store that cannot be read says so in the log; there will be another notice.
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+async fn send(stream: &mut Stream, message: Message) -> Result<(), Gone> {
+    match timeout(SEND_TIME, stream.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Gone),
+    }
+}
+
+fn ping_interval() -> Interval {
+    let mut ping = interval_at(Instant::now() + PING, PING);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ping
+}
+
+/// Waits until the relay drains.
+async fn ended(draining: &mut Receiver<bool>) {
+    let _ = draining.wait_for(|draining| *draining).await;
+}
+
+/// Waits for other tokens; for ever if there are none.
+async fn changed<T>(watched: &mut Option<Receiver<T>>) {
+    let changed = match watched {
+        Some(watched) => watched.changed().await,
+        None => std::future::pending().await,
+    };
+    if changed.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// A notice as it is sent.
+pub(super) fn notice(header: &BatchHeader) -> Option<Bytes> {
+    #[derive(serde::Serialize)]
+    struct Notice {
+        bucket: serde_json::Value,
+        #[serde(flatten)]
+        batch: BatchRef,
+    }
+    let bucket = match header.bucket.is_lobby() {
+        true => "lobby".into(),
+        false => header.bucket.get().into(),
+    };
+    let batch = BatchRef::from(header);
+    let json = serde_json::to_vec(&Notice { bucket, batch });
+    json.ok().map(Bytes::from)
+}

@@ -1,0 +1,321 @@
+//! What an operator may watch, as it was when the last epoch was published:
+//! whoever scrapes every second learns no more than who scrapes once an
+//! epoch. Nothing counts what arrives, for a scraped counter is a log of
+//! arrivals.
+
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tessera::wire::BucketId;
+use tokio::sync::watch;
+
+use crate::{
+    epoch::{Board, Schedule, wall_clock},
+    store::{Kind, Store, StoreError, Window},
+};
+
+/// Requests that quantiles are taken of, at least.
+const ENOUGH: u32 = 100;
+/// Steps of a fifth each, from 0.1 ms to 20 s: so exact is a quantile.
+const STEPS: usize = 68;
+const FIRST: f64 = 0.000_1;
+const STEP: f64 = 1.2;
+const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
+/// A batch that appears so long after its time is late.
+const LATE: Duration = Duration::from_secs(1);
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// From a whole post to its durability.
+    Post,
+    /// From a request for an index, a batch or a segment to its answer.
+    Read,
+}
+
+/// Collected now, shown after the next publication.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    posts: Mutex<Times>,
+    reads: Mutex<Times>,
+    shown: Mutex<Arc<str>>,
+}
+
+impl Metrics {
+    /// Notes how long something took.
+    pub fn took(&self, what: Measured, time: Duration) {
+        lock(self.times(what)).add(time);
+    }
+
+    /// The last snapshot, as Prometheus reads it; empty before the first.
+    #[must_use]
+    pub fn shown(&self) -> Arc<str> {
+        lock(&self.shown).clone()
+    }
+
+    fn times(&self, what: Measured) -> &Mutex<Times> {
+        match what {
+            Measured::Post => &self.posts,
+            Measured::Read => &self.reads,
+        }
+    }
+
+    fn show(&self, of: &[&Published; 2], is_writable: bool) {
+        let mut text = Text::default();
+        text.kinds("published_batches_total", "counter", of, |of| of.batches);
+        text.kinds("published_cells_total", "counter", of, |of| of.cells);
+        text.kinds("published_late_total", "counter", of, |of| of.late);
+        text.kinds("published_epoch", "gauge", of, |of| of.epoch);
+        text.head("writable", "gauge");
+        text.line("writable", "", u8::from(is_writable));
+        for (name, what) in [
+            ("post_seconds", Measured::Post),
+            ("read_seconds", Measured::Read),
+        ] {
+            let Some(quantiles) = lock(self.times(what)).quantiles() else {
+                continue;
+            };
+            text.head(name, "gauge");
+            for (quantile, seconds) in QUANTILES.iter().zip(quantiles) {
+                text.line(name, &format!("{{quantile=\"{quantile}\"}}"), seconds);
+            }
+        }
+        *lock(&self.shown) = text.0.into();
+    }
+}
+
+/// Follows what is published, and takes a snapshot whenever the numbered
+/// buckets are, until told to stop.
+pub async fn keep<S: Store>(
+    metrics: Arc<Metrics>,
+    store: S,
+    board: Board,
+    kinds: [Published; 2],
+    mut stop: watch::Receiver<bool>,
+) {
+    let [mut numbered, mut lobby] = kinds;
+    let mut numbered_closed = board.subscribe(Kind::Numbered);
+    let mut lobby_closed = board.subscribe(Kind::Lobby);
+    loop {
+        let is_numbered = tokio::select! {
+            Ok(()) = numbered_closed.changed() => true,
+            Ok(()) = lobby_closed.changed() => false,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let published = if is_numbered {
+            &mut numbered
+        } else {
+            &mut lobby
+        };
+        if let Err(error) = published.follow(&store).await {
+            tracing::warn!(%error, "metrics");
+        }
+        if is_numbered {
+            metrics.show(&[&numbered, &lobby], store.writable().is_ok());
+        }
+    }
+}
+
+/// What was published of one kind since the relay started.
+#[derive(Debug)]
+pub struct Published {
+    kind: Kind,
+    schedule: Schedule,
+    buckets: Vec<BucketId>,
+    batches: u64,
+    cells: u64,
+    late: u64,
+    epoch: u64,
+}
+
+impl Published {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(kind: Kind, schedule: Schedule, buckets: Vec<BucketId>) -> Self {
+        Self {
+            kind,
+            schedule,
+            buckets,
+            batches: 0,
+            cells: 0,
+            late: 0,
+            epoch: 0,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Numbered => "numbered",
+            Kind::Lobby => "lobby",
+        }
+    }
+
+    async fn follow<S: Store>(&mut self, store: &S) -> Result<(), StoreError> {
+        let Some(last) = store.last_close(self.kind).await? else {
+            return Ok(());
+        };
+        if last.epoch == self.epoch {
+            return Ok(());
+        }
+        self.epoch = last.epoch;
+        let due = Duration::from_secs(last.closed_at.0) + self.schedule.delay();
+        self.late += u64::from(wall_clock() > due + LATE);
+        let window = Window {
+            from: last.closed_at,
+            through: last.epoch,
+        };
+        for bucket in &self.buckets {
+            let contents = store.contents(*bucket, window).await?;
+            for batch in contents.batches {
+                self.batches += u64::from(batch.epoch == last.epoch);
+                self.cells += u64::from(batch.epoch == last.epoch) * u64::from(batch.count);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How often something took how long.
+#[derive(Debug)]
+struct Times {
+    steps: [u32; STEPS],
+    count: u32,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            steps: [0; STEPS],
+            count: 0,
+        }
+    }
+}
+
+impl Times {
+    fn add(&mut self, time: Duration) {
+        let step = (time.as_secs_f64() / FIRST).log(STEP).ceil().max(0.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small, not negative"
+        )]
+        let step = (step as usize).min(STEPS - 1);
+        if let Some(count) = self.steps.get_mut(step) {
+            *count = count.saturating_add(1);
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    /// Seconds below which these shares are; collected anew afterwards.
+    /// `None` while there are too few to hide one.
+    fn quantiles(&mut self) -> Option<[f64; 3]> {
+        if self.count < ENOUGH {
+            return None;
+        }
+        let times = std::mem::take(self);
+        Some(QUANTILES.map(|quantile| {
+            let (mut seconds, mut below) = (FIRST, 0);
+            for count in times.steps {
+                below += count;
+                if f64::from(below) >= quantile * f64::from(times.count) {
+                    break;
+                }
+                seconds *= STEP;
+            }
+            (seconds * 1e6).round() / 1e6
+        }))
+    }
+}
+
+/// Prometheus' text format.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn kinds(
+        &mut self,
+        name: &str,
+        kind: &str,
+        of: &[&Published; 2],
+        value: fn(&Published) -> u64,
+    ) {
+        self.head(name, kind);
+        for published in of {
+            let label = format!("{{kind=\"{}\"}}", published.name());
+            self.line(name, &label, value(published));
+        }
+    }
+
+    fn head(&mut self, name: &str, kind: &str) {
+        let _ = writeln!(self.0, "# TYPE tessera_relay_{name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, label: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "tessera_relay_{name}{label} {value}");
+    }
+}
+
+/// Measurements stay usable after a panic elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_requests_have_no_quantiles() {
+        let mut times = Times::default();
+        for _ in 1..ENOUGH {
+            times.add(Duration::from_millis(1));
+        }
+        assert_eq!(times.quantiles(), None);
+        times.add(Duration::from_millis(1));
+        assert!(times.quantiles().is_some());
+        assert_eq!(times.quantiles(), None, "collected anew");
+    }
+
+    #[test]
+    fn quantiles_are_exact_to_a_step() {
+        let mut times = Times::default();
+        for millis in 1..=1000 {
+            times.add(Duration::from_millis(millis));
+        }
+        times.add(Duration::ZERO);
+        times.add(Duration::from_secs(86_400));
+        let quantiles = times.quantiles().unwrap();
+        for (quantile, expected) in quantiles.iter().zip([0.5, 0.9, 0.99]) {
+            let off = quantile / expected;
+            assert!(
+                (1.0 / STEP..=STEP).contains(&off),
+                "{quantile} for {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_shown_names_no_number_of_requests() {
+        let metrics = Metrics::default();
+        assert_eq!(&*metrics.shown(), "");
+        for _ in 0..1234 {
+            metrics.took(Measured::Post, Duration::from_millis(3));
+        }
+        let of = |kind| Published::new(kind, Schedule::new(30), Vec::new());
+        metrics.show(&[&of(Kind::Numbered), &of(Kind::Lobby)], true);
+        let text = metrics.shown();
+        assert!(
+            text.contains("tessera_relay_post_seconds{quantile=\"0.99\"} 0.00"),
+            "{text}"
+        );
+        assert!(text.contains("tessera_relay_published_cells_total{kind=\"lobby\"} 0\n"));
+        assert!(text.contains("tessera_relay_writable 1\n"));
+        assert!(
+            !text.contains("1234") && !text.contains("read_seconds"),
+            "{text}"
+        );
+    }
+}

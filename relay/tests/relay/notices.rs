@@ -1,0 +1,197 @@
+//! `GET /v1/ws`, over real connections.
+
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tessera::wire::{BatchRef, BucketId};
+
+use crate::{
+    bucket,
+    server::Server,
+    socket::{Frame, Socket, UPGRADE},
+};
+
+#[test]
+fn what_is_no_handshake_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(directory.path(), "");
+    for (name, value) in [
+        ("Connection", "keep-alive"),
+        ("Upgrade", "h2c"),
+        ("Sec-WebSocket-Version", "8"),
+        ("Sec-WebSocket-Key", "c2hvcnQ="),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZSE="),
+        ("Sec-WebSocket-Key", "not base64 at all 123456"),
+    ] {
+        let headers = UPGRADE.map(|(n, v)| if n == name { (n, value) } else { (n, v) });
+        let answer = server.client.request("GET", "/v1/ws", &headers, b"");
+        assert_eq!(answer.status, 426, "{name}: {value}");
+        assert_eq!(answer.header("upgrade"), Some("websocket"));
+        assert_eq!(answer.problem().code, "RELAY_REFUSED");
+    }
+    assert_eq!(server.client.get("/v1/ws").status, 426);
+    let answer = server.client.request("POST", "/v1/ws", &UPGRADE, b"");
+    assert_eq!(answer.status, 405);
+    server.stop();
+}
+
+#[test]
+fn what_is_no_subscription_ends_the_stream() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(
+        directory.path(),
+        "--epoch 1h --retention 1d --lobby-epoch 1h",
+    );
+    let relay = server.client.0;
+    for (text, code, reason) in [
+        ("", 4400, "MALFORMED"),
+        ("3", 4400, "MALFORMED"),
+        ("{}", 4400, "MALFORMED"),
+        ("{\"bucket\":\"0\"}", 4400, "MALFORMED"),
+        ("{\"bucket\":-1}", 4400, "MALFORMED"),
+        ("{\"bucket\":0,\"bucket\":1}", 4400, "MALFORMED"),
+        ("{\"bucket\":0,\"token\":7}", 4400, "MALFORMED"),
+        ("{\"bucket\":0} x", 4400, "MALFORMED"),
+        ("{\"bucket\":2}", 4400, "INVALID_ARGUMENT"),
+        ("{\"bucket\":4294967295}", 4400, "INVALID_ARGUMENT"),
+        ("{\"bucket\":65536}", 4400, "INVALID_ARGUMENT"),
+    ] {
+        let mut socket = Socket::subscribe(relay, text);
+        assert_eq!(
+            socket.frame(),
+            Frame::Close(code, reason.to_owned()),
+            "{text}"
+        );
+    }
+    let mut binary = Socket::upgrade(relay);
+    binary.send_frame(0x82, b"{\"bucket\":0}");
+    assert_eq!(binary.frame(), Frame::Close(4400, "MALFORMED".to_owned()));
+    let mut long = Socket::subscribe(
+        relay,
+        &format!("{{\"bucket\":0,\"x\":\"{}\"}}", "y".repeat(2000)),
+    );
+    assert!(matches!(long.frame(), Frame::Close(1009, _) | Frame::End));
+    let mut broken = Socket::upgrade(relay);
+    broken.send_frame(0xff, b"");
+    assert!(matches!(broken.frame(), Frame::Close(1002, _) | Frame::End));
+    let mut second = Socket::subscribe(relay, "{\"bucket\":0}");
+    second.send_text("{\"bucket\":1}");
+    assert_eq!(second.frame(), Frame::Close(4400, "MALFORMED".to_owned()));
+    server.stop();
+}
+
+#[test]
+fn who_does_not_subscribe_in_time_is_told_so() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(directory.path(), "");
+    let start = Instant::now();
+    let mut silent = Socket::upgrade(server.client.0);
+    assert_eq!(silent.frame(), Frame::Close(4408, "RELAY_BUSY".to_owned()));
+    assert!(start.elapsed() >= Duration::from_secs(9));
+    server.stop();
+}
+
+#[test]
+fn every_publication_is_told_with_what_the_index_says() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(directory.path(), "");
+    let client = server.client;
+    client.index_when(bucket(1), |index| !index.batches.is_empty());
+    client.index_when(BucketId::LOBBY, |index| !index.batches.is_empty());
+    let mut socket = Socket::subscribe(client.0, r#"{"bucket":1,"later":[{"x":null}]}"#);
+    let mut seen = Vec::new();
+    while seen.len() < 6 {
+        let mut notice = socket.notice();
+        let name = notice.as_object_mut().unwrap().remove("bucket").unwrap();
+        let name = match name.as_u64() {
+            Some(number) => bucket(u32::try_from(number).unwrap()),
+            None => name.as_str().unwrap().parse().unwrap(),
+        };
+        let batch: BatchRef = serde_json::from_value(notice).unwrap();
+        assert!(
+            client.index(name).batches.contains(&batch),
+            "listed already"
+        );
+        client.batch(name, &batch);
+        seen.push((name, batch.epoch));
+    }
+    for name in [bucket(1), BucketId::LOBBY] {
+        let epochs: Vec<_> = seen
+            .iter()
+            .filter(|(b, _)| *b == name)
+            .map(|(_, e)| *e)
+            .collect();
+        assert!(epochs.len() >= 2, "{seen:?}");
+        assert!(epochs.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
+    }
+    assert!(seen.iter().all(|(name, _)| *name != bucket(0)));
+    server.stop();
+}
+
+#[test]
+fn streams_end_with_the_relay() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(
+        directory.path(),
+        "--epoch 1h --retention 1d --lobby-epoch 1h",
+    );
+    let mut subscribed = Socket::subscribe(server.client.0, "{\"bucket\":0}");
+    let mut silent = Socket::upgrade(server.client.0);
+    std::thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    server.stop();
+    assert!(
+        start.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        start.elapsed()
+    );
+    for socket in [&mut subscribed, &mut silent] {
+        assert_eq!(socket.frame(), Frame::Close(1001, String::new()));
+    }
+}
+
+#[test]
+fn subscribers_are_limited_and_their_places_come_back() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(directory.path(), "--max-subscribers 2");
+    let first = Socket::upgrade(server.client.0);
+    let _second = Socket::upgrade(server.client.0);
+    let answer = server.client.request("GET", "/v1/ws", &UPGRADE, b"");
+    assert_eq!(
+        (answer.status, answer.problem().code.as_str()),
+        (503, "RELAY_BUSY")
+    );
+    assert!(answer.header("retry-after").is_some());
+    drop(first);
+    let start = Instant::now();
+    loop {
+        let mut third = Socket::connect(server.client.0);
+        if third
+            .request("GET", "/v1/ws", &UPGRADE, b"")
+            .unwrap()
+            .status
+            == 101
+        {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(5));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    server.stop();
+}
+
+#[test]
+fn who_only_talks_is_dropped() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(
+        directory.path(),
+        "--epoch 1h --retention 1d --lobby-epoch 1h",
+    );
+    let mut socket = Socket::subscribe(server.client.0, "{\"bucket\":0}");
+    // Pings, each of which would queue a pong.
+    for _ in 0..100 {
+        socket.send_frame(0x89, b"");
+    }
+    assert!(socket.ends_within(Duration::from_secs(5)));
+    server.stop();
+}

@@ -1,0 +1,46 @@
+//! What goes on after the relay was down.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::{bucket, cell, client::occurrences, server::Server};
+
+#[test]
+fn restarts_keep_the_chain_and_downtime_gives_one_batch() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(directory.path(), "");
+    let origin = server.client.info().origin;
+    server
+        .client
+        .index_when(bucket(0), |index| index.batches.len() >= 2);
+    let mine = cell();
+    server.client.post(&[tessera::wire::Entry {
+        bucket: bucket(0),
+        cell: mine.clone(),
+    }]);
+    let before = server.client.pull(bucket(0));
+    server.stop();
+
+    std::thread::sleep(Duration::from_millis(4200));
+    let server = Server::start(directory.path(), "");
+    assert_eq!(server.client.info().origin, origin);
+    assert!(
+        server.client.index(bucket(0)).batches.len() >= before.len(),
+        "visible at once"
+    );
+    let last = before.last().unwrap().header.epoch;
+    server.client.index_when(bucket(0), |index| {
+        index.batches.iter().filter(|b| b.epoch > last + 1).count() >= 2
+    });
+    let after = server.client.pull(bucket(0));
+    let jumps: Vec<_> = after
+        .windows(2)
+        .map(|pair| pair[1].header.epoch - pair[0].header.epoch)
+        .filter(|jump| *jump > 2)
+        .collect();
+    assert_eq!(jumps.len(), 1, "one gap in the numbers, and no batch in it");
+    assert!(jumps[0] >= 4);
+    assert_eq!(occurrences(&after, &mine), 1);
+    server.stop();
+}

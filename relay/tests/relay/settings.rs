@@ -1,0 +1,64 @@
+//! Where settings come from, as the binary takes them.
+
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::server::Process;
+
+#[test]
+fn flags_win_over_environment_over_file_over_defaults() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("relay.toml");
+    let text = "retention = \"2h\"\nlobby-retention = \"3h\"\nslot-cells = 7\nlog = \"error\"\n";
+    std::fs::write(&file, text).unwrap();
+    let flags = format!("--config {} --retention 4h", file.display());
+    let environment = [
+        ("TESSERA_RELAY_RETENTION", "5h"),
+        ("TESSERA_RELAY_LOBBY_RETENTION", "6h"),
+    ];
+    let process = Process::start_with(directory.path(), &flags, &environment, Stdio::null());
+    let info = process.client.info();
+    assert_eq!(info.retention_seconds.get(), 4 * 3600, "the flag");
+    assert_eq!(
+        info.lobby.retention_seconds.get(),
+        6 * 3600,
+        "the environment"
+    );
+    assert_eq!(info.slot_cells.get(), 7, "the file");
+    assert_eq!(info.max_attachment_bytes, 256 << 10, "the default");
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[test]
+fn what_is_wrong_is_said_at_start() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("relay.toml");
+    std::fs::write(&file, "epcoh = \"30m\"").unwrap();
+    for (flags, reason) in [
+        (
+            format!("--config {}", file.display()),
+            "unknown key \"epcoh\"",
+        ),
+        ("--epoch 3".to_owned(), "--epoch"),
+        (
+            "--max-attachment 16MiB --epoch 30m".to_owned(),
+            "after three days",
+        ),
+    ] {
+        let error = Process::refused(directory.path(), &flags);
+        assert!(error.contains(reason), "{flags}: {error}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for flags in [&["--help"][..], &["serve", "--help"], &["help", "serve"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
+            .args(flags)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{flags:?}");
+        assert!(!output.stdout.is_empty());
+    }
+}
