@@ -1,5 +1,6 @@
 /** Objects of the wasm module with an end of life. */
 
+import { call } from "./core.js";
 import { TesseraError } from "./errors.js";
 
 interface Freeable {
@@ -32,7 +33,9 @@ export abstract class Handle<T extends Freeable> implements Disposable {
   dispose(): void {
     const inner = this.#inner;
     this.#inner = undefined;
-    inner?.free();
+    if (inner === undefined) return;
+    inner.free();
+    call((core) => core.wipeStack());
   }
 }
 

@@ -1,10 +1,12 @@
-import test from "node:test";
+import test, { after, before, describe } from "node:test";
 import initCore from "../dist/core/core.js";
-import { BlindedSender, Sender, SecureEncryption, medcrypt } from "tessera-portal";
-import { person } from "./people.mjs";
-import { assert } from "./support.mjs";
+import { BlindedSender, Sender, SecureEncryption, medcrypt, memoryStore } from "tessera-portal";
+import { PASSPHRASE, enrol, person, syncedUntil } from "./people.mjs";
+import { startRelay } from "./relay.mjs";
+import { assert, utf8 } from "./support.mjs";
+import { secretsOf } from "./vault-secrets.mjs";
 
-/** Whether the module's memory holds these bytes anywhere, freed blocks included. */
+/** Whether the module's memory holds these bytes anywhere, freed blocks and the stack included. */
 async function inMemory(needle) {
   const { memory } = await initCore();
   return Buffer.from(memory.buffer).includes(needle);
@@ -32,4 +34,63 @@ test("opening a portal leaves no passphrase in the module's memory", async () =>
   const portal = await person("A", "http://127.0.0.1:9", { passphrase });
   assert.ok(!(await inMemory(Buffer.from(passphrase))));
   await portal.dispose();
+});
+
+describe("a portal with a contact and messages", () => {
+  let relay;
+  before(async () => {
+    relay = await startRelay();
+  });
+  after(() => relay?.end());
+
+  for (const end of ["lock", "dispose", "destroy"]) {
+    test(`after ${end}, the module's memory holds no key and nothing that was written`, async () => {
+      const [store, passphrase] = [memoryStore(), utf8(`passphrase ${crypto.randomUUID()}`)];
+      const [a, b] = [await person("A", relay.url, { store, passphrase }), await person("B", relay.url)];
+      const [toB, toA] = await enrol(a, b);
+      const words = ["sent", "received", "drafted", "label"].map((what) => `${what} ${crypto.randomUUID()}`);
+      const [sent, received, drafted, label] = words;
+      await a.send(toB, { text: sent, session: label });
+      await b.send(toA, { text: received });
+      await syncedUntil([a, b], "both messages", async () => (await a.messages(toB)).length === 2 && (await b.messages(toA)).length === 2);
+      await a.setDraft(toB, drafted);
+      await a.draft(toB);
+      await b.dispose();
+
+      const { kek, ...secrets } = await secretsOf(store, passphrase);
+      for (const name of ["vault key", "identity secret", "sending chain", "receiving chain"]) {
+        assert.ok(await inMemory(secrets[name]), `before it, the scan finds the ${name}`);
+      }
+      for (const [name, needle] of [["passphrase", passphrase], ["key-encryption key", kek]]) {
+        assert.ok(!(await inMemory(needle)), `the ${name} is never there for long`);
+      }
+      await a[end]();
+      for (const [name, secret] of Object.entries({ ...secrets, kek, passphrase })) assert.ok(!(await inMemory(secret)), name);
+      for (const text of words) assert.ok(!(await inMemory(utf8(text))), text);
+      await a.dispose();
+    });
+  }
+
+  test("what is sent as text leaves no copy behind, also while it is open", async () => {
+    const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
+    const [toB] = await enrol(a, b);
+    const text = `Continue metformin ${crypto.randomUUID()}`;
+    await a.send(toB, { text });
+    await a.setDraft(toB, text);
+    assert.equal(await a.draft(toB), text);
+    assert.equal((await a.messages(toB)).at(-1).text, text);
+    assert.ok(!(await inMemory(utf8(text))));
+    await Promise.all([a.dispose(), b.dispose()]);
+  });
+
+  test("a passphrase that is changed, and one that is wrong, are not there afterwards", async () => {
+    const a = await person("A", relay.url);
+    const next = `next ${crypto.randomUUID()}`;
+    await a.changePassphrase(PASSPHRASE, next);
+    await a.lock();
+    await a.unlock(`${next} wrong`).catch(() => {});
+    await a.unlock(next);
+    assert.ok(!(await inMemory(utf8(next))));
+    await a.dispose();
+  });
 });
