@@ -1,0 +1,199 @@
+// The vault's life while it is open, in a real browser: idle time, sleeping tabs, passkeys, destruction, and what the browser cleared.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch } from "./support/browser.mjs";
+import { servePackage } from "./support/package-page.mjs";
+import { Relay } from "./support/relay.mjs";
+
+let browser, site, relay;
+before(async () => {
+  [browser, site, relay] = await Promise.all([launch(), servePackage(), Relay.start()]);
+});
+after(async () => {
+  await browser?.close();
+  await Promise.all([site?.stop(), relay?.stop()]);
+});
+
+/** A page of a browser profile of its own. Passkeys are for names, not for addresses: it is on localhost. */
+async function profile() {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  const url = site.url.replace("127.0.0.1", "localhost");
+  await page.goto(url);
+  return {
+    context,
+    page,
+    /** The same profile after its page was closed. */
+    async again() {
+      await page.close();
+      const next = await context.newPage();
+      await next.goto(url);
+      return next;
+    },
+    async close() {
+      await context.close();
+      assert.deepEqual(complaints, []);
+    },
+  };
+}
+
+/** Opens a portal, which stays in the page as `portal`; gives its fingerprint or why it did not open. */
+const open = (page, options = {}) =>
+  page.evaluate(
+    async ([relay, options]) => {
+      const { Portal, indexedDbStore } = await import("tessera-portal");
+      try {
+        const portal = await Portal.open({ relay, store: indexedDbStore("portal"), passphrase: "correct horse battery staple", name: "Dr. Rivera", ...options });
+        Object.assign(window, { portal, locked: [] });
+        portal.addEventListener("locked", ({ detail }) => window.locked.push(detail.reason));
+        return Array.from((await portal.me()).fingerprint).join();
+      } catch ({ code, cause }) {
+        return cause?.code ? `${code}: ${cause.code}` : code;
+      }
+    },
+    [relay.url, options],
+  );
+
+/** Calls a method of the portal; gives its code if it is refused. */
+const call = (page, method, ...words) => page.evaluate(([method, words]) => window.portal[method](...words).then(() => "done", ({ code }) => code), [method, words]);
+const fingerprint = (page) => page.evaluate(async () => Array.from((await window.portal.me()).fingerprint).join());
+
+/** A platform authenticator whose PRF extension works, and whose person always agrees. */
+async function authenticator(context, page, { hasPrf = true } = {}) {
+  const session = await context.newCDPSession(page);
+  await session.send("WebAuthn.enable");
+  const options = { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true, hasPrf };
+  const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", { options });
+  return {
+    credentials: async () => (await session.send("WebAuthn.getCredentials", { authenticatorId })).credentials,
+    agrees: (isUserVerified) => session.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified }),
+    forget: () => session.send("WebAuthn.clearCredentials", { authenticatorId }),
+  };
+}
+
+test("an idle page is locked, and a tab whose timers slept is locked as soon as it is looked at", async () => {
+  const hers = await profile();
+  const { page } = hers;
+  await page.clock.install();
+  const me = await open(page, { create: true, idleMinutes: 5 });
+  await call(page, "start");
+  await page.clock.runFor("04:50");
+  await page.evaluate(() => window.portal.touch());
+  await page.clock.runFor("04:50");
+  assert.equal(await call(page, "contacts"), "done", "it was used in between");
+  await page.clock.runFor("00:11");
+  await page.waitForFunction(() => window.locked.length === 1);
+  assert.equal(await call(page, "contacts"), "LOCKED");
+  assert.equal(await call(page, "unlock", "wrong"), "WRONG_PASSPHRASE");
+  assert.equal(await call(page, "unlock", "correct horse battery staple"), "done");
+  assert.equal(await fingerprint(page), me);
+
+  // Time goes on, but no timer runs: as in a tab that slept.
+  const asleep = await page.evaluate(() => Date.now());
+  await page.clock.setSystemTime(asleep + 6 * 60_000);
+  assert.deepEqual(await page.evaluate(() => window.locked), ["idle"]);
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.waitForFunction(() => window.locked.length === 2);
+  assert.equal(await call(page, "contacts"), "LOCKED");
+  assert.deepEqual(await page.evaluate(() => window.locked), ["idle", "idle"]);
+  await hers.close();
+});
+
+test("a lock keeps the store: another page is refused all the while", async () => {
+  const hers = await profile();
+  await open(hers.page, { create: true });
+  const other = await hers.context.newPage();
+  await other.goto(site.url.replace("127.0.0.1", "localhost"));
+  await call(hers.page, "lock");
+  assert.equal(await open(other), "VAULT_IN_USE");
+  await other.close();
+  assert.equal(await call(hers.page, "unlock", "correct horse battery staple"), "done");
+  await hers.close();
+});
+
+test("a passkey opens the vault after a lock and after a restart, until it is removed; the passphrase still does", async () => {
+  const hers = await profile();
+  let { page } = hers;
+  const platform = await authenticator(hers.context, page);
+  assert.equal((await page.evaluate(async () => (await import("tessera-portal")).probeCapabilities())).webAuthnPrf, true);
+  const me = await open(page, { create: true });
+  assert.equal(await call(page, "unlock", { passkey: true }), "done", "nothing to unlock");
+  await call(page, "lock");
+  assert.equal(await call(page, "unlock", { passkey: true }), "WRONG_PASSPHRASE", "there is none yet");
+  await call(page, "unlock", "correct horse battery staple");
+  const id = await page.evaluate(async () => Array.from(await window.portal.addPasskey({ label: "Clinic" })));
+  assert.equal((await platform.credentials()).length, 1);
+  assert.equal(await call(page, "addPasskey"), "INVALID_ARGUMENT", "the same authenticator again");
+  assert.deepEqual(await page.evaluate(async () => (await window.portal.passkeys()).map((id) => Array.from(id))), [id]);
+
+  await call(page, "lock");
+  await platform.agrees(false);
+  assert.equal(await call(page, "unlock", { passkey: true }), "ABORTED", "the person was not verified");
+  await platform.agrees(true);
+  assert.equal(await call(page, "unlock", { passkey: true }), "done");
+  assert.equal(await fingerprint(page), me);
+
+  await call(page, "changePassphrase", "correct horse battery staple", "another one");
+  await call(page, "dispose");
+  assert.equal(await open(page, { passphrase: undefined, passkey: true }), me, "the passkey is not touched by a new passphrase");
+  assert.equal(await page.evaluate((id) => window.portal.removePasskey(Uint8Array.from(id)).then(() => "done"), id), "done");
+  await call(page, "dispose");
+  assert.equal(await open(page, { passphrase: undefined, passkey: true }), "WRONG_PASSPHRASE");
+  assert.equal(await open(page, { passphrase: "another one" }), me);
+
+  // A credential that the platform lost, and one that is another's.
+  await page.evaluate(async () => Array.from(await window.portal.addPasskey()));
+  await call(page, "lock");
+  await platform.forget();
+  assert.equal(await call(page, "unlock", { passkey: true }), "ABORTED");
+  assert.equal(await call(page, "unlock", "another one"), "done");
+  await hers.close();
+});
+
+test("an authenticator without the PRF extension is refused, and nothing changes", async () => {
+  const hers = await profile();
+  await authenticator(hers.context, hers.page, { hasPrf: false });
+  await open(hers.page, { create: true });
+  assert.equal(await call(hers.page, "addPasskey"), "UNSUPPORTED");
+  assert.deepEqual(await hers.page.evaluate(() => window.portal.passkeys()), []);
+  await hers.close();
+});
+
+test("destroy leaves no database and no mark; the next portal is new", async () => {
+  const hers = await profile();
+  const { page } = hers;
+  const me = await open(page, { create: true });
+  await call(page, "invite", { kind: "quick" });
+  await call(page, "lock");
+  assert.equal(await call(page, "destroy"), "done");
+  assert.deepEqual(await page.evaluate(async () => [(await indexedDB.databases()).length, localStorage.length]), [0, 0]);
+  assert.equal(await open(page), "VAULT_MISSING");
+  const next = await open(page, { create: true });
+  assert.match(next, /^\d+,/);
+  assert.notEqual(next, me);
+  await hers.close();
+});
+
+test("a database that the browser cleared is said to be cleared, and not replaced in silence", async () => {
+  const hers = await profile();
+  const me = await open(hers.page, { create: true });
+  const page = await hers.again();
+  assert.equal(await open(page), me);
+  await call(page, "dispose");
+  await page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.deleteDatabase("portal");
+        request.onsuccess = resolve;
+        request.onerror = reject;
+      }),
+  );
+  assert.equal(await open(page), "VAULT_MISSING: VAULT_EVICTED");
+  assert.equal(await open(page, { create: true }), "VAULT_EVICTED");
+  assert.match(await open(page, { create: true, afterEviction: true }), /^\d+,/);
+  await hers.close();
+});
