@@ -217,6 +217,19 @@ function rows(text) {
   return out.slice(0, -1);
 }
 
+test("the protocol's table, the engine and the package name the same events", async () => {
+  const source = (path) => readFile(new URL(`../../${path}`, import.meta.url), "utf8");
+  const [protocol, engine, types] = await Promise.all(["docs/protocol.md", "src/client/entry.rs", "pkg/src/types.ts"].map(source));
+  const table = /### What this client logs([^]*?)\n\n`session`/.exec(protocol)[1];
+  const documented = [...table.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, names]) => [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+  const named = /fn event[^]*?\n {4}\}/.exec(engine)[0];
+  const written = [...named.matchAll(/=> "(\w+)"/g)].map(([, name]) => name);
+  const typed = [.../AuditEventName =([^;]*);/.exec(types)[1].matchAll(/"(\w+)"/g)].map(([, name]) => name);
+  assert.ok(written.length > 25);
+  assert.deepEqual(documented.toSorted(), written.toSorted());
+  assert.deepEqual(typed.toSorted(), written.toSorted());
+});
+
 test("CSV is a table of the entries, and no cell of it runs", async () => {
   const label = '=HYPERLINK("http://x","a,b")';
   const { clinician, patient } = await conversation(label);

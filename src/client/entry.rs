@@ -175,10 +175,8 @@ pub enum Did {
 pub enum Key {
     /// Its passphrase.
     Passphrase,
-    /// A passkey or another key of the platform's.
+    /// A passkey.
     Passkey,
-    /// Emergency shares.
-    Shares,
 }
 
 impl Entry {
@@ -302,7 +300,6 @@ impl Entry {
                 match by {
                     Key::Passphrase => "passphrase",
                     Key::Passkey => "passkey",
-                    Key::Shares => "shares",
                 },
             ),
             Self::BreakGlassStarted { reason, minutes } => {
