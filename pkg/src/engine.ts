@@ -26,11 +26,13 @@ export interface Effects<T = undefined> {
 
 export type Mailbox = "own" | "lobby";
 
-export interface PlannedBatch {
+/** One thing to fetch: a batch, or a segment of many. */
+export interface Planned {
   readonly path: string;
-  readonly bucket: number;
-  readonly origin: string;
+  /** Of a segment, the last. */
   readonly epoch: number;
+  /** Bytes to come. */
+  readonly bytes: number;
 }
 
 export interface Received {
@@ -79,8 +81,11 @@ export interface Engine {
   relocate(url: string): Effects;
   relayPath(which: "info" | "cells"): string;
   indexPath(which: Mailbox): string;
-  planPull(which: Mailbox, indexJson: string): Effects<readonly PlannedBatch[]>;
-  receiveBatch(which: Mailbox, bytes: Uint8Array, now: number): Effects<Received>;
+  planPull(which: Mailbox, indexJson: string): Effects<readonly Planned[]>;
+  /** Reads what was planned under this path. */
+  receive(path: string, bytes: Uint8Array, now: number): Effects<Received>;
+  /** One's own, for the stream of notices. */
+  bucket(): number;
   nextSlot(now: number): Post;
   nextFlush(now: number): Post | undefined;
   posted(tokens: string[]): Effects;

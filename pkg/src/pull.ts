@@ -1,12 +1,14 @@
-/** Pulling one mailbox: always whole batches, always all of them, each committed before the next. */
+/** Pulling one mailbox: always whole batches or segments, always all of them, each committed before the next. */
 
 import type { BareMessage, EngineHost, Mailbox } from "./engine.js";
 import { isTesseraError } from "./errors.js";
 import { throwIfAborted, type Relay } from "./relay.js";
 import type { Gap, PullProgress, Rejected } from "./types.js";
 
-/** Batches asked for ahead of the one being read. */
-const AHEAD = 4;
+/** What is asked for ahead of what is being read: so many things, of so many bytes in all (but always one). */
+const AHEAD = { items: 4, bytes: 24 * 2 ** 20 };
+/** A pull of more is asked about where the browser says that its user saves data. */
+const LARGE_PULL_BYTES = 5 * 2 ** 20;
 
 export interface Pulled {
   readonly messages: BareMessage[];
@@ -27,30 +29,38 @@ export interface PullOptions {
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
 }
 
+/** Asks the host whether so many bytes may be pulled; not asked where nobody saves data. */
+export type MayPull = (bytes: number) => boolean | Promise<boolean>;
+
 /** Adds to `pulled` what the mailbox holds. What was committed stays so if a later batch fails. */
-export async function pull(host: EngineHost, relay: Relay, mailbox: Mailbox, pulled: Pulled, options: PullOptions): Promise<void> {
+export async function pull(host: EngineHost, relay: Relay, mailbox: Mailbox, mayPull: MayPull | undefined, pulled: Pulled, options: PullOptions): Promise<void> {
   const { signal, onProgress } = options;
   const index = await relay.getText(await host.read((engine) => engine.indexPath(mailbox)), signal);
   const plan = await host.apply((engine) => engine.planPull(mailbox, index));
+  const expected = plan.reduce((sum, planned) => sum + planned.bytes, 0);
+  if (mayPull !== undefined && savesData() && expected > LARGE_PULL_BYTES && !(await mayPull(expected))) {
+    pulled.more = true;
+    return;
+  }
   let batches = 0;
   let bytes = 0;
-  for await (const answer of inOrder(plan, ({ path }) => relay.get(path, signal))) {
+  for await (const [{ path }, answer] of inOrder(plan, ({ path }) => relay.get(path, signal))) {
     throwIfAborted(signal);
     if (answer.status === "fulfilled") {
       bytes += answer.value.length;
       pulled.bytes += answer.value.length;
-      await take(host, mailbox, answer.value, pulled);
+      await take(host, path, answer.value, pulled);
     } else {
       missing(answer.reason, pulled);
     }
     batches += 1;
-    onProgress?.({ kind: "pull", mailbox, batches, of: plan.length, bytes });
+    onProgress?.({ kind: "pull", mailbox, batches, of: plan.length, bytes, ofBytes: expected });
   }
 }
 
-async function take(host: EngineHost, mailbox: Mailbox, bytes: Uint8Array, pulled: Pulled): Promise<void> {
+async function take(host: EngineHost, path: string, bytes: Uint8Array, pulled: Pulled): Promise<void> {
   try {
-    const received = await host.apply((engine, now) => engine.receiveBatch(mailbox, bytes, now));
+    const received = await host.apply((engine, now) => engine.receive(path, bytes, now));
     pulled.messages.push(...received.messages);
     pulled.rejected.push(...received.rejected);
     pulled.gaps.push(...received.gaps);
@@ -74,14 +84,25 @@ function missing(reason: unknown, pulled: Pulled): void {
   pulled.more = true;
 }
 
+/** The user asked the browser to use little data. */
+function savesData(): boolean {
+  const { connection } = (globalThis.navigator ?? {}) as { connection?: { saveData?: boolean } };
+  return connection?.saveData === true;
+}
+
 /** Runs a few requests ahead of the reader and gives the answers in the order of the items. */
-async function* inOrder<T, U>(items: readonly T[], request: (item: T) => Promise<U>): AsyncGenerator<PromiseSettledResult<U>> {
+async function* inOrder<T extends { readonly bytes: number }, U>(items: readonly T[], request: (item: T) => Promise<U>): AsyncGenerator<[T, PromiseSettledResult<U>]> {
   const answers: Promise<PromiseSettledResult<U>>[] = [];
-  for (let next = 0; next < items.length; next++) {
-    while (answers.length < Math.min(items.length, next + AHEAD)) {
-      answers.push(Promise.allSettled([request(items[answers.length] as T)]).then(([settled]) => settled));
+  let ahead = 0;
+  for (const [at, item] of items.entries()) {
+    for (let next = items[answers.length]; next !== undefined; next = items[answers.length]) {
+      const enough = answers.length - at >= AHEAD.items || ahead + next.bytes > AHEAD.bytes;
+      if (enough && answers.length > at) break;
+      ahead += next.bytes;
+      answers.push(Promise.allSettled([request(next)]).then(([settled]) => settled));
     }
-    yield (await answers[next]) as PromiseSettledResult<U>;
-    answers[next] = undefined as never; // read: let it go
+    yield [item, (await answers[at]) as PromiseSettledResult<U>];
+    ahead -= item.bytes;
+    answers[at] = undefined as never; // read: let it go
   }
 }

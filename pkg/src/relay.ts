@@ -3,6 +3,7 @@
 import { object } from "./arguments.js";
 import { call } from "./core.js";
 import { TesseraError, asTesseraError, invalid } from "./errors.js";
+import { hasWebSocket, listen, type OnNotice } from "./notices.js";
 
 export interface RelayRequest {
   /** Ends the request early. */
@@ -22,6 +23,11 @@ export interface RelayClient {
   get(path: string, request?: RelayRequest): Promise<Uint8Array>;
   /** Posts bytes; may resolve only once the relay has answered 202. */
   post(path: string, body: Uint8Array, request?: RelayRequest): Promise<void>;
+  /**
+   * Listens to the relay's notices for this bucket and the lobby until the stream ends, and resolves then. A client that has no
+   * such stream leaves it out: the portal then asks by the clock.
+   */
+  notices?(bucket: number, onNotice: OnNotice, request: { readonly signal: AbortSignal; readonly silenceMs: number }): Promise<void>;
 }
 
 export interface RelayOptions {
@@ -39,6 +45,7 @@ export function httpRelay(options: RelayOptions): RelayClient {
     url: client.url,
     get: (path, request) => bounded([request?.signal], (signal) => client.get(path, signal)),
     post: (path, body, request) => bounded([request?.signal], (signal) => client.post(path, body, signal)),
+    ...(hasWebSocket() ? { notices: (bucket, onNotice, request) => listen({ url: client.url, accessToken, bucket, ...request }, onNotice) } : {}),
   };
 }
 
@@ -56,7 +63,7 @@ const PATIENCE_MS = 60_000;
 
 /** A client whose every request ends: by an answer, the caller's signal, or time. */
 export class Relay {
-  readonly #client: Pick<RelayClient, "get" | "post">;
+  readonly #client: Pick<RelayClient, "get" | "post" | "notices">;
   #wanted = new AbortController();
 
   constructor(client: RelayClient | Relay) {
@@ -78,6 +85,16 @@ export class Relay {
 
   post(path: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
     return bounded([signal, this.#wanted.signal], (signal) => this.#client.post(path, body, { signal }));
+  }
+
+  /** Whether the relay can say when it has published. */
+  get hasNotices(): boolean {
+    return this.#client.notices !== undefined;
+  }
+
+  /** Listens until the stream ends, however it does. */
+  async notices(bucket: number, onNotice: OnNotice, request: { readonly signal: AbortSignal; readonly silenceMs: number }): Promise<void> {
+    await this.#client.notices?.(bucket, onNotice, request);
   }
 
   /** Ends all requests under way. */

@@ -222,11 +222,12 @@ export type Gap =
 export interface PullProgress {
   readonly kind: "pull";
   readonly mailbox: "own" | "lobby";
-  /** Batches taken so far, of so many. */
+  /** Batches, or segments of many, taken so far, of so many. */
   readonly batches: number;
   readonly of: number;
-  /** Bytes pulled so far. */
+  /** Bytes pulled so far, of so many. */
   readonly bytes: number;
+  readonly ofBytes: number;
 }
 
 /** A message of several cells on its way. */

@@ -11,7 +11,7 @@ const MEBIBYTE = 2 ** 20;
 
 let relay;
 before(async () => {
-  relay = await startRelay(["--max-attachment", "16MiB", "--slot-cells", "64"]);
+  relay = await startRelay(["--max-attachment", "16MiB", "--slot-cells", "64", "--cells-per-connection", "1000000", "--cells-per-peer", "1000000"]);
 });
 after(() => relay.end());
 

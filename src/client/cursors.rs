@@ -34,13 +34,11 @@ impl Cursors {
         self.known.iter().find(|cursor| cursor.origin == *origin)
     }
 
-    pub(super) fn wants(&self, origin: &[u8; 32], epoch: u64) -> bool {
+    /// Whether any of these epochs, both included, may be new.
+    pub(super) fn wants(&self, origin: &[u8; 32], (first, last): (u64, u64)) -> bool {
         self.of(origin).is_none_or(|cursor| {
-            epoch > cursor.epoch
-                || cursor
-                    .gaps
-                    .iter()
-                    .any(|gap| gap.from < epoch && epoch < gap.to)
+            let mut gaps = cursor.gaps.iter();
+            last > cursor.epoch || gaps.any(|gap| gap.from < last && first < gap.to)
         })
     }
 
@@ -79,6 +77,10 @@ impl Cursors {
         let missed = |gap: &GapRecord| gap.from < epoch && epoch < gap.to;
         let missed = cursor.gaps.iter().position(missed);
         if epoch < cursor.floor && missed.is_none() {
+            if !lobby {
+                // Of before one's first look, when nobody knew this identity.
+                return Step::Taken;
+            }
             cursor.floor = epoch;
             return Step::Again;
         }

@@ -28,6 +28,8 @@ pub(super) struct Candidate {
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) messages: Vec<MessageView>,
+    /// Cells looked at.
+    pub(super) cells: usize,
     pub(super) receipts: Vec<(ContactId, DeliveryId)>,
 }
 

@@ -9,18 +9,15 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Did, Effects, Event, MessageView, TransferView,
+    Client, ClientError, ContactId, Did, Effects, MessageView, TransferView,
     event::{MessageState, large_key},
     outbox::{Destination, Part, outbox_key},
 };
 use crate::{
     base::{SortedMap, SortedSet, UnixTime, content::PIECE_LEN},
-    channel::TagSlot,
-    crypto::cbor::Deterministic as _,
-    envelope::{
-        Body, ContentType, Control, DeliveryId, Draft, Fragment, Sealing, WINDOW, compose, seal,
-    },
-    vault::stored::{self, ControlRecord, LargeRecord},
+    channel::{MonthKeys, TagSlot},
+    envelope::{Body, Fragment, Sealing, seal},
+    vault::stored::{self, LargeRecord},
     wire::Cell,
 };
 
@@ -87,9 +84,30 @@ impl Client {
     ) -> Effects {
         let key = (contact, ordinal);
         if self.large.contains_key(&key) && self.seal_burst(key, pieces, rng).is_err() {
-            self.give_up(contact, ordinal, now);
+            self.cut_short(key);
+            self.mark(contact, ordinal, Did::Undelivered, now);
         }
         self.finish(())
+    }
+
+    /// Lets a message of several cells never be whole. Its first cell leaves
+    /// all the same, unless others have left: without it the recipient could
+    /// not look beyond the hole in the day's counters. Protocol §5.
+    fn cut_short(&mut self, key: Key) {
+        let owner = (Some(key.0.0), Some(key.1));
+        let queued = self.outbox.iter();
+        let mut dropped: Vec<u64> = queued
+            .filter(|(_, queued)| (queued.contact, queued.message) == owner)
+            .map(|(ordinal, _)| *ordinal)
+            .collect();
+        if dropped.len() > 1 || (!dropped.is_empty() && self.large.contains_key(&key)) {
+            dropped.remove(0);
+        }
+        for ordinal in dropped {
+            self.outbox.remove(&ordinal);
+            self.pending.changes.insert(outbox_key(ordinal), None);
+        }
+        self.forget_large(key);
     }
 
     fn seal_burst(
@@ -112,22 +130,11 @@ impl Client {
             psk: &keys.psk,
             size: self.relay.info()?.cell_size,
         };
-        let mut cells: Vec<Cell> = Vec::new();
-        for index in record.next..record.count.min(record.next + BURST) {
-            let chunk = cut(&record, index, self.body_len(key), pieces);
-            let body = Body::Fragment(Fragment {
-                message_id: record.message_id,
-                index,
-                count: record.count,
-                chunk: chunk.ok_or(ClientError::MessageUnknown)?,
-            });
-            let slot = TagSlot {
-                day: sent_at.day(),
-                device: record.device,
-                counter: record.first_counter + index,
-            };
-            cells.push(seal(&sealing, keys.tag_key.tag(slot), &body, rng)?);
-        }
+        let len = self.body_len(key);
+        let cells: Result<Vec<Cell>, _> = (record.next..record.count.min(record.next + BURST))
+            .map(|index| seal_fragment(&record, index, len, pieces, &keys, &sealing, rng))
+            .collect();
+        let cells = cells?;
         let first = record.ordinal + u64::from(record.next);
         record.next += u32::try_from(cells.len()).unwrap_or(u32::MAX);
         let to = Destination::Bucket(peer.fingerprint());
@@ -198,14 +205,15 @@ impl Client {
             .map_or(0, |record| record.size as usize)
     }
 
-    /// Takes back a message that has not wholly left. Its sequence number
-    /// goes to a control delivery that says nothing, so that its recipient is
-    /// told of no gap; fragments that arrived are never shown. Protocol §13.
+    /// Takes back a message of several cells that has not wholly left. Its
+    /// sequence number goes to a control delivery that says nothing, so that
+    /// its recipient is told of no gap; fragments that arrive are never
+    /// shown. Protocol §13.
     ///
     /// # Errors
     ///
-    /// `MessageUnknown`; `MessageSent` for one that the relay has, or that is
-    /// not one's own; `ClockBehind`.
+    /// `MessageUnknown`; `MessageSent` for one that the relay has, that is
+    /// not one's own, or that is one cell; `ClockBehind`.
     pub fn cancel(
         &mut self,
         contact: ContactId,
@@ -214,107 +222,22 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<MessageView>, ClientError> {
         let found = self.messages.get(&(contact, ordinal));
-        let mut record = found.cloned().ok_or(ClientError::MessageUnknown)?;
-        if !record.outgoing || record.state != MessageState::Queued as u8 {
+        let record = found.ok_or(ClientError::MessageUnknown)?;
+        let queued = record.outgoing && record.state == MessageState::Queued as u8;
+        if !queued || self.outgoing_transfer((contact, ordinal)).is_none() {
             return Err(ClientError::MessageSent);
         }
-        let place = (contact, ordinal);
-        match self.large.get(&place).filter(|large| large.next == 0) {
-            // A number of the former device's count is not this one's to fill.
-            _ if self.is_former(contact, ordinal) => {}
-            Some(large) => self.fill_counters(contact, record.seq, &large.clone(), rng)?,
-            None => self.fill_sequence(contact, record.seq, now, rng)?,
+        let seq = record.seq;
+        // A number of a former device's count is not this one's to fill.
+        if !self.is_former(contact, ordinal) {
+            self.fill_sequence(contact, seq, now, rng)?;
         }
-        self.discard_but_one(place);
-        record.state = MessageState::Cancelled as u8;
-        record.cells_left = 0;
-        self.log_message(Did::Cancelled, place, &record.session, None, now);
-        let view = MessageView::new(contact, ordinal, &record);
-        self.store_message(contact, ordinal, record);
-        self.tell(Event::State {
-            message: view.clone(),
-        });
+        self.cut_short((contact, ordinal));
+        self.mark(contact, ordinal, Did::Cancelled, now);
+        let record = self.messages.get(&(contact, ordinal));
+        let record = record.ok_or(ClientError::Internal)?;
+        let view = MessageView::new(contact, ordinal, record);
         Ok(self.finish(view))
-    }
-
-    /// Uses the sequence number of a message of which no cell was sealed, and
-    /// its counters: a control delivery that says nothing, under so many of
-    /// them that no hole is as wide as a recipient's window. Protocol §5.
-    fn fill_counters(
-        &mut self,
-        id: ContactId,
-        seq: u64,
-        large: &LargeRecord,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let contact = self.contact(id)?;
-        let peer = contact.peer.ok_or(ClientError::ContactPending)?;
-        let channel = contact.channel.as_ref();
-        let sent_at = UnixTime(large.sent_at);
-        let keys = channel
-            .ok_or(ClientError::ContactPending)?
-            .sending_keys(sent_at)?;
-        let session = DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
-        let record = ControlRecord {
-            session: session.encode(),
-            seq,
-            payload: Control::Received(Vec::new()).encode(),
-        };
-        let draft = Draft {
-            id: &session,
-            sent_at,
-            device: large.device,
-            seq,
-            content_type: &ContentType::control(),
-            payload: &record.payload.as_slice().into(),
-        };
-        let to = peer.fingerprint();
-        let mut delivery = compose(&self.identity, &to, &keys.blind_seed, &draft, rng)
-            .ok_or(ClientError::Internal)?;
-        delivery.extend_from_slice(&record.payload);
-        let body = Body::Whole(delivery);
-        let sealing = Sealing {
-            recipient: peer.kem(),
-            psk: &keys.psk,
-            size: self.relay.info()?.cell_size,
-        };
-        let apart = WINDOW - 1;
-        let mut cells = Vec::new();
-        for index in (apart..large.count).step_by(apart as usize) {
-            let slot = TagSlot {
-                day: sent_at.day(),
-                device: large.device,
-                counter: large.first_counter + index,
-            };
-            cells.push(seal(&sealing, keys.tag_key.tag(slot), &body, rng)?);
-        }
-        let part = Part::Control(id, record);
-        let to = Destination::Bucket(to);
-        self.enqueue_from(large.ordinal, cells, to, sent_at.day(), &part);
-        Ok(())
-    }
-
-    /// Discards the cells of a message of one's own. Where they are as many
-    /// as a window spans, one of them leaves all the same: opening it shows
-    /// the recipient where the counters go on. Protocol §5.
-    fn discard_but_one(&mut self, key: Key) {
-        let owner = (Some(key.0.0), Some(key.1));
-        let first = self
-            .outbox
-            .iter()
-            .find(|(_, queued)| (queued.contact, queued.message) == owner)
-            .map(|(ordinal, queued)| (*ordinal, queued.clone()));
-        let unsealed = self.large.get(&key);
-        let unsealed = unsealed.map_or(0, |record| (record.count - record.next) as usize);
-        let wide = self.sealed_ahead(key) + unsealed >= WINDOW as usize;
-        self.discard(&Part::Message(key.0, key.1));
-        if let Some((ordinal, mut queued)) = first.filter(|_| wide) {
-            (queued.contact, queued.message) = (None, None);
-            self.pending
-                .changes
-                .insert(outbox_key(ordinal), Some(stored::encode(&queued)));
-            self.outbox.insert(ordinal, queued);
-        }
     }
 
     /// Messages of more than one cell that are on their way, in or out.
@@ -337,6 +260,9 @@ impl Client {
     /// How far a message of one's own is; `None` if it takes one cell only.
     pub(super) fn outgoing_transfer(&self, key: Key) -> Option<TransferView> {
         let record = self.messages.get(&key)?;
+        if !record.outgoing || record.state > MessageState::Stored as u8 {
+            return None;
+        }
         let chunk = crate::envelope::chunk_len(self.relay.info().ok()?.cell_size);
         let of = record.size as usize;
         let left = (record.cells_left as usize).saturating_mul(chunk);
@@ -346,6 +272,31 @@ impl Client {
 
 /// Cells sealed at a time.
 const BURST: u32 = 64;
+
+/// One cell of a large message.
+pub(super) fn seal_fragment(
+    record: &LargeRecord,
+    index: u32,
+    body_len: usize,
+    pieces: &Pieces<'_>,
+    keys: &MonthKeys,
+    sealing: &Sealing<'_>,
+    rng: &mut impl CryptoRng,
+) -> Result<Cell, ClientError> {
+    let chunk = cut(record, index, body_len, pieces);
+    let body = Body::Fragment(Fragment {
+        message_id: record.message_id,
+        index,
+        count: record.count,
+        chunk: chunk.ok_or(ClientError::MessageUnknown)?,
+    });
+    let slot = TagSlot {
+        day: UnixTime(record.sent_at).day(),
+        device: record.device,
+        counter: record.first_counter + index,
+    };
+    Ok(seal(sealing, keys.tag_key.tag(slot), &body, rng)?)
+}
 
 /// Where a fragment begins in the bytes of its delivery.
 fn offset(record: &LargeRecord, index: u32) -> usize {

@@ -29,6 +29,7 @@ mod pull;
 mod relay_state;
 mod rendezvous;
 mod rotate;
+mod scan;
 mod send;
 mod sequence;
 mod unfinished;
@@ -46,7 +47,7 @@ pub use id::{ContactId, InvitationId};
 pub use journal::{CheckpointView, log_key};
 pub use large::{Pieces, Wanted};
 pub use outbox::{MAX_POST, Post};
-pub use relay_state::{Mailbox, PlannedBatch};
+pub use relay_state::{Mailbox, Planned};
 pub use send::Outgoing;
 
 use core::fmt;

@@ -1,34 +1,17 @@
-//! Pulling: whole batches, one look-up per cell, and a consuming step from
-//! each form of what was found to the next. Protocol §5 and §6.
+//! Pulling: what to ask the relay for, and what its answers lead to.
+//! Protocol §12 and §13.
 
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Effects, Event, Gap, InvitationId, Mailbox, PlannedBatch,
-    Received,
-    cursors::Step,
-    incoming::{Candidate, Outcome},
-    invitation::Stage,
-    watch::Watched,
+    Client, ClientError, ContactId, Effects, Event, Mailbox, Planned, Received, incoming::Outcome,
+    relay_state::Listed,
 };
 use crate::{
-    base::{ErrorCode, SortedMap, UnixTime, sorted_by_key},
-    channel::{Direction, TagSlot},
-    envelope::{Body, Delivery, DeliveryId, EnvelopeError, open},
-    wire::{Batch, BucketId, BucketIndex, Cell, RelaySettings, paths},
+    base::{SortedMap, UnixTime},
+    envelope::DeliveryId,
+    wire::{Batch, BucketId, BucketIndex, RelaySettings, paths},
 };
-
-/// One batch being read.
-struct Scan<'b> {
-    closed_at: UnixTime,
-    /// Read before: what was opened then is no replay.
-    again: bool,
-    now: UnixTime,
-    cells: Vec<&'b [u8]>,
-    /// Cells that need no second look.
-    done: Vec<bool>,
-    candidates: Vec<Candidate>,
-}
 
 impl Client {
     /// Takes the relay's description of itself, `GET /v1/info`.
@@ -69,7 +52,7 @@ impl Client {
         Ok(paths::index(self.bucket(mailbox)?))
     }
 
-    /// The batches to fetch, oldest first: always whole batches, always all
+    /// What to fetch, oldest first: always whole batches or segments, always all
     /// of them, so that a request says nothing about what it looks for.
     ///
     /// # Errors
@@ -79,24 +62,53 @@ impl Client {
         &mut self,
         mailbox: Mailbox,
         index_json: &str,
-    ) -> Result<Effects<Vec<PlannedBatch>>, ClientError> {
+    ) -> Result<Effects<Vec<Planned>>, ClientError> {
         let bucket = self.bucket(mailbox)?;
         let index =
             BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
-        let whole = mailbox == Mailbox::Own || self.looks_in_lobby();
+        let whole = self.reads_whole(mailbox);
         let backfill = self.lobby_backfill(mailbox);
         let plan = self.relay.plan(mailbox, bucket, &index, whole, backfill)?;
         self.pending.relay = true;
         Ok(self.finish(plan))
     }
 
-    /// Reads one batch: verifies it, finds what is for us, opens, verifies,
-    /// and moves the cursor, all in one set of changes.
+    /// Reads what was planned: verifies it, finds what is for us, opens,
+    /// verifies, and moves the cursor, all in one set of changes.
     ///
     /// # Errors
     ///
-    /// `BatchInvalid` for a batch that is not what the plan asked for; fetch
-    /// it again later, nothing is lost.
+    /// `BatchInvalid` for bytes that are not what the index listed; ask for
+    /// them again later, nothing is lost and nothing has changed.
+    pub fn receive(
+        &mut self,
+        planned: &Planned,
+        bytes: &[u8],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Effects<Received>, ClientError> {
+        let bucket = self.bucket(planned.mailbox)?;
+        let batches = match &planned.listed {
+            Listed::Batch(_) => vec![bytes],
+            Listed::Segment(segment) => segment
+                .split(bucket, bytes)
+                .map_err(|_| ClientError::BatchInvalid)?,
+        };
+        let batches = self.verified(planned.mailbox, &batches)?;
+        if let (Listed::Batch(listed), [batch]) = (&planned.listed, batches.as_slice()) {
+            let header = batch.header();
+            header
+                .expect(bucket, &listed.origin, listed.epoch)
+                .map_err(|_| ClientError::BatchInvalid)?;
+        }
+        self.read(planned.mailbox, &batches, now, rng)
+    }
+
+    /// The same for one batch that comes from wherever.
+    ///
+    /// # Errors
+    ///
+    /// `BatchInvalid`.
     pub fn receive_batch(
         &mut self,
         mailbox: Mailbox,
@@ -104,221 +116,44 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<Received>, ClientError> {
+        let batches = self.verified(mailbox, &[bytes])?;
+        self.read(mailbox, &batches, now, rng)
+    }
+
+    /// The batches, each signed by the mailbox's relay: before any of them
+    /// changes anything.
+    fn verified<'b>(
+        &self,
+        mailbox: Mailbox,
+        batches: &[&'b [u8]],
+    ) -> Result<Vec<Batch<'b>>, ClientError> {
         let size = self.relay.info()?.cell_size;
-        let batch = Batch::parse(bytes).map_err(|_| ClientError::BatchInvalid)?;
-        let header = batch.header();
-        let asked_for = header.bucket == self.bucket(mailbox)?
-            && header.cell_size == size
-            && self.relay.trusts(mailbox, &header.origin);
-        if !asked_for {
-            return Err(ClientError::BatchInvalid);
-        }
-        let whole = mailbox == Mailbox::Own || self.looks_in_lobby();
-        let (gaps, again) = match self.relay.advance(mailbox, header, whole) {
-            Step::Taken => return Ok(self.finish(Received::default())),
-            Step::New(gaps) => (gaps, false),
-            Step::Again => (Vec::new(), true),
-        };
-        self.pending.relay = true;
-        let mut scan = Scan {
-            closed_at: header.closed_at,
-            again,
-            now,
-            cells: batch.cells().collect(),
-            done: vec![false; batch.cells().len()],
-            candidates: Vec::new(),
-        };
-        for gap in gaps {
-            self.tell_gap(gap, now);
-        }
-        self.watch_for(scan.closed_at);
-        while self.scan_once(&mut scan, rng) {
-            // A contact that the pass brought is watched from here on.
-            self.watch_for(scan.closed_at);
-        }
-        self.bound_unfinished(now);
-        let outcome = self.accept_candidates(&mut scan);
-        self.acknowledge(&outcome.receipts, now, rng)?;
-        Ok(self.finish_batch(outcome, scan.cells.len()))
+        let bucket = self.bucket(mailbox)?;
+        let verified = batches.iter().map(|bytes| {
+            let batch = Batch::parse(bytes).ok()?;
+            let header = batch.header();
+            let asked_for = header.bucket == bucket
+                && header.cell_size == size
+                && self.relay.trusts(mailbox, &header.origin);
+            asked_for.then_some(batch)
+        });
+        let verified: Option<_> = verified.collect();
+        verified.ok_or(ClientError::BatchInvalid)
     }
 
-    /// One pass over the cells; true if something new was opened, so that
-    /// windows grew and another pass may find more.
-    fn scan_once(&mut self, scan: &mut Scan<'_>, rng: &mut impl CryptoRng) -> bool {
-        let mut found = false;
-        for i in 0..scan.cells.len() {
-            let (Some(bytes), Some(false)) = (scan.cells.get(i).copied(), scan.done.get(i)) else {
-                continue;
-            };
-            let Some((watched, slot)) = bytes.first_chunk().and_then(|tag| self.watch.find(tag))
-            else {
-                continue;
-            };
-            if let Some(done) = scan.done.get_mut(i) {
-                *done = true;
-            }
-            let Ok(size) = self.relay.info().map(|info| info.cell_size) else {
-                return false;
-            };
-            let Ok(cell) = Cell::parse(bytes, size) else {
-                continue;
-            };
-            let digest = cell.digest();
-            let contact = match watched {
-                Watched::Contact(id) => Some(id),
-                Watched::Rendezvous(id, _) => {
-                    self.invitations.get(&id).and_then(|open| open.contact)
-                }
-                Watched::Own => None,
-            };
-            if self.opened.contains_key(&digest) {
-                if !scan.again {
-                    self.refuse(ErrorCode::Replayed, contact, scan.now);
-                }
-                continue;
-            }
-            let result = match watched {
-                Watched::Contact(id) => self.open_contact_cell(id, slot, digest, &cell, scan),
-                Watched::Rendezvous(id, direction) => {
-                    self.open_rendezvous_cell(id, direction, slot, &cell, scan.now, rng)
-                }
-                Watched::Own => self.open_own_cell(slot, &cell, scan.now, rng),
-            };
-            match result {
-                Ok(()) => found = true,
-                Err(error) => self.refuse(error.code(), contact, scan.now),
-            }
-        }
-        found
-    }
-
-    /// Detected → opened: a cell under a contact's tag.
-    fn open_contact_cell(
+    fn read(
         &mut self,
-        id: ContactId,
-        slot: TagSlot,
-        digest: [u8; 16],
-        cell: &Cell,
-        scan: &mut Scan<'_>,
-    ) -> Result<(), ClientError> {
-        let contact = self.contact(id)?;
-        let channel = contact
-            .channel
-            .as_ref()
-            .ok_or(EnvelopeError::NotAuthentic)?;
-        let keys = channel
-            .receiving_keys(slot.day, scan.closed_at)
-            .ok_or(EnvelopeError::NotAuthentic)?;
-        let body = open(self.identity.kem(), &keys.psk, cell)?;
-        let before = channel.window(slot.day);
-        let (index, count) = match &body {
-            Body::Whole(_) => (0, 1),
-            Body::Fragment(fragment) => (fragment.index, fragment.count),
-        };
-        if let Some(channel) = self.contact_mut(id)?.channel.as_mut() {
-            channel.opened(slot, index, count);
-        }
-        self.mark_opened(digest, slot.day, Some(id), None);
-        self.watch_more(id, slot.day, scan.closed_at, &before);
-        let chunks = match body {
-            Body::Whole(bytes) => Some(vec![bytes]),
-            Body::Fragment(fragment) => self.assemble(id.0, slot, fragment)?,
-        };
-        if let Some(chunks) = chunks {
-            let delivery = Delivery::decode(chunks).ok_or(EnvelopeError::NotAuthentic)?;
-            scan.candidates.push(Candidate {
-                contact: id,
-                slot,
-                digest,
-                delivery,
-            });
-        }
-        Ok(())
-    }
-
-    /// Detected → opened: a cell of the rendezvous.
-    fn open_rendezvous_cell(
-        &mut self,
-        id: InvitationId,
-        direction: Direction,
-        slot: TagSlot,
-        cell: &Cell,
+        mailbox: Mailbox,
+        batches: &[Batch<'_>],
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let open_invitation = self.invitation_mut(id)?;
-        if open_invitation
-            .response_cells
-            .iter()
-            .any(|own| own == cell.as_bytes())
-        {
-            return Ok(());
-        }
-        let body = open(
-            &open_invitation.rendezvous.kem,
-            &open_invitation.rendezvous.psk,
-            cell,
-        )?;
-        let (index, count) = match &body {
-            Body::Whole(_) => (0, 1),
-            Body::Fragment(fragment) => (fragment.index, fragment.count),
-        };
-        open_invitation.opened(direction, slot.counter, index, count);
-        // Any cell that opens after the response was accepted tells of a second reader.
-        let answered = matches!(open_invitation.stage, Stage::Answered);
-        self.mark_opened(cell.digest(), now.day(), None, None);
-        let bytes = match body {
-            Body::Whole(bytes) => Some(bytes),
-            Body::Fragment(_) if answered => Some(Vec::new()),
-            Body::Fragment(fragment) => {
-                let chunks = self.assemble(id.0, slot, fragment)?;
-                chunks.map(|chunks| chunks.concat())
-            }
-        };
-        if let Some(bytes) = bytes {
-            self.rendezvous_message(id, direction, &bytes, now, rng);
-        }
-        self.watch.reset();
-        Ok(())
-    }
-
-    /// Opened → authentic → fresh, in the order each sender counted.
-    fn accept_candidates(&mut self, scan: &mut Scan<'_>) -> Outcome {
+    ) -> Result<Effects<Received>, ClientError> {
         let mut outcome = Outcome::default();
-        let candidates = core::mem::take(&mut scan.candidates);
-        for candidate in sorted_by_key(candidates, |c| (c.contact, c.delivery.seq())) {
-            let contact = candidate.contact;
-            if let Err(error) =
-                self.accept_delivery(candidate, scan.closed_at, scan.now, &mut outcome)
-            {
-                self.refuse(error.code(), Some(contact), scan.now);
-            }
+        for batch in batches {
+            self.read_batch(mailbox, batch, now, &mut outcome, rng);
         }
-        self.report_missing(scan.now);
-        outcome
-    }
-
-    /// Says which sequence numbers were passed over, once per number: only
-    /// after the whole batch, whose cells are in no order.
-    fn report_missing(&mut self, now: UnixTime) {
-        let mut gaps = Vec::new();
-        for contact in self.contacts.values_mut() {
-            let Some(channel) = &mut contact.channel else {
-                continue;
-            };
-            for missing in channel.newly_missing() {
-                let (contact_id, from, to) = (contact.id, missing.start, missing.end - 1);
-                gaps.push(Gap::Sequence {
-                    contact_id,
-                    from,
-                    to,
-                    closed: false,
-                });
-            }
-        }
-        for gap in gaps {
-            self.tell_gap(gap, now);
-        }
+        self.acknowledge(&outcome.receipts, now, rng)?;
+        Ok(self.finish_pull(outcome))
     }
 
     fn acknowledge(
@@ -343,7 +178,7 @@ impl Client {
         Ok(())
     }
 
-    fn finish_batch(&mut self, outcome: Outcome, cells: usize) -> Effects<Received> {
+    fn finish_pull(&mut self, outcome: Outcome) -> Effects<Received> {
         for key in core::mem::take(&mut self.pending.grown) {
             if let Some(transfer) = self.incoming_transfer(key) {
                 self.tell(Event::Transfer { transfer });
@@ -363,9 +198,23 @@ impl Client {
             messages: outcome.messages,
             rejected,
             gaps,
-            cells,
+            cells: outcome.cells,
         };
         effects.map(|()| value)
+    }
+
+    /// Whether what was missed in the mailbox may concern one.
+    pub(super) fn reads_whole(&self, mailbox: Mailbox) -> bool {
+        mailbox == Mailbox::Own || self.looks_in_lobby()
+    }
+
+    /// The number of one's own bucket.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown`.
+    pub fn own_bucket(&self) -> Result<u32, ClientError> {
+        Ok(self.bucket(Mailbox::Own)?.get())
     }
 
     fn bucket(&self, mailbox: Mailbox) -> Result<BucketId, ClientError> {

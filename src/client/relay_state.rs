@@ -13,7 +13,10 @@ use crate::{
         VaultError,
         stored::{InfoRecord, RelayRecord},
     },
-    wire::{BatchHeader, BucketId, BucketIndex, Origin, RelaySettings, compute_bucket, paths},
+    wire::{
+        BATCH_HEADER_LEN, BatchHeader, BatchRef, BucketId, BucketIndex, CellSize, Origin,
+        RelaySettings, SegmentRef, compute_bucket, paths,
+    },
 };
 
 /// How far back a fresh client reads the lobby: 15 min, the life of a quick
@@ -43,17 +46,71 @@ impl Mailbox {
     }
 }
 
-/// One batch to fetch.
+/// One thing to fetch: a batch, or a segment of many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PlannedBatch {
+pub struct Planned {
     /// Path below the relay's URL.
     pub path: String,
     /// Bucket number.
     pub bucket: u32,
     /// Origin key, lower-case hex.
     pub origin: String,
-    /// Epoch.
+    /// Epoch; of a segment, the last.
     pub epoch: u64,
+    /// Bytes to come.
+    pub bytes: u64,
+    #[serde(skip)]
+    pub(super) mailbox: Mailbox,
+    #[serde(skip)]
+    pub(super) listed: Listed,
+}
+
+impl Planned {
+    /// Of which mailbox it is.
+    #[must_use]
+    pub fn mailbox(&self) -> Mailbox {
+        self.mailbox
+    }
+}
+
+/// What the index says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    Batch(BatchRef),
+    Segment(SegmentRef),
+}
+
+impl Listed {
+    fn origin(&self) -> &Origin {
+        match self {
+            Self::Batch(batch) => &batch.origin,
+            Self::Segment(segment) => &segment.origin,
+        }
+    }
+
+    /// First and last epoch.
+    fn epochs(&self) -> (u64, u64) {
+        match self {
+            Self::Batch(batch) => (batch.epoch, batch.epoch),
+            Self::Segment(segment) => (segment.first, segment.last),
+        }
+    }
+
+    fn bytes(&self, size: CellSize) -> u64 {
+        match self {
+            Self::Batch(batch) => {
+                BATCH_HEADER_LEN as u64 + u64::from(batch.count) * u64::from(size.get())
+            }
+            Self::Segment(segment) => segment.bytes,
+        }
+    }
+
+    fn path(&self, bucket: BucketId) -> String {
+        match self {
+            Self::Batch(batch) => paths::batch(bucket, &batch.origin, batch.epoch),
+            Self::Segment(segment) => paths::segment(bucket, &segment.origin, segment.number),
+        }
+    }
 }
 
 pub(super) struct RelayState {
@@ -137,9 +194,9 @@ impl RelayState {
         }
     }
 
-    /// The batches to fetch, oldest first: the `whole` mailbox from where one
-    /// left off, or else its newest; then, while an offer is looked for, older
-    /// ones of the lobby, newest first.
+    /// What to fetch, oldest first: of the `whole` mailbox the segments of
+    /// what was missed and the batches since, or else its newest; then, while
+    /// an offer is looked for, older ones of the lobby, newest first.
     pub(super) fn plan(
         &mut self,
         mailbox: Mailbox,
@@ -147,7 +204,8 @@ impl RelayState {
         index: &BucketIndex,
         whole: bool,
         backfill: bool,
-    ) -> Result<Vec<PlannedBatch>, ClientError> {
+    ) -> Result<Vec<Planned>, ClientError> {
+        let size = self.info()?.cell_size;
         let lookback = LOBBY_LOOKBACK_SECONDS / u64::from(self.info()?.lobby_epoch_seconds.get());
         let first_look = match mailbox {
             // Nobody knows a fresh identity yet: the newest batch anchors the chain.
@@ -155,32 +213,39 @@ impl RelayState {
             Mailbox::Lobby => usize::try_from(lookback).unwrap_or(usize::MAX).max(1),
         };
         let cursors = self.cursors(mailbox);
-        let batches: Vec<_> = sorted_by_key(&index.batches, |batch| batch.epoch).collect();
-        let mut wanted: Vec<_> = batches
+        let segments = index.segments.iter().copied().map(Listed::Segment);
+        let batches = index.batches.iter().copied().map(Listed::Batch);
+        let listed: Vec<_> =
+            sorted_by_key(segments.chain(batches), |listed| listed.epochs().0).collect();
+        let mut wanted: Vec<_> = listed
             .iter()
             .copied()
-            .filter(|b| cursors.wants(&b.origin.0, b.epoch))
+            .filter(|listed| cursors.wants(&listed.origin().0, listed.epochs()))
             .collect();
         // A mailbox that is empty at first is read from its beginning on.
-        cursors.started |= batches.is_empty();
+        cursors.started |= listed.is_empty();
         if !cursors.started || !whole {
+            wanted.retain(|listed| matches!(listed, Listed::Batch(_)));
             wanted = wanted.split_off(wanted.len().saturating_sub(first_look));
         }
         if backfill {
-            let older = batches
+            let older = listed
                 .iter()
                 .rev()
                 .copied()
-                .filter(|b| cursors.is_older(&b.origin.0, b.epoch));
+                .filter(|listed| cursors.is_older(&listed.origin().0, listed.epochs().1));
             wanted.extend(older.take(BACKFILL_BATCHES));
         }
         Ok(wanted
             .into_iter()
-            .map(|batch| PlannedBatch {
-                path: paths::batch(bucket, &batch.origin, batch.epoch),
+            .map(|listed| Planned {
+                path: listed.path(bucket),
                 bucket: bucket.get(),
-                origin: batch.origin.to_string(),
-                epoch: batch.epoch,
+                origin: listed.origin().to_string(),
+                epoch: listed.epochs().1,
+                bytes: listed.bytes(size),
+                mailbox,
+                listed,
             })
             .collect())
     }

@@ -51,6 +51,10 @@ impl Client {
                 Part::Message(id, ordinal) => {
                     let body = bodies.iter().find(|(c, o, _)| (*c, *o) == (id, ordinal));
                     let result = match body {
+                        _ if self.is_cancelled(id, ordinal) => {
+                            self.discard(&Part::Message(id, ordinal));
+                            Ok(())
+                        }
                         // A number of the former device's count is not this one's to use again.
                         Some((_, _, body)) if !self.is_former(id, ordinal) => {
                             self.reseal_message(id, ordinal, body, now, rng)
@@ -85,12 +89,25 @@ impl Client {
     /// other.
     pub(super) fn give_up(&mut self, id: ContactId, ordinal: u32, now: UnixTime) {
         self.discard(&Part::Message(id, ordinal));
+        self.mark(id, ordinal, Did::Undelivered, now);
+    }
+
+    fn is_cancelled(&self, id: ContactId, ordinal: u32) -> bool {
+        let record = self.messages.get(&(id, ordinal));
+        record.is_some_and(|record| record.state == MessageState::Cancelled as u8)
+    }
+
+    /// A message of one's own came to an end without arriving.
+    pub(super) fn mark(&mut self, id: ContactId, ordinal: u32, did: Did, now: UnixTime) {
         let Some(record) = self.messages.get(&(id, ordinal)) else {
             return;
         };
         let mut record = record.clone();
-        record.state = MessageState::Undelivered as u8;
-        self.log_message(Did::Undelivered, (id, ordinal), &record.session, None, now);
+        record.state = match did {
+            Did::Cancelled => MessageState::Cancelled,
+            _ => MessageState::Undelivered,
+        } as u8;
+        self.log_message(did, (id, ordinal), &record.session, None, now);
         let message = MessageView::new(id, ordinal, &record);
         self.store_message(id, ordinal, record);
         self.tell(Event::State { message });

@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 use super::{
     Client, ClientError, ContactId, Did, Effects, MessageView,
     event::{MessageState, body_keys},
-    large::Key,
+    large::{Key, seal_fragment},
     outbox::{Destination, Part},
 };
 use crate::{
@@ -52,7 +52,7 @@ const LARGE: u32 = 64;
 
 /// A delivery that is proved and counted.
 struct Sealed {
-    /// Its cells; of a large one only what goes ahead of it.
+    /// Its cells; of a large one the first only.
     cells: Vec<Cell>,
     /// What is needed to seal a large one as its cells come due; its place in
     /// the queue is still to be given.
@@ -62,7 +62,8 @@ struct Sealed {
 impl Sealed {
     fn count(&self) -> u32 {
         let now = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
-        now + self.later.as_ref().map_or(0, |record| record.count)
+        let later = self.later.as_ref();
+        now + later.map_or(0, |record| record.count - record.next)
     }
 }
 
@@ -164,8 +165,8 @@ impl Client {
         let part = Part::Message(key.0, key.1);
         self.enqueue(sealed.cells, to, now.day(), &part);
         if let Some(mut record) = sealed.later {
-            record.ordinal = self.next_ordinal;
-            self.next_ordinal += u64::from(record.count);
+            record.ordinal = self.next_ordinal - u64::from(record.next);
+            self.next_ordinal += u64::from(record.count - record.next);
             self.keep_large(key, record);
         }
     }
@@ -312,9 +313,22 @@ impl Client {
                 first_counter: first,
                 count,
                 chunk_len: u32::try_from(chunk_len).map_err(|_| EnvelopeError::TooLarge)?,
-                next: 0,
+                next: 1,
                 ordinal: 0,
             };
+            // The first goes in any case: from it, the recipient knows how many counters are used.
+            let pieces = saying.payload.pieces();
+            let pieces = (0..).zip(pieces).collect();
+            let first = seal_fragment(
+                &later,
+                0,
+                saying.payload.len(),
+                &pieces,
+                &keys,
+                &sealing,
+                rng,
+            );
+            cells.push(first?);
             let later = Some(later);
             return Ok(Sealed { cells, later });
         }

@@ -20,8 +20,8 @@ use super::{
     error::{JsResult, js_error, set},
 };
 use crate::{
-    base::{ErrorCode, UnixTime},
-    client::{Change, Client, ClientError, ContactId, Effects, Event},
+    base::{ErrorCode, SortedMap, UnixTime},
+    client::{Change, Client, ClientError, ContactId, Effects, Event, Planned},
     vault::{OpenedVault, StoredHeader, VaultError, VaultHeader, VaultKey},
 };
 
@@ -31,6 +31,8 @@ pub struct Engine {
     client: Client,
     key: VaultKey,
     header: VaultHeader,
+    /// What the last plans asked for, by path.
+    planned: SortedMap<String, Planned>,
 }
 
 #[wasm_bindgen]
@@ -59,6 +61,7 @@ impl Engine {
             .map_err(vault_error)?;
         let engine = Self {
             client,
+            planned: SortedMap::new(),
             key,
             header,
         };
@@ -98,6 +101,7 @@ impl Engine {
         let client = Client::load(&records).map_err(client_error)?;
         let engine = Self {
             client,
+            planned: SortedMap::new(),
             key,
             header,
         };

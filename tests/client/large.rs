@@ -48,9 +48,10 @@ fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     let body = content(2 * PIECE_LEN + 12_345);
     let id = send(&mut a, b_at_a, &body, clock(&relay));
-    assert!(
-        a.store.keys().filter(|key| key.starts_with("s/q/")).count() == 0,
-        "nothing is sealed before a slot comes"
+    let queued = a.store.keys().filter(|key| key.starts_with("s/q/")).count();
+    assert_eq!(
+        queued, 1,
+        "but for the first cell, nothing is sealed before a slot comes"
     );
     assert_eq!(stored_body(&a, &id, body.len()), body);
     let (mut last, mut told, mut arrived) = (0, 0, Vec::new());
@@ -240,5 +241,37 @@ fn a_message_whose_body_is_lost_is_given_up_and_holds_up_no_other() {
         .seal_more(wanted.contact, wanted.ordinal, &nothing, now, &mut rng());
     a.commit(effects);
     assert_eq!(a.state(&id), "undelivered");
-    assert_eq!((a.client.queued(), a.client.wanted(now)), (0, None));
+    assert_eq!((a.client.queued(), a.client.wanted(now)), (1, None));
+}
+
+#[test]
+fn what_is_sent_after_a_message_was_taken_back_is_found_although_nothing_of_it_had_left() {
+    let (mut relay, mut a, mut b, b_at_a, _) = pair();
+    let now = clock(&relay);
+    // Hundreds of counters each, far more than a window.
+    for len in [1_000_000, 100_000, 70_000, 500_000] {
+        let id = send(&mut a, b_at_a, &content(len), now);
+        let (contact, ordinal) = parse_message_id(&id).unwrap();
+        let effects = a.client.cancel(contact, ordinal, now, &mut rng()).unwrap();
+        a.commit(effects);
+        a.restart();
+    }
+    let text = a.send(b_at_a, "after all of it", now).unwrap();
+    let mut shown = Vec::new();
+    for _ in 0..5 {
+        for received in round(&mut relay, &mut [&mut b, &mut a]) {
+            assert!(received.gaps.is_empty(), "{:?}", received.gaps);
+            shown.extend(received.messages.into_iter().map(|message| message.text));
+        }
+    }
+    assert_eq!(shown, [Some("after all of it".to_owned())]);
+    assert_eq!(a.state(&text), "delivered");
+    assert!(a.client.transfers().unwrap().is_empty());
+    // What of them did not leave in time is dropped, not sealed again.
+    let later = now.plus(5 * 86_400);
+    let effects = a.client.tick(later);
+    a.commit(effects);
+    let effects = a.client.reseal(&[], later, &mut rng());
+    a.commit(effects);
+    assert_eq!(a.client.queued(), 0);
 }

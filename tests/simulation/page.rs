@@ -8,9 +8,7 @@ use crate::{
 use sha2::{Digest as _, Sha256};
 use tessera::{
     base::ErrorCode,
-    client::{
-        ContactId, Effects, Event, Gap, Mailbox, Outgoing, PlannedBatch, Post, parse_message_id,
-    },
+    client::{ContactId, Effects, Event, Gap, Mailbox, Outgoing, Planned, Post, parse_message_id},
     vault::stored::{self, MessageRecord},
     wire::{BatchHeader, post},
 };
@@ -162,12 +160,12 @@ impl World {
         &mut self,
         person: usize,
         mailbox: Mailbox,
-        batch: &PlannedBatch,
+        batch: &Planned,
         bytes: &[u8],
     ) -> Step {
         let now = self.clock(person);
         let client = &mut self.people[person].person.client;
-        let received = client.receive_batch(mailbox, bytes, now, &mut self.dice);
+        let received = client.receive(batch, bytes, now, &mut self.dice);
         self.may_be_killed(person)?;
         self.commit_now(person, received.unwrap());
         if mailbox == Mailbox::Own {

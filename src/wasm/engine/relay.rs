@@ -69,26 +69,41 @@ impl Engine {
     /// `RELAY_PROTOCOL`.
     #[wasm_bindgen(js_name = planPull)]
     pub fn plan_pull(&mut self, which: &str, index: &str) -> JsResult<JsValue> {
-        let result = self.client.plan_pull(mailbox(which)?, index);
+        let mailbox = mailbox(which)?;
+        let result = self.client.plan_pull(mailbox, index);
+        if let Ok(effects) = &result {
+            self.planned
+                .retain(|_, planned| planned.mailbox() != mailbox);
+            for planned in &effects.value {
+                self.planned.insert(planned.path.clone(), planned.clone());
+            }
+        }
         self.give(result)
     }
 
-    /// Reads one batch.
+    /// Reads what was planned under this path.
     ///
     /// # Errors
     ///
     /// `BATCH_INVALID`.
-    #[wasm_bindgen(js_name = receiveBatch)]
-    pub fn receive_batch(
-        &mut self,
-        which: &str,
-        batch: &Uint8Array,
-        now: f64,
-    ) -> JsResult<JsValue> {
-        let result =
-            self.client
-                .receive_batch(mailbox(which)?, &batch.to_vec(), time(now)?, &mut rng());
+    pub fn receive(&mut self, path: &str, bytes: &Uint8Array, now: f64) -> JsResult<JsValue> {
+        let planned = self
+            .planned
+            .get(&path.to_owned())
+            .ok_or_else(|| invalid("path"))?;
+        let result = self
+            .client
+            .receive(planned, &bytes.to_vec(), time(now)?, &mut rng());
         self.give(result)
+    }
+
+    /// The number of one's own bucket, for the stream of notices.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_UNREACHABLE` before the first `configure`.
+    pub fn bucket(&self) -> JsResult<u32> {
+        self.client.own_bucket().map_err(client_error)
     }
 
     /// One slot of queued cells and cover: `{ body, tokens }`.
