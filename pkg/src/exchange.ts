@@ -2,7 +2,8 @@
 
 import type { EngineHost, Mailbox, Post, RelayParameters } from "./engine.js";
 import { isTesseraError } from "./errors.js";
-import { nothingPulled, pull, type Pulled, type PullOptions } from "./pull.js";
+import type { OnNotice } from "./notices.js";
+import { nothingPulled, pull, type MayPull, type Pulled, type PullOptions } from "./pull.js";
 import { throwIfAborted, type Relay } from "./relay.js";
 
 /** A post that got no answer is repeated as it was for this long; then its cover may have grown stale. */
@@ -14,13 +15,26 @@ const SKEW_SECONDS = { least: 2, most: 86_400 };
 export class Exchange {
   readonly #host: EngineHost;
   readonly #relay: Relay;
+  readonly #mayPull: MayPull | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #unanswered: { readonly post: Post; readonly since: number } | undefined;
   #skewSeconds = 0;
 
-  constructor(host: EngineHost, relay: Relay) {
+  constructor(host: EngineHost, relay: Relay, mayPull?: MayPull) {
     this.#host = host;
     this.#relay = relay;
+    this.#mayPull = mayPull;
+  }
+
+  /** Whether the relay can say when it has published. */
+  get hasNotices(): boolean {
+    return this.#relay.hasNotices;
+  }
+
+  /** Listens to the relay's notices until their stream ends. */
+  async notices(onNotice: OnNotice, silenceMs: number, signal: AbortSignal): Promise<void> {
+    const bucket = await this.#host.read((engine) => engine.bucket());
+    await this.#relay.notices(bucket, onNotice, { signal, silenceMs });
   }
 
   /** Seconds that the relay's clock is ahead of this one. A hint for scheduling; no check rests on it. */
@@ -90,7 +104,7 @@ export class Exchange {
 
   /** Once its own mailbox is read, a restored device has heard of the others. */
   async #pull(mailbox: Mailbox, pulled: Pulled, options: PullOptions): Promise<void> {
-    await pull(this.#host, this.#relay, mailbox, pulled, options);
+    await pull(this.#host, this.#relay, mailbox, this.#mayPull, pulled, options);
     if (mailbox === "lobby") return;
     try {
       await this.#host.apply((engine, now) => engine.settle(now));

@@ -13,6 +13,8 @@ import type { PullProgress } from "./types.js";
 const LOBBY_PULLS_AT_START = 3;
 /** The relay's answer to `/v1/info` is read again after so long. */
 const CONFIGURE_AGAIN_MS = 3_600_000;
+/** A stream of notices that is silent for so many epochs of the lobby is dead; while it lives, the clock waits so much longer. */
+const SILENT_EPOCHS = 3;
 
 type Task = "slot" | "own" | "lobby";
 
@@ -37,6 +39,8 @@ export class Loop {
   #lobbyPulls = 0;
   #configuredAt = -Infinity;
   #failures = 0;
+  /** Whether the relay says when it has published. */
+  #noticed = false;
 
   /** `onEnd` is told if the loop ends by itself, which only a failing store or a defect makes it do. */
   constructor(host: EngineHost, exchange: Exchange, onProgress: (progress: PullProgress) => void, onEnd: (error: TesseraError) => void) {
@@ -81,6 +85,7 @@ export class Loop {
     await this.#configure(signal);
     const now = Date.now();
     this.#due = { slot: now + soon(this.#pace?.epoch ?? 0), own: now, lobby: now };
+    if (this.#exchange.hasNotices) void this.#listen(signal);
     for (;;) {
       const task = this.#next();
       await this.#sleepUntil(this.#due[task], signal);
@@ -109,11 +114,35 @@ export class Loop {
     }
   }
 
-  /** A moment after the relay's next close, not the same for everyone. */
+  /** A moment after the relay's next close, not the same for everyone; later if a notice will say when. */
   #afterClose(epoch: number): number {
     const skew = this.#exchange.skewSeconds * 1000;
     const close = (Math.floor((Date.now() + skew) / epoch) + 1) * epoch - skew;
-    return close + Math.min(2000, epoch / 5) + Math.random() * Math.min(30_000, epoch / 10);
+    return close + Math.min(2000, epoch / 5) + jitter(epoch) + (this.#noticed ? epoch / 2 : 0);
+  }
+
+  /**
+   * Listens to the relay for as long as the loop runs. A notice only says when to look: what there is to read is the index's
+   * word, and without notices the clock says the same a little later.
+   */
+  async #listen(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; failures++) {
+      const { epoch, lobbyEpoch } = this.#pace ?? UNKNOWN_PACE;
+      const onNotice = (bucket: number | "lobby"): void => {
+        failures = 0;
+        this.#noticed = true;
+        const task: Task = bucket === "lobby" ? "lobby" : "own";
+        // Who waits for nothing in the lobby does not read it because something is there.
+        if (this.#due[task] === Infinity) return;
+        this.#due[task] = Math.min(this.#due[task], Date.now() + jitter(task === "lobby" ? lobbyEpoch : epoch));
+        this.#wake();
+      };
+      // Why it ended does not matter: the clock goes on, and the next request will tell.
+      await this.#exchange.notices(onNotice, SILENT_EPOCHS * lobbyEpoch + 5000, signal).catch(() => {});
+      this.#noticed = false;
+      const wait = Math.min(300_000, epoch, 1000 * 2 ** Math.min(failures, 16)) * (0.5 + Math.random());
+      await sleep(wait, signal).catch(() => {});
+    }
   }
 
   /** Reads the relay's epochs; asks until there is an answer. */
@@ -158,6 +187,11 @@ export class Loop {
     });
     await sleep(time - Date.now(), signal, woken);
   }
+}
+
+/** How much later than others one looks. */
+function jitter(epoch: number): number {
+  return Math.random() * Math.min(30_000, epoch / 10);
 }
 
 /** A random moment of the next seconds, so that what follows does not show when it was asked for. */

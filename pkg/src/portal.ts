@@ -9,10 +9,10 @@ import { TesseraError, invalid } from "./errors.js";
 import type { PortalEventTarget, PortalEvents } from "./events.js";
 import { Exchange } from "./exchange.js";
 import { init } from "./init.js";
-import { MOST_IDLE_MINUTES } from "./idle.js";
 import { Keeper } from "./keeper.js";
 import { withNewPasskey } from "./passkey.js";
 import { Loop } from "./loop.js";
+import { requireOpening, requirePassphrase, requireSettings, type Settings } from "./options.js";
 import type { Pulled } from "./pull.js";
 import { qrSvg } from "./qr.js";
 import { Relay, relayClient, throwIfAborted, type RelayClient } from "./relay.js";
@@ -20,7 +20,7 @@ import { ReachWatch } from "./reach.js";
 import { RecoverySession } from "./recovery.js";
 import { requireStore, type Store } from "./store.js";
 import type {
-  AcceptOptions, BackupHook, Contact, Device, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage, PasskeyOpening, PasskeyOptions,
+  AcceptOptions, Contact, Device, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage, PasskeyOpening, PasskeyOptions,
   PullProgress, RecoverOptions, RestoreOptions, SyncOptions, SyncResult, Transfer,
 } from "./types.js";
 import { shred } from "./shred.js";
@@ -54,12 +54,12 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   /** Opens the vault in the store, or creates one if `create` says so. Loads the module if `init()` was not called. */
   static async open(options: OpenOptions): Promise<Portal> {
     await init();
-    const { relay, store, name, create, takeOver, idleMinutes, backup, ...given } = object(options, "options") as unknown as OpenOptions;
+    const { relay, store, name, create, takeOver, ...given } = object(options, "options") as unknown as OpenOptions;
     const client = relayClient(relay);
     requireStore(store);
     const opening = requireOpening(given.passkey === true && given.passphrase === undefined ? { passkey: true } : given.passphrase);
     text(name, "name");
-    const settings = requireSettings(idleMinutes, backup);
+    const settings = requireSettings(given);
     const lock = await VaultLock.acquire(store, takeOver === true);
     try {
       const creates = create === true && !(await holdsVault(store));
@@ -81,13 +81,13 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   /** Puts a backup into an empty store and opens it, as a device of its own: the one of the backup sends nothing more once it hears of this. */
   static async restore(bundle: Uint8Array, options: RestoreOptions): Promise<Portal> {
     await init();
-    const { relay, store, passphrase, recoveryCode, newPassphrase, idleMinutes, backup } = object(options, "options") as unknown as RestoreOptions;
+    const { relay, store, passphrase, recoveryCode, newPassphrase, ...given } = object(options, "options") as unknown as RestoreOptions;
     const client = relayClient(relay);
     requireStore(store);
     if (recoveryCode === undefined) requirePassphrase(passphrase, "passphrase");
     else text(recoveryCode, "recoveryCode");
     if (recoveryCode !== undefined || newPassphrase !== undefined) requirePassphrase(newPassphrase, "newPassphrase");
-    const settings = requireSettings(idleMinutes, backup);
+    const settings = requireSettings(given);
     const lock = await VaultLock.acquire(store, false);
     try {
       const opened = await restoreVault(store, bytes(bundle, "bundle"), { passphrase, recoveryCode, newPassphrase });
@@ -116,7 +116,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     return new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), store, lock, settings);
   }
 
-  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, store: Store, lock: VaultLock, { idleMinutes, backup }: Settings) {
+  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, store: Store, lock: VaultLock, { idleMinutes, backup, mayPull }: Settings) {
     super();
     this.#store = store;
     this.#lock = lock;
@@ -125,7 +125,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     this.audit = new AuditLog(() => this.#reads(), () => this.#does());
     this.emergency = new EmergencyShares(() => this.#reads(), () => this.#does());
     const reach = new ReachWatch(relay, this.#host, (status) => this.#dispatch("relay", status));
-    this.#exchange = new Exchange(this.#host, reach);
+    this.#exchange = new Exchange(this.#host, reach, mayPull);
     const onProgress = (progress: PullProgress): void => this.#dispatch("progress", progress);
     this.#loop = new Loop(this.#host, this.#exchange, onProgress, (error) => {
       if (!lock.lost.aborted) this.#dispatch("stopped", error);
@@ -450,33 +450,6 @@ function parseContent(message: OutgoingContent): { contentType: string; body: Ui
   if (given["text"] !== undefined) return { contentType: TEXT_TYPE, body: content(text(given["text"], "text"), "text"), ...session };
   const filename = given["filename"] === undefined ? {} : { filename: text(given["filename"], "filename") };
   return { contentType: text(given["contentType"], "contentType"), body: bytes(given["body"], "body"), ...filename, ...session };
-}
-
-/** What a portal keeps of its options. */
-interface Settings {
-  readonly idleMinutes: number | undefined;
-  readonly backup: BackupHook | undefined;
-}
-
-function requireSettings(idleMinutes: number | undefined, backup: BackupHook | undefined): Settings {
-  if (idleMinutes !== undefined) requireMinutes(idleMinutes);
-  if (backup !== undefined && typeof backup !== "function") throw invalid("backup is not a function");
-  return { idleMinutes, backup };
-}
-
-function requirePassphrase(given: unknown, name: string): string | Uint8Array {
-  const passphrase = typeof given === "string" ? given : bytes(given, name);
-  if (passphrase.length === 0) throw invalid(`${name} is empty`);
-  return passphrase;
-}
-
-function requireOpening(opening: unknown): Opening {
-  if (typeof opening === "object" && opening !== null && (opening as { passkey?: unknown }).passkey === true) return { passkey: true };
-  return requirePassphrase(opening, "passphrase");
-}
-
-function requireMinutes(minutes: unknown): void {
-  if (typeof minutes !== "number" || !(minutes > 0 && minutes <= MOST_IDLE_MINUTES)) throw invalid(`idleMinutes is not a number above 0, ${MOST_IDLE_MINUTES} at most`);
 }
 
 function hex(bytes: Uint8Array): string {

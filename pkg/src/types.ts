@@ -26,6 +26,11 @@ export interface OpenOptions {
   readonly backup?: BackupHook;
   /** Locks the vault after so many minutes without use, 1440 at most: see `touch()`. Without it, it stays open. */
   readonly idleMinutes?: number;
+  /**
+   * Asked before more than 5 MiB are pulled where the browser says that its user saves data. After `false` nothing is pulled in this
+   * round, and the next one asks again: what waits at the relay is kept there for its retention.
+   */
+  readonly mayPull?: (bytes: number) => boolean | Promise<boolean>;
 }
 
 /** To open a vault with one of its passkeys. */
@@ -50,6 +55,7 @@ export interface RestoreOptions {
   readonly newPassphrase?: string | Uint8Array;
   readonly idleMinutes?: number;
   readonly backup?: BackupHook;
+  readonly mayPull?: OpenOptions["mayPull"];
 }
 
 /**
