@@ -24,7 +24,7 @@ import type {
   PullProgress, RecoverOptions, RestoreOptions, SyncOptions, SyncResult, Transfer,
 } from "./types.js";
 import { shred } from "./shred.js";
-import { changePassphrase, createVault, holdsVault, isPasskey, remember, unlockVault, type OpenedVault, type Opening } from "./vault.js";
+import { changePassphrase, createVault, holdsVault, isPasskey, remember, unlockVault, type OpenedVault } from "./vault.js";
 import { VaultLock } from "./vault-lock.js";
 
 const INVITATION_SCHEME = "tessera:/";

@@ -102,6 +102,7 @@ impl Engine {
         let (client, changes) =
             Client::restore(&loaded, time(now)?, &mut rng()).map_err(client_error)?;
         let engine = Self {
+            planned: SortedMap::new(),
             client,
             key,
             header,
@@ -212,6 +213,7 @@ impl Engine {
         })?;
         let loaded = verified.open(&key).map_err(vault_error)?;
         let engine = Self {
+            planned: SortedMap::new(),
             client: Client::load(&loaded).map_err(client_error)?,
             key,
             // Nothing is written to a vault from here: its ways to open stay as they are.
