@@ -5,7 +5,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, client_error, opened, time, to_js, vault, vault_error};
 use crate::{
-    base::ErrorCode,
+    base::{ErrorCode, SortedMap},
     client::{Client, EmergencyId, Entry},
     emergency::{self, Share, SharesError},
     vault::{
