@@ -10,6 +10,7 @@ mod cells;
 mod health;
 mod info;
 mod notices;
+mod openapi;
 mod portal;
 mod problem;
 mod segments;
@@ -122,6 +123,7 @@ pub fn router<S: Store>(app: Arc<App<S>>, portal: Option<&Path>) -> Router {
             "/v1/buckets/{bucket}/segments/{origin}/{number}",
             read(get(segments::segment::<S>)),
         )
+        .route("/v1/openapi.json", read(get(openapi::document)))
         .route(WS, read(get(notices::open::<S>)))
         .route("/healthz", read(get(health::alive)))
         .route("/readyz", read(get(health::ready::<S>)))

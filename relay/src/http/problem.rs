@@ -52,7 +52,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    fn status(self) -> StatusCode {
+    pub(super) fn status(self) -> StatusCode {
         match self {
             Self::Post(_) | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -69,7 +69,7 @@ impl Refusal {
         }
     }
 
-    fn code(self) -> ErrorCode {
+    pub(super) fn code(self) -> ErrorCode {
         match self {
             Self::Post(error) => error.code(),
             Self::Incomplete => ErrorCode::Malformed,

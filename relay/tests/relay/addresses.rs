@@ -1,6 +1,11 @@
 //! No log line, file or metric holds where a request came from.
 
-use std::{fs::File, net::SocketAddr, path::Path, process::Stdio};
+use std::{
+    fs::File,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use tempfile::TempDir;
 use tessera::wire::post;
@@ -96,4 +101,44 @@ async fn from_source(relay: SocketAddr, request: &[u8]) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+/// What clippy cannot see: names of headers that tell where a request comes from.
+#[test]
+fn only_the_limiter_reads_where_requests_come_from() {
+    fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 30);
+    let mut seen = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap().to_lowercase();
+        for name in [
+            "\"x-forwarded",
+            "\"forwarded\"",
+            "\"x-real-ip",
+            "peer_addr",
+            "connectinfo",
+        ] {
+            if text.contains(name) {
+                assert!(
+                    file.starts_with(root.join("limits")),
+                    "{}: {name}",
+                    file.display()
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0, "the limiter reads one of them");
 }

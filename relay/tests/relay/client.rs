@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
@@ -75,13 +75,14 @@ impl Client {
         parse(&self.raw(&[head.as_bytes(), body].concat(), Duration::from_secs(20))?)
     }
 
-    /// Sends these bytes and hears everything until the relay closes or is
-    /// silent for so long. `None` when there is no relay, or not a word from it.
+    /// Sends these bytes and nothing more, and hears everything until the
+    /// relay closes or is silent for so long. `None` when there is no relay, or not a word from it.
     pub(crate) fn raw(&self, bytes: &[u8], patience: Duration) -> Option<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&self.0, Duration::from_secs(5)).ok()?;
         stream.set_read_timeout(Some(patience)).ok()?;
         // A relay that refuses early may close before it has heard everything.
         let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(Shutdown::Write);
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         (!answer.is_empty()).then_some(answer)

@@ -1,9 +1,10 @@
 //! What the relay says of itself, and its answers to methods and browsers.
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tessera::wire::{CellSize, paths, post};
 
-use crate::{bucket, entries, server::Server};
+use crate::{bucket, entries, server::Server, socket::Socket};
 
 #[test]
 fn info_says_what_runs_and_what_the_cover_is_worth() {
@@ -88,5 +89,64 @@ fn methods_and_preflight_are_answered_right() {
     assert_eq!(post.header("server"), None, "no banner");
     assert_eq!(client.get("/healthz").status, 200);
     assert_eq!(client.get("/readyz").status, 200);
+    server.stop();
+}
+
+/// Members of a live answer, and those its schema has.
+fn conforms(document: &Value, schema: &str, answer: &Value) {
+    let schema = &document["components"]["schemas"][schema];
+    let properties = schema["properties"].as_object().unwrap();
+    let answer = answer.as_object().unwrap();
+    for required in schema["required"].as_array().unwrap() {
+        assert!(
+            answer.contains_key(required.as_str().unwrap()),
+            "{required}"
+        );
+    }
+    if schema.get("additionalProperties").is_none() {
+        for name in answer.keys() {
+            assert!(properties.contains_key(name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn answers_are_what_the_openapi_document_says() {
+    let directory = TempDir::new().unwrap();
+    let server = Server::start(directory.path(), "");
+    let client = server.client;
+    let json = |path: &str| -> Value { serde_json::from_slice(&client.get(path).body).unwrap() };
+    let document = json("/v1/openapi.json");
+    let info = json("/v1/info");
+    conforms(&document, "RelayInfo", &info);
+    conforms(&document, "Cover", &info["cover"]);
+    client.index_when(bucket(0), |index| !index.batches.is_empty());
+    let index = json("/v1/buckets/0/index");
+    conforms(&document, "BucketIndex", &index);
+    conforms(&document, "BatchRef", &index["batches"][0]);
+    conforms(&document, "Problem", &json("/v1/nowhere"));
+    let mut socket = Socket::subscribe(client.0, "{\"bucket\":0}");
+    conforms(&document, "Notice", &socket.notice());
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let path = path
+            .replace("{bucket}", "0")
+            .replace("{origin}", info["origin"].as_str().unwrap())
+            .replace("{epoch}", &index["batches"][0]["epoch"].to_string())
+            .replace("{number}", "0");
+        for method in ["GET", "POST", "DELETE"] {
+            let answer = client.request(method, &path, &[], b"");
+            let documented = item.get(method.to_lowercase());
+            match documented {
+                Some(operation) => {
+                    let status = answer.status.to_string();
+                    assert!(
+                        operation["responses"].get(&status).is_some(),
+                        "{method} {path}: {status}"
+                    );
+                }
+                None => assert_eq!(answer.status, 405, "{method} {path}"),
+            }
+        }
+    }
     server.stop();
 }
