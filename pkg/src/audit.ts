@@ -49,19 +49,24 @@ export class AuditLog {
   async verify(options: AuditVerifyOptions = {}): Promise<AuditVerification> {
     const { checkpoint } = object(options, "options");
     const kept = checkpoint === undefined ? [] : await this.#reads().read((engine) => engine.keptCheckpoints(text(checkpoint, "checkpoint")));
-    const { length } = await this.#reads().read((engine) => engine.logState());
-    const claimed = new Map(kept);
-    const verdict = (problem: AuditVerification["problem"], index: number | null): AuditVerification => ({
-      intact: problem === null, entries: length, problem, index, fixed: problem === null && kept.length > 0 ? Math.max(...claimed.keys()) : null,
+    const last = Math.max(...kept.map(([index]) => index));
+    const verdict = (entries: number, problem: AuditVerification["problem"], index: number | null): AuditVerification => ({
+      intact: problem === null, entries, problem, index, fixed: problem === null && kept.length > 0 ? last : null,
     });
-    if ([...claimed.keys()].some((index) => index >= length)) return verdict("missing", length);
-    for await (const { entries, broken } of this.#pages(0, length)) {
-      for (const { index, head } of entries) {
-        if (claimed.has(index) && claimed.get(index) !== head) return verdict("checkpoint", index);
+    let [next, before] = [0, BEFORE_FIRST];
+    // The log may grow meanwhile: it is read to where it stands in the end.
+    for (;;) {
+      const { length } = await this.#reads().read((engine) => engine.logState());
+      if (last >= length) return verdict(length, "missing", length);
+      if (next === length) return verdict(length, null, null);
+      for await (const { entries, broken } of this.#pages(next, length, before)) {
+        for (const { index, head } of entries) {
+          if (kept.some(([at, claimed]) => at === index && claimed !== head)) return verdict(length, "checkpoint", index);
+          [next, before] = [index + 1, head];
+        }
+        if (broken !== null) return verdict(length, "entry", broken);
       }
-      if (broken !== null) return verdict("entry", broken);
     }
-    return verdict(null, null);
   }
 
   /** Signs the log as it stands. Keep the text where whoever has this device cannot reach it. */
@@ -94,14 +99,14 @@ export class AuditLog {
 
   /** Pages from the first entry on, of which every one is as it was written. */
   async *#intact(length: number): AsyncGenerator<readonly LoggedEntry[], void, undefined> {
-    for await (const { entries, broken } of this.#pages(0, length)) {
+    for await (const { entries, broken } of this.#pages(0, length, BEFORE_FIRST)) {
       if (broken !== null) throw damaged(broken);
       yield entries;
     }
   }
 
-  async *#pages(from: number, to: number): AsyncGenerator<Page, void, undefined> {
-    let before = from === 0 ? BEFORE_FIRST : undefined;
+  /** `before` is the head before the first of them, if it is known. */
+  async *#pages(from: number, to: number, before?: string): AsyncGenerator<Page, void, undefined> {
     for (let first = from; first < to; ) {
       const last = Math.min(to, first - (first % PAGE) + PAGE);
       const stored = await this.#reads().list(logKey(first).slice(0, -2));
