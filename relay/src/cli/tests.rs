@@ -77,6 +77,22 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
 }
 
 #[test]
+fn the_shipped_file_is_taken() {
+    let shipped = include_str!("../../../deploy/relay.toml");
+    let config = with_file(shipped, "").unwrap();
+    assert_eq!(config.limits.trusted_proxy.len(), 2);
+    // What it only mentions is taken as well, but for the files.
+    let more: String = shipped
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| line.contains(" = "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert!(more.lines().count() >= 6, "{more}");
+    with_file(&format!("{shipped}\n{more}"), "").unwrap();
+}
+
+#[test]
 fn help_shows_what_is_required() {
     let error = Cli::load(["tessera-relay", "serve", "--help"]).unwrap_err();
     let CliError::Arguments(help) = &error else {

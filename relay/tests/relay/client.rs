@@ -72,20 +72,25 @@ impl Client {
             head += &format!("Content-Length: {}\r\n", body.len());
         }
         head += "\r\n";
-        parse(&self.raw(&[head.as_bytes(), body].concat(), Duration::from_secs(20))?)
+        let request = [head.as_bytes(), body].concat();
+        parse(&hear(&mut self.send(&request, Duration::from_secs(20))?)?)
     }
 
     /// Sends these bytes and nothing more, and hears everything until the
-    /// relay closes or is silent for so long. `None` when there is no relay, or not a word from it.
+    /// relay closes or is silent for so long. `None` when there is no relay,
+    /// or not a word from it.
     pub(crate) fn raw(&self, bytes: &[u8], patience: Duration) -> Option<Vec<u8>> {
+        let mut stream = self.send(bytes, patience)?;
+        let _ = stream.shutdown(Shutdown::Write);
+        hear(&mut stream)
+    }
+
+    fn send(&self, bytes: &[u8], patience: Duration) -> Option<TcpStream> {
         let mut stream = TcpStream::connect_timeout(&self.0, Duration::from_secs(5)).ok()?;
         stream.set_read_timeout(Some(patience)).ok()?;
         // A relay that refuses early may close before it has heard everything.
         let _ = stream.write_all(bytes);
-        let _ = stream.shutdown(Shutdown::Write);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        (!answer.is_empty()).then_some(answer)
+        Some(stream)
     }
 
     pub(crate) fn post_body(&self, body: &[u8]) -> Answer {
@@ -205,6 +210,12 @@ pub(crate) fn occurrences(batches: &[Pulled], cell: &tessera::wire::Cell) -> usi
         .flat_map(|batch| &batch.cells)
         .filter(|c| c.as_slice() == cell.as_bytes())
         .count()
+}
+
+fn hear(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    (!answer.is_empty()).then_some(answer)
 }
 
 /// Splits an answer; a body must be as long as its `Content-Length` says.

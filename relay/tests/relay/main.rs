@@ -24,6 +24,7 @@ mod notices;
 mod operator;
 mod portal;
 mod posting;
+mod proxy;
 mod reading;
 mod restarts;
 mod segments;
