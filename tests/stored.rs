@@ -304,7 +304,8 @@ fn records_are_written_as_they_always_were() {
     let recovery = RecoveryRecord {
         id: [1; 16],
         restored: true,
-        settled: false,
+        settled: true,
+        confirmed: false,
         former_queue: 70_000,
         highest: 2,
         announced_at: 1_795_300_000,

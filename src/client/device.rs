@@ -40,8 +40,15 @@ pub(super) struct Devices {
     /// Tells one's own announcements from those of another device.
     id: [u8; DEVICE_ID_LEN],
     restored: bool,
-    /// Whether the index is final: one's own bucket was read since the restore.
+    /// Whether an index was taken: one's own bucket was read since the restore.
     settled: bool,
+    /// Whether it is final: one's own announcement of it was read back, and no
+    /// other came before it.
+    confirmed: bool,
+    /// Announcements of others in the batch being read, until it is.
+    claims: Vec<(u8, [u8; DEVICE_ID_LEN])>,
+    /// One's own was in that batch too.
+    read_back: bool,
     /// Cells queued below this ordinal were sealed by the device of the backup.
     former_queue: u64,
     /// The highest index another device announced.
@@ -100,7 +107,7 @@ pub struct DeviceView {
     pub index: u8,
     /// Whether it came from a backup.
     pub restored: bool,
-    /// Whether it may send: a restored one only after reading its mailbox.
+    /// Whether one can send: from a restored one only after its mailbox was read.
     pub settled: bool,
     /// The newer device that took its place.
     pub superseded_by: Option<u8>,
@@ -129,6 +136,9 @@ impl Client {
             id,
             restored: true,
             settled: false,
+            confirmed: false,
+            claims: Vec::new(),
+            read_back: false,
             former_queue: client.next_ordinal,
             highest,
             announced_at: UnixTime(0),
@@ -158,10 +168,11 @@ impl Client {
         }
     }
 
-    /// Fixes the index of a restored device. To be called whenever all of
-    /// one's own bucket that can be read was read, so that announcements of
-    /// other devices were heard; does nothing if the index is fixed already.
+    /// Takes an index for a restored device and announces it. To be called
+    /// whenever all of one's own bucket that can be read was read, so that
+    /// announcements of other devices were heard; does nothing if it has one.
     ///
+    /// What is sealed from here on leaves once the announcement was read back.
     /// All counters begin anew under it. Control deliveries that the device
     /// of the backup had queued are sent as new ones; its messages keep their
     /// cells. Every contact is greeted, so that it looks for the new index.
@@ -284,9 +295,16 @@ impl Client {
     }
 
     /// Whether a queued cell may be posted. Before the index is final, only
-    /// what the device of the backup sealed and the rendezvous may.
-    pub(super) fn may_post(&self, queued: &QueuedRecord) -> bool {
-        self.devices.settled || queued.control.is_none()
+    /// announcements, the rendezvous, and messages that the device of the
+    /// backup sealed may.
+    pub(super) fn may_post(&self, ordinal: u64, queued: &QueuedRecord) -> bool {
+        let former = queued.message.is_some() && ordinal < self.devices.former_queue;
+        self.devices.confirmed || queued.contact.is_none() || former
+    }
+
+    /// Whether what waits is of this device's index.
+    pub(super) fn has_index(&self) -> bool {
+        self.devices.settled
     }
 
     /// Whether the device of the backup sealed a message that still waits. It
@@ -354,7 +372,10 @@ impl Client {
         self.mark_opened(cell.digest(), slot.day, None, None);
         let Announcement { id, sent_at, what } = announcement;
         match what {
-            Said::InUse(_) | Said::Superseded(_) if id == self.devices.id => {}
+            Said::InUse(device) if id == self.devices.id => {
+                self.devices.read_back |= device == self.device;
+            }
+            Said::Superseded(_) if id == self.devices.id => {}
             Said::InUse(device) => self.heard_of(device, id, now, rng),
             Said::Superseded(device) => self.heard_from_former(device, sent_at),
             Said::EmergencyBegan { minutes, reason } => {
@@ -373,15 +394,52 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) {
-        self.devices.highest = self.devices.highest.max(device);
-        self.pending.own = true;
-        if !self.devices.settled {
+        if !self.devices.confirmed {
+            self.devices.claims.push((device, id));
             return;
         }
-        // Two restores of one backup at the same time: the same one wins on both.
-        let newer = (device, id) > (self.device, self.devices.id);
-        if newer && !self.superseded() {
-            self.supersede(device, now, rng);
+        self.devices.highest = self.devices.highest.max(device);
+        self.pending.own = true;
+        match self.devices.superseded_by {
+            None if device > self.device => self.supersede(device, now, rng),
+            Some(by) => self.devices.superseded_by = Some(by.max(device)),
+            None => {}
+        }
+    }
+
+    /// A batch was read. Two restores that could not hear of each other took
+    /// the same index: it is whose announcement was published first, or has
+    /// the greater id. The other takes the next, having posted nothing under
+    /// it; its messages, if there are any, are given up.
+    pub(super) fn weigh_claims(&mut self, now: UnixTime) {
+        if self.devices.confirmed {
+            return;
+        }
+        let claims = core::mem::take(&mut self.devices.claims);
+        let read_back = core::mem::take(&mut self.devices.read_back);
+        let own = (self.device, self.devices.id);
+        let taken = self.devices.highest >= self.device || claims.iter().any(|claim| *claim > own);
+        for (device, _) in claims {
+            self.devices.highest = self.devices.highest.max(device);
+            self.pending.own = true;
+        }
+        if !self.devices.settled || !read_back {
+            return;
+        }
+        self.pending.own = true;
+        if !taken {
+            self.devices.confirmed = true;
+            return;
+        }
+        self.devices.settled = false;
+        let queued = self.outbox.iter();
+        let messages: Vec<(ContactId, u32)> = queued
+            .filter(|(ordinal, _)| **ordinal >= self.devices.former_queue)
+            .filter_map(|(_, queued)| Some((ContactId(queued.contact?), queued.message?)))
+            .chain(self.large.keys().copied())
+            .collect();
+        for (id, ordinal) in messages {
+            self.give_up(id, ordinal, now);
         }
     }
 
@@ -497,6 +555,9 @@ impl Devices {
             id: [0; DEVICE_ID_LEN],
             restored: false,
             settled: true,
+            confirmed: true,
+            claims: Vec::new(),
+            read_back: false,
             former_queue: 0,
             highest: 0,
             announced_at: UnixTime(0),
@@ -520,6 +581,7 @@ impl Devices {
             id: self.id,
             restored: self.restored,
             settled: self.settled,
+            confirmed: self.confirmed,
             former_queue: self.former_queue,
             highest: self.highest,
             announced_at: self.announced_at.0,
@@ -542,6 +604,9 @@ impl Devices {
             id: record.id,
             restored: record.restored,
             settled: record.settled,
+            confirmed: record.confirmed,
+            claims: Vec::new(),
+            read_back: false,
             former_queue: record.former_queue,
             highest: record.highest,
             announced_at: UnixTime(record.announced_at),

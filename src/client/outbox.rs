@@ -186,7 +186,7 @@ impl Client {
             let to = queued.to.map_or(Destination::Lobby, |fingerprint| {
                 Destination::Bucket(Fingerprint(fingerprint))
             });
-            if let Some(control) = queued.control.as_ref().filter(|_| self.may_post(queued)) {
+            if let Some(control) = queued.control.as_ref().filter(|_| self.has_index()) {
                 let part = Part::Control(contact, control.clone());
                 found.insert((contact, false, control.seq), (part, to));
             } else if let Some(ordinal) = queued.message
@@ -276,7 +276,7 @@ impl Client {
         let size = self.relay.info()?.cell_size;
         let (held_back, barriers) = (self.held_back(today), self.barriers());
         let ready = |ordinal: u64, queued: &QueuedRecord| {
-            self.may_post(queued)
+            self.may_post(ordinal, queued)
                 && queued.contact.is_none_or(|id| {
                     !held_back.contains(&id) && barriers.get(&id).is_none_or(|end| ordinal < *end)
                 })

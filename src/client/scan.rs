@@ -64,6 +64,7 @@ impl Client {
             self.watch_for(scan.closed_at);
         }
         self.bound_unfinished(now);
+        self.weigh_claims(now);
         self.accept_candidates(&mut scan, outcome);
         outcome.cells += scan.cells.len();
     }

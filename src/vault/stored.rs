@@ -387,8 +387,10 @@ records! {
         pub id: [u8; 16],
         /// Whether it came from a backup.
         pub restored: bool,
-        /// Whether its index is final.
+        /// Whether it has taken an index.
         pub settled: bool,
+        /// Whether that is final.
+        pub confirmed: bool,
         /// Cells queued below this ordinal were sealed by the backup's device.
         pub former_queue: u64,
         /// Highest index another device announced.

@@ -163,15 +163,11 @@ fn no_tag_of_the_old_device_is_used_again() {
     let (mut relay, mut a, mut b, b_at_a, _) = friends();
     let copy = backup(&a);
     let mut new = restored(&copy);
+    rounds(&mut relay, &mut [&mut new, &mut b], 3);
     let mut seen = BTreeSet::new();
     for turn in 0..20 {
         for person in [&mut a, &mut new] {
             let at = now(&relay);
-            if turn == 0 {
-                person.pull(&relay, at);
-                let effects = person.client.settle(at, &mut rng()).unwrap();
-                person.commit(effects);
-            }
             person.send(b_at_a, &"x".repeat(turn * 400), at).unwrap();
             let post = person.client.next_flush(at).unwrap().unwrap();
             for cell in post.body.chunks(4 + relay.size.get() as usize) {
@@ -284,6 +280,39 @@ fn one_backup_restored_twice_gives_two_indexes() {
         "{:?}",
         b.events
     );
+}
+
+/// Neither can have heard of the other when they take the same index; so
+/// neither posts under it before it has read who else did.
+#[test]
+fn of_two_restores_within_one_epoch_one_goes_on() {
+    let (mut relay, a, mut b, b_at_a, a_at_b) = friends();
+    let copy = backup(&a);
+    let (mut one, mut two) = (restored(&copy), restored(&copy));
+    for (device, text) in [(&mut one, "from one"), (&mut two, "from two")] {
+        device.pull(&relay, now(&relay));
+        let effects = device.client.settle(now(&relay), &mut rng()).unwrap();
+        device.commit(effects);
+        device.send(b_at_a, text, now(&relay)).unwrap();
+        device.post(&mut relay);
+        assert_eq!(device.client.device().index, 1);
+    }
+    relay.close();
+    rounds(&mut relay, &mut [&mut one, &mut two, &mut b], 5);
+    let (winner, loser) = match (one.client.device().index, two.client.device().index) {
+        (2, 1) => (&mut one, &two),
+        (1, 2) => (&mut two, &one),
+        indexes => panic!("{indexes:?}"),
+    };
+    assert_eq!(notices(loser), [superseded(2)]);
+    assert_eq!(winner.client.device().superseded_by, None);
+    winner.send(b_at_a, "and on", now(&relay)).unwrap();
+    rounds(&mut relay, &mut [winner, &mut b], 4);
+    let heard = texts(&b, a_at_b);
+    assert_eq!(heard.last().unwrap(), "and on");
+    let sent = winner.client.messages(b_at_a, None, 9).unwrap();
+    assert_eq!(sent[0].state, "undelivered", "it was of the other index");
+    assert!(alarms(&b).is_empty(), "{:?}", b.events);
 }
 
 #[test]

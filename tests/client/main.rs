@@ -16,6 +16,7 @@ mod devices;
 mod journal;
 mod large;
 mod months;
+mod restores;
 mod segments;
 mod stage;
 #[path = "../support/mod.rs"]
