@@ -1,8 +1,8 @@
-//! Which tags lead to whom: one index for all contacts and open invitations.
+//! Which tags lead to whom: an index for all contacts and open invitations.
 
 use super::{Client, ContactId, InvitationId};
 use crate::{
-    base::{Day, UnixTime},
+    base::{Day, SortedMap, UnixTime},
     channel::{Direction, TagSlot},
     enrolment::Rendezvous,
     envelope::{OwnKeys, TagIndex, Window},
@@ -21,10 +21,15 @@ pub(super) enum Watched {
     Own,
 }
 
-/// The index, with the day of the batches it was made for.
+/// The tags of the days that batches of one day are searched for.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    index: TagIndex<Watched>,
+    /// Of contacts, and of cells to oneself. A map for each day: as the days
+    /// of the batches go on, only the next one is derived.
+    days: SortedMap<Day, TagIndex<Watched>>,
+    /// Of open invitations, which belong to no day.
+    invitations: TagIndex<Watched>,
+    /// The day of the batches.
     day: Option<Day>,
 }
 
@@ -35,38 +40,51 @@ impl Watch {
     }
 
     pub(super) fn find(&self, tag: &[u8; 16]) -> Option<(Watched, TagSlot)> {
-        self.index.find(tag)
+        let mut maps = self.days.values().chain([&self.invitations]);
+        maps.find_map(|map| map.find(tag))
     }
 }
 
 impl Client {
     /// Makes the index ready for a batch closed at this time.
     pub(super) fn watch_for(&mut self, closed_at: UnixTime) {
-        let day = closed_at.day();
-        if self.watch.day == Some(day) {
+        let today = closed_at.day();
+        if self.watch.day == Some(today) {
             return;
         }
+        let mut watch = core::mem::take(&mut self.watch);
+        let days = today.0.saturating_sub(DAYS_BACK)..=today.0.saturating_add(DAYS_AHEAD);
+        watch.days.retain(|day, _| days.contains(&day.0));
+        for day in days.map(Day) {
+            if !watch.days.contains_key(&day) {
+                watch.days.insert(day, self.tags_of(day, closed_at));
+            }
+        }
+        if watch.day.is_none() {
+            watch.invitations = self.tags_of_invitations();
+        }
+        watch.day = Some(today);
+        self.watch = watch;
+    }
+
+    fn tags_of(&self, day: Day, closed_at: UnixTime) -> TagIndex<Watched> {
         let mut index = TagIndex::new();
         for contact in self.contacts.values() {
             let Some(channel) = &contact.channel else {
                 continue;
             };
-            for day in day.0.saturating_sub(DAYS_BACK)..=day.0.saturating_add(DAYS_AHEAD) {
-                if let Some(keys) = channel.receiving_keys(Day(day), closed_at) {
-                    let window = channel.window(Day(day));
-                    index.watch(
-                        Watched::Contact(contact.id),
-                        &keys.tag_key,
-                        Day(day),
-                        &window,
-                    );
-                }
+            if let Some(keys) = channel.receiving_keys(day, closed_at) {
+                let watched = Watched::Contact(contact.id);
+                index.watch(watched, &keys.tag_key, day, &channel.window(day));
             }
         }
-        let (key, own) = (self.own.tag_key(), 0..OwnKeys::TAGS);
-        for day in day.0.saturating_sub(DAYS_BACK)..=day.0.saturating_add(DAYS_AHEAD) {
-            index.watch_range(Watched::Own, key, Day(day), 0, own.clone());
-        }
+        let key = self.own.tag_key();
+        index.watch_range(Watched::Own, key, day, 0, 0..OwnKeys::TAGS);
+        index
+    }
+
+    fn tags_of_invitations(&self) -> TagIndex<Watched> {
+        let mut index = TagIndex::new();
         // Whoever took this device's place answers for it.
         let answers = !self.superseded();
         for (id, open) in self.invitations.iter().filter(|_| answers) {
@@ -82,10 +100,7 @@ impl Client {
                 );
             }
         }
-        self.watch = Watch {
-            index,
-            day: Some(day),
-        };
+        index
     }
 
     /// A contact's window of one day grew: watches what is new.
@@ -109,7 +124,8 @@ impl Client {
                 .map_or(0, |(_, r)| r.end);
             let watched = Watched::Contact(id);
             self.watch
-                .index
+                .days
+                .get_or_insert(day, TagIndex::new())
                 .watch_range(watched, &keys.tag_key, day, device, known..range.end);
         }
     }
