@@ -8,6 +8,8 @@
 
 #[cfg(feature = "bench")]
 mod bench;
+#[cfg(feature = "bench")]
+mod bench_portal;
 pub(crate) mod bytes;
 mod engine;
 pub(crate) mod error;

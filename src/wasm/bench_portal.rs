@@ -1,0 +1,270 @@
+//! Vaults and mailboxes of any size, for `tests/bench`: what a portal would
+//! have stored after a long time, and what a relay would have published
+//! meanwhile. Compiled with the feature `bench` only.
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use super::{
+    bytes::{array, invalid, rng, secret},
+    error::JsResult,
+};
+use crate::{
+    base::{UnixTime, time::DAY_SECONDS},
+    client::{ContactId, body_key},
+    crypto::cbor::Deterministic as _,
+    identity::Identity,
+    vault::{
+        HEADER_KEY, Kdf, VaultHeader, VaultKey,
+        stored::{
+            self, ChannelRecord, ContactRecord, CursorRecord, InfoRecord, MessageRecord,
+            OpenedRecord, Record, RelayRecord, SelfRecord, SequenceRecord,
+        },
+    },
+    wire::{
+        BatchHeader, BucketCount, BucketId, CellSize, HeaderHash, OriginKey, batch::BatchPlace,
+        compute_bucket,
+    },
+};
+use rand_core::Rng as _;
+
+const EPOCH_SECONDS: u32 = 1_800;
+const TEXT: &[u8] = b"Continue metformin 500mg BID; recheck HbA1c in 3 months.";
+
+/// One numbered bucket of a relay that has one, and the vault of somebody who
+/// reads it.
+#[wasm_bindgen]
+pub struct BenchMailbox {
+    key: OriginKey,
+    head: HeaderHash,
+    closed_at: u64,
+}
+
+#[wasm_bindgen]
+impl BenchMailbox {
+    /// A mailbox whose last batch closed at this time (Unix seconds).
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(closed_at: f64) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a time of the benchmark's own"
+        )]
+        let closed_at = closed_at as u64 / u64::from(EPOCH_SECONDS) * u64::from(EPOCH_SECONDS);
+        Self {
+            key: OriginKey::generate(&mut rng()),
+            head: HeaderHash([7; 32]),
+            closed_at,
+        }
+    }
+
+    /// The relay's key, in hexadecimal.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.key.origin().to_string()
+    }
+
+    /// The number of the last epoch.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn epoch(&self) -> f64 {
+        f64::from(u32::try_from(self.closed_at / u64::from(EPOCH_SECONDS)).unwrap_or_default())
+    }
+
+    /// The header of the next epoch's batch of these cells: 192 bytes.
+    ///
+    /// # Errors
+    ///
+    /// `BATCH_INVALID` unless `cells` are whole cells of 2048 bytes.
+    pub fn next(&mut self, cells: &[u8]) -> JsResult<Uint8Array> {
+        self.closed_at += u64::from(EPOCH_SECONDS);
+        let place = BatchPlace {
+            bucket: self.bucket()?,
+            epoch: self.closed_at / u64::from(EPOCH_SECONDS),
+            closed_at: UnixTime(self.closed_at),
+            prev: self.head,
+        };
+        let header = BatchHeader::sign(&place, cells, CellSize::DEFAULT, &self.key)
+            .map_err(|error| error.code())?;
+        self.head = header.hash();
+        Ok(array(&header.encode()))
+    }
+
+    /// The records of a vault, sealed, as `[key, bytes]` pairs: so many active
+    /// contacts, and among them so many messages, half of them received.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` unless the key-encryption key is 32 bytes and the
+    /// salt 16.
+    pub fn vault(
+        &self,
+        kek: &Uint8Array,
+        salt: &Uint8Array,
+        contacts: u32,
+        messages: u32,
+    ) -> JsResult<Array> {
+        let kdf = Kdf {
+            salt: salt
+                .to_vec()
+                .try_into()
+                .map_err(|_| invalid("salt is not 16 bytes"))?,
+            iterations: Kdf::ITERATIONS,
+        };
+        let key = VaultKey::random(&mut rng());
+        let mut header = VaultHeader::new();
+        header
+            .add_passphrase(kdf, secret(kek, "kek")?, &key, &mut rng())
+            .map_err(|error| error.code())?;
+        let mut vault = Sealing {
+            key,
+            records: Array::new(),
+        };
+        vault
+            .records
+            .push(&Array::of2(&HEADER_KEY.into(), &array(&header.encode())));
+        vault.put(
+            "s/self",
+            &SelfRecord {
+                secret: random(),
+                name: "Dr. Rivera".into(),
+                device: 0,
+                created_at: self.closed_at,
+            },
+        );
+        vault.put("s/relay", &self.relay());
+        for contact in 0..contacts {
+            let share = messages / contacts + u32::from(contact < messages % contacts);
+            vault.contact(contact, share, UnixTime(self.closed_at));
+        }
+        Ok(vault.records)
+    }
+
+    fn bucket(&self) -> JsResult<BucketId> {
+        let one = BucketCount::try_from(1).map_err(|_| invalid("buckets"))?;
+        Ok(compute_bucket(&[0; 32], one))
+    }
+
+    fn relay(&self) -> RelayRecord {
+        RelayRecord {
+            url: "https://relay.example".into(),
+            own: vec![CursorRecord {
+                origin: self.key.origin().0,
+                epoch: self.closed_at / u64::from(EPOCH_SECONDS),
+                head: self.head.0,
+                closed_at: self.closed_at,
+                floor: 0,
+                gaps: Vec::new(),
+            }],
+            lobby: Vec::new(),
+            started: (true, false),
+            info: Some(InfoRecord {
+                origin: self.key.origin().0,
+                buckets: 1,
+                cell_size: CellSize::DEFAULT.get(),
+                epoch_seconds: EPOCH_SECONDS,
+                lobby_epoch_seconds: 15,
+                retention_seconds: 60 * 86_400,
+                slot_cells: 4,
+                max_attachment_bytes: 262_144,
+            }),
+        }
+    }
+}
+
+struct Sealing {
+    key: VaultKey,
+    records: Array,
+}
+
+impl Sealing {
+    fn put(&self, store_key: &str, record: &impl Record) {
+        self.put_bytes(store_key, &stored::encode(record));
+    }
+
+    fn put_bytes(&self, store_key: &str, bytes: &[u8]) {
+        let sealed = array(&self.key.seal(store_key, bytes, &mut rng()));
+        self.records.push(&Array::of2(&store_key.into(), &sealed));
+    }
+
+    fn contact(&mut self, number: u32, messages: u32, now: UnixTime) {
+        let mut id = [0; 8];
+        id[4..].copy_from_slice(&number.to_be_bytes());
+        let id = ContactId(id);
+        let received = u64::from(messages / 2);
+        let peer = Identity::generate(&mut rng());
+        self.put(
+            &format!("s/c/{id}"),
+            &ContactRecord {
+                public: peer.public().encode().to_vec(),
+                name: format!("Patient {number}"),
+                state: 1,
+                verified: 1,
+                reason: None,
+                digits: None,
+                awaiting: None,
+                channel: Some(ChannelRecord {
+                    direction: 0,
+                    month: now.minus(30 * DAY_SECONDS).month().0,
+                    sending: random(),
+                    receiving: random(),
+                    counters: Vec::new(),
+                    sealed_before: 0,
+                    next_seq: u64::from(messages),
+                    windows: Vec::new(),
+                    sequences: vec![SequenceRecord {
+                        device: 0,
+                        next: received,
+                        missing: Vec::new(),
+                    }],
+                }),
+                next_message: messages,
+                in_person: false,
+                created_at: now.0,
+            },
+        );
+        for ordinal in 0..messages {
+            self.message(id, ordinal, now);
+        }
+    }
+
+    fn message(&self, contact: ContactId, ordinal: u32, now: UnixTime) {
+        let outgoing = ordinal % 2 == 0;
+        let session: [u8; 16] = random();
+        let body = body_key(contact, ordinal);
+        let record = MessageRecord {
+            outgoing,
+            session: session.to_vec(),
+            sent_at: now.0,
+            received_at: (!outgoing).then_some(now.0),
+            seq: u64::from(ordinal / 2),
+            content_type: "text/plain".into(),
+            size: u32::try_from(TEXT.len()).unwrap_or_default(),
+            state: if outgoing { 2 } else { 4 },
+            cells_left: 0,
+        };
+        self.put(&body.replacen('b', "m", 1), &record);
+        self.put_bytes(&body, TEXT);
+        if !outgoing {
+            let digest: [u8; 16] = random();
+            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            self.put(
+                &format!("s/o/{digest}"),
+                &OpenedRecord {
+                    day: now.day().0,
+                    contact: Some(contact.0),
+                    session: Some(session.to_vec()),
+                    seq: u64::from(ordinal / 2),
+                },
+            );
+        }
+    }
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rng().fill_bytes(&mut bytes);
+    bytes
+}
