@@ -16,6 +16,7 @@ mod client;
 mod contract;
 mod cover;
 mod crash;
+mod idle;
 mod interface;
 mod limits;
 mod maintain;
