@@ -153,10 +153,10 @@ async fn sizes_of_batches_follow_the_table<S: Store, O: Open<S>>(o: O) {
 }
 
 /// Randomness that a seed replays (SplitMix64): for loads, not for secrets.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

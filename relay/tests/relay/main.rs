@@ -31,6 +31,7 @@ mod restarts;
 mod segments;
 mod server;
 mod settings;
+mod simulation;
 mod socket;
 mod sqlite;
 mod tls;

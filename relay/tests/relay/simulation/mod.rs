@@ -1,0 +1,85 @@
+//! Epochs under a clock that jumps, posts that come twice, and a process
+//! that dies between any two steps of the store: through the real store,
+//! from a seed that replays it.
+
+mod mortal;
+mod world;
+
+use self::world::{EPOCH, World};
+use crate::cover::Dice;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_order_of_posts_epochs_jumps_and_crashes() {
+    for seed in 1..=6 {
+        let mut dice = Dice(seed);
+        let mut world = World::new().await;
+        let mut crashes = 0;
+        for _ in 0..120 {
+            match dice.below(14) {
+                0..=4 => world.run(EPOCH).await,
+                5 => world.run(EPOCH * (2 + dice.below(20))).await,
+                6 => world.jump(i64::try_from(DAY + dice.below(40 * DAY)).unwrap()),
+                7 => world.jump(-i64::try_from(dice.below(5 * DAY)).unwrap()),
+                8..=10 => world.post(dice.below(6)).await,
+                11 => world.post_again(dice.below(9)).await,
+                12 => world.restart().await,
+                _ => {
+                    world.dies_in(dice.below(7), dice.below(2) == 0);
+                    crashes += 1;
+                }
+            }
+        }
+        world.finish().await;
+        println!(
+            "seed {seed}: {} cells, {} batches, {} segments, {} deleted, {} of {crashes} deaths",
+            world.cells(),
+            world.batches(),
+            world.segments(),
+            world.deleted(),
+            world.deaths()
+        );
+        assert!(world.cells() > 50 && world.batches() > 50 && world.segments() > 5);
+    }
+}
+
+/// Everything a store is asked for, in an order in which segments are made
+/// and dropped, and a clock is not believed.
+async fn script(world: &mut World) {
+    world.post(3).await;
+    world.run(EPOCH).await;
+    world.post(2).await;
+    world.post_again(3).await;
+    for _ in 0..7 {
+        world.run(EPOCH).await;
+    }
+    world.post(1).await;
+    world.jump(i64::try_from(3 * DAY).unwrap());
+    world.run(EPOCH).await;
+    world.post_again(4).await;
+    world.run(25 * HOUR).await;
+    world.run(EPOCH).await;
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_between_any_two_steps_of_the_store() {
+    let mut deaths = 0;
+    for after in [false, true] {
+        for step in 0.. {
+            let mut world = World::new().await;
+            world.dies_in(step, after);
+            script(&mut world).await;
+            if world.deaths() == 0 {
+                // The script is over before that step.
+                assert!(step > 30, "{step}");
+                assert!(world.segments() >= 2 && world.deleted() >= 10);
+                break;
+            }
+            deaths += world.deaths();
+        }
+    }
+    println!("{deaths} deaths");
+}

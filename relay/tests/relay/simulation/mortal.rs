@@ -1,0 +1,151 @@
+//! A store in a process that dies at a step.
+
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+use tessera::{
+    base::UnixTime,
+    wire::{BucketId, Entry, Origin},
+};
+use tessera_relay::store::{
+    Closing, Contents, Found, Kind, LastClose, Segment, Store, StoreError, Window,
+};
+
+/// Counts the steps that write; dies before or after one of them, and does
+/// nothing from then on.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    left: AtomicI64,
+    doomed: AtomicBool,
+    after: AtomicBool,
+    dead: AtomicBool,
+}
+
+impl Life {
+    pub(super) fn ends_in(&self, steps: u64, after: bool) {
+        self.left.store(steps as i64, Ordering::SeqCst);
+        self.after.store(after, Ordering::SeqCst);
+        self.doomed.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
+    fn is_last_step(&self) -> bool {
+        self.doomed.load(Ordering::SeqCst) && self.left.fetch_sub(1, Ordering::SeqCst) == 0
+    }
+
+    fn end<T>(&self) -> Result<T, StoreError> {
+        self.dead.store(true, Ordering::SeqCst);
+        Err(StoreError::Failed)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Mortal<S> {
+    pub(super) store: S,
+    pub(super) life: Arc<Life>,
+}
+
+impl<S: Store> Mortal<S> {
+    async fn step<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        if self.life.is_over() {
+            return Err(StoreError::Failed);
+        }
+        let last = self.life.is_last_step();
+        if last && !self.life.after.load(Ordering::SeqCst) {
+            return self.life.end();
+        }
+        let result = work.await;
+        if last { self.life.end() } else { result }
+    }
+
+    fn alive(&self) -> Result<(), StoreError> {
+        match self.life.is_over() {
+            true => Err(StoreError::Failed),
+            false => Ok(()),
+        }
+    }
+}
+
+impl<S: Store> Store for Mortal<S> {
+    fn origin(&self) -> Origin {
+        self.store.origin()
+    }
+
+    async fn put(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        self.step(self.store.put(entries)).await
+    }
+
+    async fn close(&self, closing: Closing) -> Result<(), StoreError> {
+        self.step(self.store.close(closing)).await
+    }
+
+    async fn seal(&self, buckets: &[BucketId]) -> Result<(), StoreError> {
+        self.step(self.store.seal(buckets)).await
+    }
+
+    async fn expire(&self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
+        self.step(self.store.expire(kind, before)).await
+    }
+
+    async fn hold(&self, kind: Kind, held: bool) -> Result<(), StoreError> {
+        self.step(self.store.hold(kind, held)).await
+    }
+
+    async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
+        self.alive()?;
+        self.store.last_close(kind).await
+    }
+
+    async fn contents(&self, bucket: BucketId, window: Window) -> Result<Contents, StoreError> {
+        self.alive()?;
+        self.store.contents(bucket, window).await
+    }
+
+    async fn batch(
+        &self,
+        bucket: BucketId,
+        origin: Origin,
+        epoch: u64,
+    ) -> Result<Found<Vec<u8>>, StoreError> {
+        self.alive()?;
+        self.store.batch(bucket, origin, epoch).await
+    }
+
+    async fn segment(
+        &self,
+        bucket: BucketId,
+        origin: Origin,
+        number: u64,
+    ) -> Result<Found<Segment>, StoreError> {
+        self.alive()?;
+        self.store.segment(bucket, origin, number).await
+    }
+
+    async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
+        self.alive()?;
+        self.store.held(kind).await
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        self.store.writable()
+    }
+
+    async fn failed(&self) {
+        pending().await
+    }
+
+    async fn shutdown(&self) {
+        self.store.shutdown().await;
+    }
+}

@@ -1,0 +1,425 @@
+//! A relay's epochs without a relay: the engine, the store, a clock that can
+//! be set, and a reader who remembers everything.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+use tessera::{
+    base::UnixTime,
+    wire::{
+        Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, Entry, SegmentRef, cover_cell,
+    },
+};
+use tessera_relay::{
+    cover::CoverRule,
+    epoch::{Board, Engine, Now, Schedule, Settings},
+    random,
+    store::{
+        Found, Kind, SqliteStore, Store, StoreError,
+        sqlite::{Options, check},
+    },
+};
+
+use super::{
+    DAY,
+    mortal::{Life, Mortal},
+};
+use crate::bucket;
+
+/// Seconds of an epoch.
+pub(super) const EPOCH: u64 = 3600;
+const RETENTION: u64 = 2 * DAY;
+
+fn options() -> Options {
+    Options {
+        cell_size: CellSize::try_from(1024).unwrap(),
+        buckets: BucketCount::try_from(2).unwrap(),
+        disk: None,
+    }
+}
+
+/// What is known of a batch that was once seen.
+struct Known {
+    header: BatchHeader,
+    segment: Option<SegmentRef>,
+    gone: bool,
+}
+
+pub(super) struct World {
+    directory: TempDir,
+    lives: u32,
+    store: Mortal<SqliteStore>,
+    engine: Option<Engine<Mortal<SqliteStore>>>,
+    board: Board,
+    start: Instant,
+    ran: u64,
+    wall: u64,
+    /// When the clock last jumped ahead by more than a day, in time run.
+    jumped: Option<u64>,
+    /// Cells answered for, and in how many batches they were seen.
+    acknowledged: BTreeMap<Vec<u8>, usize>,
+    /// In the order of posting, for posting them again.
+    recent: Vec<Entry>,
+    /// Cells of posts that died: kept or not, but never twice.
+    unsure: BTreeMap<Vec<u8>, usize>,
+    known: BTreeMap<(u32, u64), Known>,
+    /// Digest of a cell → where it was published.
+    places: BTreeMap<[u8; 32], (u32, u64)>,
+    segments: BTreeSet<(u32, u64)>,
+    deaths: u32,
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let first = directory.path().join("0");
+        std::fs::create_dir(&first).unwrap();
+        let mut world = Self {
+            store: open(first.join("relay.db")),
+            directory,
+            lives: 0,
+            engine: None,
+            board: Board::new(),
+            start: Instant::now(),
+            ran: 0,
+            wall: 20_000 * DAY,
+            jumped: None,
+            acknowledged: BTreeMap::new(),
+            recent: Vec::new(),
+            unsure: BTreeMap::new(),
+            known: BTreeMap::new(),
+            places: BTreeMap::new(),
+            segments: BTreeSet::new(),
+            deaths: 0,
+        };
+        world.resume().await;
+        world
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            wall: Duration::from_secs(self.wall),
+            running: self.start + Duration::from_secs(self.ran),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory
+            .path()
+            .join(self.lives.to_string())
+            .join("relay.db")
+    }
+
+    async fn resume(&mut self) {
+        let settings = Settings {
+            kind: Kind::Numbered,
+            buckets: vec![bucket(0), bucket(1)],
+            cell_size: options().cell_size,
+            schedule: Schedule::new(EPOCH as u32),
+            rule: CoverRule::Fixed(2),
+            retention: Duration::from_secs(RETENTION),
+        };
+        self.board = Board::new();
+        let engine =
+            Engine::resume(self.store.clone(), settings, self.board.clone(), self.now()).await;
+        self.engine = engine.ok();
+        self.observe().await;
+        self.bury().await;
+    }
+
+    /// Lets time pass, and then the epoch end.
+    pub(super) async fn run(&mut self, seconds: u64) {
+        self.wall += seconds;
+        self.ran += seconds;
+        if self.epoch_ends().await.is_err() {
+            self.bury().await;
+            // The next life closes what this one did not.
+            self.wall += EPOCH;
+            self.ran += EPOCH;
+            if self.epoch_ends().await.is_err() {
+                self.bury().await;
+            }
+        }
+    }
+
+    async fn epoch_ends(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        let engine = self.engine.as_mut().ok_or(StoreError::Failed)?;
+        let boundary = engine.close(now).await?;
+        engine.publish(boundary, now);
+        self.observe().await;
+        let engine = self.engine.as_mut().ok_or(StoreError::Failed)?;
+        while engine.expire().await? {}
+        self.observe().await;
+        Ok(())
+    }
+
+    /// Sets the clock.
+    pub(super) fn jump(&mut self, seconds: i64) {
+        self.wall = self.wall.checked_add_signed(seconds).unwrap();
+        if seconds > DAY as i64 {
+            self.jumped = Some(self.ran);
+        }
+    }
+
+    /// Posts so many new cells.
+    pub(super) async fn post(&mut self, count: u64) {
+        let size = options().cell_size;
+        let entries: Vec<_> = (0..count)
+            .map(|at| Entry {
+                bucket: bucket(at as u32 % 2),
+                cell: cover_cell(size, &mut random::system()),
+            })
+            .collect();
+        match self.store.put(entries.clone()).await {
+            Ok(()) => {
+                for entry in &entries {
+                    self.acknowledged.insert(entry.cell.as_bytes().to_vec(), 0);
+                }
+                self.recent.extend(entries);
+            }
+            Err(_) => {
+                for entry in &entries {
+                    self.unsure.insert(entry.cell.as_bytes().to_vec(), 0);
+                }
+                self.bury().await;
+            }
+        }
+    }
+
+    /// Posts cells again that wait, or whose batch is held.
+    pub(super) async fn post_again(&mut self, count: u64) {
+        let held = |entry: &&Entry| {
+            let cell = entry.cell.as_bytes();
+            self.acknowledged[cell] == 0 || self.where_is(cell).is_some_and(|known| !known.gone)
+        };
+        let again: Vec<_> = self
+            .recent
+            .iter()
+            .rev()
+            .take(30)
+            .filter(held)
+            .take(count as usize)
+            .map(|entry| Entry {
+                // Another bucket makes it no other cell.
+                bucket: bucket(1 - entry.bucket.get()),
+                cell: entry.cell.clone(),
+            })
+            .collect();
+        if self.store.put(again).await.is_err() {
+            self.bury().await;
+        }
+    }
+
+    fn where_is(&self, cell: &[u8]) -> Option<&Known> {
+        let digest = Cell::parse(cell.to_vec(), options().cell_size).unwrap();
+        self.places
+            .get(&digest.sha256())
+            .and_then(|place| self.known.get(place))
+    }
+
+    /// The process will die that many steps from now.
+    pub(super) fn dies_in(&mut self, steps: u64, after: bool) {
+        self.store.life.ends_in(steps, after);
+    }
+
+    /// If it is dead: what the disk then holds is opened by the next process.
+    async fn bury(&mut self) {
+        if !self.store.life.is_over() {
+            return;
+        }
+        self.deaths += 1;
+        let old = self.path();
+        self.lives += 1;
+        let new = self.path();
+        std::fs::create_dir(new.parent().unwrap()).unwrap();
+        // The log first: a checkpoint in between only repeats what it holds.
+        for suffix in ["-wal", ""] {
+            let name = |path: &PathBuf| PathBuf::from(format!("{}{suffix}", path.display()));
+            if name(&old).exists() {
+                std::fs::copy(name(&old), name(&new)).unwrap();
+            }
+        }
+        let report = check(&new).unwrap();
+        assert_eq!(report.findings, [], "after a death");
+        self.engine = None;
+        self.store = open(new);
+        Box::pin(self.resume()).await;
+    }
+
+    /// Ends in good order and starts again.
+    pub(super) async fn restart(&mut self) {
+        self.engine = None;
+        self.store.shutdown().await;
+        let report = check(&self.path()).unwrap();
+        assert_eq!(report.findings, [], "after a restart");
+        self.store = open(self.path());
+        self.resume().await;
+    }
+
+    /// Whatever a reader sees now agrees with what it saw before.
+    async fn observe(&mut self) {
+        let Some(published) = self.board.get(Kind::Numbered) else {
+            return;
+        };
+        for b in [bucket(0), bucket(1)] {
+            let Ok(contents) = self.store.contents(b, published.into()).await else {
+                return;
+            };
+            let mut visible = BTreeMap::new();
+            for listed in &contents.segments {
+                self.segments.insert((b.get(), listed.number));
+                let Ok(found) = self.store.segment(b, listed.origin, listed.number).await else {
+                    return;
+                };
+                let Found::Held(segment) = found else {
+                    panic!("{listed:?} is listed");
+                };
+                let mut bytes = Vec::new();
+                for epoch in &segment.epochs {
+                    let Ok(Found::Held(batch)) = self.store.batch(b, listed.origin, *epoch).await
+                    else {
+                        return;
+                    };
+                    bytes.extend(batch);
+                }
+                for batch in listed.split(b, &bytes).unwrap() {
+                    let batch = Batch::parse(batch).unwrap();
+                    let twice = visible.insert(batch.header().epoch, Some(*listed));
+                    assert_eq!(twice, None, "a batch is listed twice");
+                    self.read(&batch, Some(*listed));
+                }
+            }
+            for header in &contents.batches {
+                let Ok(Found::Held(bytes)) = self.store.batch(b, header.origin, header.epoch).await
+                else {
+                    return;
+                };
+                let twice = visible.insert(header.epoch, None);
+                assert_eq!(twice, None, "a batch is listed twice");
+                self.read(&Batch::parse(&bytes).unwrap(), None);
+            }
+            self.miss(b, &visible);
+        }
+    }
+
+    /// A batch that is new is counted; one that is known has not changed.
+    fn read(&mut self, batch: &Batch<'_>, segment: Option<SegmentRef>) {
+        let header = batch.header();
+        let place = (header.bucket.get(), header.epoch);
+        if let Some(known) = self.known.get_mut(&place) {
+            assert_eq!(known.header, *header);
+            assert!(
+                known.segment.is_none() || known.segment == segment,
+                "a segment changed"
+            );
+            known.segment = segment;
+            known.gone = false;
+            return;
+        }
+        let before = self
+            .known
+            .range((place.0, 0)..place)
+            .next_back()
+            .map(|(_, known)| known.header.clone());
+        match before {
+            Some(before) => header.follows(&before).unwrap(),
+            None => assert_eq!(header.prev, BatchHeader::NO_PREV),
+        }
+        assert!(batch.cells().len() >= 2, "cover");
+        for cell in batch.cells() {
+            for counts in [&mut self.acknowledged, &mut self.unsure] {
+                if let Some(count) = counts.get_mut(cell) {
+                    *count += 1;
+                    assert_eq!(*count, 1, "published twice");
+                }
+            }
+            let cell = Cell::parse(cell.to_vec(), options().cell_size).unwrap();
+            self.places.insert(cell.sha256(), place);
+        }
+        self.known.insert(
+            place,
+            Known {
+                header: header.clone(),
+                segment,
+                gone: false,
+            },
+        );
+    }
+
+    /// What is no longer to be seen must be past retention, by a clock that
+    /// is believed.
+    fn miss(&mut self, b: BucketId, visible: &BTreeMap<u64, Option<SegmentRef>>) {
+        let (wall, ran, jumped) = (self.wall, self.ran, self.jumped);
+        let last_of: BTreeMap<u64, UnixTime> = self
+            .known
+            .iter()
+            .filter(|((of, _), _)| *of == b.get())
+            .map(|((_, epoch), known)| (*epoch, known.header.closed_at))
+            .collect();
+        let missing = self
+            .known
+            .iter_mut()
+            .filter(|((of, epoch), _)| *of == b.get() && !visible.contains_key(epoch));
+        for ((_, epoch), known) in missing {
+            if known.gone {
+                continue;
+            }
+            known.gone = true;
+            let last = known.segment.map_or(*epoch, |segment| segment.last);
+            let closed_at = last_of[&last].0;
+            assert!(
+                closed_at + RETENTION < wall,
+                "epoch {epoch} closed at {closed_at} is gone at {wall}"
+            );
+            assert!(
+                jumped.is_none_or(|jumped| ran >= jumped + DAY),
+                "epoch {epoch} was deleted by a clock that is not believed"
+            );
+        }
+    }
+
+    /// Two quiet epochs: nothing waits any more, and nothing was lost.
+    pub(super) async fn finish(&mut self) {
+        for _ in 0..3 {
+            self.run(EPOCH).await;
+        }
+        let lost = self.acknowledged.values().filter(|count| **count != 1);
+        assert_eq!(lost.count(), 0, "of {}", self.acknowledged.len());
+        self.engine = None;
+        self.store.shutdown().await;
+        assert_eq!(check(&self.path()).unwrap().findings, []);
+    }
+
+    pub(super) fn cells(&self) -> usize {
+        self.acknowledged.len()
+    }
+
+    pub(super) fn batches(&self) -> usize {
+        self.known.len()
+    }
+
+    pub(super) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    pub(super) fn deleted(&self) -> usize {
+        self.known.values().filter(|known| known.gone).count()
+    }
+
+    pub(super) fn deaths(&self) -> u32 {
+        self.deaths
+    }
+}
+
+fn open(path: PathBuf) -> Mortal<SqliteStore> {
+    Mortal {
+        store: SqliteStore::open(&path, &options()).unwrap(),
+        life: Arc::new(Life::default()),
+    }
+}
