@@ -128,7 +128,7 @@ async fn read_segment(store: &impl Store, listed: &SegmentRef) -> Vec<Vec<u8>> {
     batches.into_iter().map(<[u8]>::to_vec).collect()
 }
 
-const EVERYTHING: Window = Window {
+pub(crate) const EVERYTHING: Window = Window {
     from: UnixTime(0),
     through: u64::MAX,
 };

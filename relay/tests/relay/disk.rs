@@ -1,0 +1,278 @@
+//! A disk that is full, cannot be written, or holds other bytes than it was
+//! given: posts are refused, reads go on, nothing acknowledged is lost.
+
+use std::{
+    io::{Seek as _, SeekFrom, Write as _},
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+use tessera::{
+    base::UnixTime,
+    wire::{BucketCount, Cell, CellSize, paths, post},
+};
+use tessera_relay::{
+    cover::{CoverRule, prepare},
+    random,
+    store::{
+        Closing, Found, Kind, SqliteStore, Store as _, StoreError,
+        sqlite::{DiskLimit, Options, Reserve, check},
+    },
+};
+
+use crate::{bucket, client::Client, entries, power::held_cells, server::Process};
+
+/// Posts until it is refused; the cells that were taken, the status, the code.
+fn post_until_refused(client: Client) -> (Vec<Cell>, u16, String) {
+    let headers = [("Content-Type", "application/octet-stream")];
+    let mut acknowledged = Vec::new();
+    for _ in 0..5_000 {
+        let posted = entries(bucket(0), 16);
+        let body = post::encode(&posted).unwrap();
+        let answer = client.request("POST", paths::CELLS, &headers, &body);
+        if answer.status != 202 {
+            return (acknowledged, answer.status, answer.problem().code);
+        }
+        acknowledged.extend(posted.into_iter().map(|entry| entry.cell));
+    }
+    panic!("never refused");
+}
+
+/// Waits until a post is taken again.
+fn post_until_taken(client: Client) {
+    let start = Instant::now();
+    let headers = [("Content-Type", "application/octet-stream")];
+    let body = post::encode(&entries(bucket(1), 1)).unwrap();
+    while client.request("POST", paths::CELLS, &headers, &body).status != 202 {
+        assert!(start.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// What a relay that cannot write must still do.
+fn reads_go_on(client: Client, ready: u16) {
+    assert_eq!(client.get("/healthz").status, 200);
+    assert_eq!(client.get("/readyz").status, ready);
+    assert_eq!(client.get(paths::INFO).status, 200);
+    assert!(!client.pull(bucket(0)).is_empty());
+}
+
+fn all_held_once(path: &Path, acknowledged: &[Cell]) {
+    assert_eq!(check(path).unwrap().findings, []);
+    let held = held_cells(path);
+    for cell in acknowledged {
+        assert_eq!(held.get(cell.as_bytes()), Some(&1));
+    }
+}
+
+/// A file system of so many MiB, while it lives.
+struct Mount(TempDir);
+
+impl Mount {
+    fn new(mebibytes: u32) -> Option<Self> {
+        let mount = Self(TempDir::new().unwrap());
+        let size = format!("size={mebibytes}m");
+        if run(
+            "mount",
+            &["-t", "tmpfs", "-o", &size, "tmpfs", mount.path()],
+        ) {
+            Some(mount)
+        } else {
+            println!("SKIPPED: mounting is not permitted");
+            std::mem::forget(mount);
+            None
+        }
+    }
+
+    fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+
+    fn grow(&self, mebibytes: u32) {
+        let size = format!("remount,size={mebibytes}m");
+        assert!(run("mount", &["-o", &size, self.path()]));
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        run("umount", &["-l", self.path()]);
+    }
+}
+
+fn run(command: &str, arguments: &[&str]) -> bool {
+    Command::new(command)
+        .args(arguments)
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[test]
+fn a_full_disk_refuses_posts_until_there_is_room() {
+    let Some(mount) = Mount::new(24) else { return };
+    let directory = mount.0.path();
+    let process = Process::start(directory, "--epoch 2s --lobby-epoch 1h", Stdio::null());
+    let client = process.client;
+    client.index_when(bucket(0), |index| !index.batches.is_empty());
+    let (acknowledged, status, code) = post_until_refused(client);
+    assert_eq!((status, code.as_str()), (507, "RELAY_FULL"));
+    assert!(acknowledged.len() > 1000, "{}", acknowledged.len());
+    reads_go_on(client, 507);
+    std::thread::sleep(Duration::from_secs(3));
+    reads_go_on(client, 507);
+    mount.grow(96);
+    post_until_taken(client);
+    let held = client.index(bucket(0)).batches.last().unwrap().epoch;
+    client.index_when(bucket(0), |index| {
+        index
+            .batches
+            .last()
+            .is_some_and(|batch| batch.epoch > held + 1)
+    });
+    assert_eq!(client.get("/readyz").status, 200);
+    assert_eq!(process.terminate(), Some(0));
+    all_held_once(&directory.join("relay.db"), &acknowledged);
+}
+
+/// Writes that fail for another reason than space: here a limit on the size
+/// of files, whose signal is ignored.
+#[test]
+fn a_disk_that_cannot_be_written_refuses_posts_until_it_can() {
+    let directory = TempDir::new().unwrap();
+    let limit = [
+        "sh",
+        "-c",
+        "trap '' XFSZ; ulimit -S -f 8192; exec \"$@\"",
+        "sh",
+    ];
+    let process = Process::start_under(
+        &limit,
+        directory.path(),
+        "--epoch 1s --lobby-epoch 1h",
+        Stdio::null(),
+    );
+    let client = process.client;
+    client.index_when(bucket(0), |index| !index.batches.is_empty());
+    let (acknowledged, status, code) = post_until_refused(client);
+    assert_eq!((status, code.as_str()), (503, "RELAY_BUSY"));
+    reads_go_on(client, 503);
+    if !run("prlimit", &["--pid", &process.id(), "--fsize=unlimited"]) {
+        println!("SKIPPED in part: prlimit is not there or not permitted");
+        process.kill();
+        return all_held_once(&directory.path().join("relay.db"), &acknowledged);
+    }
+    post_until_taken(client);
+    assert_eq!(client.get("/readyz").status, 200);
+    assert_eq!(process.terminate(), Some(0));
+    all_held_once(&directory.path().join("relay.db"), &acknowledged);
+}
+
+/// The page on which waiting cells begin is overwritten: nothing can be
+/// posted, and what is published can be read.
+#[test]
+fn a_damaged_file_is_read_and_not_written() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("relay.db");
+    let process = Process::start(directory.path(), "", Stdio::null());
+    process.client.post(&entries(bucket(0), 8));
+    process
+        .client
+        .index_when(bucket(0), |index| index.batches.len() >= 2);
+    assert_eq!(process.terminate(), Some(0));
+    let page: u64 = rusqlite::Connection::open(&path)
+        .unwrap()
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'pending'",
+            [],
+            |row| row.get::<_, u32>(0).map(u64::from),
+        )
+        .unwrap();
+    let mut file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.seek(SeekFrom::Start((page - 1) * 16_384)).unwrap();
+    file.write_all(&[0x5a; 16_384]).unwrap();
+    drop(file);
+
+    let process = Process::start(directory.path(), "--epoch 1h --retention 1d", Stdio::null());
+    let client = process.client;
+    let (taken, status, code) = post_until_refused(client);
+    assert_eq!((taken.len(), status, code.as_str()), (0, 503, "RELAY_BUSY"));
+    reads_go_on(client, 503);
+    let (taken, ..) = post_until_refused(client);
+    assert!(taken.is_empty(), "no write may be acknowledged any more");
+    assert_eq!(process.terminate(), Some(0));
+    assert!(!check(&path).unwrap().findings.is_empty());
+}
+
+fn closing(epoch: u64) -> Closing {
+    Closing {
+        buckets: vec![bucket(0)],
+        epoch,
+        closed_at: UnixTime(epoch * 10),
+        cell_size: CellSize::DEFAULT,
+        rule: CoverRule::Fixed(20),
+        cover: prepare(20, CellSize::DEFAULT, &mut random::system()),
+    }
+}
+
+/// The limit keeps room for the cover of a full retention: after it has
+/// refused a post, that many batches still fit below it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_on_disk_use_keeps_room_for_cover() {
+    const BATCHES: u64 = 60;
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("relay.db");
+    let numbered = Reserve::new(BATCHES, 20, CellSize::DEFAULT);
+    let mut disk = DiskLimit {
+        most: 0,
+        numbered,
+        lobby: Reserve::new(0, 0, CellSize::DEFAULT),
+    };
+    disk.most = disk.least() + (4 << 20);
+    let options = Options {
+        cell_size: CellSize::DEFAULT,
+        buckets: BucketCount::try_from(1).unwrap(),
+        disk: Some(disk),
+    };
+    let store = SqliteStore::open(&path, &options).unwrap();
+    let mut taken = 0;
+    let refused = loop {
+        match store.put(entries(bucket(0), 64)).await {
+            Ok(()) => taken += 64,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused, StoreError::Full);
+    assert_eq!(store.writable(), Err(StoreError::Full));
+    // 4 MiB of cells of 2 KiB, with what lies around them.
+    assert!((1000..2000).contains(&taken), "{taken}");
+    for epoch in 1..=BATCHES {
+        store.close(closing(epoch)).await.unwrap();
+        // Published, cells lie closer together: a few more fit.
+        while store.put(entries(bucket(0), 64)).await.is_ok() {
+            taken += 64;
+        }
+        let used = std::fs::metadata(&path).unwrap().len();
+        assert!(used <= disk.most - (64 << 20), "{used} of {}", disk.most);
+    }
+    assert!(taken < 2500, "{taken}");
+    let found = store.batch(bucket(0), store.origin(), BATCHES).await;
+    assert!(matches!(found, Ok(Found::Held(_))), "reads go on");
+
+    // What leaves after its retention makes room.
+    while store.expire(Kind::Numbered, UnixTime(300)).await.unwrap() {}
+    assert_eq!(store.writable(), Ok(()));
+    store.put(entries(bucket(0), 64)).await.unwrap();
+    store.shutdown().await;
+    drop(store);
+    // The count goes on after a restart.
+    let store = SqliteStore::open(&path, &options).unwrap();
+    let mut more = 64;
+    while store.put(entries(bucket(0), 64)).await.is_ok() {
+        more += 64;
+    }
+    assert!((64..=taken).contains(&more), "{more} of {taken}");
+    store.shutdown().await;
+}
