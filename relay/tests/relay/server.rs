@@ -92,7 +92,6 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(directory: &Path, more: &str, log: Stdio) -> Self {
-<<<<<<< HEAD
         Self::start_with(directory, more, &[], log)
     }
 
@@ -102,19 +101,23 @@ impl Process {
         environment: &[(&str, &str)],
         log: Stdio,
     ) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
-=======
-        Self::start_under(&[], directory, more, log)
+        let mut relay = Command::new(env!("CARGO_BIN_EXE_tessera-relay"));
+        relay.envs(environment.iter().copied());
+        Self::spawn(relay, directory, more, log)
     }
 
     /// The same, run by another command that becomes it or watches it.
     pub(crate) fn start_under(wrapper: &[&str], directory: &Path, more: &str, log: Stdio) -> Self {
-        let words = [wrapper, &[env!("CARGO_BIN_EXE_tessera-relay")]].concat();
-        let mut child = Command::new(words[0])
-            .args(&words[1..])
->>>>>>> 3f8f8e9 (Relay tests: power loss replayed from a trace of writes and syncs; full, unwritable and damaged disks; a sync that fails)
+        let mut command = Command::new(wrapper[0]);
+        command
+            .args(&wrapper[1..])
+            .arg(env!("CARGO_BIN_EXE_tessera-relay"));
+        Self::spawn(command, directory, more, log)
+    }
+
+    fn spawn(mut command: Command, directory: &Path, more: &str, log: Stdio) -> Self {
+        let mut child = command
             .args(flags(directory, more))
-            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -164,17 +167,16 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-<<<<<<< HEAD
     pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("kill")
             .args([&format!("-{name}"), &self.id()])
             .status();
         assert!(kill.unwrap().success());
-=======
+    }
+
     /// Waits until it ends by itself; the exit code.
     pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
->>>>>>> 3f8f8e9 (Relay tests: power loss replayed from a trace of writes and syncs; full, unwritable and damaged disks; a sync that fails)
     }
 
     /// SIGTERM, and the exit code.
