@@ -87,6 +87,90 @@ describe("the page", () => {
     await portal.close();
   });
 
+  test("a lock takes everything off the screen and keeps what was being written; so does a reload", async () => {
+    const portal = await openPortal(browser, relay.url);
+    const rivera = await new Person(portal.page, "clinician").ready();
+    const ana = await new Person(portal.page, "patient").ready();
+    await enrol(rivera, ana);
+    await rivera.write(ana.name, "Continue metformin 500mg BID.");
+    await ana.receives(rivera.name, "Continue metformin 500mg BID.");
+    await ana.pane.getByTestId("compose-text").fill("Half a sentence");
+    await ana.pane.getByTestId("lock").click();
+    assert.match(await ana.locked(), /You locked it/);
+    const shown = await ana.pane.innerHTML();
+    for (const word of ["metformin", "Rivera", "Half a sentence", "tessera:/"]) assert.ok(!shown.includes(word), word);
+    assert.ok(await ana.pane.getByTestId("passphrase").evaluate((input) => input === document.activeElement), "the focus is where one goes on");
+    await rivera.write(ana.name, "While it was locked.");
+    await ana.unlock("wrong");
+    assert.equal((await ana.outcome()).code, "WRONG_PASSPHRASE");
+    await ana.unlock();
+    await ana.receives(rivera.name, "While it was locked.");
+    assert.equal(await ana.pane.getByTestId("compose-text").inputValue(), "Half a sentence");
+
+    await portal.page.reload();
+    assert.match(await ana.locked(), /earlier visit/);
+    assert.match(await rivera.locked(), /earlier visit/);
+    assert.ok(!(await portal.page.innerText("main")).includes("metformin"));
+    await ana.unlock();
+    await ana.open(rivera.name);
+    assert.equal(await ana.pane.getByTestId("compose-text").inputValue(), "Half a sentence");
+    await ana.pane.getByTestId("compose-send").click();
+    await rivera.unlock();
+    await rivera.receives(ana.name, "Half a sentence");
+    assert.equal(await ana.pane.getByTestId("compose-text").inputValue(), "");
+    assert.deepEqual(portal.complaints, []);
+    await portal.close();
+  });
+
+  test("who does nothing for a while is locked, and who types is not", async () => {
+    const portal = await openPortal(browser, `${relay.url}/?role=lab&idle=0.05`);
+    const lab = new Person(portal.page, "lab");
+    await lab.pane.locator('[data-testid="invite-quick"]:enabled').waitFor({ timeout: 30_000 });
+    for (let second = 0; second < 6; second += 1) {
+      await lab.pane.getByTestId("accept-text").press("a");
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+    assert.equal(await lab.pane.getByTestId("lock-view").count(), 0);
+    assert.match(await lab.locked(), /Nobody used it/);
+    await lab.unlock();
+    await lab.pane.getByTestId("invite-quick").waitFor();
+    assert.deepEqual(portal.complaints, []);
+    await portal.close();
+  });
+
+  test("starting over, with or without the passphrase, is a new person", async () => {
+    const portal = await openPortal(browser, `${relay.url}/?role=patient`);
+    const ana = await new Person(portal.page, "patient").ready();
+    const first = await ana.fingerprintPicture();
+    for (const reload of [false, true]) {
+      if (reload) await portal.page.reload();
+      else await ana.pane.getByTestId("lock").click();
+      await ana.locked();
+      await ana.pane.getByTestId("start-over-details").locator("summary").click();
+      await ana.pane.getByTestId("start-over").click();
+      await ana.ready();
+      assert.ok(!first.equals(await ana.fingerprintPicture()));
+    }
+    assert.deepEqual(portal.complaints, []);
+    await portal.close();
+  });
+
+  test("a second tab is told that the vault is open, and can take it over", async () => {
+    const portal = await openPortal(browser, `${relay.url}/?role=patient`);
+    const ana = await new Person(portal.page, "patient").ready();
+    const other = await portal.page.context().newPage();
+    await other.goto(`${relay.url}/?role=patient`);
+    const there = new Person(other, "patient");
+    await there.locked();
+    await there.unlock();
+    await there.pane.getByRole("heading", { name: "Open in another tab" }).waitFor();
+    await there.unlock();
+    await there.ready();
+    assert.match(await ana.locked(), /one place at a time/);
+    assert.deepEqual(portal.complaints, []);
+    await portal.close();
+  });
+
   test("Spanish, on a 360 px wide screen, without sideways scrolling", async () => {
     const portal = await openPortal(browser, `${relay.url}/?role=patient`, { width: 360, height: 740 });
     const ana = await new Person(portal.page, "patient").ready();

@@ -4,6 +4,7 @@ import "./styles/base.css";
 import "./styles/pane.css";
 import "./styles/conversation.css";
 import "./styles/log.css";
+import "./styles/lock.css";
 import "./styles/relay.css";
 import { init } from "tessera-portal";
 import { h } from "./dom";
@@ -16,9 +17,13 @@ import { Session } from "./session";
 import { Pane, PaneState } from "./view/pane";
 import { RelayPane } from "./view/relay";
 
+/** A vault that nobody uses for so long is locked; `?idle=` has it otherwise. */
+const IDLE_MINUTES = 10;
+
 class App {
   readonly #root: HTMLElement;
   readonly #relay = new URL("/", location.href);
+  readonly #idleMinutes = Number(new URLSearchParams(location.search).get("idle")) || IDLE_MINUTES;
   readonly #alone = roleFrom(new URLSearchParams(location.search).get("role"));
   readonly #sessions = new Map<Role, Session>();
   readonly #states = new Map<Role, PaneState>();
@@ -54,15 +59,15 @@ class App {
       return;
     }
     if (!this.#alone) this.#ear.start();
-    await Promise.all([...this.#sessions.values()].map((session) => session.open(this.#relay)));
+    await Promise.all([...this.#sessions.values()].map((session) => session.begin()));
   }
 
   #add(role: Role): void {
     if (this.#sessions.has(role)) return;
-    const session = new Session(PEOPLE[role]);
+    const session = new Session(PEOPLE[role], this.#relay, this.#idleMinutes);
     this.#sessions.set(role, session);
     this.#states.set(role, new PaneState());
-    if (this.#loaded) void session.open(this.#relay);
+    if (this.#loaded) void session.begin();
   }
 
   #takeOffer(): void {
@@ -111,7 +116,7 @@ class App {
       { class: "top" },
       this.#mark,
       h("div", { class: "brand" }, h("h1", {}, "Tessera"), h("p", {}, t("tagline"))),
-      h("p", { class: "memory" }, t("memory_only")),
+      h("p", { class: "memory" }, t("kept_here")),
       this.#alone || specialist ? null : h("button", { type: "button", testid: "add-specialist", click: () => this.#showSpecialist() }, t("add_specialist")),
       h("div", { class: "languages", role: "group", "aria-label": t("language") }, this.#languageButton("en", "English"), this.#languageButton("es", "Español")),
     );

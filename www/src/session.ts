@@ -1,7 +1,7 @@
 /** One person's portal and what the page shows of it. Only the package's public surface is used here. */
 
-import { Portal, memoryStore } from "tessera-portal";
-import type { Contact, Message, Transfer } from "tessera-portal";
+import { Portal, destroyVault, indexedDbStore, isTesseraError } from "tessera-portal";
+import type { Contact, LockReason, Message, Store, Transfer } from "tessera-portal";
 import { codeOf } from "./errors";
 import type { Person } from "./people";
 import { readReports, type Report } from "./fhir";
@@ -32,6 +32,12 @@ export interface Attachment {
 
 export type RelayState = "unknown" | "up" | "down";
 
+/** Whether the vault can be read here: `elsewhere` is another tab, `gone` that the browser cleared it. */
+export type Access = "opening" | "open" | "locked" | "elsewhere" | "gone" | "failed";
+
+/** Opens every vault of the demo, so that visitors need to invent none. A real portal lets each person choose, and never shows it. */
+export const DEMO_PASSPHRASE = "tessera demo";
+
 /** How many messages of a conversation the page keeps on screen. */
 const SHOWN = 200;
 
@@ -44,8 +50,13 @@ export class Session {
   transfers: Transfer[] = [];
   fingerprintQrSvg: string | null = null;
   relay: RelayState = "unknown";
+  access: Access = "opening";
+  /** Why it was locked; null if the page was opened on a vault that was there. */
+  lockedBy: LockReason | null = null;
   /** Why the portal could not be opened, as an error code. */
   failure: string | null = null;
+  /** What is being written, as the vault keeps it. */
+  readonly drafts = new Map<string, string>();
   readonly #attachments = new Map<string, Attachment>();
   readonly #seen = new Set<string>();
   #arrived: Message[] = [];
@@ -54,10 +65,18 @@ export class Session {
   #refreshing: Promise<void> | null = null;
   #again = false;
 
-  constructor(readonly person: Person) {}
+  readonly #store: Store;
+
+  constructor(
+    readonly person: Person,
+    readonly relayUrl: URL,
+    readonly idleMinutes: number,
+  ) {
+    this.#store = indexedDbStore(`tessera-demo-${person.role}`);
+  }
 
   get ready(): boolean {
-    return this.#portal !== null;
+    return this.access === "open";
   }
 
   /** Messages that have not left this device. */
@@ -70,73 +89,152 @@ export class Session {
     return () => this.#watchers.delete(watcher);
   }
 
-  async open(relay: URL): Promise<void> {
+  /** Makes a vault if there is none; one that is there waits for its passphrase. */
+  async begin(): Promise<void> {
     try {
-      const portal = await Portal.open({ relay, store: memoryStore(), passphrase: crypto.getRandomValues(new Uint8Array(32)), name: this.person.name, create: true });
+      const there = (await this.#store.get("vault")) !== undefined;
+      if (there) this.#become("locked");
+      else await this.#create(false);
+    } catch (error) {
+      if (this.access !== "opening") return; // the page says why
+      this.failure = codeOf(error);
+      this.#become("failed");
+    }
+  }
+
+  /** Opens the vault that is there, as it was left. */
+  async unlock(passphrase: string, takeOver = false): Promise<void> {
+    if (this.#portal) await this.#portal.unlock(passphrase);
+    else await this.#open({ passphrase, takeOver });
+    await this.#load();
+  }
+
+  async lock(): Promise<void> {
+    await this.#portal?.lock();
+  }
+
+  /** The person is at it. */
+  touch(): void {
+    this.#portal?.touch();
+  }
+
+  /** Destroys the vault, in whatever state it is, and makes a new one with a new identity. */
+  async startOver(): Promise<void> {
+    const portal = this.#portal;
+    this.#portal = null;
+    this.notices = [];
+    this.#forget();
+    this.#become("opening");
+    if (portal) await portal.destroy();
+    else await destroyVault(this.#store, { takeOver: true });
+    await this.#create(true);
+  }
+
+  async #create(afterEviction: boolean): Promise<void> {
+    await this.#open({ passphrase: DEMO_PASSPHRASE, create: true, afterEviction });
+    await this.#load();
+  }
+
+  async #open(options: { passphrase: string; create?: boolean; takeOver?: boolean; afterEviction?: boolean }): Promise<void> {
+    try {
+      const portal = await Portal.open({ relay: this.relayUrl, store: this.#store, name: this.person.name, idleMinutes: this.idleMinutes, ...options });
       this.#listen(portal);
-      this.fingerprintQrSvg = (await portal.me()).fingerprintQrSvg;
       this.#portal = portal;
       await portal.start();
     } catch (error) {
-      this.failure = codeOf(error);
+      const code = codeOf(error);
+      if (code === "VAULT_IN_USE") this.#become("elsewhere");
+      if (code === "VAULT_EVICTED") this.#become("gone");
+      throw error;
     }
-    await this.refresh();
+  }
+
+  /** Shows what the vault keeps, all of it at once. */
+  async #load(): Promise<void> {
+    await this.#readFrom(this.#opened());
+    this.#become("open");
+  }
+
+  #become(access: Access): void {
+    this.access = access;
+    this.#changed();
+  }
+
+  /** Nothing that the vault keeps stays on the page while it is locked. */
+  #forget(): void {
+    this.contacts = [];
+    this.invitations = [];
+    this.transfers = [];
+    this.fingerprintQrSvg = null;
+    this.messages.clear();
+    this.drafts.clear();
+    this.#attachments.clear();
+    this.#arrived = [];
   }
 
   async invite(kind: "quick" | "ordinary", expiresInSeconds: number): Promise<void> {
-    const made = await this.#open().invite({ kind, expiresInSeconds });
+    const made = await this.#opened().invite({ kind, expiresInSeconds });
     this.invitations = [{ id: made.id, kind, uri: made.uri, qrSvg: made.qrSvg, expiresAt: new Date(made.expiresAt * 1000), expected: false }, ...this.invitations];
     this.#changed();
   }
 
   async cancelInvitation(id: string): Promise<void> {
-    await this.#open().cancelInvitation(id);
+    await this.#opened().cancelInvitation(id);
     this.invitations = this.invitations.filter((invitation) => invitation.id !== id);
     this.#changed();
   }
 
   async expect(invitationId: string, fingerprint: Uint8Array): Promise<void> {
-    await this.#open().expect(invitationId, fingerprint);
+    await this.#opened().expect(invitationId, fingerprint);
     this.invitations = this.invitations.map((one) => (one.id === invitationId ? { ...one, expected: true } : one));
     this.#changed();
   }
 
   /** `inPerson`: the invitation came from the inviter's own hand, which takes the place of comparing digits here. */
   async accept(uri: string, inPerson: boolean): Promise<Contact> {
-    const contact = await this.#open().accept(uri, { inPerson });
+    const contact = await this.#opened().accept(uri, { inPerson });
     await this.refresh();
     return contact;
   }
 
   async confirmSas(contactId: string): Promise<void> {
-    await this.#open().confirmSas(contactId);
+    await this.#opened().confirmSas(contactId);
     await this.refresh();
   }
 
   async rejectSas(contactId: string): Promise<void> {
-    await this.#open().rejectSas(contactId);
+    await this.#opened().rejectSas(contactId);
     await this.refresh();
   }
 
   async removeContact(contactId: string): Promise<void> {
-    await this.#open().removeContact(contactId);
+    await this.#opened().removeContact(contactId);
     await this.refresh();
   }
 
   async send(contactId: string, text: string, file: File | null, label: string): Promise<void> {
-    const portal = this.#open();
+    const portal = this.#opened();
     const session = label === "" ? {} : { session: label };
     if (file) {
       const body = new Uint8Array(await file.arrayBuffer());
       await portal.send(contactId, { contentType: contentTypeOf(file), body, filename: file.name, ...session });
     }
-    if (text !== "") await portal.send(contactId, { text, ...session });
+    if (text !== "") {
+      await portal.send(contactId, { text, ...session });
+      this.drafts.set(contactId, "");
+    }
     await this.refresh();
+  }
+
+  /** Keeps what is being written, so that a lock or a closed page loses nothing. */
+  async keepDraft(contactId: string, text: string): Promise<void> {
+    this.drafts.set(contactId, text);
+    await this.#portal?.setDraft(contactId, text).catch((error: unknown) => this.notify("error", codeOf(error), null));
   }
 
   /** Takes back a message that has not wholly left. */
   async cancel(messageId: string): Promise<void> {
-    await this.#open().cancel(messageId);
+    await this.#opened().cancel(messageId);
     await this.refresh();
   }
 
@@ -194,19 +292,32 @@ export class Session {
   }
 
   async #read(): Promise<void> {
-    if (this.#portal) {
-      this.contacts = await this.#portal.contacts();
-      for (const contact of this.contacts) {
-        const messages = await this.#portal.messages(contact.id, { limit: SHOWN });
-        for (const message of messages) await this.#take(message);
-        // A stable sort: within one second the portal's own order stands.
-        this.messages.set(contact.id, messages.toSorted((a, b) => timeOf(a) - timeOf(b)));
+    if (this.#portal && this.ready) {
+      try {
+        await this.#readFrom(this.#portal);
+      } catch (error) {
+        if (!isTesseraError(error) || !["LOCKED", "DISPOSED", "VAULT_IN_USE"].includes(error.code)) throw error;
       }
-      // Before the relay was ever reached nothing can be on its way.
-      this.transfers = await this.#portal.transfers().catch(() => []);
-      for (const id of this.messages.keys()) if (!this.contact(id)) this.messages.delete(id);
+      // It was locked meanwhile: what was read until then is not to be shown.
+      if (!this.ready) this.#forget();
     }
     this.#changed();
+  }
+
+  async #readFrom(portal: Portal): Promise<void> {
+    this.fingerprintQrSvg ??= (await portal.me()).fingerprintQrSvg;
+    const contacts = await portal.contacts();
+    for (const contact of contacts) {
+      const messages = await portal.messages(contact.id, { limit: SHOWN });
+      for (const message of messages) await this.#take(message);
+      // A stable sort: within one second the portal's own order stands.
+      this.messages.set(contact.id, messages.toSorted((a, b) => timeOf(a) - timeOf(b)));
+      if (!this.drafts.has(contact.id)) this.drafts.set(contact.id, await portal.draft(contact.id));
+    }
+    // Before the relay was ever reached nothing can be on its way.
+    this.transfers = await portal.transfers().catch(() => []);
+    this.contacts = contacts;
+    for (const id of this.messages.keys()) if (!this.contact(id)) this.messages.delete(id);
   }
 
   async #take(message: Message): Promise<void> {
@@ -234,7 +345,15 @@ export class Session {
       this.relay = detail.reachable ? "up" : "down";
       this.#changed();
     });
-    portal.addEventListener("stopped", ({ detail }) => this.notify("error", detail.code, null));
+    portal.addEventListener("locked", ({ detail }) => {
+      this.lockedBy = detail.reason;
+      this.#forget();
+      this.#become("locked");
+    });
+    portal.addEventListener("stopped", ({ detail }) => {
+      if (detail.code === "VAULT_IN_USE") this.#movedAway(portal);
+      else this.notify("error", detail.code, null);
+    });
     portal.addEventListener("rejected", ({ detail: { code, contactId } }) => {
       this.notify("rejected", code, contactId ?? null);
       void this.refresh();
@@ -247,7 +366,15 @@ export class Session {
     });
   }
 
-  #open(): Portal {
+  /** Another tab took the vault over. */
+  #movedAway(portal: Portal): void {
+    this.#portal = null;
+    void portal.dispose();
+    this.#forget();
+    this.#become("elsewhere");
+  }
+
+  #opened(): Portal {
     if (!this.#portal) throw new Error("the portal is not open");
     return this.#portal;
   }

@@ -147,6 +147,18 @@ export class Person {
     await this.message("out", text, state).first().waitFor({ timeout: PATIENCE });
   }
 
+  /** The pane of a vault that is locked or elsewhere, with the sentence that says why. */
+  async locked() {
+    const view = this.pane.getByTestId("lock-view");
+    await view.waitFor({ timeout: PATIENCE });
+    return view.getByTestId("lock-reason").innerText();
+  }
+
+  async unlock(passphrase = "tessera demo") {
+    await this.pane.getByTestId("passphrase").fill(passphrase);
+    await this.pane.getByTestId("unlock").click();
+  }
+
   notice(kind, code) {
     return this.pane.locator(`[data-testid="notice"][data-kind="${kind}"][data-code="${code}"]`);
   }

@@ -20,7 +20,7 @@ export class Composer {
     state: PaneState,
     private readonly contactId: string,
   ) {
-    this.#draft = state.drafts.get(contactId) ?? { text: "", label: "", file: null };
+    this.#draft = state.drafts.get(contactId) ?? { text: session.drafts.get(contactId) ?? "", label: "", file: null };
     state.drafts.set(contactId, this.#draft);
   }
 
@@ -33,7 +33,7 @@ export class Composer {
 
   #form(contact: Contact): HTMLElement {
     const draft = this.#draft;
-    const text: HTMLTextAreaElement = h("textarea", { rows: 1, testid: "compose-text", placeholder: t("write_placeholder", { name: contact.name }), input: () => (draft.text = text.value), keydown: (event) => this.#submitOnEnter(event as KeyboardEvent, form) });
+    const text: HTMLTextAreaElement = h("textarea", { rows: 1, testid: "compose-text", placeholder: t("write_placeholder", { name: contact.name }), input: () => this.#write(text.value), keydown: (event) => this.#submitOnEnter(event as KeyboardEvent, form) });
     text.value = draft.text;
     const label: HTMLInputElement = h("input", { type: "text", testid: "compose-label", placeholder: t("visit_placeholder"), value: draft.label, autocomplete: "off", input: () => (draft.label = label.value) });
     const form: HTMLFormElement = h(
@@ -53,6 +53,11 @@ export class Composer {
       ),
     );
     return form;
+  }
+
+  #write(text: string): void {
+    this.#draft.text = text;
+    void this.session.keepDraft(this.contactId, text);
   }
 
   #attachment(file: File, contact: Contact): HTMLElement {

@@ -6,6 +6,7 @@ import { roleName, t, waitingText } from "../i18n";
 import type { Notice, Session } from "../session";
 import { AddView } from "./add";
 import { ContactView } from "./contact";
+import { LockView } from "./lock";
 import { LOG, LogView } from "./log";
 import { avatar, contactState } from "./parts";
 import type { Contact } from "tessera-portal";
@@ -32,10 +33,12 @@ export class Pane {
   readonly #contacts = h("ul", { class: "contact-list", testid: "contacts" });
   readonly #addButton = h("button", { type: "button", class: "chip chip-add", testid: "add-contact", click: () => this.show(null) });
   readonly #logButton = h("button", { type: "button", class: "chip chip-log", testid: "open-log", click: () => this.show(LOG) });
+  readonly #nav = h("nav", { class: "pane-contacts" });
   readonly #main = h("div", { class: "pane-main" });
   readonly #announcer = h("p", { class: "visually-hidden", "aria-live": "polite", testid: "announcer" });
   readonly #unwatch: () => void;
-  #view: AddView | ContactView | LogView | null = null;
+  readonly #lockButton = h("button", { type: "button", class: "lock-button", testid: "lock", click: () => this.session.lock() });
+  #view: AddView | ContactView | LogView | LockView | null = null;
 
   constructor(
     readonly session: Session,
@@ -54,15 +57,20 @@ export class Pane {
         h("div", { class: "pane-who" }, heading, h("p", { class: "pane-role" }, roleName(person.role))),
         this.#logButton,
         this.#relayLine,
+        this.#lockButton,
         alone
           ? null
           : h("a", { class: "alone", href: `?role=${person.role}`, target: "_blank", rel: "noopener", title: t("open_alone"), "aria-label": t("open_alone_label", { name: person.name }) }, "↗"),
       ),
       this.#notices,
-      h("nav", { class: "pane-contacts", "aria-label": t("contacts") }, this.#contacts, this.#addButton),
+      this.#nav,
       this.#main,
       this.#announcer,
     );
+    this.#nav.append(this.#contacts, this.#addButton);
+    this.#nav.setAttribute("aria-label", t("contacts"));
+    this.#lockButton.append(t("lock"));
+    for (const use of ["pointerdown", "keydown", "wheel"]) this.element.addEventListener(use, () => session.touch(), { passive: true });
     this.#addButton.append(t("add_contact"));
     this.#logButton.append(t("log"));
     this.#unwatch = session.watch(() => this.update());
@@ -81,11 +89,16 @@ export class Pane {
   update(): void {
     const { session } = this;
     this.#updateRelayLine();
-    keyed(this.#notices, session.notices, (notice) => notice.id, (notice) => [notice.count, this.#name(notice.contactId)], (notice) => this.#notice(notice));
+    const open = session.access === "open";
+    const focused = this.element.contains(document.activeElement);
+    this.#lockButton.hidden = !open;
+    this.#logButton.hidden = !open;
+    this.#nav.hidden = !open && session.access !== "opening";
+    keyed(this.#notices, open ? session.notices : [], (notice) => notice.id, (notice) => [notice.count, this.#name(notice.contactId)], (notice) => this.#notice(notice));
     keyed(this.#contacts, session.contacts, (contact) => contact.id, (contact) => this.#contactSignature(contact), (contact) => this.#contactButton(contact));
     this.#addButton.setAttribute("aria-pressed", String(this.state.open === null));
     this.#logButton.setAttribute("aria-pressed", String(this.state.open === LOG));
-    this.#updateMain();
+    this.#updateMain(focused);
     for (const message of session.takeArrived()) {
       const contact = session.contacts.find((one) => session.messages.get(one.id)?.some((other) => other.id === message.id));
       if (contact && contact.id !== this.state.open) this.#announcer.textContent = t("new_message", { name: contact.name });
@@ -93,12 +106,12 @@ export class Pane {
   }
 
   #updateRelayLine(): void {
-    const { relay, waiting, ready, failure } = this.session;
+    const { relay, waiting, ready, failure, access } = this.session;
     this.#relayLine.dataset["relay"] = relay;
     this.#relayLine.dataset["waiting"] = String(waiting);
-    section(this.#relayLine, [relay, waiting, ready, failure], () => {
+    section(this.#relayLine, [relay, waiting, ready, failure, access], () => {
       if (failure) return [t("failed_to_start", { reason: codeSentence(failure) })];
-      if (!ready) return [t("starting")];
+      if (!ready) return [t(access === "opening" ? "starting" : "locked_line")];
       return [
         h("span", { class: "dot", "aria-hidden": "true" }),
         h("span", {}, t(relay === "up" ? "relay_up" : relay === "down" ? "relay_down" : "relay_unknown")),
@@ -107,16 +120,30 @@ export class Pane {
     });
   }
 
-  #updateMain(): void {
-    const contact = this.session.contact(this.state.open);
-    if (this.state.open !== null && this.state.open !== LOG && !contact && this.session.ready) this.state.open = null;
-    const wanted = this.state.open === LOG ? LOG : (contact?.id ?? null);
-    // The acceptor of a quick invitation learns the inviter's name a little later.
-    if (this.#view === null || this.#view.contactId !== wanted || (contact && this.#view.name !== contact.name)) {
-      this.#view = wanted === LOG ? new LogView(this.session) : contact ? new ContactView(this.session, this.state, contact.id) : new AddView(this.session, this.state, (id) => this.show(id));
-      this.#main.replaceChildren(this.#view.element);
+  #updateMain(focused: boolean): void {
+    const before = this.#view;
+    this.#chooseView();
+    if (this.#view !== before && this.#view !== null) this.#main.replaceChildren(this.#view.element);
+    this.#view?.update();
+    // Whoever was here when it was locked or unlocked goes on from there.
+    const turned = this.#view !== before && (before instanceof LockView || this.#view instanceof LockView);
+    if (turned && focused) this.#main.querySelector<HTMLElement>("input, textarea, button")?.focus();
+  }
+
+  #chooseView(): void {
+    const { session, state } = this;
+    if (session.access !== "open" && session.access !== "opening" && session.access !== "failed") {
+      state.drafts.clear();
+      if (!(this.#view instanceof LockView)) this.#view = new LockView(session);
+      return;
     }
-    this.#view.update();
+    const contact = session.contact(state.open);
+    if (state.open !== null && state.open !== LOG && !contact && session.ready) state.open = null;
+    const wanted = state.open === LOG ? LOG : (contact?.id ?? null);
+    // The acceptor of a quick invitation learns the inviter's name a little later.
+    if (this.#view === null || this.#view instanceof LockView || this.#view.contactId !== wanted || (contact && this.#view.name !== contact.name)) {
+      this.#view = wanted === LOG ? new LogView(session) : contact ? new ContactView(session, state, contact.id) : new AddView(session, state, (id) => this.show(id));
+    }
   }
 
   #contactSignature(contact: Contact): unknown {
