@@ -3,6 +3,7 @@
 import { init } from "tessera-portal";
 import * as cells from "./cells.mjs";
 import * as detection from "./detection.mjs";
+import * as portal from "./portal.mjs";
 import * as proofs from "./proofs.mjs";
 import * as webcrypto from "./webcrypto.mjs";
 import { BUDGETS } from "./measure.mjs";
@@ -12,15 +13,18 @@ globalThis.run = async (mode) => {
   await init({ wasm: new URL("/core.wasm", location.href) });
   // A module of its own: the bindings below the package's surface are in no package.
   const bench = await import("/bench/core.js");
-  await bench.default({ module_or_path: "/bench/core.wasm" });
+  const wasm = await bench.default({ module_or_path: "/bench/core.wasm" });
 
   const checked = {
     proofs: await proofs.crossCheck(await vectors("proof")),
     cells: await cells.crossCheck(bench, await vectors("cell")),
   };
   await webcrypto.crossCheck();
+  // First of all: how far the module's memory grows is counted, and it never shrinks.
+  const used = await portal.measure(bench, wasm, budget);
   return {
     checked,
+    portal: used,
     proofs: await proofs.measure(budget),
     cells: await cells.measure(bench, budget),
     detection: await detection.measure(bench, budget),

@@ -1,0 +1,108 @@
+// The portal as a page uses it: how unlocking, sending, restoring and a long absence grow with what is stored.
+// Times are of a portal on IndexedDB, durability included.
+
+import { Portal, indexedDbStore, memoryStore } from "tessera-portal";
+import { random, text } from "./bytes.mjs";
+import { agree } from "./check.mjs";
+import { compare } from "./measure.mjs";
+
+const PASSPHRASE = "correct horse battery staple";
+const RELAY = "https://relay.example";
+const FEW = 10;
+const MANY = 10_000;
+const CONTACTS = 2_000;
+const DAYS = 14;
+const EPOCHS_PER_DAY = 48;
+/** Cells of one batch: the default relay's cover for one bucket. */
+const PER_BATCH = 109;
+const CELL = 2048;
+
+export async function measure(bench, wasm, budget) {
+  const now = Math.floor(Date.now() / 1000);
+  const mailbox = new bench.BenchMailbox(now);
+  const salt = random(16);
+  const kek = await deriveKek(salt);
+  const records = { few: mailbox.vault(kek, salt, 2, FEW), many: mailbox.vault(kek, salt, 2, MANY) };
+  const stores = { few: await filled("bench-few", records.few), many: await filled("bench-many", records.many) };
+  const slow = { ...budget, warmUp: 1 };
+
+  const unlock = await compare(
+    {
+      few: () => opened(stores.few).then((portal) => portal.dispose()),
+      many: () => opened(stores.many).then((portal) => portal.dispose()),
+      webcrypto: () => deriveKek(salt),
+    },
+    slow,
+  );
+
+  const portals = { few: await opened(stores.few), many: await opened(stores.many) };
+  const contact = async (portal) => (await portal.contacts())[0].id;
+  const ids = { few: await contact(portals.few), many: await contact(portals.many) };
+  agree((await portals.many.messages(ids.many, { limit: 10_000 })).length === MANY / 2, "the stored messages are listed");
+  const send = (name) => async () => void (await portals[name].send(ids[name], { text: "Recheck HbA1c in 3 months." }));
+  const sending = await compare({ few: send("few"), many: send("many") }, slow);
+
+  const bundle = await portals.many.backup();
+  for (const portal of Object.values(portals)) await portal.dispose();
+  const restore = await compare({ many: () => restored(bundle) }, { ...slow, rounds: 5 });
+
+  return { unlock, sending, restore, bundle: bundle.length, ...absence(bench, wasm, mailbox, kek, salt, now) };
+}
+
+/**
+ * A clinician with 2 000 contacts reads what came in 14 days, in the engine alone: batches are verified, tags derived,
+ * every cell looked up. The batches are random cells, written before the clock starts; none is fetched.
+ */
+function absence(bench, wasm, mailbox, kek, salt, now) {
+  const records = mailbox.vault(kek, salt, CONTACTS, 0);
+  const header = records.find(([key]) => key === "vault")[1];
+  const state = records.filter(([key]) => key.startsWith("s/") || key.startsWith("m/"));
+  const cells = random(PER_BATCH * CELL);
+  const batches = Array.from({ length: DAYS * EPOCHS_PER_DAY }, () => {
+    // Other cells each time, so that no batch looks like another.
+    for (let at = 0; at < cells.length; at += CELL) cells.set(crypto.getRandomValues(new Uint8Array(16)), at);
+    const batch = new Uint8Array(192 + cells.length);
+    batch.set(mailbox.next(cells));
+    batch.set(cells, 192);
+    return batch;
+  });
+  const { engine } = bench.Engine.unlock(0, kek, header, state);
+  const before = wasm.memory.buffer.byteLength;
+  const later = now + DAYS * 86_400;
+  const start = performance.now();
+  engine.tick(later);
+  let found = 0;
+  for (const batch of batches) found += engine.receiveBatch("own", batch, later).value.cells;
+  const time = performance.now() - start;
+  agree(found === batches.length * PER_BATCH, "every cell was looked at");
+  const memory = wasm.memory.buffer.byteLength;
+  engine.free();
+  return { absence: { time, batches: batches.length, bytes: batches.length * batches[0].length, memory, grown: memory - before } };
+}
+
+const client = {
+  url: RELAY,
+  get: () => Promise.reject(new Error("no relay here")),
+  post: () => Promise.reject(new Error("no relay here")),
+};
+
+const opened = (store) => Portal.open({ relay: client, store: store(), passphrase: PASSPHRASE, name: "Dr. Rivera" });
+
+async function restored(bundle) {
+  const portal = await Portal.restore(bundle, { relay: client, store: memoryStore(), passphrase: PASSPHRASE });
+  await portal.dispose();
+}
+
+async function filled(name, records) {
+  await new Promise((resolve) => Object.assign(indexedDB.deleteDatabase(name), { onsuccess: resolve, onerror: resolve, onblocked: resolve }));
+  const store = indexedDbStore(name);
+  const { revision } = await store.list("");
+  await store.commit(revision, records);
+  await store.close();
+  return () => indexedDbStore(name);
+}
+
+async function deriveKek(salt) {
+  const key = await crypto.subtle.importKey("raw", text(PASSPHRASE), "PBKDF2", false, ["deriveBits"]);
+  return new Uint8Array(await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations: 600_000 }, key, 256));
+}
