@@ -75,7 +75,8 @@ pub(super) async fn batch<S: Store>(
     if !visible {
         return Err(Refusal::NotFound);
     }
-    let bytes = match app.store.batch(bucket, origin, epoch).await? {
+    let found = app.reads.read(app.store.batch(bucket, origin, epoch));
+    let bytes = match found.await? {
         Found::Held(bytes) => bytes,
         // What readers are told of, while the store still deletes.
         Found::Expired { .. } => {
@@ -90,7 +91,7 @@ pub(super) async fn batch<S: Store>(
         &headers,
         &digest.to_string(),
         "application/octet-stream",
-        || Bytes::from(bytes),
+        || bytes.clone(),
     );
     response
         .headers_mut()

@@ -13,6 +13,7 @@ mod notices;
 mod openapi;
 mod portal;
 mod problem;
+mod reads;
 mod segments;
 
 use std::{path::Path, sync::Arc, time::Instant};
@@ -28,8 +29,8 @@ use axum::{
 use tessera::wire::{BucketCount, CellSize, RelayInfo};
 use tokio::{sync::watch, time::timeout};
 
-use self::buckets::Indexes;
 pub use self::{access::Access, admin::admin, problem::Refusal};
+use self::{buckets::Indexes, reads::Reads};
 use crate::{
     epoch::{Board, Schedule},
     limits::ANSWER_TIME,
@@ -57,6 +58,7 @@ pub struct App<S> {
     /// Whether the relay is about to end.
     pub draining: watch::Receiver<bool>,
     indexes: Indexes,
+    reads: Reads,
 }
 
 type Shared<S> = State<Arc<App<S>>>;
@@ -82,6 +84,7 @@ impl<S: Store> App<S> {
             metrics: Arc::default(),
             draining,
             indexes: Indexes::default(),
+            reads: Reads::default(),
         }
     }
 

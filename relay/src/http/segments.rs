@@ -64,10 +64,11 @@ fn stream<S: Store>(app: &Arc<App<S>>, bucket: BucketId, origin: Origin, segment
     let app = Arc::clone(app);
     tokio::spawn(async move {
         for epoch in segment.epochs {
-            let Ok(Found::Held(bytes)) = app.store.batch(bucket, origin, epoch).await else {
+            let found = app.reads.read(app.store.batch(bucket, origin, epoch));
+            let Ok(Found::Held(bytes)) = found.await else {
                 return;
             };
-            if sender.send_data(bytes.into()).await.is_err() {
+            if sender.send_data(bytes).await.is_err() {
                 return;
             }
         }

@@ -31,6 +31,12 @@ pub const ANSWER_TIME: Duration = Duration::from_secs(60);
 pub const READ_TIME: Duration = Duration::from_secs(30);
 /// Bytes per second at which an answer has to be read.
 pub const READ_RATE: u32 = 8 << 10;
+/// Batches that are read from the store at a time.
+pub const READS_AT_ONCE: usize = 32;
+/// KiB of batches that were read and wait in memory for their readers.
+pub const UNREAD_KIB: u32 = 256 << 10;
+/// How long a reader waits for its turn.
+pub const READ_WAIT: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// How long open requests may take to finish once the relay drains.

@@ -1,0 +1,122 @@
+//! Batches on their way from the store to their readers: so many are read at
+//! a time, and so many bytes wait in memory, whoever reads slowly.
+
+use std::{future::Future, sync::Arc};
+
+use axum::body::Bytes;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use super::Refusal;
+use crate::{
+    limits::{READ_WAIT, READS_AT_ONCE, UNREAD_KIB},
+    store::{Found, StoreError},
+};
+
+/// Counts reads, and what was read and not yet sent.
+#[derive(Debug)]
+pub(super) struct Reads {
+    turns: Semaphore,
+    unread: Arc<Semaphore>,
+    most_kib: u32,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self::new(READS_AT_ONCE, UNREAD_KIB)
+    }
+}
+
+impl Reads {
+    fn new(at_once: usize, most_kib: u32) -> Self {
+        Self {
+            turns: Semaphore::new(at_once),
+            unread: Arc::new(Semaphore::new(most_kib as usize)),
+            most_kib,
+        }
+    }
+
+    /// Reads in its turn. The bytes count until the last copy of them is
+    /// dropped: they were sent, or their reader is gone.
+    pub(super) async fn read(
+        &self,
+        read: impl Future<Output = Result<Found<Vec<u8>>, StoreError>>,
+    ) -> Result<Found<Bytes>, Refusal> {
+        let turn = timeout(READ_WAIT, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| Refusal::Overloaded)?;
+        let bytes = match read.await? {
+            Found::Held(bytes) => bytes,
+            Found::Expired { oldest } => return Ok(Found::Expired { oldest }),
+            Found::Nothing => return Ok(Found::Nothing),
+        };
+        let kib = u32::try_from(bytes.len().div_ceil(1024)).unwrap_or(u32::MAX);
+        let unread = Arc::clone(&self.unread).acquire_many_owned(kib.min(self.most_kib));
+        match timeout(READ_WAIT, unread).await {
+            Ok(Ok(permit)) => Ok(Found::Held(Bytes::from_owner(Unread {
+                bytes,
+                _permit: permit,
+            }))),
+            Ok(Err(_)) | Err(_) => Err(Refusal::Overloaded),
+        }
+    }
+}
+
+struct Unread {
+    bytes: Vec<u8>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Unread {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(reads: &Reads, len: usize) -> Result<Bytes, Refusal> {
+        match reads.read(async { Ok(Found::Held(vec![7; len])) }).await? {
+            Found::Held(bytes) => Ok(bytes),
+            _ => panic!("not held"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_unread_is_bounded() {
+        let reads = Reads::new(2, 4);
+        let first = read(&reads, 3 * 1024).await.unwrap();
+        assert_eq!(read(&reads, 1025).await, Err(Refusal::Overloaded));
+        let copy = first.slice(1..2);
+        drop(first);
+        assert_eq!(
+            read(&reads, 1025).await,
+            Err(Refusal::Overloaded),
+            "a copy is left"
+        );
+        let (second, ()) = tokio::join!(read(&reads, 1025), async { drop(copy) });
+        assert_eq!(second.unwrap().len(), 1025);
+        // More than all of it is let through alone.
+        assert_eq!(read(&reads, 9000).await.unwrap().len(), 9000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_take_turns() {
+        let reads = Reads::new(1, 4);
+        let endless = reads.read(std::future::pending());
+        let second = async {
+            tokio::task::yield_now().await;
+            read(&reads, 1).await
+        };
+        tokio::select! {
+            _ = endless => panic!("it never ends"),
+            second = second => assert_eq!(second, Err(Refusal::Overloaded)),
+        }
+        assert!(read(&reads, 1).await.is_ok());
+        let failed = reads.read(async { Err(StoreError::Unavailable) }).await;
+        assert_eq!(failed, Err(Refusal::Store(StoreError::Unavailable)));
+    }
+}
