@@ -239,6 +239,11 @@ fn records_are_written_as_they_always_were() {
             ..queued
         },
     );
+    let settings = SettingsRecord {
+        grace_days: 14,
+        retention_days: 30,
+    };
+    held.hold("settings", &settings);
     let large = LargeRecord {
         head: vec![1; 30],
         message_id: [2; 16],

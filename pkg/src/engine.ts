@@ -3,7 +3,7 @@
 import { TesseraError } from "./errors.js";
 import { call } from "./core.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "./store.js";
-import type { AuditCheckpoint, Contact, Device, DeviceNotice, EmergencyAccess, Gap, Message, Rejected, Transfer } from "./types.js";
+import type { AuditCheckpoint, Contact, Device, DeviceNotice, EmergencyAccess, Gap, Message, Rejected, Settings, Transfer } from "./types.js";
 
 /** A message as the engine tells it; the facade adds `body()`. */
 export type BareMessage = Omit<Message, "body">;
@@ -89,6 +89,10 @@ export interface Engine {
   nextSlot(now: number): Post;
   nextFlush(now: number): Post | undefined;
   posted(tokens: string[]): Effects;
+  settings(): Settings;
+  setSettings(graceDays: number, retentionDays: number): Effects;
+  /** Gives of how many contacts keys were wiped. */
+  shredByHand(now: number): Effects<number>;
   queued(): number;
   lobbyWatch(now: number): boolean;
   /** Gives the ids of the messages whose bodies `reseal` needs. */

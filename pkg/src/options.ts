@@ -7,9 +7,9 @@ import type { OpenOptions } from "./types.js";
 import type { Opening } from "./vault.js";
 
 /** How a portal behaves while it is open. */
-export type Settings = { readonly [K in "idleMinutes" | "backup" | "mayPull"]: OpenOptions[K] | undefined };
+export type Habits = { readonly [K in "idleMinutes" | "backup" | "mayPull"]: OpenOptions[K] | undefined };
 
-export function requireSettings({ idleMinutes, backup, mayPull }: Partial<Settings>): Settings {
+export function requireHabits({ idleMinutes, backup, mayPull }: Partial<Habits>): Habits {
   if (idleMinutes !== undefined) requireMinutes(idleMinutes);
   for (const [name, hook] of Object.entries({ backup, mayPull })) {
     if (hook !== undefined && typeof hook !== "function") throw invalid(`${name} is not a function`);

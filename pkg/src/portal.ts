@@ -12,7 +12,7 @@ import { init } from "./init.js";
 import { Keeper } from "./keeper.js";
 import { withNewPasskey } from "./passkey.js";
 import { Loop } from "./loop.js";
-import { requireOpening, requirePassphrase, requireSettings, type Settings } from "./options.js";
+import { requireOpening, requirePassphrase, requireHabits, type Habits } from "./options.js";
 import type { Pulled } from "./pull.js";
 import { qrSvg } from "./qr.js";
 import { Relay, relayClient, throwIfAborted, type RelayClient } from "./relay.js";
@@ -21,7 +21,7 @@ import { RecoverySession } from "./recovery.js";
 import { requireStore, type Store } from "./store.js";
 import type {
   AcceptOptions, Contact, Device, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage, PasskeyOpening, PasskeyOptions,
-  PullProgress, RecoverOptions, RestoreOptions, SyncOptions, SyncResult, Transfer,
+  PullProgress, RecoverOptions, RestoreOptions, Settings, SyncOptions, SyncResult, Transfer,
 } from "./types.js";
 import { shred } from "./shred.js";
 import { changePassphrase, createVault, holdsVault, isPasskey, remember, unlockVault, type OpenedVault } from "./vault.js";
@@ -59,7 +59,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     requireStore(store);
     const opening = requireOpening(given.passkey === true && given.passphrase === undefined ? { passkey: true } : given.passphrase);
     text(name, "name");
-    const settings = requireSettings(given);
+    const habits = requireHabits(given);
     const lock = await VaultLock.acquire(store, takeOver === true);
     try {
       const creates = create === true && !(await holdsVault(store));
@@ -68,7 +68,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
       const opened = creates
         ? await createVault(store, opening as string | Uint8Array, name, client.url, history)
         : await unlockVault(store, opening, history.hadVault);
-      const portal = await Portal.#on(opened, store, client, lock, settings);
+      const portal = await Portal.#on(opened, store, client, lock, habits);
       if (creates) void portal.#askToPersist();
       else await portal.#opened(client.url, isPasskey(opening));
       return portal;
@@ -87,11 +87,11 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     if (recoveryCode === undefined) requirePassphrase(passphrase, "passphrase");
     else text(recoveryCode, "recoveryCode");
     if (recoveryCode !== undefined || newPassphrase !== undefined) requirePassphrase(newPassphrase, "newPassphrase");
-    const settings = requireSettings(given);
+    const habits = requireHabits(given);
     const lock = await VaultLock.acquire(store, false);
     try {
       const opened = await restoreVault(store, bytes(bundle, "bundle"), { passphrase, recoveryCode, newPassphrase });
-      const portal = await Portal.#on(opened, store, client, lock, settings);
+      const portal = await Portal.#on(opened, store, client, lock, habits);
       void portal.#askToPersist();
       await portal.#restored(client.url);
       return portal;
@@ -107,16 +107,16 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   /** The portal of an opened vault, unless it was taken over meanwhile. */
-  static async #on({ engine, revision }: OpenedVault, store: Store, client: RelayClient, lock: VaultLock, settings: Settings): Promise<Portal> {
+  static async #on({ engine, revision }: OpenedVault, store: Store, client: RelayClient, lock: VaultLock, habits: Habits): Promise<Portal> {
     if (lock.lost.aborted) {
       engine.free();
       throw lock.lost.reason;
     }
     await remember(store);
-    return new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), store, lock, settings);
+    return new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), store, lock, habits);
   }
 
-  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, store: Store, lock: VaultLock, { idleMinutes, backup, mayPull }: Settings) {
+  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, store: Store, lock: VaultLock, { idleMinutes, backup, mayPull }: Habits) {
     super();
     this.#store = store;
     this.#lock = lock;
@@ -255,6 +255,26 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   async transfers(): Promise<Transfer[]> {
     await this.#exchange.parameters();
     return this.#reads().read((engine) => engine.transfers());
+  }
+
+  async settings(): Promise<Settings> {
+    return this.#reads().read((engine) => engine.settings());
+  }
+
+  /** Changes what is named. What no longer counts is forgotten with the next round. */
+  async changeSettings(settings: Partial<Settings>): Promise<Settings> {
+    const given = { ...(await this.settings()), ...object(settings, "settings") };
+    const [grace, retention] = [integer(given.graceDays, "graceDays", 3, 28), integer(given.retentionDays, "retentionDays", 7, 60)];
+    await this.#does().apply((engine) => engine.setSettings(grace, retention));
+    return { graceDays: grace, retentionDays: retention };
+  }
+
+  /**
+   * Shreds by hand the keys of months that a relay which withholds batches, or is gone, has kept from being shredded: those of
+   * which nothing can come any more, since even the retention after their grace is over. Gives of how many contacts.
+   */
+  async shred(): Promise<number> {
+    return this.#does().apply((engine, now) => engine.shredByHand(now));
   }
 
   /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */

@@ -270,6 +270,14 @@ export interface BackupStatus {
   readonly cause?: unknown;
 }
 
+/** How long things count here; the relay has no say in it. */
+export interface Settings {
+  /** Days for which a month's keys stay after its end: 3 to 28, 7 unless set. */
+  readonly graceDays: number;
+  /** Days for which deliveries are accepted: 7 to 60, 60 unless set. */
+  readonly retentionDays: number;
+}
+
 export interface SyncOptions {
   /** Sends the whole queue at once, outside the slots. The relay sees when one writes, and how much: for labs and tests. */
   readonly flush?: boolean;

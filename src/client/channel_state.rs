@@ -11,8 +11,6 @@ use crate::{
     },
 };
 
-/// How long a month's keys stay after it ended: 7 days.
-pub(super) const GRACE_SECONDS: u64 = 7 * DAY_SECONDS;
 /// How far ahead of the batch's closing a sender's clock may be: 24 h.
 const SKEW_SECONDS: u64 = DAY_SECONDS;
 /// Days whose counters are remembered; a clock further behind is refused.
@@ -97,9 +95,14 @@ impl Channel {
 
     /// The keys that open a cell of `day` in a batch closed at `closed_at`;
     /// `None` for a month outside the grace and the skew, or shredded.
-    pub(super) fn receiving_keys(&self, day: Day, closed_at: UnixTime) -> Option<MonthKeys> {
+    pub(super) fn receiving_keys(
+        &self,
+        day: Day,
+        closed_at: UnixTime,
+        grace: u64,
+    ) -> Option<MonthKeys> {
         let month = day.month();
-        let open = closed_at.minus(GRACE_SECONDS).month()..=closed_at.plus(SKEW_SECONDS).month();
+        let open = closed_at.minus(grace).month()..=closed_at.plus(SKEW_SECONDS).month();
         if !open.contains(&month) {
             return None;
         }
@@ -158,7 +161,7 @@ impl Channel {
     /// Wipes the keys of months whose grace is over at `horizon`, the earlier
     /// of the clock and the closing time of a fully drained batch. Returns
     /// whether anything was shredded.
-    pub(super) fn shred(mut self, horizon: UnixTime) -> (Self, bool) {
+    pub(super) fn shred(mut self, horizon: UnixTime, grace: u64) -> (Self, bool) {
         let before = self.receiving.month();
         while horizon
             >= self
@@ -167,7 +170,7 @@ impl Channel {
                 .next()
                 .first_day()
                 .start()
-                .plus(GRACE_SECONDS)
+                .plus(grace)
         {
             self.receiving = self.receiving.advance();
             self.sending = if self.sending.month() < self.receiving.month() {
@@ -257,6 +260,8 @@ impl Channel {
 mod tests {
     use super::*;
 
+    const GRACE: u64 = 7 * DAY_SECONDS;
+
     fn channel(first: Month) -> Channel {
         Channel::new(&Secret::take(&mut [7; 32]), Direction::FromInviter, first)
     }
@@ -277,12 +282,12 @@ mod tests {
     fn shredding_waits_for_the_grace() {
         let first = UnixTime(1_795_300_000).month();
         let end = first.next().first_day().start();
-        let (c, shredded) = channel(first).shred(end.plus(GRACE_SECONDS - 1));
+        let (c, shredded) = channel(first).shred(end.plus(GRACE - 1), GRACE);
         assert!(!shredded && c.receiving.month() == first);
-        let (c, shredded) = c.shred(end.plus(GRACE_SECONDS));
+        let (c, shredded) = c.shred(end.plus(GRACE), GRACE);
         assert!(shredded && c.receiving.month() == first.next());
         assert!(
-            c.receiving_keys(first.first_day(), end).is_none(),
+            c.receiving_keys(first.first_day(), end, GRACE).is_none(),
             "shredded is gone"
         );
         assert_eq!(

@@ -48,11 +48,12 @@ impl Client {
             digest,
             delivery,
         } = candidate;
+        let grace = self.settings.grace();
         let contact = self.contact(id)?;
         let keys = contact
             .channel
             .as_ref()
-            .and_then(|channel| channel.receiving_keys(slot.day, closed_at))
+            .and_then(|channel| channel.receiving_keys(slot.day, closed_at, grace))
             .ok_or(EnvelopeError::NotAuthentic)?;
         let peer = contact.peer.ok_or(EnvelopeError::NotAuthentic)?;
         let sender = Sender {
@@ -61,7 +62,7 @@ impl Client {
             slot,
             recipient: &self.identity.public().fingerprint(),
         };
-        let authentic = delivery.verify(&sender, now, super::RETENTION_SECONDS)?;
+        let authentic = delivery.verify(&sender, now, self.settings.retention())?;
         self.take_fresh(id, slot, digest, authentic, now, outcome)
     }
 

@@ -25,6 +25,7 @@ use crate::{
 pub(super) const SELF_KEY: &str = "s/self";
 pub(super) const RECOVERY_KEY: &str = "s/recovery";
 pub(super) const RELAY_KEY: &str = "s/relay";
+pub(super) const SETTINGS_KEY: &str = "s/settings";
 pub(super) const AUDIT_KEY: &str = "s/audit";
 
 pub(super) fn contact_key(id: ContactId) -> String {
@@ -114,6 +115,7 @@ impl Client {
             device: 0,
             devices: Devices::alone(),
             relay,
+            settings: super::Settings::default(),
             contacts: SortedMap::new(),
             invitations: SortedMap::new(),
             outbox: SortedMap::new(),
@@ -146,6 +148,9 @@ impl Client {
                 let ordinal = u64::from_be_bytes(unhex(ordinal)?);
                 self.outbox
                     .insert(ordinal, stored::decode::<QueuedRecord>(bytes)?);
+            }
+            ["s", "settings"] => {
+                self.settings = super::Settings::from_record(&stored::decode(bytes)?)?
             }
             ["s", "l", contact, ordinal] => {
                 let contact = ContactId::parse(contact).ok_or(VaultError::Damaged)?;

@@ -32,6 +32,7 @@ mod rotate;
 mod scan;
 mod send;
 mod sequence;
+mod settings;
 mod unfinished;
 mod watch;
 
@@ -49,6 +50,7 @@ pub use large::{Pieces, Wanted};
 pub use outbox::{MAX_POST, Post};
 pub use relay_state::{Mailbox, Planned};
 pub use send::Outgoing;
+pub use settings::Settings;
 
 use core::fmt;
 use std::collections::HashMap;
@@ -73,10 +75,6 @@ use journal::Journal;
 use relay_state::RelayState;
 use unfinished::Unfinished;
 use watch::Watch;
-
-/// How long a cell and a session id are remembered and a delivery is
-/// accepted: 60 days, a local setting, never the relay's word.
-pub const RETENTION_SECONDS: u64 = 60 * 86_400;
 
 /// One change to the store: a key and its new plaintext, or its removal.
 pub type Change = (String, Option<Zeroizing<Vec<u8>>>);
@@ -113,6 +111,7 @@ pub struct Client {
     devices: Devices,
     own: OwnKeys,
     relay: RelayState,
+    settings: Settings,
     contacts: SortedMap<ContactId, Contact>,
     invitations: SortedMap<InvitationId, OpenInvitation>,
     /// Finished cells by ordinal: first in, first out.

@@ -159,7 +159,7 @@ impl Client {
         let longest = if open.quick {
             QUICK_MAX_SECONDS
         } else {
-            super::RETENTION_SECONDS
+            super::Settings::default().retention()
         };
         enrolled.check_first_month(open.expires_at.minus(longest), now)?;
         let fingerprint = enrolled.peer.fingerprint();

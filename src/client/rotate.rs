@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ContactId, Did, Effects, Entry, Event, InvitationId, MessageView, RETENTION_SECONDS,
+    Client, ContactId, Did, Effects, Entry, Event, InvitationId, MessageView,
     event::{MessageState, message_id},
     invitation::Stage,
     load::opened_key,
@@ -119,13 +119,18 @@ impl Client {
         let Some(drained) = self.relay.drained_until() else {
             return;
         };
-        let horizon = drained.min(now);
+        self.shred_until(drained.min(now), now);
+    }
+
+    /// Wipes months whose grace is over at the horizon: of how many contacts.
+    pub(super) fn shred_until(&mut self, horizon: UnixTime, now: UnixTime) -> u64 {
+        let grace = self.settings.grace();
         let (mut contacts, mut before) = (0, None);
         for contact in self.contacts.values_mut() {
             let Some(channel) = contact.channel.take() else {
                 continue;
             };
-            let (channel, shredded) = channel.shred(horizon);
+            let (channel, shredded) = channel.shred(horizon, grace);
             if shredded {
                 contacts += 1;
                 before = before.max(Some(channel.month()));
@@ -137,6 +142,7 @@ impl Client {
             self.log(Entry::Shredded { before, contacts }, now);
             self.watch.reset();
         }
+        contacts
     }
 
     fn expire_invitations(&mut self, now: UnixTime) {
@@ -203,7 +209,7 @@ impl Client {
     /// Forgets opened cells, session ids, windows and unfinished messages of
     /// days before retention: what is that old is refused as stale.
     fn forget(&mut self, now: UnixTime) {
-        let day = now.minus(RETENTION_SECONDS).day();
+        let day = now.minus(self.settings.retention()).day();
         let old: Vec<[u8; 16]> = self
             .opened
             .iter()

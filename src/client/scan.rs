@@ -134,7 +134,7 @@ impl Client {
             .as_ref()
             .ok_or(EnvelopeError::NotAuthentic)?;
         let keys = channel
-            .receiving_keys(slot.day, scan.closed_at)
+            .receiving_keys(slot.day, scan.closed_at, self.settings.grace())
             .ok_or(EnvelopeError::NotAuthentic)?;
         let body = open(self.identity.kem(), &keys.psk, cell)?;
         let before = channel.window(slot.day);

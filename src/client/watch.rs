@@ -73,7 +73,7 @@ impl Client {
             let Some(channel) = &contact.channel else {
                 continue;
             };
-            if let Some(keys) = channel.receiving_keys(day, closed_at) {
+            if let Some(keys) = channel.receiving_keys(day, closed_at, self.settings.grace()) {
                 let watched = Watched::Contact(contact.id);
                 index.watch(watched, &keys.tag_key, day, &channel.window(day));
             }
@@ -114,7 +114,7 @@ impl Client {
         let Some(channel) = self.contacts.get(&id).and_then(|c| c.channel.as_ref()) else {
             return;
         };
-        let Some(keys) = channel.receiving_keys(day, closed_at) else {
+        let Some(keys) = channel.receiving_keys(day, closed_at, self.settings.grace()) else {
             return;
         };
         for (device, range) in channel.window(day).ranges() {

@@ -306,6 +306,15 @@ records! {
         pub ordinal: u64,
     }
 
+    /// `s/settings`: how long things count, if it was ever set.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SettingsRecord {
+        /// Days of grace of the month before.
+        pub grace_days: u32,
+        /// Days for which deliveries are accepted.
+        pub retention_days: u32,
+    }
+
     /// A control delivery on its way out.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ControlRecord {

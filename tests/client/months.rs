@@ -7,7 +7,7 @@ use crate::stage::*;
 use tessera::{
     base::{Month, Secret, UnixTime},
     channel::ChainKey,
-    client::{ContactId, Event, Gap, Mailbox, Received},
+    client::{ClientError, ContactId, Event, Gap, Mailbox, Received, Settings},
     enrolment::Kind,
     vault::{
         VaultKey,
@@ -173,6 +173,51 @@ fn a_month_is_shredded_at_the_second_its_grace_ends() {
     let effects = a.client.tick(UnixTime(end + 20 * DAY));
     a.commit(effects);
     assert_eq!(month(&a), november);
+}
+
+#[test]
+fn a_longer_grace_is_kept_across_restarts_and_counts_to_the_second() {
+    let (mut relay, _, mut b, ..) = pair();
+    let month = |person: &Person| channel(&person.store).month;
+    let november = month(&b);
+    let set = |grace_days, retention_days| Settings {
+        grace_days,
+        retention_days,
+    };
+    for wrong in [set(2, 60), set(29, 60), set(7, 6), set(7, 61)] {
+        let refused = b.client.set_settings(wrong).unwrap_err();
+        assert_eq!(refused, ClientError::InvalidArgument("days"));
+    }
+    let effects = b.client.set_settings(set(14, 30)).unwrap();
+    b.commit(effects);
+    b.restart();
+    assert_eq!(b.client.settings(), set(14, 30));
+    let end = DECEMBER + 14 * DAY;
+    relay.epoch = end / EPOCH;
+    relay.close();
+    b.pull(&relay, UnixTime(end));
+    for (now, shredded) in [(end - 1, false), (end, true)] {
+        let effects = b.client.tick(UnixTime(now));
+        b.commit(effects);
+        assert_eq!(month(&b) > november, shredded, "{now}");
+    }
+}
+
+#[test]
+fn by_hand_only_what_nothing_can_come_of_is_shredded() {
+    let (_, mut a, ..) = pair();
+    let month = |person: &Person| channel(&person.store).month;
+    let november = month(&a);
+    // The relay is gone: nothing was drained since.
+    let over = DECEMBER + 7 * DAY + 60 * DAY;
+    for (now, shredded) in [(over - 1, 0), (over, 1), (over, 0)] {
+        let effects = a.client.tick(UnixTime(now));
+        a.commit(effects);
+        let effects = a.client.shred_by_hand(UnixTime(now));
+        assert_eq!(a.commit(effects), shredded, "{now}");
+    }
+    a.restart();
+    assert_eq!(month(&a), november + 1);
 }
 
 /// Sends at one time, by a clock that may be wrong, in a batch that closes

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, client_error, time, to_js};
 use crate::{
-    client::{Mailbox, Post},
+    client::{Mailbox, Post, Settings},
     wasm::{
         bytes::{array, invalid, rng},
         error::{JsResult, set},
@@ -140,6 +140,40 @@ impl Engine {
         let effects = self
             .client
             .posted(&tokens.ok_or_else(|| invalid("tokens"))?);
+        self.give(Ok(effects))
+    }
+
+    /// `{ graceDays, retentionDays }`.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice.
+    pub fn settings(&self) -> JsResult<JsValue> {
+        to_js(&self.client.settings())
+    }
+
+    /// Sets both.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` out of range.
+    #[wasm_bindgen(js_name = setSettings)]
+    pub fn set_settings(&mut self, grace_days: u32, retention_days: u32) -> JsResult<JsValue> {
+        let result = self.client.set_settings(Settings {
+            grace_days,
+            retention_days,
+        });
+        self.give(result)
+    }
+
+    /// Wipes what a relay that withholds has kept from being shredded.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = shredByHand)]
+    pub fn shred_by_hand(&mut self, now: f64) -> JsResult<JsValue> {
+        let effects = self.client.shred_by_hand(time(now)?);
         self.give(Ok(effects))
     }
 
