@@ -25,7 +25,7 @@ export async function resources({ dist, module, vectors }) {
     target: "es2024",
     write: false,
     logLevel: "error",
-    external: ["/bench/core.js"],
+    external: ["/bench/core.js", "/bench/core.js#portal"],
     alias: { "tessera-portal": new URL("index.js", dist).pathname },
   });
   const file = (path, base) => readFile(new URL(path, base));
