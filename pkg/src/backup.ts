@@ -2,7 +2,7 @@
 
 import { call } from "./core.js";
 import type { VaultWays } from "./engine.js";
-import { TesseraError, invalid } from "./errors.js";
+import { TesseraError, invalid, isTesseraError } from "./errors.js";
 import { stored, type Store } from "./store.js";
 import type { BackupStatus } from "./types.js";
 import { OPENED_BY, freshWay, passphraseWay, settle, withKey, type Opened, type OpenedVault } from "./vault.js";
@@ -75,6 +75,11 @@ export class BackupKeeper {
     if (this.#failures === 0) this.#wait(Math.max(0, Math.min(PAUSE_MS.shortest, this.#since + PAUSE_MS.longest - Date.now())));
   }
 
+  /** The vault is open again: what was put off is made up for. */
+  resume(): void {
+    if (this.#since !== undefined) this.#wait(PAUSE_MS.shortest);
+  }
+
   /** A backup under way is given; none is begun after it. */
   stop(): void {
     this.#stopped = true;
@@ -99,10 +104,12 @@ export class BackupKeeper {
       this.#failures = 0;
     } catch (cause) {
       this.#since = since ?? Date.now();
+      if (isTesseraError(cause) && cause.code === "LOCKED") return; // until `resume`
       this.#failures += 1;
       if (!this.#stopped) this.#tell({ backup: "failed", cause });
+    } finally {
+      this.#running = false;
     }
-    this.#running = false;
     if (this.#since === undefined) return;
     this.#wait(this.#failures === 0 ? PAUSE_MS.shortest : Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** (this.#failures - 1)));
   }

@@ -70,7 +70,13 @@ export class Keeper {
       if (!this.#host.locked) return;
       const { engine, revision } = await unlockVault(this.#store, opening);
       this.#host.resume(engine, revision);
-      await this.#host.apply((engine, now) => engine.unlocked(isPasskey(opening), now));
+      try {
+        await this.#host.apply((engine, now) => engine.unlocked(isPasskey(opening), now));
+      } catch (error) {
+        this.#host.lock();
+        await this.#host.wipe();
+        throw error;
+      }
       this.#idle?.start();
       if (this.#running) this.#loop.start();
     });

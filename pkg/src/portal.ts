@@ -299,6 +299,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   /** Opens the vault again: this object, its listeners and, if it ran, its loop go on as they were. Does nothing if it is open. */
   async unlock(opening: string | Uint8Array | PasskeyOpening): Promise<void> {
     await this.#keeper.unlock(requireOpening(opening));
+    this.#backups?.resume();
   }
 
   /** Makes a passkey that opens the vault too, and gives its id. The platform asks the person; `UNSUPPORTED` where it has no PRF extension. */

@@ -118,6 +118,60 @@ describe("a lock", () => {
     await (await person("A", relay.url, { store, create: false })).dispose();
   });
 
+  test("is written to the audit log with its reason, and so is what opened the vault", async () => {
+    const a = await person("A", relay.url, { idleMinutes: SECOND });
+    const events = record(a, "locked");
+    await until("the lock", () => events.locked.length === 1);
+    await a.unlock(PASSPHRASE);
+    await a.lock();
+    await a.unlock(PASSPHRASE);
+    await a.changePassphrase(PASSPHRASE, "new");
+    const entries = (await a.audit.entries()).map(({ event, idle, by }) => [event, idle ?? by]);
+    assert.deepEqual(entries, [["began", undefined], ["locked", true], ["unlocked", "passphrase"], ["locked", false], ["unlocked", "passphrase"], ["rekeyed", undefined]]);
+    await a.dispose();
+  });
+
+  test("wipes the keys although the store does not answer", async () => {
+    const store = { ...memoryStore() };
+    const a = await person("A", relay.url, { store });
+    const { commit } = store;
+    store.commit = () => new Promise(() => {});
+    const events = record(a, "locked");
+    await a.lock();
+    assert.equal(events.locked.length, 1);
+    await refused("LOCKED", () => a.me());
+    store.commit = commit;
+    await a.unlock(PASSPHRASE);
+    await a.me();
+    await a.dispose();
+  });
+
+  test("a store that fails at unlock ends the portal, and leaves no keys", async () => {
+    const store = { ...memoryStore() };
+    const a = await person("A", relay.url, { store });
+    await a.lock();
+    const { commit } = store;
+    store.commit = () => Promise.reject(new Error("disk full"));
+    await refused("STORE_FAILED", () => a.unlock(PASSPHRASE));
+    store.commit = commit;
+    await refused("STORE_FAILED", () => a.me());
+    await refused("STORE_FAILED", () => a.unlock(PASSPHRASE));
+    await a.dispose();
+  });
+
+  test("puts a backup off until the vault is open again", async () => {
+    const [given, failed] = [[], []];
+    const a = await person("A", relay.url, { backup: async (bundle) => void given.push(bundle) });
+    a.addEventListener("storage", ({ detail }) => detail.backup === "failed" && failed.push(detail));
+    await a.invite({ kind: "quick" });
+    await a.lock();
+    await pause(6000);
+    assert.deepEqual([given.length, failed.length], [0, 0]);
+    await a.unlock(PASSPHRASE);
+    await until("the backup", () => given.length === 1);
+    await a.dispose();
+  });
+
   test("what became of the store meanwhile counts", async () => {
     const store = memoryStore();
     const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
