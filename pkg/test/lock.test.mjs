@@ -11,7 +11,8 @@ before(async () => {
 after(() => relay?.end());
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const SECOND = 1 / 60;
+/** Three seconds: on a busy machine one is soon over. */
+const IDLE = 3 / 60;
 
 /** Every call that needs the keys. */
 const calls = (portal, contactId) => [
@@ -119,15 +120,17 @@ describe("a lock", () => {
   });
 
   test("is written to the audit log with its reason, and so is what opened the vault", async () => {
-    const a = await person("A", relay.url, { idleMinutes: SECOND });
+    const [a, b] = [await person("A", relay.url, { idleMinutes: IDLE }), await person("B", relay.url)];
+    const log = async (portal) => (await portal.audit.entries()).map(({ event, idle, by }) => [event, idle ?? by]);
     const events = record(a, "locked");
     await until("the lock", () => events.locked.length === 1);
     await a.unlock(PASSPHRASE);
-    await a.lock();
-    await a.unlock(PASSPHRASE);
-    await a.changePassphrase(PASSPHRASE, "new");
-    const entries = (await a.audit.entries()).map(({ event, idle, by }) => [event, idle ?? by]);
-    assert.deepEqual(entries, [["began", undefined], ["locked", true], ["unlocked", "passphrase"], ["locked", false], ["unlocked", "passphrase"], ["rekeyed", undefined]]);
+    assert.deepEqual(await log(a), [["began", undefined], ["locked", true], ["unlocked", "passphrase"]]);
+    await b.lock();
+    await b.unlock(PASSPHRASE);
+    await b.changePassphrase(PASSPHRASE, "new");
+    assert.deepEqual(await log(b), [["began", undefined], ["locked", false], ["unlocked", "passphrase"], ["rekeyed", undefined]]);
+    await b.dispose();
     await a.dispose();
   });
 
@@ -190,7 +193,7 @@ describe("a lock", () => {
 
 describe("the idle time", () => {
   test("locks after it without use, and says why", async () => {
-    const a = await person("A", relay.url, { idleMinutes: SECOND });
+    const a = await person("A", relay.url, { idleMinutes: IDLE });
     const events = record(a, "locked", "stopped");
     await a.start();
     await pause(500);
@@ -206,12 +209,12 @@ describe("the idle time", () => {
   });
 
   test("is put off by touch and by what a person does, not by reading and not by the loop", async () => {
-    const a = await person("A", relay.url, { idleMinutes: SECOND });
+    const a = await person("A", relay.url, { idleMinutes: IDLE });
     const { id } = await a.invite({ kind: "quick" });
     const events = record(a, "locked");
     await a.start();
     for (let i = 0; i < 5; i++) {
-      await pause(400);
+      await pause(1000);
       if (i % 2) a.touch();
       else await a.expect(id, bytes(32, i));
     }
@@ -220,7 +223,7 @@ describe("the idle time", () => {
     while (events.locked.length === 0) {
       await a.contacts().catch(() => {});
       await pause(100);
-      assert.ok(Date.now() - began < 3000, "it locks although contacts are read");
+      assert.ok(Date.now() - began < 8000, "it locks although contacts are read");
     }
     a.touch();
     await refused("LOCKED", () => a.me());
@@ -243,11 +246,11 @@ describe("the idle time", () => {
   });
 
   test("does not stand still because the clock is set back", async (context) => {
-    const a = await person("A", relay.url, { idleMinutes: SECOND });
+    const a = await person("A", relay.url, { idleMinutes: IDLE });
     const now = Date.now();
     context.mock.method(Date, "now", () => now - 3_600_000);
     const events = record(a, "locked");
-    await pause(1500);
+    await pause(3500);
     assert.equal(events.locked.length, 1);
     await a.dispose();
   });

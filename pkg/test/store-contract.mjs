@@ -52,6 +52,21 @@ export const storeContract = [
     },
   },
   {
+    title: "a place that was destroyed, where that can be, is empty and may be used again",
+    async run(open) {
+      const store = await open();
+      const revision = await commit(store, [["a", bytes(1)]]);
+      await store.commit(revision, [["a", null]]);
+      await store.mark?.(true);
+      await store.mark?.(false);
+      same((await store.marked?.()) ?? false, false);
+      await store.destroy?.();
+      same((await store.list("")).entries, []);
+      await commit(store, [["b", bytes(2)]]);
+      same((await store.list("")).entries, [["b", bytes(2)]]);
+    },
+  },
+  {
     title: "of two changes of one record the later one holds",
     async run(open) {
       const store = await open();

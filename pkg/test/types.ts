@@ -1,7 +1,7 @@
 /** Compiled, not run: the types that a customer's code meets. An error that does not come is an error. */
 
 import {
-  BlindedSender, BlindedVerifier, CONFLICT, Portal, SecureEncryption, Sender, TesseraError, Verifier, capabilities, computeBucket, emergency,
+  BlindedSender, BlindedVerifier, CONFLICT, Portal, SecureEncryption, Sender, TesseraError, Verifier, capabilities, computeBucket, destroyVault, emergency,
   fingerprint, httpRelay, indexedDbStore, init, isTesseraError, medcrypt, memoryStore, type RecoverySession,
   type Contact, type ErrorCode, type Gap, type Message, type OutgoingMessage, type RelayClient, type Store, type SyncResult,
 } from "tessera-portal";
@@ -55,6 +55,22 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     const contactId: string = detail.contactId;
     void contactId;
   });
+  await Portal.open({ relay: url, store, passkey: true, name: "A", idleMinutes: 10, hadVault: true, afterEviction: false });
+  const id: Uint8Array = await p.addPasskey({ label: "Clinic" });
+  await p.removePasskey(id);
+  p.touch();
+  await p.lock();
+  await p.unlock(bytes);
+  await p.unlock({ passkey: true });
+  // @ts-expect-error a passkey is used or not mentioned
+  await p.unlock({ passkey: false });
+  await p.setDraft("contact", await p.draft("contact"));
+  p.addEventListener("locked", ({ detail }) => {
+    const reason: "idle" | "asked" = detail.reason;
+    void reason;
+  });
+  await p.destroy();
+  await destroyVault(store, { takeOver: true });
   p.addEventListener("message", ({ detail }) => {
     const message: Message = detail;
     // @ts-expect-error the text of a message may be absent
