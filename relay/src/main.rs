@@ -76,6 +76,8 @@ async fn serve(config: Config) -> Result<(), RunError> {
     let relay = Relay::open(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // Reads files again; a relay that has none must not end by it.
+    let _hangup = signal(SignalKind::hangup())?;
     let mut out = std::io::stdout();
     let _ = writeln!(out, "tessera-relay listens on {}", relay.url()?);
     if let Some(url) = relay.admin_url()? {

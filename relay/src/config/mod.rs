@@ -202,6 +202,22 @@ impl Config {
             _ => Ok(()),
         }
     }
+
+    /// What is allowed, and seldom meant.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let message = self.message.warning(self.cell_size, self.epoch);
+        let is_plain = !self.bind.is_loopback() && self.tls.tls_cert.is_none();
+        let plain = is_plain.then(|| {
+            "plain HTTP beyond this machine (--bind without --tls-cert): right only behind a proxy \
+             that ends TLS"
+                .to_owned()
+        });
+        let is_shown = self.admin.is_some_and(|admin| !admin.ip().is_loopback());
+        let shown = is_shown
+            .then(|| "the operator's port (--admin) can be reached beyond this machine".to_owned());
+        [message, plain, shown].into_iter().flatten().collect()
+    }
 }
 
 fn buckets(text: &str) -> Result<BucketCount, String> {

@@ -81,3 +81,22 @@ fn defaults_are_those_of_the_help() {
         (3, Mechanism::Constant)
     );
 }
+
+#[test]
+fn what_is_seldom_meant_is_warned_of() {
+    assert_eq!(parse("").unwrap().warnings(), Vec::<String>::new());
+    for (flags, warning) in [
+        ("--bind 0.0.0.0", "plain HTTP"),
+        ("--bind ::", "plain HTTP"),
+        ("--admin 0.0.0.0:8101", "--admin"),
+        ("--max-attachment 1MiB", "eight hours"),
+    ] {
+        let warnings = parse(flags).unwrap().warnings();
+        assert!(
+            warnings.len() == 1 && warnings[0].contains(warning),
+            "{flags}: {warnings:?}"
+        );
+    }
+    let with_tls = parse("--bind 0.0.0.0 --tls-cert c --tls-key k --admin [::1]:8101").unwrap();
+    assert_eq!(with_tls.warnings(), Vec::<String>::new());
+}

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     body::{Body, Bytes},
     extract::{Extension, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
 use base64ct::{Base64, Encoding as _};
@@ -57,7 +57,8 @@ pub(super) async fn open<S: Store>(
     if app.is_draining() {
         return Err(Refusal::Draining);
     }
-    let accept = handshake(request.headers()).ok_or(Refusal::Upgrade)?;
+    let accept = handshake(request.headers()).filter(|_| request.method() == Method::GET);
+    let accept = accept.ok_or(Refusal::Upgrade)?;
     if !app.access.accept_page(request.headers()) {
         return Err(Refusal::Unauthorized);
     }

@@ -7,7 +7,10 @@ mod paced;
 mod reload;
 mod tls;
 
-use std::{future::Future, net::SocketAddr, num::NonZeroU32, sync::Arc};
+use std::{
+    future::Future, net::SocketAddr, num::NonZeroU32, os::unix::fs::PermissionsExt as _,
+    path::Path, sync::Arc,
+};
 
 use tessera::wire::{BucketId, CoverInfo, LobbyInfo, PROTOCOL, RelayInfo};
 use tokio::{
@@ -77,8 +80,11 @@ impl Relay {
     /// One of [`RunError`].
     pub fn open(config: Config) -> Result<Self, RunError> {
         config.check()?;
-        if let Some(warning) = config.message.warning(config.cell_size, config.epoch) {
+        for warning in config.warnings() {
             tracing::warn!("{warning}");
+        }
+        for secret in [&config.access.access_token_file, &config.tls.tls_key] {
+            warn_if_shared(secret.as_deref());
         }
         let cover = config.cover.build().map_err(ConfigError::from)?;
         let tokens = config.access.access_token_file.clone();
@@ -217,6 +223,14 @@ impl Relay {
         }
         store.shutdown().await;
         outcome
+    }
+}
+
+/// A file that holds a secret, and that everyone on this machine may read.
+fn warn_if_shared(file: Option<&Path>) {
+    let mode = file.and_then(|file| Some(file.metadata().ok()?.permissions().mode()));
+    if let (Some(file), Some(0o004)) = (file, mode.map(|mode| mode & 0o004)) {
+        tracing::warn!(path = %file.display(), "every user of this machine may read this secret");
     }
 }
 

@@ -1,6 +1,10 @@
 //! Where settings come from, as the binary takes them.
 
-use std::process::{Command, Stdio};
+use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+};
 
 use tempfile::TempDir;
 
@@ -60,5 +64,37 @@ fn help_and_version_are_no_errors() {
             .unwrap();
         assert!(output.status.success(), "{flags:?}");
         assert!(!output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_hangup_without_files_to_read_again_is_no_end() {
+    let directory = TempDir::new().unwrap();
+    let process = Process::start(directory.path(), "", Stdio::null());
+    process.signal("HUP");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(process.client.get("/healthz").status, 200);
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[test]
+fn secrets_that_everyone_may_read_are_warned_of() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("token");
+    std::fs::write(&file, "shared-by-a-deployment").unwrap();
+    for (mode, is_warned) in [(0o644, true), (0o640, false), (0o600, false)] {
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let log = directory.path().join("log");
+        let flags = format!("--access-token-file {}", file.display());
+        let to = Stdio::from(std::fs::File::create(&log).unwrap());
+        let process = Process::start(directory.path(), &flags, to);
+        assert_eq!(process.terminate(), Some(0));
+        let log = std::fs::read_to_string(log).unwrap();
+        assert_eq!(
+            log.contains("may read this secret"),
+            is_warned,
+            "{mode:o}: {log}"
+        );
+        assert!(!log.contains("shared-by"), "{log}");
     }
 }
