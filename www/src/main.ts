@@ -5,6 +5,7 @@ import "./styles/pane.css";
 import "./styles/conversation.css";
 import "./styles/log.css";
 import "./styles/lock.css";
+import "./styles/safety.css";
 import "./styles/relay.css";
 import { init } from "tessera-portal";
 import { h } from "./dom";

@@ -1,7 +1,7 @@
 /** One person's portal and what the page shows of it. Only the package's public surface is used here. */
 
-import { Portal, destroyVault, indexedDbStore, isTesseraError } from "tessera-portal";
-import type { Contact, LockReason, Message, Store, Transfer } from "tessera-portal";
+import { Portal, destroyVault, indexedDbStore, isTesseraError, memoryStore } from "tessera-portal";
+import type { Contact, EmergencyAccess, LockReason, Message, Store, Transfer } from "tessera-portal";
 import { codeOf } from "./errors";
 import type { Person } from "./people";
 import { readReports, type Report } from "./fhir";
@@ -9,7 +9,7 @@ import { readReports, type Report } from "./fhir";
 /** Something the reader must be told; equal ones are counted instead of repeated. */
 export interface Notice {
   readonly id: string;
-  readonly kind: "rejected" | "gap" | "error";
+  readonly kind: "rejected" | "gap" | "device" | "breakGlass" | "error";
   readonly code: string;
   readonly contactId: string | null;
   readonly count: number;
@@ -35,6 +35,12 @@ export type RelayState = "unknown" | "up" | "down";
 /** Whether the vault can be read here: `elsewhere` is another tab, `gone` that the browser cleared it. */
 export type Access = "opening" | "open" | "locked" | "elsewhere" | "gone" | "failed";
 
+/** What the page of copies and emergencies needs of a portal. */
+export type Safety = Pick<Portal, "backup" | "device" | "createRecoveryCode" | "removeRecoveryCode" | "hasRecoveryCode" | "emergency">;
+
+/** What opens a backup. */
+export type BackupKey = { readonly passphrase: string } | { readonly recoveryCode: string; readonly newPassphrase: string };
+
 /** Opens every vault of the demo, so that visitors need to invent none. A real portal lets each person choose, and never shows it. */
 export const DEMO_PASSPHRASE = "tessera demo";
 
@@ -55,6 +61,8 @@ export class Session {
   lockedBy: LockReason | null = null;
   /** Why the portal could not be opened, as an error code. */
   failure: string | null = null;
+  /** Emergency accesses that were told of, by id. */
+  readonly accesses = new Map<string, EmergencyAccess>();
   /** What is being written, as the vault keeps it. */
   readonly drafts = new Map<string, string>();
   readonly #attachments = new Map<string, Attachment>();
@@ -130,6 +138,24 @@ export class Session {
     await this.#create(true);
   }
 
+  /** Puts a backup in the place of the vault that is here, which gives way only to one that opens. */
+  async restore(bundle: Uint8Array, key: BackupKey): Promise<void> {
+    const trial = await Portal.restore(bundle, { relay: this.relayUrl, store: memoryStore(), ...key });
+    await trial.dispose();
+    const portal = this.#portal;
+    this.#portal = null;
+    this.notices = [];
+    this.#forget();
+    this.#become("opening");
+    if (portal) await portal.destroy();
+    else await destroyVault(this.#store, { takeOver: true });
+    const restored = await Portal.restore(bundle, { relay: this.relayUrl, store: this.#store, idleMinutes: this.idleMinutes, ...key });
+    this.#listen(restored);
+    this.#portal = restored;
+    await restored.start();
+    await this.#load();
+  }
+
   async #create(afterEviction: boolean): Promise<void> {
     await this.#open({ passphrase: DEMO_PASSPHRASE, create: true, afterEviction });
     await this.#load();
@@ -151,8 +177,11 @@ export class Session {
 
   /** Shows what the vault keeps, all of it at once. */
   async #load(): Promise<void> {
-    await this.#readFrom(this.#opened());
+    const portal = this.#opened();
+    await this.#readFrom(portal);
     this.#become("open");
+    // Told once when it happened, perhaps before this page was loaded.
+    if ((await portal.device()).supersededBy !== null) this.#notifyOnce("device", "superseded", null);
   }
 
   #become(access: Access): void {
@@ -166,6 +195,7 @@ export class Session {
     this.invitations = [];
     this.transfers = [];
     this.fingerprintQrSvg = null;
+    this.accesses.clear();
     this.messages.clear();
     this.drafts.clear();
     this.#attachments.clear();
@@ -238,6 +268,11 @@ export class Session {
     await this.refresh();
   }
 
+  /** What the page of copies and emergencies needs; nothing while the vault is not open. */
+  get safety(): Safety | null {
+    return this.ready ? this.#portal : null;
+  }
+
   /** What happened here, in a log that shows tampering. */
   get log(): Portal["audit"] | null {
     return this.#portal?.audit ?? null;
@@ -269,6 +304,13 @@ export class Session {
     const notice: Notice = { id: noticeId(kind, code, contactId), kind, code, contactId, count: total };
     this.notices = same ? this.notices.map((other) => (other === same ? notice : other)) : [...this.notices, notice];
     this.#changed();
+  }
+
+  /** Without counting how often. */
+  #notifyOnce(kind: Notice["kind"], code: string, contactId: string | null): void {
+    const id = noticeId(kind, code, contactId);
+    if (this.notices.some((notice) => notice.id === id)) this.#changed();
+    else this.notify(kind, code, contactId);
   }
 
   dismiss(id: string): void {
@@ -357,6 +399,11 @@ export class Session {
     portal.addEventListener("rejected", ({ detail: { code, contactId } }) => {
       this.notify("rejected", code, contactId ?? null);
       void this.refresh();
+    });
+    portal.addEventListener("device", ({ detail }) => this.#notifyOnce("device", detail.kind, detail.contactId ?? null));
+    portal.addEventListener("breakGlass", ({ detail }) => {
+      this.accesses.set(detail.id, detail);
+      this.#notifyOnce("breakGlass", detail.id, null);
     });
     portal.addEventListener("gap", ({ detail: gap }) => {
       const contactId = gap.kind === "sequence" ? gap.contactId : null;

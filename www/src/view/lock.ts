@@ -4,6 +4,7 @@ import { h, section } from "../dom";
 import { t } from "../i18n";
 import { DEMO_PASSPHRASE, type Session } from "../session";
 import { Outcome, field } from "./parts";
+import { RestoreForm } from "./restore";
 
 export class LockView {
   readonly contactId = null;
@@ -23,6 +24,7 @@ export class LockView {
       access === "gone" ? null : this.#form(),
       this.#outcome.element,
       this.#startOver(),
+      h("details", { class: "in-person", testid: "restore-details" }, h("summary", {}, t("restore_heading")), new RestoreForm(this.session).element),
     ]);
   }
 

@@ -9,11 +9,12 @@ import { ContactView } from "./contact";
 import { LockView } from "./lock";
 import { LOG, LogView } from "./log";
 import { avatar, contactState } from "./parts";
+import { SAFETY, SafetyView, accessSpan, time } from "./safety";
 import type { Contact } from "tessera-portal";
 
 /** What the reader was doing; outlives a rebuild of the view, as on a change of language. */
 export class PaneState {
-  /** The open conversation, `LOG` for the access log, or null for the page that adds a contact. */
+  /** The open conversation, `LOG` for the access log, `SAFETY` for copies and emergencies, or null for the page that adds a contact. */
   open: string | null = null;
   acceptText = "";
   readonly drafts = new Map<string, Draft>();
@@ -33,12 +34,13 @@ export class Pane {
   readonly #contacts = h("ul", { class: "contact-list", testid: "contacts" });
   readonly #addButton = h("button", { type: "button", class: "chip chip-add", testid: "add-contact", click: () => this.show(null) });
   readonly #logButton = h("button", { type: "button", class: "chip chip-log", testid: "open-log", click: () => this.show(LOG) });
+  readonly #safetyButton = h("button", { type: "button", class: "chip chip-log", testid: "open-safety", click: () => this.show(SAFETY) });
   readonly #nav = h("nav", { class: "pane-contacts" });
   readonly #main = h("div", { class: "pane-main" });
   readonly #announcer = h("p", { class: "visually-hidden", "aria-live": "polite", testid: "announcer" });
   readonly #unwatch: () => void;
   readonly #lockButton = h("button", { type: "button", class: "lock-button", testid: "lock", click: () => this.session.lock() });
-  #view: AddView | ContactView | LogView | LockView | null = null;
+  #view: AddView | ContactView | LogView | SafetyView | LockView | null = null;
 
   constructor(
     readonly session: Session,
@@ -55,7 +57,7 @@ export class Pane {
         { class: "pane-head" },
         avatar(person.initials),
         h("div", { class: "pane-who" }, heading, h("p", { class: "pane-role" }, roleName(person.role))),
-        this.#logButton,
+        h("div", { class: "pane-tools" }, this.#safetyButton, this.#logButton),
         this.#relayLine,
         this.#lockButton,
         alone
@@ -73,6 +75,7 @@ export class Pane {
     for (const use of ["pointerdown", "keydown", "wheel"]) this.element.addEventListener(use, () => session.touch(), { passive: true });
     this.#addButton.append(t("add_contact"));
     this.#logButton.append(t("log"));
+    this.#safetyButton.append(t("safety_short"));
     this.#unwatch = session.watch(() => this.update());
     this.update();
   }
@@ -93,11 +96,13 @@ export class Pane {
     const focused = this.element.contains(document.activeElement);
     this.#lockButton.hidden = !open;
     this.#logButton.hidden = !open;
+    this.#safetyButton.hidden = !open;
     this.#nav.hidden = !open && session.access !== "opening";
-    keyed(this.#notices, open ? session.notices : [], (notice) => notice.id, (notice) => [notice.count, this.#name(notice.contactId)], (notice) => this.#notice(notice));
+    keyed(this.#notices, open ? session.notices : [], (notice) => notice.id, (notice) => [notice.count, this.#name(notice.contactId), session.accesses.get(notice.code)?.endedAt], (notice) => this.#notice(notice));
     keyed(this.#contacts, session.contacts, (contact) => contact.id, (contact) => this.#contactSignature(contact), (contact) => this.#contactButton(contact));
     this.#addButton.setAttribute("aria-pressed", String(this.state.open === null));
     this.#logButton.setAttribute("aria-pressed", String(this.state.open === LOG));
+    this.#safetyButton.setAttribute("aria-pressed", String(this.state.open === SAFETY));
     this.#updateMain(focused);
     for (const message of session.takeArrived()) {
       const contact = session.contacts.find((one) => session.messages.get(one.id)?.some((other) => other.id === message.id));
@@ -138,11 +143,12 @@ export class Pane {
       return;
     }
     const contact = session.contact(state.open);
-    if (state.open !== null && state.open !== LOG && !contact && session.ready) state.open = null;
-    const wanted = state.open === LOG ? LOG : (contact?.id ?? null);
+    const place = state.open === LOG || state.open === SAFETY ? state.open : null;
+    if (state.open !== null && place === null && !contact && session.ready) state.open = null;
+    const wanted = place ?? contact?.id ?? null;
     // The acceptor of a quick invitation learns the inviter's name a little later.
     if (this.#view === null || this.#view instanceof LockView || this.#view.contactId !== wanted || (contact && this.#view.name !== contact.name)) {
-      this.#view = wanted === LOG ? new LogView(session) : contact ? new ContactView(session, state, contact.id) : new AddView(session, state, (id) => this.show(id));
+      this.#view = wanted === LOG ? new LogView(session) : wanted === SAFETY ? new SafetyView(session) : contact ? new ContactView(session, state, contact.id) : new AddView(session, state, (id) => this.show(id));
     }
   }
 
@@ -186,7 +192,8 @@ export class Pane {
 
   #notice(notice: Notice): HTMLElement {
     const name = this.#name(notice.contactId);
-    const title = notice.kind === "rejected" ? (name ? t("blocked_from", { name }) : t("blocked")) : notice.kind === "gap" ? t("gap") : t("error");
+    const titles = { rejected: name ? t("blocked_from", { name }) : t("blocked"), gap: t("gap"), device: t("device_notice"), breakGlass: t("break_glass"), error: t("error") };
+    const title = titles[notice.kind];
     return h(
       "div",
       { class: `notice notice-${notice.kind}`, testid: "notice", "data-kind": notice.kind, "data-code": notice.code, "data-count": notice.count },
@@ -195,7 +202,21 @@ export class Pane {
     );
   }
 
+  #deviceText(code: string, name: string | null): string {
+    if (code === "contact") return t("device_notice_contact", { name: name ?? t("someone") });
+    return t(code === "superseded" ? "device_superseded" : "device_notice_former");
+  }
+
+  #accessText(id: string): string {
+    const access = this.session.accesses.get(id);
+    if (!access) return t("break_glass_help");
+    const said = access.reason === "" ? t("access_no_reason") : `“${access.reason}”`;
+    return `${time(access.beganAt)} · ${accessSpan(access)} · ${said} ${t("break_glass_help")}`;
+  }
+
   #noticeText(notice: Notice, name: string | null): string {
+    if (notice.kind === "device") return this.#deviceText(notice.code, name);
+    if (notice.kind === "breakGlass") return this.#accessText(notice.code);
     if (notice.kind !== "gap") return codeSentence(notice.code);
     if (notice.code === "batches") return t("gap_batches", { count: notice.count });
     if (notice.code === "origin") return t("gap_origin");
