@@ -1,4 +1,4 @@
-//! The project's task runner: `cargo xtask build | demo | test | bench`.
+//! The project's task runner: `cargo xtask build | demo | test | bench | soak`.
 //!
 //! It needs cargo, Node 20 with npm, and a Chromium; what it may install itself it installs.
 
@@ -16,6 +16,7 @@ mod npm;
 mod process;
 mod relay;
 mod size;
+mod soak;
 mod test;
 mod wasm;
 mod workspace;
@@ -54,6 +55,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Run a relay under posts, pulls, restarts and kills for as long as one likes
+    Soak(soak::Options),
     /// Builds one part; the tests call this, so that each part has a log of its own
     #[command(hide = true)]
     BuildPart { part: build::Part },
@@ -84,6 +87,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(options) => demo::run(&workspace, &options),
         Task::Test(options) => test::run(&workspace, &options),
         Task::Bench { arguments } => bench::run(&workspace, &arguments),
+        Task::Soak(options) => soak::run(&workspace, &options),
         Task::BuildPart { part } => build::part(&workspace, part).map(|()| ExitCode::SUCCESS),
         Task::WasmTestRunner { arguments } => wasm::run_tests(&workspace, arguments),
     }

@@ -34,9 +34,11 @@ mod segments;
 mod server;
 mod settings;
 mod simulation;
+mod soak;
 mod socket;
 mod sqlite;
 mod tls;
+mod traces;
 
 use tessera::wire::{BucketId, Cell, CellSize, Entry, cover_cell};
 

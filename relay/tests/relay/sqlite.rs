@@ -1,39 +1,32 @@
 //! The SQLite backend: the contract, and what lies in its files.
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
-use tessera::{
-    base::UnixTime,
-    wire::{Batch, BucketCount, CellSize},
-};
-use tessera_relay::{
-    cover::{CoverRule, prepare},
-    random,
-    store::{
-        Closing, Found, SqliteStore, Store as _,
-        sqlite::{OpenError, Options},
-    },
+use tessera::wire::{BucketCount, CellSize};
+use tessera_relay::store::{
+    SqliteStore, Store as _,
+    sqlite::{OpenError, Options},
 };
 
 use crate::{bucket, contract, cover, entries};
 
-struct File {
-    directory: TempDir,
+pub(crate) struct File {
+    pub(crate) directory: TempDir,
 }
 
 impl File {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             directory: TempDir::new().unwrap(),
         }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("relay.db")
     }
 
-    fn try_open(&self, cell_size: u32, buckets: u32) -> Result<SqliteStore, OpenError> {
+    pub(crate) fn try_open(&self, cell_size: u32, buckets: u32) -> Result<SqliteStore, OpenError> {
         SqliteStore::open(&self.path(), &options(cell_size, buckets))
     }
 }
@@ -136,64 +129,4 @@ fn what_is_no_store_is_refused() {
 
     let nowhere = SqliteStore::open("/nonexistent/relay.db".as_ref(), &options(2048, 2));
     assert!(matches!(nowhere, Err(OpenError::Directory { .. })));
-}
-
-/// After a close, whoever takes the disk must not find real cells more often
-/// than cover: not in the database, not in the write-ahead log.
-#[tokio::test(flavor = "multi_thread")]
-async fn cover_and_real_lie_equally_often_in_all_files() {
-    let file = File::new();
-    let store = file.try_open(2048, 2).unwrap();
-    for epoch in 1..=3 {
-        for _ in 0..4 {
-            store.put(entries(bucket(0), 10)).await.unwrap();
-        }
-        let cover = prepare(40, CellSize::DEFAULT, &mut random::system());
-        let closing = Closing {
-            buckets: vec![bucket(0)],
-            epoch,
-            closed_at: UnixTime(epoch),
-            cell_size: CellSize::DEFAULT,
-            rule: CoverRule::Fixed(40),
-            cover,
-        };
-        store.close(closing).await.unwrap();
-        let Found::Held(bytes) = store.batch(bucket(0), store.origin(), epoch).await.unwrap()
-        else {
-            panic!("no batch");
-        };
-        let log = file.path().with_extension("db-wal");
-        for _ in 0..100 {
-            if std::fs::metadata(&log).map_or(0, |m| m.len()) == 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let files: Vec<u8> = std::fs::read_dir(file.directory.path())
-            .unwrap()
-            .flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-            .collect();
-        let batch = Batch::parse(&bytes).unwrap();
-        assert_eq!(batch.cells().len(), 80);
-        // Pieces of each: a page may have cut one of them, not all.
-        let pieces =
-            |cell: &[u8]| [100, 1000, 1900].map(|at| *cell[at..].first_chunk::<8>().unwrap());
-        let mut counts: HashMap<[u8; 8], u32> = batch
-            .cells()
-            .flat_map(pieces)
-            .map(|piece| (piece, 0))
-            .collect();
-        for window in files.windows(8) {
-            if let Some(count) = window
-                .first_chunk()
-                .and_then(|window| counts.get_mut(window))
-            {
-                *count += 1;
-            }
-        }
-        for cell in batch.cells() {
-            let found = pieces(cell).map(|piece| counts[&piece]);
-            assert_eq!(found.into_iter().max(), Some(1), "epoch {epoch}: {found:?}");
-        }
-    }
 }

@@ -12,6 +12,8 @@ use tokio::sync::Mutex;
 
 use super::{SqliteStore, writer::Job};
 
+/// How long an attempt waits for another process, and everyone for the attempt.
+const PATIENCE: Duration = Duration::from_millis(20);
 /// How soon it is tried again while a reader holds the log; twice as long
 /// each time, up to [`LONGEST`].
 const AGAIN: Duration = Duration::from_millis(20);
@@ -26,9 +28,9 @@ pub(super) struct Clearing {
     cleared: Mutex<u64>,
 }
 
-/// Clears the log, again and again until no reader is in the way. The readers
-/// of this process are short; another process (a backup, a shell) may hold it
-/// up for as long as it reads.
+/// Clears the log, again and again until no reader is in the way. Those of
+/// this process wait outside for that moment; another process (a backup, a
+/// shell) may hold it up for as long as it reads.
 pub(super) fn clear(store: &SqliteStore) {
     let clearing = &store.0.clearing;
     let this_close = clearing.closes.fetch_add(1, Ordering::Relaxed) + 1;
@@ -39,7 +41,7 @@ pub(super) fn clear(store: &SqliteStore) {
         let (mut wait, mut attempts) = (AGAIN, 0_u32);
         while *cleared < this_close {
             let covers = clearing.closes.load(Ordering::Relaxed);
-            match store.ask(|reply| Job::ClearLog(wait, reply)).await {
+            match store.ask(|reply| Job::ClearLog(PATIENCE, reply)).await {
                 Ok(true) => *cleared = covers,
                 Ok(false) => {
                     attempts += 1;

@@ -32,7 +32,7 @@ pub use self::{
 use self::{
     disk::Disk,
     log::Clearing,
-    read::Readers,
+    read::{Door, Readers},
     writer::{Job, Writer},
 };
 use super::{Closing, Contents, Found, Kind, LastClose, Segment, Store, StoreError, Window};
@@ -135,8 +135,10 @@ impl SqliteStore {
                     error,
                 }
             })?;
+        let door = Arc::new(Door::default());
         let (jobs, queue) = mpsc::channel(QUEUED_POSTS);
-        let (writer, state) = Writer::new(connection, key, disk, options.cell_size);
+        let (writer, state) =
+            Writer::new(connection, key, disk, options.cell_size, Arc::clone(&door));
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(lock, queue))
@@ -147,7 +149,7 @@ impl SqliteStore {
         Ok(Self(Arc::new(Inner {
             origin,
             jobs,
-            readers: Readers::new(path.to_owned()),
+            readers: Readers::new(path.to_owned(), door),
             state,
             clearing: Clearing::default(),
         })))

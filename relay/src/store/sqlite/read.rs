@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -22,13 +22,31 @@ const KEPT: usize = 16;
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    door: Arc<Door>,
+}
+
+/// Shut for a moment while the write-ahead log is cleared, which needs that
+/// nobody reads: without it, readers that never pause would keep it for ever.
+#[derive(Debug, Default)]
+pub(super) struct Door(RwLock<()>);
+
+impl Door {
+    /// Waits until those inside have left; others wait outside.
+    pub(super) fn shut(&self) -> RwLockWriteGuard<'_, ()> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self) -> RwLockReadGuard<'_, ()> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, door: Arc<Door>) -> Self {
         Self {
             path,
             idle: Mutex::new(Vec::new()),
+            door,
         }
     }
 
@@ -37,6 +55,7 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let _inside = self.door.enter();
         let idle = self
             .idle
             .lock()

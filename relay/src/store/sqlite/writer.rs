@@ -1,7 +1,7 @@
 //! The one thread that writes. Posts that wait together are committed
 //! together: one sync for all of them.
 
-use std::{fs::File, time::Duration};
+use std::{fs::File, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior, ffi};
 use tessera::{
@@ -14,7 +14,7 @@ use super::{
     close,
     disk::{Disk, cost},
     expire, pending,
-    read::hold_name,
+    read::{Door, hold_name},
     schema, segment,
 };
 use crate::store::{Closing, Kind, StoreError};
@@ -46,6 +46,7 @@ pub(super) struct Writer {
     key: OriginKey,
     disk: Disk,
     cell_size: CellSize,
+    door: Arc<Door>,
     state: watch::Sender<Result<(), StoreError>>,
 }
 
@@ -58,6 +59,7 @@ impl Writer {
         key: OriginKey,
         disk: Disk,
         cell_size: CellSize,
+        door: Arc<Door>,
     ) -> (Self, watch::Receiver<Result<(), StoreError>>) {
         let (state, receiver) = watch::channel(Ok(()));
         let writer = Self {
@@ -65,6 +67,7 @@ impl Writer {
             key,
             disk,
             cell_size,
+            door,
             state,
         };
         (writer, receiver)
@@ -168,13 +171,19 @@ impl Writer {
         self.note(result)
     }
 
-    /// Clears the write-ahead log.
+    /// Clears the write-ahead log: most of the work beside the readers of this
+    /// process, the end of it without them.
     fn clear_log(&mut self, wait: Duration) -> Result<bool, StoreError> {
         let connection = &self.connection;
         let attempt = || {
+            let checkpoint = |mode: &str| -> rusqlite::Result<i64> {
+                let sql = format!("PRAGMA wal_checkpoint({mode})");
+                connection.query_row(&sql, [], |row| row.get(0))
+            };
+            checkpoint("PASSIVE")?;
+            let _nobody = self.door.shut();
             connection.busy_timeout(wait)?;
-            let busy: i64 =
-                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            let busy = checkpoint("TRUNCATE")?;
             connection.busy_timeout(BUSY)?;
             Ok::<_, WriteError>(busy == 0)
         };
