@@ -3,12 +3,14 @@
 //! meaning. A record names the contact, the session id and the digest of the
 //! content; it never holds content, a name or a secret.
 
+mod record;
+
+use record::Record;
+
 use super::{ContactId, Gap, InvitationId, event::message_id};
 use crate::{
     base::{ErrorCode, Month, UnixTime},
-    envelope::DeliveryId,
     identity::Fingerprint,
-    wire::{hex, json},
 };
 
 /// Something that happened.
@@ -318,92 +320,6 @@ impl Entry {
             | Self::Restored
             | Self::BreakGlassEnded
             | Self::Checkpoint => {}
-        }
-    }
-}
-
-/// A flat JSON object being written.
-struct Record(String);
-
-impl Record {
-    fn new(event: &str) -> Self {
-        Self(format!("{{\"event\":\"{event}\""))
-    }
-
-    fn finish(mut self) -> String {
-        self.0.push('}');
-        self.0
-    }
-
-    fn key(&mut self, key: &str) {
-        self.0.extend([",\"", key, "\":"]);
-    }
-
-    fn text(&mut self, key: &str, value: &str) {
-        self.key(key);
-        self.0.push_str(&json::quoted(value));
-    }
-
-    fn number(&mut self, key: &str, value: u64) {
-        self.key(key);
-        self.0.push_str(&value.to_string());
-    }
-
-    fn flag(&mut self, key: &str, value: bool) {
-        self.key(key);
-        self.0.push_str(if value { "true" } else { "false" });
-    }
-
-    fn bytes(&mut self, key: &str, value: &[u8]) {
-        self.text(key, &hex::encode(value));
-    }
-
-    /// `"2026-11"`.
-    fn month(&mut self, key: &str, month: Month) {
-        let (year, month) = month.year_month();
-        self.text(key, &format!("{year:04}-{month:02}"));
-    }
-
-    /// The random half in hexadecimal, the label as it is.
-    fn session(&mut self, session: &[u8]) {
-        let Some(id) = DeliveryId::decode(session) else {
-            return;
-        };
-        self.bytes("session", id.random());
-        if !id.label().is_empty() {
-            self.text("label", id.label());
-        }
-    }
-
-    fn gap(&mut self, gap: &Gap) {
-        match gap {
-            Gap::Batches {
-                from,
-                to,
-                lobby,
-                closed,
-            } => {
-                self.text("kind", "batches");
-                if let Some(from) = from {
-                    self.number("from", *from);
-                }
-                self.number("to", *to);
-                self.flag("lobby", *lobby);
-                self.flag("closed", *closed);
-            }
-            Gap::Sequence {
-                from, to, closed, ..
-            } => {
-                self.text("kind", "sequence");
-                self.number("from", *from);
-                self.number("to", *to);
-                self.flag("closed", *closed);
-            }
-            Gap::Origin { origin, lobby } => {
-                self.text("kind", "origin");
-                self.text("origin", origin);
-                self.flag("lobby", *lobby);
-            }
         }
     }
 }

@@ -21,4 +21,5 @@ mod segments;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod tampering;
 mod time;

@@ -1,0 +1,121 @@
+//! The audit log as it lies in the store, and what was done to it.
+
+use crate::stage::*;
+use tessera::{
+    audit::{self, AuditError, Head},
+    client::{Entry, log_key},
+    vault::stored::{self, EntryRecord},
+};
+
+/// Walks what lies in the store; the first place that is not as written.
+fn walk(a: &Person, store: &std::collections::BTreeMap<u64, Vec<u8>>) -> Result<(), AuditError> {
+    let mut at = Head::GENESIS;
+    while at.len() < a.client.log_head().len() {
+        let missing = AuditError::Broken { index: at.len() };
+        let stored = store.get(&at.len()).ok_or(missing)?;
+        at = a.client.replay_entry(at, stored)?.1;
+    }
+    assert_eq!(at, a.client.log_head());
+    Ok(())
+}
+
+#[test]
+fn every_edit_of_the_stored_log_is_found_where_it_is() {
+    let mut a = Person::new("A");
+    for i in 0..6 {
+        let entry = Entry::SharesCreated {
+            threshold: 2,
+            shares: i + 2,
+        };
+        let effects = a.client.record(entry, NOW);
+        a.commit(effects);
+    }
+    let signed = a.client.checkpoint(NOW, &mut rng()).unwrap();
+    a.commit(signed);
+    let store: std::collections::BTreeMap<u64, Vec<u8>> = (0..a.client.log_head().len())
+        .map(|i| (i, a.store[&log_key(i)].to_vec()))
+        .collect();
+    assert_eq!(walk(&a, &store), Ok(()));
+    let broken = |index| Err(AuditError::Broken { index });
+    for (i, bytes) in &store {
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut edited = store.clone();
+                edited.get_mut(i).unwrap()[at] ^= 1 << bit;
+                assert_eq!(walk(&a, &edited), broken(*i), "entry {i}, byte {at}");
+            }
+        }
+        for cut in 0..bytes.len() {
+            let mut edited = store.clone();
+            edited.get_mut(i).unwrap().truncate(cut);
+            assert_eq!(walk(&a, &edited), broken(*i));
+        }
+        let mut dropped = store.clone();
+        dropped.remove(i);
+        assert_eq!(walk(&a, &dropped), broken(*i));
+        // All after it moved up into its place.
+        let closed: std::collections::BTreeMap<_, _> = dropped
+            .iter()
+            .map(|(j, bytes)| (if j > i { j - 1 } else { *j }, bytes.clone()))
+            .collect();
+        assert_eq!(walk(&a, &closed), broken(*i));
+        for j in 0..*i {
+            let mut swapped = store.clone();
+            swapped.insert(*i, store[&j].clone());
+            swapped.insert(j, bytes.clone());
+            assert_eq!(walk(&a, &swapped), broken(j));
+        }
+    }
+}
+
+#[test]
+fn who_holds_the_keys_can_write_another_log_but_not_one_that_was_signed() {
+    let mut a = Person::new("A");
+    let effects = a.client.record(Entry::BackedUp, NOW);
+    a.commit(effects);
+    let secret = stored::decode::<stored::SelfRecord>(&a.store["s/self"]);
+    let owner = tessera::base::Secret::take(&mut secret.unwrap().secret);
+    let keys = audit::LogKeys::derive(&owner);
+    let checkpoint = a.client.checkpoint(NOW, &mut rng()).unwrap();
+    let kept = a.commit(checkpoint).text;
+    // The same number of entries, the second one another.
+    let mut at = Head::GENESIS;
+    for (i, record) in a.log().iter().enumerate() {
+        let text = if i == 1 {
+            "{}".into()
+        } else {
+            record.to_string()
+        };
+        let (entry, next) = at.append(&keys, &text);
+        let record = EntryRecord {
+            before: *at.hash(),
+            blob: entry.blob().to_vec(),
+        };
+        a.store.insert(log_key(i as u64), stored::encode(&record));
+        at = next;
+    }
+    let head =
+        |store: &Person| stored::decode::<stored::AuditRecord>(&store.store["s/audit"]).unwrap();
+    let mut stands = head(&a);
+    stands.head = *at.hash();
+    a.store.insert("s/audit".into(), stored::encode(&stands));
+    a.restart();
+    let walked = |a: &Person| {
+        let mut at = Head::GENESIS;
+        while at != a.client.log_head() {
+            at = a.client.replay_entry(at, &a.store[&log_key(at.len())])?.1;
+        }
+        Ok::<_, AuditError>(at)
+    };
+    assert!(walked(&a).is_err(), "the checkpoint beside it still tells");
+    stands.checkpoint = None;
+    a.store.insert("s/audit".into(), stored::encode(&stands));
+    a.restart();
+    let at = walked(&a).unwrap();
+    let kept = audit::kept_checkpoints(kept.as_bytes(), a.client.public().statement()).unwrap();
+    assert_ne!(
+        kept[0].head(),
+        at.hash(),
+        "the one kept elsewhere tells for ever"
+    );
+}
