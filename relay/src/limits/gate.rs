@@ -39,11 +39,12 @@ pub struct Gate {
 struct Peers {
     epoch: u64,
     keys: Keys,
-    known: HashMap<Key, Peer>,
+    known: HashMap<Key, Account>,
 }
 
+/// What one has used.
 #[derive(Clone, Copy, Debug, Default)]
-struct Peer {
+struct Account {
     connections: usize,
     cells: Allowance,
     lobby: Quota,
@@ -53,14 +54,14 @@ struct Peer {
 #[derive(Debug)]
 pub struct Connection {
     gate: Arc<Gate>,
-    origin: Origin,
-    allowances: Mutex<Peer>,
+    source: Source,
+    account: Mutex<Account>,
     _permit: OwnedSemaphorePermit,
 }
 
 /// Where a connection comes from, as far as limits go.
 #[derive(Debug)]
-enum Origin {
+enum Source {
     /// This machine.
     Local,
     /// A trusted proxy: each request says for whom.
@@ -127,13 +128,13 @@ impl Gate {
             return Ok(Accepted::Full(stream));
         };
         let client = Client::from(address);
-        let Some(origin) = self.origin(client) else {
+        let Some(source) = self.source(client) else {
             return Ok(Accepted::TooMany(stream));
         };
         let connection = Connection {
             gate: Arc::clone(self),
-            origin,
-            allowances: Mutex::default(),
+            source,
+            account: Mutex::default(),
             _permit: permit,
         };
         Ok(Accepted::Served(stream, Arc::new(connection)))
@@ -147,12 +148,12 @@ impl Gate {
             .await;
     }
 
-    fn origin(&self, client: Client) -> Option<Origin> {
+    fn source(&self, client: Client) -> Option<Source> {
         if client.is_in(&self.limits.trusted_proxy) {
-            return Some(Origin::Proxy);
+            return Some(Source::Proxy);
         }
         if client.is_local() {
-            return Some(Origin::Local);
+            return Some(Source::Local);
         }
         let mut peers = self.peers();
         let key = peers.keys.peer(client);
@@ -162,7 +163,7 @@ impl Gate {
         }
         peer.connections += 1;
         let epoch = peers.epoch;
-        Some(Origin::Peer { key, epoch })
+        Some(Source::Peer { key, epoch })
     }
 
     /// The peers of this epoch; those of the last are forgotten.
@@ -183,7 +184,7 @@ impl Gate {
 impl Peers {
     /// What is known of a peer. Once there are too many, the others share
     /// one place.
-    fn get(&mut self, key: Key) -> &mut Peer {
+    fn get(&mut self, key: Key) -> &mut Account {
         let is_full = self.known.len() >= MOST_PEERS && !self.known.contains_key(&key);
         self.known
             .entry(if is_full { Key::default() } else { key })
@@ -205,63 +206,88 @@ impl Connection {
     ///
     /// How long to wait.
     pub fn admit(&self, headers: &HeaderMap, cells: u32, lobby: u32) -> Result<(), Wait> {
-        let (gate, now) = (&self.gate, Instant::now());
-        let per_connection = Rate::per_minute(gate.limits.cells_per_connection);
-        let per_peer = Rate::per_minute(gate.limits.cells_per_peer);
-        let of_connection = Limit {
-            cells: (cells, per_connection),
-            lobby: (lobby, LOBBY_PER_CONNECTION),
-        };
-        let of_peer = Limit {
-            cells: (cells, per_peer),
-            lobby: (lobby, LOBBY_PER_PEER),
-        };
-        let (connection, peer) = match self.origin {
-            Origin::Local => (None, None),
-            Origin::Peer { key, .. } => (None, Some(key)),
-            Origin::Proxy => {
-                let keys = &gate.peers().keys;
-                match Client::forwarded(headers, &gate.limits.trusted_proxy) {
-                    Some(client) => (keys.connection(client), Some(keys.peer(client))),
-                    None => (None, Some(Key::default())),
+        let limits = &self.gate.limits;
+        let mut peers = self.gate.peers();
+        let mut own = lock(&self.account);
+        let (connection, peer) = match self.source {
+            Source::Local => (Some(Place::Own), None),
+            Source::Peer { key, .. } => (Some(Place::Own), Some(Place::Known(key))),
+            Source::Proxy => match Client::forwarded(headers, &limits.trusted_proxy) {
+                Some(client) => {
+                    let connection = peers.keys.connection(client);
+                    let peer = peers.keys.peer(client);
+                    (connection.map(Place::Known), Some(Place::Known(peer)))
                 }
-            }
+                None => (None, Some(Place::Known(Key::default()))),
+            },
         };
-        if !matches!(self.origin, Origin::Proxy) {
-            of_connection.take(&mut lock(&self.allowances), gate, now)?;
+        let now = Now {
+            instant: Instant::now(),
+            lobby: self.gate.lobby,
+        };
+        let mut taken = Vec::new();
+        for (place, per_minute, of_lobby) in [
+            (
+                connection,
+                limits.cells_per_connection,
+                LOBBY_PER_CONNECTION,
+            ),
+            (peer, limits.cells_per_peer, LOBBY_PER_PEER),
+        ] {
+            let Some(place) = place else { continue };
+            let mut account = match place {
+                Place::Own => *own,
+                Place::Known(key) => *peers.get(key),
+            };
+            account.take_lobby(lobby, of_lobby, &now)?;
+            account.take_cells(cells, Rate::per_minute(per_minute), &now)?;
+            taken.push((place, account));
         }
-        let mut peers = gate.peers();
-        if let Some(key) = connection {
-            of_connection.take(peers.get(key), gate, now)?;
+        // Only now: what one limit refuses takes nothing of another.
+        for (place, account) in taken {
+            match place {
+                Place::Own => *own = account,
+                Place::Known(key) => *peers.get(key) = account,
+            }
         }
-        match peer {
-            Some(key) => of_peer.take(peers.get(key), gate, now),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
-/// Amounts and what is allowed of them.
-struct Limit {
-    cells: (u32, Rate),
-    lobby: (u32, u32),
+/// Whose account it is.
+#[derive(Clone, Copy)]
+enum Place {
+    /// The connection's own.
+    Own,
+    /// A peer's, or that of a connection behind a proxy.
+    Known(Key),
 }
 
-impl Limit {
-    fn take(&self, peer: &mut Peer, gate: &Gate, now: Instant) -> Result<(), Wait> {
-        let (lobby, most) = self.lobby;
+/// The time, and the epochs that the lobby counts by.
+struct Now {
+    instant: Instant,
+    lobby: Schedule,
+}
+
+impl Account {
+    fn take_cells(&mut self, cells: u32, rate: Rate, now: &Now) -> Result<(), Wait> {
+        self.cells
+            .take(cells, rate, now.instant)
+            .map_err(Wait::from)
+    }
+
+    fn take_lobby(&mut self, cells: u32, most: u32, now: &Now) -> Result<(), Wait> {
         let clock = wall_clock();
-        if lobby > 0 && !peer.lobby.take(lobby, most, gate.lobby.current(clock)) {
-            return Err(gate.lobby.due(clock).saturating_sub(clock).into());
+        if cells == 0 || self.lobby.take(cells, most, now.lobby.current(clock)) {
+            return Ok(());
         }
-        let (cells, rate) = self.cells;
-        peer.cells.take(cells, rate, now).map_err(Wait::from)
+        Err(now.lobby.due(clock).saturating_sub(clock).into())
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let Origin::Peer { key, epoch } = self.origin else {
+        let Source::Peer { key, epoch } = self.source else {
             return;
         };
         let mut peers = lock(&self.gate.peers);

@@ -18,9 +18,9 @@ fn gate(flags: &str) -> Arc<Gate> {
 fn connect(gate: &Arc<Gate>, from: &str) -> Option<Connection> {
     let client: Client = from.parse().unwrap_or_else(|_| panic!("{from}"));
     Some(Connection {
-        origin: gate.origin(client)?,
+        source: gate.source(client)?,
         gate: Arc::clone(gate),
-        allowances: Mutex::default(),
+        account: Mutex::default(),
         _permit: Arc::clone(&gate.connections).try_acquire_owned().unwrap(),
     })
 }
@@ -61,6 +61,8 @@ fn cells_are_counted_per_connection_and_per_peer() {
     let second = connect(&gate, "192.0.2.1:2").unwrap();
     let wait = second.admit(&none(), 64, 0).unwrap_err();
     assert!((16..=17).contains(&wait.seconds), "{wait:?}");
+    // What the peer's limit refused took nothing of the connection's.
+    assert_eq!(second.admit(&none(), 36, 0), Ok(()));
     let other = connect(&gate, "192.0.2.2:1").unwrap();
     assert_eq!(other.admit(&none(), 64, 0), Ok(()));
     // Nobody claims to be somebody else without being a trusted proxy.
