@@ -177,6 +177,7 @@ impl Client {
         let held_back: SortedSet<_> = held_back
             .filter(|contact| self.uses_of(*contact, today) < WINDOW as usize)
             .collect();
+        // What took the number of a cancelled message stands beside it.
         let mut found = SortedMap::new();
         for queued in self.outbox.values() {
             let Some(contact) = queued.contact.filter(|id| held_back.contains(id)) else {
@@ -188,13 +189,13 @@ impl Client {
             });
             if let Some(control) = queued.control.as_ref().filter(|_| self.has_index()) {
                 let part = Part::Control(contact, control.clone());
-                found.insert((contact, false, control.seq), (part, to));
+                found.insert((contact, false, control.seq, true), (part, to));
             } else if let Some(ordinal) = queued.message
                 && let Some(record) = self.messages.get(&(contact, ordinal))
             {
                 let former = self.is_former(contact, ordinal);
                 let part = Part::Message(contact, ordinal);
-                found.insert((contact, former, record.seq), (part, to));
+                found.insert((contact, former, record.seq, false), (part, to));
             }
         }
         for key in self.large.keys().filter(|key| held_back.contains(&key.0.0)) {
@@ -202,7 +203,7 @@ impl Client {
             if let (Some(peer), Some(record)) = (peer, self.messages.get(key)) {
                 let to = Destination::Bucket(peer.fingerprint());
                 let part = Part::Message(key.0, key.1);
-                found.insert((key.0, false, record.seq), (part, to));
+                found.insert((key.0, false, record.seq, false), (part, to));
             }
         }
         found.into_values().collect()

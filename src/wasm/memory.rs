@@ -22,5 +22,6 @@ const DEPTH: usize = 512 * 1024;
 /// with secrets was freed.
 #[wasm_bindgen(js_name = wipeStack)]
 pub fn wipe_stack() {
-    [0_u8; DEPTH].zeroize();
+    // A word at a time: this runs after every short-lived object of the SDK.
+    [0_u64; DEPTH / size_of::<u64>()].zeroize();
 }

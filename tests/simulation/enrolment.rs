@@ -1,6 +1,9 @@
 //! Meeting somebody, at the start and in between, and parting.
 
-use crate::world::{End, Link, Step, World};
+use crate::{
+    people::{End, Link},
+    world::{Step, World},
+};
 use tessera::{
     client::{ContactView, InvitationId},
     enrolment::Kind,

@@ -21,7 +21,11 @@
 mod adversary;
 mod checks;
 mod enrolment;
+mod outcome;
 mod page;
+mod people;
+mod plan;
+mod screen;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
@@ -34,7 +38,9 @@ use std::{
     },
 };
 
-use world::{Outcome, Plan, World};
+use outcome::Outcome;
+use plan::Plan;
+use world::World;
 
 const DEFAULT_RUNS: u64 = 160;
 

@@ -2,14 +2,15 @@
 //! steps it may be killed.
 
 use crate::{
+    people::Sent,
+    plan::Withholding,
     support::bucket_of,
-    world::{Killed, Sent, Step, Withholding, World},
+    world::{Killed, Step, World},
 };
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
 use tessera::{
     base::ErrorCode,
-    client::{ContactId, Effects, Event, Gap, Mailbox, Outgoing, Planned, Post, parse_message_id},
-    vault::stored::{self, MessageRecord},
+    client::{ClientError, Effects, Mailbox, Outgoing, Planned, Post, parse_message_id},
     wire::{BatchHeader, post},
 };
 
@@ -76,9 +77,43 @@ impl World {
         self.may_be_killed(person)?;
         let id = self.commit_now(person, effects).id;
         let seq = self.record(person, &id).seq;
-        let sent = Sent { text, id, seq };
+        let sent = Sent {
+            text,
+            id,
+            seq,
+            taken_back: false,
+        };
         self.links[link].ends[end].sent.push(sent);
         self.outcome.sent += 1;
+        self.may_be_killed(person)
+    }
+
+    /// Takes back the last message to somebody, if it is of several cells and
+    /// has not left.
+    pub(crate) fn take_back(&mut self, person: usize) -> Step {
+        let ends: Vec<_> = self.ends_of(person).collect();
+        let written = ends
+            .into_iter()
+            .filter(|&(link, end)| !self.links[link].ends[end].sent.is_empty());
+        let ends: Vec<_> = written.collect();
+        if ends.is_empty() {
+            return Ok(());
+        }
+        let (link, end) = *self.dice.pick(&ends);
+        let last = self.links[link].ends[end].sent.len() - 1;
+        let id = &self.links[link].ends[end].sent[last].id;
+        let (contact, ordinal) = parse_message_id(id).unwrap();
+        let now = self.clock(person);
+        let client = &mut self.people[person].person.client;
+        let effects = match client.cancel(contact, ordinal, now, &mut self.dice) {
+            Ok(effects) => effects,
+            Err(ClientError::MessageSent | ClientError::ClockBehind) => return Ok(()),
+            Err(refused) => panic!("{refused:?}"),
+        };
+        self.may_be_killed(person)?;
+        self.links[link].ends[end].sent[last].taken_back = true;
+        self.outcome.taken_back += 1;
+        self.commit_now(person, effects);
         self.may_be_killed(person)
     }
 
@@ -286,91 +321,5 @@ impl World {
         let value = self.commit_now(person, effects);
         self.may_be_killed(person)?;
         Ok(value)
-    }
-
-    /// Commits and shows.
-    pub(crate) fn commit_now<T>(&mut self, person: usize, effects: Effects<T>) -> T {
-        let value = self.people[person].person.commit(effects);
-        for event in std::mem::take(&mut self.people[person].person.events) {
-            self.shows(person, event);
-        }
-        value
-    }
-
-    fn shows(&mut self, person: usize, event: Event) {
-        if self.verbose {
-            eprintln!("{} {person}: {:.300}", self.now, format!("{event:?}"));
-        }
-        match event {
-            Event::Message { message } if message.state == "verified" => {
-                let text = self.people[person].person.body(&message.id);
-                let text = String::from_utf8(text).unwrap();
-                self.history.update(Sha256::digest(&text));
-                self.outcome.shown += 1;
-                let (link, end) = self.end_at(person, message.contact_id).unwrap();
-                self.links[link].ends[end].shown.push(text);
-            }
-            Event::State { message } if message.state == "delivered" => {
-                self.check_delivered(person, message.contact_id, &message.id);
-            }
-            Event::Rejected(refusal) => {
-                self.people[person].refused.push(refusal.code);
-                self.outcome.refused += 1;
-            }
-            Event::Gap(gap) => self.shows_gap(person, gap),
-            Event::Contact { contact } => self.learns_of(person, &contact),
-            _ => {}
-        }
-    }
-
-    fn shows_gap(&mut self, person: usize, gap: Gap) {
-        let actor = &mut self.people[person];
-        match gap {
-            Gap::Sequence {
-                contact_id,
-                from,
-                to,
-                closed,
-            } => {
-                for seq in from..=to {
-                    let number = (contact_id, seq);
-                    if closed {
-                        assert!(actor.missing.remove(&number), "closed and never told");
-                    } else {
-                        assert!(actor.missing.insert(number), "told twice");
-                    }
-                }
-            }
-            Gap::Batches {
-                from,
-                to,
-                lobby: false,
-                closed,
-            } => {
-                actor.breaks.push((from.unwrap_or(0), to, closed));
-                self.outcome.breaks_told += 1;
-            }
-            Gap::Origin { lobby: false, .. } => actor.new_origins += 1,
-            _ => {}
-        }
-    }
-
-    /// The ends of links that a person has, removed ones left out.
-    pub(crate) fn ends_of(&self, person: usize) -> impl Iterator<Item = (usize, usize)> {
-        let all = (0..self.links.len()).flat_map(|link| [(link, 0), (link, 1)]);
-        all.filter(move |&(link, end)| {
-            let end = &self.links[link].ends[end];
-            end.person == person && !end.removed
-        })
-    }
-
-    pub(crate) fn end_at(&self, person: usize, contact: ContactId) -> Option<(usize, usize)> {
-        self.ends_of(person)
-            .find(|&(link, end)| self.links[link].ends[end].contact == Some(contact))
-    }
-
-    pub(crate) fn record(&self, person: usize, message: &str) -> MessageRecord {
-        let key = format!("m/{}", message.replace('-', "/"));
-        stored::decode(&self.people[person].person.store[&key]).unwrap()
     }
 }

@@ -1,12 +1,16 @@
-//! One run: who is in it, what fails in it, and what happens.
+//! One run: what happens, and when.
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::support::{Backup, DAY, Dice, EPOCH, NOW, Person, Relay};
+use crate::{
+    outcome::Outcome,
+    people::{Actor, Link},
+    plan::{Plan, Restart, Withholding},
+    support::{Backup, DAY, Dice, EPOCH, NOW, Relay},
+};
 use sha2::{Digest as _, Sha256};
 use tessera::{
     base::UnixTime,
-    client::{ContactId, InvitationId, Post},
     wire::{BucketCount, CellSize},
 };
 
@@ -15,133 +19,6 @@ use tessera::{
 const MOST_SKEW: i64 = 9 * 3_600;
 /// Nobody stays away for longer: a relay keeps batches for 60 days.
 const LONGEST_ABSENCE: u64 = 45 * DAY;
-
-/// What a seed decides before anything happens.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) seed: u64,
-    pub(crate) people: usize,
-    pub(crate) steps: usize,
-    pub(crate) withholding: Withholding,
-    pub(crate) restart: Restart,
-    /// Somebody puts forged cells, copies and altered cells into mailboxes.
-    pub(crate) adversary: bool,
-    /// People stay away for weeks.
-    pub(crate) months: bool,
-    /// Contacts are removed.
-    pub(crate) removals: bool,
-}
-
-/// What the relay does with batches that it should publish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Withholding {
-    Never,
-    /// They come after all, and answers come in any order.
-    Late,
-    ForEver,
-}
-
-/// What befalls the relay once in a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Restart {
-    None,
-    /// Killed and started again: what was answered with 202 is there.
-    Killed,
-    /// Killed when some of the mailboxes were closed and some not.
-    AmidClose,
-    /// Its disk was lost: an older copy goes on under a new key.
-    Restored,
-}
-
-impl Plan {
-    pub(crate) fn draw(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
-        Self {
-            seed,
-            people: 2 + dice.below(4),
-            steps: 60 + dice.below(120),
-            withholding: *dice.pick(&[
-                Withholding::Never,
-                Withholding::Never,
-                Withholding::Late,
-                Withholding::ForEver,
-            ]),
-            restart: *dice.pick(&[
-                Restart::None,
-                Restart::Killed,
-                Restart::AmidClose,
-                Restart::Restored,
-            ]),
-            adversary: dice.chance(40),
-            months: dice.chance(30),
-            removals: dice.chance(30),
-        }
-    }
-
-    /// Whether nothing may be lost for good.
-    pub(crate) fn lossless(&self) -> bool {
-        let comes = match self.withholding {
-            Withholding::Never => true,
-            // Within a few weeks; over months it may leave retention.
-            Withholding::Late => !self.months,
-            Withholding::ForEver => false,
-        };
-        comes && self.restart != Restart::Restored
-    }
-
-    /// Whether what one sends arrives in the order it was sent.
-    pub(crate) fn ordered(&self) -> bool {
-        self.withholding != Withholding::Late
-    }
-}
-
-/// One person, and what it has seen so far.
-pub(crate) struct Actor {
-    pub(crate) person: Person,
-    /// Seconds by which the clock is ahead.
-    pub(crate) skew: i64,
-    /// A slot without an answer, and when it was first sent by the own clock.
-    pub(crate) unanswered: Option<(Post, u64)>,
-    pub(crate) last_pull: u64,
-    /// Epochs read of one's own bucket, with their origin.
-    pub(crate) read: BTreeSet<(String, u64)>,
-    /// Codes of what was refused.
-    pub(crate) refused: Vec<&'static str>,
-    /// Numbers told to be missing that have not come.
-    pub(crate) missing: BTreeSet<(ContactId, u64)>,
-    /// Breaks of one's own bucket's chain: (from, to, closed).
-    pub(crate) breaks: Vec<(u64, u64, bool)>,
-    pub(crate) new_origins: usize,
-}
-
-/// Two people who know each other, or are about to.
-pub(crate) struct Link {
-    /// The inviter's end, then the acceptor's.
-    pub(crate) ends: [End; 2],
-    pub(crate) invitation: InvitationId,
-    pub(crate) uri: String,
-    pub(crate) expires_at: u64,
-    /// In person, so that no digits are compared.
-    pub(crate) in_person: bool,
-    /// Whether the inviter was told whom to expect.
-    pub(crate) expected: bool,
-}
-
-pub(crate) struct End {
-    pub(crate) person: usize,
-    pub(crate) contact: Option<ContactId>,
-    pub(crate) removed: bool,
-    /// What this end sent, in order.
-    pub(crate) sent: Vec<Sent>,
-    /// What was shown at this end as verified, in order.
-    pub(crate) shown: Vec<String>,
-}
-
-pub(crate) struct Sent {
-    pub(crate) text: String,
-    pub(crate) id: String,
-    pub(crate) seq: u64,
-}
 
 /// The client was killed: what was not committed is gone.
 pub(crate) struct Killed;
@@ -168,25 +45,6 @@ pub(crate) struct World {
     /// Tells all that is shown to anyone: for a seed that is replayed.
     pub(crate) verbose: bool,
     backup: Option<Backup>,
-}
-
-/// What happened, to see that the simulation does what it says.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) sent: u64,
-    pub(crate) shown: u64,
-    pub(crate) cells: u64,
-    pub(crate) kills: u64,
-    pub(crate) lost: u64,
-    pub(crate) breaks_told: u64,
-    pub(crate) injected: u64,
-    pub(crate) refused: u64,
-    pub(crate) relay_restarts: u64,
-    pub(crate) relay_restores: u64,
-    pub(crate) enrolments: u64,
-    pub(crate) removals: u64,
-    pub(crate) resealed: u64,
-    pub(crate) trace: [u8; 32],
 }
 
 impl World {
@@ -253,6 +111,7 @@ impl World {
             87..=91 => self.go_on_enrolling(),
             92..=93 => self.invite_somebody(person),
             94 if self.plan.removals => self.remove_somebody(person),
+            94 | 95 => self.take_back(person),
             _ if self.plan.adversary => self.inject(),
             _ => Ok(()),
         };
@@ -399,72 +258,5 @@ impl World {
 
     pub(crate) fn clock(&self, person: usize) -> UnixTime {
         UnixTime(self.now.saturating_add_signed(self.people[person].skew))
-    }
-}
-
-impl Actor {
-    fn new(number: usize, dice: &mut Dice) -> Self {
-        Self {
-            person: Person::create(&format!("Person {number}"), dice),
-            skew: 0,
-            unanswered: None,
-            last_pull: NOW.0,
-            read: BTreeSet::new(),
-            refused: Vec::new(),
-            missing: BTreeSet::new(),
-            breaks: Vec::new(),
-            new_origins: 0,
-        }
-    }
-
-    fn restart(&mut self) {
-        self.unanswered = None;
-        self.person.restart();
-    }
-}
-
-impl End {
-    pub(crate) fn new(person: usize) -> Self {
-        Self {
-            person,
-            contact: None,
-            removed: false,
-            sent: Vec::new(),
-            shown: Vec::new(),
-        }
-    }
-}
-
-impl Outcome {
-    fn counts(&mut self) -> [(&'static str, &mut u64); 13] {
-        [
-            ("sent", &mut self.sent),
-            ("shown", &mut self.shown),
-            ("cells", &mut self.cells),
-            ("kills", &mut self.kills),
-            ("lost", &mut self.lost),
-            ("breaks told", &mut self.breaks_told),
-            ("injected", &mut self.injected),
-            ("refused", &mut self.refused),
-            ("relay restarts", &mut self.relay_restarts),
-            ("relay restores", &mut self.relay_restores),
-            ("enrolments", &mut self.enrolments),
-            ("removals", &mut self.removals),
-            ("resealed", &mut self.resealed),
-        ]
-    }
-
-    pub(crate) fn add(&mut self, other: &Self) {
-        let mut other = other.clone();
-        for ((_, sum), (_, more)) in self.counts().into_iter().zip(other.counts()) {
-            *sum += *more;
-        }
-    }
-
-    /// What never happened.
-    pub(crate) fn unseen(&self) -> Vec<&'static str> {
-        let mut own = self.clone();
-        let never = own.counts().into_iter().filter(|(_, count)| **count == 0);
-        never.map(|(name, _)| name).collect()
     }
 }
