@@ -8,7 +8,11 @@ use tessera::wire::{CellSize, segment::GRID_SECONDS};
 use super::{Bytes, Config, ConfigError, Seconds};
 use crate::{
     cover::LOBBY_CELLS,
-    store::sqlite::{DiskLimit, Reserve},
+    epoch::makes_segments,
+    store::{
+        Kind,
+        sqlite::{DiskLimit, Reserve},
+    },
 };
 
 /// Flags about the store.
@@ -69,6 +73,7 @@ impl Config {
         let limit = DiskLimit {
             most: most.get(),
             numbered: reserve(
+                Kind::Numbered,
                 self.retention,
                 self.epoch,
                 self.buckets.get(),
@@ -76,6 +81,7 @@ impl Config {
                 self.cell_size,
             ),
             lobby: reserve(
+                Kind::Lobby,
                 self.lobby_retention,
                 self.lobby_epoch,
                 1,
@@ -93,13 +99,18 @@ impl Config {
 
 /// A batch is held for the retention, and for as long as its segment is.
 fn reserve(
+    kind: Kind,
     retention: Seconds,
     epoch: Seconds,
     buckets: u32,
     cells: u32,
     size: CellSize,
 ) -> Reserve {
-    let kept = u64::from(retention.get()) + GRID_SECONDS;
+    let with_segment = match makes_segments(kind, retention.duration()) {
+        true => GRID_SECONDS,
+        false => 0,
+    };
+    let kept = u64::from(retention.get()) + with_segment;
     let epochs = kept.div_ceil(u64::from(epoch.get())) + 1;
     Reserve::new(
         epochs.saturating_mul(u64::from(buckets)),

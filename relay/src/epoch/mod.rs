@@ -39,6 +39,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The shortest retention with segments.
 const SEGMENTS_FROM: Duration = Duration::from_secs(24 * 3600);
 
+/// Whether such buckets get segments. Protocol §12.
+#[must_use]
+pub fn makes_segments(kind: Kind, retention: Duration) -> bool {
+    kind == Kind::Numbered && retention >= SEGMENTS_FROM
+}
+
 /// What an engine runs by.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -162,7 +168,7 @@ impl<S: Store> Engine<S> {
             };
             self.wait_to_publish(boundary).await;
             self.publish(boundary, Now::look());
-            while let Ok(true) = self.expire().await {}
+            while !*stop.borrow() && matches!(self.expire().await, Ok(true)) {}
         }
     }
 
@@ -263,10 +269,9 @@ impl<S: Store> Engine<S> {
         self.store.close(closing).await
     }
 
-    /// Protocol §12: of numbered buckets, and where they are kept for a day.
     async fn seal(&self) -> Result<(), StoreError> {
         let settings = &self.settings;
-        if settings.kind == Kind::Lobby || settings.retention < SEGMENTS_FROM {
+        if !makes_segments(settings.kind, settings.retention) {
             return Ok(());
         }
         for buckets in settings.buckets.chunks(STEP) {

@@ -137,6 +137,26 @@ fn a_full_disk_refuses_posts_until_there_is_room() {
     all_held_once(&directory.join("relay.db"), &acknowledged);
 }
 
+/// Room comes back as soon as something is past retention, without anyone's help.
+#[test]
+fn a_relay_at_its_limit_takes_posts_again_after_retention() {
+    let directory = TempDir::new().unwrap();
+    let flags = "--max-disk 72MiB --retention 6s --lobby-retention 6s";
+    let process = Process::start(directory.path(), flags, Stdio::null());
+    let client = process.client;
+    client.index_when(bucket(0), |index| !index.batches.is_empty());
+    let (acknowledged, status, code) = post_until_refused(client);
+    assert_eq!((status, code.as_str()), (507, "RELAY_FULL"));
+    assert!(acknowledged.len() > 1000, "{}", acknowledged.len());
+    reads_go_on(client, 507);
+    post_until_taken(client);
+    assert_eq!(process.terminate(), Some(0));
+    let used = std::fs::metadata(directory.path().join("relay.db"))
+        .unwrap()
+        .len();
+    assert!(used < 72 << 20, "{used}");
+}
+
 /// Writes that fail for another reason than space: here a limit on the size
 /// of files, whose signal is ignored.
 #[test]
