@@ -35,11 +35,13 @@ impl Access {
         }
     }
 
-    /// Whether a browser's page may use the relay. What is no browser sends
-    /// no `Origin`.
+    /// Whether a browser's page may open a WebSocket, for which browsers ask
+    /// nobody. What is no browser sends no `Origin`.
     pub(super) fn accept_page(&self, headers: &HeaderMap) -> bool {
         match headers.get(header::ORIGIN) {
-            Some(origin) if self.tokens.is_some() => self.allows(origin),
+            Some(origin) if self.tokens.is_some() => {
+                self.allows(origin) || is_own(origin, headers.get(header::HOST))
+            }
             _ => true,
         }
     }
@@ -49,6 +51,13 @@ impl Access {
             .iter()
             .any(|allowed| allowed.header() == origin)
     }
+}
+
+/// Whether a page comes from where the request goes: the relay's own portal.
+fn is_own(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
+    let authority = |origin: &str| Some(origin.split_once("://")?.1.to_owned());
+    let authority = origin.to_str().ok().and_then(authority);
+    authority.is_some_and(|authority| host.is_some_and(|host| *host == authority))
 }
 
 /// Refuses requests of the interface without the token, and tells browsers

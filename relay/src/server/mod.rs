@@ -55,6 +55,9 @@ pub enum RunError {
     /// A file that is read again while the relay runs.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A part of the relay ended by itself: a defect.
+    #[error("a part of the relay has ended by itself; please report it")]
+    Ended,
     /// The listener failed.
     #[error("listening: {0}")]
     Listen(#[from] std::io::Error),
@@ -212,9 +215,11 @@ impl Relay {
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             () = store.failed() => Err(RunError::Store(StoreError::Failed)),
+            // None of them ends by itself.
+            _ = tasks.join_next() => Err(RunError::Ended),
         };
         let _ = stop.send(true);
-        tasks.join_all().await;
+        while tasks.join_next().await.is_some() {}
         if timeout(DRAIN_TIME, gate.empty()).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
