@@ -42,7 +42,9 @@ use outcome::Outcome;
 use plan::Plan;
 use world::World;
 
-const DEFAULT_RUNS: u64 = 160;
+const DEFAULT_RUNS: u64 = 320;
+/// In a long run it is said how far it is, after so many.
+const NOTE_EVERY: usize = 500;
 
 #[test]
 fn whatever_fails_nothing_is_lost_nothing_comes_twice_and_nothing_forged_is_shown() {
@@ -72,7 +74,14 @@ fn run_all(seeds: &[u64]) -> Outcome {
     let next = AtomicU64::new(0);
     let (total, failed) = (Mutex::new(Outcome::default()), Mutex::new(Vec::new()));
     let work = || {
-        while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed) as usize;
+            let Some(&seed) = seeds.get(place) else {
+                return;
+            };
+            if place > 0 && place.is_multiple_of(NOTE_EVERY) {
+                eprintln!("{place} of {} runs begun", seeds.len());
+            }
             match catch_unwind(|| World::new(Plan::draw(seed)).run()) {
                 Ok(outcome) => total.lock().unwrap().add(&outcome),
                 Err(_) => {
