@@ -127,6 +127,27 @@ test("a checkpoint is given to whoever listens, and is worth what it is kept for
   await Promise.all([clinician.dispose(), patient.dispose()]);
 });
 
+test("a restored portal goes on with the log of its backup, and a locked one gives nothing of it", async () => {
+  const portal = await person("Ana", relay.url);
+  await portal.invite({ kind: "quick" });
+  const bundle = await portal.backup();
+  const { text: later } = await portal.audit.checkpoint();
+  const again = await Portal.restore(bundle, { store: memoryStore(), relay: relay.url, passphrase: PASSPHRASE });
+  const seen = events(await again.audit.entries());
+  assert.deepEqual(seen.slice(0, 3), ["began", "invited", "backedUp"]);
+  assert.ok(seen.includes("restored"));
+  assert.equal((await again.audit.verify()).intact, true);
+  // What the former device signed after the backup is not in this log.
+  assert.equal((await again.audit.verify({ checkpoint: later })).intact, false);
+  assert.equal((await verifyAuditExport(await again.audit.export("ndjson"))).valid, true);
+  await again.lock();
+  for (const call of [() => again.audit.entries(), () => again.audit.verify(), () => again.audit.export("csv")]) await refused("LOCKED", call);
+  await again.unlock(PASSPHRASE);
+  const [locked, unlocked] = (await again.audit.entries()).filter(({ event }) => /locked$/.test(event)).slice(-2);
+  assert.deepEqual([locked.event, locked.idle, unlocked.event, unlocked.by], ["locked", false, "unlocked", "passphrase"]);
+  await Promise.all([portal.dispose(), again.dispose()]);
+});
+
 test("every single edit of an export is found", async () => {
   const portal = await person("Ana", relay.url);
   await portal.invite({ kind: "quick" });
