@@ -23,7 +23,7 @@ import type {
   AcceptOptions, Contact, Device, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage, PasskeyOpening, PasskeyOptions,
   PullProgress, RecoverOptions, RestoreOptions, Settings, SyncOptions, SyncResult, Transfer,
 } from "./types.js";
-import { shred } from "./shred.js";
+import { shredStore } from "./shred.js";
 import { changePassphrase, createVault, holdsVault, isPasskey, remember, unlockVault, type OpenedVault } from "./vault.js";
 import { VaultLock } from "./vault-lock.js";
 
@@ -334,7 +334,7 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     await this.#keeper.end();
     this.#host.fail(new TesseraError("DISPOSED", "the vault was destroyed"));
     await this.#host.wipe();
-    await shred(this.#store);
+    await shredStore(this.#store);
     await this.dispose();
   }
 

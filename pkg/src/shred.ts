@@ -13,14 +13,14 @@ const ATTEMPTS = 10;
 export async function destroyVault(store: Store, options: { readonly takeOver?: boolean } = {}): Promise<void> {
   const lock = await VaultLock.acquire(store, options.takeOver === true);
   try {
-    await shred(store);
+    await shredStore(store);
   } finally {
     lock.release();
   }
 }
 
 /** Overwrites and removes the header with all that is read to open a vault, in one commit; then whatever is left, and the place itself. */
-export async function shred(store: Store): Promise<void> {
+export async function shredStore(store: Store): Promise<void> {
   await deleted(store, [HEADER, ...LOADED], async () => {
     const header = await stored(() => store.get(HEADER));
     return header === undefined ? [] : [[HEADER, randomBytes(header.length)]];
