@@ -1,62 +1,45 @@
-//! One person's devices: restoring from a backup, and noticing that two of
-//! them live. Protocol §13.
+//! One person's devices, and those of its contacts: which of them is in use.
+//! Protocol §13.
 //!
-//! A restored device takes the index after that of every device it can know
-//! of, and the newest one wins: it announces itself in the bucket that all of
-//! them read, and whoever hears of a newer one sends nothing more.
+//! ```text
+//! restored → settled (it has an index) → confirmed (nobody else has it) → superseded
+//! ```
 
-use rand_core::CryptoRng;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::{
-    Change, Client, ClientError, ContactId, Effects, Entry, Event,
-    contact::ContactState,
+    Change, Client, ClientError, ContactId, Event,
     load::{RECOVERY_KEY, SELF_KEY},
-    outbox::{Destination, Part},
 };
 use crate::{
-    base::{ErrorCode, SortedMap, UnixTime, time::DAY_SECONDS},
-    channel::{MonthKeys, TagSlot},
-    crypto::cbor::Deterministic as _,
-    envelope::{
-        Announcement, Body, ContentType, Control, DEVICE_ID_LEN, DeliveryId, Draft,
-        NEXT_DEVICE_WINDOW, Said, Sealing, compose, seal,
-    },
-    identity::PublicIdentity,
-    vault::{
-        VaultError,
-        stored::{self, ContactDeviceRecord, QueuedRecord, RecoveryRecord, SelfRecord},
-    },
-    wire::Cell,
+    base::{SortedMap, UnixTime},
+    envelope::DEVICE_ID_LEN,
+    vault::stored::{self, ContactDeviceRecord, QueuedRecord, RecoveryRecord, SelfRecord},
 };
-
-/// A device says once a day which one it is.
-const ANNOUNCE_SECONDS: u64 = DAY_SECONDS;
 
 /// What this device knows of others.
 #[derive(Debug)]
 pub(super) struct Devices {
     /// Tells one's own announcements from those of another device.
-    id: [u8; DEVICE_ID_LEN],
-    restored: bool,
+    pub(super) id: [u8; DEVICE_ID_LEN],
+    pub(super) restored: bool,
     /// Whether an index was taken: one's own bucket was read since the restore.
-    settled: bool,
+    pub(super) settled: bool,
     /// Whether it is final: one's own announcement of it was read back, and no
     /// other came before it.
-    confirmed: bool,
+    pub(super) confirmed: bool,
     /// Announcements of others in the batch being read, until it is.
-    claims: Vec<(u8, [u8; DEVICE_ID_LEN])>,
+    pub(super) claims: Vec<(u8, [u8; DEVICE_ID_LEN])>,
     /// One's own was in that batch too.
-    read_back: bool,
+    pub(super) read_back: bool,
     /// Cells queued below this ordinal were sealed by the device of the backup.
-    former_queue: u64,
+    pub(super) former_queue: u64,
     /// The highest index another device announced.
-    highest: u8,
-    announced_at: UnixTime,
-    superseded_by: Option<u8>,
+    pub(super) highest: u8,
+    pub(super) announced_at: UnixTime,
+    pub(super) superseded_by: Option<u8>,
     /// Former devices that said they are still open, with when they did.
-    former: SortedMap<u8, u64>,
+    pub(super) former: SortedMap<u8, u64>,
     /// Contacts that were heard from a newer device than their first.
     contacts: SortedMap<ContactId, Newest>,
 }
@@ -114,49 +97,6 @@ pub struct DeviceView {
 }
 
 impl Client {
-    /// The client of a backup's records, on a new device: they are to be
-    /// stored with these changes in one transaction. It sends nothing before
-    /// it has [settled](Client::settle).
-    ///
-    /// # Errors
-    ///
-    /// `Vault(Damaged)` for records that make no client, or after 255
-    /// restores.
-    pub fn restore(
-        records: &[(String, Zeroizing<Vec<u8>>)],
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(Self, Vec<Change>), ClientError> {
-        let mut client = Self::load(records)?;
-        let highest = client.devices.highest.max(client.device);
-        client.device = highest.checked_add(1).ok_or(VaultError::Damaged)?;
-        let mut id = [0; DEVICE_ID_LEN];
-        rng.fill_bytes(&mut id);
-        client.devices = Devices {
-            id,
-            restored: true,
-            settled: false,
-            confirmed: false,
-            claims: Vec::new(),
-            read_back: false,
-            former_queue: client.next_ordinal,
-            highest,
-            announced_at: UnixTime(0),
-            superseded_by: None,
-            former: SortedMap::new(),
-            contacts: core::mem::take(&mut client.devices.contacts),
-        };
-        client.pending.own = true;
-        client.log(Entry::Restored, now);
-        // Their tags are counted by the device of the backup, which may go on with them.
-        let large: Vec<_> = client.large.keys().copied().collect();
-        for (id, ordinal) in large {
-            client.give_up(id, ordinal, now);
-        }
-        let changes = client.finish(()).changes;
-        Ok((client, changes))
-    }
-
     /// Which device this is.
     #[must_use]
     pub fn device(&self) -> DeviceView {
@@ -166,113 +106,6 @@ impl Client {
             settled: self.devices.settled,
             superseded_by: self.devices.superseded_by,
         }
-    }
-
-    /// Takes an index for a restored device and announces it. To be called
-    /// whenever all of one's own bucket that can be read was read, so that
-    /// announcements of other devices were heard; does nothing if it has one.
-    ///
-    /// What is sealed from here on leaves once the announcement was read back.
-    /// All counters begin anew under it. Control deliveries that the device
-    /// of the backup had queued are sent as new ones; its messages keep their
-    /// cells. Every contact is greeted, so that it looks for the new index.
-    ///
-    /// # Errors
-    ///
-    /// `RelayUnknown`, `ClockBehind`: to be tried again later.
-    pub fn settle(
-        &mut self,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Effects, ClientError> {
-        if self.devices.settled {
-            return Ok(self.finish(()));
-        }
-        self.relay.info()?;
-        let channels = || self.contacts.values().filter_map(|c| c.channel.as_ref());
-        if channels().any(|channel| !channel.sends_at(now)) {
-            return Err(ClientError::ClockBehind);
-        }
-        self.devices.settled = true;
-        self.pending.own = true;
-        let Some(next) = self.devices.highest.checked_add(1) else {
-            self.supersede(self.devices.highest, now, rng);
-            return Ok(self.finish(()));
-        };
-        self.device = self.device.max(next);
-        let controls = self.queued_controls();
-        self.drop_queued(|queued| queued.control.is_some());
-        for contact in self.contacts.values_mut() {
-            if let Some(channel) = &mut contact.channel {
-                channel.renew();
-                self.pending.contacts.insert(contact.id);
-            }
-        }
-        for (id, payload, to) in controls {
-            self.send_payload(id, payload, to, now, rng)?;
-        }
-        self.greet(now, rng)?;
-        self.announce(now, rng);
-        Ok(self.finish(()))
-    }
-
-    /// An empty receipt to every contact for whom nothing else waits: nobody
-    /// looks for an index more than one above those it has seen.
-    fn greet(&mut self, now: UnixTime, rng: &mut impl CryptoRng) -> Result<(), ClientError> {
-        let waiting = |id: ContactId| {
-            let mut queued = self.outbox.values();
-            queued.any(|queued| queued.contact == Some(id.0) && queued.control.is_some())
-        };
-        let unheard: Vec<_> = self
-            .contacts
-            .values()
-            .filter(|contact| contact.state != ContactState::Suspect)
-            .filter(|contact| contact.channel.is_some() && !waiting(contact.id))
-            .filter_map(|contact| Some((contact.id, contact.peer?.fingerprint())))
-            .collect();
-        for (id, fingerprint) in unheard {
-            let to = Destination::Bucket(fingerprint);
-            self.send_payload(id, greeting(), to, now, rng)?;
-        }
-        Ok(())
-    }
-
-    /// Greetings under the indexes below this one, which go ahead of its first
-    /// delivery to a contact: devices that had them may never have reached
-    /// it, and it looks for the next index only. Counters are drawn, since
-    /// those devices have used some.
-    pub(super) fn introductions(
-        &self,
-        peer: &PublicIdentity,
-        keys: &MonthKeys,
-        sealing: &Sealing<'_>,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Vec<Cell>, ClientError> {
-        let mut cells = Vec::new();
-        for device in 1..self.device {
-            let payload = greeting().as_slice().into();
-            let draft = Draft {
-                id: &DeliveryId::generate("", rng).ok_or(ClientError::Internal)?,
-                sent_at: now,
-                device,
-                seq: 0,
-                content_type: &ContentType::control(),
-                payload: &payload,
-            };
-            let to = peer.fingerprint();
-            let head = compose(&self.identity, &to, &keys.blind_seed, &draft, rng);
-            let mut delivery = head.ok_or(ClientError::Internal)?;
-            delivery.extend_from_slice(&greeting());
-            let body = Body::Whole(delivery);
-            let slot = TagSlot {
-                day: now.day(),
-                device,
-                counter: rng.next_u32() % NEXT_DEVICE_WINDOW,
-            };
-            cells.push(seal(sealing, keys.tag_key.tag(slot), &body, rng)?);
-        }
-        Ok(cells)
     }
 
     /// Refuses to send from a device that may not.
@@ -319,170 +152,6 @@ impl Client {
     /// Where the ordinals of this device's own cells begin.
     pub(super) fn first_ordinal(&self) -> u64 {
         self.devices.former_queue
-    }
-
-    /// Whether it is time to say once more which device this is.
-    pub(super) fn announcement_due(&self, now: UnixTime) -> bool {
-        let speaks = self.superseded() || (self.devices.restored && self.devices.settled);
-        let next = self.devices.announced_at.plus(ANNOUNCE_SECONDS);
-        speaks && now >= next && self.relay.info().is_ok()
-    }
-
-    /// Queues a cell to oneself that says which device this is.
-    pub(super) fn announce(&mut self, now: UnixTime, rng: &mut impl CryptoRng) {
-        let what = if self.superseded() {
-            Said::Superseded(self.device)
-        } else {
-            Said::InUse(self.device)
-        };
-        let announcement = Announcement {
-            id: self.devices.id,
-            sent_at: now,
-            what,
-        };
-        let Ok(cell) = self.own_cell(&announcement, rng) else {
-            return;
-        };
-        let own = self.identity.public().fingerprint();
-        self.drop_queued(|queued| queued.contact.is_none() && queued.to == Some(own.0));
-        let to = Destination::Bucket(own);
-        self.enqueue(vec![cell], to, now.day(), &Part::Own);
-        self.devices.announced_at = now;
-        self.pending.own = true;
-    }
-
-    pub(super) fn own_cell(
-        &self,
-        announcement: &Announcement,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Cell, ClientError> {
-        let size = self.relay.info()?.cell_size;
-        Ok(self.own.seal(&self.identity, announcement, size, rng)?)
-    }
-
-    /// Detected → opened: a cell to oneself.
-    pub(super) fn open_own_cell(
-        &mut self,
-        slot: TagSlot,
-        cell: &Cell,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let announcement = self.own.open(&self.identity, slot.day, cell)?;
-        self.mark_opened(cell.digest(), slot.day, None, None);
-        let Announcement { id, sent_at, what } = announcement;
-        match what {
-            Said::InUse(device) if id == self.devices.id => {
-                self.devices.read_back |= device == self.device;
-            }
-            Said::Superseded(_) if id == self.devices.id => {}
-            Said::InUse(device) => self.heard_of(device, id, now, rng),
-            Said::Superseded(device) => self.heard_from_former(device, sent_at),
-            Said::EmergencyBegan { minutes, reason } => {
-                self.emergency_began(id, sent_at, minutes, reason, now);
-            }
-            Said::EmergencyEnded => self.emergency_ended(id, sent_at, now),
-        }
-        Ok(())
-    }
-
-    /// Another device says that it is the one in use.
-    fn heard_of(
-        &mut self,
-        device: u8,
-        id: [u8; DEVICE_ID_LEN],
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) {
-        if !self.devices.confirmed {
-            self.devices.claims.push((device, id));
-            return;
-        }
-        self.devices.highest = self.devices.highest.max(device);
-        self.pending.own = true;
-        match self.devices.superseded_by {
-            None if device > self.device => self.supersede(device, now, rng),
-            Some(by) => self.devices.superseded_by = Some(by.max(device)),
-            None => {}
-        }
-    }
-
-    /// A batch was read. Two restores that could not hear of each other took
-    /// the same index: it is whose announcement was published first, or has
-    /// the greater id. The other takes the next, having posted nothing under
-    /// it; its messages, if there are any, are given up.
-    pub(super) fn weigh_claims(&mut self, now: UnixTime) {
-        if self.devices.confirmed {
-            return;
-        }
-        let claims = core::mem::take(&mut self.devices.claims);
-        let read_back = core::mem::take(&mut self.devices.read_back);
-        let own = (self.device, self.devices.id);
-        let taken = self.devices.highest >= self.device || claims.iter().any(|claim| *claim > own);
-        for (device, _) in claims {
-            self.devices.highest = self.devices.highest.max(device);
-            self.pending.own = true;
-        }
-        if !self.devices.settled || !read_back {
-            return;
-        }
-        self.pending.own = true;
-        if !taken {
-            self.devices.confirmed = true;
-            return;
-        }
-        self.devices.settled = false;
-        let queued = self.outbox.iter();
-        let messages: Vec<(ContactId, u32)> = queued
-            .filter(|(ordinal, _)| **ordinal >= self.devices.former_queue)
-            .filter_map(|(_, queued)| Some((ContactId(queued.contact?), queued.message?)))
-            .chain(self.large.keys().copied())
-            .collect();
-        for (id, ordinal) in messages {
-            self.give_up(id, ordinal, now);
-        }
-    }
-
-    /// Nothing leaves from here on: what waits is given up, and says so.
-    fn supersede(&mut self, by: u8, now: UnixTime, rng: &mut impl CryptoRng) {
-        if !self.devices.restored {
-            rng.fill_bytes(&mut self.devices.id);
-        }
-        self.devices.superseded_by = Some(by);
-        self.pending.own = true;
-        let queued = self.outbox.values();
-        let messages: Vec<(ContactId, u32)> = queued
-            .filter_map(|queued| Some((ContactId(queued.contact?), queued.message?)))
-            .chain(self.large.keys().copied())
-            .collect();
-        for (id, ordinal) in messages {
-            self.give_up(id, ordinal, now);
-        }
-        self.drop_queued(|_| true);
-        self.watch.reset();
-        let code = ErrorCode::DeviceSuperseded;
-        self.log(
-            Entry::Rejected {
-                code,
-                contact: None,
-            },
-            now,
-        );
-        self.tell(Event::Device(DeviceNotice::Superseded {
-            code: code.as_str(),
-            device: by,
-        }));
-        self.announce(now, rng);
-    }
-
-    fn heard_from_former(&mut self, device: u8, sent_at: UnixTime) {
-        let known = self.devices.former.contains_key(&device);
-        if known || device >= self.device || self.superseded() {
-            return;
-        }
-        self.devices.former.insert(device, sent_at.0);
-        self.pending.own = true;
-        self.tell(Event::Device(DeviceNotice::Former { device }));
     }
 
     /// A contact's delivery came from this device; `newest` is the newest it
@@ -536,18 +205,6 @@ impl Client {
     }
 }
 
-/// Whether a queued cell is a greeting of [`Client::greet`]: it can wait until
-/// there is nothing else to send.
-pub(super) fn is_greeting(queued: &QueuedRecord) -> bool {
-    let control = queued.control.as_ref();
-    control.is_some_and(|control| control.payload == greeting())
-}
-
-/// A receipt of nothing.
-fn greeting() -> Vec<u8> {
-    Control::Received(Vec::new()).encode()
-}
-
 impl Devices {
     /// Of a device that was never restored and has heard of no other.
     pub(super) fn alone() -> Self {
@@ -564,6 +221,20 @@ impl Devices {
             superseded_by: None,
             former: SortedMap::new(),
             contacts: SortedMap::new(),
+        }
+    }
+
+    /// Of a device that a backup of this one is restored on.
+    pub(super) fn restored(self, id: [u8; DEVICE_ID_LEN], highest: u8, former_queue: u64) -> Self {
+        Self {
+            id,
+            restored: true,
+            settled: false,
+            confirmed: false,
+            former_queue,
+            highest,
+            contacts: self.contacts,
+            ..Self::alone()
         }
     }
 

@@ -9,6 +9,7 @@
 //! `changes` as one transaction, and only then posts a cell or shows an
 //! event: a crash at any point loses nothing and repeats no counter.
 
+mod announce;
 mod channel_state;
 mod contact;
 mod cursors;
@@ -28,6 +29,7 @@ mod outbox;
 mod pull;
 mod relay_state;
 mod rendezvous;
+mod restore;
 mod rotate;
 mod scan;
 mod send;

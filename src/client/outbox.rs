@@ -4,8 +4,8 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Client, ClientError, ContactId, Effects, Event, MessageView, device::is_greeting,
-    event::MessageState,
+    Client, ClientError, ContactId, Effects, Event, MessageView, event::MessageState,
+    restore::is_greeting,
 };
 use crate::{
     base::{Day, SortedMap, SortedSet, UnixTime, sorted_by_key},

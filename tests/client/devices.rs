@@ -241,6 +241,31 @@ fn both_devices_notice_that_the_other_lives() {
 }
 
 #[test]
+fn the_backup_of_a_superseded_device_takes_over_again() {
+    let (mut relay, mut old, mut b, b_at_a, a_at_b) = friends();
+    let mut new = restored(&backup(&old));
+    rounds(&mut relay, &mut [&mut new, &mut b], 3);
+    // It hears of the new one, and is backed up before it could say so.
+    old.pull(&relay, now(&relay));
+    assert_eq!(notices(&old), [superseded(1)]);
+    let mut again = restored(&backup(&old));
+    rounds(&mut relay, &mut [&mut again, &mut new, &mut b], 4);
+    assert_eq!(again.client.device().index, 2);
+    assert_eq!(notices(&new), [superseded(2)]);
+    again
+        .send(b_at_a, "from the first device again", now(&relay))
+        .unwrap();
+    rounds(&mut relay, &mut [&mut again, &mut new, &mut b], 3);
+    assert_eq!(texts(&b, a_at_b), ["from the first device again"]);
+    assert_eq!(notices(&again), [DeviceNotice::Former { device: 1 }]);
+    assert!(
+        alarms(&b).is_empty() && notices(&b).is_empty(),
+        "{:?}",
+        b.events
+    );
+}
+
+#[test]
 fn a_device_that_was_away_hears_of_the_newer_one() {
     let (mut relay, mut old, mut b, _, _) = friends();
     let mut new = restored(&backup(&old));

@@ -1,0 +1,95 @@
+// A backup, saved as a file, restored in another browser with the recovery code; what both devices say; paper.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { launch, openPortal } from "./support/browser.mjs";
+import { Person } from "./support/person.mjs";
+import { Relay } from "./support/relay.mjs";
+
+const PATIENCE = 30_000;
+
+describe("backups on the page", () => {
+  let relay, browser;
+  before(async () => {
+    relay = await Relay.start();
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await relay?.stop();
+  });
+
+  test("restored in another browser with the code from paper, the conversation goes on there", async () => {
+    const first = await openPortal(browser, `${relay.url}/?role=clinician`);
+    const rivera = await new Person(first.page, "clinician").ready();
+    const { text: link } = await rivera.invite("ordinary");
+    const theirs = await openPortal(browser, link.replace("/#", "/?role=patient#"));
+    const ana = await new Person(theirs.page, "patient").ready();
+    await ana.pane.getByTestId("accept-button").click();
+    assert.equal(await rivera.digits(ana.name), await ana.digits(rivera.name));
+    await rivera.theyMatch(ana.name);
+    await ana.theyMatch(rivera.name);
+
+    await rivera.pane.getByTestId("open-safety").click();
+    await rivera.pane.getByTestId("create-code").click();
+    const code = (await rivera.pane.getByTestId("recovery-code").innerText()).replace(/\s/g, "");
+    assert.match(code, /^([A-Z2-7]{5}-){11}[A-Z2-7]{5}$/);
+    const [download] = await Promise.all([first.page.waitForEvent("download"), rivera.pane.getByTestId("backup").click()]);
+    assert.match(download.suggestedFilename(), /^tessera-clinician-\d{4}-\d\d-\d\d\.backup$/);
+    const file = await download.path();
+
+    const second = await openPortal(browser, `${relay.url}/?role=clinician`);
+    const again = await new Person(second.page, "clinician").ready();
+    await again.pane.getByTestId("lock").click();
+    const restore = again.pane.getByTestId("restore-details");
+    await restore.locator("summary").click();
+    await restore.getByTestId("restore-file").setInputFiles(file);
+    await restore.getByTestId("restore-by-code").check();
+    await restore.getByTestId("restore-secret").fill(code.slice(1));
+    await restore.getByTestId("restore-new-passphrase").fill("another passphrase");
+    await restore.getByTestId("restore").click();
+    await restore.locator('[data-testid="outcome"][data-code="RECOVERY_CODE_MALFORMED"]').waitFor({ timeout: PATIENCE });
+    await restore.getByTestId("restore-secret").fill(code.toLowerCase().replaceAll("-", " "));
+    await restore.getByTestId("restore").click();
+    await again.pane.locator(`[data-testid="contact"][data-name="${ana.name}"]`).waitFor({ timeout: PATIENCE });
+
+    await again.write(ana.name, "From the other browser.");
+    await ana.receives(rivera.name, "From the other browser.");
+    await ana.write(rivera.name, "And back.");
+    await again.receives(ana.name, "And back.");
+
+    await rivera.pane.locator('[data-testid="notice"][data-code="superseded"]').waitFor({ timeout: PATIENCE });
+    await again.pane.locator('[data-testid="notice"][data-code="former"]').waitFor({ timeout: PATIENCE });
+    await again.pane.getByTestId("open-safety").click();
+    assert.match(await again.pane.getByTestId("device-line").innerText(), /^This is device 2/);
+    assert.deepEqual([...first.complaints, ...second.complaints, ...theirs.complaints], []);
+    await Promise.all([first.close(), second.close(), theirs.close()]);
+  });
+
+  test("shares are printed, and nothing else of the page", async () => {
+    const portal = await openPortal(browser, `${relay.url}/?role=lab`);
+    const lab = await new Person(portal.page, "lab").ready();
+    await lab.pane.getByTestId("open-safety").click();
+    await lab.pane.getByTestId("share-threshold").fill("2");
+    await lab.pane.getByTestId("share-count").fill("3");
+    await lab.pane.getByTestId("create-shares").click();
+    await lab.pane.getByTestId("share").nth(2).waitFor({ timeout: PATIENCE });
+    await portal.page.evaluate(() => (window.print = () => (document.body.dataset.printed = "yes")));
+    await lab.pane.getByTestId("print").click();
+    await portal.page.emulateMedia({ media: "print" });
+    const paper = portal.page.locator("body > .paper");
+    assert.equal(await paper.getByTestId("share").count(), 3);
+    for (const share of await paper.getByTestId("share").all()) {
+      assert.match((await share.getByTestId("share-text").innerText()).replace(/\s/g, ""), /^[A-Z2-7]{76}$/);
+      assert.ok(await share.getByTestId("share-qr").isVisible());
+    }
+    assert.equal(await portal.page.locator("#app").isVisible(), false);
+    await portal.page.emulateMedia({ media: "screen" });
+    await portal.page.evaluate(() => dispatchEvent(new Event("afterprint")));
+    assert.equal(await paper.count(), 0);
+    await lab.pane.getByTestId("clear-sheet").click();
+    assert.equal(await lab.pane.getByTestId("share").count(), 0);
+    assert.deepEqual(portal.complaints, []);
+    await portal.close();
+  });
+});
