@@ -140,6 +140,14 @@ impl Gate {
         Ok(Accepted::Served(stream, Arc::new(connection)))
     }
 
+    /// Waits for the end of the epoch, and forgets its peers and its key even
+    /// if nobody comes.
+    pub async fn forget(&self) {
+        let now = wall_clock();
+        tokio::time::sleep(self.numbered.due(now).saturating_sub(now)).await;
+        drop(self.peers());
+    }
+
     /// Returns when no connection is left.
     pub async fn empty(&self) {
         let _ = self

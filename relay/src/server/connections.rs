@@ -38,6 +38,7 @@ pub(super) async fn serve(
     loop {
         let accepted = tokio::select! {
             accepted = gate.accept(&listener) => accepted,
+            () = gate.forget() => continue,
             _ = stopping.wait_for(|stop| *stop) => return,
         };
         match accepted {

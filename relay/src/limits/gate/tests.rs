@@ -119,3 +119,20 @@ fn what_is_remembered_of_peers_is_bounded() {
     }
     assert_eq!(peers.known.len(), MOST_PEERS + 1);
 }
+
+#[tokio::test]
+async fn peers_are_forgotten_when_the_epoch_ends_though_nobody_comes() {
+    let limits = Line::parse_from(["serve"]).limits;
+    let gate = Gate::new(limits, Schedule::new(1), Schedule::new(1));
+    let peer: Client = "192.0.2.1:1".parse().unwrap_or_else(|_| panic!());
+    let connection = connect(&gate, "192.0.2.1:1").unwrap();
+    let before = lock(&gate.peers).keys.peer(peer);
+    gate.forget().await;
+    {
+        let peers = lock(&gate.peers);
+        assert!(peers.known.is_empty());
+        assert_ne!(peers.keys.peer(peer), before);
+    }
+    drop(connection);
+    assert!(lock(&gate.peers).known.is_empty());
+}
