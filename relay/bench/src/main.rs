@@ -31,7 +31,7 @@ mod steps;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Result, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Measures a relay. Takes about two minutes.
 #[derive(Clone, Debug, Parser)]
@@ -48,12 +48,35 @@ struct Options {
     #[arg(long)]
     document: Option<PathBuf>,
 
-    /// A third of the time and of the sizes: says whether it works, not how fast
+    /// Measure only this; again for more
+    #[arg(long)]
+    only: Vec<Step>,
+
+    /// A third of the time and an eighth of the sizes: says whether it works, not how fast
     #[arg(long)]
     quick: bool,
 }
 
+/// What can be measured for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// Posts, as fast as they are answered and at half that rate
+    Posts,
+    /// Posts while epochs close and batches are deleted
+    Busy,
+    /// Pulls of one batch
+    Pulls,
+    /// Closes of an epoch, and a start on what they leave
+    Closes,
+    /// Memory of idle subscribers
+    Subscribers,
+}
+
 impl Options {
+    fn wants(&self, step: Step) -> bool {
+        self.only.is_empty() || self.only.contains(&step)
+    }
+
     fn time(&self) -> Duration {
         Duration::from_secs(if self.quick { 1 } else { self.seconds })
     }
@@ -95,11 +118,21 @@ async fn run(options: &Options) -> Result<()> {
     );
     server::many_files()?;
     let mut report = report::Report::new();
-    steps::posts(options, &mut report).await?;
-    steps::posts_while_busy(options, &mut report).await?;
-    steps::pulls(options, &mut report).await?;
-    steps::closes_and_start(options, &mut report).await?;
-    steps::subscribers(options, &mut report).await?;
+    if options.wants(Step::Posts) {
+        steps::posts(options, &mut report).await?;
+    }
+    if options.wants(Step::Busy) {
+        steps::posts_while_busy(options, &mut report).await?;
+    }
+    if options.wants(Step::Pulls) {
+        steps::pulls(options, &mut report).await?;
+    }
+    if options.wants(Step::Closes) {
+        steps::closes_and_start(options, &mut report).await?;
+    }
+    if options.wants(Step::Subscribers) {
+        steps::subscribers(options, &mut report).await?;
+    }
     let text = report.render();
     println!("\n{text}");
     if let Some(document) = &options.document {

@@ -262,7 +262,7 @@ pub(crate) async fn closes_and_start(options: &Options, report: &mut Report) -> 
         .at_most(ratio, Target::Of(2.5)),
     );
     report.add(Row::new(
-        "of that, making cover",
+        "making cover for it, while the epoch runs",
         format!("{:.2} s", seconds(|times| times.cover)),
     ));
     start(options, directory, report).await

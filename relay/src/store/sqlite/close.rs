@@ -17,11 +17,16 @@ pub(super) fn close(
 ) -> Result<(), WriteError> {
     let mut cover = closing.cover;
     let mut rng = random::system();
-    let mut grew = false;
+    let (mut grew, mut digests) = (false, Vec::new());
     for bucket in closing.buckets {
-        let draw = closing.rule.draw(pending::waiting(tx, bucket)?, &mut rng);
+        let waiting = pending::waiting(tx, bucket)?;
+        let draw = closing.rule.draw(waiting, &mut rng);
         grew |= closing.rule.shows(draw);
-        let real = pending::take(tx, bucket, draw.real, closing.cell_size)?;
+        let real = if draw.real < waiting.cells {
+            pending::take_some(tx, bucket, draw.real, closing.cell_size)?
+        } else {
+            pending::take_all(tx, bucket, closing.cell_size)?
+        };
         let cover: Vec<Cell> = cover
             .len()
             .checked_sub(draw.cover)
@@ -36,7 +41,9 @@ pub(super) fn close(
         let batch = assemble(&place, real, cover, closing.cell_size, key, &mut rng)
             .map_err(StoreError::from)?;
         publish(tx, &batch)?;
+        digests.extend(batch.digests);
     }
+    remember(tx, digests)?;
     if grew {
         // Neither which bucket nor how much: batches go after their retention, logs may stay.
         tracing::warn!("more cells were posted than --cover-cells hides: batches have grown");
@@ -84,8 +91,15 @@ fn publish(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
          ON CONFLICT (bucket) DO UPDATE SET epoch = ?3, closed_at = ?4, head = ?5",
     )?
     .execute(params![bucket, lobby, epoch, closed_at, header.hash().0])?;
+    Ok(())
+}
+
+/// Adds to the index over all published cells: sorted, so that neighbours in
+/// it are written together.
+fn remember(tx: &Transaction<'_>, mut digests: Vec<[u8; 32]>) -> Result<(), WriteError> {
+    digests.sort_unstable();
     let mut seen = tx.prepare_cached("INSERT OR IGNORE INTO seen (digest) VALUES (?1)")?;
-    for digest in &batch.digests {
+    for digest in &digests {
         seen.execute([digest])?;
     }
     Ok(())

@@ -39,9 +39,28 @@ pub(super) fn waiting(tx: &Transaction<'_>, bucket: BucketId) -> Result<Waiting,
     })
 }
 
-/// Takes `want` cells out of a bucket: those that were left behind most
-/// often first, at random among equals. The rest has waited once more.
-pub(super) fn take(
+/// Takes every cell out of a bucket.
+pub(super) fn take_all(
+    tx: &Transaction<'_>,
+    bucket: BucketId,
+    size: CellSize,
+) -> Result<Vec<Cell>, WriteError> {
+    let mut cells = tx.prepare_cached("SELECT cell FROM pending WHERE bucket = ?1")?;
+    let cells: Vec<Vec<u8>> = cells
+        .query_map([bucket.get()], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    tx.prepare_cached("DELETE FROM pending WHERE bucket = ?1")?
+        .execute([bucket.get()])?;
+    let parsed = cells.into_iter().map(|bytes| Cell::parse(bytes, size));
+    Ok(parsed
+        .collect::<Result<_, _>>()
+        .map_err(|_| StoreError::Damaged)?)
+}
+
+/// Takes `want` cells out of a bucket in which more wait: those that were
+/// left behind most often first, at random among equals. The rest has waited
+/// once more.
+pub(super) fn take_some(
     tx: &Transaction<'_>,
     bucket: BucketId,
     want: usize,
@@ -51,12 +70,9 @@ pub(super) fn take(
     let mut keys: Vec<(i64, [u8; 32])> = keys
         .query_map([bucket.get()], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let left_behind = keys.len() > want;
-    if left_behind {
-        random::shuffle(&mut keys, &mut random::system());
-        keys.sort_by_key(|(waited, _)| std::cmp::Reverse(*waited));
-        keys.truncate(want);
-    }
+    random::shuffle(&mut keys, &mut random::system());
+    keys.sort_by_key(|(waited, _)| std::cmp::Reverse(*waited));
+    keys.truncate(want);
     let mut remove =
         tx.prepare_cached("DELETE FROM pending WHERE bucket = ?1 AND digest = ?2 RETURNING cell")?;
     let mut cells = Vec::with_capacity(keys.len());
@@ -64,9 +80,7 @@ pub(super) fn take(
         let bytes: Vec<u8> = remove.query_row(params![bucket.get(), digest], |row| row.get(0))?;
         cells.push(Cell::parse(bytes, size).map_err(|_| StoreError::Damaged)?);
     }
-    if left_behind {
-        tx.prepare_cached("UPDATE pending SET waited = waited + 1 WHERE bucket = ?1")?
-            .execute([bucket.get()])?;
-    }
+    tx.prepare_cached("UPDATE pending SET waited = waited + 1 WHERE bucket = ?1")?
+        .execute([bucket.get()])?;
     Ok(cells)
 }
