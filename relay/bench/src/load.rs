@@ -185,3 +185,29 @@ impl Body {
         &self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_all_that_was_measured() {
+        let measured = Measured::new((1..=1000).rev().collect(), Duration::from_secs(2));
+        assert!((measured.rate - 500.0).abs() < 1e-9);
+        assert!((measured.quantile(0.5) - 0.5).abs() < 0.002);
+        assert!((measured.quantile(1.0) - 1.0).abs() < 1e-9);
+        assert!(Measured::default().quantile(0.5).is_nan());
+    }
+
+    #[test]
+    fn each_body_is_a_post_of_one_new_cell() {
+        let buckets = tessera::wire::BucketCount::try_from(4).unwrap();
+        let mut body = Body::new(4).unwrap();
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let entries = post::decode(body.next(), CellSize::DEFAULT, buckets).unwrap();
+            assert_eq!(entries.len(), 1);
+            assert!(seen.insert(entries[0].cell.sha256()));
+        }
+    }
+}

@@ -166,3 +166,33 @@ fn machine() -> String {
         rusqlite::version()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_met_or_missed() {
+        let row = |value, target| Row::new("x", "1").at_least(value, target);
+        assert_eq!(row(0.5, Target::Of(0.5)).met, "yes");
+        assert_eq!(row(0.49, Target::Of(0.5)).met, "**no**");
+        assert_eq!(row(f64::NAN, Target::Of(0.5)).met, "**no**");
+        assert_eq!(row(0.1, Target::None).met, "");
+        let slow = Row::new("x", "1").at_most(0.31, Target::Absolute(0.3, "s"));
+        assert_eq!(
+            (slow.met, slow.ratio.as_str(), slow.target.as_str()),
+            ("**no**", "", "≤ 0.3 s")
+        );
+    }
+
+    #[test]
+    fn the_table_goes_between_its_marks_and_nowhere_else() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), format!("before\n{BEGIN}old\n{END}\nafter\n")).unwrap();
+        write(file.path(), "new\n").unwrap();
+        let text = fs::read_to_string(file.path()).unwrap();
+        assert_eq!(text, format!("before\n{BEGIN}new\n{END}\nafter\n"));
+        fs::write(file.path(), "no marks").unwrap();
+        assert!(write(file.path(), "new\n").is_err());
+    }
+}
