@@ -114,7 +114,7 @@ impl Cursors {
         // The parts keep the time of the whole, which was told as one gap.
         let closed = cursor.gaps.iter().all(|gap| gap.since != since);
         let gap = closed.then_some(Gap::Batches {
-            from: Some(from),
+            from: (from > 0).then_some(from),
             to,
             lobby,
             closed,
@@ -144,5 +144,107 @@ impl CursorRecord {
             lobby,
             closed: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::UnixTime,
+        wire::{BucketId, CellSize, OriginKey, batch::BatchPlace},
+    };
+
+    fn key() -> OriginKey {
+        OriginKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng))
+    }
+
+    /// The headers of epochs 1 to 6 of one origin.
+    fn chain(key: &OriginKey) -> Vec<BatchHeader> {
+        let mut prev = BatchHeader::NO_PREV;
+        let header = |epoch| {
+            let place = BatchPlace {
+                bucket: BucketId::LOBBY,
+                epoch,
+                closed_at: UnixTime(epoch),
+                prev,
+            };
+            let header = BatchHeader::sign(&place, &[], CellSize::DEFAULT, key).unwrap();
+            prev = header.hash();
+            header
+        };
+        (1..=6).map(header).collect()
+    }
+
+    /// What reading a batch tells; `None` if it is not read.
+    fn read(cursors: &mut Cursors, header: &BatchHeader, whole: bool) -> Option<Vec<Gap>> {
+        match cursors.advance(header, false, whole) {
+            Step::New(gaps) => Some(gaps),
+            Step::Taken | Step::Again => None,
+        }
+    }
+
+    fn gap(from: Option<u64>, to: u64, closed: bool) -> Gap {
+        Gap::Batches {
+            from,
+            to,
+            lobby: false,
+            closed,
+        }
+    }
+
+    #[test]
+    fn what_was_missing_is_read_once_in_any_order_and_closed_when_all_of_it_came() {
+        let chain = chain(&key());
+        let origin = chain[0].origin.0;
+        for order in [
+            [1, 2, 3],
+            [3, 2, 1],
+            [2, 1, 3],
+            [2, 3, 1],
+            [1, 3, 2],
+            [3, 1, 2],
+        ] {
+            let mut cursors = Cursors::default();
+            assert_eq!(read(&mut cursors, &chain[0], true), Some(vec![]));
+            let told = vec![gap(Some(1), 5, false)];
+            assert_eq!(read(&mut cursors, &chain[4], true), Some(told));
+            for (n, missing) in order.into_iter().enumerate() {
+                assert!(cursors.wants(&origin, (chain[missing].epoch, chain[missing].epoch)));
+                let told = read(&mut cursors, &chain[missing], true).unwrap();
+                assert_eq!(told.len(), usize::from(n == 2), "{order:?}");
+                assert!(!cursors.wants(&origin, (chain[missing].epoch, chain[missing].epoch)));
+                assert_eq!(read(&mut cursors, &chain[missing], true), None);
+            }
+            assert_eq!(read(&mut cursors, &chain[5], true), Some(vec![]));
+        }
+    }
+
+    #[test]
+    fn the_first_batches_are_missed_but_for_the_very_first_look() {
+        let (first, second) = (chain(&key()), chain(&key()));
+        let mut looked = Cursors::default();
+        assert_eq!(read(&mut looked, &first[3], true), Some(vec![]));
+        let told = read(&mut looked, &second[1], true).unwrap();
+        assert!(matches!(told[..], [Gap::Origin { .. }, _]));
+        assert_eq!(told[1], gap(None, 2, false));
+        let told = vec![gap(None, 2, true)];
+        assert_eq!(read(&mut looked, &second[0], true), Some(told));
+
+        let mut empty = Cursors {
+            started: true,
+            known: Vec::new(),
+        };
+        let told = vec![gap(None, 3, false)];
+        assert_eq!(read(&mut empty, &first[2], true), Some(told));
+    }
+
+    #[test]
+    fn what_is_passed_over_where_nothing_is_looked_for_is_no_gap() {
+        let chain = chain(&key());
+        let mut cursors = Cursors::default();
+        assert_eq!(read(&mut cursors, &chain[0], false), Some(vec![]));
+        assert_eq!(read(&mut cursors, &chain[5], false), Some(vec![]));
+        assert!(!cursors.wants(&chain[0].origin.0, (3, 3)));
     }
 }
