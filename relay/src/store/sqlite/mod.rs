@@ -243,14 +243,19 @@ impl Store for SqliteStore {
     }
 
     async fn seal(&self, buckets: &[BucketId]) -> Result<(), StoreError> {
-        let (origin, buckets) = (self.0.origin, buckets.to_vec());
-        let due = self
-            .read(move |connection| segment::due(connection, &buckets, origin))
-            .await?;
-        if due.is_empty() {
-            return Ok(());
+        let origin = self.0.origin;
+        // One run of one bucket at a time: nobody waits for more than 16 MiB to be read.
+        loop {
+            let mut due = Vec::new();
+            for &bucket in buckets {
+                let next = self.read(move |connection| segment::due(connection, bucket, origin));
+                due.extend(next.await?);
+            }
+            if due.is_empty() {
+                return Ok(());
+            }
+            self.ask(|reply| Job::Seal(due, reply)).await?;
         }
-        self.ask(|reply| Job::Seal(due, reply)).await
     }
 
     async fn expire(&self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {

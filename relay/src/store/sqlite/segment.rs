@@ -21,26 +21,24 @@ pub(super) struct Due {
     digest: [u8; 32],
 }
 
-/// The complete runs of these buckets that are no segments yet. Reads every
-/// byte of them, beside the writer.
+/// The first complete run of a bucket that is no segment yet. Reads every
+/// byte of it, beside the writer.
 pub(super) fn due(
     connection: &Connection,
-    buckets: &[BucketId],
+    bucket: BucketId,
     origin: Origin,
-) -> rusqlite::Result<Vec<Due>> {
-    let mut due = Vec::new();
-    for &bucket in buckets {
-        for run in complete(open_batches(connection, bucket, origin)?) {
-            let digest = digest(connection, bucket, origin, &run)?;
-            due.push(Due {
-                bucket,
-                origin,
-                run,
-                digest,
-            });
-        }
-    }
-    Ok(due)
+) -> rusqlite::Result<Option<Due>> {
+    let open = open_batches(connection, bucket, origin)?;
+    let Some(run) = complete(open).into_iter().next() else {
+        return Ok(None);
+    };
+    let digest = digest(connection, bucket, origin, &run)?;
+    Ok(Some(Due {
+        bucket,
+        origin,
+        run,
+        digest,
+    }))
 }
 
 /// Batches later than the last segment.
