@@ -61,7 +61,9 @@ fn killed_under_load_it_loses_nothing_it_acknowledged() {
 
     let process = Process::start(directory.path(), "", Stdio::null());
     let newest = |index: &BucketIndex| index.batches.last().map(|batch| batch.epoch);
-    let held = newest(&process.client.index(bucket(0)));
+    // On a machine so busy that no round came to a close, nothing is held yet.
+    let held = |index: &BucketIndex| newest(index).is_some();
+    let held = newest(&process.client.index_when(bucket(0), held));
     let two_later = held.map(|epoch| epoch + 2);
     process
         .client
@@ -71,9 +73,15 @@ fn killed_under_load_it_loses_nothing_it_acknowledged() {
     for cell in batches.iter().flat_map(|batch| &batch.cells) {
         *published.entry(cell.as_slice()).or_insert(0) += 1;
     }
-    for cell in &acknowledged {
-        assert_eq!(published.get(cell.as_bytes()), Some(&1));
-    }
+    let odd = |cell: &&Cell| published.get(cell.as_bytes()) != Some(&1);
+    let odd = acknowledged.iter().filter(odd).count();
+    let epochs: Vec<_> = batches.iter().map(|batch| batch.header.epoch).collect();
+    assert_eq!(
+        odd,
+        0,
+        "of {}, held {held:?}, pulled {epochs:?}",
+        acknowledged.len()
+    );
     assert_eq!(process.terminate(), Some(0));
 }
 
