@@ -1,0 +1,75 @@
+// The relay's notices in a real browser: they say when to look and nothing else, come back after the relay did, and can be missing.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch } from "./support/browser.mjs";
+import { servePackage } from "./support/package-page.mjs";
+import { Relay } from "./support/relay.mjs";
+
+const PATIENCE_MS = 60_000;
+
+let browser, site, relay;
+before(async () => {
+  [browser, site, relay] = await Promise.all([launch(), servePackage(), Relay.start({ epoch: "2s" })]);
+});
+after(async () => {
+  await browser?.close();
+  await Promise.all([site?.stop(), relay?.stop()]);
+});
+
+/** A page with a running portal, and what passes on its streams and requests. */
+async function listener(prepare = () => {}) {
+  const page = await (await browser.newContext()).newPage();
+  const seen = { streams: [], sent: [], received: [], indexes: [] };
+  page.on("websocket", (stream) => {
+    seen.streams.push(stream.url());
+    stream.on("framesent", ({ payload }) => seen.sent.push(payload));
+    stream.on("framereceived", ({ payload }) => seen.received.push(JSON.parse(payload)));
+  });
+  page.on("request", (request) => /\/buckets\/\d+\/index$/.test(request.url()) && seen.indexes.push(request.url()));
+  await page.addInitScript(prepare);
+  await page.goto(site.url);
+  await page.evaluate(async (url) => {
+    const { Portal, memoryStore } = await import("tessera-portal");
+    window.portal = await Portal.open({ relay: url, store: memoryStore(), passphrase: "correct horse battery staple", name: "Ana", create: true });
+    await window.portal.start();
+  }, relay.url);
+  return { page, seen, close: () => page.context().close() };
+}
+
+async function until(what, condition) {
+  for (const deadline = Date.now() + PATIENCE_MS; !condition(); ) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+test("one stream, subscribed to one's own bucket in its first message, and nothing of it in the address", async () => {
+  const { seen, close } = await listener();
+  await until("notices of both mailboxes", () => seen.received.some(({ bucket }) => bucket === "lobby") && seen.received.some(({ bucket }) => typeof bucket === "number"));
+  assert.deepEqual(seen.streams, [`${relay.url.replace("http", "ws")}/v1/ws`]);
+  assert.equal(seen.sent.length, 1);
+  const { bucket, ...rest } = JSON.parse(seen.sent[0]);
+  assert.deepEqual(rest, {});
+  await until("a pull", () => seen.indexes.length > 2);
+  assert.ok(seen.indexes.every((url) => url.endsWith(`/buckets/${bucket}/index`)), "always one's own bucket");
+  await close();
+});
+
+test("after the relay was away the stream comes back, and meanwhile nothing is lost", async () => {
+  const { seen, close } = await listener();
+  await until("notices", () => seen.received.length > 0);
+  await relay.kill();
+  await relay.up();
+  await until("another stream", () => seen.streams.length > 1);
+  const before = seen.received.length;
+  await until("notices again", () => seen.received.length > before);
+  await close();
+});
+
+test("without WebSocket the clock says when to look", async () => {
+  const { seen, close } = await listener(() => delete window.WebSocket);
+  await until("three pulls", () => seen.indexes.length >= 3);
+  assert.deepEqual(seen.streams, []);
+  await close();
+});
