@@ -22,7 +22,7 @@ export async function openPortal(browser, url, { width = 1440, height = 900 } = 
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
-    if (message.type() === "error" && !/^Failed to load resource/.test(message.text())) complaints.push(message.text());
+    if (message.type() === "error" && !/^Failed to load resource|^WebSocket connection to \S+ failed: Error in connection establishment/.test(message.text())) complaints.push(message.text());
   });
   await page.goto(url);
   return { page, complaints, close: () => context.close() };
