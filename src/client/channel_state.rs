@@ -83,6 +83,13 @@ impl Channel {
         first
     }
 
+    /// No more cells are sealed in this day or before it: some of its
+    /// counters were given up, and what a clock set back would seal after
+    /// such a hole might not be found.
+    pub(super) fn close_until(&mut self, day: Day) {
+        self.sealed_before = self.sealed_before.max(day);
+    }
+
     /// The sequence number of the next delivery.
     pub(super) fn next_seq(&self) -> u64 {
         self.next_seq

@@ -209,6 +209,17 @@ impl Client {
         found.into_values().collect()
     }
 
+    /// The days whose counters what waits for a contact has used.
+    pub(super) fn days_waiting(&self, contact: ContactId) -> Vec<Day> {
+        let queued = self.outbox.values();
+        let queued = queued.filter(|queued| queued.contact == Some(contact.0));
+        let large = self.large.iter().filter(|(key, _)| key.0 == contact);
+        queued
+            .map(|queued| Day(queued.day))
+            .chain(large.map(|(_, record)| UnixTime(record.sent_at).day()))
+            .collect()
+    }
+
     /// How many of a day's counters what waits for a contact has used.
     fn uses_of(&self, contact: [u8; 8], day: Day) -> usize {
         let queued = self.outbox.values();

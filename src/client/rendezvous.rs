@@ -201,9 +201,15 @@ impl Client {
     }
 
     /// A different response under the same invitation: whoever made it read
-    /// the invitation, so the contact is suspect.
+    /// the invitation, so the contact is suspect. One's own that has not left
+    /// yet is withdrawn: the one that came first is not disturbed by it.
     fn second_response(&mut self, id: InvitationId, now: UnixTime) -> Result<(), ClientError> {
-        let Some(contact_id) = self.invitations.get(&id).and_then(|open| open.contact) else {
+        let Some(open) = self.invitations.get(&id) else {
+            return Ok(());
+        };
+        let (contact, own) = (open.contact, open.response_cells.clone());
+        self.drop_queued(|queued| own.contains(&queued.cell));
+        let Some(contact_id) = contact else {
             return Ok(());
         };
         if self.contact(contact_id)?.state != ContactState::Suspect {

@@ -7,9 +7,9 @@ use super::{
     event::{MessageState, message_id},
     invitation::Stage,
     load::opened_key,
-    outbox::Part,
+    outbox::{Destination, Part},
 };
-use crate::base::{Content, ErrorCode, UnixTime, time::DAY_SECONDS};
+use crate::base::{Content, Day, ErrorCode, SortedSet, UnixTime, time::DAY_SECONDS};
 
 /// A message without a receipt for this long is shown as undelivered: 7 days.
 const UNDELIVERED_SECONDS: u64 = 7 * DAY_SECONDS;
@@ -46,7 +46,9 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Effects {
         let mut refused = None;
-        for (part, to) in self.overdue(now.day()) {
+        let overdue = self.overdue(now.day());
+        self.close_days(&overdue, now.day());
+        for (part, to) in overdue {
             let (id, result) = match part {
                 Part::Message(id, ordinal) => {
                     let body = bodies.iter().find(|(c, o, _)| (*c, *o) == (id, ordinal));
@@ -83,6 +85,30 @@ impl Client {
             self.announce(now, rng);
         }
         self.finish(())
+    }
+
+    /// The days before today whose cells are given up.
+    fn close_days(&mut self, overdue: &[(Part, Destination)], today: Day) {
+        let contacts: SortedSet<ContactId> = overdue
+            .iter()
+            .filter_map(|(part, _)| match part {
+                Part::Message(id, _) | Part::Control(id, _) => Some(*id),
+                Part::Rendezvous | Part::Own => None,
+            })
+            .collect();
+        for id in contacts {
+            let last = self
+                .days_waiting(id)
+                .into_iter()
+                .filter(|day| *day < today)
+                .max();
+            let contact = self.contacts.get_mut(&id);
+            let channel = contact.and_then(|contact| contact.channel.as_mut());
+            if let (Some(day), Some(channel)) = (last, channel) {
+                channel.close_until(day);
+                self.pending.contacts.insert(id);
+            }
+        }
     }
 
     /// A message whose body is lost cannot be sent any more, and holds up no

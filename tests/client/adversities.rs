@@ -48,6 +48,37 @@ fn a_second_answer_to_one_invitation_makes_the_contact_suspect() {
 }
 
 #[test]
+fn whoever_finds_an_answered_invitation_withdraws_an_answer_that_has_not_left() {
+    let mut relay = Relay::new();
+    let (mut a, mut b, mut late) = (Person::new("A"), Person::new("B"), Person::new("C"));
+    round(&mut relay, &mut [&mut a, &mut b, &mut late]);
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let effects = a.client.invite(Kind::Quick, Some(86_400), now, &mut rng());
+    let uri = a.commit(effects.unwrap()).uri;
+    let effects = b.client.accept(&uri, false, now, &mut rng()).unwrap();
+    b.commit(effects);
+    // The offer, its answer and the confirm are published before the third person looks again.
+    for _ in 0..5 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let effects = late.client.accept(&uri, false, now, &mut rng()).unwrap();
+    late.commit(effects);
+    let received = late.pull(&relay, now);
+    let told = received.rejected.iter().map(|refusal| refusal.code);
+    assert!(told.clone().any(|code| code == "INVITATION_USED"));
+    assert_eq!(late.contact().state, "suspect");
+    assert_eq!(late.client.queued(), 0, "the first two are not disturbed");
+    round(&mut relay, &mut [&mut late, &mut a, &mut b]);
+    round(&mut relay, &mut [&mut late, &mut a, &mut b]);
+    assert_eq!(
+        (a.contact().state, b.contact().state),
+        ("pending", "pending")
+    );
+    assert_eq!(a.contact().sas, b.contact().sas);
+}
+
+#[test]
 fn an_answer_from_somebody_else_than_expected_is_refused() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));

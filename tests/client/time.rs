@@ -3,9 +3,39 @@
 use crate::stage::*;
 use tessera::{
     base::UnixTime,
-    client::{Event, body_key, parse_message_id},
+    client::{ClientError, Event, body_key, parse_message_id},
     enrolment::{Invitation, Kind},
 };
+
+#[test]
+fn a_clock_set_back_to_a_day_whose_cells_were_given_up_sends_nothing_that_is_not_found() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let mut bodies = Vec::new();
+    for i in 0..40 {
+        let text = format!("waits {i}");
+        let id = a.send(b_at_a, &text, now).unwrap();
+        let (contact, ordinal) = parse_message_id(&id).unwrap();
+        bodies.push((contact, ordinal, text.as_bytes().into()));
+    }
+    // The clock is far ahead for a moment: all of it counts as too late.
+    let ahead = now.plus(3 * 86_400);
+    let effects = a.client.tick(ahead);
+    assert_eq!(a.commit(effects).len(), 40);
+    let effects = a.client.reseal(&bodies, ahead, &mut rng());
+    a.commit(effects);
+    a.restart();
+    assert_eq!(
+        a.send(b_at_a, "beyond the hole", now),
+        Err(ClientError::ClockBehind)
+    );
+    a.send(b_at_a, "the day after", now.plus(86_400)).unwrap();
+}
 
 #[test]
 fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
