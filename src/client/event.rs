@@ -260,7 +260,7 @@ impl MessageState {
 
 impl MessageView {
     pub(super) fn new(contact_id: ContactId, ordinal: u32, record: &MessageRecord) -> Self {
-        let (content_type, filename) = super::send::split_filename(&record.content_type);
+        let (content_type, filename) = super::filename::split_filename(&record.content_type);
         let label = DeliveryId::decode(&record.session).map(|id| id.label().to_owned());
         Self {
             id: message_id(contact_id, ordinal),

@@ -19,6 +19,7 @@ mod emergency;
 mod enrol;
 mod entry;
 mod event;
+mod filename;
 mod id;
 mod incoming;
 mod invitation;
