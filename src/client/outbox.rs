@@ -175,7 +175,7 @@ impl Client {
     pub(super) fn overdue(&self, today: Day) -> Vec<(Part, Destination)> {
         let held_back = self.held_back(today).into_iter();
         let held_back: SortedSet<_> = held_back
-            .filter(|contact| self.uses_of(*contact, today) < WINDOW as usize)
+            .filter(|contact| !self.leaves_hole(ContactId(*contact), today))
             .collect();
         // What took the number of a cancelled message stands beside it.
         let mut found = SortedMap::new();
@@ -218,6 +218,12 @@ impl Client {
             .map(|queued| Day(queued.day))
             .chain(large.map(|(_, record)| UnixTime(record.sent_at).day()))
             .collect()
+    }
+
+    /// Whether discarding what waits for a contact would leave a hole in the
+    /// day's counters that no window spans.
+    pub(super) fn leaves_hole(&self, contact: ContactId, day: Day) -> bool {
+        self.uses_of(contact.0, day) >= WINDOW as usize
     }
 
     /// How many of a day's counters what waits for a contact has used.

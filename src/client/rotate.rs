@@ -87,7 +87,8 @@ impl Client {
         self.finish(())
     }
 
-    /// The days before today whose cells are given up.
+    /// Closes the days before today of which so many cells are given up that
+    /// a recipient would find nothing after the hole.
     fn close_days(&mut self, overdue: &[(Part, Destination)], today: Day) {
         let contacts: SortedSet<ContactId> = overdue
             .iter()
@@ -100,7 +101,7 @@ impl Client {
             let last = self
                 .days_waiting(id)
                 .into_iter()
-                .filter(|day| *day < today)
+                .filter(|day| *day < today && self.leaves_hole(id, *day))
                 .max();
             let contact = self.contacts.get_mut(&id);
             let channel = contact.and_then(|contact| contact.channel.as_mut());
