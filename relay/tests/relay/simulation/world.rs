@@ -238,11 +238,19 @@ impl World {
         self.lives += 1;
         let new = self.path();
         std::fs::create_dir(new.parent().unwrap()).unwrap();
-        // The log first: a checkpoint in between only repeats what it holds.
-        for suffix in ["-wal", ""] {
-            let name = |path: &PathBuf| PathBuf::from(format!("{}{suffix}", path.display()));
-            if name(&old).exists() {
-                std::fs::copy(name(&old), name(&new)).unwrap();
+        // A step of the dead process may still be under way here, which a real death would have
+        // stopped. Both files are of one moment if the log is the same before and after: a
+        // checkpoint in between only repeats what it holds.
+        let log = |path: &PathBuf| PathBuf::from(format!("{}-wal", path.display()));
+        loop {
+            let before = std::fs::read(log(&old)).ok();
+            let file = std::fs::read(&old).unwrap();
+            if before == std::fs::read(log(&old)).ok() {
+                std::fs::write(&new, file).unwrap();
+                if let Some(before) = before {
+                    std::fs::write(log(&new), before).unwrap();
+                }
+                break;
             }
         }
         let report = check(&new).unwrap();
