@@ -38,7 +38,13 @@ const DISPLAY = {
 type Code = keyof typeof DISPLAY;
 
 /** Type, subtype, action; who is the source of what flows, or else who asked for it; "4": a minor failure. */
-type Meaning = readonly [type: Code, subtype: Code | null, action: "C" | "R" | "U" | "D" | "E", by: "owner" | "contact" | "device", outcome?: "4"];
+type Meaning = readonly [
+  type: Code,
+  subtype: Code | null,
+  action: "C" | "R" | "U" | "D" | "E",
+  by: "owner" | "contact" | "device",
+  outcome?: "4",
+];
 
 const MEANING: Readonly<Record<AuditEventName, Meaning>> = {
   began: [110100, 110134, "C", "device"],
@@ -77,23 +83,34 @@ const UNKNOWN: Meaning = [110100, null, "E", "device"];
 
 /** A Bundle of type `collection`, in pieces. */
 export async function* auditBundle(
-  pages: AsyncIterable<readonly LoggedEntry[]>, owner: Uint8Array, time: number, checkpoint: string,
+  pages: AsyncIterable<readonly LoggedEntry[]>,
+  owner: Uint8Array,
+  time: number,
+  checkpoint: string,
 ): AsyncGenerator<string, void, undefined> {
   const fingerprint = Array.from(owner, (byte) => byte.toString(16).padStart(2, "0")).join("");
   const { head } = JSON.parse(checkpoint) as { head: string };
-  const bundle = { resourceType: "Bundle", identifier: { system: URI, value: `urn:uuid:${uuid(head)}` }, type: "collection", timestamp: instant(time) };
+  const bundle = {
+    resourceType: "Bundle",
+    identifier: { system: URI, value: `urn:uuid:${uuid(head)}` },
+    type: "collection",
+    timestamp: instant(time),
+  };
   yield `${JSON.stringify(bundle).slice(0, -1)},"entry":[`;
   let comma = "";
   for await (const entries of pages) {
     const events = entries.map((logged) => auditEvent(parsed(logged), fingerprint));
-    yield comma + events.map((resource) => JSON.stringify({ fullUrl: `urn:uuid:${resource["id"] as string}`, resource })).join(",");
+    yield comma +
+      events.map((resource) => JSON.stringify({ fullUrl: `urn:uuid:${resource["id"] as string}`, resource })).join(",");
     comma = ",";
   }
   yield "]}";
 }
 
 function auditEvent(entry: AuditEntry, owner: string): Json {
-  const [type, subtype, action, by, outcome = "0"] = Object.hasOwn(MEANING, entry.event) ? MEANING[entry.event] : UNKNOWN;
+  const [type, subtype, action, by, outcome = "0"] = Object.hasOwn(MEANING, entry.event)
+    ? MEANING[entry.event]
+    : UNKNOWN;
   return {
     resourceType: "AuditEvent",
     id: uuid(entry.head),
@@ -113,21 +130,29 @@ function auditEvent(entry: AuditEntry, owner: string): Json {
 function agents(entry: AuditEntry, owner: string, by: Meaning[3], flows: boolean): Json[] {
   const incoming = flows && by === "contact" && entry.event !== "delivered";
   const role = (source: boolean): Json => (flows ? { type: { coding: [dcm(source ? 110153 : 110152)] } } : {});
-  const own = by === "device" ? { type: { coding: [dcm(110150)] }, who: device(owner), requestor: false } : { ...role(!incoming), who: person(owner), requestor: by === "owner" };
+  const own =
+    by === "device"
+      ? { type: { coding: [dcm(110150)] }, who: device(owner), requestor: false }
+      : { ...role(!incoming), who: person(owner), requestor: by === "owner" };
   if (entry.contact === undefined) return [own];
-  const who = entry.fingerprint === undefined ? { display: `contact ${entry.contact}` } : { ...person(entry.fingerprint), display: `contact ${entry.contact}` };
+  const who =
+    entry.fingerprint === undefined
+      ? { display: `contact ${entry.contact}` }
+      : { ...person(entry.fingerprint), display: `contact ${entry.contact}` };
   return [own, { ...role(incoming), who, requestor: by === "contact" }];
 }
 
 function message({ session, label, digest }: AuditEntry): Json[] {
   if (session === undefined) return [];
-  return [{
-    what: { identifier: { system: URI, value: `urn:uuid:${dashed(session)}` } },
-    type: { system: ENTITY_TYPE, code: "2", display: "System Object" },
-    role: { system: OBJECT_ROLE, code: "4", display: "Domain Resource" },
-    ...(label === undefined ? {} : { name: label }),
-    ...(digest === undefined ? {} : { detail: [{ type: "sha256", valueString: digest }] }),
-  }];
+  return [
+    {
+      what: { identifier: { system: URI, value: `urn:uuid:${dashed(session)}` } },
+      type: { system: ENTITY_TYPE, code: "2", display: "System Object" },
+      role: { system: OBJECT_ROLE, code: "4", display: "Domain Resource" },
+      ...(label === undefined ? {} : { name: label }),
+      ...(digest === undefined ? {} : { detail: [{ type: "sha256", valueString: digest }] }),
+    },
+  ];
 }
 
 /** The log's own entry, field by field. */
@@ -138,7 +163,9 @@ function logged(entry: AuditEntry): Json {
     type: { system: ENTITY_TYPE, code: "2", display: "System Object" },
     role: { system: OBJECT_ROLE, code: "13", display: "Security Resource" },
     name: `audit log entry ${index}`,
-    detail: Object.entries(fields).filter(([, value]) => value !== "").map(([type, value]) => ({ type, valueString: String(value) })),
+    detail: Object.entries(fields)
+      .filter(([, value]) => value !== "")
+      .map(([type, value]) => ({ type, valueString: String(value) })),
   };
 }
 

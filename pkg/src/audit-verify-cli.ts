@@ -20,7 +20,10 @@ interface Arguments {
 
 function parse(): Arguments | undefined {
   try {
-    const { values, positionals } = parseArgs({ allowPositionals: true, options: { checkpoint: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean" } } });
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { checkpoint: { type: "string" }, json: { type: "boolean" }, help: { type: "boolean" } },
+    });
     const [log, ...others] = positionals;
     if (log === undefined || others.length > 0 || values.help === true) return undefined;
     return { log, checkpoint: values.checkpoint, json: values.json === true };
@@ -34,11 +37,19 @@ function sentences(verdict: AuditVerdict, kept: boolean): string[] {
   if (!verdict.valid) return [`NOT VERIFIED: ${problem(verdict)}`];
   const { entries, signed, fixed, owner } = verdict;
   const said = [`VERIFIED: ${entries} entries, each follows from the one before. Owner: ${owner}`];
-  said.push(signed === null
-    ? "Nobody has signed it: anyone could have written all of it."
-    : `The owner has signed entries 0 to ${signed}${signed + 1 < entries ? `; entries ${signed + 1} to ${entries - 1} are not signed` : ""}.`);
-  if (fixed !== null) said.push(`Entries 0 to ${fixed} are as they were when the checkpoint kept elsewhere was made: none was changed, dropped, inserted or moved since.`);
-  if (fixed === null || fixed + 1 < entries) said.push(`${fixed === null ? "Against the owner itself this proves nothing: it" : "Of later entries nothing of the kind is proved: the owner"} could have written ${fixed === null ? "all" : "them"} anew before exporting.`);
+  said.push(
+    signed === null
+      ? "Nobody has signed it: anyone could have written all of it."
+      : `The owner has signed entries 0 to ${signed}${signed + 1 < entries ? `; entries ${signed + 1} to ${entries - 1} are not signed` : ""}.`,
+  );
+  if (fixed !== null)
+    said.push(
+      `Entries 0 to ${fixed} are as they were when the checkpoint kept elsewhere was made: none was changed, dropped, inserted or moved since.`,
+    );
+  if (fixed === null || fixed + 1 < entries)
+    said.push(
+      `${fixed === null ? "Against the owner itself this proves nothing: it" : "Of later entries nothing of the kind is proved: the owner"} could have written ${fixed === null ? "all" : "them"} anew before exporting.`,
+    );
   if (!kept) said.push("Pass a checkpoint that was kept elsewhere with --checkpoint to prove more.");
   said.push("It proves nothing about what was never logged, and the times are the owner's clock.");
   return said;

@@ -6,7 +6,14 @@ import { parsed } from "./audit-entry.js";
 import { auditBundle } from "./audit-fhir.js";
 import type { EngineHost, LoggedEntry } from "./engine.js";
 import { TesseraError, invalid } from "./errors.js";
-import type { AuditCheckpoint, AuditEntriesOptions, AuditEntry, AuditFormat, AuditVerification, AuditVerifyOptions } from "./types.js";
+import type {
+  AuditCheckpoint,
+  AuditEntriesOptions,
+  AuditEntry,
+  AuditFormat,
+  AuditVerification,
+  AuditVerifyOptions,
+} from "./types.js";
 
 const DEFAULT_LIMIT = 100;
 /** Entries whose keys share all but their last two digits. */
@@ -48,10 +55,21 @@ export class AuditLog {
   /** Reads the whole log again and checks that every entry follows from the one before, up to the newest; and against checkpoints that were kept elsewhere. */
   async verify(options: AuditVerifyOptions = {}): Promise<AuditVerification> {
     const { checkpoint } = object(options, "options");
-    const kept = checkpoint === undefined ? [] : await this.#reads().read((engine) => engine.keptCheckpoints(text(checkpoint, "checkpoint")));
+    const kept =
+      checkpoint === undefined
+        ? []
+        : await this.#reads().read((engine) => engine.keptCheckpoints(text(checkpoint, "checkpoint")));
     const last = Math.max(...kept.map(([index]) => index));
-    const verdict = (entries: number, problem: AuditVerification["problem"], index: number | null): AuditVerification => ({
-      intact: problem === null, entries, problem, index, fixed: problem === null && kept.length > 0 ? last : null,
+    const verdict = (
+      entries: number,
+      problem: AuditVerification["problem"],
+      index: number | null,
+    ): AuditVerification => ({
+      intact: problem === null,
+      entries,
+      problem,
+      index,
+      fixed: problem === null && kept.length > 0 ? last : null,
     });
     let [next, before] = [0, BEFORE_FIRST];
     // The log may grow meanwhile: it is read to where it stands in the end.
@@ -61,7 +79,8 @@ export class AuditLog {
       if (next === length) return verdict(length, null, null);
       for await (const { entries, broken } of this.#pages(next, length, before)) {
         for (const { index, head } of entries) {
-          if (kept.some(([at, claimed]) => at === index && claimed !== head)) return verdict(length, "checkpoint", index);
+          if (kept.some(([at, claimed]) => at === index && claimed !== head))
+            return verdict(length, "checkpoint", index);
           [next, before] = [index + 1, head];
         }
         if (broken !== null) return verdict(length, "entry", broken);

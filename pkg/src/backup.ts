@@ -26,7 +26,8 @@ async function open(bundle: Uint8Array, { passphrase, recoveryCode, newPassphras
   const now = Math.floor(Date.now() / 1000);
   const way = freshWay();
   const openWith = (kind: number, secret: Uint8Array): Opened | Promise<Opened> => {
-    const restore = (kek?: Uint8Array): Opened => call((core) => core.Engine.restore(bundle, kind, secret, kek, way.salt, way.iterations, now)) as Opened;
+    const restore = (kek?: Uint8Array): Opened =>
+      call((core) => core.Engine.restore(bundle, kind, secret, kek, way.salt, way.iterations, now)) as Opened;
     return newPassphrase === undefined ? restore() : withKey(newPassphrase, way, restore);
   };
   if (recoveryCode === undefined) {
@@ -62,7 +63,11 @@ export class BackupKeeper {
   #failures = 0;
   #stopped = false;
 
-  constructor(make: () => Promise<Uint8Array>, give: (bundle: Uint8Array) => unknown, tell: (status: BackupStatus) => void) {
+  constructor(
+    make: () => Promise<Uint8Array>,
+    give: (bundle: Uint8Array) => unknown,
+    tell: (status: BackupStatus) => void,
+  ) {
     this.#make = make;
     this.#give = give;
     this.#tell = tell;
@@ -72,7 +77,8 @@ export class BackupKeeper {
   changed(keys: readonly string[]): void {
     if (keys.every((key) => MINOR.test(key))) return;
     this.#since ??= Date.now();
-    if (this.#failures === 0) this.#wait(Math.max(0, Math.min(PAUSE_MS.shortest, this.#since + PAUSE_MS.longest - Date.now())));
+    if (this.#failures === 0)
+      this.#wait(Math.max(0, Math.min(PAUSE_MS.shortest, this.#since + PAUSE_MS.longest - Date.now())));
   }
 
   /** The vault is open again: what was put off is made up for. */
@@ -111,6 +117,8 @@ export class BackupKeeper {
       this.#running = false;
     }
     if (this.#since === undefined) return;
-    this.#wait(this.#failures === 0 ? PAUSE_MS.shortest : Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** (this.#failures - 1)));
+    this.#wait(
+      this.#failures === 0 ? PAUSE_MS.shortest : Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** (this.#failures - 1)),
+    );
   }
 }

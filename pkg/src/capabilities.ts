@@ -19,7 +19,9 @@ export interface Capabilities {
 }
 
 /** `(func (result v128) (i8x16.splat (i32.const 0)))` with a popcount: valid only with SIMD. */
-const SIMD_MODULE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+const SIMD_MODULE = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+];
 
 /** What can be told at once. */
 export function capabilities(): Capabilities {
@@ -40,7 +42,10 @@ export function capabilities(): Capabilities {
 /** The same, with the two answers that take a try. */
 export async function probeCapabilities(): Promise<Capabilities> {
   const now = capabilities();
-  const [indexedDBCryptoKey, webAuthnPrf] = await Promise.all([now.indexedDBCryptoKey ?? keepsCryptoKeys(), now.webAuthnPrf ?? hasPrf()]);
+  const [indexedDBCryptoKey, webAuthnPrf] = await Promise.all([
+    now.indexedDBCryptoKey ?? keepsCryptoKeys(),
+    now.webAuthnPrf ?? hasPrf(),
+  ]);
   return Object.freeze({ ...now, indexedDBCryptoKey, webAuthnPrf });
 }
 
@@ -72,7 +77,9 @@ function settled<R extends IDBRequest>(request: R, upgrade?: (request: R) => voi
 }
 
 async function hasPrf(): Promise<boolean> {
-  const credentials = PublicKeyCredential as unknown as { getClientCapabilities?: () => Promise<Record<string, boolean>> };
+  const credentials = PublicKeyCredential as unknown as {
+    getClientCapabilities?: () => Promise<Record<string, boolean>>;
+  };
   try {
     return (await credentials.getClientCapabilities?.())?.["extension:prf"] === true;
   } catch {

@@ -3,7 +3,18 @@
 import { TesseraError } from "./errors.js";
 import { call } from "./core.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "./store.js";
-import type { AuditCheckpoint, Contact, Device, DeviceNotice, EmergencyAccess, Gap, Message, Rejected, Settings, Transfer } from "./types.js";
+import type {
+  AuditCheckpoint,
+  Contact,
+  Device,
+  DeviceNotice,
+  EmergencyAccess,
+  Gap,
+  Message,
+  Rejected,
+  Settings,
+  Transfer,
+} from "./types.js";
 
 /** A message as the engine tells it; the facade adds `body()`. */
 export type BareMessage = Omit<Message, "body">;
@@ -101,14 +112,20 @@ export interface Engine {
   /** Seals all overdue again in one step; a message without its body is given up. */
   reseal(bodies: [messageId: string, sealedPieces: Uint8Array[]][], now: number): Effects;
   /** The large message whose next cells are to be sealed, and which pieces of its body, under which keys, that takes. */
-  wanted(now: number): { readonly id: string; readonly pieces: readonly (readonly [number: number, key: string])[] } | undefined;
+  wanted(
+    now: number,
+  ): { readonly id: string; readonly pieces: readonly (readonly [number: number, key: string])[] } | undefined;
   /** Seals them; a message whose pieces are missing is given up. */
   sealMore(messageId: string, sealedPieces: [number: number, sealed: Uint8Array][], now: number): Effects;
   cancel(messageId: string, now: number): Effects<BareMessage>;
   transfers(): Transfer[];
   info(): RelayParameters;
   me(): { readonly name: string; readonly publicKey: Uint8Array; readonly fingerprint: Uint8Array };
-  invite(kind: "quick" | "ordinary", expiresInSeconds: number | undefined, now: number): Effects<{ readonly id: string; readonly uri: string; readonly expiresAt: number }>;
+  invite(
+    kind: "quick" | "ordinary",
+    expiresInSeconds: number | undefined,
+    now: number,
+  ): Effects<{ readonly id: string; readonly uri: string; readonly expiresAt: number }>;
   cancelInvitation(id: string, now: number): Effects;
   expect(id: string, fingerprint: Uint8Array, now: number): Effects;
   accept(uri: string, inPerson: boolean, now: number): Effects<Contact>;
@@ -116,7 +133,14 @@ export interface Engine {
   confirmSas(id: string, now: number): Effects;
   rejectSas(id: string, now: number): Effects;
   removeContact(id: string, now: number): Effects;
-  send(contactId: string, contentType: string, body: Uint8Array, filename: string | undefined, session: string | undefined, now: number): Effects<BareMessage>;
+  send(
+    contactId: string,
+    contentType: string,
+    body: Uint8Array,
+    filename: string | undefined,
+    session: string | undefined,
+    now: number,
+  ): Effects<BareMessage>;
   messages(contactId: string, before: string | undefined, limit: number): BareMessage[];
   /** Where the pieces of a body are stored. */
   bodyKeys(messageId: string): string[];
@@ -143,7 +167,13 @@ export interface Engine {
   /** The body of a slot that tells the owner of it. */
   emergencySlot(id: Uint8Array): Uint8Array;
   /** What a store of this same vault needs to hear of it: that it began, or, if it knows, that it ended. */
-  noteEmergency(entries: readonly (readonly [string, Uint8Array])[], id: Uint8Array, minutes: number, reason: string, now: number): readonly StoreChange[];
+  noteEmergency(
+    entries: readonly (readonly [string, Uint8Array])[],
+    id: Uint8Array,
+    minutes: number,
+    reason: string,
+    now: number,
+  ): readonly StoreChange[];
   /** To the audit log. */
   backedUp(now: number): Effects;
   locked(idle: boolean, now: number): Effects;
@@ -155,7 +185,11 @@ export interface Engine {
   /** Checkpoints of this log in a text that was kept elsewhere. */
   keptCheckpoints(text: string): [index: number, head: string][];
   /** `broken` is the first index that is not as it was written. */
-  readLog(first: number, records: [key: string, sealed: Uint8Array][], before?: string): { readonly entries: readonly LoggedEntry[]; readonly broken: number | null };
+  readLog(
+    first: number,
+    records: [key: string, sealed: Uint8Array][],
+    before?: string,
+  ): { readonly entries: readonly LoggedEntry[]; readonly broken: number | null };
   free(): void;
 }
 
@@ -231,7 +265,8 @@ export class EngineHost {
     return this.#inTurn(async () => {
       const overdue = await this.#apply((engine, now) => engine.tick(now));
       if (this.#step((engine, now) => engine.hasOverdue(now))) await this.#reseal(overdue);
-      if (this.#step((engine, now) => engine.checkpointDue(now))) await this.#apply((engine, now) => engine.checkpoint(now));
+      if (this.#step((engine, now) => engine.checkpointDue(now)))
+        await this.#apply((engine, now) => engine.checkpoint(now));
     });
   }
 
@@ -270,7 +305,8 @@ export class EngineHost {
   backup(): Promise<Uint8Array> {
     return this.#inTurn(async () => {
       const { revision, entries } = await stored(() => this.#store.list(""));
-      if (revision !== this.#revision) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
+      if (revision !== this.#revision)
+        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
       return this.#step((engine, now) => engine.backup(entries, now));
     });
   }
@@ -370,7 +406,8 @@ export class EngineHost {
   }
 
   async #withText(message: BareMessage): Promise<BareMessage> {
-    if (message.text !== undefined || message.state === "held" || !message.contentType.startsWith("text/")) return message;
+    if (message.text !== undefined || message.state === "held" || !message.contentType.startsWith("text/"))
+      return message;
     return { ...message, text: decode(await this.#body(message.id)) };
   }
 
@@ -396,7 +433,8 @@ export class EngineHost {
   async #commit(changes: readonly StoreChange[]): Promise<void> {
     try {
       const revision = await stored(() => this.#store.commit(this.#revision, changes));
-      if (revision === CONFLICT) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
+      if (revision === CONFLICT)
+        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
       this.#revision = revision;
       this.onCommit(changes.map(([key]) => key));
     } catch (error) {

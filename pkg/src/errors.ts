@@ -101,10 +101,15 @@ export function isTesseraError(value: unknown): value is TesseraError {
 }
 
 /** Turns whatever was thrown into a `TesseraError`; what the core throws already has a code. */
-export function asTesseraError(thrown: unknown, fallback: ErrorCode = "INTERNAL", message = "an unexpected failure"): TesseraError {
+export function asTesseraError(
+  thrown: unknown,
+  fallback: ErrorCode = "INTERNAL",
+  message = "an unexpected failure",
+): TesseraError {
   if (isTesseraError(thrown)) return thrown;
   if (thrown instanceof Error && thrown.name === "TesseraError" && "code" in thrown && isErrorCode(thrown.code)) {
-    const retryAfter = "retryAfter" in thrown && typeof thrown.retryAfter === "number" ? { retryAfter: thrown.retryAfter } : {};
+    const retryAfter =
+      "retryAfter" in thrown && typeof thrown.retryAfter === "number" ? { retryAfter: thrown.retryAfter } : {};
     const cause = thrown.cause === undefined ? {} : { cause: thrown.cause };
     return new TesseraError(thrown.code, thrown.message, { ...cause, ...retryAfter });
   }

@@ -1,7 +1,19 @@
 /** Typed events of a portal. */
 
 import type { TesseraError } from "./errors.js";
-import type { AuditCheckpoint, Contact, DeviceNotice, EmergencyAccess, Gap, LockStatus, Message, Progress, Rejected, RelayStatus, StorageStatus } from "./types.js";
+import type {
+  AuditCheckpoint,
+  Contact,
+  DeviceNotice,
+  EmergencyAccess,
+  Gap,
+  LockStatus,
+  Message,
+  Progress,
+  Rejected,
+  RelayStatus,
+  StorageStatus,
+} from "./types.js";
 
 export interface PortalEvents {
   /** A message arrived and its proof holds, or a held one was released. */
@@ -36,8 +48,24 @@ type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void };
 
 /** `EventTarget` with the events of a portal. */
 export interface PortalEventTarget {
-  addEventListener<K extends keyof PortalEvents>(type: K, listener: Listener<PortalEvents[K]> | null, options?: boolean | AddEventListenerOptions): void;
-  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
-  removeEventListener<K extends keyof PortalEvents>(type: K, listener: Listener<PortalEvents[K]> | null, options?: boolean | EventListenerOptions): void;
-  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void;
+  addEventListener<K extends keyof PortalEvents>(
+    type: K,
+    listener: Listener<PortalEvents[K]> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof PortalEvents>(
+    type: K,
+    listener: Listener<PortalEvents[K]> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
 }

@@ -5,8 +5,17 @@ export { capabilities, probeCapabilities, type Capabilities } from "./capabiliti
 export { TesseraError, isTesseraError, type ErrorCode, type TesseraErrorOptions } from "./errors.js";
 
 export {
-  BlindedSender, BlindedVerifier, SecureEncryption, Sender, Verifier, computeBucket, fingerprint,
-  type BatchItem, type Content, type ProofOptions, type SessionOptions,
+  BlindedSender,
+  BlindedVerifier,
+  SecureEncryption,
+  Sender,
+  Verifier,
+  computeBucket,
+  fingerprint,
+  type BatchItem,
+  type Content,
+  type ProofOptions,
+  type SessionOptions,
 } from "./sdk.js";
 export * as medcrypt from "./medcrypt.js";
 export * as emergency from "./emergency.js";
@@ -15,7 +24,14 @@ export { Portal } from "./portal.js";
 export type { AuditLog } from "./audit.js";
 export { verifyAuditExport, type AuditVerdict, type AuditVerdictOptions } from "./audit-verify.js";
 export { RecoverySession, shareQrSvg } from "./recovery.js";
-export { CONFLICT, memoryStore, type Store, type StoreChange, type StoreLockOptions, type StoreSnapshot } from "./store.js";
+export {
+  CONFLICT,
+  memoryStore,
+  type Store,
+  type StoreChange,
+  type StoreLockOptions,
+  type StoreSnapshot,
+} from "./store.js";
 export { destroyVault } from "./shred.js";
 export { indexedDbStore } from "./store-indexeddb.js";
 export { httpRelay, type RelayClient, type RelayOptions, type RelayRequest } from "./relay.js";

@@ -35,8 +35,11 @@ async function builtIn(): Promise<Response | BufferSource> {
   return url.protocol === "file:" ? read(url) : fetched(fetch(url, { integrity: CORE_INTEGRITY }));
 }
 
-async function resolve(source: NonNullable<InitOptions["wasm"]>): Promise<Response | BufferSource | WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return source;
+async function resolve(
+  source: NonNullable<InitOptions["wasm"]>,
+): Promise<Response | BufferSource | WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source))
+    return source;
   if (source instanceof Response) return fetched(source);
   if (source instanceof URL && source.protocol === "file:") return read(source);
   if (source instanceof URL || source instanceof Request) return fetched(fetch(source));
@@ -45,7 +48,8 @@ async function resolve(source: NonNullable<InitOptions["wasm"]>): Promise<Respon
 
 async function fetched(answer: Response | Promise<Response>): Promise<Response> {
   const response = await answer;
-  if (!response.ok) throw new TesseraError("WASM_UNAVAILABLE", `the WebAssembly module was answered with ${response.status}`);
+  if (!response.ok)
+    throw new TesseraError("WASM_UNAVAILABLE", `the WebAssembly module was answered with ${response.status}`);
   return response;
 }
 

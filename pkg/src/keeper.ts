@@ -19,13 +19,21 @@ export class Keeper {
   /** Whether the loop is to run while the vault is open. */
   #running = false;
 
-  constructor(host: EngineHost, exchange: Exchange, loop: Loop, store: Store, idleMinutes: number | undefined, onLocked: (reason: LockReason) => void) {
+  constructor(
+    host: EngineHost,
+    exchange: Exchange,
+    loop: Loop,
+    store: Store,
+    idleMinutes: number | undefined,
+    onLocked: (reason: LockReason) => void,
+  ) {
     this.#host = host;
     this.#exchange = exchange;
     this.#loop = loop;
     this.#store = store;
     this.#onLocked = onLocked;
-    this.#idle = idleMinutes === undefined ? undefined : new IdleWatch(idleMinutes, () => void this.lock("idle").catch(() => {}));
+    this.#idle =
+      idleMinutes === undefined ? undefined : new IdleWatch(idleMinutes, () => void this.lock("idle").catch(() => {}));
     this.#idle?.start();
   }
 

@@ -43,7 +43,12 @@ export class Loop {
   #noticed = false;
 
   /** `onEnd` is told if the loop ends by itself, which only a failing store or a defect makes it do. */
-  constructor(host: EngineHost, exchange: Exchange, onProgress: (progress: PullProgress) => void, onEnd: (error: TesseraError) => void) {
+  constructor(
+    host: EngineHost,
+    exchange: Exchange,
+    onProgress: (progress: PullProgress) => void,
+    onEnd: (error: TesseraError) => void,
+  ) {
     this.#host = host;
     this.#exchange = exchange;
     this.#onProgress = onProgress;
@@ -108,8 +113,12 @@ export class Loop {
     } else {
       await this.#exchange.pull("lobby", options);
       this.#lobbyPulls += 1;
-      const { watched, queued } = await this.#host.read((engine, now) => ({ watched: engine.lobbyWatch(now), queued: engine.queued() }));
-      this.#due.lobby = watched || this.#lobbyPulls < LOBBY_PULLS_AT_START ? this.#afterClose(pace.lobbyEpoch) : Infinity;
+      const { watched, queued } = await this.#host.read((engine, now) => ({
+        watched: engine.lobbyWatch(now),
+        queued: engine.queued(),
+      }));
+      this.#due.lobby =
+        watched || this.#lobbyPulls < LOBBY_PULLS_AT_START ? this.#afterClose(pace.lobbyEpoch) : Infinity;
       if (watched && queued > 0) this.#due.slot = Math.min(this.#due.slot, Date.now() + soon(pace.lobbyEpoch));
     }
   }

@@ -24,7 +24,8 @@ export class Aliases {
   /** Reads what `toJSON` gave. */
   static from(entries: Readonly<Record<string, string>>): Aliases {
     const aliases = new Aliases();
-    for (const [contact, alias] of Object.entries(object(entries, "entries"))) aliases.set(contact, text(alias, "alias"));
+    for (const [contact, alias] of Object.entries(object(entries, "entries")))
+      aliases.set(contact, text(alias, "alias"));
     return aliases;
   }
 
@@ -44,7 +45,8 @@ export class Aliases {
 
   /** Takes an alias that the other side made. One alias stands for one contact, and one contact has one. */
   set(contact: string, alias: string): void {
-    if (text(alias, "alias") === "" || text(contact, "contact") === "") throw invalid("alias and contact are not empty");
+    if (text(alias, "alias") === "" || text(contact, "contact") === "")
+      throw invalid("alias and contact are not empty");
     if ((this.#contacts.get(alias) ?? contact) !== contact) throw invalid("alias stands for another contact");
     this.delete(contact);
     this.#aliases.set(contact, alias);

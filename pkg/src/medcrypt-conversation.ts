@@ -59,7 +59,9 @@ export class Conversation {
     const { text: sealed, patientId, month } = await this.#ring.open(wire);
     if (patientId !== this.alias) throw new TesseraError("NOT_AUTHENTIC", "the message is not of this conversation");
     const taken = this.#assembly.take(sealed);
-    return taken?.note === undefined ? { text: undefined, missing: taken?.missing ?? [], month } : { text: taken.note, missing: [], month };
+    return taken?.note === undefined
+      ? { text: undefined, missing: taken?.missing ?? [], month }
+      : { text: taken.note, missing: [], month };
   }
 
   /** Notes of which parts have not come: show it, for a missing part may be the one that matters. */
@@ -75,7 +77,15 @@ export class Conversation {
   /** Bytes of text that one message of the messenger holds. */
   #room(): number {
     const base64 = (bytes: number): number => Math.ceil(bytes / 3) * 4;
-    const around = "[MEDCRYPT:v1:".length + base64(new TextEncoder().encode(this.alias).length) + 1 + base64(12) + 1 + 1 + base64(16) + 1;
+    const around =
+      "[MEDCRYPT:v1:".length +
+      base64(new TextEncoder().encode(this.alias).length) +
+      1 +
+      base64(12) +
+      1 +
+      1 +
+      base64(16) +
+      1;
     return Math.floor((this.#limit - around) / 4) * 3;
   }
 }

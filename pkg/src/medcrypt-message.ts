@@ -36,11 +36,17 @@ export interface DeriveOptions {
 }
 
 /** PBKDF2-HMAC-SHA256 of a secret. */
-export async function deriveKey(secret: string | Uint8Array, options: DeriveOptions = {}): Promise<{ key: MedcryptKey; salt: Uint8Array }> {
+export async function deriveKey(
+  secret: string | Uint8Array,
+  options: DeriveOptions = {},
+): Promise<{ key: MedcryptKey; salt: Uint8Array }> {
   const { salt, iterations } = object(options, "options");
   const salted = salt === undefined ? randomBytes(16) : bytes(salt, "salt").slice();
   if (salted.length < 8) throw invalid("salt is shorter than 8 bytes");
-  const rounds = iterations === undefined ? call((core) => core.medcryptIterations()) : integer(iterations, "iterations", 1, 100_000_000);
+  const rounds =
+    iterations === undefined
+      ? call((core) => core.medcryptIterations())
+      : integer(iterations, "iterations", 1, 100_000_000);
   return { key: await derived(content(secret, "secret"), salted, rounds), salt: salted };
 }
 
@@ -50,14 +56,22 @@ export async function monthKey(secret: string | Uint8Array, month: string): Prom
   if (year === undefined || number === undefined) throw invalid("month is not YYYY-MM");
   const password = content(secret, "secret");
   const salt = call((core) => core.medcryptMonthSalt(password, Number(year), Number(number)));
-  return derived(password, salt, call((core) => core.medcryptIterations()));
+  return derived(
+    password,
+    salt,
+    call((core) => core.medcryptIterations()),
+  );
 }
 
 /** From this length on the platform's AES-GCM is faster than the module's, for all its asynchrony. */
 const LONG_TEXT = 350;
 
 /** Seals a text; the patient id is authenticated, but readable by anyone. */
-export async function encryptMessage(message: string, key: MedcryptKey | Uint8Array, patientId: string): Promise<string> {
+export async function encryptMessage(
+  message: string,
+  key: MedcryptKey | Uint8Array,
+  patientId: string,
+): Promise<string> {
   const [body, id] = [content(text(message, "text"), "text"), content(text(patientId, "patientId"), "patientId")];
   if (body.length < LONG_TEXT) return withKey(key, (key) => key.seal(body, id));
   const nonce = randomBytes(12);
@@ -66,10 +80,18 @@ export async function encryptMessage(message: string, key: MedcryptKey | Uint8Ar
 }
 
 /** Opens a message: `MALFORMED` if it is not of the format, `NOT_AUTHENTIC` if it does not open. */
-export async function decryptMessage(wire: string, key: MedcryptKey | Uint8Array): Promise<{ text: string; patientId: string }> {
+export async function decryptMessage(
+  wire: string,
+  key: MedcryptKey | Uint8Array,
+): Promise<{ text: string; patientId: string }> {
   const message = text(wire, "wire");
-  if (message.length < LONG_TEXT) return withKey(key, (key) => key.open(message) as { text: string; patientId: string });
-  const { patientId, nonce, sealed } = call((core) => core.medcryptParse(message)) as { patientId: string; nonce: Uint8Array; sealed: Uint8Array };
+  if (message.length < LONG_TEXT)
+    return withKey(key, (key) => key.open(message) as { text: string; patientId: string });
+  const { patientId, nonce, sealed } = call((core) => core.medcryptParse(message)) as {
+    patientId: string;
+    nonce: Uint8Array;
+    sealed: Uint8Array;
+  };
   const usable = await withKey(key, imported);
   try {
     const opened = await aesGcm("decrypt", usable, nonce, content(patientId, "patientId"), sealed);
@@ -95,7 +117,13 @@ async function imported(key: bindings.MedcryptKey): Promise<CryptoKey> {
   }
 }
 
-async function aesGcm(direction: "encrypt" | "decrypt", key: CryptoKey, iv: Uint8Array, additionalData: Uint8Array, data: Uint8Array): Promise<Uint8Array> {
+async function aesGcm(
+  direction: "encrypt" | "decrypt",
+  key: CryptoKey,
+  iv: Uint8Array,
+  additionalData: Uint8Array,
+  data: Uint8Array,
+): Promise<Uint8Array> {
   const parameters = { name: "AES-GCM", iv: iv as BufferSource, additionalData: additionalData as BufferSource };
   return new Uint8Array(await subtle()[direction](parameters, key, data as BufferSource));
 }

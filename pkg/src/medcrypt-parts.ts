@@ -32,7 +32,8 @@ interface Part {
 export function split(note: string, room: number): string[] {
   if (!MARKER.test(note) && utf8Length(note) <= room) return [note];
   const pieces = cut(note, room - MARKER_LENGTH);
-  if (pieces.length > MAX_PARTS) throw new TesseraError("MESSAGE_TOO_LARGE", `the text takes more than ${MAX_PARTS} parts`);
+  if (pieces.length > MAX_PARTS)
+    throw new TesseraError("MESSAGE_TOO_LARGE", `the text takes more than ${MAX_PARTS} parts`);
   const id = Array.from(randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
   return pieces.map((piece, i) => `[part ${i + 1}/${pieces.length} of ${id}]\n${piece}`);
 }

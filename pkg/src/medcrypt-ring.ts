@@ -80,7 +80,10 @@ export class KeyRing {
     for (const [month, key] of this.#keys) {
       if (months.includes(month)) continue;
       this.#keys.delete(month);
-      key.then((key) => key.dispose(), () => {});
+      key.then(
+        (key) => key.dispose(),
+        () => {},
+      );
     }
   }
 }

@@ -3,7 +3,15 @@
  * the rest are its parts. What the format does not give is in `docs/medcrypt.md`.
  */
 
-export { MedcryptKey, decryptMessage, deriveKey, encryptMessage, monthKey, readAlias, type DeriveOptions } from "./medcrypt-message.js";
+export {
+  MedcryptKey,
+  decryptMessage,
+  deriveKey,
+  encryptMessage,
+  monthKey,
+  readAlias,
+  type DeriveOptions,
+} from "./medcrypt-message.js";
 export { Aliases, newAlias } from "./medcrypt-alias.js";
 export { KeyRing, type Clock } from "./medcrypt-ring.js";
 export { Conversation, type ConversationOptions, type Opened } from "./medcrypt-conversation.js";

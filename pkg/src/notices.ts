@@ -15,7 +15,10 @@ export interface NoticeOptions {
 }
 
 /** Close codes after which the same subscription would be refused again. */
-const REFUSED: Readonly<Record<number, "UNAUTHORIZED" | "RELAY_PROTOCOL">> = { 4401: "UNAUTHORIZED", 4400: "RELAY_PROTOCOL" };
+const REFUSED: Readonly<Record<number, "UNAUTHORIZED" | "RELAY_PROTOCOL">> = {
+  4401: "UNAUTHORIZED",
+  4400: "RELAY_PROTOCOL",
+};
 
 export const hasWebSocket = (): boolean => typeof globalThis.WebSocket === "function";
 
@@ -32,7 +35,9 @@ export function listen(options: NoticeOptions, onNotice: OnNotice): Promise<void
     };
     heard();
     signal.addEventListener("abort", end);
-    socket.addEventListener("open", () => socket.send(JSON.stringify({ bucket, ...(accessToken === undefined ? {} : { token: accessToken }) })));
+    socket.addEventListener("open", () =>
+      socket.send(JSON.stringify({ bucket, ...(accessToken === undefined ? {} : { token: accessToken }) })),
+    );
     socket.addEventListener("message", ({ data }) => {
       heard();
       const about = bucketOf(data);

@@ -24,10 +24,12 @@ export function requirePassphrase(given: unknown, name: string): string | Uint8A
 }
 
 export function requireOpening(opening: unknown): Opening {
-  if (typeof opening === "object" && opening !== null && (opening as { passkey?: unknown }).passkey === true) return { passkey: true };
+  if (typeof opening === "object" && opening !== null && (opening as { passkey?: unknown }).passkey === true)
+    return { passkey: true };
   return requirePassphrase(opening, "passphrase");
 }
 
 function requireMinutes(minutes: unknown): void {
-  if (typeof minutes !== "number" || !(minutes > 0 && minutes <= MOST_IDLE_MINUTES)) throw invalid(`idleMinutes is not a number above 0, ${MOST_IDLE_MINUTES} at most`);
+  if (typeof minutes !== "number" || !(minutes > 0 && minutes <= MOST_IDLE_MINUTES))
+    throw invalid(`idleMinutes is not a number above 0, ${MOST_IDLE_MINUTES} at most`);
 }

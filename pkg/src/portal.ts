@@ -20,11 +20,37 @@ import { ReachWatch } from "./reach.js";
 import { RecoverySession } from "./recovery.js";
 import { requireStore, type Store } from "./store.js";
 import type {
-  AcceptOptions, Contact, Device, Invitation, InviteOptions, Me, Message, MessagesOptions, OpenOptions, OutgoingContent, OutgoingMessage, PasskeyOpening, PasskeyOptions,
-  PullProgress, RecoverOptions, RestoreOptions, Settings, SyncOptions, SyncResult, Transfer,
+  AcceptOptions,
+  Contact,
+  Device,
+  Invitation,
+  InviteOptions,
+  Me,
+  Message,
+  MessagesOptions,
+  OpenOptions,
+  OutgoingContent,
+  OutgoingMessage,
+  PasskeyOpening,
+  PasskeyOptions,
+  PullProgress,
+  RecoverOptions,
+  RestoreOptions,
+  Settings,
+  SyncOptions,
+  SyncResult,
+  Transfer,
 } from "./types.js";
 import { shredStore } from "./shred.js";
-import { changePassphrase, createVault, holdsVault, isPasskey, remember, unlockVault, type OpenedVault } from "./vault.js";
+import {
+  changePassphrase,
+  createVault,
+  holdsVault,
+  isPasskey,
+  remember,
+  unlockVault,
+  type OpenedVault,
+} from "./vault.js";
 import { VaultLock } from "./vault-lock.js";
 
 const INVITATION_SCHEME = "tessera:/";
@@ -37,7 +63,10 @@ const TEXT_TYPE = "text/plain";
  * State is committed before a cell leaves and before a message is shown. If the store fails, was changed by someone else or
  * taken over by another portal, every later call throws `STORE_FAILED`, `STORE_CONFLICT` or `VAULT_IN_USE`: open the portal anew.
  */
-export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<EventTarget, "dispatchEvent">; prototype: EventTarget }) {
+export class Portal extends (EventTarget as {
+  new (): PortalEventTarget & Pick<EventTarget, "dispatchEvent">;
+  prototype: EventTarget;
+}) {
   readonly #host: EngineHost;
   readonly #exchange: Exchange;
   readonly #loop: Loop;
@@ -57,7 +86,9 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     const { relay, store, name, create, takeOver, ...given } = object(options, "options") as unknown as OpenOptions;
     const client = relayClient(relay);
     requireStore(store);
-    const opening = requireOpening(given.passkey === true && given.passphrase === undefined ? { passkey: true } : given.passphrase);
+    const opening = requireOpening(
+      given.passkey === true && given.passphrase === undefined ? { passkey: true } : given.passphrase,
+    );
     text(name, "name");
     const habits = requireHabits(given);
     const lock = await VaultLock.acquire(store, takeOver === true);
@@ -81,7 +112,10 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   /** Puts a backup into an empty store and opens it, as a device of its own: the one of the backup sends nothing more once it hears of this. */
   static async restore(bundle: Uint8Array, options: RestoreOptions): Promise<Portal> {
     await init();
-    const { relay, store, passphrase, recoveryCode, newPassphrase, ...given } = object(options, "options") as unknown as RestoreOptions;
+    const { relay, store, passphrase, recoveryCode, newPassphrase, ...given } = object(
+      options,
+      "options",
+    ) as unknown as RestoreOptions;
     const client = relayClient(relay);
     requireStore(store);
     if (recoveryCode === undefined) requirePassphrase(passphrase, "passphrase");
@@ -107,7 +141,13 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   /** The portal of an opened vault, unless it was taken over meanwhile. */
-  static async #on({ engine, revision }: OpenedVault, store: Store, client: RelayClient, lock: VaultLock, habits: Habits): Promise<Portal> {
+  static async #on(
+    { engine, revision }: OpenedVault,
+    store: Store,
+    client: RelayClient,
+    lock: VaultLock,
+    habits: Habits,
+  ): Promise<Portal> {
     if (lock.lost.aborted) {
       engine.free();
       throw lock.lost.reason;
@@ -116,23 +156,41 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
     return new Portal((show) => new EngineHost(engine, store, revision, show), new Relay(client), store, lock, habits);
   }
 
-  private constructor(host: (show: (event: EngineEvent) => void) => EngineHost, relay: Relay, store: Store, lock: VaultLock, { idleMinutes, backup, mayPull }: Habits) {
+  private constructor(
+    host: (show: (event: EngineEvent) => void) => EngineHost,
+    relay: Relay,
+    store: Store,
+    lock: VaultLock,
+    { idleMinutes, backup, mayPull }: Habits,
+  ) {
     super();
     this.#store = store;
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
     this.#host = host((event) => this.#show(event));
-    this.audit = new AuditLog(() => this.#reads(), () => this.#does());
-    this.emergency = new EmergencyShares(() => this.#reads(), () => this.#does());
+    this.audit = new AuditLog(
+      () => this.#reads(),
+      () => this.#does(),
+    );
+    this.emergency = new EmergencyShares(
+      () => this.#reads(),
+      () => this.#does(),
+    );
     const reach = new ReachWatch(relay, this.#host, (status) => this.#dispatch("relay", status));
     this.#exchange = new Exchange(this.#host, reach, mayPull);
     const onProgress = (progress: PullProgress): void => this.#dispatch("progress", progress);
     this.#loop = new Loop(this.#host, this.#exchange, onProgress, (error) => {
       if (!lock.lost.aborted) this.#dispatch("stopped", error);
     });
-    this.#keeper = new Keeper(this.#host, this.#exchange, this.#loop, store, idleMinutes, (reason) => this.#dispatch("locked", { reason }));
+    this.#keeper = new Keeper(this.#host, this.#exchange, this.#loop, store, idleMinutes, (reason) =>
+      this.#dispatch("locked", { reason }),
+    );
     if (backup === undefined) return;
-    const keeper = new BackupKeeper(() => this.#host.backup(), backup, (status) => this.#dispatch("storage", status));
+    const keeper = new BackupKeeper(
+      () => this.#host.backup(),
+      backup,
+      (status) => this.#dispatch("storage", status),
+    );
     this.#backups = keeper;
     this.#host.onCommit = (keys) => keeper.changed(keys);
     keeper.changed(["vault"]); // what was done before may be in no backup yet
@@ -142,7 +200,8 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   async invite(options: InviteOptions): Promise<Invitation> {
     const { kind, expiresInSeconds } = object(options, "options");
     if (kind !== "quick" && kind !== "ordinary") throw invalid('kind is neither "quick" nor "ordinary"');
-    const expires = expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
+    const expires =
+      expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
     this.#keeper.used();
     await this.#exchange.parameters();
     const { id, uri, expiresAt } = await this.#host.apply((engine, now) => engine.invite(kind, expires, now));
@@ -264,7 +323,10 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   /** Changes what is named. What no longer counts is forgotten with the next round. */
   async changeSettings(settings: Partial<Settings>): Promise<Settings> {
     const given = { ...(await this.settings()), ...object(settings, "settings") };
-    const [grace, retention] = [integer(given.graceDays, "graceDays", 3, 28), integer(given.retentionDays, "retentionDays", 7, 60)];
+    const [grace, retention] = [
+      integer(given.graceDays, "graceDays", 3, 28),
+      integer(given.retentionDays, "retentionDays", 7, 60),
+    ];
     await this.#does().apply((engine) => engine.setSettings(grace, retention));
     return { graceDays: grace, retentionDays: retention };
   }
@@ -444,7 +506,14 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
 
   #result(pulled: Pulled): SyncResult {
     const { messages, rejected, gaps, cells, bytes, more } = pulled;
-    return { messages: messages.map((message) => this.#message(message)), rejected, gaps, cellsScanned: cells, bytesPulled: bytes, more };
+    return {
+      messages: messages.map((message) => this.#message(message)),
+      rejected,
+      gaps,
+      cellsScanned: cells,
+      bytesPulled: bytes,
+      more,
+    };
   }
 
   #message(message: BareMessage): Message {
@@ -452,7 +521,8 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 
   #show(event: EngineEvent): void {
-    if (event.type === "message" || event.type === "state") return this.#dispatch(event.type, this.#message(event.message));
+    if (event.type === "message" || event.type === "state")
+      return this.#dispatch(event.type, this.#message(event.message));
     if (event.type === "contact") return this.#dispatch("contact", event.contact);
     if (event.type === "transfer") return this.#dispatch("progress", { kind: "message", ...event.transfer });
     if (event.type === "checkpoint") return this.#dispatch("checkpoint", event.checkpoint);
@@ -465,12 +535,23 @@ export class Portal extends (EventTarget as { new (): PortalEventTarget & Pick<E
   }
 }
 
-function parseContent(message: OutgoingContent): { contentType: string; body: Uint8Array; filename?: string; session?: string } {
+function parseContent(message: OutgoingContent): {
+  contentType: string;
+  body: Uint8Array;
+  filename?: string;
+  session?: string;
+} {
   const given = object(message, "message");
   const session = given["session"] === undefined ? {} : { session: text(given["session"], "session") };
-  if (given["text"] !== undefined) return { contentType: TEXT_TYPE, body: content(text(given["text"], "text"), "text"), ...session };
+  if (given["text"] !== undefined)
+    return { contentType: TEXT_TYPE, body: content(text(given["text"], "text"), "text"), ...session };
   const filename = given["filename"] === undefined ? {} : { filename: text(given["filename"], "filename") };
-  return { contentType: text(given["contentType"], "contentType"), body: bytes(given["body"], "body"), ...filename, ...session };
+  return {
+    contentType: text(given["contentType"], "contentType"),
+    body: bytes(given["body"], "body"),
+    ...filename,
+    ...session,
+  };
 }
 
 function hex(bytes: Uint8Array): string {

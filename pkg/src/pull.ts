@@ -33,7 +33,14 @@ export interface PullOptions {
 export type MayPull = (bytes: number) => boolean | Promise<boolean>;
 
 /** Adds to `pulled` what the mailbox holds. What was committed stays so if a later batch fails. */
-export async function pull(host: EngineHost, relay: Relay, mailbox: Mailbox, mayPull: MayPull | undefined, pulled: Pulled, options: PullOptions): Promise<void> {
+export async function pull(
+  host: EngineHost,
+  relay: Relay,
+  mailbox: Mailbox,
+  mayPull: MayPull | undefined,
+  pulled: Pulled,
+  options: PullOptions,
+): Promise<void> {
   const { signal, onProgress } = options;
   const index = await relay.getText(await host.read((engine) => engine.indexPath(mailbox)), signal);
   const plan = await host.apply((engine) => engine.planPull(mailbox, index));
@@ -91,7 +98,10 @@ function savesData(): boolean {
 }
 
 /** Runs a few requests ahead of the reader and gives the answers in the order of the items. */
-async function* inOrder<T extends { readonly bytes: number }, U>(items: readonly T[], request: (item: T) => Promise<U>): AsyncGenerator<[T, PromiseSettledResult<U>]> {
+async function* inOrder<T extends { readonly bytes: number }, U>(
+  items: readonly T[],
+  request: (item: T) => Promise<U>,
+): AsyncGenerator<[T, PromiseSettledResult<U>]> {
   const answers: Promise<PromiseSettledResult<U>>[] = [];
   let ahead = 0;
   for (const [at, item] of items.entries()) {

@@ -149,13 +149,20 @@ class StoreNotice implements Notice {
     this.#write = write;
   }
 
-  static async begin(host: EngineHost, store: Store, id: Uint8Array, minutes: number, reason: string): Promise<StoreNotice> {
+  static async begin(
+    host: EngineHost,
+    store: Store,
+    id: Uint8Array,
+    minutes: number,
+    reason: string,
+  ): Promise<StoreNotice> {
     const lock = await VaultLock.acquire(store, false);
     const write = async (): Promise<void> => {
       const { revision, entries } = await stored(() => store.list(""));
       const loaded = entries.filter(([key]) => /^[sm]\//.test(key));
       const commit = await host.read((engine, now) => engine.noteEmergency(loaded, id, minutes, reason, now));
-      if ((await stored(() => store.commit(revision, commit))) === CONFLICT) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
+      if ((await stored(() => store.commit(revision, commit))) === CONFLICT)
+        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
     };
     const notice = new StoreNotice(store, lock, write);
     try {

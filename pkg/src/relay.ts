@@ -27,7 +27,11 @@ export interface RelayClient {
    * Listens to the relay's notices for this bucket and the lobby until the stream ends, and resolves then. A client that has no
    * such stream leaves it out: the portal then asks by the clock.
    */
-  notices?(bucket: number, onNotice: OnNotice, request: { readonly signal: AbortSignal; readonly silenceMs: number }): Promise<void>;
+  notices?(
+    bucket: number,
+    onNotice: OnNotice,
+    request: { readonly signal: AbortSignal; readonly silenceMs: number },
+  ): Promise<void>;
 }
 
 export interface RelayOptions {
@@ -45,7 +49,12 @@ export function httpRelay(options: RelayOptions): RelayClient {
     url: client.url,
     get: (path, request) => bounded([request?.signal], (signal) => client.get(path, signal)),
     post: (path, body, request) => bounded([request?.signal], (signal) => client.post(path, body, signal)),
-    ...(hasWebSocket() ? { notices: (bucket, onNotice, request) => listen({ url: client.url, accessToken, bucket, ...request }, onNotice) } : {}),
+    ...(hasWebSocket()
+      ? {
+          notices: (bucket, onNotice, request) =>
+            listen({ url: client.url, accessToken, bucket, ...request }, onNotice),
+        }
+      : {}),
   };
 }
 
@@ -93,7 +102,11 @@ export class Relay {
   }
 
   /** Listens until the stream ends, however it does. */
-  async notices(bucket: number, onNotice: OnNotice, request: { readonly signal: AbortSignal; readonly silenceMs: number }): Promise<void> {
+  async notices(
+    bucket: number,
+    onNotice: OnNotice,
+    request: { readonly signal: AbortSignal; readonly silenceMs: number },
+  ): Promise<void> {
     await this.#client.notices?.(bucket, onNotice, request);
   }
 
@@ -105,7 +118,10 @@ export class Relay {
 }
 
 /** Calls with a signal of its own, whose reason is the platform's: callers may abort with any value at all. */
-async function bounded<T>(outer: readonly (AbortSignal | undefined)[], request: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function bounded<T>(
+  outer: readonly (AbortSignal | undefined)[],
+  request: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   outer.forEach(throwIfAborted);
   const controller = new AbortController();
   const abort = (): void => controller.abort();
@@ -126,7 +142,9 @@ async function bounded<T>(outer: readonly (AbortSignal | undefined)[], request: 
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(new TesseraError("ABORTED", "the request was ended")), { once: true });
+    signal.addEventListener("abort", () => reject(new TesseraError("ABORTED", "the request was ended")), {
+      once: true,
+    });
   });
 }
 

@@ -34,7 +34,10 @@ async function pixels(image: Blob): Promise<ImageData> {
     throw new TesseraError("MALFORMED", "not a picture that this platform reads", { cause });
   }
   const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
-  const [width, height] = [Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale))];
+  const [width, height] = [
+    Math.max(1, Math.round(bitmap.width * scale)),
+    Math.max(1, Math.round(bitmap.height * scale)),
+  ];
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   if (context === null) throw new TesseraError("UNSUPPORTED", "this platform draws no pictures: pass ImageData");
   context.fillStyle = "#fff"; // a transparent background would be read as black

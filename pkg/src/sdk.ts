@@ -92,7 +92,13 @@ export class BlindedVerifier extends Handle<bindings.BlindedVerifier> {
         for (const item of items as readonly BatchItem[]) {
           const { verifier, proof, pseudonym, message } = object(item, "item") as unknown as BatchItem;
           if (!(verifier instanceof BlindedVerifier)) throw invalid("verifier is not a BlindedVerifier");
-          batch.add(inner(verifier), bytes(proof, "proof"), bytes(pseudonym, "pseudonym"), content(message, "message"), context(item));
+          batch.add(
+            inner(verifier),
+            bytes(proof, "proof"),
+            bytes(pseudonym, "pseudonym"),
+            content(message, "message"),
+            context(item),
+          );
         }
         return Array.from(batch.verify(), (holds) => holds === 1);
       } finally {
@@ -110,7 +116,12 @@ export class BlindedVerifier extends Handle<bindings.BlindedVerifier> {
   /** Whether the pseudonym is the expected sender's and the proof holds. */
   verify(proof: Uint8Array, pseudonym: Uint8Array, message: Content, options: ProofOptions = {}): boolean {
     return call(() =>
-      inner(this).verify(bytes(proof, "proof"), bytes(pseudonym, "pseudonym"), content(message, "message"), context(options)),
+      inner(this).verify(
+        bytes(proof, "proof"),
+        bytes(pseudonym, "pseudonym"),
+        content(message, "message"),
+        context(options),
+      ),
     );
   }
 }
@@ -126,7 +137,10 @@ export const SecureEncryption = {
   /** Opens what was sealed to this identity; `NOT_AUTHENTIC`, whatever was wrong. */
   async decrypt(ciphertext: Uint8Array, recipient: Sender): Promise<{ proof: Uint8Array; message: Uint8Array }> {
     if (!(recipient instanceof Sender)) throw invalid("recipient is not a Sender");
-    return call((core) => core.secureDecrypt(bytes(ciphertext, "ciphertext"), inner(recipient))) as { proof: Uint8Array; message: Uint8Array };
+    return call((core) => core.secureDecrypt(bytes(ciphertext, "ciphertext"), inner(recipient))) as {
+      proof: Uint8Array;
+      message: Uint8Array;
+    };
   },
 };
 

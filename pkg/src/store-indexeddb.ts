@@ -35,7 +35,10 @@ export function indexedDbStore(name: string): Store {
         const records = transaction.objectStore("records");
         const range = keysWith(prefix);
         const [revision = 0, keys, values] = await Promise.all([
-          transaction.objectStore("meta").get("revision"), records.getAllKeys(range), records.getAll(range), transaction.done,
+          transaction.objectStore("meta").get("revision"),
+          records.getAllKeys(range),
+          records.getAll(range),
+          transaction.done,
         ]);
         return { revision, entries: keys.map((key, at) => [key, values[at] as Uint8Array] as const) };
       }),
@@ -113,7 +116,10 @@ class Connection {
     const opening = this.#opening;
     this.#opening = undefined;
     // What could not be opened needs no closing, and whoever used it was told.
-    await opening?.then((database) => database.close(), () => {});
+    await opening?.then(
+      (database) => database.close(),
+      () => {},
+    );
   }
 
   #open(): Promise<Database> {

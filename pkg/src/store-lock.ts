@@ -17,7 +17,8 @@ export function webLock(name: string): NonNullable<Store["lock"]> {
           resolve(released);
         });
       navigator.locks.request(name, takeOver ? { steal: true } : { signal: patience }, hold).catch((error: unknown) => {
-        if (release !== undefined) onLost(); // a stolen lock ends its request with an AbortError
+        if (release !== undefined)
+          onLost(); // a stolen lock ends its request with an AbortError
         else if (patience.aborted) resolve(null);
         else reject(error);
       });

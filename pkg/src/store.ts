@@ -60,7 +60,9 @@ export function memoryStore(): Store {
       return records.get(key)?.slice();
     },
     async list(prefix) {
-      const entries = [...records].filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key, value.slice()] as const);
+      const entries = [...records]
+        .filter(([key]) => key.startsWith(prefix))
+        .map(([key, value]) => [key, value.slice()] as const);
       return { revision, entries: entries.sort(([a], [b]) => (a < b ? -1 : 1)) };
     },
     async commit(expectedRevision, changes) {
@@ -84,13 +86,17 @@ export function requireStore(store: Store): void {
     if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
   }
   for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const) {
-    if (given[method] !== undefined && typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
+    if (given[method] !== undefined && typeof given[method] !== "function")
+      throw invalid(`store.${method} is not a function`);
   }
 }
 
 /** Checked, and of no one else: the callers may change their arrays, which may be windows on larger ones. */
 export function copied(changes: readonly StoreChange[]): StoreChange[] {
-  return changes.map(([key, value]) => [text(key, "key"), value === null ? null : new Uint8Array(bytes(value, "value"))]);
+  return changes.map(([key, value]) => [
+    text(key, "key"),
+    value === null ? null : new Uint8Array(bytes(value, "value")),
+  ]);
 }
 
 /** Runs a store's operation; whatever it throws becomes `STORE_FAILED`. */

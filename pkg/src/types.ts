@@ -78,7 +78,12 @@ export interface Device {
 
 /** Two devices of one person are in use. `superseded`: this one, which sends nothing more. `former`: one whose place this one took is still open somewhere. `contact`: a contact wrote from an older device after a newer one. */
 export type DeviceNotice =
-  | { readonly kind: "superseded"; readonly code: "DEVICE_SUPERSEDED"; readonly device: number; readonly contactId?: undefined }
+  | {
+      readonly kind: "superseded";
+      readonly code: "DEVICE_SUPERSEDED";
+      readonly device: number;
+      readonly contactId?: undefined;
+    }
   | { readonly kind: "former"; readonly device: number; readonly contactId?: undefined }
   | { readonly kind: "contact"; readonly contactId: string };
 
@@ -220,8 +225,21 @@ export interface Rejected {
 
 /** Something is missing: batches of a mailbox, or messages of a contact; or the mailbox goes on under another key. `closed`: it has come after all. */
 export type Gap =
-  | { readonly kind: "batches"; readonly from?: number; readonly to: number; readonly lobby: boolean; readonly closed: boolean; readonly contactId?: undefined }
-  | { readonly kind: "sequence"; readonly contactId: string; readonly from: number; readonly to: number; readonly closed: boolean }
+  | {
+      readonly kind: "batches";
+      readonly from?: number;
+      readonly to: number;
+      readonly lobby: boolean;
+      readonly closed: boolean;
+      readonly contactId?: undefined;
+    }
+  | {
+      readonly kind: "sequence";
+      readonly contactId: string;
+      readonly from: number;
+      readonly to: number;
+      readonly closed: boolean;
+    }
   | { readonly kind: "origin"; readonly origin: string; readonly lobby: boolean; readonly contactId?: undefined };
 
 /** A pull goes on. */
@@ -297,10 +315,35 @@ export interface SyncResult {
 
 /** The events of the audit log; the table of protocol §11. */
 export type AuditEventName =
-  | "began" | "invited" | "withdrawn" | "accepted" | "enrolled" | "verified" | "suspect" | "removed"
-  | "sent" | "delivered" | "undelivered" | "cancelled" | "received" | "held" | "released" | "rejected" | "gap"
-  | "rotated" | "shredded" | "locked" | "unlocked" | "rekeyed" | "backedUp" | "restored"
-  | "breakGlassStarted" | "breakGlassEnded" | "sharesCreated" | "exported" | "checkpoint";
+  | "began"
+  | "invited"
+  | "withdrawn"
+  | "accepted"
+  | "enrolled"
+  | "verified"
+  | "suspect"
+  | "removed"
+  | "sent"
+  | "delivered"
+  | "undelivered"
+  | "cancelled"
+  | "received"
+  | "held"
+  | "released"
+  | "rejected"
+  | "gap"
+  | "rotated"
+  | "shredded"
+  | "locked"
+  | "unlocked"
+  | "rekeyed"
+  | "backedUp"
+  | "restored"
+  | "breakGlassStarted"
+  | "breakGlassEnded"
+  | "sharesCreated"
+  | "exported"
+  | "checkpoint";
 
 /** One entry of the audit log: never content. Other fields depend on the event. */
 export interface AuditEntry {

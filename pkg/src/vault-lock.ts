@@ -21,7 +21,8 @@ export class VaultLock {
     const loss = new AbortController();
     const onLost = (): void => loss.abort(new TesseraError("VAULT_IN_USE", "the vault was taken over elsewhere"));
     const release = store.lock === undefined ? () => {} : await stored(async () => store.lock?.({ takeOver, onLost }));
-    if (typeof release !== "function") throw new TesseraError("VAULT_IN_USE", "the vault is open elsewhere; pass takeOver: true to move it here");
+    if (typeof release !== "function")
+      throw new TesseraError("VAULT_IN_USE", "the vault is open elsewhere; pass takeOver: true to move it here");
     const lock = new VaultLock(loss.signal, release);
     try {
       if (takeOver) await fence(store);

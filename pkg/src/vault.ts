@@ -44,11 +44,16 @@ export async function unlockVault(store: Store, opening: Opening, hadVault = fal
   const found = await readVault(store);
   if (found.header === undefined) {
     const gone = await cleared(store, hadVault);
-    throw new TesseraError("VAULT_MISSING", "the store holds no vault; pass create: true for a new identity", gone === undefined ? {} : { cause: gone });
+    throw new TesseraError(
+      "VAULT_MISSING",
+      "the store holds no vault; pass create: true for a new identity",
+      gone === undefined ? {} : { cause: gone },
+    );
   }
   const { header, records, revision } = found;
   const ways = call((core) => core.vaultWays(header)) as VaultWays;
-  const unlock = (kind: number, secret: Uint8Array): Opened => call((core) => core.Engine.unlock(kind, secret, header, records)) as Opened;
+  const unlock = (kind: number, secret: Uint8Array): Opened =>
+    call((core) => core.Engine.unlock(kind, secret, header, records)) as Opened;
   const opened = isPasskey(opening)
     ? await withPasskey(ways.passkeys, (output) => unlock(OPENED_BY.passkey, output))
     : await withKey(opening, passphraseWay(ways), (kek) => unlock(OPENED_BY.passphrase, kek));
@@ -62,14 +67,20 @@ export async function holdsVault(store: Store): Promise<boolean> {
 
 /** A new vault with a new identity; `VAULT_EVICTED` if one was here that nobody destroyed, unless that is known. */
 export async function createVault(
-  store: Store, passphrase: string | Uint8Array, name: string, relay: string, { hadVault, afterEviction }: { readonly hadVault: boolean; readonly afterEviction: boolean },
+  store: Store,
+  passphrase: string | Uint8Array,
+  name: string,
+  relay: string,
+  { hadVault, afterEviction }: { readonly hadVault: boolean; readonly afterEviction: boolean },
 ): Promise<OpenedVault> {
   const gone = await cleared(store, hadVault);
   if (gone !== undefined && !afterEviction) throw gone;
   const way = freshWay();
   const now = Math.floor(Date.now() / 1000);
-  const { engine, commit } = await withKey(passphrase, way, (kek) =>
-    call((core) => core.Engine.create(kek, way.salt, way.iterations, name, relay, now)) as Opened,
+  const { engine, commit } = await withKey(
+    passphrase,
+    way,
+    (kek) => call((core) => core.Engine.create(kek, way.salt, way.iterations, name, relay, now)) as Opened,
   );
   // What a destroyed vault may have left: nothing opens it.
   const { revision, entries } = await stored(() => store.list(""));
@@ -89,7 +100,10 @@ export async function remember(store: Store): Promise<void> {
 /** The error that says so, if a vault was here and is gone. */
 async function cleared(store: Store, hadVault: boolean): Promise<TesseraError | undefined> {
   if (!hadVault && (await stored(async () => store.marked?.())) !== true) return undefined;
-  return new TesseraError("VAULT_EVICTED", "a vault was kept here and is gone: the browser or someone cleared it; pass afterEviction: true for a new identity");
+  return new TesseraError(
+    "VAULT_EVICTED",
+    "a vault was kept here and is gone: the browser or someone cleared it; pass afterEviction: true for a new identity",
+  );
 }
 
 /** Commits what opening led to, before anything else is done with the engine. */
@@ -106,11 +120,17 @@ export async function settle(store: Store, revision: number, { engine, commit }:
 }
 
 /** Has another passphrase open the vault from now on; `WRONG_PASSPHRASE` if the old one does not. */
-export async function changePassphrase(host: EngineHost, old: string | Uint8Array, passphrase: string | Uint8Array): Promise<void> {
+export async function changePassphrase(
+  host: EngineHost,
+  old: string | Uint8Array,
+  passphrase: string | Uint8Array,
+): Promise<void> {
   const before = passphraseWay(await host.read((engine) => engine.ways()));
   const after = freshWay();
   await withKey(old, before, (oldKek) =>
-    withKey(passphrase, after, (kek) => host.apply((engine, now) => engine.changePassphrase(oldKek, kek, after.salt, after.iterations, now))),
+    withKey(passphrase, after, (kek) =>
+      host.apply((engine, now) => engine.changePassphrase(oldKek, kek, after.salt, after.iterations, now)),
+    ),
   );
 }
 
@@ -125,7 +145,8 @@ export interface PassphraseWay {
 }
 
 export function passphraseWay({ salt, iterations }: VaultWays): PassphraseWay {
-  if (salt === undefined || iterations === undefined) throw new TesseraError("WRONG_PASSPHRASE", "no passphrase opens this vault");
+  if (salt === undefined || iterations === undefined)
+    throw new TesseraError("WRONG_PASSPHRASE", "no passphrase opens this vault");
   return { salt, iterations };
 }
 
@@ -136,7 +157,9 @@ interface VaultContents {
 }
 
 /** What the store holds, as of one revision; no header if it holds no vault. */
-async function readVault(store: Store): Promise<VaultContents | { readonly header: undefined; readonly revision: number }> {
+async function readVault(
+  store: Store,
+): Promise<VaultContents | { readonly header: undefined; readonly revision: number }> {
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
     const before = await stored(() => store.list(HEADER));
     const lists: StoreSnapshot[] = [];
@@ -152,8 +175,13 @@ async function readVault(store: Store): Promise<VaultContents | { readonly heade
 }
 
 /** Derives the key from the passphrase, uses it, and wipes every copy made here. */
-export async function withKey<T>(passphrase: string | Uint8Array, { salt, iterations }: PassphraseWay, use: (kek: Uint8Array) => T | Promise<T>): Promise<T> {
-  const password = typeof passphrase === "string" ? new TextEncoder().encode(passphrase.normalize("NFKC")) : passphrase.slice();
+export async function withKey<T>(
+  passphrase: string | Uint8Array,
+  { salt, iterations }: PassphraseWay,
+  use: (kek: Uint8Array) => T | Promise<T>,
+): Promise<T> {
+  const password =
+    typeof passphrase === "string" ? new TextEncoder().encode(passphrase.normalize("NFKC")) : passphrase.slice();
   try {
     const kek = await pbkdf2(password, salt, iterations);
     try {

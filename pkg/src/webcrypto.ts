@@ -5,7 +5,8 @@ import { TesseraError } from "./errors.js";
 /** `crypto.subtle`, absent outside secure contexts. */
 export function subtle(): SubtleCrypto {
   const subtle = globalThis.crypto?.subtle;
-  if (subtle === undefined) throw new TesseraError("UNSUPPORTED", "no WebCrypto here: serve the page over HTTPS or from localhost");
+  if (subtle === undefined)
+    throw new TesseraError("UNSUPPORTED", "no WebCrypto here: serve the page over HTTPS or from localhost");
   return subtle;
 }
 

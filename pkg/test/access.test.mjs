@@ -38,6 +38,10 @@ test("with the token two people meet and write", async () => {
   const [clinician, patient] = [await person("Dr. Ana Ruiz", at), await person("Luis", at)];
   const [toPatient] = await enrol(clinician, patient);
   await clinician.send(toPatient, { text: "Recheck HbA1c in 3 months." });
-  await syncedUntil([clinician, patient], "delivery", async () => (await clinician.messages(toPatient))[0].state === "delivered");
+  await syncedUntil(
+    [clinician, patient],
+    "delivery",
+    async () => (await clinician.messages(toPatient))[0].state === "delivered",
+  );
   await Promise.all([clinician.dispose(), patient.dispose()]);
 });

@@ -28,7 +28,11 @@ async function conversation(label = "visit-7421") {
   const [clinician, patient] = [await person("Dr. Ana Ruiz", relay.url, { store }), await person("Luis", relay.url)];
   const [toPatient] = await enrol(clinician, patient);
   await clinician.send(toPatient, { text: SECRET, session: label });
-  await syncedUntil([clinician, patient], "delivery", async () => (await clinician.messages(toPatient))[0].state === "delivered");
+  await syncedUntil(
+    [clinician, patient],
+    "delivery",
+    async () => (await clinician.messages(toPatient))[0].state === "delivered",
+  );
   return { store, clinician, patient, toPatient };
 }
 
@@ -37,18 +41,29 @@ test("both logs say who met whom and what was sent, and never what it said", asy
   const [ours, theirs] = [await clinician.audit.entries(), await patient.audit.entries()];
   assert.deepEqual(events(ours), ["began", "invited", "enrolled", "verified", "sent", "delivered"]);
   assert.deepEqual(events(theirs), ["began", "accepted", "enrolled", "verified", "received"]);
-  assert.deepEqual(ours.map(({ index }) => index), [...ours.keys()]);
+  assert.deepEqual(
+    ours.map(({ index }) => index),
+    [...ours.keys()],
+  );
   const [sent, received] = [ours.at(-2), theirs.at(-1)];
   assert.equal(sent.contact, toPatient);
   assert.equal(sent.fingerprint, Buffer.from((await patient.me()).fingerprint).toString("hex"));
   assert.deepEqual([sent.digest, sent.label, sent.session], [sha256(SECRET), "visit-7421", received.session]);
   assert.equal(received.digest, sent.digest);
   assert.equal(ours.at(-3).by, "digits");
-  for (const text of [JSON.stringify([ours, theirs]), await clinician.audit.export("ndjson"), await patient.audit.export("csv"), await clinician.audit.export("fhir")]) {
+  for (const text of [
+    JSON.stringify([ours, theirs]),
+    await clinician.audit.export("ndjson"),
+    await patient.audit.export("csv"),
+    await clinician.audit.export("fhir"),
+  ]) {
     for (const word of ["sífilis", "A53", "Luis", "Ana"]) assert.ok(!text.includes(word), word);
   }
   assert.deepEqual(events(await clinician.audit.entries({ limit: 3 })), ["delivered", "exported", "exported"]);
-  assert.deepEqual((await clinician.audit.entries({ before: 5, limit: 2 })).map(({ index }) => index), [3, 4]);
+  assert.deepEqual(
+    (await clinician.audit.entries({ before: 5, limit: 2 })).map(({ index }) => index),
+    [3, 4],
+  );
   await refused("INVALID_ARGUMENT", () => clinician.audit.entries({ before: -1 }));
   await refused("INVALID_ARGUMENT", () => clinician.audit.export("pdf"));
   await Promise.all([clinician.dispose(), patient.dispose()]);
@@ -62,8 +77,17 @@ test("a log of several pages is read in order, and goes on after the portal is o
   portal = await Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "Ana" });
   const { length } = await portal.audit.entries({ limit: 1000 });
   assert.ok(length >= 301);
-  assert.deepEqual((await portal.audit.entries({ before: 260, limit: 8 })).map(({ index }) => index), [252, 253, 254, 255, 256, 257, 258, 259]);
-  assert.deepEqual(await portal.audit.verify(), { intact: true, entries: length, problem: null, index: null, fixed: null });
+  assert.deepEqual(
+    (await portal.audit.entries({ before: 260, limit: 8 })).map(({ index }) => index),
+    [252, 253, 254, 255, 256, 257, 258, 259],
+  );
+  assert.deepEqual(await portal.audit.verify(), {
+    intact: true,
+    entries: length,
+    problem: null,
+    index: null,
+    fixed: null,
+  });
   const verdict = await verifyAuditExport(await portal.audit.export("ndjson"));
   assert.deepEqual([verdict.valid, verdict.entries, verdict.signed, verdict.fixed], [true, length + 1, length, null]);
   await portal.dispose();
@@ -83,19 +107,49 @@ test("whatever is changed in the store is found, and where", async () => {
     assert.equal(verdict.intact, false);
     return verdict;
   };
-  assert.deepEqual(await clinician.audit.verify({ checkpoint: checkpoint.text }), { intact: true, entries: kept.length + 1, problem: null, index: null, fixed: kept.length });
+  assert.deepEqual(await clinician.audit.verify({ checkpoint: checkpoint.text }), {
+    intact: true,
+    entries: kept.length + 1,
+    problem: null,
+    index: null,
+    fixed: kept.length,
+  });
   for (const [at, [key, value]] of kept.entries()) {
     for (let byte = 0; byte < value.length; byte += 7) {
-      assert.deepEqual((({ problem, index }) => [problem, index])(await found([[key, flipped(value, byte)]], [[key, value]])), ["entry", at]);
+      assert.deepEqual(
+        (({ problem, index }) => [problem, index])(await found([[key, flipped(value, byte)]], [[key, value]])),
+        ["entry", at],
+      );
     }
     assert.equal((await found([[key, null]], [[key, value]])).index, at, "dropped");
     const [other, otherValue] = kept[(at + 1) % kept.length];
-    assert.equal((await found([[key, otherValue], [other, value]], [[key, value], [other, otherValue]])).index, Math.min(at, (at + 1) % kept.length), "swapped");
-    assert.equal((await found([[`${key}x`, value]], [[`${key}x`, null]])).index, Math.min(at + 1, kept.length), "inserted");
+    assert.equal(
+      (
+        await found(
+          [
+            [key, otherValue],
+            [other, value],
+          ],
+          [
+            [key, value],
+            [other, otherValue],
+          ],
+        )
+      ).index,
+      Math.min(at, (at + 1) % kept.length),
+      "swapped",
+    );
+    assert.equal(
+      (await found([[`${key}x`, value]], [[`${key}x`, null]])).index,
+      Math.min(at + 1, kept.length),
+      "inserted",
+    );
   }
   await put([[kept[2][0], flipped(kept[2][1])]]);
   await refused("AUDIT_INVALID", () => clinician.audit.entries());
-  await refused("AUDIT_INVALID", () => clinician.audit.verify({ checkpoint: checkpoint.text.replace('"time":1', '"time":2') }));
+  await refused("AUDIT_INVALID", () =>
+    clinician.audit.verify({ checkpoint: checkpoint.text.replace('"time":1', '"time":2') }),
+  );
   await refused("MALFORMED", () => clinician.audit.verify({ checkpoint: "nothing" }));
   await clinician.dispose();
 
@@ -105,9 +159,20 @@ test("whatever is changed in the store is found, and where", async () => {
   const rolledBack = await Portal.open({ relay: relay.url, store: old, passphrase: PASSPHRASE, name: "Dr. Ana Ruiz" });
   assert.equal((await rolledBack.audit.verify()).intact, true);
   const { length } = await rolledBack.audit.entries();
-  if (length <= checkpoint.index) assert.deepEqual(await rolledBack.audit.verify({ checkpoint: checkpoint.text }), { intact: false, entries: length, problem: "missing", index: length, fixed: null });
+  if (length <= checkpoint.index)
+    assert.deepEqual(await rolledBack.audit.verify({ checkpoint: checkpoint.text }), {
+      intact: false,
+      entries: length,
+      problem: "missing",
+      index: length,
+      fixed: null,
+    });
   while ((await rolledBack.audit.entries()).length <= checkpoint.index) await rolledBack.audit.export("csv");
-  assert.equal((await rolledBack.audit.verify({ checkpoint: checkpoint.text })).problem, "checkpoint", "written on after it");
+  assert.equal(
+    (await rolledBack.audit.verify({ checkpoint: checkpoint.text })).problem,
+    "checkpoint",
+    "written on after it",
+  );
   await Promise.all([rolledBack.dispose(), patient.dispose()]);
 });
 
@@ -116,14 +181,29 @@ test("a checkpoint is given to whoever listens, and is worth what it is kept for
   const told = record(clinician, "checkpoint");
   const checkpoint = await clinician.audit.checkpoint();
   assert.deepEqual(told.checkpoint, [checkpoint]);
-  assert.match(checkpoint.text, /^\{"tessera_audit":1,"owner":"[0-9a-f]{64}"\}\n\{"checkpoint":\d+,"head":"[0-9a-f]{64}","time":\d+,"proof":"[\w+/=]+"\}\n$/);
+  assert.match(
+    checkpoint.text,
+    /^\{"tessera_audit":1,"owner":"[0-9a-f]{64}"\}\n\{"checkpoint":\d+,"head":"[0-9a-f]{64}","time":\d+,"proof":"[\w+/=]+"\}\n$/,
+  );
   const exported = await clinician.audit.export("ndjson");
   const verdict = await verifyAuditExport(exported, { checkpoint: checkpoint.text });
   assert.deepEqual([verdict.valid, verdict.fixed, verdict.signed], [true, checkpoint.index, checkpoint.index + 1]);
   const foreign = await patient.audit.checkpoint();
-  assert.deepEqual(await verifyAuditExport(exported, { checkpoint: foreign.text }), { valid: false, problem: "checkpoint", index: null });
-  assert.deepEqual(await verifyAuditExport(exported, { checkpoint: "{}" }), { valid: false, problem: "keptMalformed", index: null });
-  assert.equal((await verifyAuditExport(exported, { checkpoint: exported })).fixed, checkpoint.index + 1, "an earlier export is as good");
+  assert.deepEqual(await verifyAuditExport(exported, { checkpoint: foreign.text }), {
+    valid: false,
+    problem: "checkpoint",
+    index: null,
+  });
+  assert.deepEqual(await verifyAuditExport(exported, { checkpoint: "{}" }), {
+    valid: false,
+    problem: "keptMalformed",
+    index: null,
+  });
+  assert.equal(
+    (await verifyAuditExport(exported, { checkpoint: exported })).fixed,
+    checkpoint.index + 1,
+    "an earlier export is as good",
+  );
   await Promise.all([clinician.dispose(), patient.dispose()]);
 });
 
@@ -141,10 +221,14 @@ test("a restored portal goes on with the log of its backup, and a locked one giv
   assert.equal((await again.audit.verify({ checkpoint: later })).intact, false);
   assert.equal((await verifyAuditExport(await again.audit.export("ndjson"))).valid, true);
   await again.lock();
-  for (const call of [() => again.audit.entries(), () => again.audit.verify(), () => again.audit.export("csv")]) await refused("LOCKED", call);
+  for (const call of [() => again.audit.entries(), () => again.audit.verify(), () => again.audit.export("csv")])
+    await refused("LOCKED", call);
   await again.unlock(PASSPHRASE);
   const [locked, unlocked] = (await again.audit.entries()).filter(({ event }) => /locked$/.test(event)).slice(-2);
-  assert.deepEqual([locked.event, locked.idle, unlocked.event, unlocked.by], ["locked", false, "unlocked", "passphrase"]);
+  assert.deepEqual(
+    [locked.event, locked.idle, unlocked.event, unlocked.by],
+    ["locked", false, "unlocked", "passphrase"],
+  );
   await Promise.all([portal.dispose(), again.dispose()]);
 });
 
@@ -169,7 +253,11 @@ test("every single edit of an export is found", async () => {
     // Without its last line nothing is signed any more, which the verdict says.
     if (i < lines.length - 1) assert.equal(valid, false, `dropped line ${i}`);
     else assert.equal(signed, null);
-    assert.equal((await verifyAuditExport(text(lines.toSpliced(i, 0, lines[i])))).valid, i === lines.length - 1, `line ${i} twice`);
+    assert.equal(
+      (await verifyAuditExport(text(lines.toSpliced(i, 0, lines[i])))).valid,
+      i === lines.length - 1,
+      `line ${i} twice`,
+    );
     for (let j = 0; j < i; j++) {
       const swapped = lines.with(i, lines[j]).with(j, lines[i]);
       assert.equal((await verifyAuditExport(text(swapped))).valid, false, `lines ${i} and ${j} swapped`);
@@ -191,7 +279,13 @@ test("the vectors of the protocol, each as an export", async () => {
     const lines = [{ tessera_audit: 1, owner: checkpoint.owner_auth_pk }];
     for (const [i, { plain, blob, head }] of entries.entries()) {
       const bytes = Buffer.from(plain, "hex");
-      lines.push({ i, salt: bytes.subarray(0, 16).toString("hex"), record: bytes.subarray(16).toString(), blob: Buffer.from(blob, "hex").toString("base64"), head });
+      lines.push({
+        i,
+        salt: bytes.subarray(0, 16).toString("hex"),
+        record: bytes.subarray(16).toString(),
+        blob: Buffer.from(blob, "hex").toString("base64"),
+        head,
+      });
     }
     const { index, head, time, proof } = checkpoint;
     lines.push({ checkpoint: index, head, time, proof: Buffer.from(proof, "hex").toString("base64") });
@@ -221,7 +315,10 @@ test("the command says whether an export verifies, and ends with it", async () =
   const bad = run(await file("bad.ndjson", exported.replace('"began', '"begun')), "--checkpoint", kept);
   assert.deepEqual([bad.status, /^NOT VERIFIED: entry 0 /.test(bad.stdout)], [1, true], bad.stdout);
   assert.deepEqual(JSON.parse(run(log, "--json", "--checkpoint", kept).stdout).valid, true);
-  assert.deepEqual([run().status, run(join(folder, "none")).status, run(log, kept).status, run(log, "--else").status], [2, 2, 2, 2]);
+  assert.deepEqual(
+    [run().status, run(join(folder, "none")).status, run(log, kept).status, run(log, "--else").status],
+    [2, 2, 2, 2],
+  );
   await rm(folder, { recursive: true });
 });
 
@@ -240,9 +337,13 @@ function rows(text) {
 
 test("the protocol's table, the engine and the package name the same events", async () => {
   const source = (path) => readFile(new URL(`../../${path}`, import.meta.url), "utf8");
-  const [protocol, engine, types] = await Promise.all(["docs/protocol.md", "src/client/entry.rs", "pkg/src/types.ts"].map(source));
+  const [protocol, engine, types] = await Promise.all(
+    ["docs/protocol.md", "src/client/entry.rs", "pkg/src/types.ts"].map(source),
+  );
   const table = /### What this client logs([^]*?)\n\n`session`/.exec(protocol)[1];
-  const documented = [...table.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, names]) => [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name));
+  const documented = [...table.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, names]) =>
+    [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+  );
   const named = /fn event[^]*?\n {4}\}/.exec(engine)[0];
   const written = [...named.matchAll(/=> "(\w+)"/g)].map(([, name]) => name);
   const typed = [.../AuditEventName =([^;]*);/.exec(types)[1].matchAll(/"(\w+)"/g)].map(([, name]) => name);
@@ -256,7 +357,20 @@ test("CSV is a table of the entries, and no cell of it runs", async () => {
   const { clinician, patient } = await conversation(label);
   const [names, ...table] = rows(await clinician.audit.export("csv"));
   const entries = await clinician.audit.entries();
-  assert.deepEqual(names, ["index", "time", "event", "contact", "fingerprint", "session", "label", "message", "digest", "code", "details", "head"]);
+  assert.deepEqual(names, [
+    "index",
+    "time",
+    "event",
+    "contact",
+    "fingerprint",
+    "session",
+    "label",
+    "message",
+    "digest",
+    "code",
+    "details",
+    "head",
+  ]);
   assert.equal(table.length, entries.length);
   for (const [i, row] of table.entries()) {
     assert.equal(row.length, names.length);
@@ -284,7 +398,8 @@ test("FHIR is a Bundle of AuditEvents that an outside validator takes", async ()
   const { Fhir } = (await import("fhir/fhir.js")).default;
   const fhir = new Fhir();
   // A code that is not in its value set is a warning there.
-  const errors = (resource) => fhir.validate(resource, { errorOnUnexpected: true }).messages.filter(({ severity }) => severity !== "info");
+  const errors = (resource) =>
+    fhir.validate(resource, { errorOnUnexpected: true }).messages.filter(({ severity }) => severity !== "info");
   const { clinician, patient } = await conversation();
   await clinician.rejectSas((await clinician.contacts())[0].id);
   await clinician.removeContact((await clinician.contacts())[0].id);

@@ -12,8 +12,10 @@ before(async () => {
 });
 after(() => relay?.end());
 
-const restore = (bundle, options = {}) => Portal.restore(bundle, { relay: relay.url, store: memoryStore(), passphrase: PASSPHRASE, ...options });
-const texts = async (portal, contact) => (await portal.messages(contact)).map(({ text, direction }) => `${direction}: ${text}`);
+const restore = (bundle, options = {}) =>
+  Portal.restore(bundle, { relay: relay.url, store: memoryStore(), passphrase: PASSPHRASE, ...options });
+const texts = async (portal, contact) =>
+  (await portal.messages(contact)).map(({ text, direction }) => `${direction}: ${text}`);
 
 test("a conversation goes on from a backup on another device", async () => {
   const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
@@ -21,7 +23,9 @@ test("a conversation goes on from a backup on another device", async () => {
   await a.send(toB, { text: "before" });
   const file = crypto.getRandomValues(new Uint8Array(20_000));
   await a.send(toB, { contentType: "application/octet-stream", body: file, filename: "scan.bin" });
-  await syncedUntil([a, b], "delivery", async () => (await a.messages(toB)).every(({ state }) => state === "delivered"));
+  await syncedUntil([a, b], "delivery", async () =>
+    (await a.messages(toB)).every(({ state }) => state === "delivered"),
+  );
   await a.send(toB, { text: "waits in the backup" });
   const bundle = await a.backup();
   const me = await a.me();
@@ -38,10 +42,18 @@ test("a conversation goes on from a backup on another device", async () => {
   assert.deepEqual(await kept[1].body(), file);
   await again.send(toB, { text: "from the new device" });
   assert.equal((await again.device()).settled, true, "it read its mailbox first");
-  await syncedUntil([again, b], "the conversation to go on", async () => (await texts(b, toA)).includes("in: from the new device") && (await texts(again, toB)).includes("in: after the backup"));
+  await syncedUntil(
+    [again, b],
+    "the conversation to go on",
+    async () =>
+      (await texts(b, toA)).includes("in: from the new device") &&
+      (await texts(again, toB)).includes("in: after the backup"),
+  );
   await b.send(toA, { text: "and back" });
   await syncedUntil([again, b], "the way back", async () => (await texts(again, toB)).includes("in: and back"));
-  await syncedUntil([again, b], "receipts", async () => (await again.messages(toB)).every(({ state }) => state === "delivered" || state === "verified"));
+  await syncedUntil([again, b], "receipts", async () =>
+    (await again.messages(toB)).every(({ state }) => state === "delivered" || state === "verified"),
+  );
   assert.deepEqual((await texts(b, toA)).filter((text) => text === "in: waits in the backup").length, 1);
   assert.deepEqual([events.device, events.rejected, events.gap], [[], [], []]);
   await again.dispose();
@@ -71,7 +83,8 @@ test("a backup that must be refused leaves the store empty", async () => {
     await assert.rejects(attempt(flipped(bundle, at)), (error) => codes.add(error.code).size > 0);
   }
   codes.delete("BACKUP_MALFORMED");
-  for (const code of codes) assert.match(code, /^(WRONG_PASSPHRASE|VAULT_DAMAGED|BACKUP_VERSION)$/, "the first bytes, and the header");
+  for (const code of codes)
+    assert.match(code, /^(WRONG_PASSPHRASE|VAULT_DAMAGED|BACKUP_VERSION)$/, "the first bytes, and the header");
   assert.deepEqual((await store.list("")).entries, []);
 
   await store.commit(0, [["anything", new Uint8Array(1)]]);
@@ -89,7 +102,9 @@ test("a recovery code opens a backup as it is written down, and sets a new passp
   const newPassphrase = "another passphrase";
   const written = code.toLowerCase().replaceAll("-", " ");
   await refused("INVALID_ARGUMENT", () => restore(bundle, { recoveryCode: code }));
-  await refused("RECOVERY_CODE_MALFORMED", () => restore(bundle, { recoveryCode: code.replace(/^./, (c) => (c === "A" ? "C" : "A")), newPassphrase }));
+  await refused("RECOVERY_CODE_MALFORMED", () =>
+    restore(bundle, { recoveryCode: code.replace(/^./, (c) => (c === "A" ? "C" : "A")), newPassphrase }),
+  );
   await refused("RECOVERY_CODE_MALFORMED", () => restore(bundle, { recoveryCode: "", newPassphrase }));
   const store = memoryStore();
   const again = await restore(bundle, { store, passphrase: undefined, recoveryCode: written, newPassphrase });
@@ -127,14 +142,22 @@ test("two devices of one person notice each other, and so does a contact", async
   between.onGet = (path, answer) => answer;
   await syncedUntil([fresh, b], "the contact's notice", async () => events.b.device.length > 0);
   assert.deepEqual(events.b.device, [{ kind: "contact", contactId: toA }]);
-  await syncedUntil([old, fresh], "both notices", async () => events.old.device.length > 0 && events.fresh.device.length > 0);
+  await syncedUntil(
+    [old, fresh],
+    "both notices",
+    async () => events.old.device.length > 0 && events.fresh.device.length > 0,
+  );
   assert.deepEqual(events.old.device, [{ kind: "superseded", code: "DEVICE_SUPERSEDED", device: 1 }]);
   assert.deepEqual(events.fresh.device, [{ kind: "former", device: 0 }]);
   assert.equal((await old.device()).supersededBy, 1);
   await refused("DEVICE_SUPERSEDED", () => old.send(toB, { text: "no" }));
   await refused("DEVICE_SUPERSEDED", () => old.invite({ kind: "quick" }));
   await b.send(toA, { text: "to both" });
-  await syncedUntil([b, old, fresh], "both to read", async () => (await texts(old, toB)).includes("in: to both") && (await texts(fresh, toB)).includes("in: to both"));
+  await syncedUntil(
+    [b, old, fresh],
+    "both to read",
+    async () => (await texts(old, toB)).includes("in: to both") && (await texts(fresh, toB)).includes("in: to both"),
+  );
   await Promise.all([old.dispose(), fresh.dispose(), b.dispose()]);
 });
 

@@ -10,7 +10,8 @@ before(async () => {
 });
 after(() => relay?.end());
 
-const open = (store, options) => Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "A", ...options });
+const open = (store, options) =>
+  Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "A", ...options });
 
 /** A memory store that remembers whether a vault is here, and keeps every commit for whoever looks. */
 function markable() {
@@ -133,7 +134,10 @@ describe("a vault that was cleared", () => {
     const store = markable();
     await (await open(store, { create: true })).dispose();
     const { revision, entries } = await store.list("");
-    await store.commit(revision, entries.map(([key]) => [key, null]));
+    await store.commit(
+      revision,
+      entries.map(([key]) => [key, null]),
+    );
     const missing = await refused("VAULT_MISSING", () => open(store));
     assert.equal(missing.cause.code, "VAULT_EVICTED");
     await refused("VAULT_EVICTED", () => open(store, { create: true }));
@@ -157,13 +161,20 @@ describe("a vault that was cleared", () => {
     const a = await open(store, { create: true });
     await a.lock();
     const { revision, entries } = await store.list("");
-    await store.commit(revision, entries.map(([key]) => [key, null]));
+    await store.commit(
+      revision,
+      entries.map(([key]) => [key, null]),
+    );
     assert.equal((await refused("VAULT_MISSING", () => a.unlock(PASSPHRASE))).cause.code, "VAULT_EVICTED");
     await a.dispose();
   });
 
   test("a mark that cannot be made opens the vault all the same", async () => {
-    const store = { ...memoryStore(), mark: () => Promise.reject(new Error("private mode")), marked: async () => false };
+    const store = {
+      ...memoryStore(),
+      mark: () => Promise.reject(new Error("private mode")),
+      marked: async () => false,
+    };
     await (await open(store, { create: true })).dispose();
     await (await open(store)).dispose();
     await refused("INVALID_ARGUMENT", () => open({ ...store, mark: true }));

@@ -30,7 +30,8 @@ after(async () => {
 });
 
 const REASON = "unconscious at admission";
-const recover = (options = {}) => Portal.recover({ bundle, shares: shares.slice(0, 2), reason: REASON, minutes: 30, ...options });
+const recover = (options = {}) =>
+  Portal.recover({ bundle, shares: shares.slice(0, 2), reason: REASON, minutes: 30, ...options });
 
 test("shares are printed once, of one set, with a QR code each", async () => {
   assert.equal(shares.length, 3);
@@ -55,13 +56,20 @@ test("enough shares open a backup for reading, for a while", async () => {
   const [message] = await session.messages(id);
   assert.equal(message.text, "Allergic to penicillin.");
   assert.equal(new TextDecoder().decode(await message.body()), message.text);
-  for (const call of ["send", "sync", "start", "invite", "accept", "backup"]) assert.equal(session[call], undefined, "it only reads");
+  for (const call of ["send", "sync", "start", "invite", "accept", "backup"])
+    assert.equal(session[call], undefined, "it only reads");
   let ended = 0;
   session.addEventListener("ended", () => (ended += 1));
   await session.end();
   await session.end();
   assert.equal(ended, 1);
-  for (const attempt of [() => session.me(), () => session.contacts(), () => session.messages(id), () => message.body()]) await refused("RECOVERY_ENDED", attempt);
+  for (const attempt of [
+    () => session.me(),
+    () => session.contacts(),
+    () => session.messages(id),
+    () => message.body(),
+  ])
+    await refused("RECOVERY_ENDED", attempt);
 });
 
 test("it ends by itself", async () => {
@@ -80,10 +88,32 @@ test("what must be refused", async () => {
   const stranger = await person("Stranger", relay.url);
   const strange = await stranger.emergency.createShares({ threshold: 2, shares: 2 });
   await stranger.dispose();
-  for (const bad of [[], shares.slice(0, 1), [shares[0], shares[0]], [shares[0], another[1]], strange, [shares[0], shares[1].slice(1)], [shares[0], shares[1].replace(/.$/, (c) => (c === "A" ? "I" : "A"))]]) {
+  for (const bad of [
+    [],
+    shares.slice(0, 1),
+    [shares[0], shares[0]],
+    [shares[0], another[1]],
+    strange,
+    [shares[0], shares[1].slice(1)],
+    [shares[0], shares[1].replace(/.$/, (c) => (c === "A" ? "I" : "A"))],
+  ]) {
     await refused("SHARES_INVALID", () => recover({ shares: bad }));
   }
-  for (const bad of [{ reason: "" }, { reason: "  \n" }, { reason: "x".repeat(501) }, { reason: undefined }, { minutes: 0 }, { minutes: 1441 }, { minutes: 1.5 }, { minutes: undefined }, { shares: "text" }, { shares: [7] }, { bundle: "text" }, { store: {} }, { relay: 7 }]) {
+  for (const bad of [
+    { reason: "" },
+    { reason: "  \n" },
+    { reason: "x".repeat(501) },
+    { reason: undefined },
+    { minutes: 0 },
+    { minutes: 1441 },
+    { minutes: 1.5 },
+    { minutes: undefined },
+    { shares: "text" },
+    { shares: [7] },
+    { bundle: "text" },
+    { store: {} },
+    { relay: 7 },
+  ]) {
     await refused("INVALID_ARGUMENT", () => recover(bad));
   }
   await refused("BACKUP_MALFORMED", () => recover({ bundle: bundle.subarray(1) }));

@@ -7,7 +7,10 @@ import { assert, refused } from "./support.mjs";
 
 test("the facade's codes are the core's", async () => {
   const source = await readFile(new URL("../dist/errors.js", import.meta.url), "utf8");
-  const facade = [...source.matchAll(/^ {4}([A-Z_]+): (true|false),$/gm)].map(([, code, retryable]) => [code, retryable === "true"]);
+  const facade = [...source.matchAll(/^ {4}([A-Z_]+): (true|false),$/gm)].map(([, code, retryable]) => [
+    code,
+    retryable === "true",
+  ]);
   assert.deepEqual(facade, errorCodes());
 });
 
@@ -16,7 +19,10 @@ test("an error has a frozen code, a name, a cause and no value that was passed",
   assert.ok(error instanceof TesseraError && error instanceof Error);
   assert.equal(error.name, "TesseraError");
   assert.equal(error.retryable, false);
-  assert.throws(() => { "use strict"; error.code = "OTHER"; }, TypeError);
+  assert.throws(() => {
+    "use strict";
+    error.code = "OTHER";
+  }, TypeError);
   assert.ok(!error.message.includes("hunter2"));
   assert.equal(new TesseraError("RELAY_BUSY", "m", { cause: 7 }).cause, 7);
   assert.equal(new TesseraError("RELAY_BUSY", "m").retryable, true);
@@ -24,17 +30,21 @@ test("an error has a frozen code, a name, a cause and no value that was passed",
 
 test("errors of another realm and of another copy are recognised", async () => {
   const context = vm.createContext({});
-  const foreign = vm.runInContext(`
+  const foreign = vm.runInContext(
+    `
     const error = new Error("from elsewhere");
     Object.defineProperty(error, Symbol.for("tessera-portal.error"), { value: true });
-    error`, context);
+    error`,
+    context,
+  );
   assert.ok(!(foreign instanceof Error), "it is of another realm");
   assert.ok(isTesseraError(foreign));
   const copy = await import("../dist/errors.js?another-copy");
   const error = new copy.TesseraError("STALE", "m");
   assert.ok(!(error instanceof TesseraError));
   assert.ok(isTesseraError(error));
-  for (const value of [null, undefined, "TesseraError", new Error("x"), { code: "STALE" }]) assert.ok(!isTesseraError(value));
+  for (const value of [null, undefined, "TesseraError", new Error("x"), { code: "STALE" }])
+    assert.ok(!isTesseraError(value));
 });
 
 test("arguments of another realm are taken", () => {

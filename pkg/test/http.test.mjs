@@ -34,13 +34,30 @@ test("a request says what it must and no more", async () => {
   assert.deepEqual([seen.headers.cookie, seen.headers.referer], [undefined, undefined]);
   status(202);
   await relay.post("/v1/cells", bytes(9));
-  assert.deepEqual([seen.method, seen.url, seen.headers["content-type"]], ["POST", "/at/v1/cells", "application/octet-stream"]);
+  assert.deepEqual(
+    [seen.method, seen.url, seen.headers["content-type"]],
+    ["POST", "/at/v1/cells", "application/octet-stream"],
+  );
   assert.deepEqual([...seen.body], [...bytes(9)]);
   assert.equal(httpRelay({ url: new URL("https://relay.example/") }).url, "https://relay.example");
 });
 
 test("each answer has its code", async () => {
-  const codes = { 400: "RELAY_REFUSED", 401: "UNAUTHORIZED", 403: "UNAUTHORIZED", 404: "NOT_FOUND", 410: "RETENTION_PASSED", 413: "RELAY_REFUSED", 415: "RELAY_REFUSED", 429: "RELAY_BUSY", 500: "RELAY_UNREACHABLE", 502: "RELAY_UNREACHABLE", 503: "RELAY_BUSY", 507: "RELAY_FULL", 204: "RELAY_PROTOCOL" };
+  const codes = {
+    400: "RELAY_REFUSED",
+    401: "UNAUTHORIZED",
+    403: "UNAUTHORIZED",
+    404: "NOT_FOUND",
+    410: "RETENTION_PASSED",
+    413: "RELAY_REFUSED",
+    415: "RELAY_REFUSED",
+    429: "RELAY_BUSY",
+    500: "RELAY_UNREACHABLE",
+    502: "RELAY_UNREACHABLE",
+    503: "RELAY_BUSY",
+    507: "RELAY_FULL",
+    204: "RELAY_PROTOCOL",
+  };
   for (const [answer, code] of Object.entries(codes)) {
     status(Number(answer));
     await refused(code, () => relay.get("/x"));

@@ -32,14 +32,22 @@ test("loading", async (t) => {
 test("every kind of source loads", async () => {
   const file = await readFile(WASM);
   const response = () => new Response(file, { headers: { "Content-Type": "application/wasm" } });
-  for (const source of [file, file.buffer.slice(file.byteOffset, file.byteOffset + file.length), new WebAssembly.Module(file), response(), WASM]) {
+  for (const source of [
+    file,
+    file.buffer.slice(file.byteOffset, file.byteOffset + file.length),
+    new WebAssembly.Module(file),
+    response(),
+    WASM,
+  ]) {
     const copy = await import(`../dist/init.js?${Math.random()}`);
     await copy.init({ wasm: source });
   }
 });
 
 test("the built-in hash is the module's", async () => {
-  const hash = `sha384-${createHash("sha384").update(await readFile(WASM)).digest("base64")}`;
+  const hash = `sha384-${createHash("sha384")
+    .update(await readFile(WASM))
+    .digest("base64")}`;
   const { CORE_INTEGRITY } = await import("../dist/core/integrity.js");
   assert.equal(CORE_INTEGRITY, hash);
   const { default: integrity } = await import("../dist/integrity.json", { with: { type: "json" } });

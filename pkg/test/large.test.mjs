@@ -11,7 +11,16 @@ const MEBIBYTE = 2 ** 20;
 
 let relay;
 before(async () => {
-  relay = await startRelay(["--max-attachment", "16MiB", "--slot-cells", "64", "--cells-per-connection", "1000000", "--cells-per-peer", "1000000"]);
+  relay = await startRelay([
+    "--max-attachment",
+    "16MiB",
+    "--slot-cells",
+    "64",
+    "--cells-per-connection",
+    "1000000",
+    "--cells-per-peer",
+    "1000000",
+  ]);
 });
 after(() => relay.end());
 
@@ -34,13 +43,20 @@ function lastingStore() {
 
 test("three mebibytes arrive byte for byte, both sides reopened on the way, and the way is told", async () => {
   const [storeA, storeB] = [lastingStore(), lastingStore()];
-  let [a, b] = [await person("Lab", relay.url, { store: storeA }), await person("Rivera", relay.url, { store: storeB })];
+  let [a, b] = [
+    await person("Lab", relay.url, { store: storeA }),
+    await person("Rivera", relay.url, { store: storeB }),
+  ];
   const [toB, toA] = await enrol(a, b);
   const body = picture(3 * MEBIBYTE + 77);
   const { id } = await a.send(toB, { contentType: "application/dicom", body, filename: "thorax.dcm" });
   let messages = [];
   const seen = { out: [], in: [] };
-  const follow = (portal) => portal.addEventListener("progress", ({ detail }) => detail.kind === "message" && seen[detail.direction].push(detail));
+  const follow = (portal) =>
+    portal.addEventListener(
+      "progress",
+      ({ detail }) => detail.kind === "message" && seen[detail.direction].push(detail),
+    );
   for (const portal of [a, b]) follow(portal);
   for (let round = 0; messages.length === 0; round++) {
     assert.ok(round < 60, "it never arrives");
@@ -51,10 +67,17 @@ test("three mebibytes arrive byte for byte, both sides reopened on the way, and 
     for (const portal of [a, b]) follow(portal);
   }
   const [message] = messages;
-  assert.deepEqual([message.size, message.filename, message.contentType], [body.length, "thorax.dcm", "application/dicom"]);
+  assert.deepEqual(
+    [message.size, message.filename, message.contentType],
+    [body.length, "thorax.dcm", "application/dicom"],
+  );
   assert.ok(same(await message.body(), body));
   assert.ok(seen.out.length > 20 && seen.in.length > 0, `${seen.out.length} ${seen.in.length}`);
-  assert.ok(seen.out.every((step, at, all) => step.id === id && step.of === body.length && step.bytes > (all[at - 1]?.bytes ?? -1)));
+  assert.ok(
+    seen.out.every(
+      (step, at, all) => step.id === id && step.of === body.length && step.bytes > (all[at - 1]?.bytes ?? -1),
+    ),
+  );
   assert.ok(seen.in.every(({ contactId, bytes, of }) => contactId === toA && bytes < of));
   await syncedUntil([a, b], "the receipt", async () => (await a.messages(toB)).at(-1).state === "delivered");
   assert.deepEqual(await Promise.all([a.transfers(), b.transfers()]), [[], []]);
@@ -83,12 +106,17 @@ test("above the relay's limit: refused, and nothing is stored", async () => {
   const a = await person("Lab", relay.url);
   const b = await person("Rivera", relay.url);
   const [toB] = await enrol(a, b);
-  await assert.rejects(a.send(toB, { contentType: "application/dicom", body: new Uint8Array(16 * MEBIBYTE + 1) }), isCode("MESSAGE_TOO_LARGE"));
+  await assert.rejects(
+    a.send(toB, { contentType: "application/dicom", body: new Uint8Array(16 * MEBIBYTE + 1) }),
+    isCode("MESSAGE_TOO_LARGE"),
+  );
   assert.equal((await a.messages(toB)).length, 0);
   await Promise.all([a.dispose(), b.dispose()]);
 });
 
-test("sixteen mebibytes take less than three times their size in memory, on either side", { timeout: 300_000 }, async () => {
+test("sixteen mebibytes take less than three times their size in memory, on either side", {
+  timeout: 300_000,
+}, async () => {
   const { memory } = await initCore();
   const [a, b] = [await person("Lab", relay.url), await person("Rivera", relay.url)];
   const [toB] = await enrol(a, b);
@@ -104,7 +132,9 @@ test("sixteen mebibytes take less than three times their size in memory, on eith
   }
   // One module holds both sides here: what it grew to is the most that either of them ever needed.
   const growth = memory.buffer.byteLength - before;
-  console.log(`module memory: ${(sending / body.length).toFixed(2)} × to send, ${(growth / body.length).toFixed(2)} × in all`);
+  console.log(
+    `module memory: ${(sending / body.length).toFixed(2)} × to send, ${(growth / body.length).toFixed(2)} × in all`,
+  );
   assert.ok(growth < 3 * body.length, `${growth} bytes more`);
   assert.ok(same(await arrived.body(), body));
   await Promise.all([a.dispose(), b.dispose()]);

@@ -16,10 +16,22 @@ const IDLE = 3 / 60;
 
 /** Every call that needs the keys. */
 const calls = (portal, contactId) => [
-  () => portal.me(), () => portal.contacts(), () => portal.invite({ kind: "quick" }), () => portal.accept("tessera:/e30"), () => portal.cancelInvitation("0000000000000000"),
-  () => portal.expect("0000000000000000", bytes(32)), () => portal.confirmSas(contactId), () => portal.rejectSas(contactId), () => portal.removeContact(contactId),
-  () => portal.send(contactId, { text: "no" }), () => portal.messages(contactId), () => portal.draft(contactId), () => portal.setDraft(contactId, "no"),
-  () => portal.changePassphrase(PASSPHRASE, "new"), () => portal.start(), () => portal.sync(),
+  () => portal.me(),
+  () => portal.contacts(),
+  () => portal.invite({ kind: "quick" }),
+  () => portal.accept("tessera:/e30"),
+  () => portal.cancelInvitation("0000000000000000"),
+  () => portal.expect("0000000000000000", bytes(32)),
+  () => portal.confirmSas(contactId),
+  () => portal.rejectSas(contactId),
+  () => portal.removeContact(contactId),
+  () => portal.send(contactId, { text: "no" }),
+  () => portal.messages(contactId),
+  () => portal.draft(contactId),
+  () => portal.setDraft(contactId, "no"),
+  () => portal.changePassphrase(PASSPHRASE, "new"),
+  () => portal.start(),
+  () => portal.sync(),
 ];
 
 describe("a lock", () => {
@@ -46,7 +58,12 @@ describe("a lock", () => {
     assert.equal(await a.draft(toB), "half a sentence");
     assert.deepEqual(await message.body(), utf8("queued before the lock"));
     await b.send(toA, { text: "to the same listeners" });
-    await syncedUntil([a, b], "both messages", async () => events.message.length === 1 && (await b.messages(toA)).some(({ text }) => text === "queued before the lock"));
+    await syncedUntil(
+      [a, b],
+      "both messages",
+      async () =>
+        events.message.length === 1 && (await b.messages(toA)).some(({ text }) => text === "queued before the lock"),
+    );
     assert.deepEqual(events.stopped, []);
     await Promise.all([a.dispose(), b.dispose()]);
   });
@@ -125,11 +142,20 @@ describe("a lock", () => {
     const events = record(a, "locked");
     await until("the lock", () => events.locked.length === 1);
     await a.unlock(PASSPHRASE);
-    assert.deepEqual(await log(a), [["began", undefined], ["locked", true], ["unlocked", "passphrase"]]);
+    assert.deepEqual(await log(a), [
+      ["began", undefined],
+      ["locked", true],
+      ["unlocked", "passphrase"],
+    ]);
     await b.lock();
     await b.unlock(PASSPHRASE);
     await b.changePassphrase(PASSPHRASE, "new");
-    assert.deepEqual(await log(b), [["began", undefined], ["locked", false], ["unlocked", "passphrase"], ["rekeyed", undefined]]);
+    assert.deepEqual(await log(b), [
+      ["began", undefined],
+      ["locked", false],
+      ["unlocked", "passphrase"],
+      ["rekeyed", undefined],
+    ]);
     await b.dispose();
     await a.dispose();
   });
@@ -270,7 +296,10 @@ describe("a draft", () => {
     assert.equal(await a.draft(toB), "");
     for (const draft of ["T", "Ta", "Take two"]) await a.setDraft(toB, draft);
     const stored = (await store.list("d/")).entries;
-    assert.deepEqual(stored.map(([key]) => key), [`d/${toB}`]);
+    assert.deepEqual(
+      stored.map(([key]) => key),
+      [`d/${toB}`],
+    );
     assert.ok(!Buffer.from(stored[0][1]).includes("Take"));
     await a.lock();
     await a.unlock(PASSPHRASE);
@@ -298,7 +327,10 @@ describe("a draft", () => {
     const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
     const [toB] = await enrol(a, b);
     await a.setDraft(toB, "text");
-    const { revision, entries: [[key, value]] } = await store.list("d/");
+    const {
+      revision,
+      entries: [[key, value]],
+    } = await store.list("d/");
     value[20] ^= 1;
     await store.commit(revision, [[key, value]]);
     await refused("VAULT_DAMAGED", () => a.draft(toB));

@@ -101,11 +101,19 @@ test("a batch the relay drops is shown as a gap; an altered one is refused and a
   };
   await a.send(toB, { text: "altered on the way" });
   await a.sync({ flush: true });
-  await until("the refusal", async () => events.rejected.length > 0, () => b.sync());
+  await until(
+    "the refusal",
+    async () => events.rejected.length > 0,
+    () => b.sync(),
+  );
   assert.equal(events.rejected[0].code, "BATCH_INVALID");
   assert.equal(events.message.length, 0);
   between.onGet = (path, answer) => answer;
-  await until("the message", () => events.message.length === 1, () => b.sync());
+  await until(
+    "the message",
+    () => events.message.length === 1,
+    () => b.sync(),
+  );
 
   const own = between.requests.filter((path) => path.includes("/batches/") && !path.includes("lobby"));
   const newest = Math.max(...own.map((path) => Number(path.split("/").at(-1))));
@@ -117,10 +125,18 @@ test("a batch the relay drops is shown as a gap; an altered one is refused and a
     index.batches = index.batches.filter(({ epoch }) => epoch !== hidden);
     return new TextEncoder().encode(JSON.stringify(index));
   };
-  await until("the gap", () => events.gap.some(({ kind }) => kind === "batches"), () => b.sync());
+  await until(
+    "the gap",
+    () => events.gap.some(({ kind }) => kind === "batches"),
+    () => b.sync(),
+  );
   assert.ok(events.gap.every(({ from, to, closed }) => from < hidden && hidden < to && !closed));
   between.onGet = (path, answer) => answer;
-  await until("the end of the gap", () => events.gap.at(-1).closed, () => b.sync());
+  await until(
+    "the end of the gap",
+    () => events.gap.at(-1).closed,
+    () => b.sync(),
+  );
   await Promise.all([a.dispose(), b.dispose()]);
 });
 
@@ -130,7 +146,10 @@ test("an aborted sync keeps what it committed and can go on", async () => {
   await a.send(toB, { text: "one" });
   const controller = new AbortController();
   const cut = b.sync({ signal: controller.signal, onProgress: () => controller.abort() });
-  await cut.then(() => {}, (error) => assert.equal(error.code, "ABORTED"));
+  await cut.then(
+    () => {},
+    (error) => assert.equal(error.code, "ABORTED"),
+  );
   await syncedUntil([a, b], "the message", async () => (await b.messages(toA)).length === 1);
   await Promise.all([a.dispose(), b.dispose()]);
 });

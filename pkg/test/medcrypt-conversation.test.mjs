@@ -37,7 +37,10 @@ test("this month's key seals; the month before opens for seven days, to the seco
   now.set("2026-11-07T23:59:59Z");
   assert.equal((await reader.open(october)).month, "2026-10");
   const november = await sender.seal("sealed in November", "a");
-  assert.deepEqual(await medcrypt.decryptMessage(november, await medcrypt.monthKey(SECRET, "2026-11")), { text: "sealed in November", patientId: "a" });
+  assert.deepEqual(await medcrypt.decryptMessage(november, await medcrypt.monthKey(SECRET, "2026-11")), {
+    text: "sealed in November",
+    patientId: "a",
+  });
   now.set("2026-11-08T00:00:00Z");
   await refused("NOT_AUTHENTIC", () => reader.open(october));
   assert.equal((await reader.open(november)).text, "sealed in November");
@@ -124,11 +127,17 @@ test("a note that fits is one text, as any other MedCrypt v1 writes it", async (
 test("a long note arrives whole from parts in any order, each a text of its own", async () => {
   const [physician, patient] = pair();
   const key = await medcrypt.monthKey(SECRET, new Date().toISOString().slice(0, 7));
-  for (const note of ["x".repeat(3010), "🩺ñ line\n".repeat(2_000), `${"y".repeat(5_000)}\n[part 1/2 of 0123456789abcdef]\n`]) {
+  for (const note of [
+    "x".repeat(3010),
+    "🩺ñ line\n".repeat(2_000),
+    `${"y".repeat(5_000)}\n[part 1/2 of 0123456789abcdef]\n`,
+  ]) {
     const wires = await physician.seal(note);
     assert.ok(wires.length > 1 && wires.every((wire) => wire.length <= 4096));
     const opened = await Promise.all(wires.map((wire) => medcrypt.decryptMessage(wire, key)));
-    opened.forEach(({ text }, i) => assert.match(text, new RegExp(`^\\[part ${i + 1}/${wires.length} of [0-9a-f]{16}\\]\\n`)));
+    opened.forEach(({ text }, i) =>
+      assert.match(text, new RegExp(`^\\[part ${i + 1}/${wires.length} of [0-9a-f]{16}\\]\\n`)),
+    );
     const whole = [];
     for (const [i, wire] of shuffled(wires).entries()) {
       const { text, missing } = await patient.open(wire);
@@ -165,7 +174,14 @@ test("a text that only begins like a part stays what it is", async () => {
   assert.equal(wires.length, 1);
   assert.equal((await patient.open(wires[0])).text, like);
   const ring = new KeyRing(SECRET);
-  for (const text of ["[part 3/2 of 0123456789abcdef]\n", "[part 0/2 of 0123456789abcdef]\n", "[part 1/2 of 0123456789ABCDEF]\n", "[part 1/2 of 0123456789abcdef] ", "[part 1/100 of 0123456789abcdef]\n", " [part 1/2 of 0123456789abcdef]\n"]) {
+  for (const text of [
+    "[part 3/2 of 0123456789abcdef]\n",
+    "[part 0/2 of 0123456789abcdef]\n",
+    "[part 1/2 of 0123456789ABCDEF]\n",
+    "[part 1/2 of 0123456789abcdef] ",
+    "[part 1/100 of 0123456789abcdef]\n",
+    " [part 1/2 of 0123456789abcdef]\n",
+  ]) {
     assert.equal((await patient.open(await ring.seal(text, patient.alias))).text, text);
   }
 });
@@ -187,20 +203,41 @@ test("parts that contradict each other drop the note, and the rest of it begins 
 test("a flood of beginnings keeps eight notes unfinished", async () => {
   const ring = new KeyRing(SECRET);
   const patient = new Conversation(SECRET, { alias: "a" });
-  for (let i = 0; i < 20; i++) await patient.open(await ring.seal(`[part 1/${i + 2} of 00000000000000${String(i).padStart(2, "0")}]\nx`, "a"));
-  assert.deepEqual(patient.unfinished.map(({ of }) => of), [14, 15, 16, 17, 18, 19, 20, 21]);
+  for (let i = 0; i < 20; i++)
+    await patient.open(await ring.seal(`[part 1/${i + 2} of 00000000000000${String(i).padStart(2, "0")}]\nx`, "a"));
+  assert.deepEqual(
+    patient.unfinished.map(({ of }) => of),
+    [14, 15, 16, 17, 18, 19, 20, 21],
+  );
 });
 
 test("what is not exactly a MedCrypt v1 text is refused, and so is misuse", async () => {
   const [physician, patient] = pair();
   const [wire] = await physician.seal("text");
-  for (const bad of ["", "hello", ` ${wire}`, `${wire}\n`, `${wire}${wire}`, wire.replace(":v1:", ":v2:"), wire.toLowerCase(), wire.slice(0, -1), `[MEDCRYPT:v1:${"A".repeat(70_000)}]`]) {
+  for (const bad of [
+    "",
+    "hello",
+    ` ${wire}`,
+    `${wire}\n`,
+    `${wire}${wire}`,
+    wire.replace(":v1:", ":v2:"),
+    wire.toLowerCase(),
+    wire.slice(0, -1),
+    `[MEDCRYPT:v1:${"A".repeat(70_000)}]`,
+  ]) {
     await refused("MALFORMED", () => patient.open(bad));
   }
   await refused("NOT_AUTHENTIC", () => new Conversation("another secret", { alias: physician.alias }).open(wire));
   await refused("INVALID_ARGUMENT", () => patient.open(7));
   await refused("INVALID_ARGUMENT", () => physician.seal(7));
-  for (const options of [{ alias: "" }, { alias: 7 }, { limit: 255 }, { limit: 65_537 }, { limit: 256, alias: "x".repeat(200) }, null]) {
+  for (const options of [
+    { alias: "" },
+    { alias: 7 },
+    { limit: 255 },
+    { limit: 65_537 },
+    { limit: 256, alias: "x".repeat(200) },
+    null,
+  ]) {
     await refused("INVALID_ARGUMENT", () => new Conversation(SECRET, options));
   }
   await refused("INVALID_ARGUMENT", () => new Conversation(7));

@@ -14,7 +14,10 @@ test("messages and month keys are those of the vectors", async () => {
       assert.deepEqual(await medcrypt.decryptMessage(wire, fromHex(key)), { text, patientId: patient_id });
       opened += 1;
     } else {
-      await assert.rejects(medcrypt.decryptMessage(wire, fromHex(key)), ({ code }) => code === "MALFORMED" || code === "NOT_AUTHENTIC");
+      await assert.rejects(
+        medcrypt.decryptMessage(wire, fromHex(key)),
+        ({ code }) => code === "MALFORMED" || code === "NOT_AUTHENTIC",
+      );
       refusals += 1;
     }
   }
@@ -26,7 +29,13 @@ test("what is sealed opens with the same key only", async () => {
   assert.equal(salt.length, 16);
   const again = await medcrypt.deriveKey(new TextEncoder().encode("dr-secret"), { salt, iterations: 1000 });
   assert.deepEqual(again.key.export(), key.export());
-  for (const text of ["", "\ufeffDx: Artritis — ñ 🩺", "x".repeat(349), "x".repeat(350), `\ufeff${"ñ".repeat(10_000)}`]) {
+  for (const text of [
+    "",
+    "\ufeffDx: Artritis — ñ 🩺",
+    "x".repeat(349),
+    "x".repeat(350),
+    `\ufeff${"ñ".repeat(10_000)}`,
+  ]) {
     const wire = await medcrypt.encryptMessage(text, key, "alias-7");
     assert.match(wire, /^\[MEDCRYPT:v1:YWxpYXMtNw==:[^:]{16}:[^:]*:[^:]{24}\]$/);
     assert.deepEqual(await medcrypt.decryptMessage(wire, again.key), { text, patientId: "alias-7" });

@@ -52,7 +52,11 @@ describe("a portal with a contact and messages", () => {
       const [sent, received, drafted, label] = words;
       await a.send(toB, { text: sent, session: label });
       await b.send(toA, { text: received });
-      await syncedUntil([a, b], "both messages", async () => (await a.messages(toB)).length === 2 && (await b.messages(toA)).length === 2);
+      await syncedUntil(
+        [a, b],
+        "both messages",
+        async () => (await a.messages(toB)).length === 2 && (await b.messages(toA)).length === 2,
+      );
       await a.setDraft(toB, drafted);
       await a.draft(toB);
       await b.dispose();
@@ -61,11 +65,15 @@ describe("a portal with a contact and messages", () => {
       for (const name of ["vault key", "identity secret", "sending chain", "receiving chain"]) {
         assert.ok(await inMemory(secrets[name]), `before it, the scan finds the ${name}`);
       }
-      for (const [name, needle] of [["passphrase", passphrase], ["key-encryption key", kek]]) {
+      for (const [name, needle] of [
+        ["passphrase", passphrase],
+        ["key-encryption key", kek],
+      ]) {
         assert.ok(!(await inMemory(needle)), `the ${name} is never there for long`);
       }
       await a[end]();
-      for (const [name, secret] of Object.entries({ ...secrets, kek, passphrase })) assert.ok(!(await inMemory(secret)), name);
+      for (const [name, secret] of Object.entries({ ...secrets, kek, passphrase }))
+        assert.ok(!(await inMemory(secret)), name);
       for (const text of words) assert.ok(!(await inMemory(utf8(text))), text);
       await a.dispose();
     });

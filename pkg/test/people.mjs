@@ -43,12 +43,21 @@ const only = async (portal) => (await portal.contacts())[0];
 export async function enrol(inviter, acceptor, kind = "quick") {
   const { uri } = await inviter.invite({ kind });
   await acceptor.accept(uri);
-  await syncedUntil([inviter, acceptor], "the digits", async () => (await only(inviter))?.sas && (await only(acceptor))?.sas);
+  await syncedUntil(
+    [inviter, acceptor],
+    "the digits",
+    async () => (await only(inviter))?.sas && (await only(acceptor))?.sas,
+  );
   const [theirs, mine] = [await only(inviter), await only(acceptor)];
-  if (theirs.sas !== mine.sas || !/^\d{6}$/.test(mine.sas)) throw new Error(`the digits differ: ${theirs.sas} ${mine.sas}`);
+  if (theirs.sas !== mine.sas || !/^\d{6}$/.test(mine.sas))
+    throw new Error(`the digits differ: ${theirs.sas} ${mine.sas}`);
   await inviter.confirmSas(theirs.id);
   await acceptor.confirmSas(mine.id);
-  await syncedUntil([inviter, acceptor], "both to be active", async () => (await only(inviter)).state === "active" && (await only(acceptor)).state === "active");
+  await syncedUntil(
+    [inviter, acceptor],
+    "both to be active",
+    async () => (await only(inviter)).state === "active" && (await only(acceptor)).state === "active",
+  );
   return [theirs.id, mine.id];
 }
 

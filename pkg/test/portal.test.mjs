@@ -21,16 +21,32 @@ test("a quick invitation, the digits, a message and its receipt", async () => {
   assert.equal((await clinician.contacts())[0].verified, "digits");
 
   const sent = await clinician.send(toPatient, { text: METFORMIN, session: "visit-7421" });
-  assert.deepEqual([sent.direction, sent.state, sent.text, sent.session, sent.receivedAt], ["out", "queued", METFORMIN, "visit-7421", null]);
-  await syncedUntil([clinician, patient], "delivery", async () => (await clinician.messages(toPatient))[0].state === "delivered");
+  assert.deepEqual(
+    [sent.direction, sent.state, sent.text, sent.session, sent.receivedAt],
+    ["out", "queued", METFORMIN, "visit-7421", null],
+  );
+  await syncedUntil(
+    [clinician, patient],
+    "delivery",
+    async () => (await clinician.messages(toPatient))[0].state === "delivered",
+  );
 
   const [message] = await patient.messages(toClinician);
-  assert.deepEqual([message.direction, message.state, message.text, message.session, message.contentType], ["in", "verified", METFORMIN, "visit-7421", "text/plain"]);
+  assert.deepEqual(
+    [message.direction, message.state, message.text, message.session, message.contentType],
+    ["in", "verified", METFORMIN, "visit-7421", "text/plain"],
+  );
   assert.deepEqual(await message.body(), utf8(METFORMIN));
   assert.equal(message.sentAt, sent.sentAt);
   assert.ok(message.receivedAt >= message.sentAt);
-  assert.deepEqual(events.message.map(({ text }) => text), [METFORMIN]);
-  assert.deepEqual(states.state.map(({ state }) => state), ["stored", "delivered"]);
+  assert.deepEqual(
+    events.message.map(({ text }) => text),
+    [METFORMIN],
+  );
+  assert.deepEqual(
+    states.state.map(({ state }) => state),
+    ["stored", "delivered"],
+  );
   assert.deepEqual([events.rejected, events.gap], [[], []]);
   await Promise.all([clinician.dispose(), patient.dispose()]);
 });
@@ -44,7 +60,8 @@ test("an ordinary invitation by link, the acceptor expected, a file of many cell
   await lab.expect(id, (await clinician.me()).fingerprint);
   await clinician.accept(`https://portal.example/enrol#${uri}`, { inPerson: true });
   await syncedUntil([lab, clinician], "both to be active", async () =>
-    (await Promise.all([lab.contacts(), clinician.contacts()])).every(([contact]) => contact?.state === "active"));
+    (await Promise.all([lab.contacts(), clinician.contacts()])).every(([contact]) => contact?.state === "active"),
+  );
   const [[toClinician], [toLab]] = [await lab.contacts(), await clinician.contacts()];
   assert.equal(toClinician.verified, "expected");
 
@@ -53,7 +70,10 @@ test("an ordinary invitation by link, the acceptor expected, a file of many cell
   await lab.send(toClinician.id, { text: "second" });
   await syncedUntil([lab, clinician], "both messages", async () => (await clinician.messages(toLab.id)).length === 2);
   const [file] = await clinician.messages(toLab.id, { before: (await clinician.messages(toLab.id))[1].id });
-  assert.deepEqual([file.contentType, file.filename, file.size, file.text], ["application/fhir+json", "lipids.json", 40_000, undefined]);
+  assert.deepEqual(
+    [file.contentType, file.filename, file.size, file.text],
+    ["application/fhir+json", "lipids.json", 40_000, undefined],
+  );
   assert.deepEqual(await file.body(), body);
   assert.equal((await clinician.messages(toLab.id, { limit: 1 }))[0].text, "second");
   await Promise.all([lab.dispose(), clinician.dispose()]);
@@ -74,7 +94,10 @@ test("what a contact sends before it is checked is held, then shown", async () =
   await refused("CONTACT_PENDING", () => held.body());
   const events = record(a, "message");
   await a.confirmSas(ofA.id);
-  assert.deepEqual(events.message.map(({ text, state }) => [text, state]), [["early", "verified"]]);
+  assert.deepEqual(
+    events.message.map(({ text, state }) => [text, state]),
+    [["early", "verified"]],
+  );
   await Promise.all([a.dispose(), b.dispose()]);
 });
 
@@ -136,7 +159,10 @@ test("a vault is created only when asked, opens with its passphrase only, and ke
 
   const damaged = memoryStore();
   const { entries } = await store.list("");
-  await damaged.commit(0, entries.filter(([key]) => key !== "vault"));
+  await damaged.commit(
+    0,
+    entries.filter(([key]) => key !== "vault"),
+  );
   await refused("VAULT_DAMAGED", () => open({ store: damaged, create: true }));
   await b.dispose();
 });
@@ -167,7 +193,13 @@ test("a disposed portal is of no use, and disposing twice is fine", async () => 
   await a.start();
   await a.dispose();
   await a.dispose();
-  for (const attempt of [() => a.me(), () => a.contacts(), () => a.sync(), () => a.start(), () => a.invite({ kind: "quick" })]) {
+  for (const attempt of [
+    () => a.me(),
+    () => a.contacts(),
+    () => a.sync(),
+    () => a.start(),
+    () => a.invite({ kind: "quick" }),
+  ]) {
     await refused("DISPOSED", attempt);
   }
   await a.stop();
@@ -175,7 +207,18 @@ test("a disposed portal is of no use, and disposing twice is fine", async () => 
 
 test("arguments are checked", async () => {
   const good = { relay: relay.url, store: memoryStore(), passphrase: PASSPHRASE, name: "A", create: true };
-  for (const bad of [{ relay: 7 }, { relay: "ftp://x" }, { relay: "nonsense" }, { relay: "http://u:p@localhost/" }, { store: {} }, { passphrase: "" }, { passphrase: 7 }, { name: "" }, { name: "a\nb" }, { name: "x".repeat(65) }]) {
+  for (const bad of [
+    { relay: 7 },
+    { relay: "ftp://x" },
+    { relay: "nonsense" },
+    { relay: "http://u:p@localhost/" },
+    { store: {} },
+    { passphrase: "" },
+    { passphrase: 7 },
+    { name: "" },
+    { name: "a\nb" },
+    { name: "x".repeat(65) },
+  ]) {
     await refused("INVALID_ARGUMENT", () => Portal.open({ ...good, ...bad }));
   }
   const a = await person("A", relay.url);
@@ -185,6 +228,9 @@ test("arguments are checked", async () => {
   await refused("INVALID_ARGUMENT", () => a.send("0000000000000000", { contentType: "text/plain", body: "text" }));
   await refused("INVALID_ARGUMENT", () => a.messages("x", { limit: 0 }));
   await refused("ABORTED", () => a.sync({ signal: AbortSignal.abort() }));
-  await assert.rejects(person("B", "http://127.0.0.1:9").then((b) => b.sync()), isCode("RELAY_UNREACHABLE"));
+  await assert.rejects(
+    person("B", "http://127.0.0.1:9").then((b) => b.sync()),
+    isCode("RELAY_UNREACHABLE"),
+  );
   await a.dispose();
 });

@@ -20,7 +20,12 @@ function drawn(svg, scale) {
 }
 
 test("codes are read back from their picture, the longest too", async () => {
-  for (const [length, scale] of [[1, 4], [75, 3], [330, 3], [2716, 3]]) {
+  for (const [length, scale] of [
+    [1, 4],
+    [75, 3],
+    [330, 3],
+    [2716, 3],
+  ]) {
     const text = `tessera:/${"aB3_-".repeat(600)}`.slice(0, Math.max(10, length));
     assert.equal(await decodeQr(drawn(qrSvg(text), scale)), text, `${length} characters`);
   }

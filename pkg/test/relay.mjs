@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const BINARY = process.env.TESSERA_RELAY ?? fileURLToPath(new URL("../../target/release/tessera-relay", import.meta.url));
+const BINARY =
+  process.env.TESSERA_RELAY ?? fileURLToPath(new URL("../../target/release/tessera-relay", import.meta.url));
 
 /** Starts a relay; `down()` and `up()` stop and restart it on the same port and store. */
 export async function startRelay(flags = []) {
@@ -19,9 +20,30 @@ export async function startRelay(flags = []) {
 
   async function up() {
     const storage = `sqlite://${join(folder, "relay.db")}`;
-    child = spawn(BINARY, ["--log", "error", "serve", "--port", String(port), "--storage", storage, "--epoch", "1s", "--lobby-epoch", "1s", "--cover", "fixed", "--cover-cells", "4", ...flags], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    child = spawn(
+      BINARY,
+      [
+        "--log",
+        "error",
+        "serve",
+        "--port",
+        String(port),
+        "--storage",
+        storage,
+        "--epoch",
+        "1s",
+        "--lobby-epoch",
+        "1s",
+        "--cover",
+        "fixed",
+        "--cover-cells",
+        "4",
+        ...flags,
+      ],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     for await (const line of createInterface({ input: child.stdout })) {
       const url = /http:\/\/[\d.]+:(\d+)/.exec(line);
       if (url === null) continue;

@@ -1,5 +1,14 @@
 import test from "node:test";
-import { BlindedSender, BlindedVerifier, SecureEncryption, Sender, Verifier, computeBucket, emergency, fingerprint } from "tessera-portal";
+import {
+  BlindedSender,
+  BlindedVerifier,
+  SecureEncryption,
+  Sender,
+  Verifier,
+  computeBucket,
+  emergency,
+  fingerprint,
+} from "tessera-portal";
 import { assert, bytes, flipped, fromHex, refused, utf8, vectors } from "./support.mjs";
 
 const SEED = bytes(32, 3);
@@ -8,7 +17,11 @@ const SESSION = { sessionId: "visit-7421" };
 function pair(session = SESSION) {
   const sender = Sender.generate();
   const verifier = new Verifier({ expectedPublicKey: sender.publicKey });
-  return { sender, prover: new BlindedSender(sender, SEED, session), checker: new BlindedVerifier(verifier, SEED, session) };
+  return {
+    sender,
+    prover: new BlindedSender(sender, SEED, session),
+    checker: new BlindedVerifier(verifier, SEED, session),
+  };
 }
 
 test("a proof holds for its message, context, session and sender only", () => {
@@ -30,7 +43,8 @@ test("a proof holds for its message, context, session and sender only", () => {
 
 test("pseudonyms differ from session to session and repeat within one", () => {
   const { sender } = pair();
-  const of = (sessionId, seed = SEED) => Buffer.from(new BlindedSender(sender, seed, { sessionId }).pseudonym()).toString("hex");
+  const of = (sessionId, seed = SEED) =>
+    Buffer.from(new BlindedSender(sender, seed, { sessionId }).pseudonym()).toString("hex");
   assert.equal(of("a"), of("a"));
   assert.equal(new Set([of("a"), of("b"), of("a", bytes(32, 4))]).size, 3);
 });
@@ -39,7 +53,13 @@ test("a batch says which proofs hold, across verifiers", () => {
   const items = Array.from({ length: 20 }, (_, i) => {
     const { prover, checker } = pair({ sessionId: `session ${i}` });
     const message = `message ${i}`;
-    return { verifier: checker, proof: prover.prove(message, { context: "c" }), pseudonym: prover.pseudonym(), message, context: "c" };
+    return {
+      verifier: checker,
+      proof: prover.prove(message, { context: "c" }),
+      pseudonym: prover.pseudonym(),
+      message,
+      context: "c",
+    };
   });
   assert.deepEqual(BlindedVerifier.verifyBatch([]), []);
   assert.deepEqual(BlindedVerifier.verifyBatch(items), Array(20).fill(true));
@@ -48,7 +68,10 @@ test("a batch says which proofs hold, across verifiers", () => {
   spoilt[7] = { ...items[7], proof: bytes(63) };
   spoilt[11] = { ...items[11], pseudonym: items[12].pseudonym };
   spoilt[19] = { ...items[19], context: undefined };
-  assert.deepEqual(BlindedVerifier.verifyBatch(spoilt), spoilt.map((_, i) => ![3, 7, 11, 19].includes(i)));
+  assert.deepEqual(
+    BlindedVerifier.verifyBatch(spoilt),
+    spoilt.map((_, i) => ![3, 7, 11, 19].includes(i)),
+  );
 });
 
 test("identities and buckets are those of the vectors", async () => {
@@ -57,7 +80,8 @@ test("identities and buckets are those of the vectors", async () => {
     assert.deepEqual(sender.publicKey, fromHex(auth_pk + kem_pk));
     assert.deepEqual(sender.exportSecret(), fromHex(secret));
     assert.deepEqual(fingerprint(sender.publicKey), fromHex(print));
-    for (const [count, bucket] of Object.entries(buckets)) assert.equal(computeBucket(fromHex(print), Number(count)), bucket);
+    for (const [count, bucket] of Object.entries(buckets))
+      assert.equal(computeBucket(fromHex(print), Number(count)), bucket);
   }
 });
 
@@ -68,7 +92,10 @@ test("SecureEncryption opens the vectors and nothing else", async () => {
       await refused("NOT_AUTHENTIC", () => SecureEncryption.decrypt(fromHex(ciphertext), recipient));
       continue;
     }
-    assert.deepEqual(await SecureEncryption.decrypt(fromHex(ciphertext), recipient), { proof: fromHex(proof), message: fromHex(message) });
+    assert.deepEqual(await SecureEncryption.decrypt(fromHex(ciphertext), recipient), {
+      proof: fromHex(proof),
+      message: fromHex(message),
+    });
   }
 });
 
@@ -79,7 +106,8 @@ test("SecureEncryption: only the recipient opens, and nothing altered opens", as
     const sealed = await SecureEncryption.encrypt(proof, message, bob.publicKey);
     assert.deepEqual(await SecureEncryption.decrypt(sealed, bob), { proof, message: utf8(message) });
     await refused("NOT_AUTHENTIC", () => SecureEncryption.decrypt(sealed, Sender.generate()));
-    for (const at of [0, 40, -1]) await refused("NOT_AUTHENTIC", () => SecureEncryption.decrypt(flipped(sealed, at), bob));
+    for (const at of [0, 40, -1])
+      await refused("NOT_AUTHENTIC", () => SecureEncryption.decrypt(flipped(sealed, at), bob));
     await refused("NOT_AUTHENTIC", () => SecureEncryption.decrypt(sealed.slice(0, -1), bob));
   }
   await refused("NOT_AUTHENTIC", () => SecureEncryption.decrypt(new Uint8Array(), bob));
@@ -88,7 +116,10 @@ test("SecureEncryption: only the recipient opens, and nothing altered opens", as
 test("any threshold of the shares gives the secret, as in the vectors", async () => {
   const secret = crypto.getRandomValues(new Uint8Array(32));
   const shares = emergency.split(secret, { threshold: 3, shares: 5 });
-  assert.deepEqual(shares.map(({ x }) => x), [1, 2, 3, 4, 5]);
+  assert.deepEqual(
+    shares.map(({ x }) => x),
+    [1, 2, 3, 4, 5],
+  );
   assert.deepEqual(emergency.combine([shares[4], shares[0], shares[2]]), secret);
   assert.deepEqual(emergency.combine(shares), secret);
   assert.notDeepEqual(emergency.combine(shares.slice(0, 2)), secret);
@@ -103,7 +134,12 @@ test("any threshold of the shares gives the secret, as in the vectors", async ()
   await refused("SHARES_INVALID", () => emergency.combine([shares[0]]));
   await refused("SHARES_INVALID", () => emergency.combine([shares[0], shares[0]]));
   await refused("SHARES_INVALID", () => emergency.combine([shares[0], { x: 0, y: bytes(32) }]));
-  for (const [threshold, count] of [[1, 3], [4, 3], [2, 256], [2.5, 3]]) {
+  for (const [threshold, count] of [
+    [1, 3],
+    [4, 3],
+    [2, 256],
+    [2.5, 3],
+  ]) {
     await refused("INVALID_ARGUMENT", () => emergency.split(secret, { threshold, shares: count }));
   }
 });

@@ -20,13 +20,33 @@ export const storeContract = [
     title: "what is committed is read back, in order, as of a revision",
     async run(open) {
       const store = await open();
-      const revision = await commit(store, [["s/b", bytes(2)], ["s/a", bytes(1)], ["m/a", bytes(3)]]);
-      same(await store.list("s/"), { revision, entries: [["s/a", bytes(1)], ["s/b", bytes(2)]] });
+      const revision = await commit(store, [
+        ["s/b", bytes(2)],
+        ["s/a", bytes(1)],
+        ["m/a", bytes(3)],
+      ]);
+      same(await store.list("s/"), {
+        revision,
+        entries: [
+          ["s/a", bytes(1)],
+          ["s/b", bytes(2)],
+        ],
+      });
       same(await store.get("m/a"), bytes(3));
       same(await store.get("m/b"), undefined);
-      const next = await store.commit(revision, [["s/a", null], ["s/b", bytes(9)], ["s/never", null]]);
+      const next = await store.commit(revision, [
+        ["s/a", null],
+        ["s/b", bytes(9)],
+        ["s/never", null],
+      ]);
       ok(next > revision, "the revision grows");
-      same(await store.list(""), { revision: next, entries: [["m/a", bytes(3)], ["s/b", bytes(9)]] });
+      same(await store.list(""), {
+        revision: next,
+        entries: [
+          ["m/a", bytes(3)],
+          ["s/b", bytes(9)],
+        ],
+      });
     },
   },
   {
@@ -35,7 +55,13 @@ export const storeContract = [
       const store = await open();
       const old = (await store.list("")).revision;
       const revision = await commit(store, [["a", bytes(1)]]);
-      same(await store.commit(old, [["a", null], ["b", bytes(1)]]), "CONFLICT");
+      same(
+        await store.commit(old, [
+          ["a", null],
+          ["b", bytes(1)],
+        ]),
+        "CONFLICT",
+      );
       same(await store.commit(revision + 1, [["a", null]]), "CONFLICT");
       same(await store.list(""), { revision, entries: [["a", bytes(1)]] });
     },
@@ -70,8 +96,21 @@ export const storeContract = [
     title: "of two changes of one record the later one holds",
     async run(open) {
       const store = await open();
-      const revision = await commit(store, [["a", bytes(1)], ["b", null], ["a", bytes(2)], ["b", bytes(3)], ["c", bytes(4)], ["c", null]]);
-      same(await store.list(""), { revision, entries: [["a", bytes(2)], ["b", bytes(3)]] });
+      const revision = await commit(store, [
+        ["a", bytes(1)],
+        ["b", null],
+        ["a", bytes(2)],
+        ["b", bytes(3)],
+        ["c", bytes(4)],
+        ["c", null],
+      ]);
+      same(await store.list(""), {
+        revision,
+        entries: [
+          ["a", bytes(2)],
+          ["b", bytes(3)],
+        ],
+      });
     },
   },
   {
@@ -79,7 +118,11 @@ export const storeContract = [
     async run(open) {
       const store = await open();
       const revision = await commit(store, [["a", bytes(1)]]);
-      for (const wrong of [["b", "text"], ["b", undefined], [7, bytes(1)]]) {
+      for (const wrong of [
+        ["b", "text"],
+        ["b", undefined],
+        [7, bytes(1)],
+      ]) {
         await rejects(() => store.commit(revision, [["a", bytes(2)], wrong, ["c", bytes(2)]]));
         same(await store.list(""), { revision, entries: [["a", bytes(1)]] });
       }
@@ -89,11 +132,34 @@ export const storeContract = [
     title: "a prefix finds exactly the keys that start with it, ordered by UTF-16 code units",
     async run(open) {
       const store = await open();
-      const keys = ["", "S/a", "s", "s.", "s/", "s/a", "s/a/b", "s/\u{1f600}", "s/\uff5e", "s/\uffff", "s/\uffffz", "s/\uffff\uffff", "s0", "t", "\uffff", "\uffff\uffffa"];
-      await commit(store, keys.toReversed().map((key) => [key, bytes(1)]));
+      const keys = [
+        "",
+        "S/a",
+        "s",
+        "s.",
+        "s/",
+        "s/a",
+        "s/a/b",
+        "s/\u{1f600}",
+        "s/\uff5e",
+        "s/\uffff",
+        "s/\uffffz",
+        "s/\uffff\uffff",
+        "s0",
+        "t",
+        "\uffff",
+        "\uffff\uffffa",
+      ];
+      await commit(
+        store,
+        keys.toReversed().map((key) => [key, bytes(1)]),
+      );
       for (const prefix of ["", "s", "s/", "s/a", "s/\uffff", "\uffff", "x"]) {
         const found = (await store.list(prefix)).entries.map(([key]) => key);
-        same(found, keys.filter((key) => key.startsWith(prefix)));
+        same(
+          found,
+          keys.filter((key) => key.startsWith(prefix)),
+        );
       }
     },
   },
@@ -130,7 +196,9 @@ export const storeContract = [
     async run(open) {
       const stores = [await open(), await open()];
       const { revision } = await stores[0].list("");
-      const results = await Promise.all(Array.from({ length: 8 }, (_, at) => stores[at % 2].commit(revision, [[`k${at}`, bytes(at)]])));
+      const results = await Promise.all(
+        Array.from({ length: 8 }, (_, at) => stores[at % 2].commit(revision, [[`k${at}`, bytes(at)]])),
+      );
       const made = results.flatMap((result, at) => (result === "CONFLICT" ? [] : [at]));
       same(made.length, 1);
       const { entries } = await stores[1].list("");
@@ -141,14 +209,24 @@ export const storeContract = [
     title: "a list is of one revision, whatever is committed meanwhile",
     async run(open) {
       const [writer, reader] = [await open(), await open()];
-      let last = await commit(writer, [["a", bytes(0)], ["b", bytes(0)]]);
+      let last = await commit(writer, [
+        ["a", bytes(0)],
+        ["b", bytes(0)],
+      ]);
       const first = last;
       const writing = (async () => {
-        for (let round = 1; round <= 20; round++) last = await writer.commit(last, [["a", bytes(round)], ["b", bytes(round)]]);
+        for (let round = 1; round <= 20; round++)
+          last = await writer.commit(last, [
+            ["a", bytes(round)],
+            ["b", bytes(round)],
+          ]);
       })();
       let seen = -1;
       for (let look = 0; look < 20; look++) {
-        const { revision, entries: [[, a], [, b]] } = await reader.list("");
+        const {
+          revision,
+          entries: [[, a], [, b]],
+        } = await reader.list("");
         same(a, b);
         if (revision === first) same(a, bytes(0));
         ok(revision >= seen, "revisions do not go back");
@@ -184,7 +262,8 @@ export const storeContract = [
       const releaseSecond = await other.lock(options("second"));
       same(typeof releaseSecond, "function");
       const releaseThird = await one.lock(options("third", true));
-      for (let wait = 0; wait < 50 && lost.length === 0; wait++) await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let wait = 0; wait < 50 && lost.length === 0; wait++)
+        await new Promise((resolve) => setTimeout(resolve, 20));
       same(lost, ["second"]);
       releaseSecond(); // of no effect: it is not the second one's any more
       same(await other.lock(options("refused")), null);
@@ -221,6 +300,9 @@ function shown(value) {
 }
 
 async function rejects(attempt) {
-  const failed = await (async () => attempt())().then(() => false, () => true);
+  const failed = await (async () => attempt())().then(
+    () => false,
+    () => true,
+  );
   ok(failed, "it rejects");
 }

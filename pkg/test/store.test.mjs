@@ -54,7 +54,8 @@ describe("one portal per store", () => {
     relay = await startRelay();
   });
   after(() => relay?.end());
-  const open = (store, options) => Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "A", create: true, ...options });
+  const open = (store, options) =>
+    Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "A", create: true, ...options });
 
   test("a second one is refused until the first is disposed of", async () => {
     const store = lockable();
@@ -95,7 +96,10 @@ describe("one portal per store", () => {
       await first.dispose();
       await refused("VAULT_IN_USE", () => open(store));
       assert.equal(typeof (await second.invite({ kind: "quick" })).uri, "string");
-      assert.deepEqual(events.stopped.map(({ code }) => code), ["VAULT_IN_USE"]);
+      assert.deepEqual(
+        events.stopped.map(({ code }) => code),
+        ["VAULT_IN_USE"],
+      );
       await second.dispose();
     });
   }
@@ -139,7 +143,11 @@ describe("one portal per store", () => {
   });
 
   test("the browser is asked to keep the store when a vault is created, and only then", async () => {
-    for (const [answer, persisted] of [[async () => true, true], [async () => false, false], [() => Promise.reject(new Error("not asked")), false]]) {
+    for (const [answer, persisted] of [
+      [async () => true, true],
+      [async () => false, false],
+      [() => Promise.reject(new Error("not asked")), false],
+    ]) {
       let asked = 0;
       const store = { ...memoryStore(), persist: () => ((asked += 1), answer()) };
       const created = await open(store);

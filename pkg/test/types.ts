@@ -1,9 +1,34 @@
 /** Compiled, not run: the types that a customer's code meets. An error that does not come is an error. */
 
 import {
-  BlindedSender, BlindedVerifier, CONFLICT, Portal, SecureEncryption, Sender, TesseraError, Verifier, capabilities, computeBucket, destroyVault, emergency,
-  fingerprint, httpRelay, indexedDbStore, init, isTesseraError, medcrypt, memoryStore, type RecoverySession,
-  type Contact, type ErrorCode, type Gap, type Message, type OutgoingMessage, type RelayClient, type Store, type SyncResult,
+  BlindedSender,
+  BlindedVerifier,
+  CONFLICT,
+  Portal,
+  SecureEncryption,
+  Sender,
+  TesseraError,
+  Verifier,
+  capabilities,
+  computeBucket,
+  destroyVault,
+  emergency,
+  fingerprint,
+  httpRelay,
+  indexedDbStore,
+  init,
+  isTesseraError,
+  medcrypt,
+  memoryStore,
+  type RecoverySession,
+  type Contact,
+  type ErrorCode,
+  type Gap,
+  type Message,
+  type OutgoingMessage,
+  type RelayClient,
+  type Store,
+  type SyncResult,
 } from "tessera-portal";
 import { decodeQr } from "tessera-portal/scanner";
 
@@ -21,14 +46,19 @@ export async function sdk(): Promise<void> {
   const checker = new BlindedVerifier(verifier, bytes, { sessionId: "visit-7421" });
   const proof: Uint8Array = prover.prove("text", { context: bytes });
   const holds: boolean = checker.verify(proof, prover.pseudonym(), "text", { context: bytes });
-  const batch: boolean[] = BlindedVerifier.verifyBatch([{ verifier: checker, proof, pseudonym: bytes, message: "text" }]);
+  const batch: boolean[] = BlindedVerifier.verifyBatch([
+    { verifier: checker, proof, pseudonym: bytes, message: "text" },
+  ]);
   // @ts-expect-error a batch item names its verifier
   BlindedVerifier.verifyBatch([{ proof, pseudonym: bytes, message: "text" }]);
   const sealed: Uint8Array = await SecureEncryption.encrypt(proof, "text", sender.publicKey);
   const opened: { proof: Uint8Array; message: Uint8Array } = await SecureEncryption.decrypt(sealed, sender);
   const bucket: number = computeBucket(fingerprint(sender.publicKey), 8);
   const { key, salt } = await medcrypt.deriveKey("secret", { iterations: 600_000 });
-  const note: { text: string; patientId: string } = await medcrypt.decryptMessage(await medcrypt.encryptMessage("text", key, "alias"), key);
+  const note: { text: string; patientId: string } = await medcrypt.decryptMessage(
+    await medcrypt.encryptMessage("text", key, "alias"),
+    key,
+  );
   await medcrypt.encryptMessage("text", await medcrypt.monthKey("secret", "2026-03"), "alias");
   const whole: Uint8Array = emergency.combine(emergency.split(bytes, { threshold: 2, shares: 3 }));
   void [simd, holds, batch, opened, bucket, salt, note, whole];
@@ -42,7 +72,12 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   // @ts-expect-error no store
   await Portal.open({ relay: url, passphrase: "words", name: "A" });
   const bundle: Uint8Array = await p.backup();
-  const restored: Portal = await Portal.restore(bundle, { relay: url, store, recoveryCode: await p.createRecoveryCode(), newPassphrase: "words" });
+  const restored: Portal = await Portal.restore(bundle, {
+    relay: url,
+    store,
+    recoveryCode: await p.createRecoveryCode(),
+    newPassphrase: "words",
+  });
   // @ts-expect-error no store
   await Portal.restore(bundle, { relay: url, passphrase: "words" });
   const shares: string[] = await restored.emergency.createShares({ threshold: 2, shares: 3 });
@@ -55,7 +90,15 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     const contactId: string = detail.contactId;
     void contactId;
   });
-  await Portal.open({ relay: url, store, passkey: true, name: "A", idleMinutes: 10, hadVault: true, afterEviction: false });
+  await Portal.open({
+    relay: url,
+    store,
+    passkey: true,
+    name: "A",
+    idleMinutes: 10,
+    hadVault: true,
+    afterEviction: false,
+  });
   const id: Uint8Array = await p.addPasskey({ label: "Clinic" });
   await p.removePasskey(id);
   p.touch();
@@ -78,7 +121,10 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     void [message, text];
   });
   p.addEventListener("rejected", ({ detail: { code } }) => void (code satisfies ErrorCode));
-  p.addEventListener("relay", ({ detail: { reachable, queued } }) => void [reachable satisfies boolean, queued satisfies number]);
+  p.addEventListener(
+    "relay",
+    ({ detail: { reachable, queued } }) => void [reachable satisfies boolean, queued satisfies number],
+  );
   const kept: Store = indexedDbStore("portal");
   await Portal.open({ relay: url, store: kept, passphrase: "words", name: "A", takeOver: true });
   // @ts-expect-error what releases the lock, or null
@@ -97,7 +143,11 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   await p.send(contact.id, { contentType: "application/fhir+json", body: bytes, filename: "labs.json" });
   // @ts-expect-error neither a text nor a body
   await p.send(contact.id, { session: "visit-7421" });
-  const result: SyncResult = await p.sync({ flush: true, signal: AbortSignal.timeout(1000), onProgress: ({ batches, of }) => void (batches / of) });
+  const result: SyncResult = await p.sync({
+    flush: true,
+    signal: AbortSignal.timeout(1000),
+    onProgress: ({ batches, of }) => void (batches / of),
+  });
   const body: Uint8Array = await (await p.messages(contact.id, { before: sent.id, limit: 10 }))[0]!.body();
   await p.dispose();
   void [qrSvg, expiresAt, result, body, (await p.me()).fingerprintQrSvg];

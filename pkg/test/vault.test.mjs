@@ -11,8 +11,10 @@ before(async () => {
 });
 after(() => relay?.end());
 
-const open = (store, options) => Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "ignored", ...options });
-const contents = async (store) => JSON.stringify((await store.list("")).entries.map(([key, value]) => [key, Buffer.from(value).toString("hex")]));
+const open = (store, options) =>
+  Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "ignored", ...options });
+const contents = async (store) =>
+  JSON.stringify((await store.list("")).entries.map(([key, value]) => [key, Buffer.from(value).toString("hex")]));
 const versionOf = async (store) => (await store.get("vault"))[1];
 
 describe("vaults of other versions", () => {
@@ -20,7 +22,14 @@ describe("vaults of other versions", () => {
   async function written(name) {
     const text = await readFile(new URL(`../../tests/data/vaults/${name}.txt`, import.meta.url), "utf8");
     const store = memoryStore();
-    await store.commit(0, text.trimEnd().split("\n").map((line) => line.split(" ")).map(([key, hex]) => [key, Uint8Array.from(Buffer.from(hex, "hex"))]));
+    await store.commit(
+      0,
+      text
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split(" "))
+        .map(([key, hex]) => [key, Uint8Array.from(Buffer.from(hex, "hex"))]),
+    );
     return store;
   }
 
@@ -31,21 +40,35 @@ describe("vaults of other versions", () => {
     assert.equal(await contents(hers), before, "not touched by a wrong passphrase");
 
     const commits = [];
-    const watched = { ...hers, commit: (revision, changes) => (commits.push(changes.map(([key]) => key)), hers.commit(revision, changes)) };
+    const watched = {
+      ...hers,
+      commit: (revision, changes) => (commits.push(changes.map(([key]) => key)), hers.commit(revision, changes)),
+    };
     const [rivera, ana] = [await open(watched), await open(his)];
     assert.deepEqual(commits[0], ["vault"]);
     assert.deepEqual([await versionOf(hers), await versionOf(his)], [2, 2]);
     const [[toAna], [toRivera]] = [await rivera.contacts(), await ana.contacts()];
-    assert.deepEqual([toAna.name, toAna.state, toRivera.name, toRivera.state], ["Ana Gómez", "active", "Dr. Rivera", "active"]);
+    assert.deepEqual(
+      [toAna.name, toAna.state, toRivera.name, toRivera.state],
+      ["Ana Gómez", "active", "Dr. Rivera", "active"],
+    );
     const [note, file, queued] = await rivera.messages(toAna.id);
-    assert.deepEqual([note.text, note.session, note.state], ["Continue metformin 500mg BID.", "visit-7421", "delivered"]);
+    assert.deepEqual(
+      [note.text, note.session, note.state],
+      ["Continue metformin 500mg BID.", "visit-7421", "delivered"],
+    );
     assert.deepEqual([file.filename, (await file.body()).length], ["scan.bin", 5000]);
     assert.equal(queued.text, "Queued when the vault was written.");
 
     const reply = "Written after the migration.";
     await ana.send(toRivera.id, { text: reply });
-    await syncedUntil([rivera, ana], "both messages", async () =>
-      (await rivera.messages(toAna.id)).some(({ text }) => text === reply) && (await ana.messages(toRivera.id)).some(({ text }) => text === queued.text));
+    await syncedUntil(
+      [rivera, ana],
+      "both messages",
+      async () =>
+        (await rivera.messages(toAna.id)).some(({ text }) => text === reply) &&
+        (await ana.messages(toRivera.id)).some(({ text }) => text === queued.text),
+    );
     await rivera.dispose();
     const again = await open(hers);
     assert.equal((await again.contacts())[0].name, "Ana Gómez");
@@ -67,7 +90,8 @@ describe("vaults of other versions", () => {
     header[1] = 3;
     await store.commit(1, [["vault", header]]);
     const before = JSON.stringify([await contents(store), (await store.list("")).revision]);
-    for (const options of [{}, { create: true }, { passphrase: "wrong" }]) await refused("VAULT_VERSION", () => open(store, options));
+    for (const options of [{}, { create: true }, { passphrase: "wrong" }])
+      await refused("VAULT_VERSION", () => open(store, options));
     assert.equal(JSON.stringify([await contents(store), (await store.list("")).revision]), before);
   });
 });

@@ -12,18 +12,30 @@ const [version] = process.argv.slice(2);
 if (!/^v\d+$/.test(version)) throw new Error("name the version: v1");
 const relay = await startRelay();
 const [hers, his] = [memoryStore(), memoryStore()];
-const [rivera, ana] = [await person("Dr. Rivera", relay.url, { store: hers }), await person("Ana Gómez", relay.url, { store: his })];
+const [rivera, ana] = [
+  await person("Dr. Rivera", relay.url, { store: hers }),
+  await person("Ana Gómez", relay.url, { store: his }),
+];
 const [toAna, toRivera] = await enrol(rivera, ana);
 await rivera.send(toAna, { text: "Continue metformin 500mg BID.", session: "visit-7421" });
 await syncedUntil([rivera, ana], "delivery", async () => (await rivera.messages(toAna))[0].state === "delivered");
-await ana.send(toRivera, { contentType: "application/octet-stream", body: new Uint8Array(5000).fill(7), filename: "scan.bin" });
+await ana.send(toRivera, {
+  contentType: "application/octet-stream",
+  body: new Uint8Array(5000).fill(7),
+  filename: "scan.bin",
+});
 await syncedUntil([rivera, ana], "the file", async () => (await rivera.messages(toAna)).length === 2);
 await rivera.invite({ kind: "ordinary" });
 await rivera.send(toAna, { text: "Queued when the vault was written." });
 await Promise.all([rivera.dispose(), ana.dispose()]);
-for (const [name, store] of [["rivera", hers], ["ana", his]]) {
+for (const [name, store] of [
+  ["rivera", hers],
+  ["ana", his],
+]) {
   const { entries } = await store.list("");
   const lines = entries.map(([key, value]) => `${key} ${Buffer.from(value).toString("hex")}\n`);
-  await writeFile(new URL(`../../tests/data/vaults/${version}-${name}.txt`, import.meta.url), lines.join(""), { flag: "wx" });
+  await writeFile(new URL(`../../tests/data/vaults/${version}-${name}.txt`, import.meta.url), lines.join(""), {
+    flag: "wx",
+  });
 }
 await relay.end();

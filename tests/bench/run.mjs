@@ -12,7 +12,8 @@ import { rows, table } from "./lib/rows.mjs";
 import { sizes } from "./lib/sizes.mjs";
 
 const root = new URL("../../", import.meta.url);
-const folder = (variable, otherwise) => (process.env[variable] ? pathToFileURL(`${process.env[variable]}/`) : new URL(otherwise, root));
+const folder = (variable, otherwise) =>
+  process.env[variable] ? pathToFileURL(`${process.env[variable]}/`) : new URL(otherwise, root);
 const dist = new URL("pkg/dist/", root);
 const module = folder("TESSERA_BENCH_MODULE", "target/bench/");
 
@@ -27,5 +28,7 @@ const [where, more] = [await report.conditions(browser, results), report.beside(
 console.log(`${where}\n\n${table(all)}\n\n${more}\n`);
 const targets = all.filter((row) => row.met !== undefined);
 const missed = targets.filter((row) => !row.met).length;
-console.log(`${targets.length - missed} of ${targets.length} targets met, in ${Math.round((performance.now() - start) / 1000)} s`);
+console.log(
+  `${targets.length - missed} of ${targets.length} targets met, in ${Math.round((performance.now() - start) / 1000)} s`,
+);
 if (!quick) await report.write(new URL("docs/benchmarks.md", root), report.results(all, where, more));

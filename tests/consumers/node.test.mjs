@@ -35,20 +35,37 @@ describe("the packed package", () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   test("holds what was built and nothing else", () => {
-    const strangers = files.filter((file) => !/^(package\.json|README\.md|LICENSE[\w.-]*|dist\/[\w./-]+\.(js|d\.ts|wasm|json))$/.test(file));
+    const strangers = files.filter(
+      (file) => !/^(package\.json|README\.md|LICENSE[\w.-]*|dist\/[\w./-]+\.(js|d\.ts|wasm|json))$/.test(file),
+    );
     assert.deepEqual(strangers, []);
-    for (const file of ["dist/index.js", "dist/index.d.ts", "dist/core/core.js", "dist/core/core.wasm"]) assert.ok(files.includes(file), file);
+    for (const file of ["dist/index.js", "dist/index.d.ts", "dist/core/core.js", "dist/core/core.wasm"])
+      assert.ok(files.includes(file), file);
   });
 
   test("does nothing when imported, and leaves nothing running", () => {
     const before = Date.now();
-    assert.equal(run("node", "--input-type=module", "-e", 'await import("tessera-portal"); process.on("exit", () => console.log("idle"))').trim(), "idle");
+    assert.equal(
+      run(
+        "node",
+        "--input-type=module",
+        "-e",
+        'await import("tessera-portal"); process.on("exit", () => console.log("idle"))',
+      ).trim(),
+      "idle",
+    );
     assert.ok(Date.now() - before < 10_000);
   });
 
   test("proves, verifies, seals and opens", () => {
     const found = JSON.parse(run("node", "main.mjs"));
-    assert.deepEqual(found, { verified: true, forged: false, opened: "HbA1c 6.1 %", wrongKey: "NOT_AUTHENTIC", early: "NOT_INITIALIZED" });
+    assert.deepEqual(found, {
+      verified: true,
+      forged: false,
+      opened: "HbA1c 6.1 %",
+      wrongKey: "NOT_AUTHENTIC",
+      early: "NOT_INITIALIZED",
+    });
   });
 
   test("has a command that verifies an exported audit log", () => {
@@ -65,9 +82,20 @@ describe("the packed package", () => {
     assert.equal(stated["core.wasm"], `sha384-${createHash("sha384").update(module).digest("base64")}`);
   });
 
-  for (const [module, resolution] of [["NodeNext", "NodeNext"], ["ESNext", "Bundler"]]) {
+  for (const [module, resolution] of [
+    ["NodeNext", "NodeNext"],
+    ["ESNext", "Bundler"],
+  ]) {
     test(`has types for moduleResolution ${resolution}, strict and without skipLibCheck`, () => {
-      const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "ES2022", "--lib", "ES2022,ESNext.Disposable,DOM,DOM.Iterable", ];
+      const options = [
+        "--noEmit",
+        "--strict",
+        "--exactOptionalPropertyTypes",
+        "--target",
+        "ES2022",
+        "--lib",
+        "ES2022,ESNext.Disposable,DOM,DOM.Iterable",
+      ];
       run("node", TSC, ...options, "--module", module, "--moduleResolution", resolution, "main.ts");
     });
   }

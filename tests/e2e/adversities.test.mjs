@@ -59,7 +59,8 @@ describe("cells that are not what they seem", () => {
   }
 
   /** Makes a cell out of each cell published; nobody outside can tell which one carried the message. */
-  const eachCell = (batches, change) => batches.flatMap(({ bucket, cells }) => cells.map((cell) => ({ bucket, cell: change(cell) })));
+  const eachCell = (batches, change) =>
+    batches.flatMap(({ bucket, cells }) => cells.map((cell) => ({ bucket, cell: change(cell) })));
 
   test("one bit flipped in a published cell, posted anew, is blocked", async () => {
     const batches = await batchesAround("The first of two honest messages.");
@@ -69,7 +70,10 @@ describe("cells that are not what they seem", () => {
       return copy;
     });
     await post(relay.url, flipped);
-    assert.match(await on.patient.warned("rejected", "NOT_AUTHENTIC"), /Blocked, under Dr\. Rivera[^]*altered or forged/);
+    assert.match(
+      await on.patient.warned("rejected", "NOT_AUTHENTIC"),
+      /Blocked, under Dr\. Rivera[^]*altered or forged/,
+    );
     await stillWorks(on.clinician, on.patient, "The second, after the altered one.");
   });
 
@@ -78,7 +82,11 @@ describe("cells that are not what they seem", () => {
     const batches = await batchesAround("Before the stranger.");
     const { cell_size } = await info(relay.url);
     const strange = eachCell(batches, (cell) =>
-      Buffer.concat([cell.subarray(0, TAG_LEN), freshEnc(), crypto.getRandomValues(Buffer.alloc(cell_size - TAG_LEN - ENC_LEN))]),
+      Buffer.concat([
+        cell.subarray(0, TAG_LEN),
+        freshEnc(),
+        crypto.getRandomValues(Buffer.alloc(cell_size - TAG_LEN - ENC_LEN)),
+      ]),
     );
     await post(relay.url, strange);
     assert.match(await on.patient.warned("rejected", "NOT_AUTHENTIC"), /Blocked/);
@@ -87,7 +95,10 @@ describe("cells that are not what they seem", () => {
 
   test("a cell posted a second time is stored once and shown once", async () => {
     const text = "Posted twice, shown once.";
-    await post(relay.url, eachCell(await batchesAround(text), (cell) => cell));
+    await post(
+      relay.url,
+      eachCell(await batchesAround(text), (cell) => cell),
+    );
     await pause(PAUSE);
     await stillWorks(on.clinician, on.patient, "After the doubled one.");
     assert.equal(await on.patient.message("in", text).count(), 1);
@@ -138,7 +149,10 @@ describe("invitations gone wrong", () => {
   test("an expired invitation is refused in words", async () => {
     const { text } = await on.clinician.invite("ordinary");
     await on.patient.accept(expired(text));
-    assert.deepEqual(await on.patient.outcome(), { code: "INVITATION_EXPIRED", text: "This invitation has expired. Ask for a new one." });
+    assert.deepEqual(await on.patient.outcome(), {
+      code: "INVITATION_EXPIRED",
+      text: "This invitation has expired. Ask for a new one.",
+    });
     assert.equal(await on.patient.contact(on.clinician.name).count(), 0);
   });
 
@@ -164,7 +178,10 @@ describe("invitations gone wrong", () => {
     await on.clinician.accept(text);
     await on.patient.waitForState(on.lab.name, "suspect");
     await on.patient.open(on.lab.name);
-    assert.match(await on.patient.pane.getByTestId("suspect").innerText(), /already answered this invitation[^]*enrol again in person/);
+    assert.match(
+      await on.patient.pane.getByTestId("suspect").innerText(),
+      /already answered this invitation[^]*enrol again in person/,
+    );
     assert.match(await on.patient.pane.getByTestId("cannot-write").innerText(), /blocked/);
     assert.match(await on.patient.warned("rejected", "INVITATION_USED"), /Somebody else has already answered/);
   });
@@ -263,7 +280,10 @@ describe("a relay that goes down and comes back", () => {
     const waiting = on.clinician.pane.locator('[data-testid="relay-state"][data-waiting="1"]');
     await waiting.waitFor();
     assert.match(await waiting.innerText(), /Relay not reachable[^]*1 message waits to leave/);
-    assert.equal(await on.clinician.message("out", text, "queued").getByTestId("message-state").innerText(), "Queued: waits for the relay");
+    assert.equal(
+      await on.clinician.message("out", text, "queued").getByTestId("message-state").innerText(),
+      "Queued: waits for the relay",
+    );
     await relay.up();
     await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="up"]').waitFor({ timeout: 30_000 });
     await on.patient.receives(on.clinician.name, text);

@@ -39,17 +39,24 @@ describe("the access log", () => {
     const items = rivera.pane.getByTestId("log-item");
     await rivera.pane.locator('[data-testid="log-item"][data-event="delivered"]').waitFor();
     const words = await items.allInnerTexts();
-    assert.ok(words.some((text) => text.includes("Sent to Ana Gómez") && text.includes("visit-7421")), words.join("\n"));
+    assert.ok(
+      words.some((text) => text.includes("Sent to Ana Gómez") && text.includes("visit-7421")),
+      words.join("\n"),
+    );
     assert.ok(words.every((text) => !text.includes("metformin")));
     await rivera.pane.getByTestId("log-verify").click();
     await rivera.pane.locator('[data-testid="outcome"][data-state="done"]').waitFor();
     assert.match(await rivera.pane.getByTestId("outcome").innerText(), /^All \d+ entries are as they were written\.$/);
-    if (process.env.TESSERA_SCREENSHOTS) await page.screenshot({ path: `${process.env.TESSERA_SCREENSHOTS}/access-log.png` });
+    if (process.env.TESSERA_SCREENSHOTS)
+      await page.screenshot({ path: `${process.env.TESSERA_SCREENSHOTS}/access-log.png` });
     const checkpoint = await file(page, rivera.pane.getByTestId("log-checkpoint"));
     const exported = await file(page, rivera.pane.getByTestId("log-export-ndjson"));
     const table = await file(page, rivera.pane.getByTestId("log-export-csv"));
     const bundle = await file(page, rivera.pane.getByTestId("log-export-fhir"));
-    assert.deepEqual([exported.name, table.name, bundle.name], ["audit-log.ndjson", "audit-log.csv", "audit-log.fhir.json"]);
+    assert.deepEqual(
+      [exported.name, table.name, bundle.name],
+      ["audit-log.ndjson", "audit-log.csv", "audit-log.fhir.json"],
+    );
     assert.equal(JSON.parse(bundle.buffer).resourceType, "Bundle");
     assert.match(table.buffer.toString(), /^index,time,event,[^]*\r\n$/);
 

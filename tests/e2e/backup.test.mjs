@@ -34,7 +34,10 @@ describe("backups on the page", () => {
     await rivera.pane.getByTestId("create-code").click();
     const code = (await rivera.pane.getByTestId("recovery-code").innerText()).replace(/\s/g, "");
     assert.match(code, /^([A-Z2-7]{5}-){11}[A-Z2-7]{5}$/);
-    const [download] = await Promise.all([first.page.waitForEvent("download"), rivera.pane.getByTestId("backup").click()]);
+    const [download] = await Promise.all([
+      first.page.waitForEvent("download"),
+      rivera.pane.getByTestId("backup").click(),
+    ]);
     assert.match(download.suggestedFilename(), /^tessera-clinician-\d{4}-\d\d-\d\d\.backup$/);
     const file = await download.path();
 
@@ -48,7 +51,9 @@ describe("backups on the page", () => {
     await restore.getByTestId("restore-secret").fill(code.slice(1));
     await restore.getByTestId("restore-new-passphrase").fill("another passphrase");
     await restore.getByTestId("restore").click();
-    await restore.locator('[data-testid="outcome"][data-code="RECOVERY_CODE_MALFORMED"]').waitFor({ timeout: PATIENCE });
+    await restore
+      .locator('[data-testid="outcome"][data-code="RECOVERY_CODE_MALFORMED"]')
+      .waitFor({ timeout: PATIENCE });
     await restore.getByTestId("restore-secret").fill(code.toLowerCase().replaceAll("-", " "));
     await restore.getByTestId("restore").click();
     await again.pane.locator(`[data-testid="contact"][data-name="${ana.name}"]`).waitFor({ timeout: PATIENCE });

@@ -79,7 +79,13 @@ export class HostileRelay {
       const bytes = buildBatch(batch, this.#publisher, chain.entries.at(-1)?.bytes.subarray(0, HEADER_LEN));
       const hidden = this.dropping && bucket !== LOBBY;
       if (hidden) this.dropped += 1;
-      chain.entries.push({ epoch, bytes, hidden, count: batch.cells.length, digest: sha256(bytes.subarray(HEADER_LEN)).toString("hex") });
+      chain.entries.push({
+        epoch,
+        bytes,
+        hidden,
+        count: batch.cells.length,
+        digest: sha256(bytes.subarray(HEADER_LEN)).toString("hex"),
+      });
     }
     return chain;
   }
@@ -101,7 +107,9 @@ export class HostileRelay {
       const batches = shown.map(({ epoch, count, digest }) => ({ origin: this.origin, epoch, count, digest }));
       return json(outgoing, { oldest: shown[0]?.epoch ?? 0, batches, segments: [] });
     }
-    const wanted = this.#chain(bucket).entries.find((entry) => !entry.hidden && rest === `batches/${this.origin}/${entry.epoch}`);
+    const wanted = this.#chain(bucket).entries.find(
+      (entry) => !entry.hidden && rest === `batches/${this.origin}/${entry.epoch}`,
+    );
     if (!wanted) {
       outgoing.writeHead(404, { "content-type": "application/problem+json", "cache-control": "no-store" });
       return outgoing.end(JSON.stringify({ type: "about:blank", title: "Not found", status: 404, code: "NOT_FOUND" }));
@@ -119,10 +127,19 @@ function json(outgoing, value) {
 /** Everything that is not about batches goes to the real relay unchanged: the page, its parts, and posted cells. */
 function forward(incoming, outgoing, upstream) {
   const { hostname, port } = new URL(upstream);
-  const onward = request({ hostname, port, path: incoming.url, method: incoming.method, headers: { ...incoming.headers, host: `${hostname}:${port}` } }, (answer) => {
-    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-    answer.pipe(outgoing);
-  });
+  const onward = request(
+    {
+      hostname,
+      port,
+      path: incoming.url,
+      method: incoming.method,
+      headers: { ...incoming.headers, host: `${hostname}:${port}` },
+    },
+    (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    },
+  );
   onward.on("error", () => outgoing.destroy());
   incoming.pipe(onward);
 }

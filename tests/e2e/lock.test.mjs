@@ -47,7 +47,13 @@ const open = (page, options = {}) =>
     async ([relay, options]) => {
       const { Portal, indexedDbStore } = await import("tessera-portal");
       try {
-        const portal = await Portal.open({ relay, store: indexedDbStore("portal"), passphrase: "correct horse battery staple", name: "Dr. Rivera", ...options });
+        const portal = await Portal.open({
+          relay,
+          store: indexedDbStore("portal"),
+          passphrase: "correct horse battery staple",
+          name: "Dr. Rivera",
+          ...options,
+        });
         Object.assign(window, { portal, locked: [] });
         portal.addEventListener("locked", ({ detail }) => window.locked.push(detail.reason));
         return Array.from((await portal.me()).fingerprint).join();
@@ -59,14 +65,31 @@ const open = (page, options = {}) =>
   );
 
 /** Calls a method of the portal; gives its code if it is refused. */
-const call = (page, method, ...words) => page.evaluate(([method, words]) => window.portal[method](...words).then(() => "done", ({ code }) => code), [method, words]);
+const call = (page, method, ...words) =>
+  page.evaluate(
+    ([method, words]) =>
+      window.portal[method](...words).then(
+        () => "done",
+        ({ code }) => code,
+      ),
+    [method, words],
+  );
 const fingerprint = (page) => page.evaluate(async () => Array.from((await window.portal.me()).fingerprint).join());
 
 /** A platform authenticator whose PRF extension works, and whose person always agrees. */
 async function authenticator(context, page, { hasPrf = true } = {}) {
   const session = await context.newCDPSession(page);
   await session.send("WebAuthn.enable");
-  const options = { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true, hasPrf };
+  const options = {
+    protocol: "ctap2",
+    ctap2Version: "ctap2_1",
+    transport: "internal",
+    hasResidentKey: true,
+    hasUserVerification: true,
+    isUserVerified: true,
+    automaticPresenceSimulation: true,
+    hasPrf,
+  };
   const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", { options });
   return {
     credentials: async () => (await session.send("WebAuthn.getCredentials", { authenticatorId })).credentials,
@@ -119,7 +142,10 @@ test("a passkey opens the vault after a lock and after a restart, until it is re
   const hers = await profile();
   let { page } = hers;
   const platform = await authenticator(hers.context, page);
-  assert.equal((await page.evaluate(async () => (await import("tessera-portal")).probeCapabilities())).webAuthnPrf, true);
+  assert.equal(
+    (await page.evaluate(async () => (await import("tessera-portal")).probeCapabilities())).webAuthnPrf,
+    true,
+  );
   const me = await open(page, { create: true });
   assert.equal(await call(page, "unlock", { passkey: true }), "done", "nothing to unlock");
   await call(page, "lock");
@@ -136,8 +162,15 @@ test("a passkey opens the vault after a lock and after a restart, until it is re
 
   await call(page, "changePassphrase", "correct horse battery staple", "another one");
   await call(page, "dispose");
-  assert.equal(await open(page, { passphrase: undefined, passkey: true }), me, "the passkey is not touched by a new passphrase");
-  assert.equal(await page.evaluate((id) => window.portal.removePasskey(Uint8Array.from(id)).then(() => "done"), id), "done");
+  assert.equal(
+    await open(page, { passphrase: undefined, passkey: true }),
+    me,
+    "the passkey is not touched by a new passphrase",
+  );
+  assert.equal(
+    await page.evaluate((id) => window.portal.removePasskey(Uint8Array.from(id)).then(() => "done"), id),
+    "done",
+  );
   await call(page, "dispose");
   assert.equal(await open(page, { passphrase: undefined, passkey: true }), "WRONG_PASSPHRASE");
   assert.equal(await open(page, { passphrase: "another one" }), me);
@@ -169,7 +202,10 @@ test("destroy leaves no database and no mark; the next portal is new", async () 
   await call(page, "invite", { kind: "quick" });
   await call(page, "lock");
   assert.equal(await call(page, "destroy"), "done");
-  assert.deepEqual(await page.evaluate(async () => [(await indexedDB.databases()).length, localStorage.length]), [0, 0]);
+  assert.deepEqual(
+    await page.evaluate(async () => [(await indexedDB.databases()).length, localStorage.length]),
+    [0, 0],
+  );
   assert.equal(await open(page), "VAULT_MISSING");
   const next = await open(page, { create: true });
   assert.match(next, /^\d+,/);

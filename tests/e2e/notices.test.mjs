@@ -31,7 +31,13 @@ async function listener(prepare = () => {}) {
   await page.goto(site.url);
   await page.evaluate(async (url) => {
     const { Portal, memoryStore } = await import("tessera-portal");
-    window.portal = await Portal.open({ relay: url, store: memoryStore(), passphrase: "correct horse battery staple", name: "Ana", create: true });
+    window.portal = await Portal.open({
+      relay: url,
+      store: memoryStore(),
+      passphrase: "correct horse battery staple",
+      name: "Ana",
+      create: true,
+    });
     await window.portal.start();
   }, relay.url);
   return { page, seen, close: () => page.context().close() };
@@ -46,13 +52,21 @@ async function until(what, condition) {
 
 test("one stream, subscribed to one's own bucket in its first message, and nothing of it in the address", async () => {
   const { seen, close } = await listener();
-  await until("notices of both mailboxes", () => seen.received.some(({ bucket }) => bucket === "lobby") && seen.received.some(({ bucket }) => typeof bucket === "number"));
+  await until(
+    "notices of both mailboxes",
+    () =>
+      seen.received.some(({ bucket }) => bucket === "lobby") &&
+      seen.received.some(({ bucket }) => typeof bucket === "number"),
+  );
   assert.deepEqual(seen.streams, [`${relay.url.replace("http", "ws")}/v1/ws`]);
   assert.equal(seen.sent.length, 1);
   const { bucket, ...rest } = JSON.parse(seen.sent[0]);
   assert.deepEqual(rest, {});
   await until("a pull", () => seen.indexes.length > 2);
-  assert.ok(seen.indexes.every((url) => url.endsWith(`/buckets/${bucket}/index`)), "always one's own bucket");
+  assert.ok(
+    seen.indexes.every((url) => url.endsWith(`/buckets/${bucket}/index`)),
+    "always one's own bucket",
+  );
   await close();
 });
 

@@ -63,7 +63,11 @@ describe("the page", () => {
     await ana.acceptPicture(picture, { inPerson: true });
     await rivera.waitForState(ana.name, "active");
     await ana.waitForState(rivera.name, "active");
-    for (const [person, other] of [[rivera, ana], [ana, rivera]]) assert.equal(await person.contact(other.name).getAttribute("data-verified"), "expected");
+    for (const [person, other] of [
+      [rivera, ana],
+      [ana, rivera],
+    ])
+      assert.equal(await person.contact(other.name).getAttribute("data-verified"), "expected");
     await ana.write(rivera.name, "No digits were needed.");
     await rivera.receives(ana.name, "No digits were needed.");
     assert.deepEqual(portal.complaints, []);
@@ -99,7 +103,10 @@ describe("the page", () => {
     assert.match(await ana.locked(), /You locked it/);
     const shown = await ana.pane.innerHTML();
     for (const word of ["metformin", "Rivera", "Half a sentence", "tessera:/"]) assert.ok(!shown.includes(word), word);
-    assert.ok(await ana.pane.getByTestId("passphrase").evaluate((input) => input === document.activeElement), "the focus is where one goes on");
+    assert.ok(
+      await ana.pane.getByTestId("passphrase").evaluate((input) => input === document.activeElement),
+      "the focus is where one goes on",
+    );
     await rivera.write(ana.name, "While it was locked.");
     await ana.unlock("wrong");
     assert.equal((await ana.outcome()).code, "WRONG_PASSPHRASE");
@@ -197,7 +204,9 @@ describe("the page", () => {
     await lab.pane.getByTestId("invitation-qr").waitFor();
     const nameless = await portal.page.evaluate(() =>
       [...document.querySelectorAll("button, a, input, select, textarea")]
-        .filter((control) => !(control.labels?.length || control.getAttribute("aria-label") || control.textContent.trim()))
+        .filter(
+          (control) => !(control.labels?.length || control.getAttribute("aria-label") || control.textContent.trim()),
+        )
         .map((control) => control.outerHTML),
     );
     assert.deepEqual(nameless, []);

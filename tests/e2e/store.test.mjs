@@ -71,7 +71,10 @@ describe("the contract of stores, in Chromium", () => {
       // Workers have no import maps: the two bare imports are named in full.
       const source = async (path) => (await fetch(path)).text();
       const blob = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-      const absolute = (text) => text.replaceAll(/from "idb"/g, `from "${location.origin}/modules/idb/build/index.js"`).replaceAll(/from "\.\//g, `from "${location.origin}/dist/`);
+      const absolute = (text) =>
+        text
+          .replaceAll(/from "idb"/g, `from "${location.origin}/modules/idb/build/index.js"`)
+          .replaceAll(/from "\.\//g, `from "${location.origin}/dist/`);
       const module = blob(absolute(await source("/dist/store-indexeddb.js")));
       const worker = new Worker(
         blob(`
@@ -129,11 +132,22 @@ describe("the contract of stores, in Chromium", () => {
       IDBObjectStore.prototype.put = function (value, key) {
         return key === "a" ? this.add(value, key) : put.call(this, value, key);
       };
-      const error = await store.commit(1, [["b", Uint8Array.of(2)], ["a", Uint8Array.of(2)], ["c", Uint8Array.of(2)]]).catch((error) => error);
+      const error = await store
+        .commit(1, [
+          ["b", Uint8Array.of(2)],
+          ["a", Uint8Array.of(2)],
+          ["c", Uint8Array.of(2)],
+        ])
+        .catch((error) => error);
       IDBObjectStore.prototype.put = put;
       const { revision, entries } = await store.list("");
       await store.close();
-      return { code: error.code, cause: error.cause?.name, revision, keys: entries.map(([key, value]) => `${key}=${value}`) };
+      return {
+        code: error.code,
+        cause: error.cause?.name,
+        revision,
+        keys: entries.map(([key, value]) => `${key}=${value}`),
+      };
     });
     assert.deepEqual(seen, { code: "STORE_FAILED", cause: "ConstraintError", revision: 1, keys: ["a=1"] });
   });
@@ -160,7 +174,13 @@ describe("the contract of stores, in Chromium", () => {
       await store.close();
       return { conflict, entries, code: error.code, cause: error.cause?.name, retried };
     });
-    assert.deepEqual(seen, { conflict: "CONFLICT", entries: 0, code: "STORE_FAILED", cause: "VersionError", retried: 0 });
+    assert.deepEqual(seen, {
+      conflict: "CONFLICT",
+      entries: 0,
+      code: "STORE_FAILED",
+      cause: "VersionError",
+      retried: 0,
+    });
   });
 });
 
@@ -175,10 +195,17 @@ function openPortal(page, name, store, options = {}) {
     async ([relay, name, store, options]) => {
       const { Portal, indexedDbStore } = await import("tessera-portal");
       try {
-        const portal = await Portal.open({ relay, store: indexedDbStore(store), passphrase: "correct horse battery staple", name, ...options });
+        const portal = await Portal.open({
+          relay,
+          store: indexedDbStore(store),
+          passphrase: "correct horse battery staple",
+          name,
+          ...options,
+        });
         window.portal = portal;
         window.events = { stopped: [], storage: [] };
-        for (const type of Object.keys(window.events)) portal.addEventListener(type, ({ detail }) => window.events[type].push(detail.code ?? detail));
+        for (const type of Object.keys(window.events))
+          portal.addEventListener(type, ({ detail }) => window.events[type].push(detail.code ?? detail));
         return { fingerprint: Array.from((await portal.me()).fingerprint).join() };
       } catch (error) {
         return { code: error.code };
@@ -204,17 +231,30 @@ async function enrol(inviter, acceptor) {
   const uri = await inviter.evaluate(async () => (await window.portal.invite({ kind: "quick" })).uri);
   await acceptor.evaluate((uri) => window.portal.accept(uri).then(() => {}), uri);
   const digits = async () => (await window.portal.contacts())[0]?.sas;
-  const [mine, theirs] = [await until("the digits", [inviter, acceptor], digits), await until("the digits", [acceptor, inviter], digits)];
+  const [mine, theirs] = [
+    await until("the digits", [inviter, acceptor], digits),
+    await until("the digits", [acceptor, inviter], digits),
+  ];
   assert.equal(mine, theirs);
-  for (const page of [inviter, acceptor]) await page.evaluate(async () => window.portal.confirmSas((await window.portal.contacts())[0].id));
-  for (const pages of [[inviter, acceptor], [acceptor, inviter]]) {
+  for (const page of [inviter, acceptor])
+    await page.evaluate(async () => window.portal.confirmSas((await window.portal.contacts())[0].id));
+  for (const pages of [
+    [inviter, acceptor],
+    [acceptor, inviter],
+  ]) {
     await until("both to be active", pages, async () => (await window.portal.contacts())[0].state === "active");
   }
 }
 
-const texts = async () => (await window.portal.messages((await window.portal.contacts())[0].id)).map(({ text, state }) => [text, state]);
-const send = (page, text) => page.evaluate(async (text) => (await window.portal.send((await window.portal.contacts())[0].id, { text })).state, text);
-const received = async (wanted) => (await window.portal.messages((await window.portal.contacts())[0].id)).some(({ text }) => text === wanted);
+const texts = async () =>
+  (await window.portal.messages((await window.portal.contacts())[0].id)).map(({ text, state }) => [text, state]);
+const send = (page, text) =>
+  page.evaluate(
+    async (text) => (await window.portal.send((await window.portal.contacts())[0].id, { text })).state,
+    text,
+  );
+const received = async (wanted) =>
+  (await window.portal.messages((await window.portal.contacts())[0].id)).some(({ text }) => text === wanted);
 
 describe("a portal on indexedDbStore", () => {
   test("a page that dies with messages queued loses nothing and sends nothing twice; nothing on the disk can be read", async () => {
@@ -238,14 +278,21 @@ describe("a portal on indexedDbStore", () => {
     assert.deepEqual(await openPortal(again, "ignored", "portal"), before, "the identity is the same");
     assert.deepEqual(await readable(again), []);
     const kept = await again.evaluate(texts);
-    assert.deepEqual(kept.slice(0, 3).map(([text]) => text), [FIRST, ...QUEUED]);
+    assert.deepEqual(
+      kept.slice(0, 3).map(([text]) => text),
+      [FIRST, ...QUEUED],
+    );
     await until("what was queued", [ana, again], received, QUEUED[1]);
     await until("receipts", [again, ana], async () => {
       const [{ id }] = await window.portal.contacts();
       return (await window.portal.messages(id)).every(({ state }) => state === "delivered");
     });
     const arrived = await ana.evaluate(texts);
-    assert.deepEqual(arrived, kept.map(([text]) => [text, "verified"]), "each once, in order");
+    assert.deepEqual(
+      arrived,
+      kept.map(([text]) => [text, "verified"]),
+      "each once, in order",
+    );
 
     assert.deepEqual(await readable(again), []);
     assert.deepEqual([...hers.complaints, ...theirs.complaints], []);
@@ -277,19 +324,34 @@ describe("a portal on indexedDbStore", () => {
     const { fingerprint } = await openPortal(one, NAME, "portal", { create: true });
     await one.evaluate(() => window.portal.start());
     assert.deepEqual(await openPortal(other, NAME, "portal"), { code: "VAULT_IN_USE" });
-    assert.equal((await openPortal(other, NAME, "another", { create: true })).code, undefined, "another vault of the origin is free");
+    assert.equal(
+      (await openPortal(other, NAME, "another", { create: true })).code,
+      undefined,
+      "another vault of the origin is free",
+    );
     await other.evaluate(() => window.portal.dispose());
 
     assert.deepEqual(await openPortal(other, NAME, "portal", { takeOver: true }), { fingerprint });
     await one.waitForFunction(() => window.events.stopped.length > 0);
     const refusals = await one.evaluate(() =>
-      Promise.all(["me", "contacts", "sync", "start"].map((call) => window.portal[call]().then(() => "no", ({ code }) => code))),
+      Promise.all(
+        ["me", "contacts", "sync", "start"].map((call) =>
+          window.portal[call]().then(
+            () => "no",
+            ({ code }) => code,
+          ),
+        ),
+      ),
     );
     assert.deepEqual(refusals, Array(4).fill("VAULT_IN_USE"));
     assert.deepEqual(await one.evaluate(() => window.events.stopped), ["VAULT_IN_USE"]);
     await other.evaluate(() => window.portal.invite({ kind: "quick" }).then(() => {}));
     await one.evaluate(() => window.portal.dispose());
-    assert.deepEqual(await openPortal(one, NAME, "portal"), { code: "VAULT_IN_USE" }, "the one that lost it released nothing");
+    assert.deepEqual(
+      await openPortal(one, NAME, "portal"),
+      { code: "VAULT_IN_USE" },
+      "the one that lost it released nothing",
+    );
     await other.evaluate(() => window.portal.dispose());
     assert.deepEqual(await openPortal(one, NAME, "portal"), { fingerprint }, "disposing lets the next one in");
     await one.reload();
@@ -320,18 +382,25 @@ async function readable(page) {
     await store.close();
   }, words.join());
   const records = await page.evaluate(dump);
-  const found = records.flatMap(([key, ...forms]) => words.filter((word) => forms.some((form) => form.includes(word))).map((word) => [key, word]));
+  const found = records.flatMap(([key, ...forms]) =>
+    words.filter((word) => forms.some((form) => form.includes(word))).map((word) => [key, word]),
+  );
   assert.equal(found.filter(([key]) => key === "control").length, words.length);
-  for (const start of ["vault", "s/self", "s/c/", "m/", "b/"]) assert.ok(records.some(([key]) => key.startsWith(start)), `${start} is among them`);
+  for (const start of ["vault", "s/self", "s/c/", "m/", "b/"])
+    assert.ok(
+      records.some(([key]) => key.startsWith(start)),
+      `${start} is among them`,
+    );
   return found.filter(([key]) => key !== "control");
 }
 
 /** In a page: every record of every database, as texts a thief would search: UTF-8, Latin-1, UTF-16. */
 async function dump() {
-  const settled = (request) => new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
+  const settled = (request) =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
   const records = [];
   for (const { name } of await indexedDB.databases()) {
     const database = await settled(indexedDB.open(name));
@@ -340,7 +409,10 @@ async function dump() {
       const [keys, values] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
       keys.forEach((key, at) => {
         const value = values[at];
-        const forms = value instanceof Uint8Array ? ["utf-8", "latin1", "utf-16le"].map((encoding) => new TextDecoder(encoding).decode(value)) : [JSON.stringify(value)];
+        const forms =
+          value instanceof Uint8Array
+            ? ["utf-8", "latin1", "utf-16le"].map((encoding) => new TextDecoder(encoding).decode(value))
+            : [JSON.stringify(value)];
         records.push([String(key), ...forms]);
       });
     }

@@ -22,12 +22,15 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 
 /** Runs `change`, and keeps the keyboard focus where it was if the focused control was rebuilt by it. */
 export function keepingFocus(root: HTMLElement, change: () => void): void {
-  const focused = document.activeElement instanceof HTMLElement && root.contains(document.activeElement) ? document.activeElement : null;
+  const focused =
+    document.activeElement instanceof HTMLElement && root.contains(document.activeElement)
+      ? document.activeElement
+      : null;
   const id = focused?.dataset["testid"];
   const item = focused?.closest<HTMLElement>("[data-key]")?.dataset["key"];
   change();
   if (!focused || focused.isConnected || !id) return;
-  const scope = item === undefined ? root : root.querySelector(`[data-key="${CSS.escape(item)}"]`) ?? root;
+  const scope = item === undefined ? root : (root.querySelector(`[data-key="${CSS.escape(item)}"]`) ?? root);
   const again = scope.matches(`[data-testid="${id}"]`) ? scope : scope.querySelector(`[data-testid="${id}"]`);
   if (again instanceof HTMLElement) again.focus();
 }
@@ -77,7 +80,9 @@ export function section(parent: HTMLElement, signature: unknown, build: () => Ch
   const text = JSON.stringify(signature);
   if (signatures.get(parent) === text) return;
   signatures.set(parent, text);
-  keepingFocus(parent, () => parent.replaceChildren(...build().filter((child) => child !== null && child !== undefined && child !== false)));
+  keepingFocus(parent, () =>
+    parent.replaceChildren(...build().filter((child) => child !== null && child !== undefined && child !== false)),
+  );
 }
 
 /** An image from SVG source; as an image it can run nothing and needs no inline style. */

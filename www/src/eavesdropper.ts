@@ -79,7 +79,10 @@ export class Eavesdropper {
       this.#known.add(`${bucket} ${entry.origin} ${entry.epoch}`);
       this.batchesSeen += 1;
       this.cellsSeen += heads.length;
-      this.batches = [{ bucket, origin: entry.origin, epoch: entry.epoch, count: entry.count, heads }, ...this.batches].slice(0, KEPT);
+      this.batches = [
+        { bucket, origin: entry.origin, epoch: entry.epoch, count: entry.count, heads },
+        ...this.batches,
+      ].slice(0, KEPT);
     }
   }
 
@@ -92,7 +95,8 @@ export class Eavesdropper {
 
 function headsOf(batch: Uint8Array, cellSize: number): string[] {
   const heads: string[] = [];
-  for (let at = HEADER_LEN; at + cellSize <= batch.length; at += cellSize) heads.push(hex(batch.subarray(at, at + HEAD_LEN)));
+  for (let at = HEADER_LEN; at + cellSize <= batch.length; at += cellSize)
+    heads.push(hex(batch.subarray(at, at + HEAD_LEN)));
   return heads;
 }
 

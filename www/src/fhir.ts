@@ -52,11 +52,23 @@ export function readReports(bytes: Uint8Array): Report[] | null {
   const index = new Map<string, Json>();
   const resources = collect(root, index);
   const used = new Set<Json>();
-  const reports = resources.filter((resource) => resource["resourceType"] === "DiagnosticReport").map((report) => fromReport(report, index, used));
+  const reports = resources
+    .filter((resource) => resource["resourceType"] === "DiagnosticReport")
+    .map((report) => fromReport(report, index, used));
   // An observation that no report mentions is a result all the same.
   const loose = resources.filter((resource) => resource["resourceType"] === "Observation" && !used.has(resource));
   const rows = loose.flatMap((observation) => (used.has(observation) ? [] : fromObservation(observation, index, used)));
-  if (rows.length > 0) reports.push({ title: "", status: "", effective: null, issued: null, performer: null, conclusion: null, more: hasMore(rows), rows });
+  if (rows.length > 0)
+    reports.push({
+      title: "",
+      status: "",
+      effective: null,
+      issued: null,
+      performer: null,
+      conclusion: null,
+      more: hasMore(rows),
+      rows,
+    });
   return reports.length > 0 ? reports : null;
 }
 
@@ -91,7 +103,9 @@ function collect(root: Json, index: Map<string, Json>): Json[] {
 
 function fromReport(report: Json, index: Map<string, Json>, used: Set<Json>): Report {
   const rows = linked(report["result"], index, used);
-  const performers = list(report["performer"]).map((performer) => text(performer["display"])).filter((name) => name !== null);
+  const performers = list(report["performer"])
+    .map((performer) => text(performer["display"]))
+    .filter((name) => name !== null);
   return {
     title: concept(report["code"]) ?? "",
     status: text(report["status"]) ?? "",
@@ -110,7 +124,17 @@ function linked(links: unknown, index: Map<string, Json>, used: Set<Json>): Row[
     const reference = text(link["reference"]);
     const observation = reference === null ? undefined : index.get(reference);
     if (observation) return used.has(observation) ? [] : fromObservation(observation, index, used);
-    return [{ test: text(link["display"]) ?? reference ?? "?", value: null, unit: "", range: "", flag: null, computed: false, status: null }];
+    return [
+      {
+        test: text(link["display"]) ?? reference ?? "?",
+        value: null,
+        unit: "",
+        range: "",
+        flag: null,
+        computed: false,
+        status: null,
+      },
+    ];
   });
 }
 
@@ -119,7 +143,9 @@ function fromObservation(observation: Json, index: Map<string, Json>, used: Set<
   const status = text(observation["status"]);
   const unusual = status === null || PLAIN.has(status) ? null : status;
   const own = row(observation, concept(observation["code"]) ?? "?", unusual);
-  const parts = list(observation["component"]).map((part) => row(part, `${own.test} · ${concept(part["code"]) ?? "?"}`, unusual));
+  const parts = list(observation["component"]).map((part) =>
+    row(part, `${own.test} · ${concept(part["code"]) ?? "?"}`, unusual),
+  );
   const members = linked(observation["hasMember"], index, used);
   return own.value === null && parts.length + members.length > 0 ? [...parts, ...members] : [own, ...parts, ...members];
 }
@@ -142,7 +168,10 @@ function row(source: Json, test: string, status: string | null): Row {
     test,
     value: value(source),
     unit: quantity ? (text(quantity["unit"]) ?? text(quantity["code"]) ?? "") : "",
-    range: ranges.map((range) => rangeText(range, quantity)).filter(Boolean).join("; "),
+    range: ranges
+      .map((range) => rangeText(range, quantity))
+      .filter(Boolean)
+      .join("; "),
     flag: stated ?? computed,
     computed: computed !== null,
     status,
@@ -165,7 +194,9 @@ function value(source: Json): Row["value"] {
   }
   const coded = concept(source["valueCodeableConcept"]);
   if (coded !== null) return coded;
-  return Object.keys(source).some((key) => /^value[A-Z]/.test(key)) ? SEE_ORIGINAL : concept(source["dataAbsentReason"]);
+  return Object.keys(source).some((key) => /^value[A-Z]/.test(key))
+    ? SEE_ORIGINAL
+    : concept(source["dataAbsentReason"]);
 }
 
 /** A range in words; its unit is added where it is not that of the value beside it. */
@@ -185,7 +216,15 @@ function rangeText(range: Json, beside: Json | null): string {
 }
 
 const STATED: Readonly<Record<string, Flag>> = {
-  H: "high", HH: "high", HU: "high", L: "low", LL: "low", LU: "low", N: "normal", A: "abnormal", AA: "abnormal",
+  H: "high",
+  HH: "high",
+  HU: "high",
+  L: "low",
+  LL: "low",
+  LU: "low",
+  N: "normal",
+  A: "abnormal",
+  AA: "abnormal",
 };
 
 function statedFlag(interpretation: unknown): Flag {
@@ -204,8 +243,10 @@ function flagFromRange(quantity: Json, ranges: Json[]): Flag {
   const amount = quantity["value"];
   if (!range || !(amount instanceof Decimal) || text(quantity["comparator"]) !== null) return null;
   const ends = [range["low"], range["high"]].filter(isObject);
-  if (ends.length === 0 || ends.some((end) => !(end["value"] instanceof Decimal) || unitOf(end) !== unitOf(quantity))) return null;
-  const bound = (end: unknown): number | null => (isObject(end) && end["value"] instanceof Decimal ? end["value"].value : null);
+  if (ends.length === 0 || ends.some((end) => !(end["value"] instanceof Decimal) || unitOf(end) !== unitOf(quantity)))
+    return null;
+  const bound = (end: unknown): number | null =>
+    isObject(end) && end["value"] instanceof Decimal ? end["value"].value : null;
   const [low, high] = [bound(range["low"]), bound(range["high"])];
   if (high !== null && amount.value > high) return "high";
   return low !== null && amount.value < low ? "low" : "normal";

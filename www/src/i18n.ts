@@ -7,10 +7,16 @@ export type Language = "en" | "es";
 const TEXT = {
   // The frame
   title: ["Tessera demo portal", "Portal de demostración de Tessera"],
-  tagline: ["Private clinical messages, over a relay that holds no names.", "Mensajes clínicos privados, por un relé que no guarda nombres."],
+  tagline: [
+    "Private clinical messages, over a relay that holds no names.",
+    "Mensajes clínicos privados, por un relé que no guarda nombres.",
+  ],
   skip: ["Skip to the conversations", "Ir a las conversaciones"],
   language: ["Language", "Idioma"],
-  kept_here: ["Each person's vault is kept in this browser, sealed under a passphrase.", "La bóveda de cada persona se guarda en este navegador, sellada con una frase de acceso."],
+  kept_here: [
+    "Each person's vault is kept in this browser, sealed under a passphrase.",
+    "La bóveda de cada persona se guarda en este navegador, sellada con una frase de acceso.",
+  ],
   add_specialist: ["Add Dr. Chen, specialist", "Añadir a Dr. Chen, especialista"],
   open_alone: ["Open alone", "Abrir sola"],
   open_alone_label: ["Open {name} alone in a new tab", "Abrir {name} en una pestaña propia"],
@@ -27,18 +33,33 @@ const TEXT = {
   locked_line: ["Locked: nothing is read or sent", "Cerrado: no se lee ni se envía nada"],
   locked_heading: ["Locked", "Cerrado"],
   locked_asked: ["You locked it. What you were writing is kept.", "Usted lo cerró. Lo que escribía está guardado."],
-  locked_idle: ["Nobody used it for {minutes} minutes. What was being written is kept.", "Nadie lo usó durante {minutes} minutos. Lo que se escribía está guardado."],
-  locked_idle_soon: ["Nobody used it for a while. What was being written is kept.", "Nadie lo usó durante un rato. Lo que se escribía está guardado."],
+  locked_idle: [
+    "Nobody used it for {minutes} minutes. What was being written is kept.",
+    "Nadie lo usó durante {minutes} minutos. Lo que se escribía está guardado.",
+  ],
+  locked_idle_soon: [
+    "Nobody used it for a while. What was being written is kept.",
+    "Nadie lo usó durante un rato. Lo que se escribía está guardado.",
+  ],
   locked_before: ["Your vault from an earlier visit is here.", "Aquí está su bóveda de una visita anterior."],
   passphrase: ["Passphrase", "Frase de acceso"],
-  demo_passphrase: ["In this demo it is “{passphrase}”. A real portal never shows it.", "En esta demostración es «{passphrase}». Un portal real nunca la muestra."],
+  demo_passphrase: [
+    "In this demo it is “{passphrase}”. A real portal never shows it.",
+    "En esta demostración es «{passphrase}». Un portal real nunca la muestra.",
+  ],
   elsewhere_heading: ["Open in another tab", "Abierto en otra pestaña"],
   elsewhere_help: ["A vault is open in one place at a time.", "Una bóveda se abre en un solo lugar a la vez."],
   move_here: ["Move it here", "Traerla aquí"],
   gone_heading: ["The vault is gone", "La bóveda ya no está"],
-  gone_help: ["The browser, or someone, cleared what was kept here: contacts and messages are lost on this device.", "El navegador, o alguien, borró lo guardado aquí: en este dispositivo se perdieron contactos y mensajes."],
+  gone_help: [
+    "The browser, or someone, cleared what was kept here: contacts and messages are lost on this device.",
+    "El navegador, o alguien, borró lo guardado aquí: en este dispositivo se perdieron contactos y mensajes.",
+  ],
   start_over_heading: ["Start over", "Empezar de nuevo"],
-  start_over_help: ["Destroys this person's identity, contacts and messages for good, and makes a new identity.", "Destruye para siempre la identidad, los contactos y los mensajes de esta persona, y crea una identidad nueva."],
+  start_over_help: [
+    "Destroys this person's identity, contacts and messages for good, and makes a new identity.",
+    "Destruye para siempre la identidad, los contactos y los mensajes de esta persona, y crea una identidad nueva.",
+  ],
   start_over: ["Destroy and start over", "Destruir y empezar de nuevo"],
 
   // The relay, as a person sees it
@@ -63,7 +84,10 @@ const TEXT = {
 
   // The access log
   log: ["Access log", "Registro de accesos"],
-  log_help: ["What happened on this device, step by step, in a chain that shows tampering. It never holds what was written.", "Lo que ocurrió en este dispositivo, paso a paso, en una cadena que muestra alteraciones. Nunca contiene lo escrito."],
+  log_help: [
+    "What happened on this device, step by step, in a chain that shows tampering. It never holds what was written.",
+    "Lo que ocurrió en este dispositivo, paso a paso, en una cadena que muestra alteraciones. Nunca contiene lo escrito.",
+  ],
   log_verify: ["Verify", "Verificar"],
   log_export: ["Export", "Exportar"],
   log_export_as: ["Export as {format}", "Exportar como {format}"],
@@ -72,9 +96,18 @@ const TEXT = {
   log_older: ["Show older entries", "Mostrar entradas anteriores"],
   log_page: ["Verify an exported log", "Verificar un registro exportado"],
   log_intact: ["All {count} entries are as they were written.", "Las {count} entradas están como se escribieron."],
-  log_broken: ["Entry {index} is not as it was written: this log was tampered with or damaged.", "La entrada {index} no está como se escribió: este registro fue alterado o dañado."],
-  log_exported: ["Exported. The export itself is now in the log.", "Exportado. La exportación misma consta ahora en el registro."],
-  log_kept: ["Saved. Keep it where this device cannot reach it.", "Guardado. Consérvelo donde este dispositivo no pueda alcanzarlo."],
+  log_broken: [
+    "Entry {index} is not as it was written: this log was tampered with or damaged.",
+    "La entrada {index} no está como se escribió: este registro fue alterado o dañado.",
+  ],
+  log_exported: [
+    "Exported. The export itself is now in the log.",
+    "Exportado. La exportación misma consta ahora en el registro.",
+  ],
+  log_kept: [
+    "Saved. Keep it where this device cannot reach it.",
+    "Guardado. Consérvelo donde este dispositivo no pueda alcanzarlo.",
+  ],
   log_someone: ["a contact that was removed", "un contacto eliminado"],
   log_began: ["The log begins", "Comienza el registro"],
   log_invited: ["Invitation made", "Invitación creada"],
@@ -102,7 +135,10 @@ const TEXT = {
   log_restored: ["Restored from a backup", "Restaurado desde una copia"],
   log_breakGlassStarted: ["Emergency access began: {reason}", "Comenzó un acceso de emergencia: {reason}"],
   log_breakGlassEnded: ["Emergency access ended", "Terminó el acceso de emergencia"],
-  log_sharesCreated: ["Emergency shares made: {threshold} of {shares}", "Partes de emergencia creadas: {threshold} de {shares}"],
+  log_sharesCreated: [
+    "Emergency shares made: {threshold} of {shares}",
+    "Partes de emergencia creadas: {threshold} de {shares}",
+  ],
   log_exported_as: ["Log exported as {format}", "Registro exportado como {format}"],
   log_signed: ["Log signed", "Registro firmado"],
 
@@ -116,8 +152,14 @@ const TEXT = {
   validity_day: ["24 hours", "24 horas"],
   quick_title: ["Invitation to scan", "Invitación para escanear"],
   link_title: ["Invitation link", "Enlace de invitación"],
-  quick_help: ["Let the other person scan this, or paste the text below in their portal.", "Deje que la otra persona lo escanee o pegue el texto en su portal."],
-  link_help: ["Send this link by a channel you trust. Whoever opens it first can answer; the six digits show whether it was the right person.", "Envíe este enlace por un canal de confianza. Quien lo abra primero puede responder; las seis cifras muestran si fue la persona correcta."],
+  quick_help: [
+    "Let the other person scan this, or paste the text below in their portal.",
+    "Deje que la otra persona lo escanee o pegue el texto en su portal.",
+  ],
+  link_help: [
+    "Send this link by a channel you trust. Whoever opens it first can answer; the six digits show whether it was the right person.",
+    "Envíe este enlace por un canal de confianza. Quien lo abra primero puede responder; las seis cifras muestran si fue la persona correcta.",
+  ],
   qr_alt: ["QR code of the invitation", "Código QR de la invitación"],
   invitation_text: ["Invitation as text", "Invitación como texto"],
   copy: ["Copy", "Copiar"],
@@ -125,10 +167,16 @@ const TEXT = {
   valid_until: ["Valid until {time}", "Válida hasta {time}"],
   cancel_invitation: ["Withdraw", "Retirar"],
   in_person_heading: ["In person: no digits needed", "En persona: sin comparar cifras"],
-  in_person_help: ["Scan or paste the fingerprint that their portal shows. Only that person can then answer this invitation.", "Escanee o pegue la huella que muestra su portal. Solo esa persona podrá responder a esta invitación."],
+  in_person_help: [
+    "Scan or paste the fingerprint that their portal shows. Only that person can then answer this invitation.",
+    "Escanee o pegue la huella que muestra su portal. Solo esa persona podrá responder a esta invitación.",
+  ],
   expect_text: ["Their fingerprint", "Su huella"],
   expect_button: ["Expect this person", "Esperar a esta persona"],
-  expect_done: ["Only the person with that fingerprint will be accepted.", "Solo se aceptará a la persona con esa huella."],
+  expect_done: [
+    "Only the person with that fingerprint will be accepted.",
+    "Solo se aceptará a la persona con esa huella.",
+  ],
   fingerprint_bad: ["That is not a fingerprint.", "Eso no es una huella."],
 
   // Accepting
@@ -136,24 +184,42 @@ const TEXT = {
   accept_text: ["Invitation link or text", "Enlace o texto de invitación"],
   accept_button: ["Accept", "Aceptar"],
   accept_file: ["Read a QR image", "Leer una imagen QR"],
-  accept_in_person: ["In person: I have it from the inviter's own hand or screen", "En persona: la tengo de la mano o pantalla de quien invita"],
-  accept_hint: ["Accepting shows your name and identity to the inviter only.", "Al aceptar, solo quien invita ve su nombre e identidad."],
+  accept_in_person: [
+    "In person: I have it from the inviter's own hand or screen",
+    "En persona: la tengo de la mano o pantalla de quien invita",
+  ],
+  accept_hint: [
+    "Accepting shows your name and identity to the inviter only.",
+    "Al aceptar, solo quien invita ve su nombre e identidad.",
+  ],
   qr_unreadable: ["No QR code found in that image.", "No se encontró un código QR en esa imagen."],
   offered_heading: ["An invitation came with this link", "Este enlace trae una invitación"],
   offered_who: ["Who accepts it?", "¿Quién la acepta?"],
   my_fingerprint: ["Your fingerprint", "Su huella"],
-  my_fingerprint_help: ["In person, let the inviter scan this: then nobody needs to compare digits.", "En persona, deje que quien invita escanee esto: así nadie necesita comparar cifras."],
+  my_fingerprint_help: [
+    "In person, let the inviter scan this: then nobody needs to compare digits.",
+    "En persona, deje que quien invita escanee esto: así nadie necesita comparar cifras.",
+  ],
   fingerprint_alt: ["QR code of your fingerprint", "Código QR de su huella"],
 
   // Checking who it is
   check_heading: ["Is it really {name}?", "¿Es realmente {name}?"],
-  check_help: ["Read these six digits to each other, by voice or side by side.", "Léanse estas seis cifras, de viva voz o lado a lado."],
+  check_help: [
+    "Read these six digits to each other, by voice or side by side.",
+    "Léanse estas seis cifras, de viva voz o lado a lado.",
+  ],
   sas_label: ["Six digits: {digits}", "Seis cifras: {digits}"],
   sas_match: ["They match", "Coinciden"],
   sas_differ: ["They differ", "No coinciden"],
-  sas_wait: ["Waiting for the other side to answer. The six digits appear here.", "Esperando la respuesta de la otra parte. Las seis cifras aparecerán aquí."],
+  sas_wait: [
+    "Waiting for the other side to answer. The six digits appear here.",
+    "Esperando la respuesta de la otra parte. Las seis cifras aparecerán aquí.",
+  ],
   suspect_heading: ["Do not trust this contact", "No confíe en este contacto"],
-  suspect_help: ["Someone may stand in between. Nothing is sent to this contact. Remove it and enrol again in person.", "Alguien puede interponerse. No se envía nada a este contacto. Elimínelo y vuelva a inscribirlo en persona."],
+  suspect_help: [
+    "Someone may stand in between. Nothing is sent to this contact. Remove it and enrol again in person.",
+    "Alguien puede interponerse. No se envía nada a este contacto. Elimínelo y vuelva a inscribirlo en persona.",
+  ],
   remove_contact: ["Remove contact", "Eliminar contacto"],
 
   // Messages
@@ -167,8 +233,14 @@ const TEXT = {
   message_delivered: ["Delivered", "Entregado"],
   message_undelivered: ["Undelivered: no receipt came back", "No entregado: no llegó acuse de recibo"],
   message_cancelled: ["Taken back before it had left", "Retirado antes de enviarse"],
-  transfer_in: ["A large message from {name} is arriving: {percent} %", "Llega un mensaje grande de {name}: {percent} %"],
-  transfer_out: ["A large message to {name} is leaving: {percent} %", "Sale un mensaje grande para {name}: {percent} %"],
+  transfer_in: [
+    "A large message from {name} is arriving: {percent} %",
+    "Llega un mensaje grande de {name}: {percent} %",
+  ],
+  transfer_out: [
+    "A large message to {name} is leaving: {percent} %",
+    "Sale un mensaje grande para {name}: {percent} %",
+  ],
   cancel_transfer: ["Take back", "Retirar"],
   message_verified: ["Verified: truly from {name}", "Verificado: realmente de {name}"],
   message_held: ["Held until you have compared the digits", "Retenido hasta que compare las cifras"],
@@ -181,7 +253,10 @@ const TEXT = {
   attach: ["Attach file", "Adjuntar archivo"],
   attached: ["Attached: {name}", "Adjunto: {name}"],
   detach: ["Remove attachment", "Quitar adjunto"],
-  cannot_write_pending: ["You can write once you have checked who this is.", "Podrá escribir cuando haya comprobado quién es."],
+  cannot_write_pending: [
+    "You can write once you have checked who this is.",
+    "Podrá escribir cuando haya comprobado quién es.",
+  ],
   cannot_write_suspect: ["Writing to this contact is blocked.", "Escribir a este contacto está bloqueado."],
   too_long_label: ["The label may have at most 48 bytes.", "La etiqueta admite como máximo 48 bytes."],
 
@@ -201,13 +276,22 @@ const TEXT = {
   flag_normal: ["In range", "En rango"],
   flag_abnormal: ["Abnormal", "Anormal"],
   flag_none: ["—", "—"],
-  flag_computed: ["Flags marked * are computed here from the reference range.", "Los avisos con * se calculan aquí a partir del rango de referencia."],
-  narrative_hidden: ["Only coded values are shown, not the document's own prose.", "Solo se muestran los valores codificados, no la prosa del documento."],
+  flag_computed: [
+    "Flags marked * are computed here from the reference range.",
+    "Los avisos con * se calculan aquí a partir del rango de referencia.",
+  ],
+  narrative_hidden: [
+    "Only coded values are shown, not the document's own prose.",
+    "Solo se muestran los valores codificados, no la prosa del documento.",
+  ],
   report_more: ["The original holds more than this table.", "El original contiene más que esta tabla."],
   see_original: ["see the original", "ver el original"],
   no_value: ["no value", "sin valor"],
   file: ["File", "Archivo"],
-  not_fhir: ["This file is not a FHIR result that can be shown as a table.", "Este archivo no es un resultado FHIR que se pueda mostrar en tabla."],
+  not_fhir: [
+    "This file is not a FHIR result that can be shown as a table.",
+    "Este archivo no es un resultado FHIR que se pueda mostrar en tabla.",
+  ],
   download: ["Download the original ({size})", "Descargar el original ({size})"],
   bytes: ["{count} bytes", "{count} bytes"],
 
@@ -216,10 +300,22 @@ const TEXT = {
   blocked: ["Blocked", "Bloqueado"],
   blocked_from: ["Blocked, under {name}", "Bloqueado, a nombre de {name}"],
   gap: ["Something is missing", "Falta algo"],
-  gap_batches: ["Published batches are missing ({count}): the relay withheld or lost them, and any message in them. Ask your contacts whether they sent something.", "Faltan lotes publicados ({count}): el relé los retuvo o los perdió, con los mensajes que llevaran. Pregunte a sus contactos si enviaron algo."],
-  gap_sequence: ["Earlier messages from {name} have not arrived ({count}). Do not act as if you had read everything: ask {name}.", "No han llegado mensajes anteriores de {name} ({count}). No actúe como si lo hubiera leído todo: pregunte a {name}."],
-  gap_sequence_unknown: ["Earlier messages from a contact have not arrived. Ask what was sent.", "Faltan mensajes anteriores de un contacto. Pregunte qué se envió."],
-  gap_origin: ["The relay now signs with another key. It may have been restored from a backup, or replaced: messages may be missing.", "El relé firma ahora con otra clave. Pudo restaurarse de una copia o ser sustituido: pueden faltar mensajes."],
+  gap_batches: [
+    "Published batches are missing ({count}): the relay withheld or lost them, and any message in them. Ask your contacts whether they sent something.",
+    "Faltan lotes publicados ({count}): el relé los retuvo o los perdió, con los mensajes que llevaran. Pregunte a sus contactos si enviaron algo.",
+  ],
+  gap_sequence: [
+    "Earlier messages from {name} have not arrived ({count}). Do not act as if you had read everything: ask {name}.",
+    "No han llegado mensajes anteriores de {name} ({count}). No actúe como si lo hubiera leído todo: pregunte a {name}.",
+  ],
+  gap_sequence_unknown: [
+    "Earlier messages from a contact have not arrived. Ask what was sent.",
+    "Faltan mensajes anteriores de un contacto. Pregunte qué se envió.",
+  ],
+  gap_origin: [
+    "The relay now signs with another key. It may have been restored from a backup, or replaced: messages may be missing.",
+    "El relé firma ahora con otra clave. Pudo restaurarse de una copia o ser sustituido: pueden faltar mensajes.",
+  ],
   times: ["{count} times", "{count} veces"],
   dismiss: ["Understood", "Entendido"],
   someone: ["a contact", "un contacto"],
@@ -229,43 +325,82 @@ const TEXT = {
   safety: ["Copies and emergencies", "Copias y emergencias"],
   safety_short: ["Backup", "Copias"],
   device_first: ["This is the device on which the vault was created.", "En este dispositivo se creó la bóveda."],
-  device_restored: ["This is device {index}: it was restored from a backup.", "Este es el dispositivo {index}: se restauró de una copia de seguridad."],
-  device_superseded: ["Another device, restored from a backup, took this one's place. Messages can be read here, but nothing is sent any more.", "Otro dispositivo, restaurado de una copia, ocupó el lugar de este. Aquí se pueden leer mensajes, pero ya no se envía nada."],
+  device_restored: [
+    "This is device {index}: it was restored from a backup.",
+    "Este es el dispositivo {index}: se restauró de una copia de seguridad.",
+  ],
+  device_superseded: [
+    "Another device, restored from a backup, took this one's place. Messages can be read here, but nothing is sent any more.",
+    "Otro dispositivo, restaurado de una copia, ocupó el lugar de este. Aquí se pueden leer mensajes, pero ya no se envía nada.",
+  ],
   device_notice: ["Two devices are in use", "Hay dos dispositivos en uso"],
-  device_notice_former: ["A device whose place this one took is still open somewhere. It sends nothing any more. If it is not in your hands, ask for help.", "Un dispositivo cuyo lugar ocupó este sigue abierto en alguna parte. Ya no envía nada. Si no está en sus manos, pida ayuda."],
-  device_notice_contact: ["{name} wrote from an older device after a newer one was in use. Ask {name} whether both are theirs.", "{name} escribió desde un dispositivo anterior cuando ya usaba uno más nuevo. Pregunte a {name} si ambos son suyos."],
+  device_notice_former: [
+    "A device whose place this one took is still open somewhere. It sends nothing any more. If it is not in your hands, ask for help.",
+    "Un dispositivo cuyo lugar ocupó este sigue abierto en alguna parte. Ya no envía nada. Si no está en sus manos, pida ayuda.",
+  ],
+  device_notice_contact: [
+    "{name} wrote from an older device after a newer one was in use. Ask {name} whether both are theirs.",
+    "{name} escribió desde un dispositivo anterior cuando ya usaba uno más nuevo. Pregunte a {name} si ambos son suyos.",
+  ],
   break_glass: ["A backup of yours was opened in an emergency", "Se abrió una copia suya en una emergencia"],
-  break_glass_help: ["Someone with enough of your emergency shares could read what is in it.", "Alguien con suficientes partes de emergencia suyas pudo leer lo que contiene."],
+  break_glass_help: [
+    "Someone with enough of your emergency shares could read what is in it.",
+    "Alguien con suficientes partes de emergencia suyas pudo leer lo que contiene.",
+  ],
   backup_heading: ["Back up", "Copia de seguridad"],
-  backup_help: ["The whole vault in one sealed file. Your passphrase opens it, so keep it where others cannot get it.", "Toda la bóveda en un archivo sellado. Lo abre su frase de acceso: guárdelo donde otros no lo alcancen."],
+  backup_help: [
+    "The whole vault in one sealed file. Your passphrase opens it, so keep it where others cannot get it.",
+    "Toda la bóveda en un archivo sellado. Lo abre su frase de acceso: guárdelo donde otros no lo alcancen.",
+  ],
   backup_button: ["Save a backup", "Guardar una copia"],
   backup_done: ["Saved, and read back before it was given.", "Guardada, y comprobada antes de entregarla."],
   code_heading: ["Recovery code", "Código de recuperación"],
-  code_help: ["On paper, for the day the passphrase is forgotten. It opens backups made from now on.", "En papel, para el día en que se olvide la frase de acceso. Abre las copias hechas desde ahora."],
+  code_help: [
+    "On paper, for the day the passphrase is forgotten. It opens backups made from now on.",
+    "En papel, para el día en que se olvide la frase de acceso. Abre las copias hechas desde ahora.",
+  ],
   code_button: ["Make a code", "Crear un código"],
   code_again: ["Make a new code", "Crear otro código"],
   code_remove: ["Remove the code", "Quitar el código"],
   code_sheet: ["Recovery code of {name}", "Código de recuperación de {name}"],
-  code_sheet_help: ["Together with a backup file this opens the vault. Keep it apart from the file. Upper or lower case, spaces and hyphens do not matter.", "Junto con un archivo de copia, esto abre la bóveda. Guárdelo aparte del archivo. Mayúsculas, espacios y guiones no importan."],
+  code_sheet_help: [
+    "Together with a backup file this opens the vault. Keep it apart from the file. Upper or lower case, spaces and hyphens do not matter.",
+    "Junto con un archivo de copia, esto abre la bóveda. Guárdelo aparte del archivo. Mayúsculas, espacios y guiones no importan.",
+  ],
   shares_heading: ["Emergency shares", "Partes de emergencia"],
-  shares_help: ["Give each to someone you trust. Enough of them together open any backup of this vault, for reading; you are told. They cannot be taken back.", "Dé cada una a alguien de confianza. Juntas, en número suficiente, abren cualquier copia de esta bóveda para leerla; se le avisará. No se pueden revocar."],
+  shares_help: [
+    "Give each to someone you trust. Enough of them together open any backup of this vault, for reading; you are told. They cannot be taken back.",
+    "Dé cada una a alguien de confianza. Juntas, en número suficiente, abren cualquier copia de esta bóveda para leerla; se le avisará. No se pueden revocar.",
+  ],
   shares_threshold: ["Needed to open", "Necesarias para abrir"],
   shares_count: ["Printed in all", "Impresas en total"],
   shares_button: ["Make shares", "Crear partes"],
   share_sheet: ["Emergency share {number} of {of}, {name}", "Parte de emergencia {number} de {of}, {name}"],
-  share_sheet_help: ["{threshold} of these shares and a backup file open the vault. Keep this one to yourself.", "{threshold} de estas partes y un archivo de copia abren la bóveda. Guarde esta para usted."],
+  share_sheet_help: [
+    "{threshold} of these shares and a backup file open the vault. Keep this one to yourself.",
+    "{threshold} de estas partes y un archivo de copia abren la bóveda. Guarde esta para usted.",
+  ],
   share_alt: ["QR code of share {number}", "Código QR de la parte {number}"],
   print: ["Print", "Imprimir"],
   sheet_clear: ["Put away", "Ocultar"],
   accesses_heading: ["Emergency accesses", "Accesos de emergencia"],
-  accesses_help: ["Every time a backup was opened with shares, as far as this portal was told.", "Cada vez que se abrió una copia con partes, hasta donde se informó a este portal."],
+  accesses_help: [
+    "Every time a backup was opened with shares, as far as this portal was told.",
+    "Cada vez que se abrió una copia con partes, hasta donde se informó a este portal.",
+  ],
   access_open: ["for {minutes} minutes", "durante {minutes} minutos"],
   access_closed: ["for {minutes} minutes, ended {end}", "durante {minutes} minutos, terminó {end}"],
   access_no_reason: ["no reason is known", "no se conoce el motivo"],
   restore_heading: ["Restore a backup here", "Restaurar una copia aquí"],
-  restore_help: ["What is in this browser gives way to the backup. The device it came from will stop sending.", "Lo que hay en este navegador deja paso a la copia. El dispositivo del que procede dejará de enviar."],
+  restore_help: [
+    "What is in this browser gives way to the backup. The device it came from will stop sending.",
+    "Lo que hay en este navegador deja paso a la copia. El dispositivo del que procede dejará de enviar.",
+  ],
   restore_file: ["Choose the backup file", "Elegir el archivo de copia"],
-  restore_by_code: ["I have the recovery code instead of the passphrase", "Tengo el código de recuperación en vez de la frase de acceso"],
+  restore_by_code: [
+    "I have the recovery code instead of the passphrase",
+    "Tengo el código de recuperación en vez de la frase de acceso",
+  ],
   restore_passphrase: ["Passphrase of the backup", "Frase de acceso de la copia"],
   restore_code: ["Recovery code", "Código de recuperación"],
   restore_new_passphrase: ["New passphrase", "Nueva frase de acceso"],
@@ -273,7 +408,10 @@ const TEXT = {
 
   // The eavesdropper
   relay_pane: ["What the relay sees", "Lo que ve el relé"],
-  relay_pane_help: ["Pulled over plain public HTTP, as anyone on the network could.", "Obtenido por HTTP público, como podría hacerlo cualquiera en la red."],
+  relay_pane_help: [
+    "Pulled over plain public HTTP, as anyone on the network could.",
+    "Obtenido por HTTP público, como podría hacerlo cualquiera en la red.",
+  ],
   see_buckets: ["buckets", "buzones"],
   see_batches: ["batches", "lotes"],
   see_cells: ["cells", "celdas"],

@@ -30,8 +30,12 @@ export async function readQr(image: Blob): Promise<string | null> {
 
 /** A SHA-256 fingerprint as hex or base64url, with or without a scheme before it; or null. */
 export function fingerprintIn(text: string): Uint8Array | null {
-  const bare = text.trim().replace(/^[a-z][a-z0-9+.-]*:(.*\/)?/i, "").replace(/\s+/g, "");
-  if (/^[0-9a-f]{64}$/i.test(bare)) return Uint8Array.from(bare.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  const bare = text
+    .trim()
+    .replace(/^[a-z][a-z0-9+.-]*:(.*\/)?/i, "")
+    .replace(/\s+/g, "");
+  if (/^[0-9a-f]{64}$/i.test(bare))
+    return Uint8Array.from(bare.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
   if (!/^[\w-]{43}$/.test(bare)) return null;
   return Uint8Array.from(atob(bare.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
 }

@@ -91,13 +91,23 @@ class App {
 
   #draw(): void {
     for (const pane of this.#panes) pane.dispose();
-    this.#panes = [...this.#sessions].map(([role, session]) => new Pane(session, this.#states.get(role) ?? new PaneState(), this.#alone !== null));
+    this.#panes = [...this.#sessions].map(
+      ([role, session]) => new Pane(session, this.#states.get(role) ?? new PaneState(), this.#alone !== null),
+    );
     this.#relayPane = this.#alone ? null : new RelayPane(this.#ear);
     this.#root.className = this.#alone ? "app app-alone" : `app app-of-${this.#panes.length}`;
     this.#root.replaceChildren(
       h("a", { class: "skip", href: "#people", click: (event) => this.#skip(event) }, t("skip")),
       this.#header(),
-      ...(this.#failure ? [h("p", { class: "fatal", role: "alert", testid: "fatal" }, t("failed_to_start", { reason: codeSentence(this.#failure) }))] : []),
+      ...(this.#failure
+        ? [
+            h(
+              "p",
+              { class: "fatal", role: "alert", testid: "fatal" },
+              t("failed_to_start", { reason: codeSentence(this.#failure) }),
+            ),
+          ]
+        : []),
       ...(this.#offered ? [this.#offer()] : []),
       h("main", { id: "people", class: "people", tabindex: -1 }, ...this.#panes.map((pane) => pane.element)),
       ...(this.#relayPane ? [this.#relayPane.element] : []),
@@ -118,8 +128,19 @@ class App {
       this.#mark,
       h("div", { class: "brand" }, h("h1", {}, "Tessera"), h("p", {}, t("tagline"))),
       h("p", { class: "memory" }, t("kept_here")),
-      this.#alone || specialist ? null : h("button", { type: "button", testid: "add-specialist", click: () => this.#showSpecialist() }, t("add_specialist")),
-      h("div", { class: "languages", role: "group", "aria-label": t("language") }, this.#languageButton("en", "English"), this.#languageButton("es", "Español")),
+      this.#alone || specialist
+        ? null
+        : h(
+            "button",
+            { type: "button", testid: "add-specialist", click: () => this.#showSpecialist() },
+            t("add_specialist"),
+          ),
+      h(
+        "div",
+        { class: "languages", role: "group", "aria-label": t("language") },
+        this.#languageButton("en", "English"),
+        this.#languageButton("es", "Español"),
+      ),
     );
   }
 
@@ -129,7 +150,17 @@ class App {
       this.#draw();
       document.querySelector<HTMLElement>(`[data-testid="lang-${language}"]`)?.focus();
     };
-    return h("button", { type: "button", lang: language, testid: `lang-${language}`, "aria-pressed": String(currentLanguage() === language), click: choose }, name);
+    return h(
+      "button",
+      {
+        type: "button",
+        lang: language,
+        testid: `lang-${language}`,
+        "aria-pressed": String(currentLanguage() === language),
+        click: choose,
+      },
+      name,
+    );
   }
 
   #showSpecialist(): void {
@@ -148,7 +179,17 @@ class App {
       { class: "offer", testid: "offer", "aria-labelledby": "offer-heading" },
       h("h2", { id: "offer-heading" }, t("offered_heading")),
       h("p", {}, t("offered_who")),
-      h("div", { class: "row" }, ...Object.values(PEOPLE).map((person) => h("button", { type: "button", testid: `offer-${person.role}`, click: () => choose(person.role) }, `${person.name} · ${roleName(person.role)}`))),
+      h(
+        "div",
+        { class: "row" },
+        ...Object.values(PEOPLE).map((person) =>
+          h(
+            "button",
+            { type: "button", testid: `offer-${person.role}`, click: () => choose(person.role) },
+            `${person.name} · ${roleName(person.role)}`,
+          ),
+        ),
+      ),
     );
   }
 }

@@ -36,10 +36,15 @@ export type RelayState = "unknown" | "up" | "down";
 export type Access = "opening" | "open" | "locked" | "elsewhere" | "gone" | "failed";
 
 /** What the page of copies and emergencies needs of a portal. */
-export type Safety = Pick<Portal, "backup" | "device" | "createRecoveryCode" | "removeRecoveryCode" | "hasRecoveryCode" | "emergency">;
+export type Safety = Pick<
+  Portal,
+  "backup" | "device" | "createRecoveryCode" | "removeRecoveryCode" | "hasRecoveryCode" | "emergency"
+>;
 
 /** What opens a backup. */
-export type BackupKey = { readonly passphrase: string } | { readonly recoveryCode: string; readonly newPassphrase: string };
+export type BackupKey =
+  | { readonly passphrase: string }
+  | { readonly recoveryCode: string; readonly newPassphrase: string };
 
 /** Opens every vault of the demo, so that visitors need to invent none. A real portal lets each person choose, and never shows it. */
 export const DEMO_PASSPHRASE = "tessera demo";
@@ -89,7 +94,9 @@ export class Session {
 
   /** Messages that have not left this device. */
   get waiting(): number {
-    return [...this.messages.values()].flat().filter((message) => message.direction === "out" && message.state === "queued").length;
+    return [...this.messages.values()]
+      .flat()
+      .filter((message) => message.direction === "out" && message.state === "queued").length;
   }
 
   watch(watcher: () => void): () => void {
@@ -149,7 +156,12 @@ export class Session {
     this.#become("opening");
     if (portal) await portal.destroy();
     else await destroyVault(this.#store, { takeOver: true });
-    const restored = await Portal.restore(bundle, { relay: this.relayUrl, store: this.#store, idleMinutes: this.idleMinutes, ...key });
+    const restored = await Portal.restore(bundle, {
+      relay: this.relayUrl,
+      store: this.#store,
+      idleMinutes: this.idleMinutes,
+      ...key,
+    });
     this.#listen(restored);
     this.#portal = restored;
     await restored.start();
@@ -161,9 +173,20 @@ export class Session {
     await this.#load();
   }
 
-  async #open(options: { passphrase: string; create?: boolean; takeOver?: boolean; afterEviction?: boolean }): Promise<void> {
+  async #open(options: {
+    passphrase: string;
+    create?: boolean;
+    takeOver?: boolean;
+    afterEviction?: boolean;
+  }): Promise<void> {
     try {
-      const portal = await Portal.open({ relay: this.relayUrl, store: this.#store, name: this.person.name, idleMinutes: this.idleMinutes, ...options });
+      const portal = await Portal.open({
+        relay: this.relayUrl,
+        store: this.#store,
+        name: this.person.name,
+        idleMinutes: this.idleMinutes,
+        ...options,
+      });
       this.#listen(portal);
       this.#portal = portal;
       await portal.start();
@@ -204,7 +227,17 @@ export class Session {
 
   async invite(kind: "quick" | "ordinary", expiresInSeconds: number): Promise<void> {
     const made = await this.#opened().invite({ kind, expiresInSeconds });
-    this.invitations = [{ id: made.id, kind, uri: made.uri, qrSvg: made.qrSvg, expiresAt: new Date(made.expiresAt * 1000), expected: false }, ...this.invitations];
+    this.invitations = [
+      {
+        id: made.id,
+        kind,
+        uri: made.uri,
+        qrSvg: made.qrSvg,
+        expiresAt: new Date(made.expiresAt * 1000),
+        expected: false,
+      },
+      ...this.invitations,
+    ];
     this.#changed();
   }
 
@@ -295,7 +328,9 @@ export class Session {
   }
 
   notify(kind: Notice["kind"], code: string, contactId: string | null, count = 1): void {
-    const same = this.notices.find((notice) => notice.kind === kind && notice.code === code && notice.contactId === contactId);
+    const same = this.notices.find(
+      (notice) => notice.kind === kind && notice.code === code && notice.contactId === contactId,
+    );
     const total = (same?.count ?? 0) + count;
     if (total <= 0) {
       if (same) this.dismiss(same.id);
@@ -353,7 +388,10 @@ export class Session {
       const messages = await portal.messages(contact.id, { limit: SHOWN });
       for (const message of messages) await this.#take(message);
       // A stable sort: within one second the portal's own order stands.
-      this.messages.set(contact.id, messages.toSorted((a, b) => timeOf(a) - timeOf(b)));
+      this.messages.set(
+        contact.id,
+        messages.toSorted((a, b) => timeOf(a) - timeOf(b)),
+      );
       if (!this.drafts.has(contact.id)) this.drafts.set(contact.id, await portal.draft(contact.id));
     }
     // Before the relay was ever reached nothing can be on its way.
@@ -400,7 +438,9 @@ export class Session {
       this.notify("rejected", code, contactId ?? null);
       void this.refresh();
     });
-    portal.addEventListener("device", ({ detail }) => this.#notifyOnce("device", detail.kind, detail.contactId ?? null));
+    portal.addEventListener("device", ({ detail }) =>
+      this.#notifyOnce("device", detail.kind, detail.contactId ?? null),
+    );
     portal.addEventListener("breakGlass", ({ detail }) => {
       this.accesses.set(detail.id, detail);
       this.#notifyOnce("breakGlass", detail.id, null);

@@ -6,14 +6,30 @@ import { createServer } from "node:http";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
-const CHROMIUMS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable"];
+const CHROMIUMS = [
+  process.env.CHROMIUM,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/usr/bin/google-chrome-stable",
+];
 const SWITCHES = [
-  "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-dev-shm-usage",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
 ];
 const TYPES = { html: "text/html", js: "text/javascript", json: "application/json", wasm: "application/wasm" };
 // Only an isolated page has a clock of 5 µs instead of 100.
-const HEADERS = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp", "cache-control": "no-store" };
+const HEADERS = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+  "cache-control": "no-store",
+};
 
 /** Bundles the page; `dist` is the package's, `module` the folder of the module with more bindings. */
 export async function resources({ dist, module, vectors }) {
@@ -76,6 +92,7 @@ function listen(served) {
 
 function launch() {
   const executablePath = CHROMIUMS.find((path) => path && existsSync(path));
-  if (!executablePath) throw new Error("no Chromium found: install it, or name it in the environment variable CHROMIUM");
+  if (!executablePath)
+    throw new Error("no Chromium found: install it, or name it in the environment variable CHROMIUM");
   return chromium.launch({ executablePath, args: SWITCHES });
 }

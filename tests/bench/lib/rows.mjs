@@ -27,7 +27,9 @@ export function rows({ portal, proofs, cells, detection, firstPull, webcrypto },
     plain("14 days away, 2 000 contacts", milliseconds(portal.absence.time)),
     limit("the same: memory of the module", mebibytes(portal.absence.memory), 64, portal.absence.memory / 2 ** 20),
     against("PBKDF2, 600 000 rounds", webcrypto.derive, "webcrypto", 1.05),
-    ...Object.entries(webcrypto.seal).map(([size, times]) => against(`MedCrypt message of ${size / 1024} KiB`, times, "webcrypto", 1.1)),
+    ...Object.entries(webcrypto.seal).map(([size, times]) =>
+      against(`MedCrypt message of ${size / 1024} KiB`, times, "webcrypto", 1.1),
+    ),
     limit("core download, gzip: bundled", kibibytes(download.bundled.gzip), 110, download.bundled.gzip / 1024),
     limit("core download, gzip: file by file", kibibytes(download.files.gzip), 110, download.files.gzip / 1024),
   ];
@@ -51,7 +53,14 @@ function against(what, times, peer, most) {
 function row(what, ours, peer, theirs, most) {
   const measured = ratio(ours, theirs);
   const target = most === undefined ? { target: "", met: undefined } : { target: `≤ ${most}×`, met: measured <= most };
-  return { what, ours: microseconds(median(ours)), peer, theirs: microseconds(median(theirs)), ratio: `${measured.toFixed(2)}×`, ...target };
+  return {
+    what,
+    ours: microseconds(median(ours)),
+    peer,
+    theirs: microseconds(median(theirs)),
+    ratio: `${measured.toFixed(2)}×`,
+    ...target,
+  };
 }
 
 const plain = (what, ours) => ({ what, ours, peer: "", theirs: "", ratio: "", target: "", met: undefined });
@@ -60,7 +69,15 @@ const plain = (what, ours) => ({ what, ours, peer: "", theirs: "", ratio: "", ta
 function faster(what, times, peer, least) {
   const measured = ratio(times[peer], times.tessera);
   const all = (perCell) => milliseconds((median(perCell) * 100_000) / MS);
-  return { what, ours: all(times.tessera), peer: PEERS[peer], theirs: all(times[peer]), ratio: `${measured.toFixed(measured < 100 ? 1 : 0)}× faster`, target: `≥ ${least}×`, met: measured >= least };
+  return {
+    what,
+    ours: all(times.tessera),
+    peer: PEERS[peer],
+    theirs: all(times[peer]),
+    ratio: `${measured.toFixed(measured < 100 ? 1 : 0)}× faster`,
+    target: `≥ ${least}×`,
+    met: measured >= least,
+  };
 }
 
 function limit(what, ours, most, value) {
@@ -68,7 +85,8 @@ function limit(what, ours, most, value) {
   return { what, ours, peer: "", theirs: "", ratio: "", target: `≤ ${most} ${unit}`, met: value <= most };
 }
 
-export const microseconds = (value) => (value < 10_000 ? `${value.toFixed(value < 100 ? 1 : 0)} µs` : milliseconds(value / MS));
+export const microseconds = (value) =>
+  value < 10_000 ? `${value.toFixed(value < 100 ? 1 : 0)} µs` : milliseconds(value / MS);
 export const milliseconds = (value) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
 export const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 export const kibibytes = (bytes) => `${(bytes / 1024).toFixed(1)} KiB`;
@@ -76,7 +94,15 @@ export const kibibytes = (bytes) => `${(bytes / 1024).toFixed(1)} KiB`;
 /** Markdown, which is also what the terminal shows. */
 export function table(all) {
   const head = ["what", "ours", "peer", "peer's", "ratio", "target", "met"];
-  const lines = all.map((r) => [r.what, r.ours, r.peer, r.theirs, r.ratio, r.target, r.met === undefined ? "" : r.met ? "yes" : "**no**"]);
+  const lines = all.map((r) => [
+    r.what,
+    r.ours,
+    r.peer,
+    r.theirs,
+    r.ratio,
+    r.target,
+    r.met === undefined ? "" : r.met ? "yes" : "**no**",
+  ]);
   const widths = head.map((title, i) => Math.max(title.length, ...lines.map((line) => line[i].length)));
   const render = (line) => `| ${line.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`;
   return [render(head), render(widths.map((width) => "-".repeat(width))), ...lines.map(render)].join("\n");

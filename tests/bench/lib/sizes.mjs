@@ -10,7 +10,14 @@ export async function sizes(dist) {
   const entry = new URL("index.js", dist).pathname;
   const files = (await inputs(entry)).filter((file) => file !== undefined);
   const scripts = await Promise.all(files.map(async (file) => compressed(await readFile(file))));
-  const bundle = await build({ entryPoints: [entry], bundle: true, minify: true, format: "esm", write: false, logLevel: "error" });
+  const bundle = await build({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    write: false,
+    logLevel: "error",
+  });
   return {
     wasm,
     files: add(wasm, ...scripts),
@@ -20,7 +27,15 @@ export async function sizes(dist) {
 
 /** Every script that the entry imports, dependencies of the package included. */
 async function inputs(entry) {
-  const { metafile } = await build({ entryPoints: [entry], bundle: true, format: "esm", write: false, metafile: true, absWorkingDir: "/", logLevel: "error" });
+  const { metafile } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format: "esm",
+    write: false,
+    metafile: true,
+    absWorkingDir: "/",
+    logLevel: "error",
+  });
   return Object.keys(metafile.inputs).map((path) => `/${path}`);
 }
 

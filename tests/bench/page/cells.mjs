@@ -22,7 +22,12 @@ async function hpkeCells(ikm, key) {
       return concat(tag, new Uint8Array(sender.enc), new Uint8Array(ciphertext));
     },
     async open(cell) {
-      const recipient = await suite.createRecipientContext({ recipientKey: pair.privateKey, enc: cell.slice(16, 48), info: INFO, psk });
+      const recipient = await suite.createRecipientContext({
+        recipientKey: pair.privateKey,
+        enc: cell.slice(16, 48),
+        info: INFO,
+        psk,
+      });
       return unwrapped(unpadded(new Uint8Array(await recipient.open(cell.subarray(48), cell.subarray(0, 16)))));
     },
   };
@@ -65,13 +70,22 @@ export async function measure(bench, budget) {
   const peer = await hpkeCells(ikm, psk);
   const cell = ours.seal(tag, delivery);
   return {
-    seal: await compare({ tessera: () => void ours.seal(tag, delivery), hpke: async () => void (await peer.seal(tag, delivery)) }, budget),
-    open: await compare({ tessera: () => void ours.open(cell), hpke: async () => void (await peer.open(cell)) }, budget),
+    seal: await compare(
+      { tessera: () => void ours.seal(tag, delivery), hpke: async () => void (await peer.seal(tag, delivery)) },
+      budget,
+    ),
+    open: await compare(
+      { tessera: () => void ours.open(cell), hpke: async () => void (await peer.open(cell)) },
+      budget,
+    ),
   };
 }
 
 function bound(variants) {
-  const pairs = Object.entries(variants).map(([name, v]) => [name, { seal: (...a) => v.seal(...a), open: (...a) => v.open(...a) }]);
+  const pairs = Object.entries(variants).map(([name, v]) => [
+    name,
+    { seal: (...a) => v.seal(...a), open: (...a) => v.open(...a) },
+  ]);
   return Object.fromEntries(pairs);
 }
 
@@ -118,5 +132,7 @@ async function fails(run) {
 async function derive(ikm, label) {
   const info = concat([0, 0, 0, label.length], text(label));
   const key = await crypto.subtle.importKey("raw", ikm, "HKDF", false, ["deriveBits"]);
-  return new Uint8Array(await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt: text("tessera/v1"), info }, key, 256));
+  return new Uint8Array(
+    await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt: text("tessera/v1"), info }, key, 256),
+  );
 }

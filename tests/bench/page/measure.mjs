@@ -16,7 +16,8 @@ const LEAST_ROUNDS = 5;
  */
 export async function compare(variants, { warmUp, sample, rounds, limit }) {
   const entries = [];
-  for (const [name, run] of Object.entries(variants)) entries.push({ name, run, repeat: await warm(run, warmUp, sample), times: [] });
+  for (const [name, run] of Object.entries(variants))
+    entries.push({ name, run, repeat: await warm(run, warmUp, sample), times: [] });
   const end = performance.now() + limit;
   for (let round = 0; round < LEAST_ROUNDS || (round < rounds && performance.now() < end); round += 1) {
     for (let i = 0; i < entries.length; i += 1) {

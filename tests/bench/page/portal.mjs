@@ -41,7 +41,10 @@ export async function measure(budget) {
   const portals = { few: await opened(stores.few), many: await opened(stores.many) };
   const contact = async (portal) => (await portal.contacts())[0].id;
   const ids = { few: await contact(portals.few), many: await contact(portals.many) };
-  agree((await portals.many.messages(ids.many, { limit: 10_000 })).length === MANY / 2, "the stored messages are listed");
+  agree(
+    (await portals.many.messages(ids.many, { limit: 10_000 })).length === MANY / 2,
+    "the stored messages are listed",
+  );
   const send = (name) => async () => void (await portals[name].send(ids[name], { text: "Recheck HbA1c in 3 months." }));
   const sending = await compare({ few: send("few"), many: send("many") }, slow);
 
@@ -81,7 +84,15 @@ function absence(bench, wasm, mailbox, kek, salt, now) {
   agree(found === batches.length * PER_BATCH, "every cell was looked at");
   const memory = wasm.memory.buffer.byteLength;
   engine.free();
-  return { absence: { time, batches: batches.length, bytes: batches.length * batches[0].length, memory, grown: memory - before } };
+  return {
+    absence: {
+      time,
+      batches: batches.length,
+      bytes: batches.length * batches[0].length,
+      memory,
+      grown: memory - before,
+    },
+  };
 }
 
 /** What the relay would list. */
@@ -107,7 +118,9 @@ async function restored(bundle) {
 }
 
 async function filled(name, records) {
-  await new Promise((resolve) => Object.assign(indexedDB.deleteDatabase(name), { onsuccess: resolve, onerror: resolve, onblocked: resolve }));
+  await new Promise((resolve) =>
+    Object.assign(indexedDB.deleteDatabase(name), { onsuccess: resolve, onerror: resolve, onblocked: resolve }),
+  );
   const store = indexedDbStore(name);
   const { revision } = await store.list("");
   await store.commit(revision, records);
@@ -117,5 +130,7 @@ async function filled(name, records) {
 
 async function deriveKek(salt) {
   const key = await crypto.subtle.importKey("raw", text(PASSPHRASE), "PBKDF2", false, ["deriveBits"]);
-  return new Uint8Array(await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations: 600_000 }, key, 256));
+  return new Uint8Array(
+    await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations: 600_000 }, key, 256),
+  );
 }

@@ -46,7 +46,14 @@ function verifies({ verifier }, vector, sessionId) {
   publicKey.set(hex(vector.auth_pk));
   try {
     const { blind_seed, proof, pseudonym, message, context } = vector;
-    return verifier(publicKey).verify(hex(blind_seed), sessionId, hex(proof), hex(pseudonym), hex(message), hex(context));
+    return verifier(publicKey).verify(
+      hex(blind_seed),
+      sessionId,
+      hex(proof),
+      hex(pseudonym),
+      hex(message),
+      hex(context),
+    );
   } catch {
     return false; // a statement or session id refused when the verifier is made
   }
@@ -70,10 +77,19 @@ export async function measure(budget) {
   };
   const verify = (verifier) => verifier.verify(seed, SESSION, proof, given.pseudonym, MESSAGE, CONTEXT) && 1;
   const ours = tessera.verifier(publicKey);
-  const oneByOne = () => claims.filter((claim) => ours.verify(claim.seed, claim.sessionId, claim.proof, claim.pseudonym, claim.message, claim.context)).length;
+  const oneByOne = () =>
+    claims.filter((claim) =>
+      ours.verify(claim.seed, claim.sessionId, claim.proof, claim.pseudonym, claim.message, claim.context),
+    ).length;
   agree(oneByOne() === BATCH, "a claim of the batch does not hold alone");
   return {
-    prove: await compare(variants(senders.map(([name, sender]) => [name, sender.session()]), (session) => void session.prove(MESSAGE, CONTEXT)), budget),
+    prove: await compare(
+      variants(
+        senders.map(([name, sender]) => [name, sender.session()]),
+        (session) => void session.prove(MESSAGE, CONTEXT),
+      ),
+      budget,
+    ),
     blindAndProve: await compare(variants(senders, blindAndProve), budget),
     verify: await compare(variants(verifiers, verify), budget),
     batch: await compare({ single: oneByOne, batch: () => ours.verifyBatch(claims).length }, budget),
@@ -85,7 +101,14 @@ function manyClaims(secret, seed) {
   return Array.from({ length: BATCH }, (_, i) => {
     const sessionId = `visit-${i}`;
     const session = tessera.sender(secret, seed, sessionId).session();
-    return { seed, sessionId, proof: session.prove(MESSAGE, CONTEXT), pseudonym: session.pseudonym, message: MESSAGE, context: CONTEXT };
+    return {
+      seed,
+      sessionId,
+      proof: session.prove(MESSAGE, CONTEXT),
+      pseudonym: session.pseudonym,
+      message: MESSAGE,
+      context: CONTEXT,
+    };
   });
 }
 

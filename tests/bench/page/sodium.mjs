@@ -29,7 +29,10 @@ function blindedSender(x, seed, sessionId) {
       const k = hashToScalar("tessera/v1/proof/nonce", witness, hedge, sessionId, context, message);
       const commitment = sodium.crypto_scalarmult_ristretto255_base(k);
       const c = hashToScalar("tessera/v1/proof/challenge", pseudonym, commitment, sessionId, context, message);
-      const response = sodium.crypto_core_ristretto255_scalar_add(k, sodium.crypto_core_ristretto255_scalar_mul(c, witness));
+      const response = sodium.crypto_core_ristretto255_scalar_add(
+        k,
+        sodium.crypto_core_ristretto255_scalar_mul(c, witness),
+      );
       return concat(commitment, response);
     },
   };
@@ -37,7 +40,8 @@ function blindedSender(x, seed, sessionId) {
 
 export function verifier(publicKey) {
   const statement = publicKey.slice(0, 32);
-  if (equal(statement, IDENTITY) || !sodium.crypto_core_ristretto255_is_valid_point(statement)) throw new Error("no statement");
+  if (equal(statement, IDENTITY) || !sodium.crypto_core_ristretto255_is_valid_point(statement))
+    throw new Error("no statement");
   return {
     /** Recomputes Y' and checks the proof. The computed commitment is encoded and compared as bytes, so R needs no decoding. */
     verify(seed, sessionId, proof, carried, message, context) {
@@ -51,7 +55,10 @@ export function verifier(publicKey) {
       const c = hashToScalar("tessera/v1/proof/challenge", pseudonym, commitment, session, context, message);
       try {
         const left = sodium.crypto_scalarmult_ristretto255_base(response);
-        return equal(sodium.crypto_core_ristretto255_sub(left, sodium.crypto_scalarmult_ristretto255(c, pseudonym)), commitment);
+        return equal(
+          sodium.crypto_core_ristretto255_sub(left, sodium.crypto_scalarmult_ristretto255(c, pseudonym)),
+          commitment,
+        );
       } catch {
         return false; // a product that is the identity, which no proof of ours has
       }

@@ -33,7 +33,10 @@ export function verifier(expectedPublicKey) {
 
     /** The same for many: `[{ seed, sessionId, proof, pseudonym, message, context }]`. */
     verifyBatch(claims) {
-      const items = claims.map(({ seed, sessionId, ...item }) => ({ ...item, verifier: new BlindedVerifier(expected, seed, { sessionId }) }));
+      const items = claims.map(({ seed, sessionId, ...item }) => ({
+        ...item,
+        verifier: new BlindedVerifier(expected, seed, { sessionId }),
+      }));
       try {
         return BlindedVerifier.verifyBatch(items);
       } finally {

@@ -48,7 +48,9 @@ const body = (size) => "x".repeat(size);
 
 async function pbkdf2(secret, salt) {
   const key = await crypto.subtle.importKey("raw", secret, "PBKDF2", false, ["deriveBits"]);
-  return new Uint8Array(await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations: ROUNDS }, key, 256));
+  return new Uint8Array(
+    await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations: ROUNDS }, key, 256),
+  );
 }
 
 const aesKey = (bytes) => crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
@@ -56,12 +58,18 @@ const aesKey = (bytes) => crypto.subtle.importKey("raw", bytes, "AES-GCM", false
 /** The same message in the same text format. */
 async function sealed(message, key) {
   const [iv, id] = [random(12), text(PATIENT)];
-  const out = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: id }, key, text(message)));
+  const out = new Uint8Array(
+    await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: id }, key, text(message)),
+  );
   return `[MEDCRYPT:v1:${id.toBase64()}:${iv.toBase64()}:${out.subarray(0, -16).toBase64()}:${out.subarray(-16).toBase64()}]`;
 }
 
 async function open(wire, key) {
-  const [id, iv, ciphertext, tag] = wire.slice(1, -1).split(":").slice(2).map((field) => Uint8Array.fromBase64(field));
+  const [id, iv, ciphertext, tag] = wire
+    .slice(1, -1)
+    .split(":")
+    .slice(2)
+    .map((field) => Uint8Array.fromBase64(field));
   const whole = new Uint8Array([...ciphertext, ...tag]);
   return new TextDecoder().decode(await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData: id }, key, whole));
 }

@@ -1,6 +1,14 @@
 // What a customer's first script might be; prints what it found as JSON.
 
-import { BlindedSender, BlindedVerifier, SecureEncryption, Sender, Verifier, init, isTesseraError } from "tessera-portal";
+import {
+  BlindedSender,
+  BlindedVerifier,
+  SecureEncryption,
+  Sender,
+  Verifier,
+  init,
+  isTesseraError,
+} from "tessera-portal";
 
 const codeOf = async (attempt) => {
   try {

@@ -1,6 +1,16 @@
 // Compiled, never run: the types a customer meets.
 
-import { BlindedVerifier, SecureEncryption, Sender, TesseraError, Verifier, capabilities, computeBucket, fingerprint, init } from "tessera-portal";
+import {
+  BlindedVerifier,
+  SecureEncryption,
+  Sender,
+  TesseraError,
+  Verifier,
+  capabilities,
+  computeBucket,
+  fingerprint,
+  init,
+} from "tessera-portal";
 import type { Capabilities } from "tessera-portal";
 
 export async function use(wasm: WebAssembly.Module): Promise<number> {
@@ -10,7 +20,9 @@ export async function use(wasm: WebAssembly.Module): Promise<number> {
   const sender: Sender = Sender.generate();
   try {
     const key: Uint8Array = sender.publicKey;
-    const verifier = new BlindedVerifier(new Verifier({ expectedPublicKey: key }), new Uint8Array(32), { sessionId: "visit" });
+    const verifier = new BlindedVerifier(new Verifier({ expectedPublicKey: key }), new Uint8Array(32), {
+      sessionId: "visit",
+    });
     const holds: boolean = verifier.verify(new Uint8Array(64), new Uint8Array(32), "text");
     const { message }: { message: Uint8Array } = await SecureEncryption.decrypt(new Uint8Array(9), sender);
     return holds ? message.length : computeBucket(fingerprint(key), 8);

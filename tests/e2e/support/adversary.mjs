@@ -7,7 +7,9 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const BINARY = process.env.TESSERA_ADVERSARY ?? fileURLToPath(new URL("../../../target/release/examples/adversary", import.meta.url));
+const BINARY =
+  process.env.TESSERA_ADVERSARY ??
+  fileURLToPath(new URL("../../../target/release/examples/adversary", import.meta.url));
 
 export class Adversary {
   #child;

@@ -12,7 +12,13 @@ export function parseBatch(bytes) {
   const cellSize = bytes.readUInt32BE(124);
   const cells = [];
   for (let at = HEADER_LEN; at < bytes.length; at += cellSize) cells.push(bytes.subarray(at, at + cellSize));
-  return { bucket: bytes.readUInt32BE(4), epoch: bytes.readBigUInt64BE(40), closedAt: bytes.readBigUInt64BE(48), cellSize, cells };
+  return {
+    bucket: bytes.readUInt32BE(4),
+    epoch: bytes.readBigUInt64BE(40),
+    closedAt: bytes.readBigUInt64BE(48),
+    cellSize,
+    cells,
+  };
 }
 
 /** An Ed25519 key to publish under, with its public half as an origin. */

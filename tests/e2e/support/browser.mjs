@@ -3,12 +3,20 @@
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-const CANDIDATES = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable"];
-const SWITCHES = "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+const CANDIDATES = [
+  process.env.CHROMIUM,
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/usr/bin/google-chrome-stable",
+];
+const SWITCHES =
+  "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 export async function launch() {
   const executablePath = CANDIDATES.find((path) => path && existsSync(path));
-  if (!executablePath) throw new Error("no Chromium found: install it, or name it in the environment variable CHROMIUM");
+  if (!executablePath)
+    throw new Error("no Chromium found: install it, or name it in the environment variable CHROMIUM");
   return chromium.launch({ executablePath, args: SWITCHES.split(" ") });
 }
 
@@ -17,12 +25,23 @@ export async function launch() {
  * the relay away are not complaints.
  */
 export async function openPortal(browser, url, { width = 1440, height = 900 } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, locale: "en-US", deviceScaleFactor: 2, acceptDownloads: true });
+  const context = await browser.newContext({
+    viewport: { width, height },
+    locale: "en-US",
+    deviceScaleFactor: 2,
+    acceptDownloads: true,
+  });
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
-    if (message.type() === "error" && !/^Failed to load resource|^WebSocket connection to \S+ failed: Error in connection establishment/.test(message.text())) complaints.push(message.text());
+    if (
+      message.type() === "error" &&
+      !/^Failed to load resource|^WebSocket connection to \S+ failed: Error in connection establishment/.test(
+        message.text(),
+      )
+    )
+      complaints.push(message.text());
   });
   await page.goto(url);
   return { page, complaints, close: () => context.close() };

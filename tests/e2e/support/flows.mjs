@@ -54,7 +54,9 @@ export async function result(page, say) {
   await rivera.open(lab.name);
   const message = rivera.message("in", null, "verified");
   await message.getByTestId("fhir-table").waitFor({ timeout: 60_000 });
-  const rows = await message.getByTestId("fhir-row").evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
+  const rows = await message
+    .getByTestId("fhir-row")
+    .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
   assert.deepEqual(rows, [
     ["Cholesterol", "6.3", "mmol/L", "≤ 4.5", "High*"],
     ["Triglyceride", "1.3", "mmol/L", "≤ 2.0", "In range*"],
@@ -77,7 +79,8 @@ export async function eavesdropper(page, say) {
   await pane.getByTestId("batch").first().waitFor({ timeout: 30_000 });
   const facts = (await pane.getByTestId("relay-facts").innerText()).replace(/\s+/g, " ");
   const shown = await pane.innerText();
-  for (const secret of ["Rivera", "Gómez", "Northside", "Chen", "metformin", "Cholesterol"]) assert.ok(!shown.includes(secret));
+  for (const secret of ["Rivera", "Gómez", "Northside", "Chen", "metformin", "Cholesterol"])
+    assert.ok(!shown.includes(secret));
   await say(`The relay saw: ${facts}; no name, no word`);
 }
 

@@ -16,7 +16,8 @@ export async function watchBatches(url) {
     const found = [];
     for (let bucket = 0; bucket < buckets; bucket += 1) {
       const index = await (await fetch(`${url}/v1/buckets/${bucket}/index`, { cache: "no-store" })).json();
-      for (const { origin, epoch } of index.batches) found.push(`${url}/v1/buckets/${bucket}/batches/${origin}/${epoch}`);
+      for (const { origin, epoch } of index.batches)
+        found.push(`${url}/v1/buckets/${bucket}/batches/${origin}/${epoch}`);
     }
     return found;
   };
@@ -24,7 +25,9 @@ export async function watchBatches(url) {
   return {
     async fresh() {
       const addresses = (await list()).filter((address) => !known.has(address));
-      return Promise.all(addresses.map(async (address) => parseBatch(Buffer.from(await (await fetch(address)).arrayBuffer()))));
+      return Promise.all(
+        addresses.map(async (address) => parseBatch(Buffer.from(await (await fetch(address)).arrayBuffer()))),
+      );
     },
   };
 }
@@ -32,8 +35,14 @@ export async function watchBatches(url) {
 /** Posts cells, each to a bucket. */
 export async function post(url, entries) {
   for (let at = 0; at < entries.length; at += ENTRIES) {
-    const body = Buffer.concat(entries.slice(at, at + ENTRIES).map(({ bucket, cell }) => Buffer.concat([u32(bucket), cell])));
-    const response = await fetch(`${url}/v1/cells`, { method: "POST", headers: { "content-type": "application/octet-stream" }, body });
+    const body = Buffer.concat(
+      entries.slice(at, at + ENTRIES).map(({ bucket, cell }) => Buffer.concat([u32(bucket), cell])),
+    );
+    const response = await fetch(`${url}/v1/cells`, {
+      method: "POST",
+      headers: { "content-type": "application/octet-stream" },
+      body,
+    });
     if (response.status !== 202) throw new Error(`the relay answered ${response.status}: ${await response.text()}`);
   }
 }

@@ -8,8 +8,18 @@ import { fileURLToPath } from "node:url";
 
 const PACKAGE = fileURLToPath(new URL("../../../pkg/", import.meta.url));
 const FOLDERS = { "/dist/": "dist", "/test/": "test", "/modules/": "node_modules" };
-const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
-const IMPORTS = { "tessera-portal": "/dist/index.js", idb: "/modules/idb/build/index.js", qr: "/modules/qr/index.js", "qr/": "/modules/qr/" };
+const TYPES = {
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
+const IMPORTS = {
+  "tessera-portal": "/dist/index.js",
+  idb: "/modules/idb/build/index.js",
+  qr: "/modules/qr/index.js",
+  "qr/": "/modules/qr/",
+};
 const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>The package</title><link rel="icon" href="data:,">
 <script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script></html>`;
 

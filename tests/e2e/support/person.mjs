@@ -48,7 +48,9 @@ export class Person {
     const failed = this.pane.locator('[data-testid="outcome"][data-state="failed"]');
     // The decoder has a time limit, which a busy machine can reach: whoever sees "no QR code found" tries again.
     for (let tries = 1; ; tries += 1) {
-      await this.pane.getByTestId("accept-file").setInputFiles({ name: "invitation.png", mimeType: "image/png", buffer: picture });
+      await this.pane
+        .getByTestId("accept-file")
+        .setInputFiles({ name: "invitation.png", mimeType: "image/png", buffer: picture });
       await failed.or(this.pane.getByTestId("check")).first().waitFor({ timeout: PATIENCE });
       if (!(await failed.isVisible())) return;
       if (tries === 3) throw new Error(await failed.innerText());
@@ -59,7 +61,9 @@ export class Person {
   async expectPicture(picture) {
     const card = this.pane.getByTestId("invitation").first();
     await card.getByTestId("in-person").locator("summary").click();
-    await card.getByTestId("expect-file").setInputFiles({ name: "fingerprint.png", mimeType: "image/png", buffer: picture });
+    await card
+      .getByTestId("expect-file")
+      .setInputFiles({ name: "fingerprint.png", mimeType: "image/png", buffer: picture });
     await card.getByTestId("expected").waitFor({ timeout: PATIENCE });
   }
 
@@ -128,7 +132,9 @@ export class Person {
 
   /** Messages of the open conversation in a direction, with that text, in that state. */
   message(direction, text = null, state = null) {
-    const all = this.pane.locator(`[data-testid="message"][data-direction="${direction}"]${state ? `[data-state="${state}"]` : ""}`);
+    const all = this.pane.locator(
+      `[data-testid="message"][data-direction="${direction}"]${state ? `[data-state="${state}"]` : ""}`,
+    );
     return text === null ? all : all.filter({ has: this.page.getByText(text, { exact: true }) });
   }
 
@@ -179,7 +185,10 @@ export class Person {
 
   /** Saves the attachment of the only incoming file and returns its bytes. */
   async download() {
-    const [download] = await Promise.all([this.page.waitForEvent("download"), this.pane.getByTestId("download").first().click()]);
+    const [download] = await Promise.all([
+      this.page.waitForEvent("download"),
+      this.pane.getByTestId("download").first().click(),
+    ]);
     return readFile(await download.path());
   }
 }

@@ -32,8 +32,19 @@ export class Relay {
 
   /** Starts the binary on the store as it is, and waits until it answers. */
   async up() {
-    const options = { port: this.port, storage: `sqlite://${join(this.directory, "relay.db")}`, buckets: 4, epoch: this.epoch, "lobby-epoch": this.epoch, portal: PORTAL };
-    const child = spawn(BINARY, ["serve", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])], { stdio: ["ignore", "ignore", "pipe"] });
+    const options = {
+      port: this.port,
+      storage: `sqlite://${join(this.directory, "relay.db")}`,
+      buckets: 4,
+      epoch: this.epoch,
+      "lobby-epoch": this.epoch,
+      portal: PORTAL,
+    };
+    const child = spawn(
+      BINARY,
+      ["serve", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])],
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
     this.#child = child;
     this.#errors = "";
     child.stderr.on("data", (data) => (this.#errors = (this.#errors + data).slice(-4000)));

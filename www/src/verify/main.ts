@@ -39,7 +39,12 @@ class Page {
         { class: "top" },
         h("img", { class: "mark", src: "/favicon.svg", alt: "" }),
         h("div", { class: "brand" }, h("h1", {}, say("title")), h("p", {}, say("intro"))),
-        h("div", { class: "languages", role: "group", "aria-label": say("language") }, this.#languageButton("en", "English"), this.#languageButton("es", "Español")),
+        h(
+          "div",
+          { class: "languages", role: "group", "aria-label": say("language") },
+          this.#languageButton("en", "English"),
+          this.#languageButton("es", "Español"),
+        ),
       ),
       h(
         "main",
@@ -56,7 +61,13 @@ class Page {
     this.#result.replaceChildren(...this.#show().filter((child) => child instanceof Node));
   }
 
-  #step(name: string, heading: string, help: string, file: File | null, chosen: (file: File | null) => void): HTMLElement {
+  #step(
+    name: string,
+    heading: string,
+    help: string,
+    file: File | null,
+    chosen: (file: File | null) => void,
+  ): HTMLElement {
     const id = `file-${name}`;
     const take = (given: File | null): void => {
       chosen(given);
@@ -64,7 +75,14 @@ class Page {
       document.getElementById(id)?.focus();
       void this.#verify();
     };
-    const input: HTMLInputElement = h("input", { type: "file", id, class: "file-input", testid: id, "aria-describedby": `${id}-help ${id}-chosen`, change: () => take(input.files?.[0] ?? null) });
+    const input: HTMLInputElement = h("input", {
+      type: "file",
+      id,
+      class: "file-input",
+      testid: id,
+      "aria-describedby": `${id}-help ${id}-chosen`,
+      change: () => take(input.files?.[0] ?? null),
+    });
     return h(
       "section",
       { class: "step", "data-chosen": String(file !== null) },
@@ -74,7 +92,13 @@ class Page {
         "div",
         { class: "row" },
         h("span", { class: "file-button" }, input, h("label", { for: id, class: "button" }, say("choose"))),
-        file && name === "kept" && h("button", { type: "button", class: "quiet", testid: "remove-kept", click: () => take(null) }, say("remove")),
+        file &&
+          name === "kept" &&
+          h(
+            "button",
+            { type: "button", class: "quiet", testid: "remove-kept", click: () => take(null) },
+            say("remove"),
+          ),
       ),
       h("p", { class: "chosen", id: `${id}-chosen` }, file && say("chosen", { name: file.name })),
     );
@@ -86,7 +110,17 @@ class Page {
       this.#draw();
       document.querySelector<HTMLElement>(`[data-testid="lang-${language}"]`)?.focus();
     };
-    return h("button", { type: "button", lang: language, testid: `lang-${language}`, "aria-pressed": String(spoken() === language), click: choose }, name);
+    return h(
+      "button",
+      {
+        type: "button",
+        lang: language,
+        testid: `lang-${language}`,
+        "aria-pressed": String(spoken() === language),
+        click: choose,
+      },
+      name,
+    );
   }
 
   async #verify(): Promise<void> {
@@ -122,21 +156,47 @@ function good(verdict: Verified, span: Span | null, kept: boolean): Child[] {
   else if (fixed + 1 < entries) open.push(say("n_later", { fixed }));
   open.push(say("n_logged"));
   const heading = fixed === null ? say("ok_chain") : say("ok_fixed", { fixed });
-  const time = (date: Date): string => new Intl.DateTimeFormat(spoken(), { dateStyle: "long", timeStyle: "medium" }).format(date);
+  const time = (date: Date): string =>
+    new Intl.DateTimeFormat(spoken(), { dateStyle: "long", timeStyle: "medium" }).format(date);
   return [
-    h("h2", { class: `verdict verdict-${kept ? "good" : "part"}`, testid: "verdict", "data-valid": "true", "data-fixed": String(fixed) }, heading),
+    h(
+      "h2",
+      {
+        class: `verdict verdict-${kept ? "good" : "part"}`,
+        testid: "verdict",
+        "data-valid": "true",
+        "data-fixed": String(fixed),
+      },
+      heading,
+    ),
     h("h3", {}, say("proved")),
     list("proved", proved),
     h("h3", {}, say("not_proved")),
     list("open", open),
     h("h3", {}, say("about")),
-    h("dl", { class: "facts" }, ...fact("entries", String(entries)), ...(span ? [...fact("first", time(span.first)), ...fact("last", time(span.last))] : []), ...fact("owner", owner, "code")),
+    h(
+      "dl",
+      { class: "facts" },
+      ...fact("entries", String(entries)),
+      ...(span ? [...fact("first", time(span.first)), ...fact("last", time(span.last))] : []),
+      ...fact("owner", owner, "code"),
+    ),
   ];
 }
 
 function bad({ problem, index }: AuditVerdict & { valid: false }): Child[] {
   return [
-    h("h2", { class: "verdict verdict-bad", role: "alert", testid: "verdict", "data-valid": "false", "data-problem": problem }, say("bad")),
+    h(
+      "h2",
+      {
+        class: "verdict verdict-bad",
+        role: "alert",
+        testid: "verdict",
+        "data-valid": "false",
+        "data-problem": problem,
+      },
+      say("bad"),
+    ),
     h("p", {}, say(`b_${problem}`, index === null ? {} : { index })),
     problem === "malformed" || problem === "keptMalformed" ? null : h("p", {}, say("b_what")),
   ];
@@ -152,7 +212,10 @@ function fact(word: Word, value: string, className = ""): Child[] {
 
 /** From a log that was verified, so that every line is of its one form. */
 function spanOf(log: Uint8Array): Span | null {
-  const lines = new TextDecoder().decode(log).split("\n").filter((line) => line.startsWith('{"i"'));
+  const lines = new TextDecoder()
+    .decode(log)
+    .split("\n")
+    .filter((line) => line.startsWith('{"i"'));
   const [first, last] = [lines[0], lines.at(-1)].map((line) => (line === undefined ? undefined : timeOf(line)));
   return first && last ? { first, last } : null;
 }

@@ -20,7 +20,10 @@ const WORDS = {
   chosen: ["Chosen: {name}", "Elegido: {name}"],
   remove: ["Leave it out", "Omitirlo"],
   working: ["Verifying…", "Verificando…"],
-  failed: ["The verifier could not start in this browser. It needs WebAssembly.", "El verificador no pudo iniciarse en este navegador. Necesita WebAssembly."],
+  failed: [
+    "The verifier could not start in this browser. It needs WebAssembly.",
+    "El verificador no pudo iniciarse en este navegador. Necesita WebAssembly.",
+  ],
 
   ok_fixed: ["Verified up to entry {fixed}", "Verificado hasta la entrada {fixed}"],
   ok_chain: ["Consistent in itself", "Coherente en sí mismo"],
@@ -29,21 +32,60 @@ const WORDS = {
   not_proved: ["What it does not prove", "Qué no demuestra"],
   about: ["About this log", "Sobre este registro"],
 
-  p_chain: ["The {entries} entries in this file follow from each other. Changing, dropping, inserting or moving one would show, unless all later ones were written anew as well.", "Las {entries} entradas de este archivo se siguen unas de otras. Cambiar, quitar, insertar o mover una se notaría, salvo que se reescribieran también todas las posteriores."],
-  p_signed: ["The owner of the key below has signed entries 0 to {signed}.", "El dueño de la clave indicada abajo ha firmado las entradas 0 a {signed}."],
-  p_fixed: ["Entries 0 to {fixed} are the same as when the checkpoint you added was made. Since then nobody, not even the owner, has changed them.", "Las entradas 0 a {fixed} son las mismas que cuando se hizo el punto de control que añadió. Desde entonces nadie, ni siquiera el dueño, las ha cambiado."],
-  n_unsigned: ["Nobody has signed it: anyone could have written all of it.", "Nadie lo ha firmado: cualquiera pudo haberlo escrito entero."],
-  n_some_unsigned: ["Entries after {signed} are not signed.", "Las entradas posteriores a la {signed} no están firmadas."],
-  n_owner: ["The owner could have written the whole log anew before exporting it. Only a checkpoint that was kept elsewhere rules that out.", "El dueño pudo haber reescrito todo el registro antes de exportarlo. Solo un punto de control guardado en otro lugar lo descarta."],
-  n_later: ["Entries after {fixed} could have been written anew by the owner before the export.", "El dueño pudo haber reescrito las entradas posteriores a la {fixed} antes de exportar."],
-  n_logged: ["That everything that happened was logged. The times are those of the owner's clock.", "Que todo lo ocurrido se haya registrado. Las horas son las del reloj del dueño."],
+  p_chain: [
+    "The {entries} entries in this file follow from each other. Changing, dropping, inserting or moving one would show, unless all later ones were written anew as well.",
+    "Las {entries} entradas de este archivo se siguen unas de otras. Cambiar, quitar, insertar o mover una se notaría, salvo que se reescribieran también todas las posteriores.",
+  ],
+  p_signed: [
+    "The owner of the key below has signed entries 0 to {signed}.",
+    "El dueño de la clave indicada abajo ha firmado las entradas 0 a {signed}.",
+  ],
+  p_fixed: [
+    "Entries 0 to {fixed} are the same as when the checkpoint you added was made. Since then nobody, not even the owner, has changed them.",
+    "Las entradas 0 a {fixed} son las mismas que cuando se hizo el punto de control que añadió. Desde entonces nadie, ni siquiera el dueño, las ha cambiado.",
+  ],
+  n_unsigned: [
+    "Nobody has signed it: anyone could have written all of it.",
+    "Nadie lo ha firmado: cualquiera pudo haberlo escrito entero.",
+  ],
+  n_some_unsigned: [
+    "Entries after {signed} are not signed.",
+    "Las entradas posteriores a la {signed} no están firmadas.",
+  ],
+  n_owner: [
+    "The owner could have written the whole log anew before exporting it. Only a checkpoint that was kept elsewhere rules that out.",
+    "El dueño pudo haber reescrito todo el registro antes de exportarlo. Solo un punto de control guardado en otro lugar lo descarta.",
+  ],
+  n_later: [
+    "Entries after {fixed} could have been written anew by the owner before the export.",
+    "El dueño pudo haber reescrito las entradas posteriores a la {fixed} antes de exportar.",
+  ],
+  n_logged: [
+    "That everything that happened was logged. The times are those of the owner's clock.",
+    "Que todo lo ocurrido se haya registrado. Las horas son las del reloj del dueño.",
+  ],
 
-  b_malformed: ["This is not an export of an audit log, or one of its lines was changed so that it no longer is. Make sure it is the NDJSON export and that no program has saved it anew.", "Esto no es una exportación de un registro de auditoría, o alguna de sus líneas se cambió de modo que ya no lo es. Compruebe que sea la exportación NDJSON y que ningún programa la haya vuelto a guardar."],
+  b_malformed: [
+    "This is not an export of an audit log, or one of its lines was changed so that it no longer is. Make sure it is the NDJSON export and that no program has saved it anew.",
+    "Esto no es una exportación de un registro de auditoría, o alguna de sus líneas se cambió de modo que ya no lo es. Compruebe que sea la exportación NDJSON y que ningún programa la haya vuelto a guardar.",
+  ],
   b_keptMalformed: ["The second file holds no checkpoint.", "El segundo archivo no contiene un punto de control."],
-  b_broken: ["Entry {index} does not follow from the one before. It, or one before it, was changed, dropped, inserted or moved.", "La entrada {index} no se sigue de la anterior. Ella, o una anterior, se cambió, quitó, insertó o movió."],
-  b_truncated: ["Entries are missing at the end: the log was cut before an entry that had been signed.", "Faltan entradas al final: el registro se cortó antes de una entrada que había sido firmada."],
-  b_checkpoint: ["A checkpoint is not this owner's, or this is not the log that was signed: it was written anew after the checkpoint.", "Un punto de control no es de este dueño, o este no es el registro que se firmó: se reescribió después del punto de control."],
-  b_what: ["Do not rely on any entry of this file. Ask for the export again and keep both files.", "No se fíe de ninguna entrada de este archivo. Pida la exportación de nuevo y conserve ambos archivos."],
+  b_broken: [
+    "Entry {index} does not follow from the one before. It, or one before it, was changed, dropped, inserted or moved.",
+    "La entrada {index} no se sigue de la anterior. Ella, o una anterior, se cambió, quitó, insertó o movió.",
+  ],
+  b_truncated: [
+    "Entries are missing at the end: the log was cut before an entry that had been signed.",
+    "Faltan entradas al final: el registro se cortó antes de una entrada que había sido firmada.",
+  ],
+  b_checkpoint: [
+    "A checkpoint is not this owner's, or this is not the log that was signed: it was written anew after the checkpoint.",
+    "Un punto de control no es de este dueño, o este no es el registro que se firmó: se reescribió después del punto de control.",
+  ],
+  b_what: [
+    "Do not rely on any entry of this file. Ask for the export again and keep both files.",
+    "No se fíe de ninguna entrada de este archivo. Pida la exportación de nuevo y conserve ambos archivos.",
+  ],
 
   entries: ["Entries", "Entradas"],
   first: ["First entry", "Primera entrada"],

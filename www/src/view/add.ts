@@ -27,26 +27,45 @@ export class AddView {
     private readonly state: PaneState,
     private readonly opened: (contactId: string) => void,
   ) {
-    this.#acceptText = h("textarea", { rows: 2, class: "code", testid: "accept-text", autocomplete: "off", spellcheck: "false", input: () => (state.acceptText = this.#acceptText.value) });
+    this.#acceptText = h("textarea", {
+      rows: 2,
+      class: "code",
+      testid: "accept-text",
+      autocomplete: "off",
+      spellcheck: "false",
+      input: () => (state.acceptText = this.#acceptText.value),
+    });
     this.#validity = h(
       "select",
       { testid: "validity" },
-      ...([["validity_minute", MINUTE], ["validity_hour", HOUR], ["validity_day", 24 * HOUR]] as const).map(([key, seconds]) =>
-        h("option", { value: seconds, selected: seconds === HOUR }, t(key)),
-      ),
+      ...(
+        [
+          ["validity_minute", MINUTE],
+          ["validity_hour", HOUR],
+          ["validity_day", 24 * HOUR],
+        ] as const
+      ).map(([key, seconds]) => h("option", { value: seconds, selected: seconds === HOUR }, t(key))),
     );
     this.element = h("div", { class: "add-view" }, this.#inviteSection(), this.#acceptSection());
   }
 
   update(): void {
-    for (const button of this.element.querySelectorAll<HTMLButtonElement>("button[data-needs-portal]")) button.disabled = !this.session.ready;
+    for (const button of this.element.querySelectorAll<HTMLButtonElement>("button[data-needs-portal]"))
+      button.disabled = !this.session.ready;
     if (this.#acceptText.value !== this.state.acceptText) this.#acceptText.value = this.state.acceptText;
     section(this.#fingerprint, this.session.ready, () => [ownFingerprint(this.session)]);
-    keyed(this.#invitations, this.session.invitations, (one) => one.id, (one) => one.expected, (one) => this.#invitation(one));
+    keyed(
+      this.#invitations,
+      this.session.invitations,
+      (one) => one.id,
+      (one) => one.expected,
+      (one) => this.#invitation(one),
+    );
   }
 
   #inviteSection(): HTMLElement {
-    const make = (kind: "quick" | "ordinary") => () => this.#inviteOutcome.attempt(() => this.session.invite(kind, Number(this.#validity.value)));
+    const make = (kind: "quick" | "ordinary") => () =>
+      this.#inviteOutcome.attempt(() => this.session.invite(kind, Number(this.#validity.value)));
     return h(
       "section",
       { class: "card" },
@@ -54,8 +73,16 @@ export class AddView {
       h(
         "div",
         { class: "row" },
-        h("button", { type: "button", class: "primary", testid: "invite-quick", "data-needs-portal": "", click: make("quick") }, t("invite_quick")),
-        h("button", { type: "button", testid: "invite-link", "data-needs-portal": "", click: make("ordinary") }, t("invite_link")),
+        h(
+          "button",
+          { type: "button", class: "primary", testid: "invite-quick", "data-needs-portal": "", click: make("quick") },
+          t("invite_quick"),
+        ),
+        h(
+          "button",
+          { type: "button", testid: "invite-link", "data-needs-portal": "", click: make("ordinary") },
+          t("invite_link"),
+        ),
         field(t("invite_validity"), this.#validity, "field field-inline"),
       ),
       this.#inviteOutcome.element,
@@ -65,7 +92,14 @@ export class AddView {
 
   #invitation(invitation: Invitation): HTMLElement {
     const quick = invitation.kind === "quick";
-    const text: HTMLTextAreaElement = h("textarea", { class: "code", readonly: true, rows: quick ? 3 : 2, testid: "invitation-text", "data-kind": invitation.kind, focus: () => text.select() });
+    const text: HTMLTextAreaElement = h("textarea", {
+      class: "code",
+      readonly: true,
+      rows: quick ? 3 : 2,
+      testid: "invitation-text",
+      "data-kind": invitation.kind,
+      focus: () => text.select(),
+    });
     text.value = quick ? invitation.uri : invitationLink(invitation.uri);
     const outcome = new Outcome();
     const copy = async (): Promise<void> => {
@@ -89,7 +123,16 @@ export class AddView {
             "div",
             { class: "row" },
             h("button", { type: "button", testid: "copy-invitation", click: copy }, t("copy")),
-            h("button", { type: "button", class: "quiet", testid: "cancel-invitation", click: () => this.#inviteOutcome.attempt(() => this.session.cancelInvitation(invitation.id)) }, t("cancel_invitation")),
+            h(
+              "button",
+              {
+                type: "button",
+                class: "quiet",
+                testid: "cancel-invitation",
+                click: () => this.#inviteOutcome.attempt(() => this.session.cancelInvitation(invitation.id)),
+              },
+              t("cancel_invitation"),
+            ),
             h("span", { class: "hint" }, t("valid_until", { time: clock(invitation.expiresAt) })),
           ),
           outcome.element,
@@ -103,7 +146,13 @@ export class AddView {
   #inPerson(invitation: Invitation): HTMLElement {
     if (invitation.expected) return h("p", { class: "expected", testid: "expected" }, t("expect_done"));
     const outcome = new Outcome();
-    const input = h("input", { type: "text", class: "code", testid: "expect-text", autocomplete: "off", spellcheck: "false" });
+    const input = h("input", {
+      type: "text",
+      class: "code",
+      testid: "expect-text",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     const expect = async (text: string): Promise<void> => {
       const fingerprint = fingerprintIn(text);
       if (fingerprint === null) outcome.fail(t("fingerprint_bad"));
@@ -139,11 +188,20 @@ export class AddView {
       "form",
       { submit },
       field(t("accept_text"), this.#acceptText),
-      h("div", { class: "check-field" }, this.#inPersonBox, h("label", { for: this.#inPersonBox.id }, t("accept_in_person"))),
+      h(
+        "div",
+        { class: "check-field" },
+        this.#inPersonBox,
+        h("label", { for: this.#inPersonBox.id }, t("accept_in_person")),
+      ),
       h(
         "div",
         { class: "row" },
-        h("button", { type: "submit", class: "primary", testid: "accept-button", "data-needs-portal": "" }, t("accept_button")),
+        h(
+          "button",
+          { type: "submit", class: "primary", testid: "accept-button", "data-needs-portal": "" },
+          t("accept_button"),
+        ),
         fileButton(t("accept_file"), "image/*", "accept-file", (file) => this.#scan(file)),
       ),
     );
@@ -167,7 +225,9 @@ export class AddView {
 
   async #accept(text: string): Promise<void> {
     // Text without an invitation goes to the package all the same: it knows best why it is none.
-    const contact = await this.#acceptOutcome.attempt(() => this.session.accept(invitationIn(text) ?? text, this.#inPersonBox.checked));
+    const contact = await this.#acceptOutcome.attempt(() =>
+      this.session.accept(invitationIn(text) ?? text, this.#inPersonBox.checked),
+    );
     if (!contact) return;
     this.state.acceptText = "";
     this.opened(contact.id);

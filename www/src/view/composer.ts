@@ -27,15 +27,34 @@ export class Composer {
   update(contact: Contact): void {
     section(this.element, [contact.state, contact.name, this.#draft.file?.name ?? null], () => {
       if (contact.state === "active") return [this.#form(contact), this.#outcome.element];
-      return [h("p", { class: "cannot-write", testid: "cannot-write" }, t(contact.state === "suspect" ? "cannot_write_suspect" : "cannot_write_pending"))];
+      return [
+        h(
+          "p",
+          { class: "cannot-write", testid: "cannot-write" },
+          t(contact.state === "suspect" ? "cannot_write_suspect" : "cannot_write_pending"),
+        ),
+      ];
     });
   }
 
   #form(contact: Contact): HTMLElement {
     const draft = this.#draft;
-    const text: HTMLTextAreaElement = h("textarea", { rows: 1, testid: "compose-text", placeholder: t("write_placeholder", { name: contact.name }), input: () => this.#write(text.value), keydown: (event) => this.#submitOnEnter(event as KeyboardEvent, form) });
+    const text: HTMLTextAreaElement = h("textarea", {
+      rows: 1,
+      testid: "compose-text",
+      placeholder: t("write_placeholder", { name: contact.name }),
+      input: () => this.#write(text.value),
+      keydown: (event) => this.#submitOnEnter(event as KeyboardEvent, form),
+    });
     text.value = draft.text;
-    const label: HTMLInputElement = h("input", { type: "text", testid: "compose-label", placeholder: t("visit_placeholder"), value: draft.label, autocomplete: "off", input: () => (draft.label = label.value) });
+    const label: HTMLInputElement = h("input", {
+      type: "text",
+      testid: "compose-label",
+      placeholder: t("visit_placeholder"),
+      value: draft.label,
+      autocomplete: "off",
+      input: () => (draft.label = label.value),
+    });
     const form: HTMLFormElement = h(
       "form",
       { class: "composer", testid: "composer", submit: (event) => this.#send(event, text) },
@@ -45,10 +64,15 @@ export class Composer {
         "div",
         { class: "row composer-row" },
         field(t("visit"), label, "field field-inline"),
-        fileButton(t("attach"), ".json,.pdf,.png,.jpg,.jpeg,.dcm,application/fhir+json,application/json,application/pdf,application/dicom,image/png,image/jpeg", "compose-file", (file) => {
-          draft.file = file;
-          this.update(contact);
-        }),
+        fileButton(
+          t("attach"),
+          ".json,.pdf,.png,.jpg,.jpeg,.dcm,application/fhir+json,application/json,application/pdf,application/dicom,image/png,image/jpeg",
+          "compose-file",
+          (file) => {
+            draft.file = file;
+            this.update(contact);
+          },
+        ),
         h("button", { type: "submit", class: "primary", testid: "compose-send" }, t("send")),
       ),
     );
@@ -65,7 +89,12 @@ export class Composer {
       this.#draft.file = null;
       this.update(contact);
     };
-    return h("p", { class: "attached", testid: "attached" }, t("attached", { name: file.name }), h("button", { type: "button", class: "quiet", click: remove }, t("detach")));
+    return h(
+      "p",
+      { class: "attached", testid: "attached" },
+      t("attached", { name: file.name }),
+      h("button", { type: "button", class: "quiet", click: remove }, t("detach")),
+    );
   }
 
   #submitOnEnter(event: KeyboardEvent, form: HTMLFormElement): void {

@@ -28,11 +28,27 @@ export class ContactView {
     readonly contactId: string,
   ) {
     this.name = session.contact(contactId)?.name ?? "";
-    this.#log = h("ol", { class: "log", role: "log", "aria-live": "polite", "aria-label": t("messages_with", { name: this.name || t("someone") }), tabindex: 0, testid: "log" });
+    this.#log = h("ol", {
+      class: "log",
+      role: "log",
+      "aria-live": "polite",
+      "aria-label": t("messages_with", { name: this.name || t("someone") }),
+      tabindex: 0,
+      testid: "log",
+    });
     this.#empty = h("p", { class: "empty" }, t("no_messages"));
     this.#transfers = new Transfers(session, contactId, (action) => this.#outcome.attempt(action));
     this.#composer = new Composer(session, state, contactId);
-    this.element = h("div", { class: "contact-view" }, this.#check, this.#outcome.element, this.#empty, this.#log, this.#transfers.element, this.#composer.element);
+    this.element = h(
+      "div",
+      { class: "contact-view" },
+      this.#check,
+      this.#outcome.element,
+      this.#empty,
+      this.#log,
+      this.#transfers.element,
+      this.#composer.element,
+    );
   }
 
   update(): void {
@@ -42,7 +58,13 @@ export class ContactView {
     this.#check.hidden = this.#check.childElementCount === 0;
     const messages = this.session.messages.get(contact.id) ?? [];
     const signature = (message: (typeof messages)[number]): unknown => messageSignature(message, contact, this.session);
-    keyed(this.#log, messages, (message) => message.id, signature, (message) => messageItem(message, contact, this.session));
+    keyed(
+      this.#log,
+      messages,
+      (message) => message.id,
+      signature,
+      (message) => messageItem(message, contact, this.session),
+    );
     for (const message of messages) {
       const item = this.#log.querySelector<HTMLElement>(`[data-key="${CSS.escape(message.id)}"]`);
       if (item) updateState(item, message, contact, this.session);
@@ -57,7 +79,8 @@ export class ContactView {
   /** Scrolls to the newest message: all of it if it fits, else its beginning. */
   #showLast(): void {
     const last = this.#log.lastElementChild;
-    if (last instanceof HTMLElement) this.#log.scrollTop = Math.min(this.#log.scrollHeight, last.offsetTop - this.#log.offsetTop - 12);
+    if (last instanceof HTMLElement)
+      this.#log.scrollTop = Math.min(this.#log.scrollHeight, last.offsetTop - this.#log.offsetTop - 12);
   }
 
   #checkContent(contact: Contact): Child[] {
@@ -79,7 +102,9 @@ export class ContactView {
         "section",
         { class: "card card-check" },
         h("h3", {}, t("check_heading", { name: contact.name || t("someone") })),
-        ...(contact.sas === null ? [h("p", { class: "hint", testid: "sas-wait" }, t("sas_wait"))] : this.#digits(contact, contact.sas)),
+        ...(contact.sas === null
+          ? [h("p", { class: "hint", testid: "sas-wait" }, t("sas_wait"))]
+          : this.#digits(contact, contact.sas)),
         ownFingerprint(this.session),
         h("div", { class: "row" }, this.#removeButton(contact, "quiet")),
       ),
@@ -87,19 +112,51 @@ export class ContactView {
   }
 
   #removeButton(contact: Contact, className: string): HTMLElement {
-    return h("button", { type: "button", class: className, testid: "remove-contact", click: () => this.#act(() => this.session.removeContact(contact.id)) }, t("remove_contact"));
+    return h(
+      "button",
+      {
+        type: "button",
+        class: className,
+        testid: "remove-contact",
+        click: () => this.#act(() => this.session.removeContact(contact.id)),
+      },
+      t("remove_contact"),
+    );
   }
 
   #digits(contact: Contact, sas: string): Child[] {
     const spoken = t("sas_label", { digits: [...sas].join(" ") });
     return [
       h("p", { class: "hint" }, t("check_help")),
-      h("p", { class: "sas", testid: "sas", "data-digits": sas, role: "img", "aria-label": spoken }, h("span", {}, sas.slice(0, 3)), h("span", {}, sas.slice(3))),
+      h(
+        "p",
+        { class: "sas", testid: "sas", "data-digits": sas, role: "img", "aria-label": spoken },
+        h("span", {}, sas.slice(0, 3)),
+        h("span", {}, sas.slice(3)),
+      ),
       h(
         "div",
         { class: "row" },
-        h("button", { type: "button", class: "primary", testid: "sas-match", click: () => this.#act(() => this.session.confirmSas(contact.id)) }, t("sas_match")),
-        h("button", { type: "button", class: "danger", testid: "sas-differ", click: () => this.#act(() => this.session.rejectSas(contact.id)) }, t("sas_differ")),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "primary",
+            testid: "sas-match",
+            click: () => this.#act(() => this.session.confirmSas(contact.id)),
+          },
+          t("sas_match"),
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "danger",
+            testid: "sas-differ",
+            click: () => this.#act(() => this.session.rejectSas(contact.id)),
+          },
+          t("sas_differ"),
+        ),
       ),
     ];
   }

@@ -21,7 +21,11 @@ export class LogView {
   readonly contactId = LOG;
   readonly name = "";
   readonly #list = h("ol", { class: "log-list", "aria-label": t("log_list"), tabindex: 0, testid: "log-list" });
-  readonly #older = h("button", { type: "button", class: "quiet", testid: "log-older", click: () => this.#more() }, t("log_older"));
+  readonly #older = h(
+    "button",
+    { type: "button", class: "quiet", testid: "log-older", click: () => this.#more() },
+    t("log_older"),
+  );
   readonly #outcome = new Outcome();
   #entries: readonly AuditEntry[] = [];
   #wanted = PAGE;
@@ -29,8 +33,22 @@ export class LogView {
 
   constructor(private readonly session: Session) {
     const exports = Object.entries(FORMATS).map(([format, { label }]) =>
-      h("button", { type: "button", testid: `log-export-${format}`, "aria-label": t("log_export_as", { format: label }), click: () => this.#export(format as AuditFormat) }, label));
-    const checkpoint = h("button", { type: "button", class: "quiet", testid: "log-checkpoint", click: () => this.#checkpoint() }, t("log_checkpoint"));
+      h(
+        "button",
+        {
+          type: "button",
+          testid: `log-export-${format}`,
+          "aria-label": t("log_export_as", { format: label }),
+          click: () => this.#export(format as AuditFormat),
+        },
+        label,
+      ),
+    );
+    const checkpoint = h(
+      "button",
+      { type: "button", class: "quiet", testid: "log-checkpoint", click: () => this.#checkpoint() },
+      t("log_checkpoint"),
+    );
     this.element = h(
       "section",
       { class: "log-view", testid: "log-view" },
@@ -39,13 +57,22 @@ export class LogView {
       h(
         "div",
         { class: "row" },
-        h("button", { type: "button", class: "primary", testid: "log-verify", click: () => this.#verify() }, t("log_verify")),
+        h(
+          "button",
+          { type: "button", class: "primary", testid: "log-verify", click: () => this.#verify() },
+          t("log_verify"),
+        ),
         h("span", { class: "joined", role: "group", "aria-label": t("log_export") }, ...exports),
       ),
       this.#outcome.element,
       this.#list,
       this.#older,
-      h("div", { class: "row log-foot" }, checkpoint, h("a", { href: "verify.html", target: "_blank", rel: "noopener" }, t("log_page"))),
+      h(
+        "div",
+        { class: "row log-foot" },
+        checkpoint,
+        h("a", { href: "verify.html", target: "_blank", rel: "noopener" }, t("log_page")),
+      ),
     );
     this.#older.hidden = true;
   }
@@ -66,7 +93,13 @@ export class LogView {
       this.#reading = false;
     }
     const words = (entry: AuditEntry): string => sentence(entry, this.session.contact(entry.contact ?? null)?.name);
-    keyed(this.#list, this.#entries, ({ index }) => String(index), words, (entry) => item(entry, words(entry)));
+    keyed(
+      this.#list,
+      this.#entries,
+      ({ index }) => String(index),
+      words,
+      (entry) => item(entry, words(entry)),
+    );
     this.#older.hidden = (this.#entries.at(-1)?.index ?? 0) === 0;
   }
 
@@ -106,7 +139,12 @@ function item(entry: AuditEntry, words: string): HTMLElement {
   return h(
     "li",
     { class: `log-item log-${entry.event}`, testid: "log-item", "data-event": entry.event },
-    h("span", { class: "log-words" }, words, entry.label !== undefined && h("span", { class: "log-label" }, entry.label)),
+    h(
+      "span",
+      { class: "log-words" },
+      words,
+      entry.label !== undefined && h("span", { class: "log-label" }, entry.label),
+    ),
     h("time", { datetime: time.toISOString() }, shown),
   );
 }
@@ -114,7 +152,8 @@ function item(entry: AuditEntry, words: string): HTMLElement {
 /** The entry in words; its own fields fill the gaps. */
 function sentence(entry: AuditEntry, name: string | undefined): string {
   const { event } = entry;
-  const key: TextKey = event === "exported" ? "log_exported_as" : event === "checkpoint" ? "log_signed" : `log_${event}`;
+  const key: TextKey =
+    event === "exported" ? "log_exported_as" : event === "checkpoint" ? "log_signed" : `log_${event}`;
   const values = Object.fromEntries(Object.entries(entry).map(([field, value]) => [field, String(value)]));
   return t(key, { ...values, name: name || t("log_someone") });
 }

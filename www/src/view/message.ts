@@ -25,7 +25,13 @@ export function messageItem(message: Message, contact: Contact, session: Session
   const sentAt = new Date(message.sentAt * 1000);
   return h(
     "li",
-    { class: `message message-${message.direction} state-${message.state}`, testid: "message", "data-direction": message.direction, "data-state": message.state, "data-type": message.contentType },
+    {
+      class: `message message-${message.direction} state-${message.state}`,
+      testid: "message",
+      "data-direction": message.direction,
+      "data-state": message.state,
+      "data-type": message.contentType,
+    },
     h(
       "p",
       { class: "message-meta" },
@@ -46,8 +52,19 @@ function content(message: Message, session: Session): Child[] {
   const filename = message.filename ?? (message.contentType === "application/fhir+json" ? "result.json" : "file.bin");
   const size = t("bytes", { count: number(message.size) });
   return [
-    ...(attachment.reports ? attachment.reports.map((report) => reportTable(report)) : [h("p", { class: "hint" }, `${t("file")}: ${filename}. ${t("not_fhir")}`)]),
-    h("button", { type: "button", class: "quiet download", testid: "download", click: () => saveFile(attachment.bytes, filename, message.contentType) }, t("download", { size })),
+    ...(attachment.reports
+      ? attachment.reports.map((report) => reportTable(report))
+      : [h("p", { class: "hint" }, `${t("file")}: ${filename}. ${t("not_fhir")}`)]),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "quiet download",
+        testid: "download",
+        click: () => saveFile(attachment.bytes, filename, message.contentType),
+      },
+      t("download", { size }),
+    ),
   ];
 }
 

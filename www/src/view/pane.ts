@@ -32,14 +32,34 @@ export class Pane {
   readonly #relayLine = h("p", { class: "relay-line", testid: "relay-state", role: "status" });
   readonly #notices = h("div", { class: "notices", role: "alert", testid: "notices" });
   readonly #contacts = h("ul", { class: "contact-list", testid: "contacts" });
-  readonly #addButton = h("button", { type: "button", class: "chip chip-add", testid: "add-contact", click: () => this.show(null) });
-  readonly #logButton = h("button", { type: "button", class: "chip chip-log", testid: "open-log", click: () => this.show(LOG) });
-  readonly #safetyButton = h("button", { type: "button", class: "chip chip-log", testid: "open-safety", click: () => this.show(SAFETY) });
+  readonly #addButton = h("button", {
+    type: "button",
+    class: "chip chip-add",
+    testid: "add-contact",
+    click: () => this.show(null),
+  });
+  readonly #logButton = h("button", {
+    type: "button",
+    class: "chip chip-log",
+    testid: "open-log",
+    click: () => this.show(LOG),
+  });
+  readonly #safetyButton = h("button", {
+    type: "button",
+    class: "chip chip-log",
+    testid: "open-safety",
+    click: () => this.show(SAFETY),
+  });
   readonly #nav = h("nav", { class: "pane-contacts" });
   readonly #main = h("div", { class: "pane-main" });
   readonly #announcer = h("p", { class: "visually-hidden", "aria-live": "polite", testid: "announcer" });
   readonly #unwatch: () => void;
-  readonly #lockButton = h("button", { type: "button", class: "lock-button", testid: "lock", click: () => this.session.lock() });
+  readonly #lockButton = h("button", {
+    type: "button",
+    class: "lock-button",
+    testid: "lock",
+    click: () => this.session.lock(),
+  });
   #view: AddView | ContactView | LogView | SafetyView | LockView | null = null;
 
   constructor(
@@ -62,7 +82,18 @@ export class Pane {
         this.#lockButton,
         alone
           ? null
-          : h("a", { class: "alone", href: `?role=${person.role}`, target: "_blank", rel: "noopener", title: t("open_alone"), "aria-label": t("open_alone_label", { name: person.name }) }, "↗"),
+          : h(
+              "a",
+              {
+                class: "alone",
+                href: `?role=${person.role}`,
+                target: "_blank",
+                rel: "noopener",
+                title: t("open_alone"),
+                "aria-label": t("open_alone_label", { name: person.name }),
+              },
+              "↗",
+            ),
       ),
       this.#notices,
       this.#nav,
@@ -72,7 +103,8 @@ export class Pane {
     this.#nav.append(this.#contacts, this.#addButton);
     this.#nav.setAttribute("aria-label", t("contacts"));
     this.#lockButton.append(t("lock"));
-    for (const use of ["pointerdown", "keydown", "wheel"]) this.element.addEventListener(use, () => session.touch(), { passive: true });
+    for (const use of ["pointerdown", "keydown", "wheel"])
+      this.element.addEventListener(use, () => session.touch(), { passive: true });
     this.#addButton.append(t("add_contact"));
     this.#logButton.append(t("log"));
     this.#safetyButton.append(t("safety_short"));
@@ -98,15 +130,30 @@ export class Pane {
     this.#logButton.hidden = !open;
     this.#safetyButton.hidden = !open;
     this.#nav.hidden = !open && session.access !== "opening";
-    keyed(this.#notices, open ? session.notices : [], (notice) => notice.id, (notice) => [notice.count, this.#name(notice.contactId), session.accesses.get(notice.code)?.endedAt], (notice) => this.#notice(notice));
-    keyed(this.#contacts, session.contacts, (contact) => contact.id, (contact) => this.#contactSignature(contact), (contact) => this.#contactButton(contact));
+    keyed(
+      this.#notices,
+      open ? session.notices : [],
+      (notice) => notice.id,
+      (notice) => [notice.count, this.#name(notice.contactId), session.accesses.get(notice.code)?.endedAt],
+      (notice) => this.#notice(notice),
+    );
+    keyed(
+      this.#contacts,
+      session.contacts,
+      (contact) => contact.id,
+      (contact) => this.#contactSignature(contact),
+      (contact) => this.#contactButton(contact),
+    );
     this.#addButton.setAttribute("aria-pressed", String(this.state.open === null));
     this.#logButton.setAttribute("aria-pressed", String(this.state.open === LOG));
     this.#safetyButton.setAttribute("aria-pressed", String(this.state.open === SAFETY));
     this.#updateMain(focused);
     for (const message of session.takeArrived()) {
-      const contact = session.contacts.find((one) => session.messages.get(one.id)?.some((other) => other.id === message.id));
-      if (contact && contact.id !== this.state.open) this.#announcer.textContent = t("new_message", { name: contact.name });
+      const contact = session.contacts.find((one) =>
+        session.messages.get(one.id)?.some((other) => other.id === message.id),
+      );
+      if (contact && contact.id !== this.state.open)
+        this.#announcer.textContent = t("new_message", { name: contact.name });
     }
   }
 
@@ -147,17 +194,37 @@ export class Pane {
     if (state.open !== null && place === null && !contact && session.ready) state.open = null;
     const wanted = place ?? contact?.id ?? null;
     // The acceptor of a quick invitation learns the inviter's name a little later.
-    if (this.#view === null || this.#view instanceof LockView || this.#view.contactId !== wanted || (contact && this.#view.name !== contact.name)) {
-      this.#view = wanted === LOG ? new LogView(session) : wanted === SAFETY ? new SafetyView(session) : contact ? new ContactView(session, state, contact.id) : new AddView(session, state, (id) => this.show(id));
+    if (
+      this.#view === null ||
+      this.#view instanceof LockView ||
+      this.#view.contactId !== wanted ||
+      (contact && this.#view.name !== contact.name)
+    ) {
+      this.#view =
+        wanted === LOG
+          ? new LogView(session)
+          : wanted === SAFETY
+            ? new SafetyView(session)
+            : contact
+              ? new ContactView(session, state, contact.id)
+              : new AddView(session, state, (id) => this.show(id));
     }
   }
 
   #contactSignature(contact: Contact): unknown {
-    return [contact.name, contactState(contact), contact.state, contact.id === this.state.open, this.#unread(contact.id)];
+    return [
+      contact.name,
+      contactState(contact),
+      contact.state,
+      contact.id === this.state.open,
+      this.#unread(contact.id),
+    ];
   }
 
   #unread(contactId: string): number {
-    const incoming = (this.session.messages.get(contactId) ?? []).filter((message) => message.direction === "in").length;
+    const incoming = (this.session.messages.get(contactId) ?? []).filter(
+      (message) => message.direction === "in",
+    ).length;
     if (contactId === this.state.open) this.state.read.set(contactId, incoming);
     return incoming - (this.state.read.get(contactId) ?? 0);
   }
@@ -192,13 +259,35 @@ export class Pane {
 
   #notice(notice: Notice): HTMLElement {
     const name = this.#name(notice.contactId);
-    const titles = { rejected: name ? t("blocked_from", { name }) : t("blocked"), gap: t("gap"), device: t("device_notice"), breakGlass: t("break_glass"), error: t("error") };
+    const titles = {
+      rejected: name ? t("blocked_from", { name }) : t("blocked"),
+      gap: t("gap"),
+      device: t("device_notice"),
+      breakGlass: t("break_glass"),
+      error: t("error"),
+    };
     const title = titles[notice.kind];
     return h(
       "div",
-      { class: `notice notice-${notice.kind}`, testid: "notice", "data-kind": notice.kind, "data-code": notice.code, "data-count": notice.count },
-      h("div", {}, h("strong", {}, title), notice.kind !== "gap" && notice.count > 1 && ` (${t("times", { count: notice.count })})`, h("p", {}, this.#noticeText(notice, name))),
-      h("button", { type: "button", class: "quiet", testid: "dismiss", click: () => this.session.dismiss(notice.id) }, t("dismiss")),
+      {
+        class: `notice notice-${notice.kind}`,
+        testid: "notice",
+        "data-kind": notice.kind,
+        "data-code": notice.code,
+        "data-count": notice.count,
+      },
+      h(
+        "div",
+        {},
+        h("strong", {}, title),
+        notice.kind !== "gap" && notice.count > 1 && ` (${t("times", { count: notice.count })})`,
+        h("p", {}, this.#noticeText(notice, name)),
+      ),
+      h(
+        "button",
+        { type: "button", class: "quiet", testid: "dismiss", click: () => this.session.dismiss(notice.id) },
+        t("dismiss"),
+      ),
     );
   }
 

@@ -13,7 +13,8 @@ export function avatar(initials: string): HTMLElement {
 /** A contact's state in words. */
 export function contactState(contact: Contact): string {
   if (contact.state === "suspect") return t("state_suspect");
-  if (contact.state === "pending") return t(contact.verified || contact.sas === null ? "state_waiting" : "state_pending");
+  if (contact.state === "pending")
+    return t(contact.verified || contact.sas === null ? "state_waiting" : "state_pending");
   if (contact.verified === "digits") return t("state_digits");
   return t(contact.verified === "expected" ? "state_expected" : "state_active");
 }

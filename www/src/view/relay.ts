@@ -29,8 +29,18 @@ export class RelayPane {
         h(
           "div",
           { class: "relay-knows" },
-          h("div", {}, h("h3", {}, t("cannot_heading")), h("ul", { class: "cannot", testid: "cannot" }, ...CANNOT.map((key) => h("li", {}, t(key))))),
-          h("div", {}, h("h3", {}, t("can_heading")), h("ul", { class: "can" }, ...CAN.map((key) => h("li", {}, t(key))))),
+          h(
+            "div",
+            {},
+            h("h3", {}, t("cannot_heading")),
+            h("ul", { class: "cannot", testid: "cannot" }, ...CANNOT.map((key) => h("li", {}, t(key)))),
+          ),
+          h(
+            "div",
+            {},
+            h("h3", {}, t("can_heading")),
+            h("ul", { class: "can" }, ...CAN.map((key) => h("li", {}, t(key)))),
+          ),
         ),
       ),
       h("div", { class: "relay-wire" }, h("h3", {}, t("latest")), this.#empty, this.#batches),
@@ -50,7 +60,13 @@ export class RelayPane {
       reachable === false && h("span", { class: "relay-gone", role: "status" }, t("relay_down")),
     ]);
     this.#empty.hidden = batches.length > 0;
-    keyed(this.#batches, batches, (batch) => `${batch.bucket} ${batch.origin} ${batch.epoch}`, (batch) => batch.count, batchItem);
+    keyed(
+      this.#batches,
+      batches,
+      (batch) => `${batch.bucket} ${batch.origin} ${batch.epoch}`,
+      (batch) => batch.count,
+      batchItem,
+    );
   }
 }
 
@@ -63,8 +79,25 @@ function batchItem(batch: SeenBatch): HTMLElement {
   const rest = batch.heads.length - DRAWN;
   return h(
     "li",
-    { class: "batch", testid: "batch", "data-bucket": batch.bucket, "data-epoch": batch.epoch, "data-count": batch.count },
-    h("p", { class: "batch-head" }, h("b", {}, place), h("span", {}, t("epoch", { epoch: batch.epoch })), h("span", {}, t("cells_count", { count: batch.count }))),
-    h("p", { class: "cells", "aria-hidden": "true" }, ...batch.heads.slice(0, DRAWN).map((head) => h("code", {}, head)), rest > 0 && h("code", { class: "rest" }, `+${rest}`)),
+    {
+      class: "batch",
+      testid: "batch",
+      "data-bucket": batch.bucket,
+      "data-epoch": batch.epoch,
+      "data-count": batch.count,
+    },
+    h(
+      "p",
+      { class: "batch-head" },
+      h("b", {}, place),
+      h("span", {}, t("epoch", { epoch: batch.epoch })),
+      h("span", {}, t("cells_count", { count: batch.count })),
+    ),
+    h(
+      "p",
+      { class: "cells", "aria-hidden": "true" },
+      ...batch.heads.slice(0, DRAWN).map((head) => h("code", {}, head)),
+      rest > 0 && h("code", { class: "rest" }, `+${rest}`),
+    ),
   );
 }

@@ -4,7 +4,12 @@ import { freshId, h, type Child } from "../dom";
 import { SEE_ORIGINAL, type Flag, type Report, type Row } from "../fhir";
 import { wallTime, t, type TextKey } from "../i18n";
 
-const FLAGS: Readonly<Record<NonNullable<Flag>, TextKey>> = { high: "flag_high", low: "flag_low", normal: "flag_normal", abnormal: "flag_abnormal" };
+const FLAGS: Readonly<Record<NonNullable<Flag>, TextKey>> = {
+  high: "flag_high",
+  low: "flag_low",
+  normal: "flag_normal",
+  abnormal: "flag_abnormal",
+};
 
 export function reportTable(report: Report): HTMLElement {
   const captionId = freshId("report");
@@ -19,17 +24,38 @@ export function reportTable(report: Report): HTMLElement {
       h(
         "table",
         { testid: "fhir-table", "aria-labelledby": captionId },
-        h("thead", {}, h("tr", {}, ...(["col_test", "col_value", "col_unit", "col_range", "col_flag"] as const).map((key) => h("th", { scope: "col" }, t(key))))),
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            ...(["col_test", "col_value", "col_unit", "col_range", "col_flag"] as const).map((key) =>
+              h("th", { scope: "col" }, t(key)),
+            ),
+          ),
+        ),
         h("tbody", {}, ...report.rows.map(tableRow)),
       ),
     ),
     report.conclusion && h("p", { class: "conclusion" }, report.conclusion),
-    h("p", { class: "hint" }, [report.rows.some((row) => row.computed) ? t("flag_computed") : "", report.more ? t("report_more") : "", t("narrative_hidden")].filter(Boolean).join(" ")),
+    h(
+      "p",
+      { class: "hint" },
+      [
+        report.rows.some((row) => row.computed) ? t("flag_computed") : "",
+        report.more ? t("report_more") : "",
+        t("narrative_hidden"),
+      ]
+        .filter(Boolean)
+        .join(" "),
+    ),
   );
 }
 
 function facts(report: Report): HTMLElement {
-  const entry = (key: TextKey, value: string | null): Child[] => (value ? [h("div", {}, h("dt", {}, t(key)), h("dd", {}, value))] : []);
+  const entry = (key: TextKey, value: string | null): Child[] =>
+    value ? [h("div", {}, h("dt", {}, t(key)), h("dd", {}, value))] : [];
   return h(
     "dl",
     { class: "report-facts" },

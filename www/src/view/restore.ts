@@ -9,12 +9,22 @@ export class RestoreForm {
   readonly element: HTMLElement;
   readonly #outcome = new Outcome();
   readonly #chosen = h("p", { class: "hint", role: "status", testid: "restore-chosen" });
-  readonly #secret = h("input", { type: "text", autocomplete: "off", spellcheck: "false", testid: "restore-secret", required: true });
+  readonly #secret = h("input", {
+    type: "text",
+    autocomplete: "off",
+    spellcheck: "false",
+    testid: "restore-secret",
+    required: true,
+  });
   readonly #isCode = h("input", { type: "checkbox", testid: "restore-by-code", change: () => this.#update() });
   readonly #new = h("input", { type: "password", autocomplete: "new-password", testid: "restore-new-passphrase" });
   readonly #newField = field(t("restore_new_passphrase"), this.#new);
   readonly #label: HTMLElement | null;
-  readonly #button = h("button", { type: "submit", class: "danger", testid: "restore", disabled: true }, t("restore_button"));
+  readonly #button = h(
+    "button",
+    { type: "submit", class: "danger", testid: "restore", disabled: true },
+    t("restore_button"),
+  );
   #bundle: Uint8Array | null = null;
 
   constructor(private readonly session: Session) {
@@ -24,7 +34,12 @@ export class RestoreForm {
       "form",
       { class: "restore-form", testid: "restore-form", submit: (event) => this.#restore(event) },
       h("p", { class: "hint" }, t("restore_help")),
-      h("div", { class: "row" }, fileButton(t("restore_file"), ".backup", "restore-file", (file) => this.#choose(file)), this.#chosen),
+      h(
+        "div",
+        { class: "row" },
+        fileButton(t("restore_file"), ".backup", "restore-file", (file) => this.#choose(file)),
+        this.#chosen,
+      ),
       h("label", { class: "check-field" }, this.#isCode, t("restore_by_code")),
       secretField,
       this.#newField,
@@ -52,7 +67,9 @@ export class RestoreForm {
     event.preventDefault();
     const bundle = this.#bundle;
     if (bundle === null) return;
-    const key = this.#isCode.checked ? { recoveryCode: this.#secret.value, newPassphrase: this.#new.value } : { passphrase: this.#secret.value };
+    const key = this.#isCode.checked
+      ? { recoveryCode: this.#secret.value, newPassphrase: this.#new.value }
+      : { passphrase: this.#secret.value };
     this.#button.disabled = true;
     await this.#outcome.attempt(() => this.session.restore(bundle, key));
     this.#button.disabled = false;

@@ -30,8 +30,22 @@ export class SafetyView {
   readonly #codeButtons = h("div", { class: "row" });
   readonly #shares = h("div", { class: "sheet-place" });
   readonly #accesses = h("div", {});
-  readonly #threshold = h("input", { type: "number", min: 2, max: MOST_SHARES, value: 2, testid: "share-threshold", required: true });
-  readonly #count = h("input", { type: "number", min: 2, max: MOST_SHARES, value: 3, testid: "share-count", required: true });
+  readonly #threshold = h("input", {
+    type: "number",
+    min: 2,
+    max: MOST_SHARES,
+    value: 2,
+    testid: "share-threshold",
+    required: true,
+  });
+  readonly #count = h("input", {
+    type: "number",
+    min: 2,
+    max: MOST_SHARES,
+    value: 3,
+    testid: "share-count",
+    required: true,
+  });
 
   constructor(private readonly session: Session) {
     this.element = h(
@@ -40,7 +54,19 @@ export class SafetyView {
       h("h3", {}, t("safety")),
       this.#device,
       this.#outcome.element,
-      card(t("backup_heading"), t("backup_help"), h("div", { class: "row" }, h("button", { type: "button", class: "primary", testid: "backup", click: () => this.#backup() }, t("backup_button")))),
+      card(
+        t("backup_heading"),
+        t("backup_help"),
+        h(
+          "div",
+          { class: "row" },
+          h(
+            "button",
+            { type: "button", class: "primary", testid: "backup", click: () => this.#backup() },
+            t("backup_button"),
+          ),
+        ),
+      ),
       card(t("code_heading"), t("code_help"), this.#codeButtons, this.#code),
       card(
         t("shares_heading"),
@@ -48,13 +74,23 @@ export class SafetyView {
         h(
           "form",
           { submit: (event) => this.#createShares(event) },
-          h("div", { class: "row" }, field(t("shares_threshold"), this.#threshold), field(t("shares_count"), this.#count)),
+          h(
+            "div",
+            { class: "row" },
+            field(t("shares_threshold"), this.#threshold),
+            field(t("shares_count"), this.#count),
+          ),
           h("div", { class: "row" }, h("button", { type: "submit", testid: "create-shares" }, t("shares_button"))),
         ),
         this.#shares,
       ),
       this.#accesses,
-      h("details", { class: "in-person", testid: "restore-details" }, h("summary", {}, t("restore_heading")), new RestoreForm(session).element),
+      h(
+        "details",
+        { class: "in-person", testid: "restore-details" },
+        h("summary", {}, t("restore_heading")),
+        new RestoreForm(session).element,
+      ),
     );
   }
 
@@ -66,7 +102,11 @@ export class SafetyView {
     const { safety } = this.session;
     if (safety === null) return;
     try {
-      const [device, hasCode, accesses] = await Promise.all([safety.device(), safety.hasRecoveryCode(), safety.emergency.accesses()]);
+      const [device, hasCode, accesses] = await Promise.all([
+        safety.device(),
+        safety.hasRecoveryCode(),
+        safety.emergency.accesses(),
+      ]);
       this.#show({ device, hasCode, accesses });
     } catch {
       // Locked or disposed of meanwhile: the page says so elsewhere.
@@ -74,12 +114,35 @@ export class SafetyView {
   }
 
   #show({ device, hasCode, accesses }: Known): void {
-    section(this.#device, device, () => [t(device.supersededBy !== null ? "device_superseded" : device.restored ? "device_restored" : "device_first", { index: device.index + 1 })]);
-    section(this.#codeButtons, hasCode, () => [
-      h("button", { type: "button", testid: "create-code", click: () => this.#createCode() }, t(hasCode ? "code_again" : "code_button")),
-      hasCode && h("button", { type: "button", class: "quiet", testid: "remove-code", click: () => this.#removeCode() }, t("code_remove")),
+    section(this.#device, device, () => [
+      t(device.supersededBy !== null ? "device_superseded" : device.restored ? "device_restored" : "device_first", {
+        index: device.index + 1,
+      }),
     ]);
-    section(this.#accesses, accesses, () => (accesses.length === 0 ? [] : [card(t("accesses_heading"), t("accesses_help"), h("ul", { class: "access-list", testid: "accesses" }, ...accesses.map(accessItem)))]));
+    section(this.#codeButtons, hasCode, () => [
+      h(
+        "button",
+        { type: "button", testid: "create-code", click: () => this.#createCode() },
+        t(hasCode ? "code_again" : "code_button"),
+      ),
+      hasCode &&
+        h(
+          "button",
+          { type: "button", class: "quiet", testid: "remove-code", click: () => this.#removeCode() },
+          t("code_remove"),
+        ),
+    ]);
+    section(this.#accesses, accesses, () =>
+      accesses.length === 0
+        ? []
+        : [
+            card(
+              t("accesses_heading"),
+              t("accesses_help"),
+              h("ul", { class: "access-list", testid: "accesses" }, ...accesses.map(accessItem)),
+            ),
+          ],
+    );
   }
 
   async #backup(): Promise<void> {
@@ -98,7 +161,11 @@ export class SafetyView {
       "section",
       { class: "sheet", testid: "code-sheet" },
       h("h4", {}, t("code_sheet", { name: this.session.person.name })),
-      h("p", { class: "code", testid: "recovery-code" }, ...lines.flatMap((group, i) => [h("span", {}, group), i < lines.length - 1 ? "-" : null])),
+      h(
+        "p",
+        { class: "code", testid: "recovery-code" },
+        ...lines.flatMap((group, i) => [h("span", {}, group), i < lines.length - 1 ? "-" : null]),
+      ),
       h("p", {}, t("code_sheet_help")),
       h("p", { class: "hint" }, today()),
     );
@@ -117,7 +184,11 @@ export class SafetyView {
     const [threshold, shares] = [this.#threshold.valueAsNumber, this.#count.valueAsNumber];
     const texts = await this.#outcome.attempt(() => this.#safety().emergency.createShares({ threshold, shares }));
     if (texts === undefined) return;
-    const sheet = h("div", { testid: "share-sheet" }, ...texts.map((share, i) => this.#share(share, i + 1, texts.length, threshold)));
+    const sheet = h(
+      "div",
+      { testid: "share-sheet" },
+      ...texts.map((share, i) => this.#share(share, i + 1, texts.length, threshold)),
+    );
     this.#shares.replaceChildren(h("div", { class: "row" }, printButton(sheet), this.#clear(this.#shares)), sheet);
   }
 
@@ -127,12 +198,23 @@ export class SafetyView {
       "section",
       { class: "sheet share", testid: "share" },
       svgImage(shareQrSvg(share), t("share_alt", { number }), "share-qr"),
-      h("div", {}, h("h4", {}, t("share_sheet", { number, of, name: this.session.person.name })), h("p", { class: "code", testid: "share-text" }, groups.join(" ")), h("p", {}, t("share_sheet_help", { threshold })), h("p", { class: "hint" }, today())),
+      h(
+        "div",
+        {},
+        h("h4", {}, t("share_sheet", { number, of, name: this.session.person.name })),
+        h("p", { class: "code", testid: "share-text" }, groups.join(" ")),
+        h("p", {}, t("share_sheet_help", { threshold })),
+        h("p", { class: "hint" }, today()),
+      ),
     );
   }
 
   #clear(place: HTMLElement): HTMLElement {
-    return h("button", { type: "button", class: "quiet", testid: "clear-sheet", click: () => place.replaceChildren() }, t("sheet_clear"));
+    return h(
+      "button",
+      { type: "button", class: "quiet", testid: "clear-sheet", click: () => place.replaceChildren() },
+      t("sheet_clear"),
+    );
   }
 
   #safety(): Safety {
@@ -149,7 +231,13 @@ function card(heading: string, help: string, ...children: HTMLElement[]): HTMLEl
 function accessItem(access: EmergencyAccess): HTMLElement {
   const { reason } = access;
   const when = time(access.beganAt);
-  return h("li", {}, h("strong", {}, when), ` · ${accessSpan(access)}`, h("p", {}, reason === "" ? t("access_no_reason") : `“${reason}”`));
+  return h(
+    "li",
+    {},
+    h("strong", {}, when),
+    ` · ${accessSpan(access)}`,
+    h("p", {}, reason === "" ? t("access_no_reason") : `“${reason}”`),
+  );
 }
 
 /** For how long, and whether it is over. */
@@ -158,7 +246,9 @@ export function accessSpan({ minutes, endedAt }: EmergencyAccess): string {
 }
 
 export function time(seconds: number): string {
-  return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(seconds * 1000));
+  return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "medium", timeStyle: "short" }).format(
+    new Date(seconds * 1000),
+  );
 }
 
 function today(): string {

@@ -16,7 +16,13 @@ export class Transfers {
 
   update(name: string): void {
     const mine = this.session.transfers.filter(({ contactId }) => contactId === this.contactId);
-    keyed(this.element, mine, ({ id }) => id, (transfer) => [transfer.bytes, name], (transfer) => this.#item(transfer, name));
+    keyed(
+      this.element,
+      mine,
+      ({ id }) => id,
+      (transfer) => [transfer.bytes, name],
+      (transfer) => this.#item(transfer, name),
+    );
   }
 
   #item(transfer: Transfer, name: string): HTMLElement {
@@ -29,7 +35,17 @@ export class Transfers {
       { class: "transfer", testid: "transfer", "data-direction": direction },
       h("span", { id: label }, text),
       h("progress", { max: of, value: bytes, "aria-labelledby": label }),
-      direction === "out" && h("button", { type: "button", class: "quiet", testid: "cancel-transfer", click: () => void this.attempt(() => this.session.cancel(id)) }, t("cancel_transfer")),
+      direction === "out" &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "quiet",
+            testid: "cancel-transfer",
+            click: () => void this.attempt(() => this.session.cancel(id)),
+          },
+          t("cancel_transfer"),
+        ),
     );
   }
 }
