@@ -1,4 +1,11 @@
-//! Local names: 8 random bytes, never sent.
+//! Local ids. They name things in this store and are never sent.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use serde::{Serialize, Serializer};
+
+use crate::{envelope::DEVICE_ID_LEN, wire::hex};
 
 macro_rules! local_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -7,7 +14,7 @@ macro_rules! local_id {
         pub struct $name(pub [u8; 8]);
 
         impl $name {
-            pub(super) fn random(rng: &mut impl rand_core::CryptoRng) -> Self {
+            pub(crate) fn random(rng: &mut impl CryptoRng) -> Self {
                 let mut id = [0; 8];
                 rng.fill_bytes(&mut id);
                 Self(id)
@@ -16,24 +23,24 @@ macro_rules! local_id {
             /// Reads 16 hex digits.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
-                crate::wire::hex::decode(text).map(Self)
+                hex::decode(text).map(Self)
             }
         }
 
-        impl core::fmt::Display for $name {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str(&crate::wire::hex::encode(&self.0))
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(&self.0))
             }
         }
 
-        impl core::fmt::Debug for $name {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                core::fmt::Display::fmt(self, f)
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
             }
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
@@ -41,11 +48,92 @@ macro_rules! local_id {
 }
 
 local_id! {
-    /// A local name for a contact.
+    /// A contact: 8 random bytes.
     ContactId
 }
 
 local_id! {
-    /// A local name for an invitation.
+    /// An invitation, made here or accepted here: 8 random bytes.
     InvitationId
+}
+
+/// An emergency access: 16 random bytes, the same on all devices.
+pub type EmergencyId = [u8; DEVICE_ID_LEN];
+
+/// A message: the contact, and the message's place in the conversation as
+/// this store counts it. Its text form is `<contact>-<ordinal>`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageRef {
+    /// The contact.
+    pub contact: ContactId,
+    /// Counts from 0 for each contact.
+    pub ordinal: u32,
+}
+
+impl MessageRef {
+    /// Reads `<contact>-<ordinal>`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (contact, ordinal) = text.split_once('-')?;
+        Some(Self {
+            contact: ContactId::parse(contact)?,
+            ordinal: u32::from_be_bytes(hex::decode(ordinal)?),
+        })
+    }
+
+    /// The first and last message that a contact can have.
+    pub(crate) fn all(contact: ContactId) -> core::ops::RangeInclusive<Self> {
+        let at = |ordinal| Self { contact, ordinal };
+        at(0)..=at(u32::MAX)
+    }
+}
+
+impl fmt::Display for MessageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ordinal = hex::encode(&self.ordinal.to_be_bytes());
+        write!(f, "{}-{ordinal}", self.contact)
+    }
+}
+
+impl fmt::Debug for MessageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for MessageRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_texts_are_not_message_ids() {
+        for text in [
+            "",
+            "-",
+            "0011223344556677",
+            "0011223344556677-",
+            "0011223344556677-0000001",
+            "001122334455667-00000001",
+            "0011223344556677-00000001-",
+            "0011223344556677-0000000g",
+        ] {
+            assert_eq!(MessageRef::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_id_reads_back() {
+        let message = MessageRef {
+            contact: ContactId([7; 8]),
+            ordinal: 258,
+        };
+        assert_eq!(message.to_string(), "0707070707070707-00000102");
+        assert_eq!(MessageRef::parse(&message.to_string()), Some(message));
+    }
 }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Client, ClientError, Effects, load::SETTINGS_KEY};
+use crate::client::{Client, ClientError, Effects, flows::load::SETTINGS_KEY};
 use crate::{
     base::{UnixTime, time::DAY_SECONDS},
     vault::{
@@ -39,15 +39,15 @@ impl Settings {
         good.then_some(self)
     }
 
-    pub(super) fn grace(self) -> u64 {
+    pub(crate) fn grace(self) -> u64 {
         u64::from(self.grace_days) * DAY_SECONDS
     }
 
-    pub(super) fn retention(self) -> u64 {
+    pub(crate) fn retention(self) -> u64 {
         u64::from(self.retention_days) * DAY_SECONDS
     }
 
-    pub(super) fn from_record(record: &SettingsRecord) -> Result<Self, VaultError> {
+    pub(crate) fn from_record(record: &SettingsRecord) -> Result<Self, VaultError> {
         let settings = Self {
             grace_days: record.grace_days,
             retention_days: record.retention_days,

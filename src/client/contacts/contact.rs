@@ -1,0 +1,211 @@
+//! One enrolled peer, or one on the way to be.
+
+use crate::client::{Check, ClientError, ContactId, ContactView, contacts::Channel};
+use crate::{
+    base::{ErrorCode, Secret, UnixTime},
+    enrolment::{SasKey, SasNonce, commitment, sas_digits},
+    identity::PublicIdentity,
+    vault::{
+        VaultError,
+        stored::{AwaitingRecord, ContactRecord},
+    },
+};
+
+/// Whether content may flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContactState {
+    /// Not checked yet: only control deliveries are sent, content is held.
+    Pending,
+    /// Checked.
+    Active,
+    /// Something is wrong; enrol again.
+    Suspect,
+}
+
+/// How the contact was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// The people compared the six digits.
+    Digits,
+    /// The fingerprint was scanned, or a host vouched for it.
+    Expected,
+}
+
+/// What the acceptor keeps until the confirm comes.
+#[derive(Debug)]
+pub(crate) struct Awaiting {
+    pub(crate) commitment: [u8; 32],
+    pub(crate) sas: SasKey,
+}
+
+#[derive(Debug)]
+pub(crate) struct Contact {
+    pub(crate) id: ContactId,
+    pub(crate) peer: Option<PublicIdentity>,
+    pub(crate) name: String,
+    pub(crate) state: ContactState,
+    pub(crate) verified: Option<Verified>,
+    pub(crate) reason: Option<String>,
+    pub(crate) digits: Option<String>,
+    pub(crate) awaiting: Option<Awaiting>,
+    pub(crate) channel: Option<Channel>,
+    pub(crate) next_message: u32,
+    pub(crate) in_person: bool,
+    pub(crate) created_at: UnixTime,
+}
+
+impl Contact {
+    pub(crate) fn new(id: ContactId, now: UnixTime) -> Self {
+        Self {
+            id,
+            peer: None,
+            name: String::new(),
+            state: ContactState::Pending,
+            verified: None,
+            reason: None,
+            digits: None,
+            awaiting: None,
+            channel: None,
+            next_message: 0,
+            in_person: false,
+            created_at: now,
+        }
+    }
+
+    /// The contact is checked: content flows.
+    pub(crate) fn activate(&mut self, by: Check) {
+        self.state = ContactState::Active;
+        self.verified = Some(match by {
+            Check::Digits => Verified::Digits,
+            Check::Expected | Check::InPerson => Verified::Expected,
+        });
+        self.digits = None;
+        self.reason = None;
+    }
+
+    /// Something is wrong with it, from now on.
+    pub(crate) fn suspect(&mut self, code: ErrorCode) {
+        self.state = ContactState::Suspect;
+        self.digits = None;
+        self.reason = Some(code.as_str().to_owned());
+    }
+
+    /// The acceptor's end of the handshake: the nonce must open the
+    /// commitment; then the digits are known and the SAS key is wiped. A
+    /// nonce that comes when none is awaited changes nothing.
+    pub(crate) fn confirm(&mut self, nonce: &SasNonce) {
+        let Some(awaiting) = self.awaiting.take() else {
+            return;
+        };
+        if commitment(nonce) != awaiting.commitment {
+            self.suspect(ErrorCode::CommitmentMismatch);
+        } else if self.state == ContactState::Pending {
+            if self.in_person {
+                self.activate(Check::InPerson);
+            } else {
+                self.digits = Some(sas_digits(&awaiting.sas, nonce));
+            }
+        }
+    }
+
+    /// Refuses to send content to anyone not checked.
+    pub(crate) fn require_active(&self) -> Result<(), ClientError> {
+        match self.state {
+            ContactState::Active => Ok(()),
+            ContactState::Pending => Err(ClientError::ContactPending),
+            ContactState::Suspect => Err(ClientError::ContactSuspect),
+        }
+    }
+
+    pub(crate) fn view(&self) -> ContactView {
+        ContactView {
+            id: self.id,
+            name: self.name.clone(),
+            fingerprint: self
+                .peer
+                .map(|peer| serde_bytes::ByteBuf::from(peer.fingerprint().0.to_vec())),
+            state: match self.state {
+                ContactState::Pending => "pending",
+                ContactState::Active => "active",
+                ContactState::Suspect => "suspect",
+            },
+            verified: self.verified.map(|how| match how {
+                Verified::Digits => "digits",
+                Verified::Expected => "expected",
+            }),
+            sas: self.digits.clone(),
+            reason: self.reason.clone(),
+        }
+    }
+
+    pub(crate) fn to_record(&self) -> ContactRecord {
+        ContactRecord {
+            public: self
+                .peer
+                .map(|peer| peer.encode().to_vec())
+                .unwrap_or_default(),
+            name: self.name.clone(),
+            state: match self.state {
+                ContactState::Pending => 0,
+                ContactState::Active => 1,
+                ContactState::Suspect => 2,
+            },
+            verified: match self.verified {
+                None => 0,
+                Some(Verified::Digits) => 1,
+                Some(Verified::Expected) => 2,
+            },
+            reason: self.reason.clone(),
+            digits: self.digits.clone(),
+            awaiting: self.awaiting.as_ref().map(|awaiting| AwaitingRecord {
+                commitment: awaiting.commitment,
+                sas_export: *awaiting.sas.export.expose(),
+                offer_hash: awaiting.sas.offer_hash,
+                response_hash: awaiting.sas.response_hash,
+            }),
+            channel: self.channel.as_ref().map(Channel::to_record),
+            next_message: self.next_message,
+            in_person: self.in_person,
+            created_at: self.created_at.0,
+        }
+    }
+
+    pub(crate) fn from_record(id: ContactId, record: ContactRecord) -> Result<Self, VaultError> {
+        let peer = if record.public.is_empty() {
+            None
+        } else {
+            Some(PublicIdentity::decode(&record.public).ok_or(VaultError::Damaged)?)
+        };
+        Ok(Self {
+            id,
+            peer,
+            name: record.name,
+            state: match record.state {
+                0 => ContactState::Pending,
+                1 => ContactState::Active,
+                2 => ContactState::Suspect,
+                _ => return Err(VaultError::Damaged),
+            },
+            verified: match record.verified {
+                0 => None,
+                1 => Some(Verified::Digits),
+                2 => Some(Verified::Expected),
+                _ => return Err(VaultError::Damaged),
+            },
+            reason: record.reason,
+            digits: record.digits,
+            awaiting: record.awaiting.map(|mut awaiting| Awaiting {
+                commitment: awaiting.commitment,
+                sas: SasKey {
+                    export: Secret::take(&mut awaiting.sas_export),
+                    offer_hash: awaiting.offer_hash,
+                    response_hash: awaiting.response_hash,
+                },
+            }),
+            channel: record.channel.map(Channel::from_record).transpose()?,
+            next_message: record.next_message,
+            in_person: record.in_person,
+            created_at: UnixTime(record.created_at),
+        })
+    }
+}

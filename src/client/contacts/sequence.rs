@@ -1,0 +1,113 @@
+//! Which of a sender's deliveries arrived, so that a relay cannot drop "stop
+//! warfarin" unnoticed. Protocol §6.
+
+use core::ops::Range;
+
+/// Most ranges remembered; beyond that the oldest are joined, so that a
+/// hostile contact cannot make the record grow without bound.
+const MAX_RANGES: usize = 256;
+
+/// Sequence numbers of one device: all below `next` arrived, except those in
+/// `missing`, ascending and disjoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sequence {
+    next: u64,
+    missing: Vec<Range<u64>>,
+    /// What is missing below was told.
+    told: u64,
+}
+
+impl Sequence {
+    pub(crate) fn from_stored(next: u64, missing: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        Self {
+            next,
+            missing: missing.into_iter().map(|(from, to)| from..to).collect(),
+            told: next,
+        }
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    pub(crate) fn missing(&self) -> &[Range<u64>] {
+        &self.missing
+    }
+
+    /// Ranges that became missing since the last call.
+    pub(crate) fn newly_missing(&mut self) -> Vec<Range<u64>> {
+        let told = core::mem::replace(&mut self.told, self.next);
+        self.missing
+            .iter()
+            .filter(|range| range.start >= told)
+            .cloned()
+            .collect()
+    }
+
+    /// Whether `seq` arrived before.
+    pub(crate) fn has(&self, seq: u64) -> bool {
+        seq < self.next && !self.missing.iter().any(|range| range.contains(&seq))
+    }
+
+    /// `seq` arrived. Returns whether it had been missing.
+    pub(crate) fn arrived(&mut self, seq: u64) -> bool {
+        if seq >= self.next {
+            if seq > self.next {
+                self.missing.push(self.next..seq);
+                self.bound();
+            }
+            self.next = seq.saturating_add(1);
+            return false;
+        }
+        let Some(at) = self.missing.iter().position(|range| range.contains(&seq)) else {
+            return false;
+        };
+        let range = self.missing.remove(at);
+        for part in [seq + 1..range.end, range.start..seq] {
+            if !part.is_empty() {
+                self.missing.insert(at, part);
+            }
+        }
+        true
+    }
+
+    fn bound(&mut self) {
+        if self.missing.len() > MAX_RANGES {
+            let first = self.missing.remove(0);
+            if let Some(second) = self.missing.first_mut() {
+                second.start = first.start;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sequence;
+
+    #[test]
+    fn what_is_missing_is_known_until_it_comes() {
+        let mut s = Sequence::default();
+        assert!(!s.arrived(0));
+        assert!(!s.arrived(5));
+        assert_eq!(s.missing(), std::slice::from_ref(&(1..5)));
+        assert!(s.has(0) && !s.has(3) && s.has(5) && !s.has(6));
+        assert!(s.arrived(3));
+        assert!(s.has(3));
+        assert_eq!(s.missing(), [1..3, 4..5]);
+        assert!(s.arrived(4) && s.arrived(1) && s.arrived(2));
+        assert_eq!((s.missing().len(), s.next()), (0, 6));
+        assert!(!s.arrived(3), "a second time it was not missing");
+    }
+
+    #[test]
+    fn a_hostile_sender_cannot_grow_it() {
+        let mut s = Sequence::default();
+        for seq in 0..2_000 {
+            s.arrived(seq * 2);
+        }
+        s.arrived(u64::MAX);
+        assert!(s.missing().len() <= super::MAX_RANGES);
+        assert!(s.arrived(1), "what was joined still counts as missing");
+    }
+}

@@ -1,0 +1,98 @@
+//! Why a call on [`Client`](crate::client::Client) was refused.
+
+use thiserror::Error;
+
+use crate::{
+    base::ErrorCode, enrolment::EnrolmentError, envelope::EnvelopeError, vault::VaultError,
+};
+
+/// Why a call was refused. Nothing changed, neither in memory nor in the
+/// store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// An invitation or a handshake was refused.
+    #[error(transparent)]
+    Enrolment(#[from] EnrolmentError),
+    /// A delivery was refused.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// Stored state was refused.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// An argument is out of range; names it.
+    #[error("invalid argument: {0}")]
+    InvalidArgument(&'static str),
+    /// No contact has that id.
+    #[error("no such contact")]
+    ContactUnknown,
+    /// The contact is not verified yet.
+    #[error("the contact is not checked yet")]
+    ContactPending,
+    /// The contact is suspect.
+    #[error("the contact is suspect; enrol again in person")]
+    ContactSuspect,
+    /// The six digits are not known yet.
+    #[error("the six digits are not there yet")]
+    SasNotReady,
+    /// No open invitation has that id.
+    #[error("no open invitation of that id")]
+    InvitationUnknown,
+    /// The invitation names another relay.
+    #[error("the invitation names another relay")]
+    RelayMismatch,
+    /// The relay has never described itself.
+    #[error("the relay has not been reached yet")]
+    RelayUnknown,
+    /// The relay's answer violates the protocol.
+    #[error("the relay's answer is not of the protocol's form")]
+    RelayProtocol,
+    /// The signature, digest, bucket or size of a batch does not hold.
+    #[error("a batch whose signature or digest does not hold")]
+    BatchInvalid,
+    /// The clock is behind the oldest month whose keys are held.
+    #[error("the clock is behind; set it right before sending")]
+    ClockBehind,
+    /// No message has that id.
+    #[error("no such message")]
+    MessageUnknown,
+    /// A newer device replaced this one.
+    #[error("a newer device took this one's place")]
+    DeviceSuperseded,
+    /// A restored device has not read its own mailbox yet.
+    #[error("the mailbox has not been read since the restore")]
+    Unsettled,
+    /// The message has left already, or was not sent from here.
+    #[error("the message has left already, or was not sent from here")]
+    MessageSent,
+    /// A defect in this crate.
+    #[error("a defect in Tessera; please report it")]
+    Internal,
+}
+
+impl ClientError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::Enrolment(error) => error.code(),
+            Self::Envelope(error) => error.code(),
+            Self::Vault(error) => error.code(),
+            Self::InvalidArgument(_) => ErrorCode::InvalidArgument,
+            Self::ContactUnknown => ErrorCode::ContactUnknown,
+            Self::ContactPending => ErrorCode::ContactPending,
+            Self::ContactSuspect => ErrorCode::ContactSuspect,
+            Self::SasNotReady => ErrorCode::SasNotReady,
+            Self::InvitationUnknown => ErrorCode::InvitationUnknown,
+            Self::RelayMismatch => ErrorCode::RelayMismatch,
+            Self::RelayUnknown | Self::Unsettled => ErrorCode::RelayUnreachable,
+            Self::RelayProtocol => ErrorCode::RelayProtocol,
+            Self::BatchInvalid => ErrorCode::BatchInvalid,
+            Self::ClockBehind => ErrorCode::ClockBehind,
+            Self::MessageUnknown => ErrorCode::MessageUnknown,
+            Self::DeviceSuperseded => ErrorCode::DeviceSuperseded,
+            Self::MessageSent => ErrorCode::MessageSent,
+            Self::Internal => ErrorCode::Internal,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The schema of the store: what lies under which key.
+//!
+//! | key | record |
+//! | --- | --- |
+//! | `s/self` | identity, name, device index |
+//! | `s/recovery` | this device, and what is known of other devices |
+//! | `s/relay` | the relay's parameters, how far each mailbox was read |
+//! | `s/settings` | settings, if they were ever set |
+//! | `s/audit` | where the audit log stands |
+//! | `s/c/<contact>` | a contact |
+//! | `s/i/<invitation>` | an open invitation |
+//! | `s/q/<ordinal>` | a sealed cell in the queue |
+//! | `s/l/<contact>/<ordinal>` | a large message that is not sealed completely |
+//! | `s/o/<digest>` | an opened cell |
+//! | `s/f/<owner>/<message>/<index>` | a fragment of an incomplete message |
+//! | `s/e/<id>` | an emergency access |
+//! | `m/<contact>/<ordinal>` | a message without its body |
+//! | `b/<contact>/<ordinal>` | its body, if that is at most 256 KiB |
+//! | `b/<contact>/<ordinal>/<piece>` | a piece of a longer body |
+//! | `d/<contact>` | a draft |
+//! | `a/<index>` | an entry of the audit log |
+//!
+//! Ids, digests and numbers are hexadecimal and of fixed length, so that keys
+//! sort as numbers do. [`Client::load`](crate::client::Client::load) needs
+//! everything below `s/` and `m/`; the rest is read when it is asked for.
+
+use core::fmt;
+
+use crate::{
+    base::Content,
+    client::id::{ContactId, EmergencyId, InvitationId, MessageRef},
+    wire::hex,
+};
+
+/// Names one record of the store. Its `Display` form is the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StoreKey {
+    /// `s/self`
+    Account,
+    /// `s/recovery`
+    Devices,
+    /// `s/relay`
+    Mailboxes,
+    /// `s/settings`
+    Settings,
+    /// `s/audit`
+    Journal,
+    /// `s/c/…`
+    Contact(ContactId),
+    /// `s/i/…`
+    Invitation(InvitationId),
+    /// `s/q/…`
+    Queued(u64),
+    /// `s/l/…`
+    Large(MessageRef),
+    /// `s/o/…`
+    Opened([u8; 16]),
+    /// `s/f/…`
+    Fragment {
+        /// The contact's or the invitation's id.
+        owner: [u8; 8],
+        /// The id that the fragments share.
+        message: [u8; 16],
+        /// Counts from 0.
+        index: u32,
+    },
+    /// `s/e/…`
+    Emergency(EmergencyId),
+    /// `m/…`
+    Message(MessageRef),
+    /// `b/<contact>/<ordinal>`
+    Body(MessageRef),
+    /// `b/<contact>/<ordinal>/<piece>`
+    Piece(MessageRef, u32),
+    /// `d/…`
+    Draft(ContactId),
+    /// `a/…`
+    LogEntry(u64),
+}
+
+impl StoreKey {
+    /// Reads a key; `None` for one that is in no row of the table.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let message = |contact: &str, ordinal: &str| {
+            Some(MessageRef {
+                contact: ContactId::parse(contact)?,
+                ordinal: number(ordinal)?,
+            })
+        };
+        Some(match *parts.as_slice() {
+            ["s", "self"] => Self::Account,
+            ["s", "recovery"] => Self::Devices,
+            ["s", "relay"] => Self::Mailboxes,
+            ["s", "settings"] => Self::Settings,
+            ["s", "audit"] => Self::Journal,
+            ["s", "c", id] => Self::Contact(ContactId::parse(id)?),
+            ["s", "i", id] => Self::Invitation(InvitationId::parse(id)?),
+            ["s", "q", ordinal] => Self::Queued(u64::from_be_bytes(hex::decode(ordinal)?)),
+            ["s", "l", contact, ordinal] => Self::Large(message(contact, ordinal)?),
+            ["s", "o", digest] => Self::Opened(hex::decode(digest)?),
+            ["s", "f", owner, message, index] => Self::Fragment {
+                owner: hex::decode(owner)?,
+                message: hex::decode(message)?,
+                index: number(index)?,
+            },
+            ["s", "e", id] => Self::Emergency(hex::decode(id)?),
+            ["m", contact, ordinal] => Self::Message(message(contact, ordinal)?),
+            ["b", contact, ordinal] => Self::Body(message(contact, ordinal)?),
+            ["b", contact, ordinal, piece] => {
+                Self::Piece(message(contact, ordinal)?, number(piece)?)
+            }
+            ["d", id] => Self::Draft(ContactId::parse(id)?),
+            ["a", index] => Self::LogEntry(u64::from_be_bytes(hex::decode(index)?)),
+            _ => return None,
+        })
+    }
+
+    /// Where the body of a message of `len` bytes lies: one key for each of
+    /// its pieces, and one for an empty body.
+    #[must_use]
+    pub fn body(message: MessageRef, len: usize) -> Vec<Self> {
+        match Content::piece_count(len) {
+            0 | 1 => vec![Self::Body(message)],
+            count => (0..count)
+                .filter_map(|piece| u32::try_from(piece).ok())
+                .map(|piece| Self::Piece(message, piece))
+                .collect(),
+        }
+    }
+}
+
+fn number(text: &str) -> Option<u32> {
+    hex::decode(text).map(u32::from_be_bytes)
+}
+
+impl fmt::Display for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = |message: &MessageRef| {
+            let ordinal = hex::encode(&message.ordinal.to_be_bytes());
+            format!("{}/{ordinal}", message.contact)
+        };
+        match self {
+            Self::Account => f.write_str("s/self"),
+            Self::Devices => f.write_str("s/recovery"),
+            Self::Mailboxes => f.write_str("s/relay"),
+            Self::Settings => f.write_str("s/settings"),
+            Self::Journal => f.write_str("s/audit"),
+            Self::Contact(id) => write!(f, "s/c/{id}"),
+            Self::Invitation(id) => write!(f, "s/i/{id}"),
+            Self::Queued(ordinal) => write!(f, "s/q/{}", hex::encode(&ordinal.to_be_bytes())),
+            Self::Large(message) => write!(f, "s/l/{}", place(message)),
+            Self::Opened(digest) => write!(f, "s/o/{}", hex::encode(digest)),
+            Self::Fragment {
+                owner,
+                message,
+                index,
+            } => write!(
+                f,
+                "s/f/{}/{}/{}",
+                hex::encode(owner),
+                hex::encode(message),
+                hex::encode(&index.to_be_bytes())
+            ),
+            Self::Emergency(id) => write!(f, "s/e/{}", hex::encode(id)),
+            Self::Message(message) => write!(f, "m/{}", place(message)),
+            Self::Body(message) => write!(f, "b/{}", place(message)),
+            Self::Piece(message, piece) => {
+                let piece = hex::encode(&piece.to_be_bytes());
+                write!(f, "b/{}/{piece}", place(message))
+            }
+            Self::Draft(id) => write!(f, "d/{id}"),
+            Self::LogEntry(index) => write!(f, "a/{}", hex::encode(&index.to_be_bytes())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: MessageRef = MessageRef {
+        contact: ContactId([0xc1; 8]),
+        ordinal: 258,
+    };
+
+    #[test]
+    fn keys_outside_the_table_are_refused() {
+        for text in [
+            "",
+            "s",
+            "s/",
+            "s/other",
+            "s/self/",
+            "s/c/c1c1c1c1c1c1c1",
+            "s/q/0000000000000001/",
+            "m/c1c1c1c1c1c1c1c1/102",
+            "b/c1c1c1c1c1c1c1c1",
+            "x/c1c1c1c1c1c1c1c1",
+        ] {
+            assert_eq!(StoreKey::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_as_stored_vaults_have_it_and_reads_back() {
+        let m = "c1c1c1c1c1c1c1c1/00000102";
+        let digest = "d1".repeat(16);
+        for (key, text) in [
+            (StoreKey::Account, "s/self".to_owned()),
+            (StoreKey::Devices, "s/recovery".to_owned()),
+            (StoreKey::Mailboxes, "s/relay".to_owned()),
+            (StoreKey::Settings, "s/settings".to_owned()),
+            (StoreKey::Journal, "s/audit".to_owned()),
+            (
+                StoreKey::Contact(MESSAGE.contact),
+                "s/c/c1c1c1c1c1c1c1c1".to_owned(),
+            ),
+            (
+                StoreKey::Invitation(InvitationId([1; 8])),
+                "s/i/0101010101010101".to_owned(),
+            ),
+            (StoreKey::Queued(513), "s/q/0000000000000201".to_owned()),
+            (StoreKey::Large(MESSAGE), format!("s/l/{m}")),
+            (StoreKey::Opened([0xd1; 16]), format!("s/o/{digest}")),
+            (
+                StoreKey::Fragment {
+                    owner: [0xc1; 8],
+                    message: [0xd1; 16],
+                    index: 3,
+                },
+                format!("s/f/c1c1c1c1c1c1c1c1/{digest}/00000003"),
+            ),
+            (StoreKey::Emergency([0xd1; 16]), format!("s/e/{digest}")),
+            (StoreKey::Message(MESSAGE), format!("m/{m}")),
+            (StoreKey::Body(MESSAGE), format!("b/{m}")),
+            (StoreKey::Piece(MESSAGE, 2), format!("b/{m}/00000002")),
+            (
+                StoreKey::Draft(MESSAGE.contact),
+                "d/c1c1c1c1c1c1c1c1".to_owned(),
+            ),
+            (StoreKey::LogEntry(7), "a/0000000000000007".to_owned()),
+        ] {
+            assert_eq!(key.to_string(), text);
+            assert_eq!(StoreKey::parse(&text), Some(key));
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! How far a mailbox was read: the chain of each origin, and its gaps.
+//! Protocol §13.
+
+use crate::client::Gap;
+use crate::{
+    vault::stored::{CursorRecord, GapRecord},
+    wire::BatchHeader,
+};
+
+/// Most breaks of a chain remembered.
+const MAX_GAPS: usize = 64;
+
+/// Where a batch stands to what was pulled before.
+pub(crate) enum Step {
+    /// Taken before.
+    Taken,
+    /// To be read; what is missing before it, or has come with it.
+    New(Vec<Gap>),
+    /// Older than what was read, or read before and wanted once more: what
+    /// was opened in it is skipped.
+    Again,
+}
+
+/// How far each origin's chain of one mailbox was read.
+#[derive(Debug, Default)]
+pub(crate) struct Cursors {
+    /// Whether anything was read, or there was nothing at the first look.
+    pub(crate) started: bool,
+    pub(crate) known: Vec<CursorRecord>,
+}
+
+impl Cursors {
+    pub(crate) fn of(&self, origin: &[u8; 32]) -> Option<&CursorRecord> {
+        self.known.iter().find(|cursor| cursor.origin == *origin)
+    }
+
+    /// Whether any of these epochs, both included, may be new.
+    pub(crate) fn wants(&self, origin: &[u8; 32], (first, last): (u64, u64)) -> bool {
+        self.of(origin).is_none_or(|cursor| {
+            let mut gaps = cursor.gaps.iter();
+            last > cursor.epoch || gaps.any(|gap| gap.from < last && first < gap.to)
+        })
+    }
+
+    pub(crate) fn is_older(&self, origin: &[u8; 32], epoch: u64) -> bool {
+        self.of(origin).is_some_and(|cursor| epoch < cursor.floor)
+    }
+
+    /// Places a verified header in its chain and moves the cursor past it.
+    /// Where not the `whole` mailbox is read, what was passed over is no gap.
+    pub(crate) fn advance(&mut self, header: &BatchHeader, lobby: bool, whole: bool) -> Step {
+        let (hash, epoch) = (header.hash().0, header.epoch);
+        let closed_at = header.closed_at.0;
+        let newest = self.known.iter().map(|cursor| cursor.closed_at).max();
+        let Some(cursor) = self.known.iter_mut().find(|c| c.origin == header.origin.0) else {
+            let mut cursor = CursorRecord {
+                origin: header.origin.0,
+                epoch: 0,
+                head: BatchHeader::NO_PREV.0,
+                closed_at: newest.unwrap_or(closed_at),
+                floor: epoch,
+                gaps: Vec::new(),
+            };
+            let mut gaps = Vec::new();
+            if newest.is_some() {
+                let origin = header.origin.to_string();
+                gaps.push(Gap::Origin { origin, lobby });
+            }
+            // The first chain is entered where one finds it, any other at its beginning.
+            if core::mem::replace(&mut self.started, true) {
+                gaps.extend(cursor.follow(header, lobby, whole));
+            }
+            (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, closed_at);
+            self.known.push(cursor);
+            return Step::New(gaps);
+        };
+        let missed = |gap: &GapRecord| gap.from < epoch && epoch < gap.to;
+        let missed = cursor.gaps.iter().position(missed);
+        if epoch < cursor.floor && missed.is_none() {
+            if !lobby {
+                // Of before one's first look, when nobody knew this identity.
+                return Step::Taken;
+            }
+            cursor.floor = epoch;
+            return Step::Again;
+        }
+        if epoch > cursor.epoch {
+            let gap = cursor.follow(header, lobby, whole);
+            (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, closed_at);
+            return Step::New(gap.into_iter().collect());
+        }
+        let Some(missed) = missed else {
+            return Step::Taken;
+        };
+        // A batch that was missing has come after all. What is still missing
+        // lies before it, after it, on both sides or nowhere.
+        let gap = cursor.gaps.remove(missed);
+        let (from, to, since) = (gap.from, gap.to, gap.since);
+        let before = GapRecord {
+            to: epoch,
+            after: header.prev.0,
+            ..gap.clone()
+        };
+        let after = GapRecord {
+            from: epoch,
+            before: hash,
+            ..gap
+        };
+        for part in [before, after] {
+            if part.before != part.after && cursor.gaps.len() < MAX_GAPS {
+                cursor.gaps.push(part);
+            }
+        }
+        // The parts keep the time of the whole, which was told as one gap.
+        let closed = cursor.gaps.iter().all(|gap| gap.since != since);
+        let gap = closed.then_some(Gap::Batches {
+            from: (from > 0).then_some(from),
+            to,
+            lobby,
+            closed,
+        });
+        Step::New(gap.into_iter().collect())
+    }
+}
+
+impl CursorRecord {
+    /// The gap before a batch newer than all taken, if its chain breaks there.
+    fn follow(&mut self, next: &BatchHeader, lobby: bool, whole: bool) -> Option<Gap> {
+        if next.prev.0 == self.head || !whole {
+            return None;
+        }
+        if self.gaps.len() < MAX_GAPS {
+            self.gaps.push(GapRecord {
+                from: self.epoch,
+                to: next.epoch,
+                before: self.head,
+                after: next.prev.0,
+                since: self.closed_at,
+            });
+        }
+        Some(Gap::Batches {
+            from: (self.epoch > 0).then_some(self.epoch),
+            to: next.epoch,
+            lobby,
+            closed: false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::UnixTime,
+        wire::{BucketId, CellSize, OriginKey, batch::BatchPlace},
+    };
+
+    fn key() -> OriginKey {
+        OriginKey::generate(&mut rand_core::UnwrapErr(getrandom::SysRng))
+    }
+
+    /// The headers of epochs 1 to 6 of one origin.
+    fn chain(key: &OriginKey) -> Vec<BatchHeader> {
+        let mut prev = BatchHeader::NO_PREV;
+        let header = |epoch| {
+            let place = BatchPlace {
+                bucket: BucketId::LOBBY,
+                epoch,
+                closed_at: UnixTime(epoch),
+                prev,
+            };
+            let header = BatchHeader::sign(&place, &[], CellSize::DEFAULT, key).unwrap();
+            prev = header.hash();
+            header
+        };
+        (1..=6).map(header).collect()
+    }
+
+    /// What reading a batch tells; `None` if it is not read.
+    fn read(cursors: &mut Cursors, header: &BatchHeader, whole: bool) -> Option<Vec<Gap>> {
+        match cursors.advance(header, false, whole) {
+            Step::New(gaps) => Some(gaps),
+            Step::Taken | Step::Again => None,
+        }
+    }
+
+    fn gap(from: Option<u64>, to: u64, closed: bool) -> Gap {
+        Gap::Batches {
+            from,
+            to,
+            lobby: false,
+            closed,
+        }
+    }
+
+    #[test]
+    fn what_was_missing_is_read_once_in_any_order_and_closed_when_all_of_it_came() {
+        let chain = chain(&key());
+        let origin = chain[0].origin.0;
+        for order in [
+            [1, 2, 3],
+            [3, 2, 1],
+            [2, 1, 3],
+            [2, 3, 1],
+            [1, 3, 2],
+            [3, 1, 2],
+        ] {
+            let mut cursors = Cursors::default();
+            assert_eq!(read(&mut cursors, &chain[0], true), Some(vec![]));
+            let told = vec![gap(Some(1), 5, false)];
+            assert_eq!(read(&mut cursors, &chain[4], true), Some(told));
+            for (n, missing) in order.into_iter().enumerate() {
+                assert!(cursors.wants(&origin, (chain[missing].epoch, chain[missing].epoch)));
+                let told = read(&mut cursors, &chain[missing], true).unwrap();
+                assert_eq!(told.len(), usize::from(n == 2), "{order:?}");
+                assert!(!cursors.wants(&origin, (chain[missing].epoch, chain[missing].epoch)));
+                assert_eq!(read(&mut cursors, &chain[missing], true), None);
+            }
+            assert_eq!(read(&mut cursors, &chain[5], true), Some(vec![]));
+        }
+    }
+
+    #[test]
+    fn the_first_batches_are_missed_but_for_the_very_first_look() {
+        let (first, second) = (chain(&key()), chain(&key()));
+        let mut looked = Cursors::default();
+        assert_eq!(read(&mut looked, &first[3], true), Some(vec![]));
+        let told = read(&mut looked, &second[1], true).unwrap();
+        assert!(matches!(told[..], [Gap::Origin { .. }, _]));
+        assert_eq!(told[1], gap(None, 2, false));
+        let told = vec![gap(None, 2, true)];
+        assert_eq!(read(&mut looked, &second[0], true), Some(told));
+
+        let mut empty = Cursors {
+            started: true,
+            known: Vec::new(),
+        };
+        let told = vec![gap(None, 3, false)];
+        assert_eq!(read(&mut empty, &first[2], true), Some(told));
+    }
+
+    #[test]
+    fn what_is_passed_over_where_nothing_is_looked_for_is_no_gap() {
+        let chain = chain(&key());
+        let mut cursors = Cursors::default();
+        assert_eq!(read(&mut cursors, &chain[0], false), Some(vec![]));
+        assert_eq!(read(&mut cursors, &chain[5], false), Some(vec![]));
+        assert!(!cursors.wants(&chain[0].origin.0, (3, 3)));
+    }
+}
