@@ -12,7 +12,7 @@ const MEBIBYTE = 2 ** 20;
 let relay;
 before(async () => {
   relay = await startRelay([
-    "--max-attachment",
+    "--max-message-size",
     "16MiB",
     "--slot-cells",
     "64",

@@ -110,9 +110,9 @@ impl CoverRule {
 /// Cover made while nothing else is to be done, so that the end of an epoch
 /// need not wait for it. In memory only.
 #[derive(Debug, Default)]
-pub struct Stock(Vec<Cell>);
+pub struct CoverPool(Vec<Cell>);
 
-impl Stock {
+impl CoverPool {
     /// The most it holds, in bytes.
     const MOST: usize = 32 << 20;
 
@@ -209,18 +209,18 @@ mod tests {
     #[test]
     fn no_cell_of_the_stock_is_given_twice() {
         let (size, mut rng) = (CellSize::DEFAULT, system());
-        let mut stock = Stock::default();
+        let mut pool = CoverPool::default();
         let mut seen = std::collections::BTreeSet::new();
         for (filled, taken) in [(0, 3), (5, 2), (0, 4), (10, 10), (7, 0), (3, 9)] {
-            stock.fill(filled, size, &mut rng);
-            let cells = stock.take(taken, size, &mut rng);
+            pool.fill(filled, size, &mut rng);
+            let cells = pool.take(taken, size, &mut rng);
             assert_eq!(cells.len(), taken);
             assert!(cells.iter().all(|cell| seen.insert(cell.sha256())));
         }
         let largest = CellSize::try_from(16_384).unwrap();
-        let mut stock = Stock::default();
-        stock.fill(usize::MAX, largest, &mut rng);
-        assert_eq!(stock.0.len() * largest.bytes(), Stock::MOST);
+        let mut pool = CoverPool::default();
+        pool.fill(usize::MAX, largest, &mut rng);
+        assert_eq!(pool.0.len() * largest.bytes(), CoverPool::MOST);
     }
 
     #[test]

@@ -79,16 +79,16 @@ async fn serve(config: Config) -> Result<(), RunError> {
     // Reads files again; a relay that has none must not end by it.
     let _hangup = signal(SignalKind::hangup())?;
     let mut out = std::io::stdout();
-    let _ = writeln!(out, "tessera-relay listens on {}", relay.url()?);
+    let _ = writeln!(out, "tessera-relay listening on {}", relay.url()?);
     if let Some(url) = relay.admin_url()? {
-        let _ = writeln!(out, "its operator listens on {url}");
+        let _ = writeln!(out, "admin interface listening on {url}");
     }
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => (),
             _ = interrupt.recv() => (),
         }
-        tracing::info!("draining");
+        tracing::info!("shutting down: open requests are finished, no new ones are taken");
     };
     relay.serve(stop).await
 }

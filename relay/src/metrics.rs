@@ -13,7 +13,7 @@ use tessera::wire::BucketId;
 use tokio::sync::watch;
 
 use crate::{
-    epoch::{Board, Schedule, wall_clock},
+    epoch::{PublishedEpochs, Schedule, wall_clock},
     store::{Kind, Store, StoreError, Window},
 };
 
@@ -92,13 +92,13 @@ impl Metrics {
 pub async fn keep<S: Store>(
     metrics: Arc<Metrics>,
     store: S,
-    board: Board,
+    published: PublishedEpochs,
     kinds: [Published; 2],
     mut stop: watch::Receiver<bool>,
 ) {
     let [mut numbered, mut lobby] = kinds;
-    let mut numbered_closed = board.subscribe(Kind::Numbered);
-    let mut lobby_closed = board.subscribe(Kind::Lobby);
+    let mut numbered_closed = published.subscribe(Kind::Numbered);
+    let mut lobby_closed = published.subscribe(Kind::Lobby);
     loop {
         let is_numbered = tokio::select! {
             Ok(()) = numbered_closed.changed() => true,
@@ -111,7 +111,7 @@ pub async fn keep<S: Store>(
             &mut lobby
         };
         if let Err(error) = published.follow(&store).await {
-            tracing::warn!(%error, "metrics");
+            tracing::warn!(%error, "taking the metrics snapshot failed");
         }
         if is_numbered {
             metrics.show(&[&numbered, &lobby], store.writable().is_ok());

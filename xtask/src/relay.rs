@@ -41,7 +41,7 @@ impl Relay {
             .args(["--buckets", "4", "--cover-traffic-epsilon", "1"])
             .args(["--cover-traffic-delta", "1e-4"])
             .args(["--retention", "1d", "--lobby-retention", "1h"])
-            .arg("--portal")
+            .arg("--static-dir")
             .arg(workspace.path("www/dist"))
             .stdout(log.try_clone()?)
             .stderr(log);

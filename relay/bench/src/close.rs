@@ -73,17 +73,17 @@ impl Pair {
         self.epoch += 1;
         let from = Instant::now();
         let count = self.rule.most() * self.buckets.len();
-        let mut stock = cover::prepare(count, CellSize::DEFAULT, &mut random::system());
+        let mut pool = cover::prepare(count, CellSize::DEFAULT, &mut random::system());
         let (preparing, start) = (from.elapsed(), Instant::now());
         for buckets in self.buckets.chunks(STEP) {
-            let left = stock.len() - self.rule.most() * buckets.len();
+            let left = pool.len() - self.rule.most() * buckets.len();
             let closing = Closing {
                 buckets: buckets.to_vec(),
                 epoch: self.epoch,
                 closed_at: UnixTime(self.epoch * 1800),
                 cell_size: CellSize::DEFAULT,
                 rule: self.rule.clone(),
-                cover: stock.split_off(left),
+                cover: pool.split_off(left),
             };
             self.store.close(closing).await?;
         }

@@ -19,12 +19,12 @@ pub struct AccessArgs {
     /// repetition. A relay without a token may be used from every page
     #[arg(
         long,
-        env = "TESSERA_RELAY_PORTAL_ORIGIN",
+        env = "TESSERA_RELAY_ALLOW_ORIGIN",
         value_delimiter = ',',
         value_name = "ORIGIN",
         requires = "access_token_file"
     )]
-    pub portal_origin: Vec<WebOrigin>,
+    pub allow_origin: Vec<WebOrigin>,
 }
 
 /// The origin of a web page, as a browser writes it: `https://portal.example`, or with a port.

@@ -11,9 +11,9 @@ pub struct MessageArgs {
     /// Largest message clients should send, from one cell to 16MiB; told to clients in /v1/info.
     /// Refused if it could not leave a client within three days of slots
     #[arg(
-        long = "max-attachment",
-        id = "max_attachment",
-        env = "TESSERA_RELAY_MAX_ATTACHMENT",
+        long = "max-message-size",
+        id = "max_message_size",
+        env = "TESSERA_RELAY_MAX_MESSAGE_SIZE",
         default_value = "256KiB",
         value_name = "SIZE"
     )]
@@ -59,7 +59,7 @@ impl MessageArgs {
         let slots = self.slots(cell_size);
         (slots > slots_before_sealed_again(epoch) / OPEN_SHARE).then(|| {
             format!(
-                "the largest message (--max-attachment) takes {slots} epochs to leave a client, which \
+                "the largest message (--max-message-size) takes {slots} epochs to leave a client, which \
                  seals it again after three days: portals that are open for eight hours a day cannot send it"
             )
         })

@@ -50,8 +50,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
 
     /// Directory of a portal to serve beside the interface, with an index.html
-    #[arg(long, env = "TESSERA_RELAY_PORTAL", value_name = "DIR")]
-    pub portal: Option<PathBuf>,
+    #[arg(long, env = "TESSERA_RELAY_STATIC_DIR", value_name = "DIR")]
+    pub static_dir: Option<PathBuf>,
 
     /// Number of numbered buckets: a power of two from 1 to 65536. People who share a bucket hide
     /// each other, and each downloads all of it. Fixed for a store
@@ -141,11 +141,11 @@ pub enum ConfigError {
         flag: &'static str,
     },
     /// A message size that cannot be.
-    #[error("--max-attachment: from one cell to 16MiB")]
+    #[error("--max-message-size: from one cell to 16MiB")]
     Attachment,
     /// A message that would be sealed again before all of it has left.
     #[error(
-        "--max-attachment: {cells} cells would take {slots} slots of {slot_cells}, one per epoch, \
+        "--max-message-size: {cells} cells would take {slots} slots of {slot_cells}, one per epoch, \
          and a client seals again what has not left after three days: a smaller size, a shorter \
          --epoch, or more --slot-cells"
     )]
@@ -167,7 +167,7 @@ pub enum ConfigError {
         least: u64,
     },
     /// A portal without a page.
-    #[error("--portal: no index.html in {0}")]
+    #[error("--static-dir: no index.html in {0}")]
     Portal(PathBuf),
 }
 
@@ -195,7 +195,7 @@ impl Config {
         self.message.check(self.cell_size, self.epoch)?;
         self.cover.build()?;
         self.disk_limit()?;
-        match &self.portal {
+        match &self.static_dir {
             Some(directory) if !directory.join("index.html").is_file() => {
                 Err(ConfigError::Portal(directory.clone()))
             }

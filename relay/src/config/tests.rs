@@ -37,15 +37,15 @@ fn bad_values_are_refused_with_the_key_and_the_reason() {
         ("--retention 99999999999d", "too long"),
         ("--cover 64", "possible values: laplace"),
         ("--cover-cells 64", "no meaning with --cover laplace"),
-        ("--max-attachment 17MiB", "from one cell to 16MiB"),
-        ("--max-attachment 1KiB", "from one cell to 16MiB"),
-        ("--max-attachment 256", "number and a unit"),
-        ("--max-attachment 2MiB", "after three days"),
+        ("--max-message-size 17MiB", "from one cell to 16MiB"),
+        ("--max-message-size 1KiB", "from one cell to 16MiB"),
+        ("--max-message-size 256", "number and a unit"),
+        ("--max-message-size 2MiB", "after three days"),
         ("--slot-cells 0", "1..=64"),
         ("--slot-cells 65", "1..=64"),
         ("--port 70000", "65535"),
         ("--bind localhost", "invalid IP address"),
-        ("--portal /nonexistent", "no index.html"),
+        ("--static-dir /nonexistent", "no index.html"),
     ] {
         let error = parse(flags).unwrap_err();
         let (flag, _) = flags.split_once(' ').unwrap();
@@ -91,7 +91,7 @@ fn what_is_seldom_meant_is_warned_of() {
         ("--bind 0.0.0.0", "plain HTTP"),
         ("--bind ::", "plain HTTP"),
         ("--admin 0.0.0.0:8101", "--admin"),
-        ("--max-attachment 1MiB", "eight hours"),
+        ("--max-message-size 1MiB", "eight hours"),
     ] {
         let warnings = parse(flags).unwrap().warnings();
         assert!(

@@ -5,7 +5,7 @@
 //! batches a fixed delay after the boundary, however long the closing took:
 //! else the moment of publication would tell how much there was to do.
 
-mod board;
+mod published;
 mod retention;
 mod schedule;
 
@@ -19,11 +19,11 @@ use tokio::sync::watch;
 
 use self::retention::Retention;
 pub use self::{
-    board::{Board, Published},
+    published::{Published, PublishedEpochs},
     schedule::{Boundary, Schedule},
 };
 use crate::{
-    cover::{CoverRule, Stock},
+    cover::{CoverPool, CoverRule},
     random,
     store::{Closing, Kind, LastClose, Store, StoreError},
 };
@@ -90,7 +90,7 @@ impl Now {
 pub struct Engine<S> {
     store: S,
     settings: Settings,
-    board: Board,
+    published: PublishedEpochs,
     last: Option<LastClose>,
     retention: Retention,
     /// Whether the store remembers that deletes wait.
@@ -98,7 +98,7 @@ pub struct Engine<S> {
     /// Buckets closed already in an epoch whose close was interrupted.
     done: usize,
     /// Cover made before the epoch ends.
-    stock: Stock,
+    pool: CoverPool,
 }
 
 impl<S: Store> Engine<S> {
@@ -111,7 +111,7 @@ impl<S: Store> Engine<S> {
     pub async fn resume(
         store: S,
         settings: Settings,
-        board: Board,
+        published: PublishedEpochs,
         now: Now,
     ) -> Result<Self, StoreError> {
         let last = store.last_close(settings.kind).await?;
@@ -124,11 +124,11 @@ impl<S: Store> Engine<S> {
             retention: Retention::new(settings.retention, seen, held),
             store,
             settings,
-            board,
+            published,
             last,
             held,
             done: 0,
-            stock: Stock::default(),
+            pool: CoverPool::default(),
         };
         Ok(engine.resumed(now).await)
     }
@@ -137,7 +137,7 @@ impl<S: Store> Engine<S> {
         let Some(last) = self.last else { return self };
         // A crash between a close and its segments: they are made now, or with the next close.
         if let Err(error) = self.seal().await {
-            tracing::error!(%error, kind = ?self.settings.kind, "segments");
+            tracing::error!(%error, kind = ?self.settings.kind, "making segments failed; retrying at the next close");
         }
         self.retention.look(now);
         self.show(last.epoch);
@@ -157,7 +157,7 @@ impl<S: Store> Engine<S> {
                 match self.close(now).await {
                     Ok(boundary) => break boundary,
                     Err(error) => {
-                        tracing::error!(%error, kind = ?self.settings.kind, "closing again");
+                        tracing::error!(%error, kind = ?self.settings.kind, "closing the epoch failed, retrying");
                     }
                 }
                 tokio::select! {
@@ -176,23 +176,23 @@ impl<S: Store> Engine<S> {
     async fn prepare(&mut self) {
         let want = self.settings.rule.most() * self.settings.buckets.len();
         let size = self.settings.cell_size;
-        self.with_stock(move |stock| stock.fill(want, size, &mut random::system()))
+        self.with_pool(move |pool| pool.fill(want, size, &mut random::system()))
             .await;
     }
 
-    /// Works on the stock where work may take long. What is lost when that
+    /// Works on the pool where work may take long. What is lost when that
     /// fails is only cover that nobody has seen.
-    async fn with_stock<T: Send + 'static>(
+    async fn with_pool<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut Stock) -> T + Send + 'static,
+        work: impl FnOnce(&mut CoverPool) -> T + Send + 'static,
     ) -> Option<T> {
-        let mut stock = std::mem::take(&mut self.stock);
+        let mut pool = std::mem::take(&mut self.pool);
         let worked = tokio::task::spawn_blocking(move || {
-            let done = work(&mut stock);
-            (stock, done)
+            let done = work(&mut pool);
+            (pool, done)
         });
-        let (stock, done) = worked.await.ok()?;
-        self.stock = stock;
+        let (pool, done) = worked.await.ok()?;
+        self.pool = pool;
         Some(done)
     }
 
@@ -256,7 +256,7 @@ impl<S: Store> Engine<S> {
         let (cell_size, rule) = (self.settings.cell_size, self.settings.rule.clone());
         let count = rule.most() * buckets.len();
         let cover = self
-            .with_stock(move |stock| stock.take(count, cell_size, &mut random::system()))
+            .with_pool(move |pool| pool.take(count, cell_size, &mut random::system()))
             .await;
         let closing = Closing {
             buckets,
@@ -286,7 +286,7 @@ impl<S: Store> Engine<S> {
             // A clock set back meanwhile must not hold the batch for longer than the delay.
             Some(wait) => tokio::time::sleep(wait.min(self.settings.schedule.delay())).await,
             None => {
-                tracing::warn!(kind = ?self.settings.kind, epoch = boundary.epoch, "published late")
+                tracing::warn!(kind = ?self.settings.kind, epoch = boundary.epoch, "the batches were published late")
             }
         }
     }
@@ -300,7 +300,7 @@ impl<S: Store> Engine<S> {
 
     fn show(&self, epoch: u64) {
         let cutoff = self.retention.cutoff();
-        self.board
+        self.published
             .publish(self.settings.kind, Published { epoch, cutoff });
     }
 
@@ -314,7 +314,7 @@ impl<S: Store> Engine<S> {
         let (kind, before) = (self.settings.kind, self.retention.cutoff());
         let expired = self.store.expire(kind, before).await;
         if let Err(error) = expired {
-            tracing::error!(%error, ?kind, "deleting after retention");
+            tracing::error!(%error, ?kind, "deleting what is past retention failed; retrying at the next close");
         }
         expired
     }

@@ -69,7 +69,7 @@ pub(super) async fn batch<S: Store>(
     let epoch = number(&epoch)?;
     // Written already, perhaps, but not to be seen before the fixed delay is over.
     let visible = app
-        .board
+        .published
         .get(Kind::of(bucket))
         .is_some_and(|published| epoch <= published.epoch);
     if !visible {
@@ -114,7 +114,7 @@ impl Indexes {
         app: &App<S>,
         bucket: BucketId,
     ) -> Result<Made, StoreError> {
-        let of = app.board.get(Kind::of(bucket));
+        let of = app.published.get(Kind::of(bucket));
         let mut made = self.0.lock().await;
         if let Some(index) = made.get(&bucket).filter(|index| index.of == of) {
             return Ok(index.clone());

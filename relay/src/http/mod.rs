@@ -32,7 +32,7 @@ use tokio::{sync::watch, time::timeout};
 pub use self::{access::Access, admin::admin, problem::Refusal};
 use self::{buckets::Indexes, reads::Reads};
 use crate::{
-    epoch::{Board, Schedule},
+    epoch::{PublishedEpochs, Schedule},
     limits::ANSWER_TIME,
     metrics::{Measured, Metrics},
     store::{Kind, Store},
@@ -44,7 +44,7 @@ pub struct App<S> {
     /// The store.
     pub store: S,
     /// What is visible.
-    pub board: Board,
+    pub published: PublishedEpochs,
     /// `/v1/info` without the time.
     pub info: RelayInfo,
     /// Epochs of the numbered buckets.
@@ -67,7 +67,7 @@ impl<S: Store> App<S> {
     /// A new interface; nothing is cached yet.
     pub fn new(
         store: S,
-        board: Board,
+        published: PublishedEpochs,
         info: RelayInfo,
         access: Access,
         draining: watch::Receiver<bool>,
@@ -76,7 +76,7 @@ impl<S: Store> App<S> {
         let lobby = Schedule::new(info.lobby.epoch_seconds.get());
         Self {
             store,
-            board,
+            published,
             info,
             numbered,
             lobby,

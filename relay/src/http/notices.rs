@@ -202,8 +202,8 @@ async fn subscription<S: Store>(app: &App<S>, stream: &mut Stream) -> Result<Sub
 async fn follow<S: Store>(app: &App<S>, to: &Subscription, stream: &mut Stream) -> Ended {
     let mut draining = app.draining.clone();
     let mut tokens = app.access.tokens.clone();
-    let mut numbered = app.board.subscribe(Kind::Numbered);
-    let mut lobby = app.board.subscribe(Kind::Lobby);
+    let mut numbered = app.published.subscribe(Kind::Numbered);
+    let mut lobby = app.published.subscribe(Kind::Lobby);
     numbered.mark_changed();
     lobby.mark_changed();
     let mut ping = ping_interval();

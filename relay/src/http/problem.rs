@@ -39,7 +39,7 @@ pub enum Refusal {
     TooLarge,
     /// 415.
     MediaType,
-    /// 426: a WebSocket is spoken here.
+    /// 426: WebSocket upgrade required.
     Upgrade,
     /// 429: more than is allowed at a time.
     TooMuch(Wait),
@@ -94,7 +94,7 @@ impl Refusal {
             Self::Unauthorized => {
                 "an access token is needed, from a page that may use it".to_owned()
             }
-            Self::Upgrade => "a WebSocket is spoken here".to_owned(),
+            Self::Upgrade => "WebSocket upgrade required".to_owned(),
             Self::Overloaded => "as many as can be served already".to_owned(),
             Self::Draining => "the relay is about to end".to_owned(),
             Self::TooMuch(_) => "more than is allowed at a time".to_owned(),

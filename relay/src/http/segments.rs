@@ -39,7 +39,7 @@ pub(super) async fn segment<S: Store>(
     };
     // Made already, perhaps, but not to be seen before the batch that completes it.
     let visible = app
-        .board
+        .published
         .get(Kind::of(bucket))
         .is_some_and(|published| segment.listed.last < published.epoch);
     if !visible {

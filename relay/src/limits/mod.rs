@@ -9,12 +9,12 @@
 
 mod address;
 mod allowance;
-mod gate;
+mod limiter;
 
 use std::time::Duration;
 
 pub(crate) use self::address::network;
-pub use self::gate::{Accepted, Connection, Gate, Wait};
+pub use self::limiter::{Accepted, Connection, ConnectionLimiter, Wait};
 
 /// How long the head of a request may take to arrive, and how long a
 /// connection may be idle.

@@ -87,16 +87,16 @@ pub struct PlanArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// The setting called `yours`.
+    /// The setting called `custom`.
     #[command(flatten)]
-    pub yours: Yours,
+    pub custom: CustomSetting,
 }
 
 /// Flags of `serve` that a plan depends on, handed on to it as they are.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Your own setting; units and defaults as for serve")]
 #[expect(missing_docs, reason = "they are those of `Config`")]
-pub struct Yours {
+pub struct CustomSetting {
     #[arg(long, value_name = "N", help = "Number of buckets")]
     pub buckets: Option<String>,
     #[arg(long, value_name = "BYTES", help = "Bytes of a cell")]
@@ -112,7 +112,7 @@ pub struct Yours {
     #[arg(long, value_name = "DURATION", help = "How long batches are kept")]
     pub retention: Option<String>,
     #[arg(long, value_name = "SIZE", help = "Largest message")]
-    pub max_attachment: Option<String>,
+    pub max_message_size: Option<String>,
     #[arg(long, value_name = "CELLS", help = "Cells of a slot")]
     pub slot_cells: Option<String>,
     #[arg(
@@ -145,7 +145,7 @@ pub struct Yours {
     pub cover_cells: Option<String>,
 }
 
-impl Yours {
+impl CustomSetting {
     fn words(&self) -> Vec<String> {
         [
             ("buckets", &self.buckets),
@@ -153,7 +153,7 @@ impl Yours {
             ("epoch", &self.epoch),
             ("lobby-epoch", &self.lobby_epoch),
             ("retention", &self.retention),
-            ("max-attachment", &self.max_attachment),
+            ("max-message-size", &self.max_message_size),
             ("slot-cells", &self.slot_cells),
             ("cover", &self.cover),
             ("cover-traffic-epsilon", &self.cover_traffic_epsilon),
@@ -190,7 +190,7 @@ pub struct Assumptions {
 /// How a relay would run.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// A profile's name, or `yours`.
+    /// A profile's name, or `custom`.
     pub name: &'static str,
     /// All of it; its store is never opened.
     pub config: Config,
@@ -244,11 +244,11 @@ impl PlanArgs {
     /// The settings asked for, each of which could run.
     pub(super) fn settings(&self) -> Result<Vec<Setting>, PlanError> {
         let mut all = Vec::new();
-        let yours = self.yours.words();
-        if !yours.is_empty() {
-            all.push(Setting::new("yours", &yours)?);
+        let custom = self.custom.words();
+        if !custom.is_empty() {
+            all.push(Setting::new("custom", &custom)?);
         }
-        let profiles = if yours.is_empty() && self.profiles.is_empty() {
+        let profiles = if custom.is_empty() && self.profiles.is_empty() {
             Profile::value_variants()
         } else {
             self.profiles.as_slice()

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`args`] | the flags, and the settings that stand side by side |
 //! | [`figures`] | downloads, disk, delays: plain arithmetic |
-//! | [`worth`] | what cells, days and years of a person cost in ε and δ |
+//! | [`privacy_cost`] | what cells, days and years of a person cost in ε and δ |
 //! | [`table`] | the same for people |
 //!
 //! Everything has its unit and its period, and every assumption is printed
@@ -13,8 +13,8 @@
 
 pub mod args;
 pub mod figures;
+pub mod privacy_cost;
 pub mod table;
-pub mod worth;
 
 use serde::Serialize;
 use tessera::wire::CoverInfo;
@@ -23,7 +23,7 @@ pub use self::args::PlanArgs;
 use self::{
     args::{Assumptions, Setting},
     figures::Figures,
-    worth::Worth,
+    privacy_cost::PrivacyCost,
 };
 
 /// A setting that could not run.
@@ -48,14 +48,14 @@ pub struct Plan {
 /// One setting and what follows from it.
 #[derive(Debug, Serialize)]
 pub struct Column {
-    /// A profile's name, or `yours`.
+    /// A profile's name, or `custom`.
     pub name: &'static str,
     /// As `/v1/info` would say it.
     pub cover: CoverInfo,
     /// Bytes, people and seconds.
     pub figures: Figures,
     /// ε and δ.
-    pub worth: Worth,
+    pub privacy_cost: PrivacyCost,
 }
 
 impl Plan {
@@ -69,7 +69,7 @@ impl Plan {
         let column = |setting: Setting| Column {
             name: setting.name,
             figures: Figures::new(&setting, &assumptions),
-            worth: Worth::new(&setting, &assumptions),
+            privacy_cost: PrivacyCost::new(&setting, &assumptions),
             cover: setting.cover.info,
         };
         Ok(Self {

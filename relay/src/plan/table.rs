@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Column, Plan,
-    worth::{Cost, MEANINGFUL},
+    privacy_cost::{Cost, MEANINGFUL},
 };
 
 const NO_BOUND: &str = "no meaningful bound";
@@ -58,7 +58,7 @@ pub(super) fn render(plan: &Plan) -> String {
     rows.section("Against readers of batches: epsilon (and delta) of");
     for (index, unit) in units(plan).into_iter().enumerate() {
         rows.add(&unit, |column| {
-            column.worth.costs.get(index).map_or_else(dash, cost)
+            column.privacy_cost.costs.get(index).map_or_else(dash, cost)
         });
     }
 
@@ -142,7 +142,10 @@ fn assumptions(plan: &Plan) -> String {
 }
 
 fn units(plan: &Plan) -> Vec<String> {
-    let costs = plan.settings.iter().map(|column| &column.worth.costs);
+    let costs = plan
+        .settings
+        .iter()
+        .map(|column| &column.privacy_cost.costs);
     let Some(costs) = costs.max_by_key(|costs| costs.len()) else {
         return Vec::new();
     };
@@ -165,9 +168,9 @@ fn notes(plan: &Plan) -> String {
     );
     let mut seen = Vec::new();
     for column in &plan.settings {
-        if !seen.contains(&&column.worth.note) {
-            seen.push(&column.worth.note);
-            let _ = writeln!(text, "{}: {}.", column.name, column.worth.note);
+        if !seen.contains(&&column.privacy_cost.note) {
+            seen.push(&column.privacy_cost.note);
+            let _ = writeln!(text, "{}: {}.", column.name, column.privacy_cost.note);
         }
     }
     text

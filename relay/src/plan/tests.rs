@@ -36,13 +36,13 @@ fn what_could_not_run_is_refused_with_the_reason() {
     for (flags, reason) in [
         (
             "--buckets 3",
-            "yours: invalid value '3' for '--buckets <N>': ",
+            "custom: invalid value '3' for '--buckets <N>': ",
         ),
         ("--epoch 3", "number and a unit"),
         ("--epoch 25h", "from 1s to 24h"),
         ("--cover constant --cover-traffic-epsilon 1", "no meaning"),
         ("--cover-traffic-epsilon 0.001", "more than 4096 cells"),
-        ("--max-attachment 2MiB", "after three days"),
+        ("--max-message-size 2MiB", "after three days"),
         ("--profile large", "invalid value 'large'"),
         ("--users 0", "1.."),
         ("--slots-per-user -1", "unexpected argument"),
@@ -68,8 +68,11 @@ fn profiles_stand_side_by_side_unless_one_is_described() {
     };
     assert_eq!(names(""), ["default", "phone", "constant", "small"]);
     assert_eq!(names("--profile phone --profile small"), ["phone", "small"]);
-    assert_eq!(names("--epoch 10m"), ["yours"]);
-    assert_eq!(names("--epoch 10m --profile default"), ["yours", "default"]);
+    assert_eq!(names("--epoch 10m"), ["custom"]);
+    assert_eq!(
+        names("--epoch 10m --profile default"),
+        ["custom", "default"]
+    );
 }
 
 #[test]
@@ -114,7 +117,7 @@ fn the_profiles_cost_what_the_documents_say() {
     );
     close(figures(3).people_per_bucket, 10_000.0);
     assert_eq!(
-        plan.settings[2].worth.costs.len(),
+        plan.settings[2].privacy_cost.costs.len(),
         0,
         "constant has no epsilon"
     );
@@ -135,7 +138,7 @@ fn load_beyond_all_slots_and_beyond_a_constant_batch_counts() {
 #[test]
 fn budgets_add_up_until_they_bound_nothing() {
     let plan = plan("").unwrap();
-    let costs = &plan.settings[0].worth.costs;
+    let costs = &plan.settings[0].privacy_cost.costs;
     let of = |unit: &str| costs.iter().find(|cost| cost.unit == unit).unwrap();
     close(of("one cell").epsilon.unwrap(), 0.1);
     close(of("one cell").delta, 1e-6);
@@ -152,7 +155,7 @@ fn budgets_add_up_until_they_bound_nothing() {
     assert_eq!(of("one person-year").batches, 8 * 365);
     assert_eq!(of("one attachment").batches, 34);
     // The phone profile costs a day 2.5 times as much, more or less.
-    let phone = plan.settings[1].worth.costs[2].epsilon.unwrap();
+    let phone = plan.settings[1].privacy_cost.costs[2].epsilon.unwrap();
     assert!(
         phone > 2.0 * epsilon && phone < 4.0 * epsilon,
         "{phone} {epsilon}"
@@ -180,7 +183,7 @@ fn text_and_json_say_the_same_with_units() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["assumptions"]["users"], 10_000);
     assert_eq!(json["settings"][0]["cover"]["mechanism"], "laplace");
-    let year = &json["settings"][0]["worth"]["costs"][3];
+    let year = &json["settings"][0]["privacy_cost"]["costs"][3];
     assert_eq!(
         (&year["unit"], year["epsilon"].is_null()),
         (&"one person-year".into(), true)

@@ -14,8 +14,10 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tower_service::Service as _;
 
-use super::paced::Paced;
-use crate::limits::{Accepted, Connection, Gate, HANDSHAKE_TIME, HEAD_FIELDS, HEAD_LEN, HEAD_TIME};
+use super::min_rate::MinRateStream;
+use crate::limits::{
+    Accepted, Connection, ConnectionLimiter, HANDSHAKE_TIME, HEAD_FIELDS, HEAD_LEN, HEAD_TIME,
+};
 
 /// After an error of `accept`, most often too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -25,11 +27,11 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 5\r\n\
     connection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// Serves until told to stop, then returns at once; [`Gate::empty`] tells
+/// Serves until told to stop, then returns at once; [`ConnectionLimiter::empty`] tells
 /// when the last connection has ended.
 pub(super) async fn serve(
     listener: TcpListener,
-    gate: Arc<Gate>,
+    limiter: Arc<ConnectionLimiter>,
     routes: Router,
     tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     stop: watch::Receiver<bool>,
@@ -37,8 +39,8 @@ pub(super) async fn serve(
     let mut stopping = stop.clone();
     loop {
         let accepted = tokio::select! {
-            accepted = gate.accept(&listener) => accepted,
-            () = gate.forget() => continue,
+            accepted = limiter.accept(&listener) => accepted,
+            () = limiter.forget() => continue,
             _ = stopping.wait_for(|stop| *stop) => return,
         };
         match accepted {
@@ -63,7 +65,7 @@ pub(super) async fn serve(
             Ok(Accepted::TooMany(stream)) if tls.is_none() => refuse(&stream, TOO_MANY),
             Ok(Accepted::Full(_) | Accepted::TooMany(_)) => (),
             Err(error) => {
-                tracing::warn!(kind = ?error.kind(), "accepting a connection");
+                tracing::warn!(kind = ?error.kind(), "accepting a connection failed");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -87,7 +89,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .max_headers(HEAD_FIELDS)
         .max_buf_size(HEAD_LEN)
         .half_close(true)
-        .serve_connection(TokioIo::new(Paced::new(stream)), service)
+        .serve_connection(TokioIo::new(MinRateStream::new(stream)), service)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
     // What a client does wrong is its own business, and may tell who it is.

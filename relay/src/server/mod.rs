@@ -3,7 +3,7 @@
 
 mod connections;
 pub mod files;
-mod paced;
+mod min_rate;
 mod reload;
 mod tls;
 
@@ -29,9 +29,9 @@ use crate::{
     access::Tokens,
     config::{ConfigError, Cover, LimitArgs, Storage},
     cover::{CoverRule, LOBBY_CELLS},
-    epoch::{Board, Engine, Now, Schedule, Settings},
+    epoch::{Engine, Now, PublishedEpochs, Schedule, Settings},
     http::{self, Access, App, router},
-    limits::{ADMIN_CONNECTIONS, DRAIN_TIME, Gate},
+    limits::{ADMIN_CONNECTIONS, ConnectionLimiter, DRAIN_TIME},
     metrics::{self, Published},
     store::{
         Kind, SqliteStore, Store, StoreError,
@@ -153,29 +153,29 @@ impl Relay {
             listener,
             admin,
         } = self;
-        let board = Board::new();
+        let published = PublishedEpochs::new();
         let (stop, stopped) = watch::channel(false);
-        let engines = start_engines(&store, &config, cover.rule, &board, &stopped).await?;
+        let engines = start_engines(&store, &config, cover.rule, &published, &stopped).await?;
         let access = Access {
             tokens: tokens.as_ref().map(Watched::subscribe),
-            origins: config.access.portal_origin.clone().into(),
+            origins: config.access.allow_origin.clone().into(),
         };
         let info = info(&config, cover.info, &store);
         let [numbered, lobby] =
             [config.epoch, config.lobby_epoch].map(|epoch| Schedule::new(epoch.get()));
         let app = Arc::new(App::new(
             store.clone(),
-            board,
+            published,
             info,
             access,
             stopped.clone(),
         ));
-        let gate = Gate::new(config.limits.clone(), numbered, lobby);
+        let limiter = ConnectionLimiter::new(config.limits.clone(), numbered, lobby);
         let mut tasks = JoinSet::new();
         tasks.spawn(connections::serve(
             TcpListener::from_std(listener)?,
-            Arc::clone(&gate),
-            router(Arc::clone(&app), config.portal.as_deref()),
+            Arc::clone(&limiter),
+            router(Arc::clone(&app), config.static_dir.as_deref()),
             tls.as_ref().map(Watched::subscribe),
             stopped.clone(),
         ));
@@ -186,7 +186,7 @@ impl Relay {
             };
             tasks.spawn(connections::serve(
                 TcpListener::from_std(listener)?,
-                Gate::new(limits, numbered, lobby),
+                ConnectionLimiter::new(limits, numbered, lobby),
                 http::admin(Arc::clone(&app)),
                 None,
                 stopped.clone(),
@@ -194,7 +194,7 @@ impl Relay {
             tasks.spawn(metrics::keep(
                 Arc::clone(&app.metrics),
                 store.clone(),
-                app.board.clone(),
+                app.published.clone(),
                 [
                     Published::new(
                         Kind::Numbered,
@@ -220,7 +220,7 @@ impl Relay {
         };
         let _ = stop.send(true);
         while tasks.join_next().await.is_some() {}
-        if timeout(DRAIN_TIME, gate.empty()).await.is_err() {
+        if timeout(DRAIN_TIME, limiter.empty()).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
         for engine in engines {
@@ -255,7 +255,7 @@ async fn start_engines<S: Store>(
     store: &S,
     config: &Config,
     rule: CoverRule,
-    board: &Board,
+    published: &PublishedEpochs,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Vec<JoinHandle<()>>, StoreError> {
     let numbered = Settings {
@@ -276,7 +276,8 @@ async fn start_engines<S: Store>(
     };
     let mut engines = Vec::new();
     for settings in [numbered, lobby] {
-        let engine = Engine::resume(store.clone(), settings, board.clone(), Now::look()).await?;
+        let engine =
+            Engine::resume(store.clone(), settings, published.clone(), Now::look()).await?;
         engines.push(tokio::spawn(engine.run(stopped.clone())));
     }
     Ok(engines)

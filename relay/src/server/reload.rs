@@ -85,7 +85,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
             }
             let error = self.look().err().map(|error| error.to_string());
             if let Some(error) = error.as_ref().filter(|_| refused != error) {
-                tracing::error!("not taken over: {error}");
+                tracing::error!("reload failed, keeping the previous value: {error}");
             }
             refused = error;
         }
@@ -100,7 +100,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
         self.contents = contents;
         self.value.send_replace(Arc::new(value));
         let path = self.paths.first().map(|path| path.display().to_string());
-        tracing::info!(path, "read again");
+        tracing::info!(path, "reloaded");
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ fn start(directory: &Path) -> Server {
     let file = directory.join("token");
     std::fs::write(&file, format!("{TOKEN}\n{BEFORE}\n")).unwrap();
     let flags = format!(
-        "--access-token-file {} --portal-origin {PORTAL}",
+        "--access-token-file {} --allow-origin {PORTAL}",
         file.display()
     );
     Server::start(directory, &flags)
@@ -227,7 +227,7 @@ fn a_token_file_that_is_none_is_refused_at_start() {
     }
     let error = Process::refused(directory.path(), "--access-token-file /nonexistent/token");
     assert!(error.contains("/nonexistent/token"), "{error}");
-    let error = Process::refused(directory.path(), "--portal-origin https://portal.example");
+    let error = Process::refused(directory.path(), "--allow-origin https://portal.example");
     assert!(error.contains("--access-token-file"), "{error}");
 }
 

@@ -13,7 +13,10 @@ fn files_come_with_their_type_and_under_a_strict_policy() {
     std::fs::write(portal.join("assets/core-1a2b.wasm"), b"\0asm").unwrap();
     std::fs::write(portal.join("assets/main-3c4d.js"), "1").unwrap();
     std::fs::write(directory.path().join("secret.txt"), "no").unwrap();
-    let server = Server::start(directory.path(), &format!("--portal {}", portal.display()));
+    let server = Server::start(
+        directory.path(),
+        &format!("--static-dir {}", portal.display()),
+    );
     let client = server.client;
 
     for (path, media_type, cache) in [

@@ -142,7 +142,9 @@ impl Process {
     pub(crate) fn admin(&mut self) -> Client {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("its operator listens on http://");
+        let address = line
+            .trim()
+            .strip_prefix("admin interface listening on http://");
         Client(address.expect("the second line").parse().unwrap())
     }
 

@@ -46,7 +46,7 @@ fn what_is_wrong_is_said_at_start() {
         ),
         ("--epoch 3".to_owned(), "--epoch"),
         (
-            "--max-attachment 16MiB --epoch 30m".to_owned(),
+            "--max-message-size 16MiB --epoch 30m".to_owned(),
             "after three days",
         ),
     ] {

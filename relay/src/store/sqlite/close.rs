@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use tessera::wire::{BatchHeader, BucketId, Cell, HeaderHash, OriginKey, batch::BatchPlace};
 
-use super::{pending, schema::integer, writer::WriteError};
+use super::{error::WriteError, pending, schema::integer};
 use crate::{
     random,
     store::{Assembled, Closing, StoreError, assemble},

@@ -9,7 +9,10 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use sha2::{Digest as _, Sha256};
 use tessera::{base::UnixTime, wire::BatchHeader};
 
-use super::{read::unsigned, schema::integer, writer::WriteError};
+use super::{
+    error::WriteError,
+    schema::{integer, unsigned},
+};
 use crate::store::{Kind, StoreError};
 
 /// Single batches listed in one transaction.

@@ -4,10 +4,12 @@ mod backup;
 mod check;
 mod close;
 mod disk;
+mod error;
 mod expire;
 mod log;
 mod pending;
 mod read;
+mod reader_gate;
 mod schema;
 mod segment;
 mod writer;
@@ -32,7 +34,8 @@ pub use self::{
 use self::{
     disk::Disk,
     log::Clearing,
-    read::{Door, Readers},
+    read::Readers,
+    reader_gate::ReaderGate,
     writer::{Job, Writer},
 };
 use super::{Closing, Contents, Found, Kind, LastClose, Segment, Store, StoreError, Window};
@@ -135,10 +138,10 @@ impl SqliteStore {
                     error,
                 }
             })?;
-        let door = Arc::new(Door::default());
+        let gate = Arc::new(ReaderGate::default());
         let (jobs, queue) = mpsc::channel(QUEUED_POSTS);
         let (writer, state) =
-            Writer::new(connection, key, disk, options.cell_size, Arc::clone(&door));
+            Writer::new(connection, key, disk, options.cell_size, Arc::clone(&gate));
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(lock, queue))
@@ -149,7 +152,7 @@ impl SqliteStore {
         Ok(Self(Arc::new(Inner {
             origin,
             jobs,
-            readers: Readers::new(path.to_owned(), door),
+            readers: Readers::new(path.to_owned(), gate),
             state,
             clearing: Clearing::default(),
         })))

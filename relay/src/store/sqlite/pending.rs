@@ -3,7 +3,7 @@
 use rusqlite::{Transaction, params};
 use tessera::wire::{BucketId, Cell, CellSize, Entry};
 
-use super::writer::WriteError;
+use super::error::WriteError;
 use crate::{
     cover::{PATIENCE, Waiting},
     random,

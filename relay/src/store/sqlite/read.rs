@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -12,7 +12,12 @@ use tessera::{
     wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, Origin},
 };
 
-use super::{schema::integer, segment, writer::store_error};
+use super::{
+    error::store_error,
+    reader_gate::ReaderGate,
+    schema::{hold_name, integer, unsigned},
+    segment,
+};
 use crate::store::{Contents, Found, Kind, LastClose, Segment, StoreError, Window};
 
 /// Connections kept open for the next reader.
@@ -22,31 +27,15 @@ const KEPT: usize = 16;
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    door: Arc<Door>,
-}
-
-/// Shut for a moment while the write-ahead log is cleared, which needs that
-/// nobody reads: without it, readers that never pause would keep it for ever.
-#[derive(Debug, Default)]
-pub(super) struct Door(RwLock<()>);
-
-impl Door {
-    /// Waits until those inside have left; others wait outside.
-    pub(super) fn shut(&self) -> RwLockWriteGuard<'_, ()> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn enter(&self) -> RwLockReadGuard<'_, ()> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
+    gate: Arc<ReaderGate>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, door: Arc<Door>) -> Self {
+    pub(super) fn new(path: PathBuf, gate: Arc<ReaderGate>) -> Self {
         Self {
             path,
             idle: Mutex::new(Vec::new()),
-            door,
+            gate,
         }
     }
 
@@ -55,7 +44,7 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let _inside = self.door.enter();
+        let _inside = self.gate.enter();
         let idle = self
             .idle
             .lock()
@@ -101,14 +90,6 @@ pub(super) fn held(connection: &Connection, kind: Kind) -> rusqlite::Result<bool
     connection
         .prepare_cached("SELECT 1 FROM setting WHERE name = ?1")?
         .exists([hold_name(kind)])
-}
-
-/// The setting that is there while deletes wait.
-pub(super) fn hold_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Numbered => "hold_numbered",
-        Kind::Lobby => "hold_lobby",
-    }
 }
 
 /// A batch stands by itself if no segment holds it, or one that is not to be
@@ -198,8 +179,4 @@ fn gone<T>(
     Ok(Found::Expired {
         oldest: oldest.map(unsigned),
     })
-}
-
-pub(super) fn unsigned(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
 }

@@ -9,7 +9,7 @@ use tessera::{
 };
 
 use super::OpenError;
-use crate::random;
+use crate::{random, store::Kind};
 
 pub(super) const VERSION: u32 = 2;
 
@@ -227,6 +227,14 @@ pub(super) const ORIGIN_SEED: &str = "origin_seed";
 /// Name of the setting, empty, that marks a backup.
 pub(super) const BACKUP: &str = "backup";
 
+/// The setting that is there while deletes wait.
+pub(super) fn hold_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Numbered => "hold_numbered",
+        Kind::Lobby => "hold_lobby",
+    }
+}
+
 pub(super) fn put_setting(
     transaction: &Transaction<'_>,
     name: &str,
@@ -265,4 +273,8 @@ pub(super) fn origin_key(connection: &Connection) -> rusqlite::Result<Option<Ori
 /// SQLite's integers are signed; epochs and times fit by far.
 pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
 }

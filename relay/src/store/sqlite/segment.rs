@@ -7,7 +7,10 @@ use tessera::{
     wire::{BatchDigest, BucketId, Origin, SegmentRef},
 };
 
-use super::{read::unsigned, schema::integer, writer::WriteError};
+use super::{
+    error::WriteError,
+    schema::{integer, unsigned},
+};
 use crate::store::{
     Segment, Window,
     run::{Link, Run, complete},

@@ -3,7 +3,7 @@
 
 use std::{fs::File, sync::Arc, time::Duration};
 
-use rusqlite::{Connection, TransactionBehavior, ffi};
+use rusqlite::{Connection, TransactionBehavior};
 use tessera::{
     base::UnixTime,
     wire::{CellSize, Entry, MAX_ENTRIES, OriginKey},
@@ -13,9 +13,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     close,
     disk::{Disk, cost},
+    error::{WriteError, store_error},
     expire, pending,
-    read::{Door, hold_name},
-    schema, segment,
+    reader_gate::ReaderGate,
+    schema::{self, hold_name},
+    segment,
 };
 use crate::store::{Closing, Kind, StoreError};
 
@@ -46,7 +48,7 @@ pub(super) struct Writer {
     key: OriginKey,
     disk: Disk,
     cell_size: CellSize,
-    door: Arc<Door>,
+    gate: Arc<ReaderGate>,
     state: watch::Sender<Result<(), StoreError>>,
 }
 
@@ -59,7 +61,7 @@ impl Writer {
         key: OriginKey,
         disk: Disk,
         cell_size: CellSize,
-        door: Arc<Door>,
+        gate: Arc<ReaderGate>,
     ) -> (Self, watch::Receiver<Result<(), StoreError>>) {
         let (state, receiver) = watch::channel(Ok(()));
         let writer = Self {
@@ -67,7 +69,7 @@ impl Writer {
             key,
             disk,
             cell_size,
-            door,
+            gate,
             state,
         };
         (writer, receiver)
@@ -181,7 +183,7 @@ impl Writer {
                 connection.query_row(&sql, [], |row| row.get(0))
             };
             checkpoint("PASSIVE")?;
-            let _nobody = self.door.shut();
+            let _nobody = self.gate.shut();
             connection.busy_timeout(wait)?;
             let busy = checkpoint("TRUNCATE")?;
             connection.busy_timeout(BUSY)?;
@@ -247,47 +249,4 @@ fn gather(
 
 fn reply_with<T>(reply: Reply<T>, result: Result<T, StoreError>) {
     let _ = reply.send(result);
-}
-
-/// Either SQLite's error, or one of ours that rolls the transaction back.
-pub(super) enum WriteError {
-    Sqlite(rusqlite::Error),
-    Store(StoreError),
-}
-
-impl From<rusqlite::Error> for WriteError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<StoreError> for WriteError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl WriteError {
-    fn into_store(self) -> StoreError {
-        match self {
-            Self::Store(error) => error,
-            Self::Sqlite(error) => store_error(&error),
-        }
-    }
-}
-
-/// Tells SQLite's errors apart by what a client should do, and logs the rest.
-/// SQLite's messages name tables and files, never what a row holds.
-pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
-    tracing::error!(%error, "store");
-    let Some(code) = error.sqlite_error() else {
-        return StoreError::Damaged;
-    };
-    match (code.code, code.extended_code) {
-        (_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => StoreError::Failed,
-        (ffi::ErrorCode::DiskFull, _) => StoreError::Full,
-        (ffi::ErrorCode::DatabaseBusy | ffi::ErrorCode::DatabaseLocked, _) => StoreError::Busy,
-        (ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase, _) => StoreError::Damaged,
-        _ => StoreError::Unavailable,
-    }
 }

@@ -17,7 +17,7 @@ use tessera::{
 };
 use tessera_relay::{
     cover::CoverRule,
-    epoch::{Board, Engine, Now, Schedule, Settings},
+    epoch::{Engine, Now, PublishedEpochs, Schedule, Settings},
     random,
     store::{
         Found, Kind, SqliteStore, Store, StoreError,
@@ -55,7 +55,7 @@ pub(super) struct World {
     lives: u32,
     store: Mortal<SqliteStore>,
     engine: Option<Engine<Mortal<SqliteStore>>>,
-    board: Board,
+    published: PublishedEpochs,
     start: Instant,
     ran: u64,
     wall: u64,
@@ -84,7 +84,7 @@ impl World {
             directory,
             lives: 0,
             engine: None,
-            board: Board::new(),
+            published: PublishedEpochs::new(),
             start: Instant::now(),
             ran: 0,
             wall: 20_000 * DAY,
@@ -124,9 +124,14 @@ impl World {
             rule: CoverRule::Fixed(2),
             retention: Duration::from_secs(RETENTION),
         };
-        self.board = Board::new();
-        let engine =
-            Engine::resume(self.store.clone(), settings, self.board.clone(), self.now()).await;
+        self.published = PublishedEpochs::new();
+        let engine = Engine::resume(
+            self.store.clone(),
+            settings,
+            self.published.clone(),
+            self.now(),
+        )
+        .await;
         self.engine = engine.ok();
         self.observe().await;
         self.bury().await;
@@ -272,7 +277,7 @@ impl World {
 
     /// Whatever a reader sees now agrees with what it saw before.
     async fn observe(&mut self) {
-        let Some(published) = self.board.get(Kind::Numbered) else {
+        let Some(published) = self.published.get(Kind::Numbered) else {
             return;
         };
         for b in [bucket(0), bucket(1)] {

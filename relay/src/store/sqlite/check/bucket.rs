@@ -11,7 +11,7 @@ use tessera::{
 };
 
 use super::{
-    super::{read::unsigned, segment},
+    super::{schema::unsigned, segment},
     Place, Report,
     file::Layout,
 };

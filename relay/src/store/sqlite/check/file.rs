@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use tessera::wire::{BucketCount, BucketId, CellSize, Origin};
 
 use super::{
-    super::{read::unsigned, schema},
+    super::schema::{self, unsigned},
     Place, Report,
 };
 

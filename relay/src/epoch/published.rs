@@ -28,12 +28,12 @@ impl From<Published> for Window {
 
 /// Shared between the engines, which write it, and the HTTP interface.
 #[derive(Clone, Debug)]
-pub struct Board {
+pub struct PublishedEpochs {
     numbered: Arc<watch::Sender<Option<Published>>>,
     lobby: Arc<watch::Sender<Option<Published>>>,
 }
 
-impl Default for Board {
+impl Default for PublishedEpochs {
     fn default() -> Self {
         let empty = || Arc::new(watch::Sender::new(None));
         Self {
@@ -43,7 +43,7 @@ impl Default for Board {
     }
 }
 
-impl Board {
+impl PublishedEpochs {
     /// Nothing published yet.
     #[must_use]
     pub fn new() -> Self {

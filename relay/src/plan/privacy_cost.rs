@@ -15,7 +15,7 @@ const DAYS_OF_A_YEAR: u32 = 365;
 
 /// What a setting is worth against readers of batches.
 #[derive(Clone, Debug, Serialize)]
-pub struct Worth {
+pub struct PrivacyCost {
     /// Costs by unit; empty without a mechanism that has a bound.
     pub costs: Vec<Cost>,
     /// What else there is to say.
@@ -37,7 +37,7 @@ pub struct Cost {
     pub delta: f64,
 }
 
-impl Worth {
+impl PrivacyCost {
     pub(super) fn new(setting: &Setting, people: &Assumptions) -> Self {
         let slot = setting.config.message.slot_cells;
         match &setting.cover.rule {

@@ -24,7 +24,7 @@ use crate::{
 
 /// Counts connections and cells, in memory only.
 #[derive(Debug)]
-pub struct Gate {
+pub struct ConnectionLimiter {
     limits: LimitArgs,
     /// The key of peers is renewed with these epochs.
     numbered: Schedule,
@@ -53,7 +53,7 @@ struct Account {
 /// A connection that was let in. Knows no address.
 #[derive(Debug)]
 pub struct Connection {
-    gate: Arc<Gate>,
+    limiter: Arc<ConnectionLimiter>,
     source: Source,
     account: Mutex<Account>,
     _permit: OwnedSemaphorePermit,
@@ -95,8 +95,8 @@ impl From<Duration> for Wait {
     }
 }
 
-impl Gate {
-    /// A gate for epochs of such lengths.
+impl ConnectionLimiter {
+    /// A limiter for epochs of these lengths.
     #[must_use]
     pub fn new(limits: LimitArgs, numbered: Schedule, lobby: Schedule) -> Arc<Self> {
         let connections = Arc::new(Semaphore::new(limits.max_connections as usize));
@@ -132,7 +132,7 @@ impl Gate {
             return Ok(Accepted::TooMany(stream));
         };
         let connection = Connection {
-            gate: Arc::clone(self),
+            limiter: Arc::clone(self),
             source,
             account: Mutex::default(),
             _permit: permit,
@@ -204,7 +204,7 @@ impl Connection {
     /// A place among the subscribers, if there is one left.
     #[must_use]
     pub fn subscribe(&self) -> Option<OwnedSemaphorePermit> {
-        let subscribers = Arc::clone(&self.gate.subscribers);
+        let subscribers = Arc::clone(&self.limiter.subscribers);
         subscribers.try_acquire_owned().ok()
     }
 
@@ -214,8 +214,8 @@ impl Connection {
     ///
     /// How long to wait.
     pub fn admit(&self, headers: &HeaderMap, cells: u32, lobby: u32) -> Result<(), Wait> {
-        let limits = &self.gate.limits;
-        let mut peers = self.gate.peers();
+        let limits = &self.limiter.limits;
+        let mut peers = self.limiter.peers();
         let mut own = lock(&self.account);
         let (connection, peer) = match self.source {
             Source::Local => (Some(Place::Own), None),
@@ -231,7 +231,7 @@ impl Connection {
         };
         let now = Now {
             instant: Instant::now(),
-            lobby: self.gate.lobby,
+            lobby: self.limiter.lobby,
         };
         let mut taken = Vec::new();
         for (place, per_minute, of_lobby) in [
@@ -298,7 +298,7 @@ impl Drop for Connection {
         let Source::Peer { key, epoch } = self.source else {
             return;
         };
-        let mut peers = lock(&self.gate.peers);
+        let mut peers = lock(&self.limiter.peers);
         // One that was counted in an epoch that is over is not known any more.
         if peers.epoch == epoch {
             let peer = peers.get(key);

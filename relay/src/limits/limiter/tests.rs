@@ -8,20 +8,22 @@ struct Line {
     limits: LimitArgs,
 }
 
-fn gate(flags: &str) -> Arc<Gate> {
+fn limiter(flags: &str) -> Arc<ConnectionLimiter> {
     let line = ["serve"].into_iter().chain(flags.split_whitespace());
     // Epochs of a day: none ends during a test, but at midnight UTC.
     let schedule = Schedule::new(86_400);
-    Gate::new(Line::parse_from(line).limits, schedule, schedule)
+    ConnectionLimiter::new(Line::parse_from(line).limits, schedule, schedule)
 }
 
-fn connect(gate: &Arc<Gate>, from: &str) -> Option<Connection> {
+fn connect(limiter: &Arc<ConnectionLimiter>, from: &str) -> Option<Connection> {
     let client: Client = from.parse().unwrap_or_else(|_| panic!("{from}"));
     Some(Connection {
-        source: gate.source(client)?,
-        gate: Arc::clone(gate),
+        source: limiter.source(client)?,
+        limiter: Arc::clone(limiter),
         account: Mutex::default(),
-        _permit: Arc::clone(&gate.connections).try_acquire_owned().unwrap(),
+        _permit: Arc::clone(&limiter.connections)
+            .try_acquire_owned()
+            .unwrap(),
     })
 }
 
@@ -38,32 +40,32 @@ fn none() -> HeaderMap {
 
 #[test]
 fn connections_are_counted_per_peer_and_forgotten_when_they_end() {
-    let gate = gate("--max-connections-per-peer 2");
-    let first = connect(&gate, "192.0.2.1:1").unwrap();
-    let second = connect(&gate, "192.0.2.1:2").unwrap();
-    assert!(connect(&gate, "192.0.2.1:3").is_none());
-    assert!(connect(&gate, "192.0.2.2:3").is_some());
+    let limiter = limiter("--max-connections-per-peer 2");
+    let first = connect(&limiter, "192.0.2.1:1").unwrap();
+    let second = connect(&limiter, "192.0.2.1:2").unwrap();
+    assert!(connect(&limiter, "192.0.2.1:3").is_none());
+    assert!(connect(&limiter, "192.0.2.2:3").is_some());
     drop(second);
-    assert!(connect(&gate, "192.0.2.1:4").is_some());
+    assert!(connect(&limiter, "192.0.2.1:4").is_some());
     drop(first);
     let local: Vec<_> = (0..9)
-        .filter_map(|_| connect(&gate, "127.0.0.1:1"))
+        .filter_map(|_| connect(&limiter, "127.0.0.1:1"))
         .collect();
     assert_eq!(local.len(), 9, "the loopback is no peer");
 }
 
 #[test]
 fn cells_are_counted_per_connection_and_per_peer() {
-    let gate = gate("--cells-per-connection 64 --cells-per-peer 100");
-    let first = connect(&gate, "192.0.2.1:1").unwrap();
+    let limiter = limiter("--cells-per-connection 64 --cells-per-peer 100");
+    let first = connect(&limiter, "192.0.2.1:1").unwrap();
     assert_eq!(first.admit(&none(), 64, 0), Ok(()));
     assert_eq!(first.admit(&none(), 1, 0), Err(Wait { seconds: 1 }));
-    let second = connect(&gate, "192.0.2.1:2").unwrap();
+    let second = connect(&limiter, "192.0.2.1:2").unwrap();
     let wait = second.admit(&none(), 64, 0).unwrap_err();
     assert!((16..=17).contains(&wait.seconds), "{wait:?}");
     // What the peer's limit refused took nothing of the connection's.
     assert_eq!(second.admit(&none(), 36, 0), Ok(()));
-    let other = connect(&gate, "192.0.2.2:1").unwrap();
+    let other = connect(&limiter, "192.0.2.2:1").unwrap();
     assert_eq!(other.admit(&none(), 64, 0), Ok(()));
     // Nobody claims to be somebody else without being a trusted proxy.
     assert!(first.admit(&forwarded("198.51.100.1"), 1, 0).is_err());
@@ -71,9 +73,9 @@ fn cells_are_counted_per_connection_and_per_peer() {
 
 #[test]
 fn the_lobby_takes_four_cells_per_connection_and_epoch() {
-    let gate = gate("");
+    let limiter = limiter("");
     for from in ["192.0.2.1:1", "127.0.0.1:1"] {
-        let connection = connect(&gate, from).unwrap();
+        let connection = connect(&limiter, from).unwrap();
         assert_eq!(connection.admit(&none(), 3, 3), Ok(()));
         let wait = connection.admit(&none(), 2, 2).unwrap_err();
         assert!((1..=86_400).contains(&wait.seconds), "{wait:?}");
@@ -82,7 +84,7 @@ fn the_lobby_takes_four_cells_per_connection_and_epoch() {
         assert_eq!(connection.admit(&none(), 1, 0), Ok(()));
     }
     let connections: Vec<_> = (0..9)
-        .filter_map(|_| connect(&gate, "192.0.2.7:1"))
+        .filter_map(|_| connect(&limiter, "192.0.2.7:1"))
         .filter(|connection| connection.admit(&none(), 4, 4).is_ok())
         .collect();
     assert_eq!(connections.len() * 4, LOBBY_PER_PEER as usize);
@@ -90,9 +92,10 @@ fn the_lobby_takes_four_cells_per_connection_and_epoch() {
 
 #[test]
 fn a_trusted_proxy_speaks_for_its_clients() {
-    let gate =
-        gate("--trusted-proxy 127.0.0.1,10.0.0.0/8 --cells-per-connection 64 --cells-per-peer 100");
-    let proxy = connect(&gate, "127.0.0.1:1").unwrap();
+    let limiter = limiter(
+        "--trusted-proxy 127.0.0.1,10.0.0.0/8 --cells-per-connection 64 --cells-per-peer 100",
+    );
+    let proxy = connect(&limiter, "127.0.0.1:1").unwrap();
     for client in ["198.51.100.1:1", "198.51.100.2:1", "2001:db8::1"] {
         assert_eq!(proxy.admit(&forwarded(client), 64, 0), Ok(()), "{client}");
         assert!(proxy.admit(&forwarded(client), 64, 0).is_err(), "{client}");
@@ -123,16 +126,16 @@ fn what_is_remembered_of_peers_is_bounded() {
 #[tokio::test]
 async fn peers_are_forgotten_when_the_epoch_ends_though_nobody_comes() {
     let limits = Line::parse_from(["serve"]).limits;
-    let gate = Gate::new(limits, Schedule::new(1), Schedule::new(1));
+    let limiter = ConnectionLimiter::new(limits, Schedule::new(1), Schedule::new(1));
     let peer: Client = "192.0.2.1:1".parse().unwrap_or_else(|_| panic!());
-    let connection = connect(&gate, "192.0.2.1:1").unwrap();
-    let before = lock(&gate.peers).keys.peer(peer);
-    gate.forget().await;
+    let connection = connect(&limiter, "192.0.2.1:1").unwrap();
+    let before = lock(&limiter.peers).keys.peer(peer);
+    limiter.forget().await;
     {
-        let peers = lock(&gate.peers);
+        let peers = lock(&limiter.peers);
         assert!(peers.known.is_empty());
         assert_ne!(peers.keys.peer(peer), before);
     }
     drop(connection);
-    assert!(lock(&gate.peers).known.is_empty());
+    assert!(lock(&limiter.peers).known.is_empty());
 }

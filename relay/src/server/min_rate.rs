@@ -18,7 +18,7 @@ use crate::limits::{READ_RATE, READ_TIME};
 /// [`READ_TIME`] and its reader takes less than [`READ_RATE`]: else whoever
 /// reads a byte a minute would hold a batch in memory for days.
 #[derive(Debug)]
-pub(super) struct Paced<S> {
+pub(super) struct MinRateStream<S> {
     stream: S,
     answer: Option<Answer>,
 }
@@ -37,7 +37,7 @@ impl Answer {
     }
 }
 
-impl<S> Paced<S> {
+impl<S> MinRateStream<S> {
     pub(super) fn new(stream: S) -> Self {
         Self {
             stream,
@@ -65,7 +65,7 @@ impl<S> Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for MinRateStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -107,7 +107,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MinRateStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -126,9 +126,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_who_takes_nothing_is_dropped() {
         let (ours, _theirs) = duplex(1024);
-        let mut paced = Paced::new(ours);
+        let mut stream = MinRateStream::new(ours);
         let start = Instant::now();
-        let error = paced.write_all(&[0; 4096]).await.unwrap_err();
+        let error = stream.write_all(&[0; 4096]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert_eq!(start.elapsed().as_secs(), READ_TIME.as_secs());
     }
@@ -146,14 +146,14 @@ mod tests {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             });
-            let mut paced = Paced::new(ours);
+            let mut stream = MinRateStream::new(ours);
             let answer = vec![0; per_second * 200];
             let written = async {
-                paced.write_all(&answer).await?;
-                paced.flush().await
+                stream.write_all(&answer).await?;
+                stream.flush().await
             };
             assert_eq!(written.await.is_ok(), is_served, "{per_second}");
-            drop(paced);
+            drop(stream);
             reader.await.unwrap();
         }
     }
@@ -161,10 +161,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn rest_between_answers_does_not_count() {
         let (ours, mut theirs) = duplex(1024);
-        let mut paced = Paced::new(ours);
+        let mut stream = MinRateStream::new(ours);
         for _ in 0..3 {
-            paced.write_all(&[0; 512]).await.unwrap();
-            paced.flush().await.unwrap();
+            stream.write_all(&[0; 512]).await.unwrap();
+            stream.flush().await.unwrap();
             tokio::time::sleep(READ_TIME * 10).await;
             theirs.read_exact(&mut [0; 512]).await.unwrap();
         }
