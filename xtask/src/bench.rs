@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: builds, then measures in a browser; `cargo xtask bench relay` measures the relay.
+//! `cargo xtask bench`: builds, then measures in a browser; `cargo xtask bench relay` measures the relay,
+//! `cargo xtask bench privacy` what its operator learns from a simulated hospital.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -9,6 +10,7 @@ use anyhow::Result;
 use crate::browser::Browser;
 use crate::build;
 use crate::process::Group;
+use crate::python;
 use crate::workspace::Workspace;
 
 const LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -16,6 +18,7 @@ const LIMIT: Duration = Duration::from_secs(60 * 60);
 pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     match arguments.split_first() {
         Some((first, rest)) if first == "relay" => relay(workspace, rest),
+        Some((first, rest)) if first == "privacy" => privacy(workspace, rest),
         _ => package(workspace, arguments),
     }
 }
@@ -31,6 +34,13 @@ fn relay(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
         bench.arg("--document").arg(document);
     }
     finish(bench.args(arguments))
+}
+
+/// The simulation behind `docs/privacy.md`; needs nothing built.
+fn privacy(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
+    let folder = workspace.path("tests/bench/privacy");
+    let mut bench = python::command(workspace, &folder.join("requirements.txt"))?;
+    finish(bench.arg(folder.join("run.py")).args(arguments))
 }
 
 fn package(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {

@@ -14,6 +14,7 @@ mod build;
 mod demo;
 mod npm;
 mod process;
+mod python;
 mod relay;
 mod size;
 mod soak;
@@ -49,7 +50,7 @@ enum Task {
     /// Run every test there is, or only the suites named
     Test(test::Options),
     /// Measure against other libraries in one page run; arguments go to tests/bench/run.mjs.
-    /// `bench relay` puts load on the relay instead
+    /// `bench relay` puts load on the relay instead, `bench privacy` simulates what its operator learns
     Bench {
         /// Passed on as they are
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -44,6 +44,7 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
                     rust(workspace),
                     relay_alone(workspace),
                     browser_tests(workspace),
+                    privacy(),
                 ],
                 vec![
                     size(workspace),
@@ -58,12 +59,22 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
 
 /// This program in another process, so that its output goes to the suite's log.
 fn xtask(workspace: &Workspace, part: &str) -> Command {
-    let program = std::env::current_exe().unwrap_or_else(|_| "xtask".into());
-    let mut command = Command::new(program);
+    let mut command = this_program();
     command
         .args(["build-part", part])
         .current_dir(workspace.path("."));
     command
+}
+
+/// What the relay's operator learns, against the committed figures.
+fn privacy() -> Suite {
+    let mut command = this_program();
+    command.args(["bench", "privacy", "--quick", "--check", "--jobs=1"]);
+    Suite::new("privacy", 20).passes(command)
+}
+
+fn this_program() -> Command {
+    Command::new(std::env::current_exe().unwrap_or_else(|_| "xtask".into()))
 }
 
 fn package(workspace: &Workspace) -> Suite {

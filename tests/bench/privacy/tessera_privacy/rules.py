@@ -1,0 +1,48 @@
+"""How a client fills its slots, and what it sends outside them."""
+
+from dataclasses import dataclass, replace
+
+from .population import DAY
+
+
+@dataclass(frozen=True)
+class Rules:
+    buckets: int = 8
+    epoch: int = 1800
+    # "every-bucket": `cells` cells to each bucket in every slot, real cells in the place of cover.
+    # "uniform": `cells` cells in a slot, real ones first, the rest to random buckets.
+    # "decoys": as "uniform", but cover only to buckets of contacts and a few that never change.
+    cover: str = "every-bucket"
+    cells: int = 1
+    # "slot": a message waits for a slot. "bare": its cells leave at once, without cover.
+    # "extra-slots": it leaves at once, in as many additional slots as its bucket's queue needs.
+    urgent: str = "slot"
+    # Mean of the exponential delay before a receipt is queued, in seconds.
+    receipt_delay: float = 0.0
+    # A further slot this many seconds after opening, up to a fifth earlier or later.
+    second_slot: float = 0.0
+
+
+DECOYS = 4
+
+AS_BUILT = Rules(receipt_delay=DAY, second_slot=300.0)
+UNIFORM = Rules(cover="uniform", cells=4)
+
+VARIANTS = {
+    "as built": AS_BUILT,
+    "as built, prompt": replace(AS_BUILT, urgent="extra-slots"),
+    "every bucket": Rules(),
+    "every bucket, prompt": Rules(urgent="extra-slots"),
+    "uniform": UNIFORM,
+    "uniform, 16 cells": replace(UNIFORM, cells=16),
+    "uniform, 64 buckets": replace(UNIFORM, buckets=64),
+    "uniform, epochs of 2 h": replace(UNIFORM, epoch=7200),
+    "uniform, delayed receipts": replace(UNIFORM, receipt_delay=DAY),
+    "uniform, decoys": replace(UNIFORM, cover="decoys"),
+    "uniform, bare prompt": replace(UNIFORM, urgent="bare"),
+    "every bucket, bare prompt": Rules(urgent="bare"),
+}
+
+# What the product does, and what it must never do again without this benchmark failing.
+PRODUCT = ("as built", "as built, prompt")
+MUTANTS = ("uniform", "every bucket, bare prompt")
