@@ -127,7 +127,7 @@ impl Process {
         lines.read_line(&mut line).unwrap();
         let address = line
             .trim()
-            .strip_prefix("tessera-relay listens on http")
+            .strip_prefix("tessera-relay listening on http")
             .and_then(|url| url.trim_start_matches('s').strip_prefix("://"))
             .expect("the first line");
         let address: SocketAddr = address.parse().unwrap();

@@ -38,7 +38,7 @@ export class Relay {
       buckets: 4,
       epoch: this.epoch,
       "lobby-epoch": this.epoch,
-      portal: PORTAL,
+      "static-dir": PORTAL,
     };
     const child = spawn(
       BINARY,
