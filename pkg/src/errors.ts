@@ -37,7 +37,7 @@ const RETRYABLE = {
   STORE_NOT_EMPTY: false,
   DEVICE_SUPERSEDED: false,
   RECOVERY_CODE_MALFORMED: false,
-  RECOVERY_ENDED: false,
+  EMERGENCY_ACCESS_ENDED: false,
   LOCKED: false,
   STORE_CONFLICT: false,
   STORE_FAILED: true,

@@ -1,7 +1,7 @@
 /** Private clinical messaging for web portals. Nothing runs at import: `await init()` first. */
 
-export { init, type InitOptions } from "./init.js";
-export { capabilities, probeCapabilities, type Capabilities } from "./capabilities.js";
+export { init, type InitOptions } from "./module/init.js";
+export { capabilities, probeCapabilities, type Capabilities } from "./module/capabilities.js";
 export { TesseraError, isTesseraError, type ErrorCode, type TesseraErrorOptions } from "./errors.js";
 
 export {
@@ -16,14 +16,14 @@ export {
   type Content,
   type ProofOptions,
   type SessionOptions,
-} from "./sdk.js";
-export * as medcrypt from "./medcrypt.js";
-export * as emergency from "./emergency.js";
+} from "./sdk/proofs.js";
+export * as medcrypt from "./medcrypt/index.js";
+export * as emergency from "./sdk/emergency.js";
 
-export { Portal } from "./portal.js";
-export type { AuditLog } from "./audit.js";
-export { verifyAuditExport, type AuditVerdict, type AuditVerdictOptions } from "./audit-verify.js";
-export { RecoverySession, shareQrSvg } from "./recovery.js";
+export { Portal } from "./portal/portal.js";
+export type { AuditLog } from "./audit/log.js";
+export { verifyAuditExport, type AuditVerdict, type AuditVerdictOptions } from "./audit/verify.js";
+export { EmergencySession, shareQrSvg } from "./vault/emergency-access.js";
 export {
   CONFLICT,
   memoryStore,
@@ -31,9 +31,9 @@ export {
   type StoreChange,
   type StoreLockOptions,
   type StoreSnapshot,
-} from "./store.js";
-export { destroyVault } from "./shred.js";
-export { indexedDbStore } from "./store-indexeddb.js";
-export { httpRelay, type RelayClient, type RelayOptions, type RelayRequest } from "./relay.js";
-export type { PortalEvents } from "./events.js";
-export type * from "./types.js";
+} from "./store/store.js";
+export { destroyVault } from "./vault/destroy.js";
+export { indexedDbStore } from "./store/indexeddb.js";
+export { httpRelay, type RelayClient, type RelayOptions, type RelayRequest } from "./relay/client.js";
+export type { PortalEvents } from "./portal/events.js";
+export type * from "./portal/types.js";

@@ -16,7 +16,7 @@ before(async () => {
 });
 after(() => relay?.end());
 
-const CLI = fileURLToPath(new URL("../dist/audit-verify-cli.js", import.meta.url));
+const CLI = fileURLToPath(new URL("../dist/audit/verify-cli.js", import.meta.url));
 const SECRET = "Hallazgo: sífilis latente (A53.0)";
 const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 /** What people did; the loop signs the log by itself too. */
@@ -86,10 +86,13 @@ test("a log of several pages is read in order, and goes on after the portal is o
     entries: length,
     problem: null,
     index: null,
-    fixed: null,
+    anchoredAt: null,
   });
   const verdict = await verifyAuditExport(await portal.audit.export("ndjson"));
-  assert.deepEqual([verdict.valid, verdict.entries, verdict.signed, verdict.fixed], [true, length + 1, length, null]);
+  assert.deepEqual(
+    [verdict.valid, verdict.entries, verdict.signed, verdict.anchoredAt],
+    [true, length + 1, length, null],
+  );
   await portal.dispose();
 });
 
@@ -112,7 +115,7 @@ test("whatever is changed in the store is found, and where", async () => {
     entries: kept.length + 1,
     problem: null,
     index: null,
-    fixed: kept.length,
+    anchoredAt: kept.length,
   });
   for (const [at, [key, value]] of kept.entries()) {
     for (let byte = 0; byte < value.length; byte += 7) {
@@ -165,7 +168,7 @@ test("whatever is changed in the store is found, and where", async () => {
       entries: length,
       problem: "missing",
       index: length,
-      fixed: null,
+      anchoredAt: null,
     });
   while ((await rolledBack.audit.entries()).length <= checkpoint.index) await rolledBack.audit.export("csv");
   assert.equal(
@@ -187,7 +190,7 @@ test("a checkpoint is given to whoever listens, and is worth what it is kept for
   );
   const exported = await clinician.audit.export("ndjson");
   const verdict = await verifyAuditExport(exported, { checkpoint: checkpoint.text });
-  assert.deepEqual([verdict.valid, verdict.fixed, verdict.signed], [true, checkpoint.index, checkpoint.index + 1]);
+  assert.deepEqual([verdict.valid, verdict.anchoredAt, verdict.signed], [true, checkpoint.index, checkpoint.index + 1]);
   const foreign = await patient.audit.checkpoint();
   assert.deepEqual(await verifyAuditExport(exported, { checkpoint: foreign.text }), {
     valid: false,
@@ -200,7 +203,7 @@ test("a checkpoint is given to whoever listens, and is worth what it is kept for
     index: null,
   });
   assert.equal(
-    (await verifyAuditExport(exported, { checkpoint: exported })).fixed,
+    (await verifyAuditExport(exported, { checkpoint: exported })).anchoredAt,
     checkpoint.index + 1,
     "an earlier export is as good",
   );
@@ -209,7 +212,7 @@ test("a checkpoint is given to whoever listens, and is worth what it is kept for
 
 test("a restored portal goes on with the log of its backup, and a locked one gives nothing of it", async () => {
   const portal = await person("Ana", relay.url);
-  await portal.invite({ kind: "quick" });
+  await portal.invite({ kind: "qr" });
   const bundle = await portal.backup();
   const { text: later } = await portal.audit.checkpoint();
   const again = await Portal.restore(bundle, { store: memoryStore(), relay: relay.url, passphrase: PASSPHRASE });
@@ -234,7 +237,7 @@ test("a restored portal goes on with the log of its backup, and a locked one giv
 
 test("every single edit of an export is found", async () => {
   const portal = await person("Ana", relay.url);
-  await portal.invite({ kind: "quick" });
+  await portal.invite({ kind: "qr" });
   const { text: kept } = await portal.audit.checkpoint();
   await portal.audit.checkpoint();
   const bytes = utf8(await portal.audit.export("ndjson"));
@@ -381,9 +384,9 @@ test("CSV is a table of the entries, and no cell of it runs", async () => {
   assert.deepEqual(new Set(table.map(([, , event]) => event)), new Set(entries.map(({ event }) => event)));
   const sent = table.find(([, , event]) => event === "sent");
   assert.equal(sent[6], `'${label}`);
-  assert.deepEqual(JSON.parse(table[1][10]), { invitation: entries[1].invitation, kind: "quick" });
+  assert.deepEqual(JSON.parse(table[1][10]), { invitation: entries[1].invitation, kind: "qr" });
   for (const evil of ["+1", "-1", "@x", "\tx", "\rx", " =1", "＝1"]) {
-    const { auditCsv } = await import("../dist/audit-csv.js");
+    const { auditCsv } = await import("../dist/audit/csv.js");
     const pages = (async function* () {
       yield [{ index: 0, head: "00", record: JSON.stringify({ event: "sent", time: 0, label: evil }), line: "" }];
     })();

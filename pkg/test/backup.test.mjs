@@ -37,11 +37,11 @@ test("a conversation goes on from a backup on another device", async () => {
   const store = memoryStore();
   const again = await restore(bundle, { store });
   assert.deepEqual(await again.me(), me);
-  assert.deepEqual(await again.device(), { index: 1, restored: true, settled: false, supersededBy: null });
+  assert.deepEqual(await again.device(), { index: 1, restored: true, ready: false, supersededBy: null });
   const kept = await again.messages(toB);
   assert.deepEqual(await kept[1].body(), file);
   await again.send(toB, { text: "from the new device" });
-  assert.equal((await again.device()).settled, true, "it read its mailbox first");
+  assert.equal((await again.device()).ready, true, "it read its mailbox first");
   await syncedUntil(
     [again, b],
     "the conversation to go on",
@@ -151,7 +151,7 @@ test("two devices of one person notice each other, and so does a contact", async
   assert.deepEqual(events.fresh.device, [{ kind: "former", device: 0 }]);
   assert.equal((await old.device()).supersededBy, 1);
   await refused("DEVICE_SUPERSEDED", () => old.send(toB, { text: "no" }));
-  await refused("DEVICE_SUPERSEDED", () => old.invite({ kind: "quick" }));
+  await refused("DEVICE_SUPERSEDED", () => old.invite({ kind: "qr" }));
   await b.send(toA, { text: "to both" });
   await syncedUntil(
     [b, old, fresh],
@@ -162,7 +162,7 @@ test("two devices of one person notice each other, and so does a contact", async
 });
 
 test("the backup function gets a backup after changes, and again after it failed", async () => {
-  const { BackupKeeper } = await import(new URL("../dist/backup.js", import.meta.url));
+  const { BackupKeeper } = await import(new URL("../dist/vault/backup.js", import.meta.url));
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const given = [];
   const told = [];

@@ -150,10 +150,13 @@ describe("a vault that was cleared", () => {
   test("is known by the host's word, where the store remembers nothing", async () => {
     const store = memoryStore();
     assert.equal((await refused("VAULT_MISSING", () => open(store))).cause, undefined);
-    assert.equal((await refused("VAULT_MISSING", () => open(store, { hadVault: true }))).cause.code, "VAULT_EVICTED");
-    await refused("VAULT_EVICTED", () => open(store, { hadVault: true, create: true }));
+    assert.equal(
+      (await refused("VAULT_MISSING", () => open(store, { expectVault: true }))).cause.code,
+      "VAULT_EVICTED",
+    );
+    await refused("VAULT_EVICTED", () => open(store, { expectVault: true, create: true }));
     await (await open(store, { create: true })).dispose();
-    await (await open(store, { hadVault: true, create: true })).dispose();
+    await (await open(store, { expectVault: true, create: true })).dispose();
   });
 
   test("an open portal finds out at unlock", async () => {

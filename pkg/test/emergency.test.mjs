@@ -31,7 +31,7 @@ after(async () => {
 
 const REASON = "unconscious at admission";
 const recover = (options = {}) =>
-  Portal.recover({ bundle, shares: shares.slice(0, 2), reason: REASON, minutes: 30, ...options });
+  Portal.openEmergencyAccess({ bundle, shares: shares.slice(0, 2), reason: REASON, minutes: 30, ...options });
 
 test("shares are printed once, of one set, with a QR code each", async () => {
   assert.equal(shares.length, 3);
@@ -69,7 +69,7 @@ test("enough shares open a backup for reading, for a while", async () => {
     () => session.messages(id),
     () => message.body(),
   ])
-    await refused("RECOVERY_ENDED", attempt);
+    await refused("EMERGENCY_ACCESS_ENDED", attempt);
 });
 
 test("it ends by itself", async () => {
@@ -79,7 +79,7 @@ test("it ends by itself", async () => {
   mock.timers.tick(59_000);
   await session.me();
   mock.timers.tick(1_000);
-  await refused("RECOVERY_ENDED", () => session.me());
+  await refused("EMERGENCY_ACCESS_ENDED", () => session.me());
   mock.timers.reset();
 });
 

@@ -39,7 +39,7 @@ test("every kind of source loads", async () => {
     response(),
     WASM,
   ]) {
-    const copy = await import(`../dist/init.js?${Math.random()}`);
+    const copy = await import(`../dist/module/init.js?${Math.random()}`);
     await copy.init({ wasm: source });
   }
 });

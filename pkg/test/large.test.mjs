@@ -75,10 +75,10 @@ test("three mebibytes arrive byte for byte, both sides reopened on the way, and 
   assert.ok(seen.out.length > 20 && seen.in.length > 0, `${seen.out.length} ${seen.in.length}`);
   assert.ok(
     seen.out.every(
-      (step, at, all) => step.id === id && step.of === body.length && step.bytes > (all[at - 1]?.bytes ?? -1),
+      (step, at, all) => step.id === id && step.totalBytes === body.length && step.bytes > (all[at - 1]?.bytes ?? -1),
     ),
   );
-  assert.ok(seen.in.every(({ contactId, bytes, of }) => contactId === toA && bytes < of));
+  assert.ok(seen.in.every(({ contactId, bytes, totalBytes }) => contactId === toA && bytes < totalBytes));
   await syncedUntil([a, b], "the receipt", async () => (await a.messages(toB)).at(-1).state === "delivered");
   assert.deepEqual(await Promise.all([a.transfers(), b.transfers()]), [[], []]);
   await Promise.all([a.dispose(), b.dispose()]);

@@ -18,10 +18,10 @@ const IDLE = 3 / 60;
 const calls = (portal, contactId) => [
   () => portal.me(),
   () => portal.contacts(),
-  () => portal.invite({ kind: "quick" }),
+  () => portal.invite({ kind: "qr" }),
   () => portal.accept("tessera:/e30"),
   () => portal.cancelInvitation("0000000000000000"),
-  () => portal.expect("0000000000000000", bytes(32)),
+  () => portal.expectIdentity("0000000000000000", bytes(32)),
   () => portal.confirmSas(contactId),
   () => portal.rejectSas(contactId),
   () => portal.removeContact(contactId),
@@ -43,7 +43,7 @@ describe("a lock", () => {
     const [message] = await a.messages(toB);
     await a.setDraft(toB, "half a sentence");
     await a.lock();
-    assert.deepEqual(events.locked, [{ reason: "asked" }]);
+    assert.deepEqual(events.locked, [{ reason: "manual" }]);
     for (const call of calls(a, toB)) await refused("LOCKED", call);
     await refused("LOCKED", () => message.body());
     await a.lock();
@@ -192,7 +192,7 @@ describe("a lock", () => {
     const [given, failed] = [[], []];
     const a = await person("A", relay.url, { backup: async (bundle) => void given.push(bundle) });
     a.addEventListener("storage", ({ detail }) => detail.backup === "failed" && failed.push(detail));
-    await a.invite({ kind: "quick" });
+    await a.invite({ kind: "qr" });
     await a.lock();
     await pause(6000);
     assert.deepEqual([given.length, failed.length], [0, 0]);
@@ -212,7 +212,7 @@ describe("a lock", () => {
     await elsewhere.dispose();
     await refused("WRONG_PASSPHRASE", () => a.unlock(PASSPHRASE));
     await a.unlock("changed elsewhere");
-    await a.invite({ kind: "quick" });
+    await a.invite({ kind: "qr" });
     await a.dispose();
   });
 });
@@ -236,7 +236,7 @@ describe("the idle time", () => {
 
   test("is put off by touch and by what a person does, not by reading and not by the loop", async () => {
     const a = await person("A", relay.url, { idleMinutes: IDLE });
-    const { id } = await a.invite({ kind: "quick" });
+    const { id } = await a.invite({ kind: "qr" });
     const events = record(a, "locked");
     await a.start();
     for (let i = 0; i < 5; i++) {
@@ -267,7 +267,7 @@ describe("the idle time", () => {
     await until("the event", () => events.locked.length === 1);
     await a.unlock(PASSPHRASE);
     context.mock.method(Date, "now", () => now + 22 * 60_000);
-    await refused("LOCKED", () => a.invite({ kind: "quick" }));
+    await refused("LOCKED", () => a.invite({ kind: "qr" }));
     await a.dispose();
   });
 

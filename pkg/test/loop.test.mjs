@@ -14,7 +14,7 @@ test("with the loop alone: enrolment, messages both ways, receipts", async () =>
   const events = record(a, "relay", "message", "stopped");
   await Promise.all([a.start(), b.start()]);
   await a.start();
-  const { uri } = await a.invite({ kind: "quick" });
+  const { uri } = await a.invite({ kind: "qr" });
   await b.accept(uri);
   await until("the digits", async () => (await a.contacts())[0]?.sas && (await b.contacts())[0]?.sas);
   const [[ofA], [ofB]] = [await a.contacts(), await b.contacts()];
@@ -80,10 +80,10 @@ test("every batch of the bucket is pulled, whole, and none twice", async () => {
   const progress = [];
   await a.sync();
   await new Promise((resolve) => setTimeout(resolve, 2500));
-  const { cellsScanned, bytesPulled, more } = await a.sync({ onProgress: (step) => progress.push(step) });
+  const { cellsScanned, bytesPulled, incomplete } = await a.sync({ onProgress: (step) => progress.push(step) });
   assert.ok(cellsScanned >= 2 * 4 && bytesPulled > cellsScanned * 2048, `${cellsScanned} ${bytesPulled}`);
-  assert.equal(more, false);
-  assert.ok(progress.length >= 2 && progress.every(({ batches, of }) => batches <= of));
+  assert.equal(incomplete, false);
+  assert.ok(progress.length >= 2 && progress.every(({ batches, totalBatches }) => batches <= totalBatches));
   const batches = between.requests.filter((path) => path.includes("/batches/"));
   assert.equal(new Set(batches).size, batches.length);
   await a.dispose();

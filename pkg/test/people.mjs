@@ -40,7 +40,7 @@ export const syncedUntil = (portals, what, condition) =>
 const only = async (portal) => (await portal.contacts())[0];
 
 /** Enrols two people and compares the digits; gives each one's contact id of the other. */
-export async function enrol(inviter, acceptor, kind = "quick") {
+export async function enrol(inviter, acceptor, kind = "qr") {
   const { uri } = await inviter.invite({ kind });
   await acceptor.accept(uri);
   await syncedUntil(

@@ -12,7 +12,7 @@ after(() => relay?.end());
 
 const METFORMIN = "Continue metformin 500mg BID; recheck HbA1c in 3 months.";
 
-test("a quick invitation, the digits, a message and its receipt", async () => {
+test("a QR invitation, the digits, a message and its receipt", async () => {
   const [clinician, patient] = [await person("Dr. Ana Ruiz", relay.url), await person("Luis", relay.url)];
   const events = record(patient, "message", "contact", "rejected", "gap");
   const states = record(clinician, "state");
@@ -45,15 +45,15 @@ test("a quick invitation, the digits, a message and its receipt", async () => {
   );
   assert.deepEqual(
     states.state.map(({ state }) => state),
-    ["stored", "delivered"],
+    ["sent", "delivered"],
   );
   assert.deepEqual([events.rejected, events.gap], [[], []]);
   await Promise.all([clinician.dispose(), patient.dispose()]);
 });
 
-test("an ordinary invitation by link, the acceptor expected, a file of many cells", async () => {
+test("a link invitation by link, the acceptor expected, a file of many cells", async () => {
   const [lab, clinician] = [await person("Lab", relay.url), await person("Dr. Ana Ruiz", relay.url)];
-  const { id, uri, qrSvg, expiresAt } = await lab.invite({ kind: "ordinary", expiresInSeconds: 3600 });
+  const { id, uri, qrSvg, expiresAt } = await lab.invite({ kind: "link", expiresInSeconds: 3600 });
   assert.match(uri, /^tessera:\/[\w-]+$/);
   assert.match(qrSvg, /^<svg [^]*<\/svg>$/);
   assert.ok(Math.abs(expiresAt - Date.now() / 1000 - 3600) < 5);
@@ -81,7 +81,7 @@ test("an ordinary invitation by link, the acceptor expected, a file of many cell
 
 test("what a contact sends before it is checked is held, then shown", async () => {
   const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
-  const { uri } = await a.invite({ kind: "quick" });
+  const { uri } = await a.invite({ kind: "qr" });
   await b.accept(uri);
   await syncedUntil([a, b], "the digits", async () => (await a.contacts())[0]?.sas && (await b.contacts())[0]?.sas);
   const [[ofA], [ofB]] = [await a.contacts(), await b.contacts()];
@@ -116,22 +116,22 @@ test("digits that differ make a suspect; a removed contact is gone", async () =>
 
 test("invitations that must be refused", async () => {
   const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
-  const { id, uri } = await a.invite({ kind: "ordinary" });
+  const { id, uri } = await a.invite({ kind: "link" });
   await refused("INVITATION_OWN", () => a.accept(uri));
   await refused("INVITATION_MALFORMED", () => b.accept("tessera:/e30"));
   await refused("INVITATION_MALFORMED", () => b.accept(uri.slice(0, -3)));
   await refused("INVALID_ARGUMENT", () => b.accept(7));
   await refused("INVALID_ARGUMENT", () => a.invite({ kind: "slow" }));
-  await refused("INVALID_ARGUMENT", () => a.invite({ kind: "quick", expiresInSeconds: 90_000 }));
+  await refused("INVALID_ARGUMENT", () => a.invite({ kind: "qr", expiresInSeconds: 90_000 }));
   await refused("INVALID_ARGUMENT", () => a.expect(id, bytes(31)));
   await a.cancelInvitation(id);
   await refused("INVITATION_UNKNOWN", () => a.cancelInvitation(id));
-  const { uri: short } = await a.invite({ kind: "quick", expiresInSeconds: 1 });
+  const { uri: short } = await a.invite({ kind: "qr", expiresInSeconds: 1 });
   await new Promise((resolve) => setTimeout(resolve, 2100));
   await refused("INVITATION_EXPIRED", () => b.accept(short));
   const elsewhere = await startRelay();
   const stranger = await person("C", elsewhere.url);
-  await refused("RELAY_MISMATCH", async () => stranger.accept((await a.invite({ kind: "quick" })).uri));
+  await refused("RELAY_MISMATCH", async () => stranger.accept((await a.invite({ kind: "qr" })).uri));
   await Promise.all([a.dispose(), b.dispose(), stranger.dispose()]);
   await elsewhere.end();
 });
@@ -172,7 +172,7 @@ test("a store that fails or conflicts ends the portal, before anything is shown"
   const a = await person("A", relay.url, { store });
   const { revision } = await store.list("");
   assert.notEqual(await store.commit(revision, [["elsewhere", bytes(1)]]), CONFLICT);
-  await refused("STORE_CONFLICT", () => a.invite({ kind: "quick" }));
+  await refused("STORE_CONFLICT", () => a.invite({ kind: "qr" }));
   await refused("STORE_CONFLICT", () => a.contacts());
   await refused("STORE_CONFLICT", () => a.sync());
   await a.dispose();
@@ -181,7 +181,7 @@ test("a store that fails or conflicts ends the portal, before anything is shown"
   const commit = full.commit;
   const b = await person("B", relay.url, { store: full });
   full.commit = () => Promise.reject(new Error("disk full"));
-  const error = await refused("STORE_FAILED", () => b.invite({ kind: "quick" }));
+  const error = await refused("STORE_FAILED", () => b.invite({ kind: "qr" }));
   assert.equal(error.cause.message, "disk full");
   full.commit = commit;
   await refused("STORE_FAILED", () => b.me());
@@ -198,7 +198,7 @@ test("a disposed portal is of no use, and disposing twice is fine", async () => 
     () => a.contacts(),
     () => a.sync(),
     () => a.start(),
-    () => a.invite({ kind: "quick" }),
+    () => a.invite({ kind: "qr" }),
   ]) {
     await refused("DISPOSED", attempt);
   }

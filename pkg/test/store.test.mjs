@@ -90,12 +90,12 @@ describe("one portal per store", () => {
       const second = await open(store, { takeOver: true });
       await until("the first to stop", () => events.stopped.length > 0);
       for (const call of ["me", "contacts", "sync", "start"]) await refused("VAULT_IN_USE", () => first[call]());
-      await refused("VAULT_IN_USE", () => first.invite({ kind: "quick" }));
+      await refused("VAULT_IN_USE", () => first.invite({ kind: "qr" }));
       await refused("VAULT_IN_USE", () => first.send("0000000000000000", { text: "m" }));
       await first.stop();
       await first.dispose();
       await refused("VAULT_IN_USE", () => open(store));
-      assert.equal(typeof (await second.invite({ kind: "quick" })).uri, "string");
+      assert.equal(typeof (await second.invite({ kind: "qr" })).uri, "string");
       assert.deepEqual(
         events.stopped.map(({ code }) => code),
         ["VAULT_IN_USE"],
@@ -110,7 +110,7 @@ describe("one portal per store", () => {
     const first = refused("VAULT_IN_USE", () => open(store));
     const second = await open(store, { takeOver: true });
     await first;
-    await second.invite({ kind: "quick" });
+    await second.invite({ kind: "qr" });
     await second.dispose();
   });
 
@@ -119,19 +119,19 @@ describe("one portal per store", () => {
     store.lock = ({ takeOver }) => lock({ takeOver, onLost: () => {} });
     const first = await open(store);
     const second = await open(store, { takeOver: true });
-    await refused("STORE_CONFLICT", () => first.invite({ kind: "quick" }));
-    await second.invite({ kind: "quick" });
+    await refused("STORE_CONFLICT", () => first.invite({ kind: "qr" }));
+    await second.invite({ kind: "qr" });
     await Promise.all([first.dispose(), second.dispose()]);
   });
 
   test("without a lock, the first to commit goes on and the other ends", async () => {
     const store = memoryStore();
     const [first, second] = [await open(store), await open(store)];
-    await second.invite({ kind: "quick" });
-    await refused("STORE_CONFLICT", () => first.invite({ kind: "quick" }));
+    await second.invite({ kind: "qr" });
+    await refused("STORE_CONFLICT", () => first.invite({ kind: "qr" }));
     const third = await open(store, { takeOver: true });
-    await refused("STORE_CONFLICT", () => second.invite({ kind: "quick" }));
-    await third.invite({ kind: "quick" });
+    await refused("STORE_CONFLICT", () => second.invite({ kind: "qr" }));
+    await third.invite({ kind: "qr" });
     await Promise.all([first.dispose(), second.dispose(), third.dispose()]);
   });
 

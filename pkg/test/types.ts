@@ -20,7 +20,7 @@ import {
   isTesseraError,
   medcrypt,
   memoryStore,
-  type RecoverySession,
+  type EmergencySession,
   type Contact,
   type ErrorCode,
   type Gap,
@@ -81,7 +81,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   // @ts-expect-error no store
   await Portal.restore(bundle, { relay: url, passphrase: "words" });
   const shares: string[] = await restored.emergency.createShares({ threshold: 2, shares: 3 });
-  const session: RecoverySession = await Portal.recover({ bundle, shares, reason: "why", minutes: 30 });
+  const session: EmergencySession = await Portal.openEmergencyAccess({ bundle, shares, reason: "why", minutes: 30 });
   // @ts-expect-error it only reads
   session.send("id", { text: "no" });
   p.addEventListener("breakGlass", ({ detail }) => void detail.reason.length);
@@ -96,7 +96,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     passkey: true,
     name: "A",
     idleMinutes: 10,
-    hadVault: true,
+    expectVault: true,
     afterEviction: false,
   });
   const id: Uint8Array = await p.addPasskey({ label: "Clinic" });
@@ -109,7 +109,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   await p.unlock({ passkey: false });
   await p.setDraft("contact", await p.draft("contact"));
   p.addEventListener("locked", ({ detail }) => {
-    const reason: "idle" | "asked" = detail.reason;
+    const reason: "idle" | "manual" = detail.reason;
     void reason;
   });
   await p.destroy();
@@ -135,7 +135,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     const gap: Gap = detail;
     if (gap.kind === "sequence") void (gap.contactId satisfies string);
   });
-  const { uri, qrSvg, expiresAt } = await p.invite({ kind: "quick", expiresInSeconds: 900 });
+  const { uri, qrSvg, expiresAt } = await p.invite({ kind: "qr", expiresInSeconds: 900 });
   // @ts-expect-error no such kind
   await p.invite({ kind: "slow" });
   const contact: Contact = await p.accept(uri, { inPerson: true });

@@ -107,7 +107,7 @@ describe("the passphrase", () => {
     await refused("INVALID_ARGUMENT", () => a.changePassphrase(7, "new one"));
     await a.changePassphrase(PASSPHRASE, utf8("new one"));
     assert.equal((await store.list("s/")).entries.length, records);
-    await a.invite({ kind: "quick" }).catch(() => {});
+    await a.invite({ kind: "qr" }).catch(() => {});
     await a.dispose();
     await refused("WRONG_PASSPHRASE", () => open(store));
     const again = await open(store, { passphrase: "new one" });

@@ -25,7 +25,7 @@ await ana.send(toRivera, {
   filename: "scan.bin",
 });
 await syncedUntil([rivera, ana], "the file", async () => (await rivera.messages(toAna)).length === 2);
-await rivera.invite({ kind: "ordinary" });
+await rivera.invite({ kind: "link" });
 await rivera.send(toAna, { text: "Queued when the vault was written." });
 await Promise.all([rivera.dispose(), ana.dispose()]);
 for (const [name, store] of [

@@ -103,7 +103,7 @@ codes! {
     /// Not a recovery code, or a mistyped one.
     RecoveryCodeMalformed = "RECOVERY_CODE_MALFORMED", false;
     /// The emergency access is over.
-    RecoveryEnded = "RECOVERY_ENDED", false;
+    EmergencyAccessEnded = "EMERGENCY_ACCESS_ENDED", false;
     /// The vault is locked.
     Locked = "LOCKED", false;
     /// The store was changed by someone else since it was read.

@@ -157,27 +157,37 @@ pub struct TransferView {
     /// Bytes that arrived, or that the relay has.
     pub bytes: usize,
     /// Bytes in all; up to a cell too many for one that comes in.
-    pub of: usize,
+    pub total_bytes: usize,
 }
 
 impl TransferView {
-    pub(crate) fn outgoing(contact_id: ContactId, ordinal: u32, bytes: usize, of: usize) -> Self {
+    pub(crate) fn outgoing(
+        contact_id: ContactId,
+        ordinal: u32,
+        bytes: usize,
+        total_bytes: usize,
+    ) -> Self {
         Self {
             id: message_id(contact_id, ordinal),
             contact_id,
             direction: "out",
             bytes,
-            of,
+            total_bytes,
         }
     }
 
-    pub(crate) fn incoming(contact_id: ContactId, id: &[u8; 16], bytes: usize, of: usize) -> Self {
+    pub(crate) fn incoming(
+        contact_id: ContactId,
+        id: &[u8; 16],
+        bytes: usize,
+        total_bytes: usize,
+    ) -> Self {
         Self {
             id: hex::encode(id),
             contact_id,
             direction: "in",
             bytes,
-            of,
+            total_bytes,
         }
     }
 }
@@ -248,7 +258,7 @@ impl MessageState {
     fn word(stored: u8) -> &'static str {
         match stored {
             0 => "queued",
-            1 => "stored",
+            1 => "sent",
             2 => "delivered",
             3 => "undelivered",
             4 => "verified",

@@ -25,7 +25,7 @@ fn two_people_meet_and_talk_both_ways() {
         let back = b.send(a_at_b, "Gracias, doctora.", now).unwrap();
         assert_eq!(a.state(&id), "queued");
         round(&mut relay, &mut [&mut a, &mut b]);
-        assert_eq!(a.state(&id), "stored");
+        assert_eq!(a.state(&id), "sent");
         let received = round(&mut relay, &mut [&mut a, &mut b]);
         let message = &received[1].messages[0];
         assert_eq!(
@@ -211,7 +211,7 @@ fn content_waits_until_the_contact_is_checked() {
     b.commit(effects);
     assert_eq!(
         a.state(&id),
-        "stored",
+        "sent",
         "no receipt for what nobody could read"
     );
     round(&mut relay, &mut [&mut a, &mut b]);

@@ -131,7 +131,7 @@ fn a_conversation_goes_on_from_a_backup() {
     );
     rounds(&mut relay, &mut [&mut a, &mut b], 1);
     let view = a.client.device();
-    assert_eq!((view.index, view.restored, view.settled), (1, true, true));
+    assert_eq!((view.index, view.restored, view.ready), (1, true, true));
     assert_eq!(texts(&a, b_at_a), ["after the backup"], "read again");
     for text in ["from the new device", "and once more"] {
         a.send(b_at_a, text, now(&relay)).unwrap();

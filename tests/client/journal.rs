@@ -91,7 +91,7 @@ fn enrolments_are_logged_however_they_end() {
     a.commit(withdrawn);
     let log = a.log();
     assert_eq!(events(&log), ["began", "invited", "withdrawn"]);
-    assert_eq!(log[1]["kind"], "ordinary");
+    assert_eq!(log[1]["kind"], "link");
     assert_eq!(log[1]["invitation"], log[2]["invitation"]);
 
     // In person: the acceptor needs no digits, the inviter expects the fingerprint.

@@ -68,7 +68,7 @@ fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
             for event in &effects.events {
                 if let Event::Transfer { transfer } = event {
                     assert!(transfer.bytes > last, "it only goes forward");
-                    assert_eq!((transfer.of, &transfer.id), (body.len(), &id));
+                    assert_eq!((transfer.total_bytes, &transfer.id), (body.len(), &id));
                     last = transfer.bytes;
                 }
             }
@@ -108,7 +108,7 @@ fn what_is_sent_later_to_the_same_contact_waits_and_to_others_does_not() {
     relay.post(&post.body);
     let effects = a.client.posted(&post.tokens);
     a.commit(effects);
-    assert_eq!(a.state(&third), "stored", "it went first");
+    assert_eq!(a.state(&third), "sent", "it went first");
     relay.close();
     let mut sizes = Vec::new();
     for _ in 0..4 {

@@ -212,7 +212,7 @@ impl World {
         for device in &self.devices {
             let view = device.client.device();
             let expected = (view.index < newest.index).then_some(newest.index);
-            assert_eq!((view.settled, view.superseded_by), (true, expected));
+            assert_eq!((view.ready, view.superseded_by), (true, expected));
         }
         let mut missing = BTreeSet::new();
         for event in &self.friend.events {

@@ -72,7 +72,7 @@ describe("the packed package", () => {
     const owner = "e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76";
     writeFileSync(join(folder, "empty.ndjson"), `{"tessera_audit":1,"owner":"${owner}"}\n`);
     const found = JSON.parse(run(join(folder, "node_modules/.bin/tessera-audit-verify"), "empty.ndjson", "--json"));
-    assert.deepEqual(found, { valid: true, owner, entries: 0, signed: null, fixed: null });
+    assert.deepEqual(found, { valid: true, owner, entries: 0, signed: null, anchoredAt: null });
   });
 
   test("states the hash of the module it ships", () => {

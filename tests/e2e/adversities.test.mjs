@@ -113,7 +113,7 @@ describe("an enrolled contact who forges", () => {
     relay = await Relay.start();
     portal = await openPortal(browser, `${relay.url}/?role=clinician`);
     rivera = await new Person(portal.page, "clinician").ready();
-    mallory = await Adversary.start((await rivera.invite("quick")).text);
+    mallory = await Adversary.start((await rivera.invite("qr")).text);
   });
   after(async () => {
     mallory?.stop();
@@ -147,7 +147,7 @@ describe("invitations gone wrong", () => {
   });
 
   test("an expired invitation is refused in words", async () => {
-    const { text } = await on.clinician.invite("ordinary");
+    const { text } = await on.clinician.invite("link");
     await on.patient.accept(expired(text));
     assert.deepEqual(await on.patient.outcome(), {
       code: "INVITATION_EXPIRED",
@@ -157,7 +157,7 @@ describe("invitations gone wrong", () => {
   });
 
   test("whoever scans an invitation that somebody else has answered is told, and the first two are not disturbed", async () => {
-    const { text } = await on.clinician.invite("quick");
+    const { text } = await on.clinician.invite("qr");
     await on.patient.accept(text);
     const digits = await on.clinician.digits(on.patient.name);
     await on.lab.accept(text);
@@ -172,7 +172,7 @@ describe("invitations gone wrong", () => {
   });
 
   test("a link answered by two people makes the inviter's contact suspect", async () => {
-    const { text } = await on.patient.invite("ordinary");
+    const { text } = await on.patient.invite("link");
     await on.lab.accept(text);
     await on.patient.digits(on.lab.name);
     await on.clinician.accept(text);
@@ -194,7 +194,7 @@ describe("invitations gone wrong", () => {
   });
 
   test("wrong digits make the contact suspect, and nothing can be sent to it", async () => {
-    const { text } = await on.lab.invite("quick");
+    const { text } = await on.lab.invite("qr");
     await on.clinician.accept(text);
     await on.clinician.digits(on.lab.name);
     await on.clinician.theyDiffer(on.lab.name);
@@ -246,7 +246,7 @@ describe("a relay that lies", () => {
     hostile.dropping = true;
     const withheld = "Stop warfarin.";
     await on.clinician.write(on.patient.name, withheld);
-    await on.clinician.sees(on.patient.name, withheld, "stored");
+    await on.clinician.sees(on.patient.name, withheld, "sent");
     await pause(PAUSE);
     await hostile.mirrorAll();
     hostile.dropping = false;
@@ -255,7 +255,7 @@ describe("a relay that lies", () => {
     assert.match(await on.patient.warned("gap", "batches"), /Something is missing[^]*withheld or lost/);
     assert.match(await on.patient.warned("gap", "sequence"), /Something is missing[^]*Dr\. Rivera/);
     assert.equal(await on.patient.message("in", withheld).count(), 0);
-    await on.clinician.sees(on.patient.name, withheld, "stored");
+    await on.clinician.sees(on.patient.name, withheld, "sent");
   });
 
   test("the page made no complaint", () => assert.deepEqual(on.complaints, []));

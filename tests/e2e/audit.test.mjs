@@ -32,7 +32,7 @@ describe("the access log", () => {
     const { page } = portal;
     const rivera = await new Person(page, "clinician").ready();
     const ana = await new Person(page, "patient").ready();
-    await enrol(rivera, ana, "ordinary");
+    await enrol(rivera, ana, "link");
     await rivera.write(ana.name, INSTRUCTION, "visit-7421");
     await rivera.sees(ana.name, INSTRUCTION, "delivered");
     await rivera.pane.getByTestId("open-log").click();

@@ -22,7 +22,7 @@ describe("backups on the page", () => {
   test("restored in another browser with the code from paper, the conversation goes on there", async () => {
     const first = await openPortal(browser, `${relay.url}/?role=clinician`);
     const rivera = await new Person(first.page, "clinician").ready();
-    const { text: link } = await rivera.invite("ordinary");
+    const { text: link } = await rivera.invite("link");
     const theirs = await openPortal(browser, link.replace("/#", "/?role=patient#"));
     const ana = await new Person(theirs.page, "patient").ready();
     await ana.pane.getByTestId("accept-button").click();

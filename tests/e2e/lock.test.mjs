@@ -199,7 +199,7 @@ test("destroy leaves no database and no mark; the next portal is new", async () 
   const hers = await profile();
   const { page } = hers;
   const me = await open(page, { create: true });
-  await call(page, "invite", { kind: "quick" });
+  await call(page, "invite", { kind: "qr" });
   await call(page, "lock");
   assert.equal(await call(page, "destroy"), "done");
   assert.deepEqual(

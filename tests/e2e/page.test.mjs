@@ -21,7 +21,7 @@ describe("the page", () => {
     const hers = await openPortal(browser, `${relay.url}/?role=clinician`);
     const rivera = await new Person(hers.page, "clinician").ready();
     assert.equal(await hers.page.locator('[data-testid^="pane-"]').count(), 1);
-    const { text: link } = await rivera.invite("ordinary");
+    const { text: link } = await rivera.invite("link");
     assert.ok(link.startsWith(`${relay.url}/#tessera:/`));
     const theirs = await openPortal(browser, link.replace("/#", "/?role=patient#"));
     const ana = await new Person(theirs.page, "patient").ready();
@@ -43,7 +43,7 @@ describe("the page", () => {
   test("a link opened on the screen of everyone asks who accepts it", async () => {
     const portal = await openPortal(browser, relay.url);
     const rivera = await new Person(portal.page, "clinician").ready();
-    const { text: link } = await rivera.invite("ordinary");
+    const { text: link } = await rivera.invite("link");
     await portal.page.evaluate((hash) => (location.hash = hash), link.split("#")[1]);
     await portal.page.getByTestId("offer-lab").click();
     assert.equal(new URL(portal.page.url()).hash, "");
@@ -58,7 +58,7 @@ describe("the page", () => {
     const portal = await openPortal(browser, relay.url);
     const rivera = await new Person(portal.page, "clinician").ready();
     const ana = await new Person(portal.page, "patient").ready();
-    const { picture } = await rivera.invite("quick");
+    const { picture } = await rivera.invite("qr");
     await rivera.expectPicture(await ana.fingerprintPicture());
     await ana.acceptPicture(picture, { inPerson: true });
     await rivera.waitForState(ana.name, "active");
@@ -78,7 +78,7 @@ describe("the page", () => {
     const portal = await openPortal(browser, relay.url);
     const rivera = await new Person(portal.page, "clinician").ready();
     const lab = await new Person(portal.page, "lab").ready();
-    await enrol(rivera, lab, "ordinary");
+    await enrol(rivera, lab, "link");
     const bytes = Buffer.from([0x7b, 0x22, 0xff, 0x00, 0x0d, 0x0a, 0x22, 0x7d]);
     await lab.attach(rivera.name, { name: "odd.json", mimeType: "application/json", buffer: bytes });
     await rivera.open(lab.name);
@@ -132,7 +132,7 @@ describe("the page", () => {
   test("who does nothing for a while is locked, and who types is not", async () => {
     const portal = await openPortal(browser, `${relay.url}/?role=lab&idle=0.05`);
     const lab = new Person(portal.page, "lab");
-    await lab.pane.locator('[data-testid="invite-quick"]:enabled').waitFor({ timeout: 30_000 });
+    await lab.pane.locator('[data-testid="invite-qr"]:enabled').waitFor({ timeout: 30_000 });
     for (let second = 0; second < 6; second += 1) {
       await lab.pane.getByTestId("accept-text").press("a");
       await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -140,7 +140,7 @@ describe("the page", () => {
     assert.equal(await lab.pane.getByTestId("lock-view").count(), 0);
     assert.match(await lab.locked(), /Nobody used it/);
     await lab.unlock();
-    await lab.pane.getByTestId("invite-quick").waitFor();
+    await lab.pane.getByTestId("invite-qr").waitFor();
     assert.deepEqual(portal.complaints, []);
     await portal.close();
   });
@@ -184,8 +184,8 @@ describe("the page", () => {
     await portal.page.getByTestId("lang-es").click();
     assert.equal(await portal.page.evaluate(() => document.documentElement.lang), "es");
     assert.match(await ana.pane.innerText(), /Invitar a alguien/);
-    await ana.invite("quick");
-    await ana.invite("ordinary");
+    await ana.invite("qr");
+    await ana.invite("link");
     await ana.accept("hola");
     assert.equal((await ana.outcome()).text, "No es una invitación de Tessera, o fue alterada.");
     assert.equal(await portal.page.evaluate(() => document.documentElement.scrollWidth), 360);
@@ -195,7 +195,7 @@ describe("the page", () => {
   test("the keyboard alone makes an invitation, and every control has a name", async () => {
     const portal = await openPortal(browser, `${relay.url}/?role=lab`);
     const lab = await new Person(portal.page, "lab").ready();
-    const wanted = lab.pane.getByTestId("invite-quick");
+    const wanted = lab.pane.getByTestId("invite-qr");
     for (let presses = 0; !(await wanted.evaluate((button) => button === document.activeElement)); presses += 1) {
       assert.ok(presses < 20, "the button is within reach of the Tab key");
       await portal.page.keyboard.press("Tab");

@@ -71,11 +71,12 @@ describe("the contract of stores, in Chromium", () => {
       // Workers have no import maps: the two bare imports are named in full.
       const source = async (path) => (await fetch(path)).text();
       const blob = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+      const url = new URL("/dist/store/indexeddb.js", location.href).href;
       const absolute = (text) =>
         text
           .replaceAll(/from "idb"/g, `from "${location.origin}/modules/idb/build/index.js"`)
-          .replaceAll(/from "\.\//g, `from "${location.origin}/dist/`);
-      const module = blob(absolute(await source("/dist/store-indexeddb.js")));
+          .replaceAll(/from "(\.[^"]*)"/g, (_, relative) => `from "${new URL(relative, url)}"`);
+      const module = blob(absolute(await source(url)));
       const worker = new Worker(
         blob(`
           import { indexedDbStore } from "${module}";
@@ -228,7 +229,7 @@ async function until(what, pages, condition, argument) {
 
 /** Enrols the people of two pages; each then has one contact. */
 async function enrol(inviter, acceptor) {
-  const uri = await inviter.evaluate(async () => (await window.portal.invite({ kind: "quick" })).uri);
+  const uri = await inviter.evaluate(async () => (await window.portal.invite({ kind: "qr" })).uri);
   await acceptor.evaluate((uri) => window.portal.accept(uri).then(() => {}), uri);
   const digits = async () => (await window.portal.contacts())[0]?.sas;
   const [mine, theirs] = [
@@ -345,7 +346,7 @@ describe("a portal on indexedDbStore", () => {
     );
     assert.deepEqual(refusals, Array(4).fill("VAULT_IN_USE"));
     assert.deepEqual(await one.evaluate(() => window.events.stopped), ["VAULT_IN_USE"]);
-    await other.evaluate(() => window.portal.invite({ kind: "quick" }).then(() => {}));
+    await other.evaluate(() => window.portal.invite({ kind: "qr" }).then(() => {}));
     await one.evaluate(() => window.portal.dispose());
     assert.deepEqual(
       await openPortal(one, NAME, "portal"),

@@ -95,7 +95,7 @@ const SENTENCES: Readonly<Record<ErrorCode, Sentence>> = {
     "This is not a recovery code, or it was mistyped.",
     "Esto no es un código de recuperación, o está mal escrito.",
   ],
-  RECOVERY_ENDED: ["The emergency access is over.", "El acceso de emergencia ha terminado."],
+  EMERGENCY_ACCESS_ENDED: ["The emergency access is over.", "El acceso de emergencia ha terminado."],
   SHARES_INVALID: [
     "These emergency shares are damaged or do not belong together.",
     "Estas partes de emergencia están dañadas o no van juntas.",

@@ -32,7 +32,7 @@ const TEXT = {
   unlock: ["Unlock", "Abrir"],
   locked_line: ["Locked: nothing is read or sent", "Cerrado: no se lee ni se envía nada"],
   locked_heading: ["Locked", "Cerrado"],
-  locked_asked: ["You locked it. What you were writing is kept.", "Usted lo cerró. Lo que escribía está guardado."],
+  locked_manual: ["You locked it. What you were writing is kept.", "Usted lo cerró. Lo que escribía está guardado."],
   locked_idle: [
     "Nobody used it for {minutes} minutes. What was being written is kept.",
     "Nadie lo usó durante {minutes} minutos. Lo que se escribía está guardado.",
@@ -144,15 +144,15 @@ const TEXT = {
 
   // Inviting
   invite_heading: ["Invite someone", "Invitar a alguien"],
-  invite_quick: ["In person: QR code", "En persona: código QR"],
+  invite_qr: ["In person: QR code", "En persona: código QR"],
   invite_link: ["Remote: link", "A distancia: enlace"],
   invite_validity: ["Valid for", "Válida durante"],
   validity_minute: ["1 minute", "1 minuto"],
   validity_hour: ["1 hour", "1 hora"],
   validity_day: ["24 hours", "24 horas"],
-  quick_title: ["Invitation to scan", "Invitación para escanear"],
+  qr_title: ["Invitation to scan", "Invitación para escanear"],
   link_title: ["Invitation link", "Enlace de invitación"],
-  quick_help: [
+  qr_help: [
     "Let the other person scan this, or paste the text below in their portal.",
     "Deje que la otra persona lo escanee o pegue el texto en su portal.",
   ],
@@ -229,7 +229,7 @@ const TEXT = {
   from_you: ["You", "Usted"],
   message_queued: ["Queued: waits for the next slot", "En cola: espera el próximo turno"],
   message_queued_down: ["Queued: waits for the relay", "En cola: espera al relé"],
-  message_stored: ["On its way: stored by the relay", "En camino: guardado por el relé"],
+  message_sent: ["On its way: stored by the relay", "En camino: guardado por el relé"],
   message_delivered: ["Delivered", "Entregado"],
   message_undelivered: ["Undelivered: no receipt came back", "No entregado: no llegó acuse de recibo"],
   message_cancelled: ["Taken back before it had left", "Retirado antes de enviarse"],

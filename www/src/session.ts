@@ -17,7 +17,7 @@ export interface Notice {
 
 export interface Invitation {
   readonly id: string;
-  readonly kind: "quick" | "ordinary";
+  readonly kind: "qr" | "link";
   readonly uri: string;
   readonly qrSvg: string;
   readonly expiresAt: Date;
@@ -225,7 +225,7 @@ export class Session {
     this.#arrived = [];
   }
 
-  async invite(kind: "quick" | "ordinary", expiresInSeconds: number): Promise<void> {
+  async invite(kind: "qr" | "link", expiresInSeconds: number): Promise<void> {
     const made = await this.#opened().invite({ kind, expiresInSeconds });
     this.invitations = [
       {
@@ -247,7 +247,7 @@ export class Session {
     this.#changed();
   }
 
-  async expect(invitationId: string, fingerprint: Uint8Array): Promise<void> {
+  async expectIdentity(invitationId: string, fingerprint: Uint8Array): Promise<void> {
     await this.#opened().expect(invitationId, fingerprint);
     this.invitations = this.invitations.map((one) => (one.id === invitationId ? { ...one, expected: true } : one));
     this.#changed();

@@ -92,8 +92,8 @@ pub struct DeviceView {
     pub index: u8,
     /// Whether it came from a backup.
     pub restored: bool,
-    /// Whether one can send: from a restored one only after its mailbox was read.
-    pub settled: bool,
+    /// Whether it can send: a restored device only after it has read its mailbox.
+    pub ready: bool,
     /// The newer device that took its place.
     pub superseded_by: Option<u8>,
 }
@@ -105,7 +105,7 @@ impl Client {
         DeviceView {
             index: self.device,
             restored: self.devices.restored,
-            settled: self.devices.settled,
+            ready: self.devices.settled,
             superseded_by: self.devices.superseded_by,
         }
     }

@@ -259,7 +259,7 @@ impl Entry {
             }
             Self::Invited { invitation, quick } => {
                 record.text("invitation", &invitation.to_string());
-                record.text("kind", if *quick { "quick" } else { "ordinary" });
+                record.text("kind", if *quick { "qr" } else { "link" });
             }
             Self::Withdrawn { invitation } => record.text("invitation", &invitation.to_string()),
             Self::Accepted { in_person, .. } => record.flag("inPerson", *in_person),

@@ -192,7 +192,8 @@ impl Engine {
     /// # Errors
     ///
     /// `SHARES_INVALID`, `BACKUP_MALFORMED`, `BACKUP_VERSION`.
-    pub fn recover(bundle: &Uint8Array, shares: Vec<String>) -> JsResult<JsValue> {
+    #[wasm_bindgen(js_name = openWithShares)]
+    pub fn open_with_shares(bundle: &Uint8Array, shares: Vec<String>) -> JsResult<JsValue> {
         let bytes = bundle.to_vec();
         let bundle = Bundle::parse(&bytes).map_err(bundle_error)?;
         let shares: Result<Vec<Share>, _> = shares

@@ -27,16 +27,16 @@ impl Engine {
         object.into()
     }
 
-    /// A fresh invitation, "quick" or "ordinary".
+    /// A fresh invitation, "qr" or "link".
     ///
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`, `RELAY_UNREACHABLE`.
     pub fn invite(&mut self, kind: &str, expires_in: Option<f64>, now: f64) -> JsResult<JsValue> {
         let kind = match kind {
-            "quick" => Kind::Quick,
-            "ordinary" => Kind::Ordinary,
-            _ => return Err(invalid("kind is neither \"quick\" nor \"ordinary\"")),
+            "qr" => Kind::Quick,
+            "link" => Kind::Ordinary,
+            _ => return Err(invalid("kind is neither \"qr\" nor \"link\"")),
         };
         let life = expires_in
             .map(|seconds| whole(seconds, "expiresInSeconds"))
@@ -71,7 +71,13 @@ impl Engine {
     /// # Errors
     ///
     /// `INVITATION_UNKNOWN`, `INVALID_ARGUMENT`.
-    pub fn expect(&mut self, id: &str, fingerprint: &Uint8Array, now: f64) -> JsResult<JsValue> {
+    #[wasm_bindgen(js_name = expectIdentity)]
+    pub fn expect_identity(
+        &mut self,
+        id: &str,
+        fingerprint: &Uint8Array,
+        now: f64,
+    ) -> JsResult<JsValue> {
         let bytes = fingerprint
             .to_vec()
             .try_into()

@@ -171,8 +171,8 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = shredByHand)]
-    pub fn shred_by_hand(&mut self, now: f64) -> JsResult<JsValue> {
+    #[wasm_bindgen(js_name = shredExpiredKeys)]
+    pub fn shred_expired_keys(&mut self, now: f64) -> JsResult<JsValue> {
         let effects = self.client.shred_by_hand(time(now)?);
         self.give(Ok(effects))
     }

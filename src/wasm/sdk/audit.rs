@@ -11,7 +11,7 @@ use crate::{
 
 /// Verifies the text of an export against what was kept elsewhere, if
 /// anything was: `{ problem, index }`, or `{ problem: null, owner, entries,
-/// signed, fixed }`.
+/// signed, anchoredAt }`.
 #[wasm_bindgen(js_name = verifyAudit)]
 #[must_use]
 pub fn verify_audit(export: &Uint8Array, kept: Option<Uint8Array>) -> JsValue {
@@ -26,7 +26,7 @@ pub fn verify_audit(export: &Uint8Array, kept: Option<Uint8Array>) -> JsValue {
             set(&object, "owner", &owner.into());
             set(&object, "entries", &attested.records().count().into());
             set(&object, "signed", &index(attested.signed()));
-            set(&object, "fixed", &index(attested.fixed()));
+            set(&object, "anchoredAt", &index(attested.fixed()));
         }
         Err(error) => {
             let (problem, at) = match error {

@@ -14,7 +14,7 @@ export async function referral(page, say) {
   const rivera = await new Person(page, "clinician").ready();
   await page.getByTestId("add-specialist").click();
   const chen = await new Person(page, "specialist").ready();
-  const { picture } = await rivera.invite("quick");
+  const { picture } = await rivera.invite("qr");
   await chen.acceptPicture(picture);
   await say("Dr. Chen scans the QR code on Dr. Rivera's screen");
   const [digits, same] = [await rivera.digits(chen.name), await chen.digits(rivera.name)];
@@ -34,7 +34,7 @@ export async function referral(page, say) {
 export async function instruction(page, say) {
   const rivera = await new Person(page, "clinician").ready();
   const ana = await new Person(page, "patient").ready();
-  await enrol(rivera, ana, "ordinary");
+  await enrol(rivera, ana, "link");
   await say("Ana Gómez opens Dr. Rivera's link; the digits match");
   await rivera.write(ana.name, INSTRUCTION, "visit-7421");
   await ana.receives(rivera.name, INSTRUCTION);
@@ -48,7 +48,7 @@ export async function instruction(page, say) {
 export async function result(page, say) {
   const rivera = await new Person(page, "clinician").ready();
   const lab = await new Person(page, "lab").ready();
-  await enrol(rivera, lab, "quick");
+  await enrol(rivera, lab, "qr");
   await say("Northside Lab accepts Dr. Rivera's invitation; the digits match");
   await lab.attach(rivera.name, BUNDLE);
   await rivera.open(lab.name);

@@ -18,20 +18,20 @@ export class Person {
   /** Waits until the portal has an identity. */
   async ready() {
     await this.pane.getByTestId("add-contact").click();
-    await this.pane.locator('[data-testid="invite-quick"]:enabled').waitFor({ timeout: PATIENCE });
+    await this.pane.locator('[data-testid="invite-qr"]:enabled').waitFor({ timeout: PATIENCE });
     return this;
   }
 
-  /** Makes an invitation and returns what the pane shows: its text, and for a quick one the QR code as a picture. */
+  /** Makes an invitation and returns what the pane shows: its text, and for a QR invitation the QR code as a picture. */
   async invite(kind) {
     await this.pane.getByTestId("add-contact").click();
     const before = await this.pane.getByTestId("invitation").count();
-    await this.pane.getByTestId(kind === "quick" ? "invite-quick" : "invite-link").click();
+    await this.pane.getByTestId(kind === "qr" ? "invite-qr" : "invite-link").click();
     await this.pane.getByTestId("invitation").nth(before).waitFor({ timeout: PATIENCE });
     const card = this.pane.getByTestId("invitation").first();
     assert.equal(await card.getAttribute("data-kind"), kind);
     const text = await card.getByTestId("invitation-text").inputValue();
-    return { text, picture: kind === "quick" ? await card.getByTestId("invitation-qr").screenshot() : null };
+    return { text, picture: kind === "qr" ? await card.getByTestId("invitation-qr").screenshot() : null };
   }
 
   /** Pastes an invitation and accepts it. */
@@ -194,7 +194,7 @@ export class Person {
 }
 
 /** Enrols two people by a pasted invitation and compared digits. */
-export async function enrol(inviter, acceptor, kind = "quick") {
+export async function enrol(inviter, acceptor, kind = "qr") {
   const { text } = await inviter.invite(kind);
   await acceptor.accept(text);
   const [mine, theirs] = [await inviter.digits(acceptor.name), await acceptor.digits(inviter.name)];

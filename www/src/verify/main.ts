@@ -147,15 +147,15 @@ class Page {
 }
 
 function good(verdict: Verified, span: Span | null, kept: boolean): Child[] {
-  const { entries, signed, fixed, owner } = verdict;
+  const { entries, signed, anchoredAt, owner } = verdict;
   const proved = [say("p_chain", { entries })];
   if (signed !== null) proved.push(say("p_signed", { signed }));
-  if (fixed !== null) proved.push(say("p_fixed", { fixed }));
+  if (anchoredAt !== null) proved.push(say("p_fixed", { fixed: anchoredAt }));
   const open = signed === null ? [say("n_unsigned")] : signed + 1 < entries ? [say("n_some_unsigned", { signed })] : [];
-  if (fixed === null) open.push(say("n_owner"));
-  else if (fixed + 1 < entries) open.push(say("n_later", { fixed }));
+  if (anchoredAt === null) open.push(say("n_owner"));
+  else if (anchoredAt + 1 < entries) open.push(say("n_later", { fixed: anchoredAt }));
   open.push(say("n_logged"));
-  const heading = fixed === null ? say("ok_chain") : say("ok_fixed", { fixed });
+  const heading = anchoredAt === null ? say("ok_chain") : say("ok_fixed", { fixed: anchoredAt });
   const time = (date: Date): string =>
     new Intl.DateTimeFormat(spoken(), { dateStyle: "long", timeStyle: "medium" }).format(date);
   return [
@@ -165,7 +165,7 @@ function good(verdict: Verified, span: Span | null, kept: boolean): Child[] {
         class: `verdict verdict-${kept ? "good" : "part"}`,
         testid: "verdict",
         "data-valid": "true",
-        "data-fixed": String(fixed),
+        "data-fixed": String(anchoredAt),
       },
       heading,
     ),

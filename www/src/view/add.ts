@@ -64,7 +64,7 @@ export class AddView {
   }
 
   #inviteSection(): HTMLElement {
-    const make = (kind: "quick" | "ordinary") => () =>
+    const make = (kind: "qr" | "link") => () =>
       this.#inviteOutcome.attempt(() => this.session.invite(kind, Number(this.#validity.value)));
     return h(
       "section",
@@ -75,12 +75,12 @@ export class AddView {
         { class: "row" },
         h(
           "button",
-          { type: "button", class: "primary", testid: "invite-quick", "data-needs-portal": "", click: make("quick") },
-          t("invite_quick"),
+          { type: "button", class: "primary", testid: "invite-qr", "data-needs-portal": "", click: make("qr") },
+          t("invite_qr"),
         ),
         h(
           "button",
-          { type: "button", testid: "invite-link", "data-needs-portal": "", click: make("ordinary") },
+          { type: "button", testid: "invite-link", "data-needs-portal": "", click: make("link") },
           t("invite_link"),
         ),
         field(t("invite_validity"), this.#validity, "field field-inline"),
@@ -91,7 +91,7 @@ export class AddView {
   }
 
   #invitation(invitation: Invitation): HTMLElement {
-    const quick = invitation.kind === "quick";
+    const quick = invitation.kind === "qr";
     const text: HTMLTextAreaElement = h("textarea", {
       class: "code",
       readonly: true,
@@ -109,7 +109,7 @@ export class AddView {
     return h(
       "article",
       { class: "invitation", testid: "invitation", "data-kind": invitation.kind },
-      h("h4", {}, t(quick ? "quick_title" : "link_title")),
+      h("h4", {}, t(quick ? "qr_title" : "link_title")),
       h(
         "div",
         { class: "invitation-body" },
@@ -117,7 +117,7 @@ export class AddView {
         h(
           "div",
           { class: "invitation-text" },
-          h("p", { class: "hint" }, t(quick ? "quick_help" : "link_help")),
+          h("p", { class: "hint" }, t(quick ? "qr_help" : "link_help")),
           field(t("invitation_text"), text),
           h(
             "div",

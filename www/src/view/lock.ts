@@ -47,7 +47,7 @@ export class LockView {
     if (access === "elsewhere") return t("elsewhere_help");
     if (access === "gone") return t("gone_help");
     if (lockedBy === "idle") return t(idleMinutes < 2 ? "locked_idle_soon" : "locked_idle", { minutes: idleMinutes });
-    return t(lockedBy === "asked" ? "locked_asked" : "locked_before");
+    return t(lockedBy === "manual" ? "locked_manual" : "locked_before");
   }
 
   #form(): HTMLElement {

@@ -193,7 +193,7 @@ export class Pane {
     const place = state.open === LOG || state.open === SAFETY ? state.open : null;
     if (state.open !== null && place === null && !contact && session.ready) state.open = null;
     const wanted = place ?? contact?.id ?? null;
-    // The acceptor of a quick invitation learns the inviter's name a little later.
+    // The acceptor of a QR invitation learns the inviter's name a little later.
     if (
       this.#view === null ||
       this.#view instanceof LockView ||

@@ -26,15 +26,15 @@ export class Transfers {
   }
 
   #item(transfer: Transfer, name: string): HTMLElement {
-    const { id, direction, bytes, of } = transfer;
-    const percent = String(Math.floor((bytes / of) * 100));
+    const { id, direction, bytes, totalBytes } = transfer;
+    const percent = String(Math.floor((bytes / totalBytes) * 100));
     const text = t(direction === "in" ? "transfer_in" : "transfer_out", { name, percent });
     const label = `transfer-${id}`;
     return h(
       "li",
       { class: "transfer", testid: "transfer", "data-direction": direction },
       h("span", { id: label }, text),
-      h("progress", { max: of, value: bytes, "aria-labelledby": label }),
+      h("progress", { max: totalBytes, value: bytes, "aria-labelledby": label }),
       direction === "out" &&
         h(
           "button",

@@ -1,0 +1,149 @@
+/** The audit log of one portal: read, verified, signed and exported from the store. */
+
+import { integer, object, text } from "../arguments.js";
+import { auditCsv } from "./csv.js";
+import { parsed } from "./entry.js";
+import { auditBundle } from "./fhir.js";
+import type { EngineHost, LoggedEntry } from "../portal/engine.js";
+import { TesseraError, invalid } from "../errors.js";
+import type {
+  AuditCheckpoint,
+  AuditEntriesOptions,
+  AuditEntry,
+  AuditFormat,
+  AuditVerification,
+  AuditVerifyOptions,
+} from "../portal/types.js";
+
+const DEFAULT_LIMIT = 100;
+/** Entries whose keys share all but their last two digits. */
+const PAGE = 256;
+const BEFORE_FIRST = "0".repeat(64);
+const FORMATS: readonly string[] = ["ndjson", "csv", "fhir"] satisfies AuditFormat[];
+
+/** Entries of one page as they lie in the store, opened as far as they are as they were written. */
+interface Page {
+  readonly entries: readonly LoggedEntry[];
+  /** The first index that is not. */
+  readonly broken: number | null;
+}
+
+export class AuditLog {
+  readonly #forRead: () => EngineHost;
+  readonly #forUser: () => EngineHost;
+
+  /** The engine, for what is only read and for what the person does. */
+  constructor(reads: () => EngineHost, does: () => EngineHost) {
+    this.#forRead = reads;
+    this.#forUser = does;
+  }
+
+  /** Entries before the one with index `before`, or the newest; the newest last. */
+  async entries(options: AuditEntriesOptions = {}): Promise<AuditEntry[]> {
+    const { before, limit } = object(options, "options");
+    const { length } = await this.#forRead().read((engine) => engine.logState());
+    const end = before === undefined ? length : Math.min(length, integer(before, "before", 0, Number.MAX_SAFE_INTEGER));
+    const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, 100_000);
+    const found: AuditEntry[] = [];
+    for await (const { entries, broken } of this.#pages(Math.max(0, end - most), end)) {
+      found.push(...entries.map(parsed));
+      if (broken !== null) throw damaged(broken);
+    }
+    return found;
+  }
+
+  /** Reads the whole log again and checks that every entry follows from the one before, up to the newest; and against checkpoints that were kept elsewhere. */
+  async verify(options: AuditVerifyOptions = {}): Promise<AuditVerification> {
+    const { checkpoint } = object(options, "options");
+    const kept =
+      checkpoint === undefined
+        ? []
+        : await this.#forRead().read((engine) => engine.keptCheckpoints(text(checkpoint, "checkpoint")));
+    const last = Math.max(...kept.map(([index]) => index));
+    const verdict = (
+      entries: number,
+      problem: AuditVerification["problem"],
+      index: number | null,
+    ): AuditVerification => ({
+      intact: problem === null,
+      entries,
+      problem,
+      index,
+      anchoredAt: problem === null && kept.length > 0 ? last : null,
+    });
+    let [next, before] = [0, BEFORE_FIRST];
+    // The log may grow meanwhile: it is read to where it stands in the end.
+    for (;;) {
+      const { length } = await this.#forRead().read((engine) => engine.logState());
+      if (last >= length) return verdict(length, "missing", length);
+      if (next === length) return verdict(length, null, null);
+      for await (const { entries, broken } of this.#pages(next, length, before)) {
+        for (const { index, head } of entries) {
+          if (kept.some(([at, claimed]) => at === index && claimed !== head))
+            return verdict(length, "checkpoint", index);
+          [next, before] = [index + 1, head];
+        }
+        if (broken !== null) return verdict(length, "entry", broken);
+      }
+    }
+  }
+
+  /** Signs the log as it stands. Keep the text where whoever has this device cannot reach it. */
+  async checkpoint(): Promise<AuditCheckpoint> {
+    return this.#forUser().apply((engine, now) => engine.checkpoint(now));
+  }
+
+  /** The whole log, as text. That it was exported is logged, as its last entry. */
+  async export(format: AuditFormat): Promise<string> {
+    const parts: string[] = [];
+    for await (const part of this.stream(format)) parts.push(part);
+    return parts.join("");
+  }
+
+  /** The same, piece by piece: memory holds one page of the log at a time. */
+  async *stream(format: AuditFormat): AsyncGenerator<string, void, undefined> {
+    if (!FORMATS.includes(format)) throw invalid('format is not "ndjson", "csv" or "fhir"');
+    const { index, time, text } = await this.#forUser().apply((engine, now) => engine.exportLog(format, now));
+    const [owner = "", checkpoint = ""] = text.split("\n");
+    const pages = this.#intact(index + 1);
+    if (format === "csv") return yield* auditCsv(pages);
+    if (format === "fhir") {
+      const { fingerprint } = await this.#forRead().read((engine) => engine.me());
+      return yield* auditBundle(pages, fingerprint, time, checkpoint);
+    }
+    yield `${owner}\n`;
+    for await (const entries of pages) yield entries.map(({ line }) => line).join("");
+    yield `${checkpoint}\n`;
+  }
+
+  /** Pages from the first entry on, of which every one is as it was written. */
+  async *#intact(length: number): AsyncGenerator<readonly LoggedEntry[], void, undefined> {
+    for await (const { entries, broken } of this.#pages(0, length, BEFORE_FIRST)) {
+      if (broken !== null) throw damaged(broken);
+      yield entries;
+    }
+  }
+
+  /** `before` is the head before the first of them, if it is known. */
+  async *#pages(from: number, to: number, before?: string): AsyncGenerator<Page, void, undefined> {
+    for (let first = from; first < to; ) {
+      const last = Math.min(to, first - (first % PAGE) + PAGE);
+      const stored = await this.#forRead().list(logKey(first).slice(0, -2));
+      const wanted = stored.filter(([key]) => key >= logKey(first) && key < logKey(last)) as [string, Uint8Array][];
+      const { entries, broken } = await this.#forRead().read((engine) => engine.readLog(first, wanted, before));
+      const short = entries.length < last - first ? first + entries.length : null;
+      yield { entries, broken: broken ?? short };
+      if (broken !== null || short !== null) return;
+      before = entries.at(-1)?.head;
+      first = last;
+    }
+  }
+}
+
+function logKey(index: number): string {
+  return `a/${index.toString(16).padStart(16, "0")}`;
+}
+
+function damaged(index: number): TesseraError {
+  return new TesseraError("AUDIT_INVALID", `entry ${index} of the audit log is not as it was written`);
+}

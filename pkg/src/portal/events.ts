@@ -1,0 +1,71 @@
+/** Typed events of a portal. */
+
+import type { TesseraError } from "../errors.js";
+import type {
+  AuditCheckpoint,
+  Contact,
+  DeviceNotice,
+  EmergencyAccess,
+  Gap,
+  LockStatus,
+  Message,
+  Progress,
+  Rejected,
+  RelayStatus,
+  StorageStatus,
+} from "./types.js";
+
+export interface PortalEvents {
+  /** A message arrived and its proof holds, or a held one was released. */
+  message: CustomEvent<Message>;
+  /** Something was refused; nothing of it is shown. */
+  rejected: CustomEvent<Rejected>;
+  /** Something that should be there is missing, or has come after all. */
+  gap: CustomEvent<Gap>;
+  /** A contact is new or changed. */
+  contact: CustomEvent<Contact>;
+  /** An outgoing message changed its state. */
+  state: CustomEvent<Message>;
+  /** A pull goes on, or a message of several cells. */
+  progress: CustomEvent<Progress>;
+  /** The relay was reached after it could not be, or the other way round. */
+  relay: CustomEvent<RelayStatus>;
+  /** Two devices of one person are in use. */
+  device: CustomEvent<DeviceNotice>;
+  /** Somebody opened a backup of this vault with emergency shares. */
+  breakGlass: CustomEvent<EmergencyAccess>;
+  /** A vault was created, and the browser has said whether it keeps the store until the user clears it. Or the backup of the `backup` function failed, or is saved again. */
+  storage: CustomEvent<StorageStatus>;
+  /** The vault was locked: the keys are wiped, and every call gives `LOCKED` until `unlock`. */
+  locked: CustomEvent<LockStatus>;
+  /** The audit log was signed: at `p.audit.checkpoint()`, at an export, and once a day by the loop. Keep its text elsewhere. */
+  checkpoint: CustomEvent<AuditCheckpoint>;
+  /** The loop ended by itself, because the store failed or by a defect: open the portal anew. Or, loop or not, another portal took the vault over: `VAULT_IN_USE`. */
+  stopped: CustomEvent<TesseraError>;
+}
+
+type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void };
+
+/** `EventTarget` with the events of a portal. */
+export interface PortalEventTarget {
+  addEventListener<K extends keyof PortalEvents>(
+    type: K,
+    listener: Listener<PortalEvents[K]> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof PortalEvents>(
+    type: K,
+    listener: Listener<PortalEvents[K]> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}

@@ -1,0 +1,163 @@
+/** How a portal reaches its relay. */
+
+import { object } from "../arguments.js";
+import { call } from "../module/core.js";
+import { TesseraError, asTesseraError, invalid } from "../errors.js";
+import { hasWebSocket, listen, type OnNotice } from "./notices.js";
+
+export interface RelayRequest {
+  /** Ends the request early. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A relay. A host may pass its own, for other transports or policies.
+ *
+ * Both methods reject with a `TesseraError` whose code says what the relay answered (`NOT_FOUND`, `RETENTION_PASSED`, `RELAY_BUSY`, …);
+ * anything else that is thrown counts as `RELAY_UNREACHABLE`.
+ */
+export interface RelayClient {
+  /** The URL that invitations name, without a trailing slash. */
+  readonly url: string;
+  /** The bytes at a path such as `/v1/info`. */
+  get(path: string, request?: RelayRequest): Promise<Uint8Array>;
+  /** Posts bytes; may resolve only once the relay has answered 202. */
+  post(path: string, body: Uint8Array, request?: RelayRequest): Promise<void>;
+  /**
+   * Listens to the relay's notices for this bucket and the lobby until the stream ends, and resolves then. A client that has no
+   * such stream leaves it out: the portal then asks by the clock.
+   */
+  notices?(
+    bucket: number,
+    onNotice: OnNotice,
+    request: { readonly signal: AbortSignal; readonly silenceMs: number },
+  ): Promise<void>;
+}
+
+export interface RelayOptions {
+  readonly url: URL | string;
+  /** Shared by a deployment; sent as a bearer token. */
+  readonly accessToken?: string;
+}
+
+/** The default client: HTTP through `fetch`, without cookies, referrer or redirects. Needs `init()`. */
+export function httpRelay(options: RelayOptions): RelayClient {
+  const { url, accessToken } = object(options, "relay");
+  if (accessToken !== undefined && typeof accessToken !== "string") throw invalid("accessToken is not a string");
+  const client = call((core) => new core.HttpRelay(urlText(url), accessToken));
+  return {
+    url: client.url,
+    get: (path, request) => bounded([request?.signal], (signal) => client.get(path, signal)),
+    post: (path, body, request) => bounded([request?.signal], (signal) => client.post(path, body, signal)),
+    ...(hasWebSocket()
+      ? {
+          notices: (bucket, onNotice, request) =>
+            listen({ url: client.url, accessToken, bucket, ...request }, onNotice),
+        }
+      : {}),
+  };
+}
+
+/** The client that `Portal.open` was told to use. */
+export function relayClient(relay: unknown): RelayClient {
+  if (typeof relay === "string" || isUrl(relay)) return httpRelay({ url: relay });
+  const given = object(relay, "relay") as unknown as Partial<RelayClient> & RelayOptions;
+  if (typeof given.get !== "function" || typeof given.post !== "function") return httpRelay(given);
+  if (typeof given.url !== "string") throw invalid("relay.url is not a string");
+  return given as RelayClient;
+}
+
+/** Longest wait for an answer. A stalled connection must not stop the loop. */
+const PATIENCE_MS = 60_000;
+
+/** A client whose every request ends: by an answer, the caller's signal, or time. */
+export class Relay {
+  readonly #client: Pick<RelayClient, "get" | "post" | "notices">;
+  #wanted = new AbortController();
+
+  constructor(client: RelayClient | Relay) {
+    this.#client = client instanceof Relay ? client.#client : client;
+  }
+
+  get(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+    return bounded([signal, this.#wanted.signal], (signal) => this.#client.get(path, { signal }));
+  }
+
+  async getText(path: string, signal?: AbortSignal): Promise<string> {
+    const bytes = await this.get(path, signal);
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      throw new TesseraError("RELAY_PROTOCOL", "the relay's answer is not UTF-8");
+    }
+  }
+
+  post(path: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return bounded([signal, this.#wanted.signal], (signal) => this.#client.post(path, body, { signal }));
+  }
+
+  /** Whether the relay can say when it has published. */
+  get hasNotices(): boolean {
+    return this.#client.notices !== undefined;
+  }
+
+  /** Listens until the stream ends, however it does. */
+  async notices(
+    bucket: number,
+    onNotice: OnNotice,
+    request: { readonly signal: AbortSignal; readonly silenceMs: number },
+  ): Promise<void> {
+    await this.#client.notices?.(bucket, onNotice, request);
+  }
+
+  /** Ends all requests under way. */
+  abandon(): void {
+    this.#wanted.abort();
+    this.#wanted = new AbortController();
+  }
+}
+
+/** Calls with a signal of its own, whose reason is the platform's: callers may abort with any value at all. */
+async function bounded<T>(
+  outer: readonly (AbortSignal | undefined)[],
+  request: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  outer.forEach(throwIfAborted);
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const timer = setTimeout(abort, PATIENCE_MS);
+  for (const signal of outer) signal?.addEventListener("abort", abort);
+  try {
+    // A client of the host's own may not heed its signal.
+    return await Promise.race([request(controller.signal), aborted(controller.signal)]);
+  } catch (thrown) {
+    outer.forEach(throwIfAborted);
+    const error = asTesseraError(thrown, "RELAY_UNREACHABLE", "the relay cannot be reached");
+    throw error.code === "ABORTED" ? new TesseraError("RELAY_UNREACHABLE", "the relay did not answer in time") : error;
+  } finally {
+    clearTimeout(timer);
+    for (const signal of outer) signal?.removeEventListener("abort", abort);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(new TesseraError("ABORTED", "the request was ended")), {
+      once: true,
+    });
+  });
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new TesseraError("ABORTED", "the caller's signal ended the call");
+}
+
+function isUrl(value: unknown): value is URL {
+  return Object.prototype.toString.call(value) === "[object URL]";
+}
+
+function urlText(url: unknown): string {
+  if (typeof url === "string") return url;
+  if (isUrl(url)) return url.href;
+  throw invalid("relay is not a URL");
+}

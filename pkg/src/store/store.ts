@@ -1,0 +1,110 @@
+/** Where a portal keeps its state. Everything but the vault's header is sealed before it gets here. */
+
+import { bytes, object, text } from "../arguments.js";
+import { TesseraError, invalid, isTesseraError } from "../errors.js";
+
+/** What `commit` answers when the store was changed by someone else. */
+export const CONFLICT = "CONFLICT";
+
+/** One changed record; `null` deletes it. */
+export type StoreChange = readonly [key: string, value: Uint8Array | null];
+
+/** Everything under a prefix, as of one revision. */
+export interface StoreSnapshot {
+  readonly revision: number;
+  readonly entries: readonly (readonly [key: string, value: Uint8Array])[];
+}
+
+export interface StoreLockOptions {
+  /** Takes the lock away from whoever holds it. */
+  readonly takeOver: boolean;
+  /** To be called once if the lock was taken away; not after it was released. */
+  readonly onLost: () => void;
+}
+
+/**
+ * A transactional key-value store. A host may pass its own.
+ *
+ * The store is the only copy of the keys: `commit` may resolve only once the changes are durable, all or none.
+ */
+export interface Store {
+  get(key: string): Promise<Uint8Array | undefined>;
+  /** Entries whose key starts with `prefix`, in order of their keys' UTF-16 code units. */
+  list(prefix: string): Promise<StoreSnapshot>;
+  /** Applies all changes if the store is still at `expectedRevision`, and gives the new, greater revision, also if there are no changes; changes nothing otherwise. */
+  commit(expectedRevision: number, changes: readonly StoreChange[]): Promise<number | typeof CONFLICT>;
+  /** Lets go of what is open. What is kept stays, and the store may be used again. */
+  close(): Promise<void>;
+  /**
+   * Claims the store for one portal among all tabs and workers, and gives what releases it; `null` if it is held elsewhere.
+   *
+   * May be left out: two portals on one store then go on until the second one commits, which conflicts.
+   */
+  lock?(options: StoreLockOptions): Promise<(() => void) | null>;
+  /** Asks the platform not to clear the store by itself, and tells whether it agreed. Called when a vault is created. */
+  persist?(): Promise<boolean>;
+  /** Keeps, apart from the records and so that it may outlive them, whether there is a vault here. */
+  mark?(present: boolean): Promise<void>;
+  /** What was marked last. A vault that is marked and not there was cleared. */
+  marked?(): Promise<boolean>;
+  /** Deletes the place itself, once all records are deleted. It may be used again. */
+  destroy?(): Promise<void>;
+}
+
+/** A store that lasts as long as the page: for demonstrations and tests. Closing it keeps what it holds, so that it can be opened again. */
+export function memoryStore(): Store {
+  const records = new Map<string, Uint8Array>();
+  let revision = 0;
+  return {
+    async get(key) {
+      return records.get(key)?.slice();
+    },
+    async list(prefix) {
+      const entries = [...records]
+        .filter(([key]) => key.startsWith(prefix))
+        .map(([key, value]) => [key, value.slice()] as const);
+      return { revision, entries: entries.sort(([a], [b]) => (a < b ? -1 : 1)) };
+    },
+    async commit(expectedRevision, changes) {
+      const copies = copied(changes);
+      if (expectedRevision !== revision) return CONFLICT;
+      for (const [key, value] of copies) {
+        if (value === null) records.delete(key);
+        else records.set(key, value);
+      }
+      revision += 1;
+      return revision;
+    },
+    async close() {},
+  };
+}
+
+/** Refuses what is no store. */
+export function requireStore(store: Store): void {
+  const given = object(store, "store") as Partial<Store>;
+  for (const method of ["get", "list", "commit", "close"] as const) {
+    if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
+  }
+  for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const) {
+    if (given[method] !== undefined && typeof given[method] !== "function")
+      throw invalid(`store.${method} is not a function`);
+  }
+}
+
+/** Checked, and of no one else: the callers may change their arrays, which may be windows on larger ones. */
+export function copied(changes: readonly StoreChange[]): StoreChange[] {
+  return changes.map(([key, value]) => [
+    text(key, "key"),
+    value === null ? null : new Uint8Array(bytes(value, "value")),
+  ]);
+}
+
+/** Runs a store's operation; whatever it throws becomes `STORE_FAILED`. */
+export async function stored<T>(operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (cause) {
+    if (isTesseraError(cause) && cause.code === "STORE_FAILED") throw cause;
+    throw new TesseraError("STORE_FAILED", "the store could not read or write", { cause });
+  }
+}

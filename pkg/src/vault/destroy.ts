@@ -1,0 +1,45 @@
+/** The end of a vault: without its header nothing opens the rest, and the rest goes too. */
+
+import { TesseraError } from "../errors.js";
+import { CONFLICT, stored, type Store, type StoreChange } from "../store/store.js";
+import { HEADER, LOADED } from "./vault.js";
+import { VaultLock } from "./lock.js";
+import { randomBytes } from "../module/webcrypto.js";
+
+/** Someone else's commit may come between reading and deleting. */
+const ATTEMPTS = 10;
+
+/** Destroys the vault in a store that no portal has open. Needs no passphrase; `VAULT_IN_USE` if one has it open and it is not to be taken over. */
+export async function destroyVault(store: Store, options: { readonly takeOver?: boolean } = {}): Promise<void> {
+  const lock = await VaultLock.acquire(store, options.takeOver === true);
+  try {
+    await shredStore(store);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Overwrites and removes the header with all that is read to open a vault, in one commit; then whatever is left, and the place itself. */
+export async function shredStore(store: Store): Promise<void> {
+  await deleted(store, [HEADER, ...LOADED], async () => {
+    const header = await stored(() => store.get(HEADER));
+    return header === undefined ? [] : [[HEADER, randomBytes(header.length)]];
+  });
+  await deleted(store, [""], async () => []);
+  await stored(async () => store.destroy?.());
+  await stored(async () => store.mark?.(false));
+}
+
+/** Deletes all records below these prefixes in one commit, after `first`. */
+async function deleted(store: Store, prefixes: readonly string[], first: () => Promise<StoreChange[]>): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const { revision } = await stored(() => store.list("\0"));
+    const changes = await first();
+    for (const prefix of prefixes) {
+      const { entries } = await stored(() => store.list(prefix));
+      changes.push(...entries.map(([key]) => [key, null] as const));
+    }
+    if ((await stored(() => store.commit(revision, changes))) !== CONFLICT) return;
+  }
+  throw new TesseraError("STORE_CONFLICT", "the store keeps changing");
+}

@@ -1,0 +1,209 @@
+/** Emergency access: a backup opened with shares, to be read for a while, by someone who is not its owner. */
+
+import { bytes, integer, object, text } from "../arguments.js";
+import { call } from "../module/core.js";
+import { EngineHost, type BareMessage, type Engine } from "../portal/engine.js";
+import { TesseraError, invalid } from "../errors.js";
+import { IdleWatch, MOST_IDLE_MINUTES } from "../portal/idle.js";
+import { init } from "../module/init.js";
+import { qrSvg } from "../qr.js";
+import { Relay, relayClient } from "../relay/client.js";
+import { CONFLICT, memoryStore, requireStore, stored, type Store } from "../store/store.js";
+import type { Contact, Me, Message, MessagesOptions, EmergencyAccessOptions } from "../portal/types.js";
+import type { Opened } from "./vault.js";
+import { VaultLock } from "./lock.js";
+import { randomBytes } from "../module/webcrypto.js";
+
+const DEFAULT_LIMIT = 50;
+const ID_LENGTH = 16;
+
+/** Where the owner hears of the access. */
+interface Notice {
+  /** Says there that it ended. */
+  end(): Promise<void>;
+}
+
+/**
+ * A backup, opened for reading: nothing can be sent or pulled. It ends by itself after the minutes asked for, and tells so with an
+ * `ended` event; every later call throws `EMERGENCY_ACCESS_ENDED`.
+ */
+export class EmergencySession extends EventTarget {
+  /** When it ends by itself, in Unix seconds. */
+  readonly endsAt: number;
+  /** Whether the owner will be told at the next unlock: a store or a relay was given. */
+  readonly ownerTold: boolean;
+  readonly #host: EngineHost;
+  readonly #id: Uint8Array;
+  readonly #notices: readonly Notice[];
+  readonly #idle: IdleWatch;
+  #ended: Promise<void> | undefined;
+
+  private constructor(host: EngineHost, id: Uint8Array, minutes: number, notices: readonly Notice[]) {
+    super();
+    this.#host = host;
+    this.#id = id;
+    this.#notices = notices;
+    this.ownerTold = notices.length > 0;
+    this.endsAt = Math.floor(Date.now() / 1000) + minutes * 60;
+    // Never told of any use: it counts from here.
+    this.#idle = new IdleWatch(minutes, () => void this.end().catch(() => {}));
+    this.#idle.start();
+  }
+
+  /** Opens a backup with emergency shares. Where a relay or the owner's store is given, the owner's notice is left there first. */
+  static async open(options: EmergencyAccessOptions): Promise<EmergencySession> {
+    await init();
+    const given = object(options, "options") as unknown as EmergencyAccessOptions;
+    const bundle = bytes(given.bundle, "bundle");
+    const minutes = integer(given.minutes, "minutes", 1, MOST_IDLE_MINUTES);
+    const reason = text(given.reason, "reason").trim();
+    if (reason === "") throw invalid("reason is empty");
+    if (!Array.isArray(given.shares)) throw invalid("shares is not an array");
+    const shares = given.shares.map((share) => text(share, "share"));
+    if (given.store !== undefined) requireStore(given.store);
+    const relay = given.relay === undefined ? undefined : new Relay(relayClient(given.relay));
+
+    const { engine, commit } = call((core) => core.Engine.openWithShares(bundle, shares)) as Opened;
+    const copy = memoryStore();
+    const host = new EngineHost(engine, copy, (await copy.commit(0, commit)) as number, () => {});
+    const id = randomBytes(ID_LENGTH);
+    const notices: Notice[] = [];
+    try {
+      await host.apply((engine, now) => engine.beginEmergency(id, minutes, reason, now));
+      if (relay !== undefined) notices.push(await RelayNotice.begin(host, relay, id));
+      if (given.store !== undefined) notices.push(await StoreNotice.begin(host, given.store, id, minutes, reason));
+      return new EmergencySession(host, id, minutes, notices);
+    } catch (error) {
+      await host.apply((engine, now) => engine.endEmergency(id, now)).catch(() => {});
+      for (const notice of notices) await notice.end().catch(() => {});
+      await host.end();
+      throw error;
+    }
+  }
+
+  async me(): Promise<Pick<Me, "name" | "publicKey" | "fingerprint">> {
+    return this.#read((engine) => engine.me());
+  }
+
+  async contacts(): Promise<Contact[]> {
+    return this.#read((engine) => engine.contacts());
+  }
+
+  /** Messages with a contact, the newest last. */
+  async messages(contactId: string, options: MessagesOptions = {}): Promise<Message[]> {
+    const { before, limit } = object(options, "options");
+    const until = before === undefined ? undefined : text(before, "before");
+    const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, 10_000);
+    const found = await this.#read((engine) => engine.messages(text(contactId, "contactId"), until, most));
+    return Promise.all(found.map((message) => this.#message(message)));
+  }
+
+  /** Ends it now: wipes what was opened, and notes the end where the beginning was noted. Calling it again gives the same promise. */
+  end(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  async #end(): Promise<void> {
+    this.#idle.stop();
+    try {
+      await this.#host.apply((engine, now) => engine.endEmergency(this.#id, now));
+      // The owner knows for how long it was opened: a relay that is away now takes nothing from that.
+      for (const notice of this.#notices) await notice.end().catch(() => {});
+    } finally {
+      await this.#host.end();
+      this.dispatchEvent(new CustomEvent("ended"));
+    }
+  }
+
+  async #message(bare: BareMessage): Promise<Message> {
+    const message = await this.#host.withText(bare);
+    return { ...message, body: () => this.#open().body(message.id) };
+  }
+
+  async #read<T>(step: (engine: Engine) => T): Promise<T> {
+    return this.#open().read(step);
+  }
+
+  #open(): EngineHost {
+    this.#idle.check();
+    if (this.#ended !== undefined) throw new TesseraError("EMERGENCY_ACCESS_ENDED", "the emergency access is over");
+    return this.#host;
+  }
+}
+
+/** A share as a QR code, to print beside its text. */
+export function shareQrSvg(share: string): string {
+  return qrSvg(text(share, "share"));
+}
+
+/** Written into the owner's own store, under the same vault key. */
+class StoreNotice implements Notice {
+  readonly #store: Store;
+  readonly #lock: VaultLock;
+  readonly #write: () => Promise<void>;
+
+  private constructor(store: Store, lock: VaultLock, write: () => Promise<void>) {
+    this.#store = store;
+    this.#lock = lock;
+    this.#write = write;
+  }
+
+  static async begin(
+    host: EngineHost,
+    store: Store,
+    id: Uint8Array,
+    minutes: number,
+    reason: string,
+  ): Promise<StoreNotice> {
+    const lock = await VaultLock.acquire(store, false);
+    const write = async (): Promise<void> => {
+      const { revision, entries } = await stored(() => store.list(""));
+      const loaded = entries.filter(([key]) => /^[sm]\//.test(key));
+      const commit = await host.read((engine, now) => engine.noteEmergency(loaded, id, minutes, reason, now));
+      if ((await stored(() => store.commit(revision, commit))) === CONFLICT)
+        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
+    };
+    const notice = new StoreNotice(store, lock, write);
+    try {
+      await write();
+    } catch (error) {
+      await notice.#close();
+      throw error;
+    }
+    return notice;
+  }
+
+  end(): Promise<void> {
+    return this.#write().finally(() => this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#lock.release();
+    await stored(() => this.#store.close());
+  }
+}
+
+/** Posted to the owner's bucket, among cover. */
+class RelayNotice implements Notice {
+  readonly #post: () => Promise<void>;
+
+  private constructor(post: () => Promise<void>) {
+    this.#post = post;
+  }
+
+  static async begin(host: EngineHost, relay: Relay, id: Uint8Array): Promise<RelayNotice> {
+    const info = await relay.getText(await host.read((engine) => engine.relayPath("info")));
+    await host.apply((engine) => engine.configure(info));
+    const post = async (): Promise<void> => {
+      const body = await host.read((engine) => engine.emergencySlot(id));
+      await relay.post(await host.read((engine) => engine.relayPath("cells")), body);
+    };
+    await post();
+    return new RelayNotice(post);
+  }
+
+  end(): Promise<void> {
+    return this.#post();
+  }
+}

@@ -1,0 +1,195 @@
+/** Opening the vault in a store: the passphrase's key, the records, the engine. */
+
+import type { Engine, EngineHost, VaultWays } from "../portal/engine.js";
+import { call } from "../module/core.js";
+import { TesseraError } from "../errors.js";
+import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "../store/store.js";
+import { withPasskey } from "./passkey.js";
+import type { PasskeyOpening } from "../portal/types.js";
+import { pbkdf2, randomBytes } from "../module/webcrypto.js";
+
+export const HEADER = "vault";
+/** Records the engine holds in memory: state, and the headers of messages. Bodies stay in the store. */
+export const LOADED = ["s/", "m/"];
+
+const NEW_VAULT_ITERATIONS = 600_000;
+const SALT_LENGTH = 16;
+/** Reads are repeated if someone else commits between them. */
+const READ_ATTEMPTS = 3;
+
+/** What a secret opens, as the vault's header numbers it. */
+export const OPENED_BY = { passphrase: 0, passkey: 1, recovery: 2 } as const;
+
+export interface Opened {
+  readonly engine: Engine;
+  /** To be committed before anything else is done: a new vault, or one brought to this version. */
+  readonly commit: readonly StoreChange[];
+}
+
+export interface OpenedVault {
+  readonly engine: Engine;
+  /** The store's revision that the engine stands on. */
+  readonly revision: number;
+}
+
+/** What a person opens a vault with. */
+export type Opening = string | Uint8Array | PasskeyOpening;
+
+export function isPasskey(opening: Opening): opening is PasskeyOpening {
+  return typeof opening === "object" && "passkey" in opening;
+}
+
+/** The vault that the store holds; `VAULT_MISSING` if it holds none. One of an older version is brought to this one, in one commit, once it has opened. */
+export async function unlockVault(store: Store, opening: Opening, expectVault = false): Promise<OpenedVault> {
+  const found = await readVault(store);
+  if (found.header === undefined) {
+    const gone = await cleared(store, expectVault);
+    throw new TesseraError(
+      "VAULT_MISSING",
+      "the store holds no vault; pass create: true for a new identity",
+      gone === undefined ? {} : { cause: gone },
+    );
+  }
+  const { header, records, revision } = found;
+  const ways = call((core) => core.vaultWays(header)) as VaultWays;
+  const unlock = (kind: number, secret: Uint8Array): Opened =>
+    call((core) => core.Engine.unlock(kind, secret, header, records)) as Opened;
+  const opened = isPasskey(opening)
+    ? await withPasskey(ways.passkeys, (output) => unlock(OPENED_BY.passkey, output))
+    : await withKey(opening, passphraseWay(ways), (kek) => unlock(OPENED_BY.passphrase, kek));
+  return settle(store, revision, opened);
+}
+
+/** Whether the store holds a vault that this code may open. */
+export async function holdsVault(store: Store): Promise<boolean> {
+  return (await readVault(store)).header !== undefined;
+}
+
+/** A new vault with a new identity; `VAULT_EVICTED` if one was here that nobody destroyed, unless that is known. */
+export async function createVault(
+  store: Store,
+  passphrase: string | Uint8Array,
+  name: string,
+  relay: string,
+  { expectVault, afterEviction }: { readonly expectVault: boolean; readonly afterEviction: boolean },
+): Promise<OpenedVault> {
+  const gone = await cleared(store, expectVault);
+  if (gone !== undefined && !afterEviction) throw gone;
+  const way = freshWay();
+  const now = Math.floor(Date.now() / 1000);
+  const { engine, commit } = await withKey(
+    passphrase,
+    way,
+    (kek) => call((core) => core.Engine.create(kek, way.salt, way.iterations, name, relay, now)) as Opened,
+  );
+  // What a destroyed vault may have left: nothing opens it.
+  const { revision, entries } = await stored(() => store.list(""));
+  const left = entries.map(([key]) => [key, null] as const);
+  return settle(store, revision, { engine, commit: [...left, ...commit] });
+}
+
+/** Remembers that there is a vault here, as far as that is possible. */
+export async function remember(store: Store): Promise<void> {
+  try {
+    await store.mark?.(true);
+  } catch {
+    // Then it is not noticed if the store is cleared.
+  }
+}
+
+/** The error that says so, if a vault was here and is gone. */
+async function cleared(store: Store, expectVault: boolean): Promise<TesseraError | undefined> {
+  if (!expectVault && (await stored(async () => store.marked?.())) !== true) return undefined;
+  return new TesseraError(
+    "VAULT_EVICTED",
+    "a vault was kept here and is gone: the browser or someone cleared it; pass afterEviction: true for a new identity",
+  );
+}
+
+/** Commits what opening led to, before anything else is done with the engine. */
+export async function settle(store: Store, revision: number, { engine, commit }: Opened): Promise<OpenedVault> {
+  if (commit.length === 0) return { engine, revision };
+  try {
+    const next = await stored(() => store.commit(revision, commit));
+    if (next === CONFLICT) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
+    return { engine, revision: next };
+  } catch (error) {
+    engine.free();
+    throw error;
+  }
+}
+
+/** Has another passphrase open the vault from now on; `WRONG_PASSPHRASE` if the old one does not. */
+export async function changePassphrase(
+  host: EngineHost,
+  old: string | Uint8Array,
+  passphrase: string | Uint8Array,
+): Promise<void> {
+  const before = passphraseWay(await host.read((engine) => engine.ways()));
+  const after = freshWay();
+  await withKey(old, before, (oldKek) =>
+    withKey(passphrase, after, (kek) =>
+      host.apply((engine, now) => engine.changePassphrase(oldKek, kek, after.salt, after.iterations, now)),
+    ),
+  );
+}
+
+/** PBKDF2's parameters for a passphrase that is set now. */
+export function freshWay(): PassphraseWay {
+  return { salt: randomBytes(SALT_LENGTH), iterations: NEW_VAULT_ITERATIONS };
+}
+
+export interface PassphraseWay {
+  readonly salt: Uint8Array;
+  readonly iterations: number;
+}
+
+export function passphraseWay({ salt, iterations }: VaultWays): PassphraseWay {
+  if (salt === undefined || iterations === undefined)
+    throw new TesseraError("WRONG_PASSPHRASE", "no passphrase opens this vault");
+  return { salt, iterations };
+}
+
+interface VaultContents {
+  readonly header: Uint8Array;
+  readonly records: (readonly [string, Uint8Array])[];
+  readonly revision: number;
+}
+
+/** What the store holds, as of one revision; no header if it holds no vault. */
+async function readVault(
+  store: Store,
+): Promise<VaultContents | { readonly header: undefined; readonly revision: number }> {
+  for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+    const before = await stored(() => store.list(HEADER));
+    const lists: StoreSnapshot[] = [];
+    for (const prefix of LOADED) lists.push(await stored(() => store.list(prefix)));
+    if (lists.some(({ revision }) => revision !== before.revision)) continue;
+    const records = lists.flatMap(({ entries }) => [...entries]);
+    const header = before.entries.find(([key]) => key === HEADER)?.[1];
+    if (header !== undefined) return { header, records, revision: before.revision };
+    if (records.length > 0) throw new TesseraError("VAULT_DAMAGED", "the vault's header is missing");
+    return { header, revision: before.revision };
+  }
+  throw new TesseraError("STORE_CONFLICT", "the store keeps changing");
+}
+
+/** Derives the key from the passphrase, uses it, and wipes every copy made here. */
+export async function withKey<T>(
+  passphrase: string | Uint8Array,
+  { salt, iterations }: PassphraseWay,
+  use: (kek: Uint8Array) => T | Promise<T>,
+): Promise<T> {
+  const password =
+    typeof passphrase === "string" ? new TextEncoder().encode(passphrase.normalize("NFKC")) : passphrase.slice();
+  try {
+    const kek = await pbkdf2(password, salt, iterations);
+    try {
+      return await use(kek);
+    } finally {
+      kek.fill(0);
+    }
+  } finally {
+    password.fill(0);
+  }
+}
