@@ -213,7 +213,7 @@ test("a checkpoint is given to whoever listens, and is worth what it is kept for
 test("a restored portal goes on with the log of its backup, and a locked one gives nothing of it", async () => {
   const portal = await person("Ana", relay.url);
   await portal.invite({ kind: "qr" });
-  const bundle = await portal.backup();
+  const bundle = await portal.vault.backup();
   const { text: later } = await portal.audit.checkpoint();
   const again = await Portal.restore(bundle, { store: memoryStore(), relay: relay.url, passphrase: PASSPHRASE });
   const seen = events(await again.audit.entries());
@@ -223,10 +223,10 @@ test("a restored portal goes on with the log of its backup, and a locked one giv
   // What the former device signed after the backup is not in this log.
   assert.equal((await again.audit.verify({ checkpoint: later })).intact, false);
   assert.equal((await verifyAuditExport(await again.audit.export("ndjson"))).valid, true);
-  await again.lock();
+  await again.vault.lock();
   for (const call of [() => again.audit.entries(), () => again.audit.verify(), () => again.audit.export("csv")])
     await refused("LOCKED", call);
-  await again.unlock(PASSPHRASE);
+  await again.vault.unlock(PASSPHRASE);
   const [locked, unlocked] = (await again.audit.entries()).filter(({ event }) => /locked$/.test(event)).slice(-2);
   assert.deepEqual(
     [locked.event, locked.idle, unlocked.event, unlocked.by],
@@ -341,7 +341,7 @@ function rows(text) {
 test("the protocol's table, the engine and the package name the same events", async () => {
   const source = (path) => readFile(new URL(`../../${path}`, import.meta.url), "utf8");
   const [protocol, engine, types] = await Promise.all(
-    ["docs/protocol.md", "src/client/entry.rs", "pkg/src/types.ts"].map(source),
+    ["docs/protocol.md", "src/client/entry.rs", "pkg/src/portal/types.ts"].map(source),
   );
   const table = /### What this client logs([^]*?)\n\n`session`/.exec(protocol)[1];
   const documented = [...table.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, names]) =>

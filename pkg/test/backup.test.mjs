@@ -27,7 +27,7 @@ test("a conversation goes on from a backup on another device", async () => {
     (await a.messages(toB)).every(({ state }) => state === "delivered"),
   );
   await a.send(toB, { text: "waits in the backup" });
-  const bundle = await a.backup();
+  const bundle = await a.vault.backup();
   const me = await a.me();
   await a.dispose();
   await b.send(toA, { text: "after the backup" });
@@ -64,7 +64,7 @@ test("a conversation goes on from a backup on another device", async () => {
 
 test("a backup that must be refused leaves the store empty", async () => {
   const a = await person("A", relay.url);
-  const bundle = await a.backup();
+  const bundle = await a.vault.backup();
   const store = memoryStore();
   const attempt = (bytes, options) => restore(bytes, { store, ...options });
   await refused("WRONG_PASSPHRASE", () => attempt(bundle, { passphrase: "wrong" }));
@@ -94,11 +94,11 @@ test("a backup that must be refused leaves the store empty", async () => {
 
 test("a recovery code opens a backup as it is written down, and sets a new passphrase", async () => {
   const a = await person("A", relay.url);
-  assert.equal(await a.hasRecoveryCode(), false);
-  const code = await a.createRecoveryCode();
+  assert.equal(await a.vault.hasRecoveryCode(), false);
+  const code = await a.vault.createRecoveryCode();
   assert.match(code, /^([A-Z2-7]{5}-){11}[A-Z2-7]{5}$/);
-  assert.equal(await a.hasRecoveryCode(), true);
-  const bundle = await a.backup();
+  assert.equal(await a.vault.hasRecoveryCode(), true);
+  const bundle = await a.vault.backup();
   const newPassphrase = "another passphrase";
   const written = code.toLowerCase().replaceAll("-", " ");
   await refused("INVALID_ARGUMENT", () => restore(bundle, { recoveryCode: code }));
@@ -114,14 +114,16 @@ test("a recovery code opens a backup as it is written down, and sets a new passp
   await (await open(newPassphrase)).dispose();
 
   const other = await person("B", relay.url);
-  const otherCode = await other.createRecoveryCode();
+  const otherCode = await other.vault.createRecoveryCode();
   await refused("WRONG_PASSPHRASE", () => restore(bundle, { recoveryCode: otherCode, newPassphrase }));
-  const replaced = await a.createRecoveryCode();
+  const replaced = await a.vault.createRecoveryCode();
   assert.notEqual(replaced, code);
-  await refused("WRONG_PASSPHRASE", async () => restore(await a.backup(), { recoveryCode: code, newPassphrase }));
-  await a.removeRecoveryCode();
-  assert.equal(await a.hasRecoveryCode(), false);
-  await refused("WRONG_PASSPHRASE", async () => restore(await a.backup(), { recoveryCode: replaced, newPassphrase }));
+  await refused("WRONG_PASSPHRASE", async () => restore(await a.vault.backup(), { recoveryCode: code, newPassphrase }));
+  await a.vault.removeRecoveryCode();
+  assert.equal(await a.vault.hasRecoveryCode(), false);
+  await refused("WRONG_PASSPHRASE", async () =>
+    restore(await a.vault.backup(), { recoveryCode: replaced, newPassphrase }),
+  );
   await (await restore(bundle, { passphrase: undefined, recoveryCode: code, newPassphrase })).dispose();
   await Promise.all([a.dispose(), other.dispose()]);
 });
@@ -130,7 +132,7 @@ test("two devices of one person notice each other, and so does a contact", async
   const between = meddler(relay.url);
   const [old, b] = [await person("A", between), await person("B", relay.url)];
   const [toB, toA] = await enrol(old, b);
-  const fresh = await restore(await old.backup());
+  const fresh = await restore(await old.vault.backup());
   const events = { old: record(old, "device"), fresh: record(fresh, "device"), b: record(b, "device") };
   await fresh.sync({ flush: true });
   // The old device writes before it hears of the new one.

@@ -56,10 +56,10 @@ describe("destroy", () => {
       const store = markable();
       const a = await busy(store);
       await a.start();
-      if (locked) await a.lock();
+      if (locked) await a.vault.lock();
       const header = await store.get("vault");
       store.commits.length = 0;
-      await a.destroy();
+      await a.vault.destroy();
       const [first] = store.commits;
       const written = first.filter(([key]) => key === "vault").map(([, value]) => value);
       assert.equal(written.length, 2);
@@ -69,8 +69,9 @@ describe("destroy", () => {
       assert.deepEqual((await store.list("")).entries, []);
       assert.deepEqual([store.destroyed, await store.marked()], [1, false]);
 
-      for (const call of ["me", "lock", "start", "destroy"]) await refused("DISPOSED", () => a[call]());
-      await refused("DISPOSED", () => a.unlock(PASSPHRASE));
+      for (const call of [() => a.me(), () => a.start(), () => a.vault.lock(), () => a.vault.destroy()])
+        await refused("DISPOSED", call);
+      await refused("DISPOSED", () => a.vault.unlock(PASSPHRASE));
       await a.dispose();
       const error = await refused("VAULT_MISSING", () => open(store));
       assert.equal(error.cause, undefined, "nobody is told that it was cleared");
@@ -87,7 +88,7 @@ describe("destroy", () => {
     const { commit } = store;
     let commits = 0;
     store.commit = (...words) => ((commits += 1) === 1 ? commit(...words) : Promise.reject(new Error("the page died")));
-    await refused("STORE_FAILED", () => a.destroy());
+    await refused("STORE_FAILED", () => a.vault.destroy());
     const taken = await copyOf(store);
     assert.ok((await taken.list("b/")).entries.length > 0, "bodies were still there");
     await refused("VAULT_MISSING", () => open(taken));
@@ -95,7 +96,7 @@ describe("destroy", () => {
     assert.ok(!(await taken.list("")).entries.some(([, value]) => Buffer.from(value).equals(Buffer.from(oldHeader))));
 
     store.commit = commit;
-    await a.destroy();
+    await a.vault.destroy();
     assert.deepEqual((await store.list("")).entries, []);
     const anew = await open(taken, { create: true });
     assert.deepEqual((await taken.list("b/")).entries, [], "what was left goes with the next vault");
@@ -122,7 +123,7 @@ describe("destroy", () => {
     const a = await open(store, { create: true });
     const events = record(a, "stopped");
     lose();
-    await refused("VAULT_IN_USE", () => a.destroy());
+    await refused("VAULT_IN_USE", () => a.vault.destroy());
     assert.ok(await store.get("vault"));
     await a.dispose();
     assert.equal(events.stopped.length, 1);
@@ -162,13 +163,13 @@ describe("a vault that was cleared", () => {
   test("an open portal finds out at unlock", async () => {
     const store = markable();
     const a = await open(store, { create: true });
-    await a.lock();
+    await a.vault.lock();
     const { revision, entries } = await store.list("");
     await store.commit(
       revision,
       entries.map(([key]) => [key, null]),
     );
-    assert.equal((await refused("VAULT_MISSING", () => a.unlock(PASSPHRASE))).cause.code, "VAULT_EVICTED");
+    assert.equal((await refused("VAULT_MISSING", () => a.vault.unlock(PASSPHRASE))).cause.code, "VAULT_EVICTED");
     await a.dispose();
   });
 
@@ -188,15 +189,15 @@ test("passkeys are refused where there are none", async () => {
   const store = memoryStore();
   await refused("INVALID_ARGUMENT", () => open(store, { passphrase: undefined, passkey: true, create: true }));
   const a = await open(store, { create: true });
-  await refused("UNSUPPORTED", () => a.addPasskey());
-  await refused("INVALID_ARGUMENT", () => a.removePasskey("x"));
-  await a.removePasskey(bytes(20));
-  assert.deepEqual(await a.passkeys(), []);
-  await a.lock();
-  await refused("WRONG_PASSPHRASE", () => a.unlock({ passkey: true }));
-  await refused("INVALID_ARGUMENT", () => a.unlock({ passkey: false }));
-  await refused("INVALID_ARGUMENT", () => a.unlock());
-  await refused("LOCKED", () => a.addPasskey());
-  await refused("LOCKED", () => a.passkeys());
+  await refused("UNSUPPORTED", () => a.vault.addPasskey());
+  await refused("INVALID_ARGUMENT", () => a.vault.removePasskey("x"));
+  await a.vault.removePasskey(bytes(20));
+  assert.deepEqual(await a.vault.passkeys(), []);
+  await a.vault.lock();
+  await refused("WRONG_PASSPHRASE", () => a.vault.unlock({ passkey: true }));
+  await refused("INVALID_ARGUMENT", () => a.vault.unlock({ passkey: false }));
+  await refused("INVALID_ARGUMENT", () => a.vault.unlock());
+  await refused("LOCKED", () => a.vault.addPasskey());
+  await refused("LOCKED", () => a.vault.passkeys());
   await a.dispose();
 });

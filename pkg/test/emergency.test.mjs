@@ -21,7 +21,7 @@ before(async () => {
   await friend.send(toOwner, { text: "Allergic to penicillin." });
   await syncedUntil([owner, friend], "the message", async () => (await owner.messages(toFriend)).length === 1);
   shares = await owner.emergency.createShares({ threshold: 2, shares: 3 });
-  bundle = await owner.backup();
+  bundle = await owner.vault.backup();
   await friend.dispose();
 });
 after(async () => {
@@ -56,7 +56,7 @@ test("enough shares open a backup for reading, for a while", async () => {
   const [message] = await session.messages(id);
   assert.equal(message.text, "Allergic to penicillin.");
   assert.equal(new TextDecoder().decode(await message.body()), message.text);
-  for (const call of ["send", "sync", "start", "invite", "accept", "backup"])
+  for (const call of ["send", "sync", "start", "invite", "accept", "vault"])
     assert.equal(session[call], undefined, "it only reads");
   let ended = 0;
   session.addEventListener("ended", () => (ended += 1));

@@ -29,7 +29,7 @@ const calls = (portal, contactId) => [
   () => portal.messages(contactId),
   () => portal.draft(contactId),
   () => portal.setDraft(contactId, "no"),
-  () => portal.changePassphrase(PASSPHRASE, "new"),
+  () => portal.vault.changePassphrase(PASSPHRASE, "new"),
   () => portal.start(),
   () => portal.sync(),
 ];
@@ -42,19 +42,19 @@ describe("a lock", () => {
     await a.send(toB, { text: "queued before the lock" });
     const [message] = await a.messages(toB);
     await a.setDraft(toB, "half a sentence");
-    await a.lock();
+    await a.vault.lock();
     assert.deepEqual(events.locked, [{ reason: "manual" }]);
     for (const call of calls(a, toB)) await refused("LOCKED", call);
     await refused("LOCKED", () => message.body());
-    await a.lock();
+    await a.vault.lock();
     await a.stop();
     assert.equal(events.locked.length, 1, "a second lock is none");
 
-    await refused("WRONG_PASSPHRASE", () => a.unlock("wrong"));
-    await refused("INVALID_ARGUMENT", () => a.unlock(""));
+    await refused("WRONG_PASSPHRASE", () => a.vault.unlock("wrong"));
+    await refused("INVALID_ARGUMENT", () => a.vault.unlock(""));
     await refused("LOCKED", () => a.me());
-    await a.unlock(utf8(PASSPHRASE));
-    await a.unlock("not looked at when it is open");
+    await a.vault.unlock(utf8(PASSPHRASE));
+    await a.vault.unlock("not looked at when it is open");
     assert.equal(await a.draft(toB), "half a sentence");
     assert.deepEqual(await message.body(), utf8("queued before the lock"));
     await b.send(toA, { text: "to the same listeners" });
@@ -73,16 +73,16 @@ describe("a lock", () => {
     const [toB, toA] = await enrol(a, b);
     const events = record(a, "message", "stopped");
     await a.start();
-    await a.lock();
+    await a.vault.lock();
     await b.send(toA, { text: "while it was locked" });
     await b.sync({ flush: true });
     await pause(2500);
     assert.equal(events.message.length, 0);
-    await a.unlock(PASSPHRASE);
+    await a.vault.unlock(PASSPHRASE);
     await until("the loop to bring it", () => events.message.length === 1);
-    await a.lock();
+    await a.vault.lock();
     await a.stop();
-    await a.unlock(PASSPHRASE);
+    await a.vault.unlock(PASSPHRASE);
     await b.send(toA, { text: "the loop is stopped" });
     await b.sync({ flush: true });
     await pause(2500);
@@ -105,10 +105,10 @@ describe("a lock", () => {
     };
     const round = refused("LOCKED", () => a.sync({ flush: true }));
     await reached;
-    await a.lock();
+    await a.vault.lock();
     await round;
     meddling.onPost = (send) => send();
-    await a.unlock(PASSPHRASE);
+    await a.vault.unlock(PASSPHRASE);
     answer();
     await pause(50);
     assert.equal((await a.messages(toB))[0].state, "queued", "no answer was heard");
@@ -121,18 +121,18 @@ describe("a lock", () => {
     const store = memoryStore();
     const a = await person("A", relay.url, { store });
     const events = record(a, "locked");
-    await Promise.all([a.lock(), a.lock()]);
-    await Promise.all([a.unlock(PASSPHRASE), a.unlock(PASSPHRASE)]);
+    await Promise.all([a.vault.lock(), a.vault.lock()]);
+    await Promise.all([a.vault.unlock(PASSPHRASE), a.vault.unlock(PASSPHRASE)]);
     await a.me();
-    await Promise.all([a.lock(), a.unlock(PASSPHRASE)]);
+    await Promise.all([a.vault.lock(), a.vault.unlock(PASSPHRASE)]);
     await a.me();
     assert.equal(events.locked.length, 2);
-    await a.lock();
-    const unlocking = a.unlock(PASSPHRASE).catch(({ code }) => code);
+    await a.vault.lock();
+    const unlocking = a.vault.unlock(PASSPHRASE).catch(({ code }) => code);
     await a.dispose();
     assert.ok([undefined, "DISPOSED"].includes(await unlocking));
-    for (const call of ["me", "lock", "start"]) await refused("DISPOSED", () => a[call]());
-    await refused("DISPOSED", () => a.unlock(PASSPHRASE));
+    for (const call of [() => a.me(), () => a.start(), () => a.vault.lock(), () => a.vault.unlock(PASSPHRASE)])
+      await refused("DISPOSED", call);
     await (await person("A", relay.url, { store, create: false })).dispose();
   });
 
@@ -141,15 +141,15 @@ describe("a lock", () => {
     const log = async (portal) => (await portal.audit.entries()).map(({ event, idle, by }) => [event, idle ?? by]);
     const events = record(a, "locked");
     await until("the lock", () => events.locked.length === 1);
-    await a.unlock(PASSPHRASE);
+    await a.vault.unlock(PASSPHRASE);
     assert.deepEqual(await log(a), [
       ["began", undefined],
       ["locked", true],
       ["unlocked", "passphrase"],
     ]);
-    await b.lock();
-    await b.unlock(PASSPHRASE);
-    await b.changePassphrase(PASSPHRASE, "new");
+    await b.vault.lock();
+    await b.vault.unlock(PASSPHRASE);
+    await b.vault.changePassphrase(PASSPHRASE, "new");
     assert.deepEqual(await log(b), [
       ["began", undefined],
       ["locked", false],
@@ -166,11 +166,11 @@ describe("a lock", () => {
     const { commit } = store;
     store.commit = () => new Promise(() => {});
     const events = record(a, "locked");
-    await a.lock();
+    await a.vault.lock();
     assert.equal(events.locked.length, 1);
     await refused("LOCKED", () => a.me());
     store.commit = commit;
-    await a.unlock(PASSPHRASE);
+    await a.vault.unlock(PASSPHRASE);
     await a.me();
     await a.dispose();
   });
@@ -178,13 +178,13 @@ describe("a lock", () => {
   test("a store that fails at unlock ends the portal, and leaves no keys", async () => {
     const store = { ...memoryStore() };
     const a = await person("A", relay.url, { store });
-    await a.lock();
+    await a.vault.lock();
     const { commit } = store;
     store.commit = () => Promise.reject(new Error("disk full"));
-    await refused("STORE_FAILED", () => a.unlock(PASSPHRASE));
+    await refused("STORE_FAILED", () => a.vault.unlock(PASSPHRASE));
     store.commit = commit;
     await refused("STORE_FAILED", () => a.me());
-    await refused("STORE_FAILED", () => a.unlock(PASSPHRASE));
+    await refused("STORE_FAILED", () => a.vault.unlock(PASSPHRASE));
     await a.dispose();
   });
 
@@ -193,10 +193,10 @@ describe("a lock", () => {
     const a = await person("A", relay.url, { backup: async (bundle) => void given.push(bundle) });
     a.addEventListener("storage", ({ detail }) => detail.backup === "failed" && failed.push(detail));
     await a.invite({ kind: "qr" });
-    await a.lock();
+    await a.vault.lock();
     await pause(6000);
     assert.deepEqual([given.length, failed.length], [0, 0]);
-    await a.unlock(PASSPHRASE);
+    await a.vault.unlock(PASSPHRASE);
     await until("the backup", () => given.length === 1);
     await a.dispose();
   });
@@ -204,14 +204,14 @@ describe("a lock", () => {
   test("what became of the store meanwhile counts", async () => {
     const store = memoryStore();
     const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
-    await a.lock();
-    await b.lock();
+    await a.vault.lock();
+    await b.vault.lock();
     await b.dispose();
     const elsewhere = await person("ignored", relay.url, { store, create: false });
-    await elsewhere.changePassphrase(PASSPHRASE, "changed elsewhere");
+    await elsewhere.vault.changePassphrase(PASSPHRASE, "changed elsewhere");
     await elsewhere.dispose();
-    await refused("WRONG_PASSPHRASE", () => a.unlock(PASSPHRASE));
-    await a.unlock("changed elsewhere");
+    await refused("WRONG_PASSPHRASE", () => a.vault.unlock(PASSPHRASE));
+    await a.vault.unlock("changed elsewhere");
     await a.invite({ kind: "qr" });
     await a.dispose();
   });
@@ -228,7 +228,7 @@ describe("the idle time", () => {
     await until("the lock", () => events.locked.length === 1);
     assert.deepEqual(events.locked, [{ reason: "idle" }]);
     await refused("LOCKED", () => a.me());
-    await a.unlock(PASSPHRASE);
+    await a.vault.unlock(PASSPHRASE);
     await until("the next one", () => events.locked.length === 2);
     assert.deepEqual(events.stopped, []);
     await a.dispose();
@@ -241,8 +241,8 @@ describe("the idle time", () => {
     await a.start();
     for (let i = 0; i < 5; i++) {
       await pause(1000);
-      if (i % 2) a.touch();
-      else await a.expect(id, bytes(32, i));
+      if (i % 2) a.vault.touch();
+      else await a.expectIdentity(id, bytes(32, i));
     }
     assert.equal(events.locked.length, 0);
     const began = Date.now();
@@ -251,7 +251,7 @@ describe("the idle time", () => {
       await pause(100);
       assert.ok(Date.now() - began < 8000, "it locks although contacts are read");
     }
-    a.touch();
+    a.vault.touch();
     await refused("LOCKED", () => a.me());
     await a.dispose();
   });
@@ -262,10 +262,10 @@ describe("the idle time", () => {
     context.mock.method(Date, "now", () => now + 9 * 60_000);
     await a.me();
     context.mock.method(Date, "now", () => now + 11 * 60_000);
-    a.touch();
+    a.vault.touch();
     await refused("LOCKED", () => a.me());
     await until("the event", () => events.locked.length === 1);
-    await a.unlock(PASSPHRASE);
+    await a.vault.unlock(PASSPHRASE);
     context.mock.method(Date, "now", () => now + 22 * 60_000);
     await refused("LOCKED", () => a.invite({ kind: "qr" }));
     await a.dispose();
@@ -301,8 +301,8 @@ describe("a draft", () => {
       [`d/${toB}`],
     );
     assert.ok(!Buffer.from(stored[0][1]).includes("Take"));
-    await a.lock();
-    await a.unlock(PASSPHRASE);
+    await a.vault.lock();
+    await a.vault.unlock(PASSPHRASE);
     assert.equal(await a.draft(toB), "Take two");
     await a.send(toB, { contentType: "application/pdf", body: bytes(10) });
     await a.dispose();

@@ -94,10 +94,10 @@ describe("a portal with a contact and messages", () => {
   test("a passphrase that is changed, and one that is wrong, are not there afterwards", async () => {
     const a = await person("A", relay.url);
     const next = `next ${crypto.randomUUID()}`;
-    await a.changePassphrase(PASSPHRASE, next);
-    await a.lock();
-    await a.unlock(`${next} wrong`).catch(() => {});
-    await a.unlock(next);
+    await a.vault.changePassphrase(PASSPHRASE, next);
+    await a.vault.lock();
+    await a.vault.unlock(`${next} wrong`).catch(() => {});
+    await a.vault.unlock(next);
     assert.ok(!(await inMemory(utf8(next))));
     await a.dispose();
   });

@@ -51,13 +51,13 @@ test("a QR invitation, the digits, a message and its receipt", async () => {
   await Promise.all([clinician.dispose(), patient.dispose()]);
 });
 
-test("a link invitation by link, the acceptor expected, a file of many cells", async () => {
+test("a link invitation, the acceptor expected, a file of many cells", async () => {
   const [lab, clinician] = [await person("Lab", relay.url), await person("Dr. Ana Ruiz", relay.url)];
   const { id, uri, qrSvg, expiresAt } = await lab.invite({ kind: "link", expiresInSeconds: 3600 });
   assert.match(uri, /^tessera:\/[\w-]+$/);
   assert.match(qrSvg, /^<svg [^]*<\/svg>$/);
   assert.ok(Math.abs(expiresAt - Date.now() / 1000 - 3600) < 5);
-  await lab.expect(id, (await clinician.me()).fingerprint);
+  await lab.expectIdentity(id, (await clinician.me()).fingerprint);
   await clinician.accept(`https://portal.example/enrol#${uri}`, { inPerson: true });
   await syncedUntil([lab, clinician], "both to be active", async () =>
     (await Promise.all([lab.contacts(), clinician.contacts()])).every(([contact]) => contact?.state === "active"),
@@ -123,7 +123,7 @@ test("invitations that must be refused", async () => {
   await refused("INVALID_ARGUMENT", () => b.accept(7));
   await refused("INVALID_ARGUMENT", () => a.invite({ kind: "slow" }));
   await refused("INVALID_ARGUMENT", () => a.invite({ kind: "qr", expiresInSeconds: 90_000 }));
-  await refused("INVALID_ARGUMENT", () => a.expect(id, bytes(31)));
+  await refused("INVALID_ARGUMENT", () => a.expectIdentity(id, bytes(31)));
   await a.cancelInvitation(id);
   await refused("INVITATION_UNKNOWN", () => a.cancelInvitation(id));
   const { uri: short } = await a.invite({ kind: "qr", expiresInSeconds: 1 });

@@ -71,11 +71,11 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   const p = await Portal.open({ relay: custom, store, passphrase: "words", name: "A" });
   // @ts-expect-error no store
   await Portal.open({ relay: url, passphrase: "words", name: "A" });
-  const bundle: Uint8Array = await p.backup();
+  const bundle: Uint8Array = await p.vault.backup();
   const restored: Portal = await Portal.restore(bundle, {
     relay: url,
     store,
-    recoveryCode: await p.createRecoveryCode(),
+    recoveryCode: await p.vault.createRecoveryCode(),
     newPassphrase: "words",
   });
   // @ts-expect-error no store
@@ -99,20 +99,20 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     expectVault: true,
     afterEviction: false,
   });
-  const id: Uint8Array = await p.addPasskey({ label: "Clinic" });
-  await p.removePasskey(id);
-  p.touch();
-  await p.lock();
-  await p.unlock(bytes);
-  await p.unlock({ passkey: true });
+  const id: Uint8Array = await p.vault.addPasskey({ label: "Clinic" });
+  await p.vault.removePasskey(id);
+  p.vault.touch();
+  await p.vault.lock();
+  await p.vault.unlock(bytes);
+  await p.vault.unlock({ passkey: true });
   // @ts-expect-error a passkey is used or not mentioned
-  await p.unlock({ passkey: false });
+  await p.vault.unlock({ passkey: false });
   await p.setDraft("contact", await p.draft("contact"));
   p.addEventListener("locked", ({ detail }) => {
     const reason: "idle" | "manual" = detail.reason;
     void reason;
   });
-  await p.destroy();
+  await p.vault.destroy();
   await destroyVault(store, { takeOver: true });
   p.addEventListener("message", ({ detail }) => {
     const message: Message = detail;
@@ -146,7 +146,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   const result: SyncResult = await p.sync({
     flush: true,
     signal: AbortSignal.timeout(1000),
-    onProgress: ({ batches, of }) => void (batches / of),
+    onProgress: ({ batches, totalBatches }) => void (batches / totalBatches),
   });
   const body: Uint8Array = await (await p.messages(contact.id, { before: sent.id, limit: 10 }))[0]!.body();
   await p.dispose();

@@ -102,10 +102,10 @@ describe("the passphrase", () => {
     const a = await person("A", relay.url, { store });
     const { fingerprint } = await a.me();
     const records = (await store.list("s/")).entries.length;
-    await refused("WRONG_PASSPHRASE", () => a.changePassphrase("wrong", "new one"));
-    await refused("INVALID_ARGUMENT", () => a.changePassphrase(PASSPHRASE, ""));
-    await refused("INVALID_ARGUMENT", () => a.changePassphrase(7, "new one"));
-    await a.changePassphrase(PASSPHRASE, utf8("new one"));
+    await refused("WRONG_PASSPHRASE", () => a.vault.changePassphrase("wrong", "new one"));
+    await refused("INVALID_ARGUMENT", () => a.vault.changePassphrase(PASSPHRASE, ""));
+    await refused("INVALID_ARGUMENT", () => a.vault.changePassphrase(7, "new one"));
+    await a.vault.changePassphrase(PASSPHRASE, utf8("new one"));
     assert.equal((await store.list("s/")).entries.length, records);
     await a.invite({ kind: "qr" }).catch(() => {});
     await a.dispose();

@@ -67,11 +67,14 @@ const open = (page, options = {}) =>
 /** Calls a method of the portal; gives its code if it is refused. */
 const call = (page, method, ...words) =>
   page.evaluate(
-    ([method, words]) =>
-      window.portal[method](...words).then(
+    ([method, words]) => {
+      const [name, part] = method.split(".").reverse();
+      const target = part === undefined ? window.portal : window.portal[part];
+      return target[name](...words).then(
         () => "done",
         ({ code }) => code,
-      ),
+      );
+    },
     [method, words],
   );
 const fingerprint = (page) => page.evaluate(async () => Array.from((await window.portal.me()).fingerprint).join());
@@ -105,14 +108,14 @@ test("an idle page is locked, and a tab whose timers slept is locked as soon as 
   const me = await open(page, { create: true, idleMinutes: 5 });
   await call(page, "start");
   await page.clock.runFor("04:50");
-  await page.evaluate(() => window.portal.touch());
+  await page.evaluate(() => window.portal.vault.touch());
   await page.clock.runFor("04:50");
   assert.equal(await call(page, "contacts"), "done", "it was used in between");
   await page.clock.runFor("00:11");
   await page.waitForFunction(() => window.locked.length === 1);
   assert.equal(await call(page, "contacts"), "LOCKED");
-  assert.equal(await call(page, "unlock", "wrong"), "WRONG_PASSPHRASE");
-  assert.equal(await call(page, "unlock", "correct horse battery staple"), "done");
+  assert.equal(await call(page, "vault.unlock", "wrong"), "WRONG_PASSPHRASE");
+  assert.equal(await call(page, "vault.unlock", "correct horse battery staple"), "done");
   assert.equal(await fingerprint(page), me);
 
   // Time goes on, but no timer runs: as in a tab that slept.
@@ -131,10 +134,10 @@ test("a lock keeps the store: another page is refused all the while", async () =
   await open(hers.page, { create: true });
   const other = await hers.context.newPage();
   await other.goto(site.url.replace("127.0.0.1", "localhost"));
-  await call(hers.page, "lock");
+  await call(hers.page, "vault.lock");
   assert.equal(await open(other), "VAULT_IN_USE");
   await other.close();
-  assert.equal(await call(hers.page, "unlock", "correct horse battery staple"), "done");
+  assert.equal(await call(hers.page, "vault.unlock", "correct horse battery staple"), "done");
   await hers.close();
 });
 
@@ -147,20 +150,23 @@ test("a passkey opens the vault after a lock and after a restart, until it is re
     true,
   );
   const me = await open(page, { create: true });
-  assert.equal(await call(page, "unlock", { passkey: true }), "done", "nothing to unlock");
-  await call(page, "lock");
-  assert.equal(await call(page, "unlock", { passkey: true }), "WRONG_PASSPHRASE", "there is none yet");
-  await call(page, "unlock", "correct horse battery staple");
-  const id = await page.evaluate(async () => Array.from(await window.portal.addPasskey({ label: "Clinic" })));
+  assert.equal(await call(page, "vault.unlock", { passkey: true }), "done", "nothing to unlock");
+  await call(page, "vault.lock");
+  assert.equal(await call(page, "vault.unlock", { passkey: true }), "WRONG_PASSPHRASE", "there is none yet");
+  await call(page, "vault.unlock", "correct horse battery staple");
+  const id = await page.evaluate(async () => Array.from(await window.portal.vault.addPasskey({ label: "Clinic" })));
   assert.equal((await platform.credentials()).length, 1);
-  assert.equal(await call(page, "addPasskey"), "INVALID_ARGUMENT", "the same authenticator again");
-  assert.deepEqual(await page.evaluate(async () => (await window.portal.passkeys()).map((id) => Array.from(id))), [id]);
+  assert.equal(await call(page, "vault.addPasskey"), "INVALID_ARGUMENT", "the same authenticator again");
+  assert.deepEqual(
+    await page.evaluate(async () => (await window.portal.vault.passkeys()).map((id) => Array.from(id))),
+    [id],
+  );
 
-  await call(page, "lock");
-  assert.equal(await call(page, "unlock", { passkey: true }), "done");
+  await call(page, "vault.lock");
+  assert.equal(await call(page, "vault.unlock", { passkey: true }), "done");
   assert.equal(await fingerprint(page), me);
 
-  await call(page, "changePassphrase", "correct horse battery staple", "another one");
+  await call(page, "vault.changePassphrase", "correct horse battery staple", "another one");
   await call(page, "dispose");
   assert.equal(
     await open(page, { passphrase: undefined, passkey: true }),
@@ -168,7 +174,7 @@ test("a passkey opens the vault after a lock and after a restart, until it is re
     "the passkey is not touched by a new passphrase",
   );
   assert.equal(
-    await page.evaluate((id) => window.portal.removePasskey(Uint8Array.from(id)).then(() => "done"), id),
+    await page.evaluate((id) => window.portal.vault.removePasskey(Uint8Array.from(id)).then(() => "done"), id),
     "done",
   );
   await call(page, "dispose");
@@ -176,13 +182,13 @@ test("a passkey opens the vault after a lock and after a restart, until it is re
   assert.equal(await open(page, { passphrase: "another one" }), me);
 
   // A credential that the platform lost, and one that is another's.
-  await page.evaluate(async () => Array.from(await window.portal.addPasskey()));
-  await call(page, "lock");
+  await page.evaluate(async () => Array.from(await window.portal.vault.addPasskey()));
+  await call(page, "vault.lock");
   await platform.agrees(false);
-  assert.equal(await call(page, "unlock", { passkey: true }), "ABORTED", "the person was not verified");
+  assert.equal(await call(page, "vault.unlock", { passkey: true }), "ABORTED", "the person was not verified");
   await platform.forget();
-  assert.equal(await call(page, "unlock", { passkey: true }), "ABORTED");
-  assert.equal(await call(page, "unlock", "another one"), "done");
+  assert.equal(await call(page, "vault.unlock", { passkey: true }), "ABORTED");
+  assert.equal(await call(page, "vault.unlock", "another one"), "done");
   await hers.close();
 });
 
@@ -190,8 +196,8 @@ test("an authenticator without the PRF extension is refused, and nothing changes
   const hers = await profile();
   await authenticator(hers.context, hers.page, { hasPrf: false });
   await open(hers.page, { create: true });
-  assert.equal(await call(hers.page, "addPasskey"), "UNSUPPORTED");
-  assert.deepEqual(await hers.page.evaluate(() => window.portal.passkeys()), []);
+  assert.equal(await call(hers.page, "vault.addPasskey"), "UNSUPPORTED");
+  assert.deepEqual(await hers.page.evaluate(() => window.portal.vault.passkeys()), []);
   await hers.close();
 });
 
@@ -200,8 +206,8 @@ test("destroy leaves no database and no mark; the next portal is new", async () 
   const { page } = hers;
   const me = await open(page, { create: true });
   await call(page, "invite", { kind: "qr" });
-  await call(page, "lock");
-  assert.equal(await call(page, "destroy"), "done");
+  await call(page, "vault.lock");
+  assert.equal(await call(page, "vault.destroy"), "done");
   assert.deepEqual(
     await page.evaluate(async () => [(await indexedDB.databases()).length, localStorage.length]),
     [0, 0],

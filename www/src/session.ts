@@ -36,10 +36,7 @@ export type RelayState = "unknown" | "up" | "down";
 export type Access = "opening" | "open" | "locked" | "elsewhere" | "gone" | "failed";
 
 /** What the page of copies and emergencies needs of a portal. */
-export type Safety = Pick<
-  Portal,
-  "backup" | "device" | "createRecoveryCode" | "removeRecoveryCode" | "hasRecoveryCode" | "emergency"
->;
+export type Safety = Pick<Portal, "vault" | "device" | "emergency">;
 
 /** What opens a backup. */
 export type BackupKey =
@@ -119,18 +116,18 @@ export class Session {
 
   /** Opens the vault that is there, as it was left. */
   async unlock(passphrase: string, takeOver = false): Promise<void> {
-    if (this.#portal) await this.#portal.unlock(passphrase);
+    if (this.#portal) await this.#portal.vault.unlock(passphrase);
     else await this.#open({ passphrase, takeOver });
     await this.#load();
   }
 
   async lock(): Promise<void> {
-    await this.#portal?.lock();
+    await this.#portal?.vault.lock();
   }
 
   /** The person is at it. */
   touch(): void {
-    this.#portal?.touch();
+    this.#portal?.vault.touch();
   }
 
   /** Destroys the vault, in whatever state it is, and makes a new one with a new identity. */
@@ -140,7 +137,7 @@ export class Session {
     this.notices = [];
     this.#forget();
     this.#become("opening");
-    if (portal) await portal.destroy();
+    if (portal) await portal.vault.destroy();
     else await destroyVault(this.#store, { takeOver: true });
     await this.#create(true);
   }
@@ -154,7 +151,7 @@ export class Session {
     this.notices = [];
     this.#forget();
     this.#become("opening");
-    if (portal) await portal.destroy();
+    if (portal) await portal.vault.destroy();
     else await destroyVault(this.#store, { takeOver: true });
     const restored = await Portal.restore(bundle, {
       relay: this.relayUrl,
@@ -248,7 +245,7 @@ export class Session {
   }
 
   async expectIdentity(invitationId: string, fingerprint: Uint8Array): Promise<void> {
-    await this.#opened().expect(invitationId, fingerprint);
+    await this.#opened().expectIdentity(invitationId, fingerprint);
     this.invitations = this.invitations.map((one) => (one.id === invitationId ? { ...one, expected: true } : one));
     this.#changed();
   }

@@ -4,7 +4,7 @@ import { integer, object, text } from "../arguments.js";
 import { auditCsv } from "./csv.js";
 import { parsed } from "./entry.js";
 import { auditBundle } from "./fhir.js";
-import type { EngineHost, LoggedEntry } from "../portal/engine.js";
+import type { EngineAccess, LoggedEntry } from "../portal/engine.js";
 import { TesseraError, invalid } from "../errors.js";
 import type {
   AuditCheckpoint,
@@ -29,19 +29,16 @@ interface Page {
 }
 
 export class AuditLog {
-  readonly #forRead: () => EngineHost;
-  readonly #forUser: () => EngineHost;
+  readonly #engine: EngineAccess;
 
-  /** The engine, for what is only read and for what the person does. */
-  constructor(reads: () => EngineHost, does: () => EngineHost) {
-    this.#forRead = reads;
-    this.#forUser = does;
+  constructor(engine: EngineAccess) {
+    this.#engine = engine;
   }
 
   /** Entries before the one with index `before`, or the newest; the newest last. */
   async entries(options: AuditEntriesOptions = {}): Promise<AuditEntry[]> {
     const { before, limit } = object(options, "options");
-    const { length } = await this.#forRead().read((engine) => engine.logState());
+    const { length } = await this.#engine.forRead().read((engine) => engine.logState());
     const end = before === undefined ? length : Math.min(length, integer(before, "before", 0, Number.MAX_SAFE_INTEGER));
     const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, 100_000);
     const found: AuditEntry[] = [];
@@ -58,7 +55,7 @@ export class AuditLog {
     const kept =
       checkpoint === undefined
         ? []
-        : await this.#forRead().read((engine) => engine.keptCheckpoints(text(checkpoint, "checkpoint")));
+        : await this.#engine.forRead().read((engine) => engine.keptCheckpoints(text(checkpoint, "checkpoint")));
     const last = Math.max(...kept.map(([index]) => index));
     const verdict = (
       entries: number,
@@ -74,7 +71,7 @@ export class AuditLog {
     let [next, before] = [0, BEFORE_FIRST];
     // The log may grow meanwhile: it is read to where it stands in the end.
     for (;;) {
-      const { length } = await this.#forRead().read((engine) => engine.logState());
+      const { length } = await this.#engine.forRead().read((engine) => engine.logState());
       if (last >= length) return verdict(length, "missing", length);
       if (next === length) return verdict(length, null, null);
       for await (const { entries, broken } of this.#pages(next, length, before)) {
@@ -90,7 +87,7 @@ export class AuditLog {
 
   /** Signs the log as it stands. Keep the text where whoever has this device cannot reach it. */
   async checkpoint(): Promise<AuditCheckpoint> {
-    return this.#forUser().apply((engine, now) => engine.checkpoint(now));
+    return this.#engine.forUser().apply((engine, now) => engine.checkpoint(now));
   }
 
   /** The whole log, as text. That it was exported is logged, as its last entry. */
@@ -103,12 +100,12 @@ export class AuditLog {
   /** The same, piece by piece: memory holds one page of the log at a time. */
   async *stream(format: AuditFormat): AsyncGenerator<string, void, undefined> {
     if (!FORMATS.includes(format)) throw invalid('format is not "ndjson", "csv" or "fhir"');
-    const { index, time, text } = await this.#forUser().apply((engine, now) => engine.exportLog(format, now));
+    const { index, time, text } = await this.#engine.forUser().apply((engine, now) => engine.exportLog(format, now));
     const [owner = "", checkpoint = ""] = text.split("\n");
     const pages = this.#intact(index + 1);
     if (format === "csv") return yield* auditCsv(pages);
     if (format === "fhir") {
-      const { fingerprint } = await this.#forRead().read((engine) => engine.me());
+      const { fingerprint } = await this.#engine.forRead().read((engine) => engine.me());
       return yield* auditBundle(pages, fingerprint, time, checkpoint);
     }
     yield `${owner}\n`;
@@ -128,9 +125,9 @@ export class AuditLog {
   async *#pages(from: number, to: number, before?: string): AsyncGenerator<Page, void, undefined> {
     for (let first = from; first < to; ) {
       const last = Math.min(to, first - (first % PAGE) + PAGE);
-      const stored = await this.#forRead().list(logKey(first).slice(0, -2));
+      const stored = await this.#engine.forRead().list(logKey(first).slice(0, -2));
       const wanted = stored.filter(([key]) => key >= logKey(first) && key < logKey(last)) as [string, Uint8Array][];
-      const { entries, broken } = await this.#forRead().read((engine) => engine.readLog(first, wanted, before));
+      const { entries, broken } = await this.#engine.forRead().read((engine) => engine.readLog(first, wanted, before));
       const short = entries.length < last - first ? first + entries.length : null;
       yield { entries, broken: broken ?? short };
       if (broken !== null || short !== null) return;

@@ -193,6 +193,14 @@ export interface Engine {
   free(): void;
 }
 
+/** The engine behind an open portal, as its parts reach it. */
+export interface EngineAccess {
+  /** For a call that the person makes: it restarts the idle time. */
+  forUser(): EngineHost;
+  /** For a call that a page may make by itself: it does not. */
+  forRead(): EngineHost;
+}
+
 /** A store that does not answer must not keep the keys in memory. */
 const FINISH_MS = 5000;
 

@@ -1,6 +1,6 @@
 /** Locks an open vault and opens it again: what `lock`, `unlock` and the idle time come to. */
 
-import type { EngineHost } from "./engine.js";
+import type { EngineAccess, EngineHost } from "./engine.js";
 import type { RelaySync } from "../relay/sync.js";
 import { IdleWatch } from "./idle.js";
 import type { Loop } from "../relay/loop.js";
@@ -8,7 +8,7 @@ import type { Store } from "../store/store.js";
 import type { LockReason } from "./types.js";
 import { isPasskey, unlockVault, type Opening } from "../vault/vault.js";
 
-export class LockController {
+export class LockController implements EngineAccess {
   readonly #host: EngineHost;
   readonly #sync: RelaySync;
   readonly #loop: Loop;
@@ -40,6 +40,16 @@ export class LockController {
   /** The person does something. After the idle time the vault is locked instead, and whatever is called then gives `LOCKED`. */
   used(): void {
     this.#idle?.used();
+  }
+
+  forUser(): EngineHost {
+    this.used();
+    return this.#host;
+  }
+
+  forRead(): EngineHost {
+    this.check();
+    return this.#host;
   }
 
   /** Something is read, which need not be the person's doing. */

@@ -48,7 +48,7 @@ export async function measure(budget) {
   const send = (name) => async () => void (await portals[name].send(ids[name], { text: "Recheck HbA1c in 3 months." }));
   const sending = await compare({ few: send("few"), many: send("many") }, slow);
 
-  const bundle = await portals.many.backup();
+  const bundle = await portals.many.vault.backup();
   for (const portal of Object.values(portals)) await portal.dispose();
   const restore = await compare({ many: () => restored(bundle) }, { ...slow, rounds: 5 });
 

@@ -156,7 +156,7 @@ export class AddView {
     const expect = async (text: string): Promise<void> => {
       const fingerprint = fingerprintIn(text);
       if (fingerprint === null) outcome.fail(t("fingerprint_bad"));
-      else await outcome.attempt(() => this.session.expect(invitation.id, fingerprint));
+      else await outcome.attempt(() => this.session.expectIdentity(invitation.id, fingerprint));
     };
     const scan = async (file: File): Promise<void> => {
       const text = await outcome.attempt(() => readQr(file));

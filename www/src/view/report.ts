@@ -44,7 +44,7 @@ export function reportTable(report: Report): HTMLElement {
       { class: "hint" },
       [
         report.rows.some((row) => row.computed) ? t("flag_computed") : "",
-        report.incomplete ? t("report_more") : "",
+        report.more ? t("report_more") : "",
         t("narrative_hidden"),
       ]
         .filter(Boolean)

@@ -104,7 +104,7 @@ export class SafetyView {
     try {
       const [device, hasCode, accesses] = await Promise.all([
         safety.device(),
-        safety.hasRecoveryCode(),
+        safety.vault.hasRecoveryCode(),
         safety.emergency.accesses(),
       ]);
       this.#show({ device, hasCode, accesses });
@@ -146,7 +146,7 @@ export class SafetyView {
   }
 
   async #backup(): Promise<void> {
-    const bundle = await this.#outcome.attempt(() => this.#safety().backup());
+    const bundle = await this.#outcome.attempt(() => this.#safety().vault.backup());
     if (bundle === undefined) return;
     const date = new Date().toISOString().slice(0, 10);
     saveFile(bundle, `tessera-${this.session.person.role}-${date}.backup`, "application/octet-stream");
@@ -154,7 +154,7 @@ export class SafetyView {
   }
 
   async #createCode(): Promise<void> {
-    const code = await this.#outcome.attempt(() => this.#safety().createRecoveryCode());
+    const code = await this.#outcome.attempt(() => this.#safety().vault.createRecoveryCode());
     if (code === undefined) return;
     const lines = code.split("-");
     const sheet = h(
@@ -174,7 +174,7 @@ export class SafetyView {
   }
 
   async #removeCode(): Promise<void> {
-    await this.#outcome.attempt(() => this.#safety().removeRecoveryCode());
+    await this.#outcome.attempt(() => this.#safety().vault.removeRecoveryCode());
     this.#code.replaceChildren();
     this.update();
   }

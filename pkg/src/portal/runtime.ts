@@ -1,0 +1,138 @@
+/** Everything that runs behind one open portal, and how it ends. */
+
+import { LockController } from "./lock-controller.js";
+import { EngineHost, type BareMessage, type EngineEvent } from "./engine.js";
+import type { PortalEvents } from "./events.js";
+import type { RuntimeOptions } from "./options.js";
+import type { Message, PullProgress } from "./types.js";
+import { TesseraError } from "../errors.js";
+import { Relay, type RelayClient } from "../relay/client.js";
+import { Loop } from "../relay/loop.js";
+import { ReachabilityMonitor } from "../relay/reachability.js";
+import { RelaySync } from "../relay/sync.js";
+import type { Store } from "../store/store.js";
+import { BackupKeeper } from "../vault/backup.js";
+import { shredStore } from "../vault/destroy.js";
+import type { VaultLock } from "../vault/lock.js";
+import type { OpenedVault } from "../vault/vault.js";
+
+/** Gives the page an event. */
+export type Emit = <K extends keyof PortalEvents>(type: K, detail: PortalEvents[K]["detail"]) => void;
+
+export class Runtime {
+  readonly host: EngineHost;
+  readonly sync: RelaySync;
+  readonly loop: Loop;
+  readonly lockController: LockController;
+  /** The page listens only once it has the portal: what happens before that reaches nobody. */
+  emit: Emit = () => {};
+  readonly #store: Store;
+  readonly #lock: VaultLock;
+  readonly #backups: BackupKeeper | undefined;
+  #disposed: Promise<void> | undefined;
+
+  constructor(vault: OpenedVault, store: Store, client: RelayClient, lock: VaultLock, options: RuntimeOptions) {
+    this.#store = store;
+    this.#lock = lock;
+    lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
+    this.host = new EngineHost(vault.engine, store, vault.revision, (event) => this.#show(event));
+    const relay = new ReachabilityMonitor(new Relay(client), this.host, (status) => this.emit("relay", status));
+    this.sync = new RelaySync(this.host, relay, options.confirmLargeDownload);
+    const onProgress = (progress: PullProgress): void => this.emit("progress", progress);
+    this.loop = new Loop(this.host, this.sync, onProgress, (error) => {
+      if (!lock.lost.aborted) this.emit("stopped", error);
+    });
+    this.lockController = new LockController(this.host, this.sync, this.loop, store, options.idleMinutes, (reason) =>
+      this.emit("locked", { reason }),
+    );
+    const { backup } = options;
+    if (backup === undefined) return;
+    const keeper = new BackupKeeper(
+      () => this.host.backup(),
+      backup,
+      (status) => this.emit("storage", status),
+    );
+    this.#backups = keeper;
+    this.host.onCommit = (keys) => keeper.changed(keys);
+    keeper.changed(["vault"]); // what was done before may be in no backup yet
+  }
+
+  /** The engine, for a call that the person makes. */
+  forUser(): EngineHost {
+    return this.lockController.forUser();
+  }
+
+  /** The engine, for a call that a page may make by itself. */
+  forRead(): EngineHost {
+    return this.lockController.forRead();
+  }
+
+  /** A message as the page gets it. */
+  message(message: BareMessage): Message {
+    return { ...message, body: () => this.forRead().body(message.id) };
+  }
+
+  /** Backups that were put off while the vault was locked are made. */
+  resumeBackups(): void {
+    this.#backups?.resume();
+  }
+
+  /** After `dispose`, or where another portal has the store, gives the error that says so. */
+  throwIfOver(): void {
+    if (this.#disposed !== undefined) this.host.throwIfEnded();
+  }
+
+  /** Asks the browser to keep the store, without making anyone wait for the answer. */
+  async askToPersist(): Promise<void> {
+    if (this.#store.persist === undefined) return;
+    let persisted = false;
+    try {
+      persisted = (await this.#store.persist()) === true;
+    } catch {
+      // It could not even be asked, so nothing is promised.
+    }
+    // In a task of its own: the caller of `open` listens by then.
+    setTimeout(() => {
+      if (this.#disposed === undefined) this.emit("storage", { persisted });
+    });
+  }
+
+  /** Destroys the vault and everything kept with it. */
+  async destroy(): Promise<void> {
+    this.throwIfOver();
+    this.#lock.lost.throwIfAborted();
+    await this.lockController.end();
+    this.host.fail(new TesseraError("DISPOSED", "the vault was destroyed"));
+    await this.host.wipe();
+    await shredStore(this.#store);
+    await this.dispose();
+  }
+
+  dispose(): Promise<void> {
+    this.#backups?.stop();
+    this.#disposed ??= this.lockController
+      .end()
+      .then(() => this.host.end())
+      .finally(() => this.#lock.release());
+    return this.#disposed;
+  }
+
+  /** Another portal has the store now: nothing more may be done here. */
+  async #takenOver(error: TesseraError): Promise<void> {
+    if (this.#disposed !== undefined) return;
+    this.host.fail(error);
+    this.#backups?.stop();
+    await this.lockController.end();
+    await this.host.wipe();
+    this.emit("stopped", error);
+  }
+
+  #show(event: EngineEvent): void {
+    if (event.type === "message" || event.type === "state") return this.emit(event.type, this.message(event.message));
+    if (event.type === "contact") return this.emit("contact", event.contact);
+    if (event.type === "transfer") return this.emit("progress", { kind: "message", ...event.transfer });
+    if (event.type === "checkpoint") return this.emit("checkpoint", event.checkpoint);
+    const { type, ...detail } = event;
+    this.emit(type, detail as never);
+  }
+}
