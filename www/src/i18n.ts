@@ -292,6 +292,14 @@ const TEXT = {
     "This file is not a FHIR result that can be shown as a table.",
     "Este archivo no es un resultado FHIR que se pueda mostrar en tabla.",
   ],
+  cannot_show: [
+    "This message cannot be shown here. Save the original.",
+    "Este mensaje no se puede mostrar aquí. Guarde el original.",
+  ],
+  attachment_damaged: [
+    "The file of this message is damaged on this device. Ask the sender to send it again.",
+    "El archivo de este mensaje está dañado en este dispositivo. Pida a quien lo envió que lo envíe otra vez.",
+  ],
   download: ["Download the original ({size})", "Descargar el original ({size})"],
   bytes: ["{count} bytes", "{count} bytes"],
 

@@ -4,7 +4,6 @@ import { Portal, destroyVault, indexedDbStore, isTesseraError, memoryStore } fro
 import type { Contact, EmergencyAccess, LockReason, Message, Store, Transfer } from "tessera-portal";
 import { codeOf } from "./errors";
 import type { Person } from "./people";
-import { readReports, type Report } from "./fhir";
 
 /** Something the reader must be told; equal ones are counted instead of repeated. */
 export interface Notice {
@@ -23,11 +22,6 @@ export interface Invitation {
   readonly expiresAt: Date;
   /** Set once the inviter has named the only person who may answer. */
   readonly expected: boolean;
-}
-
-export interface Attachment {
-  readonly bytes: Uint8Array;
-  readonly reports: Report[] | null;
 }
 
 export type RelayState = "unknown" | "up" | "down";
@@ -67,7 +61,7 @@ export class Session {
   readonly accesses = new Map<string, EmergencyAccess>();
   /** What is being written, as the vault keeps it. */
   readonly drafts = new Map<string, string>();
-  readonly #attachments = new Map<string, Attachment>();
+  readonly #attachments = new Map<string, Uint8Array | "damaged">();
   readonly #seen = new Set<string>();
   #arrived: Message[] = [];
   #portal: Portal | null = null;
@@ -308,8 +302,8 @@ export class Session {
     return this.#portal?.audit ?? null;
   }
 
-  /** The bytes of an attachment, with its reports if it is FHIR; read once. */
-  attachment(message: Message): Attachment | null {
+  /** The bytes of an attachment; `damaged` if the vault cannot give them; null until they are read. */
+  attachment(message: Message): Uint8Array | "damaged" | null {
     return this.#attachments.get(message.id) ?? null;
   }
 
@@ -403,8 +397,7 @@ export class Session {
       this.#arrived.push(message);
     }
     if (message.text === undefined && message.state !== "held" && !this.#attachments.has(message.id)) {
-      const bytes = await message.body();
-      this.#attachments.set(message.id, { bytes, reports: readReports(bytes) });
+      this.#attachments.set(message.id, await bodyOf(message));
     }
   }
 
@@ -470,6 +463,16 @@ export class Session {
 
 function noticeId(kind: Notice["kind"], code: string, contactId: string | null): string {
   return `${kind} ${code} ${contactId ?? ""}`;
+}
+
+/** An attachment that cannot be read must not keep the other messages off the screen. */
+async function bodyOf(message: Message): Promise<Uint8Array | "damaged"> {
+  try {
+    return await message.body();
+  } catch (error) {
+    if (isTesseraError(error) && error.code === "VAULT_DAMAGED") return "damaged";
+    throw error;
+  }
 }
 
 function timeOf(message: Message): number {

@@ -1,5 +1,6 @@
 /** One message: what it says, from whom, and its state in words. */
 
+import { readReports } from "../fhir";
 import { h, saveFile, type Child } from "../dom";
 import { clock, number, t, type TextKey } from "../i18n";
 import type { Session } from "../session";
@@ -20,9 +21,12 @@ export function updateState(item: HTMLElement, message: Message, contact: Contac
   if (state && state.textContent !== text) state.textContent = text;
 }
 
+/**
+ * A message as a list item. What it holds was written elsewhere: if it cannot be drawn, a sentence stands in its
+ * place, so that nothing one person sent hides what others sent.
+ */
 export function messageItem(message: Message, contact: Contact, session: Session): HTMLElement {
   const incoming = message.direction === "in";
-  const sentAt = new Date(message.sentAt * 1000);
   return h(
     "li",
     {
@@ -37,35 +41,52 @@ export function messageItem(message: Message, contact: Contact, session: Session
       { class: "message-meta" },
       h("span", { class: "message-from" }, incoming ? t("from_name", { name: contact.name }) : t("from_you")),
       message.session && h("span", { class: "message-label", testid: "message-label" }, message.session),
-      h("time", { datetime: sentAt.toISOString() }, clock(sentAt)),
+      sentTime(message.sentAt),
     ),
     ...content(message, session),
     h("p", { class: "message-state", testid: "message-state" }, stateText(message, contact, session)),
   );
 }
 
+/** The time of sending as the sender gave it; a number of seconds that no calendar has is shown as it is. */
+function sentTime(seconds: number): HTMLElement {
+  const time = new Date(seconds * 1000);
+  if (Number.isNaN(time.getTime())) return h("span", {}, String(seconds));
+  return h("time", { datetime: time.toISOString() }, clock(time));
+}
+
 function content(message: Message, session: Session): Child[] {
   if (message.state === "held") return [];
   if (message.text !== undefined) return [h("p", { class: "message-text", testid: "message-text" }, message.text)];
-  const attachment = session.attachment(message);
-  if (!attachment) return [];
+  const bytes = session.attachment(message);
+  if (bytes === null) return [];
+  if (bytes === "damaged") return [h("p", { class: "unreadable", testid: "unreadable" }, t("attachment_damaged"))];
   const filename = message.filename ?? (message.contentType === "application/fhir+json" ? "result.json" : "file.bin");
-  const size = t("bytes", { count: number(message.size) });
   return [
-    ...(attachment.reports
-      ? attachment.reports.map((report) => reportTable(report))
-      : [h("p", { class: "hint" }, `${t("file")}: ${filename}. ${t("not_fhir")}`)]),
+    ...attached(bytes, filename),
     h(
       "button",
       {
         type: "button",
         class: "quiet download",
         testid: "download",
-        click: () => saveFile(attachment.bytes, filename, message.contentType),
+        click: () => saveFile(bytes, filename, message.contentType),
       },
-      t("download", { size }),
+      t("download", { size: t("bytes", { count: number(message.size) }) }),
     ),
   ];
+}
+
+/** What an attachment says, if that can be shown. */
+function attached(bytes: Uint8Array, filename: string): HTMLElement[] {
+  try {
+    const reports = readReports(bytes);
+    if (reports) return reports.map(reportTable);
+    return [h("p", { class: "hint" }, `${t("file")}: ${filename}. ${t("not_fhir")}`)];
+  } catch {
+    // The error may quote the document, so it goes nowhere.
+    return [h("p", { class: "unreadable", testid: "unreadable" }, t("cannot_show"))];
+  }
 }
 
 function stateText(message: Message, contact: Contact, session: Session): string {
