@@ -35,6 +35,8 @@ pub(crate) enum Part {
     Portal,
     /// What the end-to-end tests use beside these: their browser library, and a sender that lies
     E2e,
+    /// The validators and the server that FHIR transactions are tried with
+    Fhir,
     /// The module and the libraries of the benchmark
     Bench,
 }
@@ -46,6 +48,7 @@ pub(crate) fn part(workspace: &Workspace, part: Part) -> Result<()> {
         Part::Relay => relay(workspace),
         Part::Portal => portal(workspace),
         Part::E2e => end_to_end(workspace),
+        Part::Fhir => npm::install(&workspace.path("tests/fhir")),
         Part::Bench => bench(workspace),
     }
 }

@@ -50,6 +50,7 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
                     size(workspace),
                     npm_package(workspace),
                     consumers(workspace)?,
+                    fhir(workspace)?,
                     end_to_end(workspace, &browser)?,
                 ],
             ],
@@ -181,6 +182,13 @@ fn npm_package(workspace: &Workspace) -> Suite {
 fn consumers(workspace: &Workspace) -> Result<Suite> {
     let command = node_tests(&workspace.path("tests/consumers"))?;
     Ok(Suite::new("consumers", 5).needs_build().tests(command))
+}
+
+/// What is filed in a record, before validators and a server that share no code with the package.
+fn fhir(workspace: &Workspace) -> Result<Suite> {
+    let command = node_tests(&workspace.path("tests/fhir"))?;
+    let suite = Suite::new("fhir", 5).needs_build();
+    Ok(suite.builds(xtask(workspace, "fhir")).tests(command))
 }
 
 /// Real browsers, a real relay.

@@ -1,0 +1,57 @@
+/** Dates as sent: the laboratory's own clock and offset, and the reader's time beside it. */
+
+import { object, text } from "./json.js";
+import { foreign, phrase, type Phrase } from "./phrase.js";
+import type { JsonObject } from "./scanner.js";
+import type { Say } from "./say.js";
+
+const DATE = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/;
+
+/** A date or a time with its offset, as the document states it; what no calendar has is marked. */
+export function dateSaid(sent: string, say: Say): Phrase {
+  const [, year, month, day, hour, minute, second, fraction, offset] = DATE.exec(sent) ?? [];
+  if (!isDate(year, month, day) || !isTime(hour, minute, second))
+    return phrase(foreign(sent), ` (${say.words("not_a_date")})`);
+  const date = [year, month, day].filter((part) => part !== undefined).join("-");
+  if (hour === undefined) return [date];
+  const wall = `${date} ${hour}:${minute}${second === undefined ? "" : `:${second}${fraction ?? ""}`}`;
+  if (offset === undefined) return [wall];
+  const zone = `UTC${offset === "Z" ? "" : offset}`;
+  const moment = new Date(`${date}T${hour}:${minute}:00${offset}`);
+  const here = Number.isNaN(moment.getTime()) ? null : say.localTime(moment);
+  if (here === null || here.wall === `${date} ${hour}:${minute}`) return [`${wall} ${zone}`];
+  return [`${wall} ${zone} (${say.words("your_time")}: ${here.said})`];
+}
+
+/** `effective[x]` and its like: a moment or a span of time. */
+export function timeSaid(source: JsonObject, stem: string, say: Say): Phrase | null {
+  for (const field of [`${stem}DateTime`, `${stem}Instant`]) {
+    const moment = text(source[field]);
+    if (moment !== null) return dateSaid(moment, say);
+  }
+  const span = object(source[`${stem}Period`]);
+  return span ? periodSaid(span, say) : null;
+}
+
+export function periodSaid(span: JsonObject, say: Say): Phrase | null {
+  const [start, end] = [text(span["start"]), text(span["end"])];
+  if (start === null && end === null) return null;
+  const side = (word: "from" | "to", sent: string | null): Phrase =>
+    sent === null ? [] : phrase(say.words(word), " ", dateSaid(sent, say));
+  return phrase(side("from", start), start !== null && end !== null ? " " : "", side("to", end));
+}
+
+function isDate(year?: string, month?: string, day?: string): boolean {
+  if (year === undefined || Number(year) === 0) return false;
+  if (month === undefined) return true;
+  if (Number(month) < 1 || Number(month) > 12) return false;
+  if (day === undefined) return true;
+  const last = new Date(Date.UTC(2000, Number(month), 0));
+  last.setUTCFullYear(Number(year), Number(month), 0);
+  return Number(day) >= 1 && Number(day) <= last.getUTCDate();
+}
+
+function isTime(hour?: string, minute?: string, second?: string): boolean {
+  // A leap second is a time.
+  return hour === undefined || (Number(hour) < 24 && Number(minute) < 60 && Number(second ?? 0) <= 60);
+}

@@ -1,0 +1,134 @@
+/** A FHIR document as results: every report, and every observation that no report mentions. */
+
+import { object, text } from "./json.js";
+import { MAX_DEPTH, Panels } from "./panel.js";
+import { named, patientKey, type Named } from "./people.js";
+import { foreign, join, type Phrase } from "./phrase.js";
+import { Resources } from "./reference.js";
+import { hidesNarrative, looseResults, readReport, type Report } from "./report.js";
+import { scan, type JsonObject } from "./scanner.js";
+import { Say, type ResultOptions } from "./say.js";
+
+/** `results`, or why there are none: FHIR of another kind, another format, or nothing that can be read. */
+export type DocumentKind = "results" | "other" | "xml" | "ndjson" | "hl7v2" | "empty" | "unreadable";
+
+export interface ResultDocument {
+  readonly kind: DocumentKind;
+  /** What is to be known before any result; for another kind than `results`, what the file is. */
+  readonly warnings: readonly Phrase[];
+  readonly reports: readonly Report[];
+  /** What a reader may want to know after the results. */
+  readonly hints: readonly Phrase[];
+  /** The message itself, if it is HL7 v2. */
+  readonly plain: Phrase | null;
+}
+
+/**
+ * What a file says, in words. Foreign text stands as it was sent; nothing a file may hold makes this fail.
+ * A `timeZone` that does not exist throws a `RangeError`.
+ */
+export function readResult(bytes: Uint8Array, options: ResultOptions = {}): ResultDocument {
+  const say = new Say(options);
+  try {
+    return readText(new TextDecoder("utf-8", { fatal: true }).decode(bytes), say);
+  } catch {
+    return without("unreadable", [say.words("unreadable")]);
+  }
+}
+
+function readText(source: string, say: Say): ResultDocument {
+  const { words } = say;
+  const start = source.slice(0, 4_096).trimStart();
+  if (start === "") return without("empty", [words("empty_file")]);
+  if (start.startsWith("<") && source.includes("http://hl7.org/fhir")) return without("xml", [words("xml")]);
+  if (/^(?:MSH|FHS|BHS)\W/.test(start)) return { ...without("hl7v2", [words("hl7v2")]), plain: foreign(source) };
+  try {
+    const { root, repeated } = scan(source);
+    const resource = object(root);
+    if (resource === null || text(resource["resourceType"]) === null)
+      return without("unreadable", [words("unreadable")]);
+    return readResource(resource, repeated, say);
+  } catch (error) {
+    if (error instanceof SyntaxError && isNdjson(source)) return without("ndjson", [words("ndjson")]);
+    throw error;
+  }
+}
+
+/** Several resources, each on its line. */
+function isNdjson(source: string): boolean {
+  const [first = "", second = ""] = source.split("\n", 2);
+  return [first, second].every((line) => line.trim() !== "" && object(scan(line).root)?.["resourceType"] !== undefined);
+}
+
+function readResource(root: JsonObject, repeated: number, say: Say): ResultDocument {
+  const { words } = say;
+  const resources = new Resources(root);
+  const panels = new Panels(resources, say);
+  const sources = ofType(resources, "DiagnosticReport");
+  const observations = ofType(resources, "Observation");
+  const reports = sources.map((report) => readReport(report, panels));
+  const loose = looseGroups(observations, reports.length === 0, panels);
+  if (reports.length + loose.length === 0 && resources.skippedBundles === 0)
+    return without("other", [words("no_result"), " ", ...join(types(resources), ", ")]);
+  const warnings: string[] = [];
+  if (repeated > 0) warnings.push(words("repeated_names"));
+  if (patients([...sources, ...observations], resources).size > 1) warnings.push(words("several_patients"));
+  const unseen = observations.filter((observation) => !panels.shown.has(observation)).length;
+  const missed = Math.max(unseen, panels.refused);
+  if (missed > 0)
+    warnings.push(missed === 1 ? words("more_rows_one") : words("more_rows", { count: say.count(missed) }));
+  if (panels.isTooDeep) warnings.push(words("more_levels", { count: MAX_DEPTH }));
+  if (resources.skippedBundles > 0) warnings.push(words("more_bundles", { count: resources.skippedBundles }));
+  const all = [...reports, ...loose];
+  const hints: string[] = [];
+  if (all.some(({ rows }) => rows.some((row) => row.flags.some((flag) => flag.computed))))
+    hints.push(words("computed_hint"));
+  if (sources.some(hidesNarrative)) hints.push(words("narrative_hidden"));
+  const said = (sentence: string): Phrase => [sentence];
+  return { kind: "results", warnings: warnings.map(said), reports: all, hints: hints.map(said), plain: null };
+}
+
+/** Observations that no report shows, by patient; a panel's member stands below its panel. */
+function looseGroups(observations: readonly JsonObject[], isAll: boolean, panels: Panels): Report[] {
+  const left = observations.filter((observation) => !panels.shown.has(observation));
+  const members = panels.membersOf(left);
+  const groups = new Map<string, { patient: Named | null; observations: JsonObject[] }>();
+  for (const isMember of [false, true]) {
+    for (const observation of left) {
+      if (members.has(observation) !== isMember) continue;
+      const key = patientKey(observation, panels.resources) ?? "";
+      const group = groups.get(key) ?? {
+        patient: named(observation["subject"], observation, panels.resources, panels.say),
+        observations: [],
+      };
+      group.observations.push(observation);
+      groups.set(key, group);
+    }
+  }
+  return [...groups.values()]
+    .map((group) => looseResults(group.observations, group.patient, isAll, panels))
+    .filter(({ rows }) => rows.length > 0);
+}
+
+function patients(sources: readonly JsonObject[], resources: Resources): ReadonlySet<string> {
+  return new Set(sources.flatMap((source) => patientKey(source, resources) ?? []));
+}
+
+function ofType(resources: Resources, type: string): JsonObject[] {
+  return resources.all.filter((resource) => resource["resourceType"] === type);
+}
+
+/** What kinds of resources a document holds, most of them first. */
+function types(resources: Resources): Phrase[] {
+  const counts = new Map<string, number>();
+  for (const resource of resources.all) {
+    const type = text(resource["resourceType"]) ?? "?";
+    counts.set(type, (counts.get(type) ?? 0) + 1);
+  }
+  const most = [...counts].sort(([, one], [, other]) => other - one).slice(0, 12);
+  return most.map(([type, count]) => (count === 1 ? foreign(type) : [...foreign(type), ` (${count})`]));
+}
+
+function without(kind: Exclude<DocumentKind, "results">, said: Phrase): ResultDocument {
+  return { kind, warnings: [said], reports: [], hints: [], plain: null };
+}

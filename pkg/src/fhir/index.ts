@@ -1,0 +1,30 @@
+/** FHIR R4: results in words, messages as they are filed, drafts from the record. Pure: no network, no storage, no DOM. */
+
+export { readResult, type DocumentKind, type ResultDocument } from "./document.js";
+export type { Flag, Level } from "./interpretation.js";
+export { Foreign, type Phrase } from "./phrase.js";
+export type { Form, Report } from "./report.js";
+export type { Line, Row } from "./row.js";
+export type { ExpectedPatient, ResultOptions } from "./say.js";
+export type { Status } from "./status.js";
+export { resultText } from "./text.js";
+export {
+  fromCommunication,
+  fromDiagnosticReport,
+  type ContactOf,
+  type Draft,
+  type DraftAttachment,
+  type DraftContact,
+  type FhirSource,
+} from "./record/draft.js";
+export { transactionJson } from "./record/passthrough.js";
+export { toProvenance, type Filed } from "./record/provenance.js";
+export type { CodeableConcept, Coding, Reference, Resource, Transaction, TransactionEntry } from "./record/resource.js";
+export {
+  toTransaction,
+  type RecordAttachment,
+  type RecordBody,
+  type RecordMap,
+  type RecordMessage,
+  type RecordOptions,
+} from "./record/transaction.js";

@@ -1,0 +1,30 @@
+/** What a field holds, if it is of the type asked for; a document may put anything anywhere. */
+
+import { Decimal, type Json, type JsonObject } from "./scanner.js";
+
+export function text(value: Json | undefined): string | null {
+  return typeof value === "string" && value.trim() !== "" ? value : null;
+}
+
+export function decimal(value: Json | undefined): Decimal | null {
+  return value instanceof Decimal ? value : null;
+}
+
+export function object(value: Json | undefined): JsonObject | null {
+  return isObject(value) ? value : null;
+}
+
+/** The objects of an array; the sole object where a document left the array out. */
+export function list(value: Json | undefined): readonly JsonObject[] {
+  if (Array.isArray(value)) return value.filter(isObject);
+  return isObject(value) ? [value] : [];
+}
+
+export function has(source: JsonObject, field: string): boolean {
+  const value = source[field];
+  return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
+}

@@ -1,0 +1,130 @@
+/** Who and what a reference names: patients, performers, specimens. */
+
+import { conceptName } from "./concept.js";
+import { timeSaid } from "./date.js";
+import { list, object, text } from "./json.js";
+import { distinct, foreign, join, phrase, type Phrase } from "./phrase.js";
+import { withoutVersion, type Resources } from "./reference.js";
+import type { Json, JsonObject } from "./scanner.js";
+import type { Say } from "./say.js";
+
+/** A reference, with the resource that it means if that is in the document. */
+export interface Named {
+  readonly said: Phrase;
+  readonly resource: JsonObject | null;
+}
+
+/** What a reference points to by name: its display, else the name in the resource, else the reference as sent. */
+export function named(source: Json | undefined, from: JsonObject, resources: Resources, say: Say): Named | null {
+  const link = object(source);
+  if (!link) return null;
+  const reference = text(link["reference"]);
+  const resource = reference === null ? null : resources.resolve(reference, from);
+  const display = text(link["display"]);
+  const own = resource && resourceName(resource, resources, say);
+  const names = distinct([display === null ? [] : foreign(display), own ?? []]);
+  if (names.length > 0) return { said: join(names, " · "), resource };
+  const fallback = reference ?? text(object(link["identifier"])?.["value"]);
+  return fallback === null ? null : { said: foreign(fallback), resource };
+}
+
+function resourceName(resource: JsonObject, resources: Resources, say: Say): Phrase | null {
+  if (resource["resourceType"] === "PractitionerRole") {
+    const [who, where] = ["practitioner", "organization"].map((field) =>
+      named(resource[field], resource, resources, say),
+    );
+    const both = [who, where].flatMap((one) => (one ? [one.said] : []));
+    return both.length > 0 ? join(both, ", ") : null;
+  }
+  if (resource["resourceType"] === "Specimen") return specimenName(resource, say);
+  const plain = text(resource["name"]) ?? text(list(resource["deviceName"])[0]?.["name"]);
+  if (plain !== null) return foreign(plain);
+  return humanName(list(resource["name"]));
+}
+
+function humanName(names: readonly JsonObject[]): Phrase | null {
+  const name = names.find((one) => text(one["use"]) === "official") ?? names[0];
+  if (!name) return null;
+  const plain = text(name["text"]);
+  if (plain !== null) return foreign(plain);
+  const parts = [
+    ...strings(name["prefix"]),
+    ...strings(name["given"]),
+    ...strings(name["family"]),
+    ...strings(name["suffix"]),
+  ];
+  return parts.length > 0 ? foreign(parts.join(" ")) : null;
+}
+
+function specimenName(specimen: JsonObject, say: Say): Phrase | null {
+  const type = conceptName(specimen["type"], say.lang);
+  const containers = list(specimen["container"]).flatMap((container) => {
+    const kind = conceptName(container["type"], say.lang) ?? text(container["description"]);
+    return kind === null ? [] : [typeof kind === "string" ? foreign(kind) : kind];
+  });
+  const collection = object(specimen["collection"]);
+  const when = collection && timeSaid(collection, "collected", say);
+  const names = distinct([type ?? [], ...containers]);
+  const all = [...names, ...(when ? [phrase(`${say.words("collected")} `, when)] : [])];
+  return all.length > 0 ? join(all, ", ") : null;
+}
+
+/** A patient by name, date of birth and identifier. */
+export function patientSaid(patient: Named, say: Say): Phrase {
+  const { resource } = patient;
+  if (!resource || resource["resourceType"] !== "Patient") return patient.said;
+  const born = text(resource["birthDate"]);
+  const numbers = list(resource["identifier"]).flatMap((identifier) => text(identifier["value"]) ?? []);
+  const parts = [patient.said];
+  if (born !== null) parts.push(phrase(`${say.words("born")} `, foreign(born)));
+  const [number] = numbers;
+  if (number !== undefined) parts.push(foreign(number));
+  return join(parts, ", ");
+}
+
+/** What tells one subject from another: the resource meant, else the reference, else the name. */
+export function patientKey(source: JsonObject, resources: Resources): string | null {
+  const link = object(source["subject"]);
+  const reference = text(link?.["reference"]);
+  if (reference === null) return null;
+  const resource = resources.resolve(reference, source);
+  const id = text(resource?.["id"]);
+  const name = `${text(resource?.["resourceType"])}/${id}`;
+  return id === null ? withoutVersion(reference).url.split("/").slice(-2).join("/") : name;
+}
+
+/** Whether a result is about somebody else than the patient whom the host expects; false where nothing contradicts. */
+export function isOther(patient: Named, { patient: expected }: Say): boolean {
+  const { resource } = patient;
+  if (!expected) return false;
+  const born = text(resource?.["birthDate"]);
+  if (born !== null && expected.birthDate !== undefined && born !== expected.birthDate) return true;
+  const identifiers = list(resource?.["identifier"]);
+  const contradicts = (expected.identifiers ?? []).map(({ system, value }) => {
+    const same = identifiers.filter((one) => text(one["system"]) === (system ?? null));
+    return same.length === 0 ? null : !same.some((one) => text(one["value"]) === value);
+  });
+  if (contradicts.includes(false)) return false;
+  if (contradicts.includes(true)) return true;
+  if (expected.name === undefined) return false;
+  const names = patient.said.flatMap((part) => (typeof part === "string" ? [] : [part.text]));
+  return names.length > 0 && !names.some((name) => areSamePerson(name, expected.name ?? ""));
+}
+
+/** Two spellings of a name: all words of the shorter are in the longer, whatever their order and accents. */
+function areSamePerson(one: string, other: string): boolean {
+  const words = (name: string): string[] =>
+    name
+      .normalize("NFD")
+      .replace(/\p{Mark}/gu, "")
+      .toLowerCase()
+      .split(/[^\p{Letter}\p{Number}]+/u)
+      .filter(Boolean);
+  const [short = [], long = []] = [words(one), words(other)].sort((a, b) => a.length - b.length);
+  return short.length > 0 && short.every((word) => long.includes(word));
+}
+
+function strings(value: Json | undefined): string[] {
+  const all: readonly Json[] = Array.isArray(value) ? value : [value ?? null];
+  return all.flatMap((one) => text(one) ?? []);
+}

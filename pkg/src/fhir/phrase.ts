@@ -1,0 +1,47 @@
+/** Sentences in which foreign text is told apart from our own words. */
+
+/** Text that somebody else wrote. Shown isolated (`<bdi>`), so that its direction moves nothing around it. */
+export class Foreign {
+  readonly text: string;
+
+  /** Control characters and marks of direction become visible: `U+202E` instead of letters in reverse. */
+  constructor(text: string) {
+    this.text = text
+      .replace(/\r\n?|[\u2028\u2029]/g, "\n")
+      .replace(INVISIBLE, (mark) => `[U+${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`);
+  }
+}
+
+/** Controls but tab and line feed, marks of direction, tags, and halves of a character. */
+const INVISIBLE =
+  /[\0-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
+
+export type Phrase = readonly (string | Foreign)[];
+
+/** One phrase of several; what is null is left out. */
+export function phrase(...parts: readonly (string | Foreign | Phrase | null)[]): Phrase {
+  return parts.flatMap((part) => (part === null || part === "" ? [] : Array.isArray(part) ? part : [part as string]));
+}
+
+export function foreign(text: string): Phrase {
+  return [new Foreign(text)];
+}
+
+/** Phrases in a row, with `between` them. */
+export function join(phrases: readonly Phrase[], between: string): Phrase {
+  return phrases.flatMap((one, index) => (index === 0 ? one : [between, ...one]));
+}
+
+/** The letters of a phrase, for comparing. */
+export function letters(said: Phrase): string {
+  return said.map((part) => (part instanceof Foreign ? part.text : part)).join("");
+}
+
+/** Phrases that differ in more than the case of their letters, each once. */
+export function distinct(phrases: readonly Phrase[]): Phrase[] {
+  const seen = new Set<string>();
+  return phrases.filter((one) => {
+    const key = letters(one).trim().toLowerCase();
+    return key !== "" && !seen.has(key) && seen.add(key);
+  });
+}

@@ -1,0 +1,97 @@
+/** Reference ranges, and the flag that may be computed from one. */
+
+import { conceptName } from "./concept.js";
+import type { Flag } from "./interpretation.js";
+import { decimal, has, list, object, text } from "./json.js";
+import { foreign, join, phrase, type Phrase } from "./phrase.js";
+import { amountSaid, limitsSaid, unitSaid } from "./quantity.js";
+import type { JsonObject } from "./scanner.js";
+import type { Say } from "./say.js";
+import { comparableUnit, disagrees } from "./unit.js";
+
+/** One range: what it means, whom it is for, its limits, and its text. */
+export function rangeSaid(range: JsonObject, say: Say): Phrase | null {
+  const { words, lang } = say;
+  const limits = limitsSaid(range, true);
+  const plain = text(range["text"]);
+  const body = join(
+    [limits, plain === null ? null : foreign(plain)].filter((part) => part !== null),
+    "; ",
+  );
+  const groups = list(range["appliesTo"]).flatMap((group) => conceptName(group, lang) ?? []);
+  const age = ageSaid(object(range["age"]), say);
+  const type = conceptName(range["type"], lang);
+  const said = join(
+    [
+      phrase(type, type && body.length > 0 ? ": " : null, body),
+      groups.length > 0
+        ? phrase(
+            `${words("applies_to")} `,
+            join(
+              groups.map((group) => [group]),
+              ", ",
+            ),
+          )
+        : [],
+      age ?? [],
+      areSwapped(range) ? [words("limits_swapped")] : [],
+    ].filter((part) => part.length > 0),
+    " · ",
+  );
+  return said.length > 0 ? said : null;
+}
+
+function ageSaid(age: JsonObject | null, { words }: Say): Phrase | null {
+  if (!age) return null;
+  const side = (word: "from" | "to", end: JsonObject | null): Phrase => {
+    const amount = end && amountSaid(end);
+    return amount ? phrase(` ${words(word)} `, amount, unitSaid(end)) : [];
+  };
+  const limits = phrase(side("from", object(age["low"])), side("to", object(age["high"])));
+  return limits.length > 0 ? phrase(words("age"), limits) : null;
+}
+
+function areSwapped(range: JsonObject): boolean {
+  const [low, high] = [limit(range, "low"), limit(range, "high")];
+  return low !== null && high !== null && low > high;
+}
+
+function limit(range: JsonObject, side: "low" | "high"): number | null {
+  return decimal(object(range[side])?.["value"])?.value ?? null;
+}
+
+const NORMAL_SYSTEM = "http://terminology.hl7.org/CodeSystem/referencerange-meaning";
+
+/**
+ * Whether a value is within its only range, where the two can be compared without a doubt. The caller has made sure
+ * that the laboratory said nothing and that the result is final.
+ */
+export function computedFlag(source: JsonObject, { words }: Say): Flag | null {
+  const quantity = object(source["valueQuantity"]);
+  const ranges = list(source["referenceRange"]);
+  const [range] = ranges;
+  if (!quantity || !range || ranges.length > 1 || !isPlain(range)) return null;
+  const amount = decimal(quantity["value"])?.value;
+  if (amount === undefined || has(quantity, "comparator") || disagrees(quantity)) return null;
+  const ends = [object(range["low"]), object(range["high"])].filter((end) => end !== null);
+  const comparable = ends.every(
+    (end) => !has(end, "comparator") && !disagrees(end) && comparableUnit(end) === comparableUnit(quantity),
+  );
+  const [low, high] = [limit(range, "low"), limit(range, "high")];
+  const numbers = [amount, low ?? amount, high ?? amount];
+  if (!comparable || areSwapped(range) || (low === null && high === null) || !numbers.every(Number.isFinite))
+    return null;
+  const word = (level: Flag["level"], said: string): Flag => ({ level, words: [`${said}*`], computed: true });
+  if (high !== null && amount > high) return word("abnormal", words("flag_high"));
+  if (low !== null && amount < low) return word("abnormal", words("flag_low"));
+  return word("normal", words("flag_in_range"));
+}
+
+/** A range for everyone, of the ordinary kind, with nothing beside its limits. */
+function isPlain(range: JsonObject): boolean {
+  if (["appliesTo", "age", "text", "modifierExtension"].some((field) => has(range, field))) return false;
+  if (!has(range, "type")) return true;
+  return list(object(range["type"])?.["coding"]).some(
+    (coding) => text(coding["system"]) === NORMAL_SYSTEM && text(coding["code"]) === "normal",
+  );
+}

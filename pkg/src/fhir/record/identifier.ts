@@ -1,0 +1,56 @@
+/** Identifiers that mean something to this deployment only, and digests. */
+
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha1 } from "@noble/hashes/legacy.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+
+/** The identifier systems of this project. */
+const SID = "https://github.com/tessera-health/tessera/fhir/sid";
+export const MESSAGE_ID = `${SID}/message`;
+export const ATTACHMENT_ID = `${SID}/attachment`;
+export const TASK_ID = `${SID}/task`;
+export const CONTENT_DIGEST = `${SID}/content-sha256`;
+
+/**
+ * The first 16 bytes of HMAC-SHA-256 over the parts, each with its length: the same message has the same key in this
+ * deployment, and nobody without the secret can tell that two keys, here and elsewhere, are of one message.
+ */
+export function messageKey(secret: Uint8Array, parts: readonly (string | Uint8Array)[]): string {
+  const code = hmac.create(sha256, secret);
+  for (const part of parts) {
+    const bytes = typeof part === "string" ? new TextEncoder().encode(part) : part;
+    code.update(new Uint8Array([bytes.length >> 8, bytes.length & 0xff])).update(bytes);
+  }
+  return hex(code.digest().subarray(0, 16));
+}
+
+/** A UUID (RFC 9562, version 8) for an entry of a transaction, from its key. */
+export function entryUrl(key: string, part: string): string {
+  const digits = hex(sha256(new TextEncoder().encode(`${key} ${part}`)));
+  const variant = ((Number.parseInt(digits.slice(16, 17), 16) & 3) | 8).toString(16);
+  const at = (from: number, to: number): string => digits.slice(from, to);
+  return `urn:uuid:${at(0, 8)}-${at(8, 12)}-8${at(13, 16)}-${variant}${at(17, 20)}-${at(20, 32)}`;
+}
+
+export function contentDigest(body: Uint8Array): string {
+  return hex(sha256(body));
+}
+
+/** An Attachment's data, its size, and its SHA-1, which R4 asks for. */
+export function attachmentData(body: Uint8Array): {
+  readonly data: string;
+  readonly size: number;
+  readonly hash: string;
+} {
+  return { data: base64(body), size: body.length, hash: base64(sha1(body)) };
+}
+
+export function base64(bytes: Uint8Array): string {
+  let letters = "";
+  for (let at = 0; at < bytes.length; at += 8_192) letters += String.fromCharCode(...bytes.subarray(at, at + 8_192));
+  return btoa(letters);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

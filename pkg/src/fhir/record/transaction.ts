@@ -1,0 +1,240 @@
+/** A message as it is filed in a medical record: a transaction for any FHIR R4 server. Pure; the host sends it. */
+
+import { bytes, object } from "../../arguments.js";
+import { TesseraError, invalid } from "../../errors.js";
+import { ATTACHMENT_ID, MESSAGE_ID, TASK_ID, attachmentData, entryUrl, messageKey } from "./identifier.js";
+import { passedThrough } from "./passthrough.js";
+import { concept, instant } from "./resource.js";
+import type { CodeableConcept, Reference, Resource, Transaction, TransactionEntry } from "./resource.js";
+
+/** What is filed of a message; the package's `Message` and `Contact` have it. */
+export interface RecordMessage {
+  readonly id: string;
+  readonly direction: "in" | "out";
+  /** `held` is refused: nobody has checked who sent it. */
+  readonly state: string;
+  /** Of a body that is not text. */
+  readonly contentType?: string;
+  readonly text?: string | null;
+  readonly filename?: string | null;
+  /** Unix seconds. */
+  readonly sentAt: number;
+  readonly receivedAt: number | null;
+  /** The label of a visit. */
+  readonly session?: string | null;
+  /** The fingerprint of who sent it, 32 bytes: the contact's, or the owner's. */
+  readonly sender: Uint8Array;
+}
+
+export interface RecordAttachment {
+  readonly contentType: string;
+  readonly filename?: string | null;
+  readonly body: Uint8Array;
+}
+
+/** The bytes of a message: one body, or typed text with attachments. */
+export type RecordBody =
+  | Uint8Array
+  | { readonly text?: Uint8Array | null; readonly attachments: readonly RecordAttachment[] };
+
+/** Who is who in the record; only the host knows. */
+export interface RecordMap {
+  readonly subject?: Reference;
+  readonly sender: Reference;
+  readonly recipient: readonly Reference[];
+  readonly encounter?: Reference;
+  readonly basedOn?: readonly Reference[];
+}
+
+export interface RecordOptions {
+  /** The deployment's secret, at least 16 bytes: it makes the identifiers. */
+  readonly secret: Uint8Array;
+  /** Files without a patient; without it a map without `subject` is refused. */
+  readonly noPatient?: boolean;
+  /** Takes the place of the resource that was filed before: for the state of an outgoing message. */
+  readonly update?: boolean;
+  /** Files the label of the visit, and the names of files; both may name a person. */
+  readonly label?: boolean;
+  readonly filename?: boolean;
+  readonly category?: readonly CodeableConcept[];
+  readonly about?: readonly Reference[];
+  readonly partOf?: readonly Reference[];
+  readonly inResponseTo?: readonly Reference[];
+  /** Why an outgoing message was cancelled. */
+  readonly statusReason?: string;
+  readonly documentType?: CodeableConcept;
+  readonly documentCategory?: readonly CodeableConcept[];
+  /** Files the results of a checked laboratory themselves: an act of the receiver. */
+  readonly passthrough?: boolean;
+  /** A referral's task: `focus` if it is not the message. */
+  readonly task?: { readonly owner: Reference; readonly focus?: Reference };
+}
+
+const STATUS: Readonly<Record<RecordMessage["direction"], Readonly<Record<string, string>>>> = {
+  in: { verified: "completed" },
+  out: {
+    queued: "in-progress",
+    sent: "in-progress",
+    stored: "in-progress",
+    delivered: "completed",
+    undelivered: "stopped",
+    stopped: "stopped",
+    cancelled: "not-done",
+  },
+};
+
+/** The longest secret of use, and the shortest that is one. */
+const SECRET_BYTES = 16;
+
+/**
+ * The transaction that files a message: a Communication, a DocumentReference for each body that is not text, and what
+ * the options add. Filed twice it is there once: each entry has an identifier and `ifNoneExist`.
+ *
+ * Refuses a held message (`CONTACT_PENDING`), and whatever cannot be filed as it should be (`INVALID_ARGUMENT`).
+ */
+export function toTransaction(
+  message: RecordMessage,
+  body: RecordBody,
+  map: RecordMap,
+  options: RecordOptions,
+): Transaction {
+  const status = statusOf(message);
+  if (bytes(options.secret, "options.secret").length < SECRET_BYTES)
+    throw invalid(`options.secret is shorter than ${SECRET_BYTES} bytes`);
+  if (!map.subject && options.noPatient !== true)
+    throw invalid("map.subject is missing; options.noPatient files without");
+  if (map.recipient.length === 0) throw invalid("map.recipient is empty");
+  const key = keyOf(message, options);
+  const { text, attachments } = partsOf(message, body);
+  const communicationUrl = entryUrl(key, "message");
+  const documents = attachments.map((attachment, index) => {
+    const documentKey = index === 0 ? key : `${key}.${index + 1}`;
+    const resource = document(message, attachment, documentKey, map, options);
+    return entry(entryUrl(documentKey, "attachment"), resource, ATTACHMENT_ID, documentKey, options.update);
+  });
+  const communication: Resource = {
+    resourceType: "Communication",
+    identifier: [{ system: MESSAGE_ID, value: key }],
+    ...(map.basedOn ? { basedOn: map.basedOn } : {}),
+    ...(options.partOf ? { partOf: options.partOf } : {}),
+    ...(options.inResponseTo ? { inResponseTo: options.inResponseTo } : {}),
+    status,
+    ...(options.statusReason === undefined ? {} : { statusReason: { text: options.statusReason } }),
+    category: [
+      concept("http://terminology.hl7.org/CodeSystem/communication-category", "notification"),
+      ...(options.category ?? []),
+    ],
+    medium: [concept("http://terminology.hl7.org/CodeSystem/v3-ParticipationMode", "ONLINEWRIT")],
+    ...(map.subject ? { subject: map.subject } : {}),
+    ...(options.label && message.session ? { topic: { text: message.session } } : {}),
+    ...(options.about ? { about: options.about } : {}),
+    ...(map.encounter ? { encounter: map.encounter } : {}),
+    sent: instant(message.sentAt),
+    ...(message.receivedAt === null ? {} : { received: instant(message.receivedAt) }),
+    recipient: map.recipient,
+    sender: map.sender,
+    payload: [
+      ...(text ? [{ contentAttachment: { contentType: "text/plain; charset=utf-8", ...attachmentData(text) } }] : []),
+      ...documents.map(({ fullUrl }) => ({ contentReference: { reference: fullUrl } })),
+    ],
+  };
+  return {
+    resourceType: "Bundle",
+    type: "transaction",
+    entry: [
+      entry(communicationUrl, communication, MESSAGE_ID, key, options.update),
+      ...documents,
+      ...(options.passthrough ? passedThrough(message, attachments, map) : []),
+      ...(options.task ? [task(key, communicationUrl, message, map, options.task)] : []),
+    ],
+  };
+}
+
+/** The identifier of a message in this deployment: no name, no label, nothing that two organisations could compare. */
+export function keyOf(
+  message: Pick<RecordMessage, "id" | "direction" | "sender">,
+  options: Pick<RecordOptions, "secret">,
+): string {
+  return messageKey(options.secret, [message.direction, message.id, bytes(message.sender, "message.sender", 32)]);
+}
+
+function statusOf({ direction, state }: RecordMessage): string {
+  if (state === "held")
+    throw new TesseraError("CONTACT_PENDING", "a held message is not filed: its sender is unchecked");
+  const known = STATUS[direction];
+  const status = Object.hasOwn(known, state) ? known[state] : undefined;
+  if (status === undefined) throw invalid("message.state is not one that is filed");
+  return status;
+}
+
+function partsOf(
+  message: RecordMessage,
+  body: RecordBody,
+): { readonly text: Uint8Array | null; readonly attachments: readonly RecordAttachment[] } {
+  if (!ArrayBuffer.isView(body)) {
+    const { text, attachments } = object(body, "body") as Exclude<RecordBody, Uint8Array>;
+    return { text: text ?? null, attachments };
+  }
+  const { contentType = "text/plain", filename } = message;
+  const sole = bytes(body, "body");
+  if (typeof message.text === "string" || contentType === "text/plain") return { text: sole, attachments: [] };
+  return { text: null, attachments: [{ contentType, filename: filename ?? null, body: sole }] };
+}
+
+function document(
+  message: RecordMessage,
+  { contentType, filename, body }: RecordAttachment,
+  key: string,
+  map: RecordMap,
+  options: RecordOptions,
+): Resource {
+  return {
+    resourceType: "DocumentReference",
+    identifier: [{ system: ATTACHMENT_ID, value: key }],
+    status: "current",
+    ...(options.documentType ? { type: options.documentType } : {}),
+    ...(options.documentCategory ? { category: options.documentCategory } : {}),
+    ...(map.subject ? { subject: map.subject } : {}),
+    date: instant(message.receivedAt ?? message.sentAt),
+    author: [map.sender],
+    content: [
+      {
+        attachment: {
+          contentType,
+          ...attachmentData(body),
+          ...(options.filename && filename ? { title: filename } : {}),
+        },
+      },
+    ],
+  };
+}
+
+function task(
+  key: string,
+  communicationUrl: string,
+  message: RecordMessage,
+  map: RecordMap,
+  { owner, focus }: NonNullable<RecordOptions["task"]>,
+): TransactionEntry {
+  const resource: Resource = {
+    resourceType: "Task",
+    identifier: [{ system: TASK_ID, value: key }],
+    status: "requested",
+    intent: "order",
+    focus: focus ?? { reference: communicationUrl },
+    ...(map.subject ? { for: map.subject } : {}),
+    authoredOn: instant(message.sentAt),
+    requester: map.sender,
+    owner,
+  };
+  return entry(entryUrl(key, "task"), resource, TASK_ID, key);
+}
+
+/** Created once, or put in the place of what has its identifier. */
+function entry(fullUrl: string, resource: Resource, system: string, key: string, update = false): TransactionEntry {
+  const search = `identifier=${system}|${key}`;
+  const { resourceType } = resource;
+  return update
+    ? { fullUrl, resource, request: { method: "PUT", url: `${resourceType}?${search}` } }
+    : { fullUrl, resource, request: { method: "POST", url: resourceType, ifNoneExist: search } };
+}

@@ -1,0 +1,126 @@
+/** The resources of a document, and which of them a reference means. */
+
+import { list, object, text } from "./json.js";
+import type { JsonObject } from "./scanner.js";
+
+/** Bundles in Bundles are read to this depth. */
+const MAX_BUNDLES = 3;
+
+/** A resource of its own, with the Bundle it is in: contained ones belong to theirs. */
+class Entry {
+  #contained: Map<string, JsonObject[]> | null = null;
+
+  constructor(
+    readonly resource: JsonObject,
+    readonly fullUrl: string | null,
+    readonly bundle: Scope,
+  ) {}
+
+  /** The only contained resource of that id. */
+  contained(id: string): JsonObject | null {
+    if (id === "") return this.resource;
+    this.#contained ??= byId(list(this.resource["contained"]));
+    const found = this.#contained.get(id);
+    return found?.length === 1 ? (found[0] ?? null) : null;
+  }
+}
+
+/** What references within one Bundle may mean; `outer` is the Bundle around it. */
+class Scope {
+  readonly #byUrl = new Map<string, Entry[]>();
+  readonly #byName = new Map<string, Entry[]>();
+
+  constructor(readonly outer: Scope | null) {}
+
+  add(entry: Entry): void {
+    const id = text(entry.resource["id"]);
+    const type = text(entry.resource["resourceType"]);
+    if (entry.fullUrl !== null) push(this.#byUrl, withoutVersion(entry.fullUrl).url, entry);
+    if (id !== null && type !== null) push(this.#byName, `${type}/${id}`, entry);
+    this.outer?.add(entry);
+  }
+
+  byUrl(url: string, version: string | null): JsonObject | null {
+    return only(this.#byUrl.get(url), version) ?? this.outer?.byUrl(url, version) ?? null;
+  }
+
+  /** By `Type/id`. Where two have that name, neither is meant. */
+  byName(name: string, version: string | null): JsonObject | null {
+    const found = this.#byName.get(name);
+    return found ? only(found, version) : (this.outer?.byName(name, version) ?? null);
+  }
+}
+
+export class Resources {
+  /** In the document's order, without the Bundles around them. */
+  readonly all: JsonObject[] = [];
+  /** Bundles that lie too deep to be read. */
+  skippedBundles = 0;
+  readonly #homes = new Map<JsonObject, Entry>();
+
+  constructor(root: JsonObject) {
+    this.#add(root, null, new Scope(null), 0);
+  }
+
+  /** The resource that `reference` means, seen from the resource that makes it; null if none or more than one. */
+  resolve(reference: string, from: JsonObject): JsonObject | null {
+    const home = this.#homes.get(from);
+    if (!home) return null;
+    if (reference.startsWith("#")) return home.contained(reference.slice(1));
+    const { url, version } = withoutVersion(reference);
+    const name = /(?:^|\/)([A-Z][A-Za-z]*\/[A-Za-z0-9\-.]{1,64})$/.exec(url)?.[1] ?? null;
+    const base = /^(.*\/)[A-Z][A-Za-z]*\/[^/]+$/.exec(home.fullUrl ?? "")?.[1];
+    const isRelative = name === url;
+    const exact = home.bundle.byUrl(isRelative && base !== undefined ? base + url : url, version);
+    return exact ?? (name === null ? null : home.bundle.byName(name, version));
+  }
+
+  #add(resource: JsonObject, fullUrl: string | null, bundle: Scope, depth: number): void {
+    if (resource["resourceType"] === "Bundle") {
+      if (depth > MAX_BUNDLES) {
+        this.skippedBundles += 1;
+        return;
+      }
+      const inner = new Scope(depth === 0 ? null : bundle);
+      for (const entry of list(resource["entry"])) {
+        const held = object(entry["resource"]);
+        if (held) this.#add(held, text(entry["fullUrl"]), inner, depth + 1);
+      }
+      return;
+    }
+    const entry = new Entry(resource, fullUrl, bundle);
+    bundle.add(entry);
+    this.all.push(resource);
+    this.#homes.set(resource, entry);
+    for (const contained of list(resource["contained"])) this.#homes.set(contained, entry);
+  }
+}
+
+/** The only entry, or the only one of that version where there are several. */
+function only(found: readonly Entry[] | undefined, version: string | null): JsonObject | null {
+  if (!found) return null;
+  const versioned = found.filter(({ resource }) => text(object(resource["meta"])?.["versionId"]) === version);
+  const chosen = versioned.length === 1 ? versioned : found;
+  return chosen.length === 1 ? (chosen[0]?.resource ?? null) : null;
+}
+
+function byId(resources: readonly JsonObject[]): Map<string, JsonObject[]> {
+  const found = new Map<string, JsonObject[]>();
+  for (const resource of resources) {
+    const id = text(resource["id"]);
+    if (id !== null) push(found, id, resource);
+  }
+  return found;
+}
+
+/** A reference, and the version of the resource that it asks for. */
+export function withoutVersion(reference: string): { readonly url: string; readonly version: string | null } {
+  const [, url, version] = /^(.*)\/_history\/([^/]+)$/.exec(reference) ?? [];
+  return { url: url ?? reference, version: version ?? null };
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const found = map.get(key);
+  if (found) found.push(value);
+  else map.set(key, [value]);
+}

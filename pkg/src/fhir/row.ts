@@ -1,0 +1,197 @@
+/** One line of a result: a test, its value and what belongs to it. */
+
+import { absentReason, conceptName } from "./concept.js";
+import { dateSaid, timeSaid } from "./date.js";
+import { stated, statedAsSent, type Flag } from "./interpretation.js";
+import { has, list, object, text } from "./json.js";
+import { named, patientKey, type Named } from "./people.js";
+import { distinct, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
+import { computedFlag, rangeSaid } from "./range.js";
+import type { Resources } from "./reference.js";
+import type { Json, JsonObject } from "./scanner.js";
+import type { Say } from "./say.js";
+import { isSettled, isWithdrawn, statusPhrase, type Status } from "./status.js";
+import { disagrees, hasOtherCode, ucumCode } from "./unit.js";
+import { valueSaid } from "./value.js";
+import type { Word } from "./words.js";
+
+/** A labelled statement. `warning` and `note` are never out of sight; a `fact` may be a step away. */
+export interface Line {
+  readonly kind: "range" | "warning" | "note" | "fact";
+  readonly label: string;
+  readonly said: Phrase;
+}
+
+export interface Row {
+  /** Headings above it, outermost first. */
+  readonly path: readonly Phrase[];
+  readonly name: Phrase;
+  /** Null on a heading without a value, and where the interpretation is the result. */
+  readonly value: Phrase | null;
+  /** Whether `value` says why there is none. */
+  readonly isAbsent: boolean;
+  /** Whether rows of a panel follow, with a longer path. */
+  readonly isPanel: boolean;
+  readonly status: Status;
+  /** The status in words where it is not simply final. */
+  readonly statusSaid: Phrase | null;
+  readonly flags: readonly Flag[];
+  /** Ranges first, then warnings, notes and facts. */
+  readonly lines: readonly Line[];
+}
+
+/** What a row has around it. */
+export interface Surroundings {
+  readonly path: readonly Phrase[];
+  /** The status that holds here: the worst of the report's, the panel's and its own. */
+  readonly status: Status;
+  readonly isPanel: boolean;
+  /** Whether a panel above has an interpretation, so that none is computed for its parts. */
+  readonly isInterpreted: boolean;
+  /** Whether something above it has a meaning that is not known here. */
+  readonly isModified: boolean;
+  readonly isInReport: boolean;
+  /** Whose results these are. */
+  readonly patient: string | null;
+  /** What is said above all rows: times, specimens and performers that need no repeating. */
+  readonly above: ReadonlySet<string>;
+  readonly resources: Resources;
+  readonly say: Say;
+}
+
+/** The row of an observation, or of one of its components (`source`). */
+export function rowOf(source: JsonObject, observation: JsonObject, name: Phrase, around: Surroundings): Row {
+  const { say, status, isPanel } = around;
+  const interpretation = stated(source["interpretation"], say.lang, say.words);
+  const withdrawn = isWithdrawn(status);
+  const value = valueSaid(source, say);
+  const reason = value === null ? absentReason(source, say.lang) : null;
+  const needsWords = value === null && reason === null && !isPanel && interpretation.length === 0;
+  return {
+    path: around.path,
+    name,
+    value: value ?? reason ?? (needsWords ? [say.words("no_value")] : null),
+    isAbsent: value === null,
+    isPanel,
+    status,
+    statusSaid: source === observation ? ownStatus(observation, say) : null,
+    flags: withdrawn ? [] : interpretation.length > 0 ? interpretation : computed(source, around),
+    lines: lines(source, observation, withdrawn, around),
+  };
+}
+
+/** The row of something that a report or a panel names and the document does not hold as an observation. */
+export function missingRow(name: Phrase, isElsewhere: boolean, { path, status, say }: Surroundings): Row {
+  const value = [say.words(isElsewhere ? "not_here" : "other_kind")];
+  return { path, name, value, isAbsent: true, isPanel: false, status, statusSaid: null, flags: [], lines: [] };
+}
+
+function ownStatus(observation: JsonObject, say: Say): Phrase | null {
+  return text(observation["status"]) === "final" ? null : statusPhrase(observation, say.lang);
+}
+
+function computed(source: JsonObject, { say, status, isInterpreted, isModified }: Surroundings): Flag[] {
+  const silent = !isInterpreted && !has(source, "interpretation") && !isModified && !has(source, "modifierExtension");
+  const flag = silent && isSettled(status) ? computedFlag(source, say) : null;
+  return flag ? [flag] : [];
+}
+
+function lines(source: JsonObject, observation: JsonObject, withdrawn: boolean, around: Surroundings): Line[] {
+  return [
+    ...list(source["referenceRange"]).flatMap((range) =>
+      line("range", around.say.words("range"), rangeSaid(range, around.say)),
+    ),
+    ...warnings(source, withdrawn, around),
+    ...list(source["note"]).flatMap((note) =>
+      line("note", around.say.words("note"), noteSaid(note, observation, around)),
+    ),
+    ...(source === observation ? facts(observation, around) : []),
+  ];
+}
+
+/** A line, if there is anything to say. */
+export function line(kind: Line["kind"], label: string, said: Phrase | null): Line[] {
+  return said === null || said.length === 0 ? [] : [{ kind, label, said }];
+}
+
+function warnings(source: JsonObject, withdrawn: boolean, { say }: Surroundings): Line[] {
+  const { words, lang } = say;
+  const sentence = (word: Word): Line[] => line("warning", words("warning"), [words(word)]);
+  const isExplained = has(source, "dataAbsentReason") && valueSaid(source, say) !== null;
+  return [
+    ...(withdrawn ? statedAsSent(source["interpretation"], lang, words) : []).flatMap((sent) =>
+      line("note", words("withdrawn"), sent),
+    ),
+    ...quantities(source).flatMap((quantity) => {
+      if (disagrees(quantity)) return line("warning", words("warning"), unitWarning(quantity, say));
+      return hasOtherCode(quantity) ? line("fact", words("unit_code"), foreign(ucumCode(quantity) ?? "")) : [];
+    }),
+    ...(has(source, "modifierExtension") ? sentence("modifier_extension") : []),
+    ...(has(source, "implicitRules") ? sentence("implicit_rules") : []),
+    ...(isExplained ? line("note", words("reason"), absentReason(source, lang)) : []),
+  ];
+}
+
+/** What an observation says of itself, and what stands above all rows does not. */
+function facts(observation: JsonObject, around: Surroundings): Line[] {
+  const { say, resources, above, isInReport, patient } = around;
+  const { words, lang } = say;
+  const unlessAbove = (label: string, said: Phrase | null): Line[] =>
+    said !== null && above.has(letters(said)) ? [] : line("fact", label, said);
+  const name = (field: string): Phrase | null => named(observation[field], observation, resources, say)?.said ?? null;
+  const minute = (field: string): string | undefined => text(observation[field])?.slice(0, 16);
+  const issued = text(observation["issued"]);
+  const isIssuedLater = !isInReport && issued !== null && minute("issued") !== minute("effectiveDateTime");
+  const own = patientKey(observation, resources);
+  const isOtherPatient = own !== null && patient !== null && own !== patient;
+  return [
+    ...(isOtherPatient ? line("warning", words("patient"), name("subject")) : []),
+    ...unlessAbove(words("effective"), timeSaid(observation, "effective", say)),
+    ...(isIssuedLater ? line("fact", words("issued"), dateSaid(issued, say)) : []),
+    ...unlessAbove(words("specimen"), name("specimen")),
+    ...line("fact", words("body_site"), conceptName(observation["bodySite"], lang)),
+    ...line("fact", words("method"), conceptName(observation["method"], lang)),
+    ...line("fact", words("device"), name("device")),
+    ...unlessAbove(words("performer"), namesSaid(observation["performer"], observation, around)),
+  ];
+}
+
+function unitWarning(quantity: JsonObject, { words }: Say): Phrase {
+  const places = words("unit_differs", { unit: "\u0000", code: "\u0000" }).split("\u0000");
+  const [before = "", between = "", after = ""] = places;
+  return phrase(before, foreign(text(quantity["unit"]) ?? ""), between, foreign(ucumCode(quantity) ?? ""), after);
+}
+
+/** Every quantity whose unit a row shows. */
+function quantities(source: JsonObject): JsonObject[] {
+  const ratio = object(source["valueRatio"]);
+  const range = object(source["valueRange"]);
+  const all: (Json | undefined)[] = [
+    source["valueQuantity"],
+    range?.["low"],
+    ratio?.["numerator"],
+    ratio?.["denominator"],
+  ];
+  return all.map(object).filter((quantity) => quantity !== null);
+}
+
+/** A note with its author and time. */
+function noteSaid(note: JsonObject, from: JsonObject, { resources, say }: Surroundings): Phrase | null {
+  const plain = text(note["text"]);
+  if (plain === null) return null;
+  const writer = text(note["authorString"]);
+  const author = writer === null ? named(note["authorReference"], from, resources, say)?.said : foreign(writer);
+  const time = text(note["time"]);
+  const about = [author ?? [], time === null ? [] : dateSaid(time, say)].filter((part) => part.length > 0);
+  return phrase(foreign(plain), ...(about.length > 0 ? [" (", join(about, ", "), ")"] : []));
+}
+
+/** Several references by name, in one phrase. */
+export function namesSaid(
+  source: Json | undefined,
+  from: JsonObject,
+  { resources, say }: Pick<Surroundings, "resources" | "say">,
+): Phrase | null {
+  const names: Named[] = list(source).flatMap((link) => named(link, from, resources, say) ?? []);
+  return names.length > 0 ? join(distinct(names.map(({ said }) => said)), ", ") : null;
+}
