@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
-import { arbitrary, HOSTILE } from "./support/foreign.mjs";
+import { arbitrary, HOSTILE } from "../../pkg/test/foreign.mjs";
 import { enrol, Person } from "./support/person.mjs";
 import { Relay } from "./support/relay.mjs";
 import { openViews } from "./support/views.mjs";
 
-const ROUNDS = 1_500;
+const ROUNDS = 600;
 
 describe("foreign data", () => {
   let browser;

@@ -84,7 +84,7 @@ describe("the page", () => {
     await rivera.open(lab.name);
     const message = rivera.message("in", null, "verified");
     await message.waitFor({ timeout: 30_000 });
-    assert.match(await message.innerText(), /odd\.json\. This file is not a FHIR result/);
+    assert.match(await message.innerText(), /odd\.json\s+This file is not FHIR that can be shown here/);
     assert.equal(await message.getByTestId("fhir-table").count(), 0);
     assert.ok(bytes.equals(await rivera.download()));
     assert.deepEqual(portal.complaints, []);

@@ -100,6 +100,13 @@ export function saveFile(bytes: Uint8Array, filename: string, contentType: strin
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+/** Shows a PDF in a tab of its own; only ever as a PDF, whatever its bytes are. */
+export function openPdf(bytes: Uint8Array): void {
+  const url = URL.createObjectURL(new Blob([new Uint8Array(bytes)], { type: "application/pdf" }));
+  window.open(url, "_blank", "noopener");
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
 let ids = 0;
 /** A fresh id, to tie labels to their controls. */
 export function freshId(stem: string): string {

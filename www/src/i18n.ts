@@ -261,37 +261,14 @@ const TEXT = {
   too_long_label: ["The label may have at most 48 bytes.", "La etiqueta admite como máximo 48 bytes."],
 
   // Results
-  report: ["Result", "Resultado"],
-  report_status: ["Status", "Estado"],
-  report_issued: ["Issued", "Emitido"],
-  report_effective: ["Taken", "Tomado"],
-  report_performer: ["By", "Por"],
   col_test: ["Test", "Prueba"],
-  col_value: ["Value", "Valor"],
-  col_unit: ["Unit", "Unidad"],
-  col_range: ["Reference range", "Rango de referencia"],
+  col_result: ["Result", "Resultado"],
   col_flag: ["Flag", "Aviso"],
-  flag_high: ["High", "Alto"],
-  flag_low: ["Low", "Bajo"],
-  flag_normal: ["In range", "En rango"],
-  flag_abnormal: ["Abnormal", "Anormal"],
-  flag_none: ["—", "—"],
-  flag_computed: [
-    "Flags marked * are computed here from the reference range.",
-    "Los avisos con * se calculan aquí a partir del rango de referencia.",
-  ],
-  narrative_hidden: [
-    "Only coded values are shown, not the document's own prose.",
-    "Solo se muestran los valores codificados, no la prosa del documento.",
-  ],
-  report_more: ["The original holds more than this table.", "El original contiene más que esta tabla."],
-  see_original: ["see the original", "ver el original"],
-  no_value: ["no value", "sin valor"],
+  col_range: ["Reference range", "Rango de referencia"],
+  test_more: ["More about this test", "Más sobre esta prueba"],
+  save_form: ["Save", "Guardar"],
+  open_form: ["Open in a new tab", "Abrir en otra pestaña"],
   file: ["File", "Archivo"],
-  not_fhir: [
-    "This file is not a FHIR result that can be shown as a table.",
-    "Este archivo no es un resultado FHIR que se pueda mostrar en tabla.",
-  ],
   cannot_show: [
     "This message cannot be shown here. Save the original.",
     "Este mensaje no se puede mostrar aquí. Guarde el original.",
@@ -475,11 +452,6 @@ export function waitingText(count: number): string {
 
 export function clock(time: Date): string {
   return new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(time);
-}
-
-/** A date and time of day as a document states them, without moving them to the reader's time zone. */
-export function wallTime(time: Date): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" }).format(time);
 }
 
 export function number(value: number): string {

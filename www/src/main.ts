@@ -3,6 +3,7 @@
 import "./styles/base.css";
 import "./styles/pane.css";
 import "./styles/conversation.css";
+import "./styles/result.css";
 import "./styles/log.css";
 import "./styles/lock.css";
 import "./styles/safety.css";

@@ -58,10 +58,10 @@ export async function result(page, say) {
     .getByTestId("fhir-row")
     .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
   assert.deepEqual(rows, [
-    ["Cholesterol", "6.3", "mmol/L", "≤ 4.5", "High*"],
-    ["Triglyceride", "1.3", "mmol/L", "≤ 2.0", "In range*"],
-    ["Cholesterol in HDL", "1.3", "mmol/L", "≥ 1.5", "Low*"],
-    ["LDL Chol. (Calc)", "4.6", "mmol/L", "≤ 3.0", "High*"],
+    ["Cholesterol", "6.3 mmol/L", "High*", "≤ 4.5 mmol/L"],
+    ["Triglyceride", "1.3 mmol/L", "In range*", "≤ 2.0 mmol/L"],
+    ["Cholesterol in HDL", "1.3 mmol/L", "Low*", "≥ 1.5 mmol/L"],
+    ["LDL Chol. (Calc)", "4.6 mmol/L", "High*", "≤ 3.0 mmol/L"],
   ]);
   await say("Dr. Rivera sees the lipid panel as a table:");
   for (const row of rows) await say(`  ${row.join("  ")}`);

@@ -1,10 +1,10 @@
 /** One message: what it says, from whom, and its state in words. */
 
-import { readReports } from "../fhir";
+import { readResult } from "tessera-portal/fhir";
 import { h, saveFile, type Child } from "../dom";
-import { clock, number, t, type TextKey } from "../i18n";
+import { clock, currentLanguage, number, t, type TextKey } from "../i18n";
 import type { Session } from "../session";
-import { reportTable } from "./report";
+import { resultView } from "./report";
 import type { Contact, Message } from "tessera-portal";
 
 /** What decides what a message shows besides its state; it is drawn again only when this changes. */
@@ -63,7 +63,7 @@ function content(message: Message, session: Session): Child[] {
   if (bytes === "damaged") return [h("p", { class: "unreadable", testid: "unreadable" }, t("attachment_damaged"))];
   const filename = message.filename ?? (message.contentType === "application/fhir+json" ? "result.json" : "file.bin");
   return [
-    ...attached(bytes, filename),
+    ...attached(bytes, filename, message.contentType),
     h(
       "button",
       {
@@ -77,15 +77,19 @@ function content(message: Message, session: Session): Child[] {
   ];
 }
 
+/** Types that a result may come as. */
+const MAY_BE_RESULT = /json|xml|hl7/i;
+
 /** What an attachment says, if that can be shown. */
-function attached(bytes: Uint8Array, filename: string): HTMLElement[] {
+function attached(bytes: Uint8Array, filename: string, contentType: string): HTMLElement[] {
+  const name = h("p", { class: "hint" }, `${t("file")}: `, h("bdi", {}, filename));
+  if (!MAY_BE_RESULT.test(contentType)) return [name];
   try {
-    const reports = readReports(bytes);
-    if (reports) return reports.map(reportTable);
-    return [h("p", { class: "hint" }, `${t("file")}: ${filename}. ${t("not_fhir")}`)];
+    const result = readResult(bytes, { lang: currentLanguage() });
+    return [...(result.kind === "results" ? [] : [name]), resultView(result)];
   } catch {
     // The error may quote the document, so it goes nowhere.
-    return [h("p", { class: "unreadable", testid: "unreadable" }, t("cannot_show"))];
+    return [name, h("p", { class: "unreadable", testid: "unreadable" }, t("cannot_show"))];
   }
 }
 
