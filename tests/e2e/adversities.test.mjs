@@ -72,7 +72,7 @@ describe("cells that are not what they seem", () => {
     await post(relay.url, flipped);
     assert.match(
       await on.patient.warned("rejected", "NOT_AUTHENTIC"),
-      /Blocked, under Dr\. Rivera[^]*altered or forged/,
+      /Blocked, under Dr\. Rivera[\s\S]*altered or forged/,
     );
     await stillWorks(on.clinician, on.patient, "The second, after the altered one.");
   });
@@ -126,7 +126,7 @@ describe("an enrolled contact who forges", () => {
     assert.equal(await rivera.digits(name), await mallory.digits());
     await rivera.theyMatch(name);
     await mallory.send("forged", "This was never proven.");
-    assert.match(await rivera.warned("rejected", "NOT_AUTHENTIC"), /Blocked[^]*altered or forged/);
+    assert.match(await rivera.warned("rejected", "NOT_AUTHENTIC"), /Blocked[\s\S]*altered or forged/);
     await mallory.send("honest", "This one is proven.");
     await rivera.receives(name, "This one is proven.");
     assert.equal(await rivera.message("in", "This was never proven.").count(), 0);
@@ -161,7 +161,10 @@ describe("invitations gone wrong", () => {
     await on.patient.accept(text);
     const digits = await on.clinician.digits(on.patient.name);
     await on.lab.accept(text);
-    assert.match(await on.lab.warned("rejected", "INVITATION_USED"), /Blocked[^]*Somebody else has already answered/);
+    assert.match(
+      await on.lab.warned("rejected", "INVITATION_USED"),
+      /Blocked[\s\S]*Somebody else has already answered/,
+    );
     await on.lab.pane.getByTestId("suspect").waitFor();
     await on.lab.pane.getByTestId("remove-contact").click();
     assert.equal(await on.patient.digits(on.clinician.name), digits);
@@ -180,7 +183,7 @@ describe("invitations gone wrong", () => {
     await on.patient.open(on.lab.name);
     assert.match(
       await on.patient.pane.getByTestId("suspect").innerText(),
-      /already answered this invitation[^]*enrol again in person/,
+      /already answered this invitation[\s\S]*enrol again in person/,
     );
     assert.match(await on.patient.pane.getByTestId("cannot-write").innerText(), /blocked/);
     assert.match(await on.patient.warned("rejected", "INVITATION_USED"), /Somebody else has already answered/);
@@ -252,8 +255,8 @@ describe("a relay that lies", () => {
     hostile.dropping = false;
     assert.ok(hostile.dropped > 0);
     await stillWorks(on.clinician, on.patient, "Written after the one withheld.");
-    assert.match(await on.patient.warned("gap", "batches"), /Something is missing[^]*withheld or lost/);
-    assert.match(await on.patient.warned("gap", "sequence"), /Something is missing[^]*Dr\. Rivera/);
+    assert.match(await on.patient.warned("gap", "batches"), /Something is missing[\s\S]*withheld or lost/);
+    assert.match(await on.patient.warned("gap", "sequence"), /Something is missing[\s\S]*Dr\. Rivera/);
     assert.equal(await on.patient.message("in", withheld).count(), 0);
     await on.clinician.sees(on.patient.name, withheld, "sent");
   });
@@ -279,7 +282,7 @@ describe("a relay that goes down and comes back", () => {
     await on.clinician.write(on.patient.name, text);
     const waiting = on.clinician.pane.locator('[data-testid="relay-state"][data-waiting="1"]');
     await waiting.waitFor();
-    assert.match(await waiting.innerText(), /Relay not reachable[^]*1 message waits to leave/);
+    assert.match(await waiting.innerText(), /Relay not reachable[\s\S]*1 message waits to leave/);
     assert.equal(
       await on.clinician.message("out", text, "queued").getByTestId("message-state").innerText(),
       "Queued: waits for the relay",

@@ -143,7 +143,7 @@ test("a lock keeps the store: another page is refused all the while", async () =
 
 test("a passkey opens the vault after a lock and after a restart, until it is removed; the passphrase still does", async () => {
   const hers = await profile();
-  let { page } = hers;
+  const { page } = hers;
   const platform = await authenticator(hers.context, page);
   assert.equal(
     (await page.evaluate(async () => (await import("tessera-portal")).probeCapabilities())).webAuthnPrf,

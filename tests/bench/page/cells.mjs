@@ -110,7 +110,7 @@ function unpadded(plaintext) {
 
 /** The delivery of CBOR `[0, delivery]` in shortest form. */
 function unwrapped(body) {
-  const head = { 0x58: 4, 0x59: 5 }[body[2]] ?? 3;
+  const head = body[2] === 0x58 ? 4 : body[2] === 0x59 ? 5 : 3;
   return body.subarray(head);
 }
 

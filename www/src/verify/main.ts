@@ -124,7 +124,8 @@ class Page {
   }
 
   async #verify(): Promise<void> {
-    const run = (this.#run += 1);
+    this.#run += 1;
+    const run = this.#run;
     const [exported, kept] = [this.#export, this.#kept];
     if (exported === null) return this.#tell(() => []);
     this.#tell(() => [h("p", { class: "hint" }, say("working"))]);
