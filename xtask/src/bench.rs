@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds, then measures in a browser; `cargo xtask bench relay` measures the relay,
+//! `cargo xtask bench` measures the package in a browser, `cargo xtask bench relay` the relay, and
 //! `cargo xtask bench privacy` what its operator learns from a simulated hospital.
 
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitC
     }
 }
 
-/// Load on the relay, from `relay/bench`; the table goes into `docs/benchmarks.md`.
+/// Puts load on the relay with `relay/bench`; the table goes into `docs/benchmarks.md`.
 fn relay(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     build::relay(workspace)?;
     build::relay_bench(workspace)?;
@@ -36,7 +36,7 @@ fn relay(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     finish(bench.args(arguments))
 }
 
-/// The simulation behind `docs/privacy.md`; needs nothing built.
+/// The simulation behind `docs/privacy.md`; it needs no build.
 fn privacy(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     let folder = workspace.path("tests/bench/privacy");
     let mut bench = python::command(workspace, &folder.join("requirements.txt"))?;

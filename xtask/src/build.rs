@@ -1,4 +1,4 @@
-//! `cargo xtask build`: package, relay, portal.
+//! `cargo xtask build`: the package, the relay and the portal.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{npm, process, size, wasm};
 
-/// Everything a deployment needs: `pkg/dist`, the relay's binary, `www/dist`.
+/// Builds everything a deployment needs: `pkg/dist`, the relay's binary, `www/dist`.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
     let start = Instant::now();
     package(workspace)?;
@@ -33,7 +33,7 @@ pub(crate) enum Part {
     Relay,
     /// `www/dist`, from the package
     Portal,
-    /// What the end-to-end tests use beside these: their browser library, and a sender that lies
+    /// What else the end-to-end tests need: their browser library, and a sender that forges
     E2e,
     /// The validators and the server that FHIR transactions are tried with
     Fhir,
@@ -66,6 +66,13 @@ pub(crate) fn package(workspace: &Workspace) -> Result<()> {
     exports_exist(&folder)
 }
 
+/// Whether [`package`] has run in this checkout.
+pub(crate) fn package_is_built(workspace: &Workspace) -> bool {
+    ["core/core.d.ts", "index.d.ts"]
+        .iter()
+        .all(|file| workspace.path("pkg/dist").join(file).is_file())
+}
+
 /// The relay's binary.
 pub(crate) fn relay(workspace: &Workspace) -> Result<()> {
     process::run(&mut workspace.cargo(&[
@@ -94,12 +101,12 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
     npm::install(&workspace.path("tests/bench"))
 }
 
-/// Where [`bench`] puts it.
+/// The folder that [`bench()`] writes.
 pub(crate) fn bench_module(workspace: &Workspace) -> PathBuf {
     workspace.target("bench")
 }
 
-/// Where the sender that lies is, which the end-to-end tests start.
+/// The forging sender that the end-to-end tests start.
 pub(crate) fn adversary_binary(workspace: &Workspace) -> PathBuf {
     workspace
         .target("release/examples/adversary")
@@ -116,14 +123,14 @@ pub(crate) fn relay_bench(workspace: &Workspace) -> Result<()> {
     ]))
 }
 
-/// Where [`relay_bench`] puts it.
+/// The binary that [`relay_bench`] builds.
 pub(crate) fn relay_bench_binary(workspace: &Workspace) -> PathBuf {
     workspace
         .target("release/tessera-relay-bench")
         .with_extension(std::env::consts::EXE_EXTENSION)
 }
 
-/// Where [`relay`] puts it.
+/// The binary that [`relay`] builds.
 pub(crate) fn relay_binary(workspace: &Workspace) -> PathBuf {
     workspace
         .target("release")
@@ -139,7 +146,7 @@ pub(crate) fn portal(workspace: &Workspace) -> Result<()> {
     process::run(&mut npm::npm(&folder, &["run", "--silent", "build"]))
 }
 
-/// Removes what was compiled from a source that is no more: it would end up in the archive.
+/// Removes output whose source was deleted: it would end up in the archive.
 fn remove_stale(dist: &Path, sources: &Path) -> Result<()> {
     for entry in fs::read_dir(dist)? {
         let entry = entry?;
@@ -164,7 +171,7 @@ fn remove_stale(dist: &Path, sources: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Every file that `exports` of package.json promises is there.
+/// Checks that every file in `exports` of package.json exists.
 fn exports_exist(folder: &Path) -> Result<()> {
     let manifest: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?)?;
     let exports = manifest
@@ -178,7 +185,7 @@ fn exports_exist(folder: &Path) -> Result<()> {
         .collect();
     ensure!(
         missing.is_empty(),
-        "pkg/package.json exports what was not built: {}",
+        "pkg/package.json exports files that were not built: {}",
         missing.join(", ")
     );
     Ok(())
@@ -199,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lost_its_source_goes() {
+    fn output_without_its_source_is_removed() {
         let folder = tempfile::tempdir().expect("temporary directory");
         let path = |name: &str| folder.path().join(name);
         for name in ["src/qr", "dist/qr", "dist/old", "dist/core"] {

@@ -1,6 +1,6 @@
-//! The project's task runner: `cargo xtask build | demo | test | bench | soak`.
+//! The project's task runner: `cargo xtask build | demo | check | test | bench | soak | tools`.
 //!
-//! It needs cargo, Node 20 with npm, and a Chromium; what it may install itself it installs.
+//! It needs cargo, Node.js with npm, and Chromium.
 
 #![expect(
     clippy::print_stdout,
@@ -11,6 +11,7 @@
 mod bench;
 mod browser;
 mod build;
+mod check;
 mod demo;
 mod npm;
 mod process;
@@ -19,6 +20,7 @@ mod relay;
 mod size;
 mod soak;
 mod test;
+mod tools;
 mod wasm;
 mod workspace;
 
@@ -45,26 +47,32 @@ struct Cli {
 enum Task {
     /// Build the npm package (pkg/), the relay (target/release/tessera-relay) and the portal (www/dist)
     Build,
-    /// Start a relay with short epochs and the demo portal; Ctrl-C ends it and leaves nothing behind
+    /// Start a relay with short epochs and the demo portal; Ctrl-C stops it and removes its data
     Demo(demo::Options),
-    /// Run every test there is, or only the suites named
+    /// Run formatters, linters and compilers, without the tests: about a minute when little has changed
+    Check,
+    /// Run all tests, or only the named suites
     Test(test::Options),
-    /// Measure against other libraries in one page run; arguments go to tests/bench/run.mjs.
-    /// `bench relay` puts load on the relay instead, `bench privacy` simulates what its operator learns
+    /// Measure the package beside other libraries in a browser; arguments go to tests/bench/run.mjs.
+    /// `bench relay` measures the relay under load, `bench privacy` simulates what its operator learns
     Bench {
-        /// Passed on as they are
+        /// Arguments of the benchmark
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Run a relay under posts, pulls, restarts and kills for as long as one likes
+    /// Run a relay under posts, pulls, restarts and kills for a given time
     Soak(soak::Options),
-    /// Builds one part; the tests call this, so that each part has a log of its own
-    #[command(hide = true)]
+    /// Install the tools that a few tasks need into target/tools: cargo-deny, cargo-cyclonedx
+    Tools {
+        /// Only these
+        names: Vec<String>,
+    },
+    /// Build one part
     BuildPart { part: build::Part },
-    /// Runs one wasm test binary in headless Chromium; cargo calls this, see .cargo/config.toml
+    /// Run one wasm test binary in headless Chromium; cargo calls this, see .cargo/config.toml
     #[command(hide = true)]
     WasmTestRunner {
-        /// The binary and the flags of `cargo test`
+        /// The binary, and the flags of `cargo test`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -86,9 +94,11 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Build => build::all(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Demo(options) => demo::run(&workspace, &options),
+        Task::Check => check::run(&workspace),
         Task::Test(options) => test::run(&workspace, &options),
         Task::Bench { arguments } => bench::run(&workspace, &arguments),
         Task::Soak(options) => soak::run(&workspace, &options),
+        Task::Tools { names } => tools::install(&workspace, &names).map(|()| ExitCode::SUCCESS),
         Task::BuildPart { part } => build::part(&workspace, part).map(|()| ExitCode::SUCCESS),
         Task::WasmTestRunner { arguments } => wasm::run_tests(&workspace, arguments),
     }

@@ -1,5 +1,5 @@
-//! Child processes, each in a process group of its own: a time limit or Ctrl-C ends a child together
-//! with all that it started, and Ctrl-C in a terminal reaches this program alone.
+//! Child processes, each in its own process group: a time limit or Ctrl-C ends a child together with
+//! everything it started, and Ctrl-C in a terminal reaches only this program.
 
 use std::fmt;
 use std::io;
@@ -10,14 +10,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+/// Time limit of a command in the terminal. It is for a command that hangs.
+pub(crate) const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+
 const POLL: Duration = Duration::from_millis(50);
 
-/// How long a child has between being asked to end and being ended.
+/// Time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// From here on Ctrl-C, SIGTERM and SIGHUP only set a flag, which every wait in this module obeys.
+/// Makes Ctrl-C, SIGTERM and SIGHUP set a flag that every wait in this module checks.
 pub(crate) fn catch_interrupts() -> Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst)).context("signal handler")
 }
@@ -74,7 +77,7 @@ impl Group {
         })
     }
 
-    /// Waits for the end, at most `limit`; after that, or at Ctrl-C, ends the group.
+    /// Waits until the child exits. After `limit`, or at Ctrl-C, stops the group.
     pub(crate) fn wait(mut self, limit: Duration) -> io::Result<End> {
         let start = Instant::now();
         loop {
@@ -100,7 +103,7 @@ impl Group {
         Ok(status)
     }
 
-    /// Asks the group to end, insists after ten seconds, and gives the child's status.
+    /// Sends SIGTERM, after ten seconds SIGKILL, and returns the child's status.
     pub(crate) fn stop(&mut self) -> io::Result<ExitStatus> {
         let start = Instant::now();
         self.signal(Signal::Terminate);
@@ -114,12 +117,12 @@ impl Group {
             }
             thread::sleep(POLL);
         };
-        self.signal(Signal::Kill); // what the child left running
+        self.signal(Signal::Kill); // processes that the child left running
         self.ended = true;
         Ok(status)
     }
 
-    /// An error means that nobody is left to signal.
+    /// An error means that no process of the group is left.
     #[cfg(unix)]
     fn signal(&self, signal: Signal) {
         use nix::sys::signal::{Signal as Unix, killpg};
@@ -152,9 +155,8 @@ enum Signal {
     Kill,
 }
 
-/// Runs `command` in the terminal; anything but success is an error that names it.
+/// Runs `command` in the terminal; a failure is an error that names the command.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    const LIMIT: Duration = Duration::from_secs(30 * 60);
     let end = Group::spawn(command)?.wait(LIMIT)?;
     if !end.success() {
         bail!("{}: {end}", describe(command));
@@ -162,7 +164,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The command as one would type it.
+/// The command line, with the program's name instead of its path.
 pub(crate) fn describe(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());

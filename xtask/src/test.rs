@@ -1,10 +1,11 @@
-//! `cargo xtask test`: every suite, on both cores, each with a time limit, and one count at the end.
+//! `cargo xtask test`: runs the suites on two cores and prints the number of tests.
 
 mod count;
 mod dependencies;
 mod outcome;
 mod suite;
 mod suites;
+mod supply;
 
 use std::fs;
 use std::path::Path;
@@ -25,9 +26,9 @@ use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only these suites, and what they need built
+    /// Only these suites, and the builds that they need
     suites: Vec<String>,
-    /// Name the suites
+    /// Print the names of the suites
     #[arg(long)]
     list: bool,
 }
@@ -54,7 +55,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     Ok(report(&outcomes, start.elapsed()))
 }
 
-/// Keeps the suites named and everything that builds.
+/// Keeps the named suites, and the builds if one of them needs a build.
 fn select(phases: &mut [Phase], names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
@@ -78,7 +79,7 @@ fn select(phases: &mut [Phase], names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Runs the lanes of a phase side by side, the suites of a lane one after the other.
+/// Runs the lanes of a phase in parallel, and the suites of each lane in order.
 fn run_phase(phase: Phase, logs: &Path, broken: &AtomicBool) -> Vec<Outcome> {
     let outcomes = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -111,7 +112,7 @@ fn run_suite(suite: Suite, logs: &Path, broken: &AtomicBool) -> Outcome {
     suite.run(logs)
 }
 
-/// The table, and the last line, which is all that a script needs to read.
+/// Prints the table and, last, the line that scripts read.
 fn report(outcomes: &[Outcome], elapsed: Duration) -> ExitCode {
     println!(
         "\n{:<22} {:>7} {:>7} {:>8} {:>8}",
@@ -124,11 +125,13 @@ fn report(outcomes: &[Outcome], elapsed: Duration) -> ExitCode {
             skipped,
         } = outcome.count;
         println!(
-            "{:<22} {passed:>7} {failed:>7} {skipped:>8} {:>8.1}  {}",
+            "{:<22} {passed:>7} {failed:>7} {skipped:>8} {:>8.1}",
             outcome.name,
             outcome.elapsed.as_secs_f64(),
-            outcome.remark
         );
+        for remark in &outcome.remarks {
+            println!("{:<22} {remark}", "");
+        }
     }
     let total: Count = outcomes.iter().map(|outcome| outcome.count).sum();
     println!(
@@ -136,7 +139,12 @@ fn report(outcomes: &[Outcome], elapsed: Duration) -> ExitCode {
         elapsed.as_secs() / 60,
         elapsed.as_secs() % 60
     );
-    println!("{} passed, {} failed", total.passed, total.failed);
+    let Count {
+        passed,
+        failed,
+        skipped,
+    } = total;
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
     if total.failed == 0 && total.passed > 0 {
         ExitCode::SUCCESS
     } else {

@@ -1,5 +1,5 @@
-// Finding one's cells in what was pulled: 100 000 cells of 2 KiB, as batches lie in memory once they
-// are fetched. Each way reads the pulled bytes and gives the positions of one's own cells.
+// Finding own cells in what was pulled: 100 000 cells of 2 KiB, as batches lie in memory once they
+// are fetched. Each way reads the pulled bytes and returns the positions of the own cells.
 
 import { random } from "./bytes.mjs";
 import { agree } from "./check.mjs";

@@ -1,15 +1,16 @@
-//! What may not be in the dependency tree, read from `cargo tree`.
+//! Rules on the dependency tree, checked on the output of `cargo tree`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 
+use super::suite::Checked;
 use crate::workspace::Workspace;
 
-/// Crates that could open a cell. The relay has to do without.
+/// Crates that could open a cell. The relay must not depend on them.
 const OPENERS: &[&str] = &["aes", "aes-gcm", "hpke", "ml-kem", "x-wing", "x25519-dalek"];
 
-/// Of each of these, one version: two would be twice the code to trust, and types that do not meet.
+/// One version of each: two would double the code to trust, and their types would not match.
 const CRYPTOGRAPHY: &[&str] = &[
     "aes",
     "aes-gcm",
@@ -36,8 +37,8 @@ const CRYPTOGRAPHY: &[&str] = &[
     "zeroize",
 ];
 
-/// The relay, compiled alone, holds no code that could open a cell.
-pub(super) fn relay_cannot_open(workspace: &Workspace) -> Result<String> {
+/// The relay, compiled alone, contains no code that could open a cell.
+pub(super) fn relay_cannot_open(workspace: &Workspace) -> Result<Checked> {
     let tree = tree(workspace, &["--package=tessera-relay"])?;
     let openers: Vec<_> = OPENERS
         .iter()
@@ -49,11 +50,11 @@ pub(super) fn relay_cannot_open(workspace: &Workspace) -> Result<String> {
         "the relay depends on {}",
         openers.join(", ")
     );
-    Ok(String::new())
+    Ok(Checked::Passed(String::new()))
 }
 
 /// What ships has one version of each cryptographic crate.
-pub(super) fn one_version_each(workspace: &Workspace) -> Result<String> {
+pub(super) fn one_version_each(workspace: &Workspace) -> Result<Checked> {
     let targets: [&[&str]; 3] = [
         &["--package=tessera", "--target=wasm32-unknown-unknown"],
         &["--package=tessera"],
@@ -69,7 +70,7 @@ pub(super) fn one_version_each(workspace: &Workspace) -> Result<String> {
             target.join(" ")
         );
     }
-    Ok(String::new())
+    Ok(Checked::Passed(String::new()))
 }
 
 type Tree = BTreeMap<String, BTreeSet<String>>;
@@ -82,7 +83,7 @@ fn doubled(tree: &Tree) -> Vec<&str> {
         .collect()
 }
 
-/// Names and versions of all that is linked.
+/// Names and versions of all crates that are linked.
 fn tree(workspace: &Workspace, arguments: &[&str]) -> Result<Tree> {
     let mut command = workspace.cargo(&[
         "tree",
@@ -102,13 +103,13 @@ fn tree(workspace: &Workspace, arguments: &[&str]) -> Result<Tree> {
     let tree = parse(&String::from_utf8_lossy(&output.stdout));
     ensure!(
         tree.contains_key("sha2"),
-        "cargo tree {} names no sha2, so it proves nothing",
+        "cargo tree {} does not list sha2, so its output was not understood",
         arguments.join(" ")
     );
     Ok(tree)
 }
 
-/// Lines like `sha2 v0.11.0`, some with a path or `(*)` behind.
+/// Reads lines like `sha2 v0.11.0`, some of which end with a path or `(*)`.
 fn parse(output: &str) -> Tree {
     let mut tree = Tree::new();
     for line in output.lines() {

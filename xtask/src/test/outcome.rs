@@ -1,4 +1,4 @@
-//! What came of a suite, and how it is told.
+//! The result of a suite, and how it is reported.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,21 +9,21 @@ use super::count::Count;
 /// How much of a failed suite's log is shown, in lines.
 const TAIL: usize = 80;
 
-/// What came of a suite.
+/// The result of a suite.
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
     pub(crate) count: Count,
     pub(crate) elapsed: Duration,
     pub(crate) blocks: bool,
-    /// One line for the table.
-    pub(crate) remark: String,
+    /// Lines for the table: why a check failed or was skipped, what was measured.
+    pub(crate) remarks: Vec<String>,
     pub(super) log: Option<PathBuf>,
-    /// What the tests said that is worth reading even when they pass.
+    /// What the tests printed that must be seen even if they pass.
     pub(super) notes: Vec<String>,
 }
 
 impl Outcome {
-    /// Tells of the suite's end; of a failure, shows what it printed last.
+    /// Prints how the suite ended; after a failure, also the end of its log.
     pub(crate) fn announce(&self) {
         let seconds = self.elapsed.as_secs_f64();
         let Count { passed, failed, .. } = self.count;
@@ -34,7 +34,8 @@ impl Outcome {
             }
             return;
         }
-        let mut text = format!("FAILED  {} ({seconds:.1} s) {}\n", self.name, self.remark);
+        let remarks = self.remarks.join("; ");
+        let mut text = format!("FAILED  {} ({seconds:.1} s) {remarks}\n", self.name);
         if let Some(log) = &self.log {
             let printed = fs::read(log).unwrap_or_default();
             for line in tail(&String::from_utf8_lossy(&printed), TAIL) {
@@ -62,7 +63,7 @@ pub(super) fn notes(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The last lines, without those in which cargo says what it does.
+/// The last lines, without cargo's progress.
 fn tail(text: &str, lines: usize) -> Vec<&str> {
     const PROGRESS: [&str; 4] = ["Checking ", "Compiling ", "Downloaded ", "Downloading "];
     let progress = |line: &&str| {

@@ -12,35 +12,45 @@ use super::count::Count;
 use super::outcome::{Outcome, notes};
 use crate::process::{End, Group, describe};
 
-/// A check in this program; what it returns goes into the table.
-type Check = Box<dyn FnOnce() -> Result<String> + Send>;
+/// What a check in this program found; the text goes into the table.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    Passed(String),
+    /// It could not be made here, for this reason.
+    Skipped(String),
+}
+
+type Check = Box<dyn FnOnce() -> Result<Checked> + Send>;
 
 enum Step {
-    /// Makes something, and is no test; only its failure counts.
+    /// Builds what other suites test; only its failure counts.
     Builds(Command),
-    /// Prints summaries, which are counted.
+    /// Installs a tool if it can; a later step says what could not be checked without it.
+    Attempts(Command),
+    /// Prints a summary of its tests, which is counted.
     Tests(Command),
-    /// Succeeds or fails, and is one test.
+    /// One test: the exit status.
     Passes(Command),
-    /// One test as well.
+    /// One test: a check in this program.
     Check(Check),
 }
 
-/// A named list of steps with one time limit over all of them.
+/// A named list of steps, and the time limit for all of them together.
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
-    /// It needs what the suites that block build.
+    /// It needs what the suites that block have built.
     pub(crate) needs_build: bool,
-    /// After its failure nothing that needs the build can run.
+    /// If it fails, no suite that needs the build runs.
     pub(crate) blocks: bool,
     limit: Duration,
     steps: Vec<Step>,
 }
 
 impl Suite {
-    /// An empty suite; `limit` in minutes.
-    pub(crate) fn new(name: &'static str, limit: u64) -> Self {
-        let limit = Duration::from_secs(60 * limit);
+    /// An empty suite that usually takes `minutes` on two cores. It is ended after ten times that: the
+    /// limit is for a suite that hangs, and must not fail a slow or busy machine.
+    pub(crate) fn new(name: &'static str, minutes: u64) -> Self {
+        let limit = Duration::from_secs(60 * minutes * 10);
         Self {
             name,
             needs_build: false,
@@ -50,9 +60,15 @@ impl Suite {
         }
     }
 
-    /// A program that makes what other suites test.
+    /// A program that builds what other suites test.
     pub(crate) fn builds(mut self, command: Command) -> Self {
         self.steps.push(Step::Builds(command));
+        self
+    }
+
+    /// A program that installs a tool of later steps, which report it if the tool is missing.
+    pub(crate) fn attempts(mut self, command: Command) -> Self {
+        self.steps.push(Step::Attempts(command));
         self
     }
 
@@ -68,8 +84,11 @@ impl Suite {
         self
     }
 
-    /// A check written here.
-    pub(crate) fn check(mut self, check: impl FnOnce() -> Result<String> + Send + 'static) -> Self {
+    /// A check in this program.
+    pub(crate) fn check(
+        mut self,
+        check: impl FnOnce() -> Result<Checked> + Send + 'static,
+    ) -> Self {
         self.steps.push(Step::Check(Box::new(check)));
         self
     }
@@ -80,7 +99,7 @@ impl Suite {
         self
     }
 
-    /// Is the build, or a part of it.
+    /// Is part of the build.
     pub(crate) fn blocks(mut self) -> Self {
         self.blocks = true;
         self
@@ -93,7 +112,7 @@ impl Suite {
             count: Count::ONE_FAILED,
             elapsed: Duration::ZERO,
             blocks: false,
-            remark: format!("not run: {why}"),
+            remarks: vec![format!("not run: {why}")],
             log: None,
             notes: Vec::new(),
         }
@@ -108,7 +127,7 @@ impl Suite {
             count: Count::default(),
             elapsed: Duration::ZERO,
             blocks: false,
-            remark: String::new(),
+            remarks: Vec::new(),
             log: Some(log.clone()),
             notes: Vec::new(),
         };
@@ -124,7 +143,7 @@ impl Suite {
             };
             outcome.count = outcome.count + count;
             if !remark.is_empty() {
-                outcome.remark = remark;
+                outcome.remarks.push(remark);
             }
             if count.failed > 0 {
                 outcome.blocks = self.blocks;
@@ -140,7 +159,13 @@ impl Suite {
 impl Step {
     fn run(self, log: &Path, limit: Duration) -> Result<(Count, String)> {
         match self {
-            Self::Check(check) => check().map(|remark| (Count::ONE_PASSED, remark)),
+            Self::Check(check) => check().map(|checked| match checked {
+                Checked::Passed(remark) => (Count::ONE_PASSED, remark),
+                Checked::Skipped(reason) => (Count::ONE_SKIPPED, reason),
+            }),
+            Self::Attempts(command) => {
+                run_logged(command, log, limit).map(|_| (Count::default(), String::new()))
+            }
             Self::Builds(command) => {
                 succeed(command, log, limit).map(|()| (Count::default(), String::new()))
             }
@@ -161,7 +186,7 @@ fn succeed(command: Command, log: &Path, limit: Duration) -> Result<()> {
     Ok(())
 }
 
-/// A program's exit status and its count have to agree, and a suite without a test is a mistake.
+/// A failed program is a failure whatever it printed, and so is a suite in which no test ran.
 fn judge(end: End, count: Count) -> (Count, String) {
     if !end.success() {
         let at_least_one = Count {
@@ -176,7 +201,7 @@ fn judge(end: End, count: Count) -> (Count, String) {
     (count, String::new())
 }
 
-/// Appends the program's output to the log, and gives what it printed.
+/// Appends the program's output to the log, and returns what it printed.
 fn run_logged(mut command: Command, log: &Path, limit: Duration) -> Result<(End, String)> {
     let mut file = File::options().append(true).open(log).context("log")?;
     writeln!(file, "$ {}", describe(&command))?;
@@ -211,17 +236,18 @@ mod tests {
         let suite = Suite::new("sum", 1)
             .tests(shell(SUMMARY))
             .passes(shell("true"))
-            .check(|| Ok("fine".into()));
+            .check(|| Ok(Checked::Passed("fine".into())))
+            .check(|| Ok(Checked::Skipped("no network".into())));
         let outcome = run(suite);
         assert_eq!(
             outcome.count,
             Count {
                 passed: 5,
                 failed: 0,
-                skipped: 1
+                skipped: 2
             }
         );
-        assert_eq!(outcome.remark, "fine");
+        assert_eq!(outcome.remarks, ["fine", "no network"]);
     }
 
     #[test]
@@ -249,8 +275,8 @@ mod tests {
     fn a_suite_without_a_test_fails() {
         let outcome = run(Suite::new("empty", 1).tests(shell("true")));
         assert_eq!(
-            (outcome.count, outcome.remark.as_str()),
-            (Count::ONE_FAILED, "no test ran")
+            (outcome.count, outcome.remarks),
+            (Count::ONE_FAILED, vec!["no test ran".to_owned()])
         );
     }
 
@@ -266,11 +292,19 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_attempt_does_not_end_the_suite() {
+        let outcome = run(Suite::new("tool", 1)
+            .attempts(shell("exit 1"))
+            .check(|| Ok(Checked::Skipped("the tool is missing".into()))));
+        assert_eq!(outcome.count, Count::ONE_SKIPPED);
+    }
+
+    #[test]
     fn a_check_that_fails_says_why() {
         let outcome = run(Suite::new("check", 1).check(|| anyhow::bail!("two versions of sha2")));
         assert_eq!(
-            (outcome.count, outcome.remark.as_str()),
-            (Count::ONE_FAILED, "two versions of sha2")
+            (outcome.count, outcome.remarks),
+            (Count::ONE_FAILED, vec!["two versions of sha2".to_owned()])
         );
     }
 

@@ -1,4 +1,4 @@
-//! The suites there are, and in which order they keep two cores busy.
+//! The suites, and the order in which they keep two cores busy.
 
 use std::fs;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::dependencies;
-use super::suite::Suite;
+use super::suite::{Checked, Suite};
+use super::{dependencies, supply};
 use crate::browser::Browser;
 use crate::workspace::Workspace;
-use crate::{build, npm, size, wasm};
+use crate::{build, check, npm, size, wasm};
 
-/// Lanes that run side by side. A phase begins when the one before has ended.
+/// Lanes that run in parallel. A phase starts when the previous one has ended.
 pub(crate) struct Phase {
     pub(crate) lanes: [Vec<Suite>; 2],
 }
@@ -23,8 +23,8 @@ impl Phase {
     }
 }
 
-/// First what the rest needs; then cargo in one lane, with lower priority, and in the other the
-/// suites that mostly wait for epochs.
+/// First the builds. Then cargo in one lane, with lower priority, and in the other the suites that
+/// mostly wait for epochs.
 pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
     npm::require()?;
     wasm::require_target()?;
@@ -41,98 +41,114 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
                 vec![
                     dependencies(workspace),
                     lints(workspace),
+                    documentation(workspace),
                     rust(workspace),
-                    relay_alone(workspace),
                     browser_tests(workspace),
-                    privacy(),
+                    privacy(workspace),
                 ],
                 vec![
+                    scripts(workspace),
                     size(workspace),
                     npm_package(workspace),
                     consumers(workspace)?,
                     fhir(workspace)?,
                     end_to_end(workspace, &browser)?,
+                    supply(workspace),
                 ],
             ],
         },
     ])
 }
 
-/// This program in another process, so that its output goes to the suite's log.
-fn xtask(workspace: &Workspace, part: &str) -> Command {
-    let mut command = this_program();
-    command
-        .args(["build-part", part])
-        .current_dir(workspace.path("."));
+/// This program as a child process, so that its output goes to the suite's log.
+fn xtask(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let program = std::env::current_exe().unwrap_or_else(|_| "xtask".into());
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(workspace.path("."));
     command
 }
 
-/// What the relay's operator learns, against the committed figures.
-fn privacy() -> Suite {
-    let mut command = this_program();
-    command.args(["bench", "privacy", "--quick", "--check", "--jobs=1"]);
-    Suite::new("privacy", 20).passes(command)
-}
-
-fn this_program() -> Command {
-    Command::new(std::env::current_exe().unwrap_or_else(|_| "xtask".into()))
+/// The simulation of what the relay's operator learns, compared with the committed figures.
+fn privacy(workspace: &Workspace) -> Suite {
+    let arguments = ["bench", "privacy", "--quick", "--check", "--jobs=1"];
+    Suite::new("privacy", 5).passes(background(xtask(workspace, &arguments)))
 }
 
 fn package(workspace: &Workspace) -> Suite {
-    Suite::new("build-package", 15)
+    Suite::new("build-package", 4)
         .blocks()
-        .builds(xtask(workspace, "package"))
+        .builds(xtask(workspace, &["build-part", "package"]))
 }
 
 fn portal(workspace: &Workspace) -> Suite {
-    Suite::new("build-portal", 5)
+    Suite::new("build-portal", 1)
         .blocks()
         .needs_build()
-        .builds(xtask(workspace, "portal"))
+        .builds(xtask(workspace, &["build-part", "portal"]))
 }
 
-/// The relay, and what the end-to-end tests use beside it.
+/// The relay, and what else the end-to-end tests start.
 fn relay(workspace: &Workspace) -> Suite {
-    Suite::new("build-relay", 15)
+    Suite::new("build-relay", 4)
         .blocks()
-        .builds(xtask(workspace, "relay"))
-        .builds(xtask(workspace, "e2e"))
+        .builds(xtask(workspace, &["build-part", "relay"]))
+        .builds(xtask(workspace, &["build-part", "e2e"]))
 }
 
 fn format(workspace: &Workspace) -> Suite {
-    Suite::new("format", 1).passes(workspace.cargo(&["fmt", "--all", "--check", "--", "-l"]))
+    passes(Suite::new("format", 1), check::formatting(workspace))
 }
 
 fn dependencies(workspace: &Workspace) -> Suite {
-    let (one, two) = (workspace.clone(), workspace.clone());
-    Suite::new("dependencies", 2)
-        .check(move || dependencies::relay_cannot_open(&one))
-        .check(move || dependencies::one_version_each(&two))
+    let (relay, all) = (workspace.clone(), workspace.clone());
+    Suite::new("dependencies", 1)
+        .check(move || dependencies::relay_cannot_open(&relay))
+        .check(move || dependencies::one_version_each(&all))
+}
+
+/// Licences, advisories, banned crates and sources of crates; vulnerabilities of npm packages.
+fn supply(workspace: &Workspace) -> Suite {
+    let install = xtask(workspace, &["tools", "cargo-deny"]);
+    let mut suite = Suite::new("supply", 3).attempts(background(install));
+    for kind in ["licenses", "bans", "sources", "advisories"] {
+        let workspace = workspace.clone();
+        suite = suite.check(move || supply::deny(&workspace, kind));
+    }
+    for folder in ["pkg", "www"] {
+        let workspace = workspace.clone();
+        suite = suite.check(move || supply::npm_audit(&workspace, folder));
+    }
+    suite
 }
 
 fn lints(workspace: &Workspace) -> Suite {
-    let clippy = |arguments: &[&str]| {
-        let mut command = background(workspace, &["clippy", "--locked"]);
-        command.args(arguments).args(["--", "--deny=warnings"]);
-        command
-    };
-    Suite::new("clippy", 12)
-        .passes(clippy(&["--workspace", "--all-targets"]))
-        .passes(clippy(&[
-            "--package=tessera",
-            "--target=wasm32-unknown-unknown",
-            "--lib",
-            "--tests",
-        ]))
+    passes(Suite::new("clippy", 4), check::lints(workspace))
+}
+
+fn scripts(workspace: &Workspace) -> Suite {
+    passes(Suite::new("biome", 1), check::scripts(workspace)).needs_build()
+}
+
+fn passes(suite: Suite, checks: Vec<check::Check>) -> Suite {
+    checks.into_iter().fold(suite, |suite, check| {
+        suite.passes(background(check.command))
+    })
+}
+
+/// A broken link or an unclosed tag in a doc comment fails.
+fn documentation(workspace: &Workspace) -> Suite {
+    let mut command = background(workspace.cargo(&["doc", "--locked", "--no-deps", "--workspace"]));
+    command.env("RUSTDOCFLAGS", "--deny=warnings");
+    Suite::new("docs", 2).passes(command)
 }
 
 fn rust(workspace: &Workspace) -> Suite {
     let test = |arguments: &[&str]| {
-        let mut command = background(workspace, &["test", "--locked", "--no-fail-fast"]);
+        let mut command = workspace.cargo(&["test", "--locked", "--no-fail-fast"]);
         command.args(arguments);
-        command
+        background(command)
     };
-    Suite::new("rust", 20)
+    Suite::new("rust", 8)
         .tests(test(&[
             "--workspace",
             "--exclude=xtask",
@@ -140,14 +156,6 @@ fn rust(workspace: &Workspace) -> Suite {
             "--show-output",
         ]))
         .tests(test(&["--package=xtask", "--profile=xtask"]))
-}
-
-/// A build of the whole workspace unifies features and would hide that the relay needs one.
-fn relay_alone(workspace: &Workspace) -> Suite {
-    Suite::new("relay-alone", 8).passes(background(
-        workspace,
-        &["check", "--locked", "--package=tessera-relay"],
-    ))
 }
 
 /// `tests/web.rs`, in headless Chromium.
@@ -161,34 +169,38 @@ fn browser_tests(workspace: &Workspace) -> Suite {
         "--",
         "--nocapture",
     ];
-    Suite::new("browser", 15).tests(workspace.cargo(&arguments))
+    Suite::new("browser", 3).tests(workspace.cargo(&arguments))
 }
 
 fn size(workspace: &Workspace) -> Suite {
     let workspace = workspace.clone();
-    Suite::new("size", 1)
-        .needs_build()
-        .check(move || Ok(size::core_download(&workspace)?.within_limit()?.to_string()))
+    Suite::new("size", 1).needs_build().check(move || {
+        let download = size::core_download(&workspace)?.within_limit()?;
+        Ok(Checked::Passed(download.to_string()))
+    })
 }
 
-/// Types and Node tests of the package.
+/// The package's tests, in Node.
 fn npm_package(workspace: &Workspace) -> Suite {
     let mut command = npm::npm(&workspace.path("pkg"), &["test", "--silent"]);
     command.env("TESSERA_RELAY", build::relay_binary(workspace));
-    Suite::new("package", 5).needs_build().tests(command)
+    Suite::new("package", 4).needs_build().tests(command)
 }
 
-/// The packed archive, installed as a customer would.
+/// The packed archive, installed as a customer would install it.
 fn consumers(workspace: &Workspace) -> Result<Suite> {
     let command = node_tests(&workspace.path("tests/consumers"))?;
-    Ok(Suite::new("consumers", 5).needs_build().tests(command))
+    Ok(Suite::new("consumers", 1).needs_build().tests(command))
 }
 
-/// What is filed in a record, before validators and a server that share no code with the package.
+/// FHIR transactions, tested with validators and a server that share no code with the package.
 fn fhir(workspace: &Workspace) -> Result<Suite> {
     let command = node_tests(&workspace.path("tests/fhir"))?;
-    let suite = Suite::new("fhir", 5).needs_build();
-    Ok(suite.builds(xtask(workspace, "fhir")).tests(command))
+    let libraries = xtask(workspace, &["build-part", "fhir"]);
+    Ok(Suite::new("fhir", 2)
+        .needs_build()
+        .builds(libraries)
+        .tests(command))
 }
 
 /// Real browsers, a real relay.
@@ -199,11 +211,11 @@ fn end_to_end(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
         .env("CHROMIUM", &browser.chromium)
         .env("TESSERA_RELAY", build::relay_binary(workspace))
         .env("TESSERA_ADVERSARY", build::adversary_binary(workspace));
-    let suite = Suite::new("e2e", 15).needs_build();
+    let suite = Suite::new("e2e", 8).needs_build();
     Ok(suite.tests(command))
 }
 
-/// One file at a time: each has a browser and a relay of its own, and two cores to run them on.
+/// One file at a time: each starts a browser and a relay, and the machine has two cores.
 fn node_tests(folder: &Path) -> Result<Command> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -222,16 +234,17 @@ fn node_tests(folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// Cargo with lower priority than the browsers beside it, whose tests wait for real time to pass.
-fn background(workspace: &Workspace, arguments: &[&str]) -> Command {
-    let cargo = workspace.cargo(arguments);
+/// A command with lower priority than the browsers beside it, whose epochs are real time.
+fn background(command: Command) -> Command {
     if !cfg!(unix) {
-        return cargo;
+        return command;
     }
     let mut nice = Command::new("nice");
     nice.args(["-n", "10"])
-        .arg(cargo.get_program())
-        .args(cargo.get_args())
-        .current_dir(workspace.path("."));
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        nice.current_dir(folder);
+    }
     nice
 }
