@@ -1,4 +1,4 @@
-//! Chromium and its driver: found, or installed where this program may.
+//! Chromium and its driver: found, or installed if this program may.
 
 use std::env;
 use std::fs;
@@ -19,7 +19,7 @@ const BROWSERS: &[&str] = &[
 ];
 const DRIVERS: &[&str] = &["chromedriver"];
 
-/// A Chromium and the chromedriver that goes with it.
+/// Chromium and the matching chromedriver.
 #[derive(Clone, Debug)]
 pub(crate) struct Browser {
     pub(crate) chromium: PathBuf,
@@ -43,7 +43,7 @@ impl Browser {
         })
     }
 
-    /// `webdriver.json` of the project with this browser's path in it, as text.
+    /// The project's `webdriver.json` with this browser's path, as text.
     pub(crate) fn webdriver_settings(&self, workspace: &Workspace) -> Result<String> {
         let path = workspace.path("webdriver.json");
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
@@ -60,7 +60,7 @@ impl Browser {
 const MISSING: &str = "Chromium and its driver are missing: install the packages chromium and chromium-driver, \
                        or set CHROMIUM and CHROMEDRIVER to their paths";
 
-/// Debian's packages, when this is Debian and we are root.
+/// Installs Debian's packages, if this is Debian and the user is root.
 fn install() -> Result<()> {
     let Some(apt) = search(&["apt-get"]) else {
         bail!(MISSING)

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::workspace::Workspace;
-use crate::{npm, process, size, wasm};
+use crate::{notices, npm, process, size, tree, wasm};
 
 /// Builds everything a deployment needs: `pkg/dist`, the relay's binary, `www/dist`.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
@@ -63,6 +63,8 @@ pub(crate) fn package(workspace: &Workspace) -> Result<()> {
     npm::install(&folder)?;
     process::run(&mut npm::npm(&folder, &["run", "--silent", "build"]))?;
     remove_stale(&dist, &folder.join("src"))?;
+    let notices = notices::collect(workspace, tree::MODULE)?;
+    fs::write(dist.join("THIRD-PARTY-NOTICES.txt"), notices)?;
     exports_exist(&folder)
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the product on one machine.
+//! `cargo xtask demo`: relay and demo portal on this machine.
 
 use std::process::{Command, ExitCode};
 use std::thread;
@@ -12,15 +12,15 @@ use crate::relay::{self, Relay};
 use crate::workspace::Workspace;
 use crate::{build, npm};
 
-/// The conversation takes a few epochs; this is for a machine that hangs.
-const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// The conversation takes a few epochs; the limit is for a browser that hangs.
+const CHECK_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Where the portal and the relay listen, on 127.0.0.1; 0 takes any free port
+    /// Port of portal and relay on 127.0.0.1; 0 takes any free port
     #[arg(long, default_value_t = 8100)]
     port: u16,
-    /// Hold the conversation in a headless browser, print it with timings, exit 0 if all of it worked
+    /// Run the conversation in a headless browser and print it with timings; exit 0 if all of it worked
     #[arg(long)]
     check: bool,
 }
@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
 
 fn serve(relay: &mut Relay) -> Result<ExitCode> {
     println!(
-        "\nThe demo portal is at {}\nEpochs of 3 s; Ctrl-C ends it and removes its data.",
+        "\nThe demo portal is at {}\nEpochs of 3 s; Ctrl-C stops it and removes its data.",
         relay.url()
     );
     while !interrupted() {

@@ -1,4 +1,4 @@
-//! The project's task runner: `cargo xtask build | demo | check | test | bench | soak | tools`.
+//! The project's task runner: `cargo xtask build | demo | check | test | bench | soak | sbom | tools`.
 //!
 //! It needs cargo, Node.js with npm, and Chromium.
 
@@ -13,14 +13,17 @@ mod browser;
 mod build;
 mod check;
 mod demo;
+mod notices;
 mod npm;
 mod process;
 mod python;
 mod relay;
+mod sbom;
 mod size;
 mod soak;
 mod test;
 mod tools;
+mod tree;
 mod wasm;
 mod workspace;
 
@@ -62,6 +65,8 @@ enum Task {
     },
     /// Run a relay under posts, pulls, restarts and kills for a given time
     Soak(soak::Options),
+    /// Write bills of materials of everything that ships into target/sbom
+    Sbom,
     /// Install the tools that a few tasks need into target/tools: cargo-deny, cargo-cyclonedx
     Tools {
         /// Only these
@@ -97,6 +102,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check => check::run(&workspace),
         Task::Test(options) => test::run(&workspace, &options),
         Task::Bench { arguments } => bench::run(&workspace, &arguments),
+        Task::Sbom => sbom::write(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Soak(options) => soak::run(&workspace, &options),
         Task::Tools { names } => tools::install(&workspace, &names).map(|()| ExitCode::SUCCESS),
         Task::BuildPart { part } => build::part(&workspace, part).map(|()| ExitCode::SUCCESS),

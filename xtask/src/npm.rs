@@ -1,4 +1,4 @@
-//! Node and npm: the tools, and a folder's dependencies by its lock file.
+//! Node.js and npm: the tools, and the dependencies that a lock file names.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::process;
 
 const OLDEST_NODE: u32 = 20;
 
-/// Fails in one line that says what to install.
+/// Fails with a line that says what to install.
 pub(crate) fn require() -> Result<()> {
     let missing = format!(
         "Node.js {OLDEST_NODE} or newer with npm is missing: install it from nodejs.org or your system's packages"
@@ -24,7 +24,7 @@ pub(crate) fn require() -> Result<()> {
     let major = major(&version).with_context(|| format!("node --version says {version:?}"))?;
     ensure!(
         major >= OLDEST_NODE,
-        "Node.js {OLDEST_NODE} or newer is needed, this is {version}"
+        "Node.js {OLDEST_NODE} or newer is required, this is {version}"
     );
     ensure!(
         Command::new("npm").arg("--version").output().is_ok(),
@@ -37,7 +37,7 @@ fn major(version: &str) -> Option<u32> {
     version.strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
-/// `npm` in a folder, without the notices that have no place in a build.
+/// `npm` in a folder, without its notices.
 pub(crate) fn npm(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("npm");
     command
@@ -49,7 +49,7 @@ pub(crate) fn npm(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// `npm ci`, unless what is installed is already what the lock file says.
+/// `npm ci`, unless what the lock file names is already installed.
 pub(crate) fn install(folder: &Path) -> Result<()> {
     let lock = fs::read(folder.join("package-lock.json")).with_context(|| {
         format!(

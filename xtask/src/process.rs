@@ -164,6 +164,16 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// What `command` prints; a failure is an error that names the command and what it complained about.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.output().with_context(|| describe(command))?;
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr);
+        bail!("{}: {}", describe(command), error.trim());
+    }
+    Ok(output.stdout)
+}
+
 /// The command line, with the program's name instead of its path.
 pub(crate) fn describe(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());

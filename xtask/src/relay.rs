@@ -14,10 +14,10 @@ use crate::build;
 use crate::process::{Group, interrupted};
 use crate::workspace::Workspace;
 
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(120);
 const EPOCH: &str = "3s";
 
-/// A running relay; its directory goes when this goes.
+/// A running relay; dropping it stops the relay and removes its directory.
 #[derive(Debug)]
 pub(crate) struct Relay {
     group: Group,
@@ -54,24 +54,24 @@ impl Relay {
         Ok(relay)
     }
 
-    /// Where the portal and the relay's interface are.
+    /// The address of the portal and of the relay's interface.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    /// An error if the relay has ended by itself.
+    /// An error if the relay has exited.
     pub(crate) fn still_runs(&mut self) -> Result<()> {
         match self.group.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("the relay ended ({status}):\n{}", self.log()),
+            Some(status) => bail!("the relay exited ({status}):\n{}", self.log()),
         }
     }
 
-    /// Asks the relay to drain and end; it must do so without an error.
+    /// Stops the relay, which must drain and exit without an error.
     pub(crate) fn stop(mut self) -> Result<()> {
         let status = self.group.stop()?;
         if !status.success() {
-            bail!("the relay did not end cleanly ({status}):\n{}", self.log());
+            bail!("the relay did not exit cleanly ({status}):\n{}", self.log());
         }
         Ok(())
     }
@@ -102,17 +102,19 @@ impl Relay {
     }
 }
 
-/// Fails if somebody listens on `port`.
+/// Fails if a process listens on `port`.
 pub(crate) fn require_free(port: u16) -> Result<()> {
     free_port(port).map(|_free| ())
 }
 
-/// The port itself if nobody listens there; any free one for 0.
+/// The port itself if it is free; any free port for 0.
 fn free_port(port: u16) -> Result<u16> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(listener) => Ok(listener.local_addr()?.port()),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            bail!("port {port} is in use: stop what listens there, or choose another with --port")
+            bail!(
+                "port {port} is in use: stop the process that listens there, or choose another with --port"
+            )
         }
         Err(error) => Err(error).with_context(|| format!("port {port}")),
     }
@@ -166,7 +168,7 @@ mod tests {
             });
             assert_eq!(is_ready(port), ready);
             server.join().expect("server");
-            assert!(!is_ready(port), "nobody listens any more");
+            assert!(!is_ready(port), "the server has ended");
         }
     }
 }

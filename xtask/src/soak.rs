@@ -1,5 +1,4 @@
-//! `cargo xtask soak`: one relay for as long as one likes, under posts,
-//! pulls, restarts and kills.
+//! `cargo xtask soak`: a relay under posts, pulls, restarts and kills for a given time.
 
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use crate::workspace::Workspace;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How long, in minutes
+    /// Duration in minutes
     #[arg(long, default_value_t = 10.0)]
     minutes: f64,
 }

@@ -39,7 +39,7 @@ pub(crate) fn require_target() -> Result<()> {
     process::run(Command::new("rustup").args(["target", "add", TARGET])).context(missing)
 }
 
-/// Compiles the core for browsers with features beside the default ones; gives the path of the module.
+/// Compiles the core for browsers with the default features and `features`; returns the module's path.
 pub(crate) fn compile(workspace: &Workspace, features: &[&str]) -> Result<PathBuf> {
     require_target()?;
     process::run(&mut workspace.cargo(&[
@@ -92,7 +92,7 @@ pub(crate) fn bind(module: &Path, dist: &Path) -> Result<()> {
     write(&dist.join("integrity.json"), stated.as_bytes())
 }
 
-/// Leaves a file alone that is as it should be, so that what watches it has nothing to do.
+/// Leaves an unchanged file alone, so that its watchers do not run.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|found| found == bytes) {
         return Ok(());
@@ -100,18 +100,18 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
-/// Subresource integrity: `sha384-` and the hash in base64, as `fetch` takes it.
+/// Subresource integrity as `fetch` takes it: `sha384-` and the hash in base64.
 fn subresource_integrity(bytes: &[u8]) -> String {
     format!("sha384-{}", BASE64.encode(&Sha384::digest(bytes)))
 }
 
 /// The test runner that cargo starts for each wasm test binary: wasm-bindgen's own, as a library.
 ///
-/// It is configured through the environment alone, so the first call sets that and starts itself.
+/// It is configured only through the environment, so the first call sets that and starts itself again.
 pub(crate) fn run_tests(workspace: &Workspace, arguments: Vec<OsString>) -> Result<ExitCode> {
     const CONFIGURED: &str = "TESSERA_WASM_TEST_RUNNER";
     const SETTINGS: &str = "WASM_BINDGEN_TEST_WEBDRIVER_JSON";
-    const LIMIT: Duration = Duration::from_secs(20 * 60);
+    const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
     if env::var_os(CONFIGURED).is_some() {
         let program = OsString::from("wasm-bindgen-test-runner");
         wasm_bindgen_test_runner::run_cli_with_args(std::iter::once(program).chain(arguments))?;

@@ -1,10 +1,12 @@
-//! Where things are.
+//! Paths of the checkout and of the build output.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
+
+use crate::process;
 
 /// The checkout and cargo's target directory.
 #[derive(Clone, Debug)]
@@ -14,19 +16,14 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Asks cargo, which knows about `CARGO_TARGET_DIR` and the user's own configuration.
+    /// Asks cargo, which knows about `CARGO_TARGET_DIR` and the user's configuration.
     pub(crate) fn locate() -> Result<Self> {
-        let output = Command::new(cargo())
-            .args(["metadata", "--no-deps", "--format-version=1"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .context("cargo metadata")?;
-        ensure!(
-            output.status.success(),
-            "cargo metadata: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-        let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+        let output = process::output(
+            Command::new(cargo())
+                .args(["metadata", "--no-deps", "--format-version=1"])
+                .current_dir(env!("CARGO_MANIFEST_DIR")),
+        )?;
+        let metadata: Value = serde_json::from_slice(&output).context("cargo metadata")?;
         let path = |key: &str| {
             metadata
                 .get(key)
@@ -45,7 +42,7 @@ impl Workspace {
         self.root.join(relative)
     }
 
-    /// A path among the built things.
+    /// A path in the target directory.
     pub(crate) fn target(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.target.join(relative)
     }

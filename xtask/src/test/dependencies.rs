@@ -1,10 +1,9 @@
 //! Rules on the dependency tree, checked on the output of `cargo tree`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use anyhow::{Result, ensure};
 
 use super::suite::Checked;
+use crate::tree::{self, Tree};
 use crate::workspace::Workspace;
 
 /// Crates that could open a cell. The relay must not depend on them.
@@ -39,7 +38,7 @@ const CRYPTOGRAPHY: &[&str] = &[
 
 /// The relay, compiled alone, contains no code that could open a cell.
 pub(super) fn relay_cannot_open(workspace: &Workspace) -> Result<Checked> {
-    let tree = tree(workspace, &["--package=tessera-relay"])?;
+    let tree = tree::linked(workspace, tree::RELAY)?;
     let openers: Vec<_> = OPENERS
         .iter()
         .filter(|name| tree.contains_key(**name))
@@ -55,25 +54,18 @@ pub(super) fn relay_cannot_open(workspace: &Workspace) -> Result<Checked> {
 
 /// What ships has one version of each cryptographic crate.
 pub(super) fn one_version_each(workspace: &Workspace) -> Result<Checked> {
-    let targets: [&[&str]; 3] = [
-        &["--package=tessera", "--target=wasm32-unknown-unknown"],
-        &["--package=tessera"],
-        &["--package=tessera-relay"],
-    ];
-    for target in targets {
-        let tree = tree(workspace, target)?;
+    for build in [tree::MODULE, &["--package=tessera"], tree::RELAY] {
+        let tree = tree::linked(workspace, build)?;
         let doubled = doubled(&tree);
         ensure!(
             doubled.is_empty(),
             "more than one version of {} in {}",
             doubled.join(", "),
-            target.join(" ")
+            build.join(" ")
         );
     }
     Ok(Checked::Passed(String::new()))
 }
-
-type Tree = BTreeMap<String, BTreeSet<String>>;
 
 fn doubled(tree: &Tree) -> Vec<&str> {
     CRYPTOGRAPHY
@@ -83,62 +75,15 @@ fn doubled(tree: &Tree) -> Vec<&str> {
         .collect()
 }
 
-/// Names and versions of all crates that are linked.
-fn tree(workspace: &Workspace, arguments: &[&str]) -> Result<Tree> {
-    let mut command = workspace.cargo(&[
-        "tree",
-        "--locked",
-        "--edges=normal",
-        "--prefix=none",
-        "--format={p}",
-    ]);
-    let output = command.args(arguments).output()?;
-    let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "cargo tree {}: {}",
-        arguments.join(" "),
-        error.trim()
-    );
-    let tree = parse(&String::from_utf8_lossy(&output.stdout));
-    ensure!(
-        tree.contains_key("sha2"),
-        "cargo tree {} does not list sha2, so its output was not understood",
-        arguments.join(" ")
-    );
-    Ok(tree)
-}
-
-/// Reads lines like `sha2 v0.11.0`, some of which end with a path or `(*)`.
-fn parse(output: &str) -> Tree {
-    let mut tree = Tree::new();
-    for line in output.lines() {
-        let mut words = line.split_whitespace();
-        if let (Some(name), Some(version)) = (words.next(), words.next()) {
-            tree.entry(name.to_owned())
-                .or_default()
-                .insert(version.to_owned());
-        }
-    }
-    tree
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TREE: &str = "tessera-relay v0.1.0 (/src/relay)\nsha2 v0.11.0\nsha2 v0.11.0 (*)\nserde v1.0.0 (proc-macro)\n\
-                        serde v2.0.0\n";
-
-    #[test]
-    fn a_repeated_line_is_one_version() {
-        let tree = parse(TREE);
-        assert_eq!(tree.len(), 3);
-        assert!(doubled(&tree).is_empty(), "serde is not cryptography");
-    }
-
     #[test]
     fn a_second_version_is_found() {
-        assert_eq!(doubled(&parse(&format!("{TREE}sha2 v0.10.9\n"))), ["sha2"]);
+        let doubled_in = |output: &str| doubled(&tree::parse(output)).join(" ");
+        let one = "sha2 v0.11.0\nserde v1.0.0\nserde v2.0.0\n";
+        assert_eq!(doubled_in(one), "", "serde is not cryptography");
+        assert_eq!(doubled_in(&format!("{one}sha2 v0.10.9\n")), "sha2");
     }
 }
