@@ -130,7 +130,7 @@ pub(crate) fn run_tests(workspace: &Workspace, arguments: Vec<OsString>) -> Resu
         .env("CHROMEDRIVER", &browser.chromedriver)
         .env(SETTINGS, &settings);
     if env::var_os("WASM_BINDGEN_TEST_TIMEOUT").is_none() {
-        again.env("WASM_BINDGEN_TEST_TIMEOUT", "600");
+        again.env("WASM_BINDGEN_TEST_TIMEOUT", "3600");
     }
     let end = Group::spawn(&mut again)?.wait(LIMIT)?;
     Ok(if end.success() {
