@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { httpRelay } from "tessera-portal";
 import { enrol, person, syncedUntil } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, refused } from "./support.mjs";
 
 const TOKEN = "shared-by-a-deployment";
@@ -15,7 +15,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "tessera-token-"));
   const file = join(folder, "token");
   await writeFile(file, `${TOKEN}\n`, { mode: 0o600 });
-  relay = await startRelay(["--access-token-file", file]);
+  relay = await startRelay({ "access-token-file": file });
 });
 after(async () => {
   await relay?.end();

@@ -7,7 +7,7 @@ import test, { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Portal, memoryStore, verifyAuditExport } from "tessera-portal";
 import { PASSPHRASE, enrol, person, record, syncedUntil } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, flipped, refused, utf8, vectors } from "./support.mjs";
 
 let relay;
@@ -311,7 +311,7 @@ test("the command says whether an export verifies, and ends with it", async () =
   const [log, kept] = [await file("export.ndjson", exported), await file("checkpoint", checkpoint)];
   const alone = run(log);
   assert.equal(alone.status, 0, alone.stderr);
-  assert.match(alone.stdout, /^VERIFIED: \d entries[^]*this proves nothing[^]*--checkpoint/);
+  assert.match(alone.stdout, /^VERIFIED: \d entries[\s\S]*this proves nothing[\s\S]*--checkpoint/);
   const against = run(log, "--checkpoint", kept);
   assert.equal(against.status, 0);
   assert.match(against.stdout, /are as they were when the checkpoint kept elsewhere was made/);
@@ -343,11 +343,11 @@ test("the protocol's table, the engine and the package name the same events", as
   const [protocol, engine, types] = await Promise.all(
     ["docs/protocol.md", "src/client/entry.rs", "pkg/src/portal/types.ts"].map(source),
   );
-  const table = /### What this client logs([^]*?)\n\n`session`/.exec(protocol)[1];
+  const table = /### What this client logs([\s\S]*?)\n\n`session`/.exec(protocol)[1];
   const documented = [...table.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, names]) =>
     [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
   );
-  const named = /fn event[^]*?\n {4}\}/.exec(engine)[0];
+  const named = /fn event[\s\S]*?\n {4}\}/.exec(engine)[0];
   const written = [...named.matchAll(/=> "(\w+)"/g)].map(([, name]) => name);
   const typed = [.../AuditEventName =([^;]*);/.exec(types)[1].matchAll(/"(\w+)"/g)].map(([, name]) => name);
   assert.ok(written.length > 25);

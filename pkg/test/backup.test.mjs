@@ -2,8 +2,9 @@
 
 import test, { after, before, mock } from "node:test";
 import { Portal, memoryStore } from "tessera-portal";
-import { PASSPHRASE, enrol, meddler, person, record, syncedUntil, until } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { PASSPHRASE, enrol, meddler, person, record, syncedUntil } from "./people.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
+import { until } from "../../tests/node/until.mjs";
 import { assert, flipped, refused } from "./support.mjs";
 
 let relay;
@@ -141,7 +142,7 @@ test("two devices of one person notice each other, and so does a contact", async
   between.onGet = (path, answer) => (path.endsWith("/index") ? nothingNew : answer);
   await old.send(toB, { text: "from the old device" });
   await old.sync({ flush: true });
-  between.onGet = (path, answer) => answer;
+  between.onGet = (_path, answer) => answer;
   await syncedUntil([fresh, b], "the contact's notice", async () => events.b.device.length > 0);
   assert.deepEqual(events.b.device, [{ kind: "contact", contactId: toA }]);
   await syncedUntil(

@@ -1,7 +1,7 @@
 import test, { after, before, describe } from "node:test";
 import { Portal, destroyVault, memoryStore } from "tessera-portal";
 import { PASSPHRASE, enrol, person, record } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, bytes, refused } from "./support.mjs";
 
 let relay;
@@ -26,9 +26,13 @@ function markable() {
       if (result !== "CONFLICT") store.commits.push(changes);
       return result;
     },
-    mark: async (now) => void (present = now),
+    async mark(now) {
+      present = now;
+    },
     marked: async () => present,
-    destroy: async () => void (store.destroyed += 1),
+    async destroy() {
+      store.destroyed += 1;
+    },
   };
   return store;
 }
@@ -87,7 +91,11 @@ describe("destroy", () => {
     const before = await copyOf(store);
     const { commit } = store;
     let commits = 0;
-    store.commit = (...words) => ((commits += 1) === 1 ? commit(...words) : Promise.reject(new Error("the page died")));
+    store.commit = async (...words) => {
+      commits += 1;
+      if (commits > 1) throw new Error("the page died");
+      return commit(...words);
+    };
     await refused("STORE_FAILED", () => a.vault.destroy());
     const taken = await copyOf(store);
     assert.ok((await taken.list("b/")).entries.length > 0, "bodies were still there");
@@ -119,7 +127,10 @@ describe("destroy", () => {
   test("is not for a portal that lost its store", async () => {
     const store = markable();
     let lose;
-    store.lock = async ({ onLost }) => ((lose = onLost), () => {});
+    store.lock = async ({ onLost }) => {
+      lose = onLost;
+      return () => {};
+    };
     const a = await open(store, { create: true });
     const events = record(a, "stopped");
     lose();

@@ -20,7 +20,6 @@ test("an error has a frozen code, a name, a cause and no value that was passed",
   assert.equal(error.name, "TesseraError");
   assert.equal(error.retryable, false);
   assert.throws(() => {
-    "use strict";
     error.code = "OTHER";
   }, TypeError);
   assert.ok(!error.message.includes("hunter2"));

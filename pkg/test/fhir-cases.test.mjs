@@ -49,7 +49,7 @@ const SAYINGS = {
     ],
   },
   "hl7-Bundle-f001.json": {
-    must: [/(?:Observation\/f00[1-5]: not in this file[^]*){5}/, /Core lab/],
+    must: [/(?:Observation\/f00[1-5]: not in this file[\s\S]*){5}/, /Core lab/],
     mustNot: [/no value/],
   },
   "hl7-Bundle-f202.json": { must: [/Bacteremia due to staphylococcus/, /not in this file/], mustNot: [/no value/] },
@@ -58,7 +58,7 @@ const SAYINGS = {
     must: [
       /Klebsiella pneumonia › Ampicilin MIC: <0\.06 ug\/ml · Susceptible/,
       /Staphlyococcuc aureus › Ampicilin MIC: <0\.06 ug\/ml · Susceptible/,
-      /Gram Stain › Gram Stain: Many\n[^]*?- Gram Stain › Gram Stain: WBCS/,
+      /Gram Stain › Gram Stain: Many\n[\s\S]*?- Gram Stain › Gram Stain: WBCS/,
     ],
   },
   "hl7-Bundle-micro.json": {
@@ -114,7 +114,7 @@ const SAYINGS = {
   "ms-LRI_2.0-NG_CBC_Typ_Message.json": {
     must: [/105600 cells per microliter · Critical high/, /12\.5 grams per milliliter · Low/],
   },
-  "synthea-fonseca.json": { must: [/Agustín Fonseca/, /(?:Body Height: \S+ cm\n\s+Taken: 20\d\d-[^]*){5}/] },
+  "synthea-fonseca.json": { must: [/Agustín Fonseca/, /(?:Body Height: \S+ cm\n\s+Taken: 20\d\d-[\s\S]*){5}/] },
   "tc-obs-sampled-data.json": { must: [/15,386 samples|15386 samples/, /µV/] },
   "uscore-DiagnosticReport-chest-xray-report.json": {
     must: [/application\/xhtml, 1 KB/, /Findings: not in this file/, /Impression: not in this file/],
@@ -151,7 +151,9 @@ const SAYINGS = {
     must: [/Not final: the results may still change/, /Corrected: this report replaces/],
   },
   "derived-two-reports-same-contained-id.json": {
-    must: [/Basic Metabolic Panel[^]*Potassium, Blood: 5\.4 mmol\/L[^]*Lipid Panel[^]*Cholesterol: 6\.3 mmol\/L/],
+    must: [
+      /Basic Metabolic Panel[\s\S]*Potassium, Blood: 5\.4 mmol\/L[\s\S]*Lipid Panel[\s\S]*Cholesterol: 6\.3 mmol\/L/,
+    ],
   },
   "derived-versioned-and-absolute-references.json": { mustNot: [/no value/, /outside a report/, /not in this file/] },
 };

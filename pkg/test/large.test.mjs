@@ -4,23 +4,19 @@ import { after, before, test } from "node:test";
 import initCore from "../dist/core/core.js";
 import { Portal, memoryStore } from "tessera-portal";
 import { PASSPHRASE, enrol, isCode, person, record, syncedUntil } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
 import { assert } from "./support.mjs";
 
 const MEBIBYTE = 2 ** 20;
 
 let relay;
 before(async () => {
-  relay = await startRelay([
-    "--max-message-size",
-    "16MiB",
-    "--slot-cells",
-    "64",
-    "--cells-per-connection",
-    "1000000",
-    "--cells-per-peer",
-    "1000000",
-  ]);
+  relay = await startRelay({
+    "max-message-size": "16MiB",
+    "slot-cells": 64,
+    "cells-per-connection": 1_000_000,
+    "cells-per-peer": 1_000_000,
+  });
 });
 after(() => relay.end());
 

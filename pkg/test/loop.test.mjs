@@ -1,6 +1,7 @@
 import test, { after, before } from "node:test";
-import { enrol, meddler, person, record, syncedUntil, until } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { enrol, meddler, person, record, syncedUntil } from "./people.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
+import { until } from "../../tests/node/until.mjs";
 import { assert } from "./support.mjs";
 
 let relay;
@@ -79,7 +80,7 @@ test("every batch of the bucket is pulled, whole, and none twice", async () => {
   const a = await person("A", between);
   const progress = [];
   await a.sync();
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await relay.epochs(2);
   const { cellsScanned, bytesPulled, incomplete } = await a.sync({ onProgress: (step) => progress.push(step) });
   assert.ok(cellsScanned >= 2 * 4 && bytesPulled > cellsScanned * 2048, `${cellsScanned} ${bytesPulled}`);
   assert.equal(incomplete, false);
@@ -92,7 +93,7 @@ test("every batch of the bucket is pulled, whole, and none twice", async () => {
 test("a batch the relay drops is shown as a gap; an altered one is refused and asked for again", async () => {
   const between = meddler(relay.url);
   const [a, b] = [await person("A", relay.url), await person("B", between)];
-  const [toB, toA] = await enrol(a, b);
+  const [toB] = await enrol(a, b);
   const events = record(b, "gap", "rejected", "message");
 
   between.onGet = (path, answer) => {
@@ -108,7 +109,7 @@ test("a batch the relay drops is shown as a gap; an altered one is refused and a
   );
   assert.equal(events.rejected[0].code, "BATCH_INVALID");
   assert.equal(events.message.length, 0);
-  between.onGet = (path, answer) => answer;
+  between.onGet = (_path, answer) => answer;
   await until(
     "the message",
     () => events.message.length === 1,
@@ -131,7 +132,7 @@ test("a batch the relay drops is shown as a gap; an altered one is refused and a
     () => b.sync(),
   );
   assert.ok(events.gap.every(({ from, to, closed }) => from < hidden && hidden < to && !closed));
-  between.onGet = (path, answer) => answer;
+  between.onGet = (_path, answer) => answer;
   await until(
     "the end of the gap",
     () => events.gap.at(-1).closed,

@@ -135,9 +135,9 @@ test("a long note arrives whole from parts in any order, each a text of its own"
     const wires = await physician.seal(note);
     assert.ok(wires.length > 1 && wires.every((wire) => wire.length <= 4096));
     const opened = await Promise.all(wires.map((wire) => medcrypt.decryptMessage(wire, key)));
-    opened.forEach(({ text }, i) =>
-      assert.match(text, new RegExp(`^\\[part ${i + 1}/${wires.length} of [0-9a-f]{16}\\]\\n`)),
-    );
+    for (const [i, { text }] of opened.entries()) {
+      assert.match(text, new RegExp(`^\\[part ${i + 1}/${wires.length} of [0-9a-f]{16}\\]\\n`));
+    }
     const whole = [];
     for (const [i, wire] of shuffled(wires).entries()) {
       const { text, missing } = await patient.open(wire);

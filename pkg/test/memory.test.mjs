@@ -2,7 +2,7 @@ import test, { after, before, describe } from "node:test";
 import initCore from "../dist/core/core.js";
 import { BlindedSender, Sender, SecureEncryption, medcrypt, memoryStore } from "tessera-portal";
 import { PASSPHRASE, enrol, person, syncedUntil } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, utf8 } from "./support.mjs";
 import { secretsOf } from "./vault-secrets.mjs";
 

@@ -1,5 +1,6 @@
 /** People with portals, and waiting for what should happen. */
 
+import { until } from "../../tests/node/until.mjs";
 import { Portal, httpRelay, isTesseraError, memoryStore } from "tessera-portal";
 
 export const PASSPHRASE = "correct horse battery staple";
@@ -14,21 +15,6 @@ export function record(portal, ...types) {
   const seen = Object.fromEntries(types.map((type) => [type, []]));
   for (const type of types) portal.addEventListener(type, ({ detail }) => seen[type].push(detail));
   return seen;
-}
-
-const LIMIT_MS = 20_000;
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Waits until `condition` gives something true; `between` runs before each look. */
-export async function until(what, condition, between = async () => {}) {
-  const end = Date.now() + LIMIT_MS;
-  for (;;) {
-    await between();
-    const result = await condition();
-    if (result) return result;
-    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-    await pause(200);
-  }
 }
 
 /** Waits while everyone syncs by hand, the queue flushed. */
@@ -67,7 +53,7 @@ export function meddler(url) {
   const meddling = {
     url: real.url,
     requests: [],
-    onGet: (path, answer) => answer,
+    onGet: (_path, answer) => answer,
     onPost: (send) => send(),
     async get(path, request) {
       meddling.requests.push(path);

@@ -1,7 +1,8 @@
 import test, { after, before, describe } from "node:test";
 import { Portal, indexedDbStore, memoryStore } from "tessera-portal";
-import { PASSPHRASE, record, until } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { PASSPHRASE, record } from "./people.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
+import { until } from "../../tests/node/until.mjs";
 import { storeContract } from "./store-contract.mjs";
 import { assert, refused } from "./support.mjs";
 
@@ -149,7 +150,11 @@ describe("one portal per store", () => {
       [() => Promise.reject(new Error("not asked")), false],
     ]) {
       let asked = 0;
-      const store = { ...memoryStore(), persist: () => ((asked += 1), answer()) };
+      const persist = () => {
+        asked += 1;
+        return answer();
+      };
+      const store = { ...memoryStore(), persist };
       const created = await open(store);
       const events = record(created, "storage");
       await until("the answer", () => events.storage.length > 0);

@@ -148,7 +148,8 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     signal: AbortSignal.timeout(1000),
     onProgress: ({ batches, totalBatches }) => void (batches / totalBatches),
   });
-  const body: Uint8Array = await (await p.messages(contact.id, { before: sent.id, limit: 10 }))[0]!.body();
+  const [message] = await p.messages(contact.id, { before: sent.id, limit: 10 });
+  const body: Uint8Array | undefined = await message?.body();
   await p.dispose();
   void [qrSvg, expiresAt, result, body, (await p.me()).fingerprintQrSvg];
 }

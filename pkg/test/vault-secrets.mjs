@@ -67,7 +67,10 @@ async function derive(key, label) {
 /** As much CBOR as records need: unsigned integers, byte and text strings, arrays, null. */
 function cbor(bytes) {
   let at = 0;
-  const take = (length) => bytes.subarray(at, (at += length));
+  const take = (length) => {
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
   function value() {
     const first = bytes[at++];
     const [major, info] = [first >> 5, first & 31];

@@ -2,7 +2,7 @@ import test, { after, before, describe } from "node:test";
 import { readFile } from "node:fs/promises";
 import { Portal, memoryStore } from "tessera-portal";
 import { PASSPHRASE, person, syncedUntil } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, refused, utf8 } from "./support.mjs";
 
 let relay;
@@ -42,7 +42,10 @@ describe("vaults of other versions", () => {
     const commits = [];
     const watched = {
       ...hers,
-      commit: (revision, changes) => (commits.push(changes.map(([key]) => key)), hers.commit(revision, changes)),
+      commit(revision, changes) {
+        commits.push(changes.map(([key]) => key));
+        return hers.commit(revision, changes);
+      },
     };
     const [rivera, ana] = [await open(watched), await open(his)];
     assert.deepEqual(commits[0], ["vault"]);

@@ -5,7 +5,7 @@
 import { writeFile } from "node:fs/promises";
 import { memoryStore } from "tessera-portal";
 import { enrol, person, syncedUntil } from "./people.mjs";
-import { startRelay } from "./relay.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
 import "./support.mjs";
 
 const [version] = process.argv.slice(2);

@@ -8,11 +8,10 @@ import { launch, openPortal } from "./support/browser.mjs";
 import { info, post, watchBatches } from "./support/network.mjs";
 import { enrol, Person } from "./support/person.mjs";
 import { Adversary } from "./support/adversary.mjs";
-import { Relay } from "./support/relay.mjs";
+import { startRelay } from "./support/relay.mjs";
 
 const TAG_LEN = 16;
 const ENC_LEN = 32;
-const PAUSE = 2_500;
 
 let browser;
 before(async () => {
@@ -30,8 +29,6 @@ async function stage(url, roles = ["clinician", "patient"]) {
   return { ...portal, ...people };
 }
 
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-
 /** The stated end of every case: nothing was lost, and the next honest message arrives once, verified. */
 async function stillWorks(from, to, text) {
   await from.write(to.name, text);
@@ -41,12 +38,12 @@ async function stillWorks(from, to, text) {
 describe("cells that are not what they seem", () => {
   let relay, on;
   before(async () => {
-    relay = await Relay.start();
+    relay = await startRelay();
     on = await stage(relay.url);
   });
   after(async () => {
     await on?.close();
-    await relay?.stop();
+    await relay?.end();
   });
 
   /** Sends a message and returns every batch of the ordinary buckets that was published meanwhile. */
@@ -99,7 +96,7 @@ describe("cells that are not what they seem", () => {
       relay.url,
       eachCell(await batchesAround(text), (cell) => cell),
     );
-    await pause(PAUSE);
+    await relay.epochs(2);
     await stillWorks(on.clinician, on.patient, "After the doubled one.");
     assert.equal(await on.patient.message("in", text).count(), 1);
   });
@@ -110,7 +107,7 @@ describe("cells that are not what they seem", () => {
 describe("an enrolled contact who forges", () => {
   let relay, portal, rivera, mallory;
   before(async () => {
-    relay = await Relay.start();
+    relay = await startRelay();
     portal = await openPortal(browser, `${relay.url}/?role=clinician`);
     rivera = await new Person(portal.page, "clinician").ready();
     mallory = await Adversary.start((await rivera.invite("qr")).text);
@@ -118,7 +115,7 @@ describe("an enrolled contact who forges", () => {
   after(async () => {
     mallory?.stop();
     await portal?.close();
-    await relay?.stop();
+    await relay?.end();
   });
 
   test("a delivery under the right keys but with another identity's proof is blocked", async () => {
@@ -138,12 +135,12 @@ describe("an enrolled contact who forges", () => {
 describe("invitations gone wrong", () => {
   let relay, on;
   before(async () => {
-    relay = await Relay.start();
+    relay = await startRelay();
     on = await stage(relay.url, []);
   });
   after(async () => {
     await on?.close();
-    await relay?.stop();
+    await relay?.end();
   });
 
   test("an expired invitation is refused in words", async () => {
@@ -225,14 +222,14 @@ function expired(link) {
 describe("a relay that lies", () => {
   let relay, hostile, on;
   before(async () => {
-    relay = await Relay.start();
+    relay = await startRelay();
     hostile = await HostileRelay.start(relay.url);
     on = await stage(hostile.url);
   });
   after(async () => {
     await on?.close();
     await hostile?.down();
-    await relay?.stop();
+    await relay?.end();
   });
 
   test("a cell published a second time is blocked as a copy", async () => {
@@ -250,7 +247,7 @@ describe("a relay that lies", () => {
     const withheld = "Stop warfarin.";
     await on.clinician.write(on.patient.name, withheld);
     await on.clinician.sees(on.patient.name, withheld, "sent");
-    await pause(PAUSE);
+    await relay.epochs(2);
     await hostile.mirrorAll();
     hostile.dropping = false;
     assert.ok(hostile.dropped > 0);
@@ -267,18 +264,18 @@ describe("a relay that lies", () => {
 describe("a relay that goes down and comes back", () => {
   let relay, on;
   before(async () => {
-    relay = await Relay.start();
+    relay = await startRelay();
     on = await stage(relay.url);
   });
   after(async () => {
     await on?.close();
-    await relay?.stop();
+    await relay?.end();
   });
 
   test("a message waits, in words, and leaves when the relay is back", async () => {
     const text = "Written while the relay was down.";
     await relay.kill();
-    await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="down"]').waitFor({ timeout: 30_000 });
+    await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="down"]').waitFor();
     await on.clinician.write(on.patient.name, text);
     const waiting = on.clinician.pane.locator('[data-testid="relay-state"][data-waiting="1"]');
     await waiting.waitFor();
@@ -288,7 +285,7 @@ describe("a relay that goes down and comes back", () => {
       "Queued: waits for the relay",
     );
     await relay.up();
-    await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="up"]').waitFor({ timeout: 30_000 });
+    await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="up"]').waitFor();
     await on.patient.receives(on.clinician.name, text);
     await on.clinician.sees(on.patient.name, text, "delivered");
     await stillWorks(on.patient, on.clinician, "And back again.");

@@ -5,19 +5,19 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
 import { enrol, Person } from "./support/person.mjs";
-import { Relay } from "./support/relay.mjs";
+import { startRelay } from "./support/relay.mjs";
 
 const INSTRUCTION = "Continue metformin 500mg BID; recheck HbA1c in 3 months.";
 
 describe("the access log", () => {
   let relay, browser;
   before(async () => {
-    relay = await Relay.start();
+    relay = await startRelay();
     browser = await launch();
   });
   after(async () => {
     await browser?.close();
-    await relay?.stop();
+    await relay?.end();
   });
 
   /** Clicks, and gives the file that it hands over. */

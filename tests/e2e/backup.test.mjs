@@ -4,19 +4,17 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
 import { Person } from "./support/person.mjs";
-import { Relay } from "./support/relay.mjs";
-
-const PATIENCE = 30_000;
+import { startRelay } from "./support/relay.mjs";
 
 describe("backups on the page", () => {
   let relay, browser;
   before(async () => {
-    relay = await Relay.start();
+    relay = await startRelay();
     browser = await launch();
   });
   after(async () => {
     await browser?.close();
-    await relay?.stop();
+    await relay?.end();
   });
 
   test("restored in another browser with the code from paper, the conversation goes on there", async () => {
@@ -51,20 +49,18 @@ describe("backups on the page", () => {
     await restore.getByTestId("restore-secret").fill(code.slice(1));
     await restore.getByTestId("restore-new-passphrase").fill("another passphrase");
     await restore.getByTestId("restore").click();
-    await restore
-      .locator('[data-testid="outcome"][data-code="RECOVERY_CODE_MALFORMED"]')
-      .waitFor({ timeout: PATIENCE });
+    await restore.locator('[data-testid="outcome"][data-code="RECOVERY_CODE_MALFORMED"]').waitFor();
     await restore.getByTestId("restore-secret").fill(code.toLowerCase().replaceAll("-", " "));
     await restore.getByTestId("restore").click();
-    await again.pane.locator(`[data-testid="contact"][data-name="${ana.name}"]`).waitFor({ timeout: PATIENCE });
+    await again.pane.locator(`[data-testid="contact"][data-name="${ana.name}"]`).waitFor();
 
     await again.write(ana.name, "From the other browser.");
     await ana.receives(rivera.name, "From the other browser.");
     await ana.write(rivera.name, "And back.");
     await again.receives(ana.name, "And back.");
 
-    await rivera.pane.locator('[data-testid="notice"][data-code="superseded"]').waitFor({ timeout: PATIENCE });
-    await again.pane.locator('[data-testid="notice"][data-code="former"]').waitFor({ timeout: PATIENCE });
+    await rivera.pane.locator('[data-testid="notice"][data-code="superseded"]').waitFor();
+    await again.pane.locator('[data-testid="notice"][data-code="former"]').waitFor();
     await again.pane.getByTestId("open-safety").click();
     assert.match(await again.pane.getByTestId("device-line").innerText(), /^This is device 2/);
     assert.deepEqual([...first.complaints, ...second.complaints, ...theirs.complaints], []);
@@ -78,7 +74,7 @@ describe("backups on the page", () => {
     await lab.pane.getByTestId("share-threshold").fill("2");
     await lab.pane.getByTestId("share-count").fill("3");
     await lab.pane.getByTestId("create-shares").click();
-    await lab.pane.getByTestId("share").nth(2).waitFor({ timeout: PATIENCE });
+    await lab.pane.getByTestId("share").nth(2).waitFor();
     await portal.page.evaluate(() => (window.print = () => (document.body.dataset.printed = "yes")));
     await lab.pane.getByTestId("print").click();
     await portal.page.emulateMedia({ media: "print" });

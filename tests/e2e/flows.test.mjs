@@ -4,18 +4,18 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
 import { FLOWS } from "./support/flows.mjs";
-import { Relay } from "./support/relay.mjs";
+import { startRelay } from "./support/relay.mjs";
 
 describe("the three flows", () => {
   let relay, browser, portal;
   before(async () => {
-    relay = await Relay.start();
+    relay = await startRelay();
     browser = await launch();
     portal = await openPortal(browser, relay.url);
   });
   after(async () => {
     await browser?.close();
-    await relay?.stop();
+    await relay?.end();
   });
   for (const [name, flow] of FLOWS) test(name, (context) => flow(portal.page, (line) => context.diagnostic(line)));
   test("the page made no complaint", () => assert.deepEqual(portal.complaints, []));

@@ -1,17 +1,16 @@
-// A relay that lies. It stands in front of a real one and publishes that one's cells under a key of its own, so that
-// it can leave out a batch, publish a cell a second time, or vanish. Signatures and chain are always in order: what it
-// does can be noticed only as a client must notice it.
+// A hostile relay. It stands in front of the real relay and publishes its cells under another key, so that it can omit
+// a batch, publish a cell a second time, or vanish. Signatures and chain are always valid: only the checks of a client
+// can detect it.
 
 import { createServer, request } from "node:http";
 import { once } from "node:events";
 import { buildBatch, HEADER_LEN, LOBBY, parseBatch, publisher, sha256 } from "./support/batch.mjs";
 import { bucketName, info } from "./support/network.mjs";
-import { freePort } from "./support/relay.mjs";
 
 export class HostileRelay {
   /** While true, every new batch of the ordinary buckets is chained but never shown. */
   dropping = false;
-  /** How many batches were left out. */
+  /** The number of omitted batches. */
   dropped = 0;
   #publisher = publisher();
   #chains = new Map();
@@ -19,16 +18,17 @@ export class HostileRelay {
   #server = null;
   #busy = Promise.resolve();
 
-  constructor(upstream, port, relayInfo) {
+  /** The first start chooses a free port; later ones use the same. */
+  #port = 0;
+
+  constructor(upstream, relayInfo) {
     this.upstream = upstream;
-    this.port = port;
     this.info = relayInfo;
-    this.url = `http://127.0.0.1:${port}`;
     this.origin = this.#publisher.origin.toString("hex");
   }
 
   static async start(upstream) {
-    const hostile = new HostileRelay(upstream, await freePort(), await info(upstream));
+    const hostile = new HostileRelay(upstream, await info(upstream));
     await hostile.up();
     return hostile;
   }
@@ -39,8 +39,13 @@ export class HostileRelay {
         if (!outgoing.headersSent) outgoing.writeHead(502);
         outgoing.end(String(error));
       });
-    }).listen(this.port, "127.0.0.1");
+    }).listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
+    this.#port = this.#server.address().port;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
   }
 
   async down() {
@@ -57,7 +62,7 @@ export class HostileRelay {
     for (const { bucket, cells } of batches) this.#extra.set(bucket, [...(this.#extra.get(bucket) ?? []), ...cells]);
   }
 
-  /** Looks for new batches at the real relay and publishes them anew. */
+  /** Publishes the new batches of the real relay. */
   async mirror(bucket) {
     this.#busy = this.#busy.then(() => this.#mirror(bucket));
     return this.#busy;

@@ -2,22 +2,22 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch } from "./support/browser.mjs";
+import { launch, newProfile } from "./support/browser.mjs";
 import { servePackage } from "./support/package-page.mjs";
-import { Relay } from "./support/relay.mjs";
+import { startRelay } from "./support/relay.mjs";
 
 let browser, site, relay;
 before(async () => {
-  [browser, site, relay] = await Promise.all([launch(), servePackage(), Relay.start()]);
+  [browser, site, relay] = await Promise.all([launch(), servePackage(), startRelay()]);
 });
 after(async () => {
   await browser?.close();
-  await Promise.all([site?.stop(), relay?.stop()]);
+  await Promise.all([site?.stop(), relay?.end()]);
 });
 
 /** A page of a browser profile of its own. Passkeys are for names, not for addresses: it is on localhost. */
 async function profile() {
-  const context = await browser.newContext();
+  const context = await newProfile(browser);
   const page = await context.newPage();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error)));

@@ -2,24 +2,27 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch } from "./support/browser.mjs";
+import { launch, newProfile } from "./support/browser.mjs";
 import { servePackage } from "./support/package-page.mjs";
-import { Relay } from "./support/relay.mjs";
-
-const PATIENCE_MS = 60_000;
+import { startRelay } from "./support/relay.mjs";
+import { until } from "../node/until.mjs";
 
 let browser, site, relay;
 before(async () => {
-  [browser, site, relay] = await Promise.all([launch(), servePackage(), Relay.start({ epoch: "2s" })]);
+  [browser, site, relay] = await Promise.all([
+    launch(),
+    servePackage(),
+    startRelay({ epoch: "2s", "lobby-epoch": "2s" }),
+  ]);
 });
 after(async () => {
   await browser?.close();
-  await Promise.all([site?.stop(), relay?.stop()]);
+  await Promise.all([site?.stop(), relay?.end()]);
 });
 
 /** A page with a running portal, and what passes on its streams and requests. */
 async function listener(prepare = () => {}) {
-  const page = await (await browser.newContext()).newPage();
+  const page = await (await newProfile(browser)).newPage();
   const seen = { streams: [], sent: [], received: [], indexes: [] };
   page.on("websocket", (stream) => {
     seen.streams.push(stream.url());
@@ -43,14 +46,7 @@ async function listener(prepare = () => {}) {
   return { page, seen, close: () => page.context().close() };
 }
 
-async function until(what, condition) {
-  for (const deadline = Date.now() + PATIENCE_MS; !condition(); ) {
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
-
-test("one stream, subscribed to one's own bucket in its first message, and nothing of it in the address", async () => {
+test("the stream subscribes to the own bucket in its first message and names nothing in its address", async () => {
   const { seen, close } = await listener();
   await until(
     "notices of both mailboxes",
@@ -65,7 +61,7 @@ test("one stream, subscribed to one's own bucket in its first message, and nothi
   await until("a pull", () => seen.indexes.length > 2);
   assert.ok(
     seen.indexes.every((url) => url.endsWith(`/buckets/${bucket}/index`)),
-    "always one's own bucket",
+    "always the own bucket",
   );
   await close();
 });

@@ -4,17 +4,18 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
 import { enrol, Person } from "./support/person.mjs";
-import { Relay } from "./support/relay.mjs";
+import { startRelay } from "./support/relay.mjs";
+import { pause } from "../node/until.mjs";
 
 describe("the page", () => {
   let relay, browser;
   before(async () => {
-    relay = await Relay.start();
+    relay = await startRelay();
     browser = await launch();
   });
   after(async () => {
     await browser?.close();
-    await relay?.stop();
+    await relay?.end();
   });
 
   test("two people, each in a window of their own, enrol by a link that leaves the address bar at once", async () => {
@@ -31,7 +32,7 @@ describe("the page", () => {
     assert.equal(await rivera.digits(ana.name), await ana.digits(rivera.name));
     await rivera.theyMatch(ana.name);
     await rivera.write(ana.name, "Held until you have compared.");
-    await ana.pane.locator('[data-testid="message"][data-state="held"]').waitFor({ timeout: 30_000 });
+    await ana.pane.locator('[data-testid="message"][data-state="held"]').waitFor();
     assert.match(await ana.pane.getByTestId("message-state").innerText(), /^Held until you have compared the digits/);
     assert.equal(await ana.pane.getByTestId("message-text").count(), 0);
     await ana.theyMatch(rivera.name);
@@ -83,7 +84,7 @@ describe("the page", () => {
     await lab.attach(rivera.name, { name: "odd.json", mimeType: "application/json", buffer: bytes });
     await rivera.open(lab.name);
     const message = rivera.message("in", null, "verified");
-    await message.waitFor({ timeout: 30_000 });
+    await message.waitFor();
     assert.match(await message.innerText(), /odd\.json\s+This file is not FHIR that can be shown here/);
     assert.equal(await message.getByTestId("fhir-table").count(), 0);
     assert.ok(bytes.equals(await rivera.download()));
@@ -129,13 +130,14 @@ describe("the page", () => {
     await portal.close();
   });
 
-  test("who does nothing for a while is locked, and who types is not", async () => {
-    const portal = await openPortal(browser, `${relay.url}/?role=lab&idle=0.05`);
+  test("a portal locks after the idle time, and not while somebody types", async () => {
+    const portal = await openPortal(browser, `${relay.url}/?role=lab&idle=0.1`);
     const lab = new Person(portal.page, "lab");
-    await lab.pane.locator('[data-testid="invite-qr"]:enabled').waitFor({ timeout: 30_000 });
-    for (let second = 0; second < 6; second += 1) {
+    await lab.pane.locator('[data-testid="invite-qr"]:enabled').waitFor();
+    // Longer than the idle time of 6 s, with pauses far shorter than that.
+    for (const start = Date.now(); Date.now() < start + 9_000; ) {
       await lab.pane.getByTestId("accept-text").press("a");
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await pause(500);
     }
     assert.equal(await lab.pane.getByTestId("lock-view").count(), 0);
     assert.match(await lab.locked(), /Nobody used it/);

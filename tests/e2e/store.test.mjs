@@ -2,23 +2,24 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { launch } from "./support/browser.mjs";
+import { launch, newProfile } from "./support/browser.mjs";
 import { servePackage } from "./support/package-page.mjs";
-import { Relay } from "./support/relay.mjs";
+import { startRelay } from "./support/relay.mjs";
+import { until } from "../node/until.mjs";
 import { storeContract } from "../../pkg/test/store-contract.mjs";
 
 let browser, site, relay;
 before(async () => {
-  [browser, site, relay] = await Promise.all([launch(), servePackage(), Relay.start()]);
+  [browser, site, relay] = await Promise.all([launch(), servePackage(), startRelay()]);
 });
 after(async () => {
   await browser?.close();
-  await Promise.all([site?.stop(), relay?.stop()]);
+  await Promise.all([site?.stop(), relay?.end()]);
 });
 
 /** A browser profile of its own; `page()` opens a page in it. */
 async function profile() {
-  const context = await browser.newContext();
+  const context = await newProfile(browser);
   const complaints = [];
   return {
     complaints,
@@ -80,7 +81,8 @@ describe("the contract of stores, in Chromium", () => {
       const worker = new Worker(
         blob(`
           import { indexedDbStore } from "${module}";
-          import { storeContract } from "${location.origin}/test/store-contract.mjs";
+          import { until } from "../node/until.mjs";
+import { storeContract } from "${location.origin}/test/store-contract.mjs";
           let failed = [];
           for (const [at, { title, run }] of storeContract.entries()) {
             const name = "worker " + at;
@@ -216,15 +218,15 @@ function openPortal(page, name, store, options = {}) {
   );
 }
 
-/** Rounds in both pages until `condition`, evaluated in the first, gives something true. */
-async function until(what, pages, condition, argument) {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; ) {
-    for (const page of pages) await page.evaluate(() => window.portal.sync({ flush: true }).then(() => {}));
-    const result = await pages[0].evaluate(condition, argument);
-    if (result) return result;
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  assert.fail(`waited in vain for ${what}`);
+/** Syncs all pages until `condition`, evaluated in the first, returns something true. */
+async function syncedUntil(what, pages, condition, argument) {
+  return until(
+    what,
+    () => pages[0].evaluate(condition, argument),
+    async () => {
+      for (const page of pages) await page.evaluate(() => window.portal.sync({ flush: true }).then(() => {}));
+    },
+  );
 }
 
 /** Enrols the people of two pages; each then has one contact. */
@@ -233,8 +235,8 @@ async function enrol(inviter, acceptor) {
   await acceptor.evaluate((uri) => window.portal.accept(uri).then(() => {}), uri);
   const digits = async () => (await window.portal.contacts())[0]?.sas;
   const [mine, theirs] = [
-    await until("the digits", [inviter, acceptor], digits),
-    await until("the digits", [acceptor, inviter], digits),
+    await syncedUntil("the digits", [inviter, acceptor], digits),
+    await syncedUntil("the digits", [acceptor, inviter], digits),
   ];
   assert.equal(mine, theirs);
   for (const page of [inviter, acceptor])
@@ -243,7 +245,7 @@ async function enrol(inviter, acceptor) {
     [inviter, acceptor],
     [acceptor, inviter],
   ]) {
-    await until("both to be active", pages, async () => (await window.portal.contacts())[0].state === "active");
+    await syncedUntil("both to be active", pages, async () => (await window.portal.contacts())[0].state === "active");
   }
 }
 
@@ -266,7 +268,7 @@ describe("a portal on indexedDbStore", () => {
     assert.equal((await openPortal(ana, CONTACT, "portal", { create: true })).code, undefined);
     await enrol(page, ana);
     await send(page, FIRST);
-    await until("the first message", [ana, page], received, FIRST);
+    await syncedUntil("the first message", [ana, page], received, FIRST);
     for (const text of QUEUED) assert.equal(await send(page, text), "queued");
     // While a third is being sent: it may be there afterwards or not, but whole and once.
     await page.evaluate(() => {
@@ -283,8 +285,8 @@ describe("a portal on indexedDbStore", () => {
       kept.slice(0, 3).map(([text]) => text),
       [FIRST, ...QUEUED],
     );
-    await until("what was queued", [ana, again], received, QUEUED[1]);
-    await until("receipts", [again, ana], async () => {
+    await syncedUntil("what was queued", [ana, again], received, QUEUED[1]);
+    await syncedUntil("receipts", [again, ana], async () => {
       const [{ id }] = await window.portal.contacts();
       return (await window.portal.messages(id)).every(({ state }) => state === "delivered");
     });
@@ -311,9 +313,9 @@ describe("a portal on indexedDbStore", () => {
     const again = await hers.page();
     await openPortal(again, NAME, "portal");
     assert.deepEqual(await again.evaluate(texts), [[QUEUED[0], "queued"]]);
-    await until("the message", [ana, again], received, QUEUED[0]);
+    await syncedUntil("the message", [ana, again], received, QUEUED[0]);
     // Were it sent again, these rounds would bring it.
-    for (let round = 0; round < 3; round++) await until("a round", [again, ana], async () => true);
+    for (let round = 0; round < 3; round++) await syncedUntil("a round", [again, ana], async () => true);
     assert.deepEqual(await ana.evaluate(texts), [[QUEUED[0], "verified"]]);
     assert.deepEqual([...hers.complaints, ...theirs.complaints], []);
     await Promise.all([hers.close(), theirs.close()]);

@@ -17,7 +17,7 @@ export function narrativeText(resource: JsonObject): string | null {
   if (markup === null) return null;
   const letters = markup
     .slice(0, MAX_LENGTH * 4)
-    .replace(/<!--[^]*?(?:-->|$)|<(script|style)\b[^]*?(?:<\/\1\s*>|$)/gi, "")
+    .replace(/<!--[\s\S]*?(?:-->|$)|<(script|style)\b[\s\S]*?(?:<\/\1\s*>|$)/gi, "")
     .replace(/\s+/g, " ")
     .replace(/<(?:br|\/?(?:p|div|tr|li|h[1-6]|table|ul|ol|pre|dl|dt|dd|hr))\b[^>]*>/gi, "\n")
     .replace(/<\/t[dh]\s*>/gi, "\t")

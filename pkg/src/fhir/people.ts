@@ -72,7 +72,7 @@ function specimenName(specimen: JsonObject, say: Say): Phrase | null {
 /** A patient by name, date of birth and identifier. */
 export function patientSaid(patient: Named, say: Say): Phrase {
   const { resource } = patient;
-  if (!resource || resource["resourceType"] !== "Patient") return patient.said;
+  if (resource?.["resourceType"] !== "Patient") return patient.said;
   const born = text(resource["birthDate"]);
   const numbers = list(resource["identifier"]).flatMap((identifier) => text(identifier["value"]) ?? []);
   const parts = [patient.said];

@@ -14,6 +14,7 @@ export class Foreign {
 
 /** Controls but tab and line feed, marks of direction, tags, and halves of a character. */
 const INVISIBLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to find
   /[\0-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
 
 export type Phrase = readonly (string | Foreign)[];

@@ -21,6 +21,7 @@ export interface JsonObject {
 const MAX_DEPTH = 256;
 
 const SPACE = /[\t\n\r ]*/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON allows none of them in a string
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const LITERALS: readonly (readonly [string, Json])[] = [

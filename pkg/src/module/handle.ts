@@ -21,7 +21,7 @@ export abstract class Handle<T extends Freeable> implements Disposable {
     };
     // Absent in Safari, where a computed method name would become "undefined".
     if (typeof Symbol.dispose === "symbol") {
-      Object.defineProperty(this.prototype, Symbol.dispose, {
+      Object.defineProperty(Handle.prototype, Symbol.dispose, {
         value(this: Handle<Freeable>) {
           this.dispose();
         },

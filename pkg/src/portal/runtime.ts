@@ -128,11 +128,17 @@ export class Runtime {
   }
 
   #show(event: EngineEvent): void {
-    if (event.type === "message" || event.type === "state") return this.emit(event.type, this.message(event.message));
-    if (event.type === "contact") return this.emit("contact", event.contact);
-    if (event.type === "transfer") return this.emit("progress", { kind: "message", ...event.transfer });
-    if (event.type === "checkpoint") return this.emit("checkpoint", event.checkpoint);
-    const { type, ...detail } = event;
-    this.emit(type, detail as never);
+    if (event.type === "message" || event.type === "state") {
+      this.emit(event.type, this.message(event.message));
+    } else if (event.type === "contact") {
+      this.emit("contact", event.contact);
+    } else if (event.type === "transfer") {
+      this.emit("progress", { kind: "message", ...event.transfer });
+    } else if (event.type === "checkpoint") {
+      this.emit("checkpoint", event.checkpoint);
+    } else {
+      const { type, ...detail } = event;
+      this.emit(type, detail as never);
+    }
   }
 }

@@ -1,7 +1,8 @@
-// Real Chromium. A page that reports an error or breaks its content security policy fails the run.
+// Chromium. A page that reports an error or violates its content security policy fails the test.
 
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { PATIENCE } from "../../node/until.mjs";
 
 const CANDIDATES = [
   process.env.CHROMIUM,
@@ -20,12 +21,19 @@ export async function launch() {
   return chromium.launch({ executablePath, args: SWITCHES.split(" ") });
 }
 
+/** A browser profile. */
+export async function newProfile(browser, options = {}) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(PATIENCE);
+  return context;
+}
+
 /**
- * Opens the portal. `complaints` collects uncaught errors and console errors; requests that fail because a test took
- * the relay away are not complaints.
+ * Opens the portal. `complaints` collects uncaught errors and console errors, except requests that fail because a
+ * test stopped the relay.
  */
 export async function openPortal(browser, url, { width = 1440, height = 900 } = {}) {
-  const context = await browser.newContext({
+  const context = await newProfile(browser, {
     viewport: { width, height },
     locale: "en-US",
     deviceScaleFactor: 2,

@@ -53,7 +53,7 @@ export async function result(page, say) {
   await lab.attach(rivera.name, BUNDLE);
   await rivera.open(lab.name);
   const message = rivera.message("in", null, "verified");
-  await message.getByTestId("fhir-table").waitFor({ timeout: 60_000 });
+  await message.getByTestId("fhir-table").waitFor();
   const rows = await message
     .getByTestId("fhir-row")
     .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
@@ -69,14 +69,14 @@ export async function result(page, say) {
   const received = await rivera.download();
   assert.ok(sent.equals(received), "the saved file is the sent file, byte for byte");
   await say(`The saved original has the same ${received.length} bytes`);
-  await lab.message("out", null, "delivered").waitFor({ timeout: 60_000 });
+  await lab.message("out", null, "delivered").waitFor();
   await say("Northside Lab sees: Delivered");
 }
 
 /** What the fourth pane shows: batches, and nobody in them. */
 export async function eavesdropper(page, say) {
   const pane = page.getByTestId("pane-relay");
-  await pane.getByTestId("batch").first().waitFor({ timeout: 30_000 });
+  await pane.getByTestId("batch").first().waitFor();
   const facts = (await pane.getByTestId("relay-facts").innerText()).replace(/\s+/g, " ");
   const shown = await pane.innerText();
   for (const secret of ["Rivera", "Gómez", "Northside", "Chen", "metformin", "Cholesterol"])

@@ -4,8 +4,6 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 
 export const NAMES = { clinician: "Dr. Rivera", patient: "Ana Gómez", lab: "Northside Lab", specialist: "Dr. Chen" };
-/** Long enough for several epochs and slots on a busy machine. */
-const PATIENCE = 30_000;
 
 export class Person {
   constructor(page, role) {
@@ -18,7 +16,7 @@ export class Person {
   /** Waits until the portal has an identity. */
   async ready() {
     await this.pane.getByTestId("add-contact").click();
-    await this.pane.locator('[data-testid="invite-qr"]:enabled').waitFor({ timeout: PATIENCE });
+    await this.pane.locator('[data-testid="invite-qr"]:enabled').waitFor();
     return this;
   }
 
@@ -27,7 +25,7 @@ export class Person {
     await this.pane.getByTestId("add-contact").click();
     const before = await this.pane.getByTestId("invitation").count();
     await this.pane.getByTestId(kind === "qr" ? "invite-qr" : "invite-link").click();
-    await this.pane.getByTestId("invitation").nth(before).waitFor({ timeout: PATIENCE });
+    await this.pane.getByTestId("invitation").nth(before).waitFor();
     const card = this.pane.getByTestId("invitation").first();
     assert.equal(await card.getAttribute("data-kind"), kind);
     const text = await card.getByTestId("invitation-text").inputValue();
@@ -51,7 +49,7 @@ export class Person {
       await this.pane
         .getByTestId("accept-file")
         .setInputFiles({ name: "invitation.png", mimeType: "image/png", buffer: picture });
-      await failed.or(this.pane.getByTestId("check")).first().waitFor({ timeout: PATIENCE });
+      await failed.or(this.pane.getByTestId("check")).first().waitFor();
       if (!(await failed.isVisible())) return;
       if (tries === 3) throw new Error(await failed.innerText());
     }
@@ -64,7 +62,7 @@ export class Person {
     await card
       .getByTestId("expect-file")
       .setInputFiles({ name: "fingerprint.png", mimeType: "image/png", buffer: picture });
-    await card.getByTestId("expected").waitFor({ timeout: PATIENCE });
+    await card.getByTestId("expected").waitFor();
   }
 
   async fingerprintPicture() {
@@ -79,18 +77,18 @@ export class Person {
 
   /** Opens the conversation with `name`, once there is such a contact. */
   async open(name) {
-    await this.contact(name).first().click({ timeout: PATIENCE });
+    await this.contact(name).first().click();
   }
 
   async waitForState(name, state) {
-    await this.contact(name, state).first().waitFor({ timeout: PATIENCE });
+    await this.contact(name, state).first().waitFor();
   }
 
   /** The six digits, as shown. */
   async digits(name) {
     await this.open(name);
     const sas = this.pane.getByTestId("sas");
-    await sas.waitFor({ timeout: PATIENCE });
+    await sas.waitFor();
     const shown = (await sas.innerText()).replace(/\s/g, "");
     assert.match(shown, /^\d{6}$/);
     return shown;
@@ -112,7 +110,7 @@ export class Person {
   async remove(name) {
     await this.open(name);
     await this.pane.getByTestId("remove-contact").click();
-    await this.contact(name).first().waitFor({ state: "detached", timeout: PATIENCE });
+    await this.contact(name).first().waitFor({ state: "detached" });
   }
 
   async write(name, text, label = "") {
@@ -120,7 +118,7 @@ export class Person {
     await this.pane.getByTestId("compose-label").fill(label);
     await this.pane.getByTestId("compose-text").fill(text);
     await this.pane.getByTestId("compose-send").click();
-    await this.message("out", text).waitFor({ timeout: PATIENCE });
+    await this.message("out", text).waitFor();
   }
 
   async attach(name, path) {
@@ -142,7 +140,7 @@ export class Person {
   async receives(name, text) {
     await this.open(name);
     const message = this.message("in", text, "verified");
-    await message.first().waitFor({ timeout: PATIENCE });
+    await message.first().waitFor();
     assert.equal(await message.count(), 1, "a message is shown once");
     assert.match(await message.getByTestId("message-state").innerText(), /^Verified: truly from /);
   }
@@ -150,13 +148,13 @@ export class Person {
   /** Waits until one's own message is in that state. */
   async sees(name, text, state) {
     await this.open(name);
-    await this.message("out", text, state).first().waitFor({ timeout: PATIENCE });
+    await this.message("out", text, state).first().waitFor();
   }
 
   /** The pane of a vault that is locked or elsewhere, with the sentence that says why. */
   async locked() {
     const view = this.pane.getByTestId("lock-view");
-    await view.waitFor({ timeout: PATIENCE });
+    await view.waitFor();
     return view.getByTestId("lock-reason").innerText();
   }
 
@@ -172,14 +170,14 @@ export class Person {
   /** Waits for a warning and returns its words. */
   async warned(kind, code) {
     const notice = this.notice(kind, code).first();
-    await notice.waitFor({ timeout: PATIENCE });
+    await notice.waitFor();
     return notice.innerText();
   }
 
   /** What the last action in the pane came to, when it failed. */
   async outcome() {
     const failed = this.pane.locator('[data-testid="outcome"][data-state="failed"]').first();
-    await failed.waitFor({ timeout: PATIENCE });
+    await failed.waitFor();
     return { code: await failed.getAttribute("data-code"), text: await failed.innerText() };
   }
 
