@@ -35,7 +35,10 @@ use tessera::{
         seal, split,
     },
     identity::Identity,
-    wire::{Batch, BucketId, BucketIndex, Cell, Entry, RelaySettings, compute_bucket, paths, post},
+    wire::{
+        Batch, BucketId, BucketIndex, Cell, Entry, InfoAnswer, RelaySettings, compute_bucket,
+        paths, post,
+    },
 };
 
 /// How long it waits for the other side.
@@ -167,7 +170,7 @@ impl Adversary {
         let mut rng = rng();
         let (sent_at, peer) = (now(), self.enrolled.peer);
         let draft = Draft {
-            id: &DeliveryId::generate("", &mut rng).unwrap(),
+            id: &DeliveryId::generate(&mut rng),
             sent_at,
             device: 0,
             seq: self.seq,
@@ -209,7 +212,9 @@ struct Relay {
 impl Relay {
     fn reach(url: &str) -> Self {
         let url = url.trim_end_matches('/').to_owned();
-        let info = RelaySettings::parse(&get(&format!("{url}{}", paths::INFO)).unwrap()).unwrap();
+        let info = InfoAnswer::parse(&get(&format!("{url}{}", paths::INFO)).unwrap())
+            .unwrap()
+            .settings;
         Self { url, info }
     }
 

@@ -155,7 +155,7 @@ fn relay() -> RelayRecord {
             epoch_seconds: 1_800,
             lobby_epoch_seconds: 15,
             retention_seconds: 5_184_000,
-            slot_cells: 4,
+            per_bucket: 4,
             max_attachment_bytes: 262_144,
         }),
     }

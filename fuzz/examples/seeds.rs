@@ -20,9 +20,9 @@ use tessera::{
     secure_encryption::ProvenMessage,
     vault::{Kdf, Passkey, RecoveryCode, VaultHeader, VaultKey, bundle, stored},
     wire::{
-        Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CoverInfo, Entry,
-        LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, batch::BatchPlace, cover_cell, post,
-        segment,
+        Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CellsPerBucket,
+        CoverInfo, Entry, LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, SlotInfo,
+        batch::BatchPlace, cover_cell, post, segment,
     },
 };
 use tessera_fuzz::targets::{Counting, TAG, key, me};
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
 fn sealed(rng: &mut Counting) -> Result<()> {
     let (me, sender) = (me().ok_or("me")?, Identity::generate(rng));
     let seed = BlindSeed::new(key(8));
-    let id = DeliveryId::generate("visit-7421", rng).ok_or("label")?;
+    let id = DeliveryId::with_label("visit-7421", rng)?;
     let content_type = ContentType::new("text/plain").ok_or("content type")?;
     let payload = b"Continue metformin 500mg BID; recheck HbA1c in 3 months.";
     let sent_at = UnixTime(1_795_300_000);
@@ -64,7 +64,7 @@ fn sealed(rng: &mut Counting) -> Result<()> {
     let fragment = Body::Fragment(Fragment {
         message_id: [1; 16],
         index: 1,
-        count: 300,
+        count: 300.try_into()?,
         chunk: vec![7; 24],
     });
     write("body", "whole", &whole.encode())?;
@@ -134,7 +134,7 @@ fn sealed(rng: &mut Counting) -> Result<()> {
 /// Invitations, offers and responses.
 fn enrolment(rng: &mut Counting) -> Result<()> {
     let (inviter, acceptor) = (Identity::generate(rng), Identity::generate(rng));
-    let name = Name::new("Dra. Íñigo").ok_or("name")?;
+    let name = Name::new("Dra. Íñigo")?;
     let (offer, _) = Offer::create(inviter.public(), &name, rng).ok_or("offer")?;
     let bytes = offer.encode();
     write("offer", "offer", &bytes)?;
@@ -217,21 +217,22 @@ fn relay(rng: &mut Counting) -> Result<()> {
         .collect();
     write("post", "two_cells", &post::encode(&entries)?)?;
 
-    let seconds = 600.try_into()?;
     let info = RelayInfo {
         protocol: PROTOCOL,
         origin: origin.origin(),
         buckets: 16.try_into()?,
         cell_size: size,
-        epoch_seconds: seconds,
+        epoch_seconds: 600.try_into()?,
         lobby: LobbyInfo {
-            epoch_seconds: seconds,
-            cells: seconds,
-            retention_seconds: seconds,
+            epoch_seconds: 600.try_into()?,
+            cells: 600.try_into()?,
+            retention_seconds: 600.try_into()?,
         },
-        retention_seconds: seconds,
-        slot_cells: seconds,
-        max_attachment_bytes: 262_144,
+        retention_seconds: 600.try_into()?,
+        slot: SlotInfo {
+            per_bucket: CellsPerBucket::DEFAULT,
+        },
+        max_attachment_bytes: 262_144.try_into()?,
         cover: CoverInfo {
             mechanism: "fixed".into(),
             cells: Some(8),

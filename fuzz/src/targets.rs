@@ -22,7 +22,7 @@ use tessera::{
     secure_encryption::ProvenMessage,
     vault::{RecoveryCode, StoredHeader, VaultKey, bundle::Bundle, stored},
     wire::{
-        Batch, BatchDigest, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, RelaySettings,
+        Batch, BatchDigest, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, InfoAnswer,
         SegmentRef, post,
     },
 };
@@ -239,7 +239,7 @@ pub fn recovery_code(data: &[u8]) -> bool {
 
 /// The relay's JSON answers.
 pub fn relay_json(data: &[u8]) -> bool {
-    RelaySettings::parse(data).is_ok() | BucketIndex::parse(data).is_ok()
+    InfoAnswer::parse(data).is_ok() | BucketIndex::parse(data).is_ok()
 }
 
 /// A response to an offer, opened by the inviter.

@@ -1,12 +1,17 @@
-//! What every other module stands on: encodings, labels, secrets, content,
-//! sorted maps, time and the one table of error codes.
+//! What every other module stands on: encodings, labels, secrets, text, content,
+//! sorted maps, time, the protocol's parameters and the one table of error
+//! codes.
 
+pub mod bounded;
 pub mod content;
 pub mod encoding;
 pub mod error;
 pub mod labels;
+pub mod parameters;
 pub mod secret;
 pub mod sorted;
+#[cfg(feature = "client")]
+pub mod text;
 pub mod time;
 
 pub use content::Content;

@@ -6,8 +6,11 @@ use serde::Serialize;
 
 use crate::client::{Client, ClientError, Effects, EmergencyId, Entry, Event, Post, outbox};
 use crate::{
-    base::UnixTime,
-    envelope::{Announcement, Said, reason},
+    base::{
+        UnixTime,
+        text::{self, TextUse},
+    },
+    envelope::{Announcement, Said},
     vault::stored::{self, EmergencyRecord},
     wire::{self, hex},
 };
@@ -41,7 +44,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for an empty or long reason, or minutes out of range.
+    /// `InvalidArgument` for a reason that the text rule refuses, or minutes
+    /// out of range.
     pub fn begin_emergency(
         &mut self,
         id: EmergencyId,
@@ -49,14 +53,14 @@ impl Client {
         why: &str,
         now: UnixTime,
     ) -> Result<Effects, ClientError> {
-        let reason = reason(why).ok_or(ClientError::InvalidArgument("reason"))?;
+        text::check(why, TextUse::Reason).map_err(|_| ClientError::InvalidArgument("reason"))?;
         if !(1..=MAX_EMERGENCY_MINUTES).contains(&minutes) {
             return Err(ClientError::InvalidArgument("minutes"));
         }
         let record = EmergencyRecord {
             began_at: now.0,
             minutes,
-            reason,
+            reason: why.to_owned(),
             ended_at: None,
             told: false,
         };

@@ -5,7 +5,11 @@ use serde::Serialize;
 
 use crate::client::{Client, ClientError, Effects, flows::load::SETTINGS_KEY};
 use crate::{
-    base::{UnixTime, time::DAY_SECONDS},
+    base::{
+        UnixTime,
+        parameters::{DEFAULT_GRACE_DAYS, DEFAULT_RETENTION_DAYS, GRACE_DAYS, RETENTION_DAYS},
+        time::DAY_SECONDS,
+    },
     vault::{
         VaultError,
         stored::{self, SettingsRecord},
@@ -27,15 +31,16 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            grace_days: 7,
-            retention_days: 60,
+            grace_days: DEFAULT_GRACE_DAYS,
+            retention_days: DEFAULT_RETENTION_DAYS,
         }
     }
 }
 
 impl Settings {
     fn checked(self) -> Option<Self> {
-        let good = (3..=28).contains(&self.grace_days) && (7..=60).contains(&self.retention_days);
+        let good =
+            GRACE_DAYS.contains(&self.grace_days) && RETENTION_DAYS.contains(&self.retention_days);
         good.then_some(self)
     }
 
@@ -85,14 +90,10 @@ impl Client {
 
     /// Shreds by hand what a relay that withholds batches, or is gone, has
     /// kept from being shredded: the months whose grace ended longer ago than
-    /// the retention, of which nothing can come any more. Gives the number of
-    /// contacts whose keys were wiped. Protocol §4.
+    /// the retention, of which nothing would be accepted any more. Gives the
+    /// number of contacts whose keys were wiped. Protocol §4.
     pub fn shred_by_hand(&mut self, now: UnixTime) -> Effects<u64> {
-        let kept = self
-            .relay
-            .info()
-            .map_or(0, |info| info.retention_seconds.get().into());
-        let contacts = self.shred_until(now.minus(self.settings.retention().max(kept)), now);
+        let contacts = self.shred_until(now.minus(self.settings.retention()), now);
         self.finish(contacts)
     }
 }

@@ -249,7 +249,7 @@ impl Deterministic for Inner {
         cbor::expect_array(d, 4)?;
         Ok(Self {
             public: cbor::fixed(d)?,
-            name: Name::new(d.str()?).ok_or_else(|| Error::message("name"))?,
+            name: Name::from_peer(d.str()?).map_err(Error::message)?,
             first_month: Month(d.u32()?),
             possession: cbor::fixed(d)?,
         })

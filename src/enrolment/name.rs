@@ -1,16 +1,40 @@
-//! The name a person goes by. Protocol §1.
+//! The name of a person. Protocol §1.
 
-/// 1–64 bytes of UTF-8 without control characters and without the marks that
-/// turn the direction of text, so that one name cannot dress as another.
+use crate::base::text::{self, TextError, TextUse};
+
+/// A display name: 1–64 bytes of UTF-8 under the rule of [`text`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(Box<str>);
 
 impl Name {
-    /// `None` for a name the protocol refuses.
+    /// Checks a name that a person chose.
+    ///
+    /// # Errors
+    ///
+    /// One of [`TextError`].
+    pub fn new(text: &str) -> Result<Self, TextError> {
+        text::check(text, TextUse::DisplayName).map(|()| Self(text.into()))
+    }
+
+    /// Checks the name in an offer or a response. Characters that are not
+    /// assigned pass: the other side may know a newer version of Unicode.
+    ///
+    /// # Errors
+    ///
+    /// One of [`TextError`].
+    pub fn from_peer(text: &str) -> Result<Self, TextError> {
+        match text::check(text, TextUse::DisplayName) {
+            Ok(()) | Err(TextError::Unknown) => Ok(Self(text.into())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A name of a vault, checked when it was chosen, by the rule of that
+    /// time. `None` for anything but 1–64 bytes.
     #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        let ok = matches!(text.len(), 1..=64) && !text.chars().any(is_refused);
-        ok.then(|| Self(text.into()))
+    pub fn from_stored(text: &str) -> Option<Self> {
+        let max = TextUse::DisplayName.max_bytes();
+        (1..=max).contains(&text.len()).then(|| Self(text.into()))
     }
 
     /// As text.
@@ -20,33 +44,18 @@ impl Name {
     }
 }
 
-/// Category Cc, U+061C, U+200E–200F, U+202A–202E, U+2066–2069.
-fn is_refused(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{061c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Name;
+    use super::*;
 
     #[test]
-    fn names_that_could_deceive_are_refused() {
-        for refused in [
-            "",
-            "a\nb",
-            "a\u{202e}b",
-            "a\u{2066}b",
-            "\u{061c}",
-            "a\u{7f}",
-            "a\u{85}b",
-        ] {
-            assert!(Name::new(refused).is_none(), "{refused:?}");
+    fn only_a_newer_unicode_is_a_reason_to_take_more_from_a_peer() {
+        assert_eq!(Name::new("a\u{378}"), Err(TextError::Unknown));
+        assert!(Name::from_peer("a\u{378}").is_ok());
+        for refused in ["", " ", "a\nb", "a\u{202e}b", "a\u{200b}b"] {
+            assert!(Name::from_peer(refused).is_err(), "{refused:?}");
         }
-        assert!(Name::new(&"é".repeat(33)).is_none(), "66 bytes");
-        assert!(Name::new("Dra. Íñigo 🩺").is_some());
+        assert!(Name::from_stored(" ").is_some());
+        assert!(Name::from_stored("").is_none());
     }
 }

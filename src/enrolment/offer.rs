@@ -74,7 +74,7 @@ impl Deterministic for Offer {
             public: PublicIdentity::decode(&public).ok_or_else(|| Error::message("identity"))?,
             xwing: XWingPublicKey::decode(&xwing).ok_or_else(|| Error::message("X-Wing key"))?,
             commitment: cbor::fixed(d)?,
-            name: Name::new(d.str()?).ok_or_else(|| Error::message("name"))?,
+            name: Name::from_peer(d.str()?).map_err(Error::message)?,
         })
     }
 }

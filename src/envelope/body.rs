@@ -2,7 +2,7 @@
 
 use minicbor::{Decoder, decode::Error};
 
-use super::MAX_FRAGMENTS;
+use super::FragmentCount;
 use crate::crypto::cbor::{self, Deterministic};
 
 /// Names one sealing of a fragmented message: 16 random bytes.
@@ -24,8 +24,8 @@ pub struct Fragment {
     pub message_id: MessageId,
     /// From 0, below `count`.
     pub index: u32,
-    /// 2 to 16 384.
-    pub count: u32,
+    /// How many fragments the message has.
+    pub count: FragmentCount,
     /// All but the last are of one size; none is empty.
     pub chunk: Vec<u8>,
 }
@@ -40,7 +40,7 @@ impl Deterministic for Body {
                 w.uint(1)
                     .bytes(&f.message_id)
                     .uint(f.index.into())
-                    .uint(f.count.into())
+                    .uint(f.count.get().into())
                     .bytes(&f.chunk);
             }),
         }
@@ -54,12 +54,10 @@ impl Deterministic for Body {
                 let fragment = Fragment {
                     message_id: cbor::fixed(d)?,
                     index: d.u32()?,
-                    count: d.u32()?,
+                    count: FragmentCount::try_from(d.u32()?).map_err(Error::message)?,
                     chunk: d.bytes()?.to_vec(),
                 };
-                let ok = (2..=MAX_FRAGMENTS).contains(&fragment.count)
-                    && fragment.index < fragment.count
-                    && !fragment.chunk.is_empty();
+                let ok = fragment.index < fragment.count.get() && !fragment.chunk.is_empty();
                 ok.then_some(Self::Fragment(fragment))
                     .ok_or_else(|| Error::message("fragment"))
             }

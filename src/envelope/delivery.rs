@@ -12,7 +12,12 @@ use rand_core::CryptoRng;
 
 use super::EnvelopeError;
 use crate::{
-    base::{Content, UnixTime, encoding::push_lp},
+    base::{
+        Content, UnixTime,
+        encoding::push_lp,
+        parameters::CLOCK_SKEW_SECONDS,
+        text::{self, TextError, TextUse},
+    },
     crypto::{
         cbor,
         ristretto::Statement,
@@ -21,9 +26,6 @@ use crate::{
     identity::{Fingerprint, Identity, PublicIdentity},
     pseudonym::{self, BlindSeed, Claim, SessionId},
 };
-
-/// How far ahead of the recipient's clock a `sent_at` may lie: 24 h.
-const SKEW: u64 = 86_400;
 
 /// The session id of a delivery: 16 random bytes, then a label of 0–48 bytes
 /// of UTF-8 ("visit-7421"). Unique per message; a visit may hold many.
@@ -35,18 +37,30 @@ pub struct DeliveryId {
 
 impl DeliveryId {
     /// Most bytes of a label.
-    pub const MAX_LABEL: usize = 48;
+    pub const MAX_LABEL: usize = TextUse::Label.max_bytes();
 
-    /// A fresh id; `None` if the label is longer than 48 bytes.
-    pub fn generate(label: &str, rng: &mut impl CryptoRng) -> Option<Self> {
-        if label.len() > Self::MAX_LABEL {
-            return None;
-        }
+    /// A fresh id without a label.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
-        Some(Self {
+        Self {
             random,
+            label: Box::default(),
+        }
+    }
+
+    /// A fresh id with a label; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// One of [`TextError`].
+    pub fn with_label(label: &str, rng: &mut impl CryptoRng) -> Result<Self, TextError> {
+        if !label.is_empty() {
+            text::check(label, TextUse::Label)?;
+        }
+        Ok(Self {
             label: label.as_bytes().into(),
+            ..Self::generate(rng)
         })
     }
 
@@ -103,6 +117,11 @@ pub struct ContentType(Box<str>);
 impl ContentType {
     /// The control type of protocol §7.
     pub const CONTROL: &'static str = "application/vnd.tessera.control+cbor";
+
+    /// Text with attachments. Protocol §6.
+    pub const MESSAGE: &'static str = "application/vnd.tessera.message+cbor";
+    /// Text alone.
+    pub const PLAIN_TEXT: &'static str = "text/plain";
 
     /// `None` unless 1–127 bytes of printable ASCII.
     #[must_use]
@@ -305,7 +324,7 @@ impl Delivery {
     ) -> Result<Authentic, EnvelopeError> {
         self.check(sender).ok_or(EnvelopeError::NotAuthentic)?;
         let sent_at = self.head.sent_at;
-        if sent_at < now.minus(retention) || sent_at > now.plus(SKEW) {
+        if sent_at < now.minus(retention) || sent_at > now.plus(CLOCK_SKEW_SECONDS) {
             return Err(EnvelopeError::Stale);
         }
         Ok(Authentic(self))

@@ -3,21 +3,28 @@
 use rand_core::CryptoRng;
 
 use super::{Body, EnvelopeError, Fragment};
-use crate::{base::SortedMap, crypto::cbor, wire::CellSize};
+use crate::{
+    base::{
+        SortedMap,
+        bounded::bounded,
+        parameters::{FRAGMENT_OVERHEAD, FRAGMENTS},
+    },
+    crypto::cbor,
+    wire::CellSize,
+};
 
-/// Most fragments of one message.
-pub const MAX_FRAGMENTS: u32 = 16_384;
+bounded! {
+    /// How many fragments make up a message: 2 to 16 384.
+    FragmentCount: FRAGMENTS;
+}
 
-/// Bytes of a fragment that are not chunk: array and kind, message id, index,
-/// count and the chunk's own header, each at its longest.
-const FRAGMENT_OVERHEAD: usize = 1 + 1 + 17 + 3 + 3 + 3;
 /// The length field of a cell's plaintext.
 const LEN_FIELD: usize = 4;
 
 /// Bytes of a delivery that one fragment carries.
 #[must_use]
 pub fn chunk_len(size: CellSize) -> usize {
-    size.capacity() - LEN_FIELD - FRAGMENT_OVERHEAD
+    size.bytes() - FRAGMENT_OVERHEAD as usize
 }
 
 /// How a delivery's bytes are laid over cells.
@@ -27,8 +34,8 @@ pub enum Layout {
     Whole,
     /// In so many fragments of so many bytes, the last perhaps shorter.
     Fragments {
-        /// 2 to [`MAX_FRAGMENTS`].
-        count: u32,
+        /// How many.
+        count: FragmentCount,
         /// Bytes of each chunk but the last.
         chunk_len: usize,
     },
@@ -51,7 +58,7 @@ impl Layout {
         let chunk_len = chunk_len(size);
         u32::try_from(len.div_ceil(chunk_len))
             .ok()
-            .filter(|count| *count <= MAX_FRAGMENTS)
+            .and_then(|count| FragmentCount::try_from(count).ok())
             .map(|count| Self::Fragments { count, chunk_len })
             .ok_or(EnvelopeError::TooLarge)
     }
@@ -61,7 +68,7 @@ impl Layout {
     pub fn cells(self) -> u32 {
         match self {
             Self::Whole => 1,
-            Self::Fragments { count, .. } => count,
+            Self::Fragments { count, .. } => count.get(),
         }
     }
 }
@@ -82,7 +89,7 @@ pub fn split(
     };
     let mut message_id = [0; 16];
     rng.fill_bytes(&mut message_id);
-    Ok((0..count)
+    Ok((0..count.get())
         .zip(bytes.chunks(chunk_len))
         .map(|(index, chunk)| {
             Body::Fragment(Fragment {
@@ -99,7 +106,7 @@ pub fn split(
 /// that contradicts it ends the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assembly {
-    count: u32,
+    count: FragmentCount,
     chunks: SortedMap<u32, Vec<u8>>,
     /// Size of every chunk but the last, once one of them came.
     chunk_len: Option<usize>,
@@ -145,7 +152,7 @@ impl Assembly {
             return Err(EnvelopeError::FragmentConflict);
         }
         self.take(fragment);
-        if self.chunks.len() < self.count as usize {
+        if self.chunks.len() < self.count.get() as usize {
             return Ok(Progress::Unfinished(self));
         }
         Ok(Progress::Complete(self.chunks.into_values().collect()))
@@ -167,7 +174,7 @@ impl Assembly {
     #[must_use]
     pub fn expected_len(&self) -> usize {
         let known = self.chunk_len.or(self.chunks.values().next().map(Vec::len));
-        known.unwrap_or(0) * self.count as usize
+        known.unwrap_or(0) * self.count.get() as usize
     }
 
     /// Fragments held and fragments in all.
@@ -175,7 +182,7 @@ impl Assembly {
     pub fn progress(&self) -> (u32, u32) {
         (
             u32::try_from(self.chunks.len()).unwrap_or(u32::MAX),
-            self.count,
+            self.count.get(),
         )
     }
 
@@ -187,7 +194,7 @@ impl Assembly {
 
     /// All but the last chunk are of one size, and the last is not longer.
     fn fits(&self, fragment: &Fragment) -> bool {
-        let last = self.count - 1;
+        let last = self.count.get() - 1;
         if fragment.index == last {
             return self.chunk_len.is_none_or(|len| fragment.chunk.len() <= len);
         }
@@ -196,7 +203,7 @@ impl Assembly {
     }
 
     fn take(&mut self, fragment: Fragment) {
-        if fragment.index + 1 < self.count {
+        if fragment.index + 1 < self.count.get() {
             self.chunk_len = Some(fragment.chunk.len());
         }
         self.len += fragment.chunk.len();

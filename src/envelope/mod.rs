@@ -11,6 +11,7 @@ mod body;
 mod control;
 mod delivery;
 mod fragment;
+pub mod message;
 mod own;
 mod seal;
 mod window;
@@ -18,10 +19,12 @@ mod window;
 pub use body::{Body, Fragment, MessageId};
 pub use control::Control;
 pub use delivery::{Authentic, ContentType, Delivery, DeliveryId, Draft, Sender, compose};
-pub use fragment::{Assembly, Layout, MAX_FRAGMENTS, Progress, chunk_len, split};
-pub use own::{Announcement, DEVICE_ID_LEN, MAX_REASON, OwnKeys, Said, reason};
+pub use fragment::{Assembly, FragmentCount, Layout, Progress, chunk_len, split};
+pub use own::{Announcement, DEVICE_ID_LEN, OwnKeys, Said};
 pub use seal::{Sealing, open, seal};
-pub use window::{NEXT_DEVICE_WINDOW, TagIndex, WINDOW, Window};
+pub use window::{TagIndex, Window};
+
+pub use crate::base::parameters::{NEXT_DEVICE_WINDOW, WINDOW};
 
 use core::fmt;
 

@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 
 use super::{Body, EnvelopeError, Sealing, open, seal};
 use crate::{
-    base::{Day, Secret, UnixTime, labels},
+    base::{Day, Secret, UnixTime, labels, text::TextUse},
     channel::{TagKey, TagSlot},
     crypto::{
         cbor::{self, Deterministic},
@@ -18,8 +18,6 @@ use crate::{
 
 /// Bytes of the id that a device draws for itself.
 pub const DEVICE_ID_LEN: usize = 16;
-/// Longest reason of an emergency access, in bytes of UTF-8.
-pub const MAX_REASON: usize = 500;
 
 /// The keys of one's cells to oneself. They follow from the identity secret,
 /// so that every device has them, and nobody else.
@@ -156,7 +154,7 @@ impl Deterministic for Announcement {
             1 => Said::Superseded(d.u8()?),
             2 => Said::EmergencyBegan {
                 minutes: d.u32()?,
-                reason: reason(d.str()?).ok_or_else(|| Error::message("reason"))?,
+                reason: stated_reason(d.str()?).ok_or_else(|| Error::message("reason"))?,
             },
             3 => Said::EmergencyEnded,
             _ => return Err(Error::message("kind of announcement")),
@@ -165,10 +163,11 @@ impl Deterministic for Announcement {
     }
 }
 
-/// A reason that fits: 1 to 500 bytes that are not all white space.
-#[must_use]
-pub fn reason(text: &str) -> Option<String> {
-    let fits = !text.trim().is_empty() && text.len() <= MAX_REASON;
+/// The reason in an announcement: 1 to 500 bytes that are not all white
+/// space. An announcement is never refused for characters that would not be
+/// shown; `text::cleaned` takes care of those.
+fn stated_reason(text: &str) -> Option<String> {
+    let fits = !text.trim().is_empty() && text.len() <= TextUse::Reason.max_bytes();
     fits.then(|| text.to_owned())
 }
 
@@ -222,7 +221,7 @@ mod tests {
             sent_at: NOW,
             what: Said::EmergencyBegan {
                 minutes: u32::MAX,
-                reason: "x".repeat(MAX_REASON),
+                reason: "x".repeat(TextUse::Reason.max_bytes()),
             },
         };
         let size = CellSize::try_from(1024).unwrap();
@@ -253,7 +252,7 @@ mod tests {
         };
         assert!(kind(2, "a reason").is_some());
         assert_eq!(kind(2, " \n"), None, "no reason");
-        assert_eq!(kind(2, &"x".repeat(MAX_REASON + 1)), None);
+        assert_eq!(kind(2, &"x".repeat(TextUse::Reason.max_bytes() + 1)), None);
         assert_eq!(kind(4, "a reason"), None, "an unknown kind");
     }
 }

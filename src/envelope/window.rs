@@ -9,14 +9,12 @@ use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 
 use crate::{
-    base::{Day, SortedMap},
+    base::{
+        Day, SortedMap,
+        parameters::{NEXT_DEVICE_WINDOW, WINDOW},
+    },
     channel::{Tag, TagKey, TagSlot},
 };
-
-/// Tags past the highest counter opened that are watched.
-pub const WINDOW: u32 = 32;
-/// Tags watched of the device index that was not seen yet.
-pub const NEXT_DEVICE_WINDOW: u32 = 8;
 
 /// The end of the window of each device of one day.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -99,8 +99,8 @@ records! {
         pub lobby_epoch_seconds: u32,
         /// How long a batch can be pulled, in seconds.
         pub retention_seconds: u32,
-        /// Entries of a client's slot.
-        pub slot_cells: u32,
+        /// Entries of a slot for each numbered bucket.
+        pub per_bucket: u32,
         /// Largest message the operator allows, in bytes.
         pub max_attachment_bytes: u32,
     }

@@ -167,7 +167,7 @@ impl BenchMailbox {
                 epoch_seconds: EPOCH_SECONDS,
                 lobby_epoch_seconds: 15,
                 retention_seconds: 60 * 86_400,
-                slot_cells: 4,
+                per_bucket: 1,
                 max_attachment_bytes: 262_144,
             }),
         }

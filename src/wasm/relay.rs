@@ -17,7 +17,7 @@ use super::{
     bytes::{array, invalid},
     error::{JsResult, js_error, js_error_caused, set},
 };
-use crate::base::ErrorCode;
+use crate::{base::ErrorCode, wire::RetryAfter};
 
 /// No answer of a relay is longer: 16 384 cells of the largest size are 256 MiB,
 /// but a batch that large is no relay's of ours. 64 MiB.
@@ -175,9 +175,9 @@ fn refusal(response: &Response) -> JsValue {
     let wait = response
         .headers()
         .get("Retry-After")
-        .and_then(|text| text.trim().parse::<u32>().ok());
-    if let Some(seconds) = wait {
-        set(&error, "retryAfter", &seconds.into());
+        .and_then(|value| RetryAfter::parse(&value));
+    if let Some(wait) = wait {
+        set(&error, "retryAfter", &wait.get().into());
     }
     error
 }

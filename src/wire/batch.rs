@@ -18,7 +18,11 @@ use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
 
 use super::{BatchDigest, BucketId, Cell, CellSize, HeaderHash, Origin};
-use crate::base::{ErrorCode, Secret, UnixTime, encoding::Reader};
+use crate::base::{
+    ErrorCode, Secret, UnixTime,
+    encoding::Reader,
+    parameters::{MAX_EPOCH, MAX_UNIX_TIME},
+};
 
 /// Bytes of a header.
 pub const BATCH_HEADER_LEN: usize = 192;
@@ -151,7 +155,7 @@ impl BatchHeader {
         if reader.array()? != MAGIC {
             return None;
         }
-        Some(Self {
+        let header = Self {
             bucket: BucketId::try_from(reader.u32()?).ok()?,
             origin: Origin(reader.array()?),
             epoch: reader.u64()?,
@@ -161,7 +165,8 @@ impl BatchHeader {
             count: reader.u32()?,
             cell_size: CellSize::try_from(reader.u32()?).ok()?,
             signature: reader.array()?,
-        })
+        };
+        (header.epoch <= MAX_EPOCH && header.closed_at.0 <= MAX_UNIX_TIME).then_some(header)
     }
 
     /// Signs the header for cells that are already joined.

@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod bucket;
 pub mod cell;
+pub mod claims;
 pub mod hex;
 pub mod json;
 pub mod post;
@@ -16,9 +17,12 @@ pub mod segment;
 pub use batch::{BATCH_HEADER_LEN, Batch, BatchError, BatchHeader, OriginKey};
 pub use bucket::{BucketCount, BucketError, BucketId, compute_bucket};
 pub use cell::{Cell, CellDigest, CellError, CellSize, cover_cell};
+pub use claims::{
+    CellsPerBucket, EpochSeconds, LobbyEpochSeconds, MaxMessageBytes, RetentionSeconds, RetryAfter,
+};
 pub use hex::{BatchDigest, HeaderHash, HexError, Origin};
 pub use post::{Entry, MAX_ENTRIES, MAX_LOBBY_ENTRIES, PostError};
 pub use relay_api::{
-    BatchRef, BucketIndex, CoverInfo, LobbyInfo, PROTOCOL, Problem, RelayInfo, RelaySettings,
-    SegmentRef, paths,
+    BatchRef, BucketIndex, CoverInfo, InfoAnswer, LobbyInfo, PROTOCOL, Problem, RelayInfo,
+    RelaySettings, SegmentRef, SlotInfo, paths,
 };

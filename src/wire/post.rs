@@ -5,12 +5,9 @@
 use core::fmt;
 
 use super::{BucketCount, BucketId, Cell, CellSize};
+pub use crate::base::parameters::{MAX_LOBBY_ENTRIES, MAX_POST_ENTRIES as MAX_ENTRIES};
 use crate::base::{ErrorCode, encoding::Reader};
 
-/// Most entries of one post.
-pub const MAX_ENTRIES: usize = 64;
-/// Most of them for the lobby.
-pub const MAX_LOBBY_ENTRIES: usize = 4;
 /// Bytes of the bucket before each cell.
 const BUCKET_LEN: usize = 4;
 

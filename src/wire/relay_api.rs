@@ -9,8 +9,11 @@ use core::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BatchDigest, BatchHeader, BucketCount, CellSize, Origin};
-use crate::base::ErrorCode;
+use super::{
+    BatchDigest, BatchHeader, BucketCount, CellSize, CellsPerBucket, EpochSeconds,
+    LobbyEpochSeconds, MaxMessageBytes, Origin, RetentionSeconds,
+};
+use crate::base::{ErrorCode, UnixTime};
 
 /// The protocol version spoken here, as `protocol` in [`RelayInfo`].
 pub const PROTOCOL: u32 = 1;
@@ -27,22 +30,31 @@ pub struct RelayInfo {
     /// Bytes of a cell.
     pub cell_size: CellSize,
     /// Length of an epoch of the numbered buckets, in seconds.
-    pub epoch_seconds: NonZeroU32,
+    pub epoch_seconds: EpochSeconds,
     /// The lobby.
     pub lobby: LobbyInfo,
     /// How long a batch can be pulled, in seconds.
-    pub retention_seconds: NonZeroU32,
-    /// Entries of a client's slot.
-    pub slot_cells: NonZeroU32,
+    pub retention_seconds: RetentionSeconds,
+    /// What a client posts per epoch.
+    pub slot: SlotInfo,
     /// Largest message the operator allows, in bytes.
-    pub max_attachment_bytes: u32,
+    pub max_attachment_bytes: MaxMessageBytes,
     /// What the relay adds to each batch.
     pub cover: CoverInfo,
     /// The relay's clock, Unix seconds. A hint: no check may rest on it.
     pub time: u64,
 }
 
-/// What a client needs of [`RelayInfo`].
+/// `GET /v1/info` as a client reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InfoAnswer {
+    /// The relay's parameters.
+    pub settings: RelaySettings,
+    /// The relay's clock. A hint: no check may rest on it.
+    pub time: UnixTime,
+}
+
+/// What a client keeps of [`RelayInfo`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelaySettings {
     /// The key this relay signs batches with.
@@ -52,26 +64,33 @@ pub struct RelaySettings {
     /// Bytes of a cell.
     pub cell_size: CellSize,
     /// Length of an epoch of the numbered buckets, in seconds.
-    pub epoch_seconds: NonZeroU32,
+    pub epoch_seconds: EpochSeconds,
     /// Length of an epoch of the lobby, in seconds.
-    pub lobby_epoch_seconds: NonZeroU32,
+    pub lobby_epoch_seconds: LobbyEpochSeconds,
     /// How long a batch can be pulled, in seconds.
-    pub retention_seconds: NonZeroU32,
-    /// Entries of a client's slot.
-    pub slot_cells: NonZeroU32,
+    pub retention_seconds: RetentionSeconds,
+    /// Entries of a slot for each numbered bucket.
+    pub per_bucket: CellsPerBucket,
     /// Largest message the operator allows, in bytes.
-    pub max_attachment_bytes: u32,
+    pub max_attachment_bytes: MaxMessageBytes,
+}
+
+/// What a client posts per epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotInfo {
+    /// Entries for each numbered bucket.
+    pub per_bucket: CellsPerBucket,
 }
 
 /// The lobby, where invitations are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LobbyInfo {
     /// Length of an epoch in seconds.
-    pub epoch_seconds: NonZeroU32,
+    pub epoch_seconds: LobbyEpochSeconds,
     /// Cells of every lobby batch.
     pub cells: NonZeroU32,
     /// How long a lobby batch can be pulled, in seconds.
-    pub retention_seconds: NonZeroU32,
+    pub retention_seconds: RetentionSeconds,
 }
 
 /// The relay's own word about its cover. A client shows it; nothing rests on it.
@@ -183,6 +202,8 @@ pub const PROBLEM_TYPE: &str = "application/problem+json";
 pub enum RelayApiError {
     /// Not the JSON document it should be.
     Json,
+    /// A number outside its range; the field's name.
+    Range(&'static str),
     /// A protocol version this client does not speak.
     Protocol,
 }
@@ -197,10 +218,11 @@ impl RelayApiError {
 
 impl core::fmt::Display for RelayApiError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Json => "not the JSON document it should be",
-            Self::Protocol => "another protocol version",
-        })
+        match self {
+            Self::Json => f.write_str("not the JSON document it should be"),
+            Self::Range(field) => write!(f, "the relay's {field} is outside its range"),
+            Self::Protocol => f.write_str("another protocol version"),
+        }
     }
 }
 

@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 use tessera::{
-    base::{Day, Month, encoding::parts},
+    base::{
+        Day, Month,
+        encoding::parts,
+        text::{self, TextUse},
+    },
     crypto::{cbor::Deterministic, schnorr::Proof},
     enrolment::Name,
     envelope::{Body, ContentType, Control, DeliveryId, Fragment},
@@ -49,11 +53,22 @@ fn body() -> impl Strategy<Value = Body> {
             Body::Fragment(Fragment {
                 message_id,
                 index,
-                count,
+                count: count.try_into().unwrap(),
                 chunk,
             })
         }),
     ]
+}
+
+/// Text of every kind: what people type, what deceives, what nobody types.
+fn shown_text() -> impl Strategy<Value = String> {
+    let tricky = prop::sample::select(
+        "./\\ \t\n\u{a0}\u{ad}\u{301}\u{34f}\u{378}\u{61c}\u{115f}\u{200b}\u{200d}\u{202e}\u{2028}\u{2066}\u{2800}\u{3000}\u{3164}\u{fe0f}\u{e000}\u{e0100}\u{e0061}❤葛"
+            .chars()
+            .collect::<Vec<_>>(),
+    );
+    let character = prop_oneof![Just('a'), tricky, any::<char>()];
+    prop::collection::vec(character, 0..40).prop_map(String::from_iter)
 }
 
 /// A session id as a sender makes it.
@@ -113,10 +128,20 @@ proptest! {
     }
 
     #[test]
-    fn names_have_no_control_characters(text in any::<String>()) {
-        let refused = |c: char| c.is_control() || "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".contains(c);
-        let good = (1..=64).contains(&text.len()) && !text.contains(refused);
-        assert_eq!(Name::new(&text).is_some(), good);
+    fn what_is_shown_passes_the_rule_and_what_passes_is_shown_as_it_is(text in shown_text()) {
+        for place in [TextUse::DisplayName, TextUse::Label, TextUse::FileName, TextUse::Reason] {
+            let shown = text::cleaned(&text, place);
+            if let Some(shown) = &shown {
+                prop_assert_eq!(text::check(shown, place), Ok(()));
+            }
+            if text::check(&text, place).is_ok() {
+                prop_assert_eq!(shown.as_deref(), Some(text.as_str()));
+                prop_assert!(!text.is_empty() && text.len() <= place.max_bytes());
+                prop_assert!(!text.chars().any(char::is_control));
+            }
+        }
+        prop_assert_eq!(Name::new(&text).is_ok(), text::check(&text, TextUse::DisplayName).is_ok());
+        prop_assert!(Name::new(&text).is_err() || Name::from_peer(&text).is_ok());
     }
 
     #[test]

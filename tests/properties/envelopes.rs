@@ -155,7 +155,7 @@ proptest! {
         let count = fragments.len();
         let mut wrong = fragments[which.index(count - 1)].clone();
         match kind {
-            0 => wrong.count += 1,
+            0 => wrong.count = (wrong.count.get() + 1).try_into().unwrap(),
             1 => wrong.chunk[0] ^= 1,
             _ => drop(wrong.chunk.pop()),
         }

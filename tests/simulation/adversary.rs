@@ -107,7 +107,7 @@ impl World {
         };
         let payload = b"forged".as_slice().into();
         let draft = Draft {
-            id: &DeliveryId::generate("", &mut self.dice).unwrap(),
+            id: &DeliveryId::generate(&mut self.dice),
             sent_at,
             device: 0,
             seq: channel.next_seq,

@@ -53,7 +53,7 @@ impl World {
         let mut relay = Relay::seeded(Dice::new(plan.seed ^ (1 << 63)));
         relay.buckets = BucketCount::try_from(2).unwrap();
         relay.size = CellSize::try_from(*dice.pick(&[1_024, 2_048, 2_048, 4_096])).unwrap();
-        relay.slot_cells = 1 + dice.below(4) as u32;
+        relay.per_bucket = 1 + dice.below(2) as u32;
         relay.cover = 1;
         relay.expires = true;
         let people = (0..plan.people).map(|i| Actor::new(i, &mut dice)).collect();

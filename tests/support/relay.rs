@@ -22,7 +22,7 @@ pub(crate) struct Relay {
     pub(crate) key: OriginKey,
     pub(crate) buckets: BucketCount,
     pub(crate) size: CellSize,
-    pub(crate) slot_cells: u32,
+    pub(crate) per_bucket: u32,
     /// Cover cells of each batch.
     pub(crate) cover: usize,
     /// The last epoch that was closed.
@@ -56,7 +56,7 @@ impl Relay {
             key: OriginKey::generate(&mut dice),
             buckets: BucketCount::try_from(4).unwrap(),
             size: CellSize::DEFAULT,
-            slot_cells: 4,
+            per_bucket: 1,
             cover: 3,
             epoch: NOW.0 / EPOCH,
             clock: 0,
@@ -72,12 +72,12 @@ impl Relay {
         format!(
             r#"{{"protocol":1,"origin":"{}","buckets":{},"cell_size":{},"epoch_seconds":{EPOCH},
             "lobby":{{"epoch_seconds":15,"cells":16,"retention_seconds":{LOBBY_RETENTION_SECONDS}}},
-            "retention_seconds":{RETENTION_SECONDS},"slot_cells":{},"max_attachment_bytes":16777216,
+            "retention_seconds":{RETENTION_SECONDS},"slot":{{"per_bucket":{}}},"max_attachment_bytes":16777216,
             "cover":{{"mechanism":"fixed"}},"time":{}}}"#,
             self.key.origin(),
             self.buckets.get(),
             self.size.get(),
-            self.slot_cells,
+            self.per_bucket,
             NOW.0
         )
     }

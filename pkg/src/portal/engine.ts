@@ -73,7 +73,7 @@ export interface LoggedEntry {
 export interface RelayParameters {
   readonly epochSeconds: number;
   readonly lobbyEpochSeconds: number;
-  readonly slotCells: number;
+  readonly perBucket: number;
   readonly maxAttachmentBytes: number;
   readonly retentionSeconds: number;
 }

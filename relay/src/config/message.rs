@@ -1,7 +1,13 @@
 //! What clients may send, and how fast it can leave them.
 
 use clap::Args;
-use tessera::wire::CellSize;
+use tessera::{
+    base::{
+        parameters::{FRAGMENT_OVERHEAD, LISTENING_DAYS, MESSAGE_BYTES},
+        time::DAY_SECONDS,
+    },
+    wire::CellSize,
+};
 
 use super::{Bytes, ConfigError, Seconds};
 
@@ -27,10 +33,7 @@ pub struct MessageArgs {
 }
 
 /// After so long a client seals a cell again that has not left (protocol §6).
-const SEALED_AGAIN: u64 = 3 * 86_400;
-const MOST: u64 = 16 << 20;
-/// What the fragment around it takes of a cell (protocol §6).
-const OVERHEAD: u64 = 96;
+const SEALED_AGAIN: u64 = LISTENING_DAYS as u64 * DAY_SECONDS;
 /// A portal is open for a working day.
 const OPEN_SHARE: u64 = 3;
 
@@ -38,7 +41,7 @@ impl MessageArgs {
     /// Refuses a largest message that could never be sent.
     pub(super) fn check(&self, cell_size: CellSize, epoch: Seconds) -> Result<(), ConfigError> {
         let cell = u64::from(cell_size.get());
-        if !(cell..=MOST).contains(&self.max.get()) {
+        if !(cell..=u64::from(*MESSAGE_BYTES.end())).contains(&self.max.get()) {
             return Err(ConfigError::Attachment);
         }
         let (cells, slots) = (self.cells(cell_size), self.slots(cell_size));
@@ -68,7 +71,7 @@ impl MessageArgs {
     fn cells(&self, cell_size: CellSize) -> u64 {
         self.max
             .get()
-            .div_ceil(u64::from(cell_size.get()) - OVERHEAD)
+            .div_ceil(u64::from(cell_size.get() - FRAGMENT_OVERHEAD))
     }
 
     fn slots(&self, cell_size: CellSize) -> u64 {

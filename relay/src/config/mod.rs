@@ -15,7 +15,10 @@ use std::{
 };
 
 use clap::Args;
-use tessera::wire::{BucketCount, CellSize};
+use tessera::{
+    base::parameters::{EPOCH_SECONDS, MAX_RELAY_BUCKETS, RELAY_RETENTION_SECONDS},
+    wire::{BucketCount, CellSize},
+};
 
 pub use self::{
     access::{AccessArgs, WebOrigin},
@@ -53,7 +56,7 @@ pub struct Config {
     #[arg(long, env = "TESSERA_RELAY_STATIC_DIR", value_name = "DIR")]
     pub static_dir: Option<PathBuf>,
 
-    /// Number of numbered buckets: a power of two from 1 to 65536. People who share a bucket hide
+    /// Number of numbered buckets: a power of two from 1 to 64. People who share a bucket hide
     /// each other, and each downloads all of it. Fixed for a store
     #[arg(long, env = "TESSERA_RELAY_BUCKETS", default_value = "8", value_parser = buckets, value_name = "N")]
     pub buckets: BucketCount,
@@ -81,7 +84,7 @@ pub struct Config {
     )]
     pub lobby_epoch: Seconds,
 
-    /// How long a batch can be pulled; after it the batch is deleted. At least two epochs
+    /// How long a batch can be pulled; after it the batch is deleted. Two epochs to 366 days
     #[arg(
         long,
         env = "TESSERA_RELAY_RETENTION",
@@ -134,8 +137,10 @@ pub enum ConfigError {
         /// The flag.
         flag: &'static str,
     },
-    /// A retention below two epochs.
-    #[error("--{flag}: at least two epochs, or batches would be gone before they are pulled")]
+    /// A retention below two epochs or above 366 days.
+    #[error(
+        "--{flag}: from two epochs to 366 days; batches have to be there long enough to be pulled"
+    )]
     Retention {
         /// The flag.
         flag: &'static str,
@@ -178,9 +183,8 @@ impl Config {
     ///
     /// One of [`ConfigError`].
     pub fn check(&self) -> Result<(), ConfigError> {
-        const DAY: u32 = 86_400;
         for (flag, epoch) in [("epoch", self.epoch), ("lobby-epoch", self.lobby_epoch)] {
-            if epoch.get() > DAY {
+            if !EPOCH_SECONDS.contains(&epoch.get()) {
                 return Err(ConfigError::Epoch { flag });
             }
         }
@@ -188,7 +192,8 @@ impl Config {
             ("retention", self.retention, self.epoch),
             ("lobby-retention", self.lobby_retention, self.lobby_epoch),
         ] {
-            if retention.get() / 2 < epoch.get() {
+            let possible = RELAY_RETENTION_SECONDS.contains(&retention.get());
+            if !possible || retention.get() / 2 < epoch.get() {
                 return Err(ConfigError::Retention { flag });
             }
         }
@@ -222,6 +227,9 @@ impl Config {
 
 fn buckets(text: &str) -> Result<BucketCount, String> {
     let number: u32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number > MAX_RELAY_BUCKETS {
+        return Err(format!("a power of two from 1 to {MAX_RELAY_BUCKETS}"));
+    }
     BucketCount::try_from(number).map_err(|error| error.to_string())
 }
 

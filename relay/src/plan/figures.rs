@@ -1,7 +1,7 @@
 //! What a setting costs in bytes and seconds, on average days.
 
 use serde::Serialize;
-use tessera::wire::BATCH_HEADER_LEN;
+use tessera::{base::parameters::FRAGMENT_OVERHEAD, wire::BATCH_HEADER_LEN};
 
 use super::args::{Assumptions, Setting};
 use crate::{
@@ -11,9 +11,6 @@ use crate::{
 };
 
 const DAY: f64 = 86_400.0;
-/// Bytes of a cell that a fragment of a large message does not fill
-/// (protocol §6).
-const FRAGMENT_OVERHEAD: u64 = 96;
 /// A client that looks at the lobby for the first time reads so far back
 /// (protocol §13).
 const LOBBY_LOOKBACK: f64 = 900.0;
@@ -137,7 +134,7 @@ impl Figures {
 
 /// Cells of the largest message, and epochs in which they leave a client.
 pub(super) fn attachment(config: &Config) -> (u64, u64) {
-    let room = u64::from(config.cell_size.get()) - FRAGMENT_OVERHEAD;
+    let room = u64::from(config.cell_size.get() - FRAGMENT_OVERHEAD);
     let cells = config.message.max.get().div_ceil(room);
     (cells, cells.div_ceil(u64::from(config.message.slot_cells)))
 }

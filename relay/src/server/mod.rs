@@ -12,7 +12,10 @@ use std::{
     path::Path, sync::Arc,
 };
 
-use tessera::wire::{BucketId, CoverInfo, LobbyInfo, PROTOCOL, RelayInfo};
+use tessera::wire::{
+    BucketId, CellsPerBucket, CoverInfo, EpochSeconds, LobbyEpochSeconds, LobbyInfo,
+    MaxMessageBytes, PROTOCOL, RelayInfo, RetentionSeconds, SlotInfo,
+};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -289,15 +292,21 @@ fn info(config: &Config, cover: CoverInfo, store: &impl Store) -> RelayInfo {
         origin: store.origin(),
         buckets: config.buckets,
         cell_size: config.cell_size,
-        epoch_seconds: config.epoch.non_zero(),
+        epoch_seconds: EpochSeconds::nearest(config.epoch.get()),
         lobby: LobbyInfo {
-            epoch_seconds: config.lobby_epoch.non_zero(),
+            epoch_seconds: LobbyEpochSeconds::nearest(config.lobby_epoch.get()),
             cells: NonZeroU32::MIN.saturating_add(LOBBY_CELLS - 1),
-            retention_seconds: config.lobby_retention.non_zero(),
+            retention_seconds: RetentionSeconds::nearest(config.lobby_retention.get()),
         },
-        retention_seconds: config.retention.non_zero(),
-        slot_cells: NonZeroU32::new(config.message.slot_cells).unwrap_or(NonZeroU32::MIN),
-        max_attachment_bytes: u32::try_from(config.message.max.get()).unwrap_or(u32::MAX),
+        retention_seconds: RetentionSeconds::nearest(config.retention.get()),
+        slot: SlotInfo {
+            per_bucket: CellsPerBucket::nearest(
+                config.message.slot_cells.div_ceil(config.buckets.get()),
+            ),
+        },
+        max_attachment_bytes: MaxMessageBytes::nearest(
+            u32::try_from(config.message.max.get()).unwrap_or(u32::MAX),
+        ),
         cover,
         time: 0,
     }

@@ -12,8 +12,12 @@ fn info_says_what_runs_and_what_the_cover_is_worth() {
     let server = Server::start(directory.path(), "--cover-cells 5 --retention 1h");
     let info = server.client.info();
     assert_eq!(
-        (info.buckets.get(), info.cell_size, info.slot_cells.get()),
-        (2, CellSize::DEFAULT, 4)
+        (
+            info.buckets.get(),
+            info.cell_size,
+            info.slot.per_bucket.get()
+        ),
+        (2, CellSize::DEFAULT, 2)
     );
     assert_eq!(
         (info.epoch_seconds.get(), info.retention_seconds.get()),

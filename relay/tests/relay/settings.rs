@@ -29,8 +29,8 @@ fn flags_win_over_environment_over_file_over_defaults() {
         6 * 3600,
         "the environment"
     );
-    assert_eq!(info.slot_cells.get(), 7, "the file");
-    assert_eq!(info.max_attachment_bytes, 256 << 10, "the default");
+    assert_eq!(info.slot.per_bucket.get(), 4, "the file");
+    assert_eq!(info.max_attachment_bytes.get(), 256 << 10, "the default");
     assert_eq!(process.terminate(), Some(0));
 }
 

@@ -2,7 +2,7 @@
 
 use crate::client::{ClientError, contacts::Sequence};
 use crate::{
-    base::{Day, Month, Secret, SortedMap, UnixTime, time::DAY_SECONDS},
+    base::{Day, Month, Secret, SortedMap, UnixTime, parameters::CLOCK_SKEW_SECONDS},
     channel::{ChainKey, Direction, MonthKeys, TagSlot},
     envelope::Window,
     vault::{
@@ -11,8 +11,6 @@ use crate::{
     },
 };
 
-/// How far ahead of the batch's closing a sender's clock may be: 24 h.
-const SKEW_SECONDS: u64 = DAY_SECONDS;
 /// Days whose counters are remembered; a clock further behind is refused.
 const COUNTER_DAYS: usize = 64;
 
@@ -109,7 +107,7 @@ impl Channel {
         grace: u64,
     ) -> Option<MonthKeys> {
         let month = day.month();
-        let open = closed_at.minus(grace).month()..=closed_at.plus(SKEW_SECONDS).month();
+        let open = closed_at.minus(grace).month()..=closed_at.plus(CLOCK_SKEW_SECONDS).month();
         if !open.contains(&month) {
             return None;
         }
@@ -267,7 +265,7 @@ impl Channel {
 mod tests {
     use super::*;
 
-    const GRACE: u64 = 7 * DAY_SECONDS;
+    const GRACE: u64 = 7 * crate::base::time::DAY_SECONDS;
 
     fn channel(first: Month) -> Channel {
         Channel::new(&Secret::take(&mut [7; 32]), Direction::FromInviter, first)

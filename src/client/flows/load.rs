@@ -61,7 +61,7 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, Vec<Change>), ClientError> {
-        let name = Name::new(name).ok_or(ClientError::InvalidArgument("name"))?;
+        let name = Name::new(name).map_err(|_| ClientError::InvalidArgument("name"))?;
         let relay = RelayState::new(relay_url);
         let mut client = Self::empty(Identity::generate(rng), name, relay);
         client.created_at = now;
@@ -88,7 +88,7 @@ impl Client {
         let mut own: SelfRecord = stored::decode(find(SELF_KEY).ok_or(VaultError::Damaged)?)?;
         let identity =
             Identity::from_secret(Secret::take(&mut own.secret)).ok_or(VaultError::Damaged)?;
-        let name = Name::new(&own.name).ok_or(VaultError::Damaged)?;
+        let name = Name::from_stored(&own.name).ok_or(VaultError::Damaged)?;
         let relay =
             RelayState::from_record(stored::decode(find(RELAY_KEY).ok_or(VaultError::Damaged)?)?)?;
         let mut client = Self::empty(identity, name, relay);

@@ -143,7 +143,7 @@ impl Client {
     /// Wipes months whose grace is over by both the clock and the closing
     /// time of the newest batch taken.
     fn shred(&mut self, now: UnixTime) {
-        let Some(drained) = self.relay.drained_until() else {
+        let Some(drained) = self.relay.drained_until(self.settings.retention()) else {
             return;
         };
         self.shred_until(drained.min(now), now);

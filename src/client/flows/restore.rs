@@ -142,7 +142,7 @@ impl Client {
         for device in 1..self.device {
             let payload = greeting().as_slice().into();
             let draft = Draft {
-                id: &DeliveryId::generate("", rng).ok_or(ClientError::Internal)?,
+                id: &DeliveryId::generate(rng),
                 sent_at: now,
                 device,
                 seq: 0,

@@ -140,7 +140,7 @@ impl Client {
         let before = channel.window(slot.day);
         let (index, count) = match &body {
             Body::Whole(_) => (0, 1),
-            Body::Fragment(fragment) => (fragment.index, fragment.count),
+            Body::Fragment(fragment) => (fragment.index, fragment.count.get()),
         };
         if let Some(channel) = self.contact_mut(id)?.channel.as_mut() {
             channel.opened(slot, index, count);
@@ -188,7 +188,7 @@ impl Client {
         )?;
         let (index, count) = match &body {
             Body::Whole(_) => (0, 1),
-            Body::Fragment(fragment) => (fragment.index, fragment.count),
+            Body::Fragment(fragment) => (fragment.index, fragment.count.get()),
         };
         open_invitation.opened(direction, slot.counter, index, count);
         // Any cell that opens after the response was accepted tells of a second reader.

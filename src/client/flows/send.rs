@@ -88,12 +88,12 @@ impl Client {
         self.require_live()?;
         let peer = contact.peer.ok_or(ClientError::ContactPending)?;
         let ordinal = contact.next_message;
-        if outgoing.body.len() > self.relay.info()?.max_attachment_bytes as usize {
+        if outgoing.body.len() > self.relay.info()?.max_attachment_bytes.get() as usize {
             return Err(EnvelopeError::TooLarge.into());
         }
         let content_type = content_type(outgoing.content_type, outgoing.filename)?;
-        let session = DeliveryId::generate(outgoing.session, rng)
-            .ok_or(ClientError::InvalidArgument("session"))?;
+        let session = DeliveryId::with_label(outgoing.session, rng)
+            .map_err(|_| ClientError::InvalidArgument("session"))?;
         let seq = contact
             .channel
             .as_ref()
@@ -182,7 +182,7 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<(), ClientError> {
         let peer = self.contact(id)?.peer.ok_or(ClientError::ContactPending)?;
-        let session = DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
+        let session = DeliveryId::generate(rng);
         let record = ControlRecord {
             session: session.encode(),
             seq,
@@ -216,7 +216,7 @@ impl Client {
         if self.superseded() {
             return Ok(());
         }
-        let session = DeliveryId::generate("", rng).ok_or(ClientError::Internal)?;
+        let session = DeliveryId::generate(rng);
         let channel = self.contact(id)?.channel.as_ref();
         let record = ControlRecord {
             session: session.encode(),
@@ -302,7 +302,7 @@ impl Client {
             channel.take_seq();
         }
         if let Layout::Fragments { count, chunk_len } = layout
-            && count > LARGE
+            && count.get() > LARGE
         {
             let mut message_id = [0; 16];
             rng.fill_bytes(&mut message_id);
@@ -312,7 +312,7 @@ impl Client {
                 sent_at: now.0,
                 device,
                 first_counter: first,
-                count,
+                count: count.get(),
                 chunk_len: u32::try_from(chunk_len).map_err(|_| EnvelopeError::TooLarge)?,
                 next: 1,
                 ordinal: 0,

@@ -55,7 +55,7 @@ impl Unfinished {
         let fragment = Fragment {
             message_id,
             index,
-            count: record.count,
+            count: record.count.try_into().map_err(|_| VaultError::Damaged)?,
             chunk: record.chunk,
         };
         let assembly = match known {
@@ -95,7 +95,7 @@ impl Client {
         fragment: Fragment,
     ) -> Result<Option<Vec<Vec<u8>>>, EnvelopeError> {
         let key = (owner, fragment.message_id);
-        let (index, count) = (fragment.index, fragment.count);
+        let (index, count) = (fragment.index, fragment.count.get());
         let record = FragmentRecord {
             count,
             chunk: fragment.chunk.clone(),

@@ -2,15 +2,14 @@
 
 use crate::client::{Client, ContactId, InvitationId};
 use crate::{
-    base::{Day, SortedMap, UnixTime},
+    base::{
+        Day, SortedMap, UnixTime,
+        parameters::{LISTENING_DAYS, LISTENING_DAYS_AHEAD},
+    },
     channel::{Direction, TagSlot},
     enrolment::Rendezvous,
     envelope::{OwnKeys, TagIndex, Window},
 };
-
-/// A batch closed on day d holds tags of days d − 3 … d + 1. Protocol §5.
-const DAYS_BACK: u32 = 3;
-const DAYS_AHEAD: u32 = 1;
 
 /// What a tag leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +52,8 @@ impl Client {
             return;
         }
         let mut watch = core::mem::take(&mut self.watch);
-        let days = today.0.saturating_sub(DAYS_BACK)..=today.0.saturating_add(DAYS_AHEAD);
+        let days =
+            today.0.saturating_sub(LISTENING_DAYS)..=today.0.saturating_add(LISTENING_DAYS_AHEAD);
         watch.days.retain(|day, _| days.contains(&day.0));
         for day in days.map(Day) {
             if !watch.days.contains_key(&day) {

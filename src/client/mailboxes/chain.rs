@@ -70,7 +70,7 @@ impl Cursors {
             if core::mem::replace(&mut self.started, true) {
                 gaps.extend(cursor.follow(header, lobby, whole));
             }
-            (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, closed_at);
+            cursor.move_to(header);
             self.known.push(cursor);
             return Step::New(gaps);
         };
@@ -86,7 +86,7 @@ impl Cursors {
         }
         if epoch > cursor.epoch {
             let gap = cursor.follow(header, lobby, whole);
-            (cursor.epoch, cursor.head, cursor.closed_at) = (epoch, hash, closed_at);
+            cursor.move_to(header);
             return Step::New(gap.into_iter().collect());
         }
         let Some(missed) = missed else {
@@ -124,6 +124,14 @@ impl Cursors {
 }
 
 impl CursorRecord {
+    /// Takes a batch newer than all taken. The closing time never goes back:
+    /// a relay that states an old one does not hold up shredding.
+    fn move_to(&mut self, header: &BatchHeader) {
+        self.epoch = header.epoch;
+        self.head = header.hash().0;
+        self.closed_at = self.closed_at.max(header.closed_at.0);
+    }
+
     /// The gap before a batch newer than all taken, if its chain breaks there.
     fn follow(&mut self, next: &BatchHeader, lobby: bool, whole: bool) -> Option<Gap> {
         if next.prev.0 == self.head || !whole {
@@ -237,6 +245,25 @@ mod tests {
         };
         let told = vec![gap(None, 3, false)];
         assert_eq!(read(&mut empty, &first[2], true), Some(told));
+    }
+
+    #[test]
+    fn an_old_closing_time_does_not_move_the_chain_back_in_time() {
+        let key = key();
+        let mut cursors = Cursors::default();
+        let mut prev = BatchHeader::NO_PREV;
+        for (epoch, closed_at) in [(1, 1_000), (2, 5), (3, 900)] {
+            let place = BatchPlace {
+                bucket: BucketId::LOBBY,
+                epoch,
+                closed_at: UnixTime(closed_at),
+                prev,
+            };
+            let header = BatchHeader::sign(&place, &[], CellSize::DEFAULT, &key).unwrap();
+            prev = header.hash();
+            assert_eq!(read(&mut cursors, &header, true), Some(vec![]));
+            assert_eq!(cursors.known[0].closed_at, 1_000, "after epoch {epoch}");
+        }
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::{
         stored::{InfoRecord, RelayRecord},
     },
     wire::{
-        BATCH_HEADER_LEN, BatchHeader, BatchRef, BucketId, BucketIndex, CellSize, Origin,
-        RelaySettings, SegmentRef, compute_bucket, paths,
+        BATCH_HEADER_LEN, BatchHeader, BatchRef, BucketId, BucketIndex, CellSize, CellsPerBucket,
+        InfoAnswer, Origin, RelaySettings, SegmentRef, compute_bucket, paths,
     },
 };
 
@@ -146,7 +146,8 @@ impl RelayState {
     /// Takes a `/v1/info`. A new number of buckets moves everyone; the own
     /// bucket is then read from its beginning.
     pub(crate) fn configure(&mut self, json: &str) -> Result<bool, ClientError> {
-        let info = RelaySettings::parse(json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        let answer = InfoAnswer::parse(json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        let info = answer.settings;
         if self.info.as_ref() == Some(&info) {
             return Ok(false);
         }
@@ -173,12 +174,14 @@ impl RelayState {
     }
 
     /// Up to when one's own bucket is drained. Where a batch is missing, that
-    /// is up to the batch before it, for as long as the relay would keep it:
-    /// a relay that withholds batches delays shredding. Protocol §4.
-    pub(crate) fn drained_until(&self) -> Option<UnixTime> {
+    /// is up to the batch before it, for as long as the relay would keep it
+    /// and its content would be accepted: a relay that withholds batches
+    /// delays shredding by no more than that. Protocol §4.
+    pub(crate) fn drained_until(&self, own_retention: u64) -> Option<UnixTime> {
         let cursors = &self.own.known;
         let newest = UnixTime(cursors.iter().map(|cursor| cursor.closed_at).max()?);
-        let kept = newest.minus(self.info.as_ref()?.retention_seconds.get().into());
+        let stated = u64::from(self.info.as_ref()?.retention_seconds.get());
+        let kept = newest.minus(stated.min(own_retention));
         let missing = cursors
             .iter()
             .flat_map(|cursor| &cursor.gaps)
@@ -292,7 +295,7 @@ impl RelayState {
     pub(crate) fn from_record(record: RelayRecord) -> Result<Self, VaultError> {
         let mut state = Self::new(&record.url);
         if let Some(info) = &record.info {
-            state.info = Some(settings(info).ok_or(VaultError::Damaged)?);
+            state.info = settings(info);
         }
         state.own = Cursors {
             started: record.started.0,
@@ -314,8 +317,8 @@ fn info_record(info: &RelaySettings) -> InfoRecord {
         epoch_seconds: info.epoch_seconds.get(),
         lobby_epoch_seconds: info.lobby_epoch_seconds.get(),
         retention_seconds: info.retention_seconds.get(),
-        slot_cells: info.slot_cells.get(),
-        max_attachment_bytes: info.max_attachment_bytes,
+        per_bucket: info.per_bucket.get(),
+        max_attachment_bytes: info.max_attachment_bytes.get(),
     }
 }
 
@@ -327,7 +330,8 @@ fn settings(record: &InfoRecord) -> Option<RelaySettings> {
         epoch_seconds: record.epoch_seconds.try_into().ok()?,
         lobby_epoch_seconds: record.lobby_epoch_seconds.try_into().ok()?,
         retention_seconds: record.retention_seconds.try_into().ok()?,
-        slot_cells: record.slot_cells.try_into().ok()?,
-        max_attachment_bytes: record.max_attachment_bytes,
+        // Vaults from before fan slots hold the entries of a whole slot here.
+        per_bucket: CellsPerBucket::nearest(record.per_bucket),
+        max_attachment_bytes: record.max_attachment_bytes.try_into().ok()?,
     })
 }

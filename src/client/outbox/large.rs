@@ -287,7 +287,10 @@ pub(crate) fn seal_fragment(
     let body = Body::Fragment(Fragment {
         message_id: record.message_id,
         index,
-        count: record.count,
+        count: record
+            .count
+            .try_into()
+            .map_err(|_| ClientError::MessageUnknown)?,
         chunk: chunk.ok_or(ClientError::MessageUnknown)?,
     });
     let slot = TagSlot {

@@ -13,16 +13,15 @@ use crate::client::{
     view::MessageState,
 };
 use crate::{
-    base::{Day, SortedMap, SortedSet, UnixTime, sorted_by_key},
-    envelope::WINDOW,
+    base::{
+        Day, SortedMap, SortedSet, UnixTime,
+        parameters::{LISTENING_DAYS, WINDOW},
+        sorted_by_key,
+    },
     identity::Fingerprint,
     vault::stored::{self, ControlRecord, QueuedRecord},
     wire::{BucketId, Cell, Entry, MAX_LOBBY_ENTRIES, RelaySettings, cover_cell, hex, post},
 };
-
-/// A batch is searched for tags of up to three days before it closed: a cell
-/// that waited as long is sealed again.
-const LISTENING_DAYS: u32 = 3;
 
 /// Most cells of one post: the relay's limit.
 pub const MAX_POST: usize = crate::wire::MAX_ENTRIES;
@@ -362,7 +361,7 @@ impl Client {
 }
 
 fn slot_cells(info: &RelaySettings) -> usize {
-    (info.slot_cells.get() as usize).min(MAX_POST)
+    ((info.per_bucket.get() * info.buckets.get()) as usize).min(MAX_POST)
 }
 
 /// The body of one slot: these entries among cover, in random order.

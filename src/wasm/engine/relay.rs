@@ -215,7 +215,7 @@ impl Engine {
         struct Info {
             epoch_seconds: u32,
             lobby_epoch_seconds: u32,
-            slot_cells: u32,
+            per_bucket: u32,
             max_attachment_bytes: u32,
             retention_seconds: u32,
         }
@@ -223,8 +223,8 @@ impl Engine {
         to_js(&Info {
             epoch_seconds: info.epoch_seconds.get(),
             lobby_epoch_seconds: info.lobby_epoch_seconds.get(),
-            slot_cells: info.slot_cells.get(),
-            max_attachment_bytes: info.max_attachment_bytes,
+            per_bucket: info.per_bucket.get(),
+            max_attachment_bytes: info.max_attachment_bytes.get(),
             retention_seconds: info.retention_seconds.get(),
         })
     }

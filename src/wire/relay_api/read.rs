@@ -1,66 +1,132 @@
 //! A relay's answers as a client reads them.
 
-use core::num::NonZeroU32;
-
 use super::{
     super::{
-        BATCH_HEADER_LEN, BatchDigest, BucketCount, CellSize, Origin,
+        BATCH_HEADER_LEN, BatchDigest, BucketCount, Origin,
         hex::decode_32,
         json::{self, Json, once},
         segment::MAX_SEGMENT_LEN,
     },
-    BatchRef, BucketIndex, PROTOCOL, RelayApiError, RelaySettings, SegmentRef,
+    BatchRef, BucketIndex, InfoAnswer, PROTOCOL, RelayApiError, RelaySettings, SegmentRef,
+};
+use crate::base::{
+    UnixTime,
+    parameters::{MAX_EPOCH, MAX_RELAY_BUCKETS, MAX_UNIX_TIME},
 };
 
-impl RelaySettings {
+impl InfoAnswer {
     /// Reads `GET /v1/info`.
     ///
     /// # Errors
     ///
-    /// [`RelayApiError::Json`], or [`RelayApiError::Protocol`] for a version other than [`PROTOCOL`].
+    /// [`RelayApiError::Json`], [`RelayApiError::Protocol`] for a version other than [`PROTOCOL`],
+    /// or [`RelayApiError::Range`].
     pub fn parse(text: &[u8]) -> Result<Self, RelayApiError> {
-        let mut protocol = None;
-        let settings = Self::read(text, &mut protocol).ok_or(RelayApiError::Json)?;
-        if protocol == Some(PROTOCOL) {
-            Ok(settings)
+        let claims = Claims::read(text).ok_or(RelayApiError::Json)?;
+        if claims.protocol == u64::from(PROTOCOL) {
+            claims.check()
         } else {
             Err(RelayApiError::Protocol)
         }
     }
+}
 
-    fn read(text: &[u8], protocol: &mut Option<u32>) -> Option<Self> {
-        let (mut origin, mut buckets, mut cell_size) = (None, None, None);
-        let (mut epoch_seconds, mut lobby_epoch_seconds, mut retention_seconds) =
-            (None, None, None);
-        let (mut slot_cells, mut max_attachment_bytes) = (None, None);
+/// The fields as the relay states them.
+struct Claims {
+    protocol: u64,
+    origin: Origin,
+    buckets: u64,
+    cell_size: u64,
+    epoch_seconds: u64,
+    lobby_epoch_seconds: u64,
+    retention_seconds: u64,
+    per_bucket: u64,
+    max_attachment_bytes: u64,
+    time: u64,
+}
+
+impl Claims {
+    fn read(text: &[u8]) -> Option<Self> {
+        let (mut protocol, mut origin, mut buckets, mut cell_size) = (None, None, None, None);
+        let (mut epoch_seconds, mut lobby, mut retention_seconds) = (None, None, None);
+        let (mut slot, mut max_attachment_bytes, mut time) = (None, None, None);
         json::object(text, &mut |json, key| match key {
-            "protocol" => once(protocol, json.number_as()),
+            "protocol" => once(&mut protocol, json.number()),
             "origin" => once(&mut origin, hex(json).map(Origin)),
-            "buckets" => once(&mut buckets, json.number_as::<u32>()),
-            "cell_size" => once(&mut cell_size, json.number_as::<u32>()),
-            "epoch_seconds" => once(&mut epoch_seconds, json.number_as()),
-            "lobby" => json.object(&mut |json, key| match key {
-                "epoch_seconds" => once(&mut lobby_epoch_seconds, json.number_as()),
-                _ => json.skip(),
-            }),
-            "retention_seconds" => once(&mut retention_seconds, json.number_as()),
-            "slot_cells" => once(&mut slot_cells, json.number_as()),
-            "max_attachment_bytes" => once(&mut max_attachment_bytes, json.number_as()),
+            "buckets" => once(&mut buckets, json.number()),
+            "cell_size" => once(&mut cell_size, json.number()),
+            "epoch_seconds" => once(&mut epoch_seconds, json.number()),
+            "lobby" => once(&mut lobby, member(json, "epoch_seconds")),
+            "retention_seconds" => once(&mut retention_seconds, json.number()),
+            "slot" => once(&mut slot, member(json, "per_bucket")),
+            "max_attachment_bytes" => once(&mut max_attachment_bytes, json.number()),
+            "time" => once(&mut time, json.number()),
             _ => json.skip(),
         })?;
-        protocol.as_ref()?;
-        let seconds = |value: Option<u32>| NonZeroU32::new(value?);
         Some(Self {
+            protocol: protocol?,
             origin: origin?,
-            buckets: BucketCount::try_from(buckets?).ok()?,
-            cell_size: CellSize::try_from(cell_size?).ok()?,
-            epoch_seconds: seconds(epoch_seconds)?,
-            lobby_epoch_seconds: seconds(lobby_epoch_seconds)?,
-            retention_seconds: seconds(retention_seconds)?,
-            slot_cells: NonZeroU32::new(slot_cells?)?,
+            buckets: buckets?,
+            cell_size: cell_size?,
+            epoch_seconds: epoch_seconds?,
+            lobby_epoch_seconds: lobby?,
+            retention_seconds: retention_seconds?,
+            per_bucket: slot?,
             max_attachment_bytes: max_attachment_bytes?,
+            time: time?,
         })
     }
+
+    fn check(self) -> Result<InfoAnswer, RelayApiError> {
+        if self.time > MAX_UNIX_TIME {
+            return Err(RelayApiError::Range("time"));
+        }
+        let settings = RelaySettings {
+            origin: self.origin,
+            buckets: relay_buckets(self.buckets).ok_or(RelayApiError::Range("buckets"))?,
+            cell_size: within(self.cell_size, "cell_size")?,
+            epoch_seconds: within(self.epoch_seconds, "epoch_seconds")?,
+            lobby_epoch_seconds: within(self.lobby_epoch_seconds, "lobby.epoch_seconds")?,
+            retention_seconds: within(self.retention_seconds, "retention_seconds")?,
+            per_bucket: within(self.per_bucket, "slot.per_bucket")?,
+            max_attachment_bytes: within(self.max_attachment_bytes, "max_attachment_bytes")?,
+        };
+        Ok(InfoAnswer {
+            settings,
+            time: UnixTime(self.time),
+        })
+    }
+}
+
+/// The number under one key of an object.
+fn member(json: &mut Json<'_>, name: &str) -> Option<u64> {
+    let mut number = None;
+    json.object(&mut |json, key| {
+        if key == name {
+            once(&mut number, json.number())
+        } else {
+            json.skip()
+        }
+    })?;
+    number
+}
+
+fn within<T: TryFrom<u32>>(number: u64, field: &'static str) -> Result<T, RelayApiError> {
+    u32::try_from(number)
+        .ok()
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or(RelayApiError::Range(field))
+}
+
+fn relay_buckets(number: u64) -> Option<BucketCount> {
+    let number = u32::try_from(number).ok()?;
+    let count = BucketCount::try_from(number).ok()?;
+    (number <= MAX_RELAY_BUCKETS).then_some(count)
+}
+
+/// The number of an epoch or a segment.
+fn epoch_number(json: &mut Json<'_>) -> Option<u64> {
+    json.number().filter(|number| *number <= MAX_EPOCH)
 }
 
 impl BucketIndex {
@@ -76,7 +142,7 @@ impl BucketIndex {
     fn read(text: &[u8]) -> Option<Self> {
         let (mut oldest, mut batches, mut segments) = (None, None, None);
         json::object(text, &mut |json, key| match key {
-            "oldest" => once(&mut oldest, json.nullable(Json::number)),
+            "oldest" => once(&mut oldest, json.nullable(epoch_number)),
             "batches" => once(&mut batches, list(json, BatchRef::read)),
             "segments" => once(&mut segments, list(json, SegmentRef::read)),
             _ => json.skip(),
@@ -94,7 +160,7 @@ impl BatchRef {
         let (mut origin, mut epoch, mut count, mut digest) = (None, None, None, None);
         json.object(&mut |json, key| match key {
             "origin" => once(&mut origin, hex(json).map(Origin)),
-            "epoch" => once(&mut epoch, json.number()),
+            "epoch" => once(&mut epoch, epoch_number(json)),
             "count" => once(&mut count, json.number_as()),
             "digest" => once(&mut digest, hex(json).map(BatchDigest)),
             _ => json.skip(),
@@ -114,9 +180,9 @@ impl SegmentRef {
         let (mut bytes, mut digest) = (None, None);
         json.object(&mut |json, key| match key {
             "origin" => once(&mut origin, hex(json).map(Origin)),
-            "number" => once(&mut number, json.number()),
-            "first" => once(&mut first, json.number()),
-            "last" => once(&mut last, json.number()),
+            "number" => once(&mut number, epoch_number(json)),
+            "first" => once(&mut first, epoch_number(json)),
+            "last" => once(&mut last, epoch_number(json)),
             "bytes" => once(&mut bytes, json.number()),
             "digest" => once(&mut digest, hex(json).map(BatchDigest)),
             _ => json.skip(),

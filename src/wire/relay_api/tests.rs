@@ -6,51 +6,92 @@ fn info() -> Value {
     json!({
         "protocol": 1, "origin": "ab".repeat(32), "buckets": 8, "cell_size": 2048, "epoch_seconds": 1800,
         "lobby": {"epoch_seconds": 15, "cells": 16, "retention_seconds": 86400},
-        "retention_seconds": 5_184_000, "slot_cells": 4, "max_attachment_bytes": 262_144,
+        "retention_seconds": 5_184_000, "slot": {"per_bucket": 1}, "max_attachment_bytes": 262_144,
         "cover": {"mechanism": "fixed", "cells": 64, "epsilon": null, "delta": null, "sensitivity": null,
             "mean": null},
         "time": 1_795_000_000
     })
 }
 
-fn parse(value: &Value) -> Result<RelaySettings, RelayApiError> {
-    RelaySettings::parse(value.to_string().as_bytes())
+fn parse(value: &Value) -> Result<InfoAnswer, RelayApiError> {
+    InfoAnswer::parse(value.to_string().as_bytes())
 }
 
 #[test]
-fn values_out_of_type_or_range_are_refused() {
+fn values_of_another_type_are_refused() {
     for (pointer, bad) in [
         ("/protocol", json!("1")),
         ("/origin", json!("ab")),
-        ("/buckets", json!(3)),
         ("/buckets", json!(8.0)),
-        ("/cell_size", json!(2049)),
-        ("/epoch_seconds", json!(0)),
         ("/epoch_seconds", json!(-1)),
-        ("/epoch_seconds", json!(4_294_967_296_u64)),
+        ("/epoch_seconds", json!("1800")),
         ("/lobby", json!(null)),
-        ("/lobby/epoch_seconds", json!(0)),
-        ("/slot_cells", json!(0)),
+        ("/slot", json!(4)),
+        ("/time", json!(null)),
     ] {
         let mut value = info();
         *value.pointer_mut(pointer).unwrap() = bad.clone();
         assert_eq!(parse(&value), Err(RelayApiError::Json), "{pointer} = {bad}");
     }
     for field in info().as_object().unwrap().keys() {
-        if ["cover", "time"].contains(&field.as_str()) {
+        if field == "cover" {
             continue; // Not for clients.
         }
         let mut value = info();
         value.as_object_mut().unwrap().remove(field);
         assert_eq!(parse(&value), Err(RelayApiError::Json), "without {field}");
     }
-    assert_eq!(RelaySettings::parse(b""), Err(RelayApiError::Json));
+    assert_eq!(InfoAnswer::parse(b""), Err(RelayApiError::Json));
+}
+
+/// Each number a relay states, with its extremes.
+const RANGES: [(&str, &str, u64, u64); 8] = [
+    ("/buckets", "buckets", 1, 64),
+    ("/cell_size", "cell_size", 1_024, 16_384),
+    ("/epoch_seconds", "epoch_seconds", 1, 86_400),
+    ("/lobby/epoch_seconds", "lobby.epoch_seconds", 1, 86_400),
+    ("/retention_seconds", "retention_seconds", 2, 31_622_400),
+    ("/slot/per_bucket", "slot.per_bucket", 1, 8),
+    (
+        "/max_attachment_bytes",
+        "max_attachment_bytes",
+        1_024,
+        16 << 20,
+    ),
+    ("/time", "time", 0, 253_402_300_799),
+];
+
+#[test]
+fn numbers_are_taken_at_their_extremes_and_refused_beyond_them() {
+    for (pointer, field, least, greatest) in RANGES {
+        for good in [least, greatest] {
+            let mut value = info();
+            *value.pointer_mut(pointer).unwrap() = json!(good);
+            assert!(parse(&value).is_ok(), "{field} = {good}");
+        }
+        let below = least.checked_sub(1);
+        for bad in below.into_iter().chain([greatest + 1, u64::MAX]) {
+            let mut value = info();
+            *value.pointer_mut(pointer).unwrap() = json!(bad);
+            assert_eq!(parse(&value), Err(RelayApiError::Range(field)), "{bad}");
+        }
+    }
+    for (pointer, field, bad) in [
+        ("/buckets", "buckets", 3),
+        ("/cell_size", "cell_size", 2_049),
+    ] {
+        let mut value = info();
+        *value.pointer_mut(pointer).unwrap() = json!(bad);
+        assert_eq!(parse(&value), Err(RelayApiError::Range(field)));
+    }
 }
 
 #[test]
 fn what_a_relay_writes_is_what_a_client_reads() {
     let written: RelayInfo = serde_json::from_value(info()).unwrap();
-    let read = RelaySettings::parse(&serde_json::to_vec(&written).unwrap()).unwrap();
+    let answer = InfoAnswer::parse(&serde_json::to_vec(&written).unwrap()).unwrap();
+    assert_eq!(answer.time.0, written.time);
+    let read = answer.settings;
     assert_eq!(
         (read.origin, read.buckets, read.cell_size),
         (written.origin, written.buckets, written.cell_size)
@@ -59,8 +100,8 @@ fn what_a_relay_writes_is_what_a_client_reads() {
     assert_eq!(read.lobby_epoch_seconds, written.lobby.epoch_seconds);
     assert_eq!(read.retention_seconds, written.retention_seconds);
     assert_eq!(
-        (read.slot_cells, read.max_attachment_bytes),
-        (written.slot_cells, written.max_attachment_bytes)
+        (read.per_bucket, read.max_attachment_bytes),
+        (written.slot.per_bucket, written.max_attachment_bytes)
     );
     let batch = BatchRef {
         origin: Origin([1; 32]),
@@ -90,10 +131,10 @@ fn what_a_relay_writes_is_what_a_client_reads() {
 #[test]
 fn a_field_that_comes_twice_is_refused() {
     let text = info().to_string();
-    assert!(RelaySettings::parse(text.as_bytes()).is_ok());
+    assert!(InfoAnswer::parse(text.as_bytes()).is_ok());
     let twice = text.replacen('{', "{\"buckets\":8,", 1);
     assert_eq!(
-        RelaySettings::parse(twice.as_bytes()),
+        InfoAnswer::parse(twice.as_bytes()),
         Err(RelayApiError::Json)
     );
 }
@@ -110,7 +151,7 @@ fn a_newer_relay_may_say_more() {
     let mut value = info();
     value["streams"] = json!(["ws"]);
     value["cover"]["mechanism"] = json!("something new");
-    assert_eq!(parse(&value).unwrap().buckets.get(), 8);
+    assert_eq!(parse(&value).unwrap().settings.buckets.get(), 8);
     let index = json!({"oldest": null, "batches": [], "etag": 7});
     assert_eq!(
         BucketIndex::parse(index.to_string().as_bytes()),
@@ -134,6 +175,7 @@ fn an_index_with_a_bad_entry_is_refused() {
     for (field, bad) in [
         ("epoch", json!("7")),
         ("epoch", json!(-7)),
+        ("epoch", json!(1_u64 << 53)),
         ("count", json!(1.5)),
         ("digest", json!("")),
     ] {

@@ -1,0 +1,69 @@
+//! Numbers with a range, made where a claim of a relay or a peer is read.
+
+/// A number outside its range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfRange;
+
+impl core::fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("a number outside its range")
+    }
+}
+
+impl core::error::Error for OutOfRange {}
+
+/// Defines types of `u32` with a range. `TryFrom<u32>` and serde refuse every
+/// number outside it.
+macro_rules! bounded {
+    ($($(#[$doc:meta])* $name:ident: $range:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "u32", into = "u32")]
+        pub struct $name(u32);
+
+        impl $name {
+            /// The least and the greatest value.
+            pub const RANGE: core::ops::RangeInclusive<u32> = $range;
+
+            /// The number.
+            #[must_use]
+            pub const fn get(self) -> u32 {
+                self.0
+            }
+
+            /// The value of the range that is closest to `number`.
+            #[must_use]
+            pub const fn nearest(number: u32) -> Self {
+                let (least, greatest) = (*Self::RANGE.start(), *Self::RANGE.end());
+                if number < least {
+                    Self(least)
+                } else if number > greatest {
+                    Self(greatest)
+                } else {
+                    Self(number)
+                }
+            }
+        }
+
+        impl TryFrom<u32> for $name {
+            type Error = $crate::base::bounded::OutOfRange;
+
+            fn try_from(number: u32) -> Result<Self, Self::Error> {
+                if Self::RANGE.contains(&number) {
+                    Ok(Self(number))
+                } else {
+                    Err($crate::base::bounded::OutOfRange)
+                }
+            }
+        }
+
+        impl From<$name> for u32 {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+    )*};
+}
+
+pub(crate) use bounded;
