@@ -1,0 +1,408 @@
+//! Text with attachments as one payload. Protocol §6.
+//!
+//! ```text
+//! payload    = CBOR [text | null, [attachment, …]]
+//! attachment = [content_type, filename | null, bytes]
+//! ```
+//!
+//! A payload may have 16 MiB. Encoding releases each attachment's pieces as it
+//! goes, and decoding gives ranges of the payload: neither holds the content
+//! twice.
+
+use core::ops::Range;
+
+use super::ContentType;
+use crate::{
+    base::{
+        Content,
+        content::PIECE_LEN,
+        text::{self, TextError, TextUse},
+    },
+    crypto::cbor::Writer,
+};
+
+/// Most attachments of a message.
+pub const MAX_ATTACHMENTS: usize = 100;
+/// Longest content type in bytes.
+const MAX_CONTENT_TYPE: u64 = 127;
+/// Longest file name in bytes.
+const MAX_FILENAME: u64 = TextUse::FileName.max_bytes() as u64;
+
+/// One file of an outgoing message.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// What it is.
+    pub content_type: ContentType,
+    /// Its name, without folders.
+    pub filename: Option<String>,
+    /// Its bytes.
+    pub body: Content,
+}
+
+/// Why text and attachments cannot be sent as one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// Neither text nor an attachment.
+    Empty,
+    /// More than [`MAX_ATTACHMENTS`].
+    TooMany,
+    /// A file name that the text rule refuses.
+    FileName(TextError),
+}
+
+impl core::fmt::Display for MessageError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a message needs text or an attachment"),
+            Self::TooMany => write!(f, "a message has at most {MAX_ATTACHMENTS} attachments"),
+            Self::FileName(error) => write!(f, "the file name cannot be sent: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for MessageError {}
+
+/// Where the text and the attachments of a message lie in its payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The text, UTF-8. `None` if there is none, which is not the same as an
+    /// empty one.
+    pub text: Option<Range<usize>>,
+    /// The attachments, in order.
+    pub attachments: Vec<AttachmentLayout>,
+}
+
+/// One attachment of a payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachmentLayout {
+    /// What it says it is.
+    pub content_type: ContentType,
+    /// Its name as it may be shown.
+    pub filename: Option<String>,
+    /// Where its bytes lie.
+    pub body: Range<usize>,
+}
+
+/// The payload of a message.
+///
+/// # Errors
+///
+/// One of [`MessageError`].
+pub fn encode(text: Option<&str>, attachments: Vec<Attachment>) -> Result<Content, MessageError> {
+    if text.is_none() && attachments.is_empty() {
+        return Err(MessageError::Empty);
+    }
+    if attachments.len() > MAX_ATTACHMENTS {
+        return Err(MessageError::TooMany);
+    }
+    for name in attachments.iter().filter_map(|file| file.filename.as_ref()) {
+        text::check(name, TextUse::FileName).map_err(MessageError::FileName)?;
+    }
+
+    let mut writer = Writer::default();
+    writer.array(2);
+    match text {
+        Some(text) => writer.text(text),
+        None => writer.null(),
+    }
+    .array(attachments.len() as u64);
+    let mut payload = Content::from(writer.into_bytes().as_slice());
+    for file in attachments {
+        let mut writer = Writer::default();
+        writer.array(3).text(file.content_type.as_str());
+        match &file.filename {
+            Some(name) => writer.text(name),
+            None => writer.null(),
+        }
+        .bytes_header(file.body.len());
+        payload.push(&writer.into_bytes());
+        for piece in file.body.into_pieces() {
+            payload.push(&piece);
+        }
+    }
+    Ok(payload)
+}
+
+impl Layout {
+    /// The layout of a payload of plain text.
+    #[must_use]
+    pub fn plain_text(payload: &Content) -> Option<Self> {
+        let text = 0..payload.len();
+        is_utf8(payload, text.clone()).then(|| Self {
+            text: Some(text),
+            attachments: Vec::new(),
+        })
+    }
+
+    /// Reads a payload. `None` unless it is the one deterministic encoding of
+    /// a message.
+    #[must_use]
+    pub fn decode(payload: &Content) -> Option<Self> {
+        let mut reader = PayloadReader::new(payload);
+        reader.expect(ARRAY, 2)?;
+        let text = match reader.head()? {
+            (TEXT, len) => Some(reader.skip(len)?),
+            NULL => None,
+            _ => return None,
+        };
+        if let Some(text) = &text
+            && !is_utf8(payload, text.clone())
+        {
+            return None;
+        }
+        let (ARRAY, count) = reader.head()? else {
+            return None;
+        };
+        let count = usize::try_from(count).ok()?;
+        if count > MAX_ATTACHMENTS || count == 0 && text.is_none() {
+            return None;
+        }
+        let mut attachments = Vec::new();
+        for _ in 0..count {
+            attachments.push(AttachmentLayout::read(&mut reader)?);
+        }
+        reader.at_end().then_some(Self { text, attachments })
+    }
+}
+
+impl AttachmentLayout {
+    fn read(reader: &mut PayloadReader<'_>) -> Option<Self> {
+        reader.expect(ARRAY, 3)?;
+        let (TEXT, len @ 1..=MAX_CONTENT_TYPE) = reader.head()? else {
+            return None;
+        };
+        let content_type = ContentType::new(&reader.text(len)?)?;
+        let filename = match reader.head()? {
+            (TEXT, len @ 1..=MAX_FILENAME) => text::cleaned(&reader.text(len)?, TextUse::FileName),
+            NULL => None,
+            _ => return None,
+        };
+        let (BYTES, len) = reader.head()? else {
+            return None;
+        };
+        Some(Self {
+            content_type,
+            filename,
+            body: reader.skip(len)?,
+        })
+    }
+}
+
+const BYTES: u8 = 2;
+const TEXT: u8 = 3;
+const ARRAY: u8 = 4;
+const NULL: (u8, u64) = (7, 22);
+
+/// Reads CBOR heads in a payload of several pieces.
+struct PayloadReader<'a> {
+    pieces: Vec<&'a [u8]>,
+    len: usize,
+    at: usize,
+}
+
+impl<'a> PayloadReader<'a> {
+    fn new(payload: &'a Content) -> Self {
+        Self {
+            pieces: payload.pieces(),
+            len: payload.len(),
+            at: 0,
+        }
+    }
+
+    fn at_end(&self) -> bool {
+        self.at == self.len
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let piece = self.pieces.get(self.at / PIECE_LEN)?;
+        let byte = piece.get(self.at % PIECE_LEN)?;
+        self.at += 1;
+        Some(*byte)
+    }
+
+    /// Major type and argument, which must have its shortest form.
+    fn head(&mut self) -> Option<(u8, u64)> {
+        let first = self.byte()?;
+        let (major, info) = (first >> 5, first & 31);
+        let (len, least) = match info {
+            0..24 => return Some((major, info.into())),
+            24 => (1, 24),
+            25 => (2, 1 << 8),
+            26 => (4, 1 << 16),
+            27 => (8, 1 << 32),
+            _ => return None,
+        };
+        let mut argument = 0;
+        for _ in 0..len {
+            argument = argument << 8 | u64::from(self.byte()?);
+        }
+        (argument >= least).then_some((major, argument))
+    }
+
+    fn expect(&mut self, major: u8, argument: u64) -> Option<()> {
+        (self.head()? == (major, argument)).then_some(())
+    }
+
+    /// The place of the next bytes.
+    fn skip(&mut self, len: u64) -> Option<Range<usize>> {
+        let end = self.at.checked_add(usize::try_from(len).ok()?)?;
+        let range = self.at..end;
+        self.at = end;
+        (end <= self.len).then_some(range)
+    }
+
+    /// The next bytes as text: for what is known to be short.
+    fn text(&mut self, len: u64) -> Option<String> {
+        let range = self.skip(len)?;
+        let mut bytes = Vec::with_capacity(range.len());
+        for part in parts(&self.pieces, range) {
+            bytes.extend_from_slice(part);
+        }
+        String::from_utf8(bytes).ok()
+    }
+}
+
+/// The slices that a range of a content's pieces consists of.
+fn parts<'a>(pieces: &[&'a [u8]], range: Range<usize>) -> impl Iterator<Item = &'a [u8]> {
+    let first = range.start / PIECE_LEN;
+    pieces
+        .iter()
+        .enumerate()
+        .skip(first)
+        .map(move |(i, piece)| {
+            let begins = i * PIECE_LEN;
+            let from = range.start.saturating_sub(begins).min(piece.len());
+            let to = range.end.saturating_sub(begins).min(piece.len());
+            piece.get(from..to).unwrap_or_default()
+        })
+        .take_while(|part| !part.is_empty())
+}
+
+/// Whether a range is UTF-8, of which a character may lie on two pieces.
+fn is_utf8(payload: &Content, range: Range<usize>) -> bool {
+    let mut cut = Vec::new();
+    for part in parts(&payload.pieces(), range) {
+        let mut rest = part;
+        while !cut.is_empty() {
+            // A character has at most four bytes.
+            let (Some((next, tail)), 1..4) = (rest.split_first(), cut.len()) else {
+                break;
+            };
+            cut.push(*next);
+            rest = tail;
+            if core::str::from_utf8(&cut).is_ok() {
+                cut.clear();
+            }
+        }
+        if cut.len() == 4 {
+            return false;
+        }
+        if let Err(error) = core::str::from_utf8(rest) {
+            if error.error_len().is_some() {
+                return false;
+            }
+            cut.extend_from_slice(rest.get(error.valid_up_to()..).unwrap_or_default());
+        }
+    }
+    cut.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attachment(filename: Option<&str>, body: &[u8]) -> Attachment {
+        Attachment {
+            content_type: ContentType::new("application/pdf").unwrap(),
+            filename: filename.map(str::to_owned),
+            body: body.into(),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Layout> {
+        Layout::decode(&bytes.into())
+    }
+
+    #[test]
+    fn a_message_has_the_bytes_of_the_protocol() {
+        let payload = encode(Some("ü"), vec![attachment(Some("a.pdf"), b"%PDF")]).unwrap();
+        let expected =
+            [&b"\x82\x62\xc3\xbc\x81\x83\x6fapplication/pdf\x65a.pdf\x44%PDF"[..]].concat();
+        assert_eq!(payload.to_vec().as_slice(), expected);
+        let layout = Layout::decode(&payload).unwrap();
+        assert_eq!(layout.text, Some(2..4));
+        assert_eq!(layout.attachments[0].filename.as_deref(), Some("a.pdf"));
+        assert_eq!(&expected[layout.attachments[0].body.clone()], b"%PDF");
+    }
+
+    #[test]
+    fn other_forms_are_refused() {
+        for good in [
+            &b"\x82\x60\x80"[..],
+            b"\x82\x61a\x80",
+            b"\x82\xf6\x81\x83\x61t\xf6\x40",
+        ] {
+            assert!(decode(good).is_some(), "{good:x?}");
+            for cut in 0..good.len() {
+                assert_eq!(decode(&good[..cut]), None, "{good:x?} cut at {cut}");
+            }
+            assert_eq!(decode(&[good, &[0]].concat()), None, "a byte more");
+        }
+        for bad in [
+            &b"\x82\xf6\x80"[..],
+            b"\x82\x61\xff\x80",
+            b"\x82\x78\x01a\x80",
+            b"\x83\x61a\x80\x80",
+            b"\x82\x41a\x80",
+            b"\x82\x61a\x9f\xff",
+            b"\x82\x61a\x81\x83\x60\xf6\x40",
+            b"\x82\x61a\x81\x83\x61t\x60\x40",
+            b"\x82\x61a\x81\x83\x61\x00\xf6\x40",
+            b"\x82\x61a\x81\x83\x61t\xf6\x60",
+            b"\x82\x61a\x81\x82\x61t\x40",
+            b"\x82\x61a\x81\x83\x61t\xf6\x5b\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\x82\x61a\x18\x65",
+            b"",
+        ] {
+            assert_eq!(decode(bad), None, "{bad:x?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_with_its_reason() {
+        assert_eq!(encode(None, vec![]), Err(MessageError::Empty));
+        let many = vec![attachment(None, b""); MAX_ATTACHMENTS + 1];
+        assert_eq!(encode(None, many), Err(MessageError::TooMany));
+        for (name, error) in [
+            ("a/b", TextError::Path),
+            ("\u{202e}a", TextError::Direction),
+        ] {
+            let refused = encode(None, vec![attachment(Some(name), b"")]);
+            assert_eq!(refused, Err(MessageError::FileName(error)));
+        }
+    }
+
+    #[test]
+    fn a_name_that_could_deceive_is_shown_without_what_deceives() {
+        let mut bytes = b"\x82\xf6\x81\x83\x61t\x6b".to_vec();
+        bytes.extend_from_slice("exe\u{202e}/fdp.".as_bytes());
+        bytes.push(0x40);
+        let layout = decode(&bytes).unwrap();
+        assert_eq!(layout.attachments[0].filename.as_deref(), Some("exe_fdp."));
+    }
+
+    #[test]
+    fn characters_may_lie_on_two_pieces() {
+        for pad in PIECE_LEN - 6..PIECE_LEN {
+            let text = format!("{}🩺é", "x".repeat(pad));
+            let payload = encode(Some(&text), vec![]).unwrap();
+            let layout = Layout::decode(&payload).unwrap();
+            assert_eq!(layout.text.unwrap().len(), text.len());
+            let mut broken = payload.to_vec();
+            let end = broken.len() - 1;
+            broken[end - 2] = b'x';
+            assert_eq!(decode(&broken), None, "pad {pad}");
+        }
+    }
+}
