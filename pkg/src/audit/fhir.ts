@@ -1,14 +1,17 @@
 /**
- * The audit log as a FHIR R4 Bundle of AuditEvent resources. `type` and `subtype` are codes of DICOM PS3.16 (CID 400, 401), the
- * rest is of the value sets FHIR names for AuditEvent. What these cannot say stands word for word in `entity.detail`.
+ * The audit log as a FHIR R4 Bundle of AuditEvent resources. `type` and `subtype` are codes of DICOM PS3.16 (CID 400, 401) and
+ * of ISO 21089, the rest is of the value sets FHIR names for AuditEvent. What these cannot say stands word for word in
+ * `entity.detail`. No profile is claimed: those of IHE BALP ask for the network address of each agent, which nobody here knows.
  */
 
 import { parsed } from "./entry.js";
+import { FINGERPRINT } from "../fhir/sid.js";
 import type { LoggedEntry } from "../portal/engine.js";
-import type { AuditEntry, AuditEventName } from "../portal/types.js";
+import type { AuditEntry, AuditEventName, AuditExportOptions, AuditSubject } from "../portal/types.js";
 
 type Json = { readonly [key: string]: unknown };
 
+const LIFECYCLE_SYSTEM = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle";
 const DCM = "http://dicom.nema.org/resources/ontology/DCM";
 const ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const OBJECT_ROLE = "http://terminology.hl7.org/CodeSystem/object-role";
@@ -25,6 +28,7 @@ const DISPLAY = {
   110114: "User Authentication",
   110122: "Login",
   110123: "Logout",
+  110126: "Node Authentication",
   110127: "Emergency Override Started",
   110129: "Security Configuration",
   110134: "Audit Recording Started",
@@ -37,13 +41,13 @@ const DISPLAY = {
 } as const;
 type Code = keyof typeof DISPLAY;
 
-/** Type, subtype, action; who is the source of what flows, or else who asked for it; "4": a minor failure. */
+/** Type, subtype, action; who is the source of what flows, or else who asked for it; a minor failure is 4, a serious one 8. */
 type Meaning = readonly [
   type: Code,
   subtype: Code | null,
   action: "C" | "R" | "U" | "D" | "E",
   by: "owner" | "contact" | "device",
-  outcome?: "4",
+  outcome?: "4" | "8",
 ];
 
 const MEANING: Readonly<Record<AuditEventName, Meaning>> = {
@@ -52,11 +56,11 @@ const MEANING: Readonly<Record<AuditEventName, Meaning>> = {
   withdrawn: [110113, 110137, "D", "owner"],
   accepted: [110113, 110137, "C", "owner"],
   enrolled: [110113, 110137, "C", "device"],
-  verified: [110113, 110137, "U", "owner"],
-  suspect: [110113, 110137, "U", "device", "4"],
+  verified: [110113, 110126, "U", "owner"],
+  suspect: [110113, 110126, "U", "device", "8"],
   removed: [110113, 110137, "D", "owner"],
   sent: [110106, null, "R", "owner"],
-  delivered: [110106, null, "E", "contact"],
+  delivered: [110106, null, "E", "owner"],
   undelivered: [110106, null, "E", "device", "4"],
   cancelled: [110106, null, "D", "owner"],
   received: [110107, null, "C", "contact"],
@@ -68,7 +72,7 @@ const MEANING: Readonly<Record<AuditEventName, Meaning>> = {
   shredded: [110113, 110135, "D", "device"],
   locked: [110114, 110123, "E", "owner"],
   unlocked: [110114, 110122, "E", "owner"],
-  rekeyed: [110113, 110129, "U", "owner"],
+  rekeyed: [110113, 110137, "U", "owner"],
   backedUp: [110106, null, "R", "owner"],
   restored: [110107, null, "C", "owner"],
   breakGlassStarted: [110113, 110127, "E", "owner"],
@@ -78,68 +82,134 @@ const MEANING: Readonly<Record<AuditEventName, Meaning>> = {
   checkpoint: [110101, null, "R", "device"],
 };
 
+/** What happened to the content of a record, in the words of ISO 21089. */
+const LIFECYCLE = {
+  sent: ["transmit", "Transmit Record Lifecycle Event"],
+  received: ["receive", "Receive/Retain Record Lifecycle Event"],
+  held: ["hold", "Add Legal Hold Record Lifecycle Event"],
+  released: ["unhold", "Remove Legal Hold Record Lifecycle Event"],
+  shredded: ["destroy", "Destroy/Delete Record Lifecycle Event"],
+  removed: ["destroy", "Destroy/Delete Record Lifecycle Event"],
+  backedUp: ["archive", "Archive Record Lifecycle Event"],
+  restored: ["restore", "Restore Record Lifecycle Event"],
+  exported: ["report", "Report (Output) Record Lifecycle Event"],
+  checkpoint: ["attest", "Attest Record Lifecycle Event"],
+} as const satisfies Partial<Record<AuditEventName, readonly [code: string, display: string]>>;
+
+/** What `transmit` is where the host says whose record it is. */
+const DISCLOSE = ["disclose", "Disclose Record Lifecycle Event"] as const;
+
 /** An event that this version does not know. */
 const UNKNOWN: Meaning = [110100, null, "E", "device"];
 
-/** A Bundle of type `collection`, in pieces. */
+/** A Bundle, in pieces: a `collection`, or a `batch` that a server files, each event under its own id. */
 export async function* auditBundle(
   pages: AsyncIterable<readonly LoggedEntry[]>,
   owner: Uint8Array,
   time: number,
   checkpoint: string,
+  options: AuditExportOptions,
 ): AsyncGenerator<string, void, undefined> {
   const fingerprint = Array.from(owner, (byte) => byte.toString(16).padStart(2, "0")).join("");
   const { head } = JSON.parse(checkpoint) as { head: string };
   const bundle = {
     resourceType: "Bundle",
     identifier: { system: URI, value: `urn:uuid:${uuid(head)}` },
-    type: "collection",
+    type: options.as ?? "collection",
     timestamp: instant(time),
   };
   yield `${JSON.stringify(bundle).slice(0, -1)},"entry":[`;
   let comma = "";
   for await (const entries of pages) {
-    const events = entries.map((logged) => auditEvent(parsed(logged), fingerprint));
-    yield comma +
-      events.map((resource) => JSON.stringify({ fullUrl: `urn:uuid:${resource["id"] as string}`, resource })).join(",");
+    const events = entries.map((logged) => auditEvent(parsed(logged), fingerprint, options.map));
+    yield comma + events.map((resource) => JSON.stringify(bundled(resource, options))).join(",");
     comma = ",";
   }
   yield "]}";
 }
 
-function auditEvent(entry: AuditEntry, owner: string): Json {
+function bundled(resource: Json, { as }: AuditExportOptions): Json {
+  const id = resource["id"] as string;
+  const request = as === "batch" ? { request: { method: "PUT", url: `AuditEvent/${id}` } } : {};
+  return { fullUrl: `urn:uuid:${id}`, resource, ...request };
+}
+
+function auditEvent(entry: AuditEntry, owner: string, map: AuditExportOptions["map"]): Json {
   const [type, subtype, action, by, outcome = "0"] = Object.hasOwn(MEANING, entry.event)
     ? MEANING[entry.event]
     : UNKNOWN;
+  const self = map?.owner ?? null;
+  const contact = entry.contact === undefined ? null : (map?.contact?.(entry.contact) ?? null);
+  const patient = contact?.patient ?? self?.patient ?? null;
   return {
     resourceType: "AuditEvent",
     id: uuid(entry.head),
     type: dcm(type),
-    ...(subtype === null ? {} : { subtype: [dcm(subtype)] }),
+    ...subtypes(entry, subtype, patient !== null),
     action,
     recorded: instant(entry.time),
     outcome: entry["closed"] === true ? "0" : outcome,
     ...(entry.code === undefined ? {} : { outcomeDesc: entry.code }),
-    agent: agents(entry, owner, by, type === 110106 || type === 110107),
+    ...(entry.event === "breakGlassStarted" ? { purposeOfEvent: [BREAK_GLASS] } : {}),
+    agent: agents(entry, owner, by, type === 110106 || type === 110107, self, contact),
     source: { observer: device(owner), type: [{ system: SOURCE_TYPE, code: "1", display: "User Device" }] },
-    entity: [...message(entry), logged(entry)],
+    entity: [...(patient ? [subject(patient)] : []), ...message(entry), logged(entry)],
   };
 }
 
+const BREAK_GLASS: Json = {
+  coding: [{ system: "http://terminology.hl7.org/CodeSystem/v3-ActReason", code: "BTG", display: "break the glass" }],
+};
+
+function subtypes(entry: AuditEntry, subtype: Code | null, isDisclosure: boolean): Json {
+  const own = Object.hasOwn(LIFECYCLE, entry.event) ? LIFECYCLE[entry.event as keyof typeof LIFECYCLE] : null;
+  const lifecycle = entry.event === "sent" && isDisclosure ? DISCLOSE : own;
+  const isForgery = entry.event === "rejected" && entry.code === "NOT_AUTHENTIC";
+  const codes = [
+    ...(subtype === null ? [] : [dcm(subtype)]),
+    ...(isForgery ? [dcm(110126)] : []),
+    ...(lifecycle ? [{ system: LIFECYCLE_SYSTEM, code: lifecycle[0], display: lifecycle[1] }] : []),
+  ];
+  return codes.length > 0 ? { subtype: codes } : {};
+}
+
 /** The owner's device or the owner, and the contact where one is concerned; what flows has a source and a destination. */
-function agents(entry: AuditEntry, owner: string, by: Meaning[3], flows: boolean): Json[] {
-  const incoming = flows && by === "contact" && entry.event !== "delivered";
+function agents(
+  entry: AuditEntry,
+  owner: string,
+  by: Meaning[3],
+  flows: boolean,
+  self: AuditSubject | null,
+  contact: AuditSubject | null,
+): Json[] {
+  const incoming = flows && by === "contact";
   const role = (source: boolean): Json => (flows ? { type: { coding: [dcm(source ? 110153 : 110152)] } } : {});
   const own =
     by === "device"
       ? { type: { coding: [dcm(110150)] }, who: device(owner), requestor: false }
-      : { ...role(!incoming), who: person(owner), requestor: by === "owner" };
+      : { ...role(!incoming), ...agent(owner, null, self), requestor: by === "owner" };
   if (entry.contact === undefined) return [own];
-  const who =
-    entry.fingerprint === undefined
-      ? { display: `contact ${entry.contact}` }
-      : { ...person(entry.fingerprint), display: `contact ${entry.contact}` };
-  return [own, { ...role(incoming), who, requestor: by === "contact" }];
+  const other = agent(entry.fingerprint, `contact ${entry.contact}`, contact);
+  return [own, { ...role(incoming), ...other, requestor: by === "contact" }];
+}
+
+/** Who it was: by fingerprint, and as the host knows them. */
+function agent(fingerprint: string | undefined, display: string | null, known: AuditSubject | null): Json {
+  const who = {
+    ...(fingerprint === undefined ? {} : person(fingerprint)),
+    ...(display === null ? {} : { display }),
+    ...known?.who,
+  };
+  return { who, ...(known?.name === undefined ? {} : { name: known.name }) };
+}
+
+/** Whose record it is. */
+function subject(patient: NonNullable<AuditSubject["patient"]>): Json {
+  return {
+    what: patient,
+    type: { system: ENTITY_TYPE, code: "1", display: "Person" },
+    role: { system: OBJECT_ROLE, code: "1", display: "Patient" },
+  };
 }
 
 function message({ session, label, digest }: AuditEntry): Json[] {
@@ -174,7 +244,7 @@ function dcm(code: Code): Json {
 }
 
 function person(fingerprint: string): Json {
-  return { identifier: { system: URI, value: `tessera-fingerprint:${fingerprint}` } };
+  return { identifier: { system: FINGERPRINT, value: fingerprint } };
 }
 
 function device(fingerprint: string): Json {

@@ -10,6 +10,7 @@ import type {
   AuditCheckpoint,
   AuditEntriesOptions,
   AuditEntry,
+  AuditExportOptions,
   AuditFormat,
   AuditVerification,
   AuditVerifyOptions,
@@ -91,22 +92,26 @@ export class AuditLog {
   }
 
   /** The whole log, as text. That it was exported is logged, as its last entry. */
-  async export(format: AuditFormat): Promise<string> {
+  async export(format: AuditFormat, options: AuditExportOptions = {}): Promise<string> {
     const parts: string[] = [];
-    for await (const part of this.stream(format)) parts.push(part);
+    for await (const part of this.stream(format, options)) parts.push(part);
     return parts.join("");
   }
 
   /** The same, piece by piece: memory holds one page of the log at a time. */
-  async *stream(format: AuditFormat): AsyncGenerator<string, void, undefined> {
+  async *stream(format: AuditFormat, options: AuditExportOptions = {}): AsyncGenerator<string, void, undefined> {
     if (!FORMATS.includes(format)) throw invalid('format is not "ndjson", "csv" or "fhir"');
+    const { as, map } = object(options, "options");
+    if (format !== "fhir" && (as !== undefined || map !== undefined)) throw invalid('options are for format "fhir"');
+    if (as !== undefined && as !== "collection" && as !== "batch")
+      throw invalid('options.as is not "collection" or "batch"');
     const { index, time, text } = await this.#engine.forUser().apply((engine, now) => engine.exportLog(format, now));
     const [owner = "", checkpoint = ""] = text.split("\n");
     const pages = this.#intact(index + 1);
     if (format === "csv") return yield* auditCsv(pages);
     if (format === "fhir") {
       const { fingerprint } = await this.#engine.forRead().read((engine) => engine.me());
-      return yield* auditBundle(pages, fingerprint, time, checkpoint);
+      return yield* auditBundle(pages, fingerprint, time, checkpoint, options);
     }
     yield `${owner}\n`;
     for await (const entries of pages) yield entries.map(({ line }) => line).join("");

@@ -398,3 +398,29 @@ export interface AuditCheckpoint {
 }
 
 export type AuditFormat = "ndjson" | "csv" | "fhir";
+
+/** A reference to a resource of the host's record. */
+export interface RecordReference {
+  readonly reference?: string;
+  readonly type?: string;
+  readonly display?: string;
+}
+
+/** Who somebody is in the host's record. */
+export interface AuditSubject {
+  readonly who?: RecordReference;
+  readonly name?: string;
+  /** Whose record a conversation belongs to. */
+  readonly patient?: RecordReference;
+}
+
+/** For `fhir` only. */
+export interface AuditExportOptions {
+  /** `batch` for a server, which refuses a `collection`; each event is put under its own id. */
+  readonly as?: "collection" | "batch";
+  /** Who is who; only the host knows. */
+  readonly map?: {
+    readonly owner?: AuditSubject;
+    readonly contact?: (contactId: string) => AuditSubject | null | undefined;
+  };
+}

@@ -4,13 +4,6 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { sha1 } from "@noble/hashes/legacy.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 
-/** The identifier systems of this project. */
-const SID = "https://github.com/tessera-health/tessera/fhir/sid";
-export const MESSAGE_ID = `${SID}/message`;
-export const ATTACHMENT_ID = `${SID}/attachment`;
-export const TASK_ID = `${SID}/task`;
-export const CONTENT_DIGEST = `${SID}/content-sha256`;
-
 /**
  * The first 16 bytes of HMAC-SHA-256 over the parts, each with its length: the same message has the same key in this
  * deployment, and nobody without the secret can tell that two keys, here and elsewhere, are of one message.

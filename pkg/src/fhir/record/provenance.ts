@@ -2,7 +2,8 @@
 
 import { bytes } from "../../arguments.js";
 import { invalid } from "../../errors.js";
-import { CONTENT_DIGEST, base64, contentDigest, entryUrl } from "./identifier.js";
+import { CONTENT_DIGEST } from "../sid.js";
+import { base64, contentDigest, entryUrl } from "./identifier.js";
 import { concept, instant } from "./resource.js";
 import type { Reference, Resource, Transaction } from "./resource.js";
 import { keyOf } from "./transaction.js";

@@ -2,7 +2,8 @@
 
 import { bytes, object } from "../../arguments.js";
 import { TesseraError, invalid } from "../../errors.js";
-import { ATTACHMENT_ID, MESSAGE_ID, TASK_ID, attachmentData, entryUrl, messageKey } from "./identifier.js";
+import { ATTACHMENT_ID, MESSAGE_ID, TASK_ID } from "../sid.js";
+import { attachmentData, entryUrl, messageKey } from "./identifier.js";
 import { passedThrough } from "./passthrough.js";
 import { concept, instant } from "./resource.js";
 import type { CodeableConcept, Reference, Resource, Transaction, TransactionEntry } from "./resource.js";
