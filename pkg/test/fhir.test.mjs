@@ -218,9 +218,10 @@ describe("status", () => {
       contained: [observation({ id: "a", status: "entered-in-error", interpretation: coded("HH") })],
       result: [{ reference: "#a" }],
     });
-    assert.match(text, /Some results in this report were entered in error/);
+    assert.match(text, /Some results here were entered in error/);
     assert.match(text, /Creatinine: 2 mg\/dL \(do not use\) · Entered in error/);
     assert.match(text, /no longer valid: Critical high/);
+    assert.match(told(observation({ status: "entered-in-error" })), /^Result\nSome results here were entered in error/);
   });
 
   test("the worse of a report's and a row's status holds", () => {
@@ -348,6 +349,7 @@ describe("values and units", () => {
     assert.equal(value({ _valueString: { extension } }), "not performed");
     assert.equal(value({}), "no value");
     assert.equal(value({ interpretation: coded("R") }), "", "the interpretation is the result");
+    assert.equal(value({ extension: [{ url: "urn:x", valueString: "7" }] }), "in the original");
   });
 
   test("a unit and a code that contradict each other are both shown, with a warning", () => {

@@ -1,14 +1,40 @@
 // Foreign data on the screen: whatever one person sends, every other message stays readable.
 
 import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
+import { readResult } from "../../pkg/dist/fhir/index.js";
 import { arbitrary, HOSTILE } from "../../pkg/test/foreign.mjs";
 import { enrol, Person } from "./support/person.mjs";
 import { Relay } from "./support/relay.mjs";
 import { openViews } from "./support/views.mjs";
 
 const ROUNDS = 600;
+const FOLDER = new URL("../data/fhir/cases/", import.meta.url);
+const CASES = (await readdir(FOLDER)).filter((name) => name.endsWith(".json") && name !== "expected.json");
+
+/** In the page: draws a message with these bytes, and tells its text and what a document must not bring in. */
+function draw({ bytes, lang }) {
+  const { messageItem, setLanguage } = globalThis.views;
+  setLanguage(lang);
+  const body = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+  const message = {
+    id: "m",
+    direction: "in",
+    contentType: "application/fhir+json",
+    size: body.length,
+    sentAt: 1_700_000_000,
+    session: null,
+    state: "verified",
+  };
+  const item = messageItem(message, { id: "c", name: "Lab" }, { attachment: () => body, relay: "up" });
+  globalThis.document.body.replaceChildren(item);
+  return {
+    text: item.textContent,
+    foreign: item.querySelectorAll("script, img, iframe, object, style, link, a").length,
+  };
+}
 
 describe("foreign data", () => {
   let browser;
@@ -20,7 +46,7 @@ describe("foreign data", () => {
   });
 
   test("no document, name, label, type or time of one message hides the messages around it", async () => {
-    const { page, complaints, close } = await openViews(browser, "contact");
+    const { page, complaints, close } = await openViews(browser, ["view/contact"]);
     const seed = 20_240_501;
     const foreign = [...HOSTILE.map(([, document]) => ({ document })), ...arbitrary(seed, ROUNDS)];
     const broken = await page.evaluate(async (cases) => {
@@ -78,6 +104,30 @@ describe("foreign data", () => {
       [],
       `seed ${seed}: ${broken.slice(0, 3).join("; ")}`,
     );
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test("every published result is drawn in both languages: all of its rows, none of its markup", async () => {
+    const { page, complaints, close } = await openViews(browser, ["view/message", "i18n"], { timezoneId: "UTC" });
+    const letters = (phrase) => (phrase ?? []).map((part) => (typeof part === "string" ? part : part.text)).join("");
+    for (const name of CASES) {
+      const bytes = await readFile(new URL(name, FOLDER));
+      for (const lang of ["en", "es"]) {
+        const drawn = await page.evaluate(draw, { bytes: bytes.toString("base64"), lang });
+        const { reports, warnings } = readResult(bytes, { lang, timeZone: "UTC" });
+        const parts = reports.flatMap(({ title, rows, facts, findings }) => [
+          title,
+          ...facts.map(({ said }) => said),
+          ...findings.map(({ said }) => said),
+          ...rows.flatMap((row) => [row.name, row.value, row.statusSaid, ...row.flags.map(({ words }) => words)]),
+          ...rows.flatMap(({ lines }) => lines.map(({ said }) => said)),
+        ]);
+        for (const part of [...warnings, ...parts])
+          assert.ok(drawn.text.includes(letters(part)), `${name}, ${lang}: ${letters(part)}`);
+        assert.equal(drawn.foreign, 0, `${name}: an element of the document`);
+      }
+    }
     assert.deepEqual(complaints, []);
     await close();
   });

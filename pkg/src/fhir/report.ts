@@ -98,7 +98,9 @@ export function looseResults(
   return {
     title: [words(isAll ? "result" : "other_results")],
     status: null,
-    warnings: patient && isOther(patient, say) ? [[words("other_patient")]] : [],
+    warnings: [...(patient && isOther(patient, say) ? [words("other_patient")] : []), ...rowsSentences(rows, say)].map(
+      (sentence) => [sentence],
+    ),
     facts,
     findings: [],
     forms: [],
@@ -131,7 +133,7 @@ export function hidesNarrative(report: JsonObject): boolean {
   return list(report["result"]).length > 0 && hasNarrative(report);
 }
 
-/** A final report may hold rows that are not. */
+/** What is said above rows of which some are not final. */
 function rowsSentences(rows: readonly Row[], { words }: Say): string[] {
   const statuses = new Set(rows.map((row) => row.status));
   const found: string[] = [];

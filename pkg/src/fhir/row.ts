@@ -66,11 +66,13 @@ export function rowOf(source: JsonObject, observation: JsonObject, name: Phrase,
   const withdrawn = isWithdrawn(status);
   const value = valueSaid(source, say);
   const reason = value === null ? absentReason(source, say.lang) : null;
-  const needsWords = value === null && reason === null && !isPanel && interpretation.length === 0;
+  const isMissing = value === null && reason === null && !isPanel && interpretation.length === 0;
+  // An extension may hold what is not read here.
+  const missing = isMissing ? [say.words(has(source, "extension") ? "other_kind" : "no_value")] : null;
   return {
     path: around.path,
     name,
-    value: value ?? reason ?? (needsWords ? [say.words("no_value")] : null),
+    value: value ?? reason ?? missing,
     isAbsent: value === null,
     isPanel,
     status,

@@ -49,13 +49,13 @@ const WORDS = {
     "Este archivo contiene resultados de más de una persona.",
   ],
   some_not_final: [
-    "Some results in this report are not final, or their status is unknown.",
-    "Algunos resultados de este informe no son definitivos, o se desconoce su estado.",
+    "Some results here are not final, or their status is unknown.",
+    "Algunos de estos resultados no son definitivos, o se desconoce su estado.",
   ],
-  some_cancelled: ["Some results in this report were cancelled.", "Algunos resultados de este informe se cancelaron."],
+  some_cancelled: ["Some results here were cancelled.", "Algunos de estos resultados se cancelaron."],
   some_in_error: [
-    "Some results in this report were entered in error. Do not use them.",
-    "Algunos resultados de este informe se introdujeron por error. No los use.",
+    "Some results here were entered in error. Do not use them.",
+    "Algunos de estos resultados se introdujeron por error. No los use.",
   ],
   more_rows_one: ["1 more result is in the original.", "Hay 1 resultado más en el original."],
   more_rows: ["{count} more results are in the original.", "Hay {count} resultados más en el original."],

@@ -5,20 +5,22 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 const PORTAL = fileURLToPath(new URL("../../../www/", import.meta.url));
+const ENTRY = `${PORTAL}views`;
 
-/** Opens an empty page in which `window.views` holds what `view`, a module of `www/src/view`, exports. */
-export async function openViews(browser, view, options = {}) {
+/** Opens an empty page in which `window.views` holds what these modules of `www/src` export. */
+export async function openViews(browser, modules, options = {}) {
   const { build } = await import(createRequire(`${PORTAL}package.json`).resolve("vite"));
-  const { output } = await build({
+  const source = modules.map((name) => `export * from ${JSON.stringify(`${PORTAL}src/${name}.ts`)};`).join("\n");
+  const built = await build({
     configFile: false,
     root: PORTAL,
     logLevel: "error",
-    build: {
-      write: false,
-      target: "es2022",
-      lib: { entry: `${PORTAL}src/view/${view}.ts`, formats: ["iife"], name: "views" },
-    },
-  }).then((result) => (Array.isArray(result) ? result[0] : result));
+    plugins: [
+      { name: "views", resolveId: (id) => (id === ENTRY ? id : null), load: (id) => (id === ENTRY ? source : null) },
+    ],
+    build: { write: false, target: "es2022", lib: { entry: ENTRY, formats: ["iife"], name: "views" } },
+  });
+  const { output } = Array.isArray(built) ? built[0] : built;
   const context = await browser.newContext(options);
   const page = await context.newPage();
   const complaints = [];
