@@ -3,9 +3,10 @@
 //!
 //! For the neighbours "without" and "with W more cells in a batch", the
 //! privacy loss of a batch is ln(P\[n\]/P\[n+W\]) with n drawn from P. Both
-//! mechanisms have losses on an even grid, so the loss of k batches is a
-//! convolution on the same grid, without discretization. Tables are
-//! symmetric: taking cells away gives the same distribution as adding them.
+//! mechanisms have losses on an even grid that does not depend on W, so the
+//! loss of several batches is a convolution on the same grid, without
+//! discretization. Tables are symmetric: taking cells away gives the same
+//! distribution as adding them.
 //!
 //! Sommer, Meiser, Mohammadi: "Privacy Loss Classes", PETS 2019. Results are
 //! compared with Google's dp-accounting in `tests/privacy/oracle.rs`.
@@ -29,7 +30,7 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// `cells` more cells in one batch.
+    /// `cells` more cells in one batch, of at least one.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -41,21 +42,20 @@ impl Loss {
         let shift = cells as usize;
         // With the cells a count above 2s can occur, which cannot without them.
         let unbounded = weights.iter().rev().take(shift).sum();
+        let w = i64::from(cells);
         let (step, offset) = match noise.shape() {
             // rate · (|n+W−s| − |n−s|), in steps of two from −W.
             Shape::Laplace(rate) => (2.0 * rate, -f64::from(cells) * rate),
-            // (W² + 2W(n−s))/2σ².
+            // W(n−s)/σ² + W²/2σ².
             Shape::Gaussian(sigma) => {
-                let step = f64::from(cells) / (sigma * sigma);
-                (step, step * f64::from(cells) / 2.0)
+                let step = 1.0 / (sigma * sigma);
+                (step, f64::from(cells) * f64::from(cells) * step / 2.0)
             }
         };
         let s = i64::from(noise.mean());
         let index = |n: i64| match noise.shape() {
-            Shape::Laplace(_) => {
-                ((n + i64::from(cells) - s).abs() - (n - s).abs() + i64::from(cells)) / 2
-            }
-            Shape::Gaussian(_) => n - s,
+            Shape::Laplace(_) => ((n + w - s).abs() - (n - s).abs() + w) / 2,
+            Shape::Gaussian(_) => w * (n - s),
         };
         // The noise is n, the count n + W: P[n] with the cells, P[n + W] without.
         let kept = weights.len().saturating_sub(shift);
@@ -66,7 +66,7 @@ impl Loss {
             low: if matches!(noise.shape(), Shape::Laplace(_)) {
                 0
             } else {
-                -s
+                -s * w
             },
             mass: Vec::new(),
             unbounded,
@@ -107,10 +107,11 @@ impl Loss {
         result
     }
 
-    /// Both together. They are of one grid.
-    fn and(&self, other: &Self) -> Self {
+    /// Both together. They are losses of one distribution, and so on one grid.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
         let mut mass = vec![0.0; (self.mass.len() + other.mass.len()).saturating_sub(1)];
-        for (i, p) in self.mass.iter().enumerate() {
+        for (i, p) in self.mass.iter().enumerate().filter(|(_, p)| **p > 0.0) {
             for (sum, q) in mass.iter_mut().skip(i).zip(&other.mass) {
                 *sum += p * q;
             }

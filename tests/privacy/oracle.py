@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What several cells in several batches cost, by Google's dp-accounting.
+"""What cells in batches cost together, by Google's dp-accounting.
 
 Writes oracle.json beside this file; tests/privacy/oracle.rs compares the
 project's own accountant with it. To run it again:
@@ -47,14 +47,29 @@ def distribution(logs, cells, pessimistic, interval):
     )
 
 
-def case(mechanism, parameters, logs, cells, batches, epsilons):
-    interval = 1e-5 if batches <= 64 else 1e-4
+def composed(logs, changes, pessimistic, interval):
+    """All changes together: of each, `cells` more cells in each of `batches` batches."""
+    parts = [
+        distribution(logs, cells, pessimistic, interval).self_compose(batches)
+        for cells, batches in changes
+    ]
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.compose(part)
+    return whole
+
+
+def case(mechanism, parameters, logs, changes, epsilons):
+    interval = 1e-5 if sum(batches for _, batches in changes) <= 200 else 1e-4
     logs = normalised(logs)
-    unbounded = math.fsum(math.exp(p) for p in logs[-cells:])
-    delta = 2 * -math.expm1(batches * math.log1p(-unbounded))
-    result = dict(mechanism=mechanism, **parameters, cells=cells, batches=batches, deltas=[])
-    high = distribution(logs, cells, True, interval).self_compose(batches)
-    low = distribution(logs, cells, False, interval).self_compose(batches)
+    inside = math.fsum(
+        batches * math.log1p(-math.fsum(math.exp(p) for p in logs[-cells:]))
+        for cells, batches in changes
+    )
+    delta = 2 * -math.expm1(inside)
+    result = dict(mechanism=mechanism, **parameters, changes=changes, deltas=[])
+    high = composed(logs, changes, True, interval)
+    low = composed(logs, changes, False, interval)
     for epsilon in epsilons:
         result["deltas"].append(
             dict(
@@ -71,21 +86,26 @@ def case(mechanism, parameters, logs, cells, batches, epsilons):
     return result
 
 
+# A client's slots change all of eight buckets: one slot, two visits with two slots each, and a day with the
+# portal open for eight hours.
+SLOTS = [[(1, 8)], [(2, 16)], [(2, 8), (1, 128)]]
+
+
 def main():
     cases = []
     for epsilon, sensitivity, mean in [(0.1, 1, 109), (1.0, 1, 14), (0.1, 1, 178), (0.1, 2, 217), (0.25, 1, 47)]:
         logs = laplace(epsilon, sensitivity, mean)
         parameters = dict(epsilon_cell=epsilon, sensitivity=sensitivity, mean=mean)
-        for cells, batches in [(1, 1), (2, 1), (1, 2), (1, 10), (2, 8), (4, 16), (2, 2920)]:
-            if epsilon == 1.0 and batches > 1000:
+        for changes in [[(1, 1)], [(2, 1)], [(1, 2)], [(1, 10)], [(2, 8)], [(4, 16)], [(2, 2920)], *SLOTS]:
+            if epsilon == 1.0 and changes[0][1] > 1000:
                 continue  # ε in the thousands, where their grid is too coarse to bracket it
-            total = epsilon * cells * batches / sensitivity
+            total = epsilon * sum(cells * batches for cells, batches in changes) / sensitivity
             epsilons = [total * share for share in (0.25, 0.5, 0.9, 1.01)] if total < 20 else [1.0, 5.0, 10.0]
-            cases.append(case("laplace", parameters, logs, cells, batches, epsilons))
+            cases.append(case("laplace", parameters, logs, changes, epsilons))
     for sigma, mean in [(13.75, 72), (13.86, 72), (7.41, 32)]:
         logs = gaussian(sigma, mean)
-        for cells, batches in [(1, 1), (1, 10), (2, 8), (1, 48), (2, 336)]:
-            cases.append(case("gaussian", dict(sigma=sigma, mean=mean), logs, cells, batches, [0.25, 0.5, 1.0, 2.0, 5.0]))
+        for changes in [[(1, 1)], [(1, 10)], [(2, 8)], [(1, 48)], [(2, 336)], *SLOTS]:
+            cases.append(case("gaussian", dict(sigma=sigma, mean=mean), logs, changes, [0.25, 0.5, 1.0, 2.0, 5.0]))
     answer = dict(made_with=f"dp-accounting {version('dp-accounting')}", cases=cases)
     path = pathlib.Path(__file__).with_name("oracle.json")
     path.write_text(json.dumps(answer, indent=1) + "\n")

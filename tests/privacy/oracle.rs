@@ -19,8 +19,7 @@ struct Case {
     sensitivity: Option<u32>,
     sigma: Option<f64>,
     mean: u32,
-    cells: u32,
-    batches: u32,
+    changes: Vec<(u32, u32)>,
     deltas: Vec<AtEpsilon>,
     epsilon: AtDelta,
 }
@@ -62,13 +61,13 @@ fn table(case: &Case) -> Noise {
 fn one_and_many_cells_cost_what_dp_accounting_says() {
     let oracle: Oracle = serde_json::from_str(include_str!("oracle.json")).unwrap();
     assert!(oracle.made_with.starts_with("dp-accounting "));
-    assert!(oracle.cases.len() >= 49);
+    assert!(oracle.cases.len() >= 73);
     for case in &oracle.cases {
-        let name = format!(
-            "{} s {} W {} k {}",
-            case.mechanism, case.mean, case.cells, case.batches
-        );
-        let loss = Loss::of(&table(case), case.cells).compose(case.batches);
+        let name = format!("{} s {} {:?}", case.mechanism, case.mean, case.changes);
+        let noise = table(case);
+        let parts = case.changes.iter();
+        let parts = parts.map(|(cells, batches)| Loss::of(&noise, *cells).compose(*batches));
+        let loss = parts.reduce(|all, more| all.and(&more)).unwrap();
         for at in &case.deltas {
             let ours = loss.delta(at.epsilon);
             // Their grid brackets the truth; ours is on its own grid exactly.
