@@ -13,7 +13,7 @@ let relay;
 before(async () => {
   relay = await startRelay({
     "max-message-size": "16MiB",
-    "slot-cells": 64,
+    "cells-per-bucket": 8,
     "cells-per-connection": 1_000_000,
     "cells-per-peer": 1_000_000,
   });

@@ -29,7 +29,7 @@ pub(crate) struct Server {
 /// and its epochs out of the way of the rest.
 const QUIET: &[&str] = &[
     "--epoch=24h",
-    "--slot-cells=64",
+    "--max-message-size=4KiB",
     "--lobby-epoch=1h",
     "--buckets=64",
     "--cells-per-connection=100000000",

@@ -110,12 +110,7 @@ pub(crate) async fn posts_while_busy(options: &Options, report: &mut Report) -> 
     const RATE: f64 = 500.0;
     println!("posts while epochs close and batches are deleted");
     let quiet = Server::relay(&options.relay, &[]).await?;
-    let flags = [
-        "--epoch=2s",
-        "--retention=4s",
-        "--buckets=8",
-        "--slot-cells=4",
-    ];
+    let flags = ["--epoch=2s", "--retention=4s", "--buckets=8"];
     let busy = Server::relay(&options.relay, &flags).await?;
     let (mut one, mut other) = (to_relay(&quiet, 64).await?, to_relay(&busy, 64).await?);
     // Until there is something to delete.
@@ -181,11 +176,7 @@ pub(crate) async fn pulls(options: &Options, report: &mut Report) -> Result<()> 
 
 /// A batch of about 160 cells, and the store it is in.
 async fn publish_one(options: &Options) -> Result<(String, TempDir)> {
-    let relay = Server::relay(
-        &options.relay,
-        &["--buckets=1", "--epoch=2s", "--slot-cells=4"],
-    )
-    .await?;
+    let relay = Server::relay(&options.relay, &["--buckets=1", "--epoch=2s"]).await?;
     let mut peers = to_relay(&relay, 1).await?;
     let bucket = BucketId::try_from(0)?;
     let mut connection = http::Connection::open(relay.address).await?;

@@ -6,7 +6,7 @@ use tessera::{
         parameters::{FRAGMENT_OVERHEAD, LISTENING_DAYS, MESSAGE_BYTES},
         time::DAY_SECONDS,
     },
-    wire::CellSize,
+    wire::{BucketCount, CellSize, MAX_ENTRIES},
 };
 
 use super::{Bytes, ConfigError, Seconds};
@@ -25,21 +25,35 @@ pub struct MessageArgs {
     )]
     pub max: Bytes,
 
-    /// Cells of a slot, 1 to 64: so many each open portal posts per epoch, real or cover; told to
-    /// clients in /v1/info
-    #[arg(long, env = "TESSERA_RELAY_SLOT_CELLS", default_value_t = 4, value_name = "CELLS",
-        value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub slot_cells: u32,
+    /// Cells of a client's slot for each bucket, 1 to 8, and at most 64 in all: a portal posts one
+    /// slot per epoch while it is open, real cells in the place of cover; told to clients in
+    /// /v1/info
+    #[arg(long, env = "TESSERA_RELAY_CELLS_PER_BUCKET", default_value_t = 1, value_name = "CELLS",
+        value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub cells_per_bucket: u32,
 }
 
 /// After so long a client seals a cell again that has not left (protocol §6).
 const SEALED_AGAIN: u64 = LISTENING_DAYS as u64 * DAY_SECONDS;
-/// A portal is open for a working day.
-const OPEN_SHARE: u64 = 3;
+/// Above this a slot costs people more than it hides.
+const MOST_BUCKETS: u32 = 16;
+const MOST_SLOT_BYTES: u32 = 32 << 10;
 
 impl MessageArgs {
-    /// Refuses a largest message that could never be sent.
-    pub(super) fn check(&self, cell_size: CellSize, epoch: Seconds) -> Result<(), ConfigError> {
+    /// Refuses a slot that is no post, and a largest message that could never
+    /// be sent in slots.
+    pub(super) fn check(
+        &self,
+        buckets: BucketCount,
+        cell_size: CellSize,
+        epoch: Seconds,
+    ) -> Result<(), ConfigError> {
+        if self.slot(buckets) > MAX_ENTRIES {
+            return Err(ConfigError::Slot {
+                buckets: buckets.get(),
+                cells_per_bucket: self.cells_per_bucket,
+            });
+        }
         let cell = u64::from(cell_size.get());
         if !(cell..=u64::from(*MESSAGE_BYTES.end())).contains(&self.max.get()) {
             return Err(ConfigError::Attachment);
@@ -49,21 +63,28 @@ impl MessageArgs {
             return Err(ConfigError::Unsendable {
                 cells,
                 slots,
-                slot_cells: self.slot_cells,
+                cells_per_bucket: self.cells_per_bucket,
             });
         }
         Ok(())
     }
 
-    /// What the operator should know, if the largest message leaves only
-    /// portals that are open for more than a working day.
+    /// Entries of a slot.
+    fn slot(&self, buckets: BucketCount) -> usize {
+        buckets.get() as usize * self.cells_per_bucket as usize
+    }
+
+    /// What the operator should know, if slots are large.
     #[must_use]
-    pub fn warning(&self, cell_size: CellSize, epoch: Seconds) -> Option<String> {
-        let slots = self.slots(cell_size);
-        (slots > slots_before_sealed_again(epoch) / OPEN_SHARE).then(|| {
+    pub fn warning(&self, buckets: BucketCount, cell_size: CellSize) -> Option<String> {
+        let cells = buckets.get() * self.cells_per_bucket;
+        let bytes = cells * cell_size.get();
+        (buckets.get() > MOST_BUCKETS || bytes > MOST_SLOT_BYTES).then(|| {
             format!(
-                "the largest message (--max-message-size) takes {slots} epochs to leave a client, which \
-                 seals it again after three days: portals that are open for eight hours a day cannot send it"
+                "every slot of a portal uploads {cells} cells, {} KiB, one to every bucket \
+                 (--buckets, --cells-per-bucket): for more people than {MOST_BUCKETS} buckets \
+                 serve, run another relay",
+                bytes >> 10
             )
         })
     }
@@ -75,11 +96,12 @@ impl MessageArgs {
     }
 
     fn slots(&self, cell_size: CellSize) -> u64 {
-        self.cells(cell_size).div_ceil(u64::from(self.slot_cells))
+        self.cells(cell_size)
+            .div_ceil(u64::from(self.cells_per_bucket))
     }
 }
 
-/// One at the start, and one per epoch.
+/// One at the start, and one per epoch, of a portal that is open all the time.
 fn slots_before_sealed_again(epoch: Seconds) -> u64 {
     1 + SEALED_AGAIN / u64::from(epoch.get())
 }
@@ -88,39 +110,84 @@ fn slots_before_sealed_again(epoch: Seconds) -> u64 {
 mod tests {
     use super::*;
 
-    fn message(max: &str, slot_cells: u32) -> MessageArgs {
+    fn message(max: &str, cells_per_bucket: u32) -> MessageArgs {
         MessageArgs {
             max: max.parse().unwrap(),
-            slot_cells,
+            cells_per_bucket,
         }
+    }
+
+    fn buckets(count: u32) -> BucketCount {
+        BucketCount::try_from(count).unwrap()
     }
 
     #[test]
     fn what_cannot_leave_within_three_days_is_refused() {
         let (size, half_hour) = (CellSize::DEFAULT, "30m".parse().unwrap());
-        assert_eq!(message("256KiB", 4).cells(size), 135);
-        assert!(message("256KiB", 4).check(size, half_hour).is_ok());
-        // 145 slots of 4 cells of 1952 bytes.
-        assert!(message("1132160B", 4).check(size, half_hour).is_ok());
-        for (max, slot_cells, epoch) in [
+        assert_eq!(message("256KiB", 1).cells(size), 135);
+        assert!(
+            message("256KiB", 1)
+                .check(buckets(8), size, half_hour)
+                .is_ok()
+        );
+        // 145 slots with four cells of 1952 bytes for each bucket.
+        assert!(
+            message("1132160B", 4)
+                .check(buckets(8), size, half_hour)
+                .is_ok()
+        );
+        for (max, cells_per_bucket, epoch) in [
             ("1132161B", 4, "30m"),
-            ("256KiB", 4, "24h"),
-            ("16MiB", 59, "30m"),
+            ("256KiB", 1, "35m"),
+            ("16MiB", 8, "10m"),
         ] {
-            let refused = message(max, slot_cells).check(size, epoch.parse().unwrap());
+            let refused =
+                message(max, cells_per_bucket).check(buckets(8), size, epoch.parse().unwrap());
             assert!(
                 matches!(refused, Err(ConfigError::Unsendable { .. })),
-                "{max} {slot_cells} {epoch}: {refused:?}"
+                "{max} {cells_per_bucket} {epoch}: {refused:?}"
             );
         }
-        assert!(message("16MiB", 60).check(size, half_hour).is_ok());
+        let short = "2m".parse().unwrap();
+        assert!(message("16MiB", 8).check(buckets(8), size, short).is_ok());
     }
 
     #[test]
-    fn what_takes_more_than_working_days_is_warned_of() {
-        let (size, half_hour) = (CellSize::DEFAULT, "30m".parse().unwrap());
-        assert_eq!(message("256KiB", 4).warning(size, half_hour), None);
-        let warning = message("1MiB", 4).warning(size, half_hour).unwrap();
-        assert!(warning.contains("135 epochs"), "{warning}");
+    fn a_slot_is_one_post() {
+        let half_hour = "30m".parse().unwrap();
+        for (count, cells_per_bucket) in [(64, 2), (16, 8), (32, 3)] {
+            let refused = message("256KiB", cells_per_bucket).check(
+                buckets(count),
+                CellSize::DEFAULT,
+                half_hour,
+            );
+            assert!(
+                matches!(refused, Err(ConfigError::Slot { .. })),
+                "{count} {cells_per_bucket}: {refused:?}"
+            );
+        }
+        for (count, cells_per_bucket) in [(64, 1), (8, 8), (1, 8)] {
+            let message = message("256KiB", cells_per_bucket);
+            assert!(
+                message
+                    .check(buckets(count), CellSize::DEFAULT, half_hour)
+                    .is_ok()
+            );
+        }
+    }
+
+    #[test]
+    fn large_slots_are_warned_of() {
+        let size = CellSize::DEFAULT;
+        for (count, cells_per_bucket) in [(8, 1), (16, 1), (8, 2), (1, 8)] {
+            let message = message("256KiB", cells_per_bucket);
+            assert_eq!(message.warning(buckets(count), size), None);
+        }
+        let small = CellSize::try_from(1024).unwrap();
+        for (count, cells_per_bucket, size) in [(32, 1, size), (16, 2, size), (32, 1, small)] {
+            let message = message("256KiB", cells_per_bucket);
+            let warning = message.warning(buckets(count), size).unwrap();
+            assert!(warning.contains("uploads 32 cells"), "{warning}");
+        }
     }
 }

@@ -150,17 +150,28 @@ pub enum ConfigError {
     Attachment,
     /// A message that would be sealed again before all of it has left.
     #[error(
-        "--max-message-size: {cells} cells would take {slots} slots of {slot_cells}, one per epoch, \
-         and a client seals again what has not left after three days: a smaller size, a shorter \
-         --epoch, or more --slot-cells"
+        "--max-message-size: {cells} cells for one bucket would take {slots} slots with \
+         {cells_per_bucket} for each, one per epoch, and a client seals again what has not left \
+         after three days: a smaller size, a shorter --epoch, or more --cells-per-bucket"
     )]
     Unsendable {
         /// Cells of the largest message.
         cells: u64,
         /// Slots they take.
         slots: u64,
-        /// Cells of a slot.
-        slot_cells: u32,
+        /// Cells of a slot for each bucket.
+        cells_per_bucket: u32,
+    },
+    /// A slot that does not fit a post.
+    #[error(
+        "--cells-per-bucket: a slot for {buckets} buckets with {cells_per_bucket} cells each is \
+         more than the 64 of a post"
+    )]
+    Slot {
+        /// Number of buckets.
+        buckets: u32,
+        /// Cells of a slot for each bucket.
+        cells_per_bucket: u32,
     },
     /// Flags about cover.
     #[error(transparent)]
@@ -197,7 +208,8 @@ impl Config {
                 return Err(ConfigError::Retention { flag });
             }
         }
-        self.message.check(self.cell_size, self.epoch)?;
+        self.message
+            .check(self.buckets, self.cell_size, self.epoch)?;
         self.cover.build()?;
         self.disk_limit()?;
         match &self.static_dir {
@@ -211,7 +223,7 @@ impl Config {
     /// What is allowed, and seldom meant.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let message = self.message.warning(self.cell_size, self.epoch);
+        let message = self.message.warning(self.buckets, self.cell_size);
         let is_plain = !self.bind.is_loopback() && self.tls.tls_cert.is_none();
         let plain = is_plain.then(|| {
             "plain HTTP beyond this machine (--bind without --tls-cert): right only behind a proxy \

@@ -41,8 +41,9 @@ fn bad_values_are_refused_with_the_key_and_the_reason() {
         ("--max-message-size 1KiB", "from one cell to 16MiB"),
         ("--max-message-size 256", "number and a unit"),
         ("--max-message-size 2MiB", "after three days"),
-        ("--slot-cells 0", "1..=64"),
-        ("--slot-cells 65", "1..=64"),
+        ("--cells-per-bucket 0", "1..=8"),
+        ("--cells-per-bucket 9", "1..=8"),
+        ("--cells-per-bucket 8 --buckets 16", "64 of a post"),
         ("--port 70000", "65535"),
         ("--bind localhost", "invalid IP address"),
         ("--static-dir /nonexistent", "no index.html"),
@@ -72,8 +73,8 @@ fn defaults_are_those_of_the_help() {
         (15, 86_400)
     );
     assert_eq!(
-        (config.message.max.get(), config.message.slot_cells),
-        (256 << 10, 4)
+        (config.message.max.get(), config.message.cells_per_bucket),
+        (256 << 10, 1)
     );
     assert_eq!(config.storage.url, Storage::Sqlite("/tmp/x.db".into()));
     assert!(config.bind.is_loopback());
@@ -91,7 +92,8 @@ fn what_is_seldom_meant_is_warned_of() {
         ("--bind 0.0.0.0", "plain HTTP"),
         ("--bind ::", "plain HTTP"),
         ("--admin 0.0.0.0:8101", "--admin"),
-        ("--max-message-size 1MiB", "eight hours"),
+        ("--buckets 32", "32 cells, 64 KiB"),
+        ("--cell-size 8192", "8 cells, 64 KiB"),
     ] {
         let warnings = parse(flags).unwrap().warnings();
         assert!(

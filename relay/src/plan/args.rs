@@ -14,9 +14,9 @@ use crate::{
 pub enum Profile {
     /// What `serve` does without flags
     Default,
-    /// Less download, for readers on mobile networks: epsilon 0.25 per cell
+    /// Less download, for readers on mobile networks: epsilon 1 per cell
     Phone,
-    /// Batches of 64 cells
+    /// Batches of 512 cells
     Constant,
     /// One bucket: everyone hides everyone, and downloads everything
     Small,
@@ -35,8 +35,8 @@ impl Profile {
     const fn words(self) -> &'static [&'static str] {
         match self {
             Self::Default => &[],
-            Self::Phone => &["--cover-traffic-epsilon=0.25"],
-            Self::Constant => &["--cover=constant"],
+            Self::Phone => &["--cover-traffic-epsilon=1"],
+            Self::Constant => &["--cover=constant", "--cover-cells=512"],
             Self::Small => &["--buckets=1"],
         }
     }
@@ -53,26 +53,24 @@ pub struct PlanArgs {
     #[arg(long, value_name = "MESSAGES")]
     pub messages_per_day: u32,
 
-    /// Slots per person and day, on average over everyone enrolled: one whenever a portal is
+    /// Slots per person and day, on average over everyone enrolled: two whenever a portal is
     /// opened, and one per epoch while it stays open
-    #[arg(long, default_value_t = 0.5, value_name = "SLOTS", value_parser = slots)]
+    #[arg(long, default_value_t = 1.0, value_name = "SLOTS", value_parser = slots)]
     pub slots_per_user: f64,
+
+    /// Additional slots per day, of all people together, for messages that leave at once
+    #[arg(long, default_value_t = 0, value_name = "SLOTS")]
+    pub slots_at_once: u32,
 
     /// Hours per day that the most diligent reader's portal is open, 0 to 24
     #[arg(long, default_value_t = 8, value_name = "HOURS",
         value_parser = clap::value_parser!(u32).range(0..=24))]
     pub open_hours: u32,
 
-    /// Cells of one person in one batch, receipts for them included, 1 to 1024: for what a day
-    /// and a year of a person cost
-    #[arg(long, default_value_t = 2, value_name = "CELLS",
-        value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub person_cells: u32,
-
-    /// Batches per day that hold cells of one person, 1 to 1000: for the same
-    #[arg(long, default_value_t = 8, value_name = "BATCHES",
-        value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub person_batches: u32,
+    /// Short visits of one person per day, 1 to 100: for what a day and a year of presence cost
+    #[arg(long, default_value_t = 2, value_name = "VISITS",
+        value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub person_openings: u32,
 
     /// Time away, after which a reader catches up
     #[arg(long, default_value = "14d", value_name = "DURATION")]
@@ -113,8 +111,8 @@ pub struct CustomSetting {
     pub retention: Option<String>,
     #[arg(long, value_name = "SIZE", help = "Largest message")]
     pub max_message_size: Option<String>,
-    #[arg(long, value_name = "CELLS", help = "Cells of a slot")]
-    pub slot_cells: Option<String>,
+    #[arg(long, value_name = "CELLS", help = "Cells of a slot for each bucket")]
+    pub cells_per_bucket: Option<String>,
     #[arg(
         long,
         value_name = "MECHANISM",
@@ -154,7 +152,7 @@ impl CustomSetting {
             ("lobby-epoch", &self.lobby_epoch),
             ("retention", &self.retention),
             ("max-message-size", &self.max_message_size),
-            ("slot-cells", &self.slot_cells),
+            ("cells-per-bucket", &self.cells_per_bucket),
             ("cover", &self.cover),
             ("cover-traffic-epsilon", &self.cover_traffic_epsilon),
             ("cover-traffic-delta", &self.cover_traffic_delta),
@@ -179,10 +177,10 @@ pub struct Assumptions {
     pub slots_per_user_per_day: f64,
     /// Hours of a portal that is open all day.
     pub open_hours_per_day: u32,
-    /// W: cells of one person in one batch.
-    pub person_cells_per_batch: u32,
-    /// k: batches per day with cells of one person.
-    pub person_batches_per_day: u32,
+    /// Short visits of one person.
+    pub person_openings_per_day: u32,
+    /// Slots for messages that leave at once, of all together.
+    pub slots_at_once_per_day: u32,
     /// Time away.
     pub away_seconds: u32,
 }
@@ -235,8 +233,8 @@ impl PlanArgs {
             messages_per_day: self.messages_per_day,
             slots_per_user_per_day: self.slots_per_user,
             open_hours_per_day: self.open_hours,
-            person_cells_per_batch: self.person_cells,
-            person_batches_per_day: self.person_batches,
+            person_openings_per_day: self.person_openings,
+            slots_at_once_per_day: self.slots_at_once,
             away_seconds: self.away.get(),
         }
     }

@@ -28,6 +28,11 @@ pub struct Figures {
     pub cell_bytes: u32,
     /// Cells posted to one bucket in one epoch, real and clients' cover.
     pub posted_cells_per_batch: f64,
+    /// Share of the places in slots that real cells take. Above one, queues
+    /// grow for ever.
+    pub places_taken: f64,
+    /// What one slot of a client uploads.
+    pub upload_bytes_per_slot: f64,
     /// Cells of a batch.
     pub cells_per_batch: f64,
     /// The relay's cover in one bucket.
@@ -63,13 +68,14 @@ pub struct Attachment {
     /// Its size.
     pub bytes: u64,
     /// Its cells.
-    pub cells: u64,
-    /// Epochs in which its cells leave, slot by slot.
-    pub epochs: u64,
-    /// What everyone in the recipient's bucket downloads for it.
-    pub download_bytes_per_bucket_mate: f64,
-    /// All of them together.
-    pub egress_bytes: f64,
+    pub cells: u32,
+    /// Slots, and so epochs, in which its cells leave.
+    pub slots: u32,
+    /// What its sender uploads when it leaves at once: as many slots.
+    pub upload_bytes_at_once: f64,
+    /// What everyone downloads more when it leaves at once; in slots it takes
+    /// the place of cover.
+    pub download_bytes_at_once: f64,
 }
 
 impl Figures {
@@ -82,13 +88,15 @@ impl Figures {
         let buckets = f64::from(config.buckets.get());
         let epochs = DAY / epoch;
         let users = f64::from(people.users);
-        let slot = f64::from(config.message.slot_cells);
+        let slot = f64::from(config.message.cells_per_bucket);
 
-        // Real cells take the place of cover in slots; only what exceeds all slots comes on top.
+        // Real cells take the place of cover; only slots at once come on top.
+        let at_once = f64::from(people.slots_at_once_per_day);
+        let posted = |slots_per_user: f64| (users * slots_per_user + at_once) * slot / epochs;
+        let places = posted(people.slots_per_user_per_day) * buckets * epochs;
         let real = 2.0 * f64::from(people.messages_per_day);
-        let posted =
-            |slots_per_user: f64| (users * slots_per_user * slot).max(real) / buckets / epochs;
-        let slots_open = 1.0 + f64::from(people.open_hours_per_day) * 3600.0 / epoch;
+        let slots_open = 2.0 + f64::from(people.open_hours_per_day) * 3600.0 / epoch;
+        let upload_bytes_per_slot = buckets * slot * (4.0 + cell);
         let batch_bytes = |posted: f64| batch_cells(&setting.cover.rule, posted) * cell + header();
         let normally = posted(people.slots_per_user_per_day);
         let per_day = batch_bytes(normally) * epochs;
@@ -96,8 +104,7 @@ impl Figures {
         let lobby = f64::from(LOBBY_CELLS) * cell + header();
         let lobby_epoch = f64::from(config.lobby_epoch.get());
         let people_per_bucket = users / buckets;
-        let (cells, epochs_of_it) = attachment(config);
-        let for_each = to_f64(cells) * cell;
+        let largest = largest_message(config);
         let (delay_seconds_median, delay_seconds_worst) = delays(setting);
         Self {
             buckets: config.buckets.get(),
@@ -105,6 +112,8 @@ impl Figures {
             epoch_seconds: config.epoch.get(),
             cell_bytes: config.cell_size.get(),
             posted_cells_per_batch: normally,
+            places_taken: if real > 0.0 { real / places } else { 0.0 },
+            upload_bytes_per_slot,
             cells_per_batch: batch_cells(&setting.cover.rule, normally),
             cover_bytes_per_bucket_per_day: (batch_cells(&setting.cover.rule, normally) - normally)
                 * cell
@@ -116,27 +125,36 @@ impl Figures {
                 / DAY,
             lobby_bytes_first_look: lobby * (LOBBY_LOOKBACK / lobby_epoch).max(1.0),
             lobby_bytes_per_day: lobby * DAY / lobby_epoch,
-            upload_bytes_per_reader_per_day: slots_open * slot * (4.0 + cell),
+            upload_bytes_per_reader_per_day: slots_open * upload_bytes_per_slot,
             egress_bytes_per_day: per_day * users,
             disk_bytes: per_day * buckets * f64::from(config.retention.get()) / DAY,
             delay_seconds_median,
             delay_seconds_worst,
             attachment: Attachment {
                 bytes: config.message.max.get(),
-                cells,
-                epochs: epochs_of_it,
-                download_bytes_per_bucket_mate: for_each,
-                egress_bytes: for_each * people_per_bucket,
+                cells: largest.cells,
+                slots: largest.slots,
+                upload_bytes_at_once: f64::from(largest.slots) * upload_bytes_per_slot,
+                download_bytes_at_once: f64::from(largest.slots) * slot * cell,
             },
         }
     }
 }
 
-/// Cells of the largest message, and epochs in which they leave a client.
-pub(super) fn attachment(config: &Config) -> (u64, u64) {
+/// A message of the largest size.
+pub(super) struct LargestMessage {
+    pub(super) cells: u32,
+    /// Slots that its cells need, all of them for one bucket.
+    pub(super) slots: u32,
+}
+
+pub(super) fn largest_message(config: &Config) -> LargestMessage {
     let room = u64::from(config.cell_size.get() - FRAGMENT_OVERHEAD);
-    let cells = config.message.max.get().div_ceil(room);
-    (cells, cells.div_ceil(u64::from(config.message.slot_cells)))
+    let cells = u32::try_from(config.message.max.get().div_ceil(room)).unwrap_or(u32::MAX);
+    LargestMessage {
+        cells,
+        slots: cells.div_ceil(config.message.cells_per_bucket),
+    }
 }
 
 /// Cells of a batch in which so many were posted.
@@ -174,9 +192,4 @@ fn delays(setting: &Setting) -> (f64, f64) {
 #[expect(clippy::cast_precision_loss, reason = "192")]
 const fn header() -> f64 {
     BATCH_HEADER_LEN as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "at most 16 MiB over 928 bytes")]
-const fn to_f64(cells: u64) -> f64 {
-    cells as f64
 }

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | [`args`] | the flags, and the settings that stand side by side |
 //! | [`figures`] | downloads, disk, delays: plain arithmetic |
-//! | [`privacy_cost`] | what cells, days and years of a person cost in ε and δ |
+//! | [`privacy_cost`] | what messages, visits, days and years of a person cost in ε and δ |
 //! | [`table`] | the same for people |
 //!
 //! Everything has its unit and its period, and every assumption is printed
@@ -56,6 +56,8 @@ pub struct Column {
     pub figures: Figures,
     /// ε and δ.
     pub privacy_cost: PrivacyCost,
+    /// What to reconsider, as the relay says it at start.
+    pub warnings: Vec<String>,
 }
 
 impl Plan {
@@ -70,6 +72,7 @@ impl Plan {
             name: setting.name,
             figures: Figures::new(&setting, &assumptions),
             privacy_cost: PrivacyCost::new(&setting, &assumptions),
+            warnings: setting.config.warnings(),
             cover: setting.cover.info,
         };
         Ok(Self {

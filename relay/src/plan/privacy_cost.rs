@@ -1,17 +1,26 @@
-//! What cells, days and years of a person cost in ε and δ.
+//! What messages and a person's presence cost in ε and δ, against readers of
+//! batches.
+//!
+//! A slot of a client is the same number of cells for every numbered bucket,
+//! whatever is queued (protocol §13). So a message that waits for a slot
+//! changes no batch, and neighbouring inputs differ by whole slots: one slot
+//! more or less changes the count of every bucket in that epoch.
 
 use serde::Serialize;
 use tessera::privacy::{Loss, Noise};
 
 use super::{
     args::{Assumptions, Setting},
-    figures::attachment,
+    figures::largest_message,
 };
 use crate::cover::CoverRule;
 
 /// Above this an ε says nothing: odds may change by a factor of 22 000.
 pub const MEANINGFUL: f64 = 10.0;
 const DAYS_OF_A_YEAR: u32 = 365;
+/// Slots of a portal in the epoch in which it is opened: one at once, and one
+/// about five minutes later.
+const SLOTS_OF_AN_OPENING: u32 = 2;
 
 /// What a setting is worth against readers of batches.
 #[derive(Clone, Debug, Serialize)]
@@ -26,11 +35,38 @@ pub struct PrivacyCost {
 #[derive(Clone, Debug, Serialize)]
 pub struct Cost {
     /// Whose presence or absence is compared.
-    pub unit: &'static str,
-    /// W: cells in one batch.
-    pub cells_per_batch: u32,
-    /// k: batches.
+    pub unit: String,
+    /// What it changes.
+    pub changes: Changes,
+    /// Against someone who reads the batches of one bucket.
+    pub reader_of_one_bucket: Bound,
+    /// Against someone who reads the batches of all buckets, as anyone may.
+    pub reader_of_all_buckets: Bound,
+}
+
+/// The batches that a unit changes.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Changes {
+    /// The batches of every bucket, in some epochs.
+    EveryBucket(Vec<Change>),
+    /// The batch of one bucket, in one epoch.
+    OneBucket(Change),
+}
+
+/// So many cells more or less in each of so many batches of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Cells.
+    pub cells: u32,
+    /// Batches.
     pub batches: u32,
+}
+
+/// The odds of whatever is observed change by at most e^ε, but for a
+/// probability of δ.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Bound {
     /// ε, `null` when it is above [`MEANINGFUL`]: no meaningful bound.
     pub epsilon: Option<f64>,
     /// δ.
@@ -39,12 +75,11 @@ pub struct Cost {
 
 impl PrivacyCost {
     pub(super) fn new(setting: &Setting, people: &Assumptions) -> Self {
-        let slot = setting.config.message.slot_cells;
         match &setting.cover.rule {
             CoverRule::Noise(noise) => Self {
-                costs: costs(noise, slot, setting, people),
-                note: "for readers of batches; per cell it does not cover an attachment, a person \
-                       or a year: those are the other rows"
+                costs: costs(noise, setting, people),
+                note: "for readers of batches; a message that waits for slots changes no batch, \
+                       so what is left to hide is when a portal was open"
                     .to_owned(),
             },
             CoverRule::Constant(cells) => Self::without(format!(
@@ -65,59 +100,127 @@ impl PrivacyCost {
     }
 }
 
-fn costs(noise: &Noise, slot: u32, setting: &Setting, people: &Assumptions) -> Vec<Cost> {
-    let (w, k) = (people.person_cells_per_batch, people.person_batches_per_day);
-    let (_, attachment) = attachment(&setting.config);
-    let attachment = u32::try_from(attachment).unwrap_or(u32::MAX);
-    let asked = setting.config.cover.budget();
-    let delta = asked.map_or(0.0, |(budget, _)| budget.delta.get());
-    let (cell, person) = (Loss::of(noise, 1), Loss::of(noise, w));
-    let year = k.saturating_mul(DAYS_OF_A_YEAR);
+fn costs(noise: &Noise, setting: &Setting, people: &Assumptions) -> Vec<Cost> {
+    let slot = setting.config.message.cells_per_bucket;
+    let (openings, hours) = (people.person_openings_per_day, people.open_hours_per_day);
+    let later_slots = hours * 3600 / setting.config.epoch.get();
+    let at_once = largest_message(&setting.config).slots.saturating_mul(slot);
+    let once = |cells| Change { cells, batches: 1 };
+    let opening = Change {
+        cells: slot * SLOTS_OF_AN_OPENING,
+        batches: openings,
+    };
+    let every = |unit: &str, changes: &[Change]| {
+        let changes = Changes::EveryBucket(changes.to_vec());
+        cost(unit.to_owned(), changes, noise, setting)
+    };
     vec![
-        cost("one cell", (&cell, 1, 1), delta),
-        // Taken from one batch and added to another.
-        cost("one moved cell", (&cell, 1, 2), 2.0 * delta - delta * delta),
-        cost(
-            "one person-day",
-            (&person, w, k),
-            twice_the_ends(&person, k),
+        every("a message in slots, of any size", &[]),
+        every("an enrolment through the lobby", &[]),
+        every("one slot", &[once(slot)]),
+        every(&format!("a day with {openings} short visits"), &[opening]),
+        every(
+            &format!("a day with the portal open for {hours} h"),
+            &[
+                once(opening.cells),
+                Change {
+                    cells: slot,
+                    batches: later_slots,
+                },
+            ],
         ),
-        cost(
-            "one person-year",
-            (&person, w, year),
-            twice_the_ends(&person, year),
+        every(
+            &format!("a year with {openings} short visits a day"),
+            &[Change {
+                batches: openings.saturating_mul(DAYS_OF_A_YEAR),
+                ..opening
+            }],
         ),
-        {
-            let slots = Loss::of(noise, slot);
-            let delta = twice_the_ends(&slots, attachment);
-            cost("one attachment", (&slots, slot, attachment), delta)
-        },
+        every("a message of one cell at once", &[once(slot)]),
+        every("a message of the largest size at once", &[once(at_once)]),
+        cost(
+            "one cell at once that reveals its bucket".to_owned(),
+            Changes::OneBucket(once(1)),
+            noise,
+            setting,
+        ),
     ]
 }
 
-/// A δ that leaves room for an ε: twice what the ends of the table cost over
-/// so many batches, below which no ε holds.
-fn twice_the_ends(one: &Loss, batches: u32) -> f64 {
-    -2.0 * (f64::from(batches) * (-one.unbounded()).ln_1p()).exp_m1()
+fn cost(unit: String, changes: Changes, noise: &Noise, setting: &Setting) -> Cost {
+    let asked = setting.config.cover.budget();
+    let least = asked.map_or(0.0, |(budget, _)| budget.delta.get());
+    let bound = |changes: &[Change]| bound(noise, changes, least);
+    let (reader_of_one_bucket, reader_of_all_buckets) = match &changes {
+        Changes::EveryBucket(changes) => {
+            let in_all = |change: &Change| Change {
+                batches: change.batches.saturating_mul(setting.config.buckets.get()),
+                ..*change
+            };
+            let all: Vec<Change> = changes.iter().map(in_all).collect();
+            (bound(changes), bound(&all))
+        }
+        Changes::OneBucket(change) => (bound(&[*change]), bound(&[*change])),
+    };
+    Cost {
+        unit,
+        changes,
+        reader_of_one_bucket,
+        reader_of_all_buckets,
+    }
 }
 
-/// The least ε for that δ, for k batches with W cells each, by composition.
-fn cost(unit: &'static str, (one, cells, batches): (&Loss, u32, u32), delta: f64) -> Cost {
+/// The least ε by exact composition, for a δ that leaves room for one: the
+/// setting's own for one cell, and at least twice what the ends of the table
+/// cost, below which no ε holds.
+fn bound(noise: &Noise, changes: &[Change], least: f64) -> Bound {
+    let losses: Vec<(Loss, u32)> = changes
+        .iter()
+        .filter(|change| change.cells > 0 && change.batches > 0)
+        .map(|change| (Loss::of(noise, change.cells), change.batches))
+        .collect();
+    if losses.is_empty() {
+        return Bound {
+            epsilon: Some(0.0),
+            delta: 0.0,
+        };
+    }
+    let alone = changes
+        == [Change {
+            cells: 1,
+            batches: 1,
+        }];
+    let delta = if alone {
+        least
+    } else {
+        twice_the_ends(&losses)
+    };
     // More batches cost more: most of a long composition can be spared.
     let is_too_much = |share: u32| {
-        let part = batches / share;
-        share > 1 && part > 1 && one.compose(part).delta(MEANINGFUL) > delta
+        let part = compose(&losses, share);
+        part.is_some_and(|part| part.delta(MEANINGFUL) > delta)
     };
     let epsilon = if delta >= 1.0 || [64, 16, 4].into_iter().any(is_too_much) {
         None
     } else {
-        one.compose(batches).epsilon(delta, MEANINGFUL)
+        compose(&losses, 1).and_then(|all| all.epsilon(delta, MEANINGFUL))
     };
-    Cost {
-        unit,
-        cells_per_batch: cells,
-        batches,
-        epsilon,
-        delta,
-    }
+    Bound { epsilon, delta }
+}
+
+/// All of them together, of each the given part of its batches.
+fn compose(losses: &[(Loss, u32)], share: u32) -> Option<Loss> {
+    losses
+        .iter()
+        .filter(|(_, batches)| *batches >= share)
+        .map(|(one, batches)| one.compose(batches / share))
+        .reduce(|all, more| all.and(&more))
+}
+
+fn twice_the_ends(losses: &[(Loss, u32)]) -> f64 {
+    let inside: f64 = losses
+        .iter()
+        .map(|(one, batches)| f64::from(*batches) * (-one.unbounded()).ln_1p())
+        .sum();
+    -2.0 * inside.exp_m1()
 }

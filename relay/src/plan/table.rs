@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Column, Plan,
-    privacy_cost::{Cost, MEANINGFUL},
+    privacy_cost::{Bound, Cost, MEANINGFUL},
 };
 
 const NO_BOUND: &str = "no meaningful bound";
@@ -54,12 +54,26 @@ pub(super) fn render(plan: &Plan) -> String {
     rows.add("cells per batch, mean", |column| {
         format!("{:.1}", column.figures.cells_per_batch)
     });
+    rows.add("places in slots taken by real cells", |column| {
+        format!("{:.1} %", 100.0 * column.figures.places_taken)
+    });
 
-    rows.section("Against readers of batches: epsilon (and delta) of");
-    for (index, unit) in units(plan).into_iter().enumerate() {
-        rows.add(&unit, |column| {
-            column.privacy_cost.costs.get(index).map_or_else(dash, cost)
-        });
+    for (reader, bound) in [
+        (
+            "all buckets",
+            (|cost| cost.reader_of_all_buckets) as fn(&Cost) -> Bound,
+        ),
+        ("one bucket", |cost| cost.reader_of_one_bucket),
+    ] {
+        rows.section(&format!(
+            "Against a reader of the batches of {reader}: epsilon (and delta) of"
+        ));
+        for (index, unit) in units(plan).iter().enumerate() {
+            rows.add(unit, |column| {
+                let cost = column.privacy_cost.costs.get(index);
+                cost.map_or_else(dash, |cost| shown(bound(cost)))
+            });
+        }
     }
 
     rows.section("Bytes and seconds (1 MB = 1 000 000 bytes)");
@@ -90,6 +104,9 @@ pub(super) fn render(plan: &Plan) -> String {
     rows.add(&upload, |column| {
         bytes(column.figures.upload_bytes_per_reader_per_day)
     });
+    rows.add("upload per slot", |column| {
+        bytes(column.figures.upload_bytes_per_slot)
+    });
     rows.add("lobby, first look of a new portal", |column| {
         bytes(column.figures.lobby_bytes_first_look)
     });
@@ -116,14 +133,14 @@ pub(super) fn render(plan: &Plan) -> String {
     rows.add("cells", |column| {
         column.figures.attachment.cells.to_string()
     });
-    rows.add("epochs until all of it has left", |column| {
-        column.figures.attachment.epochs.to_string()
+    rows.add("slots until all of it has left, one per epoch", |column| {
+        column.figures.attachment.slots.to_string()
     });
-    rows.add("download of each in the same bucket", |column| {
-        bytes(column.figures.attachment.download_bytes_per_bucket_mate)
+    rows.add("upload of its sender, at once", |column| {
+        bytes(column.figures.attachment.upload_bytes_at_once)
     });
-    rows.add("egress for all of them", |column| {
-        bytes(column.figures.attachment.egress_bytes)
+    rows.add("download of every reader more, at once", |column| {
+        bytes(column.figures.attachment.download_bytes_at_once)
     });
 
     let mut text = assumptions(plan);
@@ -136,29 +153,27 @@ fn assumptions(plan: &Plan) -> String {
     let people = &plan.assumptions;
     format!(
         "{} people; {} messages a day in all, each with a receipt; {} slots per person and day\n\
-         on average (one per opening of a portal, one per epoch while it is open)\n\n",
-        people.users, people.messages_per_day, people.slots_per_user_per_day
+         on average (two per opening of a portal, one per epoch while it is open); {} slots a day\n\
+         in all for messages at once\n\n",
+        people.users,
+        people.messages_per_day,
+        people.slots_per_user_per_day,
+        people.slots_at_once_per_day
     )
 }
 
+/// The same for all settings that have a bound.
 fn units(plan: &Plan) -> Vec<String> {
     let costs = plan
         .settings
         .iter()
         .map(|column| &column.privacy_cost.costs);
-    let Some(costs) = costs.max_by_key(|costs| costs.len()) else {
-        return Vec::new();
-    };
-    let unit = |cost: &Cost| match cost.unit {
-        "one person-day" | "one person-year" => {
-            format!(
-                "{}: {} cells in {} batches",
-                cost.unit, cost.cells_per_batch, cost.batches
-            )
-        }
-        unit => unit.to_owned(),
-    };
-    costs.iter().map(unit).collect()
+    let costs = costs.max_by_key(|costs| costs.len());
+    costs
+        .into_iter()
+        .flatten()
+        .map(|cost| cost.unit.clone())
+        .collect()
 }
 
 fn notes(plan: &Plan) -> String {
@@ -168,9 +183,15 @@ fn notes(plan: &Plan) -> String {
     );
     let mut seen = Vec::new();
     for column in &plan.settings {
-        if !seen.contains(&&column.privacy_cost.note) {
-            seen.push(&column.privacy_cost.note);
-            let _ = writeln!(text, "{}: {}.", column.name, column.privacy_cost.note);
+        let warnings = column.warnings.iter().map(|warning| ("warning: ", warning));
+        for (kind, said) in [("", &column.privacy_cost.note)]
+            .into_iter()
+            .chain(warnings)
+        {
+            if !seen.contains(&said) {
+                seen.push(said);
+                let _ = writeln!(text, "{}: {kind}{said}.", column.name);
+            }
         }
     }
     text
@@ -221,11 +242,12 @@ fn option<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(dash, |value| value.to_string())
 }
 
-fn cost(cost: &Cost) -> String {
-    cost.epsilon.map_or_else(
-        || NO_BOUND.to_owned(),
-        |epsilon| format!("{} ({})", rounded_up(epsilon), scientific(cost.delta)),
-    )
+fn shown(bound: Bound) -> String {
+    match bound.epsilon {
+        None => NO_BOUND.to_owned(),
+        Some(_) if bound.delta == 0.0 => "0 (0)".to_owned(),
+        Some(epsilon) => format!("{} ({})", rounded_up(epsilon), scientific(bound.delta)),
+    }
 }
 
 /// Three significant digits, rounded up: a bound must not shrink in print.

@@ -1,6 +1,9 @@
 use clap::Parser;
 
-use super::*;
+use super::{
+    privacy_cost::{Bound, Change, Changes},
+    *,
+};
 
 #[derive(Parser)]
 #[command(args_override_self = true)]
@@ -47,7 +50,8 @@ fn what_could_not_run_is_refused_with_the_reason() {
         ("--users 0", "1.."),
         ("--slots-per-user -1", "unexpected argument"),
         ("--slots-per-user nan", "from 0 to 100000"),
-        ("--person-cells 0", "1..=1024"),
+        ("--person-openings 0", "1..=100"),
+        ("--cells-per-bucket 9", "1..=8"),
         ("--open-hours 25", "0..=24"),
     ] {
         let error = plan(flags).unwrap_err();
@@ -81,22 +85,29 @@ fn the_default_costs_what_the_documents_say() {
     let figures = &plan.settings[0].figures;
     // 109 cells of 2 KiB, 48 times a day.
     close(figures.cover_bytes_per_bucket_per_day, 10_715_136.0);
-    // 10 000 people post 5 000 slots of four cells: 2 500 cells for each of 8 buckets.
-    close(figures.posted_cells_per_batch, 2_500.0 / 48.0);
-    close(figures.download_bytes_per_reader_per_day, 15.84e6);
-    close(figures.download_bytes_after_away, 14.0 * 15.84e6);
-    close(figures.disk_bytes, 8.0 * 60.0 * 15.84e6);
-    close(figures.egress_bytes_per_day, 10_000.0 * 15.84e6);
+    // 10 000 people post 10 000 slots, each with a cell for every bucket.
+    close(figures.posted_cells_per_batch, 10_000.0 / 48.0);
+    close(figures.places_taken, 4_000.0 / 80_000.0);
+    close(figures.download_bytes_per_reader_per_day, 31.2e6);
+    close(figures.download_bytes_after_away, 14.0 * 31.2e6);
+    close(figures.disk_bytes, 8.0 * 60.0 * 31.2e6);
+    close(figures.egress_bytes_per_day, 10_000.0 * 31.2e6);
     close(figures.people_per_bucket, 1_250.0);
     close(
         figures.lobby_bytes_per_day,
         5_760.0 * (192.0 + 16.0 * 2_048.0),
     );
-    assert_eq!(
-        (figures.attachment.cells, figures.attachment.epochs),
-        (135, 34)
+    close(figures.upload_bytes_per_slot, 8.0 * 2_052.0);
+    close(
+        figures.upload_bytes_per_reader_per_day,
+        18.0 * 8.0 * 2_052.0,
     );
-    close(figures.attachment.egress_bytes, 135.0 * 2_048.0 * 1_250.0);
+    assert_eq!(
+        (figures.attachment.cells, figures.attachment.slots),
+        (135, 135)
+    );
+    close(figures.attachment.upload_bytes_at_once, 2.216e6);
+    close(figures.attachment.download_bytes_at_once, 135.0 * 2_048.0);
     close(figures.delay_seconds_median, 1_820.0);
     close(figures.delay_seconds_worst, 3_635.0);
 }
@@ -105,17 +116,22 @@ fn the_default_costs_what_the_documents_say() {
 fn the_profiles_cost_what_the_documents_say() {
     let plan = plan("").unwrap();
     let figures = |i: usize| &plan.settings[i].figures;
-    // Beside the relay's cover: 5.1 MB of what clients post.
+    // Beside the relay's cover: 20.5 MB of what clients post.
     close(
         figures(1).cover_bytes_per_bucket_per_day,
-        47.0 * 2_048.0 * 48.0,
+        14.0 * 2_048.0 * 48.0,
     );
-    close(figures(1).download_bytes_per_reader_per_day, 9.75e6);
+    close(figures(1).download_bytes_per_reader_per_day, 21.9e6);
     close(
         figures(2).download_bytes_per_reader_per_day,
-        64.0 * 2_048.0 * 48.0 + 48.0 * 192.0,
+        512.0 * 2_048.0 * 48.0 + 48.0 * 192.0,
     );
     close(figures(3).people_per_bucket, 10_000.0);
+    // A slot has a cell for every bucket, so their number does not change what a reader downloads.
+    close(
+        figures(3).download_bytes_per_reader_per_day,
+        figures(0).download_bytes_per_reader_per_day,
+    );
     assert_eq!(
         plan.settings[2].privacy_cost.costs.len(),
         0,
@@ -124,42 +140,114 @@ fn the_profiles_cost_what_the_documents_say() {
 }
 
 #[test]
-fn load_beyond_all_slots_and_beyond_a_constant_batch_counts() {
-    let busy = "--profile default --slots-per-user 0 --messages-per-day 200000";
-    let normal = plan(busy).unwrap();
-    let constant = plan(&busy.replace("default", "constant")).unwrap();
-    let posted = 400_000.0 / 8.0 / 48.0;
-    close(normal.settings[0].figures.cells_per_batch, posted + 109.0);
-    let figures = &constant.settings[0].figures;
-    close(figures.cells_per_batch, posted);
+fn messages_in_slots_change_no_size_and_slots_at_once_do() {
+    let few = plan("--profile default").unwrap();
+    let many = plan("--profile default --messages-per-day 200000").unwrap();
+    let (few, many) = (&few.settings[0].figures, &many.settings[0].figures);
+    assert_eq!(few.cells_per_batch, many.cells_per_batch);
+    close(many.places_taken, 5.0);
+    let at_once = plan("--profile default --slots-at-once 4800").unwrap();
+    let more = at_once.settings[0].figures.cells_per_batch - few.cells_per_batch;
+    close(more, 100.0);
+}
+
+#[test]
+fn a_constant_batch_grows_with_what_is_posted() {
+    let plan = plan("--profile constant --slots-per-user 4").unwrap();
+    let figures = &plan.settings[0].figures;
+    close(figures.cells_per_batch, 40_000.0 / 48.0);
     assert_eq!(figures.cover_bytes_per_bucket_per_day, 0.0);
 }
 
 #[test]
-fn budgets_add_up_until_they_bound_nothing() {
+fn presence_costs_what_its_slots_change_in_every_bucket() {
     let plan = plan("").unwrap();
-    let costs = &plan.settings[0].privacy_cost.costs;
-    let of = |unit: &str| costs.iter().find(|cost| cost.unit == unit).unwrap();
-    close(of("one cell").epsilon.unwrap(), 0.1);
-    close(of("one cell").delta, 1e-6);
-    close(of("one moved cell").epsilon.unwrap(), 0.2);
-    close(of("one moved cell").delta, 2e-6);
-    let day = of("one person-day");
-    assert_eq!((day.cells_per_batch, day.batches), (2, 8));
-    let epsilon = day.epsilon.unwrap();
-    assert!(
-        (0.2..1.6).contains(&epsilon),
-        "less than by adding up: {epsilon}"
-    );
-    assert_eq!(of("one person-year").epsilon, None);
-    assert_eq!(of("one person-year").batches, 8 * 365);
-    assert_eq!(of("one attachment").batches, 34);
-    // The phone profile costs a day 2.5 times as much, more or less.
-    let phone = plan.settings[1].privacy_cost.costs[2].epsilon.unwrap();
-    assert!(
-        phone > 2.0 * epsilon && phone < 4.0 * epsilon,
-        "{phone} {epsilon}"
-    );
+    let of = |setting: usize, unit: &str| {
+        let costs = &plan.settings[setting].privacy_cost.costs;
+        costs.iter().find(|cost| cost.unit == unit).unwrap()
+    };
+    for unit in [
+        "a message in slots, of any size",
+        "an enrolment through the lobby",
+    ] {
+        let none = Bound {
+            epsilon: Some(0.0),
+            delta: 0.0,
+        };
+        assert_eq!(of(0, unit).reader_of_all_buckets, none, "{unit}");
+    }
+    let slot = of(0, "one slot");
+    close(slot.reader_of_one_bucket.epsilon.unwrap(), 0.1);
+    close(slot.reader_of_one_bucket.delta, 1e-6);
+    let cell = of(0, "one cell at once that reveals its bucket");
+    assert_eq!(cell.reader_of_all_buckets, slot.reader_of_one_bucket);
+    let visits = of(0, "a day with 2 short visits");
+    assert!(matches!(&visits.changes, Changes::EveryBucket(changes)
+            if changes == &[Change { cells: 2, batches: 2 }]));
+    let open = of(0, "a day with the portal open for 8 h");
+    assert!(matches!(&open.changes, Changes::EveryBucket(changes)
+            if changes == &[Change { cells: 2, batches: 1 }, Change { cells: 1, batches: 16 }]));
+    for unit in [
+        "a year with 2 short visits a day",
+        "a message of the largest size at once",
+    ] {
+        assert_eq!(of(0, unit).reader_of_all_buckets.epsilon, None, "{unit}");
+    }
+    // One bucket only: nothing is seen more than once.
+    let slot = of(3, "one slot");
+    assert_eq!(slot.reader_of_all_buckets, slot.reader_of_one_bucket);
+}
+
+/// The default's answers beside those of dp-accounting, for the same changes.
+#[test]
+fn presence_costs_what_dp_accounting_says() {
+    #[derive(serde::Deserialize)]
+    struct Oracle {
+        cases: Vec<Case>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Case {
+        mechanism: String,
+        epsilon_cell: Option<f64>,
+        mean: u32,
+        changes: Vec<(u32, u32)>,
+        epsilon: Answer,
+    }
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        delta: f64,
+        least: f64,
+        most: f64,
+    }
+    let oracle: Oracle =
+        serde_json::from_str(include_str!("../../../tests/privacy/oracle.json")).unwrap();
+    let plan = plan("--profile default").unwrap();
+    for (unit, changes) in [
+        ("one slot", vec![(1, 8)]),
+        ("a day with 2 short visits", vec![(2, 16)]),
+        ("a day with the portal open for 8 h", vec![(2, 8), (1, 128)]),
+    ] {
+        let is_same = |case: &&Case| {
+            (case.mechanism.as_str(), case.epsilon_cell, case.mean) == ("laplace", Some(0.1), 109)
+                && case.changes == changes
+        };
+        let expected = &oracle.cases.iter().find(is_same).unwrap().epsilon;
+        let costs = &plan.settings[0].privacy_cost.costs;
+        let cost = costs.iter().find(|cost| cost.unit == unit).unwrap();
+        let Bound { epsilon, delta } = cost.reader_of_all_buckets;
+        close(delta, expected.delta);
+        let most = expected.most + 1e-6;
+        match epsilon {
+            Some(epsilon) => {
+                assert!(
+                    (expected.least - 1e-6..=most).contains(&epsilon),
+                    "{unit}: {epsilon} is not from {} to {most}",
+                    expected.least
+                );
+            }
+            None => assert!(most > privacy_cost::MEANINGFUL, "{unit}: {most}"),
+        }
+    }
 }
 
 #[test]
@@ -171,7 +259,9 @@ fn text_and_json_say_the_same_with_units() {
         "people per bucket",
         "14 days away",
         "0.1 (1e-6)",
-        "0.2 (2e-6)",
+        "0 (0)",
+        "reader of the batches of all buckets",
+        "reader of the batches of one bucket",
     ] {
         assert!(text.contains(line), "{line}:\n{text}");
     }
@@ -179,15 +269,21 @@ fn text_and_json_say_the_same_with_units() {
         text.lines().all(|line| line.chars().count() <= 140),
         "{text}"
     );
+    let large = run(&args("--buckets 32").unwrap()).unwrap();
+    assert!(large.contains("custom: warning: every slot"), "{large}");
     let json = run(&args("--json").unwrap()).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["assumptions"]["users"], 10_000);
     assert_eq!(json["settings"][0]["cover"]["mechanism"], "laplace");
-    let year = &json["settings"][0]["privacy_cost"]["costs"][3];
-    assert_eq!(
-        (&year["unit"], year["epsilon"].is_null()),
-        (&"one person-year".into(), true)
-    );
+    let costs = json["settings"][0]["privacy_cost"]["costs"]
+        .as_array()
+        .unwrap();
+    let year = costs
+        .iter()
+        .find(|cost| cost["unit"] == "a year with 2 short visits a day")
+        .unwrap();
+    assert!(year["reader_of_all_buckets"]["epsilon"].is_null());
+    assert_eq!(year["changes"]["every_bucket"][0]["batches"], 730);
     assert!(
         json["settings"][3]["figures"]["disk_bytes"]
             .as_f64()

@@ -300,9 +300,7 @@ fn info(config: &Config, cover: CoverInfo, store: &impl Store) -> RelayInfo {
         },
         retention_seconds: RetentionSeconds::nearest(config.retention.get()),
         slot: SlotInfo {
-            per_bucket: CellsPerBucket::nearest(
-                config.message.slot_cells.div_ceil(config.buckets.get()),
-            ),
+            per_bucket: CellsPerBucket::nearest(config.message.cells_per_bucket),
         },
         max_attachment_bytes: MaxMessageBytes::nearest(
             u32::try_from(config.message.max.get()).unwrap_or(u32::MAX),

@@ -88,7 +88,11 @@ fn killed_under_load_it_loses_nothing_it_acknowledged() {
 #[test]
 fn sigterm_ends_it_with_zero_and_leaves_no_log_behind() {
     let directory = TempDir::new().unwrap();
-    let process = Process::start(directory.path(), "--epoch 1h --retention 1d", Stdio::null());
+    let process = Process::start(
+        directory.path(),
+        "--epoch 1h --retention 1d --max-message-size 64KiB",
+        Stdio::null(),
+    );
     process.client.post(&entries(bucket(0), 64));
     assert_eq!(process.terminate(), Some(0));
     let log = std::fs::metadata(directory.path().join("relay.db-wal")).map_or(0, |m| m.len());

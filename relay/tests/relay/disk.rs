@@ -215,7 +215,11 @@ fn a_damaged_file_is_read_and_not_written() {
     file.write_all(&[0x5a; 16_384]).unwrap();
     drop(file);
 
-    let process = Process::start(directory.path(), "--epoch 1h --retention 1d", Stdio::null());
+    let process = Process::start(
+        directory.path(),
+        "--epoch 1h --retention 1d --max-message-size 64KiB",
+        Stdio::null(),
+    );
     let client = process.client;
     let (taken, status, code) = post_until_refused(client);
     assert_eq!((taken.len(), status, code.as_str()), (0, 503, "RELAY_BUSY"));

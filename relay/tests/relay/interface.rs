@@ -17,7 +17,7 @@ fn info_says_what_runs_and_what_the_cover_is_worth() {
             info.cell_size,
             info.slot.per_bucket.get()
         ),
-        (2, CellSize::DEFAULT, 2)
+        (2, CellSize::DEFAULT, 1)
     );
     assert_eq!(
         (info.epoch_seconds.get(), info.retention_seconds.get()),

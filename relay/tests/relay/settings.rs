@@ -14,7 +14,8 @@ use crate::server::Process;
 fn flags_win_over_environment_over_file_over_defaults() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("relay.toml");
-    let text = "retention = \"2h\"\nlobby-retention = \"3h\"\nslot-cells = 7\nlog = \"error\"\n";
+    let text =
+        "retention = \"2h\"\nlobby-retention = \"3h\"\ncells-per-bucket = 7\nlog = \"error\"\n";
     std::fs::write(&file, text).unwrap();
     let flags = format!("--config {} --retention 4h", file.display());
     let environment = [
@@ -29,7 +30,7 @@ fn flags_win_over_environment_over_file_over_defaults() {
         6 * 3600,
         "the environment"
     );
-    assert_eq!(info.slot.per_bucket.get(), 4, "the file");
+    assert_eq!(info.slot.per_bucket.get(), 7, "the file");
     assert_eq!(info.max_attachment_bytes.get(), 256 << 10, "the default");
     assert_eq!(process.terminate(), Some(0));
 }
