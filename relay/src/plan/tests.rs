@@ -251,6 +251,28 @@ fn presence_costs_what_dp_accounting_says() {
 }
 
 #[test]
+fn the_simulation_of_traffic_has_the_defaults() {
+    let product = include_str!("../../../tests/bench/privacy/product.json");
+    let product: serde_json::Value = serde_json::from_str(product).unwrap();
+    let plan = plan("--profile default").unwrap();
+    let column = &plan.settings[0];
+    for (key, default) in [
+        ("buckets", column.figures.buckets),
+        ("epoch_seconds", column.figures.epoch_seconds),
+        ("cell_bytes", column.figures.cell_bytes),
+        ("cells_per_bucket", 1),
+        ("relay_cover_cells", 109),
+    ] {
+        assert_eq!(product[key], default, "{key}");
+    }
+    assert_eq!(column.cover.mean, Some(109.0));
+    close(
+        column.figures.upload_bytes_per_slot,
+        f64::from(column.figures.buckets) * 2_052.0,
+    );
+}
+
+#[test]
 fn text_and_json_say_the_same_with_units() {
     let text = run(&args("").unwrap()).unwrap();
     for line in [

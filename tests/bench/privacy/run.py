@@ -16,15 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from tessera_privacy import moments, operator, population, report, traffic
-from tessera_privacy.rules import MUTANTS, PRODUCT, VARIANTS
+from tessera_privacy.rules import MUTANTS, PRODUCT, PRODUCT_DEFAULTS, VARIANTS
 from tessera_privacy.statistics import share
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures.json"
 DOCUMENT = HERE.parents[2] / "docs" / "privacy.md"
-CELL_BYTES = 2048
-# Mean of the relay's default cover, in cells per batch.
-RELAY_COVER = 109
 
 
 @dataclass(frozen=True)
@@ -51,14 +48,15 @@ def measure(profile, variant, seed):
     right = operator.identify(run, profile.horizons, seed)
     if rules.urgent == "extra-slots" and variant in PRODUCT:
         right |= moments.identify(run, profile.horizons, seed)
-    batch = traffic.posted(run).mean() + RELAY_COVER
+    batch = traffic.posted(run).mean() + PRODUCT_DEFAULTS["relay_cover_cells"]
+    batch_bytes = batch * PRODUCT_DEFAULTS["cell_bytes"]
     by_patient = (run.kind == traffic.MESSAGE) & (
         people.role[run.sender] == population.Role.PATIENT
     )
     print(f"{variant}, seed {seed}: {time.monotonic() - start:.0f} s", flush=True)
     return {
         "right": {report.key(*question): values for question, values in right.items()},
-        "whole_mb_a_day": batch * population.DAY / rules.epoch * CELL_BYTES / 1e6,
+        "whole_mb_a_day": batch_bytes * population.DAY / rules.epoch / 1e6,
         "hours_until_left": np.median((run.left - run.written)[by_patient]) / population.HOUR,
     }
 

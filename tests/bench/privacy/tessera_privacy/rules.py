@@ -1,19 +1,23 @@
 """How a client fills its slots, and what it sends outside them."""
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from .population import DAY
+# The defaults of relay and client; a test of each compares them with the code.
+PRODUCT_DEFAULTS = json.loads((Path(__file__).parents[1] / "product.json").read_text())
+DAY = 86400
 
 
 @dataclass(frozen=True)
 class Rules:
-    buckets: int = 8
-    epoch: int = 1800
+    buckets: int = PRODUCT_DEFAULTS["buckets"]
+    epoch: int = PRODUCT_DEFAULTS["epoch_seconds"]
     # "every-bucket": `cells` cells to each bucket in every slot, real cells in the place of cover.
     # "uniform": `cells` cells in a slot, real ones first, the rest to random buckets.
     # "decoys": as "uniform", but cover only to buckets of contacts and a few that never change.
     cover: str = "every-bucket"
-    cells: int = 1
+    cells: int = PRODUCT_DEFAULTS["cells_per_bucket"]
     # "slot": a message waits for a slot. "bare": its cells leave at once, without cover.
     # "extra-slots": it leaves at once, in as many additional slots as its bucket's queue needs.
     urgent: str = "slot"
@@ -25,7 +29,10 @@ class Rules:
 
 DECOYS = 4
 
-AS_BUILT = Rules(receipt_delay=DAY, second_slot=300.0)
+AS_BUILT = Rules(
+    receipt_delay=PRODUCT_DEFAULTS["receipt_delay_seconds"],
+    second_slot=PRODUCT_DEFAULTS["second_slot_seconds"],
+)
 UNIFORM = Rules(cover="uniform", cells=4)
 
 VARIANTS = {
