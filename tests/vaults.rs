@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use tessera::{
     base::{Secret, UnixTime},
-    client::{Client, Outgoing, body_key, parse_message_id},
+    client::{Client, Outgoing, StoreKey},
     vault::{HEADER_KEY, OpenedVault, Opener, StoredHeader, VaultError},
 };
 
@@ -72,8 +72,7 @@ fn version_1_is_migrated_and_works() {
         let messages = client.messages(id, None, 10).unwrap();
         assert!(messages.len() >= 2, "{name}");
         for message in &messages {
-            let (contact, ordinal) = parse_message_id(&message.id).unwrap();
-            let key = body_key(contact, ordinal);
+            let key = StoreKey::Body(message.id).to_string();
             let body = opened.key.open(&key, &store[&key]).unwrap();
             if let Some(text) = received
                 && message.content_type.starts_with("text/")

@@ -12,7 +12,7 @@ use tessera::{
     emergency,
     enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
-        self, Announcement, Body, ContentType, Control, DeliveryId, Draft, Fragment, Said, Sealing,
+        self, Announcement, Body, ContentType, Control, DeliveryId, Draft, Fragment, AnnouncementKind, Sealing,
     },
     identity::Identity,
     medcrypt::MonthKey,
@@ -354,11 +354,11 @@ fn devices(rng: &mut Counting) -> Result<()> {
     write("recovery_code", "printed", code.as_bytes())?;
     let typed = code.to_lowercase().replace('-', " ");
     write("recovery_code", "typed", typed.as_bytes())?;
-    let began = Said::EmergencyBegan {
+    let began = AnnouncementKind::EmergencyBegan {
         minutes: 30,
         reason: "unconscious at admission".into(),
     };
-    for (name, what) in [("in_use", Said::InUse(1)), ("emergency", began)] {
+    for (name, what) in [("in_use", AnnouncementKind::InUse(1)), ("emergency", began)] {
         let announcement = Announcement {
             id: [7; 16],
             sent_at: made_at,

@@ -226,6 +226,11 @@ impl<K> SortedSet<K> {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// All members, lowest first.
+    pub fn iter(&self) -> impl Iterator<Item = &K> {
+        self.0.iter()
+    }
 }
 
 impl<K: Ord> SortedSet<K> {

@@ -1,128 +1,104 @@
-//! The state of one person's client, and what every call gives back.
+//! The state of one person's client, and how a transaction ends.
 
 use core::fmt;
-use std::collections::HashMap;
 
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{SortedMap, SortedSet, UnixTime, sorted_by_key},
+    audit::{AuditError, Checkpoint, Entry as LogEntry, Head},
+    base::{Content, ErrorCode, UnixTime},
+    client::{
+        AuditEvent, Change, ClientError, ContactId, ContactView, DeviceView, Effects,
+        EmergencyView, MessageEvent, MessageRef, MessageView, Settings, StoreKey,
+        contacts::Contacts,
+        devices::Devices,
+        emergencies::Emergencies,
+        inbox::{Inbox, TagSources},
+        invitations::Invitations,
+        journal::Journal,
+        mailboxes::Mailboxes,
+        messages::Messages,
+        outbox::Outbox,
+        transaction::{Parts, Transaction},
+        view::{Event, Gap, Rejected},
+    },
+    crypto::kdf,
     enrolment::Name,
     envelope::OwnKeys,
-    identity::Identity,
-    vault::stored::{
-        self, EmergencyRecord, LargeRecord, MessageRecord, OpenedRecord, QueuedRecord,
-    },
+    identity::{Identity, PublicIdentity},
+    vault::stored::{self, EntryRecord, SelfRecord},
+    wire::RelaySettings,
 };
 
-use crate::client::{
-    ClientError, ContactId, ContactView, EmergencyId, Event, InvitationId, MessageState,
-    MessageView, Settings, body_keys,
-    contacts::Contact,
-    devices::Devices,
-    flows::load,
-    inbox::{self, Unfinished, Watch},
-    invitations::OpenInvitation,
-    journal::Journal,
-    mailboxes::RelayState,
-    outbox, view,
-};
-
-/// One change to the store: a key and its new plaintext, or its removal.
-pub type Change = (String, Option<Zeroizing<Vec<u8>>>);
-
-/// What a call changed, what it says, and what it gives.
-#[derive(Debug)]
-#[must_use = "changes must be committed before anything is posted or shown"]
-pub struct Effects<T = ()> {
-    /// To commit as one transaction.
-    pub changes: Vec<Change>,
-    /// To show once committed.
-    pub events: Vec<Event>,
-    /// The call's result.
-    pub value: T,
-}
-
-impl<T> Effects<T> {
-    /// The same effects with another value.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Effects<U> {
-        Effects {
-            changes: self.changes,
-            events: self.events,
-            value: f(self.value),
-        }
-    }
-}
-
-/// The state of one person's client, in memory.
-pub struct Client {
+/// Who this person is.
+pub(crate) struct Account {
     pub(crate) identity: Identity,
+    /// The keys of the channel between this person's own devices.
+    pub(crate) own: OwnKeys,
     pub(crate) name: Name,
     pub(crate) created_at: UnixTime,
-    pub(crate) device: u8,
-    pub(crate) devices: Devices,
-    pub(crate) own: OwnKeys,
-    pub(crate) relay: RelayState,
-    pub(crate) settings: Settings,
-    pub(crate) contacts: SortedMap<ContactId, Contact>,
-    pub(crate) invitations: SortedMap<InvitationId, OpenInvitation>,
-    /// Finished cells by ordinal: first in, first out.
-    pub(crate) outbox: SortedMap<u64, QueuedRecord>,
-    /// Never used twice while this client lives, so that the answer to a
-    /// post cannot mean another cell.
-    pub(crate) next_ordinal: u64,
-    /// Large messages of one's own that are not all sealed yet.
-    pub(crate) large: SortedMap<outbox::Key, LargeRecord>,
-    pub(crate) messages: SortedMap<(ContactId, u32), MessageRecord>,
-    /// Digests of opened cells.
-    pub(crate) opened: HashMap<[u8; 16], OpenedRecord>,
-    /// Session ids accepted, with their sequence numbers.
-    pub(crate) accepted: HashMap<(ContactId, Vec<u8>), u64>,
-    /// Unfinished messages of a contact or of an invitation's rendezvous.
-    pub(crate) unfinished: SortedMap<inbox::Key, Unfinished>,
-    pub(crate) emergencies: SortedMap<EmergencyId, EmergencyRecord>,
-    pub(crate) watch: Watch,
-    pub(crate) journal: Journal,
-    pub(crate) pending: Pending,
 }
 
-/// Changes and events gathered during one call.
-#[derive(Default)]
-pub(crate) struct Pending {
-    pub(crate) contacts: SortedSet<ContactId>,
-    pub(crate) invitations: SortedSet<InvitationId>,
-    pub(crate) relay: bool,
-    /// Records for the audit log.
-    pub(crate) records: Vec<String>,
-    /// The records of this device.
-    pub(crate) own: bool,
-    /// Unfinished messages that grew.
-    pub(crate) grown: SortedSet<inbox::Key>,
-    pub(crate) changes: SortedMap<String, Option<Zeroizing<Vec<u8>>>>,
-    pub(crate) events: Vec<Event>,
+/// The state of one person's client, in memory: the sum of its machines. A
+/// machine owns one piece of state; the flows tie them together.
+pub struct Client {
+    pub(crate) account: Account,
+    pub(crate) settings: Settings,
+    pub(crate) mailboxes: Mailboxes,
+    pub(crate) contacts: Contacts,
+    pub(crate) invitations: Invitations,
+    pub(crate) messages: Messages,
+    pub(crate) inbox: Inbox,
+    pub(crate) outbox: Outbox,
+    pub(crate) devices: Devices,
+    pub(crate) emergencies: Emergencies,
+    pub(crate) journal: Journal,
 }
 
 impl Client {
-    /// One's name.
+    /// This person's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.name.as_str()
+        self.account.name.as_str()
     }
 
-    /// One's public identity.
+    /// This person's public identity.
     #[must_use]
-    pub fn public(&self) -> &crate::identity::PublicIdentity {
-        self.identity.public()
+    pub fn public(&self) -> &PublicIdentity {
+        self.account.identity.public()
+    }
+
+    /// Which device this is.
+    #[must_use]
+    pub fn device(&self) -> DeviceView {
+        self.devices.view()
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings
     }
 
     /// All contacts, oldest first.
     #[must_use]
     pub fn contacts(&self) -> Vec<ContactView> {
-        sorted_by_key(self.contacts.values(), |contact| {
-            (contact.created_at, contact.id)
-        })
-        .map(Contact::view)
-        .collect()
+        self.contacts.views()
+    }
+
+    /// All emergency accesses that are known of, oldest first.
+    #[must_use]
+    pub fn emergencies(&self) -> Vec<EmergencyView> {
+        self.emergencies.views()
+    }
+
+    /// The relay's description of itself.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn relay_info(&self) -> Result<&RelaySettings, ClientError> {
+        self.mailboxes.info()
     }
 
     /// Up to `limit` messages with a contact before the message `before`
@@ -137,118 +113,180 @@ impl Client {
         before: Option<u32>,
         limit: usize,
     ) -> Result<Vec<MessageView>, ClientError> {
-        self.contact(contact)?;
+        self.contacts.find(contact)?;
         let end = before.unwrap_or(u32::MAX);
-        let mut views: Vec<_> = self
-            .messages
-            .range((contact, 0)..(contact, end))
-            .rev()
+        let newest_first = self.messages.with(contact).rev();
+        let mut views: Vec<_> = newest_first
+            .filter(|(message, _)| message.ordinal < end)
             .take(limit)
-            .map(|((contact, ordinal), record)| MessageView::new(*contact, *ordinal, record))
+            .map(|(message, held)| MessageView::new(message, held))
             .collect();
         views.reverse();
         Ok(views)
     }
 
-    /// Where the body of a message is stored, in pieces; refuses one that is
-    /// held or unknown.
+    /// Where the body of a message is stored, in pieces.
     ///
     /// # Errors
     ///
-    /// `MessageUnknown`, `ContactPending`.
-    pub fn readable(&self, contact: ContactId, ordinal: u32) -> Result<Vec<String>, ClientError> {
-        match self.messages.get(&(contact, ordinal)) {
-            None => Err(ClientError::MessageUnknown),
-            Some(record) if record.state == MessageState::Held as u8 => {
-                Err(ClientError::ContactPending)
-            }
-            Some(record) => Ok(body_keys(contact, ordinal, record.size as usize)),
+    /// `MessageUnknown`; `ContactPending` for a message that is held.
+    pub fn body_keys(&self, message: MessageRef) -> Result<Vec<StoreKey>, ClientError> {
+        self.messages.body_keys(message)
+    }
+
+    /// Cells that wait for the relay, those not sealed yet included.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether entries follow the last checkpoint and it is a day old.
+    #[must_use]
+    pub fn checkpoint_due(&self, now: UnixTime) -> bool {
+        self.journal.checkpoint_due(now)
+    }
+
+    /// Where the audit log stands.
+    #[must_use]
+    pub fn log_head(&self) -> Head {
+        self.journal.head()
+    }
+
+    /// The last checkpoint that was signed here.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Option<&Checkpoint> {
+        self.journal.last_checkpoint()
+    }
+
+    /// Opens the stored log entry `at.len()` if it follows `at`, and gives
+    /// the head after it. Walked from [`Head::GENESIS`] to as many entries as
+    /// [`Client::log_head`] has, the log is as it was written here.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Broken`] for an entry that was not written here.
+    pub fn replay_entry(&self, at: Head, stored: &[u8]) -> Result<(LogEntry, Head), AuditError> {
+        self.journal.replay(at, stored)
+    }
+
+    /// Where the log stood before a stored entry.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Broken`] for a malformed record.
+    pub fn log_before(index: u64, stored: &[u8]) -> Result<Head, AuditError> {
+        stored::decode::<EntryRecord>(stored)
+            .map(|record| Head::from_stored(index, record.before))
+            .map_err(|_| AuditError::Broken { index })
+    }
+
+    /// Ends a call: encodes what was touched, seals the log, and gives it all
+    /// to the caller to commit.
+    pub(crate) fn commit<T>(&mut self, tx: Transaction, value: T) -> Effects<T> {
+        let now = tx.now;
+        let Parts {
+            mut changes,
+            touched,
+            events,
+            log,
+        } = tx.into_parts();
+        let began = self.log_began();
+        self.journal.append(log, || began, now, &mut changes);
+        for key in touched {
+            changes.insert(key, self.encode(key));
         }
-    }
-
-    pub(crate) fn contact(&self, id: ContactId) -> Result<&Contact, ClientError> {
-        self.contacts.get(&id).ok_or(ClientError::ContactUnknown)
-    }
-
-    /// The contact, marked for storing.
-    pub(crate) fn contact_mut(&mut self, id: ContactId) -> Result<&mut Contact, ClientError> {
-        let contact = self
-            .contacts
-            .get_mut(&id)
-            .ok_or(ClientError::ContactUnknown)?;
-        self.pending.contacts.insert(id);
-        Ok(contact)
-    }
-
-    /// The invitation, marked for storing.
-    pub(crate) fn invitation_mut(
-        &mut self,
-        id: InvitationId,
-    ) -> Result<&mut OpenInvitation, ClientError> {
-        let invitation = self
-            .invitations
-            .get_mut(&id)
-            .ok_or(ClientError::InvitationUnknown)?;
-        self.pending.invitations.insert(id);
-        Ok(invitation)
-    }
-
-    pub(crate) fn tell(&mut self, event: Event) {
-        self.pending.events.push(event);
-    }
-
-    pub(crate) fn tell_contact(&mut self, id: ContactId) {
-        if let Some(contact) = self.contacts.get(&id) {
-            let view = contact.view();
-            self.tell(Event::Contact { contact: view });
-        }
-    }
-
-    pub(crate) fn store_message(
-        &mut self,
-        contact: ContactId,
-        ordinal: u32,
-        record: MessageRecord,
-    ) {
-        let bytes = stored::encode(&record);
-        self.pending
-            .changes
-            .insert(view::message_key(contact, ordinal), Some(bytes));
-        self.messages.insert((contact, ordinal), record);
-    }
-
-    /// Gathers what a call changed.
-    pub(crate) fn finish<T>(&mut self, value: T) -> Effects<T> {
-        self.seal_records();
-        let mut pending = core::mem::take(&mut self.pending);
-        for id in pending.contacts {
-            let bytes = self
-                .contacts
-                .get(&id)
-                .map(|contact| stored::encode(&contact.to_record()));
-            pending.changes.insert(load::contact_key(id), bytes);
-        }
-        for id in pending.invitations {
-            let bytes = self
-                .invitations
-                .get(&id)
-                .map(|open| stored::encode(&open.to_record()));
-            pending.changes.insert(load::invitation_key(id), bytes);
-        }
-        if pending.relay {
-            let bytes = stored::encode(&self.relay.to_record());
-            pending.changes.insert(load::RELAY_KEY.into(), Some(bytes));
-        }
-        if pending.own {
-            for (key, bytes) in self.own_changes() {
-                pending.changes.insert(key, bytes);
-            }
-        }
+        let changes = changes.into_iter();
+        let changes: Vec<Change> = changes
+            .map(|(key, bytes)| (key.to_string(), bytes))
+            .collect();
         Effects {
-            changes: pending.changes.into_iter().collect(),
-            events: pending.events,
+            changes,
+            events,
             value,
         }
+    }
+
+    /// The record of state that is touched rather than put; `None` if it is
+    /// gone.
+    pub(crate) fn encode(&self, key: StoreKey) -> Option<Zeroizing<Vec<u8>>> {
+        match key {
+            StoreKey::Account => Some(stored::encode(&SelfRecord {
+                secret: *self.account.identity.secret().expose(),
+                name: self.account.name.as_str().to_owned(),
+                device: self.devices.index(),
+                created_at: self.account.created_at.0,
+            })),
+            StoreKey::Devices => Some(stored::encode(&self.devices.to_record())),
+            StoreKey::Mailboxes => Some(stored::encode(&self.mailboxes.to_record())),
+            StoreKey::Settings => Some(stored::encode(&self.settings.to_record())),
+            StoreKey::Journal => Some(stored::encode(&self.journal.to_record())),
+            StoreKey::Contact(id) => {
+                let contact = self.contacts.get(id)?;
+                Some(stored::encode(&contact.to_record()))
+            }
+            StoreKey::Invitation(id) => {
+                let open = self.invitations.get(id)?;
+                Some(stored::encode(&open.to_record()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The first entry of the log.
+    pub(crate) fn log_began(&self) -> AuditEvent {
+        AuditEvent::Began {
+            owner: self.public().fingerprint(),
+            device: self.devices.index(),
+        }
+    }
+
+    /// Writes to the audit log, with the fingerprint of the contact that the
+    /// event concerns.
+    pub(crate) fn log(&self, event: AuditEvent, tx: &mut Transaction) {
+        let peer = event.contact().and_then(|id| self.contacts.fingerprint(id));
+        tx.log(event, peer);
+    }
+
+    /// Writes to the audit log what happened to a message.
+    pub(crate) fn log_message(
+        &self,
+        event: MessageEvent,
+        message: MessageRef,
+        session: &[u8],
+        content: Option<&Content>,
+        tx: &mut Transaction,
+    ) {
+        let event = AuditEvent::Message {
+            event,
+            message,
+            session: session.to_vec(),
+            digest: content.map(kdf::sha256_of),
+        };
+        self.log(event, tx);
+    }
+
+    /// Logs and reports that something was refused.
+    pub(crate) fn refuse(&self, code: ErrorCode, contact: Option<ContactId>, tx: &mut Transaction) {
+        self.log(AuditEvent::Rejected { code, contact }, tx);
+        tx.emit(Event::Rejected(Rejected::new(code, contact)));
+    }
+
+    /// Logs and reports that something is missing, or has arrived after all.
+    pub(crate) fn report_gap(&self, gap: Gap, tx: &mut Transaction) {
+        self.log(AuditEvent::Gap(gap.clone()), tx);
+        tx.emit(Event::Gap(gap));
+    }
+
+    /// Makes the index of tags ready for a batch that was closed at this time.
+    pub(crate) fn prepare_tags(&mut self, closed_at: UnixTime) {
+        let sources = TagSources {
+            contacts: &self.contacts,
+            invitations: &self.invitations,
+            own: &self.account.own,
+            grace: self.settings.grace(),
+            superseded: self.devices.is_superseded(),
+        };
+        self.inbox.tags.prepare(closed_at, &sources);
     }
 }
 

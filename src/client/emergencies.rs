@@ -1,21 +1,17 @@
-//! Break-glass: someone opened a backup with emergency shares, and the owner
-//! is told. Protocol §13.
+//! Emergency accesses: somebody opened a backup with emergency shares, and
+//! the owner hears of it. Protocol §13.
 
-use rand_core::CryptoRng;
 use serde::Serialize;
 
-use crate::client::{Client, ClientError, Effects, EmergencyId, Entry, Event, Post, outbox};
 use crate::{
-    base::{
-        UnixTime,
-        text::{self, TextUse},
-    },
-    envelope::{Announcement, Said},
-    vault::stored::{self, EmergencyRecord},
-    wire::{self, hex},
+    base::{SortedMap, UnixTime, sorted_by_key},
+    client::{EmergencyId, StoreKey, journal::AuditEvent, transaction::Transaction, view::Event},
+    envelope::{Announcement, AnnouncementKind},
+    vault::stored::EmergencyRecord,
+    wire::hex,
 };
 
-/// Longest emergency access, in minutes: a day.
+/// Longest emergency access, in minutes: one day.
 pub const MAX_EMERGENCY_MINUTES: u32 = 24 * 60;
 
 /// An emergency access as a page shows it.
@@ -24,176 +20,130 @@ pub const MAX_EMERGENCY_MINUTES: u32 = 24 * 60;
 pub struct EmergencyView {
     /// 32 hex digits.
     pub id: String,
-    /// Unix seconds, by the clock of whoever opened it.
+    /// Unix seconds, by the clock of the device that opened the backup.
     pub began_at: u64,
-    /// For how long it was opened.
+    /// How long it was opened for.
     pub minutes: u32,
-    /// What was given as the reason; empty if only the end became known.
+    /// The reason that was given; empty if only the end is known.
     pub reason: String,
     /// Unix seconds; null until the end is known.
     pub ended_at: Option<u64>,
 }
 
-pub(crate) fn emergency_key(id: &EmergencyId) -> String {
-    format!("s/e/{}", hex::encode(id))
-}
+/// All emergency accesses that are known of.
+#[derive(Default)]
+pub(crate) struct Emergencies(SortedMap<EmergencyId, EmergencyRecord>);
 
-impl Client {
-    /// Notes that an emergency access begins. Its id is drawn by the caller, who
-    /// may note it in more than one place.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidArgument` for a reason that the text rule refuses, or minutes
-    /// out of range.
-    pub fn begin_emergency(
+impl Emergencies {
+    pub(crate) fn restore(&mut self, id: EmergencyId, record: EmergencyRecord) {
+        self.0.insert(id, record);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&EmergencyId, &EmergencyRecord)> {
+        self.0.iter()
+    }
+
+    /// Oldest first.
+    pub(crate) fn views(&self) -> Vec<EmergencyView> {
+        let views = self.0.iter().map(|(id, record)| view(id, record));
+        sorted_by_key(views, |view| (view.began_at, view.id.clone())).collect()
+    }
+
+    /// Notes that an access begins. Where it is noted, the owner hears of it
+    /// at the next [`Emergencies::emit_pending`].
+    pub(crate) fn begin(
         &mut self,
         id: EmergencyId,
-        minutes: u32,
-        why: &str,
-        now: UnixTime,
-    ) -> Result<Effects, ClientError> {
-        text::check(why, TextUse::Reason).map_err(|_| ClientError::InvalidArgument("reason"))?;
-        if !(1..=MAX_EMERGENCY_MINUTES).contains(&minutes) {
-            return Err(ClientError::InvalidArgument("minutes"));
-        }
+        (began_at, minutes, reason): (UnixTime, u32, String),
+        tx: &mut Transaction,
+    ) {
+        let known = self.0.get(&id);
         let record = EmergencyRecord {
-            began_at: now.0,
+            began_at: began_at.0,
             minutes,
-            reason: why.to_owned(),
-            ended_at: None,
+            reason: reason.clone(),
+            ended_at: known.and_then(|record| record.ended_at),
             told: false,
         };
-        self.log_emergency(&record, now);
-        self.store_emergency(id, record);
-        Ok(self.finish(()))
+        tx.log(AuditEvent::BreakGlassStarted { reason, minutes }, None);
+        self.put(id, record, tx);
     }
 
-    /// Notes that it ended.
-    pub fn end_emergency(&mut self, id: EmergencyId, now: UnixTime) -> Effects {
-        if let Some(mut record) = self.emergencies.remove(&id) {
-            record.ended_at = Some(now.0);
-            record.told = false;
-            self.store_emergency(id, record);
-            self.log(Entry::BreakGlassEnded, now);
-        }
-        self.finish(())
-    }
-
-    /// A slot that tells the owner's own devices of it, through their bucket.
-    ///
-    /// # Errors
-    ///
-    /// `RelayUnknown` before the first `/v1/info`.
-    pub fn emergency_slot(
-        &self,
+    /// Notes that a known access ended; whether it is known.
+    pub(crate) fn end(
+        &mut self,
         id: EmergencyId,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Post, ClientError> {
-        let record = self.emergencies.get(&id).ok_or(ClientError::Internal)?;
-        let announcement = match record.ended_at {
+        ended_at: UnixTime,
+        tx: &mut Transaction,
+    ) -> bool {
+        let Some(mut record) = self.0.remove(&id) else {
+            return false;
+        };
+        record.ended_at = Some(ended_at.0);
+        record.told = false;
+        tx.log(AuditEvent::BreakGlassEnded, None);
+        self.put(id, record, tx);
+        true
+    }
+
+    /// Another device announces that an access ended, of which the beginning
+    /// may be unknown here.
+    pub(crate) fn end_announced(
+        &mut self,
+        id: EmergencyId,
+        ended_at: UnixTime,
+        tx: &mut Transaction,
+    ) {
+        if self.end(id, ended_at, tx) {
+            return;
+        }
+        let record = EmergencyRecord {
+            began_at: ended_at.0,
+            minutes: 0,
+            reason: String::new(),
+            ended_at: Some(ended_at.0),
+            told: false,
+        };
+        tx.log(AuditEvent::BreakGlassEnded, None);
+        self.put(id, record, tx);
+    }
+
+    /// Reports what was noted and not reported yet.
+    pub(crate) fn emit_pending(&mut self, tx: &mut Transaction) {
+        let pending = self.0.iter().filter(|(_, record)| !record.told);
+        let ids: Vec<EmergencyId> = pending.map(|(id, _)| *id).collect();
+        for id in ids {
+            if let Some(mut record) = self.0.remove(&id) {
+                record.told = true;
+                tx.emit(Event::BreakGlass(view(&id, &record)));
+                self.put(id, record, tx);
+            }
+        }
+    }
+
+    /// What the owner's other devices hear of an access.
+    pub(crate) fn announcement(&self, id: EmergencyId) -> Option<Announcement> {
+        let record = self.0.get(&id)?;
+        Some(match record.ended_at {
             Some(ended_at) => Announcement {
                 id,
                 sent_at: UnixTime(ended_at),
-                what: Said::EmergencyEnded,
+                what: AnnouncementKind::EmergencyEnded,
             },
             None => Announcement {
                 id,
                 sent_at: UnixTime(record.began_at),
-                what: Said::EmergencyBegan {
+                what: AnnouncementKind::EmergencyBegan {
                     minutes: record.minutes,
                     reason: record.reason.clone(),
                 },
             },
-        };
-        let cell = self.own_cell(&announcement, rng)?;
-        let bucket = self
-            .relay
-            .bucket_of(&self.identity.public().fingerprint())?;
-        let body = outbox::slot(vec![wire::Entry { bucket, cell }], self.relay.info()?, rng)?;
-        Ok(Post {
-            body,
-            tokens: Vec::new(),
         })
     }
 
-    /// All emergency accesses that are known of, oldest first.
-    #[must_use]
-    pub fn emergencies(&self) -> Vec<EmergencyView> {
-        let views = self.emergencies.iter().map(|(id, record)| view(id, record));
-        crate::base::sorted_by_key(views, |view| (view.began_at, view.id.clone())).collect()
-    }
-
-    /// Tells what was noted in this store while it was closed.
-    pub(crate) fn tell_emergencies(&mut self) {
-        let untold: Vec<EmergencyId> = self
-            .emergencies
-            .iter()
-            .filter(|(_, record)| !record.told)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in untold {
-            self.tell_emergency(id);
-        }
-    }
-
-    pub(crate) fn emergency_began(
-        &mut self,
-        id: EmergencyId,
-        began_at: UnixTime,
-        minutes: u32,
-        reason: String,
-        now: UnixTime,
-    ) {
-        let known = self.emergencies.remove(&id);
-        let record = EmergencyRecord {
-            began_at: began_at.0,
-            minutes,
-            reason,
-            ended_at: known.and_then(|record| record.ended_at),
-            told: false,
-        };
-        self.log_emergency(&record, now);
-        self.emergencies.insert(id, record);
-        self.tell_emergency(id);
-    }
-
-    pub(crate) fn emergency_ended(&mut self, id: EmergencyId, ended_at: UnixTime, now: UnixTime) {
-        let unknown = EmergencyRecord {
-            began_at: ended_at.0,
-            minutes: 0,
-            reason: String::new(),
-            ended_at: None,
-            told: false,
-        };
-        self.emergencies.get_or_insert(id, unknown).ended_at = Some(ended_at.0);
-        self.log(Entry::BreakGlassEnded, now);
-        self.tell_emergency(id);
-    }
-
-    fn log_emergency(&mut self, record: &EmergencyRecord, now: UnixTime) {
-        let entry = Entry::BreakGlassStarted {
-            reason: record.reason.clone(),
-            minutes: record.minutes,
-        };
-        self.log(entry, now);
-    }
-
-    fn tell_emergency(&mut self, id: EmergencyId) {
-        let Some(mut record) = self.emergencies.remove(&id) else {
-            return;
-        };
-        record.told = true;
-        let view = view(&id, &record);
-        self.store_emergency(id, record);
-        self.tell(Event::BreakGlass(view));
-    }
-
-    fn store_emergency(&mut self, id: EmergencyId, record: EmergencyRecord) {
-        let bytes = stored::encode(&record);
-        let changes = &mut self.pending.changes;
-        changes.insert(emergency_key(&id), Some(bytes));
-        self.emergencies.insert(id, record);
+    fn put(&mut self, id: EmergencyId, record: EmergencyRecord, tx: &mut Transaction) {
+        tx.put(StoreKey::Emergency(id), &record);
+        self.0.insert(id, record);
     }
 }
 
@@ -204,5 +154,62 @@ fn view(id: &EmergencyId, record: &EmergencyRecord) -> EmergencyView {
         minutes: record.minutes,
         reason: record.reason.clone(),
         ended_at: record.ended_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: EmergencyId = [7; 16];
+
+    fn tx() -> Transaction {
+        Transaction::new(UnixTime(1))
+    }
+
+    fn begin(emergencies: &mut Emergencies) {
+        let began = (UnixTime(10), 30, "unconscious".to_owned());
+        emergencies.begin(ID, began, &mut tx());
+    }
+
+    #[test]
+    fn an_unknown_access_neither_ends_nor_is_announced() {
+        let mut none = Emergencies::default();
+        let mut tx = tx();
+        assert!(!none.end(ID, UnixTime(20), &mut tx));
+        assert!(none.announcement(ID).is_none());
+        assert!(tx.into_parts().changes.is_empty());
+    }
+
+    #[test]
+    fn it_is_reported_once_when_it_begins_and_once_when_it_ends() {
+        let mut emergencies = Emergencies::default();
+        begin(&mut emergencies);
+        for expected in [1, 0] {
+            let mut tx = tx();
+            emergencies.emit_pending(&mut tx);
+            assert_eq!(tx.events.len(), expected);
+        }
+        assert!(emergencies.end(ID, UnixTime(20), &mut tx()));
+        for expected in [1, 0] {
+            let mut tx = tx();
+            emergencies.emit_pending(&mut tx);
+            assert_eq!(tx.events.len(), expected);
+        }
+        let [view] = emergencies.views().try_into().unwrap();
+        assert_eq!(
+            (view.began_at, view.minutes, view.ended_at),
+            (10, 30, Some(20))
+        );
+    }
+
+    #[test]
+    fn an_end_that_comes_before_its_beginning_is_kept() {
+        let mut emergencies = Emergencies::default();
+        emergencies.end_announced(ID, UnixTime(20), &mut tx());
+        begin(&mut emergencies);
+        let [view] = emergencies.views().try_into().unwrap();
+        assert_eq!((view.began_at, view.ended_at), (10, Some(20)));
+        assert_eq!(view.reason, "unconscious");
     }
 }

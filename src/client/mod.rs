@@ -2,12 +2,15 @@
 //! and the relay's answers, and gives requests, changes to store and events.
 //!
 //! ```text
-//! send:  rotate → schedule → delivery with proof → fragments → seal → outbox → one commit → post
-//! pull:  rotate → request → cells → opened → authentic → fresh → one commit → show
+//! machines   account settings mailboxes contacts invitations messages
+//!            inbox outbox devices emergencies journal
+//! flows      load send seal pull scan accept rendezvous enrol maintain restore …
 //! ```
-//! Every call that changes state returns [`Effects`]. The caller commits
-//! `changes` as one transaction, and only then posts a cell or shows an
-//! event: a crash at any point loses nothing and repeats no counter.
+//! A machine owns one piece of state and never names [`Client`]; a flow ties
+//! machines together and owns no state; [`Client`] is their sum. Every call
+//! that changes state returns [`Effects`]. Commit its changes as one
+//! transaction, and only then post a cell or show an event: then a crash at
+//! any point loses nothing and repeats no counter.
 
 mod client;
 mod contacts;
@@ -24,21 +27,23 @@ mod mailboxes;
 mod messages;
 mod outbox;
 mod settings;
+mod transaction;
 mod view;
 
-pub use client::{Change, Client, Effects};
+pub use client::Client;
 pub use contacts::{ContactState, Verified};
 pub use devices::{DeviceNotice, DeviceView};
 pub use emergencies::{EmergencyView, MAX_EMERGENCY_MINUTES};
 pub use error::ClientError;
-pub use flows::send::Outgoing;
+pub use flows::Outgoing;
 pub use id::{ContactId, EmergencyId, InvitationId, MessageRef};
-pub use journal::{Check, CheckpointView, Did, Entry, Key, log_key};
+pub use journal::{AuditEvent, Check, CheckpointView, MessageEvent, UnlockedBy};
 pub use keys::StoreKey;
-pub use mailboxes::{Mailbox, Planned};
-pub use outbox::{MAX_POST, Pieces, Post, Wanted};
+pub use mailboxes::{Download, Mailbox};
+pub use messages::MessageState;
+pub use outbox::{MAX_POST, Pieces, PiecesNeeded, Post};
 pub use settings::Settings;
+pub use transaction::{Change, Effects};
 pub use view::{
-    ContactView, Event, Gap, InvitationView, MessageState, MessageView, Received, Rejected,
-    TransferView, body_key, body_keys, message_id, parse_message_id, piece_key,
+    ContactView, Event, Gap, InvitationView, MessageView, Received, Rejected, TransferView,
 };

@@ -1,12 +1,14 @@
-//! What the engine tells, in the shape JavaScript sees it.
+//! Events and views, in the shape in which JavaScript sees them.
 
 use serde::Serialize;
 
-use crate::client::{ContactId, DeviceNotice, EmergencyView, InvitationId};
 use crate::{
     base::{Content, ErrorCode},
+    client::{
+        CheckpointView, ContactId, DeviceNotice, EmergencyView, InvitationId, MessageRef,
+        messages::{Message, split_filename},
+    },
     envelope::DeliveryId,
-    vault::stored::MessageRecord,
     wire::hex,
 };
 
@@ -25,21 +27,21 @@ pub enum Event {
         /// The message.
         message: MessageView,
     },
-    /// A message of several cells came or went a little further.
+    /// More of a message of several cells has arrived or left.
     Transfer {
-        /// How far it is.
+        /// Its progress.
         transfer: TransferView,
     },
     /// Something was refused.
     Rejected(Rejected),
-    /// Something is missing, or was missing and has come.
+    /// Something is missing, or was missing and has arrived.
     Gap(Gap),
-    /// The audit log was signed as it stands; to be kept elsewhere.
+    /// The audit log was signed; keep the checkpoint elsewhere.
     Checkpoint {
         /// The checkpoint.
-        checkpoint: crate::client::CheckpointView,
+        checkpoint: CheckpointView,
     },
-    /// Two devices of one person are in use.
+    /// Two devices of the same person are in use.
     Device(DeviceNotice),
     /// Somebody opened a backup of this vault with emergency shares.
     BreakGlass(EmergencyView),
@@ -50,13 +52,13 @@ pub enum Event {
     },
 }
 
-/// A refusal: why, and under whose tag it came.
+/// Something that was refused, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejected {
     /// The code's text.
     pub code: &'static str,
-    /// The contact, where one is concerned.
+    /// The contact that it concerns, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact_id: Option<ContactId>,
 }
@@ -79,16 +81,16 @@ impl Rejected {
 )]
 #[non_exhaustive]
 pub enum Gap {
-    /// Batches of a mailbox: the chain breaks after `from` and goes on at `to`.
+    /// Batches of a mailbox: the chain breaks after `from` and continues at `to`.
     Batches {
-        /// Last epoch taken, if any.
+        /// The last epoch read before the gap, if any.
         #[serde(skip_serializing_if = "Option::is_none")]
         from: Option<u64>,
-        /// Epoch after the gap.
+        /// The first epoch after the gap.
         to: u64,
         /// Whether it is the lobby.
         lobby: bool,
-        /// True when what was missing has come after all.
+        /// True once the missing batches have arrived.
         closed: bool,
     },
     /// Messages of a contact: sequence numbers `from` to `to`, both included.
@@ -99,10 +101,10 @@ pub enum Gap {
         from: u64,
         /// Last missing.
         to: u64,
-        /// True when what was missing has arrived after all.
+        /// True once the missing message has arrived.
         closed: bool,
     },
-    /// The mailbox goes on under another relay key.
+    /// The mailbox continues under another origin key.
     Origin {
         /// The new key, lower-case hex.
         origin: String,
@@ -111,7 +113,7 @@ pub enum Gap {
     },
 }
 
-/// What a batch led to.
+/// What was found in a batch.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Received {
     /// Messages that arrived, oldest first per sender.
@@ -120,7 +122,7 @@ pub struct Received {
     pub rejected: Vec<Rejected>,
     /// What is missing.
     pub gaps: Vec<Gap>,
-    /// Cells looked at.
+    /// Cells in the batch.
     pub cells: usize,
 }
 
@@ -130,7 +132,7 @@ pub struct Received {
 pub struct ContactView {
     /// Local id, 16 hex digits.
     pub id: ContactId,
-    /// What it calls itself; empty until the offer arrived.
+    /// The contact's own name for itself; empty until the offer has arrived.
     pub name: String,
     /// 32 bytes, once known.
     pub fingerprint: Option<serde_bytes::ByteBuf>,
@@ -140,36 +142,31 @@ pub struct ContactView {
     pub verified: Option<&'static str>,
     /// The six digits, while they are to be compared.
     pub sas: Option<String>,
-    /// Why it is suspect or will stay pending: a code's text.
+    /// Why it is suspect or stays pending: an error code.
     pub reason: Option<String>,
 }
 
-/// A message of several cells on its way.
+/// The progress of a message of several cells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferView {
-    /// The message's id if it goes out; one of its own if it comes in.
+    /// The message's id if it is outgoing; an id of the transfer if incoming.
     pub id: String,
     /// The contact.
     pub contact_id: ContactId,
     /// "in" or "out".
     pub direction: &'static str,
-    /// Bytes that arrived, or that the relay has.
+    /// Bytes that have arrived, or that the relay has.
     pub bytes: usize,
-    /// Bytes in all; up to a cell too many for one that comes in.
+    /// Bytes in all; for an incoming message up to a cell too many.
     pub total_bytes: usize,
 }
 
 impl TransferView {
-    pub(crate) fn outgoing(
-        contact_id: ContactId,
-        ordinal: u32,
-        bytes: usize,
-        total_bytes: usize,
-    ) -> Self {
+    pub(crate) fn outgoing(message: MessageRef, bytes: usize, total_bytes: usize) -> Self {
         Self {
-            id: message_id(contact_id, ordinal),
-            contact_id,
+            id: message.to_string(),
+            contact_id: message.contact,
             direction: "out",
             bytes,
             total_bytes,
@@ -192,7 +189,7 @@ impl TransferView {
     }
 }
 
-/// An invitation just made.
+/// A new invitation.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InvitationView {
@@ -209,12 +206,12 @@ pub struct InvitationView {
 #[serde(rename_all = "camelCase")]
 pub struct MessageView {
     /// `<contact>-<ordinal>`.
-    pub id: String,
+    pub id: MessageRef,
     /// The contact.
     pub contact_id: ContactId,
     /// "in" or "out".
     pub direction: &'static str,
-    /// Without the file name.
+    /// The media type without the file name.
     pub content_type: String,
     /// The file name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -223,72 +220,37 @@ pub struct MessageView {
     pub size: u32,
     /// Unix seconds.
     pub sent_at: u64,
-    /// Unix seconds; null for one's own.
+    /// Unix seconds; null for an outgoing message.
     pub received_at: Option<u64>,
     /// The label, "visit-7421"; null if none.
     pub session: Option<String>,
-    /// One of [`MessageState`]'s words.
+    /// One of the words of [`MessageState`](crate::client::MessageState).
     pub state: &'static str,
-    /// The text of a text message, where the body was at hand.
+    /// The text of a text message, where the body is at hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// Where a message stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum MessageState {
-    /// Waits for the relay.
-    Queued = 0,
-    /// All its cells were answered with 202.
-    Stored = 1,
-    /// The recipient says it arrived.
-    Delivered = 2,
-    /// No word of it after the set time.
-    Undelivered = 3,
-    /// Arrived, and its proof holds.
-    Verified = 4,
-    /// Arrived; shown once the contact is checked.
-    Held = 5,
-    /// Taken back before all of it had left.
-    Cancelled = 6,
-}
-
-impl MessageState {
-    fn word(stored: u8) -> &'static str {
-        match stored {
-            0 => "queued",
-            1 => "sent",
-            2 => "delivered",
-            3 => "undelivered",
-            4 => "verified",
-            5 => "held",
-            _ => "cancelled",
-        }
-    }
-}
-
 impl MessageView {
-    pub(crate) fn new(contact_id: ContactId, ordinal: u32, record: &MessageRecord) -> Self {
-        let (content_type, filename) =
-            crate::client::messages::split_filename(&record.content_type);
-        let label = DeliveryId::decode(&record.session).map(|id| id.label().to_owned());
+    pub(crate) fn new(id: MessageRef, message: &Message) -> Self {
+        let (content_type, filename) = split_filename(&message.content_type);
+        let label = DeliveryId::decode(&message.session).map(|id| id.label().to_owned());
         Self {
-            id: message_id(contact_id, ordinal),
-            contact_id,
-            direction: if record.outgoing { "out" } else { "in" },
+            id,
+            contact_id: id.contact,
+            direction: if message.outgoing { "out" } else { "in" },
             content_type,
             filename,
-            size: record.size,
-            sent_at: record.sent_at,
-            received_at: record.received_at,
+            size: message.size,
+            sent_at: message.sent_at,
+            received_at: message.received_at,
             session: label.filter(|label| !label.is_empty()),
-            state: MessageState::word(record.state),
+            state: message.state.word(),
             text: None,
         }
     }
 
-    /// The same with its text, if it is one and not a large one.
+    /// The same with its text, if it is a text message and not a large one.
     pub(crate) fn with_body(mut self, body: &Content) -> Self {
         if let (true, &[text]) = (
             self.content_type.starts_with("text/"),
@@ -298,54 +260,4 @@ impl MessageView {
         }
         self
     }
-}
-
-/// `<contact>-<ordinal>`, the id a page knows a message by.
-#[must_use]
-pub fn message_id(contact: ContactId, ordinal: u32) -> String {
-    format!("{contact}-{}", hex::encode(&ordinal.to_be_bytes()))
-}
-
-/// Reads `<contact>-<ordinal>`.
-#[must_use]
-pub fn parse_message_id(id: &str) -> Option<(ContactId, u32)> {
-    let (contact, ordinal) = id.split_once('-')?;
-    Some((
-        ContactId::parse(contact)?,
-        u32::from_be_bytes(hex::decode(ordinal)?),
-    ))
-}
-
-pub(crate) fn message_key(contact: ContactId, ordinal: u32) -> String {
-    format!("m/{contact}/{}", hex::encode(&ordinal.to_be_bytes()))
-}
-
-pub(crate) fn large_key(contact: ContactId, ordinal: u32) -> String {
-    format!("s/l/{contact}/{}", hex::encode(&ordinal.to_be_bytes()))
-}
-
-/// Where the pieces of a message's body are stored: one of up to 256 KiB
-/// under the body's key, more under that key and their number.
-#[must_use]
-pub fn body_keys(contact: ContactId, ordinal: u32, len: usize) -> Vec<String> {
-    match Content::piece_count(len) {
-        0 | 1 => vec![body_key(contact, ordinal)],
-        count => (0..count)
-            .filter_map(|piece| u32::try_from(piece).ok())
-            .map(|piece| piece_key(contact, ordinal, piece))
-            .collect(),
-    }
-}
-
-/// Where one of several pieces of a body is stored.
-#[must_use]
-pub fn piece_key(contact: ContactId, ordinal: u32, piece: u32) -> String {
-    let body = body_key(contact, ordinal);
-    format!("{body}/{}", hex::encode(&piece.to_be_bytes()))
-}
-
-/// Where the body of a message is stored, if it is one piece.
-#[must_use]
-pub fn body_key(contact: ContactId, ordinal: u32) -> String {
-    format!("b/{contact}/{}", hex::encode(&ordinal.to_be_bytes()))
 }

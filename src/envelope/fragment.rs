@@ -186,6 +186,13 @@ impl Assembly {
         )
     }
 
+    /// The chunks held, with their indexes.
+    pub fn chunks(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.chunks
+            .iter()
+            .map(|(index, chunk)| (*index, &chunk[..]))
+    }
+
     /// Whether a fragment of that index is held.
     #[must_use]
     pub fn has(&self, index: u32) -> bool {

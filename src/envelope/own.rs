@@ -101,13 +101,13 @@ pub struct Announcement {
     /// By the clock of whoever says it.
     pub sent_at: UnixTime,
     /// What it says.
-    pub what: Said,
+    pub what: AnnouncementKind,
 }
 
 /// What a device says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Said {
+pub enum AnnouncementKind {
     /// Kind 0, `device`: it was restored from a backup and has this index now.
     InUse(u8),
     /// Kind 1, `device`: it heard of a newer device and sends nothing more.
@@ -126,21 +126,21 @@ pub enum Said {
 impl Deterministic for Announcement {
     fn encode(&self) -> Vec<u8> {
         let (kind, items) = match &self.what {
-            Said::InUse(_) => (0, 4),
-            Said::Superseded(_) => (1, 4),
-            Said::EmergencyBegan { .. } => (2, 5),
-            Said::EmergencyEnded => (3, 3),
+            AnnouncementKind::InUse(_) => (0, 4),
+            AnnouncementKind::Superseded(_) => (1, 4),
+            AnnouncementKind::EmergencyBegan { .. } => (2, 5),
+            AnnouncementKind::EmergencyEnded => (3, 3),
         };
         cbor::array(items, |w| {
             w.uint(kind).bytes(&self.id).uint(self.sent_at.0);
             match &self.what {
-                Said::InUse(device) | Said::Superseded(device) => {
+                AnnouncementKind::InUse(device) | AnnouncementKind::Superseded(device) => {
                     w.uint((*device).into());
                 }
-                Said::EmergencyBegan { minutes, reason } => {
+                AnnouncementKind::EmergencyBegan { minutes, reason } => {
                     w.uint((*minutes).into()).text(reason);
                 }
-                Said::EmergencyEnded => {}
+                AnnouncementKind::EmergencyEnded => {}
             }
         })
     }
@@ -150,13 +150,13 @@ impl Deterministic for Announcement {
         let kind = d.u64()?;
         let (id, sent_at) = (cbor::fixed(d)?, UnixTime(d.u64()?));
         let what = match kind {
-            0 => Said::InUse(d.u8()?),
-            1 => Said::Superseded(d.u8()?),
-            2 => Said::EmergencyBegan {
+            0 => AnnouncementKind::InUse(d.u8()?),
+            1 => AnnouncementKind::Superseded(d.u8()?),
+            2 => AnnouncementKind::EmergencyBegan {
                 minutes: d.u32()?,
                 reason: stated_reason(d.str()?).ok_or_else(|| Error::message("reason"))?,
             },
-            3 => Said::EmergencyEnded,
+            3 => AnnouncementKind::EmergencyEnded,
             _ => return Err(Error::message("kind of announcement")),
         };
         Ok(Self { id, sent_at, what })
@@ -178,15 +178,15 @@ mod tests {
     const NOW: UnixTime = UnixTime(1_795_300_000);
 
     fn all() -> [Announcement; 4] {
-        let began = Said::EmergencyBegan {
+        let began = AnnouncementKind::EmergencyBegan {
             minutes: 30,
             reason: "unconscious at admission".into(),
         };
         let said = [
-            Said::InUse(1),
-            Said::Superseded(0),
+            AnnouncementKind::InUse(1),
+            AnnouncementKind::Superseded(0),
             began,
-            Said::EmergencyEnded,
+            AnnouncementKind::EmergencyEnded,
         ];
         said.map(|what| Announcement {
             id: [7; DEVICE_ID_LEN],
@@ -219,7 +219,7 @@ mod tests {
         let longest = Announcement {
             id: [7; DEVICE_ID_LEN],
             sent_at: NOW,
-            what: Said::EmergencyBegan {
+            what: AnnouncementKind::EmergencyBegan {
                 minutes: u32::MAX,
                 reason: "x".repeat(TextUse::Reason.max_bytes()),
             },

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     base::{UnixTime, time::DAY_SECONDS},
-    client::{ContactId, body_key},
+    client::{ContactId, MessageRef, StoreKey},
     crypto::cbor::Deterministic as _,
     identity::Identity,
     vault::{
@@ -233,7 +233,7 @@ impl Sealing {
     fn message(&self, contact: ContactId, ordinal: u32, now: UnixTime) {
         let outgoing = ordinal % 2 == 0;
         let session: [u8; 16] = random();
-        let body = body_key(contact, ordinal);
+        let message = MessageRef { contact, ordinal };
         let record = MessageRecord {
             outgoing,
             session: session.to_vec(),
@@ -245,8 +245,8 @@ impl Sealing {
             state: if outgoing { 2 } else { 4 },
             cells_left: 0,
         };
-        self.put(&body.replacen('b', "m", 1), &record);
-        self.put_bytes(&body, TEXT);
+        self.put(&StoreKey::Message(message).to_string(), &record);
+        self.put_bytes(&StoreKey::Body(message).to_string(), TEXT);
         if !outgoing {
             let digest: [u8; 16] = random();
             let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     base::{ErrorCode, SortedMap, UnixTime},
-    client::{Change, Client, ClientError, ContactId, Effects, Event, Planned},
+    client::{Change, Client, ClientError, ContactId, Download, Effects, Event},
     vault::{OpenedVault, StoredHeader, VaultError, VaultHeader, VaultKey},
 };
 
@@ -32,7 +32,7 @@ pub struct Engine {
     key: VaultKey,
     header: VaultHeader,
     /// What the last plans asked for, by path.
-    planned: SortedMap<String, Planned>,
+    planned: SortedMap<String, Download>,
 }
 
 #[wasm_bindgen]

@@ -305,7 +305,7 @@ fn invitations_are_refused_when_they_should_be() {
         ErrorCode::InvitationMalformed
     );
     let (mut c, _) = Client::create("C", "https://other.example", NOW, &mut rng()).unwrap();
-    let _ = c.configure(&relay.info()).unwrap();
+    let _ = c.configure(&relay.info(), NOW).unwrap();
     assert_eq!(
         code(c.accept(&uri, false, NOW, &mut rng())),
         ErrorCode::RelayMismatch

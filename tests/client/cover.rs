@@ -40,7 +40,7 @@ fn real() -> Vec<Cell> {
                     .into_iter()
                     .map(|entry| entry.cell),
             );
-            let effects = a.client.posted(&post.tokens);
+            let effects = a.client.posted(&post.tokens, NOW);
             a.commit(effects);
         }
     }

@@ -94,8 +94,7 @@ fn texts(person: &Person, with: ContactId) -> Vec<String> {
     let incoming = all.iter().filter(|message| message.direction == "in");
     incoming
         .map(|message| {
-            let (contact, ordinal) = tessera::client::parse_message_id(&message.id).unwrap();
-            let body = &person.store[&tessera::client::body_key(contact, ordinal)];
+            let body = &person.store[&tessera::client::StoreKey::Body(message.id).to_string()];
             String::from_utf8(body.to_vec()).unwrap()
         })
         .collect()
@@ -174,7 +173,7 @@ fn no_tag_of_the_old_device_is_used_again() {
                 assert!(seen.insert(cell[4..20].to_vec()), "a tag of two cells");
             }
             relay.post(&post.body);
-            let effects = person.client.posted(&post.tokens);
+            let effects = person.client.posted(&post.tokens, NOW);
             person.commit(effects);
             person.restart();
         }
@@ -208,7 +207,7 @@ fn both_devices_notice_that_the_other_lives() {
     round(&mut relay, &mut [&mut old, &mut new, &mut b]);
     assert_eq!(notices(&old), [superseded(1)]);
     assert_eq!(old.client.device().superseded_by, Some(1), "also anew");
-    assert_eq!(old.state(&waits), "undelivered", "it will not leave");
+    assert_eq!(old.state(waits), "undelivered", "it will not leave");
     assert_eq!(
         old.send(b_at_a, "no", now(&relay)).unwrap_err(),
         ClientError::DeviceSuperseded
@@ -226,7 +225,7 @@ fn both_devices_notice_that_the_other_lives() {
         let last = texts(device, b_at_a);
         assert_eq!(last.last().map(String::as_str), Some("to whoever reads"));
     }
-    assert_eq!(old.state(&late), "delivered", "receipts are still read");
+    assert_eq!(old.state(late), "delivered", "receipts are still read");
     // Days later: each is told once, however often it is repeated.
     for _ in 0..3 {
         relay.epoch += 86_400 / EPOCH;
@@ -349,7 +348,7 @@ fn a_contact_finds_an_index_two_above_any_it_has_seen() {
     let effects = lost.client.settle(now(&relay), &mut rng()).unwrap();
     lost.commit(effects);
     while let Some(post) = lost.client.next_flush(now(&relay)).unwrap() {
-        let effects = lost.client.posted(&post.tokens);
+        let effects = lost.client.posted(&post.tokens, NOW);
         lost.commit(effects);
     }
     let mut next = restored(&backup(&lost));
@@ -377,7 +376,7 @@ fn what_the_backups_device_had_queued_too_long_is_not_sealed_again() {
     relay.epoch += 4 * 86_400 / EPOCH;
     relay.close();
     rounds(&mut relay, &mut [&mut new, &mut b], 4);
-    assert_eq!(new.state(&id), "undelivered", "the person decides");
+    assert_eq!(new.state(id), "undelivered", "the person decides");
     assert!(texts(&b, a_at_b).is_empty());
     assert_eq!(
         b.client.messages(a_at_b, None, 9).unwrap()[0].state,
@@ -443,7 +442,7 @@ fn the_owner_is_told_of_an_emergency_access() {
     }
     let began = copy.client.begin_emergency(id, 30, "unconscious", at);
     copy.commit(began.unwrap());
-    let configured = copy.client.configure(&relay.info()).unwrap();
+    let configured = copy.client.configure(&relay.info(), NOW).unwrap();
     copy.commit(configured);
     let post = copy.client.emergency_slot(id, &mut rng()).unwrap();
     relay.post(&post.body);

@@ -4,7 +4,7 @@ use crate::stage::*;
 use serde_json::{Value, json};
 use tessera::{
     base::UnixTime,
-    client::{ContactId, Entry, Key, Outgoing, log_key},
+    client::{AuditEvent, ContactId, Outgoing, StoreKey, UnlockedBy},
     enrolment::Kind,
     identity::Fingerprint,
     wire::post,
@@ -150,7 +150,7 @@ fn a_refused_call_logs_nothing() {
     let nobody = ContactId::parse("0000000000000000").unwrap();
     assert!(a.client.reject_sas(nobody, NOW).is_err());
     assert!(a.client.remove_contact(nobody, NOW).is_err());
-    let entry = a.client.record(Entry::BackedUp, now(&relay));
+    let entry = a.client.record(AuditEvent::BackedUp, now(&relay));
     a.commit(entry);
     assert_eq!(a.log().len(), before + 1);
 }
@@ -204,7 +204,7 @@ fn what_is_held_released_refused_and_missing_is_logged() {
     post.body
         .truncate(post.body.len() - (4 + relay.size.get() as usize));
     relay.post(&post.body);
-    let posted = b.client.posted(&post.tokens);
+    let posted = b.client.posted(&post.tokens, NOW);
     b.commit(posted);
     b.send(a_at_b, "three", now(&relay)).unwrap();
     let post = b.client.next_flush(now(&relay)).unwrap().unwrap();
@@ -262,23 +262,25 @@ fn time_is_logged() {
         (&shredded["contacts"], &shredded["before"]),
         (&json!(1), &json!("2026-12"))
     );
-    assert_eq!(last(&log, "undelivered")["message"], id);
+    assert_eq!(last(&log, "undelivered")["message"], id.to_string());
 }
 
 #[test]
 fn what_the_host_does_is_logged() {
     let mut a = Person::new("A");
     let entries = [
-        Entry::Locked { idle: true },
-        Entry::Unlocked { by: Key::Passkey },
-        Entry::Rekeyed,
-        Entry::BackedUp,
-        Entry::BreakGlassStarted {
+        AuditEvent::Locked { idle: true },
+        AuditEvent::Unlocked {
+            by: UnlockedBy::Passkey,
+        },
+        AuditEvent::Rekeyed,
+        AuditEvent::BackedUp,
+        AuditEvent::BreakGlassStarted {
             reason: "cardiac \"arrest\"\n".into(),
             minutes: 30,
         },
-        Entry::BreakGlassEnded,
-        Entry::SharesCreated {
+        AuditEvent::BreakGlassEnded,
+        AuditEvent::SharesCreated {
             threshold: 2,
             shares: 3,
         },
@@ -320,7 +322,7 @@ fn what_the_host_does_is_logged() {
 fn one_record_is_written_per_entry_and_one_for_the_head() {
     let mut a = Person::new("A");
     for _ in 0..50 {
-        let effects = a.client.record(Entry::BackedUp, NOW);
+        let effects = a.client.record(AuditEvent::BackedUp, NOW);
         assert_eq!(effects.changes.len(), 2);
         assert!(effects.changes.iter().all(|(key, value)| {
             let size = value.as_ref().unwrap().len();
@@ -355,11 +357,11 @@ fn a_crash_leaves_neither_gap_nor_fork() {
     let id = a.send(b_at_a, "again", now(&relay)).unwrap();
     let log = a.log();
     assert_eq!(log.len(), before.len() + 1);
-    assert_eq!(log.last().unwrap()["message"], id);
+    assert_eq!(log.last().unwrap()["message"], id.to_string());
     // A step repeated after a crash writes the same bytes.
-    let place = log_key(head.len() + 1);
+    let place = StoreKey::LogEntry(head.len() + 1).to_string();
     let bytes = |a: &mut Person| {
-        let effects = a.client.record(Entry::BackedUp, now(&relay));
+        let effects = a.client.record(AuditEvent::BackedUp, now(&relay));
         let (_, bytes) = effects
             .changes
             .into_iter()
@@ -386,8 +388,8 @@ fn a_vault_from_before_the_log_begins_one_with_its_first_change() {
     let nothing = a.client.tick(NOW);
     assert!(nothing.changes.is_empty());
     let effects = a.client.record(
-        Entry::Unlocked {
-            by: Key::Passphrase,
+        AuditEvent::Unlocked {
+            by: UnlockedBy::Passphrase,
         },
         NOW,
     );

@@ -3,7 +3,7 @@
 
 use tessera::{
     base::{ErrorCode, UnixTime, content::PIECE_LEN},
-    client::{ClientError, ContactId, Event, Outgoing, body_keys, parse_message_id},
+    client::{ClientError, ContactId, Event, MessageRef, Outgoing, StoreKey},
     enrolment::Kind,
 };
 
@@ -17,7 +17,7 @@ fn clock(relay: &Relay) -> UnixTime {
     UnixTime(relay.epoch * EPOCH + 60)
 }
 
-fn send(from: &mut Person, to: ContactId, body: &[u8], now: UnixTime) -> String {
+fn send(from: &mut Person, to: ContactId, body: &[u8], now: UnixTime) -> MessageRef {
     let outgoing = Outgoing {
         content_type: "application/dicom",
         body: body.into(),
@@ -28,11 +28,10 @@ fn send(from: &mut Person, to: ContactId, body: &[u8], now: UnixTime) -> String 
     from.commit(effects).id
 }
 
-fn stored_body(person: &Person, id: &str, len: usize) -> Vec<u8> {
-    let (contact, ordinal) = parse_message_id(id).unwrap();
-    body_keys(contact, ordinal, len)
+fn stored_body(person: &Person, id: MessageRef, len: usize) -> Vec<u8> {
+    StoreKey::body(id, len)
         .iter()
-        .flat_map(|key| person.store[key].to_vec())
+        .flat_map(|key| person.store[&key.to_string()].to_vec())
         .collect()
 }
 
@@ -53,7 +52,7 @@ fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
         queued, 1,
         "but for the first cell, nothing is sealed before a slot comes"
     );
-    assert_eq!(stored_body(&a, &id, body.len()), body);
+    assert_eq!(stored_body(&a, id, body.len()), body);
     let (mut last, mut told, mut arrived) = (0, 0, Vec::new());
     for _ in 0..10 {
         let now = clock(&relay);
@@ -64,11 +63,14 @@ fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
         assert!(queued <= 128, "{queued} cells lie sealed in the queue");
         if let Some(post) = a.client.next_flush(now).unwrap() {
             relay.post(&post.body);
-            let effects = a.client.posted(&post.tokens);
+            let effects = a.client.posted(&post.tokens, clock(&relay));
             for event in &effects.events {
                 if let Event::Transfer { transfer } = event {
                     assert!(transfer.bytes > last, "it only goes forward");
-                    assert_eq!((transfer.total_bytes, &transfer.id), (body.len(), &id));
+                    assert_eq!(
+                        (transfer.total_bytes, &transfer.id),
+                        (body.len(), &id.to_string())
+                    );
                     last = transfer.bytes;
                 }
             }
@@ -83,11 +85,11 @@ fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
     assert_eq!(arrived.len(), 1);
     assert!(told >= 3, "its recipient saw it come");
     assert_eq!(last, body.len());
-    assert_eq!(stored_body(&b, &arrived[0].id, body.len()), body);
+    assert_eq!(stored_body(&b, arrived[0].id, body.len()), body);
     assert!(b.client.transfers().unwrap().is_empty());
     round(&mut relay, &mut [&mut b, &mut a]);
     round(&mut relay, &mut [&mut b, &mut a]);
-    assert_eq!(a.state(&id), "delivered");
+    assert_eq!(a.state(id), "delivered");
     for person in [&a, &b] {
         let left = |prefix: &str| person.store.keys().any(|key| key.starts_with(prefix));
         assert!(!left("s/l/") && !left("s/f/") && !left("s/q/"));
@@ -106,9 +108,9 @@ fn what_is_sent_later_to_the_same_contact_waits_and_to_others_does_not() {
     a.seal_wanted(now);
     let post = a.client.next_flush(now).unwrap().unwrap();
     relay.post(&post.body);
-    let effects = a.client.posted(&post.tokens);
+    let effects = a.client.posted(&post.tokens, clock(&relay));
     a.commit(effects);
-    assert_eq!(a.state(&third), "sent", "it went first");
+    assert_eq!(a.state(third), "sent", "it went first");
     relay.close();
     let mut sizes = Vec::new();
     for _ in 0..4 {
@@ -128,15 +130,14 @@ fn a_message_taken_back_never_shows_and_leaves_no_gap() {
     a.seal_wanted(now);
     let post = a.client.next_flush(now).unwrap().unwrap();
     relay.post(&post.body);
-    let effects = a.client.posted(&post.tokens);
+    let effects = a.client.posted(&post.tokens, clock(&relay));
     a.commit(effects);
-    let (contact, ordinal) = parse_message_id(&id).unwrap();
-    let effects = a.client.cancel(contact, ordinal, now, &mut rng()).unwrap();
+    let effects = a.client.cancel(id, now, &mut rng()).unwrap();
     assert_eq!(a.commit(effects).state, "cancelled");
     a.restart();
-    assert_eq!(a.state(&id), "cancelled");
+    assert_eq!(a.state(id), "cancelled");
     assert_eq!(
-        a.client.cancel(contact, ordinal, now, &mut rng()).err(),
+        a.client.cancel(id, now, &mut rng()).err(),
         Some(ClientError::MessageSent),
         "once is enough"
     );
@@ -151,10 +152,9 @@ fn a_message_taken_back_never_shows_and_leaves_no_gap() {
     }
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0].text.as_deref(), Some("after it"));
-    assert_eq!(a.state(&text), "delivered");
-    let (contact, ordinal) = parse_message_id(&text).unwrap();
+    assert_eq!(a.state(text), "delivered");
     assert_eq!(
-        a.client.cancel(contact, ordinal, now, &mut rng()).err(),
+        a.client.cancel(text, now, &mut rng()).err(),
         Some(ClientError::MessageSent)
     );
     // What came of it is forgotten after the retention, and that is told.
@@ -179,8 +179,7 @@ fn a_message_taken_back_before_it_left_hides_nothing_that_comes_after_it() {
             a.seal_wanted(now);
         }
         a.send(b_at_a, "after it", now).unwrap();
-        let (contact, ordinal) = parse_message_id(&id).unwrap();
-        let effects = a.client.cancel(contact, ordinal, now, &mut rng()).unwrap();
+        let effects = a.client.cancel(id, now, &mut rng()).unwrap();
         a.commit(effects);
         a.send(b_at_a, "and after that", now).unwrap();
         for _ in 0..4 {
@@ -203,17 +202,19 @@ fn a_large_message_that_waited_too_long_is_sealed_again_from_its_beginning() {
     a.seal_wanted(clock(&relay));
     let post = a.client.next_flush(clock(&relay)).unwrap().unwrap();
     relay.post(&post.body);
-    let effects = a.client.posted(&post.tokens);
+    let effects = a.client.posted(&post.tokens, clock(&relay));
     a.commit(effects);
     relay.close();
     round(&mut relay, &mut [&mut b]);
     relay.epoch += 4 * 86_400 / EPOCH;
     let now = clock(&relay);
-    assert!(a.client.wanted(now).is_none(), "not under the old day");
+    assert!(
+        a.client.pieces_needed(now).is_none(),
+        "not under the old day"
+    );
     let effects = a.client.tick(now);
     assert_eq!(a.commit(effects), std::slice::from_ref(&id));
-    let (contact, ordinal) = parse_message_id(&id).unwrap();
-    let bodies = [(contact, ordinal, body.as_slice().into())];
+    let bodies = [(id, body.as_slice().into())];
     let effects = a.client.reseal(&bodies, now, &mut rng());
     a.commit(effects);
     a.restart();
@@ -224,8 +225,8 @@ fn a_large_message_that_waited_too_long_is_sealed_again_from_its_beginning() {
         }
     }
     assert_eq!(messages.len(), 1);
-    assert_eq!(stored_body(&b, &messages[0].id, body.len()), body);
-    assert_eq!(a.state(&id), "delivered");
+    assert_eq!(stored_body(&b, messages[0].id, body.len()), body);
+    assert_eq!(a.state(id), "delivered");
 }
 
 #[test]
@@ -233,15 +234,15 @@ fn a_message_whose_body_is_lost_is_given_up_and_holds_up_no_other() {
     let (relay, mut a, _, b_at_a, _) = pair();
     let now = clock(&relay);
     let id = send(&mut a, b_at_a, &content(300_000), now);
-    let wanted = a.client.wanted(now).unwrap();
+    let wanted = a.client.pieces_needed(now).unwrap();
     assert_eq!(wanted.pieces, [0], "the first cells lie in the first piece");
     let nothing = Default::default();
     let effects = a
         .client
-        .seal_more(wanted.contact, wanted.ordinal, &nothing, now, &mut rng());
+        .seal_more(wanted.message, &nothing, now, &mut rng());
     a.commit(effects);
-    assert_eq!(a.state(&id), "undelivered");
-    assert_eq!((a.client.queued(), a.client.wanted(now)), (1, None));
+    assert_eq!(a.state(id), "undelivered");
+    assert_eq!((a.client.queued(), a.client.pieces_needed(now)), (1, None));
 }
 
 #[test]
@@ -251,8 +252,7 @@ fn what_is_sent_after_a_message_was_taken_back_is_found_although_nothing_of_it_h
     // Hundreds of counters each, far more than a window.
     for len in [1_000_000, 100_000, 70_000, 500_000] {
         let id = send(&mut a, b_at_a, &content(len), now);
-        let (contact, ordinal) = parse_message_id(&id).unwrap();
-        let effects = a.client.cancel(contact, ordinal, now, &mut rng()).unwrap();
+        let effects = a.client.cancel(id, now, &mut rng()).unwrap();
         a.commit(effects);
         a.restart();
     }
@@ -265,7 +265,7 @@ fn what_is_sent_after_a_message_was_taken_back_is_found_although_nothing_of_it_h
         }
     }
     assert_eq!(shown, [Some("after all of it".to_owned())]);
-    assert_eq!(a.state(&text), "delivered");
+    assert_eq!(a.state(text), "delivered");
     assert!(a.client.transfers().unwrap().is_empty());
     // What of them did not leave in time is dropped, not sealed again.
     let later = now.plus(5 * 86_400);

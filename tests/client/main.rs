@@ -10,6 +10,8 @@
 )]
 
 mod adversities;
+#[path = "../common/mod.rs"]
+mod common;
 mod conversations;
 mod cover;
 mod devices;
@@ -19,7 +21,5 @@ mod months;
 mod restores;
 mod segments;
 mod stage;
-#[path = "../support/mod.rs"]
-mod support;
 mod tampering;
 mod time;

@@ -185,10 +185,10 @@ fn a_longer_grace_is_kept_across_restarts_and_counts_to_the_second() {
         retention_days,
     };
     for wrong in [set(2, 60), set(29, 60), set(7, 6), set(7, 61)] {
-        let refused = b.client.set_settings(wrong).unwrap_err();
+        let refused = b.client.set_settings(wrong, NOW).unwrap_err();
         assert_eq!(refused, ClientError::InvalidArgument("days"));
     }
-    let effects = b.client.set_settings(set(14, 30)).unwrap();
+    let effects = b.client.set_settings(set(14, 30), NOW).unwrap();
     b.commit(effects);
     b.restart();
     assert_eq!(b.client.settings(), set(14, 30));
@@ -213,7 +213,7 @@ fn by_hand_only_what_nothing_can_come_of_is_shredded() {
     for (now, shredded) in [(over - 1, 0), (over, 1), (over, 0)] {
         let effects = a.client.tick(UnixTime(now));
         a.commit(effects);
-        let effects = a.client.shred_by_hand(UnixTime(now));
+        let effects = a.client.shred_expired_keys(UnixTime(now));
         assert_eq!(a.commit(effects), shredded, "{now}");
     }
     a.restart();
@@ -227,7 +227,7 @@ fn sent_closed_read(sent_at: u64, closed_at: u64, read_at: u64) -> Received {
     a.send(b_at_a, "text", UnixTime(sent_at)).unwrap();
     while let Some(post) = a.client.next_flush(UnixTime(sent_at)).unwrap() {
         relay.post(&post.body);
-        let effects = a.client.posted(&post.tokens);
+        let effects = a.client.posted(&post.tokens, NOW);
         a.commit(effects);
     }
     relay.epoch = closed_at / EPOCH;
@@ -336,7 +336,7 @@ fn a_patient_who_returns_after_six_weeks_has_lost_nothing() {
     for _ in 0..3 {
         round(&mut relay, &mut [&mut b, &mut a]);
     }
-    assert_eq!(b.state(&back), "delivered");
+    assert_eq!(b.state(back), "delivered");
     for person in [&a, &b] {
         let alarms = person.events.iter();
         let mut alarms = alarms.filter(|e| matches!(e, Event::Rejected(_) | Event::Gap(_)));

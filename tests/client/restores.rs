@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::stage::*;
 use tessera::{
     base::{Secret, UnixTime},
-    client::{Client, ContactId, Effects, Event, Gap, parse_message_id},
+    client::{Client, ContactId, Effects, Event, Gap},
     enrolment::Kind,
     envelope::OwnKeys,
     identity::Identity,
@@ -162,7 +162,7 @@ impl World {
                 assert!(first == cell || drawn, "one tag, two cells");
             }
             self.relay.post(&post.body);
-            let effects = person.client.posted(&post.tokens);
+            let effects = person.client.posted(&post.tokens, NOW);
             person.commit(effects);
         }
         if self.dice.chance(30) {
@@ -204,7 +204,7 @@ impl World {
                 .unwrap()
             {
                 if message.direction == "out" && message.state == "delivered" {
-                    let text = String::from_utf8(device.body(&message.id)).unwrap();
+                    let text = String::from_utf8(device.body(message.id)).unwrap();
                     assert!(arrived.contains(&text), "delivered, and not there: {text}");
                 }
             }
@@ -243,10 +243,7 @@ fn round_of(person: &mut Person, relay: &Relay, now: UnixTime) {
     let overdue = person.commit(effects);
     let bodies: Vec<_> = overdue
         .iter()
-        .map(|id| {
-            let (contact, ordinal) = parse_message_id(id).unwrap();
-            (contact, ordinal, person.body(id).as_slice().into())
-        })
+        .map(|id| (*id, person.body(*id).as_slice().into()))
         .collect();
     let effects = person.client.reseal(&bodies, now, &mut rng());
     person.commit(effects);
@@ -255,7 +252,7 @@ fn round_of(person: &mut Person, relay: &Relay, now: UnixTime) {
 fn texts(person: &Person, with: ContactId, direction: &str) -> Vec<String> {
     let all = person.client.messages(with, None, usize::MAX).unwrap();
     let of = all.iter().filter(|message| message.direction == direction);
-    of.map(|message| String::from_utf8(person.body(&message.id)).unwrap())
+    of.map(|message| String::from_utf8(person.body(message.id)).unwrap())
         .collect()
 }
 

@@ -4,11 +4,11 @@
 use sha2::{Digest as _, Sha256};
 use tessera::{
     base::UnixTime,
-    client::{Client, ClientError, Gap, Mailbox, Planned, Received},
+    client::{Client, ClientError, Download, Gap, Mailbox, Received},
     enrolment::Kind,
 };
 
-use crate::stage::{EPOCH, Person, Relay, enrol, rng, round};
+use crate::stage::{EPOCH, NOW, Person, Relay, enrol, rng, round};
 
 /// What a relay holds of a bucket, the first batches of it as one segment.
 struct Shelf {
@@ -55,7 +55,7 @@ fn shelve(relay: &Relay, bucket: u32, from: usize, to: usize) -> Shelf {
 }
 
 impl Shelf {
-    fn bytes(&self, planned: &Planned) -> &[u8] {
+    fn bytes(&self, planned: &Download) -> &[u8] {
         let batch = self
             .batches
             .iter()
@@ -68,8 +68,11 @@ fn bucket_of(client: &Client) -> u32 {
     client.own_bucket().unwrap()
 }
 
-fn plan(person: &mut Person, shelf: &Shelf) -> Vec<Planned> {
-    let planned = person.client.plan_pull(Mailbox::Own, &shelf.index).unwrap();
+fn plan(person: &mut Person, shelf: &Shelf) -> Vec<Download> {
+    let planned = person
+        .client
+        .plan_pull(Mailbox::Own, &shelf.index, NOW)
+        .unwrap();
     person.commit(planned)
 }
 

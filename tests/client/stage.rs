@@ -2,20 +2,20 @@
 
 use tessera::{
     base::UnixTime,
-    client::{ClientError, ContactId, ContactView, Mailbox, Outgoing, Received, parse_message_id},
+    client::{ClientError, ContactId, ContactView, Mailbox, MessageRef, Outgoing, Received},
     enrolment::Kind,
 };
 
-pub(crate) use crate::support::*;
+pub(crate) use crate::common::*;
 
 impl Person {
     pub(crate) fn pull(&mut self, relay: &Relay, now: UnixTime) -> Received {
         let mut all = Received::default();
-        let configured = self.client.configure(&relay.info()).unwrap();
+        let configured = self.client.configure(&relay.info(), now).unwrap();
         self.commit(configured);
         for mailbox in [Mailbox::Own, Mailbox::Lobby] {
             let index = relay.index(bucket_of(&self.client, mailbox));
-            let planned = self.client.plan_pull(mailbox, &index).unwrap();
+            let planned = self.client.plan_pull(mailbox, &index, now).unwrap();
             for batch in self.commit(planned) {
                 let bytes = relay.batch(&batch);
                 let effects = self
@@ -39,20 +39,19 @@ impl Person {
                 return;
             };
             relay.post(&post.body);
-            let effects = self.client.posted(&post.tokens);
+            let effects = self.client.posted(&post.tokens, now);
             self.commit(effects);
         }
     }
 
     /// Seals the next cells of large messages from the stored pieces.
     pub(crate) fn seal_wanted(&mut self, now: UnixTime) {
-        while let Some(wanted) = self.client.wanted(now) {
-            let (contact, ordinal) = (wanted.contact, wanted.ordinal);
-            let keys = self.client.readable(contact, ordinal).unwrap();
+        while let Some(wanted) = self.client.pieces_needed(now) {
+            let keys = self.client.body_keys(wanted.message).unwrap();
             let stored: Vec<_> = wanted
                 .pieces
                 .iter()
-                .filter_map(|n| Some((*n, self.store.get(&keys[*n as usize])?.clone())))
+                .filter_map(|n| Some((*n, self.store.get(&keys[*n as usize].to_string())?.clone())))
                 .collect();
             let pieces = stored
                 .iter()
@@ -60,7 +59,7 @@ impl Person {
                 .collect();
             let effects = self
                 .client
-                .seal_more(contact, ordinal, &pieces, now, &mut rng());
+                .seal_more(wanted.message, &pieces, now, &mut rng());
             self.commit(effects);
         }
     }
@@ -74,7 +73,7 @@ impl Person {
         to: ContactId,
         text: &str,
         now: UnixTime,
-    ) -> Result<String, ClientError> {
+    ) -> Result<MessageRef, ClientError> {
         let outgoing = Outgoing {
             content_type: "text/plain",
             body: text.as_bytes().into(),
@@ -85,13 +84,9 @@ impl Person {
         Ok(self.commit(effects).id)
     }
 
-    pub(crate) fn state(&self, id: &str) -> &'static str {
-        let (contact, ordinal) = parse_message_id(id).unwrap();
-        let all = self.client.messages(contact, None, usize::MAX).unwrap();
-        all.iter()
-            .find(|m| parse_message_id(&m.id) == Some((contact, ordinal)))
-            .unwrap()
-            .state
+    pub(crate) fn state(&self, id: MessageRef) -> &'static str {
+        let all = self.client.messages(id.contact, None, usize::MAX);
+        all.unwrap().iter().find(|m| m.id == id).unwrap().state
     }
 }
 
@@ -103,6 +98,7 @@ pub(crate) fn round(relay: &mut Relay, people: &mut [&mut Person]) -> Vec<Receiv
         .map(|person| {
             let received = person.pull(relay, now);
             person.post(relay);
+            person.assert_memory_is_stored();
             person.restart();
             person.log();
             received

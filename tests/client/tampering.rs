@@ -3,7 +3,7 @@
 use crate::stage::*;
 use tessera::{
     audit::{self, AuditError, Head},
-    client::{Entry, log_key},
+    client::{AuditEvent, StoreKey},
     vault::stored::{self, EntryRecord},
 };
 
@@ -23,7 +23,7 @@ fn walk(a: &Person, store: &std::collections::BTreeMap<u64, Vec<u8>>) -> Result<
 fn every_edit_of_the_stored_log_is_found_where_it_is() {
     let mut a = Person::new("A");
     for i in 0..6 {
-        let entry = Entry::SharesCreated {
+        let entry = AuditEvent::SharesCreated {
             threshold: 2,
             shares: i + 2,
         };
@@ -33,7 +33,7 @@ fn every_edit_of_the_stored_log_is_found_where_it_is() {
     let signed = a.client.checkpoint(NOW, &mut rng()).unwrap();
     a.commit(signed);
     let store: std::collections::BTreeMap<u64, Vec<u8>> = (0..a.client.log_head().len())
-        .map(|i| (i, a.store[&log_key(i)].to_vec()))
+        .map(|i| (i, a.store[&StoreKey::LogEntry(i).to_string()].to_vec()))
         .collect();
     assert_eq!(walk(&a, &store), Ok(()));
     let broken = |index| Err(AuditError::Broken { index });
@@ -71,7 +71,7 @@ fn every_edit_of_the_stored_log_is_found_where_it_is() {
 #[test]
 fn who_holds_the_keys_can_write_another_log_but_not_one_that_was_signed() {
     let mut a = Person::new("A");
-    let effects = a.client.record(Entry::BackedUp, NOW);
+    let effects = a.client.record(AuditEvent::BackedUp, NOW);
     a.commit(effects);
     let secret = stored::decode::<stored::SelfRecord>(&a.store["s/self"]);
     let owner = tessera::base::Secret::take(&mut secret.unwrap().secret);
@@ -91,7 +91,10 @@ fn who_holds_the_keys_can_write_another_log_but_not_one_that_was_signed() {
             before: *at.hash(),
             blob: entry.blob().to_vec(),
         };
-        a.store.insert(log_key(i as u64), stored::encode(&record));
+        a.store.insert(
+            StoreKey::LogEntry(i as u64).to_string(),
+            stored::encode(&record),
+        );
         at = next;
     }
     let head =
@@ -103,7 +106,10 @@ fn who_holds_the_keys_can_write_another_log_but_not_one_that_was_signed() {
     let walked = |a: &Person| {
         let mut at = Head::GENESIS;
         while at != a.client.log_head() {
-            at = a.client.replay_entry(at, &a.store[&log_key(at.len())])?.1;
+            at = a
+                .client
+                .replay_entry(at, &a.store[&StoreKey::LogEntry(at.len()).to_string()])?
+                .1;
         }
         Ok::<_, AuditError>(at)
     };

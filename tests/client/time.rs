@@ -3,7 +3,7 @@
 use crate::stage::*;
 use tessera::{
     base::UnixTime,
-    client::{ClientError, Event, body_key, parse_message_id},
+    client::{ClientError, Event, StoreKey},
     enrolment::{Invitation, Kind},
 };
 
@@ -20,8 +20,7 @@ fn a_clock_set_back_to_a_day_whose_cells_were_given_up_sends_nothing_that_is_not
     for i in 0..40 {
         let text = format!("waits {i}");
         let id = a.send(b_at_a, &text, now).unwrap();
-        let (contact, ordinal) = parse_message_id(&id).unwrap();
-        bodies.push((contact, ordinal, text.as_bytes().into()));
+        bodies.push((id, text.as_bytes().into()));
     }
     // The clock is far ahead for a moment: all of it counts as too late.
     let ahead = now.plus(3 * 86_400);
@@ -58,13 +57,12 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
     let later = UnixTime(relay.epoch * EPOCH + 60);
     let effects = a.client.tick(later);
     assert_eq!(a.commit(effects), std::slice::from_ref(&id));
-    let (contact, ordinal) = parse_message_id(&id).unwrap();
-    let body = a.store[&body_key(contact, ordinal)].clone();
+    let body = a.store[&StoreKey::Body(id).to_string()].clone();
     assert!(
         a.client.next_flush(later).unwrap().is_none(),
         "nobody looks for it any more"
     );
-    let bodies = [(contact, ordinal, body.as_slice().into())];
+    let bodies = [(id, body.as_slice().into())];
     let effects = a.client.reseal(&bodies, later, &mut rng());
     a.commit(effects);
     a.restart();
@@ -82,7 +80,7 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
-    assert_eq!(a.state(&id), "delivered");
+    assert_eq!(a.state(id), "delivered");
     assert_eq!(b.client.messages(a_at_b, None, 10).unwrap().len(), 1);
     let alarms = |p: &Person| {
         p.events
@@ -97,7 +95,7 @@ fn a_relay_that_moved_is_named_in_new_invitations() {
     let mut relay = Relay::new();
     let mut a = Person::new("A");
     round(&mut relay, &mut [&mut a]);
-    let moved = a.client.relocate("https://moved.example/");
+    let moved = a.client.relocate("https://moved.example/", NOW);
     a.commit(moved);
     a.restart();
     let effects = a
@@ -111,7 +109,7 @@ fn a_relay_that_moved_is_named_in_new_invitations() {
     );
     assert!(
         a.client
-            .relocate("https://moved.example")
+            .relocate("https://moved.example", NOW)
             .changes
             .is_empty()
     );

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    common::bucket_of,
     people::{Actor, End, Sent},
     plan::{Restart, Withholding},
-    support::bucket_of,
     world::World,
 };
-use tessera::client::{ContactId, Mailbox};
+use tessera::client::{Mailbox, MessageRef};
 
 impl World {
     pub(crate) fn check(&mut self) {
@@ -27,8 +27,8 @@ impl World {
     }
 
     /// "Delivered" is only ever said of what was shown.
-    pub(crate) fn check_delivered(&self, person: usize, contact: ContactId, id: &str) {
-        let (link, end) = self.end_at(person, contact).unwrap();
+    pub(crate) fn check_delivered(&self, person: usize, id: MessageRef) {
+        let (link, end) = self.end_at(person, id.contact).unwrap();
         let [from, to] = [end, 1 - end].map(|end| &self.links[link].ends[end]);
         let sent = from.sent.iter().find(|sent| sent.id == id).unwrap();
         assert!(
@@ -89,7 +89,7 @@ impl World {
     /// In the end a message is delivered, or said not to be.
     fn check_states(&self, from: &End, shown: &BTreeMap<&str, usize>, what: &str) {
         for sent in &from.sent {
-            let state = self.record(from.person, &sent.id).state;
+            let state = self.record(from.person, sent.id).state;
             let arrived = shown.contains_key(&*sent.text);
             match state {
                 // A receipt may come for what was taken back too late.
@@ -103,6 +103,7 @@ impl World {
 
     /// What was shown is what a restarted portal lists.
     fn check_stored(&mut self, person: usize) {
+        self.people[person].person.assert_memory_is_stored();
         self.people[person].person.restart();
         let actor = &self.people[person].person;
         for (link, end) in self.ends_of(person) {
@@ -112,7 +113,7 @@ impl World {
             let mut stored: Vec<_> = messages
                 .iter()
                 .filter(|message| message.state == "verified")
-                .map(|message| actor.body(&message.id))
+                .map(|message| actor.body(message.id))
                 .collect();
             let mut shown: Vec<_> = end
                 .shown

@@ -20,14 +20,14 @@
 
 mod adversary;
 mod checks;
+#[path = "../common/mod.rs"]
+mod common;
 mod enrolment;
 mod outcome;
 mod page;
 mod people;
 mod plan;
 mod screen;
-#[path = "../support/mod.rs"]
-mod support;
 mod world;
 
 use std::{

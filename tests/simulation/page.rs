@@ -2,15 +2,15 @@
 //! steps it may be killed.
 
 use crate::{
+    common::bucket_of,
     people::Sent,
     plan::Withholding,
-    support::bucket_of,
     world::{Killed, Step, World},
 };
 use sha2::Digest as _;
 use tessera::{
     base::ErrorCode,
-    client::{ClientError, Effects, Mailbox, Outgoing, Planned, Post, parse_message_id},
+    client::{ClientError, Download, Effects, Mailbox, Outgoing, Post},
     wire::{BatchHeader, post},
 };
 
@@ -76,7 +76,7 @@ impl World {
         };
         self.may_be_killed(person)?;
         let id = self.commit_now(person, effects).id;
-        let seq = self.record(person, &id).seq;
+        let seq = self.record(person, id).seq;
         let sent = Sent {
             text,
             id,
@@ -101,11 +101,10 @@ impl World {
         }
         let (link, end) = *self.dice.pick(&ends);
         let last = self.links[link].ends[end].sent.len() - 1;
-        let id = &self.links[link].ends[end].sent[last].id;
-        let (contact, ordinal) = parse_message_id(id).unwrap();
+        let id = self.links[link].ends[end].sent[last].id;
         let now = self.clock(person);
         let client = &mut self.people[person].person.client;
-        let effects = match client.cancel(contact, ordinal, now, &mut self.dice) {
+        let effects = match client.cancel(id, now, &mut self.dice) {
             Ok(effects) => effects,
             Err(ClientError::MessageSent | ClientError::ClockBehind) => return Ok(()),
             Err(refused) => panic!("{refused:?}"),
@@ -128,16 +127,11 @@ impl World {
         let mut bodies = Vec::new();
         for id in overdue {
             self.may_be_killed(person)?;
-            let (contact, ordinal) = parse_message_id(&id).unwrap();
-            bodies.push((
-                contact,
-                ordinal,
-                self.people[person].person.body(&id).to_vec(),
-            ));
+            bodies.push((id, self.people[person].person.body(id)));
         }
         let bodies: Vec<_> = bodies
             .iter()
-            .map(|(contact, ordinal, body)| (*contact, *ordinal, body.as_slice().into()))
+            .map(|(id, body)| (*id, body.as_slice().into()))
             .collect();
         let client = &mut self.people[person].person.client;
         let effects = client.reseal(&bodies, now, &mut self.dice);
@@ -147,9 +141,10 @@ impl World {
 
     /// Both mailboxes: always whole batches, always all of them.
     pub(crate) fn pull(&mut self, person: usize) -> Step {
+        let now = self.clock(person);
         let info = self.relay.info();
         let client = &mut self.people[person].person.client;
-        let effects = client.configure(&info).unwrap();
+        let effects = client.configure(&info, now).unwrap();
         self.commit(person, effects)?;
         for mailbox in [Mailbox::Own, Mailbox::Lobby] {
             self.may_be_killed(person)?;
@@ -160,6 +155,7 @@ impl World {
     }
 
     fn pull_mailbox(&mut self, person: usize, mailbox: Mailbox) -> Step {
+        let now = self.clock(person);
         let bucket = bucket_of(&self.people[person].person.client, mailbox);
         // An index may come out of a cache.
         let newest = self.relay.epoch - u64::from(self.faults && self.dice.chance(10));
@@ -167,7 +163,7 @@ impl World {
         let listed = |h: &BatchHeader| !withheld.contains(&h.epoch) && h.epoch <= newest;
         let index = self.relay.index_of(bucket, listed);
         let client = &mut self.people[person].person.client;
-        let planned = client.plan_pull(mailbox, &index).unwrap();
+        let planned = client.plan_pull(mailbox, &index, now).unwrap();
         let mut plan = self.commit(person, planned)?;
         let unruly = self.faults && self.plan.withholding == Withholding::Late;
         if unruly && self.dice.chance(10) {
@@ -195,7 +191,7 @@ impl World {
         &mut self,
         person: usize,
         mailbox: Mailbox,
-        batch: &Planned,
+        batch: &Download,
         bytes: &[u8],
     ) -> Step {
         let now = self.clock(person);
@@ -261,9 +257,8 @@ impl World {
     /// Seals the next cells of large messages from their stored pieces.
     fn seal_ahead(&mut self, person: usize) -> Step {
         let now = self.clock(person);
-        while let Some(wanted) = self.people[person].person.client.wanted(now) {
-            let (contact, ordinal) = (wanted.contact, wanted.ordinal);
-            let keys = self.people[person].person.client.readable(contact, ordinal);
+        while let Some(wanted) = self.people[person].person.client.pieces_needed(now) {
+            let keys = self.people[person].person.client.body_keys(wanted.message);
             let keys = keys.unwrap();
             self.may_be_killed(person)?;
             let stored: Vec<_> = wanted
@@ -272,14 +267,13 @@ impl World {
                 .map(|n| {
                     (
                         *n,
-                        self.people[person].person.store[&keys[*n as usize]].clone(),
+                        self.people[person].person.store[&keys[*n as usize].to_string()].clone(),
                     )
                 })
                 .collect();
             let pieces = stored.iter().map(|(n, piece)| (*n, piece.as_slice()));
             let client = &mut self.people[person].person.client;
-            let effects =
-                client.seal_more(contact, ordinal, &pieces.collect(), now, &mut self.dice);
+            let effects = client.seal_more(wanted.message, &pieces.collect(), now, &mut self.dice);
             self.commit(person, effects)?;
         }
         Ok(())
@@ -297,8 +291,9 @@ impl World {
             return Ok(false); // The answer is lost.
         }
         self.may_be_killed(person)?;
+        let now = self.clock(person);
         for _ in 0..1 + u8::from(self.faults && self.dice.chance(5)) {
-            let effects = self.people[person].person.client.posted(&post.tokens);
+            let effects = self.people[person].person.client.posted(&post.tokens, now);
             self.commit(person, effects)?;
         }
         Ok(true)

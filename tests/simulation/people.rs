@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Dice, NOW, Person};
-use tessera::client::{ContactId, InvitationId, Post};
+use crate::common::{Dice, NOW, Person};
+use tessera::client::{ContactId, InvitationId, MessageRef, Post};
 
 /// One person, and what it has seen so far.
 pub(crate) struct Actor {
@@ -49,7 +49,7 @@ pub(crate) struct End {
 
 pub(crate) struct Sent {
     pub(crate) text: String,
-    pub(crate) id: String,
+    pub(crate) id: MessageRef,
     pub(crate) seq: u64,
     pub(crate) taken_back: bool,
 }

@@ -1,6 +1,6 @@
 //! What a seed decides before anything happens.
 
-use crate::support::Dice;
+use crate::common::Dice;
 
 /// Who takes part in a run, and what fails in it.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use crate::world::World;
 use sha2::{Digest as _, Sha256};
 use tessera::{
-    client::{ContactId, Effects, Event, Gap},
+    client::{ContactId, Effects, Event, Gap, MessageRef, StoreKey},
     vault::stored::{self, MessageRecord},
 };
 
@@ -23,7 +23,7 @@ impl World {
         }
         match event {
             Event::Message { message } if message.state == "verified" => {
-                let text = self.people[person].person.body(&message.id);
+                let text = self.people[person].person.body(message.id);
                 let text = String::from_utf8(text).unwrap();
                 self.history.update(Sha256::digest(&text));
                 self.outcome.shown += 1;
@@ -31,7 +31,7 @@ impl World {
                 self.links[link].ends[end].shown.push(text);
             }
             Event::State { message } if message.state == "delivered" => {
-                self.check_delivered(person, message.contact_id, &message.id);
+                self.check_delivered(person, message.id);
             }
             Event::Rejected(refusal) => {
                 self.people[person].refused.push(refusal.code);
@@ -89,8 +89,8 @@ impl World {
             .find(|&(link, end)| self.links[link].ends[end].contact == Some(contact))
     }
 
-    pub(crate) fn record(&self, person: usize, message: &str) -> MessageRecord {
-        let key = format!("m/{}", message.replace('-', "/"));
+    pub(crate) fn record(&self, person: usize, message: MessageRef) -> MessageRecord {
+        let key = StoreKey::Message(message).to_string();
         stored::decode(&self.people[person].person.store[&key]).unwrap()
     }
 }

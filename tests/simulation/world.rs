@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
+    common::{Backup, DAY, Dice, EPOCH, NOW, Relay},
     outcome::Outcome,
     people::{Actor, Link},
     plan::{Plan, Restart, Withholding},
-    support::{Backup, DAY, Dice, EPOCH, NOW, Relay},
 };
 use sha2::{Digest as _, Sha256};
 use tessera::{

@@ -87,21 +87,21 @@ export interface VaultWays {
 
 /** The sans-I/O client with its vault. Every method is synchronous; `now` is Unix seconds. */
 export interface Engine {
-  configure(infoJson: string): Effects;
+  configure(infoJson: string, now: number): Effects;
   /** The relay is reached under this URL from now on. */
-  relocate(url: string): Effects;
+  relocate(url: string, now: number): Effects;
   relayPath(which: "info" | "cells"): string;
   indexPath(which: Mailbox): string;
-  planPull(which: Mailbox, indexJson: string): Effects<readonly Planned[]>;
+  planPull(which: Mailbox, indexJson: string, now: number): Effects<readonly Planned[]>;
   /** Reads what was planned under this path. */
   receive(path: string, bytes: Uint8Array, now: number): Effects<Received>;
   /** One's own, for the stream of notices. */
   bucket(): number;
   nextSlot(now: number): Post;
   nextFlush(now: number): Post | undefined;
-  posted(tokens: string[]): Effects;
+  posted(tokens: string[], now: number): Effects;
   settings(): Settings;
-  setSettings(graceDays: number, retentionDays: number): Effects;
+  setSettings(graceDays: number, retentionDays: number, now: number): Effects;
   /** Gives of how many contacts keys were wiped. */
   shredExpiredKeys(now: number): Effects<number>;
   queued(): number;
@@ -145,7 +145,7 @@ export interface Engine {
   /** Where the pieces of a body are stored. */
   bodyKeys(messageId: string): string[];
   openPiece(messageId: string, number: number, sealed: Uint8Array): Uint8Array;
-  setDraft(contactId: string, text: Uint8Array): Effects;
+  setDraft(contactId: string, text: Uint8Array, now: number): Effects;
   draftKey(contactId: string): string;
   openDraft(contactId: string, bytes: Uint8Array): Uint8Array;
   ways(): VaultWays;

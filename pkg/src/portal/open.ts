@@ -87,7 +87,7 @@ async function run(
 async function firstSteps(runtime: Runtime, relay: RelayClient, passkey?: boolean): Promise<void> {
   try {
     if (passkey !== undefined) await runtime.host.apply((engine, now) => engine.unlocked(passkey, now));
-    await runtime.host.apply((engine) => engine.relocate(relay.url));
+    await runtime.host.apply((engine, now) => engine.relocate(relay.url, now));
   } catch (error) {
     await runtime.dispose();
     throw error;

@@ -192,7 +192,7 @@ export class Portal extends (EventTarget as {
       integer(given.graceDays, "graceDays", 3, 28),
       integer(given.retentionDays, "retentionDays", 7, 60),
     ];
-    await this.#runtime.forUser().apply((engine) => engine.setSettings(grace, retention));
+    await this.#runtime.forUser().apply((engine, now) => engine.setSettings(grace, retention, now));
     return { graceDays: grace, retentionDays: retention };
   }
 
@@ -222,7 +222,7 @@ export class Portal extends (EventTarget as {
   /** Keeps what is being written, sealed, through locks and restarts. Sending a text lets go of it, and so does an empty one. */
   async setDraft(contactId: string, draft: string): Promise<void> {
     const [to, kept] = [text(contactId, "contactId"), content(text(draft, "draft"), "draft")];
-    await this.#runtime.forUser().apply((engine) => engine.setDraft(to, kept));
+    await this.#runtime.forUser().apply((engine, now) => engine.setDraft(to, kept, now));
   }
 
   /** One round: reads both mailboxes, then posts one slot, or the whole queue with `flush`. */

@@ -64,7 +64,7 @@ export async function pull(
   const downloads: Download[] = [];
   for (const mailbox of mailboxes) {
     const index = await relay.getText(await host.read((engine) => engine.indexPath(mailbox)), signal);
-    const plan = await host.apply((engine) => engine.planPull(mailbox, index));
+    const plan = await host.apply((engine, now) => engine.planPull(mailbox, index, now));
     const expected = plan.reduce((sum, planned) => sum + planned.bytes, 0);
     const isLarge = savesData() && expected > LARGE_PULL_BYTES;
     if (isLarge && confirmLargeDownload !== undefined && !(await confirmLargeDownload(expected))) {

@@ -128,7 +128,7 @@ export class RelaySync {
   async #configure(signal?: AbortSignal): Promise<RelayParameters> {
     const path = await this.#host.read((engine) => engine.relayPath("info"));
     const json = await this.#relay.getText(path, signal);
-    await this.#host.apply((engine) => engine.configure(json));
+    await this.#host.apply((engine, now) => engine.configure(json, now));
     this.#skewSeconds = skewOf(json);
     return this.#host.read((engine) => engine.info());
   }
@@ -180,7 +180,7 @@ export class RelaySync {
   async #send(post: Post, signal?: AbortSignal): Promise<void> {
     const path = await this.#host.read((engine) => engine.relayPath("cells"));
     await this.#relay.post(path, post.body, signal);
-    await this.#host.apply((engine) => engine.posted(post.tokens));
+    await this.#host.apply((engine, now) => engine.posted(post.tokens, now));
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {

@@ -194,7 +194,7 @@ class RelayNotice implements Notice {
 
   static async begin(host: EngineHost, relay: Relay, id: Uint8Array): Promise<RelayNotice> {
     const info = await relay.getText(await host.read((engine) => engine.relayPath("info")));
-    await host.apply((engine) => engine.configure(info));
+    await host.apply((engine, now) => engine.configure(info, now));
     const post = async (): Promise<void> => {
       const body = await host.read((engine) => engine.emergencySlot(id));
       await relay.post(await host.read((engine) => engine.relayPath("cells")), body);

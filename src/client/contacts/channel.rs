@@ -1,9 +1,9 @@
-//! A pair's chains with their counters and windows. Protocol §4–§6.
+//! The keys shared with a contact, with counters and windows. Protocol §4–§6.
 
-use crate::client::{ClientError, contacts::Sequence};
 use crate::{
     base::{Day, Month, Secret, SortedMap, UnixTime, parameters::CLOCK_SKEW_SECONDS},
     channel::{ChainKey, Direction, MonthKeys, TagSlot},
+    client::{ClientError, contacts::Sequence},
     envelope::Window,
     vault::{
         VaultError,
@@ -14,78 +14,45 @@ use crate::{
 /// Days whose counters are remembered; a clock further behind is refused.
 const COUNTER_DAYS: usize = 64;
 
-#[derive(Debug)]
-pub(crate) struct Channel {
-    /// The direction one sends in.
-    direction: Direction,
-    sending: ChainKey,
-    receiving: ChainKey,
+/// What one sending device has used: tag counters per day and sequence
+/// numbers. A copy is a scratch: deliveries are sealed with its numbers, and
+/// none of them counts until the copy replaces the channel's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Counters {
     /// Next tag counter per day.
-    counters: SortedMap<Day, u32>,
+    days: SortedMap<Day, u32>,
     /// Days up to this one are closed for sealing.
     sealed_before: Day,
     next_seq: u64,
-    windows: SortedMap<Day, Window>,
-    sequences: SortedMap<u8, Sequence>,
 }
 
-impl Channel {
-    /// Derives both chains; the seed is wiped when the caller drops it.
-    pub(crate) fn new(shared_seed: &Secret<32>, direction: Direction, first: Month) -> Self {
+impl Default for Counters {
+    fn default() -> Self {
         Self {
-            direction,
-            sending: ChainKey::first(shared_seed, direction, first),
-            receiving: ChainKey::first(shared_seed, direction.reverse(), first),
-            counters: SortedMap::new(),
+            days: SortedMap::new(),
             sealed_before: Day(0),
             next_seq: 0,
-            windows: SortedMap::new(),
-            sequences: SortedMap::new(),
         }
     }
+}
 
-    /// The keys everything sent at this time is sealed with.
-    pub(crate) fn sending_keys(&self, sent_at: UnixTime) -> Result<MonthKeys, ClientError> {
-        if sent_at.day() <= self.sealed_before {
-            return Err(ClientError::ClockBehind);
-        }
-        let chain = self
-            .sending
-            .at(sent_at.month())
-            .ok_or(ClientError::ClockBehind)?;
-        Ok(chain.month_keys())
+impl Counters {
+    /// Whether cells may still be sealed in this day.
+    pub(crate) fn is_open(&self, day: Day) -> bool {
+        day > self.sealed_before
     }
 
-    /// Whether there are keys for that time.
-    pub(crate) fn sends_at(&self, time: UnixTime) -> bool {
-        self.sending.at(time.month()).is_some()
-    }
-
-    /// All counts begin anew: they are those of another device from now on.
-    pub(crate) fn renew(&mut self) {
-        self.counters = SortedMap::new();
-        self.sealed_before = Day(0);
-        self.next_seq = 0;
-    }
-
-    /// Reserves `count` consecutive tag counters of one day: the first.
-    pub(crate) fn take_counters(&mut self, day: Day, count: u32) -> u32 {
-        let next = self.counters.get_or_insert(day, 0);
+    /// Reserves `count` consecutive tag counters of one day; the first.
+    pub(crate) fn take(&mut self, day: Day, count: u32) -> u32 {
+        let next = self.days.get_or_insert(day, 0);
         let first = *next;
         *next = next.saturating_add(count);
-        while self.counters.len() > COUNTER_DAYS {
-            if let Some((day, _)) = self.counters.pop_first() {
+        while self.days.len() > COUNTER_DAYS {
+            if let Some((day, _)) = self.days.pop_first() {
                 self.sealed_before = day;
             }
         }
         first
-    }
-
-    /// No more cells are sealed in this day or before it: some of its
-    /// counters were given up, and what a clock set back would seal after
-    /// such a hole might not be found.
-    pub(crate) fn close_until(&mut self, day: Day) {
-        self.sealed_before = self.sealed_before.max(day);
     }
 
     /// The sequence number of the next delivery.
@@ -93,9 +60,65 @@ impl Channel {
         self.next_seq
     }
 
-    /// That number is used.
-    pub(crate) fn take_seq(&mut self) {
+    pub(crate) fn take_seq(&mut self) -> u64 {
+        let seq = self.next_seq;
         self.next_seq += 1;
+        seq
+    }
+}
+
+/// One generation of the keys shared with a contact.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    /// The direction this side sends in.
+    direction: Direction,
+    sending: ChainKey,
+    receiving: ChainKey,
+    counters: Counters,
+    windows: SortedMap<Day, Window>,
+    sequences: SortedMap<u8, Sequence>,
+}
+
+impl Channel {
+    /// Derives both chains. The caller drops the seed, which wipes it.
+    pub(crate) fn new(shared_seed: &Secret<32>, direction: Direction, first: Month) -> Self {
+        Self {
+            direction,
+            sending: ChainKey::first(shared_seed, direction, first),
+            receiving: ChainKey::first(shared_seed, direction.reverse(), first),
+            counters: Counters::default(),
+            windows: SortedMap::new(),
+            sequences: SortedMap::new(),
+        }
+    }
+
+    /// The keys for everything that is sealed at this time.
+    pub(crate) fn sending_keys(&self, sent_at: UnixTime) -> Result<MonthKeys, ClientError> {
+        if !self.counters.is_open(sent_at.day()) {
+            return Err(ClientError::ClockBehind);
+        }
+        let chain = self.sending.at(sent_at.month());
+        Ok(chain.ok_or(ClientError::ClockBehind)?.month_keys())
+    }
+
+    /// Whether the keys of that time's month are still held.
+    pub(crate) fn sends_at(&self, time: UnixTime) -> bool {
+        self.sending.at(time.month()).is_some()
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What was sealed with a scratch counts from now on.
+    pub(crate) fn set_counters(&mut self, counters: Counters) {
+        self.counters = counters;
+    }
+
+    /// Closes a day and those before it for sealing: some of its counters were
+    /// given up, and a recipient might not look beyond such a hole.
+    pub(crate) fn close_until(&mut self, day: Day) {
+        self.counters.sealed_before = self.counters.sealed_before.max(day);
     }
 
     /// The keys that open a cell of `day` in a batch closed at `closed_at`;
@@ -114,7 +137,7 @@ impl Channel {
         Some(self.receiving.at(month)?.month_keys())
     }
 
-    /// The tag window of a day: every device that was heard from has its own.
+    /// The tag window of a day, with a range for every device seen so far.
     pub(crate) fn window(&self, day: Day) -> Window {
         let mut window = self.windows.get(&day).cloned().unwrap_or_default();
         for device in self.sequences.keys() {
@@ -123,13 +146,13 @@ impl Channel {
         window
     }
 
-    /// The newest device that was heard from; device 0 is known from the start.
+    /// The newest device seen; device 0 is known from the start.
     pub(crate) fn newest_device(&self) -> u8 {
         let last = self.sequences.last_key_value();
         last.map_or(0, |(device, _)| *device)
     }
 
-    /// Something was opened under this tag.
+    /// Fragment `index` of `count` was opened under this tag.
     pub(crate) fn opened(&mut self, slot: TagSlot, index: u32, count: u32) {
         self.windows.get_or_insert(slot.day, Window::new()).opened(
             slot.device,
@@ -139,13 +162,13 @@ impl Channel {
         );
     }
 
-    /// Whether this number of that device arrived before.
+    /// Whether this sequence number of that device has arrived.
     pub(crate) fn has_arrived(&self, device: u8, seq: u64) -> bool {
         let sequence = self.sequences.get(&device);
         sequence.is_some_and(|sequence| sequence.has(seq))
     }
 
-    /// What arrived from one device.
+    /// Which sequence numbers of one device arrived.
     pub(crate) fn sequence(&mut self, device: u8) -> &mut Sequence {
         self.sequences.get_or_insert(device, Sequence::default())
     }
@@ -168,29 +191,22 @@ impl Channel {
     /// whether anything was shredded.
     pub(crate) fn shred(mut self, horizon: UnixTime, grace: u64) -> (Self, bool) {
         let before = self.receiving.month();
-        while horizon
-            >= self
-                .receiving
-                .month()
-                .next()
-                .first_day()
-                .start()
-                .plus(grace)
-        {
+        let end = |month: Month| month.next().first_day().start();
+        while horizon >= end(self.receiving.month()).plus(grace) {
             self.receiving = self.receiving.advance();
-            self.sending = if self.sending.month() < self.receiving.month() {
-                self.sending.advance()
-            } else {
-                self.sending
-            };
+            if self.sending.month() < self.receiving.month() {
+                self.sending = self.sending.advance();
+            }
         }
         let shredded = self.receiving.month() > before;
         (self, shredded)
     }
 
-    /// Forgets windows of days before `day`.
-    pub(crate) fn forget_before(&mut self, day: Day) {
+    /// Forgets the windows of days before `day`; whether there were any.
+    pub(crate) fn forget_before(&mut self, day: Day) -> bool {
+        let known = self.windows.len();
         self.windows.retain(|known, _| *known >= day);
+        self.windows.len() < known
     }
 
     pub(crate) fn to_record(&self) -> ChannelRecord {
@@ -201,11 +217,12 @@ impl Channel {
             receiving: *self.receiving.key().expose(),
             counters: self
                 .counters
+                .days
                 .iter()
                 .map(|(day, next)| (day.0, *next))
                 .collect(),
-            sealed_before: self.sealed_before.0,
-            next_seq: self.next_seq,
+            sealed_before: self.counters.sealed_before.0,
+            next_seq: self.counters.next_seq,
             windows: self
                 .windows
                 .iter()
@@ -240,13 +257,15 @@ impl Channel {
             },
             sending: ChainKey::from_stored(month, Secret::take(&mut record.sending)),
             receiving: ChainKey::from_stored(month, Secret::take(&mut record.receiving)),
-            counters: record
-                .counters
-                .into_iter()
-                .map(|(day, next)| (Day(day), next))
-                .collect(),
-            sealed_before: Day(record.sealed_before),
-            next_seq: record.next_seq,
+            counters: Counters {
+                days: record
+                    .counters
+                    .into_iter()
+                    .map(|(day, next)| (Day(day), next))
+                    .collect(),
+                sealed_before: Day(record.sealed_before),
+                next_seq: record.next_seq,
+            },
             windows: record
                 .windows
                 .into_iter()
@@ -264,8 +283,9 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::DAY_SECONDS;
 
-    const GRACE: u64 = 7 * crate::base::time::DAY_SECONDS;
+    const GRACE: u64 = 7 * DAY_SECONDS;
 
     fn channel(first: Month) -> Channel {
         Channel::new(&Secret::take(&mut [7; 32]), Direction::FromInviter, first)
@@ -273,14 +293,42 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_back_never_repeats_a_counter() {
-        let mut c = channel(Month(24_000));
-        assert_eq!(c.take_counters(Day(10), 3), 0);
-        assert_eq!(c.take_counters(Day(11), 1), 0);
+        let mut counters = Counters::default();
+        assert_eq!(counters.take(Day(10), 3), 0);
+        assert_eq!(counters.take(Day(11), 1), 0);
         assert_eq!(
-            c.take_counters(Day(10), 1),
+            counters.take(Day(10), 1),
             3,
             "a day seen before goes on counting"
         );
+    }
+
+    #[test]
+    fn a_day_is_refused_once_it_is_closed_or_forgotten() {
+        let first = UnixTime(1_795_300_000);
+        let mut c = channel(first.month());
+        assert!(c.sending_keys(first).is_ok());
+        c.close_until(first.day());
+        assert_eq!(c.sending_keys(first).unwrap_err(), ClientError::ClockBehind);
+        assert!(c.sending_keys(first.plus(DAY_SECONDS)).is_ok());
+
+        let mut counters = Counters::default();
+        for day in 1..=COUNTER_DAYS as u32 + 1 {
+            counters.take(Day(day), 1);
+        }
+        assert!(!counters.is_open(Day(1)), "its counters are forgotten");
+        assert!(counters.is_open(Day(2)));
+    }
+
+    #[test]
+    fn a_scratch_counts_only_once_it_is_set() {
+        let mut c = channel(Month(24_000));
+        let mut scratch = c.counters().clone();
+        assert_eq!((scratch.take(Day(10), 2), scratch.take_seq()), (0, 0));
+        assert_eq!(c.counters().next_seq(), 0);
+        c.set_counters(scratch);
+        let mut next = c.counters().clone();
+        assert_eq!((next.take(Day(10), 1), next.take_seq()), (2, 1));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! One enrolled peer, or one on the way to be.
+//! A contact: an enrolled peer, or one whose enrolment is under way.
 
-use crate::client::{Check, ClientError, ContactId, ContactView, contacts::Channel};
 use crate::{
     base::{ErrorCode, Secret, UnixTime},
+    client::{Check, ClientError, ContactId, ContactView, contacts::Channel},
     enrolment::{SasKey, SasNonce, commitment, sas_digits},
     identity::PublicIdentity,
     vault::{
@@ -14,24 +14,24 @@ use crate::{
 /// Whether content may flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContactState {
-    /// Not checked yet: only control deliveries are sent, content is held.
+    /// Not verified yet: only control deliveries are sent, content is held.
     Pending,
-    /// Checked.
+    /// Verified.
     Active,
-    /// Something is wrong; enrol again.
+    /// Something is wrong; enrol again in person.
     Suspect,
 }
 
-/// How the contact was checked.
+/// How the contact was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verified {
     /// The people compared the six digits.
     Digits,
-    /// The fingerprint was scanned, or a host vouched for it.
+    /// The fingerprint was scanned, or given by the host.
     Expected,
 }
 
-/// What the acceptor keeps until the confirm comes.
+/// What the acceptor keeps until the confirm arrives.
 #[derive(Debug)]
 pub(crate) struct Awaiting {
     pub(crate) commitment: [u8; 32],
@@ -72,7 +72,7 @@ impl Contact {
         }
     }
 
-    /// The contact is checked: content flows.
+    /// The contact is verified: content flows.
     pub(crate) fn activate(&mut self, by: Check) {
         self.state = ContactState::Active;
         self.verified = Some(match by {
@@ -83,7 +83,7 @@ impl Contact {
         self.reason = None;
     }
 
-    /// Something is wrong with it, from now on.
+    /// Something is wrong with the contact.
     pub(crate) fn suspect(&mut self, code: ErrorCode) {
         self.state = ContactState::Suspect;
         self.digits = None;
@@ -92,7 +92,7 @@ impl Contact {
 
     /// The acceptor's end of the handshake: the nonce must open the
     /// commitment; then the digits are known and the SAS key is wiped. A
-    /// nonce that comes when none is awaited changes nothing.
+    /// nonce that arrives when none is awaited changes nothing.
     pub(crate) fn confirm(&mut self, nonce: &SasNonce) {
         let Some(awaiting) = self.awaiting.take() else {
             return;
@@ -108,7 +108,7 @@ impl Contact {
         }
     }
 
-    /// Refuses to send content to anyone not checked.
+    /// Refuses to send content to a contact that is not verified.
     pub(crate) fn require_active(&self) -> Result<(), ClientError> {
         match self.state {
             ContactState::Active => Ok(()),

@@ -1,189 +1,267 @@
-//! What the devices of one person say to each other, in the bucket that all
-//! of them read; the newest is the one in use. Protocol §13.
+//! What the devices of a person announce to each other, in the bucket that
+//! all of them read; the newest is the one in use. Protocol §13.
 
 use rand_core::CryptoRng;
 
-use crate::client::{
-    Client, ClientError, ContactId, Entry, Event,
-    devices::DeviceNotice,
-    outbox::{Destination, Part},
-};
 use crate::{
-    base::{ErrorCode, UnixTime, time::DAY_SECONDS},
-    channel::TagSlot,
-    envelope::{Announcement, DEVICE_ID_LEN, Said},
-    wire::Cell,
+    base::{UnixTime, time::DAY_SECONDS},
+    client::{
+        EmergencyId,
+        devices::{DeviceNotice, Devices, touch},
+        transaction::Transaction,
+        view::Event,
+    },
+    envelope::{Announcement, AnnouncementKind},
 };
 
-/// A device says once a day which one it is.
+/// A device announces once a day which one it is.
 const ANNOUNCE_SECONDS: u64 = DAY_SECONDS;
 
-impl Client {
-    /// Whether it is time to say once more which device this is.
+/// What an announcement means for this device.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing more is to be done.
+    Nothing,
+    /// A newer device replaced this one.
+    Superseded(u8),
+    /// An emergency access began.
+    EmergencyBegan {
+        id: EmergencyId,
+        began_at: UnixTime,
+        minutes: u32,
+        reason: String,
+    },
+    /// An emergency access ended.
+    EmergencyEnded { id: EmergencyId, ended_at: UnixTime },
+}
+
+impl Devices {
+    /// Whether it is time to announce again which device this is.
     pub(crate) fn announcement_due(&self, now: UnixTime) -> bool {
-        let speaks = self.superseded() || (self.devices.restored && self.devices.settled);
-        let next = self.devices.announced_at.plus(ANNOUNCE_SECONDS);
-        speaks && now >= next && self.relay.info().is_ok()
+        let speaks = self.is_superseded() || (self.restored && self.settled);
+        speaks && now >= self.announced_at.plus(ANNOUNCE_SECONDS)
     }
 
-    /// Queues a cell to oneself that says which device this is.
-    pub(crate) fn announce(&mut self, now: UnixTime, rng: &mut impl CryptoRng) {
-        let what = if self.superseded() {
-            Said::Superseded(self.device)
-        } else {
-            Said::InUse(self.device)
-        };
-        let announcement = Announcement {
-            id: self.devices.id,
+    /// Which device this is, for its sibling devices.
+    pub(crate) fn announcement(&self, now: UnixTime) -> Announcement {
+        Announcement {
+            id: self.id,
             sent_at: now,
-            what,
-        };
-        let Ok(cell) = self.own_cell(&announcement, rng) else {
-            return;
-        };
-        self.drop_announcements();
-        let to = Destination::Bucket(self.identity.public().fingerprint());
-        self.enqueue(vec![cell], to, now.day(), &Part::Own);
-        self.devices.announced_at = now;
-        self.pending.own = true;
+            what: if self.is_superseded() {
+                AnnouncementKind::Superseded(self.index)
+            } else {
+                AnnouncementKind::InUse(self.index)
+            },
+        }
     }
 
-    pub(crate) fn drop_announcements(&mut self) {
-        let own = self.identity.public().fingerprint();
-        self.drop_queued(|queued| queued.contact.is_none() && queued.to == Some(own.0));
+    pub(crate) fn announced(&mut self, tx: &mut Transaction) {
+        self.announced_at = tx.now;
+        touch(tx);
     }
 
-    pub(crate) fn own_cell(
-        &self,
-        announcement: &Announcement,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Cell, ClientError> {
-        let size = self.relay.info()?.cell_size;
-        Ok(self.own.seal(&self.identity, announcement, size, rng)?)
-    }
-
-    /// Detected → opened: a cell to oneself.
-    pub(crate) fn open_own_cell(
-        &mut self,
-        slot: TagSlot,
-        cell: &Cell,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let announcement = self.own.open(&self.identity, slot.day, cell)?;
-        self.mark_opened(cell.digest(), slot.day, None, None);
+    /// Takes an announcement that was found in the own bucket.
+    pub(crate) fn hear(&mut self, announcement: Announcement, tx: &mut Transaction) -> Verdict {
         let Announcement { id, sent_at, what } = announcement;
         match what {
-            Said::InUse(device) if id == self.devices.id => {
-                self.devices.read_back |= device == self.device;
+            AnnouncementKind::InUse(device) if id == self.id => {
+                self.read_back |= device == self.index;
+                Verdict::Nothing
             }
-            Said::Superseded(_) if id == self.devices.id => {}
-            Said::InUse(device) => self.heard_of(device, id, now, rng),
-            Said::Superseded(device) => self.heard_from_former(device, sent_at),
-            Said::EmergencyBegan { minutes, reason } => {
-                self.emergency_began(id, sent_at, minutes, reason, now);
+            AnnouncementKind::Superseded(_) if id == self.id => Verdict::Nothing,
+            AnnouncementKind::InUse(device) => self.on_device_claim(device, id, tx),
+            AnnouncementKind::Superseded(device) => {
+                self.on_former_device(device, sent_at, tx);
+                Verdict::Nothing
             }
-            Said::EmergencyEnded => self.emergency_ended(id, sent_at, now),
+            AnnouncementKind::EmergencyBegan { minutes, reason } => Verdict::EmergencyBegan {
+                id,
+                began_at: sent_at,
+                minutes,
+                reason,
+            },
+            AnnouncementKind::EmergencyEnded => Verdict::EmergencyEnded {
+                id,
+                ended_at: sent_at,
+            },
         }
-        Ok(())
     }
 
-    /// Another device says that it is the one in use.
-    fn heard_of(
-        &mut self,
-        device: u8,
-        id: [u8; DEVICE_ID_LEN],
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) {
-        if !self.devices.confirmed {
-            self.devices.claims.push((device, id));
-            return;
+    /// Another device announces that it is the one in use.
+    fn on_device_claim(&mut self, device: u8, id: EmergencyId, tx: &mut Transaction) -> Verdict {
+        if !self.confirmed {
+            self.claims.push((device, id));
+            return Verdict::Nothing;
         }
-        self.devices.highest = self.devices.highest.max(device);
-        self.pending.own = true;
-        match self.devices.superseded_by {
-            None if device > self.device => self.supersede(device, now, rng),
-            Some(by) => self.devices.superseded_by = Some(by.max(device)),
+        self.highest = self.highest.max(device);
+        touch(tx);
+        match self.superseded_by {
+            None if device > self.index => return Verdict::Superseded(device),
+            Some(by) => self.superseded_by = Some(by.max(device)),
             None => {}
         }
+        Verdict::Nothing
     }
 
-    /// A batch was read. Two restores that could not hear of each other took
-    /// the same index: it is whose announcement was published first, or has
-    /// the greater id. The other takes the next, having posted nothing under
-    /// it; its messages, if there are any, are given up.
-    pub(crate) fn weigh_claims(&mut self, now: UnixTime) {
-        if self.devices.confirmed {
+    fn on_former_device(&mut self, device: u8, sent_at: UnixTime, tx: &mut Transaction) {
+        let known = self.former.contains_key(&device);
+        if known || device >= self.index || self.is_superseded() {
             return;
         }
-        let claims = core::mem::take(&mut self.devices.claims);
-        let read_back = core::mem::take(&mut self.devices.read_back);
-        let own = (self.device, self.devices.id);
-        let taken = self.devices.highest >= self.device || claims.iter().any(|claim| *claim > own);
+        self.former.insert(device, sent_at.0);
+        touch(tx);
+        tx.emit(Event::Device(DeviceNotice::Former { device }));
+    }
+
+    /// Resolves the claims of the batch that was just read. Two restores that
+    /// could not hear of each other take the same index: it belongs to the
+    /// one whose announcement was published first, or has the greater id. The
+    /// other must take the next index; it has posted nothing under this one.
+    /// Whether this device lost.
+    pub(crate) fn resolve_claims(&mut self, tx: &mut Transaction) -> bool {
+        if self.confirmed {
+            return false;
+        }
+        let claims = core::mem::take(&mut self.claims);
+        let read_back = core::mem::take(&mut self.read_back);
+        let own = (self.index, self.id);
+        let taken = self.highest >= self.index || claims.iter().any(|claim| *claim > own);
         for (device, _) in claims {
-            self.devices.highest = self.devices.highest.max(device);
-            self.pending.own = true;
+            self.highest = self.highest.max(device);
+            touch(tx);
         }
-        if !self.devices.settled || !read_back {
-            return;
+        if !self.settled || !read_back {
+            return false;
         }
-        self.pending.own = true;
-        if !taken {
-            self.devices.confirmed = true;
-            return;
+        touch(tx);
+        if taken {
+            self.settled = false;
+        } else {
+            self.confirmed = true;
         }
-        self.devices.settled = false;
-        let queued = self.outbox.iter();
-        let messages: Vec<(ContactId, u32)> = queued
-            .filter(|(ordinal, _)| **ordinal >= self.devices.former_queue)
-            .filter_map(|(_, queued)| Some((ContactId(queued.contact?), queued.message?)))
-            .chain(self.large.keys().copied())
-            .collect();
-        for (id, ordinal) in messages {
-            self.give_up(id, ordinal, now);
+        taken
+    }
+
+    /// A newer device replaced this one, which sends nothing more.
+    pub(crate) fn supersede(&mut self, by: u8, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+        if !self.restored {
+            rng.fill_bytes(&mut self.id);
+        }
+        self.superseded_by = Some(by);
+        touch(tx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{ClientError, ContactId};
+
+    const NOW: UnixTime = UnixTime(1_795_300_000);
+
+    fn rng() -> impl CryptoRng {
+        rand_core::UnwrapErr(getrandom::SysRng)
+    }
+
+    fn tx() -> Transaction {
+        Transaction::new(NOW)
+    }
+
+    fn in_use(device: u8, id: u8) -> Announcement {
+        Announcement {
+            id: [id; 16],
+            sent_at: NOW,
+            what: AnnouncementKind::InUse(device),
         }
     }
 
-    /// Nothing leaves from here on: what waits is given up, and says so.
-    pub(crate) fn supersede(&mut self, by: u8, now: UnixTime, rng: &mut impl CryptoRng) {
-        if !self.devices.restored {
-            rng.fill_bytes(&mut self.devices.id);
-        }
-        self.devices.superseded_by = Some(by);
-        self.pending.own = true;
-        let queued = self.outbox.values();
-        let messages: Vec<(ContactId, u32)> = queued
-            .filter_map(|queued| Some((ContactId(queued.contact?), queued.message?)))
-            .chain(self.large.keys().copied())
-            .collect();
-        for (id, ordinal) in messages {
-            self.give_up(id, ordinal, now);
-        }
-        self.drop_queued(|_| true);
-        self.watch.reset();
-        let code = ErrorCode::DeviceSuperseded;
-        self.log(
-            Entry::Rejected {
-                code,
-                contact: None,
-            },
-            now,
-        );
-        self.tell(Event::Device(DeviceNotice::Superseded {
-            code: code.as_str(),
-            device: by,
-        }));
-        self.announce(now, rng);
+    fn restored() -> Devices {
+        Devices::alone().restored(5, &mut rng()).unwrap()
     }
 
-    fn heard_from_former(&mut self, device: u8, sent_at: UnixTime) {
-        let known = self.devices.former.contains_key(&device);
-        if known || device >= self.device || self.superseded() {
-            return;
+    #[test]
+    fn a_device_that_is_not_settled_or_superseded_does_not_send() {
+        let mut device = restored();
+        assert_eq!(device.require_live(), Err(ClientError::Unsettled));
+        assert!(device.require_current().is_ok());
+        device.settle(&mut tx());
+        assert!(device.require_live().is_ok());
+        device.supersede(2, &mut rng(), &mut tx());
+        assert_eq!(device.require_live(), Err(ClientError::DeviceSuperseded));
+        assert_eq!(device.require_current(), Err(ClientError::DeviceSuperseded));
+    }
+
+    #[test]
+    fn there_is_no_device_after_the_last_index() {
+        let mut last = Devices::alone();
+        last.set_index(u8::MAX);
+        assert!(last.restored(0, &mut rng()).is_none());
+        let mut device = restored();
+        device.hear(in_use(u8::MAX, 9), &mut tx());
+        device.resolve_claims(&mut tx());
+        assert!(!device.settle(&mut tx()));
+    }
+
+    #[test]
+    fn only_a_higher_index_supersedes() {
+        for (device, verdict) in [
+            (0, Verdict::Nothing),
+            (1, Verdict::Superseded(1)),
+            (7, Verdict::Superseded(7)),
+        ] {
+            let mut alone = Devices::alone();
+            assert_eq!(alone.hear(in_use(device, 9), &mut tx()), verdict);
         }
-        self.devices.former.insert(device, sent_at.0);
-        self.pending.own = true;
-        self.tell(Event::Device(DeviceNotice::Former { device }));
+        let mut superseded = Devices::alone();
+        superseded.supersede(1, &mut rng(), &mut tx());
+        let later = superseded.hear(in_use(3, 9), &mut tx());
+        assert_eq!(later, Verdict::Nothing);
+        assert_eq!(superseded.view().superseded_by, Some(3));
+    }
+
+    #[test]
+    fn an_index_is_final_once_it_was_read_back_and_nobody_else_has_it() {
+        let mut device = restored();
+        device.settle(&mut tx());
+        assert!(!device.resolve_claims(&mut tx()));
+        assert!(!device.send_policy().confirmed, "not read back");
+        let own = device.announcement(NOW);
+        device.hear(own, &mut tx());
+        assert!(!device.resolve_claims(&mut tx()));
+        assert!(device.send_policy().confirmed);
+    }
+
+    #[test]
+    fn of_two_devices_with_one_index_the_greater_id_keeps_it() {
+        for (other, lost) in [(0x00, false), (0xff, true)] {
+            let mut device = restored();
+            device.settle(&mut tx());
+            device.hear(in_use(1, other), &mut tx());
+            let own = device.announcement(NOW);
+            device.hear(own, &mut tx());
+            assert_eq!(device.resolve_claims(&mut tx()), lost);
+            assert_eq!(device.is_settled(), !lost);
+        }
+    }
+
+    #[test]
+    fn a_former_device_and_a_contacts_older_device_are_reported_once() {
+        let mut device = restored();
+        let former = Announcement {
+            id: [9; 16],
+            sent_at: NOW,
+            what: AnnouncementKind::Superseded(0),
+        };
+        let contact = ContactId([1; 8]);
+        assert!(device.heard_contact(contact, (1, 0), NOW, &mut tx()));
+        for reported in [1, 0] {
+            let mut tx = tx();
+            device.hear(former.clone(), &mut tx);
+            assert_eq!(tx.events.len(), reported);
+            let mut tx = Transaction::new(NOW);
+            let late = NOW.plus(1);
+            assert!(!device.heard_contact(contact, (0, 1), late, &mut tx));
+            assert_eq!(tx.events.len(), reported);
+        }
     }
 }

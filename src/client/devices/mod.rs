@@ -1,5 +1,5 @@
-//! One person's devices, and those of its contacts: which of them is in use.
-//! Protocol §13.
+//! This person's devices, and the devices of contacts: which of them is in
+//! use. Protocol §13.
 //!
 //! ```text
 //! restored → settled (it has an index) → confirmed (nobody else has it) → superseded
@@ -7,42 +7,46 @@
 
 mod announcements;
 
+pub(crate) use announcements::Verdict;
+
+use rand_core::CryptoRng;
 use serde::Serialize;
 
-use crate::client::{
-    Change, Client, ClientError, ContactId, Event,
-    flows::load::{RECOVERY_KEY, SELF_KEY},
-};
 use crate::{
     base::{SortedMap, UnixTime},
+    client::{
+        ClientError, ContactId, StoreKey, outbox::SendPolicy, transaction::Transaction, view::Event,
+    },
     envelope::DEVICE_ID_LEN,
-    vault::stored::{self, ContactDeviceRecord, QueuedRecord, RecoveryRecord, SelfRecord},
+    vault::stored::{ContactDeviceRecord, RecoveryRecord},
 };
 
-/// What this device knows of others.
+/// Which device this is, and what it knows of others.
 #[derive(Debug)]
 pub(crate) struct Devices {
-    /// Tells one's own announcements from those of another device.
-    pub(crate) id: [u8; DEVICE_ID_LEN],
-    pub(crate) restored: bool,
-    /// Whether an index was taken: one's own bucket was read since the restore.
-    pub(crate) settled: bool,
-    /// Whether it is final: one's own announcement of it was read back, and no
-    /// other came before it.
-    pub(crate) confirmed: bool,
-    /// Announcements of others in the batch being read, until it is.
-    pub(crate) claims: Vec<(u8, [u8; DEVICE_ID_LEN])>,
-    /// One's own was in that batch too.
-    pub(crate) read_back: bool,
+    /// The index under which this device sends.
+    index: u8,
+    /// Tells this device's announcements from those of another device.
+    id: [u8; DEVICE_ID_LEN],
+    restored: bool,
+    /// Whether an index was taken: the own bucket was read since the restore.
+    settled: bool,
+    /// Whether the index is final: the announcement of it was read back, and
+    /// no other came before it.
+    confirmed: bool,
+    /// Announcements of others in the batch being read, until it is read.
+    claims: Vec<(u8, [u8; DEVICE_ID_LEN])>,
+    /// This device's announcement was in that batch too.
+    read_back: bool,
     /// Cells queued below this ordinal were sealed by the device of the backup.
-    pub(crate) former_queue: u64,
-    /// The highest index another device announced.
-    pub(crate) highest: u8,
-    pub(crate) announced_at: UnixTime,
-    pub(crate) superseded_by: Option<u8>,
-    /// Former devices that said they are still open, with when they did.
-    pub(crate) former: SortedMap<u8, u64>,
-    /// Contacts that were heard from a newer device than their first.
+    former_queue: u64,
+    /// The highest index that another device announced.
+    highest: u8,
+    announced_at: UnixTime,
+    superseded_by: Option<u8>,
+    /// Former devices that announced that they are still open, and when.
+    former: SortedMap<u8, u64>,
+    /// Contacts that sent from a newer device than their first.
     contacts: SortedMap<ContactId, Newest>,
 }
 
@@ -52,8 +56,8 @@ struct Newest {
     device: u8,
     /// The earliest time it sent at.
     since: UnixTime,
-    /// An older one that went on was told.
-    told: bool,
+    /// Whether it was reported that an older device goes on.
+    reported: bool,
 }
 
 /// Something about devices that a person must judge.
@@ -65,14 +69,14 @@ struct Newest {
 )]
 #[non_exhaustive]
 pub enum DeviceNotice {
-    /// A newer device took this one's place: this one sends nothing more.
+    /// A newer device replaced this one, which sends nothing more.
     Superseded {
-        /// `DEVICE_SUPERSEDED`, as calls give it from now on.
+        /// `DEVICE_SUPERSEDED`, as calls return it from now on.
         code: &'static str,
-        /// Its index.
+        /// The newer device's index.
         device: u8,
     },
-    /// A device that this one took the place of is still open somewhere.
+    /// A device that this one replaced is still open somewhere.
     Former {
         /// Its index.
         device: u8,
@@ -88,129 +92,21 @@ pub enum DeviceNotice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceView {
-    /// 0 for the device the vault was created on.
+    /// 0 for the device on which the vault was created.
     pub index: u8,
     /// Whether it came from a backup.
     pub restored: bool,
-    /// Whether it can send: a restored device only after it has read its mailbox.
+    /// Whether it can send: a restored device only once its mailbox was read.
     pub ready: bool,
-    /// The newer device that took its place.
+    /// The newer device that replaced it.
     pub superseded_by: Option<u8>,
 }
 
-impl Client {
-    /// Which device this is.
-    #[must_use]
-    pub fn device(&self) -> DeviceView {
-        DeviceView {
-            index: self.device,
-            restored: self.devices.restored,
-            ready: self.devices.settled,
-            superseded_by: self.devices.superseded_by,
-        }
-    }
-
-    /// Refuses to send from a device that may not.
-    pub(crate) fn require_live(&self) -> Result<(), ClientError> {
-        self.require_place()?;
-        let settled = self.devices.settled.then_some(());
-        settled.ok_or(ClientError::Unsettled)
-    }
-
-    /// Refuses to begin anything on a device whose place another took.
-    pub(crate) fn require_place(&self) -> Result<(), ClientError> {
-        match self.superseded() {
-            true => Err(ClientError::DeviceSuperseded),
-            false => Ok(()),
-        }
-    }
-
-    pub(crate) fn superseded(&self) -> bool {
-        self.devices.superseded_by.is_some()
-    }
-
-    /// Whether a queued cell may be posted. Before the index is final, only
-    /// announcements, the rendezvous, and messages that the device of the
-    /// backup sealed may.
-    pub(crate) fn may_post(&self, ordinal: u64, queued: &QueuedRecord) -> bool {
-        let former = queued.message.is_some() && ordinal < self.devices.former_queue;
-        self.devices.confirmed || queued.contact.is_none() || former
-    }
-
-    /// Whether what waits is of this device's index.
-    pub(crate) fn has_index(&self) -> bool {
-        self.devices.settled
-    }
-
-    /// Whether the device of the backup sealed a message that still waits. It
-    /// cannot be sealed again: its number is of the former device's count.
-    pub(crate) fn is_former(&self, id: ContactId, message: u32) -> bool {
-        self.outbox.iter().any(|(ordinal, queued)| {
-            *ordinal < self.devices.former_queue
-                && (queued.contact, queued.message) == (Some(id.0), Some(message))
-        })
-    }
-
-    /// Where the ordinals of this device's own cells begin.
-    pub(crate) fn first_ordinal(&self) -> u64 {
-        self.devices.former_queue
-    }
-
-    /// A contact's delivery came from this device; `newest` is the newest it
-    /// was heard from before.
-    pub(crate) fn note_device(&mut self, id: ContactId, device: u8, newest: u8, sent_at: UnixTime) {
-        if device > newest {
-            let newest = Newest {
-                device,
-                since: sent_at,
-                told: false,
-            };
-            self.devices.contacts.insert(id, newest);
-            self.pending.own = true;
-            // From now on its whole window is watched every day.
-            self.watch.reset();
-            return;
-        }
-        let Some(newest) = self.devices.contacts.get_mut(&id) else {
-            return;
-        };
-        if device == newest.device && sent_at < newest.since {
-            newest.since = sent_at;
-            self.pending.own = true;
-        } else if device < newest.device && sent_at > newest.since && !newest.told {
-            newest.told = true;
-            self.pending.own = true;
-            self.tell(Event::Device(DeviceNotice::Contact { contact_id: id }));
-        }
-    }
-
-    /// A contact is gone.
-    pub(crate) fn forget_device(&mut self, id: ContactId) {
-        if self.devices.contacts.remove(&id).is_some() {
-            self.pending.own = true;
-        }
-    }
-
-    /// The records of this device.
-    pub(crate) fn own_changes(&self) -> [Change; 2] {
-        let own = SelfRecord {
-            secret: *self.identity.secret().expose(),
-            name: self.name.as_str().to_owned(),
-            device: self.device,
-            created_at: self.created_at.0,
-        };
-        let devices = stored::encode(&self.devices.to_record());
-        [
-            (SELF_KEY.into(), Some(stored::encode(&own))),
-            (RECOVERY_KEY.into(), Some(devices)),
-        ]
-    }
-}
-
 impl Devices {
-    /// Of a device that was never restored and has heard of no other.
+    /// The state of a device that was never restored and knows of no other.
     pub(crate) fn alone() -> Self {
         Self {
+            index: 0,
             id: [0; DEVICE_ID_LEN],
             restored: false,
             settled: true,
@@ -226,21 +122,135 @@ impl Devices {
         }
     }
 
-    /// Of a device that a backup of this one is restored on.
-    pub(crate) fn restored(self, id: [u8; DEVICE_ID_LEN], highest: u8, former_queue: u64) -> Self {
-        Self {
+    /// The state of the device on which this device's backup is restored;
+    /// `None` after 255 restores. `queued` is the next ordinal of the queue.
+    pub(crate) fn restored(self, queued: u64, rng: &mut impl CryptoRng) -> Option<Self> {
+        let highest = self.highest.max(self.index);
+        let mut id = [0; DEVICE_ID_LEN];
+        rng.fill_bytes(&mut id);
+        Some(Self {
+            index: highest.checked_add(1)?,
             id,
             restored: true,
             settled: false,
             confirmed: false,
-            former_queue,
+            former_queue: queued,
             highest,
             contacts: self.contacts,
             ..Self::alone()
+        })
+    }
+
+    pub(crate) fn index(&self) -> u8 {
+        self.index
+    }
+
+    pub(crate) fn set_index(&mut self, index: u8) {
+        self.index = index;
+    }
+
+    pub(crate) fn view(&self) -> DeviceView {
+        DeviceView {
+            index: self.index,
+            restored: self.restored,
+            ready: self.settled,
+            superseded_by: self.superseded_by,
         }
     }
 
-    fn to_record(&self) -> RecoveryRecord {
+    /// Refuses to send from a device that may not.
+    pub(crate) fn require_live(&self) -> Result<(), ClientError> {
+        self.require_current()?;
+        match self.settled {
+            true => Ok(()),
+            false => Err(ClientError::Unsettled),
+        }
+    }
+
+    /// Refuses to begin anything on a device that was superseded.
+    pub(crate) fn require_current(&self) -> Result<(), ClientError> {
+        match self.superseded_by {
+            Some(_) => Err(ClientError::DeviceSuperseded),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.superseded_by.is_some()
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// What the outbox may post.
+    pub(crate) fn send_policy(&self) -> SendPolicy {
+        SendPolicy {
+            settled: self.settled,
+            confirmed: self.confirmed,
+            former_below: self.former_queue,
+        }
+    }
+
+    /// Takes the index after every index that was announced; `false` if there
+    /// is none left. It is not final before it was read back.
+    pub(crate) fn settle(&mut self, tx: &mut Transaction) -> bool {
+        self.settled = true;
+        touch(tx);
+        match self.highest.checked_add(1) {
+            Some(next) => {
+                self.index = self.index.max(next);
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(crate) fn highest(&self) -> u8 {
+        self.highest
+    }
+
+    /// A contact's delivery came from this device; `newest` is the newest one
+    /// seen before. Whether the contact's newest device is a new one.
+    pub(crate) fn heard_contact(
+        &mut self,
+        id: ContactId,
+        (device, newest): (u8, u8),
+        sent_at: UnixTime,
+        tx: &mut Transaction,
+    ) -> bool {
+        if device > newest {
+            let newest = Newest {
+                device,
+                since: sent_at,
+                reported: false,
+            };
+            self.contacts.insert(id, newest);
+            touch(tx);
+            return true;
+        }
+        let Some(newest) = self.contacts.get_mut(&id) else {
+            return false;
+        };
+        if device == newest.device && sent_at < newest.since {
+            newest.since = sent_at;
+            touch(tx);
+        } else if device < newest.device && sent_at > newest.since && !newest.reported {
+            newest.reported = true;
+            touch(tx);
+            tx.emit(Event::Device(DeviceNotice::Contact { contact_id: id }));
+        }
+        false
+    }
+
+    /// A contact was removed.
+    pub(crate) fn forget_contact(&mut self, id: ContactId, tx: &mut Transaction) {
+        if self.contacts.remove(&id).is_some() {
+            touch(tx);
+        }
+    }
+
+    pub(crate) fn to_record(&self) -> RecoveryRecord {
         let contacts = self
             .contacts
             .iter()
@@ -248,7 +258,7 @@ impl Devices {
                 contact: id.0,
                 device: newest.device,
                 since: newest.since.0,
-                told: newest.told,
+                told: newest.reported,
             });
         RecoveryRecord {
             id: self.id,
@@ -264,16 +274,17 @@ impl Devices {
         }
     }
 
-    pub(crate) fn from_record(record: RecoveryRecord) -> Self {
+    pub(crate) fn from_record(index: u8, record: RecoveryRecord) -> Self {
         let contacts = record.contacts.into_iter().map(|contact| {
             let newest = Newest {
                 device: contact.device,
                 since: UnixTime(contact.since),
-                told: contact.told,
+                reported: contact.told,
             };
             (ContactId(contact.contact), newest)
         });
         Self {
+            index,
             id: record.id,
             restored: record.restored,
             settled: record.settled,
@@ -288,4 +299,10 @@ impl Devices {
             contacts: contacts.collect(),
         }
     }
+}
+
+/// The record of this device; the index stands in the account's.
+fn touch(tx: &mut Transaction) {
+    tx.touch(StoreKey::Devices);
+    tx.touch(StoreKey::Account);
 }

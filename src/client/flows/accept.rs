@@ -1,284 +1,334 @@
-//! What a verified delivery does. Protocol §4 and §6.
+//! What a verified delivery leads to. Protocol §4 and §6.
 
 use rand_core::CryptoRng;
 
-use crate::client::{
-    Check, Client, ClientError, ContactId, Did, Entry, Event, Gap, MessageView,
-    contacts::ContactState, view::MessageState,
-};
 use crate::{
-    base::{Day, ErrorCode, UnixTime},
+    base::{ErrorCode, Secret, SortedMap, SortedSet, UnixTime},
     channel::TagSlot,
+    client::{
+        AuditEvent, Check, Client, ContactId, Gap, MessageEvent, MessageRef, MessageState,
+        MessageView, TransferView, contacts::ContactState, flows::seal::receipts, inbox,
+        messages::Message, outbox::Destination, transaction::Transaction, view::Event,
+    },
     crypto::cbor::Deterministic as _,
     enrolment::SasNonce,
-    envelope::{Authentic, Control, Delivery, DeliveryId, EnvelopeError, Sender},
-    vault::stored::{self, MessageRecord, OpenedRecord},
+    envelope::{Authentic, Control, Delivery, DeliveryId, Sender},
 };
 
-/// A delivery put together, with the place of its (first) tag.
+/// A complete delivery, with the place of its (first) tag.
 pub(crate) struct Candidate {
     pub(crate) contact: ContactId,
     pub(crate) slot: TagSlot,
-    /// Digest of the cell that completed it.
+    /// The digest of the cell that completed it.
     pub(crate) digest: [u8; 16],
     pub(crate) delivery: Delivery,
 }
 
-/// What one batch led to, besides events.
+/// What the batches of one download led to, besides changes and events.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) messages: Vec<MessageView>,
-    /// Cells looked at.
+    /// Cells in the batches.
     pub(crate) cells: usize,
+    /// Deliveries to acknowledge.
     pub(crate) receipts: Vec<(ContactId, DeliveryId)>,
+    /// Incomplete messages that grew.
+    pub(crate) grown: SortedSet<inbox::Key>,
 }
 
 impl Client {
-    /// Checks a delivery and does what it says.
+    /// Opened → authentic → fresh: verifies a delivery and does what it says.
     pub(crate) fn accept_delivery(
         &mut self,
         candidate: Candidate,
         closed_at: UnixTime,
-        now: UnixTime,
         outcome: &mut Outcome,
-    ) -> Result<(), ClientError> {
+        tx: &mut Transaction,
+    ) -> Result<(), ErrorCode> {
         let Candidate {
             contact: id,
             slot,
             digest,
             delivery,
         } = candidate;
-        let grace = self.settings.grace();
-        let contact = self.contact(id)?;
+        let contact = self.contacts.get(id).ok_or(ErrorCode::NotAuthentic)?;
         let keys = contact
             .channel
             .as_ref()
-            .and_then(|channel| channel.receiving_keys(slot.day, closed_at, grace))
-            .ok_or(EnvelopeError::NotAuthentic)?;
-        let peer = contact.peer.ok_or(EnvelopeError::NotAuthentic)?;
+            .and_then(|channel| channel.receiving_keys(slot.day, closed_at, self.settings.grace()))
+            .ok_or(ErrorCode::NotAuthentic)?;
+        let peer = contact.peer.ok_or(ErrorCode::NotAuthentic)?;
         let sender = Sender {
             identity: &peer,
             seed: &keys.blind_seed,
             slot,
-            recipient: &self.identity.public().fingerprint(),
+            recipient: &self.public().fingerprint(),
         };
-        let authentic = delivery.verify(&sender, now, self.settings.retention())?;
-        self.take_fresh(id, slot, digest, authentic, now, outcome)
+        let authentic = delivery
+            .verify(&sender, tx.now, self.settings.retention())
+            .map_err(|error| error.code())?;
+        if self.is_fresh(id, slot, &authentic, outcome)? {
+            self.take_fresh(id, slot, digest, authentic, outcome, tx)?;
+        }
+        Ok(())
     }
 
-    /// The replay check, and everything after it.
+    /// Whether a delivery was not taken before. One that its sender sealed
+    /// again, because the first receipt did not reach it, is acknowledged
+    /// again.
+    fn is_fresh(
+        &self,
+        id: ContactId,
+        slot: TagSlot,
+        delivery: &Authentic,
+        outcome: &mut Outcome,
+    ) -> Result<bool, ErrorCode> {
+        let contact = self.contacts.get(id).ok_or(ErrorCode::Internal)?;
+        let is_control = delivery.content_type().is_control();
+        let session = delivery.id().encode();
+        if let Some(seq) = self.inbox.replays.accepted(id, &session) {
+            if seq != delivery.seq() {
+                return Err(ErrorCode::Replayed);
+            }
+            if !is_control && contact.state == ContactState::Active {
+                outcome.receipts.push((id, delivery.id().clone()));
+            }
+            return Ok(false);
+        }
+        // The number of something that arrived: a message that waited at its
+        // sender until its session id was forgotten here, or a withdrawn one.
+        let channel = contact.channel.as_ref().ok_or(ErrorCode::Internal)?;
+        if channel.has_arrived(slot.device, delivery.seq()) && !is_control {
+            return Err(ErrorCode::Replayed);
+        }
+        Ok(true)
+    }
+
     fn take_fresh(
         &mut self,
         id: ContactId,
         slot: TagSlot,
         digest: [u8; 16],
         delivery: Authentic,
-        now: UnixTime,
         outcome: &mut Outcome,
-    ) -> Result<(), ClientError> {
-        let session = delivery.id().encode();
-        if let Some(seq) = self.accepted.get(&(id, session.clone())) {
-            if *seq != delivery.seq() {
-                return Err(EnvelopeError::Replayed.into());
-            }
-            // Sealed again by a sender that did not hear of the first: say so once more.
-            if !delivery.content_type().is_control()
-                && self.contact(id)?.state == ContactState::Active
-            {
-                outcome.receipts.push((id, delivery.id().clone()));
-            }
-            return Ok(());
+        tx: &mut Transaction,
+    ) -> Result<(), ErrorCode> {
+        let accepted = (delivery.id().encode(), delivery.seq());
+        let replays = &mut self.inbox.replays;
+        replays.accept(digest, slot.day, id, accepted, tx);
+        self.note_arrival(id, slot, &delivery, tx);
+        if delivery.content_type().is_control() {
+            return self.take_control(id, &delivery.payload().to_vec(), tx);
         }
-        // The number of something that arrived: a message that waited at its
-        // sender until its session id was forgotten here, or one taken back.
-        let channel = self.contact(id)?.channel.as_ref();
-        let channel = channel.ok_or(ClientError::Internal)?;
-        if channel.has_arrived(slot.device, delivery.seq()) && !delivery.content_type().is_control()
-        {
-            return Err(EnvelopeError::Replayed.into());
+        let session = delivery.id().clone();
+        let (message, shown) = self.take_message(id, delivery, tx);
+        if shown {
+            outcome.receipts.push((id, session));
         }
-        self.accepted.insert((id, session.clone()), delivery.seq());
-        self.mark_opened(digest, slot.day, Some(id), Some((session, delivery.seq())));
-        let contact = self.contact_mut(id)?;
-        let state = contact.state;
-        let channel = contact.channel.as_mut().ok_or(ClientError::Internal)?;
+        outcome.messages.push(message);
+        Ok(())
+    }
+
+    /// Counts a delivery as arrived, and notes the device that it came from.
+    fn note_arrival(
+        &mut self,
+        id: ContactId,
+        slot: TagSlot,
+        delivery: &Authentic,
+        tx: &mut Transaction,
+    ) {
+        let (seq, device) = (delivery.seq(), slot.device);
+        let Some(channel) = self.contacts.update_channel(id, tx) else {
+            return;
+        };
         let newest = channel.newest_device();
-        if channel.sequence(slot.device).arrived(delivery.seq()) {
-            let seq = delivery.seq();
+        if channel.sequence(device).arrived(seq) {
             let gap = Gap::Sequence {
                 contact_id: id,
                 from: seq,
                 to: seq,
                 closed: true,
             };
-            self.tell_gap(gap, now);
+            self.report_gap(gap, tx);
         }
-        self.note_device(id, slot.device, newest, delivery.sent_at());
-        if delivery.content_type().is_control() {
-            return self.take_control(id, &delivery.payload().to_vec(), now);
+        let (devices, sent_at) = (&mut self.devices, delivery.sent_at());
+        if devices.heard_contact(id, (device, newest), sent_at, tx) {
+            // From now on the new device's whole window is watched every day.
+            self.inbox.tags.reset();
         }
-        let session = delivery.id().clone();
-        let message = self.take_message(id, delivery, state, now)?;
-        if state == ContactState::Active {
-            outcome.receipts.push((id, session));
-        }
-        self.tell(Event::Message {
-            message: message.clone(),
-        });
-        outcome.messages.push(message);
-        Ok(())
     }
 
+    /// Stores a message; shows it if the contact is verified. Whether it is
+    /// shown.
     fn take_message(
         &mut self,
         id: ContactId,
         delivery: Authentic,
-        state: ContactState,
-        now: UnixTime,
-    ) -> Result<MessageView, ClientError> {
-        let shown = state == ContactState::Active;
-        let record = MessageRecord {
+        tx: &mut Transaction,
+    ) -> (MessageView, bool) {
+        let contact = self.contacts.update(id, tx);
+        let (ordinal, shown) = contact.map_or((0, false), |contact| {
+            contact.next_message += 1;
+            let shown = contact.state == ContactState::Active;
+            (contact.next_message - 1, shown)
+        });
+        let message = MessageRef {
+            contact: id,
+            ordinal,
+        };
+        let (state, event) = match shown {
+            true => (MessageState::Verified, MessageEvent::Received),
+            false => (MessageState::Held, MessageEvent::Held),
+        };
+        let held = Message {
             outgoing: false,
             session: delivery.id().encode(),
             sent_at: delivery.sent_at().0,
-            received_at: Some(now.0),
+            received_at: Some(tx.now.0),
             seq: delivery.seq(),
             content_type: delivery.content_type().as_str().to_owned(),
             size: u32::try_from(delivery.payload().len()).unwrap_or(u32::MAX),
-            state: if shown {
-                MessageState::Verified
-            } else {
-                MessageState::Held
-            } as u8,
+            state,
             cells_left: 0,
         };
-        let contact = self.contact_mut(id)?;
-        let ordinal = contact.next_message;
-        contact.next_message = ordinal + 1;
-        let mut view = MessageView::new(id, ordinal, &record);
+        let mut view = MessageView::new(message, &held);
         if shown {
             view = view.with_body(delivery.payload());
         }
-        let did = if shown { Did::Received } else { Did::Held };
         let content = Some(delivery.payload());
-        self.log_message(did, (id, ordinal), &record.session, content, now);
-        self.store_body(id, ordinal, delivery.into_payload());
-        self.store_message(id, ordinal, record);
-        Ok(view)
+        self.log_message(event, message, &held.session, content, tx);
+        self.messages.put_body(message, delivery.into_payload(), tx);
+        self.messages.put(message, held, tx);
+        tx.emit(Event::Message {
+            message: view.clone(),
+        });
+        (view, shown)
     }
 
     fn take_control(
         &mut self,
         id: ContactId,
         payload: &[u8],
-        now: UnixTime,
-    ) -> Result<(), ClientError> {
-        match Control::decode(payload).ok_or(EnvelopeError::NotAuthentic)? {
+        tx: &mut Transaction,
+    ) -> Result<(), ErrorCode> {
+        match Control::decode(payload).ok_or(ErrorCode::NotAuthentic)? {
             Control::Confirm(mut nonce) => {
-                let nonce = SasNonce::new(crate::base::Secret::take(&mut nonce));
-                self.take_confirm(id, &nonce, now)?;
+                let nonce = SasNonce::new(Secret::take(&mut nonce));
+                self.take_confirm(id, &nonce, tx);
             }
             Control::Received(sessions) => {
                 for session in sessions {
-                    self.mark_delivered(id, &session, now);
+                    self.take_receipt(id, &session, tx);
                 }
             }
         }
         Ok(())
     }
 
-    fn take_confirm(
-        &mut self,
-        id: ContactId,
-        nonce: &SasNonce,
-        now: UnixTime,
-    ) -> Result<(), ClientError> {
-        let contact = self.contact_mut(id)?;
+    fn take_confirm(&mut self, id: ContactId, nonce: &SasNonce, tx: &mut Transaction) {
+        let Some(contact) = self.contacts.update(id, tx) else {
+            return;
+        };
         let before = contact.state;
         contact.confirm(nonce);
-        let entry = match contact.state {
+        let after = contact.state;
+        let event = match after {
             after if after == before => None,
-            ContactState::Active => Some(Entry::Verified {
+            ContactState::Active => Some(AuditEvent::Verified {
                 contact: id,
                 by: Check::InPerson,
             }),
-            _ => Some(Entry::Suspect {
+            _ => Some(AuditEvent::Suspect {
                 contact: id,
                 code: ErrorCode::CommitmentMismatch,
             }),
         };
-        if let Some(entry) = entry {
-            self.log(entry, now);
+        if let Some(event) = event {
+            self.log(event, tx);
         }
-        self.tell_contact(id);
-        Ok(())
+        self.contacts.emit(id, tx);
     }
 
-    fn mark_delivered(&mut self, id: ContactId, session: &DeliveryId, now: UnixTime) {
+    fn take_receipt(&mut self, id: ContactId, session: &DeliveryId, tx: &mut Transaction) {
         let session = session.encode();
-        let found = self
-            .messages
-            .range((id, 0)..=(id, u32::MAX))
-            .rev()
-            .find(|(_, record)| record.outgoing && record.session == session)
-            .map(|((_, ordinal), record)| (*ordinal, record.clone()));
-        let Some((ordinal, mut record)) = found else {
-            return;
-        };
-        if record.state == MessageState::Delivered as u8 {
-            return;
+        let message = self.messages.sent_as(id, &session);
+        let message = message.filter(|message| {
+            let held = self.messages.get(*message);
+            held.is_some_and(|held| held.state != MessageState::Delivered)
+        });
+        if let Some(message) = message {
+            let event = MessageEvent::Delivered;
+            self.log_message(event, message, &session, None, tx);
+            self.messages
+                .set_state(message, MessageState::Delivered, tx);
         }
-        record.state = MessageState::Delivered as u8;
-        self.log_message(Did::Delivered, (id, ordinal), &session, None, now);
-        let message = MessageView::new(id, ordinal, &record);
-        self.store_message(id, ordinal, record);
-        self.tell(Event::State { message });
     }
 
-    /// Content held until the contact was checked is shown now.
+    /// Shows the messages that were held until the contact was verified. They
+    /// are acknowledged if that is possible now.
     pub(crate) fn release_held(
         &mut self,
         id: ContactId,
-        now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let held: Vec<(u32, MessageRecord)> = self
-            .messages
-            .range((id, 0)..=(id, u32::MAX))
-            .filter(|(_, record)| record.state == MessageState::Held as u8)
-            .map(|((_, ordinal), record)| (*ordinal, record.clone()))
+        tx: &mut Transaction,
+    ) {
+        let held = self.messages.held(id).into_iter();
+        let held: Vec<_> = held
+            .map(|(message, held)| (message, held.session.clone()))
             .collect();
-        let mut sessions = Vec::new();
-        for (ordinal, mut record) in held {
-            record.state = MessageState::Verified as u8;
-            sessions.extend(DeliveryId::decode(&record.session));
-            let message = MessageView::new(id, ordinal, &record);
-            self.log_message(Did::Released, (id, ordinal), &record.session, None, now);
-            self.store_message(id, ordinal, record);
-            self.tell(Event::Message { message });
+        for (message, session) in &held {
+            let event = MessageEvent::Released;
+            self.log_message(event, *message, session, None, tx);
+            self.messages
+                .set_state(*message, MessageState::Verified, tx);
         }
-        self.send_receipts(id, &sessions, now, rng)
+        let sessions = held.iter();
+        let sessions = sessions.filter_map(|(_, session)| DeliveryId::decode(session));
+        self.acknowledge(sessions.map(|session| (id, session)), rng, tx);
     }
 
-    /// Remembers an opened cell.
-    pub(crate) fn mark_opened(
+    /// Queues receipts for what was accepted, in the commit that accepts it.
+    /// A contact that cannot be written to, because of a clock that is behind,
+    /// gets none: that must not keep a message from being shown.
+    pub(crate) fn acknowledge(
         &mut self,
-        digest: [u8; 16],
-        day: Day,
-        contact: Option<ContactId>,
-        accepted: Option<(Vec<u8>, u64)>,
+        accepted: impl IntoIterator<Item = (ContactId, DeliveryId)>,
+        rng: &mut impl CryptoRng,
+        tx: &mut Transaction,
     ) {
-        let (session, seq) = accepted.map_or((None, 0), |(session, seq)| (Some(session), seq));
-        let record = OpenedRecord {
-            day: day.0,
-            contact: contact.map(|id| id.0),
-            session,
-            seq,
-        };
-        self.pending.changes.insert(
-            crate::client::flows::load::opened_key(&digest),
-            Some(stored::encode(&record)),
-        );
-        self.opened.insert(digest, record);
+        let mut by_contact = SortedMap::<ContactId, Vec<DeliveryId>>::new();
+        for (contact, session) in accepted {
+            by_contact.get_or_insert(contact, Vec::new()).push(session);
+        }
+        for (id, sessions) in by_contact.iter() {
+            let Some(contact) = self.contacts.get(*id) else {
+                continue;
+            };
+            let Some(peer) = contact.peer else {
+                continue;
+            };
+            let to = Destination::Bucket(peer.fingerprint());
+            let sealed = self.seal_controls(contact, receipts(sessions), to, tx.now, rng);
+            if let Ok(sealed) = sealed {
+                self.push_controls(sealed, tx);
+            }
+        }
+    }
+
+    /// The progress of an incomplete message of a contact.
+    pub(crate) fn incoming_transfer(&self, key: inbox::Key) -> Option<TransferView> {
+        let contact = ContactId(key.0);
+        self.contacts.get(contact)?;
+        let (bytes, of) = self.inbox.reassembly.progress(key)?;
+        Some(TransferView::incoming(contact, &key.1, bytes, of))
+    }
+
+    /// Forgets an incomplete message and reports it.
+    pub(crate) fn give_up_incomplete(&mut self, key: inbox::Key, tx: &mut Transaction) {
+        self.inbox.reassembly.forget(key, tx);
+        let contact = ContactId(key.0);
+        if self.contacts.get(contact).is_some() {
+            self.refuse(ErrorCode::MessageIncomplete, Some(contact), tx);
+        }
     }
 }

@@ -1,35 +1,35 @@
-//! Inviting, accepting, and checking who it is. Protocol §7.
+//! Inviting, accepting, and verifying a contact. Protocol §7.
 
 use rand_core::CryptoRng;
 
-use crate::client::{
-    Check, Client, ClientError, ContactId, ContactView, Effects, Entry, InvitationId,
-    InvitationView, Mailbox,
-    contacts::{Contact, ContactState},
-    invitations::{OpenInvitation, Stage},
-    outbox::{Destination, Part},
-};
 use crate::{
     base::{ErrorCode, UnixTime},
     channel::Direction,
+    client::{
+        AuditEvent, Check, Client, ClientError, ContactId, ContactView, Effects, InvitationId,
+        InvitationView,
+        contacts::{Contact, ContactState},
+        invitations::{OpenInvitation, Stage},
+        outbox::{CellPurpose, Destination},
+        transaction::Transaction,
+    },
     crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
-        Invitation, InvitationSecret, Kind, ORDINARY_DEFAULT_SECONDS, Offer, QUICK_DEFAULT_SECONDS,
-        QUICK_MAX_SECONDS, Rendezvous,
+        EnrolmentError, Invitation, InvitationSecret, Kind, ORDINARY_DEFAULT_SECONDS, Offer,
+        QUICK_DEFAULT_SECONDS, QUICK_MAX_SECONDS,
     },
-    envelope::{Sealing, seal, split},
     identity::Fingerprint,
     wire::Cell,
 };
 
 impl Client {
-    /// A fresh invitation. `expires_in` in seconds; at most 24 h for a quick
-    /// one and the relay's retention for an ordinary one.
+    /// A new invitation. `expires_in` in seconds: at most 24 hours for a quick
+    /// one, and the relay's retention for an ordinary one.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for another life, `RelayUnknown` before the first
-    /// `/v1/info`.
+    /// `InvalidArgument` for another lifetime, `RelayUnknown` before the
+    /// first `/v1/info`.
     pub fn invite(
         &mut self,
         kind: Kind,
@@ -37,29 +37,27 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<InvitationView>, ClientError> {
-        self.require_place()?;
+        self.devices.require_current()?;
         let quick = kind == Kind::Quick;
-        let longest = if quick {
-            QUICK_MAX_SECONDS
-        } else {
-            self.relay.info()?.retention_seconds.get().into()
-        };
-        let default = if quick {
-            QUICK_DEFAULT_SECONDS
-        } else {
-            ORDINARY_DEFAULT_SECONDS
+        let (longest, default) = match quick {
+            true => (QUICK_MAX_SECONDS, QUICK_DEFAULT_SECONDS),
+            false => {
+                let retention = self.mailboxes.info()?.retention_seconds.get().into();
+                (retention, ORDINARY_DEFAULT_SECONDS)
+            }
         };
         let life = expires_in.unwrap_or(default.min(longest));
         if !(1..=longest).contains(&life) {
             return Err(ClientError::InvalidArgument("expiresInSeconds"));
         }
+        let me = &self.account;
         let (offer, secrets) =
-            Offer::create(self.identity.public(), &self.name, rng).ok_or(ClientError::Internal)?;
+            Offer::create(me.identity.public(), &me.name, rng).ok_or(ClientError::Internal)?;
         let offer = offer.encode();
         let invitation = Invitation {
             secret: InvitationSecret::random(rng),
             offer_hash: kdf::sha256(&offer),
-            relay: self.relay.url().to_owned(),
+            relay: self.mailboxes.url().to_owned(),
             expires_at: now.plus(life),
             offer: (!quick).then(|| offer.clone()),
         };
@@ -69,25 +67,32 @@ impl Client {
             secrets,
         };
         let open = OpenInvitation::new(invitation.secret, invitation.expires_at, quick, stage);
-        if quick {
-            let cells =
-                self.rendezvous_cells(&open.rendezvous, Direction::FromInviter, &offer, rng)?;
-            self.enqueue(cells, Destination::Lobby, now.day(), &Part::Rendezvous);
-        }
+        let cells = match quick {
+            true => {
+                let direction = Direction::FromInviter;
+                self.rendezvous_cells(&open.rendezvous, direction, &offer, rng)?
+            }
+            false => Vec::new(),
+        };
         let id = InvitationId::random(rng);
-        self.invitations.insert(id, open);
-        self.pending.invitations.insert(id);
-        self.watch.reset();
+
+        let mut tx = Transaction::new(now);
+        let purpose = CellPurpose::Rendezvous;
+        let (to, today) = (Destination::Lobby, now.day());
+        self.outbox.push(cells, to, today, &purpose, &mut tx);
+        self.invitations.insert(id, open, &mut tx);
+        self.inbox.tags.reset();
         let invitation = id;
-        self.log(Entry::Invited { invitation, quick }, now);
-        Ok(self.finish(InvitationView {
+        self.log(AuditEvent::Invited { invitation, quick }, &mut tx);
+        let view = InvitationView {
             id,
             uri,
             expires_at: now.plus(life).0,
-        }))
+        };
+        Ok(self.commit(tx, view))
     }
 
-    /// Withdraws an invitation; whoever answers it gets no confirm.
+    /// Withdraws an invitation; a response to it is not confirmed any more.
     ///
     /// # Errors
     ///
@@ -97,23 +102,22 @@ impl Client {
         id: InvitationId,
         now: UnixTime,
     ) -> Result<Effects, ClientError> {
-        let open = self.invitation_mut(id)?;
-        if !open.is_own() {
-            return Err(ClientError::InvitationUnknown);
-        }
-        self.invitations.remove(&id);
-        self.watch.reset();
-        self.log(Entry::Withdrawn { invitation: id }, now);
-        Ok(self.finish(()))
+        self.invitations.find_own(id)?;
+
+        let mut tx = Transaction::new(now);
+        self.invitations.remove(id, &mut tx);
+        self.inbox.tags.reset();
+        self.log(AuditEvent::Withdrawn { invitation: id }, &mut tx);
+        Ok(self.commit(tx, ()))
     }
 
     /// Accepts an invitation. A second time gives the same contact and sends
-    /// the same cells. `in_person` says that the invitation came from the
-    /// inviter's own hand, so that this side needs no digits.
+    /// the same cells. `in_person` states that the inviter handed the
+    /// invitation over in person, so that this side needs no digits.
     ///
     /// # Errors
     ///
-    /// Of the invitation; `RelayMismatch` if it names another relay.
+    /// Those of the invitation; `RelayMismatch` if it names another relay.
     pub fn accept(
         &mut self,
         uri: &str,
@@ -121,65 +125,97 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<ContactView>, ClientError> {
-        self.require_place()?;
+        self.devices.require_current()?;
         let invitation = Invitation::parse(uri)?;
         invitation.check_expiry(now)?;
-        if invitation.relay.trim_end_matches('/') != self.relay.url() {
+        if invitation.relay.trim_end_matches('/') != self.mailboxes.url() {
             return Err(ClientError::RelayMismatch);
         }
-        self.relay.info()?;
-        let known = self
-            .invitations
-            .iter()
-            .find(|(_, open)| open.secret == invitation.secret);
-        if let Some((id, open)) = known.map(|(id, open)| (*id, open)) {
-            let contact = if open.is_own() { None } else { open.contact };
-            let contact = contact.ok_or(crate::enrolment::EnrolmentError::OwnIdentity)?;
-            self.send_response_again(id, now)?;
-            let view = self.contact(contact)?.view();
-            return Ok(self.finish(view));
+        self.mailboxes.info()?;
+        if self.invitations.by_secret(&invitation.secret).is_some() {
+            return self.accept_again(&invitation.secret, now);
         }
 
         let quick = invitation.kind() == Kind::Quick;
-        let stage = Stage::AwaitingOffer {
-            offer_hash: invitation.offer_hash,
-        };
-        let contact_id = ContactId::random(rng);
-        let mut contact = Contact::new(contact_id, now);
+        let offer_hash = invitation.offer_hash;
+        let stage = Stage::AwaitingOffer { offer_hash };
+        let id = InvitationId::random(rng);
+        let mut contact = Contact::new(ContactId::random(rng), now);
         contact.in_person = in_person;
+        let contact_id = contact.id;
         let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, quick, stage);
         open.contact = Some(contact_id);
-        let id = InvitationId::random(rng);
-        let accepted = Entry::Accepted {
+        // The whole handshake fits into this call if the offer came along.
+        let response = match &invitation.offer {
+            Some(offer) => {
+                let answer = self.decide_answer(&open, &offer_hash, offer, now, rng)?;
+                Some(answer.complete(&mut contact, &mut open))
+            }
+            None => None,
+        };
+        let view = contact.view();
+
+        let mut tx = Transaction::new(now);
+        let accepted = AuditEvent::Accepted {
             contact: contact_id,
             in_person,
         };
-        self.contacts.insert(contact_id, contact);
-        self.invitations.insert(id, open);
-        self.log(accepted, now);
-        if let Some(offer) = invitation.offer {
-            // The whole handshake fits into this call; if it fails, nothing was accepted.
-            if let Err(error) = self.answer_offer(id, &offer, now, rng) {
-                self.contacts.remove(&contact_id);
-                self.invitations.remove(&id);
-                self.pending.records.clear();
-                return Err(error);
-            }
+        self.log(accepted, &mut tx);
+        self.contacts.insert(contact, &mut tx);
+        self.invitations.insert(id, open, &mut tx);
+        if let Some(response) = response {
+            self.push_response(contact_id, response, &mut tx);
         }
         if quick {
-            self.relay.read_lobby_again();
-            self.pending.relay = true;
+            self.mailboxes.read_lobby_again(&mut tx);
         }
-        self.pending.contacts.insert(contact_id);
-        self.pending.invitations.insert(id);
-        self.watch.reset();
-        self.tell_contact(contact_id);
-        let view = self.contact(contact_id)?.view();
-        Ok(self.finish(view))
+        self.inbox.tags.reset();
+        self.contacts.emit(contact_id, &mut tx);
+        Ok(self.commit(tx, view))
     }
 
-    /// Only this fingerprint may answer the invitation: scanned from the
-    /// acceptor's screen, or passed by a host that authenticated it.
+    /// The same contact, and the cells of the response that left already.
+    fn accept_again(
+        &mut self,
+        secret: &InvitationSecret,
+        now: UnixTime,
+    ) -> Result<Effects<ContactView>, ClientError> {
+        let open = self.invitations.by_secret(secret);
+        let open = open.ok_or(ClientError::Internal)?;
+        let known = open.contact.filter(|_| !open.is_own());
+        let contact = self
+            .contacts
+            .find(known.ok_or(EnrolmentError::OwnIdentity)?)?;
+        let view = contact.view();
+        let (cells, to) = self.unsent_response(open, contact)?;
+
+        let mut tx = Transaction::new(now);
+        let (purpose, today) = (CellPurpose::Rendezvous, now.day());
+        self.outbox.push(cells, to, today, &purpose, &mut tx);
+        Ok(self.commit(tx, view))
+    }
+
+    /// The cells of a response that are not in the queue, and where they go.
+    fn unsent_response(
+        &self,
+        open: &OpenInvitation,
+        contact: &Contact,
+    ) -> Result<(Vec<Cell>, Destination), ClientError> {
+        let size = self.mailboxes.info()?.cell_size;
+        let to = match (open.quick, contact.peer) {
+            (true, _) => Destination::Lobby,
+            (false, Some(peer)) => Destination::Bucket(peer.fingerprint()),
+            (false, None) => return Err(ClientError::Internal),
+        };
+        let cells = open.response_cells.iter();
+        let cells = cells
+            .filter(|bytes| !self.outbox.has_cell(bytes))
+            .map(|bytes| Cell::parse(bytes.clone(), size).map_err(|_| ClientError::RelayProtocol));
+        Ok((cells.collect::<Result<_, _>>()?, to))
+    }
+
+    /// Only this fingerprint may answer the invitation: it was scanned from
+    /// the acceptor's screen, or is given by a host that authenticated it.
     ///
     /// # Errors
     ///
@@ -191,24 +227,25 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects, ClientError> {
-        let open = self.invitation_mut(id)?;
-        if !open.is_own() {
-            return Err(ClientError::InvitationUnknown);
+        let contact = self.invitations.find_own(id)?.contact;
+        let contact = contact.and_then(|id| self.contacts.get(id));
+        let found = contact.map(|contact| (contact.id, contact.state, contact.peer));
+
+        let mut tx = Transaction::new(now);
+        if let Some(open) = self.invitations.update(id, &mut tx) {
+            open.expected = Some(fingerprint);
         }
-        open.expected = Some(fingerprint);
-        if let Some(contact_id) = open.contact {
-            let contact = self.contact_mut(contact_id)?;
-            let found = contact.peer.map(|peer| peer.fingerprint());
-            if found != Some(fingerprint) {
-                self.suspect(contact_id, ErrorCode::UnexpectedIdentity, now)?;
-            } else if contact.state == ContactState::Pending {
-                self.activate(contact_id, Check::Expected, now, rng)?;
+        if let Some((contact, state, peer)) = found {
+            if peer.map(|peer| peer.fingerprint()) != Some(fingerprint) {
+                self.suspect(contact, ErrorCode::UnexpectedIdentity, &mut tx);
+            } else if state == ContactState::Pending {
+                self.activate(contact, Check::Expected, rng, &mut tx);
             }
         }
-        Ok(self.finish(()))
+        Ok(self.commit(tx, ()))
     }
 
-    /// The people compared the digits: they match.
+    /// The people compared the digits, and they match.
     ///
     /// # Errors
     ///
@@ -219,127 +256,86 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects, ClientError> {
-        let contact = self.contact(id)?;
-        match contact.state {
-            ContactState::Active => {}
+        let contact = self.contacts.find(id)?;
+        let pending = match contact.state {
+            ContactState::Active => false,
             ContactState::Suspect => return Err(ClientError::ContactSuspect),
             ContactState::Pending if contact.digits.is_none() => {
                 return Err(ClientError::SasNotReady);
             }
-            ContactState::Pending => self.activate(id, Check::Digits, now, rng)?,
+            ContactState::Pending => true,
+        };
+
+        let mut tx = Transaction::new(now);
+        if pending {
+            self.activate(id, Check::Digits, rng, &mut tx);
         }
-        Ok(self.finish(()))
+        Ok(self.commit(tx, ()))
     }
 
-    /// The digits differ: somebody stands between.
+    /// The digits differ: somebody is between the two.
     ///
     /// # Errors
     ///
     /// `ContactUnknown`.
     pub fn reject_sas(&mut self, id: ContactId, now: UnixTime) -> Result<Effects, ClientError> {
-        self.suspect(id, ErrorCode::NotAuthentic, now)?;
-        Ok(self.finish(()))
+        self.contacts.find(id)?;
+
+        let mut tx = Transaction::new(now);
+        self.suspect(id, ErrorCode::NotAuthentic, &mut tx);
+        Ok(self.commit(tx, ()))
     }
 
-    /// Whether the lobby must be pulled: a quick enrolment is under way, or
-    /// its outcome is not checked yet, so that a second answer still counts.
+    /// Removes a contact with everything stored about it.
+    ///
+    /// # Errors
+    ///
+    /// `ContactUnknown`.
+    pub fn remove_contact(&mut self, id: ContactId, now: UnixTime) -> Result<Effects, ClientError> {
+        self.contacts.find(id)?;
+
+        let mut tx = Transaction::new(now);
+        self.log(AuditEvent::Removed { contact: id }, &mut tx);
+        self.contacts.remove(id, &mut tx);
+        self.devices.forget_contact(id, &mut tx);
+        self.outbox.remove_contact(id, &mut tx);
+        self.messages.remove_contact(id, &mut tx);
+        self.invitations.remove_contact(id, &mut tx);
+        self.inbox.reassembly.forget_owner(id.0, &mut tx);
+        self.inbox.tags.reset();
+        Ok(self.commit(tx, ()))
+    }
+
+    /// Whether the lobby must be read: an enrolment through it is under way,
+    /// or its contact is not verified yet, so that a second answer counts.
     #[must_use]
     pub fn lobby_watch(&self, now: UnixTime) -> bool {
-        self.quick_enrolments().any(|open| now <= open.expires_at)
+        let mut open = self.invitations.open_in_lobby(&self.contacts);
+        open.any(|open| now <= open.expires_at)
     }
 
-    /// Whether something in the lobby may concern one: then all of it is read.
-    pub(crate) fn looks_in_lobby(&self) -> bool {
-        self.quick_enrolments().next().is_some()
-    }
-
-    /// Quick invitations whose outcome is open.
-    fn quick_enrolments(&self) -> impl Iterator<Item = &OpenInvitation> {
-        self.invitations.values().filter(|open| {
-            let contact = open.contact.and_then(|id| self.contacts.get(&id));
-            let pending = contact.is_none_or(|contact| contact.state == ContactState::Pending);
-            open.quick && pending
-        })
-    }
-
-    /// Whether an offer is still looked for, so that older lobby batches are
-    /// worth reading.
-    pub(crate) fn lobby_backfill(&self, mailbox: Mailbox) -> bool {
-        mailbox == Mailbox::Lobby
-            && self
-                .invitations
-                .values()
-                .any(|open| open.quick && matches!(open.stage, Stage::AwaitingOffer { .. }))
-    }
-
-    /// Seals bytes for the rendezvous, counters from 0.
-    pub(crate) fn rendezvous_cells(
-        &self,
-        rendezvous: &Rendezvous,
-        direction: Direction,
-        bytes: &[u8],
-        rng: &mut impl CryptoRng,
-    ) -> Result<Vec<Cell>, ClientError> {
-        let sealing = Sealing {
-            recipient: rendezvous.kem.public(),
-            psk: &rendezvous.psk,
-            size: self.relay.info()?.cell_size,
-        };
-        let key = rendezvous.tag_key(direction);
-        let bodies = split(bytes, sealing.size, rng)?;
-        (0..)
-            .zip(&bodies)
-            .map(|(counter, body)| {
-                Ok(seal(
-                    &sealing,
-                    key.tag(Rendezvous::slot(counter)),
-                    body,
-                    rng,
-                )?)
-            })
-            .collect()
-    }
-
-    /// The contact is checked: what was held is released, with receipts.
+    /// The contact is verified: what was held is shown, with receipts.
     pub(crate) fn activate(
         &mut self,
         id: ContactId,
         by: Check,
-        now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        self.contact_mut(id)?.activate(by);
-        self.log(Entry::Verified { contact: id, by }, now);
-        self.tell_contact(id);
-        self.release_held(id, now, rng)
+        tx: &mut Transaction,
+    ) {
+        if let Some(contact) = self.contacts.update(id, tx) {
+            contact.activate(by);
+        }
+        self.log(AuditEvent::Verified { contact: id, by }, tx);
+        self.contacts.emit(id, tx);
+        self.release_held(id, rng, tx);
     }
 
-    /// Something is wrong with the contact, from now on.
-    pub(crate) fn suspect(
-        &mut self,
-        id: ContactId,
-        code: ErrorCode,
-        now: UnixTime,
-    ) -> Result<(), ClientError> {
-        self.contact_mut(id)?.suspect(code);
-        self.log(Entry::Suspect { contact: id, code }, now);
-        self.tell_contact(id);
-        Ok(())
-    }
-
-    fn send_response_again(&mut self, id: InvitationId, now: UnixTime) -> Result<(), ClientError> {
-        let size = self.relay.info()?.cell_size;
-        let Some(open) = self.invitations.get(&id) else {
-            return Ok(());
-        };
-        let to = self.response_destination(open)?;
-        let cells = open
-            .response_cells
-            .iter()
-            .filter(|bytes| !self.outbox.values().any(|queued| queued.cell == **bytes))
-            .map(|bytes| Cell::parse(bytes.clone(), size).map_err(|_| ClientError::RelayProtocol))
-            .collect::<Result<Vec<_>, _>>()?;
-        self.enqueue(cells, to, now.day(), &Part::Rendezvous);
-        Ok(())
+    /// Something is wrong with the contact.
+    pub(crate) fn suspect(&mut self, id: ContactId, code: ErrorCode, tx: &mut Transaction) {
+        if let Some(contact) = self.contacts.update(id, tx) {
+            contact.suspect(code);
+        }
+        self.log(AuditEvent::Suspect { contact: id, code }, tx);
+        self.contacts.emit(id, tx);
     }
 }

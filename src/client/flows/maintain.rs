@@ -1,264 +1,306 @@
-//! What time brings: shredding, expiry, forgetting. Protocol §4 and §6.
+//! What the passing of time brings: shredding, expiry, sealing again,
+//! forgetting. Protocol §4 and §6.
 
 use rand_core::CryptoRng;
 
-use crate::base::{Content, Day, ErrorCode, SortedSet, UnixTime, time::DAY_SECONDS};
-use crate::client::{
-    Client, ContactId, Did, Effects, Entry, Event, InvitationId, MessageView,
-    flows::load::opened_key,
-    invitations::Stage,
-    outbox::{Destination, Part},
-    view::{MessageState, message_id},
+use crate::{
+    base::{Content, Day, ErrorCode, SortedSet, UnixTime, time::DAY_SECONDS},
+    client::{
+        AuditEvent, Client, ClientError, ContactId, Effects, InvitationId, MessageRef,
+        MessageState, Settings, StoreKey,
+        flows::seal::{DeliveryContent, SealedDelivery, UsedCounters},
+        invitations::Stage,
+        outbox::{CellPurpose, Destination},
+        transaction::Transaction,
+    },
+    envelope::{ContentType, DeliveryId},
+    vault::{VaultError, stored::ControlRecord},
 };
 
 /// A message without a receipt for this long is shown as undelivered: 7 days.
 const UNDELIVERED_SECONDS: u64 = 7 * DAY_SECONDS;
 
 impl Client {
-    /// Lets time pass. To be called before every round. Gives the messages
-    /// that waited too long for the relay: [`Client::reseal`] takes their
-    /// bodies.
-    pub fn tick(&mut self, now: UnixTime) -> Effects<Vec<String>> {
-        self.log_month(now);
-        self.shred(now);
-        self.expire_invitations(now);
-        self.mark_undelivered(now);
-        self.tell_emergencies();
-        self.forget(now);
-        let overdue = self.overdue(now.day()).into_iter();
-        let messages = overdue.filter_map(|(part, _)| match part {
-            Part::Message(contact, ordinal) => Some(message_id(contact, ordinal)),
+    /// Lets time pass: call it before every round. Gives the messages that
+    /// waited too long for the relay; [`Client::reseal`] takes their bodies.
+    pub fn tick(&mut self, now: UnixTime) -> Effects<Vec<MessageRef>> {
+        let mut tx = Transaction::new(now);
+        self.journal.begin_month(&mut tx);
+        if let Some(drained) = self.mailboxes.drained_until(self.settings.retention()) {
+            self.shred_until(drained.min(now), &mut tx);
+        }
+        self.expire_invitations(&mut tx);
+        let limit = now.minus(UNDELIVERED_SECONDS).0;
+        for message in self.messages.unacknowledged_before(limit) {
+            self.end_message(message, MessageState::Undelivered, &mut tx);
+        }
+        self.emergencies.emit_pending(&mut tx);
+        self.forget(&mut tx);
+        let overdue = self.overdue(now).into_iter();
+        let messages = overdue.filter_map(|(purpose, _)| match purpose {
+            CellPurpose::Message(message) => Some(message),
             _ => None,
         });
         let messages = messages.collect();
-        self.finish(messages)
+        self.commit(tx, messages)
+    }
+
+    /// Whether [`Client::reseal`] has anything to do.
+    #[must_use]
+    pub fn has_overdue(&self, now: UnixTime) -> bool {
+        !self.outbox.held_back(now.day()).is_empty() || self.announcement_due(now)
+    }
+
+    fn overdue(&self, now: UnixTime) -> Vec<(CellPurpose, Destination)> {
+        let policy = self.devices.send_policy();
+        let peer = |id| self.contacts.fingerprint(id);
+        self.outbox.overdue(policy, now.day(), &self.messages, peer)
+    }
+
+    fn announcement_due(&self, now: UnixTime) -> bool {
+        self.devices.announcement_due(now) && self.mailboxes.info().is_ok()
     }
 
     /// Seals again all that waited too long, in its order and in one set of
     /// changes. A message without its body among `bodies` is given up and
-    /// shown as undelivered; what cannot be sealed now (a clock that is
-    /// behind) is told and waits for the next call. A restored device also
-    /// announces itself, once a day. Protocol §6 and §13.
+    /// shown as undelivered; what cannot be sealed now, because of a clock
+    /// that is behind, is reported and waits for the next call. A restored
+    /// device also announces itself, once a day. Protocol §6 and §13.
     pub fn reseal(
         &mut self,
-        bodies: &[(ContactId, u32, Content)],
+        bodies: &[(MessageRef, Content)],
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Effects {
+        let mut tx = Transaction::new(now);
+        let overdue = self.overdue(now);
+        self.close_days(&overdue, &mut tx);
         let mut refused = None;
-        let overdue = self.overdue(now.day());
-        self.close_days(&overdue, now.day());
-        for (part, to) in overdue {
-            let (id, result) = match part {
-                Part::Message(id, ordinal) => {
-                    let body = bodies.iter().find(|(c, o, _)| (*c, *o) == (id, ordinal));
-                    let result = match body {
-                        _ if self.is_cancelled(id, ordinal) => {
-                            self.discard(&Part::Message(id, ordinal));
-                            Ok(())
-                        }
-                        // A number of the former device's count is not this one's to use again.
-                        Some((_, _, body)) if !self.is_former(id, ordinal) => {
-                            self.reseal_message(id, ordinal, body, now, rng)
-                        }
-                        _ => {
-                            self.give_up(id, ordinal, now);
-                            Ok(())
-                        }
-                    };
-                    (id, result)
+        for (purpose, to) in overdue {
+            let (id, sealed) = match &purpose {
+                CellPurpose::Message(message) => {
+                    let body = bodies.iter().find(|(known, _)| known == message);
+                    let body = body.map(|(_, body)| body);
+                    (
+                        message.contact,
+                        self.reseal_message(*message, body, now, rng),
+                    )
                 }
-                Part::Control(id, record) => {
-                    let seq = Some(record.seq);
-                    (id, self.seal_control(id, record, seq, to, now, rng))
+                CellPurpose::Control(id, record) => {
+                    (*id, self.reseal_control(*id, record, now, rng))
                 }
-                Part::Rendezvous | Part::Own => continue,
+                CellPurpose::Rendezvous | CellPurpose::Announcement => continue,
             };
-            if let Err(error) = result
-                && refused != Some(id)
-            {
-                refused = Some(id);
-                self.refuse(error.code(), Some(id), now);
+            match sealed {
+                Ok(resealed) => self.replace(&purpose, resealed, to, &mut tx),
+                Err(error) if refused != Some(id) => {
+                    refused = Some(id);
+                    self.refuse(error.code(), Some(id), &mut tx);
+                }
+                Err(_) => {}
             }
         }
         if self.announcement_due(now) {
-            self.announce(now, rng);
+            self.announce(rng, &mut tx);
         }
-        self.finish(())
+        self.commit(tx, ())
+    }
+
+    fn reseal_control(
+        &self,
+        id: ContactId,
+        record: &ControlRecord,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Resealed, ClientError> {
+        let mut sealer = self.sealer(self.contacts.find(id)?, now)?;
+        let sealed = sealer.seal_again(record, Some(record.seq), rng)?;
+        Ok(Resealed::Sealed((sealed, sealer.finish())))
+    }
+
+    /// One message of [`Client::reseal`]: another time, the same session id
+    /// and sequence number, so that a recipient that has it already takes it
+    /// for what it is. Protocol §6.
+    fn reseal_message(
+        &self,
+        message: MessageRef,
+        body: Option<&Content>,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Resealed, ClientError> {
+        let held = self.messages.get(message);
+        let held = held.ok_or(ClientError::MessageUnknown)?;
+        if held.state == MessageState::Cancelled {
+            return Ok(Resealed::Discarded);
+        }
+        // A number of the former device's count is not this device's to use again.
+        let former = self.outbox.is_former(self.devices.send_policy(), message);
+        let Some(body) = body.filter(|_| !former) else {
+            return Ok(Resealed::Abandoned);
+        };
+        let content = DeliveryContent {
+            session: &DeliveryId::decode(&held.session).ok_or(VaultError::Damaged)?,
+            seq: Some(held.seq),
+            content_type: &ContentType::new(&held.content_type).ok_or(VaultError::Damaged)?,
+            payload: body,
+        };
+        let mut sealer = self.sealer(self.contacts.find(message.contact)?, now)?;
+        let sealed = sealer.seal(&content, rng)?;
+        Ok(Resealed::Sealed((sealed, sealer.finish())))
+    }
+
+    /// Puts what was sealed again in the place of what waited.
+    fn replace(
+        &mut self,
+        purpose: &CellPurpose,
+        resealed: Resealed,
+        to: Destination,
+        tx: &mut Transaction,
+    ) {
+        let (sealed, used) = match (resealed, purpose) {
+            (Resealed::Sealed(sealed), _) => sealed,
+            (Resealed::Abandoned, CellPurpose::Message(message)) => {
+                return self.abandon(*message, tx);
+            }
+            (Resealed::Abandoned | Resealed::Discarded, _) => {
+                return self.outbox.discard(purpose, tx);
+            }
+        };
+        self.use_counters(used, tx);
+        self.outbox.discard(purpose, tx);
+        if let CellPurpose::Message(message) = purpose {
+            self.messages.set_cells(*message, sealed.count(), tx);
+            self.push_message(*message, sealed, to, tx);
+        } else {
+            let today = tx.now.day();
+            self.outbox.push(sealed.cells, to, today, purpose, tx);
+        }
     }
 
     /// Closes the days before today of which so many cells are given up that
     /// a recipient would find nothing after the hole.
-    fn close_days(&mut self, overdue: &[(Part, Destination)], today: Day) {
+    fn close_days(&mut self, overdue: &[(CellPurpose, Destination)], tx: &mut Transaction) {
+        let today = tx.now.day();
         let contacts: SortedSet<ContactId> = overdue
             .iter()
-            .filter_map(|(part, _)| match part {
-                Part::Message(id, _) | Part::Control(id, _) => Some(*id),
-                Part::Rendezvous | Part::Own => None,
+            .filter_map(|(purpose, _)| match purpose {
+                CellPurpose::Message(message) => Some(message.contact),
+                CellPurpose::Control(id, _) => Some(*id),
+                CellPurpose::Rendezvous | CellPurpose::Announcement => None,
             })
             .collect();
         for id in contacts {
-            let last = self
-                .days_waiting(id)
-                .into_iter()
-                .filter(|day| *day < today && self.leaves_hole(id, *day))
+            let days = self.outbox.days_waiting(id).into_iter();
+            let last: Option<Day> = days
+                .filter(|day| *day < today && self.outbox.leaves_hole(id, *day))
                 .max();
-            let contact = self.contacts.get_mut(&id);
-            let channel = contact.and_then(|contact| contact.channel.as_mut());
-            if let (Some(day), Some(channel)) = (last, channel) {
+            if let Some(day) = last
+                && let Some(channel) = self.contacts.update_channel(id, tx)
+            {
                 channel.close_until(day);
-                self.pending.contacts.insert(id);
             }
         }
     }
 
-    /// A message whose body is lost cannot be sent any more, and holds up no
-    /// other.
-    pub(crate) fn give_up(&mut self, id: ContactId, ordinal: u32, now: UnixTime) {
-        self.discard(&Part::Message(id, ordinal));
-        self.mark(id, ordinal, Did::Undelivered, now);
+    /// Sets the settings. What is shorter from now on is forgotten at the
+    /// next tick.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for a number of days out of range.
+    pub fn set_settings(
+        &mut self,
+        settings: Settings,
+        now: UnixTime,
+    ) -> Result<Effects, ClientError> {
+        let settings = settings.checked()?;
+
+        let mut tx = Transaction::new(now);
+        self.settings = settings;
+        tx.touch(StoreKey::Settings);
+        self.inbox.tags.reset();
+        Ok(self.commit(tx, ()))
     }
 
-    fn is_cancelled(&self, id: ContactId, ordinal: u32) -> bool {
-        let record = self.messages.get(&(id, ordinal));
-        record.is_some_and(|record| record.state == MessageState::Cancelled as u8)
+    /// Shreds the months that a relay which withholds batches, or is gone,
+    /// has kept from being shredded: those whose grace ended longer ago than
+    /// the retention, so that nothing of them would be accepted any more. Gives
+    /// the number of contacts whose keys were wiped. Protocol §4.
+    pub fn shred_expired_keys(&mut self, now: UnixTime) -> Effects<u64> {
+        let horizon = now.minus(self.settings.retention());
+
+        let mut tx = Transaction::new(now);
+        let contacts = self.shred_until(horizon, &mut tx);
+        self.commit(tx, contacts)
     }
 
-    /// A message of one's own came to an end without arriving.
-    pub(crate) fn mark(&mut self, id: ContactId, ordinal: u32, did: Did, now: UnixTime) {
-        let Some(record) = self.messages.get(&(id, ordinal)) else {
-            return;
-        };
-        let mut record = record.clone();
-        record.state = match did {
-            Did::Cancelled => MessageState::Cancelled,
-            _ => MessageState::Undelivered,
-        } as u8;
-        self.log_message(did, (id, ordinal), &record.session, None, now);
-        let message = MessageView::new(id, ordinal, &record);
-        self.store_message(id, ordinal, record);
-        self.tell(Event::State { message });
-    }
-
-    /// Wipes months whose grace is over by both the clock and the closing
-    /// time of the newest batch taken.
-    fn shred(&mut self, now: UnixTime) {
-        let Some(drained) = self.relay.drained_until(self.settings.retention()) else {
-            return;
-        };
-        self.shred_until(drained.min(now), now);
-    }
-
-    /// Wipes months whose grace is over at the horizon: of how many contacts.
-    pub(crate) fn shred_until(&mut self, horizon: UnixTime, now: UnixTime) -> u64 {
+    /// Wipes the months whose grace is over at the horizon; of how many
+    /// contacts.
+    fn shred_until(&mut self, horizon: UnixTime, tx: &mut Transaction) -> u64 {
         let grace = self.settings.grace();
-        let (mut contacts, mut before) = (0, None);
-        for contact in self.contacts.values_mut() {
-            let Some(channel) = contact.channel.take() else {
-                continue;
-            };
-            let (channel, shredded) = channel.shred(horizon, grace);
-            if shredded {
-                contacts += 1;
-                before = before.max(Some(channel.month()));
-                self.pending.contacts.insert(contact.id);
-            }
-            contact.channel = Some(channel);
-        }
-        if let Some(before) = before {
-            self.log(Entry::Shredded { before, contacts }, now);
-            self.watch.reset();
-        }
+        let Some((before, contacts)) = self.contacts.shred(horizon, grace, tx) else {
+            return 0;
+        };
+        self.log(AuditEvent::Shredded { before, contacts }, tx);
+        self.inbox.tags.reset();
         contacts
     }
 
-    fn expire_invitations(&mut self, now: UnixTime) {
-        let expired: Vec<InvitationId> = self
-            .invitations
-            .iter()
-            .filter(|(_, open)| now > open.expires_at)
-            .map(|(id, _)| *id)
-            .collect();
+    fn expire_invitations(&mut self, tx: &mut Transaction) {
+        let expired = self.invitations.iter();
+        let expired = expired.filter(|(_, open)| tx.now > open.expires_at);
+        let expired: Vec<InvitationId> = expired.map(|(id, _)| id).collect();
         for id in expired {
-            let Some(open) = self.invitations.remove(&id) else {
+            let Some(open) = self.invitations.remove(id, tx) else {
                 continue;
             };
-            self.pending.invitations.insert(id);
-            self.watch.reset();
+            self.inbox.tags.reset();
             match (&open.stage, open.contact) {
                 (Stage::Offered { .. }, _) => {
-                    self.refuse(ErrorCode::InvitationExpired, None, now);
+                    self.refuse(ErrorCode::InvitationExpired, None, tx);
                 }
                 (Stage::AwaitingOffer { .. } | Stage::Responded, Some(contact)) => {
-                    self.unanswered(contact, now);
+                    self.unanswered(contact, tx);
                 }
                 _ => {}
             }
         }
     }
 
-    /// An accepted invitation ran out before the inviter confirmed.
-    fn unanswered(&mut self, id: ContactId, now: UnixTime) {
-        let Some(contact) = self.contacts.get_mut(&id) else {
-            return;
-        };
-        if contact.channel.is_some() && contact.awaiting.is_none() {
+    /// An accepted invitation expired before the inviter confirmed.
+    fn unanswered(&mut self, id: ContactId, tx: &mut Transaction) {
+        let contact = self.contacts.get(id);
+        if contact.is_none_or(|contact| contact.channel.is_some() && contact.awaiting.is_none()) {
             return;
         }
-        contact.reason = Some(ErrorCode::InvitationExpired.as_str().to_owned());
-        self.pending.contacts.insert(id);
-        self.tell_contact(id);
-        self.refuse(ErrorCode::InvitationExpired, Some(id), now);
+        if let Some(contact) = self.contacts.update(id, tx) {
+            contact.reason = Some(ErrorCode::InvitationExpired.as_str().to_owned());
+        }
+        self.contacts.emit(id, tx);
+        self.refuse(ErrorCode::InvitationExpired, Some(id), tx);
     }
 
-    fn mark_undelivered(&mut self, now: UnixTime) {
-        let limit = now.minus(UNDELIVERED_SECONDS).0;
-        let late: Vec<_> = self
-            .messages
-            .iter()
-            .filter(|(_, record)| {
-                record.outgoing
-                    && record.sent_at < limit
-                    && record.state <= MessageState::Stored as u8
-            })
-            .map(|((contact, ordinal), record)| (*contact, *ordinal, record.clone()))
-            .collect();
-        for (contact, ordinal, mut record) in late {
-            record.state = MessageState::Undelivered as u8;
-            let place = (contact, ordinal);
-            self.log_message(Did::Undelivered, place, &record.session, None, now);
-            let message = MessageView::new(contact, ordinal, &record);
-            self.store_message(contact, ordinal, record);
-            self.tell(Event::State { message });
+    /// Forgets opened cells, session ids, windows and incomplete messages of
+    /// days before the retention: what is as old is refused as stale.
+    fn forget(&mut self, tx: &mut Transaction) {
+        let day = tx.now.minus(self.settings.retention()).day();
+        self.inbox.replays.forget_before(day, tx);
+        for key in self.inbox.reassembly.older_than(day) {
+            self.give_up_incomplete(key, tx);
         }
-    }
-
-    /// Forgets opened cells, session ids, windows and unfinished messages of
-    /// days before retention: what is that old is refused as stale.
-    fn forget(&mut self, now: UnixTime) {
-        let day = now.minus(self.settings.retention()).day();
-        let old: Vec<[u8; 16]> = self
-            .opened
-            .iter()
-            .filter(|(_, record)| record.day < day.0)
-            .map(|(digest, _)| *digest)
-            .collect();
-        for digest in old {
-            let Some(record) = self.opened.remove(&digest) else {
-                continue;
-            };
-            self.pending.changes.insert(opened_key(&digest), None);
-            if let (Some(contact), Some(session)) = (record.contact, record.session) {
-                self.accepted.remove(&(ContactId(contact), session));
-            }
-        }
-        for key in self.unfinished_before(day) {
-            self.report_unfinished(key, now);
-        }
-        for contact in self.contacts.values_mut() {
-            if let Some(channel) = &mut contact.channel {
-                channel.forget_before(day);
+        for (id, channel) in self.contacts.channels_mut() {
+            if channel.forget_before(day) {
+                tx.touch(StoreKey::Contact(id));
             }
         }
     }
+}
+
+/// What becomes of something that waited too long.
+enum Resealed {
+    Sealed((SealedDelivery, UsedCounters)),
+    /// It can no longer be sent from here.
+    Abandoned,
+    /// It was withdrawn.
+    Discarded,
 }

@@ -1,11 +1,17 @@
 //! Flows tie the machines together. They own no state.
 
-pub(crate) mod accept;
+mod accept;
+mod draft;
+mod emergency;
 mod enrol;
-pub(crate) mod load;
+mod load;
+mod log;
 mod maintain;
 mod pull;
 mod rendezvous;
-pub(crate) mod restore;
+mod restore;
 mod scan;
-pub(crate) mod send;
+mod seal;
+mod send;
+
+pub use send::Outgoing;

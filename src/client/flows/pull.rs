@@ -3,14 +3,13 @@
 
 use rand_core::CryptoRng;
 
-use crate::client::{
-    Client, ClientError, ContactId, Effects, Event, Mailbox, Planned, Received,
-    flows::accept::Outcome, mailboxes::Listed,
-};
 use crate::{
-    base::{SortedMap, UnixTime},
-    envelope::DeliveryId,
-    wire::{Batch, BucketId, BucketIndex, RelaySettings, paths},
+    base::UnixTime,
+    client::{
+        Client, ClientError, Download, Effects, Mailbox, Received, flows::accept::Outcome,
+        mailboxes::IndexEntry, transaction::Transaction, view::Event,
+    },
+    wire::{Batch, BucketId, BucketIndex, InfoAnswer, paths},
 };
 
 impl Client {
@@ -19,28 +18,20 @@ impl Client {
     /// # Errors
     ///
     /// `RelayProtocol`.
-    pub fn configure(&mut self, info_json: &str) -> Result<Effects, ClientError> {
-        if self.relay.configure(info_json)? {
-            self.pending.relay = true;
-        }
-        Ok(self.finish(()))
+    pub fn configure(&mut self, info_json: &str, now: UnixTime) -> Result<Effects, ClientError> {
+        let answer = InfoAnswer::parse(info_json.as_bytes());
+        let info = answer.map_err(|_| ClientError::RelayProtocol)?.settings;
+
+        let mut tx = Transaction::new(now);
+        self.mailboxes.configure(info, &mut tx);
+        Ok(self.commit(tx, ()))
     }
 
     /// The relay is reached under this URL from now on; invitations carry it.
-    pub fn relocate(&mut self, url: &str) -> Effects {
-        if self.relay.relocate(url) {
-            self.pending.relay = true;
-        }
-        self.finish(())
-    }
-
-    /// What the relay said of itself.
-    ///
-    /// # Errors
-    ///
-    /// `RelayUnknown` before the first `/v1/info`.
-    pub fn relay_info(&self) -> Result<&RelaySettings, ClientError> {
-        self.relay.info()
+    pub fn relocate(&mut self, url: &str, now: UnixTime) -> Effects {
+        let mut tx = Transaction::new(now);
+        self.mailboxes.relocate(url, &mut tx);
+        self.commit(tx, ())
     }
 
     /// The path of a mailbox's index.
@@ -52,8 +43,8 @@ impl Client {
         Ok(paths::index(self.bucket(mailbox)?))
     }
 
-    /// What to fetch, oldest first: always whole batches or segments, always all
-    /// of them, so that a request says nothing about what it looks for.
+    /// What to download, oldest first: always whole batches or segments, and
+    /// always all of them, so that a request does not show what it looks for.
     ///
     /// # Errors
     ///
@@ -62,49 +53,54 @@ impl Client {
         &mut self,
         mailbox: Mailbox,
         index_json: &str,
-    ) -> Result<Effects<Vec<Planned>>, ClientError> {
+        now: UnixTime,
+    ) -> Result<Effects<Vec<Download>>, ClientError> {
         let bucket = self.bucket(mailbox)?;
         let index =
             BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
         let whole = self.reads_whole(mailbox);
-        let backfill = self.lobby_backfill(mailbox);
-        let plan = self.relay.plan(mailbox, bucket, &index, whole, backfill)?;
-        self.pending.relay = true;
-        Ok(self.finish(plan))
+        let backfill = mailbox == Mailbox::Lobby && self.invitations.await_offer();
+        let plan = self
+            .mailboxes
+            .plan(mailbox, bucket, &index, whole, backfill)?;
+
+        let mut tx = Transaction::new(now);
+        self.mailboxes.looked(mailbox, &index, &mut tx);
+        Ok(self.commit(tx, plan))
     }
 
-    /// Reads what was planned: verifies it, finds what is for us, opens,
+    /// Reads a download: verifies it, finds what is for this person, opens,
     /// verifies, and moves the cursor, all in one set of changes.
     ///
     /// # Errors
     ///
-    /// `BatchInvalid` for bytes that are not what the index listed; ask for
-    /// them again later, nothing is lost and nothing has changed.
+    /// `BatchInvalid` for bytes that are not what the index listed. Nothing
+    /// is lost: ask for them again later.
     pub fn receive(
         &mut self,
-        planned: &Planned,
+        download: &Download,
         bytes: &[u8],
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<Received>, ClientError> {
-        let bucket = self.bucket(planned.mailbox)?;
-        let batches = match &planned.listed {
-            Listed::Batch(_) => vec![bytes],
-            Listed::Segment(segment) => segment
+        let bucket = self.bucket(download.mailbox)?;
+        let batches = match &download.entry {
+            IndexEntry::Batch(_) => vec![bytes],
+            IndexEntry::Segment(segment) => segment
                 .split(bucket, bytes)
                 .map_err(|_| ClientError::BatchInvalid)?,
         };
-        let batches = self.verified(planned.mailbox, &batches)?;
-        if let (Listed::Batch(listed), [batch]) = (&planned.listed, batches.as_slice()) {
+        let batches = self.verified(download.mailbox, &batches)?;
+        if let (IndexEntry::Batch(listed), [batch]) = (&download.entry, batches.as_slice()) {
             let header = batch.header();
             header
                 .expect(bucket, &listed.origin, listed.epoch)
                 .map_err(|_| ClientError::BatchInvalid)?;
         }
-        self.read(planned.mailbox, &batches, now, rng)
+        Ok(self.read(download.mailbox, &batches, now, rng))
     }
 
-    /// The same for one batch that comes from wherever.
+    /// Reads one batch that no index listed.
     ///
     /// # Errors
     ///
@@ -117,24 +113,24 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<Received>, ClientError> {
         let batches = self.verified(mailbox, &[bytes])?;
-        self.read(mailbox, &batches, now, rng)
+        Ok(self.read(mailbox, &batches, now, rng))
     }
 
-    /// The batches, each signed by the mailbox's relay: before any of them
-    /// changes anything.
+    /// The batches, each signed by the mailbox's relay: all are verified
+    /// before any of them changes anything.
     fn verified<'b>(
         &self,
         mailbox: Mailbox,
         batches: &[&'b [u8]],
     ) -> Result<Vec<Batch<'b>>, ClientError> {
-        let size = self.relay.info()?.cell_size;
+        let size = self.mailboxes.info()?.cell_size;
         let bucket = self.bucket(mailbox)?;
         let verified = batches.iter().map(|bytes| {
             let batch = Batch::parse(bytes).ok()?;
             let header = batch.header();
             let asked_for = header.bucket == bucket
                 && header.cell_size == size
-                && self.relay.trusts(mailbox, &header.origin);
+                && self.mailboxes.trusts(mailbox, &header.origin);
             asked_for.then_some(batch)
         });
         let verified: Option<_> = verified.collect();
@@ -147,68 +143,40 @@ impl Client {
         batches: &[Batch<'_>],
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<Effects<Received>, ClientError> {
+    ) -> Effects<Received> {
+        let mut tx = Transaction::new(now);
         let mut outcome = Outcome::default();
         for batch in batches {
-            self.read_batch(mailbox, batch, now, &mut outcome, rng);
+            self.read_batch(mailbox, batch, &mut outcome, rng, &mut tx);
         }
-        self.acknowledge(&outcome.receipts, now, rng)?;
-        Ok(self.finish_pull(outcome))
-    }
-
-    fn acknowledge(
-        &mut self,
-        receipts: &[(ContactId, DeliveryId)],
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let mut by_contact = SortedMap::<ContactId, Vec<DeliveryId>>::new();
-        for (contact, session) in receipts {
-            by_contact
-                .get_or_insert(*contact, Vec::new())
-                .push(session.clone());
-        }
-        for (contact, sessions) in by_contact {
-            match self.send_receipts(contact, &sessions, now, rng) {
-                // A clock that is behind must not keep a message from being shown.
-                Ok(()) | Err(ClientError::ClockBehind) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn finish_pull(&mut self, outcome: Outcome) -> Effects<Received> {
-        for key in core::mem::take(&mut self.pending.grown) {
+        self.acknowledge(outcome.receipts, rng, &mut tx);
+        for key in outcome.grown {
             if let Some(transfer) = self.incoming_transfer(key) {
-                self.tell(Event::Transfer { transfer });
+                tx.emit(Event::Transfer { transfer });
             }
         }
-        let effects = self.finish(());
-        let mut rejected = Vec::new();
-        let mut gaps = Vec::new();
-        for event in &effects.events {
+        let mut received = Received {
+            messages: outcome.messages,
+            cells: outcome.cells,
+            ..Received::default()
+        };
+        for event in &tx.events {
             match event {
-                Event::Rejected(refusal) => rejected.push(refusal.clone()),
-                Event::Gap(gap) => gaps.push(gap.clone()),
+                Event::Rejected(rejected) => received.rejected.push(rejected.clone()),
+                Event::Gap(gap) => received.gaps.push(gap.clone()),
                 _ => {}
             }
         }
-        let value = Received {
-            messages: outcome.messages,
-            rejected,
-            gaps,
-            cells: outcome.cells,
-        };
-        effects.map(|()| value)
+        self.commit(tx, received)
     }
 
-    /// Whether what was missed in the mailbox may concern one.
+    /// Whether all that was missed in the mailbox may concern this person.
     pub(crate) fn reads_whole(&self, mailbox: Mailbox) -> bool {
-        mailbox == Mailbox::Own || self.looks_in_lobby()
+        let mut in_lobby = self.invitations.open_in_lobby(&self.contacts);
+        mailbox == Mailbox::Own || in_lobby.next().is_some()
     }
 
-    /// The number of one's own bucket.
+    /// The number of this person's own bucket.
     ///
     /// # Errors
     ///
@@ -219,7 +187,7 @@ impl Client {
 
     fn bucket(&self, mailbox: Mailbox) -> Result<BucketId, ClientError> {
         match mailbox {
-            Mailbox::Own => self.relay.bucket_of(&self.identity.public().fingerprint()),
+            Mailbox::Own => self.mailboxes.bucket_of(&self.public().fingerprint()),
             Mailbox::Lobby => Ok(BucketId::LOBBY),
         }
     }

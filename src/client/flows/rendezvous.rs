@@ -1,94 +1,49 @@
-//! Cells of the rendezvous: the offer, and responses to it. Protocol §7.
+//! Messages of the rendezvous: the offer, and responses to it. Protocol §7.
 
 use rand_core::CryptoRng;
 
-use crate::client::{
-    Check, Client, ClientError, ContactId, Entry, InvitationId,
-    contacts::Channel,
-    contacts::{Awaiting, Contact, ContactState},
-    invitations::{OpenInvitation, Stage},
-    outbox::{Destination, Part},
-};
 use crate::{
     base::{ErrorCode, UnixTime},
     channel::Direction,
+    client::{
+        AuditEvent, Check, Client, ClientError, ContactId, InvitationId, Settings,
+        contacts::{Awaiting, Channel, Contact, ContactState},
+        flows::seal::SealedControls,
+        invitations::{OpenInvitation, Stage},
+        outbox::{CellPurpose, Destination},
+        transaction::Transaction,
+    },
     crypto::cbor::Deterministic as _,
     enrolment::{
-        Enrolled, EnrolmentError, Offer, QUICK_MAX_SECONDS, first_month, open_response, respond,
-        sas_digits,
+        Enrolled, EnrolmentError, Offer, QUICK_MAX_SECONDS, Rendezvous, first_month, open_response,
+        respond, sas_digits,
     },
-    envelope::Control,
+    envelope::{Control, Sealing, seal, split},
+    wire::Cell,
 };
 
-impl Client {
-    /// The bytes of a whole rendezvous message arrived.
-    pub(crate) fn rendezvous_message(
-        &mut self,
-        id: InvitationId,
-        direction: Direction,
-        bytes: &[u8],
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) {
-        let Some(open) = self.invitations.get(&id) else {
-            return;
-        };
-        if now > open.expires_at {
-            return;
-        }
-        let result = match (&open.stage, direction) {
-            (Stage::Offered { .. }, Direction::FromAcceptor) => {
-                self.take_response(id, bytes, now, rng)
-            }
-            (Stage::Answered, Direction::FromAcceptor) => self.second_response(id, now),
-            (Stage::AwaitingOffer { .. }, Direction::FromInviter) => {
-                self.answer_offer(id, bytes, now, rng)
-            }
-            // Somebody else answers, or answered, the invitation that one accepted.
-            (Stage::AwaitingOffer { .. } | Stage::Responded, Direction::FromAcceptor) => {
-                self.second_response(id, now)
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = result {
-            let contact = self.invitations.get(&id).and_then(|open| open.contact);
-            self.refuse(error.code(), contact, now);
-        }
-    }
+/// An answer to an offer that is decided, but not applied yet.
+pub(crate) struct Answer {
+    enrolled: Enrolled,
+    commitment: [u8; 32],
+    cells: Vec<Cell>,
+}
 
-    /// Acceptor, step 2: answers the offer, once.
-    pub(crate) fn answer_offer(
-        &mut self,
-        id: InvitationId,
-        offer: &[u8],
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let open = self
-            .invitations
-            .get(&id)
-            .ok_or(ClientError::InvitationUnknown)?;
-        let Stage::AwaitingOffer { offer_hash } = &open.stage else {
-            return Ok(());
-        };
-        let contact_id = open.contact.ok_or(ClientError::Internal)?;
-        if self.contact(contact_id)?.state == ContactState::Suspect {
-            return Ok(());
-        }
-        let me = (&self.identity, &self.name);
-        let (response, enrolled) =
-            respond(&open.secret, offer_hash, offer, me, first_month(now), rng)?;
-        let commitment = Offer::decode(offer)
-            .ok_or(EnrolmentError::NotAuthentic)?
-            .commitment;
-        let cells = self.rendezvous_cells(
-            &open.rendezvous,
-            Direction::FromAcceptor,
-            &response.encode(),
-            rng,
-        )?;
-
-        let contact = self.contact_mut(contact_id)?;
+impl Answer {
+    /// The contact has keys and the invitation is answered from here on. The
+    /// cells of the response, and where they go.
+    pub(crate) fn complete(
+        self,
+        contact: &mut Contact,
+        open: &mut OpenInvitation,
+    ) -> (Vec<Cell>, Destination) {
+        let Self {
+            enrolled,
+            commitment,
+            cells,
+        } = self;
+        open.stage = Stage::Responded;
+        open.response_cells = cells.iter().map(|cell| cell.as_bytes().to_vec()).collect();
         contact.peer = Some(enrolled.peer);
         contact.name = enrolled.name.as_str().to_owned();
         contact.channel = Some(Channel::new(
@@ -100,135 +55,235 @@ impl Client {
             commitment,
             sas: enrolled.sas,
         });
-        let open = self.invitation_mut(id)?;
-        open.stage = Stage::Responded;
-        open.response_cells = cells.iter().map(|cell| cell.as_bytes().to_vec()).collect();
-        let open = self
-            .invitations
-            .get(&id)
-            .ok_or(ClientError::InvitationUnknown)?;
-        let to = self.response_destination(open)?;
-        self.enqueue(cells, to, now.day(), &Part::Rendezvous);
-        self.watch.reset();
-        self.log(
-            Entry::Enrolled {
-                contact: contact_id,
-            },
-            now,
-        );
-        self.tell_contact(contact_id);
-        Ok(())
-    }
-
-    /// Where the response goes: the lobby, or the inviter's own bucket.
-    pub(crate) fn response_destination(
-        &self,
-        open: &OpenInvitation,
-    ) -> Result<Destination, ClientError> {
-        if open.quick {
-            return Ok(Destination::Lobby);
-        }
-        let contact = self.contact(open.contact.ok_or(ClientError::Internal)?)?;
-        let peer = contact.peer.ok_or(ClientError::Internal)?;
-        Ok(Destination::Bucket(peer.fingerprint()))
-    }
-
-    /// Inviter, step 3: checks a response and confirms it, once.
-    fn take_response(
-        &mut self,
-        id: InvitationId,
-        bytes: &[u8],
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let open = self
-            .invitations
-            .get(&id)
-            .ok_or(ClientError::InvitationUnknown)?;
-        let Stage::Offered { offer, secrets } = &open.stage else {
-            return Ok(());
+        let to = match open.quick {
+            true => Destination::Lobby,
+            false => Destination::Bucket(enrolled.peer.fingerprint()),
         };
-        let enrolled = open_response(
-            &open.secret,
-            offer,
-            &secrets.xwing,
-            self.identity.public(),
-            bytes,
-        )?;
-        // The response may have waited for as long as the invitation is good.
-        let longest = if open.quick {
-            QUICK_MAX_SECONDS
-        } else {
-            crate::client::Settings::default().retention()
-        };
-        enrolled.check_first_month(open.expires_at.minus(longest), now)?;
-        let fingerprint = enrolled.peer.fingerprint();
-        let expected = open.expected;
-        if expected.is_some_and(|expected| expected != fingerprint) {
-            self.refuse(ErrorCode::UnexpectedIdentity, None, now);
-            return Ok(());
-        }
-        let digits = sas_digits(&enrolled.sas, &secrets.sas_nonce);
-        let confirm = Control::Confirm(*secrets.sas_nonce.expose());
-        let to = if open.quick {
-            Destination::Lobby
-        } else {
-            Destination::Bucket(fingerprint)
-        };
-
-        let contact_id = ContactId::random(rng);
-        self.contacts
-            .insert(contact_id, new_contact(contact_id, &enrolled, digits, now));
-        self.pending.contacts.insert(contact_id);
-        self.send_control(contact_id, &confirm, to, now, rng)?;
-        // The secrets of the offer are wiped here; the rendezvous keys stay until expiry.
-        let open = self.invitation_mut(id)?;
-        open.stage = Stage::Answered;
-        open.contact = Some(contact_id);
-        self.watch.reset();
-        self.log(
-            Entry::Enrolled {
-                contact: contact_id,
-            },
-            now,
-        );
-        if expected.is_some() {
-            self.activate(contact_id, Check::Expected, now, rng)?;
-        } else {
-            self.tell_contact(contact_id);
-        }
-        Ok(())
-    }
-
-    /// A different response under the same invitation: whoever made it read
-    /// the invitation, so the contact is suspect. One's own that has not left
-    /// yet is withdrawn: the one that came first is not disturbed by it.
-    fn second_response(&mut self, id: InvitationId, now: UnixTime) -> Result<(), ClientError> {
-        let Some(open) = self.invitations.get(&id) else {
-            return Ok(());
-        };
-        let (contact, own) = (open.contact, open.response_cells.clone());
-        self.drop_queued(|queued| own.contains(&queued.cell));
-        let Some(contact_id) = contact else {
-            return Ok(());
-        };
-        if self.contact(contact_id)?.state != ContactState::Suspect {
-            self.suspect(contact_id, ErrorCode::InvitationUsed, now)?;
-            self.refuse(ErrorCode::InvitationUsed, Some(contact_id), now);
-        }
-        Ok(())
+        (cells, to)
     }
 }
 
-fn new_contact(id: ContactId, enrolled: &Enrolled, digits: String, now: UnixTime) -> Contact {
-    let mut contact = Contact::new(id, now);
-    contact.peer = Some(enrolled.peer);
-    contact.name = enrolled.name.as_str().to_owned();
-    contact.channel = Some(Channel::new(
-        &enrolled.shared_seed,
-        Direction::FromInviter,
-        enrolled.first_month,
-    ));
-    contact.digits = Some(digits);
-    contact
+/// A response that was verified, but not applied yet.
+struct Confirmation {
+    contact: Contact,
+    confirm: Option<SealedControls>,
+    expected: bool,
+}
+
+impl Client {
+    /// A whole message of the rendezvous arrived.
+    pub(crate) fn rendezvous_message(
+        &mut self,
+        id: InvitationId,
+        direction: Direction,
+        bytes: &[u8],
+        rng: &mut impl CryptoRng,
+        tx: &mut Transaction,
+    ) {
+        let Some(open) = self.invitations.get(id) else {
+            return;
+        };
+        if tx.now > open.expires_at {
+            return;
+        }
+        match (&open.stage, direction) {
+            (Stage::Offered { .. }, Direction::FromAcceptor) => {
+                match self.decide_confirmation(open, bytes, tx.now, rng) {
+                    Ok(confirmation) => self.apply_confirmation(id, confirmation, rng, tx),
+                    Err(code) => self.refuse(code, None, tx),
+                }
+            }
+            (Stage::AwaitingOffer { offer_hash }, Direction::FromInviter) => {
+                let contact = open.contact.and_then(|id| self.contacts.get(id));
+                let Some(contact) = contact.filter(|c| c.state != ContactState::Suspect) else {
+                    return;
+                };
+                let contact = contact.id;
+                match self.decide_answer(open, offer_hash, bytes, tx.now, rng) {
+                    Ok(answer) => self.apply_answer(id, answer, tx),
+                    Err(error) => self.refuse(error.code(), Some(contact), tx),
+                }
+            }
+            // Somebody else answers the invitation that was made or accepted here.
+            (
+                Stage::Answered | Stage::AwaitingOffer { .. } | Stage::Responded,
+                Direction::FromAcceptor,
+            ) => self.second_response(id, tx),
+            _ => {}
+        }
+    }
+
+    /// Acceptor, step 2: the answer to an offer.
+    pub(crate) fn decide_answer(
+        &self,
+        open: &OpenInvitation,
+        offer_hash: &[u8; 32],
+        offer: &[u8],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Answer, ClientError> {
+        let me = (&self.account.identity, &self.account.name);
+        let (response, enrolled) =
+            respond(&open.secret, offer_hash, offer, me, first_month(now), rng)?;
+        let commitment = Offer::decode(offer)
+            .ok_or(EnrolmentError::NotAuthentic)?
+            .commitment;
+        let direction = Direction::FromAcceptor;
+        let cells = self.rendezvous_cells(&open.rendezvous, direction, &response.encode(), rng)?;
+        Ok(Answer {
+            enrolled,
+            commitment,
+            cells,
+        })
+    }
+
+    /// The answer is sent, once; the contact has keys from here on.
+    pub(crate) fn apply_answer(&mut self, id: InvitationId, answer: Answer, tx: &mut Transaction) {
+        let Some(open) = self.invitations.update(id, tx) else {
+            return;
+        };
+        let contact = open.contact.and_then(|id| self.contacts.update(id, tx));
+        let Some(contact) = contact else {
+            return;
+        };
+        let id = contact.id;
+        let response = answer.complete(contact, open);
+        self.push_response(id, response, tx);
+        self.contacts.emit(id, tx);
+    }
+
+    /// Queues a response, and logs that keys were agreed.
+    pub(crate) fn push_response(
+        &mut self,
+        contact: ContactId,
+        (cells, to): (Vec<Cell>, Destination),
+        tx: &mut Transaction,
+    ) {
+        let (purpose, today) = (CellPurpose::Rendezvous, tx.now.day());
+        self.outbox.push(cells, to, today, &purpose, tx);
+        self.inbox.tags.reset();
+        self.log(AuditEvent::Enrolled { contact }, tx);
+    }
+
+    /// Inviter, step 3: verifies a response.
+    fn decide_confirmation(
+        &self,
+        open: &OpenInvitation,
+        bytes: &[u8],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Confirmation, ErrorCode> {
+        let Stage::Offered { offer, secrets } = &open.stage else {
+            return Err(ErrorCode::Internal);
+        };
+        let me = self.account.identity.public();
+        let enrolled = open_response(&open.secret, offer, &secrets.xwing, me, bytes)
+            .map_err(EnrolmentError::code)?;
+        // The response may have waited for as long as the invitation is valid.
+        let longest = match open.quick {
+            true => QUICK_MAX_SECONDS,
+            false => Settings::default().retention(),
+        };
+        enrolled
+            .check_first_month(open.expires_at.minus(longest), now)
+            .map_err(EnrolmentError::code)?;
+        let fingerprint = enrolled.peer.fingerprint();
+        if open
+            .expected
+            .is_some_and(|expected| expected != fingerprint)
+        {
+            return Err(ErrorCode::UnexpectedIdentity);
+        }
+        let mut contact = Contact::new(ContactId::random(rng), now);
+        contact.digits = Some(sas_digits(&enrolled.sas, &secrets.sas_nonce));
+        contact.peer = Some(enrolled.peer);
+        contact.name = enrolled.name.as_str().to_owned();
+        contact.channel = Some(Channel::new(
+            &enrolled.shared_seed,
+            Direction::FromInviter,
+            enrolled.first_month,
+        ));
+        let to = match open.quick {
+            true => Destination::Lobby,
+            false => Destination::Bucket(fingerprint),
+        };
+        let confirm = Control::Confirm(*secrets.sas_nonce.expose()).encode();
+        let confirm = self
+            .seal_controls(&contact, [confirm], to, now, rng)
+            .map_err(ClientError::code)?;
+        Ok(Confirmation {
+            contact,
+            confirm,
+            expected: open.expected.is_some(),
+        })
+    }
+
+    /// The response is confirmed, once: there is a contact from here on.
+    fn apply_confirmation(
+        &mut self,
+        id: InvitationId,
+        confirmation: Confirmation,
+        rng: &mut impl CryptoRng,
+        tx: &mut Transaction,
+    ) {
+        let contact = confirmation.contact.id;
+        self.contacts.insert(confirmation.contact, tx);
+        self.push_controls(confirmation.confirm, tx);
+        // The secrets of the offer are wiped here; the keys of the rendezvous
+        // stay until it expires.
+        if let Some(open) = self.invitations.update(id, tx) {
+            open.stage = Stage::Answered;
+            open.contact = Some(contact);
+        }
+        self.inbox.tags.reset();
+        self.log(AuditEvent::Enrolled { contact }, tx);
+        if confirmation.expected {
+            self.activate(contact, Check::Expected, rng, tx);
+        } else {
+            self.contacts.emit(contact, tx);
+        }
+    }
+
+    /// Another response under the same invitation: its author has read the
+    /// invitation, so the contact is suspect. The own response is withdrawn if
+    /// it has not left yet: the one that came first is not disturbed by it.
+    fn second_response(&mut self, id: InvitationId, tx: &mut Transaction) {
+        let Some(open) = self.invitations.get(id) else {
+            return;
+        };
+        let own = &open.response_cells;
+        self.outbox
+            .discard_if(|queued| own.contains(&queued.cell), tx);
+        let contact = open.contact.and_then(|id| self.contacts.get(id));
+        let Some(contact) = contact else {
+            return;
+        };
+        if contact.state != ContactState::Suspect {
+            let id = contact.id;
+            self.suspect(id, ErrorCode::InvitationUsed, tx);
+            self.refuse(ErrorCode::InvitationUsed, Some(id), tx);
+        }
+    }
+
+    /// Seals bytes for the rendezvous, counters from 0.
+    pub(crate) fn rendezvous_cells(
+        &self,
+        rendezvous: &Rendezvous,
+        direction: Direction,
+        bytes: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<Cell>, ClientError> {
+        let sealing = Sealing {
+            recipient: rendezvous.kem.public(),
+            psk: &rendezvous.psk,
+            size: self.mailboxes.info()?.cell_size,
+        };
+        let key = rendezvous.tag_key(direction);
+        let bodies = split(bytes, sealing.size, rng)?;
+        let cells = (0..).zip(&bodies).map(|(counter, body)| {
+            let tag = key.tag(Rendezvous::slot(counter));
+            Ok(seal(&sealing, tag, body, rng)?)
+        });
+        cells.collect()
+    }
 }

@@ -1,32 +1,32 @@
-//! A backup on another device. Protocol §13.
+//! A backup on another device, and what follows when two devices of a person
+//! are in use. Protocol §13.
 //!
 //! A restored device takes the index after that of every device it can know
-//! of, counts anew under it, and sees to it that its contacts look for it.
+//! of, counts from zero under it, and makes sure that its contacts look for
+//! it.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::client::{
-    Change, Client, ClientError, ContactId, Effects, Entry, contacts::ContactState,
-    devices::Devices, outbox::Destination,
-};
 use crate::{
-    base::UnixTime,
-    channel::{MonthKeys, TagSlot},
-    crypto::cbor::Deterministic as _,
-    envelope::{
-        Body, ContentType, Control, DEVICE_ID_LEN, DeliveryId, Draft, NEXT_DEVICE_WINDOW, Sealing,
-        compose, seal,
+    base::{ErrorCode, UnixTime},
+    client::{
+        AuditEvent, Change, Client, ClientError, ContactId, DeviceNotice, Effects, StoreKey,
+        contacts::{ContactState, Counters},
+        devices::Devices,
+        outbox::{CellPurpose, Destination, greeting},
+        transaction::Transaction,
+        view::Event,
     },
-    identity::PublicIdentity,
-    vault::{VaultError, stored::QueuedRecord},
+    envelope::Announcement,
+    vault::VaultError,
     wire::Cell,
 };
 
 impl Client {
-    /// The client of a backup's records, on a new device: they are to be
-    /// stored with these changes in one transaction. It sends nothing before
-    /// it has [settled](Client::settle).
+    /// The client of a backup's records, on another device: store them
+    /// together with these changes in one transaction. It sends nothing
+    /// before it has [settled](Client::settle).
     ///
     /// # Errors
     ///
@@ -38,141 +38,168 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, Vec<Change>), ClientError> {
         let mut client = Self::load(records)?;
-        let highest = client.devices.highest.max(client.device);
-        client.device = highest.checked_add(1).ok_or(VaultError::Damaged)?;
-        let mut id = [0; DEVICE_ID_LEN];
-        rng.fill_bytes(&mut id);
         let known = core::mem::replace(&mut client.devices, Devices::alone());
-        client.devices = known.restored(id, highest, client.next_ordinal);
-        client.pending.own = true;
-        client.log(Entry::Restored, now);
-        // What the device of the backup had to say is not true of this one.
-        client.drop_announcements();
+        let restored = known.restored(client.outbox.next_ordinal(), rng);
+        client.devices = restored.ok_or(VaultError::Damaged)?;
+
+        let mut tx = Transaction::new(now);
+        tx.touch(StoreKey::Account);
+        tx.touch(StoreKey::Devices);
+        client.log(AuditEvent::Restored, &mut tx);
+        // What the device of the backup announces is not true of this one.
+        client.drop_announcements(&mut tx);
         // Their tags are counted by the device of the backup, which may go on with them.
-        let large: Vec<_> = client.large.keys().copied().collect();
-        for (id, ordinal) in large {
-            client.give_up(id, ordinal, now);
+        let large: Vec<_> = client.outbox.large().map(|(message, _)| message).collect();
+        for message in large {
+            client.abandon(message, &mut tx);
         }
-        let changes = client.finish(()).changes;
+        let changes = client.commit(tx, ()).changes;
         Ok((client, changes))
     }
 
-    /// Takes an index for a restored device and announces it. To be called
-    /// whenever all of one's own bucket that can be read was read, so that
-    /// announcements of other devices were heard; does nothing if it has one.
+    /// Takes an index for a restored device and announces it. Call it whenever
+    /// the own bucket was read as far as it can be read, so that announcements
+    /// of other devices were heard; does nothing if the device has an index.
     ///
     /// What is sealed from here on leaves once the announcement was read back.
-    /// All counters begin anew under it. Control deliveries that the device
-    /// of the backup had queued are sent as new ones; its messages keep their
-    /// cells. Every contact is greeted, so that it looks for the new index.
+    /// All counters start from zero under it. Control deliveries that the
+    /// device of the backup had queued are sent as new ones; its messages keep
+    /// their cells. Every contact is greeted, so that it looks for the new
+    /// index.
     ///
     /// # Errors
     ///
-    /// `RelayUnknown`, `ClockBehind`: to be tried again later.
+    /// `RelayUnknown`, `ClockBehind`: try again later.
     pub fn settle(
         &mut self,
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects, ClientError> {
-        if self.devices.settled {
-            return Ok(self.finish(()));
+        if self.devices.is_settled() {
+            return Ok(Effects::none());
         }
-        self.relay.info()?;
-        let channels = || self.contacts.values().filter_map(|c| c.channel.as_ref());
-        if channels().any(|channel| !channel.sends_at(now)) {
+        self.mailboxes.info()?;
+        if !self.contacts.send_at(now) {
             return Err(ClientError::ClockBehind);
         }
-        self.devices.settled = true;
-        self.pending.own = true;
-        let Some(next) = self.devices.highest.checked_add(1) else {
-            self.supersede(self.devices.highest, now, rng);
-            return Ok(self.finish(()));
-        };
-        self.device = self.device.max(next);
-        let controls = self.queued_controls();
-        self.drop_queued(|queued| queued.control.is_some());
-        for contact in self.contacts.values_mut() {
-            if let Some(channel) = &mut contact.channel {
-                channel.renew();
-                self.pending.contacts.insert(contact.id);
-            }
+
+        let mut tx = Transaction::new(now);
+        if !self.devices.settle(&mut tx) {
+            self.supersede(self.devices.highest(), rng, &mut tx);
+            return Ok(self.commit(tx, ()));
+        }
+        let controls = self.outbox.controls();
+        self.outbox
+            .discard_if(|queued| queued.is_control(), &mut tx);
+        for (id, channel) in self.contacts.channels_mut() {
+            channel.set_counters(Counters::default());
+            tx.touch(StoreKey::Contact(id));
         }
         for (id, payload, to) in controls {
-            self.send_payload(id, payload, to, now, rng)?;
+            self.send_control(id, payload, to, rng, &mut tx);
         }
-        self.greet(now, rng)?;
-        self.announce(now, rng);
-        Ok(self.finish(()))
+        self.greet(rng, &mut tx);
+        self.announce(rng, &mut tx);
+        Ok(self.commit(tx, ()))
     }
 
     /// An empty receipt to every contact for whom nothing else waits: nobody
     /// looks for an index more than one above those it has seen.
-    fn greet(&mut self, now: UnixTime, rng: &mut impl CryptoRng) -> Result<(), ClientError> {
+    fn greet(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
         let waiting = |id: ContactId| {
-            let mut queued = self.outbox.values();
-            queued.any(|queued| queued.contact == Some(id.0) && queued.control.is_some())
+            let mut queued = self.outbox.iter();
+            queued.any(|(_, queued)| queued.contact() == Some(id) && queued.is_control())
         };
         let unheard: Vec<_> = self
             .contacts
-            .values()
+            .iter()
             .filter(|contact| contact.state != ContactState::Suspect)
             .filter(|contact| contact.channel.is_some() && !waiting(contact.id))
             .filter_map(|contact| Some((contact.id, contact.peer?.fingerprint())))
             .collect();
         for (id, fingerprint) in unheard {
             let to = Destination::Bucket(fingerprint);
-            self.send_payload(id, greeting(), to, now, rng)?;
+            self.send_control(id, greeting(), to, rng, tx);
         }
-        Ok(())
     }
 
-    /// Greetings under the indexes below this one, which go ahead of its first
-    /// delivery to a contact: devices that had them may never have reached
-    /// it, and it looks for the next index only. Counters are drawn, since
-    /// those devices have used some.
-    pub(crate) fn introductions(
-        &self,
-        peer: &PublicIdentity,
-        keys: &MonthKeys,
-        sealing: &Sealing<'_>,
-        now: UnixTime,
+    /// One control delivery. If it cannot be sealed, that is reported, and
+    /// the contact hears of this device with the next delivery.
+    fn send_control(
+        &mut self,
+        id: ContactId,
+        payload: Vec<u8>,
+        to: Destination,
         rng: &mut impl CryptoRng,
-    ) -> Result<Vec<Cell>, ClientError> {
-        let mut cells = Vec::new();
-        for device in 1..self.device {
-            let payload = greeting().as_slice().into();
-            let draft = Draft {
-                id: &DeliveryId::generate(rng),
-                sent_at: now,
-                device,
-                seq: 0,
-                content_type: &ContentType::control(),
-                payload: &payload,
-            };
-            let to = peer.fingerprint();
-            let head = compose(&self.identity, &to, &keys.blind_seed, &draft, rng);
-            let mut delivery = head.ok_or(ClientError::Internal)?;
-            delivery.extend_from_slice(&greeting());
-            let body = Body::Whole(delivery);
-            let slot = TagSlot {
-                day: now.day(),
-                device,
-                counter: rng.next_u32() % NEXT_DEVICE_WINDOW,
-            };
-            cells.push(seal(sealing, keys.tag_key.tag(slot), &body, rng)?);
+        tx: &mut Transaction,
+    ) {
+        let Some(contact) = self.contacts.get(id) else {
+            return;
+        };
+        match self.seal_controls(contact, [payload], to, tx.now, rng) {
+            Ok(sealed) => self.push_controls(sealed, tx),
+            Err(error) => self.refuse(error.code(), Some(id), tx),
         }
-        Ok(cells)
     }
-}
 
-/// Whether a queued cell is a greeting of [`Client::greet`]: it can wait until
-/// there is nothing else to send.
-pub(crate) fn is_greeting(queued: &QueuedRecord) -> bool {
-    let control = queued.control.as_ref();
-    control.is_some_and(|control| control.payload == greeting())
-}
+    /// Queues an announcement of which device this is, in the place of the
+    /// one before.
+    pub(crate) fn announce(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+        let announcement = self.devices.announcement(tx.now);
+        let Ok(cell) = self.own_cell(&announcement, rng) else {
+            return;
+        };
+        self.drop_announcements(tx);
+        let to = Destination::Bucket(self.public().fingerprint());
+        let (purpose, today) = (CellPurpose::Announcement, tx.now.day());
+        self.outbox.push(vec![cell], to, today, &purpose, tx);
+        self.devices.announced(tx);
+    }
 
-/// A receipt of nothing.
-fn greeting() -> Vec<u8> {
-    Control::Received(Vec::new()).encode()
+    fn drop_announcements(&mut self, tx: &mut Transaction) {
+        let announced = |purpose: &CellPurpose| matches!(purpose, CellPurpose::Announcement);
+        self.outbox
+            .discard_if(|queued| announced(&queued.purpose), tx);
+    }
+
+    /// A cell to this person's own devices.
+    pub(crate) fn own_cell(
+        &self,
+        announcement: &Announcement,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Cell, ClientError> {
+        let size = self.mailboxes.info()?.cell_size;
+        let account = &self.account;
+        Ok(account
+            .own
+            .seal(&account.identity, announcement, size, rng)?)
+    }
+
+    /// Another device has this one's index: messages that were sealed under
+    /// it are given up. None of them has left.
+    pub(crate) fn abandon_own_index(&mut self, tx: &mut Transaction) {
+        let former_below = self.devices.send_policy().former_below;
+        for message in self.outbox.messages_from(former_below) {
+            self.abandon(message, tx);
+        }
+    }
+
+    /// A newer device replaced this one. Nothing leaves from here on: what
+    /// waits is given up, and that is reported.
+    pub(crate) fn supersede(&mut self, by: u8, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+        self.devices.supersede(by, rng, tx);
+        for message in self.outbox.messages_from(0) {
+            self.abandon(message, tx);
+        }
+        self.outbox.discard_if(|_| true, tx);
+        self.inbox.tags.reset();
+        let code = ErrorCode::DeviceSuperseded;
+        let contact = None;
+        self.log(AuditEvent::Rejected { code, contact }, tx);
+        tx.emit(Event::Device(DeviceNotice::Superseded {
+            code: code.as_str(),
+            device: by,
+        }));
+        self.announce(rng, tx);
+    }
 }

@@ -1,35 +1,26 @@
-//! Sending: one reading of the clock fixes the day, the month and all keys
-//! of all cells of a message. Protocol §4 and §6.
+//! Sending a message, withdrawing it, and what the outbox posts. Protocol §6.
 
 use rand_core::CryptoRng;
 
-use crate::client::{
-    Client, ClientError, ContactId, Did, Effects, MessageView,
-    messages::content_type,
-    outbox::{Destination, Part},
-    outbox::{Key, seal_fragment},
-    view::{MessageState, body_keys},
-};
 use crate::{
     base::{Content, UnixTime},
-    channel::TagSlot,
-    crypto::cbor::Deterministic as _,
-    envelope::{
-        ContentType, Control, DeliveryId, Draft, EnvelopeError, Layout, Sealing, compose, seal,
-        split,
+    client::{
+        Client, ClientError, ContactId, Effects, MessageEvent, MessageRef, MessageState,
+        MessageView, Pieces, PiecesNeeded, Post, StoreKey, TransferView,
+        flows::seal::{DeliveryContent, SealedDelivery},
+        messages::{Message, content_type},
+        outbox::{self, CellPurpose, Destination, MAX_POST},
+        transaction::Transaction,
+        view::Event,
     },
-    vault::stored::{ControlRecord, LargeRecord, MessageRecord},
+    envelope::{DeliveryId, EnvelopeError, Sealing, chunk_len},
     wire::Cell,
 };
 
-/// Session ids of one receipts delivery: as many as fit into one cell of
-/// 2 KiB.
-const RECEIPTS_PER_DELIVERY: usize = 20;
-
-/// What a page asks to send.
+/// A message to send.
 #[derive(Clone, Debug)]
 pub struct Outgoing<'a> {
-    /// Media type, printable ASCII.
+    /// The media type: printable ASCII.
     pub content_type: &'a str,
     /// The content.
     pub body: Content,
@@ -39,43 +30,14 @@ pub struct Outgoing<'a> {
     pub session: &'a str,
 }
 
-/// What one delivery says.
-pub(crate) struct Saying<'a> {
-    pub(crate) session: &'a DeliveryId,
-    /// `None` for the next; a delivery sealed again keeps its own.
-    pub(crate) seq: Option<u64>,
-    pub(crate) content_type: &'a ContentType,
-    pub(crate) payload: &'a Content,
-}
-
-/// Messages of more cells than this are sealed a few cells at a time.
-const LARGE: u32 = 64;
-
-/// A delivery that is proved and counted.
-struct Sealed {
-    /// Its cells; of a large one the first only.
-    cells: Vec<Cell>,
-    /// What is needed to seal a large one as its cells come due; its place in
-    /// the queue is still to be given.
-    later: Option<LargeRecord>,
-}
-
-impl Sealed {
-    fn count(&self) -> u32 {
-        let now = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
-        let later = self.later.as_ref();
-        now + later.map_or(0, |record| record.count - record.next)
-    }
-}
-
 impl Client {
     /// Proves, seals and queues a message. It leaves with the next slot.
     ///
     /// # Errors
     ///
     /// `ContactPending` or `ContactSuspect` for a contact that is not
-    /// checked, `Envelope(TooLarge)` above the relay's limit, `ClockBehind`,
-    /// `InvalidArgument` for a content type, name or label out of form.
+    /// verified, `Envelope(TooLarge)` above the relay's limit, `ClockBehind`,
+    /// `InvalidArgument` for a malformed content type, file name or label.
     pub fn send(
         &mut self,
         id: ContactId,
@@ -83,291 +45,276 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<MessageView>, ClientError> {
-        let contact = self.contact(id)?;
+        let contact = self.contacts.find(id)?;
         contact.require_active()?;
-        self.require_live()?;
+        self.devices.require_live()?;
         let peer = contact.peer.ok_or(ClientError::ContactPending)?;
-        let ordinal = contact.next_message;
-        if outgoing.body.len() > self.relay.info()?.max_attachment_bytes.get() as usize {
+        if outgoing.body.len() > self.mailboxes.info()?.max_attachment_bytes.get() as usize {
             return Err(EnvelopeError::TooLarge.into());
         }
         let content_type = content_type(outgoing.content_type, outgoing.filename)?;
         let session = DeliveryId::with_label(outgoing.session, rng)
             .map_err(|_| ClientError::InvalidArgument("session"))?;
-        let seq = contact
-            .channel
-            .as_ref()
-            .ok_or(ClientError::ContactPending)?
-            .next_seq();
-
-        let saying = Saying {
+        let message = MessageRef {
+            contact: id,
+            ordinal: contact.next_message,
+        };
+        let content = DeliveryContent {
             session: &session,
             seq: None,
             content_type: &content_type,
             payload: &outgoing.body,
         };
-        let sealed = self.seal_delivery(id, &saying, now, rng)?;
-        let record = MessageRecord {
+        let mut sealer = self.sealer(contact, now)?;
+        let sealed = sealer.seal(&content, rng)?;
+        let used = sealer.finish();
+
+        let mut tx = Transaction::new(now);
+        let held = Message {
             outgoing: true,
             session: session.encode(),
             sent_at: now.0,
             received_at: None,
-            seq,
+            seq: sealed.seq,
             content_type: content_type.as_str().to_owned(),
             size: u32::try_from(outgoing.body.len()).unwrap_or(u32::MAX),
-            state: MessageState::Queued as u8,
+            state: MessageState::Queued,
             cells_left: sealed.count(),
         };
-        let view = MessageView::new(id, ordinal, &record).with_body(&outgoing.body);
-        self.contact_mut(id)?.next_message = ordinal + 1;
+        let view = MessageView::new(message, &held).with_body(&outgoing.body);
+        self.use_counters(used, &mut tx);
+        if let Some(contact) = self.contacts.update(id, &mut tx) {
+            contact.next_message += 1;
+        }
         let to = Destination::Bucket(peer.fingerprint());
-        self.enqueue_message((id, ordinal), sealed, to, now);
+        self.push_message(message, sealed, to, &mut tx);
         let content = Some(&outgoing.body);
-        self.log_message(Did::Sent, (id, ordinal), &record.session, content, now);
-        self.store_body(id, ordinal, outgoing.body);
-        self.store_message(id, ordinal, record);
+        let event = MessageEvent::Sent;
+        self.log_message(event, message, &held.session, content, &mut tx);
+        self.messages.put_body(message, outgoing.body, &mut tx);
+        self.messages.put(message, held, &mut tx);
         if outgoing.content_type.starts_with("text/") {
-            self.drop_draft(id);
+            tx.delete(StoreKey::Draft(id));
         }
-        Ok(self.finish(view))
+        Ok(self.commit(tx, view))
     }
 
-    /// One message of [`Client::reseal`]: a new time, the same session id and
-    /// sequence number, so that a recipient who has it already takes it for
-    /// what it is. Protocol §6.
-    pub(crate) fn reseal_message(
+    /// Queues the cells of a message.
+    pub(crate) fn push_message(
         &mut self,
-        id: ContactId,
-        ordinal: u32,
-        body: &Content,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let found = self.messages.get(&(id, ordinal));
-        let mut record = found.cloned().ok_or(ClientError::MessageUnknown)?;
-        let peer = self.contact(id)?.peer.ok_or(ClientError::ContactPending)?;
-        let damaged = ClientError::Vault(crate::vault::VaultError::Damaged);
-        let saying = Saying {
-            session: &DeliveryId::decode(&record.session).ok_or(damaged)?,
-            seq: Some(record.seq),
-            content_type: &ContentType::new(&record.content_type).ok_or(damaged)?,
-            payload: body,
-        };
-        let sealed = self.seal_delivery(id, &saying, now, rng)?;
-        self.discard(&Part::Message(id, ordinal));
-        record.cells_left = sealed.count();
-        let to = Destination::Bucket(peer.fingerprint());
-        self.enqueue_message((id, ordinal), sealed, to, now);
-        self.store_message(id, ordinal, record);
-        Ok(())
-    }
-
-    fn enqueue_message(&mut self, key: Key, sealed: Sealed, to: Destination, now: UnixTime) {
-        let part = Part::Message(key.0, key.1);
-        self.enqueue(sealed.cells, to, now.day(), &part);
-        if let Some(mut record) = sealed.later {
-            record.ordinal = self.next_ordinal - u64::from(record.next);
-            self.next_ordinal += u64::from(record.count - record.next);
-            self.keep_large(key, record);
-        }
-    }
-
-    /// Uses a sequence number whose message will not come, so that its
-    /// recipient misses nothing: a control delivery that acknowledges nothing.
-    pub(crate) fn fill_sequence(
-        &mut self,
-        id: ContactId,
-        seq: u64,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let peer = self.contact(id)?.peer.ok_or(ClientError::ContactPending)?;
-        let session = DeliveryId::generate(rng);
-        let record = ControlRecord {
-            session: session.encode(),
-            seq,
-            payload: Control::Received(Vec::new()).encode(),
-        };
-        let to = Destination::Bucket(peer.fingerprint());
-        self.seal_control(id, record, Some(seq), to, now, rng)
-    }
-
-    /// A control delivery to a contact, in whatever state it is.
-    pub(crate) fn send_control(
-        &mut self,
-        id: ContactId,
-        control: &Control,
+        message: MessageRef,
+        sealed: SealedDelivery,
         to: Destination,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        self.send_payload(id, control.encode(), to, now, rng)
-    }
-
-    /// The same from its payload. A superseded device sends nothing.
-    pub(crate) fn send_payload(
-        &mut self,
-        id: ContactId,
-        payload: Vec<u8>,
-        to: Destination,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        if self.superseded() {
-            return Ok(());
+        tx: &mut Transaction,
+    ) {
+        let purpose = CellPurpose::Message(message);
+        let day = tx.now.day();
+        self.outbox.push(sealed.cells, to, day, &purpose, tx);
+        if let Some(record) = sealed.later {
+            self.outbox.push_large(message, record, tx);
         }
-        let session = DeliveryId::generate(rng);
-        let channel = self.contact(id)?.channel.as_ref();
-        let record = ControlRecord {
-            session: session.encode(),
-            seq: channel.ok_or(ClientError::ContactPending)?.next_seq(),
-            payload,
-        };
-        self.seal_control(id, record, None, to, now, rng)
     }
 
-    /// Seals a control delivery, for the first time or again.
-    pub(crate) fn seal_control(
+    /// Withdraws a message of several cells of which not all have left. A
+    /// control delivery that acknowledges nothing uses its sequence number, so
+    /// that its recipient misses nothing; fragments that arrive are never
+    /// shown. Protocol §13.
+    ///
+    /// # Errors
+    ///
+    /// `MessageUnknown`; `MessageSent` for a message that the relay has, that
+    /// is not outgoing, or that is one cell; `ClockBehind`.
+    pub fn cancel(
         &mut self,
-        id: ContactId,
-        record: ControlRecord,
-        seq: Option<u64>,
-        to: Destination,
+        message: MessageRef,
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let session = DeliveryId::decode(&record.session);
-        let saying = Saying {
-            session: &session.ok_or(ClientError::Internal)?,
-            seq,
-            content_type: &ContentType::control(),
-            payload: &record.payload.as_slice().into(),
-        };
-        let sealed = self.seal_delivery(id, &saying, now, rng)?;
-        if sealed.later.is_some() {
-            return Err(EnvelopeError::TooLarge.into());
+    ) -> Result<Effects<MessageView>, ClientError> {
+        let held = self.messages.get(message);
+        let held = held.ok_or(ClientError::MessageUnknown)?;
+        if !held.is_queued() || self.outgoing_transfer(message).is_none() {
+            return Err(ClientError::MessageSent);
         }
-        let part = Part::Control(id, record);
-        self.discard(&part);
-        self.enqueue(sealed.cells, to, now.day(), &part);
-        Ok(())
+        let policy = self.devices.send_policy();
+        let filler = match self.outbox.is_former(policy, message) {
+            // A number of a former device's count is not this device's to use.
+            true => None,
+            false => {
+                let contact = self.contacts.find(message.contact)?;
+                Some(self.seal_filler(contact, held.seq, now, rng)?)
+            }
+        };
+        let cancelled = Message {
+            state: MessageState::Cancelled,
+            ..held.clone()
+        };
+        let view = MessageView::new(message, &cancelled);
+
+        let mut tx = Transaction::new(now);
+        self.push_controls(filler, &mut tx);
+        self.outbox.cut_short(message, &mut tx);
+        self.end_message(message, MessageState::Cancelled, &mut tx);
+        Ok(self.commit(tx, view))
     }
 
-    /// Proves one delivery and seals it, or leaves the sealing for later if
-    /// it takes many cells. Takes a sequence number, unless it is sealed
-    /// again, and as many counters as it has cells. Changes nothing if it
-    /// fails.
-    fn seal_delivery(
+    /// An outgoing message ends without arriving.
+    pub(crate) fn end_message(
         &mut self,
-        id: ContactId,
-        saying: &Saying<'_>,
+        message: MessageRef,
+        state: MessageState,
+        tx: &mut Transaction,
+    ) {
+        let event = match state {
+            MessageState::Cancelled => MessageEvent::Cancelled,
+            _ => MessageEvent::Undelivered,
+        };
+        if let Some(session) = self.messages.set_state(message, state, tx) {
+            self.log_message(event, message, &session, None, tx);
+        }
+    }
+
+    /// Gives a message up: it can no longer be sealed or sent from here, and
+    /// must not hold up others.
+    pub(crate) fn abandon(&mut self, message: MessageRef, tx: &mut Transaction) {
+        self.outbox.discard(&CellPurpose::Message(message), tx);
+        self.end_message(message, MessageState::Undelivered, tx);
+    }
+
+    /// The pieces that [`Client::seal_more`] needs next; `None` while enough
+    /// cells are sealed. Ask before every post, until it gives `None`.
+    #[must_use]
+    pub fn pieces_needed(&self, now: UnixTime) -> Option<PiecesNeeded> {
+        let (message, record) = self.outbox.next_large(now.day())?;
+        Some(PiecesNeeded {
+            message,
+            pieces: outbox::pieces_of_burst(record, self.body_len(message)),
+        })
+    }
+
+    /// Seals the next cells of a large message and queues them. A message of
+    /// which a needed piece is missing cannot be sent any more: it is given
+    /// up and shown as undelivered.
+    pub fn seal_more(
+        &mut self,
+        message: MessageRef,
+        pieces: &Pieces<'_>,
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<Sealed, ClientError> {
-        let size = self.relay.info()?.cell_size;
-        let contact = self.contact(id)?;
+    ) -> Effects {
+        let sealed = self.outbox.large_message(message).is_some();
+        let sealed = sealed.then(|| self.seal_burst(message, pieces, rng));
+
+        let mut tx = Transaction::new(now);
+        match sealed {
+            Some(Ok((cells, to))) => self.outbox.push_sealed(message, cells, to, &mut tx),
+            Some(Err(_)) => {
+                self.outbox.cut_short(message, &mut tx);
+                self.end_message(message, MessageState::Undelivered, &mut tx);
+            }
+            None => {}
+        }
+        self.commit(tx, ())
+    }
+
+    fn seal_burst(
+        &self,
+        message: MessageRef,
+        pieces: &Pieces<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Vec<Cell>, Destination), ClientError> {
+        let record = self.outbox.large_message(message);
+        let record = record.ok_or(ClientError::Internal)?;
+        let contact = self.contacts.find(message.contact)?;
         let peer = contact.peer.ok_or(ClientError::ContactPending)?;
-        let channel = contact
-            .channel
-            .as_ref()
-            .ok_or(ClientError::ContactPending)?;
-        let keys = channel.sending_keys(now)?;
-        let draft = Draft {
-            id: saying.session,
-            sent_at: now,
-            device: self.device,
-            seq: saying.seq.unwrap_or_else(|| channel.next_seq()),
-            content_type: saying.content_type,
-            payload: saying.payload,
-        };
-        let to = peer.fingerprint();
-        let mut delivery = compose(&self.identity, &to, &keys.blind_seed, &draft, rng)
-            .ok_or(ClientError::Internal)?;
-        let layout = Layout::of(delivery.len() + saying.payload.len(), size)?;
+        let channel = contact.channel.as_ref();
+        let channel = channel.ok_or(ClientError::ContactPending)?;
+        let keys = channel.sending_keys(UnixTime(record.sent_at))?;
         let sealing = Sealing {
             recipient: peer.kem(),
             psk: &keys.psk,
-            size,
+            size: self.mailboxes.info()?.cell_size,
         };
-        let mut cells = Vec::new();
-        if draft.seq == 0 {
-            cells = self.introductions(&peer, &keys, &sealing, now, rng)?;
-        }
-
-        let device = self.device;
-        let channel = self.contact_mut(id)?.channel.as_mut();
-        let channel = channel.ok_or(ClientError::ContactPending)?;
-        let first = channel.take_counters(now.day(), layout.cells());
-        if saying.seq.is_none() {
-            channel.take_seq();
-        }
-        if let Layout::Fragments { count, chunk_len } = layout
-            && count.get() > LARGE
-        {
-            let mut message_id = [0; 16];
-            rng.fill_bytes(&mut message_id);
-            let later = LargeRecord {
-                head: delivery,
-                message_id,
-                sent_at: now.0,
-                device,
-                first_counter: first,
-                count: count.get(),
-                chunk_len: u32::try_from(chunk_len).map_err(|_| EnvelopeError::TooLarge)?,
-                next: 1,
-                ordinal: 0,
-            };
-            // The first goes in any case: from it, the recipient knows how many counters are used.
-            let pieces = saying.payload.pieces();
-            let pieces = (0..).zip(pieces).collect();
-            let first = seal_fragment(
-                &later,
-                0,
-                saying.payload.len(),
-                &pieces,
-                &keys,
-                &sealing,
-                rng,
-            );
-            cells.push(first?);
-            let later = Some(later);
-            return Ok(Sealed { cells, later });
-        }
-        delivery.extend_from_slice(&saying.payload.to_vec());
-        for (counter, body) in (first..).zip(&split(&delivery, size, rng)?) {
-            let slot = TagSlot {
-                day: now.day(),
-                device,
-                counter,
-            };
-            cells.push(seal(&sealing, keys.tag_key.tag(slot), body, rng)?);
-        }
-        Ok(Sealed { cells, later: None })
+        let len = self.body_len(message);
+        let cells: Result<Vec<Cell>, _> = outbox::burst(record)
+            .map(|index| outbox::seal_fragment(record, index, len, pieces, &keys, &sealing, rng))
+            .collect();
+        Ok((cells?, Destination::Bucket(peer.fingerprint())))
     }
 
-    /// Receipts for what was accepted, in the commit that accepts it.
-    pub(crate) fn send_receipts(
-        &mut self,
-        id: ContactId,
-        sessions: &[DeliveryId],
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let peer = self.contact(id)?.peer.ok_or(ClientError::ContactPending)?;
-        for ids in sessions.chunks(RECEIPTS_PER_DELIVERY) {
-            let to = Destination::Bucket(peer.fingerprint());
-            self.send_control(id, &Control::Received(ids.to_vec()), to, now, rng)?;
-        }
-        Ok(())
+    fn body_len(&self, message: MessageRef) -> usize {
+        let held = self.messages.get(message);
+        held.map_or(0, |held| held.size as usize)
     }
 
-    /// Stores a body, piece by piece.
-    pub(crate) fn store_body(&mut self, id: ContactId, ordinal: u32, body: Content) {
-        let keys = body_keys(id, ordinal, body.len());
-        let mut pieces = body.into_pieces();
-        pieces.resize_with(keys.len(), Default::default); // an empty body is one empty piece
-        for (key, piece) in keys.into_iter().zip(pieces) {
-            self.pending.changes.insert(key, Some(piece));
+    /// One slot: queued cells first, then cover to uniformly random buckets,
+    /// in random order, so that it does not show whether anybody writes.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn next_slot(&self, now: UnixTime, rng: &mut impl CryptoRng) -> Result<Post, ClientError> {
+        let info = self.mailboxes.info()?;
+        let most = outbox::slot_cells(info);
+        let (entries, tokens) =
+            self.outbox
+                .take(most, self.devices.send_policy(), now.day(), &self.mailboxes)?;
+        let body = outbox::fill_slot(entries, info, rng)?;
+        Ok(Post { body, tokens })
+    }
+
+    /// Up to 64 queued cells without cover; `None` if nothing waits. Shows
+    /// the relay how much this person writes: for laboratories and tests.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn next_flush(&self, now: UnixTime) -> Result<Option<Post>, ClientError> {
+        let policy = self.devices.send_policy();
+        let (entries, tokens) = self
+            .outbox
+            .take(MAX_POST, policy, now.day(), &self.mailboxes)?;
+        if entries.is_empty() {
+            return Ok(None);
         }
+        let body = outbox::encode(&entries)?;
+        Ok(Some(Post { body, tokens }))
+    }
+
+    /// The relay answered 202 to a post: its cells are durable there.
+    pub fn posted(&mut self, tokens: &[u64], now: UnixTime) -> Effects {
+        let mut tx = Transaction::new(now);
+        for (message, cells) in self.outbox.acknowledge(tokens, &mut tx).iter() {
+            self.messages.cells_posted(*message, *cells, &mut tx);
+            if let Some(transfer) = self.outgoing_transfer(*message) {
+                tx.emit(Event::Transfer { transfer });
+            }
+        }
+        self.commit(tx, ())
+    }
+
+    /// Messages of more than one cell that are under way, in or out.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn transfers(&self) -> Result<Vec<TransferView>, ClientError> {
+        self.mailboxes.info()?;
+        let queued = self.messages.iter().filter(|(_, held)| held.is_queued());
+        let outgoing = queued.filter_map(|(message, _)| self.outgoing_transfer(message));
+        let incoming = self.inbox.reassembly.keys();
+        let incoming = incoming.filter_map(|key| self.incoming_transfer(key));
+        Ok(outgoing.chain(incoming).collect())
+    }
+
+    /// The progress of an outgoing message; `None` if it takes one cell only.
+    fn outgoing_transfer(&self, message: MessageRef) -> Option<TransferView> {
+        let held = self.messages.get(message)?;
+        if !held.outgoing || !held.state.is_under_way() {
+            return None;
+        }
+        let chunk = chunk_len(self.mailboxes.info().ok()?.cell_size);
+        let of = held.size as usize;
+        let left = (held.cells_left as usize).saturating_mul(chunk);
+        (of > chunk).then(|| TransferView::outgoing(message, of.saturating_sub(left), of))
     }
 }

@@ -1,7 +1,18 @@
-//! What is watched for, what was opened, and what is still incomplete.
+//! The inbox: which tags are watched, what was opened before, and which
+//! messages are still incomplete.
 
 mod reassembly;
+mod replays;
 mod tags;
 
-pub(crate) use reassembly::{Key, Unfinished};
-pub(crate) use tags::{Watch, Watched};
+pub(crate) use reassembly::{Key, Reassembly};
+pub(crate) use replays::Replays;
+pub(crate) use tags::{TagOwner, TagSources, Tags};
+
+/// What arrives is found, opened once and put together here.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    pub(crate) tags: Tags,
+    pub(crate) replays: Replays,
+    pub(crate) reassembly: Reassembly,
+}

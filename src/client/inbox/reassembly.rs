@@ -1,235 +1,361 @@
 //! Messages of which fragments are still missing. Protocol §6.
 
-use crate::client::{Client, ContactId, TransferView, flows::load::fragment_key};
 use crate::{
-    base::{Day, ErrorCode, SortedSet, UnixTime},
+    base::{Day, SortedMap, SortedSet},
     channel::TagSlot,
+    client::{StoreKey, transaction::Transaction},
     envelope::{Assembly, EnvelopeError, Fragment, MessageId, Progress},
-    vault::{
-        VaultError,
-        stored::{self, FragmentRecord},
-    },
+    vault::{VaultError, stored::FragmentRecord},
 };
 
-/// Whose message it is (a contact's or an invitation's local id), and which
-/// of its sealings.
-pub(crate) type Key = ([u8; 8], MessageId);
+/// The local id of the contact or invitation that a fragment came from.
+pub(crate) type Owner = [u8; 8];
+/// An incomplete message: its owner, and the id that its fragments share.
+pub(crate) type Key = (Owner, MessageId);
 
-/// Most unfinished messages of one contact.
-const MAX_UNFINISHED: usize = 4;
-/// Most bytes of unfinished messages of one contact: 32 MiB.
-const MAX_UNFINISHED_BYTES: usize = 32 << 20;
+/// Most incomplete messages of one owner.
+const MAX_INCOMPLETE: usize = 4;
+/// Most bytes of the incomplete messages of one owner: 32 MiB.
+const MAX_INCOMPLETE_BYTES: usize = 32 << 20;
 
-/// An unfinished message, or the mark of one that was dropped.
+/// An incomplete message, or the mark of one that was dropped.
 #[derive(Debug)]
-pub(crate) struct Unfinished {
+struct Incomplete {
     /// `None` once its fragments contradicted each other.
     assembly: Option<Assembly>,
     day: Day,
     device: u8,
+    /// Indexes of the fragments in the store.
+    stored: SortedSet<u32>,
 }
 
-impl Unfinished {
-    /// Fragments the message has in all; the mark of a dropped one is one.
-    fn fragments(&self) -> u32 {
-        self.assembly
-            .as_ref()
-            .map_or(1, |assembly| assembly.progress().1)
-    }
-
-    /// Takes one more stored fragment.
-    pub(crate) fn restore(
-        known: Option<Self>,
-        message_id: MessageId,
-        index: u32,
-        record: FragmentRecord,
-    ) -> Result<Self, VaultError> {
-        let (day, device) = (Day(record.day), record.device);
-        if record.count == 0 {
-            return Ok(Self {
-                assembly: None,
-                day,
-                device,
-            });
-        }
-        let fragment = Fragment {
-            message_id,
-            index,
-            count: record.count.try_into().map_err(|_| VaultError::Damaged)?,
-            chunk: record.chunk,
-        };
-        let assembly = match known {
-            None => Some(Assembly::begin(fragment)),
-            Some(Self { assembly: None, .. }) => None,
-            Some(Self {
-                assembly: Some(assembly),
-                ..
-            }) => match assembly.insert(fragment) {
-                Ok(Progress::Unfinished(assembly)) => Some(assembly),
-                _ => return Err(VaultError::Damaged),
-            },
-        };
-        Ok(Self {
-            assembly,
-            day,
-            device,
-        })
-    }
+/// All incomplete messages.
+#[derive(Default)]
+pub(crate) struct Reassembly {
+    incomplete: SortedMap<Key, Incomplete>,
 }
 
-impl Client {
-    /// How far an unfinished message of a contact is.
-    pub(crate) fn incoming_transfer(&self, key: Key) -> Option<TransferView> {
-        let contact = ContactId(key.0);
-        let assembly = self.unfinished.get(&key)?.assembly.as_ref()?;
-        self.contacts.contains_key(&contact).then(|| {
-            TransferView::incoming(contact, &key.1, assembly.len(), assembly.expected_len())
-        })
-    }
-
-    /// Adds a fragment: all chunks once all are there.
-    pub(crate) fn assemble(
+impl Reassembly {
+    /// Adds a fragment; gives all chunks once the message is complete.
+    ///
+    /// # Errors
+    ///
+    /// `FragmentConflict` for a fragment that contradicts an earlier one: the
+    /// message is dropped, and the rest of it is refused too.
+    pub(crate) fn add(
         &mut self,
-        owner: [u8; 8],
+        owner: Owner,
         slot: TagSlot,
         fragment: Fragment,
+        tx: &mut Transaction,
     ) -> Result<Option<Vec<Vec<u8>>>, EnvelopeError> {
         let key = (owner, fragment.message_id);
-        let (index, count) = (fragment.index, fragment.count.get());
+        let index = fragment.index;
         let record = FragmentRecord {
-            count,
+            count: fragment.count.get(),
             chunk: fragment.chunk.clone(),
             day: slot.day.0,
             device: slot.device,
         };
-        let progress = match self.unfinished.remove(&key) {
-            None => Progress::Unfinished(Assembly::begin(fragment)),
+        let (progress, mut stored) = match self.incomplete.remove(&key) {
+            None => (
+                Ok(Progress::Unfinished(Assembly::begin(fragment))),
+                SortedSet::default(),
+            ),
             Some(known) => {
-                let held = known.fragments();
-                // One day and one device for all fragments.
+                // All fragments have one day and one device.
                 let same = (known.day, known.device) == (slot.day, slot.device);
                 let progress = match known.assembly {
                     Some(assembly) if same => assembly.insert(fragment),
                     _ => Err(EnvelopeError::FragmentConflict),
                 };
-                match progress {
-                    Ok(progress) => progress,
-                    Err(error) => {
-                        self.drop_message(key, slot, held);
-                        return Err(error);
-                    }
-                }
+                (progress, known.stored)
             }
         };
-        match progress {
-            Progress::Complete(chunks) => {
-                self.delete_fragments(key, count);
-                Ok(Some(chunks))
+        let (assembly, record, index) = match progress {
+            Ok(Progress::Complete(chunks)) => {
+                delete(key, &stored, tx);
+                return Ok(Some(chunks));
             }
-            Progress::Unfinished(assembly) => {
-                let stored_key = fragment_key(&key.0, &key.1, index);
-                self.pending
-                    .changes
-                    .insert(stored_key, Some(stored::encode(&record)));
-                self.unfinished.insert(
-                    key,
-                    Unfinished {
-                        assembly: Some(assembly),
-                        day: slot.day,
-                        device: slot.device,
-                    },
-                );
-                self.pending.grown.insert(key);
-                Ok(None)
+            Ok(Progress::Unfinished(assembly)) => (Some(assembly), record, index),
+            Err(_) => {
+                delete(key, &stored, tx);
+                stored = SortedSet::default();
+                let mark = FragmentRecord {
+                    count: 0,
+                    chunk: Vec::new(),
+                    ..record
+                };
+                (None, mark, 0)
             }
+        };
+        tx.put(stored_key(key, index), &record);
+        stored.insert(index);
+        let dropped = assembly.is_none();
+        let incomplete = Incomplete {
+            assembly,
+            day: slot.day,
+            device: slot.device,
+            stored,
+        };
+        self.incomplete.insert(key, incomplete);
+        match dropped {
+            true => Err(EnvelopeError::FragmentConflict),
+            false => Ok(None),
         }
     }
 
-    /// Drops a message whose fragments contradict each other, and remembers
-    /// that, so that the rest of them begins nothing new.
-    fn drop_message(&mut self, key: Key, slot: TagSlot, fragments: u32) {
-        self.delete_fragments(key, fragments);
-        let mark = FragmentRecord {
-            count: 0,
-            chunk: Vec::new(),
-            day: slot.day.0,
-            device: slot.device,
+    /// Takes one more fragment from the store.
+    pub(crate) fn restore(
+        &mut self,
+        key: Key,
+        index: u32,
+        record: FragmentRecord,
+    ) -> Result<(), VaultError> {
+        let (day, device) = (Day(record.day), record.device);
+        let (held, mut stored) = match self.incomplete.remove(&key) {
+            None => (None, SortedSet::default()),
+            Some(known) => (Some(known.assembly), known.stored),
         };
-        let stored_key = fragment_key(&key.0, &key.1, 0);
-        self.pending
-            .changes
-            .insert(stored_key, Some(stored::encode(&mark)));
-        self.unfinished.insert(
-            key,
-            Unfinished {
-                assembly: None,
-                day: slot.day,
-                device: slot.device,
-            },
+        // The mark of a message that was dropped.
+        let assembly = if record.count == 0 {
+            None
+        } else {
+            let fragment = Fragment {
+                message_id: key.1,
+                index,
+                count: record.count.try_into().map_err(|_| VaultError::Damaged)?,
+                chunk: record.chunk,
+            };
+            match held {
+                None => Some(Assembly::begin(fragment)),
+                Some(None) => None,
+                Some(Some(held)) => match held.insert(fragment) {
+                    Ok(Progress::Unfinished(held)) => Some(held),
+                    _ => return Err(VaultError::Damaged),
+                },
+            }
+        };
+        stored.insert(index);
+        let incomplete = Incomplete {
+            assembly,
+            day,
+            device,
+            stored,
+        };
+        self.incomplete.insert(key, incomplete);
+        Ok(())
+    }
+
+    /// Bytes held of an incomplete message, and bytes in all up to a cell too
+    /// many; `None` for one that was dropped.
+    pub(crate) fn progress(&self, key: Key) -> Option<(usize, usize)> {
+        let assembly = self.incomplete.get(&key)?.assembly.as_ref()?;
+        Some((assembly.len(), assembly.expected_len()))
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.incomplete.keys().copied()
+    }
+
+    /// The incomplete messages that are too many or too large for their
+    /// owner, oldest first: a message that was sealed again comes under a new
+    /// id. Only after a batch, in which the cells of any number of messages
+    /// are mixed.
+    pub(crate) fn overfull(&self) -> Vec<Key> {
+        let mut over = Vec::new();
+        let owners: SortedSet<Owner> = self.incomplete.keys().map(|key| key.0).collect();
+        for owner in owners {
+            let held = self
+                .incomplete
+                .range((owner, [0; 16])..=(owner, [0xff; 16]));
+            let held = held.filter_map(|(key, incomplete)| {
+                let assembly = incomplete.assembly.as_ref()?;
+                Some((incomplete.day, *key, assembly.len()))
+            });
+            let mut held: Vec<_> = crate::base::sorted_by_key(held, |held| *held).collect();
+            let mut bytes: usize = held.iter().map(|(.., len)| len).sum();
+            while held.len() > MAX_INCOMPLETE || bytes > MAX_INCOMPLETE_BYTES {
+                let (_, key, len) = held.remove(0);
+                bytes -= len;
+                over.push(key);
+            }
+        }
+        over
+    }
+
+    /// Incomplete messages of an earlier day.
+    pub(crate) fn older_than(&self, day: Day) -> Vec<Key> {
+        let old = self.incomplete.iter().filter(|(_, held)| held.day < day);
+        old.map(|(key, _)| *key).collect()
+    }
+
+    /// Forgets an incomplete message.
+    pub(crate) fn forget(&mut self, key: Key, tx: &mut Transaction) {
+        if let Some(incomplete) = self.incomplete.remove(&key) {
+            delete(key, &incomplete.stored, tx);
+        }
+    }
+
+    pub(crate) fn forget_owner(&mut self, owner: Owner, tx: &mut Transaction) {
+        let keys: Vec<Key> = self.keys().filter(|key| key.0 == owner).collect();
+        for key in keys {
+            self.forget(key, tx);
+        }
+    }
+
+    /// The records of all fragments that are held.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (StoreKey, FragmentRecord)> {
+        self.incomplete.iter().flat_map(|(key, held)| {
+            let record = |count, chunk: &[u8]| FragmentRecord {
+                count,
+                chunk: chunk.to_vec(),
+                day: held.day.0,
+                device: held.device,
+            };
+            let records: Vec<_> = match &held.assembly {
+                None => vec![(stored_key(*key, 0), record(0, &[]))],
+                Some(assembly) => {
+                    let count = assembly.progress().1;
+                    let chunks = assembly.chunks();
+                    chunks
+                        .map(|(index, chunk)| (stored_key(*key, index), record(count, chunk)))
+                        .collect()
+                }
+            };
+            records
+        })
+    }
+}
+
+fn stored_key((owner, message): Key, index: u32) -> StoreKey {
+    StoreKey::Fragment {
+        owner,
+        message,
+        index,
+    }
+}
+
+/// Deletes the fragments that are stored, not those that a peer claims.
+fn delete(key: Key, stored: &SortedSet<u32>, tx: &mut Transaction) {
+    for index in stored.iter() {
+        tx.delete(stored_key(key, *index));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::UnixTime;
+
+    const OWNER: Owner = [1; 8];
+
+    fn slot(day: u32) -> TagSlot {
+        TagSlot {
+            day: Day(day),
+            device: 0,
+            counter: 0,
+        }
+    }
+
+    fn fragment(id: u8, index: u32, count: u32) -> Fragment {
+        Fragment {
+            message_id: [id; 16],
+            index,
+            count: count.try_into().unwrap(),
+            chunk: vec![u8::try_from(index % 251).unwrap(); 10],
+        }
+    }
+
+    fn tx() -> Transaction {
+        Transaction::new(UnixTime(1))
+    }
+
+    #[test]
+    fn fragments_that_contradict_each_other_end_the_message() {
+        for other in [
+            (slot(5), fragment(7, 1, 4)),
+            (slot(6), fragment(7, 1, 3)),
+            (
+                slot(5),
+                Fragment {
+                    chunk: vec![9; 10],
+                    ..fragment(7, 0, 3)
+                },
+            ),
+        ] {
+            let mut all = Reassembly::default();
+            assert_eq!(
+                all.add(OWNER, slot(5), fragment(7, 0, 3), &mut tx()),
+                Ok(None)
+            );
+            let conflict = Err(EnvelopeError::FragmentConflict);
+            assert_eq!(all.add(OWNER, other.0, other.1, &mut tx()), conflict);
+            assert_eq!(all.progress((OWNER, [7; 16])), None);
+            let rest = all.add(OWNER, slot(5), fragment(7, 2, 3), &mut tx());
+            assert_eq!(rest, conflict, "the rest begins nothing new");
+        }
+    }
+
+    #[test]
+    fn a_claimed_count_costs_no_more_than_the_fragments_that_came() {
+        let mut all = Reassembly::default();
+        for id in 0..8 {
+            let mut tx = tx();
+            let added = all.add(OWNER, slot(5), fragment(id, 0, 16_384), &mut tx);
+            assert_eq!(added, Ok(None));
+            assert_eq!(tx.into_parts().changes.len(), 1);
+        }
+        let over = all.overfull();
+        assert_eq!(over.len(), 8 - MAX_INCOMPLETE);
+        let mut tx = tx();
+        for key in over {
+            all.forget(key, &mut tx);
+        }
+        assert_eq!(
+            tx.into_parts().changes.len(),
+            4,
+            "one deletion for each fragment"
+        );
+        assert!(all.overfull().is_empty());
+    }
+
+    #[test]
+    fn the_oldest_gives_way_and_only_for_its_owner() {
+        let mut all = Reassembly::default();
+        for (owner, id, day) in [
+            (OWNER, 1, 6),
+            (OWNER, 2, 5),
+            (OWNER, 3, 7),
+            (OWNER, 4, 7),
+            (OWNER, 5, 7),
+            ([2; 8], 6, 1),
+        ] {
+            let added = all.add(owner, slot(day), fragment(id, 0, 2), &mut tx());
+            assert_eq!(added, Ok(None));
+        }
+        assert_eq!(all.overfull(), [(OWNER, [2; 16])]);
+        assert_eq!(
+            all.older_than(Day(6)),
+            [(OWNER, [2; 16]), ([2; 8], [6; 16])]
         );
     }
 
-    /// Keeps at most 4 unfinished messages and 32 MiB per contact: the oldest
-    /// gives way, since a message sealed again comes under a new id. Only
-    /// after a batch, in which the cells of any number of messages are mixed.
-    pub(crate) fn bound_unfinished(&mut self, now: UnixTime) {
-        let owners: SortedSet<[u8; 8]> = self.unfinished.keys().map(|key| key.0).collect();
-        for owner in owners {
-            self.bound_unfinished_of(owner, now);
-        }
-    }
-
-    fn bound_unfinished_of(&mut self, owner: [u8; 8], now: UnixTime) {
-        loop {
-            let mine: Vec<_> = self
-                .unfinished
-                .range((owner, [0; 16])..=(owner, [0xff; 16]))
-                .filter_map(|(key, unfinished)| {
-                    let assembly = unfinished.assembly.as_ref()?;
-                    Some((unfinished.day, *key, assembly.len()))
-                })
-                .collect();
-            let bytes: usize = mine.iter().map(|(_, _, len)| len).sum();
-            if mine.len() <= MAX_UNFINISHED && bytes <= MAX_UNFINISHED_BYTES {
-                return;
+    #[test]
+    fn a_message_completes_in_any_order_and_leaves_nothing_stored() {
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+            let mut all = Reassembly::default();
+            let mut last = None;
+            let mut tx = tx();
+            for index in order {
+                last = all
+                    .add(OWNER, slot(5), fragment(7, index, 3), &mut tx)
+                    .unwrap();
             }
-            let Some((_, key, _)) = mine.into_iter().min() else {
-                return;
-            };
-            self.report_unfinished(key, now);
-        }
-    }
-
-    /// Forgets an unfinished message and says so.
-    pub(crate) fn report_unfinished(&mut self, key: Key, now: UnixTime) {
-        self.forget_unfinished(key);
-        let contact = ContactId(key.0);
-        if self.contacts.contains_key(&contact) {
-            self.refuse(ErrorCode::MessageIncomplete, Some(contact), now);
-        }
-    }
-
-    pub(crate) fn forget_unfinished(&mut self, key: Key) {
-        let Some(unfinished) = self.unfinished.remove(&key) else {
-            return;
-        };
-        self.delete_fragments(key, unfinished.fragments());
-    }
-
-    /// Days of unfinished messages, for `rotate`.
-    pub(crate) fn unfinished_before(&self, day: Day) -> Vec<Key> {
-        self.unfinished
-            .iter()
-            .filter(|(_, u)| u.day < day)
-            .map(|(key, _)| *key)
-            .collect()
-    }
-
-    fn delete_fragments(&mut self, key: Key, count: u32) {
-        for index in 0..count {
-            self.pending
-                .changes
-                .insert(fragment_key(&key.0, &key.1, index), None);
+            let chunks = last.unwrap();
+            assert_eq!(chunks.iter().map(|c| c[0]).collect::<Vec<_>>(), [0, 1, 2]);
+            assert!(all.keys().next().is_none());
+            assert!(tx.into_parts().changes.values().all(Option::is_none));
         }
     }
 }

@@ -1,9 +1,9 @@
-//! An invitation of one's own, or one accepted, while it is open.
+//! An open invitation, made here or accepted here.
 
-use crate::client::{ClientError, ContactId};
 use crate::{
     base::{Secret, UnixTime},
     channel::Direction,
+    client::ContactId,
     crypto::xwing::XWingSecret,
     enrolment::{InvitationSecret, OfferSecrets, Rendezvous, SasNonce},
     envelope::WINDOW,
@@ -11,19 +11,19 @@ use crate::{
     vault::stored::{CellRecord, InvitationRecord, OfferSecretsRecord},
 };
 
-/// Whose it is, and what is still to do.
+/// Who made it, and what is still to be done.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    /// One's own, not answered yet.
+    /// Made here, not answered yet.
     Offered {
         offer: Vec<u8>,
         secrets: OfferSecrets,
     },
-    /// One's own, answered: watched until it expires.
+    /// Made here and answered: watched until it expires.
     Answered,
-    /// Accepted; the offer has not come yet.
+    /// Accepted here; the offer has not arrived yet.
     AwaitingOffer { offer_hash: [u8; 32] },
-    /// Accepted and answered.
+    /// Accepted here and answered.
     Responded,
 }
 
@@ -62,13 +62,13 @@ impl OpenInvitation {
         }
     }
 
-    /// Whether one made it oneself.
+    /// Whether it was made here.
     pub(crate) fn is_own(&self) -> bool {
         matches!(self.stage, Stage::Offered { .. } | Stage::Answered)
     }
 
-    /// Directions whose tags are watched: the inviter watches for responses;
-    /// the acceptor for the offer, and for responses of somebody else.
+    /// Directions whose tags are watched: the inviter watches for responses,
+    /// the acceptor for the offer and for somebody else's response.
     pub(crate) fn watched(&self) -> &'static [Direction] {
         if self.is_own() {
             &[Direction::FromAcceptor]
@@ -87,8 +87,14 @@ impl OpenInvitation {
         }
     }
 
-    /// A cell was opened at this counter.
-    pub(crate) fn opened(&mut self, direction: Direction, counter: u32, index: u32, count: u32) {
+    /// Fragment `index` of `count` was opened at this counter. The counters
+    /// that are watched from now on.
+    pub(crate) fn opened(
+        &mut self,
+        direction: Direction,
+        counter: u32,
+        (index, count): (u32, u32),
+    ) -> core::ops::Range<u32> {
         let end = match direction {
             Direction::FromInviter => &mut self.windows.0,
             Direction::FromAcceptor => &mut self.windows.1,
@@ -97,7 +103,8 @@ impl OpenInvitation {
             .saturating_sub(index)
             .saturating_add(count)
             .saturating_add(WINDOW);
-        *end = (*end).max(new);
+        let known = core::mem::replace(end, (*end).max(new));
+        known..*end
     }
 
     pub(crate) fn to_record(&self) -> InvitationRecord {
@@ -135,7 +142,7 @@ impl OpenInvitation {
         }
     }
 
-    pub(crate) fn from_record(mut record: InvitationRecord) -> Result<Self, ClientError> {
+    pub(crate) fn from_record(mut record: InvitationRecord) -> Self {
         let stage = match (record.offer_secrets, record.offer_hash) {
             (Some(mut secrets), _) => Stage::Offered {
                 offer: record.offer,
@@ -158,6 +165,6 @@ impl OpenInvitation {
             .map(|cell| cell.bytes)
             .collect();
         open.windows = record.windows;
-        Ok(open)
+        open
     }
 }

@@ -1,24 +1,23 @@
-//! What the audit log says, in the form it is written for ever. The names
-//! are listed in `docs/protocol.md` §11; none is renamed or given another
-//! meaning. A record names the contact, the session id and the digest of the
-//! content; it never holds content, a name or a secret.
+//! The events of the audit log and their written form. The names are listed
+//! in `docs/protocol.md` §11; none is ever renamed or given another meaning.
+//! A record names the contact, the session id and the digest of the content;
+//! it never holds content, a name or a secret.
 
-use crate::client::journal::json::Record;
-use crate::client::{ContactId, Gap, InvitationId, view::message_id};
 use crate::{
     base::{ErrorCode, Month, UnixTime},
+    client::{ContactId, Gap, InvitationId, MessageRef, journal::json::Record},
     identity::Fingerprint,
 };
 
-/// Something that happened.
+/// An event of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Entry {
+pub enum AuditEvent {
     /// The log begins.
     Began {
-        /// Whose log it is.
+        /// The owner of the log.
         owner: Fingerprint,
-        /// The live device index.
+        /// The index of this device.
         device: u8,
     },
     /// An invitation was made.
@@ -28,7 +27,7 @@ pub enum Entry {
         /// Whether it goes through the lobby.
         quick: bool,
     },
-    /// One's own invitation was withdrawn.
+    /// An invitation was withdrawn by the person who made it.
     Withdrawn {
         /// Its local id.
         invitation: InvitationId,
@@ -37,19 +36,19 @@ pub enum Entry {
     Accepted {
         /// The contact it led to.
         contact: ContactId,
-        /// It came from the inviter's own hand.
+        /// Whether it was handed over in person.
         in_person: bool,
     },
-    /// Keys were agreed with a contact, not checked yet.
+    /// Keys were agreed with a contact that is not verified yet.
     Enrolled {
         /// The contact.
         contact: ContactId,
     },
-    /// A contact was checked.
+    /// A contact was verified.
     Verified {
         /// The contact.
         contact: ContactId,
-        /// By what.
+        /// How.
         by: Check,
     },
     /// A contact became suspect.
@@ -59,32 +58,30 @@ pub enum Entry {
         /// Why.
         code: ErrorCode,
     },
-    /// A contact was removed with everything kept of it.
+    /// A contact was removed with everything stored about it.
     Removed {
         /// The contact.
         contact: ContactId,
     },
     /// Something happened to a message.
     Message {
-        /// What.
-        did: Did,
-        /// With whom.
-        contact: ContactId,
-        /// Its ordinal, as in the id that a page knows it by.
-        ordinal: u32,
-        /// Its session id, 16 random bytes and a label.
+        /// What happened.
+        event: MessageEvent,
+        /// The message.
+        message: MessageRef,
+        /// Its session id: 16 random bytes and a label.
         session: Vec<u8>,
-        /// SHA-256 of the content, where it was at hand.
+        /// SHA-256 of the content, where that was at hand.
         digest: Option<[u8; 32]>,
     },
     /// Something was refused.
     Rejected {
         /// Why.
         code: ErrorCode,
-        /// The contact, where one is concerned.
+        /// The contact that it concerns, if any.
         contact: Option<ContactId>,
     },
-    /// Something is missing, or has come after all.
+    /// Something is missing, or has arrived after all.
     Gap(Gap),
     /// A new month's keys are in use.
     Rotated {
@@ -93,93 +90,93 @@ pub enum Entry {
     },
     /// Keys of past months were wiped.
     Shredded {
-        /// Months before this one cannot be opened any more.
+        /// Nothing of the months before this one can be opened any more.
         before: Month,
-        /// Of how many contacts.
+        /// The number of contacts whose keys were wiped.
         contacts: u64,
     },
     /// The vault was locked.
     Locked {
-        /// Nobody did anything for the set time.
+        /// Whether it was locked because nobody used it.
         idle: bool,
     },
     /// The vault was unlocked.
     Unlocked {
-        /// By what.
-        by: Key,
+        /// How.
+        by: UnlockedBy,
     },
-    /// The keys of the vault were changed: a passphrase, a passkey.
+    /// A passphrase, passkey or recovery code of the vault was changed.
     Rekeyed,
     /// A backup was made.
     BackedUp,
-    /// This device goes on from a backup.
+    /// This device continues from a backup.
     Restored,
     /// Emergency access began.
     BreakGlassStarted {
-        /// What the person gave as the reason.
+        /// The reason that was given.
         reason: String,
-        /// For how long.
+        /// How long it was opened for.
         minutes: u32,
     },
     /// Emergency access ended.
     BreakGlassEnded,
     /// Emergency shares were made.
     SharesCreated {
-        /// How many open it.
+        /// How many shares open a backup.
         threshold: u8,
-        /// How many there are.
+        /// How many shares there are.
         shares: u8,
     },
     /// The log was exported.
     Exported {
-        /// In which format.
+        /// The format.
         format: &'static str,
     },
-    /// The log was signed as it stood.
+    /// The log was signed.
     Checkpoint,
 }
 
-/// By what a contact was checked.
+/// How a contact was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
     /// The people compared the six digits.
     Digits,
-    /// The expected fingerprint: scanned, or vouched for by the host.
+    /// The host or a scan gave the expected fingerprint.
     Expected,
-    /// The invitation came from the inviter's own hand.
+    /// The invitation was handed over in person.
     InPerson,
 }
 
 /// What happened to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Did {
+pub enum MessageEvent {
     /// Proved, sealed and queued.
     Sent,
-    /// The recipient says it arrived.
+    /// The recipient reports that it arrived.
     Delivered,
-    /// No word of it after the set time, or given up.
+    /// No receipt came within the set time, or it was given up.
     Undelivered,
     /// Arrived, its proof holds, and it is shown.
     Received,
-    /// Arrived and its proof holds; kept back until the contact is checked.
+    /// Arrived and its proof holds; shown once the contact is verified.
     Held,
-    /// A held one is shown.
+    /// Was held and is shown now.
     Released,
     /// Withdrawn by its sender before all of it had left.
     Cancelled,
 }
 
-/// By what a vault was unlocked.
+/// How a vault was unlocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// Its passphrase.
+pub enum UnlockedBy {
+    /// With its passphrase.
     Passphrase,
-    /// A passkey.
+    /// With a passkey.
     Passkey,
 }
 
-impl Entry {
-    /// The contact it speaks of.
+impl AuditEvent {
+    /// The contact that it concerns.
     pub(crate) fn contact(&self) -> Option<ContactId> {
         match self {
             Self::Accepted { contact, .. }
@@ -187,7 +184,6 @@ impl Entry {
             | Self::Verified { contact, .. }
             | Self::Suspect { contact, .. }
             | Self::Removed { contact }
-            | Self::Message { contact, .. }
             | Self::Rejected {
                 contact: Some(contact),
                 ..
@@ -196,12 +192,13 @@ impl Entry {
                 contact_id: contact,
                 ..
             }) => Some(*contact),
+            Self::Message { message, .. } => Some(message.contact),
             _ => None,
         }
     }
 
-    /// The record: one flat JSON object, `event` and `time` first.
-    /// `peer` is the fingerprint of the contact, once known.
+    /// The record: one flat JSON object, `event` and `time` first. `peer` is
+    /// the fingerprint of the contact that it concerns, once known.
     pub(crate) fn record(&self, now: UnixTime, peer: Option<Fingerprint>) -> String {
         let mut record = Record::new(self.event());
         record.number("time", now.0);
@@ -225,14 +222,14 @@ impl Entry {
             Self::Verified { .. } => "verified",
             Self::Suspect { .. } => "suspect",
             Self::Removed { .. } => "removed",
-            Self::Message { did, .. } => match did {
-                Did::Sent => "sent",
-                Did::Delivered => "delivered",
-                Did::Undelivered => "undelivered",
-                Did::Received => "received",
-                Did::Held => "held",
-                Did::Released => "released",
-                Did::Cancelled => "cancelled",
+            Self::Message { event, .. } => match event {
+                MessageEvent::Sent => "sent",
+                MessageEvent::Delivered => "delivered",
+                MessageEvent::Undelivered => "undelivered",
+                MessageEvent::Received => "received",
+                MessageEvent::Held => "held",
+                MessageEvent::Released => "released",
+                MessageEvent::Cancelled => "cancelled",
             },
             Self::Rejected { .. } => "rejected",
             Self::Gap(_) => "gap",
@@ -275,13 +272,12 @@ impl Entry {
                 record.text("code", code.as_str());
             }
             Self::Message {
-                contact,
-                ordinal,
+                message,
                 session,
                 digest,
                 ..
             } => {
-                record.text("message", &message_id(*contact, *ordinal));
+                record.text("message", &message.to_string());
                 record.session(session);
                 if let Some(digest) = digest {
                     record.bytes("digest", digest);
@@ -297,8 +293,8 @@ impl Entry {
             Self::Unlocked { by } => record.text(
                 "by",
                 match by {
-                    Key::Passphrase => "passphrase",
-                    Key::Passkey => "passkey",
+                    UnlockedBy::Passphrase => "passphrase",
+                    UnlockedBy::Passkey => "passkey",
                 },
             ),
             Self::BreakGlassStarted { reason, minutes } => {

@@ -1,5 +1,5 @@
-//! How an entry becomes a record: one flat JSON object, written by hand,
-//! since a general writer would be five times the download.
+//! Writes an event as one flat JSON object. By hand, since a general writer
+//! would add five times the code to the download.
 
 use crate::{
     base::Month,

@@ -1,47 +1,48 @@
-//! The audit log, written by the client: what happened is committed together
-//! with what it changed. Protocol §11.
+//! The audit log. What happened is committed together with what it changed.
+//! Protocol §11.
 //!
 //! ```text
-//! log(entry) … log(entry) → finish: sealed in a chain → `a/<i>` each, `s/audit` → one commit
+//! tx.log(event) … tx.log(event) → commit: sealed in a chain → `a/<i>` each, `s/audit`
 //! ```
-//! Entries lie in the store and are opened when asked for; memory holds no
-//! more than where the log stands.
+//! Entries lie in the store and are opened when they are asked for; memory
+//! holds no more than where the log stands.
 
 mod entry;
 mod json;
 
-pub use entry::{Check, Did, Entry, Key};
+pub use entry::{AuditEvent, Check, MessageEvent, UnlockedBy};
 
 use rand_core::CryptoRng;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::client::{Client, ClientError, ContactId, Effects, Event, Gap, Rejected, flows::load};
 use crate::{
     audit::{self, AuditError, Checkpoint, Head, LogKeys, checkpoint_line, owner_line},
-    base::{Content, ErrorCode, Month, UnixTime, time::DAY_SECONDS},
-    crypto::kdf,
-    identity::Identity,
+    base::{Month, SortedMap, UnixTime, time::DAY_SECONDS},
+    client::{StoreKey, transaction::Transaction, view::Event},
+    identity::{Fingerprint, Identity},
     vault::{
         VaultError,
         stored::{self, AuditRecord, CheckpointRecord, EntryRecord},
     },
-    wire::hex,
 };
 
 /// How old the last checkpoint may grow while entries follow it: one day.
 const CHECKPOINT_SECONDS: u64 = DAY_SECONDS;
 
+/// An event with the fingerprint of the contact that it concerns.
+pub(crate) type Logged = (AuditEvent, Option<Fingerprint>);
+
 /// Where the log stands.
 pub(crate) struct Journal {
     keys: LogKeys,
     head: Head,
-    /// The last month that was told of.
+    /// The last month whose beginning was logged.
     month: Month,
     checkpoint: Option<Checkpoint>,
 }
 
-/// A checkpoint as a page hands it on.
+/// A checkpoint as a page passes it on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckpointView {
@@ -49,7 +50,7 @@ pub struct CheckpointView {
     pub index: u64,
     /// Unix seconds.
     pub time: u64,
-    /// The lines of an export that has no entries: to be kept elsewhere.
+    /// The lines of an export without entries, to be kept elsewhere.
     pub text: String,
 }
 
@@ -63,20 +64,20 @@ impl Journal {
         }
     }
 
-    /// Takes up the log where the store has it.
-    pub(crate) fn resume(&mut self, record: &AuditRecord) -> Result<(), VaultError> {
-        self.head = Head::from_stored(record.len, record.head);
-        self.month = Month(record.month);
+    /// Continues the log where the store has it.
+    pub(crate) fn restore(&mut self, record: &AuditRecord) -> Result<(), VaultError> {
         let checkpoint = record.checkpoint.as_ref().map(|kept| {
             let time = UnixTime(kept.time);
             Checkpoint::from_parts(kept.index, kept.head, time, &kept.proof)
                 .ok_or(VaultError::Damaged)
         });
         self.checkpoint = checkpoint.transpose()?;
+        self.head = Head::from_stored(record.len, record.head);
+        self.month = Month(record.month);
         Ok(())
     }
 
-    fn to_record(&self) -> AuditRecord {
+    pub(crate) fn to_record(&self) -> AuditRecord {
         AuditRecord {
             len: self.head.len(),
             head: *self.head.hash(),
@@ -89,77 +90,118 @@ impl Journal {
             }),
         }
     }
-}
 
-impl Client {
-    /// Logs something that the host did: locked, unlocked, backed up …
-    pub fn record(&mut self, entry: Entry, now: UnixTime) -> Effects {
-        self.log(entry, now);
-        self.finish(())
+    pub(crate) fn head(&self) -> Head {
+        self.head
     }
 
-    /// Signs the log as it stands, so that it can be held against its owner
-    /// later. The text is to be kept where the owner cannot reach it.
-    ///
-    /// # Errors
-    ///
-    /// `Internal`, never in practice.
-    pub fn checkpoint(
-        &mut self,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Effects<CheckpointView>, ClientError> {
-        self.sign_log(Entry::Checkpoint, now, rng)
-    }
-
-    /// Logs that the log is exported, and signs it with that entry: an
-    /// export ends with this checkpoint.
-    ///
-    /// # Errors
-    ///
-    /// `Internal`, never in practice.
-    pub fn export_log(
-        &mut self,
-        format: &'static str,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Effects<CheckpointView>, ClientError> {
-        self.sign_log(Entry::Exported { format }, now, rng)
+    pub(crate) fn last_checkpoint(&self) -> Option<&Checkpoint> {
+        self.checkpoint.as_ref()
     }
 
     /// Whether entries follow the last checkpoint and it is a day old.
-    #[must_use]
-    pub fn checkpoint_due(&self, now: UnixTime) -> bool {
-        match &self.journal.checkpoint {
-            None => !self.journal.head.is_empty(),
+    pub(crate) fn checkpoint_due(&self, now: UnixTime) -> bool {
+        match &self.checkpoint {
+            None => !self.head.is_empty(),
             Some(last) => {
-                self.journal.head.len() > last.index().saturating_add(1)
+                self.head.len() > last.index().saturating_add(1)
                     && last.time().plus(CHECKPOINT_SECONDS) <= now
             }
         }
     }
 
-    /// Where the log stands.
-    #[must_use]
-    pub fn log_head(&self) -> Head {
-        self.journal.head
+    /// Logs that a month begins, once.
+    pub(crate) fn begin_month(&mut self, tx: &mut Transaction) {
+        let month = tx.now.month();
+        if !self.head.is_empty() && month > self.month {
+            self.month = month;
+            tx.log(AuditEvent::Rotated { month }, None);
+        }
     }
 
-    /// The last checkpoint that was signed here.
-    #[must_use]
-    pub fn last_checkpoint(&self) -> Option<&Checkpoint> {
-        self.journal.checkpoint.as_ref()
+    /// Seals events into the chain. `began` is the first entry of every log.
+    pub(crate) fn append(
+        &mut self,
+        events: Vec<Logged>,
+        began: impl FnOnce() -> AuditEvent,
+        now: UnixTime,
+        changes: &mut SortedMap<StoreKey, Option<Zeroizing<Vec<u8>>>>,
+    ) {
+        if events.is_empty() {
+            return;
+        }
+        if self.head.is_empty() {
+            self.month = now.month();
+            if !matches!(events.first(), Some((AuditEvent::Began { .. }, _))) {
+                self.seal(&began().record(now, None), changes);
+            }
+        }
+        for (event, peer) in events {
+            self.seal(&event.record(now, peer), changes);
+        }
+        let bytes = stored::encode(&self.to_record());
+        changes.insert(StoreKey::Journal, Some(bytes));
     }
 
-    /// Opens the entry `at.len()` of the log from what lies in the store, if
-    /// it follows `at`; with the head after it. Walked from [`Head::GENESIS`]
-    /// to as many entries as [`Client::log_head`] has, the log is as it was
-    /// written here.
-    ///
-    /// # Errors
-    ///
-    /// [`AuditError::Broken`] for an entry that is not the one written.
-    pub fn replay_entry(
+    fn seal(
+        &mut self,
+        record: &str,
+        changes: &mut SortedMap<StoreKey, Option<Zeroizing<Vec<u8>>>>,
+    ) {
+        let before = self.head;
+        let (entry, head) = before.append(&self.keys, record);
+        let stored = stored::encode(&EntryRecord {
+            before: *before.hash(),
+            blob: entry.blob().to_vec(),
+        });
+        changes.insert(StoreKey::LogEntry(before.len()), Some(stored));
+        self.head = head;
+    }
+
+    /// Signs the log as it will stand once `event` is appended; `None` never
+    /// in practice.
+    pub(crate) fn sign(
+        &self,
+        event: &AuditEvent,
+        began: &AuditEvent,
+        identity: &Identity,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Option<Checkpoint> {
+        let mut head = self.head;
+        if head.is_empty() {
+            head = head.append(&self.keys, &began.record(now, None)).1;
+        }
+        head = head.append(&self.keys, &event.record(now, None)).1;
+        let mut random = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *random);
+        Checkpoint::sign(identity.witness(), &head, now, &random)
+    }
+
+    /// Keeps a checkpoint and reports it.
+    pub(crate) fn set_checkpoint(
+        &mut self,
+        checkpoint: Checkpoint,
+        identity: &Identity,
+        tx: &mut Transaction,
+    ) -> CheckpointView {
+        let owner = owner_line(identity.public().statement());
+        let view = CheckpointView {
+            index: checkpoint.index(),
+            time: checkpoint.time().0,
+            text: owner + &checkpoint_line(&checkpoint),
+        };
+        self.checkpoint = Some(checkpoint);
+        tx.touch(StoreKey::Journal);
+        let checkpoint = view.clone();
+        tx.emit(Event::Checkpoint { checkpoint });
+        view
+    }
+
+    /// Opens the stored entry `at.len()` if it follows `at`, and gives the
+    /// head after it. Walked from [`Head::GENESIS`] to as many entries as
+    /// [`Journal::head`] has, the log is as it was written here.
+    pub(crate) fn replay(
         &self,
         at: Head,
         stored: &[u8],
@@ -169,15 +211,13 @@ impl Client {
         if record.before != *at.hash() {
             return Err(broken);
         }
-        let (entry, next) = at.open(self.journal.keys.sealing(), record.blob)?;
-        let Journal {
-            head, checkpoint, ..
-        } = &self.journal;
-        let signed = checkpoint
+        let (entry, next) = at.open(self.keys.sealing(), record.blob)?;
+        let signed = self
+            .checkpoint
             .as_ref()
             .filter(|checkpoint| checkpoint.index() == at.len());
-        let differs = next.len() > head.len()
-            || next.len() == head.len() && next != *head
+        let differs = next.len() > self.head.len()
+            || next.len() == self.head.len() && next != self.head
             || signed.is_some_and(|checkpoint| checkpoint.head() != next.hash());
         if differs {
             Err(broken)
@@ -185,138 +225,93 @@ impl Client {
             Ok((entry, next))
         }
     }
-
-    /// Where the log stood before an entry, by what lies in the store.
-    ///
-    /// # Errors
-    ///
-    /// [`AuditError::Broken`] for a record of another form.
-    pub fn log_before(index: u64, stored: &[u8]) -> Result<Head, AuditError> {
-        stored::decode::<EntryRecord>(stored)
-            .map(|record| Head::from_stored(index, record.before))
-            .map_err(|_| AuditError::Broken { index })
-    }
-
-    /// The first entry says that the log begins, and whose it is.
-    pub(crate) fn begin_log(&mut self, now: UnixTime) {
-        if !self.journal.head.is_empty() || !self.pending.records.is_empty() {
-            return;
-        }
-        self.journal.month = now.month();
-        let began = Entry::Began {
-            owner: self.identity.public().fingerprint(),
-            device: self.device,
-        };
-        self.pending.records.push(began.record(now, None));
-    }
-
-    /// Something happened: it is written with the changes of this call.
-    pub(crate) fn log(&mut self, entry: Entry, now: UnixTime) {
-        self.begin_log(now);
-        let contact = entry.contact().and_then(|id| self.contacts.get(&id));
-        let peer = contact.and_then(|contact| contact.peer);
-        let record = entry.record(now, peer.map(|peer| peer.fingerprint()));
-        self.pending.records.push(record);
-    }
-
-    /// Something happened to a message.
-    pub(crate) fn log_message(
-        &mut self,
-        did: Did,
-        (contact, ordinal): (ContactId, u32),
-        session: &[u8],
-        content: Option<&Content>,
-        now: UnixTime,
-    ) {
-        let entry = Entry::Message {
-            did,
-            contact,
-            ordinal,
-            session: session.to_vec(),
-            digest: content.map(kdf::sha256_of),
-        };
-        self.log(entry, now);
-    }
-
-    /// Something is refused: told, and written.
-    pub(crate) fn refuse(&mut self, code: ErrorCode, contact: Option<ContactId>, now: UnixTime) {
-        self.log(Entry::Rejected { code, contact }, now);
-        self.tell(Event::Rejected(Rejected::new(code, contact)));
-    }
-
-    /// Something is missing, or has come after all: told, and written.
-    pub(crate) fn tell_gap(&mut self, gap: Gap, now: UnixTime) {
-        self.log(Entry::Gap(gap.clone()), now);
-        self.tell(Event::Gap(gap));
-    }
-
-    /// A month begins: its keys are in use from here on.
-    pub(crate) fn log_month(&mut self, now: UnixTime) {
-        let month = now.month();
-        if !self.journal.head.is_empty() && month > self.journal.month {
-            self.journal.month = month;
-            self.log(Entry::Rotated { month }, now);
-        }
-    }
-
-    /// Seals what was logged into the chain, for the commit under way.
-    pub(crate) fn seal_records(&mut self) {
-        let records = core::mem::take(&mut self.pending.records);
-        if records.is_empty() {
-            return;
-        }
-        for record in records {
-            let before = self.journal.head;
-            let (entry, head) = before.append(&self.journal.keys, &record);
-            let stored = stored::encode(&EntryRecord {
-                before: *before.hash(),
-                blob: entry.blob().to_vec(),
-            });
-            self.pending
-                .changes
-                .insert(log_key(before.len()), Some(stored));
-            self.journal.head = head;
-        }
-        self.store_journal();
-    }
-
-    fn sign_log(
-        &mut self,
-        entry: Entry,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Effects<CheckpointView>, ClientError> {
-        self.log(entry, now);
-        self.seal_records();
-        let mut random = Zeroizing::new([0; 32]);
-        rng.fill_bytes(&mut *random);
-        let (owner, head) = (self.identity.witness(), &self.journal.head);
-        let checkpoint =
-            Checkpoint::sign(owner, head, now, &random).ok_or(ClientError::Internal)?;
-        let owner = owner_line(self.identity.public().statement());
-        let view = CheckpointView {
-            index: checkpoint.index(),
-            time: checkpoint.time().0,
-            text: owner + &checkpoint_line(&checkpoint),
-        };
-        self.journal.checkpoint = Some(checkpoint);
-        self.store_journal();
-        self.tell(Event::Checkpoint {
-            checkpoint: view.clone(),
-        });
-        Ok(self.finish(view))
-    }
-
-    fn store_journal(&mut self) {
-        let bytes = stored::encode(&self.journal.to_record());
-        self.pending
-            .changes
-            .insert(load::AUDIT_KEY.into(), Some(bytes));
-    }
 }
 
-/// Where an entry of the log is stored.
-#[must_use]
-pub fn log_key(index: u64) -> String {
-    format!("a/{}", hex::encode(&index.to_be_bytes()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime(1_795_300_000);
+
+    fn journal() -> (Identity, Journal) {
+        let identity = Identity::generate(&mut rand_core::UnwrapErr(getrandom::SysRng));
+        let journal = Journal::new(&identity);
+        (identity, journal)
+    }
+
+    fn began(identity: &Identity) -> AuditEvent {
+        AuditEvent::Began {
+            owner: identity.public().fingerprint(),
+            device: 0,
+        }
+    }
+
+    /// Appends one event; the stored entries.
+    fn append(
+        journal: &mut Journal,
+        identity: &Identity,
+        event: AuditEvent,
+    ) -> Vec<Zeroizing<Vec<u8>>> {
+        let mut changes = SortedMap::new();
+        journal.append(vec![(event, None)], || began(identity), NOW, &mut changes);
+        let entries = changes
+            .into_iter()
+            .filter(|(key, _)| matches!(key, StoreKey::LogEntry(_)));
+        entries.map(|(_, bytes)| bytes.unwrap()).collect()
+    }
+
+    #[test]
+    fn an_entry_that_was_not_written_here_is_refused() {
+        let (identity, mut journal) = journal();
+        let [first, second] = append(&mut journal, &identity, AuditEvent::BackedUp)
+            .try_into()
+            .unwrap();
+        let (_, after_first) = journal.replay(Head::GENESIS, &first).unwrap();
+        assert!(journal.replay(after_first, &second).is_ok());
+        for (at, stored) in [
+            (Head::GENESIS, second.as_slice()),
+            (after_first, first.as_slice()),
+            (after_first, &second[..second.len() - 1]),
+            (after_first, b""),
+        ] {
+            assert!(journal.replay(at, stored).is_err());
+        }
+        let (_, other) = self::journal();
+        assert!(other.replay(Head::GENESIS, &first).is_err(), "another key");
+    }
+
+    #[test]
+    fn the_first_entry_says_that_the_log_begins() {
+        let (identity, mut journal) = journal();
+        assert_eq!(
+            append(&mut journal, &identity, AuditEvent::BackedUp).len(),
+            2
+        );
+        assert_eq!(
+            append(&mut journal, &identity, AuditEvent::BackedUp).len(),
+            1
+        );
+        let mut changes = SortedMap::new();
+        journal.append(Vec::new(), || began(&identity), NOW, &mut changes);
+        assert!(changes.is_empty(), "nothing happened");
+    }
+
+    #[test]
+    fn a_checkpoint_signs_the_head_that_follows_its_own_entry() {
+        let (identity, mut journal) = journal();
+        assert!(!journal.checkpoint_due(NOW), "nothing to sign");
+        let rng = &mut rand_core::UnwrapErr(getrandom::SysRng);
+        let event = AuditEvent::Checkpoint;
+        let signed = journal.sign(&event, &began(&identity), &identity, NOW, rng);
+        let signed = signed.unwrap();
+        append(&mut journal, &identity, event);
+        assert_eq!(signed.head(), journal.head().hash());
+        assert!(journal.checkpoint_due(NOW));
+        journal.set_checkpoint(signed, &identity, &mut Transaction::new(NOW));
+        let tomorrow = NOW.plus(CHECKPOINT_SECONDS);
+        assert!(!journal.checkpoint_due(tomorrow), "no entry follows");
+        append(&mut journal, &identity, AuditEvent::BackedUp);
+        assert!(!journal.checkpoint_due(NOW));
+        assert!(journal.checkpoint_due(tomorrow));
+    }
 }

@@ -1,4 +1,4 @@
-//! The relay as one knows it, and how far each mailbox was pulled.
+//! The relay's parameters, and how far each mailbox was read.
 
 mod chain;
 
@@ -6,9 +6,9 @@ pub(crate) use chain::{Cursors, Step};
 
 use serde::Serialize;
 
-use crate::client::ClientError;
 use crate::{
     base::{UnixTime, sorted_by_key},
+    client::{ClientError, StoreKey, outbox::Destination, transaction::Transaction},
     identity::Fingerprint,
     vault::{
         VaultError,
@@ -16,22 +16,22 @@ use crate::{
     },
     wire::{
         BATCH_HEADER_LEN, BatchHeader, BatchRef, BucketId, BucketIndex, CellSize, CellsPerBucket,
-        InfoAnswer, Origin, RelaySettings, SegmentRef, compute_bucket, paths,
+        Origin, RelaySettings, SegmentRef, compute_bucket, paths,
     },
 };
 
-/// How far back a fresh client reads the lobby: 15 min, the life of a quick
-/// invitation unless said otherwise.
+/// How far back a new client reads the lobby: 15 minutes, the default
+/// lifetime of an invitation through the lobby.
 const LOBBY_LOOKBACK_SECONDS: u64 = 15 * 60;
-/// Most older lobby batches read in one round while an offer is looked for.
+/// Most older lobby batches read at a time while an offer is looked for.
 const BACKFILL_BATCHES: usize = 64;
 
 /// One of the two mailboxes a client pulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mailbox {
-    /// The bucket of one's own fingerprint.
+    /// The bucket of this person's fingerprint.
     Own,
-    /// The bucket every client reads, for enrolments.
+    /// The bucket that every client reads during an enrolment.
     Lobby,
 }
 
@@ -47,9 +47,9 @@ impl Mailbox {
     }
 }
 
-/// One thing to fetch: a batch, or a segment of many.
+/// One thing to download: a batch, or a segment of several batches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Planned {
+pub struct Download {
     /// Path below the relay's URL.
     pub path: String,
     /// Bucket number.
@@ -58,30 +58,30 @@ pub struct Planned {
     pub origin: String,
     /// Epoch; of a segment, the last.
     pub epoch: u64,
-    /// Bytes to come.
+    /// Its length.
     pub bytes: u64,
     #[serde(skip)]
     pub(crate) mailbox: Mailbox,
     #[serde(skip)]
-    pub(crate) listed: Listed,
+    pub(crate) entry: IndexEntry,
 }
 
-impl Planned {
-    /// Of which mailbox it is.
+impl Download {
+    /// The mailbox it belongs to.
     #[must_use]
     pub fn mailbox(&self) -> Mailbox {
         self.mailbox
     }
 }
 
-/// What the index says of it.
+/// A line of a bucket's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Listed {
+pub(crate) enum IndexEntry {
     Batch(BatchRef),
     Segment(SegmentRef),
 }
 
-impl Listed {
+impl IndexEntry {
     fn origin(&self) -> &Origin {
         match self {
             Self::Batch(batch) => &batch.origin,
@@ -114,14 +114,16 @@ impl Listed {
     }
 }
 
-pub(crate) struct RelayState {
+/// The relay's parameters as it last described them, and the cursors of both
+/// mailboxes.
+pub(crate) struct Mailboxes {
     url: String,
     info: Option<RelaySettings>,
     own: Cursors,
     lobby: Cursors,
 }
 
-impl RelayState {
+impl Mailboxes {
     pub(crate) fn new(url: &str) -> Self {
         Self {
             url: url.trim_end_matches('/').to_owned(),
@@ -135,48 +137,52 @@ impl RelayState {
         &self.url
     }
 
-    /// Takes another URL of the relay; whether it is another.
-    pub(crate) fn relocate(&mut self, url: &str) -> bool {
+    /// The relay is reached under this URL from now on.
+    pub(crate) fn relocate(&mut self, url: &str, tx: &mut Transaction) {
         let url = url.trim_end_matches('/');
-        let moved = self.url != url;
-        url.clone_into(&mut self.url);
-        moved
+        if self.url != url {
+            url.clone_into(&mut self.url);
+            tx.touch(StoreKey::Mailboxes);
+        }
     }
 
-    /// Takes a `/v1/info`. A new number of buckets moves everyone; the own
+    /// Takes a `/v1/info`. Another number of buckets moves everyone: the own
     /// bucket is then read from its beginning.
-    pub(crate) fn configure(&mut self, json: &str) -> Result<bool, ClientError> {
-        let answer = InfoAnswer::parse(json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
-        let info = answer.settings;
-        if self.info.as_ref() == Some(&info) {
-            return Ok(false);
+    pub(crate) fn configure(&mut self, info: RelaySettings, tx: &mut Transaction) {
+        let known = self.info.as_ref();
+        if known == Some(&info) {
+            return;
         }
-        if self
-            .info
-            .as_ref()
-            .is_some_and(|known| known.buckets != info.buckets)
-        {
+        if known.is_some_and(|known| known.buckets != info.buckets) {
             self.own = Cursors {
                 started: true,
                 known: Vec::new(),
             };
         }
         self.info = Some(info);
-        Ok(true)
+        tx.touch(StoreKey::Mailboxes);
     }
 
     pub(crate) fn info(&self) -> Result<&RelaySettings, ClientError> {
         self.info.as_ref().ok_or(ClientError::RelayUnknown)
     }
 
+    /// The bucket that a cell goes to.
+    pub(crate) fn bucket_for(&self, to: Destination) -> Result<BucketId, ClientError> {
+        match to {
+            Destination::Lobby => Ok(BucketId::LOBBY),
+            Destination::Bucket(fingerprint) => self.bucket_of(&fingerprint),
+        }
+    }
+
     pub(crate) fn bucket_of(&self, fingerprint: &Fingerprint) -> Result<BucketId, ClientError> {
         Ok(compute_bucket(&fingerprint.0, self.info()?.buckets))
     }
 
-    /// Up to when one's own bucket is drained. Where a batch is missing, that
-    /// is up to the batch before it, for as long as the relay would keep it
-    /// and its content would be accepted: a relay that withholds batches
-    /// delays shredding by no more than that. Protocol §4.
+    /// Up to when the own bucket is drained. Where a batch is missing, that is
+    /// up to the batch before it, for as long as the relay would keep it and
+    /// its content would be accepted: a relay that withholds batches delays
+    /// shredding by no more than that. Protocol §4.
     pub(crate) fn drained_until(&self, own_retention: u64) -> Option<UnixTime> {
         let cursors = &self.own.known;
         let newest = UnixTime(cursors.iter().map(|cursor| cursor.closed_at).max()?);
@@ -191,34 +197,52 @@ impl RelayState {
         Some(missing.unwrap_or(newest))
     }
 
-    fn cursors(&mut self, mailbox: Mailbox) -> &mut Cursors {
+    fn cursors(&self, mailbox: Mailbox) -> &Cursors {
+        match mailbox {
+            Mailbox::Own => &self.own,
+            Mailbox::Lobby => &self.lobby,
+        }
+    }
+
+    fn cursors_mut(&mut self, mailbox: Mailbox) -> &mut Cursors {
         match mailbox {
             Mailbox::Own => &mut self.own,
             Mailbox::Lobby => &mut self.lobby,
         }
     }
 
-    /// What to fetch, oldest first: of the `whole` mailbox the segments of
-    /// what was missed and the batches since, or else its newest; then, while
-    /// an offer is looked for, older ones of the lobby, newest first.
+    /// An index was read. A mailbox that is empty at first is read from its
+    /// beginning on.
+    pub(crate) fn looked(&mut self, mailbox: Mailbox, index: &BucketIndex, tx: &mut Transaction) {
+        let cursors = self.cursors_mut(mailbox);
+        let empty = index.batches.is_empty() && index.segments.is_empty();
+        if empty && !cursors.started {
+            cursors.started = true;
+            tx.touch(StoreKey::Mailboxes);
+        }
+    }
+
+    /// What to download, oldest first: of the `whole` mailbox the segments of
+    /// what was missed and the batches since, or else only its newest; then,
+    /// while an offer is looked for, older ones of the lobby, newest first.
     pub(crate) fn plan(
-        &mut self,
+        &self,
         mailbox: Mailbox,
         bucket: BucketId,
         index: &BucketIndex,
         whole: bool,
         backfill: bool,
-    ) -> Result<Vec<Planned>, ClientError> {
+    ) -> Result<Vec<Download>, ClientError> {
         let size = self.info()?.cell_size;
         let lookback = LOBBY_LOOKBACK_SECONDS / u64::from(self.info()?.lobby_epoch_seconds.get());
         let first_look = match mailbox {
-            // Nobody knows a fresh identity yet: the newest batch anchors the chain.
+            // Nobody knows a new identity yet: the newest batch anchors the chain.
             Mailbox::Own => 1,
             Mailbox::Lobby => usize::try_from(lookback).unwrap_or(usize::MAX).max(1),
         };
         let cursors = self.cursors(mailbox);
-        let segments = index.segments.iter().copied().map(Listed::Segment);
-        let batches = index.batches.iter().copied().map(Listed::Batch);
+        let segments = index.segments.iter().copied().map(IndexEntry::Segment);
+        let batches = index.batches.iter().copied().map(IndexEntry::Batch);
         let listed: Vec<_> =
             sorted_by_key(segments.chain(batches), |listed| listed.epochs().0).collect();
         let mut wanted: Vec<_> = listed
@@ -226,10 +250,8 @@ impl RelayState {
             .copied()
             .filter(|listed| cursors.wants(&listed.origin().0, listed.epochs()))
             .collect();
-        // A mailbox that is empty at first is read from its beginning on.
-        cursors.started |= listed.is_empty();
         if !cursors.started || !whole {
-            wanted.retain(|listed| matches!(listed, Listed::Batch(_)));
+            wanted.retain(|listed| matches!(listed, IndexEntry::Batch(_)));
             wanted = wanted.split_off(wanted.len().saturating_sub(first_look));
         }
         if backfill {
@@ -242,34 +264,29 @@ impl RelayState {
         }
         Ok(wanted
             .into_iter()
-            .map(|listed| Planned {
+            .map(|listed| Download {
                 path: listed.path(bucket),
                 bucket: bucket.get(),
                 origin: listed.origin().to_string(),
                 epoch: listed.epochs().1,
                 bytes: listed.bytes(size),
                 mailbox,
-                listed,
+                entry: listed,
             })
             .collect())
     }
 
-    /// Whether batches of this origin are the relay's: it names it as its own,
-    /// or did so before.
+    /// Whether the relay names this origin as its own, or once did.
     pub(crate) fn trusts(&self, mailbox: Mailbox, origin: &Origin) -> bool {
-        let cursors = match mailbox {
-            Mailbox::Own => &self.own,
-            Mailbox::Lobby => &self.lobby,
-        };
-        self.info
-            .as_ref()
-            .is_some_and(|info| info.origin == *origin)
-            || cursors.of(&origin.0).is_some()
+        let info = self.info.as_ref();
+        info.is_some_and(|info| info.origin == *origin)
+            || self.cursors(mailbox).of(&origin.0).is_some()
     }
 
-    /// The offer of an invitation just accepted may stand in a batch that was
-    /// read when nobody looked for it: all of the lobby counts as older again.
-    pub(crate) fn read_lobby_again(&mut self) {
+    /// The offer of an invitation that was just accepted may stand in a batch
+    /// that was read before: all of the lobby counts as unread again.
+    pub(crate) fn read_lobby_again(&mut self, tx: &mut Transaction) {
+        tx.touch(StoreKey::Mailboxes);
         for cursor in &mut self.lobby.known {
             cursor.floor = cursor.epoch.saturating_add(1);
         }
@@ -277,9 +294,19 @@ impl RelayState {
 
     /// Places a verified header in its chain and moves the cursor past it.
     /// Where not the `whole` mailbox is read, what was passed over is no gap.
-    pub(crate) fn advance(&mut self, mailbox: Mailbox, header: &BatchHeader, whole: bool) -> Step {
-        self.cursors(mailbox)
-            .advance(header, mailbox == Mailbox::Lobby, whole)
+    pub(crate) fn advance(
+        &mut self,
+        mailbox: Mailbox,
+        header: &BatchHeader,
+        whole: bool,
+        tx: &mut Transaction,
+    ) -> Step {
+        let lobby = mailbox == Mailbox::Lobby;
+        let step = self.cursors_mut(mailbox).advance(header, lobby, whole);
+        if !matches!(step, Step::Taken) {
+            tx.touch(StoreKey::Mailboxes);
+        }
+        step
     }
 
     pub(crate) fn to_record(&self) -> RelayRecord {

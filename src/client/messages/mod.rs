@@ -1,6 +1,260 @@
-//! Messages, drafts and file names.
+//! Messages without their bodies, which lie in the store and are read when
+//! they are asked for.
 
-mod draft;
 mod filename;
+mod state;
 
 pub(crate) use filename::{content_type, split_filename};
+pub(crate) use state::Message;
+pub use state::MessageState;
+
+use crate::{
+    base::{Content, SortedMap},
+    client::{
+        ClientError, ContactId, MessageRef, StoreKey,
+        transaction::Transaction,
+        view::{Event, MessageView},
+    },
+};
+
+/// All messages, in the order of each conversation.
+#[derive(Default)]
+pub(crate) struct Messages(SortedMap<MessageRef, Message>);
+
+impl Messages {
+    pub(crate) fn get(&self, message: MessageRef) -> Option<&Message> {
+        self.0.get(&message)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (MessageRef, &Message)> {
+        self.0.iter().map(|(message, held)| (*message, held))
+    }
+
+    /// The messages with one contact, oldest first.
+    pub(crate) fn with(
+        &self,
+        contact: ContactId,
+    ) -> impl DoubleEndedIterator<Item = (MessageRef, &Message)> {
+        let range = self.0.range(MessageRef::all(contact));
+        range.map(|(message, held)| (*message, held))
+    }
+
+    pub(crate) fn restore(&mut self, message: MessageRef, held: Message) {
+        self.0.insert(message, held);
+    }
+
+    /// Adds a message, or replaces it.
+    pub(crate) fn put(&mut self, message: MessageRef, held: Message, tx: &mut Transaction) {
+        tx.put(StoreKey::Message(message), &held.to_record());
+        self.0.insert(message, held);
+    }
+
+    /// Moves a message to another state and reports it; its session id, or
+    /// `None` for an unknown message.
+    pub(crate) fn set_state(
+        &mut self,
+        message: MessageRef,
+        state: MessageState,
+        tx: &mut Transaction,
+    ) -> Option<Vec<u8>> {
+        let held = self.0.get_mut(&message)?;
+        held.state = state;
+        tx.put(StoreKey::Message(message), &held.to_record());
+        let view = MessageView::new(message, held);
+        tx.emit(match state {
+            MessageState::Verified => Event::Message { message: view },
+            _ => Event::State { message: view },
+        });
+        Some(held.session.clone())
+    }
+
+    /// An outgoing message was sealed again in so many cells.
+    pub(crate) fn set_cells(&mut self, message: MessageRef, cells: u32, tx: &mut Transaction) {
+        if let Some(held) = self.0.get_mut(&message) {
+            held.cells_left = cells;
+            tx.put(StoreKey::Message(message), &held.to_record());
+        }
+    }
+
+    /// The relay has so many more cells of an outgoing message.
+    pub(crate) fn cells_posted(&mut self, message: MessageRef, cells: u32, tx: &mut Transaction) {
+        let Some(held) = self.0.get_mut(&message) else {
+            return;
+        };
+        held.cells_left = held.cells_left.saturating_sub(cells);
+        if held.cells_left == 0 && held.state == MessageState::Queued {
+            held.state = MessageState::Sent;
+            let message = MessageView::new(message, held);
+            tx.emit(Event::State { message });
+        }
+        tx.put(StoreKey::Message(message), &held.to_record());
+    }
+
+    /// Stores a body, piece by piece.
+    pub(crate) fn put_body(&self, message: MessageRef, body: Content, tx: &mut Transaction) {
+        let keys = StoreKey::body(message, body.len());
+        let mut pieces = body.into_pieces();
+        pieces.resize_with(keys.len(), Default::default); // an empty body is an empty piece
+        for (key, piece) in keys.into_iter().zip(pieces) {
+            tx.put_bytes(key, piece);
+        }
+    }
+
+    /// Deletes the messages with a contact, bodies and draft included.
+    pub(crate) fn remove_contact(&mut self, contact: ContactId, tx: &mut Transaction) {
+        for (message, held) in self.with(contact) {
+            tx.delete(StoreKey::Message(message));
+            for key in StoreKey::body(message, held.size as usize) {
+                tx.delete(key);
+            }
+        }
+        self.0.retain(|message, _| message.contact != contact);
+        tx.delete(StoreKey::Draft(contact));
+    }
+
+    /// Where the body of a message is stored, in pieces.
+    pub(crate) fn body_keys(&self, message: MessageRef) -> Result<Vec<StoreKey>, ClientError> {
+        match self.0.get(&message) {
+            None => Err(ClientError::MessageUnknown),
+            Some(held) if held.state == MessageState::Held => Err(ClientError::ContactPending),
+            Some(held) => Ok(StoreKey::body(message, held.size as usize)),
+        }
+    }
+
+    /// The newest outgoing message of that session id.
+    pub(crate) fn sent_as(&self, contact: ContactId, session: &[u8]) -> Option<MessageRef> {
+        self.with(contact)
+            .rev()
+            .find(|(_, held)| held.outgoing && held.session == session)
+            .map(|(message, _)| message)
+    }
+
+    /// Messages that wait for their contact to be verified.
+    pub(crate) fn held(&self, contact: ContactId) -> Vec<(MessageRef, &Message)> {
+        self.with(contact)
+            .filter(|(_, held)| held.state == MessageState::Held)
+            .collect()
+    }
+
+    /// Outgoing messages of before `limit` without a receipt.
+    pub(crate) fn unacknowledged_before(&self, limit: u64) -> Vec<MessageRef> {
+        self.iter()
+            .filter(|(_, held)| held.outgoing && held.sent_at < limit && held.state.is_under_way())
+            .map(|(message, _)| message)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::UnixTime;
+
+    const CONTACT: ContactId = ContactId([1; 8]);
+
+    fn at(ordinal: u32) -> MessageRef {
+        MessageRef {
+            contact: CONTACT,
+            ordinal,
+        }
+    }
+
+    fn outgoing(seq: u64, state: MessageState) -> Message {
+        Message {
+            outgoing: true,
+            session: vec![u8::try_from(seq).unwrap(); 16],
+            sent_at: 100 + seq,
+            received_at: None,
+            seq,
+            content_type: "text/plain".into(),
+            size: 3,
+            state,
+            cells_left: 2,
+        }
+    }
+
+    fn tx() -> Transaction {
+        Transaction::new(UnixTime(1))
+    }
+
+    #[test]
+    fn a_body_is_refused_while_the_message_is_held_or_unknown() {
+        let mut messages = Messages::default();
+        assert_eq!(
+            messages.body_keys(at(0)).unwrap_err(),
+            ClientError::MessageUnknown
+        );
+        let held = Message {
+            outgoing: false,
+            ..outgoing(0, MessageState::Held)
+        };
+        messages.put(at(0), held, &mut tx());
+        assert_eq!(
+            messages.body_keys(at(0)).unwrap_err(),
+            ClientError::ContactPending
+        );
+        let mut tx = tx();
+        messages.set_state(at(0), MessageState::Verified, &mut tx);
+        assert_eq!(messages.body_keys(at(0)), Ok(vec![StoreKey::Body(at(0))]));
+        assert!(matches!(tx.events[..], [Event::Message { .. }]));
+    }
+
+    #[test]
+    fn a_message_is_stored_once_the_relay_has_all_its_cells() {
+        let mut messages = Messages::default();
+        messages.put(at(0), outgoing(0, MessageState::Queued), &mut tx());
+        for (cells, state, events) in [
+            (1, MessageState::Queued, 0),
+            (1, MessageState::Sent, 1),
+            (1, MessageState::Sent, 0),
+        ] {
+            let mut tx = tx();
+            messages.cells_posted(at(0), cells, &mut tx);
+            assert_eq!(messages.get(at(0)).unwrap().state, state);
+            assert_eq!(tx.events.len(), events);
+        }
+        let mut tx = tx();
+        messages.cells_posted(at(7), 1, &mut tx);
+        assert!(tx.into_parts().changes.is_empty(), "unknown");
+    }
+
+    #[test]
+    fn only_what_is_under_way_can_be_undelivered() {
+        let mut messages = Messages::default();
+        for (ordinal, state) in (0..).zip([
+            MessageState::Queued,
+            MessageState::Sent,
+            MessageState::Delivered,
+            MessageState::Cancelled,
+        ]) {
+            messages.put(at(ordinal), outgoing(0, state), &mut tx());
+        }
+        assert_eq!(messages.unacknowledged_before(100), []);
+        assert_eq!(messages.unacknowledged_before(101), [at(0), at(1)]);
+    }
+
+    #[test]
+    fn removing_a_contact_deletes_its_records_and_no_others() {
+        let mut messages = Messages::default();
+        let other = MessageRef {
+            contact: ContactId([2; 8]),
+            ordinal: 0,
+        };
+        messages.put(at(0), outgoing(0, MessageState::Queued), &mut tx());
+        messages.put(other, outgoing(0, MessageState::Queued), &mut tx());
+        let mut tx = tx();
+        messages.remove_contact(CONTACT, &mut tx);
+        assert!(messages.get(at(0)).is_none() && messages.get(other).is_some());
+        let changes = tx.into_parts().changes;
+        let keys: Vec<_> = changes.keys().copied().collect();
+        assert_eq!(
+            keys,
+            [
+                StoreKey::Message(at(0)),
+                StoreKey::Body(at(0)),
+                StoreKey::Draft(CONTACT)
+            ]
+        );
+        assert!(changes.values().all(Option::is_none));
+    }
+}

@@ -2,276 +2,129 @@
 //! the post, so that 16 MiB never lie in memory or in the queue as cells.
 //!
 //! The proof, the counters, the day and the sequence number are fixed when
-//! the message is sent; what waits here is only the sealing. The body lies in
-//! the store in pieces, and the caller brings those the next cells are cut
-//! from: [`Client::wanted`], then [`Client::seal_more`].
+//! the message is sent; only the sealing waits. The body lies in the store in
+//! pieces, and the caller loads those that the next cells are cut from:
+//! [`Client::pieces_needed`](crate::client::Client::pieces_needed), then
+//! [`Client::seal_more`](crate::client::Client::seal_more).
 
 use rand_core::CryptoRng;
 
-use crate::client::{
-    Client, ClientError, ContactId, Did, Effects, MessageView, TransferView,
-    outbox::{Destination, Part, outbox_key},
-    view::{MessageState, large_key},
-};
 use crate::{
-    base::{SortedMap, SortedSet, UnixTime, content::PIECE_LEN},
+    base::{Day, SortedMap, SortedSet, UnixTime, content::PIECE_LEN},
     channel::{MonthKeys, TagSlot},
+    client::{ClientError, ContactId, MessageRef, StoreKey, transaction::Transaction},
     envelope::{Body, Fragment, Sealing, seal},
-    vault::stored::{self, LargeRecord},
+    vault::stored::LargeRecord,
     wire::Cell,
 };
 
 /// Cells sealed ahead of the post: one full request.
-const AHEAD: usize = crate::client::MAX_POST;
+pub(super) const AHEAD: usize = super::MAX_POST;
 
-/// Which message of one's own.
-pub(crate) type Key = (ContactId, u32);
+/// Cells sealed at a time.
+const BURST: u32 = 64;
 
 /// Pieces of a stored body, by number.
 pub type Pieces<'a> = SortedMap<u32, &'a [u8]>;
 
-/// A message of one's own, and the pieces of its body that are wanted.
+/// An outgoing message, and the pieces of its body that are needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The contact it goes to.
-    pub contact: ContactId,
-    /// Which of the messages with that contact.
-    pub ordinal: u32,
+pub struct PiecesNeeded {
+    /// The message.
+    pub message: MessageRef,
     /// Numbers of the pieces.
     pub pieces: Vec<u32>,
 }
 
-impl Client {
-    /// What [`Client::seal_more`] needs next; `None` while enough cells are
-    /// sealed. To be asked before every post, until it says so.
-    #[must_use]
-    pub fn wanted(&self, now: UnixTime) -> Option<Wanted> {
-        let held_back = self.held_back(now.day());
-        let (key, record) = self
-            .first_large()
-            .into_iter()
-            .filter(|(contact, _)| !held_back.contains(&contact.0))
-            .find_map(|key| Some((key, self.large.get(&key)?)))
-            .filter(|(key, _)| self.sealed_ahead(*key) < AHEAD)?;
-        let (from, to) = (record.next, record.count.min(record.next + BURST));
-        let (from, to) = (offset(record, from), offset(record, to) - 1);
-        let pieces = to
-            .checked_sub(record.head.len())
-            .map_or_else(Vec::new, |last| {
-                let first = from.saturating_sub(record.head.len());
-                let last = last.min(self.body_len(key).saturating_sub(1));
-                (first / PIECE_LEN..=last / PIECE_LEN)
-                    .filter_map(|piece| u32::try_from(piece).ok())
-                    .collect()
-            });
-        Some(Wanted {
-            contact: key.0,
-            ordinal: key.1,
-            pieces,
-        })
+/// Outgoing messages that are not sealed completely.
+#[derive(Default)]
+pub(super) struct LargeMessages(SortedMap<MessageRef, LargeRecord>);
+
+impl LargeMessages {
+    pub(super) fn get(&self, message: MessageRef) -> Option<&LargeRecord> {
+        self.0.get(&message)
     }
 
-    /// Seals the next cells of a large message and queues them. Without the
-    /// pieces that were wanted the message cannot be sent any more: it is
-    /// given up, shown as undelivered, and holds up no other.
-    pub fn seal_more(
-        &mut self,
-        contact: ContactId,
-        ordinal: u32,
-        pieces: &Pieces<'_>,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Effects {
-        let key = (contact, ordinal);
-        if self.large.contains_key(&key) && self.seal_burst(key, pieces, rng).is_err() {
-            self.cut_short(key);
-            self.mark(contact, ordinal, Did::Undelivered, now);
-        }
-        self.finish(())
+    pub(super) fn iter(&self) -> impl Iterator<Item = (MessageRef, &LargeRecord)> {
+        self.0.iter().map(|(message, record)| (*message, record))
     }
 
-    /// Lets a message of several cells never be whole. Its first cell leaves
-    /// all the same, unless others have left: without it the recipient could
-    /// not look beyond the hole in the day's counters. Protocol §5.
-    fn cut_short(&mut self, key: Key) {
-        let owner = (Some(key.0.0), Some(key.1));
-        let queued = self.outbox.iter();
-        let mut dropped: Vec<u64> = queued
-            .filter(|(_, queued)| (queued.contact, queued.message) == owner)
-            .map(|(ordinal, _)| *ordinal)
-            .collect();
-        if dropped.len() > 1 || (!dropped.is_empty() && self.large.contains_key(&key)) {
-            dropped.remove(0);
-        }
-        for ordinal in dropped {
-            self.outbox.remove(&ordinal);
-            self.pending.changes.insert(outbox_key(ordinal), None);
-        }
-        self.forget_large(key);
+    pub(super) fn of(&self, contact: ContactId) -> impl Iterator<Item = &LargeRecord> {
+        let range = self.0.range(MessageRef::all(contact));
+        range.map(|(_, record)| record)
     }
 
-    fn seal_burst(
-        &mut self,
-        key: Key,
-        pieces: &Pieces<'_>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), ClientError> {
-        let mut record = self.large.get(&key).ok_or(ClientError::Internal)?.clone();
-        let contact = self.contact(key.0)?;
-        let peer = contact.peer.ok_or(ClientError::ContactPending)?;
-        let channel = contact
-            .channel
-            .as_ref()
-            .ok_or(ClientError::ContactPending)?;
-        let sent_at = UnixTime(record.sent_at);
-        let keys = channel.sending_keys(sent_at)?;
-        let sealing = Sealing {
-            recipient: peer.kem(),
-            psk: &keys.psk,
-            size: self.relay.info()?.cell_size,
-        };
-        let len = self.body_len(key);
-        let cells: Result<Vec<Cell>, _> = (record.next..record.count.min(record.next + BURST))
-            .map(|index| seal_fragment(&record, index, len, pieces, &keys, &sealing, rng))
-            .collect();
-        let cells = cells?;
-        let first = record.ordinal + u64::from(record.next);
-        record.next += u32::try_from(cells.len()).unwrap_or(u32::MAX);
-        let to = Destination::Bucket(peer.fingerprint());
-        let part = Part::Message(key.0, key.1);
-        self.enqueue_from(first, cells, to, sent_at.day(), &part);
-        if record.next == record.count {
-            self.forget_large(key);
-        } else {
-            self.keep_large(key, record);
-        }
-        Ok(())
+    pub(super) fn restore(&mut self, message: MessageRef, record: LargeRecord) {
+        self.0.insert(message, record);
     }
 
-    /// Remembers what is still to be sealed.
-    pub(crate) fn keep_large(&mut self, key: Key, record: LargeRecord) {
-        let bytes = stored::encode(&record);
-        self.pending
-            .changes
-            .insert(large_key(key.0, key.1), Some(bytes));
-        self.large.insert(key, record);
+    pub(super) fn put(&mut self, message: MessageRef, record: LargeRecord, tx: &mut Transaction) {
+        tx.put(StoreKey::Large(message), &record);
+        self.0.insert(message, record);
     }
 
-    pub(crate) fn forget_large(&mut self, key: Key) {
-        if self.large.remove(&key).is_some() {
-            self.pending.changes.insert(large_key(key.0, key.1), None);
+    pub(super) fn forget(&mut self, message: MessageRef, tx: &mut Transaction) {
+        if self.0.remove(&message).is_some() {
+            tx.delete(StoreKey::Large(message));
         }
     }
 
-    /// Of each contact the large message that was sent first: they follow
-    /// one another.
-    fn first_large(&self) -> Vec<Key> {
+    pub(super) fn remove_contact(&mut self, contact: ContactId, tx: &mut Transaction) {
+        self.0.retain(|message, _| {
+            let gone = message.contact == contact;
+            if gone {
+                tx.delete(StoreKey::Large(*message));
+            }
+            !gone
+        });
+    }
+
+    /// Of each contact the large message that was sent first: they follow one
+    /// another. The earliest of all comes first.
+    pub(super) fn first_of_each(&self) -> Vec<MessageRef> {
         let mut seen = SortedSet::default();
-        let mut keys: Vec<(u64, Key)> = self
-            .large
-            .iter()
-            .map(|(key, record)| (record.ordinal, *key))
-            .collect();
-        keys.sort_unstable();
-        keys.into_iter()
-            .map(|(_, key)| key)
-            .filter(|(contact, _)| seen.insert(*contact))
+        let by_place = crate::base::sorted_by_key(self.iter(), |(_, record)| record.ordinal);
+        by_place
+            .map(|(message, _)| message)
+            .filter(|message| seen.insert(message.contact))
             .collect()
     }
 
     /// Of each contact, the place in the queue from which nothing may leave:
     /// the first cell of its large messages that is not sealed yet.
-    pub(crate) fn barriers(&self) -> SortedMap<[u8; 8], u64> {
-        self.first_large()
-            .into_iter()
-            .filter_map(|key| {
-                let record = self.large.get(&key)?;
-                Some((key.0.0, record.ordinal + u64::from(record.next)))
+    pub(super) fn barriers(&self) -> SortedMap<ContactId, u64> {
+        let first = self.first_of_each().into_iter();
+        first
+            .filter_map(|message| {
+                let record = self.0.get(&message)?;
+                Some((message.contact, record.ordinal + u64::from(record.next)))
             })
             .collect()
     }
-
-    fn sealed_ahead(&self, key: Key) -> usize {
-        let owner = (Some(key.0.0), Some(key.1));
-        self.outbox
-            .values()
-            .filter(|queued| (queued.contact, queued.message) == owner)
-            .count()
-    }
-
-    fn body_len(&self, key: Key) -> usize {
-        self.messages
-            .get(&key)
-            .map_or(0, |record| record.size as usize)
-    }
-
-    /// Takes back a message of several cells that has not wholly left. Its
-    /// sequence number goes to a control delivery that says nothing, so that
-    /// its recipient is told of no gap; fragments that arrive are never
-    /// shown. Protocol §13.
-    ///
-    /// # Errors
-    ///
-    /// `MessageUnknown`; `MessageSent` for one that the relay has, that is
-    /// not one's own, or that is one cell; `ClockBehind`.
-    pub fn cancel(
-        &mut self,
-        contact: ContactId,
-        ordinal: u32,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Effects<MessageView>, ClientError> {
-        let found = self.messages.get(&(contact, ordinal));
-        let record = found.ok_or(ClientError::MessageUnknown)?;
-        let queued = record.outgoing && record.state == MessageState::Queued as u8;
-        if !queued || self.outgoing_transfer((contact, ordinal)).is_none() {
-            return Err(ClientError::MessageSent);
-        }
-        let seq = record.seq;
-        // A number of a former device's count is not this one's to fill.
-        if !self.is_former(contact, ordinal) {
-            self.fill_sequence(contact, seq, now, rng)?;
-        }
-        self.cut_short((contact, ordinal));
-        self.mark(contact, ordinal, Did::Cancelled, now);
-        let record = self.messages.get(&(contact, ordinal));
-        let record = record.ok_or(ClientError::Internal)?;
-        let view = MessageView::new(contact, ordinal, record);
-        Ok(self.finish(view))
-    }
-
-    /// Messages of more than one cell that are on their way, in or out.
-    ///
-    /// # Errors
-    ///
-    /// `RelayUnknown` before the first `/v1/info`.
-    pub fn transfers(&self) -> Result<Vec<TransferView>, ClientError> {
-        let queued = self
-            .messages
-            .iter()
-            .filter(|(_, record)| record.outgoing && record.state == MessageState::Queued as u8);
-        let outgoing = queued.filter_map(|(key, _)| self.outgoing_transfer(*key));
-        let incoming = self.unfinished.keys();
-        let incoming = incoming.filter_map(|key| self.incoming_transfer(*key));
-        self.relay.info()?;
-        Ok(outgoing.chain(incoming).collect())
-    }
-
-    /// How far a message of one's own is; `None` if it takes one cell only.
-    pub(crate) fn outgoing_transfer(&self, key: Key) -> Option<TransferView> {
-        let record = self.messages.get(&key)?;
-        if !record.outgoing || record.state > MessageState::Stored as u8 {
-            return None;
-        }
-        let chunk = crate::envelope::chunk_len(self.relay.info().ok()?.cell_size);
-        let of = record.size as usize;
-        let left = (record.cells_left as usize).saturating_mul(chunk);
-        (of > chunk).then(|| TransferView::outgoing(key.0, key.1, of.saturating_sub(left), of))
-    }
 }
 
-/// Cells sealed at a time.
-const BURST: u32 = 64;
+pub(super) fn day(record: &LargeRecord) -> Day {
+    UnixTime(record.sent_at).day()
+}
+
+/// Indexes of the fragments that are sealed next.
+pub(crate) fn burst(record: &LargeRecord) -> core::ops::Range<u32> {
+    record.next..record.count.min(record.next + BURST)
+}
+
+/// Numbers of the pieces of a body that the next fragments are cut from.
+pub(crate) fn pieces_of_burst(record: &LargeRecord, body_len: usize) -> Vec<u32> {
+    let next = burst(record);
+    let (from, to) = (offset(record, next.start), offset(record, next.end) - 1);
+    let Some(last) = to.checked_sub(record.head.len()) else {
+        return Vec::new();
+    };
+    let first = from.saturating_sub(record.head.len());
+    let last = last.min(body_len.saturating_sub(1));
+    (first / PIECE_LEN..=last / PIECE_LEN)
+        .filter_map(|piece| u32::try_from(piece).ok())
+        .collect()
+}
 
 /// One cell of a large message.
 pub(crate) fn seal_fragment(
@@ -294,7 +147,7 @@ pub(crate) fn seal_fragment(
         chunk: chunk.ok_or(ClientError::MessageUnknown)?,
     });
     let slot = TagSlot {
-        day: UnixTime(record.sent_at).day(),
+        day: day(record),
         device: record.device,
         counter: record.first_counter + index,
     };
@@ -329,4 +182,54 @@ fn cut(record: &LargeRecord, index: u32, body_len: usize, pieces: &Pieces<'_>) -
         at += bytes.len();
     }
     Some(chunk)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(head: usize, chunk_len: u32, count: u32, next: u32) -> LargeRecord {
+        LargeRecord {
+            head: vec![1; head],
+            message_id: [7; 16],
+            sent_at: 1_795_300_000,
+            device: 0,
+            first_counter: 0,
+            count,
+            chunk_len,
+            next,
+            ordinal: 0,
+        }
+    }
+
+    #[test]
+    fn a_fragment_of_a_missing_or_short_piece_is_not_cut() {
+        let record = record(10, 100, 4, 1);
+        assert_eq!(cut(&record, 1, 300, &Pieces::new()), None);
+        let short = [2; 50];
+        let pieces: Pieces<'_> = [(0, short.as_slice())].into_iter().collect();
+        assert_eq!(cut(&record, 1, 300, &pieces), None);
+    }
+
+    #[test]
+    fn fragments_put_together_are_head_and_body_and_need_the_pieces_that_are_named() {
+        let body_len = PIECE_LEN * 2 + 777;
+        let body: Vec<u8> = (0..body_len).map(|i| (i % 251) as u8).collect();
+        let chunk_len = 1_999;
+        let count = (body_len + 10).div_ceil(chunk_len);
+        let mut record = record(10, 1_999, u32::try_from(count).unwrap(), 0);
+        let mut whole = Vec::new();
+        while record.next < record.count {
+            let numbers = pieces_of_burst(&record, body_len);
+            let pieces: Pieces<'_> = numbers
+                .iter()
+                .map(|n| (*n, body.chunks(PIECE_LEN).nth(*n as usize).unwrap()))
+                .collect();
+            for index in burst(&record) {
+                whole.extend(cut(&record, index, body_len, &pieces).unwrap());
+            }
+            record.next = burst(&record).end;
+        }
+        assert_eq!(whole, [vec![1; 10], body].concat());
+    }
 }

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{Engine, time, whole};
 use crate::{
     audit::{AuditError, Head, checkpoint_line, entry_line, kept_checkpoints, owner_line},
-    client::{Client, log_key},
+    client::{Client, StoreKey},
     wasm::{
         bytes::{invalid, rng},
         error::{JsResult, js_error, set},
@@ -144,7 +144,7 @@ impl Engine {
         at: Option<Head>,
     ) -> Result<(JsValue, Head), AuditError> {
         let broken = AuditError::Broken { index };
-        let key = log_key(index);
+        let key = StoreKey::LogEntry(index).to_string();
         if pair.get(0).as_string().as_ref() != Some(&key) {
             return Err(broken);
         }

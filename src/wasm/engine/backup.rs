@@ -6,7 +6,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{Engine, client_error, opened, time, to_js, vault, vault_error};
 use crate::{
     base::{ErrorCode, SortedMap},
-    client::{Client, EmergencyId, Entry},
+    client::{AuditEvent, Client, EmergencyId},
     emergency::{self, Share, SharesError},
     vault::{
         HEADER_KEY, RecoveryCode, StoredHeader, VaultHeader, VaultKey,
@@ -63,7 +63,7 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = backedUp)]
     pub fn backed_up(&mut self, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.record(Entry::BackedUp, time(now)?);
+        let effects = self.client.record(AuditEvent::BackedUp, time(now)?);
         self.give(Ok(effects))
     }
 
@@ -182,7 +182,7 @@ impl Engine {
             .collect();
         let effects = self
             .client
-            .record(Entry::SharesCreated { threshold, shares }, time(now)?);
+            .record(AuditEvent::SharesCreated { threshold, shares }, time(now)?);
         self.outcome(effects.changes, &effects.events, &texts)
     }
 

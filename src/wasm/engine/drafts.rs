@@ -1,9 +1,9 @@
-//! What was written and not sent yet.
+//! Drafts: text that was written and not sent yet.
 
 use js_sys::Uint8Array;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, contact, vault_error};
+use super::{Engine, client_error, contact, time, vault_error};
 use crate::wasm::{
     bytes::{array, content},
     error::JsResult,
@@ -11,15 +11,16 @@ use crate::wasm::{
 
 #[wasm_bindgen]
 impl Engine {
-    /// Keeps what was written to a contact and not sent yet; an empty text
-    /// lets go of it.
+    /// Stores the draft to a contact; an empty text deletes it.
     ///
     /// # Errors
     ///
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = setDraft)]
-    pub fn set_draft(&mut self, id: &str, text: &Uint8Array) -> JsResult<JsValue> {
-        let result = self.client.set_draft(contact(id)?, &content(text));
+    pub fn set_draft(&mut self, id: &str, text: &Uint8Array, now: f64) -> JsResult<JsValue> {
+        let result = self
+            .client
+            .set_draft(contact(id)?, &content(text), time(now)?);
         self.give(result)
     }
 
@@ -30,7 +31,8 @@ impl Engine {
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = draftKey)]
     pub fn draft_key(&self, id: &str) -> JsResult<String> {
-        self.client.draft_key(contact(id)?).map_err(client_error)
+        let key = self.client.draft_key(contact(id)?).map_err(client_error)?;
+        Ok(key.to_string())
     }
 
     /// Opens a stored draft.

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{Engine, client_error, contact, time, to_js, vault_error, whole};
 use crate::{
     base::Content,
-    client::{self, ClientError, ContactId, Outgoing, parse_message_id},
+    client::{ClientError, MessageRef, Outgoing, StoreKey},
     wasm::{
         bytes::{array, pieces, rng},
         error::{JsResult, set},
@@ -42,7 +42,7 @@ impl Engine {
         self.give(result)
     }
 
-    /// Whether anything waited so long that it is to be sealed again.
+    /// Whether `reseal` has anything to do.
     ///
     /// # Errors
     ///
@@ -64,38 +64,34 @@ impl Engine {
             let pair = Array::from(&pair);
             let id = pair.get(0).as_string().unwrap_or_default();
             let body = self.open_pieces(&id, &Array::from(&pair.get(1)));
-            if let (Some((contact, ordinal)), Ok(body)) = (parse_message_id(&id), body) {
-                opened.push((contact, ordinal, body));
+            if let (Some(message), Ok(body)) = (MessageRef::parse(&id), body) {
+                opened.push((message, body));
             }
         }
         let effects = self.client.reseal(&opened, time(now)?, &mut rng());
         self.give(Ok(effects))
     }
 
-    /// The large message whose next cells are to be sealed, and the pieces of
-    /// its body they are cut from: `{ id, pieces: [[number, store key], …] }`,
+    /// The large message of which cells are to be sealed next, and the pieces
+    /// of its body that they are cut from: `{ id, pieces: [[number, store key], …] }`,
     /// or undefined.
     ///
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
     pub fn wanted(&self, now: f64) -> JsResult<JsValue> {
-        let Some(wanted) = self.client.wanted(time(now)?) else {
+        let Some(needed) = self.client.pieces_needed(time(now)?) else {
             return Ok(JsValue::UNDEFINED);
         };
-        let id = client::message_id(wanted.contact, wanted.ordinal);
-        let keys = self
-            .client
-            .readable(wanted.contact, wanted.ordinal)
-            .map_err(client_error)?;
-        let pieces: Array = wanted
+        let keys = self.keys_of(needed.message)?;
+        let pieces: Array = needed
             .pieces
             .iter()
             .filter_map(|number| Some((number, keys.get(*number as usize)?)))
-            .map(|(number, key)| Array::of2(&(*number).into(), &key.into()))
+            .map(|(number, key)| Array::of2(&(*number).into(), &key.to_string().into()))
             .collect();
         let object = Object::new();
-        set(&object, "id", &id.into());
+        set(&object, "id", &needed.message.to_string().into());
         set(&object, "pieces", &pieces);
         Ok(object.into())
     }
@@ -108,11 +104,8 @@ impl Engine {
     /// `MESSAGE_UNKNOWN`.
     #[wasm_bindgen(js_name = sealMore)]
     pub fn seal_more(&mut self, id: &str, pieces: &Array, now: f64) -> JsResult<JsValue> {
-        let (contact, ordinal) = place(id)?;
-        let keys = self
-            .client
-            .readable(contact, ordinal)
-            .map_err(client_error)?;
+        let message = message(id)?;
+        let keys = self.keys_of(message)?;
         let opened: Vec<_> = pieces
             .iter()
             .filter_map(|pair| {
@@ -122,7 +115,7 @@ impl Engine {
                 let sealed = Uint8Array::new(&pair.get(1)).to_vec();
                 Some((
                     u32::try_from(number).ok()?,
-                    self.key.open(key, &sealed).ok()?,
+                    self.key.open(&key.to_string(), &sealed).ok()?,
                 ))
             })
             .collect();
@@ -132,22 +125,21 @@ impl Engine {
             .collect();
         let effects = self
             .client
-            .seal_more(contact, ordinal, &pieces, time(now)?, &mut rng());
+            .seal_more(message, &pieces, time(now)?, &mut rng());
         self.give(Ok(effects))
     }
 
-    /// Takes a message back that has not wholly left.
+    /// Withdraws a message of several cells of which not all have left.
     ///
     /// # Errors
     ///
     /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CLOCK_BEHIND`.
     pub fn cancel(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let (contact, ordinal) = place(id)?;
-        let result = self.client.cancel(contact, ordinal, time(now)?, &mut rng());
+        let result = self.client.cancel(message(id)?, time(now)?, &mut rng());
         self.give(result)
     }
 
-    /// Messages of several cells on their way.
+    /// Messages of several cells that are under way.
     ///
     /// # Errors
     ///
@@ -165,8 +157,8 @@ impl Engine {
         let id = contact(id)?;
         let before = match before {
             None => None,
-            Some(text) => match parse_message_id(&text) {
-                Some((of, ordinal)) if of == id => Some(ordinal),
+            Some(text) => match MessageRef::parse(&text) {
+                Some(message) if message.contact == id => Some(message.ordinal),
                 _ => return Err(client_error(ClientError::MessageUnknown)),
             },
         };
@@ -184,9 +176,9 @@ impl Engine {
     ///
     /// `MESSAGE_UNKNOWN`, `CONTACT_PENDING` while it is held.
     #[wasm_bindgen(js_name = bodyKeys)]
-    pub fn body_keys(&self, message: &str) -> JsResult<Vec<String>> {
-        let (contact, ordinal) = place(message)?;
-        self.client.readable(contact, ordinal).map_err(client_error)
+    pub fn body_keys(&self, id: &str) -> JsResult<Vec<String>> {
+        let keys = self.keys_of(message(id)?)?;
+        Ok(keys.iter().map(StoreKey::to_string).collect())
     }
 
     /// Opens one piece of a stored body.
@@ -195,13 +187,8 @@ impl Engine {
     ///
     /// `VAULT_DAMAGED`, `MESSAGE_UNKNOWN`.
     #[wasm_bindgen(js_name = openPiece)]
-    pub fn open_piece(
-        &self,
-        message: &str,
-        number: u32,
-        sealed: &Uint8Array,
-    ) -> JsResult<Uint8Array> {
-        let keys = self.body_keys(message)?;
+    pub fn open_piece(&self, id: &str, number: u32, sealed: &Uint8Array) -> JsResult<Uint8Array> {
+        let keys = self.body_keys(id)?;
         let key = keys.get(number as usize);
         let key = key.ok_or_else(|| client_error(ClientError::MessageUnknown))?;
         let plain = self.key.open(key, &sealed.to_vec()).map_err(vault_error)?;
@@ -210,10 +197,14 @@ impl Engine {
 }
 
 impl Engine {
+    fn keys_of(&self, message: MessageRef) -> JsResult<Vec<StoreKey>> {
+        self.client.body_keys(message).map_err(client_error)
+    }
+
     /// A whole stored body.
-    fn open_pieces(&self, message: &str, pieces: &Array) -> JsResult<Content> {
+    fn open_pieces(&self, id: &str, pieces: &Array) -> JsResult<Content> {
         let mut body = Content::default();
-        for (key, sealed) in self.body_keys(message)?.iter().zip(pieces.iter()) {
+        for (key, sealed) in self.body_keys(id)?.iter().zip(pieces.iter()) {
             let sealed = Uint8Array::new(&sealed).to_vec();
             body.push(&self.key.open(key, &sealed).map_err(vault_error)?);
         }
@@ -221,6 +212,6 @@ impl Engine {
     }
 }
 
-fn place(message: &str) -> JsResult<(ContactId, u32)> {
-    parse_message_id(message).ok_or_else(|| client_error(ClientError::MessageUnknown))
+fn message(id: &str) -> JsResult<MessageRef> {
+    MessageRef::parse(id).ok_or_else(|| client_error(ClientError::MessageUnknown))
 }

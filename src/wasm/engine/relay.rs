@@ -21,8 +21,8 @@ impl Engine {
     /// # Errors
     ///
     /// `RELAY_PROTOCOL`.
-    pub fn configure(&mut self, info: &str) -> JsResult<JsValue> {
-        let result = self.client.configure(info);
+    pub fn configure(&mut self, info: &str, now: f64) -> JsResult<JsValue> {
+        let result = self.client.configure(info, time(now)?);
         self.give(result)
     }
 
@@ -31,8 +31,8 @@ impl Engine {
     /// # Errors
     ///
     /// Never in practice.
-    pub fn relocate(&mut self, url: &str) -> JsResult<JsValue> {
-        let effects = self.client.relocate(url);
+    pub fn relocate(&mut self, url: &str, now: f64) -> JsResult<JsValue> {
+        let effects = self.client.relocate(url, time(now)?);
         self.give(Ok(effects))
     }
 
@@ -68,9 +68,9 @@ impl Engine {
     ///
     /// `RELAY_PROTOCOL`.
     #[wasm_bindgen(js_name = planPull)]
-    pub fn plan_pull(&mut self, which: &str, index: &str) -> JsResult<JsValue> {
+    pub fn plan_pull(&mut self, which: &str, index: &str, now: f64) -> JsResult<JsValue> {
         let mailbox = mailbox(which)?;
-        let result = self.client.plan_pull(mailbox, index);
+        let result = self.client.plan_pull(mailbox, index, time(now)?);
         if let Ok(effects) = &result {
             self.planned
                 .retain(|_, planned| planned.mailbox() != mailbox);
@@ -135,11 +135,10 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    pub fn posted(&mut self, tokens: Vec<String>) -> JsResult<JsValue> {
+    pub fn posted(&mut self, tokens: Vec<String>, now: f64) -> JsResult<JsValue> {
         let tokens: Option<Vec<u64>> = tokens.iter().map(|token| token.parse().ok()).collect();
-        let effects = self
-            .client
-            .posted(&tokens.ok_or_else(|| invalid("tokens"))?);
+        let tokens = tokens.ok_or_else(|| invalid("tokens"))?;
+        let effects = self.client.posted(&tokens, time(now)?);
         self.give(Ok(effects))
     }
 
@@ -158,11 +157,17 @@ impl Engine {
     ///
     /// `INVALID_ARGUMENT` out of range.
     #[wasm_bindgen(js_name = setSettings)]
-    pub fn set_settings(&mut self, grace_days: u32, retention_days: u32) -> JsResult<JsValue> {
-        let result = self.client.set_settings(Settings {
+    pub fn set_settings(
+        &mut self,
+        grace_days: u32,
+        retention_days: u32,
+        now: f64,
+    ) -> JsResult<JsValue> {
+        let settings = Settings {
             grace_days,
             retention_days,
-        });
+        };
+        let result = self.client.set_settings(settings, time(now)?);
         self.give(result)
     }
 
@@ -173,7 +178,7 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = shredExpiredKeys)]
     pub fn shred_expired_keys(&mut self, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.shred_by_hand(time(now)?);
+        let effects = self.client.shred_expired_keys(time(now)?);
         self.give(Ok(effects))
     }
 

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{Engine, outcome, time, vault_error};
 use crate::{
     base::{ErrorCode, UnixTime},
-    client::{Entry, Key},
+    client::{AuditEvent, UnlockedBy},
     crypto::cbor::Deterministic as _,
     vault::{HEADER_KEY, Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, RecoveryCode, StoredHeader},
     wasm::{
@@ -105,7 +105,7 @@ impl Engine {
     ///
     /// `INVALID_ARGUMENT`.
     pub fn locked(&mut self, idle: bool, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.record(Entry::Locked { idle }, time(now)?);
+        let effects = self.client.record(AuditEvent::Locked { idle }, time(now)?);
         self.give(Ok(effects))
     }
 
@@ -117,11 +117,11 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     pub fn unlocked(&mut self, passkey: bool, now: f64) -> JsResult<JsValue> {
         let by = if passkey {
-            Key::Passkey
+            UnlockedBy::Passkey
         } else {
-            Key::Passphrase
+            UnlockedBy::Passphrase
         };
-        let effects = self.client.record(Entry::Unlocked { by }, time(now)?);
+        let effects = self.client.record(AuditEvent::Unlocked { by }, time(now)?);
         self.give(Ok(effects))
     }
 
@@ -139,7 +139,7 @@ impl Engine {
 
     /// The new header and that it is new, in one commit.
     pub(super) fn rekeyed(&mut self, now: UnixTime, value: &JsValue) -> JsResult<JsValue> {
-        let effects = self.client.record(Entry::Rekeyed, now);
+        let effects = self.client.record(AuditEvent::Rekeyed, now);
         let commit = self.seal(effects.changes);
         commit.push(&self.header_change());
         outcome(&commit, &effects.events, value)

@@ -7,7 +7,7 @@ use super::{DAY, Dice, EPOCH, NOW, rng};
 use rand_core::Rng as _;
 use tessera::{
     base::UnixTime,
-    client::{Client, Mailbox, Planned},
+    client::{Client, Download, Mailbox},
     wire::{
         Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, OriginKey, batch::BatchPlace,
         cover_cell, post,
@@ -175,7 +175,7 @@ impl Relay {
         )
     }
 
-    pub(crate) fn batch(&self, planned: &Planned) -> Vec<u8> {
+    pub(crate) fn batch(&self, planned: &Download) -> Vec<u8> {
         self.batches(planned.bucket)
             .find(|(h, _)| h.epoch == planned.epoch && h.origin.to_string() == planned.origin)
             .unwrap()

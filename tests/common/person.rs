@@ -6,7 +6,7 @@ use super::{NOW, URL, rng};
 use rand_core::CryptoRng;
 use tessera::{
     audit::Head,
-    client::{Client, Effects, Event, log_key, parse_message_id},
+    client::{Client, Effects, Event, MessageRef, StoreKey},
 };
 use zeroize::Zeroizing;
 
@@ -50,14 +50,35 @@ impl Person {
         effects.value
     }
 
-    /// Forgets everything that is not in the store.
-    pub(crate) fn restart(&mut self) {
-        let records: Vec<_> = self
-            .store
-            .iter()
+    /// What the store holds of the client's state.
+    pub(crate) fn stored_state(&self) -> BTreeMap<String, Zeroizing<Vec<u8>>> {
+        let state = self.store.iter();
+        state
             .filter(|(key, _)| key.starts_with("s/") || key.starts_with("m/"))
             .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
+            .collect()
+    }
+
+    /// Everything in memory is as the store has it.
+    pub(crate) fn assert_memory_is_stored(&self) {
+        let stored = self.stored_state();
+        let mut memory: BTreeMap<_, _> = self.client.records().into_iter().collect();
+        // Written once they differ from what every new client has.
+        for key in ["s/settings", "s/recovery"] {
+            if !stored.contains_key(key) {
+                memory.remove(key);
+            }
+        }
+        let keys = |records: &BTreeMap<String, _>| records.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&memory), keys(&stored));
+        for (key, bytes) in &memory {
+            assert!(*bytes == stored[key], "{key} is not as it is stored");
+        }
+    }
+
+    /// Forgets everything that is not in the store.
+    pub(crate) fn restart(&mut self) {
+        let records: Vec<_> = self.stored_state().into_iter().collect();
         self.client = Client::load(&records).unwrap();
     }
 
@@ -67,21 +88,24 @@ impl Person {
         let mut at = Head::GENESIS;
         let mut records = Vec::new();
         while at != self.client.log_head() {
-            let stored = &self.store[&log_key(at.len())];
+            let stored = &self.store[&StoreKey::LogEntry(at.len()).to_string()];
             let (entry, next) = self.client.replay_entry(at, stored).unwrap();
             records.push(serde_json::from_str(entry.record()).unwrap());
             at = next;
         }
-        assert!(!self.store.contains_key(&log_key(at.len())));
+        assert!(
+            !self
+                .store
+                .contains_key(&StoreKey::LogEntry(at.len()).to_string())
+        );
         records
     }
 
     /// The stored body of a message, its pieces put together.
-    pub(crate) fn body(&self, message: &str) -> Vec<u8> {
-        let (contact, ordinal) = parse_message_id(message).unwrap();
-        let keys = self.client.readable(contact, ordinal).unwrap();
+    pub(crate) fn body(&self, message: MessageRef) -> Vec<u8> {
+        let keys = self.client.body_keys(message).unwrap();
         keys.iter()
-            .flat_map(|key| self.store[key].to_vec())
+            .flat_map(|key| self.store[&key.to_string()].to_vec())
             .collect()
     }
 }

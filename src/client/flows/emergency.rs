@@ -1,0 +1,72 @@
+//! Emergency access: noted in each store that is within reach, and announced
+//! to the owner's devices. Protocol §13.
+
+use rand_core::CryptoRng;
+
+use crate::{
+    base::{
+        UnixTime,
+        text::{self, TextUse},
+    },
+    client::{
+        Client, ClientError, Effects, EmergencyId, MAX_EMERGENCY_MINUTES, Post, outbox,
+        transaction::Transaction,
+    },
+    wire::Entry,
+};
+
+impl Client {
+    /// Notes that an emergency access begins. The caller draws its id, since
+    /// it may be noted in more than one store.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for a reason that the text rule refuses, or minutes
+    /// out of range.
+    pub fn begin_emergency(
+        &mut self,
+        id: EmergencyId,
+        minutes: u32,
+        why: &str,
+        now: UnixTime,
+    ) -> Result<Effects, ClientError> {
+        text::check(why, TextUse::Reason).map_err(|_| ClientError::InvalidArgument("reason"))?;
+        if !(1..=MAX_EMERGENCY_MINUTES).contains(&minutes) {
+            return Err(ClientError::InvalidArgument("minutes"));
+        }
+
+        let mut tx = Transaction::new(now);
+        let began = (now, minutes, why.to_owned());
+        self.emergencies.begin(id, began, &mut tx);
+        Ok(self.commit(tx, ()))
+    }
+
+    /// Notes that it ended.
+    pub fn end_emergency(&mut self, id: EmergencyId, now: UnixTime) -> Effects {
+        let mut tx = Transaction::new(now);
+        self.emergencies.end(id, now, &mut tx);
+        self.commit(tx, ())
+    }
+
+    /// A slot that announces it to the owner's devices, through their bucket.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn emergency_slot(
+        &self,
+        id: EmergencyId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Post, ClientError> {
+        let announcement = self.emergencies.announcement(id);
+        let announcement = announcement.ok_or(ClientError::Internal)?;
+        let cell = self.own_cell(&announcement, rng)?;
+        let bucket = self.mailboxes.bucket_of(&self.public().fingerprint())?;
+        let entries = vec![Entry { bucket, cell }];
+        let body = outbox::fill_slot(entries, self.mailboxes.info()?, rng)?;
+        Ok(Post {
+            body,
+            tokens: Vec::new(),
+        })
+    }
+}

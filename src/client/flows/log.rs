@@ -1,0 +1,65 @@
+//! The audit log, as the host uses it: what it records, signs and exports.
+//! Protocol §11.
+
+use rand_core::CryptoRng;
+
+use crate::{
+    base::UnixTime,
+    client::{AuditEvent, CheckpointView, Client, ClientError, Effects, transaction::Transaction},
+};
+
+impl Client {
+    /// Logs something that the host did: it locked, unlocked, made a backup …
+    pub fn record(&mut self, event: AuditEvent, now: UnixTime) -> Effects {
+        let mut tx = Transaction::new(now);
+        self.log(event, &mut tx);
+        self.commit(tx, ())
+    }
+
+    /// Signs the log as it stands, so that its owner can be held to it. Keep
+    /// the text where the owner cannot reach it.
+    ///
+    /// # Errors
+    ///
+    /// `Internal`, never in practice.
+    pub fn checkpoint(
+        &mut self,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Effects<CheckpointView>, ClientError> {
+        self.sign_log(AuditEvent::Checkpoint, now, rng)
+    }
+
+    /// Logs that the log is exported, and signs it with that entry: an export
+    /// ends with this checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// `Internal`, never in practice.
+    pub fn export_log(
+        &mut self,
+        format: &'static str,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Effects<CheckpointView>, ClientError> {
+        self.sign_log(AuditEvent::Exported { format }, now, rng)
+    }
+
+    fn sign_log(
+        &mut self,
+        event: AuditEvent,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Effects<CheckpointView>, ClientError> {
+        let identity = &self.account.identity;
+        let signed = self
+            .journal
+            .sign(&event, &self.log_began(), identity, now, rng);
+        let signed = signed.ok_or(ClientError::Internal)?;
+
+        let mut tx = Transaction::new(now);
+        self.log(event, &mut tx);
+        let view = self.journal.set_checkpoint(signed, identity, &mut tx);
+        Ok(self.commit(tx, view))
+    }
+}

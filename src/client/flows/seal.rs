@@ -1,0 +1,362 @@
+//! Proves and seals deliveries: one reading of the clock fixes the day, the
+//! month and all keys of all cells of a delivery. Protocol §4 and §6.
+
+use rand_core::CryptoRng;
+
+use crate::{
+    base::{Content, UnixTime},
+    channel::{MonthKeys, TagSlot},
+    client::{
+        Client, ClientError, ContactId,
+        contacts::{Contact, Counters},
+        outbox::{CellPurpose, Destination, greeting, seal_fragment},
+        transaction::Transaction,
+    },
+    crypto::cbor::Deterministic as _,
+    envelope::{
+        Body, ContentType, Control, DeliveryId, Draft, EnvelopeError, Layout, NEXT_DEVICE_WINDOW,
+        Sealing, compose, seal, split,
+    },
+    identity::{Identity, PublicIdentity},
+    vault::stored::{ControlRecord, LargeRecord},
+    wire::{Cell, CellSize},
+};
+
+/// Messages of more cells than this are sealed a few cells at a time.
+const LARGE: u32 = 64;
+
+/// What one delivery carries.
+pub(crate) struct DeliveryContent<'a> {
+    pub(crate) session: &'a DeliveryId,
+    /// `None` for the next; a delivery that is sealed again keeps its own.
+    pub(crate) seq: Option<u64>,
+    pub(crate) content_type: &'a ContentType,
+    pub(crate) payload: &'a Content,
+}
+
+/// A delivery that is proved and sealed, but not queued yet.
+pub(crate) struct SealedDelivery {
+    pub(crate) seq: u64,
+    /// Its cells; of a large one the first only.
+    pub(crate) cells: Vec<Cell>,
+    /// How to seal the rest of a large one as slots come due.
+    pub(crate) later: Option<LargeRecord>,
+}
+
+impl SealedDelivery {
+    /// Cells in all.
+    pub(crate) fn count(&self) -> u32 {
+        let now = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
+        let later = self.later.as_ref();
+        now + later.map_or(0, |record| record.count - record.next)
+    }
+}
+
+/// Seals deliveries to one contact with numbers of a scratch. None of them
+/// counts before [`Client::use_counters`].
+pub(crate) struct Sealer<'a> {
+    identity: &'a Identity,
+    contact: ContactId,
+    peer: PublicIdentity,
+    keys: MonthKeys,
+    size: CellSize,
+    device: u8,
+    now: UnixTime,
+    counters: Counters,
+}
+
+/// The numbers that sealed deliveries have used.
+pub(crate) struct UsedCounters {
+    contact: ContactId,
+    counters: Counters,
+}
+
+/// Control deliveries that are sealed, but not queued yet.
+pub(crate) struct SealedControls {
+    to: Destination,
+    used: UsedCounters,
+    deliveries: Vec<(ControlRecord, SealedDelivery)>,
+}
+
+impl Client {
+    /// A sealer for deliveries to a contact.
+    ///
+    /// # Errors
+    ///
+    /// `ContactPending` before the handshake; `RelayUnknown`; `ClockBehind`.
+    pub(crate) fn sealer(
+        &self,
+        contact: &Contact,
+        now: UnixTime,
+    ) -> Result<Sealer<'_>, ClientError> {
+        let size = self.mailboxes.info()?.cell_size;
+        let channel = contact.channel.as_ref();
+        let channel = channel.ok_or(ClientError::ContactPending)?;
+        Ok(Sealer {
+            identity: &self.account.identity,
+            contact: contact.id,
+            peer: contact.peer.ok_or(ClientError::ContactPending)?,
+            keys: channel.sending_keys(now)?,
+            size,
+            device: self.devices.index(),
+            now,
+            counters: channel.counters().clone(),
+        })
+    }
+
+    /// What was sealed counts from now on.
+    pub(crate) fn use_counters(&mut self, used: UsedCounters, tx: &mut Transaction) {
+        if let Some(channel) = self.contacts.update_channel(used.contact, tx) {
+            channel.set_counters(used.counters);
+        }
+    }
+
+    /// Seals control deliveries with these payloads. A superseded device
+    /// sends none.
+    pub(crate) fn seal_controls(
+        &self,
+        contact: &Contact,
+        payloads: impl IntoIterator<Item = Vec<u8>>,
+        to: Destination,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<SealedControls>, ClientError> {
+        if self.devices.is_superseded() {
+            return Ok(None);
+        }
+        let mut sealer = self.sealer(contact, now)?;
+        let mut deliveries = Vec::new();
+        for payload in payloads {
+            deliveries.push(sealer.seal_control(payload, rng)?);
+        }
+        Ok(Some(SealedControls {
+            to,
+            used: sealer.finish(),
+            deliveries,
+        }))
+    }
+
+    /// Seals a control delivery that acknowledges nothing, under the number of
+    /// a message that will not come.
+    pub(crate) fn seal_filler(
+        &self,
+        contact: &Contact,
+        seq: u64,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SealedControls, ClientError> {
+        let session = DeliveryId::generate(rng);
+        let record = ControlRecord {
+            session: session.encode(),
+            seq,
+            payload: greeting(),
+        };
+        let mut sealer = self.sealer(contact, now)?;
+        let sealed = sealer.seal_again(&record, Some(seq), rng)?;
+        Ok(SealedControls {
+            to: Destination::Bucket(sealer.peer.fingerprint()),
+            used: sealer.finish(),
+            deliveries: vec![(record, sealed)],
+        })
+    }
+
+    /// Queues control deliveries that were sealed.
+    pub(crate) fn push_controls(&mut self, sealed: Option<SealedControls>, tx: &mut Transaction) {
+        let Some(sealed) = sealed else {
+            return;
+        };
+        let id = sealed.used.contact;
+        let day = tx.now.day();
+        self.use_counters(sealed.used, tx);
+        for (control, delivery) in sealed.deliveries {
+            let purpose = CellPurpose::Control(id, control);
+            self.outbox
+                .push(delivery.cells, sealed.to, day, &purpose, tx);
+        }
+    }
+}
+
+impl Sealer<'_> {
+    pub(crate) fn finish(self) -> UsedCounters {
+        UsedCounters {
+            contact: self.contact,
+            counters: self.counters,
+        }
+    }
+
+    /// A new control delivery.
+    fn seal_control(
+        &mut self,
+        payload: Vec<u8>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(ControlRecord, SealedDelivery), ClientError> {
+        let session = DeliveryId::generate(rng);
+        let mut record = ControlRecord {
+            session: session.encode(),
+            seq: 0,
+            payload,
+        };
+        let sealed = self.seal_again(&record, None, rng)?;
+        record.seq = sealed.seq;
+        Ok((record, sealed))
+    }
+
+    /// A control delivery with its own number, or with the next.
+    pub(crate) fn seal_again(
+        &mut self,
+        record: &ControlRecord,
+        seq: Option<u64>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SealedDelivery, ClientError> {
+        let session = DeliveryId::decode(&record.session).ok_or(ClientError::Internal)?;
+        let content = DeliveryContent {
+            session: &session,
+            seq,
+            content_type: &ContentType::control(),
+            payload: &record.payload.as_slice().into(),
+        };
+        let sealed = self.seal(&content, rng)?;
+        match sealed.later {
+            Some(_) => Err(EnvelopeError::TooLarge.into()),
+            None => Ok(sealed),
+        }
+    }
+
+    /// Proves one delivery and seals it, or leaves the sealing for later if
+    /// it takes many cells. Takes as many counters as it has cells, and a
+    /// sequence number unless it is sealed again.
+    pub(crate) fn seal(
+        &mut self,
+        content: &DeliveryContent<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<SealedDelivery, ClientError> {
+        let day = self.now.day();
+        if !self.counters.is_open(day) {
+            return Err(ClientError::ClockBehind);
+        }
+        let seq = content.seq.unwrap_or_else(|| self.counters.next_seq());
+        let mut delivery = self.compose(content, self.device, seq, rng)?;
+        let layout = Layout::of(delivery.len() + content.payload.len(), self.size)?;
+        let mut cells = Vec::new();
+        if seq == 0 {
+            cells = self.introductions(rng)?;
+        }
+        if content.seq.is_none() {
+            self.counters.take_seq();
+        }
+        let first_counter = self.counters.take(day, layout.cells());
+        if let Layout::Fragments { count, chunk_len } = layout
+            && count.get() > LARGE
+        {
+            let mut message_id = [0; 16];
+            rng.fill_bytes(&mut message_id);
+            let later = LargeRecord {
+                head: delivery,
+                message_id,
+                sent_at: self.now.0,
+                device: self.device,
+                first_counter,
+                count: count.get(),
+                chunk_len: u32::try_from(chunk_len).map_err(|_| EnvelopeError::TooLarge)?,
+                next: 1,
+                ordinal: 0,
+            };
+            // The first leaves in any case: from it, the recipient knows how
+            // many counters are used.
+            let (len, pieces) = (content.payload.len(), content.payload.pieces());
+            let pieces = (0..).zip(pieces).collect();
+            let (keys, sealing) = (&self.keys, self.sealing());
+            let first = seal_fragment(&later, 0, len, &pieces, keys, &sealing, rng);
+            cells.push(first?);
+            let later = Some(later);
+            return Ok(SealedDelivery { seq, cells, later });
+        }
+        delivery.extend_from_slice(&content.payload.to_vec());
+        for (counter, body) in (first_counter..).zip(&split(&delivery, self.size, rng)?) {
+            cells.push(self.cell(self.device, counter, body, rng)?);
+        }
+        let later = None;
+        Ok(SealedDelivery { seq, cells, later })
+    }
+
+    /// Greetings under the indexes below this device's, which go ahead of its
+    /// first delivery to a contact: devices that had them may never have
+    /// reached it, and it looks for the next index only. Counters are drawn,
+    /// since those devices have used some.
+    fn introductions(&self, rng: &mut impl CryptoRng) -> Result<Vec<Cell>, ClientError> {
+        let mut cells = Vec::new();
+        let payload: Content = greeting().as_slice().into();
+        for device in 1..self.device {
+            let content = DeliveryContent {
+                session: &DeliveryId::generate(rng),
+                seq: None,
+                content_type: &ContentType::control(),
+                payload: &payload,
+            };
+            let mut delivery = self.compose(&content, device, 0, rng)?;
+            delivery.extend_from_slice(&greeting());
+            let counter = rng.next_u32() % NEXT_DEVICE_WINDOW;
+            cells.push(self.cell(device, counter, &Body::Whole(delivery), rng)?);
+        }
+        Ok(cells)
+    }
+
+    /// Proves a delivery; its bytes before the payload.
+    fn compose(
+        &self,
+        content: &DeliveryContent<'_>,
+        device: u8,
+        seq: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, ClientError> {
+        let draft = Draft {
+            id: content.session,
+            sent_at: self.now,
+            device,
+            seq,
+            content_type: content.content_type,
+            payload: content.payload,
+        };
+        let to = self.peer.fingerprint();
+        compose(self.identity, &to, &self.keys.blind_seed, &draft, rng).ok_or(ClientError::Internal)
+    }
+
+    fn cell(
+        &self,
+        device: u8,
+        counter: u32,
+        body: &Body,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Cell, ClientError> {
+        let slot = TagSlot {
+            day: self.now.day(),
+            device,
+            counter,
+        };
+        Ok(seal(
+            &self.sealing(),
+            self.keys.tag_key.tag(slot),
+            body,
+            rng,
+        )?)
+    }
+
+    fn sealing(&self) -> Sealing<'_> {
+        Sealing {
+            recipient: self.peer.kem(),
+            psk: &self.keys.psk,
+            size: self.size,
+        }
+    }
+}
+
+/// Session ids of one receipts delivery: as many as fit into one cell of
+/// 2 KiB.
+const RECEIPTS_PER_DELIVERY: usize = 20;
+
+/// The payloads of receipts for these session ids.
+pub(crate) fn receipts(sessions: &[DeliveryId]) -> impl Iterator<Item = Vec<u8>> {
+    sessions
+        .chunks(RECEIPTS_PER_DELIVERY)
+        .map(|ids| Control::Received(ids.to_vec()).encode())
+}

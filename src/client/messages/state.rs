@@ -1,0 +1,111 @@
+//! A message as it is held in memory, and where it stands.
+
+use crate::vault::{VaultError, stored::MessageRecord};
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum MessageState {
+    /// Waits for the relay.
+    Queued = 0,
+    /// The relay has answered 202 for all its cells.
+    Sent = 1,
+    /// The recipient reports that it arrived.
+    Delivered = 2,
+    /// No receipt came within the set time, or it was given up.
+    Undelivered = 3,
+    /// Arrived, and its proof holds.
+    Verified = 4,
+    /// Arrived; shown once the contact is verified.
+    Held = 5,
+    /// Withdrawn by its sender before all of it had left.
+    Cancelled = 6,
+}
+
+impl MessageState {
+    /// The state as JavaScript sees it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Undelivered => "undelivered",
+            Self::Verified => "verified",
+            Self::Held => "held",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    fn from_stored(state: u8) -> Option<Self> {
+        Some(match state {
+            0 => Self::Queued,
+            1 => Self::Sent,
+            2 => Self::Delivered,
+            3 => Self::Undelivered,
+            4 => Self::Verified,
+            5 => Self::Held,
+            6 => Self::Cancelled,
+            _ => return None,
+        })
+    }
+
+    /// Whether a receipt may still come for an outgoing message.
+    pub(crate) fn is_under_way(self) -> bool {
+        matches!(self, Self::Queued | Self::Sent)
+    }
+}
+
+/// A message without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) outgoing: bool,
+    /// The encoded session id.
+    pub(crate) session: Vec<u8>,
+    /// Unix seconds.
+    pub(crate) sent_at: u64,
+    /// Unix seconds; none for an outgoing message.
+    pub(crate) received_at: Option<u64>,
+    /// The sender's count.
+    pub(crate) seq: u64,
+    pub(crate) content_type: String,
+    /// Bytes of the body.
+    pub(crate) size: u32,
+    pub(crate) state: MessageState,
+    /// Cells of an outgoing message that the relay does not have yet.
+    pub(crate) cells_left: u32,
+}
+
+impl Message {
+    pub(crate) fn is_queued(&self) -> bool {
+        self.outgoing && self.state == MessageState::Queued
+    }
+
+    pub(crate) fn to_record(&self) -> MessageRecord {
+        MessageRecord {
+            outgoing: self.outgoing,
+            session: self.session.clone(),
+            sent_at: self.sent_at,
+            received_at: self.received_at,
+            seq: self.seq,
+            content_type: self.content_type.clone(),
+            size: self.size,
+            state: self.state as u8,
+            cells_left: self.cells_left,
+        }
+    }
+
+    pub(crate) fn from_record(record: MessageRecord) -> Result<Self, VaultError> {
+        Ok(Self {
+            outgoing: record.outgoing,
+            session: record.session,
+            sent_at: record.sent_at,
+            received_at: record.received_at,
+            seq: record.seq,
+            content_type: record.content_type,
+            size: record.size,
+            state: MessageState::from_stored(record.state).ok_or(VaultError::Damaged)?,
+            cells_left: record.cells_left,
+        })
+    }
+}

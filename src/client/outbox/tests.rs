@@ -1,0 +1,234 @@
+use super::*;
+use crate::{
+    base::UnixTime,
+    client::messages::{Message, MessageState},
+    vault::stored::ControlRecord,
+    wire::{CellSize, InfoAnswer, cover_cell},
+};
+
+const CONTACT: ContactId = ContactId([1; 8]);
+const OTHER: ContactId = ContactId([2; 8]);
+const PEER: Fingerprint = Fingerprint([9; 32]);
+const TODAY: Day = Day(20_000);
+const OPEN: SendPolicy = SendPolicy {
+    settled: true,
+    confirmed: true,
+    former_below: 0,
+};
+
+fn tx() -> Transaction {
+    Transaction::new(TODAY.start())
+}
+
+fn at(contact: ContactId, ordinal: u32) -> MessageRef {
+    MessageRef { contact, ordinal }
+}
+
+fn cells(count: usize) -> Vec<Cell> {
+    let rng = &mut rand_core::UnwrapErr(getrandom::SysRng);
+    (0..count)
+        .map(|_| cover_cell(CellSize::DEFAULT, rng))
+        .collect()
+}
+
+fn control(contact: ContactId, seq: u64) -> CellPurpose {
+    let control = ControlRecord {
+        session: vec![7; 16],
+        seq,
+        payload: vec![1],
+    };
+    CellPurpose::Control(contact, control)
+}
+
+fn push(outbox: &mut Outbox, count: usize, day: Day, purpose: &CellPurpose) {
+    let to = Destination::Bucket(PEER);
+    outbox.push(cells(count), to, day, purpose, &mut tx());
+}
+
+fn message(seq: u64) -> Message {
+    Message {
+        outgoing: true,
+        session: vec![7; 16],
+        sent_at: 1,
+        received_at: None,
+        seq,
+        content_type: "text/plain".into(),
+        size: 3,
+        state: MessageState::Queued,
+        cells_left: 1,
+    }
+}
+
+fn large(count: u32) -> LargeRecord {
+    LargeRecord {
+        head: vec![1; 10],
+        message_id: [7; 16],
+        sent_at: TODAY.start().0,
+        device: 0,
+        first_counter: 0,
+        count,
+        chunk_len: 100,
+        next: 1,
+        ordinal: 0,
+    }
+}
+
+fn mailboxes() -> Mailboxes {
+    let mut mailboxes = Mailboxes::new("https://relay.example");
+    let origin = "11".repeat(32);
+    let info = format!(
+        r#"{{"protocol":1,"origin":"{origin}","buckets":4,"cell_size":2048,"epoch_seconds":1800,
+        "lobby":{{"epoch_seconds":15,"cells":16,"retention_seconds":86400}},
+        "retention_seconds":5184000,"slot":{{"per_bucket":1}},"max_attachment_bytes":16777216,
+        "cover":{{"mechanism":"fixed"}},"time":1795300000}}"#
+    );
+    let info = InfoAnswer::parse(info.as_bytes()).unwrap().settings;
+    mailboxes.configure(info, &mut tx());
+    mailboxes
+}
+
+/// Ordinals of what would leave now.
+fn leaving(outbox: &Outbox, policy: SendPolicy) -> Vec<u64> {
+    outbox.take(64, policy, TODAY, &mailboxes()).unwrap().1
+}
+
+#[test]
+fn nothing_leaves_before_the_relay_is_known() {
+    let outbox = Outbox::new();
+    let unknown = Mailboxes::new("https://relay.example");
+    let taken = outbox.take(4, OPEN, TODAY, &unknown);
+    assert_eq!(taken.unwrap_err(), ClientError::RelayUnknown);
+}
+
+#[test]
+fn an_unconfirmed_device_posts_what_it_need_not_seal_again() {
+    let mut outbox = Outbox::new();
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 0)));
+    push(&mut outbox, 1, TODAY, &control(CONTACT, 1));
+    push(&mut outbox, 1, TODAY, &CellPurpose::Rendezvous);
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 1)));
+    let policy = SendPolicy {
+        settled: true,
+        confirmed: false,
+        former_below: 2,
+    };
+    assert_eq!(leaving(&outbox, policy), [0, 2]);
+    assert_eq!(leaving(&outbox, OPEN), [0, 1, 2, 3]);
+}
+
+#[test]
+fn one_late_cell_holds_back_all_that_waits_for_its_contact() {
+    let mut outbox = Outbox::new();
+    let late = Day(TODAY.0 - LISTENING_DAYS);
+    push(&mut outbox, 1, late, &CellPurpose::Message(at(CONTACT, 0)));
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 1)));
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(OTHER, 0)));
+    assert_eq!(leaving(&outbox, OPEN), [2]);
+    let mut messages = Messages::default();
+    for ordinal in 0..2 {
+        let held = message(ordinal.into());
+        messages.put(at(CONTACT, ordinal), held, &mut tx());
+    }
+    let overdue = outbox.overdue(OPEN, TODAY, &messages, |_| Some(PEER));
+    let purposes: Vec<_> = overdue.into_iter().map(|(purpose, _)| purpose).collect();
+    assert_eq!(
+        purposes,
+        [0, 1].map(|ordinal| CellPurpose::Message(at(CONTACT, ordinal)))
+    );
+}
+
+#[test]
+fn a_whole_window_of_todays_cells_is_not_discarded() {
+    let mut outbox = Outbox::new();
+    let late = Day(TODAY.0 - LISTENING_DAYS);
+    push(&mut outbox, 1, late, &control(CONTACT, 0));
+    push(&mut outbox, 31, TODAY, &control(CONTACT, 1));
+    assert!(!outbox.leaves_hole(CONTACT, TODAY));
+    let messages = Messages::default();
+    assert_eq!(outbox.overdue(OPEN, TODAY, &messages, |_| None).len(), 2);
+    push(&mut outbox, 1, TODAY, &control(CONTACT, 1));
+    assert!(outbox.leaves_hole(CONTACT, TODAY));
+    assert!(outbox.overdue(OPEN, TODAY, &messages, |_| None).is_empty());
+    assert_eq!(outbox.days_waiting(CONTACT).len(), 33);
+}
+
+#[test]
+fn cells_of_a_large_message_leave_last_and_keep_their_contacts_order() {
+    let mut outbox = Outbox::new();
+    let picture = at(CONTACT, 0);
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(picture));
+    outbox.push_large(picture, large(3), &mut tx());
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 1)));
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(OTHER, 0)));
+    assert_eq!(outbox.len(), 5);
+    assert_eq!(leaving(&outbox, OPEN), [4, 0], "what follows it waits");
+    let to = Destination::Bucket(PEER);
+    outbox.push_sealed(picture, cells(2), to, &mut tx());
+    assert!(
+        outbox.large_message(picture).is_none(),
+        "all of it is sealed"
+    );
+    assert_eq!(leaving(&outbox, OPEN), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_message_cut_short_still_opens_the_window_of_its_counters() {
+    let picture = at(CONTACT, 0);
+    let purpose = CellPurpose::Message(picture);
+    let mut outbox = Outbox::new();
+    push(&mut outbox, 3, TODAY, &purpose);
+    outbox.cut_short(picture, &mut tx());
+    assert_eq!(leaving(&outbox, OPEN), [0], "none had left");
+    outbox.cut_short(picture, &mut tx());
+    assert_eq!(outbox.len(), 0);
+}
+
+#[test]
+fn an_answer_to_a_post_counts_once_and_means_no_later_cell() {
+    let mut outbox = Outbox::new();
+    let sent = at(CONTACT, 0);
+    push(&mut outbox, 2, TODAY, &CellPurpose::Message(sent));
+    let mut tx = tx();
+    let posted = outbox.acknowledge(&[0, 0, 7], &mut tx);
+    assert_eq!(posted.get(&sent), Some(&1));
+    assert_eq!(tx.into_parts().changes.len(), 1);
+    outbox.discard(&CellPurpose::Message(sent), &mut self::tx());
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 1)));
+    assert_eq!(leaving(&outbox, OPEN), [2]);
+}
+
+#[test]
+fn discarding_one_delivery_keeps_the_others() {
+    let mut outbox = Outbox::new();
+    push(&mut outbox, 1, TODAY, &control(CONTACT, 0));
+    push(&mut outbox, 1, TODAY, &control(CONTACT, 1));
+    push(&mut outbox, 1, TODAY, &control(OTHER, 0));
+    outbox.discard(&control(CONTACT, 0), &mut tx());
+    assert_eq!(leaving(&outbox, OPEN), [1, 2]);
+    outbox.remove_contact(CONTACT, &mut tx());
+    assert_eq!(leaving(&outbox, OPEN), [2]);
+}
+
+#[test]
+fn a_queued_cell_reads_back_as_what_it_was() {
+    let own = Fingerprint([3; 32]);
+    for (to, purpose) in [
+        (Destination::Lobby, CellPurpose::Rendezvous),
+        (Destination::Bucket(PEER), CellPurpose::Rendezvous),
+        (Destination::Bucket(own), CellPurpose::Announcement),
+        (Destination::Bucket(PEER), control(CONTACT, 4)),
+        (
+            Destination::Bucket(PEER),
+            CellPurpose::Message(at(CONTACT, 2)),
+        ),
+    ] {
+        let queued = QueuedCell {
+            cell: vec![1, 2, 3],
+            to,
+            day: UnixTime(1_795_300_000).day(),
+            purpose: purpose.clone(),
+        };
+        let read = QueuedCell::from_record(queued.to_record(), &own);
+        assert_eq!((read.to, read.purpose, read.day), (to, purpose, queued.day));
+    }
+}
