@@ -1,4 +1,4 @@
-/** A few lines over the DOM: elements, keyed lists, and files handed to the reader. */
+/** Helpers for the DOM: elements, keyed lists, and files for download. */
 
 export type Child = Node | string | null | undefined | false;
 type Handler = (event: Event) => unknown;
@@ -20,7 +20,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Runs `change`, and keeps the keyboard focus where it was if the focused control was rebuilt by it. */
+/** Runs `change`, and restores the keyboard focus if `change` rebuilt the focused control. */
 export function keepingFocus(root: HTMLElement, change: () => void): void {
   const focused =
     document.activeElement instanceof HTMLElement && root.contains(document.activeElement)
@@ -37,7 +37,7 @@ export function keepingFocus(root: HTMLElement, change: () => void): void {
 
 /**
  * Makes the children of `parent` show `items`, in order. An element is rebuilt only when its signature changes,
- * so that a screen reader hears what is new and nothing twice.
+ * so that a screen reader announces only what is new.
  */
 export function keyed<T>(
   parent: HTMLElement,
@@ -75,7 +75,7 @@ export function keyed<T>(
 
 const signatures = new WeakMap<HTMLElement, string>();
 
-/** Replaces what `parent` holds, but only if `signature` changed since the last call. */
+/** Replaces the children of `parent` if `signature` changed since the last call. */
 export function section(parent: HTMLElement, signature: unknown, build: () => Child[]): void {
   const text = JSON.stringify(signature);
   if (signatures.get(parent) === text) return;
@@ -85,12 +85,12 @@ export function section(parent: HTMLElement, signature: unknown, build: () => Ch
   );
 }
 
-/** An image from SVG source; as an image it can run nothing and needs no inline style. */
+/** An image from SVG source; an image runs no script and needs no inline style. */
 export function svgImage(svg: string, alt: string, testid: string): HTMLImageElement {
   return h("img", { class: "qr", src: `data:image/svg+xml,${encodeURIComponent(svg)}`, alt, testid });
 }
 
-/** Hands bytes to the reader as a file, unchanged. */
+/** Downloads bytes as a file, unchanged. */
 export function saveFile(bytes: Uint8Array, filename: string, contentType: string): void {
   const url = URL.createObjectURL(new Blob([new Uint8Array(bytes)], { type: contentType }));
   const link = h("a", { href: url, download: filename });
@@ -100,7 +100,7 @@ export function saveFile(bytes: Uint8Array, filename: string, contentType: strin
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Shows a PDF in a tab of its own; only ever as a PDF, whatever its bytes are. */
+/** Shows a PDF in a new tab, always as a PDF, whatever its bytes are. */
 export function openPdf(bytes: Uint8Array): void {
   const url = URL.createObjectURL(new Blob([new Uint8Array(bytes)], { type: "application/pdf" }));
   window.open(url, "_blank", "noopener");

@@ -1,5 +1,5 @@
 /**
- * Reads a relay over plain public HTTP, with no key and no account, as anyone could. What it keeps is what there is:
+ * Reads a relay over plain public HTTP, with no key and no account, as anyone could. It keeps all there is to see:
  * which bucket, which epoch, how many cells, and bytes.
  */
 

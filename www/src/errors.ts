@@ -1,4 +1,4 @@
-/** A plain sentence for every stable error code of the package; the compiler holds the table complete. */
+/** A plain sentence for every error code of the package; the compiler checks that the table is complete. */
 
 import { isTesseraError, type ErrorCode } from "tessera-portal";
 import { currentLanguage } from "./i18n";

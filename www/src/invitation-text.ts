@@ -1,4 +1,4 @@
-/** Invitations and fingerprints as people hand them over: links, pasted text, QR codes. */
+/** Invitations and fingerprints as people pass them on: links, pasted text, QR codes. */
 
 const SCHEME = "tessera:/";
 
@@ -22,7 +22,7 @@ export function takeOfferedInvitation(): string | null {
   return offered;
 }
 
-/** Reads the QR code in an image; the decoder is loaded only when it is wanted. */
+/** Reads the QR code in an image; loads the decoder on first use. */
 export async function readQr(image: Blob): Promise<string | null> {
   const { decodeQr } = await import("tessera-portal/scanner");
   return decodeQr(image);

@@ -1,4 +1,4 @@
-/** The demo portal: everyone on one screen, or one person alone by `?role=`. */
+/** The demo portal: everyone on one screen, or a single person with `?role=`. */
 
 import "./styles/base.css";
 import "./styles/pane.css";
@@ -19,7 +19,7 @@ import { Session } from "./session";
 import { Pane, PaneState } from "./view/pane";
 import { RelayPane } from "./view/relay";
 
-/** A vault that nobody uses for so long is locked; `?idle=` has it otherwise. */
+/** Minutes without use after which a vault is locked; `?idle=` overrides it. */
 const IDLE_MINUTES = 10;
 
 class App {
@@ -30,7 +30,7 @@ class App {
   readonly #sessions = new Map<Role, Session>();
   readonly #states = new Map<Role, PaneState>();
   readonly #ear = new Eavesdropper(this.#relay, () => this.#relayPane?.update());
-  /** Made once: a redraw while the relay is away could not fetch it again. */
+  /** Created once: a redraw while the relay is unreachable could not fetch it again. */
   readonly #mark = h("img", { class: "mark", src: "/favicon.svg", alt: "" });
   #panes: Pane[] = [];
   #relayPane: RelayPane | null = null;
@@ -79,7 +79,7 @@ class App {
     if (this.#alone) this.#giveOffer(this.#alone);
   }
 
-  /** Puts the invitation of the link before this person; accepting it stays their own act. */
+  /** Shows the link's invitation to this person, who still has to accept it. */
   #giveOffer(role: Role): void {
     this.#add(role);
     const state = this.#states.get(role);

@@ -1,4 +1,4 @@
-/** The people of the demo. Each has a portal of their own and shares nothing with the others but the relay. */
+/** The people of the demo. Each has a separate portal and shares only the relay with the others. */
 
 export type Role = "clinician" | "patient" | "lab" | "specialist";
 

@@ -5,7 +5,7 @@ import type { Contact, EmergencyAccess, LockReason, Message, Store, Transfer } f
 import { codeOf } from "./errors";
 import type { Person } from "./people";
 
-/** Something the reader must be told; equal ones are counted instead of repeated. */
+/** A notice for the reader; equal notices are counted instead of repeated. */
 export interface Notice {
   readonly id: string;
   readonly kind: "rejected" | "gap" | "device" | "breakGlass" | "error";
@@ -20,16 +20,16 @@ export interface Invitation {
   readonly uri: string;
   readonly qrSvg: string;
   readonly expiresAt: Date;
-  /** Set once the inviter has named the only person who may answer. */
+  /** The only person who may answer, once the inviter has named them. */
   readonly expected: boolean;
 }
 
 export type RelayState = "unknown" | "up" | "down";
 
-/** Whether the vault can be read here: `elsewhere` is another tab, `gone` that the browser cleared it. */
+/** Whether the vault can be read here. `elsewhere`: another tab has it; `gone`: the browser cleared it. */
 export type Access = "opening" | "open" | "locked" | "elsewhere" | "gone" | "failed";
 
-/** What the page of copies and emergencies needs of a portal. */
+/** The part of a portal that the page of copies and emergencies uses. */
 export type Safety = Pick<Portal, "vault" | "device" | "emergency">;
 
 /** What opens a backup. */
@@ -37,7 +37,7 @@ export type BackupKey =
   | { readonly passphrase: string }
   | { readonly recoveryCode: string; readonly newPassphrase: string };
 
-/** Opens every vault of the demo, so that visitors need to invent none. A real portal lets each person choose, and never shows it. */
+/** The passphrase of every vault in the demo, so that visitors need none. A real portal lets each person choose, and never shows it. */
 export const DEMO_PASSPHRASE = "tessera demo";
 
 /** How many messages of a conversation the page keeps on screen. */
@@ -53,13 +53,13 @@ export class Session {
   fingerprintQrSvg: string | null = null;
   relay: RelayState = "unknown";
   access: Access = "opening";
-  /** Why it was locked; null if the page was opened on a vault that was there. */
+  /** Why the vault was locked; null if it existed when the page was opened. */
   lockedBy: LockReason | null = null;
   /** Why the portal could not be opened, as an error code. */
   failure: string | null = null;
-  /** Emergency accesses that were told of, by id. */
+  /** Emergency accesses that were reported, by id. */
   readonly accesses = new Map<string, EmergencyAccess>();
-  /** What is being written, as the vault keeps it. */
+  /** Drafts, as the vault stores them. */
   readonly drafts = new Map<string, string>();
   readonly #attachments = new Map<string, Uint8Array | "damaged">();
   readonly #seen = new Set<string>();
@@ -95,7 +95,7 @@ export class Session {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** Makes a vault if there is none; one that is there waits for its passphrase. */
+  /** Creates a vault if there is none; an existing vault waits for its passphrase. */
   async begin(): Promise<void> {
     try {
       const there = (await this.#store.get("vault")) !== undefined;
@@ -108,7 +108,7 @@ export class Session {
     }
   }
 
-  /** Opens the vault that is there, as it was left. */
+  /** Opens the existing vault. */
   async unlock(passphrase: string, takeOver = false): Promise<void> {
     if (this.#portal) await this.#portal.vault.unlock(passphrase);
     else await this.#open({ passphrase, takeOver });
@@ -119,12 +119,12 @@ export class Session {
     await this.#portal?.vault.lock();
   }
 
-  /** The person is at it. */
+  /** The person is using the portal. */
   touch(): void {
     this.#portal?.vault.touch();
   }
 
-  /** Destroys the vault, in whatever state it is, and makes a new one with a new identity. */
+  /** Destroys the vault, in any state, and creates a new one with a new identity. */
   async startOver(): Promise<void> {
     const portal = this.#portal;
     this.#portal = null;
@@ -136,7 +136,7 @@ export class Session {
     await this.#create(true);
   }
 
-  /** Puts a backup in the place of the vault that is here, which gives way only to one that opens. */
+  /** Replaces the vault by a backup, if the backup opens. */
   async restore(bundle: Uint8Array, key: BackupKey): Promise<void> {
     const trial = await Portal.restore(bundle, { relay: this.relayUrl, store: memoryStore(), ...key });
     await trial.dispose();
@@ -189,12 +189,12 @@ export class Session {
     }
   }
 
-  /** Shows what the vault keeps, all of it at once. */
+  /** Shows everything that the vault holds. */
   async #load(): Promise<void> {
     const portal = this.#opened();
     await this.#readFrom(portal);
     this.#become("open");
-    // Told once when it happened, perhaps before this page was loaded.
+    // The event came once, perhaps before this page was loaded.
     if ((await portal.device()).supersededBy !== null) this.#notifyOnce("device", "superseded", null);
   }
 
@@ -203,7 +203,7 @@ export class Session {
     this.#changed();
   }
 
-  /** Nothing that the vault keeps stays on the page while it is locked. */
+  /** Removes everything from the vault from the page while it is locked. */
   #forget(): void {
     this.contacts = [];
     this.invitations = [];
@@ -244,7 +244,7 @@ export class Session {
     this.#changed();
   }
 
-  /** `inPerson`: the invitation came from the inviter's own hand, which takes the place of comparing digits here. */
+  /** `inPerson`: the inviter handed the invitation over in person, so no digits are compared. */
   async accept(uri: string, inPerson: boolean): Promise<Contact> {
     const contact = await this.#opened().accept(uri, { inPerson });
     await this.refresh();
@@ -280,34 +280,34 @@ export class Session {
     await this.refresh();
   }
 
-  /** Keeps what is being written, so that a lock or a closed page loses nothing. */
+  /** Stores the draft, so that a lock or a closed page loses nothing. */
   async keepDraft(contactId: string, text: string): Promise<void> {
     this.drafts.set(contactId, text);
     await this.#portal?.setDraft(contactId, text).catch((error: unknown) => this.notify("error", codeOf(error), null));
   }
 
-  /** Takes back a message that has not wholly left. */
+  /** Withdraws a message that has not been sent completely. */
   async cancel(messageId: string): Promise<void> {
     await this.#opened().cancel(messageId);
     await this.refresh();
   }
 
-  /** What the page of copies and emergencies needs; nothing while the vault is not open. */
+  /** For the page of copies and emergencies; null while the vault is not open. */
   get safety(): Safety | null {
     return this.ready ? this.#portal : null;
   }
 
-  /** What happened here, in a log that shows tampering. */
+  /** The audit log. */
   get log(): Portal["audit"] | null {
     return this.#portal?.audit ?? null;
   }
 
-  /** The bytes of an attachment; `damaged` if the vault cannot give them; null until they are read. */
+  /** The bytes of an attachment; `damaged` if the vault cannot return them; null until they are read. */
   attachment(message: Message): Uint8Array | "damaged" | null {
     return this.#attachments.get(message.id) ?? null;
   }
 
-  /** Messages that came in since the last call, for the announcement. */
+  /** Messages received since the last call, for the announcement. */
   takeArrived(): Message[] {
     const arrived = this.#arrived;
     this.#arrived = [];
@@ -344,7 +344,7 @@ export class Session {
     this.#changed();
   }
 
-  /** Reads contacts and messages anew; calls during a run lead to one more run. */
+  /** Reads contacts and messages again; calls during a run cause a single further run. */
   refresh(): Promise<void> {
     if (this.#refreshing) {
       this.#again = true;
@@ -366,7 +366,7 @@ export class Session {
       } catch (error) {
         if (!isTesseraError(error) || !["LOCKED", "DISPOSED", "VAULT_IN_USE"].includes(error.code)) throw error;
       }
-      // It was locked meanwhile: what was read until then is not to be shown.
+      // The vault was locked meanwhile, so nothing that was read may be shown.
       if (!this.ready) this.#forget();
     }
     this.#changed();
@@ -378,14 +378,14 @@ export class Session {
     for (const contact of contacts) {
       const messages = await portal.messages(contact.id, { limit: SHOWN });
       for (const message of messages) await this.#take(message);
-      // A stable sort: within one second the portal's own order stands.
+      // A stable sort: messages of the same second keep the portal's order.
       this.messages.set(
         contact.id,
         messages.toSorted((a, b) => timeOf(a) - timeOf(b)),
       );
       if (!this.drafts.has(contact.id)) this.drafts.set(contact.id, await portal.draft(contact.id));
     }
-    // Before the relay was ever reached nothing can be on its way.
+    // Nothing can be in transit before the relay was reached once.
     this.transfers = await portal.transfers().catch(() => []);
     this.contacts = contacts;
     for (const id of this.messages.keys()) if (!this.contact(id)) this.messages.delete(id);
@@ -438,7 +438,7 @@ export class Session {
     portal.addEventListener("gap", ({ detail: gap }) => {
       const contactId = gap.kind === "sequence" ? gap.contactId : null;
       const count = gap.kind === "sequence" ? gap.to - gap.from + 1 : 1;
-      // What was missing may come after all; then the warning goes by as much.
+      // Missing messages may arrive later; the warning then counts that many fewer.
       this.notify("gap", gap.kind, contactId, gap.kind !== "origin" && gap.closed ? -count : count);
     });
   }

@@ -1,4 +1,4 @@
-/** A page of its own: verifies an exported audit log in the browser. Nothing but the page's own files is ever fetched. */
+/** Verifies an exported audit log in the browser. The page fetches nothing but its own files. */
 
 import "../styles/base.css";
 import "../styles/verify.css";
@@ -211,7 +211,7 @@ function fact(word: Word, value: string, className = ""): Child[] {
   return [h("dt", {}, say(word)), h("dd", { class: className }, value)];
 }
 
-/** From a log that was verified, so that every line is of its one form. */
+/** Reads a verified log, whose lines all have the same form. */
 function spanOf(log: Uint8Array): Span | null {
   const lines = new TextDecoder()
     .decode(log)

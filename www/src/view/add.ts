@@ -224,7 +224,7 @@ export class AddView {
   }
 
   async #accept(text: string): Promise<void> {
-    // Text without an invitation goes to the package all the same: it knows best why it is none.
+    // Text without an invitation goes to the package too: its error says what is wrong.
     const contact = await this.#acceptOutcome.attempt(() =>
       this.session.accept(invitationIn(text) ?? text, this.#inPersonBox.checked),
     );

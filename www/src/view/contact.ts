@@ -76,7 +76,7 @@ export class ContactView {
     this.#composer.update(contact);
   }
 
-  /** Scrolls to the newest message: all of it if it fits, else its beginning. */
+  /** Scrolls to the newest message, or to its beginning if it does not fit. */
   #showLast(): void {
     const last = this.#log.lastElementChild;
     if (last instanceof HTMLElement)

@@ -1,4 +1,4 @@
-/** A vault that cannot be read here: locked, open in another tab, or gone. */
+/** A vault that cannot be read here: locked, open in another tab, or cleared. */
 
 import { h, section } from "../dom";
 import { t } from "../i18n";

@@ -1,4 +1,4 @@
-/** The access log of one portal: the newest entries, whether they are as they were written, and ways to hand them on. */
+/** The access log of a portal: the newest entries, whether they are unaltered, and exports. */
 
 import { h, keyed, saveFile } from "../dom";
 import { currentLanguage, t, type TextKey } from "../i18n";
@@ -6,7 +6,7 @@ import type { Session } from "../session";
 import { Outcome } from "./parts";
 import type { AuditEntry, AuditFormat } from "tessera-portal";
 
-/** What stands for the log where a contact's id would. */
+/** Stands for the log in place of a contact's id. */
 export const LOG = "log";
 
 const PAGE = 50;
@@ -88,7 +88,7 @@ export class LogView {
     try {
       this.#entries = (await log.entries({ limit: this.#wanted })).reverse();
     } catch {
-      // What is wrong with it is for `verify` to say.
+      // `verify` reports what is wrong with it.
     } finally {
       this.#reading = false;
     }

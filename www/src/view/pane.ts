@@ -12,7 +12,7 @@ import { avatar, contactState } from "./parts";
 import { SAFETY, SafetyView, accessSpan, time } from "./safety";
 import type { Contact } from "tessera-portal";
 
-/** What the reader was doing; outlives a rebuild of the view, as on a change of language. */
+/** What the reader was doing; it survives a rebuild of the view, as on a change of language. */
 export class PaneState {
   /** The open conversation, `LOG` for the access log, `SAFETY` for copies and emergencies, or null for the page that adds a contact. */
   open: string | null = null;
@@ -177,7 +177,7 @@ export class Pane {
     this.#chooseView();
     if (this.#view !== before && this.#view !== null) this.#main.replaceChildren(this.#view.element);
     this.#view?.update();
-    // Whoever was here when it was locked or unlocked goes on from there.
+    // Keyboard focus stays in the pane when it is locked or unlocked.
     const turned = this.#view !== before && (before instanceof LockView || this.#view instanceof LockView);
     if (turned && focused) this.#main.querySelector<HTMLElement>("input, textarea, button")?.focus();
   }

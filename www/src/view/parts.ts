@@ -19,7 +19,7 @@ export function contactState(contact: Contact): string {
   return t(contact.verified === "expected" ? "state_expected" : "state_active");
 }
 
-/** One line that says how the last action went; errors are announced, news waits its turn. */
+/** The outcome of the last action; errors are announced at once, other outcomes politely. */
 export class Outcome {
   readonly element = h("p", { class: "outcome", role: "status", testid: "outcome" });
 
@@ -31,7 +31,7 @@ export class Outcome {
     this.#show("failed", code, text);
   }
 
-  /** Runs an action and says in words why it did not work, if it did not. */
+  /** Runs an action and shows in words why it failed, if it failed. */
   async attempt<T>(action: () => Promise<T>): Promise<T | undefined> {
     this.#show("", "", "");
     try {
@@ -74,7 +74,7 @@ export function field(label: string, control: HTMLElement, className = "field"):
   return h("div", { class: className }, h("label", { for: control.id }, label), control);
 }
 
-/** One's own fingerprint as a QR code, for the inviter to scan in person. */
+/** The person's fingerprint as a QR code, for the inviter to scan in person. */
 export function ownFingerprint(session: Session): HTMLElement | null {
   if (session.fingerprintQrSvg === null) return null;
   return h(

@@ -1,10 +1,10 @@
-/** The pane of the one who listens: everything the relay publishes, and what it does not say. */
+/** The eavesdropper's pane: everything that the relay publishes, and what cannot be seen in it. */
 
 import { h, keyed, section } from "../dom";
 import type { Eavesdropper, SeenBatch } from "../eavesdropper";
 import { number, t } from "../i18n";
 
-/** Cells drawn of one batch; the rest are counted. */
+/** Cells drawn per batch; the rest are counted. */
 const DRAWN = 24;
 
 const CANNOT = ["cannot_real", "cannot_who", "cannot_what", "cannot_thread"] as const;

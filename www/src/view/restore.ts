@@ -1,4 +1,4 @@
-/** Restoring a backup in the place of the vault that is here. */
+/** Replaces the vault by a backup. */
 
 import { h } from "../dom";
 import { t } from "../i18n";

@@ -1,4 +1,4 @@
-/** Copies and emergencies: back up, a recovery code, emergency shares, and what was done with them. */
+/** Copies and emergencies: backup, recovery code, emergency shares, and past emergency accesses. */
 
 import { h, saveFile, section, svgImage } from "../dom";
 import { currentLanguage, t } from "../i18n";
@@ -8,7 +8,7 @@ import { printButton } from "./print";
 import { RestoreForm } from "./restore";
 import { shareQrSvg, type Device, type EmergencyAccess } from "tessera-portal";
 
-/** What stands for this page where a contact's id would. */
+/** Stands for this page in place of a contact's id. */
 export const SAFETY = "safety";
 
 const MOST_SHARES = 7;
@@ -109,7 +109,7 @@ export class SafetyView {
       ]);
       this.#show({ device, hasCode, accesses });
     } catch {
-      // Locked or disposed of meanwhile: the page says so elsewhere.
+      // Locked or disposed of meanwhile; the page shows that elsewhere.
     }
   }
 
@@ -240,7 +240,7 @@ function accessItem(access: EmergencyAccess): HTMLElement {
   );
 }
 
-/** For how long, and whether it is over. */
+/** How long the access lasts, and whether it has ended. */
 export function accessSpan({ minutes, endedAt }: EmergencyAccess): string {
   return endedAt === null ? t("access_open", { minutes }) : t("access_closed", { minutes, end: time(endedAt) });
 }

@@ -1,4 +1,4 @@
-/** Large messages on their way, with how far they are; one's own can be taken back. */
+/** Large messages in transit with their progress; outgoing messages can be withdrawn. */
 
 import { h, keyed } from "../dom";
 import { t } from "../i18n";
