@@ -1,8 +1,8 @@
-// Measures the built package in one page of a real browser and writes docs/benchmarks.md.
+// Measures the built package in a browser and writes docs/benchmarks.md.
 //
 //   cargo xtask bench                 builds, measures in about four minutes, writes
-//   cargo xtask bench --quick         builds, measures in less than one, writes nothing
-//   node tests/bench/run.mjs [--quick]  measures what is built
+//   cargo xtask bench --quick         builds, measures in less than a minute, writes nothing
+//   node tests/bench/run.mjs [--quick]  measures without building
 
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";

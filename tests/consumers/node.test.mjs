@@ -1,4 +1,4 @@
-// The package as npm would publish it, packed and installed into an empty Node project.
+// The package as npm publishes it, packed and installed into an empty Node.js project.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -34,7 +34,7 @@ describe("the packed package", () => {
 
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("holds what was built and nothing else", () => {
+  test("contains what was built and nothing else", () => {
     const strangers = files.filter(
       (file) => !/^(package\.json|README\.md|LICENSE[\w.-]*|dist\/[\w./-]+\.(js|d\.ts|wasm|json))$/.test(file),
     );

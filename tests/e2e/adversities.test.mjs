@@ -1,4 +1,4 @@
-// What can go wrong, and what people then see. Each case ends with an honest message that still arrives.
+// Attacks and failures, and what people then see. Each case ends with an honest message that still arrives.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -29,7 +29,7 @@ async function stage(url, roles = ["clinician", "patient"]) {
   return { ...portal, ...people };
 }
 
-/** The stated end of every case: nothing was lost, and the next honest message arrives once, verified. */
+/** How every case ends: nothing was lost, and the next honest message arrives once, verified. */
 async function stillWorks(from, to, text) {
   await from.write(to.name, text);
   await to.receives(from.name, text);
@@ -59,7 +59,7 @@ describe("cells that are not what they seem", () => {
   const eachCell = (batches, change) =>
     batches.flatMap(({ bucket, cells }) => cells.map((cell) => ({ bucket, cell: change(cell) })));
 
-  test("one bit flipped in a published cell, posted anew, is blocked", async () => {
+  test("a published cell, posted again with a flipped bit, is blocked", async () => {
     const batches = await batchesAround("The first of two honest messages.");
     const flipped = eachCell(batches, (cell) => {
       const copy = Buffer.from(cell);
@@ -74,7 +74,7 @@ describe("cells that are not what they seem", () => {
     await stillWorks(on.clinician, on.patient, "The second, after the altered one.");
   });
 
-  test("a stranger's cell under a tag seen in a published batch is blocked and burns nothing", async () => {
+  test("a stranger's cell under a tag seen in a published batch is blocked and uses up nothing", async () => {
     await on.patient.notice("rejected", "NOT_AUTHENTIC").first().getByTestId("dismiss").click();
     const batches = await batchesAround("Before the stranger.");
     const { cell_size } = await info(relay.url);
@@ -101,7 +101,7 @@ describe("cells that are not what they seem", () => {
     assert.equal(await on.patient.message("in", text).count(), 1);
   });
 
-  test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
+  test("the page reported no error", () => assert.deepEqual(on.complaints, []));
 });
 
 describe("an enrolled contact who forges", () => {
@@ -129,7 +129,7 @@ describe("an enrolled contact who forges", () => {
     assert.equal(await rivera.message("in", "This was never proven.").count(), 0);
   });
 
-  test("the page made no complaint", () => assert.deepEqual(portal.complaints, []));
+  test("the page reported no error", () => assert.deepEqual(portal.complaints, []));
 });
 
 describe("invitations gone wrong", () => {
@@ -153,7 +153,7 @@ describe("invitations gone wrong", () => {
     assert.equal(await on.patient.contact(on.clinician.name).count(), 0);
   });
 
-  test("whoever scans an invitation that somebody else has answered is told, and the first two are not disturbed", async () => {
+  test("scanning an answered invitation shows that, and does not disturb the two people", async () => {
     const { text } = await on.clinician.invite("qr");
     await on.patient.accept(text);
     const digits = await on.clinician.digits(on.patient.name);
@@ -208,10 +208,10 @@ describe("invitations gone wrong", () => {
     await stillWorks(on.lab, on.clinician, "These digits did match.");
   });
 
-  test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
+  test("the page reported no error", () => assert.deepEqual(on.complaints, []));
 });
 
-/** The same invitation with its time in the past: the time is not authenticated, and must be heeded all the same. */
+/** The same invitation with its time in the past: the time is not authenticated, but a client must respect it. */
 function expired(link) {
   const encoded = link.split("tessera:/")[1];
   const fields = JSON.parse(Buffer.from(encoded, "base64url").toString("utf8"));
@@ -242,7 +242,7 @@ describe("a relay that lies", () => {
     assert.equal(await on.patient.message("in", text).count(), 1);
   });
 
-  test("a batch left out is shown as a gap", async () => {
+  test("an omitted batch is shown as a gap", async () => {
     hostile.dropping = true;
     const withheld = "Stop warfarin.";
     await on.clinician.write(on.patient.name, withheld);
@@ -258,7 +258,7 @@ describe("a relay that lies", () => {
     await on.clinician.sees(on.patient.name, withheld, "sent");
   });
 
-  test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
+  test("the page reported no error", () => assert.deepEqual(on.complaints, []));
 });
 
 describe("a relay that goes down and comes back", () => {
@@ -272,7 +272,7 @@ describe("a relay that goes down and comes back", () => {
     await relay?.end();
   });
 
-  test("a message waits, in words, and leaves when the relay is back", async () => {
+  test("a message waits visibly, and is sent when the relay is back", async () => {
     const text = "Written while the relay was down.";
     await relay.kill();
     await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="down"]').waitFor();
@@ -291,5 +291,5 @@ describe("a relay that goes down and comes back", () => {
     await stillWorks(on.patient, on.clinician, "And back again.");
   });
 
-  test("the page made no complaint", () => assert.deepEqual(on.complaints, []));
+  test("the page reported no error", () => assert.deepEqual(on.complaints, []));
 });

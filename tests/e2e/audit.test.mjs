@@ -27,7 +27,7 @@ describe("the access log", () => {
     return { name: download.suggestedFilename(), mimeType: "application/octet-stream", buffer: await readFile(path) };
   }
 
-  test("a person reads and verifies it, exports it, and an auditor verifies the file on a page that sends nothing", async (t) => {
+  test("a person verifies and exports the log, and an auditor verifies the file on a page that sends nothing", async (t) => {
     const portal = await openPortal(browser, relay.url);
     const { page } = portal;
     const rivera = await new Person(page, "clinician").ready();

@@ -1,4 +1,4 @@
-// A backup, saved as a file, restored in another browser with the recovery code; what both devices say; paper.
+// A backup saved as a file and restored in another browser with the recovery code; notices of both devices; printing.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -17,7 +17,7 @@ describe("backups on the page", () => {
     await relay?.end();
   });
 
-  test("restored in another browser with the code from paper, the conversation goes on there", async () => {
+  test("a backup restored in another browser with the printed code continues the conversation", async () => {
     const first = await openPortal(browser, `${relay.url}/?role=clinician`);
     const rivera = await new Person(first.page, "clinician").ready();
     const { text: link } = await rivera.invite("link");
@@ -67,7 +67,7 @@ describe("backups on the page", () => {
     await Promise.all([first.close(), second.close(), theirs.close()]);
   });
 
-  test("shares are printed, and nothing else of the page", async () => {
+  test("printing prints the shares and nothing else of the page", async () => {
     const portal = await openPortal(browser, `${relay.url}/?role=lab`);
     const lab = await new Person(portal.page, "lab").ready();
     await lab.pane.getByTestId("open-safety").click();

@@ -1,4 +1,4 @@
-// The three flows in real Chromium over a real relay.
+// The three flows in Chromium over a relay.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -18,5 +18,5 @@ describe("the three flows", () => {
     await relay?.end();
   });
   for (const [name, flow] of FLOWS) test(name, (context) => flow(portal.page, (line) => context.diagnostic(line)));
-  test("the page made no complaint", () => assert.deepEqual(portal.complaints, []));
+  test("the page reported no error", () => assert.deepEqual(portal.complaints, []));
 });

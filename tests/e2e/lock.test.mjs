@@ -1,4 +1,4 @@
-// The vault's life while it is open, in a real browser: idle time, sleeping tabs, passkeys, destruction, and what the browser cleared.
+// An open vault in a browser: idle time, sleeping tabs, passkeys, destruction, and a database that the browser cleared.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -15,7 +15,7 @@ after(async () => {
   await Promise.all([site?.stop(), relay?.end()]);
 });
 
-/** A page of a browser profile of its own. Passkeys are for names, not for addresses: it is on localhost. */
+/** A page in a new browser profile, on localhost: passkeys need a host name, not an address. */
 async function profile() {
   const context = await newProfile(browser);
   const page = await context.newPage();
@@ -41,7 +41,7 @@ async function profile() {
   };
 }
 
-/** Opens a portal, which stays in the page as `portal`; gives its fingerprint or why it did not open. */
+/** Opens a portal, kept in the page as `portal`; returns its fingerprint or the code of the error. */
 const open = (page, options = {}) =>
   page.evaluate(
     async ([relay, options]) => {
@@ -64,7 +64,7 @@ const open = (page, options = {}) =>
     [relay.url, options],
   );
 
-/** Calls a method of the portal; gives its code if it is refused. */
+/** Calls a method of the portal; returns "done" or the code of the error. */
 const call = (page, method, ...words) =>
   page.evaluate(
     ([method, words]) => {
@@ -79,7 +79,7 @@ const call = (page, method, ...words) =>
   );
 const fingerprint = (page) => page.evaluate(async () => Array.from((await window.portal.me()).fingerprint).join());
 
-/** A platform authenticator whose PRF extension works, and whose person always agrees. */
+/** A platform authenticator with the PRF extension, whose user always agrees. */
 async function authenticator(context, page, { hasPrf = true } = {}) {
   const session = await context.newCDPSession(page);
   await session.send("WebAuthn.enable");
@@ -101,7 +101,7 @@ async function authenticator(context, page, { hasPrf = true } = {}) {
   };
 }
 
-test("an idle page is locked, and a tab whose timers slept is locked as soon as it is looked at", async () => {
+test("an idle page locks, and a tab whose timers slept locks as soon as it is visible", async () => {
   const hers = await profile();
   const { page } = hers;
   await page.clock.install();
@@ -118,7 +118,7 @@ test("an idle page is locked, and a tab whose timers slept is locked as soon as 
   assert.equal(await call(page, "vault.unlock", "correct horse battery staple"), "done");
   assert.equal(await fingerprint(page), me);
 
-  // Time goes on, but no timer runs: as in a tab that slept.
+  // Time passes but no timer runs, as in a sleeping tab.
   const asleep = await page.evaluate(() => Date.now());
   await page.clock.setSystemTime(asleep + 6 * 60_000);
   assert.deepEqual(await page.evaluate(() => window.locked), ["idle"]);
@@ -129,7 +129,7 @@ test("an idle page is locked, and a tab whose timers slept is locked as soon as 
   await hers.close();
 });
 
-test("a lock keeps the store: another page is refused all the while", async () => {
+test("a locked vault keeps its store: another page is refused", async () => {
   const hers = await profile();
   await open(hers.page, { create: true });
   const other = await hers.context.newPage();
@@ -181,7 +181,7 @@ test("a passkey opens the vault after a lock and after a restart, until it is re
   assert.equal(await open(page, { passphrase: undefined, passkey: true }), "WRONG_PASSPHRASE");
   assert.equal(await open(page, { passphrase: "another one" }), me);
 
-  // A credential that the platform lost, and one that is another's.
+  // A credential that the platform lost, and a credential of somebody else.
   await page.evaluate(async () => Array.from(await window.portal.vault.addPasskey()));
   await call(page, "vault.lock");
   await platform.agrees(false);
@@ -219,7 +219,7 @@ test("destroy leaves no database and no mark; the next portal is new", async () 
   await hers.close();
 });
 
-test("a database that the browser cleared is said to be cleared, and not replaced in silence", async () => {
+test("a cleared database is reported, and not silently replaced", async () => {
   const hers = await profile();
   const me = await open(hers.page, { create: true });
   const page = await hers.again();

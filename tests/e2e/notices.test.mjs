@@ -1,4 +1,4 @@
-// The relay's notices in a real browser: they say when to look and nothing else, come back after the relay did, and can be missing.
+// The relay's notices in a browser: they only say when to look, return after the relay does, and are optional.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -20,7 +20,7 @@ after(async () => {
   await Promise.all([site?.stop(), relay?.end()]);
 });
 
-/** A page with a running portal, and what passes on its streams and requests. */
+/** A page with a running portal, and a record of its streams and requests. */
 async function listener(prepare = () => {}) {
   const page = await (await newProfile(browser)).newPage();
   const seen = { streams: [], sent: [], received: [], indexes: [] };
@@ -66,7 +66,7 @@ test("the stream subscribes to the own bucket in its first message and names not
   await close();
 });
 
-test("after the relay was away the stream comes back, and meanwhile nothing is lost", async () => {
+test("the stream comes back after the relay was away", async () => {
   const { seen, close } = await listener();
   await until("notices", () => seen.received.length > 0);
   await relay.kill();
@@ -77,7 +77,7 @@ test("after the relay was away the stream comes back, and meanwhile nothing is l
   await close();
 });
 
-test("without WebSocket the clock says when to look", async () => {
+test("without WebSocket, portals pull by the clock", async () => {
   const { seen, close } = await listener(() => delete window.WebSocket);
   await until("three pulls", () => seen.indexes.length >= 3);
   assert.deepEqual(seen.streams, []);

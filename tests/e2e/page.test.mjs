@@ -18,7 +18,7 @@ describe("the page", () => {
     await relay?.end();
   });
 
-  test("two people, each in a window of their own, enrol by a link that leaves the address bar at once", async () => {
+  test("two people in two windows enrol by a link, which leaves the address bar at once", async () => {
     const hers = await openPortal(browser, `${relay.url}/?role=clinician`);
     const rivera = await new Person(hers.page, "clinician").ready();
     assert.equal(await hers.page.locator('[data-testid^="pane-"]').count(), 1);
@@ -41,7 +41,7 @@ describe("the page", () => {
     await Promise.all([hers.close(), theirs.close()]);
   });
 
-  test("a link opened on the screen of everyone asks who accepts it", async () => {
+  test("a link opened on the shared screen asks who accepts it", async () => {
     const portal = await openPortal(browser, relay.url);
     const rivera = await new Person(portal.page, "clinician").ready();
     const { text: link } = await rivera.invite("link");
@@ -55,7 +55,7 @@ describe("the page", () => {
     await portal.close();
   });
 
-  test("in person, a scanned fingerprint takes the place of the digits", async () => {
+  test("in person, a scanned fingerprint replaces the digits", async () => {
     const portal = await openPortal(browser, relay.url);
     const rivera = await new Person(portal.page, "clinician").ready();
     const ana = await new Person(portal.page, "patient").ready();
@@ -147,7 +147,7 @@ describe("the page", () => {
     await portal.close();
   });
 
-  test("starting over, with or without the passphrase, is a new person", async () => {
+  test("starting over, with or without the passphrase, creates a new person", async () => {
     const portal = await openPortal(browser, `${relay.url}/?role=patient`);
     const ana = await new Person(portal.page, "patient").ready();
     const first = await ana.fingerprintPicture();
@@ -164,7 +164,7 @@ describe("the page", () => {
     await portal.close();
   });
 
-  test("a second tab is told that the vault is open, and can take it over", async () => {
+  test("a second tab shows that the vault is open, and can take it over", async () => {
     const portal = await openPortal(browser, `${relay.url}/?role=patient`);
     const ana = await new Person(portal.page, "patient").ready();
     const other = await portal.page.context().newPage();

@@ -1,4 +1,4 @@
-// The package's store in a real browser's IndexedDB: its contract, pages that die, two pages on one vault, and what lies on the disk.
+// The package's store in IndexedDB: its contract, pages that crash, two pages on one vault, and what is on disk.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -17,7 +17,7 @@ after(async () => {
   await Promise.all([site?.stop(), relay?.end()]);
 });
 
-/** A browser profile of its own; `page()` opens a page in it. */
+/** A new browser profile; `page()` opens a page in it. */
 async function profile() {
   const context = await newProfile(browser);
   const complaints = [];
@@ -125,7 +125,7 @@ import { storeContract } from "${location.origin}/test/store-contract.mjs";
     assert.equal(seen.modes.filter(([mode]) => mode === "readwrite").length, 1);
   });
 
-  test("a write that fails undoes the whole commit, and is STORE_FAILED with its cause", async () => {
+  test("a failed write undoes the whole commit, and is STORE_FAILED with its cause", async () => {
     const seen = await page.evaluate(async () => {
       const { indexedDbStore } = await import("tessera-portal");
       const store = indexedDbStore("undone");
@@ -155,7 +155,7 @@ import { storeContract } from "${location.origin}/test/store-contract.mjs";
     assert.deepEqual(seen, { code: "STORE_FAILED", cause: "ConstraintError", revision: 1, keys: ["a=1"] });
   });
 
-  test("it does not stand in the way of a deletion or a newer version, and never damages one", async () => {
+  test("it blocks neither a deletion nor a newer version, and damages neither", async () => {
     const seen = await page.evaluate(async () => {
       const { indexedDbStore } = await import("tessera-portal");
       const settled = (request) =>
@@ -192,7 +192,7 @@ const CONTACT = "Ana Gómez";
 const FIRST = "Continue metformin 500mg BID; recheck HbA1c in 3 months.";
 const QUEUED = ["Take the new tablets in the morning.", "And bring the old ones."];
 
-/** Opens a portal in a page, on its profile's IndexedDB; it stays there as `portal`. */
+/** Opens a portal in a page, on its profile's IndexedDB; the page keeps it as `portal`. */
 function openPortal(page, name, store, options = {}) {
   return page.evaluate(
     async ([relay, name, store, options]) => {
@@ -229,7 +229,7 @@ async function syncedUntil(what, pages, condition, argument) {
   );
 }
 
-/** Enrols the people of two pages; each then has one contact. */
+/** Enrols the people of two pages; each then has a contact. */
 async function enrol(inviter, acceptor) {
   const uri = await inviter.evaluate(async () => (await window.portal.invite({ kind: "qr" })).uri);
   await acceptor.evaluate((uri) => window.portal.accept(uri).then(() => {}), uri);
@@ -260,7 +260,7 @@ const received = async (wanted) =>
   (await window.portal.messages((await window.portal.contacts())[0].id)).some(({ text }) => text === wanted);
 
 describe("a portal on indexedDbStore", () => {
-  test("a page that dies with messages queued loses nothing and sends nothing twice; nothing on the disk can be read", async () => {
+  test("a page that crashes with queued messages loses none and sends none twice; nothing on disk is readable", async () => {
     const [hers, theirs] = [await profile(), await profile()];
     const [page, ana] = [await hers.page(), await theirs.page()];
     assert.deepEqual(await openPortal(page, NAME, "portal"), { code: "VAULT_MISSING" });
@@ -270,7 +270,7 @@ describe("a portal on indexedDbStore", () => {
     await send(page, FIRST);
     await syncedUntil("the first message", [ana, page], received, FIRST);
     for (const text of QUEUED) assert.equal(await send(page, text), "queued");
-    // While a third is being sent: it may be there afterwards or not, but whole and once.
+    // During a third send: afterwards it is either absent, or there once and whole.
     await page.evaluate(() => {
       void window.portal.contacts().then(([{ id }]) => window.portal.send(id, { text: "The third one." }));
       void window.portal.sync({ flush: true });
@@ -302,7 +302,7 @@ describe("a portal on indexedDbStore", () => {
     await Promise.all([hers.close(), theirs.close()]);
   });
 
-  test("a page that dies before its message left still has it queued, and it arrives once", async () => {
+  test("a page that crashes before its message was sent still has it queued, and it arrives once", async () => {
     const [hers, theirs] = [await profile(), await profile()];
     const [page, ana] = [await hers.page(), await theirs.page()];
     await openPortal(page, NAME, "portal", { create: true });
@@ -314,14 +314,14 @@ describe("a portal on indexedDbStore", () => {
     await openPortal(again, NAME, "portal");
     assert.deepEqual(await again.evaluate(texts), [[QUEUED[0], "queued"]]);
     await syncedUntil("the message", [ana, again], received, QUEUED[0]);
-    // Were it sent again, these rounds would bring it.
+    // A second copy would arrive in these rounds.
     for (let round = 0; round < 3; round++) await syncedUntil("a round", [again, ana], async () => true);
     assert.deepEqual(await ana.evaluate(texts), [[QUEUED[0], "verified"]]);
     assert.deepEqual([...hers.complaints, ...theirs.complaints], []);
     await Promise.all([hers.close(), theirs.close()]);
   });
 
-  test("two pages: the second is refused, or takes over and the first ends", async () => {
+  test("of two pages the second is refused, or takes over and the first ends", async () => {
     const hers = await profile();
     const [one, other] = [await hers.page(), await hers.page()];
     const { fingerprint } = await openPortal(one, NAME, "portal", { create: true });
@@ -363,7 +363,7 @@ describe("a portal on indexedDbStore", () => {
     await hers.close();
   });
 
-  test("what the browser says about keeping the vault is told when it is created", async () => {
+  test("creating a vault reports whether the browser will keep it", async () => {
     const hers = await profile();
     const page = await hers.page();
     await openPortal(page, NAME, "portal", { create: true });
@@ -374,10 +374,10 @@ describe("a portal on indexedDbStore", () => {
   });
 });
 
-/** What anyone who has the disk can read of these people: record and word. */
+/** What a thief of the disk can read about these people: record and word. */
 async function readable(page) {
   const words = [NAME, CONTACT, FIRST, ...QUEUED, "metformin", "Rivera", "correct horse", relay.url];
-  // A record that is not sealed shows that words would be found.
+  // A record that is not sealed, to show that words would be found.
   await page.evaluate(async (text) => {
     const { indexedDbStore } = await import("tessera-portal");
     const store = indexedDbStore("in the clear");

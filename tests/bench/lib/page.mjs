@@ -1,4 +1,4 @@
-// One page in real Chromium, with the package, its peers and the vectors, from a server of our own.
+// A page in Chromium with the package, its peers and the vectors, from a local server.
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -31,7 +31,7 @@ const HEADERS = {
   "cache-control": "no-store",
 };
 
-/** Bundles the page; `dist` is the package's, `module` the folder of the module with more bindings. */
+/** Bundles the page. `dist`: the package's folder; `module`: the folder of the module with more bindings. */
 export async function resources({ dist, module, vectors }) {
   const { outputFiles } = await build({
     entryPoints: [new URL("../page/main.mjs", import.meta.url).pathname],
@@ -56,7 +56,7 @@ export async function resources({ dist, module, vectors }) {
   };
 }
 
-/** Runs `globalThis.run(mode)` of the page and gives what it gives, with the browser's version. */
+/** Runs `globalThis.run(mode)` of the page and returns its result with the browser's version. */
 export async function runPage(served, mode) {
   const server = await listen(served);
   const browser = await launch();

@@ -9,7 +9,7 @@ const BEGIN = "<!-- results: written by `cargo xtask bench` -->";
 const END = "<!-- end of results -->";
 const PEERS = ["@noble/curves", "libsodium-wrappers-sumo", "@hpke/core"];
 
-/** What the numbers were taken on and against. */
+/** The machine and the versions of the peers. */
 export async function conditions(browser, { isolated, checked }) {
   const versions = await Promise.all(PEERS.map(async (name) => `${name} ${await version(name)}`));
   const [cpu] = cpus();
@@ -38,7 +38,7 @@ export function results(rows, where, more) {
   return `${where}\n\n${table(rows)}\n\n${more}`;
 }
 
-/** Replaces what stands between the markers. */
+/** Replaces the text between the markers. */
 export async function write(file, text) {
   const document = await readFile(file, "utf8");
   const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];

@@ -1,4 +1,4 @@
-// A benchmark of things that do not do the same is worth nothing: what differs ends the run.
+// A benchmark compares only what computes the same: a difference ends the run.
 
 export function agree(condition, what) {
   if (!condition) throw new Error(`the variants disagree: ${what}`);

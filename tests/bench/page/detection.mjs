@@ -18,7 +18,7 @@ const NEXT_DEVICE = 8;
 const TODAY = 20_778;
 const TRIALS = 4;
 
-/** Tags gathered from a batch, four words each, into an array that is used again. */
+/** The tags of a batch, four words each, copied into an array that is reused. */
 const gathered = new Uint32Array((PER_BATCH * TAG) / 4);
 
 const CELLS = BATCHES * PER_BATCH;
@@ -45,7 +45,7 @@ export async function measure(bench, budget) {
     agree(found.join() === expected, `${name} finds other cells`);
   }
 
-  // A batch at a time, each way through all of them, so that none finds its batch in the processor's cache.
+  // Batch by batch, each variant through all of them, so that no variant finds its batch in the processor's cache.
   const find = Object.fromEntries(Object.entries(ways).map(([name, way]) => [name, inTurn(batches, way)]));
   const trial = trialDecryption(bench, batches);
   return {
@@ -57,7 +57,7 @@ export async function measure(bench, budget) {
 
 /**
  * A clinician's first pull, day by day: 2000 contacts, 14 days, one index at a time. Milliseconds. It is too long to
- * run uninterrupted on a busy machine: of a few runs the fastest counts.
+ * run uninterrupted on a busy machine: the fastest of a few runs counts.
  */
 export function firstPull(bench) {
   const contacts = Array.from({ length: 2000 }, () => random(32));
@@ -107,7 +107,7 @@ function haystack(own, tags) {
   return batches;
 }
 
-/** Only tags go into the module. A batch starts a buffer of its own and its header is 192 bytes, so words are aligned. */
+/** Only tags are copied into the module. A batch has its own buffer and a header of 192 bytes, so words are aligned. */
 function tagsOf(batch) {
   const words = new Uint32Array(batch.buffer, HEADER, (PER_BATCH * CELL) / 4);
   for (let to = 0, from = 0; from < words.length; to += 4, from += CELL / 4) {
@@ -135,7 +135,7 @@ function inLatin1Map(map, batch) {
   return found;
 }
 
-/** Microseconds are then per cell. */
+/** Makes the microseconds those of a cell. */
 function inTurn(batches, way) {
   let next = 0;
   return () => {
@@ -146,8 +146,8 @@ function inTurn(batches, way) {
 }
 
 /**
- * What a recipient without tags does: opens each cell with what it has, here with one contact's psk only, although it
- * would have to try each. A few real cells to someone else are measured, in one call into the module.
+ * What a recipient without tags does: tries to open each cell, here with the psk of a single contact, although it would have
+ * to try each. Measured with a few real cells to somebody else, in a single call into the module.
  */
 function trialDecryption(bench) {
   const other = new bench.CellKeys(random(32), random(32));

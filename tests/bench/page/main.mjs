@@ -1,4 +1,4 @@
-// Runs in the page: first that all variants do the same, then the measuring.
+// Runs in the page: first checks that all variants compute the same, then measures.
 
 import { init } from "tessera-portal";
 import * as cells from "./cells.mjs";
@@ -11,7 +11,7 @@ import { BUDGETS } from "./measure.mjs";
 globalThis.run = async (mode) => {
   const budget = BUDGETS[mode];
   await init({ wasm: new URL("/core.wasm", location.href) });
-  // A module of its own: the bindings below the package's surface are in no package.
+  // A separate module: the package does not contain these bindings.
   const bench = await import("/bench/core.js");
   await bench.default({ module_or_path: "/bench/core.wasm" });
 

@@ -1,6 +1,6 @@
 // Interleaved measuring: in each round every variant runs once, in an order that rotates, so that
-// whatever slows the machine down for a while slows all of them. Samples are shorter than what a
-// scheduler gives a thread at a time: most are then not interrupted, and the median is of those.
+// load that slows the machine for a while slows all of them. Samples are shorter than a scheduler's
+// time slice, so most are not interrupted, and the median is one of those.
 
 /** Milliseconds, and a bound on the rounds: `full` for results that are kept, `quick` for a look. */
 export const BUDGETS = {
@@ -28,7 +28,7 @@ export async function compare(variants, { warmUp, sample, rounds, limit }) {
   return Object.fromEntries(entries.map(({ name, times }) => [name, times]));
 }
 
-/** How often to run so that a sample is long enough for the clock; from the fastest run, which nothing interrupted. */
+/** How often to run so that a sample is long enough for the clock, from the fastest run, which was not interrupted. */
 async function warm(run, warmUp, sample) {
   const end = performance.now() + warmUp;
   let fastest = Infinity;

@@ -1,4 +1,4 @@
-// The portal as a page uses it: how unlocking, sending, restoring and a long absence grow with what is stored.
+// The portal as a page uses it: how unlocking, sending, restoring and a long absence scale with the store.
 // Times are of a portal on IndexedDB, durability included.
 
 import { Portal, indexedDbStore, memoryStore } from "tessera-portal";
@@ -18,7 +18,7 @@ const PER_BATCH = 109;
 const CELL = 2048;
 
 export async function measure(budget) {
-  // An instance of its own: how far its memory grows is counted, and that never shrinks.
+  // A separate instance: its memory is measured, and never shrinks.
   const bench = await import("/bench/core.js#portal");
   const wasm = await bench.default({ module_or_path: "/bench/core.wasm" });
   const now = Math.floor(Date.now() / 1000);

@@ -13,7 +13,7 @@ const SESSION = "visit-7421";
 const MESSAGE = text("Continue metformin 500mg BID; recheck HbA1c in 3 months.");
 const CONTEXT = random(32 + 8 + 1 + 8 + 4 + 25);
 
-/** Every variant gives the answer of the vectors, and accepts what each of the others proves. */
+/** Every variant computes the answers of the vectors, and accepts the proofs of all others. */
 export async function crossCheck(vectors) {
   await sodium.ready;
   let cases = 0;
@@ -96,7 +96,7 @@ export async function measure(budget) {
   };
 }
 
-/** Each of a session of its own, as deliveries are. */
+/** Each in a separate session, as deliveries are. */
 function manyClaims(secret, seed) {
   return Array.from({ length: BATCH }, (_, i) => {
     const sessionId = `visit-${i}`;

@@ -1,4 +1,4 @@
-// What the package hands to WebCrypto, or could, against WebCrypto alone.
+// Operations that WebCrypto offers too, beside WebCrypto alone.
 
 import { medcrypt } from "tessera-portal";
 import { equal, random, text } from "./bytes.mjs";

@@ -1,4 +1,4 @@
-// A native client that enrols like anyone else and then lies (`cargo run --example adversary -- <invitation>`).
+// A native client that enrols normally and then sends forgeries (`cargo run --example adversary -- <invitation>`).
 // It writes one JSON object per line: {"name":…,"digits":…} once enrolled, {"sent":…} once the relay took its cells;
 // it reads one command per line: `forged <text>` or `honest <text>`.
 

@@ -21,7 +21,7 @@ export function parseBatch(bytes) {
   };
 }
 
-/** An Ed25519 key to publish under, with its public half as an origin. */
+/** An Ed25519 key to publish with; its public key is the origin. */
 export function publisher() {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   return { privateKey, origin: publicKey.export({ type: "spki", format: "der" }).subarray(-32) };
@@ -43,7 +43,7 @@ export function buildBatch({ bucket, epoch, closedAt, cellSize, cells }, { priva
   return Buffer.concat([header, body]);
 }
 
-/** A fresh X25519 public key: what a stranger puts where a cell has its encapsulated key. */
+/** A fresh X25519 public key, for a stranger's cell in place of the encapsulated key. */
 export function freshEnc() {
   const { publicKey } = generateKeyPairSync("x25519");
   return publicKey.export({ type: "spki", format: "der" }).subarray(-32);

@@ -73,7 +73,7 @@ export async function result(page, say) {
   await say("Northside Lab sees: Delivered");
 }
 
-/** What the fourth pane shows: batches, and nobody in them. */
+/** The eavesdropper's pane shows batches, and no person. */
 export async function eavesdropper(page, say) {
   const pane = page.getByTestId("pane-relay");
   await pane.getByTestId("batch").first().waitFor();

@@ -2,14 +2,14 @@
 
 import { LOBBY, parseBatch } from "./batch.mjs";
 
-/** At most so many cells per request. */
+/** Most cells per request. */
 const ENTRIES = 64;
 
 export async function info(url) {
   return (await fetch(`${url}/v1/info`)).json();
 }
 
-/** Remembers which batches there are now; `fresh()` returns those published since, of all buckets but the lobby. */
+/** `fresh()` returns the batches published since the call, of all buckets but the lobby. */
 export async function watchBatches(url) {
   const { buckets } = await info(url);
   const list = async () => {

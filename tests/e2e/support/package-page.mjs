@@ -1,4 +1,4 @@
-// Serves the built package to a page as it is, without a bundler: an import map stands in for one.
+// Serves the built package to a page without a bundler, through an import map.
 
 import { createReadStream, existsSync } from "node:fs";
 import { once } from "node:events";

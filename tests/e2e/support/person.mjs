@@ -1,4 +1,4 @@
-// One person's pane, driven as that person would: by what is written on it.
+// A person's pane, driven as a person would: by what it shows.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -44,7 +44,7 @@ export class Person {
     await this.pane.getByTestId("add-contact").click();
     await this.pane.getByTestId("accept-in-person").setChecked(inPerson);
     const failed = this.pane.locator('[data-testid="outcome"][data-state="failed"]');
-    // The decoder has a time limit, which a busy machine can reach: whoever sees "no QR code found" tries again.
+    // The decoder has a time limit, which a busy machine can reach: a person who sees "no QR code found" tries again.
     for (let tries = 1; ; tries += 1) {
       await this.pane
         .getByTestId("accept-file")
@@ -145,7 +145,7 @@ export class Person {
     assert.match(await message.getByTestId("message-state").innerText(), /^Verified: truly from /);
   }
 
-  /** Waits until one's own message is in that state. */
+  /** Waits until a sent message is in that state. */
   async sees(name, text, state) {
     await this.open(name);
     await this.message("out", text, state).first().waitFor();
@@ -174,7 +174,7 @@ export class Person {
     return notice.innerText();
   }
 
-  /** What the last action in the pane came to, when it failed. */
+  /** The outcome of the last action in the pane, if it failed. */
   async outcome() {
     const failed = this.pane.locator('[data-testid="outcome"][data-state="failed"]').first();
     await failed.waitFor();

@@ -1,5 +1,4 @@
-// The portal's views in a page of their own, bundled from source: what they draw can be tried with far more messages
-// than a relay would carry.
+// The portal's views in a separate page, bundled from source, to draw far more messages than a relay would carry.
 
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
