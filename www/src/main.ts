@@ -12,10 +12,11 @@ import { init } from "tessera-portal";
 import { h } from "./dom";
 import { Eavesdropper } from "./eavesdropper";
 import { codeOf, codeSentence } from "./errors";
-import { currentLanguage, roleName, setLanguage, t, type Language } from "./i18n";
+import { currentLanguage, roleName, setLanguage, t } from "./i18n";
 import { takeOfferedInvitation } from "./invitation-text";
 import { ON_SCREEN, PEOPLE, roleFrom, type Role } from "./people";
 import { Session } from "./session";
+import { languages } from "./view/languages";
 import { Pane, PaneState } from "./view/pane";
 import { RelayPane } from "./view/relay";
 
@@ -136,31 +137,10 @@ class App {
             { type: "button", testid: "add-specialist", click: () => this.#showSpecialist() },
             t("add_specialist"),
           ),
-      h(
-        "div",
-        { class: "languages", role: "group", "aria-label": t("language") },
-        this.#languageButton("en", "English"),
-        this.#languageButton("es", "Español"),
-      ),
-    );
-  }
-
-  #languageButton(language: Language, name: string): HTMLElement {
-    const choose = (): void => {
-      setLanguage(language);
-      this.#draw();
-      document.querySelector<HTMLElement>(`[data-testid="lang-${language}"]`)?.focus();
-    };
-    return h(
-      "button",
-      {
-        type: "button",
-        lang: language,
-        testid: `lang-${language}`,
-        "aria-pressed": String(currentLanguage() === language),
-        click: choose,
-      },
-      name,
+      languages(t("language"), currentLanguage(), (language) => {
+        setLanguage(language);
+        this.#draw();
+      }),
     );
   }
 

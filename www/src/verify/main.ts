@@ -4,7 +4,8 @@ import "../styles/base.css";
 import "../styles/verify.css";
 import { verifyAuditExport, type AuditVerdict } from "tessera-portal";
 import { h, type Child } from "../dom";
-import { say, speak, spoken, type Language, type Word } from "./words";
+import { languages } from "../view/languages";
+import { say, speak, spoken, type Word } from "./words";
 
 type Verified = AuditVerdict & { valid: true };
 
@@ -39,12 +40,10 @@ class Page {
         { class: "top" },
         h("img", { class: "mark", src: "/favicon.svg", alt: "" }),
         h("div", { class: "brand" }, h("h1", {}, say("title")), h("p", {}, say("intro"))),
-        h(
-          "div",
-          { class: "languages", role: "group", "aria-label": say("language") },
-          this.#languageButton("en", "English"),
-          this.#languageButton("es", "Español"),
-        ),
+        languages(say("language"), spoken(), (language) => {
+          speak(language);
+          this.#draw();
+        }),
       ),
       h(
         "main",
@@ -101,25 +100,6 @@ class Page {
           ),
       ),
       h("p", { class: "chosen", id: `${id}-chosen` }, file && say("chosen", { name: file.name })),
-    );
-  }
-
-  #languageButton(language: Language, name: string): HTMLElement {
-    const choose = (): void => {
-      speak(language);
-      this.#draw();
-      document.querySelector<HTMLElement>(`[data-testid="lang-${language}"]`)?.focus();
-    };
-    return h(
-      "button",
-      {
-        type: "button",
-        lang: language,
-        testid: `lang-${language}`,
-        "aria-pressed": String(spoken() === language),
-        click: choose,
-      },
-      name,
     );
   }
 

@@ -1,6 +1,6 @@
 /** Every sentence of the verifying page, in both languages. */
 
-export type Language = "en" | "es";
+import type { Language } from "../i18n";
 
 const WORDS = {
   title: ["Verify an audit log", "Verificar un registro de auditoría"],
