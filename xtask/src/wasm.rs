@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use data_encoding::BASE64;
 use serde_json::json;
 use sha2::{Digest, Sha384};
@@ -39,10 +39,45 @@ pub(crate) fn require_target() -> Result<()> {
     process::run(Command::new("rustup").args(["target", "add", TARGET])).context(missing)
 }
 
+/// Prefixes of paths on this machine, which must not end up in the module: two people who build the
+/// same commit with the same compiler get the same bytes, wherever their folders are.
+fn local_paths(workspace: &Workspace) -> Result<[(PathBuf, &'static str); 2]> {
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home
+        .or_else(|| env::home_dir().map(|home| home.join(".cargo")))
+        .context("neither CARGO_HOME nor a home directory is set")?;
+    Ok([
+        (cargo_home, "/cargo"),
+        (workspace.root().to_owned(), "/tessera"),
+    ])
+}
+
+/// Fails if the built module names a path of this machine.
+pub(crate) fn no_local_paths(workspace: &Workspace) -> Result<()> {
+    let module = fs::read(workspace.path("pkg/dist/core/core.wasm")).context("core.wasm")?;
+    for (path, _) in local_paths(workspace)? {
+        let path = path.as_os_str().as_encoded_bytes();
+        ensure!(
+            !module.windows(path.len()).any(|bytes| bytes == path),
+            "core.wasm contains {}, so its bytes depend on the machine that built it",
+            String::from_utf8_lossy(path)
+        );
+    }
+    Ok(())
+}
+
 /// Compiles the core for browsers with the default features and `features`; returns the module's path.
 pub(crate) fn compile(workspace: &Workspace, features: &[&str]) -> Result<PathBuf> {
     require_target()?;
+    let remap: Vec<String> = local_paths(workspace)?
+        .iter()
+        .map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display()))
+        .collect();
+    // Beside the flags that .cargo/config.toml has for this target.
+    let flags = format!("target.{TARGET}.rustflags={}", json!(remap));
     process::run(&mut workspace.cargo(&[
+        "--config",
+        &flags,
         "rustc",
         "--locked",
         "--package=tessera",

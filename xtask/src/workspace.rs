@@ -37,6 +37,11 @@ impl Workspace {
         })
     }
 
+    /// The checkout.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// A path in the checkout.
     pub(crate) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.root.join(relative)

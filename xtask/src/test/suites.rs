@@ -172,12 +172,19 @@ fn browser_tests(workspace: &Workspace) -> Suite {
     Suite::new("browser", 3).tests(workspace.cargo(&arguments))
 }
 
+/// The built module and scripts: their size, and that no path of this machine is in them.
 fn size(workspace: &Workspace) -> Suite {
-    let workspace = workspace.clone();
-    Suite::new("size", 1).needs_build().check(move || {
-        let download = size::core_download(&workspace)?.within_limit()?;
-        Ok(Checked::Passed(download.to_string()))
-    })
+    let (module, download) = (workspace.clone(), workspace.clone());
+    Suite::new("size", 1)
+        .needs_build()
+        .check(move || {
+            let download = size::core_download(&download)?.within_limit()?;
+            Ok(Checked::Passed(download.to_string()))
+        })
+        .check(move || {
+            wasm::no_local_paths(&module)?;
+            Ok(Checked::Passed(String::new()))
+        })
 }
 
 /// The package's tests, in Node.
