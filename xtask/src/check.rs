@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::process::{self, Group};
 use crate::workspace::Workspace;
-use crate::{build, npm, wasm};
+use crate::{build, links, npm, wasm};
 
 /// A command that must succeed, and what to do if it does not.
 pub(crate) struct Check {
@@ -34,6 +34,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
         .chain(types(workspace))
         .chain(lints(workspace));
     let mut failed = Vec::new();
+    if let Err(error) = links::check(workspace) {
+        failed.push(format!("links: {error:#}"));
+    }
     for check in checks {
         let Check {
             name,
@@ -46,12 +49,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
         if !end.success() {
-            failed.push((name, end, fix));
+            failed.push(format!("{name} failed ({end}). {fix}"));
         }
     }
     println!("\nin {} s", start.elapsed().as_secs());
-    for (name, end, fix) in &failed {
-        println!("{name} failed ({end}). {fix}");
+    for failure in &failed {
+        println!("{failure}");
     }
     Ok(if failed.is_empty() {
         println!("All checks passed");

@@ -13,6 +13,7 @@ mod browser;
 mod build;
 mod check;
 mod demo;
+mod links;
 mod notices;
 mod npm;
 mod process;

@@ -10,7 +10,7 @@ use super::suite::{Checked, Suite};
 use super::{dependencies, supply};
 use crate::browser::Browser;
 use crate::workspace::Workspace;
-use crate::{build, check, npm, size, wasm};
+use crate::{build, check, links, npm, size, wasm};
 
 /// Lanes that run in parallel. A phase starts when the previous one has ended.
 pub(crate) struct Phase {
@@ -135,11 +135,15 @@ fn passes(suite: Suite, checks: Vec<check::Check>) -> Suite {
     })
 }
 
-/// A broken link or an unclosed tag in a doc comment fails.
+/// Links in doc comments and between the documents.
 fn documentation(workspace: &Workspace) -> Suite {
     let mut command = background(workspace.cargo(&["doc", "--locked", "--no-deps", "--workspace"]));
     command.env("RUSTDOCFLAGS", "--deny=warnings");
-    Suite::new("docs", 2).passes(command)
+    let workspace = workspace.clone();
+    Suite::new("docs", 2).passes(command).check(move || {
+        links::check(&workspace)?;
+        Ok(Checked::Passed(String::new()))
+    })
 }
 
 fn rust(workspace: &Workspace) -> Suite {
