@@ -73,13 +73,22 @@ impl CoverRule {
         }
     }
 
-    /// Decides for one bucket. Called inside the closing transaction; nothing
-    /// depends on the result before the commit, so a close that is repeated
-    /// may draw again.
-    pub fn draw(&self, waiting: Waiting, rng: &mut impl CryptoRng) -> Draw {
-        let all_and = |cover: u32| Draw {
-            real: waiting.cells,
-            cover: cover as usize,
+    /// Decides for one bucket, whose batch may have `batch_cells` cells. Called
+    /// inside the closing transaction; nothing depends on the result before the
+    /// commit, so a close that is repeated may draw again.
+    ///
+    /// Noise is drawn first, and what waits gets the rest of the batch. So who
+    /// fills a batch and counts how many cells of its own are in it learns a
+    /// number with the same noise as the size of a batch that is not full, and
+    /// one cell more or less still changes one noisy number by one, in the
+    /// epoch in which the queue has room again.
+    pub fn draw(&self, waiting: Waiting, batch_cells: usize, rng: &mut impl CryptoRng) -> Draw {
+        let all_and = |cover: u32| {
+            let cover = (cover as usize).min(batch_cells);
+            Draw {
+                real: waiting.cells.min(batch_cells - cover),
+                cover,
+            }
         };
         let exactly = |size: usize| {
             let real = waiting.cells.min(size);
@@ -94,8 +103,27 @@ impl CoverRule {
             Self::FillTo(n) => exactly(*n as usize),
             Self::Constant(n) => {
                 let n = (*n).max(1) as usize;
-                exactly(waiting.overdue.div_ceil(n).max(1) * n)
+                let times = waiting.overdue.div_ceil(n).min(batch_cells / n);
+                exactly(times.max(1) * n)
             }
+        }
+    }
+
+    /// A number that hides as much as the cover of one batch does.
+    pub fn blur(&self, rng: &mut impl CryptoRng) -> usize {
+        match self {
+            Self::Noise(noise) => noise.draw(rng) as usize,
+            Self::Constant(_) | Self::FillTo(_) | Self::Fixed(_) => 0,
+        }
+    }
+
+    /// Whether the size of a batch, and not the rule, left cells behind.
+    #[must_use]
+    pub fn is_full(&self, waiting: Waiting, draw: Draw) -> bool {
+        match self {
+            Self::Noise(_) | Self::Fixed(_) => draw.real < waiting.cells,
+            Self::Constant(_) => draw.real < waiting.overdue,
+            Self::FillTo(_) => false,
         }
     }
 
@@ -168,7 +196,7 @@ mod tests {
         ] {
             for cells in [0, 1, 7, 8, 9, 15, 16, 17, 64, 65, 1000] {
                 for overdue in [0, 1, 8, 9, cells].map(|n| n.min(cells)) {
-                    let draw = rule.draw(waiting(cells, overdue), &mut system());
+                    let draw = rule.draw(waiting(cells, overdue), 100_000, &mut system());
                     assert!(draw.cover <= rule.most(), "{rule:?} {cells} {overdue}");
                     assert!(draw.real <= cells, "{rule:?} {cells} {overdue}");
                 }
@@ -178,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_lobby_never_grows() {
-        let draw = CoverRule::FillTo(16).draw(waiting(40, 40), &mut system());
+        let draw = CoverRule::FillTo(16).draw(waiting(40, 40), 100_000, &mut system());
         assert_eq!(draw, Draw { real: 16, cover: 0 });
         assert!(!CoverRule::FillTo(16).shows(draw));
     }
@@ -195,7 +223,7 @@ mod tests {
             (9, 9, 9, 16),
             (20, 17, 20, 24),
         ] {
-            let draw = rule.draw(waiting(cells, overdue), &mut system());
+            let draw = rule.draw(waiting(cells, overdue), 100_000, &mut system());
             assert_eq!(
                 (draw.real, draw.real + draw.cover),
                 (real, size),
@@ -224,10 +252,55 @@ mod tests {
     }
 
     #[test]
+    fn no_batch_is_larger_than_it_may_be() {
+        for rule in [noise(), CoverRule::Fixed(30), CoverRule::Constant(64)] {
+            for cells in [0, 50, 99, 100, 101, 150, 5000] {
+                for overdue in [0, cells] {
+                    let waiting = waiting(cells, overdue);
+                    let draw = rule.draw(waiting, 100, &mut system());
+                    let size = draw.real + draw.cover;
+                    assert!(size <= 100, "{rule:?} {cells} {overdue}: {size}");
+                    assert!(rule.is_full(waiting, draw) || draw.real >= overdue);
+                    if cells >= 100 && !matches!(rule, CoverRule::Constant(_)) {
+                        assert_eq!(size, 100, "a full batch has room for nothing else");
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a poster sees who keeps a bucket full and knows its own cells: how
+    /// many of them are in the batch. With one cell of somebody else more or
+    /// less that number moves as the size of a batch does, by one draw.
+    #[test]
+    fn a_full_batch_tells_a_poster_only_a_noisy_number() {
+        let CoverRule::Noise(noise) = noise() else {
+            panic!("noise");
+        };
+        let rule = CoverRule::Noise(Arc::clone(&noise));
+        let own_in_batch = |others: usize, counts: &mut [u32]| {
+            for _ in 0..20_000 {
+                let draw = rule.draw(waiting(1000, 0), 100, &mut system());
+                counts[draw.real - others] += 1;
+            }
+        };
+        let (mut with, mut without) = (vec![0; 101], vec![0; 101]);
+        own_in_batch(10, &mut without);
+        own_in_batch(11, &mut with);
+        let spread = without.iter().filter(|count| **count > 0).count();
+        assert!(spread >= 5, "{without:?}");
+        // The same distribution, one place further: each count is within 6 standard deviations.
+        for (a, b) in without[1..].iter().zip(&with) {
+            let (a, b) = (f64::from(*a), f64::from(*b));
+            assert!((a - b).abs() <= 6.0 * (a + b).sqrt() + 1.0, "{a} {b}");
+        }
+    }
+
+    #[test]
     fn noise_is_drawn_anew_and_takes_all_that_waits() {
         let rule = noise();
         let draws: Vec<Draw> = (0..100)
-            .map(|_| rule.draw(waiting(7, 7), &mut system()))
+            .map(|_| rule.draw(waiting(7, 7), 100_000, &mut system()))
             .collect();
         assert!(draws.iter().all(|draw| draw.real == 7));
         // One value a hundred times over: far below one in 10^20.

@@ -63,12 +63,17 @@ impl Metrics {
         }
     }
 
-    fn show(&self, of: &[&Published; 2], is_writable: bool) {
+    fn show(&self, of: &[&Published; 2], epochs: &PublishedEpochs, is_writable: bool) {
         let mut text = Text::default();
         text.kinds("published_batches_total", "counter", of, |of| of.batches);
         text.kinds("published_cells_total", "counter", of, |of| of.cells);
         text.kinds("published_late_total", "counter", of, |of| of.late);
         text.kinds("published_epoch", "gauge", of, |of| of.epoch);
+        text.kinds("close_seconds", "gauge", of, |of| {
+            epochs.close_time(of.kind).as_secs_f64()
+        });
+        text.head("behind", "gauge");
+        text.line("behind", "", u8::from(epochs.is_behind()));
         text.head("writable", "gauge");
         text.line("writable", "", u8::from(is_writable));
         for (name, what) in [
@@ -92,13 +97,13 @@ impl Metrics {
 pub async fn keep<S: Store>(
     metrics: Arc<Metrics>,
     store: S,
-    published: PublishedEpochs,
+    epochs: PublishedEpochs,
     kinds: [Published; 2],
     mut stop: watch::Receiver<bool>,
 ) {
     let [mut numbered, mut lobby] = kinds;
-    let mut numbered_closed = published.subscribe(Kind::Numbered);
-    let mut lobby_closed = published.subscribe(Kind::Lobby);
+    let mut numbered_closed = epochs.subscribe(Kind::Numbered);
+    let mut lobby_closed = epochs.subscribe(Kind::Lobby);
     loop {
         let is_numbered = tokio::select! {
             Ok(()) = numbered_closed.changed() => true,
@@ -114,7 +119,7 @@ pub async fn keep<S: Store>(
             tracing::warn!(%error, "taking the metrics snapshot failed");
         }
         if is_numbered {
-            metrics.show(&[&numbered, &lobby], store.writable().is_ok());
+            metrics.show(&[&numbered, &lobby], &epochs, store.writable().is_ok());
         }
     }
 }
@@ -235,12 +240,12 @@ impl Times {
 struct Text(String);
 
 impl Text {
-    fn kinds(
+    fn kinds<T: std::fmt::Display>(
         &mut self,
         name: &str,
         kind: &str,
         of: &[&Published; 2],
-        value: fn(&Published) -> u64,
+        value: impl Fn(&Published) -> T,
     ) {
         self.head(name, kind);
         for published in of {
@@ -305,7 +310,10 @@ mod tests {
             metrics.took(Measured::Post, Duration::from_millis(3));
         }
         let of = |kind| Published::new(kind, Schedule::new(30), Vec::new());
-        metrics.show(&[&of(Kind::Numbered), &of(Kind::Lobby)], true);
+        let epochs = PublishedEpochs::new();
+        epochs.set_close_time(Kind::Lobby, Duration::from_millis(1500));
+        epochs.set_behind(Kind::Numbered, true);
+        metrics.show(&[&of(Kind::Numbered), &of(Kind::Lobby)], &epochs, true);
         let text = metrics.shown();
         assert!(
             text.contains("tessera_relay_post_seconds{quantile=\"0.99\"} 0.00"),
@@ -313,6 +321,8 @@ mod tests {
         );
         assert!(text.contains("tessera_relay_published_cells_total{kind=\"lobby\"} 0\n"));
         assert!(text.contains("tessera_relay_writable 1\n"));
+        assert!(text.contains("tessera_relay_behind 1\n"));
+        assert!(text.contains("tessera_relay_close_seconds{kind=\"lobby\"} 1.5\n"));
         assert!(
             !text.contains("1234") && !text.contains("read_seconds"),
             "{text}"

@@ -14,8 +14,18 @@ import { until } from "./until.mjs";
 const BINARY =
   process.env.TESSERA_RELAY ?? fileURLToPath(new URL("../../target/release/tessera-relay", import.meta.url));
 
-/** Epochs short enough to wait for, and little cover. A later flag replaces an earlier one. */
-const DEFAULTS = { log: "error", epoch: "1s", "lobby-epoch": "1s", cover: "fixed", "cover-cells": 4 };
+/**
+ * Epochs short enough to wait for, and little cover; pages of the tests come from ports of their own. A later flag
+ * replaces an earlier one.
+ */
+const DEFAULTS = {
+  log: "error",
+  epoch: "1s",
+  "lobby-epoch": "1s",
+  cover: "fixed",
+  "cover-cells": 4,
+  "allow-origin": "*",
+};
 
 /**
  * Starts a relay with a fresh store. `flags` are those of `tessera-relay serve`, without the dashes; `undefined`

@@ -15,7 +15,7 @@ use tessera_relay::{
     config::CoverArgs,
     cover::{self, CoverRule},
     random,
-    store::{Closing, SqliteStore, Store as _, sqlite::Options},
+    store::{Closing, Kind, SqliteStore, Store as _, queue::Capacity, sqlite::Options},
 };
 
 use crate::sqlite;
@@ -52,6 +52,7 @@ impl Pair {
             cell_size: CellSize::DEFAULT,
             buckets: count,
             disk: None,
+            capacity: Capacity::new(CellSize::DEFAULT, 32 << 20, 4, 60),
         };
         Ok(Self {
             store: SqliteStore::open(&directory.join("relay.db"), &options)?,
@@ -87,6 +88,7 @@ impl Pair {
             };
             self.store.close(closing).await?;
         }
+        self.store.end_epoch(Kind::Numbered, u8::MAX).await?;
         let ours = start.elapsed();
         let size = 192 + (cells + self.rule.most() / 2) * CellSize::DEFAULT.bytes();
         Ok(Times {

@@ -10,13 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Of the relay's schema what a post and a close touch.
 const TABLES: &str = "
-    CREATE TABLE pending (
-        bucket INTEGER NOT NULL,
-        digest BLOB NOT NULL UNIQUE,
-        waited INTEGER NOT NULL DEFAULT 0,
-        cell BLOB NOT NULL,
-        PRIMARY KEY (bucket, digest)
-    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE frame (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
     CREATE TABLE seen (digest BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE batch (id INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
 ";
@@ -40,7 +34,6 @@ pub(crate) fn open(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "page_size", 16_384)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "secure_delete", true)?;
     connection.execute_batch(TABLES)?;
     Ok(connection)
 }
@@ -74,14 +67,16 @@ fn commit(connection: &mut Connection, group: &[Job]) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     {
         let mut seen = transaction.prepare_cached("SELECT 1 FROM seen WHERE digest = ?1")?;
-        let mut insert = transaction.prepare_cached(
-            "INSERT OR IGNORE INTO pending (bucket, digest, cell) VALUES (?1, ?2, ?3)",
-        )?;
+        let mut frame = Vec::new();
         for job in group {
             if !seen.exists([&job.digest])? {
-                insert.execute(params![job.bucket, job.digest, job.cell])?;
+                frame.extend_from_slice(&job.bucket.to_be_bytes());
+                frame.extend_from_slice(&job.cell);
             }
         }
+        transaction
+            .prepare_cached("INSERT INTO frame (bytes) VALUES (?1)")?
+            .execute(params![frame])?;
     }
     transaction.commit()
 }

@@ -15,27 +15,27 @@ pub struct AccessArgs {
     #[arg(long, env = "TESSERA_RELAY_ACCESS_TOKEN_FILE", value_name = "FILE")]
     pub access_token_file: Option<PathBuf>,
 
-    /// Origin of a portal that browsers may let use the relay, where it asks for a token; several by
-    /// repetition. A relay without a token may be used from every page
+    /// Web origin of a portal whose pages may post and subscribe, or * for every page; several by
+    /// repetition. The relay's own pages always may. Without a token every page may read
     #[arg(
         long,
         env = "TESSERA_RELAY_ALLOW_ORIGIN",
         value_delimiter = ',',
-        value_name = "ORIGIN",
-        requires = "access_token_file"
+        value_name = "ORIGIN"
     )]
     pub allow_origin: Vec<WebOrigin>,
 }
 
-/// The origin of a web page, as a browser writes it: `https://portal.example`, or with a port.
+/// The web origin of a page, as a browser writes it: `https://portal.example`, or with a port; or
+/// `*` for every page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebOrigin(HeaderValue);
 
 impl WebOrigin {
-    /// As it stands in the header `Origin`.
+    /// Whether a page with this header `Origin` is meant.
     #[must_use]
-    pub const fn header(&self) -> &HeaderValue {
-        &self.0
+    pub fn covers(&self, origin: &HeaderValue) -> bool {
+        self.0 == "*" || self.0 == origin
     }
 }
 
@@ -44,7 +44,10 @@ impl FromStr for WebOrigin {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str =
-            "an origin as browsers write it: https://portal.example or http://localhost:5173";
+            "a web origin as browsers write it: https://portal.example or http://localhost:5173";
+        if text == "*" {
+            return Ok(Self(HeaderValue::from_static("*")));
+        }
         let host = text
             .strip_prefix("https://")
             .or_else(|| text.strip_prefix("http://"))
@@ -67,7 +70,6 @@ mod tests {
     fn refuses_what_is_no_origin() {
         for bad in [
             "",
-            "*",
             "null",
             "portal.example",
             "https://",
@@ -87,7 +89,10 @@ mod tests {
             "https://[2001:db8::1]:8443",
         ] {
             let origin: WebOrigin = good.parse().unwrap();
-            assert_eq!(origin.header(), good);
+            assert!(origin.covers(&HeaderValue::from_static(good)));
+            let other = HeaderValue::from_static("https://other.example");
+            assert!(!origin.covers(&other));
+            assert!("*".parse::<WebOrigin>().unwrap().covers(&other));
         }
     }
 }

@@ -176,6 +176,16 @@ pub enum ConfigError {
     /// Flags about cover.
     #[error(transparent)]
     Cover(#[from] CoverError),
+    /// A batch that is too small or too large.
+    #[error(
+        "--max-batch: from 1MiB to 48MiB, and at least twice the cover of a batch ({cover} cells of {cell} bytes)"
+    )]
+    Batch {
+        /// Most cover cells of a batch.
+        cover: usize,
+        /// Bytes of a cell.
+        cell: u32,
+    },
     /// Cover alone would not fit.
     #[error("--max-disk: the cover of a full retention needs {least} bytes by itself")]
     Disk {
@@ -211,6 +221,7 @@ impl Config {
         self.message
             .check(self.buckets, self.cell_size, self.epoch)?;
         self.cover.build()?;
+        self.capacity()?;
         self.disk_limit()?;
         match &self.static_dir {
             Some(directory) if !directory.join("index.html").is_file() => {

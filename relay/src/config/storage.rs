@@ -1,6 +1,6 @@
 //! Where cells are kept.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{ops::RangeInclusive, path::PathBuf, str::FromStr};
 
 use clap::Args;
 use tessera::wire::{CellSize, segment::GRID_SECONDS};
@@ -11,6 +11,7 @@ use crate::{
     epoch::makes_segments,
     store::{
         Kind,
+        queue::Capacity,
         sqlite::{DiskLimit, Reserve},
     },
 };
@@ -34,7 +35,33 @@ pub struct StorageArgs {
     /// refused with 507, and reading and publishing go on. No limit by default
     #[arg(long, env = "TESSERA_RELAY_MAX_DISK", value_name = "SIZE")]
     pub max_disk: Option<Bytes>,
+
+    /// Largest batch, cover included, 1MiB to 48MiB: what waits beyond it follows in the next
+    /// epochs. A bucket takes four times as much, or twice with epochs of more than 12h; beyond
+    /// that, posts are answered 429
+    #[arg(
+        long,
+        env = "TESSERA_RELAY_MAX_BATCH",
+        default_value = "32MiB",
+        value_name = "SIZE"
+    )]
+    pub max_batch: Bytes,
 }
+
+/// What --max-batch may be. Clients read batches of up to 64 MiB.
+const BATCH_LEN: RangeInclusive<u64> = 1 << 20..=48 << 20;
+/// Epochs in which everything that waits for a numbered bucket is published,
+/// unless that takes more than two days: recipients look for a cell for three.
+const NUMBERED_EPOCHS: u32 = 4;
+const NUMBERED_SECONDS: u32 = 2 * 86_400;
+/// Epochs in which everything that waits for the lobby is published, if they
+/// are no longer than 15 s; else as many as 15 minutes have, at least two.
+const LOBBY_EPOCHS: u32 = 60;
+const LOBBY_SECONDS: u32 = 900;
+/// A cell for the lobby is dropped once so many epochs left it behind, or as
+/// many as an invitation may be valid for: one day.
+const LOBBY_PATIENCE: u32 = 240;
+const LOBBY_LIFETIME: u32 = 86_400;
 
 /// Where cells are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +87,32 @@ impl FromStr for Storage {
 }
 
 impl Config {
+    /// How many cells a batch has at most, and how many wait.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Cover`], or [`ConfigError::Batch`] when a batch has too
+    /// little room beside its cover.
+    pub fn capacity(&self) -> Result<Capacity, ConfigError> {
+        let max_batch = self.storage.max_batch.get();
+        let lobby_epochs = (LOBBY_SECONDS / self.lobby_epoch.get()).clamp(2, LOBBY_EPOCHS);
+        let numbered_epochs = (NUMBERED_SECONDS / self.epoch.get()).clamp(2, NUMBERED_EPOCHS);
+        let capacity = Capacity::new(self.cell_size, max_batch, numbered_epochs, lobby_epochs);
+        let cover = self.cover.build()?.rule.most();
+        if !BATCH_LEN.contains(&max_batch) || capacity.batch_cells < 2 * cover {
+            let cell = self.cell_size.get();
+            return Err(ConfigError::Batch { cover, cell });
+        }
+        Ok(capacity)
+    }
+
+    /// A cell for the lobby that more closes than this left behind is dropped.
+    #[must_use]
+    pub fn lobby_patience(&self) -> u8 {
+        let epochs = (LOBBY_LIFETIME / self.lobby_epoch.get()).clamp(2, LOBBY_PATIENCE);
+        u8::try_from(epochs).unwrap_or(u8::MAX)
+    }
+
     /// The limit on disk use, with what the cover of a full retention takes.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ use crate::{
     store::{Closing, Kind, LastClose, Store, StoreError},
 };
 
-/// Buckets closed in one transaction: posts wait for that long, not for all.
+/// Buckets closed in one step: posts wait for that long, not for all.
 const STEP: usize = 16;
 /// How soon a failed close is tried again; twice as long each time, up to [`AGAIN_AT_MOST`].
 const AGAIN: Duration = Duration::from_secs(1);
@@ -60,6 +60,8 @@ pub struct Settings {
     pub rule: CoverRule,
     /// How long batches are kept.
     pub retention: Duration,
+    /// A cell that more closes than this left behind is dropped.
+    pub most_waited: u8,
 }
 
 /// A look at the clocks.
@@ -95,8 +97,8 @@ pub struct Engine<S> {
     retention: Retention,
     /// Whether the store remembers that deletes wait.
     held: bool,
-    /// Buckets closed already in an epoch whose close was interrupted.
-    done: usize,
+    /// Buckets still to be closed in an epoch whose close was interrupted.
+    left: Option<Vec<BucketId>>,
     /// Cover made before the epoch ends.
     pool: CoverPool,
 }
@@ -127,7 +129,7 @@ impl<S: Store> Engine<S> {
             published,
             last,
             held,
-            done: 0,
+            left: None,
             pool: CoverPool::default(),
         };
         Ok(engine.resumed(now).await)
@@ -158,6 +160,7 @@ impl<S: Store> Engine<S> {
                     Ok(boundary) => break boundary,
                     Err(error) => {
                         tracing::error!(%error, kind = ?self.settings.kind, "closing the epoch failed, retrying");
+                        self.published.set_behind(self.settings.kind, true);
                     }
                 }
                 tokio::select! {
@@ -228,24 +231,64 @@ impl<S: Store> Engine<S> {
         }
         let last = self.last.map(|last| last.epoch);
         let boundary = self.settings.schedule.passed(now.wall, last);
-        while let Some(buckets) = self
-            .settings
-            .buckets
-            .get(self.done..)
-            .filter(|left| !left.is_empty())
-        {
-            let step = buckets.iter().copied().take(STEP).collect::<Vec<_>>();
-            let closed = step.len();
-            self.close_step(step, boundary).await?;
-            self.done += closed;
+        let start = Instant::now();
+        let buckets = self.left.take();
+        let buckets = buckets.unwrap_or_else(|| self.settings.buckets.clone());
+        let unclosed = self.close_all(&buckets, boundary).await?;
+        let (kind, most_waited) = (self.settings.kind, self.settings.most_waited);
+        if let Err(error) = self.store.end_epoch(kind, most_waited).await {
+            self.left = Some(unclosed);
+            return Err(error);
         }
+        if !unclosed.is_empty() {
+            tracing::error!(
+                ?kind,
+                epoch = boundary.epoch,
+                "some buckets could not be closed; their cells wait for the next epoch"
+            );
+        }
+        self.published.set_behind(kind, !unclosed.is_empty());
+        self.published.set_close_time(kind, start.elapsed());
         self.seal().await?;
-        self.done = 0;
         self.last = Some(LastClose {
             epoch: boundary.epoch,
             closed_at: boundary.at,
         });
         Ok(boundary)
+    }
+
+    /// Closes buckets in steps, and those of a step that fails one by one, so
+    /// that a bucket that cannot be closed does not hold the others. Returns
+    /// those.
+    async fn close_all(
+        &mut self,
+        buckets: &[BucketId],
+        boundary: Boundary,
+    ) -> Result<Vec<BucketId>, StoreError> {
+        let (mut unclosed, mut last_error) = (Vec::new(), None);
+        for (number, step) in buckets.chunks(STEP).enumerate() {
+            let Err(error) = self.close_step(step.to_vec(), boundary).await else {
+                continue;
+            };
+            if matches!(error, StoreError::Full | StoreError::Failed) {
+                unclosed.extend(buckets.iter().skip(number * STEP));
+                self.left = Some(unclosed);
+                return Err(error);
+            }
+            for bucket in step {
+                if let Err(error) = self.close_step(vec![*bucket], boundary).await {
+                    unclosed.push(*bucket);
+                    last_error = Some(error);
+                }
+            }
+        }
+        match last_error {
+            Some(error) if unclosed.len() == buckets.len() => {
+                self.left = Some(unclosed);
+                Err(error)
+            }
+            _ => Ok(unclosed),
+        }
     }
 
     async fn close_step(

@@ -1,7 +1,13 @@
 //! What readers may see: the last published epoch of each kind. Streams of
 //! notices watch it.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tessera::base::UnixTime;
 use tokio::sync::watch;
@@ -31,6 +37,14 @@ impl From<Published> for Window {
 pub struct PublishedEpochs {
     numbered: Arc<watch::Sender<Option<Published>>>,
     lobby: Arc<watch::Sender<Option<Published>>>,
+    closes: Arc<[Close; 2]>,
+}
+
+/// How the last close of a kind went.
+#[derive(Debug, Default)]
+struct Close {
+    is_behind: AtomicBool,
+    micros: AtomicU64,
 }
 
 impl Default for PublishedEpochs {
@@ -39,6 +53,7 @@ impl Default for PublishedEpochs {
         Self {
             numbered: empty(),
             lobby: empty(),
+            closes: Arc::default(),
         }
     }
 }
@@ -65,6 +80,39 @@ impl PublishedEpochs {
     /// Makes an epoch visible.
     pub fn publish(&self, kind: Kind, published: Published) {
         self.of(kind).send_replace(Some(published));
+    }
+
+    /// Says whether a bucket of this kind was not closed when it should have been.
+    pub fn set_behind(&self, kind: Kind, is_behind: bool) {
+        let close = self.close_of(kind);
+        close.is_behind.store(is_behind, Ordering::Relaxed);
+    }
+
+    /// Says how long the last close of a kind took.
+    pub fn set_close_time(&self, kind: Kind, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.close_of(kind).micros.store(micros, Ordering::Relaxed);
+    }
+
+    /// Whether some bucket was not closed when it should have been.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        let mut closes = self.closes.iter();
+        closes.any(|close| close.is_behind.load(Ordering::Relaxed))
+    }
+
+    /// How long the last close of a kind took.
+    #[must_use]
+    pub fn close_time(&self, kind: Kind) -> Duration {
+        Duration::from_micros(self.close_of(kind).micros.load(Ordering::Relaxed))
+    }
+
+    fn close_of(&self, kind: Kind) -> &Close {
+        let [numbered, lobby] = &*self.closes;
+        match kind {
+            Kind::Numbered => numbered,
+            Kind::Lobby => lobby,
+        }
     }
 
     fn of(&self, kind: Kind) -> &watch::Sender<Option<Published>> {

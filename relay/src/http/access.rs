@@ -8,6 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use tessera::wire::paths;
 use tokio::sync::watch;
 
 use super::{Refusal, WS, portal};
@@ -21,7 +22,7 @@ use crate::{
 pub struct Access {
     /// The tokens, if it asks for one.
     pub tokens: Option<watch::Receiver<Arc<Tokens>>>,
-    /// Pages that may, if it asks for a token; else every page may.
+    /// Pages that may post and subscribe, besides the relay's own.
     pub origins: Arc<[WebOrigin]>,
 }
 
@@ -35,21 +36,17 @@ impl Access {
         }
     }
 
-    /// Whether a browser's page may open a WebSocket, for which browsers ask
-    /// nobody. What is no browser sends no `Origin`.
+    /// Whether a browser's page may post, or open a WebSocket, for which
+    /// browsers ask nobody: else any page on the web could use up what its
+    /// visitor's network may post. What is no browser sends no `Origin`.
     pub(super) fn accept_page(&self, headers: &HeaderMap) -> bool {
-        match headers.get(header::ORIGIN) {
-            Some(origin) if self.tokens.is_some() => {
-                self.allows(origin) || is_own(origin, headers.get(header::HOST))
-            }
-            _ => true,
-        }
+        headers
+            .get(header::ORIGIN)
+            .is_none_or(|origin| self.allows(origin) || is_own(origin, headers.get(header::HOST)))
     }
 
     fn allows(&self, origin: &HeaderValue) -> bool {
-        self.origins
-            .iter()
-            .any(|allowed| allowed.header() == origin)
+        self.origins.iter().any(|allowed| allowed.covers(origin))
     }
 }
 
@@ -70,7 +67,10 @@ pub(super) async fn guard(State(access): State<Access>, request: Request, next: 
     // A preflight carries no token, and a WebSocket's comes in its first message.
     let is_open = !path.starts_with("/v1") || path == WS || request.method() == Method::OPTIONS;
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let is_accepted = is_open || access.accept(bearer(request.headers()).as_ref());
+    let is_for_all = access.tokens.is_none() && path != paths::CELLS;
+    let is_post = request.method() == Method::POST;
+    let is_accepted = (is_open || access.accept(bearer(request.headers()).as_ref()))
+        && (!is_post || access.accept_page(request.headers()));
     let mut response = if is_accepted {
         next.run(request).await
     } else {
@@ -81,7 +81,7 @@ pub(super) async fn guard(State(access): State<Access>, request: Request, next: 
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("etag, retry-after"),
     );
-    if access.tokens.is_none() {
+    if is_for_all {
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_ORIGIN,
             HeaderValue::from_static("*"),
@@ -92,7 +92,9 @@ pub(super) async fn guard(State(access): State<Access>, request: Request, next: 
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    make_private(headers);
+    if access.tokens.is_some() {
+        make_private(headers);
+    }
     response
 }
 

@@ -14,9 +14,10 @@ use tokio::time::timeout;
 
 use super::{Refusal, Shared};
 use crate::{
+    epoch::wall_clock,
     limits::{BODY_TIME, Connection},
     metrics::Measured,
-    store::Store,
+    store::{Post, Store, StoreError},
 };
 
 /// Takes 1 to 64 cells, all or none; answers 202 once they are durable.
@@ -34,9 +35,15 @@ pub(super) async fn post<S: Store>(
     let body = collect(body, &headers, limit).await?;
     let entries = decode(&body, app.cell_size(), app.bucket_count()).map_err(Refusal::Post)?;
     let lobby = entries.iter().filter(|entry| entry.bucket.is_lobby());
-    connection.admit(&headers, count(entries.iter()), count(lobby))?;
+    let class = connection.admit(&headers, count(entries.iter()), count(lobby))?;
     let start = Instant::now();
-    app.store.put(entries).await?;
+    let kept = app.store.put(Post { entries, class }).await;
+    kept.map_err(|error| match error {
+        StoreError::QueueFull(kind) => {
+            Refusal::TooMuch(app.schedule(kind).until_publication(wall_clock()).into())
+        }
+        error => error.into(),
+    })?;
     app.metrics.took(Measured::Post, start.elapsed());
     let mut response = StatusCode::ACCEPTED.into_response();
     response

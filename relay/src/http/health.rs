@@ -12,12 +12,15 @@ pub(super) async fn alive() -> impl IntoResponse {
     (NO_STORE, "alive\n")
 }
 
-/// Posts are taken and the store can be read.
+/// Posts are taken, the store can be read, and every bucket was closed in time.
 pub(super) async fn ready<S: Store>(State(app): Shared<S>) -> Result<impl IntoResponse, Refusal> {
     if app.is_draining() {
         return Err(Refusal::Draining);
     }
     app.store.writable()?;
+    if app.published.is_behind() {
+        return Err(Refusal::Behind);
+    }
     app.store.last_close(Kind::Numbered).await?;
     Ok((NO_STORE, "ready\n"))
 }

@@ -47,6 +47,8 @@ pub enum Refusal {
     Draining,
     /// 503: as many as can be served already.
     Overloaded,
+    /// 503: a bucket could not be closed when its epoch ended.
+    Behind,
     /// 503 or 507: the store cannot.
     Store(StoreError),
 }
@@ -65,7 +67,9 @@ impl Refusal {
             Self::Upgrade => StatusCode::UPGRADE_REQUIRED,
             Self::TooMuch(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(StoreError::Full) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Draining | Self::Overloaded | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Draining | Self::Overloaded | Self::Behind | Self::Store(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -79,9 +83,12 @@ impl Refusal {
             Self::Expired { .. } => ErrorCode::RetentionPassed,
             Self::TooLarge => ErrorCode::MessageTooLarge,
             Self::Store(StoreError::Full) => ErrorCode::RelayFull,
-            Self::TooMuch(_) | Self::Slow | Self::Draining | Self::Overloaded | Self::Store(_) => {
-                ErrorCode::RelayBusy
-            }
+            Self::TooMuch(_)
+            | Self::Slow
+            | Self::Draining
+            | Self::Overloaded
+            | Self::Behind
+            | Self::Store(_) => ErrorCode::RelayBusy,
         }
     }
 
@@ -97,6 +104,7 @@ impl Refusal {
             Self::Upgrade => "WebSocket upgrade required".to_owned(),
             Self::Overloaded => "as many as can be served already".to_owned(),
             Self::Draining => "the relay is about to end".to_owned(),
+            Self::Behind => "an epoch could not be closed; the log says why".to_owned(),
             Self::TooMuch(_) => "more than is allowed at a time".to_owned(),
             Self::NotFound | Self::Method | Self::Slow | Self::Expired { .. } | Self::TooLarge => {
                 return None;

@@ -20,7 +20,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// it, nothing leads back to the address.
 pub(super) type Key = [u8; 16];
 
-/// Makes [`Key`]s, for one epoch.
+/// Makes [`Key`]s, for one epoch, or for the connections of one process.
 #[derive(Debug)]
 pub(super) struct Keys(Secret<32>);
 
@@ -39,17 +39,31 @@ impl Keys {
         Some(self.mac(1, client.ip, client.port?))
     }
 
+    /// What another key stands for, under this one.
+    pub(super) fn of(&self, key: Key) -> Key {
+        self.mac_of(&[&[2], &key])
+    }
+
     fn mac(&self, domain: u8, ip: IpAddr, port: u16) -> Key {
         let prefix = match ip.to_canonical() {
             IpAddr::V4(ip) => u64::from(ip.to_bits()),
             IpAddr::V6(ip) => u64::try_from(ip.to_bits() >> 64).unwrap_or_default(),
         };
         let family = u8::from(ip.to_canonical().is_ipv4());
+        self.mac_of(&[
+            &[domain, family],
+            &prefix.to_be_bytes(),
+            &port.to_be_bytes(),
+        ])
+    }
+
+    /// Parts have lengths that the first of them fixes.
+    fn mac_of(&self, parts: &[&[u8]]) -> Key {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("a key");
-        mac.update(&[domain, family]);
-        mac.update(&prefix.to_be_bytes());
-        mac.update(&port.to_be_bytes());
+        for part in parts {
+            mac.update(part);
+        }
         let mut key = Key::default();
         key.copy_from_slice(
             mac.finalize()

@@ -1,8 +1,11 @@
 //! Who may connect, and how much one may post.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, hash_map::Entry},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,6 +23,7 @@ use super::{
 use crate::{
     config::LimitArgs,
     epoch::{Schedule, wall_clock},
+    store::QueueClass,
 };
 
 /// Counts connections and cells, in memory only.
@@ -31,7 +35,17 @@ pub struct ConnectionLimiter {
     lobby: Schedule,
     connections: Arc<Semaphore>,
     subscribers: Arc<Semaphore>,
+    open: Mutex<Open>,
     peers: Mutex<Peers>,
+    /// Connections of this machine so far.
+    local: AtomicU64,
+}
+
+/// Open connections of each peer that has any, under a key of this process.
+#[derive(Debug)]
+struct Open {
+    keys: Keys,
+    connections: HashMap<Key, u32>,
 }
 
 /// What is known of peers in one epoch.
@@ -45,7 +59,6 @@ struct Peers {
 /// What one has used.
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
-    connections: usize,
     cells: Allowance,
     lobby: Quota,
 }
@@ -62,12 +75,12 @@ pub struct Connection {
 /// Where a connection comes from, as far as limits go.
 #[derive(Debug)]
 enum Source {
-    /// This machine.
-    Local,
+    /// This machine: each connection is a class of its own.
+    Local(QueueClass),
     /// A trusted proxy: each request says for whom.
     Proxy,
-    /// A peer, under the key of that epoch.
-    Peer { key: Key, epoch: u64 },
+    /// A peer, under the key of this process.
+    Peer(Key),
 }
 
 /// What became of a connection.
@@ -101,6 +114,10 @@ impl ConnectionLimiter {
     pub fn new(limits: LimitArgs, numbered: Schedule, lobby: Schedule) -> Arc<Self> {
         let connections = Arc::new(Semaphore::new(limits.max_connections as usize));
         let subscribers = Arc::new(Semaphore::new(limits.max_subscribers as usize));
+        let open = Mutex::new(Open {
+            keys: Keys::new(),
+            connections: HashMap::new(),
+        });
         let peers = Mutex::new(Peers {
             epoch: numbered.current(wall_clock()),
             keys: Keys::new(),
@@ -112,7 +129,9 @@ impl ConnectionLimiter {
             lobby,
             connections,
             subscribers,
+            open,
             peers,
+            local: AtomicU64::new(1),
         })
     }
 
@@ -161,17 +180,23 @@ impl ConnectionLimiter {
             return Some(Source::Proxy);
         }
         if client.is_local() {
-            return Some(Source::Local);
+            let number = self.local.fetch_add(1, Ordering::Relaxed);
+            return Some(Source::Local(QueueClass(number)));
         }
-        let mut peers = self.peers();
-        let key = peers.keys.peer(client);
-        let peer = peers.get(key);
-        if peer.connections >= self.limits.max_connections_per_peer as usize {
+        let mut open = lock(&self.open);
+        let key = open.keys.peer(client);
+        let connections = open.connections.entry(key).or_default();
+        if *connections >= self.limits.max_connections_per_peer {
             return None;
         }
-        peer.connections += 1;
-        let epoch = peers.epoch;
-        Some(Source::Peer { key, epoch })
+        *connections += 1;
+        Some(Source::Peer(key))
+    }
+
+    /// The class of a peer's posts: a number that says nothing without a key
+    /// that nobody has and that ends with the process.
+    fn class_of(&self, client: Client) -> QueueClass {
+        class_of(lock(&self.open).keys.peer(client))
     }
 
     /// The peers of this epoch; those of the last are forgotten.
@@ -208,25 +233,35 @@ impl Connection {
         subscribers.try_acquire_owned().ok()
     }
 
-    /// Lets so many cells through, of which some are for the lobby, or none.
+    /// Lets so many cells through, of which some are for the lobby, or none,
+    /// and says in which class they wait: that of the peer, or of the
+    /// connection where there is none.
     ///
     /// # Errors
     ///
     /// How long to wait.
-    pub fn admit(&self, headers: &HeaderMap, cells: u32, lobby: u32) -> Result<(), Wait> {
+    pub fn admit(&self, headers: &HeaderMap, cells: u32, lobby: u32) -> Result<QueueClass, Wait> {
         let limits = &self.limiter.limits;
         let mut peers = self.limiter.peers();
         let mut own = lock(&self.account);
-        let (connection, peer) = match self.source {
-            Source::Local => (Some(Place::Own), None),
-            Source::Peer { key, .. } => (Some(Place::Own), Some(Place::Known(key))),
+        let (class, connection, peer) = match self.source {
+            Source::Local(class) => (class, Some(Place::Own), None),
+            Source::Peer(key) => {
+                let peer = peers.keys.of(key);
+                (class_of(key), Some(Place::Own), Some(Place::Known(peer)))
+            }
             Source::Proxy => match Client::forwarded(headers, &limits.trusted_proxy) {
                 Some(client) => {
                     let connection = peers.keys.connection(client);
                     let peer = peers.keys.peer(client);
-                    (connection.map(Place::Known), Some(Place::Known(peer)))
+                    let class = self.limiter.class_of(client);
+                    let connection = connection.map(Place::Known);
+                    (class, connection, Some(Place::Known(peer)))
                 }
-                None => (None, Some(Place::Known(Key::default()))),
+                None => {
+                    let shared = Key::default();
+                    (class_of(shared), None, Some(Place::Known(shared)))
+                }
             },
         };
         let now = Now {
@@ -258,7 +293,7 @@ impl Connection {
                 Place::Known(key) => *peers.get(key) = account,
             }
         }
-        Ok(())
+        Ok(class)
     }
 }
 
@@ -295,16 +330,24 @@ impl Account {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let Source::Peer { key, epoch } = self.source else {
+        let Source::Peer(key) = self.source else {
             return;
         };
-        let mut peers = lock(&self.limiter.peers);
-        // One that was counted in an epoch that is over is not known any more.
-        if peers.epoch == epoch {
-            let peer = peers.get(key);
-            peer.connections = peer.connections.saturating_sub(1);
+        let mut open = lock(&self.limiter.open);
+        if let Entry::Occupied(mut connections) = open.connections.entry(key) {
+            *connections.get_mut() -= 1;
+            if *connections.get() == 0 {
+                connections.remove();
+            }
         }
     }
+}
+
+fn class_of(key: Key) -> QueueClass {
+    QueueClass(
+        key.first_chunk()
+            .map_or(0, |bytes| u64::from_be_bytes(*bytes)),
+    )
 }
 
 /// Counters stay usable after a panic elsewhere.

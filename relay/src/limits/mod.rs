@@ -2,7 +2,8 @@
 //!
 //! This is the one module that may see an address. It turns it into a key
 //! that is renewed each epoch, counts under that in memory, and forgets
-//! both. Behind a trusted proxy the address is the one the proxy names.
+//! both; a connection's address is known for as long as the connection lives.
+//! Behind a trusted proxy the address is the one the proxy names.
 //!
 //! Hospitals share an address among thousands, so that limits per connection
 //! are the narrow ones.
@@ -50,7 +51,7 @@ pub const RETRY_AFTER_SECONDS: u32 = 5;
 /// Cells for the lobby per connection and epoch of the lobby: a slot of an
 /// enrolment, which follows these epochs.
 pub const LOBBY_PER_CONNECTION: u32 = 4;
-/// The same per peer: twice what the lobby publishes in an epoch.
-pub const LOBBY_PER_PEER: u32 = 32;
+/// The same per peer: half of what the lobby publishes in an epoch.
+pub const LOBBY_PER_PEER: u32 = 8;
 /// Peers that are told apart in one epoch.
 const MOST_PEERS: usize = 100_000;

@@ -105,6 +105,7 @@ impl Relay {
             cell_size: config.cell_size,
             buckets: config.buckets,
             disk: config.disk_limit()?,
+            capacity: config.capacity()?,
         };
         Ok(Self {
             cover,
@@ -268,6 +269,7 @@ async fn start_engines<S: Store>(
         schedule: Schedule::new(config.epoch.get()),
         rule,
         retention: config.retention.duration(),
+        most_waited: u8::MAX,
     };
     let lobby = Settings {
         kind: Kind::Lobby,
@@ -276,6 +278,7 @@ async fn start_engines<S: Store>(
         schedule: Schedule::new(config.lobby_epoch.get()),
         rule: CoverRule::FillTo(LOBBY_CELLS),
         retention: config.lobby_retention.duration(),
+        most_waited: config.lobby_patience(),
     };
     let mut engines = Vec::new();
     for settings in [numbered, lobby] {

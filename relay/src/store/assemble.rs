@@ -1,9 +1,23 @@
-//! One batch from pending cells and cover: the same for every backend.
+//! One batch from waiting cells and cover, in memory once: the same for every
+//! backend.
 
 use rand_core::CryptoRng;
-use tessera::wire::{Batch, BatchError, BatchHeader, Cell, CellSize, OriginKey, batch::BatchPlace};
+use sha2::{Digest as _, Sha256};
+use tessera::wire::{
+    BATCH_HEADER_LEN, BatchError, BatchHeader, CellSize, OriginKey, batch::BatchPlace,
+};
 
 use crate::random::shuffle;
+
+/// A batch whose cells are put in place one by one, in a random order.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    cell_size: CellSize,
+    /// Room for the header, then the cells.
+    bytes: Vec<u8>,
+    /// Where each cell goes, by the order in which they are given.
+    places: Vec<u32>,
+}
 
 /// A signed batch, ready to be written.
 #[derive(Debug)]
@@ -12,30 +26,66 @@ pub struct Assembled {
     pub header: BatchHeader,
     /// Its bytes, header first.
     pub bytes: Vec<u8>,
-    /// SHA-256 of every cell in it, cover included, in published order.
-    pub digests: Vec<[u8; 32]>,
 }
 
-/// Mixes real and cover cells and signs the batch.
-///
-/// # Errors
-///
-/// [`BatchError::Malformed`] when a cell is not of `cell_size`.
-pub fn assemble(
-    place: &BatchPlace,
-    real: Vec<Cell>,
-    cover: Vec<Cell>,
-    cell_size: CellSize,
-    key: &OriginKey,
-    rng: &mut impl CryptoRng,
-) -> Result<Assembled, BatchError> {
-    let mut cells = real;
-    cells.extend(cover);
-    shuffle(&mut cells, rng);
-    let (header, bytes) = Batch::build(place, &cells, cell_size, key)?;
-    Ok(Assembled {
-        header,
-        bytes,
-        digests: cells.iter().map(Cell::sha256).collect(),
-    })
+impl BatchBuilder {
+    /// A batch of so many cells.
+    pub fn new(count: usize, cell_size: CellSize, rng: &mut impl CryptoRng) -> Self {
+        let mut places: Vec<u32> = (0..).take(count).collect();
+        shuffle(&mut places, rng);
+        Self {
+            cell_size,
+            bytes: vec![0; BATCH_HEADER_LEN + count * cell_size.bytes()],
+            places,
+        }
+    }
+
+    /// Puts the cell with this number, in the order of giving, where the
+    /// shuffle wants it.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Malformed`] when there is no such place, or the cell is of
+    /// another size.
+    pub fn put(&mut self, number: usize, cell: &[u8]) -> Result<(), BatchError> {
+        let size = self.cell_size.bytes();
+        let place = self.places.get(number).ok_or(BatchError::Malformed)?;
+        let start = BATCH_HEADER_LEN + *place as usize * size;
+        self.bytes
+            .get_mut(start..start + size)
+            .filter(|_| cell.len() == size)
+            .ok_or(BatchError::Malformed)?
+            .copy_from_slice(cell);
+        Ok(())
+    }
+
+    /// Signs the batch.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Malformed`] when it has more cells than a header counts.
+    pub fn sign(mut self, place: &BatchPlace, key: &OriginKey) -> Result<Assembled, BatchError> {
+        let (head, cells) = self
+            .bytes
+            .split_at_mut_checked(BATCH_HEADER_LEN)
+            .ok_or(BatchError::Malformed)?;
+        let header = BatchHeader::sign(place, cells, self.cell_size, key)?;
+        head.copy_from_slice(&header.encode());
+        Ok(Assembled {
+            header,
+            bytes: self.bytes,
+        })
+    }
+}
+
+impl Assembled {
+    /// SHA-256 of every cell in it, cover included, in published order.
+    #[must_use]
+    pub fn digests(&self) -> Vec<[u8; 32]> {
+        let cells = self.bytes.get(BATCH_HEADER_LEN..).unwrap_or_default();
+        cells
+            .chunks_exact(self.header.cell_size.bytes())
+            .map(|cell| Sha256::digest(cell).into())
+            .collect()
+    }
 }

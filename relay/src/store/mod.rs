@@ -1,9 +1,11 @@
-//! What must survive power loss: pending cells, published batches, the
+//! What must survive power loss: waiting cells, published batches, the
 //! chain, and the origin's key.
 //!
 //! A backend is whatever passes the contract in `tests/relay/contract.rs`.
 
 mod assemble;
+pub mod queue;
+pub mod ratchet;
 pub mod run;
 pub mod sqlite;
 
@@ -11,12 +13,13 @@ use std::future::Future;
 
 use tessera::{
     base::UnixTime,
-    wire::{BatchError, BatchHeader, BucketId, Cell, CellSize, Entry, Origin, SegmentRef},
+    wire::{BatchError, BatchHeader, BucketId, Cell, CellSize, Origin, SegmentRef},
 };
 
 use crate::cover::CoverRule;
 
-pub use assemble::{Assembled, assemble};
+pub use assemble::{Assembled, BatchBuilder};
+pub use queue::{Post, QueueClass};
 pub use sqlite::SqliteStore;
 
 /// The two kinds of buckets: each has its own epochs and its own retention.
@@ -40,7 +43,7 @@ impl Kind {
     }
 }
 
-/// One step of closing an epoch: some buckets, in one transaction.
+/// One step of closing an epoch: some buckets.
 #[derive(Clone, Debug)]
 pub struct Closing {
     /// The buckets to close.
@@ -133,6 +136,9 @@ pub enum StoreError {
     /// It must not be used any more: a write may be lost.
     #[error("the store has failed and must be started anew")]
     Failed,
+    /// As many cells wait for buckets of a kind as can be published in time.
+    #[error("as many cells wait as can be published in time")]
+    QueueFull(Kind),
     /// What it holds does not fit together. It is read as far as it goes,
     /// and written no more.
     #[error("the store is damaged")]
@@ -154,13 +160,27 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn origin(&self) -> Origin;
 
     /// Keeps the cells, all or none; durable when it returns. A cell that is
-    /// pending or was published within retention, cover included, is left
+    /// waiting or was published within retention, cover included, is left
     /// as it is.
-    fn put(&self, entries: Vec<Entry>) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn put(
+        &self,
+        post: impl Into<Post> + Send,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Publishes one batch for each bucket, in one transaction: pending
-    /// cells leave, cover joins, the order is shuffled.
+    /// Publishes one batch for each bucket that was not closed in this epoch
+    /// yet: waiting cells leave, cover joins, the order is shuffled. Each batch
+    /// is published whole or not at all; after an error call it again.
     fn close(&self, closing: Closing) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends an epoch of a kind, after its buckets were closed: what was left
+    /// behind waits for the next, and nothing on disk tells any more which
+    /// published cells had waited. What more than `most_waited` closes left
+    /// behind is dropped.
+    fn end_epoch(
+        &self,
+        kind: Kind,
+        most_waited: u8,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The last closed epoch of a kind.
     fn last_close(

@@ -12,7 +12,7 @@ use tessera::{
 use tessera_relay::{
     cover::{CoverRule, prepare},
     random,
-    store::{Closing, Found, Kind, LastClose, Store, StoreError, Window},
+    store::{Closing, Found, Kind, LastClose, Post, QueueClass, Store, StoreError, Window},
 };
 
 use self::segments::*;
@@ -37,6 +37,10 @@ pub(crate) async fn all<S: Store, O: Open<S>>(fresh: impl Fn() -> O) {
         the_same_cell_is_published_once,
         cover_posted_again_is_not_kept,
         pending_cells_survive_a_restart,
+        what_is_left_behind_survives_the_end_of_its_epoch,
+        a_full_batch_leaves_the_rest_for_the_next,
+        a_queue_that_is_full_takes_what_others_post,
+        cells_for_the_lobby_are_dropped_when_they_are_stale,
         origin_and_chain_survive_a_restart,
         an_epoch_not_later_publishes_nothing,
         too_little_cover_publishes_nothing,
@@ -200,6 +204,128 @@ async fn pending_cells_survive_a_restart<S: Store, O: Open<S>>(o: O) {
     );
 }
 
+async fn what_is_left_behind_survives_the_end_of_its_epoch<S: Store, O: Open<S>>(o: O) {
+    let mut store = o.open();
+    let posted = [entries(bucket(0), 70), entries(bucket(1), 70)].concat();
+    for part in posted.chunks(9) {
+        store.put(part.to_vec()).await.unwrap();
+    }
+    // Bucket 1 is not closed in these epochs, nor in those after a restart.
+    for epoch in 1..=3 {
+        let only = closing(&[bucket(0)], epoch, FIXED);
+        store.close(only).await.unwrap();
+        store.end_epoch(Kind::Numbered, u8::MAX).await.unwrap();
+        store.put(posted.clone()).await.unwrap();
+        store.shutdown().await;
+        drop(store);
+        store = o.open();
+    }
+    close(&store, 4).await;
+    let (first, last) = (
+        cells(&store, bucket(0), 1).await,
+        cells(&store, bucket(1), 4).await,
+    );
+    assert_eq!((first.len(), last.len()), (74, 74));
+    for entry in &posted {
+        let of = if entry.bucket == bucket(0) {
+            &first
+        } else {
+            &last
+        };
+        assert_eq!(holds(of, &entry.cell), 1);
+    }
+    assert_eq!(cells(&store, bucket(0), 4).await.len(), 4);
+}
+
+/// A batch takes 2000 cells here.
+async fn a_full_batch_leaves_the_rest_for_the_next<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let (many, few) = (entries(bucket(0), 1500), entries(bucket(0), 900));
+    for (class, cells) in [(1, &many), (2, &few)] {
+        for part in cells.chunks(64) {
+            store.put(post(class, part)).await.unwrap();
+        }
+    }
+    close(&store, 5).await;
+    store.end_epoch(Kind::Numbered, u8::MAX).await.unwrap();
+    let first = cells(&store, bucket(0), 5).await;
+    assert_eq!(first.len(), 2000);
+    let published = |of: &[Entry], batch: &[Vec<u8>]| -> Vec<bool> {
+        let batch: std::collections::HashSet<&[u8]> = batch.iter().map(Vec::as_slice).collect();
+        of.iter()
+            .map(|entry| batch.contains(entry.cell.as_bytes()))
+            .collect()
+    };
+    assert!(published(&few, &first).iter().all(|published| *published));
+    let of_many = published(&many, &first);
+    assert!(
+        of_many[..1096].iter().all(|published| *published),
+        "oldest first"
+    );
+    assert!(!of_many[1096..].iter().any(|published| *published));
+    close(&store, 6).await;
+    let second = cells(&store, bucket(0), 6).await;
+    assert_eq!(second.len(), 404 + 4);
+    let rest = published(&many[1096..], &second);
+    assert!(rest.iter().all(|published| *published));
+}
+
+async fn a_queue_that_is_full_takes_what_others_post<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let mut kept = Vec::new();
+    let refused = loop {
+        let flood = entries(bucket(0), 64);
+        match store.put(post(1, &flood)).await {
+            Ok(()) => kept.extend(flood),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused, StoreError::QueueFull(Kind::Numbered));
+    assert_eq!(kept.len(), 1984, "a batch's worth, in whole posts");
+    // All or nothing, in all buckets.
+    let mixed = [entries(bucket(1), 1), entries(bucket(0), 63)].concat();
+    let refused = store.put(post(1, &mixed)).await;
+    assert_eq!(refused, Err(StoreError::QueueFull(Kind::Numbered)));
+    // What waits already needs no room; neither do others, nor other buckets.
+    store.put(post(1, &kept[..64])).await.unwrap();
+    let others = entries(bucket(0), 64);
+    store.put(post(2, &others)).await.unwrap();
+    store.put(post(1, &entries(bucket(1), 64))).await.unwrap();
+    assert_eq!(store.writable(), Ok(()));
+    close(&store, 5).await;
+    let batch = cells(&store, bucket(0), 5).await;
+    assert!(others.iter().all(|entry| holds(&batch, &entry.cell) == 1));
+    assert_eq!(cells(&store, bucket(1), 5).await.len(), 68);
+}
+
+async fn cells_for_the_lobby_are_dropped_when_they_are_stale<S: Store, O: Open<S>>(o: O) {
+    let store = o.open();
+    let lobby = BucketId::LOBBY;
+    store.put(entries(lobby, 56)).await.unwrap();
+    let end = async |epoch| {
+        store.close(closing(&[lobby], epoch, LOBBY)).await.unwrap();
+        store.end_epoch(Kind::Lobby, 2).await.unwrap();
+    };
+    end(1).await;
+    end(2).await;
+    let late = entries(lobby, 3);
+    store.put(late.clone()).await.unwrap();
+    // Of 56, 24 are left; 3 closes leave 8 behind, and one too many.
+    end(3).await;
+    end(4).await;
+    let [third, fourth] = [cells(&store, lobby, 3).await, cells(&store, lobby, 4).await];
+    let of_late =
+        |batch: &[Vec<u8>]| -> usize { late.iter().map(|entry| holds(batch, &entry.cell)).sum() };
+    assert_eq!((of_late(&third), of_late(&fourth)), (0, 3));
+}
+
+fn post(class: u64, entries: &[Entry]) -> Post {
+    Post {
+        entries: entries.to_vec(),
+        class: QueueClass(class),
+    }
+}
+
 async fn origin_and_chain_survive_a_restart<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     let origin = store.origin();
@@ -234,10 +360,11 @@ async fn an_epoch_not_later_publishes_nothing<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     close(&store, 5).await;
     store.put(entries(bucket(0), 1)).await.unwrap();
-    for epoch in [4, 5] {
-        let refused = store.close(closing(&[bucket(0)], epoch, FIXED)).await;
-        assert_eq!(refused, Err(StoreError::Misused));
-    }
+    let refused = store.close(closing(&[bucket(0)], 4, FIXED)).await;
+    assert_eq!(refused, Err(StoreError::Misused));
+    // The same epoch again is closed already.
+    close(&store, 5).await;
+    assert_eq!(headers(&store, bucket(0)).await.len(), 1);
     close(&store, 6).await;
     assert_eq!(
         cells(&store, bucket(0), 6).await.len(),

@@ -11,7 +11,7 @@ use tessera::{
 use tessera_relay::{
     cover::{CoverRule, PATIENCE, prepare},
     random,
-    store::{Closing, Found, Store},
+    store::{Closing, Found, Kind, Store},
 };
 
 use crate::{bucket, contract::Open, entries};
@@ -35,6 +35,7 @@ async fn close(store: &impl Store, bucket: BucketId, epoch: u64, rule: &CoverRul
         cover: prepare(rule.most(), CellSize::DEFAULT, &mut random::system()),
     };
     store.close(closing).await.unwrap();
+    store.end_epoch(Kind::of(bucket), u8::MAX).await.unwrap();
     let Found::Held(bytes) = store.batch(bucket, store.origin(), epoch).await.unwrap() else {
         panic!("no batch {epoch}");
     };

@@ -16,6 +16,7 @@ use tessera_relay::{
     random,
     store::{
         Closing, Found, Kind, SqliteStore, Store as _, Window,
+        queue::Capacity,
         sqlite::{OpenError, Options, Report, backup, check},
     },
 };
@@ -34,8 +35,13 @@ fn open(path: &Path) -> SqliteStore {
         cell_size: CellSize::try_from(SIZE).unwrap(),
         buckets: BucketCount::try_from(2).unwrap(),
         disk: None,
+        capacity: Capacity::new(CellSize::try_from(SIZE).unwrap(), 32 << 20, 4, 60),
     };
     SqliteStore::open(path, &options).unwrap()
+}
+
+fn keys_of(store: &Path) -> PathBuf {
+    PathBuf::from(format!("{}-keys", store.display()))
 }
 
 fn entries(bucket: BucketId, count: usize) -> Vec<Entry> {
@@ -58,7 +64,9 @@ async fn close(store: &SqliteStore, buckets: &[BucketId], epoch: u64, hour: u64)
         rule: CoverRule::Fixed(1),
         cover: prepare(buckets.len(), cell_size, &mut random::system()),
     };
+    let kind = closing.kind();
     store.close(closing).await.unwrap();
+    store.end_epoch(kind, u8::MAX).await.unwrap();
     store.seal(buckets).await.unwrap();
 }
 
@@ -240,12 +248,11 @@ fn corrupt(value: &Value, way: usize) -> Option<Value> {
     }
 }
 
-/// What nothing else in the store follows from: which bucket a cell waits for, how often a cell was left
-/// behind, up to where readers are told that something is past retention, a
+/// What nothing else in the store follows from: up to where readers are told that something is past retention, a
 /// row's own number, and whether deletes wait.
 fn shows_nowhere(table: &str, column: &str, row: &Row) -> bool {
     match table {
-        "pending" => column == "waited" || column == "bucket",
+        "frame" => column == "id",
         "chain" => column == "expired_through" || column == "segment_expired",
         "batch" => column == "id",
         "setting" => matches!(&row[0], Value::Text(name) if name.starts_with("hold")),
@@ -270,7 +277,7 @@ async fn each_single_corruption_is_found() {
     let copy = directory.path().join("copy.db");
     let (mut tried, mut deleted, mut missed) = (0, 0, Vec::new());
     for table in [
-        "setting", "pending", "seen", "batch", "chain", "segment", "expiring",
+        "setting", "frame", "ratchet", "seen", "batch", "chain", "segment", "expiring",
     ] {
         let (names, rows) = rows(&Connection::open(&path).unwrap(), table);
         assert!(!rows.is_empty(), "{table}");
@@ -291,7 +298,7 @@ async fn each_single_corruption_is_found() {
                 }
             }
             // A cell that waits and is gone is missed by nobody here.
-            if table != "pending" && !shows_nowhere(table, "", &rows[at]) {
+            if table != "frame" && !shows_nowhere(table, "", &rows[at]) {
                 let mut rows = rows.clone();
                 rows.remove(at);
                 changes.push((format!("{table} row {at}: gone"), rows));
@@ -299,6 +306,7 @@ async fn each_single_corruption_is_found() {
             }
             for (what, rows) in changes {
                 std::fs::copy(&path, &copy).unwrap();
+                std::fs::copy(keys_of(&path), keys_of(&copy)).unwrap();
                 if !replace(&copy, table, &rows) {
                     continue;
                 }
@@ -444,6 +452,7 @@ fn a_key_that_is_missing_is_no_backup() {
         cell_size: CellSize::try_from(SIZE).unwrap(),
         buckets: BucketCount::try_from(2).unwrap(),
         disk: None,
+        capacity: Capacity::new(CellSize::try_from(SIZE).unwrap(), 32 << 20, 4, 60),
     };
     let refused = SqliteStore::open(&path, &options);
     assert!(matches!(refused, Err(OpenError::Damaged(_))), "{refused:?}");

@@ -15,10 +15,16 @@ use std::{
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use tessera::wire::{Cell, paths, post};
-use tessera_relay::store::sqlite::check;
+use tessera::{
+    base::UnixTime,
+    wire::{Cell, CellSize, paths, post},
+};
+use tessera_relay::{
+    cover::CoverRule,
+    store::{Closing, SqliteStore, Store as _, sqlite::check},
+};
 
-use crate::{bucket, cover::Dice, entries, server::Process};
+use crate::{bucket, cover::Dice, entries, server::Process, sqlite};
 
 fn can_trace() -> bool {
     let traced = Command::new("strace")
@@ -45,6 +51,7 @@ enum Did {
 enum Name {
     Database,
     Log,
+    Keys,
 }
 
 impl Name {
@@ -52,6 +59,7 @@ impl Name {
         match path.rsplit('/').next()? {
             "relay.db" => Some(Self::Database),
             "relay.db-wal" => Some(Self::Log),
+            "relay.db-keys" => Some(Self::Keys),
             _ => None,
         }
     }
@@ -60,6 +68,7 @@ impl Name {
         directory.join(match self {
             Self::Database => "relay.db",
             Self::Log => "relay.db-wal",
+            Self::Keys => "relay.db-keys",
         })
     }
 }
@@ -293,8 +302,17 @@ fn after_power_loss<'c>(
     }
 }
 
-/// Every cell that waits or is published, and how often.
+/// Every cell that waits or is published, and how often. What waits is
+/// published for that.
 pub(crate) fn held_cells(path: &Path) -> BTreeMap<Vec<u8>, u32> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(path, &sqlite::options(2048, 2)).unwrap();
+        for epoch in [u64::MAX >> 2, (u64::MAX >> 2) + 1] {
+            store.close(closing(epoch)).await.unwrap();
+        }
+        store.shutdown().await;
+    });
     let connection = Connection::open(path).unwrap();
     let blobs = |sql| -> Vec<Vec<u8>> {
         connection
@@ -306,15 +324,23 @@ pub(crate) fn held_cells(path: &Path) -> BTreeMap<Vec<u8>, u32> {
             .unwrap()
     };
     let mut held = BTreeMap::new();
-    for cell in blobs("SELECT cell FROM pending") {
-        *held.entry(cell).or_insert(0) += 1;
-    }
     for batch in blobs("SELECT bytes FROM batch") {
         for cell in batch[192..].chunks(2048) {
             *held.entry(cell.to_vec()).or_insert(0) += 1;
         }
     }
     held
+}
+
+fn closing(epoch: u64) -> Closing {
+    Closing {
+        buckets: vec![bucket(0), bucket(1)],
+        epoch,
+        closed_at: UnixTime(epoch),
+        cell_size: CellSize::DEFAULT,
+        rule: CoverRule::Fixed(0),
+        cover: Vec::new(),
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use tessera::wire::{BucketCount, CellSize};
 use tessera_relay::store::{
     SqliteStore, Store as _,
+    queue::Capacity,
     sqlite::{OpenError, Options},
 };
 
@@ -31,11 +32,16 @@ impl File {
     }
 }
 
-fn options(cell_size: u32, buckets: u32) -> Options {
+pub(crate) fn options(cell_size: u32, buckets: u32) -> Options {
     Options {
         cell_size: CellSize::try_from(cell_size).unwrap(),
         buckets: BucketCount::try_from(buckets).unwrap(),
         disk: None,
+        capacity: Capacity {
+            batch_cells: 2000,
+            numbered_cells: 8000,
+            ..Capacity::new(CellSize::DEFAULT, 32 << 20, 4, 60)
+        },
     }
 }
 
@@ -97,7 +103,7 @@ async fn nobody_else_may_read_the_files() {
     let file = File::new();
     let store = file.try_open(2048, 2).unwrap();
     store.put(entries(bucket(0), 1)).await.unwrap();
-    for name in ["relay.db", "relay.db-wal"] {
+    for name in ["relay.db", "relay.db-wal", "relay.db-keys"] {
         let mode = std::fs::metadata(file.directory.path().join(name))
             .unwrap()
             .permissions()

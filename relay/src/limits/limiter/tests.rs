@@ -54,19 +54,63 @@ fn connections_are_counted_per_peer_and_forgotten_when_they_end() {
     assert_eq!(local.len(), 9, "the loopback is no peer");
 }
 
+#[tokio::test]
+async fn connections_are_counted_as_long_as_they_live() {
+    let limits = Line::parse_from(["serve", "--max-connections-per-peer", "2"]).limits;
+    let limiter = ConnectionLimiter::new(limits, Schedule::new(1), Schedule::new(1));
+    let held: Vec<_> = (1..=2)
+        .filter_map(|port| connect(&limiter, &format!("192.0.2.1:{port}")))
+        .collect();
+    assert_eq!(held.len(), 2);
+    limiter.forget().await;
+    assert!(connect(&limiter, "192.0.2.1:3").is_none(), "another epoch");
+    drop(held);
+    assert!(connect(&limiter, "192.0.2.1:3").is_some());
+    assert!(lock(&limiter.open).connections.is_empty());
+}
+
+#[test]
+fn posts_of_a_peer_wait_in_one_class_and_those_of_others_in_others() {
+    let limiter = limiter("--trusted-proxy 10.0.0.0/8");
+    let class =
+        |connection: &Connection, headers: &HeaderMap| connection.admit(headers, 1, 0).unwrap();
+    let [a, b, c, local, proxy] = [
+        "192.0.2.1:1",
+        "192.0.2.1:2",
+        "192.0.2.2:1",
+        "127.0.0.1:1",
+        "10.0.0.1:1",
+    ]
+    .map(|from| connect(&limiter, from).unwrap());
+    assert_eq!(class(&a, &none()), class(&b, &none()));
+    assert_eq!(class(&a, &none()), class(&a, &none()));
+    let [first, second] = ["198.51.100.1:1", "198.51.100.2:1"].map(forwarded);
+    let classes = [
+        class(&a, &none()),
+        class(&c, &none()),
+        class(&local, &none()),
+        class(&proxy, &first),
+        class(&proxy, &second),
+        class(&proxy, &none()),
+    ];
+    let distinct: std::collections::BTreeSet<_> = classes.iter().collect();
+    assert_eq!(distinct.len(), classes.len());
+    assert_eq!(class(&proxy, &forwarded("198.51.100.1:2")), classes[3]);
+}
+
 #[test]
 fn cells_are_counted_per_connection_and_per_peer() {
     let limiter = limiter("--cells-per-connection 64 --cells-per-peer 100");
     let first = connect(&limiter, "192.0.2.1:1").unwrap();
-    assert_eq!(first.admit(&none(), 64, 0), Ok(()));
+    assert_eq!(first.admit(&none(), 64, 0).map(drop), Ok(()));
     assert_eq!(first.admit(&none(), 1, 0), Err(Wait { seconds: 1 }));
     let second = connect(&limiter, "192.0.2.1:2").unwrap();
     let wait = second.admit(&none(), 64, 0).unwrap_err();
     assert!((16..=17).contains(&wait.seconds), "{wait:?}");
     // What the peer's limit refused took nothing of the connection's.
-    assert_eq!(second.admit(&none(), 36, 0), Ok(()));
+    assert_eq!(second.admit(&none(), 36, 0).map(drop), Ok(()));
     let other = connect(&limiter, "192.0.2.2:1").unwrap();
-    assert_eq!(other.admit(&none(), 64, 0), Ok(()));
+    assert_eq!(other.admit(&none(), 64, 0).map(drop), Ok(()));
     // Nobody claims to be somebody else without being a trusted proxy.
     assert!(first.admit(&forwarded("198.51.100.1"), 1, 0).is_err());
 }
@@ -76,12 +120,12 @@ fn the_lobby_takes_four_cells_per_connection_and_epoch() {
     let limiter = limiter("");
     for from in ["192.0.2.1:1", "127.0.0.1:1"] {
         let connection = connect(&limiter, from).unwrap();
-        assert_eq!(connection.admit(&none(), 3, 3), Ok(()));
+        assert_eq!(connection.admit(&none(), 3, 3).map(drop), Ok(()));
         let wait = connection.admit(&none(), 2, 2).unwrap_err();
         assert!((1..=86_400).contains(&wait.seconds), "{wait:?}");
-        assert_eq!(connection.admit(&none(), 64, 1), Ok(()));
+        assert_eq!(connection.admit(&none(), 64, 1).map(drop), Ok(()));
         assert!(connection.admit(&none(), 1, 1).is_err());
-        assert_eq!(connection.admit(&none(), 1, 0), Ok(()));
+        assert_eq!(connection.admit(&none(), 1, 0).map(drop), Ok(()));
     }
     let connections: Vec<_> = (0..9)
         .filter_map(|_| connect(&limiter, "192.0.2.7:1"))
@@ -97,14 +141,21 @@ fn a_trusted_proxy_speaks_for_its_clients() {
     );
     let proxy = connect(&limiter, "127.0.0.1:1").unwrap();
     for client in ["198.51.100.1:1", "198.51.100.2:1", "2001:db8::1"] {
-        assert_eq!(proxy.admit(&forwarded(client), 64, 0), Ok(()), "{client}");
+        assert_eq!(
+            proxy.admit(&forwarded(client), 64, 0).map(drop),
+            Ok(()),
+            "{client}"
+        );
         assert!(proxy.admit(&forwarded(client), 64, 0).is_err(), "{client}");
     }
     // The same peer from another port is another connection.
-    assert_eq!(proxy.admit(&forwarded("198.51.100.1:2"), 36, 0), Ok(()));
+    assert_eq!(
+        proxy.admit(&forwarded("198.51.100.1:2"), 36, 0).map(drop),
+        Ok(())
+    );
     assert!(proxy.admit(&forwarded("198.51.100.1:3"), 1, 0).is_err());
     // Without a client's name there is one for all of them.
-    assert_eq!(proxy.admit(&none(), 64, 0), Ok(()));
+    assert_eq!(proxy.admit(&none(), 64, 0).map(drop), Ok(()));
     assert!(proxy.admit(&forwarded("unknown"), 64, 0).is_err());
     let lobby = |client| proxy.admit(&forwarded(client), 4, 4).is_ok();
     assert!(lobby("203.0.113.1:1") && !lobby("203.0.113.1:1") && lobby("203.0.113.1:2"));
@@ -118,7 +169,7 @@ fn what_is_remembered_of_peers_is_bounded() {
         known: HashMap::new(),
     };
     for number in 1..=MOST_PEERS as u128 + 10 {
-        peers.get(number.to_be_bytes()).connections = 1;
+        assert!(peers.get(number.to_be_bytes()).lobby.take(1, u32::MAX, 1));
     }
     assert_eq!(peers.known.len(), MOST_PEERS + 1);
 }

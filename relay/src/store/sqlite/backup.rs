@@ -14,7 +14,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params_from_iter, types::Value};
 use tessera::wire::BatchHeader;
 
-use super::{OpenError, check::open_read_only, lock_existing, schema, with_suffix};
+use super::{OpenError, check::open_read_only, lock::lock_existing, schema, with_suffix};
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +96,7 @@ pub fn backup(from: &Path, to: &Path) -> Result<Saved, BackupError> {
     })
 }
 
-/// What is copied, row by row. Not `pending`, and of `setting` only what is
+/// What is copied, row by row. Not `frame`, and of `setting` only what is
 /// named below.
 const TABLES: [(&str, &str); 5] = [
     (
@@ -118,7 +118,7 @@ const TABLES: [(&str, &str); 5] = [
 fn fill(source: &Connection, to: &Path) -> rusqlite::Result<u64> {
     let mut target = Connection::open(to)?;
     target.pragma_update(None, "page_size", 16_384)?;
-    schema::migrate(&mut target, 0, None)?;
+    schema::create_tables(&mut target)?;
     let target_transaction = target.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let moment = source.unchecked_transaction()?;
     for name in [schema::CELL_SIZE, schema::BUCKETS] {

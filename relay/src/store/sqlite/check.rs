@@ -9,7 +9,7 @@ use std::{fmt, path::Path};
 use rusqlite::{Connection, OpenFlags};
 use tessera::wire::BucketId;
 
-use super::{OpenError, lock_existing, schema, with_suffix};
+use super::{OpenError, lock::lock_existing, schema, with_suffix};
 
 /// What a store holds, and what is wrong with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,7 +117,7 @@ pub fn check(path: &Path) -> Result<Report, OpenError> {
     // One state of everything.
     let snapshot = connection.transaction().map_err(sqlite)?;
     let mut report = Report::default();
-    let readable = file::check(&snapshot, &mut report).and_then(|layout| {
+    let readable = file::check(&snapshot, path, &mut report).and_then(|layout| {
         layout.map_or(Ok(()), |layout| {
             bucket::check(&snapshot, &layout, &mut report)
         })

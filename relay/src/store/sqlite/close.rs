@@ -1,75 +1,140 @@
-//! The end of an epoch: pending cells become part of a batch.
+//! The end of an epoch: waiting cells become part of a batch.
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{MAIN_DB, OptionalExtension as _, Transaction, blob::ZeroBlob, params};
 use tessera::wire::{BatchHeader, BucketId, Cell, HeaderHash, OriginKey, batch::BatchPlace};
 
-use super::{error::WriteError, pending, schema::integer};
+use super::{error::WriteError, frames::Frames, schema::integer};
 use crate::{
+    cover::{CoverRule, Draw},
     random,
-    store::{Assembled, Closing, StoreError, assemble},
+    store::{
+        Assembled, BatchBuilder, Closing, StoreError,
+        queue::{BucketQueue, Queue, Ticket},
+    },
 };
 
-/// Publishes one batch for each bucket. All or nothing.
-pub(super) fn close(
-    tx: &Transaction<'_>,
-    closing: Closing,
-    key: &OriginKey,
-) -> Result<(), WriteError> {
-    let mut cover = closing.cover;
-    let mut rng = random::system();
-    let (mut grew, mut digests) = (false, Vec::new());
-    for bucket in closing.buckets {
-        let waiting = pending::waiting(tx, bucket)?;
-        let draw = closing.rule.draw(waiting, &mut rng);
-        grew |= closing.rule.shows(draw);
-        let real = if draw.real < waiting.cells {
-            pending::take_some(tx, bucket, draw.real, closing.cell_size)?
-        } else {
-            pending::take_all(tx, bucket, closing.cell_size)?
-        };
-        let cover: Vec<Cell> = cover
-            .len()
-            .checked_sub(draw.cover)
-            .map(|rest| cover.split_off(rest))
-            .ok_or(StoreError::Misused)?;
+/// Bytes of a batch that are handed to SQLite at a time.
+const CHUNK: usize = 1 << 20;
+
+/// A bucket whose batch is part of a transaction that is not committed yet.
+pub(super) struct Closed {
+    pub(super) bucket: BucketId,
+    /// The queue as it was, in case the transaction fails.
+    pub(super) before: BucketQueue,
+    /// Bytes of the batch.
+    pub(super) bytes: usize,
+    /// Whether the batch grew for what had waited too long.
+    pub(super) grew: bool,
+    /// Whether cells were left behind because the batch is as large as it may be.
+    pub(super) is_full: bool,
+}
+
+/// What a close works with.
+pub(super) struct Close<'a> {
+    pub(super) closing: &'a Closing,
+    pub(super) batch_cells: usize,
+    pub(super) key: &'a OriginKey,
+    pub(super) frames: &'a Frames,
+    pub(super) queue: &'a mut Queue,
+}
+
+impl Close<'_> {
+    /// Whether the bucket was closed in this epoch already. An epoch before
+    /// its last is a defect.
+    pub(super) fn is_done(
+        &self,
+        tx: &Transaction<'_>,
+        bucket: BucketId,
+    ) -> Result<bool, WriteError> {
+        let last: Option<i64> = tx
+            .prepare_cached("SELECT epoch FROM chain WHERE bucket = ?1")?
+            .query_row([bucket.get()], |row| row.get(0))
+            .optional()?;
+        match last.map(|last| last.cmp(&integer(self.closing.epoch))) {
+            Some(std::cmp::Ordering::Greater) => Err(StoreError::Misused.into()),
+            Some(std::cmp::Ordering::Equal) => Ok(true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Publishes one batch. On an error the queue is as before.
+    pub(super) fn bucket(
+        &mut self,
+        tx: &Transaction<'_>,
+        bucket: BucketId,
+        cover: &mut Vec<Cell>,
+    ) -> Result<Closed, WriteError> {
+        let rule = &self.closing.rule;
+        let mut rng = random::system();
+        let waiting = self.queue.waiting(bucket);
+        let draw = rule.draw(waiting, self.batch_cells, &mut rng);
+        let blur = rule.blur(&mut rng);
+        let overdue_first = matches!(rule, CoverRule::Constant(_));
+        let (tickets, before) = self.queue.take(bucket, draw.real, overdue_first, blur);
+        let published = self.publish(tx, bucket, draw, &tickets, cover);
+        match published {
+            Ok(bytes) => Ok(Closed {
+                bucket,
+                before,
+                bytes,
+                grew: rule.shows(draw),
+                is_full: rule.is_full(waiting, draw),
+            }),
+            Err(error) => {
+                self.queue.put_back(bucket, before);
+                Err(error)
+            }
+        }
+    }
+
+    fn publish(
+        &self,
+        tx: &Transaction<'_>,
+        bucket: BucketId,
+        draw: Draw,
+        tickets: &[Ticket],
+        cover: &mut Vec<Cell>,
+    ) -> Result<usize, WriteError> {
+        let closing = self.closing;
+        let mut rng = random::system();
+        let kept = cover.len().checked_sub(draw.cover);
+        let cover = cover.split_off(kept.ok_or(StoreError::Misused)?);
+        let count = tickets.len() + cover.len();
+        let mut builder = BatchBuilder::new(count, closing.cell_size, &mut rng);
+        let mut put = Ok(());
+        self.frames.read(tx, closing.kind(), tickets, |at, cell| {
+            if put.is_ok() {
+                put = builder.put(at, cell);
+            }
+        })?;
+        put.map_err(StoreError::from)?;
+        for (at, cell) in (tickets.len()..).zip(&cover) {
+            builder.put(at, cell.as_bytes()).map_err(StoreError::from)?;
+        }
         let place = BatchPlace {
             bucket,
             epoch: closing.epoch,
             closed_at: closing.closed_at,
-            prev: chain_head(tx, bucket, closing.epoch)?,
+            prev: chain_head(tx, bucket)?,
         };
-        let batch = assemble(&place, real, cover, closing.cell_size, key, &mut rng)
-            .map_err(StoreError::from)?;
-        publish(tx, &batch)?;
-        digests.extend(batch.digests);
+        let batch = builder.sign(&place, self.key).map_err(StoreError::from)?;
+        write(tx, &batch)?;
+        remember(tx, batch.digests())?;
+        Ok(batch.bytes.len())
     }
-    remember(tx, digests)?;
-    if grew {
-        // Neither which bucket nor how much: batches go after their retention, logs may stay.
-        tracing::warn!("more cells were posted than --cover-cells hides: batches have grown");
-    }
-    Ok(())
 }
 
-/// The hash the next header names; an epoch that is not later than the last
-/// is a defect, and published nothing.
-fn chain_head(
-    tx: &Transaction<'_>,
-    bucket: BucketId,
-    epoch: u64,
-) -> Result<HeaderHash, WriteError> {
-    let head: Option<(i64, [u8; 32])> = tx
-        .prepare_cached("SELECT epoch, head FROM chain WHERE bucket = ?1")?
-        .query_row([bucket.get()], |row| Ok((row.get(0)?, row.get(1)?)))
+/// The hash the next header names.
+fn chain_head(tx: &Transaction<'_>, bucket: BucketId) -> Result<HeaderHash, WriteError> {
+    let head: Option<[u8; 32]> = tx
+        .prepare_cached("SELECT head FROM chain WHERE bucket = ?1")?
+        .query_row([bucket.get()], |row| row.get(0))
         .optional()?;
-    match head {
-        None => Ok(BatchHeader::NO_PREV),
-        Some((last, head)) if last < integer(epoch) => Ok(HeaderHash(head)),
-        Some(_) => Err(StoreError::Misused.into()),
-    }
+    Ok(head.map_or(BatchHeader::NO_PREV, HeaderHash))
 }
 
-fn publish(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
+/// Writes the batch in pieces: SQLite would copy a whole value twice.
+fn write(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
     let header = &batch.header;
     let (bucket, lobby) = (header.bucket.get(), header.bucket.is_lobby());
     let (epoch, closed_at) = (integer(header.epoch), integer(header.closed_at.0));
@@ -84,8 +149,13 @@ fn publish(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
         epoch,
         closed_at,
         header.encode(),
-        batch.bytes
+        ZeroBlob(batch.bytes.len() as u64)
     ])?;
+    let mut blob = tx.blob_open(MAIN_DB, "batch", "bytes", tx.last_insert_rowid(), false)?;
+    for (at, chunk) in (0..).zip(batch.bytes.chunks(CHUNK)) {
+        blob.write_at(chunk, at * CHUNK)?;
+    }
+    blob.close()?;
     tx.prepare_cached(
         "INSERT INTO chain (bucket, lobby, epoch, closed_at, head) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (bucket) DO UPDATE SET epoch = ?3, closed_at = ?4, head = ?5",

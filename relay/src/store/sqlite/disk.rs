@@ -13,11 +13,11 @@ use tessera::wire::{BATCH_HEADER_LEN, CellSize};
 use crate::store::Kind;
 
 /// Set aside for the write-ahead log.
-const LOG: u64 = 64 << 20;
+pub(super) const LOG: u64 = 64 << 20;
 /// What a published cell takes besides its bytes: its digest in the index.
 const DIGEST: u64 = 64;
-/// What a pending cell takes besides: twice its digest, and half-full pages.
-const PENDING: u64 = 512;
+/// What a waiting cell takes besides: its share of padding and half-full pages.
+const WAITING: u64 = 512;
 const PAGE: u64 = 16_384;
 
 /// The limit, and what must fit below it.
@@ -69,7 +69,7 @@ impl DiskLimit {
 
 /// Bytes that a post of so many cells takes.
 pub(super) fn cost(cells: usize, size: CellSize) -> u64 {
-    (cells as u64).saturating_mul(u64::from(size.get()) + PENDING)
+    (cells as u64).saturating_mul(u64::from(size.get()) + WAITING)
 }
 
 /// The limit against what is there.
@@ -121,9 +121,8 @@ impl Disk {
             connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0).map(u64::from))
         };
         let used = pages("page_count")?.saturating_sub(pages("freelist_count")?) * PAGE;
-        let log = std::fs::metadata(&self.log).map_or(0, |log| log.len());
         let needed = [
-            log.max(LOG),
+            self.log_len().max(LOG),
             limit.numbered.beyond(self.numbered),
             limit.lobby.beyond(self.lobby),
             bytes,
@@ -131,6 +130,11 @@ impl Disk {
         .into_iter()
         .fold(used, u64::saturating_add);
         Ok(needed <= limit.most)
+    }
+
+    /// Bytes of the write-ahead log.
+    pub(super) fn log_len(&self) -> u64 {
+        std::fs::metadata(&self.log).map_or(0, |log| log.len())
     }
 
     fn held(&mut self, kind: Kind) -> &mut u64 {

@@ -46,3 +46,12 @@ pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
         _ => StoreError::Unavailable,
     }
 }
+
+/// Whether the file is damaged, as far as this error shows.
+pub(super) fn is_corrupt(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.code);
+    matches!(
+        code,
+        Some(ffi::ErrorCode::DatabaseCorrupt | ffi::ErrorCode::NotADatabase)
+    )
+}

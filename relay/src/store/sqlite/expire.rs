@@ -5,9 +5,12 @@
 //! and are gone for every reader from then on. Then the digests of their
 //! cells are forgotten, a few at a time, and then the batch is deleted.
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{MAIN_DB, OptionalExtension as _, Transaction, params};
 use sha2::{Digest as _, Sha256};
-use tessera::{base::UnixTime, wire::BatchHeader};
+use tessera::{
+    base::UnixTime,
+    wire::{BATCH_HEADER_LEN, BatchHeader},
+};
 
 use super::{
     error::WriteError,
@@ -134,21 +137,21 @@ fn list_batches(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bo
 /// Forgets up to `most` digests of a batch's cells, from there on, and says
 /// how many there were.
 fn forget(tx: &Transaction<'_>, id: i64, from: u64, most: usize) -> Result<usize, WriteError> {
-    let bytes: Vec<u8> = tx
-        .prepare_cached("SELECT bytes FROM batch WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))?;
-    let (head, cells) = bytes.split_first_chunk().ok_or(StoreError::Damaged)?;
-    let size = BatchHeader::decode(head)
-        .map_err(StoreError::from)?
-        .cell_size;
-    let from = usize::try_from(from).map_err(|_| StoreError::Damaged)?;
+    let batch = tx.blob_open(MAIN_DB, "batch", "bytes", id, true)?;
+    let mut head = [0; BATCH_HEADER_LEN];
+    batch.read_at_exact(&mut head, 0)?;
+    let header = BatchHeader::decode(&head).map_err(StoreError::from)?;
     let mut delete = tx.prepare_cached("DELETE FROM seen WHERE digest = ?1")?;
-    let mut forgotten = 0;
-    for cell in cells.chunks(size.bytes()).skip(from).take(most) {
-        delete.execute([<[u8; 32]>::from(Sha256::digest(cell))])?;
-        forgotten += 1;
+    let size = header.cell_size.bytes();
+    let mut cell = vec![0; size];
+    let cells = (from..u64::from(header.count)).take(most);
+    let count = cells.clone().count();
+    for number in cells {
+        let number = usize::try_from(number).map_err(|_| StoreError::Damaged)?;
+        batch.read_at_exact(&mut cell, BATCH_HEADER_LEN + number * size)?;
+        delete.execute([<[u8; 32]>::from(Sha256::digest(&cell))])?;
     }
-    Ok(forgotten)
+    Ok(count)
 }
 
 fn delete(tx: &Transaction<'_>, id: i64) -> Result<(), WriteError> {

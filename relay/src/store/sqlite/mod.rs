@@ -6,8 +6,9 @@ mod close;
 mod disk;
 mod error;
 mod expire;
-mod log;
-mod pending;
+mod frames;
+mod lock;
+mod parts;
 mod read;
 mod reader_gate;
 mod schema;
@@ -15,14 +16,13 @@ mod segment;
 mod writer;
 
 use std::{
-    fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use tessera::{
     base::UnixTime,
-    wire::{BucketCount, BucketId, CellSize, Entry, Origin},
+    wire::{BucketCount, BucketId, CellSize, Origin},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -33,12 +33,19 @@ pub use self::{
 };
 use self::{
     disk::Disk,
-    log::Clearing,
+    error::is_corrupt,
+    frames::Frames,
+    lock::lock,
+    parts::Parts,
     read::Readers,
     reader_gate::ReaderGate,
     writer::{Job, Writer},
 };
-use super::{Closing, Contents, Found, Kind, LastClose, Segment, Store, StoreError, Window};
+use super::{
+    Closing, Contents, Found, Kind, LastClose, Post, Segment, Store, StoreError, Window,
+    queue::{Capacity, Queue},
+    ratchet::KeyFileError,
+};
 use crate::limits::QUEUED_POSTS;
 
 /// What a store is made for.
@@ -50,6 +57,8 @@ pub struct Options {
     pub buckets: BucketCount,
     /// How much of the disk it may take.
     pub disk: Option<DiskLimit>,
+    /// How many cells may wait, and how many a batch has.
+    pub capacity: Capacity,
 }
 
 /// Why a store cannot be opened.
@@ -101,6 +110,14 @@ pub enum OpenError {
     /// What it holds does not fit together.
     #[error("{0}: damaged")]
     Damaged(PathBuf),
+    /// The key file cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// Cells wait, and no key opens them.
+    #[error(
+        "{0}: does not hold the key of the cells that wait in the store: put the key file that belongs to it back"
+    )]
+    KeyMissing(PathBuf),
 }
 
 /// The SQLite backend.
@@ -112,7 +129,6 @@ struct Inner {
     jobs: mpsc::Sender<Job>,
     readers: Readers,
     state: watch::Receiver<Result<(), StoreError>>,
-    clearing: Clearing,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -138,13 +154,36 @@ impl SqliteStore {
                     error,
                 }
             })?;
+        let mut queue = Queue::new(options.capacity);
+        let frames = Frames::open(path, &connection, options.cell_size, &mut queue);
+        let (frames, state) = match frames {
+            Err(OpenError::Sqlite { error, .. }) if is_corrupt(&error) => {
+                tracing::error!(%error, "waiting cells cannot be read: posts are refused");
+                queue = Queue::new(options.capacity);
+                let frames = Frames::unusable(path, options.cell_size)?;
+                (frames, Err(StoreError::Damaged))
+            }
+            frames => (frames?, Ok(())),
+        };
         let gate = Arc::new(ReaderGate::default());
-        let (jobs, queue) = mpsc::channel(QUEUED_POSTS);
-        let (writer, state) =
-            Writer::new(connection, key, disk, options.cell_size, Arc::clone(&gate));
+        let (state, states) = watch::channel(state);
+        let writer = Writer {
+            connection,
+            disk,
+            gate: Arc::clone(&gate),
+            state,
+            parts: Parts {
+                key,
+                cell_size: options.cell_size,
+                batch_cells: options.capacity.batch_cells,
+                frames,
+                queue,
+            },
+        };
+        let (jobs, queued) = mpsc::channel(QUEUED_POSTS);
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || writer.run(lock, queue))
+            .spawn(move || writer.run(lock, queued))
             .map_err(|error| OpenError::Directory {
                 path: path.to_owned(),
                 error,
@@ -153,8 +192,7 @@ impl SqliteStore {
             origin,
             jobs,
             readers: Readers::new(path.to_owned(), gate),
-            state,
-            clearing: Clearing::default(),
+            state: states,
         })))
     }
 
@@ -192,11 +230,12 @@ impl Store for SqliteStore {
         self.0.origin
     }
 
-    async fn put(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+    async fn put(&self, post: impl Into<Post> + Send) -> Result<(), StoreError> {
+        let post = post.into();
         let (reply, answer) = oneshot::channel();
         self.0
             .jobs
-            .try_send(Job::Put(entries, reply))
+            .try_send(Job::Put(post, reply))
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => StoreError::Busy,
                 mpsc::error::TrySendError::Closed(_) => StoreError::Failed,
@@ -205,10 +244,12 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self, closing: Closing) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Close(Box::new(closing), reply))
-            .await?;
-        log::clear(self);
-        Ok(())
+        self.ask(|reply| Job::Close(Box::new(closing), reply)).await
+    }
+
+    async fn end_epoch(&self, kind: Kind, most_waited: u8) -> Result<(), StoreError> {
+        self.ask(|reply| Job::EndEpoch(kind, most_waited, reply))
+            .await
     }
 
     async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
@@ -290,41 +331,6 @@ impl Store for SqliteStore {
     async fn shutdown(&self) {
         // A writer that is gone already has nothing left to finish.
         let _ = self.ask(Job::Stop).await;
-    }
-}
-
-/// Two writers on one file would fork the chain.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let path_of_lock = with_suffix(path, ".lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path_of_lock)
-        .map_err(|error| OpenError::Directory {
-            path: path_of_lock.clone(),
-            error,
-        })?;
-    take_lock(path, path_of_lock, file)
-}
-
-/// The same for those that only read: they make no file.
-fn lock_existing(path: &Path) -> Result<Option<File>, OpenError> {
-    let path_of_lock = with_suffix(path, ".lock");
-    match File::open(&path_of_lock) {
-        Ok(file) => take_lock(path, path_of_lock, file).map(Some),
-        Err(_) => Ok(None),
-    }
-}
-
-fn take_lock(path: &Path, path_of_lock: PathBuf, file: File) -> Result<File, OpenError> {
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(OpenError::Directory {
-            path: path_of_lock,
-            error,
-        }),
     }
 }
 

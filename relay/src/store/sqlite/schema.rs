@@ -8,14 +8,12 @@ use tessera::{
     wire::{BatchHeader, BucketCount, CellSize, OriginKey},
 };
 
-use super::OpenError;
+use super::{OpenError, frames};
 use crate::{random, store::Kind};
 
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
-/// `pending` holds no time and no order of arrival: rows lie by bucket and
-/// digest. `waited` counts closes that left a cell behind (lobby and constant cover).
-/// `seen` is the digest index over all published cells, cover included.
+/// `pending` held waiting cells until version 3. `seen` is the digest index over all published cells, cover included.
 /// `chain` outlives the batches it describes.
 const FIRST: &str = "
     CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -76,9 +74,24 @@ const SEGMENTS: &str = "
     ALTER TABLE chain ADD COLUMN segment_expired INTEGER;
 ";
 
+/// `frame` holds waiting cells, sealed under the key of a step; rows grow in
+/// the order of arrival. `ratchet` says which step counts.
+const FRAMES: &str = "
+    CREATE TABLE frame (
+        id INTEGER PRIMARY KEY,
+        lobby INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE ratchet (lobby INTEGER PRIMARY KEY, step INTEGER NOT NULL) STRICT;
+    INSERT INTO ratchet (lobby, step) VALUES (0, 1), (1, 1);
+";
+/// The version that brought them.
+const FRAMES_SINCE: u32 = 3;
+
 /// What makes each version out of the one before. A file of any older
 /// version is brought up to date when it is opened, in one transaction.
-const STEPS: [&str; VERSION as usize] = [FIRST, SEGMENTS];
+const STEPS: [&str; VERSION as usize] = [FIRST, SEGMENTS, FRAMES];
 
 /// Opens or makes the file, checks that it fits, and reads the origin's key.
 pub(super) fn open(
@@ -101,23 +114,22 @@ pub(super) fn open(
         return Err(OpenError::Foreign(path.to_owned()));
     }
     configure(&connection).map_err(sqlite)?;
-    let settings = (version == 0).then_some((cell_size, buckets));
-    migrate(&mut connection, version, settings).map_err(sqlite)?;
-    for (what, name, asked) in [
-        ("cell size", CELL_SIZE, cell_size.get()),
-        ("bucket count", BUCKETS, buckets.get()),
-    ] {
-        let stored = number(&connection, name)
-            .map_err(sqlite)?
-            .ok_or_else(|| OpenError::Damaged(path.to_owned()))?;
-        if stored != asked {
-            return Err(OpenError::Other {
-                path: path.to_owned(),
-                what,
-                stored,
-                asked,
-            });
-        }
+    match version {
+        0 => create(&mut connection, cell_size, buckets).map_err(sqlite)?,
+        _ => check_settings(&connection, path, cell_size, buckets)?,
+    }
+    if (1..FRAMES_SINCE).contains(&version) {
+        // Copies of cells that are not sealed are overwritten, in the file and in its log.
+        let keys = frames::first_keys(path)?;
+        secure_delete(&connection, true)
+            .and_then(|()| {
+                migrate(&mut connection, version, |tx| {
+                    frames::seal_rows(tx, &keys, cell_size)
+                })
+            })
+            .and_then(|()| secure_delete(&connection, false))
+            .and_then(|()| truncate_log(&connection))
+            .map_err(sqlite)?;
     }
     let key = match origin_key(&connection).map_err(sqlite)? {
         Some(key) => key,
@@ -130,6 +142,34 @@ pub(super) fn open(
         }
     };
     Ok((connection, key))
+}
+
+fn check_settings(
+    connection: &Connection,
+    path: &Path,
+    cell_size: CellSize,
+    buckets: BucketCount,
+) -> Result<(), OpenError> {
+    for (what, name, asked) in [
+        ("cell size", CELL_SIZE, cell_size.get()),
+        ("bucket count", BUCKETS, buckets.get()),
+    ] {
+        let stored = number(connection, name)
+            .map_err(|error| OpenError::Sqlite {
+                path: path.to_owned(),
+                error,
+            })?
+            .ok_or_else(|| OpenError::Damaged(path.to_owned()))?;
+        if stored != asked {
+            return Err(OpenError::Other {
+                path: path.to_owned(),
+                what,
+                stored,
+                asked,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The version of the file's layout; 0 for an empty one.
@@ -162,8 +202,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-    // Deleted rows are overwritten with zeros: nothing of a pending cell stays.
-    connection.pragma_update(None, "secure_delete", true)?;
+    secure_delete(connection, false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(())
@@ -175,24 +214,46 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     })
 }
 
-/// Takes the steps that are missing; a new file gets its settings and a key.
-pub(super) fn migrate(
+/// Whether what is deleted from now on is overwritten with zeros. Frames need
+/// no such care: their keys are erased.
+pub(super) fn secure_delete(connection: &Connection, on: bool) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "secure_delete", on)
+}
+
+fn truncate_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// The tables of a new file, without settings.
+pub(super) fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
+    migrate(connection, 0, |_| Ok(()))
+}
+
+fn create(
+    connection: &mut Connection,
+    cell_size: CellSize,
+    buckets: BucketCount,
+) -> rusqlite::Result<()> {
+    migrate(connection, 0, |transaction| {
+        put_setting(transaction, CELL_SIZE, &cell_size.get().to_be_bytes())?;
+        put_setting(transaction, BUCKETS, &buckets.get().to_be_bytes())?;
+        new_key(transaction).map(drop)
+    })
+}
+
+/// Takes the steps that are missing, does what belongs to them, and drops the
+/// table that only old versions have.
+fn migrate(
     connection: &mut Connection,
     version: u32,
-    settings: Option<(CellSize, BucketCount)>,
+    convert: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    if version == VERSION {
-        return Ok(());
-    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for step in STEPS.iter().skip(version as usize) {
         transaction.execute_batch(step)?;
     }
-    if let Some((cell_size, buckets)) = settings {
-        put_setting(&transaction, CELL_SIZE, &cell_size.get().to_be_bytes())?;
-        put_setting(&transaction, BUCKETS, &buckets.get().to_be_bytes())?;
-        new_key(&transaction)?;
-    }
+    convert(&transaction)?;
+    transaction.execute_batch("DROP TABLE pending")?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

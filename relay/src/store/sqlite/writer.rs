@@ -1,103 +1,83 @@
 //! The one thread that writes. Posts that wait together are committed
 //! together: one sync for all of them.
 
-use std::{fs::File, sync::Arc, time::Duration};
+use std::{collections::HashMap, fs::File, sync::Arc, time::Duration};
 
-use rusqlite::{Connection, TransactionBehavior};
-use tessera::{
-    base::UnixTime,
-    wire::{CellSize, Entry, MAX_ENTRIES, OriginKey},
-};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tessera::{base::UnixTime, wire::MAX_ENTRIES};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    close,
-    disk::{Disk, cost},
+    close::Closed,
+    disk::{Disk, LOG, cost},
     error::{WriteError, store_error},
-    expire, pending,
+    expire,
+    parts::Parts,
     reader_gate::ReaderGate,
     schema::{self, hold_name},
     segment,
 };
-use crate::store::{Closing, Kind, StoreError};
+use crate::store::{Closing, Kind, Post, StoreError};
 
 /// Most cells of one commit; more posts wait for the next.
 const GROUP_CELLS: usize = 1024;
+/// A transaction that closes buckets ends once its batches have so many bytes.
+const CLOSE_BYTES: usize = 16 << 20;
 /// How long a write waits for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
+/// How long the write-ahead log's truncation waits for another process.
+const TRUNCATE_BUSY: Duration = Duration::from_millis(20);
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What the writer is asked to do. A reply nobody waits for any more is
 /// dropped: the work is done all the same.
 pub(super) enum Job {
-    Put(Vec<Entry>, Reply<()>),
+    Put(Post, Reply<()>),
     Close(Box<Closing>, Reply<()>),
+    /// Cells that more closes than this left behind are dropped.
+    EndEpoch(Kind, u8, Reply<()>),
     Seal(Vec<segment::Due>, Reply<()>),
     /// Whether there was anything to do.
     Expire(Kind, UnixTime, Reply<bool>),
     Hold(Kind, bool, Reply<()>),
-    /// Waits so long for readers; `false` while one is in the way.
-    ClearLog(Duration, Reply<bool>),
     Stop(Reply<()>),
 }
 
 /// What the thread owns.
 pub(super) struct Writer {
-    connection: Connection,
-    key: OriginKey,
-    disk: Disk,
-    cell_size: CellSize,
-    gate: Arc<ReaderGate>,
-    state: watch::Sender<Result<(), StoreError>>,
+    pub(super) connection: Connection,
+    pub(super) disk: Disk,
+    pub(super) gate: Arc<ReaderGate>,
+    pub(super) state: watch::Sender<Result<(), StoreError>>,
+    pub(super) parts: Parts,
 }
 
-type Group = Vec<(Vec<Entry>, Reply<()>)>;
-
 impl Writer {
-    /// A writer, and whether it can write, as it last found.
-    pub(super) fn new(
-        connection: Connection,
-        key: OriginKey,
-        disk: Disk,
-        cell_size: CellSize,
-        gate: Arc<ReaderGate>,
-    ) -> (Self, watch::Receiver<Result<(), StoreError>>) {
-        let (state, receiver) = watch::channel(Ok(()));
-        let writer = Self {
-            connection,
-            key,
-            disk,
-            cell_size,
-            gate,
-            state,
-        };
-        (writer, receiver)
-    }
-
     /// Works until it is told to stop, until nobody can ask any more, or
     /// until a sync has failed: what the disk then holds is unknown, and only
     /// a restart may look. As long as it works it holds the lock.
-    pub(super) fn run(mut self, lock: File, mut queue: mpsc::Receiver<Job>) {
+    pub(super) fn run(mut self, lock: File, mut jobs: mpsc::Receiver<Job>) {
         let mut next = None;
-        while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
+        while let Some(job) = next.take().or_else(|| jobs.blocking_recv()) {
             match job {
-                Job::Put(entries, reply) => {
-                    let (group, other) = gather(entries, reply, &mut queue);
+                Job::Put(post, reply) => {
+                    let (posts, replies, other) = gather(post, reply, &mut jobs);
                     next = other;
-                    self.put(group);
+                    for (reply, result) in replies.into_iter().zip(self.put(&posts)) {
+                        reply_with(reply, result);
+                    }
                 }
                 Job::Close(closing, reply) => reply_with(reply, self.close(*closing)),
+                Job::EndEpoch(kind, most, reply) => reply_with(reply, self.end_epoch(kind, most)),
                 Job::Seal(due, reply) => {
                     reply_with(reply, self.write(|tx, _| segment::seal(tx, &due)));
                 }
                 Job::Expire(kind, before, reply) => reply_with(reply, self.expire(kind, before)),
                 Job::Hold(kind, held, reply) => reply_with(reply, self.hold(kind, held)),
-                Job::ClearLog(wait, reply) => reply_with(reply, self.clear_log(wait)),
                 Job::Stop(reply) => {
-                    let _ = self.clear_log(BUSY);
-                    let _ = self.connection.close();
-                    drop(lock);
+                    let _ = self.truncate_log(BUSY);
+                    drop((self, lock));
                     reply_with(reply, Ok(()));
                     return;
                 }
@@ -111,33 +91,106 @@ impl Writer {
         }
     }
 
-    /// One commit for the whole group; every post hears the same.
-    fn put(&mut self, group: Group) {
-        let cells = group.iter().map(|(entries, _)| entries.len()).sum();
-        let result = match self.has_room(cost(cells, self.cell_size)) {
-            Ok(true) => self.write(|tx, _| {
-                for (entries, _) in &group {
-                    pending::put(tx, entries)?;
+    /// One commit for all posts. Each is kept whole or refused whole.
+    fn put(&mut self, posts: &[Post]) -> Vec<Result<(), StoreError>> {
+        let cells = posts.iter().map(|post| post.entries.len()).sum();
+        let kept = match self.has_room(cost(cells, self.parts.cell_size)) {
+            Ok(true) => self.write(|tx, parts| parts.keep(tx, posts)).map(|kept| {
+                for (bucket, class, ticket) in kept.tickets {
+                    self.parts.queue.push(bucket, class, ticket);
                 }
-                Ok(())
+                kept.results
             }),
             Ok(false) => self.note(Err(StoreError::Full)),
             Err(error) => self.note(Err(error)),
         };
-        for (_, reply) in group {
-            reply_with(reply, result);
-        }
+        kept.unwrap_or_else(|error| vec![Err(error); posts.len()])
     }
 
+    /// Closes the buckets that are not yet closed in this epoch, as many in a
+    /// transaction as their batches allow.
     fn close(&mut self, closing: Closing) -> Result<(), StoreError> {
-        let (kind, batches) = (closing.kind(), closing.buckets.len());
-        self.write(|tx, key| close::close(tx, closing, key))?;
-        self.disk.closed(kind, batches);
+        let kind = closing.kind();
+        let mut cover = closing.cover.clone();
+        let mut buckets = closing.buckets.iter().peekable();
+        let (mut grew, mut is_full) = (false, false);
+        while buckets.peek().is_some() {
+            let mut closed: Vec<Closed> = Vec::new();
+            let written = self.write(|tx, parts| {
+                let mut close = parts.close(&closing);
+                for bucket in &mut buckets {
+                    if !close.is_done(tx, *bucket)? {
+                        closed.push(close.bucket(tx, *bucket, &mut cover)?);
+                    }
+                    if closed.iter().map(|closed| closed.bytes).sum::<usize>() >= CLOSE_BYTES {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+            if let Err(error) = written {
+                for Closed { bucket, before, .. } in closed.into_iter().rev() {
+                    self.parts.queue.put_back(bucket, before);
+                }
+                return Err(error);
+            }
+            grew |= closed.iter().any(|closed| closed.grew);
+            is_full |= closed.iter().any(|closed| closed.is_full);
+            self.disk.closed(kind, closed.len());
+        }
+        // Neither which bucket nor how much: batches go after their retention, logs may stay.
+        if is_full {
+            tracing::warn!("more cells wait than --max-batch publishes at once: the rest follows");
+        }
+        if grew {
+            tracing::warn!("more cells were posted than --cover-cells hides: batches have grown");
+        }
         Ok(())
     }
 
+    /// Seals what was left behind under the next key, deletes the frames of
+    /// this epoch, and erases their key.
+    fn end_epoch(&mut self, kind: Kind, most_waited: u8) -> Result<(), StoreError> {
+        if self.parts.queue.drop_stale(kind, most_waited) {
+            tracing::warn!(?kind, "cells that waited too long were dropped");
+        }
+        if !self.parts.frames.is_used(kind) {
+            return Ok(());
+        }
+        let prepared = self.parts.frames.prepare(kind);
+        self.note(prepared)?;
+        let left = self.parts.queue.of_kind(kind);
+        let at_once = self.parts.frames.carried_at_once();
+        let chunks = left.len().div_ceil(at_once).max(1);
+        let mut moved = HashMap::with_capacity(left.len());
+        for number in 0..chunks {
+            let chunk = left.get(number * at_once..).unwrap_or_default();
+            let chunk = chunk.get(..at_once.min(chunk.len())).unwrap_or_default();
+            moved.extend(self.write(|tx, Parts { frames, .. }| {
+                if number == 0 {
+                    frames.forget_copies(tx, kind)?;
+                }
+                let moved = frames.carry(tx, kind, chunk)?;
+                if number + 1 == chunks {
+                    frames.finish(tx, kind)?;
+                }
+                Ok(moved)
+            })?);
+        }
+        self.parts.queue.move_to(kind, &moved);
+        let erased = self.parts.frames.erase(kind, !moved.is_empty());
+        self.note(erased)?;
+        self.trim_log()
+    }
+
     fn expire(&mut self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
-        let expired = self.write(|tx, _| expire::expire(tx, kind, before))?;
+        let secure = |connection: &Connection, on| {
+            schema::secure_delete(connection, on).map_err(|error| store_error(&error))
+        };
+        secure(&self.connection, true)?;
+        let expired = self.write(|tx, _| expire::expire(tx, kind, before));
+        secure(&self.connection, false)?;
+        let expired = expired?;
         self.disk.expired(kind, expired.batches);
         Ok(expired.any)
     }
@@ -156,16 +209,16 @@ impl Writer {
     /// any more: what it would acknowledge might not be found again.
     fn write<T>(
         &mut self,
-        work: impl FnOnce(&rusqlite::Transaction<'_>, &OriginKey) -> Result<T, WriteError>,
+        work: impl FnOnce(&Transaction<'_>, &mut Parts) -> Result<T, WriteError>,
     ) -> Result<T, StoreError> {
         if *self.state.borrow() == Err(StoreError::Damaged) {
             return Err(StoreError::Damaged);
         }
-        let (connection, key) = (&mut self.connection, &self.key);
+        let (connection, parts) = (&mut self.connection, &mut self.parts);
         let attempt = || {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction, key)?;
+            let value = work(&transaction, parts)?;
             transaction.commit()?;
             Ok(value)
         };
@@ -173,43 +226,55 @@ impl Writer {
         self.note(result)
     }
 
-    /// Clears the write-ahead log: most of the work beside the readers of this
-    /// process, the end of it without them.
-    fn clear_log(&mut self, wait: Duration) -> Result<bool, StoreError> {
+    /// Readers that never pause would let the write-ahead log grow for ever:
+    /// once it is larger than what is set aside for it, they wait for a moment.
+    fn trim_log(&self) -> Result<(), StoreError> {
+        if self.disk.log_len() <= LOG {
+            return Ok(());
+        }
+        self.truncate_log(TRUNCATE_BUSY)
+    }
+
+    /// Most of the work is done beside the readers of this process, the end of
+    /// it without them. Another process that reads may prevent it.
+    fn truncate_log(&self, wait: Duration) -> Result<(), StoreError> {
         let connection = &self.connection;
         let attempt = || {
-            let checkpoint = |mode: &str| -> rusqlite::Result<i64> {
+            let checkpoint = |mode: &str| -> rusqlite::Result<()> {
                 let sql = format!("PRAGMA wal_checkpoint({mode})");
-                connection.query_row(&sql, [], |row| row.get(0))
+                connection.query_row(&sql, [], |_| Ok(()))
             };
             checkpoint("PASSIVE")?;
             let _nobody = self.gate.shut();
             connection.busy_timeout(wait)?;
-            let busy = checkpoint("TRUNCATE")?;
+            checkpoint("TRUNCATE")?;
             connection.busy_timeout(BUSY)?;
-            Ok::<_, WriteError>(busy == 0)
+            Ok::<_, WriteError>(())
         };
-        let result = attempt().map_err(WriteError::into_store);
-        match result {
+        match attempt().map_err(WriteError::into_store) {
             Err(error) => self.note(Err(error)),
-            cleared => cleared,
+            Ok(()) => Ok(()),
         }
     }
 
     fn has_room(&self, bytes: u64) -> Result<bool, StoreError> {
+        // At the end of the epoch what waits lies in frames and in batches for a moment.
+        let again = cost(self.parts.queue.len(), self.parts.cell_size);
         self.disk
-            .has_room(&self.connection, bytes)
+            .has_room(&self.connection, bytes.saturating_add(again))
             .map_err(|error| store_error(&error))
     }
 
     /// Remembers whether the store can be written, and logs when that changes.
     fn note<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let state = match &result {
-            Ok(_) => match self.has_room(cost(MAX_ENTRIES, self.cell_size)) {
+            Ok(_) => match self.has_room(cost(MAX_ENTRIES, self.parts.cell_size)) {
                 Ok(false) => Err(StoreError::Full),
                 _ => Ok(()),
             },
-            Err(StoreError::Busy | StoreError::Misused) => return result,
+            Err(StoreError::Busy | StoreError::Misused | StoreError::QueueFull(_)) => {
+                return result;
+            }
             Err(error) => Err(*error),
         };
         self.state.send_if_modified(|known| {
@@ -228,23 +293,24 @@ impl Writer {
 
 /// This post and those that wait behind it, up to the first other job.
 fn gather(
-    entries: Vec<Entry>,
+    post: Post,
     reply: Reply<()>,
-    queue: &mut mpsc::Receiver<Job>,
-) -> (Group, Option<Job>) {
-    let mut cells = entries.len();
-    let mut group = vec![(entries, reply)];
+    jobs: &mut mpsc::Receiver<Job>,
+) -> (Vec<Post>, Vec<Reply<()>>, Option<Job>) {
+    let mut cells = post.entries.len();
+    let (mut posts, mut replies) = (vec![post], vec![reply]);
     while cells < GROUP_CELLS {
-        match queue.try_recv() {
-            Ok(Job::Put(entries, reply)) => {
-                cells += entries.len();
-                group.push((entries, reply));
+        match jobs.try_recv() {
+            Ok(Job::Put(post, reply)) => {
+                cells += post.entries.len();
+                posts.push(post);
+                replies.push(reply);
             }
-            Ok(other) => return (group, Some(other)),
+            Ok(other) => return (posts, replies, Some(other)),
             Err(_) => break,
         }
     }
-    (group, None)
+    (posts, replies, None)
 }
 
 fn reply_with<T>(reply: Reply<T>, result: Result<T, StoreError>) {

@@ -10,10 +10,10 @@ use std::{
 
 use tessera::{
     base::UnixTime,
-    wire::{BucketId, Entry, Origin},
+    wire::{BucketId, Origin},
 };
 use tessera_relay::store::{
-    Closing, Contents, Found, Kind, LastClose, Segment, Store, StoreError, Window,
+    Closing, Contents, Found, Kind, LastClose, Post, Segment, Store, StoreError, Window,
 };
 
 /// Counts the steps that write; dies before or after one of them, and does
@@ -82,8 +82,12 @@ impl<S: Store> Store for Mortal<S> {
         self.store.origin()
     }
 
-    async fn put(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        self.step(self.store.put(entries)).await
+    async fn put(&self, post: impl Into<Post> + Send) -> Result<(), StoreError> {
+        self.step(self.store.put(post)).await
+    }
+
+    async fn end_epoch(&self, kind: Kind, most_waited: u8) -> Result<(), StoreError> {
+        self.step(self.store.end_epoch(kind, most_waited)).await
     }
 
     async fn close(&self, closing: Closing) -> Result<(), StoreError> {

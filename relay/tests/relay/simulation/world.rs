@@ -21,6 +21,7 @@ use tessera_relay::{
     random,
     store::{
         Found, Kind, SqliteStore, Store, StoreError,
+        queue::Capacity,
         sqlite::{Options, check},
     },
 };
@@ -40,7 +41,17 @@ fn options() -> Options {
         cell_size: CellSize::try_from(1024).unwrap(),
         buckets: BucketCount::try_from(2).unwrap(),
         disk: None,
+        // Small enough that some epochs leave cells behind.
+        capacity: Capacity {
+            batch_cells: 40,
+            numbered_cells: 80,
+            ..Capacity::new(CellSize::try_from(1024).unwrap(), 32 << 20, 4, 60)
+        },
     }
+}
+
+fn keys_of(store: &std::path::Path) -> PathBuf {
+    PathBuf::from(format!("{}-keys", store.display()))
 }
 
 /// What is known of a batch that was once seen.
@@ -123,6 +134,7 @@ impl World {
             schedule: Schedule::new(EPOCH as u32),
             rule: CoverRule::Fixed(2),
             retention: Duration::from_secs(RETENTION),
+            most_waited: u8::MAX,
         };
         self.published = PublishedEpochs::new();
         let engine = Engine::resume(
@@ -245,13 +257,16 @@ impl World {
         std::fs::create_dir(new.parent().unwrap()).unwrap();
         // A step of the dead process may still be under way here, which a real death would have
         // stopped. Both files are of one moment if the log is the same before and after: a
-        // checkpoint in between only repeats what it holds.
+        // checkpoint in between only repeats what it holds. A key is made before and erased after
+        // what the log has of it.
         let log = |path: &PathBuf| PathBuf::from(format!("{}-wal", path.display()));
         loop {
             let before = std::fs::read(log(&old)).ok();
             let file = std::fs::read(&old).unwrap();
+            let keys = std::fs::read(keys_of(&old)).unwrap();
             if before == std::fs::read(log(&old)).ok() {
                 std::fs::write(&new, file).unwrap();
+                std::fs::write(keys_of(&new), keys).unwrap();
                 if let Some(before) = before {
                     std::fs::write(log(&new), before).unwrap();
                 }

@@ -1,14 +1,19 @@
 //! What belongs to no bucket: the file's structure, its layout, the settings,
 //! waiting cells, and what is being deleted.
 
+use std::{collections::HashSet, path::Path};
+
 use rusqlite::{Connection, OptionalExtension as _, params};
-use sha2::{Digest as _, Sha256};
-use tessera::wire::{BucketCount, BucketId, CellSize, Origin};
+use tessera::wire::{BucketCount, CellSize, Origin};
 
 use super::{
-    super::schema::{self, unsigned},
+    super::{
+        frames::{self, LoadError},
+        schema::{self, unsigned},
+    },
     Place, Report,
 };
+use crate::store::{Kind, ratchet::KeyFile};
 
 /// What the rest is checked against.
 pub(super) struct Layout {
@@ -20,13 +25,14 @@ pub(super) struct Layout {
 
 pub(super) fn check(
     connection: &Connection,
+    store: &Path,
     report: &mut Report,
 ) -> rusqlite::Result<Option<Layout>> {
     structure(connection, report)?;
     let Some(layout) = settings(connection, report)? else {
         return Ok(None);
     };
-    pending(connection, &layout, report)?;
+    waiting(connection, store, &layout, report)?;
     deleting(connection, report)?;
     Ok(Some(layout))
 }
@@ -42,7 +48,7 @@ fn structure(connection: &Connection, report: &mut Report) -> rusqlite::Result<(
     }
     let expected = {
         let mut fresh = Connection::open_in_memory()?;
-        schema::migrate(&mut fresh, 0, None)?;
+        schema::create_tables(&mut fresh)?;
         tables(&fresh)?
     };
     let same = tables(connection)? == expected;
@@ -107,38 +113,64 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
     }))
 }
 
-fn pending(connection: &Connection, layout: &Layout, report: &mut Report) -> rusqlite::Result<()> {
-    let mut cells = connection.prepare(
-        "SELECT bucket, digest, cell, waited, EXISTS (SELECT 1 FROM seen WHERE seen.digest = pending.digest)
-         FROM pending",
+/// Every frame opens, every cell is one of this relay, and a backup has none.
+fn waiting(
+    connection: &Connection,
+    store: &Path,
+    layout: &Layout,
+    report: &mut Report,
+) -> rusqlite::Result<()> {
+    let mut steps =
+        connection.prepare("SELECT lobby FROM ratchet WHERE step > 0 ORDER BY lobby")?;
+    let kinds: Vec<i64> = steps
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    report.require(kinds == [0, 1], Place::Pending, "no step of a ratchet");
+    let (frames, strange): (i64, i64) = connection.query_row(
+        "SELECT count(*), count(*) FILTER (WHERE lobby NOT IN (0, 1)) FROM frame",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let mut rows = cells.query([])?;
-    while let Some(row) = rows.next()? {
-        report.pending += 1;
-        let bucket: i64 = row.get(0)?;
-        let is_bucket = u32::try_from(bucket)
-            .ok()
-            .and_then(|bucket| BucketId::try_from(bucket).ok())
-            .is_some_and(|bucket| layout.buckets.contains(bucket));
-        report.require(is_bucket, Place::Pending, "one for a bucket that is none");
-        let (digest, cell) = (row.get_ref(1)?.as_blob()?, row.get_ref(2)?.as_blob()?);
-        let fits = Sha256::digest(cell).as_slice() == digest;
-        report.require(fits, Place::Pending, "one with another digest");
-        let fits = cell.len() == layout.cell_size.bytes();
-        report.require(fits, Place::Pending, "one of another size");
-        report.require(
-            row.get::<_, i64>(3)? >= 0,
-            Place::Pending,
-            "one that waited less than not at all",
+    report.require(strange == 0, Place::Pending, "a frame of no kind of bucket");
+    report.require(
+        frames == 0 || !report.is_backup,
+        Place::Pending,
+        "in a backup",
+    );
+    let keys = match KeyFile::open_read_only(&frames::key_path(store)) {
+        Ok(keys) => keys,
+        Err(_) if frames == 0 => return Ok(()),
+        Err(error) => {
+            report.find(Place::Pending, format!("no key file: {error}"));
+            return Ok(());
+        }
+    };
+    let mut cells = HashSet::new();
+    for kind in [Kind::Numbered, Kind::Lobby] {
+        let step = frames::current_step(connection, kind)?;
+        let has_key = keys.get(kind, step).is_some();
+        report.require(has_key, Place::Pending, "the key of this step is missing");
+        let mut fit = true;
+        let read = frames::for_each_waiting(
+            connection,
+            &keys,
+            kind,
+            layout.cell_size,
+            |bucket, ticket| {
+                fit &= Kind::of(bucket) == kind && layout.buckets.contains(bucket);
+                cells.insert(ticket.cell);
+            },
         );
-        report.require(
-            !row.get::<_, bool>(4)?,
-            Place::Pending,
-            "one that is published already",
-        );
+        match read {
+            Ok(()) => (),
+            Err(LoadError::Sqlite(error)) => return Err(error),
+            Err(LoadError::Sealed) => {
+                report.find(Place::Pending, "a frame that no key in the key file opens");
+            }
+        }
+        report.require(fit, Place::Pending, "one for a bucket that is none");
     }
-    let none = !report.is_backup || report.pending == 0;
-    report.require(none, Place::Pending, "in a backup");
+    report.pending = cells.len() as u64;
     Ok(())
 }
 

@@ -1,0 +1,373 @@
+//! Waiting cells on disk: sealed frames, in the order of arrival.
+//!
+//! A frame is written once with its posts and deleted once at the end of the
+//! epoch. Which of its cells still wait is known in memory, and after a
+//! restart from the digests of what was published.
+
+mod convert;
+mod load;
+
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use tessera::wire::{BucketId, CellSize, Entry};
+
+pub(super) use self::{
+    convert::{first_keys, seal_rows},
+    load::{LoadError, for_each_waiting},
+};
+use super::{
+    OpenError,
+    error::WriteError,
+    schema::{integer, unsigned},
+    with_suffix,
+};
+use crate::store::{
+    Kind, StoreError,
+    queue::{CellId, Queue, QueueClass, Ticket},
+    ratchet::{
+        KeyFile, StepKey,
+        frame::{Frame, FrameEntry, FrameError, Sealer},
+        warn_if_copies_stay,
+    },
+};
+
+/// Most cells of a frame: so many are in memory to read one of them.
+const FRAME_CELLS: usize = 256;
+/// Bytes of cells that are sealed again in one transaction.
+const CARRY_BYTES: usize = 8 << 20;
+
+/// The key file of a store.
+pub(super) fn key_path(store: &Path) -> PathBuf {
+    with_suffix(store, "-keys")
+}
+
+/// Seals, opens and carries the frames of both kinds.
+pub(super) struct Frames {
+    keys: KeyFile,
+    sealer: Sealer,
+    cell_size: CellSize,
+    numbered: Step,
+    lobby: Step,
+}
+
+/// Where a kind's ratchet is.
+#[derive(Clone, Copy)]
+struct Step {
+    number: u64,
+    /// Whether anything was sealed under its key.
+    used: bool,
+}
+
+impl Frames {
+    /// Opens the key file, makes keys where none are needed for what waits,
+    /// and reads what waits into the queue.
+    pub(super) fn open(
+        path: &Path,
+        connection: &Connection,
+        cell_size: CellSize,
+        queue: &mut Queue,
+    ) -> Result<Self, OpenError> {
+        let sqlite = |error| OpenError::Sqlite {
+            path: path.to_owned(),
+            error,
+        };
+        let mut keys = KeyFile::open(&key_path(path))?;
+        warn_if_copies_stay(keys.path());
+        let mut step = |kind| -> Result<Step, OpenError> {
+            let number = current_step(connection, kind).map_err(sqlite)?;
+            // Copies that an end of an epoch did not come to use.
+            delete_after(connection, kind, number).map_err(sqlite)?;
+            let used = has_frames(connection, kind).map_err(sqlite)?;
+            if keys.get(kind, number).is_none() {
+                if used {
+                    return Err(OpenError::KeyMissing(keys.path().to_owned()));
+                }
+                put_key(&mut keys, kind, number, StepKey::random())?;
+            }
+            erase_all_but(&mut keys, kind, number)?;
+            Ok(Step { number, used })
+        };
+        let (numbered, lobby) = (step(Kind::Numbered)?, step(Kind::Lobby)?);
+        for kind in [Kind::Numbered, Kind::Lobby] {
+            let load = |bucket, ticket| queue.push(bucket, QueueClass::default(), ticket);
+            for_each_waiting(connection, &keys, kind, cell_size, load).map_err(
+                |error| match error {
+                    LoadError::Sqlite(error) => sqlite(error),
+                    LoadError::Sealed => OpenError::KeyMissing(keys.path().to_owned()),
+                },
+            )?;
+        }
+        Ok(Self {
+            keys,
+            sealer: Sealer::new(),
+            cell_size,
+            numbered,
+            lobby,
+        })
+    }
+
+    /// For a store whose frames cannot be read and that is not written.
+    pub(super) fn unusable(path: &Path, cell_size: CellSize) -> Result<Self, OpenError> {
+        let step = Step {
+            number: 0,
+            used: false,
+        };
+        Ok(Self {
+            keys: KeyFile::open(&key_path(path))?,
+            sealer: Sealer::new(),
+            cell_size,
+            numbered: step,
+            lobby: step,
+        })
+    }
+
+    /// Keeps new cells: one frame per kind and 256 cells. Says where each lies.
+    pub(super) fn put(
+        &mut self,
+        tx: &Transaction<'_>,
+        kind: Kind,
+        cells: &[(&Entry, QueueClass, CellId)],
+    ) -> Result<Vec<(BucketId, QueueClass, Ticket)>, WriteError> {
+        let mut kept = Vec::with_capacity(cells.len());
+        for cells in cells.chunks(FRAME_CELLS) {
+            let entries: Vec<_> = cells
+                .iter()
+                .map(|(entry, ..)| FrameEntry {
+                    bucket: entry.bucket.get(),
+                    waited: 0,
+                    cell: entry.cell.as_bytes(),
+                })
+                .collect();
+            let frame = self.insert(tx, kind, self.step(kind).number, &entries)?;
+            for (place, (entry, class, cell)) in (0..).zip(cells) {
+                let ticket = Ticket {
+                    frame,
+                    place,
+                    waited: 0,
+                    cell: *cell,
+                };
+                kept.push((entry.bucket, *class, ticket));
+            }
+        }
+        self.step_mut(kind).used = true;
+        Ok(kept)
+    }
+
+    /// Hands over the bytes of cells, each frame opened once. With each comes
+    /// its place among `tickets`.
+    pub(super) fn read(
+        &self,
+        tx: &Connection,
+        kind: Kind,
+        tickets: &[Ticket],
+        mut each: impl FnMut(usize, &[u8]),
+    ) -> Result<(), WriteError> {
+        let mut order: Vec<usize> = (0..tickets.len()).collect();
+        order.sort_unstable_by_key(|at| tickets.get(*at).map(|ticket| ticket.frame));
+        let mut open: Option<(i64, Frame)> = None;
+        for at in order {
+            let ticket = tickets.get(at).ok_or(StoreError::Misused)?;
+            let frame = match open.take() {
+                Some((row, frame)) if row == ticket.frame => frame,
+                _ => self.frame(tx, kind, ticket.frame)?,
+            };
+            let entry = frame.entry(ticket.place).ok_or(StoreError::Damaged)?;
+            each(at, entry.cell);
+            open = Some((ticket.frame, frame));
+        }
+        Ok(())
+    }
+
+    /// Makes the next step's key durable. The step of a kind changes only
+    /// with [`finish`](Self::finish).
+    pub(super) fn prepare(&mut self, kind: Kind) -> Result<(), StoreError> {
+        let number = self.step(kind).number;
+        if self.keys.get(kind, number + 1).is_some() {
+            return Ok(());
+        }
+        let mut r = [0; 32];
+        rand_core::Rng::fill_bytes(&mut crate::random::system(), &mut r);
+        let key = self.keys.get(kind, number).ok_or(StoreError::Damaged)?;
+        let next = key.next(kind, &r).map_err(|_| StoreError::Misused)?;
+        self.keys
+            .put(kind, number + 1, next)
+            .map_err(|error| key_error(&error))
+    }
+
+    /// Whether the kind's key has sealed anything.
+    pub(super) fn is_used(&self, kind: Kind) -> bool {
+        self.step(kind).used
+    }
+
+    /// Seals some left-behind cells under the next step's key, and says where
+    /// they lie now. The frames they came from stay until
+    /// [`finish`](Self::finish).
+    pub(super) fn carry(
+        &mut self,
+        tx: &Transaction<'_>,
+        kind: Kind,
+        left: &[(BucketId, Ticket)],
+    ) -> Result<HashMap<CellId, Ticket>, WriteError> {
+        let next = self.step(kind).number + 1;
+        let mut moved = HashMap::with_capacity(left.len());
+        for left in left.chunks(FRAME_CELLS) {
+            let tickets: Vec<Ticket> = left.iter().map(|(_, ticket)| *ticket).collect();
+            let mut cells = vec![Vec::new(); left.len()];
+            self.read(tx, kind, &tickets, |at, cell| {
+                if let Some(place) = cells.get_mut(at) {
+                    *place = cell.to_vec();
+                }
+            })?;
+            let entries: Vec<_> = left
+                .iter()
+                .zip(&cells)
+                .map(|((bucket, ticket), cell)| FrameEntry {
+                    bucket: bucket.get(),
+                    waited: ticket.waited,
+                    cell,
+                })
+                .collect();
+            let frame = self.insert(tx, kind, next, &entries)?;
+            for (place, (_, ticket)) in (0..).zip(left) {
+                let ticket = Ticket {
+                    frame,
+                    place,
+                    ..*ticket
+                };
+                moved.insert(ticket.cell, ticket);
+            }
+        }
+        Ok(moved)
+    }
+
+    /// How many cells [`carry`](Self::carry) is given at a time.
+    pub(super) fn carried_at_once(&self) -> usize {
+        (CARRY_BYTES / self.cell_size.bytes()).max(1)
+    }
+
+    /// Deletes copies of an end of an epoch that failed.
+    pub(super) fn forget_copies(&self, tx: &Transaction<'_>, kind: Kind) -> Result<(), WriteError> {
+        Ok(delete_after(tx, kind, self.step(kind).number)?)
+    }
+
+    /// Ends a step: its frames are deleted, and the next key counts.
+    pub(super) fn finish(&self, tx: &Transaction<'_>, kind: Kind) -> Result<(), WriteError> {
+        let number = self.step(kind).number;
+        tx.prepare_cached("DELETE FROM frame WHERE lobby = ?1 AND step <= ?2")?
+            .execute(params![kind == Kind::Lobby, integer(number)])?;
+        tx.prepare_cached("UPDATE ratchet SET step = ?2 WHERE lobby = ?1")?
+            .execute(params![kind == Kind::Lobby, integer(number + 1)])?;
+        Ok(())
+    }
+
+    /// After [`finish`](Self::finish) was committed: overwrites the old key.
+    pub(super) fn erase(&mut self, kind: Kind, carried: bool) -> Result<(), StoreError> {
+        let step = self.step_mut(kind);
+        *step = Step {
+            number: step.number + 1,
+            used: carried,
+        };
+        let number = step.number;
+        self.keys
+            .erase_all_but(kind, number)
+            .map_err(|error| key_error(&error))
+    }
+
+    fn insert(
+        &mut self,
+        tx: &Transaction<'_>,
+        kind: Kind,
+        step: u64,
+        entries: &[FrameEntry<'_>],
+    ) -> Result<i64, WriteError> {
+        let key = self.keys.get(kind, step).ok_or(StoreError::Damaged)?;
+        let frame = self
+            .sealer
+            .seal(key, kind, step, entries, self.cell_size.bytes())
+            .map_err(|FrameError| StoreError::Misused)?;
+        tx.prepare_cached("INSERT INTO frame (lobby, step, bytes) VALUES (?1, ?2, ?3)")?
+            .execute(params![kind == Kind::Lobby, integer(step), frame])?;
+        Ok(tx.last_insert_rowid())
+    }
+
+    fn frame(&self, tx: &Connection, kind: Kind, id: i64) -> Result<Frame, WriteError> {
+        let row: Option<(i64, Vec<u8>)> = tx
+            .prepare_cached("SELECT step, bytes FROM frame WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (step, bytes) = row.ok_or(StoreError::Damaged)?;
+        let step = unsigned(step);
+        let key = self.keys.get(kind, step).ok_or(StoreError::Damaged)?;
+        let frame = Frame::open(key, kind, step, bytes, self.cell_size.bytes());
+        Ok(frame.map_err(|FrameError| StoreError::Damaged)?)
+    }
+
+    fn step(&self, kind: Kind) -> Step {
+        match kind {
+            Kind::Numbered => self.numbered,
+            Kind::Lobby => self.lobby,
+        }
+    }
+
+    fn step_mut(&mut self, kind: Kind) -> &mut Step {
+        match kind {
+            Kind::Numbered => &mut self.numbered,
+            Kind::Lobby => &mut self.lobby,
+        }
+    }
+}
+
+/// The step that the store says counts.
+pub(super) fn current_step(connection: &Connection, kind: Kind) -> rusqlite::Result<u64> {
+    connection
+        .query_row(
+            "SELECT step FROM ratchet WHERE lobby = ?1",
+            [kind == Kind::Lobby],
+            |row| row.get(0),
+        )
+        .map(unsigned)
+}
+
+fn has_frames(connection: &Connection, kind: Kind) -> rusqlite::Result<bool> {
+    connection
+        .prepare("SELECT 1 FROM frame WHERE lobby = ?1")?
+        .exists([kind == Kind::Lobby])
+}
+
+/// Frames of later steps than the one that counts.
+fn delete_after(connection: &Connection, kind: Kind, step: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM frame WHERE lobby = ?1 AND step > ?2")?
+        .execute(params![kind == Kind::Lobby, integer(step)])
+        .map(drop)
+}
+
+fn put_key(keys: &mut KeyFile, kind: Kind, step: u64, key: StepKey) -> Result<(), OpenError> {
+    let put = keys.put(kind, step, key);
+    put.map_err(|error| OpenError::Directory {
+        path: keys.path().to_owned(),
+        error,
+    })
+}
+
+fn erase_all_but(keys: &mut KeyFile, kind: Kind, step: u64) -> Result<(), OpenError> {
+    let erased = keys.erase_all_but(kind, step);
+    erased.map_err(|error| OpenError::Directory {
+        path: keys.path().to_owned(),
+        error,
+    })
+}
+
+/// What the disk holds after a failed sync is unknown, as with the store.
+fn key_error(error: &io::Error) -> StoreError {
+    tracing::error!(%error, "writing the key file failed");
+    match error.kind() {
+        io::ErrorKind::StorageFull => StoreError::Full,
+        _ => StoreError::Failed,
+    }
+}

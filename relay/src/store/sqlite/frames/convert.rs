@@ -1,0 +1,72 @@
+//! Sealing the rows in which cells waited before version 3 of the file.
+
+use std::path::Path;
+
+use rusqlite::{Transaction, params};
+use tessera::wire::{BucketId, CellSize};
+
+use super::{
+    super::{OpenError, schema::integer},
+    FRAME_CELLS, key_path, put_key,
+};
+use crate::store::{
+    Kind,
+    ratchet::{
+        KeyFile, StepKey,
+        frame::{FrameEntry, FrameError, Sealer},
+    },
+};
+
+/// The step a store begins with.
+const FIRST_STEP: u64 = 1;
+
+/// Keys for the rows of a store before version 3, of which nothing is sealed yet.
+pub(in super::super) fn first_keys(path: &Path) -> Result<KeyFile, OpenError> {
+    let mut keys = KeyFile::open(&key_path(path))?;
+    for kind in [Kind::Numbered, Kind::Lobby] {
+        put_key(&mut keys, kind, FIRST_STEP, StepKey::random())?;
+    }
+    Ok(keys)
+}
+
+/// Seals the rows of a store before version 3, those that waited longest
+/// first.
+pub(in super::super) fn seal_rows(
+    tx: &Transaction<'_>,
+    keys: &KeyFile,
+    cell_size: CellSize,
+) -> rusqlite::Result<()> {
+    let mut sealer = Sealer::new();
+    let mut select = tx.prepare(
+        "SELECT bucket, waited, cell FROM pending WHERE (bucket = ?2) = ?1
+         ORDER BY waited DESC, digest",
+    )?;
+    for kind in [Kind::Numbered, Kind::Lobby] {
+        let is_lobby = kind == Kind::Lobby;
+        let rows: Vec<(u32, u32, Vec<u8>)> = select
+            .query_map(params![is_lobby, BucketId::LOBBY.get()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        for rows in rows.chunks(FRAME_CELLS) {
+            let entries: Vec<_> = rows
+                .iter()
+                .map(|(bucket, waited, cell)| FrameEntry {
+                    bucket: *bucket,
+                    waited: u8::try_from(*waited).unwrap_or(u8::MAX),
+                    cell,
+                })
+                .collect();
+            let frame = keys
+                .get(kind, FIRST_STEP)
+                .ok_or(FrameError)
+                .and_then(|key| sealer.seal(key, kind, FIRST_STEP, &entries, cell_size.bytes()))
+                .map_err(|FrameError| rusqlite::Error::InvalidQuery)?;
+            tx.execute(
+                "INSERT INTO frame (lobby, step, bytes) VALUES (?1, ?2, ?3)",
+                params![is_lobby, integer(FIRST_STEP), frame],
+            )?;
+        }
+    }
+    Ok(())
+}

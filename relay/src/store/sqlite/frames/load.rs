@@ -1,0 +1,66 @@
+//! Reading what waits out of its frames.
+
+use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
+use tessera::wire::{BucketId, CellSize};
+
+use super::super::schema::unsigned;
+use crate::store::{
+    Kind,
+    queue::{Ticket, cell_id},
+    ratchet::{
+        KeyFile,
+        frame::{Frame, FrameError},
+    },
+};
+
+/// Why waiting cells cannot be read.
+pub(in super::super) enum LoadError {
+    Sqlite(rusqlite::Error),
+    /// No key opens a frame.
+    Sealed,
+}
+
+impl From<rusqlite::Error> for LoadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Hands over every cell of a kind that waits, in the order of arrival. What
+/// was published lies in its frame until the epoch's close has ended, and is
+/// passed over; so is a second copy that was being carried.
+pub(in super::super) fn for_each_waiting(
+    connection: &Connection,
+    keys: &KeyFile,
+    kind: Kind,
+    cell_size: CellSize,
+    mut each: impl FnMut(BucketId, Ticket),
+) -> Result<(), LoadError> {
+    let mut published = connection.prepare("SELECT 1 FROM seen WHERE digest = ?1")?;
+    let mut frames =
+        connection.prepare("SELECT id, step, bytes FROM frame WHERE lobby = ?1 ORDER BY id")?;
+    let mut rows = frames.query([kind == Kind::Lobby])?;
+    while let Some(row) = rows.next()? {
+        let (id, step, bytes) = (row.get(0)?, unsigned(row.get(1)?), row.get(2)?);
+        let key = keys.get(kind, step).ok_or(LoadError::Sealed)?;
+        let frame = Frame::open(key, kind, step, bytes, cell_size.bytes())
+            .map_err(|FrameError| LoadError::Sealed)?;
+        for (place, entry) in (0..).zip(frame.entries()) {
+            let Ok(bucket) = BucketId::try_from(entry.bucket) else {
+                continue;
+            };
+            let digest = <[u8; 32]>::from(Sha256::digest(entry.cell));
+            if !published.exists([&digest])? {
+                let ticket = Ticket {
+                    frame: id,
+                    place,
+                    waited: entry.waited,
+                    cell: cell_id(&digest),
+                };
+                each(bucket, ticket);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! One process at a time: two writers on one file would fork the chain.
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use super::{OpenError, with_suffix};
+
+/// For the one who writes.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    let path_of_lock = with_suffix(path, ".lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path_of_lock)
+        .map_err(|error| OpenError::Directory {
+            path: path_of_lock.clone(),
+            error,
+        })?;
+    take_lock(path, path_of_lock, file)
+}
+
+/// The same for those that only read: they make no file.
+pub(super) fn lock_existing(path: &Path) -> Result<Option<File>, OpenError> {
+    let path_of_lock = with_suffix(path, ".lock");
+    match File::open(&path_of_lock) {
+        Ok(file) => take_lock(path, path_of_lock, file).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+fn take_lock(path: &Path, path_of_lock: PathBuf, file: File) -> Result<File, OpenError> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(OpenError::Directory {
+            path: path_of_lock,
+            error,
+        }),
+    }
+}

@@ -1,0 +1,79 @@
+//! What the writer's transactions work with.
+
+use std::collections::HashSet;
+
+use rusqlite::Transaction;
+use tessera::wire::{BucketId, CellSize, OriginKey};
+
+use super::{close::Close, error::WriteError, frames::Frames};
+use crate::store::{
+    Closing, Kind, Post, StoreError,
+    queue::{Additions, Queue, QueueClass, Ticket, cell_id},
+};
+
+/// What transactions work with.
+pub(super) struct Parts {
+    pub(super) key: OriginKey,
+    pub(super) cell_size: CellSize,
+    pub(super) batch_cells: usize,
+    pub(super) frames: Frames,
+    pub(super) queue: Queue,
+}
+
+/// What was kept of posts.
+pub(super) struct Kept {
+    /// Of each post.
+    pub(super) results: Vec<Result<(), StoreError>>,
+    /// Where the new cells lie.
+    pub(super) tickets: Vec<(BucketId, QueueClass, Ticket)>,
+}
+
+impl Parts {
+    /// Keeps the cells of those posts that fit. They wait once this is committed.
+    pub(super) fn keep(
+        &mut self,
+        tx: &Transaction<'_>,
+        posts: &[Post],
+    ) -> Result<Kept, WriteError> {
+        let mut published = tx.prepare_cached("SELECT 1 FROM seen WHERE digest = ?1")?;
+        let (mut taken, mut additions) = (HashSet::new(), Additions::default());
+        let (mut numbered, mut lobby) = (Vec::new(), Vec::new());
+        let mut results = Vec::with_capacity(posts.len());
+        for post in posts {
+            let (mut own, mut new) = (HashSet::new(), Vec::new());
+            for entry in &post.entries {
+                let digest = entry.cell.sha256();
+                let id = cell_id(&digest);
+                let known = self.queue.holds(&id) || taken.contains(&id) || !own.insert(id);
+                if !known && !published.exists([&digest])? {
+                    new.push((entry, post.class, id));
+                }
+            }
+            let buckets = new.iter().map(|(entry, ..)| entry.bucket);
+            let admitted = self.queue.admit(post.class, buckets, &mut additions);
+            results.push(admitted.map_err(StoreError::QueueFull));
+            if admitted.is_ok() {
+                taken.extend(new.iter().map(|(.., id)| *id));
+                for cell in new {
+                    match Kind::of(cell.0.bucket) {
+                        Kind::Numbered => numbered.push(cell),
+                        Kind::Lobby => lobby.push(cell),
+                    }
+                }
+            }
+        }
+        let mut tickets = self.frames.put(tx, Kind::Numbered, &numbered)?;
+        tickets.extend(self.frames.put(tx, Kind::Lobby, &lobby)?);
+        Ok(Kept { results, tickets })
+    }
+
+    pub(super) fn close<'a>(&'a mut self, closing: &'a Closing) -> Close<'a> {
+        Close {
+            closing,
+            batch_cells: self.batch_cells,
+            key: &self.key,
+            frames: &self.frames,
+            queue: &mut self.queue,
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! The relay at its own permitted maximum for whole epochs: from one address
+//! and from many, into one bucket, into all and into the lobby. Batches,
+//! memory and disk stay within bounds, and who posts a little beside it is
+//! published in the next batch.
+//!
+//! `TESSERA_LOAD_EPOCHS` makes the floods longer than the default of 6 epochs;
+//! `TESSERA_LOAD_FULL=1` adds the largest batches the defaults allow.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+use tessera::wire::{BucketId, CellSize, Entry, paths, post};
+use tessera_relay::{
+    cover::{CoverRule, prepare},
+    random,
+    store::{Closing, Kind, Post, QueueClass, SqliteStore, Store as _, queue::Capacity},
+};
+
+use crate::{
+    bucket,
+    client::Client,
+    entries,
+    server::{Process, Server},
+    socket::Socket,
+    sqlite::options,
+};
+
+const OCTETS: (&str, &str) = ("Content-Type", "application/octet-stream");
+/// Batches of 1 MiB, the least that may be set, and limits per connection
+/// and address that do not hold the floods back.
+const FLAGS: &str = "--max-batch 1MiB --trusted-proxy 127.0.0.1 \
+    --cells-per-connection 10000000 --cells-per-peer 10000000";
+const BATCH_BYTES: u64 = 1 << 20;
+const BATCH_CELLS: usize = 511;
+/// What the tests hold the process to; it needs some 40 MiB without load.
+const MOST_MEMORY: u64 = 192 << 20;
+
+fn epochs() -> usize {
+    let asked = std::env::var("TESSERA_LOAD_EPOCHS");
+    asked.map_or(6, |epochs| epochs.parse().unwrap())
+}
+
+/// Posts as many cells as are taken, from addresses in turn.
+struct Flood {
+    stop: Arc<AtomicBool>,
+    taken: Arc<AtomicU64>,
+    refused: Arc<AtomicU64>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Flood {
+    fn start(relay: SocketAddr, buckets: Vec<BucketId>, addresses: u32, cells: usize) -> Self {
+        let (stop, taken, refused) = (Arc::default(), Arc::default(), Arc::default());
+        let threads = (0..4)
+            .map(|thread| {
+                let (stop, taken, refused) =
+                    (Arc::clone(&stop), Arc::clone(&taken), Arc::clone(&refused));
+                let buckets = buckets.clone();
+                std::thread::spawn(move || {
+                    flood(
+                        relay, &buckets, addresses, cells, thread, &stop, &taken, &refused,
+                    );
+                })
+            })
+            .collect();
+        Self {
+            stop,
+            taken,
+            refused,
+            threads,
+        }
+    }
+
+    /// Cells that were taken, and posts that were refused.
+    fn stop(self) -> (u64, u64) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().unwrap();
+        }
+        (
+            self.taken.load(Ordering::Relaxed),
+            self.refused.load(Ordering::Relaxed),
+        )
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the inside of a thread")]
+fn flood(
+    relay: SocketAddr,
+    buckets: &[BucketId],
+    addresses: u32,
+    cells: usize,
+    thread: u32,
+    stop: &AtomicBool,
+    taken: &AtomicU64,
+    refused: &AtomicU64,
+) {
+    let mut socket = Socket::connect(relay);
+    let mut turn = thread;
+    while !stop.load(Ordering::Relaxed) {
+        turn += 1;
+        let address = format!("198.51.100.{}:{}", turn % addresses, 1000 + turn % 20_000);
+        let to = buckets[turn as usize % buckets.len()];
+        let body = post::encode(&entries(to, cells)).unwrap();
+        let headers = [OCTETS, ("X-Forwarded-For", address.as_str())];
+        match socket.request("POST", paths::CELLS, &headers, &body) {
+            Some(answer) if answer.status == 202 => {
+                taken.fetch_add(cells as u64, Ordering::Relaxed);
+            }
+            Some(answer) => {
+                assert_eq!(answer.status, 429, "{:?}", answer.problem());
+                assert_eq!(answer.problem().code, "RELAY_BUSY");
+                assert!(answer.header("retry-after").is_some());
+                refused.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            None => socket = Socket::connect(relay),
+        }
+    }
+}
+
+/// Somebody who posts a few cells from an address of their own: they are taken
+/// at once, and all are in one of the next two batches: the next may have been
+/// closed before, and not be visible yet.
+fn posts_are_published_next(relay: Client, to: BucketId, cells: usize, port: usize) {
+    let posted = entries(to, cells);
+    let address = format!("203.0.113.9:{port}");
+    let headers = [OCTETS, ("X-Forwarded-For", address.as_str())];
+    let body = post::encode(&posted).unwrap();
+    let answer = relay.request("POST", paths::CELLS, &headers, &body);
+    assert_eq!(answer.status, 202, "{:?}", answer.problem());
+    let newest = relay.index(to).batches.last().map(|batch| batch.epoch);
+    let next = |batches: &[tessera::wire::BatchRef]| {
+        let newer = batches.iter().filter(|batch| Some(batch.epoch) > newest);
+        newer.take(2).copied().collect::<Vec<_>>()
+    };
+    let index = relay.index_when(to, |index| next(&index.batches).len() == 2);
+    let found: usize = next(&index.batches)
+        .iter()
+        .flat_map(|listed| relay.batch(to, listed).cells)
+        .filter(|cell| {
+            posted
+                .iter()
+                .any(|entry| entry.cell.as_bytes() == cell.as_slice())
+        })
+        .count();
+    assert_eq!(found, cells, "not in the next two batches");
+}
+
+fn peak_memory(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse::<u64>().unwrap() * 1024
+}
+
+fn disk_use(directory: &Path) -> u64 {
+    let files = std::fs::read_dir(directory).unwrap();
+    files
+        .map(|file| file.unwrap().metadata().unwrap().len())
+        .sum()
+}
+
+/// Every batch is within its bound, and so is what the process takes.
+fn within_bounds(process: &Process, directory: &Path, buckets: u32) {
+    let mut published = 0;
+    let mut largest = 0;
+    for number in 0..buckets {
+        for batch in process.client.index(bucket(number)).batches {
+            let bytes = u64::from(batch.count) * 2048 + 192;
+            published += bytes;
+            largest = largest.max(bytes);
+            assert!(bytes <= BATCH_BYTES, "{bytes}");
+        }
+    }
+    let (memory, disk) = (peak_memory(process), disk_use(directory));
+    println!("largest batch {largest}, memory {memory}, disk {disk}, published {published}");
+    assert!(memory <= MOST_MEMORY, "{memory} bytes of memory");
+    // Waiting cells, twice while they are sealed again; digests and half-full pages; the log.
+    let most = published * 5 / 4 + 8 * u64::from(buckets) * BATCH_BYTES + (96 << 20);
+    assert!(disk <= most, "{disk} of {most}");
+    let ready = process.client.get("/readyz");
+    assert_eq!(
+        ready.status,
+        200,
+        "{:?}",
+        String::from_utf8_lossy(&ready.body)
+    );
+}
+
+/// After a flood the queue empties: a batch has only its cover.
+fn drains(relay: Client, to: BucketId, cover: u32) {
+    relay.index_when(to, |index| {
+        index
+            .batches
+            .last()
+            .is_some_and(|batch| batch.count == cover)
+    });
+}
+
+#[test]
+fn one_address_floods_one_bucket() {
+    let directory = TempDir::new().unwrap();
+    let process = Process::start(directory.path(), FLAGS, Stdio::null());
+    let flood = Flood::start(process.client.0, vec![bucket(0)], 1, 64);
+    // Alone, one address may have a batch's worth waiting, in whole posts.
+    let nearly_full = BATCH_CELLS as u32 - 64;
+    process.client.index_when(bucket(0), |index| {
+        index.batches.iter().any(|batch| batch.count >= nearly_full)
+    });
+    for round in 0..epochs() {
+        posts_are_published_next(process.client, bucket(0), 64, round);
+        posts_are_published_next(process.client, bucket(1), 1, round);
+    }
+    within_bounds(&process, directory.path(), 2);
+    let (taken, refused) = flood.stop();
+    println!("{taken} cells taken, {refused} posts refused");
+    assert!(refused > 0, "the flood was no flood");
+    drains(process.client, bucket(0), 3);
+    assert_eq!(process.terminate(), Some(0));
+}
+
+#[test]
+fn many_addresses_flood_every_bucket_and_the_lobby() {
+    let directory = TempDir::new().unwrap();
+    let flags = format!("{FLAGS} --buckets 4");
+    let process = Process::start(directory.path(), &flags, Stdio::null());
+    let numbered = (0..4).map(bucket).collect::<Vec<_>>();
+    let cells = Flood::start(process.client.0, numbered, 40, 32);
+    let lobby = Flood::start(process.client.0, vec![BucketId::LOBBY], 40, 4);
+    process.client.index_when(bucket(0), |index| {
+        index
+            .batches
+            .iter()
+            .any(|batch| batch.count as usize == BATCH_CELLS)
+    });
+    for round in 0..epochs() {
+        // An even share of what waits is 511 / 41 = 12 cells.
+        posts_are_published_next(process.client, bucket(round as u32 % 4), 8, round);
+    }
+    within_bounds(&process, directory.path(), 4);
+    for flood in [cells, lobby] {
+        let (taken, refused) = flood.stop();
+        println!("{taken} cells taken, {refused} posts refused");
+        assert!(refused > 0, "the flood was no flood");
+    }
+    for number in 0..4 {
+        drains(process.client, bucket(number), 3);
+    }
+    assert_eq!(process.terminate(), Some(0));
+}
+
+/// An enrolment posts up to four cells per epoch of the lobby: they leave with
+/// the next batch, as they do alone, though three addresses post half as many
+/// again as the lobby takes.
+#[test]
+fn an_enrolment_beside_a_flood_of_the_lobby_takes_no_longer_than_alone() {
+    let directory = TempDir::new().unwrap();
+    let process = Process::start(directory.path(), FLAGS, Stdio::null());
+    for round in 0..2 {
+        posts_are_published_next(process.client, BucketId::LOBBY, 4, round);
+    }
+    let flood = Flood::start(process.client.0, vec![BucketId::LOBBY], 3, 4);
+    for round in 2..2 + epochs() {
+        posts_are_published_next(process.client, BucketId::LOBBY, 4, round);
+    }
+    within_bounds(&process, directory.path(), 2);
+    let (taken, refused) = flood.stop();
+    println!("{taken} cells taken, {refused} posts refused");
+    assert!(refused > 0, "the flood was no flood");
+    // What waits is bounded: at most half of 960 cells of each, 16 in each epoch.
+    process.client.get("/readyz");
+    assert_eq!(process.terminate(), Some(0));
+}
+
+/// A bucket whose batch cannot be written: the others are published, what it
+/// was sent waits, `readyz` says so, and once it can be written nothing is
+/// lost.
+#[test]
+fn a_bucket_that_cannot_be_closed_holds_no_other() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("relay.db");
+    let on_file = |sql: &str| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch(sql).unwrap();
+    };
+    Server::start(directory.path(), "").stop();
+    on_file(
+        "CREATE TRIGGER refuse BEFORE INSERT ON batch WHEN NEW.bucket = 1
+         BEGIN SELECT raise(ABORT, 'refused'); END",
+    );
+    let server = Server::start(directory.path(), "");
+    let held_before = server.client.index(bucket(1)).batches.len();
+    let posted: Vec<[Vec<Entry>; 2]> = (0..3)
+        .map(|_| {
+            let posted = [entries(bucket(0), 5), entries(bucket(1), 5)];
+            server.client.post(&posted.concat());
+            let newest = server
+                .client
+                .index(bucket(0))
+                .batches
+                .last()
+                .map(|b| b.epoch);
+            server.client.index_when(bucket(0), |index| {
+                index.batches.last().map(|batch| batch.epoch) > newest
+            });
+            posted
+        })
+        .collect();
+    let start = Instant::now();
+    while server.client.get("/readyz").status != 503 {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(server.client.index(bucket(1)).batches.len(), held_before);
+    server.stop();
+
+    on_file("DROP TRIGGER refuse");
+    let server = Server::start(directory.path(), "");
+    server
+        .client
+        .index_when(bucket(1), |index| index.batches.len() > held_before);
+    for number in 0..2 {
+        let published = server.client.pull(bucket(number as u32));
+        for entry in posted.iter().flat_map(|posted| &posted[number]) {
+            assert_eq!(crate::client::occurrences(&published, &entry.cell), 1);
+        }
+    }
+    assert_eq!(server.client.get("/readyz").status, 200);
+    server.stop();
+}
+
+/// Eight buckets at the default size of 32 MiB, each filled by two posters as
+/// far as it goes: how long a close takes. Only with `TESSERA_LOAD_FULL`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_batches_are_closed_in_bounded_time() {
+    const BUCKETS: u32 = 8;
+    if std::env::var_os("TESSERA_LOAD_FULL").is_none() {
+        println!("SKIPPED: TESSERA_LOAD_FULL is not set");
+        return;
+    }
+    let directory = TempDir::new().unwrap();
+    let mut options = options(2048, BUCKETS);
+    options.capacity = Capacity::new(CellSize::DEFAULT, 32 << 20, 4, 60);
+    let store = SqliteStore::open(&directory.path().join("relay.db"), &options).unwrap();
+    let (start, mut kept) = (Instant::now(), 0);
+    for number in 0..BUCKETS {
+        for class in 1..=2 {
+            loop {
+                let entries = entries(bucket(number), 64);
+                let class = QueueClass(class);
+                if store.put(Post { entries, class }).await.is_err() {
+                    break;
+                }
+                kept += 64;
+            }
+        }
+    }
+    println!("{kept} cells kept in {:?}", start.elapsed());
+    for epoch in 1..=2 {
+        let rule = CoverRule::Fixed(109);
+        let closing = Closing {
+            buckets: (0..BUCKETS).map(bucket).collect(),
+            epoch,
+            closed_at: tessera::base::UnixTime(epoch * 1800),
+            cell_size: CellSize::DEFAULT,
+            cover: prepare(
+                109 * BUCKETS as usize,
+                CellSize::DEFAULT,
+                &mut random::system(),
+            ),
+            rule,
+        };
+        let start = Instant::now();
+        store.close(closing).await.unwrap();
+        let closed = start.elapsed();
+        store.end_epoch(Kind::Numbered, u8::MAX).await.unwrap();
+        println!(
+            "close {closed:?}, end of the epoch {:?}",
+            start.elapsed() - closed
+        );
+    }
+    let own = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = own.lines().find(|line| line.starts_with("VmHWM"));
+    println!(
+        "this process: {peak:?}, disk {}",
+        disk_use(directory.path())
+    );
+    store.shutdown().await;
+}
