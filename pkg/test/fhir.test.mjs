@@ -57,6 +57,15 @@ describe("nothing that a file holds stops the reader", () => {
     assert.equal(rowsOf(bundle(...entry)).length, 500);
   });
 
+  test("texts and lists that no screen holds are told in part, and that they are", () => {
+    const long = told(observation({ code: { text: "x".repeat(1_000_000) } }));
+    assert.ok(long.length < 50_000);
+    assert.match(long, /^There is more in the original: long texts and lists/);
+    const performer = Array.from({ length: 100_000 }, (_, index) => ({ display: `P${index}` }));
+    assert.match(told(observation({ performer })), /long texts and lists[^]*By: P0, [^]*P49\n/);
+    assert.doesNotMatch(told(observation()), /long texts/);
+  });
+
   test("members of members end at a depth that is told, however often they are shared", () => {
     const entry = Array.from({ length: 40 }, (_, level) => ({
       resource: observation({

@@ -3,7 +3,7 @@
 import { object, text } from "./json.js";
 import { MAX_DEPTH, Panels } from "./panel.js";
 import { named, patientKey, type Named } from "./people.js";
-import { foreign, join, type Phrase } from "./phrase.js";
+import { Foreign, foreign, join, type Phrase } from "./phrase.js";
 import { Resources } from "./reference.js";
 import { hidesNarrative, looseResults, readReport, type Report } from "./report.js";
 import { scan, type JsonObject } from "./scanner.js";
@@ -80,6 +80,7 @@ function readResource(root: JsonObject, repeated: number, say: Say): ResultDocum
   if (panels.isTooDeep) warnings.push(words("more_levels", { count: MAX_DEPTH }));
   if (resources.skippedBundles > 0) warnings.push(words("more_bundles", { count: resources.skippedBundles }));
   const all = [...reports, ...loose];
+  if (say.hasCut || holdsCut(all)) warnings.push(words("more_text"));
   const hints: string[] = [];
   if (all.some(({ rows }) => rows.some((row) => row.flags.some((flag) => flag.computed))))
     hints.push(words("computed_hint"));
@@ -108,6 +109,12 @@ function looseGroups(observations: readonly JsonObject[], isAll: boolean, panels
   return [...groups.values()]
     .map((group) => looseResults(group.observations, group.patient, isAll, panels))
     .filter(({ rows }) => rows.length > 0);
+}
+
+/** Whether some text of the model goes on in the original. */
+function holdsCut(value: unknown): boolean {
+  if (value instanceof Foreign) return value.isCut;
+  return typeof value === "object" && value !== null && Object.values(value).some(holdsCut);
 }
 
 function patients(sources: readonly JsonObject[], resources: Resources): ReadonlySet<string> {

@@ -18,7 +18,7 @@ export function rangeSaid(range: JsonObject, say: Say): Phrase | null {
     [limits, plain === null ? null : foreign(plain)].filter((part) => part !== null),
     "; ",
   );
-  const groups = list(range["appliesTo"]).flatMap((group) => conceptName(group, lang) ?? []);
+  const groups = say.some(range["appliesTo"]).flatMap((group) => conceptName(group, lang) ?? []);
   const age = ageSaid(object(range["age"]), say);
   const type = conceptName(range["type"], lang);
   const said = join(

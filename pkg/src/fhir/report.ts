@@ -70,7 +70,7 @@ export function readReport(report: JsonObject, panels: Panels): Report {
     ].flatMap((sentence) => (sentence === null ? [] : [[sentence]])),
     facts,
     findings: findings(report, panels),
-    forms: list(report["presentedForm"]).map((form) => readForm(form, say)),
+    forms: say.some(report["presentedForm"]).map((form) => readForm(form, say)),
     narrative: narrative === null ? null : foreign(narrative),
     ...tableOf(rows, say),
   };
@@ -149,8 +149,8 @@ function findings(report: JsonObject, panels: Panels): Line[] {
   const conclusion = text(report["conclusion"]);
   return [
     ...line("note", words("conclusion"), conclusion === null ? null : foreign(conclusion)),
-    ...list(report["conclusionCode"]).flatMap((code) => line("note", words("diagnosis"), conceptName(code, lang))),
-    ...list(report["media"]).flatMap((media) => {
+    ...say.some(report["conclusionCode"]).flatMap((code) => line("note", words("diagnosis"), conceptName(code, lang))),
+    ...say.some(report["media"]).flatMap((media) => {
       const comment = text(media["comment"]);
       const names = [
         comment === null ? [] : foreign(comment),
@@ -159,9 +159,9 @@ function findings(report: JsonObject, panels: Panels): Line[] {
       const said = names.filter((name) => name.length > 0);
       return line("fact", words("image"), phrase(join(said, ", "), ` (${words("image_hidden")})`));
     }),
-    ...list(report["imagingStudy"]).flatMap((study) =>
-      line("fact", words("image"), named(study, report, resources, say)?.said ?? null),
-    ),
+    ...say
+      .some(report["imagingStudy"])
+      .flatMap((study) => line("fact", words("image"), named(study, report, resources, say)?.said ?? null)),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { absentReason, conceptName } from "./concept.js";
 import { dateSaid, timeSaid } from "./date.js";
 import { stated, statedAsSent, type Flag } from "./interpretation.js";
-import { has, list, object, text } from "./json.js";
+import { has, object, text } from "./json.js";
 import { named, patientKey, type Named } from "./people.js";
 import { distinct, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
 import { computedFlag, rangeSaid } from "./range.js";
@@ -62,7 +62,7 @@ export interface Surroundings {
 /** The row of an observation, or of one of its components (`source`). */
 export function rowOf(source: JsonObject, observation: JsonObject, name: Phrase, around: Surroundings): Row {
   const { say, status, isPanel } = around;
-  const interpretation = stated(source["interpretation"], say.lang, say.words);
+  const interpretation = stated(source["interpretation"], say);
   const withdrawn = isWithdrawn(status);
   const value = valueSaid(source, say);
   const reason = value === null ? absentReason(source, say.lang) : null;
@@ -100,13 +100,13 @@ function computed(source: JsonObject, { say, status, isInterpreted, isModified }
 
 function lines(source: JsonObject, observation: JsonObject, withdrawn: boolean, around: Surroundings): Line[] {
   return [
-    ...list(source["referenceRange"]).flatMap((range) =>
-      line("range", around.say.words("range"), rangeSaid(range, around.say)),
-    ),
+    ...around.say
+      .some(source["referenceRange"])
+      .flatMap((range) => line("range", around.say.words("range"), rangeSaid(range, around.say))),
     ...warnings(source, withdrawn, around),
-    ...list(source["note"]).flatMap((note) =>
-      line("note", around.say.words("note"), noteSaid(note, observation, around)),
-    ),
+    ...around.say
+      .some(source["note"])
+      .flatMap((note) => line("note", around.say.words("note"), noteSaid(note, observation, around))),
     ...(source === observation ? facts(observation, around) : []),
   ];
 }
@@ -121,7 +121,7 @@ function warnings(source: JsonObject, withdrawn: boolean, { say }: Surroundings)
   const sentence = (word: Word): Line[] => line("warning", words("warning"), [words(word)]);
   const isExplained = has(source, "dataAbsentReason") && valueSaid(source, say) !== null;
   return [
-    ...(withdrawn ? statedAsSent(source["interpretation"], lang, words) : []).flatMap((sent) =>
+    ...(withdrawn ? statedAsSent(source["interpretation"], say) : []).flatMap((sent) =>
       line("note", words("withdrawn"), sent),
     ),
     ...quantities(source).flatMap((quantity) => {
@@ -194,6 +194,6 @@ export function namesSaid(
   from: JsonObject,
   { resources, say }: Pick<Surroundings, "resources" | "say">,
 ): Phrase | null {
-  const names: Named[] = list(source).flatMap((link) => named(link, from, resources, say) ?? []);
+  const names: Named[] = say.some(source).flatMap((link) => named(link, from, resources, say) ?? []);
   return names.length > 0 ? join(distinct(names.map(({ said }) => said)), ", ") : null;
 }

@@ -1,6 +1,11 @@
 /** Whom a result is told to: language, time zone, and the patient that it should be about. */
 
+import { list } from "./json.js";
+import type { Json, JsonObject } from "./scanner.js";
 import { wordsIn, type Lang, type Words } from "./words.js";
+
+/** More of one kind than this nobody reads on a screen: performers, ranges, notes of one result. */
+const MAX_LIST = 50;
 
 /** The patient of a conversation, as far as the host knows; a result of another is told apart by a warning. */
 export interface ExpectedPatient {
@@ -22,6 +27,8 @@ export class Say {
   readonly lang: Lang;
   readonly words: Words;
   readonly patient: ExpectedPatient | null;
+  /** Whether a list was told in part. */
+  hasCut = false;
   readonly #wall: Intl.DateTimeFormat;
   readonly #said: Intl.DateTimeFormat;
   readonly #number: Intl.NumberFormat;
@@ -39,6 +46,13 @@ export class Say {
   /** A moment on the reader's clock: in words, and as `2001-12-31 23:59` for comparing. */
   localTime(moment: Date): { readonly said: string; readonly wall: string } {
     return { said: this.#said.format(moment), wall: this.#wall.format(moment) };
+  }
+
+  /** The objects of an array, as many as are told. */
+  some(value: Json | undefined): readonly JsonObject[] {
+    const all = list(value);
+    if (all.length > MAX_LIST) this.hasCut = true;
+    return all.slice(0, MAX_LIST);
   }
 
   count(value: number): string {
