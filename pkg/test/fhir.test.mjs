@@ -28,13 +28,27 @@ const flagsOf = (value, options) =>
   rowsOf(value, options).flatMap((row) => row.flags.map((flag) => `${flag.level}: ${letters(flag.words)}`));
 const coded = (code, system = V3) => [{ coding: [{ system, code }] }];
 
+function isFhir(document) {
+  try {
+    return typeof JSON.parse(document)?.resourceType === "string" && JSON.parse(document).resourceType.trim() !== "";
+  } catch {
+    return false;
+  }
+}
+
 describe("nothing that a file holds stops the reader", () => {
   test("arbitrary documents", () => {
     const seed = 77;
+    let read = 0;
     for (const { document } of arbitrary(seed, 4_000)) {
       for (const lang of ["en", "es"])
         assert.equal(typeof resultText(encode(document), { lang }), "string", `seed ${seed}: ${document}`);
+      // What is FHIR is read, not given up.
+      if (!isFhir(document)) continue;
+      read += 1;
+      assert.notEqual(readResult(encode(document)).kind, "unreadable", `seed ${seed}: ${document}`);
     }
+    assert.ok(read > 3_000);
   });
 
   for (const [name, document] of HOSTILE)
@@ -43,6 +57,11 @@ describe("nothing that a file holds stops the reader", () => {
       assert.ok(told(document).length > 0);
       assert.ok(performance.now() - before < 20_000, "in bounded time");
     });
+
+  test("a time zone that does not exist is refused before anything is read", () => {
+    for (const document of ["", observation()])
+      assert.throws(() => readResult(encode(document), { timeZone: "Mars/Olympus" }), RangeError);
+  });
 
   test("arbitrary bytes", () => {
     for (let length = 0; length < 300; length += 1) {

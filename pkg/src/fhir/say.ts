@@ -29,23 +29,23 @@ export class Say {
   readonly patient: ExpectedPatient | null;
   /** Whether a list was told in part. */
   hasCut = false;
-  readonly #wall: Intl.DateTimeFormat;
-  readonly #said: Intl.DateTimeFormat;
-  readonly #number: Intl.NumberFormat;
+  readonly #zone: { readonly timeZone?: string };
+  #clocks: { readonly wall: Intl.DateTimeFormat; readonly said: Intl.DateTimeFormat } | null = null;
+  #numbers: Intl.NumberFormat | null = null;
 
   constructor({ lang, timeZone, patient }: ResultOptions = {}) {
     this.lang = /^es\b/i.test(lang ?? "") ? "es" : "en";
     this.words = wordsIn(this.lang);
     this.patient = patient ?? null;
-    const zone = timeZone === undefined ? {} : { timeZone };
-    this.#said = new Intl.DateTimeFormat(this.lang, { dateStyle: "medium", timeStyle: "short", ...zone });
-    this.#wall = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short", ...zone });
-    this.#number = new Intl.NumberFormat(this.lang);
+    this.#zone = timeZone === undefined ? {} : { timeZone };
+    // A time zone that does not exist is the caller's fault, and is told before anything is read.
+    if (timeZone !== undefined) this.#clocks = clocks(this.lang, this.#zone);
   }
 
   /** A moment on the reader's clock: in words, and as `2001-12-31 23:59` for comparing. */
   localTime(moment: Date): { readonly said: string; readonly wall: string } {
-    return { said: this.#said.format(moment), wall: this.#wall.format(moment) };
+    this.#clocks ??= clocks(this.lang, this.#zone);
+    return { said: this.#clocks.said.format(moment), wall: this.#clocks.wall.format(moment) };
   }
 
   /** The objects of an array, as many as are told. */
@@ -56,6 +56,14 @@ export class Say {
   }
 
   count(value: number): string {
-    return this.#number.format(value);
+    this.#numbers ??= new Intl.NumberFormat(this.lang);
+    return this.#numbers.format(value);
   }
+}
+
+function clocks(lang: Lang, zone: { readonly timeZone?: string }) {
+  return {
+    said: new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", ...zone }),
+    wall: new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short", ...zone }),
+  };
 }
