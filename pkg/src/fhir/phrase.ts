@@ -1,4 +1,4 @@
-/** Sentences in which foreign text is told apart from our own words. */
+/** Sentences in which foreign text is kept apart from our own words. */
 
 /** More than this of one text is in the original. */
 const MAX_LENGTH = 20_000;
@@ -40,8 +40,8 @@ export function join(phrases: readonly Phrase[], between: string): Phrase {
 }
 
 /** The letters of a phrase, for comparing. */
-export function letters(said: Phrase): string {
-  return said.map((part) => (part instanceof Foreign ? part.text : part)).join("");
+export function letters(content: Phrase): string {
+  return content.map((part) => (part instanceof Foreign ? part.text : part)).join("");
 }
 
 /** Phrases that differ in more than the case of their letters, each once. */

@@ -1,4 +1,4 @@
-/** Whom a result is told to: language, time zone, and the patient that it should be about. */
+/** Whom a result is shown to: language, time zone, and the patient that it should be about. */
 
 import { list } from "./json.js";
 import type { Json, JsonObject } from "./scanner.js";
@@ -7,7 +7,7 @@ import { wordsIn, type Lang, type Words } from "./words.js";
 /** More of one kind than this nobody reads on a screen: performers, ranges, notes of one result. */
 const MAX_LIST = 50;
 
-/** The patient of a conversation, as far as the host knows; a result of another is told apart by a warning. */
+/** The patient of a conversation, as far as the host knows; a result of another is marked by a warning. */
 export interface ExpectedPatient {
   readonly name?: string;
   /** `2001-12-31` */
@@ -23,14 +23,14 @@ export interface ResultOptions {
   readonly patient?: ExpectedPatient;
 }
 
-export class Say {
+export class Formatter {
   readonly lang: Lang;
   readonly words: Words;
   readonly patient: ExpectedPatient | null;
-  /** Whether a list was told in part. */
+  /** Whether a list was shown in part. */
   hasCut = false;
   readonly #zone: { readonly timeZone?: string };
-  #clocks: { readonly wall: Intl.DateTimeFormat; readonly said: Intl.DateTimeFormat } | null = null;
+  #clocks: { readonly wall: Intl.DateTimeFormat; readonly content: Intl.DateTimeFormat } | null = null;
   #numbers: Intl.NumberFormat | null = null;
 
   constructor({ lang, timeZone, patient }: ResultOptions = {}) {
@@ -38,17 +38,17 @@ export class Say {
     this.words = wordsIn(this.lang);
     this.patient = patient ?? null;
     this.#zone = timeZone === undefined ? {} : { timeZone };
-    // A time zone that does not exist is the caller's fault, and is told before anything is read.
+    // A time zone that does not exist is the caller's fault, and is reported before anything is read.
     if (timeZone !== undefined) this.#clocks = clocks(this.lang, this.#zone);
   }
 
   /** A moment on the reader's clock: in words, and as `2001-12-31 23:59` for comparing. */
-  localTime(moment: Date): { readonly said: string; readonly wall: string } {
+  localTime(moment: Date): { readonly content: string; readonly wall: string } {
     this.#clocks ??= clocks(this.lang, this.#zone);
-    return { said: this.#clocks.said.format(moment), wall: this.#clocks.wall.format(moment) };
+    return { content: this.#clocks.content.format(moment), wall: this.#clocks.wall.format(moment) };
   }
 
-  /** The objects of an array, as many as are told. */
+  /** The objects of an array, as many as are shown. */
   some(value: Json | undefined): readonly JsonObject[] {
     const all = list(value);
     if (all.length > MAX_LIST) this.hasCut = true;
@@ -63,7 +63,7 @@ export class Say {
 
 function clocks(lang: Lang, zone: { readonly timeZone?: string }) {
   return {
-    said: new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", ...zone }),
+    content: new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", ...zone }),
     wall: new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short", ...zone }),
   };
 }
