@@ -326,7 +326,9 @@ test("the command says whether an export verifies, and ends with it", async () =
 });
 
 /** Rows of RFC 4180, read by its grammar. */
-function rows(text) {
+function rows(marked) {
+  assert.equal(marked[0], "\ufeff", "a spreadsheet reads UTF-8 by its mark");
+  const text = marked.slice(1);
   const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n)/gy;
   const out = [[]];
   while (cell.lastIndex < text.length) {
@@ -341,7 +343,7 @@ function rows(text) {
 test("the protocol's table, the engine and the package name the same events", async () => {
   const source = (path) => readFile(new URL(`../../${path}`, import.meta.url), "utf8");
   const [protocol, engine, types] = await Promise.all(
-    ["docs/protocol.md", "src/client/entry.rs", "pkg/src/portal/types.ts"].map(source),
+    ["docs/protocol.md", "src/client/journal/entry.rs", "pkg/src/portal/types.ts"].map(source),
   );
   const table = /### What this client logs([\s\S]*?)\n\n`session`/.exec(protocol)[1];
   const documented = [...table.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, names]) =>
@@ -385,14 +387,28 @@ test("CSV is a table of the entries, and no cell of it runs", async () => {
   const sent = table.find(([, , event]) => event === "sent");
   assert.equal(sent[6], `'${label}`);
   assert.deepEqual(JSON.parse(table[1][10]), { invitation: entries[1].invitation, kind: "qr" });
-  for (const evil of ["+1", "-1", "@x", "\tx", "\rx", " =1", "＝1"]) {
+  for (const [evil, safe] of [
+    ["+1", "'+1"],
+    ["-1", "'-1"],
+    ["@x", "'@x"],
+    ["\tx", "'\tx"],
+    ["\rx", "'\rx"],
+    [" =1", "' =1"],
+    ["＝1", "'＝1"],
+    ["x;=HYPERLINK(A1);", "x;'=HYPERLINK(A1);"],
+    ['x;"=1', `x;"'=1`],
+    ["x\t=1", "x\t'=1"],
+    ["x\r\n=1", "x\r\n'=1"],
+    ["x|@y, +z", "x|'@y, '+z"],
+    ["visit-7421; a=b", "visit-7421; a=b"],
+  ]) {
     const { auditCsv } = await import("../dist/audit/csv.js");
     const pages = (async function* () {
       yield [{ index: 0, head: "00", record: JSON.stringify({ event: "sent", time: 0, label: evil }), line: "" }];
     })();
     let text = "";
     for await (const part of auditCsv(pages)) text += part;
-    assert.equal(rows(text)[1][6], `'${evil}`);
+    assert.equal(rows(text)[1][6], safe);
   }
   await Promise.all([clinician.dispose(), patient.dispose()]);
 });

@@ -58,7 +58,7 @@ describe("the access log", () => {
       ["audit-log.ndjson", "audit-log.csv", "audit-log.fhir.json"],
     );
     assert.equal(JSON.parse(bundle.buffer).resourceType, "Bundle");
-    assert.match(table.buffer.toString(), /^index,time,event,[\s\S]*\r\n$/);
+    assert.match(table.buffer.toString(), /^\ufeffindex,time,event,[\s\S]*\r\n$/);
 
     const verifier = await openPortal(browser, `${relay.url}/verify.html`);
     const requests = [];

@@ -7,7 +7,8 @@ import type { LoggedEntry } from "../portal/engine.js";
 const COLUMNS = ["event", "contact", "fingerprint", "session", "label", "message", "digest", "code"] as const;
 
 export async function* auditCsv(pages: AsyncIterable<readonly LoggedEntry[]>): AsyncGenerator<string, void, undefined> {
-  yield row(["index", "time", ...COLUMNS, "details", "head"]);
+  // With the mark, spreadsheets read the accents.
+  yield `\ufeff${row(["index", "time", ...COLUMNS, "details", "head"])}`;
   for await (const entries of pages) yield entries.map(line).join("");
 }
 
@@ -28,9 +29,12 @@ function row(cells: readonly string[]): string {
 }
 
 /** Spreadsheets run what begins like a formula, also after white space or in full width; an apostrophe makes it text. */
-const FORMULA = /^[\s]*[=+\-@＝＋－＠]|^[\t\r\n]/;
+const FORMULA = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/;
+/** The same inside a cell: a spreadsheet that separates columns by another character begins a cell there, quoted or not. */
+const INNER_FORMULA = /([,;|\t\r\n][\s"]*)(?=[=+\-@＝＋－＠])/g;
 
 function cell(value: string): string {
-  const safe = FORMULA.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const outer = FORMULA.test(value) ? `'${value}` : value;
+  const safe = outer.replaceAll(INNER_FORMULA, "$1'");
+  return /[",;|\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
