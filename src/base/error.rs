@@ -52,6 +52,8 @@ codes! {
     MessageIncomplete = "MESSAGE_INCOMPLETE", false;
     /// Not a Tessera invitation, or an altered one.
     InvitationMalformed = "INVITATION_MALFORMED", false;
+    /// The beginning of an invitation: the rest is missing.
+    InvitationIncomplete = "INVITATION_INCOMPLETE", false;
     /// The invitation's time is over.
     InvitationExpired = "INVITATION_EXPIRED", false;
     /// Somebody else answered this invitation.

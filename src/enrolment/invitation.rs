@@ -4,6 +4,8 @@
 //! tessera:/ base64url({"v":1,"s":…,"o":…,"r":relay URL,"x":expiry[,"f":offer]})
 //! ```
 
+mod pasted;
+
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use zeroize::Zeroizing;
 
@@ -53,15 +55,31 @@ impl Invitation {
     ///
     /// `InvitationMalformed` for anything that is not exactly of the form.
     pub fn parse(text: &str) -> Result<Self, EnrolmentError> {
-        Self::parse_inner(text.trim()).ok_or(EnrolmentError::InvitationMalformed)
+        Self::read(text.trim()).ok_or(EnrolmentError::InvitationMalformed)
     }
 
-    fn parse_inner(text: &str) -> Option<Self> {
+    /// Finds the invitation in a text that somebody pasted: as a mail program
+    /// wrapped, quoted or encoded it, with words around it, or inside the link
+    /// of a link scanner.
+    ///
+    /// # Errors
+    ///
+    /// `InvitationMissing` where there is none, `InvitationIncomplete` for one
+    /// that is cut off, `InvitationMalformed` for one that was altered.
+    pub fn find(text: &str) -> Result<Self, EnrolmentError> {
+        pasted::find(text)
+    }
+
+    fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_LEN {
             return None;
         }
         let text = text.split_once('#').map_or(text, |(_, fragment)| fragment);
-        let json = Zeroizing::new(decode(text.strip_prefix(SCHEME)?)?);
+        Self::read_base64(text.strip_prefix(SCHEME)?)
+    }
+
+    fn read_base64(text: &str) -> Option<Self> {
+        let json = Zeroizing::new(decode(text)?);
         let (mut v, mut s, mut o, mut r, mut x, mut f) = (None, None, None, None, None, None);
         json::object(&json, &mut |json, key| match key {
             "v" => once(&mut v, json.number()),

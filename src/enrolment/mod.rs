@@ -21,8 +21,6 @@ pub use offer::{Offer, OfferSecrets};
 pub use rendezvous::{InvitationSecret, Rendezvous};
 pub use sas::{SasKey, SasNonce, commitment, sas_digits};
 
-use core::fmt;
-
 use crate::base::{ErrorCode, UnixTime, time::DAY_SECONDS, time::HOUR_SECONDS};
 
 /// Longest life of a quick invitation: 24 h.
@@ -40,18 +38,29 @@ pub fn first_month(now: UnixTime) -> crate::base::Month {
 }
 
 /// Why an enrolment was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnrolmentError {
-    /// Not an invitation of this protocol, or an altered one.
+    /// An invitation that was altered, or is not of this protocol.
+    #[error("the invitation was altered on its way: ask for a new one")]
     InvitationMalformed,
+    /// The beginning of an invitation.
+    #[error("the invitation is cut off: copy all of it, up to its end")]
+    InvitationIncomplete,
+    /// A text without an invitation.
+    #[error("there is no invitation in this text: copy the whole link")]
+    InvitationMissing,
     /// The invitation's time is over.
+    #[error("the invitation has expired")]
     InvitationExpired,
     /// The offer or response is not authentic or not well-formed.
+    #[error("not authentic")]
     NotAuthentic,
     /// One's own identity answered.
+    #[error("this invitation is your own")]
     OwnIdentity,
     /// The inviter's nonce does not open its commitment.
+    #[error("the nonce does not open the commitment")]
     CommitmentMismatch,
 }
 
@@ -60,7 +69,8 @@ impl EnrolmentError {
     #[must_use]
     pub fn code(self) -> ErrorCode {
         match self {
-            Self::InvitationMalformed => ErrorCode::InvitationMalformed,
+            Self::InvitationMalformed | Self::InvitationMissing => ErrorCode::InvitationMalformed,
+            Self::InvitationIncomplete => ErrorCode::InvitationIncomplete,
             Self::InvitationExpired => ErrorCode::InvitationExpired,
             Self::NotAuthentic => ErrorCode::NotAuthentic,
             Self::OwnIdentity => ErrorCode::InvitationOwn,
@@ -68,17 +78,3 @@ impl EnrolmentError {
         }
     }
 }
-
-impl fmt::Display for EnrolmentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvitationMalformed => "not an invitation, or an altered one",
-            Self::InvitationExpired => "the invitation has expired",
-            Self::NotAuthentic => "not authentic",
-            Self::OwnIdentity => "one cannot enrol with oneself",
-            Self::CommitmentMismatch => "the nonce does not open the commitment",
-        })
-    }
-}
-
-impl core::error::Error for EnrolmentError {}

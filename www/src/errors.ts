@@ -22,8 +22,12 @@ const SENTENCES: Readonly<Record<ErrorCode, Sentence>> = {
     "Algunas de sus partes nunca llegaron. Pida que se envíe de nuevo.",
   ],
   INVITATION_MALFORMED: [
-    "This is not a Tessera invitation, or it was altered.",
-    "No es una invitación de Tessera, o fue alterada.",
+    "There is no Tessera invitation here, or it was altered on its way. Ask for a new one.",
+    "Aquí no hay ninguna invitación de Tessera, o se alteró en el camino. Pida otra.",
+  ],
+  INVITATION_INCOMPLETE: [
+    "The invitation is cut off. Copy all of it, up to its end.",
+    "La invitación está cortada. Cópiela entera, hasta el final.",
   ],
   INVITATION_EXPIRED: ["This invitation has expired. Ask for a new one.", "Esta invitación ha caducado. Pida otra."],
   INVITATION_USED: [

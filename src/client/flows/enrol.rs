@@ -126,7 +126,7 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<ContactView>, ClientError> {
         self.devices.require_current()?;
-        let invitation = Invitation::parse(uri)?;
+        let invitation = Invitation::find(uri)?;
         invitation.check_expiry(now)?;
         if invitation.relay.trim_end_matches('/') != self.mailboxes.url() {
             return Err(ClientError::RelayMismatch);
