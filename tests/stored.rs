@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use tessera::{
     base::Secret,
-    vault::{Opener, VaultError, VaultHeader, stored::*},
+    vault::{Opener, StoredHeader, VaultError, VaultHeader, stored::*},
 };
 
 fn snapshots() -> BTreeMap<String, Vec<u8>> {
@@ -163,6 +163,44 @@ fn relay() -> RelayRecord {
 
 fn message() -> MessageRecord {
     MessageRecord {
+        outgoing: true,
+        session: vec![1; 20],
+        sent_at: 1_795_300_000,
+        received_at: Some(1_795_300_060),
+        seq: 8,
+        content_type: "application/vnd.tessera.message+cbor".into(),
+        size: 57,
+        text: Some((2, 20)),
+        attachments: vec![
+            AttachmentRecord {
+                content_type: "application/pdf".into(),
+                filename: Some("Análisis.pdf".into()),
+                offset: 50,
+                len: 7,
+            },
+            AttachmentRecord {
+                content_type: "image/png".into(),
+                filename: None,
+                offset: 57,
+                len: 0,
+            },
+        ],
+        state: 2,
+        cells_left: 1,
+        read: true,
+        filing: Some(FilingRecord {
+            state: 1,
+            id: Some("123".into()),
+            version: Some("1".into()),
+            code: None,
+            since: 1_795_300_120,
+        }),
+    }
+}
+
+/// What vaults before version 3 hold.
+fn message_v2() -> MessageRecordV2 {
+    MessageRecordV2 {
         outgoing: true,
         session: vec![1; 20],
         sent_at: 1_795_300_000,
@@ -348,11 +386,23 @@ fn records_are_written_as_they_always_were() {
             ..emergency
         },
     );
-    held.hold("message", &message());
+    held.hold("message", &message_v2());
+    held.hold("message/3", &message());
     held.hold(
         "message/sparse",
+        &MessageRecordV2 {
+            received_at: None,
+            ..message_v2()
+        },
+    );
+    held.hold(
+        "message/3/sparse",
         &MessageRecord {
             received_at: None,
+            text: None,
+            attachments: Vec::new(),
+            read: false,
+            filing: None,
             ..message()
         },
     );
@@ -372,8 +422,16 @@ fn records_are_written_as_they_always_were() {
 /// opened by a passphrase's 32 fives, a passkey's fours and a code's threes.
 #[test]
 fn a_header_opens_as_it_always_did() {
-    let bytes = include_bytes!("../fuzz/seeds/vault_header/second");
-    let header = VaultHeader::parse(bytes).unwrap();
+    let second = include_bytes!("../fuzz/seeds/vault_header/second");
+    let third = include_bytes!("../fuzz/seeds/vault_header/third");
+    let StoredHeader::Second(header) = StoredHeader::parse(second).unwrap() else {
+        panic!("version 2");
+    };
+    assert_eq!(
+        VaultHeader::parse(third).as_ref(),
+        Ok(&header),
+        "versions 2 and 3 differ by their number"
+    );
     let secret = |byte: u8| Secret::take(&mut [byte; 32]);
     for opener in [
         Opener::Passphrase(secret(5)),
@@ -393,5 +451,5 @@ fn a_header_opens_as_it_always_did() {
     let passkeys: Vec<_> = header.passkeys().cloned().collect();
     assert_eq!(passkeys[0].credential, [7; 20]);
     assert_eq!(passkeys[0].salt, [8; 32]);
-    assert_eq!(bytes[1], 2, "the version");
+    assert_eq!((second[1], third[1]), (2, 3), "the version");
 }

@@ -8,12 +8,14 @@
     reason = "a test"
 )]
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, sync::Mutex};
 
 use tessera::{
     base::{Secret, UnixTime},
     client::{Client, Outgoing, StoreKey},
-    vault::{HEADER_KEY, OpenedVault, Opener, StoredHeader, VaultError},
+    vault::{
+        HEADER_KEY, Kdf, MANIFEST_KEY, OpenedVault, Opener, SealedChange, StoredHeader, VaultError,
+    },
 };
 
 const PASSPHRASE: &[u8] = b"correct horse battery staple";
@@ -35,12 +37,21 @@ fn rng() -> impl rand_core::CryptoRng {
     rand_core::UnwrapErr(getrandom::SysRng)
 }
 
+/// Slow on purpose: made once for each header.
+fn kek(kdf: Kdf, passphrase: &[u8]) -> [u8; 32] {
+    static MADE: Mutex<BTreeMap<([u8; 16], Vec<u8>), [u8; 32]>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap();
+    let key = (kdf.salt, passphrase.to_vec());
+    *made.entry(key).or_insert_with(|| {
+        let mut kek = [0; 32];
+        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(passphrase, &kdf.salt, kdf.iterations, &mut kek);
+        kek
+    })
+}
+
 fn open(store: &Store, passphrase: &[u8]) -> Result<OpenedVault, VaultError> {
     let header = StoredHeader::parse(&store[HEADER_KEY])?;
-    let kdf = header.kdf().unwrap();
-    let kek = Secret::fill_with(|kek| {
-        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(passphrase, &kdf.salt, kdf.iterations, kek);
-    });
+    let kek = Secret::take(&mut kek(header.kdf().unwrap(), passphrase));
     let loaded = store
         .iter()
         .filter(|(key, _)| key.starts_with("s/") || key.starts_with("m/"))
@@ -48,20 +59,42 @@ fn open(store: &Store, passphrase: &[u8]) -> Result<OpenedVault, VaultError> {
     header.open(Opener::Passphrase(kek), loaded, &mut rng())
 }
 
+fn commit(store: &mut Store, changes: Vec<SealedChange>) {
+    for (key, bytes) in changes {
+        match bytes {
+            Some(bytes) => store.insert(key, bytes),
+            None => store.remove(&key),
+        };
+    }
+}
+
 #[test]
-fn version_1_is_migrated_and_works() {
-    for (name, contact, received) in [
-        ("v1-rivera.txt", "Ana Gómez", None),
+fn older_versions_are_migrated_and_work() {
+    for (name, contact, received, file) in [
+        ("v1-rivera.txt", "Ana Gómez", None, Some("scan.bin")),
         (
             "v1-ana.txt",
             "Dr. Rivera",
             Some("Continue metformin 500mg BID."),
+            Some("scan.bin"),
+        ),
+        ("v2-rivera.txt", "Ana Gómez", None, Some("scan.bin")),
+        (
+            "v2-ana.txt",
+            "Dr. Rivera",
+            Some("Continue metformin 500mg BID."),
+            Some("scan.bin"),
         ),
     ] {
         let mut store = written(name);
-        let opened = open(&store, PASSPHRASE).unwrap();
-        assert_eq!(opened.commit.len(), 1, "{name}: the header alone");
-        assert_eq!(opened.commit[0].0, HEADER_KEY);
+        let mut opened = open(&store, PASSPHRASE).unwrap();
+        let changed: Vec<&str> = opened.commit.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(changed.last(), Some(&HEADER_KEY), "{name}");
+        assert!(changed.contains(&MANIFEST_KEY), "{name}");
+        let migrated = |key: &str| {
+            key == HEADER_KEY || key == MANIFEST_KEY || key == "s/relay" || key.starts_with("m/")
+        };
+        assert!(changed.iter().all(|key| migrated(key)), "{name}");
         let mut client = Client::load(&opened.records).unwrap();
 
         let contacts = client.contacts();
@@ -71,6 +104,12 @@ fn version_1_is_migrated_and_works() {
         let id = contacts[0].id;
         let messages = client.messages(id, None, 10).unwrap();
         assert!(messages.len() >= 2, "{name}");
+        assert!(
+            messages
+                .iter()
+                .any(|message| message.filename.as_deref() == file),
+            "{name}: the file has its name"
+        );
         for message in &messages {
             let key = StoreKey::Body(message.id).to_string();
             let body = opened.key.open(&key, &store[&key]).unwrap();
@@ -80,6 +119,13 @@ fn version_1_is_migrated_and_works() {
                 assert_eq!(body.as_slice(), text.as_bytes());
             }
         }
+
+        commit(&mut store, opened.commit);
+        let again = open(&store, PASSPHRASE).unwrap();
+        assert!(again.commit.is_empty(), "{name}: migrated once");
+        assert_eq!(again.key.expose(), opened.key.expose());
+        assert_eq!(again.header, opened.header);
+
         let outgoing = Outgoing {
             content_type: "text/plain",
             body: b"Written after the migration."[..].into(),
@@ -88,13 +134,12 @@ fn version_1_is_migrated_and_works() {
         };
         let now = UnixTime(messages.last().unwrap().sent_at + 86_400);
         let sent = client.send(id, outgoing, now, &mut rng()).unwrap();
-        assert!(!sent.changes.is_empty());
-
-        store.extend(opened.commit);
-        let again = open(&store, PASSPHRASE).unwrap();
-        assert!(again.commit.is_empty(), "{name}: migrated once");
-        assert_eq!(again.key.expose(), opened.key.expose());
-        assert_eq!(again.header, opened.header);
+        let sealed = opened.manifest.seal(sent.changes, &opened.key, &mut rng());
+        commit(&mut store, sealed);
+        let later = open(&store, PASSPHRASE).unwrap();
+        let client = Client::load(&later.records).unwrap();
+        let count = client.messages(id, None, 10).unwrap().len();
+        assert_eq!(count, messages.len() + 1, "{name}");
         assert_eq!(
             open(&store, b"wrong").unwrap_err(),
             VaultError::WrongPassphrase
@@ -102,18 +147,47 @@ fn version_1_is_migrated_and_works() {
     }
 }
 
+/// Each record of a real vault, and what somebody who can write to the store
+/// may do with it.
 #[test]
-fn version_1_stays_as_it_is_without_its_passphrase() {
-    let store = written("v1-ana.txt");
-    assert_eq!(
-        open(&store, b"wrong").unwrap_err(),
-        VaultError::WrongPassphrase
-    );
+fn no_single_record_can_be_put_back_or_deleted() {
+    let mut store = written("v2-ana.txt");
+    let mut opened = open(&store, PASSPHRASE).unwrap();
+    commit(&mut store, opened.commit);
+    let before = store.clone();
+    // Every record is sealed once more, as if all of them had changed.
+    let changes = opened
+        .records
+        .iter()
+        .map(|(key, plain)| (key.clone(), Some(plain.clone())));
+    let sealed = opened.manifest.seal(changes, &opened.key, &mut rng());
+    commit(&mut store, sealed);
+    assert!(open(&store, PASSPHRASE).is_ok());
+    let covered = |key: &&String| key.starts_with("s/") || key.starts_with("m/");
+    for key in before.keys().filter(covered) {
+        let mut back = store.clone();
+        back.insert(key.clone(), before[key].clone());
+        let refused = open(&back, PASSPHRASE).unwrap_err();
+        assert_eq!(refused, VaultError::Damaged, "{key} put back");
+        back.remove(key);
+        let refused = open(&back, PASSPHRASE).unwrap_err();
+        assert_eq!(refused, VaultError::Damaged, "{key} deleted");
+    }
+    // The whole store of an earlier time cannot be told from a current one.
+    assert!(open(&before, PASSPHRASE).is_ok());
+}
+
+#[test]
+fn an_older_vault_stays_as_it_is_without_its_passphrase() {
+    for name in ["v1-ana.txt", "v2-ana.txt"] {
+        let refused = open(&written(name), b"wrong").unwrap_err();
+        assert_eq!(refused, VaultError::WrongPassphrase);
+    }
 }
 
 #[test]
 fn a_version_to_come_is_refused() {
     let mut store = written("v1-ana.txt");
-    store.get_mut(HEADER_KEY).unwrap()[1] = 3;
+    store.get_mut(HEADER_KEY).unwrap()[1] = 4;
     assert_eq!(open(&store, PASSPHRASE).unwrap_err(), VaultError::Version);
 }

@@ -33,49 +33,64 @@ describe("vaults of other versions", () => {
     return store;
   }
 
-  test("version 1 is brought to version 2 in one commit, after it opened, and works", async () => {
-    const [hers, his] = [await written("v1-rivera"), await written("v1-ana")];
-    const before = await contents(hers);
-    await refused("WRONG_PASSPHRASE", () => open(hers, { passphrase: "wrong" }));
-    assert.equal(await contents(hers), before, "not touched by a wrong passphrase");
+  for (const version of ["v1", "v2"])
+    test(`${version} is brought to version 3 in one commit, after it opened, and works`, async () => {
+      const [hers, his] = [await written(`${version}-rivera`), await written(`${version}-ana`)];
+      const before = await contents(hers);
+      await refused("WRONG_PASSPHRASE", () => open(hers, { passphrase: "wrong" }));
+      assert.equal(await contents(hers), before, "not touched by a wrong passphrase");
 
-    const commits = [];
-    const watched = {
-      ...hers,
-      commit(revision, changes) {
-        commits.push(changes.map(([key]) => key));
-        return hers.commit(revision, changes);
-      },
-    };
-    const [rivera, ana] = [await open(watched), await open(his)];
-    assert.deepEqual(commits[0], ["vault"]);
-    assert.deepEqual([await versionOf(hers), await versionOf(his)], [2, 2]);
-    const [[toAna], [toRivera]] = [await rivera.contacts(), await ana.contacts()];
-    assert.deepEqual(
-      [toAna.name, toAna.state, toRivera.name, toRivera.state],
-      ["Ana Gómez", "active", "Dr. Rivera", "active"],
-    );
-    const [note, file, queued] = await rivera.messages(toAna.id);
-    assert.deepEqual(
-      [note.text, note.session, note.state],
-      ["Continue metformin 500mg BID.", "visit-7421", "delivered"],
-    );
-    assert.deepEqual([file.filename, (await file.body()).length], ["scan.bin", 5000]);
-    assert.equal(queued.text, "Queued when the vault was written.");
+      const commits = [];
+      const watched = {
+        ...hers,
+        commit(revision, changes) {
+          commits.push(changes.map(([key]) => key));
+          return hers.commit(revision, changes);
+        },
+      };
+      const [rivera, ana] = [await open(watched), await open(his)];
+      assert.equal(commits[0].at(-1), "vault");
+      assert.ok(commits[0].includes("s/manifest"));
+      assert.deepEqual([await versionOf(hers), await versionOf(his)], [3, 3]);
+      const [[toAna], [toRivera]] = [await rivera.contacts(), await ana.contacts()];
+      assert.deepEqual(
+        [toAna.name, toAna.state, toRivera.name, toRivera.state],
+        ["Ana Gómez", "active", "Dr. Rivera", "active"],
+      );
+      const [note, file, queued] = await rivera.messages(toAna.id);
+      assert.deepEqual(
+        [note.text, note.session, note.state],
+        ["Continue metformin 500mg BID.", "visit-7421", "delivered"],
+      );
+      assert.deepEqual([file.filename, (await file.body()).length], ["scan.bin", 5000]);
+      assert.equal(queued.text, "Queued when the vault was written.");
 
-    const reply = "Written after the migration.";
-    await ana.send(toRivera.id, { text: reply });
-    await syncedUntil(
-      [rivera, ana],
-      "both messages",
-      async () =>
-        (await rivera.messages(toAna.id)).some(({ text }) => text === reply) &&
-        (await ana.messages(toRivera.id)).some(({ text }) => text === queued.text),
-    );
-    await rivera.dispose();
-    const again = await open(hers);
-    assert.equal((await again.contacts())[0].name, "Ana Gómez");
-    await Promise.all([again.dispose(), ana.dispose()]);
+      const reply = "Written after the migration.";
+      await ana.send(toRivera.id, { text: reply });
+      await syncedUntil(
+        [rivera, ana],
+        "both messages",
+        async () =>
+          (await rivera.messages(toAna.id)).some(({ text }) => text === reply) &&
+          (await ana.messages(toRivera.id)).some(({ text }) => text === queued.text),
+      );
+      await rivera.dispose();
+      const again = await open(hers);
+      assert.equal((await again.contacts())[0].name, "Ana Gómez");
+      await Promise.all([again.dispose(), ana.dispose()]);
+    });
+
+  test("a record that is put back to an earlier state is damage", async () => {
+    const store = await written("v2-ana");
+    await (await open(store)).dispose();
+    const portal = await open(store);
+    const [[key, earlier]] = (await store.list("s/c/")).entries;
+    const [{ id }] = await portal.contacts();
+    await portal.send(id, { text: "This changes the contact's record." });
+    await portal.dispose();
+    const { revision } = await store.list("");
+    await store.commit(revision, [[key, earlier]]);
+    await refused("VAULT_DAMAGED", () => open(store));
   });
 
   test("a migration that cannot be committed opens nothing and changes nothing", async () => {
@@ -90,7 +105,7 @@ describe("vaults of other versions", () => {
   test("a version to come is refused, and nothing of it is touched", async () => {
     const store = await written("v1-ana");
     const header = await store.get("vault");
-    header[1] = 3;
+    header[1] = 4;
     await store.commit(1, [["vault", header]]);
     const before = JSON.stringify([await contents(store), (await store.list("")).revision]);
     for (const options of [{}, { create: true }, { passphrase: "wrong" }])

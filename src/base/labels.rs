@@ -96,6 +96,8 @@ labels! {
     VAULT_RECORD = "tessera/v1/vault/record";
     /// Check bytes of a recovery code.
     VAULT_CODE = "tessera/v1/vault/code";
+    /// HMAC key of the vault's manifest (docs/vault.md).
+    VAULT_MANIFEST = "tessera/v1/vault/manifest";
     /// Manifest of a backup.
     VAULT_BACKUP = "tessera/v1/vault/backup";
 }

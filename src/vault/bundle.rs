@@ -7,13 +7,10 @@
 //! Keys ascend, so a vault has one form as a bundle. The manifest shows
 //! whatever was dropped, exchanged, altered or added.
 
-use core::fmt;
-
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
-use super::{HEADER_KEY, VaultError, VaultKey};
+use super::{HEADER_KEY, LoadedRecords, VaultError, VaultKey, load};
 use crate::{
     base::{
         ErrorCode, UnixTime,
@@ -33,14 +30,17 @@ const VERSION: u32 = 1;
 const MAX_KEY: usize = 128;
 
 /// Why a bundle was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
     /// Not a bundle, a part of one, or an altered one.
+    #[error("not a backup, or a damaged one")]
     Malformed,
     /// Written by a newer version.
+    #[error("the backup was written by a newer version")]
     Version,
     /// Not sealed under this vault key.
+    #[error("the backup is damaged, or of another vault")]
     WrongKey,
 }
 
@@ -55,18 +55,6 @@ impl BundleError {
         }
     }
 }
-
-impl fmt::Display for BundleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "not a backup, or a damaged one",
-            Self::Version => "the backup was written by a newer version",
-            Self::WrongKey => "the backup is damaged, or of another vault",
-        })
-    }
-}
-
-impl core::error::Error for BundleError {}
 
 /// Writes the bundle of a vault: its header, and all other entries of its
 /// store in the order of their keys.
@@ -176,9 +164,6 @@ impl<'b> Bundle<'b> {
     }
 }
 
-/// Opened records with their keys.
-pub type Opened = Vec<(String, Zeroizing<Vec<u8>>)>;
-
 /// A bundle whose manifest holds.
 #[derive(Debug)]
 pub struct Verified<'b> {
@@ -191,20 +176,29 @@ pub struct Verified<'b> {
 }
 
 impl Verified<'_> {
-    /// Opens everything, and gives what a client loads.
+    /// Opens everything, and gives what a client loads, in the current version.
     ///
     /// # Errors
     ///
-    /// `Damaged` if a record does not open.
-    pub fn open(&self, key: &VaultKey) -> Result<Opened, VaultError> {
-        let mut loaded = Vec::new();
-        for (store_key, sealed) in &self.records {
-            let plain = key.open(store_key, sealed)?;
-            if store_key.starts_with("s/") || store_key.starts_with("m/") {
-                loaded.push(((*store_key).to_owned(), plain));
-            }
+    /// `Damaged` if a record does not open, or if the records are not those of
+    /// the vault's manifest.
+    pub fn open(
+        &self,
+        version: u32,
+        key: &VaultKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<LoadedRecords, VaultError> {
+        let (loaded, others): (Vec<_>, Vec<_>) = self
+            .records
+            .iter()
+            .partition(|(store_key, _)| store_key.starts_with("s/") || store_key.starts_with("m/"));
+        for (store_key, sealed) in others {
+            key.open(store_key, sealed)?;
         }
-        Ok(loaded)
+        let sealed = loaded
+            .into_iter()
+            .map(|(store_key, bytes)| ((*store_key).to_owned(), bytes.to_vec()));
+        load(version, key, sealed, rng)
     }
 }
 
@@ -237,6 +231,7 @@ impl Deterministic for Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vault::Manifest;
 
     const MADE_AT: UnixTime = UnixTime(1_795_300_000);
 
@@ -244,11 +239,15 @@ mod tests {
         rand_core::UnwrapErr(getrandom::SysRng)
     }
 
-    /// A vault of three records, as sealed.
+    /// A vault of three records and its manifest, as sealed.
     fn records(key: &VaultKey) -> Vec<(String, Vec<u8>)> {
-        ["b/1", "m/1", "s/self"]
-            .map(|k| (k.to_owned(), key.seal(k, k.as_bytes(), &mut rng())))
-            .to_vec()
+        let plain =
+            ["b/1", "m/1", "s/self"].map(|k| (k.to_owned(), Some(k.as_bytes().to_vec().into())));
+        let sealed = Manifest::new(key).seal(plain, key, &mut rng());
+        let sealed = sealed
+            .into_iter()
+            .filter_map(|(k, bytes)| Some((k, bytes?)));
+        crate::base::sorted_by_key(sealed, |(k, _)| k.clone()).collect()
     }
 
     fn bundle(records: &[(String, Vec<u8>)], key: &VaultKey) -> Vec<u8> {
@@ -276,8 +275,10 @@ mod tests {
                 .map(|(k, r)| ((*k).to_owned(), r.to_vec()))
                 .eq(records)
         );
-        let loaded = verified.open(&key).unwrap();
-        let keys: Vec<&str> = loaded.iter().map(|(k, _)| k.as_str()).collect();
+        let loaded = verified
+            .open(crate::vault::VERSION, &key, &mut rng())
+            .unwrap();
+        let keys: Vec<&str> = loaded.records.iter().map(|(k, _)| k.as_str()).collect();
         assert_eq!(keys, ["m/1", "s/self"], "bodies stay in the store");
         assert_eq!(
             verify(&bytes, &VaultKey::random(&mut rng())),

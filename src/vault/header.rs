@@ -1,33 +1,33 @@
-//! The header: every way to open the vault key.
+//! The header: a key slot for each method of unlocking.
 
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
 
 use super::{
     VERSION, VaultError, VaultKey,
-    wrap::{Kdf, Opener, Passkey, Way, Wrap},
+    key_slot::{Kdf, KeySlot, Opener, Passkey, UnlockMethod},
 };
 use crate::{
     base::Secret,
     crypto::cbor::{self, Deterministic},
 };
 
-/// Most wraps a header may have.
-pub const MAX_WRAPS: usize = 8;
+/// Most slots a header may have.
+pub const MAX_KEY_SLOTS: usize = 8;
 
-/// `CBOR [version, [wrap, …]]`: one to eight wraps in the order of their
+/// `CBOR [version, [slot, …]]`: one to eight slots in the order of their
 /// kinds, at most one of a passphrase, one of a recovery code, and one of each
 /// passkey.
 ///
 /// ```text
-/// wrap = [0, salt(16), iterations, wrapped(60)]         kek = PBKDF2(passphrase), made by the caller
+/// slot = [0, salt(16), iterations, wrapped(60)]         kek = PBKDF2(passphrase), made by the caller
 ///      | [1, credential id, prf salt(32), wrapped(60)]  kek = derive(PRF output, "tessera/v1/vault/passkey")
 ///      | [2, wrapped(60)]                               kek = derive(code's secret, "tessera/v1/vault/recovery")
-/// wrapped = AES-256-GCM(kek, vault key, aad = parts("tessera/v1/vault/wrap", CBOR of the wrap without it))
+/// wrapped = AES-256-GCM(kek, vault key, aad = parts("tessera/v1/vault/wrap", CBOR of the slot without it))
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VaultHeader {
-    wraps: Vec<Wrap>,
+    slots: Vec<KeySlot>,
 }
 
 impl VaultHeader {
@@ -41,7 +41,7 @@ impl VaultHeader {
     ///
     /// # Errors
     ///
-    /// `TooManyWraps`.
+    /// `TooManySlots`.
     pub fn add_passphrase(
         &mut self,
         kdf: Kdf,
@@ -50,15 +50,20 @@ impl VaultHeader {
         rng: &mut impl CryptoRng,
     ) -> Result<(), VaultError> {
         let opener = Opener::Passphrase(kek);
-        self.add(Wrap::seal(Way::Passphrase(kdf), &opener, key, rng))
+        self.add(KeySlot::seal(
+            UnlockMethod::Passphrase(kdf),
+            &opener,
+            key,
+            rng,
+        ))
     }
 
     /// Wraps the vault key under a passkey's PRF output, in the place of a
-    /// wrap of the same credential.
+    /// slot of the same credential.
     ///
     /// # Errors
     ///
-    /// `TooManyWraps`.
+    /// `TooManySlots`.
     pub fn add_passkey(
         &mut self,
         passkey: Passkey,
@@ -67,7 +72,12 @@ impl VaultHeader {
         rng: &mut impl CryptoRng,
     ) -> Result<(), VaultError> {
         let opener = Opener::Passkey(output);
-        self.add(Wrap::seal(Way::Passkey(passkey), &opener, key, rng))
+        self.add(KeySlot::seal(
+            UnlockMethod::Passkey(passkey),
+            &opener,
+            key,
+            rng,
+        ))
     }
 
     /// Wraps the vault key under a recovery code's secret, in the place of the
@@ -75,7 +85,7 @@ impl VaultHeader {
     ///
     /// # Errors
     ///
-    /// `TooManyWraps`.
+    /// `TooManySlots`.
     pub fn add_recovery(
         &mut self,
         code: Secret<32>,
@@ -83,53 +93,57 @@ impl VaultHeader {
         rng: &mut impl CryptoRng,
     ) -> Result<(), VaultError> {
         let opener = Opener::Recovery(code);
-        self.add(Wrap::seal(Way::Recovery, &opener, key, rng))
+        self.add(KeySlot::seal(UnlockMethod::Recovery, &opener, key, rng))
     }
 
-    fn add(&mut self, wrap: Wrap) -> Result<(), VaultError> {
-        self.wraps.retain(|old| !old.way.same(&wrap.way));
-        if self.wraps.len() == MAX_WRAPS {
-            return Err(VaultError::TooManyWraps);
+    fn add(&mut self, slot: KeySlot) -> Result<(), VaultError> {
+        self.slots.retain(|old| !old.method.same(&slot.method));
+        if self.slots.len() == MAX_KEY_SLOTS {
+            return Err(VaultError::TooManySlots);
         }
         let at = self
-            .wraps
-            .partition_point(|old| old.way.kind() <= wrap.way.kind());
-        self.wraps.insert(at, wrap);
+            .slots
+            .partition_point(|old| old.method.kind() <= slot.method.kind());
+        self.slots.insert(at, slot);
         Ok(())
     }
 
-    /// Takes a passkey's wrap away; whether there was one.
+    /// Takes a passkey's slot away; whether there was one.
     pub fn remove_passkey(&mut self, credential: &[u8]) -> bool {
-        let before = self.wraps.len();
-        self.wraps
-            .retain(|wrap| !matches!(&wrap.way, Way::Passkey(p) if p.credential == credential));
-        self.wraps.len() < before
+        let before = self.slots.len();
+        self.slots.retain(
+            |slot| !matches!(&slot.method, UnlockMethod::Passkey(p) if p.credential == credential),
+        );
+        self.slots.len() < before
     }
 
-    /// Takes the recovery code's wrap away.
+    /// Takes the recovery code's slot away.
     pub fn remove_recovery(&mut self) {
-        self.wraps.retain(|wrap| wrap.way != Way::Recovery);
+        self.slots
+            .retain(|slot| slot.method != UnlockMethod::Recovery);
     }
 
     /// Whether a recovery code opens this.
     #[must_use]
     pub fn has_recovery(&self) -> bool {
-        self.wraps.iter().any(|wrap| wrap.way == Way::Recovery)
+        self.slots
+            .iter()
+            .any(|slot| slot.method == UnlockMethod::Recovery)
     }
 
     /// How the passphrase's key-encryption key is made, if one opens this.
     #[must_use]
     pub fn kdf(&self) -> Option<Kdf> {
-        self.wraps.iter().find_map(|wrap| match wrap.way {
-            Way::Passphrase(kdf) => Some(kdf),
+        self.slots.iter().find_map(|slot| match slot.method {
+            UnlockMethod::Passphrase(kdf) => Some(kdf),
             _ => None,
         })
     }
 
     /// The passkeys that open this.
     pub fn passkeys(&self) -> impl Iterator<Item = &Passkey> {
-        self.wraps.iter().filter_map(|wrap| match &wrap.way {
-            Way::Passkey(passkey) => Some(passkey),
+        self.slots.iter().filter_map(|slot| match &slot.method {
+            UnlockMethod::Passkey(passkey) => Some(passkey),
             _ => None,
         })
     }
@@ -138,11 +152,11 @@ impl VaultHeader {
     ///
     /// # Errors
     ///
-    /// `WrongPassphrase`, for all kinds of wraps.
+    /// `WrongPassphrase`, for all kinds of slots.
     pub fn unwrap(&self, opener: &Opener) -> Result<VaultKey, VaultError> {
-        self.wraps
+        self.slots
             .iter()
-            .find_map(|wrap| wrap.open(opener))
+            .find_map(|slot| slot.open(opener))
             .ok_or(VaultError::WrongPassphrase)
     }
 
@@ -165,31 +179,49 @@ pub(super) fn version(bytes: &[u8]) -> Option<u32> {
     decoder.array().and_then(|_| decoder.u32()).ok()
 }
 
+/// The header of version 2 has the same form.
+pub(super) fn decode_second(bytes: &[u8]) -> Option<VaultHeader> {
+    let header = read(&mut Decoder::new(bytes), 2).ok()?;
+    (encode_second(&header) == bytes).then_some(header)
+}
+
+pub(super) fn encode_second(header: &VaultHeader) -> Vec<u8> {
+    encode(header, 2)
+}
+
 impl Deterministic for VaultHeader {
     fn encode(&self) -> Vec<u8> {
-        cbor::array(2, |w| {
-            w.uint(VERSION.into()).array(self.wraps.len() as u64);
-            self.wraps.iter().for_each(|wrap| wrap.write(w));
-        })
+        encode(self, VERSION)
     }
 
     fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
-        cbor::expect_array(d, 2)?;
-        if d.u32()? != VERSION {
-            return Err(Error::message("version"));
-        }
-        let count = d.array()?.unwrap_or_default();
-        if !(1..=MAX_WRAPS as u64).contains(&count) {
-            return Err(Error::message("number of wraps"));
-        }
-        // What stands twice or in another order does not encode as it was read.
-        let mut header = Self::new();
-        for _ in 0..count {
-            let full = |_| Error::message("number of wraps");
-            header.add(Wrap::read(d)?).map_err(full)?;
-        }
-        Ok(header)
+        read(d, VERSION)
     }
+}
+
+fn encode(header: &VaultHeader, version: u32) -> Vec<u8> {
+    cbor::array(2, |w| {
+        w.uint(version.into()).array(header.slots.len() as u64);
+        header.slots.iter().for_each(|slot| slot.write(w));
+    })
+}
+
+fn read(d: &mut Decoder<'_>, version: u32) -> Result<VaultHeader, Error> {
+    cbor::expect_array(d, 2)?;
+    if d.u32()? != version {
+        return Err(Error::message("version"));
+    }
+    let count = d.array()?.unwrap_or_default();
+    if !(1..=MAX_KEY_SLOTS as u64).contains(&count) {
+        return Err(Error::message("number of slots"));
+    }
+    // What stands twice or in another order does not encode as it was read.
+    let mut header = VaultHeader::new();
+    for _ in 0..count {
+        let full = |_| Error::message("number of slots");
+        header.add(KeySlot::read(d)?).map_err(full)?;
+    }
+    Ok(header)
 }
 
 #[cfg(test)]
@@ -268,7 +300,7 @@ mod tests {
             let opening = openers
                 .iter()
                 .filter(|opener| header.unwrap(opener).is_ok());
-            assert_eq!(opening.count(), 2, "byte {at}: one wrap was altered");
+            assert_eq!(opening.count(), 2, "byte {at}: one slot was altered");
             closed += 1;
         }
         assert!(closed > 3 * 60 + 16 + 20 + 32 - 10, "{closed} parsed");
@@ -299,7 +331,7 @@ mod tests {
                 .unwrap();
         }
         let refused = header.add_passkey(passkey(15), secret(15), &key, &mut rng());
-        assert_eq!(refused, Err(VaultError::TooManyWraps));
+        assert_eq!(refused, Err(VaultError::TooManySlots));
         let again = header.add_passkey(passkey(14), secret(14), &key, &mut rng());
         assert_eq!(again, Ok(()), "one that is there is replaced");
         assert!(VaultHeader::parse(&header.encode()).is_ok());
@@ -322,9 +354,9 @@ mod tests {
             });
             VaultHeader::parse(&bytes).expect_err(about)
         };
-        assert_eq!(refuse("newer", 3, 1, &[passphrase]), VaultError::Version);
+        assert_eq!(refuse("newer", 4, 1, &[passphrase]), VaultError::Version);
         let damaged: [(&str, u64, &[Write]); 13] = [
-            ("no wrap", 0, &[]),
+            ("no slot", 0, &[]),
             ("fewer than it claims", 2, &[passphrase]),
             ("more than it claims", 1, &[passphrase, passphrase]),
             ("two passphrases", 2, &[passphrase, passphrase]),
@@ -362,7 +394,7 @@ mod tests {
                 }],
             ),
             (
-                "a longer wrap",
+                "a longer slot",
                 1,
                 &[|w| {
                     w.array(3).uint(2).bytes(&[0; 60]).uint(0);

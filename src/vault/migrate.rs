@@ -5,14 +5,16 @@
 //! version, and only after the vault has opened; until then nothing of the
 //! store is changed. `docs/vault.md` says how to add a step.
 
+mod third;
+
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    HEADER_KEY, VaultError, VaultHeader, VaultKey,
-    header::version,
-    wrap::{self, Kdf, Opener, Passkey},
+    HEADER_KEY, MANIFEST_KEY, Manifest, SealedChange, VERSION, VaultError, VaultHeader, VaultKey,
+    header::{self, version},
+    key_slot::{self, Kdf, Opener, Passkey},
 };
 use crate::{
     base::labels,
@@ -27,8 +29,33 @@ pub type Plain = (String, Zeroizing<Vec<u8>>);
 pub enum StoredHeader {
     /// Version 1.
     First(FirstHeader),
+    /// Version 2, which differs from the current one by its number alone.
+    Second(VaultHeader),
     /// The current version.
     Current(VaultHeader),
+}
+
+/// A vault whose key is known; its records are still sealed.
+#[derive(Debug)]
+pub struct UnlockedVault {
+    /// The key that seals its records.
+    pub key: VaultKey,
+    /// The header, in the current version.
+    pub header: VaultHeader,
+    /// The version the store has.
+    pub version: u32,
+}
+
+/// The records of a vault, opened.
+#[derive(Debug)]
+pub struct LoadedRecords {
+    /// Seals what is committed from now on.
+    pub manifest: Manifest,
+    /// Everything that was given, in the current version.
+    pub records: Vec<Plain>,
+    /// What a migration changed, sealed: to be committed with the header of
+    /// the current version before anything else. Empty if there was none.
+    pub changes: Vec<SealedChange>,
 }
 
 /// An opened vault.
@@ -36,13 +63,62 @@ pub enum StoredHeader {
 pub struct OpenedVault {
     /// The key that seals its records.
     pub key: VaultKey,
+    /// Seals what is committed from now on.
+    pub manifest: Manifest,
     /// The header, in the current version.
     pub header: VaultHeader,
     /// The records that were given, opened and in the current version.
     pub records: Vec<Plain>,
     /// What the migration changed: to be committed, sealed, in one
     /// transaction before anything else is done. Empty if there was none.
-    pub commit: Vec<(String, Vec<u8>)>,
+    pub commit: Vec<SealedChange>,
+}
+
+/// Opens the records below `s/` and `m/` of a vault of some version. Those of
+/// the current version have to be the ones of its manifest.
+///
+/// # Errors
+///
+/// `Damaged` for a record that does not open, and for records that are not
+/// those of the manifest.
+pub fn load(
+    version: u32,
+    key: &VaultKey,
+    sealed: impl IntoIterator<Item = (String, Vec<u8>)>,
+    rng: &mut impl CryptoRng,
+) -> Result<LoadedRecords, VaultError> {
+    let mut manifest = Manifest::new(key);
+    let (mut records, mut stored): (Vec<Plain>, _) = (Vec::new(), None);
+    for (store_key, bytes) in sealed {
+        let plain = key.open(&store_key, &bytes)?;
+        if store_key == MANIFEST_KEY {
+            stored = Some(plain);
+        } else {
+            manifest.add(&store_key, &bytes);
+            records.push((store_key, plain));
+        }
+    }
+    let mut changes = Vec::new();
+    if version == VERSION {
+        manifest.check(stored.as_deref().map(Vec::as_slice))?;
+    } else {
+        let mut changed = Vec::new();
+        for (store_key, plain) in &mut records {
+            if let Some(migrated) = third::migrate(store_key, plain)? {
+                *plain = migrated;
+                changed.push((store_key.clone(), Some(plain.clone())));
+            }
+        }
+        changes = manifest.seal(changed, key, rng);
+        if changes.is_empty() {
+            changes.push(manifest.sealed(key, rng));
+        }
+    }
+    Ok(LoadedRecords {
+        manifest,
+        records,
+        changes,
+    })
 }
 
 impl StoredHeader {
@@ -56,6 +132,9 @@ impl StoredHeader {
             Some(1) => FirstHeader::decode(bytes)
                 .map(Self::First)
                 .ok_or(VaultError::Damaged),
+            Some(2) => header::decode_second(bytes)
+                .map(Self::Second)
+                .ok_or(VaultError::Damaged),
             _ => VaultHeader::parse(bytes).map(Self::Current),
         }
     }
@@ -65,7 +144,18 @@ impl StoredHeader {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::First(header) => header.encode(),
+            Self::Second(header) => header::encode_second(header),
             Self::Current(header) => header.encode(),
+        }
+    }
+
+    /// The version it is of.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        match self {
+            Self::First(_) => 1,
+            Self::Second(_) => 2,
+            Self::Current(_) => VERSION,
         }
     }
 
@@ -74,7 +164,7 @@ impl StoredHeader {
     pub fn kdf(&self) -> Option<Kdf> {
         match self {
             Self::First(header) => Some(header.kdf),
-            Self::Current(header) => header.kdf(),
+            Self::Second(header) | Self::Current(header) => header.kdf(),
         }
     }
 
@@ -83,8 +173,34 @@ impl StoredHeader {
     pub fn passkeys(&self) -> Vec<&Passkey> {
         match self {
             Self::First(_) => Vec::new(),
-            Self::Current(header) => header.passkeys().collect(),
+            Self::Second(header) | Self::Current(header) => header.passkeys().collect(),
         }
+    }
+
+    /// Opens the vault key, and brings the header to the current version.
+    ///
+    /// # Errors
+    ///
+    /// `WrongPassphrase`.
+    pub fn unlock(
+        self,
+        opener: Opener,
+        rng: &mut impl CryptoRng,
+    ) -> Result<UnlockedVault, VaultError> {
+        let version = self.version();
+        let (key, header) = match self {
+            Self::First(header) => {
+                let key = header.unwrap(&opener)?;
+                let header = header.current(opener, &key, rng)?;
+                (key, header)
+            }
+            Self::Second(header) | Self::Current(header) => (header.unwrap(&opener)?, header),
+        };
+        Ok(UnlockedVault {
+            key,
+            header,
+            version,
+        })
     }
 
     /// Opens the vault with its records, and brings both to the current
@@ -92,37 +208,25 @@ impl StoredHeader {
     ///
     /// # Errors
     ///
-    /// `WrongPassphrase`; `Damaged` if a record does not open.
+    /// `WrongPassphrase`; `Damaged` if a record does not open, or if records
+    /// were put back, deleted or added.
     pub fn open(
         self,
         opener: Opener,
         sealed: impl IntoIterator<Item = (String, Vec<u8>)>,
         rng: &mut impl CryptoRng,
     ) -> Result<OpenedVault, VaultError> {
-        let key = match &self {
-            Self::First(header) => header.unwrap(&opener)?,
-            Self::Current(header) => header.unwrap(&opener)?,
-        };
-        let records = sealed
-            .into_iter()
-            .map(|(store_key, bytes)| {
-                let plain = key.open(&store_key, &bytes)?;
-                Ok((store_key, plain))
-            })
-            .collect::<Result<_, VaultError>>()?;
-        let (header, commit) = match self {
-            Self::First(header) => {
-                // To version 2: the header alone.
-                let header = header.second(opener, &key, rng)?;
-                let change = (HEADER_KEY.to_owned(), header.encode());
-                (header, vec![change])
-            }
-            Self::Current(header) => (header, Vec::new()),
-        };
+        let vault = self.unlock(opener, rng)?;
+        let loaded = load(vault.version, &vault.key, sealed, rng)?;
+        let mut commit = loaded.changes;
+        if vault.version != VERSION {
+            commit.push((HEADER_KEY.to_owned(), Some(vault.header.encode())));
+        }
         Ok(OpenedVault {
-            key,
-            header,
-            records,
+            key: vault.key,
+            manifest: loaded.manifest,
+            header: vault.header,
+            records: loaded.records,
             commit,
         })
     }
@@ -141,11 +245,11 @@ impl FirstHeader {
             return Err(VaultError::WrongPassphrase);
         };
         let aad = labels::VAULT_KEY.as_bytes();
-        wrap::open(kek.expose(), aad, &self.wrapped).ok_or(VaultError::WrongPassphrase)
+        key_slot::open(kek.expose(), aad, &self.wrapped).ok_or(VaultError::WrongPassphrase)
     }
 
-    /// The same passphrase opens the vault of version 2.
-    fn second(
+    /// The header of the current version that the same passphrase opens.
+    fn current(
         self,
         opener: Opener,
         key: &VaultKey,
@@ -198,28 +302,32 @@ mod tests {
     const FIRST: &[u8] = include_bytes!("../../fuzz/seeds/vault_header/header");
 
     #[test]
-    fn version_1_opens_and_becomes_version_2() {
+    fn version_1_opens_and_becomes_the_current_one() {
         let key = VaultKey::new(Secret::take(&mut [6; 32]));
         let record = ("s/a".to_owned(), key.seal("s/a", b"state", &mut rng()));
         let found = StoredHeader::parse(FIRST).unwrap();
         assert_eq!(found.encode(), FIRST);
-        let opened = found.open(kek(5), [record], &mut rng()).unwrap();
+        let opened = found.open(kek(5), [record.clone()], &mut rng()).unwrap();
         assert_eq!(opened.key.expose(), key.expose());
         assert_eq!(
             opened.records,
             [("s/a".to_owned(), b"state".to_vec().into())]
         );
-        let [(at, bytes)] = opened.commit.as_slice() else {
-            panic!("one change");
+        let [(manifest, Some(sealed)), (at, Some(bytes))] = opened.commit.as_slice() else {
+            panic!("two changes");
         };
-        assert_eq!((at.as_str(), bytes[1]), (HEADER_KEY, 2));
+        assert_eq!(manifest, MANIFEST_KEY);
+        assert_eq!((at.as_str(), u32::from(bytes[1])), (HEADER_KEY, VERSION));
 
         let again = StoredHeader::parse(bytes).unwrap();
         assert_eq!(again, StoredHeader::Current(opened.header));
         assert_eq!(again.kdf(), StoredHeader::parse(FIRST).unwrap().kdf());
-        let opened = again.open(kek(5), [], &mut rng()).unwrap();
+        let stored = [record, (manifest.clone(), sealed.clone())];
+        let opened = again.clone().open(kek(5), stored, &mut rng()).unwrap();
         assert_eq!(opened.key.expose(), key.expose());
         assert!(opened.commit.is_empty(), "nothing left to do");
+        let none = again.open(kek(5), [], &mut rng());
+        assert_eq!(none.unwrap_err(), VaultError::Damaged, "no manifest");
     }
 
     #[test]
@@ -248,7 +356,8 @@ mod tests {
         };
         assert_eq!(with_version(0), VaultError::Damaged);
         assert_eq!(with_version(2), VaultError::Damaged);
-        assert_eq!(with_version(3), VaultError::Version);
+        assert_eq!(with_version(3), VaultError::Damaged);
+        assert_eq!(with_version(4), VaultError::Version);
         assert_eq!(with_version(23), VaultError::Version);
     }
 }

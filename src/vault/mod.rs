@@ -3,48 +3,55 @@
 //! many are stored.
 //!
 //! ```text
-//! header   = CBOR [version, [wrap, …]]: the vault key, sealed for each way to open it
+//! header   = CBOR [version, [slot, …]]: the vault key, sealed for each method of unlocking
 //! record   = AES-256-GCM(vault key, CBOR), random nonce, aad = the record's key
+//! manifest = a record that binds all others together
 //! ```
 
 pub mod bundle;
 mod field;
 mod header;
+mod key_slot;
+mod manifest;
 mod migrate;
 mod record;
 mod recovery_code;
 pub mod stored;
-mod wrap;
 
-pub use header::{MAX_WRAPS, VaultHeader};
-pub use migrate::{FirstHeader, OpenedVault, Plain, StoredHeader};
+pub use header::{MAX_KEY_SLOTS, VaultHeader};
+pub use key_slot::{Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey};
+pub use manifest::{MANIFEST_KEY, Manifest, SealedChange};
+pub use migrate::{
+    FirstHeader, LoadedRecords, OpenedVault, Plain, StoredHeader, UnlockedVault, load,
+};
 pub use record::VaultKey;
 pub use recovery_code::RecoveryCode;
-pub use wrap::{Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey};
-
-use core::fmt;
 
 use crate::base::ErrorCode;
 
 /// The version of stored state that this code writes. Those before it are
 /// migrated when they are opened.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The store key of the header.
 pub const HEADER_KEY: &str = "vault";
 
 /// Why stored state was refused. It is never changed by a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
     /// Neither passphrase, passkey nor recovery code given opens the vault key.
+    #[error("this does not open the vault")]
     WrongPassphrase,
     /// Written by a newer version.
+    #[error("the vault was written by a newer version")]
     Version,
     /// A record is missing, altered or not of its form.
+    #[error("a record of the vault is missing or damaged")]
     Damaged,
     /// The vault can be opened in as many ways as there may be.
-    TooManyWraps,
+    #[error("the vault can be opened in as many ways as there may be")]
+    TooManySlots,
 }
 
 impl VaultError {
@@ -55,20 +62,7 @@ impl VaultError {
             Self::WrongPassphrase => ErrorCode::WrongPassphrase,
             Self::Version => ErrorCode::VaultVersion,
             Self::Damaged => ErrorCode::VaultDamaged,
-            Self::TooManyWraps => ErrorCode::InvalidArgument,
+            Self::TooManySlots => ErrorCode::InvalidArgument,
         }
     }
 }
-
-impl fmt::Display for VaultError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WrongPassphrase => "this does not open the vault",
-            Self::Version => "the vault was written by a newer version",
-            Self::Damaged => "a record of the vault is missing or damaged",
-            Self::TooManyWraps => "the vault can be opened in as many ways as there may be",
-        })
-    }
-}
-
-impl core::error::Error for VaultError {}

@@ -1,4 +1,4 @@
-//! A recovery code: another way to open the vault, on paper.
+//! A recovery code: a way to open the vault, on paper.
 //!
 //! ```text
 //! code  = base32 (RFC 4648, upper case) of u8(1) || secret(32) || check(4): 60 letters, printed in groups of five
@@ -68,7 +68,7 @@ impl RecoveryCode {
         Opener::Recovery(self.0.duplicate())
     }
 
-    /// Its secret, for the wrap.
+    /// Its secret, for the slot.
     #[must_use]
     pub fn secret(&self) -> Secret<32> {
         self.0.duplicate()

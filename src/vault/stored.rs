@@ -265,7 +265,7 @@ records! {
         pub bytes: Vec<u8>,
     }
 
-    /// `s/q/<ordinal>`: a finished cell on its way out.
+    /// `s/q/<ordinal>`: a sealed cell that waits to be posted.
     #[derive(Clone, Debug)]
     pub struct QueuedRecord {
         /// The bytes that every try sends.
@@ -315,7 +315,7 @@ records! {
         pub retention_days: u32,
     }
 
-    /// A control delivery on its way out.
+    /// A control delivery that waits to be posted.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ControlRecord {
         /// The session id.
@@ -455,11 +455,71 @@ records! {
         pub received_at: Option<u64>,
         /// The sender's count.
         pub seq: u64,
-        /// Content type.
+        /// Content type of the delivery, as it was proved.
+        pub content_type: String,
+        /// Bytes of the body, which is the delivery's payload.
+        pub size: u32,
+        /// Offset and length of the typed text in the body.
+        pub text: Option<(u32, u32)>,
+        /// The attachments, in order.
+        pub attachments: Vec<AttachmentRecord>,
+        /// 0 queued, 1 sent, 2 delivered, 3 undelivered, 4 verified, 5 held,
+        /// 6 cancelled, 7 stopped.
+        pub state: u8,
+        /// Cells not yet answered with 202.
+        pub cells_left: u32,
+        /// Whether it was marked as read.
+        pub read: bool,
+        /// Whether it was filed in the health record.
+        pub filing: Option<FilingRecord>,
+    }
+
+    /// One attachment of a message.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct AttachmentRecord {
+        /// What it says it is.
+        pub content_type: String,
+        /// Its name as it may be shown.
+        pub filename: Option<String>,
+        /// Where it begins in the body.
+        pub offset: u32,
+        /// Its bytes.
+        pub len: u32,
+    }
+
+    /// How far a message got into the health record.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FilingRecord {
+        /// 0 filing, 1 filed, 2 failed.
+        pub state: u8,
+        /// The id that the health record gave it.
+        pub id: Option<String>,
+        /// The version that the health record gave it.
+        pub version: Option<String>,
+        /// Why it failed: an error code's text.
+        pub code: Option<String>,
+        /// When this state began, Unix seconds.
+        pub since: u64,
+    }
+
+    /// A message of a vault of version 2.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct MessageRecordV2 {
+        /// Whether one sent it.
+        pub outgoing: bool,
+        /// The session id, with its label.
+        pub session: Vec<u8>,
+        /// Unix seconds.
+        pub sent_at: u64,
+        /// Unix seconds; none for one's own.
+        pub received_at: Option<u64>,
+        /// The sender's count.
+        pub seq: u64,
+        /// Content type, perhaps with the file name as a parameter.
         pub content_type: String,
         /// Bytes of the body.
         pub size: u32,
-        /// 0 queued, 1 stored, 2 delivered, 3 undelivered, 4 verified, 5 held.
+        /// As in [`MessageRecord`], up to 6.
         pub state: u8,
         /// Cells not yet answered with 202.
         pub cells_left: u32,

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     base::{UnixTime, time::DAY_SECONDS},
-    client::{ContactId, MessageRef, StoreKey},
+    client::{Change, ContactId, MessageRef, StoreKey},
     crypto::cbor::Deterministic as _,
     identity::Identity,
     vault::{
-        HEADER_KEY, Kdf, VaultHeader, VaultKey,
+        HEADER_KEY, Kdf, Manifest, VaultHeader, VaultKey,
         stored::{
             self, ChannelRecord, ContactRecord, CursorRecord, InfoRecord, MessageRecord,
             OpenedRecord, Record, RelayRecord, SelfRecord, SequenceRecord,
@@ -118,13 +118,7 @@ impl BenchMailbox {
         header
             .add_passphrase(kdf, secret(kek, "kek")?, &key, &mut rng())
             .map_err(|error| error.code())?;
-        let mut vault = Sealing {
-            key,
-            records: Array::new(),
-        };
-        vault
-            .records
-            .push(&Array::of2(&HEADER_KEY.into(), &array(&header.encode())));
+        let mut vault = Records::default();
         vault.put(
             "s/self",
             &SelfRecord {
@@ -139,7 +133,14 @@ impl BenchMailbox {
             let share = messages / contacts + u32::from(contact < messages % contacts);
             vault.contact(contact, share, UnixTime(self.closed_at));
         }
-        Ok(vault.records)
+        let records = Array::new();
+        records.push(&Array::of2(&HEADER_KEY.into(), &array(&header.encode())));
+        let sealed = Manifest::new(&key).seal(vault.0, &key, &mut rng());
+        for (store_key, bytes) in sealed {
+            let bytes = array(&bytes.unwrap_or_default());
+            records.push(&Array::of2(&store_key.into(), &bytes));
+        }
+        Ok(records)
     }
 
     fn bucket(&self) -> JsResult<BucketId> {
@@ -174,19 +175,14 @@ impl BenchMailbox {
     }
 }
 
-struct Sealing {
-    key: VaultKey,
-    records: Array,
-}
+/// The records of a vault, not sealed yet.
+#[derive(Default)]
+struct Records(Vec<Change>);
 
-impl Sealing {
-    fn put(&self, store_key: &str, record: &impl Record) {
-        self.put_bytes(store_key, &stored::encode(record));
-    }
-
-    fn put_bytes(&self, store_key: &str, bytes: &[u8]) {
-        let sealed = array(&self.key.seal(store_key, bytes, &mut rng()));
-        self.records.push(&Array::of2(&store_key.into(), &sealed));
+impl Records {
+    fn put(&mut self, store_key: &str, record: &impl Record) {
+        self.0
+            .push((store_key.to_owned(), Some(stored::encode(record))));
     }
 
     fn contact(&mut self, number: u32, messages: u32, now: UnixTime) {
@@ -230,7 +226,7 @@ impl Sealing {
         }
     }
 
-    fn message(&self, contact: ContactId, ordinal: u32, now: UnixTime) {
+    fn message(&mut self, contact: ContactId, ordinal: u32, now: UnixTime) {
         let outgoing = ordinal % 2 == 0;
         let session: [u8; 16] = random();
         let message = MessageRef { contact, ordinal };
@@ -242,11 +238,16 @@ impl Sealing {
             seq: u64::from(ordinal / 2),
             content_type: "text/plain".into(),
             size: u32::try_from(TEXT.len()).unwrap_or_default(),
+            text: Some((0, u32::try_from(TEXT.len()).unwrap_or_default())),
+            attachments: Vec::new(),
+            read: true,
+            filing: None,
             state: if outgoing { 2 } else { 4 },
             cells_left: 0,
         };
         self.put(&StoreKey::Message(message).to_string(), &record);
-        self.put_bytes(&StoreKey::Body(message).to_string(), TEXT);
+        let body = StoreKey::Body(message).to_string();
+        self.0.push((body, Some(TEXT.to_vec().into())));
         if !outgoing {
             let digest: [u8; 16] = random();
             let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();

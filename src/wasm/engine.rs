@@ -13,7 +13,6 @@ mod vault;
 use js_sys::{Array, Object, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
-use zeroize::Zeroizing;
 
 use super::{
     bytes::{array, invalid, rng, secret},
@@ -22,7 +21,7 @@ use super::{
 use crate::{
     base::{ErrorCode, SortedMap, UnixTime},
     client::{Change, Client, ClientError, ContactId, Download, Effects, Event},
-    vault::{OpenedVault, StoredHeader, VaultError, VaultHeader, VaultKey},
+    vault::{Manifest, OpenedVault, SealedChange, StoredHeader, VaultError, VaultHeader, VaultKey},
 };
 
 /// One person's client, unlocked.
@@ -30,6 +29,7 @@ use crate::{
 pub struct Engine {
     client: Client,
     key: VaultKey,
+    manifest: Manifest,
     header: VaultHeader,
     /// What the last plans asked for, by path.
     planned: SortedMap<String, Download>,
@@ -59,9 +59,10 @@ impl Engine {
         header
             .add_passphrase(kdf, kek, &key, &mut rng())
             .map_err(vault_error)?;
-        let engine = Self {
+        let mut engine = Self {
             client,
             planned: SortedMap::new(),
+            manifest: Manifest::new(&key),
             key,
             header,
         };
@@ -92,6 +93,7 @@ impl Engine {
         });
         let OpenedVault {
             key,
+            manifest,
             header,
             records,
             commit,
@@ -103,13 +105,10 @@ impl Engine {
             client,
             planned: SortedMap::new(),
             key,
+            manifest,
             header,
         };
-        let commit = commit
-            .into_iter()
-            .map(|(store_key, bytes)| Array::of2(&store_key.into(), &array(&bytes)))
-            .collect();
-        Ok(opened(engine, &commit))
+        Ok(opened(engine, &pairs_of(commit)))
     }
 }
 
@@ -122,13 +121,13 @@ fn opened(engine: Engine, commit: &Array) -> JsValue {
 
 impl Engine {
     /// What a call led to, or why it was refused.
-    fn give<T: Serialize>(&self, result: Result<Effects<T>, ClientError>) -> JsResult<JsValue> {
+    fn give<T: Serialize>(&mut self, result: Result<Effects<T>, ClientError>) -> JsResult<JsValue> {
         let effects = result.map_err(client_error)?;
         self.outcome(effects.changes, &effects.events, &to_js(&effects.value)?)
     }
 
     fn outcome(
-        &self,
+        &mut self,
         changes: Vec<Change>,
         events: &[Event],
         value: &JsValue,
@@ -136,17 +135,18 @@ impl Engine {
         outcome(&self.seal(changes), events, value)
     }
 
-    fn seal(&self, changes: Vec<Change>) -> Array {
-        changes
-            .into_iter()
-            .map(|(store_key, value): (String, Option<Zeroizing<Vec<u8>>>)| {
-                let sealed = value.map_or(JsValue::NULL, |plain| {
-                    array(&self.key.seal(&store_key, &plain, &mut rng())).into()
-                });
-                Array::of2(&store_key.into(), &sealed)
-            })
-            .collect()
+    fn seal(&mut self, changes: Vec<Change>) -> Array {
+        pairs_of(self.manifest.seal(changes, &self.key, &mut rng()))
     }
+}
+
+/// Sealed changes as `[key, bytes | null]` pairs.
+fn pairs_of(changes: Vec<SealedChange>) -> Array {
+    let pair = |(store_key, bytes): SealedChange| {
+        let bytes = bytes.map_or(JsValue::NULL, |bytes| array(&bytes).into());
+        Array::of2(&store_key.into(), &bytes)
+    };
+    changes.into_iter().map(pair).collect()
 }
 
 fn outcome(commit: &Array, events: &[Event], value: &JsValue) -> JsResult<JsValue> {

@@ -7,8 +7,14 @@ use crate::{
     channel::TagSlot,
     client::{
         AuditEvent, Check, Client, ContactId, Gap, MessageEvent, MessageRef, MessageState,
-        MessageView, TransferView, contacts::ContactState, flows::seal::receipts, inbox,
-        messages::Message, outbox::Destination, transaction::Transaction, view::Event,
+        MessageView, TransferView,
+        contacts::ContactState,
+        flows::seal::receipts,
+        inbox,
+        messages::{Message, Parts},
+        outbox::Destination,
+        transaction::Transaction,
+        view::Event,
     },
     crypto::cbor::Deterministic as _,
     enrolment::SasNonce,
@@ -180,6 +186,7 @@ impl Client {
             true => (MessageState::Verified, MessageEvent::Received),
             false => (MessageState::Held, MessageEvent::Held),
         };
+        let parts = Parts::of(delivery.content_type(), delivery.payload());
         let held = Message {
             outgoing: false,
             session: delivery.id().encode(),
@@ -190,6 +197,9 @@ impl Client {
             size: u32::try_from(delivery.payload().len()).unwrap_or(u32::MAX),
             state,
             cells_left: 0,
+            parts,
+            read: false,
+            filing: None,
         };
         let mut view = MessageView::new(message, &held);
         if shown {

@@ -8,7 +8,7 @@ use crate::{
         Client, ClientError, ContactId, Effects, MessageEvent, MessageRef, MessageState,
         MessageView, Pieces, PiecesNeeded, Post, StoreKey, TransferView,
         flows::seal::{DeliveryContent, SealedDelivery},
-        messages::{Message, content_type},
+        messages::{Message, Parts, content_type},
         outbox::{self, CellPurpose, Destination, MAX_POST},
         transaction::Transaction,
         view::Event,
@@ -70,6 +70,7 @@ impl Client {
         let used = sealer.finish();
 
         let mut tx = Transaction::new(now);
+        let parts = Parts::of(&content_type, &outgoing.body);
         let held = Message {
             outgoing: true,
             session: session.encode(),
@@ -80,6 +81,9 @@ impl Client {
             size: u32::try_from(outgoing.body.len()).unwrap_or(u32::MAX),
             state: MessageState::Queued,
             cells_left: sealed.count(),
+            parts,
+            read: true,
+            filing: None,
         };
         let view = MessageView::new(message, &held).with_body(&outgoing.body);
         self.use_counters(used, &mut tx);

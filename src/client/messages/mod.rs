@@ -2,9 +2,11 @@
 //! they are asked for.
 
 mod filename;
+mod parts;
 mod state;
 
 pub(crate) use filename::{content_type, split_filename};
+pub(crate) use parts::Parts;
 pub(crate) use state::Message;
 pub use state::MessageState;
 
@@ -169,7 +171,10 @@ mod tests {
             content_type: "text/plain".into(),
             size: 3,
             state,
+            parts: Parts::text(3),
             cells_left: 2,
+            read: true,
+            filing: None,
         }
     }
 

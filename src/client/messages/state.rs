@@ -1,6 +1,12 @@
 //! A message as it is held in memory, and where it stands.
 
-use crate::vault::{VaultError, stored::MessageRecord};
+use crate::{
+    client::messages::Parts,
+    vault::{
+        VaultError,
+        stored::{FilingRecord, MessageRecord},
+    },
+};
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +78,11 @@ pub(crate) struct Message {
     /// Bytes of the body.
     pub(crate) size: u32,
     pub(crate) state: MessageState,
+    pub(crate) parts: Parts,
     /// Cells of an outgoing message that the relay does not have yet.
     pub(crate) cells_left: u32,
+    pub(crate) read: bool,
+    pub(crate) filing: Option<FilingRecord>,
 }
 
 impl Message {
@@ -90,8 +99,12 @@ impl Message {
             seq: self.seq,
             content_type: self.content_type.clone(),
             size: self.size,
+            text: self.parts.text,
+            attachments: self.parts.attachments.clone(),
             state: self.state as u8,
             cells_left: self.cells_left,
+            read: self.read,
+            filing: self.filing.clone(),
         }
     }
 
@@ -105,7 +118,13 @@ impl Message {
             content_type: record.content_type,
             size: record.size,
             state: MessageState::from_stored(record.state).ok_or(VaultError::Damaged)?,
+            parts: Parts {
+                text: record.text,
+                attachments: record.attachments,
+            },
             cells_left: record.cells_left,
+            read: record.read,
+            filing: record.filing,
         })
     }
 }

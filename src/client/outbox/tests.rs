@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     base::UnixTime,
-    client::messages::{Message, MessageState},
+    client::messages::{Message, MessageState, Parts},
     vault::stored::ControlRecord,
     wire::{CellSize, InfoAnswer, cover_cell},
 };
@@ -55,7 +55,10 @@ fn message(seq: u64) -> Message {
         content_type: "text/plain".into(),
         size: 3,
         state: MessageState::Queued,
+        parts: Parts::text(3),
         cells_left: 1,
+        read: true,
+        filing: None,
     }
 }
 

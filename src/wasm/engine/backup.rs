@@ -3,13 +3,14 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, opened, time, to_js, vault, vault_error};
+use super::{Engine, client_error, opened, pairs_of, time, to_js, vault, vault_error};
 use crate::{
     base::{ErrorCode, SortedMap},
     client::{AuditEvent, Client, EmergencyId},
     emergency::{self, Share, SharesError},
     vault::{
-        HEADER_KEY, RecoveryCode, StoredHeader, VaultHeader, VaultKey,
+        HEADER_KEY, MANIFEST_KEY, Manifest, RecoveryCode, StoredHeader, VERSION, VaultHeader,
+        VaultKey,
         bundle::{self, Bundle, BundleError, Verified},
     },
     wasm::{
@@ -50,9 +51,9 @@ impl Engine {
         let verified = Bundle::parse(&made).and_then(|bundle| bundle.verify(&self.key));
         let loaded = verified
             .map_err(bundle_error)?
-            .open(&self.key)
+            .open(VERSION, &self.key, &mut rng())
             .map_err(vault_error)?;
-        Client::load(&loaded).map_err(client_error)?;
+        Client::load(&loaded.records).map_err(client_error)?;
         Ok(array(&made))
     }
 
@@ -88,7 +89,7 @@ impl Engine {
         let bundle = Bundle::parse(&bytes).map_err(bundle_error)?;
         let opener = vault::opener(kind, secret_bytes)?;
         let vault = StoredHeader::parse(bundle.header())
-            .and_then(|header| header.open(opener, [], &mut rng()))
+            .and_then(|header| header.unlock(opener, &mut rng()))
             .map_err(vault_error)?;
         let (key, mut header) = (vault.key, vault.header);
         let verified = bundle.verify(&key).map_err(bundle_error)?;
@@ -98,18 +99,24 @@ impl Engine {
                 .add_passphrase(kdf, kek, &key, &mut rng())
                 .map_err(vault_error)?;
         }
-        let loaded = verified.open(&key).map_err(vault_error)?;
+        let loaded = verified
+            .open(vault.version, &key, &mut rng())
+            .map_err(vault_error)?;
         let (client, changes) =
-            Client::restore(&loaded, time(now)?, &mut rng()).map_err(client_error)?;
-        let engine = Self {
+            Client::restore(&loaded.records, time(now)?, &mut rng()).map_err(client_error)?;
+        let mut engine = Self {
             planned: SortedMap::new(),
             client,
             key,
+            manifest: loaded.manifest,
             header,
         };
         let commit = stored_entries(&verified);
         commit.push(&engine.header_change());
-        for change in engine.seal(changes).iter() {
+        for change in pairs_of(loaded.changes)
+            .iter()
+            .chain(engine.seal(changes).iter())
+        {
             commit.push(&change);
         }
         Ok(opened(engine, &commit))
@@ -212,15 +219,22 @@ impl Engine {
             ),
             error => bundle_error(error),
         })?;
-        let loaded = verified.open(&key).map_err(vault_error)?;
+        let version = StoredHeader::parse(header).map_err(vault_error)?.version();
+        let loaded = verified
+            .open(version, &key, &mut rng())
+            .map_err(vault_error)?;
         let engine = Self {
             planned: SortedMap::new(),
-            client: Client::load(&loaded).map_err(client_error)?,
+            client: Client::load(&loaded.records).map_err(client_error)?,
+            manifest: loaded.manifest,
             key,
             // Nothing is written to a vault from here: its ways to open stay as they are.
             header: VaultHeader::new(),
         };
         let commit = stored_entries(&verified);
+        for change in pairs_of(loaded.changes).iter() {
+            commit.push(&change);
+        }
         commit.push(&Array::of2(&HEADER_KEY.into(), &array(header)));
         Ok(opened(engine, &commit))
     }
@@ -240,7 +254,8 @@ impl Engine {
         reason: &str,
         now: f64,
     ) -> JsResult<Array> {
-        let (mut client, id, now) = (self.beside(entries)?, emergency_id(id)?, time(now)?);
+        let (mut client, mut manifest) = self.beside(entries)?;
+        let (id, now) = (emergency_id(id)?, time(now)?);
         let effects = match client
             .emergencies()
             .iter()
@@ -251,7 +266,8 @@ impl Engine {
                 .begin_emergency(id, minutes, reason, now)
                 .map_err(client_error)?,
         };
-        Ok(self.seal(effects.changes))
+        let sealed = manifest.seal(effects.changes, &self.key, &mut rng());
+        Ok(pairs_of(sealed))
     }
 
     /// An emergency access begins.
@@ -310,12 +326,15 @@ impl Engine {
 
 impl Engine {
     /// The client of another store's entries, if it is of this vault.
-    fn beside(&self, entries: &Array) -> JsResult<Client> {
-        let opened: Result<Vec<_>, _> = pairs(entries)
-            .into_iter()
-            .map(|(key, bytes)| self.key.open(&key, &bytes).map(|plain| (key, plain)))
-            .collect();
-        Client::load(&opened.map_err(vault_error)?).map_err(client_error)
+    fn beside(&self, entries: &Array) -> JsResult<(Client, Manifest)> {
+        let records = pairs(entries);
+        // A store of an older version has no manifest. What is changed there stays as it is.
+        let current = records.iter().any(|(key, _)| key == MANIFEST_KEY);
+        let version = if current { VERSION } else { VERSION - 1 };
+        let loaded =
+            crate::vault::load(version, &self.key, records, &mut rng()).map_err(vault_error)?;
+        let client = Client::load(&loaded.records).map_err(client_error)?;
+        Ok((client, loaded.manifest))
     }
 }
 

@@ -1,4 +1,5 @@
-//! One wrap: the vault key, sealed under what one way of opening gives.
+//! A key slot: the vault key, sealed under the key that one method of unlocking
+//! gives.
 
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
@@ -73,7 +74,8 @@ impl Passkey {
     }
 }
 
-/// The secret that one way of opening gives. It opens no wrap of another kind.
+/// The secret that one method of unlocking gives. It opens no slot of another
+/// kind.
 #[derive(Debug)]
 pub enum Opener {
     /// PBKDF2 of the passphrase.
@@ -96,9 +98,9 @@ impl Opener {
     }
 }
 
-/// How a wrap is opened: its kind and parameters, in the clear.
+/// How a slot is opened: its kind and parameters, in the clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum UnlockMethod {
     /// Kind 0.
     Passphrase(Kdf),
     /// Kind 1.
@@ -107,7 +109,7 @@ pub(super) enum Way {
     Recovery,
 }
 
-impl Way {
+impl UnlockMethod {
     pub(super) fn kind(&self) -> u8 {
         match self {
             Self::Passphrase(_) => 0,
@@ -133,7 +135,7 @@ impl Way {
         )
     }
 
-    /// Items of the wrap's array, with the wrapped key.
+    /// Items of the slot's array, with the wrapped key.
     fn items(&self) -> u64 {
         match self {
             Self::Passphrase(_) | Self::Passkey(_) => 4,
@@ -152,62 +154,62 @@ impl Way {
 
     /// Binds kind and parameters, so that none can be altered or swapped.
     fn aad(&self) -> Vec<u8> {
-        let way = cbor::array(self.items() - 1, |w| self.write(w));
-        parts(labels::VAULT_WRAP, &[&way])
+        let method = cbor::array(self.items() - 1, |w| self.write(w));
+        parts(labels::VAULT_WRAP, &[&method])
     }
 }
 
-/// The vault key under one way of opening.
+/// The vault key, sealed for one method of unlocking.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrap {
-    pub(super) way: Way,
+pub(super) struct KeySlot {
+    pub(super) method: UnlockMethod,
     wrapped: [u8; WRAPPED_LEN],
 }
 
-impl Wrap {
+impl KeySlot {
     pub(super) fn seal(
-        way: Way,
+        method: UnlockMethod,
         opener: &Opener,
         key: &VaultKey,
         rng: &mut impl CryptoRng,
     ) -> Self {
         let sealed = aead::seal(
             opener.kek().expose(),
-            &way.aad(),
+            &method.aad(),
             key.expose().expose(),
             rng,
         );
         let mut wrapped = [0; WRAPPED_LEN];
         wrapped.copy_from_slice(&sealed);
-        Self { way, wrapped }
+        Self { method, wrapped }
     }
 
     pub(super) fn open(&self, opener: &Opener) -> Option<VaultKey> {
-        if !self.way.opened_by(opener) {
+        if !self.method.opened_by(opener) {
             return None;
         }
-        open(opener.kek().expose(), &self.way.aad(), &self.wrapped)
+        open(opener.kek().expose(), &self.method.aad(), &self.wrapped)
     }
 
     pub(super) fn write(&self, w: &mut Writer) {
-        w.array(self.way.items());
-        self.way.write(w);
+        w.array(self.method.items());
+        self.method.write(w);
         w.bytes(&self.wrapped);
     }
 
     pub(super) fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
         let items = d.array()?;
-        let way = match d.u8()? {
-            0 => Way::Passphrase(Kdf::read(d)?),
-            1 => Way::Passkey(Passkey::read(d)?),
-            2 => Way::Recovery,
+        let method = match d.u8()? {
+            0 => UnlockMethod::Passphrase(Kdf::read(d)?),
+            1 => UnlockMethod::Passkey(Passkey::read(d)?),
+            2 => UnlockMethod::Recovery,
             _ => return Err(Error::message("kind")),
         };
-        if items != Some(way.items()) {
+        if items != Some(method.items()) {
             return Err(Error::message("array of another length"));
         }
         Ok(Self {
-            way,
+            method,
             wrapped: cbor::fixed(d)?,
         })
     }

@@ -1,0 +1,258 @@
+//! Which records a vault holds, in one sealed record.
+//!
+//! ```text
+//! manifest = CBOR [count, root(32)]                          sealed as s/manifest
+//! root     = XOR over the records of HMAC-SHA-256(manifest key, nonce(12) || store key)
+//! ```
+//! The nonce is drawn anew whenever a record is sealed, so a record that is
+//! put back to an earlier state, deleted or added changes the root; a commit
+//! costs one HMAC for each record it changes. The HMAC's key follows from the
+//! vault key: without it nobody can choose records whose terms cancel out.
+//!
+//! It covers what a client loads, `s/` and `m/`. Bodies and entries of the
+//! audit log are written once, under keys that are not used again, and are
+//! missed when they are read. A store that is put back as a whole cannot be
+//! told from a current one.
+
+use minicbor::{Decoder, decode::Error};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::{VaultError, VaultKey};
+use crate::{
+    base::{SortedMap, labels},
+    crypto::{
+        aead::NONCE_LEN,
+        cbor::{self, Deterministic},
+        kdf::{self, Prf},
+    },
+};
+
+/// The store key of the manifest.
+pub const MANIFEST_KEY: &str = "s/manifest";
+
+type Nonce = [u8; NONCE_LEN];
+
+/// A change of the store: a record's key, and its sealed bytes or that it is
+/// deleted.
+pub type SealedChange = (String, Option<Vec<u8>>);
+
+/// The account of what a vault holds. Whatever is committed is sealed through
+/// it.
+pub struct Manifest {
+    prf: Prf,
+    /// How each record was sealed last.
+    nonces: SortedMap<String, Nonce>,
+    tally: Tally,
+}
+
+impl Manifest {
+    /// The account of a vault without records.
+    #[must_use]
+    pub fn new(key: &VaultKey) -> Self {
+        let prf = kdf::derive::<32>(key.expose().expose(), labels::VAULT_MANIFEST, &[]);
+        Self {
+            prf: Prf::new(prf.expose()),
+            nonces: SortedMap::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Seals changes, with the manifest that follows from them: to be
+    /// committed in one transaction, in the order in which they were sealed.
+    pub fn seal(
+        &mut self,
+        changes: impl IntoIterator<Item = (String, Option<Zeroizing<Vec<u8>>>)>,
+        key: &VaultKey,
+        rng: &mut impl CryptoRng,
+    ) -> Vec<SealedChange> {
+        let before = self.tally;
+        let mut sealed: Vec<SealedChange> = Vec::new();
+        for (store_key, plain) in changes {
+            let bytes = plain.map(|plain| key.seal(&store_key, &plain, rng));
+            self.replace(&store_key, bytes.as_deref());
+            sealed.push((store_key, bytes));
+        }
+        if self.tally != before {
+            sealed.push(self.sealed(key, rng));
+        }
+        sealed
+    }
+
+    /// The record of the manifest itself.
+    pub(super) fn sealed(&self, key: &VaultKey, rng: &mut impl CryptoRng) -> SealedChange {
+        let bytes = key.seal(MANIFEST_KEY, &self.tally.encode(), rng);
+        (MANIFEST_KEY.to_owned(), Some(bytes))
+    }
+
+    /// Takes a stored record into the account.
+    pub(super) fn add(&mut self, store_key: &str, sealed: &[u8]) {
+        self.replace(store_key, Some(sealed));
+    }
+
+    /// Compares the account with the stored manifest, opened.
+    ///
+    /// # Errors
+    ///
+    /// `Damaged` for a manifest that is missing, or of other records.
+    pub(super) fn check(&self, stored: Option<&[u8]>) -> Result<(), VaultError> {
+        if stored.and_then(Tally::decode) == Some(self.tally) {
+            Ok(())
+        } else {
+            Err(VaultError::Damaged)
+        }
+    }
+
+    fn replace(&mut self, store_key: &str, sealed: Option<&[u8]>) {
+        if !is_covered(store_key) {
+            return;
+        }
+        let nonce = sealed.and_then(|bytes| bytes.first_chunk::<NONCE_LEN>().copied());
+        let former = match nonce {
+            Some(nonce) => self.nonces.insert(store_key.to_owned(), nonce),
+            None => self.nonces.remove(&store_key.to_owned()),
+        };
+        for nonce in former.into_iter().chain(nonce) {
+            let term = self.prf.eval(&[&nonce, store_key.as_bytes()].concat());
+            for (byte, other) in self.tally.root.iter_mut().zip(term) {
+                *byte ^= other;
+            }
+        }
+        self.tally.count = self.nonces.len() as u64;
+    }
+}
+
+impl core::fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Manifest({} records)", self.tally.count)
+    }
+}
+
+fn is_covered(store_key: &str) -> bool {
+    store_key != MANIFEST_KEY && (store_key.starts_with("s/") || store_key.starts_with("m/"))
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    count: u64,
+    root: [u8; 32],
+}
+
+impl Deterministic for Tally {
+    fn encode(&self) -> Vec<u8> {
+        cbor::array(2, |w| {
+            w.uint(self.count).bytes(&self.root);
+        })
+    }
+
+    fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
+        cbor::expect_array(d, 2)?;
+        Ok(Self {
+            count: d.u64()?,
+            root: cbor::fixed(d)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::vault::migrate::load;
+
+    fn rng() -> impl CryptoRng {
+        rand_core::UnwrapErr(getrandom::SysRng)
+    }
+
+    fn key() -> VaultKey {
+        VaultKey::new(crate::base::Secret::take(&mut [6; 32]))
+    }
+
+    type Store = BTreeMap<String, Vec<u8>>;
+
+    fn commit(store: &mut Store, manifest: &mut Manifest, changes: &[(&str, Option<&str>)]) {
+        let changes = changes
+            .iter()
+            .map(|(k, plain)| ((*k).to_owned(), plain.map(|p| p.as_bytes().to_vec().into())));
+        for (store_key, bytes) in manifest.seal(changes, &key(), &mut rng()) {
+            match bytes {
+                Some(bytes) => store.insert(store_key, bytes),
+                None => store.remove(&store_key),
+            };
+        }
+    }
+
+    fn opens(store: &Store) -> bool {
+        load(crate::vault::VERSION, &key(), store.clone(), &mut rng()).is_ok()
+    }
+
+    /// A store after three commits, and after each of them.
+    fn history() -> Vec<Store> {
+        let mut manifest = Manifest::new(&key());
+        let mut store = Store::new();
+        let commits: [&[(&str, Option<&str>)]; 4] = [
+            &[("s/self", Some("me")), ("s/c/1", Some("active"))],
+            &[("s/c/1", Some("suspect")), ("m/1/1", Some("a"))],
+            &[
+                ("m/1/1", None),
+                ("m/1/2", Some("b")),
+                ("b/1/2", Some("body")),
+            ],
+            &[("s/c/1", Some("suspect"))],
+        ];
+        let states = commits.map(|changes| {
+            commit(&mut store, &mut manifest, changes);
+            store.clone()
+        });
+        states.to_vec()
+    }
+
+    #[test]
+    fn each_committed_state_opens() {
+        for store in history() {
+            assert!(opens(&store));
+        }
+    }
+
+    #[test]
+    fn a_record_put_back_deleted_or_added_is_noticed() {
+        let history = history();
+        let last = history.last().unwrap();
+        for store_key in last.keys().filter(|key| !key.starts_with("b/")) {
+            let mut less = last.clone();
+            less.remove(store_key);
+            assert!(!opens(&less), "{store_key} deleted");
+        }
+        for earlier in &history[..3] {
+            for (store_key, bytes) in earlier {
+                let mut back = last.clone();
+                let former = back.insert(store_key.clone(), bytes.clone());
+                if former.as_ref() != Some(bytes) {
+                    assert!(!opens(&back), "{store_key} put back");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_of_what_is_not_covered_leaves_the_manifest_alone() {
+        let mut manifest = Manifest::new(&key());
+        let draft = ("d/1".to_owned(), Some(vec![1].into()));
+        let sealed = manifest.seal([draft], &key(), &mut rng());
+        assert_eq!(sealed.len(), 1);
+        assert!(manifest.seal([], &key(), &mut rng()).is_empty());
+    }
+
+    #[test]
+    fn the_account_after_many_commits_is_that_of_the_store() {
+        let mut manifest = Manifest::new(&key());
+        let mut store = Store::new();
+        for round in 0..200_u32 {
+            let name = format!("s/o/{}", round * 7 % 31);
+            let change = (round % 3 != 0).then_some("x");
+            commit(&mut store, &mut manifest, &[(&name, change)]);
+        }
+        assert!(opens(&store));
+    }
+}
