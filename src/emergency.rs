@@ -5,8 +5,6 @@
 //! The check finds slips of the hand; it says nothing about the secret, and
 //! neither does any set of fewer than `k` shares.
 
-use core::fmt;
-
 use base32ct::{Base32UpperUnpadded, Encoding as _};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -29,21 +27,27 @@ const CHECK_LEN: usize = 4;
 const SHARE_LEN: usize = 1 + SET_ID_LEN + 1 + 1 + SECRET_LEN + CHECK_LEN;
 
 /// Why shares were refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SharesError {
     /// Not 2 ≤ threshold ≤ count.
+    #[error("the threshold must be 2 to the number of shares")]
     Threshold,
     /// Not a printed share: another length, letters outside the alphabet, a
     /// failing check, an unknown version, x = 0 or k < 2.
+    #[error("not a printed share, or a damaged one")]
     Damaged,
     /// Shares of different sets.
+    #[error("shares of different sets")]
     Mixed,
     /// The same share twice.
+    #[error("the same share twice")]
     Duplicate,
     /// Fewer shares than the threshold.
+    #[error("fewer shares than the set needs")]
     TooFew,
     /// More shares than the threshold that do not all agree.
+    #[error("the shares do not agree")]
     Disagree,
 }
 
@@ -57,21 +61,6 @@ impl SharesError {
         }
     }
 }
-
-impl fmt::Display for SharesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Threshold => "the threshold must be 2 to the number of shares",
-            Self::Damaged => "not a printed share, or a damaged one",
-            Self::Mixed => "shares of different sets",
-            Self::Duplicate => "the same share twice",
-            Self::TooFew => "fewer shares than the set needs",
-            Self::Disagree => "the shares do not agree",
-        })
-    }
-}
-
-impl core::error::Error for SharesError {}
 
 /// One share of a set.
 #[derive(Debug)]

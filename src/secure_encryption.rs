@@ -27,7 +27,8 @@ use crate::{
 
 /// What could not be opened: wrong recipient, altered bytes, or a plaintext
 /// that is not of the form. One error, whatever was wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the ciphertext does not open with this key")]
 pub struct NotAuthentic;
 
 impl NotAuthentic {
@@ -37,14 +38,6 @@ impl NotAuthentic {
         ErrorCode::NotAuthentic
     }
 }
-
-impl fmt::Display for NotAuthentic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the ciphertext does not open with this key")
-    }
-}
-
-impl core::error::Error for NotAuthentic {}
 
 /// A proof and the message it is about. Opening says nothing about whether
 /// the proof holds. The message is wiped on drop.

@@ -12,7 +12,9 @@ use tessera::{
     emergency,
     enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
-        self, Announcement, Body, ContentType, Control, DeliveryId, Draft, Fragment, AnnouncementKind, Sealing,
+        self, Announcement, AnnouncementKind, Body, ContentType, Control, DeliveryId, Draft,
+        Fragment, Sealing,
+        message::{self, Attachment},
     },
     identity::Identity,
     medcrypt::MonthKey,
@@ -22,7 +24,7 @@ use tessera::{
     wire::{
         Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CellsPerBucket,
         CoverInfo, Entry, LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, SlotInfo,
-        batch::BatchPlace, cover_cell, post, segment,
+        batch::BatchPlace, batch_tags, cover_cell, post, segment,
     },
 };
 use tessera_fuzz::targets::{Counting, TAG, key, me};
@@ -59,6 +61,19 @@ fn sealed(rng: &mut Counting) -> Result<()> {
         .ok_or("delivery")?;
     delivery.extend_from_slice(payload);
     write("delivery", "text", &delivery)?;
+
+    let scan = Attachment {
+        content_type: ContentType::new("application/pdf").ok_or("content type")?,
+        filename: Some("scan.pdf".into()),
+        body: b"%PDF-1.7"[..].into(),
+    };
+    let message = message::encode(Some("Please see the scan"), vec![scan])?;
+    write("message", "text_and_file", &message.to_vec())?;
+    write(
+        "message",
+        "long_claim",
+        b"\x82\xf6\x81\x83\x61t\xf6\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+    )?;
 
     let whole = Body::Whole(delivery);
     let fragment = Body::Fragment(Fragment {
@@ -162,6 +177,13 @@ fn enrolment(rng: &mut Counting) -> Result<()> {
     write("invitation", "quick", invitation.to_uri().as_bytes())?;
     invitation.offer = Some(bytes);
     write("invitation", "ordinary", invitation.to_uri().as_bytes())?;
+    let wrapped = invitation.to_uri().into_bytes();
+    let wrapped: Vec<_> = wrapped.chunks(76).map(String::from_utf8_lossy).collect();
+    let quoted = format!(
+        "> Please open <https://portal.example/enrol#{}>.\r\n> Dr Rivera\r\n",
+        wrapped.join("\r\n> ")
+    );
+    write("pasted_invitation", "quoted", quoted.as_bytes())?;
     write(
         "invitation",
         "link",
@@ -182,8 +204,10 @@ fn relay(rng: &mut Counting) -> Result<()> {
     };
     let (header, batch) = Batch::build(&place, &cells, size, &origin)?;
     write("batch", "two_cells", &batch)?;
+    write("batch_tags", "two_cells", &batch_tags(&batch)?)?;
     let (_, empty) = Batch::build(&place, [], size, &origin)?;
     write("batch", "empty", &empty)?;
+    write("batch_tags", "empty", &batch_tags(&empty)?)?;
     let mut long = empty;
     // The count's four bytes: 4 billion cells are claimed and none is there.
     if let Some(count) = long.get_mut(120..124) {
@@ -285,7 +309,7 @@ fn records(rng: &mut Counting) -> Result<()> {
     header.add_passkey(passkey, key(4), &vault_key, rng)?;
     header.add_recovery(key(3), &vault_key, rng)?;
     // Beside it lies `header`, of version 1, which nothing writes any more.
-    write("vault_header", "second", &header.encode())?;
+    write("vault_header", "third", &header.encode())?;
     let relay = stored::RelayRecord {
         url: "https://relay.example".into(),
         ..Default::default()

@@ -4,7 +4,7 @@
 
 use tessera::{
     audit::Export,
-    base::{Secret, encoding::parts},
+    base::{Content, Secret, encoding::parts},
     channel::Tag,
     crypto::{
         cbor::{self, Deterministic},
@@ -16,14 +16,14 @@ use tessera::{
     },
     emergency::{self, Share},
     enrolment::{Invitation, InvitationSecret, Offer, Response, open_response},
-    envelope::{self, Announcement, Body, Control, Delivery},
+    envelope::{self, Announcement, Body, Control, Delivery, message::Layout},
     identity::{Identity, PublicIdentity},
     medcrypt::{Message, MonthKey},
     secure_encryption::ProvenMessage,
-    vault::{RecoveryCode, StoredHeader, VaultKey, bundle::Bundle, stored},
+    vault::{RecoveryCode, StoredHeader, VERSION, VaultKey, bundle::Bundle, stored},
     wire::{
-        Batch, BatchDigest, BatchHeader, BucketCount, BucketIndex, Cell, CellSize, InfoAnswer,
-        SegmentRef, post,
+        Batch, BatchDigest, BatchHeader, BatchTags, BucketCount, BucketIndex, Cell, CellSize,
+        InfoAnswer, SegmentRef, post,
     },
 };
 
@@ -35,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("announcement", announcement),
     ("audit_export", audit_export),
     ("batch", batch),
+    ("batch_tags", batch_tags),
     ("body", body),
     ("cell", cell),
     ("cell_plaintext", cell_plaintext),
@@ -43,7 +44,9 @@ pub const TARGETS: &[Target] = &[
     ("identity", identity),
     ("invitation", invitation),
     ("medcrypt", medcrypt),
+    ("message", message),
     ("offer", offer),
+    ("pasted_invitation", pasted_invitation),
     ("post", post_body),
     ("proof", proof),
     ("recovery_code", recovery_code),
@@ -99,6 +102,11 @@ pub fn batch(data: &[u8]) -> bool {
             .cells()
             .all(|cell| cell.len() == batch.header().cell_size.bytes())
     })
+}
+
+/// A batch without what follows its tags.
+pub fn batch_tags(data: &[u8]) -> bool {
+    BatchTags::parse(data).is_ok_and(|batch| batch.tags().len() == batch.header().count as usize)
 }
 
 /// The body inside a cell.
@@ -329,9 +337,31 @@ pub fn vault_bundle(data: &[u8]) -> bool {
     let key = VaultKey::new(key(6));
     let verified = Bundle::parse(data).map(|bundle| bundle.verify(&key));
     if let Ok(Ok(verified)) = &verified {
-        let _ = verified.open(&key);
+        let _ = verified.open(VERSION, &key, &mut Counting(1));
     }
     matches!(verified, Ok(Ok(_)))
+}
+
+/// A text around an invitation, as a mail program left it.
+pub fn pasted_invitation(data: &[u8]) -> bool {
+    let Some(invitation) = text(data).and_then(|text| Invitation::find(text).ok()) else {
+        return false;
+    };
+    assert!(Invitation::parse(&invitation.to_uri()).is_ok());
+    true
+}
+
+/// The payload of text with attachments.
+pub fn message(data: &[u8]) -> bool {
+    let payload = Content::from(data);
+    let Some(layout) = Layout::decode(&payload) else {
+        return false;
+    };
+    let ranges = layout.attachments.into_iter().map(|file| file.body);
+    for range in ranges.chain(layout.text) {
+        assert!(data.get(range).is_some());
+    }
+    true
 }
 
 /// The header of a vault of any version.
@@ -353,6 +383,7 @@ pub fn vault_record(data: &[u8]) -> bool {
     any! {
         SelfRecord RelayRecord CursorRecord GapRecord ContactRecord AwaitingRecord ChannelRecord WindowRecord SequenceRecord
         InvitationRecord RecoveryRecord ContactDeviceRecord EmergencyRecord OfferSecretsRecord CellRecord ControlRecord QueuedRecord OpenedRecord FragmentRecord MessageRecord
+        AttachmentRecord FilingRecord MessageRecordV2
     }
 }
 

@@ -16,8 +16,6 @@ mod chain;
 mod checkpoint;
 mod export;
 
-use core::fmt;
-
 pub use chain::{AuditKey, Entry, HEAD_LEN, Head, LogKeys, SALT_LEN};
 pub use checkpoint::Checkpoint;
 pub use export::{
@@ -27,22 +25,27 @@ pub use export::{
 use crate::base::ErrorCode;
 
 /// Why an audit log was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
     /// Not of the form of an export, or of an entry.
+    #[error("not an audit log of the expected form")]
     Malformed,
     /// What was kept elsewhere is not of the form of an export.
+    #[error("the checkpoint kept elsewhere is not of the expected form")]
     KeptMalformed,
     /// An entry that does not follow from the one before: changed, dropped,
     /// inserted or swapped. Also a blob that does not open.
+    #[error("entry {index} does not follow from the one before")]
     Broken {
         /// The first entry that does not fit.
         index: u64,
     },
     /// A checkpoint of an entry that is not there: the log was cut.
+    #[error("the log ends before a checkpoint of it")]
     Truncated,
     /// A checkpoint that is not the owner's, or speaks of another head.
+    #[error("a checkpoint is not the owner's or not of this log")]
     Checkpoint,
 }
 
@@ -56,19 +59,3 @@ impl AuditError {
         }
     }
 }
-
-impl fmt::Display for AuditError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed => f.write_str("not an audit log of the expected form"),
-            Self::KeptMalformed => f.write_str("what was kept elsewhere is not of that form"),
-            Self::Broken { index } => {
-                write!(f, "entry {index} does not follow from the one before")
-            }
-            Self::Truncated => f.write_str("the log ends before a checkpoint of it"),
-            Self::Checkpoint => f.write_str("a checkpoint is not the owner's or not of this log"),
-        }
-    }
-}
-
-impl core::error::Error for AuditError {}

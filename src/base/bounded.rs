@@ -1,16 +1,9 @@
 //! Numbers with a range, made where a claim of a relay or a peer is read.
 
 /// A number outside its range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a number outside its range")]
 pub struct OutOfRange;
-
-impl core::fmt::Display for OutOfRange {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("a number outside its range")
-    }
-}
-
-impl core::error::Error for OutOfRange {}
 
 /// Defines types of `u32` with a range. `TryFrom<u32>` and serde refuse every
 /// number outside it.

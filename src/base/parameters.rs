@@ -51,6 +51,8 @@ pub const MAX_RELAY_BUCKETS: u32 = 64;
 pub const CELLS_PER_BUCKET: RangeInclusive<u32> = 1..=8;
 /// The largest message a relay may allow, in bytes.
 pub const MESSAGE_BYTES: RangeInclusive<u32> = 1_024..=16 << 20;
+/// The longest delivery: the largest message, and what stands before it.
+pub const MAX_DELIVERY_BYTES: u64 = (16 << 20) + 512;
 /// How long a relay may ask a client to wait, in seconds. A longer time counts
 /// as the longest.
 pub const RETRY_AFTER_SECONDS: RangeInclusive<u32> = 1..=HOUR_SECONDS as u32;

@@ -5,8 +5,6 @@
 //! of [`TextError`]. Text that comes with content is shown through
 //! [`cleaned`]: content is never refused for its label.
 
-use core::fmt;
-
 use unicode_general_category::{GeneralCategory, get_general_category};
 
 /// Where a text stands, and so how long it may be and whether it may look
@@ -41,52 +39,36 @@ impl TextUse {
 const MAX_MARKS: usize = 4;
 
 /// Why a text cannot stand as a name. The words say what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
     /// Nothing visible.
+    #[error("it is blank: enter at least one visible character")]
     Blank,
     /// Longer than its use allows; the most bytes.
+    #[error("it is too long: shorten it to {0} bytes (letters outside ASCII take two to four)")]
     TooLong(usize),
     /// A line break, a tab or another control character.
+    #[error("it has a line break, a tab or another control character: remove it")]
     Control,
     /// A mark that turns the direction of text.
+    #[error(
+        "it has an invisible mark that turns the direction of text: remove it or type the text again"
+    )]
     Direction,
     /// A character that cannot be seen.
+    #[error("it has an invisible character: remove it or type the text again")]
     Invisible,
     /// A private-use character, or one that Unicode has not assigned.
+    #[error("it has a character that is not part of Unicode: remove it")]
     Unknown,
     /// Marks without a character, or more than four on one.
+    #[error("it has accents without a letter, or too many on one: remove them")]
     Marks,
     /// `/`, `\`, `.` or `..` in a file name.
+    #[error("it is a path: give the file name without folders")]
     Path,
 }
-
-impl fmt::Display for TextError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Blank => "it is blank: enter at least one visible character",
-            Self::TooLong(most) => {
-                return write!(
-                    f,
-                    "it is too long: shorten it to {most} bytes (letters outside ASCII take two to four)"
-                );
-            }
-            Self::Control => "it has a line break, a tab or another control character: remove it",
-            Self::Direction => {
-                "it has an invisible mark that turns the direction of text: remove it or type the text again"
-            }
-            Self::Invisible => {
-                "it has an invisible character: remove it or type the text again"
-            }
-            Self::Unknown => "it has a character that is not part of Unicode: remove it",
-            Self::Marks => "it has accents without a letter, or too many on one: remove them",
-            Self::Path => "it is a path: give the file name without folders",
-        })
-    }
-}
-
-impl core::error::Error for TextError {}
 
 /// Checks that a text may stand as a name.
 ///

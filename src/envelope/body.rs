@@ -3,7 +3,10 @@
 use minicbor::{Decoder, decode::Error};
 
 use super::FragmentCount;
-use crate::crypto::cbor::{self, Deterministic};
+use crate::{
+    base::parameters::MAX_DELIVERY_BYTES,
+    crypto::cbor::{self, Deterministic},
+};
 
 /// Names one sealing of a fragmented message: 16 random bytes.
 pub type MessageId = [u8; 16];
@@ -28,6 +31,15 @@ pub struct Fragment {
     pub count: FragmentCount,
     /// All but the last are of one size; none is empty.
     pub chunk: Vec<u8>,
+}
+
+impl Fragment {
+    /// Whether the whole message, of which this is one chunk, would fit. The
+    /// last chunk may be shorter than the others and says nothing of them.
+    fn claims_at_most(&self, bytes: u64) -> bool {
+        let before_last = u64::from(self.count.get() - 1);
+        self.index + 1 == self.count.get() || before_last * self.chunk.len() as u64 <= bytes
+    }
 }
 
 impl Deterministic for Body {
@@ -57,11 +69,39 @@ impl Deterministic for Body {
                     count: FragmentCount::try_from(d.u32()?).map_err(Error::message)?,
                     chunk: d.bytes()?.to_vec(),
                 };
-                let ok = fragment.index < fragment.count.get() && !fragment.chunk.is_empty();
+                let ok = fragment.index < fragment.count.get()
+                    && !fragment.chunk.is_empty()
+                    && fragment.claims_at_most(MAX_DELIVERY_BYTES);
                 ok.then_some(Self::Fragment(fragment))
                     .ok_or_else(|| Error::message("fragment"))
             }
             _ => Err(Error::message("body kind")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fragment_of_more_than_the_largest_message_is_refused() {
+        let decodes = |count: u32, index, len| {
+            let fragment = Fragment {
+                message_id: [7; 16],
+                index,
+                count: count.try_into().unwrap(),
+                chunk: vec![1; len],
+            };
+            Body::decode(&Body::Fragment(fragment).encode()).is_some()
+        };
+        assert!(decodes(8_595, 0, 1_952), "16 MiB in cells of 2 KiB");
+        assert!(!decodes(16_384, 0, 1_952));
+        assert!(!decodes(16_384, 16_382, 1_952));
+        assert!(
+            decodes(16_384, 16_383, 1_952),
+            "the last says nothing of the others"
+        );
+        assert!(decodes(16_384, 0, 928), "cells of 1 KiB");
     }
 }

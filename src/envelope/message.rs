@@ -40,28 +40,19 @@ pub struct Attachment {
 }
 
 /// Why text and attachments cannot be sent as one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageError {
     /// Neither text nor an attachment.
+    #[error("a message needs text or an attachment")]
     Empty,
     /// More than [`MAX_ATTACHMENTS`].
+    #[error("a message has at most {MAX_ATTACHMENTS} attachments")]
     TooMany,
     /// A file name that the text rule refuses.
+    #[error("the file name cannot be sent: {0}")]
     FileName(TextError),
 }
-
-impl core::fmt::Display for MessageError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Empty => f.write_str("a message needs text or an attachment"),
-            Self::TooMany => write!(f, "a message has at most {MAX_ATTACHMENTS} attachments"),
-            Self::FileName(error) => write!(f, "the file name cannot be sent: {error}"),
-        }
-    }
-}
-
-impl core::error::Error for MessageError {}
 
 /// Where the text and the attachments of a message lie in its payload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,9 +116,26 @@ pub fn encode(text: Option<&str>, attachments: Vec<Attachment>) -> Result<Conten
 }
 
 impl Layout {
-    /// The layout of a payload of plain text.
+    /// The layout of a delivery's payload. A payload that is neither plain text
+    /// nor a message, whatever its content type promises, is one attachment.
     #[must_use]
-    pub fn plain_text(payload: &Content) -> Option<Self> {
+    pub fn of(content_type: &ContentType, payload: &Content) -> Self {
+        let known = match content_type.as_str() {
+            ContentType::PLAIN_TEXT => Self::plain_text(payload),
+            ContentType::MESSAGE => Self::decode(payload),
+            _ => None,
+        };
+        known.unwrap_or_else(|| Self {
+            text: None,
+            attachments: vec![AttachmentLayout {
+                content_type: content_type.clone(),
+                filename: None,
+                body: 0..payload.len(),
+            }],
+        })
+    }
+
+    fn plain_text(payload: &Content) -> Option<Self> {
         let text = 0..payload.len();
         is_utf8(payload, text.clone()).then(|| Self {
             text: Some(text),
@@ -390,6 +398,25 @@ mod tests {
         bytes.push(0x40);
         let layout = decode(&bytes).unwrap();
         assert_eq!(layout.attachments[0].filename.as_deref(), Some("exe_fdp."));
+    }
+
+    #[test]
+    fn what_is_of_no_known_form_is_one_attachment() {
+        for (content_type, bytes) in [
+            ("text/plain", &b"caf\xe9"[..]),
+            ("text/plain;charset=iso-8859-1", b"caf\xe9"),
+            ("text/csv", b"a;b"),
+            (ContentType::MESSAGE, b"not CBOR"),
+        ] {
+            let content_type = ContentType::new(content_type).unwrap();
+            let layout = Layout::of(&content_type, &bytes.into());
+            assert_eq!(layout.text, None);
+            assert_eq!(layout.attachments.len(), 1);
+            assert_eq!(layout.attachments[0].content_type, content_type);
+            assert_eq!(layout.attachments[0].body, 0..bytes.len());
+        }
+        let plain = ContentType::new("text/plain").unwrap();
+        assert_eq!(Layout::of(&plain, &Content::default()).text, Some(0..0));
     }
 
     #[test]

@@ -26,24 +26,27 @@ pub use window::{TagIndex, Window};
 
 pub use crate::base::parameters::{NEXT_DEVICE_WINDOW, WINDOW};
 
-use core::fmt;
-
 use crate::base::ErrorCode;
 
 /// Why a cell, a body or a delivery was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
     /// It does not open, is not of the protocol's form inside, or its proof
     /// does not hold: one case, no oracle.
+    #[error("not authentic")]
     NotAuthentic,
     /// Fragments of one message contradict each other; the message is gone.
+    #[error("fragments contradict each other")]
     FragmentConflict,
     /// `sent_at` is older than the retention, or more than 24 h ahead.
+    #[error("sent too long ago, or in the future")]
     Stale,
     /// The session id was accepted before.
+    #[error("accepted before")]
     Replayed,
     /// The content does not fit the limit.
+    #[error("too large")]
     TooLarge,
 }
 
@@ -60,17 +63,3 @@ impl EnvelopeError {
         }
     }
 }
-
-impl fmt::Display for EnvelopeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotAuthentic => "not authentic",
-            Self::FragmentConflict => "fragments contradict each other",
-            Self::Stale => "sent too long ago, or in the future",
-            Self::Replayed => "accepted before",
-            Self::TooLarge => "too large",
-        })
-    }
-}
-
-impl core::error::Error for EnvelopeError {}

@@ -8,23 +8,24 @@
 mod month;
 mod wire;
 
-use core::fmt;
-
 pub use month::{MonthKey, PBKDF2_ITERATIONS, SALT_LEN, WINDOW_DAYS, month_salt, months_to_try};
 pub use wire::Message;
 
 use crate::base::ErrorCode;
 
 /// Why a MedCrypt message was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MedCryptError {
     /// An empty patient id was given for sealing.
+    #[error("the patient id is empty")]
     PatientId,
     /// Not a message of the format: brackets, fields, version, base64,
     /// lengths, or a patient id that is empty or not UTF-8.
+    #[error("not a MedCrypt v1 message")]
     Malformed,
     /// The tag does not hold under this key, or the text within is not UTF-8.
+    #[error("the message does not open with this key")]
     NotAuthentic,
 }
 
@@ -39,15 +40,3 @@ impl MedCryptError {
         }
     }
 }
-
-impl fmt::Display for MedCryptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PatientId => "the patient id is empty",
-            Self::Malformed => "not a MedCrypt v1 message",
-            Self::NotAuthentic => "the message does not open with this key",
-        })
-    }
-}
-
-impl core::error::Error for MedCryptError {}

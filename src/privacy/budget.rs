@@ -6,16 +6,22 @@ use core::{fmt, str::FromStr};
 use crate::base::ErrorCode;
 
 /// A budget that cannot be kept, or text that is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BudgetError {
     /// ε is not a decimal from 0.001 to 10 with at most six places.
+    #[error("epsilon is a decimal from 0.001 to 10 with at most six places")]
     Epsilon,
     /// δ is not a decimal from 1e-12 to 0.01 with at most 15 places.
+    #[error("delta is a decimal from 1e-12 to 0.01 with at most 15 places")]
     Delta,
     /// A sensitivity of no cell.
+    #[error("the sensitivity is at least one cell")]
     Sensitivity,
     /// More cover than a batch may hold.
+    #[error(
+        "this needs more than 4096 cells of mean cover in every batch: choose a larger epsilon or delta, or a smaller sensitivity"
+    )]
     Cover,
 }
 
@@ -26,22 +32,6 @@ impl BudgetError {
         ErrorCode::InvalidArgument
     }
 }
-
-impl fmt::Display for BudgetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Epsilon => "epsilon is a decimal from 0.001 to 10 with at most six places",
-            Self::Delta => "delta is a decimal from 1e-12 to 0.01 with at most 15 places",
-            Self::Sensitivity => "the sensitivity is at least one cell",
-            Self::Cover => {
-                "this needs more than 4096 cells of mean cover in every batch: choose a larger \
-                 epsilon or delta, or a smaller sensitivity"
-            }
-        })
-    }
-}
-
-impl core::error::Error for BudgetError {}
 
 /// ε: 0.001 to 10, in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,14 +2,20 @@
 //! chained. `docs/relay.md`.
 //!
 //! ```text
-//! header = "TSB1" || u32 bucket || origin(32) || u64 epoch || u64 closed_at || prev(32)
+//! header = "TSB2" || u32 bucket || origin(32) || u64 epoch || u64 closed_at || prev(32)
 //!          || digest(32) || u32 count || u32 cell_size || signature(64)      192 bytes
 //! batch  = header || count cells
+//! digest = SHA-256(SHA-256(tags) || SHA-256(rests))
 //! ```
+//!
+//! tags are the first 16 bytes of each cell in order, rests what follows of
+//! each: so the tags alone can be checked against the signature.
 //!
 //! The signature is Ed25519 over the 128 bytes before it; `prev` is the
 //! SHA-256 of the bucket's previous header, so that a dropped or forked
 //! batch shows.
+
+mod tags;
 
 use core::fmt;
 
@@ -17,7 +23,9 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
 
-use super::{BatchDigest, BucketId, Cell, CellSize, HeaderHash, Origin};
+pub use self::tags::{BATCH_TAGS_PREFIX, BatchTags, batch_tags};
+
+use super::{BatchDigest, BucketId, Cell, CellSize, HeaderHash, Origin, cell::TAG_LEN};
 use crate::base::{
     ErrorCode, Secret, UnixTime,
     encoding::Reader,
@@ -27,22 +35,27 @@ use crate::base::{
 /// Bytes of a header.
 pub const BATCH_HEADER_LEN: usize = 192;
 const SIGNED_LEN: usize = 128;
-const MAGIC: [u8; 4] = *b"TSB1";
+const MAGIC: [u8; 4] = *b"TSB2";
 
 /// Why bytes are no batch. All of them look the same to a user: the relay
 /// or the way to it is at fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError {
     /// Not the magic, a field out of range, or not as long as the header says.
+    #[error("not a batch")]
     Malformed,
     /// The cells are not those that were signed.
+    #[error("the cells do not match the batch's digest")]
     Digest,
     /// The signature does not hold under the origin's key.
+    #[error("the batch's signature does not hold")]
     Signature,
     /// A good batch, but not the one asked for.
+    #[error("another batch than the one asked for")]
     Unexpected,
     /// It does not follow the batch it should.
+    #[error("the batch does not follow the one before")]
     Chain,
 }
 
@@ -53,20 +66,6 @@ impl BatchError {
         ErrorCode::BatchInvalid
     }
 }
-
-impl fmt::Display for BatchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "not a batch",
-            Self::Digest => "the cells do not match the batch's digest",
-            Self::Signature => "the batch's signature does not hold",
-            Self::Unexpected => "another batch than the one asked for",
-            Self::Chain => "the batch does not follow the one before",
-        })
-    }
-}
-
-impl core::error::Error for BatchError {}
 
 /// A relay's signing key. Its public key is the [`Origin`].
 pub struct OriginKey(SigningKey);
@@ -116,7 +115,7 @@ pub struct BatchHeader {
     pub closed_at: UnixTime,
     /// Hash of the bucket's previous header, zeros for the first.
     pub prev: HeaderHash,
-    /// SHA-256 of the cells.
+    /// Over the cells' tags and the rest of each.
     pub digest: BatchDigest,
     /// How many cells follow.
     pub count: u32,
@@ -181,18 +180,33 @@ impl BatchHeader {
         cell_size: CellSize,
         key: &OriginKey,
     ) -> Result<Self, BatchError> {
-        if !cells.len().is_multiple_of(cell_size.bytes()) {
-            return Err(BatchError::Malformed);
+        let mut digest = CellsDigest::new(cell_size);
+        for cell in cells.chunks(cell_size.bytes()) {
+            digest.update(cell)?;
         }
-        let count =
-            u32::try_from(cells.len() / cell_size.bytes()).map_err(|_| BatchError::Malformed)?;
+        Self::sign_digest(place, digest, key)
+    }
+
+    /// Signs the header for cells that were hashed one by one.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Malformed`] for more cells than `u32` counts.
+    pub fn sign_digest(
+        place: &BatchPlace,
+        cells: CellsDigest,
+        key: &OriginKey,
+    ) -> Result<Self, BatchError> {
+        let count = u32::try_from(cells.count).map_err(|_| BatchError::Malformed)?;
+        let cell_size = cells.cell_size;
+        let (digest, _) = cells.finish();
         let mut header = Self {
             bucket: place.bucket,
             origin: key.origin(),
             epoch: place.epoch,
             closed_at: place.closed_at,
             prev: place.prev,
-            digest: BatchDigest(Sha256::digest(cells).into()),
+            digest,
             count,
             cell_size,
             signature: [0; 64],
@@ -282,6 +296,61 @@ impl BatchHeader {
     }
 }
 
+/// The digest of a batch, from its cells one by one.
+#[derive(Clone)]
+pub struct CellsDigest {
+    cell_size: CellSize,
+    count: u64,
+    tags: Sha256,
+    rests: Sha256,
+}
+
+impl CellsDigest {
+    /// The digest of no cells.
+    #[must_use]
+    pub fn new(cell_size: CellSize) -> Self {
+        Self {
+            cell_size,
+            count: 0,
+            tags: Sha256::new(),
+            rests: Sha256::new(),
+        }
+    }
+
+    /// Takes the next cell.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Malformed`] for one that is not of the cell size.
+    pub fn update(&mut self, cell: &[u8]) -> Result<(), BatchError> {
+        if cell.len() != self.cell_size.bytes() {
+            return Err(BatchError::Malformed);
+        }
+        let (tag, rest) = cell.split_at(TAG_LEN);
+        self.tags.update(tag);
+        self.rests.update(rest);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// The batch's digest, and SHA-256 of the rests.
+    #[must_use]
+    pub fn finish(self) -> (BatchDigest, [u8; 32]) {
+        let rests = self.rests.finalize().into();
+        (batch_digest(self.tags.finalize().into(), rests), rests)
+    }
+}
+
+impl fmt::Debug for CellsDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CellsDigest({} cells)", self.count)
+    }
+}
+
+fn batch_digest(tags: [u8; 32], rests: [u8; 32]) -> BatchDigest {
+    BatchDigest(Sha256::digest([tags, rests].concat()).into())
+}
+
 /// A whole batch whose digest and signature hold. Borrows the bytes it was
 /// read from.
 #[derive(Debug)]
@@ -304,7 +373,11 @@ impl<'a> Batch<'a> {
         if u64::try_from(cells.len()) != Ok(claimed) {
             return Err(BatchError::Malformed);
         }
-        if Sha256::digest(cells).as_slice() != header.digest.0 {
+        let mut digest = CellsDigest::new(header.cell_size);
+        for cell in cells.chunks_exact(header.cell_size.bytes()) {
+            digest.update(cell)?;
+        }
+        if digest.finish().0 != header.digest {
             return Err(BatchError::Digest);
         }
         header.verify()?;

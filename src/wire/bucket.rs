@@ -14,12 +14,14 @@ const LOBBY: u32 = 0xFFFF_FFFF;
 const LOBBY_TEXT: &str = "lobby";
 
 /// A number that is no bucket, or no bucket count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BucketError {
     /// Not a power of two from 1 to 65536.
+    #[error("the number of buckets is a power of two from 1 to 65536")]
     Count,
     /// Neither the lobby nor a number from 0 to 65535.
+    #[error("a bucket is \"lobby\" or a number from 0 to 65535")]
     Number,
 }
 
@@ -30,17 +32,6 @@ impl BucketError {
         ErrorCode::InvalidArgument
     }
 }
-
-impl fmt::Display for BucketError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Count => "the number of buckets is a power of two from 1 to 65536",
-            Self::Number => "a bucket is \"lobby\" or a number from 0 to 65535",
-        })
-    }
-}
-
-impl core::error::Error for BucketError {}
 
 /// How many buckets a relay has: a power of two from 1 to 65536. Protocol §2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,12 +25,14 @@ pub const OVERHEAD: usize = 64;
 pub type CellDigest = [u8; 16];
 
 /// Bytes that are no cell of the relay's size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CellError {
     /// Not one of the five cell sizes.
+    #[error("the cell size is 1024, 2048, 4096, 8192 or 16384 bytes")]
     Size,
     /// Not exactly as long as the relay's cells.
+    #[error("not exactly one cell long")]
     Length,
 }
 
@@ -44,17 +46,6 @@ impl CellError {
         }
     }
 }
-
-impl fmt::Display for CellError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Size => "the cell size is 1024, 2048, 4096, 8192 or 16384 bytes",
-            Self::Length => "not exactly one cell long",
-        })
-    }
-}
-
-impl core::error::Error for CellError {}
 
 /// A relay's cell size: 1024, 2048, 4096, 8192 or 16384 bytes. Protocol §6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

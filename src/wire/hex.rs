@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::base::ErrorCode;
 
 /// Text that is not exactly 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not 64 lower-case hexadecimal digits")]
 pub struct HexError;
 
 impl HexError {
@@ -17,14 +18,6 @@ impl HexError {
         ErrorCode::Malformed
     }
 }
-
-impl fmt::Display for HexError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not 64 lower-case hexadecimal digits")
-    }
-}
-
-impl core::error::Error for HexError {}
 
 /// Lower-case hexadecimal of any bytes.
 #[must_use]

@@ -14,7 +14,9 @@ pub mod post;
 pub mod relay_api;
 pub mod segment;
 
-pub use batch::{BATCH_HEADER_LEN, Batch, BatchError, BatchHeader, OriginKey};
+pub use batch::{
+    BATCH_HEADER_LEN, Batch, BatchError, BatchHeader, BatchTags, CellsDigest, OriginKey, batch_tags,
+};
 pub use bucket::{BucketCount, BucketError, BucketId, compute_bucket};
 pub use cell::{Cell, CellDigest, CellError, CellSize, cover_cell};
 pub use claims::{

@@ -2,8 +2,6 @@
 //!
 //! The bucket is in the body so that no access log can hold it.
 
-use core::fmt;
-
 use super::{BucketCount, BucketId, Cell, CellSize};
 pub use crate::base::parameters::{MAX_LOBBY_ENTRIES, MAX_POST_ENTRIES as MAX_ENTRIES};
 use crate::base::{ErrorCode, encoding::Reader};
@@ -28,18 +26,23 @@ pub struct Entry {
 
 /// A body that is no post to this relay. All or nothing: one bad entry
 /// refuses the whole post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PostError {
     /// No entry at all.
+    #[error("a post holds at least one entry")]
     Empty,
     /// More than 64 entries.
+    #[error("a post holds at most 64 entries")]
     TooMany,
     /// Not a whole number of entries of this relay's cell size.
+    #[error("not a whole number of entries of 4 bytes of bucket and one cell")]
     Length,
     /// A bucket this relay does not have.
+    #[error("no such bucket")]
     Bucket,
     /// More than 4 entries for the lobby.
+    #[error("a post holds at most 4 entries for the lobby")]
     Lobby,
 }
 
@@ -53,20 +56,6 @@ impl PostError {
         }
     }
 }
-
-impl fmt::Display for PostError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "a post holds at least one entry",
-            Self::TooMany => "a post holds at most 64 entries",
-            Self::Length => "not a whole number of entries of 4 bytes of bucket and one cell",
-            Self::Bucket => "no such bucket",
-            Self::Lobby => "a post holds at most 4 entries for the lobby",
-        })
-    }
-}
-
-impl core::error::Error for PostError {}
 
 /// The body for these entries, in their order.
 ///

@@ -143,7 +143,7 @@ pub struct BatchRef {
     pub epoch: u64,
     /// Its number of cells.
     pub count: u32,
-    /// SHA-256 of its cells.
+    /// The digest of its header.
     pub digest: BatchDigest,
 }
 
@@ -197,14 +197,17 @@ pub struct Problem {
 pub const PROBLEM_TYPE: &str = "application/problem+json";
 
 /// An answer that is not of its form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayApiError {
     /// Not the JSON document it should be.
+    #[error("not the JSON document it should be")]
     Json,
     /// A number outside its range; the field's name.
+    #[error("the relay's {0} is outside its range")]
     Range(&'static str),
     /// A protocol version this client does not speak.
+    #[error("another protocol version")]
     Protocol,
 }
 
@@ -215,18 +218,6 @@ impl RelayApiError {
         ErrorCode::RelayProtocol
     }
 }
-
-impl core::fmt::Display for RelayApiError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Json => f.write_str("not the JSON document it should be"),
-            Self::Range(field) => write!(f, "the relay's {field} is outside its range"),
-            Self::Protocol => f.write_str("another protocol version"),
-        }
-    }
-}
-
-impl core::error::Error for RelayApiError {}
 
 /// Paths below a relay's URL.
 pub mod paths {
@@ -247,6 +238,18 @@ pub mod paths {
     #[must_use]
     pub fn batch(bucket: BucketId, origin: &Origin, epoch: u64) -> String {
         format!("/v1/buckets/{bucket}/batches/{origin}/{epoch}")
+    }
+
+    /// `GET`: the tags of one batch.
+    #[must_use]
+    pub fn batch_tags(bucket: BucketId, origin: &Origin, epoch: u64) -> String {
+        format!("{}/tags", batch(bucket, origin, epoch))
+    }
+
+    /// `GET`: the tags of one segment's batches.
+    #[must_use]
+    pub fn segment_tags(bucket: BucketId, origin: &Origin, number: u64) -> String {
+        format!("{}/tags", segment(bucket, origin, number))
     }
 
     /// `GET`: the bytes of one segment.

@@ -39,10 +39,27 @@ impl SegmentRef {
         {
             return Err(BatchError::Digest);
         }
+        self.cut(bucket, bytes, |rest| {
+            let header = BatchHeader::decode(rest.first_chunk()?).ok()?;
+            let cells = u64::from(header.count) * u64::from(header.cell_size.get());
+            let len = BATCH_HEADER_LEN.checked_add(usize::try_from(cells).ok()?)?;
+            Some((header, len))
+        })
+    }
+
+    /// Cuts bytes into the batches of this segment, or what stands for them:
+    /// `first` gives the header and the length of what stands first.
+    pub(super) fn cut<'a>(
+        &self,
+        bucket: BucketId,
+        bytes: &'a [u8],
+        first: impl Fn(&[u8]) -> Option<(BatchHeader, usize)>,
+    ) -> Result<Vec<&'a [u8]>, BatchError> {
         let (mut rest, mut batches, mut last) = (bytes, Vec::new(), None);
         while !rest.is_empty() {
-            let (header, batch);
-            (header, batch, rest) = first_batch(rest).ok_or(BatchError::Malformed)?;
+            let (header, len) = first(rest).ok_or(BatchError::Malformed)?;
+            let batch;
+            (batch, rest) = rest.split_at_checked(len).ok_or(BatchError::Malformed)?;
             header.expect(bucket, &self.origin, header.epoch)?;
             let in_place = match last {
                 None => header.epoch == self.first,
@@ -60,15 +77,6 @@ impl SegmentRef {
             Err(BatchError::Unexpected)
         }
     }
-}
-
-/// The first batch of several, by the length its header claims, and the rest.
-fn first_batch(bytes: &[u8]) -> Option<(BatchHeader, &[u8], &[u8])> {
-    let header = BatchHeader::decode(bytes.first_chunk()?).ok()?;
-    let cells = u64::from(header.count) * u64::from(header.cell_size.get());
-    let len = BATCH_HEADER_LEN.checked_add(usize::try_from(cells).ok()?)?;
-    let (batch, rest) = bytes.split_at_checked(len)?;
-    Some((header, batch, rest))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 #![allow(unreachable_pub, reason = "shared by two test crates")]
 
+mod batches;
 mod case;
 mod cells;
 mod enrolment;
@@ -25,6 +26,11 @@ const KINDS: &[Kind] = &[
         file: "audit.json",
         fields: others::AUDIT,
         check: others::audit,
+    },
+    Kind {
+        file: "batch.json",
+        fields: batches::BATCH,
+        check: batches::batch,
     },
     Kind {
         file: "cell.json",

@@ -4,7 +4,7 @@
 
 import { createServer, request } from "node:http";
 import { once } from "node:events";
-import { buildBatch, HEADER_LEN, LOBBY, parseBatch, publisher, sha256 } from "./support/batch.mjs";
+import { batchDigest, buildBatch, HEADER_LEN, LOBBY, parseBatch, publisher, sha256 } from "./support/batch.mjs";
 import { bucketName, info } from "./support/network.mjs";
 
 export class HostileRelay {
@@ -89,7 +89,7 @@ export class HostileRelay {
         bytes,
         hidden,
         count: batch.cells.length,
-        digest: sha256(bytes.subarray(HEADER_LEN)).toString("hex"),
+        digest: batchDigest(batch.cells).toString("hex"),
       });
     }
     return chain;

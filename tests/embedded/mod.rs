@@ -12,6 +12,7 @@ macro_rules! embed {
 /// Name and text of every file of `tests/vectors`.
 pub const FILES: &[(&str, &str)] = embed! {
     "audit.json"
+    "batch.json"
     "cell.json"
     "channel.json"
     "enrolment.json"

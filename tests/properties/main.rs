@@ -14,6 +14,7 @@ mod audit;
 mod encodings;
 mod enrolment;
 mod envelopes;
+mod messages;
 mod sealing;
 mod wire;
 

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 use tessera::{
-    base::UnixTime,
+    base::{
+        UnixTime,
+        parameters::{MAX_EPOCH, MAX_UNIX_TIME},
+    },
     wire::{
         BATCH_HEADER_LEN, Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, Entry,
         MAX_ENTRIES, Origin, OriginKey, batch::BatchPlace, compute_bucket, hex, post,
@@ -42,13 +45,13 @@ proptest! {
 
     #[test]
     fn batches(
-        cells in cells(small(), 6), key in secret(), bucket in 0..65_536_u32, epoch: u64, closed_at: u64, prev: [u8; 32],
+        cells in cells(small(), 6), key in secret(), bucket in 0..65_536_u32, epoch in 0..MAX_EPOCH, closed_at in 0..=MAX_UNIX_TIME, prev: [u8; 32],
         at: prop::sample::Index, bit: u8,
     ) {
         let key = OriginKey::from_seed(&key);
         let place = BatchPlace {
             bucket: BucketId::try_from(bucket).unwrap(),
-            epoch: epoch.min(u64::MAX - 1),
+            epoch,
             closed_at: UnixTime(closed_at),
             prev: tessera::wire::HeaderHash(prev),
         };

@@ -12,7 +12,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sha2::{Digest as _, Sha256};
-use tessera::wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, BucketIndex, Origin, hex};
+use tessera::wire::{
+    self, BATCH_HEADER_LEN, BatchDigest, BatchHeader, BucketId, BucketIndex, Origin, hex,
+};
 use tokio::sync::Mutex;
 
 use super::{App, Refusal, Shared, notices};
@@ -63,8 +65,38 @@ pub(super) async fn batch<S: Store>(
     place: Result<Path<(String, String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    let bytes = held(&app, place).await?;
+    let digest = digest(&bytes)?;
+    Ok(immutable(&headers, &digest.to_string(), || bytes))
+}
+
+/// `GET /v1/buckets/{bucket}/batches/{origin}/{epoch}/tags`.
+pub(super) async fn batch_tags<S: Store>(
+    State(app): Shared<S>,
+    place: Result<Path<(String, String, String)>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let bytes = held(&app, place).await?;
+    let digest = digest(&bytes)?;
+    let tags = tags_of(bytes).await?;
+    Ok(immutable(&headers, &digest.to_string(), || tags))
+}
+
+/// The tags of a batch. All of it is hashed, so not on the threads that answer.
+pub(super) async fn tags_of(batch: Bytes) -> Result<Vec<u8>, StoreError> {
+    tokio::task::spawn_blocking(move || wire::batch_tags(&batch))
+        .await
+        .map_err(|_| StoreError::Damaged)?
+        .map_err(StoreError::from)
+}
+
+/// The bytes of a batch that readers may see.
+async fn held<S: Store>(
+    app: &App<S>,
+    place: Result<Path<(String, String, String)>, PathRejection>,
+) -> Result<Bytes, Refusal> {
     let Path((bucket, origin, epoch)) = place.map_err(|_| Refusal::NotFound)?;
-    let bucket = known_bucket(&app, &bucket)?;
+    let bucket = known_bucket(app, &bucket)?;
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
     let epoch = number(&epoch)?;
     // Written already, perhaps, but not to be seen before the fixed delay is over.
@@ -76,27 +108,33 @@ pub(super) async fn batch<S: Store>(
         return Err(Refusal::NotFound);
     }
     let found = app.reads.read(app.store.batch(bucket, origin, epoch));
-    let bytes = match found.await? {
-        Found::Held(bytes) => bytes,
+    match found.await? {
+        Found::Held(bytes) => Ok(bytes),
         // What readers are told of, while the store still deletes.
         Found::Expired { .. } => {
-            let oldest = app.indexes.get(&app, bucket).await?.oldest;
-            return Err(Refusal::Expired { oldest });
+            let oldest = app.indexes.get(app, bucket).await?.oldest;
+            Err(Refusal::Expired { oldest })
         }
-        Found::Nothing => return Err(Refusal::NotFound),
-    };
-    let head: &[u8; BATCH_HEADER_LEN] = bytes.first_chunk().ok_or(StoreError::Damaged)?;
-    let digest = BatchHeader::decode(head).map_err(StoreError::from)?.digest;
-    let mut response = conditional(
-        &headers,
-        &digest.to_string(),
-        "application/octet-stream",
-        || bytes.clone(),
-    );
+        Found::Nothing => Err(Refusal::NotFound),
+    }
+}
+
+fn digest(batch: &[u8]) -> Result<BatchDigest, StoreError> {
+    let head: &[u8; BATCH_HEADER_LEN] = batch.first_chunk().ok_or(StoreError::Damaged)?;
+    Ok(BatchHeader::decode(head).map_err(StoreError::from)?.digest)
+}
+
+/// Bytes that never change, or 304.
+fn immutable<B: IntoResponse>(
+    headers: &HeaderMap,
+    etag: &str,
+    body: impl FnOnce() -> B,
+) -> Response {
+    let mut response = conditional(headers, etag, "application/octet-stream", body);
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
-    Ok(response)
+    response
 }
 
 impl Indexes {

@@ -123,8 +123,16 @@ pub fn router<S: Store>(app: Arc<App<S>>, portal: Option<&Path>) -> Router {
             read(get(buckets::batch::<S>)),
         )
         .route(
+            "/v1/buckets/{bucket}/batches/{origin}/{epoch}/tags",
+            read(get(buckets::batch_tags::<S>)),
+        )
+        .route(
             "/v1/buckets/{bucket}/segments/{origin}/{number}",
             read(get(segments::segment::<S>)),
+        )
+        .route(
+            "/v1/buckets/{bucket}/segments/{origin}/{number}/tags",
+            read(get(segments::segment_tags::<S>)),
         )
         .route("/v1/openapi.json", read(get(openapi::document)))
         .route(WS, read(get(notices::open::<S>)))

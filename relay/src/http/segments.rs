@@ -1,4 +1,5 @@
-//! `GET /v1/buckets/{bucket}/segments/…`: batches, one after the other.
+//! `GET /v1/buckets/{bucket}/segments/…`: batches or their tags, one after the
+//! other.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -9,11 +10,11 @@ use axum::{
     response::Response,
 };
 use http_body_util::channel::Channel;
-use tessera::wire::{BucketId, Origin};
+use tessera::wire::{BATCH_HEADER_LEN, BucketId, Origin, batch::BATCH_TAGS_PREFIX, cell::TAG_LEN};
 
 use super::{
     App, Refusal, Shared,
-    buckets::{IMMUTABLE, conditional, known_bucket, number},
+    buckets::{IMMUTABLE, conditional, known_bucket, number, tags_of},
 };
 use crate::store::{Found, Kind, Segment, Store};
 
@@ -26,13 +27,38 @@ pub(super) async fn segment<S: Store>(
     place: Result<Path<(String, String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    answer(&app, place, &headers, What::Batches).await
+}
+
+/// `GET /v1/buckets/{bucket}/segments/{origin}/{number}/tags`.
+pub(super) async fn segment_tags<S: Store>(
+    State(app): Shared<S>,
+    place: Result<Path<(String, String, String)>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    answer(&app, place, &headers, What::Tags).await
+}
+
+/// What of each batch is given.
+#[derive(Clone, Copy)]
+enum What {
+    Batches,
+    Tags,
+}
+
+async fn answer<S: Store>(
+    app: &Arc<App<S>>,
+    place: Result<Path<(String, String, String)>, PathRejection>,
+    headers: &HeaderMap,
+    what: What,
+) -> Result<Response, Refusal> {
     let Path((bucket, origin, name)) = place.map_err(|_| Refusal::NotFound)?;
-    let bucket = known_bucket(&app, &bucket)?;
+    let bucket = known_bucket(app, &bucket)?;
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
     let segment = match app.store.segment(bucket, origin, number(&name)?).await? {
         Found::Held(segment) => segment,
         Found::Expired { .. } => {
-            let oldest = app.indexes.get(&app, bucket).await?.oldest;
+            let oldest = app.indexes.get(app, bucket).await?.oldest;
             return Err(Refusal::Expired { oldest });
         }
         Found::Nothing => return Err(Refusal::NotFound),
@@ -45,9 +71,17 @@ pub(super) async fn segment<S: Store>(
     if !visible {
         return Err(Refusal::NotFound);
     }
-    let (etag, length) = (segment.listed.digest.to_string(), segment.listed.bytes);
-    let mut response = conditional(&headers, &etag, "application/octet-stream", || {
-        stream(&app, bucket, origin, segment)
+    let (etag, bytes) = (segment.listed.digest.to_string(), segment.listed.bytes);
+    let batches = segment.epochs.len() as u64;
+    let length = match what {
+        What::Batches => bytes,
+        What::Tags => {
+            let cells = (bytes - batches * BATCH_HEADER_LEN as u64) / cell_size(app);
+            batches * BATCH_TAGS_PREFIX as u64 + cells * TAG_LEN as u64
+        }
+    };
+    let mut response = conditional(headers, &etag, "application/octet-stream", || {
+        stream(app, bucket, origin, segment, what)
     });
     let fields = response.headers_mut();
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
@@ -57,16 +91,33 @@ pub(super) async fn segment<S: Store>(
     Ok(response)
 }
 
+fn cell_size<S: Store>(app: &App<S>) -> u64 {
+    app.cell_size().get().into()
+}
+
 /// Reads a batch as soon as the one before is on its way. If one is deleted
 /// meanwhile the answer ends early, short of its length.
-fn stream<S: Store>(app: &Arc<App<S>>, bucket: BucketId, origin: Origin, segment: Segment) -> Body {
+fn stream<S: Store>(
+    app: &Arc<App<S>>,
+    bucket: BucketId,
+    origin: Origin,
+    segment: Segment,
+    what: What,
+) -> Body {
     let (mut sender, body) = Channel::<Bytes, Infallible>::new(AHEAD);
     let app = Arc::clone(app);
     tokio::spawn(async move {
         for epoch in segment.epochs {
             let found = app.reads.read(app.store.batch(bucket, origin, epoch));
-            let Ok(Found::Held(bytes)) = found.await else {
+            let Ok(Found::Held(batch)) = found.await else {
                 return;
+            };
+            let bytes = match what {
+                What::Batches => batch,
+                What::Tags => match tags_of(batch).await {
+                    Ok(tags) => tags.into(),
+                    Err(_) => return,
+                },
             };
             if sender.send_data(bytes).await.is_err() {
                 return;

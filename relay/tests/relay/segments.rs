@@ -1,7 +1,7 @@
 //! Segments over real connections.
 
 use tempfile::TempDir;
-use tessera::wire::{BucketId, paths};
+use tessera::wire::{Batch, BatchTags, BucketId, paths};
 
 use crate::{bucket, client::occurrences, server::Server};
 
@@ -47,6 +47,46 @@ fn segments_are_immutable_and_hold_each_batch_once() {
     // Its batches are there one by one as well.
     let single = client.get(&paths::batch(bucket(0), &listed.origin, listed.first));
     assert_eq!(whole.body[..single.body.len()], single.body[..]);
+
+    // The tags of all its batches, and of a batch alone.
+    let tags = client.get(&paths::segment_tags(
+        bucket(0),
+        &listed.origin,
+        listed.number,
+    ));
+    assert_eq!(tags.status, 200);
+    assert_eq!(tags.header("etag"), Some(etag.as_str()));
+    assert_eq!(
+        tags.header("content-length"),
+        Some(tags.body.len().to_string().as_str())
+    );
+    let cut = listed.split_tags(bucket(0), &tags.body).unwrap();
+    let cut_whole = listed.split(bucket(0), &whole.body).unwrap();
+    assert_eq!(cut.len(), cut_whole.len());
+    for (tags, batch) in cut.iter().zip(&cut_whole) {
+        let (tags, batch) = (
+            BatchTags::parse(tags).unwrap(),
+            Batch::parse(batch).unwrap(),
+        );
+        assert_eq!(tags.header(), batch.header());
+        assert!(
+            tags.tags()
+                .eq(batch.cells().map(|cell| cell.first_chunk().unwrap()))
+        );
+    }
+    let alone = client.get(&paths::batch_tags(bucket(0), &listed.origin, listed.first));
+    assert_eq!(alone.status, 200);
+    assert_eq!(
+        alone.header("cache-control"),
+        Some("public, max-age=31536000, immutable")
+    );
+    assert_eq!(alone.body, cut[0]);
+    let missing = client.get(&paths::batch_tags(
+        bucket(0),
+        &listed.origin,
+        u64::MAX >> 12,
+    ));
+    assert_eq!(missing.status, 404);
     server.stop();
 }
 

@@ -140,7 +140,7 @@ fn cells_come_back_and_an_empty_batch_is_one() {
 fn header_bytes_stand_still() {
     let (header, _) = batch(0x0102, HeaderHash([9; 32]), &[1]);
     let bytes = header.encode();
-    assert_eq!(&bytes[..8], b"TSB1\0\0\0\x03");
+    assert_eq!(&bytes[..8], b"TSB2\0\0\0\x03");
     assert_eq!(bytes[8..40], header.origin.0);
     assert_eq!(bytes[40..48], 0x0102_u64.to_be_bytes());
     assert_eq!(bytes[48..56], (0x0102_u64 * 30).to_be_bytes());
@@ -148,4 +148,29 @@ fn header_bytes_stand_still() {
     assert_eq!(bytes[88..120], header.digest.0);
     assert_eq!(bytes[120..128], [0, 0, 0, 1, 0, 0, 8, 0]);
     assert_eq!(BatchHeader::decode(&bytes).unwrap(), header);
+}
+
+#[test]
+fn tags_are_checked_against_the_signature() {
+    let (header, bytes) = batch(9, BatchHeader::NO_PREV, &[1, 2, 3]);
+    let tags = batch_tags(&bytes).unwrap();
+    assert_eq!(tags.len(), BATCH_TAGS_PREFIX + 3 * 16);
+    let read = BatchTags::parse(&tags).unwrap();
+    assert_eq!(read.header(), &header);
+    assert!(read.tags().eq(&[[1; 16], [2; 16], [3; 16]]));
+    for at in 0..tags.len() {
+        let mut altered = tags.clone();
+        altered[at] ^= 1;
+        assert!(BatchTags::parse(&altered).is_err(), "byte {at}");
+        assert!(BatchTags::parse(&tags[..at]).is_err(), "cut at {at}");
+    }
+    assert!(BatchTags::parse(&[&tags[..], &[0; 16]].concat()).is_err());
+    assert!(batch_tags(&bytes[..bytes.len() - 1]).is_err());
+}
+
+#[test]
+fn a_rest_that_trades_places_with_a_tag_is_another_batch() {
+    let (_, mut bytes) = batch(9, BatchHeader::NO_PREV, &[1, 2]);
+    bytes.swap(BATCH_HEADER_LEN, BATCH_HEADER_LEN + SIZE.bytes() + 20);
+    assert_eq!(Batch::parse(&bytes).unwrap_err(), BatchError::Digest);
 }

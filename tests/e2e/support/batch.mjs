@@ -27,16 +27,22 @@ export function publisher() {
   return { privateKey, origin: publicKey.export({ type: "spki", format: "der" }).subarray(-32) };
 }
 
+/** SHA-256 over that of the tags and that of what follows each tag. */
+export function batchDigest(cells) {
+  const part = (cut) => sha256(Buffer.concat(cells.map(cut)));
+  return sha256(Buffer.concat([part((cell) => cell.subarray(0, 16)), part((cell) => cell.subarray(16))]));
+}
+
 export function buildBatch({ bucket, epoch, closedAt, cellSize, cells }, { privateKey, origin }, previousHeader) {
   const header = Buffer.alloc(HEADER_LEN);
   const body = Buffer.concat(cells);
-  header.write("TSB1", 0, "latin1");
+  header.write("TSB2", 0, "latin1");
   header.writeUInt32BE(bucket, 4);
   origin.copy(header, 8);
   header.writeBigUInt64BE(epoch, 40);
   header.writeBigUInt64BE(closedAt, 48);
   if (previousHeader) sha256(previousHeader).copy(header, 56);
-  sha256(body).copy(header, 88);
+  batchDigest(cells).copy(header, 88);
   header.writeUInt32BE(cells.length, 120);
   header.writeUInt32BE(cellSize, 124);
   sign(null, header.subarray(0, SIGNED_LEN), privateKey).copy(header, SIGNED_LEN);

@@ -11,6 +11,7 @@ mod lock;
 mod parts;
 mod read;
 mod reader_gate;
+mod resign;
 mod schema;
 mod segment;
 mod writer;

@@ -8,7 +8,7 @@ use tessera::{
     wire::{BatchHeader, BucketCount, CellSize, OriginKey},
 };
 
-use super::{OpenError, frames};
+use super::{OpenError, frames, resign::resign};
 use crate::{random, store::Kind};
 
 pub(super) const VERSION: u32 = 3;
@@ -124,7 +124,8 @@ pub(super) fn open(
         secure_delete(&connection, true)
             .and_then(|()| {
                 migrate(&mut connection, version, |tx| {
-                    frames::seal_rows(tx, &keys, cell_size)
+                    frames::seal_rows(tx, &keys, cell_size)?;
+                    resign(tx, origin_key(tx)?.as_ref())
                 })
             })
             .and_then(|()| secure_delete(&connection, false))
