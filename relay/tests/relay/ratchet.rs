@@ -196,9 +196,13 @@ fn old_keys_on(device: Device) -> (usize, usize) {
 fn found_on(device: Device, keys: &[Vec<u8>]) -> (usize, usize) {
     let device = device.unmount();
     let starts: HashSet<&[u8]> = keys.iter().map(|key| &key[..8]).collect();
+    let mut is_first = [false; 256];
+    for start in &starts {
+        is_first[usize::from(start[0])] = true;
+    }
     let found: HashSet<&[u8]> = device
         .windows(8)
-        .filter(|window| starts.contains(window))
+        .filter(|window| is_first[usize::from(window[0])] && starts.contains(window))
         .collect();
     (found.len(), starts.len())
 }

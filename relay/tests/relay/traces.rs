@@ -201,7 +201,7 @@ async fn the_log_stays_small_under_constant_reads_and_posts() {
         }));
     }
     let log = file.path().with_extension("db-wal");
-    for epoch in 2..=40 {
+    for epoch in 2..=20 {
         store.put(entries(bucket(0), 1500)).await.unwrap();
         close(&store, bucket(0), epoch).await;
         close(&store, bucket(1), epoch).await;

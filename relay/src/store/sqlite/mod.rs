@@ -245,7 +245,13 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self, closing: Closing) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Close(Box::new(closing), reply)).await
+        let mut left = Some(closing);
+        while let Some(closing) = left {
+            left = self
+                .ask(|reply| Job::Close(Box::new(closing), reply))
+                .await?;
+        }
+        Ok(())
     }
 
     async fn end_epoch(&self, kind: Kind, most_waited: u8) -> Result<(), StoreError> {

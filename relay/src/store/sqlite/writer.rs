@@ -34,7 +34,8 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// dropped: the work is done all the same.
 pub(super) enum Job {
     Put(Post, Reply<()>),
-    Close(Box<Closing>, Reply<()>),
+    /// What is left to close.
+    Close(Box<Closing>, Reply<Option<Closing>>),
     /// Cells that more closes than this left behind are dropped.
     EndEpoch(Kind, u8, Reply<()>),
     Seal(Vec<segment::Due>, Reply<()>),
@@ -107,45 +108,44 @@ impl Writer {
         kept.unwrap_or_else(|error| vec![Err(error); posts.len()])
     }
 
-    /// Closes the buckets that are not yet closed in this epoch, as many in a
-    /// transaction as their batches allow.
-    fn close(&mut self, closing: Closing) -> Result<(), StoreError> {
-        let kind = closing.kind();
-        let mut cover = closing.cover.clone();
-        let mut buckets = closing.buckets.iter().peekable();
-        let (mut grew, mut is_full) = (false, false);
-        while buckets.peek().is_some() {
-            let mut closed: Vec<Closed> = Vec::new();
-            let written = self.write(|tx, parts| {
-                let mut close = parts.close(&closing);
-                for bucket in &mut buckets {
-                    if !close.is_done(tx, *bucket)? {
-                        closed.push(close.bucket(tx, *bucket, &mut cover)?);
-                    }
-                    if closed.iter().map(|closed| closed.bytes).sum::<usize>() >= CLOSE_BYTES {
-                        break;
-                    }
+    /// Closes as many of the buckets as one transaction takes, and returns
+    /// what is left to do: posts are kept in between.
+    fn close(&mut self, mut closing: Closing) -> Result<Option<Closing>, StoreError> {
+        let mut cover = std::mem::take(&mut closing.cover);
+        let (mut closed, mut looked_at) = (Vec::new(), 0);
+        let written = self.write(|tx, parts| {
+            let mut close = parts.close(&closing);
+            let mut bytes = 0;
+            for bucket in &closing.buckets {
+                if bytes >= CLOSE_BYTES {
+                    break;
                 }
-                Ok(())
-            });
-            if let Err(error) = written {
-                for Closed { bucket, before, .. } in closed.into_iter().rev() {
-                    self.parts.queue.put_back(bucket, before);
+                looked_at += 1;
+                if !close.is_done(tx, *bucket)? {
+                    let bucket = close.bucket(tx, *bucket, &mut cover)?;
+                    bytes += bucket.bytes;
+                    closed.push(bucket);
                 }
-                return Err(error);
             }
-            grew |= closed.iter().any(|closed| closed.grew);
-            is_full |= closed.iter().any(|closed| closed.is_full);
-            self.disk.closed(kind, closed.len());
+            Ok(())
+        });
+        if let Err(error) = written {
+            for Closed { bucket, before, .. } in closed.into_iter().rev() {
+                self.parts.queue.put_back(bucket, before);
+            }
+            return Err(error);
         }
+        self.disk.closed(closing.kind(), closed.len());
         // Neither which bucket nor how much: batches go after their retention, logs may stay.
-        if is_full {
+        if closed.iter().any(|closed| closed.is_full) {
             tracing::warn!("more cells wait than --max-batch publishes at once: the rest follows");
         }
-        if grew {
+        if closed.iter().any(|closed| closed.grew) {
             tracing::warn!("more cells were posted than --cover-cells hides: batches have grown");
         }
-        Ok(())
+        closing.buckets.drain(..looked_at);
+        closing.cover = cover;
+        Ok((!closing.buckets.is_empty()).then_some(closing))
     }
 
     /// Seals what was left behind under the next key, deletes the frames of
