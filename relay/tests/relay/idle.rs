@@ -40,7 +40,8 @@ fn a_subscriber_costs_at_most_twenty_kibibytes() {
         println!("only {count} subscribers: fewer open files are allowed");
     }
     let directory = TempDir::new().unwrap();
-    let flags = "--epoch 1h --lobby-epoch 24h --retention 2d --lobby-retention 2d";
+    let flags = "--epoch 1h --lobby-epoch 24h --retention 2d --lobby-retention 2d \
+        --max-message-size 64KiB";
     let process = Process::start(directory.path(), flags, Stdio::null());
     let relay = process.client.0;
     // What every relay needs once is there before.

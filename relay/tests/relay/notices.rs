@@ -42,7 +42,7 @@ fn what_is_no_subscription_ends_the_stream() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(
         directory.path(),
-        "--epoch 1h --retention 1d --lobby-epoch 1h",
+        "--epoch 1h --retention 1d --lobby-epoch 1h --max-message-size 64KiB",
     );
     let relay = server.client.0;
     for (text, code, reason) in [
@@ -135,7 +135,7 @@ fn streams_end_with_the_relay() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(
         directory.path(),
-        "--epoch 1h --retention 1d --lobby-epoch 1h",
+        "--epoch 1h --retention 1d --lobby-epoch 1h --max-message-size 64KiB",
     );
     let mut subscribed = Socket::subscribe(server.client.0, "{\"bucket\":0}");
     let mut silent = Socket::upgrade(server.client.0);
@@ -187,7 +187,7 @@ fn who_only_talks_is_dropped() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(
         directory.path(),
-        "--epoch 1h --retention 1d --lobby-epoch 1h",
+        "--epoch 1h --retention 1d --lobby-epoch 1h --max-message-size 64KiB",
     );
     let mut socket = Socket::subscribe(server.client.0, "{\"bucket\":0}");
     // Pings, each of which would queue a pong.

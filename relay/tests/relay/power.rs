@@ -365,7 +365,7 @@ fn a_sync_that_fails_ends_the_process() {
     let process = Process::start_under(
         &strace,
         directory.path(),
-        "--epoch 1h --lobby-epoch 1h --retention 1d",
+        "--epoch 1h --lobby-epoch 1h --retention 1d --max-message-size 64KiB",
         Stdio::from(File::create(&log).unwrap()),
     );
     let headers = [("Content-Type", "application/octet-stream")];
