@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tessera_privacy import moments, operator, population, report, traffic
+from tessera_privacy import moments, operator, population, report, timing, traffic
 from tessera_privacy.rules import MUTANTS, PRODUCT, PRODUCT_DEFAULTS, VARIANTS
 from tessera_privacy.statistics import share
 
@@ -45,7 +45,10 @@ def measure(profile, variant, seed):
     people = population.make(population.Assumptions(days=profile.days, seed=seed))
     rules = VARIANTS[variant]
     run = traffic.simulate(people, rules)
-    right = operator.identify(run, profile.horizons, seed)
+    if rules.requests_wait:
+        right = timing.identify(run, profile.horizons, seed)
+    else:
+        right = operator.identify(run, profile.horizons, seed)
     if rules.urgent == "extra-slots" and variant in PRODUCT:
         right |= moments.identify(run, profile.horizons, seed)
     batch = traffic.posted(run).mean() + PRODUCT_DEFAULTS["relay_cover_cells"]

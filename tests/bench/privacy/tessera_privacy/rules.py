@@ -25,6 +25,8 @@ class Rules:
     receipt_delay: float = 0.0
     # A further slot this many seconds after opening, up to a fifth earlier or later.
     second_slot: float = 0.0
+    # Whether a request waits until the cells before it were opened.
+    requests_wait: bool = False
 
 
 DECOYS = 4
@@ -38,6 +40,7 @@ UNIFORM = Rules(cover="uniform", cells=4)
 VARIANTS = {
     "as built": AS_BUILT,
     "as built, prompt": replace(AS_BUILT, urgent="extra-slots"),
+    "as built, requests wait for opening": replace(AS_BUILT, requests_wait=True),
     "every bucket": Rules(),
     "every bucket, prompt": Rules(urgent="extra-slots"),
     "uniform": UNIFORM,
@@ -52,4 +55,4 @@ VARIANTS = {
 
 # What the product does, and what it must never do again without this benchmark failing.
 PRODUCT = ("as built", "as built, prompt")
-MUTANTS = ("uniform", "every bucket, bare prompt")
+MUTANTS = ("uniform", "every bucket, bare prompt", "as built, requests wait for opening")

@@ -39,6 +39,7 @@ class Traffic:
     kind: np.ndarray
     written: np.ndarray
     left: np.ndarray
+    pulled: np.ndarray
     # Cells posted outside slots, without cover.
     bare_owner: np.ndarray
     bare_time: np.ndarray
@@ -163,8 +164,9 @@ class _Run:
             left, slot = self._leave(time, kind, sender, recipient)
             if left is None:
                 continue
-            self.deliveries.append((sender, slot, recipient, kind, time, left))
             pulled, session = self._pulled(left, recipient)
+            seen = math.inf if pulled is None else pulled
+            self.deliveries.append((sender, slot, recipient, kind, time, left, seen))
             if kind == RECEIPT or pulled is None:
                 continue
             self._receipt(heap, pulled, recipient, sender)
@@ -242,7 +244,8 @@ class _Run:
         return None if session == len(ends) else max(time, starts[session] + after)
 
     def traffic(self, rng):
-        sender, slot, recipient, kind, written, left = map(np.array, zip(*self.deliveries))
+        columns = map(np.array, zip(*self.deliveries))
+        sender, slot, recipient, kind, written, left, pulled = columns
         rules, schedule, bucket = self.rules, self.schedule, np.array(self.bucket)
         total = int(schedule.offset[-1])
         in_slot = slot != NO_SLOT
@@ -266,6 +269,7 @@ class _Run:
             kind=kind,
             written=written,
             left=left,
+            pulled=pulled,
             bare_owner=np.array([u for u, _, _ in self.bare], int),
             bare_time=np.array([t for _, t, _ in self.bare], float),
             bare_bucket=np.array([b for _, _, b in self.bare], int),
