@@ -82,6 +82,8 @@ codes! {
     MessageSent = "MESSAGE_SENT", false;
     /// The clock is behind the oldest month held: sending is refused.
     ClockBehind = "CLOCK_BEHIND", true;
+    /// The device's clock and the relay's differ.
+    ClockSkew = "CLOCK_SKEW", true;
     /// No vault in the store, and none was to be created.
     VaultMissing = "VAULT_MISSING", false;
     /// A vault was kept here and is gone: cleared by the browser or by someone.
@@ -112,6 +114,8 @@ codes! {
     StoreConflict = "STORE_CONFLICT", false;
     /// The store could not read or write.
     StoreFailed = "STORE_FAILED", true;
+    /// The store has no room for a change; nothing was changed.
+    StoreFull = "STORE_FULL", true;
     /// Emergency shares that do not belong together or are damaged.
     SharesInvalid = "SHARES_INVALID", false;
     /// The audit log does not verify.
@@ -134,6 +138,8 @@ codes! {
     RelayProtocol = "RELAY_PROTOCOL", true;
     /// A batch whose signature, digest or chain does not hold.
     BatchInvalid = "BATCH_INVALID", true;
+    /// The relay publishes nothing new in a mailbox.
+    Stalled = "STALLED", true;
     /// `init()` has not been called, or has not finished.
     NotInitialized = "NOT_INITIALIZED", false;
     /// The WebAssembly module could not be loaded.

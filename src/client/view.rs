@@ -226,7 +226,7 @@ pub struct MessageView {
     pub session: Option<String>,
     /// One of the words of [`MessageState`](crate::client::MessageState).
     pub state: &'static str,
-    /// The text of a text message, where the body is at hand.
+    /// The text, where the message was sent as text and its body is at hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -250,14 +250,18 @@ impl MessageView {
         }
     }
 
-    /// The same with its text, if it is a text message and not a large one.
+    /// The same with its text, if it was sent as text and is not large.
     pub(crate) fn with_body(mut self, body: &Content) -> Self {
-        if let (true, &[text]) = (
-            self.content_type.starts_with("text/"),
-            body.pieces().as_slice(),
-        ) {
+        let typed = is_typed_text(&self.content_type, self.filename.as_deref());
+        if let (true, &[text]) = (typed, body.pieces().as_slice()) {
             self.text = core::str::from_utf8(text).ok().map(str::to_owned);
         }
         self
     }
+}
+
+/// Whether a message was sent as text. A file is a file, whatever its type: a
+/// `text/plain` may be in another encoding.
+pub(crate) fn is_typed_text(content_type: &str, filename: Option<&str>) -> bool {
+    content_type == "text/plain" && filename.is_none()
 }

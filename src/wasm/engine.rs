@@ -86,11 +86,6 @@ impl Engine {
         records: &Array,
     ) -> JsResult<JsValue> {
         let opener = vault::opener(kind, secret)?;
-        let sealed = records.iter().map(|record| {
-            let pair = Array::from(&record);
-            let store_key = pair.get(0).as_string().unwrap_or_default();
-            (store_key, Uint8Array::new(&pair.get(1)).to_vec())
-        });
         let OpenedVault {
             key,
             manifest,
@@ -98,7 +93,7 @@ impl Engine {
             records,
             commit,
         } = StoredHeader::parse(&header.to_vec())
-            .and_then(|header| header.open(opener, sealed, &mut rng()))
+            .and_then(|header| header.open(opener, pairs(records), &mut rng()))
             .map_err(vault_error)?;
         let client = Client::load(&records).map_err(client_error)?;
         let engine = Self {
@@ -110,6 +105,37 @@ impl Engine {
         };
         Ok(opened(engine, &pairs_of(commit)))
     }
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Goes back to what the store holds, after a commit that did not fit.
+    /// The header is as it was: a commit that changes it is not taken back.
+    ///
+    /// # Errors
+    ///
+    /// `VAULT_DAMAGED`.
+    pub fn reload(&mut self, records: &Array) -> JsResult<()> {
+        let opened: Result<Vec<_>, _> = pairs(records)
+            .map(|(store_key, sealed)| {
+                let plain = self.key.open(&store_key, &sealed)?;
+                Ok((store_key, plain))
+            })
+            .collect();
+        let opened = opened.map_err(vault_error)?;
+        self.client = Client::load(&opened).map_err(client_error)?;
+        self.planned = SortedMap::new();
+        Ok(())
+    }
+}
+
+/// `[key, bytes]` pairs as a store lists them.
+fn pairs(records: &Array) -> impl Iterator<Item = (String, Vec<u8>)> {
+    records.iter().map(|record| {
+        let pair = Array::from(&record);
+        let store_key = pair.get(0).as_string().unwrap_or_default();
+        (store_key, Uint8Array::new(&pair.get(1)).to_vec())
+    })
 }
 
 fn opened(engine: Engine, commit: &Array) -> JsValue {

@@ -5,7 +5,7 @@
 //! 202 alone: a captive portal's 200 is not the relay's word.
 
 use gloo_net::http::{Request, RequestBuilder, Response};
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Function, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -22,6 +22,8 @@ use crate::{base::ErrorCode, wire::RetryAfter};
 /// No answer of a relay is longer: 16 384 cells of the largest size are 256 MiB,
 /// but a batch that large is no relay's of ours. 64 MiB.
 const MAX_ANSWER_LEN: u32 = 64 << 20;
+/// The body of a 202 says nothing that is needed.
+const MAX_ACCEPTED_LEN: u32 = 64 << 10;
 
 /// A relay reached over HTTP.
 #[wasm_bindgen]
@@ -65,13 +67,19 @@ impl HttpRelay {
         self.base.clone()
     }
 
-    /// The bytes at a path such as `/v1/info`.
+    /// The bytes at a path such as `/v1/info`. `on_progress` is called with
+    /// the number of bytes so far as they arrive.
     ///
     /// # Errors
     ///
     /// A code for each answer that is not a 200: see `code_of`; `ABORTED` if
     /// the signal says so.
-    pub async fn get(&self, path: String, signal: Option<AbortSignal>) -> JsResult<Uint8Array> {
+    pub async fn get(
+        &self,
+        path: String,
+        signal: Option<AbortSignal>,
+        on_progress: Option<Function>,
+    ) -> JsResult<Uint8Array> {
         let request = self
             .request(Request::get(&self.at(&path)), signal.as_ref())
             .build();
@@ -79,7 +87,13 @@ impl HttpRelay {
         if response.status() != 200 {
             return Err(refusal(&response));
         }
-        read(&response, signal.as_ref()).await
+        read(
+            &response,
+            MAX_ANSWER_LEN,
+            signal.as_ref(),
+            on_progress.as_ref(),
+        )
+        .await
     }
 
     /// Posts bytes; done means 202, durably stored.
@@ -98,11 +112,12 @@ impl HttpRelay {
             .header("Content-Type", "application/octet-stream")
             .body(body);
         let response = send(request, signal.as_ref()).await?;
-        if response.status() == 202 {
-            Ok(())
-        } else {
-            Err(refusal(&response))
+        if response.status() != 202 {
+            return Err(refusal(&response));
         }
+        // Cells are stored whatever the body says; read to its end, the browser sees a request that finished.
+        let _ = read(&response, MAX_ACCEPTED_LEN, signal.as_ref(), None).await;
+        Ok(())
     }
 
     fn at(&self, path: &str) -> String {
@@ -135,7 +150,12 @@ async fn send(
 }
 
 /// Reads the body in pieces, so that an endless answer is not kept.
-async fn read(response: &Response, signal: Option<&AbortSignal>) -> JsResult<Uint8Array> {
+async fn read(
+    response: &Response,
+    most: u32,
+    signal: Option<&AbortSignal>,
+    on_progress: Option<&Function>,
+) -> JsResult<Uint8Array> {
     let Some(body) = response.body() else {
         return Ok(array(&[]));
     };
@@ -146,11 +166,24 @@ async fn read(response: &Response, signal: Option<&AbortSignal>) -> JsResult<Uin
         let next = JsFuture::from(reader.read())
             .await
             .map_err(|error| failure(&error, signal))?;
-        let Ok(piece) = field(&next, "value").dyn_into::<Uint8Array>() else {
+        if field(&next, "done").is_truthy() {
             break;
-        };
+        }
+        // Of whatever realm: `instanceof Uint8Array` fails for the chunks of another one.
+        let chunk = field(&next, "value");
+        if !ArrayBuffer::is_view(&chunk) {
+            let _ = reader.cancel();
+            return Err(js_error(
+                ErrorCode::RelayProtocol,
+                "the relay's answer is not made of bytes",
+            ));
+        }
+        let piece = Uint8Array::new(&chunk);
         len = len.saturating_add(piece.length());
-        if len > MAX_ANSWER_LEN {
+        if let Some(report) = on_progress {
+            let _ = report.call1(&JsValue::NULL, &len.into());
+        }
+        if len > most {
             let _ = reader.cancel();
             return Err(js_error(
                 ErrorCode::RelayProtocol,

@@ -123,6 +123,82 @@ fn what_is_sent_later_to_the_same_contact_waits_and_to_others_does_not() {
 }
 
 #[test]
+fn a_message_of_one_cell_is_withdrawn_unless_a_post_may_have_carried_it() {
+    let (mut relay, mut a, mut b, b_at_a, _) = pair();
+    let now = clock(&relay);
+    let id = a.send(b_at_a, "a slip", now).unwrap();
+    let post = a.client.next_slot(now, &mut rng()).unwrap();
+    let cancel = |a: &mut Person, in_flight: &[u64]| {
+        let cancelled = a.client.cancel(id, in_flight, now, &mut rng());
+        cancelled.map(|effects| a.commit(effects).state)
+    };
+    assert_eq!(
+        cancel(&mut a, &post.tokens),
+        Err(ClientError::MessageSent),
+        "the relay may have it"
+    );
+    assert_eq!(a.state(id), "queued");
+    assert_eq!(cancel(&mut a, &[]), Ok("cancelled"));
+    a.restart();
+    a.send(b_at_a, "what was meant", now).unwrap();
+    relay.close();
+    let mut messages = Vec::new();
+    for _ in 0..4 {
+        for received in round(&mut relay, &mut [&mut b, &mut a]) {
+            assert!(received.gaps.is_empty(), "{:?}", received.gaps);
+            messages.extend(received.messages);
+        }
+    }
+    let texts: Vec<_> = messages.iter().map(|m| m.text.as_deref()).collect();
+    assert_eq!(texts, [Some("what was meant")]);
+}
+
+#[test]
+fn a_deleted_message_is_gone_with_its_body_and_leaves_no_gap() {
+    let (mut relay, mut a, mut b, b_at_a, a_at_b) = pair();
+    let now = clock(&relay);
+    let sent = send(&mut a, b_at_a, &content(400_000), now);
+    a.seal_wanted(now);
+    while let Some(post) = a.client.next_flush(now).unwrap() {
+        relay.post(&post.body);
+        let effects = a.client.posted(&post.tokens, clock(&relay));
+        a.commit(effects);
+        a.seal_wanted(now);
+    }
+    relay.close();
+    let received = b.pull(&relay, now);
+    let id = received.messages[0].id;
+    let bodies = |person: &Person| {
+        let keys = person.store.keys();
+        keys.filter(|key| key.starts_with("b/")).count()
+    };
+    assert!(bodies(&b) > 1);
+    let effects = b.client.delete_message(id, &[], now, &mut rng()).unwrap();
+    b.commit(effects);
+    b.restart();
+    assert_eq!(bodies(&b), 0);
+    assert!(b.client.messages(a_at_b, None, 10).unwrap().is_empty());
+    assert_eq!(
+        b.client.delete_message(id, &[], now, &mut rng()).err(),
+        Some(ClientError::MessageUnknown)
+    );
+    // A message that waits is withdrawn first.
+    let waiting = a.send(b_at_a, "never mind", now).unwrap();
+    for id in [sent, waiting] {
+        let effects = a.client.delete_message(id, &[], now, &mut rng()).unwrap();
+        a.commit(effects);
+    }
+    a.restart();
+    assert_eq!(bodies(&a), 0);
+    for _ in 0..3 {
+        for received in round(&mut relay, &mut [&mut b, &mut a]) {
+            assert!(received.gaps.is_empty(), "{:?}", received.gaps);
+            assert!(received.messages.is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_message_taken_back_never_shows_and_leaves_no_gap() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     let now = clock(&relay);
@@ -132,12 +208,12 @@ fn a_message_taken_back_never_shows_and_leaves_no_gap() {
     relay.post(&post.body);
     let effects = a.client.posted(&post.tokens, clock(&relay));
     a.commit(effects);
-    let effects = a.client.cancel(id, now, &mut rng()).unwrap();
+    let effects = a.client.cancel(id, &[], now, &mut rng()).unwrap();
     assert_eq!(a.commit(effects).state, "cancelled");
     a.restart();
     assert_eq!(a.state(id), "cancelled");
     assert_eq!(
-        a.client.cancel(id, now, &mut rng()).err(),
+        a.client.cancel(id, &[], now, &mut rng()).err(),
         Some(ClientError::MessageSent),
         "once is enough"
     );
@@ -154,7 +230,7 @@ fn a_message_taken_back_never_shows_and_leaves_no_gap() {
     assert_eq!(messages[0].text.as_deref(), Some("after it"));
     assert_eq!(a.state(text), "delivered");
     assert_eq!(
-        a.client.cancel(text, now, &mut rng()).err(),
+        a.client.cancel(text, &[], now, &mut rng()).err(),
         Some(ClientError::MessageSent)
     );
     // What came of it is forgotten after the retention, and that is told.
@@ -179,7 +255,7 @@ fn a_message_taken_back_before_it_left_hides_nothing_that_comes_after_it() {
             a.seal_wanted(now);
         }
         a.send(b_at_a, "after it", now).unwrap();
-        let effects = a.client.cancel(id, now, &mut rng()).unwrap();
+        let effects = a.client.cancel(id, &[], now, &mut rng()).unwrap();
         a.commit(effects);
         a.send(b_at_a, "and after that", now).unwrap();
         for _ in 0..4 {
@@ -252,7 +328,7 @@ fn what_is_sent_after_a_message_was_taken_back_is_found_although_nothing_of_it_h
     // Hundreds of counters each, far more than a window.
     for len in [1_000_000, 100_000, 70_000, 500_000] {
         let id = send(&mut a, b_at_a, &content(len), now);
-        let effects = a.client.cancel(id, now, &mut rng()).unwrap();
+        let effects = a.client.cancel(id, &[], now, &mut rng()).unwrap();
         a.commit(effects);
         a.restart();
     }

@@ -103,8 +103,11 @@ impl World {
         let last = self.links[link].ends[end].sent.len() - 1;
         let id = self.links[link].ends[end].sent[last].id;
         let now = self.clock(person);
-        let client = &mut self.people[person].person.client;
-        let effects = match client.cancel(id, now, &mut self.dice) {
+        let page = &mut self.people[person];
+        let unanswered = page.unanswered.as_ref();
+        let in_flight = unanswered.map_or(Vec::new(), |(post, _)| post.tokens.clone());
+        let client = &mut page.person.client;
+        let effects = match client.cancel(id, &in_flight, now, &mut self.dice) {
             Ok(effects) => effects,
             Err(ClientError::MessageSent | ClientError::ClockBehind) => return Ok(()),
             Err(refused) => panic!("{refused:?}"),

@@ -1,6 +1,7 @@
 //! Flows tie the machines together. They own no state.
 
 mod accept;
+mod delete;
 mod draft;
 mod emergency;
 mod enrol;

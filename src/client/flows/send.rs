@@ -7,11 +7,11 @@ use crate::{
     client::{
         Client, ClientError, ContactId, Effects, MessageEvent, MessageRef, MessageState,
         MessageView, Pieces, PiecesNeeded, Post, StoreKey, TransferView,
-        flows::seal::{DeliveryContent, SealedDelivery},
+        flows::seal::{DeliveryContent, SealedControls, SealedDelivery},
         messages::{Message, Parts, content_type},
         outbox::{self, CellPurpose, Destination, MAX_POST},
         transaction::Transaction,
-        view::Event,
+        view::{Event, is_typed_text},
     },
     envelope::{DeliveryId, EnvelopeError, Sealing, chunk_len},
     wire::Cell,
@@ -86,6 +86,9 @@ impl Client {
             filing: None,
         };
         let view = MessageView::new(message, &held).with_body(&outgoing.body);
+        // Of a long text only the pieces are at hand.
+        let typed = is_typed_text(outgoing.content_type, outgoing.filename)
+            && (view.text.is_some() || outgoing.body.pieces().len() > 1);
         self.use_counters(used, &mut tx);
         if let Some(contact) = self.contacts.update(id, &mut tx) {
             contact.next_message += 1;
@@ -97,7 +100,7 @@ impl Client {
         self.log_message(event, message, &held.session, content, &mut tx);
         self.messages.put_body(message, outgoing.body, &mut tx);
         self.messages.put(message, held, &mut tx);
-        if outgoing.content_type.starts_with("text/") {
+        if typed {
             tx.delete(StoreKey::Draft(id));
         }
         Ok(self.commit(tx, view))
@@ -119,35 +122,26 @@ impl Client {
         }
     }
 
-    /// Withdraws a message of several cells of which not all have left. A
-    /// control delivery that acknowledges nothing uses its sequence number, so
-    /// that its recipient misses nothing; fragments that arrive are never
-    /// shown. Protocol §13.
+    /// Withdraws a message of which not all has left. A control delivery that
+    /// acknowledges nothing uses its sequence number, so that its recipient
+    /// misses nothing; fragments that arrive are never shown. `in_flight` are
+    /// the cells of a post without an answer: the relay may have them.
+    /// Protocol §13.
     ///
     /// # Errors
     ///
-    /// `MessageUnknown`; `MessageSent` for a message that the relay has, that
-    /// is not outgoing, or that is one cell; `ClockBehind`.
+    /// `MessageUnknown`; `MessageSent` for a message that the relay has or may
+    /// have, or that is not outgoing; `ClockBehind`.
     pub fn cancel(
         &mut self,
         message: MessageRef,
+        in_flight: &[u64],
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<MessageView>, ClientError> {
         let held = self.messages.get(message);
         let held = held.ok_or(ClientError::MessageUnknown)?;
-        if !held.is_queued() || self.outgoing_transfer(message).is_none() {
-            return Err(ClientError::MessageSent);
-        }
-        let policy = self.devices.send_policy();
-        let filler = match self.outbox.is_former(policy, message) {
-            // A number of a former device's count is not this device's to use.
-            true => None,
-            false => {
-                let contact = self.contacts.find(message.contact)?;
-                Some(self.seal_filler(contact, held.seq, now, rng)?)
-            }
-        };
+        let filler = self.seal_withdrawal(message, held, in_flight, now, rng)?;
         let cancelled = Message {
             state: MessageState::Cancelled,
             ..held.clone()
@@ -159,6 +153,27 @@ impl Client {
         self.outbox.cut_short(message, &mut tx);
         self.end_message(message, MessageState::Cancelled, &mut tx);
         Ok(self.commit(tx, view))
+    }
+
+    /// What takes the sequence number of a message that is withdrawn.
+    pub(crate) fn seal_withdrawal(
+        &self,
+        message: MessageRef,
+        held: &Message,
+        in_flight: &[u64],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<SealedControls>, ClientError> {
+        if !held.is_queued() || self.outbox.may_have_left(message, in_flight) {
+            return Err(ClientError::MessageSent);
+        }
+        let policy = self.devices.send_policy();
+        if self.outbox.is_former(policy, message) {
+            // A number of a former device's count is not this device's to use.
+            return Ok(None);
+        }
+        let contact = self.contacts.find(message.contact)?;
+        self.seal_filler(contact, held.seq, now, rng).map(Some)
     }
 
     /// An outgoing message ends without arriving.

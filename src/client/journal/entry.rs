@@ -164,6 +164,8 @@ pub enum MessageEvent {
     Released,
     /// Withdrawn by its sender before all of it had left.
     Cancelled,
+    /// Deleted here; its contact keeps it.
+    Deleted,
 }
 
 /// How a vault was unlocked.
@@ -230,6 +232,7 @@ impl AuditEvent {
                 MessageEvent::Held => "held",
                 MessageEvent::Released => "released",
                 MessageEvent::Cancelled => "cancelled",
+                MessageEvent::Deleted => "deleted",
             },
             Self::Rejected { .. } => "rejected",
             Self::Gap(_) => "gap",

@@ -114,6 +114,17 @@ impl Messages {
         tx.delete(StoreKey::Draft(contact));
     }
 
+    /// Deletes a message with its body.
+    pub(crate) fn remove(&mut self, message: MessageRef, tx: &mut Transaction) {
+        let Some(held) = self.0.remove(&message) else {
+            return;
+        };
+        tx.delete(StoreKey::Message(message));
+        for key in StoreKey::body(message, held.size as usize) {
+            tx.delete(key);
+        }
+    }
+
     /// Where the body of a message is stored, in pieces.
     pub(crate) fn body_keys(&self, message: MessageRef) -> Result<Vec<StoreKey>, ClientError> {
         match self.0.get(&message) {

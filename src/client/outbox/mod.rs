@@ -320,6 +320,16 @@ impl Outbox {
         self.large.forget(message, tx);
     }
 
+    /// Whether every cell that is left of a message is in a post without an
+    /// answer.
+    pub(crate) fn may_have_left(&self, message: MessageRef, in_flight: &[u64]) -> bool {
+        let mut queued = self.queue.iter();
+        self.large.get(message).is_none()
+            && !queued.any(|(ordinal, queued)| {
+                queued.message() == Some(message) && !in_flight.contains(ordinal)
+            })
+    }
+
     /// The cells to post next, oldest first; those of large messages last, so
     /// that a picture to one person does not delay a word to another. What
     /// goes to one contact keeps its order.

@@ -3,7 +3,7 @@
 use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, contact, time, to_js, vault_error, whole};
+use super::{Engine, client_error, contact, relay::cells, time, to_js, vault_error, whole};
 use crate::{
     base::Content,
     client::{ClientError, MessageRef, Outgoing, StoreKey},
@@ -129,13 +129,37 @@ impl Engine {
         self.give(Ok(effects))
     }
 
-    /// Withdraws a message of several cells of which not all have left.
+    /// Withdraws a message of which not all has left; `in_flight` are the
+    /// tokens of a post without an answer.
     ///
     /// # Errors
     ///
     /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CLOCK_BEHIND`.
-    pub fn cancel(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let result = self.client.cancel(message(id)?, time(now)?, &mut rng());
+    pub fn cancel(&mut self, id: &str, in_flight: Vec<String>, now: f64) -> JsResult<JsValue> {
+        let (message, in_flight) = (message(id)?, cells(&in_flight)?);
+        let result = self
+            .client
+            .cancel(message, &in_flight, time(now)?, &mut rng());
+        self.give(result)
+    }
+
+    /// Deletes a message with its body; a message that waits for the relay is
+    /// withdrawn first.
+    ///
+    /// # Errors
+    ///
+    /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CONTACT_PENDING`, `CLOCK_BEHIND`.
+    #[wasm_bindgen(js_name = deleteMessage)]
+    pub fn delete_message(
+        &mut self,
+        id: &str,
+        in_flight: Vec<String>,
+        now: f64,
+    ) -> JsResult<JsValue> {
+        let (message, in_flight) = (message(id)?, cells(&in_flight)?);
+        let result = self
+            .client
+            .delete_message(message, &in_flight, time(now)?, &mut rng());
         self.give(result)
     }
 

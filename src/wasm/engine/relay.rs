@@ -136,9 +136,7 @@ impl Engine {
     ///
     /// `INVALID_ARGUMENT`.
     pub fn posted(&mut self, tokens: Vec<String>, now: f64) -> JsResult<JsValue> {
-        let tokens: Option<Vec<u64>> = tokens.iter().map(|token| token.parse().ok()).collect();
-        let tokens = tokens.ok_or_else(|| invalid("tokens"))?;
-        let effects = self.client.posted(&tokens, time(now)?);
+        let effects = self.client.posted(&cells(&tokens)?, time(now)?);
         self.give(Ok(effects))
     }
 
@@ -245,6 +243,14 @@ fn post(post: Post) -> JsValue {
         .collect();
     set(&object, "tokens", &tokens);
     object.into()
+}
+
+/// The cells that a post's tokens name.
+pub(super) fn cells(tokens: &[String]) -> JsResult<Vec<u64>> {
+    let cells = tokens.iter().map(|token| token.parse().ok());
+    cells
+        .collect::<Option<_>>()
+        .ok_or_else(|| invalid("tokens are not those of a post"))
 }
 
 fn mailbox(which: &str) -> JsResult<Mailbox> {

@@ -1,0 +1,49 @@
+//! Deleting a message here. Its contact keeps what arrived there.
+
+use rand_core::CryptoRng;
+
+use crate::{
+    base::UnixTime,
+    client::{
+        Client, ClientError, Effects, MessageEvent, MessageRef, MessageState,
+        transaction::Transaction,
+    },
+};
+
+impl Client {
+    /// Deletes a message with its body. A message that waits for the relay is
+    /// withdrawn first: `in_flight` are the cells of a post without an answer.
+    ///
+    /// # Errors
+    ///
+    /// `MessageUnknown`; `ContactPending` for a held message, which nobody has
+    /// seen yet; `MessageSent` while its last cell is on its way to the relay;
+    /// `ClockBehind`.
+    pub fn delete_message(
+        &mut self,
+        message: MessageRef,
+        in_flight: &[u64],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Effects, ClientError> {
+        let held = self.messages.get(message);
+        let held = held.ok_or(ClientError::MessageUnknown)?;
+        if held.state == MessageState::Held {
+            return Err(ClientError::ContactPending);
+        }
+        let filler = match held.is_queued() {
+            true => self.seal_withdrawal(message, held, in_flight, now, rng)?,
+            false => None,
+        };
+        let (queued, session) = (held.is_queued(), held.session.clone());
+
+        let mut tx = Transaction::new(now);
+        if queued {
+            self.push_controls(filler, &mut tx);
+            self.outbox.cut_short(message, &mut tx);
+        }
+        self.messages.remove(message, &mut tx);
+        self.log_message(MessageEvent::Deleted, message, &session, None, &mut tx);
+        Ok(self.commit(tx, ()))
+    }
+}
