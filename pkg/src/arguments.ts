@@ -1,23 +1,30 @@
-/** Checks of what callers pass: a wrong type is INVALID_ARGUMENT, never a conversion. */
+/** Checks of what callers pass: a wrong type is INVALID_ARGUMENT that names the argument, never a conversion. */
 
 import { invalid } from "./errors.js";
 
-/** A `Uint8Array` of any realm; other views and plain arrays are refused. */
+/**
+ * The bytes of any `ArrayBuffer` or view, of whatever realm, as a `Uint8Array` over the same memory. A buffer that was transferred
+ * away is refused: it would read as empty. Shared memory is copied, because it may change between two looks.
+ */
 export function bytes(value: unknown, name: string, length?: number): Uint8Array {
-  if (!isBytes(value)) throw invalid(`${name} is not a Uint8Array`);
-  if (length !== undefined && value.length !== length) throw invalid(`${name} is not ${length} bytes`);
-  return value;
+  const found = view(value, name);
+  if (found === undefined) throw invalid(`${name} is not an ArrayBuffer or a view of one`);
+  if (length !== undefined && found.length !== length) throw invalid(`${name} is not ${length} bytes`);
+  return found;
 }
 
 /** Bytes as they are, text as UTF-8. */
 export function content(value: unknown, name: string): Uint8Array {
-  if (typeof value === "string") return new TextEncoder().encode(value);
-  if (!isBytes(value)) throw invalid(`${name} is neither a Uint8Array nor a string`);
-  return value;
+  if (typeof value === "string") return new TextEncoder().encode(text(value, name));
+  const found = view(value, name);
+  if (found === undefined) throw invalid(`${name} is neither a string nor an ArrayBuffer or a view of one`);
+  return found;
 }
 
+/** A string that UTF-8 can carry. Half of a surrogate pair would silently become U+FFFD. */
 export function text(value: unknown, name: string): string {
   if (typeof value !== "string") throw invalid(`${name} is not a string`);
+  if (LONE_SURROGATE.test(value)) throw invalid(`${name} has half of a surrogate pair`);
   return value;
 }
 
@@ -28,12 +35,61 @@ export function integer(value: unknown, name: string, least: number, most: numbe
   return value;
 }
 
-/** An object that is not null, for options. */
+export function flag(value: unknown, name: string): boolean {
+  if (value !== undefined && typeof value !== "boolean") throw invalid(`${name} is not true or false`);
+  return value === true;
+}
+
+export function callback(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== "function") throw invalid(`${name} is not a function`);
+}
+
+export function signal(value: unknown, name: string): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  const { aborted, addEventListener } = object(value, name);
+  if (typeof aborted !== "boolean" || typeof addEventListener !== "function")
+    throw invalid(`${name} is not an AbortSignal`);
+  return value as AbortSignal;
+}
+
+/** An object that is not null. */
 export function object(value: unknown, name: string): Record<string, unknown> {
   if (typeof value !== "object" || value === null) throw invalid(`${name} is not an object`);
   return value as Record<string, unknown>;
 }
 
-function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]";
+/** Options of which every name is known: a misspelt one would otherwise do nothing, and nobody would notice. */
+export function options<T extends object>(value: T, name: string, known: readonly (keyof T & string)[]): T {
+  const given = object(value, name);
+  for (const key of Object.keys(given)) {
+    if (given[key] !== undefined && !(known as readonly string[]).includes(key))
+      throw invalid(`${name} has no option ${/^[\w$]{1,40}$/.test(key) ? key : "of this name"}`);
+  }
+  return value;
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** `undefined` for what holds no bytes. */
+function view(value: unknown, name: string): Uint8Array | undefined {
+  try {
+    if (ArrayBuffer.isView(value)) {
+      const { buffer, byteOffset, byteLength } = value;
+      return unshared(new Uint8Array(buffer, byteOffset, byteLength));
+    }
+    if (isBuffer(value)) return unshared(new Uint8Array(value));
+  } catch {
+    // The constructor refuses a buffer that is detached.
+    throw invalid(`${name} was transferred away, and holds nothing any more`);
+  }
+  return undefined;
+}
+
+/** Of any realm, which `instanceof` would not tell. */
+function isBuffer(value: unknown): value is ArrayBufferLike {
+  return ["[object ArrayBuffer]", "[object SharedArrayBuffer]"].includes(Object.prototype.toString.call(value));
+}
+
+function unshared(view: Uint8Array): Uint8Array {
+  return Object.prototype.toString.call(view.buffer) === "[object SharedArrayBuffer]" ? view.slice() : view;
 }

@@ -27,6 +27,7 @@ const RETRYABLE = {
   MESSAGE_UNKNOWN: false,
   MESSAGE_SENT: false,
   CLOCK_BEHIND: true,
+  CLOCK_SKEW: true,
   VAULT_MISSING: false,
   VAULT_EVICTED: false,
   VAULT_IN_USE: true,
@@ -42,6 +43,7 @@ const RETRYABLE = {
   LOCKED: false,
   STORE_CONFLICT: false,
   STORE_FAILED: true,
+  STORE_FULL: true,
   SHARES_INVALID: false,
   AUDIT_INVALID: false,
   RELAY_UNREACHABLE: true,
@@ -53,6 +55,7 @@ const RETRYABLE = {
   RETENTION_PASSED: false,
   RELAY_PROTOCOL: true,
   BATCH_INVALID: true,
+  STALLED: true,
   NOT_INITIALIZED: false,
   WASM_UNAVAILABLE: true,
   UNSUPPORTED: false,
@@ -71,6 +74,10 @@ export interface TesseraErrorOptions {
   readonly cause?: unknown;
   /** Seconds the relay asks to wait. */
   readonly retryAfter?: number;
+  /** `false` where no repetition of the call helps, whatever the code: the object it was made on has ended. */
+  readonly retryable?: false;
+  /** Who has the vault open: this page itself, or another tab, window or worker. */
+  readonly heldBy?: "page" | "elsewhere";
 }
 
 /** What every call of this package throws or rejects with. */
@@ -81,17 +88,22 @@ export class TesseraError extends Error {
   declare readonly retryable: boolean;
   /** Seconds the relay asks to wait, if it said so. */
   declare readonly retryAfter?: number;
+  /** With `VAULT_IN_USE`: whether this page itself has the vault open, or another tab, window or worker. */
+  declare readonly heldBy?: "page" | "elsewhere";
 
   constructor(code: ErrorCode, message: string, options: TesseraErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     Object.defineProperties(this, {
       name: { value: "TesseraError", configurable: true },
       code: { value: code, enumerable: true },
-      retryable: { value: RETRYABLE[code], enumerable: true },
+      retryable: { value: options.retryable ?? RETRYABLE[code], enumerable: true },
       [BRAND]: { value: true },
     });
     if (options.retryAfter !== undefined) {
       Object.defineProperty(this, "retryAfter", { value: options.retryAfter, enumerable: true });
+    }
+    if (options.heldBy !== undefined) {
+      Object.defineProperty(this, "heldBy", { value: options.heldBy, enumerable: true });
     }
   }
 }
@@ -115,6 +127,13 @@ export function asTesseraError(
     return new TesseraError(thrown.code, thrown.message, { ...cause, ...retryAfter });
   }
   return new TesseraError(fallback, message, { cause: thrown });
+}
+
+/** The same failure, as the end of the object that it happened to: no call on it can succeed again. */
+export function asEnd(error: TesseraError): TesseraError {
+  if (!error.retryable) return error;
+  const cause = error.cause === undefined ? {} : { cause: error.cause };
+  return new TesseraError(error.code, error.message, { ...cause, retryable: false });
 }
 
 function isErrorCode(value: unknown): value is ErrorCode {

@@ -21,6 +21,8 @@ export * as medcrypt from "./medcrypt/index.js";
 export * as emergency from "./sdk/emergency.js";
 
 export { Portal } from "./portal/portal.js";
+export type { PortalVault } from "./portal/vault.js";
+export type { ReadOnlyPortal } from "./portal/read-only.js";
 export type { AuditLog } from "./audit/log.js";
 export { verifyAuditExport, type AuditVerdict, type AuditVerdictOptions } from "./audit/verify.js";
 export { EmergencySession, shareQrSvg } from "./vault/emergency-access.js";
@@ -35,5 +37,5 @@ export {
 export { destroyVault } from "./vault/destroy.js";
 export { indexedDbStore } from "./store/indexeddb.js";
 export { httpRelay, type RelayClient, type RelayOptions, type RelayRequest } from "./relay/client.js";
-export type { PortalEvents } from "./portal/events.js";
+export type { PortalEvent, PortalEvents } from "./portal/events.js";
 export type * from "./portal/types.js";

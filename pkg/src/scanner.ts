@@ -10,13 +10,31 @@ const TIME_LIMIT_MS = 2000;
 
 /** The text of the QR code in a picture, or `null` if none is found. `MALFORMED` if the picture cannot be read at all. */
 export async function decodeQr(image: Blob | ImageData): Promise<string | null> {
-  const { width, height, data } = isPixels(image) ? image : await pixels(image);
+  const picture = isPixels(image) ? image : await pixels(image);
+  return decode(picture) ?? decode(mirrored(picture));
+}
+
+function decode({ width, height, data }: Pixels): string | null {
   try {
     return decodeQR({ width, height, data }, { format: "RGBA", timeLimit: TIME_LIMIT_MS, effort: 4 });
   } catch {
     return null; // the decoder throws when it finds nothing
   }
 }
+
+/** Left and right exchanged: front cameras give pictures as a mirror does. */
+function mirrored({ width, height, data }: Pixels): Pixels {
+  const [from, to] = [new Uint32Array(copy(data).buffer), new Uint32Array(width * height)];
+  for (let row = 0; row < height; row++) to.set(from.subarray(row * width, (row + 1) * width).reverse(), row * width);
+  return { width, height, data: new Uint8ClampedArray(to.buffer) };
+}
+
+/** Of its own memory, which `Uint32Array` needs to begin at a multiple of four. */
+function copy(data: Pixels["data"]): Uint8ClampedArray<ArrayBuffer> {
+  return new Uint8ClampedArray(data);
+}
+
+type Pixels = Pick<ImageData, "width" | "height" | "data">;
 
 function isPixels(image: Blob | ImageData): image is ImageData {
   return "data" in image && ArrayBuffer.isView(image.data);

@@ -1,6 +1,8 @@
 import test, { after, before } from "node:test";
 import { createServer } from "node:http";
+import { runInNewContext } from "node:vm";
 import { httpRelay } from "tessera-portal";
+import { Relay } from "../dist/relay/client.js";
 import { assert, bytes, refused } from "./support.mjs";
 
 let server;
@@ -93,4 +95,68 @@ test("a broken, silent or endless answer ends", async () => {
     more();
   };
   await refused("RELAY_PROTOCOL", () => relay.get("/x"));
+});
+
+test("chunks of another realm are bytes; what is none is refused", async () => {
+  const { fetch } = globalThis;
+  const answer = (chunk) => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(chunk);
+        controller.close();
+      },
+    });
+    globalThis.fetch = async () => new Response(body);
+  };
+  try {
+    answer(runInNewContext("new Uint8Array([1, 2, 3])"));
+    assert.deepEqual([...(await relay.get("/x"))], [1, 2, 3]);
+    answer("text");
+    await refused("RELAY_PROTOCOL", () => relay.get("/x"));
+  } finally {
+    globalThis.fetch = fetch;
+  }
+});
+
+test("the answer to a post is read to its end", async () => {
+  let ended = false;
+  respond = (response) => {
+    response.writeHead(202);
+    response.write("x");
+    setTimeout(() => response.end("y", () => (ended = true)), 50);
+  };
+  await relay.post("/v1/cells", bytes(1));
+  assert.ok(ended);
+});
+
+test("a download is given up for standing still, not for being slow", async (t) => {
+  const progress = [];
+  respond = (response) => response.writeHead(200).end(bytes(100_000));
+  await relay.get("/x", { onProgress: (bytes) => progress.push(bytes) });
+  assert.equal(progress.at(-1), 100_000);
+  assert.deepEqual(
+    progress.toSorted((a, b) => a - b),
+    progress,
+  );
+
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let arrived, finish;
+  const slow = new Relay({
+    url: "https://relay.example",
+    get: (_, { onProgress }) =>
+      new Promise((resolve) => {
+        [arrived, finish] = [onProgress, () => resolve(bytes(1))];
+      }),
+    post: async () => {},
+  });
+  const patient = slow.get("/x");
+  for (let piece = 1; piece <= 20; piece++) {
+    t.mock.timers.tick(50_000);
+    arrived(piece);
+  }
+  finish();
+  assert.deepEqual(await patient, bytes(1));
+  const still = refused("RELAY_UNREACHABLE", () => slow.get("/x"));
+  t.mock.timers.tick(61_000);
+  await still;
 });

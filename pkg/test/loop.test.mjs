@@ -2,7 +2,9 @@ import test, { after, before } from "node:test";
 import { enrol, meddler, person, record, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { until } from "../../tests/node/until.mjs";
-import { assert } from "./support.mjs";
+import { TesseraError } from "tessera-portal";
+import { waitAfter } from "../dist/relay/loop.js";
+import { assert, utf8 } from "./support.mjs";
 
 let relay;
 before(async () => {
@@ -186,4 +188,101 @@ test("an aborted sync keeps what it committed and can go on", async () => {
   );
   await syncedUntil([a, b], "the message", async () => (await b.messages(toA)).length === 1);
   await Promise.all([a.dispose(), b.dispose()]);
+});
+
+test("a mailbox that cannot be read holds up neither the slots nor the other mailbox", async () => {
+  const between = meddler(relay.url);
+  const [a, b] = [await person("A", between), await person("B", relay.url)];
+  const [toB, toA] = await enrol(a, b);
+  const events = record(a, "stopped");
+  const own = /\/buckets\/\d+\/index/;
+  between.onGet = (path, answer) => {
+    if (own.test(path)) throw new TesseraError("RELAY_BUSY", "not now", { retryAfter: 2 ** 31 });
+    return answer;
+  };
+  await a.start();
+  await a.send(toB, { text: "hello" });
+  await until(
+    "the message",
+    async () => (await b.messages(toA)).length === 1,
+    () => b.sync(),
+  );
+  const refusals = between.requests.filter((path) => own.test(path)).length;
+  await until("the lobby to be read", () => between.requests.some((path) => path.includes("lobby")));
+  assert.ok(refusals >= 1, between.requests.join("\n"));
+  assert.deepEqual(events.stopped, []);
+  await Promise.all([a.dispose(), b.dispose()]);
+});
+
+test("a wait grows with failures, and is as long as the relay asks, but never for ever", () => {
+  const HOUR = 3_600_000;
+  for (let failures = 0; failures < 40; failures++) {
+    const wait = waitAfter(failures, 60_000);
+    assert.ok(wait >= 1_800 && wait <= 60_000, `${failures}: ${wait}`);
+  }
+  assert.ok(waitAfter(30, 60_000) >= 30_000);
+  assert.equal(waitAfter(0, 60_000, 120), 120_000);
+  assert.ok(waitAfter(0, 60_000, 2 ** 31) <= HOUR);
+  assert.ok(waitAfter(0, (2 ** 32 - 1) * 1000) <= HOUR);
+});
+
+test("clocks that differ are told, and that they agree again", async () => {
+  const between = meddler(relay.url);
+  const a = await person("A", between);
+  const events = record(a, "clockSkew");
+  let ahead = 172_800;
+  between.onGet = (path, answer) => {
+    if (path !== "/v1/info") return answer;
+    const info = JSON.parse(new TextDecoder().decode(answer));
+    return utf8(JSON.stringify({ ...info, time: info.time + ahead }));
+  };
+  await a.sync();
+  await a.sync();
+  ahead = 0;
+  await a.sync();
+  await a.sync();
+  assert.deepEqual(
+    events.clockSkew.map(({ code }) => code),
+    ["CLOCK_SKEW", "CLOCK_SKEW", undefined],
+  );
+  assert.ok(Math.abs(events.clockSkew[0].seconds - 172_800) < 60);
+  assert.ok(Math.abs(events.clockSkew[2].seconds) < 60);
+  await a.dispose();
+});
+
+test("a clock that is set right while the loop runs does not stop it", async () => {
+  const between = meddler(relay.url);
+  const real = Date.now;
+  Date.now = () => real() + 2 * 86_400_000;
+  const a = await person("A", between);
+  try {
+    await a.start();
+    await until("a look while the clock is ahead", () => between.requests.some((path) => path.includes("index")));
+  } finally {
+    Date.now = real;
+  }
+  const before = between.requests.length;
+  await until("more looks", () => between.requests.length > before + 3);
+  await a.dispose();
+});
+
+test("a relay that answers and publishes nothing is told as stalled, once, and as well again", async () => {
+  const between = meddler(relay.url);
+  const a = await person("A", between);
+  const events = record(a, "stalled");
+  await a.sync();
+  const kept = new Map();
+  let frozen = true;
+  between.onGet = (path, answer) => {
+    if (!frozen || !path.includes("index")) return answer;
+    if (!kept.has(path)) kept.set(path, answer);
+    return kept.get(path);
+  };
+  await a.start();
+  await until("the stall", () => events.stalled.length > 0);
+  assert.deepEqual(events.stalled, [{ stalled: true, code: "STALLED" }]);
+  frozen = false;
+  await until("its end", () => events.stalled.length > 1);
+  assert.deepEqual(events.stalled[1], { stalled: false });
+  await a.dispose();
 });

@@ -71,7 +71,7 @@ describe("a portal with a contact and messages", () => {
       ]) {
         assert.ok(!(await inMemory(needle)), `the ${name} is never there for long`);
       }
-      await a[end]();
+      await (end === "dispose" ? a.dispose() : a.vault[end]());
       for (const [name, secret] of Object.entries({ ...secrets, kek, passphrase }))
         assert.ok(!(await inMemory(secret)), name);
       for (const text of words) assert.ok(!(await inMemory(utf8(text))), text);

@@ -1,8 +1,8 @@
 import test, { after, before } from "node:test";
 import { CONFLICT, Portal, memoryStore } from "tessera-portal";
-import { PASSPHRASE, enrol, isCode, person, record, syncedUntil } from "./people.mjs";
+import { PASSPHRASE, enrol, isCode, meddler, person, record, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
-import { pause } from "../../tests/node/until.mjs";
+import { pause, until } from "../../tests/node/until.mjs";
 import { assert, bytes, refused, utf8 } from "./support.mjs";
 
 let relay;
@@ -234,4 +234,72 @@ test("arguments are checked", async () => {
     isCode("RELAY_UNREACHABLE"),
   );
   await a.dispose();
+});
+
+test("events are given one after another, from the call on, until the signal or the end of the portal", async () => {
+  const a = await person("A", relay.url);
+  const controller = new AbortController();
+  const [all, some] = [a.events(), a.events({ signal: controller.signal })];
+  await a.vault.lock();
+  const first = await some.next();
+  assert.deepEqual([first.value.type, first.value.detail], ["locked", { reason: "manual" }]);
+  const waiting = some.next();
+  controller.abort();
+  assert.deepEqual(await waiting, { done: true, value: undefined });
+  await a.vault.unlock(PASSPHRASE);
+  await a.vault.lock();
+  await a.dispose();
+  const types = [];
+  for await (const { type } of all) types.push(type);
+  assert.deepEqual(
+    types.filter((type) => type === "locked"),
+    ["locked", "locked"],
+  );
+  const broken = a.events({ signal: AbortSignal.abort() });
+  assert.equal((await broken.next()).done, true);
+});
+
+test("a message of one cell is taken back or deleted before it leaves; not when the relay may have it", async () => {
+  const between = meddler(relay.url);
+  const [a, b] = [await person("A", between), await person("B", relay.url)];
+  const [toB, toA] = await enrol(a, b);
+  const first = await a.send(toB, { text: "not meant" });
+  assert.equal((await a.cancel(first.id)).state, "cancelled");
+  const second = await a.send(toB, { text: "nor this" });
+  await a.deleteMessage(second.id);
+  assert.deepEqual(
+    (await a.messages(toB)).map(({ state }) => state),
+    ["cancelled"],
+  );
+  await refused("MESSAGE_UNKNOWN", () => a.deleteMessage(second.id));
+
+  const third = await a.send(toB, { text: "meant" });
+  between.onPost = async (send) => {
+    await send();
+    throw new Error("the answer was lost");
+  };
+  await a.sync().catch(() => {});
+  await refused("MESSAGE_SENT", () => a.cancel(third.id));
+  await refused("MESSAGE_SENT", () => a.deleteMessage(third.id));
+  between.onPost = (send) => send();
+  const gaps = record(b, "gap");
+  const received = await syncedUntil([a, b], "the message", async () => {
+    const found = await b.messages(toA);
+    return found.length > 0 && found;
+  });
+  assert.deepEqual(
+    received.map(({ text }) => text),
+    ["meant"],
+  );
+  assert.deepEqual(gaps.gap, []);
+  await until(
+    "the receipt",
+    async () => (await a.messages(toB)).at(-1).state === "delivered",
+    () => Promise.all([a.sync({ flush: true }), b.sync({ flush: true })]),
+  );
+  await a.deleteMessage(third.id);
+  assert.equal((await a.messages(toB)).length, 1);
+  assert.ok((await a.audit.entries()).some(({ event }) => event === "deleted"));
+  assert.equal((await a.audit.verify()).intact, true);
+  await Promise.all([a.dispose(), b.dispose()]);
 });

@@ -42,3 +42,14 @@ test("a picture without a code gives null", async () => {
   assert.equal(await decodeQr({ width: 64, height: 64, data: new Uint8ClampedArray(64 * 64 * 4).fill(255) }), null);
   await assert.rejects(decodeQr(new Blob([bytes(10)])), ({ code }) => code === "UNSUPPORTED");
 });
+
+test("a mirrored picture, as a front camera gives it, is read too", async () => {
+  const text = "tessera:/a-mirror-exchanges-left-and-right";
+  const { width, height, data } = drawn(qrSvg(text), 4);
+  const mirrored = new Uint8ClampedArray(data.length);
+  for (let at = 0; at < width * height; at++) {
+    const [x, y] = [at % width, Math.floor(at / width)];
+    mirrored.set(data.subarray(at * 4, at * 4 + 4), (y * width + (width - 1 - x)) * 4);
+  }
+  assert.equal(await decodeQr({ width, height, data: mirrored }), text);
+});

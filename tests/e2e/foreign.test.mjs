@@ -118,10 +118,10 @@ describe("foreign data", () => {
         const { reports, warnings } = readResult(bytes, { lang, timeZone: "UTC" });
         const parts = reports.flatMap(({ title, rows, facts, findings }) => [
           title,
-          ...facts.map(({ content }) => content),
-          ...findings.map(({ content }) => content),
-          ...rows.flatMap((row) => [row.name, row.value, row.statusText, ...row.flags.map(({ words }) => words)]),
-          ...rows.flatMap(({ lines }) => lines.map(({ content }) => content)),
+          ...facts.map(({ said }) => said),
+          ...findings.map(({ said }) => said),
+          ...rows.flatMap((row) => [row.name, row.value, row.statusSaid, ...row.flags.map(({ words }) => words)]),
+          ...rows.flatMap(({ lines }) => lines.map(({ said }) => said)),
         ]);
         for (const part of [...warnings, ...parts])
           assert.ok(drawn.text.includes(letters(part)), `${name}, ${lang}: ${letters(part)}`);

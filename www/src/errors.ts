@@ -81,6 +81,18 @@ const SENTENCES: Readonly<Record<ErrorCode, Sentence>> = {
   VAULT_DAMAGED: ["The vault is damaged.", "La bóveda está dañada."],
   LOCKED: ["The vault is locked.", "La bóveda está cerrada."],
   STORE_CONFLICT: ["The store was changed elsewhere in the meantime.", "Otra parte cambió el almacén mientras tanto."],
+  STORE_FULL: [
+    "There is no room left on this device. Delete messages or files, then try again.",
+    "No queda espacio en este dispositivo. Elimine mensajes o archivos e inténtelo de nuevo.",
+  ],
+  CLOCK_SKEW: [
+    "This device's clock is wrong. Set its date and time, or messages may not arrive.",
+    "El reloj de este dispositivo no está en hora. Corrija la fecha y la hora, o puede que los mensajes no lleguen.",
+  ],
+  STALLED: [
+    "The service is not delivering messages at the moment. Some may be missing.",
+    "El servicio no está entregando mensajes en este momento. Puede que falte alguno.",
+  ],
   STORE_FAILED: ["This device could not store the data.", "Este dispositivo no pudo guardar los datos."],
   BACKUP_MALFORMED: ["This is not a backup, or it was altered.", "Esto no es una copia de seguridad, o fue alterada."],
   BACKUP_VERSION: [

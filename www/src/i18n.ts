@@ -120,6 +120,7 @@ const TEXT = {
   log_sent: ["Sent to {name}", "Enviado a {name}"],
   log_delivered: ["{name} has received it", "{name} lo recibió"],
   log_undelivered: ["No word of it from {name}", "Sin noticia de {name}"],
+  log_deleted: ["Message deleted here: {name}", "Mensaje eliminado aquí: {name}"],
   log_cancelled: ["Taken back before it left: {name}", "Retirado antes de salir: {name}"],
   log_received: ["Received from {name}", "Recibido de {name}"],
   log_held: ["Held back until {name} is checked", "Retenido hasta comprobar a {name}"],
@@ -269,11 +270,6 @@ const TEXT = {
   save_form: ["Save", "Guardar"],
   open_form: ["Open in a new tab", "Abrir en otra pestaña"],
   file: ["File", "Archivo"],
-  text_goes_on: [
-    "This is only the beginning of the message. Save it to read all of it.",
-    "Esto es solo el principio del mensaje. Guárdelo para leerlo entero.",
-  ],
-  save_text: ["Save the whole message", "Guardar el mensaje entero"],
   cannot_show: [
     "This message cannot be shown here. Save the original.",
     "Este mensaje no se puede mostrar aquí. Guarde el original.",
@@ -453,11 +449,6 @@ export function roleName(role: Role): string {
 export function waitingText(count: number): string {
   if (count === 0) return t("waiting_none");
   return count === 1 ? t("waiting_one") : t("waiting_many", { count });
-}
-
-/** When something was sent: the day too, for a conversation goes on for months. */
-export function dayAndTime(time: Date): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(time);
 }
 
 export function clock(time: Date): string {

@@ -339,6 +339,12 @@ export class Session {
     else this.notify(kind, code, contactId);
   }
 
+  /** A state that lasts: shown while it does. */
+  #notifyWhile(present: boolean, code: string): void {
+    if (present) this.#notifyOnce("error", code, null);
+    else this.dismiss(noticeId("error", code, null));
+  }
+
   dismiss(id: string): void {
     this.notices = this.notices.filter((notice) => notice.id !== id);
     this.#changed();
@@ -427,6 +433,11 @@ export class Session {
     portal.addEventListener("rejected", ({ detail: { code, contactId } }) => {
       this.notify("rejected", code, contactId ?? null);
       void this.refresh();
+    });
+    portal.addEventListener("clockSkew", ({ detail }) => this.#notifyWhile(detail.code !== undefined, "CLOCK_SKEW"));
+    portal.addEventListener("stalled", ({ detail }) => this.#notifyWhile(detail.stalled, "STALLED"));
+    portal.addEventListener("storage", ({ detail }) => {
+      if (detail.full !== undefined) this.#notifyWhile(detail.full, "STORE_FULL");
     });
     portal.addEventListener("device", ({ detail }) =>
       this.#notifyOnce("device", detail.kind, detail.contactId ?? null),

@@ -63,6 +63,7 @@ const MEANING: Readonly<Record<AuditEventName, Meaning>> = {
   delivered: [110106, null, "E", "owner"],
   undelivered: [110106, null, "E", "device", "4"],
   cancelled: [110106, null, "D", "owner"],
+  deleted: [110107, null, "D", "owner"],
   received: [110107, null, "C", "contact"],
   held: [110107, null, "C", "contact"],
   released: [110107, null, "U", "device"],

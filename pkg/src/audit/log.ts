@@ -1,10 +1,11 @@
 /** The audit log of one portal: read, verified, signed and exported from the store. */
 
-import { integer, object, text } from "../arguments.js";
+import { integer, options as known, text } from "../arguments.js";
 import { auditCsv } from "./csv.js";
 import { parsed } from "./entry.js";
 import { auditBundle } from "./fhir.js";
-import type { EngineAccess, LoggedEntry } from "../portal/engine.js";
+import type { LoggedEntry } from "../portal/engine.js";
+import type { EngineAccess } from "../portal/engine-host.js";
 import { TesseraError, invalid } from "../errors.js";
 import type {
   AuditCheckpoint,
@@ -38,7 +39,7 @@ export class AuditLog {
 
   /** Entries before the one with index `before`, or the newest; the newest last. */
   async entries(options: AuditEntriesOptions = {}): Promise<AuditEntry[]> {
-    const { before, limit } = object(options, "options");
+    const { before, limit } = known(options, "options", ["before", "limit"]);
     const { length } = await this.#engine.forRead().read((engine) => engine.logState());
     const end = before === undefined ? length : Math.min(length, integer(before, "before", 0, Number.MAX_SAFE_INTEGER));
     const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, 100_000);
@@ -52,7 +53,7 @@ export class AuditLog {
 
   /** Reads the whole log again and checks that every entry follows from the one before, up to the newest; and against checkpoints that were kept elsewhere. */
   async verify(options: AuditVerifyOptions = {}): Promise<AuditVerification> {
-    const { checkpoint } = object(options, "options");
+    const { checkpoint } = known(options, "options", ["checkpoint"]);
     const kept =
       checkpoint === undefined
         ? []
@@ -101,7 +102,7 @@ export class AuditLog {
   /** The same, piece by piece: memory holds one page of the log at a time. */
   async *stream(format: AuditFormat, options: AuditExportOptions = {}): AsyncGenerator<string, void, undefined> {
     if (!FORMATS.includes(format)) throw invalid('format is not "ndjson", "csv" or "fhir"');
-    const { as, map } = object(options, "options");
+    const { as, map } = known(options, "options", ["as", "map"]);
     if (format !== "fhir" && (as !== undefined || map !== undefined)) throw invalid('options are for format "fhir"');
     if (as !== undefined && as !== "collection" && as !== "batch")
       throw invalid('options.as is not "collection" or "batch"');

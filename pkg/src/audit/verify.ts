@@ -1,6 +1,6 @@
 /** Verifying an export of somebody's audit log, without their device. */
 
-import { content } from "../arguments.js";
+import { content, options as known } from "../arguments.js";
 import { call } from "../module/core.js";
 import { init } from "../module/init.js";
 import type { Content } from "../sdk/proofs.js";
@@ -33,7 +33,8 @@ export interface AuditVerdictOptions {
 /** Verifies an export in NDJSON (protocol §11): the form of every line, the chain of entries, every checkpoint. */
 export async function verifyAuditExport(exported: Content, options: AuditVerdictOptions = {}): Promise<AuditVerdict> {
   const log = content(exported, "exported");
-  const kept = options.checkpoint === undefined ? undefined : content(options.checkpoint, "checkpoint");
+  const { checkpoint } = known(options, "options", ["checkpoint"]);
+  const kept = checkpoint === undefined ? undefined : content(checkpoint, "checkpoint");
   await init();
   const { problem, ...found } = call((core) => core.verifyAudit(log, kept)) as { problem: string | null };
   return (problem === null ? { valid: true, ...found } : { valid: false, problem, ...found }) as AuditVerdict;

@@ -1,6 +1,6 @@
 /** Two people, one secret, one messenger: what a page needs to send and read MedCrypt texts. */
 
-import { integer, object, text } from "../arguments.js";
+import { integer, options as known, text } from "../arguments.js";
 import { TesseraError, invalid } from "../errors.js";
 import { newAlias } from "./alias.js";
 import { Assembly, split } from "./parts.js";
@@ -36,7 +36,7 @@ export class Conversation {
 
   /** The secret that the two people share, from a QR code at a visit. It is copied; wipe your own. */
   constructor(secret: string | Uint8Array, options: ConversationOptions = {}) {
-    const { alias, limit, clock } = object(options, "options") as ConversationOptions;
+    const { alias, limit, clock } = known(options, "options", ["alias", "limit", "clock"]);
     this.alias = alias === undefined ? newAlias() : text(alias, "alias");
     if (this.alias === "") throw invalid("alias is empty");
     this.#limit = limit === undefined ? MESSENGER_LIMIT : integer(limit, "limit", LEAST_LIMIT, MOST_LIMIT);

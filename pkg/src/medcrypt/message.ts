@@ -5,7 +5,7 @@
  */
 
 import type * as bindings from "../core/core.js";
-import { bytes, content, integer, object, text } from "../arguments.js";
+import { bytes, content, integer, options as known, text } from "../arguments.js";
 import { call } from "../module/core.js";
 import { TesseraError, invalid } from "../errors.js";
 import { Handle, inner } from "../module/handle.js";
@@ -40,7 +40,7 @@ export async function deriveKey(
   secret: string | Uint8Array,
   options: DeriveOptions = {},
 ): Promise<{ key: MedcryptKey; salt: Uint8Array }> {
-  const { salt, iterations } = object(options, "options");
+  const { salt, iterations } = known(options, "options", ["salt", "iterations"]);
   const salted = salt === undefined ? randomBytes(16) : bytes(salt, "salt").slice();
   if (salted.length < 8) throw invalid("salt is shorter than 8 bytes");
   const rounds =

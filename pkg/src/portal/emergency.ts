@@ -1,7 +1,7 @@
 /** Emergency shares of one portal's vault. */
 
-import { integer, object } from "../arguments.js";
-import type { EngineAccess } from "./engine.js";
+import { integer, options as known } from "../arguments.js";
+import type { EngineAccess } from "./engine-host.js";
 import type { EmergencyAccess, SharesOptions } from "./types.js";
 
 export class EmergencyShares {
@@ -13,7 +13,7 @@ export class EmergencyShares {
 
   /** Prints the vault key in shares, of which `threshold` open a backup. They stay good for every backup of this vault. */
   async createShares(options: SharesOptions): Promise<string[]> {
-    const { threshold, shares } = object(options, "options");
+    const { threshold, shares } = known(options, "options", ["threshold", "shares"]);
     const [least, count] = [integer(threshold, "threshold", 2, 255), integer(shares, "shares", 2, 255)];
     return this.#engine.forUser().apply((engine, now) => engine.createShares(least, count, now));
   }

@@ -3,6 +3,7 @@
 import type { TesseraError } from "../errors.js";
 import type {
   AuditCheckpoint,
+  ClockSkew,
   Contact,
   DeviceNotice,
   EmergencyAccess,
@@ -12,6 +13,7 @@ import type {
   Progress,
   Rejected,
   RelayStatus,
+  Stall,
   StorageStatus,
 } from "./types.js";
 
@@ -30,11 +32,15 @@ export interface PortalEvents {
   progress: CustomEvent<Progress>;
   /** The relay was reached after it could not be, or the other way round. */
   relay: CustomEvent<RelayStatus>;
+  /** The device's clock and the relay's differ by more than five minutes, or agree again. */
+  clockSkew: CustomEvent<ClockSkew>;
+  /** The relay has published nothing new for several epochs although it answers, or does again. */
+  stalled: CustomEvent<Stall>;
   /** Two devices of one person are in use. */
   device: CustomEvent<DeviceNotice>;
   /** Somebody opened a backup of this vault with emergency shares. */
   breakGlass: CustomEvent<EmergencyAccess>;
-  /** A vault was created, and the browser has said whether it keeps the store until the user clears it. Or the backup of the `backup` function failed, or is saved again. */
+  /** A vault was created, and the browser has said whether it keeps the store until the user clears it. Or the backup of the `backup` function failed, or is saved again. Or the store has no room for a change (`full`), or has again. */
   storage: CustomEvent<StorageStatus>;
   /** The vault was locked: the keys are wiped, and every call gives `LOCKED` until `unlock`. */
   locked: CustomEvent<LockStatus>;
@@ -43,6 +49,11 @@ export interface PortalEvents {
   /** The loop ended by itself, because the store failed or by a defect: open the portal anew. Or, loop or not, another portal took the vault over: `VAULT_IN_USE`. */
   stopped: CustomEvent<TesseraError>;
 }
+
+/** Any of them, as `portal.events()` gives it. */
+export type PortalEvent = {
+  [K in keyof PortalEvents]: PortalEvents[K] & { readonly type: K };
+}[keyof PortalEvents];
 
 type Listener<E> = ((event: E) => void) | { handleEvent(event: E): void };
 

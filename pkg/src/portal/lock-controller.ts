@@ -1,6 +1,6 @@
 /** Locks an open vault and opens it again: what `lock`, `unlock` and the idle time come to. */
 
-import type { EngineAccess, EngineHost } from "./engine.js";
+import type { EngineAccess, EngineHost } from "./engine-host.js";
 import type { RelaySync } from "../relay/sync.js";
 import { IdleWatch } from "./idle.js";
 import type { Loop } from "../relay/loop.js";
@@ -8,13 +8,19 @@ import type { Store } from "../store/store.js";
 import type { LockReason } from "./types.js";
 import { isPasskey, unlockVault, type Opening } from "../vault/vault.js";
 
+export interface LockHooks {
+  readonly onLocked: (reason: LockReason) => void;
+  /** Writes an unlock to the audit log. */
+  readonly noteUnlock: (passkey: boolean) => Promise<void>;
+}
+
 export class LockController implements EngineAccess {
   readonly #host: EngineHost;
   readonly #sync: RelaySync;
   readonly #loop: Loop;
   readonly #store: Store;
   readonly #idle: IdleWatch | undefined;
-  readonly #onLocked: (reason: LockReason) => void;
+  readonly #hooks: LockHooks;
   #last: Promise<unknown> = Promise.resolve();
   /** Whether the loop is to run while the vault is open. */
   #running = false;
@@ -25,13 +31,13 @@ export class LockController implements EngineAccess {
     loop: Loop,
     store: Store,
     idleMinutes: number | undefined,
-    onLocked: (reason: LockReason) => void,
+    hooks: LockHooks,
   ) {
     this.#host = host;
     this.#sync = sync;
     this.#loop = loop;
     this.#store = store;
-    this.#onLocked = onLocked;
+    this.#hooks = hooks;
     this.#idle =
       idleMinutes === undefined ? undefined : new IdleWatch(idleMinutes, () => void this.lock("idle").catch(() => {}));
     this.#idle?.start();
@@ -76,7 +82,7 @@ export class LockController implements EngineAccess {
     this.#idle?.stop();
     return this.#inTurn(async () => {
       await this.#host.wipe((engine, now) => engine.locked(reason === "idle", now));
-      this.#onLocked(reason);
+      this.#hooks.onLocked(reason);
       await Promise.all([this.#sync.abandon(), this.#loop.stop()]);
     });
   }
@@ -89,7 +95,7 @@ export class LockController implements EngineAccess {
       const { engine, revision } = await unlockVault(this.#store, opening);
       this.#host.resume(engine, revision);
       try {
-        await this.#host.apply((engine, now) => engine.unlocked(isPasskey(opening), now));
+        await this.#hooks.noteUnlock(isPasskey(opening));
       } catch (error) {
         this.#host.lock();
         await this.#host.wipe();

@@ -1,39 +1,67 @@
 /** From options and a store to a running portal. */
 
-import { requireOpening, requirePassphrase, requireRuntimeOptions, type RuntimeOptions } from "./options.js";
+import {
+  requireOpening,
+  requirePassphrase,
+  requireRuntimeOptions,
+  OPEN_OPTIONS,
+  READ_OPTIONS,
+  RESTORE_OPTIONS,
+  type RuntimeOptions,
+} from "./options.js";
+import { ReadOnlyPortal } from "./read-only.js";
 import { Runtime } from "./runtime.js";
-import type { OpenOptions, RestoreOptions } from "./types.js";
-import { bytes, object, text } from "../arguments.js";
-import { invalid } from "../errors.js";
+import type { OpenOptions, ReadOptions, RestoreOptions } from "./types.js";
+import { bytes, flag, options as known, signal as requireSignal, text } from "../arguments.js";
+import { invalid, isTesseraError } from "../errors.js";
 import { init } from "../module/init.js";
-import { relayClient, type RelayClient } from "../relay/client.js";
+import { relayClient, throwIfAborted, type RelayClient } from "../relay/client.js";
 import { requireStore, type Store } from "../store/store.js";
 import { restoreVault } from "../vault/backup.js";
 import { VaultLock } from "../vault/lock.js";
-import { createVault, holdsVault, isPasskey, remember, unlockVault, type OpenedVault } from "../vault/vault.js";
+import {
+  createVault,
+  holdsVault,
+  isPasskey,
+  readVault,
+  remember,
+  unlockVault,
+  type OpenedVault,
+} from "../vault/vault.js";
 
 /** Opens the vault in the store, or creates one if `create` says so. */
 export async function openRuntime(options: OpenOptions): Promise<Runtime> {
-  await init();
-  const { relay, store, name, create, takeOver, ...given } = object(options, "options") as unknown as OpenOptions;
-  const client = relayClient(relay);
+  const { relay, store, name, ...given } = known(options, "options", OPEN_OPTIONS);
   requireStore(store);
-  const opening = requireOpening(
-    given.passkey === true && given.passphrase === undefined ? { passkey: true } : given.passphrase,
-  );
-  text(name, "name");
+  const opening = requireOpening(given);
+  const creating = flag(given.create, "create");
+  const takeOver = flag(given.takeOver, "takeOver");
+  const history = {
+    expectVault: flag(given.expectVault, "expectVault"),
+    afterEviction: flag(given.afterEviction, "afterEviction"),
+  };
+  if (creating || name !== undefined) text(name, "name");
   const runtimeOptions = requireRuntimeOptions(given);
-  const lock = await VaultLock.acquire(store, takeOver === true);
+  const signal = requireSignal(given.signal, "signal");
+  throwIfAborted(signal);
+  await init();
+  const client = relayClient(relay);
+  const lock = await VaultLock.acquire(store, { signal, takesOver: takeOver });
   try {
-    const creates = create === true && !(await holdsVault(store));
-    if (creates && isPasskey(opening)) throw invalid("a new vault needs a passphrase");
-    const history = { expectVault: given.expectVault === true, afterEviction: given.afterEviction === true };
+    if (!lock.held && !takeOver) throw lock.inUse();
+    const creates = creating && !(await holdsVault(store));
+    if (creates && isPasskey(opening)) throw invalid("passkey cannot open a new vault: give a passphrase");
+    if (creates && !lock.held) await lock.takeOver();
     const opened = creates
-      ? await createVault(store, opening as string | Uint8Array, name, client.url, history)
-      : await unlockVault(store, opening, history.expectVault);
-    const runtime = await run(opened, store, client, lock, runtimeOptions);
+      ? await createVault(store, opening as string | Uint8Array, name as string, client.url, history)
+      : await unlockVault(store, opening, {
+          expectVault: history.expectVault,
+          ...(lock.held ? {} : { takeOver: () => lock.takeOver() }),
+        });
+    const runtime = await run(opened, store, client, lock, runtimeOptions, signal);
     if (creates) void runtime.askToPersist();
     else await firstSteps(runtime, client, isPasskey(opening));
+    lock.opened();
     return runtime;
   } catch (error) {
     lock.release();
@@ -43,23 +71,28 @@ export async function openRuntime(options: OpenOptions): Promise<Runtime> {
 
 /** Puts a backup into an empty store and opens it, as a device of its own. */
 export async function restoreRuntime(bundle: Uint8Array, options: RestoreOptions): Promise<Runtime> {
-  await init();
-  const { relay, store, passphrase, recoveryCode, newPassphrase, ...given } = object(
+  const file = bytes(bundle, "bundle");
+  const { relay, store, passphrase, recoveryCode, newPassphrase, ...given } = known(
     options,
     "options",
-  ) as unknown as RestoreOptions;
-  const client = relayClient(relay);
+    RESTORE_OPTIONS,
+  );
   requireStore(store);
   if (recoveryCode === undefined) requirePassphrase(passphrase, "passphrase");
   else text(recoveryCode, "recoveryCode");
+  if (recoveryCode !== undefined && passphrase !== undefined)
+    throw invalid("passphrase and recoveryCode are both given: a backup is opened with one of them");
   if (recoveryCode !== undefined || newPassphrase !== undefined) requirePassphrase(newPassphrase, "newPassphrase");
   const runtimeOptions = requireRuntimeOptions(given);
-  const lock = await VaultLock.acquire(store, false);
+  await init();
+  const client = relayClient(relay);
+  const lock = await VaultLock.require(store);
   try {
-    const opened = await restoreVault(store, bytes(bundle, "bundle"), { passphrase, recoveryCode, newPassphrase });
+    const opened = await restoreVault(store, file, { passphrase, recoveryCode, newPassphrase });
     const runtime = await run(opened, store, client, lock, runtimeOptions);
     void runtime.askToPersist();
     await firstSteps(runtime, client);
+    lock.opened();
     return runtime;
   } catch (error) {
     lock.release();
@@ -67,17 +100,31 @@ export async function restoreRuntime(bundle: Uint8Array, options: RestoreOptions
   }
 }
 
-/** The runtime of an opened vault, unless the vault was taken over meanwhile. */
+/** Opens the vault in a store to be read, and changes nothing there: a store that is full, a copy, or one that is open elsewhere. */
+export async function openReadOnly(options: ReadOptions): Promise<ReadOnlyPortal> {
+  const { store, ...given } = known(options, "options", READ_OPTIONS);
+  requireStore(store);
+  const opening = requireOpening(given);
+  await init();
+  const { engine, revision } = await readVault(store, opening);
+  return new ReadOnlyPortal(engine, store, revision);
+}
+
+/** The runtime of an opened vault, unless the vault was taken over meanwhile or is not wanted any more. */
 async function run(
   vault: OpenedVault,
   store: Store,
   client: RelayClient,
   lock: VaultLock,
   options: RuntimeOptions,
+  signal?: AbortSignal,
 ): Promise<Runtime> {
-  if (lock.lost.aborted) {
+  try {
+    lock.lost.throwIfAborted();
+    throwIfAborted(signal);
+  } catch (error) {
     vault.engine.free();
-    throw lock.lost.reason;
+    throw error;
   }
   await remember(store);
   return new Runtime(vault, store, client, lock, options);
@@ -86,9 +133,10 @@ async function run(
 /** Notes the unlock in the audit log, and where the relay is reached now: it may have another URL than before. */
 async function firstSteps(runtime: Runtime, relay: RelayClient, passkey?: boolean): Promise<void> {
   try {
-    if (passkey !== undefined) await runtime.host.apply((engine, now) => engine.unlocked(passkey, now));
+    if (passkey !== undefined) await runtime.noteUnlock(passkey);
     await runtime.host.apply((engine, now) => engine.relocate(relay.url, now));
   } catch (error) {
+    if (isTesseraError(error) && error.code === "STORE_FULL") return; // it can be read all the same
     await runtime.dispose();
     throw error;
   }

@@ -1,9 +1,9 @@
 /** What a portal is opened with, checked before anything is done with it. */
 
-import { bytes } from "../arguments.js";
+import { bytes, callback, flag, text } from "../arguments.js";
 import { invalid } from "../errors.js";
 import { MOST_IDLE_MINUTES } from "./idle.js";
-import type { OpenOptions } from "./types.js";
+import type { OpenOptions, ReadOptions, RestoreOptions } from "./types.js";
 import type { Opening } from "../vault/vault.js";
 
 /** How a portal behaves while it is open. */
@@ -11,25 +11,56 @@ export type RuntimeOptions = {
   readonly [K in "idleMinutes" | "backup" | "confirmLargeDownload"]: OpenOptions[K] | undefined;
 };
 
+const RUNTIME_OPTIONS = ["idleMinutes", "backup", "confirmLargeDownload"] as const;
+export const READ_OPTIONS = ["store", "passphrase", "passkey"] as const satisfies (keyof ReadOptions)[];
+export const OPEN_OPTIONS = [
+  ...RUNTIME_OPTIONS,
+  ...READ_OPTIONS,
+  "relay",
+  "name",
+  "create",
+  "takeOver",
+  "expectVault",
+  "afterEviction",
+  "signal",
+] as const satisfies (keyof OpenOptions)[];
+export const RESTORE_OPTIONS = [
+  ...RUNTIME_OPTIONS,
+  "relay",
+  "store",
+  "passphrase",
+  "recoveryCode",
+  "newPassphrase",
+] as const satisfies (keyof RestoreOptions)[];
+
 export function requireRuntimeOptions({
   idleMinutes,
   backup,
   confirmLargeDownload,
 }: Partial<RuntimeOptions>): RuntimeOptions {
   if (idleMinutes !== undefined) requireMinutes(idleMinutes);
-  for (const [name, hook] of Object.entries({ backup, confirmLargeDownload })) {
-    if (hook !== undefined && typeof hook !== "function") throw invalid(`${name} is not a function`);
-  }
+  callback(backup, "backup");
+  callback(confirmLargeDownload, "confirmLargeDownload");
   return { idleMinutes, backup, confirmLargeDownload };
 }
 
 export function requirePassphrase(given: unknown, name: string): string | Uint8Array {
-  const passphrase = typeof given === "string" ? given : bytes(given, name);
+  if (given === undefined) throw invalid(`${name} is missing`);
+  const passphrase = typeof given === "string" ? text(given, name) : bytes(given, name);
   if (passphrase.length === 0) throw invalid(`${name} is empty`);
   return passphrase;
 }
 
-export function requireOpening(opening: unknown): Opening {
+/** What opens the vault: exactly one of the two. */
+export function requireOpening({ passphrase, passkey }: { passphrase?: unknown; passkey?: unknown }): Opening {
+  if (!flag(passkey, "passkey")) return requirePassphrase(passphrase, "passphrase");
+  if (passphrase !== undefined)
+    throw invalid("passphrase and passkey are both given: a vault is opened with one of them");
+  return { passkey: true };
+}
+
+/** The same as one argument, as `unlock` takes it. */
+export function requireOpeningArgument(opening: unknown): Opening {
   if (typeof opening === "object" && opening !== null && (opening as { passkey?: unknown }).passkey === true)
     return { passkey: true };
   return requirePassphrase(opening, "passphrase");

@@ -2,14 +2,18 @@
 
 import { outgoing } from "./content.js";
 import { EmergencyShares } from "./emergency.js";
-import type { PortalEventTarget } from "./events.js";
-import { openRuntime, restoreRuntime } from "./open.js";
+import { EventStream } from "./event-stream.js";
+import type { PortalEvent, PortalEventTarget } from "./events.js";
+import { readMessages } from "./messages.js";
+import { openReadOnly, openRuntime, restoreRuntime } from "./open.js";
+import type { ReadOnlyPortal } from "./read-only.js";
 import type { Runtime } from "./runtime.js";
 import type {
   AcceptOptions,
   Contact,
   Device,
   EmergencyAccessOptions,
+  EventsOptions,
   Invitation,
   InviteOptions,
   Me,
@@ -19,6 +23,7 @@ import type {
   OutgoingContent,
   OutgoingMessage,
   PullProgress,
+  ReadOptions,
   RestoreOptions,
   Settings,
   SyncOptions,
@@ -26,7 +31,16 @@ import type {
   Transfer,
 } from "./types.js";
 import { PortalVault } from "./vault.js";
-import { bytes, content, integer, object, text } from "../arguments.js";
+import {
+  bytes,
+  callback,
+  content,
+  flag,
+  integer,
+  options as known,
+  signal as requireSignal,
+  text,
+} from "../arguments.js";
 import { AuditLog } from "../audit/log.js";
 import { invalid } from "../errors.js";
 import { qrSvg } from "../qr.js";
@@ -35,7 +49,6 @@ import type { Pulled } from "../relay/pull.js";
 import { EmergencySession } from "../vault/emergency-access.js";
 
 const INVITATION_SCHEME = "tessera:/";
-const DEFAULT_LIMIT = 50;
 
 /**
  * One person's portal. Open one per store at a time.
@@ -54,6 +67,8 @@ export class Portal extends (EventTarget as {
   /** Shares of the vault key, and the accesses they were used for. */
   readonly emergency: EmergencyShares;
   readonly #runtime: Runtime;
+  readonly #streams = new Set<EventStream<PortalEvent>>();
+  #disposed: Promise<void> | undefined;
 
   /** Opens the vault in the store, or creates one if `create` says so. Loads the module if `init()` was not called. */
   static async open(options: OpenOptions): Promise<Portal> {
@@ -65,6 +80,11 @@ export class Portal extends (EventTarget as {
     return new Portal(await restoreRuntime(bundle, options));
   }
 
+  /** Opens the vault in the store to be read; nothing of it is changed, so a store that is full, a copy, or one that is open elsewhere will do. */
+  static openReadOnly(options: ReadOptions): Promise<ReadOnlyPortal> {
+    return openReadOnly(options);
+  }
+
   /** Opens a backup with emergency shares, to be read for a while. The owner is told where `store` or `relay` allow it. */
   static openEmergencyAccess(options: EmergencyAccessOptions): Promise<EmergencySession> {
     return EmergencySession.open(options);
@@ -73,7 +93,11 @@ export class Portal extends (EventTarget as {
   private constructor(runtime: Runtime) {
     super();
     this.#runtime = runtime;
-    runtime.emit = (type, detail) => void this.dispatchEvent(new CustomEvent(type, { detail }));
+    runtime.emit = (type, detail) => {
+      const event = new CustomEvent(type, { detail });
+      this.dispatchEvent(event);
+      for (const stream of this.#streams) stream.push(event as PortalEvent);
+    };
     this.vault = new PortalVault(runtime);
     this.audit = new AuditLog(runtime);
     this.emergency = new EmergencyShares(runtime);
@@ -81,7 +105,7 @@ export class Portal extends (EventTarget as {
 
   /** Makes an invitation for one person to answer. */
   async invite(options: InviteOptions): Promise<Invitation> {
-    const { kind, expiresInSeconds } = object(options, "options");
+    const { kind, expiresInSeconds } = known(options, "options", ["kind", "expiresInSeconds"]);
     if (kind !== "qr" && kind !== "link") throw invalid('kind is neither "qr" nor "link"');
     const expires =
       expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
@@ -93,13 +117,14 @@ export class Portal extends (EventTarget as {
   }
 
   async cancelInvitation(id: string): Promise<void> {
-    await this.#runtime.forUser().apply((engine, now) => engine.cancelInvitation(text(id, "id"), now));
+    const invitation = text(id, "id");
+    await this.#runtime.forUser().apply((engine, now) => engine.cancelInvitation(invitation, now));
   }
 
   /** Answers an invitation: the `tessera:/…` text, or a link or other text that ends with it. */
   async accept(uri: string, options: AcceptOptions = {}): Promise<Contact> {
     const given = text(uri, "uri").trim();
-    const inPerson = object(options, "options")["inPerson"] === true;
+    const inPerson = flag(known(options, "options", ["inPerson"]).inPerson, "inPerson");
     const invitation = given.slice(Math.max(0, given.indexOf(INVITATION_SCHEME)));
     this.#runtime.lockController.used();
     await this.#runtime.sync.parameters();
@@ -115,10 +140,8 @@ export class Portal extends (EventTarget as {
 
   /** Names the only identity that may answer an invitation: scanned from its screen, or authenticated by the host. */
   async expectIdentity(invitationId: string, fingerprint: Uint8Array): Promise<void> {
-    const expected = bytes(fingerprint, "fingerprint", 32);
-    await this.#runtime
-      .forUser()
-      .apply((engine, now) => engine.expectIdentity(text(invitationId, "invitationId"), expected, now));
+    const [id, expected] = [text(invitationId, "invitationId"), bytes(fingerprint, "fingerprint", 32)];
+    await this.#runtime.forUser().apply((engine, now) => engine.expectIdentity(id, expected, now));
   }
 
   async contacts(): Promise<Contact[]> {
@@ -127,16 +150,19 @@ export class Portal extends (EventTarget as {
 
   /** Both people read the same six digits. What was held is shown now. */
   async confirmSas(contactId: string): Promise<void> {
-    await this.#runtime.forUser().apply((engine, now) => engine.confirmSas(text(contactId, "contactId"), now));
+    const contact = text(contactId, "contactId");
+    await this.#runtime.forUser().apply((engine, now) => engine.confirmSas(contact, now));
   }
 
   /** The digits differ: someone stands in between. */
   async rejectSas(contactId: string): Promise<void> {
-    await this.#runtime.forUser().apply((engine, now) => engine.rejectSas(text(contactId, "contactId"), now));
+    const contact = text(contactId, "contactId");
+    await this.#runtime.forUser().apply((engine, now) => engine.rejectSas(contact, now));
   }
 
   async removeContact(contactId: string): Promise<void> {
-    await this.#runtime.forUser().apply((engine, now) => engine.removeContact(text(contactId, "contactId"), now));
+    const contact = text(contactId, "contactId");
+    await this.#runtime.forUser().apply((engine, now) => engine.removeContact(contact, now));
   }
 
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`. */
@@ -153,13 +179,7 @@ export class Portal extends (EventTarget as {
 
   /** Messages with a contact, the newest last. */
   async messages(contactId: string, options: MessagesOptions = {}): Promise<Message[]> {
-    const { before, limit } = object(options, "options");
-    const until = before === undefined ? undefined : text(before, "before");
-    const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, 10_000);
-    const found = await this.#runtime
-      .forRead()
-      .read((engine) => engine.messages(text(contactId, "contactId"), until, most));
-    return Promise.all(found.map(async (message) => this.#runtime.message(await this.#runtime.host.withText(message))));
+    return readMessages(() => this.#runtime.forRead(), contactId, options);
   }
 
   /** Which device this is, of those that were restored from backups. */
@@ -167,12 +187,19 @@ export class Portal extends (EventTarget as {
     return this.#runtime.forRead().read((engine) => engine.device());
   }
 
-  /** Takes back a message that has not wholly left: its contact never sees it. `MESSAGE_SENT` if the relay has all of it. */
+  /** Takes back a message that has not left: its contact never sees it. `MESSAGE_SENT` if the relay has all of it, or may have. */
   async cancel(messageId: string): Promise<OutgoingMessage> {
-    const cancelled = await this.#runtime
-      .forUser()
-      .apply((engine, now) => engine.cancel(text(messageId, "messageId"), now));
+    const id = text(messageId, "messageId");
+    const { sync } = this.#runtime;
+    const cancelled = await this.#runtime.forUser().apply((engine, now) => engine.cancel(id, sync.inFlight, now));
     return this.#runtime.message(cancelled) as OutgoingMessage;
+  }
+
+  /** Deletes a message with its body here; its contact keeps it. One that waits is cancelled first. */
+  async deleteMessage(messageId: string): Promise<void> {
+    const id = text(messageId, "messageId");
+    const { sync } = this.#runtime;
+    await this.#runtime.forUser().apply((engine, now) => engine.deleteMessage(id, sync.inFlight, now));
   }
 
   /** Messages of several cells on their way, in or out. */
@@ -187,7 +214,8 @@ export class Portal extends (EventTarget as {
 
   /** Changes what is named. What no longer counts is forgotten with the next round. */
   async changeSettings(settings: Partial<Settings>): Promise<Settings> {
-    const given = { ...(await this.settings()), ...object(settings, "settings") };
+    const changes = known(settings, "settings", ["graceDays", "retentionDays"]);
+    const given = { ...(await this.settings()), ...changes };
     const [grace, retention] = [
       integer(given.graceDays, "graceDays", 3, 28),
       integer(given.retentionDays, "retentionDays", 7, 60),
@@ -227,19 +255,34 @@ export class Portal extends (EventTarget as {
 
   /** One round: reads both mailboxes, then posts one slot, or the whole queue with `flush`. */
   async sync(options: SyncOptions = {}): Promise<SyncResult> {
-    const { flush, signal, onProgress } = object(options, "options") as SyncOptions;
+    const { flush, onProgress, ...given } = known(options, "options", ["flush", "signal", "onProgress"]);
+    const signal = requireSignal(given.signal, "signal");
+    callback(onProgress, "onProgress");
     throwIfAborted(signal);
     this.#runtime.lockController.check();
     const told = (progress: PullProgress): void => {
       this.#runtime.emit("progress", progress);
       onProgress?.(progress);
     };
-    return this.#result(await this.#runtime.sync.round(flush === true, { signal, onProgress: told }));
+    return this.#result(await this.#runtime.sync.round(flag(flush, "flush"), { signal, onProgress: told }));
   }
 
   /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again gives the same promise. */
   dispose(): Promise<void> {
-    return this.#runtime.dispose();
+    this.#disposed ??= this.#runtime.dispose().finally(() => {
+      for (const stream of this.#streams) stream.end();
+    });
+    return this.#disposed;
+  }
+
+  /** Every event from now on, for `for await`, until the signal says so or the portal is disposed of. */
+  events(options: EventsOptions = {}): AsyncIterableIterator<PortalEvent> {
+    const signal = requireSignal(known(options, "options", ["signal"]).signal, "signal");
+    const stream = new EventStream<PortalEvent>((ended) => this.#streams.delete(ended));
+    this.#streams.add(stream);
+    if (signal?.aborted === true) stream.end();
+    signal?.addEventListener("abort", () => stream.end(), { once: true });
+    return stream;
   }
 
   /** An enrolment through the lobby cannot wait for the next epoch. */

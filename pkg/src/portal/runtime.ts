@@ -1,12 +1,15 @@
 /** Everything that runs behind one open portal, and how it ends. */
 
 import { LockController } from "./lock-controller.js";
-import { EngineHost, type BareMessage, type EngineEvent } from "./engine.js";
+import type { BareMessage, EngineEvent } from "./engine.js";
+import { EngineHost } from "./engine-host.js";
 import type { PortalEvents } from "./events.js";
+import { withBody } from "./messages.js";
 import type { RuntimeOptions } from "./options.js";
 import type { Message, PullProgress } from "./types.js";
-import { TesseraError } from "../errors.js";
+import { TesseraError, isTesseraError } from "../errors.js";
 import { Relay, type RelayClient } from "../relay/client.js";
+import { RelayHealth } from "../relay/health.js";
 import { Loop } from "../relay/loop.js";
 import { ReachabilityMonitor } from "../relay/reachability.js";
 import { RelaySync } from "../relay/sync.js";
@@ -29,6 +32,8 @@ export class Runtime {
   readonly #store: Store;
   readonly #lock: VaultLock;
   readonly #backups: BackupKeeper | undefined;
+  /** An unlock, by a passkey or not, that the audit log had no room for. */
+  #unnoted: boolean | undefined;
   #disposed: Promise<void> | undefined;
 
   constructor(vault: OpenedVault, store: Store, client: RelayClient, lock: VaultLock, options: RuntimeOptions) {
@@ -37,14 +42,21 @@ export class Runtime {
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
     this.host = new EngineHost(vault.engine, store, vault.revision, (event) => this.#show(event));
     const relay = new ReachabilityMonitor(new Relay(client), this.host, (status) => this.emit("relay", status));
-    this.sync = new RelaySync(this.host, relay, options.confirmLargeDownload);
+    const health = new RelayHealth(
+      (skew) => this.emit("clockSkew", skew),
+      (stall) => this.emit("stalled", stall),
+    );
+    this.sync = new RelaySync(this.host, relay, health, options.confirmLargeDownload);
     const onProgress = (progress: PullProgress): void => this.emit("progress", progress);
     this.loop = new Loop(this.host, this.sync, onProgress, (error) => {
       if (!lock.lost.aborted) this.emit("stopped", error);
     });
-    this.lockController = new LockController(this.host, this.sync, this.loop, store, options.idleMinutes, (reason) =>
-      this.emit("locked", { reason }),
-    );
+    this.lockController = new LockController(this.host, this.sync, this.loop, store, options.idleMinutes, {
+      onLocked: (reason) => this.emit("locked", { reason }),
+      noteUnlock: (passkey) => this.noteUnlock(passkey),
+    });
+    this.host.onFull = (full) => setTimeout(() => this.#roomChanged(full)); // the caller of `open` listens by then
+    this.host.onRollBack = () => this.sync.forgetPost();
     const { backup } = options;
     if (backup === undefined) return;
     const keeper = new BackupKeeper(
@@ -69,7 +81,23 @@ export class Runtime {
 
   /** A message as the page gets it. */
   message(message: BareMessage): Message {
-    return { ...message, body: () => this.forRead().body(message.id) };
+    return withBody(message, () => this.forRead());
+  }
+
+  /** Writes the unlock to the audit log. A store without room can be read all the same; it is written as soon as there is room. */
+  async noteUnlock(passkey: boolean): Promise<void> {
+    this.#unnoted = passkey;
+    try {
+      await this.host.apply((engine, now) => engine.unlocked(passkey, now));
+      this.#unnoted = undefined;
+    } catch (error) {
+      if (!isTesseraError(error) || error.code !== "STORE_FULL") throw error;
+    }
+  }
+
+  #roomChanged(full: boolean): void {
+    this.emit("storage", { full });
+    if (!full && this.#unnoted !== undefined) void this.noteUnlock(this.#unnoted).catch(() => {});
   }
 
   /** Backups that were put off while the vault was locked are made. */
@@ -109,6 +137,7 @@ export class Runtime {
   }
 
   dispose(): Promise<void> {
+    this.#lock.closing();
     this.#backups?.stop();
     this.#disposed ??= this.lockController
       .end()

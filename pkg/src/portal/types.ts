@@ -4,6 +4,14 @@ import type { ErrorCode } from "../errors.js";
 import type { RelayClient, RelayOptions } from "../relay/client.js";
 import type { Store } from "../store/store.js";
 
+/** To read a vault. */
+export interface ReadOptions {
+  readonly store: Store;
+  /** One of the two opens the vault. */
+  readonly passphrase?: string | Uint8Array;
+  readonly passkey?: boolean;
+}
+
 export interface OpenOptions {
   /** The relay's URL, with an access token if it wants one; or a client of the host's own. */
   readonly relay: URL | string | RelayOptions | RelayClient;
@@ -12,8 +20,8 @@ export interface OpenOptions {
   readonly passphrase?: string | Uint8Array;
   /** Opens the vault with a passkey that `addPasskey()` made, instead of the passphrase. */
   readonly passkey?: boolean;
-  /** What contacts see: 1 to 64 bytes of UTF-8. Used when a vault is created. */
-  readonly name: string;
+  /** What contacts see: 1 to 64 bytes of UTF-8. Needed with `create`, and used when a vault is created. */
+  readonly name?: string;
   /** Whether a new vault, with a new identity, may be created if the store has none. Without it: `VAULT_MISSING`. */
   readonly create?: boolean;
   /** The host knows that this person had a vault here, so that one that is not there was cleared. `indexedDbStore` remembers it by itself, but what it remembers may be cleared too. */
@@ -24,6 +32,8 @@ export interface OpenOptions {
   readonly takeOver?: boolean;
   /** Is given a backup after changes. */
   readonly backup?: BackupHook;
+  /** Ends the opening with `ABORTED`, which leaves the store free: for a component that was unmounted meanwhile. */
+  readonly signal?: AbortSignal;
   /** Locks the vault after so many minutes without use, 1440 at most: see `touch()`. Without it, it stays open. */
   readonly idleMinutes?: number;
   /**
@@ -196,7 +206,7 @@ export interface Message {
   readonly contactId: string;
   readonly direction: "in" | "out";
   readonly contentType: string;
-  /** The text of a `text/*` message that is not held. */
+  /** What was sent as `text`, unless it is held. A file has none, of whatever type. */
   readonly text?: string;
   readonly filename?: string;
   /** Bytes of the body. */
@@ -278,11 +288,29 @@ export interface RelayStatus {
   readonly code?: ErrorCode;
 }
 
+/** The device's clock and the relay's differ by more than five minutes, or no longer do. */
+export interface ClockSkew {
+  /** How far the relay's clock is ahead of the device's. */
+  readonly seconds: number;
+  /** Left out once the clocks agree. */
+  readonly code?: "CLOCK_SKEW";
+}
+
+/** The relay answers, but has published nothing new in the own mailbox for several epochs; or it does again. */
+export interface Stall {
+  readonly stalled: boolean;
+  readonly code?: "STALLED";
+}
+
 /** After a vault was created: whether the browser promised not to clear the store by itself. If not, it may: Safari after 7 days without a visit. Or: the `backup` function failed and is called again later, or did what it failed to do. */
-export type StorageStatus = { readonly persisted: boolean; readonly backup?: undefined } | BackupStatus;
+export type StorageStatus =
+  | { readonly persisted: boolean; readonly backup?: undefined; readonly full?: undefined }
+  | { readonly full: boolean; readonly persisted?: undefined; readonly backup?: undefined }
+  | BackupStatus;
 
 export interface BackupStatus {
   readonly persisted?: undefined;
+  readonly full?: undefined;
   readonly backup: "failed" | "saved";
   /** What the function threw. */
   readonly cause?: unknown;
@@ -294,6 +322,11 @@ export interface Settings {
   readonly graceDays: number;
   /** Days for which deliveries are accepted: 7 to 60, 60 unless set. */
   readonly retentionDays: number;
+}
+
+export interface EventsOptions {
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
 }
 
 export interface SyncOptions {
@@ -327,6 +360,7 @@ export type AuditEventName =
   | "delivered"
   | "undelivered"
   | "cancelled"
+  | "deleted"
   | "received"
   | "held"
   | "released"

@@ -1,9 +1,9 @@
 /** What opens a portal's vault, what locks it, and what ends it: `portal.vault`. */
 
-import { requireOpening, requirePassphrase } from "./options.js";
+import { requireOpeningArgument, requirePassphrase } from "./options.js";
 import type { Runtime } from "./runtime.js";
 import type { PasskeyOpening, PasskeyOptions } from "./types.js";
-import { bytes, object, text } from "../arguments.js";
+import { bytes, options as known, text } from "../arguments.js";
 import { withNewPasskey } from "../vault/passkey.js";
 import { changePassphrase } from "../vault/vault.js";
 
@@ -25,7 +25,7 @@ export class PortalVault {
 
   /** Opens the vault again: the portal, its listeners and, if it ran, its loop go on as they were. Does nothing if it is open. */
   async unlock(opening: string | Uint8Array | PasskeyOpening): Promise<void> {
-    await this.#runtime.lockController.unlock(requireOpening(opening));
+    await this.#runtime.lockController.unlock(requireOpeningArgument(opening));
     this.#runtime.resumeBackups();
   }
 
@@ -45,9 +45,10 @@ export class PortalVault {
 
   /** Makes a passkey that opens the vault too, and gives its id. The platform asks the person; `UNSUPPORTED` where it has no PRF extension. */
   async addPasskey(options: PasskeyOptions = {}): Promise<Uint8Array> {
-    const { label = globalThis.location?.hostname ?? "" } = object(options, "options") as PasskeyOptions;
+    const { label = globalThis.location?.hostname ?? "" } = known(options, "options", ["label"]);
+    text(label, "label");
     const { passkeys } = await this.#runtime.forUser().read((engine) => engine.ways());
-    return withNewPasskey(text(label, "label"), passkeys, async ({ id, salt }, output) => {
+    return withNewPasskey(label, passkeys, async ({ id, salt }, output) => {
       await this.#runtime.host.apply((engine, now) => engine.addPasskey(id, salt, output, now));
       return id;
     });

@@ -1,6 +1,6 @@
 /** How a portal reaches its relay. */
 
-import { object } from "../arguments.js";
+import { object, options as known, text } from "../arguments.js";
 import { call } from "../module/core.js";
 import { TesseraError, asTesseraError, invalid } from "../errors.js";
 import { hasWebSocket, listen, type OnNotice } from "./notices.js";
@@ -8,6 +8,8 @@ import { hasWebSocket, listen, type OnNotice } from "./notices.js";
 export interface RelayRequest {
   /** Ends the request early. */
   readonly signal?: AbortSignal;
+  /** To be called with the number of bytes so far as an answer arrives: one that goes on arriving is not given up. */
+  readonly onProgress?: (bytes: number) => void;
 }
 
 /**
@@ -42,12 +44,18 @@ export interface RelayOptions {
 
 /** The default client: HTTP through `fetch`, without cookies, referrer or redirects. Needs `init()`. */
 export function httpRelay(options: RelayOptions): RelayClient {
-  const { url, accessToken } = object(options, "relay");
-  if (accessToken !== undefined && typeof accessToken !== "string") throw invalid("accessToken is not a string");
+  const { url, accessToken } = known(options, "relay", ["url", "accessToken"]);
+  if (accessToken !== undefined) text(accessToken, "accessToken");
   const client = call((core) => new core.HttpRelay(urlText(url), accessToken));
   return {
     url: client.url,
-    get: (path, request) => bounded([request?.signal], (signal) => client.get(path, signal)),
+    get: (path, request) =>
+      bounded([request?.signal], (signal, onProgress) =>
+        client.get(path, signal, (bytes: number) => {
+          onProgress();
+          request?.onProgress?.(bytes);
+        }),
+      ),
     post: (path, body, request) => bounded([request?.signal], (signal) => client.post(path, body, signal)),
     ...(hasWebSocket()
       ? {
@@ -67,7 +75,7 @@ export function relayClient(relay: unknown): RelayClient {
   return given as RelayClient;
 }
 
-/** Longest wait for an answer. A stalled connection must not stop the loop. */
+/** Longest wait for an answer to begin or to go on. A stalled connection must not stop the loop, a slow one may take its time. */
 const PATIENCE_MS = 60_000;
 
 /** A client whose every request ends: by an answer, the caller's signal, or time. */
@@ -80,7 +88,9 @@ export class Relay {
   }
 
   get(path: string, signal?: AbortSignal): Promise<Uint8Array> {
-    return bounded([signal, this.#wanted.signal], (signal) => this.#client.get(path, { signal }));
+    return bounded([signal, this.#wanted.signal], (signal, onProgress) =>
+      this.#client.get(path, { signal, onProgress }),
+    );
   }
 
   async getText(path: string, signal?: AbortSignal): Promise<string> {
@@ -120,16 +130,20 @@ export class Relay {
 /** Calls with a signal of its own, whose reason is the platform's: callers may abort with any value at all. */
 async function bounded<T>(
   outer: readonly (AbortSignal | undefined)[],
-  request: (signal: AbortSignal) => Promise<T>,
+  request: (signal: AbortSignal, onProgress: () => void) => Promise<T>,
 ): Promise<T> {
   outer.forEach(throwIfAborted);
   const controller = new AbortController();
   const abort = (): void => controller.abort();
-  const timer = setTimeout(abort, PATIENCE_MS);
+  let timer = setTimeout(abort, PATIENCE_MS);
+  const onProgress = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(abort, PATIENCE_MS);
+  };
   for (const signal of outer) signal?.addEventListener("abort", abort);
   try {
     // A client of the host's own may not heed its signal.
-    return await Promise.race([request(controller.signal), aborted(controller.signal)]);
+    return await Promise.race([request(controller.signal, onProgress), aborted(controller.signal)]);
   } catch (thrown) {
     outer.forEach(throwIfAborted);
     const error = asTesseraError(thrown, "RELAY_UNREACHABLE", "the relay cannot be reached");
@@ -156,8 +170,12 @@ function isUrl(value: unknown): value is URL {
   return Object.prototype.toString.call(value) === "[object URL]";
 }
 
+/** A URL as text; relative ones are of the page. */
 function urlText(url: unknown): string {
-  if (typeof url === "string") return url;
-  if (isUrl(url)) return url.href;
-  throw invalid("relay is not a URL");
+  if (typeof url !== "string" && !isUrl(url)) throw invalid("relay is not a URL");
+  try {
+    return new URL(url, globalThis.location?.href).href;
+  } catch {
+    throw invalid("relay is not a URL");
+  }
 }

@@ -5,7 +5,9 @@
  * Requests follow the clock, not what the user does: a send waits for the next slot.
  */
 
-import type { EngineHost, Mailbox } from "../portal/engine.js";
+import type { Mailbox } from "../portal/engine.js";
+import type { EngineHost } from "../portal/engine-host.js";
+import { SteadyClock } from "./clock.js";
 import { TesseraError, asTesseraError } from "../errors.js";
 import type { RelaySync } from "./sync.js";
 import type { PullProgress } from "../portal/types.js";
@@ -16,12 +18,17 @@ const LOBBY_PULLS_AT_START = 3;
 const SECOND_SLOT_MS = { least: 240_000, most: 360_000 };
 /** The relay's answer to `/v1/info` is read again after so long. */
 const CONFIGURE_AGAIN_MS = 3_600_000;
+/** Longer epochs than a day are no relay's of ours: whatever it claims, it is asked again by then. */
+const LONGEST_EPOCH_MS = 86_400_000;
+/** A relay may ask to wait, but not for ever. */
+const LONGEST_WAIT_MS = 900_000;
 /** A stream of notices that is silent for so many epochs of the lobby is dead; while it lives, the clock waits so much longer. */
 const SILENT_EPOCHS = 3;
 
 type Task = "slot" | Mailbox;
 
 const MAILBOXES: readonly Mailbox[] = ["own", "lobby"];
+const TASKS: readonly Task[] = [...MAILBOXES, "slot"];
 
 /** Waits in milliseconds. All of them shrink with short epochs. */
 interface Pace {
@@ -39,14 +46,21 @@ export class Loop {
   readonly #onEnd: (error: TesseraError) => void;
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
   #wake: () => void = () => {};
+  readonly #clock = new SteadyClock();
+  /** By the steady clock: a wall clock that is set right does not hold anything up. */
   #due: Record<Task, number> = { slot: Infinity, own: Infinity, lobby: Infinity };
+  /** Of each task, since it last succeeded: one that fails holds up no other. */
+  #failures: Record<Task, number> = { slot: 0, own: 0, lobby: 0 };
+  /** Tasks that the relay itself asked to wait. */
+  readonly #toldToWait = new Set<Task>();
   #pace: Pace | undefined;
   #lobbyPulls = 0;
   /** Slots since the start, and how long after the first the second came. */
   #slots = 0;
   #second = 0;
   #configuredAt = -Infinity;
-  #failures = 0;
+  /** Whether the relay has answered since the loop was started. */
+  #begun = false;
   /** Whether the relay says when it has published. */
   #noticed = false;
 
@@ -85,7 +99,7 @@ export class Loop {
   /** An enrolment through the lobby began: it is read now and posted to soon, as when a portal opens. */
   enrolling(): void {
     if (this.#pace === undefined) return; // it will be, at start
-    const now = Date.now();
+    const now = this.#clock.now();
     this.#lobbyPulls = 0;
     this.#due.lobby = now;
     this.#due.slot = Math.min(this.#due.slot, now + soon(this.#pace.lobbyEpoch));
@@ -93,20 +107,55 @@ export class Loop {
   }
 
   async #run(signal: AbortSignal): Promise<never> {
-    this.#failures = 0;
+    this.#failures = { slot: 0, own: 0, lobby: 0 };
     this.#lobbyPulls = 0;
     this.#slots = 0;
-    await this.#configure(signal);
-    const now = Date.now();
-    this.#due = { slot: now + soon(this.#pace?.epoch ?? 0), own: now, lobby: now };
-    if (this.#sync.hasNotices) void this.#listen(signal);
+    this.#configuredAt = -Infinity;
+    this.#begun = false;
+    // What else is to be done, and when, is known once the relay has said how long its epochs are.
+    this.#due = { slot: Infinity, own: this.#clock.now(), lobby: Infinity };
+    this.#whenReachableAgain(signal);
     for (;;) {
       const task = this.#next();
       await this.#sleepUntil(this.#due[task], signal);
-      if (this.#due[task] > Date.now()) continue; // woken early: perhaps another task is due now
-      if (Date.now() - this.#configuredAt > CONFIGURE_AGAIN_MS) await this.#configure(signal);
-      await this.#withPatience(signal, (pace) => this.#do(task, pace, signal));
+      if (this.#due[task] > this.#clock.now()) continue; // woken early: perhaps another task is due now
+      await this.#attempt(task, signal);
     }
+  }
+
+  /** Does one task; after a failure that may pass it waits, twice as long each time, while the others go on. Other failures end the loop. */
+  async #attempt(task: Task, signal: AbortSignal): Promise<void> {
+    try {
+      if (this.#clock.now() - this.#configuredAt > CONFIGURE_AGAIN_MS) await this.#configure(signal);
+      await this.#do(task, this.#pace ?? UNKNOWN_PACE, signal);
+      this.#failures[task] = 0;
+      this.#toldToWait.delete(task);
+    } catch (thrown) {
+      const error = asTesseraError(thrown);
+      if (!mayPass(error)) throw error;
+      // What comes back may be another relay, or the same one with other epochs.
+      this.#configuredAt = -Infinity;
+      const { epoch } = this.#pace ?? UNKNOWN_PACE;
+      this.#due[task] = this.#clock.now() + waitAfter(this.#failures[task], epoch, error.retryAfter);
+      this.#failures[task] += 1;
+      if (error.retryAfter === undefined) this.#toldToWait.delete(task);
+      else this.#toldToWait.add(task);
+    }
+  }
+
+  /** A network that is back, or a page that is looked at again, is a reason to try sooner what failed, and to look at what slept. */
+  #whenReachableAgain(signal: AbortSignal): void {
+    const look = (): void => {
+      if (globalThis.document?.visibilityState === "hidden") return;
+      const now = this.#clock.now();
+      for (const task of TASKS) {
+        if (this.#failures[task] > 0 && !this.#toldToWait.has(task))
+          this.#due[task] = Math.min(this.#due[task], now + Math.random() * 1000);
+      }
+      this.#wake();
+    };
+    globalThis.addEventListener?.("online", look, { signal });
+    globalThis.document?.addEventListener("visibilitychange", look, { signal });
   }
 
   async #do(task: Task, pace: Pace, signal: AbortSignal): Promise<void> {
@@ -114,13 +163,13 @@ export class Loop {
       await this.#sync.postSlot(signal);
       this.#slotPosted(pace);
       const hurried = await this.#host.read((engine, now) => engine.lobbyWatch(now) && engine.queued() > 0);
-      if (hurried) this.#due.slot = Math.min(this.#due.slot, Date.now() + pace.lobbyEpoch);
+      if (hurried) this.#due.slot = Math.min(this.#due.slot, this.#clock.now() + pace.lobbyEpoch);
       return;
     }
     // What is due together is asked for together, before any of it is opened.
-    const due = MAILBOXES.filter((mailbox) => this.#due[mailbox] <= Date.now());
+    const due = MAILBOXES.filter((mailbox) => this.#due[mailbox] <= this.#clock.now());
     if (due.includes("own")) await this.#sync.tick();
-    const slot = { due: () => this.#due.slot <= Date.now(), posted: () => this.#slotPosted(pace) };
+    const slot = { due: () => this.#due.slot <= this.#clock.now(), posted: () => this.#slotPosted(pace) };
     await this.#sync.pull(due, { signal, onProgress: this.#onProgress }, slot);
     if (due.includes("own")) this.#due.own = this.#afterClose(pace.epoch);
     if (!due.includes("lobby")) return;
@@ -130,7 +179,7 @@ export class Loop {
       queued: engine.queued(),
     }));
     this.#due.lobby = watched || this.#lobbyPulls < LOBBY_PULLS_AT_START ? this.#afterClose(pace.lobbyEpoch) : Infinity;
-    if (watched && queued > 0) this.#due.slot = Math.min(this.#due.slot, Date.now() + soon(pace.lobbyEpoch));
+    if (watched && queued > 0) this.#due.slot = Math.min(this.#due.slot, this.#clock.now() + soon(pace.lobbyEpoch));
   }
 
   /** When the next slot is due follows from when this one was, not from how long it took: that may depend on what was in it. */
@@ -142,14 +191,15 @@ export class Loop {
     const wait = this.#slots === 1 ? second : this.#slots === 2 ? epoch - this.#second : epoch;
     const next = this.#due.slot + wait;
     // A computer that slept has missed some; they are not made up for.
-    this.#due.slot = next > Date.now() ? next : Date.now() + soon(epoch);
+    this.#due.slot = next > this.#clock.now() ? next : this.#clock.now() + soon(epoch);
   }
 
   /** A moment after the relay's next close, not the same for everyone; later if a notice will say when. */
   #afterClose(epoch: number): number {
     const skew = this.#sync.skewSeconds * 1000;
-    const close = (Math.floor((Date.now() + skew) / epoch) + 1) * epoch - skew;
-    return close + Math.min(2000, epoch / 5) + jitter(epoch) + (this.#noticed ? epoch / 2 : 0);
+    const untilClose = epoch - ((((Date.now() + skew) % epoch) + epoch) % epoch);
+    const after = Math.min(2000, epoch / 5) + jitter(epoch) + (this.#noticed ? epoch / 2 : 0);
+    return this.#clock.now() + untilClose + after;
   }
 
   /**
@@ -165,7 +215,7 @@ export class Loop {
         const task: Task = bucket === "lobby" ? "lobby" : "own";
         // Who waits for nothing in the lobby does not read it because something is there.
         if (this.#due[task] === Infinity) return;
-        this.#due[task] = Math.min(this.#due[task], Date.now() + jitter(task === "lobby" ? lobbyEpoch : epoch));
+        this.#due[task] = Math.min(this.#due[task], this.#clock.now() + jitter(task === "lobby" ? lobbyEpoch : epoch));
         this.#wake();
       };
       // Why it ended does not matter: the clock goes on, and the next request will tell.
@@ -176,48 +226,39 @@ export class Loop {
     }
   }
 
-  /** Reads the relay's epochs; asks until there is an answer. */
+  /** Reads the relay's epochs. The first time, everything that follows them begins. */
   async #configure(signal: AbortSignal): Promise<void> {
-    this.#configuredAt = -Infinity;
-    while (this.#configuredAt === -Infinity) {
-      await this.#withPatience(signal, async () => {
-        const { epochSeconds, lobbyEpochSeconds } = await this.#sync.configure(signal);
-        this.#pace = { epoch: epochSeconds * 1000, lobbyEpoch: lobbyEpochSeconds * 1000 };
-        this.#configuredAt = Date.now();
-      });
-    }
-  }
-
-  /** After a failure of the relay everything waits, twice as long each time; other failures end the loop. */
-  async #withPatience(signal: AbortSignal, attempt: (pace: Pace) => Promise<void>): Promise<void> {
-    const pace = this.#pace ?? UNKNOWN_PACE;
-    try {
-      await attempt(pace);
-      this.#failures = 0;
-    } catch (thrown) {
-      const error = asTesseraError(thrown);
-      if (!isRelayFailure(error)) throw error;
-      // What comes back may be another relay, or the same one with other epochs.
-      this.#configuredAt = -Infinity;
-      const least = Math.min(5000, Math.max(250, pace.epoch / 16));
-      const most = Math.min(300_000, pace.epoch);
-      const wait = Math.min(most, least * 2 ** Math.min(this.#failures, 16)) * (0.5 + Math.random() / 2);
-      this.#failures += 1;
-      await sleep(Math.max(wait, (error.retryAfter ?? 0) * 1000), signal);
-    }
+    const { epochSeconds, lobbyEpochSeconds } = await this.#sync.configure(signal);
+    this.#pace = {
+      epoch: Math.min(LONGEST_EPOCH_MS, epochSeconds * 1000),
+      lobbyEpoch: Math.min(LONGEST_EPOCH_MS, lobbyEpochSeconds * 1000),
+    };
+    this.#configuredAt = this.#clock.now();
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#due.slot = this.#configuredAt + soon(this.#pace.epoch);
+    this.#due.lobby = this.#configuredAt;
+    if (this.#sync.hasNotices) void this.#listen(signal);
   }
 
   #next(): Task {
-    const tasks: Task[] = ["own", "lobby", "slot"];
-    return tasks.reduce((first, task) => (this.#due[task] < this.#due[first] ? task : first));
+    return TASKS.reduce((first, task) => (this.#due[task] < this.#due[first] ? task : first));
   }
 
   async #sleepUntil(time: number, signal: AbortSignal): Promise<void> {
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    await sleep(time - Date.now(), signal, woken);
+    await sleep(time - this.#clock.now(), signal, woken);
   }
+}
+
+/** Milliseconds after so many failures in a row: twice as long each time, or as long as the relay asks, within reason. */
+export function waitAfter(failures: number, epoch: number, retryAfterSeconds = 0): number {
+  const least = Math.min(5000, Math.max(250, epoch / 16));
+  const most = Math.min(300_000, epoch);
+  const wait = Math.min(most, least * 2 ** Math.min(failures, 16)) * (0.5 + Math.random() / 2);
+  return Math.max(wait, Math.min(LONGEST_WAIT_MS, retryAfterSeconds * 1000));
 }
 
 /** How much later than others one looks. */
@@ -230,8 +271,9 @@ function soon(epoch: number): number {
   return Math.random() * Math.min(5000, epoch / 2);
 }
 
-function isRelayFailure(error: TesseraError): boolean {
-  return /^RELAY_|^UNAUTHORIZED$|^NOT_FOUND$|^RETENTION_PASSED$|^BATCH_INVALID$/.test(error.code);
+/** A failure of the relay, or a store without room, which somebody may make. */
+function mayPass(error: TesseraError): boolean {
+  return /^RELAY_|^UNAUTHORIZED$|^NOT_FOUND$|^RETENTION_PASSED$|^BATCH_INVALID$|^STORE_FULL$/.test(error.code);
 }
 
 /** Timers take at most 2^31 − 1 ms. */

@@ -1,6 +1,7 @@
 /** Pulling mailboxes: always whole batches or segments, always all of them, each committed before the next. */
 
-import type { BareMessage, EngineHost, Mailbox, Planned } from "../portal/engine.js";
+import type { BareMessage, Mailbox, Planned } from "../portal/engine.js";
+import type { EngineHost } from "../portal/engine-host.js";
 import { isTesseraError } from "../errors.js";
 import { throwIfAborted, type Relay } from "./client.js";
 import type { Gap, PullProgress, Rejected } from "../portal/types.js";
@@ -31,6 +32,8 @@ export interface PullOptions {
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
   /** Runs after each batch: what is due by the clock does not wait until all is opened. */
   readonly betweenBatches?: (() => Promise<void>) | undefined;
+  /** Called with what the index of a mailbox named as new: so many batches, or segments of many. */
+  readonly onIndex?: ((mailbox: Mailbox, batches: number) => void) | undefined;
 }
 
 /** Asks the host whether so many bytes may be pulled; not asked where nobody saves data. */
@@ -65,6 +68,7 @@ export async function pull(
   for (const mailbox of mailboxes) {
     const index = await relay.getText(await host.read((engine) => engine.indexPath(mailbox)), signal);
     const plan = await host.apply((engine, now) => engine.planPull(mailbox, index, now));
+    options.onIndex?.(mailbox, plan.length);
     const expected = plan.reduce((sum, planned) => sum + planned.bytes, 0);
     const isLarge = savesData() && expected > LARGE_PULL_BYTES;
     if (isLarge && confirmLargeDownload !== undefined && !(await confirmLargeDownload(expected))) {

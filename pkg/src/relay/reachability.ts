@@ -1,6 +1,6 @@
 /** Notices when the relay comes into reach or goes out of it. */
 
-import type { EngineHost } from "../portal/engine.js";
+import type { EngineHost } from "../portal/engine-host.js";
 import { isTesseraError, type ErrorCode } from "../errors.js";
 import { Relay } from "./client.js";
 import type { RelayStatus } from "../portal/types.js";

@@ -1,6 +1,8 @@
 /** What passes between the engine and the relay. One thing at a time, whether the loop or a `sync` asked for it. */
 
-import type { EngineHost, Mailbox, Post, RelayParameters } from "../portal/engine.js";
+import type { Mailbox, Post, RelayParameters } from "../portal/engine.js";
+import type { EngineHost } from "../portal/engine-host.js";
+import type { RelayHealth } from "./health.js";
 import { isTesseraError } from "../errors.js";
 import type { OnNotice } from "./notices.js";
 import { nothingPulled, pull, type ConfirmLargeDownload, type Pulled, type PullOptions } from "./pull.js";
@@ -21,14 +23,16 @@ export interface SlotClock {
 export class RelaySync {
   readonly #host: EngineHost;
   readonly #relay: Relay;
+  readonly #health: RelayHealth;
   readonly #confirmLargeDownload: ConfirmLargeDownload | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #unanswered: { readonly post: Post; readonly since: number } | undefined;
   #skewSeconds = 0;
 
-  constructor(host: EngineHost, relay: Relay, confirmLargeDownload?: ConfirmLargeDownload) {
+  constructor(host: EngineHost, relay: Relay, health: RelayHealth, confirmLargeDownload?: ConfirmLargeDownload) {
     this.#host = host;
     this.#relay = relay;
+    this.#health = health;
     this.#confirmLargeDownload = confirmLargeDownload;
   }
 
@@ -67,6 +71,16 @@ export class RelaySync {
   async ready(): Promise<void> {
     await this.parameters();
     if (!(await this.#host.read((engine) => engine.device())).ready) await this.pull(["own"], {});
+  }
+
+  /** What the relay may have although it has not answered. */
+  get inFlight(): string[] {
+    return this.#unanswered?.post.tokens ?? [];
+  }
+
+  /** The engine went back to what is stored: it would take the tokens for other cells. */
+  forgetPost(): void {
+    this.#unanswered = undefined;
   }
 
   /** Ends what is under way: the engine it was for is gone. Resolves when nothing of it runs any more. */
@@ -115,7 +129,11 @@ export class RelaySync {
 
   /** Once its own mailbox is read, a restored device has heard of the others. */
   async #pull(mailboxes: readonly Mailbox[], pulled: Pulled, options: PullOptions): Promise<void> {
-    await pull(this.#host, this.#relay, mailboxes, this.#confirmLargeDownload, pulled, options);
+    const { epochSeconds } = await this.#host.read((engine) => engine.info());
+    const onIndex = (mailbox: Mailbox, batches: number): void => {
+      if (mailbox === "own") this.#health.looked(batches, epochSeconds);
+    };
+    await pull(this.#host, this.#relay, mailboxes, this.#confirmLargeDownload, pulled, { ...options, onIndex });
     if (!mailboxes.includes("own")) return;
     try {
       await this.#host.apply((engine, now) => engine.settle(now));
@@ -129,14 +147,17 @@ export class RelaySync {
     const path = await this.#host.read((engine) => engine.relayPath("info"));
     const json = await this.#relay.getText(path, signal);
     await this.#host.apply((engine, now) => engine.configure(json, now));
-    this.#skewSeconds = skewOf(json);
+    const skew = skewOf(json);
+    this.#health.skew(skew);
+    this.#skewSeconds = believable(skew) ? skew : 0;
     return this.#host.read((engine) => engine.info());
   }
 
   async #postSlot(signal?: AbortSignal): Promise<void> {
     if (await this.#repeatUnanswered(signal)) return;
     await this.#host.sealAhead();
-    await this.#postOnce(await this.#host.read((engine, now) => engine.nextSlot(now)), signal);
+    const post = await this.#host.read((engine, now) => this.#leaves(engine.nextSlot(now)));
+    await this.#postUntilRefused(post, signal);
   }
 
   async #flush(signal?: AbortSignal): Promise<void> {
@@ -144,9 +165,12 @@ export class RelaySync {
     for (;;) {
       throwIfAborted(signal);
       await this.#host.sealAhead();
-      const post = await this.#host.read((engine, now) => engine.nextFlush(now));
+      const post = await this.#host.read((engine, now) => {
+        const next = engine.nextFlush(now);
+        return next === undefined ? undefined : this.#leaves(next);
+      });
       if (post === undefined) break;
-      await this.#postOnce(post, signal);
+      await this.#postUntilRefused(post, signal);
     }
   }
 
@@ -161,9 +185,10 @@ export class RelaySync {
     return true;
   }
 
-  async #postOnce(post: Post, signal?: AbortSignal): Promise<void> {
+  /** Noted in the engine's own turn: whoever cancels a message next knows that it may have left. */
+  #leaves(post: Post): Post {
     this.#unanswered = { post, since: Date.now() };
-    await this.#postUntilRefused(post, signal);
+    return post;
   }
 
   async #postUntilRefused(post: Post, signal?: AbortSignal): Promise<void> {
@@ -196,6 +221,9 @@ export class RelaySync {
 /** The engine has checked the document; only its clock is read here. */
 function skewOf(json: string): number {
   const { time } = JSON.parse(json) as { time: number };
-  const skew = time - Date.now() / 1000;
-  return Math.abs(skew) < SKEW_SECONDS.least || Math.abs(skew) > SKEW_SECONDS.most ? 0 : skew;
+  return time - Date.now() / 1000;
+}
+
+function believable(skew: number): boolean {
+  return Math.abs(skew) >= SKEW_SECONDS.least && Math.abs(skew) <= SKEW_SECONDS.most;
 }

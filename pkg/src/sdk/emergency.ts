@@ -1,6 +1,6 @@
 /** A 32-byte secret in several hands: Shamir's sharing over GF(2^8). */
 
-import { bytes, integer, object } from "../arguments.js";
+import { bytes, integer, object, options as known } from "../arguments.js";
 import { call } from "../module/core.js";
 import { invalid } from "../errors.js";
 
@@ -19,7 +19,7 @@ export interface SplitOptions {
 
 /** Splits a secret; fewer shares than the threshold say nothing about it. */
 export function split(secret: Uint8Array, options: SplitOptions): SharePoint[] {
-  const { threshold, shares } = object(options, "options");
+  const { threshold, shares } = known(options, "options", ["threshold", "shares"]);
   const [least, count] = [integer(threshold, "threshold", 2, 255), integer(shares, "shares", 2, 255)];
   return call((core) => core.emergencySplit(bytes(secret, "secret", 32), least, count)) as SharePoint[];
 }

@@ -1,7 +1,7 @@
 /** The SDK level: identities, proofs under blinded names, encryption to one recipient. */
 
 import type * as bindings from "../core/core.js";
-import { bytes, content, integer, object, text } from "../arguments.js";
+import { bytes, content, integer, options as known, text } from "../arguments.js";
 import { call } from "../module/core.js";
 import { invalid } from "../errors.js";
 import { Handle, inner } from "../module/handle.js";
@@ -26,6 +26,8 @@ export interface BatchItem extends ProofOptions {
   readonly pseudonym: Uint8Array;
   readonly message: Content;
 }
+
+const ITEM = ["verifier", "proof", "pseudonym", "message", "context"] as const;
 
 /** An identity with its secrets, which stay inside the module. */
 export class Sender extends Handle<bindings.Sender> {
@@ -57,7 +59,7 @@ export class Sender extends Handle<bindings.Sender> {
 /** Whom proofs are expected from. */
 export class Verifier extends Handle<bindings.Verifier> {
   constructor(options: { readonly expectedPublicKey: Uint8Array }) {
-    const key = bytes(object(options, "options")["expectedPublicKey"], "expectedPublicKey", 64);
+    const key = bytes(known(options, "options", ["expectedPublicKey"]).expectedPublicKey, "expectedPublicKey", 64);
     super(call((core) => new core.Verifier(key)));
   }
 }
@@ -90,14 +92,14 @@ export class BlindedVerifier extends Handle<bindings.BlindedVerifier> {
       const batch = new core.ProofBatch();
       try {
         for (const item of items as readonly BatchItem[]) {
-          const { verifier, proof, pseudonym, message } = object(item, "item") as unknown as BatchItem;
+          const { verifier, proof, pseudonym, message } = known(item, "item", ITEM);
           if (!(verifier instanceof BlindedVerifier)) throw invalid("verifier is not a BlindedVerifier");
           batch.add(
             inner(verifier),
             bytes(proof, "proof"),
             bytes(pseudonym, "pseudonym"),
             content(message, "message"),
-            context(item),
+            contextOf(item.context),
           );
         }
         return Array.from(batch.verify(), (holds) => holds === 1);
@@ -156,10 +158,13 @@ export function computeBucket(fingerprint: Uint8Array, bucketCount: number): num
 }
 
 function sessionId(options: SessionOptions): string {
-  return text(object(options, "options")["sessionId"], "sessionId");
+  return text(known(options, "options", ["sessionId"]).sessionId, "sessionId");
 }
 
 function context(options: ProofOptions): Uint8Array {
-  const value = object(options, "options")["context"];
+  return contextOf(known(options, "options", ["context"]).context);
+}
+
+function contextOf(value: Content | undefined): Uint8Array {
   return value === undefined ? new Uint8Array() : content(value, "context");
 }

@@ -27,6 +27,7 @@ export function indexedDbStore(name: string): Store {
   const connection = new Connection(name);
   const place = `tessera-portal/${name}`;
   return {
+    place,
     get: (key) => connection.use((database) => database.get("records", key)),
 
     list: (prefix) =>
@@ -57,7 +58,7 @@ export function indexedDbStore(name: string): Store {
           return revision + 1;
         } catch (error) {
           await abandon(transaction);
-          throw error;
+          throw transaction.error ?? error; // for want of room, only the transaction says why
         }
       });
     },

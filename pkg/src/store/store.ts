@@ -25,9 +25,12 @@ export interface StoreLockOptions {
 /**
  * A transactional key-value store. A host may pass its own.
  *
- * The store is the only copy of the keys: `commit` may resolve only once the changes are durable, all or none.
+ * The store is the only copy of the keys: `commit` may resolve only once the changes are durable, all or none. What it throws is
+ * `STORE_FAILED`; an error named `QuotaExceededError`, as browsers throw it, is `STORE_FULL`, after which reading and deleting go on.
  */
 export interface Store {
+  /** Names what is kept, the same for every store object on it, so that portals of one page wait for each other. */
+  readonly place?: string;
   get(key: string): Promise<Uint8Array | undefined>;
   /** Entries whose key starts with `prefix`, in order of their keys' UTF-16 code units. */
   list(prefix: string): Promise<StoreSnapshot>;
@@ -85,6 +88,7 @@ export function requireStore(store: Store): void {
   for (const method of ["get", "list", "commit", "close"] as const) {
     if (typeof given[method] !== "function") throw invalid(`store.${method} is not a function`);
   }
+  if (given.place !== undefined) text(given.place, "store.place");
   for (const method of ["lock", "persist", "mark", "marked", "destroy"] as const) {
     if (given[method] !== undefined && typeof given[method] !== "function")
       throw invalid(`store.${method} is not a function`);
@@ -99,12 +103,14 @@ export function copied(changes: readonly StoreChange[]): StoreChange[] {
   ]);
 }
 
-/** Runs a store's operation; whatever it throws becomes `STORE_FAILED`. */
+/** Runs a store's operation; whatever it throws becomes `STORE_FAILED`, or `STORE_FULL` where only room is missing. */
 export async function stored<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (cause) {
-    if (isTesseraError(cause) && cause.code === "STORE_FAILED") throw cause;
+    if (isTesseraError(cause) && (cause.code === "STORE_FAILED" || cause.code === "STORE_FULL")) throw cause;
+    if ((cause as { name?: unknown } | undefined)?.name === "QuotaExceededError")
+      throw new TesseraError("STORE_FULL", "the store has no room for this change; nothing was changed", { cause });
     throw new TesseraError("STORE_FAILED", "the store could not read or write", { cause });
   }
 }

@@ -1,8 +1,9 @@
 /** The end of a vault: without its header nothing opens the rest, and the rest goes too. */
 
+import { flag, options as known } from "../arguments.js";
 import { TesseraError } from "../errors.js";
-import { CONFLICT, stored, type Store, type StoreChange } from "../store/store.js";
-import { HEADER, LOADED } from "./vault.js";
+import { CONFLICT, requireStore, stored, type Store, type StoreChange } from "../store/store.js";
+import { HEADER, LOADED } from "./layout.js";
 import { VaultLock } from "./lock.js";
 import { randomBytes } from "../module/webcrypto.js";
 
@@ -11,8 +12,12 @@ const ATTEMPTS = 10;
 
 /** Destroys the vault in a store that no portal has open. Needs no passphrase; `VAULT_IN_USE` if one has it open and it is not to be taken over. */
 export async function destroyVault(store: Store, options: { readonly takeOver?: boolean } = {}): Promise<void> {
-  const lock = await VaultLock.acquire(store, options.takeOver === true);
+  const takesOver = flag(known(options, "options", ["takeOver"]).takeOver, "takeOver");
+  requireStore(store);
+  const lock = await VaultLock.acquire(store, { takesOver });
   try {
+    if (!lock.held && !takesOver) throw lock.inUse();
+    if (!lock.held) await lock.takeOver();
     await shredStore(store);
   } finally {
     lock.release();

@@ -1,8 +1,10 @@
 /** Emergency access: a backup opened with shares, to be read for a while, by someone who is not its owner. */
 
-import { bytes, integer, object, text } from "../arguments.js";
+import { bytes, integer, options as known, text } from "../arguments.js";
 import { call } from "../module/core.js";
-import { EngineHost, type BareMessage, type Engine } from "../portal/engine.js";
+import type { Engine } from "../portal/engine.js";
+import { EngineHost } from "../portal/engine-host.js";
+import { readMessages } from "../portal/messages.js";
 import { TesseraError, invalid } from "../errors.js";
 import { IdleWatch, MOST_IDLE_MINUTES } from "../portal/idle.js";
 import { init } from "../module/init.js";
@@ -14,7 +16,6 @@ import type { Opened } from "./vault.js";
 import { VaultLock } from "./lock.js";
 import { randomBytes } from "../module/webcrypto.js";
 
-const DEFAULT_LIMIT = 50;
 const ID_LENGTH = 16;
 
 /** Where the owner hears of the access. */
@@ -53,7 +54,7 @@ export class EmergencySession extends EventTarget {
   /** Opens a backup with emergency shares. Where a relay or the owner's store is given, the owner's notice is left there first. */
   static async open(options: EmergencyAccessOptions): Promise<EmergencySession> {
     await init();
-    const given = object(options, "options") as unknown as EmergencyAccessOptions;
+    const given = known(options, "options", ["bundle", "shares", "reason", "minutes", "store", "relay"]);
     const bundle = bytes(given.bundle, "bundle");
     const minutes = integer(given.minutes, "minutes", 1, MOST_IDLE_MINUTES);
     const reason = text(given.reason, "reason").trim();
@@ -91,11 +92,7 @@ export class EmergencySession extends EventTarget {
 
   /** Messages with a contact, the newest last. */
   async messages(contactId: string, options: MessagesOptions = {}): Promise<Message[]> {
-    const { before, limit } = object(options, "options");
-    const until = before === undefined ? undefined : text(before, "before");
-    const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, 10_000);
-    const found = await this.#read((engine) => engine.messages(text(contactId, "contactId"), until, most));
-    return Promise.all(found.map((message) => this.#message(message)));
+    return readMessages(() => this.#open(), contactId, options);
   }
 
   /** Ends it now: wipes what was opened, and notes the end where the beginning was noted. Calling it again gives the same promise. */
@@ -114,11 +111,6 @@ export class EmergencySession extends EventTarget {
       await this.#host.end();
       this.dispatchEvent(new CustomEvent("ended"));
     }
-  }
-
-  async #message(bare: BareMessage): Promise<Message> {
-    const message = await this.#host.withText(bare);
-    return { ...message, body: () => this.#open().body(message.id) };
   }
 
   async #read<T>(step: (engine: Engine) => T): Promise<T> {
@@ -156,7 +148,7 @@ class StoreNotice implements Notice {
     minutes: number,
     reason: string,
   ): Promise<StoreNotice> {
-    const lock = await VaultLock.acquire(store, false);
+    const lock = await VaultLock.require(store);
     const write = async (): Promise<void> => {
       const { revision, entries } = await stored(() => store.list(""));
       const loaded = entries.filter(([key]) => /^[sm]\//.test(key));

@@ -1,41 +1,153 @@
 /** The claim of one portal on a store, and how it ends. */
 
 import { TesseraError } from "../errors.js";
+import { throwIfAborted } from "../relay/client.js";
 import { CONFLICT, stored, type Store } from "../store/store.js";
 
 /** Someone else's commit may come between reading the revision and fencing it off. */
 const FENCE_ATTEMPTS = 10;
+/** A portal that has just opened may be disposed of at once: by a component that was unmounted meanwhile. */
+const HANDOVER_MS = 500;
+
+export interface ClaimOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly takesOver?: boolean;
+}
+
+/** The newest claim of this page on each store, by the store's place, or by the store itself where it names none. */
+const claims = new Map<unknown, VaultLock>();
 
 export class VaultLock {
-  /** Aborted, with the error that calls are to give from then on, once another portal took the store over. */
-  readonly lost: AbortSignal;
-  readonly #release: () => void;
+  readonly #store: Store;
+  readonly #loss = new AbortController();
+  #unlock: (() => void) | undefined;
+  /** Resolves when opening has succeeded or failed. */
+  readonly #opened = new Settling();
+  readonly #released = new Settling();
+  #closing = false;
+  #over = false;
 
-  private constructor(lost: AbortSignal, release: () => void) {
-    this.lost = lost;
-    this.#release = release;
+  private constructor(store: Store) {
+    this.#store = store;
   }
 
-  /** Claims the store, before anything of it is read; `VAULT_IN_USE` if another portal has it and it is not to be taken over. */
-  static async acquire(store: Store, takeOver: boolean): Promise<VaultLock> {
-    const loss = new AbortController();
-    const onLost = (): void => loss.abort(new TesseraError("VAULT_IN_USE", "the vault was taken over elsewhere"));
-    const release = store.lock === undefined ? () => {} : await stored(async () => store.lock?.({ takeOver, onLost }));
-    if (typeof release !== "function")
-      throw new TesseraError("VAULT_IN_USE", "the vault is open elsewhere; pass takeOver: true to move it here");
-    const lock = new VaultLock(loss.signal, release);
+  /** Aborted, with the error that calls are to give from then on, once another portal took the store over. */
+  get lost(): AbortSignal {
+    return this.#loss.signal;
+  }
+
+  /**
+   * Claims the store before anything of it is read, if no other portal has it: see `held`. Waits for a portal of this page that is
+   * being opened or closed, unless the store may be taken from it anyway.
+   */
+  static async acquire(store: Store, { signal, takesOver = false }: ClaimOptions = {}): Promise<VaultLock> {
+    const [place, lock] = [placeOf(store), new VaultLock(store)];
+    const before = claims.get(place);
+    claims.set(place, lock); // at once: who comes next waits for this one
     try {
-      if (takeOver) await fence(store);
+      if (before !== undefined && !takesOver) await before.#handover(signal);
+      throwIfAborted(signal);
+      await lock.#claim(false);
     } catch (error) {
       lock.release();
       throw error;
+    } finally {
+      if (!lock.held && claims.get(place) === lock) lock.#giveWay(before);
     }
     return lock;
   }
 
-  release(): void {
-    this.#release();
+  /** Claims the store; `VAULT_IN_USE` if another portal has it. */
+  static async require(store: Store): Promise<VaultLock> {
+    const lock = await VaultLock.acquire(store);
+    if (lock.held) return lock;
+    lock.release();
+    throw lock.inUse();
   }
+
+  /** Whether this portal has the store. */
+  get held(): boolean {
+    return this.#unlock !== undefined && !this.#over;
+  }
+
+  /** Takes the store away from whoever has it: the portal there ends. Only for a caller that can open the vault, or destroys it. */
+  async takeOver(): Promise<void> {
+    await this.#claim(true);
+    if (!this.held) throw this.inUse();
+    claims.set(placeOf(this.#store), this);
+    await fence(this.#store);
+  }
+
+  /** The error that says who has the store. */
+  inUse(): TesseraError {
+    return claims.get(placeOf(this.#store))?.lost.aborted === false
+      ? new TesseraError("VAULT_IN_USE", "a portal of this page has the vault open: dispose of it first", {
+          heldBy: "page",
+        })
+      : new TesseraError(
+          "VAULT_IN_USE",
+          "another tab, window or worker has the vault open; pass takeOver: true to move it here",
+          { heldBy: "elsewhere" },
+        );
+  }
+
+  /** The portal is open: whoever waits for it to be closed need not wait longer. */
+  opened(): void {
+    this.#opened.settle();
+  }
+
+  /** The portal is being closed: whoever wants the store waits for that. */
+  closing(): void {
+    this.#closing = true;
+  }
+
+  release(): void {
+    this.#over = true;
+    if (claims.get(placeOf(this.#store)) === this) this.#giveWay(undefined);
+    this.#unlock?.();
+    this.#opened.settle();
+    this.#released.settle();
+  }
+
+  /** The claim before this one is the newest again, if it is still one. */
+  #giveWay(before: VaultLock | undefined): void {
+    if (before === undefined || before.#over) claims.delete(placeOf(this.#store));
+    else claims.set(placeOf(this.#store), before);
+  }
+
+  async #claim(takeOver: boolean): Promise<void> {
+    const ended = { retryable: false, heldBy: "elsewhere" } as const;
+    const onLost = (): void =>
+      this.#loss.abort(new TesseraError("VAULT_IN_USE", "the vault was taken over elsewhere", ended));
+    const unlock =
+      this.#store.lock === undefined ? () => {} : await stored(async () => this.#store.lock?.({ takeOver, onLost }));
+    if (typeof unlock === "function") this.#unlock = unlock;
+  }
+
+  /** Resolves when this claim is released, or when it is clear that it will not be soon. */
+  async #handover(signal: AbortSignal | undefined): Promise<void> {
+    const aborted = new Promise<void>((resolve) => signal?.addEventListener("abort", () => resolve(), { once: true }));
+    await Promise.race([this.#opened.settled, aborted]);
+    // A store without a lock leaves two open portals to its conflicts: only what closes is waited for.
+    if (this.#store.lock === undefined) await new Promise((resolve) => setTimeout(resolve));
+    if (this.#closing) return void (await Promise.race([this.#released.settled, aborted]));
+    if (this.#store.lock === undefined) return;
+    const patience = new Promise<void>((resolve) => setTimeout(resolve, HANDOVER_MS));
+    await Promise.race([this.#released.settled, aborted, patience]);
+    if (this.#closing) await Promise.race([this.#released.settled, aborted]);
+  }
+}
+
+function placeOf(store: Store): unknown {
+  return store.place ?? store;
+}
+
+/** A promise with its resolution. */
+class Settling {
+  settle: () => void = () => {};
+  readonly settled = new Promise<void>((resolve) => {
+    this.settle = resolve;
+  });
 }
 
 /** Moves the revision on: whoever had the store may not have heard yet that it lost it, and its next commit must conflict. */

@@ -1,16 +1,14 @@
 /** Opening the vault in a store: the passphrase's key, the records, the engine. */
 
-import type { Engine, EngineHost, VaultWays } from "../portal/engine.js";
+import type { Engine, VaultWays } from "../portal/engine.js";
+import type { EngineHost } from "../portal/engine-host.js";
 import { call } from "../module/core.js";
 import { TesseraError } from "../errors.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "../store/store.js";
+import { HEADER, LOADED } from "./layout.js";
 import { withPasskey } from "./passkey.js";
 import type { PasskeyOpening } from "../portal/types.js";
 import { pbkdf2, randomBytes } from "../module/webcrypto.js";
-
-export const HEADER = "vault";
-/** Records the engine holds in memory: state, and the headers of messages. Bodies stay in the store. */
-export const LOADED = ["s/", "m/"];
 
 const NEW_VAULT_ITERATIONS = 600_000;
 const SALT_LENGTH = 16;
@@ -39,9 +37,55 @@ export function isPasskey(opening: Opening): opening is PasskeyOpening {
   return typeof opening === "object" && "passkey" in opening;
 }
 
+export interface UnlockOptions {
+  readonly expectVault?: boolean;
+  /** Takes the store from the portal that has it: called once the opening has proved right, and before anything is committed. */
+  readonly takeOver?: () => Promise<void>;
+}
+
 /** The vault that the store holds; `VAULT_MISSING` if it holds none. One of an older version is brought to this one, in one commit, once it has opened. */
-export async function unlockVault(store: Store, opening: Opening, expectVault = false): Promise<OpenedVault> {
-  const found = await readVault(store);
+export async function unlockVault(store: Store, opening: Opening, options: UnlockOptions = {}): Promise<OpenedVault> {
+  const { takeOver } = options;
+  const opened = await withSecret(store, opening, options.expectVault === true, async (unlock, found) => {
+    const first = unlock(found);
+    if (takeOver === undefined) return { ...first, revision: found.revision };
+    first.engine.free();
+    await takeOver();
+    const current = await requireVault(store, false); // the other portal may have gone on until now
+    return { ...unlock(current), revision: current.revision };
+  });
+  return settle(store, opened.revision, opened);
+}
+
+/** The vault that the store holds, opened without changing anything there. */
+export async function readVault(store: Store, opening: Opening): Promise<OpenedVault> {
+  const { engine, revision } = await withSecret(store, opening, false, async (unlock, found) => ({
+    ...unlock(found),
+    revision: found.revision,
+  }));
+  return { engine, revision };
+}
+
+/** Asks for the secret once, and gives `use` what opens the vault with it as often as it is needed. */
+async function withSecret<T>(
+  store: Store,
+  opening: Opening,
+  expectVault: boolean,
+  use: (unlock: (vault: VaultContents) => Opened, found: VaultContents) => Promise<T>,
+): Promise<T> {
+  const found = await requireVault(store, expectVault);
+  const ways = call((core) => core.vaultWays(found.header)) as VaultWays;
+  const unlockWith =
+    (kind: number, secret: Uint8Array) =>
+    ({ header, records }: VaultContents): Opened =>
+      call((core) => core.Engine.unlock(kind, secret, header, records)) as Opened;
+  return isPasskey(opening)
+    ? withPasskey(ways.passkeys, (output) => use(unlockWith(OPENED_BY.passkey, output), found))
+    : withKey(opening, passphraseWay(ways), (kek) => use(unlockWith(OPENED_BY.passphrase, kek), found));
+}
+
+async function requireVault(store: Store, expectVault: boolean): Promise<VaultContents> {
+  const found = await readContents(store);
   if (found.header === undefined) {
     const gone = await cleared(store, expectVault);
     throw new TesseraError(
@@ -50,19 +94,12 @@ export async function unlockVault(store: Store, opening: Opening, expectVault = 
       gone === undefined ? {} : { cause: gone },
     );
   }
-  const { header, records, revision } = found;
-  const ways = call((core) => core.vaultWays(header)) as VaultWays;
-  const unlock = (kind: number, secret: Uint8Array): Opened =>
-    call((core) => core.Engine.unlock(kind, secret, header, records)) as Opened;
-  const opened = isPasskey(opening)
-    ? await withPasskey(ways.passkeys, (output) => unlock(OPENED_BY.passkey, output))
-    : await withKey(opening, passphraseWay(ways), (kek) => unlock(OPENED_BY.passphrase, kek));
-  return settle(store, revision, opened);
+  return found;
 }
 
 /** Whether the store holds a vault that this code may open. */
 export async function holdsVault(store: Store): Promise<boolean> {
-  return (await readVault(store)).header !== undefined;
+  return (await readContents(store)).header !== undefined;
 }
 
 /** A new vault with a new identity; `VAULT_EVICTED` if one was here that nobody destroyed, unless that is known. */
@@ -157,7 +194,7 @@ interface VaultContents {
 }
 
 /** What the store holds, as of one revision; no header if it holds no vault. */
-async function readVault(
+async function readContents(
   store: Store,
 ): Promise<VaultContents | { readonly header: undefined; readonly revision: number }> {
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {

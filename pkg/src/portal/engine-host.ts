@@ -1,0 +1,317 @@
+/** The one order of things: change, commit, show. */
+
+import type { BareMessage, Effects, Engine, EngineEvent } from "./engine.js";
+import { TesseraError, asEnd, asTesseraError } from "../errors.js";
+import { call } from "../module/core.js";
+import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "../store/store.js";
+import { HEADER, LOADED } from "../vault/layout.js";
+
+/** The engine behind an open portal, as its parts reach it. */
+export interface EngineAccess {
+  /** For a call that the person makes: it restarts the idle time. */
+  forUser(): EngineHost;
+  /** For a call that a page may make by itself: it does not. */
+  forRead(): EngineHost;
+}
+
+/** A store that does not answer must not keep the keys in memory. */
+const FINISH_MS = 5000;
+
+/** Runs the engine's steps one after another, each committed before anything of it is seen. */
+export class EngineHost {
+  /** None while the vault is locked. */
+  #engine: Engine | undefined;
+  readonly #store: Store;
+  /** Shows an event that comes of no step of the engine. */
+  readonly show: (event: EngineEvent) => void;
+  /** Called with the keys of every commit. */
+  onCommit: (keys: readonly string[]) => void = () => {};
+  /** Called when the store has no room for a change, and when one fits again. */
+  onFull: (full: boolean) => void = () => {};
+  /** Called when the engine went back to what is stored: what its tokens meant is forgotten. */
+  onRollBack: () => void = () => {};
+  #revision: number;
+  #locked = false;
+  #full = false;
+  #last: Promise<unknown> = Promise.resolve();
+  #end: TesseraError | undefined;
+
+  constructor(engine: Engine, store: Store, revision: number, show: (event: EngineEvent) => void) {
+    this.#engine = engine;
+    this.#store = store;
+    this.#revision = revision;
+    this.show = show;
+  }
+
+  /** Whether nothing more can be done with it: disposed of, taken over, or poisoned by a failed commit or a defect. */
+  get ended(): boolean {
+    return this.#end !== undefined;
+  }
+
+  get locked(): boolean {
+    return this.#locked;
+  }
+
+  /** From now on every step gives `LOCKED`. Gives whether there was anything to lock; then `wipe` is to follow. */
+  lock(): boolean {
+    if (this.#locked) return false;
+    this.#locked = true;
+    return true;
+  }
+
+  /** Lets the step under way finish and takes a last one, but not for long; then frees the engine and wipes what it left in memory. */
+  async wipe(last?: (engine: Engine, now: number) => Effects): Promise<void> {
+    const finished = this.#last.then(() => (last === undefined || this.ended ? undefined : this.#apply(last)));
+    // A store that fails now shows at the next step.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const waited = new Promise((resolve) => (timer = setTimeout(resolve, FINISH_MS)));
+    await Promise.race([finished.catch(() => {}), waited]);
+    clearTimeout(timer);
+    this.#free();
+  }
+
+  /** Goes on with an engine that was opened anew. */
+  resume(engine: Engine, revision: number): void {
+    if (this.#end !== undefined) {
+      engine.free();
+      throw this.#end;
+    }
+    this.#engine = engine;
+    this.#revision = revision;
+    this.#locked = false;
+  }
+
+  /** A step that changes state: its changes are durable before its events are shown and its value is given. */
+  apply<T>(step: (engine: Engine, now: number) => Effects<T>): Promise<T> {
+    return this.#inTurn(() => this.#apply(step));
+  }
+
+  /** Lets time pass, seals again what waited too long for the relay, and signs the audit log once a day. */
+  tick(): Promise<void> {
+    return this.#inTurn(async () => {
+      const overdue = await this.#apply((engine, now) => engine.tick(now));
+      if (this.#step((engine, now) => engine.hasOverdue(now))) await this.#reseal(overdue);
+      if (this.#step((engine, now) => engine.checkpointDue(now)))
+        await this.#apply((engine, now) => engine.checkpoint(now));
+    });
+  }
+
+  /** Seals the cells of large messages that the next posts will carry. */
+  sealAhead(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (;;) {
+        const wanted = this.#step((engine, now) => engine.wanted(now));
+        if (wanted === undefined) return;
+        const pieces: [number, Uint8Array][] = [];
+        for (const [number, key] of wanted.pieces) {
+          const sealed = await stored(() => this.#store.get(key));
+          if (sealed !== undefined) pieces.push([number, sealed]);
+        }
+        await this.#apply((engine, now) => engine.sealMore(wanted.id, pieces, now));
+      }
+    });
+  }
+
+  /** A step that only reads. */
+  read<T>(step: (engine: Engine, now: number) => T): Promise<T> {
+    return this.#inTurn(async () => this.#step(step));
+  }
+
+  /** Everything stored under a prefix, sealed. */
+  list(prefix: string): Promise<StoreSnapshot["entries"]> {
+    return this.#inTurn(async () => (await stored(() => this.#store.list(prefix))).entries);
+  }
+
+  /** The sealed body of a message, opened. */
+  body(messageId: string): Promise<Uint8Array> {
+    return this.#inTurn(() => this.#body(messageId));
+  }
+
+  /** All that the store holds, as one sealed file. */
+  backup(): Promise<Uint8Array> {
+    return this.#inTurn(async () => {
+      const { revision, entries } = await stored(() => this.#store.list(""));
+      if (revision !== this.#revision)
+        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
+      return this.#step((engine, now) => engine.backup(entries, now));
+    });
+  }
+
+  /** What was written to a contact and not sent yet. */
+  draft(contactId: string): Promise<string> {
+    return this.#inTurn(async () => {
+      const key = this.#step((engine) => engine.draftKey(contactId));
+      const sealed = await stored(() => this.#store.get(key));
+      const draft = sealed && decode(this.#step((engine) => engine.openDraft(contactId, sealed)));
+      return draft ?? "";
+    });
+  }
+
+  /** A message with its text, if it is one that may be read. */
+  withText(message: BareMessage): Promise<BareMessage> {
+    return this.#inTurn(() => this.#withText(message));
+  }
+
+  /** Ends it with an error of another's making: what `throwIfEnded` and every later step throw. */
+  fail(error: TesseraError): void {
+    if (this.#end?.code !== "DISPOSED") this.#end = asEnd(error);
+  }
+
+  throwIfEnded(): void {
+    if (this.#end) throw this.#end;
+  }
+
+  throwIfLocked(): void {
+    if (this.#locked) throw new TesseraError("LOCKED", "the vault is locked");
+  }
+
+  /** Lets the step under way finish, then frees the engine. Later steps throw `DISPOSED`. */
+  async end(): Promise<void> {
+    this.#end ??= new TesseraError("DISPOSED", "this portal was disposed of");
+    await this.#last;
+    this.#free();
+    await stored(() => this.#store.close());
+  }
+
+  #free(): void {
+    this.#engine?.free();
+    this.#engine = undefined;
+    call((core) => core.wipeStack());
+  }
+
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => {
+      this.throwIfEnded();
+      this.throwIfLocked();
+      return step();
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #apply<T>(step: (engine: Engine, now: number) => Effects<T>): Promise<T> {
+    const { commit, events, value } = this.#step(step);
+    if (commit.length > 0) await this.#commit(commit);
+    for (const event of events) this.show(await this.#whole(event));
+    return value;
+  }
+
+  /** All of it in one step, so that it keeps its order. */
+  async #reseal(overdue: readonly string[]): Promise<void> {
+    const bodies: [string, Uint8Array[]][] = [];
+    for (const messageId of overdue) {
+      const sealed = await this.#sealedPieces(messageId);
+      if (sealed !== undefined) bodies.push([messageId, sealed]);
+    }
+    await this.#apply((engine, now) => engine.reseal(bodies, now));
+  }
+
+  async #body(messageId: string): Promise<Uint8Array> {
+    const sealed = await this.#sealedPieces(messageId);
+    if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
+    const pieces = sealed.map((piece, number) => this.#step((engine) => engine.openPiece(messageId, number, piece)));
+    const [only] = pieces;
+    if (pieces.length === 1 && only !== undefined) return only;
+    const body = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+    let at = 0;
+    for (const piece of pieces) {
+      body.set(piece, at);
+      at += piece.length;
+    }
+    return body;
+  }
+
+  /** The pieces of a body as they are stored, or nothing if one is missing. */
+  async #sealedPieces(messageId: string): Promise<Uint8Array[] | undefined> {
+    const pieces: Uint8Array[] = [];
+    for (const key of this.#step((engine) => engine.bodyKeys(messageId))) {
+      const piece = await stored(() => this.#store.get(key));
+      if (piece === undefined) return undefined;
+      pieces.push(piece);
+    }
+    return pieces;
+  }
+
+  async #withText(message: BareMessage): Promise<BareMessage> {
+    if (message.text !== undefined || message.state === "held" || !isTypedText(message)) return message;
+    const text = decode(await this.#body(message.id));
+    return text === undefined ? message : { ...message, text };
+  }
+
+  /** The engine gives a text only where it has the body at hand. */
+  async #whole(event: EngineEvent): Promise<EngineEvent> {
+    if (event.type !== "message" && event.type !== "state") return event;
+    return { type: event.type, message: await this.#withText(event.message) };
+  }
+
+  #step<T>(step: (engine: Engine, now: number) => T): T {
+    const engine = this.#engine;
+    if (engine === undefined) throw new TesseraError("LOCKED", "the vault is locked");
+    try {
+      return call(() => step(engine, Math.floor(Date.now() / 1000)));
+    } catch (error) {
+      // The state in memory may be half changed: only opening anew is safe.
+      if ((error as TesseraError).code === "INTERNAL") this.#end ??= asEnd(error as TesseraError);
+      throw error;
+    }
+  }
+
+  /** After a commit that failed, memory is ahead of the store: it goes back, or nothing more may be done with it. */
+  async #commit(changes: readonly StoreChange[]): Promise<void> {
+    try {
+      const revision = await stored(() => this.#store.commit(this.#revision, changes));
+      if (revision === CONFLICT)
+        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
+      this.#revision = revision;
+    } catch (thrown) {
+      const error = asTesseraError(thrown);
+      if (error.code === "STORE_FULL" && (await this.#rolledBack(changes))) {
+        this.#setFull(true);
+        throw error;
+      }
+      this.#end ??= asEnd(error);
+      throw this.#end;
+    }
+    // A deletion fits where nothing else does.
+    if (changes.some(([, value]) => value !== null)) this.#setFull(false);
+    this.onCommit(changes.map(([key]) => key));
+  }
+
+  /** Reads back what the store holds, so that a change that did not fit never was. A change of the header cannot be taken back. */
+  async #rolledBack(changes: readonly StoreChange[]): Promise<boolean> {
+    if (changes.some(([key]) => key === HEADER)) return false;
+    try {
+      const records: (readonly [string, Uint8Array])[] = [];
+      for (const prefix of LOADED) {
+        const { revision, entries } = await stored(() => this.#store.list(prefix));
+        if (revision !== this.#revision) return false;
+        records.push(...entries);
+      }
+      this.#step((engine) => engine.reload(records));
+      this.onRollBack();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #setFull(full: boolean): void {
+    if (this.#full === full) return;
+    this.#full = full;
+    this.onFull(full);
+  }
+}
+
+/** Whether a message was typed. A file of any `text/` type is a file: its bytes may be in another encoding. */
+function isTypedText({ contentType, filename }: BareMessage): boolean {
+  return contentType === "text/plain" && (filename ?? null) === null;
+}
+
+/** `undefined` for what is not UTF-8: another client may send anything at all. */
+function decode(text: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,29 @@
+/** Reading messages, in a portal, a vault that is only read, or an emergency access. */
+
+import type { BareMessage } from "./engine.js";
+import type { EngineHost } from "./engine-host.js";
+import type { Message, MessagesOptions } from "./types.js";
+import { integer, options as known, text } from "../arguments.js";
+
+const DEFAULT_LIMIT = 50;
+const MOST = 10_000;
+
+/** Messages with a contact, the newest last. */
+export async function readMessages(
+  engine: () => EngineHost,
+  contactId: string,
+  options: MessagesOptions,
+): Promise<Message[]> {
+  const contact = text(contactId, "contactId");
+  const { before, limit } = known(options, "options", ["before", "limit"]);
+  const until = before === undefined ? undefined : text(before, "before");
+  const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, MOST);
+  const host = engine();
+  const found = await host.read((engine) => engine.messages(contact, until, most));
+  return Promise.all(found.map(async (message) => withBody(await host.withText(message), engine)));
+}
+
+/** A message as the page gets it. */
+export function withBody(message: BareMessage, engine: () => EngineHost): Message {
+  return { ...message, body: async () => engine().body(message.id) };
+}
