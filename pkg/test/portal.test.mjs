@@ -303,3 +303,12 @@ test("a message of one cell is taken back or deleted before it leaves; not when 
   assert.equal((await a.audit.verify()).intact, true);
   await Promise.all([a.dispose(), b.dispose()]);
 });
+
+test("the limits are the relay's", async () => {
+  const a = await person("A", relay.url);
+  const { max_attachment_bytes, epoch_seconds } = await (await fetch(`${relay.url}/v1/info`)).json();
+  const { maxMessageBytes, epochSeconds, cellsPerBucket } = await a.limits();
+  assert.deepEqual([maxMessageBytes, epochSeconds], [max_attachment_bytes, epoch_seconds]);
+  assert.ok(cellsPerBucket >= 1);
+  await a.dispose();
+});

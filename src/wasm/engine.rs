@@ -116,26 +116,20 @@ impl Engine {
     ///
     /// `VAULT_DAMAGED`.
     pub fn reload(&mut self, records: &Array) -> JsResult<()> {
-        let opened: Result<Vec<_>, _> = pairs(records)
-            .map(|(store_key, sealed)| {
-                let plain = self.key.open(&store_key, &sealed)?;
-                Ok((store_key, plain))
-            })
-            .collect();
-        let opened = opened.map_err(vault_error)?;
-        self.client = Client::load(&opened).map_err(client_error)?;
+        (self.client, self.manifest) = self.beside(records)?;
         self.planned = SortedMap::new();
         Ok(())
     }
 }
 
 /// `[key, bytes]` pairs as a store lists them.
-fn pairs(records: &Array) -> impl Iterator<Item = (String, Vec<u8>)> {
-    records.iter().map(|record| {
-        let pair = Array::from(&record);
+fn pairs(entries: &Array) -> Vec<(String, Vec<u8>)> {
+    let pair = |entry: JsValue| {
+        let pair = Array::from(&entry);
         let store_key = pair.get(0).as_string().unwrap_or_default();
         (store_key, Uint8Array::new(&pair.get(1)).to_vec())
-    })
+    };
+    entries.iter().map(pair).collect()
 }
 
 fn opened(engine: Engine, commit: &Array) -> JsValue {

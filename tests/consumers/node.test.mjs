@@ -39,7 +39,16 @@ describe("the packed package", () => {
       (file) => !/^(package\.json|README\.md|LICENSE[\w.-]*|dist\/[\w./-]+\.(js|d\.ts|wasm|json))$/.test(file),
     );
     assert.deepEqual(strangers, []);
-    for (const file of ["dist/index.js", "dist/index.d.ts", "dist/core/core.js", "dist/core/core.wasm"])
+    for (const license of ["LICENSE-APACHE", "LICENSE-MIT"])
+      assert.deepEqual(readFileSync(join(PACKAGE, license)), readFileSync(join(PACKAGE, "..", license)), license);
+    for (const file of [
+      "LICENSE-APACHE",
+      "LICENSE-MIT",
+      "dist/index.js",
+      "dist/index.d.ts",
+      "dist/core/core.js",
+      "dist/core/core.wasm",
+    ])
       assert.ok(files.includes(file), file);
   });
 

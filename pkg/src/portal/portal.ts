@@ -16,6 +16,7 @@ import type {
   EventsOptions,
   Invitation,
   InviteOptions,
+  Limits,
   Me,
   Message,
   MessagesOptions,
@@ -200,6 +201,13 @@ export class Portal extends (EventTarget as {
     const id = text(messageId, "messageId");
     const { sync } = this.#runtime;
     await this.#runtime.forUser().apply((engine, now) => engine.deleteMessage(id, sync.inFlight, now));
+  }
+
+  /** What the relay allows, and its pace. */
+  async limits(): Promise<Limits> {
+    this.#runtime.lockController.check();
+    const { maxAttachmentBytes, epochSeconds, perBucket } = await this.#runtime.sync.parameters();
+    return { maxMessageBytes: maxAttachmentBytes, epochSeconds, cellsPerBucket: perBucket };
   }
 
   /** Messages of several cells on their way, in or out. */

@@ -316,6 +316,15 @@ export interface BackupStatus {
   readonly cause?: unknown;
 }
 
+/** What the relay allows. */
+export interface Limits {
+  /** Of a body, or of a text in UTF-8. */
+  readonly maxMessageBytes: number;
+  /** One slot of cells leaves per epoch. */
+  readonly epochSeconds: number;
+  readonly cellsPerBucket: number;
+}
+
 /** How long things count here; the relay has no say in it. */
 export interface Settings {
   /** Days for which a month's keys stay after its end: 3 to 28, 7 unless set. */

@@ -3,7 +3,7 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, opened, pairs_of, time, to_js, vault, vault_error};
+use super::{Engine, client_error, opened, pairs, pairs_of, time, to_js, vault, vault_error};
 use crate::{
     base::{ErrorCode, SortedMap},
     client::{AuditEvent, Client, EmergencyId},
@@ -326,7 +326,7 @@ impl Engine {
 
 impl Engine {
     /// The client of another store's entries, if it is of this vault.
-    fn beside(&self, entries: &Array) -> JsResult<(Client, Manifest)> {
+    pub(super) fn beside(&self, entries: &Array) -> JsResult<(Client, Manifest)> {
         let records = pairs(entries);
         // A store of an older version has no manifest. What is changed there stays as it is.
         let current = records.iter().any(|(key, _)| key == MANIFEST_KEY);
@@ -344,15 +344,6 @@ fn stored_entries(verified: &Verified<'_>) -> Array {
     entries
         .map(|(key, bytes)| Array::of2(&(*key).into(), &array(bytes)))
         .collect()
-}
-
-fn pairs(entries: &Array) -> Vec<(String, Vec<u8>)> {
-    let pair = |entry: JsValue| {
-        let pair = Array::from(&entry);
-        let key = pair.get(0).as_string().unwrap_or_default();
-        (key, Uint8Array::new(&pair.get(1)).to_vec())
-    };
-    entries.iter().map(pair).collect()
 }
 
 fn emergency_id(id: &Uint8Array) -> JsResult<EmergencyId> {
