@@ -17,15 +17,15 @@ export function resultView(document: ResultDocument): HTMLElement {
   return h(
     "div",
     { class: "result", testid: "result", "data-kind": document.kind },
-    ...document.warnings.map((warning) => h("p", { class: "result-warning" }, ...said(warning))),
-    document.plain && h("pre", { class: "result-plain", tabindex: 0 }, ...said(document.plain)),
+    ...document.warnings.map((warning) => h("p", { class: "result-warning" }, ...phraseNodes(warning))),
+    document.plain && h("pre", { class: "result-plain", tabindex: 0 }, ...phraseNodes(document.plain)),
     ...document.reports.map(reportView),
-    ...document.hints.map((hint) => h("p", { class: "hint" }, ...said(hint))),
+    ...document.hints.map((hint) => h("p", { class: "hint" }, ...phraseNodes(hint))),
   );
 }
 
 /** Foreign text stands by itself, so that its direction moves nothing around it. */
-function said(phrase: Phrase): Child[] {
+function phraseNodes(phrase: Phrase): Child[] {
   return phrase.map((part) => (part instanceof Foreign ? h("bdi", {}, part.text) : part));
 }
 
@@ -35,19 +35,24 @@ function reportView(report: Report): HTMLElement {
   return h(
     "section",
     { class: "report", testid: "report", "aria-labelledby": titleId, "data-status": report.status },
-    h("h4", { id: titleId }, ...said(report.title)),
+    h("h4", { id: titleId }, ...phraseNodes(report.title)),
     ...report.warnings.map((warning) =>
-      h("p", { class: "result-warning", testid: "report-warning" }, ...said(warning)),
+      h("p", { class: "result-warning", testid: "report-warning" }, ...phraseNodes(warning)),
     ),
     critical.length > 0 && criticalView(labels.critical, critical),
     factList(report.facts),
     report.rows.length > 0 && table(report.rows, titleId),
     ...report.findings.map((finding) =>
-      h("p", { class: "finding" }, h("strong", {}, `${finding.label}: `), ...said(finding.said)),
+      h("p", { class: "finding" }, h("strong", {}, `${finding.label}: `), ...phraseNodes(finding.content)),
     ),
     ...report.forms.map((form) => formView(labels.form, form)),
     report.narrative &&
-      h("details", { class: "narrative" }, h("summary", {}, labels.narrative), h("p", {}, ...said(report.narrative))),
+      h(
+        "details",
+        { class: "narrative" },
+        h("summary", {}, labels.narrative),
+        h("p", {}, ...phraseNodes(report.narrative)),
+      ),
   );
 }
 
@@ -59,7 +64,9 @@ function criticalView(label: string, rows: readonly Row[]): HTMLElement {
     h(
       "ul",
       {},
-      ...rows.map((row) => h("li", {}, ...said(row.name), ": ", ...said(row.value ?? []), " ", ...flags(row))),
+      ...rows.map((row) =>
+        h("li", {}, ...phraseNodes(row.name), ": ", ...phraseNodes(row.value ?? []), " ", ...flags(row)),
+      ),
     ),
   );
 }
@@ -68,7 +75,7 @@ function factList(facts: readonly Line[]): HTMLElement {
   return h(
     "dl",
     { class: "report-facts" },
-    ...facts.map(({ label, said: fact }) => h("div", {}, h("dt", {}, label), h("dd", {}, ...said(fact)))),
+    ...facts.map(({ label, content: fact }) => h("div", {}, h("dt", {}, label), h("dd", {}, ...phraseNodes(fact)))),
   );
 }
 
@@ -101,7 +108,7 @@ function tableRows(row: Row): HTMLElement[] {
     "data-panel": row.isPanel,
     "data-status": row.status,
   };
-  const value = row.value ? said(row.value) : [];
+  const value = row.value ? phraseNodes(row.value) : [];
   const ranges = row.lines.filter(({ kind }) => kind === "range");
   const main = h(
     "tr",
@@ -110,9 +117,9 @@ function tableRows(row: Row): HTMLElement[] {
       "th",
       { role: "rowheader", scope: "row" },
       row.path.length > 0 &&
-        h("span", { class: "visually-hidden" }, ...row.path.flatMap((heading) => [...said(heading), " › "])),
-      h("span", {}, ...said(row.name)),
-      row.statusSaid && h("span", { class: "row-status" }, ...said(row.statusSaid)),
+        h("span", { class: "visually-hidden" }, ...row.path.flatMap((heading) => [...phraseNodes(heading), " › "])),
+      h("span", {}, ...phraseNodes(row.name)),
+      row.statusText && h("span", { class: "row-status" }, ...phraseNodes(row.statusText)),
     ),
     h(
       "td",
@@ -120,7 +127,7 @@ function tableRows(row: Row): HTMLElement[] {
       ...(isError && row.value ? [h("s", {}, ...value)] : value),
     ),
     h("td", { role: "cell", class: "flags" }, ...flags(row)),
-    h("td", { role: "cell", class: "ranges" }, ...ranges.map((range) => h("span", {}, ...said(range.said)))),
+    h("td", { role: "cell", class: "ranges" }, ...ranges.map((range) => h("span", {}, ...phraseNodes(range.content)))),
   );
   const more = moreOf(row);
   if (more.length === 0) return [main];
@@ -130,8 +137,8 @@ function tableRows(row: Row): HTMLElement[] {
 
 /** Warnings and notes in sight, facts one step away. */
 function moreOf(row: Row): HTMLElement[] {
-  const labelled = (className: string, { label, said: words }: Line): HTMLElement =>
-    h("p", { class: className }, h("strong", {}, `${label}: `), ...said(words));
+  const labelled = (className: string, { label, content: words }: Line): HTMLElement =>
+    h("p", { class: className }, h("strong", {}, `${label}: `), ...phraseNodes(words));
   const facts = row.lines.filter(({ kind }) => kind === "fact");
   return [
     ...row.lines.filter(({ kind }) => kind === "warning").map((line) => labelled("result-warning", line)),
@@ -142,7 +149,7 @@ function moreOf(row: Row): HTMLElement[] {
 
 function flags(row: Row): HTMLElement[] {
   return row.flags.map(({ level, words, computed }) =>
-    h("span", { class: "flag", "data-level": level, "data-computed": computed }, h("span", {}, ...said(words))),
+    h("span", { class: "flag", "data-level": level, "data-computed": computed }, h("span", {}, ...phraseNodes(words))),
   );
 }
 
@@ -166,7 +173,7 @@ function formView(label: string, form: Form): HTMLElement {
   return h(
     "p",
     { class: "form" },
-    h("span", {}, h("strong", {}, `${label}: `), ...said(form.said)),
+    h("span", {}, h("strong", {}, `${label}: `), ...phraseNodes(form.content)),
     bytes && type === "application/pdf" && button("open_form", () => openPdf(bytes)),
     bytes && button("save_form", () => saveFile(bytes, name, "application/octet-stream")),
   );
