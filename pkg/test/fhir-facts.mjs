@@ -65,17 +65,18 @@ const WORD = {
 export function mismatches(facts, document, text, lang) {
   const wrong = [];
   const all = plain(text);
-  const said = (what, value) => {
+  const mustContain = (what, value) => {
     if (value !== null && value !== undefined && !all.includes(plain(value))) wrong.push(`${what}: ${value}`);
   };
   for (const fact of facts) {
-    if (fact.title) said("title", fact.title);
+    if (fact.title) mustContain("title", fact.title);
     if (fact.status && STATUS[lang][fact.status] && !STATUS[lang][fact.status].test(all))
       wrong.push(`status ${fact.status}`);
     for (const field of ["subject", "performer", "specimen", "conclusion", "conclusionCode", "media"])
-      for (const value of [fact[field]].flat()) said(field, value);
-    for (const field of ["effective", "issued"]) for (const date of dates(fact[field])) said(field, date);
-    for (const form of fact.presentedForm ?? []) for (const field of ["title", "contentType"]) said(field, form[field]);
+      for (const value of [fact[field]].flat()) mustContain(field, value);
+    for (const field of ["effective", "issued"]) for (const date of dates(fact[field])) mustContain(field, date);
+    for (const form of fact.presentedForm ?? [])
+      for (const field of ["title", "contentType"]) mustContain(field, form[field]);
     const report = document.reports.find(
       ({ title, rows }) =>
         (fact.title ? plain(letters(title)).includes(plain(fact.title)) : true) &&
@@ -105,14 +106,14 @@ function isRow(row, fact) {
   return fact.value === undefined || value.includes(translated(plain(fact.value))) || value.includes(plain(fact.value));
 }
 
-/** What is told in the reader's language although the facts list it in English. */
+/** What is shown in the reader's language although the facts list it in English. */
 const translated = (value) => ({ yes: "sí", no: "no", unknown: "desconocido" })[value] ?? value;
 
 function rowMismatches(row, fact, report, lang) {
   const wrong = [];
-  const lines = row.lines.map((line) => plain(letters(line.said)));
+  const lines = row.lines.map((line) => plain(letters(line.content)));
   const flags = row.flags.map((flag) => plain(letters(flag.words))).join("; ");
-  const about = [...lines, ...report.facts.map((line) => plain(letters(line.said)))];
+  const about = [...lines, ...report.facts.map((line) => plain(letters(line.content)))];
   const isWithdrawn = row.status === "cancelled" || row.status === "entered-in-error";
   const path = row.path.map((heading) => plain(letters(heading)));
   for (const { code, text } of fact.interpretation ?? []) {
@@ -144,8 +145,8 @@ function rowMismatches(row, fact, report, lang) {
     if (!lines.some((line) => needed.every((part) => line.includes(part))))
       wrong.push(`range ${JSON.stringify(range)}`);
   }
-  if (fact.status && !STATUS[lang][fact.status]?.test(letters(row.statusSaid)) && !/</.test(fact.status))
-    wrong.push(`status ${fact.status}: ${letters(row.statusSaid)}`);
+  if (fact.status && !STATUS[lang][fact.status]?.test(letters(row.statusText)) && !/</.test(fact.status))
+    wrong.push(`status ${fact.status}: ${letters(row.statusText)}`);
   for (const note of fact.notes ?? [])
     if (!lines.some((line) => line.includes(plain(note)))) wrong.push(`note ${note}`);
   for (const field of ["specimen", "bodySite", "method"])

@@ -1,6 +1,16 @@
 /** Compiled, not run: the types that a customer's code meets. An error that does not come is an error. */
 
 import {
+  fromCommunication,
+  readResult,
+  resultText,
+  toTransaction,
+  type Phrase,
+  type RecordMessage,
+  type ResultDocument,
+  type Transaction,
+} from "tessera-portal/fhir";
+import {
   BlindedSender,
   BlindedVerifier,
   CONFLICT,
@@ -161,4 +171,22 @@ export function rest(error: unknown, image: Blob): void {
   void (CONFLICT satisfies "CONFLICT");
   void (httpRelay({ url: "https://relay.example" }) satisfies RelayClient);
   void (decodeQr(image) satisfies Promise<string | null>);
+}
+
+export function fhir(message: Message & { readonly direction: "in" }, bytes: Uint8Array): string {
+  const document: ResultDocument = readResult(bytes, { lang: "es", patient: { name: "Ana Gómez" } });
+  const titles: readonly Phrase[] = document.reports.map(({ title }) => title);
+  const record: RecordMessage = { ...message, sender: bytes };
+  const map = {
+    subject: { reference: "Patient/1" },
+    sender: { display: "Dr." },
+    recipient: [{ reference: "Patient/1" }],
+  };
+  const transaction: Transaction = toTransaction(record, bytes, map, { secret: bytes });
+  // @ts-expect-error: the secret is required
+  toTransaction(record, bytes, map, {});
+  // @ts-expect-error: somebody has to receive it
+  toTransaction(record, bytes, { sender: map.sender }, { secret: bytes });
+  const draft = fromCommunication({}, (recipient) => (recipient.reference ? { id: "c", state: "active" } : null));
+  return `${titles.length} ${transaction.entry.length} ${draft.contactId} ${resultText(bytes)}`;
 }

@@ -7,7 +7,7 @@ import { launch, openPortal } from "./support/browser.mjs";
 import { readResult } from "../../pkg/dist/fhir/index.js";
 import { arbitrary, HOSTILE } from "../../pkg/test/foreign.mjs";
 import { enrol, Person } from "./support/person.mjs";
-import { Relay } from "./support/relay.mjs";
+import { startRelay } from "./support/relay.mjs";
 import { openViews } from "./support/views.mjs";
 
 const ROUNDS = 600;
@@ -118,10 +118,10 @@ describe("foreign data", () => {
         const { reports, warnings } = readResult(bytes, { lang, timeZone: "UTC" });
         const parts = reports.flatMap(({ title, rows, facts, findings }) => [
           title,
-          ...facts.map(({ said }) => said),
-          ...findings.map(({ said }) => said),
-          ...rows.flatMap((row) => [row.name, row.value, row.statusSaid, ...row.flags.map(({ words }) => words)]),
-          ...rows.flatMap(({ lines }) => lines.map(({ said }) => said)),
+          ...facts.map(({ content }) => content),
+          ...findings.map(({ content }) => content),
+          ...rows.flatMap((row) => [row.name, row.value, row.statusText, ...row.flags.map(({ words }) => words)]),
+          ...rows.flatMap(({ lines }) => lines.map(({ content }) => content)),
         ]);
         for (const part of [...warnings, ...parts])
           assert.ok(drawn.text.includes(letters(part)), `${name}, ${lang}: ${letters(part)}`);
@@ -133,7 +133,7 @@ describe("foreign data", () => {
   });
 
   test("after attachments that break a reader, the next message is there, and again after a reload", async () => {
-    const relay = await Relay.start();
+    const relay = await startRelay();
     const portal = await openPortal(browser, relay.url);
     const ana = await new Person(portal.page, "patient").ready();
     const lab = await new Person(portal.page, "lab").ready();
@@ -154,6 +154,6 @@ describe("foreign data", () => {
     assert.equal(await ana.message("in", null, "verified").getByTestId("download").count(), 3);
     assert.deepEqual(portal.complaints, []);
     await portal.close();
-    await relay.stop();
+    await relay.end();
   });
 });

@@ -270,6 +270,11 @@ const TEXT = {
   save_form: ["Save", "Guardar"],
   open_form: ["Open in a new tab", "Abrir en otra pestaña"],
   file: ["File", "Archivo"],
+  text_goes_on: [
+    "This is only the beginning of the message. Save it to read all of it.",
+    "Esto es solo el principio del mensaje. Guárdelo para leerlo entero.",
+  ],
+  save_text: ["Save the whole message", "Guardar el mensaje entero"],
   cannot_show: [
     "This message cannot be shown here. Save the original.",
     "Este mensaje no se puede mostrar aquí. Guarde el original.",
@@ -449,6 +454,11 @@ export function roleName(role: Role): string {
 export function waitingText(count: number): string {
   if (count === 0) return t("waiting_none");
   return count === 1 ? t("waiting_one") : t("waiting_many", { count });
+}
+
+/** When something was sent: the day too, for a conversation goes on for months. */
+export function dayAndTime(time: Date): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(time);
 }
 
 export function clock(time: Date): string {

@@ -42,7 +42,7 @@ export function conceptName(source: Json | undefined, lang: Lang): Phrase | null
 
 /** A code that has no name: never a bare number. */
 function codeName(code: string, system: string | null, lang: Lang): Phrase {
-  if (system === ABSENT_SYSTEM) return absenceSaid(code, lang);
+  if (system === ABSENT_SYSTEM) return formatAbsence(code, lang);
   const known = system === null ? undefined : SYSTEMS[system];
   if (known !== undefined) return phrase(known, " ", foreign(code));
   if (/\p{Letter}{2}/u.test(code)) return foreign(code);
@@ -74,7 +74,7 @@ function absenceWord(code: string, lang: Lang): string | null {
 }
 
 /** The word for a code of data-absent-reason; beside a translated one the code itself, as it was sent. */
-function absenceSaid(code: string, lang: Lang): Phrase {
+function formatAbsence(code: string, lang: Lang): Phrase {
   const word = absenceWord(code, lang);
   if (word === null) return foreign(code);
   return lang === "en" ? [word] : phrase(word, " (", foreign(code), ")");
@@ -86,7 +86,7 @@ export function absence(source: JsonObject | null, lang: Lang): Phrase | null {
   for (const extension of list(source["extension"])) {
     if (text(extension["url"]) !== ABSENT_EXTENSION) continue;
     const code = text(extension["valueCode"]);
-    if (code !== null) return absenceSaid(code, lang);
+    if (code !== null) return formatAbsence(code, lang);
   }
   return null;
 }
@@ -103,8 +103,8 @@ export function absentReason(source: JsonObject, lang: Lang): Phrase | null {
   }
   for (const [field, value] of Object.entries(source)) {
     if (!/^_?value[A-Z]/.test(field)) continue;
-    const said = absence(object(value), lang) ?? absence(object(object(value)?.["_value"]), lang);
-    if (said !== null) return said;
+    const content = absence(object(value), lang) ?? absence(object(object(value)?.["_value"]), lang);
+    if (content !== null) return content;
   }
   return null;
 }

@@ -3,41 +3,41 @@
 import { object, text } from "./json.js";
 import { foreign, phrase, type Phrase } from "./phrase.js";
 import type { JsonObject } from "./scanner.js";
-import type { Say } from "./say.js";
+import type { Formatter } from "./formatter.js";
 
 const DATE = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/;
 
 /** A date or a time with its offset, as the document states it; what no calendar has is marked. */
-export function dateSaid(sent: string, say: Say): Phrase {
+export function formatDate(sent: string, formatter: Formatter): Phrase {
   const [, year, month, day, hour, minute, second, fraction, offset] = DATE.exec(sent) ?? [];
   if (!isDate(year, month, day) || !isTime(hour, minute, second))
-    return phrase(foreign(sent), ` (${say.words("not_a_date")})`);
+    return phrase(foreign(sent), ` (${formatter.words("not_a_date")})`);
   const date = [year, month, day].filter((part) => part !== undefined).join("-");
   if (hour === undefined) return [date];
   const wall = `${date} ${hour}:${minute}${second === undefined ? "" : `:${second}${fraction ?? ""}`}`;
   if (offset === undefined) return [wall];
   const zone = `UTC${offset === "Z" ? "" : offset}`;
   const moment = new Date(`${date}T${hour}:${minute}:00${offset}`);
-  const here = Number.isNaN(moment.getTime()) ? null : say.localTime(moment);
+  const here = Number.isNaN(moment.getTime()) ? null : formatter.localTime(moment);
   if (here === null || here.wall === `${date} ${hour}:${minute}`) return [`${wall} ${zone}`];
-  return [`${wall} ${zone} (${say.words("your_time")}: ${here.said})`];
+  return [`${wall} ${zone} (${formatter.words("your_time")}: ${here.content})`];
 }
 
 /** `effective[x]` and its like: a moment or a span of time. */
-export function timeSaid(source: JsonObject, stem: string, say: Say): Phrase | null {
+export function formatTime(source: JsonObject, stem: string, formatter: Formatter): Phrase | null {
   for (const field of [`${stem}DateTime`, `${stem}Instant`]) {
     const moment = text(source[field]);
-    if (moment !== null) return dateSaid(moment, say);
+    if (moment !== null) return formatDate(moment, formatter);
   }
   const span = object(source[`${stem}Period`]);
-  return span ? periodSaid(span, say) : null;
+  return span ? formatPeriod(span, formatter) : null;
 }
 
-export function periodSaid(span: JsonObject, say: Say): Phrase | null {
+export function formatPeriod(span: JsonObject, formatter: Formatter): Phrase | null {
   const [start, end] = [text(span["start"]), text(span["end"])];
   if (start === null && end === null) return null;
   const side = (word: "from" | "to", sent: string | null): Phrase =>
-    sent === null ? [] : phrase(say.words(word), " ", dateSaid(sent, say));
+    sent === null ? [] : phrase(formatter.words(word), " ", formatDate(sent, formatter));
   return phrase(side("from", start), start !== null && end !== null ? " " : "", side("to", end));
 }
 

@@ -3,11 +3,11 @@
 import { object, text } from "./json.js";
 import { MAX_DEPTH, Panels } from "./panel.js";
 import { named, patientKey, type Named } from "./people.js";
-import { foreign, join, type Phrase } from "./phrase.js";
+import { Foreign, foreign, join, type Phrase } from "./phrase.js";
 import { Resources } from "./reference.js";
 import { hidesNarrative, looseResults, readReport, type Report } from "./report.js";
 import { scan, type JsonObject } from "./scanner.js";
-import { Say, type ResultOptions } from "./say.js";
+import { Formatter, type ResultOptions } from "./formatter.js";
 
 /** `results`, or why there are none: FHIR of another kind, another format, or nothing that can be read. */
 export type DocumentKind = "results" | "other" | "xml" | "ndjson" | "hl7v2" | "empty" | "unreadable";
@@ -28,16 +28,16 @@ export interface ResultDocument {
  * A `timeZone` that does not exist throws a `RangeError`.
  */
 export function readResult(bytes: Uint8Array, options: ResultOptions = {}): ResultDocument {
-  const say = new Say(options);
+  const formatter = new Formatter(options);
   try {
-    return readText(new TextDecoder("utf-8", { fatal: true }).decode(bytes), say);
+    return readText(new TextDecoder("utf-8", { fatal: true }).decode(bytes), formatter);
   } catch {
-    return without("unreadable", [say.words("unreadable")]);
+    return without("unreadable", [formatter.words("unreadable")]);
   }
 }
 
-function readText(source: string, say: Say): ResultDocument {
-  const { words } = say;
+function readText(source: string, formatter: Formatter): ResultDocument {
+  const { words } = formatter;
   const start = source.slice(0, 4_096).trimStart();
   if (start === "") return without("empty", [words("empty_file")]);
   if (start.startsWith("<") && source.includes("http://hl7.org/fhir")) return without("xml", [words("xml")]);
@@ -47,7 +47,7 @@ function readText(source: string, say: Say): ResultDocument {
     const resource = object(root);
     if (resource === null || text(resource["resourceType"]) === null)
       return without("unreadable", [words("unreadable")]);
-    return readResource(resource, repeated, say);
+    return readResource(resource, repeated, formatter);
   } catch (error) {
     if (error instanceof SyntaxError && isNdjson(source)) return without("ndjson", [words("ndjson")]);
     throw error;
@@ -60,10 +60,10 @@ function isNdjson(source: string): boolean {
   return [first, second].every((line) => line.trim() !== "" && object(scan(line).root)?.["resourceType"] !== undefined);
 }
 
-function readResource(root: JsonObject, repeated: number, say: Say): ResultDocument {
-  const { words } = say;
+function readResource(root: JsonObject, repeated: number, formatter: Formatter): ResultDocument {
+  const { words } = formatter;
   const resources = new Resources(root);
-  const panels = new Panels(resources, say);
+  const panels = new Panels(resources, formatter);
   const sources = ofType(resources, "DiagnosticReport");
   const observations = ofType(resources, "Observation");
   const reports = sources.map((report) => readReport(report, panels));
@@ -76,16 +76,17 @@ function readResource(root: JsonObject, repeated: number, say: Say): ResultDocum
   const unseen = observations.filter((observation) => !panels.shown.has(observation)).length;
   const missed = Math.max(unseen, panels.refused);
   if (missed > 0)
-    warnings.push(missed === 1 ? words("more_rows_one") : words("more_rows", { count: say.count(missed) }));
+    warnings.push(missed === 1 ? words("more_rows_one") : words("more_rows", { count: formatter.count(missed) }));
   if (panels.isTooDeep) warnings.push(words("more_levels", { count: MAX_DEPTH }));
   if (resources.skippedBundles > 0) warnings.push(words("more_bundles", { count: resources.skippedBundles }));
   const all = [...reports, ...loose];
+  if (formatter.hasCut || holdsCut(all)) warnings.push(words("more_text"));
   const hints: string[] = [];
   if (all.some(({ rows }) => rows.some((row) => row.flags.some((flag) => flag.computed))))
     hints.push(words("computed_hint"));
   if (sources.some(hidesNarrative)) hints.push(words("narrative_hidden"));
-  const said = (sentence: string): Phrase => [sentence];
-  return { kind: "results", warnings: warnings.map(said), reports: all, hints: hints.map(said), plain: null };
+  const content = (sentence: string): Phrase => [sentence];
+  return { kind: "results", warnings: warnings.map(content), reports: all, hints: hints.map(content), plain: null };
 }
 
 /** Observations that no report shows, by patient; a panel's member stands below its panel. */
@@ -98,7 +99,7 @@ function looseGroups(observations: readonly JsonObject[], isAll: boolean, panels
       if (members.has(observation) !== isMember) continue;
       const key = patientKey(observation, panels.resources) ?? "";
       const group = groups.get(key) ?? {
-        patient: named(observation["subject"], observation, panels.resources, panels.say),
+        patient: named(observation["subject"], observation, panels.resources, panels.formatter),
         observations: [],
       };
       group.observations.push(observation);
@@ -108,6 +109,12 @@ function looseGroups(observations: readonly JsonObject[], isAll: boolean, panels
   return [...groups.values()]
     .map((group) => looseResults(group.observations, group.patient, isAll, panels))
     .filter(({ rows }) => rows.length > 0);
+}
+
+/** Whether some text of the model goes on in the original. */
+function holdsCut(value: unknown): boolean {
+  if (value instanceof Foreign) return value.isCut;
+  return typeof value === "object" && value !== null && Object.values(value).some(holdsCut);
 }
 
 function patients(sources: readonly JsonObject[], resources: Resources): ReadonlySet<string> {
@@ -129,6 +136,6 @@ function types(resources: Resources): Phrase[] {
   return most.map(([type, count]) => (count === 1 ? foreign(type) : [...foreign(type), ` (${count})`]));
 }
 
-function without(kind: Exclude<DocumentKind, "results">, said: Phrase): ResultDocument {
-  return { kind, warnings: [said], reports: [], hints: [], plain: null };
+function without(kind: Exclude<DocumentKind, "results">, content: Phrase): ResultDocument {
+  return { kind, warnings: [content], reports: [], hints: [], plain: null };
 }

@@ -5,7 +5,7 @@ export type { Flag, Level } from "./interpretation.js";
 export { Foreign, type Phrase } from "./phrase.js";
 export type { Form, Report } from "./report.js";
 export type { Line, Row } from "./row.js";
-export type { ExpectedPatient, ResultOptions } from "./say.js";
+export type { ExpectedPatient, ResultOptions } from "./formatter.js";
 export type { Status } from "./status.js";
 export { resultText } from "./text.js";
 export {

@@ -1,9 +1,10 @@
 /** What the laboratory says about a value: HL7's codes in words, and its own words as sent. */
 
-import { list, text } from "./json.js";
+import { text } from "./json.js";
 import { distinct, foreign, phrase, type Phrase } from "./phrase.js";
 import type { Json, JsonObject } from "./scanner.js";
-import type { Lang, Words } from "./words.js";
+import type { Formatter } from "./formatter.js";
+import type { Words } from "./words.js";
 
 /** From gravest to harmless. `notice`: neither normal nor abnormal by itself, or not known here. */
 export type Level = "critical" | "abnormal" | "notice" | "normal";
@@ -11,7 +12,7 @@ export type Level = "critical" | "abnormal" | "notice" | "normal";
 export interface Flag {
   readonly level: Level;
   readonly words: Phrase;
-  /** Derived here from the reference range; the laboratory said nothing. */
+  /** Computed here from the reference range; the laboratory gave none. */
   readonly computed: boolean;
 }
 
@@ -108,43 +109,44 @@ const LEVELS = Object.keys(CODES) as readonly Level[];
 const LEVEL_OF = new Map(LEVELS.flatMap((level) => Object.keys(CODES[level]).map((code) => [code, level] as const)));
 
 /** What a row's `interpretation` says, gravest first. */
-export function stated(interpretation: Json | undefined, lang: Lang, words: Words): Flag[] {
-  const flags = list(interpretation).flatMap((concept) => flagsOf(concept, lang, words));
+export function statedFlags(interpretation: Json | undefined, formatter: Formatter): Flag[] {
+  const flags = formatter.some(interpretation).flatMap((concept) => flagsOf(concept, formatter));
   return [...flags].sort((one, other) => LEVELS.indexOf(one.level) - LEVELS.indexOf(other.level));
 }
 
-/** What the laboratory wrote, in its own words, where they say more than a code does. */
-export function statedAsSent(interpretation: Json | undefined, lang: Lang, words: Words): Phrase[] {
-  return list(interpretation).flatMap((concept) => {
-    const sent = sentWords(concept);
-    return sent.length > 0 ? sent : flagsOf(concept, lang, words).map((flag) => flag.words);
+/** What the laboratory wrote, in its own words, where they differ from the word for a code. */
+export function interpretationAsSent(interpretation: Json | undefined, formatter: Formatter): Phrase[] {
+  return formatter.some(interpretation).flatMap((concept) => {
+    const sent = sentWords(concept, formatter);
+    return sent.length > 0 ? sent : flagsOf(concept, formatter).map((flag) => flag.words);
   });
 }
 
-function flagsOf(concept: JsonObject, lang: Lang, words: Words): Flag[] {
-  const codes = list(concept["coding"])
+function flagsOf(concept: JsonObject, formatter: Formatter): Flag[] {
+  const codes = formatter
+    .some(concept["coding"])
     .filter((coding) => SYSTEMS.has(text(coding["system"]) ?? ""))
     .map((coding) => text(coding["code"]) ?? "")
     .filter((code) => LEVEL_OF.has(code));
-  const sent = sentWords(concept);
+  const sent = sentWords(concept, formatter);
   if (codes.length === 0) {
-    const own = list(concept["coding"]).flatMap((coding) => ownCode(text(coding["code"]), words));
-    return (sent.length > 0 ? sent : own).map((said) => ({ level: "notice", words: said, computed: false }));
+    const own = formatter.some(concept["coding"]).flatMap((coding) => ownCode(text(coding["code"]), formatter.words));
+    return (sent.length > 0 ? sent : own).map((content) => ({ level: "notice", words: content, computed: false }));
   }
   return [...new Set(codes)].map((code, index) => {
     const level = LEVEL_OF.get(code) ?? "notice";
-    const word = CODES[level][code]?.[lang === "en" ? 0 : 1] ?? code;
-    const beside = index === 0 ? sent.filter((said) => distinct([[word], said]).length > 1) : [];
-    return { level, words: phrase(word, ...beside.flatMap((said) => [" (", said, ")"])), computed: false };
+    const word = CODES[level][code]?.[formatter.lang === "en" ? 0 : 1] ?? code;
+    const beside = index === 0 ? sent.filter((content) => distinct([[word], content]).length > 1) : [];
+    return { level, words: phrase(word, ...beside.flatMap((content) => [" (", content, ")"])), computed: false };
   });
 }
 
 /** The text of an interpretation, or else the names of its codes. */
-function sentWords(concept: JsonObject): Phrase[] {
+function sentWords(concept: JsonObject, formatter: Formatter): Phrase[] {
   const plain = text(concept["text"]);
   if (plain !== null) return [foreign(plain)];
   return distinct(
-    list(concept["coding"]).flatMap((coding) => {
+    formatter.some(concept["coding"]).flatMap((coding) => {
       const display = text(coding["display"]);
       return display === null ? [] : [foreign(display)];
     }),

@@ -3,8 +3,8 @@
 import { object, text } from "./json.js";
 import type { JsonObject } from "./scanner.js";
 
-/** More than a screen of prose is in the original. */
-const MAX_LENGTH = 20_000;
+/** As much markup is looked at; what is shown of it is bounded as all foreign text is. */
+const MAX_MARKUP = 100_000;
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
@@ -16,7 +16,7 @@ export function narrativeText(resource: JsonObject): string | null {
   const markup = text(object(resource["text"])?.["div"]);
   if (markup === null) return null;
   const letters = markup
-    .slice(0, MAX_LENGTH * 4)
+    .slice(0, MAX_MARKUP)
     .replace(/<!--[\s\S]*?(?:-->|$)|<(script|style)\b[\s\S]*?(?:<\/\1\s*>|$)/gi, "")
     .replace(/\s+/g, " ")
     .replace(/<(?:br|\/?(?:p|div|tr|li|h[1-6]|table|ul|ol|pre|dl|dt|dd|hr))\b[^>]*>/gi, "\n")
@@ -26,7 +26,7 @@ export function narrativeText(resource: JsonObject): string | null {
     .replace(/[ \t]*\n\s*/g, "\n")
     .replace(/[ \u00a0]{2,}/g, " ")
     .trim();
-  return letters === "" ? null : letters.slice(0, MAX_LENGTH);
+  return letters === "" ? null : letters;
 }
 
 function decoded(entity: string, decimal?: string, hex?: string, name?: string): string {

@@ -7,9 +7,9 @@ import { foreign, phrase, type Phrase } from "./phrase.js";
 import type { Resources } from "./reference.js";
 import { missingRow, rowOf, type Row, type Surroundings } from "./row.js";
 import type { JsonObject } from "./scanner.js";
-import type { Say } from "./say.js";
+import type { Formatter } from "./formatter.js";
 import { statusOf, worse, type Status } from "./status.js";
-import { valueSaid } from "./value.js";
+import { formatValue } from "./value.js";
 
 export const MAX_DEPTH = 8;
 export const MAX_ROWS = 500;
@@ -23,7 +23,7 @@ export class Panels {
 
   constructor(
     readonly resources: Resources,
-    readonly say: Say,
+    readonly formatter: Formatter,
   ) {}
 
   /** How many rows found no room. */
@@ -66,9 +66,9 @@ export class Panels {
   }
 
   #top(status: Status, above: ReadonlySet<string>): Surroundings {
-    const { resources, say } = this;
+    const { resources, formatter } = this;
     const nothing = { isPanel: false, isInterpreted: false, isModified: false, isInReport: false };
-    return { path: [], status, patient: null, ...nothing, above, resources, say };
+    return { path: [], status, patient: null, ...nothing, above, resources, formatter };
   }
 
   /** All members of these observations and of their members. */
@@ -101,7 +101,7 @@ export class Panels {
 
   #missing(rows: Row[], link: JsonObject, from: JsonObject, around: Surroundings): void {
     const isElsewhere = this.#resource(link, from) === null;
-    if (this.#takesRow()) rows.push(missingRow(linkName(link, this.say), isElsewhere, around));
+    if (this.#takesRow()) rows.push(missingRow(linkName(link, this.formatter), isElsewhere, around));
   }
 
   #observed(
@@ -120,13 +120,13 @@ export class Panels {
     if (!this.#takesRow()) return;
     this.shown.add(observation);
     standing.add(observation);
-    const { say } = this;
+    const { formatter } = this;
     const parts = list(observation["component"]);
     const links = list(observation["hasMember"]);
     const status = worse(around.status, statusOf(observation));
-    const name = conceptName(observation["code"], say.lang) ?? linkName(link ?? {}, say);
+    const name = conceptName(observation["code"], formatter.lang) ?? linkName(link ?? {}, formatter);
     rows.push(rowOf(observation, observation, name, { ...around, status, isPanel: parts.length + links.length > 0 }));
-    const value = valueSaid(observation, say);
+    const value = formatValue(observation, formatter);
     const below: Surroundings = {
       ...around,
       path: [...around.path, phrase(name, value && phrase(": ", value))],
@@ -135,7 +135,7 @@ export class Panels {
     };
     for (const part of parts) {
       if (!this.#takesRow()) continue;
-      const partName = conceptName(part["code"], say.lang) ?? [say.words("no_name")];
+      const partName = conceptName(part["code"], formatter.lang) ?? [formatter.words("no_name")];
       rows.push(rowOf(part, observation, partName, { ...below, status }));
     }
     for (const member of links) {
@@ -151,7 +151,7 @@ export class Panels {
   }
 }
 
-function linkName(link: JsonObject, say: Say): Phrase {
+function linkName(link: JsonObject, formatter: Formatter): Phrase {
   const name = text(link["display"]) ?? text(link["reference"]);
-  return name === null ? [say.words("no_name")] : foreign(name);
+  return name === null ? [formatter.words("no_name")] : foreign(name);
 }

@@ -1,42 +1,47 @@
 /** Who and what a reference names: patients, performers, specimens. */
 
 import { conceptName } from "./concept.js";
-import { timeSaid } from "./date.js";
+import { formatTime } from "./date.js";
 import { list, object, text } from "./json.js";
 import { distinct, foreign, join, phrase, type Phrase } from "./phrase.js";
 import { withoutVersion, type Resources } from "./reference.js";
 import type { Json, JsonObject } from "./scanner.js";
-import type { Say } from "./say.js";
+import type { Formatter } from "./formatter.js";
 
 /** A reference, with the resource that it means if that is in the document. */
 export interface Named {
-  readonly said: Phrase;
+  readonly content: Phrase;
   readonly resource: JsonObject | null;
 }
 
 /** What a reference points to by name: its display, else the name in the resource, else the reference as sent. */
-export function named(source: Json | undefined, from: JsonObject, resources: Resources, say: Say): Named | null {
+export function named(
+  source: Json | undefined,
+  from: JsonObject,
+  resources: Resources,
+  formatter: Formatter,
+): Named | null {
   const link = object(source);
   if (!link) return null;
   const reference = text(link["reference"]);
   const resource = reference === null ? null : resources.resolve(reference, from);
   const display = text(link["display"]);
-  const own = resource && resourceName(resource, resources, say);
+  const own = resource && resourceName(resource, resources, formatter);
   const names = distinct([display === null ? [] : foreign(display), own ?? []]);
-  if (names.length > 0) return { said: join(names, " · "), resource };
+  if (names.length > 0) return { content: join(names, " · "), resource };
   const fallback = reference ?? text(object(link["identifier"])?.["value"]);
-  return fallback === null ? null : { said: foreign(fallback), resource };
+  return fallback === null ? null : { content: foreign(fallback), resource };
 }
 
-function resourceName(resource: JsonObject, resources: Resources, say: Say): Phrase | null {
+function resourceName(resource: JsonObject, resources: Resources, formatter: Formatter): Phrase | null {
   if (resource["resourceType"] === "PractitionerRole") {
     const [who, where] = ["practitioner", "organization"].map((field) =>
-      named(resource[field], resource, resources, say),
+      named(resource[field], resource, resources, formatter),
     );
-    const both = [who, where].flatMap((one) => (one ? [one.said] : []));
+    const both = [who, where].flatMap((one) => (one ? [one.content] : []));
     return both.length > 0 ? join(both, ", ") : null;
   }
-  if (resource["resourceType"] === "Specimen") return specimenName(resource, say);
+  if (resource["resourceType"] === "Specimen") return specimenName(resource, formatter);
   const plain = text(resource["name"]) ?? text(list(resource["deviceName"])[0]?.["name"]);
   if (plain !== null) return foreign(plain);
   return humanName(list(resource["name"]));
@@ -56,27 +61,27 @@ function humanName(names: readonly JsonObject[]): Phrase | null {
   return parts.length > 0 ? foreign(parts.join(" ")) : null;
 }
 
-function specimenName(specimen: JsonObject, say: Say): Phrase | null {
-  const type = conceptName(specimen["type"], say.lang);
+function specimenName(specimen: JsonObject, formatter: Formatter): Phrase | null {
+  const type = conceptName(specimen["type"], formatter.lang);
   const containers = list(specimen["container"]).flatMap((container) => {
-    const kind = conceptName(container["type"], say.lang) ?? text(container["description"]);
+    const kind = conceptName(container["type"], formatter.lang) ?? text(container["description"]);
     return kind === null ? [] : [typeof kind === "string" ? foreign(kind) : kind];
   });
   const collection = object(specimen["collection"]);
-  const when = collection && timeSaid(collection, "collected", say);
+  const when = collection && formatTime(collection, "collected", formatter);
   const names = distinct([type ?? [], ...containers]);
-  const all = [...names, ...(when ? [phrase(`${say.words("collected")} `, when)] : [])];
+  const all = [...names, ...(when ? [phrase(`${formatter.words("collected")} `, when)] : [])];
   return all.length > 0 ? join(all, ", ") : null;
 }
 
 /** A patient by name, date of birth and identifier. */
-export function patientSaid(patient: Named, say: Say): Phrase {
+export function formatPatient(patient: Named, formatter: Formatter): Phrase {
   const { resource } = patient;
-  if (resource?.["resourceType"] !== "Patient") return patient.said;
+  if (resource?.["resourceType"] !== "Patient") return patient.content;
   const born = text(resource["birthDate"]);
   const numbers = list(resource["identifier"]).flatMap((identifier) => text(identifier["value"]) ?? []);
-  const parts = [patient.said];
-  if (born !== null) parts.push(phrase(`${say.words("born")} `, foreign(born)));
+  const parts = [patient.content];
+  if (born !== null) parts.push(phrase(`${formatter.words("born")} `, foreign(born)));
   const [number] = numbers;
   if (number !== undefined) parts.push(foreign(number));
   return join(parts, ", ");
@@ -94,7 +99,7 @@ export function patientKey(source: JsonObject, resources: Resources): string | n
 }
 
 /** Whether a result is about somebody else than the patient whom the host expects; false where nothing contradicts. */
-export function isOther(patient: Named, { patient: expected }: Say): boolean {
+export function isOther(patient: Named, { patient: expected }: Formatter): boolean {
   const { resource } = patient;
   if (!expected) return false;
   const born = text(resource?.["birthDate"]);
@@ -107,7 +112,7 @@ export function isOther(patient: Named, { patient: expected }: Say): boolean {
   if (contradicts.includes(false)) return false;
   if (contradicts.includes(true)) return true;
   if (expected.name === undefined) return false;
-  const names = patient.said.flatMap((part) => (typeof part === "string" ? [] : [part.text]));
+  const names = patient.content.flatMap((part) => (typeof part === "string" ? [] : [part.text]));
   return names.length > 0 && !names.some((name) => areSamePerson(name, expected.name ?? ""));
 }
 

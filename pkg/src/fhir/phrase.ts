@@ -1,12 +1,18 @@
-/** Sentences in which foreign text is told apart from our own words. */
+/** Sentences in which foreign text is kept apart from our own words. */
+
+/** More than this of one text is in the original. */
+const MAX_LENGTH = 20_000;
 
 /** Text that somebody else wrote. Shown isolated (`<bdi>`), so that its direction moves nothing around it. */
 export class Foreign {
   readonly text: string;
+  /** Whether the text goes on in the original. */
+  readonly isCut: boolean;
 
   /** Control characters and marks of direction become visible: `U+202E` instead of letters in reverse. */
   constructor(text: string) {
-    this.text = text
+    this.isCut = text.length > MAX_LENGTH;
+    this.text = (this.isCut ? `${text.slice(0, MAX_LENGTH)} […]` : text)
       .replace(/\r\n?|[\u2028\u2029]/g, "\n")
       .replace(INVISIBLE, (mark) => `[U+${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`);
   }
@@ -34,8 +40,8 @@ export function join(phrases: readonly Phrase[], between: string): Phrase {
 }
 
 /** The letters of a phrase, for comparing. */
-export function letters(said: Phrase): string {
-  return said.map((part) => (part instanceof Foreign ? part.text : part)).join("");
+export function letters(content: Phrase): string {
+  return content.map((part) => (part instanceof Foreign ? part.text : part)).join("");
 }
 
 /** Phrases that differ in more than the case of their letters, each once. */

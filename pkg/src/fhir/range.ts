@@ -4,24 +4,24 @@ import { conceptName } from "./concept.js";
 import type { Flag } from "./interpretation.js";
 import { decimal, has, list, object, text } from "./json.js";
 import { foreign, join, phrase, type Phrase } from "./phrase.js";
-import { amountSaid, limitsSaid, unitSaid } from "./quantity.js";
+import { formatAmount, formatLimits, formatUnit } from "./quantity.js";
 import type { JsonObject } from "./scanner.js";
-import type { Say } from "./say.js";
+import type { Formatter } from "./formatter.js";
 import { comparableUnit, disagrees } from "./unit.js";
 
 /** One range: what it means, whom it is for, its limits, and its text. */
-export function rangeSaid(range: JsonObject, say: Say): Phrase | null {
-  const { words, lang } = say;
-  const limits = limitsSaid(range, true);
+export function formatRange(range: JsonObject, formatter: Formatter): Phrase | null {
+  const { words, lang } = formatter;
+  const limits = formatLimits(range, true);
   const plain = text(range["text"]);
   const body = join(
     [limits, plain === null ? null : foreign(plain)].filter((part) => part !== null),
     "; ",
   );
-  const groups = list(range["appliesTo"]).flatMap((group) => conceptName(group, lang) ?? []);
-  const age = ageSaid(object(range["age"]), say);
+  const groups = formatter.some(range["appliesTo"]).flatMap((group) => conceptName(group, lang) ?? []);
+  const age = formatAge(object(range["age"]), formatter);
   const type = conceptName(range["type"], lang);
-  const said = join(
+  const content = join(
     [
       phrase(type, type && body.length > 0 ? ": " : null, body),
       groups.length > 0
@@ -38,14 +38,14 @@ export function rangeSaid(range: JsonObject, say: Say): Phrase | null {
     ].filter((part) => part.length > 0),
     " · ",
   );
-  return said.length > 0 ? said : null;
+  return content.length > 0 ? content : null;
 }
 
-function ageSaid(age: JsonObject | null, { words }: Say): Phrase | null {
+function formatAge(age: JsonObject | null, { words }: Formatter): Phrase | null {
   if (!age) return null;
   const side = (word: "from" | "to", end: JsonObject | null): Phrase => {
-    const amount = end && amountSaid(end);
-    return amount ? phrase(` ${words(word)} `, amount, unitSaid(end)) : [];
+    const amount = end && formatAmount(end);
+    return amount ? phrase(` ${words(word)} `, amount, formatUnit(end)) : [];
   };
   const limits = phrase(side("from", object(age["low"])), side("to", object(age["high"])));
   return limits.length > 0 ? phrase(words("age"), limits) : null;
@@ -64,9 +64,9 @@ const NORMAL_SYSTEM = "http://terminology.hl7.org/CodeSystem/referencerange-mean
 
 /**
  * Whether a value is within its only range, where the two can be compared without a doubt. The caller has made sure
- * that the laboratory said nothing and that the result is final.
+ * that the laboratory gave no interpretation and that the result is final.
  */
-export function computedFlag(source: JsonObject, { words }: Say): Flag | null {
+export function computedFlag(source: JsonObject, { words }: Formatter): Flag | null {
   const quantity = object(source["valueQuantity"]);
   const ranges = list(source["referenceRange"]);
   const [range] = ranges;
@@ -81,7 +81,7 @@ export function computedFlag(source: JsonObject, { words }: Say): Flag | null {
   const numbers = [amount, low ?? amount, high ?? amount];
   if (!comparable || areSwapped(range) || (low === null && high === null) || !numbers.every(Number.isFinite))
     return null;
-  const word = (level: Flag["level"], said: string): Flag => ({ level, words: [`${said}*`], computed: true });
+  const word = (level: Flag["level"], content: string): Flag => ({ level, words: [`${content}*`], computed: true });
   if (high !== null && amount > high) return word("abnormal", words("flag_high"));
   if (low !== null && amount < low) return word("abnormal", words("flag_low"));
   return word("normal", words("flag_in_range"));

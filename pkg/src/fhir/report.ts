@@ -1,21 +1,21 @@
 /** A report: what it says about itself, its rows, and what is attached. */
 
 import { conceptName } from "./concept.js";
-import { dateSaid, timeSaid } from "./date.js";
+import { formatDate, formatTime } from "./date.js";
 import { decimal, has, list, text } from "./json.js";
 import { hasNarrative, narrativeText } from "./narrative.js";
 import type { Panels } from "./panel.js";
-import { isOther, named, patientSaid, type Named } from "./people.js";
+import { isOther, named, formatPatient, type Named } from "./people.js";
 import { foreign, join, letters, phrase, type Phrase } from "./phrase.js";
-import { line, namesSaid, type Line, type Row } from "./row.js";
+import { line, formatNames, type Line, type Row } from "./row.js";
 import type { JsonObject } from "./scanner.js";
-import type { Say } from "./say.js";
+import type { Formatter } from "./formatter.js";
 import { isSettled, statusOf, statusPhrase, statusSentence, type Status } from "./status.js";
 
 /** A document that came with a report: to be saved, never rendered here. */
 export interface Form {
   /** Title, type and size. */
-  readonly said: Phrase;
+  readonly content: Phrase;
   readonly contentType: string;
   readonly title: string | null;
   /** Its bytes; null if they are not in this file or damaged. */
@@ -41,20 +41,20 @@ export interface Report {
 }
 
 export function readReport(report: JsonObject, panels: Panels): Report {
-  const { resources, say } = panels;
-  const { words, lang } = say;
+  const { resources, formatter } = panels;
+  const { words, lang } = formatter;
   const status = statusOf(report);
-  const patient = named(report["subject"], report, resources, say);
+  const patient = named(report["subject"], report, resources, formatter);
   const facts = [
     ...line("fact", words("status"), statusPhrase(report, lang)),
-    ...line("fact", words("patient"), patient && patientSaid(patient, say)),
-    ...line("fact", words("effective"), timeSaid(report, "effective", say)),
-    ...line("fact", words("issued"), dateOf(report, "issued", say)),
-    ...line("fact", words("performer"), namesSaid(report["performer"], report, panels)),
-    ...line("fact", words("interpreter"), namesSaid(report["resultsInterpreter"], report, panels)),
-    ...line("fact", words("specimen"), namesSaid(report["specimen"], report, panels)),
+    ...line("fact", words("patient"), patient && formatPatient(patient, formatter)),
+    ...line("fact", words("effective"), formatTime(report, "effective", formatter)),
+    ...line("fact", words("issued"), dateOf(report, "issued", formatter)),
+    ...line("fact", words("performer"), formatNames(report["performer"], report, panels)),
+    ...line("fact", words("interpreter"), formatNames(report["resultsInterpreter"], report, panels)),
+    ...line("fact", words("specimen"), formatNames(report["specimen"], report, panels)),
   ];
-  const above = new Set(facts.map(({ said }) => letters(said)));
+  const above = new Set(facts.map(({ content }) => letters(content)));
   const rows = panels.linked(report, status, above);
   const narrative = rows.length === 0 ? narrativeText(report) : null;
   return {
@@ -62,17 +62,17 @@ export function readReport(report: JsonObject, panels: Panels): Report {
     status,
     warnings: [
       statusSentence(status, lang),
-      ...(isSettled(status) ? rowsSentences(rows, say) : []),
+      ...(isSettled(status) ? rowsSentences(rows, formatter) : []),
       has(report, "modifierExtension") ? words("modifier_extension") : null,
       has(report, "implicitRules") ? words("implicit_rules") : null,
-      patient && isOther(patient, say) ? words("other_patient") : null,
+      patient && isOther(patient, formatter) ? words("other_patient") : null,
       rows.length === 0 ? words("no_coded") : null,
     ].flatMap((sentence) => (sentence === null ? [] : [[sentence]])),
     facts,
     findings: findings(report, panels),
-    forms: list(report["presentedForm"]).map((form) => readForm(form, say)),
+    forms: formatter.some(report["presentedForm"]).map((form) => readForm(form, formatter)),
     narrative: narrative === null ? null : foreign(narrative),
-    ...tableOf(rows, say),
+    ...tableOf(rows, formatter),
   };
 }
 
@@ -83,33 +83,37 @@ export function looseResults(
   isAll: boolean,
   panels: Panels,
 ): Report {
-  const { say } = panels;
-  const { words } = say;
-  const specimen = same(observations, (one) => named(one["specimen"], one, panels.resources, say)?.said ?? null);
-  const performer = same(observations, (one) => namesSaid(one["performer"], one, panels));
-  // What is the same for all is said once.
+  const { formatter } = panels;
+  const { words } = formatter;
+  const specimen = same(
+    observations,
+    (one) => named(one["specimen"], one, panels.resources, formatter)?.content ?? null,
+  );
+  const performer = same(observations, (one) => formatNames(one["performer"], one, panels));
+  // What all rows share is shown once.
   const facts = [
-    ...line("fact", words("patient"), patient && patientSaid(patient, say)),
+    ...line("fact", words("patient"), patient && formatPatient(patient, formatter)),
     ...line("fact", words("specimen"), specimen),
     ...line("fact", words("performer"), performer),
   ];
-  const above = new Set(facts.map(({ said }) => letters(said)));
+  const above = new Set(facts.map(({ content }) => letters(content)));
   const rows = observations.flatMap((one) => (panels.shown.has(one) ? [] : panels.single(one, above)));
   return {
     title: [words(isAll ? "result" : "other_results")],
     status: null,
-    warnings: [...(patient && isOther(patient, say) ? [words("other_patient")] : []), ...rowsSentences(rows, say)].map(
-      (sentence) => [sentence],
-    ),
+    warnings: [
+      ...(patient && isOther(patient, formatter) ? [words("other_patient")] : []),
+      ...rowsSentences(rows, formatter),
+    ].map((sentence) => [sentence]),
     facts,
     findings: [],
     forms: [],
     narrative: null,
-    ...tableOf(rows, say),
+    ...tableOf(rows, formatter),
   };
 }
 
-function tableOf(rows: readonly Row[], { words }: Say): Pick<Report, "rows" | "critical" | "labels"> {
+function tableOf(rows: readonly Row[], { words }: Formatter): Pick<Report, "rows" | "critical" | "labels"> {
   return {
     rows,
     critical: rows.filter((row) => row.flags.some((flag) => flag.level === "critical")),
@@ -122,8 +126,11 @@ function tableOf(rows: readonly Row[], { words }: Say): Pick<Report, "rows" | "c
   };
 }
 
-function same(observations: readonly JsonObject[], say: (observation: JsonObject) => Phrase | null): Phrase | null {
-  const all = observations.map(say);
+function same(
+  observations: readonly JsonObject[],
+  formatter: (observation: JsonObject) => Phrase | null,
+): Phrase | null {
+  const all = observations.map(formatter);
   const [first] = all;
   return first && all.every((one) => one && letters(one) === letters(first)) ? first : null;
 }
@@ -133,8 +140,8 @@ export function hidesNarrative(report: JsonObject): boolean {
   return list(report["result"]).length > 0 && hasNarrative(report);
 }
 
-/** What is said above rows of which some are not final. */
-function rowsSentences(rows: readonly Row[], { words }: Say): string[] {
+/** What is shown above rows of which some are not final. */
+function rowsSentences(rows: readonly Row[], { words }: Formatter): string[] {
   const statuses = new Set(rows.map((row) => row.status));
   const found: string[] = [];
   if (statuses.delete("entered-in-error")) found.push(words("some_in_error"));
@@ -144,29 +151,31 @@ function rowsSentences(rows: readonly Row[], { words }: Say): string[] {
 }
 
 function findings(report: JsonObject, panels: Panels): Line[] {
-  const { say, resources } = panels;
-  const { words, lang } = say;
+  const { formatter, resources } = panels;
+  const { words, lang } = formatter;
   const conclusion = text(report["conclusion"]);
   return [
     ...line("note", words("conclusion"), conclusion === null ? null : foreign(conclusion)),
-    ...list(report["conclusionCode"]).flatMap((code) => line("note", words("diagnosis"), conceptName(code, lang))),
-    ...list(report["media"]).flatMap((media) => {
+    ...formatter
+      .some(report["conclusionCode"])
+      .flatMap((code) => line("note", words("diagnosis"), conceptName(code, lang))),
+    ...formatter.some(report["media"]).flatMap((media) => {
       const comment = text(media["comment"]);
       const names = [
         comment === null ? [] : foreign(comment),
-        named(media["link"], report, resources, say)?.said ?? [],
+        named(media["link"], report, resources, formatter)?.content ?? [],
       ];
-      const said = names.filter((name) => name.length > 0);
-      return line("fact", words("image"), phrase(join(said, ", "), ` (${words("image_hidden")})`));
+      const content = names.filter((name) => name.length > 0);
+      return line("fact", words("image"), phrase(join(content, ", "), ` (${words("image_hidden")})`));
     }),
-    ...list(report["imagingStudy"]).flatMap((study) =>
-      line("fact", words("image"), named(study, report, resources, say)?.said ?? null),
-    ),
+    ...formatter
+      .some(report["imagingStudy"])
+      .flatMap((study) => line("fact", words("image"), named(study, report, resources, formatter)?.content ?? null)),
   ];
 }
 
-function readForm(form: JsonObject, say: Say): Form {
-  const { words } = say;
+function readForm(form: JsonObject, formatter: Formatter): Form {
+  const { words } = formatter;
   const title = text(form["title"]);
   const contentType = text(form["contentType"]);
   const data = text(form["data"]);
@@ -175,23 +184,26 @@ function readForm(form: JsonObject, say: Say): Form {
   const measures = join(
     [
       contentType === null ? [] : foreign(contentType),
-      size === undefined ? [] : [sizeSaid(size, say)],
+      size === undefined ? [] : [formatSize(size, formatter)],
       data === null ? [words("form_elsewhere")] : [],
       url === null ? [] : foreign(url),
     ].filter((part) => part.length > 0),
     ", ",
   );
   return {
-    said: title === null ? measures : phrase(foreign(title), " (", measures, ")"),
+    content: title === null ? measures : phrase(foreign(title), " (", measures, ")"),
     contentType: contentType ?? "application/octet-stream",
     title,
     bytes: () => (data === null ? null : fromBase64(data)),
   };
 }
 
-function sizeSaid(size: number, say: Say): string {
-  if (size < 1_024) return say.words("bytes", { count: say.count(size) });
-  return say.words("kilobytes", { count: say.count(Math.round(size / 1_024)), bytes: say.count(size) });
+function formatSize(size: number, formatter: Formatter): string {
+  if (size < 1_024) return formatter.words("bytes", { count: formatter.count(size) });
+  return formatter.words("kilobytes", {
+    count: formatter.count(Math.round(size / 1_024)),
+    bytes: formatter.count(size),
+  });
 }
 
 function base64Size(data: string): number {
@@ -207,7 +219,7 @@ function fromBase64(data: string): Uint8Array | null {
   }
 }
 
-function dateOf(source: JsonObject, field: string, say: Say): Phrase | null {
+function dateOf(source: JsonObject, field: string, formatter: Formatter): Phrase | null {
   const sent = text(source[field]);
-  return sent === null ? null : dateSaid(sent, say);
+  return sent === null ? null : formatDate(sent, formatter);
 }

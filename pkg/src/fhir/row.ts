@@ -1,25 +1,25 @@
 /** One line of a result: a test, its value and what belongs to it. */
 
 import { absentReason, conceptName } from "./concept.js";
-import { dateSaid, timeSaid } from "./date.js";
-import { stated, statedAsSent, type Flag } from "./interpretation.js";
-import { has, list, object, text } from "./json.js";
+import { formatDate, formatTime } from "./date.js";
+import { statedFlags, interpretationAsSent, type Flag } from "./interpretation.js";
+import { has, object, text } from "./json.js";
 import { named, patientKey, type Named } from "./people.js";
 import { distinct, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
-import { computedFlag, rangeSaid } from "./range.js";
+import { computedFlag, formatRange } from "./range.js";
 import type { Resources } from "./reference.js";
 import type { Json, JsonObject } from "./scanner.js";
-import type { Say } from "./say.js";
+import type { Formatter } from "./formatter.js";
 import { isSettled, isWithdrawn, statusPhrase, type Status } from "./status.js";
 import { disagrees, hasOtherCode, ucumCode } from "./unit.js";
-import { valueSaid } from "./value.js";
+import { formatValue } from "./value.js";
 import type { Word } from "./words.js";
 
 /** A labelled statement. `warning` and `note` are never out of sight; a `fact` may be a step away. */
 export interface Line {
   readonly kind: "range" | "warning" | "note" | "fact";
   readonly label: string;
-  readonly said: Phrase;
+  readonly content: Phrase;
 }
 
 export interface Row {
@@ -34,7 +34,7 @@ export interface Row {
   readonly isPanel: boolean;
   readonly status: Status;
   /** The status in words where it is not simply final. */
-  readonly statusSaid: Phrase | null;
+  readonly statusText: Phrase | null;
   readonly flags: readonly Flag[];
   /** Ranges first, then warnings, notes and facts. */
   readonly lines: readonly Line[];
@@ -53,22 +53,22 @@ export interface Surroundings {
   readonly isInReport: boolean;
   /** Whose results these are. */
   readonly patient: string | null;
-  /** What is said above all rows: times, specimens and performers that need no repeating. */
+  /** What is shown above all rows: times, specimens and performers, not repeated in each row. */
   readonly above: ReadonlySet<string>;
   readonly resources: Resources;
-  readonly say: Say;
+  readonly formatter: Formatter;
 }
 
 /** The row of an observation, or of one of its components (`source`). */
 export function rowOf(source: JsonObject, observation: JsonObject, name: Phrase, around: Surroundings): Row {
-  const { say, status, isPanel } = around;
-  const interpretation = stated(source["interpretation"], say.lang, say.words);
+  const { formatter, status, isPanel } = around;
+  const interpretation = statedFlags(source["interpretation"], formatter);
   const withdrawn = isWithdrawn(status);
-  const value = valueSaid(source, say);
-  const reason = value === null ? absentReason(source, say.lang) : null;
+  const value = formatValue(source, formatter);
+  const reason = value === null ? absentReason(source, formatter.lang) : null;
   const isMissing = value === null && reason === null && !isPanel && interpretation.length === 0;
   // An extension may hold what is not read here.
-  const missing = isMissing ? [say.words(has(source, "extension") ? "other_kind" : "no_value")] : null;
+  const missing = isMissing ? [formatter.words(has(source, "extension") ? "other_kind" : "no_value")] : null;
   return {
     path: around.path,
     name,
@@ -76,56 +76,56 @@ export function rowOf(source: JsonObject, observation: JsonObject, name: Phrase,
     isAbsent: value === null,
     isPanel,
     status,
-    statusSaid: source === observation ? ownStatus(observation, say) : null,
+    statusText: source === observation ? ownStatus(observation, formatter) : null,
     flags: withdrawn ? [] : interpretation.length > 0 ? interpretation : computed(source, around),
     lines: lines(source, observation, withdrawn, around),
   };
 }
 
 /** The row of something that a report or a panel names and the document does not hold as an observation. */
-export function missingRow(name: Phrase, isElsewhere: boolean, { path, status, say }: Surroundings): Row {
-  const value = [say.words(isElsewhere ? "not_here" : "other_kind")];
-  return { path, name, value, isAbsent: true, isPanel: false, status, statusSaid: null, flags: [], lines: [] };
+export function missingRow(name: Phrase, isElsewhere: boolean, { path, status, formatter }: Surroundings): Row {
+  const value = [formatter.words(isElsewhere ? "not_here" : "other_kind")];
+  return { path, name, value, isAbsent: true, isPanel: false, status, statusText: null, flags: [], lines: [] };
 }
 
-function ownStatus(observation: JsonObject, say: Say): Phrase | null {
-  return text(observation["status"]) === "final" ? null : statusPhrase(observation, say.lang);
+function ownStatus(observation: JsonObject, formatter: Formatter): Phrase | null {
+  return text(observation["status"]) === "final" ? null : statusPhrase(observation, formatter.lang);
 }
 
-function computed(source: JsonObject, { say, status, isInterpreted, isModified }: Surroundings): Flag[] {
+function computed(source: JsonObject, { formatter, status, isInterpreted, isModified }: Surroundings): Flag[] {
   const silent = !isInterpreted && !has(source, "interpretation") && !isModified && !has(source, "modifierExtension");
-  const flag = silent && isSettled(status) ? computedFlag(source, say) : null;
+  const flag = silent && isSettled(status) ? computedFlag(source, formatter) : null;
   return flag ? [flag] : [];
 }
 
 function lines(source: JsonObject, observation: JsonObject, withdrawn: boolean, around: Surroundings): Line[] {
   return [
-    ...list(source["referenceRange"]).flatMap((range) =>
-      line("range", around.say.words("range"), rangeSaid(range, around.say)),
-    ),
+    ...around.formatter
+      .some(source["referenceRange"])
+      .flatMap((range) => line("range", around.formatter.words("range"), formatRange(range, around.formatter))),
     ...warnings(source, withdrawn, around),
-    ...list(source["note"]).flatMap((note) =>
-      line("note", around.say.words("note"), noteSaid(note, observation, around)),
-    ),
+    ...around.formatter
+      .some(source["note"])
+      .flatMap((note) => line("note", around.formatter.words("note"), formatNote(note, observation, around))),
     ...(source === observation ? facts(observation, around) : []),
   ];
 }
 
-/** A line, if there is anything to say. */
-export function line(kind: Line["kind"], label: string, said: Phrase | null): Line[] {
-  return said === null || said.length === 0 ? [] : [{ kind, label, said }];
+/** A line, if it has content. */
+export function line(kind: Line["kind"], label: string, content: Phrase | null): Line[] {
+  return content === null || content.length === 0 ? [] : [{ kind, label, content }];
 }
 
-function warnings(source: JsonObject, withdrawn: boolean, { say }: Surroundings): Line[] {
-  const { words, lang } = say;
+function warnings(source: JsonObject, withdrawn: boolean, { formatter }: Surroundings): Line[] {
+  const { words, lang } = formatter;
   const sentence = (word: Word): Line[] => line("warning", words("warning"), [words(word)]);
-  const isExplained = has(source, "dataAbsentReason") && valueSaid(source, say) !== null;
+  const isExplained = has(source, "dataAbsentReason") && formatValue(source, formatter) !== null;
   return [
-    ...(withdrawn ? statedAsSent(source["interpretation"], lang, words) : []).flatMap((sent) =>
+    ...(withdrawn ? interpretationAsSent(source["interpretation"], formatter) : []).flatMap((sent) =>
       line("note", words("withdrawn"), sent),
     ),
     ...quantities(source).flatMap((quantity) => {
-      if (disagrees(quantity)) return line("warning", words("warning"), unitWarning(quantity, say));
+      if (disagrees(quantity)) return line("warning", words("warning"), unitWarning(quantity, formatter));
       return hasOtherCode(quantity) ? line("fact", words("unit_code"), foreign(ucumCode(quantity) ?? "")) : [];
     }),
     ...(has(source, "modifierExtension") ? sentence("modifier_extension") : []),
@@ -136,11 +136,12 @@ function warnings(source: JsonObject, withdrawn: boolean, { say }: Surroundings)
 
 /** What an observation says of itself, and what stands above all rows does not. */
 function facts(observation: JsonObject, around: Surroundings): Line[] {
-  const { say, resources, above, isInReport, patient } = around;
-  const { words, lang } = say;
-  const unlessAbove = (label: string, said: Phrase | null): Line[] =>
-    said !== null && above.has(letters(said)) ? [] : line("fact", label, said);
-  const name = (field: string): Phrase | null => named(observation[field], observation, resources, say)?.said ?? null;
+  const { formatter, resources, above, isInReport, patient } = around;
+  const { words, lang } = formatter;
+  const unlessAbove = (label: string, content: Phrase | null): Line[] =>
+    content !== null && above.has(letters(content)) ? [] : line("fact", label, content);
+  const name = (field: string): Phrase | null =>
+    named(observation[field], observation, resources, formatter)?.content ?? null;
   const minute = (field: string): string | undefined => text(observation[field])?.slice(0, 16);
   const issued = text(observation["issued"]);
   const isIssuedLater = !isInReport && issued !== null && minute("issued") !== minute("effectiveDateTime");
@@ -148,17 +149,17 @@ function facts(observation: JsonObject, around: Surroundings): Line[] {
   const isOtherPatient = own !== null && patient !== null && own !== patient;
   return [
     ...(isOtherPatient ? line("warning", words("patient"), name("subject")) : []),
-    ...unlessAbove(words("effective"), timeSaid(observation, "effective", say)),
-    ...(isIssuedLater ? line("fact", words("issued"), dateSaid(issued, say)) : []),
+    ...unlessAbove(words("effective"), formatTime(observation, "effective", formatter)),
+    ...(isIssuedLater ? line("fact", words("issued"), formatDate(issued, formatter)) : []),
     ...unlessAbove(words("specimen"), name("specimen")),
     ...line("fact", words("body_site"), conceptName(observation["bodySite"], lang)),
     ...line("fact", words("method"), conceptName(observation["method"], lang)),
     ...line("fact", words("device"), name("device")),
-    ...unlessAbove(words("performer"), namesSaid(observation["performer"], observation, around)),
+    ...unlessAbove(words("performer"), formatNames(observation["performer"], observation, around)),
   ];
 }
 
-function unitWarning(quantity: JsonObject, { words }: Say): Phrase {
+function unitWarning(quantity: JsonObject, { words }: Formatter): Phrase {
   const places = words("unit_differs", { unit: "\u0000", code: "\u0000" }).split("\u0000");
   const [before = "", between = "", after = ""] = places;
   return phrase(before, foreign(text(quantity["unit"]) ?? ""), between, foreign(ucumCode(quantity) ?? ""), after);
@@ -178,22 +179,23 @@ function quantities(source: JsonObject): JsonObject[] {
 }
 
 /** A note with its author and time. */
-function noteSaid(note: JsonObject, from: JsonObject, { resources, say }: Surroundings): Phrase | null {
+function formatNote(note: JsonObject, from: JsonObject, { resources, formatter }: Surroundings): Phrase | null {
   const plain = text(note["text"]);
   if (plain === null) return null;
   const writer = text(note["authorString"]);
-  const author = writer === null ? named(note["authorReference"], from, resources, say)?.said : foreign(writer);
+  const author =
+    writer === null ? named(note["authorReference"], from, resources, formatter)?.content : foreign(writer);
   const time = text(note["time"]);
-  const about = [author ?? [], time === null ? [] : dateSaid(time, say)].filter((part) => part.length > 0);
+  const about = [author ?? [], time === null ? [] : formatDate(time, formatter)].filter((part) => part.length > 0);
   return phrase(foreign(plain), ...(about.length > 0 ? [" (", join(about, ", "), ")"] : []));
 }
 
 /** Several references by name, in one phrase. */
-export function namesSaid(
+export function formatNames(
   source: Json | undefined,
   from: JsonObject,
-  { resources, say }: Pick<Surroundings, "resources" | "say">,
+  { resources, formatter }: Pick<Surroundings, "resources" | "formatter">,
 ): Phrase | null {
-  const names: Named[] = list(source).flatMap((link) => named(link, from, resources, say) ?? []);
-  return names.length > 0 ? join(distinct(names.map(({ said }) => said)), ", ") : null;
+  const names: Named[] = formatter.some(source).flatMap((link) => named(link, from, resources, formatter) ?? []);
+  return names.length > 0 ? join(distinct(names.map(({ content }) => content)), ", ") : null;
 }

@@ -32,7 +32,7 @@ const NOT_FINAL = [
   "No definitivo: los resultados aún pueden cambiar.",
 ] as const;
 
-/** What is said above a report whose status is not simply final. */
+/** What is shown above a report whose status is not simply final. */
 const SENTENCE: Readonly<Record<Exclude<Status, "final">, readonly [en: string, es: string]>> = {
   corrected: CORRECTED,
   amended: CORRECTED,

@@ -36,7 +36,7 @@ export function disagrees(quantity: JsonObject): boolean {
   return unit !== null && code !== null && unit !== code;
 }
 
-/** Letters that say the same: `x10^9/L`, `10*9/L`; `mm[Hg]`, `mmHg`; `µmol/l`, `umol/L`. */
+/** Spellings of the same unit: `x10^9/L`, `10*9/L`; `mm[Hg]`, `mmHg`; `µmol/l`, `umol/L`. */
 function bare(unit: string): string {
   return unit
     .normalize("NFKC")
@@ -53,7 +53,7 @@ const ATOM =
   /^(?:10\*\d+|(?:da|[kcdmunpfg])?(?:mol|osm|eq|cel|cal|kat|bar|iu|hg|pa|hz|bq|gy|sv|g|l|m|s|u|v|j|k)|mmhg|mo|min|sec|hr?|d|wk|yr?|a|%)(\d*)$/;
 const SAME: Readonly<Record<string, string>> = { iu: "u", sec: "s", hr: "h", y: "a", yr: "a" };
 
-/** The factors of a unit in one spelling; null where a part is not known here, for then nothing can be said. */
+/** The factors of a unit in one spelling; null where a part is not known here, which leaves the comparison open. */
 function factors(unit: string): string | null {
   const [above = "", ...below] = bare(unit).split("/");
   const part = (words: string): string[] | null => {

@@ -1,61 +1,61 @@
 /** `value[x]` in words. */
 
 import { conceptName } from "./concept.js";
-import { dateSaid, periodSaid } from "./date.js";
+import { formatDate, formatPeriod } from "./date.js";
 import { decimal, object, text } from "./json.js";
 import { foreign, phrase, type Phrase } from "./phrase.js";
-import { amountSaid, limitsSaid, quantitySaid, ratioSaid, unitSaid } from "./quantity.js";
+import { formatAmount, formatLimits, formatQuantity, formatRatio, formatUnit } from "./quantity.js";
 import type { Json, JsonObject } from "./scanner.js";
-import type { Say } from "./say.js";
+import type { Formatter } from "./formatter.js";
 
 /** The value of an observation or component; null if it states none. */
-export function valueSaid(source: JsonObject, say: Say): Phrase | null {
+export function formatValue(source: JsonObject, formatter: Formatter): Phrase | null {
   for (const [field, value] of Object.entries(source)) {
     const kind = /^value([A-Z]\w*)$/.exec(field)?.[1];
-    const said = kind === undefined || value === null ? null : ofKind(kind, value, say);
-    if (said !== null) return said;
+    const content = kind === undefined || value === null ? null : formatKind(kind, value, formatter);
+    if (content !== null) return content;
   }
   return null;
 }
 
-function ofKind(kind: string, value: Json, say: Say): Phrase | null {
+function formatKind(kind: string, value: Json, formatter: Formatter): Phrase | null {
   const parts = object(value);
-  if (parts === null) return plainSaid(kind, value, say);
+  if (parts === null) return formatPrimitive(kind, value, formatter);
   switch (kind) {
     case "Quantity":
-      return quantitySaid(parts);
+      return formatQuantity(parts);
     case "CodeableConcept":
-      return conceptName(parts, say.lang);
+      return conceptName(parts, formatter.lang);
     case "Range":
-      return limitsSaid(parts, false);
+      return formatLimits(parts, false);
     case "Ratio":
-      return ratioSaid(parts);
+      return formatRatio(parts);
     case "Period":
-      return periodSaid(parts, say);
+      return formatPeriod(parts, formatter);
     case "SampledData":
-      return waveformSaid(parts, say);
+      return formatWaveform(parts, formatter);
     default:
-      return phrase(foreign(kind), ` (${say.words("other_kind")})`);
+      return phrase(foreign(kind), ` (${formatter.words("other_kind")})`);
   }
 }
 
-function plainSaid(kind: string, value: Json, say: Say): Phrase | null {
+function formatPrimitive(kind: string, value: Json, formatter: Formatter): Phrase | null {
   const digits = decimal(value);
   if (digits !== null) return [digits.text];
-  if (typeof value === "boolean") return [say.words(value ? "yes" : "no")];
+  if (typeof value === "boolean") return [formatter.words(value ? "yes" : "no")];
   const sent = text(value);
   if (sent === null) return null;
-  return kind === "DateTime" ? dateSaid(sent, say) : foreign(sent);
+  return kind === "DateTime" ? formatDate(sent, formatter) : foreign(sent);
 }
 
 /** A waveform by its measures; its samples are in the original. */
-function waveformSaid(source: JsonObject, say: Say): Phrase {
-  const { words } = say;
+function formatWaveform(source: JsonObject, formatter: Formatter): Phrase {
+  const { words } = formatter;
   const samples = (text(source["data"]) ?? "").split(/\s+/).filter((sample) => sample !== "").length;
   const [period, interval] = [decimal(source["period"]), decimal(source["interval"])];
   const origin = object(source["origin"]);
-  const unit = unitSaid(origin);
-  const start = origin && amountSaid(origin);
+  const unit = formatUnit(origin);
+  const start = origin && formatAmount(origin);
   return phrase(
     `${words("waveform")}: ${words("samples", { count: samples })}`,
     period && `, ${words("period")} ${period.text} ms`,

@@ -59,6 +59,10 @@ const WORDS = {
   ],
   more_rows_one: ["1 more result is in the original.", "Hay 1 resultado más en el original."],
   more_rows: ["{count} more results are in the original.", "Hay {count} resultados más en el original."],
+  more_text: [
+    "There is more in the original: long texts and lists are shown in part.",
+    "Hay más en el original: los textos y listas largos se muestran en parte.",
+  ],
   more_levels: [
     "There is more in the original: results are shown to a depth of {count}.",
     "Hay más en el original: los resultados se muestran hasta una profundidad de {count}.",

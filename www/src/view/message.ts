@@ -2,7 +2,7 @@
 
 import { readResult } from "tessera-portal/fhir";
 import { h, saveFile, type Child } from "../dom";
-import { clock, currentLanguage, number, t, type TextKey } from "../i18n";
+import { currentLanguage, dayAndTime, number, t, type TextKey } from "../i18n";
 import type { Session } from "../session";
 import { resultView } from "./report";
 import type { Contact, Message } from "tessera-portal";
@@ -40,7 +40,7 @@ export function messageItem(message: Message, contact: Contact, session: Session
       "p",
       { class: "message-meta" },
       h("span", { class: "message-from" }, incoming ? t("from_name", { name: contact.name }) : t("from_you")),
-      message.session && h("span", { class: "message-label", testid: "message-label" }, message.session),
+      message.session && h("bdi", { class: "message-label", testid: "message-label" }, message.session),
       sentTime(message.sentAt),
     ),
     ...content(message, session),
@@ -52,12 +52,12 @@ export function messageItem(message: Message, contact: Contact, session: Session
 function sentTime(seconds: number): HTMLElement {
   const time = new Date(seconds * 1000);
   if (Number.isNaN(time.getTime())) return h("span", {}, String(seconds));
-  return h("time", { datetime: time.toISOString() }, clock(time));
+  return h("time", { datetime: time.toISOString() }, dayAndTime(time));
 }
 
 function content(message: Message, session: Session): Child[] {
   if (message.state === "held") return [];
-  if (message.text !== undefined) return [h("p", { class: "message-text", testid: "message-text" }, message.text)];
+  if (message.text !== undefined) return typedText(message.text);
   const bytes = session.attachment(message);
   if (bytes === null) return [];
   if (bytes === "damaged") return [h("p", { class: "unreadable", testid: "unreadable" }, t("attachment_damaged"))];
@@ -74,6 +74,20 @@ function content(message: Message, session: Session): Child[] {
       },
       t("download", { size: t("bytes", { count: number(message.size) }) }),
     ),
+  ];
+}
+
+/** More text than this would hold up the page. */
+const MOST_TEXT = 50_000;
+
+function typedText(text: string): Child[] {
+  const shown = h("p", { class: "message-text", dir: "auto", testid: "message-text" }, text.slice(0, MOST_TEXT));
+  if (text.length <= MOST_TEXT) return [shown];
+  const save = (): void => saveFile(new TextEncoder().encode(text), "message.txt", "text/plain");
+  return [
+    shown,
+    h("p", { class: "unreadable" }, t("text_goes_on")),
+    h("button", { type: "button", class: "quiet download", testid: "download", click: save }, t("save_text")),
   ];
 }
 
