@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use crate::{
-    base::{Content, ErrorCode},
+    base::{
+        Content, ErrorCode,
+        text::{self, TextUse},
+    },
     client::{
         CheckpointView, ContactId, DeviceNotice, EmergencyView, InvitationId, MessageRef,
         messages::{Message, split_filename},
@@ -234,7 +237,8 @@ pub struct MessageView {
 impl MessageView {
     pub(crate) fn new(id: MessageRef, message: &Message) -> Self {
         let (content_type, filename) = split_filename(&message.content_type);
-        let label = DeliveryId::decode(&message.session).map(|id| id.label().to_owned());
+        let label = DeliveryId::decode(&message.session);
+        let label = label.and_then(|id| text::cleaned(id.label(), TextUse::Label));
         Self {
             id,
             contact_id: id.contact,
@@ -244,7 +248,7 @@ impl MessageView {
             size: message.size,
             sent_at: message.sent_at,
             received_at: message.received_at,
-            session: label.filter(|label| !label.is_empty()),
+            session: label,
             state: message.state.word(),
             text: None,
         }

@@ -54,7 +54,7 @@ impl Client {
         }
         let content_type = content_type(outgoing.content_type, outgoing.filename)?;
         let session = DeliveryId::with_label(outgoing.session, rng)
-            .map_err(|_| ClientError::InvalidArgument("session"))?;
+            .map_err(|error| ClientError::Text("session", error))?;
         let message = MessageRef {
             contact: id,
             ordinal: contact.next_message,

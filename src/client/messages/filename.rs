@@ -1,14 +1,22 @@
 //! A file name travels as a parameter of the content type (RFC 6266 §4.3,
 //! RFC 8187).
 
-use crate::client::ClientError;
-use crate::{envelope::ContentType, wire::hex};
+use crate::{
+    base::text::{self, TextUse},
+    client::ClientError,
+    envelope::ContentType,
+    wire::hex,
+};
 
 /// The content type with the file name as its parameter (RFC 6266 §4.3 and
 /// RFC 8187 §3.2.1).
 pub(crate) fn content_type(base: &str, filename: Option<&str>) -> Result<ContentType, ClientError> {
     if base == ContentType::CONTROL {
         return Err(ClientError::InvalidArgument("contentType"));
+    }
+    if let Some(name) = filename {
+        text::check(name, TextUse::FileName)
+            .map_err(|error| ClientError::Text("filename", error))?;
     }
     let full = match filename {
         None => base.to_owned(),
@@ -43,7 +51,7 @@ fn percent_encode(name: &str) -> String {
     out
 }
 
-/// `None` for a name that is not of the form, or that could pass for a path.
+/// `None` for a name that is not of the form, or of which nothing can be shown.
 fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -59,11 +67,7 @@ fn percent_decode(text: &str) -> Option<String> {
         }
     }
     let name = String::from_utf8(bytes).ok()?;
-    let plain = !name.is_empty()
-        && !name
-            .chars()
-            .any(|c| c.is_control() || matches!(c, '/' | '\\'));
-    plain.then_some(name)
+    text::cleaned(&name, TextUse::FileName)
 }
 
 #[cfg(test)]
@@ -78,12 +82,12 @@ mod tests {
             ("application/pdf".into(), Some("Análisis 1.pdf".into()))
         );
         assert_eq!(split_filename("text/plain"), ("text/plain".into(), None));
-        let path = content_type("application/pdf", Some("../x")).unwrap();
-        assert_eq!(
-            split_filename(path.as_str()).1,
-            None,
-            "a path is no file name"
-        );
+        for deceiving in ["../x", "..", "x\u{202e}fdp", "\u{200b}"] {
+            let refused = content_type("application/pdf", Some(deceiving));
+            assert!(matches!(refused, Err(ClientError::Text("filename", _))));
+        }
+        let path = split_filename("application/pdf;filename*=UTF-8''..%2Fx");
+        assert_eq!(path.1.as_deref(), Some(".._x"), "as it may be shown");
         assert!(content_type(ContentType::CONTROL, None).is_err());
         assert!(content_type("a/b", Some(&"x".repeat(200))).is_err());
     }
