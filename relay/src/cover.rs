@@ -17,7 +17,7 @@ pub const LOBBY_CELLS: u32 = 16;
 
 /// So many closes may leave a cell behind under [`CoverRule::Constant`]; at
 /// the next it goes.
-pub const PATIENCE: u32 = 2;
+pub const PATIENCE: u8 = 2;
 
 /// How one batch is made up.
 #[derive(Clone, Debug, PartialEq)]

@@ -54,6 +54,9 @@ const BATCH_LEN: RangeInclusive<u64> = 1 << 20..=48 << 20;
 /// unless that takes more than two days: recipients look for a cell for three.
 const NUMBERED_EPOCHS: u32 = 4;
 const NUMBERED_SECONDS: u32 = 2 * 86_400;
+/// A cell that so many closes left behind goes before all others; fewer with
+/// long epochs.
+const NUMBERED_PATIENCE: u32 = 16;
 /// Epochs in which everything that waits for the lobby is published, if they
 /// are no longer than 15 s; else as many as 15 minutes have, at least two.
 const LOBBY_EPOCHS: u32 = 60;
@@ -97,7 +100,12 @@ impl Config {
         let max_batch = self.storage.max_batch.get();
         let lobby_epochs = (LOBBY_SECONDS / self.lobby_epoch.get()).clamp(2, LOBBY_EPOCHS);
         let numbered_epochs = (NUMBERED_SECONDS / self.epoch.get()).clamp(2, NUMBERED_EPOCHS);
-        let capacity = Capacity::new(self.cell_size, max_batch, numbered_epochs, lobby_epochs);
+        let epochs = NUMBERED_SECONDS / self.epoch.get();
+        let patience = epochs.saturating_sub(numbered_epochs);
+        let capacity = Capacity {
+            numbered_patience: u8::try_from(patience.clamp(1, NUMBERED_PATIENCE)).unwrap_or(1),
+            ..Capacity::new(self.cell_size, max_batch, numbered_epochs, lobby_epochs)
+        };
         let cover = self.cover.build()?.rule.most();
         if !BATCH_LEN.contains(&max_batch) || capacity.batch_cells < 2 * cover {
             let cell = self.cell_size.get();

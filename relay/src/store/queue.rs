@@ -4,10 +4,12 @@
 //! Each bucket takes up to four batches' worth. Classes of posters share it:
 //! beyond the first batch a class may have no more waiting than an even share
 //! of one, so that `n` classes that take all they get, one after the other,
-//! fill `1 + 1/2 + … + 1/n` batches, and the next still has room. A batch takes one cell of each class in turn, those that came first first.
-//! So one poster who floods a bucket delays its own cells and not those of
-//! others. Nothing here reaches the disk; after a restart all that waits is of
-//! one class.
+//! fill `1 + 1/2 + … + 1/n` batches, and the next still has room. A batch takes
+//! first what many closes left behind, so that nothing waits for ever, and
+//! then one cell of each class in turn, those that came first first. So a
+//! poster who floods a bucket delays its own cells and not those of others.
+//! Nothing here reaches the disk; after a restart all that waits is of one
+//! class.
 
 mod bucket;
 
@@ -57,6 +59,10 @@ pub struct Capacity {
     pub lobby_cells: usize,
     /// Most cells that wait in all.
     pub all_cells: usize,
+    /// A cell of a numbered bucket that so many closes left behind goes first.
+    pub numbered_patience: u8,
+    /// The same for the lobby.
+    pub lobby_patience: u8,
 }
 
 impl Capacity {
@@ -77,6 +83,8 @@ impl Capacity {
             numbered_cells: batch_cells.saturating_mul(numbered_epochs as usize),
             lobby_cells: lobby_epochs as usize * LOBBY_CELLS as usize,
             all_cells: cells(ALL_WAITING),
+            numbered_patience: 16,
+            lobby_patience: u8::try_from(lobby_epochs).unwrap_or(u8::MAX),
         }
     }
 }
@@ -108,8 +116,8 @@ impl Ticket {
         (self.frame, self.place)
     }
 
-    fn is_overdue(&self) -> bool {
-        u32::from(self.waited) >= PATIENCE
+    fn has_waited(&self, closes: u8) -> bool {
+        self.waited >= closes
     }
 }
 
@@ -199,26 +207,29 @@ impl Queue {
         let tickets = queue.tickets();
         Waiting {
             cells: queue.cells,
-            overdue: tickets.filter(|ticket| ticket.is_overdue()).count(),
+            overdue: tickets.filter(|ticket| ticket.has_waited(PATIENCE)).count(),
         }
     }
 
-    /// Takes cells out of a bucket, and counts a close for those left behind.
-    /// Returns what was taken, and the bucket as it was, for
+    /// Takes cells out of a bucket, and counts a close for those left behind:
+    /// first what so many closes left behind, or as many as the capacity says,
+    /// then one of each class in turn. Returns what was taken, and the bucket as it was, for
     /// [`put_back`](Self::put_back).
     pub fn take(
         &mut self,
         bucket: BucketId,
         count: usize,
-        overdue_first: bool,
+        patience: Option<u8>,
         blur: usize,
     ) -> (Vec<Ticket>, BucketQueue) {
+        let patience = patience.unwrap_or(match Kind::of(bucket) {
+            Kind::Numbered => self.capacity.numbered_patience,
+            Kind::Lobby => self.capacity.lobby_patience,
+        });
         let queue = self.buckets.entry(bucket).or_default();
         let before = queue.clone();
         let mut taken = Vec::with_capacity(count.min(queue.cells));
-        if overdue_first {
-            queue.take_turns(count, &mut taken, Ticket::is_overdue);
-        }
+        queue.take_turns(count, &mut taken, |ticket| ticket.has_waited(patience));
         queue.take_turns(count, &mut taken, |_| true);
         queue.blur = blur;
         for ticket in queue.classes.values_mut().flatten() {

@@ -14,6 +14,8 @@ fn queue(batch_cells: usize, lobby_cells: usize) -> Queue {
         numbered_cells: 4 * batch_cells,
         lobby_cells,
         all_cells: 100_000,
+        numbered_patience: 16,
+        lobby_patience: 60,
     })
 }
 
@@ -77,7 +79,7 @@ fn the_next_batch_holds_what_a_small_poster_posted() {
     }
     let own = post(&mut queue, bucket(), 9, 200);
     assert_eq!(own, 200);
-    let (taken, _) = queue.take(bucket(), 1000, false, 0);
+    let (taken, _) = queue.take(bucket(), 1000, None, 0);
     assert_eq!(taken.len(), 1000);
     assert_eq!(waiting_of(&queue, bucket(), 9), 0);
 }
@@ -91,7 +93,7 @@ fn classes_take_turns_and_each_leaves_in_its_order() {
     let mut left = Vec::new();
     while queue.waiting(bucket()).cells > 0 {
         let before = [1, 2, 3].map(|class| waiting_of(&queue, bucket(), class));
-        let (taken, _) = queue.take(bucket(), 6, false, 0);
+        let (taken, _) = queue.take(bucket(), 6, None, 0);
         let after = [1, 2, 3].map(|class| waiting_of(&queue, bucket(), class));
         let mut went = [0; 3];
         for class in 0..3 {
@@ -104,6 +106,26 @@ fn classes_take_turns_and_each_leaves_in_its_order() {
     assert_eq!(left[..4], [[2, 2, 2], [3, 1, 2], [3, 0, 3], [6, 0, 0]]);
 }
 
+/// One class had much waiting when many others joined: it gets little of each
+/// batch, but no cell waits for more closes than patience and the queue allow.
+#[test]
+fn nothing_waits_for_ever() {
+    let mut queue = queue(100, 960);
+    post(&mut queue, bucket(), 0, 100);
+    for close in 0..40 {
+        for class in 1..=89 {
+            post(&mut queue, bucket(), class, 5);
+        }
+        let (taken, _) = queue.take(bucket(), 90, None, 0);
+        assert_eq!(taken.len(), 90);
+        let waited = taken.iter().map(|ticket| ticket.waited).max();
+        assert!(waited <= Some(16 + 4), "close {close}: {waited:?}");
+        if close == 20 {
+            assert_eq!(waiting_of(&queue, bucket(), 0), 0);
+        }
+    }
+}
+
 #[test]
 fn a_take_that_fails_is_undone() {
     let mut queue = queue(100, 960);
@@ -111,7 +133,7 @@ fn a_take_that_fails_is_undone() {
     post(&mut queue, bucket(), 2, 20);
     let cells = |queue: &Queue| -> Vec<_> { queue.of_kind(Kind::Numbered).into_iter().collect() };
     let before = cells(&queue);
-    let (taken, was) = queue.take(bucket(), 30, false, 7);
+    let (taken, was) = queue.take(bucket(), 30, None, 7);
     assert!(!queue.holds(&taken[0].cell));
     queue.put_back(bucket(), was);
     assert_eq!(cells(&queue), before);
@@ -122,7 +144,7 @@ fn a_take_that_fails_is_undone() {
 fn the_point_from_which_classes_share_is_blurred() {
     for blur in [0, 17, 218] {
         let mut queue = queue(1000, 960);
-        queue.take(bucket(), 0, false, blur);
+        queue.take(bucket(), 0, None, blur);
         post(&mut queue, bucket(), 1, 100);
         // Another class fills up to the limit, and then to its share.
         let accepted = post(&mut queue, bucket(), 2, 5000);
@@ -155,7 +177,7 @@ fn the_lobby_has_a_limit_of_its_own_and_forgets_what_is_stale() {
     assert_eq!(post(&mut queue, BucketId::LOBBY, 1, 500), 48);
     assert_eq!(post(&mut queue, BucketId::LOBBY, 2, 500), 24);
     for _ in 0..3 {
-        queue.take(BucketId::LOBBY, 16, false, 0);
+        queue.take(BucketId::LOBBY, 16, None, 0);
     }
     assert_eq!(queue.waiting(BucketId::LOBBY).cells, 24);
     assert!(!queue.drop_stale(Kind::Lobby, 3));

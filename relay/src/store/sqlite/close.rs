@@ -5,7 +5,7 @@ use tessera::wire::{BatchHeader, BucketId, Cell, HeaderHash, OriginKey, batch::B
 
 use super::{error::WriteError, frames::Frames, schema::integer};
 use crate::{
-    cover::{CoverRule, Draw},
+    cover::{CoverRule, Draw, PATIENCE},
     random,
     store::{
         Assembled, BatchBuilder, Closing, StoreError,
@@ -69,8 +69,8 @@ impl Close<'_> {
         let waiting = self.queue.waiting(bucket);
         let draw = rule.draw(waiting, self.batch_cells, &mut rng);
         let blur = rule.blur(&mut rng);
-        let overdue_first = matches!(rule, CoverRule::Constant(_));
-        let (tickets, before) = self.queue.take(bucket, draw.real, overdue_first, blur);
+        let patience = matches!(rule, CoverRule::Constant(_)).then_some(PATIENCE);
+        let (tickets, before) = self.queue.take(bucket, draw.real, patience, blur);
         let published = self.publish(tx, bucket, draw, &tickets, cover);
         match published {
             Ok(bytes) => Ok(Closed {
