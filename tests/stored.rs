@@ -300,6 +300,12 @@ fn records_are_written_as_they_always_were() {
         session: Some(vec![2; 16]),
         seq: 3,
     };
+    held.hold(
+        "overdue",
+        &OverdueRecord {
+            since: 1_795_300_000,
+        },
+    );
     held.hold("opened", &opened);
     held.hold(
         "opened/sparse",

@@ -56,6 +56,8 @@ const RETRYABLE = {
   RELAY_PROTOCOL: true,
   BATCH_INVALID: true,
   STALLED: true,
+  RELAY_TIME: false,
+  RELAY_CHANGED: false,
   NOT_INITIALIZED: false,
   WASM_UNAVAILABLE: true,
   UNSUPPORTED: false,

@@ -140,6 +140,10 @@ codes! {
     BatchInvalid = "BATCH_INVALID", true;
     /// The relay publishes nothing new in a mailbox.
     Stalled = "STALLED", true;
+    /// The closing time of a batch went back, or lies in the future.
+    RelayTime = "RELAY_TIME", false;
+    /// The relay has another number of buckets or another cell size.
+    RelayChanged = "RELAY_CHANGED", false;
     /// `init()` has not been called, or has not finished.
     NotInitialized = "NOT_INITIALIZED", false;
     /// The WebAssembly module could not be loaded.

@@ -93,6 +93,11 @@ impl<K, V> SortedMap<K, V> {
         self.0.iter_mut().map(|(_, value)| value)
     }
 
+    /// All entries, lowest key first; the values may be changed.
+    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&K, &mut V)> {
+        self.0.iter_mut().map(|(key, value)| (&*key, value))
+    }
+
     /// The entry of the highest key.
     #[must_use]
     pub fn last_key_value(&self) -> Option<(&K, &V)> {

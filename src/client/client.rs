@@ -13,14 +13,15 @@ use crate::{
         contacts::Contacts,
         devices::Devices,
         emergencies::Emergencies,
-        inbox::{Inbox, TagSources},
+        inbox::{Inbox, TagSources, Work},
         invitations::Invitations,
         journal::Journal,
         mailboxes::Mailboxes,
         messages::Messages,
         outbox::Outbox,
+        shredding::Shredding,
         transaction::{Parts, Transaction},
-        view::{Event, Gap, Rejected},
+        view::{Event, Gap},
     },
     crypto::kdf,
     enrolment::Name,
@@ -53,6 +54,7 @@ pub struct Client {
     pub(crate) devices: Devices,
     pub(crate) emergencies: Emergencies,
     pub(crate) journal: Journal,
+    pub(crate) shredding: Shredding,
 }
 
 impl Client {
@@ -140,6 +142,12 @@ impl Client {
         self.outbox.len()
     }
 
+    /// What reading batches has cost so far.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.inbox.work()
+    }
+
     /// Whether entries follow the last checkpoint and it is a day old.
     #[must_use]
     pub fn checkpoint_due(&self, now: UnixTime) -> bool {
@@ -219,6 +227,10 @@ impl Client {
             StoreKey::Devices => Some(stored::encode(&self.devices.to_record())),
             StoreKey::Mailboxes => Some(stored::encode(&self.mailboxes.to_record())),
             StoreKey::Settings => Some(stored::encode(&self.settings.to_record())),
+            StoreKey::Overdue => self
+                .shredding
+                .to_record()
+                .map(|record| stored::encode(&record)),
             StoreKey::Journal => Some(stored::encode(&self.journal.to_record())),
             StoreKey::Contact(id) => {
                 let contact = self.contacts.get(id)?;
@@ -265,16 +277,24 @@ impl Client {
         self.log(event, tx);
     }
 
-    /// Logs and reports that something was refused.
+    /// Reports and logs that something was refused.
     pub(crate) fn refuse(&self, code: ErrorCode, contact: Option<ContactId>, tx: &mut Transaction) {
-        self.log(AuditEvent::Rejected { code, contact }, tx);
-        tx.emit(Event::Rejected(Rejected::new(code, contact)));
+        let peer = contact.and_then(|id| self.contacts.fingerprint(id));
+        tx.refuse(code, contact, peer);
     }
 
     /// Logs and reports that something is missing, or has arrived after all.
     pub(crate) fn report_gap(&self, gap: Gap, tx: &mut Transaction) {
         self.log(AuditEvent::Gap(gap.clone()), tx);
         tx.emit(Event::Gap(gap));
+    }
+
+    /// Watches the tags of a contact that has a channel from now on.
+    pub(crate) fn watch_contact(&mut self, id: ContactId) {
+        let grace = self.settings.grace();
+        if let Some(contact) = self.contacts.get(id) {
+            self.inbox.tags.watch_contact(contact, grace);
+        }
     }
 
     /// Makes the index of tags ready for a batch that was closed at this time.

@@ -6,6 +6,7 @@
 //! | `s/recovery` | this device, and what is known of other devices |
 //! | `s/relay` | the relay's parameters, how far each mailbox was read |
 //! | `s/settings` | settings, if they were ever set |
+//! | `s/overdue` | since when keys are overdue for shredding, if they are |
 //! | `s/audit` | where the audit log stands |
 //! | `s/c/<contact>` | a contact |
 //! | `s/i/<invitation>` | an open invitation |
@@ -43,6 +44,8 @@ pub enum StoreKey {
     Mailboxes,
     /// `s/settings`
     Settings,
+    /// `s/overdue`
+    Overdue,
     /// `s/audit`
     Journal,
     /// `s/c/…`
@@ -94,6 +97,7 @@ impl StoreKey {
             ["s", "recovery"] => Self::Devices,
             ["s", "relay"] => Self::Mailboxes,
             ["s", "settings"] => Self::Settings,
+            ["s", "overdue"] => Self::Overdue,
             ["s", "audit"] => Self::Journal,
             ["s", "c", id] => Self::Contact(ContactId::parse(id)?),
             ["s", "i", id] => Self::Invitation(InvitationId::parse(id)?),
@@ -146,6 +150,7 @@ impl fmt::Display for StoreKey {
             Self::Devices => f.write_str("s/recovery"),
             Self::Mailboxes => f.write_str("s/relay"),
             Self::Settings => f.write_str("s/settings"),
+            Self::Overdue => f.write_str("s/overdue"),
             Self::Journal => f.write_str("s/audit"),
             Self::Contact(id) => write!(f, "s/c/{id}"),
             Self::Invitation(id) => write!(f, "s/i/{id}"),
@@ -212,6 +217,7 @@ mod tests {
             (StoreKey::Devices, "s/recovery".to_owned()),
             (StoreKey::Mailboxes, "s/relay".to_owned()),
             (StoreKey::Settings, "s/settings".to_owned()),
+            (StoreKey::Overdue, "s/overdue".to_owned()),
             (StoreKey::Journal, "s/audit".to_owned()),
             (
                 StoreKey::Contact(MESSAGE.contact),

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! machines   account settings mailboxes contacts invitations messages
-//!            inbox outbox devices emergencies journal
+//!            inbox outbox devices emergencies journal shredding
 //! flows      load send seal pull scan accept rendezvous enrol maintain restore …
 //! ```
 //! A machine owns one piece of state and never names [`Client`]; a flow ties
@@ -27,6 +27,7 @@ mod mailboxes;
 mod messages;
 mod outbox;
 mod settings;
+mod shredding;
 mod transaction;
 mod view;
 
@@ -37,9 +38,10 @@ pub use emergencies::{EmergencyView, MAX_EMERGENCY_MINUTES};
 pub use error::ClientError;
 pub use flows::Outgoing;
 pub use id::{ContactId, EmergencyId, InvitationId, MessageRef};
+pub use inbox::Work;
 pub use journal::{AuditEvent, Check, CheckpointView, MessageEvent, UnlockedBy};
 pub use keys::StoreKey;
-pub use mailboxes::{Download, Mailbox};
+pub use mailboxes::{Download, Mailbox, RelayNotice};
 pub use messages::MessageState;
 pub use outbox::{MAX_POST, Pieces, PiecesNeeded, Post};
 pub use settings::Settings;

@@ -9,8 +9,12 @@
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{SortedMap, SortedSet, UnixTime},
-    client::{StoreKey, journal::AuditEvent, view::Event},
+    base::{ErrorCode, SortedMap, SortedSet, UnixTime},
+    client::{
+        ContactId, StoreKey,
+        journal::AuditEvent,
+        view::{Event, Rejected},
+    },
     identity::Fingerprint,
     vault::stored::{self, Record},
 };
@@ -60,6 +64,8 @@ pub(crate) struct Transaction {
     touched: SortedSet<StoreKey>,
     pub(crate) events: Vec<Event>,
     log: Vec<(AuditEvent, Option<Fingerprint>)>,
+    /// Where the refusals stand among the events and in the log.
+    refusals: SortedMap<(&'static str, Option<ContactId>), (usize, usize)>,
 }
 
 /// What a finished transaction holds.
@@ -78,6 +84,7 @@ impl Transaction {
             touched: SortedSet::default(),
             events: Vec::new(),
             log: Vec::new(),
+            refusals: SortedMap::new(),
         }
     }
 
@@ -112,6 +119,38 @@ impl Transaction {
         self.log.push((event, peer));
     }
 
+    /// Reports and logs that something was refused. The same refusal again
+    /// only raises a count: what strangers send must not make the log grow by
+    /// an entry for each cell.
+    pub(crate) fn refuse(
+        &mut self,
+        code: ErrorCode,
+        contact: Option<ContactId>,
+        peer: Option<Fingerprint>,
+    ) {
+        if let Some(&(event, entry)) = self.refusals.get(&(code.as_str(), contact)) {
+            if let Some(Event::Rejected(rejected)) = self.events.get_mut(event) {
+                rejected.count = rejected.count.saturating_add(1);
+            }
+            if let Some((AuditEvent::Rejected { count, .. }, _)) = self.log.get_mut(entry) {
+                *count = count.saturating_add(1);
+            }
+            return;
+        }
+        let place = (self.events.len(), self.log.len());
+        self.refusals.insert((code.as_str(), contact), place);
+        self.emit(Event::Rejected(Rejected::new(code, contact)));
+        let count = 1;
+        self.log(
+            AuditEvent::Rejected {
+                code,
+                contact,
+                count,
+            },
+            peer,
+        );
+    }
+
     pub(crate) fn into_parts(self) -> Parts {
         Parts {
             changes: self.changes,
@@ -119,5 +158,45 @@ impl Transaction {
             events: self.events,
             log: self.log,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_refusal_is_reported_and_logged_once_with_its_count() {
+        let mut tx = Transaction::new(UnixTime(1));
+        let (a, b) = (ContactId([1; 8]), ContactId([2; 8]));
+        for _ in 0..500 {
+            tx.refuse(ErrorCode::NotAuthentic, Some(a), None);
+        }
+        for (code, contact) in [
+            (ErrorCode::NotAuthentic, Some(b)),
+            (ErrorCode::Replayed, Some(a)),
+            (ErrorCode::NotAuthentic, None),
+        ] {
+            tx.refuse(code, contact, None);
+        }
+        let parts = tx.into_parts();
+        let counts: Vec<_> = parts
+            .events
+            .iter()
+            .map(|event| match event {
+                Event::Rejected(rejected) => rejected.count,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(counts, [500, 1, 1, 1]);
+        let logged: Vec<_> = parts
+            .log
+            .iter()
+            .map(|(event, _)| match event {
+                AuditEvent::Rejected { count, .. } => *count,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(logged, counts);
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     },
     client::{
         CheckpointView, ContactId, DeviceNotice, EmergencyView, InvitationId, MessageRef,
+        RelayNotice,
         messages::{Message, split_filename},
     },
     envelope::DeliveryId,
@@ -44,6 +45,8 @@ pub enum Event {
         /// The checkpoint.
         checkpoint: CheckpointView,
     },
+    /// Something is wrong with the relay or with a clock, or no longer is.
+    Notice(RelayNotice),
     /// Two devices of the same person are in use.
     Device(DeviceNotice),
     /// Somebody opened a backup of this vault with emergency shares.
@@ -64,6 +67,8 @@ pub struct Rejected {
     /// The contact that it concerns, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact_id: Option<ContactId>,
+    /// How many times in the same download or call.
+    pub count: u32,
 }
 
 impl Rejected {
@@ -71,6 +76,7 @@ impl Rejected {
         Self {
             code: code.as_str(),
             contact_id,
+            count: 1,
         }
     }
 }

@@ -22,7 +22,7 @@ pub use delivery::{Authentic, ContentType, Delivery, DeliveryId, Draft, Sender, 
 pub use fragment::{Assembly, FragmentCount, Layout, Progress, chunk_len, split};
 pub use own::{Announcement, AnnouncementKind, DEVICE_ID_LEN, OwnKeys};
 pub use seal::{Sealing, open, seal};
-pub use window::{TagIndex, Window};
+pub use window::{TagIndex, Window, widened};
 
 pub use crate::base::parameters::{NEXT_DEVICE_WINDOW, WINDOW};
 

@@ -74,16 +74,28 @@ impl Window {
     }
 
     /// Fragment `index` (from 0) of `count` was opened at `counter`: the
-    /// window ends before `counter − index + count + 32`. A device unseen so
-    /// far counts as seen. A whole delivery is fragment 0 of 1.
+    /// window of its device grows as [`widened`] says. A device unseen so far
+    /// counts as seen. A whole delivery is fragment 0 of 1.
     pub fn opened(&mut self, device: u8, counter: u32, index: u32, count: u32) {
-        let end = counter
-            .saturating_sub(index)
-            .saturating_add(count)
-            .saturating_add(WINDOW);
-        let known = self.ends.get_or_insert(device, WINDOW);
-        *known = (*known).max(end);
+        let end = self.ends.get_or_insert(device, WINDOW);
+        *end = widened(*end, counter, index, count);
     }
+}
+
+/// The new end of a window after fragment `index` of `count` was opened at
+/// `counter`: `counter − index + count + 32`, where the rest of the message
+/// and 32 more tags lie, but at most 32 past the present end.
+///
+/// `count` is what the sender claims. Each cell opened adds at most 32 tags,
+/// so a claim that no cells follow costs no more than an honest cell. A large
+/// message is found whole all the same: every cell of it makes room for 32.
+#[must_use]
+pub fn widened(end: u32, counter: u32, index: u32, count: u32) -> u32 {
+    let claimed = counter
+        .saturating_sub(index)
+        .saturating_add(count)
+        .saturating_add(WINDOW);
+    claimed.min(end.saturating_add(WINDOW)).max(end)
 }
 
 /// Every watched tag of every contact, with what it leads to.
@@ -123,8 +135,18 @@ impl<T: Copy> TagIndex<T> {
                 device,
                 counter,
             };
-            self.map.insert(key.tag(slot), (owner, slot));
+            self.insert(owner, key.tag(slot), slot);
         }
+    }
+
+    /// Watches one tag.
+    pub fn insert(&mut self, owner: T, tag: Tag, slot: TagSlot) {
+        self.map.insert(tag, (owner, slot));
+    }
+
+    /// Stops watching the tags that `gone` accepts the owner of.
+    pub fn forget(&mut self, gone: impl Fn(T) -> bool) {
+        self.map.retain(|_, (owner, _)| !gone(*owner));
     }
 
     /// Whose tag this is, and which one.
@@ -180,14 +202,43 @@ mod tests {
     #[test]
     fn opening_a_fragment_makes_room_for_the_rest() {
         let mut window = Window::new();
-        window.opened(0, 40, 3, 135);
-        assert_eq!(window.ends().collect::<Vec<_>>(), [(0, 40 - 3 + 135 + 32)]);
+        window.opened(0, 3, 3, 25);
+        assert_eq!(window.ends().collect::<Vec<_>>(), [(0, 25 + 32)]);
         window.opened(0, 0, 0, 1);
         assert_eq!(
             window.ends().next(),
-            Some((0, 204)),
+            Some((0, 57)),
             "a window never shrinks"
         );
+    }
+
+    #[test]
+    fn a_claimed_count_widens_the_window_by_no_more_than_32_for_each_cell() {
+        let mut window = Window::new();
+        for opened in 1..=64 {
+            window.opened(0, opened - 1, 0, 16_384);
+            assert_eq!(window.ends().next(), Some((0, 32 + 32 * opened)));
+        }
+        window.opened(0, u32::MAX, 0, u32::MAX);
+        assert_eq!(window.ends().next(), Some((0, 32 + 32 * 65)));
+    }
+
+    #[test]
+    fn every_message_is_found_whole_behind_any_hole_shorter_than_the_window() {
+        for (hole, count) in [(0, 16_384), (31, 16_384), (31, 1), (31, 33)] {
+            let (mut end, mut found) = (WINDOW, 0);
+            let mut passes = 0;
+            while found < count {
+                let visible = end.saturating_sub(hole).min(count);
+                assert!(visible > found, "a pass that finds nothing is the last");
+                for index in found..visible {
+                    end = widened(end, hole + index, index, count);
+                }
+                (found, passes) = (visible, passes + 1);
+            }
+            assert_eq!(end, hole + count + WINDOW, "and what follows it too");
+            assert!(passes <= 5, "{passes} passes");
+        }
     }
 
     #[test]

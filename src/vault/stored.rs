@@ -326,6 +326,14 @@ records! {
         pub payload: Vec<u8>,
     }
 
+    /// `s/overdue`: since when keys are past the date by which they are
+    /// shredded even if the relay's batches do not allow it.
+    #[derive(Debug)]
+    pub struct OverdueRecord {
+        /// Unix seconds.
+        pub since: u64,
+    }
+
     /// `s/o/<digest>`: a cell that was opened, and what it led to.
     #[derive(Clone, Debug)]
     pub struct OpenedRecord {

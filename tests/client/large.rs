@@ -258,6 +258,7 @@ fn a_message_taken_back_before_it_left_hides_nothing_that_comes_after_it() {
         let effects = a.client.cancel(id, &[], now, &mut rng()).unwrap();
         a.commit(effects);
         a.send(b_at_a, "and after that", now).unwrap();
+        a.seal_overdue(now);
         for _ in 0..4 {
             for received in round(&mut relay, &mut [&mut a, &mut b]) {
                 assert!(received.gaps.is_empty(), "{size}: {:?}", received.gaps);

@@ -13,13 +13,16 @@ mod adversities;
 #[path = "../common/mod.rs"]
 mod common;
 mod conversations;
+mod costs;
 mod cover;
 mod devices;
 mod journal;
 mod large;
 mod months;
+mod relay_faults;
 mod restores;
 mod segments;
 mod stage;
+mod states;
 mod tampering;
 mod time;

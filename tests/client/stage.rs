@@ -64,6 +64,17 @@ impl Person {
         }
     }
 
+    /// Lets time pass, and seals again what has to be.
+    pub(crate) fn seal_overdue(&mut self, now: UnixTime) {
+        let effects = self.client.tick(now);
+        let overdue = self.commit(effects).into_iter();
+        let bodies: Vec<_> = overdue
+            .map(|id| (id, self.body(id).as_slice().into()))
+            .collect();
+        let effects = self.client.reseal(&bodies, now, &mut rng());
+        self.commit(effects);
+    }
+
     pub(crate) fn contact(&self) -> ContactView {
         self.client.contacts().pop().unwrap()
     }

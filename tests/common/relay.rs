@@ -78,7 +78,7 @@ impl Relay {
             self.buckets.get(),
             self.size.get(),
             self.per_bucket,
-            NOW.0
+            self.time()
         )
     }
 
@@ -185,6 +185,11 @@ impl Relay {
 
     pub(crate) fn batches(&self, bucket: u32) -> impl Iterator<Item = &(BatchHeader, Vec<u8>)> {
         self.published.get(&bucket).into_iter().flatten()
+    }
+
+    /// Its clock, a minute into the epoch.
+    fn time(&self) -> u64 {
+        self.closing_time().0 + 60
     }
 
     fn closing_time(&self) -> UnixTime {

@@ -135,6 +135,11 @@ const SENTENCES: Readonly<Record<ErrorCode, Sentence>> = {
     "The relay's signature or chain does not hold: it may be showing different things to different people.",
     "La firma o la cadena del relé no se sostiene: puede estar mostrando cosas distintas a cada quien.",
   ],
+  RELAY_TIME: ["The relay states times that cannot be right.", "El relé indica horas que no pueden ser correctas."],
+  RELAY_CHANGED: [
+    "The relay changed its settings. Waiting messages are sealed again for them.",
+    "El relé cambió su configuración. Los mensajes en espera se vuelven a cifrar para ella.",
+  ],
   NOT_INITIALIZED: ["Tessera has not finished loading.", "Tessera no ha terminado de cargar."],
   WASM_UNAVAILABLE: ["This browser could not load WebAssembly.", "Este navegador no pudo cargar WebAssembly."],
   UNSUPPORTED: ["This browser lacks something Tessera needs.", "A este navegador le falta algo que Tessera necesita."],

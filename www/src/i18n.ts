@@ -234,6 +234,10 @@ const TEXT = {
   message_delivered: ["Delivered", "Entregado"],
   message_undelivered: ["Undelivered: no receipt came back", "No entregado: no llegó acuse de recibo"],
   message_cancelled: ["Taken back before it had left", "Retirado antes de enviarse"],
+  message_stopped: [
+    "Stopped: the contact is not to be trusted. Nothing more of it leaves",
+    "Detenido: el contacto no es de confianza. No se envía nada más",
+  ],
   transfer_in: [
     "A large message from {name} is arriving: {percent} %",
     "Llega un mensaje grande de {name}: {percent} %",

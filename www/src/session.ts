@@ -430,8 +430,8 @@ export class Session {
       if (detail.code === "VAULT_IN_USE") this.#movedAway(portal);
       else this.notify("error", detail.code, null);
     });
-    portal.addEventListener("rejected", ({ detail: { code, contactId } }) => {
-      this.notify("rejected", code, contactId ?? null);
+    portal.addEventListener("rejected", ({ detail: { code, contactId, count } }) => {
+      this.notify("rejected", code, contactId ?? null, count);
       void this.refresh();
     });
     portal.addEventListener("clockSkew", ({ detail }) => this.#notifyWhile(detail.code !== undefined, "CLOCK_SKEW"));
@@ -439,6 +439,7 @@ export class Session {
     portal.addEventListener("storage", ({ detail }) => {
       if (detail.full !== undefined) this.#notifyWhile(detail.full, "STORE_FULL");
     });
+    portal.addEventListener("notice", ({ detail: { code, cleared } }) => this.#notifyWhile(!cleared, code));
     portal.addEventListener("device", ({ detail }) =>
       this.#notifyOnce("device", detail.kind, detail.contactId ?? null),
     );

@@ -10,6 +10,7 @@ import type {
   Gap,
   Message,
   Rejected,
+  RelayNotice,
   Settings,
   Transfer,
 } from "./types.js";
@@ -21,6 +22,7 @@ export type EngineEvent =
   | { readonly type: "message" | "state"; readonly message: BareMessage }
   | ({ readonly type: "rejected" } & Rejected)
   | ({ readonly type: "gap" } & Gap)
+  | ({ readonly type: "notice" } & RelayNotice)
   | ({ readonly type: "device" } & DeviceNotice)
   | ({ readonly type: "breakGlass" } & EmergencyAccess)
   | { readonly type: "contact"; readonly contact: Contact }

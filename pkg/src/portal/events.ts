@@ -12,6 +12,7 @@ import type {
   Message,
   Progress,
   Rejected,
+  RelayNotice,
   RelayStatus,
   Stall,
   StorageStatus,
@@ -36,6 +37,8 @@ export interface PortalEvents {
   clockSkew: CustomEvent<ClockSkew>;
   /** The relay has published nothing new for several epochs although it answers, or does again. */
   stalled: CustomEvent<Stall>;
+  /** Something is wrong with the relay or with a clock, or no longer is. */
+  notice: CustomEvent<RelayNotice>;
   /** Two devices of one person are in use. */
   device: CustomEvent<DeviceNotice>;
   /** Somebody opened a backup of this vault with emergency shares. */

@@ -165,6 +165,8 @@ export class Runtime {
       this.emit("progress", { kind: "message", ...event.transfer });
     } else if (event.type === "checkpoint") {
       this.emit("checkpoint", event.checkpoint);
+    } else if (event.type === "notice" && (event.code === "STALLED" || event.code === "CLOCK_SKEW")) {
+      // `stalled` and `clockSkew` say so.
     } else {
       const { type, ...detail } = event;
       this.emit(type, detail as never);

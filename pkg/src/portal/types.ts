@@ -97,6 +97,14 @@ export type DeviceNotice =
   | { readonly kind: "former"; readonly device: number; readonly contactId?: undefined }
   | { readonly kind: "contact"; readonly contactId: string };
 
+/** Something is wrong with the relay or with a clock; told once, and again with `cleared` when it is over. */
+export interface RelayNotice {
+  readonly code: "STALLED" | "CLOCK_SKEW" | "RELAY_TIME" | "RELAY_CHANGED";
+  /** Where it concerns one of the two mailboxes. */
+  readonly mailbox?: "own" | "lobby";
+  readonly cleared: boolean;
+}
+
 /** Somebody opened a backup of this vault with emergency shares. */
 export interface EmergencyAccess {
   readonly id: string;
@@ -198,8 +206,16 @@ export interface BodyMessage extends MessageInfo {
 }
 export type OutgoingContent = TextMessage | BodyMessage;
 
-/** `queued` here, `sent` by the relay, `delivered` to the contact; or `undelivered` after the set time, or `cancelled`. `verified`: arrived and its proof holds. `held`: arrived, shown once the contact is checked. */
-export type MessageState = "queued" | "sent" | "delivered" | "undelivered" | "cancelled" | "verified" | "held";
+/** `queued` here, `sent` by the relay, `delivered` to the contact; or `undelivered` after the set time, or `cancelled`, or `stopped` because its contact is not to be trusted any more. `verified`: arrived and its proof holds. `held`: arrived, shown once the contact is checked. */
+export type MessageState =
+  | "queued"
+  | "sent"
+  | "delivered"
+  | "undelivered"
+  | "cancelled"
+  | "stopped"
+  | "verified"
+  | "held";
 
 export interface Message {
   readonly id: string;
@@ -231,6 +247,8 @@ export interface MessagesOptions {
 export interface Rejected {
   readonly code: ErrorCode;
   readonly contactId?: string;
+  /** How many times in the same download or call. */
+  readonly count: number;
 }
 
 /** Something is missing: batches of a mailbox, or messages of a contact; or the mailbox goes on under another key. `closed`: it has come after all. */

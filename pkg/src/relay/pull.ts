@@ -135,7 +135,7 @@ async function take(host: EngineHost, path: string, bytes: Uint8Array, pulled: P
   } catch (error) {
     if (!isTesseraError(error) || error.code !== "BATCH_INVALID") throw error;
     // Not the relay's signed word: told, and asked for again at the next pull.
-    const rejected: Rejected = { code: error.code };
+    const rejected: Rejected = { code: error.code, count: 1 };
     host.show({ type: "rejected", ...rejected });
     pulled.rejected.push(rejected);
     pulled.incomplete = true;

@@ -55,6 +55,14 @@ impl Counters {
         first
     }
 
+    /// No cell was sealed with the counters of a day from this one on: they
+    /// are used next.
+    pub(crate) fn give_back(&mut self, day: Day, from: u32) {
+        if let Some(next) = self.days.get_mut(&day) {
+            *next = (*next).min(from);
+        }
+    }
+
     /// The sequence number of the next delivery.
     pub(crate) fn next_seq(&self) -> u64 {
         self.next_seq
@@ -113,6 +121,11 @@ impl Channel {
     /// What was sealed with a scratch counts from now on.
     pub(crate) fn set_counters(&mut self, counters: Counters) {
         self.counters = counters;
+    }
+
+    /// No cell was sealed with these counters.
+    pub(crate) fn give_back(&mut self, (day, from): (Day, u32)) {
+        self.counters.give_back(day, from);
     }
 
     /// Closes a day and those before it for sealing: some of its counters were
@@ -181,9 +194,20 @@ impl Channel {
             .collect()
     }
 
+    /// After a restart: reports once more what is missing.
+    pub(crate) fn report_missing_again(&mut self) {
+        self.sequences.values_mut().for_each(Sequence::report_again);
+    }
+
     /// The oldest month whose keys are held.
     pub(crate) fn month(&self) -> Month {
         self.receiving.month()
+    }
+
+    /// Whether the grace of the oldest month held is over at `horizon`.
+    pub(crate) fn has_expired(&self, horizon: UnixTime, grace: u64) -> bool {
+        let end = self.receiving.month().next().first_day().start();
+        horizon >= end.plus(grace)
     }
 
     /// Wipes the keys of months whose grace is over at `horizon`, the earlier
@@ -191,8 +215,7 @@ impl Channel {
     /// whether anything was shredded.
     pub(crate) fn shred(mut self, horizon: UnixTime, grace: u64) -> (Self, bool) {
         let before = self.receiving.month();
-        let end = |month: Month| month.next().first_day().start();
-        while horizon >= end(self.receiving.month()).plus(grace) {
+        while self.has_expired(horizon, grace) {
             self.receiving = self.receiving.advance();
             if self.sending.month() < self.receiving.month() {
                 self.sending = self.sending.advance();

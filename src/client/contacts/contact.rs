@@ -176,6 +176,11 @@ impl Contact {
         } else {
             Some(PublicIdentity::decode(&record.public).ok_or(VaultError::Damaged)?)
         };
+        let mut channel = record.channel.map(Channel::from_record).transpose()?;
+        if let (Some(channel), Some(_)) = (&mut channel, &record.awaiting) {
+            // Nothing is reported missing before the confirm.
+            channel.report_missing_again();
+        }
         Ok(Self {
             id,
             peer,
@@ -202,7 +207,7 @@ impl Contact {
                     response_hash: awaiting.response_hash,
                 },
             }),
-            channel: record.channel.map(Channel::from_record).transpose()?,
+            channel,
             next_message: record.next_message,
             in_person: record.in_person,
             created_at: UnixTime(record.created_at),

@@ -99,6 +99,23 @@ impl Contacts {
         before.map(|before| (before, contacts))
     }
 
+    /// Whether keys of a month whose grace is over at the horizon are held.
+    pub(crate) fn has_expired(&self, horizon: UnixTime, grace: u64) -> bool {
+        let mut channels = self.0.values().filter_map(|c| c.channel.as_ref());
+        channels.any(|channel| channel.has_expired(horizon, grace))
+    }
+
+    /// Sequence numbers found missing since the last call. None of a contact
+    /// whose confirm has not arrived: that is its number 0, it comes through
+    /// the lobby, and what its sender wrote next may be read before it.
+    pub(crate) fn newly_missing(&mut self) -> Vec<(ContactId, core::ops::Range<u64>)> {
+        let confirmed = self.0.values_mut().filter(|c| c.awaiting.is_none());
+        let channels = confirmed.filter_map(|c| Some((c.id, c.channel.as_mut()?)));
+        channels
+            .flat_map(|(id, channel)| channel.newly_missing().into_iter().map(move |m| (id, m)))
+            .collect()
+    }
+
     pub(crate) fn fingerprint(&self, id: ContactId) -> Option<Fingerprint> {
         Some(self.0.get(&id)?.peer?.fingerprint())
     }

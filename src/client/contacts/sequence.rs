@@ -49,7 +49,13 @@ impl Sequence {
         seq < self.next && !self.missing.iter().any(|range| range.contains(&seq))
     }
 
-    /// `seq` arrived. Returns whether it had been missing.
+    /// After a restart: what is missing is reported once more, since it was
+    /// held back.
+    pub(crate) fn report_again(&mut self) {
+        self.told = 0;
+    }
+
+    /// `seq` arrived. Returns whether it had been reported missing.
     pub(crate) fn arrived(&mut self, seq: u64) -> bool {
         if seq >= self.next {
             if seq > self.next {
@@ -68,7 +74,7 @@ impl Sequence {
                 self.missing.insert(at, part);
             }
         }
-        true
+        seq < self.told
     }
 
     fn bound(&mut self) {
@@ -90,7 +96,8 @@ mod tests {
         let mut s = Sequence::default();
         assert!(!s.arrived(0));
         assert!(!s.arrived(5));
-        assert_eq!(s.missing(), std::slice::from_ref(&(1..5)));
+        assert_eq!(s.newly_missing(), [1..5]);
+        assert!(s.newly_missing().is_empty(), "each is reported once");
         assert!(s.has(0) && !s.has(3) && s.has(5) && !s.has(6));
         assert!(s.arrived(3));
         assert!(s.has(3));
@@ -101,6 +108,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_reported_missing_closes_no_gap() {
+        let mut s = Sequence::default();
+        s.arrived(2);
+        assert!(!s.arrived(0));
+        assert_eq!(s.newly_missing(), [1..2]);
+        assert!(s.arrived(1));
+
+        let mut stored = Sequence::from_stored(3, [(0, 2)]);
+        assert!(stored.newly_missing().is_empty());
+        stored.report_again();
+        assert_eq!(stored.newly_missing(), [0..2]);
+    }
+
+    #[test]
     fn a_hostile_sender_cannot_grow_it() {
         let mut s = Sequence::default();
         for seq in 0..2_000 {
@@ -108,6 +129,7 @@ mod tests {
         }
         s.arrived(u64::MAX);
         assert!(s.missing().len() <= super::MAX_RANGES);
+        s.newly_missing();
         assert!(s.arrived(1), "what was joined still counts as missing");
     }
 }

@@ -70,6 +70,7 @@ impl Client {
             slot,
             recipient: &self.public().fingerprint(),
         };
+        self.inbox.work.proofs_verified += 1;
         let authentic = delivery
             .verify(&sender, tx.now, self.settings.retention())
             .map_err(|error| error.code())?;
@@ -160,7 +161,10 @@ impl Client {
         let (devices, sent_at) = (&mut self.devices, delivery.sent_at());
         if devices.heard_contact(id, (device, newest), sent_at, tx) {
             // From now on the new device's whole window is watched every day.
-            self.inbox.tags.reset();
+            let grace = self.settings.grace();
+            if let Some(contact) = self.contacts.get(id) {
+                self.inbox.tags.watch_devices(contact, device, grace);
+            }
         }
     }
 
@@ -239,6 +243,9 @@ impl Client {
         let Some(contact) = self.contacts.update(id, tx) else {
             return;
         };
+        if contact.awaiting.is_none() {
+            return; // It changes nothing, and strangers to the handshake may send it.
+        }
         let before = contact.state;
         contact.confirm(nonce);
         let after = contact.state;
@@ -255,6 +262,9 @@ impl Client {
         };
         if let Some(event) = event {
             self.log(event, tx);
+        }
+        if after == ContactState::Suspect {
+            self.stop_sending(id, tx);
         }
         self.contacts.emit(id, tx);
     }

@@ -39,8 +39,8 @@ impl Client {
 
         let mut tx = Transaction::new(now);
         if queued {
-            self.push_controls(filler, &mut tx);
             self.outbox.cut_short(message, &mut tx);
+            self.push_controls(filler, &mut tx);
         }
         self.messages.remove(message, &mut tx);
         self.log_message(MessageEvent::Deleted, message, &session, None, &mut tx);

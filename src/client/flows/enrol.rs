@@ -7,7 +7,7 @@ use crate::{
     channel::Direction,
     client::{
         AuditEvent, Check, Client, ClientError, ContactId, ContactView, Effects, InvitationId,
-        InvitationView,
+        InvitationView, MessageState,
         contacts::{Contact, ContactState},
         invitations::{OpenInvitation, Stage},
         outbox::{CellPurpose, Destination},
@@ -80,8 +80,8 @@ impl Client {
         let purpose = CellPurpose::Rendezvous;
         let (to, today) = (Destination::Lobby, now.day());
         self.outbox.push(cells, to, today, &purpose, &mut tx);
+        self.inbox.tags.watch_invitation(id, &open);
         self.invitations.insert(id, open, &mut tx);
-        self.inbox.tags.reset();
         let invitation = id;
         self.log(AuditEvent::Invited { invitation, quick }, &mut tx);
         let view = InvitationView {
@@ -106,7 +106,7 @@ impl Client {
 
         let mut tx = Transaction::new(now);
         self.invitations.remove(id, &mut tx);
-        self.inbox.tags.reset();
+        self.inbox.tags.forget_invitation(id);
         self.log(AuditEvent::Withdrawn { invitation: id }, &mut tx);
         Ok(self.commit(tx, ()))
     }
@@ -162,6 +162,7 @@ impl Client {
         };
         self.log(accepted, &mut tx);
         self.contacts.insert(contact, &mut tx);
+        self.inbox.tags.watch_invitation(id, &open);
         self.invitations.insert(id, open, &mut tx);
         if let Some(response) = response {
             self.push_response(contact_id, response, &mut tx);
@@ -169,7 +170,6 @@ impl Client {
         if quick {
             self.mailboxes.read_lobby_again(&mut tx);
         }
-        self.inbox.tags.reset();
         self.contacts.emit(contact_id, &mut tx);
         Ok(self.commit(tx, view))
     }
@@ -300,9 +300,11 @@ impl Client {
         self.devices.forget_contact(id, &mut tx);
         self.outbox.remove_contact(id, &mut tx);
         self.messages.remove_contact(id, &mut tx);
-        self.invitations.remove_contact(id, &mut tx);
+        for invitation in self.invitations.remove_contact(id, &mut tx) {
+            self.inbox.tags.forget_invitation(invitation);
+        }
         self.inbox.reassembly.forget_owner(id.0, &mut tx);
-        self.inbox.tags.reset();
+        self.inbox.tags.forget_contact(id);
         Ok(self.commit(tx, ()))
     }
 
@@ -330,12 +332,25 @@ impl Client {
         self.release_held(id, rng, tx);
     }
 
-    /// Something is wrong with the contact.
+    /// Something is wrong with the contact: nothing more leaves for it. The
+    /// messages that wait are kept as stopped.
     pub(crate) fn suspect(&mut self, id: ContactId, code: ErrorCode, tx: &mut Transaction) {
         if let Some(contact) = self.contacts.update(id, tx) {
             contact.suspect(code);
         }
         self.log(AuditEvent::Suspect { contact: id, code }, tx);
+        self.stop_sending(id, tx);
         self.contacts.emit(id, tx);
+    }
+
+    /// Discards what is sealed for a contact, and shows its messages as
+    /// stopped.
+    pub(crate) fn stop_sending(&mut self, id: ContactId, tx: &mut Transaction) {
+        self.outbox.remove_contact(id, tx);
+        let waiting = self.messages.with(id).filter(|(_, held)| held.is_queued());
+        let waiting: Vec<_> = waiting.map(|(message, _)| message).collect();
+        for message in waiting {
+            self.end_message(message, MessageState::Stopped, tx);
+        }
     }
 }

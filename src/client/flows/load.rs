@@ -17,6 +17,7 @@ use crate::{
         mailboxes::Mailboxes,
         messages::{Message, Messages},
         outbox::{Outbox, QueuedCell},
+        shredding::Shredding,
         transaction::Transaction,
     },
     enrolment::Name,
@@ -79,6 +80,7 @@ impl Client {
             let key = StoreKey::parse(key).ok_or(VaultError::Damaged)?;
             client.load_record(key, bytes)?;
         }
+        client.fit_outbox();
         let former_below = client.devices.send_policy().former_below;
         client.outbox.start_at(former_below);
         Ok(client)
@@ -102,6 +104,7 @@ impl Client {
             outbox: Outbox::new(),
             devices: Devices::alone(),
             emergencies: Emergencies::default(),
+            shredding: Shredding::default(),
         }
     }
 
@@ -114,6 +117,9 @@ impl Client {
                 self.devices = Devices::from_record(index, stored::decode(bytes)?);
             }
             StoreKey::Settings => self.settings = Settings::from_record(&stored::decode(bytes)?)?,
+            StoreKey::Overdue => {
+                self.shredding = Shredding::from_record(&stored::decode(bytes)?);
+            }
             StoreKey::Journal => self.journal.restore(&stored::decode(bytes)?)?,
             StoreKey::Contact(id) => {
                 let contact = Contact::from_record(id, stored::decode(bytes)?)?;
@@ -168,6 +174,7 @@ impl Client {
             StoreKey::Devices,
             StoreKey::Mailboxes,
             StoreKey::Settings,
+            StoreKey::Overdue,
             StoreKey::Journal,
         ];
         let contacts = self.contacts.iter().map(|c| StoreKey::Contact(c.id));

@@ -10,6 +10,7 @@ use crate::{
         MessageState, Settings, StoreKey,
         flows::seal::{DeliveryContent, SealedDelivery, UsedCounters},
         invitations::Stage,
+        messages::Message,
         outbox::{CellPurpose, Destination},
         transaction::Transaction,
     },
@@ -29,6 +30,7 @@ impl Client {
         if let Some(drained) = self.mailboxes.drained_until(self.settings.retention()) {
             self.shred_until(drained.min(now), &mut tx);
         }
+        self.shred_overdue(&mut tx);
         self.expire_invitations(&mut tx);
         let limit = now.minus(UNDELIVERED_SECONDS).0;
         for message in self.messages.unacknowledged_before(limit) {
@@ -41,6 +43,7 @@ impl Client {
             CellPurpose::Message(message) => Some(message),
             _ => None,
         });
+        let messages = messages.filter(|message| self.messages.get(*message).is_some());
         let messages = messages.collect();
         self.commit(tx, messages)
     }
@@ -48,13 +51,18 @@ impl Client {
     /// Whether [`Client::reseal`] has anything to do.
     #[must_use]
     pub fn has_overdue(&self, now: UnixTime) -> bool {
-        !self.outbox.held_back(now.day()).is_empty() || self.announcement_due(now)
+        let waits = !self.outbox.held_back(now.day()).is_empty() || self.outbox.has_misfits();
+        let resent = self.messages.sent_in_the_future(now).next().is_some();
+        (waits || resent) && !self.mailboxes.clock_is_off() || self.announcement_due(now)
     }
 
     fn overdue(&self, now: UnixTime) -> Vec<(CellPurpose, Destination)> {
+        if self.mailboxes.clock_is_off() {
+            return Vec::new(); // It would be sealed for another wrong day.
+        }
         let policy = self.devices.send_policy();
         let peer = |id| self.contacts.fingerprint(id);
-        self.outbox.overdue(policy, now.day(), &self.messages, peer)
+        self.outbox.overdue(policy, now, &self.messages, peer)
     }
 
     fn announcement_due(&self, now: UnixTime) -> bool {
@@ -100,6 +108,7 @@ impl Client {
                 Err(_) => {}
             }
         }
+        self.refit_rendezvous(rng, &mut tx);
         if self.announcement_due(now) {
             self.announce(rng, &mut tx);
         }
@@ -129,10 +138,10 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Resealed, ClientError> {
         let held = self.messages.get(message);
-        let held = held.ok_or(ClientError::MessageUnknown)?;
-        if held.state == MessageState::Cancelled {
-            return Ok(Resealed::Discarded);
-        }
+        let wanted = |held: &&Message| held.state != MessageState::Cancelled;
+        let Some(held) = held.filter(wanted) else {
+            return Ok(Resealed::Discarded); // Withdrawn, or deleted since.
+        };
         // A number of the former device's count is not this device's to use again.
         let former = self.outbox.is_former(self.devices.send_policy(), message);
         let Some(body) = body.filter(|_| !former) else {
@@ -169,7 +178,7 @@ impl Client {
         self.use_counters(used, tx);
         self.outbox.discard(purpose, tx);
         if let CellPurpose::Message(message) = purpose {
-            self.messages.set_cells(*message, sealed.count(), tx);
+            self.messages.sealed_again(*message, sealed.count(), tx);
             self.push_message(*message, sealed, to, tx);
         } else {
             let today = tx.now.day();
@@ -192,7 +201,7 @@ impl Client {
         for id in contacts {
             let days = self.outbox.days_waiting(id).into_iter();
             let last: Option<Day> = days
-                .filter(|day| *day < today && self.outbox.leaves_hole(id, *day))
+                .filter(|day| *day < today && self.outbox.leaves_hole(id, *day, 0))
                 .max();
             if let Some(day) = last
                 && let Some(channel) = self.contacts.update_channel(id, tx)
@@ -234,6 +243,15 @@ impl Client {
         self.commit(tx, contacts)
     }
 
+    /// Shreds what the relay has put off for too long.
+    fn shred_overdue(&mut self, tx: &mut Transaction) {
+        let horizon = tx.now.minus(self.settings.retention());
+        let overdue = self.contacts.has_expired(horizon, self.settings.grace());
+        if self.shredding.is_certain(overdue, tx) {
+            self.shred_until(horizon, tx);
+        }
+    }
+
     /// Wipes the months whose grace is over at the horizon; of how many
     /// contacts.
     fn shred_until(&mut self, horizon: UnixTime, tx: &mut Transaction) -> u64 {
@@ -254,7 +272,7 @@ impl Client {
             let Some(open) = self.invitations.remove(id, tx) else {
                 continue;
             };
-            self.inbox.tags.reset();
+            self.inbox.tags.forget_invitation(id);
             match (&open.stage, open.contact) {
                 (Stage::Offered { .. }, _) => {
                     self.refuse(ErrorCode::InvitationExpired, None, tx);

@@ -13,18 +13,27 @@ use crate::{
 };
 
 impl Client {
-    /// Takes the relay's description of itself, `GET /v1/info`.
+    /// Takes the relay's description of itself, `GET /v1/info`. An answer that
+    /// is refused changes nothing.
     ///
     /// # Errors
     ///
     /// `RelayProtocol`.
     pub fn configure(&mut self, info_json: &str, now: UnixTime) -> Result<Effects, ClientError> {
         let answer = InfoAnswer::parse(info_json.as_bytes());
-        let info = answer.map_err(|_| ClientError::RelayProtocol)?.settings;
+        let answer = answer.map_err(|_| ClientError::RelayProtocol)?;
 
         let mut tx = Transaction::new(now);
-        self.mailboxes.configure(info, &mut tx);
+        self.mailboxes.configure(answer, &mut tx);
+        self.fit_outbox();
         Ok(self.commit(tx, ()))
+    }
+
+    /// What waits is sealed for cells of the relay's size.
+    pub(crate) fn fit_outbox(&mut self) {
+        if let Ok(info) = self.mailboxes.info() {
+            self.outbox.fit(info.cell_size);
+        }
     }
 
     /// The relay is reached under this URL from now on; invitations carry it.
@@ -66,6 +75,9 @@ impl Client {
 
         let mut tx = Transaction::new(now);
         self.mailboxes.looked(mailbox, &index, &mut tx);
+        if plan.is_empty() {
+            self.mailboxes.read_to_the_end(mailbox, &mut tx);
+        }
         Ok(self.commit(tx, plan))
     }
 
@@ -97,7 +109,7 @@ impl Client {
                 .expect(bucket, &listed.origin, listed.epoch)
                 .map_err(|_| ClientError::BatchInvalid)?;
         }
-        Ok(self.read(download.mailbox, &batches, now, rng))
+        Ok(self.read(download.mailbox, (&batches, download.whole), now, rng))
     }
 
     /// Reads one batch that no index listed.
@@ -113,7 +125,8 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<Received>, ClientError> {
         let batches = self.verified(mailbox, &[bytes])?;
-        Ok(self.read(mailbox, &batches, now, rng))
+        let whole = self.reads_whole(mailbox);
+        Ok(self.read(mailbox, (&batches, whole), now, rng))
     }
 
     /// The batches, each signed by the mailbox's relay: all are verified
@@ -123,14 +136,12 @@ impl Client {
         mailbox: Mailbox,
         batches: &[&'b [u8]],
     ) -> Result<Vec<Batch<'b>>, ClientError> {
-        let size = self.mailboxes.info()?.cell_size;
         let bucket = self.bucket(mailbox)?;
         let verified = batches.iter().map(|bytes| {
             let batch = Batch::parse(bytes).ok()?;
             let header = batch.header();
-            let asked_for = header.bucket == bucket
-                && header.cell_size == size
-                && self.mailboxes.trusts(mailbox, &header.origin);
+            let asked_for =
+                header.bucket == bucket && self.mailboxes.trusts(mailbox, &header.origin);
             asked_for.then_some(batch)
         });
         let verified: Option<_> = verified.collect();
@@ -140,14 +151,14 @@ impl Client {
     fn read(
         &mut self,
         mailbox: Mailbox,
-        batches: &[Batch<'_>],
+        (batches, whole): (&[Batch<'_>], bool),
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Effects<Received> {
         let mut tx = Transaction::new(now);
         let mut outcome = Outcome::default();
         for batch in batches {
-            self.read_batch(mailbox, batch, &mut outcome, rng, &mut tx);
+            self.read_batch(mailbox, (batch, whole), &mut outcome, rng, &mut tx);
         }
         self.acknowledge(outcome.receipts, rng, &mut tx);
         for key in outcome.grown {

@@ -161,7 +161,7 @@ impl Client {
     ) {
         let (purpose, today) = (CellPurpose::Rendezvous, tx.now.day());
         self.outbox.push(cells, to, today, &purpose, tx);
-        self.inbox.tags.reset();
+        self.watch_contact(contact);
         self.log(AuditEvent::Enrolled { contact }, tx);
     }
 
@@ -235,7 +235,7 @@ impl Client {
             open.stage = Stage::Answered;
             open.contact = Some(contact);
         }
-        self.inbox.tags.reset();
+        self.watch_contact(contact);
         self.log(AuditEvent::Enrolled { contact }, tx);
         if confirmation.expected {
             self.activate(contact, Check::Expected, rng, tx);
@@ -263,6 +263,57 @@ impl Client {
             self.suspect(id, ErrorCode::InvitationUsed, tx);
             self.refuse(ErrorCode::InvitationUsed, Some(id), tx);
         }
+    }
+
+    /// The relay takes another size of cells: seals again the offers and
+    /// responses that wait in the old one.
+    pub(crate) fn refit_rendezvous(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+        if !self.outbox.has_misfits() {
+            return;
+        }
+        let mut offers = Vec::new();
+        let mut responses = Vec::new();
+        for (id, open) in self.invitations.iter() {
+            let rendezvous = &open.rendezvous;
+            if let Stage::Offered { offer, .. } = &open.stage
+                && open.quick
+            {
+                let direction = Direction::FromInviter;
+                offers.extend(self.rendezvous_cells(rendezvous, direction, offer, rng));
+            }
+            let mut own = open.response_cells.iter();
+            if own.any(|cell| self.outbox.has_cell(cell))
+                && let Some(response) = open.response()
+                && let Some(to) = self.response_destination(open)
+            {
+                let direction = Direction::FromAcceptor;
+                let cells = self.rendezvous_cells(rendezvous, direction, &response, rng);
+                responses.extend(cells.map(|cells| (id, to, cells)));
+            }
+        }
+        let announced = self.outbox.discard_misfits(tx);
+        let (purpose, today) = (CellPurpose::Rendezvous, tx.now.day());
+        for cells in offers {
+            self.outbox
+                .push(cells, Destination::Lobby, today, &purpose, tx);
+        }
+        for (id, to, cells) in responses {
+            if let Some(open) = self.invitations.update(id, tx) {
+                open.response_cells = cells.iter().map(|cell| cell.as_bytes().to_vec()).collect();
+            }
+            self.outbox.push(cells, to, today, &purpose, tx);
+        }
+        if announced && self.devices.is_restored() {
+            self.announce(rng, tx);
+        }
+    }
+
+    fn response_destination(&self, open: &OpenInvitation) -> Option<Destination> {
+        if open.quick {
+            return Some(Destination::Lobby);
+        }
+        let contact = self.contacts.get(open.contact?)?;
+        Some(Destination::Bucket(contact.peer?.fingerprint()))
     }
 
     /// Seals bytes for the rendezvous, counters from 0.

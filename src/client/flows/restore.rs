@@ -192,10 +192,14 @@ impl Client {
             self.abandon(message, tx);
         }
         self.outbox.discard_if(|_| true, tx);
-        self.inbox.tags.reset();
+        self.inbox.tags.forget_invitations();
         let code = ErrorCode::DeviceSuperseded;
-        let contact = None;
-        self.log(AuditEvent::Rejected { code, contact }, tx);
+        let event = AuditEvent::Rejected {
+            code,
+            contact: None,
+            count: 1,
+        };
+        self.log(event, tx);
         tx.emit(Event::Device(DeviceNotice::Superseded {
             code: code.as_str(),
             device: by,

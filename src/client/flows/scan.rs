@@ -1,11 +1,13 @@
 //! One batch: one look-up per cell, and a consuming step from each form of
 //! what was found to the next. Protocol §5 and §6.
 
+use std::collections::HashMap;
+
 use rand_core::CryptoRng;
 
 use crate::{
     base::{ErrorCode, UnixTime, sorted_by_key},
-    channel::{Direction, TagSlot},
+    channel::{Direction, Tag, TagSlot},
     client::{
         Client, ContactId, Gap, InvitationId, Mailbox,
         devices::Verdict,
@@ -19,6 +21,11 @@ use crate::{
     wire::{Batch, Cell, CellSize},
 };
 
+/// Most cells of an offer or a response. Both take two cells of the smallest
+/// size, in chunks of any size; anyone who has the invitation's link can send
+/// them, so that no more is kept for it than that.
+const MAX_RENDEZVOUS_CELLS: u32 = 16;
+
 /// One batch being read.
 struct Scan<'b> {
     closed_at: UnixTime,
@@ -26,8 +33,6 @@ struct Scan<'b> {
     /// Read before: what was opened then is no replay.
     again: bool,
     cells: Vec<&'b [u8]>,
-    /// Cells that need no second look.
-    done: Vec<bool>,
     candidates: Vec<Candidate>,
 }
 
@@ -45,17 +50,17 @@ enum Incoming {
 }
 
 impl Client {
-    /// Reads one batch that was verified.
+    /// Reads one batch that was verified. `whole` says whether what was passed
+    /// over before it counts as missing.
     pub(crate) fn read_batch(
         &mut self,
         mailbox: Mailbox,
-        batch: &Batch<'_>,
+        (batch, whole): (&Batch<'_>, bool),
         outcome: &mut Outcome,
         rng: &mut impl CryptoRng,
         tx: &mut Transaction,
     ) {
         let header = batch.header();
-        let whole = self.reads_whole(mailbox);
         let (gaps, again) = match self.mailboxes.advance(mailbox, header, whole, tx) {
             Step::Taken => return,
             Step::New(gaps) => (gaps, false),
@@ -66,17 +71,13 @@ impl Client {
             size: header.cell_size,
             again,
             cells: batch.cells().collect(),
-            done: vec![false; batch.cells().len()],
             candidates: Vec::new(),
         };
         for gap in gaps {
             self.report_gap(gap, tx);
         }
         self.prepare_tags(scan.closed_at);
-        while self.scan_once(&mut scan, outcome, rng, tx) {
-            // A contact that the pass added is watched from here on.
-            self.prepare_tags(scan.closed_at);
-        }
+        self.scan(&mut scan, outcome, rng, tx);
         for key in self.inbox.reassembly.overfull() {
             self.give_up_incomplete(key, tx);
         }
@@ -87,52 +88,74 @@ impl Client {
         outcome.cells += scan.cells.len();
     }
 
-    /// One pass over the cells; true if something was opened, so that windows
-    /// grew and another pass may find more.
-    fn scan_once(
+    /// Looks at every cell once, and again at those whose tags are watched
+    /// only since a cell of the batch was opened: so a batch costs one look-up
+    /// for each of its cells and for each tag that it adds, in whatever order
+    /// the cells are.
+    fn scan(
         &mut self,
         scan: &mut Scan<'_>,
         outcome: &mut Outcome,
         rng: &mut impl CryptoRng,
         tx: &mut Transaction,
-    ) -> bool {
-        let mut found = false;
-        for i in 0..scan.cells.len() {
-            let (Some(bytes), Some(false)) = (scan.cells.get(i).copied(), scan.done.get(i)) else {
-                continue;
-            };
-            let tag = bytes.first_chunk();
-            let Some((owner, slot)) = tag.and_then(|tag| self.inbox.tags.find(tag)) else {
-                continue;
-            };
-            if let Some(done) = scan.done.get_mut(i) {
-                *done = true;
-            }
-            let Ok(cell) = Cell::parse(bytes, scan.size) else {
-                continue;
-            };
-            let contact = match owner {
-                TagOwner::Contact(id) => Some(id),
-                TagOwner::Rendezvous(id, _) => {
-                    self.invitations.get(id).and_then(|open| open.contact)
-                }
-                TagOwner::OwnDevices => None,
-            };
-            if self.inbox.replays.has_opened(&cell.digest()) {
-                if !scan.again {
-                    self.refuse(ErrorCode::Replayed, contact, tx);
-                }
-                continue;
-            }
-            match self.open_cell(owner, slot, &cell, scan.closed_at, outcome, tx) {
-                Ok(incoming) => {
-                    found = true;
-                    self.apply(incoming, scan, rng, tx);
-                }
-                Err(code) => self.refuse(code, contact, tx),
+    ) {
+        self.inbox.tags.take_new();
+        let mut later = HashMap::<Tag, Vec<usize>>::new();
+        for place in 0..scan.cells.len() {
+            let tag = scan.cells.get(place).and_then(|cell| cell.first_chunk());
+            let Some(tag) = tag else { continue };
+            match self.inbox.tags.find(tag) {
+                Some(found) => self.look_at(place, found, scan, outcome, rng, tx),
+                None => later.entry(*tag).or_default().push(place),
             }
         }
-        found
+        loop {
+            let new = self.inbox.tags.take_new();
+            if new.is_empty() {
+                return;
+            }
+            for tag in new {
+                let places = later.remove(&tag).unwrap_or_default();
+                let Some(found) = self.inbox.tags.find(&tag) else {
+                    continue;
+                };
+                for place in places {
+                    self.look_at(place, found, scan, outcome, rng, tx);
+                }
+            }
+        }
+    }
+
+    /// Opens the cell at one place of the batch, under whose tag it lies.
+    fn look_at(
+        &mut self,
+        place: usize,
+        (owner, slot): (TagOwner, TagSlot),
+        scan: &mut Scan<'_>,
+        outcome: &mut Outcome,
+        rng: &mut impl CryptoRng,
+        tx: &mut Transaction,
+    ) {
+        let cell = scan.cells.get(place).copied();
+        let Some(Ok(cell)) = cell.map(|bytes| Cell::parse(bytes, scan.size)) else {
+            return;
+        };
+        let contact = match owner {
+            TagOwner::Contact(id) => Some(id),
+            TagOwner::Rendezvous(id, _) => self.invitations.get(id).and_then(|open| open.contact),
+            TagOwner::OwnDevices => None,
+        };
+        if self.inbox.replays.has_opened(&cell.digest()) {
+            if !scan.again {
+                self.refuse(ErrorCode::Replayed, contact, tx);
+            }
+            return;
+        }
+        self.inbox.work.cells_opened += 1;
+        match self.open_cell(owner, slot, &cell, scan.closed_at, outcome, tx) {
+            Ok(incoming) => self.apply(incoming, scan, rng, tx),
+            Err(code) => self.refuse(code, contact, tx),
+        }
     }
 
     fn open_cell(
@@ -215,10 +238,8 @@ impl Client {
             let (index, count) = place(&body);
             channel.opened(slot, index, count);
             let windows = (&before, &channel.window(slot.day));
-            let owner = TagOwner::Contact(id);
-            self.inbox
-                .tags
-                .extend(owner, &keys.tag_key, slot.day, windows);
+            let tags = &mut self.inbox.tags;
+            tags.extend(id, &keys.tag_key, slot.day, windows);
         }
         let (digest, replays) = (cell.digest(), &mut self.inbox.replays);
         replays.opened(digest, slot.day, Some(id), tx);
@@ -252,6 +273,10 @@ impl Client {
         }
         let rendezvous = &invitation.rendezvous;
         let body = open(&rendezvous.kem, &rendezvous.psk, cell).map_err(EnvelopeError::code)?;
+        if matches!(&body, Body::Fragment(fragment) if fragment.count.get() > MAX_RENDEZVOUS_CELLS)
+        {
+            return Err(ErrorCode::NotAuthentic);
+        }
         let key = rendezvous.tag_key(direction);
         // Any cell that opens after a response was accepted shows that somebody
         // else read the invitation.
@@ -315,21 +340,13 @@ impl Client {
     /// Reports the sequence numbers that were passed over, each once: only
     /// after the whole batch, whose cells are in no order.
     fn report_missing(&mut self, tx: &mut Transaction) {
-        let mut gaps = Vec::new();
-        for (contact_id, channel) in self.contacts.channels_mut() {
-            gaps.extend(
-                channel
-                    .newly_missing()
-                    .into_iter()
-                    .map(|missing| Gap::Sequence {
-                        contact_id,
-                        from: missing.start,
-                        to: missing.end - 1,
-                        closed: false,
-                    }),
-            );
-        }
-        for gap in gaps {
+        for (contact_id, missing) in self.contacts.newly_missing() {
+            let gap = Gap::Sequence {
+                contact_id,
+                from: missing.start,
+                to: missing.end - 1,
+                closed: false,
+            };
             self.report_gap(gap, tx);
         }
     }

@@ -4,11 +4,11 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{Content, UnixTime},
+    base::{Content, Day, UnixTime},
     channel::{MonthKeys, TagSlot},
     client::{
         Client, ClientError, ContactId,
-        contacts::{Contact, Counters},
+        contacts::{Contact, ContactState, Counters},
         outbox::{CellPurpose, Destination, greeting, seal_fragment},
         transaction::Transaction,
     },
@@ -112,7 +112,7 @@ impl Client {
     }
 
     /// Seals control deliveries with these payloads. A superseded device
-    /// sends none.
+    /// sends none, and nobody sends any to a suspect contact.
     pub(crate) fn seal_controls(
         &self,
         contact: &Contact,
@@ -121,7 +121,7 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<SealedControls>, ClientError> {
-        if self.devices.is_superseded() {
+        if self.devices.is_superseded() || contact.state == ContactState::Suspect {
             return Ok(None);
         }
         let mut sealer = self.sealer(contact, now)?;
@@ -137,11 +137,13 @@ impl Client {
     }
 
     /// Seals a control delivery that acknowledges nothing, under the number of
-    /// a message that will not come.
+    /// a message that will not come. The counters that the message leaves
+    /// unused are used from here on.
     pub(crate) fn seal_filler(
         &self,
         contact: &Contact,
         seq: u64,
+        unused: Option<(Day, u32)>,
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<SealedControls, ClientError> {
@@ -152,6 +154,9 @@ impl Client {
             payload: greeting(),
         };
         let mut sealer = self.sealer(contact, now)?;
+        if let Some((day, from)) = unused {
+            sealer.counters.give_back(day, from);
+        }
         let sealed = sealer.seal_again(&record, Some(seq), rng)?;
         Ok(SealedControls {
             to: Destination::Bucket(sealer.peer.fingerprint()),

@@ -122,7 +122,8 @@ impl Client {
         }
     }
 
-    /// Withdraws a message of which not all has left. A control delivery that
+    /// Withdraws a message of which not all has left, or that was stopped. A
+    /// control delivery that
     /// acknowledges nothing uses its sequence number, so that its recipient
     /// misses nothing; fragments that arrive are never shown. `in_flight` are
     /// the cells of a post without an answer: the relay may have them.
@@ -149,8 +150,8 @@ impl Client {
         let view = MessageView::new(message, &cancelled);
 
         let mut tx = Transaction::new(now);
-        self.push_controls(filler, &mut tx);
         self.outbox.cut_short(message, &mut tx);
+        self.push_controls(filler, &mut tx);
         self.end_message(message, MessageState::Cancelled, &mut tx);
         Ok(self.commit(tx, view))
     }
@@ -164,6 +165,9 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<SealedControls>, ClientError> {
+        if held.state == MessageState::Stopped {
+            return Ok(None); // Nothing leaves for a contact that is suspect.
+        }
         if !held.is_queued() || self.outbox.may_have_left(message, in_flight) {
             return Err(ClientError::MessageSent);
         }
@@ -173,7 +177,9 @@ impl Client {
             return Ok(None);
         }
         let contact = self.contacts.find(message.contact)?;
-        self.seal_filler(contact, held.seq, now, rng).map(Some)
+        let unused = self.outbox.unused(message);
+        self.seal_filler(contact, held.seq, unused, now, rng)
+            .map(Some)
     }
 
     /// An outgoing message ends without arriving.
@@ -227,6 +233,11 @@ impl Client {
         match sealed {
             Some(Ok((cells, to))) => self.outbox.push_sealed(message, cells, to, &mut tx),
             Some(Err(_)) => {
+                let unused = self.outbox.unused(message);
+                let channel = self.contacts.update_channel(message.contact, &mut tx);
+                if let (Some(channel), Some(unused)) = (channel, unused) {
+                    channel.give_back(unused);
+                }
                 self.outbox.cut_short(message, &mut tx);
                 self.end_message(message, MessageState::Undelivered, &mut tx);
             }
@@ -297,6 +308,14 @@ impl Client {
         }
         let body = outbox::encode(&entries)?;
         Ok(Some(Post { body, tokens }))
+    }
+
+    /// Whether a post that got no answer may be repeated as it was. Not once
+    /// some of its cells may no longer leave, because their contact became
+    /// suspect or their message was withdrawn.
+    #[must_use]
+    pub fn may_post(&self, tokens: &[u64]) -> bool {
+        tokens.iter().all(|ordinal| self.outbox.has(*ordinal))
     }
 
     /// The relay answered 202 to a post: its cells are durable there.

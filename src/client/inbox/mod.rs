@@ -15,4 +15,32 @@ pub(crate) struct Inbox {
     pub(crate) tags: Tags,
     pub(crate) replays: Replays,
     pub(crate) reassembly: Reassembly,
+    pub(crate) work: Work,
+}
+
+/// What reading batches has cost since the client was loaded, and what it
+/// holds: bounded for each cell that arrives, whoever sent it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Tags derived.
+    pub tags_derived: u64,
+    /// Cells under a watched tag that were decrypted, or failed to be.
+    pub cells_opened: u64,
+    /// Proofs verified.
+    pub proofs_verified: u64,
+    /// Tags watched at present.
+    pub tags_watched: usize,
+    /// Bytes held at present of messages that are incomplete.
+    pub bytes_incomplete: usize,
+}
+
+impl Inbox {
+    pub(crate) fn work(&self) -> Work {
+        Work {
+            tags_derived: self.tags.derived(),
+            tags_watched: self.tags.len(),
+            bytes_incomplete: self.reassembly.bytes(),
+            ..self.work
+        }
+    }
 }

@@ -154,6 +154,13 @@ impl Reassembly {
         Some((assembly.len(), assembly.expected_len()))
     }
 
+    /// Bytes held of all incomplete messages.
+    pub(crate) fn bytes(&self) -> usize {
+        let held = self.incomplete.values();
+        let held = held.filter_map(|held| held.assembly.as_ref());
+        held.map(Assembly::len).sum()
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
         self.incomplete.keys().copied()
     }

@@ -6,8 +6,12 @@ use crate::{
         Day, SortedMap, UnixTime,
         parameters::{LISTENING_DAYS, LISTENING_DAYS_AHEAD},
     },
-    channel::{Direction, TagKey, TagSlot},
-    client::{ContactId, InvitationId, contacts::Contacts, invitations::Invitations},
+    channel::{Direction, Tag, TagKey, TagSlot},
+    client::{
+        ContactId, InvitationId,
+        contacts::{Contact, Contacts},
+        invitations::{Invitations, OpenInvitation},
+    },
     enrolment::Rendezvous,
     envelope::{OwnKeys, TagIndex, Window},
 };
@@ -24,6 +28,9 @@ pub(crate) enum TagOwner {
 }
 
 /// The tags that the batches of one day are searched for.
+///
+/// The index follows what changes and is not built again for it: nothing that
+/// a peer sends may cost as much as all contacts together.
 #[derive(Debug, Default)]
 pub(crate) struct Tags {
     /// Of contacts and own devices. One map for each day: as the days of the
@@ -31,8 +38,12 @@ pub(crate) struct Tags {
     days: SortedMap<Day, TagIndex<TagOwner>>,
     /// Of open invitations, which belong to no day.
     invitations: TagIndex<TagOwner>,
-    /// The day of the batches.
-    day: Option<Day>,
+    /// When the batches that the index is ready for were closed.
+    closed_at: Option<UnixTime>,
+    /// Tags watched in addition since they were last taken.
+    new: Vec<Tag>,
+    /// Tags derived since the start.
+    derived: u64,
 }
 
 /// What tags are derived from.
@@ -47,10 +58,13 @@ pub(crate) struct TagSources<'a> {
 }
 
 impl Tags {
-    /// Contacts or invitations changed: derives all tags again at the next
-    /// batch.
+    /// All tags are derived again at the next batch: for what the owner of
+    /// the device does, not for what arrives.
     pub(crate) fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            derived: self.derived,
+            ..Self::default()
+        };
     }
 
     pub(crate) fn find(&self, tag: &[u8; 16]) -> Option<(TagOwner, TagSlot)> {
@@ -58,10 +72,21 @@ impl Tags {
         maps.find_map(|map| map.find(tag))
     }
 
+    /// Tags watched.
+    pub(crate) fn len(&self) -> usize {
+        let days: usize = self.days.values().map(TagIndex::len).sum();
+        days + self.invitations.len()
+    }
+
+    /// Tags derived since the start.
+    pub(crate) fn derived(&self) -> u64 {
+        self.derived
+    }
+
     /// Makes the index ready for a batch that was closed at this time.
     pub(crate) fn prepare(&mut self, closed_at: UnixTime, sources: &TagSources<'_>) {
         let today = closed_at.day();
-        if self.day == Some(today) {
+        if self.closed_at.map(UnixTime::day) == Some(today) {
             return;
         }
         let days =
@@ -69,28 +94,92 @@ impl Tags {
         self.days.retain(|day, _| days.contains(&day.0));
         for day in days.map(Day) {
             if !self.days.contains_key(&day) {
-                self.days.insert(day, sources.of_day(day, closed_at));
+                let index = sources.of_day(day, closed_at);
+                self.derived += index.len() as u64;
+                self.days.insert(day, index);
             }
         }
-        if self.day.is_none() {
+        if self.closed_at.is_none() {
             self.invitations = sources.of_invitations();
+            self.derived += self.invitations.len() as u64;
         }
-        self.day = Some(today);
+        self.closed_at = Some(closed_at);
+    }
+
+    /// Tags watched in addition since the last call: only for those has a
+    /// batch that is being read to be searched again.
+    pub(crate) fn take_new(&mut self) -> Vec<Tag> {
+        core::mem::take(&mut self.new)
+    }
+
+    /// Watches the tags of a contact that has a channel from now on.
+    pub(crate) fn watch_contact(&mut self, contact: &Contact, grace: u64) {
+        self.watch_devices(contact, 0, grace);
+    }
+
+    /// A contact's deliveries come from a new device from now on: watches its
+    /// tags, and the first ones of the device after it, on every day.
+    pub(crate) fn watch_devices(&mut self, contact: &Contact, from: u8, grace: u64) {
+        let (Some(channel), Some(closed_at)) = (&contact.channel, self.closed_at) else {
+            return;
+        };
+        let days: Vec<Day> = self.days.keys().copied().collect();
+        for day in days {
+            let Some(keys) = channel.receiving_keys(day, closed_at, grace) else {
+                continue;
+            };
+            let owner = TagOwner::Contact(contact.id);
+            for (device, range) in channel.window(day).ranges() {
+                if device >= from {
+                    self.watch(owner, &keys.tag_key, day, device, range);
+                }
+            }
+        }
+    }
+
+    /// Watches the tags of an open invitation.
+    pub(crate) fn watch_invitation(&mut self, id: InvitationId, open: &OpenInvitation) {
+        if self.closed_at.is_none() {
+            return; // The index is built at the first batch.
+        }
+        for direction in open.watched() {
+            let key = open.rendezvous.tag_key(*direction);
+            let window = 0..open.window(*direction);
+            self.extend_rendezvous((id, *direction), &key, window);
+        }
+    }
+
+    /// Stops watching for a contact that was removed.
+    pub(crate) fn forget_contact(&mut self, contact: ContactId) {
+        for index in self.days.values_mut() {
+            index.forget(|owner| owner == TagOwner::Contact(contact));
+        }
+    }
+
+    /// Stops watching for an invitation that is over.
+    pub(crate) fn forget_invitation(&mut self, invitation: InvitationId) {
+        self.invitations
+            .forget(|owner| matches!(owner, TagOwner::Rendezvous(id, _) if id == invitation));
+    }
+
+    /// Stops watching for all invitations: another device does from now on.
+    pub(crate) fn forget_invitations(&mut self) {
+        self.invitations = TagIndex::new();
     }
 
     /// A contact's window of one day grew: watches the tags that are new.
     pub(crate) fn extend(
         &mut self,
-        owner: TagOwner,
+        contact: ContactId,
         key: &TagKey,
         day: Day,
         (before, after): (&Window, &Window),
     ) {
-        let index = self.days.get_or_insert(day, TagIndex::new());
         for (device, range) in after.ranges() {
             let known = before.ranges().find(|(known, _)| *known == device);
             let from = known.map_or(0, |(_, range)| range.end);
-            index.watch_range(owner, key, day, device, from..range.end);
+            let owner = TagOwner::Contact(contact);
+            self.watch(owner, key, day, device, from..range.end);
         }
     }
 
@@ -102,8 +191,32 @@ impl Tags {
         new: core::ops::Range<u32>,
     ) {
         let owner = TagOwner::Rendezvous(id, direction);
-        self.invitations
-            .watch_range(owner, key, Rendezvous::DAY, 0, new);
+        self.watch(owner, key, Rendezvous::DAY, 0, new);
+    }
+
+    fn watch(
+        &mut self,
+        owner: TagOwner,
+        key: &TagKey,
+        day: Day,
+        device: u8,
+        counters: core::ops::Range<u32>,
+    ) {
+        let index = match owner {
+            TagOwner::Rendezvous(..) => &mut self.invitations,
+            _ => self.days.get_or_insert(day, TagIndex::new()),
+        };
+        for counter in counters {
+            let slot = TagSlot {
+                day,
+                device,
+                counter,
+            };
+            let tag = key.tag(slot);
+            index.insert(owner, tag, slot);
+            self.new.push(tag);
+            self.derived += 1;
+        }
     }
 }
 

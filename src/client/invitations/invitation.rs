@@ -6,9 +6,10 @@ use crate::{
     client::ContactId,
     crypto::xwing::XWingSecret,
     enrolment::{InvitationSecret, OfferSecrets, Rendezvous, SasNonce},
-    envelope::WINDOW,
+    envelope::{Assembly, Body, Progress, WINDOW, open, widened},
     identity::Fingerprint,
     vault::stored::{CellRecord, InvitationRecord, OfferSecretsRecord},
+    wire::{Cell, CellSize},
 };
 
 /// Who made it, and what is still to be done.
@@ -79,6 +80,28 @@ impl OpenInvitation {
         }
     }
 
+    /// The response that was sealed here, opened again.
+    pub(crate) fn response(&self) -> Option<Vec<u8>> {
+        let mut assembly: Option<Assembly> = None;
+        for bytes in &self.response_cells {
+            let size = CellSize::try_from(u32::try_from(bytes.len()).ok()?).ok()?;
+            let cell = Cell::parse(bytes.as_slice(), size).ok()?;
+            let body = open(&self.rendezvous.kem, &self.rendezvous.psk, &cell).ok()?;
+            let fragment = match body {
+                Body::Whole(bytes) => return Some(bytes),
+                Body::Fragment(fragment) => fragment,
+            };
+            assembly = match assembly {
+                None => Some(Assembly::begin(fragment)),
+                Some(held) => match held.insert(fragment).ok()? {
+                    Progress::Unfinished(held) => Some(held),
+                    Progress::Complete(chunks) => return Some(chunks.concat()),
+                },
+            };
+        }
+        None
+    }
+
     /// The end of one direction's window.
     pub(crate) fn window(&self, direction: Direction) -> u32 {
         match direction {
@@ -99,11 +122,8 @@ impl OpenInvitation {
             Direction::FromInviter => &mut self.windows.0,
             Direction::FromAcceptor => &mut self.windows.1,
         };
-        let new = counter
-            .saturating_sub(index)
-            .saturating_add(count)
-            .saturating_add(WINDOW);
-        let known = core::mem::replace(end, (*end).max(new));
+        let known = *end;
+        *end = widened(known, counter, index, count);
         known..*end
     }
 

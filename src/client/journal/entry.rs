@@ -80,6 +80,8 @@ pub enum AuditEvent {
         code: ErrorCode,
         /// The contact that it concerns, if any.
         contact: Option<ContactId>,
+        /// How many times in the same download or call.
+        count: u32,
     },
     /// Something is missing, or has arrived after all.
     Gap(Gap),
@@ -271,8 +273,12 @@ impl AuditEvent {
                     Check::InPerson => "inPerson",
                 },
             ),
-            Self::Suspect { code, .. } | Self::Rejected { code, .. } => {
+            Self::Suspect { code, .. } => record.text("code", code.as_str()),
+            Self::Rejected { code, count, .. } => {
                 record.text("code", code.as_str());
+                if *count > 1 {
+                    record.number("count", u64::from(*count));
+                }
             }
             Self::Message {
                 message,

@@ -1,8 +1,9 @@
 //! How far a mailbox was read: the chain of each origin, and its gaps.
 //! Protocol §13.
 
-use crate::client::Gap;
 use crate::{
+    base::UnixTime,
+    client::Gap,
     vault::stored::{CursorRecord, GapRecord},
     wire::BatchHeader,
 };
@@ -27,6 +28,8 @@ pub(crate) struct Cursors {
     /// Whether anything was read, or there was nothing at the first look.
     pub(crate) started: bool,
     pub(crate) known: Vec<CursorRecord>,
+    /// When an empty mailbox was first looked at. Not stored.
+    pub(crate) empty_since: Option<UnixTime>,
 }
 
 impl Cursors {
@@ -241,7 +244,7 @@ mod tests {
 
         let mut empty = Cursors {
             started: true,
-            known: Vec::new(),
+            ..Cursors::default()
         };
         let told = vec![gap(None, 3, false)];
         assert_eq!(read(&mut empty, &first[2], true), Some(told));

@@ -1,13 +1,16 @@
 //! The relay's parameters, and how far each mailbox was read.
 
+mod alerts;
 mod chain;
 
+pub use alerts::RelayNotice;
+use alerts::{Alert, Alerts};
 pub(crate) use chain::{Cursors, Step};
 
 use serde::Serialize;
 
 use crate::{
-    base::{UnixTime, sorted_by_key},
+    base::{UnixTime, parameters::CLOCK_SKEW_SECONDS, sorted_by_key},
     client::{ClientError, StoreKey, outbox::Destination, transaction::Transaction},
     identity::Fingerprint,
     vault::{
@@ -16,15 +19,23 @@ use crate::{
     },
     wire::{
         BATCH_HEADER_LEN, BatchHeader, BatchRef, BucketId, BucketIndex, CellSize, CellsPerBucket,
-        Origin, RelaySettings, SegmentRef, compute_bucket, paths,
+        InfoAnswer, Origin, RelaySettings, SegmentRef, compute_bucket, paths,
     },
 };
 
-/// How far back a new client reads the lobby: 15 minutes, the default
-/// lifetime of an invitation through the lobby.
-const LOBBY_LOOKBACK_SECONDS: u64 = 15 * 60;
+/// Newest batches of the lobby that a client without an open invitation reads
+/// when it opens, whatever it missed.
+const LOBBY_FIRST_LOOK: usize = 4;
 /// Most older lobby batches read at a time while an offer is looked for.
 const BACKFILL_BATCHES: usize = 64;
+
+/// Epochs without a new batch after which a mailbox counts as stalled, and
+/// seconds besides for clocks that differ and epochs that are short.
+const STALLED_EPOCHS: u64 = 4;
+const STALLED_SECONDS: u64 = 600;
+/// How far the closing time of a new batch may lie before the one of its
+/// predecessor: operators set clocks right.
+const CLOSING_TOLERANCE_SECONDS: u64 = 3_600;
 
 /// One of the two mailboxes a client pulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +75,10 @@ pub struct Download {
     pub(crate) mailbox: Mailbox,
     #[serde(skip)]
     pub(crate) entry: IndexEntry,
+    /// Whether the whole mailbox was to be read when this was planned, so
+    /// that what is missing before it is a gap.
+    #[serde(skip)]
+    pub(crate) whole: bool,
 }
 
 impl Download {
@@ -121,6 +136,10 @@ pub(crate) struct Mailboxes {
     info: Option<RelaySettings>,
     own: Cursors,
     lobby: Cursors,
+    alerts: Alerts,
+    /// Seconds that the relay's clock is ahead of the local one, as its last
+    /// `/v1/info` says.
+    clock_ahead: i64,
 }
 
 impl Mailboxes {
@@ -130,6 +149,8 @@ impl Mailboxes {
             info: None,
             own: Cursors::default(),
             lobby: Cursors::default(),
+            alerts: Alerts::default(),
+            clock_ahead: 0,
         }
     }
 
@@ -148,19 +169,59 @@ impl Mailboxes {
 
     /// Takes a `/v1/info`. Another number of buckets moves everyone: the own
     /// bucket is then read from its beginning.
-    pub(crate) fn configure(&mut self, info: RelaySettings, tx: &mut Transaction) {
+    pub(crate) fn configure(&mut self, answer: InfoAnswer, tx: &mut Transaction) {
+        let InfoAnswer {
+            settings: info,
+            time,
+        } = answer;
+        self.clock_ahead = time.0.cast_signed() - tx.now.0.cast_signed();
+        let off = self.clock_ahead.unsigned_abs() > CLOCK_SKEW_SECONDS;
+        self.alerts.set(Alert::ClockSkew, off, tx);
         let known = self.info.as_ref();
         if known == Some(&info) {
             return;
         }
-        if known.is_some_and(|known| known.buckets != info.buckets) {
+        let moved = known.is_some_and(|known| known.buckets != info.buckets);
+        if moved || known.is_some_and(|known| known.cell_size != info.cell_size) {
+            Alerts::changed(tx);
+        }
+        if moved {
             self.own = Cursors {
                 started: true,
-                known: Vec::new(),
+                ..Cursors::default()
             };
         }
         self.info = Some(info);
         tx.touch(StoreKey::Mailboxes);
+    }
+
+    /// Whether the clocks of this device and of the relay differ so much that
+    /// recipients would look for today's tags on another day. Then nothing
+    /// that has a day is posted, until one of the clocks is set right.
+    pub(crate) fn clock_is_off(&self) -> bool {
+        self.alerts.has(Alert::ClockSkew)
+    }
+
+    /// A mailbox of which everything that is listed has been read: whether
+    /// that is because the relay publishes nothing new. Protocol §13.
+    pub(crate) fn read_to_the_end(&mut self, mailbox: Mailbox, tx: &mut Transaction) {
+        let Some(info) = self.info.as_ref().filter(|_| !self.clock_is_off()) else {
+            return; // Without a clock that is right, age means nothing.
+        };
+        let epoch = match mailbox {
+            Mailbox::Own => info.epoch_seconds.get(),
+            Mailbox::Lobby => info.lobby_epoch_seconds.get(),
+        };
+        let limit = STALLED_EPOCHS * u64::from(epoch) + STALLED_SECONDS;
+        let (now, ahead) = (tx.now, self.clock_ahead);
+        let cursors = self.cursors_mut(mailbox);
+        let newest = cursors.known.iter().map(|cursor| cursor.closed_at).max();
+        let (newest, now) = match newest {
+            Some(newest) => (newest, now.0.saturating_add_signed(ahead)),
+            None => (cursors.empty_since.get_or_insert(now).0, now.0),
+        };
+        let stalled = now.saturating_sub(newest) > limit;
+        self.alerts.set(Alert::stalled(mailbox), stalled, tx);
     }
 
     pub(crate) fn info(&self) -> Result<&RelaySettings, ClientError> {
@@ -234,11 +295,10 @@ impl Mailboxes {
         backfill: bool,
     ) -> Result<Vec<Download>, ClientError> {
         let size = self.info()?.cell_size;
-        let lookback = LOBBY_LOOKBACK_SECONDS / u64::from(self.info()?.lobby_epoch_seconds.get());
         let first_look = match mailbox {
             // Nobody knows a new identity yet: the newest batch anchors the chain.
             Mailbox::Own => 1,
-            Mailbox::Lobby => usize::try_from(lookback).unwrap_or(usize::MAX).max(1),
+            Mailbox::Lobby => LOBBY_FIRST_LOOK,
         };
         let cursors = self.cursors(mailbox);
         let segments = index.segments.iter().copied().map(IndexEntry::Segment);
@@ -272,6 +332,7 @@ impl Mailboxes {
                 bytes: listed.bytes(size),
                 mailbox,
                 entry: listed,
+                whole,
             })
             .collect())
     }
@@ -302,11 +363,28 @@ impl Mailboxes {
         tx: &mut Transaction,
     ) -> Step {
         let lobby = mailbox == Mailbox::Lobby;
+        let before = self.cursors(mailbox).of(&header.origin.0);
+        let before = before.map(|cursor| (cursor.epoch, cursor.closed_at));
         let step = self.cursors_mut(mailbox).advance(header, lobby, whole);
+        if let Some((epoch, closed_at)) = before
+            && header.epoch > epoch
+            && mailbox == Mailbox::Own
+        {
+            self.judge_closing_time(closed_at, header.closed_at, tx);
+        }
         if !matches!(step, Step::Taken) {
             tx.touch(StoreKey::Mailboxes);
         }
         step
+    }
+
+    /// Closing times decide which months are open and when keys are shredded,
+    /// so one that goes back, or lies in the future, is reported. It delays
+    /// nothing: of all closing times the latest counts.
+    fn judge_closing_time(&mut self, before: u64, closed_at: UnixTime, tx: &mut Transaction) {
+        let back = closed_at.plus(CLOSING_TOLERANCE_SECONDS).0 < before;
+        let future = closed_at > tx.now.plus(CLOCK_SKEW_SECONDS) && !self.clock_is_off();
+        self.alerts.set(Alert::ClosingTime, back || future, tx);
     }
 
     pub(crate) fn to_record(&self) -> RelayRecord {
@@ -327,10 +405,12 @@ impl Mailboxes {
         state.own = Cursors {
             started: record.started.0,
             known: record.own,
+            ..Cursors::default()
         };
         state.lobby = Cursors {
             started: record.started.1,
             known: record.lobby,
+            ..Cursors::default()
         };
         Ok(state)
     }

@@ -10,8 +10,10 @@ pub(crate) use parts::Parts;
 pub(crate) use state::Message;
 pub use state::MessageState;
 
+use std::collections::HashMap;
+
 use crate::{
-    base::{Content, SortedMap},
+    base::{Content, SortedMap, UnixTime, parameters::CLOCK_SKEW_SECONDS},
     client::{
         ClientError, ContactId, MessageRef, StoreKey,
         transaction::Transaction,
@@ -21,15 +23,20 @@ use crate::{
 
 /// All messages, in the order of each conversation.
 #[derive(Default)]
-pub(crate) struct Messages(SortedMap<MessageRef, Message>);
+pub(crate) struct Messages {
+    all: SortedMap<MessageRef, Message>,
+    /// The newest outgoing message of each session id: a receipt may name any
+    /// number of them, and must not cost a search of the conversation.
+    sent: HashMap<(ContactId, Vec<u8>), MessageRef>,
+}
 
 impl Messages {
     pub(crate) fn get(&self, message: MessageRef) -> Option<&Message> {
-        self.0.get(&message)
+        self.all.get(&message)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (MessageRef, &Message)> {
-        self.0.iter().map(|(message, held)| (*message, held))
+        self.all.iter().map(|(message, held)| (*message, held))
     }
 
     /// The messages with one contact, oldest first.
@@ -37,18 +44,23 @@ impl Messages {
         &self,
         contact: ContactId,
     ) -> impl DoubleEndedIterator<Item = (MessageRef, &Message)> {
-        let range = self.0.range(MessageRef::all(contact));
+        let range = self.all.range(MessageRef::all(contact));
         range.map(|(message, held)| (*message, held))
     }
 
     pub(crate) fn restore(&mut self, message: MessageRef, held: Message) {
-        self.0.insert(message, held);
+        if held.outgoing {
+            let sent = (message.contact, held.session.clone());
+            let newest = self.sent.entry(sent).or_insert(message);
+            *newest = message.max(*newest);
+        }
+        self.all.insert(message, held);
     }
 
     /// Adds a message, or replaces it.
     pub(crate) fn put(&mut self, message: MessageRef, held: Message, tx: &mut Transaction) {
         tx.put(StoreKey::Message(message), &held.to_record());
-        self.0.insert(message, held);
+        self.restore(message, held);
     }
 
     /// Moves a message to another state and reports it; its session id, or
@@ -59,7 +71,7 @@ impl Messages {
         state: MessageState,
         tx: &mut Transaction,
     ) -> Option<Vec<u8>> {
-        let held = self.0.get_mut(&message)?;
+        let held = self.all.get_mut(&message)?;
         held.state = state;
         tx.put(StoreKey::Message(message), &held.to_record());
         let view = MessageView::new(message, held);
@@ -70,17 +82,24 @@ impl Messages {
         Some(held.session.clone())
     }
 
-    /// An outgoing message was sealed again in so many cells.
-    pub(crate) fn set_cells(&mut self, message: MessageRef, cells: u32, tx: &mut Transaction) {
-        if let Some(held) = self.0.get_mut(&message) {
+    /// An outgoing message was sealed again in so many cells. One that was
+    /// sent by a clock that was ahead waits again, and is of now.
+    pub(crate) fn sealed_again(&mut self, message: MessageRef, cells: u32, tx: &mut Transaction) {
+        if let Some(held) = self.all.get_mut(&message) {
             held.cells_left = cells;
+            if held.sent_at > tx.now.0 {
+                held.sent_at = tx.now.0;
+                held.state = MessageState::Queued;
+                let message = MessageView::new(message, held);
+                tx.emit(Event::State { message });
+            }
             tx.put(StoreKey::Message(message), &held.to_record());
         }
     }
 
     /// The relay has so many more cells of an outgoing message.
     pub(crate) fn cells_posted(&mut self, message: MessageRef, cells: u32, tx: &mut Transaction) {
-        let Some(held) = self.0.get_mut(&message) else {
+        let Some(held) = self.all.get_mut(&message) else {
             return;
         };
         held.cells_left = held.cells_left.saturating_sub(cells);
@@ -110,15 +129,20 @@ impl Messages {
                 tx.delete(key);
             }
         }
-        self.0.retain(|message, _| message.contact != contact);
+        self.all.retain(|message, _| message.contact != contact);
+        self.sent.retain(|(known, _), _| *known != contact);
         tx.delete(StoreKey::Draft(contact));
     }
 
     /// Deletes a message with its body.
     pub(crate) fn remove(&mut self, message: MessageRef, tx: &mut Transaction) {
-        let Some(held) = self.0.remove(&message) else {
+        let Some(held) = self.all.remove(&message) else {
             return;
         };
+        let sent = (message.contact, held.session);
+        if self.sent.get(&sent) == Some(&message) {
+            self.sent.remove(&sent);
+        }
         tx.delete(StoreKey::Message(message));
         for key in StoreKey::body(message, held.size as usize) {
             tx.delete(key);
@@ -127,7 +151,7 @@ impl Messages {
 
     /// Where the body of a message is stored, in pieces.
     pub(crate) fn body_keys(&self, message: MessageRef) -> Result<Vec<StoreKey>, ClientError> {
-        match self.0.get(&message) {
+        match self.all.get(&message) {
             None => Err(ClientError::MessageUnknown),
             Some(held) if held.state == MessageState::Held => Err(ClientError::ContactPending),
             Some(held) => Ok(StoreKey::body(message, held.size as usize)),
@@ -136,10 +160,7 @@ impl Messages {
 
     /// The newest outgoing message of that session id.
     pub(crate) fn sent_as(&self, contact: ContactId, session: &[u8]) -> Option<MessageRef> {
-        self.with(contact)
-            .rev()
-            .find(|(_, held)| held.outgoing && held.session == session)
-            .map(|(message, _)| message)
+        self.sent.get(&(contact, session.to_vec())).copied()
     }
 
     /// Messages that wait for their contact to be verified.
@@ -147,6 +168,16 @@ impl Messages {
         self.with(contact)
             .filter(|(_, held)| held.state == MessageState::Held)
             .collect()
+    }
+
+    /// Outgoing messages under way that a clock which was ahead dated so far
+    /// in the future that recipients do not look for them. Protocol §5.
+    pub(crate) fn sent_in_the_future(&self, now: UnixTime) -> impl Iterator<Item = MessageRef> {
+        let latest = now.plus(CLOCK_SKEW_SECONDS).0;
+        let sent = self.iter();
+        sent.filter(move |(_, held)| held.outgoing && held.state.is_under_way())
+            .filter(move |(_, held)| held.sent_at > latest)
+            .map(|(message, _)| message)
     }
 
     /// Outgoing messages of before `limit` without a receipt.

@@ -26,6 +26,9 @@ pub enum MessageState {
     Held = 5,
     /// Withdrawn by its sender before all of it had left.
     Cancelled = 6,
+    /// Its contact became suspect before all of it had left: no more of it
+    /// leaves.
+    Stopped = 7,
 }
 
 impl MessageState {
@@ -40,6 +43,7 @@ impl MessageState {
             Self::Verified => "verified",
             Self::Held => "held",
             Self::Cancelled => "cancelled",
+            Self::Stopped => "stopped",
         }
     }
 
@@ -52,6 +56,7 @@ impl MessageState {
             4 => Self::Verified,
             5 => Self::Held,
             6 => Self::Cancelled,
+            7 => Self::Stopped,
             _ => return None,
         })
     }

@@ -15,18 +15,27 @@ use large::LargeMessages;
 
 use crate::{
     base::{
-        Day, SortedMap, SortedSet,
-        parameters::{LISTENING_DAYS, WINDOW},
+        Day, SortedMap, SortedSet, UnixTime,
+        parameters::{LISTENING_DAYS, LISTENING_DAYS_AHEAD, WINDOW},
         sorted_by_key,
     },
     client::{
         ClientError, ContactId, MessageRef, StoreKey, mailboxes::Mailboxes, messages::Messages,
         transaction::Transaction,
     },
+    envelope::chunk_len,
     identity::Fingerprint,
     vault::stored::LargeRecord,
-    wire::{Cell, Entry, MAX_LOBBY_ENTRIES},
+    wire::{Cell, CellSize, Entry, MAX_LOBBY_ENTRIES},
 };
+
+/// The day of a cell that has to be sealed again before it may leave.
+const SEAL_AGAIN: Day = Day(0);
+
+/// Whether recipients do not look for the tags of a day.
+fn is_unheard(day: Day, today: Day) -> bool {
+    day.0 + LISTENING_DAYS <= today.0 || day.0 > today.0 + LISTENING_DAYS_AHEAD
+}
 
 /// What this device may post, as [`Devices`](crate::client::devices::Devices)
 /// decides it.
@@ -56,6 +65,9 @@ pub(crate) struct Outbox {
     /// cannot mean another cell.
     next_ordinal: u64,
     large: LargeMessages,
+    /// The size of cells that the relay takes. Cells of another size, from
+    /// before it changed, are sealed again.
+    size: Option<CellSize>,
 }
 
 impl Outbox {
@@ -64,7 +76,39 @@ impl Outbox {
             queue: SortedMap::new(),
             next_ordinal: 0,
             large: LargeMessages::default(),
+            size: None,
         }
+    }
+
+    /// The relay takes cells of this size from now on.
+    pub(crate) fn fit(&mut self, size: CellSize) {
+        self.size = Some(size);
+    }
+
+    fn fits(&self, queued: &QueuedCell) -> bool {
+        self.size
+            .is_none_or(|size| queued.cell.len() == size.bytes())
+    }
+
+    /// Whether cells of the rendezvous or of announcements are of another
+    /// size than the relay takes.
+    pub(crate) fn has_misfits(&self) -> bool {
+        let mut queued = self.queue.values();
+        queued.any(|queued| queued.contact().is_none() && !self.fits(queued))
+    }
+
+    /// Discards those cells; whether there were any.
+    pub(crate) fn discard_misfits(&mut self, tx: &mut Transaction) -> bool {
+        let size = self.size;
+        let misfits = self.has_misfits();
+        self.discard_if(
+            |queued| {
+                let fits = size.is_none_or(|size| queued.cell.len() == size.bytes());
+                queued.contact().is_none() && !fits
+            },
+            tx,
+        );
+        misfits
     }
 
     pub(crate) fn restore(&mut self, ordinal: u64, queued: QueuedCell) {
@@ -159,18 +203,42 @@ impl Outbox {
         posted
     }
 
-    /// Contacts for whom something waited so long that the recipient stops
-    /// looking for it. Nothing is posted to them until all that waits is
-    /// sealed again, so that messages keep their order. Protocol §6.
+    /// Contacts for whom something waits that their client would not find:
+    /// it waited so long that it is no longer looked for, its day lies ahead
+    /// because a clock was wrong, or the relay takes another size of cells.
+    /// Nothing is posted to them until all that waits is sealed again, so that
+    /// messages keep their order. Protocol §6.
     pub(crate) fn held_back(&self, today: Day) -> SortedSet<ContactId> {
-        let late = |day: Day| day.0 + LISTENING_DAYS <= today.0;
-        let queued = self.queue.values().filter(|queued| late(queued.day));
+        let queued = self.queue.values();
+        let queued = queued.filter(|queued| is_unheard(queued.day, today) || !self.fits(queued));
         let large = self.large.iter();
-        let large = large.filter(|(_, record)| late(large::day(record)));
+        let large = large.filter(|(_, record)| self.is_large_unheard(record, today));
         queued
             .filter_map(QueuedCell::contact)
             .chain(large.map(|(message, _)| message.contact))
             .collect()
+    }
+
+    fn is_large_unheard(&self, record: &LargeRecord, today: Day) -> bool {
+        let chunk = self.size.map(chunk_len);
+        let misfit = chunk.is_some_and(|chunk| chunk != record.chunk_len as usize);
+        misfit || is_unheard(large::day(record), today)
+    }
+
+    /// From which ordinal on what waits for a contact is sealed again: all of
+    /// it, or what follows a large message that was withdrawn.
+    fn sealed_again_from(&self, contact: ContactId, today: Day) -> u64 {
+        let mut large = self.large.of(contact);
+        if large.any(|record| self.is_large_unheard(record, today)) {
+            return 0;
+        }
+        let queued = self.queue.iter();
+        let mut queued = queued.filter(|(_, queued)| queued.contact() == Some(contact));
+        let first = queued.find(|(_, queued)| is_unheard(queued.day, today) || !self.fits(queued));
+        match first {
+            Some((ordinal, queued)) if queued.day == SEAL_AGAIN && self.fits(queued) => *ordinal,
+            _ => 0,
+        }
     }
 
     /// What to seal again, in the order in which it was first sealed: each
@@ -182,18 +250,22 @@ impl Outbox {
     pub(crate) fn overdue(
         &self,
         policy: SendPolicy,
-        today: Day,
+        now: UnixTime,
         messages: &Messages,
         peer: impl Fn(ContactId) -> Option<Fingerprint>,
     ) -> Vec<(CellPurpose, Destination)> {
+        let today = now.day();
         let held_back = self.held_back(today).into_iter();
-        let held_back: SortedSet<_> = held_back
-            .filter(|contact| !self.leaves_hole(*contact, today))
+        let held_back: SortedMap<ContactId, u64> = held_back
+            .map(|contact| (contact, self.sealed_again_from(contact, today)))
+            .filter(|(contact, from)| !self.leaves_hole(*contact, today, *from))
             .collect();
         // The delivery that uses the number of a cancelled message stands beside it.
         let mut found = SortedMap::new();
-        for queued in self.queue.values() {
-            let Some(contact) = queued.contact().filter(|id| held_back.contains(id)) else {
+        for (ordinal, queued) in self.queue.iter() {
+            let is_held_back =
+                |id: &ContactId| held_back.get(id).is_some_and(|from| ordinal >= from);
+            let Some(contact) = queued.contact().filter(is_held_back) else {
                 continue;
             };
             let place = match &queued.purpose {
@@ -202,8 +274,10 @@ impl Outbox {
                 }
                 CellPurpose::Message(message) => {
                     let former = self.is_former(policy, *message);
-                    let seq = messages.get(*message).map(|held| held.seq);
-                    seq.map(|seq| (contact, former, seq, false))
+                    // What is left of a message that was withdrawn and deleted
+                    // has no number any more.
+                    let seq = messages.get(*message).map_or(0, |held| held.seq);
+                    Some((contact, former, seq, false))
                 }
                 _ => None,
             };
@@ -211,8 +285,12 @@ impl Outbox {
                 found.insert(place, (queued.purpose.clone(), queued.to));
             }
         }
-        let large = self.large.iter().map(|(message, _)| message);
-        for message in large.filter(|message| held_back.contains(&message.contact)) {
+        let large = self.large.iter().filter(|(message, record)| {
+            let from = held_back.get(&message.contact);
+            from.is_some_and(|from| record.ordinal >= *from)
+        });
+        let large = large.map(|(message, _)| message);
+        for message in large.chain(messages.sent_in_the_future(now)) {
             if let (Some(peer), Some(held)) = (peer(message.contact), messages.get(message)) {
                 let place = (message.contact, false, held.seq, false);
                 let to = Destination::Bucket(peer);
@@ -232,13 +310,13 @@ impl Outbox {
             .collect()
     }
 
-    /// Whether discarding what waits for a contact would leave a hole in the
-    /// day's counters that no window spans.
-    pub(crate) fn leaves_hole(&self, contact: ContactId, day: Day) -> bool {
-        let queued = self.queue.values();
-        let queued = queued.filter(|q| q.contact() == Some(contact) && q.day == day);
+    /// Whether discarding what waits for a contact from an ordinal on would
+    /// leave a hole in the day's counters that no window spans.
+    pub(crate) fn leaves_hole(&self, contact: ContactId, day: Day, from: u64) -> bool {
+        let queued = self.queue.iter().filter(|(ordinal, _)| **ordinal >= from);
+        let queued = queued.filter(|(_, q)| q.contact() == Some(contact) && q.day == day);
         let large = self.large.of(contact);
-        let large = large.filter(|record| large::day(record) == day);
+        let large = large.filter(|record| large::day(record) == day && record.ordinal >= from);
         let unsealed = large.map(|record| (record.count - record.next) as usize);
         queued.count() + unsealed.sum::<usize>() >= WINDOW as usize
     }
@@ -272,6 +350,10 @@ impl Outbox {
         found.into_values().collect()
     }
 
+    pub(crate) fn has(&self, ordinal: u64) -> bool {
+        self.queue.contains_key(&ordinal)
+    }
+
     pub(crate) fn has_cell(&self, bytes: &[u8]) -> bool {
         self.queue.values().any(|queued| queued.cell == bytes)
     }
@@ -301,23 +383,47 @@ impl Outbox {
         self.large.remove_contact(contact, tx);
     }
 
-    /// Lets a message of several cells never be whole. Its first cell leaves
-    /// all the same, unless others have left: without it the recipient could
-    /// not look beyond the hole in the day's counters. Protocol §5.
+    /// Withdraws a message: what has not left of it is dropped, so that it is
+    /// never whole. Of several cells every 32nd leaves all the same, from the
+    /// first on: a recipient finds nothing behind a longer hole in the day's
+    /// counters. Protocol §5.
+    ///
+    /// The counters of the cells of a large message that are not sealed yet
+    /// are free again ([`Outbox::unused`]). So what waits behind it, none of
+    /// which has left, is marked to be sealed again with those.
     pub(crate) fn cut_short(&mut self, message: MessageRef, tx: &mut Transaction) {
         let queued = self.queue.iter();
-        let mut dropped: Vec<u64> = queued
+        let cells: Vec<u64> = queued
             .filter(|(_, queued)| queued.message() == Some(message))
             .map(|(ordinal, _)| *ordinal)
             .collect();
-        if dropped.len() > 1 || (!dropped.is_empty() && self.large.get(message).is_some()) {
-            dropped.remove(0);
-        }
-        for ordinal in dropped {
-            self.queue.remove(&ordinal);
-            tx.delete(StoreKey::Queued(ordinal));
+        let large = self.large.get(message);
+        let several = cells.len() > 1 || large.is_some();
+        let behind = large.map(|record| record.ordinal + u64::from(record.next));
+        for (place, ordinal) in cells.into_iter().enumerate() {
+            if !several || !place.is_multiple_of(WINDOW as usize) {
+                self.queue.remove(&ordinal);
+                tx.delete(StoreKey::Queued(ordinal));
+            }
         }
         self.large.forget(message, tx);
+        let Some(behind) = behind else {
+            return;
+        };
+        let waiting = self.queue.iter_mut();
+        for (ordinal, queued) in waiting.filter(|(ordinal, _)| **ordinal >= behind) {
+            if queued.contact() == Some(message.contact) {
+                queued.day = SEAL_AGAIN;
+                tx.put(StoreKey::Queued(*ordinal), &queued.to_record());
+            }
+        }
+    }
+
+    /// The day of a large message, and the first of its counters that no cell
+    /// was sealed with.
+    pub(crate) fn unused(&self, message: MessageRef) -> Option<(Day, u32)> {
+        let record = self.large.get(message)?;
+        Some((large::day(record), record.first_counter + record.next))
     }
 
     /// Whether every cell that is left of a message is in a post without an
@@ -342,8 +448,11 @@ impl Outbox {
     ) -> Result<(Vec<Entry>, Vec<u64>), ClientError> {
         let size = mailboxes.info()?.cell_size;
         let (held_back, barriers) = (self.held_back(today), self.large.barriers());
+        let off = mailboxes.clock_is_off();
         let ready = |ordinal: u64, queued: &QueuedCell| {
             policy.allows(ordinal, queued)
+                && self.fits(queued)
+                && !(off && queued.contact().is_some())
                 && queued.contact().is_none_or(|id| {
                     !held_back.contains(&id) && barriers.get(&id).is_none_or(|end| ordinal < *end)
                 })

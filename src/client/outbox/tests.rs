@@ -85,8 +85,8 @@ fn mailboxes() -> Mailboxes {
         "retention_seconds":5184000,"slot":{{"per_bucket":1}},"max_attachment_bytes":16777216,
         "cover":{{"mechanism":"fixed"}},"time":1795300000}}"#
     );
-    let info = InfoAnswer::parse(info.as_bytes()).unwrap().settings;
-    mailboxes.configure(info, &mut tx());
+    let info = InfoAnswer::parse(info.as_bytes()).unwrap();
+    mailboxes.configure(info, &mut Transaction::new(UnixTime(1_795_300_000)));
     mailboxes
 }
 
@@ -132,7 +132,7 @@ fn one_late_cell_holds_back_all_that_waits_for_its_contact() {
         let held = message(ordinal.into());
         messages.put(at(CONTACT, ordinal), held, &mut tx());
     }
-    let overdue = outbox.overdue(OPEN, TODAY, &messages, |_| Some(PEER));
+    let overdue = outbox.overdue(OPEN, TODAY.start(), &messages, |_| Some(PEER));
     let purposes: Vec<_> = overdue.into_iter().map(|(purpose, _)| purpose).collect();
     assert_eq!(
         purposes,
@@ -146,12 +146,21 @@ fn a_whole_window_of_todays_cells_is_not_discarded() {
     let late = Day(TODAY.0 - LISTENING_DAYS);
     push(&mut outbox, 1, late, &control(CONTACT, 0));
     push(&mut outbox, 31, TODAY, &control(CONTACT, 1));
-    assert!(!outbox.leaves_hole(CONTACT, TODAY));
+    assert!(!outbox.leaves_hole(CONTACT, TODAY, 0));
     let messages = Messages::default();
-    assert_eq!(outbox.overdue(OPEN, TODAY, &messages, |_| None).len(), 2);
+    assert_eq!(
+        outbox
+            .overdue(OPEN, TODAY.start(), &messages, |_| None)
+            .len(),
+        2
+    );
     push(&mut outbox, 1, TODAY, &control(CONTACT, 1));
-    assert!(outbox.leaves_hole(CONTACT, TODAY));
-    assert!(outbox.overdue(OPEN, TODAY, &messages, |_| None).is_empty());
+    assert!(outbox.leaves_hole(CONTACT, TODAY, 0));
+    assert!(
+        outbox
+            .overdue(OPEN, TODAY.start(), &messages, |_| None)
+            .is_empty()
+    );
     assert_eq!(outbox.days_waiting(CONTACT).len(), 33);
 }
 
@@ -175,15 +184,42 @@ fn cells_of_a_large_message_leave_last_and_keep_their_contacts_order() {
 }
 
 #[test]
-fn a_message_cut_short_still_opens_the_window_of_its_counters() {
+fn a_message_cut_short_leaves_no_hole_that_a_window_does_not_span() {
     let picture = at(CONTACT, 0);
     let purpose = CellPurpose::Message(picture);
     let mut outbox = Outbox::new();
-    push(&mut outbox, 3, TODAY, &purpose);
+    push(&mut outbox, 64, TODAY, &purpose);
     outbox.cut_short(picture, &mut tx());
-    assert_eq!(leaving(&outbox, OPEN), [0], "none had left");
+    let kept: Vec<u64> = outbox.iter().map(|(ordinal, _)| ordinal).collect();
+    assert_eq!(kept, [0, 32], "none had left");
+
+    let mut outbox = Outbox::new();
+    push(&mut outbox, 1, TODAY, &purpose);
     outbox.cut_short(picture, &mut tx());
-    assert_eq!(outbox.len(), 0);
+    assert_eq!(outbox.len(), 0, "a message of one cell leaves no hole");
+}
+
+#[test]
+fn what_waits_behind_a_message_cut_short_is_sealed_again_with_its_counters() {
+    let mut outbox = Outbox::new();
+    let (picture, word) = (at(CONTACT, 0), at(CONTACT, 1));
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(picture));
+    outbox.push_large(picture, large(300), &mut tx());
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(word));
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(OTHER, 0)));
+    assert_eq!(
+        outbox.unused(picture),
+        Some((TODAY, large(300).first_counter + 1))
+    );
+    outbox.cut_short(picture, &mut tx());
+    assert_eq!(outbox.unused(picture), None);
+    let days: Vec<_> = outbox.iter().map(|(_, queued)| queued.day).collect();
+    assert_eq!(days, [TODAY, SEAL_AGAIN, TODAY]);
+    assert!(outbox.held_back(TODAY).contains(&CONTACT));
+    let mut messages = Messages::default();
+    messages.put(word, message(7), &mut tx());
+    let overdue = outbox.overdue(OPEN, TODAY.start(), &messages, |_| None);
+    assert_eq!(overdue.len(), 1, "{overdue:?}");
 }
 
 #[test]

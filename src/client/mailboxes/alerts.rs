@@ -1,0 +1,136 @@
+//! What is wrong with a relay or with a clock for longer than a moment. Each
+//! is reported once, and again when it is over: silence must not look like
+//! health, and an alarm must not repeat. Protocol §13.
+
+use serde::Serialize;
+
+use crate::{
+    base::ErrorCode,
+    client::{journal::AuditEvent, mailboxes::Mailbox, transaction::Transaction, view::Event},
+};
+
+/// One thing that is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alert {
+    /// No new batch of the own bucket for several epochs.
+    OwnStalled,
+    /// No new batch of the lobby for several epochs.
+    LobbyStalled,
+    /// The relay's clock and the local one differ by more than 24 h.
+    ClockSkew,
+    /// Batches whose closing time went back, or lies in the future.
+    ClosingTime,
+}
+
+impl Alert {
+    pub(crate) fn stalled(mailbox: Mailbox) -> Self {
+        match mailbox {
+            Mailbox::Own => Self::OwnStalled,
+            Mailbox::Lobby => Self::LobbyStalled,
+        }
+    }
+
+    fn notice(self, cleared: bool) -> RelayNotice {
+        let (code, mailbox) = match self {
+            Self::OwnStalled => (ErrorCode::Stalled, Some("own")),
+            Self::LobbyStalled => (ErrorCode::Stalled, Some("lobby")),
+            Self::ClockSkew => (ErrorCode::ClockSkew, None),
+            Self::ClosingTime => (ErrorCode::RelayTime, None),
+        };
+        RelayNotice {
+            code: code.as_str(),
+            mailbox,
+            cleared,
+        }
+    }
+}
+
+/// Something about the relay or a clock that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelayNotice {
+    /// `STALLED`, `CLOCK_SKEW`, `RELAY_TIME` or `RELAY_CHANGED`.
+    pub code: &'static str,
+    /// "own" or "lobby", where it concerns one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailbox: Option<&'static str>,
+    /// True once it is over.
+    pub cleared: bool,
+}
+
+/// What is wrong at present. It is not stored: what is still wrong when a
+/// portal is opened again is reported again.
+#[derive(Debug, Default)]
+pub(crate) struct Alerts(Vec<Alert>);
+
+impl Alerts {
+    pub(crate) fn has(&self, alert: Alert) -> bool {
+        self.0.contains(&alert)
+    }
+
+    /// Reports an alert when it begins, and when it is over.
+    pub(crate) fn set(&mut self, alert: Alert, wrong: bool, tx: &mut Transaction) {
+        if wrong == self.has(alert) {
+            return;
+        }
+        let notice = alert.notice(!wrong);
+        if wrong {
+            self.0.push(alert);
+            log(alert, tx);
+        } else {
+            self.0.retain(|known| *known != alert);
+        }
+        tx.emit(Event::Notice(notice));
+    }
+
+    /// The relay has another number of buckets or another cell size.
+    pub(crate) fn changed(tx: &mut Transaction) {
+        tx.emit(Event::Notice(RelayNotice {
+            code: ErrorCode::RelayChanged.as_str(),
+            mailbox: None,
+            cleared: false,
+        }));
+    }
+}
+
+fn log(alert: Alert, tx: &mut Transaction) {
+    let code = match alert {
+        Alert::OwnStalled | Alert::LobbyStalled => ErrorCode::Stalled,
+        Alert::ClockSkew => ErrorCode::ClockSkew,
+        Alert::ClosingTime => ErrorCode::RelayTime,
+    };
+    let event = AuditEvent::Rejected {
+        code,
+        contact: None,
+        count: 1,
+    };
+    tx.log(event, None);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::UnixTime;
+
+    #[test]
+    fn what_is_wrong_is_reported_when_it_begins_and_when_it_is_over() {
+        let mut alerts = Alerts::default();
+        let mut tx = Transaction::new(UnixTime(1));
+        for wrong in [false, true, true, false, false, true] {
+            alerts.set(Alert::OwnStalled, wrong, &mut tx);
+        }
+        let told = tx.events.iter().map(|event| match event {
+            Event::Notice(notice) => (notice.code, notice.mailbox, notice.cleared),
+            other => panic!("{other:?}"),
+        });
+        let own = Some("own");
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [
+                ("STALLED", own, false),
+                ("STALLED", own, true),
+                ("STALLED", own, false)
+            ]
+        );
+    }
+}

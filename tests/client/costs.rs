@@ -1,0 +1,314 @@
+//! What a cell from a hostile sender may cost: bounded by constants that
+//! `docs/threats.md` states, counted and not timed, whatever the sender
+//! claims.
+
+use proptest::prelude::*;
+use tessera::{
+    base::{Month, Secret, UnixTime},
+    channel::{ChainKey, Direction, TagSlot},
+    client::{Effects, Mailbox, Received, Work},
+    enrolment::{Invitation, Kind, Rendezvous},
+    envelope::{Body, Fragment, FragmentCount, Sealing, seal},
+    identity::PublicIdentity,
+    vault::stored::{self, ContactRecord},
+    wire::{Cell, compute_bucket, cover_cell},
+};
+
+use crate::stage::*;
+
+/// Tags that one cell may make a client derive: 32 past the window of its
+/// device, and for a device index not seen before that index's own window and
+/// the 8 of the one after it, on each of the five days that are watched.
+const TAGS_PER_CELL: u64 = 32 + 5 * (32 + 8);
+/// Records that one cell may change.
+const CHANGES_PER_CELL: usize = 4;
+/// Records that a batch changes besides: contact, mailboxes, invitation,
+/// audit log, and the entries and records of refusals.
+const CHANGES_PER_BATCH: usize = 16;
+/// Events of one cell, and of a batch besides.
+const EVENTS_PER_CELL: usize = 2;
+const EVENTS_PER_BATCH: usize = 8;
+
+/// A victim and what a hostile sender knows.
+struct Scene {
+    relay: Relay,
+    victim: Person,
+    /// Cells that the sender put under one tag or another.
+    seal: Box<dyn Fn(TagSlot, &Body) -> Cell>,
+}
+
+/// One hostile cell, as a test draws it.
+#[derive(Clone, Debug)]
+struct Claim {
+    device: u8,
+    counter: u32,
+    message: u8,
+    index: u32,
+    count: u32,
+    chunk: usize,
+}
+
+fn claim() -> impl Strategy<Value = Claim> {
+    let counters = prop_oneof![0..32_u32, 0..4_096_u32, any::<u32>()];
+    let counts = prop_oneof![Just(2_u32), 2..64_u32, Just(16_384_u32)];
+    (
+        0..3_u8,
+        counters,
+        0..8_u8,
+        any::<u32>(),
+        counts,
+        1..900_usize,
+    )
+        .prop_map(|(device, counter, message, index, count, chunk)| Claim {
+            device,
+            counter,
+            message,
+            index: index % count,
+            count,
+            chunk,
+        })
+}
+
+impl Claim {
+    fn body(&self) -> Body {
+        Body::Fragment(Fragment {
+            message_id: [self.message; 16],
+            index: self.index,
+            count: FragmentCount::try_from(self.count).unwrap(),
+            chunk: vec![7; self.chunk],
+        })
+    }
+}
+
+/// A contact that is enrolled and turns on the victim.
+fn contact() -> Scene {
+    let mut relay = Relay::new();
+    let (mut victim, mut hostile) = (Person::new("Ana Gómez"), Person::new("Mallory"));
+    let (_, at_hostile) = enrol(&mut relay, &mut victim, &mut hostile, Kind::Quick);
+    round(&mut relay, &mut [&mut victim, &mut hostile]);
+    let stored = &hostile.store[&format!("s/c/{at_hostile}")];
+    let mut channel = stored::decode::<ContactRecord>(stored)
+        .unwrap()
+        .channel
+        .unwrap();
+    let chain = ChainKey::from_stored(Month(channel.month), Secret::take(&mut channel.sending));
+    let recipient = *victim.client.public();
+    let size = relay.size;
+    let seal = move |slot: TagSlot, body: &Body| {
+        let keys = chain.at(slot.day.month()).unwrap().month_keys();
+        let sealing = Sealing {
+            recipient: recipient.kem(),
+            psk: &keys.psk,
+            size,
+        };
+        seal(&sealing, keys.tag_key.tag(slot), body, &mut rng()).unwrap()
+    };
+    Scene {
+        relay,
+        victim,
+        seal: Box::new(seal),
+    }
+}
+
+/// Somebody who has the link of an open invitation.
+fn stranger() -> Scene {
+    let mut relay = Relay::new();
+    let mut victim = Person::new("Ana Gómez");
+    round(&mut relay, &mut [&mut victim]);
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let invited = victim.client.invite(Kind::Ordinary, None, now, &mut rng());
+    let uri = victim.commit(invited.unwrap()).uri;
+    let rendezvous = Rendezvous::new(&Invitation::parse(&uri).unwrap().secret);
+    let size = relay.size;
+    let seal = move |slot: TagSlot, body: &Body| {
+        let slot = TagSlot {
+            day: Rendezvous::DAY,
+            device: 0,
+            ..slot
+        };
+        let tag = rendezvous.tag_key(Direction::FromAcceptor).tag(slot);
+        let sealing = Sealing {
+            recipient: rendezvous.kem.public(),
+            psk: &rendezvous.psk,
+            size,
+        };
+        seal(&sealing, tag, body, &mut rng()).unwrap()
+    };
+    Scene {
+        relay,
+        victim,
+        seal: Box::new(seal),
+    }
+}
+
+/// Somebody who saw a cell of a contact in the bucket, and copies its tag.
+fn copied_tag() -> Scene {
+    let scene = contact();
+    let size = scene.relay.size;
+    let Scene {
+        relay,
+        victim,
+        seal,
+    } = scene;
+    let copied = move |slot: TagSlot, body: &Body| {
+        let slot = TagSlot {
+            device: 0,
+            counter: slot.counter % 8,
+            ..slot
+        };
+        let (seen, noise) = (seal(slot, body), cover_cell(size, &mut rng()));
+        Cell::from_parts(&seen.tag(), &noise.enc(), noise.ciphertext(), size).unwrap()
+    };
+    Scene {
+        relay,
+        victim,
+        seal: Box::new(copied),
+    }
+}
+
+impl Scene {
+    /// Puts the cells into the victim's bucket and closes the epoch.
+    fn publish(&mut self, claims: &[Claim]) {
+        let now = UnixTime(self.relay.epoch * EPOCH + 60);
+        let fingerprint = PublicIdentity::fingerprint(self.victim.client.public());
+        let bucket = compute_bucket(&fingerprint.0, self.relay.buckets).get();
+        for claim in claims {
+            let slot = TagSlot {
+                day: now.day(),
+                device: claim.device,
+                counter: claim.counter,
+            };
+            let cell = (self.seal)(slot, &claim.body());
+            self.relay.put(bucket, cell);
+        }
+        self.relay.close();
+    }
+
+    /// Reads the newest batch; what that changed and told.
+    fn read(&mut self) -> Effects<Received> {
+        let now = UnixTime(self.relay.epoch * EPOCH + 60);
+        let bucket = bucket_of(&self.victim.client, Mailbox::Own);
+        let index = self.relay.index(bucket);
+        let planned = self.victim.client.plan_pull(Mailbox::Own, &index, now);
+        let planned = self.victim.commit(planned.unwrap());
+        let newest = planned.last().unwrap();
+        let bytes = self.relay.batch(newest);
+        let read = self.victim.client.receive(newest, &bytes, now, &mut rng());
+        read.unwrap()
+    }
+
+    /// Bounds what reading a batch of these cells costs.
+    fn check(&mut self, claims: &[Claim]) -> Result<(), TestCaseError> {
+        // Today's tags are derived before anything hostile arrives.
+        self.publish(&[]);
+        let read = self.read();
+        self.victim.commit(read);
+        self.publish(claims);
+        let before = self.victim.client.work();
+        let read = self.read();
+        let after = self.victim.client.work();
+        let n = claims.len();
+        let entries = read.changes.iter().filter(|(key, _)| key.starts_with("a/"));
+        prop_assert!(
+            entries.count() <= 4,
+            "audit entries for each batch, contact and code"
+        );
+        prop_assert!(read.changes.len() <= CHANGES_PER_CELL * n + CHANGES_PER_BATCH);
+        prop_assert!(read.events.len() <= EVENTS_PER_CELL * n + EVENTS_PER_BATCH);
+        cost(&before, &after, n, self.relay.size.bytes())?;
+        self.victim.commit(read);
+        // Forgetting it all deletes what is there, not what was claimed.
+        let now = UnixTime(self.relay.epoch * EPOCH + 60);
+        let forgotten = self.victim.client.tick(now.plus(61 * DAY));
+        prop_assert!(forgotten.changes.len() <= CHANGES_PER_CELL * n + 64);
+        Ok(())
+    }
+}
+
+fn cost(before: &Work, after: &Work, n: usize, cell: usize) -> Result<(), TestCaseError> {
+    let cells = n as u64;
+    let derived = after.tags_derived - before.tags_derived;
+    prop_assert!(derived <= TAGS_PER_CELL * cells, "{derived} tags derived");
+    prop_assert!(after.tags_watched as u64 <= before.tags_watched as u64 + TAGS_PER_CELL * cells);
+    prop_assert!(after.cells_opened - before.cells_opened <= cells);
+    prop_assert!(after.proofs_verified - before.proofs_verified <= cells);
+    prop_assert!(after.bytes_incomplete <= before.bytes_incomplete + n * cell);
+    Ok(())
+}
+
+fn few() -> ProptestConfig {
+    ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(few())]
+
+    #[test]
+    fn a_hostile_contact_costs_a_constant_for_each_cell(
+        claims in prop::collection::vec(claim(), 1..64)
+    ) {
+        contact().check(&claims)?;
+    }
+
+    #[test]
+    fn a_stranger_with_an_invitation_costs_a_constant_for_each_cell(
+        claims in prop::collection::vec(claim(), 1..64)
+    ) {
+        stranger().check(&claims)?;
+    }
+
+    #[test]
+    fn a_copied_tag_costs_a_constant_for_each_cell(
+        claims in prop::collection::vec(claim(), 1..64)
+    ) {
+        copied_tag().check(&claims)?;
+    }
+}
+
+#[test]
+fn cells_that_each_claim_a_large_message_cost_no_more_than_cells() {
+    let claims: Vec<_> = (0..400)
+        .map(|n| Claim {
+            device: 0,
+            counter: 31 * n,
+            message: u8::try_from(n % 251).unwrap(),
+            index: 0,
+            count: 16_384,
+            chunk: 900,
+        })
+        .collect();
+    for scene in [contact(), stranger(), copied_tag()] {
+        let mut scene = scene;
+        scene.check(&claims).unwrap();
+    }
+}
+
+#[test]
+fn the_same_refusal_is_told_and_logged_once_for_a_batch() {
+    let mut scene = copied_tag();
+    let claims: Vec<_> = (0..500)
+        .map(|n| Claim {
+            device: 0,
+            counter: 0,
+            message: 0,
+            index: 0,
+            count: 2,
+            chunk: 1 + n % 900,
+        })
+        .collect();
+    scene.publish(&claims);
+    let read = scene.read();
+    let received = scene.victim.commit(read);
+    let [rejected] = &received.rejected[..] else {
+        panic!("{:?}", received.rejected)
+    };
+    assert_eq!((rejected.code, rejected.count), ("NOT_AUTHENTIC", 500));
+    let log = scene.victim.log();
+    let entries = log.iter().filter(|entry| entry["event"] == "rejected");
+    let counts: Vec<_> = entries.map(|entry| entry["count"].as_u64()).collect();
+    assert_eq!(counts, [Some(500)]);
+}

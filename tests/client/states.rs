@@ -1,0 +1,276 @@
+//! Every state of a contact with everything that waits, arrives or is asked
+//! for: nothing leaves unless the contact is verified at that moment.
+
+use tessera::{
+    base::UnixTime,
+    client::{ClientError, ContactId, Event, Outgoing},
+    enrolment::Kind,
+};
+
+use crate::stage::*;
+
+/// What becomes of the contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Stays as it is.
+    Stays,
+    /// The digits differ.
+    Suspect,
+    /// The owner removes it.
+    Removed,
+}
+
+/// When it happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// Nothing has left.
+    Queued,
+    /// A post left and got no answer.
+    Unanswered,
+    /// Some cells of each message are at the relay.
+    HalfSent,
+}
+
+struct Scene {
+    relay: Relay,
+    a: Person,
+    b: Person,
+    b_at_a: ContactId,
+    now: UnixTime,
+}
+
+/// Two people; for A the contact is pending or active.
+fn scene(active: bool) -> Scene {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
+    let b_at_a = if active {
+        enrol(&mut relay, &mut a, &mut b, Kind::Ordinary).0
+    } else {
+        round(&mut relay, &mut [&mut a, &mut b]);
+        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let invited = a.client.invite(Kind::Ordinary, None, now, &mut rng());
+        let uri = a.commit(invited.unwrap()).uri;
+        let accepted = b.client.accept(&uri, true, now, &mut rng());
+        b.commit(accepted.unwrap());
+        while a.client.contacts().is_empty() {
+            let now = UnixTime(relay.epoch * EPOCH + 60);
+            b.pull(&relay, now);
+            b.post(&mut relay);
+            relay.close();
+            a.pull(&relay, UnixTime(relay.epoch * EPOCH + 60));
+        }
+        a.contact().id
+    };
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    Scene {
+        relay,
+        a,
+        b,
+        b_at_a,
+        now,
+    }
+}
+
+fn outgoing(body: &[u8]) -> Outgoing<'_> {
+    Outgoing {
+        content_type: "application/pdf",
+        body: body.into(),
+        filename: None,
+        session: "",
+    }
+}
+
+#[test]
+fn nothing_leaves_unless_the_contact_is_active_when_it_is_posted() {
+    for fate in [Fate::Stays, Fate::Suspect, Fate::Removed] {
+        for moment in [Moment::Queued, Moment::Unanswered, Moment::HalfSent] {
+            let Scene {
+                mut relay,
+                mut a,
+                mut b,
+                b_at_a,
+                now,
+            } = scene(true);
+            let what = format!("{fate:?}, {moment:?}");
+            // A receipt, a word, a message of several cells and a large one.
+            let back = b.contact().id;
+            b.send(back, "hello", now).unwrap();
+            b.post(&mut relay);
+            relay.close();
+            a.pull(&relay, now);
+            let word = a.send(b_at_a, "stop warfarin", now).unwrap();
+            let large = vec![7; 400_000];
+            let mut ids = vec![word];
+            for body in [&large[..9_000], &large] {
+                let sent = a.client.send(b_at_a, outgoing(body), now, &mut rng());
+                ids.push(a.commit(sent.unwrap()).id);
+            }
+            let drafted = a.client.set_draft(b_at_a, b"a draft", now).unwrap();
+            a.commit(drafted);
+            let post = match moment {
+                Moment::Queued => None,
+                _ => a.client.next_flush(now).unwrap(),
+            };
+            if let Some(post) = &post
+                && moment == Moment::HalfSent
+            {
+                let half = &post.tokens[..post.tokens.len() / 2];
+                let effects = a.client.posted(half, now);
+                a.commit(effects);
+            }
+            a.events.clear();
+            match fate {
+                Fate::Stays => {}
+                Fate::Suspect => {
+                    let effects = a.client.reject_sas(b_at_a, now).unwrap();
+                    a.commit(effects);
+                }
+                Fate::Removed => {
+                    let effects = a.client.remove_contact(b_at_a, now).unwrap();
+                    a.commit(effects);
+                }
+            }
+            a.restart();
+            a.assert_memory_is_stored();
+            if fate == Fate::Stays {
+                assert!(a.client.next_flush(now).unwrap().is_some(), "{what}");
+                continue;
+            }
+            for time in [now, now.plus(4 * DAY), now.plus(40 * DAY)] {
+                a.seal_overdue(time);
+                a.seal_wanted(time);
+                assert!(a.client.next_flush(time).unwrap().is_none(), "{what}");
+                let slot = a.client.next_slot(time, &mut rng()).unwrap();
+                assert!(slot.tokens.is_empty(), "{what}");
+            }
+            assert_eq!(a.client.queued(), 0, "{what}");
+            if let Some(post) = post {
+                assert!(!a.client.may_post(&post.tokens), "{what}: not repeated");
+            }
+            if fate == Fate::Removed {
+                assert!(a.store.keys().all(|key| !key.contains(&b_at_a.to_string())));
+                continue;
+            }
+            for id in &ids {
+                // What had wholly left before is still that, for a week.
+                let state = a.state(*id);
+                assert!(
+                    ["stopped", "undelivered"].contains(&state),
+                    "{what}: {state}"
+                );
+            }
+            assert_eq!(a.state(ids[2]), "stopped", "{what}");
+            assert_eq!(a.body(ids[2]), large, "{what}: it can be sent elsewhere");
+            let effects = a.client.cancel(ids[2], &[], now, &mut rng()).unwrap();
+            a.commit(effects);
+            assert_eq!(a.state(ids[2]), "cancelled");
+            assert_eq!(a.client.queued(), 0, "{what}");
+            // What the contact sends is held and not acknowledged.
+            b.send(back, "trust me", now).unwrap();
+            b.post(&mut relay);
+            relay.close();
+            let received = a.pull(&relay, UnixTime(relay.epoch * EPOCH + 60));
+            assert!(
+                received.messages.iter().all(|m| m.state == "held"),
+                "{what}"
+            );
+            assert_eq!(a.client.queued(), 0, "{what}: no receipt");
+            assert_eq!(
+                a.send(b_at_a, "x", now),
+                Err(ClientError::ContactSuspect),
+                "{what}"
+            );
+        }
+    }
+}
+
+#[test]
+fn for_a_pending_contact_only_the_handshake_leaves() {
+    let Scene {
+        mut relay,
+        mut a,
+        mut b,
+        b_at_a,
+        now,
+    } = scene(false);
+    assert_eq!(a.contact().state, "pending");
+    assert_eq!(a.send(b_at_a, "x", now), Err(ClientError::ContactPending));
+    // The confirm leaves; B, who needs no digits, writes at once.
+    a.post(&mut relay);
+    relay.close();
+    b.pull(&relay, UnixTime(relay.epoch * EPOCH + 60));
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    b.send(b.contact().id, "hello", now).unwrap();
+    b.post(&mut relay);
+    relay.close();
+    let received = a.pull(&relay, UnixTime(relay.epoch * EPOCH + 60));
+    assert_eq!(received.messages.len(), 1);
+    assert_eq!(received.messages[0].state, "held");
+    assert_eq!(a.client.queued(), 0, "no receipt");
+    // If the digits differ it is never shown.
+    let effects = a.client.reject_sas(b_at_a, now).unwrap();
+    a.commit(effects);
+    assert_eq!(a.client.queued(), 0);
+}
+
+#[test]
+fn what_is_left_of_a_message_that_was_deleted_holds_up_no_other() {
+    let Scene {
+        mut relay,
+        mut a,
+        mut b,
+        b_at_a,
+        now,
+    } = scene(true);
+    let sent = a
+        .client
+        .send(b_at_a, outgoing(&[7; 400_000]), now, &mut rng());
+    let id = a.commit(sent.unwrap()).id;
+    let deleted = a.client.delete_message(id, &[], now, &mut rng()).unwrap();
+    a.commit(deleted);
+    a.restart();
+    // The cell that leaves all the same waits for too long.
+    relay.epoch += 4 * DAY / EPOCH;
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    a.pull(&relay, now);
+    a.send(b_at_a, "after it", now).unwrap();
+    a.seal_overdue(now);
+    let mut shown = Vec::new();
+    for _ in 0..2 {
+        for received in round(&mut relay, &mut [&mut a, &mut b]) {
+            assert!(received.gaps.is_empty(), "{:?}", received.gaps);
+            shown.extend(received.messages.into_iter().map(|m| m.text));
+        }
+    }
+    assert_eq!(shown, [Some("after it".to_owned())]);
+}
+
+#[test]
+fn a_message_of_one_cell_is_withdrawn_until_it_has_left() {
+    let Scene {
+        mut relay,
+        mut a,
+        mut b,
+        b_at_a,
+        now,
+    } = scene(true);
+    let withdrawn = a.send(b_at_a, "wrong person", now).unwrap();
+    let kept = a.send(b_at_a, "right person", now).unwrap();
+    let effects = a.client.cancel(withdrawn, &[], now, &mut rng()).unwrap();
+    a.commit(effects);
+    a.restart();
+    assert_eq!(a.state(withdrawn), "cancelled");
+    b.events.clear();
+    let mut shown = Vec::new();
+    for _ in 0..3 {
+        for received in round(&mut relay, &mut [&mut b, &mut a]) {
+            shown.extend(received.messages.into_iter().map(|m| m.text));
+        }
+    }
+    assert_eq!(shown, [Some("right person".to_owned())]);
+    let alarm = |event: &Event| matches!(event, Event::Gap(_) | Event::Rejected(_));
+    assert!(!b.events.iter().any(alarm), "{:?}", b.events);
+    assert_eq!(a.state(kept), "delivered");
+    let refused = a.client.cancel(kept, &[], now, &mut rng()).map(|_| ());
+    assert_eq!(refused, Err(ClientError::MessageSent));
+}
