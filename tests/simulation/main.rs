@@ -1,7 +1,8 @@
 //! Crash safety and authenticity, by simulation: two to five people, clients
 //! killed between any two steps that a page awaits, requests and answers of
 //! the relay lost or repeated, clocks that jump, months passing, a relay that
-//! dies or is restored from a backup, batches withheld or late, contacts
+//! dies or is restored from a backup, or lies about itself, batches withheld,
+//! late or altered for ever, contacts
 //! removed and met again, and somebody who puts forged cells everywhere.
 //!
 //! What must hold is in `checks.rs`. A failing run prints its seed:
@@ -23,6 +24,7 @@ mod checks;
 #[path = "../common/mod.rs"]
 mod common;
 mod enrolment;
+mod lies;
 mod outcome;
 mod page;
 mod people;

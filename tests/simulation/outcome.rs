@@ -17,11 +17,13 @@ pub(crate) struct Outcome {
     pub(crate) removals: u64,
     pub(crate) taken_back: u64,
     pub(crate) resealed: u64,
+    pub(crate) lies: u64,
+    pub(crate) altered: u64,
     pub(crate) trace: [u8; 32],
 }
 
 impl Outcome {
-    fn counts(&mut self) -> [(&'static str, &mut u64); 14] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 16] {
         [
             ("sent", &mut self.sent),
             ("shown", &mut self.shown),
@@ -37,6 +39,8 @@ impl Outcome {
             ("removals", &mut self.removals),
             ("taken back", &mut self.taken_back),
             ("resealed", &mut self.resealed),
+            ("lies", &mut self.lies),
+            ("altered", &mut self.altered),
         ]
     }
 

@@ -178,6 +178,11 @@ impl World {
                 continue; // The relay does not have it now.
             }
             let bytes = self.relay.batch(&batch);
+            if self.altered.contains(&batch.epoch) {
+                self.take_altered(person, mailbox, &bytes);
+                self.outcome.altered += 1;
+                continue;
+            }
             if self.plan.adversary && self.dice.chance(3) {
                 self.take_altered(person, mailbox, &bytes);
             }

@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     pub(crate) months: bool,
     /// Contacts are removed.
     pub(crate) removals: bool,
+    /// The relay states what is out of range, or another cell size.
+    pub(crate) lies: bool,
 }
 
 /// What the relay does with batches that it should publish.
@@ -61,6 +63,7 @@ impl Plan {
             adversary: dice.chance(40),
             months: dice.chance(30),
             removals: dice.chance(30),
+            lies: dice.chance(30),
         }
     }
 
@@ -75,7 +78,9 @@ impl Plan {
         comes && self.restart != Restart::Restored
     }
 
-    /// Whether what one sends arrives in the order it was sent.
+    /// Whether what one sends arrives in the order it was sent. A message of
+    /// several cells whose batch comes late is shown when it is whole, after
+    /// what was sent later: nothing waits for it.
     pub(crate) fn ordered(&self) -> bool {
         self.withholding != Withholding::Late
     }

@@ -32,6 +32,8 @@ pub(crate) struct World {
     pub(crate) relay: Relay,
     /// Epochs whose batches the relay does not list.
     pub(crate) withheld: BTreeSet<u64>,
+    /// Epochs whose batches the relay lists and alters, for ever.
+    pub(crate) altered: BTreeSet<u64>,
     pub(crate) people: Vec<Actor>,
     pub(crate) links: Vec<Link>,
     /// Every cell that ever left a client, by its tag.
@@ -63,6 +65,7 @@ impl World {
             now: NOW.0,
             relay,
             withheld: BTreeSet::new(),
+            altered: BTreeSet::new(),
             people,
             links: Vec::new(),
             tags: HashMap::new(),
@@ -121,6 +124,9 @@ impl World {
         if self.dice.chance(3) {
             self.everybody_away();
         }
+        if self.plan.lies && self.dice.chance(5) {
+            self.lie(person);
+        }
         if self.dice.chance(5) {
             let hours = self.dice.below(2 * MOST_SKEW as usize) as i64;
             self.people[person].skew = hours - MOST_SKEW;
@@ -135,6 +141,9 @@ impl World {
         }
         if self.met && self.plan.withholding != Withholding::Never && self.dice.chance(10) {
             self.withheld.insert(self.relay.epoch);
+        }
+        if self.met && self.plan.withholding == Withholding::ForEver && self.dice.chance(5) {
+            self.altered.insert(self.relay.epoch);
         }
         if self.plan.withholding == Withholding::Late && self.dice.chance(10) {
             self.withheld.clear();
