@@ -139,7 +139,7 @@ export class RelaySync {
       await this.#host.apply((engine, now) => engine.settle(now));
     } catch (error) {
       if (!isTesseraError(error) || error.code !== "CLOCK_BEHIND") throw error;
-      this.#host.show({ type: "rejected", code: error.code }); // tried again at the next pull
+      this.#host.show({ type: "rejected", code: error.code, count: 1 }); // tried again at the next pull
     }
   }
 
