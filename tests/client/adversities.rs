@@ -194,10 +194,11 @@ fn garbage_and_replays_under_a_seen_tag_hide_nothing() {
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     a.send(b_at_a, "one", now).unwrap();
-    let post = a.client.next_flush(now).unwrap().unwrap();
-    let entry = post::decode(&post.body, relay.size, relay.buckets)
-        .unwrap()
-        .remove(0);
+    let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
+    let mailbox = bucket_of(&b.client, Mailbox::Own);
+    let entries = post::decode(&post.body, relay.size, relay.buckets).unwrap();
+    let mut to_b = entries.into_iter();
+    let entry = to_b.find(|entry| entry.bucket.get() == mailbox).unwrap();
     let noise = cover_cell(relay.size, &mut rng());
     let stranger = Cell::from_parts(
         &entry.cell.tag(),

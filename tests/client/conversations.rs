@@ -130,10 +130,12 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     a.commit(effects);
     // Half of the cells in one epoch, half in the next.
     a.seal_wanted(now);
-    let first = a.client.next_flush(now).unwrap().unwrap();
-    relay.post(&first.body);
-    let effects = a.client.posted(&first.tokens, NOW);
-    a.commit(effects);
+    for _ in 0..50 {
+        let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
+        relay.post(&post.body);
+        let effects = a.client.posted(&post.tokens, NOW);
+        a.commit(effects);
+    }
     relay.close();
     let received = round(&mut relay, &mut [&mut b, &mut a]);
     assert!(received[0].messages.is_empty());

@@ -22,6 +22,7 @@ mod months;
 mod relay_faults;
 mod restores;
 mod segments;
+mod slots;
 mod stage;
 mod states;
 mod tampering;

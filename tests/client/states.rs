@@ -42,6 +42,8 @@ struct Scene {
 /// Two people; for A the contact is pending or active.
 fn scene(active: bool) -> Scene {
     let mut relay = Relay::new();
+    // A post then carries several cells for one contact.
+    relay.per_bucket = 8;
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     let b_at_a = if active {
         enrol(&mut relay, &mut a, &mut b, Kind::Ordinary).0
@@ -109,7 +111,7 @@ fn nothing_leaves_unless_the_contact_is_active_when_it_is_posted() {
             a.commit(drafted);
             let post = match moment {
                 Moment::Queued => None,
-                _ => a.client.next_flush(now).unwrap(),
+                _ => a.client.next_flush(now, &mut rng()).unwrap(),
             };
             if let Some(post) = &post
                 && moment == Moment::HalfSent
@@ -133,13 +135,19 @@ fn nothing_leaves_unless_the_contact_is_active_when_it_is_posted() {
             a.restart();
             a.assert_memory_is_stored();
             if fate == Fate::Stays {
-                assert!(a.client.next_flush(now).unwrap().is_some(), "{what}");
+                assert!(
+                    a.client.next_flush(now, &mut rng()).unwrap().is_some(),
+                    "{what}"
+                );
                 continue;
             }
             for time in [now, now.plus(4 * DAY), now.plus(40 * DAY)] {
                 a.seal_overdue(time);
                 a.seal_wanted(time);
-                assert!(a.client.next_flush(time).unwrap().is_none(), "{what}");
+                assert!(
+                    a.client.next_flush(time, &mut rng()).unwrap().is_none(),
+                    "{what}"
+                );
                 let slot = a.client.next_slot(time, &mut rng()).unwrap();
                 assert!(slot.tokens.is_empty(), "{what}");
             }
