@@ -73,7 +73,7 @@ test("a slot without an answer is repeated as it was", async () => {
   assert.equal(bodies.length, 3);
   assert.equal(bodies[0], bodies[1], "the same cells under the same cover");
   assert.notEqual(bodies[1], bodies[2]);
-  assert.equal(bodies[0].length / 2, 4 * (4 + 2048));
+  assert.equal(bodies[0].length / 2, 8 * (4 + 2048), "one cell for each bucket");
   await a.dispose();
 });
 

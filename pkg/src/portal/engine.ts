@@ -99,6 +99,7 @@ export interface Engine {
   bucket(): number;
   nextSlot(now: number): Post;
   nextFlush(now: number): Post | undefined;
+  nextLobbyPost(now: number): Post | undefined;
   posted(tokens: string[], now: number): Effects;
   settings(): Settings;
   setSettings(graceDays: number, retentionDays: number, now: number): Effects;

@@ -96,13 +96,12 @@ export class Loop {
     await running?.ended;
   }
 
-  /** An enrolment through the lobby began: it is read now and posted to soon, as when a portal opens. */
+  /** An enrolment through the lobby began: it is read and posted to now. */
   enrolling(): void {
     if (this.#pace === undefined) return; // it will be, at start
     const now = this.#clock.now();
     this.#lobbyPulls = 0;
     this.#due.lobby = now;
-    this.#due.slot = Math.min(this.#due.slot, now + soon(this.#pace.lobbyEpoch));
     this.#wake();
   }
 
@@ -162,8 +161,6 @@ export class Loop {
     if (task === "slot") {
       await this.#sync.postSlot(signal);
       this.#slotPosted(pace);
-      const hurried = await this.#host.read((engine, now) => engine.lobbyWatch(now) && engine.queued() > 0);
-      if (hurried) this.#due.slot = Math.min(this.#due.slot, this.#clock.now() + pace.lobbyEpoch);
       return;
     }
     // What is due together is asked for together, before any of it is opened.
@@ -174,12 +171,9 @@ export class Loop {
     if (due.includes("own")) this.#due.own = this.#afterClose(pace.epoch);
     if (!due.includes("lobby")) return;
     this.#lobbyPulls += 1;
-    const { watched, queued } = await this.#host.read((engine, now) => ({
-      watched: engine.lobbyWatch(now),
-      queued: engine.queued(),
-    }));
+    await this.#sync.postToLobby(signal);
+    const watched = await this.#host.read((engine, now) => engine.lobbyWatch(now));
     this.#due.lobby = watched || this.#lobbyPulls < LOBBY_PULLS_AT_START ? this.#afterClose(pace.lobbyEpoch) : Infinity;
-    if (watched && queued > 0) this.#due.slot = Math.min(this.#due.slot, this.#clock.now() + soon(pace.lobbyEpoch));
   }
 
   /** When the next slot is due follows from when this one was, not from how long it took: that may depend on what was in it. */

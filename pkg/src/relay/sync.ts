@@ -110,12 +110,17 @@ export class RelaySync {
     });
   }
 
-  /** Posts one slot: queued cells first, cover for the rest. */
+  /** Posts one slot, with the same cells for every bucket, and what waits for the lobby. */
   postSlot(signal?: AbortSignal): Promise<void> {
     return this.#inTurn(() => this.#postSlot(signal));
   }
 
-  /** One round: rotate, read both mailboxes, post one slot or the whole queue. */
+  /** Posts what waits for the lobby. */
+  postToLobby(signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(() => this.#postToLobby(signal));
+  }
+
+  /** One round: rotate, read both mailboxes, post one slot or, in additional slots, the whole queue. */
   round(flush: boolean, options: PullOptions): Promise<Pulled> {
     return this.#inTurn(async () => {
       const pulled = nothingPulled();
@@ -154,10 +159,18 @@ export class RelaySync {
   }
 
   async #postSlot(signal?: AbortSignal): Promise<void> {
-    if (await this.#repeatUnanswered(signal)) return;
-    await this.#host.sealAhead();
-    const post = await this.#host.read((engine, now) => this.#leaves(engine.nextSlot(now)));
-    await this.#postUntilRefused(post, signal);
+    if (!(await this.#repeatUnanswered(signal))) {
+      await this.#host.sealAhead();
+      const post = await this.#host.read((engine, now) => this.#leaves(engine.nextSlot(now)));
+      await this.#postUntilRefused(post, signal);
+    }
+    await this.#postToLobby(signal);
+  }
+
+  /** Without cover, so the same cells can be posted again if no answer comes. */
+  async #postToLobby(signal?: AbortSignal): Promise<void> {
+    const post = await this.#host.read((engine, now) => engine.nextLobbyPost(now));
+    if (post !== undefined) await this.#send(post, signal);
   }
 
   async #flush(signal?: AbortSignal): Promise<void> {

@@ -139,7 +139,7 @@ fn costs(noise: &Noise, setting: &Setting, people: &Assumptions) -> Vec<Cost> {
         every("a message of one cell at once", &[once(slot)]),
         every("a message of the largest size at once", &[once(at_once)]),
         cost(
-            "one cell at once that reveals its bucket".to_owned(),
+            "one cell more in one bucket".to_owned(),
             Changes::OneBucket(once(1)),
             noise,
             setting,

@@ -179,7 +179,7 @@ fn presence_costs_what_its_slots_change_in_every_bucket() {
     let slot = of(0, "one slot");
     close(slot.reader_of_one_bucket.epsilon.unwrap(), 0.1);
     close(slot.reader_of_one_bucket.delta, 1e-6);
-    let cell = of(0, "one cell at once that reveals its bucket");
+    let cell = of(0, "one cell more in one bucket");
     assert_eq!(cell.reader_of_all_buckets, slot.reader_of_one_bucket);
     let visits = of(0, "a day with 2 short visits");
     assert!(matches!(&visits.changes, Changes::EveryBucket(changes)
