@@ -13,7 +13,9 @@ let relay;
 before(async () => {
   relay = await startRelay({
     "max-message-size": "16MiB",
+    buckets: 1,
     "cells-per-bucket": 8,
+    "cell-size": 8192,
     "cells-per-connection": 1_000_000,
     "cells-per-peer": 1_000_000,
   });
