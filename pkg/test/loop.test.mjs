@@ -176,6 +176,33 @@ test("a batch the relay drops is shown as a gap; an altered one is refused and a
   await Promise.all([a.dispose(), b.dispose()]);
 });
 
+test("a batch that never arrives is passed over, and what follows it is read", async () => {
+  const between = meddler(relay.url);
+  const [a, b] = [await person("A", relay.url), await person("B", between)];
+  const [toB] = await enrol(a, b);
+  await b.sync();
+  const { gap } = record(b, "gap");
+  let bad;
+  between.onGet = (path, answer) => {
+    if (/buckets\/\d+\/batches/.test(path)) bad ??= path;
+    if (path === bad) throw new Error("it stalls");
+    return answer;
+  };
+  const failures = () => between.requests.filter((path) => path === bad).length;
+  await until(
+    "three attempts",
+    () => failures() === 3,
+    () => b.sync().catch((error) => assert.equal(error.code, "RELAY_UNREACHABLE")),
+  );
+  await a.send(toB, { text: "stop warfarin" });
+  const read = async () => (await b.messages((await b.contacts())[0].id)).some(({ text }) => text === "stop warfarin");
+  await syncedUntil([a, b], "what follows", read);
+  assert.equal(failures(), 3);
+  assert.equal(gap.filter(({ kind, closed }) => kind === "batches" && !closed).length, 1, "told once");
+  assert.equal((await b.sync()).incomplete, true);
+  await Promise.all([a.dispose(), b.dispose()]);
+});
+
 test("an aborted sync keeps what it committed and can go on", async () => {
   const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
   const [toB, toA] = await enrol(a, b);

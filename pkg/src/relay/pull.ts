@@ -3,6 +3,7 @@
 import type { BareMessage, Mailbox, Planned } from "../portal/engine.js";
 import type { EngineHost } from "../portal/engine-host.js";
 import { isTesseraError } from "../errors.js";
+import type { Attempts } from "./attempts.js";
 import { throwIfAborted, type Relay } from "./client.js";
 import type { Gap, PullProgress, Rejected } from "../portal/types.js";
 
@@ -36,6 +37,10 @@ export interface PullOptions {
   readonly onIndex?: ((mailbox: Mailbox, batches: number) => void) | undefined;
 }
 
+interface CountedPullOptions extends PullOptions {
+  readonly attempts: Attempts;
+}
+
 /** Asks the host whether so many bytes may be pulled; not asked where nobody saves data. */
 export type ConfirmLargeDownload = (bytes: number) => boolean | Promise<boolean>;
 
@@ -61,14 +66,17 @@ export async function pull(
   mailboxes: readonly Mailbox[],
   confirmLargeDownload: ConfirmLargeDownload | undefined,
   pulled: Pulled,
-  options: PullOptions,
+  options: CountedPullOptions,
 ): Promise<void> {
-  const { signal } = options;
+  const { attempts, signal } = options;
   const downloads: Download[] = [];
   for (const mailbox of mailboxes) {
     const index = await relay.getText(await host.read((engine) => engine.indexPath(mailbox)), signal);
-    const plan = await host.apply((engine, now) => engine.planPull(mailbox, index, now));
-    options.onIndex?.(mailbox, plan.length);
+    const planned = await host.apply((engine, now) => engine.planPull(mailbox, index, now));
+    options.onIndex?.(mailbox, planned.length);
+    // One that fails again and again must not keep what follows it from being read. The gap it leaves is reported then.
+    const plan = planned.filter(({ path }) => attempts.allowed(path));
+    if (plan.length < planned.length) pulled.incomplete = true;
     const expected = plan.reduce((sum, planned) => sum + planned.bytes, 0);
     const isLarge = savesData() && expected > LARGE_PULL_BYTES;
     if (isLarge && confirmLargeDownload !== undefined && !(await confirmLargeDownload(expected))) {
@@ -83,8 +91,11 @@ export async function pull(
       throwIfAborted(signal);
       download.answers.push(answer);
       held += planned.bytes;
+      const failed = answer.status === "rejected" && !isMissing(answer.reason);
+      // The index was just read: it may be this download that never arrives.
+      if (failed) attempts.failed(planned.path);
       // A failure of the relay ends the pull, once what came before it is opened.
-      if (held >= HELD_BYTES || (answer.status === "rejected" && !isMissing(answer.reason))) {
+      if (held >= HELD_BYTES || failed) {
         await openAll(host, downloads, pulled, options);
         held = 0;
       }
@@ -97,7 +108,7 @@ async function openAll(
   host: EngineHost,
   downloads: readonly Download[],
   pulled: Pulled,
-  { signal, onProgress, betweenBatches }: PullOptions,
+  { attempts, signal, onProgress, betweenBatches }: CountedPullOptions,
 ): Promise<void> {
   for (const download of downloads) {
     const { mailbox, plan, expected, answers } = download;
@@ -107,7 +118,8 @@ async function openAll(
       if (answer.status === "fulfilled") {
         download.bytes += answer.value.length;
         pulled.bytes += answer.value.length;
-        await take(host, path, answer.value, pulled);
+        if (await take(host, path, answer.value, pulled)) attempts.succeeded(path);
+        else attempts.failed(path);
       } else {
         missing(answer.reason, pulled);
       }
@@ -125,13 +137,15 @@ async function openAll(
   }
 }
 
-async function take(host: EngineHost, path: string, bytes: Uint8Array, pulled: Pulled): Promise<void> {
+/** Whether the bytes were what the relay signed. */
+async function take(host: EngineHost, path: string, bytes: Uint8Array, pulled: Pulled): Promise<boolean> {
   try {
     const received = await host.apply((engine, now) => engine.receive(path, bytes, now));
     pulled.messages.push(...received.messages);
     pulled.rejected.push(...received.rejected);
     pulled.gaps.push(...received.gaps);
     pulled.cells += received.cells;
+    return true;
   } catch (error) {
     if (!isTesseraError(error) || error.code !== "BATCH_INVALID") throw error;
     // Not the relay's signed word: told, and asked for again at the next pull.
@@ -139,6 +153,7 @@ async function take(host: EngineHost, path: string, bytes: Uint8Array, pulled: P
     host.show({ type: "rejected", ...rejected });
     pulled.rejected.push(rejected);
     pulled.incomplete = true;
+    return false;
   }
 }
 

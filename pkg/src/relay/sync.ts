@@ -4,6 +4,7 @@ import type { Mailbox, Post, RelayParameters } from "../portal/engine.js";
 import type { EngineHost } from "../portal/engine-host.js";
 import type { RelayHealth } from "./health.js";
 import { isTesseraError } from "../errors.js";
+import { Attempts } from "./attempts.js";
 import type { OnNotice } from "./notices.js";
 import { nothingPulled, pull, type ConfirmLargeDownload, type Pulled, type PullOptions } from "./pull.js";
 import { throwIfAborted, type Relay } from "./client.js";
@@ -25,6 +26,7 @@ export class RelaySync {
   readonly #relay: Relay;
   readonly #health: RelayHealth;
   readonly #confirmLargeDownload: ConfirmLargeDownload | undefined;
+  #attempts = new Attempts();
   #last: Promise<unknown> = Promise.resolve();
   #unanswered: { readonly post: Post; readonly since: number } | undefined;
   #skewSeconds = 0;
@@ -89,6 +91,7 @@ export class RelaySync {
     await this.#last;
     // What its tokens mean, only that engine knew.
     this.#unanswered = undefined;
+    this.#attempts = new Attempts(); // what was ended here says nothing about the relay
   }
 
   /** Expiries, rotation, sealing again what was not acknowledged. */
@@ -138,7 +141,11 @@ export class RelaySync {
     const onIndex = (mailbox: Mailbox, batches: number): void => {
       if (mailbox === "own") this.#health.looked(batches, epochSeconds);
     };
-    await pull(this.#host, this.#relay, mailboxes, this.#confirmLargeDownload, pulled, { ...options, onIndex });
+    await pull(this.#host, this.#relay, mailboxes, this.#confirmLargeDownload, pulled, {
+      ...options,
+      attempts: this.#attempts,
+      onIndex,
+    });
     if (!mailboxes.includes("own")) return;
     try {
       await this.#host.apply((engine, now) => engine.settle(now));
