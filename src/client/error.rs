@@ -63,7 +63,7 @@ pub enum ClientError {
     #[error("no such message")]
     MessageUnknown,
     /// A newer device replaced this one.
-    #[error("a newer device took this one's place")]
+    #[error("a newer device replaced this one")]
     DeviceSuperseded,
     /// A restored device has not read its own mailbox yet.
     #[error("the mailbox has not been read since the restore")]

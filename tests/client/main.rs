@@ -19,6 +19,7 @@ mod devices;
 mod journal;
 mod large;
 mod months;
+mod refusals;
 mod relay_faults;
 mod restores;
 mod segments;

@@ -8,14 +8,14 @@ use crate::{
     wire::BatchHeader,
 };
 
-/// Most breaks of a chain remembered.
+/// Most breaks of a chain that are remembered.
 const MAX_GAPS: usize = 64;
 
-/// Where a batch stands to what was pulled before.
+/// Where a batch stands in relation to what was read before.
 pub(crate) enum Step {
-    /// Taken before.
+    /// Read before.
     Taken,
-    /// To be read; what is missing before it, or has come with it.
+    /// To be read, with what is missing before it or has arrived with it.
     New(Vec<Gap>),
     /// Older than what was read, or read before and wanted once more: what
     /// was opened in it is skipped.
@@ -69,7 +69,7 @@ impl Cursors {
                 let origin = header.origin.to_string();
                 gaps.push(Gap::Origin { origin, lobby });
             }
-            // The first chain is entered where one finds it, any other at its beginning.
+            // The first chain is entered where it is found, any other at its beginning.
             if core::mem::replace(&mut self.started, true) {
                 gaps.extend(cursor.follow(header, lobby, whole));
             }
@@ -81,7 +81,7 @@ impl Cursors {
         let missed = cursor.gaps.iter().position(missed);
         if epoch < cursor.floor && missed.is_none() {
             if !lobby {
-                // Of before one's first look, when nobody knew this identity.
+                // From before the first look, when nobody knew this identity.
                 return Step::Taken;
             }
             cursor.floor = epoch;

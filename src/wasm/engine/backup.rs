@@ -131,7 +131,7 @@ impl Engine {
         to_js(&self.client.device())
     }
 
-    /// One's own mailbox was read: fixes the index of a restored device.
+    /// The own mailbox was read: gives a restored device its index.
     ///
     /// # Errors
     ///

@@ -97,7 +97,7 @@ impl Engine {
         self.give(result)
     }
 
-    /// The number of one's own bucket, for the stream of notices.
+    /// The number of this person's bucket, for the stream of notices.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! An export of an audit log, verified by whoever holds it. Protocol §11.
+//! Verifies an export of an audit log. Protocol §11.
 
 use js_sys::{Object, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
