@@ -50,7 +50,9 @@ fn the_lobby_takes_four_cells_per_post_connection_and_epoch() {
 #[test]
 fn cells_are_limited_per_connection_and_a_trusted_proxys_clients() {
     let directory = TempDir::new().unwrap();
-    let flags = "--cells-per-connection 64 --cells-per-peer 100 --trusted-proxy 127.0.0.1";
+    // Counters are forgotten with the epoch.
+    let flags = "--cells-per-connection 64 --cells-per-peer 100 --trusted-proxy 127.0.0.1 \
+        --epoch 1h --retention 1d --max-message-size 64KiB";
     let server = Server::start(directory.path(), flags);
     let body = post::encode(&entries(bucket(0), 64)).unwrap();
     let mut socket = Socket::connect(server.client.0);
