@@ -21,7 +21,7 @@ export function content(value: unknown, name: string): Uint8Array {
   return found;
 }
 
-/** A string that UTF-8 can carry. Half of a surrogate pair would silently become U+FFFD. */
+/** A well-formed string. In UTF-8, half of a surrogate pair would become U+FFFD without notice. */
 export function text(value: unknown, name: string): string {
   if (typeof value !== "string") throw invalid(`${name} is not a string`);
   if (LONE_SURROGATE.test(value)) throw invalid(`${name} has half of a surrogate pair`);
@@ -58,7 +58,7 @@ export function object(value: unknown, name: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Options of which every name is known: a misspelt one would otherwise do nothing, and nobody would notice. */
+/** Options with known names only: a misspelt option would otherwise be ignored without notice. */
 export function options<T extends object>(value: T, name: string, known: readonly (keyof T & string)[]): T {
   const given = object(value, name);
   for (const key of Object.keys(given)) {

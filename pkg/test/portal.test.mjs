@@ -312,3 +312,30 @@ test("the limits are the relay's", async () => {
   assert.ok(cellsPerBucket >= 1);
   await a.dispose();
 });
+
+test("what came is unread until it is marked, up to a message or all of it, and stays marked", async () => {
+  const store = memoryStore();
+  const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
+  const [toB, toA] = await enrol(a, b);
+  for (const text of ["one", "two", "three"]) await b.send(toA, { text });
+  const received = await syncedUntil([a, b], "the messages", async () => {
+    const found = await a.messages(toB);
+    return found.length === 3 && found;
+  });
+  const marks = async (portal) => (await portal.messages(toB)).map(({ read }) => read);
+  assert.deepEqual(await marks(a), [false, false, false]);
+  await a.markRead(toB, received[1].id);
+  assert.deepEqual(await marks(a), [true, true, false]);
+  assert.deepEqual(
+    (await b.messages(toA)).map(({ read }) => read),
+    [true, true, true],
+  );
+  await refused("CONTACT_UNKNOWN", () => a.markRead("0000000000000000"));
+  await refused("MESSAGE_UNKNOWN", () => a.markRead(toB, `${toB}-ffffffff`));
+  await a.dispose();
+  const again = await person("A", relay.url, { store, create: false });
+  assert.deepEqual(await marks(again), [true, true, false]);
+  await again.markRead(toB);
+  assert.deepEqual(await marks(again), [true, true, true]);
+  await Promise.all([again.dispose(), b.dispose()]);
+});

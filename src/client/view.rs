@@ -235,6 +235,8 @@ pub struct MessageView {
     pub session: Option<String>,
     /// One of the words of [`MessageState`](crate::client::MessageState).
     pub state: &'static str,
+    /// Whether it was marked as read; true for an outgoing message.
+    pub read: bool,
     /// The text, where the message was sent as text and its body is at hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -256,6 +258,7 @@ impl MessageView {
             received_at: message.received_at,
             session: label,
             state: message.state.word(),
+            read: message.read,
             text: None,
         }
     }

@@ -70,7 +70,7 @@ export class EngineHost {
     this.#free();
   }
 
-  /** Goes on with an engine that was opened anew. */
+  /** Goes on with a newly opened engine. */
   resume(engine: Engine, revision: number): void {
     if (this.#end !== undefined) {
       engine.free();
@@ -132,7 +132,7 @@ export class EngineHost {
     return this.#inTurn(async () => {
       const { revision, entries } = await stored(() => this.#store.list(""));
       if (revision !== this.#revision)
-        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
+        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal again");
       return this.#step((engine, now) => engine.backup(entries, now));
     });
   }
@@ -250,7 +250,7 @@ export class EngineHost {
     try {
       return call(() => step(engine, Math.floor(Date.now() / 1000)));
     } catch (error) {
-      // The state in memory may be half changed: only opening anew is safe.
+      // The state in memory may be half changed: only opening the vault again is safe.
       if ((error as TesseraError).code === "INTERNAL") this.#end ??= asEnd(error as TesseraError);
       throw error;
     }
@@ -261,7 +261,7 @@ export class EngineHost {
     try {
       const revision = await stored(() => this.#store.commit(this.#revision, changes));
       if (revision === CONFLICT)
-        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal anew");
+        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal again");
       this.#revision = revision;
     } catch (thrown) {
       const error = asTesseraError(thrown);

@@ -120,6 +120,7 @@ export interface Engine {
   sealMore(messageId: string, sealedPieces: [number: number, sealed: Uint8Array][], now: number): Effects;
   /** `inFlight`: the tokens of a post without an answer. */
   cancel(messageId: string, inFlight: string[], now: number): Effects<BareMessage>;
+  markRead(contactId: string, until: string | undefined, now: number): Effects;
   deleteMessage(messageId: string, inFlight: string[], now: number): Effects;
   transfers(): Transfer[];
   info(): RelayParameters;

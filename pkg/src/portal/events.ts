@@ -49,7 +49,7 @@ export interface PortalEvents {
   locked: CustomEvent<LockStatus>;
   /** The audit log was signed: at `p.audit.checkpoint()`, at an export, and once a day by the loop. Keep its text elsewhere. */
   checkpoint: CustomEvent<AuditCheckpoint>;
-  /** The loop ended by itself, because the store failed or by a defect: open the portal anew. Or, loop or not, another portal took the vault over: `VAULT_IN_USE`. */
+  /** The loop ended by itself, because the store failed or by a defect: open the portal again. Or, loop or not, another portal took the vault over: `VAULT_IN_USE`. */
   stopped: CustomEvent<TesseraError>;
 }
 

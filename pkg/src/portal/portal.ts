@@ -55,7 +55,7 @@ const INVITATION_SCHEME = "tessera:/";
  * One person's portal. Open one per store at a time.
  *
  * State is committed before a cell leaves and before a message is shown. If the store fails, was changed by someone else or
- * taken over by another portal, every later call throws `STORE_FAILED`, `STORE_CONFLICT` or `VAULT_IN_USE`: open the portal anew.
+ * taken over by another portal, every later call throws `STORE_FAILED`, `STORE_CONFLICT` or `VAULT_IN_USE`: open the portal again.
  */
 export class Portal extends (EventTarget as {
   new (): PortalEventTarget & Pick<EventTarget, "dispatchEvent">;
@@ -194,6 +194,16 @@ export class Portal extends (EventTarget as {
     const { sync } = this.#runtime;
     const cancelled = await this.#runtime.forUser().apply((engine, now) => engine.cancel(id, sync.inFlight, now));
     return this.#runtime.message(cancelled) as OutgoingMessage;
+  }
+
+  /**
+   * Marks what came from a contact as read, up to a message or all of it. Held messages stay unread. A page may call it by itself when
+   * it shows messages: it does not restart the idle time.
+   */
+  async markRead(contactId: string, messageId?: string): Promise<void> {
+    const contact = text(contactId, "contactId");
+    const until = messageId === undefined ? undefined : text(messageId, "messageId");
+    await this.#runtime.forRead().apply((engine, now) => engine.markRead(contact, until, now));
   }
 
   /** Deletes a message with its body here; its contact keeps it. One that waits is cancelled first. */

@@ -16,7 +16,7 @@ export interface ReadOnlyAudit {
   verify(options?: AuditVerifyOptions): Promise<AuditVerification>;
 }
 
-/** The vault as it stood when it was opened. Open it anew to see what has changed since. */
+/** The vault as it stood when it was opened. Open it again to see later changes. */
 export class ReadOnlyPortal {
   readonly audit: ReadOnlyAudit;
   readonly #host: EngineHost;

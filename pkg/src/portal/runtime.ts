@@ -27,7 +27,7 @@ export class Runtime {
   readonly sync: RelaySync;
   readonly loop: Loop;
   readonly lockController: LockController;
-  /** The page listens only once it has the portal: what happens before that reaches nobody. */
+  /** Set by the portal. Events before that have no listener. */
   emit: Emit = () => {};
   readonly #store: Store;
   readonly #lock: VaultLock;
@@ -55,7 +55,7 @@ export class Runtime {
       onLocked: (reason) => this.emit("locked", { reason }),
       noteUnlock: (passkey) => this.noteUnlock(passkey),
     });
-    this.host.onFull = (full) => setTimeout(() => this.#roomChanged(full)); // the caller of `open` listens by then
+    this.host.onFull = (full) => setTimeout(() => this.#roomChanged(full)); // after the caller of `open` has added listeners
     this.host.onRollBack = () => this.sync.forgetPost();
     const { backup } = options;
     if (backup === undefined) return;
@@ -66,7 +66,7 @@ export class Runtime {
     );
     this.#backups = keeper;
     this.host.onCommit = (keys) => keeper.changed(keys);
-    keeper.changed(["vault"]); // what was done before may be in no backup yet
+    keeper.changed(["vault"]); // earlier changes may be in no backup yet
   }
 
   /** The engine, for a call that the person makes. */
@@ -119,7 +119,7 @@ export class Runtime {
     } catch {
       // It could not even be asked, so nothing is promised.
     }
-    // In a task of its own: the caller of `open` listens by then.
+    // In a separate task, after the caller of `open` has added listeners.
     setTimeout(() => {
       if (this.#disposed === undefined) this.emit("storage", { persisted });
     });

@@ -108,7 +108,7 @@ export interface RelayNotice {
 /** Somebody opened a backup of this vault with emergency shares. */
 export interface EmergencyAccess {
   readonly id: string;
-  /** By the clock of whoever opened it. */
+  /** By the clock of the device that opened it. */
   readonly beganAt: number;
   /** For how long it was opened; 0 if only its end became known. */
   readonly minutes: number;
@@ -228,10 +228,12 @@ export interface Message {
   /** Bytes of the body. */
   readonly size: number;
   readonly sentAt: number;
-  /** `null` for one's own. */
+  /** `null` for an outgoing message. */
   readonly receivedAt: number | null;
   readonly session: string | null;
   readonly state: MessageState;
+  /** Whether `markRead` named it; true for an outgoing message. */
+  readonly read: boolean;
   /** The bytes of the body; `CONTACT_PENDING` while it is held. */
   body(): Promise<Uint8Array>;
 }

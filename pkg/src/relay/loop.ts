@@ -1,5 +1,5 @@
 /**
- * What a page runs while it is open: a slot at once, one about five minutes later, one per epoch, a pull of one's own bucket per
+ * What a page runs while it is open: a slot at once, one about five minutes later, one per epoch, a pull of the own bucket per
  * epoch, the lobby while somebody enrols.
  *
  * Requests follow the clock, not what the user does: a send waits for the next slot.
@@ -18,9 +18,9 @@ const LOBBY_PULLS_AT_START = 3;
 const SECOND_SLOT_MS = { least: 240_000, most: 360_000 };
 /** The relay's answer to `/v1/info` is read again after so long. */
 const CONFIGURE_AGAIN_MS = 3_600_000;
-/** Longer epochs than a day are no relay's of ours: whatever it claims, it is asked again by then. */
+/** Upper bound for what a relay claims: it is asked again at least daily. */
 const LONGEST_EPOCH_MS = 86_400_000;
-/** A relay may ask to wait, but not for ever. */
+/** Upper bound for `Retry-After`. */
 const LONGEST_WAIT_MS = 900_000;
 /** A stream of notices that is silent for so many epochs of the lobby is dead; while it lives, the clock waits so much longer. */
 const SILENT_EPOCHS = 3;
@@ -47,9 +47,9 @@ export class Loop {
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
   #wake: () => void = () => {};
   readonly #clock = new SteadyClock();
-  /** By the steady clock: a wall clock that is set right does not hold anything up. */
+  /** Times of the steady clock: setting the wall clock back delays nothing. */
   #due: Record<Task, number> = { slot: Infinity, own: Infinity, lobby: Infinity };
-  /** Of each task, since it last succeeded: one that fails holds up no other. */
+  /** Failures of each task since it last succeeded. A failing task delays no other. */
   #failures: Record<Task, number> = { slot: 0, own: 0, lobby: 0 };
   /** Tasks that the relay itself asked to wait. */
   readonly #toldToWait = new Set<Task>();
@@ -111,7 +111,7 @@ export class Loop {
     this.#slots = 0;
     this.#configuredAt = -Infinity;
     this.#begun = false;
-    // What else is to be done, and when, is known once the relay has said how long its epochs are.
+    // The other tasks start once the relay has answered with its epochs.
     this.#due = { slot: Infinity, own: this.#clock.now(), lobby: Infinity };
     this.#whenReachableAgain(signal);
     for (;;) {
@@ -142,7 +142,7 @@ export class Loop {
     }
   }
 
-  /** A network that is back, or a page that is looked at again, is a reason to try sooner what failed, and to look at what slept. */
+  /** Retries failed tasks sooner when the network is back or the page becomes visible. */
   #whenReachableAgain(signal: AbortSignal): void {
     const look = (): void => {
       if (globalThis.document?.visibilityState === "hidden") return;
@@ -265,7 +265,7 @@ function soon(epoch: number): number {
   return Math.random() * Math.min(5000, epoch / 2);
 }
 
-/** A failure of the relay, or a store without room, which somebody may make. */
+/** A failure of the relay, or a full store: both may be over at the next attempt. */
 function mayPass(error: TesseraError): boolean {
   return /^RELAY_|^UNAUTHORIZED$|^NOT_FOUND$|^RETENTION_PASSED$|^BATCH_INVALID$|^STORE_FULL$/.test(error.code);
 }

@@ -205,7 +205,7 @@ export class RelaySync {
     return true;
   }
 
-  /** Noted in the engine's own turn: whoever cancels a message next knows that it may have left. */
+  /** Runs within the engine's turn, so that a message cancelled next is known to be in flight. */
   #leaves(post: Post): Post {
     this.#unanswered = { post, since: Date.now() };
     return post;

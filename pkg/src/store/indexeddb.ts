@@ -116,7 +116,7 @@ class Connection {
   async close(): Promise<void> {
     const opening = this.#opening;
     this.#opening = undefined;
-    // What could not be opened needs no closing, and whoever used it was told.
+    // What could not be opened needs no closing, and its user got the error.
     await opening?.then(
       (database) => database.close(),
       () => {},

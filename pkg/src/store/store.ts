@@ -16,7 +16,7 @@ export interface StoreSnapshot {
 }
 
 export interface StoreLockOptions {
-  /** Takes the lock away from whoever holds it. */
+  /** Takes the lock away from its holder. */
   readonly takeOver: boolean;
   /** To be called once if the lock was taken away; not after it was released. */
   readonly onLost: () => void;

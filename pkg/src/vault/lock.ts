@@ -43,7 +43,7 @@ export class VaultLock {
   static async acquire(store: Store, { signal, takesOver = false }: ClaimOptions = {}): Promise<VaultLock> {
     const [place, lock] = [placeOf(store), new VaultLock(store)];
     const before = claims.get(place);
-    claims.set(place, lock); // at once: who comes next waits for this one
+    claims.set(place, lock); // before the first await, so that the next one waits for this one
     try {
       if (before !== undefined && !takesOver) await before.#handover(signal);
       throwIfAborted(signal);
@@ -70,7 +70,7 @@ export class VaultLock {
     return this.#unlock !== undefined && !this.#over;
   }
 
-  /** Takes the store away from whoever has it: the portal there ends. Only for a caller that can open the vault, or destroys it. */
+  /** Takes the store away from its holder, whose portal ends. Call it only once the vault was opened here, or to destroy it. */
   async takeOver(): Promise<void> {
     await this.#claim(true);
     if (!this.held) throw this.inUse();
@@ -91,12 +91,12 @@ export class VaultLock {
         );
   }
 
-  /** The portal is open: whoever waits for it to be closed need not wait longer. */
+  /** The portal is open. A claim that waits for its end gives up soon. */
   opened(): void {
     this.#opened.settle();
   }
 
-  /** The portal is being closed: whoever wants the store waits for that. */
+  /** The portal is being closed. The next claim waits until it is. */
   closing(): void {
     this.#closing = true;
   }
@@ -109,7 +109,7 @@ export class VaultLock {
     this.#released.settle();
   }
 
-  /** The claim before this one is the newest again, if it is still one. */
+  /** Makes the claim before this one the newest again, unless it is over. */
   #giveWay(before: VaultLock | undefined): void {
     if (before === undefined || before.#over) claims.delete(placeOf(this.#store));
     else claims.set(placeOf(this.#store), before);
@@ -150,7 +150,7 @@ class Settling {
   });
 }
 
-/** Moves the revision on: whoever had the store may not have heard yet that it lost it, and its next commit must conflict. */
+/** Increases the revision, so that the next commit of a former holder that does not know of its loss conflicts. */
 async function fence(store: Store): Promise<void> {
   for (let attempt = 0; attempt < FENCE_ATTEMPTS; attempt++) {
     // No key of a vault starts like this: only the revision is wanted.

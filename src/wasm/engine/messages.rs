@@ -143,6 +143,18 @@ impl Engine {
         self.give(result)
     }
 
+    /// Marks the messages of a contact as read, up to one of them or all.
+    ///
+    /// # Errors
+    ///
+    /// `CONTACT_UNKNOWN`, `MESSAGE_UNKNOWN`.
+    #[wasm_bindgen(js_name = markRead)]
+    pub fn mark_read(&mut self, id: &str, until: Option<String>, now: f64) -> JsResult<JsValue> {
+        let until = until.as_deref().map(message).transpose()?;
+        let result = self.client.mark_read(contact(id)?, until, time(now)?);
+        self.give(result)
+    }
+
     /// Deletes a message with its body; a message that waits for the relay is
     /// withdrawn first.
     ///
