@@ -32,7 +32,7 @@ export async function secretsOf(store, passphrase) {
 
 async function openHeader(header, passphrase) {
   const [version, [[kind, salt, iterations, wrapped]]] = cbor(header);
-  if (version !== 2 || kind !== 0) throw new Error("not a vault of version 2 with a passphrase");
+  if (version !== 3 || kind !== 0) throw new Error("not a vault of version 3 with a passphrase");
   const password = await crypto.subtle.importKey("raw", passphrase, "PBKDF2", false, ["deriveBits"]);
   const kek = Buffer.from(
     await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations }, password, 256),

@@ -49,8 +49,6 @@ import { throwIfAborted } from "../relay/client.js";
 import type { Pulled } from "../relay/pull.js";
 import { EmergencySession } from "../vault/emergency-access.js";
 
-const INVITATION_SCHEME = "tessera:/";
-
 /**
  * One person's portal. Open one per store at a time.
  *
@@ -122,11 +120,10 @@ export class Portal extends (EventTarget as {
     await this.#runtime.forUser().apply((engine, now) => engine.cancelInvitation(invitation, now));
   }
 
-  /** Answers an invitation: the `tessera:/…` text, or a link or other text that ends with it. */
+  /** Answers an invitation: the `tessera:/…` text, or a link or a mail's text around it. */
   async accept(uri: string, options: AcceptOptions = {}): Promise<Contact> {
-    const given = text(uri, "uri").trim();
+    const invitation = text(uri, "uri");
     const inPerson = flag(known(options, "options", ["inPerson"]).inPerson, "inPerson");
-    const invitation = given.slice(Math.max(0, given.indexOf(INVITATION_SCHEME)));
     this.#runtime.lockController.used();
     await this.#runtime.sync.parameters();
     const contact = await this.#runtime.host.apply((engine, now) => engine.accept(invitation, inPerson, now));
