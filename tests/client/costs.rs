@@ -29,12 +29,15 @@ const CHANGES_PER_BATCH: usize = 16;
 const EVENTS_PER_CELL: usize = 2;
 const EVENTS_PER_BATCH: usize = 8;
 
+/// Seals a body under the tag of a slot, with what the sender knows.
+type Sealer = Box<dyn Fn(TagSlot, &Body) -> Cell>;
+
 /// A victim and what a hostile sender knows.
 struct Scene {
     relay: Relay,
     victim: Person,
     /// Cells that the sender put under one tag or another.
-    seal: Box<dyn Fn(TagSlot, &Body) -> Cell>,
+    seal: Sealer,
 }
 
 /// One hostile cell, as a test draws it.

@@ -101,6 +101,8 @@ export interface Engine {
   nextFlush(now: number): Post | undefined;
   nextLobbyPost(now: number): Post | undefined;
   posted(tokens: string[], now: number): Effects;
+  /** Whether a post without an answer may be repeated: not once a contact of its cells is suspect. */
+  mayPost(tokens: string[]): boolean;
   settings(): Settings;
   setSettings(graceDays: number, retentionDays: number, now: number): Effects;
   /** Gives of how many contacts keys were wiped. */

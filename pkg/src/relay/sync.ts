@@ -201,6 +201,10 @@ export class RelaySync {
   async #repeatUnanswered(signal?: AbortSignal): Promise<boolean> {
     const waiting = this.#unanswered;
     if (waiting === undefined || Date.now() - waiting.since > REPEAT_MS) return false;
+    if (!(await this.#host.read((engine) => engine.mayPost(waiting.post.tokens)))) {
+      this.#unanswered = undefined;
+      return false;
+    }
     await this.#postUntilRefused(waiting.post, signal);
     return true;
   }

@@ -152,6 +152,18 @@ impl Engine {
         self.give(Ok(effects))
     }
 
+    /// Whether a post that got no answer may be repeated as it was.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = mayPost)]
+    pub fn may_post(&self, tokens: Vec<String>) -> JsResult<bool> {
+        let tokens: Option<Vec<u64>> = tokens.iter().map(|token| token.parse().ok()).collect();
+        let tokens = tokens.ok_or_else(|| invalid("tokens"))?;
+        Ok(self.client.may_post(&tokens))
+    }
+
     /// `{ graceDays, retentionDays }`.
     ///
     /// # Errors
