@@ -15,7 +15,7 @@ before(async () => {
     "max-message-size": "16MiB",
     buckets: 1,
     "cells-per-bucket": 8,
-    "cell-size": 8192,
+    "cell-size": 16384,
     "cells-per-connection": 1_000_000,
     "cells-per-peer": 1_000_000,
   });
