@@ -7,7 +7,7 @@ import { assert, bytes, refused, utf8 } from "./support.mjs";
 
 let relay;
 before(async () => {
-  relay = await startRelay();
+  relay = await startRelay({ "cells-per-bucket": 8 });
 });
 after(() => relay?.end());
 
