@@ -37,6 +37,8 @@ pub(crate) enum Part {
     E2e,
     /// The validators and the server that FHIR transactions are tried with
     Fhir,
+    /// The linter of scripts and style sheets
+    Lint,
     /// The module and the libraries of the benchmark
     Bench,
 }
@@ -49,6 +51,7 @@ pub(crate) fn part(workspace: &Workspace, part: Part) -> Result<()> {
         Part::Portal => portal(workspace),
         Part::E2e => end_to_end(workspace),
         Part::Fhir => npm::install(&workspace.path("tests/fhir")),
+        Part::Lint => npm::install(&workspace.path("pkg")),
         Part::Bench => bench(workspace),
     }
 }

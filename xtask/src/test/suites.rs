@@ -126,7 +126,11 @@ fn lints(workspace: &Workspace) -> Suite {
 }
 
 fn scripts(workspace: &Workspace) -> Suite {
-    passes(Suite::new("biome", 1), check::scripts(workspace)).needs_build()
+    let linter = xtask(workspace, &["build-part", "lint"]);
+    passes(
+        Suite::new("biome", 1).builds(linter),
+        check::scripts(workspace),
+    )
 }
 
 fn passes(suite: Suite, checks: Vec<check::Check>) -> Suite {
