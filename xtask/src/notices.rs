@@ -78,9 +78,15 @@ fn licence_files(folder: &Path) -> Result<Vec<String>> {
         .iter()
         .map(|file| {
             let text = fs::read(file).with_context(|| file.display().to_string())?;
-            Ok(String::from_utf8_lossy(&text).replace("\r\n", "\n"))
+            Ok(unindented(&String::from_utf8_lossy(&text)))
         })
         .collect()
+}
+
+/// The lines without their indentation, in which copies of the same licence differ.
+fn unindented(text: &str) -> String {
+    let lines: Vec<_> = text.trim().lines().map(str::trim).collect();
+    lines.join("\n") + "\n"
 }
 
 fn render(texts: &BTreeMap<String, BTreeSet<String>>) -> String {
@@ -123,12 +129,15 @@ mod tests {
     fn licences_are_found_by_their_usual_names() {
         let folder = tempfile::tempdir().expect("temporary directory");
         for (name, text) in [
-            ("LICENSE-MIT", "m\r\n"),
+            ("LICENSE-MIT", "\n  m\r\n\tn \n\n"),
             ("license.txt", "l"),
             ("lib.rs", "x"),
         ] {
             fs::write(folder.path().join(name), text).expect("file");
         }
-        assert_eq!(licence_files(folder.path()).expect("files"), ["m\n", "l"]);
+        assert_eq!(
+            licence_files(folder.path()).expect("files"),
+            ["m\nn\n", "l\n"]
+        );
     }
 }
