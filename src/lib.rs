@@ -1,7 +1,7 @@
 //! Tessera: private clinical messaging.
 //!
-//! The crate is a stack of concepts; each knows only what is below it, and
-//! `tests/layers.rs` holds the sources to that.
+//! The crate is a stack of layers. A module uses only lower layers;
+//! `tests/layers.rs` reads the sources and fails otherwise.
 //!
 //! | layer | modules | what they are |
 //! | --- | --- | --- |
@@ -15,8 +15,54 @@
 //! | 7 | `wasm` | bindings and the default relay client; no protocol decision |
 //!
 //! Nothing below layer 7 reads a clock, draws randomness by itself or touches
-//! the network. Without the feature `client` only layers 0 and 1 that a relay
-//! needs are compiled: no code that could open a cell.
+//! the network. Without the feature `client`, only the part of layers 0 and 1
+//! that a relay needs is compiled: no code that could open a cell.
+//!
+//! # Example
+//!
+//! A message proves its sender under a pseudonym that only the recipient can
+//! resolve:
+//!
+//! ```
+//! # #[cfg(feature = "client")]
+//! # fn main() {
+//! use rand_core::{Rng, UnwrapErr};
+//! use tessera::{
+//!     base::Secret,
+//!     crypto::schnorr::Message,
+//!     identity::Identity,
+//!     pseudonym::{BlindSeed, Claim, SessionId, prove},
+//! };
+//!
+//! let mut rng = UnwrapErr(getrandom::SysRng);
+//! let seed = BlindSeed::new(Secret::random(&mut rng)); // shared since enrolment
+//! let [mut session_id, mut nonce] = [[0; 32]; 2];
+//! rng.fill_bytes(&mut session_id);
+//! rng.fill_bytes(&mut nonce);
+//! let session_id = SessionId::new(&session_id).expect("at most 64 bytes");
+//!
+//! let sender = Identity::generate(&mut rng);
+//! let message = Message::Whole(b"Recheck HbA1c in 3 months.");
+//! let (pseudonym, proof) = prove(sender.witness(), &seed, &session_id, b"", message, &nonce)
+//!     .expect("the blinded key is not zero");
+//! assert!(pseudonym != *sender.public().statement());
+//!
+//! let claim = Claim {
+//!     statement: sender.public().statement(),
+//!     seed: &seed,
+//!     session_id: &session_id,
+//!     context: b"",
+//!     message,
+//!     pseudonym: Some(&pseudonym),
+//!     proof: &proof,
+//! };
+//! assert!(claim.verify());
+//! let altered = Message::Whole(b"Recheck HbA1c in 30 months.");
+//! assert!(!Claim { message: altered, ..claim }.verify());
+//! # }
+//! # #[cfg(not(feature = "client"))]
+//! # fn main() {}
+//! ```
 
 pub mod base;
 pub mod privacy;
