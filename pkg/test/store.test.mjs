@@ -192,7 +192,11 @@ describe("one portal per store", () => {
       [() => Promise.reject(new Error("not asked")), false],
     ]) {
       let asked = 0;
-      const store = { ...memoryStore(), persist: () => ((asked += 1), answer()) };
+      const persist = () => {
+        asked += 1;
+        return answer();
+      };
+      const store = { ...memoryStore(), persist };
       const created = await open(store);
       const events = record(created, "storage");
       await until("the answer", () => events.storage.length > 0);

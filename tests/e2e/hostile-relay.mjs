@@ -4,7 +4,7 @@
 
 import { createServer, request } from "node:http";
 import { once } from "node:events";
-import { batchDigest, buildBatch, HEADER_LEN, LOBBY, parseBatch, publisher, sha256 } from "./support/batch.mjs";
+import { batchDigest, buildBatch, HEADER_LEN, LOBBY, parseBatch, publisher } from "./support/batch.mjs";
 import { bucketName, info } from "./support/network.mjs";
 
 export class HostileRelay {

@@ -216,6 +216,7 @@ async function synced(folder: string): Promise<void> {
 
 /** File systems may take upper and lower case for the same, and names have at most 255 bytes. */
 function nameOf(key: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII
   const ascii = /^[\x00-\x7f]*$/.test(key);
   const name = ascii
     ? `a${Buffer.from(key, "latin1").toString("hex")}`
