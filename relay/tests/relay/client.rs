@@ -130,7 +130,7 @@ impl Client {
             if enough(&index) {
                 return index;
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "{index:?}");
+            assert!(start.elapsed() < Duration::from_secs(120), "{index:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
