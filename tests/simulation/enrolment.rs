@@ -198,7 +198,8 @@ impl World {
             return;
         }
         let fingerprint = contact.fingerprint.as_ref().unwrap();
-        let link = self.links.iter_mut().find(|link| {
+        // An earlier invitation between the two may never have been answered.
+        let link = self.links.iter_mut().rev().find(|link| {
             let peer = &self.people[link.ends[1].person].person.client;
             let answered = peer.public().fingerprint().0 == fingerprint[..];
             answered && link.ends[0].person == person && link.ends[0].contact.is_none()
