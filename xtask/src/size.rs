@@ -13,9 +13,11 @@ use crate::{npm, process};
 /// The goal, and the most that documents may promise, in bytes.
 const TARGET: usize = 110 * 1024;
 const PROMISE: usize = 130 * 1024;
-/// Above this the tests fail: the last measurement plus 3 %. Lower it with every improvement. It was raised
-/// once, from 238 KiB, for vaults with several keys, backups, the audit log, large messages and segments.
-const RATCHET: usize = 318 * 1024;
+/// Above this the tests fail: the last measurement plus 2 %. Lower it with every improvement. It was raised
+/// from 238 KiB for vaults with several keys, backups, the audit log, large messages and segments, and from
+/// 318 KiB for the Unicode categories of the text rule (5 KiB), the search for invitations in mail, the
+/// manifest of the vault, alerts and bounds on what a relay states, and reading a full store.
+const RATCHET: usize = 347 * 1024;
 
 /// Compressed sizes, in bytes.
 #[derive(Clone, Copy, Debug)]
