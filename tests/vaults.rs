@@ -39,7 +39,8 @@ fn rng() -> impl rand_core::CryptoRng {
 
 /// Slow on purpose: made once for each header.
 fn kek(kdf: Kdf, passphrase: &[u8]) -> [u8; 32] {
-    static MADE: Mutex<BTreeMap<([u8; 16], Vec<u8>), [u8; 32]>> = Mutex::new(BTreeMap::new());
+    type SaltAndPassphrase = ([u8; 16], Vec<u8>);
+    static MADE: Mutex<BTreeMap<SaltAndPassphrase, [u8; 32]>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap();
     let key = (kdf.salt, passphrase.to_vec());
     *made.entry(key).or_insert_with(|| {

@@ -101,14 +101,15 @@ test("a recovery code opens a backup as it is written down, and sets a new passp
   assert.equal(await a.vault.hasRecoveryCode(), true);
   const bundle = await a.vault.backup();
   const newPassphrase = "another passphrase";
+  const byCode = (from, options) => restore(from, { passphrase: undefined, newPassphrase, ...options });
   const written = code.toLowerCase().replaceAll("-", " ");
-  await refused("INVALID_ARGUMENT", () => restore(bundle, { recoveryCode: code }));
+  await refused("INVALID_ARGUMENT", () => byCode(bundle, { recoveryCode: code, newPassphrase: undefined }));
   await refused("RECOVERY_CODE_MALFORMED", () =>
-    restore(bundle, { recoveryCode: code.replace(/^./, (c) => (c === "A" ? "C" : "A")), newPassphrase }),
+    byCode(bundle, { recoveryCode: code.replace(/^./, (c) => (c === "A" ? "C" : "A")) }),
   );
-  await refused("RECOVERY_CODE_MALFORMED", () => restore(bundle, { recoveryCode: "", newPassphrase }));
+  await refused("RECOVERY_CODE_MALFORMED", () => byCode(bundle, { recoveryCode: "" }));
   const store = memoryStore();
-  const again = await restore(bundle, { store, passphrase: undefined, recoveryCode: written, newPassphrase });
+  const again = await byCode(bundle, { store, recoveryCode: written });
   await again.dispose();
   const open = (passphrase) => Portal.open({ relay: relay.url, store, passphrase, name: "A" });
   await refused("WRONG_PASSPHRASE", () => open(PASSPHRASE));
@@ -116,16 +117,14 @@ test("a recovery code opens a backup as it is written down, and sets a new passp
 
   const other = await person("B", relay.url);
   const otherCode = await other.vault.createRecoveryCode();
-  await refused("WRONG_PASSPHRASE", () => restore(bundle, { recoveryCode: otherCode, newPassphrase }));
+  await refused("WRONG_PASSPHRASE", () => byCode(bundle, { recoveryCode: otherCode }));
   const replaced = await a.vault.createRecoveryCode();
   assert.notEqual(replaced, code);
-  await refused("WRONG_PASSPHRASE", async () => restore(await a.vault.backup(), { recoveryCode: code, newPassphrase }));
+  await refused("WRONG_PASSPHRASE", async () => byCode(await a.vault.backup(), { recoveryCode: code }));
   await a.vault.removeRecoveryCode();
   assert.equal(await a.vault.hasRecoveryCode(), false);
-  await refused("WRONG_PASSPHRASE", async () =>
-    restore(await a.vault.backup(), { recoveryCode: replaced, newPassphrase }),
-  );
-  await (await restore(bundle, { passphrase: undefined, recoveryCode: code, newPassphrase })).dispose();
+  await refused("WRONG_PASSPHRASE", async () => byCode(await a.vault.backup(), { recoveryCode: replaced }));
+  await (await byCode(bundle, { recoveryCode: code })).dispose();
   await Promise.all([a.dispose(), other.dispose()]);
 });
 

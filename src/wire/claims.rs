@@ -1,5 +1,5 @@
 //! The numbers a relay states, each within its range
-//! ([`parameters`](crate::base::parameters)). A client takes no answer that
+//! ([`parameters`]). A client takes no answer that
 //! has one outside it, so nothing of what it plans by them (waits, downloads,
 //! slots, shredding) is beyond a known bound.
 

@@ -13,6 +13,8 @@ mod adversities;
 #[path = "../common/mod.rs"]
 mod common;
 mod conversations;
+// proptest is a dependency of native tests alone.
+#[cfg(not(target_arch = "wasm32"))]
 mod costs;
 mod cover;
 mod devices;

@@ -113,10 +113,10 @@ fn step(
         7..=9 => {
             let len = *dice.pick(&[5, 9_000, 200_000]);
             let outgoing = Outgoing {
-                content_type: *dice.pick(&["text/plain", "application/pdf", "", "é"]),
+                content_type: dice.pick::<&str>(&["text/plain", "application/pdf", "", "é"]),
                 body: vec![7; len].as_slice().into(),
                 filename: *dice.pick(&[None, Some("a.pdf"), Some("")]),
-                session: *dice.pick(&["", "visit-7421", "\u{202e}"]),
+                session: dice.pick::<&str>(&["", "visit-7421", "\u{202e}"]),
             };
             let sent = call(person, counts, "send", |c| {
                 c.send(contact, outgoing, now, rng)
