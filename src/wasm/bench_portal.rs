@@ -227,7 +227,7 @@ impl Records {
     }
 
     fn message(&mut self, contact: ContactId, ordinal: u32, now: UnixTime) {
-        let outgoing = ordinal % 2 == 0;
+        let outgoing = ordinal.is_multiple_of(2);
         let session: [u8; 16] = random();
         let message = MessageRef { contact, ordinal };
         let record = MessageRecord {

@@ -36,7 +36,10 @@ describe("the packed package", () => {
 
   test("contains what was built and nothing else", () => {
     const strangers = files.filter(
-      (file) => !/^(package\.json|README\.md|LICENSE[\w.-]*|dist\/[\w./-]+\.(js|d\.ts|wasm|json))$/.test(file),
+      (file) =>
+        !/^(package\.json|README\.md|LICENSE[\w.-]*|dist\/THIRD-PARTY-NOTICES\.txt|dist\/[\w./-]+\.(js|d\.ts|wasm|json))$/.test(
+          file,
+        ),
     );
     assert.deepEqual(strangers, []);
     for (const license of ["LICENSE-APACHE", "LICENSE-MIT"])
@@ -44,6 +47,7 @@ describe("the packed package", () => {
     for (const file of [
       "LICENSE-APACHE",
       "LICENSE-MIT",
+      "dist/THIRD-PARTY-NOTICES.txt",
       "dist/index.js",
       "dist/index.d.ts",
       "dist/core/core.js",
