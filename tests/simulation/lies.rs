@@ -1,9 +1,11 @@
-//! A relay that states numbers at and beyond their extremes, or another cell
-//! size for a moment: what is out of range changes nothing, and what waits is
-//! sealed again, so that nothing is lost.
+//! A relay that states numbers at and beyond their extremes: what is out of
+//! range changes nothing. Another cell size within the range is in
+//! `tests/client/relay_faults.rs`; it is not simulated, because what was posted
+//! without an answer and is then sealed again for another size may still be
+//! published, under the same tags where it belongs to a rendezvous.
 
 use crate::world::World;
-use tessera::{base::ErrorCode, client::Mailbox, wire::CellSize};
+use tessera::{base::ErrorCode, client::Mailbox};
 
 /// Fields of `/v1/info`, and values out of their range.
 const BEYOND: &[(&str, &[&str])] = &[
@@ -24,10 +26,10 @@ impl World {
     /// The relay lies to somebody who looks at it.
     pub(crate) fn lie(&mut self, person: usize) {
         self.outcome.lies += 1;
-        match self.dice.below(3) {
-            0 => self.refuses_what_is_out_of_range(person),
-            1 => self.refuses_an_absurd_index(person),
-            _ => self.states_another_cell_size(person),
+        if self.dice.chance(50) {
+            self.refuses_what_is_out_of_range(person);
+        } else {
+            self.refuses_an_absurd_index(person);
         }
     }
 
@@ -63,20 +65,5 @@ impl World {
             let refused = client.plan_pull(Mailbox::Own, &index, now);
             assert_eq!(refused.unwrap_err().code(), ErrorCode::RelayProtocol);
         }
-    }
-
-    fn states_another_cell_size(&mut self, person: usize) {
-        let right = self.relay.size;
-        let faults = std::mem::replace(&mut self.faults, false);
-        for size in [*self.dice.pick(&[1_024, 4_096, 16_384]), right.get()] {
-            self.relay.size = CellSize::try_from(size).unwrap();
-            let (info, now) = (self.relay.info(), self.clock(person));
-            let client = &mut self.people[person].person.client;
-            let effects = client.configure(&info, now).unwrap();
-            assert!(self.commit(person, effects).is_ok());
-            assert!(self.tick(person).is_ok());
-        }
-        assert_eq!(self.relay.size, right);
-        self.faults = faults;
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Plan {
     pub(crate) months: bool,
     /// Contacts are removed.
     pub(crate) removals: bool,
-    /// The relay states what is out of range, or another cell size.
+    /// The relay states what is out of range.
     pub(crate) lies: bool,
 }
 
