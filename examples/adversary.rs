@@ -174,7 +174,7 @@ impl Adversary {
             sent_at,
             device: 0,
             seq: self.seq,
-            content_type: &ContentType::new("text/plain;charset=utf-8").unwrap(),
+            content_type: &ContentType::new("text/plain").unwrap(),
             payload: &text.as_bytes().into(),
         };
         let prover = if forged { &self.stranger } else { &self.me };
