@@ -133,7 +133,8 @@ describe("foreign data", () => {
   });
 
   test("after attachments that break a reader, the next message is there, and again after a reload", async () => {
-    const relay = await startRelay();
+    // The largest of them is 80 cells, for one bucket.
+    const relay = await startRelay({ "cells-per-bucket": 8 });
     const portal = await openPortal(browser, relay.url);
     const ana = await new Person(portal.page, "patient").ready();
     const lab = await new Person(portal.page, "lab").ready();
