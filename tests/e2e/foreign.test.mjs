@@ -132,10 +132,12 @@ describe("foreign data", () => {
     await close();
   });
 
-  test("after attachments that break a reader, the next message is there, and again after a reload", async () => {
+  test("after attachments that break a reader, the next message is there, and again after a reload", async (t) => {
     // The largest of them is 80 cells, for one bucket.
     const relay = await startRelay({ "cells-per-bucket": 8 });
+    t.after(() => relay.end());
     const portal = await openPortal(browser, relay.url);
+    t.after(() => portal.close());
     const ana = await new Person(portal.page, "patient").ready();
     const lab = await new Person(portal.page, "lab").ready();
     const rivera = await new Person(portal.page, "clinician").ready();
@@ -154,7 +156,5 @@ describe("foreign data", () => {
     await ana.open(lab.name);
     assert.equal(await ana.message("in", null, "verified").getByTestId("download").count(), 3);
     assert.deepEqual(portal.complaints, []);
-    await portal.close();
-    await relay.end();
   });
 });
