@@ -189,7 +189,10 @@ describe("the page", () => {
     await ana.invite("qr");
     await ana.invite("link");
     await ana.accept("hola");
-    assert.equal((await ana.outcome()).text, "No es una invitación de Tessera, o fue alterada.");
+    assert.equal(
+      (await ana.outcome()).text,
+      "Aquí no hay ninguna invitación de Tessera, o se alteró en el camino. Pida otra.",
+    );
     assert.equal(await portal.page.evaluate(() => document.documentElement.scrollWidth), 360);
     await portal.close();
   });
