@@ -81,8 +81,7 @@ describe("the contract of stores, in Chromium", () => {
       const worker = new Worker(
         blob(`
           import { indexedDbStore } from "${module}";
-          import { until } from "../node/until.mjs";
-import { storeContract } from "${location.origin}/test/store-contract.mjs";
+          import { storeContract } from "${location.origin}/test/store-contract.mjs";
           let failed = [];
           for (const [at, { title, run }] of storeContract.entries()) {
             const name = "worker " + at;
