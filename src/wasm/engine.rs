@@ -8,6 +8,7 @@ mod drafts;
 mod messages;
 mod people;
 mod relay;
+mod round;
 mod vault;
 
 use js_sys::{Array, Object, Uint8Array};
@@ -20,8 +21,8 @@ use super::{
     error::{JsResult, js_error, set},
 };
 use crate::{
-    base::{ErrorCode, SortedMap, UnixTime},
-    client::{Change, Client, ClientError, ContactId, Download, Effects, Event},
+    base::{ErrorCode, UnixTime},
+    client::{Change, Client, ClientError, ContactId, Effects, Event, Round},
     vault::{OpenedVault, StoredHeader, VaultError, VaultHeader, VaultKey},
 };
 
@@ -31,8 +32,9 @@ pub struct Engine {
     client: Client,
     key: VaultKey,
     header: VaultHeader,
-    /// What the last plans asked for, by path.
-    planned: SortedMap<String, Download>,
+    round: Round,
+    /// Keys of the records that the round asked for last.
+    asked: Vec<String>,
 }
 
 #[wasm_bindgen]
@@ -61,7 +63,8 @@ impl Engine {
             .map_err(vault_error)?;
         let engine = Self {
             client,
-            planned: SortedMap::new(),
+            round: Round::default(),
+            asked: Vec::new(),
             key,
             header,
         };
@@ -101,7 +104,8 @@ impl Engine {
         let client = Client::load(&records).map_err(client_error)?;
         let engine = Self {
             client,
-            planned: SortedMap::new(),
+            round: Round::default(),
+            asked: Vec::new(),
             key,
             header,
         };

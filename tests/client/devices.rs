@@ -21,6 +21,7 @@ fn restored(backup: &Person) -> Person {
     let (client, changes) = Client::restore(&records, NOW, &mut rng()).unwrap();
     let mut person = Person {
         client,
+        round: tessera::client::Round::default(),
         store: backup.store.clone(),
         events: Vec::new(),
     };

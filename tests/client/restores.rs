@@ -122,6 +122,7 @@ impl World {
         let (client, changes) = Client::restore(&records, self.now(), &mut self.dice).unwrap();
         let mut device = Person {
             client,
+            round: tessera::client::Round::default(),
             store: self.backups[at].clone(),
             events: Vec::new(),
         };

@@ -6,12 +6,13 @@ use super::{NOW, URL, rng};
 use rand_core::CryptoRng;
 use tessera::{
     audit::Head,
-    client::{Client, Effects, Event, MessageRef, StoreKey},
+    client::{Client, Effects, Event, MessageRef, Round, StoreKey},
 };
 use zeroize::Zeroizing;
 
 pub(crate) struct Person {
     pub(crate) client: Client,
+    pub(crate) round: Round,
     /// Opened records; sealing them is the vault's own matter.
     pub(crate) store: BTreeMap<String, Zeroizing<Vec<u8>>>,
     /// All that was told, oldest first.
@@ -27,6 +28,7 @@ impl Person {
         let (client, changes) = Client::create(name, URL, NOW, rng).unwrap();
         let mut person = Self {
             client,
+            round: Round::default(),
             store: BTreeMap::new(),
             events: Vec::new(),
         };
@@ -36,6 +38,17 @@ impl Person {
             value: (),
         });
         person
+    }
+
+    /// The same store, opened on its own.
+    pub(crate) fn reopened(&self) -> Self {
+        let records: Vec<_> = self.stored_state().into_iter().collect();
+        Self {
+            client: Client::load(&records).unwrap(),
+            round: Round::default(),
+            store: self.store.clone(),
+            events: Vec::new(),
+        }
     }
 
     /// One transaction; then its events are shown.
@@ -80,6 +93,7 @@ impl Person {
     pub(crate) fn restart(&mut self) {
         let records: Vec<_> = self.stored_state().into_iter().collect();
         self.client = Client::load(&records).unwrap();
+        self.round = Round::default();
     }
 
     /// The audit log, walked from its first entry in the store to where it

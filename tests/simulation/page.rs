@@ -1,5 +1,4 @@
-//! What a page does, step by step, in the order of `pkg/src`: between any two
-//! steps it may be killed.
+//! What a page does, step by step: between any two steps it may be killed.
 
 use crate::{
     common::bucket_of,
@@ -10,12 +9,9 @@ use crate::{
 use sha2::Digest as _;
 use tessera::{
     base::ErrorCode,
-    client::{ClientError, Download, Effects, Mailbox, Outgoing, Post},
+    client::{Answer, Ask, ClientError, Clock, Effects, Failure, Mailbox, Outgoing, Task},
     wire::{BatchHeader, post},
 };
-
-/// A post without an answer is repeated as it was for this long.
-const REPEAT_SECONDS: u64 = 12 * 3_600;
 
 impl World {
     /// Writes to one of the contacts that are checked.
@@ -116,94 +112,110 @@ impl World {
         self.may_be_killed(person)
     }
 
-    /// Lets time pass, and seals again what waited too long.
+    /// Lets time pass, and reads the own bucket.
     pub(crate) fn tick(&mut self, person: usize) -> Step {
-        let now = self.clock(person);
-        let effects = self.people[person].person.client.tick(now);
-        let overdue = self.commit(person, effects)?;
-        if !self.people[person].person.client.has_overdue(now) {
-            return Ok(());
-        }
-        let mut bodies = Vec::new();
-        for id in overdue {
-            self.may_be_killed(person)?;
-            bodies.push((id, self.people[person].person.body(id)));
-        }
-        let bodies: Vec<_> = bodies
-            .iter()
-            .map(|(id, body)| (*id, body.as_slice().into()))
-            .collect();
-        let client = &mut self.people[person].person.client;
-        let effects = client.reseal(&bodies, now, &mut self.dice);
-        self.outcome.resealed += 1;
-        self.commit(person, effects)
+        self.sync(person, &[Task::Own], false)
     }
 
     /// Both mailboxes: always whole batches, always all of them.
     pub(crate) fn pull(&mut self, person: usize) -> Step {
-        let now = self.clock(person);
-        let info = self.relay.info();
-        let client = &mut self.people[person].person.client;
-        let effects = client.configure(&info, now).unwrap();
-        self.commit(person, effects)?;
-        for mailbox in [Mailbox::Own, Mailbox::Lobby] {
-            self.may_be_killed(person)?;
-            self.pull_mailbox(person, mailbox)?;
-        }
+        self.sync(person, &[Task::Info, Task::Own, Task::Lobby], false)?;
         self.people[person].last_pull = self.now;
         Ok(())
     }
 
-    fn pull_mailbox(&mut self, person: usize, mailbox: Mailbox) -> Step {
-        let now = self.clock(person);
-        let bucket = bucket_of(&self.people[person].person.client, mailbox);
+    /// One slot; one without an answer is repeated as it was.
+    pub(crate) fn post(&mut self, person: usize) -> Step {
+        self.sync(person, &[Task::Slot], false)
+    }
+
+    /// The whole queue at once.
+    pub(crate) fn flush(&mut self, person: usize) -> Step {
+        self.sync(person, &[Task::Slot], true)
+    }
+
+    /// Does what the client's rounds ask for, with a relay that fails.
+    fn sync(&mut self, person: usize, tasks: &[Task], flush: bool) -> Step {
+        let clock = Clock {
+            wall: self.clock(person).0 * 1000,
+            ticks: self.now * 1000,
+        };
+        let overdue = self.people[person].person.client.has_overdue(clock.now());
+        self.outcome.resealed += u64::from(overdue && tasks.contains(&Task::Own));
+        self.people[person].person.round.sync(tasks, flush, clock);
+        let mut answer = None;
+        let mut opening = None;
+        loop {
+            let one = &mut self.people[person].person;
+            let effects = one
+                .round
+                .next(&mut one.client, answer.take(), clock, &mut self.dice);
+            // Being killed at another time is being killed before the next of these.
+            let counts = !effects.changes.is_empty() || matches!(effects.value, Ask::Post { .. });
+            if counts {
+                self.may_be_killed(person)?;
+            }
+            let ask = self.commit_now(person, effects);
+            if let Some(read) = opening.take() {
+                self.people[person].read.insert(read);
+            }
+            if counts {
+                self.may_be_killed(person)?;
+            }
+            answer = match &ask {
+                Ask::Synced(_) => return Ok(()),
+                Ask::Get(path) => Some(self.index_or_info(path)),
+                Ask::Keep { path, .. } => Some(self.download(person, path)),
+                Ask::HandOver(path) => {
+                    opening = self.own_batch(person, path);
+                    let bytes = self.relay.get(path, |_| true);
+                    Some(Answer::Got(bytes.ok_or(Failure::Missing)))
+                }
+                Ask::Post { body, .. } => Some(self.deliver(body)),
+                ask => self.people[person].person.answer(&mut self.relay, ask),
+            };
+        }
+    }
+
+    fn index_or_info(&mut self, path: &str) -> Answer {
         // An index may come out of a cache.
         let newest = self.relay.epoch - u64::from(self.faults && self.dice.chance(10));
         let withheld = &self.withheld;
         let listed = |h: &BatchHeader| !withheld.contains(&h.epoch) && h.epoch <= newest;
-        let index = self.relay.index_of(bucket, listed);
-        let client = &mut self.people[person].person.client;
-        let planned = client.plan_pull(mailbox, &index, now).unwrap();
-        let mut plan = self.commit(person, planned)?;
-        let unruly = self.faults && self.plan.withholding == Withholding::Late;
-        if unruly && self.dice.chance(10) {
-            self.dice.shuffle(&mut plan);
+        if self.faults && self.dice.chance(2) {
+            return Answer::Got(Err(Failure::Unavailable(0)));
         }
-        for batch in plan {
-            self.may_be_killed(person)?;
-            if unruly && self.dice.chance(3) {
-                continue; // The relay does not have it now.
-            }
-            let bytes = self.relay.batch(&batch);
-            if self.plan.adversary && self.dice.chance(3) {
-                self.take_altered(person, mailbox, &bytes);
-            }
-            self.take_batch(person, mailbox, &batch, &bytes)?;
-            if self.faults && self.dice.chance(3) {
-                // The same answer once more.
-                self.take_batch(person, mailbox, &batch, &bytes)?;
-            }
-        }
-        Ok(())
+        let got = self.relay.get(path, listed);
+        Answer::Got(got.ok_or(Failure::Missing))
     }
 
-    fn take_batch(
-        &mut self,
-        person: usize,
-        mailbox: Mailbox,
-        batch: &Download,
-        bytes: &[u8],
-    ) -> Step {
-        let now = self.clock(person);
-        let client = &mut self.people[person].person.client;
-        let received = client.receive(batch, bytes, now, &mut self.dice);
-        self.may_be_killed(person)?;
-        self.commit_now(person, received.unwrap());
-        if mailbox == Mailbox::Own {
-            let read = &mut self.people[person].read;
-            read.insert((batch.origin.clone(), batch.epoch));
+    fn download(&mut self, person: usize, path: &str) -> Answer {
+        let unruly = self.faults && self.plan.withholding == Withholding::Late;
+        if unruly && self.dice.chance(3) {
+            // The relay does not have it now, or does not send all of it.
+            let failures = [Failure::Missing, Failure::Missing, Failure::Unavailable(0)];
+            let failure = *self.dice.pick(&failures);
+            return Answer::Kept(Err(failure));
         }
-        self.may_be_killed(person)
+        let bytes = self.relay.get(path, |_| true).unwrap();
+        if self.plan.adversary && self.dice.chance(3) {
+            let mailbox = match self.own_batch(person, path) {
+                Some(_) => Mailbox::Own,
+                None => Mailbox::Lobby,
+            };
+            self.take_altered(person, mailbox, &bytes);
+        }
+        Answer::Kept(Ok(bytes.len() as u64))
+    }
+
+    /// The origin and epoch of a batch of the own bucket.
+    fn own_batch(&self, person: usize, path: &str) -> Option<(String, u64)> {
+        let bucket = bucket_of(&self.people[person].person.client, Mailbox::Own);
+        let mut parts = path
+            .strip_prefix(&format!("/v1/buckets/{bucket}/batches/"))?
+            .split('/');
+        let origin = parts.next().unwrap().to_owned();
+        Some((origin, parts.next().unwrap().parse().unwrap()))
     }
 
     /// One bit of a batch is not as it was signed: nothing of it is taken.
@@ -217,93 +229,24 @@ impl World {
         assert_eq!(refused.unwrap_err().code(), ErrorCode::BatchInvalid);
     }
 
-    /// One slot; one without an answer is repeated as it was.
-    pub(crate) fn post(&mut self, person: usize) -> Step {
-        self.seal_ahead(person)?;
-        let now = self.clock(person);
-        let waiting = self.people[person].unanswered.take();
-        let waiting = waiting.filter(|(_, since)| now.0.saturating_sub(*since) <= REPEAT_SECONDS);
-        let (post, since) = match waiting {
-            Some(waiting) => waiting,
-            None => {
-                let client = &self.people[person].person.client;
-                // Before the first look at the relay there is nothing to post.
-                let Ok(post) = client.next_slot(now, &mut self.dice) else {
-                    return Ok(());
-                };
-                (post, now.0)
-            }
-        };
-        self.people[person].unanswered = Some((post.clone(), since));
-        if self.deliver(person, &post)? {
-            self.people[person].unanswered = None;
-        }
-        Ok(())
-    }
-
-    /// The whole queue at once.
-    pub(crate) fn flush(&mut self, person: usize) -> Step {
-        let now = self.clock(person);
-        loop {
-            self.seal_ahead(person)?;
-            let Some(post) = self.people[person].person.client.next_flush(now).unwrap() else {
-                self.people[person].unanswered = None;
-                return Ok(());
-            };
-            self.deliver(person, &post)?;
-        }
-    }
-
-    /// Seals the next cells of large messages from their stored pieces.
-    fn seal_ahead(&mut self, person: usize) -> Step {
-        let now = self.clock(person);
-        while let Some(wanted) = self.people[person].person.client.pieces_needed(now) {
-            let keys = self.people[person].person.client.body_keys(wanted.message);
-            let keys = keys.unwrap();
-            self.may_be_killed(person)?;
-            let stored: Vec<_> = wanted
-                .pieces
-                .iter()
-                .map(|n| {
-                    (
-                        *n,
-                        self.people[person].person.store[&keys[*n as usize].to_string()].clone(),
-                    )
-                })
-                .collect();
-            let pieces = stored.iter().map(|(n, piece)| (*n, piece.as_slice()));
-            let client = &mut self.people[person].person.client;
-            let effects = client.seal_more(wanted.message, &pieces.collect(), now, &mut self.dice);
-            self.commit(person, effects)?;
-        }
-        Ok(())
-    }
-
-    /// Whether there was an answer.
-    fn deliver(&mut self, person: usize, post: &Post) -> Result<bool, Killed> {
-        self.may_be_killed(person)?;
-        self.leaves(post);
+    fn deliver(&mut self, body: &[u8]) -> Answer {
+        self.leaves(body);
+        let lost = Answer::Posted(Err(Failure::Unavailable(0)));
         if self.faults && self.dice.chance(10) {
-            return Ok(false); // The request is lost; the page does not know.
+            return lost; // The request is lost; the page does not know.
         }
-        self.relay.post(&post.body);
+        self.relay.post(body);
         if self.faults && self.dice.chance(10) {
-            return Ok(false); // The answer is lost.
+            return lost; // The answer is lost.
         }
-        self.may_be_killed(person)?;
-        let now = self.clock(person);
-        for _ in 0..1 + u8::from(self.faults && self.dice.chance(5)) {
-            let effects = self.people[person].person.client.posted(&post.tokens, now);
-            self.commit(person, effects)?;
-        }
-        Ok(true)
+        Answer::Posted(Ok(()))
     }
 
     /// No tag is ever used for two cells, whether the relay hears of them or
     /// not: a tag is a counter under a key.
-    fn leaves(&mut self, post: &Post) {
-        self.history.update(&post.body);
-        for entry in post::decode(&post.body, self.relay.size, self.relay.buckets).unwrap() {
+    fn leaves(&mut self, body: &[u8]) {
+        self.history.update(body);
+        for entry in post::decode(body, self.relay.size, self.relay.buckets).unwrap() {
             let digest = entry.cell.sha256();
             let first = *self.tags.entry(entry.cell.tag()).or_insert(digest);
             assert_eq!(first, digest, "one tag, two cells");

@@ -11,6 +11,7 @@ import type {
   EmergencyAccess,
   Gap,
   Message,
+  PullProgress,
   Rejected,
   Settings,
   Transfer,
@@ -37,27 +38,52 @@ export interface Effects<T = undefined> {
 
 export type Mailbox = "own" | "lobby";
 
-/** One thing to fetch: a batch, or a segment of many. */
-export interface Planned {
-  readonly path: string;
-  /** Of a segment, the last. */
-  readonly epoch: number;
-  /** Bytes to come. */
-  readonly bytes: number;
-}
+/** What a sync does, in this order. */
+export type SyncTask = "info" | "own" | "lobby" | "slot";
 
-export interface Received {
+/** What a sync led to. */
+export interface Synced {
   readonly messages: readonly BareMessage[];
   readonly rejected: readonly Rejected[];
   readonly gaps: readonly Gap[];
   readonly cells: number;
+  readonly bytes: number;
+  /** Whether something that the relay lists was not read. */
+  readonly incomplete: boolean;
+  /** The first task that failed. */
+  readonly failed: SyncTask | null;
 }
 
-/** Cells to post, and what to call them once the relay has them. */
-export interface Post {
-  readonly body: Uint8Array;
-  readonly tokens: string[];
-}
+/** What to do once the changes beside it are committed. */
+export type Ask =
+  | { readonly kind: "continue" }
+  | { readonly kind: "load"; readonly keys: readonly string[] }
+  | { readonly kind: "get"; readonly path: string }
+  /** `ahead` is asked for next if nothing fails. */
+  | { readonly kind: "keep"; readonly path: string; readonly ahead: readonly string[] }
+  | { readonly kind: "handOver"; readonly path: string }
+  | { readonly kind: "confirm"; readonly bytes: number }
+  | ({ readonly kind: "progress" } & Omit<Extract<PullProgress, { kind: "pull" }>, "kind">)
+  | { readonly kind: "post"; readonly path: string; readonly body: Uint8Array }
+  | ({ readonly kind: "synced" } & Synced)
+  /** `until` is in milliseconds of the monotonic clock; null for not before something is requested. */
+  | { readonly kind: "wait"; readonly until: number | null };
+
+/** Why the relay did not answer. */
+export type Failure =
+  | { readonly failure: "unavailable"; readonly retryAfterMs: number }
+  | { readonly failure: "missing" | "refused" };
+
+/** What came of an ask. */
+export type Answer =
+  | { readonly kind: "loaded"; readonly records: readonly (Uint8Array | undefined)[] }
+  | { readonly kind: "got"; readonly bytes: Uint8Array }
+  | ({ readonly kind: "got" } & Failure)
+  | { readonly kind: "kept"; readonly length: number }
+  | ({ readonly kind: "kept" } & Failure)
+  | { readonly kind: "confirmed"; readonly may: boolean }
+  | { readonly kind: "posted" }
+  | ({ readonly kind: "posted" } & Failure);
 
 /** An entry of the audit log, opened. */
 export interface LoggedEntry {
@@ -91,32 +117,25 @@ export interface Engine {
   /** The relay is reached under this URL from now on. */
   relocate(url: string, now: number): Effects;
   relayPath(which: "info" | "cells"): string;
-  indexPath(which: Mailbox): string;
-  planPull(which: Mailbox, indexJson: string, now: number): Effects<readonly Planned[]>;
-  /** Reads what was planned under this path. */
-  receive(path: string, bytes: Uint8Array, now: number): Effects<Received>;
   /** One's own, for the stream of notices. */
   bucket(): number;
-  nextSlot(now: number): Post;
-  nextFlush(now: number): Post | undefined;
-  posted(tokens: string[], now: number): Effects;
+  /**
+   * Takes the answer to what was asked last, and gives what to do next. `wall` is Unix time, `ticks` a clock that only goes
+   * forward, both in milliseconds.
+   */
+  nextAsk(answer: Answer | undefined, wall: number, ticks: number): Effects<Ask>;
+  startRounds(wall: number, ticks: number): void;
+  stopRounds(): void;
+  requestSync(tasks: SyncTask[], flush: boolean, wall: number, ticks: number): void;
+  enrolling(wall: number, ticks: number): void;
+  published(which: Mailbox, wall: number, ticks: number): void;
+  noticesEnded(): void;
   settings(): Settings;
   setSettings(graceDays: number, retentionDays: number, now: number): Effects;
   /** Gives of how many contacts keys were wiped. */
   shredExpiredKeys(now: number): Effects<number>;
   queued(): number;
   lobbyWatch(now: number): boolean;
-  /** Gives the ids of the messages whose bodies `reseal` needs. */
-  tick(now: number): Effects<string[]>;
-  hasOverdue(now: number): boolean;
-  /** Seals all overdue again in one step; a message without its body is given up. */
-  reseal(bodies: [messageId: string, sealedPieces: Uint8Array[]][], now: number): Effects;
-  /** The large message whose next cells are to be sealed, and which pieces of its body, under which keys, that takes. */
-  wanted(
-    now: number,
-  ): { readonly id: string; readonly pieces: readonly (readonly [number: number, key: string])[] } | undefined;
-  /** Seals them; a message whose pieces are missing is given up. */
-  sealMore(messageId: string, sealedPieces: [number: number, sealed: Uint8Array][], now: number): Effects;
   cancel(messageId: string, now: number): Effects<BareMessage>;
   transfers(): Transfer[];
   info(): RelayParameters;
@@ -155,8 +174,6 @@ export interface Engine {
   /** The bundle of the vault whose store holds all these entries, read back. */
   backup(entries: readonly (readonly [string, Uint8Array])[], now: number): Uint8Array;
   device(): Device;
-  /** One's own mailbox was read: fixes the index of a restored device. */
-  settle(now: number): Effects;
   createRecoveryCode(now: number): Effects<string>;
   removeRecoveryCode(now: number): Effects;
   hasRecoveryCode(): boolean;
@@ -268,35 +285,18 @@ export class EngineHost {
     return this.#inTurn(() => this.#apply(step));
   }
 
-  /** Lets time pass, seals again what waited too long for the relay, and signs the audit log once a day. */
-  tick(): Promise<void> {
-    return this.#inTurn(async () => {
-      const overdue = await this.#apply((engine, now) => engine.tick(now));
-      if (this.#step((engine, now) => engine.hasOverdue(now))) await this.#reseal(overdue);
-      if (this.#step((engine, now) => engine.checkpointDue(now)))
-        await this.#apply((engine, now) => engine.checkpoint(now));
-    });
-  }
-
-  /** Seals the cells of large messages that the next posts will carry. */
-  sealAhead(): Promise<void> {
-    return this.#inTurn(async () => {
-      for (;;) {
-        const wanted = this.#step((engine, now) => engine.wanted(now));
-        if (wanted === undefined) return;
-        const pieces: [number, Uint8Array][] = [];
-        for (const [number, key] of wanted.pieces) {
-          const sealed = await stored(() => this.#store.get(key));
-          if (sealed !== undefined) pieces.push([number, sealed]);
-        }
-        await this.#apply((engine, now) => engine.sealMore(wanted.id, pieces, now));
-      }
-    });
-  }
-
   /** A step that only reads. */
   read<T>(step: (engine: Engine, now: number) => T): Promise<T> {
     return this.#inTurn(async () => this.#step(step));
+  }
+
+  /** Records as they are stored, sealed; undefined for one that is missing. */
+  sealed(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#inTurn(async () => {
+      const records: (Uint8Array | undefined)[] = [];
+      for (const key of keys) records.push(await stored(() => this.#store.get(key)));
+      return records;
+    });
   }
 
   /** Everything stored under a prefix, sealed. */
@@ -375,16 +375,6 @@ export class EngineHost {
     if (commit.length > 0) await this.#commit(commit);
     for (const event of events) this.show(await this.#whole(event));
     return value;
-  }
-
-  /** All of it in one step, so that it keeps its order. */
-  async #reseal(overdue: readonly string[]): Promise<void> {
-    const bodies: [string, Uint8Array[]][] = [];
-    for (const messageId of overdue) {
-      const sealed = await this.#sealedPieces(messageId);
-      if (sealed !== undefined) bodies.push([messageId, sealed]);
-    }
-    await this.#apply((engine, now) => engine.reseal(bodies, now));
   }
 
   async #body(messageId: string): Promise<Uint8Array> {

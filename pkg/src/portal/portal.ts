@@ -18,20 +18,19 @@ import type {
   OpenOptions,
   OutgoingContent,
   OutgoingMessage,
-  PullProgress,
   RestoreOptions,
   Settings,
   SyncOptions,
   SyncResult,
   Transfer,
 } from "./types.js";
+import type { Synced } from "./engine.js";
 import { PortalVault } from "./vault.js";
 import { bytes, content, integer, object, text } from "../arguments.js";
 import { AuditLog } from "../audit/log.js";
 import { invalid } from "../errors.js";
 import { qrSvg } from "../qr.js";
 import { throwIfAborted } from "../relay/client.js";
-import type { Pulled } from "../relay/pull.js";
 import { EmergencySession } from "../vault/emergency-access.js";
 
 const INVITATION_SCHEME = "tessera:/";
@@ -86,7 +85,7 @@ export class Portal extends (EventTarget as {
     const expires =
       expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
     this.#runtime.lockController.used();
-    await this.#runtime.sync.parameters();
+    await this.#runtime.driver.parameters();
     const { id, uri, expiresAt } = await this.#runtime.host.apply((engine, now) => engine.invite(kind, expires, now));
     await this.#enrolling();
     return { id, uri, qrSvg: qrSvg(uri), expiresAt };
@@ -102,7 +101,7 @@ export class Portal extends (EventTarget as {
     const inPerson = object(options, "options")["inPerson"] === true;
     const invitation = given.slice(Math.max(0, given.indexOf(INVITATION_SCHEME)));
     this.#runtime.lockController.used();
-    await this.#runtime.sync.parameters();
+    await this.#runtime.driver.parameters();
     const contact = await this.#runtime.host.apply((engine, now) => engine.accept(invitation, inPerson, now));
     await this.#enrolling();
     return contact;
@@ -144,7 +143,7 @@ export class Portal extends (EventTarget as {
     const to = text(contactId, "contactId");
     const { contentType, body, filename, session } = outgoing(message);
     this.#runtime.lockController.used();
-    await this.#runtime.sync.ready();
+    await this.#runtime.driver.ready();
     const sent = await this.#runtime.host.apply((engine, now) =>
       engine.send(to, contentType, body, filename, session, now),
     );
@@ -177,7 +176,7 @@ export class Portal extends (EventTarget as {
 
   /** Messages of several cells on their way, in or out. */
   async transfers(): Promise<Transfer[]> {
-    await this.#runtime.sync.parameters();
+    await this.#runtime.driver.parameters();
     return this.#runtime.forRead().read((engine) => engine.transfers());
   }
 
@@ -230,11 +229,7 @@ export class Portal extends (EventTarget as {
     const { flush, signal, onProgress } = object(options, "options") as SyncOptions;
     throwIfAborted(signal);
     this.#runtime.lockController.check();
-    const told = (progress: PullProgress): void => {
-      this.#runtime.emit("progress", progress);
-      onProgress?.(progress);
-    };
-    return this.#result(await this.#runtime.sync.round(flush === true, { signal, onProgress: told }));
+    return this.#result(await this.#runtime.driver.sync({ flush: flush === true, signal, onProgress }));
   }
 
   /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again gives the same promise. */
@@ -244,15 +239,15 @@ export class Portal extends (EventTarget as {
 
   /** An enrolment through the lobby cannot wait for the next epoch. */
   async #enrolling(): Promise<void> {
-    if (await this.#runtime.host.read((engine, now) => engine.lobbyWatch(now))) this.#runtime.loop.enrolling();
+    if (await this.#runtime.host.read((engine, now) => engine.lobbyWatch(now))) await this.#runtime.driver.enrolling();
   }
 
-  #result(pulled: Pulled): SyncResult {
+  #result(pulled: Synced): SyncResult {
     const { messages, rejected, gaps, cells, bytes, incomplete } = pulled;
     return {
       messages: messages.map((message) => this.#runtime.message(message)),
-      rejected,
-      gaps,
+      rejected: [...rejected],
+      gaps: [...gaps],
       cellsScanned: cells,
       bytesPulled: bytes,
       incomplete,

@@ -7,9 +7,8 @@ import type { RuntimeOptions } from "./options.js";
 import type { Message, PullProgress } from "./types.js";
 import { TesseraError } from "../errors.js";
 import { Relay, type RelayClient } from "../relay/client.js";
-import { Loop } from "../relay/loop.js";
+import { RelayDriver } from "../relay/driver.js";
 import { ReachabilityMonitor } from "../relay/reachability.js";
-import { RelaySync } from "../relay/sync.js";
 import type { Store } from "../store/store.js";
 import { BackupKeeper } from "../vault/backup.js";
 import { shredStore } from "../vault/destroy.js";
@@ -21,8 +20,7 @@ export type Emit = <K extends keyof PortalEvents>(type: K, detail: PortalEvents[
 
 export class Runtime {
   readonly host: EngineHost;
-  readonly sync: RelaySync;
-  readonly loop: Loop;
+  readonly driver: RelayDriver;
   readonly lockController: LockController;
   /** The page listens only once it has the portal: what happens before that reaches nobody. */
   emit: Emit = () => {};
@@ -37,12 +35,11 @@ export class Runtime {
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
     this.host = new EngineHost(vault.engine, store, vault.revision, (event) => this.#show(event));
     const relay = new ReachabilityMonitor(new Relay(client), this.host, (status) => this.emit("relay", status));
-    this.sync = new RelaySync(this.host, relay, options.confirmLargeDownload);
     const onProgress = (progress: PullProgress): void => this.emit("progress", progress);
-    this.loop = new Loop(this.host, this.sync, onProgress, (error) => {
+    this.driver = new RelayDriver(this.host, relay, options.confirmLargeDownload, onProgress, (error) => {
       if (!lock.lost.aborted) this.emit("stopped", error);
     });
-    this.lockController = new LockController(this.host, this.sync, this.loop, store, options.idleMinutes, (reason) =>
+    this.lockController = new LockController(this.host, this.driver, store, options.idleMinutes, (reason) =>
       this.emit("locked", { reason }),
     );
     const { backup } = options;

@@ -48,13 +48,22 @@ impl Client {
     /// Whether [`Client::reseal`] has anything to do.
     #[must_use]
     pub fn has_overdue(&self, now: UnixTime) -> bool {
-        !self.outbox.held_back(now.day()).is_empty() || self.announcement_due(now)
+        let info = self.mailboxes.info();
+        let held_back = |size| self.outbox.held_back(now.day(), size);
+        let late = info.is_ok_and(|info| !held_back(info.cell_size).is_empty());
+        late || self.announcement_due(now)
     }
 
+    /// What waited too long, or was sealed for cells of another size. Nothing
+    /// is sealed before the relay is known.
     fn overdue(&self, now: UnixTime) -> Vec<(CellPurpose, Destination)> {
+        let Ok(info) = self.mailboxes.info() else {
+            return Vec::new();
+        };
         let policy = self.devices.send_policy();
         let peer = |id| self.contacts.fingerprint(id);
-        self.outbox.overdue(policy, now.day(), &self.messages, peer)
+        let at = (now.day(), info.cell_size);
+        self.outbox.overdue(policy, at, &self.messages, peer)
     }
 
     fn announcement_due(&self, now: UnixTime) -> bool {

@@ -184,7 +184,8 @@ impl Client {
     /// cells are sealed. Ask before every post, until it gives `None`.
     #[must_use]
     pub fn pieces_needed(&self, now: UnixTime) -> Option<PiecesNeeded> {
-        let (message, record) = self.outbox.next_large(now.day())?;
+        let size = self.mailboxes.info().ok()?.cell_size;
+        let (message, record) = self.outbox.next_large(now.day(), size)?;
         Some(PiecesNeeded {
             message,
             pieces: outbox::pieces_of_burst(record, self.body_len(message)),

@@ -27,7 +27,8 @@ const LOBBY_LOOKBACK_SECONDS: u64 = 15 * 60;
 const BACKFILL_BATCHES: usize = 64;
 
 /// One of the two mailboxes a client pulls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Mailbox {
     /// The bucket of this person's fingerprint.
     Own,
@@ -82,7 +83,7 @@ pub(crate) enum IndexEntry {
 }
 
 impl IndexEntry {
-    fn origin(&self) -> &Origin {
+    pub(crate) fn origin(&self) -> &Origin {
         match self {
             Self::Batch(batch) => &batch.origin,
             Self::Segment(segment) => &segment.origin,

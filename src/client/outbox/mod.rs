@@ -23,9 +23,10 @@ use crate::{
         ClientError, ContactId, MessageRef, StoreKey, mailboxes::Mailboxes, messages::Messages,
         transaction::Transaction,
     },
+    envelope::chunk_len,
     identity::Fingerprint,
     vault::stored::LargeRecord,
-    wire::{Cell, Entry, MAX_LOBBY_ENTRIES},
+    wire::{Cell, CellSize, Entry, MAX_LOBBY_ENTRIES},
 };
 
 /// What this device may post, as [`Devices`](crate::client::devices::Devices)
@@ -160,13 +161,17 @@ impl Outbox {
     }
 
     /// Contacts for whom something waited so long that the recipient stops
-    /// looking for it. Nothing is posted to them until all that waits is
-    /// sealed again, so that messages keep their order. Protocol §6.
-    pub(crate) fn held_back(&self, today: Day) -> SortedSet<ContactId> {
+    /// looking for it, or has cells of another size than the relay takes now.
+    /// Nothing is posted to them until all that waits is sealed again, so that
+    /// messages keep their order. Protocol §6.
+    pub(crate) fn held_back(&self, today: Day, size: CellSize) -> SortedSet<ContactId> {
         let late = |day: Day| day.0 + LISTENING_DAYS <= today.0;
-        let queued = self.queue.values().filter(|queued| late(queued.day));
-        let large = self.large.iter();
-        let large = large.filter(|(_, record)| late(large::day(record)));
+        let queued = self.queue.values();
+        let queued = queued.filter(|queued| late(queued.day) || !queued.fits(size));
+        let chunk_len = chunk_len(size);
+        let large = self.large.iter().filter(|(_, record)| {
+            late(large::day(record)) || record.chunk_len as usize != chunk_len
+        });
         queued
             .filter_map(QueuedCell::contact)
             .chain(large.map(|(message, _)| message.contact))
@@ -182,11 +187,11 @@ impl Outbox {
     pub(crate) fn overdue(
         &self,
         policy: SendPolicy,
-        today: Day,
+        (today, size): (Day, CellSize),
         messages: &Messages,
         peer: impl Fn(ContactId) -> Option<Fingerprint>,
     ) -> Vec<(CellPurpose, Destination)> {
-        let held_back = self.held_back(today).into_iter();
+        let held_back = self.held_back(today, size).into_iter();
         let held_back: SortedSet<_> = held_back
             .filter(|contact| !self.leaves_hole(*contact, today))
             .collect();
@@ -331,9 +336,10 @@ impl Outbox {
         mailboxes: &Mailboxes,
     ) -> Result<(Vec<Entry>, Vec<u64>), ClientError> {
         let size = mailboxes.info()?.cell_size;
-        let (held_back, barriers) = (self.held_back(today), self.large.barriers());
+        let (held_back, barriers) = (self.held_back(today, size), self.large.barriers());
         let ready = |ordinal: u64, queued: &QueuedCell| {
             policy.allows(ordinal, queued)
+                && queued.fits(size)
                 && queued.contact().is_none_or(|id| {
                     !held_back.contains(&id) && barriers.get(&id).is_none_or(|end| ordinal < *end)
                 })
@@ -388,8 +394,12 @@ impl Outbox {
     }
 
     /// The large message of which cells are to be sealed next.
-    pub(crate) fn next_large(&self, today: Day) -> Option<(MessageRef, &LargeRecord)> {
-        let held_back = self.held_back(today);
+    pub(crate) fn next_large(
+        &self,
+        today: Day,
+        size: CellSize,
+    ) -> Option<(MessageRef, &LargeRecord)> {
+        let held_back = self.held_back(today, size);
         self.large
             .first_of_each()
             .into_iter()

@@ -7,6 +7,7 @@ use crate::{
     envelope::Control,
     identity::Fingerprint,
     vault::stored::{ControlRecord, QueuedRecord},
+    wire::CellSize,
 };
 
 /// What a cell belongs to, so that it can be sealed again.
@@ -67,6 +68,11 @@ impl QueuedCell {
             CellPurpose::Message(message) => Some(message),
             _ => None,
         }
+    }
+
+    /// Whether the relay takes cells of its size.
+    pub(crate) fn fits(&self, size: CellSize) -> bool {
+        self.cell.len() == size.get() as usize
     }
 
     pub(crate) fn is_control(&self) -> bool {

@@ -10,6 +10,7 @@ const CONTACT: ContactId = ContactId([1; 8]);
 const OTHER: ContactId = ContactId([2; 8]);
 const PEER: Fingerprint = Fingerprint([9; 32]);
 const TODAY: Day = Day(20_000);
+const SIZE: CellSize = CellSize::DEFAULT;
 const OPEN: SendPolicy = SendPolicy {
     settled: true,
     confirmed: true,
@@ -67,7 +68,7 @@ fn large(count: u32) -> LargeRecord {
         device: 0,
         first_counter: 0,
         count,
-        chunk_len: 100,
+        chunk_len: u32::try_from(chunk_len(SIZE)).unwrap(),
         next: 1,
         ordinal: 0,
     }
@@ -129,12 +130,36 @@ fn one_late_cell_holds_back_all_that_waits_for_its_contact() {
         let held = message(ordinal.into());
         messages.put(at(CONTACT, ordinal), held, &mut tx());
     }
-    let overdue = outbox.overdue(OPEN, TODAY, &messages, |_| Some(PEER));
+    let overdue = outbox.overdue(OPEN, (TODAY, SIZE), &messages, |_| Some(PEER));
     let purposes: Vec<_> = overdue.into_iter().map(|(purpose, _)| purpose).collect();
     assert_eq!(
         purposes,
         [0, 1].map(|ordinal| CellPurpose::Message(at(CONTACT, ordinal)))
     );
+}
+
+#[test]
+fn cells_of_another_size_are_sealed_again_and_hold_up_no_other_contact() {
+    let mut outbox = Outbox::new();
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(OTHER, 0)));
+    let rng = &mut rand_core::UnwrapErr(getrandom::SysRng);
+    let small = cover_cell(CellSize::try_from(1_024).unwrap(), rng);
+    let to = Destination::Bucket(PEER);
+    for purpose in [
+        CellPurpose::Message(at(CONTACT, 0)),
+        CellPurpose::Rendezvous,
+    ] {
+        outbox.push(vec![small.clone()], to, TODAY, &purpose, &mut tx());
+    }
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 1)));
+    assert_eq!(leaving(&outbox, OPEN), [0]);
+    let mut messages = Messages::default();
+    for ordinal in 0..2 {
+        let held = message(ordinal.into());
+        messages.put(at(CONTACT, ordinal), held, &mut tx());
+    }
+    let overdue = outbox.overdue(OPEN, (TODAY, SIZE), &messages, |_| Some(PEER));
+    assert_eq!(overdue.len(), 2, "the message, and the one that follows it");
 }
 
 #[test]
@@ -145,10 +170,19 @@ fn a_whole_window_of_todays_cells_is_not_discarded() {
     push(&mut outbox, 31, TODAY, &control(CONTACT, 1));
     assert!(!outbox.leaves_hole(CONTACT, TODAY));
     let messages = Messages::default();
-    assert_eq!(outbox.overdue(OPEN, TODAY, &messages, |_| None).len(), 2);
+    assert_eq!(
+        outbox
+            .overdue(OPEN, (TODAY, SIZE), &messages, |_| None)
+            .len(),
+        2
+    );
     push(&mut outbox, 1, TODAY, &control(CONTACT, 1));
     assert!(outbox.leaves_hole(CONTACT, TODAY));
-    assert!(outbox.overdue(OPEN, TODAY, &messages, |_| None).is_empty());
+    assert!(
+        outbox
+            .overdue(OPEN, (TODAY, SIZE), &messages, |_| None)
+            .is_empty()
+    );
     assert_eq!(outbox.days_waiting(CONTACT).len(), 33);
 }
 

@@ -5,8 +5,8 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, client_error, opened, time, to_js, vault, vault_error};
 use crate::{
-    base::{ErrorCode, SortedMap},
-    client::{AuditEvent, Client, EmergencyId},
+    base::ErrorCode,
+    client::{AuditEvent, Client, EmergencyId, Round},
     emergency::{self, Share, SharesError},
     vault::{
         HEADER_KEY, RecoveryCode, StoredHeader, VaultHeader, VaultKey,
@@ -102,7 +102,8 @@ impl Engine {
         let (client, changes) =
             Client::restore(&loaded, time(now)?, &mut rng()).map_err(client_error)?;
         let engine = Self {
-            planned: SortedMap::new(),
+            round: Round::default(),
+            asked: Vec::new(),
             client,
             key,
             header,
@@ -122,16 +123,6 @@ impl Engine {
     /// Never in practice.
     pub fn device(&self) -> JsResult<JsValue> {
         to_js(&self.client.device())
-    }
-
-    /// One's own mailbox was read: fixes the index of a restored device.
-    ///
-    /// # Errors
-    ///
-    /// `CLOCK_BEHIND`.
-    pub fn settle(&mut self, now: f64) -> JsResult<JsValue> {
-        let result = self.client.settle(time(now)?, &mut rng());
-        self.give(result)
     }
 
     /// Has a fresh recovery code open the vault, in the place of the one
@@ -214,7 +205,8 @@ impl Engine {
         })?;
         let loaded = verified.open(&key).map_err(vault_error)?;
         let engine = Self {
-            planned: SortedMap::new(),
+            round: Round::default(),
+            asked: Vec::new(),
             client: Client::load(&loaded).map_err(client_error)?,
             key,
             // Nothing is written to a vault from here: its ways to open stay as they are.
