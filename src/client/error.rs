@@ -3,7 +3,10 @@
 use thiserror::Error;
 
 use crate::{
-    base::ErrorCode, enrolment::EnrolmentError, envelope::EnvelopeError, vault::VaultError,
+    base::{ErrorCode, text::TextError},
+    enrolment::EnrolmentError,
+    envelope::EnvelopeError,
+    vault::VaultError,
 };
 
 /// Why a call was refused. Nothing changed, neither in memory nor in the
@@ -23,6 +26,9 @@ pub enum ClientError {
     /// An argument is out of range; names it.
     #[error("invalid argument: {0}")]
     InvalidArgument(&'static str),
+    /// An argument that the rule for names and labels refuses; names it.
+    #[error("{0} cannot be used: {1}")]
+    Text(&'static str, TextError),
     /// No contact has that id.
     #[error("no such contact")]
     ContactUnknown,
@@ -78,7 +84,7 @@ impl ClientError {
             Self::Enrolment(error) => error.code(),
             Self::Envelope(error) => error.code(),
             Self::Vault(error) => error.code(),
-            Self::InvalidArgument(_) => ErrorCode::InvalidArgument,
+            Self::InvalidArgument(_) | Self::Text(..) => ErrorCode::InvalidArgument,
             Self::ContactUnknown => ErrorCode::ContactUnknown,
             Self::ContactPending => ErrorCode::ContactPending,
             Self::ContactSuspect => ErrorCode::ContactSuspect,

@@ -10,7 +10,7 @@ use tessera::{
 use crate::stage::{EPOCH, Person, Relay, enrol, rng, round};
 
 fn content(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i / 7 % 251) as u8).collect()
+    (0..len).map(|i| b' ' + (i / 7 % 95) as u8).collect()
 }
 
 fn clock(relay: &Relay) -> UnixTime {
@@ -19,9 +19,8 @@ fn clock(relay: &Relay) -> UnixTime {
 
 fn send(from: &mut Person, to: ContactId, body: &[u8], now: UnixTime) -> MessageRef {
     let outgoing = Outgoing {
-        content_type: "application/dicom",
-        body: body.into(),
-        filename: Some("x.dcm"),
+        text: Some(core::str::from_utf8(body).unwrap()),
+        attachments: Vec::new(),
         session: "visit-7421",
     };
     let effects = from.client.send(to, outgoing, now, &mut rng()).unwrap();

@@ -3,7 +3,9 @@
 import { TesseraError } from "../errors.js";
 import { call } from "../module/core.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "../store/store.js";
+import type { EngineAttachment } from "./content.js";
 import type {
+  Attachment,
   AuditCheckpoint,
   Contact,
   Device,
@@ -16,8 +18,18 @@ import type {
   Transfer,
 } from "./types.js";
 
-/** A message as the engine tells it; the facade adds `body()`. */
-export type BareMessage = Omit<Message, "body">;
+/** An attachment as the engine tells it: a range of the message's body. */
+export type BareAttachment = Omit<Attachment, "body" | "blob"> & { readonly offset: number };
+
+/** A message as the engine tells it. */
+export type BareMessage = Omit<Message, "attachments" | "body" | "contentType" | "filename"> & {
+  readonly attachments: readonly BareAttachment[];
+  /** Offset and length of the typed text in the body. */
+  readonly textAt: readonly [number, number] | null;
+};
+
+/** Bytes of every stored piece of a body but the last. */
+const PIECE_LEN = 256 * 1024;
 
 export type EngineEvent =
   | { readonly type: "message" | "state"; readonly message: BareMessage }
@@ -135,12 +147,12 @@ export interface Engine {
   removeContact(id: string, now: number): Effects;
   send(
     contactId: string,
-    contentType: string,
-    body: Uint8Array,
-    filename: string | undefined,
+    text: Uint8Array | undefined,
+    attachments: readonly EngineAttachment[],
     session: string | undefined,
     now: number,
   ): Effects<BareMessage>;
+  markRead(messageId: string, now: number): Effects;
   messages(contactId: string, before: string | undefined, limit: number): BareMessage[];
   /** Where the pieces of a body are stored. */
   bodyKeys(messageId: string): string[];
@@ -304,9 +316,9 @@ export class EngineHost {
     return this.#inTurn(async () => (await stored(() => this.#store.list(prefix))).entries);
   }
 
-  /** The sealed body of a message, opened. */
-  body(messageId: string): Promise<Uint8Array> {
-    return this.#inTurn(() => this.#body(messageId));
+  /** A part of the sealed body of a message, opened. */
+  body(messageId: string, offset: number, size: number): Promise<Uint8Array> {
+    return this.#inTurn(() => this.#body(messageId, offset, size));
   }
 
   /** All that the store holds, as one sealed file. */
@@ -387,19 +399,21 @@ export class EngineHost {
     await this.#apply((engine, now) => engine.reseal(bodies, now));
   }
 
-  async #body(messageId: string): Promise<Uint8Array> {
-    const sealed = await this.#sealedPieces(messageId);
-    if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
-    const pieces = sealed.map((piece, number) => this.#step((engine) => engine.openPiece(messageId, number, piece)));
-    const [only] = pieces;
-    if (pieces.length === 1 && only !== undefined) return only;
-    const body = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-    let at = 0;
-    for (const piece of pieces) {
-      body.set(piece, at);
-      at += piece.length;
+  /** Opens only the pieces that the part lies in. */
+  async #body(messageId: string, offset: number, size: number): Promise<Uint8Array> {
+    const keys = this.#step((engine) => engine.bodyKeys(messageId));
+    const part = new Uint8Array(size);
+    const first = Math.floor(offset / PIECE_LEN);
+    for (let number = first; number * PIECE_LEN < offset + size; number++) {
+      const key = keys[number];
+      const sealed = key === undefined ? undefined : await stored(() => this.#store.get(key));
+      if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
+      const piece = this.#step((engine) => engine.openPiece(messageId, number, sealed));
+      const begins = number * PIECE_LEN;
+      const from = Math.max(offset - begins, 0);
+      part.set(piece.subarray(from, offset + size - begins), begins + from - offset);
     }
-    return body;
+    return part;
   }
 
   /** The pieces of a body as they are stored, or nothing if one is missing. */
@@ -414,9 +428,8 @@ export class EngineHost {
   }
 
   async #withText(message: BareMessage): Promise<BareMessage> {
-    if (message.text !== undefined || message.state === "held" || !message.contentType.startsWith("text/"))
-      return message;
-    return { ...message, text: decode(await this.#body(message.id)) };
+    if (message.text !== undefined || message.state === "held" || message.textAt === null) return message;
+    return { ...message, text: decode(await this.#body(message.id, ...message.textAt)) };
   }
 
   /** The engine gives a text only where it has the body at hand. */

@@ -142,12 +142,10 @@ export class Portal extends (EventTarget as {
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`. */
   async send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
     const to = text(contactId, "contactId");
-    const { contentType, body, filename, session } = outgoing(message);
+    const { text: typed, attachments, session } = outgoing(message);
     this.#runtime.lockController.used();
     await this.#runtime.sync.ready();
-    const sent = await this.#runtime.host.apply((engine, now) =>
-      engine.send(to, contentType, body, filename, session, now),
-    );
+    const sent = await this.#runtime.host.apply((engine, now) => engine.send(to, typed, attachments, session, now));
     return this.#runtime.message(sent) as OutgoingMessage;
   }
 

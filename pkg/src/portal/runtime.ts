@@ -1,5 +1,6 @@
 /** Everything that runs behind one open portal, and how it ends. */
 
+import { asMessage } from "./message.js";
 import { LockController } from "./lock-controller.js";
 import { EngineHost, type BareMessage, type EngineEvent } from "./engine.js";
 import type { PortalEvents } from "./events.js";
@@ -69,7 +70,7 @@ export class Runtime {
 
   /** A message as the page gets it. */
   message(message: BareMessage): Message {
-    return { ...message, body: () => this.forRead().body(message.id) };
+    return asMessage(message, (...part) => this.forRead().body(...part));
   }
 
   /** Backups that were put off while the vault was locked are made. */

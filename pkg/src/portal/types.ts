@@ -181,12 +181,37 @@ export interface TextMessage extends MessageInfo {
   readonly text: string;
 }
 export interface BodyMessage extends MessageInfo {
-  /** 1 to 127 printable ASCII characters; the file name counts. */
+  /** 1 to 127 printable ASCII characters. */
   readonly contentType: string;
   readonly body: Uint8Array;
   readonly filename?: string;
 }
-export type OutgoingContent = TextMessage | BodyMessage;
+/** Text with files, or files alone. */
+export interface AttachmentsMessage extends MessageInfo {
+  readonly text?: string;
+  /** At most 100. */
+  readonly attachments: readonly OutgoingAttachment[];
+}
+export interface OutgoingAttachment {
+  /** 1 to 127 printable ASCII characters. */
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  /** At most 255 bytes of UTF-8, without folders and without characters that cannot be seen. */
+  readonly filename?: string | null;
+}
+export type OutgoingContent = TextMessage | AttachmentsMessage | BodyMessage;
+
+/** A file of a message. */
+export interface Attachment {
+  /** What its sender says it is. */
+  readonly contentType: string;
+  readonly filename: string | null;
+  /** Its bytes. */
+  readonly size: number;
+  /** `CONTACT_PENDING` while the message is held. */
+  body(): Promise<Uint8Array>;
+  blob(): Promise<Blob>;
+}
 
 /** `queued` here, `sent` by the relay, `delivered` to the contact; or `undelivered` after the set time, or `cancelled`. `verified`: arrived and its proof holds. `held`: arrived, shown once the contact is checked. */
 export type MessageState = "queued" | "sent" | "delivered" | "undelivered" | "cancelled" | "verified" | "held";
@@ -195,18 +220,23 @@ export interface Message {
   readonly id: string;
   readonly contactId: string;
   readonly direction: "in" | "out";
-  readonly contentType: string;
-  /** The text of a `text/*` message that is not held. */
+  /** What was typed, in a message that is not held. */
   readonly text?: string;
+  readonly attachments: readonly Attachment[];
+  /** Of a message that is one file: its content type; of text alone `text/plain`. */
+  readonly contentType: string;
+  /** Of a message that is one file: its name. */
   readonly filename?: string;
-  /** Bytes of the body. */
+  /** Bytes of the file or the text; of a message of several parts, of all of it. */
   readonly size: number;
+  /** Whether it was marked as read. */
+  readonly read: boolean;
   readonly sentAt: number;
   /** `null` for one's own. */
   readonly receivedAt: number | null;
   readonly session: string | null;
   readonly state: MessageState;
-  /** The bytes of the body; `CONTACT_PENDING` while it is held. */
+  /** The bytes that `size` counts; `CONTACT_PENDING` while it is held. */
   body(): Promise<Uint8Array>;
 }
 export type OutgoingMessage = Message & { readonly direction: "out" };

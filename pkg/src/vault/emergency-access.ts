@@ -1,5 +1,6 @@
 /** Emergency access: a backup opened with shares, to be read for a while, by someone who is not its owner. */
 
+import { asMessage } from "../portal/message.js";
 import { bytes, integer, object, text } from "../arguments.js";
 import { call } from "../module/core.js";
 import { EngineHost, type BareMessage, type Engine } from "../portal/engine.js";
@@ -118,7 +119,7 @@ export class EmergencySession extends EventTarget {
 
   async #message(bare: BareMessage): Promise<Message> {
     const message = await this.#host.withText(bare);
-    return { ...message, body: () => this.#open().body(message.id) };
+    return asMessage(message, (...part) => this.#open().body(...part));
   }
 
   async #read<T>(step: (engine: Engine) => T): Promise<T> {

@@ -4,7 +4,11 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{UnixTime, time::DAY_SECONDS},
+    base::{
+        UnixTime,
+        text::{self, TextUse},
+        time::DAY_SECONDS,
+    },
     client::{
         EmergencyId,
         devices::{DeviceNotice, Devices, touch},
@@ -78,7 +82,7 @@ impl Devices {
                 id,
                 began_at: sent_at,
                 minutes,
-                reason,
+                reason: text::cleaned(&reason, TextUse::Reason).unwrap_or_default(),
             },
             AnnouncementKind::EmergencyEnded => Verdict::EmergencyEnded {
                 id,

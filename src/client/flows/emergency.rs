@@ -30,7 +30,7 @@ impl Client {
         why: &str,
         now: UnixTime,
     ) -> Result<Effects, ClientError> {
-        text::check(why, TextUse::Reason).map_err(|_| ClientError::InvalidArgument("reason"))?;
+        text::check(why, TextUse::Reason).map_err(|error| ClientError::Text("reason", error))?;
         if !(1..=MAX_EMERGENCY_MINUTES).contains(&minutes) {
             return Err(ClientError::InvalidArgument("minutes"));
         }

@@ -40,7 +40,7 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, Vec<Change>), ClientError> {
-        let name = Name::new(name).map_err(|_| ClientError::InvalidArgument("name"))?;
+        let name = Name::new(name).map_err(|error| ClientError::Text("name", error))?;
         let identity = Identity::generate(rng);
         let mut client = Self::empty(identity, name, now, Mailboxes::new(relay_url));
 

@@ -8,6 +8,7 @@ mod load;
 mod log;
 mod maintain;
 mod pull;
+mod read;
 mod rendezvous;
 mod restore;
 mod scan;

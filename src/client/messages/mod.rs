@@ -1,11 +1,9 @@
 //! Messages without their bodies, which lie in the store and are read when
 //! they are asked for.
 
-mod filename;
 mod parts;
 mod state;
 
-pub(crate) use filename::{content_type, split_filename};
 pub(crate) use parts::Parts;
 pub(crate) use state::Message;
 pub use state::MessageState;
@@ -68,6 +66,23 @@ impl Messages {
             _ => Event::State { message: view },
         });
         Some(held.session.clone())
+    }
+
+    /// Marks what a contact sent as read, up to and including a message.
+    pub(crate) fn mark_read(&mut self, until: MessageRef, tx: &mut Transaction) {
+        let contact = *MessageRef::all(until.contact).start();
+        let unread: Vec<MessageRef> = self
+            .0
+            .range(contact..=until)
+            .filter(|(_, held)| !held.read && held.state == MessageState::Verified)
+            .map(|(message, _)| *message)
+            .collect();
+        for message in unread {
+            if let Some(held) = self.0.get_mut(&message) {
+                held.read = true;
+                tx.put(StoreKey::Message(message), &held.to_record());
+            }
+        }
     }
 
     /// An outgoing message was sealed again in so many cells.

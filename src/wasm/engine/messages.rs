@@ -7,15 +7,17 @@ use super::{Engine, client_error, contact, time, to_js, vault_error, whole};
 use crate::{
     base::Content,
     client::{ClientError, MessageRef, Outgoing, StoreKey},
+    envelope::{ContentType, message::Attachment},
     wasm::{
-        bytes::{array, pieces, rng},
+        bytes::{array, invalid, pieces, rng, text},
         error::{JsResult, set},
     },
 };
 
 #[wasm_bindgen]
 impl Engine {
-    /// Proves, seals and queues a message.
+    /// Proves, seals and queues a message: typed text, `[content type, file
+    /// name | null, bytes]` for each attachment, or both.
     ///
     /// # Errors
     ///
@@ -24,16 +26,17 @@ impl Engine {
     pub fn send(
         &mut self,
         id: &str,
-        content_type: &str,
-        body: &Uint8Array,
-        filename: Option<String>,
+        typed: Option<Uint8Array>,
+        attachments: &Array,
         session: Option<String>,
         now: f64,
     ) -> JsResult<JsValue> {
+        let typed = typed.map(|bytes| text(&bytes, "text")).transpose()?;
+        let attachments: JsResult<Vec<_>> =
+            attachments.iter().map(|file| attachment(&file)).collect();
         let outgoing = Outgoing {
-            content_type,
-            body: pieces(body),
-            filename: filename.as_deref(),
+            text: typed.as_ref().map(|text| text.as_str()),
+            attachments: attachments?,
             session: session.as_deref().unwrap_or_default(),
         };
         let result = self
@@ -170,6 +173,17 @@ impl Engine {
         )
     }
 
+    /// Marks what a contact sent as read, up to and including a message.
+    ///
+    /// # Errors
+    ///
+    /// `MESSAGE_UNKNOWN`.
+    #[wasm_bindgen(js_name = markRead)]
+    pub fn mark_read(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
+        let result = self.client.mark_read(message(id)?, time(now)?);
+        self.give(result)
+    }
+
     /// Where the pieces of a message's body are stored.
     ///
     /// # Errors
@@ -210,6 +224,19 @@ impl Engine {
         }
         Ok(body)
     }
+}
+
+/// `[content type, file name | null, bytes]`.
+fn attachment(file: &JsValue) -> JsResult<Attachment> {
+    let items = Array::from(file);
+    let content_type = items.get(0).as_string();
+    let content_type = content_type.and_then(|text| ContentType::new(&text));
+    Ok(Attachment {
+        content_type: content_type
+            .ok_or_else(|| invalid("contentType is not 1 to 127 printable ASCII characters"))?,
+        filename: items.get(1).as_string(),
+        body: pieces(&Uint8Array::new(&items.get(2))),
+    })
 }
 
 fn message(id: &str) -> JsResult<MessageRef> {
