@@ -90,39 +90,6 @@ test("every batch of the bucket is pulled, whole, and none twice", async () => {
   await a.dispose();
 });
 
-test("everything is asked for, the lobby included, before anything is opened", async () => {
-  const between = meddler(relay.url);
-  const [a, b] = [await person("A", relay.url), await person("B", between)];
-  const [toB] = await enrol(a, b);
-  await b.sync();
-  for (const text of ["one", "two", "three"]) {
-    await a.send(toB, { text });
-    await a.sync({ flush: true });
-    await new Promise((resolve) => setTimeout(resolve, 1500)); // the next epoch
-  }
-  const steps = [];
-  b.addEventListener("message", () => steps.push("message"));
-  between.onGet = (path, answer) => {
-    steps.push(path);
-    return answer;
-  };
-  await until(
-    "the messages",
-    () => steps.includes("message"),
-    () => b.sync(),
-  );
-  const first = steps.indexOf("message");
-  const before = steps.slice(0, first);
-  assert.ok(before.filter((path) => path.includes("/batches/")).length > 3, before.join(" "));
-  assert.ok(before.some((path) => path.includes("lobby") && path.endsWith("/index")));
-  // What follows the pull in the same round is the slot, and that is a post.
-  assert.deepEqual(
-    steps.slice(first).filter((step) => step !== "message"),
-    [],
-  );
-  await Promise.all([a.dispose(), b.dispose()]);
-});
-
 test("a batch the relay drops is shown as a gap; an altered one is refused and asked for again", async () => {
   const between = meddler(relay.url);
   const [a, b] = [await person("A", relay.url), await person("B", between)];

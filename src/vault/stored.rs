@@ -315,6 +315,22 @@ records! {
         pub retention_days: u32,
     }
 
+    /// `s/r/…`: receipts that are owed to a contact.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ReceiptsRecord {
+        /// When they are to leave.
+        pub due: u64,
+        /// The deliveries to acknowledge, oldest first.
+        pub sessions: Vec<SessionRecord>,
+    }
+
+    /// A delivery's session id.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SessionRecord {
+        /// As in the delivery.
+        pub id: Vec<u8>,
+    }
+
     /// A control delivery on its way out.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ControlRecord {

@@ -194,7 +194,7 @@ fn garbage_and_replays_under_a_seen_tag_hide_nothing() {
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     a.send(b_at_a, "one", now).unwrap();
-    let post = a.client.next_flush(now).unwrap().unwrap();
+    let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
     let entry = post::decode(&post.body, relay.size, relay.buckets)
         .unwrap()
         .remove(0);

@@ -130,7 +130,7 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     a.commit(effects);
     // Half of the cells in one epoch, half in the next.
     a.seal_wanted(now);
-    let first = a.client.next_flush(now).unwrap().unwrap();
+    let first = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
     relay.post(&first.body);
     let effects = a.client.posted(&first.tokens, NOW);
     a.commit(effects);

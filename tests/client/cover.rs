@@ -8,6 +8,7 @@ use tessera::{
     base::UnixTime,
     client::Outgoing,
     enrolment::Kind,
+    vault::stored::{self, QueuedRecord},
     wire::{Cell, CellSize, Entry, cover_cell, post},
 };
 
@@ -33,16 +34,13 @@ fn real() -> Vec<Cell> {
         };
         let effects = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();
         a.commit(effects);
-        // The whole queue and nothing else: no cover among these.
-        while let Some(post) = a.client.next_flush(now).unwrap() {
-            cells.extend(
-                entries(&relay, &post.body)
-                    .into_iter()
-                    .map(|entry| entry.cell),
-            );
-            let effects = a.client.posted(&post.tokens, NOW);
-            a.commit(effects);
-        }
+        // What waits in the queue, before cover is added to it.
+        let queued = a.store.iter().filter(|(key, _)| key.starts_with("s/q/"));
+        cells.extend(queued.map(|(_, bytes)| {
+            let record: QueuedRecord = stored::decode(bytes).unwrap();
+            Cell::parse(record.cell, CellSize::DEFAULT).unwrap()
+        }));
+        a.post(&mut relay);
     }
     cells.truncate(CELLS);
     cells

@@ -168,7 +168,7 @@ fn no_tag_of_the_old_device_is_used_again() {
         for person in [&mut a, &mut new] {
             let at = now(&relay);
             person.send(b_at_a, &"x".repeat(turn * 400), at).unwrap();
-            let post = person.client.next_flush(at).unwrap().unwrap();
+            let post = person.client.next_flush(at, &mut rng()).unwrap().unwrap();
             for cell in post.body.chunks(4 + relay.size.get() as usize) {
                 assert!(seen.insert(cell[4..20].to_vec()), "a tag of two cells");
             }
@@ -347,7 +347,7 @@ fn a_contact_finds_an_index_two_above_any_it_has_seen() {
     lost.pull(&relay, now(&relay));
     let effects = lost.client.settle(now(&relay), &mut rng()).unwrap();
     lost.commit(effects);
-    while let Some(post) = lost.client.next_flush(now(&relay)).unwrap() {
+    while let Some(post) = lost.client.next_flush(now(&relay), &mut rng()).unwrap() {
         let effects = lost.client.posted(&post.tokens, NOW);
         lost.commit(effects);
     }

@@ -200,14 +200,22 @@ fn what_is_held_released_refused_and_missing_is_logged() {
     for text in ["one", "two"] {
         b.send(a_at_b, text, now(&relay)).unwrap();
     }
-    let mut post = b.client.next_flush(now(&relay)).unwrap().unwrap();
+    let mut post = b
+        .client
+        .next_flush(now(&relay), &mut rng())
+        .unwrap()
+        .unwrap();
     post.body
         .truncate(post.body.len() - (4 + relay.size.get() as usize));
     relay.post(&post.body);
     let posted = b.client.posted(&post.tokens, NOW);
     b.commit(posted);
     b.send(a_at_b, "three", now(&relay)).unwrap();
-    let post = b.client.next_flush(now(&relay)).unwrap().unwrap();
+    let post = b
+        .client
+        .next_flush(now(&relay), &mut rng())
+        .unwrap()
+        .unwrap();
     relay.post(&post.body);
     relay.close();
     a.pull(&relay, now(&relay));

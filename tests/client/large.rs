@@ -61,7 +61,7 @@ fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
         a.restart();
         let queued = a.store.keys().filter(|key| key.starts_with("s/q/")).count();
         assert!(queued <= 128, "{queued} cells lie sealed in the queue");
-        if let Some(post) = a.client.next_flush(now).unwrap() {
+        if let Some(post) = a.client.next_flush(now, &mut rng()).unwrap() {
             relay.post(&post.body);
             let effects = a.client.posted(&post.tokens, clock(&relay));
             for event in &effects.events {
@@ -106,7 +106,7 @@ fn what_is_sent_later_to_the_same_contact_waits_and_to_others_does_not() {
     a.send(b_at_a, "second", now).unwrap();
     let third = a.send(c_at_a, "stop warfarin", now).unwrap();
     a.seal_wanted(now);
-    let post = a.client.next_flush(now).unwrap().unwrap();
+    let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
     relay.post(&post.body);
     let effects = a.client.posted(&post.tokens, clock(&relay));
     a.commit(effects);
@@ -128,7 +128,7 @@ fn a_message_taken_back_never_shows_and_leaves_no_gap() {
     let now = clock(&relay);
     let id = send(&mut a, b_at_a, &content(400_000), now);
     a.seal_wanted(now);
-    let post = a.client.next_flush(now).unwrap().unwrap();
+    let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
     relay.post(&post.body);
     let effects = a.client.posted(&post.tokens, clock(&relay));
     a.commit(effects);
@@ -200,7 +200,11 @@ fn a_large_message_that_waited_too_long_is_sealed_again_from_its_beginning() {
     let body = content(300_000);
     let id = send(&mut a, b_at_a, &body, clock(&relay));
     a.seal_wanted(clock(&relay));
-    let post = a.client.next_flush(clock(&relay)).unwrap().unwrap();
+    let post = a
+        .client
+        .next_flush(clock(&relay), &mut rng())
+        .unwrap()
+        .unwrap();
     relay.post(&post.body);
     let effects = a.client.posted(&post.tokens, clock(&relay));
     a.commit(effects);

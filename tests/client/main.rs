@@ -20,6 +20,7 @@ mod large;
 mod months;
 mod restores;
 mod segments;
+mod slots;
 mod stage;
 mod tampering;
 mod time;

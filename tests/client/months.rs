@@ -225,7 +225,7 @@ fn by_hand_only_what_nothing_can_come_of_is_shredded() {
 fn sent_closed_read(sent_at: u64, closed_at: u64, read_at: u64) -> Received {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     a.send(b_at_a, "text", UnixTime(sent_at)).unwrap();
-    while let Some(post) = a.client.next_flush(UnixTime(sent_at)).unwrap() {
+    while let Some(post) = a.client.next_flush(UnixTime(sent_at), &mut rng()).unwrap() {
         relay.post(&post.body);
         let effects = a.client.posted(&post.tokens, NOW);
         a.commit(effects);

@@ -151,7 +151,7 @@ impl World {
         let now = self.now();
         let person = &mut self.devices[device];
         round_of(person, &self.relay, now);
-        while let Some(post) = person.client.next_flush(now).unwrap() {
+        while let Some(post) = person.client.next_flush(now, &mut rng()).unwrap() {
             let index = person.client.device().index;
             for entry in post.body.chunks(4 + self.relay.size.get() as usize) {
                 let tag = entry[4..20].to_vec();

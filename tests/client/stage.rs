@@ -35,7 +35,7 @@ impl Person {
         let now = UnixTime(relay.epoch * EPOCH + 60);
         loop {
             self.seal_wanted(now);
-            let Some(post) = self.client.next_flush(now).unwrap() else {
+            let Some(post) = self.client.next_flush(now, &mut rng()).unwrap() else {
                 return;
             };
             relay.post(&post.body);

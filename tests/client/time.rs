@@ -47,7 +47,7 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let id = a.send(b_at_a, "recheck HbA1c", now).unwrap();
     // It reached the relay, but the answer was lost, and then the network for four days.
-    let post = a.client.next_flush(now).unwrap().unwrap();
+    let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
     relay.post(&post.body);
     relay.close();
     a.restart();
@@ -59,7 +59,7 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
     assert_eq!(a.commit(effects), std::slice::from_ref(&id));
     let body = a.store[&StoreKey::Body(id).to_string()].clone();
     assert!(
-        a.client.next_flush(later).unwrap().is_none(),
+        a.client.next_flush(later, &mut rng()).unwrap().is_none(),
         "nobody looks for it any more"
     );
     let bodies = [(id, body.as_slice().into())];

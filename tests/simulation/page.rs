@@ -238,6 +238,16 @@ impl World {
         if self.deliver(person, &post)? {
             self.people[person].unanswered = None;
         }
+        self.post_to_lobby(person)
+    }
+
+    /// Cells for the lobby, which no slot carries.
+    fn post_to_lobby(&mut self, person: usize) -> Step {
+        let now = self.clock(person);
+        let client = &self.people[person].person.client;
+        if let Some(post) = client.next_lobby_post(now).unwrap() {
+            self.deliver(person, &post)?;
+        }
         Ok(())
     }
 
@@ -246,7 +256,8 @@ impl World {
         let now = self.clock(person);
         loop {
             self.seal_ahead(person)?;
-            let Some(post) = self.people[person].person.client.next_flush(now).unwrap() else {
+            let client = &self.people[person].person.client;
+            let Some(post) = client.next_flush(now, &mut self.dice).unwrap() else {
                 self.people[person].unanswered = None;
                 return Ok(());
             };

@@ -1,27 +1,22 @@
 /**
- * What a page runs while it is open: a slot at once, one about five minutes later, one per epoch, a pull of one's own bucket per
- * epoch, the lobby while somebody enrols.
+ * What a page runs while it is open: one slot per epoch, a pull of one's own bucket per epoch, the lobby while somebody enrols.
  *
  * Requests follow the clock, not what the user does: a send waits for the next slot.
  */
 
-import type { EngineHost, Mailbox } from "../portal/engine.js";
+import type { EngineHost } from "../portal/engine.js";
 import { TesseraError, asTesseraError } from "../errors.js";
 import type { RelaySync } from "./sync.js";
 import type { PullProgress } from "../portal/types.js";
 
 /** Lobby pulls at start: enrolling must look like opening the portal. */
 const LOBBY_PULLS_AT_START = 3;
-/** A second slot follows the first so much later: most visits are short, and what is written in one would wait for the next. */
-const SECOND_SLOT_MS = { least: 240_000, most: 360_000 };
 /** The relay's answer to `/v1/info` is read again after so long. */
 const CONFIGURE_AGAIN_MS = 3_600_000;
 /** A stream of notices that is silent for so many epochs of the lobby is dead; while it lives, the clock waits so much longer. */
 const SILENT_EPOCHS = 3;
 
-type Task = "slot" | Mailbox;
-
-const MAILBOXES: readonly Mailbox[] = ["own", "lobby"];
+type Task = "slot" | "own" | "lobby";
 
 /** Waits in milliseconds. All of them shrink with short epochs. */
 interface Pace {
@@ -42,9 +37,6 @@ export class Loop {
   #due: Record<Task, number> = { slot: Infinity, own: Infinity, lobby: Infinity };
   #pace: Pace | undefined;
   #lobbyPulls = 0;
-  /** Slots since the start, and how long after the first the second came. */
-  #slots = 0;
-  #second = 0;
   #configuredAt = -Infinity;
   #failures = 0;
   /** Whether the relay says when it has published. */
@@ -95,7 +87,6 @@ export class Loop {
   async #run(signal: AbortSignal): Promise<never> {
     this.#failures = 0;
     this.#lobbyPulls = 0;
-    this.#slots = 0;
     await this.#configure(signal);
     const now = Date.now();
     this.#due = { slot: now + soon(this.#pace?.epoch ?? 0), own: now, lobby: now };
@@ -110,39 +101,26 @@ export class Loop {
   }
 
   async #do(task: Task, pace: Pace, signal: AbortSignal): Promise<void> {
+    const options = { signal, onProgress: this.#onProgress };
     if (task === "slot") {
       await this.#sync.postSlot(signal);
-      this.#slotPosted(pace);
       const hurried = await this.#host.read((engine, now) => engine.lobbyWatch(now) && engine.queued() > 0);
-      if (hurried) this.#due.slot = Math.min(this.#due.slot, Date.now() + pace.lobbyEpoch);
-      return;
+      this.#due.slot = Date.now() + (hurried ? pace.lobbyEpoch : pace.epoch);
+    } else if (task === "own") {
+      await this.#sync.tick();
+      await this.#sync.pull("own", options);
+      this.#due.own = this.#afterClose(pace.epoch);
+    } else {
+      await this.#sync.pull("lobby", options);
+      this.#lobbyPulls += 1;
+      const { watched, queued } = await this.#host.read((engine, now) => ({
+        watched: engine.lobbyWatch(now),
+        queued: engine.queued(),
+      }));
+      this.#due.lobby =
+        watched || this.#lobbyPulls < LOBBY_PULLS_AT_START ? this.#afterClose(pace.lobbyEpoch) : Infinity;
+      if (watched && queued > 0) this.#due.slot = Math.min(this.#due.slot, Date.now() + soon(pace.lobbyEpoch));
     }
-    // What is due together is asked for together, before any of it is opened.
-    const due = MAILBOXES.filter((mailbox) => this.#due[mailbox] <= Date.now());
-    if (due.includes("own")) await this.#sync.tick();
-    const slot = { due: () => this.#due.slot <= Date.now(), posted: () => this.#slotPosted(pace) };
-    await this.#sync.pull(due, { signal, onProgress: this.#onProgress }, slot);
-    if (due.includes("own")) this.#due.own = this.#afterClose(pace.epoch);
-    if (!due.includes("lobby")) return;
-    this.#lobbyPulls += 1;
-    const { watched, queued } = await this.#host.read((engine, now) => ({
-      watched: engine.lobbyWatch(now),
-      queued: engine.queued(),
-    }));
-    this.#due.lobby = watched || this.#lobbyPulls < LOBBY_PULLS_AT_START ? this.#afterClose(pace.lobbyEpoch) : Infinity;
-    if (watched && queued > 0) this.#due.slot = Math.min(this.#due.slot, Date.now() + soon(pace.lobbyEpoch));
-  }
-
-  /** When the next slot is due follows from when this one was, not from how long it took: that may depend on what was in it. */
-  #slotPosted({ epoch }: Pace): void {
-    this.#slots += 1;
-    const { least, most } = SECOND_SLOT_MS;
-    const second = Math.min(1, epoch / 1_800_000) * (least + Math.random() * (most - least));
-    if (this.#slots === 1) this.#second = second;
-    const wait = this.#slots === 1 ? second : this.#slots === 2 ? epoch - this.#second : epoch;
-    const next = this.#due.slot + wait;
-    // A computer that slept has missed some; they are not made up for.
-    this.#due.slot = next > Date.now() ? next : Date.now() + soon(epoch);
   }
 
   /** A moment after the relay's next close, not the same for everyone; later if a notice will say when. */

@@ -1,14 +1,12 @@
-/** Pulling mailboxes: always whole batches or segments, always all of them, each committed before the next. */
+/** Pulling one mailbox: always whole batches or segments, always all of them, each committed before the next. */
 
-import type { BareMessage, EngineHost, Mailbox, Planned } from "../portal/engine.js";
+import type { BareMessage, EngineHost, Mailbox } from "../portal/engine.js";
 import { isTesseraError } from "../errors.js";
 import { throwIfAborted, type Relay } from "./client.js";
 import type { Gap, PullProgress, Rejected } from "../portal/types.js";
 
 /** What is asked for ahead of what is being read: so many things, of so many bytes in all (but always one). */
 const AHEAD = { items: 4, bytes: 24 * 2 ** 20 };
-/** So much is held before any of it is opened. */
-const HELD_BYTES = 64 * 2 ** 20;
 /** A pull of more is asked about where the browser says that its user saves data. */
 const LARGE_PULL_BYTES = 5 * 2 ** 20;
 
@@ -29,95 +27,46 @@ export function nothingPulled(): Pulled {
 export interface PullOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
-  /** Runs after each batch: what is due by the clock does not wait until all is opened. */
-  readonly betweenBatches?: (() => Promise<void>) | undefined;
 }
 
 /** Asks the host whether so many bytes may be pulled; not asked where nobody saves data. */
 export type ConfirmLargeDownload = (bytes: number) => boolean | Promise<boolean>;
 
-/** One mailbox's share of a pull: what is asked for, and the answers that wait to be opened. */
-interface Download {
-  readonly mailbox: Mailbox;
-  readonly plan: readonly Planned[];
-  readonly expected: number;
-  readonly answers: PromiseSettledResult<Uint8Array>[];
-  opened: number;
-  bytes: number;
-}
-
-/**
- * Adds to `pulled` what the mailboxes hold. What was committed stays so if a later batch fails.
- *
- * Everything is asked for before anything is opened: opening takes longer where there was mail, and the time between requests
- * would show that. Beyond `HELD_BYTES`, which a day does not reach, this happens in parts.
- */
+/** Adds to `pulled` what the mailbox holds. What was committed stays so if a later batch fails. */
 export async function pull(
   host: EngineHost,
   relay: Relay,
-  mailboxes: readonly Mailbox[],
+  mailbox: Mailbox,
   confirmLargeDownload: ConfirmLargeDownload | undefined,
   pulled: Pulled,
   options: PullOptions,
 ): Promise<void> {
-  const { signal } = options;
-  const downloads: Download[] = [];
-  for (const mailbox of mailboxes) {
-    const index = await relay.getText(await host.read((engine) => engine.indexPath(mailbox)), signal);
-    const plan = await host.apply((engine, now) => engine.planPull(mailbox, index, now));
-    const expected = plan.reduce((sum, planned) => sum + planned.bytes, 0);
-    const isLarge = savesData() && expected > LARGE_PULL_BYTES;
-    if (isLarge && confirmLargeDownload !== undefined && !(await confirmLargeDownload(expected))) {
-      pulled.incomplete = true;
-      continue;
-    }
-    downloads.push({ mailbox, plan, expected, answers: [], opened: 0, bytes: 0 });
+  const { signal, onProgress } = options;
+  const index = await relay.getText(await host.read((engine) => engine.indexPath(mailbox)), signal);
+  const plan = await host.apply((engine, now) => engine.planPull(mailbox, index, now));
+  const expected = plan.reduce((sum, planned) => sum + planned.bytes, 0);
+  if (
+    confirmLargeDownload !== undefined &&
+    savesData() &&
+    expected > LARGE_PULL_BYTES &&
+    !(await confirmLargeDownload(expected))
+  ) {
+    pulled.incomplete = true;
+    return;
   }
-  let held = 0;
-  for (const download of downloads) {
-    for await (const [planned, answer] of inOrder(download.plan, ({ path }) => relay.get(path, signal))) {
-      throwIfAborted(signal);
-      download.answers.push(answer);
-      held += planned.bytes;
-      // A failure of the relay ends the pull, once what came before it is opened.
-      if (held >= HELD_BYTES || (answer.status === "rejected" && !isMissing(answer.reason))) {
-        await openAll(host, downloads, pulled, options);
-        held = 0;
-      }
+  let batches = 0;
+  let bytes = 0;
+  for await (const [{ path }, answer] of inOrder(plan, ({ path }) => relay.get(path, signal))) {
+    throwIfAborted(signal);
+    if (answer.status === "fulfilled") {
+      bytes += answer.value.length;
+      pulled.bytes += answer.value.length;
+      await take(host, path, answer.value, pulled);
+    } else {
+      missing(answer.reason, pulled);
     }
-  }
-  await openAll(host, downloads, pulled, options);
-}
-
-async function openAll(
-  host: EngineHost,
-  downloads: readonly Download[],
-  pulled: Pulled,
-  { signal, onProgress, betweenBatches }: PullOptions,
-): Promise<void> {
-  for (const download of downloads) {
-    const { mailbox, plan, expected, answers } = download;
-    for (let answer = answers.shift(); answer !== undefined; answer = answers.shift()) {
-      throwIfAborted(signal);
-      const { path } = plan[download.opened] as Planned;
-      if (answer.status === "fulfilled") {
-        download.bytes += answer.value.length;
-        pulled.bytes += answer.value.length;
-        await take(host, path, answer.value, pulled);
-      } else {
-        missing(answer.reason, pulled);
-      }
-      download.opened += 1;
-      onProgress?.({
-        kind: "pull",
-        mailbox,
-        batches: download.opened,
-        totalBatches: plan.length,
-        bytes: download.bytes,
-        totalBytes: expected,
-      });
-      await betweenBatches?.();
-    }
+    batches += 1;
+    onProgress?.({ kind: "pull", mailbox, batches, totalBatches: plan.length, bytes, totalBytes: expected });
   }
 }
 
@@ -143,12 +92,8 @@ async function take(host: EngineHost, path: string, bytes: Uint8Array, pulled: P
  * asked for again. Any other failure ends the pull.
  */
 function missing(reason: unknown, pulled: Pulled): void {
-  if (!isMissing(reason)) throw reason;
+  if (!isTesseraError(reason) || (reason.code !== "NOT_FOUND" && reason.code !== "RETENTION_PASSED")) throw reason;
   pulled.incomplete = true;
-}
-
-function isMissing(reason: unknown): boolean {
-  return isTesseraError(reason) && (reason.code === "NOT_FOUND" || reason.code === "RETENTION_PASSED");
 }
 
 /** The user asked the browser to use little data. */

@@ -12,12 +12,6 @@ const REPEAT_MS = 12 * 3_600_000;
 /** The relay's clock is believed in steps of whole seconds only, and not if it is out of its mind. */
 const SKEW_SECONDS = { least: 2, most: 86_400 };
 
-/** When the next slot is due. */
-export interface SlotClock {
-  due(): boolean;
-  posted(): void;
-}
-
 export class RelaySync {
   readonly #host: EngineHost;
   readonly #relay: Relay;
@@ -66,7 +60,7 @@ export class RelaySync {
   /** A restored device reads its mailbox before it sends. */
   async ready(): Promise<void> {
     await this.parameters();
-    if (!(await this.#host.read((engine) => engine.device())).ready) await this.pull(["own"], {});
+    if (!(await this.#host.read((engine) => engine.device())).ready) await this.pull("own", {});
   }
 
   /** Ends what is under way: the engine it was for is gone. Resolves when nothing of it runs any more. */
@@ -82,16 +76,10 @@ export class RelaySync {
     return this.#host.tick();
   }
 
-  /** Reads mailboxes; a slot that becomes due meanwhile is posted between two batches. */
-  pull(mailboxes: readonly Mailbox[], options: PullOptions, slot?: SlotClock): Promise<Pulled> {
-    const betweenBatches = async (): Promise<void> => {
-      if (slot?.due() !== true) return;
-      await this.#postSlot(options.signal);
-      slot.posted();
-    };
+  pull(mailbox: Mailbox, options: PullOptions): Promise<Pulled> {
     return this.#inTurn(async () => {
       const pulled = nothingPulled();
-      await this.#pull(mailboxes, pulled, { ...options, betweenBatches });
+      await this.#pull(mailbox, pulled, options);
       return pulled;
     });
   }
@@ -107,16 +95,17 @@ export class RelaySync {
       const pulled = nothingPulled();
       await this.tick();
       await this.#configure(options.signal);
-      await this.#pull(["own", "lobby"], pulled, options);
+      await this.#pull("own", pulled, options);
+      await this.#pull("lobby", pulled, options);
       await (flush ? this.#flush(options.signal) : this.#postSlot(options.signal));
       return pulled;
     });
   }
 
   /** Once its own mailbox is read, a restored device has heard of the others. */
-  async #pull(mailboxes: readonly Mailbox[], pulled: Pulled, options: PullOptions): Promise<void> {
-    await pull(this.#host, this.#relay, mailboxes, this.#confirmLargeDownload, pulled, options);
-    if (!mailboxes.includes("own")) return;
+  async #pull(mailbox: Mailbox, pulled: Pulled, options: PullOptions): Promise<void> {
+    await pull(this.#host, this.#relay, mailbox, this.#confirmLargeDownload, pulled, options);
+    if (mailbox === "lobby") return;
     try {
       await this.#host.apply((engine, now) => engine.settle(now));
     } catch (error) {
@@ -133,46 +122,33 @@ export class RelaySync {
     return this.#host.read((engine) => engine.info());
   }
 
-  async #postSlot(signal?: AbortSignal): Promise<void> {
-    if (await this.#repeatUnanswered(signal)) return;
-    await this.#host.sealAhead();
-    await this.#postOnce(await this.#host.read((engine, now) => engine.nextSlot(now)), signal);
-  }
-
-  async #flush(signal?: AbortSignal): Promise<void> {
-    await this.#repeatUnanswered(signal);
-    for (;;) {
-      throwIfAborted(signal);
-      await this.#host.sealAhead();
-      const post = await this.#host.read((engine, now) => engine.nextFlush(now));
-      if (post === undefined) break;
-      await this.#postOnce(post, signal);
-    }
-  }
-
   /**
-   * A slot without an answer may have arrived: it is repeated as it was. The same cells among fresh cover would show the relay
-   * which of them are real.
+   * A post without an answer may have arrived: it is repeated as it was. The same cells among fresh cover would show
+   * the relay which of them are real.
    */
-  async #repeatUnanswered(signal?: AbortSignal): Promise<boolean> {
+  async #postSlot(signal?: AbortSignal): Promise<void> {
     const waiting = this.#unanswered;
-    if (waiting === undefined || Date.now() - waiting.since > REPEAT_MS) return false;
-    await this.#postUntilRefused(waiting.post, signal);
-    return true;
-  }
-
-  async #postOnce(post: Post, signal?: AbortSignal): Promise<void> {
-    this.#unanswered = { post, since: Date.now() };
-    await this.#postUntilRefused(post, signal);
-  }
-
-  async #postUntilRefused(post: Post, signal?: AbortSignal): Promise<void> {
+    const fresh = waiting === undefined || Date.now() - waiting.since > REPEAT_MS;
+    if (fresh) await this.#host.sealAhead();
+    const post = fresh ? await this.#host.read((engine, now) => engine.nextSlot(now)) : waiting.post;
+    if (fresh) this.#unanswered = { post, since: Date.now() };
     try {
       await this.#send(post, signal);
     } catch (error) {
       // A refusal is final: the same bytes would be refused again.
       if (isTesseraError(error) && !error.retryable) this.#unanswered = undefined;
       throw error;
+    }
+    this.#unanswered = undefined;
+  }
+
+  async #flush(signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      throwIfAborted(signal);
+      await this.#host.sealAhead();
+      const post = await this.#host.read((engine, now) => engine.nextFlush(now));
+      if (post === undefined) break;
+      await this.#send(post, signal);
     }
     this.#unanswered = undefined;
   }

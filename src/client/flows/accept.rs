@@ -7,8 +7,8 @@ use crate::{
     channel::TagSlot,
     client::{
         AuditEvent, Check, Client, ContactId, Gap, MessageEvent, MessageRef, MessageState,
-        MessageView, TransferView, contacts::ContactState, flows::seal::receipts, inbox,
-        messages::Message, outbox::Destination, transaction::Transaction, view::Event,
+        MessageView, TransferView, contacts::ContactState, flows::seal::one_cell_of_receipts,
+        inbox, messages::Message, outbox::Destination, transaction::Transaction, view::Event,
     },
     crypto::cbor::Deterministic as _,
     enrolment::SasNonce,
@@ -287,30 +287,38 @@ impl Client {
         self.acknowledge(sessions.map(|session| (id, session)), rng, tx);
     }
 
-    /// Queues receipts for what was accepted, in the commit that accepts it.
-    /// A contact that cannot be written to, because of a clock that is behind,
-    /// gets none: that must not keep a message from being shown.
+    /// Owes receipts for what was accepted, in the commit that accepts it. They
+    /// leave after a random time; those that are due at once are queued now.
     pub(crate) fn acknowledge(
         &mut self,
         accepted: impl IntoIterator<Item = (ContactId, DeliveryId)>,
         rng: &mut impl CryptoRng,
         tx: &mut Transaction,
     ) {
-        let mut by_contact = SortedMap::<ContactId, Vec<DeliveryId>>::new();
         for (contact, session) in accepted {
-            by_contact.get_or_insert(contact, Vec::new()).push(session);
+            self.inbox.receipts.owe(contact, session, rng, tx);
         }
-        for (id, sessions) in by_contact.iter() {
-            let Some(contact) = self.contacts.get(*id) else {
+        self.seal_receipts(rng, tx);
+    }
+
+    /// Queues the receipts that are due: at most one cell for each contact,
+    /// whose other receipts then wait for a new random time. Those that cannot
+    /// be sealed now, because of a clock that is behind, wait.
+    pub(crate) fn seal_receipts(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+        for id in self.inbox.receipts.due(tx.now) {
+            let Some(contact) = self.contacts.get(id) else {
                 continue;
             };
-            let Some(peer) = contact.peer else {
+            let (Some(peer), Ok(info)) = (contact.peer, self.mailboxes.info()) else {
                 continue;
             };
             let to = Destination::Bucket(peer.fingerprint());
-            let sealed = self.seal_controls(contact, receipts(sessions), to, tx.now, rng);
-            if let Ok(sealed) = sealed {
+            let sessions = one_cell_of_receipts(self.inbox.receipts.of(id), info.cell_size);
+            let count = sessions.len();
+            let payload = Control::Received(sessions).encode();
+            if let Ok(sealed) = self.seal_controls(contact, [payload], to, tx.now, rng) {
                 self.push_controls(sealed, tx);
+                self.inbox.receipts.sealed(id, count, rng, tx);
             }
         }
     }

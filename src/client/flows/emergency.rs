@@ -9,10 +9,9 @@ use crate::{
         text::{self, TextUse},
     },
     client::{
-        Client, ClientError, Effects, EmergencyId, MAX_EMERGENCY_MINUTES, Post, outbox,
+        Client, ClientError, Effects, EmergencyId, MAX_EMERGENCY_MINUTES, Post, outbox::Slot,
         transaction::Transaction,
     },
-    wire::Entry,
 };
 
 impl Client {
@@ -62,11 +61,12 @@ impl Client {
         let announcement = announcement.ok_or(ClientError::Internal)?;
         let cell = self.own_cell(&announcement, rng)?;
         let bucket = self.mailboxes.bucket_of(&self.public().fingerprint())?;
-        let entries = vec![Entry { bucket, cell }];
-        let body = outbox::fill_slot(entries, self.mailboxes.info()?, rng)?;
+        let mut slot = Slot::new(self.mailboxes.info()?);
+        slot.take(0, bucket, || Ok(cell))?;
+        let tokens = Vec::new();
         Ok(Post {
-            body,
-            tokens: Vec::new(),
+            tokens,
+            ..slot.finish(rng)?
         })
     }
 }

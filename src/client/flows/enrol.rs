@@ -299,6 +299,7 @@ impl Client {
         self.contacts.remove(id, &mut tx);
         self.devices.forget_contact(id, &mut tx);
         self.outbox.remove_contact(id, &mut tx);
+        self.inbox.receipts.remove_contact(id, &mut tx);
         self.messages.remove_contact(id, &mut tx);
         self.invitations.remove_contact(id, &mut tx);
         self.inbox.reassembly.forget_owner(id.0, &mut tx);

@@ -135,6 +135,9 @@ impl Client {
                 }
                 self.outbox.restore_large(message, record);
             }
+            StoreKey::Receipts(id) => {
+                self.inbox.receipts.restore(id, &stored::decode(bytes)?)?;
+            }
             StoreKey::Opened(digest) => self.inbox.replays.restore(digest, stored::decode(bytes)?),
             StoreKey::Fragment {
                 owner,
@@ -198,6 +201,8 @@ impl Client {
         let opened = self.inbox.replays.iter();
         let opened =
             opened.map(|(digest, record)| (StoreKey::Opened(*digest), stored::encode(record)));
+        let receipts = self.inbox.receipts.records();
+        let receipts = receipts.map(|(key, record)| (key, stored::encode(&record)));
         let fragments = self.inbox.reassembly.records();
         let fragments = fragments.map(|(key, record)| (key, stored::encode(&record)));
         touched
@@ -207,6 +212,7 @@ impl Client {
             .chain(messages)
             .chain(opened)
             .chain(fragments)
+            .chain(receipts)
             .map(|(key, bytes)| (key.to_string(), bytes))
             .collect()
     }

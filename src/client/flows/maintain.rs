@@ -48,7 +48,9 @@ impl Client {
     /// Whether [`Client::reseal`] has anything to do.
     #[must_use]
     pub fn has_overdue(&self, now: UnixTime) -> bool {
-        !self.outbox.held_back(now.day()).is_empty() || self.announcement_due(now)
+        !self.outbox.held_back(now.day()).is_empty()
+            || self.announcement_due(now)
+            || !self.inbox.receipts.due(now).is_empty()
     }
 
     fn overdue(&self, now: UnixTime) -> Vec<(CellPurpose, Destination)> {
@@ -103,6 +105,7 @@ impl Client {
         if self.announcement_due(now) {
             self.announce(rng, &mut tx);
         }
+        self.seal_receipts(rng, &mut tx);
         self.commit(tx, ())
     }
 
@@ -200,6 +203,13 @@ impl Client {
                 channel.close_until(day);
             }
         }
+    }
+
+    /// Sets how long receipts wait on average: a day, unless it is set. A
+    /// shorter time tells contacts and the relay more about when messages are
+    /// read, and about who answers whom. Not kept in the store.
+    pub fn set_receipt_delay(&mut self, mean_seconds: u32) {
+        self.inbox.receipts.set_mean_delay(mean_seconds);
     }
 
     /// Sets the settings. What is shorter from now on is forgotten at the

@@ -9,7 +9,7 @@ use crate::{
         MessageView, Pieces, PiecesNeeded, Post, StoreKey, TransferView,
         flows::seal::{DeliveryContent, SealedDelivery},
         messages::{Message, content_type},
-        outbox::{self, CellPurpose, Destination, MAX_POST},
+        outbox::{self, CellPurpose, Destination},
         transaction::Transaction,
         view::Event,
     },
@@ -246,38 +246,51 @@ impl Client {
         held.map_or(0, |held| held.size as usize)
     }
 
-    /// One slot: queued cells first, then cover to uniformly random buckets,
-    /// in random order, so that it does not show whether anybody writes.
+    /// One slot: the same number of cells for every numbered bucket, queued
+    /// ones in the place of cover. It shows neither whether anybody writes nor
+    /// to whom. Protocol §13.
     ///
     /// # Errors
     ///
     /// `RelayUnknown` before the first `/v1/info`.
     pub fn next_slot(&self, now: UnixTime, rng: &mut impl CryptoRng) -> Result<Post, ClientError> {
-        let info = self.mailboxes.info()?;
-        let most = outbox::slot_cells(info);
-        let (entries, tokens) =
-            self.outbox
-                .take(most, self.devices.send_policy(), now.day(), &self.mailboxes)?;
-        let body = outbox::fill_slot(entries, info, rng)?;
-        Ok(Post { body, tokens })
+        let policy = self.devices.send_policy();
+        let slot = self.outbox.slot(policy, now.day(), &self.mailboxes)?;
+        slot.finish(rng)
     }
 
-    /// Up to 64 queued cells without cover; `None` if nothing waits. Shows
-    /// the relay how much this person writes: for laboratories and tests.
+    /// What leaves at once, post by post, until nothing waits: cells for the
+    /// lobby, then additional slots. The relay sees how many cells the fullest
+    /// bucket's queue has, and not which bucket that is.
     ///
     /// # Errors
     ///
     /// `RelayUnknown` before the first `/v1/info`.
-    pub fn next_flush(&self, now: UnixTime) -> Result<Option<Post>, ClientError> {
+    pub fn next_flush(
+        &self,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<Post>, ClientError> {
+        if let Some(post) = self.next_lobby_post(now)? {
+            return Ok(Some(post));
+        }
         let policy = self.devices.send_policy();
-        let (entries, tokens) = self
-            .outbox
-            .take(MAX_POST, policy, now.day(), &self.mailboxes)?;
-        if entries.is_empty() {
+        let slot = self.outbox.slot(policy, now.day(), &self.mailboxes)?;
+        if slot.is_cover() {
             return Ok(None);
         }
-        let body = outbox::encode(&entries)?;
-        Ok(Some(Post { body, tokens }))
+        slot.finish(rng).map(Some)
+    }
+
+    /// Up to four cells for the lobby, which no slot carries; `None` if none
+    /// waits. That somebody enrols through the lobby is visible to the relay.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn next_lobby_post(&self, now: UnixTime) -> Result<Option<Post>, ClientError> {
+        let policy = self.devices.send_policy();
+        self.outbox.lobby_post(policy, now.day(), &self.mailboxes)
     }
 
     /// The relay answered 202 to a post: its cells are durable there.

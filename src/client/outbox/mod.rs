@@ -8,8 +8,8 @@ mod slot;
 pub use large::{Pieces, PiecesNeeded};
 pub(crate) use large::{burst, pieces_of_burst, seal_fragment};
 pub(crate) use queued::{CellPurpose, Destination, QueuedCell, greeting};
+pub(crate) use slot::Slot;
 pub use slot::{MAX_POST, Post};
-pub(crate) use slot::{encode, fill_slot, slot_cells};
 
 use large::LargeMessages;
 
@@ -25,7 +25,7 @@ use crate::{
     },
     identity::Fingerprint,
     vault::stored::LargeRecord,
-    wire::{Cell, Entry, MAX_LOBBY_ENTRIES},
+    wire::{BucketId, Cell, CellSize, Entry, MAX_LOBBY_ENTRIES},
 };
 
 /// What this device may post, as [`Devices`](crate::client::devices::Devices)
@@ -45,6 +45,19 @@ impl SendPolicy {
     fn allows(&self, ordinal: u64, queued: &QueuedCell) -> bool {
         let former = queued.message().is_some() && ordinal < self.former_below;
         self.confirmed || queued.contact().is_none() || former
+    }
+}
+
+/// A queued cell that may leave now.
+struct Ready<'a> {
+    ordinal: u64,
+    bucket: BucketId,
+    queued: &'a QueuedCell,
+}
+
+impl Ready<'_> {
+    fn cell(&self, size: CellSize) -> Result<Cell, ClientError> {
+        Cell::parse(self.queued.cell.clone(), size).map_err(|_| ClientError::RelayProtocol)
     }
 }
 
@@ -320,19 +333,55 @@ impl Outbox {
         self.large.forget(message, tx);
     }
 
-    /// The cells to post next, oldest first; those of large messages last, so
-    /// that a picture to one person does not delay a word to another. What
-    /// goes to one contact keeps its order.
-    pub(crate) fn take(
+    /// The next slot: what may leave, in the place of cover.
+    pub(crate) fn slot(
         &self,
-        most: usize,
         policy: SendPolicy,
         today: Day,
         mailboxes: &Mailboxes,
-    ) -> Result<(Vec<Entry>, Vec<u64>), ClientError> {
+    ) -> Result<Slot, ClientError> {
+        let info = mailboxes.info()?;
+        let mut slot = Slot::new(info);
+        for ready in self.ready(policy, today, mailboxes)? {
+            slot.take(ready.ordinal, ready.bucket, || ready.cell(info.cell_size))?;
+        }
+        Ok(slot)
+    }
+
+    /// The next cells for the lobby, which no slot carries.
+    pub(crate) fn lobby_post(
+        &self,
+        policy: SendPolicy,
+        today: Day,
+        mailboxes: &Mailboxes,
+    ) -> Result<Option<Post>, ClientError> {
         let size = mailboxes.info()?.cell_size;
+        let ready = self.ready(policy, today, mailboxes)?.into_iter();
+        let for_lobby = ready.filter(|ready| ready.bucket.is_lobby());
+        let (mut entries, mut tokens) = (Vec::new(), Vec::new());
+        for ready in for_lobby.take(MAX_LOBBY_ENTRIES) {
+            let (bucket, cell) = (ready.bucket, ready.cell(size)?);
+            entries.push(Entry { bucket, cell });
+            tokens.push(ready.ordinal);
+        }
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        let body = slot::encode(&entries)?;
+        Ok(Some(Post { body, tokens }))
+    }
+
+    /// What may leave now, oldest first; cells of large messages last, so that
+    /// a picture to one person does not delay a word to another. What goes to
+    /// one contact keeps its order.
+    fn ready(
+        &self,
+        policy: SendPolicy,
+        today: Day,
+        mailboxes: &Mailboxes,
+    ) -> Result<Vec<Ready<'_>>, ClientError> {
         let (held_back, barriers) = (self.held_back(today), self.large.barriers());
-        let ready = |ordinal: u64, queued: &QueuedCell| {
+        let may_leave = |ordinal: u64, queued: &QueuedCell| {
             policy.allows(ordinal, queued)
                 && queued.contact().is_none_or(|id| {
                     !held_back.contains(&id) && barriers.get(&id).is_none_or(|end| ordinal < *end)
@@ -352,26 +401,19 @@ impl Outbox {
         let waits = |queued: &QueuedCell| {
             queued.is_greeting() && queued.contact().is_none_or(|id| !addressed.contains(&id))
         };
-        let mut lobby = 0;
-        let mut fits = |queued: &QueuedCell| {
-            let in_lobby = matches!(queued.to, Destination::Lobby);
-            lobby += usize::from(in_lobby);
-            !in_lobby || lobby <= MAX_LOBBY_ENTRIES
-        };
-        let ready = self.queue.iter().filter(|(o, queued)| ready(**o, queued));
+        let ready = self.queue.iter();
+        let ready = ready.filter(|(ordinal, queued)| may_leave(**ordinal, queued));
         let in_turn = sorted_by_key(ready, |(ordinal, queued)| {
             (waits(queued), is_large(queued), **ordinal)
         });
-        let mut entries = Vec::new();
-        let mut ordinals = Vec::new();
-        for (ordinal, queued) in in_turn.filter(|(_, queued)| fits(queued)).take(most) {
-            let bucket = mailboxes.bucket_for(queued.to)?;
-            let cell =
-                Cell::parse(queued.cell.clone(), size).map_err(|_| ClientError::RelayProtocol)?;
-            entries.push(Entry { bucket, cell });
-            ordinals.push(*ordinal);
-        }
-        Ok((entries, ordinals))
+        let placed = in_turn.map(|(ordinal, queued)| {
+            Ok(Ready {
+                ordinal: *ordinal,
+                bucket: mailboxes.bucket_for(queued.to)?,
+                queued,
+            })
+        });
+        placed.collect()
     }
 
     /// Keeps a large message, to be sealed as slots come due. Fragment 0 was

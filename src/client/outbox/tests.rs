@@ -89,14 +89,15 @@ fn mailboxes() -> Mailboxes {
 
 /// Ordinals of what would leave now.
 fn leaving(outbox: &Outbox, policy: SendPolicy) -> Vec<u64> {
-    outbox.take(64, policy, TODAY, &mailboxes()).unwrap().1
+    let ready = outbox.ready(policy, TODAY, &mailboxes()).unwrap();
+    ready.iter().map(|ready| ready.ordinal).collect()
 }
 
 #[test]
 fn nothing_leaves_before_the_relay_is_known() {
     let outbox = Outbox::new();
     let unknown = Mailboxes::new("https://relay.example");
-    let taken = outbox.take(4, OPEN, TODAY, &unknown);
+    let taken = outbox.slot(OPEN, TODAY, &unknown);
     assert_eq!(taken.unwrap_err(), ClientError::RelayUnknown);
 }
 

@@ -106,7 +106,7 @@ impl Engine {
         self.client.own_bucket().map_err(client_error)
     }
 
-    /// One slot of queued cells and cover: `{ body, tokens }`.
+    /// One slot, with the same cells for every bucket: `{ body, tokens }`.
     ///
     /// # Errors
     ///
@@ -119,15 +119,27 @@ impl Engine {
             .map_err(client_error)
     }
 
-    /// Up to 64 queued cells: `{ body, tokens }`, or undefined.
+    /// What leaves at once, post by post: `{ body, tokens }`, or undefined
+    /// when nothing waits.
     ///
     /// # Errors
     ///
     /// `RELAY_UNREACHABLE` before the first `configure`.
     #[wasm_bindgen(js_name = nextFlush)]
     pub fn next_flush(&self, now: f64) -> JsResult<JsValue> {
-        let next = self.client.next_flush(time(now)?).map_err(client_error)?;
-        Ok(next.map_or(JsValue::UNDEFINED, post))
+        let next = self.client.next_flush(time(now)?, &mut rng());
+        Ok(next.map_err(client_error)?.map_or(JsValue::UNDEFINED, post))
+    }
+
+    /// Up to four cells for the lobby: `{ body, tokens }`, or undefined.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_UNREACHABLE` before the first `configure`.
+    #[wasm_bindgen(js_name = nextLobbyPost)]
+    pub fn next_lobby_post(&self, now: f64) -> JsResult<JsValue> {
+        let next = self.client.next_lobby_post(time(now)?);
+        Ok(next.map_err(client_error)?.map_or(JsValue::UNDEFINED, post))
     }
 
     /// The relay answered 202.
@@ -149,6 +161,12 @@ impl Engine {
     /// Never in practice.
     pub fn settings(&self) -> JsResult<JsValue> {
         to_js(&self.client.settings())
+    }
+
+    /// How long receipts wait on average.
+    #[wasm_bindgen(js_name = setReceiptDelay)]
+    pub fn set_receipt_delay(&mut self, mean_seconds: u32) {
+        self.client.set_receipt_delay(mean_seconds);
     }
 
     /// Sets both.
