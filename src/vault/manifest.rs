@@ -4,7 +4,7 @@
 //! manifest = CBOR [count, root(32)]                          sealed as s/manifest
 //! root     = XOR over the records of HMAC-SHA-256(manifest key, nonce(12) || store key)
 //! ```
-//! The nonce is drawn anew whenever a record is sealed, so a record that is
+//! A fresh nonce is drawn whenever a record is sealed, so a record that is
 //! put back to an earlier state, deleted or added changes the root; a commit
 //! costs one HMAC for each record it changes. The HMAC's key follows from the
 //! vault key: without it nobody can choose records whose terms cancel out.

@@ -459,7 +459,7 @@ records! {
         pub session: Vec<u8>,
         /// Unix seconds.
         pub sent_at: u64,
-        /// Unix seconds; none for one's own.
+        /// Unix seconds; none for an outgoing message.
         pub received_at: Option<u64>,
         /// The sender's count.
         pub seq: u64,

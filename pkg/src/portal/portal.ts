@@ -262,7 +262,7 @@ export class Portal extends (EventTarget as {
     return this.#runtime.forRead().draft(text(contactId, "contactId"));
   }
 
-  /** Keeps what is being written, sealed, through locks and restarts. Sending a text lets go of it, and so does an empty one. */
+  /** Keeps what is being written, sealed, through locks and restarts. Sending a text deletes it, and so does an empty one. */
   async setDraft(contactId: string, draft: string): Promise<void> {
     const [to, kept] = [text(contactId, "contactId"), content(text(draft, "draft"), "draft")];
     await this.#runtime.forUser().apply((engine, now) => engine.setDraft(to, kept, now));

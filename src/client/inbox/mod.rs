@@ -19,7 +19,7 @@ pub(crate) struct Inbox {
 }
 
 /// What reading batches has cost since the client was loaded, and what it
-/// holds: bounded for each cell that arrives, whoever sent it.
+/// holds: bounded for each cell that arrives, from any sender.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Tags derived.

@@ -9,7 +9,7 @@ use super::{QueueClass, Ticket};
 pub struct BucketQueue {
     pub(super) classes: BTreeMap<QueueClass, VecDeque<Ticket>>,
     pub(super) cells: usize,
-    /// Lowers the point from which classes get their shares, drawn anew at each
+    /// Lowers the point from which classes get their shares, drawn again at each
     /// close: who fills the queue to that point learns a noisy number of the
     /// others' cells, as from the size of a batch.
     pub(super) blur: usize,
@@ -18,7 +18,7 @@ pub struct BucketQueue {
 /// How many cells wait for a bucket.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
-    /// So many whoever posts them; beyond, each class has an even share of them.
+    /// So many from any poster; beyond, each class has an even share of them.
     pub(super) free: usize,
     /// So many in all.
     pub(super) most: usize,
