@@ -16,7 +16,9 @@
 //!
 //! Nothing below layer 7 reads a clock, draws randomness by itself or touches
 //! the network. Without the feature `client`, only the part of layers 0 and 1
-//! that a relay needs is compiled: no code that could open a cell.
+//! that a relay needs is compiled: no code that could open a cell. The features
+//! `portal` and `sdk` choose the bindings: the npm package has a WebAssembly
+//! module of each.
 //!
 //! # Example
 //!
@@ -93,5 +95,5 @@ pub mod secure_encryption;
 #[cfg(feature = "client")]
 pub mod vault;
 
-#[cfg(all(feature = "client", target_arch = "wasm32"))]
+#[cfg(all(any(feature = "portal", feature = "sdk"), target_arch = "wasm32"))]
 mod wasm;

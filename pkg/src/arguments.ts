@@ -2,6 +2,9 @@
 
 import { invalid } from "./errors.js";
 
+/** Bytes, or text that stands for its UTF-8. */
+export type Content = Uint8Array | string;
+
 /**
  * The bytes of any `ArrayBuffer` or view, of whatever realm, as a `Uint8Array` over the same memory. A buffer that was transferred
  * away is refused: it would read as empty. Shared memory is copied, because it may change between two looks.

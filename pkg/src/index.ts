@@ -1,24 +1,11 @@
 /** Private clinical messaging for web portals. Nothing runs at import: `await init()` first. */
 
-export { init, type InitOptions } from "./module/init.js";
+export type { Content } from "./arguments.js";
+export { init } from "./module/core.js";
+export type { InitOptions } from "./module/wasm-module.js";
+export type { ModuleSource } from "./module/load.js";
 export { capabilities, probeCapabilities, type Capabilities } from "./module/capabilities.js";
 export { TesseraError, isTesseraError, type ErrorCode, type TesseraErrorOptions } from "./errors.js";
-
-export {
-  BlindedSender,
-  BlindedVerifier,
-  SecureEncryption,
-  Sender,
-  Verifier,
-  computeBucket,
-  fingerprint,
-  type BatchItem,
-  type Content,
-  type ProofOptions,
-  type SessionOptions,
-} from "./sdk/proofs.js";
-export * as medcrypt from "./medcrypt/index.js";
-export * as emergency from "./sdk/emergency.js";
 
 export { Portal } from "./portal/portal.js";
 export type { PortalVault } from "./portal/vault.js";

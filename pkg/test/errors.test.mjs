@@ -1,18 +1,8 @@
 import test from "node:test";
 import vm from "node:vm";
-import { readFile } from "node:fs/promises";
-import { Sender, TesseraError, isTesseraError } from "tessera-portal";
-import { errorCodes } from "../dist/core/core.js";
+import { TesseraError, isTesseraError } from "tessera-portal";
+import { Sender } from "tessera-portal/sdk";
 import { assert, refused } from "./support.mjs";
-
-test("the facade's codes are the core's", async () => {
-  const source = await readFile(new URL("../dist/errors.js", import.meta.url), "utf8");
-  const facade = [...source.matchAll(/^ {4}([A-Z_]+): (true|false),$/gm)].map(([, code, retryable]) => [
-    code,
-    retryable === "true",
-  ]);
-  assert.deepEqual(facade, errorCodes());
-});
 
 test("an error has a frozen code, a name, a cause and no value that was passed", async () => {
   const error = await refused("INVALID_ARGUMENT", () => Sender.fromSecret("hunter2"));

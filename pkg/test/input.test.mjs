@@ -3,23 +3,25 @@
 import test, { after, before, describe } from "node:test";
 import { runInNewContext } from "node:vm";
 import {
+  Portal,
+  destroyVault,
+  httpRelay,
+  indexedDbStore,
+  isTesseraError,
+  memoryStore,
+  verifyAuditExport,
+} from "tessera-portal";
+import {
   BlindedSender,
   BlindedVerifier,
-  Portal,
   SecureEncryption,
   Sender,
   Verifier,
   computeBucket,
-  destroyVault,
   emergency,
   fingerprint,
-  httpRelay,
-  indexedDbStore,
-  isTesseraError,
   medcrypt,
-  memoryStore,
-  verifyAuditExport,
-} from "tessera-portal";
+} from "tessera-portal/sdk";
 import { PASSPHRASE, enrol, person, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, bytes, refused, utf8 } from "./support.mjs";

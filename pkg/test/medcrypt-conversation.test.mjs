@@ -1,5 +1,5 @@
 import test from "node:test";
-import { medcrypt } from "tessera-portal";
+import { medcrypt } from "tessera-portal/sdk";
 import { assert, refused } from "./support.mjs";
 
 const { Aliases, Conversation, KeyRing, newAlias, readAlias } = medcrypt;

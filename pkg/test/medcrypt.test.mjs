@@ -1,5 +1,5 @@
 import test from "node:test";
-import { medcrypt } from "tessera-portal";
+import { medcrypt } from "tessera-portal/sdk";
 import { assert, bytes, flipped, fromHex, refused, vectors } from "./support.mjs";
 
 test("messages and month keys are those of the vectors", async () => {

@@ -1,15 +1,17 @@
 import test, { after, before, describe } from "node:test";
 import initCore from "../dist/core/core.js";
-import { BlindedSender, Sender, SecureEncryption, medcrypt, memoryStore } from "tessera-portal";
+import initSdk from "../dist/core/sdk.js";
+import { memoryStore } from "tessera-portal";
+import { BlindedSender, Sender, SecureEncryption, medcrypt } from "tessera-portal/sdk";
 import { PASSPHRASE, enrol, person, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, utf8 } from "./support.mjs";
 import { secretsOf } from "./vault-secrets.mjs";
 
-/** Whether the module's memory holds these bytes anywhere, freed blocks and the stack included. */
+/** Whether the memory of either module holds these bytes anywhere, freed blocks and the stack included. */
 async function inMemory(needle) {
-  const { memory } = await initCore();
-  return Buffer.from(memory.buffer).includes(needle);
+  const modules = await Promise.all([initCore(), initSdk()]);
+  return modules.some(({ memory }) => Buffer.from(memory.buffer).includes(needle));
 }
 
 test("no secret stays in the module's memory after dispose", async () => {

@@ -8,7 +8,7 @@ import {
   computeBucket,
   emergency,
   fingerprint,
-} from "tessera-portal";
+} from "tessera-portal/sdk";
 import { assert, bytes, flipped, fromHex, refused, utf8, vectors } from "./support.mjs";
 
 const SEED = bytes(32, 3);

@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { init, isTesseraError } from "tessera-portal";
+import { init as initSdk } from "tessera-portal/sdk";
 
 export { assert };
 
-await init();
+await Promise.all([init(), initSdk()]);
 
 /** Asserts that a call throws, or rejects with, a `TesseraError` of this code. */
 export async function refused(code, attempt) {

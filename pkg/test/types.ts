@@ -11,24 +11,15 @@ import {
   type Transaction,
 } from "tessera-portal/fhir";
 import {
-  BlindedSender,
-  BlindedVerifier,
   CONFLICT,
   Portal,
-  SecureEncryption,
-  Sender,
   TesseraError,
-  Verifier,
   capabilities,
-  computeBucket,
   destroyVault,
-  emergency,
-  fingerprint,
   httpRelay,
   indexedDbStore,
   init,
   isTesseraError,
-  medcrypt,
   memoryStore,
   type EmergencySession,
   type Contact,
@@ -40,6 +31,18 @@ import {
   type Store,
   type SyncResult,
 } from "tessera-portal";
+import {
+  init as initSdk,
+  BlindedSender,
+  BlindedVerifier,
+  SecureEncryption,
+  Sender,
+  Verifier,
+  computeBucket,
+  emergency,
+  fingerprint,
+  medcrypt,
+} from "tessera-portal/sdk";
 import { decodeQr } from "tessera-portal/scanner";
 
 declare const bytes: Uint8Array;
@@ -47,6 +50,7 @@ declare const bytes: Uint8Array;
 export async function sdk(): Promise<void> {
   await init();
   await init({ wasm: new URL("https://cdn.example/core.wasm") });
+  await initSdk({ wasm: "/assets/sdk.wasm" });
   const simd: boolean = capabilities().webAssembly;
   using sender = Sender.generate();
   // @ts-expect-error identities are made by generate() or fromSecret()

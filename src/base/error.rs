@@ -171,4 +171,19 @@ mod tests {
             assert!(text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
         }
     }
+
+    #[test]
+    #[cfg(not(target_arch = "wasm32"))]
+    fn the_packages_table_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/pkg/src/errors.ts");
+        let source = std::fs::read_to_string(path).expect("pkg/src/errors.ts");
+        let (_, table) = source.split_once("const RETRYABLE = {\n").expect("a table");
+        let (table, _) = table.split_once("\n} as const;").expect("its end");
+        let theirs: Vec<&str> = table.lines().map(str::trim).collect();
+        let ours: Vec<String> = ErrorCode::ALL
+            .iter()
+            .map(|code| format!("{}: {},", code.as_str(), code.retryable()))
+            .collect();
+        assert_eq!(theirs, ours);
+    }
 }

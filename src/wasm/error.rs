@@ -5,7 +5,7 @@
 //! broken and never holds a secret, patient data or a value that was passed.
 
 use js_sys::Reflect;
-use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen::{JsCast as _, JsValue};
 
 use crate::base::ErrorCode;
 
@@ -23,6 +23,7 @@ pub(crate) fn js_error(code: ErrorCode, message: &str) -> JsValue {
 }
 
 /// The same, with what caused it kept as `cause`.
+#[cfg(feature = "portal")]
 pub(crate) fn js_error_caused(code: ErrorCode, message: &str, cause: &JsValue) -> JsValue {
     let error = js_error(code, message);
     set(&error, "cause", cause);
@@ -39,14 +40,4 @@ impl From<ErrorCode> for JsValue {
 pub(super) fn set(object: &JsValue, key: &str, value: &JsValue) {
     let done = Reflect::set(object, &JsValue::from_str(key), value);
     debug_assert!(done.is_ok(), "a plain object takes every property");
-}
-
-/// Every code with whether it is retryable, for the facade's types and tests.
-#[wasm_bindgen(js_name = errorCodes)]
-#[must_use]
-pub fn error_codes() -> js_sys::Array {
-    ErrorCode::ALL
-        .iter()
-        .map(|code| js_sys::Array::of2(&code.as_str().into(), &code.retryable().into()))
-        .collect()
 }

@@ -6,13 +6,18 @@
     reason = "wasm-bindgen exports public items only; JavaScript is who reaches them"
 )]
 
+#[cfg(feature = "portal")]
+mod audit;
 #[cfg(feature = "bench")]
 mod bench;
 #[cfg(feature = "bench")]
 mod bench_portal;
 pub(crate) mod bytes;
+#[cfg(feature = "portal")]
 mod engine;
 pub(crate) mod error;
 mod memory;
+#[cfg(feature = "portal")]
 mod relay;
+#[cfg(feature = "sdk")]
 mod sdk;

@@ -2,7 +2,6 @@
 //! MedCrypt messages, emergency shares. The facade checks types and gives
 //! defaults; lengths and keys are checked here.
 
-mod audit;
 mod emergency;
 mod encryption;
 mod identity;

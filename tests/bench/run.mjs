@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { resources, runPage } from "./lib/page.mjs";
 import * as report from "./lib/report.mjs";
 import { rows, table } from "./lib/rows.mjs";
-import { sizes } from "./lib/sizes.mjs";
+import { ENTRIES, sizes } from "./lib/sizes.mjs";
 
 const root = new URL("../../", import.meta.url);
 const folder = (variable, otherwise) =>
@@ -21,7 +21,8 @@ const { quick } = parseArgs({ options: { quick: { type: "boolean", default: fals
 const start = performance.now();
 const served = await resources({ dist, module, vectors: new URL("tests/vectors/", root) });
 const { results, browser } = await runPage(served, quick ? "quick" : "full");
-const download = await sizes(dist);
+const download = {};
+for (const entry of Object.keys(ENTRIES)) download[entry] = await sizes(dist, entry);
 
 const all = rows(results, download);
 const [where, more] = [await report.conditions(browser, results), report.beside(results, download)];

@@ -16,7 +16,9 @@ pub(crate) fn all(workspace: &Workspace) -> Result<()> {
     package(workspace)?;
     relay(workspace)?;
     portal(workspace)?;
-    println!("{}", size::core_download(workspace)?);
+    for download in size::downloads(workspace)? {
+        println!("{download}");
+    }
     println!(
         "Built pkg/dist, tessera-relay and www/dist in {} s",
         start.elapsed().as_secs()
@@ -59,10 +61,9 @@ pub(crate) fn part(workspace: &Workspace, part: Part) -> Result<()> {
 /// The npm package: `npm pack` in `pkg/` then gives an installable archive.
 pub(crate) fn package(workspace: &Workspace) -> Result<()> {
     npm::require()?;
-    let module = wasm::compile(workspace, &[])?;
     let folder = workspace.path("pkg");
     let dist = folder.join("dist");
-    wasm::bind(&module, &dist)?;
+    wasm::build(workspace, &dist)?;
     npm::install(&folder)?;
     process::run(&mut npm::npm(&folder, &["run", "--silent", "build"]))?;
     remove_stale(&dist, &folder.join("src"))?;
@@ -73,7 +74,7 @@ pub(crate) fn package(workspace: &Workspace) -> Result<()> {
 
 /// Whether [`package`] has run in this checkout.
 pub(crate) fn package_is_built(workspace: &Workspace) -> bool {
-    ["core/core.d.ts", "index.d.ts"]
+    ["core/core.d.ts", "core/sdk.d.ts", "index.d.ts"]
         .iter()
         .all(|file| workspace.path("pkg/dist").join(file).is_file())
 }
@@ -101,8 +102,8 @@ fn end_to_end(workspace: &Workspace) -> Result<()> {
 
 /// `tests/bench` measures below the package's surface too, through a module with more bindings.
 pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
-    let module = wasm::compile(workspace, &["bench"])?;
-    wasm::bind(&module, &bench_module(workspace))?;
+    let module = wasm::compile(workspace, "bench")?;
+    wasm::bind(&module, &bench_module(workspace), "bench")?;
     npm::install(&workspace.path("tests/bench"))
 }
 

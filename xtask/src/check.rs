@@ -119,7 +119,7 @@ pub(crate) fn types(workspace: &Workspace) -> Vec<Check> {
     ]
 }
 
-/// Clippy for the workspace, for the wasm module with and without the benchmark's bindings, and for
+/// Clippy for the workspace, for the wasm modules together, alone and with the benchmark's bindings, and for
 /// the relay with the features that it asks for itself.
 pub(crate) fn lints(workspace: &Workspace) -> Vec<Check> {
     const FIX: &str = "Fix the warnings above; cargo clippy --fix helps with some";
@@ -137,9 +137,12 @@ pub(crate) fn lints(workspace: &Workspace) -> Vec<Check> {
         "--target=wasm32-unknown-unknown",
         "--lib",
     ];
+    let alone = |feature| [&wasm[..], &["--no-default-features", feature]].concat();
     vec![
         clippy("clippy", &["--workspace", "--all-targets"]),
         clippy("clippy, wasm", &[&wasm[..], &["--tests"]].concat()),
+        clippy("clippy, wasm portal", &alone("--features=portal")),
+        clippy("clippy, wasm sdk", &alone("--features=sdk")),
         clippy(
             "clippy, wasm bench",
             &[&wasm[..], &["--features=bench"]].concat(),

@@ -1,5 +1,5 @@
-//! The download of the package's main entry: the wasm module, and the scripts as a bundler ships them,
-//! minified; each compressed separately, as a server would send it.
+//! What a browser downloads for an entry of the package: the wasm module, and the scripts as a bundler
+//! ships them, minified; each compressed separately, as a server would send it.
 
 use std::fmt;
 use std::process::Command;
@@ -10,33 +10,49 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{npm, process};
 
-/// The goal, and the most that documents may promise, in bytes.
-const TARGET: usize = 110 * 1024;
-const PROMISE: usize = 130 * 1024;
-/// Above this the tests fail: the last measurement plus 2 %. Lower it with every improvement. It was raised
-/// from 238 KiB for vaults with several keys, backups, the audit log, large messages and segments, and from
-/// 318 KiB for the Unicode categories of the text rule (5 KiB), the search for invitations in mail, the
-/// manifest of the vault, alerts and bounds on what a relay states, and reading a full store.
-const RATCHET: usize = 347 * 1024;
+/// An entry of the package, and what its download may be, in bytes.
+#[derive(Debug, PartialEq, Eq)]
+struct Budget {
+    entry: &'static str,
+    /// What the documents promise.
+    target: usize,
+    /// Above this the tests fail. While the target is missed: the last measurement plus 2 %. Lower it with
+    /// every improvement.
+    limit: usize,
+}
 
-/// Compressed sizes, in bytes.
-#[derive(Clone, Copy, Debug)]
+const BUDGETS: [Budget; 2] = [
+    Budget {
+        entry: ".",
+        target: 240 * 1024,
+        limit: 347 * 1024,
+    },
+    Budget {
+        entry: "./sdk",
+        target: 110 * 1024,
+        limit: 110 * 1024,
+    },
+];
+
+/// Compressed sizes of one entry, in bytes.
+#[derive(Debug)]
 pub(crate) struct Download {
+    budget: &'static Budget,
     wasm: usize,
     scripts: usize,
 }
 
 impl Download {
-    fn total(self) -> usize {
+    fn total(&self) -> usize {
         self.wasm + self.scripts
     }
 
     /// Fails if the download has grown.
     pub(crate) fn within_limit(self) -> Result<Self> {
         ensure!(
-            self.total() <= RATCHET,
+            self.total() <= self.budget.limit,
             "{self}: above the limit of {:.1} KiB",
-            kib(RATCHET)
+            kib(self.budget.limit)
         );
         Ok(self)
     }
@@ -45,16 +61,13 @@ impl Download {
 impl fmt::Display for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (wasm, scripts, total) = (kib(self.wasm), kib(self.scripts), kib(self.total()));
+        let Budget { entry, target, .. } = self.budget;
         write!(
             f,
-            "Core download: wasm {wasm:.1} KiB + bundled scripts {scripts:.1} KiB = {total:.1} KiB gzip"
+            "Download of {entry}: wasm {wasm:.1} KiB + bundled scripts {scripts:.1} KiB = {total:.1} KiB gzip"
         )?;
-        let (target, promise) = (kib(TARGET), kib(PROMISE));
-        if self.total() > TARGET {
-            write!(
-                f,
-                ", the target of {target:.0} KiB (at most {promise:.0} KiB) is not met yet"
-            )?;
+        if self.total() > *target {
+            write!(f, ", the target of {:.0} KiB is not met yet", kib(*target))?;
         }
         Ok(())
     }
@@ -65,7 +78,7 @@ fn kib(bytes: usize) -> f64 {
 }
 
 /// Measures the built package with the bundler of `tests/bench`.
-pub(crate) fn core_download(workspace: &Workspace) -> Result<Download> {
+pub(crate) fn downloads(workspace: &Workspace) -> Result<Vec<Download>> {
     let folder = workspace.path("tests/bench");
     npm::install(&folder)?;
     let mut bundler = Command::new("node");
@@ -76,17 +89,23 @@ pub(crate) fn core_download(workspace: &Workspace) -> Result<Download> {
     parse(&process::output(&mut bundler)?)
 }
 
-fn parse(json: &[u8]) -> Result<Download> {
+fn parse(json: &[u8]) -> Result<Vec<Download>> {
     let sizes: Value = serde_json::from_slice(json).context("size.mjs")?;
-    let bytes = |part: &str| {
-        let bytes = sizes.get(part).and_then(Value::as_u64);
-        let bytes = bytes.with_context(|| format!("size.mjs names no {part}"))?;
-        Ok::<_, anyhow::Error>(usize::try_from(bytes)?)
+    let download = |budget: &'static Budget| {
+        let bytes = |part: &str| {
+            let bytes = sizes.get(budget.entry).and_then(|sizes| sizes.get(part));
+            let bytes = bytes.and_then(Value::as_u64);
+            let bytes =
+                bytes.with_context(|| format!("size.mjs: no {part} of {}", budget.entry))?;
+            Ok::<_, anyhow::Error>(usize::try_from(bytes)?)
+        };
+        Ok(Download {
+            budget,
+            wasm: bytes("wasm")?,
+            scripts: bytes("scripts")?,
+        })
     };
-    Ok(Download {
-        wasm: bytes("wasm")?,
-        scripts: bytes("scripts")?,
-    })
+    BUDGETS.iter().map(download).collect()
 }
 
 #[cfg(test)]
@@ -94,21 +113,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_parts_count() {
-        let download = parse(b"{\"wasm\":1024,\"scripts\":2048}").expect("sizes");
+    fn both_parts_of_every_entry_count() {
+        let downloads =
+            parse(br#"{".":{"wasm":1024,"scripts":2048},"./sdk":{"wasm":512,"scripts":512}}"#);
+        let [portal, sdk] = downloads.expect("sizes").try_into().expect("two entries");
         assert_eq!(
-            download.to_string(),
-            "Core download: wasm 1.0 KiB + bundled scripts 2.0 KiB = 3.0 KiB gzip"
+            portal.to_string(),
+            "Download of .: wasm 1.0 KiB + bundled scripts 2.0 KiB = 3.0 KiB gzip"
         );
-        assert!(parse(b"{\"wasm\":1024}").is_err());
+        assert_eq!(sdk.total(), 1024);
+        assert!(parse(br#"{".":{"wasm":1024,"scripts":2048},"./sdk":{"wasm":1}}"#).is_err());
     }
 
     #[test]
-    fn more_than_before_is_an_error_and_the_target_is_named() {
-        let of = |wasm| Download { wasm, scripts: 0 };
-        assert!(of(RATCHET).within_limit().is_ok());
-        assert!(of(RATCHET + 1).within_limit().is_err());
-        assert!(of(TARGET + 1).to_string().contains("110 KiB"));
-        assert!(!of(TARGET).to_string().contains("110 KiB"));
+    fn more_than_the_limit_is_an_error_and_a_missed_target_is_named() {
+        const BUDGET: Budget = Budget {
+            entry: "./sdk",
+            target: 110 * 1024,
+            limit: 120 * 1024,
+        };
+        let of = |wasm| Download {
+            budget: &BUDGET,
+            wasm,
+            scripts: 0,
+        };
+        assert!(of(BUDGET.limit).within_limit().is_ok());
+        assert!(of(BUDGET.limit + 1).within_limit().is_err());
+        assert!(of(BUDGET.target + 1).to_string().contains("110 KiB"));
+        assert!(!of(BUDGET.target).to_string().contains("the target"));
     }
 }

@@ -52,22 +52,52 @@ fn local_paths(workspace: &Workspace) -> Result<[(PathBuf, &'static str); 2]> {
     ])
 }
 
-/// Fails if the built module names a path of this machine.
+/// A WebAssembly module of the npm package: the file name of its bindings, and the feature that has them.
+pub(crate) struct Module {
+    pub(crate) name: &'static str,
+    pub(crate) feature: &'static str,
+}
+
+/// What the main entry loads, and what the entry `./sdk` loads.
+pub(crate) const MODULES: [Module; 2] = [
+    Module {
+        name: "core",
+        feature: "portal",
+    },
+    Module {
+        name: "sdk",
+        feature: "sdk",
+    },
+];
+
+/// Builds both modules into `dist/core`, with a table of their hashes.
+pub(crate) fn build(workspace: &Workspace, dist: &Path) -> Result<()> {
+    for Module { name, feature } in MODULES {
+        bind(&compile(workspace, feature)?, &dist.join("core"), name)?;
+    }
+    write_integrity(dist)
+}
+
+/// Fails if a built module names a path of this machine.
 pub(crate) fn no_local_paths(workspace: &Workspace) -> Result<()> {
-    let module = fs::read(workspace.path("pkg/dist/core/core.wasm")).context("core.wasm")?;
-    for (path, _) in local_paths(workspace)? {
-        let path = path.as_os_str().as_encoded_bytes();
-        ensure!(
-            !module.windows(path.len()).any(|bytes| bytes == path),
-            "core.wasm contains {}, so its bytes depend on the machine that built it",
-            String::from_utf8_lossy(path)
-        );
+    for Module { name, .. } in MODULES {
+        let file = workspace.path(&format!("pkg/dist/core/{name}.wasm"));
+        let module = fs::read(file).context(name)?;
+        for (path, _) in local_paths(workspace)? {
+            let path = path.as_os_str().as_encoded_bytes();
+            ensure!(
+                !module.windows(path.len()).any(|bytes| bytes == path),
+                "{name}.wasm contains {}, so its bytes depend on the machine that built it",
+                String::from_utf8_lossy(path)
+            );
+        }
     }
     Ok(())
 }
 
-/// Compiles the core for browsers with the default features and `features`; returns the module's path.
-pub(crate) fn compile(workspace: &Workspace, features: &[&str]) -> Result<PathBuf> {
+/// Compiles the core for browsers with the bindings of one feature; returns the module's path, which the
+/// next call overwrites.
+pub(crate) fn compile(workspace: &Workspace, feature: &str) -> Result<PathBuf> {
     require_target()?;
     let remap: Vec<String> = local_paths(workspace)?
         .iter()
@@ -85,20 +115,20 @@ pub(crate) fn compile(workspace: &Workspace, features: &[&str]) -> Result<PathBu
         "--crate-type=cdylib",
         "--target=wasm32-unknown-unknown",
         "--profile=wasm",
-        &format!("--features={}", features.join(",")),
+        "--no-default-features",
+        &format!("--features={feature}"),
     ]))?;
     Ok(workspace.target("wasm32-unknown-unknown/wasm/tessera.wasm"))
 }
 
-/// Writes `core/core.js`, `core/core.wasm`, their types, and the module's hash into `dist`.
-pub(crate) fn bind(module: &Path, dist: &Path) -> Result<()> {
-    let core = dist.join("core");
+/// Writes the bindings `name.js`, their types and the module `name.wasm` into a folder.
+pub(crate) fn bind(module: &Path, folder: &Path, name: &str) -> Result<()> {
     let bound = tempfile::tempdir()?;
     // No default path in the bindings: the facade names the file and its hash, and a bundler that
     // follows both would ship the module twice.
     Bindgen::new()
         .input_path(module)
-        .out_name("core")
+        .out_name(name)
         .web(true)?
         .typescript(true)
         .omit_default_module_path(true)
@@ -107,23 +137,34 @@ pub(crate) fn bind(module: &Path, dist: &Path) -> Result<()> {
         .generate(bound.path())
         .context("wasm-bindgen")?;
 
-    fs::create_dir_all(&core)?;
-    let [script, types, wasm] = ["core.js", "core.d.ts", "core_bg.wasm"]
-        .map(|name| fs::read(bound.path().join(name)).with_context(|| name.to_owned()));
-    let wasm = wasm?;
-    let hash = subresource_integrity(&wasm);
-    let integrity = format!(
-        "/** Subresource integrity of core.wasm. */\nexport const CORE_INTEGRITY = \"{hash}\";\n"
-    );
-    write(&core.join("core.js"), &script?)?;
-    write(&core.join("core.d.ts"), &types?)?;
-    write(&core.join("core.wasm"), &wasm)?;
-    write(&core.join("integrity.js"), integrity.as_bytes())?;
-    write(
-        &core.join("integrity.d.ts"),
-        b"export declare const CORE_INTEGRITY: string;\n",
-    )?;
-    let stated = format!("{:#}\n", json!({ "core.wasm": hash }));
+    fs::create_dir_all(folder)?;
+    for (made, kept) in [
+        (format!("{name}.js"), format!("{name}.js")),
+        (format!("{name}.d.ts"), format!("{name}.d.ts")),
+        (format!("{name}_bg.wasm"), format!("{name}.wasm")),
+    ] {
+        let bytes = fs::read(bound.path().join(&made)).with_context(|| made)?;
+        write(&folder.join(kept), &bytes)?;
+    }
+    Ok(())
+}
+
+/// Writes the modules' hashes as a script for the package, and as `integrity.json` for hosts.
+fn write_integrity(dist: &Path) -> Result<()> {
+    let mut script = "/** Subresource integrity of the modules. */\n".to_owned();
+    let mut types = String::new();
+    let mut stated = serde_json::Map::new();
+    for Module { name, .. } in MODULES {
+        let file = format!("{name}.wasm");
+        let module = fs::read(dist.join("core").join(&file)).with_context(|| file.clone())?;
+        let (constant, hash) = (name.to_uppercase(), subresource_integrity(&module));
+        script += &format!("export const {constant}_INTEGRITY = \"{hash}\";\n");
+        types += &format!("export declare const {constant}_INTEGRITY: string;\n");
+        stated.insert(file, hash.into());
+    }
+    write(&dist.join("core/integrity.js"), script.as_bytes())?;
+    write(&dist.join("core/integrity.d.ts"), types.as_bytes())?;
+    let stated = format!("{:#}\n", serde_json::Value::Object(stated));
     write(&dist.join("integrity.json"), stated.as_bytes())
 }
 

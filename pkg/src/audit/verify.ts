@@ -1,9 +1,7 @@
 /** Verifying an export of somebody's audit log, without their device. */
 
-import { content, options as known } from "../arguments.js";
-import { call } from "../module/core.js";
-import { init } from "../module/init.js";
-import type { Content } from "../sdk/proofs.js";
+import { content, options as known, type Content } from "../arguments.js";
+import { call, init } from "../module/core.js";
 
 /** What an export proves. */
 export type AuditVerdict =

@@ -4,9 +4,9 @@
  * The format shows the patient id to the messenger: use an alias. It has no replay protection.
  */
 
-import type * as bindings from "../core/core.js";
+import type * as bindings from "../core/sdk.js";
 import { bytes, content, integer, options as known, text } from "../arguments.js";
-import { call } from "../module/core.js";
+import { call } from "../module/sdk.js";
 import { TesseraError, invalid } from "../errors.js";
 import { Handle, inner } from "../module/handle.js";
 import { pbkdf2, randomBytes, subtle } from "../module/webcrypto.js";
@@ -15,7 +15,7 @@ import { pbkdf2, randomBytes, subtle } from "../module/webcrypto.js";
 export class MedcryptKey extends Handle<bindings.MedcryptKey> {
   /** A key that was derived elsewhere: 32 bytes. The caller's array is left as it is: wipe it. */
   static fromBytes(key: Uint8Array): MedcryptKey {
-    return new MedcryptKey(call((core) => new core.MedcryptKey(bytes(key, "key", 32))));
+    return new MedcryptKey(call((sdk) => new sdk.MedcryptKey(bytes(key, "key", 32))));
   }
 
   private constructor(key: bindings.MedcryptKey) {
@@ -45,7 +45,7 @@ export async function deriveKey(
   if (salted.length < 8) throw invalid("salt is shorter than 8 bytes");
   const rounds =
     iterations === undefined
-      ? call((core) => core.medcryptIterations())
+      ? call((sdk) => sdk.medcryptIterations())
       : integer(iterations, "iterations", 1, 100_000_000);
   return { key: await derived(content(secret, "secret"), salted, rounds), salt: salted };
 }
@@ -55,11 +55,11 @@ export async function monthKey(secret: string | Uint8Array, month: string): Prom
   const [, year, number] = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(text(month, "month")) ?? [];
   if (year === undefined || number === undefined) throw invalid("month is not YYYY-MM");
   const password = content(secret, "secret");
-  const salt = call((core) => core.medcryptMonthSalt(password, Number(year), Number(number)));
+  const salt = call((sdk) => sdk.medcryptMonthSalt(password, Number(year), Number(number)));
   return derived(
     password,
     salt,
-    call((core) => core.medcryptIterations()),
+    call((sdk) => sdk.medcryptIterations()),
   );
 }
 
@@ -76,7 +76,7 @@ export async function encryptMessage(
   if (body.length < LONG_TEXT) return withKey(key, (key) => key.seal(body, id));
   const nonce = randomBytes(12);
   const sealed = await aesGcm("encrypt", await withKey(key, imported), nonce, id, body);
-  return call((core) => core.medcryptFormat(id, nonce, sealed));
+  return call((sdk) => sdk.medcryptFormat(id, nonce, sealed));
 }
 
 /** Opens a message: `MALFORMED` if it is not of the format, `NOT_AUTHENTIC` if it does not open. */
@@ -87,7 +87,7 @@ export async function decryptMessage(
   const message = text(wire, "wire");
   if (message.length < LONG_TEXT)
     return withKey(key, (key) => key.open(message) as { text: string; patientId: string });
-  const { patientId, nonce, sealed } = call((core) => core.medcryptParse(message)) as {
+  const { patientId, nonce, sealed } = call((sdk) => sdk.medcryptParse(message)) as {
     patientId: string;
     nonce: Uint8Array;
     sealed: Uint8Array;
@@ -104,7 +104,7 @@ export async function decryptMessage(
 /** The patient id that a text shows to everyone, to find whose it is. Nothing vouches for it until the text is opened. `MALFORMED`. */
 export function readAlias(wire: string): string {
   const message = text(wire, "wire");
-  return (call((core) => core.medcryptParse(message)) as { patientId: string }).patientId;
+  return (call((sdk) => sdk.medcryptParse(message)) as { patientId: string }).patientId;
 }
 
 /** A key that WebCrypto keeps to itself. */

@@ -1,24 +1,28 @@
-/** The one way to the wasm module: nothing is reached before `init()`, and nothing but a `TesseraError` comes out. */
+/** The module with the portal's engine. */
 
+import { WasmModule, type InitOptions } from "./wasm-module.js";
 import * as bindings from "../core/core.js";
-import { TesseraError, asTesseraError } from "../errors.js";
+import { CORE_INTEGRITY } from "../core/integrity.js";
 
 export type Core = typeof bindings;
 
-let ready = false;
+const core = new WasmModule(bindings, {
+  name: "core.wasm",
+  integrity: CORE_INTEGRITY,
+  url: () => new URL("../core/core.wasm", import.meta.url),
+});
 
-/** Instantiates the module; called by `init()` only. */
-export async function instantiate(source: Response | BufferSource | WebAssembly.Module): Promise<void> {
-  await bindings.default({ module_or_path: source });
-  ready = true;
+/**
+ * Loads the module. Calls after the first share its promise; after a failure the next call tries again.
+ *
+ * Rejects with `UNSUPPORTED` where there is no WebAssembly, and with `WASM_UNAVAILABLE` if the module cannot be fetched or compiled:
+ * the message names the address, what was answered, and the page of the documentation that helps.
+ */
+export function init(options: InitOptions = {}): Promise<void> {
+  return core.init(options);
 }
 
 /** Calls into the module. */
 export function call<T>(use: (core: Core) => T): T {
-  if (!ready) throw new TesseraError("NOT_INITIALIZED", "await init() first");
-  try {
-    return use(bindings);
-  } catch (thrown) {
-    throw asTesseraError(thrown);
-  }
+  return core.call(use);
 }

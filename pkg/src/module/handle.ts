@@ -1,6 +1,6 @@
-/** Objects of the wasm module with an end of life. */
+/** Objects of the SDK's module with an end of life. */
 
-import { call } from "./core.js";
+import { call } from "./sdk.js";
 import { TesseraError } from "../errors.js";
 
 interface Freeable {
@@ -39,7 +39,7 @@ export abstract class Handle<T extends Freeable> implements Disposable {
     this.#inner = undefined;
     if (inner === undefined) return;
     inner.free();
-    call((core) => core.wipeStack());
+    call((sdk) => sdk.wipeStack());
   }
 }
 

@@ -14,7 +14,7 @@ import { Runtime } from "./runtime.js";
 import type { OpenOptions, ReadOptions, RestoreOptions } from "./types.js";
 import { bytes, flag, options as known, signal as requireSignal, text } from "../arguments.js";
 import { invalid, isTesseraError } from "../errors.js";
-import { init } from "../module/init.js";
+import { init } from "../module/core.js";
 import { relayClient, throwIfAborted, type RelayClient } from "../relay/client.js";
 import { requireStore, type Store } from "../store/store.js";
 import { restoreVault } from "../vault/backup.js";

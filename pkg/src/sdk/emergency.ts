@@ -1,7 +1,7 @@
 /** A 32-byte secret in several hands: Shamir's sharing over GF(2^8). */
 
 import { bytes, integer, object, options as known } from "../arguments.js";
-import { call } from "../module/core.js";
+import { call } from "../module/sdk.js";
 import { invalid } from "../errors.js";
 
 /** One share: a place from 1 to 255 and 32 bytes that are as secret as the whole. */
@@ -21,14 +21,14 @@ export interface SplitOptions {
 export function split(secret: Uint8Array, options: SplitOptions): SharePoint[] {
   const { threshold, shares } = known(options, "options", ["threshold", "shares"]);
   const [least, count] = [integer(threshold, "threshold", 2, 255), integer(shares, "shares", 2, 255)];
-  return call((core) => core.emergencySplit(bytes(secret, "secret", 32), least, count)) as SharePoint[];
+  return call((sdk) => sdk.emergencySplit(bytes(secret, "secret", 32), least, count)) as SharePoint[];
 }
 
 /** The secret that all these shares lie on. Too few give another secret: only what it opens proves it. */
 export function combine(shares: readonly SharePoint[]): Uint8Array {
   if (!Array.isArray(shares)) throw invalid("shares is not an array");
-  return call((core) => {
-    const set = new core.ShareSet();
+  return call((sdk) => {
+    const set = new sdk.ShareSet();
     try {
       for (const share of shares as readonly SharePoint[]) {
         const { x, y } = object(share, "share");

@@ -1,13 +1,10 @@
 /** The SDK level: identities, proofs under blinded names, encryption to one recipient. */
 
-import type * as bindings from "../core/core.js";
-import { bytes, content, integer, options as known, text } from "../arguments.js";
-import { call } from "../module/core.js";
+import type * as bindings from "../core/sdk.js";
+import { bytes, content, integer, options as known, text, type Content } from "../arguments.js";
+import { call } from "../module/sdk.js";
 import { invalid } from "../errors.js";
 import { Handle, inner } from "../module/handle.js";
-
-/** Bytes, or text that stands for its UTF-8. */
-export type Content = Uint8Array | string;
 
 export interface SessionOptions {
   /** 1 to 64 bytes of UTF-8; the same seed and session give the same pseudonym. */
@@ -33,12 +30,12 @@ const ITEM = ["verifier", "proof", "pseudonym", "message", "context"] as const;
 export class Sender extends Handle<bindings.Sender> {
   /** A fresh identity. */
   static generate(): Sender {
-    return new Sender(call((core) => core.Sender.generate()));
+    return new Sender(call((sdk) => sdk.Sender.generate()));
   }
 
   /** The identity of a 32-byte secret. The caller's array is left as it is: wipe it. */
   static fromSecret(secret: Uint8Array): Sender {
-    return new Sender(call((core) => core.Sender.fromSecret(bytes(secret, "secret", 32))));
+    return new Sender(call((sdk) => sdk.Sender.fromSecret(bytes(secret, "secret", 32))));
   }
 
   private constructor(sender: bindings.Sender) {
@@ -60,7 +57,7 @@ export class Sender extends Handle<bindings.Sender> {
 export class Verifier extends Handle<bindings.Verifier> {
   constructor(options: { readonly expectedPublicKey: Uint8Array }) {
     const key = bytes(known(options, "options", ["expectedPublicKey"]).expectedPublicKey, "expectedPublicKey", 64);
-    super(call((core) => new core.Verifier(key)));
+    super(call((sdk) => new sdk.Verifier(key)));
   }
 }
 
@@ -69,7 +66,7 @@ export class BlindedSender extends Handle<bindings.BlindedSender> {
   constructor(sender: Sender, sharedSeed: Uint8Array, options: SessionOptions) {
     if (!(sender instanceof Sender)) throw invalid("sender is not a Sender");
     const seed = bytes(sharedSeed, "sharedSeed", 32);
-    super(call((core) => new core.BlindedSender(inner(sender), seed, sessionId(options))));
+    super(call((sdk) => new sdk.BlindedSender(inner(sender), seed, sessionId(options))));
   }
 
   /** 32 bytes; unlinkable to another session's for anyone without the seed. */
@@ -88,8 +85,8 @@ export class BlindedVerifier extends Handle<bindings.BlindedVerifier> {
   /** Verifies many proofs, of any verifiers, faster than one by one. */
   static verifyBatch(items: readonly BatchItem[]): boolean[] {
     if (!Array.isArray(items)) throw invalid("items is not an array");
-    return call((core) => {
-      const batch = new core.ProofBatch();
+    return call((sdk) => {
+      const batch = new sdk.ProofBatch();
       try {
         for (const item of items as readonly BatchItem[]) {
           const { verifier, proof, pseudonym, message } = known(item, "item", ITEM);
@@ -112,7 +109,7 @@ export class BlindedVerifier extends Handle<bindings.BlindedVerifier> {
   constructor(verifier: Verifier, sharedSeed: Uint8Array, options: SessionOptions) {
     if (!(verifier instanceof Verifier)) throw invalid("verifier is not a Verifier");
     const seed = bytes(sharedSeed, "sharedSeed", 32);
-    super(call((core) => new core.BlindedVerifier(inner(verifier), seed, sessionId(options))));
+    super(call((sdk) => new sdk.BlindedVerifier(inner(verifier), seed, sessionId(options))));
   }
 
   /** Whether the pseudonym is the expected sender's and the proof holds. */
@@ -133,13 +130,13 @@ export const SecureEncryption = {
   /** Seals to a public key. */
   async encrypt(proof: Uint8Array, message: Content, recipientPublicKey: Uint8Array): Promise<Uint8Array> {
     const key = bytes(recipientPublicKey, "recipientPublicKey", 64);
-    return call((core) => core.secureEncrypt(bytes(proof, "proof", 64), content(message, "message"), key));
+    return call((sdk) => sdk.secureEncrypt(bytes(proof, "proof", 64), content(message, "message"), key));
   },
 
   /** Opens what was sealed to this identity; `NOT_AUTHENTIC`, whatever was wrong. */
   async decrypt(ciphertext: Uint8Array, recipient: Sender): Promise<{ proof: Uint8Array; message: Uint8Array }> {
     if (!(recipient instanceof Sender)) throw invalid("recipient is not a Sender");
-    return call((core) => core.secureDecrypt(bytes(ciphertext, "ciphertext"), inner(recipient))) as {
+    return call((sdk) => sdk.secureDecrypt(bytes(ciphertext, "ciphertext"), inner(recipient))) as {
       proof: Uint8Array;
       message: Uint8Array;
     };
@@ -148,13 +145,13 @@ export const SecureEncryption = {
 
 /** The 32-byte fingerprint of a public key: what people compare, and an identity's address. */
 export function fingerprint(publicKey: Uint8Array): Uint8Array {
-  return call((core) => core.fingerprint(bytes(publicKey, "publicKey", 64)));
+  return call((sdk) => sdk.fingerprint(bytes(publicKey, "publicKey", 64)));
 }
 
 /** The bucket that an address lies in; the count is a power of two from 1 to 65536. */
 export function computeBucket(fingerprint: Uint8Array, bucketCount: number): number {
   const address = bytes(fingerprint, "fingerprint", 32);
-  return call((core) => core.computeBucket(address, integer(bucketCount, "bucketCount", 1, 65_536)));
+  return call((sdk) => sdk.computeBucket(address, integer(bucketCount, "bucketCount", 1, 65_536)));
 }
 
 function sessionId(options: SessionOptions): string {

@@ -1,13 +1,12 @@
 /** Emergency access: a backup opened with shares, to be read for a while, by someone who is not its owner. */
 
 import { bytes, integer, options as known, text } from "../arguments.js";
-import { call } from "../module/core.js";
+import { call, init } from "../module/core.js";
 import type { Engine } from "../portal/engine.js";
 import { EngineHost } from "../portal/engine-host.js";
 import { readMessages } from "../portal/messages.js";
 import { TesseraError, invalid } from "../errors.js";
 import { IdleWatch, MOST_IDLE_MINUTES } from "../portal/idle.js";
-import { init } from "../module/init.js";
 import { qrSvg } from "../qr.js";
 import { Relay, relayClient } from "../relay/client.js";
 import { CONFLICT, memoryStore, requireStore, stored, type Store } from "../store/store.js";

@@ -41,16 +41,20 @@ export async function resources({ dist, module, vectors }) {
     target: "es2024",
     write: false,
     logLevel: "error",
-    external: ["/bench/core.js", "/bench/core.js#portal"],
-    alias: { "tessera-portal": new URL("index.js", dist).pathname },
+    external: ["/bench/bench.js", "/bench/bench.js#portal"],
+    alias: {
+      "tessera-portal": new URL("index.js", dist).pathname,
+      "tessera-portal/sdk": new URL("sdk.js", dist).pathname,
+    },
   });
   const file = (path, base) => readFile(new URL(path, base));
   return {
     "/": '<!doctype html><title>Benchmark</title><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
     "/page.js": outputFiles[0].contents,
     "/core.wasm": await file("core/core.wasm", dist),
-    "/bench/core.js": await file("core/core.js", module),
-    "/bench/core.wasm": await file("core/core.wasm", module),
+    "/sdk.wasm": await file("core/sdk.wasm", dist),
+    "/bench/bench.js": await file("bench.js", module),
+    "/bench/bench.wasm": await file("bench.wasm", module),
     "/vectors/proof.json": await file("proof.json", vectors),
     "/vectors/cell.json": await file("cell.json", vectors),
   };

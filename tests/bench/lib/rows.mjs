@@ -4,7 +4,7 @@ import { median, ratio } from "./statistics.mjs";
 
 const MS = 1000;
 
-/** `results` of the page in microseconds, `download` of sizes.mjs in bytes. */
+/** `results` of the page in microseconds, `download` of sizes.mjs in bytes, by entry. */
 export function rows({ portal, proofs, cells, detection, firstPull, webcrypto }, download) {
   return [
     against("prove, pseudonym known", proofs.prove, "noble", 0.25),
@@ -30,8 +30,9 @@ export function rows({ portal, proofs, cells, detection, firstPull, webcrypto },
     ...Object.entries(webcrypto.seal).map(([size, times]) =>
       against(`MedCrypt message of ${size / 1024} KiB`, times, "webcrypto", 1.1),
     ),
-    limit("core download, gzip: bundled", kibibytes(download.bundled.gzip), 110, download.bundled.gzip / 1024),
-    limit("core download, gzip: file by file", kibibytes(download.files.gzip), 110, download.files.gzip / 1024),
+    size("the main entry, gzip", download["."], "gzip", 240),
+    size("the main entry, brotli", download["."], "brotli", 200),
+    size("`./sdk`, gzip", download["./sdk"], "gzip", 110),
   ];
 }
 
@@ -83,6 +84,12 @@ function faster(what, times, peer, least) {
 function limit(what, ours, most, value) {
   const unit = ours.split(" ")[1];
   return { what, ours, peer: "", theirs: "", ratio: "", target: `≤ ${most} ${unit}`, met: value <= most };
+}
+
+/** A module and its scripts. */
+function size(what, { wasm, scripts }, format, most) {
+  const bytes = wasm[format] + scripts[format];
+  return limit(`download of ${what}`, kibibytes(bytes), most, bytes / 1024);
 }
 
 export const microseconds = (value) =>

@@ -1,6 +1,7 @@
 // Runs in the page: first checks that all variants compute the same, then measures.
 
 import { init } from "tessera-portal";
+import { init as initSdk } from "tessera-portal/sdk";
 import * as cells from "./cells.mjs";
 import * as detection from "./detection.mjs";
 import * as portal from "./portal.mjs";
@@ -10,10 +11,10 @@ import { BUDGETS } from "./measure.mjs";
 
 globalThis.run = async (mode) => {
   const budget = BUDGETS[mode];
-  await init({ wasm: new URL("/core.wasm", location.href) });
+  await Promise.all([init({ wasm: "/core.wasm" }), initSdk({ wasm: "/sdk.wasm" })]);
   // A separate module: the package does not contain these bindings.
-  const bench = await import("/bench/core.js");
-  await bench.default({ module_or_path: "/bench/core.wasm" });
+  const bench = await import("/bench/bench.js");
+  await bench.default({ module_or_path: "/bench/bench.wasm" });
 
   const checked = {
     proofs: await proofs.crossCheck(await vectors("proof")),

@@ -19,8 +19,8 @@ const CELL = 2048;
 
 export async function measure(budget) {
   // A separate instance: its memory is measured, and never shrinks.
-  const bench = await import("/bench/core.js#portal");
-  const wasm = await bench.default({ module_or_path: "/bench/core.wasm" });
+  const bench = await import("/bench/bench.js#portal");
+  const wasm = await bench.default({ module_or_path: "/bench/bench.wasm" });
   const now = Math.floor(Date.now() / 1000);
   const mailbox = new bench.BenchMailbox(now);
   const salt = random(16);

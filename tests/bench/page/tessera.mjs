@@ -1,6 +1,6 @@
 // Protocol §2 and §3 through the package's public SDK.
 
-import { BlindedSender, BlindedVerifier, Sender, Verifier } from "tessera-portal";
+import { BlindedSender, BlindedVerifier, Sender, Verifier } from "tessera-portal/sdk";
 
 export function sender(secret, seed, sessionId) {
   const identity = Sender.fromSecret(secret);

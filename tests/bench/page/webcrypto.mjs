@@ -1,6 +1,6 @@
 // Operations that WebCrypto offers too, beside WebCrypto alone.
 
-import { medcrypt } from "tessera-portal";
+import { medcrypt } from "tessera-portal/sdk";
 import { equal, random, text } from "./bytes.mjs";
 import { agree } from "./check.mjs";
 import { compare } from "./measure.mjs";

@@ -1,14 +1,14 @@
 // What a customer's first script might be; prints what it found as JSON.
 
 import {
+  init,
+  isTesseraError,
   BlindedSender,
   BlindedVerifier,
   SecureEncryption,
   Sender,
   Verifier,
-  init,
-  isTesseraError,
-} from "tessera-portal";
+} from "tessera-portal/sdk";
 
 const codeOf = async (attempt) => {
   try {

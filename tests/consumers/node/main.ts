@@ -1,16 +1,16 @@
 // Compiled, never run: the types a customer meets.
 
+import { TesseraError } from "tessera-portal";
 import {
+  capabilities,
+  init,
   BlindedVerifier,
   SecureEncryption,
   Sender,
-  TesseraError,
   Verifier,
-  capabilities,
   computeBucket,
   fingerprint,
-  init,
-} from "tessera-portal";
+} from "tessera-portal/sdk";
 import type { Capabilities } from "tessera-portal";
 
 export async function use(wasm: WebAssembly.Module): Promise<number> {

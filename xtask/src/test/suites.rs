@@ -180,14 +180,17 @@ fn browser_tests(workspace: &Workspace) -> Suite {
     Suite::new("browser", 3).tests(workspace.cargo(&arguments))
 }
 
-/// The built module and scripts: their size, and that no path of this machine is in them.
+/// The built modules and scripts: their size, and that no path of this machine is in them.
 fn size(workspace: &Workspace) -> Suite {
-    let (module, download) = (workspace.clone(), workspace.clone());
+    let (module, sizes) = (workspace.clone(), workspace.clone());
     Suite::new("size", 1)
         .needs_build()
         .check(move || {
-            let download = size::core_download(&download)?.within_limit()?;
-            Ok(Checked::Passed(download.to_string()))
+            let downloads = size::downloads(&sizes)?.into_iter();
+            let within: Vec<_> = downloads
+                .map(|download| Ok(download.within_limit()?.to_string()))
+                .collect::<Result<_>>()?;
+            Ok(Checked::Passed(within.join("; ")))
         })
         .check(move || {
             wasm::no_local_paths(&module)?;
