@@ -31,12 +31,12 @@ use tessera::{
         respond, sas_digits,
     },
     envelope::{
-        Body, ContentType, Control, Delivery, DeliveryId, Draft, Sealing, Sender, compose, open,
-        seal, split,
+        Body, ContentType, Control, Delivery, DeliveryId, Sealing, Sender, UnprovenDelivery,
+        compose, open, seal, split,
     },
     identity::Identity,
     wire::{
-        Batch, BucketId, BucketIndex, Cell, Entry, InfoAnswer, RelaySettings, compute_bucket,
+        Batch, BucketId, BucketIndex, Cell, InfoAnswer, PostEntry, RelaySettings, compute_bucket,
         paths, post,
     },
 };
@@ -169,7 +169,7 @@ impl Adversary {
     fn send(&mut self, forged: bool, text: &str) {
         let mut rng = rng();
         let (sent_at, peer) = (now(), self.enrolled.peer);
-        let draft = Draft {
+        let draft = UnprovenDelivery {
             id: &DeliveryId::generate(&mut rng),
             sent_at,
             device: 0,
@@ -219,7 +219,7 @@ impl Relay {
     }
 
     fn post(&self, bucket: BucketId, cell: Cell) {
-        let body = post::encode(&[Entry { bucket, cell }]).unwrap();
+        let body = post::encode(&[PostEntry { bucket, cell }]).unwrap();
         ureq::post(format!("{}{}", self.url, paths::CELLS))
             .header("content-type", "application/octet-stream")
             .send(&body[..])

@@ -12,7 +12,7 @@ use tessera::{
     emergency,
     enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
-        self, Announcement, AnnouncementKind, Body, ContentType, Control, DeliveryId, Draft,
+        self, Announcement, AnnouncementKind, Body, ContentType, Control, DeliveryId, UnprovenDelivery,
         Fragment, Sealing,
         message::{self, Attachment},
     },
@@ -23,7 +23,7 @@ use tessera::{
     vault::{Kdf, Passkey, RecoveryCode, VaultHeader, VaultKey, bundle, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CellsPerBucket,
-        CoverInfo, Entry, LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, SlotInfo,
+        CoverInfo, PostEntry, LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, SlotInfo,
         batch::BatchPlace, batch_tags, cover_cell, post, segment,
     },
 };
@@ -49,7 +49,7 @@ fn sealed(rng: &mut Counting) -> Result<()> {
     let content_type = ContentType::new("text/plain").ok_or("content type")?;
     let payload = b"Continue metformin 500mg BID; recheck HbA1c in 3 months.";
     let sent_at = UnixTime(1_795_300_000);
-    let draft = Draft {
+    let draft = UnprovenDelivery {
         id: &id,
         sent_at,
         device: 0,
@@ -232,9 +232,9 @@ fn relay(rng: &mut Counting) -> Result<()> {
     let epochs = [12_u64, 12].map(u64::to_be_bytes).concat();
     write("segment", "long_claim", &[epochs, long].concat())?;
 
-    let entries: Vec<Entry> = cells
+    let entries: Vec<PostEntry> = cells
         .into_iter()
-        .map(|cell| Entry {
+        .map(|cell| PostEntry {
             bucket: place.bucket,
             cell,
         })

@@ -133,12 +133,12 @@ impl Replayed {
                 return Err(AuditError::Checkpoint);
             }
         }
-        let fixed = |checkpoints: &[Checkpoint]| checkpoints.iter().map(Checkpoint::index).max();
-        let (signed, fixed) = (fixed(checkpoints).max(fixed(kept)), fixed(kept));
+        let last = |checkpoints: &[Checkpoint]| checkpoints.iter().map(Checkpoint::index).max();
+        let (signed, anchored_at) = (last(checkpoints).max(last(kept)), last(kept));
         Ok(Attested {
             export: self.0,
             signed,
-            fixed,
+            anchored_at,
         })
     }
 }
@@ -148,7 +148,7 @@ impl Replayed {
 pub struct Attested {
     export: Export,
     signed: Option<u64>,
-    fixed: Option<u64>,
+    anchored_at: Option<u64>,
 }
 
 impl Attested {
@@ -158,17 +158,17 @@ impl Attested {
         &self.export.owner
     }
 
-    /// The last entry the owner has signed for, if any.
+    /// The last entry covered by a signature of the owner, if any.
     #[must_use]
     pub fn signed(&self) -> Option<u64> {
         self.signed
     }
 
-    /// The last entry fixed by a checkpoint kept elsewhere: up to here, and
-    /// no further, the owner cannot have changed anything since.
+    /// The last entry that a checkpoint kept elsewhere covers. The owner
+    /// cannot have changed anything up to it; later entries are not proved.
     #[must_use]
-    pub fn fixed(&self) -> Option<u64> {
-        self.fixed
+    pub fn anchored_at(&self) -> Option<u64> {
+        self.anchored_at
     }
 
     /// The records, JSON, in order.

@@ -151,7 +151,7 @@ impl ContentType {
 
 /// What a sender says, before it is proved.
 #[derive(Clone, Debug)]
-pub struct Draft<'a> {
+pub struct UnprovenDelivery<'a> {
     /// The session id; kept when a message is sealed again.
     pub id: &'a DeliveryId,
     /// Fixes the day, the month and all keys of all its cells.
@@ -196,7 +196,7 @@ pub fn compose(
     sender: &Identity,
     recipient: &Fingerprint,
     seed: &BlindSeed,
-    draft: &Draft<'_>,
+    draft: &UnprovenDelivery<'_>,
     rng: &mut impl CryptoRng,
 ) -> Option<Vec<u8>> {
     let mut random = [0; 32];

@@ -18,7 +18,9 @@ mod window;
 
 pub use body::{Body, Fragment, MessageId};
 pub use control::Control;
-pub use delivery::{Authentic, ContentType, Delivery, DeliveryId, Draft, Sender, compose};
+pub use delivery::{
+    Authentic, ContentType, Delivery, DeliveryId, Sender, UnprovenDelivery, compose,
+};
 pub use fragment::{Assembly, FragmentCount, Layout, Progress, chunk_len, split};
 pub use own::{Announcement, AnnouncementKind, DEVICE_ID_LEN, OwnKeys};
 pub use seal::{Sealing, open, seal};

@@ -26,7 +26,7 @@ pub fn verify_audit(export: &Uint8Array, kept: Option<Uint8Array>) -> JsValue {
             set(&object, "owner", &owner.into());
             set(&object, "entries", &attested.records().count().into());
             set(&object, "signed", &index(attested.signed()));
-            set(&object, "anchoredAt", &index(attested.fixed()));
+            set(&object, "anchoredAt", &index(attested.anchored_at()));
         }
         Err(error) => {
             let (problem, at) = match error {

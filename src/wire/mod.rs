@@ -23,7 +23,7 @@ pub use claims::{
     CellsPerBucket, EpochSeconds, LobbyEpochSeconds, MaxMessageBytes, RetentionSeconds, RetryAfter,
 };
 pub use hex::{BatchDigest, HeaderHash, HexError, Origin};
-pub use post::{Entry, MAX_ENTRIES, MAX_LOBBY_ENTRIES, PostError};
+pub use post::{MAX_ENTRIES, MAX_LOBBY_ENTRIES, PostEntry, PostError};
 pub use relay_api::{
     BatchRef, BucketIndex, CoverInfo, InfoAnswer, LobbyInfo, PROTOCOL, Problem, RelayInfo,
     RelaySettings, SegmentRef, SlotInfo, paths,

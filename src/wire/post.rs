@@ -17,7 +17,7 @@ pub const fn max_body_len(size: CellSize) -> usize {
 
 /// One cell and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct PostEntry {
     /// The bucket it is posted to.
     pub bucket: BucketId,
     /// The cell.
@@ -62,7 +62,7 @@ impl PostError {
 /// # Errors
 ///
 /// [`PostError::Empty`], [`PostError::TooMany`] or [`PostError::Lobby`].
-pub fn encode(entries: &[Entry]) -> Result<Vec<u8>, PostError> {
+pub fn encode(entries: &[PostEntry]) -> Result<Vec<u8>, PostError> {
     let first = entries.first().ok_or(PostError::Empty)?;
     if entries.len() > MAX_ENTRIES {
         return Err(PostError::TooMany);
@@ -81,7 +81,11 @@ pub fn encode(entries: &[Entry]) -> Result<Vec<u8>, PostError> {
 /// # Errors
 ///
 /// One of [`PostError`].
-pub fn decode(body: &[u8], size: CellSize, buckets: BucketCount) -> Result<Vec<Entry>, PostError> {
+pub fn decode(
+    body: &[u8],
+    size: CellSize,
+    buckets: BucketCount,
+) -> Result<Vec<PostEntry>, PostError> {
     let entry_len = BUCKET_LEN + size.bytes();
     if body.is_empty() {
         return Err(PostError::Empty);
@@ -100,7 +104,7 @@ pub fn decode(body: &[u8], size: CellSize, buckets: BucketCount) -> Result<Vec<E
     Ok(entries)
 }
 
-fn check_lobby(entries: &[Entry]) -> Result<(), PostError> {
+fn check_lobby(entries: &[PostEntry]) -> Result<(), PostError> {
     let lobby = entries.iter().filter(|entry| entry.bucket.is_lobby());
     if lobby.count() > MAX_LOBBY_ENTRIES {
         return Err(PostError::Lobby);
@@ -108,7 +112,11 @@ fn check_lobby(entries: &[Entry]) -> Result<(), PostError> {
     Ok(())
 }
 
-fn decode_entry(entry: &[u8], size: CellSize, buckets: BucketCount) -> Result<Entry, PostError> {
+fn decode_entry(
+    entry: &[u8],
+    size: CellSize,
+    buckets: BucketCount,
+) -> Result<PostEntry, PostError> {
     let mut reader = Reader::new(entry);
     let number = reader.u32().ok_or(PostError::Length)?;
     let bucket = BucketId::try_from(number).map_err(|_| PostError::Bucket)?;
@@ -116,7 +124,7 @@ fn decode_entry(entry: &[u8], size: CellSize, buckets: BucketCount) -> Result<En
         return Err(PostError::Bucket);
     }
     let cell = Cell::parse(reader.rest(), size).map_err(|_| PostError::Length)?;
-    Ok(Entry { bucket, cell })
+    Ok(PostEntry { bucket, cell })
 }
 
 #[cfg(test)]
@@ -129,9 +137,9 @@ mod tests {
         BucketCount::try_from(8).unwrap()
     }
 
-    fn entry(bucket: u32, fill: u8) -> Entry {
+    fn entry(bucket: u32, fill: u8) -> PostEntry {
         let bucket = BucketId::try_from(bucket).unwrap();
-        Entry {
+        PostEntry {
             bucket,
             cell: Cell::parse(vec![fill; SIZE.bytes()], SIZE).unwrap(),
         }

@@ -9,7 +9,7 @@ use tessera::{
     client::Outgoing,
     enrolment::Kind,
     vault::stored::{self, QueuedRecord},
-    wire::{Cell, CellSize, Entry, cover_cell, post},
+    wire::{Cell, CellSize, PostEntry, cover_cell, post},
 };
 
 use crate::stage::*;
@@ -70,7 +70,7 @@ fn cover() -> Vec<Cell> {
     cells
 }
 
-fn entries(relay: &Relay, body: &[u8]) -> Vec<Entry> {
+fn entries(relay: &Relay, body: &[u8]) -> Vec<PostEntry> {
     post::decode(body, relay.size, relay.buckets).unwrap()
 }
 

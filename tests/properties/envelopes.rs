@@ -6,8 +6,8 @@ use tessera::{
     channel::{TagKey, TagSlot},
     crypto::cbor::Deterministic as _,
     envelope::{
-        self, Assembly, Body, ContentType, Delivery, Draft, EnvelopeError, Fragment, Progress,
-        Sealing, Sender, TagIndex, Window, compose,
+        self, Assembly, Body, ContentType, Delivery, EnvelopeError, Fragment, Progress, Sealing,
+        Sender, TagIndex, UnprovenDelivery, Window, compose,
     },
     pseudonym::BlindSeed,
     wire::{Cell, CellSize, cover_cell},
@@ -82,7 +82,7 @@ proptest! {
         let (seed, other_seed) = (BlindSeed::new(seed), BlindSeed::new(other_seed));
         let content_type = ContentType::new("text/plain").unwrap();
         let sent_at = UnixTime(sent_at);
-        let draft = Draft { id: &id, sent_at, device, seq, content_type: &content_type, payload: &payload.as_slice().into() };
+        let draft = UnprovenDelivery { id: &id, sent_at, device, seq, content_type: &content_type, payload: &payload.as_slice().into() };
         let to = recipient.public().fingerprint();
         let mut encoded = compose(&sender, &to, &seed, &draft, &mut rng()).unwrap();
         encoded.extend_from_slice(&payload);

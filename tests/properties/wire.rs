@@ -7,8 +7,8 @@ use tessera::{
         parameters::{MAX_EPOCH, MAX_UNIX_TIME},
     },
     wire::{
-        BATCH_HEADER_LEN, Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, Entry,
-        MAX_ENTRIES, Origin, OriginKey, batch::BatchPlace, compute_bucket, hex, post,
+        BATCH_HEADER_LEN, Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, MAX_ENTRIES,
+        Origin, OriginKey, PostEntry, batch::BatchPlace, compute_bucket, hex, post,
     },
 };
 
@@ -31,7 +31,7 @@ proptest! {
     fn posts(cells in cells(small(), 70), bucket in 0..16_u32, cut: prop::sample::Index) {
         let buckets = BucketCount::try_from(16).unwrap();
         let bucket = BucketId::try_from(bucket).unwrap();
-        let entries: Vec<Entry> = cells.into_iter().map(|cell| Entry { bucket, cell }).collect();
+        let entries: Vec<PostEntry> = cells.into_iter().map(|cell| PostEntry { bucket, cell }).collect();
         let encoded = post::encode(&entries);
         assert_eq!(encoded.is_ok(), (1..=MAX_ENTRIES).contains(&entries.len()));
         if let Ok(body) = encoded {

@@ -6,7 +6,7 @@ use crate::world::{Step, World};
 use tessera::{
     base::{Month, Secret},
     channel::{ChainKey, TagSlot},
-    envelope::{ContentType, DeliveryId, Draft, Sealing, compose, seal, split},
+    envelope::{ContentType, DeliveryId, Sealing, UnprovenDelivery, compose, seal, split},
     identity::Identity,
     vault::stored::{self, ContactRecord},
     wire::{Batch, Cell, cover_cell},
@@ -106,7 +106,7 @@ impl World {
             counter: counters.map_or(0, |(_, next)| *next) + self.dice.below(8) as u32,
         };
         let payload = b"forged".as_slice().into();
-        let draft = Draft {
+        let draft = UnprovenDelivery {
             id: &DeliveryId::generate(&mut self.dice),
             sent_at,
             device: 0,

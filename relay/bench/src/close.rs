@@ -9,7 +9,7 @@ use rand_core::{Rng as _, UnwrapErr};
 use rusqlite::params;
 use tessera::{
     base::UnixTime,
-    wire::{BucketCount, BucketId, Cell, CellSize, Entry},
+    wire::{BucketCount, BucketId, Cell, CellSize, PostEntry},
 };
 use tessera_relay::{
     config::CoverArgs,
@@ -66,7 +66,8 @@ impl Pair {
     /// Posts so many cells to every bucket and closes the epoch.
     pub(crate) async fn close(&mut self, cells: usize) -> Result<Times> {
         for bucket in &self.buckets {
-            let entries: Vec<Entry> = (0..cells).map(|_| entry(*bucket)).collect::<Result<_>>()?;
+            let entries: Vec<PostEntry> =
+                (0..cells).map(|_| entry(*bucket)).collect::<Result<_>>()?;
             for post in entries.chunks(64) {
                 self.store.put(post.to_vec()).await?;
             }
@@ -121,9 +122,9 @@ impl Pair {
 }
 
 /// Random bytes: nothing on this path looks into a cell.
-fn entry(bucket: BucketId) -> Result<Entry> {
+fn entry(bucket: BucketId) -> Result<PostEntry> {
     let mut bytes = vec![0; CellSize::DEFAULT.bytes()];
     UnwrapErr(SysRng).fill_bytes(&mut bytes);
     let cell = Cell::parse(bytes, CellSize::DEFAULT)?;
-    Ok(Entry { bucket, cell })
+    Ok(PostEntry { bucket, cell })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use getrandom::SysRng;
 use rand_core::{Rng as _, UnwrapErr};
-use tessera::wire::{CellSize, Entry, cover_cell, post};
+use tessera::wire::{CellSize, PostEntry, cover_cell, post};
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{http, nats, sqlite};
@@ -169,7 +169,7 @@ impl Body {
     fn new(buckets: u32) -> Result<Self> {
         let bucket = tessera::wire::BucketId::try_from(0)?;
         let cell = cover_cell(CellSize::DEFAULT, &mut UnwrapErr(SysRng));
-        let bytes = post::encode(&[Entry { bucket, cell }])?;
+        let bytes = post::encode(&[PostEntry { bucket, cell }])?;
         Ok(Self { bytes, buckets })
     }
 

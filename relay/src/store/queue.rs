@@ -15,7 +15,7 @@ mod bucket;
 
 use std::collections::{HashMap, HashSet};
 
-use tessera::wire::{BATCH_HEADER_LEN, BucketId, CellSize, Entry};
+use tessera::wire::{BATCH_HEADER_LEN, BucketId, CellSize, PostEntry};
 
 pub use self::bucket::BucketQueue;
 use self::bucket::Limits;
@@ -31,13 +31,13 @@ pub struct QueueClass(pub u64);
 #[derive(Clone, Debug)]
 pub struct Post {
     /// The cells and their buckets.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<PostEntry>,
     /// Who posted them.
     pub class: QueueClass,
 }
 
-impl From<Vec<Entry>> for Post {
-    fn from(entries: Vec<Entry>) -> Self {
+impl From<Vec<PostEntry>> for Post {
+    fn from(entries: Vec<PostEntry>) -> Self {
         Self {
             entries,
             class: QueueClass::default(),

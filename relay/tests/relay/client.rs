@@ -7,7 +7,7 @@ use std::{
 };
 
 use tessera::wire::{
-    Batch, BatchRef, BucketId, BucketIndex, Entry, Problem, RelayInfo, SegmentRef, paths, post,
+    Batch, BatchRef, BucketId, BucketIndex, PostEntry, Problem, RelayInfo, SegmentRef, paths, post,
     relay_api::PROBLEM_TYPE,
 };
 
@@ -103,7 +103,7 @@ impl Client {
     }
 
     /// Posts and expects an empty 202.
-    pub(crate) fn post(&self, entries: &[Entry]) {
+    pub(crate) fn post(&self, entries: &[PostEntry]) {
         let answer = self.post_body(&post::encode(entries).unwrap());
         assert_eq!((answer.status, answer.body.len()), (202, 0), "{answer:?}");
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tessera::{
     base::UnixTime,
     privacy::{Budget, Noise},
-    wire::{Batch, BatchHeader, BucketId, Cell, CellSize, Entry, Origin},
+    wire::{Batch, BatchHeader, BucketId, Cell, CellSize, Origin, PostEntry},
 };
 use tessera_relay::{
     cover::{CoverRule, prepare},
@@ -142,7 +142,7 @@ async fn the_same_cell_is_published_once<S: Store, O: Open<S>>(o: O) {
     let posted = entries(bucket(0), 2);
     let elsewhere: Vec<_> = posted
         .iter()
-        .map(|e| Entry {
+        .map(|e| PostEntry {
             bucket: bucket(1),
             cell: e.cell.clone(),
         })
@@ -171,7 +171,7 @@ async fn cover_posted_again_is_not_kept<S: Store, O: Open<S>>(o: O) {
     for cover in cells(&store, bucket(0), 5).await {
         let cell = Cell::parse(cover, CellSize::DEFAULT).unwrap();
         store
-            .put(vec![Entry {
+            .put(vec![PostEntry {
                 bucket: bucket(0),
                 cell,
             }])
@@ -250,7 +250,7 @@ async fn a_full_batch_leaves_the_rest_for_the_next<S: Store, O: Open<S>>(o: O) {
     store.end_epoch(Kind::Numbered, u8::MAX).await.unwrap();
     let first = cells(&store, bucket(0), 5).await;
     assert_eq!(first.len(), 2000);
-    let published = |of: &[Entry], batch: &[Vec<u8>]| -> Vec<bool> {
+    let published = |of: &[PostEntry], batch: &[Vec<u8>]| -> Vec<bool> {
         let batch: std::collections::HashSet<&[u8]> = batch.iter().map(Vec::as_slice).collect();
         of.iter()
             .map(|entry| batch.contains(entry.cell.as_bytes()))
@@ -319,7 +319,7 @@ async fn cells_for_the_lobby_are_dropped_when_they_are_stale<S: Store, O: Open<S
     assert_eq!((of_late(&third), of_late(&fourth)), (0, 3));
 }
 
-fn post(class: u64, entries: &[Entry]) -> Post {
+fn post(class: u64, entries: &[PostEntry]) -> Post {
     Post {
         entries: entries.to_vec(),
         class: QueueClass(class),
@@ -406,7 +406,7 @@ async fn the_lobby_is_filled_to_exactly_sixteen<S: Store, O: Open<S>>(o: O) {
         assert_eq!(batch.len(), 16, "epoch {epoch}");
         published.push(batch);
     }
-    let of = |posted: &[Entry], epoch: usize| -> usize {
+    let of = |posted: &[PostEntry], epoch: usize| -> usize {
         posted
             .iter()
             .map(|entry| holds(&published[epoch - 1], &entry.cell))
@@ -443,7 +443,7 @@ async fn a_constant_batch_grows_only_for_what_has_waited<S: Store, O: Open<S>>(o
     // 45 − 8 − 8 = 29 have waited twice: room for 32, of which three are of those that came later.
     let sizes: Vec<usize> = published.iter().map(Vec::len).collect();
     assert_eq!(sizes, [8, 8, 32, 8, 8, 8]);
-    let of = |posted: &[Entry]| -> Vec<usize> {
+    let of = |posted: &[PostEntry]| -> Vec<usize> {
         let in_batch = |batch: &Vec<Vec<u8>>| posted.iter().map(|e| holds(batch, &e.cell)).sum();
         published.iter().map(in_batch).collect()
     };

@@ -19,7 +19,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tessera::wire::{BucketId, Cell, CellSize, Entry, paths, post};
+use tessera::wire::{BucketId, Cell, CellSize, PostEntry, paths, post};
 use tessera_relay::{
     cover::{CoverRule, prepare},
     random,
@@ -131,14 +131,14 @@ fn flood(
 
 /// Random bytes: nothing on this path looks into a cell, and real ones take
 /// longer to make than to post.
-fn cheap_entries(bucket: BucketId, count: usize) -> Vec<Entry> {
+fn cheap_entries(bucket: BucketId, count: usize) -> Vec<PostEntry> {
     let cell = || {
         let mut bytes = vec![0; CellSize::DEFAULT.bytes()];
         rand_core::Rng::fill_bytes(&mut random::system(), &mut bytes);
         Cell::parse(bytes, CellSize::DEFAULT).unwrap()
     };
     (0..count)
-        .map(|_| Entry {
+        .map(|_| PostEntry {
             bucket,
             cell: cell(),
         })
@@ -318,7 +318,7 @@ fn a_bucket_that_cannot_be_closed_holds_no_other() {
     );
     let server = Server::start(directory.path(), "");
     let held_before = server.client.index(bucket(1)).batches.len();
-    let posted: Vec<[Vec<Entry>; 2]> = (0..3)
+    let posted: Vec<[Vec<PostEntry>; 2]> = (0..3)
         .map(|_| {
             let posted = [entries(bucket(0), 5), entries(bucket(1), 5)];
             server.client.post(&posted.concat());

@@ -42,7 +42,7 @@ mod sqlite;
 mod tls;
 mod traces;
 
-use tessera::wire::{BucketId, Cell, CellSize, Entry, cover_cell};
+use tessera::wire::{BucketId, Cell, CellSize, PostEntry, cover_cell};
 
 /// A bucket by number.
 fn bucket(number: u32) -> BucketId {
@@ -55,9 +55,9 @@ fn cell() -> Cell {
 }
 
 /// So many new cells for one bucket.
-fn entries(bucket: BucketId, count: usize) -> Vec<Entry> {
+fn entries(bucket: BucketId, count: usize) -> Vec<PostEntry> {
     (0..count)
-        .map(|_| Entry {
+        .map(|_| PostEntry {
             bucket,
             cell: cell(),
         })

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 use tempfile::TempDir;
 use tessera::{
     base::UnixTime,
-    wire::{BatchHeader, BucketCount, BucketId, Cell, CellSize, Entry, cover_cell},
+    wire::{BatchHeader, BucketCount, BucketId, Cell, CellSize, PostEntry, cover_cell},
 };
 use tessera_relay::{
     cover::{CoverRule, prepare},
@@ -44,10 +44,10 @@ fn keys_of(store: &Path) -> PathBuf {
     PathBuf::from(format!("{}-keys", store.display()))
 }
 
-fn entries(bucket: BucketId, count: usize) -> Vec<Entry> {
+fn entries(bucket: BucketId, count: usize) -> Vec<PostEntry> {
     let size = CellSize::try_from(SIZE).unwrap();
     (0..count)
-        .map(|_| Entry {
+        .map(|_| PostEntry {
             bucket,
             cell: cover_cell(size, &mut random::system()),
         })
@@ -122,7 +122,7 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     assert_eq!(chain(&store, bucket(0)).await.len(), 5);
     let cell = |fill: u8| Cell::parse(vec![fill; 1024], CellSize::try_from(SIZE).unwrap()).unwrap();
     // Cell 1 is published and cell 5 waits: neither is taken twice.
-    let known = [1, 5].map(|fill| Entry {
+    let known = [1, 5].map(|fill| PostEntry {
         bucket: bucket(0),
         cell: cell(fill),
     });
@@ -413,7 +413,7 @@ async fn a_backup_holds_no_key_and_nothing_that_waits() {
         CellSize::try_from(SIZE).unwrap(),
     )
     .unwrap();
-    let known = vec![Entry {
+    let known = vec![PostEntry {
         bucket: bucket(1),
         cell: known,
     }];

@@ -15,7 +15,7 @@ fn restarts_keep_the_chain_and_downtime_gives_one_batch() {
         .client
         .index_when(bucket(0), |index| index.batches.len() >= 2);
     let mine = cell();
-    server.client.post(&[tessera::wire::Entry {
+    server.client.post(&[tessera::wire::PostEntry {
         bucket: bucket(0),
         cell: mine.clone(),
     }]);

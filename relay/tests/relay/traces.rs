@@ -11,7 +11,7 @@ use std::{
 
 use tessera::{
     base::UnixTime,
-    wire::{Batch, BucketId, CellSize, Entry},
+    wire::{Batch, BucketId, CellSize, PostEntry},
 };
 use tessera_relay::{
     cover::{CoverRule, prepare},
@@ -76,7 +76,7 @@ async fn waiting_cells_lie_nowhere_and_cover_as_often_as_real() {
     let directory = file.directory.path();
     let mut store = file.try_open(2048, 2).unwrap();
     let mut dice = Dice(3);
-    let mut waiting: [Vec<Entry>; 2] = Default::default();
+    let mut waiting: [Vec<PostEntry>; 2] = Default::default();
     // Copies of cells, and cells: of real ones, and of cover.
     let (mut real, mut cover) = ((0, 0), (0, 0));
     for epoch in 1..=8 {

@@ -32,11 +32,16 @@ fn an_export_verifies_and_reads_back() {
         .unwrap()
         .attest(&[])
         .unwrap();
-    assert_eq!((attested.signed(), attested.fixed()), (Some(1), None));
+    assert_eq!((attested.signed(), attested.anchored_at()), (Some(1), None));
     assert_eq!(attested.records().count(), 2);
     let kept = export.checkpoints.clone();
     assert_eq!(
-        export.replay().unwrap().attest(&kept).unwrap().fixed(),
+        export
+            .replay()
+            .unwrap()
+            .attest(&kept)
+            .unwrap()
+            .anchored_at(),
         Some(1)
     );
 }

@@ -344,7 +344,7 @@ impl Client {
     }
 
     /// Forgets an incomplete message and reports it.
-    pub(crate) fn give_up_incomplete(&mut self, key: inbox::Key, tx: &mut Transaction) {
+    pub(crate) fn abandon_incomplete(&mut self, key: inbox::Key, tx: &mut Transaction) {
         self.inbox.reassembly.forget(key, tx);
         let contact = ContactId(key.0);
         if self.contacts.get(contact).is_some() {

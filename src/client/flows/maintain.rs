@@ -304,7 +304,7 @@ impl Client {
         let day = tx.now.minus(self.settings.retention()).day();
         self.inbox.replays.forget_before(day, tx);
         for key in self.inbox.reassembly.older_than(day) {
-            self.give_up_incomplete(key, tx);
+            self.abandon_incomplete(key, tx);
         }
         for (id, channel) in self.contacts.channels_mut() {
             if channel.forget_before(day) {

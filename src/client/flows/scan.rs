@@ -79,7 +79,7 @@ impl Client {
         self.prepare_tags(scan.closed_at);
         self.scan(&mut scan, outcome, rng, tx);
         for key in self.inbox.reassembly.overfull() {
-            self.give_up_incomplete(key, tx);
+            self.abandon_incomplete(key, tx);
         }
         if self.devices.resolve_claims(tx) {
             self.abandon_own_index(tx);

@@ -14,8 +14,8 @@ use crate::{
     },
     crypto::cbor::Deterministic as _,
     envelope::{
-        Body, ContentType, Control, DeliveryId, Draft, EnvelopeError, Layout, NEXT_DEVICE_WINDOW,
-        Sealing, compose, seal, split,
+        Body, ContentType, Control, DeliveryId, EnvelopeError, Layout, NEXT_DEVICE_WINDOW, Sealing,
+        UnprovenDelivery, compose, seal, split,
     },
     identity::{Identity, PublicIdentity},
     vault::stored::{ControlRecord, LargeRecord},
@@ -314,7 +314,7 @@ impl Sealer<'_> {
         seq: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, ClientError> {
-        let draft = Draft {
+        let draft = UnprovenDelivery {
             id: content.session,
             sent_at: self.now,
             device,

@@ -26,7 +26,7 @@ use crate::{
     envelope::chunk_len,
     identity::Fingerprint,
     vault::stored::LargeRecord,
-    wire::{BucketId, Cell, CellSize, Entry, MAX_LOBBY_ENTRIES},
+    wire::{BucketId, Cell, CellSize, MAX_LOBBY_ENTRIES, PostEntry},
 };
 
 /// The day of a cell that has to be sealed again before it may leave.
@@ -477,7 +477,7 @@ impl Outbox {
         let (mut entries, mut tokens) = (Vec::new(), Vec::new());
         for ready in for_lobby.take(MAX_LOBBY_ENTRIES) {
             let (bucket, cell) = (ready.bucket, ready.cell(size)?);
-            entries.push(Entry { bucket, cell });
+            entries.push(PostEntry { bucket, cell });
             tokens.push(ready.ordinal);
         }
         if entries.is_empty() {

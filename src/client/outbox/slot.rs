@@ -6,8 +6,8 @@ use rand_core::CryptoRng;
 use crate::{
     client::ClientError,
     wire::{
-        BucketCount, BucketId, Cell, CellSize, CellsPerBucket, Entry, MAX_ENTRIES, RelaySettings,
-        cover_cell, post,
+        BucketCount, BucketId, Cell, CellSize, CellsPerBucket, MAX_ENTRIES, PostEntry,
+        RelaySettings, cover_cell, post,
     },
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Slot {
     cell_size: CellSize,
     /// Places left, by bucket.
     places: Vec<usize>,
-    entries: Vec<Entry>,
+    entries: Vec<PostEntry>,
     tokens: Vec<u64>,
 }
 
@@ -67,7 +67,7 @@ impl Slot {
         };
         let cell = cell()?;
         *place -= 1;
-        self.entries.push(Entry { bucket, cell });
+        self.entries.push(PostEntry { bucket, cell });
         self.tokens.push(token);
         Ok(true)
     }
@@ -81,7 +81,7 @@ impl Slot {
     pub(crate) fn finish(mut self, rng: &mut impl CryptoRng) -> Result<Post, ClientError> {
         for (number, places) in (0..).zip(&self.places) {
             for _ in 0..*places {
-                self.entries.push(Entry {
+                self.entries.push(PostEntry {
                     bucket: self.buckets.wrap(number),
                     cell: cover_cell(self.cell_size, rng),
                 });
@@ -95,7 +95,7 @@ impl Slot {
     }
 }
 
-pub(super) fn encode(entries: &[Entry]) -> Result<Vec<u8>, ClientError> {
+pub(super) fn encode(entries: &[PostEntry]) -> Result<Vec<u8>, ClientError> {
     post::encode(entries).map_err(|_| ClientError::Internal)
 }
 

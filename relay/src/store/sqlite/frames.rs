@@ -14,7 +14,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use tessera::wire::{BucketId, CellSize, Entry};
+use tessera::wire::{BucketId, CellSize, PostEntry};
 
 pub(super) use self::{
     convert::{first_keys, seal_rows},
@@ -131,7 +131,7 @@ impl Frames {
         &mut self,
         tx: &Transaction<'_>,
         kind: Kind,
-        cells: &[(&Entry, QueueClass, CellId)],
+        cells: &[(&PostEntry, QueueClass, CellId)],
     ) -> Result<Vec<(BucketId, QueueClass, Ticket)>, WriteError> {
         let mut kept = Vec::with_capacity(cells.len());
         for cells in cells.chunks(FRAME_CELLS) {

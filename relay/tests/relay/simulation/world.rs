@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use tessera::{
     base::UnixTime,
     wire::{
-        Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, Entry, SegmentRef, cover_cell,
+        Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, PostEntry, SegmentRef,
+        cover_cell,
     },
 };
 use tessera_relay::{
@@ -75,7 +76,7 @@ pub(super) struct World {
     /// Cells answered for, and in how many batches they were seen.
     acknowledged: BTreeMap<Vec<u8>, usize>,
     /// In the order of posting, for posting them again.
-    recent: Vec<Entry>,
+    recent: Vec<PostEntry>,
     /// Cells of posts that died: kept or not, but never twice.
     unsure: BTreeMap<Vec<u8>, usize>,
     known: BTreeMap<(u32, u64), Known>,
@@ -188,7 +189,7 @@ impl World {
     pub(super) async fn post(&mut self, count: u64) {
         let size = options().cell_size;
         let entries: Vec<_> = (0..count)
-            .map(|at| Entry {
+            .map(|at| PostEntry {
                 bucket: bucket(at as u32 % 2),
                 cell: cover_cell(size, &mut random::system()),
             })
@@ -211,7 +212,7 @@ impl World {
 
     /// Posts cells again that wait, or whose batch is held.
     pub(super) async fn post_again(&mut self, count: u64) {
-        let held = |entry: &&Entry| {
+        let held = |entry: &&PostEntry| {
             let cell = entry.cell.as_bytes();
             self.acknowledged[cell] == 0 || self.where_is(cell).is_some_and(|known| !known.gone)
         };
@@ -222,7 +223,7 @@ impl World {
             .take(30)
             .filter(held)
             .take(count as usize)
-            .map(|entry| Entry {
+            .map(|entry| PostEntry {
                 // Another bucket makes it no other cell.
                 bucket: bucket(1 - entry.bucket.get()),
                 cell: entry.cell.clone(),
