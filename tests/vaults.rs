@@ -108,14 +108,15 @@ fn older_versions_are_migrated_and_work() {
         assert!(
             messages
                 .iter()
-                .any(|message| message.filename.as_deref() == file),
+                .flat_map(|message| &message.attachments)
+                .any(|attachment| attachment.filename.as_deref() == file),
             "{name}: the file has its name"
         );
         for message in &messages {
             let key = StoreKey::Body(message.id).to_string();
             let body = opened.key.open(&key, &store[&key]).unwrap();
             if let Some(text) = received
-                && message.content_type.starts_with("text/")
+                && message.text_at.is_some()
             {
                 assert_eq!(body.as_slice(), text.as_bytes());
             }
@@ -128,9 +129,8 @@ fn older_versions_are_migrated_and_work() {
         assert_eq!(again.header, opened.header);
 
         let outgoing = Outgoing {
-            content_type: "text/plain",
-            body: b"Written after the migration."[..].into(),
-            filename: None,
+            text: Some("Written after the migration."),
+            attachments: Vec::new(),
             session: "",
         };
         let now = UnixTime(messages.last().unwrap().sent_at + 86_400);

@@ -23,7 +23,7 @@ test("a conversation goes on from a backup on another device", async () => {
   const [toB, toA] = await enrol(a, b);
   await a.send(toB, { text: "before" });
   const file = crypto.getRandomValues(new Uint8Array(20_000));
-  await a.send(toB, { contentType: "application/octet-stream", body: file, filename: "scan.bin" });
+  await a.send(toB, { attachments: [{ contentType: "application/octet-stream", body: file, filename: "scan.bin" }] });
   await syncedUntil([a, b], "delivery", async () =>
     (await a.messages(toB)).every(({ state }) => state === "delivered"),
   );
@@ -40,7 +40,7 @@ test("a conversation goes on from a backup on another device", async () => {
   assert.deepEqual(await again.me(), me);
   assert.deepEqual(await again.device(), { index: 1, restored: true, ready: false, supersededBy: null });
   const kept = await again.messages(toB);
-  assert.deepEqual(await kept[1].body(), file);
+  assert.deepEqual(await kept[1].attachments[0].body(), file);
   await again.send(toB, { text: "from the new device" });
   assert.equal((await again.device()).ready, true, "it read its mailbox first");
   await syncedUntil(

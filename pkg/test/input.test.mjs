@@ -37,6 +37,7 @@ const HALF = "half of a pair: \ud83d";
 /** Values that are not of a type, each made afresh. */
 const WRONG = {
   text: [7, null, {}, ["a"], utf8("a"), HALF],
+  optionalText: [7, {}, ["a"], utf8("a"), HALF],
   bytes: [7, null, {}, "text", [1, 2, 3], { length: 32 }, detached, () => detached().buffer],
   content: [7, null, {}, [1, 2, 3], HALF, detached],
   secret: [7, null, {}, [1, 2, 3], "", HALF, detached, () => new Uint8Array()],
@@ -124,9 +125,14 @@ const ARGUMENTS = [
   ["message", "options", (v) => portal.send(contact, v)],
   ["text", "text", (v) => portal.send(contact, { text: v })],
   ["session", "text", (v) => portal.send(contact, { text: "x", session: v })],
-  ["contentType", "text", (v) => portal.send(contact, { contentType: v, body: bytes(3) })],
-  ["body", "bytes", (v) => portal.send(contact, { contentType: "a/b", body: v })],
-  ["filename", "text", (v) => portal.send(contact, { contentType: "a/b", body: bytes(3), filename: v })],
+  ["attachments", "flag", (v) => portal.send(contact, { attachments: v })],
+  ["contentType", "text", (v) => portal.send(contact, { attachments: [{ contentType: v, body: bytes(3) }] })],
+  ["body", "bytes", (v) => portal.send(contact, { attachments: [{ contentType: "a/b", body: v }] })],
+  [
+    "filename",
+    "optionalText",
+    (v) => portal.send(contact, { attachments: [{ contentType: "a/b", body: bytes(3), filename: v }] }),
+  ],
   ["messageId", "text", (v) => portal.cancel(v)],
   ["messageId", "text", (v) => portal.deleteMessage(v)],
   ["contactId", "text", (v) => portal.markRead(v)],
@@ -216,7 +222,9 @@ test("an option that is misspelt or of another version is refused by name, and o
   await named("expires", () => portal.invite({ kind: "qr", expires: 3 }));
   await named("inperson", () => portal.accept("tessera:/e30", { inperson: true }));
   await named("offset", () => portal.messages(contact, { offset: 3 }));
-  await named("fileName", () => portal.send(contact, { contentType: "a/b", body: bytes(3), fileName: "x" }));
+  await named("fileName", () =>
+    portal.send(contact, { attachments: [{ contentType: "a/b", body: bytes(3), fileName: "x" }] }),
+  );
   await named("flushh", () => portal.sync({ flushh: true }));
   await named("title", () => portal.vault.addPasskey({ title: "x" }));
   const strange = { [`<${"x".repeat(99)}>`]: 1 };
@@ -225,12 +233,95 @@ test("an option that is misspelt or of another version is refused by name, and o
   assert.equal((await portal.messages(contact, { before: undefined, limit: 5 })).length, 1);
 });
 
-test("a message is a text or a body: what would be left out is refused, and nothing is sent", async () => {
+test("what would be left out of a message is refused, and nothing is sent", async () => {
   for (const [name, more] of Object.entries({ body: bytes(3), contentType: "text/plain", filename: "a.txt" })) {
     const { message } = await refused("INVALID_ARGUMENT", () => portal.send(contact, { text: "hello", [name]: more }));
-    assert.match(message, new RegExp(`text and ${name}`));
+    assert.match(message, new RegExp(`no option ${name}`));
   }
+  for (const nothing of [{}, { attachments: [] }, { text: null }, { session: "visit-7421" }])
+    assert.match(
+      (await refused("INVALID_ARGUMENT", () => portal.send(contact, nothing))).message,
+      /text and attachments/,
+    );
+  const file = { contentType: "a/b", body: bytes(1) };
+  const { message } = await refused("INVALID_ARGUMENT", () =>
+    portal.send(contact, { attachments: Array(101).fill(file) }),
+  );
+  assert.match(message, /attachments has more than 100/);
   assert.equal((await portal.messages(contact)).length, 1);
+});
+
+test("the second of two files is named in what is refused", async () => {
+  const good = { contentType: "a/b", body: bytes(3), filename: "good.bin" };
+  const named = async (more, pattern) => {
+    const attachments = [good, { ...good, ...more }];
+    const { message } = await refused("INVALID_ARGUMENT", () => portal.send(contact, { attachments }));
+    assert.match(message, pattern);
+  };
+  await named({ contentType: "é" }, /attachments\[1\]\.contentType/);
+  await named({ filename: "../x" }, /attachments\[1\]\.filename.*path/);
+  await named({ filename: "x\u202efdp.exe" }, /attachments\[1\]\.filename.*direction/);
+  await named({ filename: "x".repeat(256) }, /attachments\[1\]\.filename.*255/);
+  await named({ body: "text" }, /attachments\[1\]\.body/);
+  await named({ name: "x" }, /attachments\[1\] has no option name/);
+  assert.equal((await portal.messages(contact)).length, 1);
+});
+
+test("files and blobs go with their names and types, and come as blobs", async () => {
+  const name = `${"血液検査結果報告書二月".repeat(7)}.pdf`;
+  const picked = new File(["%PDF"], `a\u200e/\u202e${name}`, { type: "application/pdf" });
+  const sent = await portal.send(contact, {
+    text: "See both.",
+    attachments: [picked, new Blob([utf8("x")]), { contentType: "text/csv", body: new Blob(["a;b"]), filename: name }],
+  });
+  assert.equal(sent.text, "See both.");
+  assert.deepEqual(
+    sent.attachments.map(({ contentType, filename, size }) => [contentType, filename, size]),
+    [
+      ["application/pdf", `a_${name}`, 4],
+      ["application/octet-stream", null, 1],
+      ["text/csv", name, 3],
+    ],
+  );
+  const blob = await sent.attachments[0].blob();
+  assert.deepEqual([blob.type, await blob.text()], ["application/pdf", "%PDF"]);
+  assert.deepEqual(await sent.attachments[2].body(), utf8("a;b"));
+  const gone = {
+    arrayBuffer: async () => Promise.reject(new Error("gone")),
+    size: 3,
+    type: "",
+    [Symbol.toStringTag]: "File",
+  };
+  assert.match(
+    (await refused("INVALID_ARGUMENT", () => portal.send(contact, { attachments: [gone] }))).message,
+    /attachments\[0\] cannot be read/,
+  );
+  await portal.deleteMessage(sent.id);
+});
+
+test("one message whose content is lost says so, and the others are shown", async () => {
+  let lost = () => false;
+  const kept = memoryStore();
+  const store = { ...kept, get: async (key) => (lost(key) ? undefined : kept.get(key)) };
+  const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
+  const [toB] = await enrol(a, b);
+  const { id } = await a.send(toB, { text: "lost" });
+  const file = await a.send(toB, { attachments: [new File(["x"], "lost.txt")] });
+  await a.send(toB, { text: "kept" });
+  const bodies = (await kept.list("b/")).entries.map(([key]) => key).toSorted();
+  lost = (key) => bodies.slice(0, 2).includes(key);
+  assert.deepEqual(
+    (await a.messages(toB)).map(({ text, problem }) => [text, problem]),
+    [
+      [null, "damaged"],
+      [null, null],
+      ["kept", null],
+    ],
+  );
+  const shown = (await a.messages(toB)).find((message) => message.id === file.id);
+  await refused("VAULT_DAMAGED", () => shown.attachments[0].body());
+  assert.equal((await a.cancel(id)).state, "cancelled");
+  await Promise.all([a.dispose(), b.dispose()]);
 });
 
 test("what is too large is refused by name or by its own code", async () => {
@@ -241,12 +332,16 @@ test("what is too large is refused by name or by its own code", async () => {
   );
   const body = bytes(3);
   assert.match(
-    (await refused("INVALID_ARGUMENT", () => portal.send(contact, { contentType: long, body }))).message,
+    (await refused("INVALID_ARGUMENT", () => portal.send(contact, { attachments: [{ contentType: long, body }] })))
+      .message,
     /contentType/,
   );
   assert.match(
-    (await refused("INVALID_ARGUMENT", () => portal.send(contact, { contentType: "a/b", body, filename: long })))
-      .message,
+    (
+      await refused("INVALID_ARGUMENT", () =>
+        portal.send(contact, { attachments: [{ contentType: "a/b", body, filename: long }] }),
+      )
+    ).message,
     /filename/,
   );
   await refused("MESSAGE_TOO_LARGE", () => portal.send(contact, { text: "x".repeat(40 * 2 ** 20) }));
@@ -273,8 +368,8 @@ test("bytes of any realm, in any kind of buffer or view, are taken as they are",
     })(),
   ];
   for (const body of all) {
-    const sent = await portal.send(contact, { contentType: "application/octet-stream", body });
-    assert.deepEqual([...(await sent.body())], [1, 2, 3, 4]);
+    const sent = await portal.send(contact, { attachments: [{ contentType: "application/octet-stream", body }] });
+    assert.deepEqual([...(await sent.attachments[0].body())], [1, 2, 3, 4]);
     await portal.deleteMessage(sent.id);
   }
 });
@@ -289,8 +384,8 @@ test("a text file is a file: of its own encoding, and never a typed text", async
     { contentType: "text/plain", body: latin1 },
   ];
   for (const file of files) {
-    const sent = await portal.send(contact, file);
-    assert.equal(sent.text, undefined, file.contentType);
+    const sent = await portal.send(contact, { attachments: [file] });
+    assert.equal(sent.text, null, file.contentType);
   }
   assert.equal(await portal.draft(contact), "still being written");
   const [theirs] = await other.contacts();
@@ -301,8 +396,11 @@ test("a text file is a file: of its own encoding, and never a typed text", async
   const received = arrived.slice(-files.length);
   assert.deepEqual(
     received.map(({ text }) => text),
-    files.map(() => undefined),
+    files.map(() => null),
   );
-  for (const [at, { body }] of files.entries()) assert.deepEqual(await received[at].body(), body);
+  for (const [at, { body, contentType }] of files.entries()) {
+    const [file] = received[at].attachments;
+    assert.deepEqual([file.contentType, await file.body()], [contentType, body]);
+  }
   assert.equal((await portal.messages(contact)).find(({ id }) => id === message).text, "hello");
 });

@@ -303,7 +303,7 @@ describe("a draft", () => {
     await a.vault.lock();
     await a.vault.unlock(PASSPHRASE);
     assert.equal(await a.draft(toB), "Take two");
-    await a.send(toB, { contentType: "application/pdf", body: bytes(10) });
+    await a.send(toB, { attachments: [{ contentType: "application/pdf", body: bytes(10) }] });
     await a.dispose();
     const again = await person("A", relay.url, { store, create: false });
     assert.equal(await again.draft(toB), "Take two", "a file sent is not its text");

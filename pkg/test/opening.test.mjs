@@ -100,12 +100,14 @@ describe("a full store", () => {
     const store = limited();
     const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
     const [toB] = await enrol(a, b);
-    const large = await a.send(toB, { contentType: "a/b", body: bytes(30_000) });
+    const large = await a.send(toB, { attachments: [{ contentType: "a/b", body: bytes(30_000) }] });
     await a.send(toB, { text: "hello" });
     const events = record(a, "storage", "stopped");
     store.room = store.used;
 
-    const error = await refused("STORE_FULL", () => a.send(toB, { contentType: "a/b", body: bytes(20_000) }));
+    const error = await refused("STORE_FULL", () =>
+      a.send(toB, { attachments: [{ contentType: "a/b", body: bytes(20_000) }] }),
+    );
     assert.equal(error.cause.name, "QuotaExceededError");
     assert.equal(error.retryable, true);
     await refused("STORE_FULL", () => a.setDraft(toB, "x".repeat(1000)));
@@ -117,13 +119,13 @@ describe("a full store", () => {
     const later = record(again, "storage");
     assert.deepEqual(
       (await again.messages(toB)).map(({ text }) => text),
-      [undefined, "hello"],
+      [null, "hello"],
     );
     await until("the event", () => later.storage.some(({ full }) => full === true));
     await again.vault.lock();
     await again.vault.unlock(PASSPHRASE);
     await again.deleteMessage(large.id);
-    await again.send(toB, { contentType: "a/b", body: bytes(20_000) });
+    await again.send(toB, { attachments: [{ contentType: "a/b", body: bytes(20_000) }] });
     await until("the event", () => later.storage.some(({ full }) => full === false));
     const unlocks = async () => (await again.audit.entries()).filter(({ event }) => event === "unlocked");
     await until("the unlock to be noted", async () => (await unlocks()).length > 0);
@@ -137,7 +139,7 @@ describe("a full store", () => {
     const store = limited();
     const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
     const [, toA] = await enrol(a, b);
-    await b.send(toA, { contentType: "a/b", body: bytes(20_000) });
+    await b.send(toA, { attachments: [{ contentType: "a/b", body: bytes(20_000) }] });
     await b.sync({ flush: true });
     store.room = store.used + 5_000;
     const events = record(a, "stopped", "message");

@@ -34,8 +34,8 @@ test("a QR invitation, the digits, a message and its receipt", async () => {
 
   const [message] = await patient.messages(toClinician);
   assert.deepEqual(
-    [message.direction, message.state, message.text, message.session, message.contentType],
-    ["in", "verified", METFORMIN, "visit-7421", "text/plain"],
+    [message.direction, message.state, message.text, message.session, message.attachments, message.problem],
+    ["in", "verified", METFORMIN, "visit-7421", [], null],
   );
   assert.deepEqual(await message.body(), utf8(METFORMIN));
   assert.equal(message.sentAt, sent.sentAt);
@@ -67,14 +67,15 @@ test("a link invitation, the acceptor expected, a file of many cells", async () 
   assert.equal(toClinician.verified, "expected");
 
   const body = crypto.getRandomValues(new Uint8Array(40_000));
-  await lab.send(toClinician.id, { contentType: "application/fhir+json", body, filename: "lipids.json" });
+  await lab.send(toClinician.id, {
+    attachments: [{ contentType: "application/fhir+json", body, filename: "lipids.json" }],
+  });
   await lab.send(toClinician.id, { text: "second" });
   await syncedUntil([lab, clinician], "both messages", async () => (await clinician.messages(toLab.id)).length === 2);
-  const [file] = await clinician.messages(toLab.id, { before: (await clinician.messages(toLab.id))[1].id });
-  assert.deepEqual(
-    [file.contentType, file.filename, file.size, file.text],
-    ["application/fhir+json", "lipids.json", 40_000, undefined],
-  );
+  const [message] = await clinician.messages(toLab.id, { before: (await clinician.messages(toLab.id))[1].id });
+  const [file, ...others] = message.attachments;
+  assert.deepEqual([message.text, others], [null, []]);
+  assert.deepEqual([file.contentType, file.filename, file.size], ["application/fhir+json", "lipids.json", 40_000]);
   assert.deepEqual(await file.body(), body);
   assert.equal((await clinician.messages(toLab.id, { limit: 1 }))[0].text, "second");
   await Promise.all([lab.dispose(), clinician.dispose()]);
@@ -91,7 +92,7 @@ test("what a contact sends before it is checked is held, then shown", async () =
   await b.send(ofB.id, { text: "early" });
   await syncedUntil([a, b], "the held message", async () => (await a.messages(ofA.id)).length === 1);
   const [held] = await a.messages(ofA.id);
-  assert.deepEqual([held.state, held.text], ["held", undefined]);
+  assert.deepEqual([held.state, held.text], ["held", null]);
   await refused("CONTACT_PENDING", () => held.body());
   const events = record(a, "message");
   await a.confirmSas(ofA.id);
@@ -226,7 +227,9 @@ test("arguments are checked", async () => {
   await a.sync();
   await refused("CONTACT_UNKNOWN", () => a.send("0000000000000000", { text: "m" }));
   await refused("INVALID_ARGUMENT", () => a.send("0000000000000000", { text: 7 }));
-  await refused("INVALID_ARGUMENT", () => a.send("0000000000000000", { contentType: "text/plain", body: "text" }));
+  await refused("INVALID_ARGUMENT", () =>
+    a.send("0000000000000000", { attachments: [{ contentType: "text/plain", body: "text" }] }),
+  );
   await refused("INVALID_ARGUMENT", () => a.messages("x", { limit: 0 }));
   await refused("ABORTED", () => a.sync({ signal: AbortSignal.abort() }));
   await assert.rejects(

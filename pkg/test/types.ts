@@ -22,6 +22,7 @@ import {
   isTesseraError,
   memoryStore,
   type EmergencySession,
+  type Attachment,
   type Contact,
   type ErrorCode,
   type Gap,
@@ -130,7 +131,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   await destroyVault(store, { takeOver: true });
   p.addEventListener("message", ({ detail }) => {
     const message: Message = detail;
-    // @ts-expect-error the text of a message may be absent
+    // @ts-expect-error a message may have no text
     const text: string = detail.text;
     void [message, text];
   });
@@ -154,16 +155,24 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   await p.invite({ kind: "slow" });
   const contact: Contact = await p.accept(uri, { inPerson: true });
   const sent: OutgoingMessage = await p.send(contact.id, { text: "hello", session: "visit-7421" });
-  await p.send(contact.id, { contentType: "application/fhir+json", body: bytes, filename: "labs.json" });
-  // @ts-expect-error neither a text nor a body
-  await p.send(contact.id, { session: "visit-7421" });
+  await p.send(contact.id, {
+    attachments: [{ contentType: "application/fhir+json", body: bytes, filename: "labs.json" }],
+  });
+  await p.send(contact.id, { text: "Both.", attachments: [new File(["a;b"], "labs.csv"), new Blob(["c"])] });
+  // @ts-expect-error a file goes into attachments
+  await p.send(contact.id, { contentType: "application/pdf", body: bytes });
   const result: SyncResult = await p.sync({
     flush: true,
     signal: AbortSignal.timeout(1000),
     onProgress: ({ batches, totalBatches }) => void (batches / totalBatches),
   });
   const [message] = await p.messages(contact.id, { before: sent.id, limit: 10 });
-  const body: Uint8Array | undefined = await message?.body();
+  const [file]: readonly Attachment[] = message?.attachments ?? [];
+  const body: readonly (Uint8Array | Blob | undefined)[] = [
+    await file?.body(),
+    await file?.blob(),
+    await message?.body(),
+  ];
   await p.dispose();
   void [qrSvg, expiresAt, result, body, (await p.me()).fingerprintQrSvg];
 }

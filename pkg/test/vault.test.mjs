@@ -57,12 +57,14 @@ describe("vaults of other versions", () => {
         [toAna.name, toAna.state, toRivera.name, toRivera.state],
         ["Ana Gómez", "active", "Dr. Rivera", "active"],
       );
-      const [note, file, queued] = await rivera.messages(toAna.id);
+      const [note, scan, queued] = await rivera.messages(toAna.id);
       assert.deepEqual(
         [note.text, note.session, note.state],
         ["Continue metformin 500mg BID.", "visit-7421", "delivered"],
       );
-      assert.deepEqual([file.filename, (await file.body()).length], ["scan.bin", 5000]);
+      const [file] = scan.attachments;
+      assert.deepEqual([scan.text, file.filename, file.contentType], [null, "scan.bin", "application/octet-stream"]);
+      assert.deepEqual(await file.body(), new Uint8Array(5000).fill(7));
       assert.equal(queued.text, "Queued when the vault was written.");
 
       const reply = "Written after the migration.";

@@ -20,9 +20,7 @@ const [toAna, toRivera] = await enrol(rivera, ana);
 await rivera.send(toAna, { text: "Continue metformin 500mg BID.", session: "visit-7421" });
 await syncedUntil([rivera, ana], "delivery", async () => (await rivera.messages(toAna))[0].state === "delivered");
 await ana.send(toRivera, {
-  contentType: "application/octet-stream",
-  body: new Uint8Array(5000).fill(7),
-  filename: "scan.bin",
+  attachments: [{ contentType: "application/octet-stream", body: new Uint8Array(5000).fill(7), filename: "scan.bin" }],
 });
 await syncedUntil([rivera, ana], "the file", async () => (await rivera.messages(toAna)).length === 2);
 await rivera.invite({ kind: "link" });

@@ -51,8 +51,13 @@ pub const MAX_RELAY_BUCKETS: u32 = 64;
 pub const CELLS_PER_BUCKET: RangeInclusive<u32> = 1..=8;
 /// The largest message a relay may allow, in bytes.
 pub const MESSAGE_BYTES: RangeInclusive<u32> = 1_024..=16 << 20;
-/// The longest delivery: the largest message, and what stands before it.
-pub const MAX_DELIVERY_BYTES: u64 = (16 << 20) + 512;
+/// What frames the text and the files of a message: their types, names and
+/// lengths. The limit of a relay is of the text and the files alone, so that
+/// a person can tell what fits; a relay reckons with this beside it.
+pub const MAX_MESSAGE_FRAMING_BYTES: u32 = 8 << 10;
+/// The longest delivery: the largest message, what frames it and what stands
+/// before it.
+pub const MAX_DELIVERY_BYTES: u64 = (16 << 20) + MAX_MESSAGE_FRAMING_BYTES as u64 + 512;
 /// How long a relay may ask a client to wait, in seconds. A longer time counts
 /// as the longest.
 pub const RETRY_AFTER_SECONDS: RangeInclusive<u32> = 1..=HOUR_SECONDS as u32;

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::{
     base::{ErrorCode, text::TextError},
     enrolment::EnrolmentError,
-    envelope::EnvelopeError,
+    envelope::{EnvelopeError, message::MessageError},
     vault::VaultError,
 };
 
@@ -29,6 +29,9 @@ pub enum ClientError {
     /// An argument that the rule for names and labels refuses; names it.
     #[error("{0} cannot be used: {1}")]
     Text(&'static str, TextError),
+    /// Text and files that cannot be sent as one message.
+    #[error(transparent)]
+    Message(MessageError),
     /// No contact has that id.
     #[error("no such contact")]
     ContactUnknown,
@@ -84,7 +87,9 @@ impl ClientError {
             Self::Enrolment(error) => error.code(),
             Self::Envelope(error) => error.code(),
             Self::Vault(error) => error.code(),
-            Self::InvalidArgument(_) | Self::Text(..) => ErrorCode::InvalidArgument,
+            Self::InvalidArgument(_) | Self::Text(..) | Self::Message(_) => {
+                ErrorCode::InvalidArgument
+            }
             Self::ContactUnknown => ErrorCode::ContactUnknown,
             Self::ContactPending => ErrorCode::ContactPending,
             Self::ContactSuspect => ErrorCode::ContactSuspect,

@@ -51,5 +51,6 @@ pub use outbox::{MAX_POST, Pieces, PiecesNeeded, Post};
 pub use settings::Settings;
 pub use transaction::{Change, Effects};
 pub use view::{
-    ContactView, Event, Gap, InvitationView, MessageView, Received, Rejected, TransferView,
+    AttachmentView, ContactView, Event, Gap, InvitationView, MessageView, Received, Rejected,
+    TransferView,
 };

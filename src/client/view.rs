@@ -9,10 +9,10 @@ use crate::{
     },
     client::{
         CheckpointView, ContactId, DeviceNotice, EmergencyView, InvitationId, MessageRef,
-        RelayNotice,
-        messages::{Message, split_filename},
+        RelayNotice, messages::Message,
     },
     envelope::DeliveryId,
+    vault::stored::AttachmentRecord,
     wire::hex,
 };
 
@@ -220,12 +220,14 @@ pub struct MessageView {
     pub contact_id: ContactId,
     /// "in" or "out".
     pub direction: &'static str,
-    /// The media type without the file name.
-    pub content_type: String,
-    /// The file name, if it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub filename: Option<String>,
-    /// Bytes of the body.
+    /// The attachments, in order.
+    pub attachments: Vec<AttachmentView>,
+    /// Offset and length of the typed text in the body; null if there is none.
+    pub text_at: Option<(u32, u32)>,
+    /// "malformed" for a payload that is not of the form that its content type
+    /// names. Its only attachment is the payload as it came.
+    pub problem: Option<&'static str>,
+    /// Bytes of the body, which holds the text and the attachments.
     pub size: u32,
     /// Unix seconds.
     pub sent_at: u64,
@@ -237,22 +239,47 @@ pub struct MessageView {
     pub state: &'static str,
     /// Whether it was marked as read; true for an outgoing message.
     pub read: bool,
-    /// The text, where the message was sent as text and its body is at hand.
+    /// The typed text, where the body is at hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
+/// An attachment as a page shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachmentView {
+    /// What its sender says it is.
+    pub content_type: String,
+    /// Its name as it may be shown; null if it has none.
+    pub filename: Option<String>,
+    /// Where it begins in the body.
+    pub offset: u32,
+    /// Its bytes.
+    pub size: u32,
+}
+
+impl From<&AttachmentRecord> for AttachmentView {
+    fn from(record: &AttachmentRecord) -> Self {
+        Self {
+            content_type: record.content_type.clone(),
+            filename: record.filename.clone(),
+            offset: record.offset,
+            size: record.len,
+        }
+    }
+}
+
 impl MessageView {
     pub(crate) fn new(id: MessageRef, message: &Message) -> Self {
-        let (content_type, filename) = split_filename(&message.content_type);
         let label = DeliveryId::decode(&message.session);
         let label = label.and_then(|id| text::cleaned(id.label(), TextUse::Label));
         Self {
             id,
             contact_id: id.contact,
             direction: if message.outgoing { "out" } else { "in" },
-            content_type,
-            filename,
+            attachments: message.parts.attachments.iter().map(Into::into).collect(),
+            text_at: message.parts.text,
+            problem: message.is_malformed().then_some("malformed"),
             size: message.size,
             sent_at: message.sent_at,
             received_at: message.received_at,
@@ -263,18 +290,18 @@ impl MessageView {
         }
     }
 
-    /// The same with its text, if it was sent as text and is not large.
+    /// The same with its typed text, unless the body is a large one.
     pub(crate) fn with_body(mut self, body: &Content) -> Self {
-        let typed = is_typed_text(&self.content_type, self.filename.as_deref());
-        if let (true, &[text]) = (typed, body.pieces().as_slice()) {
-            self.text = core::str::from_utf8(text).ok().map(str::to_owned);
-        }
+        let pieces = body.pieces();
+        let at = self.text_at.map(|(at, len)| (at as usize, len as usize));
+        self.text = match (at, pieces.as_slice()) {
+            (Some((_, 0)), _) => Some(String::new()),
+            (Some((at, len)), &[piece]) => piece
+                .get(at..at + len)
+                .and_then(|text| core::str::from_utf8(text).ok())
+                .map(str::to_owned),
+            _ => None,
+        };
         self
     }
-}
-
-/// Whether a message was sent as text. A file is a file, whatever its type: a
-/// `text/plain` may be in another encoding.
-pub(crate) fn is_typed_text(content_type: &str, filename: Option<&str>) -> bool {
-    content_type == "text/plain" && filename.is_none()
 }

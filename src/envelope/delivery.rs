@@ -130,6 +130,18 @@ impl ContentType {
         ok.then(|| Self(text.into()))
     }
 
+    /// The type of text alone.
+    #[must_use]
+    pub fn plain_text() -> Self {
+        Self(Self::PLAIN_TEXT.into())
+    }
+
+    /// The type of a message with attachments.
+    #[must_use]
+    pub fn message() -> Self {
+        Self(Self::MESSAGE.into())
+    }
+
     /// The control type.
     #[must_use]
     pub fn control() -> Self {

@@ -5,9 +5,9 @@
 //! attachment = [content_type, filename | null, bytes]
 //! ```
 //!
-//! A payload may have 16 MiB. Encoding releases each attachment's pieces as it
-//! goes, and decoding gives ranges of the payload: neither holds the content
-//! twice.
+//! Text and attachments may have 16 MiB, and what frames them 8 KiB more.
+//! Encoding releases each attachment's pieces as it goes, and decoding gives
+//! ranges of the payload: neither holds the content twice.
 
 use core::ops::Range;
 
@@ -16,6 +16,7 @@ use crate::{
     base::{
         Content,
         content::PIECE_LEN,
+        parameters::MAX_MESSAGE_FRAMING_BYTES,
         text::{self, TextError, TextUse},
     },
     crypto::cbor::Writer,
@@ -44,14 +45,17 @@ pub struct Attachment {
 #[non_exhaustive]
 pub enum MessageError {
     /// Neither text nor an attachment.
-    #[error("a message needs text or an attachment")]
+    #[error("text and attachments are both missing: a message needs one of them")]
     Empty,
     /// More than [`MAX_ATTACHMENTS`].
-    #[error("a message has at most {MAX_ATTACHMENTS} attachments")]
+    #[error("attachments has more than {MAX_ATTACHMENTS} files")]
     TooMany,
-    /// A file name that the text rule refuses.
-    #[error("the file name cannot be sent: {0}")]
-    FileName(TextError),
+    /// More than [`MAX_MESSAGE_FRAMING_BYTES`] of types, names and lengths.
+    #[error("attachments has types and names of more than 8 KiB: shorten the names")]
+    Framing,
+    /// A file name that the text rule refuses; which attachment's.
+    #[error("attachments[{0}].filename cannot be used: {1}")]
+    FileName(usize, TextError),
 }
 
 /// Where the text and the attachments of a message lie in its payload.
@@ -87,9 +91,14 @@ pub fn encode(text: Option<&str>, attachments: Vec<Attachment>) -> Result<Conten
     if attachments.len() > MAX_ATTACHMENTS {
         return Err(MessageError::TooMany);
     }
-    for name in attachments.iter().filter_map(|file| file.filename.as_ref()) {
-        text::check(name, TextUse::FileName).map_err(MessageError::FileName)?;
+    for (index, file) in attachments.iter().enumerate() {
+        if let Some(name) = &file.filename {
+            text::check(name, TextUse::FileName)
+                .map_err(|error| MessageError::FileName(index, error))?;
+        }
     }
+    let content = attachments.iter().map(|file| file.body.len());
+    let content = text.map_or(0, str::len) + content.sum::<usize>();
 
     let mut writer = Writer::default();
     writer.array(2);
@@ -111,6 +120,9 @@ pub fn encode(text: Option<&str>, attachments: Vec<Attachment>) -> Result<Conten
         for piece in file.body.into_pieces() {
             payload.push(&piece);
         }
+    }
+    if payload.len() - content > MAX_MESSAGE_FRAMING_BYTES as usize {
+        return Err(MessageError::Framing);
     }
     Ok(payload)
 }
@@ -387,8 +399,12 @@ mod tests {
             ("\u{202e}a", TextError::Direction),
         ] {
             let refused = encode(None, vec![attachment(Some(name), b"")]);
-            assert_eq!(refused, Err(MessageError::FileName(error)));
+            assert_eq!(refused, Err(MessageError::FileName(0, error)));
         }
+        let long = attachment(Some(&"x".repeat(200)), b"");
+        assert!(encode(None, vec![long.clone(); 37]).is_ok());
+        let refused = encode(None, vec![long; 38]);
+        assert_eq!(refused, Err(MessageError::Framing));
     }
 
     #[test]

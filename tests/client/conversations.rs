@@ -2,9 +2,10 @@
 
 use crate::stage::*;
 use tessera::{
-    base::UnixTime,
-    client::{ClientError, Event, Outgoing, StoreKey},
+    base::{ErrorCode, UnixTime},
+    client::{Client, ClientError, Event, Outgoing, StoreKey},
     enrolment::Kind,
+    envelope::{ContentType, message::Attachment},
     wire::BucketId,
 };
 
@@ -121,9 +122,12 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let body: Vec<u8> = (0..200_000_u32).map(|i| i.to_le_bytes()[1]).collect();
     let outgoing = Outgoing {
-        content_type: "application/pdf",
-        body: body.as_slice().into(),
-        filename: Some("x.pdf"),
+        text: None,
+        attachments: vec![Attachment {
+            content_type: ContentType::new("application/pdf").unwrap(),
+            filename: Some("x.pdf".into()),
+            body: body.as_slice().into(),
+        }],
         session: "",
     };
     let effects = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();
@@ -141,16 +145,84 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     assert!(received[0].messages.is_empty());
     let received = round(&mut relay, &mut [&mut b, &mut a]);
     let message = &received[0].messages[0];
+    let [file] = message.attachments.as_slice() else {
+        panic!("one attachment");
+    };
     assert_eq!(
-        (message.size as usize, message.filename.as_deref()),
+        (file.size as usize, file.filename.as_deref()),
         (body.len(), Some("x.pdf"))
     );
+    assert_eq!((message.text.as_deref(), message.read), (None, false));
     let key = StoreKey::Body(message.id).to_string();
-    assert_eq!(b.store[&key].as_slice(), body);
+    assert_eq!(b.store[&key][file.offset as usize..], body);
     assert!(
         b.store.keys().all(|key| !key.starts_with("s/f/")),
         "no fragment is left behind"
     );
+}
+
+#[test]
+fn text_and_attachments_travel_as_one_message() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let file = |name: Option<&str>, body: &[u8]| Attachment {
+        content_type: ContentType::new("text/csv").unwrap(),
+        filename: name.map(str::to_owned),
+        body: body.into(),
+    };
+    let send = |client: &mut Client, text, attachments| {
+        let outgoing = Outgoing {
+            text,
+            attachments,
+            session: "visit-7421",
+        };
+        client.send(b_at_a, outgoing, now, &mut rng())
+    };
+    for (text, name) in [
+        (None, None),
+        (Some("x"), Some("../x")),
+        (None, Some("\u{202e}x")),
+    ] {
+        let attachments = name.map(|name| file(Some(name), b"")).into_iter().collect();
+        let refused = send(&mut a.client, text, attachments).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::InvalidArgument, "{name:?}");
+    }
+    let attachments = vec![
+        file(Some("血液検査結果報告書二月.csv"), b"a;b"),
+        file(None, b""),
+    ];
+    let effects = send(&mut a.client, Some("See both."), attachments).unwrap();
+    let sent = a.commit(effects);
+    assert_eq!((sent.text.as_deref(), sent.read), (Some("See both."), true));
+    let received = round(&mut relay, &mut [&mut b, &mut a]);
+    assert!(received[0].messages.is_empty());
+    let received = round(&mut relay, &mut [&mut b]);
+    let message = &received[0].messages[0];
+    assert_eq!(message.text.as_deref(), Some("See both."));
+    let [first, second] = message.attachments.as_slice() else {
+        panic!("two attachments");
+    };
+    assert_eq!(first.content_type, "text/csv");
+    assert_eq!(
+        first.filename.as_deref(),
+        Some("血液検査結果報告書二月.csv")
+    );
+    assert_eq!(
+        (first.size, second.size, second.filename.as_deref()),
+        (3, 0, None)
+    );
+    let effects = b
+        .client
+        .mark_read(message.contact_id, Some(message.id), now)
+        .unwrap();
+    b.commit(effects);
+    b.restart();
+    assert!(b.client.messages(message.contact_id, None, 1).unwrap()[0].read);
+    let body = &b.store[&StoreKey::Body(message.id).to_string()];
+    let at = first.offset as usize;
+    assert_eq!(&body[at..at + 3], b"a;b");
 }
 
 #[test]

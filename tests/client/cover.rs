@@ -27,9 +27,8 @@ fn real() -> Vec<Cell> {
     while cells.len() < CELLS {
         let body = "a".repeat(1 + 37 * cells.len() % 9_000);
         let outgoing = Outgoing {
-            content_type: "text/plain",
-            body: body.as_bytes().into(),
-            filename: None,
+            text: Some(&body),
+            attachments: Vec::new(),
             session: "visit-7421",
         };
         let effects = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();

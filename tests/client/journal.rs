@@ -347,9 +347,8 @@ fn a_crash_leaves_neither_gap_nor_fork() {
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
     let before = a.log();
     let outgoing = Outgoing {
-        content_type: "text/plain",
-        body: FINDING.as_bytes().into(),
-        filename: None,
+        text: Some(FINDING),
+        attachments: Vec::new(),
         session: "",
     };
     // Sent, and the commit refused: nothing of it was.

@@ -10,7 +10,7 @@ use tessera::{
 use crate::stage::{EPOCH, Person, Relay, enrol, rng, round};
 
 fn content(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i / 7 % 251) as u8).collect()
+    (0..len).map(|i| b' ' + (i / 7 % 95) as u8).collect()
 }
 
 fn clock(relay: &Relay) -> UnixTime {
@@ -19,9 +19,8 @@ fn clock(relay: &Relay) -> UnixTime {
 
 fn send(from: &mut Person, to: ContactId, body: &[u8], now: UnixTime) -> MessageRef {
     let outgoing = Outgoing {
-        content_type: "application/dicom",
-        body: body.into(),
-        filename: Some("x.dcm"),
+        text: Some(core::str::from_utf8(body).unwrap()),
+        attachments: Vec::new(),
         session: "visit-7421",
     };
     let effects = from.client.send(to, outgoing, now, &mut rng()).unwrap();
@@ -119,7 +118,12 @@ fn what_is_sent_later_to_the_same_contact_waits_and_to_others_does_not() {
     for _ in 0..4 {
         for received in round(&mut relay, &mut [&mut b, &mut c, &mut a]) {
             assert!(received.gaps.is_empty(), "{:?}", received.gaps);
-            sizes.extend(received.messages.iter().map(|message| message.size));
+            sizes.extend(
+                received
+                    .messages
+                    .iter()
+                    .map(|message| message.text_at.unwrap().1),
+            );
         }
     }
     assert_eq!(sizes, [13, 300_000, 6]);
@@ -269,7 +273,10 @@ fn a_message_taken_back_before_it_left_hides_nothing_that_comes_after_it() {
             }
         }
         let all = b.client.messages(a_at_b, None, 10).unwrap();
-        let sizes: Vec<u32> = all.iter().map(|message| message.size).collect();
+        let sizes: Vec<u32> = all
+            .iter()
+            .map(|message| message.text_at.unwrap().1)
+            .collect();
         assert_eq!(sizes, [8, 14], "{size}: what came after");
     }
 }

@@ -10,6 +10,7 @@ use tessera::{
         Settings,
     },
     enrolment::Kind,
+    envelope::{ContentType, message::Attachment},
     identity::Fingerprint,
 };
 
@@ -112,10 +113,15 @@ fn step(
         }
         7..=9 => {
             let len = *dice.pick(&[5, 9_000, 200_000]);
-            let outgoing = Outgoing {
-                content_type: dice.pick::<&str>(&["text/plain", "application/pdf", "", "é"]),
+            let names = [None, Some("a.pdf"), Some(""), Some("a/b")];
+            let file = Attachment {
+                content_type: ContentType::new("application/pdf").unwrap(),
+                filename: dice.pick(&names).map(str::to_owned),
                 body: vec![7; len].as_slice().into(),
-                filename: *dice.pick(&[None, Some("a.pdf"), Some("")]),
+            };
+            let outgoing = Outgoing {
+                text: *dice.pick(&[None, Some("")]),
+                attachments: vec![file; *dice.pick(&[0, 1, 2, 101])],
                 session: dice.pick::<&str>(&["", "visit-7421", "\u{202e}"]),
             };
             let sent = call(person, counts, "send", |c| {
@@ -216,9 +222,8 @@ fn a_refused_call_changes_neither_memory_nor_store() {
         };
         b.commit(theirs);
         let outgoing = Outgoing {
-            content_type: "application/pdf",
-            body: vec![7; 9_000].as_slice().into(),
-            filename: None,
+            text: Some(&"x".repeat(9_000)),
+            attachments: Vec::new(),
             session: "",
         };
         let sent = call(&mut a, &mut counts, "send", |c| {

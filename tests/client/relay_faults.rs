@@ -183,7 +183,12 @@ fn what_waits_is_sealed_again_when_the_cell_size_changes_and_nothing_is_lost() {
         for n in 0..6 {
             for received in round(&mut relay, &mut [&mut b, &mut a, &mut c]) {
                 assert!(received.gaps.is_empty(), "{:?}", received.gaps);
-                shown.extend(received.messages.into_iter().map(|m| m.size as usize));
+                shown.extend(
+                    received
+                        .messages
+                        .into_iter()
+                        .map(|m| m.text_at.unwrap().1 as usize),
+                );
             }
             if n == 0 {
                 let now = clock(&relay);

@@ -86,9 +86,8 @@ impl Person {
         now: UnixTime,
     ) -> Result<MessageRef, ClientError> {
         let outgoing = Outgoing {
-            content_type: "text/plain",
-            body: text.as_bytes().into(),
-            filename: None,
+            text: Some(text),
+            attachments: Vec::new(),
             session: "visit-7421",
         };
         let effects = self.client.send(to, outgoing, now, &mut rng())?;

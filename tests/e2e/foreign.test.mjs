@@ -22,8 +22,9 @@ function draw({ bytes, lang }) {
   const message = {
     id: "m",
     direction: "in",
-    contentType: "application/fhir+json",
-    size: body.length,
+    text: null,
+    attachments: [{ contentType: "application/fhir+json", filename: null, size: body.length }],
+    problem: null,
     sentAt: 1_700_000_000,
     session: null,
     state: "verified",
@@ -57,8 +58,9 @@ describe("foreign data", () => {
         id,
         contactId: "c",
         direction: "in",
-        contentType: "text/plain",
-        size: 1,
+        text: null,
+        attachments: [],
+        problem: null,
         sentAt: 1_700_000_000,
         receivedAt: 1_700_000_000,
         session: null,
@@ -66,11 +68,15 @@ describe("foreign data", () => {
         ...more,
       });
       const broken = [];
-      for (const [index, { document, ...more }] of cases.entries()) {
+      for (const [
+        index,
+        { document, contentType = "application/fhir+json", filename = null, ...more },
+      ] of cases.entries()) {
         const bytes = encode(document);
+        const attachments = [{ contentType, filename, size: bytes.length }];
         const messages = [
           message("before", { text: "Take it twice a day." }),
-          message("foreign", { contentType: "application/fhir+json", ...more }),
+          message("foreign", { attachments, ...more }),
           message("after", { text: "STOP WARFARIN" }),
         ];
         const session = {

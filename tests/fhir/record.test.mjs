@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import {
   fromCommunication,
   fromDiagnosticReport,
+  recordBody,
   toProvenance,
   toTransaction,
   transactionJson,
@@ -28,23 +29,28 @@ const message = (more = {}) => ({
   id: "0123456789abcdef-4",
   direction: "in",
   state: "verified",
-  contentType: "text/plain",
   text: WORDS,
+  attachments: [],
+  problem: null,
   sentAt: 1_714_550_400,
   receivedAt: 1_714_550_460,
   session: "visit-7421",
   sender,
   ...more,
 });
-const file = (more = {}) =>
-  message({ text: undefined, contentType: "application/pdf", filename: "Informe de Ana Gómez.pdf", ...more });
+const attached = (contentType, body, filename = null) => ({
+  text: null,
+  attachments: [{ contentType, filename, size: body.length }],
+});
+const file = (more = {}) => message({ ...attached("application/pdf", PDF, "Informe de Ana Gómez.pdf"), ...more });
 const PDF = Uint8Array.from({ length: 20_000 }, (_, index) => (index * 31) % 256);
 const lab = (name) => new Uint8Array(readFileSync(new URL(name, CASES)));
 const refusal = (code, pattern) => (error) => error.code === code && pattern.test(error.message);
 
 const everything = () => {
   const options = { secret, label: true, filename: true, passthrough: true };
-  const result = message({ text: undefined, contentType: "application/fhir+json", direction: "in" });
+  const results = lab("hl7-Bundle-101.json");
+  const result = message(attached("application/fhir+json", results));
   return [
     toTransaction(message(), utf8(WORDS), map, { secret }),
     toTransaction(file(), PDF, map, { secret, label: true, filename: true, documentType: { text: "Report" } }),
@@ -53,7 +59,7 @@ const everything = () => {
       statusReason: "taken back",
       update: true,
     }),
-    toTransaction(result, lab("hl7-Bundle-101.json"), map, options),
+    toTransaction(result, results, map, options),
     toTransaction(message(), utf8(WORDS), map, { secret, task: { owner: { reference: "Organization/knee" } } }),
     toProvenance(
       message(),
@@ -102,9 +108,19 @@ describe("a message as a transaction", () => {
     assert.equal(named[0].resource.topic.text, "visit-7421");
   });
 
-  test("text with attachments is one message with a document for each", () => {
-    const attachments = [1, 2].map((n) => ({ contentType: "image/jpeg", filename: `${n}.jpg`, body: PDF.subarray(n) }));
-    const { entry } = toTransaction(message(), { text: utf8(WORDS), attachments }, map, { secret });
+  test("text with attachments is one message with a document for each", async () => {
+    const attachments = [1, 2].map((n) => ({
+      contentType: "image/jpeg",
+      filename: `${n}.jpg`,
+      size: PDF.length - n,
+      body: async () => PDF.subarray(n),
+    }));
+    const sent = message({ attachments });
+    const { entry } = toTransaction(sent, await recordBody(sent), map, { secret });
+    assert.throws(
+      () => toTransaction(sent, utf8(WORDS), map, { secret }),
+      refusal("INVALID_ARGUMENT", /several parts: pass recordBody/),
+    );
     assert.equal(entry[0].resource.payload.length, 3);
     assert.equal(new Set(entry.map(({ fullUrl }) => fullUrl)).size, 3);
     assert.equal(new Set(entry.map(({ request }) => request.ifNoneExist)).size, 3);
@@ -139,6 +155,11 @@ describe("a message as a transaction", () => {
       file({ state: "delivered", direction: "out" }, map, { secret, passthrough: true }),
       refusal("INVALID_ARGUMENT", /passthrough/),
     );
+    assert.throws(file({ problem: "damaged", text: null }), refusal("INVALID_ARGUMENT", /damaged/));
+    assert.throws(
+      file(attached("application/pdf", PDF)),
+      refusal("INVALID_ARGUMENT", /not the bytes of the attachment/),
+    );
     const without = toTransaction(message(), utf8(WORDS), { ...map, subject: undefined }, { secret, noPatient: true });
     assert.equal(without.entry[0].resource.subject, undefined);
   });
@@ -166,8 +187,9 @@ describe("a message as a transaction", () => {
   });
 
   test("passed-through resources keep their content and get this record's subject and performer", () => {
-    const result = message({ text: undefined, contentType: "application/fhir+json" });
-    const bundle = toTransaction(result, lab("hl7-Bundle-101.json"), map, { secret, passthrough: true });
+    const results = lab("hl7-Bundle-101.json");
+    const result = message(attached("application/fhir+json", results));
+    const bundle = toTransaction(result, results, map, { secret, passthrough: true });
     const reports = bundle.entry.filter(({ resource }) => resource.resourceType === "DiagnosticReport");
     assert.equal(reports.length, 1, "observations without an identifier of their own stay in the document");
     const [{ resource, request }] = reports;
@@ -180,7 +202,7 @@ describe("a message as a transaction", () => {
   test("numbers keep the digits that were sent", () => {
     const source =
       '{"resourceType":"Observation","status":"final","identifier":[{"system":"urn:lab","value":"1"}],"code":{"text":"x"},"valueQuantity":{"value":2.00}}';
-    const result = message({ text: undefined, contentType: "application/fhir+json" });
+    const result = message(attached("application/fhir+json", utf8(source)));
     const json = transactionJson(toTransaction(result, utf8(source), map, { secret, passthrough: true }));
     assert.match(json, /"value":2\.00[},]/);
     assert.equal(JSON.parse(json).entry.at(-1).resource.valueQuantity.value, 2);
@@ -292,9 +314,10 @@ describe("a server: Medplum's router over HTTP", () => {
   });
 
   test("a report passed through is filed once by the laboratory's own number", async () => {
-    const result = (id) => message({ id, text: undefined, contentType: "application/fhir+json" });
+    const results = lab("hl7-Bundle-101.json");
+    const result = (id) => message({ id, ...attached("application/fhir+json", results) });
     for (const id of ["0123456789abcdef-11", "0123456789abcdef-12"])
-      await post(toTransaction(result(id), lab("hl7-Bundle-101.json"), map, { secret, passthrough: true }));
+      await post(toTransaction(result(id), results, map, { secret, passthrough: true }));
     assert.equal(await count("DiagnosticReport"), 1);
   });
 });

@@ -59,9 +59,8 @@ impl World {
         let filler = "x".repeat(self.dice.below(length));
         let text = format!("{} from {person} {filler}", self.written);
         let outgoing = Outgoing {
-            content_type: "text/plain",
-            body: text.as_bytes().into(),
-            filename: None,
+            text: Some(&text),
+            attachments: Vec::new(),
             session: "",
         };
         let now = self.clock(person);

@@ -283,6 +283,10 @@ const TEXT = {
     "This message cannot be shown here. Save the original.",
     "Este mensaje no se puede mostrar aquí. Guarde el original.",
   ],
+  text_damaged: [
+    "The content of this message is damaged on this device. Ask the sender to send it again.",
+    "El contenido de este mensaje está dañado en este dispositivo. Pida a quien lo envió que lo envíe otra vez.",
+  ],
   attachment_damaged: [
     "The file of this message is damaged on this device. Ask the sender to send it again.",
     "El archivo de este mensaje está dañado en este dispositivo. Pida a quien lo envió que lo envíe otra vez.",

@@ -1,7 +1,7 @@
 /** One person's portal and what the page shows of it. Only the package's public surface is used here. */
 
 import { Portal, destroyVault, indexedDbStore, isTesseraError, memoryStore } from "tessera-portal";
-import type { Contact, EmergencyAccess, LockReason, Message, Store, Transfer } from "tessera-portal";
+import type { Attachment, Contact, EmergencyAccess, LockReason, Message, Store, Transfer } from "tessera-portal";
 import { codeOf } from "./errors";
 import type { Person } from "./people";
 
@@ -40,6 +40,9 @@ export type BackupKey =
 /** The passphrase of every vault in the demo, so that visitors need none. A real portal lets each person choose, and never shows it. */
 export const DEMO_PASSPHRASE = "tessera demo";
 
+/** The bytes of an attachment, unless the vault cannot return them. */
+export type AttachmentBody = Uint8Array | "damaged";
+
 /** How many messages of a conversation the page keeps on screen. */
 const SHOWN = 200;
 
@@ -61,7 +64,7 @@ export class Session {
   readonly accesses = new Map<string, EmergencyAccess>();
   /** Drafts, as the vault stores them. */
   readonly drafts = new Map<string, string>();
-  readonly #attachments = new Map<string, Uint8Array | "damaged">();
+  readonly #attachments = new Map<string, AttachmentBody>();
   readonly #seen = new Set<string>();
   #arrived: Message[] = [];
   #portal: Portal | null = null;
@@ -268,15 +271,12 @@ export class Session {
 
   async send(contactId: string, text: string, file: File | null, label: string): Promise<void> {
     const portal = this.#opened();
-    const session = label === "" ? {} : { session: label };
-    if (file) {
-      const body = new Uint8Array(await file.arrayBuffer());
-      await portal.send(contactId, { contentType: contentTypeOf(file), body, filename: file.name, ...session });
-    }
-    if (text !== "") {
-      await portal.send(contactId, { text, ...session });
-      this.drafts.set(contactId, "");
-    }
+    await portal.send(contactId, {
+      ...(text === "" ? {} : { text }),
+      ...(file === null ? {} : { attachments: [new File([file], file.name, { type: contentTypeOf(file) })] }),
+      ...(label === "" ? {} : { session: label }),
+    });
+    if (text !== "") this.drafts.set(contactId, "");
     await this.refresh();
   }
 
@@ -302,9 +302,9 @@ export class Session {
     return this.#portal?.audit ?? null;
   }
 
-  /** The bytes of an attachment; `damaged` if the vault cannot return them; null until they are read. */
-  attachment(message: Message): Uint8Array | "damaged" | null {
-    return this.#attachments.get(message.id) ?? null;
+  /** The bytes of an attachment; null until they are read. */
+  attachment(message: Message, index: number): AttachmentBody | null {
+    return this.#attachments.get(`${message.id}/${index}`) ?? null;
   }
 
   /** Messages received since the last call, for the announcement. */
@@ -402,8 +402,10 @@ export class Session {
       this.#seen.add(message.id);
       this.#arrived.push(message);
     }
-    if (message.text === undefined && message.state !== "held" && !this.#attachments.has(message.id)) {
-      this.#attachments.set(message.id, await bodyOf(message));
+    if (message.state === "held") return;
+    for (const [index, attachment] of message.attachments.entries()) {
+      const key = `${message.id}/${index}`;
+      if (!this.#attachments.has(key)) this.#attachments.set(key, await bodyOf(attachment));
     }
   }
 
@@ -478,9 +480,9 @@ function noticeId(kind: Notice["kind"], code: string, contactId: string | null):
 }
 
 /** An attachment that cannot be read must not keep the other messages off the screen. */
-async function bodyOf(message: Message): Promise<Uint8Array | "damaged"> {
+async function bodyOf(attachment: Attachment): Promise<AttachmentBody> {
   try {
-    return await message.body();
+    return await attachment.body();
   } catch (error) {
     if (isTesseraError(error) && error.code === "VAULT_DAMAGED") return "damaged";
     throw error;

@@ -21,7 +21,9 @@ export { transactionJson } from "./record/passthrough.js";
 export { toProvenance, type Filed } from "./record/provenance.js";
 export type { CodeableConcept, Coding, Reference, Resource, Transaction, TransactionEntry } from "./record/resource.js";
 export {
+  recordBody,
   toTransaction,
+  type AttachmentInfo,
   type RecordAttachment,
   type RecordBody,
   type RecordMap,

@@ -1,33 +1,86 @@
 /** What `send` takes, checked before anything is done with it. */
 
-import type { OutgoingContent } from "./types.js";
-import { bytes, content, options as known, text } from "../arguments.js";
-import { invalid } from "../errors.js";
+import type { OutgoingAttachment, OutgoingContent } from "./types.js";
+import { bytes, content, object, options as known, text } from "../arguments.js";
+import { TesseraError, invalid } from "../errors.js";
 
-const TEXT_TYPE = "text/plain";
+/** Content type, file name, bytes, and whether the name is that of a file that was picked. */
+export type EngineAttachment = readonly [string, string | null, Uint8Array, boolean];
 
-/** Either a text, or a body with its content type; what would be left out is refused. */
-export function outgoing(message: OutgoingContent): {
-  contentType: string;
-  body: Uint8Array;
-  filename?: string;
-  session?: string;
-} {
-  const given = known<Partial<Record<(typeof NAMES)[number], unknown>>>(message, "message", NAMES);
-  const session = given.session === undefined ? {} : { session: text(given.session, "session") };
-  if (given.text !== undefined) {
-    const other = BODY_NAMES.find((name) => given[name] !== undefined);
-    if (other !== undefined) throw invalid(`text and ${other} are both given: a message is a text or a body`);
-    return { contentType: TEXT_TYPE, body: content(text(given.text, "text"), "text"), ...session };
-  }
-  const filename = given.filename === undefined ? {} : { filename: text(given.filename, "filename") };
+/** What is sent, as the engine takes it. */
+export interface EngineContent {
+  readonly text: Uint8Array | undefined;
+  readonly attachments: readonly EngineAttachment[];
+}
+
+/** A message that is going to be sent. */
+export interface Outgoing {
+  readonly session: string | undefined;
+  /** Bytes of the text and the files. */
+  readonly size: number;
+  /** Reads the files. */
+  read(): Promise<EngineContent>;
+}
+
+export function outgoing(message: OutgoingContent): Outgoing {
+  const given = known<OutgoingContent>(message, "message", ["text", "attachments", "session"]);
+  const session = given.session === undefined ? undefined : text(given.session, "session");
+  const typed = (given.text ?? null) === null ? undefined : content(text(given.text, "text"), "text");
+  const listed: unknown = given.attachments ?? [];
+  if (!Array.isArray(listed)) throw invalid("attachments is not an array");
+  const files = listed.map((file: unknown, index) => new OutgoingFile(file, `attachments[${index}]`));
+  if (typed === undefined && files.length === 0) throw invalid("text and attachments are both missing");
   return {
-    contentType: text(given.contentType, "contentType"),
-    body: bytes(given.body, "body"),
-    ...filename,
-    ...session,
+    session,
+    size: files.reduce((size, file) => size + file.size, typed?.length ?? 0),
+    read: async () => ({ text: typed, attachments: await Promise.all(files.map((file) => file.read())) }),
   };
 }
 
-const BODY_NAMES = ["contentType", "body", "filename"] as const;
-const NAMES = ["text", ...BODY_NAMES, "session"] as const;
+/** A `File` or `Blob`, or bytes with their type. */
+class OutgoingFile {
+  readonly size: number;
+  readonly #at: string;
+  readonly #contentType: string;
+  readonly #filename: string | null;
+  readonly #body: Uint8Array | Blob;
+  readonly #picked: boolean;
+
+  constructor(file: unknown, at: string) {
+    this.#at = at;
+    this.#picked = isBlob(file);
+    if (isBlob(file)) {
+      const { name } = file as Partial<File>;
+      this.#contentType = file.type === "" ? "application/octet-stream" : file.type;
+      this.#filename = typeof name === "string" && name !== "" ? name : null;
+      this.#body = file;
+    } else {
+      const given = known(object(file, at) as unknown as OutgoingAttachment, at, ["contentType", "body", "filename"]);
+      this.#contentType = text(given.contentType, `${at}.contentType`);
+      this.#filename = (given.filename ?? null) === null ? null : text(given.filename, `${at}.filename`);
+      this.#body = isBlob(given.body) ? given.body : bytes(given.body, `${at}.body`);
+    }
+    this.size = isBlob(this.#body) ? this.#body.size : this.#body.length;
+  }
+
+  async read(): Promise<EngineAttachment> {
+    const body = isBlob(this.#body) ? await this.#readBlob(this.#body) : this.#body;
+    // Memory that was transferred away since it was checked would be sent as an empty file.
+    if (body.length !== this.size) throw invalid(`${this.#at}.body changed while it was being sent`);
+    return [this.#contentType, this.#filename, body, this.#picked];
+  }
+
+  async #readBlob(blob: Blob): Promise<Uint8Array> {
+    try {
+      return new Uint8Array(await blob.arrayBuffer());
+    } catch (cause) {
+      throw new TesseraError("INVALID_ARGUMENT", `${this.#at} cannot be read`, { cause });
+    }
+  }
+}
+
+/** Of any realm, which `instanceof` would not tell. */
+function isBlob(value: unknown): value is Blob {
+  const kind = Object.prototype.toString.call(value);
+  return kind === "[object Blob]" || kind === "[object File]";
+}

@@ -14,6 +14,9 @@ export interface EngineAccess {
   forRead(): EngineHost;
 }
 
+/** Bytes of every stored piece of a body but the last. */
+const PIECE_LEN = 256 * 1024;
+
 /** A store that does not answer must not keep the keys in memory. */
 const FINISH_MS = 5000;
 
@@ -122,9 +125,9 @@ export class EngineHost {
     return this.#inTurn(async () => (await stored(() => this.#store.list(prefix))).entries);
   }
 
-  /** The sealed body of a message, opened. */
-  body(messageId: string): Promise<Uint8Array> {
-    return this.#inTurn(() => this.#body(messageId));
+  /** A part of the sealed body of a message, opened. */
+  body(messageId: string, offset: number, size: number): Promise<Uint8Array> {
+    return this.#inTurn(() => this.#body(messageId, offset, size));
   }
 
   /** All that the store holds, as one sealed file. */
@@ -147,7 +150,7 @@ export class EngineHost {
     });
   }
 
-  /** A message with its text, if it is one that may be read. */
+  /** A message with its text, if it has one that may be read. */
   withText(message: BareMessage): Promise<BareMessage> {
     return this.#inTurn(() => this.#withText(message));
   }
@@ -206,19 +209,20 @@ export class EngineHost {
     await this.#apply((engine, now) => engine.reseal(bodies, now));
   }
 
-  async #body(messageId: string): Promise<Uint8Array> {
-    const sealed = await this.#sealedPieces(messageId);
-    if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
-    const pieces = sealed.map((piece, number) => this.#step((engine) => engine.openPiece(messageId, number, piece)));
-    const [only] = pieces;
-    if (pieces.length === 1 && only !== undefined) return only;
-    const body = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-    let at = 0;
-    for (const piece of pieces) {
-      body.set(piece, at);
-      at += piece.length;
+  /** Opens only the pieces that the part lies in. */
+  async #body(messageId: string, offset: number, size: number): Promise<Uint8Array> {
+    const keys = this.#step((engine) => engine.bodyKeys(messageId));
+    const part = new Uint8Array(size);
+    for (let number = Math.floor(offset / PIECE_LEN); number * PIECE_LEN < offset + size; number++) {
+      const key = keys[number];
+      const sealed = key === undefined ? undefined : await stored(() => this.#store.get(key));
+      if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
+      const piece = this.#step((engine) => engine.openPiece(messageId, number, sealed));
+      const start = number * PIECE_LEN;
+      const from = Math.max(offset - start, 0);
+      part.set(piece.subarray(from, offset + size - start), start + from - offset);
     }
-    return body;
+    return part;
   }
 
   /** The pieces of a body as they are stored, or nothing if one is missing. */
@@ -233,9 +237,15 @@ export class EngineHost {
   }
 
   async #withText(message: BareMessage): Promise<BareMessage> {
-    if (message.text !== undefined || message.state === "held" || !isTypedText(message)) return message;
-    const text = decode(await this.#body(message.id));
-    return text === undefined ? message : { ...message, text };
+    if (message.text !== undefined || message.state === "held" || message.textAt === null) return message;
+    try {
+      const text = decode(await this.#body(message.id, ...message.textAt));
+      return text === undefined ? asFile(message, message.textAt) : { ...message, text };
+    } catch (error) {
+      // One message whose body is gone must not keep the others from being shown.
+      if ((error as TesseraError).code !== "VAULT_DAMAGED") throw error;
+      return { ...message, problem: "damaged" };
+    }
   }
 
   /** The engine gives a text only where it has the body at hand. */
@@ -302,12 +312,13 @@ export class EngineHost {
   }
 }
 
-/** Whether a message was typed. A file of any `text/` type is a file: its bytes may be in another encoding. */
-function isTypedText({ contentType, filename }: BareMessage): boolean {
-  return contentType === "text/plain" && (filename ?? null) === null;
+/** A text that is not UTF-8, which older vaults may hold: it can be saved as it came. */
+function asFile(message: BareMessage, [offset, size]: readonly [number, number]): BareMessage {
+  const original = { contentType: "text/plain", filename: null, offset, size };
+  return { ...message, textAt: null, attachments: [original, ...message.attachments], problem: "malformed" };
 }
 
-/** `undefined` for what is not UTF-8: another client may send anything at all. */
+/** `undefined` for what is not UTF-8. */
 function decode(text: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(text);

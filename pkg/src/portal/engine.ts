@@ -1,7 +1,9 @@
 /** The wasm engine behind a portal, as TypeScript sees it. */
 
 import type { StoreChange } from "../store/store.js";
+import type { EngineAttachment } from "./content.js";
 import type {
+  Attachment,
   AuditCheckpoint,
   Contact,
   Device,
@@ -15,8 +17,18 @@ import type {
   Transfer,
 } from "./types.js";
 
-/** A message as the engine tells it; the facade adds `body()`. */
-export type BareMessage = Omit<Message, "body">;
+/** An attachment as the engine gives it: a range of the message's body. */
+export type BareAttachment = Omit<Attachment, "body" | "blob"> & { readonly offset: number };
+
+/** A message as the engine gives it, with its text only where the body was at hand. */
+export type BareMessage = Omit<Message, "text" | "attachments" | "body"> & {
+  readonly text?: string;
+  /** Bytes of the body. */
+  readonly size: number;
+  /** Offset and length of the text in the body. */
+  readonly textAt: readonly [number, number] | null;
+  readonly attachments: readonly BareAttachment[];
+};
 
 export type EngineEvent =
   | { readonly type: "message" | "state"; readonly message: BareMessage }
@@ -141,9 +153,8 @@ export interface Engine {
   removeContact(id: string, now: number): Effects;
   send(
     contactId: string,
-    contentType: string,
-    body: Uint8Array,
-    filename: string | undefined,
+    text: Uint8Array | undefined,
+    attachments: readonly EngineAttachment[],
     session: string | undefined,
     now: number,
   ): Effects<BareMessage>;

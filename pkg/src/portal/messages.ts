@@ -20,10 +20,21 @@ export async function readMessages(
   const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, MOST);
   const host = engine();
   const found = await host.read((engine) => engine.messages(contact, until, most));
-  return Promise.all(found.map(async (message) => withBody(await host.withText(message), engine)));
+  return Promise.all(found.map(async (message) => asMessage(await host.withText(message), engine)));
 }
 
-/** A message as the page gets it. */
-export function withBody(message: BareMessage, engine: () => EngineHost): Message {
-  return { ...message, body: async () => engine().body(message.id) };
+/** A message as the page gets it: each attachment reads its own range of the stored body. */
+export function asMessage(bare: BareMessage, engine: () => EngineHost): Message {
+  const { textAt: _, size, text = null, attachments, ...message } = bare;
+  return {
+    ...message,
+    text,
+    body: async () => engine().body(message.id, 0, size),
+    attachments: attachments.map(({ offset, ...file }) => {
+      const body = async (): Promise<Uint8Array> => engine().body(message.id, offset, file.size);
+      const blob = async (): Promise<Blob> =>
+        new Blob([(await body()) as Uint8Array<ArrayBuffer>], { type: file.contentType });
+      return { ...file, body, blob };
+    }),
+  };
 }

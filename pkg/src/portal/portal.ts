@@ -43,7 +43,7 @@ import {
   text,
 } from "../arguments.js";
 import { AuditLog } from "../audit/log.js";
-import { invalid } from "../errors.js";
+import { TesseraError, invalid } from "../errors.js";
 import { qrSvg } from "../qr.js";
 import { throwIfAborted } from "../relay/client.js";
 import type { Pulled } from "../relay/pull.js";
@@ -166,12 +166,14 @@ export class Portal extends (EventTarget as {
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`. */
   async send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
     const to = text(contactId, "contactId");
-    const { contentType, body, filename, session } = outgoing(message);
+    const { session, size, read } = outgoing(message);
     this.#runtime.lockController.used();
     await this.#runtime.sync.ready();
-    const sent = await this.#runtime.host.apply((engine, now) =>
-      engine.send(to, contentType, body, filename, session, now),
-    );
+    const { maxMessageBytes } = await this.limits();
+    if (size > maxMessageBytes)
+      throw new TesseraError("MESSAGE_TOO_LARGE", `the message has ${size} bytes, the relay allows ${maxMessageBytes}`);
+    const { text: typed, attachments } = await read();
+    const sent = await this.#runtime.host.apply((engine, now) => engine.send(to, typed, attachments, session, now));
     return this.#runtime.message(sent) as OutgoingMessage;
   }
 

@@ -4,7 +4,7 @@ import { LockController } from "./lock-controller.js";
 import type { BareMessage, EngineEvent } from "./engine.js";
 import { EngineHost } from "./engine-host.js";
 import type { PortalEvents } from "./events.js";
-import { withBody } from "./messages.js";
+import { asMessage } from "./messages.js";
 import type { RuntimeOptions } from "./options.js";
 import type { Message, PullProgress } from "./types.js";
 import { TesseraError, isTesseraError } from "../errors.js";
@@ -81,7 +81,7 @@ export class Runtime {
 
   /** A message as the page gets it. */
   message(message: BareMessage): Message {
-    return withBody(message, () => this.forRead());
+    return asMessage(message, () => this.forRead());
   }
 
   /** Writes the unlock to the audit log. A store without room can be read all the same; it is written as soon as there is room. */

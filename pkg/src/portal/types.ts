@@ -191,20 +191,34 @@ export interface Contact {
   readonly reason: ErrorCode | null;
 }
 
-export interface MessageInfo {
+/** A message to send: text, files or both. */
+export interface OutgoingContent {
+  readonly text?: string | null;
+  /** At most 100. A `File` goes with its name and type. */
+  readonly attachments?: readonly (Blob | OutgoingAttachment)[];
   /** The label of a visit, such as `visit-7421`: 0 to 48 bytes of UTF-8. */
   readonly session?: string;
 }
-export interface TextMessage extends MessageInfo {
-  readonly text: string;
-}
-export interface BodyMessage extends MessageInfo {
-  /** 1 to 127 printable ASCII characters; the file name counts. */
+export interface OutgoingAttachment {
+  /** 1 to 127 printable ASCII characters. */
   readonly contentType: string;
-  readonly body: Uint8Array;
-  readonly filename?: string;
+  readonly body: Uint8Array | Blob;
+  /** At most 255 bytes of UTF-8, without folders and without characters that cannot be seen. */
+  readonly filename?: string | null;
 }
-export type OutgoingContent = TextMessage | BodyMessage;
+
+/** A file of a message. */
+export interface Attachment {
+  /** What its sender says it is. */
+  readonly contentType: string;
+  readonly filename: string | null;
+  /** Its bytes. */
+  readonly size: number;
+  /** Rejects with `CONTACT_PENDING` while the message is held, and with `VAULT_DAMAGED` if its bytes are lost. */
+  body(): Promise<Uint8Array>;
+  /** The same as a `Blob` of its content type. */
+  blob(): Promise<Blob>;
+}
 
 /** `queued` here, `sent` by the relay, `delivered` to the contact; or `undelivered` after the set time, or `cancelled`, or `stopped` because its contact is not to be trusted any more. `verified`: arrived and its proof holds. `held`: arrived, shown once the contact is checked. */
 export type MessageState =
@@ -221,12 +235,12 @@ export interface Message {
   readonly id: string;
   readonly contactId: string;
   readonly direction: "in" | "out";
-  readonly contentType: string;
-  /** What was sent as `text`, unless it is held. A file has none, of whatever type. */
-  readonly text?: string;
-  readonly filename?: string;
-  /** Bytes of the body. */
-  readonly size: number;
+  /** What was sent as `text`, unless it is held. A text file is an attachment. */
+  readonly text: string | null;
+  readonly attachments: readonly Attachment[];
+  /** Why something of it cannot be shown. `malformed`: it is not what its sender's software says it is; its only attachment is the original, to be saved. `damaged`: this store has lost its content. */
+  readonly problem: "malformed" | "damaged" | null;
+  /** By the sender's clock, in Unix seconds. */
   readonly sentAt: number;
   /** `null` for an outgoing message. */
   readonly receivedAt: number | null;
@@ -234,7 +248,7 @@ export interface Message {
   readonly state: MessageState;
   /** Whether `markRead` named it; true for an outgoing message. */
   readonly read: boolean;
-  /** The bytes of the body; `CONTACT_PENDING` while it is held. */
+  /** What its sender proved, for evidence: the text in UTF-8, or the text and attachments in CBOR (protocol §6). */
   body(): Promise<Uint8Array>;
 }
 export type OutgoingMessage = Message & { readonly direction: "out" };
@@ -338,7 +352,7 @@ export interface BackupStatus {
 
 /** What the relay allows. */
 export interface Limits {
-  /** Of a body, or of a text in UTF-8. */
+  /** Of the files and the text, in UTF-8, of one message together. Names and types do not count. */
   readonly maxMessageBytes: number;
   /** One slot of cells leaves per epoch. */
   readonly epochSeconds: number;

@@ -3,7 +3,7 @@
 use clap::Args;
 use tessera::{
     base::{
-        parameters::{FRAGMENT_OVERHEAD, LISTENING_DAYS, MESSAGE_BYTES},
+        parameters::{FRAGMENT_OVERHEAD, LISTENING_DAYS, MAX_MESSAGE_FRAMING_BYTES, MESSAGE_BYTES},
         time::DAY_SECONDS,
     },
     wire::{BucketCount, CellSize, MAX_ENTRIES},
@@ -89,10 +89,10 @@ impl MessageArgs {
         })
     }
 
+    /// Of the largest message, with the names and types of its files.
     fn cells(&self, cell_size: CellSize) -> u64 {
-        self.max
-            .get()
-            .div_ceil(u64::from(cell_size.get() - FRAGMENT_OVERHEAD))
+        let bytes = self.max.get() + u64::from(MAX_MESSAGE_FRAMING_BYTES);
+        bytes.div_ceil(u64::from(cell_size.get() - FRAGMENT_OVERHEAD))
     }
 
     fn slots(&self, cell_size: CellSize) -> u64 {
@@ -124,20 +124,20 @@ mod tests {
     #[test]
     fn what_cannot_leave_within_three_days_is_refused() {
         let (size, half_hour) = (CellSize::DEFAULT, "30m".parse().unwrap());
-        assert_eq!(message("256KiB", 1).cells(size), 135);
+        assert_eq!(message("256KiB", 1).cells(size), 139);
         assert!(
             message("256KiB", 1)
                 .check(buckets(8), size, half_hour)
                 .is_ok()
         );
-        // 145 slots with four cells of 1952 bytes for each bucket.
+        // 145 slots with four cells of 1952 bytes for each bucket, less 8 KiB for names.
         assert!(
-            message("1132160B", 4)
+            message("1123968B", 4)
                 .check(buckets(8), size, half_hour)
                 .is_ok()
         );
         for (max, cells_per_bucket, epoch) in [
-            ("1132161B", 4, "30m"),
+            ("1123969B", 4, "30m"),
             ("256KiB", 1, "35m"),
             ("16MiB", 8, "10m"),
         ] {

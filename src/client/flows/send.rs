@@ -8,26 +8,47 @@ use crate::{
         Client, ClientError, ContactId, Effects, MessageEvent, MessageRef, MessageState,
         MessageView, Pieces, PiecesNeeded, Post, StoreKey, TransferView,
         flows::seal::{DeliveryContent, SealedControls, SealedDelivery},
-        messages::{Message, Parts, content_type},
+        messages::{Message, Parts},
         outbox::{self, CellPurpose, Destination},
         transaction::Transaction,
-        view::{Event, is_typed_text},
+        view::Event,
     },
-    envelope::{DeliveryId, EnvelopeError, Sealing, chunk_len},
+    envelope::{
+        ContentType, DeliveryId, EnvelopeError, Sealing, chunk_len,
+        message::{self, Attachment},
+    },
     wire::Cell,
 };
 
 /// A message to send.
 #[derive(Clone, Debug)]
 pub struct Outgoing<'a> {
-    /// The media type: printable ASCII.
-    pub content_type: &'a str,
-    /// The content.
-    pub body: Content,
-    /// A file name; travels as a parameter of the content type (RFC 8187).
-    pub filename: Option<&'a str>,
+    /// Typed text.
+    pub text: Option<&'a str>,
+    /// Files that go with it, or without any text.
+    pub attachments: Vec<Attachment>,
     /// A label of at most 48 bytes, "visit-7421"; empty for none.
     pub session: &'a str,
+}
+
+impl Outgoing<'_> {
+    /// Bytes of the text and the files, which is what the relay's limit is of.
+    fn len(&self) -> usize {
+        let files = self.attachments.iter().map(|file| file.body.len());
+        self.text.map_or(0, str::len) + files.sum::<usize>()
+    }
+
+    /// The delivery's content type and payload.
+    fn into_payload(self) -> Result<(ContentType, Content), ClientError> {
+        match self.text {
+            Some(text) if self.attachments.is_empty() => {
+                Ok((ContentType::plain_text(), text.as_bytes().into()))
+            }
+            text => message::encode(text, self.attachments)
+                .map(|payload| (ContentType::message(), payload))
+                .map_err(ClientError::Message),
+        }
+    }
 }
 
 impl Client {
@@ -37,7 +58,8 @@ impl Client {
     ///
     /// `ContactPending` or `ContactSuspect` for a contact that is not
     /// verified, `Envelope(TooLarge)` above the relay's limit, `ClockBehind`,
-    /// `InvalidArgument` for a malformed content type, file name or label.
+    /// `Text` for a label that the text rule refuses, `Message` for a file name
+    /// that it refuses, and for text and files that make no message.
     pub fn send(
         &mut self,
         id: ContactId,
@@ -49,12 +71,14 @@ impl Client {
         contact.require_active()?;
         self.devices.require_live()?;
         let peer = contact.peer.ok_or(ClientError::ContactPending)?;
-        if outgoing.body.len() > self.mailboxes.info()?.max_attachment_bytes.get() as usize {
-            return Err(EnvelopeError::TooLarge.into());
-        }
-        let content_type = content_type(outgoing.content_type, outgoing.filename)?;
+        let most = self.mailboxes.info()?.max_attachment_bytes.get() as usize;
         let session = DeliveryId::with_label(outgoing.session, rng)
             .map_err(|error| ClientError::Text("session", error))?;
+        if outgoing.len() > most {
+            return Err(EnvelopeError::TooLarge.into());
+        }
+        let typed = outgoing.text.is_some();
+        let (content_type, payload) = outgoing.into_payload()?;
         let message = MessageRef {
             contact: id,
             ordinal: contact.next_message,
@@ -63,14 +87,14 @@ impl Client {
             session: &session,
             seq: None,
             content_type: &content_type,
-            payload: &outgoing.body,
+            payload: &payload,
         };
         let mut sealer = self.sealer(contact, now)?;
         let sealed = sealer.seal(&content, rng)?;
         let used = sealer.finish();
 
         let mut tx = Transaction::new(now);
-        let parts = Parts::of(&content_type, &outgoing.body);
+        let parts = Parts::of(&content_type, &payload);
         let held = Message {
             outgoing: true,
             session: session.encode(),
@@ -78,27 +102,24 @@ impl Client {
             received_at: None,
             seq: sealed.seq,
             content_type: content_type.as_str().to_owned(),
-            size: u32::try_from(outgoing.body.len()).unwrap_or(u32::MAX),
+            size: u32::try_from(payload.len()).unwrap_or(u32::MAX),
             state: MessageState::Queued,
             cells_left: sealed.count(),
             parts,
             read: true,
             filing: None,
         };
-        let view = MessageView::new(message, &held).with_body(&outgoing.body);
-        // Of a long text only the pieces are at hand.
-        let typed = is_typed_text(outgoing.content_type, outgoing.filename)
-            && (view.text.is_some() || outgoing.body.pieces().len() > 1);
+        let view = MessageView::new(message, &held).with_body(&payload);
         self.use_counters(used, &mut tx);
         if let Some(contact) = self.contacts.update(id, &mut tx) {
             contact.next_message += 1;
         }
         let to = Destination::Bucket(peer.fingerprint());
         self.push_message(message, sealed, to, &mut tx);
-        let content = Some(&outgoing.body);
+        let content = Some(&payload);
         let event = MessageEvent::Sent;
         self.log_message(event, message, &held.session, content, &mut tx);
-        self.messages.put_body(message, outgoing.body, &mut tx);
+        self.messages.put_body(message, payload, &mut tx);
         self.messages.put(message, held, &mut tx);
         if typed {
             tx.delete(StoreKey::Draft(id));
@@ -123,11 +144,10 @@ impl Client {
     }
 
     /// Withdraws a message of which not all has left, or that was stopped. A
-    /// control delivery that
-    /// acknowledges nothing uses its sequence number, so that its recipient
-    /// misses nothing; fragments that arrive are never shown. `in_flight` are
-    /// the cells of a post without an answer: the relay may have them.
-    /// Protocol §13.
+    /// control delivery that acknowledges nothing uses its sequence number, so
+    /// that its recipient misses nothing; fragments that arrive are never shown.
+    /// `in_flight` are the cells of a post without an answer: the relay may have
+    /// them. Protocol §13.
     ///
     /// # Errors
     ///

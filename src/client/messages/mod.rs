@@ -1,11 +1,9 @@
 //! Messages without their bodies, which lie in the store and are read when
 //! they are asked for.
 
-mod filename;
 mod parts;
 mod state;
 
-pub(crate) use filename::{content_type, split_filename};
 pub(crate) use parts::Parts;
 pub(crate) use state::Message;
 pub use state::MessageState;

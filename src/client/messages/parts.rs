@@ -3,7 +3,6 @@
 
 use crate::{
     base::Content,
-    client::messages::split_filename,
     envelope::{ContentType, message::Layout},
     vault::stored::AttachmentRecord,
 };
@@ -29,14 +28,11 @@ impl Parts {
     /// The parts of a body of this content type.
     pub(crate) fn of(content_type: &ContentType, body: &Content) -> Self {
         let layout = Layout::of(content_type, body);
-        let attachments = layout.attachments.into_iter().map(|file| {
-            let (content_type, named) = split_filename(file.content_type.as_str());
-            AttachmentRecord {
-                content_type,
-                filename: file.filename.or(named),
-                offset: short(file.body.start),
-                len: short(file.body.len()),
-            }
+        let attachments = layout.attachments.into_iter().map(|file| AttachmentRecord {
+            content_type: file.content_type.as_str().to_owned(),
+            filename: file.filename,
+            offset: short(file.body.start),
+            len: short(file.body.len()),
         });
         Self {
             text: layout

@@ -2,6 +2,7 @@
 
 use crate::{
     client::messages::Parts,
+    envelope::ContentType,
     vault::{
         VaultError,
         stored::{FilingRecord, MessageRecord},
@@ -93,6 +94,17 @@ pub(crate) struct Message {
 impl Message {
     pub(crate) fn is_queued(&self) -> bool {
         self.outgoing && self.state == MessageState::Queued
+    }
+
+    /// Whether the payload is not of the form that its content type names. It
+    /// is kept as one attachment, to be saved as it came.
+    pub(crate) fn is_malformed(&self) -> bool {
+        let [whole] = self.parts.attachments.as_slice() else {
+            return false;
+        };
+        // In a message, something always stands before an attachment.
+        let known = [ContentType::PLAIN_TEXT, ContentType::MESSAGE];
+        whole.offset == 0 && whole.filename.is_none() && known.contains(&self.content_type.as_str())
     }
 
     pub(crate) fn to_record(&self) -> MessageRecord {

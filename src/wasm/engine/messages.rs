@@ -5,17 +5,24 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, client_error, contact, relay::cells, time, to_js, vault_error, whole};
 use crate::{
-    base::Content,
+    base::{
+        Content,
+        text::{self, TextUse},
+    },
     client::{ClientError, MessageRef, Outgoing, StoreKey},
+    envelope::{ContentType, message::Attachment},
     wasm::{
-        bytes::{array, pieces, rng},
+        bytes::{array, invalid, pieces, rng, text as utf8},
         error::{JsResult, set},
     },
 };
 
 #[wasm_bindgen]
 impl Engine {
-    /// Proves, seals and queues a message.
+    /// Proves, seals and queues a message: typed text, `[content type, file
+    /// name | null, bytes, picked]` for each attachment, or both. The name of a
+    /// file that was picked is not the person's choice, so what a name may not
+    /// have is left out of it.
     ///
     /// # Errors
     ///
@@ -24,16 +31,19 @@ impl Engine {
     pub fn send(
         &mut self,
         id: &str,
-        content_type: &str,
-        body: &Uint8Array,
-        filename: Option<String>,
+        typed: Option<Uint8Array>,
+        attachments: &Array,
         session: Option<String>,
         now: f64,
     ) -> JsResult<JsValue> {
+        let typed = typed.map(|bytes| utf8(&bytes, "text")).transpose()?;
+        let attachments: JsResult<Vec<_>> = (0..)
+            .zip(attachments.iter())
+            .map(|(index, file)| attachment(index, &file))
+            .collect();
         let outgoing = Outgoing {
-            content_type,
-            body: pieces(body),
-            filename: filename.as_deref(),
+            text: typed.as_ref().map(|text| text.as_str()),
+            attachments: attachments?,
             session: session.as_deref().unwrap_or_default(),
         };
         let result = self
@@ -246,6 +256,28 @@ impl Engine {
         }
         Ok(body)
     }
+}
+
+/// `[content type, file name | null, bytes, picked]`.
+fn attachment(index: usize, file: &JsValue) -> JsResult<Attachment> {
+    let items = Array::from(file);
+    let content_type = items.get(0).as_string();
+    let content_type = content_type.and_then(|text| ContentType::new(&text));
+    let content_type = content_type.ok_or_else(|| {
+        let name = format!("attachments[{index}].contentType");
+        invalid(&format!(
+            "{name} is not 1 to 127 printable ASCII characters"
+        ))
+    })?;
+    let filename = items.get(1).as_string();
+    Ok(Attachment {
+        content_type,
+        filename: match items.get(3).is_truthy() {
+            true => filename.and_then(|name| text::cleaned(&name, TextUse::FileName)),
+            false => filename,
+        },
+        body: pieces(&Uint8Array::new(&items.get(2))),
+    })
 }
 
 fn message(id: &str) -> JsResult<MessageRef> {

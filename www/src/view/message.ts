@@ -3,13 +3,14 @@
 import { readResult } from "tessera-portal/fhir";
 import { h, saveFile, type Child } from "../dom";
 import { currentLanguage, dayAndTime, number, t, type TextKey } from "../i18n";
-import type { Session } from "../session";
+import type { AttachmentBody, Session } from "../session";
 import { resultView } from "./report";
-import type { Contact, Message } from "tessera-portal";
+import type { Attachment, Contact, Message } from "tessera-portal";
 
 /** What decides what a message shows besides its state; it is drawn again only when this changes. */
 export function messageSignature(message: Message, contact: Contact, session: Session): unknown {
-  return [message.state === "held", contact.name, session.attachment(message) !== null];
+  const read = message.attachments.map((_, index) => session.attachment(message, index) !== null);
+  return [message.state === "held", contact.name, ...read];
 }
 
 /** Brings the state of a drawn message up to date, so that a screen reader hears the state and not the message again. */
@@ -34,7 +35,6 @@ export function messageItem(message: Message, contact: Contact, session: Session
       testid: "message",
       "data-direction": message.direction,
       "data-state": message.state,
-      "data-type": message.contentType,
     },
     h(
       "p",
@@ -57,22 +57,32 @@ function sentTime(seconds: number): HTMLElement {
 
 function content(message: Message, session: Session): Child[] {
   if (message.state === "held") return [];
-  if (message.text !== undefined) return typedText(message.text);
-  const bytes = session.attachment(message);
-  if (bytes === null) return [];
-  if (bytes === "damaged") return [h("p", { class: "unreadable", testid: "unreadable" }, t("attachment_damaged"))];
-  const filename = message.filename ?? (message.contentType === "application/fhir+json" ? "result.json" : "file.bin");
   return [
-    ...attached(bytes, filename, message.contentType),
+    ...(message.text === null ? [] : typedText(message.text)),
+    ...(message.problem === null ? [] : [unreadable(message.problem === "damaged" ? "text_damaged" : "cannot_show")]),
+    ...message.attachments.flatMap((attachment, index) => file(attachment, session.attachment(message, index))),
+  ];
+}
+
+function unreadable(why: TextKey): HTMLElement {
+  return h("p", { class: "unreadable", testid: "unreadable" }, t(why));
+}
+
+function file({ contentType, size, ...named }: Attachment, bytes: AttachmentBody | null): Child[] {
+  if (bytes === null) return [];
+  if (bytes === "damaged") return [unreadable("attachment_damaged")];
+  const filename = named.filename ?? (contentType === "application/fhir+json" ? "result.json" : "file.bin");
+  return [
+    ...attached(bytes, filename, contentType),
     h(
       "button",
       {
         type: "button",
         class: "quiet download",
         testid: "download",
-        click: () => saveFile(bytes, filename, message.contentType),
+        click: () => saveFile(bytes, filename, contentType),
       },
-      t("download", { size: t("bytes", { count: number(message.size) }) }),
+      t("download", { size: t("bytes", { count: number(size) }) }),
     ),
   ];
 }
@@ -103,7 +113,7 @@ function attached(bytes: Uint8Array, filename: string, contentType: string): HTM
     return [...(result.kind === "results" ? [] : [name]), resultView(result)];
   } catch {
     // The error may quote the document, so it goes nowhere.
-    return [name, h("p", { class: "unreadable", testid: "unreadable" }, t("cannot_show"))];
+    return [name, unreadable("cannot_show")];
   }
 }
 

@@ -17,6 +17,7 @@ export interface Filed {
 }
 
 const AGENT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type";
+const MESSAGE_TYPE = "application/vnd.tessera.message+cbor";
 const EVIDENCE_TYPE = "application/vnd.tessera.evidence+cbor";
 
 /**
@@ -55,7 +56,7 @@ export function toProvenance(
         ],
         when: recorded,
         who: map.sender,
-        targetFormat: message.contentType ?? "text/plain; charset=utf-8",
+        targetFormat: message.attachments?.length ? MESSAGE_TYPE : "text/plain; charset=utf-8",
         sigFormat: EVIDENCE_TYPE,
         data: base64(bytes(evidence, "evidence")),
       },

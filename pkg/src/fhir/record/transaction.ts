@@ -14,10 +14,10 @@ export interface RecordMessage {
   readonly direction: "in" | "out";
   /** `held` is refused: nobody has checked who sent it. */
   readonly state: string;
-  /** Of a body that is not text. */
-  readonly contentType?: string;
   readonly text?: string | null;
-  readonly filename?: string | null;
+  readonly attachments?: readonly AttachmentInfo[];
+  /** `damaged` is refused: its content is lost. */
+  readonly problem?: string | null;
   /** Unix seconds. */
   readonly sentAt: number;
   readonly receivedAt: number | null;
@@ -27,13 +27,20 @@ export interface RecordMessage {
   readonly sender: Uint8Array;
 }
 
+export interface AttachmentInfo {
+  readonly contentType: string;
+  readonly filename?: string | null;
+  /** Its bytes. */
+  readonly size: number;
+}
+
 export interface RecordAttachment {
   readonly contentType: string;
   readonly filename?: string | null;
   readonly body: Uint8Array;
 }
 
-/** The bytes of a message: one body, or typed text with attachments. */
+/** The content of a message: the bytes of its text or of its only attachment, or all of it as `recordBody` gives it. */
 export type RecordBody =
   | Uint8Array
   | { readonly text?: Uint8Array | null; readonly attachments: readonly RecordAttachment[] };
@@ -168,18 +175,36 @@ function statusOf({ direction, state }: RecordMessage): string {
   return status;
 }
 
+/** Reads the content of the portal's message. */
+export async function recordBody(message: {
+  readonly text: string | null;
+  readonly attachments: readonly (AttachmentInfo & { body(): Promise<Uint8Array> })[];
+}): Promise<RecordBody> {
+  const attachments = message.attachments.map(async ({ contentType, filename = null, ...file }) => ({
+    contentType,
+    filename,
+    body: await file.body(),
+  }));
+  const text = message.text === null ? null : new TextEncoder().encode(message.text);
+  return { text, attachments: await Promise.all(attachments) };
+}
+
 function partsOf(
   message: RecordMessage,
   body: RecordBody,
 ): { readonly text: Uint8Array | null; readonly attachments: readonly RecordAttachment[] } {
+  if (message.problem === "damaged") throw invalid("message is damaged: its content is lost");
   if (!ArrayBuffer.isView(body)) {
     const { text, attachments } = object(body, "body") as Exclude<RecordBody, Uint8Array>;
     return { text: text ?? null, attachments };
   }
-  const { contentType = "text/plain", filename } = message;
   const sole = bytes(body, "body");
-  if (typeof message.text === "string" || contentType === "text/plain") return { text: sole, attachments: [] };
-  return { text: null, attachments: [{ contentType, filename: filename ?? null, body: sole }] };
+  const [only, ...others] = message.attachments ?? [];
+  if (only === undefined) return { text: sole, attachments: [] };
+  if (typeof message.text === "string" || others.length > 0)
+    throw invalid("body is bytes, and the message has several parts: pass recordBody(message)");
+  if (only.size !== sole.length) throw invalid("body is not the bytes of the attachment");
+  return { text: null, attachments: [{ ...only, body: sole }] };
 }
 
 function document(
