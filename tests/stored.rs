@@ -230,6 +230,18 @@ fn records_are_written_as_they_always_were() {
     );
     held.hold("relay", &relay());
     held.hold("relay/empty", &RelayRecord::default());
+    let stated = StatedShapeRecord {
+        buckets: 8,
+        cell_size: 4_096,
+        since: 1_795_300_000,
+    };
+    held.hold(
+        "shape",
+        &ShapeRecord {
+            stated: Some(stated),
+            followed_at: Some(1_795_200_000),
+        },
+    );
     held.hold("contact", &contact());
     held.hold(
         "contact/sparse",

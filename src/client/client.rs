@@ -226,6 +226,10 @@ impl Client {
             })),
             StoreKey::Devices => Some(stored::encode(&self.devices.to_record())),
             StoreKey::Mailboxes => Some(stored::encode(&self.mailboxes.to_record())),
+            StoreKey::Shape => {
+                let record = self.mailboxes.shape_record();
+                record.map(|record| stored::encode(&record))
+            }
             StoreKey::Settings => Some(stored::encode(&self.settings.to_record())),
             StoreKey::Overdue => self
                 .shredding

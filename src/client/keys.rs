@@ -5,6 +5,7 @@
 //! | `s/self` | identity, name, device index |
 //! | `s/recovery` | this device, and what is known of other devices |
 //! | `s/relay` | the relay's parameters, how far each mailbox was read |
+//! | `s/shape` | a change of the relay's buckets or cell size |
 //! | `s/settings` | settings, if they were ever set |
 //! | `s/overdue` | since when keys are overdue for shredding, if they are |
 //! | `s/audit` | where the audit log stands |
@@ -42,6 +43,8 @@ pub enum StoreKey {
     Devices,
     /// `s/relay`
     Mailboxes,
+    /// `s/shape`
+    Shape,
     /// `s/settings`
     Settings,
     /// `s/overdue`
@@ -96,6 +99,7 @@ impl StoreKey {
             ["s", "self"] => Self::Account,
             ["s", "recovery"] => Self::Devices,
             ["s", "relay"] => Self::Mailboxes,
+            ["s", "shape"] => Self::Shape,
             ["s", "settings"] => Self::Settings,
             ["s", "overdue"] => Self::Overdue,
             ["s", "audit"] => Self::Journal,
@@ -149,6 +153,7 @@ impl fmt::Display for StoreKey {
             Self::Account => f.write_str("s/self"),
             Self::Devices => f.write_str("s/recovery"),
             Self::Mailboxes => f.write_str("s/relay"),
+            Self::Shape => f.write_str("s/shape"),
             Self::Settings => f.write_str("s/settings"),
             Self::Overdue => f.write_str("s/overdue"),
             Self::Journal => f.write_str("s/audit"),
@@ -218,6 +223,7 @@ mod tests {
             (StoreKey::Mailboxes, "s/relay".to_owned()),
             (StoreKey::Settings, "s/settings".to_owned()),
             (StoreKey::Overdue, "s/overdue".to_owned()),
+            (StoreKey::Shape, "s/shape".to_owned()),
             (StoreKey::Journal, "s/audit".to_owned()),
             (
                 StoreKey::Contact(MESSAGE.contact),

@@ -84,6 +84,27 @@ records! {
         pub info: Option<InfoRecord>,
     }
 
+    /// `s/shape`: a change of the relay's buckets or cell size that has not
+    /// lasted yet, and when one was last followed.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ShapeRecord {
+        /// What the relay states.
+        pub stated: Option<StatedShapeRecord>,
+        /// Unix seconds.
+        pub followed_at: Option<u64>,
+    }
+
+    /// What a relay states in the place of what is in use.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct StatedShapeRecord {
+        /// Number of buckets.
+        pub buckets: u32,
+        /// Bytes of a cell.
+        pub cell_size: u32,
+        /// Since when, Unix seconds.
+        pub since: u64,
+    }
+
     /// What a client needs of `/v1/info`.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct InfoRecord {
@@ -234,14 +255,14 @@ records! {
         pub offer: Vec<u8>,
         /// X-Wing seed and SAS nonce of one's own open invitation.
         pub offer_secrets: Option<OfferSecretsRecord>,
-        /// An accepted invitation: the hash of the offer to answer.
+        /// The hash of the offer to answer, of an accepted invitation; of the
+        /// response that was confirmed, of one's own once answered.
         pub offer_hash: Option<[u8; 32]>,
         /// The contact it led to.
         pub contact: Option<[u8; 8]>,
         /// The only fingerprint to accept.
         pub expected: Option<[u8; 32]>,
-        /// One's own response cells, sent again if the invitation is accepted
-        /// again.
+        /// The cells sealed here, by counter: of the offer or the response.
         pub response_cells: Vec<CellRecord>,
         /// End of the watched window, direction 0 and 1.
         pub windows: (u32, u32),

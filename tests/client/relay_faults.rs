@@ -2,12 +2,14 @@
 //! a clock that is wrong: each is told once, and nothing is lost or put off
 //! beyond a stated date.
 
+use std::collections::BTreeMap;
+
 use tessera::{
     base::UnixTime,
     client::{ClientError, ContactId, Event, Gap, Mailbox, RelayNotice},
     enrolment::Kind,
     vault::stored::{self, ContactRecord},
-    wire::CellSize,
+    wire::{CellSize, post},
 };
 
 use crate::stage::*;
@@ -151,8 +153,22 @@ fn a_message_sent_by_a_wrong_clock_arrives_once_the_clock_is_right() {
     }
 }
 
+/// Time passes, the relay takes cells of this size all the while, and a person
+/// looks at it at the beginning and at the end.
+fn restate(relay: &mut Relay, person: &mut Person, size: u32, seconds: u64) {
+    relay.size = CellSize::try_from(size).unwrap();
+    for pass in [0, seconds] {
+        relay.epoch += pass / EPOCH;
+        let now = clock(relay);
+        let configured = person.client.configure(&relay.info(), now).unwrap();
+        person.commit(configured);
+        person.restart();
+        person.seal_overdue(now);
+    }
+}
+
 #[test]
-fn what_waits_is_sealed_again_when_the_cell_size_changes_and_nothing_is_lost() {
+fn what_waits_is_sealed_again_once_another_cell_size_has_lasted_and_nothing_is_lost() {
     for sizes in [&[1_024][..], &[4_096], &[1_024, 2_048]] {
         let (mut relay, mut a, mut b, b_at_a, a_at_b) = pair();
         notices(&mut a);
@@ -166,18 +182,23 @@ fn what_waits_is_sealed_again_when_the_cell_size_changes_and_nothing_is_lost() {
         }
         let invited = a.client.invite(Kind::Quick, Some(86_400), now, &mut rng());
         let invitation = a.commit(invited.unwrap());
+        let mut lasting = 3_600;
         for size in sizes {
-            relay.size = CellSize::try_from(*size).unwrap();
-            let configured = a.client.configure(&relay.info(), now).unwrap();
-            a.commit(configured);
+            restate(&mut relay, &mut a, *size, 0);
             assert_eq!(notices(&mut a), [("RELAY_CHANGED", false)]);
-            a.restart();
-            let configured = a.client.configure(&relay.info(), now).unwrap();
-            a.commit(configured);
-            assert!(a.client.next_slot(now, &mut rng()).is_ok(), "cover goes on");
-            a.seal_overdue(now);
+            let now = clock(&relay);
+            assert!(!a.client.has_overdue(now), "it may be a mistake");
+            let slot = a.client.next_slot(now, &mut rng()).unwrap();
+            relay.post(&slot.body);
+            assert!(slot.tokens.is_empty(), "cover alone goes on");
+            assert!(a.client.next_lobby_post(now).unwrap().is_none());
+            relay.close();
+            restate(&mut relay, &mut a, *size, lasting);
+            assert_eq!(notices(&mut a), []);
+            // The next change is followed a day after this one.
+            lasting = 23 * 3_600;
         }
-        assert!(!a.client.has_overdue(now));
+        assert!(!a.client.has_overdue(clock(&relay)));
         let mut c = Person::new("Northside Lab");
         let mut shown = Vec::new();
         for n in 0..6 {
@@ -199,6 +220,91 @@ fn what_waits_is_sealed_again_when_the_cell_size_changes_and_nothing_is_lost() {
         assert_eq!(shown, texts.iter().map(String::len).collect::<Vec<_>>());
         assert_eq!(b.client.messages(a_at_b, None, 10).unwrap().len(), 4);
         assert_eq!(c.contact().state, "active", "the offer was found");
+    }
+}
+
+#[test]
+fn another_cell_size_or_bucket_count_for_a_moment_changes_nothing() {
+    let (mut relay, mut a, mut b, b_at_a, _) = pair();
+    let now = clock(&relay);
+    a.send(b_at_a, "recheck HbA1c", now).unwrap();
+    // The relay has it; the answer was lost.
+    let first = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
+    relay.post(&first.body);
+    let (before, buckets) = (a.client.records(), relay.buckets);
+    for size in [1_024, 16_384] {
+        restate(&mut relay, &mut a, size, 1_800);
+        relay.buckets = 2.try_into().unwrap();
+        restate(&mut relay, &mut a, size, 1_800);
+        relay.buckets = buckets;
+        restate(&mut relay, &mut a, 2_048, 0);
+        assert_eq!(a.client.records(), before);
+    }
+    let again = a.client.next_flush(clock(&relay), &mut rng()).unwrap();
+    assert_eq!(again.unwrap().tokens, first.tokens);
+    let mut shown = 0;
+    for _ in 0..2 {
+        for received in round(&mut relay, &mut [&mut a, &mut b]) {
+            assert_eq!((received.gaps.len(), received.rejected.len()), (0, 0));
+            shown += received.messages.len();
+        }
+    }
+    assert_eq!(shown, 1);
+}
+
+/// Posts what comes next; no answer arrives. No tag may be on two cells.
+fn post_unanswered(relay: &mut Relay, person: &Person, cells: &mut BTreeMap<[u8; 16], [u8; 32]>) {
+    let post = person.client.next_flush(clock(relay), &mut rng());
+    let body = post.unwrap().unwrap().body;
+    for entry in post::decode(&body, relay.size, relay.buckets).unwrap() {
+        let digest = entry.cell.sha256();
+        let known = *cells.entry(entry.cell.tag()).or_insert(digest);
+        assert_eq!(known, digest, "one tag, two cells");
+    }
+    relay.post(&body);
+}
+
+#[test]
+fn an_offer_or_response_published_in_several_sizes_counts_once() {
+    for (kind, sizes) in [
+        (Kind::Quick, [2_048, 1_024].as_slice()),
+        (Kind::Quick, &[1_024, 2_048]),
+        (Kind::Ordinary, &[2_048, 1_024, 2_048, 1_024]),
+        (Kind::Ordinary, &[1_024, 4_096, 1_024]),
+    ] {
+        let mut relay = Relay::new();
+        relay.size = CellSize::try_from(sizes[0]).unwrap();
+        let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
+        round(&mut relay, &mut [&mut a, &mut b]);
+        let now = clock(&relay);
+        let (life, wait) = match kind {
+            Kind::Quick => (Some(86_400), 3_600),
+            Kind::Ordinary => (None, DAY + 3_600),
+        };
+        let invited = a.client.invite(kind, life, now, &mut rng());
+        let invitation = a.commit(invited.unwrap());
+        let accepted = b.client.accept(&invitation.uri, false, now, &mut rng());
+        b.commit(accepted.unwrap());
+        let mut cells = BTreeMap::new();
+        let sender = if kind == Kind::Quick { &mut a } else { &mut b };
+        post_unanswered(&mut relay, sender, &mut cells);
+        for size in &sizes[1..] {
+            relay.close();
+            restate(&mut relay, sender, *size, wait);
+            post_unanswered(&mut relay, sender, &mut cells);
+        }
+        assert!(sender.client.queued() <= 2);
+        relay.close();
+        for _ in 0..10 {
+            round(&mut relay, &mut [&mut a, &mut b]);
+            for person in [&mut a, &mut b] {
+                person.seal_overdue(clock(&relay));
+            }
+        }
+        for person in [&a, &b] {
+            assert_eq!(person.contact().state, "pending", "{:?}", person.contact());
+            assert!(person.contact().sas.is_some(), "{:?}", person.contact());
+        }
     }
 }
 

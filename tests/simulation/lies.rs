@@ -1,8 +1,5 @@
-//! A relay that states numbers at and beyond their extremes: what is out of
-//! range changes nothing. Another cell size within the range is in
-//! `tests/client/relay_faults.rs`; it is not simulated, because what was posted
-//! without an answer and is then sealed again for another size may still be
-//! published, under the same tags where it belongs to a rendezvous.
+//! A relay that states numbers at and beyond their extremes, or another cell
+//! size or number of buckets for a moment: it changes nothing.
 
 use crate::world::World;
 use tessera::{base::ErrorCode, client::Mailbox};
@@ -26,10 +23,10 @@ impl World {
     /// The relay lies to somebody who looks at it.
     pub(crate) fn lie(&mut self, person: usize) {
         self.outcome.lies += 1;
-        if self.dice.chance(50) {
-            self.refuses_what_is_out_of_range(person);
-        } else {
-            self.refuses_an_absurd_index(person);
+        match self.dice.below(3) {
+            0 => self.refuses_what_is_out_of_range(person),
+            1 => self.refuses_an_absurd_index(person),
+            _ => self.states_another_shape(person),
         }
     }
 
@@ -65,5 +62,25 @@ impl World {
             let refused = client.plan_pull(Mailbox::Own, &index, now);
             assert_eq!(refused.unwrap_err().code(), ErrorCode::RelayProtocol);
         }
+    }
+
+    fn states_another_shape(&mut self, person: usize) {
+        let (size, buckets) = (self.relay.size, self.relay.buckets);
+        let faults = std::mem::replace(&mut self.faults, false);
+        let other = (
+            (*self.dice.pick(&[1_024, 4_096, 16_384]))
+                .try_into()
+                .unwrap(),
+            (*self.dice.pick(&[1, 2, 64])).try_into().unwrap(),
+        );
+        for (size, buckets) in [other, (size, buckets)] {
+            (self.relay.size, self.relay.buckets) = (size, buckets);
+            let (info, now) = (self.relay.info(), self.clock(person));
+            let client = &mut self.people[person].person.client;
+            let effects = client.configure(&info, now).unwrap();
+            assert!(self.commit(person, effects).is_ok());
+            assert!(self.tick(person).is_ok());
+        }
+        self.faults = faults;
     }
 }

@@ -137,8 +137,8 @@ const SENTENCES: Readonly<Record<ErrorCode, Sentence>> = {
   ],
   RELAY_TIME: ["The relay states times that cannot be right.", "El relé indica horas que no pueden ser correctas."],
   RELAY_CHANGED: [
-    "The relay changed its settings. Waiting messages are sealed again for them.",
-    "El relé cambió su configuración. Los mensajes en espera se vuelven a cifrar para ella.",
+    "The relay states other settings. Waiting messages leave once it has kept them for an hour.",
+    "El relé indica otra configuración. Los mensajes en espera saldrán cuando la haya mantenido una hora.",
   ],
   NOT_INITIALIZED: ["Tessera has not finished loading.", "Tessera no ha terminado de cargar."],
   WASM_UNAVAILABLE: ["This browser could not load WebAssembly.", "Este navegador no pudo cargar WebAssembly."],

@@ -179,10 +179,6 @@ impl Devices {
         self.superseded_by.is_some()
     }
 
-    pub(crate) fn is_restored(&self) -> bool {
-        self.restored
-    }
-
     pub(crate) fn is_settled(&self) -> bool {
         self.settled
     }

@@ -12,6 +12,7 @@ use crate::{
         Client, ClientError, Effects, EmergencyId, MAX_EMERGENCY_MINUTES, Post, outbox::Slot,
         transaction::Transaction,
     },
+    wire::compute_bucket,
 };
 
 impl Client {
@@ -59,9 +60,10 @@ impl Client {
     ) -> Result<Post, ClientError> {
         let announcement = self.emergencies.announcement(id);
         let announcement = announcement.ok_or(ClientError::Internal)?;
-        let cell = self.own_cell(&announcement, rng)?;
-        let bucket = self.mailboxes.bucket_of(&self.public().fingerprint())?;
-        let mut slot = Slot::new(self.mailboxes.info()?);
+        let relay = self.mailboxes.for_posting()?;
+        let cell = self.own_cell(&announcement, relay.cell_size, rng)?;
+        let bucket = compute_bucket(&self.public().fingerprint().0, relay.buckets);
+        let mut slot = Slot::new(&relay);
         slot.take(0, bucket, || Ok(cell))?;
         let tokens = Vec::new();
         Ok(Post {

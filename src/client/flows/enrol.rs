@@ -4,7 +4,6 @@ use rand_core::CryptoRng;
 
 use crate::{
     base::{ErrorCode, UnixTime},
-    channel::Direction,
     client::{
         AuditEvent, Check, Client, ClientError, ContactId, ContactView, Effects, InvitationId,
         InvitationView, MessageState,
@@ -66,14 +65,12 @@ impl Client {
             offer: offer.clone(),
             secrets,
         };
-        let open = OpenInvitation::new(invitation.secret, invitation.expires_at, quick, stage);
+        let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, quick, stage);
         let cells = match quick {
-            true => {
-                let direction = Direction::FromInviter;
-                self.rendezvous_cells(&open.rendezvous, direction, &offer, rng)?
-            }
+            true => self.rendezvous_cells(&open, &offer, rng)?,
             false => Vec::new(),
         };
+        open.keep_own_cells(&cells);
         let id = InvitationId::random(rng);
 
         let mut tx = Transaction::new(now);
@@ -207,11 +204,9 @@ impl Client {
             (false, Some(peer)) => Destination::Bucket(peer.fingerprint()),
             (false, None) => return Err(ClientError::Internal),
         };
-        let cells = open.response_cells.iter();
-        let cells = cells
-            .filter(|bytes| !self.outbox.has_cell(bytes))
-            .map(|bytes| Cell::parse(bytes.clone(), size).map_err(|_| ClientError::RelayProtocol));
-        Ok((cells.collect::<Result<_, _>>()?, to))
+        let cells = open.own_cells(size).into_iter();
+        let cells = cells.filter(|cell| !self.outbox.has_cell(cell.as_bytes()));
+        Ok((cells.collect(), to))
     }
 
     /// Only this fingerprint may answer the invitation: it was scanned from

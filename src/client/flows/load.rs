@@ -116,6 +116,7 @@ impl Client {
                 let index = self.devices.index();
                 self.devices = Devices::from_record(index, stored::decode(bytes)?);
             }
+            StoreKey::Shape => self.mailboxes.restore_shape(&stored::decode(bytes)?)?,
             StoreKey::Settings => self.settings = Settings::from_record(&stored::decode(bytes)?)?,
             StoreKey::Overdue => {
                 self.shredding = Shredding::from_record(&stored::decode(bytes)?);
@@ -173,6 +174,7 @@ impl Client {
             StoreKey::Account,
             StoreKey::Devices,
             StoreKey::Mailboxes,
+            StoreKey::Shape,
             StoreKey::Settings,
             StoreKey::Overdue,
             StoreKey::Journal,

@@ -51,7 +51,8 @@ impl Client {
     /// Whether [`Client::reseal`] has anything to do.
     #[must_use]
     pub fn has_overdue(&self, now: UnixTime) -> bool {
-        let waits = !self.outbox.held_back(now.day()).is_empty() || self.outbox.has_misfits();
+        let waits =
+            !self.outbox.held_back(now.day()).is_empty() || self.outbox.misfits().next().is_some();
         let resent = self.messages.sent_in_the_future(now).next().is_some();
         (waits || resent) && !self.mailboxes.clock_is_off() || self.announcement_due(now)
     }

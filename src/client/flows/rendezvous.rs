@@ -13,7 +13,7 @@ use crate::{
         outbox::{CellPurpose, Destination},
         transaction::Transaction,
     },
-    crypto::cbor::Deterministic as _,
+    crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
         Enrolled, EnrolmentError, Offer, QUICK_MAX_SECONDS, Rendezvous, first_month, open_response,
         respond, sas_digits,
@@ -43,7 +43,7 @@ impl Answer {
             cells,
         } = self;
         open.stage = Stage::Responded;
-        open.response_cells = cells.iter().map(|cell| cell.as_bytes().to_vec()).collect();
+        open.keep_own_cells(&cells);
         contact.peer = Some(enrolled.peer);
         contact.name = enrolled.name.as_str().to_owned();
         contact.channel = Some(Channel::new(
@@ -66,6 +66,7 @@ impl Answer {
 /// A response that was verified, but not applied yet.
 struct Confirmation {
     contact: Contact,
+    response_hash: [u8; 32],
     confirm: Option<SealedControls>,
     expected: bool,
 }
@@ -104,9 +105,12 @@ impl Client {
                     Err(error) => self.refuse(error.code(), Some(contact), tx),
                 }
             }
+            // It was sealed again for another size of cells.
+            (Stage::Answered { response_hash }, Direction::FromAcceptor)
+                if *response_hash == Some(kdf::sha256(bytes)) => {}
             // Somebody else answers the invitation that was made or accepted here.
             (
-                Stage::Answered | Stage::AwaitingOffer { .. } | Stage::Responded,
+                Stage::Answered { .. } | Stage::AwaitingOffer { .. } | Stage::Responded,
                 Direction::FromAcceptor,
             ) => self.second_response(id, tx),
             _ => {}
@@ -128,8 +132,7 @@ impl Client {
         let commitment = Offer::decode(offer)
             .ok_or(EnrolmentError::NotAuthentic)?
             .commitment;
-        let direction = Direction::FromAcceptor;
-        let cells = self.rendezvous_cells(&open.rendezvous, direction, &response.encode(), rng)?;
+        let cells = self.rendezvous_cells(open, &response.encode(), rng)?;
         Ok(Answer {
             enrolled,
             commitment,
@@ -213,6 +216,7 @@ impl Client {
             .map_err(ClientError::code)?;
         Ok(Confirmation {
             contact,
+            response_hash: kdf::sha256(bytes),
             confirm,
             expected: open.expected.is_some(),
         })
@@ -232,7 +236,9 @@ impl Client {
         // The secrets of the offer are wiped here; the keys of the rendezvous
         // stay until it expires.
         if let Some(open) = self.invitations.update(id, tx) {
-            open.stage = Stage::Answered;
+            open.stage = Stage::Answered {
+                response_hash: Some(confirmation.response_hash),
+            };
             open.contact = Some(contact);
         }
         self.watch_contact(contact);
@@ -251,9 +257,8 @@ impl Client {
         let Some(open) = self.invitations.get(id) else {
             return;
         };
-        let own = &open.response_cells;
         self.outbox
-            .discard_if(|queued| own.contains(&queued.cell), tx);
+            .discard_if(|queued| open.is_own_cell(&queued.cell), tx);
         let contact = open.contact.and_then(|id| self.contacts.get(id));
         let Some(contact) = contact else {
             return;
@@ -265,50 +270,50 @@ impl Client {
         }
     }
 
-    /// The relay takes another size of cells: seals again the offers and
-    /// responses that wait in the old one.
+    /// The relay takes another size of cells: puts cells of that size in the
+    /// place of the offers and responses that wait in another. What was sealed
+    /// for that size before is posted as it was; what was not gets counters of
+    /// its own, so that no two cells ever have the same tag.
     pub(crate) fn refit_rendezvous(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
-        if !self.outbox.has_misfits() {
+        let Ok(size) = self.mailboxes.info().map(|info| info.cell_size) else {
             return;
-        }
-        let mut offers = Vec::new();
-        let mut responses = Vec::new();
+        };
+        let announced = self
+            .outbox
+            .misfits()
+            .any(|queued| queued.purpose == CellPurpose::Announcement);
+        let mut refitted = Vec::new();
         for (id, open) in self.invitations.iter() {
-            let rendezvous = &open.rendezvous;
-            if let Stage::Offered { offer, .. } = &open.stage
-                && open.quick
-            {
-                let direction = Direction::FromInviter;
-                offers.extend(self.rendezvous_cells(rendezvous, direction, offer, rng));
+            let mut misfits = self.outbox.misfits();
+            if !misfits.any(|queued| open.is_own_cell(&queued.cell)) {
+                continue;
             }
-            let mut own = open.response_cells.iter();
-            if own.any(|cell| self.outbox.has_cell(cell))
-                && let Some(response) = open.response()
-                && let Some(to) = self.response_destination(open)
-            {
-                let direction = Direction::FromAcceptor;
-                let cells = self.rendezvous_cells(rendezvous, direction, &response, rng);
-                responses.extend(cells.map(|cells| (id, to, cells)));
-            }
+            let (Some(bytes), Some(to)) = (open.own_message(), self.rendezvous_to(open)) else {
+                continue;
+            };
+            let sealed = open.own_cells(size);
+            let cells = match sealed.is_empty() {
+                true => self.rendezvous_cells(open, &bytes, rng),
+                false => Ok(Vec::new()),
+            };
+            refitted.extend(cells.map(|cells| (id, to, sealed, cells)));
         }
-        let announced = self.outbox.discard_misfits(tx);
+        self.outbox.discard_misfits(tx);
         let (purpose, today) = (CellPurpose::Rendezvous, tx.now.day());
-        for cells in offers {
-            self.outbox
-                .push(cells, Destination::Lobby, today, &purpose, tx);
-        }
-        for (id, to, cells) in responses {
+        for (id, to, sealed, new) in refitted {
             if let Some(open) = self.invitations.update(id, tx) {
-                open.response_cells = cells.iter().map(|cell| cell.as_bytes().to_vec()).collect();
+                open.keep_own_cells(&new);
             }
+            let cells = sealed.into_iter().chain(new).collect();
             self.outbox.push(cells, to, today, &purpose, tx);
         }
-        if announced && self.devices.is_restored() {
+        if announced {
             self.announce(rng, tx);
         }
     }
 
-    fn response_destination(&self, open: &OpenInvitation) -> Option<Destination> {
+    /// Where the offer or the response of an invitation goes.
+    fn rendezvous_to(&self, open: &OpenInvitation) -> Option<Destination> {
         if open.quick {
             return Some(Destination::Lobby);
         }
@@ -316,22 +321,22 @@ impl Client {
         Some(Destination::Bucket(contact.peer?.fingerprint()))
     }
 
-    /// Seals bytes for the rendezvous, counters from 0.
+    /// Seals the offer or the response, under counters that no cell of it has.
     pub(crate) fn rendezvous_cells(
         &self,
-        rendezvous: &Rendezvous,
-        direction: Direction,
+        open: &OpenInvitation,
         bytes: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<Cell>, ClientError> {
+        let rendezvous = &open.rendezvous;
         let sealing = Sealing {
             recipient: rendezvous.kem.public(),
             psk: &rendezvous.psk,
             size: self.mailboxes.info()?.cell_size,
         };
-        let key = rendezvous.tag_key(direction);
+        let key = rendezvous.tag_key(open.sends());
         let bodies = split(bytes, sealing.size, rng)?;
-        let cells = (0..).zip(&bodies).map(|(counter, body)| {
+        let cells = (open.next_counter()..).zip(&bodies).map(|(counter, body)| {
             let tag = key.tag(Rendezvous::slot(counter));
             Ok(seal(&sealing, tag, body, rng)?)
         });

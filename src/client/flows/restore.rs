@@ -20,7 +20,7 @@ use crate::{
     },
     envelope::Announcement,
     vault::VaultError,
-    wire::Cell,
+    wire::{Cell, CellSize},
 };
 
 impl Client {
@@ -146,7 +146,10 @@ impl Client {
     /// one before.
     pub(crate) fn announce(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
         let announcement = self.devices.announcement(tx.now);
-        let Ok(cell) = self.own_cell(&announcement, rng) else {
+        let Ok(size) = self.mailboxes.info().map(|info| info.cell_size) else {
+            return;
+        };
+        let Ok(cell) = self.own_cell(&announcement, size, rng) else {
             return;
         };
         self.drop_announcements(tx);
@@ -166,9 +169,9 @@ impl Client {
     pub(crate) fn own_cell(
         &self,
         announcement: &Announcement,
+        size: CellSize,
         rng: &mut impl CryptoRng,
     ) -> Result<Cell, ClientError> {
-        let size = self.mailboxes.info()?.cell_size;
         let account = &self.account;
         Ok(account
             .own

@@ -13,7 +13,6 @@ use crate::{
         devices::Verdict,
         flows::accept::{Candidate, Outcome},
         inbox::TagOwner,
-        invitations::Stage,
         mailboxes::Step,
         transaction::Transaction,
     },
@@ -267,8 +266,7 @@ impl Client {
         let Some(invitation) = self.invitations.get(id) else {
             return Ok(Incoming::Fragment);
         };
-        let mut own = invitation.response_cells.iter();
-        if own.any(|own| own == cell.as_bytes()) {
+        if invitation.is_own_cell(cell.as_bytes()) {
             return Ok(Incoming::Fragment);
         }
         let rendezvous = &invitation.rendezvous;
@@ -278,9 +276,6 @@ impl Client {
             return Err(ErrorCode::NotAuthentic);
         }
         let key = rendezvous.tag_key(direction);
-        // Any cell that opens after a response was accepted shows that somebody
-        // else read the invitation.
-        let answered = matches!(invitation.stage, Stage::Answered);
         if let Some(invitation) = self.invitations.update(id, tx) {
             let new = invitation.opened(direction, slot.counter, place(&body));
             let tags = &mut self.inbox.tags;
@@ -288,15 +283,9 @@ impl Client {
         }
         let today = tx.now.day();
         self.inbox.replays.opened(cell.digest(), today, None, tx);
-        let bytes = match body {
-            Body::Fragment(_) if answered => Some(Vec::new()),
-            body => {
-                let chunks = self.assemble(id.0, slot, body, outcome, tx)?;
-                chunks.map(|chunks| chunks.concat())
-            }
-        };
-        Ok(bytes.map_or(Incoming::Fragment, |bytes| {
-            Incoming::Rendezvous(id, direction, bytes)
+        let chunks = self.assemble(id.0, slot, body, outcome, tx)?;
+        Ok(chunks.map_or(Incoming::Fragment, |chunks| {
+            Incoming::Rendezvous(id, direction, chunks.concat())
         }))
     }
 

@@ -20,8 +20,9 @@ pub(crate) enum Stage {
         offer: Vec<u8>,
         secrets: OfferSecrets,
     },
-    /// Made here and answered: watched until it expires.
-    Answered,
+    /// Made here and answered: watched until it expires. The hash of the
+    /// response, which may come twice.
+    Answered { response_hash: Option<[u8; 32]> },
     /// Accepted here; the offer has not arrived yet.
     AwaitingOffer { offer_hash: [u8; 32] },
     /// Accepted here and answered.
@@ -37,7 +38,9 @@ pub(crate) struct OpenInvitation {
     pub(crate) stage: Stage,
     pub(crate) contact: Option<ContactId>,
     pub(crate) expected: Option<Fingerprint>,
-    pub(crate) response_cells: Vec<Vec<u8>>,
+    /// The cells of the offer or of the response, as they were sealed here
+    /// for each size of cells: the place of a cell is the counter of its tag.
+    own_cells: Vec<Vec<u8>>,
     /// Ends of the watched windows: direction 0 and 1.
     pub(crate) windows: (u32, u32),
 }
@@ -58,14 +61,14 @@ impl OpenInvitation {
             stage,
             contact: None,
             expected: None,
-            response_cells: Vec::new(),
+            own_cells: Vec::new(),
             windows: (WINDOW, WINDOW),
         }
     }
 
     /// Whether it was made here.
     pub(crate) fn is_own(&self) -> bool {
-        matches!(self.stage, Stage::Offered { .. } | Stage::Answered)
+        matches!(self.stage, Stage::Offered { .. } | Stage::Answered { .. })
     }
 
     /// Directions whose tags are watched: the inviter watches for responses,
@@ -80,12 +83,42 @@ impl OpenInvitation {
         }
     }
 
-    /// The response that was sealed here, opened again.
-    pub(crate) fn response(&self) -> Option<Vec<u8>> {
+    /// The direction of what is sealed here.
+    pub(crate) fn sends(&self) -> Direction {
+        match self.is_own() {
+            true => Direction::FromInviter,
+            false => Direction::FromAcceptor,
+        }
+    }
+
+    /// Cells that were sealed here, under the counters that follow those of
+    /// the cells before.
+    pub(crate) fn keep_own_cells(&mut self, cells: &[Cell]) {
+        let cells = cells.iter().map(|cell| cell.as_bytes().to_vec());
+        self.own_cells.extend(cells);
+    }
+
+    /// The counter of the next cell that is sealed here.
+    pub(crate) fn next_counter(&self) -> u32 {
+        u32::try_from(self.own_cells.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn is_own_cell(&self, bytes: &[u8]) -> bool {
+        self.own_cells.iter().any(|own| own == bytes)
+    }
+
+    /// The cells that were sealed here for this size.
+    pub(crate) fn own_cells(&self, size: CellSize) -> Vec<Cell> {
+        let cells = self.own_cells.iter();
+        let cells = cells.map(|bytes| Cell::parse(bytes.clone(), size));
+        cells.filter_map(Result::ok).collect()
+    }
+
+    /// The offer or the response that was sealed here, opened again.
+    pub(crate) fn own_message(&self) -> Option<Vec<u8>> {
+        let size = u32::try_from(self.own_cells.first()?.len()).ok()?;
         let mut assembly: Option<Assembly> = None;
-        for bytes in &self.response_cells {
-            let size = CellSize::try_from(u32::try_from(bytes.len()).ok()?).ok()?;
-            let cell = Cell::parse(bytes.as_slice(), size).ok()?;
+        for cell in self.own_cells(CellSize::try_from(size).ok()?) {
             let body = open(&self.rendezvous.kem, &self.rendezvous.psk, &cell).ok()?;
             let fragment = match body {
                 Body::Whole(bytes) => return Some(bytes),
@@ -146,19 +179,20 @@ impl OpenInvitation {
             offer_secrets,
             offer_hash: match &self.stage {
                 Stage::AwaitingOffer { offer_hash } => Some(*offer_hash),
+                Stage::Answered { response_hash } => *response_hash,
                 _ => None,
             },
             contact: self.contact.map(|contact| contact.0),
             expected: self.expected.map(|fingerprint| fingerprint.0),
             response_cells: self
-                .response_cells
+                .own_cells
                 .iter()
                 .map(|bytes| CellRecord {
                     bytes: bytes.clone(),
                 })
                 .collect(),
             windows: self.windows,
-            answered: matches!(self.stage, Stage::Answered),
+            answered: matches!(self.stage, Stage::Answered { .. }),
         }
     }
 
@@ -171,15 +205,15 @@ impl OpenInvitation {
                     sas_nonce: SasNonce::new(Secret::take(&mut secrets.sas_nonce)),
                 },
             },
+            (None, response_hash) if record.answered => Stage::Answered { response_hash },
             (None, Some(offer_hash)) => Stage::AwaitingOffer { offer_hash },
-            (None, None) if record.answered => Stage::Answered,
             (None, None) => Stage::Responded,
         };
         let secret = InvitationSecret::new(Secret::take(&mut record.secret));
         let mut open = Self::new(secret, UnixTime(record.expires_at), record.quick, stage);
         open.contact = record.contact.map(ContactId);
         open.expected = record.expected.map(Fingerprint);
-        open.response_cells = record
+        open.own_cells = record
             .response_cells
             .into_iter()
             .map(|cell| cell.bytes)

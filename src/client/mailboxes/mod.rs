@@ -2,10 +2,12 @@
 
 mod alerts;
 mod chain;
+mod shape;
 
 pub use alerts::RelayNotice;
 use alerts::{Alert, Alerts};
 pub(crate) use chain::{Cursors, Step};
+use shape::{Shape, ShapeChange, Verdict};
 
 use serde::Serialize;
 
@@ -15,7 +17,7 @@ use crate::{
     identity::Fingerprint,
     vault::{
         VaultError,
-        stored::{InfoRecord, RelayRecord},
+        stored::{InfoRecord, RelayRecord, ShapeRecord},
     },
     wire::{
         BATCH_HEADER_LEN, BatchHeader, BatchRef, BucketId, BucketIndex, CellSize, CellsPerBucket,
@@ -134,6 +136,7 @@ impl IndexEntry {
 pub(crate) struct Mailboxes {
     url: String,
     info: Option<RelaySettings>,
+    change: ShapeChange,
     own: Cursors,
     lobby: Cursors,
     alerts: Alerts,
@@ -147,6 +150,7 @@ impl Mailboxes {
         Self {
             url: url.trim_end_matches('/').to_owned(),
             info: None,
+            change: ShapeChange::default(),
             own: Cursors::default(),
             lobby: Cursors::default(),
             alerts: Alerts::default(),
@@ -167,32 +171,66 @@ impl Mailboxes {
         }
     }
 
-    /// Takes a `/v1/info`. Another number of buckets moves everyone: the own
-    /// bucket is then read from its beginning.
+    /// Takes a `/v1/info`. Another number of buckets or another cell size
+    /// counts once it has lasted. The number of buckets moves everyone: the
+    /// own bucket is then read from its beginning.
     pub(crate) fn configure(&mut self, answer: InfoAnswer, tx: &mut Transaction) {
-        let InfoAnswer {
-            settings: info,
-            time,
-        } = answer;
+        let InfoAnswer { settings, time } = answer;
         self.clock_ahead = time.0.cast_signed() - tx.now.0.cast_signed();
         let off = self.clock_ahead.unsigned_abs() > CLOCK_SKEW_SECONDS;
         self.alerts.set(Alert::ClockSkew, off, tx);
-        let known = self.info.as_ref();
-        if known == Some(&info) {
-            return;
+        let info = match self.info.as_ref().map(Shape::of) {
+            Some(in_use) => self.in_shape(in_use, settings, !off, tx),
+            None => settings,
+        };
+        if self.info.as_ref() != Some(&info) {
+            self.info = Some(info);
+            tx.touch(StoreKey::Mailboxes);
         }
-        let moved = known.is_some_and(|known| known.buckets != info.buckets);
-        if moved || known.is_some_and(|known| known.cell_size != info.cell_size) {
-            Alerts::changed(tx);
+    }
+
+    /// The settings, in the shape that is in use from now on.
+    fn in_shape(
+        &mut self,
+        in_use: Shape,
+        settings: RelaySettings,
+        certain: bool,
+        tx: &mut Transaction,
+    ) -> RelaySettings {
+        let stated = Shape::of(&settings);
+        match self.change.judge(in_use, stated, certain, tx) {
+            Verdict::InUse => settings,
+            Verdict::Begins => {
+                Alerts::changed(tx);
+                in_use.applied_to(settings)
+            }
+            Verdict::Waits => in_use.applied_to(settings),
+            Verdict::Lasts => {
+                if stated.buckets != in_use.buckets {
+                    self.own = Cursors {
+                        started: true,
+                        ..Cursors::default()
+                    };
+                }
+                settings
+            }
         }
-        if moved {
-            self.own = Cursors {
-                started: true,
-                ..Cursors::default()
-            };
-        }
-        self.info = Some(info);
-        tx.touch(StoreKey::Mailboxes);
+    }
+
+    /// Whether the relay states another shape than the one in use, so that
+    /// nothing but cover can be posted.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.change.stated().is_some()
+    }
+
+    /// The relay's parameters for what is posted at once.
+    pub(crate) fn for_posting(&self) -> Result<RelaySettings, ClientError> {
+        let info = self.info()?.clone();
+        let stated = self.change.stated();
+        Ok(match stated {
+            Some(shape) => shape.applied_to(info),
+            None => info,
+        })
     }
 
     /// Whether the clocks of this device and of the relay differ so much that
@@ -395,6 +433,15 @@ impl Mailboxes {
             started: (self.own.started, self.lobby.started),
             info: self.info.as_ref().map(info_record),
         }
+    }
+
+    pub(crate) fn shape_record(&self) -> Option<ShapeRecord> {
+        self.change.to_record()
+    }
+
+    pub(crate) fn restore_shape(&mut self, record: &ShapeRecord) -> Result<(), VaultError> {
+        self.change = ShapeChange::from_record(record)?;
+        Ok(())
     }
 
     pub(crate) fn from_record(record: RelayRecord) -> Result<Self, VaultError> {

@@ -103,25 +103,22 @@ impl Outbox {
             .is_none_or(|size| queued.cell.len() == size.bytes())
     }
 
-    /// Whether cells of the rendezvous or of announcements are of another
-    /// size than the relay takes.
-    pub(crate) fn has_misfits(&self) -> bool {
-        let mut queued = self.queue.values();
-        queued.any(|queued| queued.contact().is_none() && !self.fits(queued))
+    /// Cells of the rendezvous or of announcements that are of another size
+    /// than the relay takes.
+    pub(crate) fn misfits(&self) -> impl Iterator<Item = &QueuedCell> {
+        let queued = self.queue.values();
+        queued.filter(|queued| queued.contact().is_none() && !self.fits(queued))
     }
 
-    /// Discards those cells; whether there were any.
-    pub(crate) fn discard_misfits(&mut self, tx: &mut Transaction) -> bool {
-        let size = self.size;
-        let misfits = self.has_misfits();
+    /// Discards those cells.
+    pub(crate) fn discard_misfits(&mut self, tx: &mut Transaction) {
+        let Some(size) = self.size else {
+            return;
+        };
         self.discard_if(
-            |queued| {
-                let fits = size.is_none_or(|size| queued.cell.len() == size.bytes());
-                queued.contact().is_none() && !fits
-            },
+            |queued| queued.contact().is_none() && queued.cell.len() != size.bytes(),
             tx,
         );
-        misfits
     }
 
     pub(crate) fn restore(&mut self, ordinal: u64, queued: QueuedCell) {
@@ -456,10 +453,10 @@ impl Outbox {
         today: Day,
         mailboxes: &Mailboxes,
     ) -> Result<Slot, ClientError> {
-        let info = mailboxes.info()?;
-        let mut slot = Slot::new(info);
+        let relay = mailboxes.for_posting()?;
+        let mut slot = Slot::new(&relay);
         for ready in self.ready(policy, today, mailboxes)? {
-            slot.take(ready.ordinal, ready.bucket, || ready.cell(info.cell_size))?;
+            slot.take(ready.ordinal, ready.bucket, || ready.cell(relay.cell_size))?;
         }
         Ok(slot)
     }
@@ -496,6 +493,9 @@ impl Outbox {
         today: Day,
         mailboxes: &Mailboxes,
     ) -> Result<Vec<Ready<'_>>, ClientError> {
+        if mailboxes.is_changing() {
+            return Ok(Vec::new()); // Nothing that waits is of that shape.
+        }
         let (held_back, barriers) = (self.held_back(today), self.large.barriers());
         let off = mailboxes.clock_is_off();
         let may_leave = |ordinal: u64, queued: &QueuedCell| {
