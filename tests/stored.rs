@@ -294,6 +294,11 @@ fn records_are_written_as_they_always_were() {
         retention_days: 30,
     };
     held.hold("settings", &settings);
+    let receipts = ReceiptsRecord {
+        due: 1_795_300_000,
+        sessions: vec![SessionRecord { id: vec![4; 16] }],
+    };
+    held.hold("receipts", &receipts);
     let large = LargeRecord {
         head: vec![1; 30],
         message_id: [2; 16],

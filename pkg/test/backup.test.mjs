@@ -14,7 +14,13 @@ before(async () => {
 after(() => relay?.end());
 
 const restore = (bundle, options = {}) =>
-  Portal.restore(bundle, { relay: relay.url, store: memoryStore(), passphrase: PASSPHRASE, ...options });
+  Portal.restore(bundle, {
+    relay: relay.url,
+    store: memoryStore(),
+    passphrase: PASSPHRASE,
+    receiptDelayMinutes: 0,
+    ...options,
+  });
 const texts = async (portal, contact) =>
   (await portal.messages(contact)).map(({ text, direction }) => `${direction}: ${text}`);
 

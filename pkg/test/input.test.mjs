@@ -84,6 +84,7 @@ const ARGUMENTS = [
   ["backup", "callback", (v) => Portal.open({ ...opening(), backup: v })],
   ["confirmLargeDownload", "callback", (v) => Portal.open({ ...opening(), confirmLargeDownload: v })],
   ["idleMinutes", "flag", (v) => Portal.open({ ...opening(), idleMinutes: v === 1 ? 0 : v })],
+  ["receiptDelayMinutes", "whole", (v) => Portal.open({ ...opening(), receiptDelayMinutes: v })],
   ["options", "options", (v) => Portal.openReadOnly(v)],
   ["store", "object", (v) => Portal.openReadOnly({ store: v, passphrase: PASSPHRASE })],
   ["passphrase", "secret", (v) => Portal.openReadOnly({ store: memoryStore(), passphrase: v })],

@@ -31,7 +31,7 @@ function picture(length) {
 const same = (a, b) => Buffer.compare(a, b) === 0;
 const reopened = async (portal, store) => {
   await portal.dispose();
-  return Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "", create: false });
+  return Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, receiptDelayMinutes: 0 });
 };
 
 /** A store that survives the portal, as a database does. */

@@ -7,7 +7,15 @@ export const PASSPHRASE = "correct horse battery staple";
 
 /** Opens a portal on a fresh store. */
 export function person(name, relay, options = {}) {
-  return Portal.open({ relay, store: memoryStore(), passphrase: PASSPHRASE, name, create: true, ...options });
+  return Portal.open({
+    relay,
+    store: memoryStore(),
+    passphrase: PASSPHRASE,
+    name,
+    create: true,
+    receiptDelayMinutes: 0,
+    ...options,
+  });
 }
 
 /** Collects the details of events as they come. */

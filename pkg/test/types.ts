@@ -111,6 +111,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     passkey: true,
     name: "A",
     idleMinutes: 10,
+    receiptDelayMinutes: 60,
     expectVault: true,
     afterEviction: false,
   });

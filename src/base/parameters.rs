@@ -74,6 +74,8 @@ pub const MAX_UNIX_TIME: u64 = 253_402_300_799;
 pub const RETENTION_DAYS: RangeInclusive<u32> = 7..=60;
 /// The same, unless it is set.
 pub const DEFAULT_RETENTION_DAYS: u32 = 60;
+/// How long a receipt may wait on average, in minutes.
+pub const RECEIPT_DELAY_MINUTES: RangeInclusive<u32> = 0..=2_880;
 /// Days for which a month's keys are kept after the month. Fewer than
 /// [`LISTENING_DAYS`] would lose what is on its way.
 pub const GRACE_DAYS: RangeInclusive<u32> = LISTENING_DAYS..=28;

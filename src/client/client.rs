@@ -244,6 +244,10 @@ impl Client {
                 let open = self.invitations.get(id)?;
                 Some(stored::encode(&open.to_record()))
             }
+            StoreKey::Receipts(id) => {
+                let record = self.inbox.receipts.to_record(id);
+                record.map(|record| stored::encode(&record))
+            }
             _ => None,
         }
     }

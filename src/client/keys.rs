@@ -13,6 +13,7 @@
 //! | `s/i/<invitation>` | an open invitation |
 //! | `s/q/<ordinal>` | a sealed cell in the queue |
 //! | `s/l/<contact>/<ordinal>` | a large message that is not sealed completely |
+//! | `s/r/<contact>` | receipts that are owed |
 //! | `s/o/<digest>` | an opened cell |
 //! | `s/f/<owner>/<message>/<index>` | a fragment of an incomplete message |
 //! | `s/e/<id>` | an emergency access |
@@ -59,6 +60,8 @@ pub enum StoreKey {
     Queued(u64),
     /// `s/l/…`
     Large(MessageRef),
+    /// `s/r/…`
+    Receipts(ContactId),
     /// `s/o/…`
     Opened([u8; 16]),
     /// `s/f/…`
@@ -107,6 +110,7 @@ impl StoreKey {
             ["s", "i", id] => Self::Invitation(InvitationId::parse(id)?),
             ["s", "q", ordinal] => Self::Queued(u64::from_be_bytes(hex::decode(ordinal)?)),
             ["s", "l", contact, ordinal] => Self::Large(message(contact, ordinal)?),
+            ["s", "r", id] => Self::Receipts(ContactId::parse(id)?),
             ["s", "o", digest] => Self::Opened(hex::decode(digest)?),
             ["s", "f", owner, message, index] => Self::Fragment {
                 owner: hex::decode(owner)?,
@@ -161,6 +165,7 @@ impl fmt::Display for StoreKey {
             Self::Invitation(id) => write!(f, "s/i/{id}"),
             Self::Queued(ordinal) => write!(f, "s/q/{}", hex::encode(&ordinal.to_be_bytes())),
             Self::Large(message) => write!(f, "s/l/{}", place(message)),
+            Self::Receipts(id) => write!(f, "s/r/{id}"),
             Self::Opened(digest) => write!(f, "s/o/{}", hex::encode(digest)),
             Self::Fragment {
                 owner,
@@ -235,6 +240,10 @@ mod tests {
             ),
             (StoreKey::Queued(513), "s/q/0000000000000201".to_owned()),
             (StoreKey::Large(MESSAGE), format!("s/l/{m}")),
+            (
+                StoreKey::Receipts(MESSAGE.contact),
+                "s/r/c1c1c1c1c1c1c1c1".to_owned(),
+            ),
             (StoreKey::Opened([0xd1; 16]), format!("s/o/{digest}")),
             (
                 StoreKey::Fragment {

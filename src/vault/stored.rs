@@ -336,6 +336,22 @@ records! {
         pub retention_days: u32,
     }
 
+    /// `s/r/…`: receipts that are owed to a contact.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ReceiptsRecord {
+        /// When they leave, Unix seconds.
+        pub due: u64,
+        /// What is acknowledged, oldest first.
+        pub sessions: Vec<SessionRecord>,
+    }
+
+    /// A delivery's session id.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SessionRecord {
+        /// With its label.
+        pub id: Vec<u8>,
+    }
+
     /// A control delivery that waits to be posted.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ControlRecord {

@@ -18,7 +18,8 @@ fn restored(backup: &Person) -> Person {
         .filter(|(key, _)| key.starts_with("s/") || key.starts_with("m/"))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    let (client, changes) = Client::restore(&records, NOW, &mut rng()).unwrap();
+    let (mut client, changes) = Client::restore(&records, NOW, &mut rng()).unwrap();
+    client.set_receipt_delay(0).unwrap();
     let mut person = Person {
         client,
         store: backup.store.clone(),

@@ -236,7 +236,8 @@ fn a_refused_call_changes_neither_memory_nor_store() {
         if seed % 3 == 2 {
             // A device that was restored and has not read its mailbox yet.
             let stored: Vec<_> = a.stored_state().into_iter().collect();
-            let (client, changes) = Client::restore(&stored, now, &mut rng()).unwrap();
+            let (mut client, changes) = Client::restore(&stored, now, &mut rng()).unwrap();
+            client.set_receipt_delay(0).unwrap();
             a.client = client;
             a.commit(Effects {
                 changes,

@@ -180,10 +180,16 @@ fn what_waits_is_sealed_again_once_another_cell_size_has_lasted_and_nothing_is_l
         for text in &texts {
             a.send(b_at_a, text, now).unwrap();
         }
-        let invited = a.client.invite(Kind::Quick, Some(86_400), now, &mut rng());
-        let invitation = a.commit(invited.unwrap());
-        let mut lasting = 3_600;
-        for size in sizes {
+        let mut invitation = None;
+        for (n, size) in sizes.iter().enumerate() {
+            if n > 0 {
+                // A change is followed a day after the one before.
+                let (same, day) = (relay.size.get(), 24 * 3_600);
+                restate(&mut relay, &mut a, same, day);
+            }
+            let now = clock(&relay);
+            let invited = a.client.invite(Kind::Quick, Some(86_400), now, &mut rng());
+            invitation = Some(a.commit(invited.unwrap()).uri);
             restate(&mut relay, &mut a, *size, 0);
             assert_eq!(notices(&mut a), [("RELAY_CHANGED", false)]);
             let now = clock(&relay);
@@ -193,11 +199,10 @@ fn what_waits_is_sealed_again_once_another_cell_size_has_lasted_and_nothing_is_l
             assert!(slot.tokens.is_empty(), "cover alone goes on");
             assert!(a.client.next_lobby_post(now).unwrap().is_none());
             relay.close();
-            restate(&mut relay, &mut a, *size, lasting);
+            restate(&mut relay, &mut a, *size, 3_600);
             assert_eq!(notices(&mut a), []);
-            // The next change is followed a day after this one.
-            lasting = 23 * 3_600;
         }
+        let invitation = invitation.unwrap();
         assert!(!a.client.has_overdue(clock(&relay)));
         let mut c = Person::new("Northside Lab");
         let mut shown = Vec::new();
@@ -213,7 +218,7 @@ fn what_waits_is_sealed_again_once_another_cell_size_has_lasted_and_nothing_is_l
             }
             if n == 0 {
                 let now = clock(&relay);
-                let accepted = c.client.accept(&invitation.uri, true, now, &mut rng());
+                let accepted = c.client.accept(&invitation, true, now, &mut rng());
                 c.commit(accepted.unwrap());
             }
         }

@@ -119,7 +119,8 @@ impl World {
             .filter(|(key, _)| key.starts_with("s/") || key.starts_with("m/"))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        let (client, changes) = Client::restore(&records, self.now(), &mut self.dice).unwrap();
+        let (mut client, changes) = Client::restore(&records, self.now(), &mut self.dice).unwrap();
+        client.set_receipt_delay(0).unwrap();
         let mut device = Person {
             client,
             store: self.backups[at].clone(),

@@ -1,12 +1,13 @@
-//! What posts show to somebody who sees where their cells go: with mail the
-//! same as without.
+//! What posts show to somebody who sees where their cells go, and receipts to
+//! a contact: with mail the same as without.
 
 use std::collections::BTreeMap;
 
 use tessera::{
     base::UnixTime,
-    client::{ContactId, Post},
+    client::{Client, ContactId, Mailbox, Post, StoreKey},
     enrolment::Kind,
+    vault::stored::{self, QueuedRecord},
     wire::{BucketCount, BucketId, post},
 };
 
@@ -118,4 +119,126 @@ fn cells_for_the_lobby_leave_in_posts_of_their_own() {
     let effects = doctor.client.posted(&post.tokens, now);
     doctor.commit(effects);
     assert!(doctor.client.next_lobby_post(now).unwrap().is_none());
+}
+
+/// Messages of a contact that floods.
+const FLOOD: usize = 64;
+/// Epochs for which it watches: twelve days.
+const WATCHED: u64 = 576;
+/// Visits of the victim that it learns from, and as many that it judges.
+const VISITS: usize = 60;
+
+/// A victim with two contacts in one bucket, and a batch with the messages of
+/// one of them.
+struct Flooded {
+    relay: Relay,
+    victim: Person,
+    attacker: ContactId,
+    other: ContactId,
+}
+
+fn flooded() -> Flooded {
+    let mut relay = Relay::new();
+    relay.buckets = BucketCount::try_from(1).unwrap();
+    let [mut victim, mut flooder, mut friend] =
+        ["Ana Gómez", "Dr. Mallory", "Dr. Rivera"].map(Person::new);
+    let (attacker, to) = enrol(&mut relay, &mut victim, &mut flooder, Kind::Ordinary);
+    let (other, _) = enrol(&mut relay, &mut victim, &mut friend, Kind::Ordinary);
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut victim, &mut flooder, &mut friend]);
+    }
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    for number in 0..FLOOD {
+        let text = format!("message {number}");
+        flooder.send(to, &text, now).unwrap();
+    }
+    flooder.post(&mut relay);
+    relay.close();
+    Flooded {
+        relay,
+        victim,
+        attacker,
+        other,
+    }
+}
+
+impl Flooded {
+    /// The victim opens their portal, with three messages to the other contact
+    /// or without, and keeps it open. The first and the last epoch in which a
+    /// receipt for the attacker leaves.
+    fn visit(&self, mail: bool, delay: u32, dice: &mut Dice) -> [u64; 2] {
+        let mut victim = Person {
+            client: Client::load(&self.victim.stored_state().into_iter().collect::<Vec<_>>())
+                .unwrap(),
+            store: self.victim.store.clone(),
+            events: Vec::new(),
+        };
+        victim.client.set_receipt_delay(delay).unwrap();
+        let now = UnixTime(self.relay.epoch * EPOCH + 60);
+        for _ in 0..if mail { 3 } else { 0 } {
+            victim.send(self.other, "see you on Monday", now).unwrap();
+        }
+        let index = self.relay.index(bucket_of(&victim.client, Mailbox::Own));
+        let planned = victim.client.plan_pull(Mailbox::Own, &index, now).unwrap();
+        let mut read = 0;
+        for batch in victim.commit(planned) {
+            let bytes = self.relay.batch(&batch);
+            let received = victim.client.receive(&batch, &bytes, now, dice);
+            read += victim.commit(received.unwrap()).messages.len();
+        }
+        assert_eq!(read, FLOOD);
+        let mut seen = Vec::new();
+        for epoch in 0..WATCHED {
+            let now = now.plus(epoch * EPOCH);
+            victim.seal_overdue(now);
+            let post = victim.client.next_slot(now, &mut rng()).unwrap();
+            for token in &post.tokens {
+                let stored = &victim.store[&StoreKey::Queued(*token).to_string()];
+                let queued: QueuedRecord = stored::decode(stored).unwrap();
+                if queued.contact == Some(self.attacker.0) {
+                    seen.push(epoch);
+                }
+            }
+            let posted = victim.client.posted(&post.tokens, now);
+            victim.commit(posted);
+            if !seen.is_empty() && victim.client.queued() == 0 {
+                break;
+            }
+        }
+        [seen[0], *seen.last().unwrap()]
+    }
+
+    /// How often the attacker guesses right whether the victim had other mail:
+    /// by the epoch that told the two apart best in the first half of visits.
+    fn guesses(&self, delay: u32, visits: usize) -> f64 {
+        let mut dice = Dice::new(7);
+        let visits: Vec<(bool, [u64; 2])> = (0..2 * visits)
+            .map(|_| {
+                let mail = dice.chance(50);
+                (mail, self.visit(mail, delay, &mut dice))
+            })
+            .collect();
+        let (known, judged) = visits.split_at(visits.len() / 2);
+        let right = |visits: &[(bool, [u64; 2])], (which, from, late): (usize, u64, bool)| {
+            let is_right = |(mail, epochs): &&(bool, [u64; 2])| {
+                let guess = (epochs[which] >= from) == late;
+                guess == *mail
+            };
+            visits.iter().filter(is_right).count()
+        };
+        let rules = (0..2).flat_map(|which| {
+            (0..WATCHED).flat_map(move |from| [(which, from, true), (which, from, false)])
+        });
+        let best = rules.max_by_key(|rule| right(known, *rule)).unwrap();
+        right(judged, best) as f64 / judged.len() as f64
+    }
+}
+
+#[test]
+fn a_contact_that_floods_does_not_learn_whether_there_is_other_mail() {
+    let flooded = flooded();
+    let at_once = flooded.guesses(0, 8);
+    assert!(at_once >= 0.9, "the attack works: {at_once}");
+    let delayed = flooded.guesses(1_440, VISITS);
+    assert!(delayed <= 0.6, "{delayed}");
 }

@@ -24,7 +24,8 @@ impl Person {
     }
 
     pub(crate) fn create(name: &str, rng: &mut impl CryptoRng) -> Self {
-        let (client, changes) = Client::create(name, URL, NOW, rng).unwrap();
+        let (mut client, changes) = Client::create(name, URL, NOW, rng).unwrap();
+        client.set_receipt_delay(0).unwrap();
         let mut person = Self {
             client,
             store: BTreeMap::new(),
@@ -80,6 +81,7 @@ impl Person {
     pub(crate) fn restart(&mut self) {
         let records: Vec<_> = self.stored_state().into_iter().collect();
         self.client = Client::load(&records).unwrap();
+        self.client.set_receipt_delay(0).unwrap();
     }
 
     /// The audit log, walked from its first entry in the store to where it

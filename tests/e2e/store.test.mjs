@@ -202,6 +202,7 @@ function openPortal(page, name, store, options = {}) {
           store: indexedDbStore(store),
           passphrase: "correct horse battery staple",
           name,
+          receiptDelayMinutes: 0,
           ...options,
         });
         window.portal = portal;

@@ -39,6 +39,8 @@ export type BackupKey =
 
 /** The passphrase of every vault in the demo, so that visitors need none. A real portal lets each person choose, and never shows it. */
 export const DEMO_PASSPHRASE = "tessera demo";
+/** A demonstration shows a receipt within a minute. A portal for patients leaves the delay at a day. */
+const DEMO_RECEIPT_DELAY = 0;
 
 /** The bytes of an attachment, unless the vault cannot return them. */
 export type AttachmentBody = Uint8Array | "damaged";
@@ -154,6 +156,7 @@ export class Session {
       relay: this.relayUrl,
       store: this.#store,
       idleMinutes: this.idleMinutes,
+      receiptDelayMinutes: DEMO_RECEIPT_DELAY,
       ...key,
     });
     this.#listen(restored);
@@ -179,6 +182,7 @@ export class Session {
         store: this.#store,
         name: this.person.name,
         idleMinutes: this.idleMinutes,
+        receiptDelayMinutes: DEMO_RECEIPT_DELAY,
         ...options,
       });
       this.#listen(portal);

@@ -27,6 +27,7 @@ export class EngineHost {
   readonly #store: Store;
   /** Shows an event that comes of no step of the engine. */
   readonly show: (event: EngineEvent) => void;
+  readonly #prepare: (engine: Engine) => void;
   /** Called with the keys of every commit. */
   onCommit: (keys: readonly string[]) => void = () => {};
   /** Called when the store has no room for a change, and when one fits again. */
@@ -39,11 +40,20 @@ export class EngineHost {
   #last: Promise<unknown> = Promise.resolve();
   #end: TesseraError | undefined;
 
-  constructor(engine: Engine, store: Store, revision: number, show: (event: EngineEvent) => void) {
+  /** `prepare` sets up an engine that was just loaded: what is not stored. */
+  constructor(
+    engine: Engine,
+    store: Store,
+    revision: number,
+    show: (event: EngineEvent) => void,
+    prepare: (engine: Engine) => void = () => {},
+  ) {
     this.#engine = engine;
     this.#store = store;
     this.#revision = revision;
     this.show = show;
+    this.#prepare = prepare;
+    prepare(engine);
   }
 
   /** Whether nothing more can be done with it: disposed of, taken over, or poisoned by a failed commit or a defect. */
@@ -79,6 +89,7 @@ export class EngineHost {
       engine.free();
       throw this.#end;
     }
+    this.#prepare(engine);
     this.#engine = engine;
     this.#revision = revision;
     this.#locked = false;
@@ -297,7 +308,10 @@ export class EngineHost {
         if (revision !== this.#revision) return false;
         records.push(...entries);
       }
-      this.#step((engine) => engine.reload(records));
+      this.#step((engine) => {
+        engine.reload(records);
+        this.#prepare(engine);
+      });
       this.onRollBack();
       return true;
     } catch {

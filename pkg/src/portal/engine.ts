@@ -115,6 +115,7 @@ export interface Engine {
   posted(tokens: string[], now: number): Effects;
   /** Whether a post without an answer may be repeated: not once a contact of its cells is suspect. */
   mayPost(tokens: string[]): boolean;
+  setReceiptDelay(minutes: number): void;
   settings(): Settings;
   setSettings(graceDays: number, retentionDays: number, now: number): Effects;
   /** Gives of how many contacts keys were wiped. */

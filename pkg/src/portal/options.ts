@@ -8,10 +8,12 @@ import type { Opening } from "../vault/vault.js";
 
 /** How a portal behaves while it is open. */
 export type RuntimeOptions = {
-  readonly [K in "idleMinutes" | "backup" | "confirmLargeDownload"]: OpenOptions[K] | undefined;
+  readonly [K in (typeof RUNTIME_OPTIONS)[number]]: OpenOptions[K] | undefined;
 };
 
-const RUNTIME_OPTIONS = ["idleMinutes", "backup", "confirmLargeDownload"] as const;
+const RUNTIME_OPTIONS = ["idleMinutes", "receiptDelayMinutes", "backup", "confirmLargeDownload"] as const;
+/** The longest average time that a receipt may wait, two days: a message without one is shown as undelivered after seven. */
+const MOST_RECEIPT_DELAY_MINUTES = 2880;
 export const READ_OPTIONS = ["store", "passphrase", "passkey"] as const satisfies (keyof ReadOptions)[];
 export const OPEN_OPTIONS = [
   ...RUNTIME_OPTIONS,
@@ -35,13 +37,15 @@ export const RESTORE_OPTIONS = [
 
 export function requireRuntimeOptions({
   idleMinutes,
+  receiptDelayMinutes,
   backup,
   confirmLargeDownload,
 }: Partial<RuntimeOptions>): RuntimeOptions {
   if (idleMinutes !== undefined) requireMinutes(idleMinutes);
+  if (receiptDelayMinutes !== undefined) requireReceiptDelay(receiptDelayMinutes);
   callback(backup, "backup");
   callback(confirmLargeDownload, "confirmLargeDownload");
-  return { idleMinutes, backup, confirmLargeDownload };
+  return { idleMinutes, receiptDelayMinutes, backup, confirmLargeDownload };
 }
 
 export function requirePassphrase(given: unknown, name: string): string | Uint8Array {
@@ -64,6 +68,11 @@ export function requireOpeningArgument(opening: unknown): Opening {
   if (typeof opening === "object" && opening !== null && (opening as { passkey?: unknown }).passkey === true)
     return { passkey: true };
   return requirePassphrase(opening, "passphrase");
+}
+
+function requireReceiptDelay(minutes: unknown): void {
+  if (!Number.isInteger(minutes) || !((minutes as number) >= 0 && (minutes as number) <= MOST_RECEIPT_DELAY_MINUTES))
+    throw invalid(`receiptDelayMinutes is not a whole number from 0 to ${MOST_RECEIPT_DELAY_MINUTES}`);
 }
 
 function requireMinutes(minutes: unknown): void {

@@ -40,7 +40,14 @@ export class Runtime {
     this.#store = store;
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
-    this.host = new EngineHost(vault.engine, store, vault.revision, (event) => this.#show(event));
+    const { receiptDelayMinutes } = options;
+    this.host = new EngineHost(
+      vault.engine,
+      store,
+      vault.revision,
+      (event) => this.#show(event),
+      (engine) => receiptDelayMinutes === undefined || engine.setReceiptDelay(receiptDelayMinutes),
+    );
     const relay = new ReachabilityMonitor(new Relay(client), this.host, (status) => this.emit("relay", status));
     const health = new RelayHealth(
       (skew) => this.emit("clockSkew", skew),

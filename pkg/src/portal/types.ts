@@ -37,6 +37,12 @@ export interface OpenOptions {
   /** Locks the vault after so many minutes without use, 1440 at most: see `touch()`. Without it, it stays open. */
   readonly idleMinutes?: number;
   /**
+   * How long receipts wait on average, in whole minutes: 1440, a day, if left out; 2880 at most; 0 lets them leave with the next
+   * slot. Each waits for a random time, so that a receipt says little about when its message was read. The shorter, the more
+   * contacts and the relay learn of that, and of who answers whom.
+   */
+  readonly receiptDelayMinutes?: number;
+  /**
    * Asked before more than 5 MiB are pulled where the browser says that its user saves data. After `false` nothing is pulled in this
    * round, and the next one asks again: what waits at the relay is kept there for its retention.
    */
@@ -64,6 +70,7 @@ export interface RestoreOptions {
   /** Opens the restored vault from now on, in the place of the one before. */
   readonly newPassphrase?: string | Uint8Array;
   readonly idleMinutes?: number;
+  readonly receiptDelayMinutes?: number;
   readonly backup?: BackupHook;
   readonly confirmLargeDownload?: OpenOptions["confirmLargeDownload"];
 }

@@ -6,10 +6,10 @@ use crate::{
     base::{ErrorCode, Secret, SortedMap, SortedSet, UnixTime},
     channel::TagSlot,
     client::{
-        AuditEvent, Check, Client, ContactId, Gap, MessageEvent, MessageRef, MessageState,
-        MessageView, TransferView,
+        AuditEvent, Check, Client, ClientError, ContactId, Gap, MessageEvent, MessageRef,
+        MessageState, MessageView, TransferView,
         contacts::ContactState,
-        flows::seal::receipts,
+        flows::seal::one_cell_of_receipts,
         inbox,
         messages::{Message, Parts},
         outbox::Destination,
@@ -74,21 +74,19 @@ impl Client {
         let authentic = delivery
             .verify(&sender, tx.now, self.settings.retention())
             .map_err(|error| error.code())?;
-        if self.is_fresh(id, slot, &authentic, outcome)? {
+        if self.is_fresh(id, slot, &authentic)? {
             self.take_fresh(id, slot, digest, authentic, outcome, tx)?;
         }
         Ok(())
     }
 
     /// Whether a delivery was not taken before. One that its sender sealed
-    /// again, because the first receipt did not reach it, is acknowledged
-    /// again.
+    /// again is not acknowledged again: a contact could choose when.
     fn is_fresh(
         &self,
         id: ContactId,
         slot: TagSlot,
         delivery: &Authentic,
-        outcome: &mut Outcome,
     ) -> Result<bool, ErrorCode> {
         let contact = self.contacts.get(id).ok_or(ErrorCode::Internal)?;
         let is_control = delivery.content_type().is_control();
@@ -96,9 +94,6 @@ impl Client {
         if let Some(seq) = self.inbox.replays.accepted(id, &session) {
             if seq != delivery.seq() {
                 return Err(ErrorCode::Replayed);
-            }
-            if !is_control && contact.state == ContactState::Active {
-                outcome.receipts.push((id, delivery.id().clone()));
             }
             return Ok(false);
         }
@@ -307,9 +302,8 @@ impl Client {
         self.acknowledge(sessions.map(|session| (id, session)), rng, tx);
     }
 
-    /// Queues receipts for what was accepted, in the commit that accepts it.
-    /// A contact that cannot be written to, because of a clock that is behind,
-    /// gets none: that must not keep a message from being shown.
+    /// Owes receipts for what was accepted, in the commit that accepts it.
+    /// They leave after a random time; what is due at once is queued now.
     pub(crate) fn acknowledge(
         &mut self,
         accepted: impl IntoIterator<Item = (ContactId, DeliveryId)>,
@@ -320,19 +314,51 @@ impl Client {
         for (contact, session) in accepted {
             by_contact.get_or_insert(contact, Vec::new()).push(session);
         }
-        for (id, sessions) in by_contact.iter() {
-            let Some(contact) = self.contacts.get(*id) else {
-                continue;
-            };
-            let Some(peer) = contact.peer else {
+        for (contact, sessions) in by_contact.iter() {
+            let receipts = &mut self.inbox.receipts;
+            receipts.owe(*contact, sessions.clone(), rng, tx);
+        }
+        self.seal_receipts(rng, tx);
+    }
+
+    /// Queues the receipts that are due, one cell for each contact. What
+    /// cannot be sealed now, because a clock is wrong, waits: that must not
+    /// keep a message from being shown. A contact that is suspect by now gets
+    /// none.
+    pub(crate) fn seal_receipts(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+        let Ok(size) = self.mailboxes.info().map(|info| info.cell_size) else {
+            return;
+        };
+        if self.mailboxes.clock_is_off() {
+            return;
+        }
+        let due: Vec<ContactId> = self.inbox.receipts.due(tx.now).collect();
+        for id in due {
+            let contact = self.contacts.get(id);
+            let Some((contact, peer)) = contact.and_then(|contact| Some((contact, contact.peer?)))
+            else {
                 continue;
             };
             let to = Destination::Bucket(peer.fingerprint());
-            let sealed = self.seal_controls(contact, receipts(sessions), to, tx.now, rng);
-            if let Ok(sealed) = sealed {
+            let sessions = one_cell_of_receipts(self.inbox.receipts.of(id), size);
+            let count = sessions.len();
+            let payload = Control::Received(sessions).encode();
+            if let Ok(sealed) = self.seal_controls(contact, [payload], to, tx.now, rng) {
                 self.push_controls(sealed, tx);
+                self.inbox.receipts.sealed(id, count, rng, tx);
             }
         }
+    }
+
+    /// Sets how long receipts wait on average, in minutes: a day unless set.
+    /// The shorter, the more contacts and the relay learn of when messages are
+    /// read. Not stored.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` above two days.
+    pub fn set_receipt_delay(&mut self, minutes: u32) -> Result<(), ClientError> {
+        self.inbox.receipts.set_mean_delay(minutes)
     }
 
     /// The progress of an incomplete message of a contact.

@@ -294,6 +294,7 @@ impl Client {
         self.contacts.remove(id, &mut tx);
         self.devices.forget_contact(id, &mut tx);
         self.outbox.remove_contact(id, &mut tx);
+        self.inbox.receipts.remove_contact(id, &mut tx);
         self.messages.remove_contact(id, &mut tx);
         for invitation in self.invitations.remove_contact(id, &mut tx) {
             self.inbox.tags.forget_invitation(invitation);

@@ -142,6 +142,9 @@ impl Client {
                 }
                 self.outbox.restore_large(message, record);
             }
+            StoreKey::Receipts(id) => {
+                self.inbox.receipts.restore(id, &stored::decode(bytes)?)?;
+            }
             StoreKey::Opened(digest) => self.inbox.replays.restore(digest, stored::decode(bytes)?),
             StoreKey::Fragment {
                 owner,
@@ -182,7 +185,9 @@ impl Client {
         let contacts = self.contacts.iter().map(|c| StoreKey::Contact(c.id));
         let invitations = self.invitations.iter();
         let invitations = invitations.map(|(id, _)| StoreKey::Invitation(id));
+        let receipts = self.inbox.receipts.contacts().map(StoreKey::Receipts);
         let touched = state.into_iter().chain(contacts).chain(invitations);
+        let touched = touched.chain(receipts);
         let touched = touched.filter_map(|key| Some((key, self.encode(key)?)));
         let emergencies = self.emergencies.iter();
         let emergencies =

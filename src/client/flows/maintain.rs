@@ -54,7 +54,9 @@ impl Client {
         let waits =
             !self.outbox.held_back(now.day()).is_empty() || self.outbox.misfits().next().is_some();
         let resent = self.messages.sent_in_the_future(now).next().is_some();
-        (waits || resent) && !self.mailboxes.clock_is_off() || self.announcement_due(now)
+        let receipts = self.inbox.receipts.due(now).next().is_some();
+        (waits || resent || receipts) && !self.mailboxes.clock_is_off()
+            || self.announcement_due(now)
     }
 
     fn overdue(&self, now: UnixTime) -> Vec<(CellPurpose, Destination)> {
@@ -113,6 +115,7 @@ impl Client {
         if self.announcement_due(now) {
             self.announce(rng, &mut tx);
         }
+        self.seal_receipts(rng, &mut tx);
         self.commit(tx, ())
     }
 

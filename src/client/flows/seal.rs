@@ -12,9 +12,8 @@ use crate::{
         outbox::{CellPurpose, Destination, greeting, seal_fragment},
         transaction::Transaction,
     },
-    crypto::cbor::Deterministic as _,
     envelope::{
-        Body, ContentType, Control, DeliveryId, EnvelopeError, Layout, NEXT_DEVICE_WINDOW, Sealing,
+        Body, ContentType, DeliveryId, EnvelopeError, Layout, NEXT_DEVICE_WINDOW, Sealing,
         UnprovenDelivery, compose, seal, split,
     },
     identity::{Identity, PublicIdentity},
@@ -355,13 +354,18 @@ impl Sealer<'_> {
     }
 }
 
-/// Session ids of one receipts delivery: as many as fit into one cell of
-/// 2 KiB.
-const RECEIPTS_PER_DELIVERY: usize = 20;
+/// What a cell of receipts holds beside the session ids, at most.
+const RECEIPTS_OVERHEAD: usize = 728;
 
-/// The payloads of receipts for these session ids.
-pub(crate) fn receipts(sessions: &[DeliveryId]) -> impl Iterator<Item = Vec<u8>> {
-    sessions
-        .chunks(RECEIPTS_PER_DELIVERY)
-        .map(|ids| Control::Received(ids.to_vec()).encode())
+/// The first of these session ids: as many as one cell can acknowledge.
+pub(crate) fn one_cell_of_receipts(sessions: &[DeliveryId], size: CellSize) -> Vec<DeliveryId> {
+    let mut room = size.bytes().saturating_sub(RECEIPTS_OVERHEAD);
+    let fits = |session: &&DeliveryId| {
+        // A CBOR byte string of up to 64 bytes.
+        let len = session.encode().len() + 2;
+        let fits = len <= room;
+        room = room.saturating_sub(len);
+        fits
+    };
+    sessions.iter().take_while(fits).cloned().collect()
 }

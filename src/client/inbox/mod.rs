@@ -1,11 +1,13 @@
 //! The inbox: which tags are watched, what was opened before, and which
-//! messages are still incomplete.
+//! messages are still incomplete; and which receipts are owed.
 
 mod reassembly;
+mod receipts;
 mod replays;
 mod tags;
 
 pub(crate) use reassembly::{Key, Reassembly};
+pub(crate) use receipts::Receipts;
 pub(crate) use replays::Replays;
 pub(crate) use tags::{TagOwner, TagSources, Tags};
 
@@ -15,6 +17,7 @@ pub(crate) struct Inbox {
     pub(crate) tags: Tags,
     pub(crate) replays: Replays,
     pub(crate) reassembly: Reassembly,
+    pub(crate) receipts: Receipts,
     pub(crate) work: Work,
 }
 

@@ -173,6 +173,16 @@ impl Engine {
         to_js(&self.client.settings())
     }
 
+    /// Sets how long receipts wait on average, in minutes. Not stored.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` above 2 880.
+    #[wasm_bindgen(js_name = setReceiptDelay)]
+    pub fn set_receipt_delay(&mut self, minutes: u32) -> JsResult<()> {
+        self.client.set_receipt_delay(minutes).map_err(client_error)
+    }
+
     /// Sets both.
     ///
     /// # Errors
