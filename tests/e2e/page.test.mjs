@@ -41,6 +41,36 @@ describe("the page", () => {
     await Promise.all([hers.close(), theirs.close()]);
   });
 
+  test("a link whose # was encoded is burnt, and the page says so", async () => {
+    const secret = "AAAAAAAAAAAAAAAAAAAAAA";
+    for (const path of [`%23tessera:/${secret}`, `%23Tessera%3A/clinic.example/${secret}`, `?tessera:/${secret}`]) {
+      const portal = await openPortal(browser, `${relay.url}/${path}`);
+      assert.match(await portal.page.getByTestId("burnt").innerText(), /^This invitation cannot be used/);
+      assert.equal(portal.page.url(), `${relay.url}/`);
+      assert.equal(await portal.page.getByTestId("offer").count(), 0);
+      assert.deepEqual(portal.complaints, []);
+      await portal.close();
+    }
+  });
+
+  test("a stray % in the fragment stops nothing, and no invitation stays in the address bar", async () => {
+    const secret = "AAAAAAAAAAAAAAAAAAAAAA";
+    for (const [hash, left] of [
+      ["#%", "#%"],
+      ["#100%", "#100%"],
+      [`#tessera:/${secret}%`, ""],
+      [`#tessera%3A/${secret}%zz`, ""],
+      [`#TESSERA:/${secret}`, ""],
+    ]) {
+      const portal = await openPortal(browser, `${relay.url}/?role=patient${hash}`);
+      const ana = await new Person(portal.page, "patient").ready();
+      assert.equal(new URL(portal.page.url()).hash, left);
+      if (left === "") assert.notEqual(await ana.pane.getByTestId("accept-text").inputValue(), "");
+      assert.deepEqual(portal.complaints, []);
+      await portal.close();
+    }
+  });
+
   test("a link opened on the shared screen asks who accepts it", async () => {
     const portal = await openPortal(browser, relay.url);
     const rivera = await new Person(portal.page, "clinician").ready();

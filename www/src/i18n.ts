@@ -22,6 +22,10 @@ const TEXT = {
   open_alone_label: ["Open {name} alone in a new tab", "Abrir {name} en una pestaña propia"],
   starting: ["Creating an identity…", "Creando una identidad…"],
   failed_to_start: ["Could not start: {reason}", "No se pudo iniciar: {reason}"],
+  link_burnt: [
+    "This invitation cannot be used: its # was changed on the way, so that its secret reached a server. Ask the person who invited you to withdraw it and to send another.",
+    "Esta invitación no se puede usar: su # cambió por el camino y su secreto llegó a un servidor. Pida a quien le invitó que la retire y envíe otra.",
+  ],
   role_clinician: ["Clinician", "Profesional clínico"],
   role_patient: ["Patient", "Paciente"],
   role_lab: ["Laboratory", "Laboratorio"],

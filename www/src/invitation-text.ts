@@ -1,25 +1,45 @@
 /** Invitations and fingerprints as people pass them on: links, pasted text, QR codes. */
 
-const SCHEME = "tessera:/";
-
-/** The invitation inside a link, a QR code or pasted text, or null. */
-export function invitationIn(text: string): string | null {
-  const start = text.indexOf(SCHEME);
-  if (start < 0) return null;
-  return text.slice(start).trim().split(/\s/, 1)[0] ?? null;
-}
-
 /** A link that opens the portal with the invitation in the fragment, which no server ever sees. */
 export function invitationLink(uri: string): string {
   return `${location.origin}/#${uri}`;
 }
 
-/** Takes the invitation out of the address bar at once, so that it stays in no history or bookmark. */
-export function takeOfferedInvitation(): string | null {
-  if (location.hash.length < 2) return null;
-  const offered = invitationIn(decodeURIComponent(location.hash.slice(1)));
-  if (offered !== null) history.replaceState(null, "", location.pathname + location.search);
-  return offered;
+/** What the address of the page holds of an invitation. */
+export interface Offered {
+  /** The fragment as it came; `accept` finds the invitation in it, or says what is wrong with it. */
+  readonly text: string | null;
+  /** It stood before the `#`, so that a server has seen its secret. */
+  readonly burnt: boolean;
+}
+
+/** Takes an invitation out of the address bar at once, so that it stays in no history or bookmark. */
+export function takeOfferedInvitation(): Offered {
+  const fragment = decoded(location.hash.slice(1));
+  const burnt = isInvitation(decoded(location.pathname + location.search));
+  const offered = isInvitation(fragment);
+  if (burnt) history.replaceState(null, "", "/");
+  else if (offered) history.replaceState(null, "", location.pathname + location.search);
+  return { text: offered && !burnt ? fragment : null, burnt };
+}
+
+function isInvitation(text: string): boolean {
+  return /tessera:/i.test(text);
+}
+
+/** Percent-decoded where it can be: a stray `%` is left as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text.replace(/(%[0-9a-f]{2})+/gi, (escaped) => {
+      try {
+        return decodeURIComponent(escaped);
+      } catch {
+        return escaped;
+      }
+    });
+  }
 }
 
 /** Reads the QR code in an image; loads the decoder on first use. */

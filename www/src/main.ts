@@ -36,6 +36,7 @@ class App {
   #panes: Pane[] = [];
   #relayPane: RelayPane | null = null;
   #offered: string | null = null;
+  #burnt = false;
   #failure: string | null = null;
   #loaded = false;
 
@@ -74,9 +75,10 @@ class App {
   }
 
   #takeOffer(): void {
-    const offered = takeOfferedInvitation();
-    if (offered === null) return;
-    this.#offered = offered;
+    const { text, burnt } = takeOfferedInvitation();
+    this.#burnt ||= burnt;
+    if (text === null) return;
+    this.#offered = text;
     if (this.#alone) this.#giveOffer(this.#alone);
   }
 
@@ -110,6 +112,7 @@ class App {
             ),
           ]
         : []),
+      ...(this.#burnt ? [h("p", { class: "fatal", role: "alert", testid: "burnt" }, t("link_burnt"))] : []),
       ...(this.#offered ? [this.#offer()] : []),
       h("main", { id: "people", class: "people", tabindex: -1 }, ...this.#panes.map((pane) => pane.element)),
       ...(this.#relayPane ? [this.#relayPane.element] : []),

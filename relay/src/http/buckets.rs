@@ -13,11 +13,11 @@ use axum::{
 };
 use sha2::{Digest as _, Sha256};
 use tessera::wire::{
-    self, BATCH_HEADER_LEN, BatchDigest, BatchHeader, BucketId, BucketIndex, Origin, hex,
+    BATCH_HEADER_LEN, BatchDigest, BatchHeader, BucketId, BucketIndex, Origin, hex,
 };
 use tokio::sync::Mutex;
 
-use super::{App, Refusal, Shared, notices};
+use super::{App, Refusal, Shared, notices, tags::Place};
 use crate::{
     epoch::{Published, wall_clock},
     store::{Contents, Found, Kind, Store, StoreError},
@@ -65,7 +65,9 @@ pub(super) async fn batch<S: Store>(
     place: Result<Path<(String, String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let bytes = held(&app, place).await?;
+    let (bucket, origin, epoch) = visible(&app, place)?;
+    let found = app.reads.read(app.store.batch(bucket, origin, epoch));
+    let bytes = held(&app, bucket, found.await?).await?;
     let digest = digest(&bytes)?;
     Ok(immutable(&headers, &digest.to_string(), || bytes))
 }
@@ -76,25 +78,21 @@ pub(super) async fn batch_tags<S: Store>(
     place: Result<Path<(String, String, String)>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let bytes = held(&app, place).await?;
-    let digest = digest(&bytes)?;
-    let tags = tags_of(bytes).await?;
+    let place = visible(&app, place)?;
+    let (bucket, _, epoch) = place;
+    let oldest = app.indexes.get(&app, bucket).await?.oldest;
+    let listed = oldest.is_some_and(|oldest| oldest <= epoch);
+    let found = app.tags.get(&app, place, listed).await?;
+    let tags = held(&app, bucket, found).await?;
+    let digest = digest(&tags)?;
     Ok(immutable(&headers, &digest.to_string(), || tags))
 }
 
-/// The tags of a batch. All of it is hashed, so not on the threads that answer.
-pub(super) async fn tags_of(batch: Bytes) -> Result<Vec<u8>, StoreError> {
-    tokio::task::spawn_blocking(move || wire::batch_tags(&batch))
-        .await
-        .map_err(|_| StoreError::Damaged)?
-        .map_err(StoreError::from)
-}
-
-/// The bytes of a batch that readers may see.
-async fn held<S: Store>(
+/// A batch that readers may see, if there is one.
+fn visible<S: Store>(
     app: &App<S>,
     place: Result<Path<(String, String, String)>, PathRejection>,
-) -> Result<Bytes, Refusal> {
+) -> Result<Place, Refusal> {
     let Path((bucket, origin, epoch)) = place.map_err(|_| Refusal::NotFound)?;
     let bucket = known_bucket(app, &bucket)?;
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
@@ -107,8 +105,16 @@ async fn held<S: Store>(
     if !visible {
         return Err(Refusal::NotFound);
     }
-    let found = app.reads.read(app.store.batch(bucket, origin, epoch));
-    match found.await? {
+    Ok((bucket, origin, epoch))
+}
+
+/// What was found of a batch, or why there is nothing.
+async fn held<S: Store>(
+    app: &App<S>,
+    bucket: BucketId,
+    found: Found<Bytes>,
+) -> Result<Bytes, Refusal> {
+    match found {
         Found::Held(bytes) => Ok(bytes),
         // What readers are told of, while the store still deletes.
         Found::Expired { .. } => {

@@ -15,6 +15,7 @@ mod portal;
 mod problem;
 mod reads;
 mod segments;
+mod tags;
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -30,7 +31,7 @@ use tessera::wire::{BucketCount, CellSize, RelayInfo};
 use tokio::{sync::watch, time::timeout};
 
 pub use self::{access::Access, admin::admin, problem::Refusal};
-use self::{buckets::Indexes, reads::Reads};
+use self::{buckets::Indexes, reads::Reads, tags::TagLists};
 use crate::{
     epoch::{PublishedEpochs, Schedule},
     limits::ANSWER_TIME,
@@ -59,6 +60,7 @@ pub struct App<S> {
     pub draining: watch::Receiver<bool>,
     indexes: Indexes,
     reads: Reads,
+    tags: TagLists,
 }
 
 type Shared<S> = State<Arc<App<S>>>;
@@ -85,6 +87,7 @@ impl<S: Store> App<S> {
             draining,
             indexes: Indexes::default(),
             reads: Reads::default(),
+            tags: TagLists::default(),
         }
     }
 

@@ -40,6 +40,13 @@ pub(super) fn router(directory: Option<&Path>) -> Router {
     }
 }
 
+/// Whether an invitation stands in the path: a mail program or a link scanner
+/// encoded the `#` before it. The page then says that its secret is burnt.
+fn is_burnt_invitation(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.contains("tessera:") || path.contains("tessera%3a")
+}
+
 /// Everything without an extension is the page, which has its own routes.
 async fn page(mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
@@ -51,7 +58,8 @@ async fn page(mut request: Request, next: Next) -> Response {
         .rsplit('/')
         .next()
         .is_some_and(|name| !name.contains('.'));
-    if is_read && is_route {
+    let is_burnt = is_burnt_invitation(&path);
+    if is_read && (is_route || is_burnt) {
         *request.uri_mut() = Uri::from_static("/index.html");
     }
     let mut response = next.run(request).await;
@@ -64,10 +72,10 @@ async fn page(mut request: Request, next: Next) -> Response {
                 .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         _ => {
-            let cache = if path.starts_with(HASHED) {
-                "public, max-age=31536000, immutable"
-            } else {
-                "no-cache"
+            let cache = match is_burnt {
+                true => "no-store",
+                false if path.starts_with(HASHED) => "public, max-age=31536000, immutable",
+                false => "no-cache",
             };
             response
                 .headers_mut()

@@ -14,7 +14,7 @@ use tessera::wire::{BATCH_HEADER_LEN, BucketId, Origin, batch::BATCH_TAGS_PREFIX
 
 use super::{
     App, Refusal, Shared,
-    buckets::{IMMUTABLE, conditional, known_bucket, number, tags_of},
+    buckets::{IMMUTABLE, conditional, known_bucket, number},
 };
 use crate::store::{Found, Kind, Segment, Store};
 
@@ -108,16 +108,15 @@ fn stream<S: Store>(
     let app = Arc::clone(app);
     tokio::spawn(async move {
         for epoch in segment.epochs {
-            let found = app.reads.read(app.store.batch(bucket, origin, epoch));
-            let Ok(Found::Held(batch)) = found.await else {
-                return;
+            let found = match what {
+                What::Batches => {
+                    let batch = app.store.batch(bucket, origin, epoch);
+                    app.reads.read(batch).await
+                }
+                What::Tags => app.tags.get(&app, (bucket, origin, epoch), true).await,
             };
-            let bytes = match what {
-                What::Batches => batch,
-                What::Tags => match tags_of(batch).await {
-                    Ok(tags) => tags.into(),
-                    Err(_) => return,
-                },
+            let Ok(Found::Held(bytes)) = found else {
+                return;
             };
             if sender.send_data(bytes).await.is_err() {
                 return;

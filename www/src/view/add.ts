@@ -2,7 +2,7 @@
 
 import { freshId, h, keyed, section, svgImage } from "../dom";
 import { clock, t } from "../i18n";
-import { fingerprintIn, invitationIn, invitationLink, readQr } from "../invitation-text";
+import { fingerprintIn, invitationLink, readQr } from "../invitation-text";
 import type { Invitation, Session } from "../session";
 import type { PaneState } from "./pane";
 import { Outcome, field, fileButton, ownFingerprint } from "./parts";
@@ -225,9 +225,7 @@ export class AddView {
 
   async #accept(text: string): Promise<void> {
     // Text without an invitation goes to the package too: its error says what is wrong.
-    const contact = await this.#acceptOutcome.attempt(() =>
-      this.session.accept(invitationIn(text) ?? text, this.#inPersonBox.checked),
-    );
+    const contact = await this.#acceptOutcome.attempt(() => this.session.accept(text, this.#inPersonBox.checked));
     if (!contact) return;
     this.state.acceptText = "";
     this.opened(contact.id);
