@@ -6,8 +6,8 @@ export default defineConfig({
     // Everything is its own file: the page is served under `default-src 'self'`.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // The portal, and the page that verifies an exported audit log.
-    rolldownOptions: { input: ["index.html", "verify.html"] },
+    // The hospital portal, the stage, and the page that verifies an exported audit log.
+    rolldownOptions: { input: ["index.html", "stage.html", "verify.html"] },
   },
   server: {
     host: "127.0.0.1",

@@ -6,7 +6,7 @@ import { HostileRelay } from "./hostile-relay.mjs";
 import { freshEnc } from "./support/batch.mjs";
 import { launch, openPortal } from "./support/browser.mjs";
 import { info, post, watchBatches } from "./support/network.mjs";
-import { enrol, Person } from "./support/person.mjs";
+import { compareDigits, enrol, Person } from "./support/person.mjs";
 import { Adversary } from "./support/adversary.mjs";
 import { startRelay } from "./support/relay.mjs";
 
@@ -21,7 +21,7 @@ after(() => browser?.close());
 
 /** Opens the portal and enrols clinician and patient, or also the laboratory. */
 async function stage(url, roles = ["clinician", "patient"]) {
-  const portal = await openPortal(browser, url);
+  const portal = await openPortal(browser, `${url}/stage.html`);
   const people = {};
   for (const role of ["clinician", "patient", "lab"]) people[role] = await new Person(portal.page, role).ready();
   if (roles.includes("patient")) await enrol(people.clinician, people.patient);
@@ -69,7 +69,7 @@ describe("cells that are not what they seem", () => {
     await post(relay.url, flipped);
     assert.match(
       await on.patient.warned("rejected", "NOT_AUTHENTIC"),
-      /Blocked, under Dr\. Rivera[\s\S]*altered or forged/,
+      /blocked[\s\S]*Dr\. Rivera[\s\S]*altered or forged/,
     );
     await stillWorks(on.clinician, on.patient, "The second, after the altered one.");
   });
@@ -86,7 +86,7 @@ describe("cells that are not what they seem", () => {
       ]),
     );
     await post(relay.url, strange);
-    assert.match(await on.patient.warned("rejected", "NOT_AUTHENTIC"), /Blocked/);
+    assert.match(await on.patient.warned("rejected", "NOT_AUTHENTIC"), /blocked/);
     await stillWorks(on.clinician, on.patient, "After the stranger.");
   });
 
@@ -108,7 +108,7 @@ describe("an enrolled contact who forges", () => {
   let relay, portal, rivera, mallory;
   before(async () => {
     relay = await startRelay();
-    portal = await openPortal(browser, `${relay.url}/?role=clinician`);
+    portal = await openPortal(browser, `${relay.url}/stage.html?role=clinician`);
     rivera = await new Person(portal.page, "clinician").ready();
     mallory = await Adversary.start((await rivera.invite("qr")).text);
   });
@@ -120,10 +120,10 @@ describe("an enrolled contact who forges", () => {
 
   test("a delivery under the right keys but with another identity's proof is blocked", async () => {
     const name = await mallory.name();
-    assert.equal(await rivera.digits(name), await mallory.digits());
-    await rivera.theyMatch(name);
+    await rivera.types(name, await mallory.digits());
+    await rivera.waitForState(name, "active");
     await mallory.send("forged", "This was never proven.");
-    assert.match(await rivera.warned("rejected", "NOT_AUTHENTIC"), /Blocked[\s\S]*altered or forged/);
+    assert.match(await rivera.warned("rejected", "NOT_AUTHENTIC"), /blocked[\s\S]*altered or forged/);
     await mallory.send("honest", "This one is proven.");
     await rivera.receives(name, "This one is proven.");
     assert.equal(await rivera.message("in", "This was never proven.").count(), 0);
@@ -150,37 +150,37 @@ describe("invitations gone wrong", () => {
       code: "INVITATION_EXPIRED",
       text: "This invitation has expired. Ask for a new one.",
     });
+    await on.patient.home();
     assert.equal(await on.patient.contact(on.clinician.name).count(), 0);
   });
 
   test("scanning an answered invitation shows that, and does not disturb the two people", async () => {
     const { text } = await on.clinician.invite("qr");
     await on.patient.accept(text);
-    const digits = await on.clinician.digits(on.patient.name);
+    const digits = await on.patient.digits(on.clinician.name);
     await on.lab.accept(text);
     assert.match(
       await on.lab.warned("rejected", "INVITATION_USED"),
-      /Blocked[\s\S]*Somebody else has already answered/,
+      /blocked[\s\S]*Somebody else has already answered/,
     );
     await on.lab.pane.getByTestId("suspect").waitFor();
     await on.lab.pane.getByTestId("remove-contact").click();
-    assert.equal(await on.patient.digits(on.clinician.name), digits);
-    await on.clinician.theyMatch(on.patient.name);
-    await on.patient.theyMatch(on.clinician.name);
+    assert.equal(await compareDigits(on.clinician, on.patient), digits);
     await stillWorks(on.clinician, on.patient, "Only the first answer counts.");
+    await on.clinician.home();
     assert.equal(await on.clinician.contact(on.lab.name).count(), 0);
   });
 
   test("a link answered by two people makes the inviter's contact suspect", async () => {
     const { text } = await on.patient.invite("link");
     await on.lab.accept(text);
-    await on.patient.digits(on.lab.name);
+    await on.lab.digits(on.patient.name);
     await on.clinician.accept(text);
     await on.patient.waitForState(on.lab.name, "suspect");
     await on.patient.open(on.lab.name);
     assert.match(
       await on.patient.pane.getByTestId("suspect").innerText(),
-      /already answered this invitation[\s\S]*enrol again in person/,
+      /already answered this invitation[\s\S]*connect again, in person/,
     );
     assert.match(await on.patient.pane.getByTestId("cannot-write").innerText(), /blocked/);
     assert.match(await on.patient.warned("rejected", "INVITATION_USED"), /Somebody else has already answered/);
@@ -196,12 +196,17 @@ describe("invitations gone wrong", () => {
   test("wrong digits make the contact suspect, and nothing can be sent to it", async () => {
     const { text } = await on.lab.invite("qr");
     await on.clinician.accept(text);
-    await on.clinician.digits(on.lab.name);
+    const digits = await on.clinician.digits(on.lab.name);
+    await on.lab.types(
+      on.clinician.name,
+      digits.replace(/./g, (digit) => String((Number(digit) + 1) % 10)),
+    );
+    assert.match(await on.lab.pane.getByTestId("sas-error").innerText(), /not the same number/);
     await on.clinician.theyDiffer(on.lab.name);
+    await on.clinician.open(on.lab.name);
     assert.match(await on.clinician.pane.getByTestId("cannot-write").innerText(), /blocked/);
     assert.equal(await on.clinician.pane.getByTestId("compose-send").count(), 0);
     await on.clinician.remove(on.lab.name);
-    await on.lab.digits(on.clinician.name);
     await on.lab.theyDiffer(on.clinician.name);
     await on.lab.remove(on.clinician.name);
     await enrol(on.lab, on.clinician);
@@ -237,7 +242,7 @@ describe("a relay that lies", () => {
     const text = "Published twice by the relay.";
     await stillWorks(on.clinician, on.patient, text);
     hostile.replay(await watch.fresh());
-    assert.match(await on.patient.warned("rejected", "REPLAYED"), /copy of a message that had already arrived/);
+    assert.match(await on.patient.warned("rejected", "REPLAYED"), /copy of a message came twice/i);
     await stillWorks(on.clinician, on.patient, "After the copy.");
     assert.equal(await on.patient.message("in", text).count(), 1);
   });
@@ -252,8 +257,11 @@ describe("a relay that lies", () => {
     hostile.dropping = false;
     assert.ok(hostile.dropped > 0);
     await stillWorks(on.clinician, on.patient, "Written after the one withheld.");
-    assert.match(await on.patient.warned("gap", "batches"), /Something is missing[\s\S]*withheld or lost/);
-    assert.match(await on.patient.warned("gap", "sequence"), /Something is missing[\s\S]*Dr\. Rivera/);
+    assert.match(await on.patient.warned("gap", "withheld"), /Messages may be missing[\s\S]*lost or held back/);
+    assert.match(
+      await on.patient.warned("gap", "missing"),
+      /A message may be missing[\s\S]*Dr\. Rivera[\s\S]*Call before you change any medicine/,
+    );
     assert.equal(await on.patient.message("in", withheld).count(), 0);
     await on.clinician.sees(on.patient.name, withheld, "sent");
   });
@@ -277,12 +285,13 @@ describe("a relay that goes down and comes back", () => {
     await relay.kill();
     await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="down"]').waitFor();
     await on.clinician.write(on.patient.name, text);
-    const waiting = on.clinician.pane.locator('[data-testid="relay-state"][data-waiting="1"]');
-    await waiting.waitFor();
-    assert.match(await waiting.innerText(), /Relay not reachable[\s\S]*1 message waits to leave/);
+    assert.match(
+      await on.clinician.warned("condition", "RELAY_UNREACHABLE"),
+      /No connection[\s\S]*wait here and leave by themselves/,
+    );
     assert.equal(
       await on.clinician.message("out", text, "queued").getByTestId("message-state").innerText(),
-      "Queued: waits for the relay",
+      "Sending. Waits for a connection",
     );
     await relay.up();
     await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="up"]').waitFor();

@@ -28,19 +28,19 @@ describe("the access log", () => {
   }
 
   test("a person verifies and exports the log, and an auditor verifies the file on a page that sends nothing", async (t) => {
-    const portal = await openPortal(browser, relay.url);
+    const portal = await openPortal(browser, `${relay.url}/stage.html`);
     const { page } = portal;
     const rivera = await new Person(page, "clinician").ready();
     const ana = await new Person(page, "patient").ready();
     await enrol(rivera, ana, "link");
     await rivera.write(ana.name, INSTRUCTION, "visit-7421");
     await rivera.sees(ana.name, INSTRUCTION, "delivered");
-    await rivera.pane.getByTestId("open-log").click();
+    await rivera.choose("open-log");
     const items = rivera.pane.getByTestId("log-item");
     await rivera.pane.locator('[data-testid="log-item"][data-event="delivered"]').waitFor();
     const words = await items.allInnerTexts();
     assert.ok(
-      words.some((text) => text.includes("Sent to Ana Gómez") && text.includes("visit-7421")),
+      words.some((text) => text.includes("Written to Ana Gómez") && text.includes("visit-7421")),
       words.join("\n"),
     );
     assert.ok(words.every((text) => !text.includes("metformin")));

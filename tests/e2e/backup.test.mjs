@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
-import { Person } from "./support/person.mjs";
+import { compareDigits, Person } from "./support/person.mjs";
 import { startRelay } from "./support/relay.mjs";
 
 describe("backups on the page", () => {
@@ -18,30 +18,29 @@ describe("backups on the page", () => {
   });
 
   test("a backup restored in another browser with the printed code continues the conversation", async () => {
-    const first = await openPortal(browser, `${relay.url}/?role=clinician`);
+    const first = await openPortal(browser, `${relay.url}/stage.html?role=clinician`);
     const rivera = await new Person(first.page, "clinician").ready();
     const { text: link } = await rivera.invite("link");
-    const theirs = await openPortal(browser, link.replace("/#", "/?role=patient#"));
+    const theirs = await openPortal(browser, link.replace("#", "?role=patient#"));
     const ana = await new Person(theirs.page, "patient").ready();
-    await ana.pane.getByTestId("accept-button").click();
-    assert.equal(await rivera.digits(ana.name), await ana.digits(rivera.name));
-    await rivera.theyMatch(ana.name);
-    await ana.theyMatch(rivera.name);
+    await ana.pane.getByTestId("offer-accept").click();
+    await compareDigits(rivera, ana);
 
-    await rivera.pane.getByTestId("open-safety").click();
+    await rivera.choose("open-safety");
     await rivera.pane.getByTestId("create-code").click();
+    await rivera.confirm("wrong");
+    await rivera.pane.getByTestId("dialog").locator('[data-code="WRONG_PASSPHRASE"]').waitFor();
+    await rivera.confirm("tessera demo");
     const code = (await rivera.pane.getByTestId("recovery-code").innerText()).replace(/\s/g, "");
     assert.match(code, /^([A-Z2-7]{5}-){11}[A-Z2-7]{5}$/);
-    const [download] = await Promise.all([
-      first.page.waitForEvent("download"),
-      rivera.pane.getByTestId("backup").click(),
-    ]);
-    assert.match(download.suggestedFilename(), /^tessera-clinician-\d{4}-\d\d-\d\d\.backup$/);
+    await rivera.pane.getByTestId("backup").click();
+    const [download] = await Promise.all([first.page.waitForEvent("download"), rivera.confirm("tessera demo")]);
+    assert.match(download.suggestedFilename(), /^tessera-\d{4}-\d\d-\d\d\.backup$/);
     const file = await download.path();
 
-    const second = await openPortal(browser, `${relay.url}/?role=clinician`);
+    const second = await openPortal(browser, `${relay.url}/stage.html?role=clinician`);
     const again = await new Person(second.page, "clinician").ready();
-    await again.pane.getByTestId("lock").click();
+    await again.lock();
     const restore = again.pane.getByTestId("restore-details");
     await restore.locator("summary").click();
     await restore.getByTestId("restore-file").setInputFiles(file);
@@ -52,33 +51,34 @@ describe("backups on the page", () => {
     await restore.locator('[data-testid="outcome"][data-code="RECOVERY_CODE_MALFORMED"]').waitFor();
     await restore.getByTestId("restore-secret").fill(code.toLowerCase().replaceAll("-", " "));
     await restore.getByTestId("restore").click();
-    await again.pane.locator(`[data-testid="contact"][data-name="${ana.name}"]`).waitFor();
+    await again.open(ana.name);
 
     await again.write(ana.name, "From the other browser.");
     await ana.receives(rivera.name, "From the other browser.");
     await ana.write(rivera.name, "And back.");
     await again.receives(ana.name, "And back.");
 
-    await rivera.pane.locator('[data-testid="notice"][data-code="superseded"]').waitFor();
-    await again.pane.locator('[data-testid="notice"][data-code="former"]').waitFor();
-    await again.pane.getByTestId("open-safety").click();
+    await rivera.pane.locator('[data-testid="notice"][data-code="DEVICE_SUPERSEDED"]').waitFor();
+    await again.pane.locator('[data-testid="notice"][data-code="DEVICE_FORMER"]').waitFor();
+    await again.choose("open-safety");
     assert.match(await again.pane.getByTestId("device-line").innerText(), /^This is device 2/);
     assert.deepEqual([...first.complaints, ...second.complaints, ...theirs.complaints], []);
     await Promise.all([first.close(), second.close(), theirs.close()]);
   });
 
   test("printing prints the shares and nothing else of the page", async () => {
-    const portal = await openPortal(browser, `${relay.url}/?role=lab`);
+    const portal = await openPortal(browser, `${relay.url}/stage.html?role=lab`);
     const lab = await new Person(portal.page, "lab").ready();
-    await lab.pane.getByTestId("open-safety").click();
+    await lab.choose("open-safety");
     await lab.pane.getByTestId("share-threshold").fill("2");
     await lab.pane.getByTestId("share-count").fill("3");
     await lab.pane.getByTestId("create-shares").click();
+    await lab.confirm("tessera demo");
     await lab.pane.getByTestId("share").nth(2).waitFor();
     await portal.page.evaluate(() => (window.print = () => (document.body.dataset.printed = "yes")));
     await lab.pane.getByTestId("print").click();
     await portal.page.emulateMedia({ media: "print" });
-    const paper = portal.page.locator("body > .paper");
+    const paper = portal.page.locator("body > .tessera-paper");
     assert.equal(await paper.getByTestId("share").count(), 3);
     for (const share of await paper.getByTestId("share").all()) {
       assert.match((await share.getByTestId("share-text").innerText()).replace(/\s/g, ""), /^[A-Z2-7]{76}$/);

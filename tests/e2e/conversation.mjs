@@ -15,7 +15,7 @@ const stamp = () => `${((performance.now() - started) / 1000).toFixed(1).padStar
 const browser = await launch();
 let failed = false;
 try {
-  const portal = await openPortal(browser, url);
+  const portal = await openPortal(browser, new URL("stage.html", url).href);
   for (const [name, flow] of FLOWS) {
     console.log(`\n${name}`);
     await flow(portal.page, (line) => console.log(`${stamp()}  ${line}`));

@@ -11,7 +11,7 @@ describe("the three flows", () => {
   before(async () => {
     relay = await startRelay();
     browser = await launch();
-    portal = await openPortal(browser, relay.url);
+    portal = await openPortal(browser, `${relay.url}/stage.html`);
   });
   after(async () => {
     await browser?.close();

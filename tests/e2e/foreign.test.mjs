@@ -8,32 +8,24 @@ import { readResult } from "../../pkg/dist/fhir/index.js";
 import { arbitrary, HOSTILE } from "../../pkg/test/foreign.mjs";
 import { enrol, Person } from "./support/person.mjs";
 import { startRelay } from "./support/relay.mjs";
-import { openViews } from "./support/views.mjs";
+import { openElements } from "./support/drawn.mjs";
 
 const ROUNDS = 600;
 const FOLDER = new URL("../data/fhir/cases/", import.meta.url);
 const CASES = (await readdir(FOLDER)).filter((name) => name.endsWith(".json") && name !== "expected.json");
 
 /** In the page: draws a message with these bytes, and tells its text and what a document must not bring in. */
-function draw({ bytes, lang }) {
-  const { messageItem, setLanguage } = globalThis.views;
-  setLanguage(lang);
+async function draw({ bytes, lang }) {
+  const { drawThread, messageOf } = globalThis;
   const body = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
-  const message = {
-    id: "m",
-    direction: "in",
-    text: null,
-    attachments: [{ contentType: "application/fhir+json", filename: null, size: body.length }],
-    problem: null,
-    sentAt: 1_700_000_000,
-    session: null,
-    state: "verified",
-  };
-  const item = messageItem(message, { id: "c", name: "Lab" }, { attachment: () => body, relay: "up" });
-  globalThis.document.body.replaceChildren(item);
+  const root = await drawThread(
+    [messageOf("m", { file: { contentType: "application/fhir+json", bytes: body } })],
+    lang,
+  );
+  const result = root.querySelector('[data-testid="result"]');
   return {
-    text: item.textContent,
-    foreign: item.querySelectorAll("script, img, iframe, object, style, link, a").length,
+    text: result.textContent,
+    foreign: result.querySelectorAll("script, img, iframe, object, style, link, a").length,
   };
 }
 
@@ -47,58 +39,29 @@ describe("foreign data", () => {
   });
 
   test("no document, name, label, type or time of one message hides the messages around it", async () => {
-    const { page, complaints, close } = await openViews(browser, ["view/contact"]);
+    const { page, complaints, close } = await openElements(browser);
     const seed = 20_240_501;
     const foreign = [...HOSTILE.map(([, document]) => ({ document })), ...arbitrary(seed, ROUNDS)];
     const broken = await page.evaluate(async (cases) => {
-      const { ContactView } = globalThis.views;
+      const { drawThread, messageOf } = globalThis;
       const encode = (text) => new TextEncoder().encode(text);
-      const contact = { id: "c", name: "Lab", state: "active", verified: "digits", sas: null, reason: null };
-      const message = (id, more) => ({
-        id,
-        contactId: "c",
-        direction: "in",
-        text: null,
-        attachments: [],
-        problem: null,
-        sentAt: 1_700_000_000,
-        receivedAt: 1_700_000_000,
-        session: null,
-        state: "verified",
-        ...more,
-      });
       const broken = [];
       for (const [
         index,
         { document, contentType = "application/fhir+json", filename = null, ...more },
       ] of cases.entries()) {
-        const bytes = encode(document);
-        const attachments = [{ contentType, filename, size: bytes.length }];
-        const messages = [
-          message("before", { text: "Take it twice a day." }),
-          message("foreign", { attachments, ...more }),
-          message("after", { text: "STOP WARFARIN" }),
-        ];
-        const session = {
-          contacts: [contact],
-          messages: new Map([["c", messages]]),
-          drafts: new Map(),
-          transfers: [],
-          fingerprintQrSvg: null,
-          relay: "up",
-          contact: () => contact,
-          attachment: ({ id }) => (id === "foreign" ? bytes : null),
-          waiting: 0,
-        };
         try {
-          const view = new ContactView(session, { drafts: new Map(), read: new Map() }, "c");
-          globalThis.document.body.replaceChildren(view.element);
-          view.update();
-          view.update();
-          const shown = [...globalThis.document.querySelectorAll('[data-testid="message"]')];
-          const texts = [...globalThis.document.querySelectorAll('[data-testid="message-text"]')];
-          const save = shown[1]?.querySelector('[data-testid="download"]');
-          if (shown.length !== 3 || !save || texts.at(-1)?.textContent !== "STOP WARFARIN") broken.push(index);
+          const root = await drawThread([
+            messageOf("before", { text: "Take it twice a day." }),
+            messageOf("foreign", { file: { contentType, filename, bytes: encode(document) }, ...more }),
+            messageOf("after", { text: "STOP WARFARIN" }),
+          ]);
+          const shown = [...root.querySelectorAll('[data-testid="message"]')];
+          const texts = [...root.querySelectorAll('[data-testid="message-text"]')];
+          const foreign = shown.find((item) => item.dataset.id === "foreign");
+          const save = foreign?.querySelector('[data-testid="download"]');
+          if (shown.length !== 3 || !save || !texts.some((text) => text.textContent === "STOP WARFARIN"))
+            broken.push(String(index));
         } catch (error) {
           broken.push(`${index}: ${error}`);
         }
@@ -115,7 +78,7 @@ describe("foreign data", () => {
   });
 
   test("every published result is drawn in both languages: all of its rows, none of its markup", async () => {
-    const { page, complaints, close } = await openViews(browser, ["view/message", "i18n"], { timezoneId: "UTC" });
+    const { page, complaints, close } = await openElements(browser, { timezoneId: "UTC" });
     const letters = (phrase) => (phrase ?? []).map((part) => (typeof part === "string" ? part : part.text)).join("");
     for (const name of CASES) {
       const bytes = await readFile(new URL(name, FOLDER));
@@ -142,7 +105,7 @@ describe("foreign data", () => {
     // The largest of them is 80 cells, for one bucket.
     const relay = await startRelay({ "cells-per-bucket": 8 });
     t.after(() => relay.end());
-    const portal = await openPortal(browser, relay.url);
+    const portal = await openPortal(browser, `${relay.url}/stage.html`);
     t.after(() => portal.close());
     const ana = await new Person(portal.page, "patient").ready();
     const lab = await new Person(portal.page, "lab").ready();

@@ -1,13 +1,13 @@
-// The page itself: alone by URL, links, both languages, narrow screens, the keyboard, and its content security policy.
+// The stage and what every page has: alone by URL, links, both languages, narrow screens, the keyboard, and its content security policy.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
-import { enrol, Person } from "./support/person.mjs";
+import { compareDigits, enrol, Person } from "./support/person.mjs";
 import { startRelay } from "./support/relay.mjs";
 import { pause } from "../node/until.mjs";
 
-describe("the page", () => {
+describe("the stage", () => {
   let relay, browser;
   before(async () => {
     relay = await startRelay();
@@ -19,21 +19,21 @@ describe("the page", () => {
   });
 
   test("two people in two windows enrol by a link, which leaves the address bar at once", async () => {
-    const hers = await openPortal(browser, `${relay.url}/?role=clinician`);
+    const hers = await openPortal(browser, `${relay.url}/stage.html?role=clinician`);
     const rivera = await new Person(hers.page, "clinician").ready();
     assert.equal(await hers.page.locator('[data-testid^="pane-"]').count(), 1);
     const { text: link } = await rivera.invite("link");
-    assert.ok(link.startsWith(`${relay.url}/#tessera:/`));
-    const theirs = await openPortal(browser, link.replace("/#", "/?role=patient#"));
+    assert.ok(link.startsWith(`${relay.url}/stage.html#tessera:/`));
+    const theirs = await openPortal(browser, link.replace("#", "?role=patient#"));
     const ana = await new Person(theirs.page, "patient").ready();
-    assert.equal(theirs.page.url(), `${relay.url}/?role=patient`);
+    assert.equal(theirs.page.url(), `${relay.url}/stage.html?role=patient`);
     assert.equal(await theirs.page.evaluate(() => location.hash), "");
-    await ana.pane.getByTestId("accept-button").click();
-    assert.equal(await rivera.digits(ana.name), await ana.digits(rivera.name));
-    await rivera.theyMatch(ana.name);
+    await ana.pane.getByTestId("offer-accept").click();
+    await rivera.types(ana.name, await ana.digits(rivera.name));
+    await rivera.waitForState(ana.name, "active");
     await rivera.write(ana.name, "Held until you have compared.");
     await ana.pane.locator('[data-testid="message"][data-state="held"]').waitFor();
-    assert.match(await ana.pane.getByTestId("message-state").innerText(), /^Held until you have compared the digits/);
+    assert.match(await ana.pane.getByTestId("message-state").innerText(), /^Waiting until you check who this is/);
     assert.equal(await ana.pane.getByTestId("message-text").count(), 0);
     await ana.theyMatch(rivera.name);
     await ana.receives(rivera.name, "Held until you have compared.");
@@ -62,31 +62,31 @@ describe("the page", () => {
       [`#tessera%3A/${secret}%zz`, ""],
       [`#TESSERA:/${secret}`, ""],
     ]) {
-      const portal = await openPortal(browser, `${relay.url}/?role=patient${hash}`);
+      const portal = await openPortal(browser, `${relay.url}/stage.html?role=patient${hash}`);
       const ana = await new Person(portal.page, "patient").ready();
       assert.equal(new URL(portal.page.url()).hash, left);
-      if (left === "") assert.notEqual(await ana.pane.getByTestId("accept-text").inputValue(), "");
+      if (left === "") await ana.pane.getByTestId("offer").waitFor();
       assert.deepEqual(portal.complaints, []);
       await portal.close();
     }
   });
 
   test("a link opened on the shared screen asks who accepts it", async () => {
-    const portal = await openPortal(browser, relay.url);
+    const portal = await openPortal(browser, `${relay.url}/stage.html`);
     const rivera = await new Person(portal.page, "clinician").ready();
     const { text: link } = await rivera.invite("link");
     await portal.page.evaluate((hash) => (location.hash = hash), link.split("#")[1]);
     await portal.page.getByTestId("offer-lab").click();
     assert.equal(new URL(portal.page.url()).hash, "");
     const lab = new Person(portal.page, "lab");
-    await lab.pane.getByTestId("accept-button").click();
+    await lab.pane.getByTestId("offer-accept").click();
     await lab.digits(rivera.name);
     assert.deepEqual(portal.complaints, []);
     await portal.close();
   });
 
   test("in person, a scanned fingerprint replaces the digits", async () => {
-    const portal = await openPortal(browser, relay.url);
+    const portal = await openPortal(browser, `${relay.url}/stage.html`);
     const rivera = await new Person(portal.page, "clinician").ready();
     const ana = await new Person(portal.page, "patient").ready();
     const { picture } = await rivera.invite("qr");
@@ -106,7 +106,7 @@ describe("the page", () => {
   });
 
   test("a file that is no FHIR result is said to be none, and kept byte for byte", async () => {
-    const portal = await openPortal(browser, relay.url);
+    const portal = await openPortal(browser, `${relay.url}/stage.html`);
     const rivera = await new Person(portal.page, "clinician").ready();
     const lab = await new Person(portal.page, "lab").ready();
     await enrol(rivera, lab, "link");
@@ -123,19 +123,19 @@ describe("the page", () => {
   });
 
   test("a lock takes everything off the screen and keeps what was being written; so does a reload", async () => {
-    const portal = await openPortal(browser, relay.url);
+    const portal = await openPortal(browser, `${relay.url}/stage.html`);
     const rivera = await new Person(portal.page, "clinician").ready();
     const ana = await new Person(portal.page, "patient").ready();
     await enrol(rivera, ana);
     await rivera.write(ana.name, "Continue metformin 500mg BID.");
     await ana.receives(rivera.name, "Continue metformin 500mg BID.");
     await ana.pane.getByTestId("compose-text").fill("Half a sentence");
-    await ana.pane.getByTestId("lock").click();
+    await ana.lock();
     assert.match(await ana.locked(), /You locked it/);
-    const shown = await ana.pane.innerHTML();
+    const shown = await ana.pane.locator("tessera-portal").evaluate(({ shadowRoot }) => shadowRoot.innerHTML);
     for (const word of ["metformin", "Rivera", "Half a sentence", "tessera:/"]) assert.ok(!shown.includes(word), word);
     assert.ok(
-      await ana.pane.getByTestId("passphrase").evaluate((input) => input === document.activeElement),
+      await ana.pane.getByTestId("passphrase").evaluate((input) => input === input.getRootNode().activeElement),
       "the focus is where one goes on",
     );
     await rivera.write(ana.name, "While it was locked.");
@@ -146,8 +146,8 @@ describe("the page", () => {
     assert.equal(await ana.pane.getByTestId("compose-text").inputValue(), "Half a sentence");
 
     await portal.page.reload();
-    assert.match(await ana.locked(), /earlier visit/);
-    assert.match(await rivera.locked(), /earlier visit/);
+    assert.match(await ana.locked(), /wait for your passphrase/);
+    assert.match(await rivera.locked(), /wait for your passphrase/);
     assert.ok(!(await portal.page.innerText("main")).includes("metformin"));
     await ana.unlock();
     await ana.open(rivera.name);
@@ -161,7 +161,7 @@ describe("the page", () => {
   });
 
   test("a portal locks after the idle time, and not while somebody types", async () => {
-    const portal = await openPortal(browser, `${relay.url}/?role=lab&idle=0.1`);
+    const portal = await openPortal(browser, `${relay.url}/stage.html?role=lab&idle=0.1`);
     const lab = new Person(portal.page, "lab");
     await lab.pane.locator('[data-testid="invite-qr"]:enabled').waitFor();
     // Longer than the idle time of 6 s, with pauses far shorter than that.
@@ -170,7 +170,7 @@ describe("the page", () => {
       await pause(500);
     }
     assert.equal(await lab.pane.getByTestId("lock-view").count(), 0);
-    assert.match(await lab.locked(), /Nobody used it/);
+    assert.match(await lab.locked(), /Nobody used this page/);
     await lab.unlock();
     await lab.pane.getByTestId("invite-qr").waitFor();
     assert.deepEqual(portal.complaints, []);
@@ -178,15 +178,18 @@ describe("the page", () => {
   });
 
   test("starting over, with or without the passphrase, creates a new person", async () => {
-    const portal = await openPortal(browser, `${relay.url}/?role=patient`);
+    const portal = await openPortal(browser, `${relay.url}/stage.html?role=patient`);
     const ana = await new Person(portal.page, "patient").ready();
     const first = await ana.fingerprintPicture();
     for (const reload of [false, true]) {
       if (reload) await portal.page.reload();
-      else await ana.pane.getByTestId("lock").click();
+      else await ana.lock();
       await ana.locked();
       await ana.pane.getByTestId("start-over-details").locator("summary").click();
       await ana.pane.getByTestId("start-over").click();
+      await ana.pane.getByTestId("dialog-cancel").click();
+      await ana.pane.getByTestId("start-over").click();
+      await ana.confirm();
       await ana.ready();
       assert.ok(!first.equals(await ana.fingerprintPicture()));
     }
@@ -195,10 +198,10 @@ describe("the page", () => {
   });
 
   test("a second tab shows that the vault is open, and can take it over", async () => {
-    const portal = await openPortal(browser, `${relay.url}/?role=patient`);
+    const portal = await openPortal(browser, `${relay.url}/stage.html?role=patient`);
     const ana = await new Person(portal.page, "patient").ready();
     const other = await portal.page.context().newPage();
-    await other.goto(`${relay.url}/?role=patient`);
+    await other.goto(`${relay.url}/stage.html?role=patient`);
     const there = new Person(other, "patient");
     await there.locked();
     await there.unlock();
@@ -211,34 +214,36 @@ describe("the page", () => {
   });
 
   test("Spanish, on a 360 px wide screen, without sideways scrolling", async () => {
-    const portal = await openPortal(browser, `${relay.url}/?role=patient`, { width: 360, height: 740 });
+    const portal = await openPortal(browser, `${relay.url}/stage.html?role=patient`, { width: 360, height: 740 });
     const ana = await new Person(portal.page, "patient").ready();
     await portal.page.getByTestId("lang-es").click();
     assert.equal(await portal.page.evaluate(() => document.documentElement.lang), "es");
-    assert.match(await ana.pane.innerText(), /Invitar a alguien/);
+    await ana.pane.getByText("Conectar con una persona").waitFor();
     await ana.invite("qr");
     await ana.invite("link");
     await ana.accept("hola");
-    assert.equal(
-      (await ana.outcome()).text,
-      "Aquí no hay ninguna invitación de Tessera, o se alteró en el camino. Pida otra.",
-    );
+    assert.equal((await ana.outcome()).text, "Aquí no hay ninguna invitación, o fue cambiada. Pida otra.");
     assert.equal(await portal.page.evaluate(() => document.documentElement.scrollWidth), 360);
     await portal.close();
   });
 
   test("the keyboard alone makes an invitation, and every control has a name", async () => {
-    const portal = await openPortal(browser, `${relay.url}/?role=lab`);
+    const portal = await openPortal(browser, `${relay.url}/stage.html?role=lab`);
     const lab = await new Person(portal.page, "lab").ready();
     const wanted = lab.pane.getByTestId("invite-qr");
-    for (let presses = 0; !(await wanted.evaluate((button) => button === document.activeElement)); presses += 1) {
+    for (
+      let presses = 0;
+      !(await wanted.evaluate((button) => button === button.getRootNode().activeElement));
+      presses += 1
+    ) {
       assert.ok(presses < 20, "the button is within reach of the Tab key");
       await portal.page.keyboard.press("Tab");
     }
     await portal.page.keyboard.press("Enter");
     await lab.pane.getByTestId("invitation-qr").waitFor();
     const nameless = await portal.page.evaluate(() =>
-      [...document.querySelectorAll("button, a, input, select, textarea")]
+      [document, ...[...document.querySelectorAll("*")].flatMap(({ shadowRoot }) => shadowRoot ?? [])]
+        .flatMap((root) => [...root.querySelectorAll("button, a, input, select, textarea")])
         .filter(
           (control) => !(control.labels?.length || control.getAttribute("aria-label") || control.textContent.trim()),
         )

@@ -24,7 +24,7 @@ function line(logged: LoggedEntry): string {
   return row([String(index), new Date(time * 1000).toISOString(), ...columns, details, head]);
 }
 
-function row(cells: readonly string[]): string {
+export function row(cells: readonly string[]): string {
   return `${cells.map(cell).join(",")}\r\n`;
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { enrol, Person } from "./person.mjs";
+import { compareDigits, enrol, Person } from "./person.mjs";
 
 const BUNDLE = fileURLToPath(new URL("../../data/fhir/bundle-lipids.json", import.meta.url));
 const REFERRAL = "Please see Ana for her knee: swelling since March, no fever. She takes metformin.";
@@ -17,12 +17,8 @@ export async function referral(page, say) {
   const { picture } = await rivera.invite("qr");
   await chen.acceptPicture(picture);
   await say("Dr. Chen scans the QR code on Dr. Rivera's screen");
-  const [digits, same] = [await rivera.digits(chen.name), await chen.digits(rivera.name)];
-  assert.equal(digits, same);
-  await say(`Both screens show ${digits}`);
-  await rivera.theyMatch(chen.name);
-  await chen.theyMatch(rivera.name);
-  await say("They match: both are checked");
+  const digits = await compareDigits(rivera, chen);
+  await say(`Dr. Chen reads ${digits} aloud, Dr. Rivera types it: both are checked`);
   await rivera.write(chen.name, REFERRAL);
   await chen.receives(rivera.name, REFERRAL);
   await say(`Dr. Chen reads, verified: “${REFERRAL}”`);

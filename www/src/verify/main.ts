@@ -1,10 +1,10 @@
 /** Verifies an exported audit log in the browser. The page fetches nothing but its own files. */
 
-import "../styles/base.css";
-import "../styles/verify.css";
+import "../base.css";
+import "./verify.css";
 import { verifyAuditExport, type AuditVerdict } from "tessera-portal";
 import { h, type Child } from "../dom";
-import { languages } from "../view/languages";
+import { languages } from "../languages";
 import { say, speak, spoken, type Word } from "./words";
 
 type Verified = AuditVerdict & { valid: true };

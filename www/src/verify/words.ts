@@ -1,6 +1,6 @@
 /** Every sentence of the verifying page, in both languages. */
 
-import type { Language } from "../i18n";
+import type { Language } from "../languages";
 
 const WORDS = {
   title: ["Verify an audit log", "Verificar un registro de auditoría"],

@@ -1,0 +1,35 @@
+/** Tells of new messages outside the page: their number in the title and on the icon, a notification without content. */
+
+import type { Language } from "./words/language.js";
+
+export class Notifier {
+  #title = document.title;
+
+  /** Whether the person was not asked yet. */
+  static get canAsk(): boolean {
+    return typeof Notification !== "undefined" && Notification.permission === "default";
+  }
+
+  count(unread: number): void {
+    const bare = document.title.replace(/^\(\d+\+?\) /, "");
+    this.#title = bare;
+    document.title = unread > 0 ? `(${unread > 99 ? "99+" : unread}) ${bare}` : bare;
+    const badge = navigator as { setAppBadge?(count: number): Promise<void> };
+    void badge.setAppBadge?.(unread).catch(() => {});
+  }
+
+  /** Says that something came, not from whom and not what. */
+  arrived(words: Language): void {
+    if (document.visibilityState === "visible") return;
+    if (typeof Notification === "undefined" || Notification.permission !== "granted") return;
+    const notification = new Notification(words.t("new_message"), { tag: "tessera" });
+    notification.onclick = () => {
+      window.focus();
+      notification.close();
+    };
+  }
+
+  stop(): void {
+    document.title = this.#title;
+  }
+}

@@ -1,0 +1,318 @@
+/** `<tessera-portal>`: everything. On a phone one page at a time, on a desk the inbox beside it. */
+
+import { html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
+import type { Message } from "../index.js";
+import { TesseraElement } from "./element.js";
+import { Notifier } from "./notify.js";
+import { takeOfferedInvitation } from "./session/invitation-text.js";
+import type { Session } from "./session/session.js";
+import { conversation } from "./styles/conversation.js";
+import { layout } from "./styles/layout.js";
+import { pages } from "./styles/pages.js";
+import { result } from "./styles/result.js";
+import { Banners, levelOf } from "./view/banners.js";
+import { Connect } from "./view/connect.js";
+import { Dialog } from "./view/dialog.js";
+import { icon } from "./view/icons.js";
+import { Idle } from "./view/idle.js";
+import { Inbox } from "./view/inbox.js";
+import { Lock } from "./view/lock.js";
+import { Person } from "./view/person.js";
+import { ThreadView, threadTitle } from "./view/thread.js";
+import { View, type Host, type Route } from "./view/view.js";
+import { PageView } from "./view/page.js";
+
+/** From this width on, the inbox stands beside the page. */
+const WIDE_PX = 720;
+
+/** Pages that most people open rarely are downloaded when they do. */
+const LAZY = {
+  safety: async () => (await import("./view/safety.js")).Safety,
+  audit: async () => (await import("./view/audit.js")).Audit,
+  privacy: async () => (await import("./view/privacy.js")).Privacy,
+} satisfies Record<string, () => Promise<new (host: Host, dialog: Dialog) => View>>;
+
+export class TesseraPortal extends TesseraElement {
+  static override styles: CSSResultGroup = [...(TesseraElement.styles as []), layout, conversation, pages, result];
+
+  static override properties = {
+    ...TesseraElement.properties,
+    officer: { type: Boolean },
+    acceptInvitations: { type: Boolean, attribute: "accept-invitations" },
+    notifications: { type: Boolean },
+  };
+
+  /** Offers the security officer's page. */
+  declare officer: boolean;
+  /** Takes an invitation out of the page's address and offers it. */
+  declare acceptInvitations: boolean;
+  /** Shows new messages, without content, in the title of the page and as notifications where the person allowed them. */
+  declare notifications: boolean;
+
+  #route: Route = { name: "inbox" };
+  #main: View | null = null;
+  #shownRoute: Route | null = null;
+  #isWide = false;
+  #wasOpen = false;
+  #announcement = "";
+  #offered: string | null = null;
+  /** An invitation's secret has reached a server. */
+  #isBurnt = false;
+  #unread = -1;
+  #alerts: ReadonlySet<string> = new Set();
+  #notifier: Notifier | null = null;
+  #stopArrivals: (() => void) | null = null;
+  readonly #dialog = new Dialog(this);
+  readonly #inbox = new Inbox(this);
+  readonly #banners = new Banners(this);
+  readonly #idle = new Idle(this);
+  readonly #size = new ResizeObserver(([entry]) => this.#resized(entry?.contentRect.width ?? 0));
+
+  constructor() {
+    super();
+    this.officer = false;
+    this.acceptInvitations = false;
+    this.notifications = false;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#size.observe(this);
+    addEventListener("hashchange", this.#takeOffer);
+    for (const use of ["pointerdown", "keydown", "wheel"]) this.addEventListener(use, this.#touched, { passive: true });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#size.disconnect();
+    removeEventListener("hashchange", this.#takeOffer);
+    this.#stopArrivals?.();
+    this.#notifier?.stop();
+    this.#idle.close();
+    this.#leave();
+  }
+
+  /** Opens a page; the conversation with a contact by the contact's id. */
+  go(route: Route): void {
+    this.#route = route;
+    this.requestUpdate();
+    void this.updateComplete.then(() =>
+      this.renderRoot.querySelector<HTMLElement>(".main .title, .lock .title")?.focus(),
+    );
+  }
+
+  /** Shows an invitation that the host took from somewhere else than the page's address; the person still has to answer it. */
+  offer(invitation: string): void {
+    this.#offered = invitation;
+    this.#takeOffer();
+  }
+
+  announce(text: string): void {
+    this.#announcement = this.#announcement === text ? `${text}\u00a0` : text;
+    this.requestUpdate();
+  }
+
+  protected override sessionChanged(session: Session): void {
+    this.#takeOffer();
+    this.#stopArrivals = session.onArrival((message) => this.#arrived(message));
+    if (this.notifications) this.#notifier = new Notifier();
+  }
+
+  protected override render(): TemplateResult {
+    if (!this.hasSession) return html`<p class="empty">${this.words.t("not_set_up")}</p>`;
+    const { session } = this;
+    const { t } = this.words;
+    const isOpen = session.isOpen;
+    this.#follow(isOpen);
+    return html`<div class="portal" data-wide=${this.#isWide} data-access=${session.access} data-route=${this.#route.name}>
+      ${this.#header(isOpen)}
+      <p class="hidden-text" aria-live="polite" data-testid="announcer">${this.#announcement}</p>
+      ${this.#isBurnt ? html`<section class="banner" part="banner" data-level="stop" role="alert">${icon("stop")}<p data-testid="burnt">${t("link_burnt")}</p></section>` : nothing}
+      ${isOpen ? this.#open() : html`<main class="main locked">${this.#main?.render() ?? html`<p class="empty" role="status">${t("loading")}</p>`}</main>`}
+      <footer class="emergency" part="emergency" data-testid="emergency"><slot name="emergency">${t("not_for_emergencies", { number: this.settings.emergencyNumber })}</slot></footer>
+      ${this.#dialog.render()} ${this.#idle.render()}
+    </div>`;
+  }
+
+  protected override updated(): void {
+    if (!this.hasSession) return;
+    this.#main?.updated();
+    this.#tell();
+    this.#idle.watch();
+  }
+
+  /** What the host hears of: how many messages are unread, and that something needs a look; never content. */
+  #tell(): void {
+    const { session } = this;
+    const { unread } = session;
+    if (session.isOpen && unread !== this.#unread) {
+      this.#unread = unread;
+      this.#notifier?.count(unread);
+      this.#fire("tessera-unread", { count: unread });
+    }
+    const alerts = session.alerts.open();
+    for (const alert of alerts)
+      if (!this.#alerts.has(alert.id)) this.#fire("tessera-alert", { kind: alert.kind, level: levelOf(alert) });
+    this.#alerts = new Set(alerts.map(({ id }) => id));
+  }
+
+  #fire(type: string, detail: object): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+  }
+
+  #arrived(message: Message): void {
+    const isShown = this.#route.name === "thread" && this.#route.contactId === message.contactId;
+    if (!isShown) this.announce(this.words.t("new_message"));
+    this.#notifier?.arrived(this.words);
+  }
+
+  #header(isOpen: boolean): TemplateResult {
+    const { t } = this.words;
+    const { session } = this;
+    const contactId = "contactId" in this.#route ? this.#route.contactId : null;
+    const contact = isOpen ? session.contact(contactId) : undefined;
+    const isPage = isOpen && this.#route.name !== "inbox";
+    const title =
+      contact !== undefined && this.#route.name === "thread"
+        ? html`<button type="button" class="quiet name" data-testid="open-person" @click=${() => this.go({ name: "person", contactId: contact.id })}>${threadTitle(contact, this)}</button>`
+        : html`<p class="product">${this.organization || t("messages")}<span class="hint">${session.name}</span></p>`;
+    return html`<header class="head" part="header">
+      ${isPage && !this.#isWide ? html`<button type="button" class="quiet round" data-testid="back" aria-label=${t("back")} @click=${() => this.go({ name: "inbox" })}>${icon("back")}</button>` : html`<slot name="logo"></slot>`}
+      ${title}
+      <p class="relay" role="status" data-testid="relay-state" data-relay=${session.conditions.has("RELAY_UNREACHABLE") ? "down" : "up"}>${isOpen && session.conditions.has("RELAY_UNREACHABLE") ? t("no_connection") : nothing}</p>
+      ${isOpen ? this.#menu() : nothing}
+    </header>`;
+  }
+
+  #menu(): TemplateResult {
+    const { t } = this.words;
+    const item = (
+      name: "connect" | "safety" | "audit" | "privacy" | "inbox",
+      testid: string,
+      label: string,
+    ): TemplateResult =>
+      html`<button type="button" data-testid=${testid} aria-current=${this.#route.name === name ? "page" : "false"} @click=${() => this.#choose({ name })}>${label}</button>`;
+    return html`<button type="button" class="quiet round" data-testid="add-contact" aria-label=${t("connect")} title=${t("connect")} @click=${() => this.go({ name: "connect" })}>${icon("plus")}</button>
+      <details class="more menu" data-testid="menu">
+        <summary aria-label=${t("menu")}>${icon("menu")}</summary>
+        <div class="menu-list">
+          ${item("inbox", "open-inbox", t("messages"))} ${item("safety", "open-safety", t("safety"))} ${item("audit", "open-log", t("audit"))}
+          ${this.officer ? item("privacy", "open-privacy", t("privacy")) : nothing}
+          ${this.notifications && Notifier.canAsk ? html`<button type="button" data-testid="allow-notifications" @click=${this.#allow}>${t("allow_notifications")}</button>` : nothing}
+          <slot name="menu"></slot>
+          ${this.session.canConfirm ? html`<button type="button" data-testid="lock" @click=${() => this.#lock()}>${icon("lock")} ${t("lock")}</button>` : nothing}
+        </div>
+      </details>`;
+  }
+
+  #choose(route: Route): void {
+    this.renderRoot.querySelector(".menu")?.removeAttribute("open");
+    this.go(route);
+  }
+
+  #allow = async (): Promise<void> => {
+    await Notification.requestPermission();
+    this.requestUpdate();
+  };
+
+  async #lock(): Promise<void> {
+    await this.session.lock();
+    this.#dialog.close();
+  }
+
+  #open(): TemplateResult {
+    const openId = "contactId" in this.#route ? this.#route.contactId : null;
+    const isInbox = this.#route.name === "inbox";
+    const side = this.#isWide || isInbox ? html`<div class="side">${this.#inbox.render(openId)}</div>` : nothing;
+    const main = isInbox
+      ? this.#isWide
+        ? html`<p class="empty">${this.words.t("choose_person")}</p>`
+        : nothing
+      : (this.#main?.render() ?? nothing);
+    return html`${this.#route.name === "thread" ? this.#conditionsOnly() : this.#banners.render()}
+      <div class="body">${side}${main === nothing ? nothing : html`<main class="main">${main}</main>`}</div>`;
+  }
+
+  /** Beside one conversation: what concerns everything, and the warnings of other people. */
+  #conditionsOnly(): TemplateResult {
+    return this.#banners.render(null, this.#route.name === "thread" ? this.#route.contactId : null);
+  }
+
+  /** Chooses what stands in the main place. */
+  #follow(isOpen: boolean): void {
+    const { session } = this;
+    if (!isOpen) {
+      if (this.#wasOpen || !(this.#main instanceof Lock)) {
+        this.#leave();
+        if (session.access !== "opening") this.#main = new Lock(this, this.#dialog);
+      }
+      this.#wasOpen = false;
+      return;
+    }
+    if (!this.#wasOpen) this.#enter(session);
+    this.#wasOpen = true;
+    const route = this.#route;
+    if ("contactId" in route && session.contact(route.contactId) === undefined && session.contacts.length > 0)
+      this.#route = { name: "inbox" };
+    if (isSame(this.#shownRoute, this.#route) && !(this.#main instanceof Lock)) return;
+    this.#leave();
+    this.#shownRoute = this.#route;
+    this.#main = this.#viewOf(this.#route);
+  }
+
+  /** Opened, or unlocked: an invitation that came with the address, the only person there is, or the inbox. */
+  #enter(session: Session): void {
+    const [only] = session.contacts;
+    if (session.offered !== null) this.#route = { name: "connect" };
+    else if (this.#route.name === "inbox" && only !== undefined && session.contacts.length === 1)
+      this.#route = { name: "thread", contactId: only.id };
+  }
+
+  #viewOf(route: Route): View | null {
+    switch (route.name) {
+      case "inbox":
+        return null;
+      case "thread":
+        return new ThreadView(this, route.contactId);
+      case "person":
+        return new Person(this, this.#dialog, route.contactId);
+      case "connect":
+        return new Connect(this);
+      default:
+        return new PageView(this, this.#dialog, LAZY[route.name]);
+    }
+  }
+
+  #leave(): void {
+    this.#main?.close();
+    this.#main = null;
+    this.#shownRoute = null;
+  }
+
+  #takeOffer = (): void => {
+    if (!this.hasSession) return;
+    const { text, burnt } = this.acceptInvitations ? takeOfferedInvitation() : { text: null, burnt: false };
+    this.#isBurnt ||= burnt;
+    const offered = this.#offered ?? text;
+    this.#offered = null;
+    if (offered !== null) this.session.offered = offered;
+    if (offered !== null && this.session.isOpen) this.go({ name: "connect" });
+    else this.requestUpdate();
+  };
+
+  #touched = (): void => {
+    if (!this.hasSession) return;
+    this.session.touch();
+    this.#idle.used();
+  };
+
+  #resized(width: number): void {
+    if (width >= WIDE_PX === this.#isWide) return;
+    this.#isWide = width >= WIDE_PX;
+    this.requestUpdate();
+  }
+}
+
+function isSame(one: Route | null, other: Route): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

@@ -1,0 +1,30 @@
+/** Bars over time; what they show stands in words beside them. */
+
+import { html, svg, type TemplateResult } from "lit";
+
+const WIDTH = 480;
+const HEIGHT = 96;
+
+/** `series`: layers, the first at the bottom. */
+export function barChart(
+  series: readonly (readonly number[])[],
+  label: string,
+  axis: readonly [string, string],
+): TemplateResult {
+  const count = series[0]?.length ?? 0;
+  const totals = Array.from({ length: count }, (_, slot) => series.reduce((sum, layer) => sum + (layer[slot] ?? 0), 0));
+  const most = Math.max(1, ...totals);
+  const step = WIDTH / Math.max(1, count);
+  const bars = totals.flatMap((_, slot) => {
+    let top = HEIGHT;
+    return series.map((layer, index) => {
+      const height = ((layer[slot] ?? 0) / most) * HEIGHT;
+      top -= height;
+      return svg`<rect class=${`layer-${index}`} x=${slot * step + 1} y=${top} width=${step - 2} height=${height} />`;
+    });
+  });
+  return html`<figure class="chart">
+    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${label} preserveAspectRatio="none">${bars}<path class="axis" d="M0 ${HEIGHT}H${WIDTH}" /></svg>
+    <p class="axis-words"><span>${axis[0]}</span><span>${axis[1]}</span></p>
+  </figure>`;
+}

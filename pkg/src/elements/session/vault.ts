@@ -1,0 +1,101 @@
+/** From a store in this browser to an open portal: the first visit, later visits, other tabs, and what was cleared. */
+
+import {
+  Portal,
+  destroyVault,
+  indexedDbStore,
+  memoryStore,
+  type BackupHook,
+  type PasskeyOpening,
+  type Store,
+} from "../../index.js";
+import { codeOf } from "../words/language.js";
+
+/** What opens a backup. */
+export type BackupKey =
+  | { readonly passphrase: string }
+  | { readonly recoveryCode: string; readonly newPassphrase: string };
+
+export interface VaultOptions {
+  readonly relay: URL;
+  /** Name of the IndexedDB database. */
+  readonly vault: string;
+  readonly idleMinutes: number;
+  readonly receiptDelayMinutes: number | null;
+  readonly backup: BackupHook | undefined;
+}
+
+/** `new`: nothing is here. `gone`: something was, and the browser cleared it. `elsewhere`: another tab has it. */
+export type Found = "new" | "gone" | "locked";
+
+export class VaultAccess {
+  readonly options: VaultOptions;
+  readonly #store: Store;
+
+  constructor(options: VaultOptions) {
+    this.options = options;
+    this.#store = indexedDbStore(options.vault);
+  }
+
+  async look(): Promise<Found> {
+    if ((await this.#store.list("")).entries.length > 0) return "locked";
+    return (await this.#store.marked?.()) === true ? "gone" : "new";
+  }
+
+  create(name: string, passphrase: string, afterEviction: boolean): Promise<Portal> {
+    return this.#open({ passphrase, name, create: true, afterEviction });
+  }
+
+  unlock(opening: string | PasskeyOpening, takeOver: boolean): Promise<Portal> {
+    return this.#open({ ...(typeof opening === "string" ? { passphrase: opening } : opening), takeOver });
+  }
+
+  /** Whether the passphrase opens the vault; nothing of it is changed. */
+  async isPassphrase(passphrase: string): Promise<boolean> {
+    try {
+      const copy = await Portal.openReadOnly({ store: indexedDbStore(this.options.vault), passphrase });
+      await copy.dispose();
+      return true;
+    } catch (error) {
+      if (codeOf(error) === "WRONG_PASSPHRASE") return false;
+      throw error;
+    }
+  }
+
+  async destroy(portal: Portal | null): Promise<void> {
+    if (portal) await portal.vault.destroy();
+    else await destroyVault(this.#store, { takeOver: true });
+  }
+
+  /** Puts a backup in the place of what is here, once it is sure that the backup opens. */
+  async restore(portal: Portal | null, bundle: Uint8Array, key: BackupKey): Promise<() => Promise<Portal>> {
+    const trial = await Portal.restore(bundle, { relay: this.options.relay, store: memoryStore(), ...key });
+    await trial.dispose();
+    return async () => {
+      await this.destroy(portal);
+      return Portal.restore(bundle, { ...this.#common(), ...key });
+    };
+  }
+
+  #open(options: {
+    passphrase?: string;
+    passkey?: true;
+    name?: string;
+    create?: boolean;
+    takeOver?: boolean;
+    afterEviction?: boolean;
+  }): Promise<Portal> {
+    return Portal.open({ ...this.#common(), ...options });
+  }
+
+  #common() {
+    const { relay, idleMinutes, receiptDelayMinutes, backup } = this.options;
+    return {
+      relay,
+      store: this.#store,
+      idleMinutes,
+      ...(receiptDelayMinutes === null ? {} : { receiptDelayMinutes }),
+      ...(backup === undefined ? {} : { backup }),
+    };
+  }
+}

@@ -1,0 +1,126 @@
+/** One view as an element, for hosts that lay out the page themselves. What it would open elsewhere is an event, `tessera-open`. */
+
+import { html, type CSSResultGroup, type TemplateResult } from "lit";
+import { TesseraElement } from "./element.js";
+import { takeOfferedInvitation } from "./session/invitation-text.js";
+import type { Session } from "./session/session.js";
+import { conversation } from "./styles/conversation.js";
+import { layout } from "./styles/layout.js";
+import { pages } from "./styles/pages.js";
+import { result } from "./styles/result.js";
+import { Connect } from "./view/connect.js";
+import { Dialog } from "./view/dialog.js";
+import { Inbox } from "./view/inbox.js";
+import { Lock } from "./view/lock.js";
+import { PageView, type Loader } from "./view/page.js";
+import { ThreadView, threadTitle } from "./view/thread.js";
+import type { Route, View } from "./view/view.js";
+
+abstract class SingleElement extends TesseraElement {
+  static override styles: CSSResultGroup = [...(TesseraElement.styles as []), layout, conversation, pages, result];
+
+  protected readonly dialog = new Dialog(this);
+  #view: View | null = null;
+  #key = "";
+  #announcement = "";
+
+  /** The view, and what it is made of: another key, another view. */
+  protected abstract key(): string;
+  protected abstract make(): View;
+
+  protected heading(): TemplateResult {
+    return html``;
+  }
+
+  go(route: Route): void {
+    this.dispatchEvent(new CustomEvent("tessera-open", { detail: route, bubbles: true, composed: true }));
+  }
+
+  announce(text: string): void {
+    this.#announcement = text;
+    this.requestUpdate();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#replace("", null);
+  }
+
+  protected override render(): TemplateResult {
+    if (!this.hasSession) return html`<p class="empty">${this.words.t("not_set_up")}</p>`;
+    const { isOpen, access } = this.session;
+    const key = isOpen ? `open ${this.key()}` : access === "opening" ? "opening" : "locked";
+    if (key !== this.#key)
+      this.#replace(key, isOpen ? this.make() : access === "opening" ? null : new Lock(this, this.dialog));
+    return html`<div class="portal single">
+      ${isOpen ? this.heading() : ""}
+      <p class="hidden-text" aria-live="polite">${this.#announcement}</p>
+      <div class="main">${this.#view?.render() ?? html`<p class="empty" role="status">${this.words.t("loading")}</p>`}</div>
+      ${this.dialog.render()}
+    </div>`;
+  }
+
+  protected override updated(): void {
+    this.#view?.updated();
+  }
+
+  #replace(key: string, view: View | null): void {
+    this.#view?.close();
+    this.#view = view;
+    this.#key = key;
+  }
+}
+
+/** `<tessera-inbox>`: the people, newest first. */
+export class TesseraInbox extends SingleElement {
+  protected override key = (): string => "inbox";
+  protected override make = (): View => new Inbox(this);
+}
+
+/** `<tessera-thread contact="…">`: one conversation. */
+export class TesseraThread extends SingleElement {
+  static override properties = { ...TesseraElement.properties, contact: { type: String } };
+
+  /** The contact's id. */
+  declare contact: string;
+
+  constructor() {
+    super();
+    this.contact = "";
+  }
+
+  protected override key = (): string => this.contact;
+  protected override make = (): View => new ThreadView(this, this.contact);
+
+  protected override heading(): TemplateResult {
+    const contact = this.session.contact(this.contact);
+    return contact === undefined
+      ? html``
+      : html`<header class="head" part="header">${threadTitle(contact, this)}</header>`;
+  }
+}
+
+/** `<tessera-connect>`: invitations to make and to answer. */
+export class TesseraConnect extends SingleElement {
+  protected override sessionChanged(session: Session): void {
+    session.offered ??= takeOfferedInvitation().text;
+  }
+
+  protected override key = (): string => "connect";
+  protected override make = (): View => new Connect(this);
+}
+
+/** An element for a page that is downloaded when it is shown. */
+function lazyElement(load: Loader): new () => SingleElement {
+  return class extends SingleElement {
+    protected override key = (): string => "page";
+    protected override make = (): View => new PageView(this, this.dialog, load);
+  };
+}
+
+/** `<tessera-safety>`: backup, recovery sheet, emergency cards. */
+export const TesseraSafety = lazyElement(async () => (await import("./view/safety.js")).Safety);
+/** `<tessera-audit>`: what happened on this device. */
+export const TesseraAudit = lazyElement(async () => (await import("./view/audit.js")).Audit);
+/** `<tessera-privacy>`: what a reader of the message service sees, for a security officer. */
+export const TesseraPrivacy = lazyElement(async () => (await import("./view/privacy.js")).Privacy);

@@ -1,0 +1,247 @@
+/** A conversation and its composer. */
+
+import { css } from "lit";
+
+export const conversation = css`
+  .thread {
+    flex: 1;
+    min-height: 0;
+    display: flex;
+    flex-direction: column;
+    position: relative;
+  }
+  .thread > .check-card {
+    margin: 12px;
+    flex: none;
+    max-height: 75%;
+    overflow-y: auto;
+  }
+  .scroller {
+    flex: 1;
+    min-height: 6rem;
+    overflow-y: auto;
+    overscroll-behavior: contain;
+    padding: 8px 12px;
+  }
+  .older {
+    display: flex;
+    margin: 0 auto 8px;
+  }
+  .messages {
+    display: flex;
+    flex-direction: column;
+    gap: 8px;
+  }
+  .messages:focus-visible {
+    outline-offset: -2px;
+  }
+  .message {
+    display: flex;
+    content-visibility: auto;
+    contain-intrinsic-size: auto 88px;
+  }
+  .message[data-continues] {
+    margin-top: -4px;
+  }
+  .message[data-direction="out"] {
+    justify-content: flex-end;
+  }
+  .bubble {
+    position: relative;
+    max-width: min(62ch, 88%);
+    min-width: 8rem;
+    padding: 8px 12px;
+    border: 1px solid var(--t-line);
+    border-radius: 18px 18px 18px 6px;
+    background: var(--t-surface);
+  }
+  .message[data-direction="out"] .bubble {
+    border-radius: 18px 18px 6px 18px;
+    background: var(--t-own);
+  }
+  .bubble:has(.result) {
+    max-width: 100%;
+    width: 46rem;
+  }
+  .message[data-state="undelivered"] .bubble,
+  .message[data-state="stopped"] .bubble,
+  .message[data-state="held"] .bubble {
+    border: 2px solid var(--t-warn);
+  }
+  .text {
+    white-space: pre-wrap;
+  }
+  .label {
+    display: inline-block;
+    padding: 0 8px;
+    border-radius: 6px;
+    background: color-mix(in srgb, var(--t-edge) 18%, transparent);
+    font-size: 0.875rem;
+  }
+  .meta {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 0 8px;
+    color: var(--t-muted);
+    font-size: 0.875rem;
+  }
+  .message[data-direction="out"] .meta,
+  .message[data-direction="out"] .hint {
+    color: var(--t-ink);
+  }
+  .bubble-buttons {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 4px;
+  }
+  .bubble-buttons:has(> .more:only-child) {
+    position: absolute;
+    inset-block-end: 0;
+    inset-inline-end: 0;
+  }
+  .bubble:has(> .bubble-buttons > .more) {
+    padding-inline-end: 48px;
+  }
+  .bubble-buttons .more > summary {
+    color: var(--t-muted);
+  }
+  .bubble-buttons .menu-list {
+    inset-block-end: 100%;
+  }
+  .divider {
+    display: flex;
+    align-items: center;
+    gap: 8px;
+    margin-block: 8px;
+    color: var(--t-muted);
+    font-size: 0.875rem;
+    justify-content: center;
+    text-align: center;
+  }
+  .unread-divider {
+    color: var(--t-accent);
+    font-weight: 600;
+    border-top: 2px solid var(--t-accent);
+    padding-top: 4px;
+  }
+  .alert-here {
+    color: var(--t-stop);
+    font-weight: 600;
+    border: 1px dashed var(--t-stop);
+    border-radius: 6px;
+    padding: 8px;
+  }
+  .unreadable {
+    padding: 8px;
+    border-inline-start: 4px solid var(--t-warn);
+    background: var(--t-wash-warn);
+    color: var(--t-ink);
+  }
+  .file-name {
+    display: flex;
+    gap: 8px;
+    align-items: center;
+    font-weight: 600;
+  }
+  .photo {
+    display: block;
+    max-width: 100%;
+    max-height: 24rem;
+    border-radius: 12px;
+  }
+  .jump {
+    position: absolute;
+    inset-inline-end: 16px;
+    bottom: 96px;
+    z-index: 2;
+    border-radius: 22px;
+    box-shadow: 0 4px 12px rgb(0 0 0 / 20%);
+  }
+  .composer {
+    flex: none;
+    padding: 8px 12px;
+    gap: 8px;
+    background: var(--t-surface);
+    border-top: 1px solid var(--t-line);
+    max-height: 60%;
+    overflow-y: auto;
+  }
+  .composer[data-dragging] {
+    outline: 3px dashed var(--t-accent);
+    outline-offset: -6px;
+  }
+  .composer.read-only {
+    color: var(--t-muted);
+    text-align: center;
+    padding: 16px;
+  }
+  .write {
+    display: flex;
+    gap: 8px;
+    align-items: flex-end;
+  }
+  .write textarea {
+    flex: 1;
+    min-width: 0;
+    max-height: 12rem;
+    resize: none;
+    field-sizing: content;
+    border-radius: var(--t-radius);
+  }
+  .attach {
+    padding: 8px;
+    color: var(--t-accent);
+    border-color: transparent;
+    flex: none;
+  }
+  .send {
+    flex: none;
+  }
+  .visit {
+    display: flex;
+    align-items: center;
+    gap: 8px;
+    font-size: 0.875rem;
+  }
+  .visit span {
+    flex: none;
+  }
+  .picked {
+    display: grid;
+    gap: 8px;
+  }
+  .picked li {
+    display: flex;
+    align-items: center;
+    gap: 8px;
+  }
+  .picked li > span {
+    flex: 1;
+    min-width: 0;
+  }
+  .picked img {
+    width: 72px;
+    height: 72px;
+    object-fit: cover;
+    border-radius: 6px;
+  }
+  .pace {
+    display: grid;
+    gap: 4px;
+  }
+  .pace legend {
+    font-weight: 600;
+  }
+  .pace label {
+    display: flex;
+    gap: 12px;
+    align-items: center;
+    min-height: 44px;
+  }
+  @container tessera (max-width: 25rem) {
+    .send span {
+      display: none;
+    }
+  }
+`;

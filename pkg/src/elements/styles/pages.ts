@@ -1,0 +1,215 @@
+/** Pages around the conversations: connecting, a person, safety, activity, lock. */
+
+import { css } from "lit";
+
+export const pages = css`
+  .page {
+    width: 100%;
+    max-width: 720px;
+    margin: 0 auto;
+    padding: 16px 12px 32px;
+    display: grid;
+    gap: 16px;
+    align-content: start;
+  }
+  .page.connect {
+    max-width: 560px;
+  }
+  .page.person {
+    justify-items: start;
+  }
+  .card {
+    display: grid;
+    gap: 12px;
+    padding: 16px;
+    border: 1px solid var(--t-line);
+    border-radius: 18px;
+    background: var(--t-surface);
+    min-width: 0;
+  }
+  .card.offered {
+    border: 2px solid var(--t-accent);
+  }
+  .steps {
+    list-style: decimal;
+    padding-inline-start: 1.25rem;
+    color: var(--t-muted);
+  }
+  .qr {
+    width: min(320px, 100%);
+    image-rendering: pixelated;
+    border-radius: 6px;
+    background: #fff;
+  }
+  .invitation {
+    display: grid;
+    gap: 12px;
+    justify-items: center;
+  }
+  .invitation > div {
+    display: grid;
+    gap: 8px;
+    width: 100%;
+  }
+  .countdown {
+    font-variant-numeric: tabular-nums;
+    font-weight: 600;
+  }
+  .viewfinder {
+    width: 100%;
+    max-height: 60vh;
+    border-radius: 12px;
+    background: #000;
+  }
+  .check-card {
+    border: 2px solid var(--t-accent);
+  }
+  .digits {
+    display: flex;
+    gap: 16px;
+    font-size: 2.5rem;
+    font-weight: 600;
+    line-height: 1.2;
+    font-variant-numeric: tabular-nums;
+    letter-spacing: 0.08em;
+  }
+  .digits-input {
+    font-size: 2rem !important;
+    font-variant-numeric: tabular-nums;
+    letter-spacing: 0.15em;
+    max-width: 14rem;
+  }
+  .equal {
+    display: grid;
+    grid-template-columns: 1fr 1fr;
+    gap: 8px;
+  }
+  .id-code {
+    max-width: 22rem;
+    user-select: all;
+  }
+  .lock {
+    width: 100%;
+    max-width: 400px;
+    margin: 0 auto;
+    padding: 24px 16px;
+    display: grid;
+    gap: 16px;
+    align-content: start;
+  }
+  .lock-mark {
+    font-size: 2rem;
+    color: var(--t-muted);
+  }
+  .sheets {
+    display: grid;
+    gap: 12px;
+  }
+  .sheet {
+    padding: 16px;
+    border: 1px solid var(--t-edge);
+    border-radius: 6px;
+    background: #fff;
+    color: #000;
+    display: grid;
+    gap: 8px;
+    break-inside: avoid;
+  }
+  .sheet .hint {
+    color: #333;
+  }
+  .sheet-head {
+    font-weight: 600;
+    font-size: 1.25rem;
+  }
+  .sheet-head:empty {
+    display: none;
+  }
+  .sheet .code {
+    font-size: 1.125rem;
+    line-height: 1.8;
+  }
+  .sheet .qr {
+    width: 45mm;
+  }
+  .log-item {
+    display: flex;
+    flex-wrap: wrap;
+    justify-content: space-between;
+    gap: 0 12px;
+    padding: 8px 0;
+    border-bottom: 1px solid var(--t-line);
+  }
+  .log-item time {
+    color: var(--t-muted);
+    font-size: 0.875rem;
+  }
+  .page.privacy {
+    max-width: 60rem;
+  }
+  .belief {
+    font-size: 1.125rem;
+    font-weight: 600;
+  }
+  .columns {
+    display: grid;
+    gap: 16px;
+    grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr));
+  }
+  .chart {
+    margin: 0;
+  }
+  .chart svg {
+    display: block;
+    width: 100%;
+    height: 96px;
+  }
+  .columns > :first-child .layer-0 {
+    fill: var(--t-edge);
+  }
+  .layer-0 {
+    fill: var(--t-ok);
+    background: var(--t-ok);
+  }
+  .layer-1 {
+    fill: var(--t-accent);
+    background: var(--t-accent);
+  }
+  .axis {
+    stroke: var(--t-edge);
+    fill: none;
+  }
+  .axis-words {
+    display: flex;
+    justify-content: space-between;
+    color: var(--t-muted);
+    font-size: 0.875rem;
+  }
+  .key {
+    display: inline-block;
+    width: 12px;
+    height: 12px;
+    border: 1px solid var(--t-ink);
+  }
+  .points {
+    list-style: disc;
+    padding-inline-start: 1.25rem;
+  }
+  .numbers {
+    border-collapse: collapse;
+    font-variant-numeric: tabular-nums;
+  }
+  .numbers :is(th, td) {
+    padding: 4px 12px;
+    text-align: end;
+    border-bottom: 1px solid var(--t-line);
+  }
+  @media print {
+    .sheet {
+      border: 0;
+      border-bottom: 1px dashed #000;
+      border-radius: 0;
+      padding: 8mm 0;
+    }
+  }
+`;

@@ -1,0 +1,123 @@
+/** Warnings above everything else: what happened, what it means, what to do. They stay until somebody has seen to them. */
+
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import type { Alert } from "../session/alerts.js";
+import { Conditions, type Condition, type ConditionCode } from "../session/conditions.js";
+import { icon } from "./icons.js";
+import { foreign, View } from "./view.js";
+
+export type Level = "info" | "warn" | "stop";
+
+const CONDITION_LEVELS: Readonly<Record<ConditionCode, Level>> = {
+  RELAY_UNREACHABLE: "info",
+  NOT_KEPT: "info",
+  CLOCK_SKEW: "warn",
+  STALLED: "warn",
+  RELAY_TIME: "warn",
+  BACKUP_FAILED: "warn",
+  DEVICE_FORMER: "warn",
+  DEVICE_CONTACT: "warn",
+  DEVICE_SUPERSEDED: "stop",
+  STORE_FULL: "stop",
+  STOPPED: "stop",
+};
+
+/** A copy that came twice: nothing is lost and nobody has to do anything. */
+const HARMLESS = new Set(["REPLAYED"]);
+
+export function levelOf({ kind, code }: Alert): Level {
+  if (kind === "missing" || kind === "emergency") return "stop";
+  return code !== null && HARMLESS.has(code) ? "info" : "warn";
+}
+
+export class Banners extends View {
+  /** All of them; or in a conversation those of its contact; or beside it, those of everybody else. */
+  render(only: string | null = null, except: string | null = null): TemplateResult {
+    const { session } = this;
+    const alerts = session.alerts
+      .open()
+      .filter(({ contactId }) => (only === null || contactId === only) && (except === null || contactId !== except));
+    // In a conversation, what can wait does not take its place.
+    const conditions = session.conditions.all.filter(
+      ({ code }) => only === null && (except === null || code !== "NOT_KEPT"),
+    );
+    return html`<div class="banners" role="region" aria-label=${this.t("warnings")} data-testid="notices">
+      ${repeat(
+        alerts,
+        ({ id }) => id,
+        (alert) => this.#alert(alert),
+      )}
+      ${repeat(
+        conditions,
+        ({ code, contactId: id }) => `${code} ${id ?? ""}`,
+        (condition) => this.#condition(condition),
+      )}
+    </div>`;
+  }
+
+  #alert(alert: Alert): TemplateResult {
+    const { session } = this;
+    const name = session.contact(alert.contactId)?.name ?? "";
+    const isPerson = alert.contactId !== null && name !== "";
+    const level = levelOf(alert);
+    return html`<section class="banner" part="banner" data-level=${level} role="alert" data-testid="notice" data-kind=${kindName(alert)} data-code=${alert.code ?? alert.kind} data-count=${alert.count}>
+      ${icon(level)}
+      <div>
+        <strong>${this.#title(alert, isPerson)}</strong>
+        <p>${isPerson ? html`${foreign(name)}. ` : nothing}${this.#text(alert)}</p>
+      </div>
+      <div class="row">
+        ${
+          isPerson && alert.kind !== "missing"
+            ? html`<button type="button" class="quiet" @click=${() => this.host.go({ name: "thread", contactId: alert.contactId ?? "" })}>${this.t("open_conversation")}</button>`
+            : nothing
+        }
+        <button type="button" data-testid="dismiss" @click=${() => session.answer(alert)}>${this.t(alert.kind === "missing" || alert.kind === "withheld" ? "i_have_checked" : "understood")}</button>
+      </div>
+    </section>`;
+  }
+
+  #title(alert: Alert, isPerson: boolean): string {
+    if (alert.kind !== "blocked") return this.t(`alert_${alert.kind}`, { count: alert.count });
+    return this.t(isPerson ? "alert_blocked_from" : "alert_blocked", { count: alert.count });
+  }
+
+  #text(alert: Alert): string {
+    const { kind, code, count } = alert;
+    if (kind === "blocked") return this.host.words.error(code ?? "UNKNOWN");
+    if (kind !== "emergency") return this.t(`alert_${kind}_help`, { count });
+    return this.t("alert_emergency_help", {
+      when: this.host.words.dayAndTime(alert.time),
+      minutes: alert.minutes ?? 0,
+      reason: alert.reason || this.t("no_reason"),
+    });
+  }
+
+  #condition({ code, contactId }: Condition): TemplateResult {
+    const { session } = this;
+    const level = CONDITION_LEVELS[code];
+    const name = session.contact(contactId)?.name ?? this.t("someone");
+    return html`<section class="banner" part="banner" data-level=${level} role=${level === "info" ? "status" : "alert"} data-testid="notice" data-kind="condition" data-code=${code}>
+      ${icon(level)}
+      <p>${this.t(`condition_${code}`, { name })}</p>
+      ${
+        Conditions.isDismissible(code)
+          ? html`<button type="button" data-testid="dismiss" @click=${() => session.conditions.set(code, false, contactId)}>${this.t("understood")}</button>`
+          : nothing
+      }
+    </section>`;
+  }
+}
+
+/** As the end-to-end tests and a host's style sheet name it. */
+function kindName({ kind }: Alert): string {
+  return {
+    missing: "gap",
+    withheld: "gap",
+    origin: "gap",
+    blocked: "rejected",
+    undelivered: "undelivered",
+    emergency: "breakGlass",
+  }[kind];
+}

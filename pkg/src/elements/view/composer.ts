@@ -1,0 +1,229 @@
+/** Writing: text, photos and files as one message, and when a large one may leave. */
+
+import { html, nothing, type TemplateResult } from "lit";
+import { FileTooLarge, prepare, type PreparedFile } from "../media/prepare.js";
+import { icon } from "./icons.js";
+import { Action, foreign, View, type Host } from "./view.js";
+
+/** Protocol §6: a session label has at most 48 bytes. */
+const LABEL_LIMIT = 48;
+/** What takes longer to leave quietly is for the person to decide. */
+const LONG_S = 3600;
+/** What a message costs besides its files. */
+const OVERHEAD = 1024;
+
+type Pace = "steady" | "prompt";
+
+export class Composer extends View {
+  readonly #contactId: string;
+  readonly #action: Action;
+  readonly #previews = new Map<PreparedFile, string>();
+  #text: string | null = null;
+  #limit: number | null = null;
+  /** Seconds until the message has left quietly, if that is long. */
+  #wait: number | null = null;
+  #pace: Pace = "steady";
+  #estimated = "";
+  #dragging = false;
+
+  constructor(host: Host, contactId: string) {
+    super(host);
+    this.#contactId = contactId;
+    this.#action = new Action(host);
+  }
+
+  render(): TemplateResult {
+    const { session } = this;
+    const thread = session.thread(this.#contactId);
+    if (this.#text === null && thread.isLoaded) this.#text = thread.draft;
+    const files = session.drafts.files(this.#contactId);
+    return html`<form class="composer" part="composer" data-testid="composer" ?data-dragging=${this.#dragging}
+      @submit=${this.#submit} @paste=${this.#pasted} @dragover=${this.#dragOver} @dragleave=${this.#dragLeave} @drop=${this.#dropped}>
+      ${files.length > 0 ? html`<ul class="picked" aria-label=${this.t("attached")}>${files.map((file) => this.#picked(file))}</ul>` : nothing}
+      ${this.#wait === null ? nothing : this.#paceChoice(this.#wait)}
+      ${this.#action.render()}
+      ${this.host.settings.hasLabels ? this.#label() : nothing}
+      <div class="write">
+        <label class="button attach" title=${this.t("attach")}>
+          ${icon("clip")}<span class="hidden-text">${this.t("attach")}</span>
+          <input type="file" multiple class="file-input" data-testid="compose-file" aria-label=${this.t("attach")} @change=${this.#chosen} />
+        </label>
+        <label class="button attach" title=${this.t("take_photo")}>
+          ${icon("camera")}<span class="hidden-text">${this.t("take_photo")}</span>
+          <input type="file" accept="image/*" capture="environment" class="file-input" data-testid="compose-camera" aria-label=${this.t("take_photo")} @change=${this.#chosen} />
+        </label>
+        <textarea rows="1" dir="auto" data-testid="compose-text" aria-label=${this.t("write_to", { name: session.contact(this.#contactId)?.name ?? "" })}
+          placeholder=${this.t("write")} .value=${this.#text ?? ""} @input=${this.#typed} @keydown=${this.#key}></textarea>
+        <button type="submit" class="primary send" data-testid="compose-send" ?disabled=${this.#action.isBusy}>${icon("send")}<span>${this.t("send")}</span></button>
+      </div>
+    </form>`;
+  }
+
+  override updated(): void {
+    void this.#estimate();
+  }
+
+  override close(): void {
+    for (const url of this.#previews.values()) URL.revokeObjectURL(url);
+    this.#previews.clear();
+  }
+
+  #label(): TemplateResult {
+    const { drafts } = this.session;
+    return html`<label class="visit"><span>${this.t("visit")}</span>
+      <input type="text" autocomplete="off" data-testid="compose-label" placeholder=${this.t("visit_example")} .value=${drafts.labels.get(this.#contactId) ?? ""}
+        @input=${(event: InputEvent) => drafts.labels.set(this.#contactId, (event.target as HTMLInputElement).value)} /></label>`;
+  }
+
+  #picked(file: PreparedFile): TemplateResult {
+    const size = this.host.words.size(file.blob.size);
+    const remove = (): void => {
+      this.session.drafts.remove(this.#contactId, file);
+      this.host.redraw();
+      this.find("textarea")?.focus();
+    };
+    return html`<li data-testid="attached">
+      ${file.kind === "photo" ? html`<img src=${this.#preview(file)} alt=${this.t("your_photo")} />` : icon("file")}
+      <span>${foreign(file.filename)} <span class="hint">${size}</span></span>
+      <button type="button" class="quiet" data-testid="detach" @click=${remove}>${this.t("remove")}<span class="hidden-text"> ${file.filename}</span></button>
+    </li>`;
+  }
+
+  #preview(file: PreparedFile): string {
+    const url = this.#previews.get(file) ?? URL.createObjectURL(file.blob);
+    this.#previews.set(file, url);
+    return url;
+  }
+
+  #paceChoice(seconds: number): TemplateResult {
+    const choice = (pace: Pace, label: string): TemplateResult =>
+      html`<label><input type="radio" name="pace" data-testid="pace-${pace}" .checked=${this.#pace === pace} @change=${() => {
+        this.#pace = pace;
+      }} /> ${label}</label>`;
+    return html`<fieldset class="pace" data-testid="pace"><legend>${this.t("pace_question")}</legend>
+      ${choice("steady", this.t("pace_quietly", { time: this.host.words.span(seconds) }))}
+      ${choice("prompt", this.t("pace_now"))}</fieldset>`;
+  }
+
+  /** Asks how long the message takes whenever its size changes. */
+  async #estimate(): Promise<void> {
+    const files = this.session.drafts.files(this.#contactId);
+    const bytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
+    const key = `${bytes}`;
+    if (key === this.#estimated || !this.session.isOpen) return;
+    this.#estimated = key;
+    let wait: number | null = null;
+    if (bytes > 0) {
+      const { portal } = this.session as unknown as {
+        portal: { estimate?(bytes: number, pace: Pace): Promise<{ seconds: number }> };
+      };
+      const found = await portal.estimate?.(bytes, "steady");
+      wait = found !== undefined && found.seconds > LONG_S ? found.seconds : null;
+    }
+    if (wait === this.#wait) return;
+    this.#wait = wait;
+    if (wait === null) this.#pace = "steady";
+    this.host.redraw();
+  }
+
+  #typed = (event: InputEvent): void => {
+    this.#write((event.target as HTMLTextAreaElement).value);
+  };
+
+  /** Kept sealed on every key, so that a lock or a closed page loses nothing. */
+  #write(text: string): void {
+    this.#text = text;
+    this.session.thread(this.#contactId).draft = text;
+    void this.session.portal.setDraft(this.#contactId, text).catch((error: unknown) => {
+      if (this.session.isOpen) this.#action.fail(this.host.words.error(error));
+    });
+  }
+
+  #key = (event: KeyboardEvent): void => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    (event.target as HTMLTextAreaElement).form?.requestSubmit();
+  };
+
+  #chosen = (event: Event): void => {
+    const input = event.target as HTMLInputElement;
+    const files = [...(input.files ?? [])];
+    input.value = "";
+    void this.#add(files);
+  };
+
+  #pasted = (event: ClipboardEvent): void => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0) return;
+    event.preventDefault();
+    void this.#add(files);
+  };
+
+  #dragOver = (event: DragEvent): void => {
+    event.preventDefault();
+    this.#drag(true);
+  };
+
+  #dragLeave = (): void => this.#drag(false);
+
+  #dropped = (event: DragEvent): void => {
+    event.preventDefault();
+    this.#drag(false);
+    void this.#add([...(event.dataTransfer?.files ?? [])]);
+  };
+
+  #drag(isOver: boolean): void {
+    if (this.#dragging === isOver) return;
+    this.#dragging = isOver;
+    this.host.redraw();
+  }
+
+  async #add(files: readonly File[]): Promise<void> {
+    const { words } = this.host;
+    await this.#action.run(async () => {
+      this.#limit ??= (await this.session.portal.limits()).maxMessageBytes - OVERHEAD;
+      for (const file of files) {
+        const used = this.session.drafts.files(this.#contactId).reduce((sum, { blob }) => sum + blob.size, 0);
+        try {
+          this.session.drafts.add(this.#contactId, [await prepare(file, this.#limit - used)]);
+        } catch (error) {
+          if (!(error instanceof FileTooLarge)) throw error;
+          this.#action.fail(
+            this.t("file_too_large", { name: file.name, size: words.size(file.size), limit: words.size(this.#limit) }),
+            "MESSAGE_TOO_LARGE",
+          );
+        }
+      }
+    });
+    this.find("textarea")?.focus();
+  }
+
+  #submit = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    const { session } = this;
+    const text = (this.#text ?? "").trim();
+    const files = session.drafts.files(this.#contactId);
+    if (text === "" && files.length === 0) return;
+    const label = this.host.settings.hasLabels ? (session.drafts.labels.get(this.#contactId) ?? "").trim() : "";
+    if (new TextEncoder().encode(label).length > LABEL_LIMIT) {
+      this.#action.fail(this.t("visit_too_long"));
+      return;
+    }
+    const isSent = await this.#action.run(async () => {
+      await session.act(async (portal) => {
+        await portal.send(this.#contactId, {
+          text: text === "" ? null : text,
+          attachments: files.map(({ blob, contentType, filename }) => ({ body: blob, contentType, filename })),
+          ...(label === "" ? {} : { session: label }),
+        });
+        session.drafts.clear(this.#contactId);
+        this.#text = "";
+        session.thread(this.#contactId).draft = "";
+      }, this.#contactId);
+      return true;
+    });
+    if (isSent !== true) return;
+    this.close();
+    this.find("textarea")?.focus();
+  };
+}

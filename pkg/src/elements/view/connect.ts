@@ -1,0 +1,230 @@
+/** Connecting two people: an invitation to scan or to send, or one to answer. */
+
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { fingerprintIn, isInvitation } from "../session/invitation-text.js";
+import type { OpenInvitation } from "../session/invitations.js";
+import { copyText, qrImage } from "./parts.js";
+import { Scanner } from "./scanner.js";
+import { Action, View, type Host } from "./view.js";
+
+/** An invitation to scan is answered at the desk; a link may wait in a mailbox. */
+const VALID_S = { qr: 15 * 60, link: 7 * 24 * 3600 } as const;
+
+export class Connect extends View {
+  readonly #invite: Action;
+  readonly #accept: Action;
+  readonly #scanner: Scanner;
+  readonly #expects = new Map<string, Action>();
+  readonly #unwatch: () => void;
+  #known: ReadonlySet<string>;
+  #text = "";
+  #isInPerson = false;
+  #isClosed = false;
+  #fingerprintSvg: string | null = null;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(host: Host) {
+    super(host);
+    this.#invite = new Action(host);
+    this.#accept = new Action(host);
+    this.#scanner = new Scanner(host);
+    this.#known = new Set(this.session.contacts.map(({ id }) => id));
+    this.#unwatch = this.session.watch(() => this.#advance());
+    if (this.session.isOpen)
+      void this.session.portal.me().then(({ fingerprintQrSvg }) => this.#showOwn(fingerprintQrSvg));
+  }
+
+  render(): TemplateResult {
+    const { session } = this;
+    const { offered } = session;
+    return html`<div class="page connect" data-testid="connect">
+      <h2 class="title" tabindex="-1">${this.t("connect")}</h2>
+      ${offered === null ? nothing : this.#offer(offered)}
+      <section class="card" aria-labelledby="invite-title">
+        <h3 id="invite-title">${this.t("invite_title")}</h3>
+        <ol class="steps"><li>${this.t("step_scan")}</li><li>${this.t("step_open")}</li><li>${this.t("step_digits")}</li></ol>
+        <div class="row">
+          <button type="button" class="primary" data-testid="invite-qr" @click=${() => this.#make("qr")} ?disabled=${!session.isOpen}>${this.t("invite_qr")}</button>
+          <button type="button" data-testid="invite-link" @click=${() => this.#make("link")} ?disabled=${!session.isOpen}>${this.t("invite_link")}</button>
+        </div>
+        ${this.#invite.render()}
+        ${repeat(
+          session.invitations.all,
+          ({ id }) => id,
+          (invitation) => this.#invitation(invitation),
+        )}
+      </section>
+      <section class="card" aria-labelledby="accept-title">
+        <h3 id="accept-title">${this.t("accept_title")}</h3>
+        ${this.#scanner.render((text) => void this.#answer(text), isInvitation, "accept-file")}
+        <form @submit=${this.#submit}>
+          <label class="field"><span>${this.t("accept_text")}</span>
+            <textarea rows="2" class="code" autocomplete="off" spellcheck="false" data-testid="accept-text" .value=${this.#text}
+              @input=${(event: InputEvent) => {
+                this.#text = (event.target as HTMLTextAreaElement).value;
+              }}></textarea></label>
+          <label class="check-field"><input type="checkbox" data-testid="accept-in-person" .checked=${this.#isInPerson}
+            @change=${(event: Event) => {
+              this.#isInPerson = (event.target as HTMLInputElement).checked;
+            }} /> <span>${this.t("accept_in_person")}</span></label>
+          <button type="submit" class="primary" data-testid="accept-button" ?disabled=${!session.isOpen || this.#accept.isBusy}>${this.t("accept")}</button>
+        </form>
+        ${this.#accept.render()}
+        <p class="hint">${this.t("accept_hint")}</p>
+        ${this.#ownCode()}
+      </section>
+    </div>`;
+  }
+
+  override close(): void {
+    this.#isClosed = true;
+    this.#unwatch();
+    clearInterval(this.#timer);
+    this.#scanner.stop();
+  }
+
+  #offer(offered: string): TemplateResult {
+    const { organization } = this.host.settings;
+    return html`<section class="card offered" data-testid="offer" aria-labelledby="offer-title">
+      <h3 id="offer-title">${organization === "" ? this.t("offered") : this.t("offered_by", { organization })}</h3>
+      <p>${this.t("offered_help")}</p>
+      <div class="row">
+        <button type="button" class="primary" data-testid="offer-accept" @click=${() => this.#answer(offered)} ?disabled=${this.#accept.isBusy}>${this.t("connect")}</button>
+        <button type="button" data-testid="offer-refuse" @click=${this.#putAway}>${this.t("not_now")}</button>
+      </div>
+    </section>`;
+  }
+
+  #putAway = (): void => {
+    this.session.offered = null;
+    this.session.changed();
+  };
+
+  #invitation(invitation: OpenInvitation): TemplateResult {
+    const { id, kind, link, expiresAt, isExpecting } = invitation;
+    const left = Math.max(0, expiresAt - Date.now() / 1000);
+    const minutes = Math.floor(left / 60);
+    const time =
+      left < 3600 ? `${minutes}:${String(Math.floor(left % 60)).padStart(2, "0")}` : this.host.words.span(left);
+    const share = { url: link };
+    return html`<article class="invitation" data-testid="invitation" data-kind=${kind} aria-label=${this.t(kind === "qr" ? "qr_title" : "link_title")}>
+      ${kind === "qr" ? qrImage(invitation.qrSvg, this.t("qr_alt"), "invitation-qr") : nothing}
+      <div>
+        <p>${this.t(kind === "qr" ? "qr_help" : "link_help")}</p>
+        <p class="countdown">${this.t("valid_for", { time })}</p>
+        <label class="field"><span>${this.t("invitation_text")}</span>
+          <input type="text" class="code" readonly data-testid="invitation-text" data-kind=${kind} .value=${link} @focus=${(event: FocusEvent) => (event.target as HTMLInputElement).select()} /></label>
+        <div class="row">
+          <button type="button" data-testid="copy-invitation" @click=${() => this.#invite.run(() => this.#copy(link))}>${this.t("copy")}</button>
+          ${navigator.canShare?.(share) ? html`<button type="button" @click=${() => void navigator.share(share).catch(() => {})}>${this.t("share")}</button>` : nothing}
+          <button type="button" class="quiet" data-testid="cancel-invitation" @click=${() => this.#withdraw(id)}>${this.t("withdraw")}</button>
+        </div>
+        ${isExpecting ? html`<p data-testid="expected">${this.t("expecting")}</p>` : this.#inPerson(id)}
+      </div>
+    </article>`;
+  }
+
+  /** Binding the invitation to one ID code, scanned from the other person's screen. */
+  #inPerson(id: string): TemplateResult {
+    const action = this.#expects.get(id) ?? new Action(this.host);
+    this.#expects.set(id, action);
+    const expect = (text: string): void => {
+      const fingerprint = fingerprintIn(text);
+      if (fingerprint === null) action.fail(this.t("id_code_bad"));
+      else
+        void action.run(async () => {
+          await this.session.portal.expectIdentity(id, fingerprint);
+          this.session.invitations.expecting(id);
+        });
+    };
+    return html`<details class="in-person" data-testid="in-person">
+      <summary>${this.t("in_person_title")}</summary>
+      <p>${this.t("in_person_help")}</p>
+      ${this.#scanner.fileButton(expect, "expect-file", action)}
+      <form @submit=${(event: SubmitEvent) => {
+        event.preventDefault();
+        expect(String(new FormData(event.target as HTMLFormElement).get("code") ?? ""));
+      }}>
+        <label class="field"><span>${this.t("their_id_code")}</span><input type="text" name="code" class="code" autocomplete="off" spellcheck="false" data-testid="expect-text" /></label>
+        <button type="submit" data-testid="expect-button">${this.t("expect_person")}</button>
+      </form>
+      ${action.render()}
+    </details>`;
+  }
+
+  #ownCode(): TemplateResult | typeof nothing {
+    if (this.#fingerprintSvg === null) return nothing;
+    return html`<details class="in-person" data-testid="my-fingerprint">
+      <summary>${this.t("my_id_code")}</summary>
+      <p>${this.t("my_id_code_help")}</p>
+      ${qrImage(this.#fingerprintSvg, this.t("my_id_code_alt"), "fingerprint-qr")}
+    </details>`;
+  }
+
+  #showOwn(svg: string): void {
+    this.#fingerprintSvg = svg;
+    this.host.redraw();
+  }
+
+  async #make(kind: "qr" | "link"): Promise<void> {
+    const { session } = this;
+    await this.#invite.run(async () => {
+      const made = await session.portal.invite({ kind, expiresInSeconds: VALID_S[kind] });
+      session.invitations.add(made, kind, this.host.settings.invitePage());
+      this.#timer ??= setInterval(() => this.#tick(), 1000);
+    });
+    await this.host.updateComplete;
+    this.find("[data-testid=copy-invitation]")?.focus();
+  }
+
+  #tick(): void {
+    const { invitations } = this.session;
+    for (const { id, expiresAt } of invitations.all) if (expiresAt * 1000 <= Date.now()) invitations.drop(id);
+    if (invitations.all.length === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    this.host.redraw();
+  }
+
+  async #copy(link: string): Promise<void> {
+    await copyText(link);
+    this.#invite.say(this.t("copied"));
+  }
+
+  async #withdraw(id: string): Promise<void> {
+    await this.#invite.run(() => this.session.invitations.withdraw(this.session.portal, id));
+    this.find("[data-testid=invite-qr]")?.focus();
+  }
+
+  #submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    void this.#answer(this.#text);
+  };
+
+  async #answer(text: string): Promise<void> {
+    const { session } = this;
+    const contact = await this.#accept.run(() =>
+      // Text without an invitation goes to the package too: its error says what is wrong.
+      session.act((portal) => portal.accept(text, { inPerson: this.#isInPerson })),
+    );
+    if (contact === undefined) return;
+    this.#text = "";
+    session.offered = null;
+    // Who has gone to another page meanwhile stays there.
+    if (!this.#isClosed) this.host.go({ name: "thread", contactId: contact.id });
+  }
+
+  /** Somebody answered: on to the six digits, here as on the other screen. */
+  #advance(): void {
+    const fresh = this.session.contacts.find(({ id }) => !this.#known.has(id));
+    this.#known = new Set(this.session.contacts.map(({ id }) => id));
+    const { invitations } = this.session;
+    if (fresh === undefined || invitations.all.length === 0) return;
+    const [only] = invitations.all;
+    if (only !== undefined && invitations.all.length === 1) invitations.drop(only.id);
+    this.host.announce(this.t("somebody_answered"));
+    this.host.go({ name: "thread", contactId: fresh.id });
+  }
+}

@@ -1,0 +1,55 @@
+/** Puts a backup in the place of what is on this device. */
+
+import { html, nothing, type TemplateResult } from "lit";
+import { Action, View, type Host } from "./view.js";
+
+export class Restore extends View {
+  readonly #action: Action;
+  #file: File | null = null;
+  #isByCode = false;
+
+  constructor(host: Host) {
+    super(host);
+    this.#action = new Action(host);
+  }
+
+  render(): TemplateResult {
+    return html`<form class="restore" data-testid="restore-form" @submit=${this.#restore}>
+      <p>${this.t("restore_help")}</p>
+      <label class="button">${this.t("restore_file")}
+        <input type="file" class="file-input" data-testid="restore-file" aria-label=${this.t("restore_file")} @change=${this.#choose} /></label>
+      <p role="status" data-testid="restore-chosen">${this.#file?.name ?? nothing}</p>
+      <label class="check-field"><input type="checkbox" data-testid="restore-by-code" .checked=${this.#isByCode} @change=${this.#toggle} /> <span>${this.t("restore_by_code")}</span></label>
+      <label class="field"><span>${this.t(this.#isByCode ? "recovery_code" : "restore_passphrase")}</span>
+        <input name="secret" type=${this.#isByCode ? "text" : "password"} required autocomplete="off" spellcheck="false" data-testid="restore-secret" /></label>
+      ${
+        this.#isByCode
+          ? html`<label class="field"><span>${this.t("new_passphrase")}</span><input name="next" type="password" required autocomplete="new-password" data-testid="restore-new-passphrase" /></label>`
+          : nothing
+      }
+      <button type="submit" class="danger" data-testid="restore" ?disabled=${this.#file === null || this.#action.isBusy}>${this.t("restore_do")}</button>
+      ${this.#action.render()}
+    </form>`;
+  }
+
+  #choose = (event: Event): void => {
+    const input = event.target as HTMLInputElement;
+    this.#file = input.files?.[0] ?? this.#file;
+    this.host.redraw();
+  };
+
+  #toggle = (event: Event): void => {
+    this.#isByCode = (event.target as HTMLInputElement).checked;
+    this.host.redraw();
+  };
+
+  #restore = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    const file = this.#file;
+    if (file === null) return;
+    const form = new FormData(event.target as HTMLFormElement);
+    const [secret, next] = [String(form.get("secret") ?? ""), String(form.get("next") ?? "")];
+    const key = this.#isByCode ? { recoveryCode: secret, newPassphrase: next } : { passphrase: secret };
+    await this.#action.run(async () => this.session.restore(new Uint8Array(await file.arrayBuffer()), key));
+  };
+}
