@@ -15,7 +15,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tempfile::TempDir;
@@ -146,23 +146,32 @@ fn cheap_entries(bucket: BucketId, count: usize) -> Vec<PostEntry> {
 }
 
 /// Somebody who posts a few cells from an address of their own: they are taken
-/// at once, and all are in one of the next two batches: the next may have been
-/// closed before, and not be visible yet.
+/// at once, and all are in the batch of the epoch in which they were posted or
+/// in the one after it, by the relay's clock, however late it publishes.
 fn posts_are_published_next(relay: Client, to: BucketId, cells: usize, port: usize) {
+    let info = relay.info();
+    let seconds = match to.is_lobby() {
+        true => info.lobby.epoch_seconds.get(),
+        false => info.epoch_seconds.get(),
+    };
     let posted = entries(to, cells);
     let address = format!("203.0.113.9:{port}");
     let headers = [OCTETS, ("X-Forwarded-For", address.as_str())];
     let body = post::encode(&posted).unwrap();
+    let before = relay.index(to).batches.last().map(|batch| batch.epoch);
     let answer = relay.request("POST", paths::CELLS, &headers, &body);
     assert_eq!(answer.status, 202, "{:?}", answer.problem());
-    let newest = relay.index(to).batches.last().map(|batch| batch.epoch);
-    let next = |batches: &[tessera::wire::BatchRef]| {
-        let newer = batches.iter().filter(|batch| Some(batch.epoch) > newest);
-        newer.take(2).copied().collect::<Vec<_>>()
-    };
-    let index = relay.index_when(to, |index| next(&index.batches).len() == 2);
-    let found: usize = next(&index.batches)
-        .iter()
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let next = now.as_secs() / u64::from(seconds) + 1;
+    let index = relay.index_when(to, |index| {
+        index
+            .batches
+            .last()
+            .is_some_and(|batch| batch.epoch >= next)
+    });
+    let batches = index.batches.iter();
+    let found: usize = batches
+        .filter(|listed| Some(listed.epoch) > before && listed.epoch <= next)
         .flat_map(|listed| relay.batch(to, listed).cells)
         .filter(|cell| {
             posted

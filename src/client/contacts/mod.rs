@@ -140,3 +140,6 @@ impl Contacts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,3 +103,6 @@ impl Invitations {
         all.any(|open| open.quick && matches!(open.stage, Stage::AwaitingOffer { .. }))
     }
 }
+
+#[cfg(test)]
+mod tests;

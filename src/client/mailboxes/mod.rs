@@ -489,3 +489,6 @@ fn settings(record: &InfoRecord) -> Option<RelaySettings> {
         max_attachment_bytes: record.max_attachment_bytes.try_into().ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests;

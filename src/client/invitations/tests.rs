@@ -1,0 +1,181 @@
+use super::*;
+use crate::{
+    base::{Secret, UnixTime},
+    channel::Direction,
+    client::contacts::Contact,
+    wire::{Cell, CellSize, cover_cell},
+};
+
+const NOW: UnixTime = UnixTime(1_795_300_000);
+
+fn id(byte: u8) -> InvitationId {
+    InvitationId([byte; 8])
+}
+
+fn tx() -> Transaction {
+    Transaction::new(NOW)
+}
+
+fn open(byte: u8, quick: bool, stage: Stage) -> OpenInvitation {
+    let secret = InvitationSecret::new(Secret::take(&mut [byte; 32]));
+    OpenInvitation::new(secret, NOW.plus(900), quick, stage)
+}
+
+fn answered() -> Stage {
+    Stage::Answered {
+        response_hash: Some([7; 32]),
+    }
+}
+
+fn awaiting() -> Stage {
+    Stage::AwaitingOffer {
+        offer_hash: [8; 32],
+    }
+}
+
+fn cells(size: u32, count: usize) -> Vec<Cell> {
+    let size = CellSize::try_from(size).unwrap();
+    let rng = &mut rand_core::UnwrapErr(getrandom::SysRng);
+    (0..count).map(|_| cover_cell(size, rng)).collect()
+}
+
+#[test]
+fn what_was_accepted_here_is_no_own_invitation() {
+    let mut invitations = Invitations::default();
+    invitations.restore(id(1), open(1, true, answered()));
+    invitations.restore(id(2), open(2, true, Stage::Responded));
+    assert!(invitations.find_own(id(1)).is_ok());
+    for unknown in [id(2), id(3)] {
+        let refused = invitations.find_own(unknown).err();
+        assert_eq!(refused, Some(ClientError::InvitationUnknown));
+    }
+}
+
+#[test]
+fn an_invitation_is_known_by_its_secret_alone() {
+    let mut invitations = Invitations::default();
+    invitations.restore(id(1), open(1, false, awaiting()));
+    let secret = |byte| InvitationSecret::new(Secret::take(&mut [byte; 32]));
+    assert!(invitations.by_secret(&secret(2)).is_none());
+    assert!(invitations.by_secret(&secret(1)).is_some());
+}
+
+#[test]
+fn what_is_not_there_changes_nothing() {
+    let (mut invitations, mut tx) = (Invitations::default(), tx());
+    assert!(invitations.update(id(1), &mut tx).is_none());
+    assert!(
+        invitations
+            .remove_contact(ContactId([1; 8]), &mut tx)
+            .is_empty()
+    );
+    assert!(tx.into_parts().touched.into_iter().next().is_none());
+}
+
+#[test]
+fn removing_a_contact_removes_what_led_to_it_and_nothing_else() {
+    let (mut invitations, mut tx) = (Invitations::default(), tx());
+    for (byte, contact) in [(1, Some(1)), (2, Some(2)), (3, None), (4, Some(1))] {
+        let mut open = open(byte, true, answered());
+        open.contact = contact.map(|byte| ContactId([byte; 8]));
+        invitations.restore(id(byte), open);
+    }
+    let removed = invitations.remove_contact(ContactId([1; 8]), &mut tx);
+    assert_eq!(removed, [id(1), id(4)]);
+    let left: Vec<_> = invitations.iter().map(|(id, _)| id).collect();
+    assert_eq!(left, [id(2), id(3)]);
+}
+
+#[test]
+fn the_lobby_is_read_only_while_the_outcome_of_a_quick_enrolment_is_open() {
+    let contact = ContactId([1; 8]);
+    for (quick, contact_is, in_lobby) in [
+        (false, None, false),
+        (true, None, true),
+        (true, Some(ContactState::Pending), true),
+        (true, Some(ContactState::Active), false),
+        (true, Some(ContactState::Suspect), false),
+    ] {
+        let (mut invitations, mut contacts) = (Invitations::default(), Contacts::default());
+        let mut open = open(1, quick, answered());
+        open.contact = contact_is.map(|_| contact);
+        invitations.restore(id(1), open);
+        if let Some(state) = contact_is {
+            let mut known = Contact::new(contact, NOW);
+            known.state = state;
+            contacts.restore(known);
+        }
+        let open = invitations.open_in_lobby(&contacts).count() == 1;
+        assert_eq!(open, in_lobby, "{quick} {contact_is:?}");
+    }
+}
+
+#[test]
+fn older_batches_are_wanted_only_while_an_offer_of_a_quick_enrolment_is_missing() {
+    for (quick, stage, wanted) in [
+        (false, awaiting(), false),
+        (true, answered(), false),
+        (true, Stage::Responded, false),
+        (true, awaiting(), true),
+    ] {
+        let mut invitations = Invitations::default();
+        invitations.restore(id(1), open(1, quick, stage));
+        assert_eq!(invitations.await_offer(), wanted);
+    }
+}
+
+#[test]
+fn the_inviter_watches_for_responses_and_the_acceptor_for_the_offer_and_other_responses() {
+    let both = [Direction::FromInviter, Direction::FromAcceptor].as_slice();
+    let own = open(1, true, answered());
+    assert_eq!(
+        (own.watched(), own.sends()),
+        ([both[1]].as_slice(), both[0])
+    );
+    let quick = open(1, true, awaiting());
+    assert_eq!((quick.watched(), quick.sends()), (both, both[1]));
+    assert_eq!(
+        open(1, false, awaiting()).watched(),
+        [],
+        "its offer came along"
+    );
+}
+
+#[test]
+fn cells_sealed_for_another_size_take_the_next_counters_and_are_all_known_as_own() {
+    let mut open = open(1, true, awaiting());
+    assert_eq!((open.next_counter(), open.own_message()), (0, None));
+    let (small, large) = (cells(1_024, 2), cells(4_096, 1));
+    open.keep_own_cells(&small);
+    assert_eq!(open.next_counter(), 2);
+    open.keep_own_cells(&large);
+    assert_eq!(open.next_counter(), 3);
+    let of = |open: &OpenInvitation, size: u32| open.own_cells(size.try_into().unwrap()).len();
+    assert_eq!([1_024, 2_048, 4_096].map(|size| of(&open, size)), [2, 0, 1]);
+    assert!(
+        small
+            .iter()
+            .chain(&large)
+            .all(|cell| open.is_own_cell(cell.as_bytes()))
+    );
+    assert!(!open.is_own_cell(cells(1_024, 1)[0].as_bytes()));
+}
+
+#[test]
+fn every_stage_is_the_same_after_a_restart() {
+    for stage in [
+        answered(),
+        awaiting(),
+        Stage::Responded,
+        Stage::Answered {
+            response_hash: None,
+        },
+    ] {
+        let expected = format!("{stage:?}");
+        let mut open = open(1, true, stage);
+        open.keep_own_cells(&cells(2_048, 1));
+        let stored = OpenInvitation::from_record(open.to_record());
+        assert_eq!(format!("{:?}", stored.stage), expected);
+        assert_eq!(stored.next_counter(), 1);
+    }
+}
