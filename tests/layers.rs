@@ -322,6 +322,10 @@ fn a_machine_never_names_the_client_and_a_flow_owns_no_state() {
         if CLIENT_FILES.contains(&&*name) {
             continue;
         }
+        // Rounds drive the client; they are no machine of it.
+        if name.starts_with("round/") {
+            continue;
+        }
         if name.starts_with("flows/") {
             let owns = |line: &str| {
                 ["static ", "thread_local!", "RefCell<", "OnceLock<"]

@@ -3,7 +3,6 @@ import { enrol, meddler, person, record, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { until } from "../../tests/node/until.mjs";
 import { TesseraError } from "tessera-portal";
-import { waitAfter } from "../dist/relay/loop.js";
 import { assert, utf8 } from "./support.mjs";
 
 let relay;
@@ -241,19 +240,7 @@ test("a mailbox that cannot be read holds up neither the slots nor the other mai
   await Promise.all([a.dispose(), b.dispose()]);
 });
 
-test("a wait grows with failures, and is as long as the relay asks, but never for ever", () => {
-  const HOUR = 3_600_000;
-  for (let failures = 0; failures < 40; failures++) {
-    const wait = waitAfter(failures, 60_000);
-    assert.ok(wait >= 1_800 && wait <= 60_000, `${failures}: ${wait}`);
-  }
-  assert.ok(waitAfter(30, 60_000) >= 30_000);
-  assert.equal(waitAfter(0, 60_000, 120), 120_000);
-  assert.ok(waitAfter(0, 60_000, 2 ** 31) <= HOUR);
-  assert.ok(waitAfter(0, (2 ** 32 - 1) * 1000) <= HOUR);
-});
-
-test("clocks that differ are told, and that they agree again", async () => {
+test("clocks that differ are reported once, and that they agree again", async () => {
   const between = meddler(relay.url);
   const a = await person("A", between);
   const events = record(a, "clockSkew");
@@ -270,10 +257,10 @@ test("clocks that differ are told, and that they agree again", async () => {
   await a.sync();
   assert.deepEqual(
     events.clockSkew.map(({ code }) => code),
-    ["CLOCK_SKEW", "CLOCK_SKEW", undefined],
+    ["CLOCK_SKEW", undefined],
   );
   assert.ok(Math.abs(events.clockSkew[0].seconds - 172_800) < 60);
-  assert.ok(Math.abs(events.clockSkew[2].seconds) < 60);
+  assert.ok(Math.abs(events.clockSkew[1].seconds) < 60);
   await a.dispose();
 });
 
@@ -293,23 +280,30 @@ test("a clock that is set right while the loop runs does not stop it", async () 
   await a.dispose();
 });
 
-test("a relay that answers and publishes nothing is told as stalled, once, and as well again", async () => {
+test("a relay that answers and publishes nothing is reported as stalled, once, and as well again", async () => {
   const between = meddler(relay.url);
   const a = await person("A", between);
   const events = record(a, "stalled");
   await a.sync();
   const kept = new Map();
-  let frozen = true;
+  let ahead = 0;
   between.onGet = (path, answer) => {
-    if (!frozen || !path.includes("index")) return answer;
+    if (path === "/v1/info") {
+      const info = JSON.parse(new TextDecoder().decode(answer));
+      return utf8(JSON.stringify({ ...info, time: info.time + ahead }));
+    }
+    if (ahead === 0 || !path.includes("index")) return answer;
     if (!kept.has(path)) kept.set(path, answer);
     return kept.get(path);
   };
-  await a.start();
-  await until("the stall", () => events.stalled.length > 0);
-  assert.deepEqual(events.stalled, [{ stalled: true, code: "STALLED" }]);
-  frozen = false;
-  await until("its end", () => events.stalled.length > 1);
-  assert.deepEqual(events.stalled[1], { stalled: false });
+  ahead = 3_600; // an hour passes at the relay
+  for (let looks = 0; looks < 4; looks++) await a.sync();
+  assert.deepEqual(
+    events.stalled.filter(({ mailbox }) => mailbox === "own"),
+    [{ mailbox: "own", stalled: true, code: "STALLED" }],
+  );
+  ahead = 0;
+  const recovered = () => events.stalled.some(({ mailbox, stalled }) => mailbox === "own" && !stalled);
+  await until("its end", recovered, () => a.sync());
   await a.dispose();
 });

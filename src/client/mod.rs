@@ -5,6 +5,7 @@
 //! machines   account settings mailboxes contacts invitations messages
 //!            inbox outbox devices emergencies journal shredding
 //! flows      load send seal pull scan accept rendezvous enrol maintain restore …
+//! round      what the client does by itself, and when
 //! ```
 //! A machine owns one piece of state and never names [`Client`]; a flow ties
 //! machines together and owns no state; [`Client`] is their sum. Every call
@@ -30,6 +31,7 @@ mod keys;
 mod mailboxes;
 mod messages;
 mod outbox;
+mod round;
 mod settings;
 mod shredding;
 mod transaction;
@@ -48,6 +50,7 @@ pub use keys::StoreKey;
 pub use mailboxes::{Download, Mailbox, RelayNotice};
 pub use messages::MessageState;
 pub use outbox::{MAX_POST, Pieces, PiecesNeeded, Post};
+pub use round::{Answer, Ask, Clock, Failed, Failure, Progress, Round, Synced, Task};
 pub use settings::Settings;
 pub use transaction::{Change, Effects};
 pub use view::{

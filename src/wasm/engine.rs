@@ -8,6 +8,7 @@ mod drafts;
 mod messages;
 mod people;
 mod relay;
+mod round;
 mod vault;
 
 use js_sys::{Array, Object, Uint8Array};
@@ -19,8 +20,8 @@ use super::{
     error::{JsResult, js_error, set},
 };
 use crate::{
-    base::{ErrorCode, SortedMap, UnixTime},
-    client::{Change, Client, ClientError, ContactId, Download, Effects, Event},
+    base::{ErrorCode, UnixTime},
+    client::{Change, Client, ClientError, ContactId, Effects, Event, Round},
     vault::{Manifest, OpenedVault, SealedChange, StoredHeader, VaultError, VaultHeader, VaultKey},
 };
 
@@ -31,8 +32,9 @@ pub struct Engine {
     key: VaultKey,
     manifest: Manifest,
     header: VaultHeader,
-    /// What the last plans asked for, by path.
-    planned: SortedMap<String, Download>,
+    round: Round,
+    /// Keys of the records that the round asked for last.
+    asked: Vec<String>,
 }
 
 #[wasm_bindgen]
@@ -61,7 +63,8 @@ impl Engine {
             .map_err(vault_error)?;
         let mut engine = Self {
             client,
-            planned: SortedMap::new(),
+            round: Round::default(),
+            asked: Vec::new(),
             manifest: Manifest::new(&key),
             key,
             header,
@@ -98,7 +101,8 @@ impl Engine {
         let client = Client::load(&records).map_err(client_error)?;
         let engine = Self {
             client,
-            planned: SortedMap::new(),
+            round: Round::default(),
+            asked: Vec::new(),
             key,
             manifest,
             header,
@@ -116,8 +120,9 @@ impl Engine {
     ///
     /// `VAULT_DAMAGED`.
     pub fn reload(&mut self, records: &Array) -> JsResult<()> {
-        (self.client, self.manifest) = self.beside(records)?;
-        self.planned = SortedMap::new();
+        let (mut client, manifest) = self.beside(records)?;
+        client.continue_from(&self.client);
+        (self.client, self.manifest) = (client, manifest);
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ mod months;
 mod refusals;
 mod relay_faults;
 mod restores;
+mod rounds;
 mod segments;
 mod slots;
 mod stage;

@@ -123,6 +123,7 @@ impl World {
         client.set_receipt_delay(0).unwrap();
         let mut device = Person {
             client,
+            round: tessera::client::Round::default(),
             store: self.backups[at].clone(),
             events: Vec::new(),
         };

@@ -6,6 +6,7 @@ use rand_core::{Rng as _, TryCryptoRng, TryRng};
 use sha2::{Digest as _, Sha256};
 
 /// Everything random in a test comes from here, so that a seed replays it.
+#[derive(Clone)]
 pub(crate) struct Dice {
     seed: u64,
     counter: u64,

@@ -6,10 +6,12 @@
 mod dice;
 mod person;
 mod relay;
+mod rounds;
 
 pub(crate) use dice::Dice;
 pub(crate) use person::Person;
 pub(crate) use relay::{Backup, Relay, bucket_of};
+pub(crate) use rounds::ALL_TASKS;
 
 use tessera::base::UnixTime;
 

@@ -6,12 +6,13 @@ use super::{NOW, URL, rng};
 use rand_core::CryptoRng;
 use tessera::{
     audit::Head,
-    client::{Client, Effects, Event, MessageRef, StoreKey},
+    client::{Client, Effects, Event, MessageRef, Round, StoreKey},
 };
 use zeroize::Zeroizing;
 
 pub(crate) struct Person {
     pub(crate) client: Client,
+    pub(crate) round: Round,
     /// Opened records; sealing them is the vault's own matter.
     pub(crate) store: BTreeMap<String, Zeroizing<Vec<u8>>>,
     /// All that was told, oldest first.
@@ -28,6 +29,7 @@ impl Person {
         client.set_receipt_delay(0).unwrap();
         let mut person = Self {
             client,
+            round: Round::default(),
             store: BTreeMap::new(),
             events: Vec::new(),
         };
@@ -37,6 +39,19 @@ impl Person {
             value: (),
         });
         person
+    }
+
+    /// The same store, opened on its own.
+    pub(crate) fn reopened(&self) -> Self {
+        let records: Vec<_> = self.stored_state().into_iter().collect();
+        let mut client = Client::load(&records).unwrap();
+        client.set_receipt_delay(0).unwrap();
+        Self {
+            client,
+            round: Round::default(),
+            store: self.store.clone(),
+            events: Vec::new(),
+        }
     }
 
     /// One transaction; then its events are shown.
@@ -82,6 +97,7 @@ impl Person {
         let records: Vec<_> = self.stored_state().into_iter().collect();
         self.client = Client::load(&records).unwrap();
         self.client.set_receipt_delay(0).unwrap();
+        self.round = Round::default();
     }
 
     /// The audit log, walked from its first entry in the store to where it

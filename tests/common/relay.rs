@@ -1,7 +1,10 @@
 //! What clients see of a relay: batches, one signed chain per origin and
 //! mailbox, made by the wire layer's own code.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    rc::Rc,
+};
 
 use super::{DAY, Dice, EPOCH, NOW, rng};
 use rand_core::Rng as _;
@@ -10,7 +13,7 @@ use tessera::{
     client::{Client, Download, Mailbox},
     wire::{
         Batch, BatchHeader, BucketCount, BucketId, Cell, CellSize, OriginKey, batch::BatchPlace,
-        cover_cell, post,
+        cover_cell, paths, post,
     },
 };
 
@@ -18,8 +21,9 @@ use tessera::{
 const RETENTION_SECONDS: u64 = 60 * DAY;
 const LOBBY_RETENTION_SECONDS: u64 = DAY;
 
+#[derive(Clone)]
 pub(crate) struct Relay {
-    pub(crate) key: OriginKey,
+    pub(crate) key: Rc<OriginKey>,
     pub(crate) buckets: BucketCount,
     pub(crate) size: CellSize,
     pub(crate) per_bucket: u32,
@@ -53,7 +57,7 @@ impl Relay {
 
     pub(crate) fn seeded(mut dice: Dice) -> Self {
         Self {
-            key: OriginKey::generate(&mut dice),
+            key: Rc::new(OriginKey::generate(&mut dice)),
             buckets: BucketCount::try_from(4).unwrap(),
             size: CellSize::DEFAULT,
             per_bucket: 1,
@@ -140,7 +144,7 @@ impl Relay {
 
     /// What came after the backup is gone, and another key signs from here on.
     pub(crate) fn restore(&mut self, backup: Backup) {
-        self.key = OriginKey::generate(&mut self.dice);
+        self.key = Rc::new(OriginKey::generate(&mut self.dice));
         (self.pending, self.published) = (backup.pending, backup.published);
         self.known = backup.known;
     }
@@ -173,6 +177,24 @@ impl Relay {
             r#"{{"oldest":null,"batches":[{}],"segments":[]}}"#,
             batches.join(",")
         )
+    }
+
+    /// What this path gives; an index lists the batches that `listed` accepts.
+    pub(crate) fn get(&self, path: &str, listed: impl Fn(&BatchHeader) -> bool) -> Option<Vec<u8>> {
+        if path == paths::INFO {
+            return Some(self.info().into_bytes());
+        }
+        for bucket in self.mailboxes() {
+            if path == paths::index(bucket) {
+                return Some(self.index_of(bucket.get(), listed).into_bytes());
+            }
+            let mut batches = self.batches(bucket.get());
+            let batch = batches.find(|(h, _)| path == paths::batch(bucket, &h.origin, h.epoch));
+            if let Some((_, bytes)) = batch {
+                return Some(bytes.clone());
+            }
+        }
+        None
     }
 
     pub(crate) fn batch(&self, planned: &Download) -> Vec<u8> {

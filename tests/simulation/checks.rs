@@ -165,6 +165,7 @@ impl World {
             let expected = match *code {
                 "MESSAGE_INCOMPLETE" | "INVITATION_EXPIRED" => true,
                 "NOT_AUTHENTIC" => self.plan.adversary,
+                "BATCH_INVALID" => self.plan.adversary || !self.altered.is_empty(),
                 // Over months also a message that waited for longer than retention.
                 "REPLAYED" => {
                     self.plan.adversary

@@ -1,5 +1,4 @@
-//! What a page does, step by step, in the order of `pkg/src`: between any two
-//! steps it may be killed.
+//! What a page does, step by step: between any two steps it may be killed.
 
 use crate::{
     common::bucket_of,
@@ -10,12 +9,9 @@ use crate::{
 use sha2::Digest as _;
 use tessera::{
     base::ErrorCode,
-    client::{ClientError, Download, Effects, Mailbox, Outgoing, Post},
+    client::{Answer, Ask, ClientError, Clock, Effects, Failure, Mailbox, Outgoing, Synced, Task},
     wire::{BatchHeader, post},
 };
-
-/// A post without an answer is repeated as it was for this long.
-const REPEAT_SECONDS: u64 = 12 * 3_600;
 
 impl World {
     /// Writes to one of the contacts that are checked.
@@ -102,11 +98,9 @@ impl World {
         let last = self.links[link].ends[end].sent.len() - 1;
         let id = self.links[link].ends[end].sent[last].id;
         let now = self.clock(person);
-        let page = &mut self.people[person];
-        let unanswered = page.unanswered.as_ref();
-        let in_flight = unanswered.map_or(Vec::new(), |(post, _)| post.tokens.clone());
-        let client = &mut page.person.client;
-        let effects = match client.cancel(id, &in_flight, now, &mut self.dice) {
+        let one = &mut self.people[person].person;
+        let in_flight = one.round.in_flight();
+        let effects = match one.client.cancel(id, in_flight, now, &mut self.dice) {
             Ok(effects) => effects,
             Err(ClientError::MessageSent | ClientError::ClockBehind) => return Ok(()),
             Err(refused) => panic!("{refused:?}"),
@@ -118,210 +112,143 @@ impl World {
         self.may_be_killed(person)
     }
 
-    /// Lets time pass, and seals again what waited too long.
+    /// Lets time pass, and reads the own bucket.
     pub(crate) fn tick(&mut self, person: usize) -> Step {
-        let now = self.clock(person);
-        let effects = self.people[person].person.client.tick(now);
-        let overdue = self.commit(person, effects)?;
-        if !self.people[person].person.client.has_overdue(now) {
-            return Ok(());
-        }
-        let mut bodies = Vec::new();
-        for id in overdue {
-            self.may_be_killed(person)?;
-            bodies.push((id, self.people[person].person.body(id)));
-        }
-        let bodies: Vec<_> = bodies
-            .iter()
-            .map(|(id, body)| (*id, body.as_slice().into()))
-            .collect();
-        let client = &mut self.people[person].person.client;
-        let effects = client.reseal(&bodies, now, &mut self.dice);
-        self.outcome.resealed += 1;
-        self.commit(person, effects)
+        self.sync(person, &[Task::Own], false).map(|_| ())
     }
 
     /// Both mailboxes: always whole batches, always all of them.
     pub(crate) fn pull(&mut self, person: usize) -> Step {
-        let now = self.clock(person);
-        let info = self.relay.info();
-        let client = &mut self.people[person].person.client;
-        let effects = client.configure(&info, now).unwrap();
-        self.commit(person, effects)?;
-        for mailbox in [Mailbox::Own, Mailbox::Lobby] {
-            self.may_be_killed(person)?;
-            self.pull_mailbox(person, mailbox)?;
-        }
-        self.people[person].last_pull = self.now;
-        Ok(())
-    }
-
-    fn pull_mailbox(&mut self, person: usize, mailbox: Mailbox) -> Step {
-        let now = self.clock(person);
-        let bucket = bucket_of(&self.people[person].person.client, mailbox);
-        // An index may come out of a cache.
-        let newest = self.relay.epoch - u64::from(self.faults && self.dice.chance(10));
-        let withheld = &self.withheld;
-        let listed = |h: &BatchHeader| !withheld.contains(&h.epoch) && h.epoch <= newest;
-        let index = self.relay.index_of(bucket, listed);
-        let client = &mut self.people[person].person.client;
-        let planned = client.plan_pull(mailbox, &index, now).unwrap();
-        let mut plan = self.commit(person, planned)?;
-        let unruly = self.faults && self.plan.withholding == Withholding::Late;
-        if unruly && self.dice.chance(10) {
-            self.dice.shuffle(&mut plan);
-        }
-        for batch in plan {
-            self.may_be_killed(person)?;
-            if unruly && self.dice.chance(3) {
-                continue; // The relay does not have it now.
-            }
-            let bytes = self.relay.batch(&batch);
-            if self.altered.contains(&batch.epoch) {
-                self.take_altered(person, mailbox, &bytes);
-                self.outcome.altered += 1;
-                continue;
-            }
-            if self.plan.adversary && self.dice.chance(3) {
-                self.take_altered(person, mailbox, &bytes);
-            }
-            self.take_batch(person, mailbox, &batch, &bytes)?;
-            if self.faults && self.dice.chance(3) {
-                // The same answer once more.
-                self.take_batch(person, mailbox, &batch, &bytes)?;
-            }
+        let tasks = [Task::Info, Task::Own, Task::Lobby];
+        if self.sync(person, &tasks, false)?.failed.is_none() {
+            self.people[person].last_pull = self.now;
         }
         Ok(())
-    }
-
-    fn take_batch(
-        &mut self,
-        person: usize,
-        mailbox: Mailbox,
-        batch: &Download,
-        bytes: &[u8],
-    ) -> Step {
-        let now = self.clock(person);
-        let client = &mut self.people[person].person.client;
-        let received = client.receive(batch, bytes, now, &mut self.dice);
-        self.may_be_killed(person)?;
-        self.commit_now(person, received.unwrap());
-        if mailbox == Mailbox::Own {
-            let read = &mut self.people[person].read;
-            read.insert((batch.origin.clone(), batch.epoch));
-        }
-        self.may_be_killed(person)
-    }
-
-    /// One bit of a batch is not as it was signed: nothing of it is taken.
-    fn take_altered(&mut self, person: usize, mailbox: Mailbox, bytes: &[u8]) {
-        let mut altered = bytes.to_vec();
-        let at = self.dice.below(altered.len());
-        altered[at] ^= 1 << self.dice.below(8);
-        let now = self.clock(person);
-        let client = &mut self.people[person].person.client;
-        let refused = client.receive_batch(mailbox, &altered, now, &mut self.dice);
-        assert_eq!(refused.unwrap_err().code(), ErrorCode::BatchInvalid);
     }
 
     /// One slot; one without an answer is repeated as it was.
     pub(crate) fn post(&mut self, person: usize) -> Step {
-        self.seal_ahead(person)?;
-        let now = self.clock(person);
-        let waiting = self.people[person].unanswered.take();
-        let waiting = waiting.filter(|(_, since)| now.0.saturating_sub(*since) <= REPEAT_SECONDS);
-        let (post, since) = match waiting {
-            Some(waiting) => waiting,
-            None => {
-                let client = &self.people[person].person.client;
-                // Before the first look at the relay there is nothing to post.
-                let Ok(post) = client.next_slot(now, &mut self.dice) else {
-                    return Ok(());
-                };
-                (post, now.0)
-            }
-        };
-        self.people[person].unanswered = Some((post.clone(), since));
-        if self.deliver(person, &post)? {
-            self.people[person].unanswered = None;
-        }
-        self.post_to_lobby(person)
-    }
-
-    /// Cells for the lobby, which no slot carries.
-    fn post_to_lobby(&mut self, person: usize) -> Step {
-        let now = self.clock(person);
-        let client = &self.people[person].person.client;
-        if let Some(post) = client.next_lobby_post(now).unwrap() {
-            self.deliver(person, &post)?;
-        }
-        Ok(())
+        self.sync(person, &[Task::Slot], false).map(|_| ())
     }
 
     /// The whole queue at once.
     pub(crate) fn flush(&mut self, person: usize) -> Step {
-        let now = self.clock(person);
+        self.sync(person, &[Task::Slot], true).map(|_| ())
+    }
+
+    /// Does what the client's rounds ask for, with a relay that fails.
+    fn sync(&mut self, person: usize, tasks: &[Task], flush: bool) -> Result<Synced, Killed> {
+        let mut clock = Clock {
+            wall: self.clock(person).0 * 1000,
+            ticks: self.now * 1000,
+        };
+        let overdue = self.people[person].person.client.has_overdue(clock.now());
+        self.outcome.resealed += u64::from(overdue && tasks.contains(&Task::Own));
+        self.people[person].person.round.sync(tasks, flush, clock);
+        let mut answer = None;
+        let mut opening = None;
         loop {
-            self.seal_ahead(person)?;
-            let client = &self.people[person].person.client;
-            let Some(post) = client.next_flush(now, &mut self.dice).unwrap() else {
-                self.people[person].unanswered = None;
-                return Ok(());
+            let one = &mut self.people[person].person;
+            let effects = one
+                .round
+                .next(&mut one.client, answer.take(), clock, &mut self.dice);
+            // To be killed at another moment is to be killed before the next of these.
+            let counts = !effects.changes.is_empty() || matches!(effects.value, Ask::Post { .. });
+            if counts {
+                self.may_be_killed(person)?;
+            }
+            if effects.changes.is_empty() {
+                opening = None; // What was opened was refused.
+            }
+            let ask = self.commit_now(person, effects);
+            if let Some(read) = opening.take() {
+                self.people[person].read.insert(read);
+            }
+            if counts {
+                self.may_be_killed(person)?;
+            }
+            answer = match &ask {
+                Ask::Synced(synced) => return Ok(synced.clone()),
+                Ask::Wait(until) => {
+                    clock.ticks = until.unwrap();
+                    None
+                }
+                Ask::Get(path) => Some(self.index_or_info(path)),
+                Ask::Keep { path, .. } => Some(self.download(path)),
+                Ask::HandOver(path) => {
+                    opening = self.own_batch(person, path);
+                    Some(Answer::Got(Ok(self.body(path))))
+                }
+                Ask::Post { body, .. } => Some(self.deliver(body)),
+                ask => self.people[person].person.answer(&mut self.relay, ask),
             };
-            self.deliver(person, &post)?;
         }
     }
 
-    /// Seals the next cells of large messages from their stored pieces.
-    fn seal_ahead(&mut self, person: usize) -> Step {
-        let now = self.clock(person);
-        while let Some(wanted) = self.people[person].person.client.pieces_needed(now) {
-            let keys = self.people[person].person.client.body_keys(wanted.message);
-            let keys = keys.unwrap();
-            self.may_be_killed(person)?;
-            let stored: Vec<_> = wanted
-                .pieces
-                .iter()
-                .map(|n| {
-                    (
-                        *n,
-                        self.people[person].person.store[&keys[*n as usize].to_string()].clone(),
-                    )
-                })
-                .collect();
-            let pieces = stored.iter().map(|(n, piece)| (*n, piece.as_slice()));
-            let client = &mut self.people[person].person.client;
-            let effects = client.seal_more(wanted.message, &pieces.collect(), now, &mut self.dice);
-            self.commit(person, effects)?;
+    fn index_or_info(&mut self, path: &str) -> Answer {
+        // An index may come out of a cache.
+        let newest = self.relay.epoch - u64::from(self.faults && self.dice.chance(10));
+        let withheld = &self.withheld;
+        let listed = |h: &BatchHeader| !withheld.contains(&h.epoch) && h.epoch <= newest;
+        if self.faults && self.dice.chance(2) {
+            return Answer::Got(Err(Failure::Unavailable(0)));
         }
-        Ok(())
+        let got = self.relay.get(path, listed);
+        Answer::Got(got.ok_or(Failure::Missing))
     }
 
-    /// Whether there was an answer.
-    fn deliver(&mut self, person: usize, post: &Post) -> Result<bool, Killed> {
-        self.may_be_killed(person)?;
-        self.leaves(post);
+    fn download(&mut self, path: &str) -> Answer {
+        let unruly = self.faults && self.plan.withholding == Withholding::Late;
+        if unruly && self.dice.chance(3) {
+            // The relay does not have it now, or does not send all of it.
+            let failures = [Failure::Missing, Failure::Missing, Failure::Unavailable(0)];
+            return Answer::Kept(Err(*self.dice.pick(&failures)));
+        }
+        let bytes = self.relay.get(path, |_| true).unwrap();
+        Answer::Kept(Ok(bytes.len() as u64))
+    }
+
+    /// What the relay gave for a download. One bit of it may be another than
+    /// was signed: then nothing of it is taken.
+    fn body(&mut self, path: &str) -> Vec<u8> {
+        let mut bytes = self.relay.get(path, |_| true).unwrap();
+        let epoch = path.rsplit('/').next().unwrap().parse().unwrap();
+        let for_ever = self.altered.contains(&epoch);
+        let unruly = self.faults && self.plan.withholding == Withholding::Late;
+        if for_ever || unruly && self.plan.adversary && self.dice.chance(3) {
+            let at = self.dice.below(bytes.len());
+            bytes[at] ^= 1 << self.dice.below(8);
+            self.outcome.altered += 1;
+        }
+        bytes
+    }
+
+    /// The origin and epoch of a batch of the own bucket.
+    fn own_batch(&self, person: usize, path: &str) -> Option<(String, u64)> {
+        let bucket = bucket_of(&self.people[person].person.client, Mailbox::Own);
+        let batches = format!("/v1/buckets/{bucket}/batches/");
+        let (origin, epoch) = path.strip_prefix(&batches)?.split_once('/')?;
+        Some((origin.to_owned(), epoch.parse().unwrap()))
+    }
+
+    fn deliver(&mut self, body: &[u8]) -> Answer {
+        self.leaves(body);
+        let lost = Answer::Posted(Err(Failure::Unavailable(0)));
         if self.faults && self.dice.chance(10) {
-            return Ok(false); // The request is lost; the page does not know.
+            return lost; // The request is lost; the page does not know.
         }
-        self.relay.post(&post.body);
+        self.relay.post(body);
         if self.faults && self.dice.chance(10) {
-            return Ok(false); // The answer is lost.
+            return lost; // The answer is lost.
         }
-        self.may_be_killed(person)?;
-        let now = self.clock(person);
-        for _ in 0..1 + u8::from(self.faults && self.dice.chance(5)) {
-            let effects = self.people[person].person.client.posted(&post.tokens, now);
-            self.commit(person, effects)?;
-        }
-        Ok(true)
+        Answer::Posted(Ok(()))
     }
 
     /// No tag is ever used for two cells, whether the relay hears of them or
     /// not: a tag is a counter under a key.
-    fn leaves(&mut self, post: &Post) {
-        self.history.update(&post.body);
-        for entry in post::decode(&post.body, self.relay.size, self.relay.buckets).unwrap() {
+    fn leaves(&mut self, body: &[u8]) {
+        self.history.update(body);
+        for entry in post::decode(body, self.relay.size, self.relay.buckets).unwrap() {
             let digest = entry.cell.sha256();
             let first = *self.tags.entry(entry.cell.tag()).or_insert(digest);
             assert_eq!(first, digest, "one tag, two cells");

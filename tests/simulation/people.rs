@@ -3,15 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::common::{Dice, NOW, Person};
-use tessera::client::{ContactId, InvitationId, MessageRef, Post};
+use tessera::client::{ContactId, InvitationId, MessageRef};
 
 /// One person, and what it has seen so far.
 pub(crate) struct Actor {
     pub(crate) person: Person,
     /// Seconds by which the clock is ahead.
     pub(crate) skew: i64,
-    /// A slot without an answer, and when it was first sent by the own clock.
-    pub(crate) unanswered: Option<(Post, u64)>,
     pub(crate) last_pull: u64,
     /// Epochs read of one's own bucket, with their origin.
     pub(crate) read: BTreeSet<(String, u64)>,
@@ -59,7 +57,6 @@ impl Actor {
         Self {
             person: Person::create(&format!("Person {number}"), dice),
             skew: 0,
-            unanswered: None,
             last_pull: NOW.0,
             read: BTreeSet::new(),
             refused: Vec::new(),
@@ -70,7 +67,6 @@ impl Actor {
     }
 
     pub(crate) fn restart(&mut self) {
-        self.unanswered = None;
         self.person.restart();
     }
 }

@@ -25,15 +25,12 @@ export class EngineHost {
   /** None while the vault is locked. */
   #engine: Engine | undefined;
   readonly #store: Store;
-  /** Shows an event that comes of no step of the engine. */
-  readonly show: (event: EngineEvent) => void;
+  readonly #show: (event: EngineEvent) => void;
   readonly #prepare: (engine: Engine) => void;
   /** Called with the keys of every commit. */
   onCommit: (keys: readonly string[]) => void = () => {};
   /** Called when the store has no room for a change, and when one fits again. */
   onFull: (full: boolean) => void = () => {};
-  /** Called when the engine went back to what is stored: what its tokens meant is forgotten. */
-  onRollBack: () => void = () => {};
   #revision: number;
   #locked = false;
   #full = false;
@@ -51,7 +48,7 @@ export class EngineHost {
     this.#engine = engine;
     this.#store = store;
     this.#revision = revision;
-    this.show = show;
+    this.#show = show;
     this.#prepare = prepare;
     prepare(engine);
   }
@@ -100,29 +97,12 @@ export class EngineHost {
     return this.#inTurn(() => this.#apply(step));
   }
 
-  /** Lets time pass, seals again what waited too long for the relay, and signs the audit log once a day. */
-  tick(): Promise<void> {
+  /** Records as they are stored, sealed; undefined for one that is missing. */
+  sealed(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
     return this.#inTurn(async () => {
-      const overdue = await this.#apply((engine, now) => engine.tick(now));
-      if (this.#step((engine, now) => engine.hasOverdue(now))) await this.#reseal(overdue);
-      if (this.#step((engine, now) => engine.checkpointDue(now)))
-        await this.#apply((engine, now) => engine.checkpoint(now));
-    });
-  }
-
-  /** Seals the cells of large messages that the next posts will carry. */
-  sealAhead(): Promise<void> {
-    return this.#inTurn(async () => {
-      for (;;) {
-        const wanted = this.#step((engine, now) => engine.wanted(now));
-        if (wanted === undefined) return;
-        const pieces: [number, Uint8Array][] = [];
-        for (const [number, key] of wanted.pieces) {
-          const sealed = await stored(() => this.#store.get(key));
-          if (sealed !== undefined) pieces.push([number, sealed]);
-        }
-        await this.#apply((engine, now) => engine.sealMore(wanted.id, pieces, now));
-      }
+      const records: (Uint8Array | undefined)[] = [];
+      for (const key of keys) records.push(await stored(() => this.#store.get(key)));
+      return records;
     });
   }
 
@@ -206,18 +186,8 @@ export class EngineHost {
   async #apply<T>(step: (engine: Engine, now: number) => Effects<T>): Promise<T> {
     const { commit, events, value } = this.#step(step);
     if (commit.length > 0) await this.#commit(commit);
-    for (const event of events) this.show(await this.#whole(event));
+    for (const event of events) this.#show(await this.#whole(event));
     return value;
-  }
-
-  /** All of it in one step, so that it keeps its order. */
-  async #reseal(overdue: readonly string[]): Promise<void> {
-    const bodies: [string, Uint8Array[]][] = [];
-    for (const messageId of overdue) {
-      const sealed = await this.#sealedPieces(messageId);
-      if (sealed !== undefined) bodies.push([messageId, sealed]);
-    }
-    await this.#apply((engine, now) => engine.reseal(bodies, now));
   }
 
   /** Opens only the pieces that the part lies in. */
@@ -234,17 +204,6 @@ export class EngineHost {
       part.set(piece.subarray(from, offset + size - start), start + from - offset);
     }
     return part;
-  }
-
-  /** The pieces of a body as they are stored, or nothing if one is missing. */
-  async #sealedPieces(messageId: string): Promise<Uint8Array[] | undefined> {
-    const pieces: Uint8Array[] = [];
-    for (const key of this.#step((engine) => engine.bodyKeys(messageId))) {
-      const piece = await stored(() => this.#store.get(key));
-      if (piece === undefined) return undefined;
-      pieces.push(piece);
-    }
-    return pieces;
   }
 
   async #withText(message: BareMessage): Promise<BareMessage> {
@@ -312,7 +271,6 @@ export class EngineHost {
         engine.reload(records);
         this.#prepare(engine);
       });
-      this.onRollBack();
       return true;
     } catch {
       return false;

@@ -1,5 +1,6 @@
 /** The wasm engine behind a portal, as TypeScript sees it. */
 
+import type { ErrorCode } from "../errors.js";
 import type { StoreChange } from "../store/store.js";
 import type { EngineAttachment } from "./content.js";
 import type {
@@ -11,6 +12,7 @@ import type {
   EmergencyAccess,
   Gap,
   Message,
+  PullProgress,
   Rejected,
   RelayNotice,
   Settings,
@@ -34,12 +36,26 @@ export type EngineEvent =
   | { readonly type: "message" | "state"; readonly message: BareMessage }
   | ({ readonly type: "rejected" } & Rejected)
   | ({ readonly type: "gap" } & Gap)
-  | ({ readonly type: "notice" } & RelayNotice)
+  | ({ readonly type: "notice" } & (RelayNotice | StalledNotice | ClockSkewNotice))
   | ({ readonly type: "device" } & DeviceNotice)
   | ({ readonly type: "breakGlass" } & EmergencyAccess)
   | { readonly type: "contact"; readonly contact: Contact }
   | { readonly type: "transfer"; readonly transfer: Transfer }
   | { readonly type: "checkpoint"; readonly checkpoint: AuditCheckpoint };
+
+/** The relay answers, but has published nothing new in a mailbox for several epochs; or it does again. */
+interface StalledNotice {
+  readonly code: "STALLED";
+  readonly mailbox: Mailbox;
+  readonly cleared: boolean;
+}
+
+/** How far the relay's clock is ahead of the device's. */
+interface ClockSkewNotice {
+  readonly code: "CLOCK_SKEW";
+  readonly seconds: number;
+  readonly cleared: boolean;
+}
 
 export interface Effects<T = undefined> {
   readonly commit: readonly StoreChange[];
@@ -49,27 +65,54 @@ export interface Effects<T = undefined> {
 
 export type Mailbox = "own" | "lobby";
 
-/** One thing to fetch: a batch, or a segment of many. */
-export interface Planned {
-  readonly path: string;
-  /** Of a segment, the last. */
-  readonly epoch: number;
-  /** Bytes to come. */
-  readonly bytes: number;
-}
+/** What a client does by itself, in the order of a sync. */
+export type Task = "info" | "own" | "lobby" | "slot";
 
-export interface Received {
+/** What a sync led to. */
+export interface Synced {
   readonly messages: readonly BareMessage[];
   readonly rejected: readonly Rejected[];
   readonly gaps: readonly Gap[];
   readonly cells: number;
+  readonly bytes: number;
+  /** Whether something that the relay lists was not read. */
+  readonly incomplete: boolean;
+  /** The first task that failed; `code` says why the engine refused what the relay answered. */
+  readonly failed: { readonly task: Task; readonly code: ErrorCode | null } | null;
 }
 
-/** Cells to post, and what to call them once the relay has them. */
-export interface Post {
-  readonly body: Uint8Array;
-  readonly tokens: string[];
-}
+/** What to do once the changes beside it are committed. */
+export type Ask =
+  | { readonly kind: "continue" }
+  | { readonly kind: "load"; readonly keys: readonly string[] }
+  | { readonly kind: "get"; readonly path: string }
+  /** Keep the body until it is handed over. `ahead` is asked for next if nothing fails. */
+  | { readonly kind: "keep"; readonly path: string; readonly ahead: readonly string[] }
+  | { readonly kind: "handOver"; readonly path: string }
+  | { readonly kind: "confirm"; readonly bytes: number }
+  | ({ readonly kind: "progress" } & Omit<PullProgress, "kind">)
+  | { readonly kind: "post"; readonly path: string; readonly body: Uint8Array }
+  | ({ readonly kind: "synced" } & Synced)
+  /** `until` is in milliseconds of the monotonic clock; null for not before something is requested. */
+  | { readonly kind: "wait"; readonly until: number | null };
+
+/** Why the relay did not answer. */
+export type Failure =
+  | { readonly failure: "unavailable"; readonly retryAfterMs: number }
+  | { readonly failure: "missing" | "refused" };
+
+/** What came of an ask. */
+export type Answer =
+  | { readonly kind: "loaded"; readonly records: readonly (Uint8Array | undefined)[] }
+  | { readonly kind: "got"; readonly bytes: Uint8Array }
+  | ({ readonly kind: "got" } & Failure)
+  | { readonly kind: "kept"; readonly length: number }
+  | ({ readonly kind: "kept" } & Failure)
+  | { readonly kind: "confirmed"; readonly may: boolean }
+  | { readonly kind: "posted" }
+  | ({ readonly kind: "posted" } & Failure)
+  /** The store had no room for the last changes. */
+  | { readonly kind: "notStored" };
 
 /** An entry of the audit log, opened. */
 export interface LoggedEntry {
@@ -103,18 +146,20 @@ export interface Engine {
   /** The relay is reached under this URL from now on. */
   relocate(url: string, now: number): Effects;
   relayPath(which: "info" | "cells"): string;
-  indexPath(which: Mailbox): string;
-  planPull(which: Mailbox, indexJson: string, now: number): Effects<readonly Planned[]>;
-  /** Reads what was planned under this path. */
-  receive(path: string, bytes: Uint8Array, now: number): Effects<Received>;
-  /** One's own, for the stream of notices. */
+  /** The person's own bucket, for the stream of notices. */
   bucket(): number;
-  nextSlot(now: number): Post;
-  nextFlush(now: number): Post | undefined;
-  nextLobbyPost(now: number): Post | undefined;
-  posted(tokens: string[], now: number): Effects;
-  /** Whether a post without an answer may be repeated: not once a contact of its cells is suspect. */
-  mayPost(tokens: string[]): boolean;
+  /**
+   * Takes the answer to what was asked last, and gives what to do next. `wall` is Unix time, `ticks` a clock that only goes
+   * forward, both in milliseconds.
+   */
+  nextAsk(answer: Answer | undefined, wall: number, ticks: number): Effects<Ask>;
+  startRounds(wall: number, ticks: number): void;
+  stopRounds(): void;
+  requestSync(tasks: Task[], flush: boolean, wall: number, ticks: number): void;
+  enrolling(wall: number, ticks: number): void;
+  reachableAgain(wall: number, ticks: number): void;
+  published(which: Mailbox, wall: number, ticks: number): void;
+  noticesEnded(): void;
   setReceiptDelay(minutes: number): void;
   settings(): Settings;
   setSettings(graceDays: number, retentionDays: number, now: number): Effects;
@@ -122,21 +167,9 @@ export interface Engine {
   shredExpiredKeys(now: number): Effects<number>;
   queued(): number;
   lobbyWatch(now: number): boolean;
-  /** Gives the ids of the messages whose bodies `reseal` needs. */
-  tick(now: number): Effects<string[]>;
-  hasOverdue(now: number): boolean;
-  /** Seals all overdue again in one step; a message without its body is given up. */
-  reseal(bodies: [messageId: string, sealedPieces: Uint8Array[]][], now: number): Effects;
-  /** The large message whose next cells are to be sealed, and which pieces of its body, under which keys, that takes. */
-  wanted(
-    now: number,
-  ): { readonly id: string; readonly pieces: readonly (readonly [number: number, key: string])[] } | undefined;
-  /** Seals them; a message whose pieces are missing is given up. */
-  sealMore(messageId: string, sealedPieces: [number: number, sealed: Uint8Array][], now: number): Effects;
-  /** `inFlight`: the tokens of a post without an answer. */
-  cancel(messageId: string, inFlight: string[], now: number): Effects<BareMessage>;
+  cancel(messageId: string, now: number): Effects<BareMessage>;
   markRead(contactId: string, until: string | undefined, now: number): Effects;
-  deleteMessage(messageId: string, inFlight: string[], now: number): Effects;
+  deleteMessage(messageId: string, now: number): Effects;
   transfers(): Transfer[];
   info(): RelayParameters;
   me(): { readonly name: string; readonly publicKey: Uint8Array; readonly fingerprint: Uint8Array };
@@ -173,8 +206,6 @@ export interface Engine {
   /** The bundle of the vault whose store holds all these entries, read back. */
   backup(entries: readonly (readonly [string, Uint8Array])[], now: number): Uint8Array;
   device(): Device;
-  /** One's own mailbox was read: fixes the index of a restored device. */
-  settle(now: number): Effects;
   createRecoveryCode(now: number): Effects<string>;
   removeRecoveryCode(now: number): Effects;
   hasRecoveryCode(): boolean;

@@ -1,9 +1,9 @@
 /** Locks an open vault and opens it again: what `lock`, `unlock` and the idle time come to. */
 
 import type { EngineAccess, EngineHost } from "./engine-host.js";
-import type { RelaySync } from "../relay/sync.js";
+import { TesseraError } from "../errors.js";
 import { IdleWatch } from "./idle.js";
-import type { Loop } from "../relay/loop.js";
+import type { RelayDriver } from "../relay/driver.js";
 import type { Store } from "../store/store.js";
 import type { LockReason } from "./types.js";
 import { isPasskey, unlockVault, type Opening } from "../vault/vault.js";
@@ -16,26 +16,17 @@ export interface LockHooks {
 
 export class LockController implements EngineAccess {
   readonly #host: EngineHost;
-  readonly #sync: RelaySync;
-  readonly #loop: Loop;
+  readonly #driver: RelayDriver;
   readonly #store: Store;
   readonly #idle: IdleWatch | undefined;
   readonly #hooks: LockHooks;
   #last: Promise<unknown> = Promise.resolve();
-  /** Whether the loop is to run while the vault is open. */
+  /** Whether the rounds are to go on while the vault is open. */
   #running = false;
 
-  constructor(
-    host: EngineHost,
-    sync: RelaySync,
-    loop: Loop,
-    store: Store,
-    idleMinutes: number | undefined,
-    hooks: LockHooks,
-  ) {
+  constructor(host: EngineHost, driver: RelayDriver, store: Store, idleMinutes: number | undefined, hooks: LockHooks) {
     this.#host = host;
-    this.#sync = sync;
-    this.#loop = loop;
+    this.#driver = driver;
     this.#store = store;
     this.#hooks = hooks;
     this.#idle =
@@ -68,12 +59,12 @@ export class LockController implements EngineAccess {
     this.#host.throwIfEnded();
     this.#host.throwIfLocked();
     this.#running = true;
-    this.#loop.start();
+    this.#driver.start();
   }
 
   stop(): Promise<void> {
     this.#running = false;
-    return this.#loop.stop();
+    return this.#driver.stop();
   }
 
   /** From here on every call gives `LOCKED`. Resolves when the keys are wiped and nothing runs any more. */
@@ -83,7 +74,7 @@ export class LockController implements EngineAccess {
     return this.#inTurn(async () => {
       await this.#host.wipe((engine, now) => engine.locked(reason === "idle", now));
       this.#hooks.onLocked(reason);
-      await Promise.all([this.#sync.abandon(), this.#loop.stop()]);
+      await this.#driver.abandon(new TesseraError("LOCKED", "the vault is locked"));
     });
   }
 
@@ -102,14 +93,15 @@ export class LockController implements EngineAccess {
         throw error;
       }
       this.#idle?.start();
-      if (this.#running) this.#loop.start();
+      if (this.#running) this.#driver.start();
     });
   }
 
-  /** Stops the loop and the watching, for good. */
-  async end(): Promise<void> {
+  /** Stops the rounds and the watching, for good. */
+  async end(error = new TesseraError("DISPOSED", "this portal was disposed of")): Promise<void> {
     this.#idle?.stop();
-    await this.stop();
+    this.#running = false;
+    await this.#driver.abandon(error);
     await this.#last;
     this.#idle?.stop();
   }

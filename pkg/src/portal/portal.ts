@@ -4,6 +4,7 @@ import { outgoing } from "./content.js";
 import { EmergencyShares } from "./emergency.js";
 import { EventStream } from "./event-stream.js";
 import type { PortalEvent, PortalEventTarget } from "./events.js";
+import type { Synced } from "./engine.js";
 import { readMessages } from "./messages.js";
 import { openReadOnly, openRuntime, restoreRuntime } from "./open.js";
 import type { ReadOnlyPortal } from "./read-only.js";
@@ -23,7 +24,6 @@ import type {
   OpenOptions,
   OutgoingContent,
   OutgoingMessage,
-  PullProgress,
   ReadOptions,
   RestoreOptions,
   Settings,
@@ -46,7 +46,6 @@ import { AuditLog } from "../audit/log.js";
 import { TesseraError, invalid } from "../errors.js";
 import { qrSvg } from "../qr.js";
 import { throwIfAborted } from "../relay/client.js";
-import type { Pulled } from "../relay/pull.js";
 import { EmergencySession } from "../vault/emergency-access.js";
 
 /**
@@ -109,7 +108,7 @@ export class Portal extends (EventTarget as {
     const expires =
       expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
     this.#runtime.lockController.used();
-    await this.#runtime.sync.parameters();
+    await this.#runtime.driver.parameters();
     const { id, uri, expiresAt } = await this.#runtime.host.apply((engine, now) => engine.invite(kind, expires, now));
     await this.#enrolling();
     return { id, uri, qrSvg: qrSvg(uri), expiresAt };
@@ -125,7 +124,7 @@ export class Portal extends (EventTarget as {
     const invitation = text(uri, "uri");
     const inPerson = flag(known(options, "options", ["inPerson"]).inPerson, "inPerson");
     this.#runtime.lockController.used();
-    await this.#runtime.sync.parameters();
+    await this.#runtime.driver.parameters();
     const contact = await this.#runtime.host.apply((engine, now) => engine.accept(invitation, inPerson, now));
     await this.#enrolling();
     return contact;
@@ -168,7 +167,7 @@ export class Portal extends (EventTarget as {
     const to = text(contactId, "contactId");
     const { session, size, read } = outgoing(message);
     this.#runtime.lockController.used();
-    await this.#runtime.sync.ready();
+    await this.#runtime.driver.ready();
     const { maxMessageBytes } = await this.limits();
     if (size > maxMessageBytes)
       throw new TesseraError("MESSAGE_TOO_LARGE", `the message has ${size} bytes, the relay allows ${maxMessageBytes}`);
@@ -190,8 +189,7 @@ export class Portal extends (EventTarget as {
   /** Takes back a message that has not left: its contact never sees it. `MESSAGE_SENT` if the relay has all of it, or may have. */
   async cancel(messageId: string): Promise<OutgoingMessage> {
     const id = text(messageId, "messageId");
-    const { sync } = this.#runtime;
-    const cancelled = await this.#runtime.forUser().apply((engine, now) => engine.cancel(id, sync.inFlight, now));
+    const cancelled = await this.#runtime.forUser().apply((engine, now) => engine.cancel(id, now));
     return this.#runtime.message(cancelled) as OutgoingMessage;
   }
 
@@ -208,20 +206,19 @@ export class Portal extends (EventTarget as {
   /** Deletes a message with its body here; its contact keeps it. One that waits is cancelled first. */
   async deleteMessage(messageId: string): Promise<void> {
     const id = text(messageId, "messageId");
-    const { sync } = this.#runtime;
-    await this.#runtime.forUser().apply((engine, now) => engine.deleteMessage(id, sync.inFlight, now));
+    await this.#runtime.forUser().apply((engine, now) => engine.deleteMessage(id, now));
   }
 
   /** What the relay allows, and its pace. */
   async limits(): Promise<Limits> {
     this.#runtime.lockController.check();
-    const { maxAttachmentBytes, epochSeconds, perBucket } = await this.#runtime.sync.parameters();
+    const { maxAttachmentBytes, epochSeconds, perBucket } = await this.#runtime.driver.parameters();
     return { maxMessageBytes: maxAttachmentBytes, epochSeconds, cellsPerBucket: perBucket };
   }
 
   /** Messages of several cells on their way, in or out. */
   async transfers(): Promise<Transfer[]> {
-    await this.#runtime.sync.parameters();
+    await this.#runtime.driver.parameters();
     return this.#runtime.forRead().read((engine) => engine.transfers());
   }
 
@@ -277,11 +274,7 @@ export class Portal extends (EventTarget as {
     callback(onProgress, "onProgress");
     throwIfAborted(signal);
     this.#runtime.lockController.check();
-    const told = (progress: PullProgress): void => {
-      this.#runtime.emit("progress", progress);
-      onProgress?.(progress);
-    };
-    return this.#result(await this.#runtime.sync.round(flag(flush, "flush"), { signal, onProgress: told }));
+    return this.#result(await this.#runtime.driver.sync({ flush: flag(flush, "flush"), signal, onProgress }));
   }
 
   /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again gives the same promise. */
@@ -304,15 +297,14 @@ export class Portal extends (EventTarget as {
 
   /** An enrolment through the lobby cannot wait for the next epoch. */
   async #enrolling(): Promise<void> {
-    if (await this.#runtime.host.read((engine, now) => engine.lobbyWatch(now))) this.#runtime.loop.enrolling();
+    if (await this.#runtime.host.read((engine, now) => engine.lobbyWatch(now))) await this.#runtime.driver.enrolling();
   }
 
-  #result(pulled: Pulled): SyncResult {
-    const { messages, rejected, gaps, cells, bytes, incomplete } = pulled;
+  #result({ messages, rejected, gaps, cells, bytes, incomplete }: Synced): SyncResult {
     return {
       messages: messages.map((message) => this.#runtime.message(message)),
-      rejected,
-      gaps,
+      rejected: [...rejected],
+      gaps: [...gaps],
       cellsScanned: cells,
       bytesPulled: bytes,
       incomplete,

@@ -9,10 +9,8 @@ import type { RuntimeOptions } from "./options.js";
 import type { Message, PullProgress } from "./types.js";
 import { TesseraError, isTesseraError } from "../errors.js";
 import { Relay, type RelayClient } from "../relay/client.js";
-import { RelayHealth } from "../relay/health.js";
-import { Loop } from "../relay/loop.js";
+import { RelayDriver } from "../relay/driver.js";
 import { ReachabilityMonitor } from "../relay/reachability.js";
-import { RelaySync } from "../relay/sync.js";
 import type { Store } from "../store/store.js";
 import { BackupKeeper } from "../vault/backup.js";
 import { shredStore } from "../vault/destroy.js";
@@ -24,8 +22,7 @@ export type Emit = <K extends keyof PortalEvents>(type: K, detail: PortalEvents[
 
 export class Runtime {
   readonly host: EngineHost;
-  readonly sync: RelaySync;
-  readonly loop: Loop;
+  readonly driver: RelayDriver;
   readonly lockController: LockController;
   /** Set by the portal. Events before that have no listener. */
   emit: Emit = () => {};
@@ -49,21 +46,15 @@ export class Runtime {
       (engine) => receiptDelayMinutes === undefined || engine.setReceiptDelay(receiptDelayMinutes),
     );
     const relay = new ReachabilityMonitor(new Relay(client), this.host, (status) => this.emit("relay", status));
-    const health = new RelayHealth(
-      (skew) => this.emit("clockSkew", skew),
-      (stall) => this.emit("stalled", stall),
-    );
-    this.sync = new RelaySync(this.host, relay, health, options.confirmLargeDownload);
     const onProgress = (progress: PullProgress): void => this.emit("progress", progress);
-    this.loop = new Loop(this.host, this.sync, onProgress, (error) => {
+    this.driver = new RelayDriver(this.host, relay, options.confirmLargeDownload, onProgress, (error) => {
       if (!lock.lost.aborted) this.emit("stopped", error);
     });
-    this.lockController = new LockController(this.host, this.sync, this.loop, store, options.idleMinutes, {
+    this.lockController = new LockController(this.host, this.driver, store, options.idleMinutes, {
       onLocked: (reason) => this.emit("locked", { reason }),
       noteUnlock: (passkey) => this.noteUnlock(passkey),
     });
     this.host.onFull = (full) => setTimeout(() => this.#roomChanged(full)); // after the caller of `open` has added listeners
-    this.host.onRollBack = () => this.sync.forgetPost();
     const { backup } = options;
     if (backup === undefined) return;
     const keeper = new BackupKeeper(
@@ -158,7 +149,7 @@ export class Runtime {
     if (this.#disposed !== undefined) return;
     this.host.fail(error);
     this.#backups?.stop();
-    await this.lockController.end();
+    await this.lockController.end(error);
     await this.host.wipe();
     this.emit("stopped", error);
   }
@@ -172,8 +163,12 @@ export class Runtime {
       this.emit("progress", { kind: "message", ...event.transfer });
     } else if (event.type === "checkpoint") {
       this.emit("checkpoint", event.checkpoint);
-    } else if (event.type === "notice" && (event.code === "STALLED" || event.code === "CLOCK_SKEW")) {
-      // `stalled` and `clockSkew` say so.
+    } else if (event.type === "notice" && event.code === "STALLED") {
+      const { code, mailbox, cleared } = event;
+      this.emit("stalled", { mailbox, stalled: !cleared, ...(cleared ? {} : { code }) });
+    } else if (event.type === "notice" && event.code === "CLOCK_SKEW") {
+      const { code, seconds, cleared } = event;
+      this.emit("clockSkew", { seconds, ...(cleared ? {} : { code }) });
     } else {
       const { type, ...detail } = event;
       this.emit(type, detail as never);

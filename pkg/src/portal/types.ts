@@ -106,9 +106,7 @@ export type DeviceNotice =
 
 /** Something is wrong with the relay or with a clock; told once, and again with `cleared` when it is over. */
 export interface RelayNotice {
-  readonly code: "STALLED" | "CLOCK_SKEW" | "RELAY_TIME" | "RELAY_CHANGED";
-  /** Where it concerns one of the two mailboxes. */
-  readonly mailbox?: "own" | "lobby";
+  readonly code: "RELAY_TIME" | "RELAY_CHANGED";
   readonly cleared: boolean;
 }
 
@@ -337,8 +335,10 @@ export interface ClockSkew {
   readonly code?: "CLOCK_SKEW";
 }
 
-/** The relay answers, but has published nothing new in the own mailbox for several epochs; or it does again. */
+/** The relay answers, but has published nothing new for several epochs; or it does again. */
 export interface Stall {
+  /** The person's own mailbox, or the lobby that enrolments pass through. */
+  readonly mailbox: "own" | "lobby";
   readonly stalled: boolean;
   readonly code?: "STALLED";
 }

@@ -86,6 +86,15 @@ impl Client {
         Ok(client)
     }
 
+    /// Takes over what no store has from the client that this one replaces:
+    /// ordinals stay used, so that an answer that is still under way cannot
+    /// mean another cell, and the relay's clock is as far ahead as before.
+    pub fn continue_from(&mut self, before: &Self) {
+        self.outbox.start_at(before.outbox.next_ordinal());
+        self.mailboxes
+            .set_clock_ahead(before.mailboxes.clock_ahead());
+    }
+
     fn empty(identity: Identity, name: Name, created_at: UnixTime, mailboxes: Mailboxes) -> Self {
         Self {
             journal: Journal::new(&identity),

@@ -38,14 +38,19 @@ impl Client {
         }
         self.emergencies.emit_pending(&mut tx);
         self.forget(&mut tx);
+        let overdue = self.overdue_messages(now);
+        self.commit(tx, overdue)
+    }
+
+    /// The messages whose bodies [`Client::reseal`] needs.
+    pub(crate) fn overdue_messages(&self, now: UnixTime) -> Vec<MessageRef> {
         let overdue = self.overdue(now).into_iter();
         let messages = overdue.filter_map(|(purpose, _)| match purpose {
             CellPurpose::Message(message) => Some(message),
             _ => None,
         });
-        let messages = messages.filter(|message| self.messages.get(*message).is_some());
-        let messages = messages.collect();
-        self.commit(tx, messages)
+        let held = messages.filter(|message| self.messages.get(*message).is_some());
+        held.collect()
     }
 
     /// Whether [`Client::reseal`] has anything to do.

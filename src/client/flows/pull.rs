@@ -181,6 +181,19 @@ impl Client {
         self.commit(tx, received)
     }
 
+    /// Whether the relay names the origin of a download as its own, or once
+    /// did, by what it last said of itself.
+    pub(crate) fn trusts(&self, download: &Download) -> bool {
+        let origin = download.entry.origin();
+        self.mailboxes.trusts(download.mailbox, origin)
+    }
+
+    /// Seconds that the relay's clock is ahead of the local one, as it last
+    /// described itself.
+    pub(crate) fn relay_clock_ahead(&self) -> i64 {
+        self.mailboxes.clock_ahead()
+    }
+
     /// Whether all that was missed in the mailbox may concern this person.
     pub(crate) fn reads_whole(&self, mailbox: Mailbox) -> bool {
         let mut in_lobby = self.invitations.open_in_lobby(&self.contacts);

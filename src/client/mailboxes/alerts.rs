@@ -16,7 +16,7 @@ pub(crate) enum Alert {
     OwnStalled,
     /// No new batch of the lobby for several epochs.
     LobbyStalled,
-    /// The relay's clock and the local one differ by more than 24 h.
+    /// The relay's clock and the local one differ.
     ClockSkew,
     /// Batches whose closing time went back, or lies in the future.
     ClosingTime,
@@ -40,6 +40,7 @@ impl Alert {
         RelayNotice {
             code: code.as_str(),
             mailbox,
+            seconds: None,
             cleared,
         }
     }
@@ -54,6 +55,9 @@ pub struct RelayNotice {
     /// "own" or "lobby", where it concerns one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mailbox: Option<&'static str>,
+    /// How far the relay's clock is ahead of the local one, for `CLOCK_SKEW`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<i64>,
     /// True once it is over.
     pub cleared: bool,
 }
@@ -70,10 +74,22 @@ impl Alerts {
 
     /// Reports an alert when it begins, and when it is over.
     pub(crate) fn set(&mut self, alert: Alert, wrong: bool, tx: &mut Transaction) {
+        self.change(alert, wrong, alert.notice(!wrong), tx);
+    }
+
+    /// The same for the clocks: how far the relay's is ahead.
+    pub(crate) fn set_skew(&mut self, wrong: bool, seconds: i64, tx: &mut Transaction) {
+        let notice = RelayNotice {
+            seconds: Some(seconds),
+            ..Alert::ClockSkew.notice(!wrong)
+        };
+        self.change(Alert::ClockSkew, wrong, notice, tx);
+    }
+
+    fn change(&mut self, alert: Alert, wrong: bool, notice: RelayNotice, tx: &mut Transaction) {
         if wrong == self.has(alert) {
             return;
         }
-        let notice = alert.notice(!wrong);
         if wrong {
             self.0.push(alert);
             log(alert, tx);
@@ -88,6 +104,7 @@ impl Alerts {
         tx.emit(Event::Notice(RelayNotice {
             code: ErrorCode::RelayChanged.as_str(),
             mailbox: None,
+            seconds: None,
             cleared: false,
         }));
     }

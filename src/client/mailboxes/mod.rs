@@ -35,12 +35,15 @@ const BACKFILL_BATCHES: usize = 64;
 /// seconds besides for clocks that differ and epochs that are short.
 const STALLED_EPOCHS: u64 = 4;
 const STALLED_SECONDS: u64 = 600;
+/// Clocks that differ by more are reported: the times of messages are wrong.
+const REPORTED_SKEW_SECONDS: u64 = 300;
 /// How far the closing time of a new batch may lie before the one of its
 /// predecessor: operators set clocks right.
 const CLOSING_TOLERANCE_SECONDS: u64 = 3_600;
 
 /// One of the two mailboxes a client pulls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Mailbox {
     /// The bucket of this person's fingerprint.
     Own,
@@ -99,7 +102,7 @@ pub(crate) enum IndexEntry {
 }
 
 impl IndexEntry {
-    fn origin(&self) -> &Origin {
+    pub(crate) fn origin(&self) -> &Origin {
         match self {
             Self::Batch(batch) => &batch.origin,
             Self::Segment(segment) => &segment.origin,
@@ -177,10 +180,11 @@ impl Mailboxes {
     pub(crate) fn configure(&mut self, answer: InfoAnswer, tx: &mut Transaction) {
         let InfoAnswer { settings, time } = answer;
         self.clock_ahead = time.0.cast_signed() - tx.now.0.cast_signed();
-        let off = self.clock_ahead.unsigned_abs() > CLOCK_SKEW_SECONDS;
-        self.alerts.set(Alert::ClockSkew, off, tx);
+        let skewed = self.clock_ahead.unsigned_abs() > REPORTED_SKEW_SECONDS;
+        self.alerts.set_skew(skewed, self.clock_ahead, tx);
+        let certain = !self.clock_is_off();
         let info = match self.info.as_ref().map(Shape::of) {
-            Some(in_use) => self.in_shape(in_use, settings, !off, tx),
+            Some(in_use) => self.in_shape(in_use, settings, certain, tx),
             None => settings,
         };
         if self.info.as_ref() != Some(&info) {
@@ -237,29 +241,42 @@ impl Mailboxes {
     /// recipients would look for today's tags on another day. Then nothing
     /// that has a day is posted, until one of the clocks is set right.
     pub(crate) fn clock_is_off(&self) -> bool {
-        self.alerts.has(Alert::ClockSkew)
+        self.clock_ahead.unsigned_abs() > CLOCK_SKEW_SECONDS
+    }
+
+    pub(crate) fn clock_ahead(&self) -> i64 {
+        self.clock_ahead
+    }
+
+    pub(crate) fn set_clock_ahead(&mut self, seconds: i64) {
+        self.clock_ahead = seconds;
     }
 
     /// A mailbox of which everything that is listed has been read: whether
     /// that is because the relay publishes nothing new. Protocol §13.
     pub(crate) fn read_to_the_end(&mut self, mailbox: Mailbox, tx: &mut Transaction) {
-        let Some(info) = self.info.as_ref().filter(|_| !self.clock_is_off()) else {
-            return; // Without a clock that is right, age means nothing.
-        };
+        if let Some(stalled) = self.is_stalled(mailbox, tx.now) {
+            self.alerts.set(Alert::stalled(mailbox), stalled, tx);
+        }
+    }
+
+    /// Whether the newest batch is too old; `None` without a clock that is
+    /// right, when age means nothing.
+    fn is_stalled(&mut self, mailbox: Mailbox, now: UnixTime) -> Option<bool> {
+        let info = self.info.as_ref().filter(|_| !self.clock_is_off())?;
         let epoch = match mailbox {
             Mailbox::Own => info.epoch_seconds.get(),
             Mailbox::Lobby => info.lobby_epoch_seconds.get(),
         };
         let limit = STALLED_EPOCHS * u64::from(epoch) + STALLED_SECONDS;
-        let (now, ahead) = (tx.now, self.clock_ahead);
+        let ahead = self.clock_ahead;
         let cursors = self.cursors_mut(mailbox);
         let newest = cursors.known.iter().map(|cursor| cursor.closed_at).max();
         let (newest, now) = match newest {
             Some(newest) => (newest, now.0.saturating_add_signed(ahead)),
             None => (cursors.empty_since.get_or_insert(now).0, now.0),
         };
-        let stalled = now.saturating_sub(newest) > limit;
-        self.alerts.set(Alert::stalled(mailbox), stalled, tx);
+        Some(now.saturating_sub(newest) > limit)
     }
 
     pub(crate) fn info(&self) -> Result<&RelaySettings, ClientError> {
@@ -409,6 +426,9 @@ impl Mailboxes {
             && mailbox == Mailbox::Own
         {
             self.judge_closing_time(closed_at, header.closed_at, tx);
+        }
+        if self.is_stalled(mailbox, tx.now) == Some(false) {
+            self.alerts.set(Alert::stalled(mailbox), false, tx);
         }
         if !matches!(step, Step::Taken) {
             tx.touch(StoreKey::Mailboxes);

@@ -5,8 +5,8 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, client_error, opened, pairs, pairs_of, time, to_js, vault, vault_error};
 use crate::{
-    base::{ErrorCode, SortedMap},
-    client::{AuditEvent, Client, EmergencyId},
+    base::ErrorCode,
+    client::{AuditEvent, Client, EmergencyId, Round},
     emergency::{self, Share, SharesError},
     vault::{
         HEADER_KEY, MANIFEST_KEY, Manifest, RecoveryCode, StoredHeader, VERSION, VaultHeader,
@@ -105,7 +105,8 @@ impl Engine {
         let (client, changes) =
             Client::restore(&loaded.records, time(now)?, &mut rng()).map_err(client_error)?;
         let mut engine = Self {
-            planned: SortedMap::new(),
+            round: Round::default(),
+            asked: Vec::new(),
             client,
             key,
             manifest: loaded.manifest,
@@ -129,16 +130,6 @@ impl Engine {
     /// Never in practice.
     pub fn device(&self) -> JsResult<JsValue> {
         to_js(&self.client.device())
-    }
-
-    /// The own mailbox was read: gives a restored device its index.
-    ///
-    /// # Errors
-    ///
-    /// `CLOCK_BEHIND`.
-    pub fn settle(&mut self, now: f64) -> JsResult<JsValue> {
-        let result = self.client.settle(time(now)?, &mut rng());
-        self.give(result)
     }
 
     /// Has a fresh recovery code open the vault, in the place of the one
@@ -224,7 +215,8 @@ impl Engine {
             .open(version, &key, &mut rng())
             .map_err(vault_error)?;
         let engine = Self {
-            planned: SortedMap::new(),
+            round: Round::default(),
+            asked: Vec::new(),
             client: Client::load(&loaded.records).map_err(client_error)?,
             manifest: loaded.manifest,
             key,

@@ -1,19 +1,16 @@
 //! Messages and their bodies.
 
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, contact, relay::cells, time, to_js, vault_error, whole};
+use super::{Engine, client_error, contact, time, to_js, vault_error};
 use crate::{
-    base::{
-        Content,
-        text::{self, TextUse},
-    },
+    base::text::{self, TextUse},
     client::{ClientError, MessageRef, Outgoing, StoreKey},
     envelope::{ContentType, message::Attachment},
     wasm::{
         bytes::{array, invalid, pieces, rng, text as utf8},
-        error::{JsResult, set},
+        error::JsResult,
     },
 };
 
@@ -52,104 +49,16 @@ impl Engine {
         self.give(result)
     }
 
-    /// Whether `reseal` has anything to do.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = hasOverdue)]
-    pub fn has_overdue(&self, now: f64) -> JsResult<bool> {
-        Ok(self.client.has_overdue(time(now)?))
-    }
-
-    /// Seals again what waited too long. `bodies` are `[message id, [sealed
-    /// piece, …]]` pairs; a message without its body is given up.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    pub fn reseal(&mut self, bodies: &Array, now: f64) -> JsResult<JsValue> {
-        let mut opened = Vec::new();
-        for pair in bodies.iter() {
-            let pair = Array::from(&pair);
-            let id = pair.get(0).as_string().unwrap_or_default();
-            let body = self.open_pieces(&id, &Array::from(&pair.get(1)));
-            if let (Some(message), Ok(body)) = (MessageRef::parse(&id), body) {
-                opened.push((message, body));
-            }
-        }
-        let effects = self.client.reseal(&opened, time(now)?, &mut rng());
-        self.give(Ok(effects))
-    }
-
-    /// The large message of which cells are to be sealed next, and the pieces
-    /// of its body that they are cut from: `{ id, pieces: [[number, store key], …] }`,
-    /// or undefined.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    pub fn wanted(&self, now: f64) -> JsResult<JsValue> {
-        let Some(needed) = self.client.pieces_needed(time(now)?) else {
-            return Ok(JsValue::UNDEFINED);
-        };
-        let keys = self.keys_of(needed.message)?;
-        let pieces: Array = needed
-            .pieces
-            .iter()
-            .filter_map(|number| Some((number, keys.get(*number as usize)?)))
-            .map(|(number, key)| Array::of2(&(*number).into(), &key.to_string().into()))
-            .collect();
-        let object = Object::new();
-        set(&object, "id", &needed.message.to_string().into());
-        set(&object, "pieces", &pieces);
-        Ok(object.into())
-    }
-
-    /// Seals the next cells of a large message from `[number, sealed piece]`
-    /// pairs; one whose pieces are missing is given up.
-    ///
-    /// # Errors
-    ///
-    /// `MESSAGE_UNKNOWN`.
-    #[wasm_bindgen(js_name = sealMore)]
-    pub fn seal_more(&mut self, id: &str, pieces: &Array, now: f64) -> JsResult<JsValue> {
-        let message = message(id)?;
-        let keys = self.keys_of(message)?;
-        let opened: Vec<_> = pieces
-            .iter()
-            .filter_map(|pair| {
-                let pair = Array::from(&pair);
-                let number = whole(pair.get(0).as_f64()?, "number").ok()?;
-                let key = keys.get(usize::try_from(number).ok()?)?;
-                let sealed = Uint8Array::new(&pair.get(1)).to_vec();
-                Some((
-                    u32::try_from(number).ok()?,
-                    self.key.open(&key.to_string(), &sealed).ok()?,
-                ))
-            })
-            .collect();
-        let pieces = opened
-            .iter()
-            .map(|(n, piece)| (*n, piece.as_slice()))
-            .collect();
-        let effects = self
-            .client
-            .seal_more(message, &pieces, time(now)?, &mut rng());
-        self.give(Ok(effects))
-    }
-
-    /// Withdraws a message of which not all has left; `in_flight` are the
-    /// tokens of a post without an answer.
+    /// Withdraws a message of which not all has left.
     ///
     /// # Errors
     ///
     /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CLOCK_BEHIND`.
-    pub fn cancel(&mut self, id: &str, in_flight: Vec<String>, now: f64) -> JsResult<JsValue> {
-        let (message, in_flight) = (message(id)?, cells(&in_flight)?);
+    pub fn cancel(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
+        let in_flight = self.round.in_flight();
         let result = self
             .client
-            .cancel(message, &in_flight, time(now)?, &mut rng());
+            .cancel(message(id)?, in_flight, time(now)?, &mut rng());
         self.give(result)
     }
 
@@ -172,16 +81,11 @@ impl Engine {
     ///
     /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CONTACT_PENDING`, `CLOCK_BEHIND`.
     #[wasm_bindgen(js_name = deleteMessage)]
-    pub fn delete_message(
-        &mut self,
-        id: &str,
-        in_flight: Vec<String>,
-        now: f64,
-    ) -> JsResult<JsValue> {
-        let (message, in_flight) = (message(id)?, cells(&in_flight)?);
+    pub fn delete_message(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
+        let in_flight = self.round.in_flight();
         let result = self
             .client
-            .delete_message(message, &in_flight, time(now)?, &mut rng());
+            .delete_message(message(id)?, in_flight, time(now)?, &mut rng());
         self.give(result)
     }
 
@@ -245,16 +149,6 @@ impl Engine {
 impl Engine {
     fn keys_of(&self, message: MessageRef) -> JsResult<Vec<StoreKey>> {
         self.client.body_keys(message).map_err(client_error)
-    }
-
-    /// A whole stored body.
-    fn open_pieces(&self, id: &str, pieces: &Array) -> JsResult<Content> {
-        let mut body = Content::default();
-        for (key, sealed) in self.body_keys(id)?.iter().zip(pieces.iter()) {
-            let sealed = Uint8Array::new(&sealed).to_vec();
-            body.push(&self.key.open(key, &sealed).map_err(vault_error)?);
-        }
-        Ok(body)
     }
 }
 

@@ -1,16 +1,12 @@
-//! What the loop does with the relay.
+//! The relay: its parameters, and how it is reached.
 
-use js_sys::{Array, Object, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, client_error, time, to_js};
 use crate::{
-    client::{Mailbox, Post, Settings},
-    wasm::{
-        bytes::{array, invalid, rng},
-        error::{JsResult, set},
-    },
+    client::Settings,
+    wasm::{bytes::invalid, error::JsResult},
     wire::paths,
 };
 
@@ -50,53 +46,6 @@ impl Engine {
         }
     }
 
-    /// The path of the index of "own" or "lobby".
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_UNREACHABLE` before the first `configure`.
-    #[wasm_bindgen(js_name = indexPath)]
-    pub fn index_path(&self, which: &str) -> JsResult<String> {
-        self.client
-            .index_path(mailbox(which)?)
-            .map_err(client_error)
-    }
-
-    /// The batches to fetch.
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_PROTOCOL`.
-    #[wasm_bindgen(js_name = planPull)]
-    pub fn plan_pull(&mut self, which: &str, index: &str, now: f64) -> JsResult<JsValue> {
-        let mailbox = mailbox(which)?;
-        let result = self.client.plan_pull(mailbox, index, time(now)?);
-        if let Ok(effects) = &result {
-            self.planned
-                .retain(|_, planned| planned.mailbox() != mailbox);
-            for planned in &effects.value {
-                self.planned.insert(planned.path.clone(), planned.clone());
-            }
-        }
-        self.give(result)
-    }
-
-    /// Reads what was planned under this path.
-    ///
-    /// # Errors
-    ///
-    /// `BATCH_INVALID`.
-    pub fn receive(&mut self, path: &str, bytes: &Uint8Array, now: f64) -> JsResult<JsValue> {
-        let planned = self
-            .planned
-            .get(&path.to_owned())
-            .ok_or_else(|| invalid("path"))?;
-        let result = self
-            .client
-            .receive(planned, &bytes.to_vec(), time(now)?, &mut rng());
-        self.give(result)
-    }
-
     /// The number of this person's bucket, for the stream of notices.
     ///
     /// # Errors
@@ -104,64 +53,6 @@ impl Engine {
     /// `RELAY_UNREACHABLE` before the first `configure`.
     pub fn bucket(&self) -> JsResult<u32> {
         self.client.own_bucket().map_err(client_error)
-    }
-
-    /// One slot, with the same cells for every bucket: `{ body, tokens }`.
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_UNREACHABLE` before the first `configure`.
-    #[wasm_bindgen(js_name = nextSlot)]
-    pub fn next_slot(&self, now: f64) -> JsResult<JsValue> {
-        self.client
-            .next_slot(time(now)?, &mut rng())
-            .map(post)
-            .map_err(client_error)
-    }
-
-    /// What leaves at once, post by post: `{ body, tokens }`, or undefined
-    /// when nothing waits.
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_UNREACHABLE` before the first `configure`.
-    #[wasm_bindgen(js_name = nextFlush)]
-    pub fn next_flush(&self, now: f64) -> JsResult<JsValue> {
-        let next = self.client.next_flush(time(now)?, &mut rng());
-        Ok(next.map_err(client_error)?.map_or(JsValue::UNDEFINED, post))
-    }
-
-    /// Up to four cells for the lobby: `{ body, tokens }`, or undefined.
-    ///
-    /// # Errors
-    ///
-    /// `RELAY_UNREACHABLE` before the first `configure`.
-    #[wasm_bindgen(js_name = nextLobbyPost)]
-    pub fn next_lobby_post(&self, now: f64) -> JsResult<JsValue> {
-        let next = self.client.next_lobby_post(time(now)?);
-        Ok(next.map_err(client_error)?.map_or(JsValue::UNDEFINED, post))
-    }
-
-    /// The relay answered 202.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    pub fn posted(&mut self, tokens: Vec<String>, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.posted(&cells(&tokens)?, time(now)?);
-        self.give(Ok(effects))
-    }
-
-    /// Whether a post that got no answer may be repeated as it was.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = mayPost)]
-    pub fn may_post(&self, tokens: Vec<String>) -> JsResult<bool> {
-        let tokens: Option<Vec<u64>> = tokens.iter().map(|token| token.parse().ok()).collect();
-        let tokens = tokens.ok_or_else(|| invalid("tokens"))?;
-        Ok(self.client.may_post(&tokens))
     }
 
     /// `{ graceDays, retentionDays }`.
@@ -230,17 +121,6 @@ impl Engine {
         Ok(self.client.lobby_watch(time(now)?))
     }
 
-    /// Lets time pass; `value` names the messages whose bodies
-    /// `reseal` needs.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    pub fn tick(&mut self, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.tick(time(now)?);
-        self.give(Ok(effects))
-    }
-
     /// What the loop needs of `/v1/info`.
     ///
     /// # Errors
@@ -265,28 +145,4 @@ impl Engine {
             retention_seconds: info.retention_seconds.get(),
         })
     }
-}
-
-fn post(post: Post) -> JsValue {
-    let object = Object::new();
-    set(&object, "body", &array(&post.body));
-    let tokens: Array = post
-        .tokens
-        .iter()
-        .map(|token| JsValue::from(token.to_string()))
-        .collect();
-    set(&object, "tokens", &tokens);
-    object.into()
-}
-
-/// The cells that a post's tokens name.
-pub(super) fn cells(tokens: &[String]) -> JsResult<Vec<u64>> {
-    let cells = tokens.iter().map(|token| token.parse().ok());
-    cells
-        .collect::<Option<_>>()
-        .ok_or_else(|| invalid("tokens are not those of a post"))
-}
-
-fn mailbox(which: &str) -> JsResult<Mailbox> {
-    Mailbox::parse(which).ok_or_else(|| invalid("which is neither \"own\" nor \"lobby\""))
 }

@@ -76,10 +76,22 @@ function absence(bench, wasm, mailbox, kek, salt, now) {
   const before = wasm.memory.buffer.byteLength;
   const later = now + DAYS * 86_400;
   const start = performance.now();
-  engine.tick(later);
-  const plan = engine.planPull("own", index(mailbox.origin, batches)).value;
-  let found = 0;
-  for (const [i, { path }] of plan.entries()) found += engine.receive(path, batches[i], later).value.cells;
+  const listed = index(mailbox.origin, batches);
+  const bodies = new Map();
+  engine.requestSync(["own"], false, later * 1000, 0);
+  let found;
+  for (let answer; found === undefined; ) {
+    const ask = engine.nextAsk(answer, later * 1000, 0).value;
+    answer = undefined;
+    if (ask.kind === "get") answer = { kind: "got", bytes: new TextEncoder().encode(listed) };
+    if (ask.kind === "confirm") answer = { kind: "confirmed", may: true };
+    if (ask.kind === "keep") {
+      bodies.set(ask.path, batches[bodies.size]);
+      answer = { kind: "kept", length: batches[0].length };
+    }
+    if (ask.kind === "handOver") answer = { kind: "got", bytes: bodies.get(ask.path) };
+    if (ask.kind === "synced") found = ask.cells;
+  }
   const time = performance.now() - start;
   agree(found === batches.length * PER_BATCH, "every cell was looked at");
   const memory = wasm.memory.buffer.byteLength;

@@ -57,7 +57,9 @@ export class Conditions {
   listen(portal: Portal): void {
     portal.addEventListener("relay", ({ detail }) => this.set("RELAY_UNREACHABLE", !detail.reachable));
     portal.addEventListener("clockSkew", ({ detail }) => this.set("CLOCK_SKEW", detail.code !== undefined));
-    portal.addEventListener("stalled", ({ detail }) => this.set("STALLED", detail.stalled));
+    portal.addEventListener("stalled", ({ detail }) => {
+      if (detail.mailbox === "own") this.set("STALLED", detail.stalled);
+    });
     portal.addEventListener("notice", ({ detail }) => {
       if (detail.code === "RELAY_TIME") this.set("RELAY_TIME", !detail.cleared);
     });

@@ -1,0 +1,370 @@
+//! What a client does by itself, sans-I/O: reads its mailboxes, posts one
+//! slot per epoch, and keeps its state in order.
+//!
+//! ```text
+//! loop { effects = round.next(client, answer, clock, rng)
+//!        commit effects.changes; show effects.events
+//!        answer = do what effects.value asks }
+//! ```
+//! One call changes the client at most once, and what it asks for is asked
+//! only after that change is committed: a crash between any two calls loses
+//! nothing. Each [`Task`] has its own due time and back-off, so that one that
+//! fails delays no other; a download that fails again and again is passed
+//! over, so that what follows it is read.
+
+mod ask;
+mod attempts;
+mod posting;
+mod pull;
+mod reading;
+mod schedule;
+mod turn;
+
+pub use ask::{Answer, Ask, Clock, Failed, Failure, Synced};
+pub use pull::Progress;
+pub use schedule::Task;
+
+use rand_core::CryptoRng;
+
+use crate::{
+    base::ErrorCode,
+    client::{Client, Effects, Mailbox, Post},
+};
+
+use attempts::Attempts;
+use pull::Pull;
+use schedule::{Pace, SOON, Schedule, Slots, below};
+use turn::{Step, Turn, commit};
+
+/// A computer that slept for longer looks at everything when it wakes: one
+/// minute.
+const LONGEST_NAP: i64 = 60_000;
+/// Longest wait before what failed is tried again once the network is back.
+const SOON_AGAIN: u64 = 1_000;
+
+/// A sync that was requested and has not ended.
+#[derive(Debug, Default)]
+struct Request {
+    flush: bool,
+    /// Tasks that have not ended since the request.
+    left: Vec<Task>,
+    /// Tasks that were begun after the request.
+    begun: Vec<Task>,
+    synced: Synced,
+}
+
+/// The rounds of one client. Holds nothing that a crash may not lose.
+#[derive(Debug)]
+pub struct Round {
+    started: bool,
+    step: Step,
+    /// Tasks that this step is part of.
+    under_way: Vec<Task>,
+    schedule: Schedule,
+    pace: Pace,
+    attempts: Attempts,
+    request: Option<Request>,
+    /// A pull that waits while a slot that became due is posted.
+    paused: Option<Pull>,
+    /// A slot that the relay may have although it has not answered, and when
+    /// it was first posted.
+    unanswered: Option<(Post, u64)>,
+    slots: Slots,
+    lobby_reads: u32,
+    /// Whether it was reported that a restored device cannot have its index.
+    settle_refused: bool,
+    /// When the relay last described itself.
+    info_read: Option<u64>,
+    /// How far the wall clock was ahead of the monotonic one.
+    drift: Option<i64>,
+    /// Milliseconds by which the relay's clock is ahead. A hint for due times;
+    /// no check rests on it.
+    skew: i64,
+    /// Whether the relay reports when it has published.
+    noticed: bool,
+}
+
+impl Default for Round {
+    fn default() -> Self {
+        Self {
+            started: false,
+            step: Step::Idle,
+            under_way: Vec::new(),
+            schedule: Schedule::default(),
+            pace: Pace::UNKNOWN,
+            attempts: Attempts::default(),
+            request: None,
+            paused: None,
+            unanswered: None,
+            slots: Slots::default(),
+            lobby_reads: 0,
+            settle_refused: false,
+            info_read: None,
+            drift: None,
+            skew: 0,
+            noticed: false,
+        }
+    }
+}
+
+impl Round {
+    /// From now on everything is done when it is due. What is known of the
+    /// relay is used until it has described itself again.
+    pub fn start(&mut self, client: &Client, clock: Clock, rng: &mut impl CryptoRng) {
+        self.started = true;
+        self.lobby_reads = 0;
+        self.slots = Slots::default();
+        self.schedule = Schedule::default();
+        let requested = self.request.iter().flat_map(|request| &request.left);
+        for task in requested.chain(&[Task::Info]) {
+            self.schedule.set(*task, Some(clock.ticks));
+        }
+        self.begin(client, clock, rng);
+    }
+
+    /// Makes everything due that waits for the relay's description.
+    fn begin(&mut self, client: &Client, clock: Clock, rng: &mut impl CryptoRng) {
+        let Ok(info) = client.relay_info() else {
+            return;
+        };
+        self.pace = Pace {
+            epoch: u64::from(info.epoch_seconds.get()) * 1000,
+            lobby_epoch: u64::from(info.lobby_epoch_seconds.get()) * 1000,
+        };
+        if self.started && self.schedule.due(Task::Slot).is_none() {
+            let soon = below(SOON.min(self.pace.epoch / 2), rng);
+            self.schedule.set(Task::Slot, Some(clock.ticks + soon));
+            self.schedule.set(Task::Own, Some(clock.ticks));
+            self.schedule.set(Task::Lobby, Some(clock.ticks));
+        }
+    }
+
+    /// From now on only what is requested is done. A pull under way ends, and
+    /// a post that is not answered yet counts as unanswered.
+    pub fn stop(&mut self) {
+        self.started = false;
+        if self.request.is_none() {
+            self.step = Step::Idle;
+            self.paused = None;
+        }
+    }
+
+    /// Does these tasks once, now; with `flush` the last posts the whole
+    /// queue. Ends with [`Ask::Synced`].
+    pub fn sync(&mut self, tasks: &[Task], flush: bool, clock: Clock) {
+        let left = tasks.to_vec();
+        for task in &left {
+            self.schedule.set(*task, Some(clock.ticks));
+        }
+        self.request = Some(Request {
+            flush,
+            left,
+            begun: Vec::new(),
+            synced: Synced::default(),
+        });
+    }
+
+    /// The cells that the relay may have although it has not answered.
+    #[must_use]
+    pub fn in_flight(&self) -> &[u64] {
+        let unanswered = self.unanswered.as_ref();
+        unanswered.map_or(&[], |(post, _)| &post.tokens)
+    }
+
+    /// An enrolment through the lobby began: the lobby is read and posted to
+    /// now, as when a portal opens.
+    pub fn enrolling(&mut self, clock: Clock) {
+        if self.schedule.due(Task::Own).is_some() {
+            self.lobby_reads = 0;
+            self.schedule.set(Task::Lobby, Some(clock.ticks));
+        }
+    }
+
+    /// The network is back, or the page is visible again: what failed is tried
+    /// again soon, unless the relay itself asked to wait.
+    pub fn reachable_again(&mut self, clock: Clock, rng: &mut impl CryptoRng) {
+        let soon = clock.ticks + below(SOON_AGAIN, rng);
+        self.schedule.hasten_failed(soon);
+    }
+
+    /// The relay reports that it has published a mailbox. A client that waits
+    /// for nothing in the lobby does not read it because something is there.
+    pub fn published(&mut self, mailbox: Mailbox, clock: Clock, rng: &mut impl CryptoRng) {
+        self.noticed = true;
+        let (task, epoch) = match mailbox {
+            Mailbox::Own => (Task::Own, self.pace.epoch),
+            Mailbox::Lobby => (Task::Lobby, self.pace.lobby_epoch),
+        };
+        self.schedule.hasten(task, clock.ticks + jitter(epoch, rng));
+    }
+
+    /// The relay reports nothing any more.
+    pub fn notices_ended(&mut self) {
+        self.noticed = false;
+    }
+
+    /// Takes the answer to what was asked last, and gives what is to be
+    /// committed and done next.
+    pub fn next(
+        &mut self,
+        client: &mut Client,
+        answer: Option<Answer>,
+        clock: Clock,
+        rng: &mut impl CryptoRng,
+    ) -> Effects<Ask> {
+        let mut answer = answer;
+        if matches!(answer, Some(Answer::NotStored)) {
+            answer = None;
+            self.give_up(clock, rng);
+        }
+        loop {
+            let step = core::mem::replace(&mut self.step, Step::Idle);
+            match self.turn(step, client, answer.take(), clock, rng) {
+                Turn::Goto(step) => self.step = step,
+                Turn::Ask(step, ask) => {
+                    self.step = step;
+                    return Effects::none().map(|()| ask);
+                }
+                Turn::Commit(step, changes, events) => {
+                    self.step = step;
+                    if !changes.is_empty() || !events.is_empty() {
+                        return Effects {
+                            changes,
+                            events,
+                            value: Ask::Continue,
+                        };
+                    }
+                }
+            }
+        }
+    }
+
+    /// The last changes are not stored: what they were part of begins again.
+    /// A post that was answered counts as unanswered and is repeated.
+    fn give_up(&mut self, clock: Clock, rng: &mut impl CryptoRng) {
+        self.step = Step::Idle;
+        self.paused = None;
+        for task in core::mem::take(&mut self.under_way) {
+            self.fail(task, None, 0, clock, rng);
+        }
+    }
+
+    /// Begins the task that is due, or waits.
+    fn choose(&mut self, client: &Client, clock: Clock, rng: &mut impl CryptoRng) -> Turn {
+        self.under_way.clear();
+        if let Some(request) = self.request.take_if(|request| request.left.is_empty()) {
+            return Turn::Ask(Step::Idle, Ask::Synced(request.synced));
+        }
+        self.notice_sleep(clock);
+        let Some((task, due)) = self.schedule.first(|task| self.is_wanted(task)) else {
+            return Turn::Ask(Step::Idle, Ask::Wait(None));
+        };
+        if due > clock.ticks {
+            return Turn::Ask(Step::Idle, Ask::Wait(Some(due)));
+        }
+        if task != Task::Info && client.relay_info().is_err() {
+            self.fail(task, None, 0, clock, rng);
+            return Turn::Goto(Step::Idle);
+        }
+        if matches!(task, Task::Info | Task::Slot) {
+            self.begun(task);
+            return Turn::Goto(match task {
+                Task::Info => Step::Info,
+                _ => Step::PostToLobby { slot: true },
+            });
+        }
+        // Mailboxes that are due together are read together.
+        let is_due = |task| self.schedule.due(task) <= Some(clock.ticks);
+        let mailboxes = [Mailbox::Own, Mailbox::Lobby].into_iter();
+        let mailboxes: Vec<_> = mailboxes
+            .filter(|mailbox| {
+                let task = Task::from(*mailbox);
+                self.is_wanted(task) && self.schedule.due(task).is_some() && is_due(task)
+            })
+            .collect();
+        for mailbox in &mailboxes {
+            self.begun((*mailbox).into());
+        }
+        let own = mailboxes.contains(&Mailbox::Own);
+        let pull = Pull::of(mailboxes);
+        Turn::Goto(match own {
+            true => Step::Tick(pull),
+            false => Step::Index(pull),
+        })
+    }
+
+    /// The wall clock ran ahead of the monotonic one: the computer slept, or
+    /// the clock was set. What waits is done now; that costs a round at most.
+    fn notice_sleep(&mut self, clock: Clock) {
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let drift = signed(clock.wall).saturating_sub(signed(clock.ticks));
+        let known = self.drift.replace(drift);
+        let slept = known.is_some_and(|known| drift.saturating_sub(known) > LONGEST_NAP);
+        if slept {
+            for task in [Task::Info, Task::Own, Task::Lobby, Task::Slot] {
+                self.schedule.hasten(task, clock.ticks);
+            }
+        }
+    }
+
+    /// Whether a task is done at all now: all are once the rounds have
+    /// started, before that only what is requested.
+    fn is_wanted(&self, task: Task) -> bool {
+        let request = self.request.as_ref();
+        self.started || request.is_some_and(|request| request.left.contains(&task))
+    }
+
+    fn begun(&mut self, task: Task) {
+        self.under_way.push(task);
+        if let Some(request) = &mut self.request {
+            request.begun.push(task);
+        }
+    }
+
+    /// A task failed: it waits by itself. `code` says why the client refused
+    /// what the relay answered.
+    fn fail(
+        &mut self,
+        task: Task,
+        code: Option<ErrorCode>,
+        retry_after: u64,
+        clock: Clock,
+        rng: &mut impl CryptoRng,
+    ) {
+        self.schedule
+            .failed(task, clock.ticks, retry_after, self.pace, rng);
+        // What comes back may be another relay, or have other parameters.
+        if task != Task::Info && self.schedule.failures(Task::Info) == 0 {
+            self.schedule.hasten(Task::Info, clock.ticks);
+        }
+        if let Some(request) = &mut self.request {
+            request.left.retain(|left| *left != task);
+            let code = code.map(ErrorCode::as_str);
+            request.synced.failed.get_or_insert(Failed { task, code });
+        }
+    }
+
+    fn done(&mut self, task: Task, due: Option<u64>, clock: Clock) {
+        self.schedule.succeeded(task, due);
+        if let Some(request) = &mut self.request {
+            if request.begun.contains(&task) {
+                request.left.retain(|left| *left != task);
+            } else if request.left.contains(&task) {
+                // It was under way when the sync was requested: once more.
+                self.schedule.set(task, Some(clock.ticks));
+            }
+        }
+    }
+
+    fn incomplete(&mut self) {
+        if let Some(request) = &mut self.request {
+            request.synced.incomplete = true;
+        }
+    }
+}
+
+/// How much later than others this client looks: up to 30 s, or a tenth of an
+/// epoch.
+fn jitter(epoch: u64, rng: &mut impl CryptoRng) -> u64 {
+    below((epoch / 10).min(30_000), rng)
+}

@@ -1,0 +1,298 @@
+//! Reading the relay: its description, the indexes, and what they list.
+
+use rand_core::CryptoRng;
+
+use super::{
+    Ask, Clock, Failure, Round, Step, Task, Turn, commit, jitter,
+    pull::{Pull, Unread},
+};
+use crate::{
+    base::ErrorCode,
+    client::{
+        Client, Mailbox, Received,
+        view::{Event, Rejected},
+    },
+};
+
+/// The relay is asked again to describe itself after one hour.
+const INFO_AGAIN: u64 = 3_600_000;
+/// For so long its description counts as fresh: one minute.
+const INFO_FRESH: u64 = 60_000;
+/// Lobby reads at the start: an enrolment must look like opening the portal.
+const LOBBY_READS_AT_START: u32 = 3;
+/// The difference to the relay's clock that counts, in seconds: from what
+/// rounding cannot explain up to one day.
+const LEAST_SKEW: i64 = 2;
+const MOST_SKEW: i64 = 86_400;
+
+impl Round {
+    pub(super) fn on_info(
+        &mut self,
+        client: &mut Client,
+        got: Result<Vec<u8>, Failure>,
+        clock: Clock,
+        rng: &mut impl CryptoRng,
+    ) -> Turn {
+        let json = match got {
+            Ok(json) => String::from_utf8(json).unwrap_or_default(),
+            Err(failure) => {
+                self.fail(Task::Info, None, failure.retry_after(), clock, rng);
+                return Turn::Goto(Step::Idle);
+            }
+        };
+        let effects = match client.configure(&json, clock.now()) {
+            Ok(effects) => effects,
+            Err(error) => {
+                self.fail(Task::Info, Some(error.code()), 0, clock, rng);
+                return Turn::Goto(Step::Idle);
+            }
+        };
+        self.skew = believed_skew(client.relay_clock_ahead());
+        self.info_read = Some(clock.ticks);
+        self.done(Task::Info, Some(clock.ticks + INFO_AGAIN), clock);
+        self.begin(client, clock, rng);
+        commit(Step::Idle, effects)
+    }
+
+    pub(super) fn on_index(
+        &mut self,
+        client: &mut Client,
+        mut pull: Pull,
+        got: Result<Vec<u8>, Failure>,
+        clock: Clock,
+    ) -> Turn {
+        let Some(mailbox) = pull.indexes.pop_front() else {
+            return Turn::Goto(Step::Index(pull));
+        };
+        let planned = got.map_err(Unread::from).and_then(|json| {
+            let json = String::from_utf8(json).unwrap_or_default();
+            let planned = client.plan_pull(mailbox, &json, clock.now());
+            planned.map_err(|error| Unread {
+                code: Some(error.code()),
+                retry_after: 0,
+            })
+        });
+        match planned {
+            Ok(effects) => {
+                let known = effects.value.iter().all(|download| client.trusts(download));
+                if !known && self.asks_who_signs(mailbox.into(), clock) {
+                    return Turn::Commit(Step::Index(pull), effects.changes, effects.events);
+                }
+                let unknown = self.schedule.failures(Task::Info) > 0;
+                let plan = effects.value.into_iter();
+                let (plan, passed): (Vec<_>, Vec<_>) = plan.partition(|download| {
+                    self.attempts.allowed(&download.path, clock.ticks)
+                        && (client.trusts(download) || !unknown)
+                });
+                if !passed.is_empty() {
+                    self.incomplete();
+                }
+                pull.plan(mailbox, plan);
+                Turn::Commit(Step::Confirm(pull), effects.changes, effects.events)
+            }
+            Err(unread) => {
+                pull.fail(mailbox, unread);
+                Turn::Goto(Step::Index(pull))
+            }
+        }
+    }
+
+    /// An index lists batches of an origin that the relay has not named: it is
+    /// asked to describe itself again before that counts against it, unless
+    /// it just did or cannot. The mailbox is read after that.
+    fn asks_who_signs(&mut self, task: Task, clock: Clock) -> bool {
+        let fresh = self
+            .info_read
+            .is_some_and(|at| clock.ticks < at.saturating_add(INFO_FRESH));
+        if fresh || self.schedule.failures(Task::Info) > 0 {
+            return false;
+        }
+        for task in [Task::Info, task] {
+            self.schedule.set(task, Some(clock.ticks));
+        }
+        if let Some(request) = &mut self.request
+            && !request.left.contains(&Task::Info)
+        {
+            request.left.push(Task::Info);
+        }
+        true
+    }
+
+    /// Opens what is kept, one body after another. A slot that becomes due
+    /// meanwhile is posted between two.
+    pub(super) fn open(&mut self, pull: Pull, clock: Clock) -> Turn {
+        let slot = self.schedule.due(Task::Slot);
+        if slot.is_some_and(|due| due <= clock.ticks) && self.request.is_none() && self.started {
+            self.paused = Some(pull);
+            self.begun(Task::Slot);
+            return Turn::Goto(Step::PostToLobby { slot: true });
+        }
+        match pull.first_kept() {
+            Some((download, Ok(_))) => {
+                let ask = Ask::HandOver(download.path.clone());
+                Turn::Ask(Step::AwaitBody(pull), ask)
+            }
+            Some((_, Err(failure))) => {
+                let code = (failure == Failure::Refused).then_some(ErrorCode::BatchInvalid);
+                self.pass_over(pull, code, clock)
+            }
+            None if pull.is_complete() => Turn::Goto(Step::Settle(pull)),
+            None => Turn::Goto(Step::Download(pull)),
+        }
+    }
+
+    pub(super) fn on_body(
+        &mut self,
+        client: &mut Client,
+        pull: Pull,
+        got: Result<Vec<u8>, Failure>,
+        clock: Clock,
+        rng: &mut impl CryptoRng,
+    ) -> Turn {
+        let Ok(bytes) = got else {
+            return self.pass_over(pull, None, clock); // It is no longer kept.
+        };
+        let Some((download, _)) = pull.first_kept() else {
+            return Turn::Goto(Step::Open(pull));
+        };
+        match client.receive(download, &bytes, clock.now(), rng) {
+            Ok(effects) => {
+                self.attempts.succeeded(&download.path);
+                self.received(&effects.value, bytes.len());
+                commit(opened(pull, bytes.len()), effects.map(|_| ()))
+            }
+            Err(error) => self.pass_over(pull, Some(error.code()), clock),
+        }
+    }
+
+    /// A download is passed over for now. The break in the chain is reported
+    /// when the next batch is read; until then it is asked for again: at once
+    /// if the relay merely does not have it, which costs nothing.
+    fn pass_over(&mut self, pull: Pull, code: Option<ErrorCode>, clock: Clock) -> Turn {
+        self.incomplete();
+        let Some(code) = code else {
+            return Turn::Goto(opened(pull, 0));
+        };
+        let first = pull
+            .first_kept()
+            .is_some_and(|(download, _)| self.attempts.failed(&download.path, clock.ticks));
+        let rejected = Rejected::new(code, None);
+        if let Some(request) = &mut self.request {
+            request.synced.rejected.push(rejected.clone());
+        }
+        let events = first.then_some(Event::Rejected(rejected));
+        Turn::Commit(opened(pull, 0), Vec::new(), events.into_iter().collect())
+    }
+
+    /// The mailboxes were read as far as they can be read now. A restored
+    /// device has heard of the others once the own one is read.
+    pub(super) fn settle(
+        &mut self,
+        client: &mut Client,
+        pull: &Pull,
+        clock: Clock,
+        rng: &mut impl CryptoRng,
+    ) -> Turn {
+        self.end_pull(client, pull, clock, rng);
+        let read = |mailbox| {
+            let mut ended = pull.ended().iter();
+            ended.any(|(known, result)| *known == mailbox && result.is_ok())
+        };
+        let next = match pull
+            .ended()
+            .iter()
+            .any(|(known, _)| *known == Mailbox::Lobby)
+        {
+            true => Step::PostToLobby { slot: false },
+            false => Step::Idle,
+        };
+        if !read(Mailbox::Own) {
+            return Turn::Goto(next);
+        }
+        match client.settle(clock.now(), rng) {
+            Ok(effects) => {
+                self.settle_refused = false;
+                commit(next, effects)
+            }
+            // Tried again at the next pull; reported once.
+            Err(error) => {
+                let known = core::mem::replace(&mut self.settle_refused, true);
+                let event = Event::Rejected(Rejected::new(error.code(), None));
+                let events = (!known).then_some(event).into_iter().collect();
+                Turn::Commit(next, Vec::new(), events)
+            }
+        }
+    }
+
+    fn end_pull(&mut self, client: &Client, pull: &Pull, clock: Clock, rng: &mut impl CryptoRng) {
+        for (mailbox, ended) in pull.ended() {
+            let task = Task::from(*mailbox);
+            match ended {
+                Err(Unread { code, retry_after }) => {
+                    self.fail(task, *code, *retry_after, clock, rng);
+                }
+                Ok(()) => {
+                    let due = self.after_pull(client, *mailbox, clock, rng);
+                    self.done(task, due, clock);
+                }
+            }
+        }
+    }
+
+    /// When a mailbox that was read is due again.
+    fn after_pull(
+        &mut self,
+        client: &Client,
+        mailbox: Mailbox,
+        clock: Clock,
+        rng: &mut impl CryptoRng,
+    ) -> Option<u64> {
+        let pace = self.pace;
+        if mailbox == Mailbox::Own {
+            return Some(self.after_close(pace.epoch, clock, rng));
+        }
+        self.lobby_reads = self.lobby_reads.saturating_add(1);
+        let watched = client.lobby_watch(clock.now());
+        let again = watched || self.lobby_reads < LOBBY_READS_AT_START;
+        again.then(|| self.after_close(pace.lobby_epoch, clock, rng))
+    }
+
+    /// A moment after the relay's next close, not the same for everyone;
+    /// later if a notice will say when.
+    fn after_close(&self, epoch: u64, clock: Clock, rng: &mut impl CryptoRng) -> u64 {
+        let epoch = epoch.max(1);
+        let relay = clock.wall.saturating_add_signed(self.skew);
+        let close = epoch - relay % epoch;
+        let notice = if self.noticed { epoch / 2 } else { 0 };
+        clock.ticks + close + (epoch / 5).min(2_000) + jitter(epoch, rng) + notice
+    }
+
+    fn received(&mut self, received: &Received, bytes: usize) {
+        if let Some(request) = &mut self.request {
+            let synced = &mut request.synced;
+            synced.messages.extend(received.messages.iter().cloned());
+            synced.rejected.extend(received.rejected.iter().cloned());
+            synced.gaps.extend(received.gaps.iter().cloned());
+            synced.cells += received.cells;
+            synced.bytes += bytes as u64;
+        }
+    }
+}
+
+/// Milliseconds by which the relay's clock is ahead. It states whole seconds;
+/// a difference of more than a day is not believed.
+fn believed_skew(seconds: i64) -> i64 {
+    match LEAST_SKEW <= seconds.saturating_abs() && seconds.saturating_abs() <= MOST_SKEW {
+        true => seconds * 1000,
+        false => 0,
+    }
+}
+
+/// The first of what is kept was opened, or passed over.
+fn opened(mut pull: Pull, bytes: usize) -> Step {
+    let mailbox = pull.take().map(|download| download.mailbox());
+    match mailbox.and_then(|mailbox| pull.opened(mailbox, bytes)) {
+        Some(progress) => Step::Opened(pull, progress),
+        None => Step::Open(pull),
+    }
+}

@@ -1,0 +1,233 @@
+//! What the client does by itself, as JavaScript carries it out.
+
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
+
+use super::{Engine, to_js, whole};
+use crate::{
+    client::{Answer, Ask, Clock, Failure, Mailbox, StoreKey, Task},
+    wasm::{
+        bytes::{array, invalid, rng},
+        error::{JsResult, set},
+    },
+};
+
+#[wasm_bindgen]
+impl Engine {
+    /// Takes the answer to what was asked last, or undefined, and gives what
+    /// to commit, to show and to do next: `{ commit, events, value: ask }`.
+    /// `wall` is Unix time and `ticks` a clock that only goes forward, both in
+    /// milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = nextAsk)]
+    pub fn next_ask(&mut self, answer: &JsValue, wall: f64, ticks: f64) -> JsResult<JsValue> {
+        let answer = match answer.is_undefined() {
+            true => None,
+            false => Some(self.answer(answer)?),
+        };
+        let clock = clock(wall, ticks)?;
+        let effects = self.round.next(&mut self.client, answer, clock, &mut rng());
+        self.asked = match &effects.value {
+            Ask::Load(keys) => keys.iter().map(StoreKey::to_string).collect(),
+            _ => Vec::new(),
+        };
+        let value = ask(effects.value)?;
+        self.outcome(effects.changes, &effects.events, &value)
+    }
+
+    /// From now on everything is done when it is due.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = startRounds)]
+    pub fn start_rounds(&mut self, wall: f64, ticks: f64) -> JsResult<()> {
+        let clock = clock(wall, ticks)?;
+        self.round.start(&self.client, clock, &mut rng());
+        Ok(())
+    }
+
+    /// From now on only what is requested is done.
+    #[wasm_bindgen(js_name = stopRounds)]
+    pub fn stop_rounds(&mut self) {
+        self.round.stop();
+    }
+
+    /// Requests that these tasks are done once, now: "info", "own", "lobby",
+    /// "slot". With `flush`, "slot" posts the whole queue.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = requestSync)]
+    pub fn request_sync(
+        &mut self,
+        tasks: Vec<String>,
+        flush: bool,
+        wall: f64,
+        ticks: f64,
+    ) -> JsResult<()> {
+        let tasks: Option<Vec<Task>> = tasks.iter().map(|task| Task::parse(task)).collect();
+        let tasks = tasks.ok_or_else(|| invalid("tasks"))?;
+        self.round.sync(&tasks, flush, clock(wall, ticks)?);
+        Ok(())
+    }
+
+    /// An enrolment through the lobby began.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn enrolling(&mut self, wall: f64, ticks: f64) -> JsResult<()> {
+        self.round.enrolling(clock(wall, ticks)?);
+        Ok(())
+    }
+
+    /// The network is back, or the page is visible again.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = reachableAgain)]
+    pub fn reachable_again(&mut self, wall: f64, ticks: f64) -> JsResult<()> {
+        self.round.reachable_again(clock(wall, ticks)?, &mut rng());
+        Ok(())
+    }
+
+    /// The relay reports that it has published "own" or "lobby".
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn published(&mut self, which: &str, wall: f64, ticks: f64) -> JsResult<()> {
+        let mailbox = Mailbox::parse(which).ok_or_else(|| invalid("which"))?;
+        self.round
+            .published(mailbox, clock(wall, ticks)?, &mut rng());
+        Ok(())
+    }
+
+    /// The relay reports nothing any more.
+    #[wasm_bindgen(js_name = noticesEnded)]
+    pub fn notices_ended(&mut self) {
+        self.round.notices_ended();
+    }
+}
+
+impl Engine {
+    fn answer(&self, value: &JsValue) -> JsResult<Answer> {
+        let kind = field(value, "kind").as_string().unwrap_or_default();
+        Ok(match kind.as_str() {
+            "loaded" => {
+                let records = Array::from(&field(value, "records"));
+                let opened = self.asked.iter().zip(records.iter()).map(|(key, sealed)| {
+                    let sealed: Uint8Array = sealed.dyn_into().ok()?;
+                    let plain = self.key.open(key, &sealed.to_vec()).ok()?;
+                    Some(plain.to_vec())
+                });
+                Answer::Loaded(opened.collect())
+            }
+            "got" => Answer::Got(match field(value, "bytes").dyn_into::<Uint8Array>() {
+                Ok(bytes) => Ok(bytes.to_vec()),
+                Err(_) => Err(failure(value)?),
+            }),
+            "kept" => Answer::Kept(match field(value, "length").as_f64() {
+                Some(length) => Ok(whole(length, "length")?),
+                None => Err(failure(value)?),
+            }),
+            "confirmed" => Answer::Confirmed(field(value, "may").is_truthy()),
+            "posted" => Answer::Posted(match field(value, "failure").is_undefined() {
+                true => Ok(()),
+                false => Err(failure(value)?),
+            }),
+            "notStored" => Answer::NotStored,
+            _ => return Err(invalid("answer")),
+        })
+    }
+}
+
+fn failure(value: &JsValue) -> JsResult<Failure> {
+    let kind = field(value, "failure").as_string().unwrap_or_default();
+    Ok(match kind.as_str() {
+        "unavailable" => {
+            let wait = field(value, "retryAfterMs").as_f64().unwrap_or(0.0);
+            Failure::Unavailable(whole(wait.floor(), "retryAfterMs").unwrap_or(0))
+        }
+        "missing" => Failure::Missing,
+        "refused" => Failure::Refused,
+        _ => return Err(invalid("failure")),
+    })
+}
+
+fn field(value: &JsValue, name: &str) -> JsValue {
+    Reflect::get(value, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+fn clock(wall: f64, ticks: f64) -> JsResult<Clock> {
+    Ok(Clock {
+        wall: whole(wall.floor(), "wall")?,
+        ticks: whole(ticks.floor(), "ticks")?,
+    })
+}
+
+/// `{ kind, … }`.
+fn ask(ask: Ask) -> JsResult<JsValue> {
+    let object = Object::new();
+    let kind = match ask {
+        Ask::Continue => "continue",
+        Ask::Load(keys) => {
+            let keys: Array = keys
+                .iter()
+                .map(|key| JsValue::from(key.to_string()))
+                .collect();
+            set(&object, "keys", &keys);
+            "load"
+        }
+        Ask::Get(path) => {
+            set(&object, "path", &path.into());
+            "get"
+        }
+        Ask::Keep { path, ahead } => {
+            set(&object, "path", &path.into());
+            let ahead: Array = ahead.into_iter().map(JsValue::from).collect();
+            set(&object, "ahead", &ahead);
+            "keep"
+        }
+        Ask::HandOver(path) => {
+            set(&object, "path", &path.into());
+            "handOver"
+        }
+        Ask::Confirm { bytes } => {
+            set(&object, "bytes", &number(bytes));
+            "confirm"
+        }
+        Ask::Progress(progress) => return tagged("progress", &progress),
+        Ask::Post { path, body } => {
+            set(&object, "path", &path.into());
+            set(&object, "body", &array(&body));
+            "post"
+        }
+        Ask::Synced(synced) => return tagged("synced", &synced),
+        Ask::Wait(until) => {
+            set(&object, "until", &until.map_or(JsValue::NULL, number));
+            "wait"
+        }
+    };
+    set(&object, "kind", &kind.into());
+    Ok(object.into())
+}
+
+fn tagged(kind: &'static str, value: &impl Serialize) -> JsResult<JsValue> {
+    let object = to_js(value)?;
+    set(object.unchecked_ref(), "kind", &kind.into());
+    Ok(object)
+}
+
+/// Milliseconds and bytes stay far below what JavaScript holds exactly.
+#[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+fn number(value: u64) -> JsValue {
+    JsValue::from_f64(value as f64)
+}
