@@ -313,7 +313,10 @@ impl Client {
         let day = tx.now.minus(self.settings.retention()).day();
         self.inbox.replays.forget_before(day, tx);
         for key in self.inbox.reassembly.older_than(day) {
-            self.abandon_incomplete(key, tx);
+            // What belongs to the rendezvous has no day: it goes with its invitation.
+            if self.invitations.get(InvitationId(key.0)).is_none() {
+                self.abandon_incomplete(key, tx);
+            }
         }
         for (id, channel) in self.contacts.channels_mut() {
             if channel.forget_before(day) {
