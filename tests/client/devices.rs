@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::stage::*;
 use tessera::{
     base::{ErrorCode, UnixTime},
-    client::{Client, ClientError, ContactId, DeviceNotice, Effects, Event, Received},
+    client::{Client, ClientError, ContactId, DeviceNotice, Effects, Event, Synced},
     enrolment::Kind,
 };
 
@@ -47,17 +47,11 @@ fn now(relay: &Relay) -> UnixTime {
 }
 
 /// One round in which a restored device settles and all time-bound work runs.
-fn round(relay: &mut Relay, people: &mut [&mut Person]) -> Vec<Received> {
+fn round(relay: &mut Relay, people: &mut [&mut Person]) -> Vec<Synced> {
     let now = now(relay);
     let mut all = Vec::new();
     for person in people.iter_mut() {
         all.push(person.pull(relay, now));
-        let effects = person.client.settle(now, &mut rng()).unwrap();
-        person.commit(effects);
-        let effects = person.client.tick(now);
-        person.commit(effects);
-        let effects = person.client.reseal(&[], now, &mut rng());
-        person.commit(effects);
         person.post(relay);
         person.restart();
     }

@@ -7,7 +7,7 @@ use crate::stage::*;
 use tessera::{
     base::{Month, Secret, UnixTime},
     channel::ChainKey,
-    client::{ClientError, ContactId, Event, Gap, Mailbox, Received, Settings},
+    client::{ClientError, ContactId, Event, Gap, Mailbox, Settings, Synced},
     enrolment::Kind,
     vault::{
         VaultKey,
@@ -222,7 +222,7 @@ fn by_hand_only_what_nothing_can_come_of_is_shredded() {
 
 /// Sends at one time, by a clock that may be wrong, in a batch that closes
 /// at another, read at a third.
-fn sent_closed_read(sent_at: u64, closed_at: u64, read_at: u64) -> Received {
+fn sent_closed_read(sent_at: u64, closed_at: u64, read_at: u64) -> Synced {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     a.send(b_at_a, "text", UnixTime(sent_at)).unwrap();
     while let Some(post) = a.client.next_flush(UnixTime(sent_at), &mut rng()).unwrap() {

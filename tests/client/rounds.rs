@@ -16,8 +16,7 @@ use tessera::{
 use crate::stage::*;
 
 fn clock(relay: &Relay) -> Clock {
-    let wall = (relay.epoch * EPOCH + 60) * 1000;
-    Clock { wall, ticks: wall }
+    clock_at(UnixTime(relay.epoch * EPOCH + 60))
 }
 
 fn sync(person: &mut Person, relay: &mut Relay) -> Synced {

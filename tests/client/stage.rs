@@ -2,46 +2,36 @@
 
 use tessera::{
     base::UnixTime,
-    client::{ClientError, ContactId, ContactView, Mailbox, MessageRef, Outgoing, Received},
+    client::{
+        Answer, Ask, ClientError, Clock, ContactId, ContactView, Failure, MessageRef, Outgoing,
+        Synced, Task,
+    },
     enrolment::Kind,
 };
 
 pub(crate) use crate::common::*;
 
 impl Person {
-    pub(crate) fn pull(&mut self, relay: &Relay, now: UnixTime) -> Received {
-        let mut all = Received::default();
-        let configured = self.client.configure(&relay.info(), now).unwrap();
-        self.commit(configured);
-        for mailbox in [Mailbox::Own, Mailbox::Lobby] {
-            let index = relay.index(bucket_of(&self.client, mailbox));
-            let planned = self.client.plan_pull(mailbox, &index, now).unwrap();
-            for batch in self.commit(planned) {
-                let bytes = relay.batch(&batch);
-                let effects = self
-                    .client
-                    .receive_batch(mailbox, &bytes, now, &mut rng())
-                    .unwrap();
-                let received = self.commit(effects);
-                all.messages.extend(received.messages);
-                all.rejected.extend(received.rejected);
-                all.gaps.extend(received.gaps);
-            }
-        }
-        all
+    /// Reads both mailboxes, as a page would.
+    pub(crate) fn pull(&mut self, relay: &Relay, now: UnixTime) -> Synced {
+        let clock = clock_at(now);
+        let tasks = [Task::Info, Task::Own, Task::Lobby];
+        self.round.sync(&tasks, false, clock);
+        // Nothing is posted to the lobby, so that a test sees it leave.
+        let synced = self.until_synced(clock, &mut rng(), |person, ask| match ask {
+            Ask::Post { .. } => Some(Answer::Posted(Err(Failure::Unavailable(0)))),
+            ask => person.read(relay, ask),
+        });
+        let failed = synced.failed.map(|failed| failed.task);
+        assert!(failed.is_none_or(|task| task == Task::Lobby), "{failed:?}");
+        synced
     }
 
+    /// Posts all that waits.
     pub(crate) fn post(&mut self, relay: &mut Relay) {
         let now = UnixTime(relay.epoch * EPOCH + 60);
-        loop {
-            self.seal_wanted(now);
-            let Some(post) = self.client.next_flush(now, &mut rng()).unwrap() else {
-                return;
-            };
-            relay.post(&post.body);
-            let effects = self.client.posted(&post.tokens, now);
-            self.commit(effects);
-        }
+        let posted = self.sync(relay, &[Task::Slot], clock_at(now), &mut rng());
+        assert_eq!(posted.failed, None);
     }
 
     /// Seals the next cells of large messages from the stored pieces.
@@ -100,8 +90,16 @@ impl Person {
     }
 }
 
+/// Both clocks, at a time of the wall clock that does not go back.
+pub(crate) fn clock_at(now: UnixTime) -> Clock {
+    Clock {
+        wall: now.0 * 1000,
+        ticks: now.0 * 1000,
+    }
+}
+
 /// One round of everyone: pull, post, and the epoch closes.
-pub(crate) fn round(relay: &mut Relay, people: &mut [&mut Person]) -> Vec<Received> {
+pub(crate) fn round(relay: &mut Relay, people: &mut [&mut Person]) -> Vec<Synced> {
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let received = people
         .iter_mut()

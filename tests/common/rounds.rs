@@ -10,7 +10,7 @@ use super::{Person, Relay};
 pub(crate) const ALL_TASKS: [Task; 4] = [Task::Info, Task::Own, Task::Lobby, Task::Slot];
 
 impl Person {
-    /// Does these tasks once, as a page would.
+    /// Does these tasks once and posts the whole queue, as a page would.
     pub(crate) fn sync(
         &mut self,
         relay: &mut Relay,
@@ -19,11 +19,22 @@ impl Person {
         rng: &mut impl CryptoRng,
     ) -> Synced {
         self.round.sync(tasks, true, clock);
-        let mut answer = None;
+        self.until_synced(clock, rng, |person, ask| person.answer(relay, ask))
+    }
+
+    /// Does what is asked until the sync that was requested has ended.
+    pub(crate) fn until_synced(
+        &mut self,
+        mut clock: Clock,
+        rng: &mut impl CryptoRng,
+        mut answer: impl FnMut(&Self, &Ask) -> Option<Answer>,
+    ) -> Synced {
+        let mut given = None;
         loop {
-            match self.next(answer.take(), clock, rng) {
+            match self.next(given.take(), clock, rng) {
                 Ask::Synced(synced) => return synced,
-                ask => answer = self.answer(relay, &ask),
+                Ask::Wait(until) => clock.ticks = until.unwrap(),
+                ask => given = answer(self, &ask),
             }
         }
     }
@@ -42,6 +53,17 @@ impl Person {
     /// Does what is asked, with a relay that always answers.
     pub(crate) fn answer(&self, relay: &mut Relay, ask: &Ask) -> Option<Answer> {
         match ask {
+            Ask::Post { body, .. } => {
+                relay.post(body);
+                Some(Answer::Posted(Ok(())))
+            }
+            ask => self.read(relay, ask),
+        }
+    }
+
+    /// The same, where nothing is posted.
+    pub(crate) fn read(&self, relay: &Relay, ask: &Ask) -> Option<Answer> {
+        match ask {
             Ask::Load(keys) => {
                 let stored = keys.iter().map(|key| {
                     let bytes = self.store.get(&key.to_string());
@@ -58,10 +80,6 @@ impl Person {
                 Some(Answer::Kept(length.ok_or(Failure::Missing)))
             }
             Ask::Confirm { .. } => Some(Answer::Confirmed(true)),
-            Ask::Post { body, .. } => {
-                relay.post(body);
-                Some(Answer::Posted(Ok(())))
-            }
             _ => None,
         }
     }
