@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use tessera::{
     base::UnixTime,
     client::{
-        Answer, Ask, Client, ClientError, Clock, ContactId, Event, Failure, Gap, Mailbox, Outgoing,
-        Synced, Task,
+        Answer, Ask, Client, ClientError, Clock, ContactId, Event, Failure, Gap, Mailbox, Synced,
+        Task,
     },
     enrolment::Kind,
     wire::post,
@@ -138,15 +138,7 @@ fn a_crash_between_any_two_steps_loses_nothing_and_repeats_nothing() {
     let (relay, mut a, b, b_at_a) = friends();
     let now = UnixTime(relay.epoch * EPOCH + 60);
     a.send(b_at_a, "stop warfarin", now).unwrap();
-    let picture = vec![7; 9_000];
-    let outgoing = Outgoing {
-        content_type: "application/dicom",
-        body: picture.as_slice().into(),
-        filename: None,
-        session: "",
-    };
-    let sent = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();
-    a.commit(sent);
+    a.send(b_at_a, &"x".repeat(9_000), now).unwrap();
     at_every_moment(60, |death| {
         let (mut relay, mut a, mut b) = (relay.clone(), a.reopened(), b.reopened());
         let mut tags = Tags::new();
@@ -173,15 +165,8 @@ fn a_crash_while_a_large_message_is_sealed_and_posted_loses_no_part_of_it() {
     let (mut relay, mut a, b, b_at_a) = friends();
     relay.per_bucket = 8;
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let picture = vec![7; 70 * 2_000];
-    let outgoing = Outgoing {
-        content_type: "application/dicom",
-        body: picture.as_slice().into(),
-        filename: None,
-        session: "",
-    };
-    let sent = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();
-    let message = a.commit(sent).id;
+    let report = "x".repeat(70 * 2_000);
+    let message = a.send(b_at_a, &report, now).unwrap();
     let bucket = bucket_of(&b.client, Mailbox::Own);
     let mut last = None;
     at_every_moment(30, |death| {
@@ -203,7 +188,7 @@ fn a_crash_while_a_large_message_is_sealed_and_posted_loses_no_part_of_it() {
     relay.close();
     let synced = sync(&mut b, &mut relay);
     assert_eq!(synced.messages.len(), 1);
-    assert_eq!(b.body(synced.messages[0].id), picture);
+    assert_eq!(b.body(synced.messages[0].id), report.as_bytes());
 }
 
 #[test]

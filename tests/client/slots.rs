@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tessera::{
     base::UnixTime,
-    client::{Client, ContactId, Mailbox, Post, StoreKey},
+    client::{ContactId, Mailbox, Post, StoreKey},
     enrolment::Kind,
     vault::stored::{self, QueuedRecord},
     wire::{BucketCount, BucketId, post},
@@ -167,12 +167,7 @@ impl Flooded {
     /// or without, and keeps it open. The first and the last epoch in which a
     /// receipt for the attacker leaves.
     fn visit(&self, mail: bool, delay: u32, dice: &mut Dice) -> [u64; 2] {
-        let mut victim = Person {
-            client: Client::load(&self.victim.stored_state().into_iter().collect::<Vec<_>>())
-                .unwrap(),
-            store: self.victim.store.clone(),
-            events: Vec::new(),
-        };
+        let mut victim = self.victim.reopened();
         victim.client.set_receipt_delay(delay).unwrap();
         let now = UnixTime(self.relay.epoch * EPOCH + 60);
         for _ in 0..if mail { 3 } else { 0 } {
