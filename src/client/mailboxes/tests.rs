@@ -176,12 +176,14 @@ fn another_number_of_buckets_that_lasts_has_the_own_bucket_read_from_its_beginni
 }
 
 #[test]
-fn clocks_that_differ_by_more_than_a_day_are_told_once_and_make_nothing_last() {
+fn clocks_that_differ_are_reported_once_and_by_more_than_a_day_make_nothing_last() {
     let key = key();
     let mut mailboxes = mailboxes(&key);
     for (ahead, told) in [
+        (REPORTED_SKEW_SECONDS, vec![]),
+        (REPORTED_SKEW_SECONDS + 1, vec![("CLOCK_SKEW", false)]),
         (DAY_SECONDS, vec![]),
-        (DAY_SECONDS + 1, vec![("CLOCK_SKEW", false)]),
+        (DAY_SECONDS + 1, vec![]),
         (9 * DAY_SECONDS, vec![]),
         (0, vec![("CLOCK_SKEW", true)]),
     ] {
