@@ -7,7 +7,7 @@ import { fileStore } from "tessera-portal/node";
 import { PASSPHRASE, person, record } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { until } from "../../tests/node/until.mjs";
-import { storeContract } from "./store-contract.mjs";
+import { storeContract } from "tessera-portal/testing";
 import { lockable } from "./stores.mjs";
 import { assert, refused } from "./support.mjs";
 

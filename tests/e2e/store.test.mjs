@@ -6,7 +6,7 @@ import { launch, newProfile } from "./support/browser.mjs";
 import { servePackage } from "./support/package-page.mjs";
 import { startRelay } from "./support/relay.mjs";
 import { until } from "../node/until.mjs";
-import { storeContract } from "../../pkg/test/store-contract.mjs";
+import { storeContract } from "../../pkg/dist/testing/index.js";
 
 let browser, site, relay;
 before(async () => {
@@ -51,7 +51,7 @@ describe("the contract of stores, in Chromium", () => {
         page.evaluate(
           async ([kind, at]) => {
             const { indexedDbStore, memoryStore } = await import("tessera-portal");
-            const { storeContract } = await import("/test/store-contract.mjs");
+            const { storeContract } = await import("/dist/testing/store-contract.js");
             const memory = memoryStore();
             const opened = [];
             const open = () => {
@@ -81,7 +81,7 @@ describe("the contract of stores, in Chromium", () => {
       const worker = new Worker(
         blob(`
           import { indexedDbStore } from "${module}";
-          import { storeContract } from "${location.origin}/test/store-contract.mjs";
+          import { storeContract } from "${location.origin}/dist/testing/store-contract.js";
           let failed = [];
           for (const [at, { title, run }] of storeContract.entries()) {
             const name = "worker " + at;

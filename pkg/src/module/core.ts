@@ -22,6 +22,11 @@ export function init(options: InitOptions = {}): Promise<void> {
   return core.init(options);
 }
 
+/** From now on the module comes from this text: raw DEFLATE in base64. */
+export function embed(text: string): void {
+  core.embed(text);
+}
+
 /** Calls into the module. */
 export function call<T>(use: (core: Core) => T): T {
   return core.call(use);

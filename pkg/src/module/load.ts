@@ -14,15 +14,15 @@ export interface ModuleFile {
   readonly integrity: string;
   /** The address beside this script. Bundlers follow the literal `new URL("…", import.meta.url)` and ship the file. */
   readonly url: () => URL;
-  /** The bytes, where the script holds them itself. */
-  readonly embedded?: () => Promise<Uint8Array>;
+  /** The module, where the script holds it itself: raw DEFLATE in base64. */
+  readonly embedded?: string;
 }
 
 const HELP = "https://github.com/tessera-health/tessera/tree/main/docs/bundlers";
 
 /** The module that the package ships; the hash keeps another file from running. */
 export async function loadBuiltIn(file: ModuleFile): Promise<WebAssembly.Module> {
-  if (file.embedded !== undefined) return compile(await file.embedded(), "the module inside the script");
+  if (file.embedded !== undefined) return compile(await inflated(file.embedded), "the module inside the script");
   const failures: TesseraError[] = [];
   for (const url of places(file)) {
     try {
@@ -181,6 +181,12 @@ async function compiled(module: Promise<WebAssembly.Module>, where: string): Pro
       cause,
     );
   }
+}
+
+async function inflated(text: string): Promise<Uint8Array> {
+  const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 const ADVICE = "See ";

@@ -16,13 +16,18 @@ interface Bindings {
 
 export class WasmModule<B extends Bindings> {
   readonly #bindings: B;
-  readonly #file: ModuleFile;
+  #file: ModuleFile;
   #loading: Promise<void> | undefined;
   #ready = false;
 
   constructor(bindings: B, file: ModuleFile) {
     this.#bindings = bindings;
     this.#file = file;
+  }
+
+  /** Takes the module from a text in the place of the file: raw DEFLATE in base64. */
+  embed(text: string): void {
+    this.#file = { ...this.#file, embedded: text };
   }
 
   /** Calls after the first share its promise; after a failure the next call tries again. */

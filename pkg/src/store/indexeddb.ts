@@ -26,7 +26,7 @@ export function indexedDbStore(name: string): Store {
   if (text(name, "name") === "") throw invalid("name is empty");
   const connection = new Connection(name);
   const place = `tessera-portal/${name}`;
-  return {
+  const store: Store = {
     place,
     get: (key) => connection.use((database) => database.get("records", key)),
 
@@ -86,6 +86,15 @@ export function indexedDbStore(name: string): Store {
       return capabilities().storagePersistence && (await navigator.storage.persist());
     },
   };
+  DATABASES.set(store, name);
+  return store;
+}
+
+const DATABASES = new WeakMap<Store, string>();
+
+/** The name of the database behind a store, if it is one of `indexedDbStore`: a worker opens it by itself. */
+export function databaseName(store: Store): string | undefined {
+  return DATABASES.get(store);
 }
 
 /** Absent in workers, and where the page may not keep anything. */

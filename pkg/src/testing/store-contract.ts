@@ -1,11 +1,18 @@
-/**
- * What every store has to do, as cases that run anywhere: in Node, and in a browser's page.
- *
- * Each case gets `open`, which opens one and the same, at first empty, place each time it is called. A host runs them against a store of its own:
- * `for (const { title, run } of storeContract) test(title, () => run(openFresh()))`.
- */
+/** What every store has to do, as cases that run anywhere: in Node, and in a browser's page. */
 
-export const storeContract = [
+import { CONFLICT, type Store, type StoreChange, type StoreLockOptions } from "../store/store.js";
+
+/** Opens the same place, which is empty at first, each time it is called. */
+export type OpenStore = () => Store | Promise<Store>;
+
+export interface StoreCase {
+  readonly title: string;
+  /** Rejects if the store does not do what it has to. */
+  run(open: OpenStore): Promise<void>;
+}
+
+/** `for (const { title, run } of storeContract) test(title, () => run(openFreshPlace()))`, with any test runner. */
+export const storeContract: readonly StoreCase[] = [
   {
     title: "an empty store has nothing, at some revision",
     async run(open) {
@@ -34,7 +41,7 @@ export const storeContract = [
       });
       same(await store.get("m/a"), bytes(3));
       same(await store.get("m/b"), undefined);
-      const next = await store.commit(revision, [
+      const next = await committed(store, revision, [
         ["s/a", null],
         ["s/b", bytes(9)],
         ["s/never", null],
@@ -60,9 +67,9 @@ export const storeContract = [
           ["a", null],
           ["b", bytes(1)],
         ]),
-        "CONFLICT",
+        CONFLICT,
       );
-      same(await store.commit(revision + 1, [["a", null]]), "CONFLICT");
+      same(await store.commit(revision + 1, [["a", null]]), CONFLICT);
       same(await store.list(""), { revision, entries: [["a", bytes(1)]] });
     },
   },
@@ -71,9 +78,9 @@ export const storeContract = [
     async run(open) {
       const store = await open();
       const old = await commit(store, [["a", bytes(1)]]);
-      const revision = await store.commit(old, []);
+      const revision = await committed(store, old, []);
       ok(revision > old, "the revision grows");
-      same(await store.commit(old, [["a", null]]), "CONFLICT");
+      same(await store.commit(old, [["a", null]]), CONFLICT);
       same(await store.list(""), { revision, entries: [["a", bytes(1)]] });
     },
   },
@@ -122,7 +129,7 @@ export const storeContract = [
         ["b", "text"],
         ["b", undefined],
         [7, bytes(1)],
-      ]) {
+      ] as unknown[] as StoreChange[]) {
         await rejects(() => store.commit(revision, [["a", bytes(2)], wrong, ["c", bytes(2)]]));
         same(await store.list(""), { revision, entries: [["a", bytes(1)]] });
       }
@@ -152,7 +159,7 @@ export const storeContract = [
       ];
       await commit(
         store,
-        keys.toReversed().map((key) => [key, bytes(1)]),
+        [...keys].reverse().map((key) => [key, bytes(1)] as const),
       );
       for (const prefix of ["", "s", "s/", "s/a", "s/\uffff", "\uffff", "x"]) {
         const found = (await store.list(prefix)).entries.map(([key]) => key);
@@ -171,12 +178,12 @@ export const storeContract = [
       const value = large.subarray(10, 12);
       await commit(store, [["a", value]]);
       large.fill(9);
-      const got = await store.get("a");
+      const got = (await store.get("a")) ?? bytes();
       same([...got], [5, 5]);
       same(got.buffer.byteLength, 2);
       got[0] = 7;
-      (await store.list("")).entries[0][1][0] = 7;
-      same([...(await store.get("a"))], [5, 5]);
+      (await store.list("")).entries[0]?.[1].fill(7);
+      same(await store.get("a"), bytes(5, 5));
     },
   },
   {
@@ -184,7 +191,10 @@ export const storeContract = [
     async run(open) {
       const store = await open();
       const large = Uint8Array.from({ length: 1 << 20 }, (_, at) => at * 31 + (at >> 8));
-      const many = Array.from({ length: 500 }, (_, at) => [`m/${String(at).padStart(4, "0")}`, bytes(at % 256)]);
+      const many = Array.from(
+        { length: 500 },
+        (_, at) => [`m/${String(at).padStart(4, "0")}`, bytes(at % 256)] as const,
+      );
       await commit(store, [["empty", new Uint8Array(0)], ["large", large], ...many]);
       same(await store.get("empty"), new Uint8Array(0));
       same(await store.get("large"), large);
@@ -194,15 +204,14 @@ export const storeContract = [
   {
     title: "of commits at the same time on one revision exactly one is made",
     async run(open) {
-      const stores = [await open(), await open()];
-      const { revision } = await stores[0].list("");
+      const [one, other] = [await open(), await open()];
+      const { revision } = await one.list("");
       const results = await Promise.all(
-        Array.from({ length: 8 }, (_, at) => stores[at % 2].commit(revision, [[`k${at}`, bytes(at)]])),
+        Array.from({ length: 8 }, (_, at) => (at % 2 === 0 ? one : other).commit(revision, [[`k${at}`, bytes(at)]])),
       );
-      const made = results.flatMap((result, at) => (result === "CONFLICT" ? [] : [at]));
+      const made = results.flatMap((result, at) => (result === CONFLICT ? [] : [[`k${at}`, bytes(at)]]));
       same(made.length, 1);
-      const { entries } = await stores[1].list("");
-      same(entries, [[`k${made[0]}`, bytes(made[0])]]);
+      same((await other.list("")).entries, made);
     },
   },
   {
@@ -216,17 +225,15 @@ export const storeContract = [
       const first = last;
       const writing = (async () => {
         for (let round = 1; round <= 20; round++)
-          last = await writer.commit(last, [
+          last = await committed(writer, last, [
             ["a", bytes(round)],
             ["b", bytes(round)],
           ]);
       })();
       let seen = -1;
       for (let look = 0; look < 20; look++) {
-        const {
-          revision,
-          entries: [[, a], [, b]],
-        } = await reader.list("");
+        const { revision, entries } = await reader.list("");
+        const [a, b] = entries.map(([, value]) => value);
         same(a, b);
         if (revision === first) same(a, bytes(0));
         ok(revision >= seen, "revisions do not go back");
@@ -253,53 +260,60 @@ export const storeContract = [
     title: "a lock, if there is one, has one holder, and is lost only when it is taken over",
     async run(open) {
       const [one, other] = [await open(), await open()];
-      if (one.lock === undefined) return;
-      const lost = [];
-      const options = (holder, takeOver = false) => ({ takeOver, onLost: () => lost.push(holder) });
-      const release = await one.lock(options("first"));
-      same(await other.lock(options("refused")), null);
-      release();
-      const releaseSecond = await other.lock(options("second"));
+      const lost: string[] = [];
+      const lock = (store: Store, holder: string, takeOver = false): Promise<(() => void) | null> | undefined =>
+        store.lock?.({ takeOver, onLost: () => lost.push(holder) } satisfies StoreLockOptions);
+      const release = await lock(one, "first");
+      if (release === undefined) return;
+      same(await lock(other, "refused"), null);
+      release?.();
+      const releaseSecond = await lock(other, "second");
       same(typeof releaseSecond, "function");
-      const releaseThird = await one.lock(options("third", true));
-      for (let wait = 0; wait < 50 && lost.length === 0; wait++)
+      const releaseThird = await lock(one, "third", true);
+      for (let wait = 0; wait < 1000 && lost.length === 0; wait++)
         await new Promise((resolve) => setTimeout(resolve, 20));
       same(lost, ["second"]);
-      releaseSecond(); // of no effect: it is not the second one's any more
-      same(await other.lock(options("refused")), null);
-      releaseThird();
-      (await other.lock(options("fourth")))();
+      releaseSecond?.(); // of no effect: it is not the second one's any more
+      same(await lock(other, "refused"), null);
+      releaseThird?.();
+      const releaseFourth = await lock(other, "fourth");
+      same(typeof releaseFourth, "function");
+      releaseFourth?.();
       same(lost, ["second"]);
     },
   },
 ];
 
-async function commit(store, changes) {
-  const revision = await store.commit((await store.list("")).revision, changes);
-  ok(Number.isSafeInteger(revision), `committed: ${revision}`);
+async function commit(store: Store, changes: readonly StoreChange[]): Promise<number> {
+  return committed(store, (await store.list("")).revision, changes);
+}
+
+async function committed(store: Store, expected: number, changes: readonly StoreChange[]): Promise<number> {
+  const revision = await store.commit(expected, changes);
+  if (revision === CONFLICT || !Number.isSafeInteger(revision)) throw new Error(`not committed: ${revision}`);
   return revision;
 }
 
-const bytes = (...values) => Uint8Array.from(values);
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
-function ok(condition, what) {
+function ok(condition: boolean, what: string): void {
   if (!condition) throw new Error(`not so: ${what}`);
 }
 
-function same(found, expected) {
+function same(found: unknown, expected: unknown): void {
   const [a, b] = [shown(found), shown(expected)];
   if (a !== b) throw new Error(`found ${a.slice(0, 400)}, expected ${b.slice(0, 400)}`);
 }
 
 /** Tells a `Uint8Array` from an array of numbers, and `undefined` from `null`. */
-function shown(value) {
-  return JSON.stringify(value, (_, part) => {
+function shown(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => {
     if (part === undefined) return "<undefined>";
     return part instanceof Uint8Array ? `<${part.join()}>` : part;
   });
 }
 
-async function rejects(attempt) {
+async function rejects(attempt: () => unknown): Promise<void> {
   const failed = await (async () => attempt())().then(
     () => false,
     () => true,

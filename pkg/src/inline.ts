@@ -1,0 +1,11 @@
+/**
+ * The main entry with its module inside the script, for hosts that cannot serve a file: `file:` pages, service workers, classic scripts.
+ * Import it in place of `tessera-portal`, not beside it.
+ */
+
+import { CORE } from "./core/inline.js";
+import { embed } from "./module/core.js";
+
+embed(CORE);
+
+export * from "./index.js";

@@ -1,0 +1,4 @@
+/** Hooks for React 18 and later. Entry `tessera-portal/react`. */
+
+export { usePortal, type PortalState, type UsePortal } from "./use-portal.js";
+export { useContacts, useMessages, type Listed, type ListedMessages } from "./use-lists.js";
