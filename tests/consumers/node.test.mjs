@@ -1,38 +1,35 @@
 // The package as npm publishes it, packed and installed into an empty Node.js project.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { startRelay } from "../node/relay.mjs";
+import { EXPECTED } from "./fixtures/converse.js";
+import { PACKAGE, archive, project } from "./lib/project.mjs";
 
-const PACKAGE = fileURLToPath(new URL("../../pkg/", import.meta.url));
-const CONSUMER = fileURLToPath(new URL("./node/", import.meta.url));
+const CONSUMER = new URL("./node/", import.meta.url);
 const TSC = join(PACKAGE, "node_modules/typescript/bin/tsc");
 
-describe("the packed package", () => {
-  let folder, files;
+describe("the packed package, in Node.js", () => {
+  let consumer, folder, files, relay;
 
-  const run = (program, ...words) => {
-    const { status, stdout, stderr } = spawnSync(program, words, { cwd: folder, encoding: "utf8" });
-    assert.equal(status, 0, `${program} ${words.join(" ")}\n${stdout}${stderr}`);
-    return stdout;
-  };
+  const run = (...words) => consumer.run(...words);
 
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), "tessera-consumer-"));
-    const [archive] = JSON.parse(run("npm", "pack", "--json", PACKAGE));
-    files = archive.files.map((file) => file.path);
-    cpSync(CONSUMER, folder, { recursive: true });
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
-    run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error", `./${archive.filename}`);
+  before(async () => {
+    relay = await startRelay();
+    files = (await archive()).files;
+    const sources = readdirSync(CONSUMER).map((name) => [name, readFileSync(new URL(name, CONSUMER), "utf8")]);
+    consumer = await project({ files: { "converse.js": null, ...Object.fromEntries(sources) } });
+    folder = consumer.folder;
   });
 
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(async () => {
+    await relay?.end();
+    consumer?.remove();
+  });
 
   test("contains what was built and nothing else", () => {
     const strangers = files.filter(
@@ -56,16 +53,16 @@ describe("the packed package", () => {
       assert.ok(files.includes(file), file);
   });
 
-  test("does nothing when imported, and leaves nothing running", () => {
+  test("does nothing when imported, and leaves nothing running", async () => {
     const script = `
-      await import("tessera-portal");
+      for (const entry of ["", "/sdk", "/node", "/testing", "/worker", "/fhir", "/scanner"]) await import("tessera-portal" + entry);
       setTimeout(() => { console.log("still running"); process.exit(); }, 1000).unref();
       process.on("exit", () => console.log("exits"));`;
-    assert.equal(run("node", "--input-type=module", "-e", script).trim(), "exits");
+    assert.equal((await run("node", "--input-type=module", "-e", script)).trim(), "exits");
   });
 
-  test("proves, verifies, seals and opens", () => {
-    const found = JSON.parse(run("node", "main.mjs"));
+  test("proves, verifies, seals and opens", async () => {
+    const found = JSON.parse(await run("node", "main.mjs"));
     assert.deepEqual(found, {
       verified: true,
       forged: false,
@@ -75,25 +72,43 @@ describe("the packed package", () => {
     });
   });
 
-  test("has a command that verifies an exported audit log", () => {
+  test("has a command that verifies an exported audit log", async () => {
     const owner = "e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76";
     writeFileSync(join(folder, "empty.ndjson"), `{"tessera_audit":1,"owner":"${owner}"}\n`);
-    const found = JSON.parse(run(join(folder, "node_modules/.bin/tessera-audit-verify"), "empty.ndjson", "--json"));
+    const found = JSON.parse(await run("tessera-audit-verify", "empty.ndjson", "--json"));
     assert.deepEqual(found, { valid: true, owner, entries: 0, signed: null, anchoredAt: null });
   });
 
-  test("states the hash of the module it ships", () => {
+  test("states the hashes of the modules it ships", () => {
     const { resolve } = createRequire(join(folder, "package.json"));
     const stated = JSON.parse(readFileSync(resolve("tessera-portal/integrity.json"), "utf8"));
-    const module = readFileSync(resolve("tessera-portal/core.wasm"));
-    assert.equal(stated["core.wasm"], `sha384-${createHash("sha384").update(module).digest("base64")}`);
+    for (const name of ["core.wasm", "sdk.wasm"]) {
+      const module = readFileSync(resolve(`tessera-portal/${name}`));
+      assert.equal(stated[name], `sha384-${createHash("sha384").update(module).digest("base64")}`);
+    }
   });
+
+  for (const [how, script] of [
+    ["import", 'import("tessera-portal")'],
+    ["require", 'Promise.resolve(require("tessera-portal"))'],
+    ["inline", 'import("tessera-portal/inline")'],
+  ])
+    test(`two people meet, by ${how}`, async () => {
+      const source = `
+        ${script}.then(async ({ Portal, memoryStore }) => {
+          const { converse } = await import("./converse.js");
+          console.log(await converse({ open: (options) => Portal.open(options), memoryStore }, "${relay.url}"));
+        });`;
+      writeFileSync(join(folder, `${how}.cjs`), source);
+      assert.equal((await run("node", `${how}.cjs`)).trim(), EXPECTED);
+    });
 
   for (const [module, resolution] of [
     ["NodeNext", "NodeNext"],
+    ["Node16", "Node16"],
     ["ESNext", "Bundler"],
   ]) {
-    test(`has types for moduleResolution ${resolution}, strict and without skipLibCheck`, () => {
+    test(`has types for moduleResolution ${resolution}, strict and without skipLibCheck`, async () => {
       const options = [
         "--noEmit",
         "--strict",
@@ -103,7 +118,7 @@ describe("the packed package", () => {
         "--lib",
         "ES2022,ESNext.Disposable,DOM,DOM.Iterable",
       ];
-      run("node", TSC, ...options, "--module", module, "--moduleResolution", resolution, "main.ts");
+      await run("node", TSC, ...options, "--module", module, "--moduleResolution", resolution, "main.ts");
     });
   }
 });

@@ -37,6 +37,8 @@ pub(crate) enum Part {
     Portal,
     /// What else the end-to-end tests need: their browser library, and a sender that forges
     E2e,
+    /// The browser library and the bundler of the consumers' tests
+    Consumers,
     /// The validators and the server that FHIR transactions are tried with
     Fhir,
     /// The linter of scripts and style sheets
@@ -52,6 +54,7 @@ pub(crate) fn part(workspace: &Workspace, part: Part) -> Result<()> {
         Part::Relay => relay(workspace),
         Part::Portal => portal(workspace),
         Part::E2e => end_to_end(workspace),
+        Part::Consumers => npm::install(&workspace.path("tests/consumers")),
         Part::Fhir => npm::install(&workspace.path("tests/fhir")),
         Part::Lint => npm::install(&workspace.path("pkg")),
         Part::Bench => bench(workspace),

@@ -1,4 +1,4 @@
-//! The project's task runner: `cargo xtask build | demo | check | test | bench | soak | sbom | tools`.
+//! The project's task runner: `cargo xtask build | demo | check | test | bench | consumers | soak | sbom | tools`.
 //!
 //! It needs cargo, Node.js with npm, and Chromium.
 
@@ -12,6 +12,7 @@ mod bench;
 mod browser;
 mod build;
 mod check;
+mod consumers;
 mod demo;
 mod links;
 mod notices;
@@ -64,6 +65,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Pack the package, and build and run it with every bundler, framework and runtime of tests/consumers/all
+    Consumers {
+        /// Only those whose title contains this
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Run a relay under posts, pulls, restarts and kills for a given time
     Soak(soak::Options),
     /// Write bills of materials of everything that ships into target/sbom
@@ -103,6 +110,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check => check::run(&workspace),
         Task::Test(options) => test::run(&workspace, &options),
         Task::Bench { arguments } => bench::run(&workspace, &arguments),
+        Task::Consumers { only } => consumers::run(&workspace, only.as_deref()),
         Task::Sbom => sbom::write(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Soak(options) => soak::run(&workspace, &options),
         Task::Tools { names } => tools::install(&workspace, &names).map(|()| ExitCode::SUCCESS),

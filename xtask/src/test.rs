@@ -21,6 +21,7 @@ use self::count::Count;
 use self::outcome::Outcome;
 use self::suite::Suite;
 use self::suites::Phase;
+pub(crate) use self::suites::node_tests;
 use crate::process;
 use crate::workspace::Workspace;
 

@@ -34,7 +34,7 @@ export function usePortal(
   options: OpenOptions | undefined,
   dependencies: DependencyList = [],
 ): UsePortal {
-  const [state, setState] = useState<PortalState>(CLOSED);
+  const [state, setState] = useState<PortalState>(options === undefined ? CLOSED : OPENING);
   const [attempt, setAttempt] = useState(0);
   const latest = useRef({ open, options });
   const previous = useRef<Promise<unknown>>(Promise.resolve());

@@ -95,7 +95,7 @@ class Connection {
     if (this.#ended) return;
     this.#ended = true;
     this.#worker.terminate();
-    this.#peer.end(isTesseraError(error) ? asEnd(error) : error);
+    this.#peer.end(this.#begun && isTesseraError(error) ? asEnd(error) : error);
   }
 
   /** A script that cannot be loaded gives an event without a reason. */

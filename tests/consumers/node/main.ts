@@ -11,7 +11,10 @@ import {
   computeBucket,
   fingerprint,
 } from "tessera-portal/sdk";
-import type { Capabilities } from "tessera-portal";
+import type { Capabilities, Portal } from "tessera-portal";
+import { fileStore } from "tessera-portal/node";
+import { memoryRelay, storeContract } from "tessera-portal/testing";
+import { openInWorker } from "tessera-portal/worker";
 
 export async function use(wasm: WebAssembly.Module): Promise<number> {
   await init({ wasm });
@@ -39,3 +42,12 @@ export async function use(wasm: WebAssembly.Module): Promise<number> {
 new Verifier({ expectedPublicKey: "key" });
 // @ts-expect-error a proof needs a session
 new BlindedVerifier(new Verifier({ expectedPublicKey: new Uint8Array(64) }), new Uint8Array(32));
+
+export const inWorker: Promise<Portal> = openInWorker({
+  relay: memoryRelay(),
+  store: fileStore("here"),
+  passphrase: "a passphrase",
+});
+export const cases: readonly string[] = storeContract.map(({ title }) => title);
+// @ts-expect-error an option that is not there
+void openInWorker({ relay: "https://relay.example", store: fileStore("here"), passphrse: "a passphrase" });

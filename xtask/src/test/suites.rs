@@ -50,7 +50,7 @@ pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
                     scripts(workspace),
                     size(workspace),
                     npm_package(workspace),
-                    consumers(workspace)?,
+                    consumers(workspace, &browser)?,
                     fhir(workspace)?,
                     end_to_end(workspace, &browser)?,
                     supply(workspace),
@@ -206,9 +206,17 @@ fn npm_package(workspace: &Workspace) -> Suite {
 }
 
 /// The packed archive, installed as a customer would install it.
-fn consumers(workspace: &Workspace) -> Result<Suite> {
-    let command = node_tests(&workspace.path("tests/consumers"))?;
-    Ok(Suite::new("consumers", 1).needs_build().tests(command))
+fn consumers(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
+    let folder = workspace.path("tests/consumers");
+    let mut command = node_tests(&folder)?;
+    command
+        .env("CHROMIUM", &browser.chromium)
+        .env("TESSERA_RELAY", build::relay_binary(workspace));
+    let libraries = xtask(workspace, &["build-part", "consumers"]);
+    Ok(Suite::new("consumers", 2)
+        .needs_build()
+        .builds(libraries)
+        .tests(command))
 }
 
 /// FHIR transactions, tested with validators and a server that share no code with the package.
@@ -234,7 +242,7 @@ fn end_to_end(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
 }
 
 /// One file at a time: each starts a browser and a relay, and the machine has two cores.
-fn node_tests(folder: &Path) -> Result<Command> {
+pub(crate) fn node_tests(folder: &Path) -> Result<Command> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let name = entry?.file_name();
