@@ -1,4 +1,4 @@
-//! A pair's keys: month chains, monthly keys, detection tags. Protocol §4–§5.
+//! Pairwise keys: chain keys, monthly keys, detection tags. Protocol §4–§5.
 
 use crate::{
     base::{Day, Month, Secret, encoding::parts, labels},
@@ -6,13 +6,13 @@ use crate::{
     pseudonym::BlindSeed,
 };
 
-/// Bytes of a detection tag.
+/// Length of a detection tag in bytes.
 pub const TAG_LEN: usize = 16;
 
 /// A detection tag: the first 16 bytes of a cell.
 pub type Tag = [u8; TAG_LEN];
 
-/// Which way a channel runs.
+/// The direction of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Inviter to acceptor: 0.
@@ -22,7 +22,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The byte that enters derivations.
+    /// The byte that stands for the direction in key derivations.
     #[must_use]
     pub fn byte(self) -> u8 {
         match self {
@@ -31,7 +31,7 @@ impl Direction {
         }
     }
 
-    /// The other way.
+    /// The opposite direction.
     #[must_use]
     pub fn reverse(self) -> Self {
         match self {
@@ -41,8 +41,8 @@ impl Direction {
     }
 }
 
-/// The chain key of one direction and month. Advancing consumes it, so an
-/// older month cannot be reached from a newer one. Protocol §4.
+/// The chain key of one direction and month. Advancing consumes it, so the key
+/// of an older month cannot be derived from a newer one. Protocol §4.
 #[derive(Debug)]
 pub struct ChainKey {
     month: Month,
@@ -64,7 +64,7 @@ impl ChainKey {
         }
     }
 
-    /// From the vault.
+    /// Restores a key from the vault.
     #[must_use]
     pub fn from_stored(month: Month, key: Secret<32>) -> Self {
         Self { month, key }
@@ -81,7 +81,7 @@ impl ChainKey {
         }
     }
 
-    /// The chain key of a later month, without giving up this one.
+    /// Derives the chain key of a later month and keeps this one.
     /// `None` for an earlier month, or one more than 24 months ahead.
     #[must_use]
     pub fn at(&self, month: Month) -> Option<Self> {
@@ -98,7 +98,7 @@ impl ChainKey {
         Some(chain)
     }
 
-    /// The month this key opens.
+    /// The month of this key.
     #[must_use]
     pub fn month(&self) -> Month {
         self.month
@@ -110,7 +110,7 @@ impl ChainKey {
         &self.key
     }
 
-    /// The month's three keys.
+    /// Derives the three keys of the month.
     #[must_use]
     pub fn month_keys(&self) -> MonthKeys {
         let key = self.key.expose();
@@ -131,25 +131,25 @@ impl ChainKey {
     }
 }
 
-/// What one direction and month is sealed and found with.
+/// The keys of one direction and month.
 #[derive(Debug)]
 pub struct MonthKeys {
     /// The month.
     pub month: Month,
-    /// Finds the month's cells.
+    /// Derives the detection tags of the month's cells.
     pub tag_key: TagKey,
-    /// Enters every cell's HPKE key schedule.
+    /// The HPKE pre-shared key of every cell.
     pub psk: Secret<32>,
-    /// Blinds every delivery's pseudonym.
+    /// The seed that blinds the pseudonym of every delivery.
     pub blind_seed: BlindSeed,
 }
 
-/// The key of the detection-tag PRF: it finds cells and opens none.
+/// The key of the detection-tag PRF. It finds cells but cannot open them.
 #[derive(Clone)]
 pub struct TagKey(Prf);
 
 impl TagKey {
-    /// Absorbs the key.
+    /// Creates the PRF from its key.
     #[must_use]
     pub fn new(key: &Secret<32>) -> Self {
         Self(Prf::new(key.expose()))
@@ -178,14 +178,14 @@ impl core::fmt::Debug for TagKey {
     }
 }
 
-/// The place of one tag: a day, a device and a counter. A sender never uses
-/// one twice.
+/// The input of one tag: a day, a device and a counter. A sender never uses
+/// a slot twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TagSlot {
     /// The day of the cell's `sent_at`.
     pub day: Day,
     /// The sender's device index.
     pub device: u8,
-    /// Counts the device's cells of that day, from 0.
+    /// The number of the cell among the device's cells of that day, from 0.
     pub counter: u32,
 }

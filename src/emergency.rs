@@ -1,9 +1,10 @@
-//! Emergency shares: a 32-byte key on paper, in several hands. Protocol §10.
+//! Emergency shares: a 32-byte key, split into printed shares for several people.
+//! Protocol §10.
 //!
 //! A printed share is the base32 (RFC 4648, upper case, unpadded) of
 //! `u8(1) || set_id(8) || u8(k) || u8(x) || y(32) || check(4)`: 76 characters.
-//! The check finds slips of the hand; it says nothing about the secret, and
-//! neither does any set of fewer than `k` shares.
+//! The check detects typing errors. It reveals nothing about the secret, and
+//! neither do fewer than `k` shares.
 
 use base32ct::{Base32UpperUnpadded, Encoding as _};
 use rand_core::CryptoRng;
@@ -17,36 +18,36 @@ use crate::{
     },
 };
 
-/// Characters of a printed share.
+/// Length of a printed share in characters.
 pub const SHARE_TEXT_LEN: usize = 76;
-/// Bytes of a set id.
+/// Length of a set id in bytes.
 pub const SET_ID_LEN: usize = 8;
 
 const VERSION: u8 = 1;
 const CHECK_LEN: usize = 4;
 const SHARE_LEN: usize = 1 + SET_ID_LEN + 1 + 1 + SECRET_LEN + CHECK_LEN;
 
-/// Why shares were refused.
+/// An error of splitting or combining shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SharesError {
-    /// Not 2 ≤ threshold ≤ count.
+    /// The threshold is below 2 or above the count.
     #[error("the threshold must be 2 to the number of shares")]
     Threshold,
-    /// Not a printed share: another length, letters outside the alphabet, a
-    /// failing check, an unknown version, x = 0 or k < 2.
+    /// Not a printed share: wrong length, a character outside the alphabet, a
+    /// wrong check, an unknown version, x = 0 or k < 2.
     #[error("not a printed share, or a damaged one")]
     Damaged,
-    /// Shares of different sets.
+    /// The shares are of different sets.
     #[error("shares of different sets")]
     Mixed,
-    /// The same share twice.
+    /// A share was given twice.
     #[error("the same share twice")]
     Duplicate,
     /// Fewer shares than the threshold.
     #[error("fewer shares than the set needs")]
     TooFew,
-    /// More shares than the threshold that do not all agree.
+    /// More shares than the threshold, which are not all of one polynomial.
     #[error("the shares do not agree")]
     Disagree,
 }
@@ -71,7 +72,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// A share from its parts; 2 of 3 and so on follow from `threshold`.
+    /// Creates a share from its fields.
     ///
     /// # Errors
     ///
@@ -87,7 +88,7 @@ impl Share {
         })
     }
 
-    /// Reads a printed share: 76 characters, nothing around them.
+    /// Parses a printed share: exactly 76 characters.
     ///
     /// # Errors
     ///
@@ -100,7 +101,7 @@ impl Share {
         Base32UpperUnpadded::decode(text, bytes.as_mut_slice())
             .map_err(|_| SharesError::Damaged)?;
         let share = Self::decode(&bytes).ok_or(SharesError::Damaged)?;
-        // The decoder lets the spare bits of the last letter be anything.
+        // The decoder ignores the unused bits of the last character.
         if *share.to_text() != text {
             return Err(SharesError::Damaged);
         }
@@ -136,13 +137,13 @@ impl Share {
         Zeroizing::new(Base32UpperUnpadded::encode_string(&bytes))
     }
 
-    /// Which set it belongs to. Random, 8 bytes.
+    /// The random id of the set.
     #[must_use]
     pub fn set_id(&self) -> &[u8; SET_ID_LEN] {
         &self.set_id
     }
 
-    /// How many shares of the set are needed, 2–255.
+    /// The number of shares needed to recover the secret, 2–255.
     #[must_use]
     pub fn threshold(&self) -> u8 {
         self.threshold
@@ -155,9 +156,9 @@ impl Share {
     }
 }
 
-/// Letters as printed, from what somebody typed: without spaces and hyphens, in
-/// upper case, and with the letters that digits outside the alphabet can only
-/// be. Wiped on drop.
+/// Normalizes a typed share: removes spaces and hyphens, converts to upper case,
+/// and replaces digits outside the alphabet by the letters they resemble. Wiped
+/// on drop.
 #[must_use]
 pub fn fold(typed: &str) -> Zeroizing<String> {
     let letters = typed
@@ -180,8 +181,8 @@ fn check(body: &[u8]) -> [u8; CHECK_LEN] {
     hash.first_chunk().copied().unwrap_or_default()
 }
 
-/// Splits a secret into `count` shares of a fresh set, any `threshold` of
-/// which give it back.
+/// Splits a secret into `count` shares of a new set. Any `threshold` of them
+/// recover it.
 ///
 /// # Errors
 ///
@@ -205,13 +206,13 @@ pub fn split(
         .collect())
 }
 
-/// The secret of a set. Whether it is the right one is proved by what it
-/// opens: nothing here checks the secret itself.
+/// Recovers the secret of a set. The secret itself is not checked: only what it
+/// opens shows that it is the right one.
 ///
 /// # Errors
 ///
-/// [`SharesError`] for shares that are mixed, repeated, too few, or more than
-/// needed and not of one mind.
+/// [`SharesError::Mixed`], [`SharesError::Duplicate`], [`SharesError::TooFew`] or
+/// [`SharesError::Disagree`].
 pub fn combine(shares: &[Share]) -> Result<Secret<SECRET_LEN>, SharesError> {
     let first = shares.first().ok_or(SharesError::TooFew)?;
     let same_set = |s: &Share| s.set_id == first.set_id && s.threshold == first.threshold;
@@ -240,7 +241,7 @@ mod tests {
         (secret, shares)
     }
 
-    /// A share with any fields at all and a correct check.
+    /// A share with arbitrary fields and a correct check.
     fn forged(version: u8, threshold: u8, x: u8) -> String {
         let mut bytes = vec![version];
         bytes.extend_from_slice(&[7; SET_ID_LEN]);
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_is_read_back() {
+    fn printed_shares_parse() {
         let (secret, shares) = set(2, 3);
         let read: Vec<Share> = shares
             .iter()
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_out_of_range_are_damage_even_with_a_good_check() {
+    fn fields_out_of_range_are_damaged_despite_a_valid_check() {
         assert!(Share::parse(&forged(1, 2, 1)).is_ok());
         for text in [
             forged(2, 2, 1),
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_letter_is_found() {
+    fn every_changed_character_is_detected() {
         let (_, shares) = set(2, 2);
         let text = shares[0].to_text();
         for at in 0..SHARE_TEXT_LEN {
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_belong_together_is_refused() {
+    fn shares_of_different_sets_are_refused() {
         let (_, mut a) = set(2, 3);
         let (_, mut b) = set(2, 3);
         let again = Share::parse(&a[0].to_text()).unwrap();
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_that_makes_no_sense_is_an_argument_error() {
+    fn an_invalid_threshold_is_an_argument_error() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let secret = Secret::random(&mut rng);
         for (threshold, count) in [(0, 3), (1, 3), (4, 3), (2, 0)] {

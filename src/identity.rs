@@ -1,4 +1,4 @@
-//! Who one is: a statement, a KEM key, a fingerprint. Protocol §2.
+//! Identities: a Schnorr statement, a KEM key and a fingerprint. Protocol §2.
 
 use rand_core::CryptoRng;
 
@@ -11,11 +11,11 @@ use crate::{
     },
 };
 
-/// Bytes of a public identity: `Y || kem_pk`.
+/// Length of a public identity, `Y || kem_pk`, in bytes.
 pub const PUBLIC_IDENTITY_LEN: usize = 64;
 
-/// `SHA-256(parts("tessera/v1/fingerprint", public))`: 32 bytes; also the
-/// address whose bucket its owner pulls. Protocol §2.
+/// `SHA-256(parts("tessera/v1/fingerprint", public))`: 32 bytes. Also the
+/// address from which the owner's bucket is computed. Protocol §2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
@@ -27,7 +27,7 @@ pub struct PublicIdentity {
 }
 
 impl PublicIdentity {
-    /// Decodes `Y || kem_pk`; `None` for any key the protocol refuses.
+    /// Decodes `Y || kem_pk`; `None` for a key that the protocol refuses.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (statement, kem) = bytes.split_first_chunk::<32>()?;
@@ -37,7 +37,7 @@ impl PublicIdentity {
         })
     }
 
-    /// `Y || kem_pk`, 64 bytes.
+    /// Encodes as `Y || kem_pk`, 64 bytes.
     #[must_use]
     pub fn encode(&self) -> [u8; PUBLIC_IDENTITY_LEN] {
         let mut out = [0; PUBLIC_IDENTITY_LEN];
@@ -47,7 +47,7 @@ impl PublicIdentity {
         out
     }
 
-    /// The fingerprint people compare and the bucket is computed from.
+    /// The fingerprint, which people compare and which determines the bucket.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(kdf::hash(labels::FINGERPRINT, &[&self.encode()]))
@@ -59,14 +59,14 @@ impl PublicIdentity {
         &self.statement
     }
 
-    /// The X25519 key cells are sealed to.
+    /// The X25519 key to which cells are sealed.
     #[must_use]
     pub fn kem(&self) -> &KemPublicKey {
         &self.kem
     }
 }
 
-/// An identity with its secrets. Everything follows from 32 bytes.
+/// An identity with its secrets, all derived from one 32-byte secret.
 #[derive(Debug)]
 pub struct Identity {
     secret: Secret<32>,
@@ -76,7 +76,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A fresh identity.
+    /// Generates an identity.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         loop {
             if let Some(identity) = Self::from_secret(Secret::random(rng)) {
@@ -85,8 +85,8 @@ impl Identity {
         }
     }
 
-    /// The identity of a secret; `None` for the one in 2^252 whose witness
-    /// is zero.
+    /// Derives the identity of a secret; `None` for the one secret in 2^252 whose
+    /// witness is zero.
     #[must_use]
     pub fn from_secret(secret: Secret<32>) -> Option<Self> {
         let witness = Witness::new(hash_to_scalar(labels::IDENTITY_AUTH, &[secret.expose()]))?;
@@ -115,13 +115,13 @@ impl Identity {
         &self.witness
     }
 
-    /// The key pair cells are opened with.
+    /// The key pair that opens cells.
     #[must_use]
     pub fn kem(&self) -> &KemKeyPair {
         &self.kem
     }
 
-    /// The 32 bytes everything follows from, for the vault.
+    /// The 32-byte secret, for the vault.
     #[must_use]
     pub fn secret(&self) -> &Secret<32> {
         &self.secret

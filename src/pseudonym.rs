@@ -1,5 +1,5 @@
-//! Proofs under blinded names: the same person, unlinkable from session to
-//! session for anyone without the blinding seed. Protocol §3.
+//! Proofs under blinded statements (pseudonyms). Without the blinding seed, the
+//! sessions of one person cannot be linked. Protocol §3.
 
 use core::fmt;
 
@@ -20,7 +20,7 @@ use crate::{
 pub struct SessionId(Box<[u8]>);
 
 impl SessionId {
-    /// `None` unless 1–64 bytes.
+    /// Creates a session id; `None` unless `bytes` has 1–64 bytes.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Option<Self> {
         matches!(bytes.len(), 1..=64).then(|| Self(bytes.into()))
@@ -33,12 +33,12 @@ impl SessionId {
     }
 }
 
-/// The 32-byte seed two people share, from which pseudonyms are blinded.
+/// The 32-byte blinding seed that two people share.
 #[derive(Debug)]
 pub struct BlindSeed(Secret<32>);
 
 impl BlindSeed {
-    /// Takes a seed over.
+    /// Creates a blinding seed.
     #[must_use]
     pub fn new(seed: Secret<32>) -> Self {
         Self(seed)
@@ -52,18 +52,18 @@ impl BlindSeed {
     }
 }
 
-/// The blinding scalar `h` of one session. Whoever learns it can link the
-/// pseudonym to the identity. Wiped on drop.
+/// The blinding scalar `h` of one session. It links the pseudonym to the
+/// identity, so it is secret. Wiped on drop.
 pub struct Blinding(Box<Scalar>);
 
 impl Blinding {
-    /// `Y' = Y + h·G`; `None` if that is the identity.
+    /// `Y' = Y + h·G`; `None` if that is the identity element.
     #[must_use]
     pub fn statement(&self, statement: &Statement) -> Option<Statement> {
         Statement::new(self.point(statement))
     }
 
-    /// `Y + h·G`, not encoded: comparing points is cheaper than encoding one.
+    /// `Y + h·G` as a point: comparing points is cheaper than encoding them.
     fn point(&self, statement: &Statement) -> RistrettoPoint {
         statement.point() + mul_base(&self.0)
     }
@@ -74,7 +74,7 @@ impl Blinding {
         Witness::new(witness.expose() + self.0.as_ref())
     }
 
-    /// `h`, for evidence that must outlive the month (protocol §11).
+    /// Exposes `h`, for evidence that must outlive the month (protocol §11).
     #[must_use]
     pub fn expose(&self) -> &Scalar {
         &self.0
@@ -95,9 +95,9 @@ impl fmt::Debug for Blinding {
     }
 }
 
-/// The pseudonym `Y'` and a proof under it that the owner of `witness` said
-/// `message` in this session and context. `None` only where the blinded
-/// witness would be zero.
+/// Proves under a pseudonym that the owner of `witness` wrote `message` in this
+/// session and context. Returns the pseudonym `Y'` and the proof; `None` only if
+/// the blinded witness is zero.
 #[must_use]
 pub fn prove(
     witness: &Witness,
@@ -117,21 +117,21 @@ pub fn prove(
     Some((*blinded.statement(), proof))
 }
 
-/// One claim: a pseudonym and a proof, said to be `statement`'s.
+/// A pseudonym and a proof that claim to come from `statement`.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim<'a> {
-    /// The long-term statement `Y` it should come from.
+    /// The long-term statement `Y` of the claimed sender.
     pub statement: &'a Statement,
     /// The shared blinding seed.
     pub seed: &'a BlindSeed,
     /// The session.
     pub session_id: &'a SessionId,
-    /// What binds it to a recipient, a time and a kind.
+    /// Binds the proof to a recipient, a time and a content type.
     pub context: &'a [u8],
     /// The message.
     pub message: Message<'a>,
-    /// The pseudonym that was carried; `None` where the protocol carries
-    /// none and it is recomputed (possession, checkpoint).
+    /// The transmitted pseudonym; `None` where the protocol transmits none and it
+    /// is recomputed (possession, checkpoint).
     pub pseudonym: Option<&'a Statement>,
     /// The proof.
     pub proof: &'a Proof,
@@ -146,7 +146,8 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Whether the pseudonym is the blinded statement and the proof holds.
+    /// Returns `true` if the pseudonym is the blinded statement and the proof is
+    /// valid.
     #[must_use]
     pub fn verify(&self) -> bool {
         let Some(expected) = self
@@ -161,8 +162,8 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// Verifies many claims in one multi-scalar product; a failing batch is
-/// checked one by one, so the answer is always per claim.
+/// Verifies many claims in one multi-scalar multiplication. If that fails, each
+/// claim is verified on its own, so there is always a result per claim.
 #[must_use]
 pub fn verify_batch(claims: &[Claim<'_>], rng: &mut impl CryptoRng) -> Vec<bool> {
     let blindings: Vec<Blinding> = claims
@@ -205,7 +206,7 @@ mod tests {
     use crate::identity::Identity;
 
     #[test]
-    fn a_failing_batch_names_the_culprit() {
+    fn a_failing_batch_identifies_the_invalid_claim() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let (alice, mallory) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
         let seed = BlindSeed::new(Secret::random(&mut rng));
@@ -247,7 +248,7 @@ mod tests {
         );
         assert_eq!(verify_batch(&claims[..3], &mut rng), [true; 3]);
         assert!(verify_batch(&[], &mut rng).is_empty());
-        // Both proofs hold, but the pseudonyms are swapped: each alone is refused too.
+        // Both proofs are valid, but the pseudonyms are swapped.
         let swapped = [
             Claim {
                 pseudonym: Some(&proofs[1].0),

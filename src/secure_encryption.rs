@@ -1,13 +1,13 @@
-//! A proof and its message, sealed to one recipient: the SDK's
-//! `SecureEncryption`. Protocol §8.
+//! A message and its proof, sealed to one recipient: `SecureEncryption` of the
+//! SDK. Protocol §8.
 //!
 //! ```text
 //! plaintext = CBOR [proof(64), message]
 //! sealed    = enc(32) || HPKE.Seal(mode_base, info = "tessera/v1/message", aad = "")
 //! ```
 //!
-//! Anyone can seal to a public identity: who sent the message follows from
-//! the proof inside, which the recipient still has to verify.
+//! Anyone can seal to a public identity. Only the proof inside shows who sent
+//! the message, and the recipient must verify it.
 
 use core::fmt;
 
@@ -25,8 +25,8 @@ use crate::{
     identity::{Identity, PublicIdentity},
 };
 
-/// What could not be opened: wrong recipient, altered bytes, or a plaintext
-/// that is not of the form. One error, whatever was wrong.
+/// Opening failed: wrong recipient, altered bytes, or a malformed plaintext. One
+/// error for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the ciphertext does not open with this key")]
 pub struct NotAuthentic;
@@ -39,8 +39,8 @@ impl NotAuthentic {
     }
 }
 
-/// A proof and the message it is about. Opening says nothing about whether
-/// the proof holds. The message is wiped on drop.
+/// A message and its proof. Opening does not verify the proof. The message is
+/// wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProvenMessage {
     /// `R || z`, not yet verified.
@@ -51,7 +51,7 @@ pub struct ProvenMessage {
 
 impl ProvenMessage {
     /// Seals to the recipient's KEM key: `enc || ciphertext || tag`. `None`
-    /// only if HPKE refuses, which a decoded identity never causes.
+    /// only if HPKE fails, which it never does for a decoded identity.
     pub fn encrypt(&self, recipient: &PublicIdentity, rng: &mut impl CryptoRng) -> Option<Vec<u8>> {
         let plaintext = Zeroizing::new(self.encode());
         let (enc, ciphertext) =
@@ -62,11 +62,11 @@ impl ProvenMessage {
         Some(sealed)
     }
 
-    /// Opens what [`ProvenMessage::encrypt`] gave.
+    /// Opens the output of [`ProvenMessage::encrypt`].
     ///
     /// # Errors
     ///
-    /// [`NotAuthentic`], whatever was wrong.
+    /// [`NotAuthentic`], whatever the cause.
     pub fn decrypt(recipient: &Identity, sealed: &[u8]) -> Result<Self, NotAuthentic> {
         let (enc, ciphertext) = sealed.split_first_chunk::<ENC_LEN>().ok_or(NotAuthentic)?;
         let plaintext = hpke::open(recipient.kem(), enc, None, labels::MESSAGE, &[], ciphertext)
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_recipient_opens_and_nothing_altered_opens() {
+    fn only_the_recipient_opens_and_alterations_are_refused() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let (bob, eve) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
         for message in [&b""[..], b"Continue metformin", &[7; 70_000]] {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plaintext_of_another_form_is_refused() {
+    fn a_malformed_plaintext_is_refused() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let bob = Identity::generate(&mut rng);
         let good = ProvenMessage {

@@ -1,11 +1,11 @@
-//! Numbers with a range, made where a claim of a relay or a peer is read.
+//! Integers with a range, for numbers that a relay or a peer claims.
 
 /// A number outside its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a number outside its range")]
 pub struct OutOfRange;
 
-/// Defines types of `u32` with a range. `TryFrom<u32>` and serde refuse every
+/// Defines newtypes of `u32` with a range. `TryFrom<u32>` and serde refuse any
 /// number outside it.
 macro_rules! bounded {
     ($($(#[$doc:meta])* $name:ident: $range:expr;)*) => {$(
@@ -16,7 +16,7 @@ macro_rules! bounded {
         pub struct $name(u32);
 
         impl $name {
-            /// The least and the greatest value.
+            /// The permitted values.
             pub const RANGE: core::ops::RangeInclusive<u32> = $range;
 
             /// The number.
@@ -25,7 +25,7 @@ macro_rules! bounded {
                 self.0
             }
 
-            /// The value of the range that is closest to `number`.
+            /// Clamps `number` to the range.
             #[must_use]
             pub const fn nearest(number: u32) -> Self {
                 let (least, greatest) = (*Self::RANGE.start(), *Self::RANGE.end());

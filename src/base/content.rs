@@ -1,32 +1,32 @@
-//! Content of any size, without one large allocation.
+//! Message content, held without one large allocation.
 
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-/// Bytes of every piece but the last, 256 KiB.
+/// Length of every piece but the last: 256 KiB.
 pub const PIECE_LEN: usize = 256 * 1024;
 
-/// A message's content in pieces of [`PIECE_LEN`], the last one shorter. Up to
-/// 16 MiB pass through here, and memory is to stay near that: each piece is
-/// proved, stored and sealed where it lies. Wiped on drop.
+/// The content of a message in pieces of [`PIECE_LEN`] bytes; the last piece may
+/// be shorter. Content can be 16 MiB long. To keep peak memory near that, each
+/// piece is proved, stored and sealed in place. Wiped on drop.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Content(Vec<Zeroizing<Vec<u8>>>);
 
 impl Content {
-    /// Bytes in all.
+    /// Total length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.iter().map(|piece| piece.len()).sum()
     }
 
-    /// Whether there is nothing in it.
+    /// Returns `true` if there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     pub fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.0.last().is_none_or(|last| last.len() == PIECE_LEN) {
@@ -47,8 +47,8 @@ impl Content {
         }
     }
 
-    /// Content of `len` bytes, of which `fill` writes each piece in place,
-    /// given where it begins.
+    /// Creates content of `len` bytes. `fill` writes each piece in place, given
+    /// the offset of the piece.
     pub fn fill_with(len: usize, mut fill: impl FnMut(usize, &mut [u8])) -> Self {
         let pieces = (0..len).step_by(PIECE_LEN).map(|at| {
             let mut piece = Zeroizing::new(vec![0; PIECE_LEN.min(len - at)]);
@@ -64,19 +64,19 @@ impl Content {
         self.0.iter().map(|piece| piece.as_slice()).collect()
     }
 
-    /// The pieces, to be stored one by one.
+    /// Consumes the content and returns its pieces, for storing them one by one.
     #[must_use]
     pub fn into_pieces(self) -> Vec<Zeroizing<Vec<u8>>> {
         self.0
     }
 
-    /// All of it in one allocation: for what is known to be small.
+    /// Copies everything into one allocation; only for content known to be small.
     #[must_use]
     pub fn to_vec(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(self.pieces().concat())
     }
 
-    /// How many pieces content of so many bytes has.
+    /// The number of pieces of content of `len` bytes.
     #[must_use]
     pub fn piece_count(len: usize) -> usize {
         len.div_ceil(PIECE_LEN)
@@ -97,8 +97,8 @@ impl fmt::Debug for Content {
     }
 }
 
-/// Appends without leaving a copy behind: a vector that has to move wipes
-/// where it lay.
+/// Appends without leaving a copy behind: when the vector must be reallocated,
+/// the old allocation is wiped.
 fn grow(piece: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
     let needed = piece.len() + bytes.len();
     if needed > piece.capacity() {
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn content_is_cut_at_the_same_places_however_it_comes() {
+    fn pieces_do_not_depend_on_how_content_is_pushed() {
         let bytes: Vec<u8> = (0..PIECE_LEN * 2 + 77).map(|i| (i % 251) as u8).collect();
         for step in [1000, PIECE_LEN - 1, PIECE_LEN, PIECE_LEN + 1, bytes.len()] {
             let mut content = Content::default();

@@ -1,14 +1,12 @@
-//! Byte encodings shared by everything that is hashed or derived. Protocol §1.
+//! Byte encodings for hashing and key derivation. Protocol §1.
 
 /// `parts(label, p…) = lp(label) || lp(p1) || …` with `lp(x) = u32(len x) || x`.
 ///
-/// Injective: two different lists of parts never give the same bytes.
-/// Protocol §1.
+/// The encoding is injective: different lists of parts never encode to the same
+/// bytes. Protocol §1.
 ///
-/// # Panics
-///
-/// Never: a part of 4 GiB or more cannot be held by any caller; its length
-/// would saturate.
+/// The length prefix of a part of 4 GiB or more would saturate; no caller has
+/// one.
 #[must_use]
 pub fn parts(label: &str, items: &[&[u8]]) -> Vec<u8> {
     let len = items.iter().map(|p| p.len() + 4).sum::<usize>() + label.len() + 4;
@@ -27,54 +25,54 @@ pub fn push_lp(out: &mut Vec<u8>, x: &[u8]) {
     out.extend_from_slice(x);
 }
 
-/// Reads fixed-size fields from the front of a byte string without copying
-/// and without trusting any length it finds.
+/// Reads fields from the front of a byte string, without copying and without
+/// trusting any length field.
 #[derive(Debug)]
 pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Starts at the first byte of `bytes`.
+    /// Creates a reader at the first byte of `bytes`.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// The next `N` bytes, or `None` when fewer are left.
+    /// Reads `N` bytes; `None` if fewer are left.
     pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*head)
     }
 
-    /// The next `len` bytes, or `None` when fewer are left.
+    /// Reads `len` bytes; `None` if fewer are left.
     pub fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         Some(head)
     }
 
-    /// Big-endian `u8`.
+    /// Reads a `u8`.
     pub fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[b]| b)
     }
 
-    /// Big-endian `u32`.
+    /// Reads a big-endian `u32`.
     pub fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// Big-endian `u64`.
+    /// Reads a big-endian `u64`.
     pub fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// All that is left.
+    /// Returns the unread bytes.
     #[must_use]
     pub fn rest(self) -> &'a [u8] {
         self.0
     }
 
-    /// Whether nothing is left.
+    /// Returns `true` if no bytes are left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -93,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn reader_refuses_what_is_not_there() {
+    fn reader_refuses_to_read_past_the_end() {
         let mut r = Reader::new(&[0, 0, 0, 7, 9]);
         assert_eq!(r.u32(), Some(7));
         assert_eq!(r.u64(), None);

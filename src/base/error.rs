@@ -1,13 +1,13 @@
-//! The one table of stable error codes.
+//! The table of stable error codes.
 //!
-//! Each concept has its own small error enum that says what was wrong; each
-//! of those maps to one code here, and a code is all that crosses to
-//! JavaScript. Codes that could tell an attacker which secret check failed
-//! are one code: [`ErrorCode::NotAuthentic`].
+//! Each module has its own small error enum; each variant maps to one code in
+//! this table, and only the code crosses to JavaScript. All failures that could
+//! tell an attacker which secret check failed share one code:
+//! [`ErrorCode::NotAuthentic`].
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $retryable:literal;)*) => {
-        /// A stable error code, as seen by JavaScript (`TesseraError.code`).
+        /// A stable error code; `TesseraError.code` in JavaScript.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorCode { $($(#[$doc])* $name,)* }
@@ -16,13 +16,13 @@ macro_rules! codes {
             /// Every code, for tables and tests.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The code as text, `UPPER_SNAKE_CASE`; never changes once published.
+            /// The code as `UPPER_SNAKE_CASE` text. It never changes once published.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// Whether the same call may succeed later without any change.
+            /// Returns `true` if the same call may succeed later.
             #[must_use]
             pub const fn retryable(self) -> bool {
                 match self { $(Self::$name => $retryable,)* }
@@ -32,127 +32,129 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A wrong key, altered bytes or a bad proof: one code, no oracle.
+    /// A wrong key, altered bytes or an invalid proof. One code for all, so that
+    /// it is no oracle.
     NotAuthentic = "NOT_AUTHENTIC", false;
-    /// Bytes or text that are not of the protocol's form.
+    /// Bytes or text that do not follow the protocol's format.
     Malformed = "MALFORMED", false;
     /// An argument of the wrong type, length or range.
     InvalidArgument = "INVALID_ARGUMENT", false;
-    /// A public key that the protocol refuses (identity, low order, not canonical).
+    /// A public key that the protocol refuses (identity, low order, non-canonical).
     InvalidKey = "INVALID_KEY", false;
     /// A message longer than the relay's limit.
     MessageTooLarge = "MESSAGE_TOO_LARGE", false;
-    /// A session id accepted before, or a cell opened before.
+    /// A session id that was accepted before, or a cell that was opened before.
     Replayed = "REPLAYED", false;
     /// A message older than the retention setting or more than 24 h ahead.
     Stale = "STALE", false;
     /// Fragments of one message that contradict each other.
     FragmentConflict = "FRAGMENT_CONFLICT", false;
-    /// Fragments of a message never came; it is not shown.
+    /// Some fragments of a message never arrived; it is not shown.
     MessageIncomplete = "MESSAGE_INCOMPLETE", false;
     /// Not a Tessera invitation, or an altered one.
     InvitationMalformed = "INVITATION_MALFORMED", false;
-    /// The beginning of an invitation: the rest is missing.
+    /// A truncated invitation.
     InvitationIncomplete = "INVITATION_INCOMPLETE", false;
-    /// The invitation's time is over.
+    /// The invitation has expired.
     InvitationExpired = "INVITATION_EXPIRED", false;
-    /// Somebody else answered this invitation.
+    /// Another person has answered this invitation.
     InvitationUsed = "INVITATION_USED", false;
-    /// No open invitation of that id.
+    /// No open invitation has this id.
     InvitationUnknown = "INVITATION_UNKNOWN", false;
-    /// One's own invitation cannot be accepted.
+    /// The invitation was created by the same person.
     InvitationOwn = "INVITATION_OWN", false;
-    /// The invitation names another relay than the configured one.
+    /// The invitation names a relay other than the configured one.
     RelayMismatch = "RELAY_MISMATCH", false;
     /// The enrolled identity is not the expected one.
     UnexpectedIdentity = "UNEXPECTED_IDENTITY", false;
     /// The inviter's nonce does not open its commitment.
     CommitmentMismatch = "COMMITMENT_MISMATCH", false;
-    /// No contact of that id.
+    /// No contact has this id.
     ContactUnknown = "CONTACT_UNKNOWN", false;
-    /// The contact is not checked yet; content waits.
+    /// The contact has not been verified yet; content waits.
     ContactPending = "CONTACT_PENDING", false;
     /// The contact is suspect; enrol again in person.
     ContactSuspect = "CONTACT_SUSPECT", false;
-    /// The six digits are not there yet.
+    /// The six digits are not known yet.
     SasNotReady = "SAS_NOT_READY", true;
-    /// No message of that id.
+    /// No message has this id.
     MessageUnknown = "MESSAGE_UNKNOWN", false;
-    /// The message has left already, or is not one's own.
+    /// The message has already been sent, or was written by the contact.
     MessageSent = "MESSAGE_SENT", false;
-    /// The clock is behind the oldest month held: sending is refused.
+    /// The clock is behind the oldest month whose keys are kept; sending is refused.
     ClockBehind = "CLOCK_BEHIND", true;
     /// The device's clock and the relay's differ.
     ClockSkew = "CLOCK_SKEW", true;
-    /// No vault in the store, and none was to be created.
+    /// The store has no vault, and the caller did not ask to create one.
     VaultMissing = "VAULT_MISSING", false;
-    /// A vault was kept here and is gone: cleared by the browser or by someone.
+    /// The vault that was in this store is gone: the browser or a person cleared it.
     VaultEvicted = "VAULT_EVICTED", false;
     /// The vault is open in another tab.
     VaultInUse = "VAULT_IN_USE", true;
-    /// The vault was written by a newer version; it was left untouched.
+    /// The vault was written by a newer version; it was not changed.
     VaultVersion = "VAULT_VERSION", false;
     /// The passphrase does not open the vault.
     WrongPassphrase = "WRONG_PASSPHRASE", false;
     /// A record of the vault is missing or damaged.
     VaultDamaged = "VAULT_DAMAGED", false;
-    /// Not a backup, a part of one, or an altered one.
+    /// Not a backup, or a truncated or altered one.
     BackupMalformed = "BACKUP_MALFORMED", false;
     /// The backup was written by a newer version.
     BackupVersion = "BACKUP_VERSION", false;
-    /// A backup can be restored into an empty store only.
+    /// A backup can only be restored into an empty store.
     StoreNotEmpty = "STORE_NOT_EMPTY", false;
-    /// Another device took this one's place: it sends nothing more.
+    /// Another device has replaced this one, which no longer sends.
     DeviceSuperseded = "DEVICE_SUPERSEDED", false;
-    /// Not a recovery code, or a mistyped one.
+    /// Not a recovery code, or one with a typing error.
     RecoveryCodeMalformed = "RECOVERY_CODE_MALFORMED", false;
-    /// The emergency access is over.
+    /// The emergency access has ended.
     EmergencyAccessEnded = "EMERGENCY_ACCESS_ENDED", false;
     /// The vault is locked.
     Locked = "LOCKED", false;
-    /// The store was changed by someone else since it was read.
+    /// Another client changed the store since it was read.
     StoreConflict = "STORE_CONFLICT", false;
-    /// The store could not read or write.
+    /// Reading or writing the store failed.
     StoreFailed = "STORE_FAILED", true;
-    /// The store has no room for a change; nothing was changed.
+    /// The store has no room for the change; nothing was changed.
     StoreFull = "STORE_FULL", true;
-    /// Emergency shares that do not belong together or are damaged.
+    /// Emergency shares that are damaged or of different sets.
     SharesInvalid = "SHARES_INVALID", false;
     /// The audit log does not verify.
     AuditInvalid = "AUDIT_INVALID", false;
     /// The relay cannot be reached.
     RelayUnreachable = "RELAY_UNREACHABLE", true;
-    /// The relay asks to wait (429 or 503).
+    /// The relay asks the client to wait (429 or 503).
     RelayBusy = "RELAY_BUSY", true;
     /// The relay's store is full (507).
     RelayFull = "RELAY_FULL", true;
     /// The relay refused the request (400, 413, 415).
     RelayRefused = "RELAY_REFUSED", false;
-    /// The relay asks for an access token, or refuses the one given.
+    /// The relay requires an access token, or refuses the one it got.
     Unauthorized = "UNAUTHORIZED", false;
-    /// The relay holds nothing there (404).
+    /// The relay has no such resource (404).
     NotFound = "NOT_FOUND", true;
     /// The batch is older than the relay's retention (410).
     RetentionPassed = "RETENTION_PASSED", false;
-    /// An answer of the relay that is not of the protocol's form.
+    /// A response of the relay that does not follow the protocol.
     RelayProtocol = "RELAY_PROTOCOL", true;
-    /// A batch whose signature, digest or chain does not hold.
+    /// A batch whose signature, digest or chain is invalid.
     BatchInvalid = "BATCH_INVALID", true;
-    /// The relay publishes nothing new in a mailbox.
+    /// The relay no longer publishes batches of a mailbox.
     Stalled = "STALLED", true;
-    /// The closing time of a batch went back, or lies in the future.
+    /// The closing time of a batch is before that of the previous batch, or in
+    /// the future.
     RelayTime = "RELAY_TIME", false;
-    /// The relay has another number of buckets or another cell size.
+    /// The relay's number of buckets or its cell size has changed.
     RelayChanged = "RELAY_CHANGED", false;
     /// `init()` has not been called, or has not finished.
     NotInitialized = "NOT_INITIALIZED", false;
     /// The WebAssembly module could not be loaded.
     WasmUnavailable = "WASM_UNAVAILABLE", true;
-    /// The platform lacks something this call needs.
+    /// The platform lacks a feature that this call needs.
     Unsupported = "UNSUPPORTED", false;
     /// The object was disposed of.
     Disposed = "DISPOSED", false;
-    /// The caller's signal ended the call.
+    /// The caller's signal aborted the call.
     Aborted = "ABORTED", true;
     /// A defect in Tessera itself; please report it.
     Internal = "INTERNAL", false;

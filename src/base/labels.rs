@@ -1,7 +1,7 @@
-//! Every domain label of the protocol, in one table. Protocol §1.
+//! The table of all domain-separation labels. Protocol §1.
 //!
-//! A label is always length-prefixed (`parts`) or a whole field of its own,
-//! so distinct labels never collide.
+//! A label is always length-prefixed (`parts`) or a whole field, so distinct
+//! labels never collide.
 
 macro_rules! labels {
     ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
@@ -66,9 +66,9 @@ labels! {
     EXPORT_POSSESSION = "tessera/v1/export/possession";
     /// Export: SAS key. §7.
     EXPORT_SAS = "tessera/v1/export/sas";
-    /// Tag key of one's cells to oneself. §13.
+    /// Tag key of cells from a person to their own mailbox. §13.
     OWN_TAG = "tessera/v1/own/tag";
-    /// Psk of one's cells to oneself. §13.
+    /// Psk of cells from a person to their own mailbox. §13.
     OWN_PSK = "tessera/v1/own/psk";
     /// HPKE info of an SDK message. §8.
     MESSAGE = "tessera/v1/message";
@@ -76,9 +76,9 @@ labels! {
     SHARE = "tessera/v1/share";
     /// Audit chain. §11.
     AUDIT = "tessera/v1/audit";
-    /// Key that entries of the audit log are sealed under. §11.
+    /// Key that seals the entries of the audit log. §11.
     AUDIT_KEY = "tessera/v1/audit/key";
-    /// Secret that salts and nonces of entries follow from. §11.
+    /// Secret from which salts and nonces of entries are derived. §11.
     AUDIT_SALTS = "tessera/v1/audit/salts";
     /// Salt and nonce of one entry. §11.
     AUDIT_SALT = "tessera/v1/audit/salt";

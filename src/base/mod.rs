@@ -1,5 +1,5 @@
-//! What every other module stands on: encodings, labels, secrets, text, content,
-//! sorted maps, time, the protocol's parameters and the one table of error
+//! Basic types that every other module uses: encodings, labels, secrets, text,
+//! content, sorted maps, time, the protocol's parameters and the table of error
 //! codes.
 
 pub mod bounded;

@@ -1,5 +1,5 @@
-//! Secrets as types: boxed, wiped on drop, compared in constant time,
-//! redacted in `Debug`, not `Clone`, with one exit.
+//! The type for secret bytes: boxed, wiped on drop, compared in constant time,
+//! redacted in `Debug`, not `Clone`, with one accessor.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub struct Secret<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
-    /// Takes the bytes over and wipes the given array.
+    /// Moves the bytes into a secret and wipes the given array.
     #[must_use]
     pub fn take(bytes: &mut [u8; N]) -> Self {
         let secret = Self(Box::new(*bytes));
@@ -19,14 +19,14 @@ impl<const N: usize> Secret<N> {
         secret
     }
 
-    /// Lets `fill` write the secret in place, so that no copy lies elsewhere.
+    /// Lets `fill` write the secret in place, so that no other copy exists.
     pub fn fill_with(fill: impl FnOnce(&mut [u8; N])) -> Self {
         let mut secret = Self(Box::new([0; N]));
         fill(&mut secret.0);
         secret
     }
 
-    /// Fresh random bytes.
+    /// Generates a random secret.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         Self::fill_with(|bytes| rng.fill_bytes(bytes))
     }
@@ -38,13 +38,13 @@ impl<const N: usize> Secret<N> {
         Some(Self(Box::new(*bytes)))
     }
 
-    /// The one exit: the bytes, for a derivation or a cipher.
+    /// Exposes the bytes, for a key derivation or a cipher.
     #[must_use]
     pub fn expose(&self) -> &[u8; N] {
         &self.0
     }
 
-    /// A second holder of the same secret, where the protocol needs one.
+    /// Copies the secret. Explicit, unlike `Clone`.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         Self(self.0.clone())

@@ -1,15 +1,15 @@
-//! Order: a map and a set in one sorted vector each, and sorting.
+//! A map and a set in sorted vectors, and sorting.
 //!
-//! `BTreeMap` costs a download some ten times the code. What it would be
-//! better at, inserting into the middle of a map of very many large entries,
-//! does not happen here: large maps hold small or boxed entries, and are
-//! loaded in the order of their keys.
+//! `BTreeMap` needs about ten times the code in the WebAssembly module. Its
+//! advantage, insertion into the middle of a map of very many large entries,
+//! does not matter here: large maps hold small or boxed entries and are loaded
+//! in key order.
 
 use core::{cmp::Ordering, mem, ops::RangeBounds};
 use std::collections::BinaryHeap;
 
-/// The items, lowest key first, those of equal keys in any order. A heap sort:
-/// `sort_by_key` costs a download some ten times the code.
+/// Sorts items by key, lowest first; items with equal keys are in any order. A
+/// heap sort: `sort_by_key` needs about ten times the code.
 pub fn sorted_by_key<T, K: Ord>(
     items: impl IntoIterator<Item = T>,
     key: impl Fn(&T) -> K,
@@ -44,7 +44,7 @@ impl<K: Ord, T> PartialEq for Keyed<K, T> {
 
 impl<K: Ord, T> Eq for Keyed<K, T> {}
 
-/// A map whose entries lie in the order of their keys.
+/// A map whose entries are in key order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortedMap<K, V>(Vec<(K, V)>);
 
@@ -61,13 +61,13 @@ impl<K, V> SortedMap<K, V> {
         Self(Vec::new())
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns `true` if the map has no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -83,45 +83,45 @@ impl<K, V> SortedMap<K, V> {
         self.0.iter().map(|(key, _)| key)
     }
 
-    /// All values, that of the lowest key first.
+    /// All values, in key order.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
         self.0.iter().map(|(_, value)| value)
     }
 
-    /// The same, to be changed.
+    /// Mutable references to all values, in key order.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> {
         self.0.iter_mut().map(|(_, value)| value)
     }
 
-    /// All entries, lowest key first; the values may be changed.
+    /// All entries with mutable values, lowest key first.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&K, &mut V)> {
         self.0.iter_mut().map(|(key, value)| (&*key, value))
     }
 
-    /// The entry of the highest key.
+    /// The entry with the highest key.
     #[must_use]
     pub fn last_key_value(&self) -> Option<(&K, &V)> {
         self.0.last().map(|(key, value)| (key, value))
     }
 
-    /// All values, that of the lowest key first.
+    /// Consumes the map and returns its values in key order.
     pub fn into_values(self) -> impl Iterator<Item = V> {
         self.0.into_iter().map(|(_, value)| value)
     }
 
-    /// Removes the entry of the lowest key.
+    /// Removes and returns the entry with the lowest key.
     pub fn pop_first(&mut self) -> Option<(K, V)> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
 
-    /// Keeps the entries that `keep` accepts.
+    /// Keeps only the entries for which `keep` returns `true`.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         self.0.retain_mut(|(key, value)| keep(key, value));
     }
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
-    /// The place of a key, or where it would stand.
+    /// The index of a key: `Err` with the insertion point if it is absent.
     fn place(&self, key: &K) -> Result<usize, usize> {
         self.0.binary_search_by(|(known, _)| known.cmp(key))
     }
@@ -133,19 +133,19 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.0.get(place).map(|(_, value)| value)
     }
 
-    /// The same, to be changed.
+    /// A mutable reference to the value of a key.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let place = self.place(key).ok()?;
         self.0.get_mut(place).map(|(_, value)| value)
     }
 
-    /// Whether the key is there.
+    /// Returns `true` if the map has the key.
     #[must_use]
     pub fn contains_key(&self, key: &K) -> bool {
         self.place(key).is_ok()
     }
 
-    /// Sets the value of a key: the one it had.
+    /// Sets the value of a key and returns the previous value.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
             Ok(place) => {
@@ -159,7 +159,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         }
     }
 
-    /// The value of a key, after `value` was put there if it had none.
+    /// Returns the value of a key, inserting `value` if there is none.
     #[expect(
         clippy::indexing_slicing,
         reason = "the place was just found or filled"
@@ -172,13 +172,13 @@ impl<K: Ord, V> SortedMap<K, V> {
         &mut self.0[place].1
     }
 
-    /// Removes a key: the value it had.
+    /// Removes a key and returns its value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let place = self.place(key).ok()?;
         Some(self.0.remove(place).1)
     }
 
-    /// The entries whose keys lie in a range.
+    /// The entries whose keys are in a range.
     pub fn range(&self, range: impl RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         use core::ops::Bound::{Excluded, Included, Unbounded};
         let start = match range.start_bound() {
@@ -215,7 +215,7 @@ impl<K, V> IntoIterator for SortedMap<K, V> {
     }
 }
 
-/// A set whose members lie in order.
+/// A set whose members are in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortedSet<K>(Vec<K>);
 
@@ -226,7 +226,7 @@ impl<K> Default for SortedSet<K> {
 }
 
 impl<K> SortedSet<K> {
-    /// Whether it has no member.
+    /// Returns `true` if the set has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -239,13 +239,13 @@ impl<K> SortedSet<K> {
 }
 
 impl<K: Ord> SortedSet<K> {
-    /// Whether it has this member.
+    /// Returns `true` if the set has this member.
     #[must_use]
     pub fn contains(&self, key: &K) -> bool {
         self.0.binary_search(key).is_ok()
     }
 
-    /// Adds a member: whether it is new.
+    /// Adds a member. Returns `true` if it is new.
     pub fn insert(&mut self, key: K) -> bool {
         let place = self.0.binary_search(&key);
         if let Err(place) = place {
@@ -279,9 +279,9 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    /// Every operation, on keys that collide often, held against `BTreeMap`.
+    /// Compares every operation with `BTreeMap`, on keys that often collide.
     #[test]
-    fn it_is_a_map() {
+    fn the_map_behaves_like_btreemap() {
         let mut draw = 1_u32;
         let mut next = |bound: u32| {
             draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn items_come_in_the_order_of_their_keys() {
+    fn items_are_sorted_by_key() {
         let items = [(3, 'a'), (1, 'b'), (2, 'c'), (1, 'd')];
         let sorted: Vec<_> = sorted_by_key(items, |(key, _)| *key).collect();
         assert_eq!(
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_has_each_member_once_and_in_order() {
+    fn a_set_is_sorted_without_duplicates() {
         let mut set = SortedSet::from_iter([2]);
         assert!(set.insert(1) && !set.insert(2) && !set.is_empty());
         assert!(set.contains(&1) && set.contains(&2) && !set.contains(&3));

@@ -1,14 +1,14 @@
-//! The one rule for text that is shown as a name: display names, session
-//! labels, file names and reasons. Protocol §1.
+//! The rule for text that is shown as a name: display names, session labels,
+//! file names and reasons. Protocol §1.
 //!
-//! What a person types is checked with [`check`], and refused with the words
-//! of [`TextError`]. Text that comes with content is shown through
-//! [`cleaned`]: content is never refused for its label.
+//! [`check`] validates what a person types; [`TextError`] explains a refusal.
+//! Text that arrives with content is shown through [`cleaned`]: content is never
+//! refused because of its label.
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// Where a text stands, and so how long it may be and whether it may look
-/// like a path.
+/// The purpose of a text, which decides how long it may be and whether it may
+/// look like a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextUse {
     /// The name of a person: at most 64 bytes.
@@ -17,12 +17,12 @@ pub enum TextUse {
     Label,
     /// The name of a file, without folders: at most 255 bytes.
     FileName,
-    /// Why somebody takes emergency access: at most 500 bytes.
+    /// The reason for an emergency access: at most 500 bytes.
     Reason,
 }
 
 impl TextUse {
-    /// Most bytes of UTF-8.
+    /// Maximum length in bytes of UTF-8.
     #[must_use]
     pub const fn max_bytes(self) -> usize {
         match self {
@@ -34,24 +34,24 @@ impl TextUse {
     }
 }
 
-/// Most combining marks on one character: more than any language writes,
-/// fewer than it takes to cover the lines above and below.
+/// Maximum number of combining marks on one character: more than any language
+/// uses, fewer than it takes to cover the lines above and below.
 const MAX_MARKS: usize = 4;
 
-/// Why a text cannot stand as a name. The words say what to do.
+/// Why a text is refused as a name. The messages say what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
     /// Nothing visible.
     #[error("it is blank: enter at least one visible character")]
     Blank,
-    /// Longer than its use allows; the most bytes.
+    /// Longer than the maximum, which is given in bytes.
     #[error("it is too long: shorten it to {0} bytes (letters outside ASCII take two to four)")]
     TooLong(usize),
     /// A line break, a tab or another control character.
     #[error("it has a line break, a tab or another control character: remove it")]
     Control,
-    /// A mark that turns the direction of text.
+    /// A control character that changes the direction of text.
     #[error(
         "it has an invisible mark that turns the direction of text: remove it or type the text again"
     )]
@@ -59,10 +59,10 @@ pub enum TextError {
     /// A character that cannot be seen.
     #[error("it has an invisible character: remove it or type the text again")]
     Invisible,
-    /// A private-use character, or one that Unicode has not assigned.
+    /// A private-use or unassigned character.
     #[error("it has a character that is not part of Unicode: remove it")]
     Unknown,
-    /// Marks without a character, or more than four on one.
+    /// A combining mark without a base character, or more than four on one.
     #[error("it has accents without a letter, or too many on one: remove them")]
     Marks,
     /// `/`, `\`, `.` or `..` in a file name.
@@ -70,12 +70,12 @@ pub enum TextError {
     Path,
 }
 
-/// Checks that a text may stand as a name.
+/// Checks that a text is permitted as a name.
 ///
 /// # Errors
 ///
-/// The first of [`TextError`] that applies; [`TextError::Unknown`] only if no
-/// other does.
+/// The first [`TextError`] that applies; [`TextError::Unknown`] only if no other
+/// does.
 pub fn check(text: &str, place: TextUse) -> Result<(), TextError> {
     if text.len() > place.max_bytes() {
         return Err(TextError::TooLong(place.max_bytes()));
@@ -104,9 +104,9 @@ pub fn check(text: &str, place: TextUse) -> Result<(), TextError> {
     }
 }
 
-/// The text as it may be shown: line breaks and separators of paths replaced,
-/// what is invisible or unknown left out, cut to the longest length. `None` if
-/// nothing visible is left. What [`check`] accepts stays as it is.
+/// Makes a text safe to show: replaces line breaks and path separators, removes
+/// invisible and unknown characters, and truncates to the maximum length. `None`
+/// if nothing visible is left. A text that [`check`] accepts is unchanged.
 #[must_use]
 pub fn cleaned(text: &str, place: TextUse) -> Option<String> {
     let mut out = String::new();
@@ -118,7 +118,7 @@ pub fn cleaned(text: &str, place: TextUse) -> Option<String> {
             Kind::Visible | Kind::Mark | Kind::Space => c,
             Kind::Refused(TextError::Control) => ' ',
             Kind::Unknown | Kind::Refused(_) => {
-                // As if it had not been there: the next character is judged by the one before.
+                // The next character is judged as if the removed one had not been there.
                 kinds = before;
                 continue;
             }
@@ -148,17 +148,17 @@ fn is_dots(text: &str) -> bool {
 
 enum Kind {
     Visible,
-    /// A combining mark, or a selector that picks the form of the character before it.
+    /// A combining mark, or a variation selector of the character before it.
     Mark,
     Space,
     Unknown,
     Refused(TextError),
 }
 
-/// Judges the characters of a text in their order.
+/// Classifies the characters of a text in order.
 #[derive(Clone, Copy, Default)]
 struct Kinds {
-    /// The last character that is not a mark, and the marks on it.
+    /// The category of the last character that is not a mark.
     base: Option<GeneralCategory>,
     marks: usize,
 }
@@ -202,7 +202,7 @@ impl Kinds {
     }
 }
 
-/// Characters that are refused whatever their category.
+/// Characters that are refused regardless of their category.
 fn refused(c: char) -> Option<TextError> {
     match c {
         '\u{061c}'
@@ -210,7 +210,7 @@ fn refused(c: char) -> Option<TextError> {
         | '\u{200f}'
         | '\u{202a}'..='\u{202e}'
         | '\u{2066}'..='\u{2069}' => Some(TextError::Direction),
-        // Letters, marks and symbols that show nothing; code points kept for more of them.
+        // Invisible letters, marks and symbols, and code points reserved for such.
         '\u{034f}'
         | '\u{115f}'
         | '\u{1160}'
@@ -235,7 +235,7 @@ fn is_selector(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Selectors change symbols and ideographs, and are invisible on anything else.
+/// Variation selectors apply to symbols and ideographs; elsewhere they are invisible.
 fn can_vary(selector: char, base: GeneralCategory) -> bool {
     use GeneralCategory as G;
     match selector {
@@ -259,7 +259,7 @@ mod tests {
     ];
 
     #[test]
-    fn texts_that_could_deceive_are_refused_everywhere() {
+    fn deceptive_texts_are_refused_everywhere() {
         for (text, error) in [
             ("", TextError::Blank),
             (" ", TextError::Blank),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_no_file_name() {
+    fn a_path_is_not_a_file_name() {
         for path in [".", "..", "a/b", "../a", "C:\\a", "/"] {
             assert_eq!(
                 check(path, TextUse::FileName),
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_invisible_is_left_out_of_what_is_shown() {
+    fn cleaned_removes_invisible_characters() {
         for (text, shown) in [
             ("exe.\u{202e}fdp", Some("exe.fdp")),
             ("a\r\nb", Some("a  b")),

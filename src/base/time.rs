@@ -1,4 +1,4 @@
-//! Time as the protocol counts it. Protocol §1. Nothing here reads a clock.
+//! Times, days and months of the protocol. Protocol §1. Nothing here reads a clock.
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,25 +18,25 @@ pub const DAY_SECONDS: u64 = 86_400;
 pub const HOUR_SECONDS: u64 = 3_600;
 
 impl UnixTime {
-    /// The day this second lies in.
+    /// The day of this second.
     #[must_use]
     pub fn day(self) -> Day {
         Day(u32::try_from(self.0 / DAY_SECONDS).unwrap_or(u32::MAX))
     }
 
-    /// The month this second lies in.
+    /// The month of this second.
     #[must_use]
     pub fn month(self) -> Month {
         self.day().month()
     }
 
-    /// `seconds` later.
+    /// Adds seconds, saturating.
     #[must_use]
     pub fn plus(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
 
-    /// `seconds` earlier, not before 1970.
+    /// Subtracts seconds, saturating at 1970.
     #[must_use]
     pub fn minus(self, seconds: u64) -> Self {
         Self(self.0.saturating_sub(seconds))
@@ -50,8 +50,8 @@ impl Day {
         UnixTime(u64::from(self.0) * DAY_SECONDS)
     }
 
-    /// The month the day lies in: the proleptic Gregorian calendar, with
-    /// years counted from March so that the leap day comes last.
+    /// The month of this day in the proleptic Gregorian calendar. Years are
+    /// counted from March so that the leap day comes last.
     #[must_use]
     pub fn month(self) -> Month {
         // Days since 0000-03-01; an era is the 400 years after which the calendar repeats.
@@ -81,7 +81,7 @@ impl Month {
         Day(u32::try_from(days).unwrap_or(u32::MAX))
     }
 
-    /// The month after.
+    /// The next month.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn months_begin_where_the_calendar_says() {
+    fn months_match_the_calendar() {
         assert_eq!(UnixTime(0).month(), Month(1970 * 12));
         assert_eq!(UnixTime(1_795_300_000).month().year_month(), (2026, 11));
         assert_eq!(UnixTime(951_782_399).month().year_month(), (2000, 2));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_lies_in_the_month_it_should() {
+    fn every_day_of_four_centuries_has_the_right_month() {
         let mut month = Month(1970 * 12);
         for day in 0..146_097 {
             if Day(day) == month.next().first_day() {

@@ -28,7 +28,8 @@ pub fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
     open_with_nonce(key, nonce, aad, ciphertext)
 }
 
-/// Seals under a nonce the caller answers for: `ciphertext || tag`.
+/// Seals under a nonce that the caller guarantees to be unique:
+/// `ciphertext || tag`.
 #[must_use]
 pub fn seal_with_nonce(
     key: &[u8; 32],

@@ -1,11 +1,11 @@
 //! Deterministic CBOR (RFC 8949 §4.2): decode, re-encode, compare. Protocol §1.
 //!
-//! Decoders accept long integer forms and trailing bytes, so a decoded value
-//! counts only if encoding it again gives the same bytes.
+//! The decoder accepts long integer forms and trailing bytes, so a decoded value
+//! is valid only if encoding it again gives the same bytes.
 
 use minicbor::Decoder;
 
-/// A value of the protocol with its one encoding.
+/// A protocol value with exactly one encoding.
 pub trait Deterministic: Sized {
     /// The deterministic encoding.
     fn encode(&self) -> Vec<u8>;
@@ -14,10 +14,10 @@ pub trait Deterministic: Sized {
     ///
     /// # Errors
     ///
-    /// Whatever the decoder finds wrong.
+    /// The error of the decoder.
     fn read(decoder: &mut Decoder<'_>) -> Result<Self, minicbor::decode::Error>;
 
-    /// The value, if `bytes` are its deterministic encoding and nothing else.
+    /// Decodes a value; `None` unless `bytes` are exactly its deterministic encoding.
     #[must_use]
     fn decode(bytes: &[u8]) -> Option<Self> {
         let value = Self::read(&mut Decoder::new(bytes)).ok()?;
@@ -25,7 +25,7 @@ pub trait Deterministic: Sized {
     }
 }
 
-/// Writes one array of definite length into a fresh byte string.
+/// Encodes one array of definite length.
 #[must_use]
 pub fn array(len: u64, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::default();
@@ -34,48 +34,48 @@ pub fn array(len: u64, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
     writer.into_bytes()
 }
 
-/// Writes into memory, each head in its shortest form (RFC 8949 §4.2.1).
+/// Encodes into memory, with each head in its shortest form (RFC 8949 §4.2.1).
 #[derive(Default)]
 pub struct Writer(Vec<u8>);
 
 impl Writer {
-    /// All that was written.
+    /// Returns the encoded bytes.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
-    /// An array header of definite length.
+    /// Writes the head of an array of `len` items.
     pub fn array(&mut self, len: u64) -> &mut Self {
         self.head(4, len)
     }
 
-    /// An unsigned integer.
+    /// Writes an unsigned integer.
     pub fn uint(&mut self, value: u64) -> &mut Self {
         self.head(0, value)
     }
 
-    /// A byte string.
+    /// Writes a byte string.
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
         self.head(2, value.len() as u64).raw(value)
     }
 
-    /// The head of a byte string whose bytes follow elsewhere.
+    /// Writes the head of a byte string whose bytes are stored elsewhere.
     pub fn bytes_header(&mut self, len: usize) -> &mut Self {
         self.head(2, len as u64)
     }
 
-    /// A text string.
+    /// Writes a text string.
     pub fn text(&mut self, value: &str) -> &mut Self {
         self.head(3, value.len() as u64).raw(value.as_bytes())
     }
 
-    /// No value.
+    /// Writes `null`.
     pub fn null(&mut self) -> &mut Self {
         self.raw(&[0xf6])
     }
 
-    /// Major type and argument (RFC 8949 §3).
+    /// Writes a major type and its argument (RFC 8949 §3).
     fn head(&mut self, major: u8, argument: u64) -> &mut Self {
         let bytes = argument.to_be_bytes();
         let (info, skipped) = match argument {
@@ -95,11 +95,11 @@ impl Writer {
     }
 }
 
-/// Reads an array header of exactly `len` items.
+/// Reads the head of an array of exactly `len` items.
 ///
 /// # Errors
 ///
-/// Another length, an indefinite array, or no array at all.
+/// For another length, an indefinite array, or a value that is no array.
 pub fn expect_array(decoder: &mut Decoder<'_>, len: u64) -> Result<(), minicbor::decode::Error> {
     match decoder.array()? {
         Some(found) if found == len => Ok(()),
@@ -111,7 +111,7 @@ pub fn expect_array(decoder: &mut Decoder<'_>, len: u64) -> Result<(), minicbor:
 ///
 /// # Errors
 ///
-/// Another length or no byte string.
+/// For another length, or a value that is no byte string.
 pub fn fixed<const N: usize>(
     decoder: &mut Decoder<'_>,
 ) -> Result<[u8; N], minicbor::decode::Error> {
@@ -127,7 +127,7 @@ mod tests {
 
     /// RFC 8949 appendix A, and each edge between two lengths.
     #[test]
-    fn heads_are_as_short_as_they_can_be() {
+    fn heads_have_their_shortest_form() {
         for (value, bytes) in [
             (0, "00"),
             (23, "17"),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_those_of_rfc_8949() {
+    fn encodings_match_rfc_8949() {
         let list = array(5, |w| {
             w.bytes(&[1, 2, 3, 4]).text("ü").null().uint(10).array(0);
         });

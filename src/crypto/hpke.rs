@@ -1,8 +1,8 @@
 //! HPKE (RFC 9180) with X25519. Protocol §2, §6 and §8.
 //!
 //! DHKEM(X25519, HKDF-SHA256) / HKDF-SHA256 / AES-256-GCM, single-shot, with
-//! and without psk. The crate checks neither X25519 public keys beyond their
-//! length nor the strength of a psk; the types here do.
+//! and without psk. The `hpke` crate checks only the length of X25519 public keys
+//! and not the strength of a psk; the types here check both.
 
 use core::fmt;
 
@@ -16,7 +16,7 @@ use crate::base::Secret;
 
 /// Bytes of an X25519 public key or encapsulated key.
 pub const ENC_LEN: usize = 32;
-/// Bytes that sealing adds to the plaintext, `enc` not counted.
+/// Bytes that sealing adds to the plaintext, not counting `enc`.
 pub const TAG_LEN: usize = 16;
 
 type DhKem = X25519HkdfSha256;
@@ -26,8 +26,8 @@ type DhKem = X25519HkdfSha256;
 pub struct KemPublicKey([u8; 32]);
 
 impl KemPublicKey {
-    /// `None` unless below p, with the high bit clear, and not of low order.
-    /// Points of the twist pass. Protocol §1.
+    /// Decodes a key; `None` unless it is below p, with the high bit clear, and
+    /// not of low order. Points of the twist are accepted. Protocol §1.
     #[must_use]
     pub fn decode(bytes: &[u8; 32]) -> Option<Self> {
         is_x25519_public(bytes).then_some(Self(*bytes))
@@ -78,7 +78,7 @@ impl fmt::Debug for KemKeyPair {
     }
 }
 
-/// A pre-shared key with its id, always 32 strong bytes here.
+/// A pre-shared key of 32 uniform bytes, with its id.
 #[derive(Clone, Copy, Debug)]
 pub struct Psk<'a> {
     /// The key.
@@ -94,7 +94,7 @@ impl<'a> Psk<'a> {
 }
 
 /// Single-shot seal, mode_psk or mode_base: `(enc, ciphertext || tag)`.
-/// `None` only if the crate refuses, which valid keys never cause.
+/// `None` only if the crate fails, which it never does for valid keys.
 pub fn seal(
     recipient: &KemPublicKey,
     psk: Option<Psk<'_>>,
@@ -122,8 +122,8 @@ pub fn seal(
     Some((bytes, ciphertext))
 }
 
-/// Single-shot open of what [`seal`] gave; `None` if `enc` is no valid key or
-/// anything is not authentic.
+/// Single-shot open of the output of [`seal`]; `None` if `enc` is not a valid key
+/// or the ciphertext is not authentic.
 #[must_use]
 pub fn open(
     recipient: &KemKeyPair,
@@ -150,9 +150,9 @@ pub fn open(
     .ok()
 }
 
-/// Below p = 2^255 − 19 with the high bit clear, and none of the five
-/// canonical u-coordinates of low order on the curve or its twist
-/// (RFC 7748 §6.1, the list of djb's page on Curve25519).
+/// Returns `true` if `u` is below p = 2^255 − 19 with the high bit clear, and not
+/// one of the five canonical u-coordinates of low order on the curve or its twist
+/// (RFC 7748 §6.1; the list is on djb's page on Curve25519).
 pub(super) fn is_x25519_public(u: &[u8; 32]) -> bool {
     const P: [u8; 32] = {
         let mut p = [0xff; 32];

@@ -34,7 +34,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// SHA-256 of content, wherever it lies.
+/// SHA-256 of content in pieces.
 #[must_use]
 pub fn sha256_of(content: &Content) -> [u8; 32] {
     let pieces = content.pieces().into_iter();
@@ -48,8 +48,8 @@ pub fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     mac(key, message).finalize().into_bytes().into()
 }
 
-/// A keyed HMAC that many messages start from, so that the two key blocks
-/// are hashed once: a window of tags costs half of what it would.
+/// HMAC-SHA-256 with the key absorbed once for many messages. This halves the
+/// cost of a window of tags.
 #[derive(Clone)]
 pub struct Prf(Hmac<Sha256>);
 

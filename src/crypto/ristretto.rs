@@ -18,17 +18,17 @@ pub fn hash_to_scalar(label: &str, items: &[&[u8]]) -> Scalar {
         .scalar()
 }
 
-/// The same, part by part, for parts that do not lie in one piece.
+/// [`hash_to_scalar`] part by part, for parts that are in several pieces.
 pub struct ScalarHash(Sha512);
 
 impl ScalarHash {
-    /// Begins with the label.
+    /// Starts the hash with the label.
     #[must_use]
     pub fn new(label: &str) -> Self {
         Self(Sha512::new()).part(&[label.as_bytes()])
     }
 
-    /// One part, which is the pieces put together.
+    /// Adds one part, the concatenation of the pieces.
     #[must_use]
     pub fn part(mut self, pieces: &[&[u8]]) -> Self {
         let len = pieces.iter().map(|piece| piece.len()).sum::<usize>();
@@ -40,7 +40,7 @@ impl ScalarHash {
         self
     }
 
-    /// The scalar.
+    /// Finishes the hash.
     #[must_use]
     pub fn scalar(self) -> Scalar {
         let mut wide: [u8; 64] = self.0.finalize().into();
@@ -56,8 +56,8 @@ impl fmt::Debug for ScalarHash {
     }
 }
 
-/// `s·G` through the table of the curve's crate. X25519 holds that table in
-/// memory too, so one of our own would be a second one.
+/// `s·G` with the base-point table of curve25519-dalek. X25519 needs the same
+/// table, so another one would only use more memory.
 #[must_use]
 pub fn mul_base(s: &Scalar) -> RistrettoPoint {
     RistrettoPoint::mul_base(s)
@@ -79,7 +79,7 @@ impl Statement {
         Self::new(encoded.decompress()?)
     }
 
-    /// A statement from a point; `None` for the identity.
+    /// Creates a statement from a point; `None` for the identity.
     #[must_use]
     pub fn new(point: RistrettoPoint) -> Option<Self> {
         (!point.is_identity()).then(|| Self {
@@ -114,7 +114,7 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// `None` for zero, whose statement is the identity.
+    /// Creates a witness; `None` for zero, whose statement is the identity.
     #[must_use]
     pub fn new(scalar: Scalar) -> Option<Self> {
         let statement = Statement::new(mul_base(&scalar))?;
@@ -124,13 +124,13 @@ impl Witness {
         })
     }
 
-    /// The statement it proves.
+    /// The statement `x·G`.
     #[must_use]
     pub fn statement(&self) -> &Statement {
         &self.statement
     }
 
-    /// The one exit: the scalar, for a proof.
+    /// Exposes the scalar, for a proof.
     #[must_use]
     pub fn expose(&self) -> &Scalar {
         &self.scalar

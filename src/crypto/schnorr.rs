@@ -23,12 +23,12 @@ use crate::base::{Content, labels};
 /// Bytes of an encoded proof: `R || z`.
 pub const PROOF_LEN: usize = 64;
 
-/// A message, wherever it lies.
+/// A message, contiguous or in pieces.
 #[derive(Clone, Copy, Debug)]
 pub enum Message<'a> {
-    /// In one place.
+    /// A contiguous message.
     Whole(&'a [u8]),
-    /// In pieces; hashed as one.
+    /// A message in pieces, hashed as their concatenation.
     Pieces(&'a Content),
 }
 
@@ -41,19 +41,19 @@ impl<'a> Message<'a> {
     }
 }
 
-/// What a proof is about: the bytes that enter the challenge.
+/// The bytes that a proof binds through its challenge.
 #[derive(Clone, Copy, Debug)]
 pub struct Transcript<'a> {
     /// Session id, 1–64 bytes.
     pub session_id: &'a [u8],
-    /// What binds the proof to a recipient, a time and a kind.
+    /// Binds the proof to a recipient, a time and a content type.
     pub context: &'a [u8],
     /// The message.
     pub message: Message<'a>,
 }
 
-/// A decoded proof: a canonical commitment that is not the identity and a
-/// reduced response.
+/// A decoded proof: a canonical commitment, not the identity, and a reduced
+/// response.
 #[derive(Clone, Copy, Debug)]
 pub struct Proof {
     commitment: RistrettoPoint,
@@ -91,8 +91,8 @@ impl Proof {
     }
 }
 
-/// Proves knowledge of the witness. The nonce is hedged: it is secret even
-/// if `random32` is not random, and fresh even if it repeats.
+/// Proves knowledge of the witness. The nonce is hedged: it stays secret if
+/// `random32` is predictable, and differs between messages if `random32` repeats.
 #[must_use]
 pub fn prove(witness: &Witness, transcript: &Transcript<'_>, random32: &[u8; 32]) -> Proof {
     let Transcript {
@@ -125,8 +125,7 @@ pub fn prove(witness: &Witness, transcript: &Transcript<'_>, random32: &[u8; 32]
     }
 }
 
-/// Whether the proof holds for the statement. Variable time: all inputs are
-/// public.
+/// Verifies a proof for the statement. Variable time: all inputs are public.
 #[must_use]
 pub fn verify(statement: &Statement, transcript: &Transcript<'_>, proof: &Proof) -> bool {
     let c = challenge(statement, proof.commitment_bytes(), transcript);
@@ -141,18 +140,18 @@ pub struct BatchItem<'a> {
     pub statement: &'a Statement,
     /// The blinding scalar `h`.
     pub blinding: &'a Scalar,
-    /// The pseudonym that was carried, `Y'`.
+    /// The transmitted pseudonym `Y'`.
     pub pseudonym: &'a Statement,
-    /// What the proof is about.
+    /// The bytes that the proof binds.
     pub transcript: Transcript<'a>,
     /// The proof.
     pub proof: &'a Proof,
 }
 
-/// Whether every proof holds and every pseudonym is the blinded statement:
-/// one multi-scalar product in which each of the two equations of each item
-/// has its own random 128-bit weight. A wrong batch passes with probability
-/// 2^-128. Variable time.
+/// Verifies that every proof is valid and every pseudonym is the blinded
+/// statement, in one multi-scalar multiplication that gives each of the two
+/// equations of each item its own random 128-bit weight. An invalid batch passes
+/// with probability 2^-128. Variable time.
 #[must_use]
 pub fn verify_batch(items: &[BatchItem<'_>], rng: &mut impl CryptoRng) -> bool {
     let mut base = Scalar::ZERO;

@@ -2,11 +2,11 @@
 //!
 //! The field is that of AES, polynomial x^8 + x^4 + x^3 + x + 1 (0x11B).
 //! Share `x` holds `y = a0 + a1·x + … + a(k−1)·x^(k−1)` for each byte, where
-//! `a0` is the secret and the other coefficients are uniform; any `k` shares
-//! give `a0` by Lagrange interpolation at 0, fewer say nothing about it.
+//! `a0` is the secret and the other coefficients are uniform. Any `k` shares
+//! give `a0` by Lagrange interpolation at 0; fewer reveal nothing about it.
 //!
-//! No table is indexed and no branch taken by a secret: products are sums of
-//! selected multiples. The crates at hand use 0x11D and cannot interoperate.
+//! Constant time: no table index or branch depends on a secret. The available
+//! crates use the polynomial 0x11D and do not interoperate.
 
 use rand_core::CryptoRng;
 use subtle::{Choice, ConditionallySelectable as _};
@@ -17,7 +17,7 @@ use crate::base::Secret;
 /// Bytes of a shared secret.
 pub const SECRET_LEN: usize = 32;
 
-/// One share: a public place `x`, never 0, and the secret value there.
+/// One share: a public x-coordinate, never 0, and the secret value there.
 #[derive(Debug)]
 pub struct Point {
     x: u8,
@@ -25,27 +25,27 @@ pub struct Point {
 }
 
 impl Point {
-    /// `None` at x = 0, where the secret itself lies.
+    /// Creates a point; `None` at x = 0, where the value is the secret itself.
     #[must_use]
     pub fn new(x: u8, y: Secret<SECRET_LEN>) -> Option<Self> {
         (x != 0).then_some(Self { x, y })
     }
 
-    /// The place, 1–255.
+    /// The x-coordinate, 1–255.
     #[must_use]
     pub fn x(&self) -> u8 {
         self.x
     }
 
-    /// The value.
+    /// The value at x.
     #[must_use]
     pub fn y(&self) -> &Secret<SECRET_LEN> {
         &self.y
     }
 }
 
-/// Splits a secret into the points x = 1…`count`, any `threshold` of which
-/// give it back. `None` unless 2 ≤ `threshold` ≤ `count`.
+/// Splits a secret into the points x = 1…`count`. Any `threshold` of them
+/// recover it. `None` unless 2 ≤ `threshold` ≤ `count`.
 pub fn split(
     secret: &Secret<SECRET_LEN>,
     threshold: u8,
@@ -70,9 +70,10 @@ pub fn split(
     Some((1..=count).map(|x| Point { x, y: evaluate(x) }).collect())
 }
 
-/// The secret at 0 of the polynomial of degree below `threshold` through the
-/// points. `None` if there are fewer than `threshold` points, two share a
-/// place, `threshold` is below 2, or a surplus point lies off the polynomial.
+/// Recovers the secret: the value at 0 of the polynomial of degree below
+/// `threshold` through the points. `None` if there are fewer than `threshold`
+/// points, two have the same x, `threshold` is below 2, or a surplus point is not
+/// on the polynomial.
 #[must_use]
 pub fn combine(threshold: u8, points: &[&Point]) -> Option<Secret<SECRET_LEN>> {
     let threshold = usize::from(threshold);
@@ -90,7 +91,7 @@ pub fn combine(threshold: u8, points: &[&Point]) -> Option<Secret<SECRET_LEN>> {
     agree.then(|| interpolate(basis, 0))
 }
 
-/// The value at `at` of the polynomial through the points, whose places are
+/// Evaluates the polynomial through the points at `at`. The x-coordinates are
 /// distinct and public.
 fn interpolate(points: &[&Point], at: u8) -> Secret<SECRET_LEN> {
     Secret::fill_with(|out| {
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn every_product_is_that_of_the_schoolbook() {
+    fn products_match_schoolbook_multiplication() {
         for a in 0..=255 {
             for b in 0..=255 {
                 assert_eq!(mul(a, b), slow_mul(a, b), "{a} · {b}");
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_inverse_is_one() {
+    fn every_inverse_multiplies_to_one() {
         assert_eq!(inverse(0), 0);
         for a in 1..=255 {
             assert_eq!(slow_mul(a, inverse(a)), 1, "{a}");
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn every_choice_of_threshold_points_gives_the_secret() {
+    fn any_threshold_points_recover_the_secret() {
         let secret = Secret::random(&mut rng());
         for count in 2..=6_u8 {
             for threshold in 2..=count {
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_set_is_refused() {
+    fn invalid_sets_are_refused() {
         let secret = Secret::random(&mut rng());
         assert!(split(&secret, 1, 3, &mut rng()).is_none());
         assert!(split(&secret, 4, 3, &mut rng()).is_none());

@@ -19,13 +19,13 @@ pub const XWING_ENC_LEN: usize = 1120;
 
 type XWing = hpke::kem::XWing;
 
-/// An X-Wing public key that passes the key check of FIPS 203 and whose
-/// X25519 half is valid. 1216 bytes.
+/// An X-Wing public key that passes the encapsulation-key check of FIPS 203 and
+/// whose X25519 half is valid. 1216 bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct XWingPublicKey(Box<[u8; XWING_PK_LEN]>);
 
 impl XWingPublicKey {
-    /// `None` for any key the protocol refuses. Protocol §1.
+    /// Decodes a key; `None` for a key that the protocol refuses. Protocol §1.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; XWING_PK_LEN] = bytes.try_into().ok()?;
@@ -55,12 +55,12 @@ impl fmt::Debug for XWingPublicKey {
 pub struct XWingSecret(Secret<32>);
 
 impl XWingSecret {
-    /// A fresh secret.
+    /// Generates a secret.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         Self(Secret::random(rng))
     }
 
-    /// From a stored seed.
+    /// Restores a secret from its stored seed.
     #[must_use]
     pub fn from_seed(seed: Secret<32>) -> Self {
         Self(seed)
@@ -86,10 +86,9 @@ impl XWingSecret {
     }
 }
 
-/// A context whose secrets can be exported (RFC 9180 §5.3) and which seals
-/// or opens one message.
+/// An HPKE context from which secrets can be exported (RFC 9180 §5.3).
 pub trait Exporter {
-    /// 32 exported bytes under a label.
+    /// Exports a 32-byte secret for a label.
     fn export(&self, label: &str) -> Option<Secret<32>>;
 }
 
@@ -97,7 +96,7 @@ pub trait Exporter {
 pub struct XWingSender(hpke::aead::AeadCtxS<AesGcm256, HkdfSha256, XWing>);
 
 impl XWingSender {
-    /// Encapsulates: `(enc, context)`.
+    /// Encapsulates to the recipient; returns `(enc, context)`.
     pub fn new(
         recipient: &XWingPublicKey,
         psk: Psk<'_>,
@@ -114,7 +113,7 @@ impl XWingSender {
         Some((bytes, Self(context)))
     }
 
-    /// Seals the one message, empty aad: `ciphertext || tag`.
+    /// Seals the only message, with empty aad: `ciphertext || tag`.
     #[must_use]
     pub fn seal(mut self, plaintext: &[u8]) -> Option<Vec<u8>> {
         self.0.seal(plaintext, &[]).ok()
@@ -133,7 +132,7 @@ impl Exporter for XWingSender {
 pub struct XWingReceiver(hpke::aead::AeadCtxR<AesGcm256, HkdfSha256, XWing>);
 
 impl XWingReceiver {
-    /// Decapsulates; `None` for an `enc` the protocol refuses.
+    /// Decapsulates; `None` for an `enc` that the protocol refuses.
     #[must_use]
     pub fn new(recipient: &XWingSecret, enc: &[u8], psk: Psk<'_>, info: &[u8]) -> Option<Self> {
         let enc: &[u8; XWING_ENC_LEN] = enc.try_into().ok()?;
@@ -147,7 +146,7 @@ impl XWingReceiver {
             .map(Self)
     }
 
-    /// Opens the one message, empty aad; `None` if it is not authentic.
+    /// Opens the only message, with empty aad; `None` if it is not authentic.
     #[must_use]
     pub fn open(&mut self, ciphertext: &[u8]) -> Option<Vec<u8>> {
         self.0.open(ciphertext, &[]).ok()
@@ -167,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_xwing_key_out_of_range_is_refused() {
+    fn xwing_keys_out_of_range_are_refused() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let good = XWingSecret::random(&mut rng).public().unwrap();
         let mut bytes = *good.as_bytes();

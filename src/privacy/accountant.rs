@@ -1,24 +1,24 @@
-//! What several cells in several batches tell together, by composition of
+//! The joint privacy loss of several cells in several batches, by composition of
 //! privacy loss distributions.
 //!
 //! For the neighbours "without" and "with W more cells in a batch", the
-//! privacy loss of a batch is ln(P\[n\]/P\[n+W\]) with n drawn from P. Both
-//! mechanisms have losses on an even grid that does not depend on W, so the
-//! loss of several batches is a convolution on the same grid, without
-//! discretization. Tables are symmetric: taking cells away gives the same
-//! distribution as adding them.
+//! privacy loss of a batch is ln(P\[n\]/P\[n+W\]) with n drawn from P. The losses
+//! of both mechanisms are on an even grid that does not depend on W, so the loss
+//! of several batches is a convolution on the same grid, without discretization.
+//! The tables are symmetric: removing cells gives the same distribution as adding
+//! them.
 //!
 //! Sommer, Meiser, Mohammadi: "Privacy Loss Classes", PETS 2019. Results are
 //! compared with Google's dp-accounting in `tests/privacy/oracle.rs`.
 
 use super::mechanism::{Noise, Shape};
 
-/// Mass that composition may move: what lies further out on the side of
-/// great losses counts as unbounded, on the other as the least loss kept.
+/// Probability mass that composition may move. The tail of great losses beyond it
+/// counts as unbounded, the other tail as the smallest loss kept.
 const CUT: f64 = 1e-18;
 
 /// The privacy loss of a number of batches: probabilities on a grid, and the
-/// mass of what gives the presence of cells away.
+/// mass of the outcomes that prove the presence of cells.
 #[derive(Clone, Debug)]
 pub struct Loss {
     /// Loss of index i: `offset + step · (low + i)`.
@@ -30,7 +30,7 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// `cells` more cells in one batch, of at least one.
+    /// The loss of `cells` more cells in one batch; `cells` is at least 1.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -40,7 +40,7 @@ impl Loss {
         let total = noise.total() as f64;
         let weights: Vec<f64> = noise.weights().map(|w| w as f64 / total).collect();
         let shift = cells as usize;
-        // With the cells a count above 2s can occur, which cannot without them.
+        // A count above 2s can only occur with the cells.
         let unbounded = weights.iter().rev().take(shift).sum();
         let w = i64::from(cells);
         let (step, offset) = match noise.shape() {
@@ -57,7 +57,7 @@ impl Loss {
             Shape::Laplace(_) => ((n + w - s).abs() - (n - s).abs() + w) / 2,
             Shape::Gaussian(_) => w * (n - s),
         };
-        // The noise is n, the count n + W: P[n] with the cells, P[n + W] without.
+        // For noise n the count is n + W: P[n] with the cells, P[n + W] without.
         let kept = weights.len().saturating_sub(shift);
         let finite = (0_i64..).zip(weights.iter().take(kept).copied());
         let mut loss = Self {
@@ -83,7 +83,7 @@ impl Loss {
         loss
     }
 
-    /// The same in each of so many batches.
+    /// Composes the loss over `times` batches.
     #[must_use]
     pub fn compose(&self, times: u32) -> Self {
         let mut result = Self {
@@ -107,7 +107,7 @@ impl Loss {
         result
     }
 
-    /// Both together. They are losses of one distribution, and so on one grid.
+    /// Composes two losses of the same mechanism, which are on one grid.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let mut mass = vec![0.0; (self.mass.len() + other.mass.len()).saturating_sub(1)];
@@ -127,7 +127,7 @@ impl Loss {
         both
     }
 
-    /// Drops what is too small to matter, to the side of safety.
+    /// Drops the tails that are too small to matter, rounding to the safe side.
     fn trim(&mut self) {
         let mut above = 0.0;
         while let Some(last) = self.mass.last().filter(|last| above + **last < CUT) {
@@ -150,14 +150,14 @@ impl Loss {
         }
     }
 
-    /// The probability of a batch size that cannot occur without the cells:
-    /// no ε holds below this δ.
+    /// The probability of a batch size that cannot occur without the cells. No
+    /// finite ε exists below this δ.
     #[must_use]
     pub const fn unbounded(&self) -> f64 {
         self.unbounded
     }
 
-    /// The least δ for which (ε, δ) holds.
+    /// The smallest δ for which (ε, δ) holds.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "indices are far below 2^53")]
     pub fn delta(&self, epsilon: f64) -> f64 {
@@ -170,7 +170,7 @@ impl Loss {
         self.unbounded + excess
     }
 
-    /// The least ε for which (ε, δ) holds, to within 10⁻⁹; `None` when it is
+    /// The smallest ε for which (ε, δ) holds, to within 10⁻⁹; `None` if it is
     /// above `most`.
     #[must_use]
     pub fn epsilon(&self, delta: f64, most: f64) -> Option<f64> {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cell_costs_what_the_budget_says() {
+    fn one_cell_costs_exactly_the_budget() {
         let loss = Loss::of(&laplace(1), 1);
         assert!(loss.delta(0.1 + 1e-12) <= 1e-6);
         assert!(loss.delta(0.099) > 1e-6, "epsilon is not just written down");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn composition_is_what_it_says() {
+    fn composition_matches_direct_computation() {
         let one = Loss::of(&laplace(1), 1);
         let three = one.compose(3);
         let by_hand = one.and(&one).and(&one);

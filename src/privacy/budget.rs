@@ -1,11 +1,10 @@
-//! What a batch may tell about a cell: ε and δ as the decimals people write,
-//! kept exactly.
+//! Privacy budgets: ε and δ as exact decimals.
 
 use core::{fmt, str::FromStr};
 
 use crate::base::ErrorCode;
 
-/// A budget that cannot be kept, or text that is none.
+/// A budget that cannot be met, or text that is not a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BudgetError {
@@ -15,10 +14,10 @@ pub enum BudgetError {
     /// δ is not a decimal from 1e-12 to 0.01 with at most 15 places.
     #[error("delta is a decimal from 1e-12 to 0.01 with at most 15 places")]
     Delta,
-    /// A sensitivity of no cell.
+    /// The sensitivity is zero.
     #[error("the sensitivity is at least one cell")]
     Sensitivity,
-    /// More cover than a batch may hold.
+    /// The budget needs more cover than a batch may hold.
     #[error(
         "this needs more than 4096 cells of mean cover in every batch: choose a larger epsilon or delta, or a smaller sensitivity"
     )]
@@ -38,7 +37,7 @@ impl BudgetError {
 pub struct Epsilon(u32);
 
 impl Epsilon {
-    /// Millionths that make one.
+    /// ε = 1 in millionths.
     pub(super) const ONE: u32 = 1_000_000;
 
     /// In millionths.
@@ -77,7 +76,7 @@ impl fmt::Display for Epsilon {
 pub struct Delta(u64);
 
 impl Delta {
-    /// Units that make one.
+    /// δ = 1 in units of 10⁻¹⁵.
     pub(super) const ONE: u64 = 1_000_000_000_000_000;
 
     /// In units of 10⁻¹⁵.
@@ -125,8 +124,8 @@ pub struct Budget {
     pub sensitivity: u32,
 }
 
-/// `0.1`, `12`, `1e-6`, `2.5e-7` in units of 10^−places, exactly; nothing
-/// else, and nothing finer than one unit.
+/// Parses `0.1`, `12`, `1e-6` or `2.5e-7` as an exact multiple of 10^−places;
+/// `None` for other notations and for finer values.
 fn decimal(text: &str, places: i32) -> Option<u64> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -155,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_budget_is_refused() {
+    fn invalid_budgets_are_refused() {
         for bad in [
             "",
             "0",
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_kept_exactly() {
+    fn decimals_are_exact() {
         for (text, micros) in [
             ("0.1", 100_000),
             ("1", 1_000_000),

@@ -1,9 +1,8 @@
 //! The cheapest truncated discrete Gaussian for a target over several
 //! batches.
 //!
-//! A Gaussian is worse than Laplace for one cell and better for many: the
-//! target is therefore (ε, δ) for `sensitivity` cells in each of `batches`
-//! different batches.
+//! A Gaussian needs more cover than Laplace for one cell and less for many, so
+//! the target is (ε, δ) for `sensitivity` cells in each of `batches` batches.
 
 use super::{
     accountant::Loss,
@@ -11,20 +10,20 @@ use super::{
     mechanism::{MOST_MEAN, Noise, Sigma},
 };
 
-/// A Gaussian that keeps a target.
+/// A Gaussian that meets a target.
 #[derive(Clone, Debug)]
 pub struct Gaussian {
     /// Standard deviation before truncation.
     pub sigma: Sigma,
-    /// The table.
+    /// The distribution of the number of cover cells.
     pub noise: Noise,
 }
 
-/// Finds the least mean cover s, and σ with it, for which the target holds
-/// in each of `batches` batches together.
+/// Finds the smallest mean cover s, and its σ, for which the target holds over
+/// `batches` batches together.
 ///
-/// The search goes by an estimate of δ; what is returned has been checked by
-/// exact composition of its table.
+/// The search uses an estimate of δ; the result is checked by exact composition
+/// of its table.
 ///
 /// # Errors
 ///
@@ -55,8 +54,8 @@ pub fn gaussian(target: &Budget, batches: u32) -> Result<Gaussian, BudgetError> 
     Err(BudgetError::Cover)
 }
 
-/// The σ of least δ for this mean, and that δ: too little noise shows the
-/// cells, too much runs into the ends of the table.
+/// The σ with the smallest δ for this mean, and that δ. Too little noise reveals
+/// the cells; too much is truncated at the ends of the table.
 fn best(mean: u32, target: &Budget, batches: u32) -> (Sigma, f64) {
     let (mut low, mut high) = (Sigma::LEAST.hundredths(), 100 * mean);
     let delta = |hundredths| estimate(Sigma::from_hundredths(hundredths), mean, target, batches);
@@ -71,8 +70,8 @@ fn best(mean: u32, target: &Budget, batches: u32) -> (Sigma, f64) {
     (Sigma::from_hundredths(low), delta(low))
 }
 
-/// δ for k batches, from the sum of k discrete Gaussians as one of variance
-/// kσ², cut off where a single one would be.
+/// Estimates δ for k batches: treats the sum of k discrete Gaussians as one of
+/// variance kσ², truncated like a single one.
 fn estimate(sigma: Sigma, mean: u32, target: &Budget, batches: u32) -> f64 {
     let (sigma, epsilon) = (sigma.get(), target.epsilon.get());
     let (cells, k) = (f64::from(target.sensitivity), f64::from(batches));
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_target_is_kept_and_not_with_a_cell_less() {
+    fn the_mean_is_the_smallest_that_meets_the_target() {
         for (epsilon, delta, sensitivity, batches) in [
             ("1", "1e-6", 1, 10),
             ("1", "1e-6", 2, 8),

@@ -1,5 +1,5 @@
 //! The number of cover cells: a symmetric distribution on {0, …, 2s} as a
-//! table of integers, and an exact draw from it.
+//! table of integers, with exact sampling.
 
 use core::{fmt, iter};
 
@@ -7,7 +7,7 @@ use rand_core::CryptoRng;
 
 use super::budget::{Budget, BudgetError, Delta, Epsilon};
 
-/// The most mean cover of a batch, in cells.
+/// Maximum mean cover of a batch, in cells.
 pub const MOST_MEAN: u32 = 4096;
 
 /// Weight of the centre; all others are smaller.
@@ -19,9 +19,9 @@ const CENTRE: u64 = 1 << 63;
 pub struct Sigma(u32);
 
 impl Sigma {
-    /// The smallest.
+    /// The smallest value, 0.5 cells.
     pub const LEAST: Self = Self(50);
-    /// The largest.
+    /// The largest value, 4096 cells.
     pub const MOST: Self = Self(MOST_MEAN * 100);
 
     /// From hundredths of a cell, clamped to the range.
@@ -43,34 +43,34 @@ impl Sigma {
     }
 }
 
-/// How the logarithm of the weights falls with the distance from the centre.
+/// How the logarithm of the weights decreases with the distance from the centre.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Shape {
-    /// By so much per cell: ε/Δ.
+    /// By ε/Δ per cell.
     Laplace(f64),
-    /// By half the square of the distance over σ.
+    /// By half the square of distance/σ.
     Gaussian(f64),
 }
 
 /// The distribution of the number of cover cells of one batch.
 ///
-/// P\[N = n\] is the weight of |n − s| over the total, both integers, so
-/// every claim about the distribution is one about sums of integers.
-/// Weights are rounded up from factors that are rounded up; for the Laplace
-/// table this makes every ratio of neighbours at most e^(ε/Δ), so that ε
-/// holds exactly and δ is exactly the mass of the last Δ values.
+/// P\[N = n\] is the weight of |n − s| divided by the total. Both are integers, so
+/// every claim about the distribution is a claim about sums of integers. Factors
+/// and weights are rounded up. For the Laplace table this makes every ratio of
+/// neighbours at most e^(ε/Δ), so that ε holds exactly and δ is exactly the mass
+/// of the last Δ values.
 #[derive(Clone, PartialEq)]
 pub struct Noise {
     shape: Shape,
-    /// By distance from the centre; never rising.
+    /// Weights by distance from the centre, non-increasing.
     half: Box<[u64]>,
-    /// Sums of weights up to each n; the last is the total.
+    /// Cumulative weights by n; the last is the total.
     cumulative: Box<[u128]>,
 }
 
 impl Noise {
     /// Truncated discrete Laplace: P\[N = n\] ∝ α^|n−s|, α = e^(−ε/Δ), with
-    /// the least s for which (ε, δ) holds at sensitivity Δ.
+    /// the smallest s for which (ε, δ) holds at sensitivity Δ.
     ///
     /// # Errors
     ///
@@ -85,8 +85,8 @@ impl Noise {
         let factor = exp_up(u64::from(budget.epsilon.micros()), one);
         let mut half = vec![CENTRE];
         let (mut total, mut last) = (u128::from(CENTRE), u128::from(CENTRE));
-        // `last` is the mass of the Δ outermost values on one side; while the table is shorter
-        // than that, of all of the side.
+        // `last` is the mass of the Δ outermost values on one side, or of the whole side while
+        // it has fewer.
         for weight in falling(|_| factor) {
             if half.len() > MOST_MEAN as usize {
                 return Err(BudgetError::Cover);
@@ -106,7 +106,7 @@ impl Noise {
     }
 
     /// Truncated discrete Gaussian: P\[N = n\] ∝ e^(−(n−s)²/2σ²) on
-    /// {0, …, 2s}. What it gives is for the accountant to say.
+    /// {0, …, 2s}. The accountant computes its (ε, δ).
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl Noise {
         if mean > MOST_MEAN {
             return Err(BudgetError::Cover);
         }
-        // Between distances k and k + 1 the weight falls by e^(−(2k+1)/2σ²).
+        // From distance k to k + 1 the weight decreases by the factor e^(−(2k+1)/2σ²).
         let square = u64::from(sigma.hundredths()).pow(2);
         let half = iter::once(CENTRE)
             .chain(falling(|k| exp_up((2 * k + 1) * 5_000, square)))
@@ -140,14 +140,14 @@ impl Noise {
         }
     }
 
-    /// s: the mean, in cells.
+    /// The mean s, in cells.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "at most `MOST_MEAN`")]
     pub const fn mean(&self) -> u32 {
         (self.half.len() - 1) as u32
     }
 
-    /// 2s: the most cells a draw can be.
+    /// The maximum 2s, in cells.
     #[must_use]
     pub const fn most(&self) -> u32 {
         2 * self.mean()
@@ -164,10 +164,10 @@ impl Noise {
         self.cumulative.last().copied().unwrap_or_default()
     }
 
-    /// Draws N: exactly by the table's weights, from whole numbers only.
+    /// Samples N with exactly the table's weights, in integer arithmetic.
     ///
-    /// A uniform number below the total, by rejection, is compared with every
-    /// sum, wherever it lies.
+    /// Compares a uniform number below the total, obtained by rejection, with
+    /// every cumulative weight, so that the time does not depend on N.
     pub fn draw(&self, rng: &mut impl CryptoRng) -> u32 {
         let total = self.total();
         let mask = u128::MAX >> total.leading_zeros();
@@ -200,7 +200,7 @@ fn within(part: u128, total: u128, delta: Delta) -> bool {
     part * u128::from(Delta::ONE) <= total * u128::from(delta.femtos())
 }
 
-/// The weights after the centre, each the one before times `factor(k)`/2^64,
+/// The weights after the centre: each is the previous times `factor(k)`/2^64,
 /// rounded up.
 fn falling(factor: impl Fn(u64) -> u128) -> impl Iterator<Item = u64> {
     let mut weight = CENTRE;
@@ -212,11 +212,11 @@ fn falling(factor: impl Fn(u64) -> u128) -> impl Iterator<Item = u64> {
 }
 
 /// 2^64·e^(−num/den), rounded up: at most 2^64, and never below the true
-/// value. Exponents below −20 count as −20.
+/// value. Exponents below −20 are clamped to −20.
 ///
-/// It is 2^128 over a sum that is rounded down: the series of e^x, whose
-/// terms are all positive. No overflow: a term is below 2^93, and `num`
-/// below 2^27 or replaced.
+/// Computed as 2^128 divided by the series of e^x, whose terms are all positive,
+/// rounded down. No overflow: a term is below 2^93, and `num` is below 2^27
+/// after clamping.
 fn exp_up(num: u64, den: u64) -> u128 {
     let (num, den) = if num / 20 >= den { (20, 1) } else { (num, den) };
     let (num, den) = (u128::from(num), u128::from(den));

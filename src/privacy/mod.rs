@@ -1,20 +1,20 @@
 //! Exact differential privacy for the number of cells in a batch.
 //!
-//! A relay adds N cover cells to every batch. What a batch's size then tells
-//! about any one cell is bounded by (ε, δ): for two sets of posted cells that
+//! A relay adds N cover cells to every batch. What the size of a batch reveals
+//! about a cell is then bounded by (ε, δ): for two sets of posted cells that
 //! differ by `sensitivity` cells in one batch, every event has probabilities
 //! p ≤ e^ε·q + δ. `docs/relay.md`, "Cover".
 //!
-//! | part | what it is |
+//! | module | contents |
 //! | --- | --- |
 //! | [`budget`] | ε, δ and sensitivity as exact decimals |
-//! | [`mechanism`] | the distribution of N as a table of integers, and the draw |
+//! | [`mechanism`] | the distribution of N as a table of integers, and sampling |
 //! | [`calibrate`] | the cheapest Gaussian for a target over several batches |
-//! | [`accountant`] | what several cells in several batches cost together |
+//! | [`accountant`] | the joint cost of several cells in several batches |
 //!
-//! Tables are built and drawn from in integers, so that what is claimed is
-//! a property of the table itself; only the accountant, which plans and
-//! reports, computes in floating point.
+//! Tables are built and sampled in integer arithmetic, so that (ε, δ) is a
+//! property of the table itself. Only the accountant, which is used for planning
+//! and reports, uses floating point.
 
 pub mod accountant;
 pub mod budget;

@@ -1,5 +1,5 @@
-//! Batches: what a relay publishes, one per bucket and epoch, signed and
-//! chained. `docs/relay.md`.
+//! Batches: signed, chained publications of a relay, one per bucket and epoch.
+//! `docs/relay.md`.
 //!
 //! ```text
 //! header = "TSB2" || u32 bucket || origin(32) || u64 epoch || u64 closed_at || prev(32)
@@ -8,12 +8,12 @@
 //! digest = SHA-256(SHA-256(tags) || SHA-256(rests))
 //! ```
 //!
-//! tags are the first 16 bytes of each cell in order, rests what follows of
-//! each: so the tags alone can be checked against the signature.
+//! `tags` are the first 16 bytes of each cell in order, `rests` the remaining
+//! bytes of each, so that the tags alone can be checked against the signature.
 //!
-//! The signature is Ed25519 over the 128 bytes before it; `prev` is the
-//! SHA-256 of the bucket's previous header, so that a dropped or forked
-//! batch shows.
+//! The signature is Ed25519 over the 128 bytes before it. `prev` is the SHA-256
+//! of the bucket's previous header, which makes dropped and forked batches
+//! detectable.
 
 mod tags;
 
@@ -32,29 +32,29 @@ use crate::base::{
     parameters::{MAX_EPOCH, MAX_UNIX_TIME},
 };
 
-/// Bytes of a header.
+/// Length of a header in bytes.
 pub const BATCH_HEADER_LEN: usize = 192;
 const SIGNED_LEN: usize = 128;
 const MAGIC: [u8; 4] = *b"TSB2";
 
-/// Why bytes are no batch. All of them look the same to a user: the relay
-/// or the way to it is at fault.
+/// Why a batch is refused. All variants mean the same to a user: the relay or
+/// the connection to it is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError {
-    /// Not the magic, a field out of range, or not as long as the header says.
+    /// Wrong magic, a field out of range, or a length other than the header states.
     #[error("not a batch")]
     Malformed,
-    /// The cells are not those that were signed.
+    /// The cells do not match the digest.
     #[error("the cells do not match the batch's digest")]
     Digest,
-    /// The signature does not hold under the origin's key.
+    /// The signature is invalid under the origin's key.
     #[error("the batch's signature does not hold")]
     Signature,
-    /// A good batch, but not the one asked for.
+    /// A valid batch, but not the requested one.
     #[error("another batch than the one asked for")]
     Unexpected,
-    /// It does not follow the batch it should.
+    /// The batch does not follow the previous one.
     #[error("the batch does not follow the one before")]
     Chain,
 }
@@ -71,12 +71,12 @@ impl BatchError {
 pub struct OriginKey(SigningKey);
 
 impl OriginKey {
-    /// A fresh key.
+    /// Generates a key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         Self::from_seed(&Secret::random(rng))
     }
 
-    /// The key of a stored 32-byte seed (RFC 8032).
+    /// Restores a key from its 32-byte seed (RFC 8032).
     #[must_use]
     pub fn from_seed(seed: &Secret<32>) -> Self {
         Self(SigningKey::from_bytes(seed.expose()))
@@ -101,30 +101,31 @@ impl fmt::Debug for OriginKey {
     }
 }
 
-/// The header of a batch, with its signature. Read from bytes it is not yet
-/// verified: [`Batch::parse`] and [`BatchHeader::verify`] do that.
+/// The header of a batch, with its signature. A decoded header is not verified:
+/// [`Batch::parse`] and [`BatchHeader::verify`] do that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchHeader {
     /// The bucket.
     pub bucket: BucketId,
-    /// Who signed.
+    /// The public key of the signer.
     pub origin: Origin,
-    /// Number of the epoch; grows from batch to batch, not always by one.
+    /// Number of the epoch; increases from batch to batch, not always by one.
     pub epoch: u64,
     /// The nominal boundary at which the epoch ended.
     pub closed_at: UnixTime,
     /// Hash of the bucket's previous header, zeros for the first.
     pub prev: HeaderHash,
-    /// Over the cells' tags and the rest of each.
+    /// Digest of the cells' tags and of the remaining bytes.
     pub digest: BatchDigest,
-    /// How many cells follow.
+    /// Number of cells.
     pub count: u32,
-    /// Bytes of each.
+    /// Length of a cell.
     pub cell_size: CellSize,
     signature: [u8; 64],
 }
 
-/// What the relay decides about a batch; the rest follows from the cells.
+/// The fields of a header that the relay chooses; the others follow from the
+/// cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchPlace {
     /// The bucket.
@@ -138,10 +139,10 @@ pub struct BatchPlace {
 }
 
 impl BatchHeader {
-    /// What `prev` holds in a bucket's first batch.
+    /// The value of `prev` in a bucket's first batch.
     pub const NO_PREV: HeaderHash = HeaderHash([0; 32]);
 
-    /// Reads the fields; the signature is not checked.
+    /// Decodes the fields without checking the signature.
     ///
     /// # Errors
     ///
@@ -168,12 +169,12 @@ impl BatchHeader {
         (header.epoch <= MAX_EPOCH && header.closed_at.0 <= MAX_UNIX_TIME).then_some(header)
     }
 
-    /// Signs the header for cells that are already joined.
+    /// Signs the header for concatenated cells.
     ///
     /// # Errors
     ///
-    /// [`BatchError::Malformed`] when `cells` is not a whole number of cells,
-    /// or more than `u32` counts.
+    /// [`BatchError::Malformed`] if `cells` is not a whole number of cells, or
+    /// more than `u32::MAX`.
     pub fn sign(
         place: &BatchPlace,
         cells: &[u8],
@@ -191,7 +192,7 @@ impl BatchHeader {
     ///
     /// # Errors
     ///
-    /// [`BatchError::Malformed`] for more cells than `u32` counts.
+    /// [`BatchError::Malformed`] for more than `u32::MAX` cells.
     pub fn sign_digest(
         place: &BatchPlace,
         cells: CellsDigest,
@@ -215,8 +216,8 @@ impl BatchHeader {
         Ok(header)
     }
 
-    /// Checks the signature under the origin's key, strictly: no small-order
-    /// key, no second encoding.
+    /// Verifies the signature under the origin's key. Strict: refuses small-order
+    /// keys and non-canonical encodings.
     ///
     /// # Errors
     ///
@@ -229,7 +230,7 @@ impl BatchHeader {
             .map_err(|_| BatchError::Signature)
     }
 
-    /// Checks that this is the batch that was asked for.
+    /// Checks that this is the requested batch.
     ///
     /// # Errors
     ///
@@ -242,8 +243,8 @@ impl BatchHeader {
         }
     }
 
-    /// Checks that this batch is the next one after `previous`: same bucket
-    /// and origin, a later epoch, and its hash in `prev`.
+    /// Checks that this batch follows `previous`: same bucket and origin, a later
+    /// epoch, and the hash of `previous` in `prev`.
     ///
     /// # Errors
     ///
@@ -257,7 +258,7 @@ impl BatchHeader {
         }
     }
 
-    /// The 192 bytes.
+    /// Encodes the header, 192 bytes.
     #[must_use]
     pub fn encode(&self) -> [u8; BATCH_HEADER_LEN] {
         let mut out = [0; BATCH_HEADER_LEN];
@@ -267,7 +268,7 @@ impl BatchHeader {
         out
     }
 
-    /// SHA-256 of the 192 bytes: the next batch's `prev`.
+    /// SHA-256 of the 192 bytes: `prev` of the next batch.
     #[must_use]
     pub fn hash(&self) -> HeaderHash {
         HeaderHash(Sha256::digest(self.encode()).into())
@@ -296,7 +297,7 @@ impl BatchHeader {
     }
 }
 
-/// The digest of a batch, from its cells one by one.
+/// Computes the digest of a batch cell by cell.
 #[derive(Clone)]
 pub struct CellsDigest {
     cell_size: CellSize,
@@ -306,7 +307,7 @@ pub struct CellsDigest {
 }
 
 impl CellsDigest {
-    /// The digest of no cells.
+    /// Creates the digest of an empty batch.
     #[must_use]
     pub fn new(cell_size: CellSize) -> Self {
         Self {
@@ -317,11 +318,11 @@ impl CellsDigest {
         }
     }
 
-    /// Takes the next cell.
+    /// Adds the next cell.
     ///
     /// # Errors
     ///
-    /// [`BatchError::Malformed`] for one that is not of the cell size.
+    /// [`BatchError::Malformed`] for a cell of another size.
     pub fn update(&mut self, cell: &[u8]) -> Result<(), BatchError> {
         if cell.len() != self.cell_size.bytes() {
             return Err(BatchError::Malformed);
@@ -333,7 +334,7 @@ impl CellsDigest {
         Ok(())
     }
 
-    /// The batch's digest, and SHA-256 of the rests.
+    /// Returns the batch's digest, and the SHA-256 of `rests`.
     #[must_use]
     pub fn finish(self) -> (BatchDigest, [u8; 32]) {
         let rests = self.rests.finalize().into();
@@ -351,8 +352,8 @@ fn batch_digest(tags: [u8; 32], rests: [u8; 32]) -> BatchDigest {
     BatchDigest(Sha256::digest([tags, rests].concat()).into())
 }
 
-/// A whole batch whose digest and signature hold. Borrows the bytes it was
-/// read from.
+/// A verified batch: its digest and signature are valid. Borrows the bytes it
+/// was parsed from.
 #[derive(Debug)]
 pub struct Batch<'a> {
     header: BatchHeader,
@@ -360,8 +361,8 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Checks magic, fields, length, digest and signature. Nothing is
-    /// allocated by what a length field claims.
+    /// Parses a batch and verifies magic, fields, length, digest and signature.
+    /// No allocation depends on a length field.
     ///
     /// # Errors
     ///
@@ -390,7 +391,7 @@ impl<'a> Batch<'a> {
         &self.header
     }
 
-    /// The bytes of each cell, each exactly one cell long, in published order.
+    /// The bytes of each cell, in published order.
     pub fn cells(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         self.cells.chunks_exact(self.header.cell_size.bytes())
     }
@@ -399,7 +400,7 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     ///
-    /// [`BatchError::Malformed`] when a cell is not of `cell_size`.
+    /// [`BatchError::Malformed`] if a cell is not of `cell_size`.
     pub fn build<'c>(
         place: &BatchPlace,
         cells: impl IntoIterator<Item = &'c Cell>,

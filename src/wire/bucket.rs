@@ -1,4 +1,4 @@
-//! Buckets: mailboxes shared by many. Protocol §2.
+//! Buckets: numbered collections of cells, shared by many people. Protocol §2.
 
 use core::{fmt, str::FromStr};
 
@@ -7,13 +7,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::{ErrorCode, encoding::parts, labels};
 
-/// Most buckets a relay may have.
+/// Maximum number of buckets of the protocol.
 const MAX_COUNT: u32 = 65_536;
-/// How the lobby is written where a bucket number is expected.
+/// The lobby, as a bucket number.
 const LOBBY: u32 = 0xFFFF_FFFF;
 const LOBBY_TEXT: &str = "lobby";
 
-/// A number that is no bucket, or no bucket count.
+/// A number that is not a valid bucket or bucket count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BucketError {
@@ -33,19 +33,20 @@ impl BucketError {
     }
 }
 
-/// How many buckets a relay has: a power of two from 1 to 65536. Protocol §2.
+/// The number of buckets of a relay: a power of two from 1 to 65536. Protocol §2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct BucketCount(u32);
 
 impl BucketCount {
-    /// The number itself.
+    /// The number.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
 
-    /// Whether a relay with this many buckets has that one. It always has the lobby.
+    /// Returns `true` if a relay with this many buckets has `bucket`. Every relay
+    /// has the lobby.
     #[must_use]
     pub fn contains(self, bucket: BucketId) -> bool {
         bucket.is_lobby() || bucket.0 < self.0
@@ -56,7 +57,7 @@ impl BucketCount {
         (0..self.0).map(BucketId)
     }
 
-    /// The numbered bucket that `number` falls into: `number mod N`.
+    /// The bucket `number mod N`.
     #[must_use]
     pub fn wrap(self, number: u64) -> BucketId {
         BucketId(u32::try_from(number % u64::from(self.0)).unwrap_or(0))
@@ -87,16 +88,16 @@ impl From<BucketCount> for u32 {
 pub struct BucketId(u32);
 
 impl BucketId {
-    /// The bucket for invitations.
+    /// The bucket for enrolment.
     pub const LOBBY: Self = Self(LOBBY);
 
-    /// Whether it is the lobby.
+    /// Returns `true` for the lobby.
     #[must_use]
     pub const fn is_lobby(self) -> bool {
         self.0 == LOBBY
     }
 
-    /// As on the wire.
+    /// The number on the wire.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
@@ -140,7 +141,7 @@ impl fmt::Debug for BucketId {
 impl FromStr for BucketId {
     type Err = BucketError;
 
-    /// One spelling per bucket: no sign, no leading zero.
+    /// Accepts one spelling per bucket: no sign, no leading zeros.
     fn from_str(text: &str) -> Result<Self, BucketError> {
         if text == LOBBY_TEXT {
             return Ok(Self::LOBBY);
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_has_its_numbers_and_the_lobby() {
+    fn a_relay_has_its_numbered_buckets_and_the_lobby() {
         let n = BucketCount::try_from(8).unwrap();
         assert_eq!(n.numbered().count(), 8);
         assert!(n.numbered().all(|b| n.contains(b)));
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_those_of_the_vectors() {
+    fn buckets_match_the_vectors() {
         let text = include_str!("../../tests/vectors/identity.json");
         let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
         let mut seen = 0;

@@ -18,20 +18,20 @@ use crate::base::ErrorCode;
 pub const TAG_LEN: usize = 16;
 /// Bytes of an encapsulated X25519 key.
 pub const ENC_LEN: usize = 32;
-/// Bytes of a cell that are not plaintext: tag, enc and the AEAD's tag.
+/// Bytes of a cell that are not plaintext: detection tag, enc and AEAD tag.
 pub const OVERHEAD: usize = 64;
 
-/// `SHA-256(cell)[0..16]`: what a client remembers of an opened cell. Protocol §5.
+/// `SHA-256(cell)[0..16]`, by which a client recognizes a replay. Protocol §5.
 pub type CellDigest = [u8; 16];
 
-/// Bytes that are no cell of the relay's size.
+/// Bytes that are not a cell of the relay's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CellError {
     /// Not one of the five cell sizes.
     #[error("the cell size is 1024, 2048, 4096, 8192 or 16384 bytes")]
     Size,
-    /// Not exactly as long as the relay's cells.
+    /// Not of the relay's cell size.
     #[error("not exactly one cell long")]
     Length,
 }
@@ -53,22 +53,22 @@ impl CellError {
 pub struct CellSize(u32);
 
 impl CellSize {
-    /// The size a relay has unless told otherwise.
+    /// The default size of a relay.
     pub const DEFAULT: Self = Self(2048);
 
-    /// Bytes of a cell.
+    /// The size in bytes.
     #[must_use]
     pub const fn bytes(self) -> usize {
         self.0 as usize
     }
 
-    /// Bytes of plaintext a cell holds, the length field included.
+    /// The length of the plaintext, including the length field.
     #[must_use]
     pub const fn capacity(self) -> usize {
         self.bytes() - OVERHEAD
     }
 
-    /// As in the batch header.
+    /// The number in the batch header.
     #[must_use]
     pub const fn get(self) -> u32 {
         self.0
@@ -92,8 +92,8 @@ impl From<CellSize> for u32 {
     }
 }
 
-/// One cell, exactly as long as its relay's cell size. What it holds, or
-/// whether it is cover, cannot be told from it.
+/// One cell, exactly as long as its relay's cell size. Real cells and cover
+/// cells are indistinguishable.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cell {
     tag: [u8; TAG_LEN],
@@ -102,7 +102,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Takes bytes that are exactly one cell long.
+    /// Creates a cell from bytes of exactly its size.
     ///
     /// # Errors
     ///
@@ -121,11 +121,11 @@ impl Cell {
         })
     }
 
-    /// `tag || enc || ciphertext`.
+    /// Creates a cell as `tag || enc || ciphertext`.
     ///
     /// # Errors
     ///
-    /// [`CellError::Length`] when the three together are not exactly a cell.
+    /// [`CellError::Length`] if the parts together are not of the cell size.
     pub fn from_parts(
         tag: &[u8; TAG_LEN],
         enc: &[u8; ENC_LEN],
@@ -149,7 +149,7 @@ impl Cell {
         self.tag
     }
 
-    /// Encapsulated key, 32 bytes, unchecked: a relay never looks at it.
+    /// Encapsulated key, 32 bytes, unchecked: a relay never uses it.
     #[must_use]
     pub const fn enc(&self) -> [u8; ENC_LEN] {
         self.enc
@@ -167,7 +167,7 @@ impl Cell {
         &self.bytes
     }
 
-    /// `SHA-256(cell)[0..16]`, by which a client knows a cell it opened. Protocol §5.
+    /// `SHA-256(cell)[0..16]`, by which a client recognizes a replay. Protocol §5.
     #[must_use]
     pub fn digest(&self) -> CellDigest {
         let mut digest = [0; 16];
@@ -175,7 +175,7 @@ impl Cell {
         digest
     }
 
-    /// `SHA-256(cell)`, by which a relay knows a cell it holds.
+    /// `SHA-256(cell)`, by which a relay recognizes a repeated post.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         Sha256::digest(&self.bytes).into()
@@ -188,11 +188,11 @@ impl fmt::Debug for Cell {
     }
 }
 
-/// A cover cell: random tag, `enc` = the public key of a fresh X25519 pair,
-/// random ciphertext. Protocol §6.
+/// Generates a cover cell: random tag, `enc` = the public key of a fresh X25519
+/// pair, random ciphertext. Protocol §6.
 ///
-/// `enc` is never raw random bytes: half of those are not on the curve,
-/// which would tell cover from real.
+/// `enc` cannot be random bytes: half of those are not on the curve, which would
+/// distinguish cover from real cells.
 pub fn cover_cell(size: CellSize, rng: &mut impl CryptoRng) -> Cell {
     let mut scalar = [0; 32];
     rng.fill_bytes(&mut scalar);
@@ -220,7 +220,7 @@ mod tests {
     const SIZES: [u32; 5] = [1024, 2048, 4096, 8192, 16_384];
 
     #[test]
-    fn only_five_sizes() {
+    fn only_five_sizes_exist() {
         for bad in [0, 64, 1023, 1025, 3072, 32_768, u32::MAX] {
             assert_eq!(CellSize::try_from(bad), Err(CellError::Size), "{bad}");
         }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_exactly_as_long_as_the_size() {
+    fn a_cell_of_another_length_is_refused() {
         for len in [0, 47, 48, 64, 1023, 1025, 2047, 2049, 4096] {
             assert_eq!(
                 Cell::parse(vec![0; len], CellSize::DEFAULT),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_come_back() {
+    fn cell_parts_round_trip() {
         let cell = Cell::from_parts(&[1; 16], &[2; 32], &[3; 2000], CellSize::DEFAULT).unwrap();
         let parsed = Cell::parse(cell.as_bytes(), CellSize::DEFAULT).unwrap();
         assert_eq!(parsed, cell);
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn cover_is_a_cell_whose_enc_is_on_the_curve() {
+    fn the_enc_of_a_cover_cell_is_on_the_curve() {
         let mut rng = UnwrapErr(SysRng);
         let mut tags = std::collections::BTreeSet::new();
         for size in SIZES.map(|s| CellSize::try_from(s).unwrap()) {

@@ -1,7 +1,6 @@
-//! The numbers a relay states, each within its range
-//! ([`parameters`]). A client takes no answer that
-//! has one outside it, so nothing of what it plans by them (waits, downloads,
-//! slots, shredding) is beyond a known bound.
+//! The numbers that a relay states, each with its range ([`parameters`]). A
+//! client refuses a response with a number outside its range, so that waits,
+//! downloads, slots and shredding are bounded whatever the relay states.
 
 use crate::base::{bounded::bounded, parameters};
 
@@ -10,7 +9,7 @@ bounded! {
     EpochSeconds: parameters::EPOCH_SECONDS;
     /// Length of an epoch of the lobby, in seconds: 1 s to 24 h.
     LobbyEpochSeconds: parameters::LOBBY_EPOCH_SECONDS;
-    /// How long a batch can be pulled, in seconds: 2 s to 366 days.
+    /// How long a relay keeps a batch, in seconds: 2 s to 366 days.
     RetentionSeconds: parameters::RELAY_RETENTION_SECONDS;
     /// Entries of a slot for each numbered bucket: 1 to 8.
     CellsPerBucket: parameters::CELLS_PER_BUCKET;
@@ -21,14 +20,14 @@ bounded! {
 }
 
 impl CellsPerBucket {
-    /// What a relay has unless its operator sets it: 1.
+    /// The default of a relay: 1.
     pub const DEFAULT: Self = Self(1);
 }
 
 impl RetryAfter {
-    /// Reads the value of a `Retry-After` header in seconds, at most the
-    /// longest wait. `None` for anything but digits: the other form, a date,
-    /// would rest on two clocks.
+    /// Parses the value of a `Retry-After` header in seconds, clamped to the
+    /// range. `None` for anything but digits: the other form, a date, would
+    /// depend on two clocks.
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let digits = value.trim();
@@ -59,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_bounded_whatever_the_header_says() {
+    fn a_wait_is_bounded_for_any_header() {
         for (value, seconds) in [
             ("0", Some(1)),
             (" 5 ", Some(5)),

@@ -1,4 +1,4 @@
-//! 32-byte names, written as lower-case hexadecimal in URLs and JSON.
+//! 32-byte names (keys and digests), as lower-case hexadecimal in URLs and JSON.
 
 use core::{fmt, str::FromStr};
 
@@ -19,7 +19,7 @@ impl HexError {
     }
 }
 
-/// Lower-case hexadecimal of any bytes.
+/// Encodes bytes as lower-case hexadecimal.
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
@@ -31,7 +31,7 @@ pub fn encode(bytes: &[u8]) -> String {
     out
 }
 
-/// Exactly `N` bytes from lower-case hexadecimal, for names that stay here.
+/// Decodes exactly `N` bytes from lower-case hexadecimal.
 #[must_use]
 pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut out = [0; N];
@@ -39,12 +39,12 @@ pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(out)
 }
 
-/// Exactly 32 bytes from lower-case hexadecimal.
+/// Decodes exactly 32 bytes from lower-case hexadecimal.
 ///
 /// # Errors
 ///
-/// [`HexError`] for another length, an upper-case or any other character: a
-/// name has one spelling, or caches would hold it twice.
+/// [`HexError`] for another length or another character, upper case included:
+/// with two spellings of a name, caches would store it twice.
 pub fn decode_32(text: &str) -> Result<[u8; 32], HexError> {
     decode(text).ok_or(HexError)
 }
@@ -110,11 +110,11 @@ macro_rules! names {
 }
 
 names! {
-    /// The Ed25519 public key of a relay's store: names who signed a batch.
+    /// The Ed25519 public key of a relay, which identifies the signer of a batch.
     Origin;
     /// SHA-256 of a batch's cells; also the batch's `ETag`.
     BatchDigest;
-    /// SHA-256 of a 192-byte batch header: what the next header's `prev` holds.
+    /// SHA-256 of a 192-byte batch header: `prev` of the next header.
     HeaderHash;
 }
 

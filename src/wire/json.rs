@@ -1,20 +1,20 @@
-//! A small, strict JSON reader (RFC 8259): objects, lists, text, whole
-//! numbers. What a relay or an invitation says needs no more, and a general
-//! reader costs a download five times as much.
+//! A small, strict JSON reader (RFC 8259): objects, lists, strings, unsigned
+//! integers. Relay responses and invitations need no more, and `serde_json` adds
+//! five times as much code to the WebAssembly module.
 
-/// Objects and lists within each other that are passed over.
+/// Maximum nesting depth of skipped values.
 const MAX_DEPTH: usize = 32;
 
-/// A place in a JSON text. Every method reads one value, and gives `None` if
-/// another one stands there or the text is no JSON.
+/// A cursor in a JSON text. Every method reads one value and returns `None` if
+/// there is another kind of value or the text is not JSON.
 #[derive(Debug)]
 pub struct Json<'j> {
     rest: &'j str,
     depth: usize,
 }
 
-/// Reads a whole text that is one object: `field` is called with each key,
-/// and must read the key's value.
+/// Reads a text that is one object. `field` is called with each key and must
+/// read the key's value.
 pub fn object(text: &[u8], field: &mut dyn FnMut(&mut Json<'_>, &str) -> Option<()>) -> Option<()> {
     let mut json = Json {
         rest: core::str::from_utf8(text).ok()?,
@@ -25,7 +25,7 @@ pub fn object(text: &[u8], field: &mut dyn FnMut(&mut Json<'_>, &str) -> Option<
     json.rest.is_empty().then_some(())
 }
 
-/// Whether a text is one JSON value of any kind.
+/// Returns `true` if a text is one JSON value of any kind.
 #[must_use]
 pub fn is_value(text: &str) -> bool {
     let mut json = Json {
@@ -37,7 +37,7 @@ pub fn is_value(text: &str) -> bool {
     read.is_some() && json.rest.is_empty()
 }
 
-/// The place of a field's value, once: `None` for a key that comes again.
+/// Sets a field once: `None` if its key is repeated.
 pub fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
     match field.replace(value?) {
         None => Some(()),
@@ -46,7 +46,7 @@ pub fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
 }
 
 impl<'j> Json<'j> {
-    /// An object; see [`object`].
+    /// Reads an object; see [`object`].
     pub fn object(&mut self, field: &mut dyn FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
         self.items(['{', '}'], &mut |json| {
             let key = json.text()?;
@@ -56,12 +56,12 @@ impl<'j> Json<'j> {
         })
     }
 
-    /// A list: `item` must read one item.
+    /// Reads a list; `item` must read one item.
     pub fn list(&mut self, item: &mut dyn FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.items(['[', ']'], item)
     }
 
-    /// A whole number without sign, fraction or exponent.
+    /// Reads a number without sign, fraction or exponent.
     pub fn number(&mut self) -> Option<u64> {
         let digits = self.digits()?;
         if digits.len() > 1 && digits.starts_with('0') || self.rest.starts_with(['.', 'e', 'E']) {
@@ -70,12 +70,12 @@ impl<'j> Json<'j> {
         digits.parse().ok()
     }
 
-    /// The same, if it fits.
+    /// Reads a number; `None` if it does not fit into `T`.
     pub fn number_as<T: TryFrom<u64>>(&mut self) -> Option<T> {
         self.number()?.try_into().ok()
     }
 
-    /// `null`, or what `value` reads.
+    /// Reads `null`, or what `value` reads.
     pub fn nullable<T>(&mut self, value: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         self.skip_space();
         match self.expect("null") {
@@ -84,7 +84,7 @@ impl<'j> Json<'j> {
         }
     }
 
-    /// Text.
+    /// Reads a string.
     pub fn text(&mut self) -> Option<String> {
         self.skip_space();
         self.expect("\"")?;
@@ -104,7 +104,7 @@ impl<'j> Json<'j> {
         }
     }
 
-    /// Passes over a value of any kind.
+    /// Skips a value of any kind.
     pub fn skip(&mut self) -> Option<()> {
         self.skip_space();
         match self.rest.as_bytes().first()? {
@@ -170,7 +170,7 @@ impl<'j> Json<'j> {
         })
     }
 
-    /// The four hexadecimal digits of a UTF-16 unit.
+    /// Reads the four hexadecimal digits of a UTF-16 code unit.
     fn unit(&mut self) -> Option<u32> {
         let (digits, rest) = self.rest.split_at_checked(4)?;
         self.rest = rest;
@@ -221,7 +221,7 @@ impl<'j> Json<'j> {
     }
 }
 
-/// Text as `JSON.stringify` writes it, with its quotes.
+/// Quotes a string as `JSON.stringify` does.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");

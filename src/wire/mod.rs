@@ -1,8 +1,8 @@
-//! All that a relay may know: buckets, cells, batches and its HTTP answers.
+//! Everything that a relay may see: buckets, cells, batches and HTTP responses.
 //! Protocol §2, §6 and `docs/relay.md`.
 //!
-//! Nothing here can open a cell. Both ends use it: the relay to read posts
-//! and to build batches, the client to write posts and to check batches.
+//! Nothing here can open a cell. The relay uses this module to decode posts and
+//! build batches, the client to encode posts and verify batches.
 
 pub mod batch;
 pub mod bucket;

@@ -1,7 +1,6 @@
-//! A relay's HTTP answers as JSON, and its paths. `docs/relay.md`.
+//! JSON responses and paths of a relay's HTTP interface. `docs/relay.md`.
 //!
-//! Fields of a newer relay are ignored; those known here must be of their
-//! type and range.
+//! Unknown fields are ignored; known fields must have the right type and range.
 
 mod read;
 
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::base::{ErrorCode, UnixTime};
 
-/// The protocol version spoken here, as `protocol` in [`RelayInfo`].
+/// The supported protocol version: `protocol` in [`RelayInfo`].
 pub const PROTOCOL: u32 = 1;
 
 /// `GET /v1/info`.
@@ -23,51 +22,51 @@ pub const PROTOCOL: u32 = 1;
 pub struct RelayInfo {
     /// Protocol version: [`PROTOCOL`].
     pub protocol: u32,
-    /// The key this relay signs batches with.
+    /// The public key with which this relay signs batches.
     pub origin: Origin,
     /// Number of buckets.
     pub buckets: BucketCount,
-    /// Bytes of a cell.
+    /// Length of a cell in bytes.
     pub cell_size: CellSize,
     /// Length of an epoch of the numbered buckets, in seconds.
     pub epoch_seconds: EpochSeconds,
-    /// The lobby.
+    /// Parameters of the lobby.
     pub lobby: LobbyInfo,
-    /// How long a batch can be pulled, in seconds.
+    /// How long the relay keeps a batch, in seconds.
     pub retention_seconds: RetentionSeconds,
     /// What a client posts per epoch.
     pub slot: SlotInfo,
     /// Largest message the operator allows, in bytes.
     pub max_attachment_bytes: MaxMessageBytes,
-    /// What the relay adds to each batch.
+    /// The cover that the relay adds to each batch.
     pub cover: CoverInfo,
-    /// The relay's clock, Unix seconds. A hint: no check may rest on it.
+    /// The relay's clock, Unix seconds. A hint: no check may depend on it.
     pub time: u64,
 }
 
-/// `GET /v1/info` as a client reads it.
+/// The part of `GET /v1/info` that a client uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InfoAnswer {
     /// The relay's parameters.
     pub settings: RelaySettings,
-    /// The relay's clock. A hint: no check may rest on it.
+    /// The relay's clock. A hint: no check may depend on it.
     pub time: UnixTime,
 }
 
 /// What a client keeps of [`RelayInfo`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelaySettings {
-    /// The key this relay signs batches with.
+    /// The public key with which this relay signs batches.
     pub origin: Origin,
     /// Number of buckets.
     pub buckets: BucketCount,
-    /// Bytes of a cell.
+    /// Length of a cell in bytes.
     pub cell_size: CellSize,
     /// Length of an epoch of the numbered buckets, in seconds.
     pub epoch_seconds: EpochSeconds,
     /// Length of an epoch of the lobby, in seconds.
     pub lobby_epoch_seconds: LobbyEpochSeconds,
-    /// How long a batch can be pulled, in seconds.
+    /// How long the relay keeps a batch, in seconds.
     pub retention_seconds: RetentionSeconds,
     /// Entries of a slot for each numbered bucket.
     pub per_bucket: CellsPerBucket,
@@ -82,27 +81,27 @@ pub struct SlotInfo {
     pub per_bucket: CellsPerBucket,
 }
 
-/// The lobby, where invitations are answered.
+/// Parameters of the lobby, the bucket for enrolment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LobbyInfo {
     /// Length of an epoch in seconds.
     pub epoch_seconds: LobbyEpochSeconds,
-    /// Cells of every lobby batch.
+    /// Number of cells of every lobby batch.
     pub cells: NonZeroU32,
-    /// How long a lobby batch can be pulled, in seconds.
+    /// How long the relay keeps a lobby batch, in seconds.
     pub retention_seconds: RetentionSeconds,
 }
 
-/// The relay's own word about its cover. A client shows it; nothing rests on it.
+/// The relay's claim about its cover. A client shows it; nothing depends on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CoverInfo {
-    /// `laplace`, `gaussian`, `constant` or `fixed`; more may come.
+    /// `laplace`, `gaussian`, `constant` or `fixed`; others may be added.
     pub mechanism: String,
     /// Cells of every batch for `constant`, cover cells for `fixed`.
     #[serde(default)]
     pub cells: Option<u32>,
-    /// ε for `sensitivity` cells in each of `batches` batches, where the
-    /// mechanism has one.
+    /// ε for `sensitivity` cells in each of `batches` batches, if the mechanism
+    /// has one.
     #[serde(default)]
     pub epsilon: Option<f64>,
     /// δ for the same.
@@ -111,13 +110,13 @@ pub struct CoverInfo {
     /// Cells of one batch by which neighbouring inputs differ.
     #[serde(default)]
     pub sensitivity: Option<u32>,
-    /// Batches in which they differ so.
+    /// Number of batches in which they differ.
     #[serde(default)]
     pub batches: Option<u32>,
     /// Mean number of cover cells per batch.
     #[serde(default)]
     pub mean: Option<f64>,
-    /// What this cover does and does not give, in words.
+    /// What this cover does and does not protect, as text.
     #[serde(default)]
     pub note: Option<String>,
 }
@@ -125,11 +124,11 @@ pub struct CoverInfo {
 /// `GET /v1/buckets/{b}/index`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BucketIndex {
-    /// The oldest epoch still held, `null` before the first batch.
+    /// The oldest epoch kept, `null` before the first batch.
     pub oldest: Option<u64>,
-    /// Batches that are in no segment, oldest first.
+    /// Batches outside segments, oldest first.
     pub batches: Vec<BatchRef>,
-    /// Segments, oldest first; empty where a relay makes none.
+    /// Segments, oldest first; empty if the relay makes none.
     #[serde(default)]
     pub segments: Vec<SegmentRef>,
 }
@@ -137,7 +136,7 @@ pub struct BucketIndex {
 /// One batch of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchRef {
-    /// Who signed it.
+    /// The public key of its signer.
     pub origin: Origin,
     /// Its epoch.
     pub epoch: u64,
@@ -162,9 +161,9 @@ impl From<&BatchHeader> for BatchRef {
 /// [`segment`](super::segment).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentRef {
-    /// Who signed its batches.
+    /// The public key of the signer of its batches.
     pub origin: Origin,
-    /// Its number: that of the grid cell, or more; grows along the chain.
+    /// Its number: that of the grid cell or higher; increases along the chain.
     pub number: u64,
     /// Epoch of its first batch.
     pub first: u64,
@@ -176,19 +175,19 @@ pub struct SegmentRef {
     pub digest: BatchDigest,
 }
 
-/// An error answer: RFC 9457 problem document with a stable `code`.
+/// An error response: RFC 9457 problem document with a stable `code`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Short text of the kind of problem.
+    /// Short description of the kind of problem.
     pub title: String,
     /// HTTP status.
     pub status: u16,
     /// Stable code, one of [`ErrorCode`]'s.
     pub code: String,
-    /// What was wrong with this request; never repeats what it held.
+    /// What was wrong with this request; never repeats its content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// With `RETENTION_PASSED`: the oldest epoch still held.
+    /// With `RETENTION_PASSED`: the oldest epoch kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<u64>,
 }
@@ -196,17 +195,17 @@ pub struct Problem {
 /// The media type of [`Problem`].
 pub const PROBLEM_TYPE: &str = "application/problem+json";
 
-/// An answer that is not of its form.
+/// A response that does not follow the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayApiError {
-    /// Not the JSON document it should be.
+    /// Not the expected JSON document.
     #[error("not the JSON document it should be")]
     Json,
-    /// A number outside its range; the field's name.
+    /// A number outside its range; holds the field's name.
     #[error("the relay's {0} is outside its range")]
     Range(&'static str),
-    /// A protocol version this client does not speak.
+    /// An unsupported protocol version.
     #[error("another protocol version")]
     Protocol,
 }

@@ -1,15 +1,15 @@
-//! Segments: the batches of six hours of one chain, concatenated, so that
-//! whoever was away asks for few things. Protocol §12.
+//! Segments: the batches of six hours of one chain, concatenated, so that a
+//! client that was offline needs few requests. Protocol §12.
 
 use sha2::{Digest as _, Sha256};
 
 use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, BucketId, SegmentRef};
 use crate::base::UnixTime;
 
-/// Seconds of a grid cell.
+/// Length of a grid cell in seconds.
 pub const GRID_SECONDS: u64 = 6 * 3600;
 
-/// Most bytes of a segment. A batch that is larger by itself is in none.
+/// Maximum length of a segment in bytes. A larger batch is in no segment.
 pub const MAX_SEGMENT_LEN: u64 = 16 << 20;
 
 /// The grid cell in which a batch was closed.
@@ -19,16 +19,16 @@ pub const fn grid_cell(closed_at: UnixTime) -> u64 {
 }
 
 impl SegmentRef {
-    /// Cuts a segment into its batches, oldest first, once it is the one that
-    /// was listed. Each is still to be checked by [`Batch::parse`](super::Batch::parse):
-    /// a segment has no signature of its own.
+    /// Checks a segment against its entry in the index and splits it into its
+    /// batches, oldest first. [`Batch::parse`](super::Batch::parse) must verify
+    /// each: a segment itself is not signed.
     ///
     /// # Errors
     ///
-    /// [`BatchError::Digest`] for other bytes than were listed,
-    /// [`BatchError::Malformed`] when they are no whole batches,
+    /// [`BatchError::Digest`] if the bytes do not match the listed digest,
+    /// [`BatchError::Malformed`] if they are not whole batches,
     /// [`BatchError::Unexpected`] for a batch of another bucket or origin, out
-    /// of order, or beyond the first and last epoch listed.
+    /// of order, or outside the listed epochs.
     pub fn split<'a>(
         &self,
         bucket: BucketId,
@@ -47,8 +47,8 @@ impl SegmentRef {
         })
     }
 
-    /// Cuts bytes into the batches of this segment, or what stands for them:
-    /// `first` gives the header and the length of what stands first.
+    /// Splits bytes into the batches of this segment, or their tags. `first`
+    /// returns the header and the length of the first item.
     pub(super) fn cut<'a>(
         &self,
         bucket: BucketId,

@@ -30,7 +30,7 @@ fn what_cannot_be_kept_is_refused() {
 }
 
 #[test]
-fn the_least_means_of_the_design() {
+fn means_match_the_documented_ones() {
     for (epsilon, delta, sensitivity, mean) in [
         ("0.1", "1e-6", 1, 109),
         ("1", "1e-6", 1, 14),
@@ -89,7 +89,7 @@ fn the_exponential_is_rounded_up_and_close() {
 }
 
 #[test]
-fn a_draw_is_within_the_table() {
+fn a_sample_is_within_the_table() {
     let noise = Noise::laplace(&budget("10", "0.01", 1)).unwrap();
     let mut rng = UnwrapErr(SysRng);
     let mut seen = vec![0_u32; noise.most() as usize + 1];

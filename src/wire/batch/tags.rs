@@ -1,5 +1,5 @@
-//! A batch without what follows its tags: what a reader who fetches single
-//! cells needs first. Protocol §12.
+//! The tags of a batch without the rest of its cells: enough to find the cells
+//! of a mailbox. Protocol §12.
 //!
 //! ```text
 //! tags = header || SHA-256(rests) || tag(16) of each cell in order
@@ -12,11 +12,10 @@ use crate::{
 };
 use sha2::{Digest as _, Sha256};
 
-/// Bytes before the tags of a batch.
+/// Length of the prefix before the tags, in bytes.
 pub const BATCH_TAGS_PREFIX: usize = BATCH_HEADER_LEN + 32;
 
-/// The tags of one batch, whose digest and signature hold. Borrows the bytes
-/// it was read from.
+/// The verified tags of one batch. Borrows the bytes they were parsed from.
 #[derive(Debug)]
 pub struct BatchTags<'a> {
     header: BatchHeader,
@@ -24,7 +23,7 @@ pub struct BatchTags<'a> {
 }
 
 impl<'a> BatchTags<'a> {
-    /// Checks magic, fields, length, digest and signature.
+    /// Parses tags and verifies magic, fields, length, digest and signature.
     ///
     /// # Errors
     ///
@@ -53,8 +52,8 @@ impl<'a> BatchTags<'a> {
     }
 }
 
-/// The tags of a batch, from its bytes. They are not checked: a relay does
-/// that when it signs.
+/// Extracts the tags of a batch from its bytes, without verification: a relay
+/// trusts the batches that it signed.
 ///
 /// # Errors
 ///
@@ -78,14 +77,14 @@ pub fn batch_tags(batch: &[u8]) -> Result<Vec<u8>, BatchError> {
 }
 
 impl SegmentRef {
-    /// Cuts the tags of a segment into those of its batches, oldest first.
-    /// Each is still to be checked by [`BatchTags::parse`].
+    /// Splits the tags of a segment into those of its batches, oldest first.
+    /// [`BatchTags::parse`] must verify each.
     ///
     /// # Errors
     ///
-    /// [`BatchError::Malformed`] when they are no whole batches' tags,
+    /// [`BatchError::Malformed`] if the bytes are not the tags of whole batches,
     /// [`BatchError::Unexpected`] for a batch of another bucket or origin, out
-    /// of order, or beyond the first and last epoch listed.
+    /// of order, or outside the listed epochs.
     pub fn split_tags<'a>(
         &self,
         bucket: BucketId,
@@ -99,7 +98,7 @@ impl SegmentRef {
     }
 }
 
-/// Header, digest of the rests, and what follows.
+/// Splits into header, digest of `rests`, and tags.
 fn fields(bytes: &[u8]) -> Option<(BatchHeader, [u8; 32], &[u8])> {
     let (header, rest) = bytes.split_first_chunk()?;
     let header = BatchHeader::decode(header).ok()?;

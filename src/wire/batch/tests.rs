@@ -86,7 +86,7 @@ fn a_small_order_origin_is_refused() {
 }
 
 #[test]
-fn the_chain_shows_a_dropped_batch() {
+fn a_dropped_batch_breaks_the_chain() {
     let (first, _) = batch(9, BatchHeader::NO_PREV, &[1]);
     let (second, _) = batch(10, first.hash(), &[2]);
     let (third, _) = batch(12, second.hash(), &[3]);
@@ -97,7 +97,7 @@ fn the_chain_shows_a_dropped_batch() {
 }
 
 #[test]
-fn a_batch_for_another_place_is_unexpected() {
+fn a_batch_of_another_bucket_origin_or_epoch_is_unexpected() {
     let (header, _) = batch(9, BatchHeader::NO_PREV, &[1]);
     let (bucket, origin) = (header.bucket, header.origin);
     assert_eq!(header.expect(bucket, &origin, 9), Ok(()));
@@ -124,7 +124,7 @@ fn cells_of_another_size_are_refused() {
 }
 
 #[test]
-fn cells_come_back_and_an_empty_batch_is_one() {
+fn cells_round_trip_and_a_batch_may_be_empty() {
     let (header, bytes) = batch(9, BatchHeader::NO_PREV, &[5, 6]);
     let parsed = Batch::parse(&bytes).unwrap();
     assert_eq!(parsed.header(), &header);
@@ -137,7 +137,7 @@ fn cells_come_back_and_an_empty_batch_is_one() {
 }
 
 #[test]
-fn header_bytes_stand_still() {
+fn header_bytes_are_stable() {
     let (header, _) = batch(0x0102, HeaderHash([9; 32]), &[1]);
     let bytes = header.encode();
     assert_eq!(&bytes[..8], b"TSB2\0\0\0\x03");
@@ -169,7 +169,7 @@ fn tags_are_checked_against_the_signature() {
 }
 
 #[test]
-fn a_rest_that_trades_places_with_a_tag_is_another_batch() {
+fn swapping_tags_and_rests_changes_the_digest() {
     let (_, mut bytes) = batch(9, BatchHeader::NO_PREV, &[1, 2]);
     bytes.swap(BATCH_HEADER_LEN, BATCH_HEADER_LEN + SIZE.bytes() + 20);
     assert_eq!(Batch::parse(&bytes).unwrap_err(), BatchError::Digest);

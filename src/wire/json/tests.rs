@@ -1,12 +1,12 @@
 use super::*;
 
-/// Whether a text is one object with any values, as read here.
+/// Returns `true` if this reader accepts the text as an object.
 fn accepts(text: &str) -> bool {
     object(text.as_bytes(), &mut |json, _| json.skip()).is_some()
 }
 
 #[test]
-fn json_is_what_serde_json_takes_for_it() {
+fn acceptance_matches_serde_json() {
     for value in [
         "0",
         "-0",
@@ -72,7 +72,7 @@ fn depth_is_bounded() {
 }
 
 #[test]
-fn values_are_read_as_they_were_written() {
+fn values_round_trip() {
     for text in ["", "plain", "é\u{1f600}", "\"\\/\u{8}\u{c}\n\r\t\u{1f}\0"] {
         for written in [quoted(text), serde_json::to_string(text).unwrap()] {
             let mut json = Json {
@@ -129,7 +129,7 @@ fn values_are_read_as_they_were_written() {
 }
 
 #[test]
-fn a_field_counts_once() {
+fn a_repeated_key_is_refused() {
     let mut field = None;
     assert_eq!(once(&mut field, None), None);
     assert_eq!(once(&mut field, Some(1)), Some(()));

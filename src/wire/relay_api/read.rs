@@ -1,4 +1,4 @@
-//! A relay's answers as a client reads them.
+//! Parsing of a relay's responses by a client.
 
 use super::{
     super::{
@@ -15,7 +15,7 @@ use crate::base::{
 };
 
 impl InfoAnswer {
-    /// Reads `GET /v1/info`.
+    /// Parses `GET /v1/info`.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ impl InfoAnswer {
     }
 }
 
-/// The fields as the relay states them.
+/// The fields as stated by the relay, unchecked.
 struct Claims {
     protocol: u64,
     origin: Origin,
@@ -98,7 +98,7 @@ impl Claims {
     }
 }
 
-/// The number under one key of an object.
+/// Reads the number under one key of an object.
 fn member(json: &mut Json<'_>, name: &str) -> Option<u64> {
     let mut number = None;
     json.object(&mut |json, key| {
@@ -130,7 +130,7 @@ fn epoch_number(json: &mut Json<'_>) -> Option<u64> {
 }
 
 impl BucketIndex {
-    /// Reads a bucket's index.
+    /// Parses a bucket's index.
     ///
     /// # Errors
     ///

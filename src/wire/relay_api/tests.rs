@@ -18,7 +18,7 @@ fn parse(value: &Value) -> Result<InfoAnswer, RelayApiError> {
 }
 
 #[test]
-fn values_of_another_type_are_refused() {
+fn values_of_the_wrong_type_are_refused() {
     for (pointer, bad) in [
         ("/protocol", json!("1")),
         ("/origin", json!("ab")),
@@ -44,7 +44,7 @@ fn values_of_another_type_are_refused() {
     assert_eq!(InfoAnswer::parse(b""), Err(RelayApiError::Json));
 }
 
-/// Each number a relay states, with its extremes.
+/// Each number that a relay states, with its bounds.
 const RANGES: [(&str, &str, u64, u64); 8] = [
     ("/buckets", "buckets", 1, 64),
     ("/cell_size", "cell_size", 1_024, 16_384),
@@ -62,7 +62,7 @@ const RANGES: [(&str, &str, u64, u64); 8] = [
 ];
 
 #[test]
-fn numbers_are_taken_at_their_extremes_and_refused_beyond_them() {
+fn numbers_are_accepted_at_their_bounds_and_refused_beyond() {
     for (pointer, field, least, greatest) in RANGES {
         for good in [least, greatest] {
             let mut value = info();
@@ -87,7 +87,7 @@ fn numbers_are_taken_at_their_extremes_and_refused_beyond_them() {
 }
 
 #[test]
-fn what_a_relay_writes_is_what_a_client_reads() {
+fn a_client_parses_what_a_relay_serializes() {
     let written: RelayInfo = serde_json::from_value(info()).unwrap();
     let answer = InfoAnswer::parse(&serde_json::to_vec(&written).unwrap()).unwrap();
     assert_eq!(answer.time.0, written.time);
@@ -129,7 +129,7 @@ fn what_a_relay_writes_is_what_a_client_reads() {
 }
 
 #[test]
-fn a_field_that_comes_twice_is_refused() {
+fn a_repeated_field_is_refused() {
     let text = info().to_string();
     assert!(InfoAnswer::parse(text.as_bytes()).is_ok());
     let twice = text.replacen('{', "{\"buckets\":8,", 1);
@@ -140,14 +140,14 @@ fn a_field_that_comes_twice_is_refused() {
 }
 
 #[test]
-fn another_protocol_is_told_apart() {
+fn another_protocol_version_has_its_own_error() {
     let mut value = info();
     value["protocol"] = json!(2);
     assert_eq!(parse(&value), Err(RelayApiError::Protocol));
 }
 
 #[test]
-fn a_newer_relay_may_say_more() {
+fn unknown_fields_of_a_newer_relay_are_ignored() {
     let mut value = info();
     value["streams"] = json!(["ws"]);
     value["cover"]["mechanism"] = json!("something new");
@@ -190,7 +190,7 @@ fn an_index_with_a_bad_entry_is_refused() {
 }
 
 #[test]
-fn a_segment_that_cannot_be_is_refused() {
+fn an_impossible_segment_is_refused() {
     let good = json!({"origin": "ab".repeat(32), "number": 83_115, "first": 7, "last": 9, "bytes": 576,
         "digest": "cd".repeat(32)});
     let index =
@@ -227,7 +227,7 @@ fn a_segment_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn paths_spell_names_in_lower_case() {
+fn paths_use_lower_case_hexadecimal() {
     let origin = Origin([0xAB; 32]);
     let bucket = BucketId::try_from(7).unwrap();
     assert_eq!(paths::index(BucketId::LOBBY), "/v1/buckets/lobby/index");

@@ -39,7 +39,7 @@ fn listed(bytes: &[u8], first: u64, last: u64) -> SegmentRef {
 }
 
 #[test]
-fn another_segment_than_was_listed_is_refused() {
+fn a_segment_other_than_listed_is_refused() {
     let bytes = [batch(3, 5, 1, &key(1)), batch(3, 6, 2, &key(1))].concat();
     let segment = listed(&bytes, 5, 6);
     for at in [0, 200, bytes.len() - 1] {
@@ -85,7 +85,7 @@ fn another_segment_than_was_listed_is_refused() {
 }
 
 #[test]
-fn what_is_listed_but_no_run_of_batches_is_refused() {
+fn a_segment_that_is_not_a_run_of_batches_is_refused() {
     let whole = |epoch| batch(3, epoch, 1, &key(1));
     let cases: [(&str, Vec<u8>, BatchError); 7] = [
         ("nothing", vec![], BatchError::Unexpected),
@@ -133,7 +133,7 @@ fn what_is_listed_but_no_run_of_batches_is_refused() {
 }
 
 #[test]
-fn a_segment_is_its_batches_one_after_the_other() {
+fn a_segment_splits_into_its_batches() {
     let batches: Vec<_> = [(5, 1), (6, 0), (9, 3)]
         .map(|(epoch, cells)| batch(3, epoch, cells, &key(1)))
         .into();
@@ -144,7 +144,7 @@ fn a_segment_is_its_batches_one_after_the_other() {
 }
 
 #[test]
-fn the_grid_begins_in_1970_and_a_boundary_opens_a_cell() {
+fn the_grid_starts_in_1970_and_a_boundary_starts_a_cell() {
     let cells = [0, 21_599, 21_600, 43_199, 43_200].map(|at| grid_cell(UnixTime(at)));
     assert_eq!(cells, [0, 0, 1, 1, 2]);
 }
