@@ -1,4 +1,4 @@
-//! Entries and the chain of heads.
+//! Entries of the log and the hash chain of heads.
 
 use zeroize::Zeroizing;
 
@@ -9,28 +9,28 @@ use crate::{
     wire::json,
 };
 
-/// Bytes of a head.
+/// Length of a head in bytes.
 pub const HEAD_LEN: usize = 32;
-/// Bytes of an entry's salt.
+/// Length of an entry's salt in bytes.
 pub const SALT_LEN: usize = 16;
 
-/// The key entries are sealed under.
+/// The key that seals entries.
 #[derive(Debug)]
 pub struct AuditKey(Secret<32>);
 
 impl AuditKey {
-    /// Takes a key over.
+    /// Creates a key.
     #[must_use]
     pub fn new(key: Secret<32>) -> Self {
         Self(key)
     }
 }
 
-/// What salts and nonces follow from.
+/// The secret from which salts and nonces are derived.
 #[derive(Debug)]
 struct SaltKey(Secret<32>);
 
-/// What it takes to write a log.
+/// The keys for writing a log.
 #[derive(Debug)]
 pub struct LogKeys {
     sealing: AuditKey,
@@ -38,7 +38,7 @@ pub struct LogKeys {
 }
 
 impl LogKeys {
-    /// The keys of the log of whoever has this identity secret.
+    /// Derives the keys from the owner's identity secret.
     #[must_use]
     pub fn derive(identity: &Secret<32>) -> Self {
         let key = |label| kdf::derive(identity.expose(), label, &[]);
@@ -55,7 +55,7 @@ impl LogKeys {
     }
 }
 
-/// Where a log stands: how many entries it has, and the head after the last.
+/// The end of a log: its number of entries and the head after the last one.
 /// Appending and opening consume it, so that no entry has two successors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -70,19 +70,19 @@ impl Head {
         hash: [0; HEAD_LEN],
     };
 
-    /// From the vault: the number of entries and the head after the last.
+    /// Restores a head from the vault: the number of entries and the hash.
     #[must_use]
     pub fn from_stored(len: u64, hash: [u8; HEAD_LEN]) -> Self {
         Self { len, hash }
     }
 
-    /// How many entries there are; the index of the next.
+    /// The number of entries, which is the index of the next.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether there is no entry yet.
+    /// Returns `true` if the log has no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -94,9 +94,9 @@ impl Head {
         &self.hash
     }
 
-    /// Seals the next entry. Its salt and nonce follow from its place and its
-    /// record: the same step repeated after a crash writes the same bytes, and
-    /// another record in the same place has another nonce.
+    /// Seals the next entry. Salt and nonce are derived from its position and its
+    /// record: repeating a step after a crash writes the same bytes, and another
+    /// record at the same position gets another nonce.
     #[must_use]
     pub fn append(self, keys: &LogKeys, record: &str) -> (Entry, Self) {
         let aad = self.aad();
@@ -125,7 +125,7 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// [`AuditError::Broken`] unless the blob is authentic at this very place.
+    /// [`AuditError::Broken`] unless the blob is authentic at this position.
     pub fn open(self, key: &AuditKey, blob: Vec<u8>) -> Result<(Entry, Self), AuditError> {
         let broken = AuditError::Broken { index: self.len };
         let plain = aead::open(key.0.expose(), &self.aad(), &blob)
@@ -136,7 +136,7 @@ impl Head {
         Ok((entry, next))
     }
 
-    /// The head after one more entry.
+    /// Computes the head after one more entry.
     #[must_use]
     pub fn advance(self, entry: &Entry) -> Self {
         let plain = kdf::sha256(&entry.plain());
@@ -152,7 +152,7 @@ impl Head {
     }
 }
 
-/// One entry, sealed and readable.
+/// One entry, in sealed and in readable form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub(super) salt: [u8; SALT_LEN],
@@ -161,12 +161,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry from `salt || record` and `nonce || ciphertext || tag`.
+    /// Creates an entry from `salt || record` and `nonce || ciphertext || tag`.
     ///
     /// # Errors
     ///
-    /// [`AuditError::Malformed`] unless the record is JSON and the blob long
-    /// enough to be one.
+    /// [`AuditError::Malformed`] unless the record is JSON and the blob has at
+    /// least the minimum length.
     pub fn new(plain: &[u8], blob: Vec<u8>) -> Result<Self, AuditError> {
         let (salt, record) = plain.split_first_chunk().ok_or(AuditError::Malformed)?;
         let record = core::str::from_utf8(record).map_err(|_| AuditError::Malformed)?;
@@ -183,7 +183,7 @@ impl Entry {
         })
     }
 
-    /// The record, JSON.
+    /// The record as JSON.
     #[must_use]
     pub fn record(&self) -> &str {
         &self.record
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_opens_at_its_place_only() {
+    fn an_entry_opens_only_at_its_position() {
         let keys = LogKeys::derive(&Secret::take(&mut [7; 32]));
         let record = r#"{"event":"sent"}"#;
         let (first, one) = Head::GENESIS.append(&keys, record);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_a_salt_and_json() {
+    fn an_entry_consists_of_a_salt_and_json() {
         let entry = |record: &str| Entry::new(&plain(&[1; 16], record), vec![0; 28]);
         assert_eq!(entry("{}").unwrap().record(), "{}");
         for bad in ["", "{", "{}x", "nul"] {

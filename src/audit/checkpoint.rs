@@ -1,4 +1,4 @@
-//! Checkpoints: the owner's signature over the log up to one entry.
+//! Checkpoints: signatures of the owner over the log up to one entry.
 
 use super::{AuditError, HEAD_LEN, Head};
 use crate::{
@@ -10,9 +10,9 @@ use crate::{
     pseudonym::{self, BlindSeed, Claim, SessionId},
 };
 
-/// A proof under the owner's identity that the log stood at `head` after
-/// entry `index` at `time`. Worth something only where the owner cannot
-/// reach it.
+/// A proof under the owner's identity that the log had the head `head` after
+/// entry `index` at `time`. It only protects the log if it is kept where the
+/// owner cannot change it.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     index: u64,
@@ -22,8 +22,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Signs the log as it stands. `random32` hedges the proof's nonce.
-    /// `None` for an empty log.
+    /// Signs the current head. `random32` hedges the proof's nonce. `None` for an
+    /// empty log.
     #[must_use]
     pub fn sign(owner: &Witness, head: &Head, time: UnixTime, random32: &[u8; 32]) -> Option<Self> {
         let index = head.len().checked_sub(1)?;
@@ -44,8 +44,8 @@ impl Checkpoint {
         })
     }
 
-    /// A checkpoint from its parts, not yet verified. `None` for bytes that
-    /// are no proof.
+    /// Creates an unverified checkpoint from its fields. `None` if `proof` is not
+    /// a well-formed proof.
     #[must_use]
     pub fn from_parts(
         index: u64,
@@ -61,11 +61,11 @@ impl Checkpoint {
         })
     }
 
-    /// Whether the owner of the statement signed it.
+    /// Verifies that the owner of the statement signed the checkpoint.
     ///
     /// # Errors
     ///
-    /// [`AuditError::Checkpoint`] if not.
+    /// [`AuditError::Checkpoint`] if the proof is invalid.
     pub fn verify(&self, owner: &Statement) -> Result<(), AuditError> {
         let session_id = session_id().ok_or(AuditError::Checkpoint)?;
         let claim = Claim {
@@ -80,7 +80,7 @@ impl Checkpoint {
         claim.verify().then_some(()).ok_or(AuditError::Checkpoint)
     }
 
-    /// The last entry it covers.
+    /// The index of the last entry covered.
     #[must_use]
     pub fn index(&self) -> u64 {
         self.index
@@ -92,7 +92,7 @@ impl Checkpoint {
         &self.head
     }
 
-    /// When it was signed, by the owner's clock.
+    /// The time of signing, by the owner's clock.
     #[must_use]
     pub fn time(&self) -> UnixTime {
         self.time
@@ -125,7 +125,7 @@ impl PartialEq for Checkpoint {
 
 impl Eq for Checkpoint {}
 
-/// Nobody is to be misled about who signed: the blinding is public.
+/// A public blinding seed: a checkpoint must be verifiable by anyone.
 fn seed() -> BlindSeed {
     BlindSeed::new(Secret::take(&mut [0; 32]))
 }

@@ -1,4 +1,4 @@
-//! The audit log: sealed, hash-chained entries that can be shown one by one.
+//! The audit log: sealed, hash-chained entries that can be disclosed one by one.
 //! Protocol §11.
 //!
 //! ```text
@@ -7,10 +7,10 @@
 //! head[i] = SHA-256(parts("tessera/v1/audit", head[i−1], SHA-256(plain), blob))
 //! ```
 //!
-//! The hash of the plaintext keeps an owner from disclosing another record
-//! for the same entry; the salt keeps records that were not disclosed from
-//! being guessed. The log shows a change up to entry `i` only against a
-//! [`Checkpoint`] of entry `i` or later that is kept elsewhere.
+//! The hash of the plaintext prevents an owner from disclosing another record
+//! for the same entry. The salt prevents guessing of undisclosed records. A
+//! change of entry `i` is only detected by comparison with a [`Checkpoint`] of
+//! entry `i` or later that was kept elsewhere.
 
 mod chain;
 mod checkpoint;
@@ -24,27 +24,27 @@ pub use export::{
 
 use crate::base::ErrorCode;
 
-/// Why an audit log was refused.
+/// Why an audit log is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// Not of the form of an export, or of an entry.
+    /// Not a well-formed export or entry.
     #[error("not an audit log of the expected form")]
     Malformed,
-    /// What was kept elsewhere is not of the form of an export.
+    /// The export that was kept elsewhere is not well-formed.
     #[error("the checkpoint kept elsewhere is not of the expected form")]
     KeptMalformed,
-    /// An entry that does not follow from the one before: changed, dropped,
-    /// inserted or swapped. Also a blob that does not open.
+    /// An entry does not follow the previous one: it was changed, dropped,
+    /// inserted or swapped, or its blob does not open.
     #[error("entry {index} does not follow from the one before")]
     Broken {
-        /// The first entry that does not fit.
+        /// The index of the first such entry.
         index: u64,
     },
-    /// A checkpoint of an entry that is not there: the log was cut.
+    /// A checkpoint of a missing entry: the log was truncated.
     #[error("the log ends before a checkpoint of it")]
     Truncated,
-    /// A checkpoint that is not the owner's, or speaks of another head.
+    /// A checkpoint of another owner or another head.
     #[error("a checkpoint is not the owner's or not of this log")]
     Checkpoint,
 }

@@ -1,4 +1,5 @@
-//! The response and what both sides draw from it. Protocol §7, steps 2 and 3.
+//! The response, and the secrets that both sides derive from it. Protocol §7,
+//! steps 2 and 3.
 //!
 //! ```text
 //! info     = parts("tessera/v1/enrol", SHA-256(offer))
@@ -28,23 +29,23 @@ use crate::{
     pseudonym::{self, BlindSeed, Claim, SessionId},
 };
 
-/// What both sides hold after the response: the peer, the pair's seed and
-/// the key of the digits.
+/// The state of either side after the response: the peer, the shared seed and
+/// the SAS key.
 #[derive(Debug)]
 pub struct Enrolled {
-    /// The other one.
+    /// The peer's identity.
     pub peer: PublicIdentity,
-    /// What it calls itself.
+    /// The peer's name.
     pub name: Name,
-    /// Both chains begin here.
+    /// The first month of both chains.
     pub first_month: Month,
-    /// Wiped once both chains are derived.
+    /// The seed of both chains; wiped after they are derived.
     pub shared_seed: Secret<32>,
-    /// Gives the digits once the nonce is known.
+    /// Determines the digits, together with the nonce.
     pub sas: SasKey,
 }
 
-/// The sealed answer to one offer: `CBOR [enc(1120), ciphertext]`.
+/// The sealed response to one offer: `CBOR [enc(1120), ciphertext]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     enc: Box<[u8; XWING_ENC_LEN]>,
@@ -67,12 +68,12 @@ impl Deterministic for Response {
     }
 }
 
-/// Answers an offer: the response to send, and what the acceptor holds.
+/// Responds to an offer. Returns the response to send and the acceptor's state.
 ///
 /// # Errors
 ///
-/// `NotAuthentic` for an offer without the expected hash or not of the form,
-/// `OwnIdentity` for one's own.
+/// `NotAuthentic` for a malformed offer or one with another hash, `OwnIdentity`
+/// for an offer of the same identity.
 pub fn respond(
     secret: &InvitationSecret,
     offer_hash: &[u8; 32],
@@ -150,11 +151,12 @@ fn seal_response(
     ))
 }
 
-/// Opens a response to one's own offer: what the inviter holds.
+/// Opens a response to the inviter's offer. Returns the inviter's state.
 ///
 /// # Errors
 ///
-/// `NotAuthentic` whatever fails, `OwnIdentity` for one's own.
+/// `NotAuthentic` whatever fails, `OwnIdentity` for a response of the same
+/// identity.
 pub fn open_response(
     secret: &InvitationSecret,
     offer: &[u8],
@@ -207,12 +209,12 @@ fn open_inner(
 }
 
 impl Enrolled {
-    /// The inviter's check: month(t − 48 h) ≤ first_month ≤ month(t) for
+    /// Checks, as the inviter, that month(t − 48 h) ≤ first_month ≤ month(t) for
     /// some time t from `earliest` to `now`.
     ///
     /// # Errors
     ///
-    /// `NotAuthentic` outside of that.
+    /// `NotAuthentic` for any other month.
     pub fn check_first_month(
         &self,
         earliest: UnixTime,

@@ -1,4 +1,4 @@
-//! The invitation: what a QR code or a link carries. Protocol §7.
+//! Invitations: the content of a QR code or a link. Protocol §7.
 //!
 //! ```text
 //! tessera:/ base64url({"v":1,"s":…,"o":…,"r":relay URL,"x":expiry[,"f":offer]})
@@ -16,35 +16,35 @@ use crate::{
     wire::json::{self, once},
 };
 
-/// What an invitation begins with.
+/// The prefix of an invitation.
 pub const SCHEME: &str = "tessera:/";
 
-/// Longest text that is parsed at all; an ordinary invitation with the
-/// longest name and a relay URL of 1 KiB is below it.
+/// Maximum length of a text that is parsed. A link invitation with the longest
+/// name and a relay URL of 1 KiB is shorter.
 const MAX_LEN: usize = 8_192;
 
-/// Whether the offer travels through the lobby or in the link.
+/// How the offer reaches the acceptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// For a QR at the visit: offer, response and confirm go through the lobby.
+    /// For a QR code at the visit: offer, response and confirm go through the lobby.
     Quick,
-    /// For a link: it holds the offer; nothing goes through the lobby.
+    /// For a link, which contains the offer; nothing goes through the lobby.
     Ordinary,
 }
 
-/// A parsed invitation: all fields are of the protocol's form, and an
-/// enclosed offer has the hash it should.
+/// A parsed invitation: all fields are well-formed, and an enclosed offer matches
+/// its hash.
 #[derive(Debug)]
 pub struct Invitation {
-    /// `s`.
+    /// `s`: the secret.
     pub secret: InvitationSecret,
-    /// `o`: SHA-256 of the one offer to answer.
+    /// `o`: SHA-256 of the offer.
     pub offer_hash: [u8; 32],
-    /// `r`: not authenticated; ask if it is not the configured one.
+    /// `r`: the relay URL. Not authenticated; a client must not use it silently.
     pub relay: String,
-    /// `x`.
+    /// `x`: the last second in which the invitation is valid.
     pub expires_at: UnixTime,
-    /// `f`: the offer, in an ordinary invitation.
+    /// `f`: the offer, in a link invitation.
     pub offer: Option<Vec<u8>>,
 }
 
@@ -53,19 +53,18 @@ impl Invitation {
     ///
     /// # Errors
     ///
-    /// `InvitationMalformed` for anything that is not exactly of the form.
+    /// `InvitationMalformed` for any other text.
     pub fn parse(text: &str) -> Result<Self, EnrolmentError> {
         Self::read(text.trim()).ok_or(EnrolmentError::InvitationMalformed)
     }
 
-    /// Finds the invitation in a text that somebody pasted: as a mail program
-    /// wrapped, quoted or encoded it, with words around it, or inside the link
-    /// of a link scanner.
+    /// Finds the invitation in pasted text: wrapped, quoted or encoded by a mail
+    /// program, with words around it, or inside the link of a link scanner.
     ///
     /// # Errors
     ///
-    /// `InvitationMissing` where there is none, `InvitationIncomplete` for one
-    /// that is cut off, `InvitationMalformed` for one that was altered.
+    /// `InvitationMissing` if there is none, `InvitationIncomplete` for a
+    /// truncated one, `InvitationMalformed` for an altered one.
     pub fn find(text: &str) -> Result<Self, EnrolmentError> {
         pasted::find(text)
     }
@@ -112,7 +111,7 @@ impl Invitation {
         })
     }
 
-    /// The text: `tessera:/…`.
+    /// Encodes the invitation as `tessera:/…`.
     #[must_use]
     pub fn to_uri(&self) -> String {
         let mut json = Zeroizing::new(String::from("{"));
@@ -127,7 +126,7 @@ impl Invitation {
         [SCHEME, &encode(json.as_bytes())].concat()
     }
 
-    /// Which kind it is.
+    /// The kind of invitation.
     #[must_use]
     pub fn kind(&self) -> Kind {
         if self.offer.is_some() {
@@ -137,7 +136,7 @@ impl Invitation {
         }
     }
 
-    /// Refuses an invitation whose time is over.
+    /// Checks that the invitation has not expired.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! How two people meet: invitation, offer, response, confirm, and the check
-//! of who it is. Protocol §7.
+//! Enrolment of two people: invitation, offer, response, confirm, and the
+//! verification of the peer. Protocol §7.
 //!
 //! ```text
 //! inviter:  Offer::create → Invitation → open_response → Enrolled → confirm
@@ -23,40 +23,41 @@ pub use sas::{SasKey, SasNonce, commitment, sas_digits};
 
 use crate::base::{ErrorCode, UnixTime, time::DAY_SECONDS, time::HOUR_SECONDS};
 
-/// Longest life of a quick invitation: 24 h.
+/// Maximum lifetime of a QR invitation: 24 h.
 pub const QUICK_MAX_SECONDS: u64 = DAY_SECONDS;
-/// Life of a quick invitation unless said otherwise: 15 min.
+/// Default lifetime of a QR invitation: 15 min.
 pub const QUICK_DEFAULT_SECONDS: u64 = HOUR_SECONDS / 4;
-/// Life of an ordinary invitation unless said otherwise: 7 days.
+/// Default lifetime of a link invitation: 7 days.
 pub const ORDINARY_DEFAULT_SECONDS: u64 = 7 * DAY_SECONDS;
 
-/// The first month an acceptor names: that of a day ago, so that a clock a
-/// little ahead does not name a month the inviter has not reached.
+/// The first month that an acceptor states: the month of one day ago, so that an
+/// acceptor whose clock is slightly ahead does not state a month that the inviter
+/// has not reached.
 #[must_use]
 pub fn first_month(now: UnixTime) -> crate::base::Month {
     now.minus(DAY_SECONDS).month()
 }
 
-/// Why an enrolment was refused.
+/// Why an enrolment is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnrolmentError {
-    /// An invitation that was altered, or is not of this protocol.
+    /// An altered invitation, or one of another protocol.
     #[error("the invitation was altered on its way: ask for a new one")]
     InvitationMalformed,
-    /// The beginning of an invitation.
+    /// A truncated invitation.
     #[error("the invitation is cut off: copy all of it, up to its end")]
     InvitationIncomplete,
     /// A text without an invitation.
     #[error("there is no invitation in this text: copy the whole link")]
     InvitationMissing,
-    /// The invitation's time is over.
+    /// The invitation has expired.
     #[error("the invitation has expired")]
     InvitationExpired,
     /// The offer or response is not authentic or not well-formed.
     #[error("not authentic")]
     NotAuthentic,
-    /// One's own identity answered.
+    /// The peer's identity is the same as the own one.
     #[error("this invitation is your own")]
     OwnIdentity,
     /// The inviter's nonce does not open its commitment.

@@ -11,17 +11,17 @@ impl Name {
     ///
     /// # Errors
     ///
-    /// One of [`TextError`].
+    /// The [`TextError`] that applies.
     pub fn new(text: &str) -> Result<Self, TextError> {
         text::check(text, TextUse::DisplayName).map(|()| Self(text.into()))
     }
 
-    /// Checks the name in an offer or a response. Characters that are not
-    /// assigned pass: the other side may know a newer version of Unicode.
+    /// Checks the name in an offer or a response. Unassigned characters are
+    /// accepted: the peer may use a newer version of Unicode.
     ///
     /// # Errors
     ///
-    /// One of [`TextError`].
+    /// The [`TextError`] that applies.
     pub fn from_peer(text: &str) -> Result<Self, TextError> {
         match text::check(text, TextUse::DisplayName) {
             Ok(()) | Err(TextError::Unknown) => Ok(Self(text.into())),
@@ -29,15 +29,15 @@ impl Name {
         }
     }
 
-    /// A name of a vault, checked when it was chosen, by the rule of that
-    /// time. `None` for anything but 1–64 bytes.
+    /// Restores a name from the vault. It was checked when it was chosen, perhaps
+    /// under an older rule. `None` unless it has 1–64 bytes.
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Self> {
         let max = TextUse::DisplayName.max_bytes();
         (1..=max).contains(&text.len()).then(|| Self(text.into()))
     }
 
-    /// As text.
+    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_newer_unicode_is_a_reason_to_take_more_from_a_peer() {
+    fn names_of_peers_may_contain_unassigned_characters() {
         assert_eq!(Name::new("a\u{378}"), Err(TextError::Unknown));
         assert!(Name::from_peer("a\u{378}").is_ok());
         for refused in ["", " ", "a\nb", "a\u{202e}b", "a\u{200b}b"] {

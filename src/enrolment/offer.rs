@@ -1,4 +1,4 @@
-//! What the inviter says of itself. Protocol §7, step 1.
+//! The inviter's offer. Protocol §7, step 1.
 
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
@@ -15,17 +15,17 @@ use crate::{
 /// `CBOR [public(64), xwing_pk(1216), commitment(32), name]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The inviter.
+    /// The inviter's identity.
     pub public: PublicIdentity,
-    /// Fresh per invitation.
+    /// The KEM key to respond to; a new one for each invitation.
     pub xwing: XWingPublicKey,
-    /// To the SAS nonce.
+    /// The commitment to the SAS nonce.
     pub commitment: [u8; 32],
     /// The inviter's name.
     pub name: Name,
 }
 
-/// What the inviter keeps until the confirm is sent; then it is wiped.
+/// The inviter's secrets of one offer, wiped when the confirm is sent.
 #[derive(Debug)]
 pub struct OfferSecrets {
     /// Opens the response.
@@ -35,8 +35,8 @@ pub struct OfferSecrets {
 }
 
 impl Offer {
-    /// A fresh offer with its secrets. `None` never happens for a seed of 32
-    /// bytes.
+    /// Creates an offer and its secrets. `None` only if key generation fails,
+    /// which it never does for a seed of 32 bytes.
     pub fn create(
         public: &PublicIdentity,
         name: &Name,

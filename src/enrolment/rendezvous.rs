@@ -1,7 +1,8 @@
-//! Where the two meet before they have a channel. Protocol §7.
+//! Rendezvous cells, which two people exchange before they have a channel.
+//! Protocol §7.
 //!
-//! Rendezvous cells are ordinary cells, sealed to a key that both derive from
-//! the invitation's secret, under tags of day 0 and device 0.
+//! They are ordinary cells, sealed to a key that both derive from the
+//! invitation's secret, under tags of day 0 and device 0.
 
 use rand_core::CryptoRng;
 
@@ -16,18 +17,18 @@ use crate::{
 pub struct InvitationSecret(Secret<32>);
 
 impl InvitationSecret {
-    /// A fresh secret.
+    /// Generates a secret.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         Self(Secret::random(rng))
     }
 
-    /// From an invitation or the vault.
+    /// Creates a secret from its bytes in an invitation or the vault.
     #[must_use]
     pub fn new(secret: Secret<32>) -> Self {
         Self(secret)
     }
 
-    /// The bytes, for the invitation and the vault.
+    /// Exposes the bytes, for the invitation and the vault.
     #[must_use]
     pub fn expose(&self) -> &Secret<32> {
         &self.0
@@ -40,10 +41,10 @@ impl InvitationSecret {
     }
 }
 
-/// Everything a rendezvous cell is sealed, opened and found with.
+/// The keys that seal, open and find rendezvous cells.
 #[derive(Debug)]
 pub struct Rendezvous {
-    /// Both sides hold the key pair.
+    /// The key pair, which both sides have.
     pub kem: KemKeyPair,
     /// The psk of its cells.
     pub psk: Secret<32>,
@@ -52,7 +53,7 @@ pub struct Rendezvous {
 }
 
 impl Rendezvous {
-    /// The day all rendezvous tags carry.
+    /// The day of all rendezvous tags.
     pub const DAY: Day = Day(0);
 
     /// Derives all keys from the invitation's secret.
@@ -84,7 +85,7 @@ impl Rendezvous {
         TagKey::new(self.tag_secret(direction))
     }
 
-    /// The place of the tag with this counter.
+    /// The tag slot with this counter.
     #[must_use]
     pub fn slot(counter: u32) -> TagSlot {
         TagSlot {

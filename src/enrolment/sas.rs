@@ -1,4 +1,5 @@
-//! The six digits two people compare. Protocol §7.
+//! The six digits (short authentication string) that two people compare.
+//! Protocol §7.
 
 use rand_core::CryptoRng;
 
@@ -12,18 +13,18 @@ use crate::{
 pub struct SasNonce(Secret<32>);
 
 impl SasNonce {
-    /// A fresh nonce.
+    /// Generates a nonce.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         Self(Secret::random(rng))
     }
 
-    /// From a confirm or the vault.
+    /// Creates a nonce from its bytes in a confirm or the vault.
     #[must_use]
     pub fn new(bytes: Secret<32>) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for the confirm.
+    /// Exposes the bytes, for the confirm.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         self.0.expose()

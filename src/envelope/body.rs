@@ -1,4 +1,4 @@
-//! What one cell holds: a whole delivery or a fragment of one. Protocol §6.
+//! The body of a cell: a whole delivery or a fragment of one. Protocol §6.
 
 use minicbor::{Decoder, decode::Error};
 
@@ -8,10 +8,10 @@ use crate::{
     crypto::cbor::{self, Deterministic},
 };
 
-/// Names one sealing of a fragmented message: 16 random bytes.
+/// Identifies one sealing of a fragmented message: 16 random bytes.
 pub type MessageId = [u8; 16];
 
-/// A cell's content.
+/// The body of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// CBOR `[0, delivery]`.
@@ -20,22 +20,22 @@ pub enum Body {
     Fragment(Fragment),
 }
 
-/// One piece of a delivery's bytes.
+/// One chunk of a delivery's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fragment {
-    /// Fresh at each sealing.
+    /// A new id for each sealing.
     pub message_id: MessageId,
-    /// From 0, below `count`.
+    /// The index, from 0, below `count`.
     pub index: u32,
-    /// How many fragments the message has.
+    /// The number of fragments of the message.
     pub count: FragmentCount,
-    /// All but the last are of one size; none is empty.
+    /// The chunk. All but the last have the same length; none is empty.
     pub chunk: Vec<u8>,
 }
 
 impl Fragment {
-    /// Whether the whole message, of which this is one chunk, would fit. The
-    /// last chunk may be shorter than the others and says nothing of them.
+    /// Returns `true` if the whole message would have at most `bytes`. The last
+    /// chunk may be shorter than the others, so it does not bound them.
     fn claims_at_most(&self, bytes: u64) -> bool {
         let before_last = u64::from(self.count.get() - 1);
         self.index + 1 == self.count.get() || before_last * self.chunk.len() as u64 <= bytes

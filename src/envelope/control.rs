@@ -11,7 +11,7 @@ use crate::crypto::cbor::{self, Deterministic};
 pub enum Control {
     /// `["confirm", sas_nonce]`: opens the inviter's commitment.
     Confirm([u8; 32]),
-    /// `["received", [session_id…]]`: receipts.
+    /// `["received", [session_id…]]`: acknowledges deliveries.
     Received(Vec<DeliveryId>),
 }
 

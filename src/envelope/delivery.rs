@@ -1,4 +1,4 @@
-//! The clinical content with its proof. Protocol §6.
+//! Deliveries: clinical content with its proof. Protocol §6.
 //!
 //! ```text
 //! delivery = CBOR [session_id, sent_at, seq, content_type, Y', proof, payload]
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The session id of a delivery: 16 random bytes, then a label of 0–48 bytes
-/// of UTF-8 ("visit-7421"). Unique per message; a visit may hold many.
+/// of UTF-8 ("visit-7421"). Unique per message; messages of a visit share a label.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId {
     random: [u8; 16],
@@ -36,10 +36,10 @@ pub struct DeliveryId {
 }
 
 impl DeliveryId {
-    /// Most bytes of a label.
+    /// Maximum length of a label in bytes.
     pub const MAX_LABEL: usize = TextUse::Label.max_bytes();
 
-    /// A fresh id without a label.
+    /// Generates an id without a label.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
@@ -49,11 +49,11 @@ impl DeliveryId {
         }
     }
 
-    /// A fresh id with a label; an empty one is none.
+    /// Generates an id with a label, which may be empty.
     ///
     /// # Errors
     ///
-    /// One of [`TextError`].
+    /// The [`TextError`] that applies to the label.
     pub fn with_label(label: &str, rng: &mut impl CryptoRng) -> Result<Self, TextError> {
         if !label.is_empty() {
             text::check(label, TextUse::Label)?;
@@ -64,8 +64,9 @@ impl DeliveryId {
         })
     }
 
-    /// `None` unless 16 bytes and a label of at most 48. A receipt may name
-    /// any such id; only in a delivery must the label be UTF-8.
+    /// Decodes an id; `None` unless it has 16 bytes and a label of at most 48. A
+    /// receipt may contain any such id; only in a delivery must the label be
+    /// UTF-8.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (random, label) = bytes.split_first_chunk::<16>()?;
@@ -75,13 +76,13 @@ impl DeliveryId {
         })
     }
 
-    /// Whether the label is UTF-8, as that of a delivery is.
+    /// Returns `true` if the label is UTF-8, which a delivery requires.
     #[must_use]
     pub fn is_text(&self) -> bool {
         core::str::from_utf8(&self.label).is_ok()
     }
 
-    /// 16–64 bytes.
+    /// Encodes the id, 16–64 bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         [&self.random, self.label.as_ref()].concat()
@@ -93,7 +94,7 @@ impl DeliveryId {
         &self.random
     }
 
-    /// The label, empty if none.
+    /// The label; empty if there is none.
     #[must_use]
     pub fn label(&self) -> &str {
         core::str::from_utf8(&self.label).unwrap_or_default()
@@ -115,15 +116,16 @@ impl fmt::Debug for DeliveryId {
 pub struct ContentType(Box<str>);
 
 impl ContentType {
-    /// The control type of protocol §7.
+    /// The type of control deliveries. Protocol §7.
     pub const CONTROL: &'static str = "application/vnd.tessera.control+cbor";
 
-    /// Text with attachments. Protocol §6.
+    /// The type of text with attachments. Protocol §6.
     pub const MESSAGE: &'static str = "application/vnd.tessera.message+cbor";
-    /// Text alone.
+    /// The type of text without attachments.
     pub const PLAIN_TEXT: &'static str = "text/plain";
 
-    /// `None` unless 1–127 bytes of printable ASCII.
+    /// Creates a content type; `None` unless `text` is 1–127 bytes of printable
+    /// ASCII.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let ok = matches!(text.len(), 1..=127) && text.bytes().all(|b| matches!(b, 0x20..=0x7e));
@@ -148,29 +150,30 @@ impl ContentType {
         Self(Self::CONTROL.into())
     }
 
-    /// As text.
+    /// The content type as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is the control type.
+    /// Returns `true` for the control type.
     #[must_use]
     pub fn is_control(&self) -> bool {
         self.as_str() == Self::CONTROL
     }
 }
 
-/// What a sender says, before it is proved.
+/// The fields of a delivery before it is proved.
 #[derive(Clone, Debug)]
 pub struct UnprovenDelivery<'a> {
     /// The session id; kept when a message is sealed again.
     pub id: &'a DeliveryId,
-    /// Fixes the day, the month and all keys of all its cells.
+    /// Determines the day, the month and the keys of all cells.
     pub sent_at: UnixTime,
-    /// The sender's device.
+    /// The sender's device index.
     pub device: u8,
-    /// Counts the device's deliveries in this direction, from 0.
+    /// The number of the delivery among those of the device in this direction,
+    /// from 0.
     pub seq: u64,
     /// The content type.
     pub content_type: &'a ContentType,
@@ -178,7 +181,7 @@ pub struct UnprovenDelivery<'a> {
     pub payload: &'a Content,
 }
 
-/// All of a delivery but its payload, which is the last field.
+/// All fields of a delivery before its payload, which is the last one.
 #[derive(Clone, PartialEq, Eq)]
 struct Head {
     id: DeliveryId,
@@ -189,20 +192,20 @@ struct Head {
     proof: [u8; 64],
 }
 
-/// A delivery as it was decoded: well-formed, not yet authentic.
+/// A decoded delivery: well-formed, not verified.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Delivery {
     head: Head,
     payload: Content,
 }
 
-/// Most bytes before the payload: array, id, times, content type, pseudonym,
-/// proof, and the header of the payload, each at its longest.
+/// Maximum number of bytes before the payload: array head, id, time, seq, content
+/// type, pseudonym, proof, and the head of the payload, each at its longest.
 const MAX_HEAD: usize = 1 + 66 + 9 + 9 + 129 + 34 + 66 + 5;
 
-/// Proves a draft to one recipient and gives the delivery's bytes before the
-/// payload; the payload follows them as it is. `None` only for the pseudonym
-/// in 2^252 that is the identity.
+/// Proves a draft to one recipient. Returns the delivery's bytes before the
+/// payload, which follows unchanged. `None` only if the pseudonym is the identity
+/// element, with probability 2^-252.
 #[must_use]
 pub fn compose(
     sender: &Identity,
@@ -240,7 +243,7 @@ pub fn compose(
 }
 
 impl Head {
-    /// Everything up to the payload's own bytes.
+    /// Encodes everything before the payload's bytes.
     fn encode(&self, payload_len: usize) -> Vec<u8> {
         cbor::array(7, |w| {
             w.bytes(&self.id.encode())
@@ -270,7 +273,7 @@ impl Head {
 }
 
 impl Delivery {
-    /// The deterministic encoding.
+    /// Encodes the delivery deterministically.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.head.encode(self.payload.len());
@@ -278,9 +281,9 @@ impl Delivery {
         bytes
     }
 
-    /// The delivery whose bytes these chunks are, put together; each is let
-    /// go as soon as it was taken. `None` unless they are its deterministic
-    /// encoding and nothing else.
+    /// Decodes the delivery from the concatenation of the chunks and frees each
+    /// chunk after copying it. `None` unless the bytes are exactly its
+    /// deterministic encoding.
     #[must_use]
     pub fn decode(chunks: Vec<Vec<u8>>) -> Option<Self> {
         let len = chunks.iter().map(Vec::len).sum::<usize>();
@@ -291,7 +294,7 @@ impl Delivery {
         }
         let mut decoder = Decoder::new(&start);
         let head = Head::read(&mut decoder).ok()?;
-        // Of the lengths that a header of 1, 2, 3 or 5 bytes leaves, the one that encodes to what is there.
+        // The head of the payload has 1, 2, 3 or 5 bytes: take the one that re-encodes to the same bytes.
         let rest = len.checked_sub(decoder.position())?;
         let encoded = [1, 2, 3, 5]
             .into_iter()
@@ -308,26 +311,26 @@ impl Delivery {
         Some(Self { head, payload })
     }
 
-    /// When it says it was sent.
+    /// The claimed time of sending.
     #[must_use]
     pub fn sent_at(&self) -> UnixTime {
         self.head.sent_at
     }
 
-    /// The sender's count, as it says.
+    /// The claimed `seq`.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.head.seq
     }
 
-    /// Checks everything a recipient requires of a delivery found under a
-    /// tag of `sender.day`: that day, the age, the pseudonym and the proof.
-    /// The session id is the caller's to compare and to record.
+    /// Verifies a delivery that was found under the tag `sender.slot`: day,
+    /// pseudonym, proof and age. The caller must compare and record the session
+    /// id.
     ///
     /// # Errors
     ///
-    /// `NotAuthentic` for another day, a wrong pseudonym or a bad proof;
-    /// `Stale` for an authentic one that is too old or in the future.
+    /// `NotAuthentic` for another day, a wrong pseudonym or an invalid proof;
+    /// `Stale` for an authentic delivery that is too old or in the future.
     pub fn verify(
         self,
         sender: &Sender<'_>,
@@ -370,21 +373,21 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// Who a delivery should be from, and under which tag it came.
+/// The expected sender of a delivery, and the tag under which it arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Sender<'a> {
-    /// The contact.
+    /// The contact's identity.
     pub identity: &'a PublicIdentity,
     /// The month's blinding seed.
     pub seed: &'a BlindSeed,
-    /// The place of the (first) cell's tag.
+    /// The tag slot of the (first) cell.
     pub slot: crate::channel::TagSlot,
-    /// The recipient, oneself.
+    /// The recipient's own fingerprint.
     pub recipient: &'a Fingerprint,
 }
 
-/// A delivery whose proof holds: it is from the contact, for this recipient,
-/// sent when it says.
+/// A verified delivery: from the contact, for this recipient, sent at the stated
+/// time.
 #[derive(Debug)]
 pub struct Authentic(Delivery);
 
@@ -395,13 +398,13 @@ impl Authentic {
         &self.0.head.id
     }
 
-    /// When it was sent.
+    /// The time of sending.
     #[must_use]
     pub fn sent_at(&self) -> UnixTime {
         self.0.head.sent_at
     }
 
-    /// The sender's count.
+    /// The number of the delivery among those of the sender's device.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.0.head.seq
@@ -419,7 +422,7 @@ impl Authentic {
         &self.0.payload
     }
 
-    /// The content, for good.
+    /// Consumes the delivery and returns the content.
     #[must_use]
     pub fn into_payload(self) -> Content {
         self.0.payload

@@ -1,4 +1,4 @@
-//! One delivery over several cells, and back. Protocol §6.
+//! Fragmentation and reassembly of deliveries. Protocol §6.
 
 use rand_core::CryptoRng;
 
@@ -14,35 +14,35 @@ use crate::{
 };
 
 bounded! {
-    /// How many fragments make up a message: 2 to 16 384.
+    /// The number of fragments of a message: 2 to 16 384.
     FragmentCount: FRAGMENTS;
 }
 
 /// The length field of a cell's plaintext.
 const LEN_FIELD: usize = 4;
 
-/// Bytes of a delivery that one fragment carries.
+/// Length of the chunk of one fragment, in bytes.
 #[must_use]
 pub fn chunk_len(size: CellSize) -> usize {
     size.bytes() - FRAGMENT_OVERHEAD as usize
 }
 
-/// How a delivery's bytes are laid over cells.
+/// The distribution of a delivery's bytes over cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// In one cell.
+    /// One cell.
     Whole,
-    /// In so many fragments of so many bytes, the last perhaps shorter.
+    /// Several fragments of equal length; the last may be shorter.
     Fragments {
-        /// How many.
+        /// The number of fragments.
         count: FragmentCount,
-        /// Bytes of each chunk but the last.
+        /// Length of each chunk but the last, in bytes.
         chunk_len: usize,
     },
 }
 
 impl Layout {
-    /// The layout of `len` bytes over cells of this size.
+    /// Computes the layout of `len` bytes over cells of this size.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Layout {
             .ok_or(EnvelopeError::TooLarge)
     }
 
-    /// Cells it takes.
+    /// The number of cells.
     #[must_use]
     pub fn cells(self) -> u32 {
         match self {
@@ -73,8 +73,8 @@ impl Layout {
     }
 }
 
-/// Lays bytes over the bodies of one or several cells: whole if they fit,
-/// else fragments under a fresh message id.
+/// Splits bytes into the bodies of cells: one whole body if they fit, otherwise
+/// fragments under a new message id.
 ///
 /// # Errors
 ///
@@ -102,29 +102,29 @@ pub fn split(
         .collect())
 }
 
-/// An unfinished message. The first fragment fixes the count; a fragment
-/// that contradicts it ends the message.
+/// An incomplete message. The first fragment fixes the count; a fragment that
+/// contradicts it drops the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assembly {
     count: FragmentCount,
     chunks: SortedMap<u32, Vec<u8>>,
-    /// Size of every chunk but the last, once one of them came.
+    /// Length of every chunk but the last, once one of them arrived.
     chunk_len: Option<usize>,
-    /// Bytes held.
+    /// Bytes received.
     len: usize,
 }
 
-/// What one more fragment led to.
+/// The state of a message after one more fragment.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Some are still missing.
+    /// Some fragments are missing.
     Unfinished(Assembly),
-    /// All are there: put together, they are the delivery's bytes.
+    /// All fragments have arrived: the chunks of the delivery, in order.
     Complete(Vec<Vec<u8>>),
 }
 
 impl Assembly {
-    /// Begins with whichever fragment came first.
+    /// Starts a message with its first fragment to arrive.
     #[must_use]
     pub fn begin(fragment: Fragment) -> Self {
         let mut assembly = Self {
@@ -158,26 +158,26 @@ impl Assembly {
         Ok(Progress::Complete(self.chunks.into_values().collect()))
     }
 
-    /// Bytes held so far.
+    /// The number of bytes received.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing is held; never so after [`Assembly::begin`].
+    /// Returns `true` if nothing was received; never after [`Assembly::begin`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
 
-    /// Bytes in all, if the last chunk is as long as the others.
+    /// The total length in bytes if the last chunk is as long as the others.
     #[must_use]
     pub fn expected_len(&self) -> usize {
         let known = self.chunk_len.or(self.chunks.values().next().map(Vec::len));
         known.unwrap_or(0) * self.count.get() as usize
     }
 
-    /// Fragments held and fragments in all.
+    /// The number of fragments received, and the total.
     #[must_use]
     pub fn progress(&self) -> (u32, u32) {
         (
@@ -186,20 +186,21 @@ impl Assembly {
         )
     }
 
-    /// The chunks held, with their indexes.
+    /// The received chunks with their indexes.
     pub fn chunks(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.chunks
             .iter()
             .map(|(index, chunk)| (*index, &chunk[..]))
     }
 
-    /// Whether a fragment of that index is held.
+    /// Returns `true` if the fragment of that index was received.
     #[must_use]
     pub fn has(&self, index: u32) -> bool {
         self.chunks.contains_key(&index)
     }
 
-    /// All but the last chunk are of one size, and the last is not longer.
+    /// Checks that all chunks but the last have one length, and the last is not
+    /// longer.
     fn fits(&self, fragment: &Fragment) -> bool {
         let last = self.count.get() - 1;
         if fragment.index == last {

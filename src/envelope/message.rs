@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_the_bytes_of_the_protocol() {
+    fn message_bytes_match_the_protocol() {
         let payload = encode(Some("ü"), vec![attachment(Some("a.pdf"), b"%PDF")]).unwrap();
         let expected =
             [&b"\x82\x62\xc3\xbc\x81\x83\x6fapplication/pdf\x65a.pdf\x44%PDF"[..]].concat();
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused_with_its_reason() {
+    fn invalid_messages_have_precise_errors() {
         assert_eq!(encode(None, vec![]), Err(MessageError::Empty));
         let many = vec![attachment(None, b""); MAX_ATTACHMENTS + 1];
         assert_eq!(encode(None, many), Err(MessageError::TooMany));
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_could_deceive_is_shown_without_what_deceives() {
+    fn a_deceptive_name_is_cleaned() {
         let mut bytes = b"\x82\xf6\x81\x83\x61t\x6b".to_vec();
         bytes.extend_from_slice("exe\u{202e}/fdp.".as_bytes());
         bytes.push(0x40);
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_no_known_form_is_one_attachment() {
+    fn unknown_content_is_one_attachment() {
         for (content_type, bytes) in [
             ("text/plain", &b"caf\xe9"[..]),
             ("text/plain;charset=iso-8859-1", b"caf\xe9"),
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_may_lie_on_two_pieces() {
+    fn characters_may_span_two_pieces() {
         for pad in PIECE_LEN - 6..PIECE_LEN {
             let text = format!("{}🩺é", "x".repeat(pad));
             let payload = encode(Some(&text), vec![]).unwrap();

@@ -1,11 +1,11 @@
-//! How content travels: a delivery with its proof, in one cell or in
-//! fragments over several. Protocol §5 and §6.
+//! The envelope of content: a delivery with its proof, in one cell or fragmented
+//! over several. Protocol §5 and §6.
 //!
 //! ```text
 //! send:  compose → Layout → Body → seal → Cell
 //! pull:  Cell → Window → open → Body → Assembly → Delivery → verify → Authentic
 //! ```
-//! Each step consumes what the one before gave.
+//! Each step consumes the result of the previous one.
 
 mod body;
 mod control;
@@ -30,15 +30,15 @@ pub use crate::base::parameters::{NEXT_DEVICE_WINDOW, WINDOW};
 
 use crate::base::ErrorCode;
 
-/// Why a cell, a body or a delivery was refused.
+/// Why a cell, a body or a delivery is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
-    /// It does not open, is not of the protocol's form inside, or its proof
-    /// does not hold: one case, no oracle.
+    /// The cell does not open, its plaintext is malformed, or its proof is invalid:
+    /// one variant, so that it is no oracle.
     #[error("not authentic")]
     NotAuthentic,
-    /// Fragments of one message contradict each other; the message is gone.
+    /// Fragments of one message contradict each other; the message was dropped.
     #[error("fragments contradict each other")]
     FragmentConflict,
     /// `sent_at` is older than the retention, or more than 24 h ahead.
@@ -47,7 +47,7 @@ pub enum EnvelopeError {
     /// The session id was accepted before.
     #[error("accepted before")]
     Replayed,
-    /// The content does not fit the limit.
+    /// The content is larger than the limit.
     #[error("too large")]
     TooLarge,
 }

@@ -1,5 +1,5 @@
-//! Cells to oneself: what one device of a person says to the others, through
-//! the bucket that all of them read. Protocol §13.
+//! Cells from a person to their own mailbox, by which one device informs the
+//! others. Protocol §13.
 
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
@@ -16,11 +16,11 @@ use crate::{
     wire::{Cell, CellSize},
 };
 
-/// Bytes of the id that a device draws for itself.
+/// Length of a device's random id in bytes.
 pub const DEVICE_ID_LEN: usize = 16;
 
-/// The keys of one's cells to oneself. They follow from the identity secret,
-/// so that every device has them, and nobody else.
+/// The keys of cells to the own mailbox. Derived from the identity secret, so that
+/// exactly the person's devices have them.
 #[derive(Debug)]
 pub struct OwnKeys {
     tag_key: TagKey,
@@ -28,7 +28,7 @@ pub struct OwnKeys {
 }
 
 impl OwnKeys {
-    /// Tags of a day that are watched; each cell takes one of them at random.
+    /// Number of tags watched per day; each cell takes a random one.
     pub const TAGS: u32 = 16;
 
     /// Derives the keys.
@@ -41,13 +41,13 @@ impl OwnKeys {
         }
     }
 
-    /// What the cells are found by.
+    /// The key that finds the cells.
     #[must_use]
     pub fn tag_key(&self) -> &TagKey {
         &self.tag_key
     }
 
-    /// Seals an announcement to oneself.
+    /// Seals an announcement.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl OwnKeys {
         seal(&sealing, self.tag_key.tag(slot), &body, rng)
     }
 
-    /// Opens a cell found under a tag of that day.
+    /// Opens a cell that was found under a tag of this day.
     ///
     /// # Errors
     ///
@@ -96,30 +96,31 @@ impl OwnKeys {
 /// `CBOR [kind, id, sent_at, …]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
-    /// Of the device, or of the emergency access.
+    /// The id of the device or of the emergency access.
     pub id: [u8; DEVICE_ID_LEN],
-    /// By the clock of whoever says it.
+    /// The time of sending, by the sending device's clock.
     pub sent_at: UnixTime,
-    /// What it says.
+    /// The content.
     pub what: AnnouncementKind,
 }
 
-/// What a device says.
+/// The content of an announcement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AnnouncementKind {
-    /// Kind 0, `device`: it was restored from a backup and has this index now.
+    /// Kind 0, `device`: the sender was restored from a backup and now uses this
+    /// index.
     InUse(u8),
-    /// Kind 1, `device`: it heard of a newer device and sends nothing more.
+    /// Kind 1, `device`: the sender learned of a newer device and no longer sends.
     Superseded(u8),
-    /// Kind 2, `minutes, reason`: someone opened a backup with emergency shares.
+    /// Kind 2, `minutes, reason`: a backup was opened with emergency shares.
     EmergencyBegan {
-        /// For so long.
+        /// The duration of the access.
         minutes: u32,
-        /// 1 to 500 bytes.
+        /// The stated reason, 1 to 500 bytes.
         reason: String,
     },
-    /// Kind 3: that access ended.
+    /// Kind 3: the emergency access ended.
     EmergencyEnded,
 }
 
@@ -163,9 +164,9 @@ impl Deterministic for Announcement {
     }
 }
 
-/// The reason in an announcement: 1 to 500 bytes that are not all white
-/// space. An announcement is never refused for characters that would not be
-/// shown; `text::cleaned` takes care of those.
+/// Checks the reason in an announcement: 1 to 500 bytes that are not all white
+/// space. An announcement is never refused for characters that cannot be shown;
+/// `text::cleaned` removes those.
 fn stated_reason(text: &str) -> Option<String> {
     let fits = !text.trim().is_empty() && text.len() <= TextUse::Reason.max_bytes();
     fits.then(|| text.to_owned())
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_oneself_opens_it_and_only_under_its_day() {
+    fn only_the_owner_opens_it_and_only_under_its_day() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let (me, other) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
         let keys = OwnKeys::new(&me);

@@ -1,4 +1,4 @@
-//! Cells: sealing and opening. Protocol §6.
+//! Sealing and opening of cells. Protocol §6.
 //!
 //! ```text
 //! cell       = tag(16) || enc(32) || ciphertext
@@ -19,7 +19,7 @@ use crate::{
     wire::{Cell, CellSize},
 };
 
-/// Where and how a cell is sealed.
+/// The keys and the size for sealing cells.
 #[derive(Clone, Copy, Debug)]
 pub struct Sealing<'a> {
     /// The recipient's KEM key.
@@ -63,7 +63,7 @@ pub fn seal(
     Cell::from_parts(&tag, &enc, &ciphertext, sealing.size).map_err(|_| EnvelopeError::TooLarge)
 }
 
-/// Opens a cell found under one of our tags.
+/// Opens a cell that was found under a watched tag.
 ///
 /// # Errors
 ///

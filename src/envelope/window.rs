@@ -1,9 +1,9 @@
-//! Which tags a recipient watches. Protocol §5.
+//! The tags that a recipient watches. Protocol §5.
 //!
-//! For each contact and direction and for each day, a window of 32 tags past
-//! the highest counter opened for every device seen, and of 8 for the next
-//! device index. One hash map for all contacts: finding one's cells in a
-//! batch costs one look-up per cell and no public-key operation.
+//! For each contact, direction and day: a window of 32 tags past the highest
+//! counter opened for every known device, and of 8 tags for the next device
+//! index. All tags are in one hash map: finding the cells of a mailbox in a batch
+//! costs one look-up per cell and no public-key operation.
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
@@ -16,10 +16,10 @@ use crate::{
     channel::{Tag, TagKey, TagSlot},
 };
 
-/// The end of the window of each device of one day.
+/// The windows of one day, one per device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Per device seen: watch counters below this.
+    /// The exclusive end of the watched counters of each known device.
     ends: SortedMap<u8, u32>,
 }
 
@@ -30,8 +30,7 @@ impl Default for Window {
 }
 
 impl Window {
-    /// The window of a day nothing was opened in: device 0 is seen from the
-    /// start.
+    /// The window of a day before anything was opened: only device 0 is known.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -39,7 +38,7 @@ impl Window {
         }
     }
 
-    /// From stored ends, one per device seen.
+    /// Restores a window from stored ends, one per known device.
     #[must_use]
     pub fn from_stored(ends: impl IntoIterator<Item = (u8, u32)>) -> Self {
         let mut window = Self::new();
@@ -55,7 +54,7 @@ impl Window {
         self.ends.iter().map(|(device, end)| (*device, *end))
     }
 
-    /// Counters to watch, per device.
+    /// The counters to watch, per device.
     pub fn ranges(&self) -> impl Iterator<Item = (u8, core::ops::Range<u32>)> + '_ {
         let next = self
             .ends
@@ -68,14 +67,14 @@ impl Window {
             .chain(next)
     }
 
-    /// A device that is known from another day: its whole window is watched.
+    /// Adds a device that is known from another day, with a full window.
     pub fn saw(&mut self, device: u8) {
         self.ends.get_or_insert(device, WINDOW);
     }
 
-    /// Fragment `index` (from 0) of `count` was opened at `counter`: the
-    /// window of its device grows as [`widened`] says. A device unseen so far
-    /// counts as seen. A whole delivery is fragment 0 of 1.
+    /// Widens the window of a device after fragment `index` (from 0) of `count`
+    /// was opened at `counter`; see [`widened`]. The device is known from now on.
+    /// A whole delivery is fragment 0 of 1.
     pub fn opened(&mut self, device: u8, counter: u32, index: u32, count: u32) {
         let end = self.ends.get_or_insert(device, WINDOW);
         *end = widened(*end, counter, index, count);
@@ -83,12 +82,12 @@ impl Window {
 }
 
 /// The new end of a window after fragment `index` of `count` was opened at
-/// `counter`: `counter − index + count + 32`, where the rest of the message
-/// and 32 more tags lie, but at most 32 past the present end.
+/// `counter`: `counter − index + count + 32`, which covers the rest of the message
+/// and 32 more tags, but at most 32 past the current end.
 ///
-/// `count` is what the sender claims. Each cell opened adds at most 32 tags,
-/// so a claim that no cells follow costs no more than an honest cell. A large
-/// message is found whole all the same: every cell of it makes room for 32.
+/// `count` is a claim of the sender. Each opened cell adds at most 32 tags, so a
+/// false claim costs no more than an honest cell. A large message is still found
+/// completely, because each of its cells makes room for 32 more.
 #[must_use]
 pub fn widened(end: u32, counter: u32, index: u32, count: u32) -> u32 {
     let claimed = counter
@@ -98,14 +97,14 @@ pub fn widened(end: u32, counter: u32, index: u32, count: u32) -> u32 {
     claimed.min(end.saturating_add(WINDOW)).max(end)
 }
 
-/// Every watched tag of every contact, with what it leads to.
+/// A map from every watched tag to its owner.
 #[derive(Clone, Debug)]
 pub struct TagIndex<T> {
     map: HashMap<Tag, (T, TagSlot), BuildHasherDefault<TagHasher>>,
 }
 
 impl<T: Copy> TagIndex<T> {
-    /// An empty index.
+    /// Creates an empty index.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -113,7 +112,7 @@ impl<T: Copy> TagIndex<T> {
         }
     }
 
-    /// Watches the tags of one window. Tags already watched are kept.
+    /// Watches the tags of one window, in addition to those already watched.
     pub fn watch(&mut self, owner: T, key: &TagKey, day: Day, window: &Window) {
         for (device, counters) in window.ranges() {
             self.watch_range(owner, key, day, device, counters);
@@ -144,24 +143,24 @@ impl<T: Copy> TagIndex<T> {
         self.map.insert(tag, (owner, slot));
     }
 
-    /// Stops watching the tags that `gone` accepts the owner of.
+    /// Stops watching the tags of every owner for which `gone` returns `true`.
     pub fn forget(&mut self, gone: impl Fn(T) -> bool) {
         self.map.retain(|_, (owner, _)| !gone(*owner));
     }
 
-    /// Whose tag this is, and which one.
+    /// Looks up the owner and the slot of a tag.
     #[must_use]
     pub fn find(&self, tag: &Tag) -> Option<(T, TagSlot)> {
         self.map.get(tag).copied()
     }
 
-    /// Tags watched.
+    /// The number of watched tags.
     #[must_use]
     pub fn len(&self) -> usize {
         self.map.len()
     }
 
-    /// Whether no tag is watched.
+    /// Returns `true` if no tag is watched.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()
@@ -174,9 +173,9 @@ impl<T: Copy> Default for TagIndex<T> {
     }
 }
 
-/// Takes the first eight bytes of a tag as its hash. The keys of the map are
-/// outputs of our own PRF, so nobody else chooses where they fall, and a
-/// look-up of a stranger's tag costs at most one comparison more.
+/// Uses the first eight bytes of a tag as its hash. The keys of the map are PRF
+/// outputs that nobody else can choose, so an attacker cannot cause collisions
+/// among them; looking up a foreign tag costs at most one more comparison.
 #[derive(Clone, Copy, Debug, Default)]
 struct TagHasher(u64);
 
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn every_message_is_found_whole_behind_any_hole_shorter_than_the_window() {
+    fn every_message_is_found_after_any_gap_shorter_than_the_window() {
         for (hole, count) in [(0, 16_384), (31, 16_384), (31, 1), (31, 33)] {
             let (mut end, mut found) = (WINDOW, 0);
             let mut passes = 0;
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unseen_device_is_watched_from_zero_once_seen() {
+    fn a_new_device_is_watched_from_counter_zero() {
         let mut window = Window::new();
         assert_eq!(window.ranges().collect::<Vec<_>>(), [(0, 0..32), (1, 0..8)]);
         window.opened(1, 2, 0, 1);

@@ -1,9 +1,9 @@
-//! MedCrypt v1 messages: notes sealed under a month's key and carried as text
-//! by any messenger. Protocol §9.
+//! MedCrypt v1 messages: notes sealed under a monthly key, as text for any
+//! messenger. Protocol §9.
 //!
-//! The format shows the patient id to the messaging provider, has no replay
-//! protection, and its months all follow from one kept secret, so nothing is
-//! ever truly shredded. It is here for interoperability with what is in use.
+//! The format reveals the patient id to the messaging provider, has no replay
+//! protection, and derives all months from one stored secret, so keys are never
+//! shredded. It is supported for interoperability with deployed systems.
 
 mod month;
 mod wire;
@@ -13,18 +13,18 @@ pub use wire::Message;
 
 use crate::base::ErrorCode;
 
-/// Why a MedCrypt message was refused.
+/// Why a MedCrypt message is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MedCryptError {
     /// An empty patient id was given for sealing.
     #[error("the patient id is empty")]
     PatientId,
-    /// Not a message of the format: brackets, fields, version, base64,
-    /// lengths, or a patient id that is empty or not UTF-8.
+    /// Malformed: brackets, fields, version, base64, lengths, or a patient id that
+    /// is empty or not UTF-8.
     #[error("not a MedCrypt v1 message")]
     Malformed,
-    /// The tag does not hold under this key, or the text within is not UTF-8.
+    /// The tag is invalid under this key, or the plaintext is not UTF-8.
     #[error("the message does not open with this key")]
     NotAuthentic,
 }

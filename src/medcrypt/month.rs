@@ -1,4 +1,4 @@
-//! The key of a month, and which months are still open.
+//! Monthly keys, and the months whose keys are tried.
 
 use pbkdf2::pbkdf2_hmac_array;
 use rand_core::CryptoRng;
@@ -16,13 +16,13 @@ use crate::{
 
 /// Rounds of PBKDF2-HMAC-SHA256 for a month key.
 pub const PBKDF2_ITERATIONS: u32 = 600_000;
-/// Bytes of a month's salt.
+/// Length of a month's salt in bytes.
 pub const SALT_LEN: usize = 16;
-/// Days into a month in which the month before still opens.
+/// Days of a month in which the key of the previous month is still tried.
 pub const WINDOW_DAYS: u32 = 7;
 
-/// The salt of a month: `HMAC-SHA-256(secret, "YYYY-MM")[0..16]`, the key
-/// being the UTF-8 secret. Not secret itself.
+/// The salt of a month: `HMAC-SHA-256(secret, "YYYY-MM")[0..16]`, keyed with the
+/// UTF-8 secret. The salt itself is not secret.
 #[must_use]
 pub fn month_salt(secret: &str, month: Month) -> [u8; SALT_LEN] {
     let (year, month) = month.year_month();
@@ -34,7 +34,7 @@ pub fn month_salt(secret: &str, month: Month) -> [u8; SALT_LEN] {
 }
 
 /// The months whose keys may open a message that arrives `now`: the current
-/// one, and the one before during the first [`WINDOW_DAYS`] days.
+/// month, and the previous one during the first [`WINDOW_DAYS`] days.
 #[must_use]
 pub fn months_to_try(now: UnixTime) -> Vec<Month> {
     let month = now.month();
@@ -51,9 +51,9 @@ pub fn months_to_try(now: UnixTime) -> Vec<Month> {
 pub struct MonthKey(Secret<32>);
 
 impl MonthKey {
-    /// PBKDF2 with the UTF-8 secret as password and the month's salt. Takes
-    /// a quarter of a second; in a browser WebCrypto is three times as fast,
-    /// hence [`month_salt`] and [`MonthKey::from_derived`].
+    /// Derives the key by PBKDF2 with the UTF-8 secret as password and the month's
+    /// salt. Takes about 250 ms. WebCrypto is three times as fast in a browser:
+    /// see [`month_salt`] and [`MonthKey::from_derived`].
     #[must_use]
     pub fn derive(secret: &str, month: Month) -> Self {
         let salt = month_salt(secret, month);
@@ -61,21 +61,21 @@ impl MonthKey {
         Self(Secret::take(&mut key))
     }
 
-    /// A key that PBKDF2 gave elsewhere, from [`month_salt`] and
-    /// [`PBKDF2_ITERATIONS`].
+    /// Creates a key from PBKDF2 output that was computed elsewhere with
+    /// [`month_salt`] and [`PBKDF2_ITERATIONS`].
     #[must_use]
     pub fn from_derived(key: Secret<32>) -> Self {
         Self(key)
     }
 
-    /// The 32 bytes, for storing.
+    /// Exposes the 32 bytes, for storage.
     #[must_use]
     pub fn expose(&self) -> &Secret<32> {
         &self.0
     }
 
-    /// Seals a text for a patient id, which is authenticated but readable:
-    /// use an alias. Fresh random nonce.
+    /// Seals a text for a patient id under a random nonce. The id is authenticated
+    /// but readable: use an alias.
     ///
     /// # Errors
     ///
@@ -104,11 +104,11 @@ impl MonthKey {
         })
     }
 
-    /// The text of a message. Wiped on drop.
+    /// Opens a message. The text is wiped on drop.
     ///
     /// # Errors
     ///
-    /// [`MedCryptError::NotAuthentic`], whatever was wrong.
+    /// [`MedCryptError::NotAuthentic`], whatever the cause.
     pub fn open(&self, message: &Message) -> Result<Zeroizing<String>, MedCryptError> {
         let Message {
             patient_id,
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_month_before_opens_for_seven_days() {
+    fn the_previous_month_opens_for_seven_days() {
         let first = Month(2026 * 12 + 10).first_day().start();
         let now_and_before = vec![Month(2026 * 12 + 10), Month(2026 * 12 + 9)];
         assert_eq!(months_to_try(first), now_and_before);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_with_the_same_key_only() {
+    fn a_message_opens_only_with_its_key() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let sealed = key(1).seal("alias-7", "Dx: ñ 🩺", &mut rng).unwrap();
         let read = Message::parse(&sealed.to_string()).unwrap();

@@ -12,19 +12,18 @@ use crate::crypto::aead::{NONCE_LEN, TAG_LEN};
 const PREFIX: &str = "MEDCRYPT";
 const VERSION: &str = "v1";
 
-/// A message as it travels: well formed, not yet opened. Its `Display` is
-/// the wire text.
+/// A sealed message: well-formed, not opened. Its `Display` is the wire text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     pub(super) patient_id: String,
     pub(super) nonce: [u8; NONCE_LEN],
-    /// `ciphertext || tag`, as AES-GCM has it.
+    /// `ciphertext || tag`, the output of AES-GCM.
     pub(super) sealed: Vec<u8>,
 }
 
 impl Message {
-    /// Reads the wire text: exactly one pair of brackets, six fields,
-    /// canonical base64. Nothing around it, not even white space.
+    /// Parses the wire text: exactly one pair of brackets, six fields, canonical
+    /// base64, and nothing around it, not even white space.
     ///
     /// # Errors
     ///
@@ -54,13 +53,13 @@ impl Message {
         })
     }
 
-    /// A message that AES-256-GCM sealed elsewhere, with the UTF-8 patient id
-    /// as aad: a browser's own is faster on long texts.
+    /// Creates a message from AES-256-GCM output that was computed elsewhere with
+    /// the UTF-8 patient id as aad: WebCrypto is faster on long texts.
     ///
     /// # Errors
     ///
     /// [`MedCryptError::PatientId`] for an empty id, [`MedCryptError::Malformed`]
-    /// for less than a tag.
+    /// if `sealed` is shorter than a tag.
     pub fn from_sealed(
         patient_id: &str,
         nonce: [u8; NONCE_LEN],
@@ -79,7 +78,7 @@ impl Message {
         })
     }
 
-    /// The patient id the messenger can read; authenticated once opened.
+    /// The patient id, which the messenger can read. Authenticated by opening.
     #[must_use]
     pub fn patient_id(&self) -> &str {
         &self.patient_id
@@ -124,7 +123,7 @@ mod tests {
     const GOOD: &str = "[MEDCRYPT:v1:UEFULTE=:AAAAAAAAAAAAAAAA:aGk=:AAAAAAAAAAAAAAAAAAAAAA==]";
 
     #[test]
-    fn the_wire_text_is_the_only_text() {
+    fn the_wire_text_has_one_encoding() {
         assert_eq!(Message::parse(GOOD).unwrap().to_string(), GOOD);
         for (what, text) in [
             ("space before", format!(" {GOOD}")),
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_elsewhere_has_an_id_and_a_tag() {
+    fn a_message_sealed_elsewhere_needs_an_id_and_a_tag() {
         let good = Message::parse(GOOD).unwrap();
         let built = Message::from_sealed(good.patient_id(), *good.nonce(), good.sealed().to_vec());
         assert_eq!(built, Ok(good));

@@ -1,11 +1,11 @@
-//! A backup: the whole vault in one file, sealed as it lies in the store.
+//! Backups: the whole vault in one file, sealed as in the store.
 //!
 //! ```text
 //! bundle   = "TSBK" || u32(1) || lp(header) || u32(count) || count × (lp(key) || lp(record)) || manifest
 //! manifest = nonce(12) || AES-256-GCM(vault key, CBOR [SHA-256(all before), made_at], aad = "tessera/v1/vault/backup")
 //! ```
-//! Keys ascend, so a vault has one form as a bundle. The manifest shows
-//! whatever was dropped, exchanged, altered or added.
+//! Keys ascend, so the bundle of a vault is unique. The manifest detects records
+//! that were dropped, swapped, altered or added.
 
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
@@ -26,14 +26,14 @@ use crate::{
 
 const MAGIC: &[u8; 4] = b"TSBK";
 const VERSION: u32 = 1;
-/// Longest store key, in bytes.
+/// Maximum length of a store key in bytes.
 const MAX_KEY: usize = 128;
 
-/// Why a bundle was refused.
+/// Why a bundle is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// Not a bundle, a part of one, or an altered one.
+    /// Not a bundle, or a truncated or altered one.
     #[error("not a backup, or a damaged one")]
     Malformed,
     /// Written by a newer version.
@@ -49,15 +49,15 @@ impl BundleError {
     #[must_use]
     pub fn code(self) -> ErrorCode {
         match self {
-            // Where the key was unwrapped from the bundle's own header, it is the right one.
+            // A key that was unwrapped from the bundle's own header is the right one.
             Self::Malformed | Self::WrongKey => ErrorCode::BackupMalformed,
             Self::Version => ErrorCode::BackupVersion,
         }
     }
 }
 
-/// Writes the bundle of a vault: its header, and all other entries of its
-/// store in the order of their keys.
+/// Writes the bundle of a vault from its header and all other entries of its
+/// store in key order.
 #[must_use]
 pub fn write<'r>(
     header: &[u8],
@@ -87,7 +87,7 @@ pub fn write<'r>(
     out
 }
 
-/// What lies in the right places; nothing of it is authenticated yet.
+/// A parsed bundle: well-formed, not authenticated.
 #[derive(Debug)]
 pub struct Bundle<'b> {
     header: &'b [u8],
@@ -97,7 +97,7 @@ pub struct Bundle<'b> {
 }
 
 impl<'b> Bundle<'b> {
-    /// Finds the parts of a bundle.
+    /// Parses a bundle.
     ///
     /// # Errors
     ///
@@ -136,18 +136,18 @@ impl<'b> Bundle<'b> {
         })
     }
 
-    /// The vault's header, which leads from a passphrase to the vault key.
+    /// The vault's header, from which a passphrase unlocks the vault key.
     #[must_use]
     pub fn header(&self) -> &'b [u8] {
         self.header
     }
 
-    /// Checks that all is as it was written.
+    /// Verifies the manifest.
     ///
     /// # Errors
     ///
-    /// `WrongKey` if the manifest does not open, `Malformed` if it is not of
-    /// these records.
+    /// `WrongKey` if the manifest does not open, `Malformed` if it does not match
+    /// the records.
     pub fn verify(self, key: &VaultKey) -> Result<Verified<'b>, BundleError> {
         let aad = labels::VAULT_BACKUP.as_bytes();
         let opened = aead::open(key.expose().expose(), aad, self.manifest);
@@ -164,24 +164,25 @@ impl<'b> Bundle<'b> {
     }
 }
 
-/// A bundle whose manifest holds.
+/// A bundle with a valid manifest.
 #[derive(Debug)]
 pub struct Verified<'b> {
-    /// When it was made, by the clock of the device that made it.
+    /// The time of the backup, by the clock of its device.
     pub made_at: UnixTime,
     /// The vault's header.
     pub header: &'b [u8],
-    /// All other entries of the store, sealed, in the order of their keys.
+    /// All other entries of the store, sealed, in key order.
     pub records: Vec<(&'b str, &'b [u8])>,
 }
 
 impl Verified<'_> {
-    /// Opens everything, and gives what a client loads, in the current version.
+    /// Opens all records and returns those that a client loads, in the current
+    /// version.
     ///
     /// # Errors
     ///
-    /// `Damaged` if a record does not open, or if the records are not those of
-    /// the vault's manifest.
+    /// `Damaged` if a record does not open, or if the records do not match the
+    /// vault's manifest.
     pub fn open(
         &self,
         version: u32,
@@ -239,7 +240,7 @@ mod tests {
         rand_core::UnwrapErr(getrandom::SysRng)
     }
 
-    /// A vault of three records and its manifest, as sealed.
+    /// A sealed vault of three records and its manifest.
     fn records(key: &VaultKey) -> Vec<(String, Vec<u8>)> {
         let plain =
             ["b/1", "m/1", "s/self"].map(|k| (k.to_owned(), Some(k.as_bytes().to_vec().into())));
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_gives_back_what_went_in() {
+    fn a_bundle_round_trips() {
         let key = VaultKey::random(&mut rng());
         let records = records(&key);
         let bytes = bundle(&records, &key);
@@ -299,9 +300,9 @@ mod tests {
         assert!(verify(&[&bytes[..], &[0]].concat(), &key).is_err());
     }
 
-    /// Whoever writes a bundle anew around an old manifest is found out.
+    /// Rewriting a bundle around an old manifest is detected.
     #[test]
-    fn a_record_dropped_exchanged_or_added_is_noticed() {
+    fn dropped_swapped_or_added_records_are_detected() {
         let key = VaultKey::random(&mut rng());
         let honest = records(&key);
         let manifest = {

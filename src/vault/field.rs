@@ -1,21 +1,21 @@
-//! How the fields of a stored record are written and read.
+//! Encoding and decoding of the fields of a stored record.
 
 use minicbor::{Decoder, data::Type};
 
 use crate::crypto::cbor::Writer;
 
-/// A value with one stored form.
+/// A value with one stored encoding.
 pub trait Field: Sized {
     /// Writes it.
     fn write(&self, writer: &mut Writer);
 
-    /// Reads it; anything at all if the bytes are not of its form, which
-    /// [`Reader::finish`] then tells.
+    /// Reads it. For malformed bytes the value is arbitrary and
+    /// [`Reader::finish`] fails.
     fn read(reader: &mut Reader<'_>) -> Self;
 }
 
-/// Reads CBOR that one wrote oneself. It remembers whether anything was not
-/// as asked for, so that only the end has to look.
+/// Reads CBOR that this client wrote. It remembers errors, so that only
+/// [`Reader::finish`] has to check.
 pub struct Reader<'b> {
     decoder: Decoder<'b>,
     failed: bool,
@@ -29,7 +29,7 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// `None` unless everything was of its form and nothing is left.
+    /// `None` unless everything was well-formed and nothing is left.
     pub(super) fn finish(self) -> Option<()> {
         let ended = self.decoder.position() == self.decoder.input().len();
         (ended && !self.failed).then_some(())
@@ -40,7 +40,7 @@ impl<'b> Reader<'b> {
         found
     }
 
-    /// The header of an array of exactly `len` items.
+    /// Reads the head of an array of exactly `len` items.
     pub(super) fn expect_array(&mut self, len: u64) {
         let found = self.array();
         self.failed |= found != len;
@@ -66,7 +66,7 @@ impl<'b> Reader<'b> {
         self.take(found).unwrap_or_default()
     }
 
-    /// Whether nothing stands where a value might; passes over it.
+    /// Reads `null` if it is next, and returns whether it was.
     fn absent(&mut self) -> bool {
         let absent = matches!(self.decoder.datatype(), Ok(Type::Null));
         if absent {
@@ -164,7 +164,7 @@ impl<A: Field, B: Field> Field for (A, B) {
     }
 }
 
-/// What a list may hold; bytes are not a list of numbers.
+/// An item of a list. Not implemented for `u8`: bytes are a byte string.
 pub trait Item: Field {}
 
 impl<A: Field, B: Field> Item for (A, B) {}
@@ -182,7 +182,7 @@ impl<T: Item> Field for Vec<T> {
     fn read(reader: &mut Reader<'_>) -> Self {
         let len = reader.array();
         let mut items = Self::new();
-        // The length is believed only as far as there are items.
+        // The length is a claim: reading stops at the first missing item.
         for _ in 0..len {
             let item = T::read(reader);
             if reader.failed {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_another_form_is_refused() {
+    fn a_malformed_value_is_refused() {
         assert_eq!(read::<u8>(&[0x18, 0xff]), Some(255));
         assert_eq!(read::<u8>(&[0x19, 1, 0]), None, "too large");
         assert_eq!(read::<u8>(&[0x20]), None, "negative");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_believed_only_as_far_as_it_goes() {
+    fn a_claimed_list_length_is_not_trusted() {
         let list = cbor::array(2, |w| {
             [(1_u8, 2_u32), (3, 4)]
                 .iter()

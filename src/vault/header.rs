@@ -12,7 +12,7 @@ use crate::{
     crypto::cbor::{self, Deterministic},
 };
 
-/// Most slots a header may have.
+/// Maximum number of slots of a header.
 pub const MAX_KEY_SLOTS: usize = 8;
 
 /// `CBOR [version, [slot, …]]`: one to eight slots in the order of their
@@ -31,13 +31,13 @@ pub struct VaultHeader {
 }
 
 impl VaultHeader {
-    /// A header that nothing opens yet.
+    /// Creates a header without slots.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Wraps the vault key under a passphrase, in the place of the one before.
+    /// Wraps the vault key under a passphrase, replacing the previous one.
     ///
     /// # Errors
     ///
@@ -58,8 +58,8 @@ impl VaultHeader {
         ))
     }
 
-    /// Wraps the vault key under a passkey's PRF output, in the place of a
-    /// slot of the same credential.
+    /// Wraps the vault key under a passkey's PRF output, replacing a slot of the
+    /// same credential.
     ///
     /// # Errors
     ///
@@ -80,8 +80,8 @@ impl VaultHeader {
         ))
     }
 
-    /// Wraps the vault key under a recovery code's secret, in the place of the
-    /// one before.
+    /// Wraps the vault key under a recovery code's secret, replacing the previous
+    /// one.
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ impl VaultHeader {
         Ok(())
     }
 
-    /// Takes a passkey's slot away; whether there was one.
+    /// Removes a passkey's slot. Returns `true` if there was one.
     pub fn remove_passkey(&mut self, credential: &[u8]) -> bool {
         let before = self.slots.len();
         self.slots.retain(
@@ -117,13 +117,13 @@ impl VaultHeader {
         self.slots.len() < before
     }
 
-    /// Takes the recovery code's slot away.
+    /// Removes the recovery code's slot.
     pub fn remove_recovery(&mut self) {
         self.slots
             .retain(|slot| slot.method != UnlockMethod::Recovery);
     }
 
-    /// Whether a recovery code opens this.
+    /// Returns `true` if there is a slot for a recovery code.
     #[must_use]
     pub fn has_recovery(&self) -> bool {
         self.slots
@@ -131,7 +131,7 @@ impl VaultHeader {
             .any(|slot| slot.method == UnlockMethod::Recovery)
     }
 
-    /// How the passphrase's key-encryption key is made, if one opens this.
+    /// The PBKDF2 parameters of the passphrase, if there is a slot for one.
     #[must_use]
     pub fn kdf(&self) -> Option<Kdf> {
         self.slots.iter().find_map(|slot| match slot.method {
@@ -140,7 +140,7 @@ impl VaultHeader {
         })
     }
 
-    /// The passkeys that open this.
+    /// The passkeys that have a slot.
     pub fn passkeys(&self) -> impl Iterator<Item = &Passkey> {
         self.slots.iter().filter_map(|slot| match &slot.method {
             UnlockMethod::Passkey(passkey) => Some(passkey),
@@ -173,13 +173,13 @@ impl VaultHeader {
     }
 }
 
-/// The version that a header of any version begins with.
+/// Reads the version of a header of any version.
 pub(super) fn version(bytes: &[u8]) -> Option<u32> {
     let mut decoder = Decoder::new(bytes);
     decoder.array().and_then(|_| decoder.u32()).ok()
 }
 
-/// The header of version 2 has the same form.
+/// Decodes a header of version 2, which has the same format.
 pub(super) fn decode_second(bytes: &[u8]) -> Option<VaultHeader> {
     let header = read(&mut Decoder::new(bytes), 2).ok()?;
     (encode_second(&header) == bytes).then_some(header)
@@ -215,7 +215,7 @@ fn read(d: &mut Decoder<'_>, version: u32) -> Result<VaultHeader, Error> {
     if !(1..=MAX_KEY_SLOTS as u64).contains(&count) {
         return Err(Error::message("number of slots"));
     }
-    // What stands twice or in another order does not encode as it was read.
+    // Duplicate or unordered slots fail the re-encoding check.
     let mut header = VaultHeader::new();
     for _ in 0..count {
         let full = |_| Error::message("number of slots");
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_opens_with_its_own_secret_only() {
+    fn each_slot_opens_only_with_its_own_secret() {
         let key = VaultKey::random(&mut rng());
         let read = VaultHeader::parse(&header(&key).encode()).unwrap();
         let kinds: [fn(Secret<32>) -> Opener; 3] =
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrap_opens_under_its_own_parameters_only() {
+    fn a_wrapped_key_opens_only_under_its_own_parameters() {
         let key = VaultKey::random(&mut rng());
         let bytes = header(&key).encode();
         let openers = [
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_is_replaced_and_taken_away() {
+    fn slots_are_replaced_and_removed() {
         let key = VaultKey::random(&mut rng());
         let mut header = header(&key);
         header
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_at_most_eight() {
+    fn at_most_eight_slots_fit() {
         let key = VaultKey::random(&mut rng());
         let mut header = header(&key);
         for byte in 10..15 {
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_not_ours_are_refused() {
+    fn malformed_headers_are_refused() {
         type Write = fn(&mut cbor::Writer);
         fn passphrase(w: &mut cbor::Writer) {
             w.array(4)

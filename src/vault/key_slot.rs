@@ -1,5 +1,4 @@
-//! A key slot: the vault key, sealed under the key that one method of unlocking
-//! gives.
+//! Key slots: the vault key, sealed for one unlock method.
 
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
@@ -15,10 +14,10 @@ use crate::{
     },
 };
 
-/// Bytes of a wrapped vault key: nonce, key, authentication tag.
+/// Length of a wrapped vault key in bytes: nonce, key, authentication tag.
 const WRAPPED_LEN: usize = aead::NONCE_LEN + 32 + aead::TAG_LEN;
 
-/// Longest credential id of an authenticator, in bytes (WebAuthn level 3, §5.8.3).
+/// Maximum length of a credential id in bytes (WebAuthn level 3, §5.8.3).
 pub const MAX_CREDENTIAL_LEN: usize = 1_023;
 
 /// Parameters of PBKDF2-HMAC-SHA256.
@@ -33,10 +32,10 @@ pub struct Kdf {
 impl Kdf {
     /// Rounds for new vaults (OWASP's figure for PBKDF2-HMAC-SHA256).
     pub const ITERATIONS: u32 = 600_000;
-    /// Fewest rounds a header may ask for: a forged header must not make the
+    /// Minimum number of rounds in a header: a forged header must not make the
     /// passphrase cheap to guess.
     pub const MIN_ITERATIONS: u32 = 100_000;
-    /// Most rounds a header may ask for: a forged one must not hang the page.
+    /// Maximum number of rounds in a header: a forged header must not hang the page.
     pub const MAX_ITERATIONS: u32 = 10_000_000;
 
     pub(super) fn read(d: &mut Decoder<'_>) -> Result<Self, Error> {
@@ -52,7 +51,7 @@ impl Kdf {
     }
 }
 
-/// A WebAuthn credential, and what its PRF extension is asked with.
+/// A WebAuthn credential and the input of its PRF extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passkey {
     /// The credential id: 1 to 1 023 bytes.
@@ -74,8 +73,7 @@ impl Passkey {
     }
 }
 
-/// The secret that one method of unlocking gives. It opens no slot of another
-/// kind.
+/// The secret of one unlock method. It opens no slot of another kind.
 #[derive(Debug)]
 pub enum Opener {
     /// PBKDF2 of the passphrase.
@@ -87,8 +85,8 @@ pub enum Opener {
 }
 
 impl Opener {
-    /// The key-encryption key: of the three kinds, only PBKDF2 gives one that
-    /// is of no other use, so the others are derived from.
+    /// The key-encryption key. PBKDF2 output is used directly, since it has no
+    /// other use; the other two secrets go through a derivation.
     fn kek(&self) -> Secret<32> {
         match self {
             Self::Passphrase(kek) => kek.duplicate(),
@@ -98,7 +96,7 @@ impl Opener {
     }
 }
 
-/// How a slot is opened: its kind and parameters, in the clear.
+/// The kind and the public parameters of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum UnlockMethod {
     /// Kind 0.
@@ -118,7 +116,7 @@ impl UnlockMethod {
         }
     }
 
-    /// Whether there may be only one of the two in a header.
+    /// Returns `true` if a header may have only one of the two.
     pub(super) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Passkey(one), Self::Passkey(two)) => one.credential == two.credential,
@@ -135,7 +133,7 @@ impl UnlockMethod {
         )
     }
 
-    /// Items of the slot's array, with the wrapped key.
+    /// The number of items of the slot's array, including the wrapped key.
     fn items(&self) -> u64 {
         match self {
             Self::Passphrase(_) | Self::Passkey(_) => 4,
@@ -152,14 +150,14 @@ impl UnlockMethod {
         };
     }
 
-    /// Binds kind and parameters, so that none can be altered or swapped.
+    /// The associated data, which binds kind and parameters.
     fn aad(&self) -> Vec<u8> {
         let method = cbor::array(self.items() - 1, |w| self.write(w));
         parts(labels::VAULT_WRAP, &[&method])
     }
 }
 
-/// The vault key, sealed for one method of unlocking.
+/// The vault key, sealed for one unlock method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeySlot {
     pub(super) method: UnlockMethod,

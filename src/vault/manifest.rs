@@ -1,18 +1,17 @@
-//! Which records a vault holds, in one sealed record.
+//! The manifest: one sealed record that authenticates the set of all others.
 //!
 //! ```text
 //! manifest = CBOR [count, root(32)]                          sealed as s/manifest
 //! root     = XOR over the records of HMAC-SHA-256(manifest key, nonce(12) || store key)
 //! ```
-//! A fresh nonce is drawn whenever a record is sealed, so a record that is
-//! put back to an earlier state, deleted or added changes the root; a commit
-//! costs one HMAC for each record it changes. The HMAC's key follows from the
-//! vault key: without it nobody can choose records whose terms cancel out.
+//! Every sealing of a record uses a new nonce, so rolling back, deleting or
+//! adding a record changes the root. A commit costs one HMAC per changed record.
+//! The HMAC key is derived from the vault key: without it, nobody can construct
+//! records whose terms cancel out.
 //!
-//! It covers what a client loads, `s/` and `m/`. Bodies and entries of the
-//! audit log are written once, under keys that are not used again, and are
-//! missed when they are read. A store that is put back as a whole cannot be
-//! told from a current one.
+//! It covers the records that a client loads, `s/` and `m/`. Bodies and entries
+//! of the audit log are written once under keys that are never reused; if one is
+//! missing, reading it fails. The rollback of a whole store cannot be detected.
 
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
@@ -33,21 +32,20 @@ pub const MANIFEST_KEY: &str = "s/manifest";
 
 type Nonce = [u8; NONCE_LEN];
 
-/// A change of the store: a record's key, and its sealed bytes or that it is
-/// deleted.
+/// A change of the store: a record's key, and its sealed bytes, or `None` to
+/// delete it.
 pub type SealedChange = (String, Option<Vec<u8>>);
 
-/// The account of what a vault holds. Whatever is committed is sealed through
-/// it.
+/// The manifest of an open vault. All changes are sealed through it.
 pub struct Manifest {
     prf: Prf,
-    /// How each record was sealed last.
+    /// The nonce of the last sealing of each record.
     nonces: SortedMap<String, Nonce>,
     tally: Tally,
 }
 
 impl Manifest {
-    /// The account of a vault without records.
+    /// Creates the manifest of an empty vault.
     #[must_use]
     pub fn new(key: &VaultKey) -> Self {
         let prf = kdf::derive::<32>(key.expose().expose(), labels::VAULT_MANIFEST, &[]);
@@ -58,8 +56,8 @@ impl Manifest {
         }
     }
 
-    /// Seals changes, with the manifest that follows from them: to be
-    /// committed in one transaction, in the order in which they were sealed.
+    /// Seals changes together with the resulting manifest. The caller must commit
+    /// them in one transaction, in the order of sealing.
     pub fn seal(
         &mut self,
         changes: impl IntoIterator<Item = (String, Option<Zeroizing<Vec<u8>>>)>,
@@ -79,22 +77,22 @@ impl Manifest {
         sealed
     }
 
-    /// The record of the manifest itself.
+    /// Seals the record of the manifest itself.
     pub(super) fn sealed(&self, key: &VaultKey, rng: &mut impl CryptoRng) -> SealedChange {
         let bytes = key.seal(MANIFEST_KEY, &self.tally.encode(), rng);
         (MANIFEST_KEY.to_owned(), Some(bytes))
     }
 
-    /// Takes a stored record into the account.
+    /// Adds a stored record.
     pub(super) fn add(&mut self, store_key: &str, sealed: &[u8]) {
         self.replace(store_key, Some(sealed));
     }
 
-    /// Compares the account with the stored manifest, opened.
+    /// Compares the manifest with the stored one, already opened.
     ///
     /// # Errors
     ///
-    /// `Damaged` for a manifest that is missing, or of other records.
+    /// `Damaged` if the stored manifest is missing or differs.
     pub(super) fn check(&self, stored: Option<&[u8]>) -> Result<(), VaultError> {
         if stored.and_then(Tally::decode) == Some(self.tally) {
             Ok(())
@@ -187,7 +185,7 @@ mod tests {
         load(crate::vault::VERSION, &key(), store.clone(), &mut rng()).is_ok()
     }
 
-    /// A store after three commits, and after each of them.
+    /// The states of a store after each of three commits.
     fn history() -> Vec<Store> {
         let mut manifest = Manifest::new(&key());
         let mut store = Store::new();
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_put_back_deleted_or_added_is_noticed() {
+    fn rolled_back_deleted_or_added_records_are_detected() {
         let history = history();
         let last = history.last().unwrap();
         for store_key in last.keys().filter(|key| !key.starts_with("b/")) {
@@ -236,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_of_what_is_not_covered_leaves_the_manifest_alone() {
+    fn a_commit_of_uncovered_records_does_not_change_the_manifest() {
         let mut manifest = Manifest::new(&key());
         let draft = ("d/1".to_owned(), Some(vec![1].into()));
         let sealed = manifest.seal([draft], &key(), &mut rng());
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_account_after_many_commits_is_that_of_the_store() {
+    fn the_manifest_matches_the_store_after_many_commits() {
         let mut manifest = Manifest::new(&key());
         let mut store = Store::new();
         for round in 0..200_u32 {

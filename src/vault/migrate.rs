@@ -1,9 +1,9 @@
-//! Vaults of every version this code reads, brought to the current one.
+//! Migration of older vaults to the current version.
 //!
-//! Each version changes something in one step: the header's form, or records.
-//! All steps are committed at once, with the header that names the new
-//! version, and only after the vault has opened; until then nothing of the
-//! store is changed. `docs/vault.md` says how to add a step.
+//! Each version has one step, which changes the header or records. All steps are
+//! committed at once, together with the header of the new version, and only after
+//! the vault was opened; before that the store is not changed. `docs/vault.md`
+//! says how to add a step.
 
 mod third;
 
@@ -21,7 +21,7 @@ use crate::{
     crypto::cbor::{self, Deterministic},
 };
 
-/// A record, opened: its store key and its plaintext.
+/// An opened record: its store key and its plaintext.
 pub type Plain = (String, Zeroizing<Vec<u8>>);
 
 /// The header of a stored vault, of any version.
@@ -29,32 +29,33 @@ pub type Plain = (String, Zeroizing<Vec<u8>>);
 pub enum StoredHeader {
     /// Version 1.
     First(FirstHeader),
-    /// Version 2, which differs from the current one by its number alone.
+    /// Version 2, which differs from the current one only in its number.
     Second(VaultHeader),
     /// The current version.
     Current(VaultHeader),
 }
 
-/// A vault whose key is known; its records are still sealed.
+/// A vault with a known key; its records are still sealed.
 #[derive(Debug)]
 pub struct UnlockedVault {
     /// The key that seals its records.
     pub key: VaultKey,
     /// The header, in the current version.
     pub header: VaultHeader,
-    /// The version the store has.
+    /// The version of the store.
     pub version: u32,
 }
 
-/// The records of a vault, opened.
+/// The opened records of a vault.
 #[derive(Debug)]
 pub struct LoadedRecords {
-    /// Seals what is committed from now on.
+    /// The manifest for later commits.
     pub manifest: Manifest,
-    /// Everything that was given, in the current version.
+    /// All given records, in the current version.
     pub records: Vec<Plain>,
-    /// What a migration changed, sealed: to be committed with the header of
-    /// the current version before anything else. Empty if there was none.
+    /// The sealed changes of a migration. The caller must commit them with the
+    /// header of the current version before anything else. Empty if nothing was
+    /// migrated.
     pub changes: Vec<SealedChange>,
 }
 
@@ -63,24 +64,24 @@ pub struct LoadedRecords {
 pub struct OpenedVault {
     /// The key that seals its records.
     pub key: VaultKey,
-    /// Seals what is committed from now on.
+    /// The manifest for later commits.
     pub manifest: Manifest,
     /// The header, in the current version.
     pub header: VaultHeader,
-    /// The records that were given, opened and in the current version.
+    /// All given records, opened and in the current version.
     pub records: Vec<Plain>,
-    /// What the migration changed: to be committed, sealed, in one
-    /// transaction before anything else is done. Empty if there was none.
+    /// The sealed changes of the migration. The caller must commit them in one
+    /// transaction before anything else. Empty if nothing was migrated.
     pub commit: Vec<SealedChange>,
 }
 
-/// Opens the records below `s/` and `m/` of a vault of some version. Those of
-/// the current version have to be the ones of its manifest.
+/// Opens the records below `s/` and `m/` of a vault of any supported version.
+/// Records of the current version must match its manifest.
 ///
 /// # Errors
 ///
-/// `Damaged` for a record that does not open, and for records that are not
-/// those of the manifest.
+/// `Damaged` for a record that does not open, and for records that do not match
+/// the manifest.
 pub fn load(
     version: u32,
     key: &VaultKey,
@@ -139,7 +140,7 @@ impl StoredHeader {
         }
     }
 
-    /// The bytes it was parsed from.
+    /// Encodes the header to the bytes from which it was parsed.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
@@ -149,7 +150,7 @@ impl StoredHeader {
         }
     }
 
-    /// The version it is of.
+    /// The version of the header.
     #[must_use]
     pub fn version(&self) -> u32 {
         match self {
@@ -159,7 +160,7 @@ impl StoredHeader {
         }
     }
 
-    /// How the passphrase's key-encryption key is made, if one opens this.
+    /// The PBKDF2 parameters of the passphrase, if there is a slot for one.
     #[must_use]
     pub fn kdf(&self) -> Option<Kdf> {
         match self {
@@ -168,7 +169,7 @@ impl StoredHeader {
         }
     }
 
-    /// The passkeys that open this.
+    /// The passkeys that have a slot.
     #[must_use]
     pub fn passkeys(&self) -> Vec<&Passkey> {
         match self {
@@ -177,7 +178,7 @@ impl StoredHeader {
         }
     }
 
-    /// Opens the vault key, and brings the header to the current version.
+    /// Unwraps the vault key and migrates the header to the current version.
     ///
     /// # Errors
     ///
@@ -203,13 +204,13 @@ impl StoredHeader {
         })
     }
 
-    /// Opens the vault with its records, and brings both to the current
+    /// Opens the vault with its records, and migrates both to the current
     /// version.
     ///
     /// # Errors
     ///
     /// `WrongPassphrase`; `Damaged` if a record does not open, or if records
-    /// were put back, deleted or added.
+    /// were rolled back, deleted or added.
     pub fn open(
         self,
         opener: Opener,
@@ -248,7 +249,7 @@ impl FirstHeader {
         key_slot::open(kek.expose(), aad, &self.wrapped).ok_or(VaultError::WrongPassphrase)
     }
 
-    /// The header of the current version that the same passphrase opens.
+    /// Creates the header of the current version for the same passphrase.
     fn current(
         self,
         opener: Opener,
@@ -297,12 +298,11 @@ mod tests {
         Opener::Passphrase(Secret::take(&mut [byte; 32]))
     }
 
-    /// A header of version 1, written once: a kek of 32 fives around a vault
-    /// key of 32 sixes.
+    /// A header of version 1: a kek of 32 fives wraps a vault key of 32 sixes.
     const FIRST: &[u8] = include_bytes!("../../fuzz/seeds/vault_header/header");
 
     #[test]
-    fn version_1_opens_and_becomes_the_current_one() {
+    fn version_1_opens_and_migrates() {
         let key = VaultKey::new(Secret::take(&mut [6; 32]));
         let record = ("s/a".to_owned(), key.seal("s/a", b"state", &mut rng()));
         let found = StoredHeader::parse(FIRST).unwrap();
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_open_is_not_migrated() {
+    fn a_vault_that_does_not_open_is_not_migrated() {
         let open = |opener| {
             let found = StoredHeader::parse(FIRST).unwrap();
             found.open(opener, [], &mut rng()).unwrap_err()

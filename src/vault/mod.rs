@@ -1,11 +1,11 @@
-//! State at rest: a header in the clear, and records each sealed alone under
-//! a random vault key, so that committing one message costs the same however
-//! many are stored.
+//! State at rest: a plaintext header, and records that are sealed individually
+//! under a random vault key, so that the cost of a commit does not depend on the
+//! number of stored messages.
 //!
 //! ```text
-//! header   = CBOR [version, [slot, …]]: the vault key, sealed for each method of unlocking
+//! header   = CBOR [version, [slot, …]]: the vault key, sealed for each unlock method
 //! record   = AES-256-GCM(vault key, CBOR), random nonce, aad = the record's key
-//! manifest = a record that binds all others together
+//! manifest = a record that authenticates the set of all others
 //! ```
 
 pub mod bundle;
@@ -29,27 +29,27 @@ pub use recovery_code::RecoveryCode;
 
 use crate::base::ErrorCode;
 
-/// The version of stored state that this code writes. Those before it are
-/// migrated when they are opened.
+/// The version of stored state that this code writes. Older versions are migrated
+/// when they are opened.
 pub const VERSION: u32 = 3;
 
 /// The store key of the header.
 pub const HEADER_KEY: &str = "vault";
 
-/// Why stored state was refused. It is never changed by a refusal.
+/// Why stored state is refused. A refusal never changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
-    /// Neither passphrase, passkey nor recovery code given opens the vault key.
+    /// The given passphrase, passkey or recovery code does not open the vault key.
     #[error("this does not open the vault")]
     WrongPassphrase,
     /// Written by a newer version.
     #[error("the vault was written by a newer version")]
     Version,
-    /// A record is missing, altered or not of its form.
+    /// A record is missing, altered or malformed.
     #[error("a record of the vault is missing or damaged")]
     Damaged,
-    /// The vault can be opened in as many ways as there may be.
+    /// The header already has the maximum number of slots.
     #[error("the vault can be opened in as many ways as there may be")]
     TooManySlots,
 }

@@ -1,4 +1,4 @@
-//! One sealed record.
+//! Sealing and opening of one record.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -9,30 +9,30 @@ use crate::{
     crypto::aead,
 };
 
-/// The key every record is sealed under. It opens no cell.
+/// The key that seals all records. It cannot open cells.
 #[derive(Debug)]
 pub struct VaultKey(Secret<32>);
 
 impl VaultKey {
-    /// A fresh key.
+    /// Generates a key.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         Self(Secret::random(rng))
     }
 
-    /// An unwrapped key.
+    /// Creates a key from unwrapped bytes.
     #[must_use]
     pub fn new(key: Secret<32>) -> Self {
         Self(key)
     }
 
-    /// The one exit, for wrapping.
+    /// Exposes the bytes, for wrapping.
     #[must_use]
     pub fn expose(&self) -> &Secret<32> {
         &self.0
     }
 
-    /// Seals one record. Its store key is authenticated with it, so records
-    /// cannot change places.
+    /// Seals one record. Its store key is authenticated, so records cannot be
+    /// swapped.
     #[must_use]
     pub fn seal(&self, store_key: &str, plaintext: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
         aead::seal(self.0.expose(), &aad(store_key), plaintext, rng)
@@ -42,7 +42,7 @@ impl VaultKey {
     ///
     /// # Errors
     ///
-    /// `Damaged` if it is not authentic or stood under another key.
+    /// `Damaged` if it is not authentic or was stored under another key.
     pub fn open(&self, store_key: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         aead::open(self.0.expose(), &aad(store_key), sealed)
             .map(Zeroizing::new)
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_opens_only_in_its_place() {
+    fn a_record_opens_only_under_its_key() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
         let key = VaultKey::random(&mut rng);
         let sealed = key.seal("s/a", b"state", &mut rng);

@@ -1,4 +1,4 @@
-//! A recovery code: a way to open the vault, on paper.
+//! Recovery codes: printed secrets that open the vault.
 //!
 //! ```text
 //! code  = base32 (RFC 4648, upper case) of u8(1) || secret(32) || check(4): 60 letters, printed in groups of five
@@ -16,25 +16,24 @@ use crate::{
     emergency::fold,
 };
 
-/// Letters of a code, without the hyphens it is printed with.
+/// Length of a code in characters, without hyphens.
 const CODE_LEN: usize = 60;
 
 const VERSION: u8 = 1;
 const CHECK_LEN: usize = 4;
 const GROUP: usize = 5;
 
-/// 256 bits that open a vault.
+/// A 256-bit secret that opens a vault.
 #[derive(Debug)]
 pub struct RecoveryCode(Secret<32>);
 
 impl RecoveryCode {
-    /// A fresh code.
+    /// Generates a code.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
         Self(Secret::random(rng))
     }
 
-    /// Reads a code from paper, in any case and grouping; `None` if anything
-    /// was mistyped.
+    /// Parses a typed code, in any case and grouping; `None` for a typing error.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let letters = fold(text);
@@ -45,11 +44,11 @@ impl RecoveryCode {
         Base32UpperUnpadded::decode(&*letters, bytes.as_mut_slice()).ok()?;
         let (version, rest) = bytes.split_first()?;
         let code = Self(Secret::from_slice(rest.first_chunk::<32>()?)?);
-        // The decoder lets the spare bits of the last letter be anything.
+        // The decoder ignores the unused bits of the last character.
         (*version == VERSION && *code.letters() == *letters).then_some(code)
     }
 
-    /// The code to print, in groups of five. Wiped on drop.
+    /// Formats the code for printing, in groups of five. Wiped on drop.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(CODE_LEN + CODE_LEN / GROUP));
@@ -62,13 +61,13 @@ impl RecoveryCode {
         text
     }
 
-    /// What it opens a vault with.
+    /// The opener for the vault header.
     #[must_use]
     pub fn opener(&self) -> Opener {
         Opener::Recovery(self.0.duplicate())
     }
 
-    /// Its secret, for the slot.
+    /// The secret, for the key slot.
     #[must_use]
     pub fn secret(&self) -> Secret<32> {
         self.0.duplicate()
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_read_as_people_write_it() {
+    fn a_code_parses_in_any_case_and_grouping() {
         let code = code(0x5a);
         let text = code.to_text();
         assert_eq!(text.len(), CODE_LEN + 11);
@@ -111,9 +110,9 @@ mod tests {
         }
     }
 
-    /// Digits that the alphabet does not have can only be a letter misread.
+    /// Digits outside the alphabet are misread letters.
     #[test]
-    fn a_code_is_read_as_people_misread_it() {
+    fn misread_characters_are_corrected() {
         let mut digits = [0; 3];
         for byte in 0..=255 {
             let code = code(byte);

@@ -22,7 +22,7 @@ fn export(records: &[&str]) -> (Identity, Export) {
 }
 
 #[test]
-fn an_export_verifies_and_reads_back() {
+fn an_export_round_trips_and_verifies() {
     let (_, export) = export(&[r#"{"event":"sent"}"#, r#"{"event":"gap \"1\" ñ"}"#]);
     let text = export.to_ndjson();
     assert_eq!(Export::parse(&text), Ok(export.clone()));
@@ -55,7 +55,7 @@ fn an_empty_log_has_no_checkpoint() {
 }
 
 #[test]
-fn other_writings_of_the_same_export_are_refused() {
+fn other_encodings_of_an_export_are_refused() {
     let (_, export) = export(&["{}"]);
     let text = export.to_ndjson();
     let lines: Vec<&str> = text.lines().collect();
@@ -86,7 +86,7 @@ fn other_writings_of_the_same_export_are_refused() {
 }
 
 #[test]
-fn a_log_written_anew_fails_against_a_kept_checkpoint() {
+fn a_rewritten_log_fails_against_a_kept_checkpoint() {
     let (owner, first) = export(&["{}", "[]"]);
     let kept = first.checkpoints.clone();
     let (_, again) = export(&["{}", "[]"]);

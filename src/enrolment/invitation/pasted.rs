@@ -1,28 +1,28 @@
-//! Invitations as mail programs leave them: wrapped, quoted, in brackets,
-//! percent-encoded, behind the link of a scanner.
+//! Recovery of invitations from mail text: wrapped, quoted, in brackets,
+//! percent-encoded, or inside the link of a link scanner.
 //!
-//! What comes out is an invitation of the exact form or nothing: its JSON
-//! has to close where the text ends, and an enclosed offer has to have its
-//! hash, so a wrong guess is never taken for an invitation.
+//! The result is a strictly valid invitation or an error: its JSON must close
+//! where the text ends, and an enclosed offer must match its hash, so a wrong
+//! guess is never accepted.
 
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Invitation, MAX_LEN, SCHEME, decode};
 use crate::enrolment::EnrolmentError;
 
-/// Longest pasted text: a whole mail around a link.
+/// Maximum length of pasted text: a whole mail around a link.
 const MAX_PASTED_LEN: usize = 65_536;
-/// How many places with the scheme are looked at.
+/// Maximum number of occurrences of the scheme that are tried.
 const MAX_PLACES: usize = 8;
-/// How many times a link may be encoded within another.
+/// Maximum number of links nested within each other.
 const MAX_LAYERS: usize = 4;
 
 /// Finds the invitation in a pasted text.
 ///
 /// # Errors
 ///
-/// `InvitationMissing` where there is none, `InvitationIncomplete` for one
-/// that is cut off, `InvitationMalformed` for one that was altered.
+/// `InvitationMissing` if there is none, `InvitationIncomplete` for a truncated
+/// one, `InvitationMalformed` for an altered one.
 pub(super) fn find(text: &str) -> Result<Invitation, EnrolmentError> {
     if let Some(invitation) = Invitation::read(text.trim()) {
         return Ok(invitation);
@@ -49,7 +49,7 @@ pub(super) fn find(text: &str) -> Result<Invitation, EnrolmentError> {
     Err(worst)
 }
 
-/// Looks behind each place where the scheme stands.
+/// Tries each occurrence of the scheme.
 fn in_plain_text(text: &str) -> Result<Invitation, EnrolmentError> {
     let scheme = SCHEME.as_bytes();
     let mut worst = EnrolmentError::InvitationMissing;
@@ -70,9 +70,8 @@ fn in_plain_text(text: &str) -> Result<Invitation, EnrolmentError> {
     Err(worst)
 }
 
-/// Reads base64 as far as it goes, over line breaks and their quote marks,
-/// and tries what there is at each of them: the words after the invitation
-/// look like base64, too.
+/// Reads base64 across line breaks and quote marks, and tries to parse at each
+/// of them, because words after the invitation look like base64 too.
 fn behind_scheme(rest: &str) -> Result<Invitation, EnrolmentError> {
     let mut base64 = Zeroizing::new(String::with_capacity(rest.len().min(MAX_LEN)));
     let mut chars = rest.trim_start_matches('/').chars().peekable();
@@ -87,14 +86,14 @@ fn behind_scheme(rest: &str) -> Result<Invitation, EnrolmentError> {
             return Ok(invitation);
         }
         match chars.next() {
-            // A soft line break of quoted-printable, or one of its characters.
+            // A soft line break or an escaped character of quoted-printable.
             Some('=') => match escaped(&mut chars) {
                 Some(c) if is_base64url(c) => base64.push(c),
                 Some('\n') => {}
                 _ => return Err(why_not(&base64)),
             },
             Some(c) if is_break(c) => {
-                // After a line break, the marks that quote a mail.
+                // Quote marks after the line break.
                 while chars
                     .next_if(|next| is_break(*next) || matches!(next, '>' | '|'))
                     .is_some()
@@ -105,8 +104,7 @@ fn behind_scheme(rest: &str) -> Result<Invitation, EnrolmentError> {
     }
 }
 
-/// The invitation of this base64, perhaps with what a link scanner puts
-/// behind it (`__`).
+/// Parses this base64, which may end with the suffix of a link scanner (`__`).
 fn complete(base64: &str) -> Option<Invitation> {
     let mut text = base64;
     for _ in 0..3 {
@@ -120,15 +118,16 @@ fn complete(base64: &str) -> Option<Invitation> {
     None
 }
 
-/// Whether the last byte is that of a JSON object, so that not every line of
-/// a long text is decoded from its beginning.
+/// Returns `true` if the last byte closes a JSON object. This avoids decoding
+/// from the start at every line of a long text.
 fn closes(base64: &str) -> bool {
     let last = base64.len().saturating_sub(1) / 4 * 4;
     let group = base64.get(last..).and_then(decode);
     group.is_some_and(|bytes| bytes.last() == Some(&b'}'))
 }
 
-/// An invitation that begins well and does not close was cut off.
+/// Distinguishes a truncated invitation, whose JSON does not close, from an
+/// altered one.
 fn why_not(base64: &str) -> EnrolmentError {
     let whole = base64.len() / 4 * 4;
     let json = decode(base64.get(..whole).unwrap_or_default()).map(Zeroizing::new);
@@ -140,7 +139,7 @@ fn why_not(base64: &str) -> EnrolmentError {
     }
 }
 
-/// What stands behind the `=` of quoted-printable (RFC 2045 §6.7).
+/// Decodes what follows a `=` of quoted-printable (RFC 2045 §6.7).
 fn escaped(chars: &mut core::iter::Peekable<core::str::Chars<'_>>) -> Option<char> {
     while chars.next_if(|c| matches!(c, ' ' | '\t' | '\r')).is_some() {}
     match chars.next()? {
@@ -156,18 +155,18 @@ fn is_base64url(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
 
-/// Where mail programs break lines, and what they put there.
+/// Characters at which mail programs break lines, or which they insert there.
 fn is_break(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
 }
 
-/// Percent-encoding undone once; what is not of its form stays.
+/// Decodes percent-encoding once; malformed escapes are unchanged.
 fn percent_decoded(text: &str) -> String {
     unescaped(text, '%', |c| c)
 }
 
-/// A link of Proofpoint's URL Defense, version 2: `-XX` for `%XX`, `_` for
-/// `/`. Other texts come out as nonsense, in which no invitation is found.
+/// Decodes a link of Proofpoint's URL Defense, version 2: `-XX` for `%XX`, `_`
+/// for `/`. Any other text becomes garbage that contains no invitation.
 fn unwrap_proofpoint(text: &str) -> String {
     unescaped(text, '-', |c| if c == '_' { '/' } else { c })
 }
@@ -218,7 +217,7 @@ mod tests {
         }
     }
 
-    /// Lines of 76 characters, each with something before it.
+    /// Lines of 76 characters, each with a prefix.
     fn wrapped(text: &str, end: &str, before: &str) -> String {
         let lines: Vec<String> = text
             .as_bytes()
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mail_programs_do_to_an_invitation_is_undone() {
+    fn invitations_are_recovered_from_mail() {
         let uri = invitation().to_uri();
         let link = format!("https://portal.example/enrol#{uri}");
         let proofpoint: String = percent_encoded(&link)
@@ -289,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_why() {
+    fn unreadable_texts_have_precise_errors() {
         let uri = invitation().to_uri();
         for (text, error) in [
             (String::new(), EnrolmentError::InvitationMissing),

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// The record in its new form; `None` if it stays as it is.
+/// Migrates a record; `None` if it does not change.
 ///
 /// # Errors
 ///
@@ -29,7 +29,7 @@ pub(super) fn migrate(
     }
 }
 
-/// Version 2 kept the entries of a whole slot.
+/// Version 2 stored the number of entries of a whole slot.
 fn relay(plain: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
     let mut record: RelayRecord = stored::decode(plain)?;
     let Some(info) = &mut record.info else {
@@ -39,7 +39,7 @@ fn relay(plain: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
     Ok(Some(stored::encode(&record)))
 }
 
-/// Version 2 kept the content type of the delivery, which could carry a file
+/// Version 2 stored the content type of the delivery, which could contain a file
 /// name.
 fn message(plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     let old: MessageRecordV2 = stored::decode(plain)?;
@@ -70,8 +70,8 @@ fn message(plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
 
 const FILENAME: &str = ";filename*=UTF-8''";
 
-/// Before version 3 a file name travelled as the last parameter of the
-/// content type (RFC 8187 §3.2.1).
+/// Before version 3, the file name was the last parameter of the content type
+/// (RFC 8187 §3.2.1).
 fn split_filename(content_type: &str) -> (String, Option<String>) {
     match content_type.split_once(FILENAME) {
         Some((base, name)) => {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn typed_text_stays_text_and_everything_else_is_an_attachment() {
+    fn typed_text_stays_text_and_other_content_becomes_an_attachment() {
         let text = migrated("text/plain");
         assert_eq!((text.text, text.attachments.len()), (Some((0, 57)), 0));
         for (content_type, base, name) in [
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_not_of_its_form_is_damaged() {
+    fn a_malformed_record_is_damaged() {
         assert_eq!(migrate("m/1/1", &[0x80]), Err(VaultError::Damaged));
         assert_eq!(migrate("s/relay", &[0x80]), Err(VaultError::Damaged));
         assert_eq!(migrate("s/self", &[0x80]), Ok(None));
