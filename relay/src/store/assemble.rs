@@ -1,5 +1,5 @@
-//! One batch from waiting cells and cover, in memory once: the same for every
-//! backend.
+//! Assembly of one batch from waiting cells and cover, for every backend. The
+//! batch is in memory only once.
 
 use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
@@ -9,13 +9,13 @@ use tessera::wire::{
 
 use crate::random::shuffle;
 
-/// A batch whose cells are put in place one by one, in a random order.
+/// Builds a batch from cells given one by one, which it places in random order.
 #[derive(Debug)]
 pub struct BatchBuilder {
     cell_size: CellSize,
     /// Room for the header, then the cells.
     bytes: Vec<u8>,
-    /// Where each cell goes, by the order in which they are given.
+    /// The position of each cell, by the order in which they are given.
     places: Vec<u32>,
 }
 
@@ -29,7 +29,7 @@ pub struct Assembled {
 }
 
 impl BatchBuilder {
-    /// A batch of so many cells.
+    /// Creates a builder for a batch of `count` cells.
     pub fn new(count: usize, cell_size: CellSize, rng: &mut impl CryptoRng) -> Self {
         let mut places: Vec<u32> = (0..).take(count).collect();
         shuffle(&mut places, rng);
@@ -40,12 +40,12 @@ impl BatchBuilder {
         }
     }
 
-    /// Puts the cell with this number, in the order of giving, where the
-    /// shuffle wants it.
+    /// Places the cell with this number, in the order of giving, at its shuffled
+    /// position.
     ///
     /// # Errors
     ///
-    /// [`BatchError::Malformed`] when there is no such place, or the cell is of
+    /// [`BatchError::Malformed`] if the number is out of range or the cell has
     /// another size.
     pub fn put(&mut self, number: usize, cell: &[u8]) -> Result<(), BatchError> {
         let size = self.cell_size.bytes();
@@ -63,7 +63,7 @@ impl BatchBuilder {
     ///
     /// # Errors
     ///
-    /// [`BatchError::Malformed`] when it has more cells than a header counts.
+    /// [`BatchError::Malformed`] if it has more cells than a header can count.
     pub fn sign(mut self, place: &BatchPlace, key: &OriginKey) -> Result<Assembled, BatchError> {
         let (head, cells) = self
             .bytes
@@ -79,7 +79,7 @@ impl BatchBuilder {
 }
 
 impl Assembled {
-    /// SHA-256 of every cell in it, cover included, in published order.
+    /// SHA-256 of every cell, including cover, in published order.
     #[must_use]
     pub fn digests(&self) -> Vec<[u8; 32]> {
         let cells = self.bytes.get(BATCH_HEADER_LEN..).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! What must survive power loss: waiting cells, published batches, the
-//! chain, and the origin's key.
+//! Durable state: waiting cells, published batches, their chains, and the
+//! origin's key.
 //!
-//! A backend is whatever passes the contract in `tests/relay/contract.rs`.
+//! A backend must pass the contract in `tests/relay/contract.rs`.
 
 mod assemble;
 pub mod queue;
@@ -22,10 +22,10 @@ pub use assemble::{Assembled, BatchBuilder};
 pub use queue::{Post, QueueClass};
 pub use sqlite::SqliteStore;
 
-/// The two kinds of buckets: each has its own epochs and its own retention.
+/// The two kinds of buckets, each with its own epochs and retention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Buckets with a number.
+    /// The numbered buckets.
     Numbered,
     /// The lobby.
     Lobby,
@@ -43,25 +43,26 @@ impl Kind {
     }
 }
 
-/// One step of closing an epoch: some buckets.
+/// One step of closing an epoch, for some buckets.
 #[derive(Clone, Debug)]
 pub struct Closing {
     /// The buckets to close.
     pub buckets: Vec<BucketId>,
-    /// The epoch's number: larger than any these buckets were closed under.
+    /// The epoch's number, greater than that of every earlier close of these
+    /// buckets.
     pub epoch: u64,
     /// The nominal boundary.
     pub closed_at: UnixTime,
     /// Bytes of a cell.
     pub cell_size: CellSize,
-    /// How batches are made up.
+    /// The cover of the batches.
     pub rule: CoverRule,
     /// Prepared cover: at least `rule.most()` cells for each bucket.
     pub cover: Vec<Cell>,
 }
 
 impl Closing {
-    /// The kind of these buckets: all of them are of one.
+    /// The kind of these buckets, which is the same for all.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.buckets
@@ -79,7 +80,7 @@ pub struct LastClose {
     pub closed_at: UnixTime,
 }
 
-/// Which batches of a bucket a reader may see.
+/// The batches of a bucket that are visible to readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Batches closed earlier than this are past retention.
@@ -88,62 +89,63 @@ pub struct Window {
     pub through: u64,
 }
 
-/// What a reader may see of a bucket, oldest first: every batch once.
+/// The visible content of a bucket, oldest first; each batch appears once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
     /// Complete segments.
     pub segments: Vec<SegmentRef>,
-    /// Headers of the batches that are in none of them.
+    /// Headers of the batches outside these segments.
     pub batches: Vec<BatchHeader>,
 }
 
-/// A segment: nothing but the batches of these epochs, one after the other.
+/// A segment: the batches of these epochs, concatenated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// As it is listed.
+    /// Its entry in the index.
     pub listed: SegmentRef,
-    /// The epochs of its batches, in their order.
+    /// The epochs of its batches, in order.
     pub epochs: Vec<u64>,
 }
 
-/// What there is of one batch or segment.
+/// The result of looking up one batch or segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<T> {
-    /// It is held.
+    /// The store has it.
     Held(T),
-    /// Past its retention; the oldest epoch still held, if any.
+    /// Past its retention.
     Expired {
-        /// Oldest epoch of the bucket.
+        /// The oldest epoch kept, if any.
         oldest: Option<u64>,
     },
     /// Never published here, or not yet.
     Nothing,
 }
 
-/// Why a store could not do it. What exactly went wrong is in the log.
+/// Why a store operation failed. The log has the details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// No space left, on the disk or in what the relay may take of it.
+    /// No space left on the disk or within the relay's disk limit.
     #[error("the store is full")]
     Full,
-    /// Too many requests wait already.
+    /// Too many requests are waiting.
     #[error("the store is busy")]
     Busy,
-    /// It cannot be read or written now.
+    /// The store cannot be read or written at the moment.
     #[error("the store cannot be read or written")]
     Unavailable,
-    /// It must not be used any more: a write may be lost.
+    /// The store must not be used any more: a write may be lost.
     #[error("the store has failed and must be started anew")]
     Failed,
-    /// As many cells wait for buckets of a kind as can be published in time.
+    /// The queue for buckets of this kind has as many cells as can be published
+    /// in time.
     #[error("as many cells wait as can be published in time")]
     QueueFull(Kind),
-    /// What it holds does not fit together. It is read as far as it goes,
-    /// and written no more.
+    /// The store is inconsistent. Reads continue where possible; writes are
+    /// refused.
     #[error("the store is damaged")]
     Damaged,
-    /// It was asked for what cannot be, a defect of the relay; nothing changed.
+    /// An invalid request: a defect of the relay. Nothing changed.
     #[error("the store was asked for what cannot be")]
     Misused,
 }
@@ -154,28 +156,28 @@ impl From<BatchError> for StoreError {
     }
 }
 
-/// A place for cells.
+/// Durable storage of cells and batches.
 pub trait Store: Clone + Send + Sync + 'static {
     /// The public key that signs this store's batches.
     fn origin(&self) -> Origin;
 
-    /// Keeps the cells, all or none; durable when it returns. A cell that is
-    /// waiting or was published within retention, cover included, is left
-    /// as it is.
+    /// Stores all of the cells or none; durable when it returns. A cell that is
+    /// already waiting, or was published within retention (including cover), is
+    /// ignored.
     fn put(
         &self,
         post: impl Into<Post> + Send,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Publishes one batch for each bucket that was not closed in this epoch
-    /// yet: waiting cells leave, cover joins, the order is shuffled. Each batch
-    /// is published whole or not at all; after an error call it again.
+    /// Writes one batch for each bucket that was not yet closed in this epoch:
+    /// takes waiting cells, adds cover and shuffles. Each batch is written
+    /// completely or not at all; after an error, call it again.
     fn close(&self, closing: Closing) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Ends an epoch of a kind, after its buckets were closed: what was left
-    /// behind waits for the next, and nothing on disk tells any more which
-    /// published cells had waited. What more than `most_waited` closes left
-    /// behind is dropped.
+    /// Ends an epoch of a kind, after its buckets were closed. Cells that were
+    /// left behind wait for the next epoch, except those that more than
+    /// `most_waited` closes left behind, which are dropped. Afterwards, nothing on
+    /// disk shows which published cells were real.
     fn end_epoch(
         &self,
         kind: Kind,
@@ -188,7 +190,7 @@ pub trait Store: Clone + Send + Sync + 'static {
         kind: Kind,
     ) -> impl Future<Output = Result<Option<LastClose>, StoreError>> + Send;
 
-    /// What there is of a bucket in the window.
+    /// The content of a bucket within the window.
     fn contents(
         &self,
         bucket: BucketId,
@@ -203,8 +205,8 @@ pub trait Store: Clone + Send + Sync + 'static {
         epoch: u64,
     ) -> impl Future<Output = Result<Found<Vec<u8>>, StoreError>> + Send;
 
-    /// One segment. It may be made already though the batch that completes it
-    /// is not to be seen yet: whoever asks compares its last epoch.
+    /// One segment. It may exist before the batch that completes it is visible:
+    /// the caller must compare its last epoch.
     fn segment(
         &self,
         bucket: BucketId,
@@ -212,36 +214,35 @@ pub trait Store: Clone + Send + Sync + 'static {
         number: u64,
     ) -> impl Future<Output = Result<Found<Segment>, StoreError>> + Send;
 
-    /// Makes segments of the runs that are complete and are none yet. Called
-    /// again it changes nothing.
+    /// Makes segments of complete runs that are not segments yet. Idempotent.
     fn seal(&self, buckets: &[BucketId]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Deletes some of what was closed before then, segments as a whole, and
-    /// says whether there was anything: to be called again until there is not.
+    /// Deletes some of the batches that were closed before `before`, segments as a
+    /// whole. Returns `true` if there was anything to delete; call it until it
+    /// returns `false`.
     fn expire(
         &self,
         kind: Kind,
         before: UnixTime,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Whether deletes of a kind wait because its clock jumped. Remembered,
-    /// or a restart would delete what the wait protects.
+    /// Returns `true` if deletes of a kind are suspended because the clock jumped.
+    /// Durable, so that a restart does not delete what the suspension protects.
     fn held(&self, kind: Kind) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Remembers it.
+    /// Suspends or resumes deletes of a kind.
     fn hold(&self, kind: Kind, held: bool) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether posts are taken, as far as is known from what was written
-    /// last.
+    /// Checks whether posts are accepted, according to the last write.
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// The reason for refusing posts.
     fn writable(&self) -> Result<(), StoreError>;
 
-    /// Returns when the store has failed for good; otherwise never.
+    /// Completes when the store has failed permanently; otherwise never.
     fn failed(&self) -> impl Future<Output = ()> + Send;
 
-    /// Finishes what was begun and lets go of the files.
+    /// Finishes pending work and closes the files.
     fn shutdown(&self) -> impl Future<Output = ()> + Send;
 }

@@ -1,18 +1,18 @@
-//! Which batches make a segment: the same for every backend. Protocol §12.
+//! Grouping of batches into segments, for every backend. Protocol §12.
 
 use tessera::{
     base::UnixTime,
     wire::segment::{MAX_SEGMENT_LEN, grid_cell},
 };
 
-/// A batch, as far as segments go.
+/// The fields of a batch that matter for segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Its epoch.
     pub epoch: u64,
     /// When it was closed.
     pub closed_at: UnixTime,
-    /// Its bytes, with the header.
+    /// Its length in bytes, including the header.
     pub bytes: u64,
 }
 
@@ -26,7 +26,7 @@ pub struct Run {
     pub last: u64,
     /// When the last batch was closed.
     pub closed_at: UnixTime,
-    /// Bytes of all of them.
+    /// Total length of the batches in bytes.
     pub bytes: u64,
 }
 
@@ -40,7 +40,7 @@ impl Run {
         }
     }
 
-    /// The run with this batch, if it goes on with it.
+    /// Extends the run by this batch; `None` if the batch starts another run.
     fn with(self, link: Link) -> Option<Self> {
         let bytes = self.bytes + link.bytes;
         let goes_on =
@@ -53,7 +53,7 @@ impl Run {
         })
     }
 
-    /// The number of its segment, after the chain's last one.
+    /// The number of its segment, given the chain's last one.
     #[must_use]
     pub fn number(&self, last: Option<u64>) -> u64 {
         let cell = grid_cell(self.closed_at);
@@ -61,8 +61,8 @@ impl Run {
     }
 }
 
-/// The runs of a chain, oldest batch first, that have become segments: all
-/// but the last, and none of one batch that is too large.
+/// The complete runs of a chain, oldest batch first: all but the last, and except
+/// those of one batch that is too large.
 pub fn complete(chain: impl IntoIterator<Item = Link>) -> Vec<Run> {
     let mut complete = Vec::new();
     let mut open: Option<Run> = None;
@@ -129,7 +129,7 @@ mod tests {
             runs(&[(0, half), (1, half), (2, half), (3, half + 1), (6, 1)]),
             [(100, 101), (102, 102), (103, 103)]
         );
-        // Too large by itself: in no segment, and nothing goes on across it.
+        // A batch that is too large is in no segment, and ends the run before it.
         assert_eq!(
             runs(&[(0, 1), (1, MAX_SEGMENT_LEN + 1), (2, 1), (6, 1)]),
             [(100, 100), (102, 102)]

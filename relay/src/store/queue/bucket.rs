@@ -9,18 +9,18 @@ use super::{QueueClass, Ticket};
 pub struct BucketQueue {
     pub(super) classes: BTreeMap<QueueClass, VecDeque<Ticket>>,
     pub(super) cells: usize,
-    /// Lowers the point from which classes get their shares, drawn again at each
-    /// close: who fills the queue to that point learns a noisy number of the
-    /// others' cells, as from the size of a batch.
+    /// Random reduction of the point from which classes get shares, drawn again at
+    /// each close. A poster that fills the queue to that point learns only a noisy
+    /// number of the others' cells, as from the size of a batch.
     pub(super) blur: usize,
 }
 
-/// How many cells wait for a bucket.
+/// The limits on waiting cells of a bucket.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
-    /// So many from any poster; beyond, each class has an even share of them.
+    /// Cells that any poster may add; beyond, each class has an even share of them.
     pub(super) free: usize,
-    /// So many in all.
+    /// Maximum number of cells.
     pub(super) most: usize,
 }
 
@@ -54,8 +54,8 @@ impl BucketQueue {
         own + cells <= limits.free / classes.max(1)
     }
 
-    /// One cell of each class in turn, until there are `count` in all. Classes
-    /// take turns in the order in which their first cells came.
+    /// Takes one cell of each class in turn, until there are `count`. Classes take
+    /// turns in the order in which their first cells arrived.
     pub(super) fn take_turns(
         &mut self,
         count: usize,

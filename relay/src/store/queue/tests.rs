@@ -19,7 +19,7 @@ fn queue(batch_cells: usize, lobby_cells: usize) -> Queue {
     })
 }
 
-/// A poster who posts one cell at a time, as long as there is room.
+/// Posts one cell at a time while there is room; returns the number accepted.
 fn post(queue: &mut Queue, to: BucketId, class: u64, cells: usize) -> usize {
     for done in 0..cells {
         let mut additions = Additions::default();
@@ -106,8 +106,8 @@ fn classes_take_turns_and_each_leaves_in_its_order() {
     assert_eq!(left[..4], [[2, 2, 2], [3, 1, 2], [3, 0, 3], [6, 0, 0]]);
 }
 
-/// One class had much waiting when many others joined: it gets little of each
-/// batch, but no cell waits for more closes than patience and the queue allow.
+/// A class with many waiting cells gets a small part of each batch after many
+/// other classes join, but no cell waits for more closes than the limits allow.
 #[test]
 fn nothing_waits_for_ever() {
     let mut queue = queue(100, 960);

@@ -1,4 +1,4 @@
-//! File systems on which an overwritten key may stay on the device.
+//! Detection of file systems that may keep an overwritten key on the device.
 
 use std::path::Path;
 
@@ -14,8 +14,8 @@ const COPIES: [(u64, &str); 6] = [
     (0xCA45_1A4E, "bcachefs"),
 ];
 
-/// Warns where an overwritten key may stay readable on the device: file
-/// systems that write elsewhere, and ext4 that journals data. SSDs may keep
+/// Warns if an overwritten key may remain readable on the device: on
+/// copy-on-write file systems, and on ext4 with data journaling. SSDs may keep
 /// old blocks below any file system.
 pub fn warn_if_copies_stay(path: &Path) {
     let kind = statfs(path).map(|fs| u64::from(fs.f_type as u32));
@@ -23,17 +23,17 @@ pub fn warn_if_copies_stay(path: &Path) {
     if let Some((_, name)) = name {
         tracing::warn!(
             path = %path.display(),
-            "{name} keeps old copies of what is overwritten: erased keys may stay readable on the disk"
+            "{name} keeps old copies of overwritten blocks: erased keys may remain readable on the disk"
         );
     } else if journals_data(path) {
         tracing::warn!(
             path = %path.display(),
-            "data=journal keeps copies of what is overwritten: erased keys may stay readable on the disk"
+            "data=journal keeps copies of overwritten blocks: erased keys may remain readable on the disk"
         );
     }
 }
 
-/// Whether the mount that holds the file writes its data to a journal first.
+/// Returns `true` if the file's mount writes data to a journal first.
 fn journals_data(path: &Path) -> bool {
     let Ok(path) = path.canonicalize() else {
         return false;

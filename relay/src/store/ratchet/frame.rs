@@ -1,4 +1,4 @@
-//! Frames: waiting cells of one kind, sealed.
+//! Frames: sealed groups of waiting cells of one kind.
 //!
 //! ```text
 //! frame = "TSF1" || kind(1) || u64 step || process(16) || u64 number || nonce(12)
@@ -8,35 +8,35 @@
 //!
 //! `process` is random per start and `number` counts its frames, so that no
 //! nonce is used twice under a key. Entries for the bucket [`FILLER`] pad a
-//! frame to 1, 2, 4 … 64 entries, or to a multiple of 64: its length tells
-//! little of how many cells were posted together.
+//! frame to 1, 2, 4 … 64 entries, or to a multiple of 64, so that its length
+//! reveals little about the number of cells posted together.
 
 use aws_lc_rs::aead::{Aad, Nonce};
 
 use super::{super::Kind, StepKey};
 use crate::random;
 
-/// The bucket of entries that only fill a frame.
+/// The bucket number of padding entries.
 pub const FILLER: u32 = 0xFFFF_FFFE;
 
 const MAGIC: &[u8; 4] = b"TSF1";
 const HEAD_LEN: usize = 37;
 const NONCE_LEN: usize = 12;
-/// What an entry takes besides its cell.
+/// Length of an entry without its cell, in bytes.
 const ENTRY_HEAD_LEN: usize = 5;
 
 /// One cell in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameEntry<'c> {
-    /// Its bucket's number, [`FILLER`] for none.
+    /// The number of its bucket; [`FILLER`] for padding.
     pub bucket: u32,
-    /// How many closes left it behind.
+    /// Number of closes that left it behind.
     pub waited: u8,
-    /// Its bytes.
+    /// The bytes of the cell.
     pub cell: &'c [u8],
 }
 
-/// The bytes are no frame of this kind and step, or not sealed under its key.
+/// The bytes are not a frame of this kind and step, or not sealed under its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a frame of waiting cells cannot be opened")]
 pub struct FrameError;
@@ -49,7 +49,7 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// For a process that has just started.
+    /// Creates a sealer for a process that has just started.
     #[must_use]
     pub fn new() -> Self {
         let mut process = [0; 16];
@@ -57,7 +57,7 @@ impl Sealer {
         Self::with(process, 0)
     }
 
-    /// For a known process and the frames it has sealed already.
+    /// Creates a sealer for a known process and its number of sealed frames.
     #[must_use]
     pub const fn with(process: [u8; 16], number: u64) -> Self {
         Self { process, number }
@@ -67,7 +67,7 @@ impl Sealer {
     ///
     /// # Errors
     ///
-    /// [`FrameError`] when a cell has another length.
+    /// [`FrameError`] if a cell has another length.
     pub fn seal(
         &mut self,
         key: &StepKey,
@@ -98,7 +98,7 @@ impl Sealer {
             frame.extend_from_slice(&FILLER.to_be_bytes());
             frame.resize(frame.len() + 1 + cell_len, 0);
         }
-        // Whatever becomes of this frame, its number is never used again.
+        // Never use this number again, even if this frame is discarded.
         self.number += 1;
         let (head, rest) = frame.split_at_mut(HEAD_LEN);
         let (_, plain) = rest.split_at_mut(NONCE_LEN);
@@ -123,7 +123,7 @@ impl Default for Sealer {
     }
 }
 
-/// A frame whose entries can be read.
+/// An opened frame.
 #[derive(Debug)]
 pub struct Frame {
     bytes: Vec<u8>,
@@ -173,14 +173,14 @@ impl Frame {
         })
     }
 
-    /// All entries in their order, fillers included.
+    /// All entries in order, including padding.
     pub fn entries(&self) -> impl Iterator<Item = FrameEntry<'_>> {
         self.plain()
             .chunks_exact(self.entry_len)
             .filter_map(parse_entry)
     }
 
-    /// The entry at a place.
+    /// The entry at an index.
     #[must_use]
     pub fn entry(&self, place: u16) -> Option<FrameEntry<'_>> {
         let start = usize::from(place) * self.entry_len;

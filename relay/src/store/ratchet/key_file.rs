@@ -1,13 +1,13 @@
-//! Where the keys of the ratchets lie: 4 KiB that are overwritten in place.
+//! The file with the keys of the ratchets: 4 KiB, overwritten in place.
 //!
 //! ```text
 //! "TSRATCH1"                                     first sector of 512 bytes
 //! u64 step || key(32) || SHA-256(step || key)[..8]      one sector per slot, zeros when free
 //! ```
 //!
-//! Two slots for each kind of bucket: the next key is durable before the
-//! old one is overwritten. Never renamed, never truncated, never copied: a
-//! file system that writes in place then keeps no old key.
+//! There are two slots for each kind of bucket: the next key is durable before
+//! the old one is overwritten. The file is never renamed, truncated or copied, so
+//! that a file system that writes in place keeps no old key.
 
 use std::{
     fs::File,
@@ -35,7 +35,7 @@ const SLOT_LEN: usize = STEP_LEN + KEY_LEN + CHECK_LEN;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// It cannot be made, read or written.
+    /// It cannot be created, read or written.
     #[error("{path}: {error}")]
     Io {
         /// The file.
@@ -57,7 +57,7 @@ pub struct KeyFile {
 }
 
 impl KeyFile {
-    /// Opens the file, or makes one without keys.
+    /// Opens the file, or creates one without keys.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl KeyFile {
         Self::read(file, path)
     }
 
-    /// Opens the file without making or changing it.
+    /// Opens the file without creating or changing it.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl KeyFile {
         })
     }
 
-    /// The key of a step, if it is held.
+    /// The key of a step, if the file has it.
     #[must_use]
     pub fn get(&self, kind: Kind, step: u64) -> Option<&StepKey> {
         let held = self.slots.get(slots_of(kind))?.iter().flatten();
@@ -122,12 +122,12 @@ impl KeyFile {
             .next()
     }
 
-    /// Keeps the key of a step; durable when it returns. It takes the place of
-    /// the oldest other step: at most two are held.
+    /// Stores the key of a step; durable when it returns. Replaces the oldest other
+    /// step: the file has at most two.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// The I/O error.
     pub fn put(&mut self, kind: Kind, step: u64, key: StepKey) -> io::Result<()> {
         let of_kind = self.slots.get(slots_of(kind)).unwrap_or_default();
         let age = |slot: &Option<(u64, StepKey)>| slot.as_ref().map_or(0, |(step, _)| *step);
@@ -150,11 +150,12 @@ impl KeyFile {
         Ok(())
     }
 
-    /// Overwrites every key of a kind but that of one step; durable when it returns.
+    /// Overwrites every key of a kind except that of one step; durable when it
+    /// returns.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// The I/O error.
     pub fn erase_all_but(&mut self, kind: Kind, step: u64) -> io::Result<()> {
         for slot in slots_of(kind) {
             let old = matches!(self.slots.get(slot), Some(Some((of, _))) if *of != step);
@@ -168,7 +169,7 @@ impl KeyFile {
         Ok(())
     }
 
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -181,7 +182,7 @@ impl KeyFile {
     }
 }
 
-/// An empty key file that survives power loss.
+/// Creates an empty key file durably.
 fn make(path: &Path) -> io::Result<()> {
     let file = File::options()
         .create_new(true)
@@ -205,7 +206,7 @@ const fn slots_of(kind: Kind) -> std::ops::Range<usize> {
     }
 }
 
-/// A slot that was written whole. Wipes the bytes it read.
+/// Parses a completely written slot. Wipes the bytes read.
 fn parse_slot(sector: &mut [u8]) -> Option<(u64, StepKey)> {
     let (slot, _) = sector.split_at_mut_checked(SLOT_LEN)?;
     let (head, check) = slot.split_at_mut_checked(STEP_LEN + KEY_LEN)?;

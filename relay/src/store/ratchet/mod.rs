@@ -1,15 +1,14 @@
-//! The keys under which waiting cells lie on disk.
+//! The keys that seal waiting cells on disk.
 //!
-//! Cells wait in sealed [`frame`]s. Each kind of bucket has a key that moves
-//! one step at the end of each epoch, and the key of the step before is
-//! overwritten where it lies ([`KeyFile`]). What the disk still holds of old
-//! frames, in free pages, in a write-ahead log, in blocks that a flash
-//! controller set aside, then opens for nobody: no file tells which cells of a
-//! batch were posted and which are cover.
+//! Waiting cells are in sealed [`frame`]s. Each kind of bucket has a key that
+//! advances one step at the end of each epoch; the previous key is overwritten in
+//! place ([`KeyFile`]). Remains of old frames on the disk (in free pages, in a
+//! write-ahead log, in remapped flash blocks) can then no longer be opened, so
+//! that no file shows which cells of a batch were posted and which are cover.
 //!
 //! `K(i+1) = HKDF-SHA256(salt = r, ikm = K(i), info = "tessera/relay/ratchet/" || kind)`
-//! with 32 random bytes `r` that are never stored, so that an old key opens
-//! nothing later.
+//! with 32 random bytes `r` that are never stored, so that an old key does not
+//! open later frames.
 
 mod file_system;
 pub mod frame;
@@ -29,33 +28,33 @@ pub use self::{
 use super::Kind;
 use crate::random;
 
-/// The key of one step. Wiped when dropped, and never shown.
+/// The key of one step. Wiped on drop.
 pub struct StepKey(Secret<32>);
 
 impl StepKey {
-    /// The first key of a ratchet.
+    /// Generates the first key of a ratchet.
     #[must_use]
     pub fn random() -> Self {
         Self(Secret::random(&mut random::system()))
     }
 
-    /// A key read from where it was kept.
+    /// Restores a key from the key file.
     #[must_use]
     pub fn from_secret(secret: Secret<32>) -> Self {
         Self(secret)
     }
 
-    /// The next key. The same `r` gives the same key.
+    /// Derives the next key; deterministic for a given `r`.
     ///
     /// # Errors
     ///
-    /// Never for keys of this length; the library says so in its type only.
+    /// Never for keys of this length; the type comes from the library.
     pub fn next(&self, kind: Kind, r: &[u8; 32]) -> Result<Self, Unspecified> {
         let info = [b"tessera/relay/ratchet/".as_slice(), &[kind.letter()]];
         self.derive(r, &info).map(Self)
     }
 
-    /// The key of the frames that one process seals in this step.
+    /// Derives the key of the frames that one process seals in this step.
     fn frame_key(&self, process: &[u8; 16]) -> Result<LessSafeKey, Unspecified> {
         let key = self.derive(&[], &[b"frame", process])?;
         UnboundKey::new(&AES_256_GCM, key.expose()).map(LessSafeKey::new)

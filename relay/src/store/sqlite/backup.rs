@@ -1,8 +1,8 @@
-//! Copying what is published, while the relay runs.
+//! Backup of the published part of a store, while the relay runs.
 //!
-//! A backup holds neither the signing key nor cells that wait: whoever goes
-//! on from it is another origin, and whoever finds it learns nothing that
-//! readers do not. Both are left out of what is copied, not deleted from it.
+//! A backup contains neither the signing key nor waiting cells: a relay that
+//! starts from it is another origin, and the backup reveals nothing beyond what
+//! readers can download. Both are never copied, rather than deleted from a copy.
 
 use std::{
     fs::File,
@@ -16,14 +16,14 @@ use tessera::wire::BatchHeader;
 
 use super::{OpenError, check::open_read_only, lock::lock_existing, schema, with_suffix};
 
-/// Why there is no backup.
+/// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The file cannot be made.
+    /// The file cannot be created.
     #[error("{path}: {error}")]
     Make {
         /// The file.
@@ -31,22 +31,22 @@ pub enum BackupError {
         /// Why.
         error: io::Error,
     },
-    /// Reading or writing failed; the unfinished file was removed.
+    /// Reading or writing failed; the incomplete file was removed.
     #[error("copying: {0}")]
     Copy(#[from] rusqlite::Error),
 }
 
-/// What was copied.
+/// The result of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// Batches.
+    /// Number of batches.
     pub batches: u64,
-    /// Bytes of the file.
+    /// Length of the file in bytes.
     pub bytes: u64,
 }
 
-/// Copies the published part of a store, as it is at one moment, into a new
-/// file. The relay may run; for as long as this reads, its log is not cleared.
+/// Copies a snapshot of the published part of a store into a new file. The relay
+/// may run; its write-ahead log is not truncated meanwhile.
 ///
 /// # Errors
 ///
@@ -96,8 +96,8 @@ pub fn backup(from: &Path, to: &Path) -> Result<Saved, BackupError> {
     })
 }
 
-/// What is copied, row by row. Not `frame`, and of `setting` only what is
-/// named below.
+/// The tables that are copied row by row. `frame` is not copied, and of `setting`
+/// only the names below.
 const TABLES: [(&str, &str); 5] = [
     (
         "batch",
@@ -134,7 +134,7 @@ fn fill(source: &Connection, to: &Path) -> rusqlite::Result<u64> {
             batches = rows;
         }
     }
-    // Chains begin anew: that is what the missing key is about.
+    // Without the key, a relay that starts from the backup begins new chains.
     target_transaction.execute("UPDATE chain SET head = ?1", [BatchHeader::NO_PREV.0])?;
     target_transaction.commit()?;
     target.close().map_err(|(_, error)| error)?;

@@ -1,5 +1,4 @@
-//! Verifying a store without changing it: everything that follows from
-//! something else must follow.
+//! Verification of a store without changing it: all redundant data must agree.
 
 mod bucket;
 mod file;
@@ -11,29 +10,29 @@ use tessera::wire::BucketId;
 
 use super::{OpenError, lock::lock_existing, schema, with_suffix};
 
-/// What a store holds, and what is wrong with it.
+/// The contents of a store, and the findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Batches held.
+    /// Batches.
     pub batches: u64,
     /// Cells in them.
     pub cells: u64,
     /// Segments.
     pub segments: u64,
-    /// Cells that wait.
+    /// Waiting cells.
     pub pending: u64,
-    /// Whether it is a backup, without a key and without cells that wait.
+    /// Whether it is a backup, which has neither a key nor waiting cells.
     pub is_backup: bool,
-    /// Empty for a store in order.
+    /// Inconsistencies; empty for a valid store.
     pub findings: Vec<Finding>,
 }
 
-/// One thing that does not fit.
+/// One inconsistency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where.
+    /// Its location.
     pub place: Place,
-    /// What.
+    /// Its description.
     pub what: String,
 }
 
@@ -50,11 +49,11 @@ pub enum Place {
     Batch(BucketId, u64),
     /// A segment of a bucket, by its number.
     Segment(BucketId, u64),
-    /// The cells that wait.
+    /// The waiting cells.
     Pending,
     /// The index of digests.
     Digests,
-    /// What is being deleted.
+    /// The batches being deleted.
     Deleting,
 }
 
@@ -87,7 +86,7 @@ impl Report {
         });
     }
 
-    /// Notes it unless it holds.
+    /// Adds a finding unless the condition holds.
     fn require(&mut self, holds: bool, place: Place, what: &'static str) {
         if !holds {
             self.find(place, what);
@@ -95,12 +94,12 @@ impl Report {
     }
 }
 
-/// Reads all of a store that no relay has open, and changes nothing.
+/// Reads all of a store that no relay has open, without changing it.
 ///
 /// # Errors
 ///
-/// [`OpenError`] when it cannot be read at all. What is wrong with what can
-/// be read is in the report.
+/// [`OpenError`] if it cannot be read at all. Inconsistencies of what can be read
+/// are in the report.
 pub fn check(path: &Path) -> Result<Report, OpenError> {
     let sqlite = |error| OpenError::Sqlite {
         path: path.to_owned(),
@@ -114,7 +113,7 @@ pub fn check(path: &Path) -> Result<Report, OpenError> {
         newer if newer > schema::VERSION => return Err(OpenError::Newer(path.to_owned())),
         _ => return Err(OpenError::Older(path.to_owned())),
     }
-    // One state of everything.
+    // All queries see one snapshot.
     let snapshot = connection.transaction().map_err(sqlite)?;
     let mut report = Report::default();
     let readable = file::check(&snapshot, path, &mut report).and_then(|layout| {
@@ -128,8 +127,8 @@ pub fn check(path: &Path) -> Result<Report, OpenError> {
     Ok(report)
 }
 
-/// Without a log there is nothing to recover, and no file needs to be made
-/// beside the store's.
+/// Without a write-ahead log there is nothing to recover, and no file must be
+/// created beside the store's.
 pub(super) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
     let log = std::fs::metadata(with_suffix(path, "-wal")).map_or(0, |log| log.len());
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -1,4 +1,4 @@
-//! The buckets: batches and their chains, segments, and the digests of all
+//! Checks of buckets: batches and their chains, segments, and the digests of all
 //! published cells.
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::store::run::{Link, complete};
 
-/// A batch that was read, as far as its neighbours need it.
+/// The fields of a batch that are needed to check its neighbours.
 struct Seen {
     header: BatchHeader,
     link: Link,
@@ -49,14 +49,18 @@ pub(super) fn check(
             None => report.require(
                 batches.is_empty(),
                 Place::Chain(bucket),
-                "missing, though there are batches",
+                "missing, although there are batches",
             ),
         }
         segments(connection, bucket, chain.as_ref(), &batches, report)?;
     }
     let count = |sql| connection.query_row(sql, [], |row| row.get(0).map(unsigned));
     let below_zero = count("SELECT count(*) FROM segment WHERE number < 0")?;
-    report.require(below_zero == 0, Place::File, "holds a segment below zero");
+    report.require(
+        below_zero == 0,
+        Place::File,
+        "has a segment with a negative number",
+    );
     let strangers = [
         ("SELECT count(*) FROM batch", report.batches),
         ("SELECT count(*) FROM segment", report.segments),
@@ -65,7 +69,7 @@ pub(super) fn check(
         report.require(
             count(sql)? == known,
             Place::File,
-            "holds something of a bucket that is none",
+            "has rows of an invalid bucket",
         );
     }
     let mut chains = connection.prepare("SELECT bucket FROM chain")?;
@@ -74,22 +78,18 @@ pub(super) fn check(
             .ok()
             .and_then(|bucket| BucketId::try_from(bucket).ok())
             .is_some_and(|bucket| layout.buckets.contains(bucket));
-        report.require(
-            known,
-            Place::File,
-            "holds the chain of a bucket that is none",
-        );
+        report.require(known, Place::File, "has the chain of an invalid bucket");
     }
     report.require(
         count("SELECT count(*) FROM seen")? == digests,
         Place::Digests,
-        "holds more or fewer digests than cells were published",
+        "the number of digests differs from the number of published cells",
     );
     Ok(())
 }
 
-/// Reads every batch of a bucket, oldest first; those that are no batches
-/// are noted and left out.
+/// Reads every batch of a bucket, oldest first; malformed ones are reported and
+/// skipped.
 fn batches(
     connection: &Connection,
     layout: &Layout,
@@ -124,7 +124,11 @@ fn batches(
             && header.encode().as_slice() == row.get_ref(4)?.as_blob()?
             && header.origin.0.as_slice() == row.get_ref(1)?.as_blob()?
             && row.get::<_, i64>(0)? == i64::from(bucket.is_lobby());
-        report.require(fits, place, "lies under another name than its header says");
+        report.require(
+            fits,
+            place,
+            "is stored under another name than in its header",
+        );
         let forgotten: Option<i64> = row.get(6)?;
         let known_from = unsigned(forgotten.unwrap_or(0));
         let mut known = true;
@@ -186,7 +190,7 @@ fn check_chain(
     for batch in batches {
         let header = &batch.header;
         let holds = match before {
-            // A new origin begins a chain of its own.
+            // A new origin starts its own chain.
             Some(last) if last.origin != header.origin => header.prev == BatchHeader::NO_PREV,
             // Between the two, batches may have been deleted after retention.
             Some(last) => {
@@ -199,7 +203,7 @@ fn check_chain(
         report.require(
             holds,
             Place::Batch(bucket, header.epoch),
-            "does not follow the batch before it",
+            "does not follow the previous batch",
         );
         before = Some(header);
     }
@@ -224,7 +228,7 @@ fn check_chain(
             place,
             "does not end with the last batch",
         );
-        // A backup, and what was restored from it, begins a chain anew.
+        // A backup, and a store restored from it, starts a new chain.
         let head = if layout.origin == Some(newest.origin) {
             newest.hash()
         } else {
@@ -277,7 +281,7 @@ fn segments(
             (run.first, run.last, run.bytes, run.closed_at)
                 == (listed.first, listed.last, listed.bytes, closed_at)
         });
-        report.require(fits, place, "is not a run of batches that is complete");
+        report.require(fits, place, "is not a complete run of batches");
         if let Some(run) = run.filter(|_| fits) {
             let digest = segment::digest(connection, bucket, listed.origin, &run)?;
             report.require(digest == listed.digest.0, place, "has another digest");
@@ -286,9 +290,9 @@ fn segments(
             let (number, last) = (listed.number, before.map(|segment| segment.number));
             let dropped = chain.and_then(|chain| chain.segment_expired);
             let grows = number == run.number(last.max(dropped.filter(|dropped| *dropped < number)))
-                // A clock was set back, and what was dropped is not all that came before.
+                // After a clock was set back, the dropped segments are not all earlier ones.
                 || dropped > Some(number) && last < Some(number);
-            report.require(grows, place, "has a number out of turn");
+            report.require(grows, place, "has a number out of order");
         }
         report.require(
             lobby == i64::from(bucket.is_lobby()),
@@ -302,7 +306,7 @@ fn segments(
     report.require(
         given == chain.and_then(|chain| chain.segment),
         Place::Chain(bucket),
-        "counts other segments than there are",
+        "the number of segments is wrong",
     );
     let sealed_through = before.map_or(0, |segment| segment.last);
     for batch in batches {
@@ -312,7 +316,7 @@ fn segments(
         report.require(
             alone || other_origin || in_segments.contains(&epoch),
             Place::Batch(bucket, epoch),
-            "is in no segment, and those after it are",
+            "is in no segment, although later batches are",
         );
     }
     Ok(())

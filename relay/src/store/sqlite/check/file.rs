@@ -1,5 +1,5 @@
-//! What belongs to no bucket: the file's structure, its layout, the settings,
-//! waiting cells, and what is being deleted.
+//! Checks of everything outside buckets: the file's structure, its tables, the
+//! settings, waiting cells, and batches being deleted.
 
 use std::{collections::HashSet, path::Path};
 
@@ -15,11 +15,11 @@ use super::{
 };
 use crate::store::{Kind, ratchet::KeyFile};
 
-/// What the rest is checked against.
+/// The settings against which the rest is checked.
 pub(super) struct Layout {
     pub(super) cell_size: CellSize,
     pub(super) buckets: BucketCount,
-    /// Whose chains the store goes on with; none for a backup.
+    /// The origin whose chains the store continues; none for a backup.
     pub(super) origin: Option<Origin>,
 }
 
@@ -52,7 +52,7 @@ fn structure(connection: &Connection, report: &mut Report) -> rusqlite::Result<(
         tables(&fresh)?
     };
     let same = tables(connection)? == expected;
-    report.require(same, Place::File, "its tables are not those of a store");
+    report.require(same, Place::File, "the tables differ from those of a store");
     Ok(())
 }
 
@@ -75,7 +75,7 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
     let mut names = connection.prepare("SELECT name FROM setting")?;
     for name in names.query_map([], |row| row.get::<_, String>(0))? {
         if !known.contains(&name?.as_str()) {
-            report.find(Place::Settings, "one that no relay makes");
+            report.find(Place::Settings, "unknown setting");
         }
     }
     let value = |name| {
@@ -99,7 +99,7 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
     report.require(
         fits,
         Place::Settings,
-        "a store has a signing key, a backup none",
+        "a store must have a signing key, and a backup none",
     );
     report.is_backup = is_backup;
     if seed.is_some() && !fits {
@@ -113,7 +113,8 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
     }))
 }
 
-/// Every frame opens, every cell is one of this relay, and a backup has none.
+/// Checks that every frame opens, every cell is valid for this relay, and a backup
+/// has none.
 fn waiting(
     connection: &Connection,
     store: &Path,
@@ -125,13 +126,21 @@ fn waiting(
     let kinds: Vec<i64> = steps
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    report.require(kinds == [0, 1], Place::Pending, "no step of a ratchet");
+    report.require(
+        kinds == [0, 1],
+        Place::Pending,
+        "the step of a ratchet is missing",
+    );
     let (frames, strange): (i64, i64) = connection.query_row(
         "SELECT count(*), count(*) FILTER (WHERE lobby NOT IN (0, 1)) FROM frame",
         [],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    report.require(strange == 0, Place::Pending, "a frame of no kind of bucket");
+    report.require(
+        strange == 0,
+        Place::Pending,
+        "a frame of an unknown kind of bucket",
+    );
     report.require(
         frames == 0 || !report.is_backup,
         Place::Pending,
@@ -168,7 +177,7 @@ fn waiting(
                 report.find(Place::Pending, "a frame that no key in the key file opens");
             }
         }
-        report.require(fit, Place::Pending, "one for a bucket that is none");
+        report.require(fit, Place::Pending, "a cell for an invalid bucket");
     }
     report.pending = cells.len() as u64;
     Ok(())
@@ -190,7 +199,7 @@ fn deleting(connection: &Connection, report: &mut Report) -> rusqlite::Result<()
         report.require(
             fits,
             Place::Deleting,
-            "one that is not there, or not so large",
+            "a batch that does not exist or is smaller",
         );
     }
     Ok(())
