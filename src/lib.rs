@@ -6,17 +6,17 @@
 //! | layer | modules | what they are |
 //! | --- | --- | --- |
 //! | 0 | [`base`] | encodings, labels, secrets, time, error codes |
-//! | 1 | [`crypto`], [`privacy`], [`wire`] | one fixed suite, thin over the crates; exact noise for cover; all that a relay may know |
-//! | 2 | [`identity`], [`medcrypt`] | who one is; texts under a month's key |
-//! | 3 | [`pseudonym`], [`channel`], [`audit`], [`emergency`], [`secure_encryption`] | proofs under blinded names, a pair's keys |
-//! | 4 | [`enrolment`], [`envelope`] | how two people meet; how content travels |
+//! | 1 | [`crypto`], [`privacy`], [`wire`] | one fixed cipher suite, thin wrappers over crates; exact noise for cover; everything a relay may see |
+//! | 2 | [`identity`], [`medcrypt`] | key pairs of a person; texts under a monthly key |
+//! | 3 | [`pseudonym`], [`channel`], [`audit`], [`emergency`], [`secure_encryption`] | proofs under blinded keys, pairwise keys, the audit chain, secret sharing |
+//! | 4 | [`enrolment`], [`envelope`] | pairing two people; encoding and sealing content |
 //! | 5 | [`vault`] | sealed state at rest |
-//! | 6 | [`client`] | the engine: takes time, randomness and answers, gives requests |
-//! | 7 | `wasm` | bindings and the default relay client; no protocol decision |
+//! | 6 | [`client`] | the engine: takes time, randomness and responses, returns requests |
+//! | 7 | `wasm` | bindings and the default relay client; makes no protocol decisions |
 //!
-//! Nothing below layer 7 reads a clock, draws randomness by itself or touches
-//! the network. Without the feature `client`, only the part of layers 0 and 1
-//! that a relay needs is compiled: no code that could open a cell. The features
+//! Nothing below layer 7 reads a clock, obtains randomness on its own or uses
+//! the network. Without the feature `client`, only the parts of layers 0 and 1
+//! that a relay needs are compiled: no code that could open a cell. The features
 //! `portal` and `sdk` choose the bindings: the npm package has a WebAssembly
 //! module of each.
 //!

@@ -1,6 +1,6 @@
-//! An export of the log, and its verification by anyone who holds it.
+//! Exports of the log, which anyone can verify.
 //!
-//! Newline-delimited JSON, each line in exactly one form:
+//! Newline-delimited JSON with exactly one encoding of each line:
 //!
 //! ```text
 //! {"tessera_audit":1,"owner":"<hex Y>"}
@@ -10,7 +10,7 @@
 //! …
 //! ```
 //!
-//! `Export` → [`Replayed`] → [`Attested`]: each step consumes the one before.
+//! `Export` → [`Replayed`] → [`Attested`]: each step consumes the previous one.
 
 use base64ct::{Base64, Encoding as _};
 
@@ -21,7 +21,7 @@ use crate::{
     wire::{hex, json},
 };
 
-/// An export as it was read: well formed, nothing verified.
+/// A parsed export: well-formed, not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     owner: Statement,
@@ -30,7 +30,7 @@ pub struct Export {
 }
 
 impl Export {
-    /// An export of entries with the head claimed after each.
+    /// Creates an export of entries, each with the head claimed after it.
     #[must_use]
     pub fn new(
         owner: Statement,
@@ -44,12 +44,12 @@ impl Export {
         }
     }
 
-    /// Reads the text of an export.
+    /// Parses the text of an export.
     ///
     /// # Errors
     ///
-    /// [`AuditError::Malformed`] for any text that [`Export::to_ndjson`]
-    /// would not write.
+    /// [`AuditError::Malformed`] for any text that [`Export::to_ndjson`] does not
+    /// write.
     pub fn parse(text: &str) -> Result<Self, AuditError> {
         Self::read(text).ok_or(AuditError::Malformed)
     }
@@ -69,7 +69,7 @@ impl Export {
         })
     }
 
-    /// The text of the export.
+    /// Writes the export as text.
     #[must_use]
     pub fn to_ndjson(&self) -> String {
         let mut out = owner_line(&self.owner);
@@ -82,17 +82,17 @@ impl Export {
         out
     }
 
-    /// The statement of whose log it claims to be.
+    /// The statement of the claimed owner.
     #[must_use]
     pub fn owner(&self) -> &Statement {
         &self.owner
     }
 
-    /// Walks the chain from the first entry.
+    /// Recomputes the chain from the first entry.
     ///
     /// # Errors
     ///
-    /// [`AuditError::Broken`] at the first entry whose head does not follow.
+    /// [`AuditError::Broken`] with the first entry whose head does not match.
     pub fn replay(self) -> Result<Replayed, AuditError> {
         let mut at = Head::GENESIS;
         for (entry, claimed) in &self.entries {
@@ -106,19 +106,19 @@ impl Export {
     }
 }
 
-/// An export whose entries follow from each other. Its owner could still
-/// have written all of it anew.
+/// An export with a consistent chain. Its owner could still have rewritten the
+/// whole chain.
 #[derive(Debug)]
 pub struct Replayed(Export);
 
 impl Replayed {
-    /// Verifies every checkpoint of the export, and those in `kept`, which
-    /// the verifier got at another time and another way.
+    /// Verifies every checkpoint of the export, and those in `kept`, which the
+    /// verifier obtained independently of this export.
     ///
     /// # Errors
     ///
-    /// [`AuditError::Checkpoint`] for one that is not the owner's or not of
-    /// this chain, [`AuditError::Truncated`] for one of an entry not there.
+    /// [`AuditError::Checkpoint`] for a checkpoint of another owner or another
+    /// chain, [`AuditError::Truncated`] for a checkpoint of a missing entry.
     pub fn attest(self, kept: &[Checkpoint]) -> Result<Attested, AuditError> {
         let Export {
             owner,
@@ -152,7 +152,7 @@ pub struct Attested {
 }
 
 impl Attested {
-    /// The statement of whose log it is.
+    /// The statement of the owner.
     #[must_use]
     pub fn owner(&self) -> &Statement {
         &self.export.owner
@@ -171,18 +171,18 @@ impl Attested {
         self.anchored_at
     }
 
-    /// The records, JSON, in order.
+    /// The records as JSON, in order.
     pub fn records(&self) -> impl Iterator<Item = &str> {
         self.export.entries.iter().map(|(entry, _)| entry.record())
     }
 }
 
-/// Verifies the text of an export; `kept` is one that was kept elsewhere:
-/// an earlier export, or checkpoints alone.
+/// Verifies the text of an export. `kept` was kept elsewhere: an earlier export,
+/// or its checkpoints alone.
 ///
 /// # Errors
 ///
-/// Whatever is found first.
+/// The first [`AuditError`] found.
 pub fn verify(export: &[u8], kept: Option<&[u8]>) -> Result<Attested, AuditError> {
     let export = read_text(export).ok_or(AuditError::Malformed)?;
     let kept = match kept {
@@ -192,13 +192,13 @@ pub fn verify(export: &[u8], kept: Option<&[u8]>) -> Result<Attested, AuditError
     export.replay()?.attest(&kept)
 }
 
-/// The checkpoints in the text of an export that was kept elsewhere; it may
-/// have no entries.
+/// Parses the checkpoints in the text of an export that was kept elsewhere; it
+/// may have no entries.
 ///
 /// # Errors
 ///
-/// [`AuditError::KeptMalformed`]; [`AuditError::Checkpoint`] if there is
-/// none, or one that is not this owner's.
+/// [`AuditError::KeptMalformed`]; [`AuditError::Checkpoint`] if there is no
+/// checkpoint, or one of another owner.
 pub fn kept_checkpoints(text: &[u8], owner: &Statement) -> Result<Vec<Checkpoint>, AuditError> {
     let kept = read_text(text).ok_or(AuditError::KeptMalformed)?;
     if kept.checkpoints.is_empty() || kept.owner != *owner {
@@ -245,8 +245,8 @@ pub fn checkpoint_line(checkpoint: &Checkpoint) -> String {
     )
 }
 
-// A line counts only if writing its value again gives the same line: that
-// rules out white space, other orders of keys, and other escapes.
+// A line is accepted only if encoding its value gives the same line. This refuses
+// white space, other orders of keys and other escapes.
 
 fn read_owner(line: &str) -> Option<Statement> {
     let mut owner = None;

@@ -1,6 +1,6 @@
-//! The stored form of everything a client keeps: each record is a CBOR array
-//! of its fields in the order they have here, and `tests/stored.rs` holds a
-//! snapshot of the bytes. Any change is a new version of the vault.
+//! The stored encoding of all client state. Each record is a CBOR array of its
+//! fields in declaration order; `tests/stored.rs` compares the bytes with a
+//! snapshot. Any change needs a new version of the vault.
 
 use zeroize::Zeroizing;
 
@@ -54,12 +54,12 @@ macro_rules! records {
 }
 
 records! {
-    /// `s/self`: who one is.
+    /// `s/self`: the own identity.
     #[derive(Debug)]
     pub struct SelfRecord {
         /// The identity secret.
         pub secret: [u8; 32],
-        /// One's name.
+        /// The own display name.
         pub name: String,
         /// The live device index.
         pub device: u8,
@@ -67,20 +67,20 @@ records! {
         pub created_at: u64,
     }
 
-    /// `s/relay`: the relay as it last described itself, and how far each
+    /// `s/relay`: the last stated parameters of the relay, and how far each
     /// mailbox was pulled.
     #[derive(Clone, Debug, Default)]
     pub struct RelayRecord {
         /// Base URL, as invitations carry it.
         pub url: String,
-        /// How far one's own bucket was pulled.
+        /// How far the own bucket was pulled.
         pub own: Vec<CursorRecord>,
         /// How far the lobby was pulled.
         pub lobby: Vec<CursorRecord>,
-        /// Whether one's own bucket, and the lobby, were read, or empty at the
-        /// first look.
+        /// Whether the own bucket and the lobby were read, or were empty at the
+        /// first pull.
         pub started: (bool, bool),
-        /// What it last said of itself.
+        /// Its last stated parameters.
         pub info: Option<InfoRecord>,
     }
 
@@ -108,7 +108,7 @@ records! {
     /// What a client needs of `/v1/info`.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct InfoRecord {
-        /// The key the relay signs batches with.
+        /// The public key with which the relay signs batches.
         pub origin: [u8; 32],
         /// Number of buckets.
         pub buckets: u32,
@@ -118,7 +118,7 @@ records! {
         pub epoch_seconds: u32,
         /// Length of an epoch of the lobby, in seconds.
         pub lobby_epoch_seconds: u32,
-        /// How long a batch can be pulled, in seconds.
+        /// How long the relay keeps a batch, in seconds.
         pub retention_seconds: u32,
         /// Entries of a slot for each numbered bucket.
         pub per_bucket: u32,
@@ -137,9 +137,9 @@ records! {
         pub head: [u8; 32],
         /// When that batch was closed, Unix seconds.
         pub closed_at: u64,
-        /// Lowest epoch looked at, for reading the lobby backwards.
+        /// Lowest epoch read, for reading the lobby backwards.
         pub floor: u64,
-        /// Where the chain broke, until what was missing comes.
+        /// Gaps in the chain, until the missing batches arrive.
         pub gaps: Vec<GapRecord>,
     }
 
@@ -152,10 +152,10 @@ records! {
         pub to: u64,
         /// Hash of the header before the gap.
         pub before: [u8; 32],
-        /// What the header after it names as its predecessor.
+        /// `prev` of the header after the gap.
         pub after: [u8; 32],
-        /// When the batch before it was closed, Unix seconds; of the whole gap,
-        /// where a part of it has come.
+        /// When the batch before the gap was closed, Unix seconds. After a part of
+        /// the gap has arrived, still that of the whole gap.
         pub since: u64,
     }
 
@@ -164,7 +164,7 @@ records! {
     pub struct ContactRecord {
         /// Public identity, 64 bytes; empty until the offer arrived.
         pub public: Vec<u8>,
-        /// What it calls itself; empty until the offer arrived.
+        /// The contact's name; empty until the offer arrived.
         pub name: String,
         /// 0 pending, 1 active, 2 suspect.
         pub state: u8,
@@ -174,13 +174,13 @@ records! {
         pub reason: Option<String>,
         /// The six digits, while they are to be compared.
         pub digits: Option<String>,
-        /// What the confirm is checked with.
+        /// The values for checking the confirm.
         pub awaiting: Option<AwaitingRecord>,
         /// Keys and counters.
         pub channel: Option<ChannelRecord>,
         /// Ordinal of the next message.
         pub next_message: u32,
-        /// The invitation came from the inviter's own hand.
+        /// The invitation was handed over in person.
         pub in_person: bool,
         /// Unix seconds.
         pub created_at: u64,
@@ -199,24 +199,24 @@ records! {
         pub response_hash: [u8; 32],
     }
 
-    /// A pair's chains and counters.
+    /// The chains and counters of a channel.
     #[derive(Debug)]
     pub struct ChannelRecord {
-        /// 0 if one invited, 1 if one accepted: the direction one sends in.
+        /// The direction of sending: 0 for the inviter, 1 for the acceptor.
         pub direction: u8,
         /// Month of both chain keys.
         pub month: u32,
-        /// Oldest sending chain key held.
+        /// Oldest sending chain key kept.
         pub sending: [u8; 32],
-        /// Oldest receiving chain key held.
+        /// Oldest receiving chain key kept.
         pub receiving: [u8; 32],
-        /// (day, next tag counter) of the days cells were sealed in.
+        /// (day, next tag counter) of the days on which cells were sealed.
         pub counters: Vec<(u32, u32)>,
-        /// No cell is sealed in this day or before it any more.
+        /// No more cells are sealed for this day or earlier days.
         pub sealed_before: u32,
         /// Next sequence number sent.
         pub next_seq: u64,
-        /// Windows of days in which something was opened.
+        /// Windows of the days on which cells were opened.
         pub windows: Vec<WindowRecord>,
         /// What was received, per sending device.
         pub sequences: Vec<SequenceRecord>,
@@ -236,13 +236,13 @@ records! {
     pub struct SequenceRecord {
         /// The device.
         pub device: u8,
-        /// All below arrived, except the missing ones.
+        /// All numbers below arrived, except the missing ones.
         pub next: u64,
         /// Ranges [from, to) that are missing.
         pub missing: Vec<(u64, u64)>,
     }
 
-    /// `s/i/<invitation>`: an invitation of one's own, or one accepted.
+    /// `s/i/<invitation>`: an invitation that was created or accepted.
     #[derive(Debug)]
     pub struct InvitationRecord {
         /// `s`.
@@ -251,16 +251,16 @@ records! {
         pub expires_at: u64,
         /// Whether it travels through the lobby.
         pub quick: bool,
-        /// One's own invitation: the offer. Empty once answered.
+        /// The offer of a created invitation. Empty once answered.
         pub offer: Vec<u8>,
-        /// X-Wing seed and SAS nonce of one's own open invitation.
+        /// X-Wing seed and SAS nonce of a created, open invitation.
         pub offer_secrets: Option<OfferSecretsRecord>,
         /// The hash of the offer to answer, of an accepted invitation; of the
         /// response that was confirmed, of one's own once answered.
         pub offer_hash: Option<[u8; 32]>,
-        /// The contact it led to.
+        /// The resulting contact.
         pub contact: Option<[u8; 8]>,
-        /// The only fingerprint to accept.
+        /// The only fingerprint that is accepted.
         pub expected: Option<[u8; 32]>,
         /// The cells sealed here, by counter: of the offer or the response.
         pub response_cells: Vec<CellRecord>,
@@ -282,7 +282,7 @@ records! {
     /// A cell's bytes.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct CellRecord {
-        /// As it is posted.
+        /// The bytes that are posted.
         pub bytes: Vec<u8>,
     }
 
@@ -297,19 +297,19 @@ records! {
         pub day: u32,
         /// The contact it belongs to.
         pub contact: Option<[u8; 8]>,
-        /// The message it belongs to, if one shows.
+        /// The message it belongs to, if a visible one.
         pub message: Option<u32>,
         /// The control delivery it belongs to, to seal it again.
         pub control: Option<ControlRecord>,
     }
 
-    /// `s/l/<contact>/<ordinal>`: a large message of one's own, of which not
-    /// all cells are sealed yet.
+    /// `s/l/<contact>/<ordinal>`: a large outgoing message, not all of whose cells
+    /// are sealed yet.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct LargeRecord {
         /// The delivery's bytes before its payload.
         pub head: Vec<u8>,
-        /// Names this sealing.
+        /// Identifies this sealing.
         pub message_id: [u8; 16],
         /// Unix seconds: day, month and keys of all cells.
         pub sent_at: u64,
@@ -327,10 +327,10 @@ records! {
         pub ordinal: u64,
     }
 
-    /// `s/settings`: how long things count, if it was ever set.
+    /// `s/settings`: retention and grace, if they were ever set.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct SettingsRecord {
-        /// Days of grace of the month before.
+        /// Days for which the keys of the previous month are kept.
         pub grace_days: u32,
         /// Days for which deliveries are accepted.
         pub retention_days: u32,
@@ -363,18 +363,18 @@ records! {
         pub payload: Vec<u8>,
     }
 
-    /// `s/overdue`: since when keys are past the date by which they are
-    /// shredded even if the relay's batches do not allow it.
+    /// `s/overdue`: since when keys are past the date by which they must be
+    /// shredded regardless of the relay's batches.
     #[derive(Debug)]
     pub struct OverdueRecord {
         /// Unix seconds.
         pub since: u64,
     }
 
-    /// `s/o/<digest>`: a cell that was opened, and what it led to.
+    /// `s/o/<digest>`: an opened cell and its delivery.
     #[derive(Clone, Debug)]
     pub struct OpenedRecord {
-        /// Day of its tag; forgotten when that leaves retention.
+        /// Day of its tag; the record is deleted when that leaves retention.
         pub day: u32,
         /// The contact whose tag it was under.
         pub contact: Option<[u8; 8]>,
@@ -390,7 +390,7 @@ records! {
     pub struct FragmentRecord {
         /// Fragments in all; 0 marks a message dropped for a conflict.
         pub count: u32,
-        /// The piece.
+        /// The chunk.
         pub chunk: Vec<u8>,
         /// Day of its tag.
         pub day: u32,
@@ -398,14 +398,14 @@ records! {
         pub device: u8,
     }
 
-    /// `s/audit`: where the audit log stands.
+    /// `s/audit`: the end of the audit log.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct AuditRecord {
         /// Entries in all.
         pub len: u64,
         /// The head after the last.
         pub head: [u8; 32],
-        /// The last month whose beginning was logged.
+        /// The last month whose start was logged.
         pub month: u32,
         /// The last checkpoint signed.
         pub checkpoint: Option<CheckpointRecord>,
@@ -433,13 +433,13 @@ records! {
         pub blob: Vec<u8>,
     }
 
-    /// `s/recovery`: what a device knows of others of the same person. It is
-    /// there once the vault was restored, or once another device was heard of.
+    /// `s/recovery`: the known devices of the same person. Present after the vault
+    /// was restored or another device was announced.
     #[derive(Debug)]
     pub struct RecoveryRecord {
-        /// Drawn by this device: tells its announcements from another's.
+        /// This device's random id, which marks its announcements.
         pub id: [u8; 16],
-        /// Whether it came from a backup.
+        /// Whether it was restored from a backup.
         pub restored: bool,
         /// Whether it has taken an index.
         pub settled: bool,
@@ -451,7 +451,7 @@ records! {
         pub highest: u8,
         /// When it last announced itself, Unix seconds.
         pub announced_at: u64,
-        /// The newer device that took its place.
+        /// The newer device that replaced it.
         pub superseded_by: Option<u8>,
         /// (index, Unix seconds) of former devices that are still open.
         pub former: Vec<(u8, u64)>,
@@ -466,24 +466,24 @@ records! {
         pub contact: [u8; 8],
         /// The index.
         pub device: u8,
-        /// The earliest time it sent at, Unix seconds.
+        /// The earliest known time of sending, Unix seconds.
         pub since: u64,
-        /// Whether it was told that an older one sent after that.
+        /// Whether a later delivery of an older device was reported.
         pub told: bool,
     }
 
-    /// `s/e/<id>`: somebody opened a backup with emergency shares.
+    /// `s/e/<id>`: a backup was opened with emergency shares.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct EmergencyRecord {
         /// Unix seconds.
         pub began_at: u64,
-        /// For how long.
+        /// The duration of the access.
         pub minutes: u32,
-        /// What was given as the reason; empty if only the end is known.
+        /// The stated reason; empty if only the end is known.
         pub reason: String,
         /// Unix seconds.
         pub ended_at: Option<u64>,
-        /// Whether the owner was told.
+        /// Whether it was reported to the owner.
         pub told: bool,
     }
 
@@ -522,28 +522,28 @@ records! {
     /// One attachment of a message.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct AttachmentRecord {
-        /// What it says it is.
+        /// The claimed content type.
         pub content_type: String,
-        /// Its name as it may be shown.
+        /// The file name, safe to show.
         pub filename: Option<String>,
-        /// Where it begins in the body.
+        /// Offset in the body.
         pub offset: u32,
-        /// Its bytes.
+        /// Length in bytes.
         pub len: u32,
     }
 
-    /// How far a message got into the health record.
+    /// The state of filing a message in the health record.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct FilingRecord {
         /// 0 filing, 1 filed, 2 failed.
         pub state: u8,
-        /// The id that the health record gave it.
+        /// The id that the health record assigned.
         pub id: Option<String>,
-        /// The version that the health record gave it.
+        /// The version that the health record assigned.
         pub version: Option<String>,
         /// Why it failed: an error code's text.
         pub code: Option<String>,
-        /// When this state began, Unix seconds.
+        /// When this state started, Unix seconds.
         pub since: u64,
     }
 
@@ -556,7 +556,7 @@ records! {
         pub session: Vec<u8>,
         /// Unix seconds.
         pub sent_at: u64,
-        /// Unix seconds; none for one's own.
+        /// Unix seconds; none for an outgoing message.
         pub received_at: Option<u64>,
         /// The sender's count.
         pub seq: u64,

@@ -1,35 +1,34 @@
 //! The body of `POST /v1/cells`: 1 to 64 entries of `u32 bucket || cell`.
 //!
-//! The bucket is in the body so that no access log can hold it.
+//! The bucket is in the body to keep it out of access logs.
 
 use super::{BucketCount, BucketId, Cell, CellSize};
 pub use crate::base::parameters::{MAX_LOBBY_ENTRIES, MAX_POST_ENTRIES as MAX_ENTRIES};
 use crate::base::{ErrorCode, encoding::Reader};
 
-/// Bytes of the bucket before each cell.
+/// Length of the bucket number before each cell, in bytes.
 const BUCKET_LEN: usize = 4;
 
-/// Bytes of the longest body for a cell size.
+/// Maximum length of a body for a cell size, in bytes.
 #[must_use]
 pub const fn max_body_len(size: CellSize) -> usize {
     MAX_ENTRIES * (BUCKET_LEN + size.bytes())
 }
 
-/// One cell and where it goes.
+/// One cell and its destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostEntry {
-    /// The bucket it is posted to.
+    /// The destination.
     pub bucket: BucketId,
     /// The cell.
     pub cell: Cell,
 }
 
-/// A body that is no post to this relay. All or nothing: one bad entry
-/// refuses the whole post.
+/// Why a body is refused. One invalid entry refuses the whole post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PostError {
-    /// No entry at all.
+    /// No entries.
     #[error("a post holds at least one entry")]
     Empty,
     /// More than 64 entries.
@@ -38,7 +37,7 @@ pub enum PostError {
     /// Not a whole number of entries of this relay's cell size.
     #[error("not a whole number of entries of 4 bytes of bucket and one cell")]
     Length,
-    /// A bucket this relay does not have.
+    /// A bucket that this relay does not have.
     #[error("no such bucket")]
     Bucket,
     /// More than 4 entries for the lobby.
@@ -57,7 +56,7 @@ impl PostError {
     }
 }
 
-/// The body for these entries, in their order.
+/// Encodes entries, in order.
 ///
 /// # Errors
 ///
@@ -76,11 +75,11 @@ pub fn encode(entries: &[PostEntry]) -> Result<Vec<u8>, PostError> {
     Ok(body)
 }
 
-/// The entries of a body, for a relay of that cell size and bucket count.
+/// Decodes the entries of a body, for a relay's cell size and bucket count.
 ///
 /// # Errors
 ///
-/// One of [`PostError`].
+/// Every [`PostError`].
 pub fn decode(
     body: &[u8],
     size: CellSize,
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_post() {
+    fn invalid_posts_are_refused() {
         let one = encode(&[entry(0, 1)]).unwrap();
         assert_eq!(decode(&[], SIZE, buckets()), Err(PostError::Empty));
         for cut in [1, 3, 4, 5, one.len() - 1] {
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn one_strange_bucket_refuses_the_whole_post() {
+    fn one_unknown_bucket_refuses_the_whole_post() {
         for strange in [8_u32, 65_535, 65_536, 0xFFFF_FFFE] {
             let mut body = encode(&[entry(0, 1), entry(1, 2)]).unwrap();
             body[4 + SIZE.bytes()..][..4].copy_from_slice(&strange.to_be_bytes());
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_come_back_in_order() {
+    fn entries_round_trip_in_order() {
         let entries: Vec<_> = (0..64)
             .map(|i| entry(if i % 16 == 8 { 0xFFFF_FFFF } else { i % 8 }, i as u8))
             .collect();

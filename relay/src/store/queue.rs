@@ -1,14 +1,14 @@
-//! Which cells wait, for which bucket, and in which order they leave. In
-//! memory only: on disk they lie in sealed frames.
+//! The queue of waiting cells: their buckets and the order in which they are
+//! published. In memory only; on disk, the cells are in sealed frames.
 //!
-//! Each bucket takes up to four batches' worth. Classes of posters share it:
-//! beyond the first batch a class may have no more waiting than an even share
-//! of one, so that `n` classes that take all they get, one after the other,
-//! fill `1 + 1/2 + … + 1/n` batches, and the next still has room. A batch takes
-//! first what many closes left behind, so that nothing waits for ever, and
-//! then one cell of each class in turn, those that came first first. So a
-//! poster who floods a bucket delays its own cells and not those of others.
-//! Nothing here reaches the disk; after a restart all that waits is of one
+//! Each bucket accepts up to four batches of waiting cells, shared by classes of
+//! posters. Beyond the first batch, a class may have no more than an even share
+//! of one batch waiting, so that `n` classes that take all they can, one after
+//! the other, fill `1 + 1/2 + … + 1/n` batches, and the next class still has
+//! room. A batch first takes the cells that many closes left behind, which bounds
+//! the waiting time, and then one cell of each class in turn, oldest first. So a
+//! poster that floods a bucket delays its own cells and not those of others.
+//! Classes never reach the disk; after a restart, all waiting cells are of one
 //! class.
 
 mod bucket;
@@ -22,8 +22,8 @@ use self::bucket::Limits;
 use super::Kind;
 use crate::cover::{LOBBY_CELLS, PATIENCE, Waiting};
 
-/// Who posts, as far as fairness goes: a number that the limiter gives out,
-/// and that says nothing about an address.
+/// A class of posters for fair queueing: a number assigned by the limiter that
+/// reveals nothing about an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueClass(pub u64);
 
@@ -32,7 +32,7 @@ pub struct QueueClass(pub u64);
 pub struct Post {
     /// The cells and their buckets.
     pub entries: Vec<PostEntry>,
-    /// Who posted them.
+    /// The class of the poster.
     pub class: QueueClass,
 }
 
@@ -45,29 +45,30 @@ impl From<Vec<PostEntry>> for Post {
     }
 }
 
-/// Most bytes of cells that wait, in all buckets together.
+/// Maximum total size of waiting cells in all buckets, in bytes.
 const ALL_WAITING: u64 = 4 << 30;
 
-/// How many cells the buckets of each kind take.
+/// The capacity of the buckets of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// Most cells of a batch, cover included.
+    /// Maximum number of cells of a batch, including cover.
     pub batch_cells: usize,
-    /// Most cells that wait for one numbered bucket.
+    /// Maximum number of waiting cells of one numbered bucket.
     pub numbered_cells: usize,
-    /// Most cells that wait for the lobby.
+    /// Maximum number of waiting cells of the lobby.
     pub lobby_cells: usize,
-    /// Most cells that wait in all.
+    /// Maximum number of waiting cells in total.
     pub all_cells: usize,
-    /// A cell of a numbered bucket that so many closes left behind goes first.
+    /// A cell of a numbered bucket that this many closes left behind is taken first.
     pub numbered_patience: u8,
     /// The same for the lobby.
     pub lobby_patience: u8,
 }
 
 impl Capacity {
-    /// For batches of at most so many bytes, and buckets of which everything
-    /// is published in so many epochs, of the numbered ones and of the lobby.
+    /// Computes the capacity from the maximum size of a batch in bytes, and the
+    /// number of epochs in which all waiting cells of a numbered bucket and of the
+    /// lobby must be published.
     #[must_use]
     pub fn new(
         cell_size: CellSize,
@@ -89,7 +90,7 @@ impl Capacity {
     }
 }
 
-/// The start of a cell's SHA-256: enough to know a cell by.
+/// The first 16 bytes of a cell's SHA-256, which identify it.
 pub type CellId = [u8; 16];
 
 /// The [`CellId`] of a digest.
@@ -98,16 +99,16 @@ pub fn cell_id(digest: &[u8; 32]) -> CellId {
     digest.first_chunk().map_or([0; 16], |id| *id)
 }
 
-/// Where a waiting cell lies.
+/// The location of a waiting cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// The frame's row. Grows with the order of arrival.
+    /// The row of its frame. Increases with the order of arrival.
     pub frame: i64,
-    /// The place in it.
+    /// The index in the frame.
     pub place: u16,
-    /// How many closes left it behind.
+    /// Number of closes that left it behind.
     pub waited: u8,
-    /// Which cell it is.
+    /// The cell's id.
     pub cell: CellId,
 }
 
@@ -129,7 +130,7 @@ pub struct Queue {
     known: HashSet<CellId>,
 }
 
-/// What a post would add to the queue.
+/// The cells that posts of one commit add to the queue.
 #[derive(Debug, Default)]
 pub struct Additions {
     by_bucket: HashMap<BucketId, HashMap<QueueClass, usize>>,
@@ -137,7 +138,7 @@ pub struct Additions {
 }
 
 impl Queue {
-    /// An empty queue.
+    /// Creates an empty queue.
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
         Self {
@@ -147,13 +148,13 @@ impl Queue {
         }
     }
 
-    /// Whether this cell waits.
+    /// Returns `true` if this cell is waiting.
     #[must_use]
     pub fn holds(&self, cell: &CellId) -> bool {
         self.known.contains(cell)
     }
 
-    /// Adds a post to `pending` if there is room for all of it beside that.
+    /// Adds a post to `pending` if there is room for both.
     ///
     /// # Errors
     ///
@@ -198,7 +199,7 @@ impl Queue {
         }
     }
 
-    /// How much waits for a bucket.
+    /// The number of waiting cells of a bucket.
     #[must_use]
     pub fn waiting(&self, bucket: BucketId) -> Waiting {
         let Some(queue) = self.buckets.get(&bucket) else {
@@ -211,10 +212,10 @@ impl Queue {
         }
     }
 
-    /// Takes cells out of a bucket, and counts a close for those left behind:
-    /// first what so many closes left behind, or as many as the capacity says,
-    /// then one of each class in turn. Returns what was taken, and the bucket as it was, for
-    /// [`put_back`](Self::put_back).
+    /// Takes cells out of a bucket and counts a close for the remaining ones: first
+    /// the cells that the given number of closes, or the number of the capacity,
+    /// left behind, then one of each class in turn. Returns the cells taken, and
+    /// the previous state of the bucket for [`put_back`](Self::put_back).
     pub fn take(
         &mut self,
         bucket: BucketId,
@@ -248,7 +249,7 @@ impl Queue {
         self.buckets.insert(bucket, before);
     }
 
-    /// Forgets cells that more than so many closes left behind; says whether
+    /// Drops cells that more than `most` closes left behind. Returns `true` if
     /// there were any.
     pub fn drop_stale(&mut self, kind: Kind, most: u8) -> bool {
         let mut any = false;
@@ -274,7 +275,7 @@ impl Queue {
         any
     }
 
-    /// Everything of a kind, in the order of arrival.
+    /// All waiting cells of a kind, in order of arrival.
     #[must_use]
     pub fn of_kind(&self, kind: Kind) -> Vec<(BucketId, Ticket)> {
         let of_kind = self.buckets.iter().filter(|(of, _)| Kind::of(**of) == kind);
@@ -285,7 +286,7 @@ impl Queue {
         all
     }
 
-    /// Says where cells of a kind lie now.
+    /// Updates the locations of cells of a kind.
     pub fn move_to(&mut self, kind: Kind, moved: &HashMap<CellId, Ticket>) {
         for (_, queue) in self.of_kind_mut(kind) {
             for ticket in queue.classes.values_mut().flatten() {
@@ -296,13 +297,13 @@ impl Queue {
         }
     }
 
-    /// Cells that wait in all.
+    /// The number of waiting cells.
     #[must_use]
     pub fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// Whether nothing waits.
+    /// Returns `true` if no cells are waiting.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
