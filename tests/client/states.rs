@@ -288,3 +288,34 @@ fn a_message_of_one_cell_is_withdrawn_until_it_has_left() {
     let refused = a.client.cancel(kept, &[], now, &mut rng()).map(|_| ());
     assert_eq!(refused, Err(ClientError::MessageSent));
 }
+
+#[test]
+fn receipts_owed_to_a_contact_that_is_suspect_or_removed_by_then_never_leave() {
+    for remove in [false, true] {
+        let mut relay = Relay::new();
+        let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
+        let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+        for _ in 0..3 {
+            round(&mut relay, &mut [&mut a, &mut b]);
+        }
+        let now = UnixTime(relay.epoch * EPOCH + 60);
+        b.send(a_at_b, "recheck HbA1c", now).unwrap();
+        b.post(&mut relay);
+        relay.close();
+        a.client.set_receipt_delay(1_440).unwrap();
+        assert_eq!(a.pull(&relay, now).messages.len(), 1);
+        let owed = format!("s/r/{b_at_a}");
+        assert!(a.store.contains_key(&owed) && a.client.queued() == 0);
+        let effects = match remove {
+            true => a.client.remove_contact(b_at_a, now),
+            false => a.client.reject_sas(b_at_a, now),
+        };
+        a.commit(effects.unwrap());
+        // No receipt waits for longer than a week.
+        let later = now.plus(7 * 86_400);
+        a.seal_overdue(later);
+        assert_eq!(a.client.queued(), 0);
+        assert!(!a.store.contains_key(&owed), "it is not owed any more");
+        assert!(!a.client.has_overdue(later));
+    }
+}

@@ -16,6 +16,9 @@ use crate::{
 
 /// Mean of the time that a receipt waits, unless the host sets another.
 const MEAN_DELAY_SECONDS: u64 = DAY_SECONDS;
+/// No receipt waits for more than so many times the mean: one in a thousand
+/// would.
+const LONGEST_DELAY: u64 = 7;
 /// A backlog of several cells leaves sooner, but no faster than so many cells
 /// in the mean time of one.
 const MOST_CELLS_PER_DELAY: u64 = 4;
@@ -84,11 +87,12 @@ impl Receipts {
         tx.touch(StoreKey::Receipts(contact));
     }
 
-    /// Contacts whose receipts are due. A clock that was set back by more than
-    /// the longest delay puts none off.
+    /// Contacts whose receipts are due. A clock that was ahead, and is right
+    /// now, puts none off by more than the longest delay.
     pub(crate) fn due(&self, now: UnixTime) -> impl Iterator<Item = ContactId> {
+        let latest = now.plus(self.mean_delay * LONGEST_DELAY);
         let owed = self.owed.iter();
-        let due = owed.filter(move |(_, owed)| owed.due <= now || owed.due > now.plus(LONGEST));
+        let due = owed.filter(move |(_, owed)| owed.due <= now || owed.due > latest);
         due.map(|(contact, _)| *contact)
     }
 
@@ -163,9 +167,6 @@ impl Receipts {
     }
 }
 
-/// The longest delay: with 53 bits, a draw is below 37 times the mean.
-const LONGEST: u64 = 37 * *RECEIPT_DELAY_MINUTES.end() as u64 * 60;
-
 /// A random time from now: exponential, so that having waited says nothing
 /// about how long the rest takes.
 fn random_time(now: UnixTime, mean: u64, rng: &mut impl CryptoRng) -> UnixTime {
@@ -173,14 +174,14 @@ fn random_time(now: UnixTime, mean: u64, rng: &mut impl CryptoRng) -> UnixTime {
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "53 bits, and a delay of at most some years"
+        reason = "53 bits, and a delay of some days"
     )]
     let delay = {
         // Uniform in (0, 1].
         let uniform = ((rng.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
         (-uniform.ln() * mean as f64) as u64
     };
-    now.plus(delay)
+    now.plus(delay.min(mean * LONGEST_DELAY))
 }
 
 #[cfg(test)]
@@ -240,7 +241,8 @@ mod tests {
         let early = draws.iter().filter(|draw| **draw < half_life).count() as u64;
         assert!(within(early, 2_000), "{early}");
         assert_eq!(random_time(NOW, 0, &mut rng()), NOW);
-        assert!(draws.iter().all(|draw| *draw < LONGEST));
+        let longest = DAY_SECONDS * LONGEST_DELAY;
+        assert!(draws.iter().all(|draw| *draw <= longest));
     }
 
     #[test]
@@ -288,7 +290,9 @@ mod tests {
     fn a_clock_that_was_set_back_puts_nothing_off() {
         let (mut receipts, mut tx) = (Receipts::default(), tx());
         receipts.owe(CONTACT, sessions([1]), &mut rng(), &mut tx);
-        assert!(is_due(&receipts, NOW.minus(LONGEST)));
+        let longest = DAY_SECONDS * LONGEST_DELAY;
+        let at_once = due(&receipts).minus(longest + 1);
+        assert!(is_due(&receipts, at_once) && !is_due(&receipts, at_once.plus(1)));
     }
 
     #[test]
