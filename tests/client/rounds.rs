@@ -451,3 +451,37 @@ fn a_sync_gives_what_arrived_and_the_first_task_that_failed() {
     };
     assert_eq!(failed.map(|failed| failed.task), Some(Task::Own));
 }
+
+#[test]
+fn long_epochs_stated_for_a_moment_are_over_within_an_hour() {
+    let (mut relay, mut a, _, _) = friends();
+    let epoch = format!("\"epoch_seconds\":{EPOCH}");
+    let (mut described, mut read, mut posted) = (0, 0, 0);
+    let own = a.client.index_path(Mailbox::Own).unwrap();
+    let info = relay.info();
+    assert!(info.contains(&epoch));
+    // The wall clock goes on and the relay closes nothing, which does not
+    // matter for when it is asked.
+    run(&mut a, &mut relay, 3 * 3_600, |ask| match ask {
+        Ask::Get(path) if path == "/v1/info" => {
+            described += 1;
+            let stated = match described {
+                1 => info.replace(&epoch, "\"epoch_seconds\":86400"),
+                _ => info.clone(),
+            };
+            Some(Answer::Got(Ok(stated.into_bytes())))
+        }
+        Ask::Get(path) => {
+            read += usize::from(*path == own);
+            None
+        }
+        Ask::Post { .. } => {
+            posted += 1;
+            None
+        }
+        _ => None,
+    });
+    assert!(described >= 3, "{described}");
+    // At the start, and every half hour from 90 minutes on at the latest.
+    assert!(read >= 4 && posted >= 5, "{read} reads and {posted} posts");
+}

@@ -1,8 +1,14 @@
-use super::*;
+use super::{
+    relay::{REPORTED_SKEW_SECONDS, STALLED_EPOCHS, STALLED_SECONDS},
+    *,
+};
 use crate::{
     base::time::DAY_SECONDS,
     client::view::Event,
-    wire::{BatchDigest, BatchHeader, OriginKey, batch::BatchPlace},
+    wire::{
+        BatchDigest, BatchHeader, BatchRef, BucketIndex, CellSize, InfoAnswer, OriginKey,
+        batch::BatchPlace,
+    },
 };
 
 const NOW: UnixTime = UnixTime(1_795_300_000);

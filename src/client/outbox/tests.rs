@@ -1,9 +1,14 @@
-use super::*;
+use super::{resealing::SEAL_AGAIN, *};
 use crate::{
-    base::UnixTime,
-    client::messages::{Message, MessageState, Parts},
+    base::{UnixTime, parameters::LISTENING_DAYS},
+    client::{
+        ClientError,
+        mailboxes::Mailboxes,
+        messages::{Message, MessageState, Messages, Parts},
+    },
+    identity::Fingerprint,
     vault::stored::ControlRecord,
-    wire::{CellSize, InfoAnswer, cover_cell},
+    wire::{InfoAnswer, cover_cell},
 };
 
 const CONTACT: ContactId = ContactId([1; 8]);

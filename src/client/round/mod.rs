@@ -127,10 +127,22 @@ impl Round {
         let Ok(info) = client.relay_info() else {
             return;
         };
+        let before = self.pace;
         self.pace = Pace {
             epoch: u64::from(info.epoch_seconds.get()) * 1000,
             lobby_epoch: u64::from(info.lobby_epoch_seconds.get()) * 1000,
         };
+        // A relay that stated long epochs for a moment keeps nothing waiting
+        // once that is over.
+        if self.pace.epoch < before.epoch {
+            for task in [Task::Own, Task::Slot] {
+                self.schedule.hasten(task, clock.ticks + self.pace.epoch);
+            }
+        }
+        if self.pace.lobby_epoch < before.lobby_epoch {
+            let due = clock.ticks + self.pace.lobby_epoch;
+            self.schedule.hasten(Task::Lobby, due);
+        }
         if self.started && self.schedule.due(Task::Slot).is_none() {
             let soon = below(SOON.min(self.pace.epoch / 2), rng);
             self.schedule.set(Task::Slot, Some(clock.ticks + soon));

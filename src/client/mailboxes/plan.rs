@@ -1,0 +1,173 @@
+//! What to download of a mailbox. Protocol §13.
+
+use serde::Serialize;
+
+use crate::{
+    base::sorted_by_key,
+    client::{ClientError, StoreKey, transaction::Transaction},
+    wire::{
+        BATCH_HEADER_LEN, BatchRef, BucketId, BucketIndex, CellSize, Origin, SegmentRef, paths,
+    },
+};
+
+use super::{Mailbox, Mailboxes};
+
+/// Newest batches of the lobby that a client without an open invitation reads
+/// when it opens, whatever it missed.
+const LOBBY_FIRST_LOOK: usize = 4;
+/// Most older lobby batches read at a time while an offer is looked for.
+const BACKFILL_BATCHES: usize = 64;
+
+/// One thing to download: a batch, or a segment of several batches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Download {
+    /// Path below the relay's URL.
+    pub path: String,
+    /// Bucket number.
+    pub bucket: u32,
+    /// Origin key, lower-case hex.
+    pub origin: String,
+    /// Epoch; of a segment, the last.
+    pub epoch: u64,
+    /// Its length.
+    pub bytes: u64,
+    #[serde(skip)]
+    pub(crate) mailbox: Mailbox,
+    #[serde(skip)]
+    pub(crate) entry: IndexEntry,
+    /// Whether the whole mailbox was to be read when this was planned, so
+    /// that what is missing before it is a gap.
+    #[serde(skip)]
+    pub(crate) whole: bool,
+}
+
+impl Download {
+    /// The mailbox it belongs to.
+    #[must_use]
+    pub fn mailbox(&self) -> Mailbox {
+        self.mailbox
+    }
+}
+
+/// A line of a bucket's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IndexEntry {
+    Batch(BatchRef),
+    Segment(SegmentRef),
+}
+
+impl IndexEntry {
+    pub(crate) fn origin(&self) -> &Origin {
+        match self {
+            Self::Batch(batch) => &batch.origin,
+            Self::Segment(segment) => &segment.origin,
+        }
+    }
+
+    /// First and last epoch.
+    fn epochs(&self) -> (u64, u64) {
+        match self {
+            Self::Batch(batch) => (batch.epoch, batch.epoch),
+            Self::Segment(segment) => (segment.first, segment.last),
+        }
+    }
+
+    fn bytes(&self, size: CellSize) -> u64 {
+        match self {
+            Self::Batch(batch) => {
+                BATCH_HEADER_LEN as u64 + u64::from(batch.count) * u64::from(size.get())
+            }
+            Self::Segment(segment) => segment.bytes,
+        }
+    }
+
+    fn path(&self, bucket: BucketId) -> String {
+        match self {
+            Self::Batch(batch) => paths::batch(bucket, &batch.origin, batch.epoch),
+            Self::Segment(segment) => paths::segment(bucket, &segment.origin, segment.number),
+        }
+    }
+}
+
+impl Mailboxes {
+    /// An index was read. A mailbox that is empty at first is read from its
+    /// beginning on.
+    pub(crate) fn looked(&mut self, mailbox: Mailbox, index: &BucketIndex, tx: &mut Transaction) {
+        let cursors = self.cursors_mut(mailbox);
+        let empty = index.batches.is_empty() && index.segments.is_empty();
+        if empty && !cursors.started {
+            cursors.started = true;
+            tx.touch(StoreKey::Mailboxes);
+        }
+    }
+
+    /// What to download, oldest first: of the `whole` mailbox the segments of
+    /// what was missed and the batches since, or else only its newest; then,
+    /// while an offer is looked for, older ones of the lobby, newest first.
+    pub(crate) fn plan(
+        &self,
+        mailbox: Mailbox,
+        bucket: BucketId,
+        index: &BucketIndex,
+        whole: bool,
+        backfill: bool,
+    ) -> Result<Vec<Download>, ClientError> {
+        let size = self.info()?.cell_size;
+        let first_look = match mailbox {
+            // Nobody knows a new identity yet: the newest batch anchors the chain.
+            Mailbox::Own => 1,
+            Mailbox::Lobby => LOBBY_FIRST_LOOK,
+        };
+        let cursors = self.cursors(mailbox);
+        let segments = index.segments.iter().copied().map(IndexEntry::Segment);
+        let batches = index.batches.iter().copied().map(IndexEntry::Batch);
+        let listed: Vec<_> =
+            sorted_by_key(segments.chain(batches), |listed| listed.epochs().0).collect();
+        let mut wanted: Vec<_> = listed
+            .iter()
+            .copied()
+            .filter(|listed| cursors.wants(&listed.origin().0, listed.epochs()))
+            .collect();
+        if !cursors.started || !whole {
+            wanted.retain(|listed| matches!(listed, IndexEntry::Batch(_)));
+            wanted = wanted.split_off(wanted.len().saturating_sub(first_look));
+        }
+        if backfill {
+            let older = listed
+                .iter()
+                .rev()
+                .copied()
+                .filter(|listed| cursors.is_older(&listed.origin().0, listed.epochs().1));
+            wanted.extend(older.take(BACKFILL_BATCHES));
+        }
+        Ok(wanted
+            .into_iter()
+            .map(|listed| Download {
+                path: listed.path(bucket),
+                bucket: bucket.get(),
+                origin: listed.origin().to_string(),
+                epoch: listed.epochs().1,
+                bytes: listed.bytes(size),
+                mailbox,
+                entry: listed,
+                whole,
+            })
+            .collect())
+    }
+
+    /// Whether the relay names this origin as its own, or once did.
+    pub(crate) fn trusts(&self, mailbox: Mailbox, origin: &Origin) -> bool {
+        let info = self.info.as_ref();
+        info.is_some_and(|info| info.origin == *origin)
+            || self.cursors(mailbox).of(&origin.0).is_some()
+    }
+
+    /// The offer of an invitation that was just accepted may stand in a batch
+    /// that was read before: all of the lobby counts as unread again.
+    pub(crate) fn read_lobby_again(&mut self, tx: &mut Transaction) {
+        tx.touch(StoreKey::Mailboxes);
+        for cursor in &mut self.lobby.known {
+            cursor.floor = cursor.epoch.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Withdrawing a message that has not left, or not all of it. Protocol §13.
+
+use crate::{
+    base::{Day, parameters::WINDOW},
+    client::{MessageRef, StoreKey, transaction::Transaction},
+};
+
+use super::{Outbox, large, resealing::SEAL_AGAIN};
+
+impl Outbox {
+    /// Withdraws a message: what has not left of it is dropped, so that it is
+    /// never whole. Of several cells every 32nd leaves all the same, from the
+    /// first on: a recipient finds nothing behind a longer hole in the day's
+    /// counters. Protocol §5.
+    ///
+    /// The counters of the cells of a large message that are not sealed yet
+    /// are free again ([`Outbox::unused`]). So what waits behind it, none of
+    /// which has left, is marked to be sealed again with those.
+    pub(crate) fn cut_short(&mut self, message: MessageRef, tx: &mut Transaction) {
+        let queued = self.queue.iter();
+        let cells: Vec<u64> = queued
+            .filter(|(_, queued)| queued.message() == Some(message))
+            .map(|(ordinal, _)| *ordinal)
+            .collect();
+        let large = self.large.get(message);
+        let several = cells.len() > 1 || large.is_some();
+        let behind = large.map(|record| record.ordinal + u64::from(record.next));
+        for (place, ordinal) in cells.into_iter().enumerate() {
+            if !several || !place.is_multiple_of(WINDOW as usize) {
+                self.queue.remove(&ordinal);
+                tx.delete(StoreKey::Queued(ordinal));
+            }
+        }
+        self.large.forget(message, tx);
+        let Some(behind) = behind else {
+            return;
+        };
+        let waiting = self.queue.iter_mut();
+        for (ordinal, queued) in waiting.filter(|(ordinal, _)| **ordinal >= behind) {
+            if queued.contact() == Some(message.contact) {
+                queued.day = SEAL_AGAIN;
+                tx.put(StoreKey::Queued(*ordinal), &queued.to_record());
+            }
+        }
+    }
+
+    /// The day of a large message, and the first of its counters that no cell
+    /// was sealed with.
+    pub(crate) fn unused(&self, message: MessageRef) -> Option<(Day, u32)> {
+        let record = self.large.get(message)?;
+        Some((large::day(record), record.first_counter + record.next))
+    }
+
+    /// Whether every cell that is left of a message is in a post without an
+    /// answer.
+    pub(crate) fn may_have_left(&self, message: MessageRef, in_flight: &[u64]) -> bool {
+        let mut queued = self.queue.iter();
+        self.large.get(message).is_none()
+            && !queued.any(|(ordinal, queued)| {
+                queued.message() == Some(message) && !in_flight.contains(ordinal)
+            })
+    }
+}
