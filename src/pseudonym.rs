@@ -74,6 +74,12 @@ impl Blinding {
         Witness::new(witness.expose() + self.0.as_ref())
     }
 
+    /// Reads an `h`; `None` unless it is canonical.
+    #[must_use]
+    pub fn decode(bytes: [u8; 32]) -> Option<Self> {
+        Option::from(Scalar::from_canonical_bytes(bytes)).map(|h| Self(Box::new(h)))
+    }
+
     /// Exposes `h`, for evidence that must outlive the month (protocol §11).
     #[must_use]
     pub fn expose(&self) -> &Scalar {

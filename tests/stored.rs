@@ -323,6 +323,13 @@ fn records_are_written_as_they_always_were() {
             since: 1_795_300_000,
         },
     );
+    held.hold(
+        "check",
+        &CheckRecord {
+            by: 2,
+            at: 1_795_300_000,
+        },
+    );
     held.hold("opened", &opened);
     held.hold(
         "opened/sparse",

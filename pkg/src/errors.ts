@@ -25,6 +25,7 @@ const RETRYABLE = {
   CONTACT_SUSPECT: false,
   SAS_NOT_READY: true,
   MESSAGE_UNKNOWN: false,
+  EVIDENCE_MISSING: false,
   MESSAGE_SENT: false,
   CLOCK_BEHIND: true,
   CLOCK_SKEW: true,

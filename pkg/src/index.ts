@@ -11,6 +11,7 @@ export { Portal } from "./portal/portal.js";
 export type { PortalVault } from "./portal/vault.js";
 export type { ReadOnlyPortal } from "./portal/read-only.js";
 export type { AuditLog } from "./audit/log.js";
+export { verifyEvidence } from "./audit/evidence.js";
 export { verifyAuditExport, type AuditVerdict, type AuditVerdictOptions } from "./audit/verify.js";
 export { EmergencySession, shareQrSvg } from "./vault/emergency-access.js";
 export {

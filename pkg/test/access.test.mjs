@@ -33,6 +33,28 @@ test("without the relay's token, or with another, nothing is read and nothing le
   }
 });
 
+test("a token from a function is asked for once, and again when the relay refuses it", async () => {
+  let asked = 0;
+  const client = httpRelay({ url: relay.url, accessToken: async () => (asked++ === 0 ? "expired" : TOKEN) });
+  assert.equal(asked, 0, "nothing is asked before the first request");
+  await Promise.all([client.get("/v1/info"), client.get("/v1/info"), client.get("/v1/info")]);
+  assert.equal(asked, 2, "requests at the same time share what was asked");
+  await client.get("/v1/info");
+  assert.equal(asked, 2);
+
+  const wrong = async () => {
+    asked++;
+    return "wrong";
+  };
+  const useless = httpRelay({ url: relay.url, accessToken: wrong });
+  asked = 0;
+  await refused("UNAUTHORIZED", () => useless.get("/v1/info"));
+  assert.equal(asked, 2, "not for ever");
+  const away = httpRelay({ url: relay.url, accessToken: async () => Promise.reject(new Error("signed out")) });
+  const error = await refused("UNAUTHORIZED", () => away.get("/v1/info"));
+  assert.equal(error.cause.message, "signed out");
+});
+
 test("with the token two people meet and write", async () => {
   const at = { url: relay.url, accessToken: TOKEN };
   const [clinician, patient] = [await person("Dr. Ana Ruiz", at), await person("Luis", at)];

@@ -10,6 +10,7 @@ import {
   isTesseraError,
   memoryStore,
   verifyAuditExport,
+  verifyEvidence,
 } from "tessera-portal";
 import {
   BlindedSender,
@@ -136,6 +137,13 @@ const ARGUMENTS = [
   ],
   ["messageId", "text", (v) => portal.cancel(v)],
   ["messageId", "text", (v) => portal.deleteMessage(v)],
+  ["messageId", "text", (v) => portal.evidence(v)],
+  ["name", "text", (v) => portal.rename(v)],
+  ["bytes", "whole", (v) => portal.estimate(v, "steady")],
+  ["pace", "text", (v) => portal.estimate(3, v)],
+  ["signal", "signal", (v) => portal.send(contact, { text: "x", signal: v })],
+  ["evidence", "bytes", async (v) => verifyEvidence(v, bytes(3))],
+  ["body", "bytes", async (v) => verifyEvidence(bytes(3), v)],
   ["contactId", "text", (v) => portal.markRead(v)],
   ["messageId", "text", (v) => portal.markRead(contact, v)],
   ["contactId", "text", (v) => portal.draft(v)],

@@ -79,6 +79,8 @@ codes! {
     SasNotReady = "SAS_NOT_READY", true;
     /// No message has this id.
     MessageUnknown = "MESSAGE_UNKNOWN", false;
+    /// No evidence was taken of a message.
+    EvidenceMissing = "EVIDENCE_MISSING", false;
     /// The message has already been sent, or was written by the contact.
     MessageSent = "MESSAGE_SENT", false;
     /// The clock is behind the oldest month whose keys are kept; sending is refused.

@@ -10,7 +10,7 @@ use crate::{
     client::{
         AuditEvent, Change, ClientError, ContactId, ContactView, DeviceView, Effects,
         EmergencyView, MessageEvent, MessageRef, MessageView, Settings, StoreKey,
-        contacts::Contacts,
+        contacts::{Checks, Contacts},
         devices::Devices,
         emergencies::Emergencies,
         inbox::{Inbox, TagSources, Work},
@@ -47,6 +47,7 @@ pub struct Client {
     pub(crate) settings: Settings,
     pub(crate) mailboxes: Mailboxes,
     pub(crate) contacts: Contacts,
+    pub(crate) checks: Checks,
     pub(crate) invitations: Invitations,
     pub(crate) messages: Messages,
     pub(crate) inbox: Inbox,

@@ -62,6 +62,9 @@ pub enum ClientError {
     /// The clock is behind the oldest month whose keys are held.
     #[error("the clock is behind; set it right before sending")]
     ClockBehind,
+    /// No evidence was taken of that message.
+    #[error("there is no evidence: the message was written here, or came before it was kept")]
+    NoEvidence,
     /// No message has that id.
     #[error("no such message")]
     MessageUnknown,
@@ -100,6 +103,7 @@ impl ClientError {
             Self::RelayProtocol => ErrorCode::RelayProtocol,
             Self::BatchInvalid => ErrorCode::BatchInvalid,
             Self::ClockBehind => ErrorCode::ClockBehind,
+            Self::NoEvidence => ErrorCode::EvidenceMissing,
             Self::MessageUnknown => ErrorCode::MessageUnknown,
             Self::DeviceSuperseded => ErrorCode::DeviceSuperseded,
             Self::MessageSent => ErrorCode::MessageSent,

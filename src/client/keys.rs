@@ -10,6 +10,7 @@
 //! | `s/overdue` | since when keys are overdue for shredding, if they are |
 //! | `s/audit` | where the audit log stands |
 //! | `s/c/<contact>` | a contact |
+//! | `s/k/<contact>` | how and when a contact was checked |
 //! | `s/i/<invitation>` | an open invitation |
 //! | `s/q/<ordinal>` | a sealed cell in the queue |
 //! | `s/l/<contact>/<ordinal>` | a large message that is not sealed completely |
@@ -20,6 +21,7 @@
 //! | `m/<contact>/<ordinal>` | a message without its body |
 //! | `b/<contact>/<ordinal>` | its body, if that is at most 256 KiB |
 //! | `b/<contact>/<ordinal>/<piece>` | a piece of a longer body |
+//! | `e/<contact>/<ordinal>` | the evidence of a message that arrived |
 //! | `d/<contact>` | a draft |
 //! | `a/<index>` | an entry of the audit log |
 //!
@@ -54,6 +56,8 @@ pub enum StoreKey {
     Journal,
     /// `s/c/…`
     Contact(ContactId),
+    /// `s/k/…`
+    Checked(ContactId),
     /// `s/i/…`
     Invitation(InvitationId),
     /// `s/q/…`
@@ -81,6 +85,8 @@ pub enum StoreKey {
     Body(MessageRef),
     /// `b/<contact>/<ordinal>/<piece>`
     Piece(MessageRef, u32),
+    /// `e/<contact>/<ordinal>`
+    Evidence(MessageRef),
     /// `d/…`
     Draft(ContactId),
     /// `a/…`
@@ -107,6 +113,7 @@ impl StoreKey {
             ["s", "overdue"] => Self::Overdue,
             ["s", "audit"] => Self::Journal,
             ["s", "c", id] => Self::Contact(ContactId::parse(id)?),
+            ["s", "k", id] => Self::Checked(ContactId::parse(id)?),
             ["s", "i", id] => Self::Invitation(InvitationId::parse(id)?),
             ["s", "q", ordinal] => Self::Queued(u64::from_be_bytes(hex::decode(ordinal)?)),
             ["s", "l", contact, ordinal] => Self::Large(message(contact, ordinal)?),
@@ -123,6 +130,7 @@ impl StoreKey {
             ["b", contact, ordinal, piece] => {
                 Self::Piece(message(contact, ordinal)?, number(piece)?)
             }
+            ["e", contact, ordinal] => Self::Evidence(message(contact, ordinal)?),
             ["d", id] => Self::Draft(ContactId::parse(id)?),
             ["a", index] => Self::LogEntry(u64::from_be_bytes(hex::decode(index)?)),
             _ => return None,
@@ -162,6 +170,7 @@ impl fmt::Display for StoreKey {
             Self::Overdue => f.write_str("s/overdue"),
             Self::Journal => f.write_str("s/audit"),
             Self::Contact(id) => write!(f, "s/c/{id}"),
+            Self::Checked(id) => write!(f, "s/k/{id}"),
             Self::Invitation(id) => write!(f, "s/i/{id}"),
             Self::Queued(ordinal) => write!(f, "s/q/{}", hex::encode(&ordinal.to_be_bytes())),
             Self::Large(message) => write!(f, "s/l/{}", place(message)),
@@ -185,6 +194,7 @@ impl fmt::Display for StoreKey {
                 let piece = hex::encode(&piece.to_be_bytes());
                 write!(f, "b/{}/{piece}", place(message))
             }
+            Self::Evidence(message) => write!(f, "e/{}", place(message)),
             Self::Draft(id) => write!(f, "d/{id}"),
             Self::LogEntry(index) => write!(f, "a/{}", hex::encode(&index.to_be_bytes())),
         }
@@ -256,6 +266,7 @@ mod tests {
             (StoreKey::Emergency([0xd1; 16]), format!("s/e/{digest}")),
             (StoreKey::Message(MESSAGE), format!("m/{m}")),
             (StoreKey::Body(MESSAGE), format!("b/{m}")),
+            (StoreKey::Evidence(MESSAGE), format!("e/{m}")),
             (StoreKey::Piece(MESSAGE, 2), format!("b/{m}/00000002")),
             (
                 StoreKey::Draft(MESSAGE.contact),

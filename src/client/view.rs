@@ -237,6 +237,10 @@ pub struct MessageView {
     pub session: Option<String>,
     /// One of the words of [`MessageState`](crate::client::MessageState).
     pub state: &'static str,
+    /// By when it has left in slots, Unix seconds; of a queued message, once
+    /// that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaves_by: Option<u64>,
     /// Whether it was marked as read; true for an outgoing message.
     pub read: bool,
     /// The typed text, where the body is at hand.
@@ -285,6 +289,7 @@ impl MessageView {
             received_at: message.received_at,
             session: label,
             state: message.state.word(),
+            leaves_by: None,
             read: message.read,
             text: None,
         }

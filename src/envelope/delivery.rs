@@ -10,7 +10,7 @@ use core::fmt;
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
 
-use super::EnvelopeError;
+use super::{EnvelopeError, Evidence};
 use crate::{
     base::{
         Content, UnixTime,
@@ -100,7 +100,7 @@ impl DeliveryId {
         core::str::from_utf8(&self.label).unwrap_or_default()
     }
 
-    fn session(&self) -> Option<SessionId> {
+    pub(super) fn session(&self) -> Option<SessionId> {
         SessionId::new(&self.encode())
     }
 }
@@ -422,6 +422,26 @@ impl Authentic {
         &self.0.payload
     }
 
+    /// What proves it once the month's seed is shredded. `sender` is the one
+    /// that it was verified with.
+    #[must_use]
+    pub fn evidence(&self, sender: &Sender<'_>) -> Option<Evidence> {
+        let head = &self.0.head;
+        Some(Evidence {
+            sender: *sender.identity,
+            recipient: *sender.recipient,
+            id: head.id.clone(),
+            sent_at: head.sent_at,
+            device: sender.slot.device,
+            seq: head.seq,
+            content_type: head.content_type.clone(),
+            blinding: sender.seed.blinding(&head.id.session()?),
+            pseudonym: Statement::decode(&head.pseudonym)?,
+            proof: Proof::decode(&head.proof)?,
+            checked: None,
+        })
+    }
+
     /// Consumes the delivery and returns the content.
     #[must_use]
     pub fn into_payload(self) -> Content {
@@ -429,7 +449,7 @@ impl Authentic {
     }
 }
 
-fn context(
+pub(super) fn context(
     recipient: &Fingerprint,
     sent_at: UnixTime,
     device: u8,

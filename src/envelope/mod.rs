@@ -10,6 +10,7 @@
 mod body;
 mod control;
 mod delivery;
+mod evidence;
 mod fragment;
 pub mod message;
 mod own;
@@ -21,6 +22,7 @@ pub use control::Control;
 pub use delivery::{
     Authentic, ContentType, Delivery, DeliveryId, Sender, UnprovenDelivery, compose,
 };
+pub use evidence::{CheckedBy, Evidence};
 pub use fragment::{Assembly, FragmentCount, Layout, Progress, chunk_len, split};
 pub use own::{Announcement, AnnouncementKind, DEVICE_ID_LEN, OwnKeys};
 pub use seal::{Sealing, open, seal};

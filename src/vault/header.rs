@@ -16,13 +16,14 @@ use crate::{
 pub const MAX_KEY_SLOTS: usize = 8;
 
 /// `CBOR [version, [slot, …]]`: one to eight slots in the order of their
-/// kinds, at most one of a passphrase, one of a recovery code, and one of each
-/// passkey.
+/// kinds, at most one of a passphrase, one of a recovery code, one of a host's
+/// key, and one of each passkey.
 ///
 /// ```text
 /// slot = [0, salt(16), iterations, wrapped(60)]         kek = PBKDF2(passphrase), made by the caller
 ///      | [1, credential id, prf salt(32), wrapped(60)]  kek = derive(PRF output, "tessera/v1/vault/passkey")
 ///      | [2, wrapped(60)]                               kek = derive(code's secret, "tessera/v1/vault/recovery")
+///      | [3, wrapped(60)]                               kek = HKDF(host's key), made by the caller
 /// wrapped = AES-256-GCM(kek, vault key, aad = parts("tessera/v1/vault/wrap", CBOR of the slot without it))
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +95,33 @@ impl VaultHeader {
     ) -> Result<(), VaultError> {
         let opener = Opener::Recovery(code);
         self.add(KeySlot::seal(UnlockMethod::Recovery, &opener, key, rng))
+    }
+
+    /// Wraps the vault key under what HKDF makes of a key that the host keeps,
+    /// in the place of the one before.
+    ///
+    /// # Errors
+    ///
+    /// `TooManySlots`.
+    pub fn add_host_key(
+        &mut self,
+        kek: Secret<32>,
+        key: &VaultKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), VaultError> {
+        let opener = Opener::HostKey(kek);
+        self.add(KeySlot::seal(UnlockMethod::HostKey, &opener, key, rng))
+    }
+
+    /// Takes the slot of the host's key away; whether there was one, and what
+    /// is left opens the vault. The last slot stays.
+    pub fn remove_host_key(&mut self) -> bool {
+        let before = self.slots.len();
+        if before > 1 {
+            self.slots
+                .retain(|slot| slot.method != UnlockMethod::HostKey);
+        }
+        self.slots.len() < before
     }
 
     fn add(&mut self, slot: KeySlot) -> Result<(), VaultError> {
@@ -248,9 +276,11 @@ mod tests {
         }
     }
 
-    /// Opened by a passphrase of ones, a passkey of twos and a code of threes.
+    /// Opened by a passphrase of ones, a passkey of twos, a code of threes and
+    /// a host's key of fours.
     fn header(key: &VaultKey) -> VaultHeader {
         let mut header = VaultHeader::new();
+        header.add_host_key(secret(4), key, &mut rng()).unwrap();
         header.add_recovery(secret(3), key, &mut rng()).unwrap();
         header
             .add_passphrase(KDF, secret(1), key, &mut rng())
@@ -265,10 +295,14 @@ mod tests {
     fn each_slot_opens_only_with_its_own_secret() {
         let key = VaultKey::random(&mut rng());
         let read = VaultHeader::parse(&header(&key).encode()).unwrap();
-        let kinds: [fn(Secret<32>) -> Opener; 3] =
-            [Opener::Passphrase, Opener::Passkey, Opener::Recovery];
+        let kinds: [fn(Secret<32>) -> Opener; 4] = [
+            Opener::Passphrase,
+            Opener::Passkey,
+            Opener::Recovery,
+            Opener::HostKey,
+        ];
         for (kind, right) in kinds.into_iter().zip(1..) {
-            for byte in 0..5 {
+            for byte in 0..6 {
                 let opened = read.unwrap(&kind(secret(byte)));
                 if byte == right {
                     assert_eq!(opened.unwrap().expose(), key.expose());
@@ -289,6 +323,7 @@ mod tests {
             Opener::Passphrase(secret(1)),
             Opener::Passkey(secret(2)),
             Opener::Recovery(secret(3)),
+            Opener::HostKey(secret(4)),
         ];
         let mut closed = 0;
         for at in 0..bytes.len() {
@@ -300,10 +335,10 @@ mod tests {
             let opening = openers
                 .iter()
                 .filter(|opener| header.unwrap(opener).is_ok());
-            assert_eq!(opening.count(), 2, "byte {at}: one slot was altered");
+            assert_eq!(opening.count(), 3, "byte {at}: one slot was altered");
             closed += 1;
         }
-        assert!(closed > 3 * 60 + 16 + 20 + 32 - 10, "{closed} parsed");
+        assert!(closed > 4 * 60 + 16 + 20 + 32 - 10, "{closed} parsed");
     }
 
     #[test]
@@ -319,12 +354,19 @@ mod tests {
         assert!(!header.remove_passkey(&[2; 20]));
         assert!(header.unwrap(&Opener::Passkey(secret(2))).is_err());
         assert!(header.unwrap(&Opener::Recovery(secret(3))).is_ok());
+        assert!(header.remove_host_key());
+        assert!(!header.remove_host_key());
+        assert!(header.unwrap(&Opener::HostKey(secret(4))).is_err());
+        let mut alone = VaultHeader::new();
+        alone.add_host_key(secret(4), &key, &mut rng()).unwrap();
+        assert!(!alone.remove_host_key(), "something has to open the vault");
     }
 
     #[test]
     fn at_most_eight_slots_fit() {
         let key = VaultKey::random(&mut rng());
         let mut header = header(&key);
+        header.remove_host_key();
         for byte in 10..15 {
             header
                 .add_passkey(passkey(byte), secret(byte), &key, &mut rng())
@@ -390,7 +432,7 @@ mod tests {
                 "an unknown kind",
                 1,
                 &[|w| {
-                    w.array(2).uint(3).bytes(&[0; 60]);
+                    w.array(2).uint(4).bytes(&[0; 60]);
                 }],
             ),
             (

@@ -82,14 +82,16 @@ pub enum Opener {
     Passkey(Secret<32>),
     /// The secret of a recovery code.
     Recovery(Secret<32>),
+    /// HKDF of a key that the host keeps.
+    HostKey(Secret<32>),
 }
 
 impl Opener {
-    /// The key-encryption key. PBKDF2 output is used directly, since it has no
-    /// other use; the other two secrets go through a derivation.
+    /// The key-encryption key. PBKDF2 and HKDF output is used directly, since it
+    /// has no other use; the other two secrets go through a derivation.
     fn kek(&self) -> Secret<32> {
         match self {
-            Self::Passphrase(kek) => kek.duplicate(),
+            Self::Passphrase(kek) | Self::HostKey(kek) => kek.duplicate(),
             Self::Passkey(output) => kdf::derive(output.expose(), labels::VAULT_PASSKEY, &[]),
             Self::Recovery(code) => kdf::derive(code.expose(), labels::VAULT_RECOVERY, &[]),
         }
@@ -105,6 +107,8 @@ pub(super) enum UnlockMethod {
     Passkey(Passkey),
     /// Kind 2.
     Recovery,
+    /// Kind 3.
+    HostKey,
 }
 
 impl UnlockMethod {
@@ -113,6 +117,7 @@ impl UnlockMethod {
             Self::Passphrase(_) => 0,
             Self::Passkey(_) => 1,
             Self::Recovery => 2,
+            Self::HostKey => 3,
         }
     }
 
@@ -130,6 +135,7 @@ impl UnlockMethod {
             (Self::Passphrase(_), Opener::Passphrase(_))
                 | (Self::Passkey(_), Opener::Passkey(_))
                 | (Self::Recovery, Opener::Recovery(_))
+                | (Self::HostKey, Opener::HostKey(_))
         )
     }
 
@@ -137,7 +143,7 @@ impl UnlockMethod {
     fn items(&self) -> u64 {
         match self {
             Self::Passphrase(_) | Self::Passkey(_) => 4,
-            Self::Recovery => 2,
+            Self::Recovery | Self::HostKey => 2,
         }
     }
 
@@ -146,7 +152,7 @@ impl UnlockMethod {
         match self {
             Self::Passphrase(kdf) => w.bytes(&kdf.salt).uint(kdf.iterations.into()),
             Self::Passkey(passkey) => w.bytes(&passkey.credential).bytes(&passkey.salt),
-            Self::Recovery => w,
+            Self::Recovery | Self::HostKey => w,
         };
     }
 
@@ -201,6 +207,7 @@ impl KeySlot {
             0 => UnlockMethod::Passphrase(Kdf::read(d)?),
             1 => UnlockMethod::Passkey(Passkey::read(d)?),
             2 => UnlockMethod::Recovery,
+            3 => UnlockMethod::HostKey,
             _ => return Err(Error::message("kind")),
         };
         if items != Some(method.items()) {

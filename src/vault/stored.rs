@@ -327,6 +327,15 @@ records! {
         pub ordinal: u64,
     }
 
+    /// `s/k/<contact>`: how and when a contact was checked.
+    #[derive(Debug)]
+    pub struct CheckRecord {
+        /// 0 digits, 1 expected, 2 in person.
+        pub by: u8,
+        /// Unix seconds.
+        pub at: u64,
+    }
+
     /// `s/settings`: retention and grace, if they were ever set.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct SettingsRecord {

@@ -39,28 +39,31 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// A fresh identity and vault: `{ engine, commit }`.
+    /// A fresh identity and vault: `{ engine, commit }`. `kek` is that of a
+    /// passphrase, or of a host's key if no salt is given.
     ///
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
     pub fn create(
         kek: &Uint8Array,
-        salt: &Uint8Array,
+        salt: Option<Uint8Array>,
         iterations: u32,
         name: &str,
         relay: &str,
         now: f64,
     ) -> JsResult<JsValue> {
-        let kdf = vault::kdf(salt, iterations)?;
+        let kdf = salt.map(|salt| vault::kdf(&salt, iterations)).transpose()?;
         let kek = secret(kek, "kek")?;
         let (client, changes) =
             Client::create(name, relay, time(now)?, &mut rng()).map_err(client_error)?;
         let key = VaultKey::random(&mut rng());
         let mut header = VaultHeader::new();
-        header
-            .add_passphrase(kdf, kek, &key, &mut rng())
-            .map_err(vault_error)?;
+        match kdf {
+            Some(kdf) => header.add_passphrase(kdf, kek, &key, &mut rng()),
+            None => header.add_host_key(kek, &key, &mut rng()),
+        }
+        .map_err(vault_error)?;
         let mut engine = Self {
             client,
             round: Round::default(),

@@ -16,6 +16,8 @@ pub(crate) mod bytes;
 #[cfg(feature = "portal")]
 mod engine;
 pub(crate) mod error;
+#[cfg(feature = "portal")]
+mod evidence;
 mod memory;
 #[cfg(feature = "portal")]
 mod relay;

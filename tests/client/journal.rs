@@ -279,6 +279,7 @@ fn what_the_host_does_is_logged() {
     let mut a = Person::new("A");
     let entries = [
         AuditEvent::Locked { idle: true },
+        AuditEvent::UnlockFailed { count: 3 },
         AuditEvent::Unlocked {
             by: UnlockedBy::Passkey,
         },
@@ -306,11 +307,15 @@ fn what_the_host_does_is_logged() {
     };
     assert_eq!(said(1, &["event", "idle"]), [json!("locked"), json!(true)]);
     assert_eq!(
-        said(2, &["event", "by"]),
+        said(2, &["event", "count"]),
+        [json!("unlockFailed"), json!(3)]
+    );
+    assert_eq!(
+        said(3, &["event", "by"]),
         [json!("unlocked"), json!("passkey")]
     );
     assert_eq!(
-        said(5, &["event", "reason", "minutes"]),
+        said(6, &["event", "reason", "minutes"]),
         [
             json!("breakGlassStarted"),
             json!("cardiac \"arrest\"\n"),
@@ -318,11 +323,11 @@ fn what_the_host_does_is_logged() {
         ]
     );
     assert_eq!(
-        said(7, &["event", "threshold", "shares"]),
+        said(8, &["event", "threshold", "shares"]),
         [json!("sharesCreated"), json!(2), json!(3)]
     );
     assert_eq!(
-        said(8, &["event", "format"]),
+        said(9, &["event", "format"]),
         [json!("exported"), json!("fhir")]
     );
 }

@@ -8,7 +8,7 @@ import { startMedplum } from "./medplum.mjs";
 import { VALIDATORS } from "./validators.mjs";
 
 const EVENTS =
-  "began invited withdrawn accepted enrolled verified suspect removed sent delivered undelivered cancelled received held released rejected gap rotated shredded locked unlocked rekeyed backedUp restored breakGlassStarted breakGlassEnded sharesCreated exported checkpoint".split(
+  "began invited withdrawn accepted enrolled verified suspect removed sent delivered undelivered cancelled received held released rejected gap rotated shredded locked unlockFailed unlocked rekeyed backedUp restored breakGlassStarted breakGlassEnded sharesCreated exported checkpoint".split(
     " ",
   );
 const head = (text) => createHash("sha256").update(text).digest("hex");

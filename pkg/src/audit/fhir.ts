@@ -72,6 +72,7 @@ const MEANING: Readonly<Record<AuditEventName, Meaning>> = {
   rotated: [110113, 110129, "U", "device"],
   shredded: [110113, 110135, "D", "device"],
   locked: [110114, 110123, "E", "owner"],
+  unlockFailed: [110114, 110122, "E", "device", "4"],
   unlocked: [110114, 110122, "E", "owner"],
   rekeyed: [110113, 110137, "U", "owner"],
   backedUp: [110106, null, "R", "owner"],

@@ -1,7 +1,7 @@
 /** What `send` takes, checked before anything is done with it. */
 
 import type { OutgoingAttachment, OutgoingContent } from "./types.js";
-import { bytes, content, object, options as known, text } from "../arguments.js";
+import { bytes, content, object, options as known, signal as requireSignal, text } from "../arguments.js";
 import { TesseraError, invalid } from "../errors.js";
 
 /** Content type, file name, bytes, and whether the name is that of a file that was picked. */
@@ -16,6 +16,7 @@ export interface EngineContent {
 /** A message that is going to be sent. */
 export interface Outgoing {
   readonly session: string | undefined;
+  readonly signal: AbortSignal | undefined;
   /** Bytes of the text and the files. */
   readonly size: number;
   /** Reads the files. */
@@ -23,7 +24,7 @@ export interface Outgoing {
 }
 
 export function outgoing(message: OutgoingContent): Outgoing {
-  const given = known<OutgoingContent>(message, "message", ["text", "attachments", "session"]);
+  const given = known<OutgoingContent>(message, "message", ["text", "attachments", "session", "signal"]);
   const session = given.session === undefined ? undefined : text(given.session, "session");
   const typed = (given.text ?? null) === null ? undefined : content(text(given.text, "text"), "text");
   const listed: unknown = given.attachments ?? [];
@@ -32,6 +33,7 @@ export function outgoing(message: OutgoingContent): Outgoing {
   if (typed === undefined && files.length === 0) throw invalid("text and attachments are both missing");
   return {
     session,
+    signal: requireSignal(given.signal, "signal"),
     size: files.reduce((size, file) => size + file.size, typed?.length ?? 0),
     read: async () => ({ text: typed, attachments: await Promise.all(files.map((file) => file.read())) }),
   };

@@ -4,6 +4,7 @@ import type { BareMessage, Effects, Engine, EngineEvent } from "./engine.js";
 import { TesseraError, asEnd, asTesseraError } from "../errors.js";
 import { call } from "../module/core.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "../store/store.js";
+import { FAILURES } from "../vault/failures.js";
 import { HEADER, LOADED } from "../vault/layout.js";
 
 /** The engine behind an open portal, as its parts reach it. */
@@ -121,13 +122,24 @@ export class EngineHost {
     return this.#inTurn(() => this.#body(messageId, offset, size));
   }
 
+  /** What proves who wrote a message. */
+  evidence(messageId: string): Promise<Uint8Array> {
+    return this.#inTurn(async () => {
+      const key = this.#step((engine) => engine.evidenceKey(messageId));
+      const sealed = await stored(() => this.#store.get(key));
+      if (sealed === undefined) throw new TesseraError("EVIDENCE_MISSING", "the message came before evidence was kept");
+      return this.#step((engine) => engine.openEvidence(messageId, sealed));
+    });
+  }
+
   /** All that the store holds, as one sealed file. */
   backup(): Promise<Uint8Array> {
     return this.#inTurn(async () => {
       const { revision, entries } = await stored(() => this.#store.list(""));
       if (revision !== this.#revision)
         throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal again");
-      return this.#step((engine, now) => engine.backup(entries, now));
+      const sealed = entries.filter(([key]) => key !== FAILURES);
+      return this.#step((engine, now) => engine.backup(sealed, now));
     });
   }
 

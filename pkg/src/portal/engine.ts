@@ -10,6 +10,7 @@ import type {
   Device,
   DeviceNotice,
   EmergencyAccess,
+  Estimate,
   Gap,
   Message,
   PullProgress,
@@ -192,7 +193,12 @@ export interface Engine {
     session: string | undefined,
     now: number,
   ): Effects<BareMessage>;
-  messages(contactId: string, before: string | undefined, limit: number): BareMessage[];
+  messages(contactId: string, before: string | undefined, limit: number, now: number): BareMessage[];
+  estimate(bytes: number, prompt: boolean): Estimate;
+  evidenceKey(messageId: string): string;
+  /** The evidence with how its sender was checked. */
+  openEvidence(messageId: string, sealed: Uint8Array): Uint8Array;
+  rename(name: string, now: number): Effects;
   /** Where the pieces of a body are stored. */
   bodyKeys(messageId: string): string[];
   openPiece(messageId: string, number: number, sealed: Uint8Array): Uint8Array;
@@ -201,6 +207,8 @@ export interface Engine {
   openDraft(contactId: string, bytes: Uint8Array): Uint8Array;
   ways(): VaultWays;
   changePassphrase(oldKek: Uint8Array, kek: Uint8Array, salt: Uint8Array, iterations: number, now: number): Effects;
+  /** Has no key of the host open the vault if none is given. */
+  setHostKey(kek: Uint8Array | undefined, now: number): Effects;
   addPasskey(credential: Uint8Array, salt: Uint8Array, output: Uint8Array, now: number): Effects;
   removePasskey(credential: Uint8Array, now: number): Effects;
   /** The bundle of the vault whose store holds all these entries, read back. */
@@ -226,7 +234,7 @@ export interface Engine {
   /** To the audit log. */
   backedUp(now: number): Effects;
   locked(idle: boolean, now: number): Effects;
-  unlocked(passkey: boolean, now: number): Effects;
+  unlocked(kind: number, failed: number, now: number): Effects;
   checkpoint(now: number): Effects<AuditCheckpoint>;
   checkpointDue(now: number): boolean;
   exportLog(format: string, now: number): Effects<AuditCheckpoint>;

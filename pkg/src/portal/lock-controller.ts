@@ -6,12 +6,12 @@ import { IdleWatch } from "./idle.js";
 import type { RelayDriver } from "../relay/driver.js";
 import type { Store } from "../store/store.js";
 import type { LockReason } from "./types.js";
-import { isPasskey, unlockVault, type Opening } from "../vault/vault.js";
+import { kindOf, unlockVault, type Opening, type UnlockKind } from "../vault/vault.js";
 
 export interface LockHooks {
   readonly onLocked: (reason: LockReason) => void;
-  /** Writes an unlock to the audit log. */
-  readonly noteUnlock: (passkey: boolean) => Promise<void>;
+  /** Writes an unlock to the audit log, and how many tries had failed before. */
+  readonly noteUnlock: (kind: UnlockKind, failed: number) => Promise<void>;
 }
 
 export class LockController implements EngineAccess {
@@ -83,10 +83,10 @@ export class LockController implements EngineAccess {
     return this.#inTurn(async () => {
       this.#host.throwIfEnded();
       if (!this.#host.locked) return;
-      const { engine, revision } = await unlockVault(this.#store, opening);
+      const { engine, revision, failed } = await unlockVault(this.#store, opening, { counts: true });
       this.#host.resume(engine, revision);
       try {
-        await this.#hooks.noteUnlock(isPasskey(opening));
+        await this.#hooks.noteUnlock(kindOf(opening), failed);
       } catch (error) {
         this.#host.lock();
         await this.#host.wipe();

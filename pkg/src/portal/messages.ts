@@ -19,7 +19,7 @@ export async function readMessages(
   const until = before === undefined ? undefined : text(before, "before");
   const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, MOST);
   const host = engine();
-  const found = await host.read((engine) => engine.messages(contact, until, most));
+  const found = await host.read((engine, now) => engine.messages(contact, until, most, now));
   return Promise.all(found.map(async (message) => asMessage(await host.withText(message), engine)));
 }
 

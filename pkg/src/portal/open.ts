@@ -11,7 +11,7 @@ import {
 } from "./options.js";
 import { ReadOnlyPortal } from "./read-only.js";
 import { Runtime } from "./runtime.js";
-import type { OpenOptions, ReadOptions, RestoreOptions } from "./types.js";
+import type { KeyOpening, OpenOptions, ReadOptions, RestoreOptions } from "./types.js";
 import { bytes, flag, options as known, signal as requireSignal, text } from "../arguments.js";
 import { invalid, isTesseraError } from "../errors.js";
 import { init } from "../module/core.js";
@@ -23,10 +23,12 @@ import {
   createVault,
   holdsVault,
   isPasskey,
+  kindOf,
   readVault,
   remember,
   unlockVault,
   type OpenedVault,
+  type UnlockKind,
 } from "../vault/vault.js";
 
 /** Opens the vault in the store, or creates one if `create` says so. */
@@ -50,17 +52,18 @@ export async function openRuntime(options: OpenOptions): Promise<Runtime> {
   try {
     if (!lock.held && !takeOver) throw lock.inUse();
     const creates = creating && !(await holdsVault(store));
-    if (creates && isPasskey(opening)) throw invalid("passkey cannot open a new vault: give a passphrase");
+    if (creates && isPasskey(opening)) throw invalid("passkey cannot open a new vault: give a passphrase or a key");
     if (creates && !lock.held) await lock.takeOver();
     const opened = creates
-      ? await createVault(store, opening as string | Uint8Array, name as string, client.url, history)
+      ? await createVault(store, opening as string | Uint8Array | KeyOpening, name as string, client.url, history)
       : await unlockVault(store, opening, {
           expectVault: history.expectVault,
+          counts: lock.held,
           ...(lock.held ? {} : { takeOver: () => lock.takeOver() }),
         });
     const runtime = await run(opened, store, client, lock, runtimeOptions, signal);
     if (creates) void runtime.askToPersist();
-    else await firstSteps(runtime, client, isPasskey(opening));
+    else await firstSteps(runtime, client, kindOf(opening));
     lock.opened();
     return runtime;
   } catch (error) {
@@ -72,23 +75,23 @@ export async function openRuntime(options: OpenOptions): Promise<Runtime> {
 /** Puts a backup into an empty store and opens it, as a device of its own. */
 export async function restoreRuntime(bundle: Uint8Array, options: RestoreOptions): Promise<Runtime> {
   const file = bytes(bundle, "bundle");
-  const { relay, store, passphrase, recoveryCode, newPassphrase, ...given } = known(
+  const { relay, store, passphrase, key, recoveryCode, newPassphrase, ...given } = known(
     options,
     "options",
     RESTORE_OPTIONS,
   );
   requireStore(store);
-  if (recoveryCode === undefined) requirePassphrase(passphrase, "passphrase");
+  if (recoveryCode === undefined) requireOpening({ passphrase, key });
   else text(recoveryCode, "recoveryCode");
-  if (recoveryCode !== undefined && passphrase !== undefined)
-    throw invalid("passphrase and recoveryCode are both given: a backup is opened with one of them");
+  if (recoveryCode !== undefined && (passphrase ?? key) !== undefined)
+    throw invalid("recoveryCode and another way are both given: a backup is opened with one of them");
   if (recoveryCode !== undefined || newPassphrase !== undefined) requirePassphrase(newPassphrase, "newPassphrase");
   const runtimeOptions = requireRuntimeOptions(given);
   await init();
   const client = relayClient(relay);
   const lock = await VaultLock.require(store);
   try {
-    const opened = await restoreVault(store, file, { passphrase, recoveryCode, newPassphrase });
+    const opened = await restoreVault(store, file, { passphrase, key, recoveryCode, newPassphrase });
     const runtime = await run(opened, store, client, lock, runtimeOptions);
     void runtime.askToPersist();
     await firstSteps(runtime, client);
@@ -131,9 +134,9 @@ async function run(
 }
 
 /** Notes the unlock in the audit log, and where the relay is reached now: it may have another URL than before. */
-async function firstSteps(runtime: Runtime, relay: RelayClient, passkey?: boolean): Promise<void> {
+async function firstSteps(runtime: Runtime, relay: RelayClient, kind?: UnlockKind): Promise<void> {
   try {
-    if (passkey !== undefined) await runtime.noteUnlock(passkey);
+    if (kind !== undefined) await runtime.noteUnlock(kind);
     await runtime.host.apply((engine, now) => engine.relocate(relay.url, now));
   } catch (error) {
     if (isTesseraError(error) && error.code === "STORE_FULL") return; // it can be read all the same

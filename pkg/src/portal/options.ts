@@ -3,7 +3,8 @@
 import { bytes, callback, flag, text } from "../arguments.js";
 import { invalid } from "../errors.js";
 import { MOST_IDLE_MINUTES } from "./idle.js";
-import type { OpenOptions, ReadOptions, RestoreOptions } from "./types.js";
+import type { OpenOptions, Pace, ReadOptions, RestoreOptions } from "./types.js";
+import { requireHostKey } from "../vault/host-key.js";
 import type { Opening } from "../vault/vault.js";
 
 /** How a portal behaves while it is open. */
@@ -14,7 +15,7 @@ export type RuntimeOptions = {
 const RUNTIME_OPTIONS = ["idleMinutes", "receiptDelayMinutes", "backup", "confirmLargeDownload"] as const;
 /** The longest average time that a receipt may wait, two days: a message without one is shown as undelivered after seven. */
 const MOST_RECEIPT_DELAY_MINUTES = 2880;
-export const READ_OPTIONS = ["store", "passphrase", "passkey"] as const satisfies (keyof ReadOptions)[];
+export const READ_OPTIONS = ["store", "passphrase", "passkey", "key"] as const satisfies (keyof ReadOptions)[];
 export const OPEN_OPTIONS = [
   ...RUNTIME_OPTIONS,
   ...READ_OPTIONS,
@@ -31,6 +32,7 @@ export const RESTORE_OPTIONS = [
   "relay",
   "store",
   "passphrase",
+  "key",
   "recoveryCode",
   "newPassphrase",
 ] as const satisfies (keyof RestoreOptions)[];
@@ -48,6 +50,11 @@ export function requireRuntimeOptions({
   return { idleMinutes, receiptDelayMinutes, backup, confirmLargeDownload };
 }
 
+export function requirePace(pace: unknown): Pace {
+  if (pace !== "steady" && pace !== "prompt") throw invalid('pace is neither "steady" nor "prompt"');
+  return pace;
+}
+
 export function requirePassphrase(given: unknown, name: string): string | Uint8Array {
   if (given === undefined) throw invalid(`${name} is missing`);
   const passphrase = typeof given === "string" ? text(given, name) : bytes(given, name);
@@ -55,18 +62,24 @@ export function requirePassphrase(given: unknown, name: string): string | Uint8A
   return passphrase;
 }
 
-/** What opens the vault: exactly one of the two. */
-export function requireOpening({ passphrase, passkey }: { passphrase?: unknown; passkey?: unknown }): Opening {
-  if (!flag(passkey, "passkey")) return requirePassphrase(passphrase, "passphrase");
-  if (passphrase !== undefined)
-    throw invalid("passphrase and passkey are both given: a vault is opened with one of them");
-  return { passkey: true };
+/** What opens the vault: exactly one of the three. */
+export function requireOpening(given: { passphrase?: unknown; passkey?: unknown; key?: unknown }): Opening {
+  const ways = [
+    given.passphrase !== undefined && "passphrase",
+    flag(given.passkey, "passkey") && "passkey",
+    given.key !== undefined && "key",
+  ].filter((way) => way !== false);
+  if (ways.length > 1) throw invalid(`${ways.join(" and ")} are both given: a vault is opened with one of them`);
+  if (ways[0] === "key") return { key: requireHostKey(given.key) };
+  return ways[0] === "passkey" ? { passkey: true } : requirePassphrase(given.passphrase, "passphrase");
 }
 
 /** The same as one argument, as `unlock` takes it. */
 export function requireOpeningArgument(opening: unknown): Opening {
   if (typeof opening === "object" && opening !== null && (opening as { passkey?: unknown }).passkey === true)
     return { passkey: true };
+  if (typeof opening === "object" && opening !== null && (opening as { key?: unknown }).key !== undefined)
+    return { key: requireHostKey((opening as { key: unknown }).key) };
   return requirePassphrase(opening, "passphrase");
 }
 

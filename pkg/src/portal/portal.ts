@@ -1,6 +1,7 @@
 /** The Portal level: one person's contacts and messages, over a relay, kept in a store. */
 
 import { outgoing } from "./content.js";
+import { requirePace } from "./options.js";
 import { EmergencyShares } from "./emergency.js";
 import { EventStream } from "./event-stream.js";
 import type { PortalEvent, PortalEventTarget } from "./events.js";
@@ -14,6 +15,7 @@ import type {
   Contact,
   Device,
   EmergencyAccessOptions,
+  Estimate,
   EventsOptions,
   Invitation,
   InviteOptions,
@@ -24,6 +26,7 @@ import type {
   OpenOptions,
   OutgoingContent,
   OutgoingMessage,
+  Pace,
   ReadOptions,
   RestoreOptions,
   Settings,
@@ -165,13 +168,15 @@ export class Portal extends (EventTarget as {
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`. */
   async send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
     const to = text(contactId, "contactId");
-    const { session, size, read } = outgoing(message);
+    const { session, signal, size, read } = outgoing(message);
+    throwIfAborted(signal);
     this.#runtime.lockController.used();
     await this.#runtime.driver.ready();
     const { maxMessageBytes } = await this.limits();
     if (size > maxMessageBytes)
       throw new TesseraError("MESSAGE_TOO_LARGE", `the message has ${size} bytes, the relay allows ${maxMessageBytes}`);
     const { text: typed, attachments } = await read();
+    throwIfAborted(signal);
     const sent = await this.#runtime.host.apply((engine, now) => engine.send(to, typed, attachments, session, now));
     return this.#runtime.message(sent) as OutgoingMessage;
   }
@@ -214,6 +219,30 @@ export class Portal extends (EventTarget as {
     this.#runtime.lockController.check();
     const { maxAttachmentBytes, epochSeconds, perBucket } = await this.#runtime.driver.parameters();
     return { maxMessageBytes: maxAttachmentBytes, epochSeconds, cellsPerBucket: perBucket };
+  }
+
+  /** What sending so many bytes takes at most, at this pace. */
+  async estimate(bytes: number, pace: Pace = "steady"): Promise<Estimate> {
+    const count = integer(bytes, "bytes", 0, Number.MAX_SAFE_INTEGER);
+    const prompt = requirePace(pace) === "prompt";
+    this.#runtime.lockController.check();
+    await this.#runtime.driver.parameters();
+    return this.#runtime.forRead().read((engine) => engine.estimate(count, prompt));
+  }
+
+  /**
+   * What proves to others who wrote a message that came in, together with its `body()`: it was taken when the message arrived, and
+   * outlives the keys of that month. It links one pseudonym of the sender to the sender. `EVIDENCE_MISSING` for other messages.
+   */
+  async evidence(messageId: string): Promise<Uint8Array> {
+    const id = text(messageId, "messageId");
+    return this.#runtime.forRead().evidence(id);
+  }
+
+  /** Takes another name. People who are met from now on see it; contacts and open invitations keep the one before. */
+  async rename(name: string): Promise<void> {
+    const next = text(name, "name");
+    await this.#runtime.forUser().apply((engine, now) => engine.rename(next, now));
   }
 
   /** Messages of several cells on their way, in or out. */

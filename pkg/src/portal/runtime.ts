@@ -15,7 +15,8 @@ import type { Store } from "../store/store.js";
 import { BackupKeeper } from "../vault/backup.js";
 import { shredStore } from "../vault/destroy.js";
 import type { VaultLock } from "../vault/lock.js";
-import type { OpenedVault } from "../vault/vault.js";
+import { FORGOTTEN } from "../vault/failures.js";
+import type { OpenedVault, UnlockKind } from "../vault/vault.js";
 
 /** Gives the page an event. */
 export type Emit = <K extends keyof PortalEvents>(type: K, detail: PortalEvents[K]["detail"]) => void;
@@ -29,12 +30,15 @@ export class Runtime {
   readonly #store: Store;
   readonly #lock: VaultLock;
   readonly #backups: BackupKeeper | undefined;
-  /** An unlock, by a passkey or not, that the audit log had no room for. */
-  #unnoted: boolean | undefined;
+  /** An unlock, by a slot of this kind, that the audit log had no room for. */
+  #unnoted: UnlockKind | undefined;
+  /** Tries that failed before it, and are not in the log yet. */
+  #failed: number;
   #disposed: Promise<void> | undefined;
 
   constructor(vault: OpenedVault, store: Store, client: RelayClient, lock: VaultLock, options: RuntimeOptions) {
     this.#store = store;
+    this.#failed = vault.failed;
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
     const { receiptDelayMinutes } = options;
@@ -52,7 +56,10 @@ export class Runtime {
     });
     this.lockController = new LockController(this.host, this.driver, store, options.idleMinutes, {
       onLocked: (reason) => this.emit("locked", { reason }),
-      noteUnlock: (passkey) => this.noteUnlock(passkey),
+      noteUnlock: (kind, failed) => {
+        this.#failed = failed;
+        return this.noteUnlock(kind);
+      },
     });
     this.host.onFull = (full) => setTimeout(() => this.#roomChanged(full)); // after the caller of `open` has added listeners
     const { backup } = options;
@@ -83,10 +90,14 @@ export class Runtime {
   }
 
   /** Writes the unlock to the audit log. A store without room can be read all the same; it is written as soon as there is room. */
-  async noteUnlock(passkey: boolean): Promise<void> {
-    this.#unnoted = passkey;
+  async noteUnlock(kind: UnlockKind): Promise<void> {
+    this.#unnoted = kind;
     try {
-      await this.host.apply((engine, now) => engine.unlocked(passkey, now));
+      await this.host.apply((engine, now) => {
+        const noted = engine.unlocked(kind, this.#failed, now);
+        return this.#failed === 0 ? noted : { ...noted, commit: [...noted.commit, FORGOTTEN] };
+      });
+      this.#failed = 0;
       this.#unnoted = undefined;
     } catch (error) {
       if (!isTesseraError(error) || error.code !== "STORE_FULL") throw error;

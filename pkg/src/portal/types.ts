@@ -7,19 +7,28 @@ import type { Store } from "../store/store.js";
 /** To read a vault. */
 export interface ReadOptions {
   readonly store: Store;
-  /** One of the two opens the vault. */
+  /** One of the three opens the vault. */
   readonly passphrase?: string | Uint8Array;
   readonly passkey?: boolean;
+  readonly key?: HostKey;
 }
+
+/**
+ * A key from the host's key management or single sign-on: 32 random bytes, a function that asks for them whenever they are needed, or
+ * a `CryptoKey`: of HKDF with `deriveBits` or of HMAC with `sign`, which need not be extractable, or any secret of 32 bytes that is.
+ */
+export type HostKey = CryptoKey | Uint8Array | (() => Promise<Uint8Array>);
 
 export interface OpenOptions {
   /** The relay's URL, with an access token if it wants one; or a client of the host's own. */
   readonly relay: URL | string | RelayOptions | RelayClient;
   readonly store: Store;
-  /** Opens the vault, through PBKDF2. Text is normalised (NFKC); an array passed here is left as it is: wipe it. Left out only with `passkey`. */
+  /** Opens the vault, through PBKDF2. Text is normalised (NFKC); an array passed here is left as it is: wipe it. Left out only with `passkey` or `key`. */
   readonly passphrase?: string | Uint8Array;
   /** Opens the vault with a passkey that `addPasskey()` made, instead of the passphrase. */
   readonly passkey?: boolean;
+  /** Opens the vault, or a new one, with a key that the host keeps, instead of the passphrase and without PBKDF2. Whoever has it has the vault. */
+  readonly key?: HostKey;
   /** What contacts see: 1 to 64 bytes of UTF-8. Needed with `create`, and used when a vault is created. */
   readonly name?: string;
   /** Whether a new vault, with a new identity, may be created if the store has none. Without it: `VAULT_MISSING`. */
@@ -54,6 +63,11 @@ export interface PasskeyOpening {
   readonly passkey: true;
 }
 
+/** To open a vault with the host's key. */
+export interface KeyOpening {
+  readonly key: HostKey;
+}
+
 export interface PasskeyOptions {
   /** What the platform calls the passkey when it shows it. The page's host name if left out. */
   readonly label?: string;
@@ -65,6 +79,8 @@ export interface RestoreOptions {
   readonly relay: URL | string | RelayOptions | RelayClient;
   /** The passphrase of the backup; or else its recovery code. */
   readonly passphrase?: string | Uint8Array;
+  /** The host's key, if it opens the backup. */
+  readonly key?: HostKey;
   /** As printed; case, spaces and hyphens do not matter. With it, `newPassphrase` is needed. */
   readonly recoveryCode?: string;
   /** Opens the restored vault from now on, in the place of the one before. */
@@ -203,6 +219,8 @@ export interface OutgoingContent {
   readonly attachments?: readonly (Blob | OutgoingAttachment)[];
   /** The label of a visit, such as `visit-7421`: 0 to 48 bytes of UTF-8. */
   readonly session?: string;
+  /** Ends the call with `ABORTED` while the message is not queued yet. */
+  readonly signal?: AbortSignal;
 }
 export interface OutgoingAttachment {
   /** 1 to 127 printable ASCII characters. */
@@ -251,6 +269,8 @@ export interface Message {
   readonly receivedAt: number | null;
   readonly session: string | null;
   readonly state: MessageState;
+  /** Of a queued message: by when, in Unix seconds, all of it has left in slots if the portal stays open. */
+  readonly leavesBy?: number;
   /** Whether `markRead` named it; true for an outgoing message. */
   readonly read: boolean;
   /** What its sender proved, for evidence: the text in UTF-8, or the text and attachments in CBOR (protocol §6). */
@@ -366,6 +386,37 @@ export interface Limits {
   readonly cellsPerBucket: number;
 }
 
+/** What sending takes, at most. */
+export interface Estimate {
+  /** Cells of the message. */
+  readonly cells: number;
+  /** Until the relay has published all of it, while the portal is open and nothing else waits. */
+  readonly seconds: number;
+}
+
+/** `steady`: a message leaves in slots, which look the same whatever is written. `prompt`: at once, in additional slots: the relay sees that this address sends, when and how much, not to whom nor to which bucket. */
+export type Pace = "steady" | "prompt";
+
+/** What evidence proves: who wrote a message, for whom and when. */
+export interface Evidence {
+  /** Fingerprints, 32 bytes. */
+  readonly sender: Uint8Array;
+  readonly recipient: Uint8Array;
+  /** 64 bytes. */
+  readonly senderPublicKey: Uint8Array;
+  /** By the sender's clock, in Unix seconds. */
+  readonly sentAt: number;
+  /** The sender's device, and its count of deliveries to this recipient. */
+  readonly device: number;
+  readonly seq: number;
+  /** The label of a visit. */
+  readonly session: string | null;
+  /** Of the body: `text/plain`, or that of a message with attachments. */
+  readonly contentType: string;
+  /** How and when the recipient checked the sender: its word, which nothing proves. `null` if it was not kept. */
+  readonly checked: { readonly by: "digits" | "expected" | "inPerson"; readonly at: number } | null;
+}
+
 /** How long things count here; the relay has no say in it. */
 export interface Settings {
   /** Days for which a month's keys stay after its end: 3 to 28, 7 unless set. */
@@ -419,6 +470,7 @@ export type AuditEventName =
   | "rotated"
   | "shredded"
   | "locked"
+  | "unlockFailed"
   | "unlocked"
   | "rekeyed"
   | "backedUp"

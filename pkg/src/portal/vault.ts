@@ -2,8 +2,9 @@
 
 import { requireOpeningArgument, requirePassphrase } from "./options.js";
 import type { Runtime } from "./runtime.js";
-import type { PasskeyOpening, PasskeyOptions } from "./types.js";
+import type { HostKey, KeyOpening, PasskeyOpening, PasskeyOptions } from "./types.js";
 import { bytes, options as known, text } from "../arguments.js";
+import { requireHostKey, withHostKey } from "../vault/host-key.js";
 import { withNewPasskey } from "../vault/passkey.js";
 import { changePassphrase } from "../vault/vault.js";
 
@@ -24,7 +25,7 @@ export class PortalVault {
   }
 
   /** Opens the vault again: the portal, its listeners and, if it ran, its loop go on as they were. Does nothing if it is open. */
-  async unlock(opening: string | Uint8Array | PasskeyOpening): Promise<void> {
+  async unlock(opening: string | Uint8Array | PasskeyOpening | KeyOpening): Promise<void> {
     await this.#runtime.lockController.unlock(requireOpeningArgument(opening));
     this.#runtime.resumeBackups();
   }
@@ -41,6 +42,13 @@ export class PortalVault {
   async changePassphrase(old: string | Uint8Array, passphrase: string | Uint8Array): Promise<void> {
     const [before, after] = [requirePassphrase(old, "old"), requirePassphrase(passphrase, "passphrase")];
     await changePassphrase(this.#runtime.forUser(), before, after);
+  }
+
+  /** Has another key of the host open the vault too, in the place of the one before, or with `null` none. */
+  async setKey(key: HostKey | null): Promise<void> {
+    const host = this.#runtime.forUser();
+    if (key === null) await host.apply((engine, now) => engine.setHostKey(undefined, now));
+    else await withHostKey(requireHostKey(key), (kek) => host.apply((engine, now) => engine.setHostKey(kek, now)));
   }
 
   /** Makes a passkey that opens the vault too, and gives its id. The platform asks the person; `UNSUPPORTED` where it has no PRF extension. */

@@ -38,33 +38,89 @@ export interface RelayClient {
 
 export interface RelayOptions {
   readonly url: URL | string;
-  /** Shared by a deployment; sent as a bearer token. */
-  readonly accessToken?: string;
+  /** Sent as a bearer token: shared by a deployment, or one that expires, from a function. It is asked again once the relay refuses the last. */
+  readonly accessToken?: string | (() => Promise<string>);
 }
 
 /** The default client: HTTP through `fetch`, without cookies, referrer or redirects. Needs `init()`. */
 export function httpRelay(options: RelayOptions): RelayClient {
   const { url, accessToken } = known(options, "relay", ["url", "accessToken"]);
-  if (accessToken !== undefined) text(accessToken, "accessToken");
-  const client = call((core) => new core.HttpRelay(urlText(url), accessToken));
+  if (accessToken !== undefined && typeof accessToken !== "function") text(accessToken, "accessToken");
+  const access = new Access(urlText(url), accessToken);
   return {
-    url: client.url,
+    url: access.url,
     get: (path, request) =>
       bounded([request?.signal], (signal, onProgress) =>
-        client.get(path, signal, (bytes: number) => {
-          onProgress();
-          request?.onProgress?.(bytes);
-        }),
+        access.use((client) =>
+          client.get(path, signal, (bytes: number) => {
+            onProgress();
+            request?.onProgress?.(bytes);
+          }),
+        ),
       ),
-    post: (path, body, request) => bounded([request?.signal], (signal) => client.post(path, body, signal)),
+    post: (path, body, request) =>
+      bounded([request?.signal], (signal) => access.use((client) => client.post(path, body, signal))),
     ...(hasWebSocket()
       ? {
-          notices: (bucket, onNotice, request) =>
-            listen({ url: client.url, accessToken, bucket, ...request }, onNotice),
+          notices: async (bucket, onNotice, request) =>
+            access.use((_, token) => listen({ url: access.url, accessToken: token, bucket, ...request }, onNotice)),
         }
       : {}),
   };
 }
+
+type Token = string | undefined;
+
+/** The relay with the token of the moment. */
+class Access {
+  readonly url: string;
+  readonly #ask: (() => Promise<string>) | undefined;
+  #current: Promise<{ readonly client: HttpClient; readonly token: Token }> | undefined;
+
+  constructor(url: string, token: RelayOptions["accessToken"]) {
+    this.#ask = typeof token === "function" ? token : undefined;
+    const client = connect(url, typeof token === "function" ? undefined : token);
+    this.url = client.url;
+    if (typeof token !== "function") this.#current = Promise.resolve({ client, token });
+  }
+
+  /** Makes a request; once more with a fresh token if the relay refuses the one it has. */
+  async use<T>(request: (client: HttpClient, token: Token) => Promise<T>): Promise<T> {
+    const first = await this.#now();
+    try {
+      return await request(first.client, first.token);
+    } catch (thrown) {
+      if (this.#ask === undefined || asTesseraError(thrown).code !== "UNAUTHORIZED") throw thrown;
+      // Other requests may have asked meanwhile.
+      if ((await this.#now()).token === first.token) this.#current = undefined;
+      const fresh = await this.#now();
+      return request(fresh.client, fresh.token);
+    }
+  }
+
+  #now(): Promise<{ readonly client: HttpClient; readonly token: Token }> {
+    this.#current ??= this.#asked().catch((error: unknown) => {
+      this.#current = undefined;
+      throw error;
+    });
+    return this.#current;
+  }
+
+  async #asked(): Promise<{ readonly client: HttpClient; readonly token: Token }> {
+    let token: unknown;
+    try {
+      token = await this.#ask?.();
+    } catch (cause) {
+      throw new TesseraError("UNAUTHORIZED", "accessToken: the function gave no token", { cause });
+    }
+    const fresh = text(token, "accessToken");
+    return { client: connect(this.url, fresh), token: fresh };
+  }
+}
+
+type HttpClient = ReturnType<typeof connect>;
+
+const connect = (url: string, token: Token) => call((core) => new core.HttpRelay(url, token));
 
 /** The client that `Portal.open` was told to use. */
 export function relayClient(relay: unknown): RelayClient {

@@ -4,12 +4,14 @@ import { call } from "../module/core.js";
 import type { VaultWays } from "../portal/engine.js";
 import { TesseraError, invalid, isTesseraError } from "../errors.js";
 import { stored, type Store } from "../store/store.js";
-import type { BackupStatus } from "../portal/types.js";
+import type { BackupStatus, HostKey } from "../portal/types.js";
+import { withHostKey } from "./host-key.js";
 import { OPENED_BY, freshWay, passphraseWay, settle, withKey, type Opened, type OpenedVault } from "./vault.js";
 
 /** What opens a backup. */
 export interface BackupKey {
   readonly passphrase?: string | Uint8Array | undefined;
+  readonly key?: HostKey | undefined;
   readonly recoveryCode?: string | undefined;
   readonly newPassphrase?: string | Uint8Array | undefined;
 }
@@ -21,7 +23,7 @@ export async function restoreVault(store: Store, bundle: Uint8Array, key: Backup
   return settle(store, revision, await open(bundle, key));
 }
 
-async function open(bundle: Uint8Array, { passphrase, recoveryCode, newPassphrase }: BackupKey): Promise<Opened> {
+async function open(bundle: Uint8Array, { passphrase, key, recoveryCode, newPassphrase }: BackupKey): Promise<Opened> {
   const header = call((core) => core.bundleHeader(bundle));
   const now = Math.floor(Date.now() / 1000);
   const way = freshWay();
@@ -30,6 +32,7 @@ async function open(bundle: Uint8Array, { passphrase, recoveryCode, newPassphras
       call((core) => core.Engine.restore(bundle, kind, secret, kek, way.salt, way.iterations, now)) as Opened;
     return newPassphrase === undefined ? restore() : withKey(newPassphrase, way, restore);
   };
+  if (key !== undefined) return withHostKey(key, (kek) => openWith(OPENED_BY.key, kek));
   if (recoveryCode === undefined) {
     if (passphrase === undefined) throw invalid("neither passphrase nor recoveryCode is given");
     const ways = call((core) => core.vaultWays(header)) as VaultWays;

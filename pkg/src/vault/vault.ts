@@ -3,11 +3,13 @@
 import type { Engine, VaultWays } from "../portal/engine.js";
 import type { EngineHost } from "../portal/engine-host.js";
 import { call } from "../module/core.js";
-import { TesseraError } from "../errors.js";
+import { TesseraError, isTesseraError } from "../errors.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "../store/store.js";
+import { countFailure, failures } from "./failures.js";
+import { withHostKey } from "./host-key.js";
 import { HEADER, LOADED } from "./layout.js";
 import { withPasskey } from "./passkey.js";
-import type { PasskeyOpening } from "../portal/types.js";
+import type { KeyOpening, PasskeyOpening } from "../portal/types.js";
 import { pbkdf2, randomBytes } from "../module/webcrypto.js";
 
 const NEW_VAULT_ITERATIONS = 600_000;
@@ -16,7 +18,7 @@ const SALT_LENGTH = 16;
 const READ_ATTEMPTS = 3;
 
 /** What a secret opens, as the vault's header numbers it. */
-export const OPENED_BY = { passphrase: 0, passkey: 1, recovery: 2 } as const;
+export const OPENED_BY = { passphrase: 0, passkey: 1, recovery: 2, key: 3 } as const;
 
 export interface Opened {
   readonly engine: Engine;
@@ -28,17 +30,33 @@ export interface OpenedVault {
   readonly engine: Engine;
   /** The store's revision that the engine stands on. */
   readonly revision: number;
+  /** How often unlocking had failed since it last worked. */
+  readonly failed: number;
 }
 
-/** What a person opens a vault with. */
-export type Opening = string | Uint8Array | PasskeyOpening;
+/** What a person or a host opens a vault with. */
+export type Opening = string | Uint8Array | PasskeyOpening | KeyOpening;
 
 export function isPasskey(opening: Opening): opening is PasskeyOpening {
   return typeof opening === "object" && "passkey" in opening;
 }
 
+export function isKey(opening: Opening): opening is KeyOpening {
+  return typeof opening === "object" && "key" in opening;
+}
+
+/** The kind of slot that it opens. */
+export function kindOf(opening: Opening): UnlockKind {
+  if (isKey(opening)) return OPENED_BY.key;
+  return isPasskey(opening) ? OPENED_BY.passkey : OPENED_BY.passphrase;
+}
+
+export type UnlockKind = (typeof OPENED_BY)["passphrase" | "passkey" | "key"];
+
 export interface UnlockOptions {
   readonly expectVault?: boolean;
+  /** Whether a failure is counted: not in a store that another portal has. */
+  readonly counts?: boolean;
   /** Takes the store from the portal that has it: called once the opening has proved right, and before anything is committed. */
   readonly takeOver?: () => Promise<void>;
 }
@@ -46,24 +64,30 @@ export interface UnlockOptions {
 /** The vault that the store holds; `VAULT_MISSING` if it holds none. One of an older version is brought to this one, in one commit, once it has opened. */
 export async function unlockVault(store: Store, opening: Opening, options: UnlockOptions = {}): Promise<OpenedVault> {
   const { takeOver } = options;
-  const opened = await withSecret(store, opening, options.expectVault === true, async (unlock, found) => {
-    const first = unlock(found);
-    if (takeOver === undefined) return { ...first, revision: found.revision };
-    first.engine.free();
-    await takeOver();
-    const current = await requireVault(store, false); // the other portal may have gone on until now
-    return { ...unlock(current), revision: current.revision };
-  });
-  return settle(store, opened.revision, opened);
+  try {
+    const opened = await withSecret(store, opening, options.expectVault === true, async (unlock, found) => {
+      const first = unlock(found);
+      if (takeOver === undefined) return { ...first, ...found };
+      first.engine.free();
+      await takeOver();
+      const current = await requireVault(store, false); // the other portal may have gone on until now
+      return { ...unlock(current), ...current };
+    });
+    return await settle(store, opened.revision, opened, opened.failed);
+  } catch (error) {
+    if (options.counts === true && isTesseraError(error) && error.code === "WRONG_PASSPHRASE")
+      await countFailure(store);
+    throw error;
+  }
 }
 
 /** The vault that the store holds, opened without changing anything there. */
 export async function readVault(store: Store, opening: Opening): Promise<OpenedVault> {
-  const { engine, revision } = await withSecret(store, opening, false, async (unlock, found) => ({
+  const { engine, revision, failed } = await withSecret(store, opening, false, async (unlock, found) => ({
     ...unlock(found),
-    revision: found.revision,
+    ...found,
   }));
-  return { engine, revision };
+  return { engine, revision, failed };
 }
 
 /** Asks for the secret once, and gives `use` what opens the vault with it as often as it is needed. */
@@ -79,6 +103,7 @@ async function withSecret<T>(
     (kind: number, secret: Uint8Array) =>
     ({ header, records }: VaultContents): Opened =>
       call((core) => core.Engine.unlock(kind, secret, header, records)) as Opened;
+  if (isKey(opening)) return withHostKey(opening.key, (kek) => use(unlockWith(OPENED_BY.key, kek), found));
   return isPasskey(opening)
     ? withPasskey(ways.passkeys, (output) => use(unlockWith(OPENED_BY.passkey, output), found))
     : withKey(opening, passphraseWay(ways), (kek) => use(unlockWith(OPENED_BY.passphrase, kek), found));
@@ -105,20 +130,20 @@ export async function holdsVault(store: Store): Promise<boolean> {
 /** A new vault with a new identity; `VAULT_EVICTED` if one was here that nobody destroyed, unless that is known. */
 export async function createVault(
   store: Store,
-  passphrase: string | Uint8Array,
+  opening: string | Uint8Array | KeyOpening,
   name: string,
   relay: string,
   { expectVault, afterEviction }: { readonly expectVault: boolean; readonly afterEviction: boolean },
 ): Promise<OpenedVault> {
   const gone = await cleared(store, expectVault);
   if (gone !== undefined && !afterEviction) throw gone;
-  const way = freshWay();
   const now = Math.floor(Date.now() / 1000);
-  const { engine, commit } = await withKey(
-    passphrase,
-    way,
-    (kek) => call((core) => core.Engine.create(kek, way.salt, way.iterations, name, relay, now)) as Opened,
-  );
+  const create = (kek: Uint8Array, way?: PassphraseWay): Opened =>
+    call((core) => core.Engine.create(kek, way?.salt, way?.iterations ?? 0, name, relay, now)) as Opened;
+  const way = freshWay();
+  const { engine, commit } = isKey(opening)
+    ? await withHostKey(opening.key, (kek) => create(kek))
+    : await withKey(opening, way, (kek) => create(kek, way));
   // What a destroyed vault may have left: nothing opens it.
   const { revision, entries } = await stored(() => store.list(""));
   const left = entries.map(([key]) => [key, null] as const);
@@ -144,12 +169,17 @@ async function cleared(store: Store, expectVault: boolean): Promise<TesseraError
 }
 
 /** Commits what opening led to, before anything else is done with the engine. */
-export async function settle(store: Store, revision: number, { engine, commit }: Opened): Promise<OpenedVault> {
-  if (commit.length === 0) return { engine, revision };
+export async function settle(
+  store: Store,
+  revision: number,
+  { engine, commit }: Opened,
+  failed = 0,
+): Promise<OpenedVault> {
+  if (commit.length === 0) return { engine, revision, failed };
   try {
     const next = await stored(() => store.commit(revision, commit));
     if (next === CONFLICT) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
-    return { engine, revision: next };
+    return { engine, revision: next, failed };
   } catch (error) {
     engine.free();
     throw error;
@@ -191,6 +221,7 @@ interface VaultContents {
   readonly header: Uint8Array;
   readonly records: (readonly [string, Uint8Array])[];
   readonly revision: number;
+  readonly failed: number;
 }
 
 /** What the store holds, as of one revision; no header if it holds no vault. */
@@ -204,7 +235,7 @@ async function readContents(
     if (lists.some(({ revision }) => revision !== before.revision)) continue;
     const records = lists.flatMap(({ entries }) => [...entries]);
     const header = before.entries.find(([key]) => key === HEADER)?.[1];
-    if (header !== undefined) return { header, records, revision: before.revision };
+    if (header !== undefined) return { header, records, revision: before.revision, failed: failures(before.entries) };
     if (records.length > 0) throw new TesseraError("VAULT_DAMAGED", "the vault's header is missing");
     return { header, revision: before.revision };
   }

@@ -1,10 +1,12 @@
 //! Contacts: who they are, and the channel shared with each.
 
 mod channel;
+mod checks;
 mod contact;
 mod sequence;
 
 pub(crate) use channel::{Channel, Counters};
+pub(crate) use checks::Checks;
 pub(crate) use contact::{Awaiting, Contact};
 pub use contact::{ContactState, Verified};
 pub(crate) use sequence::Sequence;

@@ -18,7 +18,7 @@ use crate::{
     },
     crypto::cbor::Deterministic as _,
     enrolment::SasNonce,
-    envelope::{Authentic, Control, Delivery, DeliveryId, Sender},
+    envelope::{Authentic, Control, Delivery, DeliveryId, Evidence, Sender},
 };
 
 /// A complete delivery, with the place of its (first) tag.
@@ -75,7 +75,8 @@ impl Client {
             .verify(&sender, tx.now, self.settings.retention())
             .map_err(|error| error.code())?;
         if self.is_fresh(id, slot, &authentic)? {
-            self.take_fresh(id, slot, digest, authentic, outcome, tx)?;
+            let evidence = authentic.evidence(&sender).ok_or(ErrorCode::Internal)?;
+            self.take_fresh((id, slot, digest), authentic, &evidence, outcome, tx)?;
         }
         Ok(())
     }
@@ -108,10 +109,9 @@ impl Client {
 
     fn take_fresh(
         &mut self,
-        id: ContactId,
-        slot: TagSlot,
-        digest: [u8; 16],
+        (id, slot, digest): (ContactId, TagSlot, [u8; 16]),
         delivery: Authentic,
+        evidence: &Evidence,
         outcome: &mut Outcome,
         tx: &mut Transaction,
     ) -> Result<(), ErrorCode> {
@@ -124,6 +124,7 @@ impl Client {
         }
         let session = delivery.id().clone();
         let (message, shown) = self.take_message(id, delivery, tx);
+        Self::keep_evidence(message.id, evidence, tx);
         if shown {
             outcome.receipts.push((id, session));
         }
@@ -246,10 +247,13 @@ impl Client {
         let after = contact.state;
         let event = match after {
             after if after == before => None,
-            ContactState::Active => Some(AuditEvent::Verified {
-                contact: id,
-                by: Check::InPerson,
-            }),
+            ContactState::Active => {
+                self.checks.note(id, Check::InPerson, tx);
+                Some(AuditEvent::Verified {
+                    contact: id,
+                    by: Check::InPerson,
+                })
+            }
             _ => Some(AuditEvent::Suspect {
                 contact: id,
                 code: ErrorCode::CommitmentMismatch,

@@ -292,6 +292,7 @@ impl Client {
         let mut tx = Transaction::new(now);
         self.log(AuditEvent::Removed { contact: id }, &mut tx);
         self.contacts.remove(id, &mut tx);
+        self.checks.remove(id, &mut tx);
         self.devices.forget_contact(id, &mut tx);
         self.outbox.remove_contact(id, &mut tx);
         self.inbox.receipts.remove_contact(id, &mut tx);
@@ -323,6 +324,7 @@ impl Client {
         if let Some(contact) = self.contacts.update(id, tx) {
             contact.activate(by);
         }
+        self.checks.note(id, by, tx);
         self.log(AuditEvent::Verified { contact: id, by }, tx);
         self.contacts.emit(id, tx);
         self.release_held(id, rng, tx);

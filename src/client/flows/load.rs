@@ -8,7 +8,7 @@ use crate::{
     client::{
         Change, Client, ClientError, Settings, StoreKey,
         client::Account,
-        contacts::{Contact, Contacts},
+        contacts::{Checks, Contact, Contacts},
         devices::Devices,
         emergencies::Emergencies,
         inbox::Inbox,
@@ -107,6 +107,7 @@ impl Client {
             settings: Settings::default(),
             mailboxes,
             contacts: Contacts::default(),
+            checks: Checks::default(),
             invitations: Invitations::default(),
             messages: Messages::default(),
             inbox: Inbox::default(),
@@ -135,6 +136,7 @@ impl Client {
                 let contact = Contact::from_record(id, stored::decode(bytes)?)?;
                 self.contacts.restore(contact);
             }
+            StoreKey::Checked(id) => self.checks.restore(id, &stored::decode(bytes)?)?,
             StoreKey::Invitation(id) => {
                 let open = OpenInvitation::from_record(stored::decode(bytes)?);
                 self.invitations.restore(id, open);
@@ -171,6 +173,7 @@ impl Client {
             // These are read when they are asked for.
             StoreKey::Body(_)
             | StoreKey::Piece(..)
+            | StoreKey::Evidence(_)
             | StoreKey::Draft(_)
             | StoreKey::LogEntry(_) => return Err(VaultError::Damaged),
         }
@@ -218,6 +221,8 @@ impl Client {
                 stored::encode(&held.to_record()),
             )
         });
+        let checks = self.checks.records();
+        let checks = checks.map(|(key, record)| (key, stored::encode(&record)));
         let opened = self.inbox.replays.iter();
         let opened =
             opened.map(|(digest, record)| (StoreKey::Opened(*digest), stored::encode(record)));
@@ -225,6 +230,7 @@ impl Client {
         let fragments = fragments.map(|(key, record)| (key, stored::encode(&record)));
         touched
             .chain(emergencies)
+            .chain(checks)
             .chain(queued)
             .chain(large)
             .chain(messages)

@@ -5,7 +5,10 @@ use rand_core::CryptoRng;
 
 use crate::{
     base::UnixTime,
-    client::{AuditEvent, CheckpointView, Client, ClientError, Effects, transaction::Transaction},
+    client::{
+        AuditEvent, CheckpointView, Client, ClientError, Effects, UnlockedBy,
+        transaction::Transaction,
+    },
 };
 
 impl Client {
@@ -13,6 +16,16 @@ impl Client {
     pub fn record(&mut self, event: AuditEvent, now: UnixTime) -> Effects {
         let mut tx = Transaction::new(now);
         self.log(event, &mut tx);
+        self.commit(tx, ())
+    }
+
+    /// Logs that the vault was unlocked, and how many tries had failed before.
+    pub fn note_unlock(&mut self, by: UnlockedBy, failed: u32, now: UnixTime) -> Effects {
+        let mut tx = Transaction::new(now);
+        if failed > 0 {
+            self.log(AuditEvent::UnlockFailed { count: failed }, &mut tx);
+        }
+        self.log(AuditEvent::Unlocked { by }, &mut tx);
         self.commit(tx, ())
     }
 

@@ -1,13 +1,16 @@
 //! Flows tie the machines together. They own no state.
 
 mod accept;
+mod account;
 mod delete;
 mod draft;
 mod emergency;
 mod enrol;
+mod evidence;
 mod load;
 mod log;
 mod maintain;
+mod pace;
 mod pull;
 mod read;
 mod rendezvous;

@@ -102,6 +102,11 @@ pub enum AuditEvent {
         /// Whether it was locked because nobody used it.
         idle: bool,
     },
+    /// Tries to unlock the vault failed since it was last unlocked.
+    UnlockFailed {
+        /// How many.
+        count: u32,
+    },
     /// The vault was unlocked.
     Unlocked {
         /// How.
@@ -177,6 +182,8 @@ pub enum UnlockedBy {
     Passphrase,
     /// With a passkey.
     Passkey,
+    /// With a key that the host keeps.
+    HostKey,
 }
 
 impl AuditEvent {
@@ -241,6 +248,7 @@ impl AuditEvent {
             Self::Rotated { .. } => "rotated",
             Self::Shredded { .. } => "shredded",
             Self::Locked { .. } => "locked",
+            Self::UnlockFailed { .. } => "unlockFailed",
             Self::Unlocked { .. } => "unlocked",
             Self::Rekeyed => "rekeyed",
             Self::BackedUp => "backedUp",
@@ -299,11 +307,13 @@ impl AuditEvent {
                 record.number("contacts", *contacts);
             }
             Self::Locked { idle } => record.flag("idle", *idle),
+            Self::UnlockFailed { count } => record.number("count", (*count).into()),
             Self::Unlocked { by } => record.text(
                 "by",
                 match by {
                     UnlockedBy::Passphrase => "passphrase",
                     UnlockedBy::Passkey => "passkey",
+                    UnlockedBy::HostKey => "key",
                 },
             ),
             Self::BreakGlassStarted { reason, minutes } => {

@@ -122,10 +122,7 @@ impl Messages {
     /// Deletes the messages with a contact, bodies and draft included.
     pub(crate) fn remove_contact(&mut self, contact: ContactId, tx: &mut Transaction) {
         for (message, held) in self.with(contact) {
-            tx.delete(StoreKey::Message(message));
-            for key in StoreKey::body(message, held.size as usize) {
-                tx.delete(key);
-            }
+            held.delete(message, tx);
         }
         self.all.retain(|message, _| message.contact != contact);
         self.sent.retain(|(known, _), _| *known != contact);
@@ -137,13 +134,10 @@ impl Messages {
         let Some(held) = self.all.remove(&message) else {
             return;
         };
+        held.delete(message, tx);
         let sent = (message.contact, held.session);
         if self.sent.get(&sent) == Some(&message) {
             self.sent.remove(&sent);
-        }
-        tx.delete(StoreKey::Message(message));
-        for key in StoreKey::body(message, held.size as usize) {
-            tx.delete(key);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A message as it is held in memory, and where it stands.
 
 use crate::{
-    client::messages::Parts,
+    client::{MessageRef, StoreKey, messages::Parts, transaction::Transaction},
     envelope::ContentType,
     vault::{
         VaultError,
@@ -92,6 +92,17 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// Deletes its record, its body and its evidence.
+    pub(crate) fn delete(&self, message: MessageRef, tx: &mut Transaction) {
+        tx.delete(StoreKey::Message(message));
+        for key in StoreKey::body(message, self.size as usize) {
+            tx.delete(key);
+        }
+        if !self.outgoing {
+            tx.delete(StoreKey::Evidence(message));
+        }
+    }
+
     pub(crate) fn is_queued(&self) -> bool {
         self.outgoing && self.state == MessageState::Queued
     }

@@ -103,7 +103,13 @@ impl Engine {
     /// # Errors
     ///
     /// `CONTACT_UNKNOWN`, `MESSAGE_UNKNOWN`.
-    pub fn messages(&self, id: &str, before: Option<String>, limit: u32) -> JsResult<JsValue> {
+    pub fn messages(
+        &self,
+        id: &str,
+        before: Option<String>,
+        limit: u32,
+        now: f64,
+    ) -> JsResult<JsValue> {
         let id = contact(id)?;
         let before = match before {
             None => None,
@@ -112,12 +118,45 @@ impl Engine {
                 _ => return Err(client_error(ClientError::MessageUnknown)),
             },
         };
-        to_js(
-            &self
-                .client
-                .messages(id, before, limit as usize)
-                .map_err(client_error)?,
-        )
+        let found = self.client.messages(id, before, limit as usize);
+        let mut found = found.map_err(client_error)?;
+        self.client.tell_leaving(&mut found, time(now)?);
+        to_js(&found)
+    }
+
+    /// What sending so many bytes takes at most: `{ cells, seconds }`.
+    ///
+    /// # Errors
+    ///
+    /// `RELAY_UNREACHABLE` before the first `configure`.
+    pub fn estimate(&self, bytes: f64, prompt: bool) -> JsResult<JsValue> {
+        let bytes = whole(bytes, "bytes")?;
+        to_js(&self.client.estimate(bytes, prompt).map_err(client_error)?)
+    }
+
+    /// Where the evidence of a message is stored.
+    ///
+    /// # Errors
+    ///
+    /// `MESSAGE_UNKNOWN`, `CONTACT_PENDING` while it is held,
+    /// `EVIDENCE_MISSING` for a message that was written here.
+    #[wasm_bindgen(js_name = evidenceKey)]
+    pub fn evidence_key(&self, id: &str) -> JsResult<String> {
+        let key = self.client.evidence_key(message(id)?);
+        Ok(key.map_err(client_error)?.to_string())
+    }
+
+    /// The stored evidence of a message, with how its sender was checked.
+    ///
+    /// # Errors
+    ///
+    /// `VAULT_DAMAGED`, and as `evidenceKey`.
+    #[wasm_bindgen(js_name = openEvidence)]
+    pub fn open_evidence(&self, id: &str, sealed: &Uint8Array) -> JsResult<Uint8Array> {
+        let key = self.evidence_key(id)?;
+        let stored = self.key.open(&key, &sealed.to_vec()).map_err(vault_error)?;
+        let evidence = self.client.evidence(message(id)?, &stored);
+        Ok(array(&evidence.map_err(client_error)?))
     }
 
     /// Where the pieces of a message's body are stored.

@@ -27,6 +27,16 @@ impl Engine {
         object.into()
     }
 
+    /// Takes another name, which people who are met from now on see.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT`.
+    pub fn rename(&mut self, name: &str, now: f64) -> JsResult<JsValue> {
+        let result = self.client.rename(name, time(now)?);
+        self.give(result)
+    }
+
     /// A fresh invitation, "qr" or "link".
     ///
     /// # Errors

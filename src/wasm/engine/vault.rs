@@ -99,6 +99,26 @@ impl Engine {
         }
     }
 
+    /// Has another key of the host open the vault from now on, or none.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` if there is no room for it, or if nothing else opens
+    /// the vault.
+    #[wasm_bindgen(js_name = setHostKey)]
+    pub fn set_host_key(&mut self, kek: Option<Uint8Array>, now: f64) -> JsResult<JsValue> {
+        let now = time(now)?;
+        if let Some(kek) = kek {
+            let kek = secret(&kek, "key")?;
+            self.header
+                .add_host_key(kek, &self.key, &mut rng())
+                .map_err(vault_error)?;
+        } else if !self.header.remove_host_key() {
+            return Err(invalid("key: nothing else opens the vault, or no key does"));
+        }
+        self.rekeyed(now, &JsValue::UNDEFINED)
+    }
+
     /// Writes to the log that the vault is locked, which is to follow.
     ///
     /// # Errors
@@ -109,19 +129,20 @@ impl Engine {
         self.give(Ok(effects))
     }
 
-    /// Writes to the log that the vault was unlocked, by a passkey or by its
-    /// passphrase.
+    /// Writes to the log that the vault was unlocked, by a slot of which kind,
+    /// and how many tries had failed since the last time.
     ///
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    pub fn unlocked(&mut self, passkey: bool, now: f64) -> JsResult<JsValue> {
-        let by = if passkey {
-            UnlockedBy::Passkey
-        } else {
-            UnlockedBy::Passphrase
+    pub fn unlocked(&mut self, kind: u8, failed: u32, now: f64) -> JsResult<JsValue> {
+        let by = match kind {
+            0 => UnlockedBy::Passphrase,
+            1 => UnlockedBy::Passkey,
+            3 => UnlockedBy::HostKey,
+            _ => return Err(invalid("kind")),
         };
-        let effects = self.client.record(AuditEvent::Unlocked { by }, time(now)?);
+        let effects = self.client.note_unlock(by, failed, time(now)?);
         self.give(Ok(effects))
     }
 
@@ -157,6 +178,7 @@ pub(super) fn opener(kind: u8, bytes: &Uint8Array) -> JsResult<Opener> {
                 let message = "not a recovery code, or a mistyped one";
                 js_error(ErrorCode::RecoveryCodeMalformed, message)
             }),
+        3 => secret(bytes, "secret").map(Opener::HostKey),
         _ => Err(invalid("kind")),
     }
 }

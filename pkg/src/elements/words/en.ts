@@ -400,6 +400,7 @@ export const EN_ERRORS = {
   CONTACT_PENDING: "Check first who this is.",
   CONTACT_SUSPECT: "This person is blocked. Remove them and connect again, in person.",
   SAS_NOT_READY: "The six digits are not here yet. Wait a moment.",
+  EVIDENCE_MISSING: "No evidence was kept of this message.",
   MESSAGE_UNKNOWN: "This message is not here any more.",
   MESSAGE_SENT: "It has left already and cannot be taken back.",
   CLOCK_SKEW: "This device's clock is wrong. Set its date and time.",

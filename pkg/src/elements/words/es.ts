@@ -390,6 +390,7 @@ export const ES_ERRORS: ErrorWords = {
   CONTACT_PENDING: "Compruebe primero quién es.",
   CONTACT_SUSPECT: "Esta persona está bloqueada. Quítela y conecte otra vez, en persona.",
   SAS_NOT_READY: "Las seis cifras aún no están. Espere un momento.",
+  EVIDENCE_MISSING: "No se guardó ninguna prueba de este mensaje.",
   MESSAGE_UNKNOWN: "Este mensaje ya no está aquí.",
   MESSAGE_SENT: "Ya salió y no se puede retirar.",
   CLOCK_SKEW: "El reloj de este dispositivo está mal. Ajuste fecha y hora.",

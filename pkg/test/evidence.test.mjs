@@ -1,0 +1,87 @@
+// Evidence of who wrote a message: taken when it arrives, and verified by anyone who has it with the message.
+
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
+import { verifyEvidence } from "tessera-portal";
+import { enrol, person, syncedUntil } from "./people.mjs";
+import { startRelay } from "../../tests/node/relay.mjs";
+import { assert, refused, utf8 } from "./support.mjs";
+
+let relay, a, b, toB, toA, folder;
+before(async () => {
+  relay = await startRelay();
+  [a, b] = [await person("Dr. Rivera", relay.url), await person("Ana Gómez", relay.url)];
+  [toB, toA] = await enrol(a, b);
+  folder = await mkdtemp(join(tmpdir(), "tessera-evidence-"));
+});
+after(async () => {
+  await Promise.all([a?.dispose(), b?.dispose()]);
+  await relay?.end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const arrived = async (message) => {
+  const sent = await a.send(toB, message);
+  await syncedUntil([a, b], "the message", async () =>
+    (await b.messages(toA)).some(({ session }) => session === message.session),
+  );
+  return [sent, (await b.messages(toA)).find(({ session }) => session === message.session)];
+};
+
+test("evidence says who wrote a message, for whom and when, and how that was checked", async () => {
+  const [sent, message] = await arrived({ text: "Continue metformin 500mg BID.", session: "visit-7421" });
+  const evidence = await b.evidence(message.id);
+  const says = verifyEvidence(evidence, await message.body());
+  assert.deepEqual(says.sender, (await a.me()).fingerprint);
+  assert.deepEqual(says.senderPublicKey, (await a.me()).publicKey);
+  assert.deepEqual(says.recipient, (await b.me()).fingerprint);
+  assert.deepEqual([says.sentAt, says.session, says.contentType], [sent.sentAt, "visit-7421", "text/plain"]);
+  assert.equal(says.checked.by, "digits");
+  assert.ok(Math.abs(says.checked.at - Date.now() / 1000) < 600);
+  await refused("NOT_AUTHENTIC", async () => verifyEvidence(evidence, utf8("Stop metformin.")));
+  await refused("MALFORMED", async () => verifyEvidence(evidence.subarray(1), utf8("x")));
+  await refused("EVIDENCE_MISSING", () => a.evidence(sent.id));
+  await refused("MESSAGE_UNKNOWN", () => b.evidence("nothing"));
+});
+
+test("of a message with files it proves all of it", async () => {
+  const attachments = [new File(["%PDF"], "análisis.pdf", { type: "application/pdf" })];
+  const [, message] = await arrived({ text: "See this.", attachments, session: "visit-7422" });
+  const [evidence, body] = [await b.evidence(message.id), await message.body()];
+  assert.equal(verifyEvidence(evidence, body).contentType, "application/vnd.tessera.message+cbor");
+  const altered = body.slice();
+  altered[altered.length - 1] ^= 1;
+  await refused("NOT_AUTHENTIC", async () => verifyEvidence(evidence, altered));
+});
+
+test("it goes with its message", async () => {
+  const [, message] = await arrived({ text: "to be deleted", session: "visit-7423" });
+  await b.deleteMessage(message.id);
+  await refused("MESSAGE_UNKNOWN", () => b.evidence(message.id));
+});
+
+test("a command verifies it offline", async () => {
+  const [, message] = await arrived({ text: "for the court", session: "visit-7424" });
+  const files = [join(folder, "evidence"), join(folder, "body"), join(folder, "other")];
+  await writeFile(files[0], await b.evidence(message.id));
+  await writeFile(files[1], await message.body());
+  await writeFile(files[2], "something else");
+  const command = fileURLToPath(new URL("../dist/audit/evidence-cli.js", import.meta.url));
+  const run = (...args) =>
+    new Promise((resolve) => {
+      execFile(process.execPath, [command, ...args], (error, out, err) => resolve([error?.code ?? 0, out + err]));
+    });
+  const [code, said] = await run(files[0], files[1]);
+  assert.equal(code, 0);
+  assert.match(said, /^VERIFIED/);
+  assert.ok(said.includes(Buffer.from((await a.me()).fingerprint).toString("hex")));
+  const [, json] = await run(files[0], files[1], "--json");
+  assert.deepEqual([JSON.parse(json).valid, JSON.parse(json).checked.by], [true, "digits"]);
+  assert.match((await run(files[0], files[2])).join(), /^1,NOT VERIFIED/);
+  assert.match((await run(files[0], join(folder, "none"))).join(), /^2,/);
+  assert.match((await run(files[0])).join(), /^2,Usage/);
+});

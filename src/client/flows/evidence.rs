@@ -1,0 +1,48 @@
+//! Evidence of what arrived. Protocol §11.
+
+use zeroize::Zeroizing;
+
+use crate::{
+    client::{Client, ClientError, MessageRef, MessageState, StoreKey, transaction::Transaction},
+    crypto::cbor::Deterministic as _,
+    envelope::Evidence,
+    vault::VaultError,
+};
+
+impl Client {
+    /// Keeps the evidence of a message, taken while its month's seed is held.
+    pub(crate) fn keep_evidence(message: MessageRef, evidence: &Evidence, tx: &mut Transaction) {
+        let bytes = Zeroizing::new(evidence.encode());
+        tx.put_bytes(StoreKey::Evidence(message), bytes);
+    }
+
+    /// Where the evidence of a message is stored.
+    ///
+    /// # Errors
+    ///
+    /// `MessageUnknown`; `ContactPending` while it is held; `NoEvidence` for a
+    /// message that was written here.
+    pub fn evidence_key(&self, message: MessageRef) -> Result<StoreKey, ClientError> {
+        let held = self.messages.get(message);
+        let held = held.ok_or(ClientError::MessageUnknown)?;
+        if held.outgoing {
+            return Err(ClientError::NoEvidence);
+        }
+        if held.state == MessageState::Held {
+            return Err(ClientError::ContactPending);
+        }
+        Ok(StoreKey::Evidence(message))
+    }
+
+    /// The stored evidence of a message, with how its sender was checked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::evidence_key`]; `Vault(Damaged)`.
+    pub fn evidence(&self, message: MessageRef, stored: &[u8]) -> Result<Vec<u8>, ClientError> {
+        self.evidence_key(message)?;
+        let mut evidence = Evidence::decode(stored).ok_or(VaultError::Damaged)?;
+        evidence.checked = self.checks.get(message.contact);
+        Ok(evidence.encode())
+    }
+}

@@ -1,0 +1,85 @@
+//! How long sending takes. Protocol §13.
+
+use serde::Serialize;
+
+use crate::{
+    base::{SortedMap, UnixTime},
+    client::{Client, ClientError, MessageRef, MessageView},
+    envelope::chunk_len,
+};
+
+/// Most bytes of a delivery besides its content: what stands before the
+/// payload, and what frames a few files in it.
+const AROUND: u64 = 512;
+
+/// What sending some content takes, at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Estimate {
+    /// Cells.
+    pub cells: u64,
+    /// Seconds until the relay has published all of it, if the portal stays
+    /// open and nothing else waits.
+    pub seconds: u64,
+}
+
+impl Client {
+    /// What sending so many bytes takes: in slots, or at once in additional
+    /// slots.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown` before the first `/v1/info`.
+    pub fn estimate(&self, bytes: u64, prompt: bool) -> Result<Estimate, ClientError> {
+        let relay = self.mailboxes.info()?;
+        let chunk = chunk_len(relay.cell_size) as u64;
+        let cells = bytes.saturating_add(AROUND).div_ceil(chunk);
+        let slots = match prompt {
+            true => 1,
+            false => cells.div_ceil(relay.per_bucket.get().into()),
+        };
+        Ok(Estimate {
+            cells,
+            seconds: slots.saturating_mul(relay.epoch_seconds.get().into()),
+        })
+    }
+
+    /// Says of each queued message by when its last cell leaves in slots, if
+    /// the portal stays open.
+    pub fn tell_leaving(&self, views: &mut [MessageView], now: UnixTime) {
+        if views.iter().all(|view| view.state != "queued") {
+            return;
+        }
+        let (Ok(relay), last) = (self.mailboxes.info(), self.last_places()) else {
+            return;
+        };
+        for view in views.iter_mut().filter(|view| view.state == "queued") {
+            view.leaves_by = last.get(&view.id).map(|place| {
+                let slots = place.div_ceil(relay.per_bucket.get().into());
+                now.plus(slots.saturating_mul(relay.epoch_seconds.get().into()))
+                    .0
+            });
+        }
+    }
+
+    /// Of each queued message the place of its last cell among those for the
+    /// same bucket, from 1.
+    fn last_places(&self) -> SortedMap<MessageRef, u64> {
+        let (mut ahead, mut last) = (SortedMap::new(), SortedMap::new());
+        for (_, queued) in self.outbox.iter() {
+            let Ok(bucket) = self.mailboxes.bucket_for(queued.to) else {
+                continue;
+            };
+            let place = ahead.get(&bucket).copied().unwrap_or(0) + 1;
+            ahead.insert(bucket, place);
+            if let Some(message) = queued.message() {
+                last.insert(message, place);
+            }
+        }
+        for (message, record) in self.outbox.large() {
+            let sealed = last.get(&message).copied().unwrap_or(0);
+            let unsealed = record.count.saturating_sub(record.next);
+            last.insert(message, sealed + u64::from(unsealed));
+        }
+        last
+    }
+}
