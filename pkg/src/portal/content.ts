@@ -1,6 +1,7 @@
 /** What `send` takes, checked before anything is done with it. */
 
-import type { OutgoingAttachment, OutgoingContent } from "./types.js";
+import { requirePace } from "./options.js";
+import type { OutgoingAttachment, OutgoingContent, Pace } from "./types.js";
 import { bytes, content, object, options as known, signal as requireSignal, text } from "../arguments.js";
 import { TesseraError, invalid } from "../errors.js";
 
@@ -16,6 +17,7 @@ export interface EngineContent {
 /** A message that is going to be sent. */
 export interface Outgoing {
   readonly session: string | undefined;
+  readonly pace: Pace | undefined;
   readonly signal: AbortSignal | undefined;
   /** Bytes of the text and the files. */
   readonly size: number;
@@ -24,7 +26,7 @@ export interface Outgoing {
 }
 
 export function outgoing(message: OutgoingContent): Outgoing {
-  const given = known<OutgoingContent>(message, "message", ["text", "attachments", "session", "signal"]);
+  const given = known<OutgoingContent>(message, "message", ["text", "attachments", "session", "pace", "signal"]);
   const session = given.session === undefined ? undefined : text(given.session, "session");
   const typed = (given.text ?? null) === null ? undefined : content(text(given.text, "text"), "text");
   const listed: unknown = given.attachments ?? [];
@@ -33,6 +35,7 @@ export function outgoing(message: OutgoingContent): Outgoing {
   if (typed === undefined && files.length === 0) throw invalid("text and attachments are both missing");
   return {
     session,
+    pace: given.pace === undefined ? undefined : requirePace(given.pace),
     signal: requireSignal(given.signal, "signal"),
     size: files.reduce((size, file) => size + file.size, typed?.length ?? 0),
     read: async () => ({ text: typed, attachments: await Promise.all(files.map((file) => file.read())) }),

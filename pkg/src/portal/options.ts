@@ -12,7 +12,7 @@ export type RuntimeOptions = {
   readonly [K in (typeof RUNTIME_OPTIONS)[number]]: OpenOptions[K] | undefined;
 };
 
-const RUNTIME_OPTIONS = ["idleMinutes", "receiptDelayMinutes", "backup", "confirmLargeDownload"] as const;
+const RUNTIME_OPTIONS = ["pace", "idleMinutes", "receiptDelayMinutes", "backup", "confirmLargeDownload"] as const;
 /** The longest average time that a receipt may wait, two days: a message without one is shown as undelivered after seven. */
 const MOST_RECEIPT_DELAY_MINUTES = 2880;
 export const READ_OPTIONS = ["store", "passphrase", "passkey", "key"] as const satisfies (keyof ReadOptions)[];
@@ -38,16 +38,18 @@ export const RESTORE_OPTIONS = [
 ] as const satisfies (keyof RestoreOptions)[];
 
 export function requireRuntimeOptions({
+  pace,
   idleMinutes,
   receiptDelayMinutes,
   backup,
   confirmLargeDownload,
 }: Partial<RuntimeOptions>): RuntimeOptions {
+  if (pace !== undefined) requirePace(pace);
   if (idleMinutes !== undefined) requireMinutes(idleMinutes);
   if (receiptDelayMinutes !== undefined) requireReceiptDelay(receiptDelayMinutes);
   callback(backup, "backup");
   callback(confirmLargeDownload, "confirmLargeDownload");
-  return { idleMinutes, receiptDelayMinutes, backup, confirmLargeDownload };
+  return { pace, idleMinutes, receiptDelayMinutes, backup, confirmLargeDownload };
 }
 
 export function requirePace(pace: unknown): Pace {

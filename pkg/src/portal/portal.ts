@@ -165,10 +165,10 @@ export class Portal extends (EventTarget as {
     await this.#runtime.forUser().apply((engine, now) => engine.removeContact(contact, now));
   }
 
-  /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`. */
+  /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`; or with the pace `prompt` at once. */
   async send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
     const to = text(contactId, "contactId");
-    const { session, signal, size, read } = outgoing(message);
+    const { session, pace, signal, size, read } = outgoing(message);
     throwIfAborted(signal);
     this.#runtime.lockController.used();
     await this.#runtime.driver.ready();
@@ -178,6 +178,7 @@ export class Portal extends (EventTarget as {
     const { text: typed, attachments } = await read();
     throwIfAborted(signal);
     const sent = await this.#runtime.host.apply((engine, now) => engine.send(to, typed, attachments, session, now));
+    if ((pace ?? this.#runtime.pace) === "prompt") this.#runtime.sendPromptly();
     return this.#runtime.message(sent) as OutgoingMessage;
   }
 
@@ -278,6 +279,7 @@ export class Portal extends (EventTarget as {
   /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */
   async start(): Promise<void> {
     this.#runtime.lockController.start();
+    if (this.#runtime.pace === "prompt") this.#runtime.sendPromptly();
   }
 
   /** Stops the loop; resolves when nothing runs any more. */

@@ -6,7 +6,7 @@ import { EngineHost } from "./engine-host.js";
 import type { PortalEvents } from "./events.js";
 import { asMessage } from "./messages.js";
 import type { RuntimeOptions } from "./options.js";
-import type { Message, PullProgress } from "./types.js";
+import type { Message, Pace, PullProgress } from "./types.js";
 import { TesseraError, isTesseraError } from "../errors.js";
 import { Relay, type RelayClient } from "../relay/client.js";
 import { RelayDriver } from "../relay/driver.js";
@@ -25,6 +25,7 @@ export class Runtime {
   readonly host: EngineHost;
   readonly driver: RelayDriver;
   readonly lockController: LockController;
+  readonly pace: Pace;
   /** Set by the portal. Events before that have no listener. */
   emit: Emit = () => {};
   readonly #store: Store;
@@ -34,6 +35,8 @@ export class Runtime {
   #unnoted: UnlockKind | undefined;
   /** Tries that failed before it, and are not in the log yet. */
   #failed: number;
+  /** Whether something waits that is to leave at once. */
+  #hurries = false;
   #disposed: Promise<void> | undefined;
 
   constructor(vault: OpenedVault, store: Store, client: RelayClient, lock: VaultLock, options: RuntimeOptions) {
@@ -41,7 +44,8 @@ export class Runtime {
     this.#failed = vault.failed;
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
-    const { receiptDelayMinutes } = options;
+    const { pace = "steady", receiptDelayMinutes } = options;
+    this.pace = pace;
     this.host = new EngineHost(
       vault.engine,
       store,
@@ -49,7 +53,10 @@ export class Runtime {
       (event) => this.#show(event),
       (engine) => receiptDelayMinutes === undefined || engine.setReceiptDelay(receiptDelayMinutes),
     );
-    const relay = new ReachabilityMonitor(new Relay(client), this.host, (status) => this.emit("relay", status));
+    const relay = new ReachabilityMonitor(new Relay(client), this.host, (status) => {
+      this.emit("relay", status);
+      if (status.reachable && this.#hurries) this.sendPromptly();
+    });
     const onProgress = (progress: PullProgress): void => this.emit("progress", progress);
     this.driver = new RelayDriver(this.host, relay, options.confirmLargeDownload, onProgress, (error) => {
       if (!lock.lost.aborted) this.emit("stopped", error);
@@ -87,6 +94,14 @@ export class Runtime {
   /** A message as the page gets it. */
   message(message: BareMessage): Message {
     return asMessage(message, () => this.forRead());
+  }
+
+  /** Sends what waits at once, in additional slots. While the relay cannot be reached it waits, and leaves when it can. */
+  sendPromptly(): void {
+    this.#hurries = false;
+    this.driver.sync({ flush: true }, ["slot"]).catch(() => {
+      this.#hurries = true;
+    });
   }
 
   /** Writes the unlock to the audit log. A store without room can be read all the same; it is written as soon as there is room. */

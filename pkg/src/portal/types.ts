@@ -27,6 +27,8 @@ export interface OpenOptions {
   readonly passphrase?: string | Uint8Array;
   /** Opens the vault with a passkey that `addPasskey()` made, instead of the passphrase. */
   readonly passkey?: boolean;
+  /** How messages leave, unless `send` says otherwise: `steady` if left out. */
+  readonly pace?: Pace;
   /** Opens the vault, or a new one, with a key that the host keeps, instead of the passphrase and without PBKDF2. Whoever has it has the vault. */
   readonly key?: HostKey;
   /** What contacts see: 1 to 64 bytes of UTF-8. Needed with `create`, and used when a vault is created. */
@@ -85,6 +87,7 @@ export interface RestoreOptions {
   readonly recoveryCode?: string;
   /** Opens the restored vault from now on, in the place of the one before. */
   readonly newPassphrase?: string | Uint8Array;
+  readonly pace?: Pace;
   readonly idleMinutes?: number;
   readonly receiptDelayMinutes?: number;
   readonly backup?: BackupHook;
@@ -219,6 +222,8 @@ export interface OutgoingContent {
   readonly attachments?: readonly (Blob | OutgoingAttachment)[];
   /** The label of a visit, such as `visit-7421`: 0 to 48 bytes of UTF-8. */
   readonly session?: string;
+  /** As in `open`, for this message. What waits before it leaves with it. */
+  readonly pace?: Pace;
   /** Ends the call with `ABORTED` while the message is not queued yet. */
   readonly signal?: AbortSignal;
 }

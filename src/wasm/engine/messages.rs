@@ -3,7 +3,7 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, contact, time, to_js, vault_error};
+use super::{Engine, client_error, contact, time, to_js, vault_error, whole};
 use crate::{
     base::text::{self, TextUse},
     client::{ClientError, MessageRef, Outgoing, StoreKey},
