@@ -315,3 +315,71 @@ fn the_same_refusal_is_told_and_logged_once_for_a_batch() {
     let counts: Vec<_> = entries.map(|entry| entry["count"].as_u64()).collect();
     assert_eq!(counts, [Some(500)]);
 }
+
+/// What reading a batch of `n` cells costs, and the time for each, in
+/// microseconds: printed, and judged by counters.
+fn cost_of(victim: &mut Person, relay: &Relay, n: usize) -> (Work, f64) {
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let index = relay.index(bucket_of(&victim.client, Mailbox::Own));
+    let planned = victim.client.plan_pull(Mailbox::Own, &index, now);
+    let planned = victim.commit(planned.unwrap());
+    let (newest, before) = (planned.last().unwrap(), victim.client.work());
+    let bytes = relay.batch(newest);
+    let start = std::time::Instant::now();
+    let read = victim.client.receive(newest, &bytes, now, &mut rng());
+    let time = start.elapsed().as_secs_f64() * 1e6 / n as f64;
+    victim.commit(read.unwrap());
+    let after = victim.client.work();
+    let work = Work {
+        tags_derived: after.tags_derived - before.tags_derived,
+        cells_opened: after.cells_opened - before.cells_opened,
+        proofs_verified: after.proofs_verified - before.proofs_verified,
+        ..after
+    };
+    (work, time)
+}
+
+#[test]
+fn a_hostile_cell_is_opened_once_as_an_honest_one_and_proves_nothing_for_free() {
+    const CELLS: usize = 128;
+    let mut relay = Relay::new();
+    let (mut victim, mut friend) = (Person::new("Ana Gómez"), Person::new("Dr. Rivera"));
+    let (_, to) = enrol(&mut relay, &mut victim, &mut friend, Kind::Quick);
+    round(&mut relay, &mut [&mut victim, &mut friend]);
+    let now = UnixTime(relay.epoch * EPOCH + 60);
+    for n in 0..CELLS {
+        friend.send(to, &format!("message {n}"), now).unwrap();
+    }
+    friend.post(&mut relay);
+    relay.close();
+    let (honest, honest_time) = cost_of(&mut victim, &relay, CELLS);
+    assert_eq!(honest.proofs_verified, CELLS as u64);
+    println!("an honest cell: {honest_time:.0} µs");
+    for (name, mut scene) in [
+        ("a contact's fragment of 16 384", contact()),
+        ("a stranger's fragment of 16 384", stranger()),
+        ("garbage under a copied tag", copied_tag()),
+    ] {
+        scene.publish(&[]);
+        let read = scene.read();
+        scene.victim.commit(read);
+        let claims: Vec<_> = (0..CELLS)
+            .map(|n| Claim {
+                device: 0,
+                counter: u32::try_from(n % 32).unwrap(),
+                message: u8::try_from(n).unwrap(),
+                index: 0,
+                count: 16_384,
+                chunk: 900,
+            })
+            .collect();
+        scene.publish(&claims);
+        let (work, time) = cost_of(&mut scene.victim, &scene.relay, CELLS);
+        println!(
+            "{name}: {time:.0} µs, {:.2} of an honest cell",
+            time / honest_time
+        );
+        assert!(work.cells_opened <= honest.cells_opened, "{name}");
+        assert_eq!(work.proofs_verified, 0, "{name}");
+    }
+}

@@ -19,7 +19,7 @@ before(async () => {
   [browser, site, relay] = await Promise.all([
     launch(),
     servePackage(),
-    startRelay({ buckets: 1, "cells-per-bucket": 8, epoch: "3s", "lobby-epoch": "3s", "cover-cells": 100 }),
+    startRelay({ buckets: 1, "cells-per-bucket": 8, epoch: "3s", "lobby-epoch": "3s" }),
   ]);
 });
 after(async () => {

@@ -9,9 +9,13 @@ use std::{
 
 use axum::body::Bytes;
 use tessera::wire::{self, BucketId, Origin};
+use tokio::time::timeout;
 
 use super::{App, Refusal};
-use crate::store::{Found, Store, StoreError};
+use crate::{
+    limits::READ_WAIT,
+    store::{Found, Store, StoreError},
+};
 
 /// Most bytes of tags that are kept: those of some thousand batches.
 const MOST_BYTES: usize = 32 << 20;
@@ -39,7 +43,8 @@ impl TagLists {
         if listed && let Some(tags) = self.find(place) {
             return Ok(Found::Held(tags));
         }
-        let _turn = self.turn.lock().await;
+        let turn = timeout(READ_WAIT, self.turn.lock()).await;
+        let _turn = turn.map_err(|_| Refusal::Overloaded)?;
         if listed && let Some(tags) = self.find(place) {
             return Ok(Found::Held(tags));
         }

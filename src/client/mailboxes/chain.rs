@@ -10,6 +10,10 @@ use crate::{
 
 /// Most breaks of a chain that are remembered.
 const MAX_GAPS: usize = 64;
+/// Most origins of a mailbox that are remembered: a relay has a new one for
+/// each store, and one that names another every minute must not make the
+/// record grow.
+const MAX_ORIGINS: usize = 8;
 
 /// Where a batch stands in relation to what was read before.
 pub(crate) enum Step {
@@ -74,6 +78,9 @@ impl Cursors {
                 gaps.extend(cursor.follow(header, lobby, whole));
             }
             cursor.move_to(header);
+            if self.known.len() >= MAX_ORIGINS {
+                self.known.remove(0);
+            }
             self.known.push(cursor);
             return Step::New(gaps);
         };
@@ -248,6 +255,21 @@ mod tests {
         };
         let told = vec![gap(None, 3, false)];
         assert_eq!(read(&mut empty, &first[2], true), Some(told));
+    }
+
+    #[test]
+    fn a_relay_that_keeps_changing_its_origin_is_reported_and_grows_nothing() {
+        let mut cursors = Cursors::default();
+        for n in 0..40 {
+            let chain = chain(&key());
+            let told = read(&mut cursors, &chain[0], true).unwrap();
+            let changed = told.iter().any(|gap| matches!(gap, Gap::Origin { .. }));
+            assert_eq!(changed, n > 0);
+            assert!(cursors.known.len() <= MAX_ORIGINS);
+            let newest = chain[0].origin.0;
+            assert!(cursors.of(&newest).is_some());
+            assert!(!cursors.wants(&newest, (1, 1)), "it is not read again");
+        }
     }
 
     #[test]
