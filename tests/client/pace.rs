@@ -37,16 +37,16 @@ fn a_queued_message_has_left_by_when_it_says() {
     assert_eq!(foretold[0], now.0 + EPOCH * estimate.cells);
     assert_eq!(foretold[1], foretold[0] + EPOCH);
     let mut time = now;
-    for message in 0..2 {
+    for (message, leaves_by) in foretold.into_iter().enumerate() {
         while leaving(&a, time)[message].state == "queued" {
-            assert!(time.0 < foretold[message], "it is late");
+            assert!(time.0 < leaves_by, "it is late");
             let post = a.client.next_slot(time, &mut rng()).unwrap();
             relay.post(&post.body);
             let effects = a.client.posted(&post.tokens, time);
             a.commit(effects);
             time = time.plus(EPOCH);
         }
-        assert!(time.0 <= foretold[message]);
+        assert!(time.0 <= leaves_by);
         assert_eq!(leaving(&a, time)[message].leaves_by, None, "it has left");
     }
 }

@@ -268,7 +268,7 @@ fn no_task_that_always_fails_keeps_another_from_being_done() {
             };
             *done.entry(format!("{task:?}")).or_insert(0) += 1;
             let unavailable = Err(Failure::Unavailable(u64::MAX));
-            (task == failing).then(|| match task {
+            (task == failing).then_some(match task {
                 Task::Slot => Answer::Posted(Err(Failure::Unavailable(u64::MAX))),
                 _ => Answer::Got(unavailable),
             })

@@ -81,7 +81,7 @@ pub(crate) fn build(workspace: &Workspace, dist: &Path) -> Result<()> {
 /// Fails if a built module names a path of this machine.
 pub(crate) fn no_local_paths(workspace: &Workspace) -> Result<()> {
     for Module { name, .. } in MODULES {
-        let file = workspace.path(&format!("pkg/dist/core/{name}.wasm"));
+        let file = workspace.path(format!("pkg/dist/core/{name}.wasm"));
         let module = fs::read(file).context(name)?;
         for (path, _) in local_paths(workspace)? {
             let path = path.as_os_str().as_encoded_bytes();
