@@ -1,41 +1,41 @@
-//! The access tokens of a deployment: the current one and the one before.
-//! They are shared by all its clients, so that none of them says who asks.
+//! The access tokens of a deployment: the current and the previous one. All
+//! clients share them, so that a token does not identify a client.
 
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 use tessera::base::Secret;
 
-/// Bytes of a token.
+/// Length of a token in bytes.
 const LEN: std::ops::RangeInclusive<usize> = 16..=256;
-/// The current one and the one before.
+/// Maximum number of tokens: the current and the previous one.
 const MOST: usize = 2;
 
-/// Why a token file is refused. Never repeats what stands in it.
+/// Why a token file is refused. Never repeats its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// No token in it.
+    /// No token.
     #[error("no token in it")]
     Empty,
-    /// More than the current one and the one before.
+    /// More than two tokens.
     #[error("more than two tokens in it")]
     TooMany,
-    /// Not of a token's form.
+    /// A malformed token.
     #[error("a token has 16 to 256 characters: letters, digits and -._~+/=")]
     Form,
 }
 
-/// Tokens that are accepted, as their SHA-256: of equal length, so that
-/// comparing takes equally long for all.
+/// The SHA-256 of the accepted tokens. The hashes have equal length, so that
+/// comparison takes constant time.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tokens(Vec<Secret<32>>);
 
-/// A token somebody sent.
+/// A token that a client sent.
 #[derive(Debug)]
 pub struct Given(Secret<32>);
 
 impl Given {
-    /// Any text at all.
+    /// Hashes any text.
     #[must_use]
     pub fn new(token: &str) -> Self {
         Self(hash(token))
@@ -43,7 +43,7 @@ impl Given {
 }
 
 impl Tokens {
-    /// Reads a file's text: a token per line.
+    /// Parses the text of a file: one token per line.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Tokens {
         }
     }
 
-    /// Whether it is one of them; in constant time.
+    /// Returns `true` if the token is accepted, in constant time.
     #[must_use]
     pub fn accept(&self, given: &Given) -> bool {
         let is_one = |token: &Secret<32>| token.expose().ct_eq(given.0.expose());

@@ -1,8 +1,8 @@
-//! How much cover a batch gets.
+//! The cover of batches.
 //!
-//! A rule says how many cells to prepare at most, and decides inside the
-//! closing transaction. Nothing drawn is kept: whoever gets the disk could
-//! subtract it.
+//! A rule states the maximum number of cover cells to prepare, and draws the
+//! actual number inside the closing transaction. Draws are never stored: an
+//! attacker with the disk could subtract them.
 
 use std::sync::Arc;
 
@@ -15,47 +15,47 @@ use tessera::{
 /// Cells of every lobby batch.
 pub const LOBBY_CELLS: u32 = 16;
 
-/// So many closes may leave a cell behind under [`CoverRule::Constant`]; at
-/// the next it goes.
+/// Maximum number of closes that leave a cell behind under
+/// [`CoverRule::Constant`]; the next close takes it.
 pub const PATIENCE: u8 = 2;
 
-/// How one batch is made up.
+/// The composition of a batch.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum CoverRule {
-    /// All pending cells, and a number of cover cells drawn anew each time.
+    /// All pending cells, and a random number of cover cells for each batch.
     Noise(Arc<Noise>),
-    /// So many cells: the rest is cover, and what is too much waits. When
-    /// more cells than that have waited for [`PATIENCE`] closes, the batch
-    /// grows to the next multiple.
+    /// This number of cells: cover fills the batch, and surplus cells wait. If more
+    /// cells have waited for [`PATIENCE`] closes, the batch grows to the next
+    /// multiple.
     Constant(u32),
-    /// Exactly so many cells, whatever waits: the lobby.
+    /// Exactly this number of cells, whatever waits: the lobby.
     FillTo(u32),
-    /// All pending cells and so many cover cells, which bounds nothing.
+    /// All pending cells and this number of cover cells; gives no bound.
     Fixed(u32),
 }
 
-/// The pending cells of a bucket when its epoch ends.
+/// The numbers of pending cells of a bucket at the end of its epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// All of them.
+    /// All pending cells.
     pub cells: usize,
-    /// Those that [`PATIENCE`] closes have left behind.
+    /// Cells that [`PATIENCE`] closes left behind.
     pub overdue: usize,
 }
 
-/// How many pending cells a batch takes, and how much cover it adds.
+/// The numbers of pending cells and cover cells of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
-    /// Pending cells to take, those that waited longest first.
+    /// Pending cells to take.
     pub real: usize,
     /// Cover cells to add.
     pub cover: usize,
 }
 
 impl CoverRule {
-    /// The most cover cells a draw may ask for: so many are prepared before
-    /// the epoch ends.
+    /// The maximum number of cover cells of a draw, which are prepared before the
+    /// epoch ends.
     #[must_use]
     pub fn most(&self) -> usize {
         match self {
@@ -64,7 +64,7 @@ impl CoverRule {
         }
     }
 
-    /// Cover cells of a batch without real ones, on average.
+    /// The mean number of cover cells of a batch without real cells.
     #[must_use]
     pub fn usual(&self) -> u32 {
         match self {
@@ -73,15 +73,15 @@ impl CoverRule {
         }
     }
 
-    /// Decides for one bucket, whose batch may have `batch_cells` cells. Called
+    /// Draws for one bucket, whose batch may have `batch_cells` cells. Called
     /// inside the closing transaction; nothing depends on the result before the
-    /// commit, so a close that is repeated may draw again.
+    /// commit, so a repeated close may draw again.
     ///
-    /// Noise is drawn first, and what waits gets the rest of the batch. So who
-    /// fills a batch and counts how many cells of its own are in it learns a
-    /// number with the same noise as the size of a batch that is not full, and
-    /// one cell more or less still changes one noisy number by one, in the
-    /// epoch in which the queue has room again.
+    /// Noise is drawn first, and waiting cells get the rest of the batch. So a
+    /// poster that fills a batch and counts its own cells in it learns a number
+    /// with the same noise as the size of a batch that is not full. One cell more
+    /// or less still changes one noisy number by one, in the epoch in which the
+    /// queue has room again.
     pub fn draw(&self, waiting: Waiting, batch_cells: usize, rng: &mut impl CryptoRng) -> Draw {
         let all_and = |cover: u32| {
             let cover = (cover as usize).min(batch_cells);
@@ -109,7 +109,7 @@ impl CoverRule {
         }
     }
 
-    /// A number that hides as much as the cover of one batch does.
+    /// Draws a number that hides as much as the cover of one batch.
     pub fn blur(&self, rng: &mut impl CryptoRng) -> usize {
         match self {
             Self::Noise(noise) => noise.draw(rng) as usize,
@@ -117,7 +117,8 @@ impl CoverRule {
         }
     }
 
-    /// Whether the size of a batch, and not the rule, left cells behind.
+    /// Returns `true` if the maximum size of a batch, not the rule, left cells
+    /// behind.
     #[must_use]
     pub fn is_full(&self, waiting: Waiting, draw: Draw) -> bool {
         match self {
@@ -127,31 +128,31 @@ impl CoverRule {
         }
     }
 
-    /// Whether a batch of so many cells shows that more were posted than the
-    /// rule can hide.
+    /// Returns `true` if the batch reveals that more cells were posted than the rule
+    /// can hide.
     #[must_use]
     pub fn shows(&self, draw: Draw) -> bool {
         matches!(self, Self::Constant(n) if draw.real + draw.cover > *n as usize)
     }
 }
 
-/// Cover made while nothing else is to be done, so that the end of an epoch
-/// need not wait for it. In memory only.
+/// Cover cells generated in idle time, so that the end of an epoch does not wait
+/// for them. In memory only.
 #[derive(Debug, Default)]
 pub struct CoverPool(Vec<Cell>);
 
 impl CoverPool {
-    /// The most it holds, in bytes.
+    /// Maximum size in bytes.
     const MOST: usize = 32 << 20;
 
-    /// Makes cells until there are `want`, or as many as it may hold.
+    /// Generates cells until there are `want`, or the pool is full.
     pub fn fill(&mut self, want: usize, size: CellSize, rng: &mut impl CryptoRng) {
         let want = want.min(Self::MOST / size.bytes());
         let missing = want.saturating_sub(self.0.len());
         self.0.extend(prepare(missing, size, rng));
     }
 
-    /// Takes so many cells out; what is missing is made now.
+    /// Takes `count` cells, generating the missing ones.
     pub fn take(&mut self, count: usize, size: CellSize, rng: &mut impl CryptoRng) -> Vec<Cell> {
         let rest = self.0.len().saturating_sub(count);
         let mut cells = self.0.split_off(rest);
@@ -160,7 +161,7 @@ impl CoverPool {
     }
 }
 
-/// Makes cover, by the same function that clients make theirs with.
+/// Generates cover cells with the same function as clients.
 pub fn prepare(count: usize, size: CellSize, rng: &mut impl CryptoRng) -> Vec<Cell> {
     (0..count).map(|_| cover_cell(size, rng)).collect()
 }
@@ -269,9 +270,9 @@ mod tests {
         }
     }
 
-    /// What a poster sees who keeps a bucket full and knows its own cells: how
-    /// many of them are in the batch. With one cell of somebody else more or
-    /// less that number moves as the size of a batch does, by one draw.
+    /// A poster that keeps a bucket full sees how many of its own cells are in the
+    /// batch. One cell more or less of another poster changes that number like the
+    /// size of a batch: by one, under the noise of one draw.
     #[test]
     fn a_full_batch_tells_a_poster_only_a_noisy_number() {
         let CoverRule::Noise(noise) = noise() else {
@@ -289,7 +290,7 @@ mod tests {
         own_in_batch(11, &mut with);
         let spread = without.iter().filter(|count| **count > 0).count();
         assert!(spread >= 5, "{without:?}");
-        // The same distribution, one place further: each count is within 6 standard deviations.
+        // The same distribution, shifted by one: each count is within 6 standard deviations.
         for (a, b) in without[1..].iter().zip(&with) {
             let (a, b) = (f64::from(*a), f64::from(*b));
             assert!((a - b).abs() <= 6.0 * (a + b).sqrt() + 1.0, "{a} {b}");
@@ -303,7 +304,7 @@ mod tests {
             .map(|_| rule.draw(waiting(7, 7), 100_000, &mut system()))
             .collect();
         assert!(draws.iter().all(|draw| draw.real == 7));
-        // One value a hundred times over: far below one in 10^20.
+        // A hundred equal draws have a probability far below 10^-20.
         assert!(draws.iter().any(|draw| draw.cover != draws[0].cover));
     }
 }

@@ -1,27 +1,27 @@
-//! `tessera-relay`: a mailbox that knows nothing.
+//! `tessera-relay`: a relay that knows no sender, recipient or pair.
 //!
-//! It takes fixed-size cells, keeps them in shared buckets, and publishes
-//! them in epochs as shuffled, signed, chained batches in which cover and
-//! real look the same. It cannot open a cell: of the core it links only what
-//! `tessera::wire` shows.
+//! It accepts fixed-size cells, stores them in shared buckets, and publishes
+//! them in epochs as shuffled, signed, chained batches in which real cells and
+//! cover are indistinguishable. It cannot open a cell: it links only the part of
+//! the core without decryption (`tessera::wire` and what that needs).
 //!
-//! | module | what it is |
+//! | module | contents |
 //! | --- | --- |
-//! | [`cli`] | the commands, and where their flags come from |
+//! | [`cli`] | the commands, and the sources of their flags |
 //! | [`config`] | the settings of `serve`, checked before anything starts |
 //! | [`access`] | the access tokens of a deployment |
-//! | [`limits`] | what a client may cost; the one module that may see an address |
-//! | [`store`] | what must survive power loss: the [`store::Store`] trait and its backends |
-//! | [`cover`] | how much cover a batch gets |
+//! | [`limits`] | limits on clients; the only module that may see an address |
+//! | [`store`] | durable state: the [`store::Store`] trait and its backends |
+//! | [`cover`] | the cover of batches |
 //! | [`epoch`] | when batches are closed and published, and when they are deleted |
 //! | [`http`] | the interface of `docs/relay.md`, and the portal's files |
-//! | [`maintain`] | verifying and copying a store |
-//! | [`metrics`] | what an operator may watch |
-//! | [`plan`] | what a setting costs and gives |
-//! | [`server`] | [`server::Relay`]: all of it |
+//! | [`maintain`] | verification and backup of a store |
+//! | [`metrics`] | metrics for the operator |
+//! | [`plan`] | the cost and privacy of settings |
+//! | [`server`] | [`server::Relay`], which runs all parts |
 //!
-//! No module but [`limits`] sees a client's address, and log lines come from
-//! this crate only.
+//! Only [`limits`] sees a client's address, and log lines come from this crate
+//! only.
 
 pub mod access;
 pub mod cli;

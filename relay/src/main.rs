@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 }
 
 fn start_log(common: &CommonArgs) {
-    // This crate's own lines only: those of the libraries below could hold an address.
+    // Only lines of this crate: those of libraries could contain an address.
     let targets = Targets::new().with_target("tessera_relay", common.log);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let log = tracing_subscriber::registry().with(targets);
@@ -76,7 +76,7 @@ async fn serve(config: Config) -> Result<(), RunError> {
     let relay = Relay::open(config)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // Reads files again; a relay that has none must not end by it.
+    // SIGHUP reloads files; it must not end a relay that has none.
     let _hangup = signal(SignalKind::hangup())?;
     let mut out = std::io::stdout();
     let _ = writeln!(out, "tessera-relay listening on {}", relay.url()?);
@@ -88,7 +88,7 @@ async fn serve(config: Config) -> Result<(), RunError> {
             _ = terminate.recv() => (),
             _ = interrupt.recv() => (),
         }
-        tracing::info!("shutting down: open requests are finished, no new ones are taken");
+        tracing::info!("shutting down: finishing open requests, accepting no new ones");
     };
     relay.serve(stop).await
 }

@@ -1,5 +1,4 @@
-//! `tessera-relay check` and `tessera-relay backup`: what an operator does
-//! with a store besides serving it.
+//! `tessera-relay check` and `tessera-relay backup`: maintenance of a store.
 
 use std::path::PathBuf;
 
@@ -10,7 +9,7 @@ use crate::{
     store::sqlite::{self, BackupError, OpenError, Report, Saved},
 };
 
-/// Findings printed one by one.
+/// Maximum number of findings printed.
 const LINES: usize = 50;
 
 /// Flags of `check`.
@@ -28,7 +27,7 @@ pub struct BackupArgs {
     #[arg(long, env = "TESSERA_RELAY_STORAGE", value_name = "URL")]
     pub storage: Storage,
 
-    /// The file to make; it must not exist
+    /// The file to create; it must not exist
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
 }
@@ -38,7 +37,7 @@ impl CheckArgs {
     ///
     /// # Errors
     ///
-    /// When it cannot be read at all.
+    /// If it cannot be read at all.
     pub fn run(&self) -> Result<Report, OpenError> {
         let Storage::Sqlite(path) = &self.storage;
         sqlite::check(path)
@@ -50,7 +49,7 @@ impl BackupArgs {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or the file cannot be made.
+    /// If it cannot be read, or the file cannot be created.
     pub fn run(&self) -> Result<Saved, BackupError> {
         let Storage::Sqlite(path) = &self.storage;
         sqlite::backup(path, &self.to)

@@ -1,7 +1,6 @@
-//! What an operator may watch, as it was when the last epoch was published:
-//! whoever scrapes every second learns no more than who scrapes once an
-//! epoch. Nothing counts what arrives, for a scraped counter is a log of
-//! arrivals.
+//! Metrics for the operator, as a snapshot taken when an epoch is published, so
+//! that scraping every second reveals no more than scraping once per epoch.
+//! Nothing counts arrivals: a scraped counter would be a log of them.
 
 use std::{
     fmt::Write as _,
@@ -17,26 +16,26 @@ use crate::{
     store::{Kind, Store, StoreError, Window},
 };
 
-/// Requests that quantiles are taken of, at least.
+/// Minimum number of requests for quantiles.
 const ENOUGH: u32 = 100;
-/// Steps of a fifth each, from 0.1 ms to 20 s: so exact is a quantile.
+/// Number of histogram steps of 20 % each, from 0.1 ms to 20 s.
 const STEPS: usize = 68;
 const FIRST: f64 = 0.000_1;
 const STEP: f64 = 1.2;
 const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
-/// A batch that appears so long after its time is late.
+/// A batch published more than this after its time is late.
 const LATE: Duration = Duration::from_secs(1);
 
-/// What is measured.
+/// A measured duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measured {
-    /// From a whole post to its durability.
+    /// From a complete post to its durability.
     Post,
-    /// From a request for an index, a batch or a segment to its answer.
+    /// From a request for an index, a batch or a segment to its response.
     Read,
 }
 
-/// Collected now, shown after the next publication.
+/// Collects measurements and shows them after the next publication.
 #[derive(Debug, Default)]
 pub struct Metrics {
     posts: Mutex<Times>,
@@ -45,12 +44,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Notes how long something took.
+    /// Records a duration.
     pub fn took(&self, what: Measured, time: Duration) {
         lock(self.times(what)).add(time);
     }
 
-    /// The last snapshot, as Prometheus reads it; empty before the first.
+    /// The last snapshot in Prometheus' text format; empty before the first.
     #[must_use]
     pub fn shown(&self) -> Arc<str> {
         lock(&self.shown).clone()
@@ -92,8 +91,8 @@ impl Metrics {
     }
 }
 
-/// Follows what is published, and takes a snapshot whenever the numbered
-/// buckets are, until told to stop.
+/// Takes a snapshot at each publication of the numbered buckets, until a stop
+/// signal.
 pub async fn keep<S: Store>(
     metrics: Arc<Metrics>,
     store: S,
@@ -124,7 +123,7 @@ pub async fn keep<S: Store>(
     }
 }
 
-/// What was published of one kind since the relay started.
+/// The publications of one kind since the relay started.
 #[derive(Debug)]
 pub struct Published {
     kind: Kind,
@@ -137,7 +136,7 @@ pub struct Published {
 }
 
 impl Published {
-    /// Nothing yet.
+    /// Creates the state before the first publication.
     #[must_use]
     pub fn new(kind: Kind, schedule: Schedule, buckets: Vec<BucketId>) -> Self {
         Self {
@@ -183,7 +182,7 @@ impl Published {
     }
 }
 
-/// How often something took how long.
+/// A histogram of durations.
 #[derive(Debug)]
 struct Times {
     steps: [u32; STEPS],
@@ -214,8 +213,8 @@ impl Times {
         }
     }
 
-    /// Seconds below which these shares are; collected anew afterwards.
-    /// `None` while there are too few to hide one.
+    /// Returns the quantiles in seconds and clears the histogram. `None` while it
+    /// has too few durations to hide a single one.
     fn quantiles(&mut self) -> Option<[f64; 3]> {
         if self.count < ENOUGH {
             return None;
@@ -263,7 +262,7 @@ impl Text {
     }
 }
 
-/// Measurements stay usable after a panic elsewhere.
+/// Locks a mutex; its data stays usable after a panic elsewhere.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,5 @@
-//! The one source of randomness: the operating system's generator. Nothing
-//! drawn from it is ever stored, or whoever gets the disk could subtract the
-//! cover.
+//! The source of randomness: the operating system's generator. Draws are never
+//! stored: an attacker with the disk could subtract the cover.
 
 use getrandom::SysRng;
 use rand_core::{CryptoRng, UnwrapErr};
@@ -9,20 +8,20 @@ use rand_core::{CryptoRng, UnwrapErr};
 ///
 /// # Panics
 ///
-/// When the operating system cannot give random bytes: then no batch may be
-/// published and no key made.
+/// If the operating system cannot provide random bytes: then no batch may be
+/// published and no key generated.
 pub fn system() -> UnwrapErr<SysRng> {
     UnwrapErr(SysRng)
 }
 
-/// Shuffles in place, every order equally likely (Fisher–Yates).
+/// Shuffles in place, uniformly (Fisher–Yates).
 pub fn shuffle<T>(items: &mut [T], rng: &mut impl CryptoRng) {
     for last in (1..items.len()).rev() {
         items.swap(last, below(last + 1, rng));
     }
 }
 
-/// A uniform number below `bound`, by rejection; 0 for a bound of 0.
+/// Returns a uniform number below `bound`, by rejection; 0 for a bound of 0.
 fn below(bound: usize, rng: &mut impl CryptoRng) -> usize {
     let bound = bound.max(1) as u64;
     let unbiased = u64::MAX - u64::MAX % bound;

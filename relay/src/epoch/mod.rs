@@ -1,9 +1,9 @@
-//! When batches are closed, published and deleted.
+//! Closing, publication and deletion of batches.
 //!
-//! One [`Engine`] for the numbered buckets and one for the lobby, each with
-//! its own length. At a boundary it closes its buckets, and publishes the
-//! batches a fixed delay after the boundary, however long the closing took:
-//! else the moment of publication would tell how much there was to do.
+//! There is one [`Engine`] for the numbered buckets and one for the lobby, each
+//! with its own epoch length. At a boundary it closes its buckets. It publishes
+//! the batches a fixed delay after the boundary, however long closing took:
+//! otherwise the time of publication would reveal how much was posted.
 
 mod published;
 mod retention;
@@ -28,27 +28,27 @@ use crate::{
     store::{Closing, Kind, LastClose, Store, StoreError},
 };
 
-/// Buckets closed in one step: posts wait for that long, not for all.
+/// Number of buckets closed in one step: posts wait for one step, not for all.
 const STEP: usize = 16;
-/// How soon a failed close is tried again; twice as long each time, up to [`AGAIN_AT_MOST`].
+/// Delay before a failed close is retried; doubles each time, up to [`AGAIN_AT_MOST`].
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(30);
-/// How often the wall clock is looked at while waiting, for it may be set.
+/// How often the wall clock is read while waiting, because it may be set.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The shortest retention with segments.
 const SEGMENTS_FROM: Duration = Duration::from_secs(24 * 3600);
 
-/// Whether such buckets get segments. Protocol §12.
+/// Returns `true` if such buckets get segments. Protocol §12.
 #[must_use]
 pub fn makes_segments(kind: Kind, retention: Duration) -> bool {
     kind == Kind::Numbered && retention >= SEGMENTS_FROM
 }
 
-/// What an engine runs by.
+/// The settings of an engine.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Which buckets these are.
+    /// The kind of the buckets.
     pub kind: Kind,
     /// The buckets.
     pub buckets: Vec<BucketId>,
@@ -56,25 +56,25 @@ pub struct Settings {
     pub cell_size: CellSize,
     /// Boundaries and the delay after them.
     pub schedule: Schedule,
-    /// How batches are made up.
+    /// The cover of batches.
     pub rule: CoverRule,
     /// How long batches are kept.
     pub retention: Duration,
-    /// A cell that more closes than this left behind is dropped.
+    /// Cells that more closes than this left behind are dropped.
     pub most_waited: u8,
 }
 
-/// A look at the clocks.
+/// A reading of both clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
     /// Time since 1970 by the wall clock, which may be set.
     pub wall: Duration,
-    /// A clock that only runs, and never jumps.
+    /// The monotonic clock.
     pub running: Instant,
 }
 
 impl Now {
-    /// By the operating system.
+    /// Reads the operating system's clocks.
     #[must_use]
     pub fn look() -> Self {
         Self {
@@ -86,8 +86,8 @@ impl Now {
 
 /// Closes, publishes and deletes the batches of one kind.
 ///
-/// [`Engine::run`] does it by the operating system's clocks; the steps it
-/// consists of take the time from whoever calls them.
+/// [`Engine::run`] uses the operating system's clocks; its individual steps take
+/// the time from the caller.
 #[derive(Debug)]
 pub struct Engine<S> {
     store: S,
@@ -95,21 +95,21 @@ pub struct Engine<S> {
     published: PublishedEpochs,
     last: Option<LastClose>,
     retention: Retention,
-    /// Whether the store remembers that deletes wait.
+    /// Whether deletes are suspended in the store.
     held: bool,
-    /// Buckets still to be closed in an epoch whose close was interrupted.
+    /// Buckets left to close in an epoch whose close was interrupted.
     left: Option<Vec<BucketId>>,
     /// Cover made before the epoch ends.
     pool: CoverPool,
 }
 
 impl<S: Store> Engine<S> {
-    /// Reads where the store left off. What was closed before is visible at
-    /// once.
+    /// Resumes from the state of the store. Batches that were closed before are
+    /// visible at once.
     ///
     /// # Errors
     ///
-    /// When the store cannot be read.
+    /// If the store cannot be read.
     pub async fn resume(
         store: S,
         settings: Settings,
@@ -137,7 +137,7 @@ impl<S: Store> Engine<S> {
 
     async fn resumed(mut self, now: Now) -> Self {
         let Some(last) = self.last else { return self };
-        // A crash between a close and its segments: they are made now, or with the next close.
+        // After a crash between a close and its segments, make them now or with the next close.
         if let Err(error) = self.seal().await {
             tracing::error!(%error, kind = ?self.settings.kind, "making segments failed; retrying at the next close");
         }
@@ -146,7 +146,7 @@ impl<S: Store> Engine<S> {
         self
     }
 
-    /// Works until told to stop; a close that has begun is finished first.
+    /// Runs until a stop signal; finishes a running close first.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             self.prepare().await;
@@ -175,7 +175,7 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Makes cover for the next close, as much as is kept.
+    /// Generates cover for the next close, up to the size of the pool.
     async fn prepare(&mut self) {
         let want = self.settings.rule.most() * self.settings.buckets.len();
         let size = self.settings.cell_size;
@@ -183,8 +183,8 @@ impl<S: Store> Engine<S> {
             .await;
     }
 
-    /// Works on the pool where work may take long. What is lost when that
-    /// fails is only cover that nobody has seen.
+    /// Works on the pool on a blocking thread. If that fails, only unpublished cover
+    /// is lost.
     async fn with_pool<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut CoverPool) -> T + Send + 'static,
@@ -199,7 +199,7 @@ impl<S: Store> Engine<S> {
         Some(done)
     }
 
-    /// Waits for the next boundary by the wall clock, even if that is set
+    /// Waits for the next boundary of the wall clock, even if the clock is set
     /// meanwhile.
     async fn next_boundary(&self) -> Now {
         let schedule = &self.settings.schedule;
@@ -209,23 +209,23 @@ impl<S: Store> Engine<S> {
             if now.wall >= due {
                 return now;
             }
-            // Set back: the boundary that was due is further than an epoch away.
+            // If the clock was set back, the boundary is more than an epoch away.
             due = due.min(schedule.due(now.wall));
             tokio::time::sleep(LOOK.min(due.saturating_sub(now.wall))).await;
         }
     }
 
-    /// Closes the epoch that has ended by now: every bucket's batch, then the
-    /// segments that are complete with it. Called again after an error, for
-    /// the same time, it does what is left to do.
+    /// Closes the epoch that has ended: writes the batch of every bucket, then the
+    /// segments that are now complete. A repeated call after an error, with the
+    /// same time, does the remaining work.
     ///
     /// # Errors
     ///
-    /// When the store cannot be written.
+    /// If the store cannot be written.
     pub async fn close(&mut self, now: Now) -> Result<Boundary, StoreError> {
         let held = self.retention.look(now);
         if held != self.held {
-            // Before a batch bears the time that is not believed yet.
+            // Before a batch has the time that is not yet trusted.
             self.store.hold(self.settings.kind, held).await?;
             self.held = held;
         }
@@ -257,9 +257,9 @@ impl<S: Store> Engine<S> {
         Ok(boundary)
     }
 
-    /// Closes buckets in steps, and those of a step that fails one by one, so
-    /// that a bucket that cannot be closed does not hold the others. Returns
-    /// those.
+    /// Closes buckets in steps, and those of a failed step one by one, so that a
+    /// bucket that cannot be closed does not block the others. Returns the buckets
+    /// that failed.
     async fn close_all(
         &mut self,
         buckets: &[BucketId],
@@ -326,7 +326,7 @@ impl<S: Store> Engine<S> {
     async fn wait_to_publish(&self, boundary: Boundary) {
         let due = self.settings.schedule.publication(boundary);
         match due.checked_sub(wall_clock()) {
-            // A clock set back meanwhile must not hold the batch for longer than the delay.
+            // A clock that is set back must not hold the batch for longer than the delay.
             Some(wait) => tokio::time::sleep(wait.min(self.settings.schedule.delay())).await,
             None => {
                 tracing::warn!(kind = ?self.settings.kind, epoch = boundary.epoch, "the batches were published late")
@@ -334,8 +334,7 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Lets readers see what was closed there, and nothing that is past
-    /// retention.
+    /// Makes the batches of a boundary visible, and hides those past retention.
     pub fn publish(&mut self, boundary: Boundary, now: Now) {
         self.retention.look(now);
         self.show(boundary.epoch);
@@ -347,23 +346,23 @@ impl<S: Store> Engine<S> {
             .publish(self.settings.kind, Published { epoch, cutoff });
     }
 
-    /// Deletes some of what is past retention, after readers were told, and
-    /// says whether there was anything.
+    /// Deletes some of the batches past retention, which readers no longer see.
+    /// Returns `true` if there were any.
     ///
     /// # Errors
     ///
-    /// When the store cannot be written.
+    /// If the store cannot be written.
     pub async fn expire(&self) -> Result<bool, StoreError> {
         let (kind, before) = (self.settings.kind, self.retention.cutoff());
         let expired = self.store.expire(kind, before).await;
         if let Err(error) = expired {
-            tracing::error!(%error, ?kind, "deleting what is past retention failed; retrying at the next close");
+            tracing::error!(%error, ?kind, "deleting batches past retention failed; retrying at the next close");
         }
         expired
     }
 }
 
-/// Time since 1970 by the operating system; a clock before 1970 counts as then.
+/// Time since 1970 of the operating system's clock; zero for a clock before 1970.
 #[must_use]
 pub fn wall_clock() -> Duration {
     SystemTime::now()
@@ -371,7 +370,7 @@ pub fn wall_clock() -> Duration {
         .unwrap_or_default()
 }
 
-/// Whole seconds of it.
+/// [`wall_clock`] in whole seconds.
 #[must_use]
 pub fn unix_time() -> UnixTime {
     UnixTime(wall_clock().as_secs())

@@ -1,5 +1,4 @@
-//! What readers may see: the last published epoch of each kind. Streams of
-//! notices watch it.
+//! The last published epoch of each kind, which notices follow.
 
 use std::{
     sync::{
@@ -17,7 +16,7 @@ use crate::store::{Kind, Window};
 /// The state of one kind of bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// The last epoch readers may see.
+    /// The last visible epoch.
     pub epoch: u64,
     /// Batches closed earlier are past retention.
     pub cutoff: UnixTime,
@@ -32,7 +31,8 @@ impl From<Published> for Window {
     }
 }
 
-/// Shared between the engines, which write it, and the HTTP interface.
+/// The published epochs, shared between the engines, which write them, and the HTTP
+/// interface.
 #[derive(Clone, Debug)]
 pub struct PublishedEpochs {
     numbered: Arc<watch::Sender<Option<Published>>>,
@@ -40,7 +40,7 @@ pub struct PublishedEpochs {
     closes: Arc<[Close; 2]>,
 }
 
-/// How the last close of a kind went.
+/// The state of the last close of a kind.
 #[derive(Debug, Default)]
 struct Close {
     is_behind: AtomicBool,
@@ -65,13 +65,13 @@ impl PublishedEpochs {
         Self::default()
     }
 
-    /// What is visible of a kind.
+    /// The published state of a kind.
     #[must_use]
     pub fn get(&self, kind: Kind) -> Option<Published> {
         *self.of(kind).borrow()
     }
 
-    /// What is visible of a kind, now and later.
+    /// Subscribes to the published state of a kind.
     #[must_use]
     pub fn subscribe(&self, kind: Kind) -> watch::Receiver<Option<Published>> {
         self.of(kind).subscribe()
@@ -82,26 +82,26 @@ impl PublishedEpochs {
         self.of(kind).send_replace(Some(published));
     }
 
-    /// Says whether a bucket of this kind was not closed when it should have been.
+    /// Sets whether a bucket of this kind was not closed in time.
     pub fn set_behind(&self, kind: Kind, is_behind: bool) {
         let close = self.close_of(kind);
         close.is_behind.store(is_behind, Ordering::Relaxed);
     }
 
-    /// Says how long the last close of a kind took.
+    /// Sets the duration of the last close of a kind.
     pub fn set_close_time(&self, kind: Kind, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.close_of(kind).micros.store(micros, Ordering::Relaxed);
     }
 
-    /// Whether some bucket was not closed when it should have been.
+    /// Returns `true` if a bucket was not closed in time.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         let mut closes = self.closes.iter();
         closes.any(|close| close.is_behind.load(Ordering::Relaxed))
     }
 
-    /// How long the last close of a kind took.
+    /// The duration of the last close of a kind.
     #[must_use]
     pub fn close_time(&self, kind: Kind) -> Duration {
         Duration::from_micros(self.close_of(kind).micros.load(Ordering::Relaxed))

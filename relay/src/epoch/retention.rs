@@ -1,4 +1,4 @@
-//! How old a batch may become, and why a clock that jumps deletes nothing.
+//! The retention of batches, and protection against a clock that jumps.
 
 use std::time::{Duration, Instant};
 
@@ -6,11 +6,11 @@ use tessera::base::UnixTime;
 
 use super::Now;
 
-/// A clock that ran ahead by more than this is not believed at once.
+/// A clock that jumps ahead by more than this is not trusted at once.
 const JUMP: Duration = Duration::from_secs(24 * 3600);
 
-/// Decides what is past retention. After a jump of the clock by more than
-/// 24 h nothing is deleted for 24 h of running: time for someone to notice.
+/// Decides what is past retention. After a jump of the clock by more than 24 h,
+/// nothing is deleted for 24 h of monotonic time, so that an operator can notice.
 #[derive(Debug)]
 pub(super) struct Retention {
     keep: Duration,
@@ -20,8 +20,8 @@ pub(super) struct Retention {
 }
 
 impl Retention {
-    /// Starts from the last wall-clock time known to be right; `held` when a
-    /// wait had begun before the restart, which then begins anew.
+    /// Starts from the last wall-clock time known to be right. `held` means that
+    /// deletes were suspended before the restart; the suspension then restarts.
     pub(super) fn new(keep: Duration, seen: Now, held: bool) -> Self {
         Self {
             keep,
@@ -31,7 +31,7 @@ impl Retention {
         }
     }
 
-    /// Looks at the clock, and says whether deletes wait.
+    /// Updates the state from the clocks. Returns `true` if deletes are suspended.
     pub(super) fn look(&mut self, now: Now) -> bool {
         let ran = now.running.saturating_duration_since(self.seen.running);
         if now.wall.saturating_sub(self.seen.wall) > ran + JUMP {
@@ -45,7 +45,7 @@ impl Retention {
             return true;
         }
         self.hold_until = None;
-        // A clock set back takes the cutoff with it, or new batches would be past it.
+        // A clock that is set back moves the cutoff back; otherwise new batches would be past it.
         self.cutoff = UnixTime(now.wall.saturating_sub(self.keep).as_secs());
         false
     }
@@ -63,7 +63,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// A clock that started at 100 d: what it shows, after so long a run.
+    /// A clock that started at 100 d.
     fn clock() -> impl Fn(Duration, Duration) -> Now {
         let start = Instant::now();
         move |wall, ran| Now {

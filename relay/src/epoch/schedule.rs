@@ -1,15 +1,15 @@
-//! Which epoch it is. Pure arithmetic on the wall clock.
+//! The schedule of epochs: pure arithmetic on the wall clock.
 
 use std::time::Duration;
 
 use tessera::base::UnixTime;
 
-/// The delay after the boundary is a twentieth of the epoch, within these.
+/// The delay after a boundary is the epoch divided by this, within bounds.
 const DELAY_SHARE: u32 = 20;
 const DELAY_LEAST: Duration = Duration::from_millis(50);
 const DELAY_MOST: Duration = Duration::from_secs(5);
 
-/// Epochs of one length, on a grid from 1970.
+/// Epochs of one length, on a grid that starts in 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedule {
     seconds: u32,
@@ -25,7 +25,7 @@ pub struct Boundary {
 }
 
 impl Schedule {
-    /// Epochs of so many seconds, at least one.
+    /// Creates a schedule with epochs of `seconds`, at least 1.
     #[must_use]
     pub fn new(seconds: u32) -> Self {
         Self {
@@ -33,19 +33,19 @@ impl Schedule {
         }
     }
 
-    /// Seconds of an epoch.
+    /// Length of an epoch in seconds.
     #[must_use]
     pub const fn seconds(&self) -> u32 {
         self.seconds
     }
 
-    /// How long after a boundary its batches appear.
+    /// Delay of publication after a boundary.
     #[must_use]
     pub fn delay(&self) -> Duration {
         (Duration::from_secs(u64::from(self.seconds)) / DELAY_SHARE).clamp(DELAY_LEAST, DELAY_MOST)
     }
 
-    /// The number of the epoch that `now` is in, by the clock alone.
+    /// The number of the epoch at `now`, from the clock alone.
     #[must_use]
     pub fn current(&self, now: Duration) -> u64 {
         self.index(now)
@@ -57,10 +57,10 @@ impl Schedule {
         Duration::from_secs((self.index(now) + 1).saturating_mul(u64::from(self.seconds)))
     }
 
-    /// The boundary that `now` has last passed, and the number of the epoch
-    /// that ends there: `max(last closed + 1, floor(start / length))`.
+    /// The last boundary before `now`, and the number of the epoch that ends there:
+    /// `max(last closed + 1, floor(start / length))`.
     ///
-    /// After downtime numbers jump; after a clock set back they go on by one.
+    /// Numbers jump after downtime; after a clock was set back they increase by one.
     #[must_use]
     pub fn passed(&self, now: Duration, last: Option<u64>) -> Boundary {
         let index = self.index(now);
@@ -72,13 +72,13 @@ impl Schedule {
         }
     }
 
-    /// When the batches of that boundary appear.
+    /// The time of publication of a boundary's batches.
     #[must_use]
     pub fn publication(&self, boundary: Boundary) -> Duration {
         Duration::from_secs(boundary.at.0) + self.delay()
     }
 
-    /// How long until the next batches appear.
+    /// Time until the next publication.
     #[must_use]
     pub fn until_publication(&self, now: Duration) -> Duration {
         let delay = self.delay();

@@ -1,4 +1,4 @@
-//! Access tokens, and which pages a browser may let use the relay.
+//! Access tokens, and the web origins that may use the relay.
 
 use std::sync::Arc;
 
@@ -17,17 +17,17 @@ use crate::{
     config::WebOrigin,
 };
 
-/// Who may use the relay.
+/// The access rules of the interface.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// The tokens, if it asks for one.
+    /// The tokens, if the relay requires one.
     pub tokens: Option<watch::Receiver<Arc<Tokens>>>,
-    /// Pages that may post and subscribe, besides the relay's own.
+    /// Web origins that may post and subscribe, besides the relay's own.
     pub origins: Arc<[WebOrigin]>,
 }
 
 impl Access {
-    /// Whether a token, or none, is accepted.
+    /// Returns `true` if a request with this token, or without one, is permitted.
     #[must_use]
     pub fn accept(&self, given: Option<&Given>) -> bool {
         match &self.tokens {
@@ -36,9 +36,9 @@ impl Access {
         }
     }
 
-    /// Whether a browser's page may post, or open a WebSocket, for which
-    /// browsers ask nobody: else any page on the web could use up what its
-    /// visitor's network may post. What is no browser sends no `Origin`.
+    /// Returns `true` if the page may post or open a WebSocket, for which browsers
+    /// send no preflight. Otherwise any page on the web could use up the allowance
+    /// of its visitor's network. Clients other than browsers send no `Origin`.
     pub(super) fn accept_page(&self, headers: &HeaderMap) -> bool {
         headers
             .get(header::ORIGIN)
@@ -50,21 +50,20 @@ impl Access {
     }
 }
 
-/// Whether a page comes from where the request goes: the relay's own portal.
+/// Returns `true` if the web origin is the relay's own host.
 fn is_own(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
     let authority = |origin: &str| Some(origin.split_once("://")?.1.to_owned());
     let authority = origin.to_str().ok().and_then(authority);
     authority.is_some_and(|authority| host.is_some_and(|host| *host == authority))
 }
 
-/// Refuses requests of the interface without the token, and tells browsers
-/// what they may let pages read.
+/// Refuses requests without the required token, and adds CORS headers.
 pub(super) async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if !portal::is_api(path) {
         return next.run(request).await;
     }
-    // A preflight carries no token, and a WebSocket's comes in its first message.
+    // A preflight carries no token, and a WebSocket sends it in its first message.
     let is_open = !path.starts_with("/v1") || path == WS || request.method() == Method::OPTIONS;
     let origin = request.headers().get(header::ORIGIN).cloned();
     let is_for_all = access.tokens.is_none() && path != paths::CELLS;
@@ -98,7 +97,7 @@ pub(super) async fn guard(State(access): State<Access>, request: Request, next: 
     response
 }
 
-/// A shared cache would give it to readers without the token.
+/// Makes a response private: a shared cache would serve it without the token.
 fn make_private(headers: &mut HeaderMap) {
     let public = headers
         .get(header::CACHE_CONTROL)

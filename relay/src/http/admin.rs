@@ -1,4 +1,4 @@
-//! What only the operator sees, on a port of its own.
+//! The admin interface, on its own port.
 
 use std::sync::Arc;
 

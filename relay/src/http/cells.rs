@@ -20,7 +20,7 @@ use crate::{
     store::{Post, Store, StoreError},
 };
 
-/// Takes 1 to 64 cells, all or none; answers 202 once they are durable.
+/// Accepts 1 to 64 cells, all or none; responds with 202 once they are durable.
 pub(super) async fn post<S: Store>(
     State(app): Shared<S>,
     Extension(connection): Extension<Arc<Connection>>,
@@ -56,8 +56,8 @@ fn count<T>(items: impl Iterator<Item = T>) -> u32 {
     u32::try_from(items.count()).unwrap_or(u32::MAX)
 }
 
-/// Exactly the one type: it also makes browsers ask before another site's
-/// page may post.
+/// Requires the exact media type, for which browsers send a preflight before a
+/// page of another site may post.
 fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let is_octets = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
         value

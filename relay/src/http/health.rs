@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz`, for whoever runs the relay.
+//! `/healthz` and `/readyz`, for the operator.
 
 use axum::{extract::State, http::header, response::IntoResponse};
 
@@ -12,7 +12,7 @@ pub(super) async fn alive() -> impl IntoResponse {
     (NO_STORE, "alive\n")
 }
 
-/// Posts are taken, the store can be read, and every bucket was closed in time.
+/// Posts are accepted, the store can be read, and every bucket was closed in time.
 pub(super) async fn ready<S: Store>(State(app): Shared<S>) -> Result<impl IntoResponse, Refusal> {
     if app.is_draining() {
         return Err(Refusal::Draining);

@@ -1,7 +1,7 @@
 //! The HTTP interface of `docs/relay.md`, and the portal's files.
 //!
-//! No handler asks for the peer's address, and no answer repeats what a
-//! request held.
+//! No handler uses the peer's address, and no response repeats the content of a
+//! request.
 
 mod access;
 mod admin;
@@ -39,12 +39,12 @@ use crate::{
     store::{Kind, Store},
 };
 
-/// What every handler may look at.
+/// The state shared by all handlers.
 #[derive(Debug)]
 pub struct App<S> {
     /// The store.
     pub store: S,
-    /// What is visible.
+    /// The published epochs.
     pub published: PublishedEpochs,
     /// `/v1/info` without the time.
     pub info: RelayInfo,
@@ -52,11 +52,11 @@ pub struct App<S> {
     pub numbered: Schedule,
     /// Epochs of the lobby.
     pub lobby: Schedule,
-    /// Who may use it.
+    /// The access rules.
     pub access: Access,
-    /// What the operator may watch.
+    /// Metrics for the operator.
     pub metrics: Arc<Metrics>,
-    /// Whether the relay is about to end.
+    /// Whether the relay is shutting down.
     pub draining: watch::Receiver<bool>,
     indexes: Indexes,
     reads: Reads,
@@ -66,7 +66,7 @@ pub struct App<S> {
 type Shared<S> = State<Arc<App<S>>>;
 
 impl<S: Store> App<S> {
-    /// A new interface; nothing is cached yet.
+    /// Creates the state, with empty caches.
     pub fn new(
         store: S,
         published: PublishedEpochs,
@@ -111,7 +111,7 @@ impl<S: Store> App<S> {
     }
 }
 
-/// Where notices are.
+/// The path of notices.
 const WS: &str = "/v1/ws";
 
 /// All routes.
@@ -157,7 +157,7 @@ fn write<T: Clone + Send + Sync + 'static>(method: MethodRouter<T>) -> MethodRou
     only(method, "POST, OPTIONS")
 }
 
-/// Answers OPTIONS, and refuses every other method with what is allowed.
+/// Responds to OPTIONS, and refuses other methods with the allowed ones.
 fn only<T: Clone + Send + Sync + 'static>(
     method: MethodRouter<T>,
     allow: &'static str,
@@ -187,7 +187,7 @@ fn only<T: Clone + Send + Sync + 'static>(
         })
 }
 
-/// No answer takes for ever; how long those to readers take is measured.
+/// Applies the response timeout, and measures the time of reads.
 async fn timed(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let is_bucket = request.uri().path().starts_with("/v1/buckets/");
     let start = Instant::now();
@@ -202,7 +202,7 @@ async fn timed(State(metrics): State<Arc<Metrics>>, request: Request, next: Next
     }
 }
 
-/// Headers of every answer. No answer depends on who asks.
+/// Adds the headers of every response. No response depends on the client.
 async fn headers(request: Request, next: Next) -> Response {
     let is_api = portal::is_api(request.uri().path());
     let mut response = next.run(request).await;

@@ -1,7 +1,7 @@
-//! `GET /v1/ws`: notices of what was published. Protocol §12.
+//! `GET /v1/ws`: notices of publications. Protocol §12.
 //!
-//! A connection is a task that holds its bucket, and no queue: at each
-//! publication it sends the newest notice, and who does not read is dropped.
+//! A connection is a task with a bucket and without a queue: at each publication
+//! it sends the newest notice, and a client that does not read is dropped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,22 +33,22 @@ use crate::{
     store::{Kind, Store},
 };
 
-/// How long a client may take to say what it wants.
+/// Timeout for the subscription.
 const SUBSCRIBE_TIME: Duration = Duration::from_secs(10);
-/// Most bytes it may say.
+/// Maximum length of the subscription in bytes.
 const SUBSCRIPTION_LEN: usize = 1024;
-/// How often a client is asked whether it is there; it has as long to answer.
+/// Interval of pings, and timeout for the pong.
 const PING: Duration = Duration::from_secs(30);
-/// How long a message may take to be sent.
+/// Timeout for sending a message.
 const SEND_TIME: Duration = Duration::from_secs(10);
-/// How long a client may take to agree that it is over.
+/// Timeout for the close handshake.
 const CLOSE_TIME: Duration = Duration::from_secs(2);
-/// Control frames a client may send between two pings.
+/// Maximum number of control frames between two pings.
 const CONTROL_FRAMES: u32 = 8;
 
 type Stream = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Answers a handshake (RFC 6455 §4.2) and serves the stream in a task of its own.
+/// Responds to a handshake (RFC 6455 §4.2) and serves the stream in its own task.
 pub(super) async fn open<S: Store>(
     State(app): Shared<S>,
     Extension(connection): Extension<Arc<Connection>>,
@@ -79,7 +79,7 @@ pub(super) async fn open<S: Store>(
     Ok(response)
 }
 
-/// The `Sec-WebSocket-Accept` of a request that is a WebSocket's.
+/// The `Sec-WebSocket-Accept` of a WebSocket handshake.
 fn handshake(headers: &HeaderMap) -> Option<HeaderValue> {
     const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     let has = |name, token: &str| {
@@ -106,9 +106,9 @@ fn handshake(headers: &HeaderMap) -> Option<HeaderValue> {
 /// Why the relay ends a stream: close code and reason.
 #[derive(Clone, Copy)]
 enum End {
-    /// The relay drains, or the token does not hold any more.
+    /// The relay is shutting down, or the token is no longer valid.
     GoingAway,
-    /// The first message is no subscription, or there was another.
+    /// The first message is not a subscription, or there was a second message.
     Malformed,
     /// No such bucket.
     Bucket,
@@ -131,10 +131,10 @@ impl End {
     }
 }
 
-/// The client is gone, does not read, or speaks no WebSocket.
+/// The client has disconnected, does not read, or violates the WebSocket protocol.
 struct Gone;
 
-/// Why a stream ends: with a word, or without.
+/// Why a stream ends: with a close frame, or without.
 type Ended = Result<End, Gone>;
 
 async fn serve<S: Store>(app: &App<S>, upgraded: Upgraded) {
@@ -155,13 +155,13 @@ async fn serve<S: Store>(app: &App<S>, upgraded: Upgraded) {
     }
 }
 
-/// What a client subscribed to.
+/// The subscription of a client.
 struct Subscription {
     bucket: BucketId,
     token: Option<Given>,
 }
 
-/// The first message; members that are not known are ignored.
+/// The first message; unknown members are ignored.
 #[derive(Deserialize)]
 struct FirstMessage<'m> {
     bucket: u32,
@@ -238,11 +238,11 @@ async fn follow<S: Store>(app: &App<S>, to: &Subscription, stream: &mut Stream) 
     }
 }
 
-/// The newest batch of a bucket, if there is one.
+/// Sends the newest batch of a bucket, if there is one.
 async fn tell<S: Store>(app: &App<S>, bucket: BucketId, stream: &mut Stream) -> Result<(), Gone> {
     match app.indexes.newest(app, bucket).await {
         Ok(Some(notice)) => send(stream, Message::text(notice)).await,
-        // A store that cannot be read says so in the log; there will be another notice.
+        // The store logs the error; there will be another notice.
         Ok(None) | Err(_) => Ok(()),
     }
 }
@@ -260,12 +260,12 @@ fn ping_interval() -> Interval {
     ping
 }
 
-/// Waits until the relay drains.
+/// Waits until the relay shuts down.
 async fn ended(draining: &mut Receiver<bool>) {
     let _ = draining.wait_for(|draining| *draining).await;
 }
 
-/// Waits for other tokens; for ever if there are none.
+/// Waits for a change of the tokens; for ever if there are none.
 async fn changed<T>(watched: &mut Option<Receiver<T>>) {
     let changed = match watched {
         Some(watched) => watched.changed().await,
@@ -276,7 +276,7 @@ async fn changed<T>(watched: &mut Option<Receiver<T>>) {
     }
 }
 
-/// A notice as it is sent.
+/// Encodes a notice.
 pub(super) fn notice(header: &BatchHeader) -> Option<Bytes> {
     #[derive(serde::Serialize)]
     struct Notice {

@@ -1,6 +1,6 @@
-//! `GET /v1/openapi.json`. Written by hand, since the types it describes
-//! belong to the core, which knows nothing of HTTP; the tests hold it to the
-//! routes, to the refusals, and to what a relay answers.
+//! `GET /v1/openapi.json`. Written by hand, because the types it describes belong
+//! to the core, which does not depend on HTTP. Tests compare it with the routes,
+//! the refusals and the responses of a relay.
 
 use axum::{
     http::header,

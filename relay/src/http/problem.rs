@@ -1,4 +1,4 @@
-//! Error answers: RFC 9457 problem documents with a stable code.
+//! Error responses: RFC 9457 problem documents with a stable code.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -14,17 +14,17 @@ use crate::{
     store::StoreError,
 };
 
-/// Why a request was not served.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// 400: the body is no post to this relay.
+    /// 400: the body is not a valid post to this relay.
     Post(PostError),
     /// 400: the body ended early.
     Incomplete,
     /// 401: no access token, or a wrong one; or a page of another origin.
     Unauthorized,
-    /// 404: nothing there, or not yet.
+    /// 404: does not exist, or not yet.
     NotFound,
     /// 405.
     Method,
@@ -32,7 +32,7 @@ pub enum Refusal {
     Slow,
     /// 410: deleted after its retention.
     Expired {
-        /// Oldest epoch still held.
+        /// The oldest epoch kept.
         oldest: Option<u64>,
     },
     /// 413.
@@ -41,15 +41,15 @@ pub enum Refusal {
     MediaType,
     /// 426: WebSocket upgrade required.
     Upgrade,
-    /// 429: more than is allowed at a time.
+    /// 429: above a rate limit.
     TooMuch(Wait),
-    /// 503: about to end.
+    /// 503: shutting down.
     Draining,
-    /// 503: as many as can be served already.
+    /// 503: at the maximum number of requests or connections.
     Overloaded,
     /// 503: a bucket could not be closed when its epoch ended.
     Behind,
-    /// 503 or 507: the store cannot.
+    /// 503 or 507: the store failed.
     Store(StoreError),
 }
 
@@ -102,10 +102,10 @@ impl Refusal {
                 "an access token is needed, from a page that may use it".to_owned()
             }
             Self::Upgrade => "WebSocket upgrade required".to_owned(),
-            Self::Overloaded => "as many as can be served already".to_owned(),
-            Self::Draining => "the relay is about to end".to_owned(),
+            Self::Overloaded => "the relay is at its maximum load".to_owned(),
+            Self::Draining => "the relay is shutting down".to_owned(),
             Self::Behind => "an epoch could not be closed; the log says why".to_owned(),
-            Self::TooMuch(_) => "more than is allowed at a time".to_owned(),
+            Self::TooMuch(_) => "above the rate limit".to_owned(),
             Self::NotFound | Self::Method | Self::Slow | Self::Expired { .. } | Self::TooLarge => {
                 return None;
             }

@@ -1,5 +1,5 @@
-//! Batches on their way from the store to their readers: so many are read at
-//! a time, and so many bytes wait in memory, whoever reads slowly.
+//! Limits on batches in transit from the store to readers: on concurrent reads,
+//! and on bytes in memory that wait for slow readers.
 
 use std::{future::Future, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     store::{Found, StoreError},
 };
 
-/// Counts reads, and what was read and not yet sent.
+/// Counts reads, and bytes that were read but not yet sent.
 #[derive(Debug)]
 pub(super) struct Reads {
     turns: Semaphore,
@@ -38,8 +38,8 @@ impl Reads {
         }
     }
 
-    /// Reads in its turn. The bytes count until the last copy of them is
-    /// dropped: they were sent, or their reader is gone.
+    /// Reads when it is its turn. The bytes count until the last reference is
+    /// dropped: they were sent, or their reader has disconnected.
     pub(super) async fn read(
         &self,
         read: impl Future<Output = Result<Found<Vec<u8>>, StoreError>>,
@@ -99,7 +99,7 @@ mod tests {
         );
         let (second, ()) = tokio::join!(read(&reads, 1025), async { drop(copy) });
         assert_eq!(second.unwrap().len(), 1025);
-        // More than all of it is let through alone.
+        // A read above the limit is admitted alone.
         assert_eq!(read(&reads, 9000).await.unwrap().len(), 9000);
     }
 

@@ -1,5 +1,4 @@
-//! `GET /v1/buckets/{bucket}/segments/…`: batches or their tags, one after the
-//! other.
+//! `GET /v1/buckets/{bucket}/segments/…`: concatenated batches, or their tags.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::store::{Found, Kind, Segment, Store};
 
-/// Batches read ahead of a reader.
+/// Number of batches read ahead of a reader.
 const AHEAD: usize = 1;
 
 /// `GET /v1/buckets/{bucket}/segments/{origin}/{number}`.
@@ -39,7 +38,7 @@ pub(super) async fn segment_tags<S: Store>(
     answer(&app, place, &headers, What::Tags).await
 }
 
-/// What of each batch is given.
+/// The part of each batch in the response.
 #[derive(Clone, Copy)]
 enum What {
     Batches,
@@ -63,7 +62,7 @@ async fn answer<S: Store>(
         }
         Found::Nothing => return Err(Refusal::NotFound),
     };
-    // Made already, perhaps, but not to be seen before the batch that completes it.
+    // The segment may exist before the batch that completes it is visible.
     let visible = app
         .published
         .get(Kind::of(bucket))
@@ -95,8 +94,8 @@ fn cell_size<S: Store>(app: &App<S>) -> u64 {
     app.cell_size().get().into()
 }
 
-/// Reads a batch as soon as the one before is on its way. If one is deleted
-/// meanwhile the answer ends early, short of its length.
+/// Reads each batch while the previous one is being sent. If a batch is deleted
+/// meanwhile, the response ends before its stated length.
 fn stream<S: Store>(
     app: &Arc<App<S>>,
     bucket: BucketId,

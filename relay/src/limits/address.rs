@@ -1,5 +1,4 @@
-//! Where a connection or a request comes from: read, turned into a [`Key`],
-//! and forgotten.
+//! Client addresses: read, converted into a [`Key`], and discarded.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -16,11 +15,11 @@ use crate::random;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// A peer, or one of its connections, under the key of this epoch: after
-/// it, nothing leads back to the address.
+/// A MAC of a peer or one of its connections. After the MAC key is discarded,
+/// nothing leads back to the address.
 pub(super) type Key = [u8; 16];
 
-/// Makes [`Key`]s, for one epoch, or for the connections of one process.
+/// Computes [`Key`]s for one epoch, or for the connections of one process.
 #[derive(Debug)]
 pub(super) struct Keys(Secret<32>);
 
@@ -29,17 +28,17 @@ impl Keys {
         Self(Secret::random(&mut random::system()))
     }
 
-    /// All that shares an IPv4 address or an IPv6 /64.
+    /// The key of all clients that share an IPv4 address or an IPv6 /64.
     pub(super) fn peer(&self, client: Client) -> Key {
         self.mac(0, client.ip, 0)
     }
 
-    /// One connection of a peer, where the proxy tells its port.
+    /// The key of one connection of a peer, if the proxy states its port.
     pub(super) fn connection(&self, client: Client) -> Option<Key> {
         Some(self.mac(1, client.ip, client.port?))
     }
 
-    /// What another key stands for, under this one.
+    /// Converts a key of another key set.
     pub(super) fn of(&self, key: Key) -> Key {
         self.mac_of(&[&[2], &key])
     }
@@ -57,7 +56,7 @@ impl Keys {
         ])
     }
 
-    /// Parts have lengths that the first of them fixes.
+    /// The first part determines the lengths of the others.
     fn mac_of(&self, parts: &[&[u8]]) -> Key {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose()).expect("a key");
@@ -75,7 +74,8 @@ impl Keys {
     }
 }
 
-/// An address, on its way into a [`Key`]. Never logged: it has no `Debug`.
+/// An address that is to become a [`Key`]. It has no `Debug`, so that it is never
+/// logged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Client {
     ip: IpAddr,
@@ -92,7 +92,8 @@ impl From<SocketAddr> for Client {
 }
 
 impl Client {
-    /// A proxy that is not declared, or a test: limits per peer mean nothing.
+    /// Returns `true` for the loopback: an undeclared proxy or a test, for which
+    /// limits per peer are meaningless.
     pub(super) fn is_local(self) -> bool {
         self.ip.to_canonical().is_loopback()
     }
@@ -102,8 +103,8 @@ impl Client {
         networks.iter().any(|network| network.contains(&ip))
     }
 
-    /// The client a trusted proxy speaks for: the rightmost address of
-    /// `X-Forwarded-For` that is no trusted proxy itself.
+    /// The client of a trusted proxy: the rightmost address of `X-Forwarded-For`
+    /// that is not a trusted proxy itself.
     pub(super) fn forwarded(headers: &HeaderMap, trusted: &[IpNet]) -> Option<Self> {
         let values: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
         for value in values.into_iter().rev() {

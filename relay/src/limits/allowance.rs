@@ -1,8 +1,8 @@
-//! How much of something is allowed, in a few bytes of memory.
+//! Rate limits and quotas that need only a few bytes of memory.
 
 use std::time::{Duration, Instant};
 
-/// So many per minute, and as many at once.
+/// A number per minute, and as many at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
     per_minute: u32,
@@ -18,15 +18,15 @@ impl Rate {
     }
 }
 
-/// What is left of a [`Rate`]: only the moment at which all of it is free
-/// again (a "generic cell rate algorithm").
+/// The used part of a [`Rate`], stored as the time at which all of it is available
+/// again (generic cell rate algorithm).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Allowance {
     free_at: Option<Instant>,
 }
 
 impl Allowance {
-    /// Takes so much, or says how long until there is so much.
+    /// Takes `amount`, or returns the time until that much is available.
     pub(super) fn take(&mut self, amount: u32, rate: Rate, now: Instant) -> Result<(), Duration> {
         let whole = rate.time_for(rate.per_minute);
         let free_at = self.free_at.map_or(now, |at| at.max(now)) + rate.time_for(amount);
@@ -40,7 +40,7 @@ impl Allowance {
     }
 }
 
-/// So many in each epoch.
+/// The used part of a number per epoch.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Quota {
     epoch: u64,
@@ -48,7 +48,7 @@ pub(super) struct Quota {
 }
 
 impl Quota {
-    /// Takes so much of `most`, all or nothing.
+    /// Takes all of `amount` out of `most`, or nothing.
     pub(super) fn take(&mut self, amount: u32, most: u32, epoch: u64) -> bool {
         if self.epoch != epoch {
             *self = Self { epoch, used: 0 };

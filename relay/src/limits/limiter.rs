@@ -1,4 +1,4 @@
-//! Who may connect, and how much one may post.
+//! Limits on connections and posts.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -30,25 +30,25 @@ use crate::{
 #[derive(Debug)]
 pub struct ConnectionLimiter {
     limits: LimitArgs,
-    /// The key of peers is renewed with these epochs.
+    /// The epochs with which the MAC key of peers is renewed.
     numbered: Schedule,
     lobby: Schedule,
     connections: Arc<Semaphore>,
     subscribers: Arc<Semaphore>,
     open: Mutex<Open>,
     peers: Mutex<Peers>,
-    /// Connections of this machine so far.
+    /// Number of connections from the loopback so far.
     local: AtomicU64,
 }
 
-/// Open connections of each peer that has any, under a key of this process.
+/// The number of open connections per peer, under a MAC key of this process.
 #[derive(Debug)]
 struct Open {
     keys: Keys,
     connections: HashMap<Key, u32>,
 }
 
-/// What is known of peers in one epoch.
+/// The accounts of peers in one epoch.
 #[derive(Debug)]
 struct Peers {
     epoch: u64,
@@ -56,14 +56,14 @@ struct Peers {
     known: HashMap<Key, Account>,
 }
 
-/// What one has used.
+/// The used allowances of a peer or a connection.
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
     cells: Allowance,
     lobby: Quota,
 }
 
-/// A connection that was let in. Knows no address.
+/// An accepted connection. Contains no address.
 #[derive(Debug)]
 pub struct Connection {
     limiter: Arc<ConnectionLimiter>,
@@ -72,32 +72,32 @@ pub struct Connection {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Where a connection comes from, as far as limits go.
+/// The source of a connection.
 #[derive(Debug)]
 enum Source {
-    /// This machine: each connection is a class of its own.
+    /// The loopback: each connection has its own class.
     Local(QueueClass),
-    /// A trusted proxy: each request says for whom.
+    /// A trusted proxy: each request names its client.
     Proxy,
-    /// A peer, under the key of this process.
+    /// A peer, under the MAC key of this process.
     Peer(Key),
 }
 
-/// What became of a connection.
+/// The decision about a connection.
 #[derive(Debug)]
 pub enum Accepted {
-    /// To be served.
+    /// Serve it.
     Served(TcpStream, Arc<Connection>),
-    /// There are too many in all.
+    /// Refuse it: too many connections in total.
     Full(TcpStream),
-    /// There are too many from there.
+    /// Refuse it: too many connections of its peer.
     TooMany(TcpStream),
 }
 
-/// Refused for now.
+/// A temporary refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// Seconds until it may be tried again, at least one.
+    /// Seconds until the next try, at least 1.
     pub seconds: u32,
 }
 
@@ -109,7 +109,7 @@ impl From<Duration> for Wait {
 }
 
 impl ConnectionLimiter {
-    /// A limiter for epochs of these lengths.
+    /// Creates a limiter for these epochs.
     #[must_use]
     pub fn new(limits: LimitArgs, numbered: Schedule, lobby: Schedule) -> Arc<Self> {
         let connections = Arc::new(Semaphore::new(limits.max_connections as usize));
@@ -135,11 +135,11 @@ impl ConnectionLimiter {
         })
     }
 
-    /// Waits for a connection: the one place where an address is seen.
+    /// Waits for a connection: the only place that sees an address.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// The I/O error.
     #[expect(clippy::disallowed_methods, reason = "the limiter may see addresses")]
     pub async fn accept(self: &Arc<Self>, listener: &TcpListener) -> std::io::Result<Accepted> {
         let (stream, address) = listener.accept().await?;
@@ -159,15 +159,15 @@ impl ConnectionLimiter {
         Ok(Accepted::Served(stream, Arc::new(connection)))
     }
 
-    /// Waits for the end of the epoch, and forgets its peers and its key even
-    /// if nobody comes.
+    /// Waits for the end of the epoch and discards its accounts and MAC key, even
+    /// without new connections.
     pub async fn forget(&self) {
         let now = wall_clock();
         tokio::time::sleep(self.numbered.due(now).saturating_sub(now)).await;
         drop(self.peers());
     }
 
-    /// Returns when no connection is left.
+    /// Waits until no connection is open.
     pub async fn empty(&self) {
         let _ = self
             .connections
@@ -193,13 +193,13 @@ impl ConnectionLimiter {
         Some(Source::Peer(key))
     }
 
-    /// The class of a peer's posts: a number that says nothing without a key
-    /// that nobody has and that ends with the process.
+    /// The class of a peer's posts: a MAC under a key that exists only in this
+    /// process, so that it reveals nothing.
     fn class_of(&self, client: Client) -> QueueClass {
         class_of(lock(&self.open).keys.peer(client))
     }
 
-    /// The peers of this epoch; those of the last are forgotten.
+    /// The accounts of this epoch; discards those of the previous one.
     fn peers(&self) -> MutexGuard<'_, Peers> {
         let epoch = self.numbered.current(wall_clock());
         let mut peers = lock(&self.peers);
@@ -215,8 +215,8 @@ impl ConnectionLimiter {
 }
 
 impl Peers {
-    /// What is known of a peer. Once there are too many, the others share
-    /// one place.
+    /// The account of a peer. Above the maximum number, further peers share one
+    /// account.
     fn get(&mut self, key: Key) -> &mut Account {
         let is_full = self.known.len() >= MOST_PEERS && !self.known.contains_key(&key);
         self.known
@@ -226,20 +226,20 @@ impl Peers {
 }
 
 impl Connection {
-    /// A place among the subscribers, if there is one left.
+    /// Reserves a subscription, if one is left.
     #[must_use]
     pub fn subscribe(&self) -> Option<OwnedSemaphorePermit> {
         let subscribers = Arc::clone(&self.limiter.subscribers);
         subscribers.try_acquire_owned().ok()
     }
 
-    /// Lets so many cells through, of which some are for the lobby, or none,
-    /// and says in which class they wait: that of the peer, or of the
-    /// connection where there is none.
+    /// Admits a post of `cells` cells, `lobby` of which are for the lobby. Returns
+    /// the class in which they wait: that of the peer, or of the connection if
+    /// there is no peer.
     ///
     /// # Errors
     ///
-    /// How long to wait.
+    /// The time to wait.
     pub fn admit(&self, headers: &HeaderMap, cells: u32, lobby: u32) -> Result<QueueClass, Wait> {
         let limits = &self.limiter.limits;
         let mut peers = self.limiter.peers();
@@ -286,7 +286,7 @@ impl Connection {
             account.take_cells(cells, Rate::per_minute(per_minute), &now)?;
             taken.push((place, account));
         }
-        // Only now: what one limit refuses takes nothing of another.
+        // Only now, so that a refusal by one limit uses up nothing of another.
         for (place, account) in taken {
             match place {
                 Place::Own => *own = account,
@@ -297,16 +297,16 @@ impl Connection {
     }
 }
 
-/// Whose account it is.
+/// The owner of an account.
 #[derive(Clone, Copy)]
 enum Place {
-    /// The connection's own.
+    /// The connection itself.
     Own,
-    /// A peer's, or that of a connection behind a proxy.
+    /// A peer, or a connection behind a proxy.
     Known(Key),
 }
 
-/// The time, and the epochs that the lobby counts by.
+/// The current time and lobby epoch.
 struct Now {
     instant: Instant,
     lobby: Schedule,
@@ -350,7 +350,7 @@ fn class_of(key: Key) -> QueueClass {
     )
 }
 
-/// Counters stay usable after a panic elsewhere.
+/// Locks a mutex; its counters stay usable after a panic elsewhere.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

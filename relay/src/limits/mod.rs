@@ -1,12 +1,12 @@
-//! What a client may cost: connections, cells, time.
+//! Limits on the connections, cells and time of clients.
 //!
-//! This is the one module that may see an address. It turns it into a key
-//! that is renewed each epoch, counts under that in memory, and forgets
-//! both; a connection's address is known for as long as the connection lives.
-//! Behind a trusted proxy the address is the one the proxy names.
+//! This is the only module that may see an address. It converts the address into
+//! a MAC whose key is renewed each epoch, counts under that in memory, and
+//! discards both. Open connections are counted under a MAC for as long as they
+//! live. Behind a trusted proxy, the address is the one that the proxy states.
 //!
-//! Hospitals share an address among thousands, so that limits per connection
-//! are the narrow ones.
+//! Thousands of people of a hospital share one address, so the limits per
+//! connection are the strict ones.
 
 mod address;
 mod allowance;
@@ -17,41 +17,39 @@ use std::time::Duration;
 pub(crate) use self::address::network;
 pub use self::limiter::{Accepted, Connection, ConnectionLimiter, Wait};
 
-/// How long the head of a request may take to arrive, and how long a
-/// connection may be idle.
+/// Timeout for the head of a request, and for an idle connection.
 pub const HEAD_TIME: Duration = Duration::from_secs(20);
-/// Most header fields of a request.
+/// Maximum number of header fields of a request.
 pub const HEAD_FIELDS: usize = 64;
-/// Most bytes of a request's head.
+/// Maximum length of a request's head in bytes.
 pub const HEAD_LEN: usize = 16 << 10;
-/// How long the body of a post may take to arrive.
+/// Timeout for the body of a post.
 pub const BODY_TIME: Duration = Duration::from_secs(30);
-/// How long the relay may take to answer.
+/// Timeout for the relay's response.
 pub const ANSWER_TIME: Duration = Duration::from_secs(60);
-/// How long an answer may take to be read, before [`READ_RATE`] counts.
+/// How long reading a response may take before [`READ_RATE`] applies.
 pub const READ_TIME: Duration = Duration::from_secs(30);
-/// Bytes per second at which an answer has to be read.
+/// Minimum rate at which a response must be read, in bytes per second.
 pub const READ_RATE: u32 = 8 << 10;
-/// Batches that are read from the store at a time.
+/// Maximum number of batches that are read from the store at a time.
 pub const READS_AT_ONCE: usize = 32;
-/// KiB of batches that were read and wait in memory for their readers.
+/// Maximum size of batches in memory that wait for their readers, in KiB.
 pub const UNREAD_KIB: u32 = 256 << 10;
 /// How long a reader waits for its turn.
 pub const READ_WAIT: Duration = Duration::from_secs(5);
-/// How long a TLS handshake may take.
+/// Timeout for a TLS handshake.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// How long open requests may take to finish once the relay drains.
+/// Timeout for open requests when the relay shuts down.
 pub const DRAIN_TIME: Duration = Duration::from_secs(10);
-/// Connections the operator may have at a time.
+/// Maximum number of connections to the admin interface.
 pub const ADMIN_CONNECTIONS: u32 = 64;
-/// Posts that may wait for the store before the relay answers 503.
+/// Maximum number of posts that wait for the store; more are answered 503.
 pub const QUEUED_POSTS: usize = 1024;
-/// Seconds after which a client may try again, in `Retry-After`.
+/// Value of `Retry-After` in seconds.
 pub const RETRY_AFTER_SECONDS: u32 = 5;
-/// Cells for the lobby per connection and epoch of the lobby: a slot of an
-/// enrolment, which follows these epochs.
+/// Lobby cells per connection and lobby epoch: one slot of an enrolment.
 pub const LOBBY_PER_CONNECTION: u32 = 4;
-/// The same per peer: half of what the lobby publishes in an epoch.
+/// Lobby cells per peer and lobby epoch: half of a lobby batch.
 pub const LOBBY_PER_PEER: u32 = 8;
-/// Peers that are told apart in one epoch.
+/// Maximum number of peers with their own account in one epoch.
 const MOST_PEERS: usize = 100_000;

@@ -1,4 +1,4 @@
-//! Connections: let in by the limiter, and spoken HTTP to.
+//! Connections: admitted by the limiter and served over HTTP.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::limits::{
     Accepted, Connection, ConnectionLimiter, HANDSHAKE_TIME, HEAD_FIELDS, HEAD_LEN, HEAD_TIME,
 };
 
-/// After an error of `accept`, most often too many open files.
+/// Pause after an error of `accept`, usually too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
@@ -27,8 +27,8 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 5\r\n\
     connection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// Serves until told to stop, then returns at once; [`ConnectionLimiter::empty`] tells
-/// when the last connection has ended.
+/// Serves until a stop signal, then returns at once; [`ConnectionLimiter::empty`]
+/// waits for the end of the last connection.
 pub(super) async fn serve(
     listener: TcpListener,
     limiter: Arc<ConnectionLimiter>,
@@ -45,7 +45,7 @@ pub(super) async fn serve(
         };
         match accepted {
             Ok(Accepted::Served(stream, connection)) => {
-                // Whole answers are written at once; waiting to fill packets only delays their ends.
+                // Responses are written at once: Nagle's algorithm would only delay their ends.
                 let _ = stream.set_nodelay(true);
                 let (routes, stop) = (routes.clone(), stop.clone());
                 match &tls {
@@ -92,7 +92,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .serve_connection(TokioIo::new(MinRateStream::new(stream)), service)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
-    // What a client does wrong is its own business, and may tell who it is.
+    // Errors of a client are not logged: they may identify it.
     tokio::select! {
         _ = &mut serving => return,
         _ = stop.wait_for(|stop| *stop) => serving.as_mut().graceful_shutdown(),
@@ -100,7 +100,7 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let _ = serving.await;
 }
 
-/// One attempt: whoever cannot take these bytes at once need not have them.
+/// Tries once to write a refusal; a client that cannot receive it gets none.
 fn refuse(stream: &TcpStream, answer: &[u8]) {
     let _ = stream.try_write(answer);
 }

@@ -1,12 +1,11 @@
-//! How many files the process may have open: each connection is one.
+//! The limit on open files: each connection is one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is open beside connections: the store and its readers, the log.
+/// Open files besides connections: the store and its readers, the log.
 const OTHERS: u64 = 256;
 
-/// Asks for as many as so many connections need, and warns if there are not
-/// as many to be had.
+/// Raises the limit to what `connections` need, and warns if it stays below.
 pub fn allow(connections: u32) {
     let wanted = u64::from(connections) + OTHERS;
     let limit = getrlimit(Resource::Nofile);
@@ -23,7 +22,7 @@ pub fn allow(connections: u32) {
     if setrlimit(Resource::Nofile, raised).is_err() || !has(current) {
         tracing::warn!(
             wanted,
-            "fewer open files are allowed than --max-connections needs: raise the limit (ulimit -n, LimitNOFILE)"
+            "the limit on open files is below what --max-connections needs: raise it (ulimit -n, LimitNOFILE)"
         );
     }
 }

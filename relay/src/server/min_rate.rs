@@ -1,4 +1,4 @@
-//! A stream that ends when its reader is too slow.
+//! A stream that fails if its reader is too slow.
 
 use std::{
     io::{Error, ErrorKind, IoSlice, Result},
@@ -14,16 +14,16 @@ use tokio::{
 
 use crate::limits::{READ_RATE, READ_TIME};
 
-/// Writes fail with [`ErrorKind::TimedOut`] once an answer takes longer than
-/// [`READ_TIME`] and its reader takes less than [`READ_RATE`]: else whoever
-/// reads a byte a minute would hold a batch in memory for days.
+/// Writes fail with [`ErrorKind::TimedOut`] once a response takes longer than
+/// [`READ_TIME`] and is read at less than [`READ_RATE`]. Otherwise a client that
+/// reads one byte a minute would keep a batch in memory for days.
 #[derive(Debug)]
 pub(super) struct MinRateStream<S> {
     stream: S,
     answer: Option<Answer>,
 }
 
-/// What was written since the stream was last flushed.
+/// The progress of writing since the stream was last flushed.
 #[derive(Debug)]
 struct Answer {
     since: Instant,

@@ -1,5 +1,5 @@
-//! All of the relay: [`Relay::serve`] returns when told to stop, or when the
-//! store has failed.
+//! The relay as a whole: [`Relay::serve`] returns on shutdown, or when the store
+//! has failed.
 
 mod connections;
 pub mod files;
@@ -42,11 +42,11 @@ use crate::{
     },
 };
 
-/// Why a relay did not start, or ended by itself.
+/// Why a relay did not start, or exited.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Settings that do not go together.
+    /// Inconsistent settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The store cannot be opened.
@@ -55,10 +55,10 @@ pub enum RunError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file that is read again while the relay runs.
+    /// A reloadable file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A part of the relay ended by itself: a defect.
+    /// A task of the relay ended unexpectedly: a defect.
     #[error("a part of the relay has ended by itself; please report it")]
     Ended,
     /// The listener failed.
@@ -66,8 +66,8 @@ pub enum RunError {
     Listen(#[from] std::io::Error),
 }
 
-/// A relay that can begin: its settings hold, its files were read, its store
-/// is open, and it has its ports.
+/// A relay that is ready to serve: its settings are valid, its files were read, its
+/// store is open, and its ports are bound.
 pub struct Relay {
     config: Config,
     cover: Cover,
@@ -79,7 +79,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Checks everything that can be checked before anything is served.
+    /// Checks the settings, opens the store and binds the ports.
     ///
     /// # Errors
     ///
@@ -118,21 +118,21 @@ impl Relay {
         })
     }
 
-    /// Where it listens.
+    /// The URL of the interface.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// The I/O error.
     pub fn url(&self) -> Result<String, RunError> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         Ok(format!("{scheme}://{}", self.listener.local_addr()?))
     }
 
-    /// Where it listens for its operator, if it does.
+    /// The URL of the admin interface, if enabled.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// The I/O error.
     pub fn admin_url(&self) -> Result<Option<String>, RunError> {
         let address = self.admin.as_ref().map(std::net::TcpListener::local_addr);
         Ok(address
@@ -140,9 +140,8 @@ impl Relay {
             .map(|address| format!("http://{address}")))
     }
 
-    /// Serves until `shutdown` resolves, then drains: no new connections,
-    /// open requests are finished, a close that has begun is finished, the
-    /// store is let go of.
+    /// Serves until `shutdown` resolves, then drains: accepts no new connections,
+    /// finishes open requests and a running close, and closes the store.
     ///
     /// # Errors
     ///
@@ -219,7 +218,7 @@ impl Relay {
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             () = store.failed() => Err(RunError::Store(StoreError::Failed)),
-            // None of them ends by itself.
+            // No task should end before shutdown.
             _ = tasks.join_next() => Err(RunError::Ended),
         };
         let _ = stop.send(true);
@@ -235,11 +234,11 @@ impl Relay {
     }
 }
 
-/// A file that holds a secret, and that everyone on this machine may read.
+/// Warns if a file with a secret is readable for all users of the machine.
 fn warn_if_shared(file: Option<&Path>) {
     let mode = file.and_then(|file| Some(file.metadata().ok()?.permissions().mode()));
     if let (Some(file), Some(0o004)) = (file, mode.map(|mode| mode & 0o004)) {
-        tracing::warn!(path = %file.display(), "every user of this machine may read this secret");
+        tracing::warn!(path = %file.display(), "this secret is readable for every user of this machine");
     }
 }
 

@@ -1,5 +1,5 @@
-//! Files that may change while the relay runs: read again on SIGHUP, and
-//! looked at now and then.
+//! Files that may change while the relay runs: reloaded on SIGHUP, and when a
+//! periodic check finds a change.
 
 use std::{
     io,
@@ -14,17 +14,17 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-/// How often the files are looked at.
+/// How often the files are checked.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Bytes of the files, in their order.
+/// The contents of the files, in order.
 type Contents = Vec<Zeroizing<Vec<u8>>>;
 
 /// Why files are refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// One cannot be read.
+    /// A file cannot be read.
     #[error("{}: {error}", path.display())]
     Read {
         /// The file.
@@ -32,7 +32,7 @@ pub enum FileError {
         /// Why.
         error: io::Error,
     },
-    /// What is in it is not what it should be.
+    /// The content is invalid.
     #[error("{}: {reason}", path.display())]
     Content {
         /// The first of the files.
@@ -42,7 +42,7 @@ pub enum FileError {
     },
 }
 
-/// A value made from files.
+/// A value parsed from files.
 pub(super) struct Watched<T> {
     paths: Vec<PathBuf>,
     parse: Parse<T>,
@@ -65,13 +65,13 @@ impl<T: Send + Sync + 'static> Watched<T> {
         })
     }
 
-    /// The value, now and later.
+    /// Subscribes to the value.
     pub(super) fn subscribe(&self) -> watch::Receiver<Arc<T>> {
         self.value.subscribe()
     }
 
-    /// Reads the files again and again until told to stop. What cannot be
-    /// used is logged, once, and the value stays what it was.
+    /// Reloads the files when they change, until a stop signal. An invalid content
+    /// is logged once, and the previous value is kept.
     pub(super) async fn keep(mut self, mut stop: watch::Receiver<bool>) {
         let Ok(mut hangup) = signal(SignalKind::hangup()) else {
             return;

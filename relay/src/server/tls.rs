@@ -1,5 +1,5 @@
-//! TLS 1.3 by rustls. Nothing is resumed: a ticket would tie a client's
-//! connections to each other, and a session kept for one would outlive it.
+//! TLS 1.3 with rustls. No session resumption: a ticket would link a client's
+//! connections, and a stored session would outlive its connection.
 
 use std::sync::Arc;
 
@@ -12,8 +12,7 @@ use tokio_rustls::rustls::{
 };
 use zeroize::Zeroizing;
 
-/// The configuration from a certificate file and a key file, which must
-/// belong to each other.
+/// Parses a certificate file and a matching key file.
 pub(super) fn parse(files: &[Zeroizing<Vec<u8>>]) -> Result<ServerConfig, String> {
     let [certificates, key] = files else {
         return Err("a certificate and a key".to_owned());

@@ -10,7 +10,7 @@ struct Line {
 
 fn limiter(flags: &str) -> Arc<ConnectionLimiter> {
     let line = ["serve"].into_iter().chain(flags.split_whitespace());
-    // Epochs of a day: none ends during a test, but at midnight UTC.
+    // Epochs of one day, so that none ends during a test, except at midnight UTC.
     let schedule = Schedule::new(86_400);
     ConnectionLimiter::new(Line::parse_from(line).limits, schedule, schedule)
 }
@@ -107,11 +107,11 @@ fn cells_are_counted_per_connection_and_per_peer() {
     let second = connect(&limiter, "192.0.2.1:2").unwrap();
     let wait = second.admit(&none(), 64, 0).unwrap_err();
     assert!((16..=17).contains(&wait.seconds), "{wait:?}");
-    // What the peer's limit refused took nothing of the connection's.
+    // The refusal by the peer's limit used up nothing of the connection's.
     assert_eq!(second.admit(&none(), 36, 0).map(drop), Ok(()));
     let other = connect(&limiter, "192.0.2.2:1").unwrap();
     assert_eq!(other.admit(&none(), 64, 0).map(drop), Ok(()));
-    // Nobody claims to be somebody else without being a trusted proxy.
+    // Only a trusted proxy may name another client.
     assert!(first.admit(&forwarded("198.51.100.1"), 1, 0).is_err());
 }
 
@@ -154,7 +154,7 @@ fn a_trusted_proxy_speaks_for_its_clients() {
         Ok(())
     );
     assert!(proxy.admit(&forwarded("198.51.100.1:3"), 1, 0).is_err());
-    // Without a client's name there is one for all of them.
+    // Without a named client there is one account for all.
     assert_eq!(proxy.admit(&none(), 64, 0).map(drop), Ok(()));
     assert!(proxy.admit(&forwarded("unknown"), 64, 0).is_err());
     let lobby = |client| proxy.admit(&forwarded(client), 4, 4).is_ok();

@@ -1,4 +1,4 @@
-//! The end of an epoch: waiting cells become part of a batch.
+//! Closing of buckets: waiting cells become part of a batch.
 
 use rusqlite::{MAIN_DB, OptionalExtension as _, Transaction, blob::ZeroBlob, params};
 use tessera::wire::{BatchHeader, BucketId, Cell, HeaderHash, OriginKey, batch::BatchPlace};
@@ -13,23 +13,23 @@ use crate::{
     },
 };
 
-/// Bytes of a batch that are handed to SQLite at a time.
+/// Bytes of a batch that are passed to SQLite at a time.
 const CHUNK: usize = 1 << 20;
 
-/// A bucket whose batch is part of a transaction that is not committed yet.
+/// A bucket whose batch is part of an uncommitted transaction.
 pub(super) struct Closed {
     pub(super) bucket: BucketId,
-    /// The queue as it was, in case the transaction fails.
+    /// The previous state of the queue, in case the transaction fails.
     pub(super) before: BucketQueue,
-    /// Bytes of the batch.
+    /// Length of the batch in bytes.
     pub(super) bytes: usize,
-    /// Whether the batch grew for what had waited too long.
+    /// Whether the batch grew for cells that had waited too long.
     pub(super) grew: bool,
-    /// Whether cells were left behind because the batch is as large as it may be.
+    /// Whether cells were left behind because the batch has its maximum size.
     pub(super) is_full: bool,
 }
 
-/// What a close works with.
+/// The state that a close uses.
 pub(super) struct Close<'a> {
     pub(super) closing: &'a Closing,
     pub(super) batch_cells: usize,
@@ -39,8 +39,8 @@ pub(super) struct Close<'a> {
 }
 
 impl Close<'_> {
-    /// Whether the bucket was closed in this epoch already. An epoch before
-    /// its last is a defect.
+    /// Returns `true` if the bucket was already closed in this epoch. An epoch
+    /// before its last is a defect.
     pub(super) fn is_done(
         &self,
         tx: &Transaction<'_>,
@@ -57,7 +57,7 @@ impl Close<'_> {
         }
     }
 
-    /// Publishes one batch. On an error the queue is as before.
+    /// Writes one batch. On an error the queue is unchanged.
     pub(super) fn bucket(
         &mut self,
         tx: &Transaction<'_>,
@@ -124,7 +124,7 @@ impl Close<'_> {
     }
 }
 
-/// The hash the next header names.
+/// The hash for `prev` of the next header.
 fn chain_head(tx: &Transaction<'_>, bucket: BucketId) -> Result<HeaderHash, WriteError> {
     let head: Option<[u8; 32]> = tx
         .prepare_cached("SELECT head FROM chain WHERE bucket = ?1")?
@@ -133,7 +133,7 @@ fn chain_head(tx: &Transaction<'_>, bucket: BucketId) -> Result<HeaderHash, Writ
     Ok(head.map_or(BatchHeader::NO_PREV, HeaderHash))
 }
 
-/// Writes the batch in pieces: SQLite would copy a whole value twice.
+/// Writes the batch in chunks: SQLite would copy a whole value twice.
 fn write(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
     let header = &batch.header;
     let (bucket, lobby) = (header.bucket.get(), header.bucket.is_lobby());
@@ -164,8 +164,8 @@ fn write(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
     Ok(())
 }
 
-/// Adds to the index over all published cells: sorted, so that neighbours in
-/// it are written together.
+/// Adds digests to the index of published cells; sorted, so that neighbouring
+/// entries are written together.
 fn remember(tx: &Transaction<'_>, mut digests: Vec<[u8; 32]>) -> Result<(), WriteError> {
     digests.sort_unstable();
     let mut seen = tx.prepare_cached("INSERT OR IGNORE INTO seen (digest) VALUES (?1)")?;

@@ -1,9 +1,9 @@
-//! How much of the disk the store may take.
+//! The limit on disk use.
 //!
-//! Cover is written in every epoch, whether or not anyone posts, and is kept
-//! for the retention. So what a full retention of cover will still need is
-//! set aside, and a post is refused as soon as it would take of that: the
-//! relay then goes on publishing and stays below the limit.
+//! Cover is written in every epoch, even if nobody posts, and is kept for the
+//! retention. The space that a full retention of cover still needs is reserved,
+//! and a post that would use of it is refused, so that the relay can continue to
+//! publish within the limit.
 
 use std::path::PathBuf;
 
@@ -12,36 +12,36 @@ use tessera::wire::{BATCH_HEADER_LEN, CellSize};
 
 use crate::store::Kind;
 
-/// Set aside for the write-ahead log.
+/// Bytes reserved for the write-ahead log.
 pub(super) const LOG: u64 = 64 << 20;
-/// What a published cell takes besides its bytes: its digest in the index.
+/// Overhead of a published cell in bytes: its digest in the index.
 const DIGEST: u64 = 64;
-/// What a waiting cell takes besides: its share of padding and half-full pages.
+/// Overhead of a waiting cell in bytes: its share of padding and half-full pages.
 const WAITING: u64 = 512;
 const PAGE: u64 = 16_384;
 
-/// The limit, and what must fit below it.
+/// The limit, and the reserves within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskLimit {
-    /// Bytes that the files may take.
+    /// Maximum total size of the files in bytes.
     pub most: u64,
-    /// Cover of the numbered buckets.
+    /// Reserve for the cover of the numbered buckets.
     pub numbered: Reserve,
-    /// Cover of the lobby.
+    /// Reserve for the cover of the lobby.
     pub lobby: Reserve,
 }
 
-/// What the cover of a full retention takes.
+/// The space of the cover of a full retention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reserve {
-    /// Batches held at a time.
+    /// Number of batches kept at a time.
     pub batches: u64,
-    /// Bytes of one without real cells.
+    /// Length of a batch without real cells, in bytes.
     pub bytes: u64,
 }
 
 impl Reserve {
-    /// So many batches of so many cover cells.
+    /// The reserve for `batches` batches of `cells` cover cells.
     #[must_use]
     pub fn new(batches: u64, cells: u64, size: CellSize) -> Self {
         let cells = cells.saturating_mul(u64::from(size.get()) + DIGEST);
@@ -57,7 +57,7 @@ impl Reserve {
 }
 
 impl DiskLimit {
-    /// Bytes without which not even cover would fit.
+    /// The minimum limit in bytes, with which only cover fits.
     #[must_use]
     pub fn least(&self) -> u64 {
         self.numbered
@@ -67,12 +67,12 @@ impl DiskLimit {
     }
 }
 
-/// Bytes that a post of so many cells takes.
+/// Disk space of a post of `cells` cells, in bytes.
 pub(super) fn cost(cells: usize, size: CellSize) -> u64 {
     (cells as u64).saturating_mul(u64::from(size.get()) + WAITING)
 }
 
-/// The limit against what is there.
+/// Compares the limit with the current use.
 pub(super) struct Disk {
     limit: Option<DiskLimit>,
     log: PathBuf,
@@ -101,18 +101,18 @@ impl Disk {
         })
     }
 
-    /// Batches joined.
+    /// Adds new batches.
     pub(super) fn closed(&mut self, kind: Kind, batches: usize) {
         *self.held(kind) += batches as u64;
     }
 
-    /// Batches left.
+    /// Removes deleted batches.
     pub(super) fn expired(&mut self, kind: Kind, batches: u64) {
         let held = self.held(kind);
         *held = held.saturating_sub(batches);
     }
 
-    /// Whether so many bytes more fit.
+    /// Returns `true` if `bytes` more fit.
     pub(super) fn has_room(&self, connection: &Connection, bytes: u64) -> rusqlite::Result<bool> {
         let Some(limit) = &self.limit else {
             return Ok(true);
@@ -132,7 +132,7 @@ impl Disk {
         Ok(needed <= limit.most)
     }
 
-    /// Bytes of the write-ahead log.
+    /// Length of the write-ahead log in bytes.
     pub(super) fn log_len(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |log| log.len())
     }

@@ -1,10 +1,10 @@
-//! What goes wrong in a transaction, and what a client should do about it.
+//! Errors of transactions, and their mapping to what a client should do.
 
 use rusqlite::ffi;
 
 use crate::store::StoreError;
 
-/// Either SQLite's error, or one of ours that rolls the transaction back.
+/// An error of SQLite, or of the store, that rolls the transaction back.
 pub(super) enum WriteError {
     Sqlite(rusqlite::Error),
     Store(StoreError),
@@ -31,8 +31,8 @@ impl WriteError {
     }
 }
 
-/// Tells SQLite's errors apart by what a client should do, and logs the rest.
-/// SQLite's messages name tables and files, never what a row holds.
+/// Maps an error of SQLite to what a client should do, and logs it otherwise.
+/// SQLite's messages name tables and files, never the content of a row.
 pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
     tracing::error!(%error, "SQLite refused");
     let Some(code) = error.sqlite_error() else {
@@ -47,7 +47,7 @@ pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
     }
 }
 
-/// Whether the file is damaged, as far as this error shows.
+/// Returns `true` if the error shows that the file is damaged.
 pub(super) fn is_corrupt(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|error| error.code);
     matches!(

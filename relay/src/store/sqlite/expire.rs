@@ -1,9 +1,9 @@
-//! Deleting what is past its retention, in small steps that do not hold up
+//! Deletion of batches past their retention, in small steps that do not delay
 //! posts.
 //!
-//! First a segment, or some single batches, are put on the list `expiring`,
-//! and are gone for every reader from then on. Then the digests of their
-//! cells are forgotten, a few at a time, and then the batch is deleted.
+//! First a segment, or some single batches, are listed in `expiring`, which hides
+//! them from readers. Then the digests of their cells are deleted, a few at a
+//! time, and finally the batches.
 
 use rusqlite::{MAIN_DB, OptionalExtension as _, Transaction, params};
 use sha2::{Digest as _, Sha256};
@@ -20,19 +20,19 @@ use crate::store::{Kind, StoreError};
 
 /// Single batches listed in one transaction.
 const BATCHES: u32 = 8;
-/// Digests forgotten in one transaction: each lies on a page of its own.
+/// Digests deleted in one transaction: each is on a different page.
 const DIGESTS: usize = 256;
 
-/// What one step did.
+/// The result of one step.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Expired {
-    /// Whether there was anything to do.
+    /// Whether there was anything to delete.
     pub(super) any: bool,
-    /// Batches that were deleted.
+    /// Number of deleted batches.
     pub(super) batches: u64,
 }
 
-/// One step.
+/// Performs one step.
 pub(super) fn expire(
     tx: &Transaction<'_>,
     kind: Kind,
@@ -62,7 +62,7 @@ pub(super) fn expire(
     Ok(expired)
 }
 
-/// The batch to go on with, and how many of its digests are forgotten.
+/// The batch to continue with, and the number of its digests already deleted.
 fn listed(tx: &Transaction<'_>, kind: Kind) -> rusqlite::Result<Option<(i64, u64)>> {
     tx.prepare_cached(
         "SELECT batch, forgotten FROM expiring JOIN batch ON id = batch WHERE lobby = ?1
@@ -74,7 +74,7 @@ fn listed(tx: &Transaction<'_>, kind: Kind) -> rusqlite::Result<Option<(i64, u64
     .optional()
 }
 
-/// The oldest segment, all of it, when its last batch is past retention.
+/// Lists the oldest segment with all its batches if its last one is past retention.
 fn drop_segment(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bool, WriteError> {
     let oldest: Option<(u32, [u8; 32], i64, i64, i64)> = tx
         .prepare_cached(
@@ -109,7 +109,7 @@ fn drop_segment(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bo
     Ok(true)
 }
 
-/// Some of the oldest batches that are in no segment.
+/// Lists some of the oldest batches outside segments.
 fn list_batches(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bool, WriteError> {
     let batches: Vec<(i64, u32, i64)> = tx
         .prepare_cached(
@@ -134,8 +134,8 @@ fn list_batches(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bo
     Ok(!batches.is_empty())
 }
 
-/// Forgets up to `most` digests of a batch's cells, from there on, and says
-/// how many there were.
+/// Deletes up to `most` digests of a batch's cells, starting at `from`. Returns
+/// their number.
 fn forget(tx: &Transaction<'_>, id: i64, from: u64, most: usize) -> Result<usize, WriteError> {
     let batch = tx.blob_open(MAIN_DB, "batch", "bytes", id, true)?;
     let mut head = [0; BATCH_HEADER_LEN];

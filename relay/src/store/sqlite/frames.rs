@@ -1,8 +1,8 @@
-//! Waiting cells on disk: sealed frames, in the order of arrival.
+//! Waiting cells on disk: sealed frames, in order of arrival.
 //!
 //! A frame is written once with its posts and deleted once at the end of the
-//! epoch. Which of its cells still wait is known in memory, and after a
-//! restart from the digests of what was published.
+//! epoch. Which of its cells still wait is known in memory, and after a restart
+//! from the digests of published cells.
 
 mod convert;
 mod load;
@@ -36,9 +36,9 @@ use crate::store::{
     },
 };
 
-/// Most cells of a frame: so many are in memory to read one of them.
+/// Maximum number of cells of a frame: all are in memory to read one of them.
 const FRAME_CELLS: usize = 256;
-/// Bytes of cells that are sealed again in one transaction.
+/// Bytes of cells that are resealed in one transaction.
 const CARRY_BYTES: usize = 8 << 20;
 
 /// The key file of a store.
@@ -46,7 +46,7 @@ pub(super) fn key_path(store: &Path) -> PathBuf {
     with_suffix(store, "-keys")
 }
 
-/// Seals, opens and carries the frames of both kinds.
+/// Seals, opens and carries over the frames of both kinds.
 pub(super) struct Frames {
     keys: KeyFile,
     sealer: Sealer,
@@ -55,17 +55,17 @@ pub(super) struct Frames {
     lobby: Step,
 }
 
-/// Where a kind's ratchet is.
+/// The current step of a kind's ratchet.
 #[derive(Clone, Copy)]
 struct Step {
     number: u64,
-    /// Whether anything was sealed under its key.
+    /// Whether its key has sealed anything.
     used: bool,
 }
 
 impl Frames {
-    /// Opens the key file, makes keys where none are needed for what waits,
-    /// and reads what waits into the queue.
+    /// Opens the key file, generates missing keys where no frame needs them, and
+    /// reads the waiting cells into the queue.
     pub(super) fn open(
         path: &Path,
         connection: &Connection,
@@ -80,7 +80,7 @@ impl Frames {
         warn_if_copies_stay(keys.path());
         let mut step = |kind| -> Result<Step, OpenError> {
             let number = current_step(connection, kind).map_err(sqlite)?;
-            // Copies that an end of an epoch did not come to use.
+            // Copies of an interrupted end of an epoch.
             delete_after(connection, kind, number).map_err(sqlite)?;
             let used = has_frames(connection, kind).map_err(sqlite)?;
             if keys.get(kind, number).is_none() {
@@ -111,7 +111,7 @@ impl Frames {
         })
     }
 
-    /// For a store whose frames cannot be read and that is not written.
+    /// Creates the frames of a store that cannot be read and is not written.
     pub(super) fn unusable(path: &Path, cell_size: CellSize) -> Result<Self, OpenError> {
         let step = Step {
             number: 0,
@@ -126,7 +126,7 @@ impl Frames {
         })
     }
 
-    /// Keeps new cells: one frame per kind and 256 cells. Says where each lies.
+    /// Stores new cells, one frame per kind and 256 cells. Returns their locations.
     pub(super) fn put(
         &mut self,
         tx: &Transaction<'_>,
@@ -158,8 +158,8 @@ impl Frames {
         Ok(kept)
     }
 
-    /// Hands over the bytes of cells, each frame opened once. With each comes
-    /// its place among `tickets`.
+    /// Reads the bytes of cells, opening each frame once. Each cell comes with its
+    /// index in `tickets`.
     pub(super) fn read(
         &self,
         tx: &Connection,
@@ -199,14 +199,13 @@ impl Frames {
             .map_err(|error| key_error(&error))
     }
 
-    /// Whether the kind's key has sealed anything.
+    /// Returns `true` if the kind's key has sealed anything.
     pub(super) fn is_used(&self, kind: Kind) -> bool {
         self.step(kind).used
     }
 
-    /// Seals some left-behind cells under the next step's key, and says where
-    /// they lie now. The frames they came from stay until
-    /// [`finish`](Self::finish).
+    /// Seals some left-behind cells under the next step's key and returns their new
+    /// locations. Their old frames remain until [`finish`](Self::finish).
     pub(super) fn carry(
         &mut self,
         tx: &Transaction<'_>,
@@ -245,17 +244,17 @@ impl Frames {
         Ok(moved)
     }
 
-    /// How many cells [`carry`](Self::carry) is given at a time.
+    /// The number of cells to pass to [`carry`](Self::carry) at a time.
     pub(super) fn carried_at_once(&self) -> usize {
         (CARRY_BYTES / self.cell_size.bytes()).max(1)
     }
 
-    /// Deletes copies of an end of an epoch that failed.
+    /// Deletes copies of a failed end of an epoch.
     pub(super) fn forget_copies(&self, tx: &Transaction<'_>, kind: Kind) -> Result<(), WriteError> {
         Ok(delete_after(tx, kind, self.step(kind).number)?)
     }
 
-    /// Ends a step: its frames are deleted, and the next key counts.
+    /// Ends a step: deletes its frames and makes the next step current.
     pub(super) fn finish(&self, tx: &Transaction<'_>, kind: Kind) -> Result<(), WriteError> {
         let number = self.step(kind).number;
         tx.prepare_cached("DELETE FROM frame WHERE lobby = ?1 AND step <= ?2")?
@@ -265,7 +264,7 @@ impl Frames {
         Ok(())
     }
 
-    /// After [`finish`](Self::finish) was committed: overwrites the old key.
+    /// Overwrites the old key, after [`finish`](Self::finish) was committed.
     pub(super) fn erase(&mut self, kind: Kind, carried: bool) -> Result<(), StoreError> {
         let step = self.step_mut(kind);
         *step = Step {
@@ -322,7 +321,7 @@ impl Frames {
     }
 }
 
-/// The step that the store says counts.
+/// The current step according to the store.
 pub(super) fn current_step(connection: &Connection, kind: Kind) -> rusqlite::Result<u64> {
     connection
         .query_row(
@@ -339,7 +338,7 @@ fn has_frames(connection: &Connection, kind: Kind) -> rusqlite::Result<bool> {
         .exists([kind == Kind::Lobby])
 }
 
-/// Frames of later steps than the one that counts.
+/// Deletes frames of steps after the current one.
 fn delete_after(connection: &Connection, kind: Kind, step: u64) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM frame WHERE lobby = ?1 AND step > ?2")?
@@ -363,7 +362,8 @@ fn erase_all_but(keys: &mut KeyFile, kind: Kind, step: u64) -> Result<(), OpenEr
     })
 }
 
-/// What the disk holds after a failed sync is unknown, as with the store.
+/// Maps an error of the key file. After a failed sync the state of the disk is
+/// unknown, as for the store.
 fn key_error(error: &io::Error) -> StoreError {
     tracing::error!(%error, "writing the key file failed");
     match error.kind() {

@@ -1,4 +1,4 @@
-//! One process at a time: two writers on one file would fork the chain.
+//! The lock of a store: two processes that write one file would fork the chain.
 
 use std::{
     fs::{File, TryLockError},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{OpenError, with_suffix};
 
-/// For the one who writes.
+/// Takes the lock for writing, creating its file.
 pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let path_of_lock = with_suffix(path, ".lock");
     let file = File::options()
@@ -22,7 +22,7 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     take_lock(path, path_of_lock, file)
 }
 
-/// The same for those that only read: they make no file.
+/// Takes the lock for reading, without creating its file.
 pub(super) fn lock_existing(path: &Path) -> Result<Option<File>, OpenError> {
     let path_of_lock = with_suffix(path, ".lock");
     match File::open(&path_of_lock) {

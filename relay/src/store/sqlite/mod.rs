@@ -1,4 +1,5 @@
-//! One SQLite file: write-ahead log, every commit synced, one writer thread.
+//! The SQLite backend: one file with a write-ahead log, every commit synced, one
+//! writer thread.
 
 mod backup;
 mod check;
@@ -49,16 +50,16 @@ use super::{
 };
 use crate::limits::QUEUED_POSTS;
 
-/// What a store is made for.
+/// The parameters of a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Bytes of a cell.
     pub cell_size: CellSize,
     /// Number of numbered buckets.
     pub buckets: BucketCount,
-    /// How much of the disk it may take.
+    /// The limit on disk use.
     pub disk: Option<DiskLimit>,
-    /// How many cells may wait, and how many a batch has.
+    /// The maximum number of waiting cells and of cells of a batch.
     pub capacity: Capacity,
 }
 
@@ -66,7 +67,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// A file cannot be made.
+    /// A file cannot be created.
     #[error("{path}: {error}")]
     Directory {
         /// The file.
@@ -77,7 +78,7 @@ pub enum OpenError {
     /// Another relay has it open.
     #[error("{0}: in use by another relay")]
     InUse(PathBuf),
-    /// SQLite refuses.
+    /// SQLite failed.
     #[error("{path}: {error}")]
     Sqlite {
         /// The file.
@@ -85,38 +86,38 @@ pub enum OpenError {
         /// Why.
         error: rusqlite::Error,
     },
-    /// A database that is none of a relay.
+    /// A database of another program.
     #[error("{0}: another program's database")]
     Foreign(PathBuf),
-    /// A newer relay wrote it.
+    /// Written by a newer version.
     #[error("{0}: written by a newer version of tessera-relay")]
     Newer(PathBuf),
-    /// An older relay wrote it, and nothing may be changed now.
+    /// Written by an older version, and the caller may not change it.
     #[error(
         "{0}: written by an older version of tessera-relay; starting a relay on it brings it up to date"
     )]
     Older(PathBuf),
-    /// It was made for another cell size or bucket count.
+    /// Created for another cell size or bucket count.
     #[error("{path}: made with {what} {stored}, not {asked}")]
     Other {
         /// The file.
         path: PathBuf,
         /// The setting.
         what: &'static str,
-        /// What the store was made with.
+        /// The value in the store.
         stored: u32,
-        /// What was asked for.
+        /// The requested value.
         asked: u32,
     },
-    /// What it holds does not fit together.
+    /// The store is inconsistent.
     #[error("{0}: damaged")]
     Damaged(PathBuf),
     /// The key file cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
-    /// Cells wait, and no key opens them.
+    /// The key file has no key for the waiting cells.
     #[error(
-        "{0}: does not hold the key of the cells that wait in the store: put the key file that belongs to it back"
+        "{0}: does not contain the key of the store's waiting cells: restore the key file that belongs to this store"
     )]
     KeyMissing(PathBuf),
 }
@@ -139,7 +140,7 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, or makes it with a fresh origin key.
+    /// Opens the file, or creates it with a new origin key.
     ///
     /// # Errors
     ///
@@ -217,7 +218,8 @@ impl SqliteStore {
             .map_err(|_| StoreError::Unavailable)?
     }
 
-    /// Another origin's epochs and numbers are not on this store's chains.
+    /// Replaces the result for another origin: its epochs and numbers are not on
+    /// this store's chains.
     fn of_this_origin<T>(&self, found: Found<T>, origin: Origin) -> Found<T> {
         match found {
             Found::Expired { .. } if origin != self.0.origin => Found::Nothing,
@@ -295,7 +297,7 @@ impl Store for SqliteStore {
 
     async fn seal(&self, buckets: &[BucketId]) -> Result<(), StoreError> {
         let origin = self.0.origin;
-        // One run of one bucket at a time: nobody waits for more than 16 MiB to be read.
+        // One run of one bucket at a time: posts wait for at most 16 MiB to be read.
         loop {
             let mut due = Vec::new();
             for &bucket in buckets {
@@ -330,18 +332,18 @@ impl Store for SqliteStore {
         let mut state = self.0.state.clone();
         let failed = |state: &Result<(), StoreError>| *state == Err(StoreError::Failed);
         if state.wait_for(failed).await.is_err() {
-            // The writer ended in good order: it will not fail any more.
+            // The writer has stopped normally and cannot fail any more.
             std::future::pending::<()>().await;
         }
     }
 
     async fn shutdown(&self) {
-        // A writer that is gone already has nothing left to finish.
+        // A writer that has already stopped has nothing to finish.
         let _ = self.ask(Job::Stop).await;
     }
 }
 
-/// A file beside the store's.
+/// The path of a file beside the store's.
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

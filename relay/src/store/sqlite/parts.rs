@@ -1,4 +1,4 @@
-//! What the writer's transactions work with.
+//! The state that the writer's transactions share.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::store::{
     queue::{Additions, Queue, QueueClass, Ticket, cell_id},
 };
 
-/// What transactions work with.
+/// The state that transactions share.
 pub(super) struct Parts {
     pub(super) key: OriginKey,
     pub(super) cell_size: CellSize,
@@ -20,16 +20,16 @@ pub(super) struct Parts {
     pub(super) queue: Queue,
 }
 
-/// What was kept of posts.
+/// The result of storing posts.
 pub(super) struct Kept {
-    /// Of each post.
+    /// The result of each post.
     pub(super) results: Vec<Result<(), StoreError>>,
-    /// Where the new cells lie.
+    /// The locations of the new cells.
     pub(super) tickets: Vec<(BucketId, QueueClass, Ticket)>,
 }
 
 impl Parts {
-    /// Keeps the cells of those posts that fit. They wait once this is committed.
+    /// Stores the cells of the posts that fit. They wait once this is committed.
     pub(super) fn keep(
         &mut self,
         tx: &Transaction<'_>,

@@ -1,4 +1,4 @@
-//! Reading, beside the writer and without waiting for it.
+//! Queries, which run concurrently with the writer.
 
 use std::{
     path::PathBuf,
@@ -20,10 +20,10 @@ use super::{
 };
 use crate::store::{Contents, Found, Kind, LastClose, Segment, StoreError, Window};
 
-/// Connections kept open for the next reader.
+/// Maximum number of idle connections.
 const KEPT: usize = 16;
 
-/// Connections that only read, handed from reader to reader.
+/// A pool of read-only connections.
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
@@ -39,7 +39,7 @@ impl Readers {
         }
     }
 
-    /// Runs a query on a connection of its own.
+    /// Runs a query on a connection of the pool.
     pub(super) fn run<T>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -92,8 +92,7 @@ pub(super) fn held(connection: &Connection, kind: Kind) -> rusqlite::Result<bool
         .exists([hold_name(kind)])
 }
 
-/// A batch stands by itself if no segment holds it, or one that is not to be
-/// seen yet.
+/// Lists segments, and the batches outside visible segments.
 pub(super) fn contents(
     connection: &Connection,
     bucket: BucketId,
@@ -155,7 +154,7 @@ pub(super) fn segment(
     }
 }
 
-/// What is not there: past retention up to the number in that column.
+/// The result for a missing item: expired up to the number in that column.
 fn gone<T>(
     connection: &Connection,
     bucket: BucketId,

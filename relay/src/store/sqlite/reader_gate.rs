@@ -1,14 +1,14 @@
-//! Keeps readers out while the write-ahead log is cleared.
+//! A lock that excludes readers while the write-ahead log is truncated.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Shut for a moment while the write-ahead log is cleared, which needs that
-/// nobody reads: without it, readers that never pause would keep it for ever.
+/// Excludes readers for the moment in which the write-ahead log is truncated.
+/// Otherwise continuous readers would prevent truncation for ever.
 #[derive(Debug, Default)]
 pub(super) struct ReaderGate(RwLock<()>);
 
 impl ReaderGate {
-    /// Waits until those inside have left; others wait outside.
+    /// Waits for current readers to finish and blocks new ones.
     pub(super) fn shut(&self) -> RwLockWriteGuard<'_, ()> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }

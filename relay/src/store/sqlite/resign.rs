@@ -1,9 +1,8 @@
-//! Before version 3 of the layout, batches had the first form of the header
-//! (`TSB1`): they are signed again with the second.
+//! Migration of batches from before version 3 of the layout: their headers
+//! (`TSB1`) are replaced by newly signed ones of the second version.
 //!
-//! Readers that took the last of them see one gap in the chain, and lose
-//! nothing. A batch of a former origin, whose key is gone, cannot be signed
-//! and is deleted.
+//! Readers of the last such batch see one gap in the chain and lose nothing. A
+//! batch of a former origin, whose key is gone, cannot be signed and is deleted.
 
 use rusqlite::{Transaction, params};
 use tessera::{
@@ -18,7 +17,7 @@ pub(super) fn resign(
     transaction: &Transaction<'_>,
     key: Option<&OriginKey>,
 ) -> rusqlite::Result<()> {
-    // Segments name digests of bytes that change; closes make them again.
+    // Segments contain digests of bytes that change; closes make new ones.
     transaction.execute("DELETE FROM segment", [])?;
     let mut ids = transaction.prepare("SELECT id FROM batch ORDER BY bucket, epoch")?;
     let ids: Vec<i64> = ids
@@ -45,7 +44,7 @@ pub(super) fn resign(
     Ok(())
 }
 
-/// Signs one batch and gives the hash that the next one names.
+/// Signs one batch and returns the hash for the next one.
 fn sign(
     transaction: &Transaction<'_>,
     id: i64,
@@ -79,7 +78,7 @@ fn sign(
     Ok(head)
 }
 
-/// A batch of the first form; its digest and signature are not needed.
+/// A batch with the first version of the header, without digest and signature.
 struct Batch<'a> {
     bucket: BucketId,
     origin: Origin,

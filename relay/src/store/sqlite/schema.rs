@@ -1,4 +1,4 @@
-//! The file's layout, and how it is opened.
+//! The tables of the file, its migrations, and how it is opened.
 
 use std::{fs::File, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
@@ -13,8 +13,8 @@ use crate::{random, store::Kind};
 
 pub(super) const VERSION: u32 = 3;
 
-/// `pending` held waiting cells until version 3. `seen` is the digest index over all published cells, cover included.
-/// `chain` outlives the batches it describes.
+/// `pending` held waiting cells until version 3. `seen` is the index of the digests
+/// of all published cells, including cover. `chain` outlives its batches.
 const FIRST: &str = "
     CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE pending (
@@ -47,10 +47,10 @@ const FIRST: &str = "
     ) STRICT;
 ";
 
-/// `segment` names batches of `batch`; `closed_at` is that of the last.
-/// `chain.segment` is the last number given, `segment_expired` the last one
-/// dropped. `expiring` lists batches that are past retention and being
-/// deleted, and how many of their cells are out of `seen` already.
+/// `segment` refers to batches of `batch`; `closed_at` is that of the last.
+/// `chain.segment` is the last number assigned, `segment_expired` the last one
+/// deleted. `expiring` lists batches that are being deleted, and how many of their
+/// cells have been removed from `seen`.
 const SEGMENTS: &str = "
     CREATE TABLE segment (
         bucket INTEGER NOT NULL,
@@ -74,8 +74,8 @@ const SEGMENTS: &str = "
     ALTER TABLE chain ADD COLUMN segment_expired INTEGER;
 ";
 
-/// `frame` holds waiting cells, sealed under the key of a step; rows grow in
-/// the order of arrival. `ratchet` says which step counts.
+/// `frame` holds waiting cells, sealed under the key of a step; row ids increase in
+/// order of arrival. `ratchet` has the current step.
 const FRAMES: &str = "
     CREATE TABLE frame (
         id INTEGER PRIMARY KEY,
@@ -86,14 +86,14 @@ const FRAMES: &str = "
     CREATE TABLE ratchet (lobby INTEGER PRIMARY KEY, step INTEGER NOT NULL) STRICT;
     INSERT INTO ratchet (lobby, step) VALUES (0, 1), (1, 1);
 ";
-/// The version that brought them.
+/// The version that introduced frames.
 const FRAMES_SINCE: u32 = 3;
 
-/// What makes each version out of the one before. A file of any older
-/// version is brought up to date when it is opened, in one transaction.
+/// The migration to each version from the previous one. A file of an older version
+/// is migrated in one transaction when it is opened.
 const STEPS: [&str; VERSION as usize] = [FIRST, SEGMENTS, FRAMES];
 
-/// Opens or makes the file, checks that it fits, and reads the origin's key.
+/// Opens or creates the file, checks its parameters, and reads the origin's key.
 pub(super) fn open(
     path: &Path,
     cell_size: CellSize,
@@ -105,7 +105,7 @@ pub(super) fn open(
     };
     private(path)?;
     let mut connection = Connection::open(path).map_err(sqlite)?;
-    // Before anything is written: a file of a newer version stays as it is.
+    // Before anything is written: a file of a newer version must not change.
     let version = version(&connection).map_err(sqlite)?;
     if version > VERSION {
         return Err(OpenError::Newer(path.to_owned()));
@@ -119,7 +119,7 @@ pub(super) fn open(
         _ => check_settings(&connection, path, cell_size, buckets)?,
     }
     if (1..FRAMES_SINCE).contains(&version) {
-        // Copies of cells that are not sealed are overwritten, in the file and in its log.
+        // Overwrite plaintext copies of cells, in the file and in its log.
         let keys = frames::first_keys(path)?;
         secure_delete(&connection, true)
             .and_then(|()| {
@@ -178,8 +178,8 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// The file holds the signing key: nobody else on the machine may read it.
-/// SQLite gives its log the permissions of the file it finds.
+/// Makes the file readable for its owner only, because it contains the signing key.
+/// SQLite gives its log the permissions of the file.
 fn private(path: &Path) -> Result<(), OpenError> {
     File::options()
         .create(true)
@@ -194,8 +194,8 @@ fn private(path: &Path) -> Result<(), OpenError> {
         })
 }
 
-/// Durability and what is left behind. The order matters: the page size only
-/// counts before the first table.
+/// Sets the pragmas. The order matters: the page size only takes effect before the
+/// first table.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "page_size", 16_384)?;
@@ -215,8 +215,8 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     })
 }
 
-/// Whether what is deleted from now on is overwritten with zeros. Frames need
-/// no such care: their keys are erased.
+/// Sets whether deleted content is overwritten with zeros. Frames do not need it:
+/// their keys are erased.
 pub(super) fn secure_delete(connection: &Connection, on: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "secure_delete", on)
 }
@@ -225,7 +225,7 @@ fn truncate_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
-/// The tables of a new file, without settings.
+/// Creates the tables of a new file, without settings.
 pub(super) fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     migrate(connection, 0, |_| Ok(()))
 }
@@ -242,8 +242,7 @@ fn create(
     })
 }
 
-/// Takes the steps that are missing, does what belongs to them, and drops the
-/// table that only old versions have.
+/// Runs the missing migrations and drops the table that only old versions have.
 fn migrate(
     connection: &mut Connection,
     version: u32,
@@ -259,8 +258,8 @@ fn migrate(
     transaction.commit()
 }
 
-/// A backup has no key: whoever goes on from it is another origin, with
-/// chains of its own, lest two stores continue one chain.
+/// Turns a backup into a store. A backup has no key, so the relay becomes a new
+/// origin with new chains; otherwise two stores could continue one chain.
 fn restore(connection: &mut Connection) -> rusqlite::Result<OriginKey> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let key = new_key(&transaction)?;
@@ -289,7 +288,7 @@ pub(super) const ORIGIN_SEED: &str = "origin_seed";
 /// Name of the setting, empty, that marks a backup.
 pub(super) const BACKUP: &str = "backup";
 
-/// The setting that is there while deletes wait.
+/// Name of the setting that exists while deletes are suspended.
 pub(super) fn hold_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Numbered => "hold_numbered",
@@ -321,18 +320,18 @@ fn setting<const N: usize>(
         .optional()
 }
 
-/// A number among the settings.
+/// Reads a numeric setting.
 pub(super) fn number(connection: &Connection, name: &str) -> rusqlite::Result<Option<u32>> {
     Ok(setting(connection, name)?.map(u32::from_be_bytes))
 }
 
-/// The signing key.
+/// Reads the signing key.
 pub(super) fn origin_key(connection: &Connection) -> rusqlite::Result<Option<OriginKey>> {
     let seed = setting(connection, ORIGIN_SEED)?;
     Ok(seed.map(|mut seed| OriginKey::from_seed(&Secret::take(&mut seed))))
 }
 
-/// SQLite's integers are signed; epochs and times fit by far.
+/// Converts to SQLite's signed integers, into which epochs and times fit.
 pub(super) fn integer(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Segments: a row that names batches; their bytes lie in the batches alone.
+//! Segments: rows that refer to batches; the bytes are stored in the batches only.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use sha2::{Digest as _, Sha256};
@@ -16,7 +16,7 @@ use crate::store::{
     run::{Link, Run, complete},
 };
 
-/// A segment that is complete, and not yet written down.
+/// A complete segment that is not yet stored.
 pub(super) struct Due {
     bucket: BucketId,
     origin: Origin,
@@ -24,8 +24,8 @@ pub(super) struct Due {
     digest: [u8; 32],
 }
 
-/// The first complete run of a bucket that is no segment yet. Reads every
-/// byte of it, beside the writer.
+/// Finds the first complete run of a bucket that is not a segment yet. Reads all of
+/// its bytes, concurrently with the writer.
 pub(super) fn due(
     connection: &Connection,
     bucket: BucketId,
@@ -44,7 +44,7 @@ pub(super) fn due(
     }))
 }
 
-/// Batches later than the last segment.
+/// The batches after the last segment.
 fn open_batches(
     connection: &Connection,
     bucket: BucketId,
@@ -67,7 +67,7 @@ fn open_batches(
         .collect()
 }
 
-/// SHA-256 of the batches of a run, one after the other.
+/// SHA-256 of the concatenated batches of a run.
 pub(super) fn digest(
     connection: &Connection,
     bucket: BucketId,
@@ -91,7 +91,7 @@ pub(super) fn digest(
     Ok(hash.finalize().into())
 }
 
-/// Writes them down, each under the chain's next number.
+/// Stores segments, each under the chain's next number.
 pub(super) fn seal(tx: &Transaction<'_>, due: &[Due]) -> Result<(), WriteError> {
     let mut last = tx.prepare_cached("SELECT segment FROM chain WHERE bucket = ?1")?;
     let mut insert = tx.prepare_cached(
@@ -124,7 +124,7 @@ pub(super) fn seal(tx: &Transaction<'_>, due: &[Due]) -> Result<(), WriteError> 
     Ok(())
 }
 
-/// What a `SELECT` names to make a [`SegmentRef`].
+/// The columns of a [`SegmentRef`].
 pub(super) const COLUMNS: &str = "origin, number, first, last, bytes, digest";
 
 pub(super) fn listed(row: &Row<'_>) -> rusqlite::Result<SegmentRef> {
@@ -138,8 +138,8 @@ pub(super) fn listed(row: &Row<'_>) -> rusqlite::Result<SegmentRef> {
     })
 }
 
-/// Segments in the window: those whose last batch is within retention, and
-/// after which a batch is to be seen.
+/// The visible segments: those whose last batch is within retention, and which a
+/// visible batch follows.
 pub(super) fn visible(
     connection: &Connection,
     bucket: BucketId,

@@ -1,5 +1,5 @@
-//! The one thread that writes. Posts that wait together are committed
-//! together: one sync for all of them.
+//! The writer thread. Posts that wait at the same time are committed together,
+//! with one sync.
 
 use std::{collections::HashMap, fs::File, sync::Arc, time::Duration};
 
@@ -19,33 +19,32 @@ use super::{
 };
 use crate::store::{Closing, Kind, Post, StoreError};
 
-/// Most cells of one commit; more posts wait for the next.
+/// Maximum number of cells of one commit; further posts wait for the next.
 const GROUP_CELLS: usize = 1024;
-/// A transaction that closes buckets ends once its batches have so many bytes.
+/// A transaction that closes buckets ends once its batches have this many bytes.
 const CLOSE_BYTES: usize = 16 << 20;
-/// How long a write waits for another process that holds the file.
+/// How long a write waits for another process that has locked the file.
 const BUSY: Duration = Duration::from_secs(5);
 /// How long the write-ahead log's truncation waits for another process.
 const TRUNCATE_BUSY: Duration = Duration::from_millis(20);
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// What the writer is asked to do. A reply nobody waits for any more is
-/// dropped: the work is done all the same.
+/// A request to the writer. It is executed even if nobody waits for the reply.
 pub(super) enum Job {
     Put(Post, Reply<()>),
-    /// What is left to close.
+    /// Replies with the buckets that are left to close.
     Close(Box<Closing>, Reply<Option<Closing>>),
-    /// Cells that more closes than this left behind are dropped.
+    /// Drops cells that more closes than this left behind.
     EndEpoch(Kind, u8, Reply<()>),
     Seal(Vec<segment::Due>, Reply<()>),
-    /// Whether there was anything to do.
+    /// Replies whether there was anything to delete.
     Expire(Kind, UnixTime, Reply<bool>),
     Hold(Kind, bool, Reply<()>),
     Stop(Reply<()>),
 }
 
-/// What the thread owns.
+/// The state of the thread.
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) disk: Disk,
@@ -55,9 +54,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Works until it is told to stop, until nobody can ask any more, or
-    /// until a sync has failed: what the disk then holds is unknown, and only
-    /// a restart may look. As long as it works it holds the lock.
+    /// Runs until a stop request, until all senders are dropped, or until a sync
+    /// fails: then the state of the disk is unknown until a restart. Holds the lock
+    /// while it runs.
     pub(super) fn run(mut self, lock: File, mut jobs: mpsc::Receiver<Job>) {
         let mut next = None;
         while let Some(job) = next.take().or_else(|| jobs.blocking_recv()) {
@@ -85,14 +84,14 @@ impl Writer {
             }
             if *self.state.borrow() == Err(StoreError::Failed) {
                 tracing::error!(
-                    "a sync of the store has failed: the relay ends, lest it acknowledge what is lost"
+                    "a sync of the store failed: the relay exits, to not acknowledge cells that are lost"
                 );
                 return;
             }
         }
     }
 
-    /// One commit for all posts. Each is kept whole or refused whole.
+    /// Stores all posts in one commit. Each is accepted or refused as a whole.
     fn put(&mut self, posts: &[Post]) -> Vec<Result<(), StoreError>> {
         let cells = posts.iter().map(|post| post.entries.len()).sum();
         let kept = match self.has_room(cost(cells, self.parts.cell_size)) {
@@ -108,8 +107,8 @@ impl Writer {
         kept.unwrap_or_else(|error| vec![Err(error); posts.len()])
     }
 
-    /// Closes as many of the buckets as one transaction takes, and returns
-    /// what is left to do: posts are kept in between.
+    /// Closes as many buckets as one transaction takes, and returns the rest: posts
+    /// are stored in between.
     fn close(&mut self, mut closing: Closing) -> Result<Option<Closing>, StoreError> {
         let mut cover = std::mem::take(&mut closing.cover);
         let (mut closed, mut looked_at) = (Vec::new(), 0);
@@ -136,20 +135,24 @@ impl Writer {
             return Err(error);
         }
         self.disk.closed(closing.kind(), closed.len());
-        // Neither which bucket nor how much: batches go after their retention, logs may stay.
+        // No bucket and no numbers: batches are deleted after their retention, logs may remain.
         if closed.iter().any(|closed| closed.is_full) {
-            tracing::warn!("more cells wait than --max-batch publishes at once: the rest follows");
+            tracing::warn!(
+                "more cells are waiting than fit into --max-batch: the rest follows in later epochs"
+            );
         }
         if closed.iter().any(|closed| closed.grew) {
-            tracing::warn!("more cells were posted than --cover-cells hides: batches have grown");
+            tracing::warn!(
+                "more cells were posted than --cover-cells can hide: batches have grown"
+            );
         }
         closing.buckets.drain(..looked_at);
         closing.cover = cover;
         Ok((!closing.buckets.is_empty()).then_some(closing))
     }
 
-    /// Seals what was left behind under the next key, deletes the frames of
-    /// this epoch, and erases their key.
+    /// Seals left-behind cells under the next key, deletes the frames of this epoch,
+    /// and erases their key.
     fn end_epoch(&mut self, kind: Kind, most_waited: u8) -> Result<(), StoreError> {
         if self.parts.queue.drop_stale(kind, most_waited) {
             tracing::warn!(?kind, "cells that waited too long were dropped");
@@ -205,8 +208,8 @@ impl Writer {
         })
     }
 
-    /// One transaction. A file that turned out to be damaged is not written
-    /// any more: what it would acknowledge might not be found again.
+    /// Runs one transaction. Once the file proves to be damaged, it is not written
+    /// any more: acknowledged cells might be lost.
     fn write<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>, &mut Parts) -> Result<T, WriteError>,
@@ -226,8 +229,8 @@ impl Writer {
         self.note(result)
     }
 
-    /// Readers that never pause would let the write-ahead log grow for ever:
-    /// once it is larger than what is set aside for it, they wait for a moment.
+    /// Truncates the write-ahead log once it is larger than its reserve. Readers
+    /// wait for a moment; continuous readers would let it grow for ever.
     fn trim_log(&self) -> Result<(), StoreError> {
         if self.disk.log_len() <= LOG {
             return Ok(());
@@ -235,8 +238,8 @@ impl Writer {
         self.truncate_log(TRUNCATE_BUSY)
     }
 
-    /// Most of the work is done beside the readers of this process, the end of
-    /// it without them. Another process that reads may prevent it.
+    /// Checkpoints concurrently with readers first, and finishes without them.
+    /// Another process that reads may prevent truncation.
     fn truncate_log(&self, wait: Duration) -> Result<(), StoreError> {
         let connection = &self.connection;
         let attempt = || {
@@ -258,14 +261,14 @@ impl Writer {
     }
 
     fn has_room(&self, bytes: u64) -> Result<bool, StoreError> {
-        // At the end of the epoch what waits lies in frames and in batches for a moment.
+        // At the end of the epoch, waiting cells are briefly both in frames and in batches.
         let again = cost(self.parts.queue.len(), self.parts.cell_size);
         self.disk
             .has_room(&self.connection, bytes.saturating_add(again))
             .map_err(|error| store_error(&error))
     }
 
-    /// Remembers whether the store can be written, and logs when that changes.
+    /// Records whether the store can be written, and logs changes.
     fn note<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let state = match &result {
             Ok(_) => match self.has_room(cost(MAX_ENTRIES, self.parts.cell_size)) {
@@ -291,7 +294,7 @@ impl Writer {
     }
 }
 
-/// This post and those that wait behind it, up to the first other job.
+/// Collects this post and those that follow it, up to the first other job.
 fn gather(
     post: Post,
     reply: Reply<()>,

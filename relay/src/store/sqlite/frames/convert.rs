@@ -1,4 +1,4 @@
-//! Sealing the rows in which cells waited before version 3 of the file.
+//! Conversion of the plaintext rows of waiting cells from before version 3.
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ use crate::store::{
     },
 };
 
-/// The step a store begins with.
+/// The first step of a store.
 const FIRST_STEP: u64 = 1;
 
-/// Keys for the rows of a store before version 3, of which nothing is sealed yet.
+/// Creates the key file for a store from before version 3, which has no frames.
 pub(in super::super) fn first_keys(path: &Path) -> Result<KeyFile, OpenError> {
     let mut keys = KeyFile::open(&key_path(path))?;
     for kind in [Kind::Numbered, Kind::Lobby] {
@@ -29,8 +29,7 @@ pub(in super::super) fn first_keys(path: &Path) -> Result<KeyFile, OpenError> {
     Ok(keys)
 }
 
-/// Seals the rows of a store before version 3, those that waited longest
-/// first.
+/// Seals the rows of a store from before version 3, oldest first.
 pub(in super::super) fn seal_rows(
     tx: &Transaction<'_>,
     keys: &KeyFile,

@@ -1,4 +1,4 @@
-//! Reading what waits out of its frames.
+//! Reading of waiting cells from their frames.
 
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
@@ -27,9 +27,9 @@ impl From<rusqlite::Error> for LoadError {
     }
 }
 
-/// Hands over every cell of a kind that waits, in the order of arrival. What
-/// was published lies in its frame until the epoch's close has ended, and is
-/// passed over; so is a second copy that was being carried.
+/// Visits every waiting cell of a kind, in order of arrival. Published cells remain
+/// in their frame until the end of the epoch and are skipped, as are second copies
+/// that were being carried over.
 pub(in super::super) fn for_each_waiting(
     connection: &Connection,
     keys: &KeyFile,
