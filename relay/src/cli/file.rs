@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, ArgMatches, Command, parser::ValueSource};
 use toml::{Table, Value};
 
-/// Why a configuration file is refused. Names keys, never repeats a value.
+/// Why a configuration file is refused. Contains keys but no values.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
@@ -25,7 +25,7 @@ pub enum FileError {
         /// Where and why.
         reason: String,
     },
-    /// A key that is no flag.
+    /// A key that is not a flag.
     #[error("{}: unknown key \"{key}\"", path.display())]
     Unknown {
         /// The file.
@@ -33,7 +33,7 @@ pub enum FileError {
         /// The key.
         key: String,
     },
-    /// A table, or a date.
+    /// A value that is a table or a date.
     #[error("{}: \"{key}\" is neither text, number, true, false, nor a list of these", path.display())]
     Kind {
         /// The file.
@@ -41,12 +41,12 @@ pub enum FileError {
         /// The key.
         key: String,
     },
-    /// A value its flag refuses, or one that is missing everywhere.
+    /// A value that its flag refuses, or a required value that is missing everywhere.
     #[error("{}: {reason}", path.display())]
     Value {
         /// The file.
         path: PathBuf,
-        /// What the flag says.
+        /// The error of the flag.
         reason: String,
     },
 }
@@ -65,8 +65,8 @@ impl FileError {
     }
 }
 
-/// The file's values as words of a command line, but for what flags or
-/// environment said already, and for what the chosen command does not take.
+/// Converts the file's values into command-line arguments, except those that flags or
+/// environment set, and those that the chosen command does not take.
 pub(super) fn words(
     path: &Path,
     command: &Command,
@@ -104,7 +104,7 @@ pub(super) fn words(
     Ok(words)
 }
 
-/// A flag of `serve`, or of every command, that may stand in the file.
+/// Finds the flag of `serve`, or of every command, for a key of the file.
 fn flag<'a>(command: &'a Command, key: &str) -> Option<&'a clap::Arg> {
     let serve = command.find_subcommand("serve")?;
     let is_named = |arg: &&clap::Arg| arg.get_long() == Some(key);
@@ -115,7 +115,7 @@ fn flag<'a>(command: &'a Command, key: &str) -> Option<&'a clap::Arg> {
     (arg.get_id() != "config").then_some(arg)
 }
 
-/// `true` as well for a flag that the chosen command does not have.
+/// Returns `true` if the flag was given, or the chosen command does not have it.
 fn is_given(chosen: &ArgMatches, id: &str) -> bool {
     match chosen.try_contains_id(id) {
         Ok(_) => matches!(
@@ -143,7 +143,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// The line and what is wrong with it, without what stands there.
+/// Formats an error with its line, without the content of the line.
 fn reason(text: &str, error: &toml::de::Error) -> String {
     let at = error.span().map_or(0, |span| span.start);
     let line = 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();

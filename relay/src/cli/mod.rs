@@ -1,6 +1,6 @@
-//! The command line. Every flag can also be given by environment and in a
-//! file: a flag wins over the environment, the environment over the file,
-//! the file over the default.
+//! The command line. Every flag can also be set in the environment and in a file.
+//! Flags override the environment, the environment overrides the file, and the file
+//! overrides defaults.
 
 mod file;
 
@@ -18,44 +18,43 @@ use crate::{
     plan::PlanArgs,
 };
 
-/// A mailbox that knows nothing: takes fixed-size cells, keeps them in shared buckets, publishes
-/// them in epochs as shuffled, signed batches, and can name no sender, recipient or pair.
+/// A relay for private messages: accepts fixed-size cells, stores them in shared buckets, and
+/// publishes them in epochs as shuffled, signed batches. It knows no sender, recipient or pair.
 ///
 /// Durations are a number and a unit: 15s, 30m, 24h, 60d; sizes likewise: 4096B, 256KiB, 20GiB.
 #[derive(Debug, Parser)]
 #[command(name = "tessera-relay", arg_required_else_help = true)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 
-    /// What every command takes.
+    /// Flags of every command.
     #[command(flatten)]
     pub common: CommonArgs,
 }
 
-/// One variant per command; what it does is in the module its arguments come from.
+/// The commands; the module of each one's arguments implements it.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the relay until SIGTERM or SIGINT; then finish what was begun and exit with 0
+    /// Run the relay until SIGTERM or SIGINT, then finish open requests and exit with 0
     ///
     /// Prints one line with its URL once it listens; /readyz answers 200 from then on.
     Serve(Box<Config>),
 
-    /// Say what a setting costs and gives before anyone deploys it: downloads, disk, delays, and
+    /// Compute the cost and privacy of settings before deployment: downloads, disk, delays, and
     /// what readers of batches may learn
     ///
-    /// Prints a table of settings side by side, or JSON. Opens no store and listens nowhere.
+    /// Prints a table that compares settings, or JSON. Opens no store and no port.
     Plan(Box<PlanArgs>),
     /// Verify a store that no relay has open: chains, digests, signatures, counts, segments
     ///
-    /// Changes nothing. Prints a line for each thing that does not fit, and exits with 1 if there
-    /// is one.
+    /// Changes nothing. Prints a line for each inconsistency, and exits with 1 if there is one.
     Check(CheckArgs),
-    /// Copy what is published into a new file, while the relay runs
+    /// Copy the published batches into a new file, while the relay runs
     ///
-    /// A backup holds neither the signing key nor cells that wait: a relay started on it is a new
-    /// origin, and says so.
+    /// A backup contains neither the signing key nor waiting cells: a relay started on it is a new
+    /// origin, and logs that.
     Backup(BackupArgs),
 }
 
@@ -63,7 +62,7 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct CommonArgs {
     /// TOML file with values for the flags of `serve`, by their long names: epoch = "30m". Flags
-    /// and environment win over it; a key that is no flag is refused
+    /// and environment override it; a key that is not a flag is refused
     #[arg(long, global = true, env = "TESSERA_RELAY_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -78,7 +77,7 @@ pub struct CommonArgs {
     )]
     pub log: LevelFilter,
 
-    /// How log lines look: text for people, json for machines, one object per line
+    /// Format of log lines: text, or json with one object per line
     #[arg(
         long,
         global = true,
@@ -89,29 +88,29 @@ pub struct CommonArgs {
     pub log_format: LogFormat,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Readable text.
     Text,
     /// One JSON object per line.
     Json,
 }
 
-/// Why a command line is none.
+/// Why a command line is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CliError {
-    /// A flag, an environment variable or a value; or a request for help.
+    /// An invalid flag, environment variable or value; or a request for help.
     #[error("{0}")]
     Arguments(#[from] clap::Error),
-    /// The file.
+    /// An invalid file.
     #[error("error: {0}")]
     File(#[from] FileError),
 }
 
 impl CliError {
-    /// Says it where it belongs, and gives the exit code: 0 for help, else 2.
+    /// Prints the error or the help, and returns the exit code: 0 for help, else 2.
     #[must_use]
     pub fn report(&self) -> u8 {
         use std::io::Write as _;
@@ -141,7 +140,7 @@ impl Cli {
         if let Some((file, matches)) = named_file(&command, &words) {
             let more = file::words(&file, &command, &matches)?;
             words.extend(more.into_iter().map(OsString::from));
-            // Flags and environment were taken before: what is wrong now is the file's.
+            // Flags and environment were parsed before, so the error is in the file.
             let matches = command
                 .try_get_matches_from(words)
                 .map_err(|error| FileError::value(&file, error))?;
@@ -152,8 +151,8 @@ impl Cli {
     }
 }
 
-/// The file, if the rest of the line is well-formed but for flags that the
-/// file may still provide; and what the line says of the chosen command.
+/// Returns the file and the matches of the chosen command, if the line is well-formed
+/// except for flags that the file may still provide.
 fn named_file(command: &clap::Command, words: &[OsString]) -> Option<(PathBuf, ArgMatches)> {
     let lenient = command
         .clone()

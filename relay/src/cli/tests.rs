@@ -81,7 +81,7 @@ fn the_shipped_file_is_taken() {
     let shipped = include_str!("../../../deploy/relay.toml");
     let config = with_file(shipped, "").unwrap();
     assert_eq!(config.limits.trusted_proxy.len(), 2);
-    // What it only mentions is taken as well, but for the files.
+    // Commented-out settings are valid as well, except those with files.
     let more: String = shipped
         .lines()
         .filter_map(|line| line.strip_prefix("# "))

@@ -1,4 +1,4 @@
-//! Who may use the relay.
+//! Flags about access.
 
 use std::{path::PathBuf, str::FromStr};
 
@@ -9,14 +9,14 @@ use clap::Args;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access")]
 pub struct AccessArgs {
-    /// File with the access token that every client of the deployment sends, one line; on a second
-    /// line the one before, which holds until clients know the new one. Lines that begin with # are
-    /// passed over. Read again when it changes, and on SIGHUP
+    /// File with the access token that every client of the deployment sends, on one line. A second
+    /// line may hold the previous token, which stays valid until clients have the new one. Lines
+    /// that begin with # are ignored. Reloaded when it changes, and on SIGHUP
     #[arg(long, env = "TESSERA_RELAY_ACCESS_TOKEN_FILE", value_name = "FILE")]
     pub access_token_file: Option<PathBuf>,
 
-    /// Web origin of a portal whose pages may post and subscribe, or * for every page; several by
-    /// repetition. The relay's own pages always may. Without a token every page may read
+    /// Web origin of a portal whose pages may post and subscribe, or * for every page; may be given
+    /// several times. The relay's own pages always may. Without a token, every page may read
     #[arg(
         long,
         env = "TESSERA_RELAY_ALLOW_ORIGIN",
@@ -32,7 +32,7 @@ pub struct AccessArgs {
 pub struct WebOrigin(HeaderValue);
 
 impl WebOrigin {
-    /// Whether a page with this header `Origin` is meant.
+    /// Returns `true` if it covers a page with this `Origin` header.
     #[must_use]
     pub fn covers(&self, origin: &HeaderValue) -> bool {
         self.0 == "*" || self.0 == origin

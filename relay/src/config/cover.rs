@@ -1,4 +1,4 @@
-//! How much cover batches get, and what `/v1/info` says of it.
+//! Flags about the cover of batches, and the claim about it in `/v1/info`.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::cover::CoverRule;
 /// Kinds of cover.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Mechanism {
-    /// A number drawn per batch, so that (epsilon, delta) holds for the cells of one batch
+    /// A random number per batch, so that (epsilon, delta) holds for the cells of one batch
     #[default]
     Laplace,
     /// The same for cells in several batches together, where it needs less cover than Laplace
     Gaussian,
-    /// Every batch has the same size while no more cells are posted; what is too much waits
+    /// Every batch has the same size unless more cells are posted; surplus cells wait
     Constant,
-    /// The same number in every batch, for trying out: bounds nothing
+    /// The same number in every batch, for tests: gives no bound
     Fixed,
 }
 
@@ -28,7 +28,7 @@ pub enum Mechanism {
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Cover of the numbered buckets")]
 pub struct CoverArgs {
-    /// What decides how many cover cells a batch gets [default: laplace]
+    /// Mechanism that determines the number of cover cells of a batch [default: laplace]
     #[arg(
         long = "cover",
         id = "cover",
@@ -49,7 +49,7 @@ pub struct CoverArgs {
     )]
     pub epsilon: Option<Epsilon>,
 
-    /// Delta, 1e-12 to 0.01: the probability with which that does not hold. Unit: as for epsilon
+    /// Delta, 1e-12 to 0.01: the probability with which epsilon does not hold. Unit: as for epsilon
     /// [default: 1e-6]
     #[arg(
         long = "cover-traffic-delta",
@@ -72,13 +72,13 @@ pub struct CoverArgs {
     pub batches: Option<u32>,
 
     /// Cells of every batch (constant), or cover cells added to every batch (fixed), up to 4096;
-    /// with these two only [default: 64]
+    /// only with these two [default: 64]
     #[arg(long = "cover-cells", id = "cover_cells", env = "TESSERA_RELAY_COVER_CELLS",
         value_name = "CELLS", value_parser = clap::value_parser!(u32).range(0..=4096))]
     pub cells: Option<u32>,
 }
 
-/// Flags about cover that do not go together.
+/// Inconsistent flags about cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CoverError {
@@ -90,25 +90,25 @@ pub enum CoverError {
         /// The mechanism.
         mechanism: &'static str,
     },
-    /// Batches of no cell.
+    /// Batches without cells.
     #[error("--cover-cells: a constant batch has at least one cell")]
     Empty,
-    /// A budget that cannot be kept.
+    /// A budget that cannot be met.
     #[error("--cover-traffic-…: {0}")]
     Budget(#[from] BudgetError),
 }
 
-/// Cover as it runs: the rule, and what it is worth.
+/// The cover of a running relay: the rule, and the claim about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cover {
-    /// How batches are made up.
+    /// The composition of batches.
     pub rule: CoverRule,
-    /// What `/v1/info` says.
+    /// The claim in `/v1/info`.
     pub info: CoverInfo,
 }
 
 impl Mechanism {
-    /// As on the command line and in `/v1/info`.
+    /// The name on the command line and in `/v1/info`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -130,13 +130,13 @@ impl Mechanism {
 }
 
 impl CoverArgs {
-    /// Which one it is.
+    /// The selected mechanism.
     #[must_use]
     pub fn mechanism(&self) -> Mechanism {
         self.mechanism.unwrap_or_default()
     }
 
-    /// What one batch may tell, and of how many batches together; `None` for
+    /// The budget, and the number of batches it covers together; `None` for
     /// mechanisms without a budget.
     #[must_use]
     pub fn budget(&self) -> Option<(Budget, u32)> {
@@ -153,7 +153,7 @@ impl CoverArgs {
         Some((budget, batches))
     }
 
-    /// Makes the table or whatever else it takes.
+    /// Builds the rule, including the table of a distribution.
     ///
     /// # Errors
     ///

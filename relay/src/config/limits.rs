@@ -1,4 +1,4 @@
-//! What clients may cost.
+//! Flags about limits on clients.
 
 use clap::Args;
 use ipnet::IpNet;
@@ -9,18 +9,18 @@ use crate::limits::network;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Most connections at a time, subscribers included; more are answered 503
+    /// Maximum number of connections, including subscribers; more are answered 503
     #[arg(long, env = "TESSERA_RELAY_MAX_CONNECTIONS", default_value_t = 16384, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: u32,
 
-    /// Most connections at a time from one IPv4 address or IPv6 /64, but for the loopback and
+    /// Maximum number of connections from one IPv4 address or IPv6 /64, except the loopback and
     /// trusted proxies; more are answered 429. A hospital may be one address
     #[arg(long, env = "TESSERA_RELAY_MAX_CONNECTIONS_PER_PEER", default_value_t = 2048, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections_per_peer: u32,
 
-    /// Most WebSockets for notices at a time; more are answered 503
+    /// Maximum number of WebSockets for notices; more are answered 503
     #[arg(long, env = "TESSERA_RELAY_MAX_SUBSCRIBERS", default_value_t = 12288, value_name = "N",
         value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub max_subscribers: u32,
@@ -30,13 +30,13 @@ pub struct LimitArgs {
         value_parser = clap::value_parser!(u32).range(64..=100_000_000))]
     pub cells_per_connection: u32,
 
-    /// The same for one IPv4 address or IPv6 /64, but for the loopback
+    /// The same for one IPv4 address or IPv6 /64, except the loopback
     #[arg(long, env = "TESSERA_RELAY_CELLS_PER_PEER", default_value_t = 12000, value_name = "CELLS",
         value_parser = clap::value_parser!(u32).range(64..=100_000_000))]
     pub cells_per_peer: u32,
 
-    /// Address or network of a reverse proxy, whose X-Forwarded-For is then believed (the
-    /// rightmost address that is no trusted proxy). May be given several times
+    /// Address or network of a reverse proxy whose X-Forwarded-For is trusted (the rightmost
+    /// address that is not a trusted proxy). May be given several times
     #[arg(long, env = "TESSERA_RELAY_TRUSTED_PROXY", value_delimiter = ',', value_name = "NETWORK",
         value_parser = network)]
     pub trusted_proxy: Vec<IpNet>,

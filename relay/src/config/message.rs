@@ -1,4 +1,4 @@
-//! What clients may send, and how fast it can leave them.
+//! Flags about messages and slots.
 
 use clap::Args;
 use tessera::{
@@ -14,8 +14,8 @@ use super::{Bytes, ConfigError, Seconds};
 /// Flags about messages.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct MessageArgs {
-    /// Largest message clients should send, from one cell to 16MiB; told to clients in /v1/info.
-    /// Refused if it could not leave a client within three days of slots
+    /// Maximum message size for clients, from one cell to 16MiB; stated in /v1/info. Refused if a
+    /// client could not send it within three days of slots
     #[arg(
         long = "max-message-size",
         id = "max_message_size",
@@ -25,23 +25,22 @@ pub struct MessageArgs {
     )]
     pub max: Bytes,
 
-    /// Cells of a client's slot for each bucket, 1 to 8, and at most 64 in all: a portal posts one
-    /// slot per epoch while it is open, real cells in the place of cover; told to clients in
-    /// /v1/info
+    /// Cells of a client's slot for each bucket, 1 to 8, and at most 64 in total: an open portal
+    /// posts one slot per epoch, in which real cells replace cover; stated in /v1/info
     #[arg(long, env = "TESSERA_RELAY_CELLS_PER_BUCKET", default_value_t = 1, value_name = "CELLS",
         value_parser = clap::value_parser!(u32).range(1..=8))]
     pub cells_per_bucket: u32,
 }
 
-/// After so long a client seals a cell again that has not left (protocol §6).
+/// Time after which a client reseals a cell that was not sent (protocol §6).
 const SEALED_AGAIN: u64 = LISTENING_DAYS as u64 * DAY_SECONDS;
-/// Above this a slot costs people more than it hides.
+/// Above this number, the cost of a slot exceeds its benefit.
 const MOST_BUCKETS: u32 = 16;
 const MOST_SLOT_BYTES: u32 = 32 << 10;
 
 impl MessageArgs {
-    /// Refuses a slot that is no post, and a largest message that could never
-    /// be sent in slots.
+    /// Refuses a slot that does not fit into a post, and a maximum message size that
+    /// could not be sent in slots.
     pub(super) fn check(
         &self,
         buckets: BucketCount,
@@ -74,7 +73,7 @@ impl MessageArgs {
         buckets.get() as usize * self.cells_per_bucket as usize
     }
 
-    /// What the operator should know, if slots are large.
+    /// A warning for the operator if slots are large.
     #[must_use]
     pub fn warning(&self, buckets: BucketCount, cell_size: CellSize) -> Option<String> {
         let cells = buckets.get() * self.cells_per_bucket;
@@ -101,7 +100,8 @@ impl MessageArgs {
     }
 }
 
-/// One at the start, and one per epoch, of a portal that is open all the time.
+/// Number of slots of a portal that is always open: one at the start, and one per
+/// epoch.
 fn slots_before_sealed_again(epoch: Seconds) -> u64 {
     1 + SEALED_AGAIN / u64::from(epoch.get())
 }

@@ -1,5 +1,5 @@
-//! The settings of `serve`, checked before anything starts. Where they come
-//! from, flag, environment or file, is [`crate::cli`]'s business.
+//! The settings of `serve`, checked before anything starts. [`crate::cli`] reads
+//! them from flags, environment and file.
 
 mod access;
 mod cover;
@@ -30,15 +30,15 @@ pub use self::{
     units::{Bytes, Seconds},
 };
 
-/// How one relay runs.
+/// The settings of a relay.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// Port to listen on; 0 takes any free one
+    /// Port to listen on; 0 for any free port
     #[arg(long, env = "TESSERA_RELAY_PORT", default_value_t = 8100)]
     pub port: u16,
 
-    /// Address to listen on. Anything but the loopback wants TLS: --tls-cert, or a proxy in front
-    /// that ends it and keeps no access log
+    /// Address to listen on. Anything but the loopback needs TLS: --tls-cert, or a proxy that
+    /// terminates it and keeps no access log
     #[arg(
         long,
         env = "TESSERA_RELAY_BIND",
@@ -47,8 +47,8 @@ pub struct Config {
     )]
     pub bind: IpAddr,
 
-    /// Address and port for the operator: /metrics, /healthz and /readyz, in plain HTTP. Keep it
-    /// from the network: what it shows is coarse, but nobody else's business
+    /// Address and port of the admin interface: /metrics, /healthz and /readyz, in plain HTTP. Must
+    /// not be reachable from the network: its metrics are coarse, but for the operator only
     #[arg(long, env = "TESSERA_RELAY_ADMIN", value_name = "ADDRESS:PORT")]
     pub admin: Option<SocketAddr>,
 
@@ -57,11 +57,11 @@ pub struct Config {
     pub static_dir: Option<PathBuf>,
 
     /// Number of numbered buckets: a power of two from 1 to 64. People who share a bucket hide
-    /// each other, and each downloads all of it. Fixed for a store
+    /// each other, and each downloads all of it. Cannot change for an existing store
     #[arg(long, env = "TESSERA_RELAY_BUCKETS", default_value = "8", value_parser = buckets, value_name = "N")]
     pub buckets: BucketCount,
 
-    /// Bytes of a cell: 1024, 2048, 4096, 8192 or 16384. Fixed for a store
+    /// Bytes of a cell: 1024, 2048, 4096, 8192 or 16384. Cannot change for an existing store
     #[arg(long, env = "TESSERA_RELAY_CELL_SIZE", default_value = "2048", value_parser = cell_size, value_name = "BYTES")]
     pub cell_size: CellSize,
 
@@ -84,7 +84,7 @@ pub struct Config {
     )]
     pub lobby_epoch: Seconds,
 
-    /// How long a batch can be pulled; after it the batch is deleted. Two epochs to 366 days
+    /// How long a batch is kept before it is deleted. Two epochs to 366 days
     #[arg(
         long,
         env = "TESSERA_RELAY_RETENTION",
@@ -102,7 +102,7 @@ pub struct Config {
     )]
     pub lobby_retention: Seconds,
 
-    /// What clients may send.
+    /// Messages and slots.
     #[command(flatten)]
     pub message: MessageArgs,
 
@@ -118,16 +118,16 @@ pub struct Config {
     #[command(flatten)]
     pub tls: TlsArgs,
 
-    /// Who may use the relay.
+    /// Access.
     #[command(flatten)]
     pub access: AccessArgs,
 
-    /// What clients may cost.
+    /// Limits on clients.
     #[command(flatten)]
     pub limits: LimitArgs,
 }
 
-/// Values that do not go together.
+/// Invalid or inconsistent values.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -145,10 +145,10 @@ pub enum ConfigError {
         /// The flag.
         flag: &'static str,
     },
-    /// A message size that cannot be.
+    /// An invalid message size.
     #[error("--max-message-size: from one cell to 16MiB")]
     Attachment,
-    /// A message that would be sealed again before all of it has left.
+    /// A message that would be resealed before all of it was sent.
     #[error(
         "--max-message-size: {cells} cells for one bucket would take {slots} slots with \
          {cells_per_bucket} for each, one per epoch, and a client seals again what has not left \
@@ -157,12 +157,12 @@ pub enum ConfigError {
     Unsendable {
         /// Cells of the largest message.
         cells: u64,
-        /// Slots they take.
+        /// Slots needed for them.
         slots: u64,
         /// Cells of a slot for each bucket.
         cells_per_bucket: u32,
     },
-    /// A slot that does not fit a post.
+    /// A slot that does not fit into a post.
     #[error(
         "--cells-per-bucket: a slot for {buckets} buckets with {cells_per_bucket} cells each is \
          more than the 64 of a post"
@@ -181,24 +181,24 @@ pub enum ConfigError {
         "--max-batch: from 1MiB to 48MiB, and at least twice the cover of a batch ({cover} cells of {cell} bytes)"
     )]
     Batch {
-        /// Most cover cells of a batch.
+        /// Maximum number of cover cells of a batch.
         cover: usize,
         /// Bytes of a cell.
         cell: u32,
     },
-    /// Cover alone would not fit.
+    /// The disk limit is too small even for cover.
     #[error("--max-disk: the cover of a full retention needs {least} bytes by itself")]
     Disk {
-        /// What it needs.
+        /// Bytes needed.
         least: u64,
     },
-    /// A portal without a page.
+    /// A portal directory without `index.html`.
     #[error("--static-dir: no index.html in {0}")]
     Portal(PathBuf),
 }
 
 impl Config {
-    /// Checks what no single value shows.
+    /// Checks that the values are consistent.
     ///
     /// # Errors
     ///
@@ -231,7 +231,7 @@ impl Config {
         }
     }
 
-    /// What is allowed, and seldom meant.
+    /// Warnings about permitted but unusual settings.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let message = self.message.warning(self.buckets, self.cell_size);
@@ -243,7 +243,7 @@ impl Config {
         });
         let is_shown = self.admin.is_some_and(|admin| !admin.ip().is_loopback());
         let shown = is_shown
-            .then(|| "the operator's port (--admin) can be reached beyond this machine".to_owned());
+            .then(|| "the admin interface (--admin) is reachable from other machines".to_owned());
         [message, plain, shown].into_iter().flatten().collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Where cells are kept.
+//! Flags about the store.
 
 use std::{ops::RangeInclusive, path::PathBuf, str::FromStr};
 
@@ -20,8 +20,8 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageArgs {
-    /// Where cells are kept: sqlite:///absolute/path or sqlite://relative/path. Made at first
-    /// start, with a signing key of its own
+    /// The store: sqlite:///absolute/path or sqlite://relative/path. Created at first start, with
+    /// a new signing key
     #[arg(
         long = "storage",
         env = "TESSERA_RELAY_STORAGE",
@@ -30,15 +30,15 @@ pub struct StorageArgs {
     )]
     pub url: Storage,
 
-    /// Most disk the store may take, for instance 20GiB; at least 64MiB and the cover of a full
-    /// retention. What that cover will still need is set aside: when the rest is used up, posts are
-    /// refused with 507, and reading and publishing go on. No limit by default
+    /// Maximum disk use of the store, for instance 20GiB; at least 64MiB plus the cover of a full
+    /// retention. The space that cover will still need is reserved: when the rest is used up, posts
+    /// are refused with 507, while reading and publishing continue. No limit by default
     #[arg(long, env = "TESSERA_RELAY_MAX_DISK", value_name = "SIZE")]
     pub max_disk: Option<Bytes>,
 
-    /// Largest batch, cover included, 1MiB to 48MiB: what waits beyond it follows in the next
-    /// epochs. A bucket takes four times as much, or twice with epochs of more than 12h; beyond
-    /// that, posts are answered 429
+    /// Maximum batch size, including cover, 1MiB to 48MiB: further cells wait for the next epochs.
+    /// A bucket queues four times as much, or twice with epochs of more than 12h; beyond that,
+    /// posts are answered 429
     #[arg(
         long,
         env = "TESSERA_RELAY_MAX_BATCH",
@@ -48,21 +48,21 @@ pub struct StorageArgs {
     pub max_batch: Bytes,
 }
 
-/// What --max-batch may be. Clients read batches of up to 64 MiB.
+/// Permitted values of --max-batch. Clients read batches of up to 64 MiB.
 const BATCH_LEN: RangeInclusive<u64> = 1 << 20..=48 << 20;
-/// Epochs in which everything that waits for a numbered bucket is published,
-/// unless that takes more than two days: recipients look for a cell for three.
+/// Epochs within which all waiting cells of a numbered bucket are published, unless
+/// that takes more than two days: recipients watch for a cell for three days.
 const NUMBERED_EPOCHS: u32 = 4;
 const NUMBERED_SECONDS: u32 = 2 * 86_400;
-/// A cell that so many closes left behind goes before all others; fewer with
-/// long epochs.
+/// A cell that this many closes left behind is published before all others; fewer
+/// with long epochs.
 const NUMBERED_PATIENCE: u32 = 16;
-/// Epochs in which everything that waits for the lobby is published, if they
-/// are no longer than 15 s; else as many as 15 minutes have, at least two.
+/// Epochs within which all waiting cells of the lobby are published, if they are at
+/// most 15 s long; otherwise the number of epochs in 15 minutes, at least two.
 const LOBBY_EPOCHS: u32 = 60;
 const LOBBY_SECONDS: u32 = 900;
-/// A cell for the lobby is dropped once so many epochs left it behind, or as
-/// many as an invitation may be valid for: one day.
+/// A cell for the lobby is dropped after it was left behind by this many epochs, or
+/// by one day of epochs, the maximum lifetime of a QR invitation.
 const LOBBY_PATIENCE: u32 = 240;
 const LOBBY_LIFETIME: u32 = 86_400;
 
@@ -80,7 +80,7 @@ impl FromStr for Storage {
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         match url.strip_prefix("sqlite://") {
             Some("") => Err("no path after sqlite://"),
-            Some(path) if path.ends_with('/') => Err("a directory; name a file"),
+            Some(path) if path.ends_with('/') => Err("the path is a directory, not a file"),
             Some(path) => Ok(Self::Sqlite(PathBuf::from(path))),
             None => {
                 Err("only sqlite:// is supported, for instance sqlite:///var/lib/tessera/relay.db")
@@ -90,12 +90,12 @@ impl FromStr for Storage {
 }
 
 impl Config {
-    /// How many cells a batch has at most, and how many wait.
+    /// The maximum number of cells of a batch, and of waiting cells.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Cover`], or [`ConfigError::Batch`] when a batch has too
-    /// little room beside its cover.
+    /// [`ConfigError::Cover`], or [`ConfigError::Batch`] if a batch has too little
+    /// room besides its cover.
     pub fn capacity(&self) -> Result<Capacity, ConfigError> {
         let max_batch = self.storage.max_batch.get();
         let lobby_epochs = (LOBBY_SECONDS / self.lobby_epoch.get()).clamp(2, LOBBY_EPOCHS);
@@ -114,18 +114,18 @@ impl Config {
         Ok(capacity)
     }
 
-    /// A cell for the lobby that more closes than this left behind is dropped.
+    /// Lobby cells that more closes than this left behind are dropped.
     #[must_use]
     pub fn lobby_patience(&self) -> u8 {
         let epochs = (LOBBY_LIFETIME / self.lobby_epoch.get()).clamp(2, LOBBY_PATIENCE);
         u8::try_from(epochs).unwrap_or(u8::MAX)
     }
 
-    /// The limit on disk use, with what the cover of a full retention takes.
+    /// The limit on disk use, with the reserve for the cover of a full retention.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Cover`], or [`ConfigError::Disk`] when not even cover would fit.
+    /// [`ConfigError::Cover`], or [`ConfigError::Disk`] if not even cover fits.
     pub fn disk_limit(&self) -> Result<Option<DiskLimit>, ConfigError> {
         let Some(most) = self.storage.max_disk else {
             return Ok(None);
@@ -158,7 +158,8 @@ impl Config {
     }
 }
 
-/// A batch is held for the retention, and for as long as its segment is.
+/// Computes a reserve. A batch is kept for the retention, or longer if its segment
+/// is.
 fn reserve(
     kind: Kind,
     retention: Seconds,

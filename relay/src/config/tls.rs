@@ -1,4 +1,4 @@
-//! TLS, where no proxy in front ends it.
+//! Flags about TLS, for relays without a proxy that terminates it.
 
 use std::path::PathBuf;
 
@@ -8,8 +8,8 @@ use clap::Args;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "TLS")]
 pub struct TlsArgs {
-    /// PEM file with the certificate and its chain: the relay then speaks HTTPS only, TLS 1.3. Read
-    /// again when it changes, and on SIGHUP
+    /// PEM file with the certificate and its chain: the relay then accepts only HTTPS with TLS 1.3.
+    /// Reloaded when it changes, and on SIGHUP
     #[arg(
         long,
         env = "TESSERA_RELAY_TLS_CERT",
@@ -29,7 +29,7 @@ pub struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// Certificate and key, if the relay is to speak TLS.
+    /// Certificate and key, if TLS is enabled.
     #[must_use]
     pub fn files(&self) -> Option<Vec<PathBuf>> {
         Some(vec![self.tls_cert.clone()?, self.tls_key.clone()?])

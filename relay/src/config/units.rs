@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them: `15s`, `30m`, `60d`, `256KiB`.
+//! Durations and sizes with units: `15s`, `30m`, `60d`, `256KiB`.
 
 use std::{num::NonZeroU32, str::FromStr};
 
@@ -58,7 +58,7 @@ impl FromStr for Bytes {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORM: &str = "a size is a number and a unit: 4096B, 256KiB, 16MiB or 20GiB";
-        // The plain unit last: every other ends in "B" too.
+        // "B" last, because every other unit ends with it.
         const UNITS: &[(&str, u64)] = &[
             ("KiB", 1 << 10),
             ("MiB", 1 << 20),

@@ -1,4 +1,4 @@
-//! The flags of `plan`, and the settings they ask for.
+//! The flags of `plan`, and the settings they select.
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 use serde::Serialize;
@@ -9,16 +9,16 @@ use crate::{
     config::{Cover, Seconds},
 };
 
-/// Settings known by name, by what they differ in from `serve` without flags.
+/// Named settings, each as its differences from the defaults of `serve`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// What `serve` does without flags
+    /// The defaults of `serve`
     Default,
     /// Less download, for readers on mobile networks: epsilon 1 per cell
     Phone,
     /// Batches of 512 cells
     Constant,
-    /// One bucket: everyone hides everyone, and downloads everything
+    /// One bucket: everyone hides everyone else, and downloads everything
     Small,
 }
 
@@ -58,26 +58,26 @@ pub struct PlanArgs {
     #[arg(long, default_value_t = 1.0, value_name = "SLOTS", value_parser = slots)]
     pub slots_per_user: f64,
 
-    /// Additional slots per day, of all people together, for messages that leave at once
+    /// Additional slots per day, of all people together, for messages that are sent at once
     #[arg(long, default_value_t = 0, value_name = "SLOTS")]
     pub slots_at_once: u32,
 
-    /// Hours per day that the most diligent reader's portal is open, 0 to 24
+    /// Hours per day that the most active reader's portal is open, 0 to 24
     #[arg(long, default_value_t = 8, value_name = "HOURS",
         value_parser = clap::value_parser!(u32).range(0..=24))]
     pub open_hours: u32,
 
-    /// Short visits of one person per day, 1 to 100: for what a day and a year of presence cost
+    /// Short visits of one person per day, 1 to 100, for the privacy cost of a day and a year
     #[arg(long, default_value_t = 2, value_name = "VISITS",
         value_parser = clap::value_parser!(u32).range(1..=100))]
     pub person_openings: u32,
 
-    /// Time away, after which a reader catches up
+    /// Time offline, after which a reader catches up
     #[arg(long, default_value = "14d", value_name = "DURATION")]
     pub away: Seconds,
 
-    /// Setting to show; again for more. Without: all four, or only the one that the flags below
-    /// describe
+    /// Setting to show; may be given several times. Default: all four, or only the one that the
+    /// flags below describe
     #[arg(long = "profile", value_name = "NAME")]
     pub profiles: Vec<Profile>,
 
@@ -90,7 +90,7 @@ pub struct PlanArgs {
     pub custom: CustomSetting,
 }
 
-/// Flags of `serve` that a plan depends on, handed on to it as they are.
+/// Flags of `serve` that a plan depends on, passed on unchanged.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Your own setting; units and defaults as for serve")]
 #[expect(missing_docs, reason = "they are those of `Config`")]
@@ -166,31 +166,31 @@ impl CustomSetting {
     }
 }
 
-/// What was assumed of people.
+/// The assumptions about people.
 #[derive(Clone, Debug, Serialize)]
 pub struct Assumptions {
-    /// People.
+    /// Number of people.
     pub users: u32,
-    /// Messages of all together.
+    /// Messages of all people together.
     pub messages_per_day: u32,
-    /// Slots of one, on average.
+    /// Slots of one person, on average.
     pub slots_per_user_per_day: f64,
-    /// Hours of a portal that is open all day.
+    /// Hours per day that the most active reader's portal is open.
     pub open_hours_per_day: u32,
     /// Short visits of one person.
     pub person_openings_per_day: u32,
-    /// Slots for messages that leave at once, of all together.
+    /// Slots for messages that are sent at once, of all people together.
     pub slots_at_once_per_day: u32,
-    /// Time away.
+    /// Time offline.
     pub away_seconds: u32,
 }
 
-/// How a relay would run.
+/// A setting of a relay.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// A profile's name, or `custom`.
     pub name: &'static str,
-    /// All of it; its store is never opened.
+    /// The full configuration; its store is never opened.
     pub config: Config,
     /// Its cover.
     pub cover: Cover,
@@ -204,7 +204,7 @@ struct Serve {
 }
 
 impl Setting {
-    /// As `serve` would read these words, but for the environment.
+    /// Parses these arguments as `serve` does, without the environment.
     fn new(name: &'static str, words: &[String]) -> Result<Self, PlanError> {
         let named = |reason: String| PlanError { name, reason };
         let matches = Serve::command()
@@ -239,7 +239,7 @@ impl PlanArgs {
         }
     }
 
-    /// The settings asked for, each of which could run.
+    /// The selected settings, all valid.
     pub(super) fn settings(&self) -> Result<Vec<Setting>, PlanError> {
         let mut all = Vec::new();
         let custom = self.custom.words();
@@ -259,7 +259,7 @@ impl PlanArgs {
     }
 }
 
-/// What is wrong, without the usage of another command.
+/// The error message without the usage of another command.
 fn reason(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let first = text.split("\n\n").next().unwrap_or_default();

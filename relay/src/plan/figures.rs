@@ -1,4 +1,4 @@
-//! What a setting costs in bytes and seconds, on average days.
+//! The cost of a setting in bytes and seconds, on an average day.
 
 use serde::Serialize;
 use tessera::{base::parameters::FRAGMENT_OVERHEAD, wire::BATCH_HEADER_LEN};
@@ -11,7 +11,7 @@ use crate::{
 };
 
 const DAY: f64 = 86_400.0;
-/// A client that looks at the lobby for the first time reads so far back
+/// How far back a client reads at its first pull of the lobby, in seconds
 /// (protocol §13).
 const LOBBY_LOOKBACK: f64 = 900.0;
 
@@ -26,55 +26,54 @@ pub struct Figures {
     pub epoch_seconds: u32,
     /// Bytes of a cell.
     pub cell_bytes: u32,
-    /// Cells posted to one bucket in one epoch, real and clients' cover.
+    /// Cells posted to one bucket in one epoch, real cells and clients' cover.
     pub posted_cells_per_batch: f64,
-    /// Share of the places in slots that real cells take. Above one, queues
-    /// grow for ever.
+    /// Share of slot entries that real cells take. Above 1, queues grow without bound.
     pub places_taken: f64,
-    /// What one slot of a client uploads.
+    /// Upload of one slot of a client.
     pub upload_bytes_per_slot: f64,
     /// Cells of a batch.
     pub cells_per_batch: f64,
     /// The relay's cover in one bucket.
     pub cover_bytes_per_bucket_per_day: f64,
-    /// What a reader downloads of its bucket.
+    /// Download of a reader from its bucket.
     pub download_bytes_per_reader_per_day: f64,
     /// The same with everybody's portal open for `open_hours_per_day`.
     pub download_bytes_per_reader_per_day_all_open: f64,
-    /// What a reader downloads after being away.
+    /// Download of a reader after being offline.
     pub download_bytes_after_away: f64,
-    /// What a reader downloads of the lobby at its first look.
+    /// Download of a reader from the lobby at its first pull.
     pub lobby_bytes_first_look: f64,
-    /// All batches of the lobby, which a portal opened once a day reads.
+    /// All batches of the lobby, read by a portal that is opened once a day.
     pub lobby_bytes_per_day: f64,
-    /// What a portal that is open for `open_hours_per_day` uploads.
+    /// Upload of a portal that is open for `open_hours_per_day`.
     pub upload_bytes_per_reader_per_day: f64,
     /// All readers together, each reading all of its bucket.
     pub egress_bytes_per_day: f64,
     /// Batches of the numbered buckets within retention, without the database's own overhead.
     pub disk_bytes: f64,
-    /// From writing a message to seeing it, both portals open, one cell.
+    /// Delay from writing to seeing a message of one cell, with both portals open.
     pub delay_seconds_median: f64,
-    /// The longest of the same; with constant cover also with as many cells
-    /// waiting as may.
+    /// The maximum of this delay; with constant cover, for the maximum number of
+    /// waiting cells.
     pub delay_seconds_worst: f64,
     /// The largest message.
     pub attachment: Attachment,
 }
 
-/// What one message of the largest size costs.
+/// The cost of one message of the maximum size.
 #[derive(Clone, Debug, Serialize)]
 pub struct Attachment {
     /// Its size.
     pub bytes: u64,
     /// Its cells.
     pub cells: u32,
-    /// Slots, and so epochs, in which its cells leave.
+    /// Slots, and therefore epochs, in which its cells are sent.
     pub slots: u32,
-    /// What its sender uploads when it leaves at once: as many slots.
+    /// Upload of its sender if it is sent at once, in the same number of slots.
     pub upload_bytes_at_once: f64,
-    /// What everyone downloads more when it leaves at once; in slots it takes
-    /// the place of cover.
+    /// Additional download of every reader if it is sent at once; in regular slots it
+    /// replaces cover.
     pub download_bytes_at_once: f64,
 }
 
@@ -90,7 +89,7 @@ impl Figures {
         let users = f64::from(people.users);
         let slot = f64::from(config.message.cells_per_bucket);
 
-        // Real cells take the place of cover; only slots at once come on top.
+        // Real cells replace cover; only additional slots add cells.
         let at_once = f64::from(people.slots_at_once_per_day);
         let posted = |slots_per_user: f64| (users * slots_per_user + at_once) * slot / epochs;
         let places = posted(people.slots_per_user_per_day) * buckets * epochs;
@@ -141,7 +140,7 @@ impl Figures {
     }
 }
 
-/// A message of the largest size.
+/// A message of the maximum size.
 pub(super) struct LargestMessage {
     pub(super) cells: u32,
     /// Slots that its cells need, all of them for one bucket.
@@ -157,26 +156,26 @@ pub(super) fn largest_message(config: &Config) -> LargestMessage {
     }
 }
 
-/// Cells of a batch in which so many were posted.
+/// Cells of a batch with this many posted cells.
 fn batch_cells(rule: &CoverRule, posted: f64) -> f64 {
     match rule {
         CoverRule::Noise(noise) => posted + f64::from(noise.mean()),
         CoverRule::Fixed(cells) => posted + f64::from(*cells),
-        // What is too much for one waits and makes a later one grow.
+        // Surplus cells wait and make a later batch grow.
         CoverRule::Constant(cells) | CoverRule::FillTo(cells) => posted.max(f64::from(*cells)),
     }
 }
 
-/// Median and worst, in seconds. A message waits for the next slot, which is
-/// somewhere in an epoch, then for the end of the epoch, then for its fixed
-/// delay and for the reader's next look: a sum of two uniform waits of up to
-/// an epoch each has the epoch as its median.
+/// Median and maximum delay in seconds. A message waits for the next slot, which is
+/// at a random time in an epoch, then for the end of the epoch, then for the fixed
+/// delay and for the reader's next pull. The sum of two uniform waits of up to an
+/// epoch each has the epoch as its median.
 fn delays(setting: &Setting) -> (f64, f64) {
     let epoch = f64::from(setting.config.epoch.get());
     let published = Schedule::new(setting.config.epoch.get())
         .delay()
         .as_secs_f64();
-    // As the package's loop has it: 2 s, then up to 30 s at random.
+    // As in the package: 2 s, then up to 30 s at random.
     let (look, random) = ((epoch / 5.0).min(2.0), (epoch / 10.0).min(30.0));
     let waits = match setting.cover.rule {
         CoverRule::Constant(_) => epoch * f64::from(PATIENCE),

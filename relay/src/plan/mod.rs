@@ -1,15 +1,14 @@
-//! `tessera-relay plan`: what a choice costs and gives, before anyone
-//! deploys it.
+//! `tessera-relay plan`: the cost and privacy of settings, before deployment.
 //!
-//! | part | what it is |
+//! | module | contents |
 //! | --- | --- |
-//! | [`args`] | the flags, and the settings that stand side by side |
-//! | [`figures`] | downloads, disk, delays: plain arithmetic |
-//! | [`privacy_cost`] | what messages, visits, days and years of a person cost in ε and δ |
-//! | [`table`] | the same for people |
+//! | [`args`] | the flags, and the settings to compare |
+//! | [`figures`] | downloads, disk, delays |
+//! | [`privacy_cost`] | ε and δ of messages, visits, days and years of a person |
+//! | [`table`] | the plan as a table |
 //!
-//! Everything has its unit and its period, and every assumption is printed
-//! with it. The JSON has the same numbers, unrounded.
+//! Every figure has its unit and its period, and every assumption is printed with
+//! it. The JSON has the same numbers, unrounded.
 
 pub mod args;
 pub mod figures;
@@ -26,7 +25,7 @@ use self::{
     privacy_cost::PrivacyCost,
 };
 
-/// A setting that could not run.
+/// An invalid setting.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {reason}")]
 pub struct PlanError {
@@ -36,36 +35,36 @@ pub struct PlanError {
     pub reason: String,
 }
 
-/// A plan: what was assumed, and what follows for each setting.
+/// A plan: the assumptions, and the figures of each setting.
 #[derive(Debug, Serialize)]
 pub struct Plan {
-    /// What was assumed of people.
+    /// The assumptions about people.
     pub assumptions: Assumptions,
-    /// One per setting, in the order asked for.
+    /// One per setting, in the order of selection.
     pub settings: Vec<Column>,
 }
 
-/// One setting and what follows from it.
+/// One setting and its figures.
 #[derive(Debug, Serialize)]
 pub struct Column {
     /// A profile's name, or `custom`.
     pub name: &'static str,
-    /// As `/v1/info` would say it.
+    /// The claim in `/v1/info`.
     pub cover: CoverInfo,
     /// Bytes, people and seconds.
     pub figures: Figures,
     /// ε and δ.
     pub privacy_cost: PrivacyCost,
-    /// What to reconsider, as the relay says it at start.
+    /// The warnings that the relay logs at start.
     pub warnings: Vec<String>,
 }
 
 impl Plan {
-    /// Works out all settings asked for.
+    /// Computes all selected settings.
     ///
     /// # Errors
     ///
-    /// [`PlanError`] when a setting could not run.
+    /// [`PlanError`] for an invalid setting.
     pub fn new(args: &PlanArgs) -> Result<Self, PlanError> {
         let assumptions = args.assumptions();
         let column = |setting: Setting| Column {
@@ -82,11 +81,11 @@ impl Plan {
     }
 }
 
-/// The command: the plan as a table, or as JSON.
+/// Runs the command: returns the plan as a table or as JSON.
 ///
 /// # Errors
 ///
-/// [`PlanError`] when a setting could not run.
+/// [`PlanError`] for an invalid setting.
 pub fn run(args: &PlanArgs) -> Result<String, PlanError> {
     let plan = Plan::new(args)?;
     if args.json {

@@ -1,10 +1,10 @@
-//! What messages and a person's presence cost in ε and δ, against readers of
-//! batches.
+//! The privacy cost of messages and of a person's presence in ε and δ, against
+//! readers of batches.
 //!
-//! A slot of a client is the same number of cells for every numbered bucket,
-//! whatever is queued (protocol §13). So a message that waits for a slot
-//! changes no batch, and neighbouring inputs differ by whole slots: one slot
-//! more or less changes the count of every bucket in that epoch.
+//! A slot of a client has the same number of cells for every numbered bucket,
+//! whatever is queued (protocol §13). So a message in a slot changes no batch, and
+//! neighbouring inputs differ by whole slots: one slot more or less changes the
+//! count of every bucket in that epoch.
 
 use serde::Serialize;
 use tessera::privacy::{Loss, Noise};
@@ -15,32 +15,32 @@ use super::{
 };
 use crate::cover::CoverRule;
 
-/// Above this an ε says nothing: odds may change by a factor of 22 000.
+/// Above this value, ε is meaningless: odds may change by a factor of 22 000.
 pub const MEANINGFUL: f64 = 10.0;
 const DAYS_OF_A_YEAR: u32 = 365;
-/// Slots of a portal in the epoch in which it is opened: one at once, and one
+/// Slots of a portal in the epoch in which it is opened: one immediately, and one
 /// about five minutes later.
 const SLOTS_OF_AN_OPENING: u32 = 2;
 
-/// What a setting is worth against readers of batches.
+/// The privacy of a setting against readers of batches.
 #[derive(Clone, Debug, Serialize)]
 pub struct PrivacyCost {
-    /// Costs by unit; empty without a mechanism that has a bound.
+    /// Costs by unit; empty if the mechanism has no bound.
     pub costs: Vec<Cost>,
-    /// What else there is to say.
+    /// An explanation.
     pub note: String,
 }
 
-/// What one unit costs.
+/// The cost of one unit.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cost {
-    /// Whose presence or absence is compared.
+    /// The unit whose presence or absence is compared.
     pub unit: String,
-    /// What it changes.
+    /// The batches that it changes.
     pub changes: Changes,
-    /// Against someone who reads the batches of one bucket.
+    /// The bound against a reader of one bucket.
     pub reader_of_one_bucket: Bound,
-    /// Against someone who reads the batches of all buckets, as anyone may.
+    /// The bound against a reader of all buckets, which anyone may be.
     pub reader_of_all_buckets: Bound,
 }
 
@@ -54,7 +54,7 @@ pub enum Changes {
     OneBucket(Change),
 }
 
-/// So many cells more or less in each of so many batches of a bucket.
+/// A number of cells more or less in each of a number of batches of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Cells.
@@ -63,11 +63,11 @@ pub struct Change {
     pub batches: u32,
 }
 
-/// The odds of whatever is observed change by at most e^ε, but for a
-/// probability of δ.
+/// A bound: the odds of any observation change by at most e^ε, except with
+/// probability δ.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bound {
-    /// ε, `null` when it is above [`MEANINGFUL`]: no meaningful bound.
+    /// ε; `null` above [`MEANINGFUL`], where there is no meaningful bound.
     pub epsilon: Option<f64>,
     /// δ.
     pub delta: f64,
@@ -170,9 +170,8 @@ fn cost(unit: String, changes: Changes, noise: &Noise, setting: &Setting) -> Cos
     }
 }
 
-/// The least ε by exact composition, for a δ that leaves room for one: the
-/// setting's own for one cell, and at least twice what the ends of the table
-/// cost, below which no ε holds.
+/// Computes the smallest ε by exact composition. δ is the setting's δ for one cell,
+/// but at least twice the mass of the ends of the table, below which no ε exists.
 fn bound(noise: &Noise, changes: &[Change], least: f64) -> Bound {
     let losses: Vec<(Loss, u32)> = changes
         .iter()
@@ -195,7 +194,7 @@ fn bound(noise: &Noise, changes: &[Change], least: f64) -> Bound {
     } else {
         twice_the_ends(&losses)
     };
-    // More batches cost more: most of a long composition can be spared.
+    // The cost increases with the number of batches, so a long composition can stop early.
     let is_too_much = |share: u32| {
         let part = compose(&losses, share);
         part.is_some_and(|part| part.delta(MEANINGFUL) > delta)
@@ -208,7 +207,7 @@ fn bound(noise: &Noise, changes: &[Change], least: f64) -> Bound {
     Bound { epsilon, delta }
 }
 
-/// All of them together, of each the given part of its batches.
+/// Composes all losses, each over the given share of its batches.
 fn compose(losses: &[(Loss, u32)], share: u32) -> Option<Loss> {
     losses
         .iter()

@@ -1,4 +1,4 @@
-//! The plan as text: one column per setting, every row with its unit.
+//! The plan as a table: one column per setting, every row with its unit.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::{
 
 const NO_BOUND: &str = "no meaningful bound";
 
-/// The whole plan.
+/// Renders the plan.
 pub(super) fn render(plan: &Plan) -> String {
     let people = &plan.assumptions;
     let mut rows = Rows::new(plan);
@@ -162,7 +162,7 @@ fn assumptions(plan: &Plan) -> String {
     )
 }
 
-/// The same for all settings that have a bound.
+/// The units, which are the same for all settings that have a bound.
 fn units(plan: &Plan) -> Vec<String> {
     let costs = plan
         .settings
@@ -250,7 +250,7 @@ fn shown(bound: Bound) -> String {
     }
 }
 
-/// Three significant digits, rounded up: a bound must not shrink in print.
+/// Rounds up to three significant digits: a bound must not shrink in print.
 fn rounded_up(value: f64) -> String {
     let places = if value >= 10.0 {
         1

@@ -198,7 +198,7 @@ fn presence_costs_what_its_slots_change_in_every_bucket() {
     assert_eq!(slot.reader_of_all_buckets, slot.reader_of_one_bucket);
 }
 
-/// The default's answers beside those of dp-accounting, for the same changes.
+/// Compares the bounds of the default setting with those of dp-accounting.
 #[test]
 fn presence_costs_what_dp_accounting_says() {
     #[derive(serde::Deserialize)]
