@@ -494,7 +494,7 @@ fn the_commands_say_what_they_found() {
         .unwrap();
     let (code, text) = run(&["check", "--storage", &url("relay.db")]);
     assert_eq!(code, Some(1));
-    assert!(text.contains("digest index: holds more or fewer"), "{text}");
+    assert!(text.contains("digest index: the number of digests differs"), "{text}");
     let (code, text) = run(&["check", "--storage", &url("nowhere.db")]);
     assert_eq!(code, Some(1), "{text}");
     assert!(!directory.path().join("nowhere.db").exists());

@@ -388,7 +388,7 @@ fn a_sync_that_fails_ends_the_process() {
     }
     assert_eq!(process.wait(), Some(1));
     let log = std::fs::read_to_string(&log).unwrap();
-    assert!(log.contains("a sync of the store has failed"), "{log}");
+    assert!(log.contains("a sync of the store failed"), "{log}");
     let path = directory.path().join("relay.db");
     assert_eq!(check(&path).unwrap().findings, []);
     let held = held_cells(&path);

@@ -92,7 +92,7 @@ fn secrets_that_everyone_may_read_are_warned_of() {
         assert_eq!(process.terminate(), Some(0));
         let log = std::fs::read_to_string(log).unwrap();
         assert_eq!(
-            log.contains("may read this secret"),
+            log.contains("this secret is readable"),
             is_warned,
             "{mode:o}: {log}"
         );
