@@ -1,5 +1,5 @@
-//! Writes `fuzz/seeds/<target>/`: for every target something it takes, and
-//! something near it. Deterministic: run it again after a format changed.
+//! Writes `fuzz/seeds/<target>/`: for every target an input that it accepts, and a
+//! similar one that it refuses. Deterministic: run it again after a format changed.
 //!
 //! `cargo run --manifest-path fuzz/Cargo.toml --example seeds`
 
@@ -12,8 +12,8 @@ use tessera::{
     emergency,
     enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
-        self, Announcement, AnnouncementKind, Body, ContentType, Control, DeliveryId, UnprovenDelivery,
-        Fragment, Sealing,
+        self, Announcement, AnnouncementKind, Body, ContentType, Control, DeliveryId, Fragment,
+        Sealing, UnprovenDelivery,
         message::{self, Attachment},
     },
     identity::Identity,
@@ -23,7 +23,7 @@ use tessera::{
     vault::{Kdf, Passkey, RecoveryCode, VaultHeader, VaultKey, bundle, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CellsPerBucket,
-        CoverInfo, PostEntry, LobbyInfo, OriginKey, PROTOCOL, RelayInfo, SegmentRef, SlotInfo,
+        CoverInfo, LobbyInfo, OriginKey, PROTOCOL, PostEntry, RelayInfo, SegmentRef, SlotInfo,
         batch::BatchPlace, batch_tags, cover_cell, post, segment,
     },
 };
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Cells, bodies, deliveries, proofs and what the SDK seals.
+/// Cells, bodies, deliveries, proofs and messages of the SDK.
 fn sealed(rng: &mut Counting) -> Result<()> {
     let (me, sender) = (me().ok_or("me")?, Identity::generate(rng));
     let seed = BlindSeed::new(key(8));
@@ -209,7 +209,7 @@ fn relay(rng: &mut Counting) -> Result<()> {
     write("batch", "empty", &empty)?;
     write("batch_tags", "empty", &batch_tags(&empty)?)?;
     let mut long = empty;
-    // The count's four bytes: 4 billion cells are claimed and none is there.
+    // The four bytes of the count: claims 4 billion cells that do not exist.
     if let Some(count) = long.get_mut(120..124) {
         count.fill(0xff);
     }
@@ -293,7 +293,7 @@ fn relay(rng: &mut Counting) -> Result<()> {
     write("relay_json", "deep", "[".repeat(1000).as_bytes())
 }
 
-/// What is kept or printed: the vault, the audit log, shares, MedCrypt texts.
+/// Stored and printed formats: the vault, the audit log, shares, MedCrypt texts.
 fn records(rng: &mut Counting) -> Result<()> {
     let vault_key = VaultKey::new(key(6));
     let kdf = Kdf {
@@ -308,7 +308,7 @@ fn records(rng: &mut Counting) -> Result<()> {
     header.add_passphrase(kdf, key(5), &vault_key, rng)?;
     header.add_passkey(passkey, key(4), &vault_key, rng)?;
     header.add_recovery(key(3), &vault_key, rng)?;
-    // Beside it lies `header`, of version 1, which nothing writes any more.
+    // The seed `header` is of version 1, which nothing writes any more.
     write("vault_header", "third", &header.encode())?;
     let relay = stored::RelayRecord {
         url: "https://relay.example".into(),
@@ -365,7 +365,7 @@ fn records(rng: &mut Counting) -> Result<()> {
     write("medcrypt", "message", message.to_string().as_bytes())
 }
 
-/// A backup, and what devices say to each other.
+/// A backup, and announcements of devices.
 fn devices(rng: &mut Counting) -> Result<()> {
     let vault_key = VaultKey::new(key(6));
     let records = ["b/1", "m/1", "s/self"].map(|k| (k, vault_key.seal(k, b"record", rng)));

@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets. `tests/fuzz_smoke.rs` runs the same code
-//! over the seeds on every build.
+//! The implementations of the fuzz targets. `tests/fuzz_smoke.rs` runs them over
+//! the seeds in every test run.
 
 pub mod targets;

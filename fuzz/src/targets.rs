@@ -1,6 +1,8 @@
-//! One function per decoder. Each takes any bytes at all, must neither panic
-//! nor allocate what a length field claims, says whether it took them, and
-//! holds what was taken to have exactly one encoding.
+//! One function per decoder. Each accepts arbitrary bytes, must neither panic nor
+//! allocate according to a length field, returns whether it decoded them, and
+//! checks that decoded values have exactly one encoding.
+//!
+//! Longer than other files: it is one list of independent targets.
 
 use tessera::{
     audit::Export,
@@ -27,7 +29,7 @@ use tessera::{
     },
 };
 
-/// What a target is called, and what it does.
+/// The name and the function of a target.
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target; `fuzz_targets/` and `seeds/` have one entry for each.
@@ -74,7 +76,7 @@ pub fn key(byte: u8) -> Secret<32> {
 /// The tag of the sealed cells.
 pub const TAG: Tag = [5; 16];
 
-/// What a device says to the others of its person.
+/// An announcement of a device to the person's other devices.
 pub fn announcement(data: &[u8]) -> bool {
     one_encoding::<Announcement>(data)
 }
@@ -104,7 +106,7 @@ pub fn batch(data: &[u8]) -> bool {
     })
 }
 
-/// A batch without what follows its tags.
+/// The tags of a batch.
 pub fn batch_tags(data: &[u8]) -> bool {
     BatchTags::parse(data).is_ok_and(|batch| batch.tags().len() == batch.header().count as usize)
 }
@@ -163,7 +165,7 @@ pub fn control(data: &[u8]) -> bool {
 
 /// A delivery.
 pub fn delivery(data: &[u8]) -> bool {
-    // However it is cut, the answer is the same.
+    // The result must not depend on the chunks.
     let whole = Delivery::decode(vec![data.to_vec()]);
     let cut = Delivery::decode(data.chunks(100).map(<[u8]>::to_vec).collect());
     assert!(whole == cut);
@@ -235,7 +237,7 @@ pub fn proof(data: &[u8]) -> bool {
     })
 }
 
-/// A recovery code, as somebody typed it.
+/// A typed recovery code.
 pub fn recovery_code(data: &[u8]) -> bool {
     let Some(code) = text(data).and_then(RecoveryCode::parse) else {
         return false;
@@ -245,7 +247,7 @@ pub fn recovery_code(data: &[u8]) -> bool {
     true
 }
 
-/// The relay's JSON answers.
+/// The relay's JSON responses.
 pub fn relay_json(data: &[u8]) -> bool {
     InfoAnswer::parse(data).is_ok() | BucketIndex::parse(data).is_ok()
 }
@@ -266,8 +268,8 @@ pub fn response(data: &[u8]) -> bool {
     taken
 }
 
-/// A response whose plaintext the acceptor chose. It is taken if it opens,
-/// for a proof of possession is not to be had by chance.
+/// A response whose plaintext the acceptor chose. It counts as decoded if it opens,
+/// because random input cannot have a valid proof of possession.
 pub fn response_plaintext(data: &[u8]) -> bool {
     let offer = b"offer";
     let secret = InvitationSecret::new(key(2));
@@ -299,7 +301,7 @@ pub fn secure_encryption(data: &[u8]) -> bool {
         | me().is_some_and(|me| ProvenMessage::decrypt(&me, data).is_ok())
 }
 
-/// A segment, behind the first and last epoch that an index lists for it.
+/// A segment, prefixed with the first and last epoch of its index entry.
 pub fn segment(data: &[u8]) -> bool {
     let Some((epochs, bytes)) = data.split_first_chunk::<16>() else {
         return false;
@@ -332,7 +334,7 @@ pub fn share(data: &[u8]) -> bool {
     true
 }
 
-/// A backup: its parts, and whether its manifest holds.
+/// A backup and its manifest.
 pub fn vault_bundle(data: &[u8]) -> bool {
     let key = VaultKey::new(key(6));
     let verified = Bundle::parse(data).map(|bundle| bundle.verify(&key));
@@ -342,7 +344,7 @@ pub fn vault_bundle(data: &[u8]) -> bool {
     matches!(verified, Ok(Ok(_)))
 }
 
-/// A text around an invitation, as a mail program left it.
+/// A mail text with an invitation.
 pub fn pasted_invitation(data: &[u8]) -> bool {
     let Some(invitation) = text(data).and_then(|text| Invitation::find(text).ok()) else {
         return false;
@@ -398,7 +400,7 @@ fn text(data: &[u8]) -> Option<&str> {
     core::str::from_utf8(data).ok()
 }
 
-/// Not random: the same input must always do the same.
+/// A deterministic generator, so that the same input always behaves the same.
 pub struct Counting(pub u64);
 
 impl Counting {

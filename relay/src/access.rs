@@ -88,7 +88,7 @@ mod tests {
     const TWO: &str = "fedcba9876543210";
 
     #[test]
-    fn refuses_what_is_no_token_file() {
+    fn invalid_token_files_are_refused() {
         for (text, error) in [
             ("", TokenError::Empty),
             ("# only a remark\n\n", TokenError::Empty),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_current_token_and_the_one_before_are_accepted() {
+    fn the_current_and_the_previous_token_are_accepted() {
         let text = format!("# current\n  {ONE}\r\n\n# before\n{TWO}\n");
         let tokens = Tokens::parse(&text).unwrap();
         for (token, is_accepted) in [

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_batch_grows_only_for_what_has_waited() {
+    fn a_constant_batch_grows_only_for_overdue_cells() {
         let rule = CoverRule::Constant(8);
         for (cells, overdue, real, size) in [
             (0, 0, 0, 8),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cell_of_the_stock_is_given_twice() {
+    fn no_cell_of_the_pool_is_used_twice() {
         let (size, mut rng) = (CellSize::DEFAULT, system());
         let mut pool = CoverPool::default();
         let mut seen = std::collections::BTreeSet::new();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn no_batch_is_larger_than_it_may_be() {
+    fn no_batch_exceeds_its_maximum_size() {
         for rule in [noise(), CoverRule::Fixed(30), CoverRule::Constant(64)] {
             for cells in [0, 50, 99, 100, 101, 150, 5000] {
                 for overdue in [0, cells] {
@@ -274,7 +274,7 @@ mod tests {
     /// batch. One cell more or less of another poster changes that number like the
     /// size of a batch: by one, under the noise of one draw.
     #[test]
-    fn a_full_batch_tells_a_poster_only_a_noisy_number() {
+    fn a_full_batch_reveals_only_a_noisy_number_to_a_poster() {
         let CoverRule::Noise(noise) = noise() else {
             panic!("noise");
         };
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_drawn_anew_and_takes_all_that_waits() {
+    fn noise_is_random_and_takes_all_waiting_cells() {
         let rule = noise();
         let draws: Vec<Draw> = (0..100)
             .map(|_| rule.draw(waiting(7, 7), 100_000, &mut system()))

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_names_no_number_of_requests() {
+    fn metrics_show_no_number_of_requests() {
         let metrics = Metrics::default();
         assert_eq!(&*metrics.shown(), "");
         for _ in 0..1234 {

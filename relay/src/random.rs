@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_one_stay() {
+    fn shuffling_zero_or_one_items_changes_nothing() {
         shuffle::<u8>(&mut [], &mut system());
         let mut one = [7];
         shuffle(&mut one, &mut system());

@@ -1,5 +1,5 @@
-//! The end of an epoch in the store itself, and the same bytes written by
-//! bare SQLite.
+//! The end of an epoch in the store, compared with writing the same bytes by plain
+//! SQLite.
 
 use std::{path::Path, time::Duration, time::Instant};
 
@@ -23,7 +23,7 @@ use crate::sqlite;
 /// Buckets of one transaction, as in the relay.
 const STEP: usize = 16;
 
-/// A store, and bare SQLite beside it.
+/// A store, and a plain SQLite database for comparison.
 pub(crate) struct Pair {
     store: SqliteStore,
     bare: rusqlite::Connection,
@@ -32,14 +32,14 @@ pub(crate) struct Pair {
     epoch: u64,
 }
 
-/// How long one close took.
+/// The durations of one close.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     /// The store's.
     pub(crate) ours: Duration,
-    /// Making the cover, which the relay does while an epoch runs.
+    /// Generating the cover, which the relay does while an epoch runs.
     pub(crate) cover: Duration,
-    /// Bare SQLite's, for the same bytes.
+    /// Plain SQLite's, for the same bytes.
     pub(crate) bare: Duration,
     /// Bytes of the batches.
     pub(crate) bytes: usize,
@@ -63,7 +63,7 @@ impl Pair {
         })
     }
 
-    /// Posts so many cells to every bucket and closes the epoch.
+    /// Posts cells to every bucket and closes the epoch.
     pub(crate) async fn close(&mut self, cells: usize) -> Result<Times> {
         for bucket in &self.buckets {
             let entries: Vec<PostEntry> =
@@ -121,7 +121,7 @@ impl Pair {
     }
 }
 
-/// Random bytes: nothing on this path looks into a cell.
+/// Random bytes: nothing on this path inspects a cell.
 fn entry(bucket: BucketId) -> Result<PostEntry> {
     let mut bytes = vec![0; CellSize::DEFAULT.bytes()];
     UnwrapErr(SysRng).fill_bytes(&mut bytes);

@@ -1,5 +1,4 @@
-//! As little HTTP/1.1 as it takes, so that the client costs the machine less
-//! than the servers.
+//! A minimal HTTP/1.1 client, which uses less CPU than the servers.
 
 use std::net::SocketAddr;
 
@@ -9,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A connection that is kept.
+/// A persistent connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     head: Vec<u8>,
@@ -57,8 +56,8 @@ impl Connection {
         Ok(body)
     }
 
-    /// Turns it into a WebSocket and subscribes to one bucket; `false` where
-    /// there is none.
+    /// Upgrades to a WebSocket and subscribes to one bucket; `false` if that is not
+    /// supported.
     pub(crate) async fn subscribe(&mut self, bucket: u32) -> Result<bool> {
         let head = "GET /v1/ws HTTP/1.1\r\nhost: bench\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

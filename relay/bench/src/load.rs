@@ -1,4 +1,4 @@
-//! Loops that post, and what they measured.
+//! Load loops and their measurements.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{http, nats, sqlite};
 
-/// One connection to what is measured.
+/// One connection to the measured server.
 pub(crate) enum Peer {
     Relay(http::Connection),
     Nats(nats::Connection),
@@ -27,12 +27,12 @@ impl Peer {
     }
 }
 
-/// What one loop measured.
+/// The measurements of one loop.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Measured {
-    /// Done per second.
+    /// Operations per second.
     pub(crate) rate: f64,
-    /// Each in microseconds, sorted.
+    /// Latencies in microseconds, sorted.
     micros: Vec<u64>,
 }
 
@@ -45,7 +45,7 @@ impl Measured {
         }
     }
 
-    /// Milliseconds that this share took at most.
+    /// The quantile of latency for this share, in milliseconds.
     pub(crate) fn quantile(&self, share: f64) -> f64 {
         let last = self.micros.len().saturating_sub(1);
         let at = (last as f64 * share).round() as usize;
@@ -69,14 +69,14 @@ fn milliseconds(value: f64) -> String {
     format!("{value:.places$}")
 }
 
-/// The measurement of middle rate.
+/// The measurement with the median rate.
 pub(crate) fn median(mut all: Vec<Measured>) -> Measured {
     all.sort_by(|a, b| a.rate.total_cmp(&b.rate));
     let middle = all.len() / 2;
     all.into_iter().nth(middle).unwrap_or_default()
 }
 
-/// Every connection posts one cell after the other, as fast as it is answered.
+/// Closed loop: every connection posts the next cell after each response.
 pub(crate) async fn closed(
     peers: &mut Vec<Peer>,
     buckets: u32,
@@ -86,8 +86,8 @@ pub(crate) async fn closed(
     run(peers, move |_| Pace::Until(until), buckets, time).await
 }
 
-/// Posts are due at fixed moments, `rate` per second over all connections,
-/// whether or not the ones before were answered; latency counts from then.
+/// Open loop: posts are due at fixed times, `rate` per second over all connections,
+/// regardless of earlier responses; latency counts from the due time.
 pub(crate) async fn open(
     peers: &mut Vec<Peer>,
     buckets: u32,
@@ -117,7 +117,7 @@ enum Pace {
 }
 
 impl Pace {
-    /// The moment from which the next post counts; `None` at the end.
+    /// The due time of the next post; `None` at the end.
     async fn next(&mut self) -> Option<Instant> {
         match self {
             Self::Until(until) => Some(Instant::now()).filter(|now| now < until),
@@ -158,8 +158,8 @@ async fn run(
     Ok(Measured::new(all, time))
 }
 
-/// A post of one cell that is new each time: making a whole cover cell would
-/// cost the generator more than the relay's work.
+/// A post of one new cell of random bytes: generating a cover cell would cost more
+/// than the relay's work.
 struct Body {
     bytes: Vec<u8>,
     buckets: u32,

@@ -48,7 +48,7 @@ struct Options {
     #[arg(long)]
     document: Option<PathBuf>,
 
-    /// Measure only this; again for more
+    /// Measure only this; may be given several times
     #[arg(long)]
     only: Vec<Step>,
 
@@ -57,16 +57,16 @@ struct Options {
     quick: bool,
 }
 
-/// What can be measured for itself.
+/// The individual measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Step {
-    /// Posts, as fast as they are answered and at half that rate
+    /// Posts at the maximum rate and at half of it
     Posts,
     /// Posts while epochs close and batches are deleted
     Busy,
     /// Pulls of one batch
     Pulls,
-    /// Closes of an epoch, and a start on what they leave
+    /// Closes of an epoch, and a start on the resulting store
     Closes,
     /// Memory of idle subscribers
     Subscribers,

@@ -1,5 +1,5 @@
-//! As much of the NATS protocol as it takes to publish into a stream and wait
-//! for its acknowledgement.
+//! A minimal NATS client that publishes to a stream and waits for the
+//! acknowledgement.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A connection with an inbox of its own.
+/// A connection with its own inbox.
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     inbox: String,
@@ -35,7 +35,7 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Makes the stream that messages go to, on disk.
+    /// Creates the stream for messages, on disk.
     pub(crate) async fn make_stream(&mut self) -> Result<()> {
         let settings =
             br#"{"name":"CELLS","subjects":["cells"],"storage":"file","retention":"limits"}"#;
@@ -46,7 +46,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Publishes, and waits until the stream has it.
+    /// Publishes a message and waits for its acknowledgement.
     pub(crate) async fn publish(&mut self, body: &[u8]) -> Result<()> {
         let answer = self.request("cells", body).await?;
         ensure!(answer.contains("\"seq\""), "{answer}");

@@ -1,4 +1,4 @@
-//! The table, and the machine it was made on.
+//! The table of results, and the machine.
 
 use std::{fmt::Write as _, fs, path::Path, process::Command};
 
@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result};
 const BEGIN: &str = "<!-- relay results: written by `cargo xtask bench relay` -->\n";
 const END: &str = "<!-- end of relay results -->";
 
-/// What is asked of a row.
+/// The target of a row.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
-    /// Nothing.
+    /// No target.
     None,
     /// A ratio to the peer.
     Of(f64),
@@ -81,7 +81,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Looks at the machine before there is load of ours.
+    /// Records the state of the machine before the benchmark loads it.
     pub(crate) fn new() -> Self {
         Self {
             rows: Vec::new(),
@@ -118,7 +118,7 @@ impl Report {
     }
 }
 
-/// Puts the table between its marks.
+/// Inserts the table between its marks.
 pub(crate) fn write(document: &Path, text: &str) -> Result<()> {
     let old = fs::read_to_string(document)?;
     let (before, rest) = old.split_once(BEGIN).context("no place for results")?;

@@ -1,4 +1,4 @@
-//! Child processes, each in a directory of its own, gone when dropped.
+//! Child processes, each in its own directory, removed on drop.
 
 use std::{
     fs,
@@ -25,8 +25,8 @@ pub(crate) struct Server {
     pub(crate) directory: TempDir,
 }
 
-/// Flags that take a relay's limits out of the way of one loopback client,
-/// and its epochs out of the way of the rest.
+/// Flags that raise the limits for one loopback client, and make epochs long enough
+/// not to disturb measurements.
 const QUIET: &[&str] = &[
     "--epoch=24h",
     "--max-message-size=4KiB",
@@ -38,12 +38,12 @@ const QUIET: &[&str] = &[
 ];
 
 impl Server {
-    /// A relay on an empty store; later flags win over [`QUIET`].
+    /// Starts a relay on an empty store; `flags` override [`QUIET`].
     pub(crate) async fn relay(binary: &Path, flags: &[&str]) -> Result<Self> {
         Self::relay_in(binary, temporary()?, flags).await
     }
 
-    /// A relay on the store in that directory.
+    /// Starts a relay on the store in a directory.
     pub(crate) async fn relay_in(
         binary: &Path,
         directory: TempDir,
@@ -144,7 +144,7 @@ impl Server {
         Ok(kib.parse::<u64>()? * 1024)
     }
 
-    /// Ends it with SIGTERM and gives its directory back.
+    /// Stops it with SIGTERM and returns its directory.
     pub(crate) async fn stop(mut self) -> Result<TempDir> {
         if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
             nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::SIGTERM)?;
@@ -190,7 +190,7 @@ fn temporary() -> Result<TempDir> {
         .tempdir()?)
 }
 
-/// Lets this process and its children hold as many connections as they may.
+/// Raises the limit on open files for this process and its children.
 pub(crate) fn many_files() -> Result<()> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

@@ -1,5 +1,5 @@
-//! What SQLite does with the relay's tables and nothing around it: one thread
-//! that commits all posts that wait in one transaction.
+//! Plain SQLite with the relay's tables: one thread that commits all waiting posts
+//! in one transaction.
 
 use std::{path::Path, thread};
 
@@ -8,13 +8,13 @@ use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
-/// Of the relay's schema what a post and a close touch.
+/// The part of the relay's schema that posts and closes use.
 const TABLES: &str = "
     CREATE TABLE frame (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
     CREATE TABLE seen (digest BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE batch (id INTEGER PRIMARY KEY, bucket INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
 ";
-/// Most cells of one commit, as in the relay.
+/// Maximum number of cells of one commit, as in the relay.
 const GROUP: usize = 1024;
 
 struct Job {
@@ -24,7 +24,7 @@ struct Job {
     done: oneshot::Sender<()>,
 }
 
-/// One of those who post.
+/// A handle for posting.
 #[derive(Clone)]
 pub(crate) struct Handle(mpsc::Sender<Job>);
 

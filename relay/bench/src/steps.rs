@@ -1,4 +1,4 @@
-//! What is measured, one after the other.
+//! The measurements.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::{
 
 const BUCKETS: u32 = 64;
 
-/// One cell per post, as fast as it is answered and at half that rate.
+/// One cell per post, at the maximum rate and at half of it.
 pub(crate) async fn posts(options: &Options, report: &mut Report) -> Result<()> {
     let relay = Server::relay(&options.relay, &[]).await?;
     let broker = Server::nats().await?;
@@ -113,7 +113,7 @@ pub(crate) async fn posts_while_busy(options: &Options, report: &mut Report) -> 
     let flags = ["--epoch=2s", "--retention=4s", "--buckets=8"];
     let busy = Server::relay(&options.relay, &flags).await?;
     let (mut one, mut other) = (to_relay(&quiet, 64).await?, to_relay(&busy, 64).await?);
-    // Until there is something to delete.
+    // Wait until there are batches to delete.
     load::open(&mut other, 8, RATE, Duration::from_secs(8)).await?;
     let mut rounds = Vec::new();
     for _ in 0..options.rounds() {
@@ -139,7 +139,7 @@ pub(crate) async fn posts_while_busy(options: &Options, report: &mut Report) -> 
     Ok(())
 }
 
-/// One batch, again and again.
+/// Repeated pulls of one batch.
 pub(crate) async fn pulls(options: &Options, report: &mut Report) -> Result<()> {
     println!("pulls");
     let (path, directory) = publish_one(options).await?;
@@ -219,13 +219,13 @@ async fn pull(server: &Server, path: &str, time: Duration) -> Result<f64> {
     Ok(rate)
 }
 
-/// Ends of epochs with much in every bucket, and a start on what they leave.
+/// Closes with many cells in every bucket, and a start on the resulting store.
 pub(crate) async fn closes_and_start(options: &Options, report: &mut Report) -> Result<()> {
     let (directory, beside) = (TempDir::new()?, TempDir::new()?);
     let mut pair = Pair::new(directory.path(), beside.path())?;
     let cells = options.size(1000);
     let mut all: Vec<Times> = Vec::new();
-    // Seven leave a gibibyte behind.
+    // Seven closes write a gibibyte.
     for _ in 0..7 {
         println!("close of 64 buckets with {cells} cells each");
         all.push(pair.close(cells).await?);

@@ -77,7 +77,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
 }
 
 #[test]
-fn the_shipped_file_is_taken() {
+fn the_shipped_file_is_valid() {
     let shipped = include_str!("../../../deploy/relay.toml");
     let config = with_file(shipped, "").unwrap();
     assert_eq!(config.limits.trusted_proxy.len(), 2);
@@ -112,7 +112,7 @@ fn help_shows_what_is_required() {
 }
 
 #[test]
-fn every_flag_has_its_name_in_the_environment() {
+fn every_flag_has_an_environment_variable() {
     let command = Cli::command();
     for arg in command
         .get_subcommands()

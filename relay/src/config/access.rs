@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_what_is_no_origin() {
+    fn invalid_web_origins_are_refused() {
         for bad in [
             "",
             "null",

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_mean_nothing_or_cannot_be_kept_are_refused() {
+    fn inapplicable_flags_and_impossible_budgets_are_refused() {
         for (flags, reason) in [
             ("--cover 64", "invalid value '64'"),
             (
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn info_gives_numbers_only_where_there_is_a_bound() {
+    fn info_has_figures_only_if_there_is_a_bound() {
         let laplace = build("").unwrap().info;
         assert_eq!(
             (laplace.mechanism.as_str(), laplace.epsilon, laplace.delta),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn budgets_make_the_tables_of_the_documents() {
+    fn tables_match_the_documents() {
         for (flags, most) in [
             ("", 218),
             ("--cover-traffic-epsilon 0.25", 94),

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_leave_within_three_days_is_refused() {
+    fn a_message_that_takes_more_than_three_days_is_refused() {
         let (size, half_hour) = (CellSize::DEFAULT, "30m".parse().unwrap());
         assert_eq!(message("256KiB", 1).cells(size), 139);
         assert!(
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn large_slots_are_warned_of() {
+    fn large_slots_give_a_warning() {
         let size = CellSize::DEFAULT;
         for (count, cells_per_bucket) in [(8, 1), (16, 1), (8, 2), (1, 8)] {
             let message = message("256KiB", cells_per_bucket);

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_what_is_no_storage() {
+    fn invalid_storage_urls_are_refused() {
         for (url, reason) in [
             ("nats://x", "only sqlite://"),
             ("/var/lib/relay.db", "only sqlite://"),

@@ -58,7 +58,7 @@ fn bad_values_are_refused_with_the_key_and_the_reason() {
 }
 
 #[test]
-fn defaults_are_those_of_the_help() {
+fn defaults_match_the_help() {
     let config = parse("").unwrap();
     assert_eq!(
         (config.port, config.buckets.get(), config.cell_size.get()),
@@ -86,7 +86,7 @@ fn defaults_are_those_of_the_help() {
 }
 
 #[test]
-fn what_is_seldom_meant_is_warned_of() {
+fn unusual_settings_give_warnings() {
     assert_eq!(parse("").unwrap().warnings(), Vec::<String>::new());
     for (flags, warning) in [
         ("--bind 0.0.0.0", "plain HTTP"),

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_what_is_no_duration_or_size() {
+    fn invalid_durations_and_sizes_are_refused() {
         for bad in [
             "",
             "s",

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jumping_clock_deletes_nothing_for_a_day() {
+    fn a_clock_that_jumps_deletes_nothing_for_a_day() {
         let at = clock();
         let mut retention = Retention::new(10 * DAY, at(100 * DAY, Duration::ZERO), false);
         assert!(!retention.look(at(100 * DAY, Duration::ZERO)));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_had_begun_begins_anew_after_a_restart() {
+    fn a_suspension_restarts_after_a_restart() {
         let at = clock();
         let mut retention = Retention::new(10 * DAY, at(130 * DAY, Duration::ZERO), true);
         assert!(retention.look(at(130 * DAY, Duration::ZERO)));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_makes_no_new_batch_old() {
+    fn new_batches_are_kept_after_a_clock_set_back() {
         let at = clock();
         let mut retention = Retention::new(10 * DAY, at(100 * DAY, Duration::ZERO), false);
         assert!(!retention.look(at(50 * DAY, HOUR)));

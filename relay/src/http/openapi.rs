@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn every_route_stands_in_it() {
+    fn the_document_lists_every_route() {
         let routes: BTreeSet<_> = include_str!("mod.rs")
             .split('"')
             .filter(|text| {
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_stands_in_it_and_nothing_else() {
+    fn the_document_lists_exactly_the_refusals() {
         let refusals = [
             Refusal::Post(PostError::Empty),
             Refusal::Post(PostError::Bucket),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn every_reference_resolves() {
         fn check(value: &Value, document: &Value) {
             match value {
                 Value::Object(members) => {

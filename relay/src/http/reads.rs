@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_unread_is_bounded() {
+    async fn unread_bytes_are_bounded() {
         let reads = Reads::new(2, 4);
         let first = read(&reads, 3 * 1024).await.unwrap();
         assert_eq!(read(&reads, 1025).await, Err(Refusal::Overloaded));

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_names_nobody() {
+    fn invalid_addresses_are_ignored() {
         for value in [
             "",
             "unknown",

@@ -35,7 +35,7 @@ fn close(ours: f64, expected: f64) {
 }
 
 #[test]
-fn what_could_not_run_is_refused_with_the_reason() {
+fn invalid_settings_are_refused_with_the_reason() {
     for (flags, reason) in [
         (
             "--buckets 3",
@@ -61,7 +61,7 @@ fn what_could_not_run_is_refused_with_the_reason() {
 }
 
 #[test]
-fn profiles_stand_side_by_side_unless_one_is_described() {
+fn all_profiles_are_shown_unless_flags_describe_a_setting() {
     let names = |flags: &str| -> Vec<&str> {
         plan(flags)
             .unwrap()
@@ -80,7 +80,7 @@ fn profiles_stand_side_by_side_unless_one_is_described() {
 }
 
 #[test]
-fn the_default_costs_what_the_documents_say() {
+fn the_default_matches_the_documents() {
     let plan = plan("--profile default").unwrap();
     let figures = &plan.settings[0].figures;
     // 109 cells of 2 KiB, 48 times a day.
@@ -113,7 +113,7 @@ fn the_default_costs_what_the_documents_say() {
 }
 
 #[test]
-fn the_profiles_cost_what_the_documents_say() {
+fn the_profiles_match_the_documents() {
     let plan = plan("").unwrap();
     let figures = |i: usize| &plan.settings[i].figures;
     // Beside the relay's cover: 20.5 MB of what clients post.
@@ -160,7 +160,7 @@ fn a_constant_batch_grows_with_what_is_posted() {
 }
 
 #[test]
-fn presence_costs_what_its_slots_change_in_every_bucket() {
+fn presence_costs_its_slots_in_every_bucket() {
     let plan = plan("").unwrap();
     let of = |setting: usize, unit: &str| {
         let costs = &plan.settings[setting].privacy_cost.costs;
@@ -200,7 +200,7 @@ fn presence_costs_what_its_slots_change_in_every_bucket() {
 
 /// Compares the bounds of the default setting with those of dp-accounting.
 #[test]
-fn presence_costs_what_dp_accounting_says() {
+fn presence_costs_match_dp_accounting() {
     #[derive(serde::Deserialize)]
     struct Oracle {
         cases: Vec<Case>,
@@ -251,7 +251,7 @@ fn presence_costs_what_dp_accounting_says() {
 }
 
 #[test]
-fn the_simulation_of_traffic_has_the_defaults() {
+fn the_traffic_simulation_uses_the_defaults() {
     let product = include_str!("../../../tests/bench/privacy/product.json");
     let product: serde_json::Value = serde_json::from_str(product).unwrap();
     let plan = plan("--profile default").unwrap();
@@ -273,7 +273,7 @@ fn the_simulation_of_traffic_has_the_defaults() {
 }
 
 #[test]
-fn text_and_json_say_the_same_with_units() {
+fn text_and_json_agree_and_have_units() {
     let text = run(&args("").unwrap()).unwrap();
     for line in [
         "no meaningful bound",

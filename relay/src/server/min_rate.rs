@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_who_takes_nothing_is_dropped() {
+    async fn a_reader_that_reads_nothing_is_dropped() {
         let (ours, _theirs) = duplex(1024);
         let mut stream = MinRateStream::new(ours);
         let start = Instant::now();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn rest_between_answers_does_not_count() {
+    async fn idle_time_between_responses_does_not_count() {
         let (ours, mut theirs) = duplex(1024);
         let mut stream = MinRateStream::new(ours);
         for _ in 0..3 {

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_complete_when_a_later_batch_opens_the_next() {
+    fn a_run_is_complete_when_a_later_batch_starts_the_next() {
         assert_eq!(runs(&[]), []);
         assert_eq!(runs(&[(0, 1), (5, 1)]), []);
         assert_eq!(runs(&[(0, 1), (5, 1), (6, 1)]), [(100, 101)]);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_opens_another_run() {
+    fn a_clock_set_back_starts_another_run() {
         assert_eq!(
             runs(&[(12, 1), (7, 1), (8, 1), (13, 1), (1, 1)]),
             [(100, 100), (101, 102), (103, 103)]

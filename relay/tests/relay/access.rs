@@ -1,4 +1,4 @@
-//! Access tokens, and what browsers are told.
+//! Access tokens and web origins.
 
 use std::{
     path::Path,
@@ -29,7 +29,7 @@ fn start(directory: &Path) -> Server {
 }
 
 #[test]
-fn without_the_token_nothing_is_told_and_nothing_taken() {
+fn requests_without_the_token_are_refused() {
     let directory = TempDir::new().unwrap();
     let server = start(directory.path());
     let client = server.client;
@@ -77,7 +77,7 @@ fn without_the_token_nothing_is_told_and_nothing_taken() {
 }
 
 #[test]
-fn both_tokens_open_it_and_answers_are_private() {
+fn both_tokens_are_accepted_and_responses_are_private() {
     let directory = TempDir::new().unwrap();
     let server = start(directory.path());
     let client = server.client;
@@ -101,7 +101,7 @@ fn both_tokens_open_it_and_answers_are_private() {
 }
 
 #[test]
-fn only_named_portals_may_use_it_from_a_browser() {
+fn only_allowed_web_origins_may_use_the_relay() {
     let directory = TempDir::new().unwrap();
     let server = start(directory.path());
     let upgrade = |origin| {
@@ -142,10 +142,10 @@ fn only_named_portals_may_use_it_from_a_browser() {
     server.stop();
 }
 
-/// Without a token everybody may read; but a page of somebody else's must not
-/// post from its visitors' network.
+/// Without a token everyone may read, but a page of another site must not post
+/// from its visitors' network.
 #[test]
-fn without_a_token_only_named_portals_may_post_from_a_browser() {
+fn without_a_token_only_allowed_web_origins_may_post() {
     const OTHER: &str = "https://other.example";
     let cells = || post::encode(&entries(bucket(0), 1)).unwrap();
     for (flags, allowed) in [
@@ -192,7 +192,7 @@ fn without_a_token_only_named_portals_may_post_from_a_browser() {
 }
 
 #[test]
-fn a_stream_of_notices_wants_the_token_in_its_first_message() {
+fn a_stream_of_notices_requires_the_token_in_its_first_message() {
     let directory = TempDir::new().unwrap();
     let server = start(directory.path());
     for message in [
@@ -238,7 +238,7 @@ fn tokens_are_rotated_without_a_restart() {
     let mut old = subscribe(BEFORE);
     old.notice();
 
-    // What is no token file changes nothing.
+    // An invalid file changes nothing.
     std::fs::write(&file, "short").unwrap();
     process.signal("HUP");
     std::thread::sleep(Duration::from_millis(300));
@@ -264,7 +264,7 @@ fn tokens_are_rotated_without_a_restart() {
 }
 
 #[test]
-fn a_token_file_that_is_none_is_refused_at_start() {
+fn an_invalid_token_file_is_refused_at_start() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("token");
     for content in ["", "short", "# remark"] {

@@ -1,4 +1,4 @@
-//! No log line, file or metric holds where a request came from.
+//! No log line, file or metric contains a client's address.
 
 use std::{
     fs::File,
@@ -20,7 +20,7 @@ const SOURCE: &str = "127.0.0.77";
 const MARKER: &str = "203.0.113.99";
 
 #[tokio::test]
-async fn logs_files_and_metrics_hold_no_address() {
+async fn logs_files_and_metrics_contain_no_address() {
     for (format, flags) in [
         ("text", ""),
         // Believed, and used for limits: this relay works with the marker.
@@ -80,7 +80,7 @@ fn search(directory: &Path) {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
         let mut needles = vec![SOURCE.as_bytes(), MARKER.as_bytes()];
-        // Cells are random bytes, where four of them stand by chance.
+        // Cells are random bytes, which contain any four bytes by chance.
         if path.ends_with("log") || path.ends_with("metrics") {
             needles.extend([&[127, 0, 0, 77][..], &[203, 0, 113, 99]]);
         }
@@ -103,9 +103,9 @@ async fn from_source(relay: SocketAddr, request: &[u8]) -> String {
     answer
 }
 
-/// What clippy cannot see: names of headers that tell where a request comes from.
+/// What clippy cannot check: names of headers that contain addresses.
 #[test]
-fn only_the_limiter_reads_where_requests_come_from() {
+fn only_the_limiter_reads_client_addresses() {
     fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();

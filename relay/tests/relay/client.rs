@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 client: what it sends and hears is exactly what a test says.
+//! A small HTTP/1.1 client that sends exactly the bytes of a test.
 
 use std::{
     io::{Read, Write},
@@ -11,7 +11,7 @@ use tessera::wire::{
     relay_api::PROBLEM_TYPE,
 };
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -37,7 +37,7 @@ impl Answer {
     }
 }
 
-/// Speaks to one relay, a connection per request.
+/// A client of one relay, with one connection per request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client(pub(crate) SocketAddr);
 
@@ -76,9 +76,8 @@ impl Client {
         parse(&hear(&mut self.send(&request, Duration::from_secs(20))?)?)
     }
 
-    /// Sends these bytes and nothing more, and hears everything until the
-    /// relay closes or is silent for so long. `None` when there is no relay,
-    /// or not a word from it.
+    /// Sends exactly these bytes and reads until the relay closes or is silent for
+    /// `patience`. `None` if there is no relay or no response.
     pub(crate) fn raw(&self, bytes: &[u8], patience: Duration) -> Option<Vec<u8>> {
         let mut stream = self.send(bytes, patience)?;
         let _ = stream.shutdown(Shutdown::Write);
@@ -88,7 +87,7 @@ impl Client {
     fn send(&self, bytes: &[u8], patience: Duration) -> Option<TcpStream> {
         let mut stream = TcpStream::connect_timeout(&self.0, Duration::from_secs(5)).ok()?;
         stream.set_read_timeout(Some(patience)).ok()?;
-        // A relay that refuses early may close before it has heard everything.
+        // A relay that refuses early may close before it has read everything.
         let _ = stream.write_all(bytes);
         Some(stream)
     }
@@ -118,7 +117,7 @@ impl Client {
         BucketIndex::parse(&answer.body).unwrap()
     }
 
-    /// Waits for an index that `enough` likes.
+    /// Waits for an index that `enough` accepts.
     pub(crate) fn index_when(
         &self,
         bucket: BucketId,
@@ -187,7 +186,7 @@ impl Client {
     }
 }
 
-/// A batch that was checked.
+/// A verified batch.
 pub(crate) struct Pulled {
     pub(crate) header: tessera::wire::BatchHeader,
     pub(crate) cells: Vec<Vec<u8>>,
@@ -203,7 +202,7 @@ impl Pulled {
     }
 }
 
-/// How often a cell was published.
+/// Counts how often a cell was published.
 pub(crate) fn occurrences(batches: &[Pulled], cell: &tessera::wire::Cell) -> usize {
     batches
         .iter()
@@ -218,7 +217,7 @@ fn hear(stream: &mut TcpStream) -> Option<Vec<u8>> {
     (!answer.is_empty()).then_some(answer)
 }
 
-/// Splits an answer; a body must be as long as its `Content-Length` says.
+/// Parses a response; the body must have its stated `Content-Length`.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;

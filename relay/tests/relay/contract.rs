@@ -1,4 +1,6 @@
-//! What every backend of [`Store`] must do. A new backend calls [`all`].
+//! The contract of every backend of [`Store`]. A new backend calls [`all`].
+//!
+//! Longer than other files: it is one list of cases over the same helpers.
 
 mod segments;
 
@@ -18,13 +20,13 @@ use tessera_relay::{
 use self::segments::*;
 use crate::{bucket, entries};
 
-/// Opens the store of one test; called again, it opens the same one anew
-/// after [`Store::shutdown`]. It has two buckets.
+/// Opens the store of one test, with two buckets; called again after
+/// [`Store::shutdown`], it reopens the same store.
 pub(crate) trait Open<S> {
     fn open(&self) -> S;
 }
 
-/// Runs every case, each on a store of its own.
+/// Runs every case, each on a new store.
 pub(crate) async fn all<S: Store, O: Open<S>>(fresh: impl Fn() -> O) {
     macro_rules! run {
         ($($case:ident),* $(,)?) => {$(
@@ -33,29 +35,29 @@ pub(crate) async fn all<S: Store, O: Open<S>>(fresh: impl Fn() -> O) {
         )*};
     }
     run![
-        a_batch_for_every_bucket_even_without_cells,
+        every_bucket_gets_a_batch_even_without_cells,
         the_same_cell_is_published_once,
-        cover_posted_again_is_not_kept,
+        reposted_cover_is_ignored,
         pending_cells_survive_a_restart,
-        what_is_left_behind_survives_the_end_of_its_epoch,
-        a_full_batch_leaves_the_rest_for_the_next,
-        a_queue_that_is_full_takes_what_others_post,
-        cells_for_the_lobby_are_dropped_when_they_are_stale,
+        cells_left_behind_survive_the_end_of_the_epoch,
+        cells_beyond_a_full_batch_follow_in_the_next,
+        a_class_that_fills_the_queue_does_not_block_others,
+        stale_lobby_cells_are_dropped,
         origin_and_chain_survive_a_restart,
-        an_epoch_not_later_publishes_nothing,
+        an_epoch_that_is_not_later_publishes_nothing,
         too_little_cover_publishes_nothing,
         the_lobby_is_filled_to_exactly_sixteen,
-        a_constant_batch_grows_only_for_what_has_waited,
-        noise_joins_all_that_waits,
-        windows_hide_what_is_not_to_be_seen,
-        what_expired_is_gone_and_may_come_again,
-        the_order_of_arrival_is_lost,
-        a_run_becomes_a_segment_when_a_later_batch_opens_the_next,
-        a_segment_is_listed_once_the_batch_after_it_is_to_be_seen,
-        a_segment_goes_as_a_whole_when_its_last_batch_is_past_retention,
-        segment_numbers_go_on_after_a_clock_set_back_and_a_restart,
+        a_constant_batch_grows_only_for_overdue_cells,
+        a_noisy_batch_takes_all_waiting_cells,
+        windows_hide_unpublished_and_expired_batches,
+        expired_batches_are_deleted_and_their_cells_may_be_posted_again,
+        batches_are_shuffled,
+        a_run_becomes_a_segment_when_a_later_batch_starts_the_next,
+        a_segment_is_listed_once_the_next_batch_is_visible,
+        a_segment_expires_as_a_whole_after_its_last_batch,
+        segment_numbers_increase_after_a_clock_set_back_and_a_restart,
         many_cells_are_deleted_in_many_steps,
-        what_waits_for_a_clock_is_remembered,
+        suspended_deletes_survive_a_restart,
     ];
 }
 
@@ -81,7 +83,7 @@ async fn close(store: &impl Store, epoch: u64) {
         .unwrap();
 }
 
-/// Deletes everything numbered that was closed before then.
+/// Deletes the batches of numbered buckets that were closed before `before`.
 async fn expire(store: &impl Store, before: u64) {
     while store
         .expire(Kind::Numbered, UnixTime(before))
@@ -99,7 +101,7 @@ async fn headers(store: &impl Store, bucket: BucketId) -> Vec<BatchHeader> {
     store.contents(bucket, EVERYTHING).await.unwrap().batches
 }
 
-/// The cells of one batch, which is checked.
+/// The cells of one batch, after verification.
 async fn cells(store: &impl Store, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>> {
     let Found::Held(bytes) = store.batch(bucket, store.origin(), epoch).await.unwrap() else {
         panic!("no batch {epoch}");
@@ -119,7 +121,7 @@ fn holds(cells: &[Vec<u8>], cell: &Cell) -> usize {
         .count()
 }
 
-async fn a_batch_for_every_bucket_even_without_cells<S: Store, O: Open<S>>(o: O) {
+async fn every_bucket_gets_a_batch_even_without_cells<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     assert_eq!(store.last_close(Kind::Numbered).await.unwrap(), None);
     let posted = entries(bucket(1), 3);
@@ -165,7 +167,7 @@ async fn the_same_cell_is_published_once<S: Store, O: Open<S>>(o: O) {
     assert_eq!(cells(&store, bucket(1), 6).await.len(), 4);
 }
 
-async fn cover_posted_again_is_not_kept<S: Store, O: Open<S>>(o: O) {
+async fn reposted_cover_is_ignored<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     close(&store, 5).await;
     for cover in cells(&store, bucket(0), 5).await {
@@ -204,7 +206,7 @@ async fn pending_cells_survive_a_restart<S: Store, O: Open<S>>(o: O) {
     );
 }
 
-async fn what_is_left_behind_survives_the_end_of_its_epoch<S: Store, O: Open<S>>(o: O) {
+async fn cells_left_behind_survive_the_end_of_the_epoch<S: Store, O: Open<S>>(o: O) {
     let mut store = o.open();
     let posted = [entries(bucket(0), 70), entries(bucket(1), 70)].concat();
     for part in posted.chunks(9) {
@@ -238,7 +240,7 @@ async fn what_is_left_behind_survives_the_end_of_its_epoch<S: Store, O: Open<S>>
 }
 
 /// A batch takes 2000 cells here.
-async fn a_full_batch_leaves_the_rest_for_the_next<S: Store, O: Open<S>>(o: O) {
+async fn cells_beyond_a_full_batch_follow_in_the_next<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     let (many, few) = (entries(bucket(0), 1500), entries(bucket(0), 900));
     for (class, cells) in [(1, &many), (2, &few)] {
@@ -270,7 +272,7 @@ async fn a_full_batch_leaves_the_rest_for_the_next<S: Store, O: Open<S>>(o: O) {
     assert!(rest.iter().all(|published| *published));
 }
 
-async fn a_queue_that_is_full_takes_what_others_post<S: Store, O: Open<S>>(o: O) {
+async fn a_class_that_fills_the_queue_does_not_block_others<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     let mut kept = Vec::new();
     let refused = loop {
@@ -286,7 +288,7 @@ async fn a_queue_that_is_full_takes_what_others_post<S: Store, O: Open<S>>(o: O)
     let mixed = [entries(bucket(1), 1), entries(bucket(0), 63)].concat();
     let refused = store.put(post(1, &mixed)).await;
     assert_eq!(refused, Err(StoreError::QueueFull(Kind::Numbered)));
-    // What waits already needs no room; neither do others, nor other buckets.
+    // Cells that already wait need no room; other classes and other buckets have room.
     store.put(post(1, &kept[..64])).await.unwrap();
     let others = entries(bucket(0), 64);
     store.put(post(2, &others)).await.unwrap();
@@ -298,7 +300,7 @@ async fn a_queue_that_is_full_takes_what_others_post<S: Store, O: Open<S>>(o: O)
     assert_eq!(cells(&store, bucket(1), 5).await.len(), 68);
 }
 
-async fn cells_for_the_lobby_are_dropped_when_they_are_stale<S: Store, O: Open<S>>(o: O) {
+async fn stale_lobby_cells_are_dropped<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     let lobby = BucketId::LOBBY;
     store.put(entries(lobby, 56)).await.unwrap();
@@ -356,7 +358,7 @@ async fn origin_and_chain_survive_a_restart<S: Store, O: Open<S>>(o: O) {
     }
 }
 
-async fn an_epoch_not_later_publishes_nothing<S: Store, O: Open<S>>(o: O) {
+async fn an_epoch_that_is_not_later_publishes_nothing<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     close(&store, 5).await;
     store.put(entries(bucket(0), 1)).await.unwrap();
@@ -394,7 +396,7 @@ async fn the_lobby_is_filled_to_exactly_sixteen<S: Store, O: Open<S>>(o: O) {
     let first = entries(lobby, 40);
     store.put(first.clone()).await.unwrap();
     store.close(closing(&[lobby], 2, LOBBY)).await.unwrap();
-    // Those that came later wait behind those that have waited.
+    // Later cells wait behind earlier ones.
     let later = entries(lobby, 20);
     store.put(later.clone()).await.unwrap();
     let mut published = Vec::new();
@@ -422,7 +424,7 @@ async fn the_lobby_is_filled_to_exactly_sixteen<S: Store, O: Open<S>>(o: O) {
     );
 }
 
-async fn a_constant_batch_grows_only_for_what_has_waited<S: Store, O: Open<S>>(o: O) {
+async fn a_constant_batch_grows_only_for_overdue_cells<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     let constant = async |epoch| {
         let rule = CoverRule::Constant(8);
@@ -455,7 +457,7 @@ async fn a_constant_batch_grows_only_for_what_has_waited<S: Store, O: Open<S>>(o
     assert_eq!(of(&later), [0, 0, 3, 2, 0, 0]);
 }
 
-async fn noise_joins_all_that_waits<S: Store, O: Open<S>>(o: O) {
+async fn a_noisy_batch_takes_all_waiting_cells<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     let budget = Budget {
         epsilon: "1".parse().unwrap(),
@@ -478,12 +480,12 @@ async fn noise_joins_all_that_waits<S: Store, O: Open<S>>(o: O) {
         assert!(cells(&store, bucket(0), epoch).await.len() <= rule.most());
         sizes.insert(batch.len());
     }
-    // 40 draws, the likeliest value of which has probability 0.46: two values or fewer are
-    // seen with probability below 10^−7.
+    // 40 draws, whose likeliest value has probability 0.46: two or fewer distinct values occur
+    // with probability below 10^−7.
     assert!(sizes.len() >= 3, "{sizes:?}");
 }
 
-async fn windows_hide_what_is_not_to_be_seen<S: Store, O: Open<S>>(o: O) {
+async fn windows_hide_unpublished_and_expired_batches<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     for epoch in [5, 6, 7] {
         close(&store, epoch).await;
@@ -508,7 +510,9 @@ async fn windows_hide_what_is_not_to_be_seen<S: Store, O: Open<S>>(o: O) {
     assert_eq!(seen(81, 7).await, [0_u64; 0]);
 }
 
-async fn what_expired_is_gone_and_may_come_again<S: Store, O: Open<S>>(o: O) {
+async fn expired_batches_are_deleted_and_their_cells_may_be_posted_again<S: Store, O: Open<S>>(
+    o: O,
+) {
     let store = o.open();
     let (old, new) = (entries(bucket(0), 1), entries(bucket(0), 1));
     store.put(old.clone()).await.unwrap();
@@ -544,7 +548,7 @@ async fn what_expired_is_gone_and_may_come_again<S: Store, O: Open<S>>(o: O) {
         "the lobby has its own retention"
     );
 
-    // The digest of what is gone is gone; that of what is held is not.
+    // Digests of deleted cells are deleted; those of others are not.
     store
         .put([old.clone(), new.clone()].concat())
         .await
@@ -562,7 +566,7 @@ async fn what_expired_is_gone_and_may_come_again<S: Store, O: Open<S>>(o: O) {
     chain[1].follows(&chain[0]).unwrap();
 }
 
-async fn the_order_of_arrival_is_lost<S: Store, O: Open<S>>(o: O) {
+async fn batches_are_shuffled<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     let mut firsts = Vec::new();
     for epoch in 1..=24 {
@@ -581,6 +585,6 @@ async fn the_order_of_arrival_is_lost<S: Store, O: Open<S>>(o: O) {
     }
     firsts.sort_unstable();
     firsts.dedup();
-    // 24 draws of 8 places: fewer than four of them seen is one in 10^7.
+    // 24 draws of 8 positions: fewer than four distinct ones occur with probability 10^-7.
     assert!(firsts.len() >= 4, "{firsts:?}");
 }

@@ -1,5 +1,6 @@
-//! Cover over many epochs, through a real store: a simulation that its seed
-//! replays (but for the store's own draws), and the sizes that readers see.
+//! Cover over many epochs in a real store: a simulation that is reproducible
+//! from its seed (except for the store's own draws), and the sizes that readers
+//! see.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,7 +17,7 @@ use tessera_relay::{
 
 use crate::{bucket, contract::Open, entries};
 
-/// Runs every case, each on a store of its own.
+/// Runs every case, each on a new store.
 pub(crate) async fn all<S: Store, O: Open<S>>(fresh: impl Fn() -> O) {
     for seed in 1..=3 {
         constant_batches_over_many_epochs::<S, O>(fresh(), seed).await;
@@ -43,9 +44,9 @@ async fn close(store: &impl Store, bucket: BucketId, epoch: u64, rule: &CoverRul
     batch.cells().map(<[u8]>::to_vec).collect()
 }
 
-/// Load that swings between nothing and several times what fits, and a relay
-/// that is started anew now and then: nobody waits longer than promised, no
-/// cell is lost or doubled, and a batch grows for no other reason.
+/// Load that varies between nothing and several times the size of a batch, with
+/// restarts: no cell waits longer than specified, is lost or published twice, and
+/// a batch grows for no other reason.
 async fn constant_batches_over_many_epochs<S: Store, O: Open<S>>(o: O, seed: u64) {
     const SIZE: usize = 6;
     const EPOCHS: u64 = 40;
@@ -109,8 +110,8 @@ async fn constant_batches_over_many_epochs<S: Store, O: Open<S>>(o: O, seed: u64
     assert!(grew > 2, "seed {seed}: the load was never too much");
 }
 
-/// What readers see, the number of cells, is the posted ones and a draw from
-/// the table: χ² over many batches.
+/// The number of cells that readers see is that of posted cells plus a draw from
+/// the table: χ² test over many batches.
 async fn sizes_of_batches_follow_the_table<S: Store, O: Open<S>>(o: O) {
     const CLOSES: u64 = 300;
     println!("sizes of batches");
@@ -128,7 +129,7 @@ async fn sizes_of_batches_follow_the_table<S: Store, O: Open<S>>(o: O) {
         store.put(entries(bucket(1), posted)).await.unwrap();
         seen[close(&store, bucket(1), epoch, &rule).await.len() - posted] += 1;
     }
-    // The ends are rare: pooled with their neighbours.
+    // Rare values at the ends are pooled with their neighbours.
     let total = noise.total() as f64;
     let expected: Vec<f64> = noise
         .weights()
@@ -153,7 +154,7 @@ async fn sizes_of_batches_follow_the_table<S: Store, O: Open<S>>(o: O) {
     );
 }
 
-/// Randomness that a seed replays (SplitMix64): for loads, not for secrets.
+/// Reproducible randomness (SplitMix64), for loads and not for secrets.
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {

@@ -1,4 +1,4 @@
-//! A relay that dies: what it acknowledged is published, and once.
+//! Crashes of the relay: acknowledged cells are published exactly once.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use tessera_relay::store::sqlite::check;
 
 use crate::{bucket, entries, server::Process};
 
-/// Posts until the relay is gone; the cells it answered 202 for.
+/// Posts until the relay has stopped; returns the acknowledged cells.
 fn post_until(process: &Process, stop: &AtomicBool) -> Vec<Cell> {
     let client = process.client;
     let mut acknowledged = Vec::new();
@@ -32,7 +32,7 @@ fn post_until(process: &Process, stop: &AtomicBool) -> Vec<Cell> {
 }
 
 #[test]
-fn killed_under_load_it_loses_nothing_it_acknowledged() {
+fn kills_under_load_lose_no_acknowledged_cell() {
     let directory = TempDir::new().unwrap();
     let mut acknowledged = Vec::new();
     for round in 0..4_u64 {
@@ -42,7 +42,7 @@ fn killed_under_load_it_loses_nothing_it_acknowledged() {
             let posting: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| post_until(&process, &stop)))
                 .collect();
-            // Odd times, so that some kills fall into a close.
+            // Varying times, so that some kills hit a close.
             std::thread::sleep(Duration::from_millis(700 + 173 * round));
             let killed = std::process::Command::new("kill")
                 .args(["-KILL", &process.id()])
@@ -61,7 +61,7 @@ fn killed_under_load_it_loses_nothing_it_acknowledged() {
 
     let process = Process::start(directory.path(), "", Stdio::null());
     let newest = |index: &BucketIndex| index.batches.last().map(|batch| batch.epoch);
-    // On a machine so busy that no round came to a close, nothing is held yet.
+    // On a busy machine, perhaps no round reached a close.
     let held = |index: &BucketIndex| newest(index).is_some();
     let held = newest(&process.client.index_when(bucket(0), held));
     let two_later = held.map(|epoch| epoch + 2);
@@ -86,7 +86,7 @@ fn killed_under_load_it_loses_nothing_it_acknowledged() {
 }
 
 #[test]
-fn sigterm_ends_it_with_zero_and_leaves_no_log_behind() {
+fn sigterm_exits_with_zero_and_truncates_the_log() {
     let directory = TempDir::new().unwrap();
     let process = Process::start(
         directory.path(),

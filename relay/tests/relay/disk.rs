@@ -1,5 +1,5 @@
-//! A disk that is full, cannot be written, or holds other bytes than it was
-//! given: posts are refused, reads go on, nothing acknowledged is lost.
+//! A disk that is full, cannot be written, or is damaged: posts are refused,
+//! reads continue, and no acknowledged cell is lost.
 
 use std::{
     io::{Seek as _, SeekFrom, Write as _},
@@ -25,7 +25,7 @@ use tessera_relay::{
 
 use crate::{bucket, client::Client, entries, power::held_cells, server::Process};
 
-/// Posts until it is refused; the cells that were taken, the status, the code.
+/// Posts until it is refused; returns the accepted cells, the status and the code.
 fn post_until_refused(client: Client) -> (Vec<Cell>, u16, String) {
     let headers = [("Content-Type", "application/octet-stream")];
     let mut acknowledged = Vec::new();
@@ -41,7 +41,7 @@ fn post_until_refused(client: Client) -> (Vec<Cell>, u16, String) {
     panic!("never refused");
 }
 
-/// Waits until a post is taken again.
+/// Waits until a post is accepted again.
 fn post_until_taken(client: Client) {
     let start = Instant::now();
     let headers = [("Content-Type", "application/octet-stream")];
@@ -52,15 +52,15 @@ fn post_until_taken(client: Client) {
     }
 }
 
-/// What a relay that cannot write must still do.
-fn reads_go_on(client: Client, ready: u16) {
+/// Checks what a relay that cannot write must still do.
+fn assert_reads_continue(client: Client, ready: u16) {
     assert_eq!(client.get("/healthz").status, 200);
     assert_eq!(client.get("/readyz").status, ready);
     assert_eq!(client.get(paths::INFO).status, 200);
     assert!(!client.pull(bucket(0)).is_empty());
 }
 
-fn all_held_once(path: &Path, acknowledged: &[Cell]) {
+fn assert_all_stored_once(path: &Path, acknowledged: &[Cell]) {
     assert_eq!(check(path).unwrap().findings, []);
     let held = held_cells(path);
     for cell in acknowledged {
@@ -68,7 +68,7 @@ fn all_held_once(path: &Path, acknowledged: &[Cell]) {
     }
 }
 
-/// A file system of so many MiB, while it lives.
+/// A mounted file system of a given size in MiB.
 struct Mount(TempDir);
 
 impl Mount {
@@ -121,9 +121,9 @@ fn a_full_disk_refuses_posts_until_there_is_room() {
     let (acknowledged, status, code) = post_until_refused(client);
     assert_eq!((status, code.as_str()), (507, "RELAY_FULL"));
     assert!(acknowledged.len() > 1000, "{}", acknowledged.len());
-    reads_go_on(client, 507);
+    assert_reads_continue(client, 507);
     std::thread::sleep(Duration::from_secs(3));
-    reads_go_on(client, 507);
+    assert_reads_continue(client, 507);
     mount.grow(96);
     post_until_taken(client);
     let held = client.index(bucket(0)).batches.last().unwrap().epoch;
@@ -135,12 +135,12 @@ fn a_full_disk_refuses_posts_until_there_is_room() {
     });
     assert_eq!(client.get("/readyz").status, 200);
     assert_eq!(process.terminate(), Some(0));
-    all_held_once(&directory.join("relay.db"), &acknowledged);
+    assert_all_stored_once(&directory.join("relay.db"), &acknowledged);
 }
 
-/// Room comes back as soon as something is past retention, without anyone's help.
+/// Deletion after retention makes room without intervention.
 #[test]
-fn a_relay_at_its_limit_takes_posts_again_after_retention() {
+fn a_relay_at_its_limit_accepts_posts_again_after_retention() {
     let directory = TempDir::new().unwrap();
     let flags = "--max-disk 72MiB --retention 6s --lobby-retention 6s";
     let process = Process::start(directory.path(), flags, Stdio::null());
@@ -149,7 +149,7 @@ fn a_relay_at_its_limit_takes_posts_again_after_retention() {
     let (acknowledged, status, code) = post_until_refused(client);
     assert_eq!((status, code.as_str()), (507, "RELAY_FULL"));
     assert!(acknowledged.len() > 1000, "{}", acknowledged.len());
-    reads_go_on(client, 507);
+    assert_reads_continue(client, 507);
     post_until_taken(client);
     assert_eq!(process.terminate(), Some(0));
     let used = std::fs::metadata(directory.path().join("relay.db"))
@@ -158,10 +158,10 @@ fn a_relay_at_its_limit_takes_posts_again_after_retention() {
     assert!(used < 72 << 20, "{used}");
 }
 
-/// Writes that fail for another reason than space: here a limit on the size
-/// of files, whose signal is ignored.
+/// Writes that fail for a reason other than space: here a limit on the size of
+/// files, whose signal is ignored.
 #[test]
-fn a_disk_that_cannot_be_written_refuses_posts_until_it_can() {
+fn posts_are_refused_while_the_disk_cannot_be_written() {
     let directory = TempDir::new().unwrap();
     let limit = [
         "sh",
@@ -179,20 +179,20 @@ fn a_disk_that_cannot_be_written_refuses_posts_until_it_can() {
     client.index_when(bucket(0), |index| !index.batches.is_empty());
     let (acknowledged, status, code) = post_until_refused(client);
     assert_eq!((status, code.as_str()), (503, "RELAY_BUSY"));
-    reads_go_on(client, 503);
+    assert_reads_continue(client, 503);
     if !run("prlimit", &["--pid", &process.id(), "--fsize=unlimited"]) {
         println!("SKIPPED in part: prlimit is not there or not permitted");
         process.kill();
-        return all_held_once(&directory.path().join("relay.db"), &acknowledged);
+        return assert_all_stored_once(&directory.path().join("relay.db"), &acknowledged);
     }
     post_until_taken(client);
     assert_eq!(client.get("/readyz").status, 200);
     assert_eq!(process.terminate(), Some(0));
-    all_held_once(&directory.path().join("relay.db"), &acknowledged);
+    assert_all_stored_once(&directory.path().join("relay.db"), &acknowledged);
 }
 
-/// The page on which waiting cells begin is overwritten: nothing can be
-/// posted, and what is published can be read.
+/// Overwrites the first page of waiting cells: posts fail, and published batches
+/// can be read.
 #[test]
 fn a_damaged_file_is_read_and_not_written() {
     let directory = TempDir::new().unwrap();
@@ -224,7 +224,7 @@ fn a_damaged_file_is_read_and_not_written() {
     let client = process.client;
     let (taken, status, code) = post_until_refused(client);
     assert_eq!((taken.len(), status, code.as_str()), (0, 503, "RELAY_BUSY"));
-    reads_go_on(client, 503);
+    assert_reads_continue(client, 503);
     let (taken, ..) = post_until_refused(client);
     assert!(taken.is_empty(), "no write may be acknowledged any more");
     assert_eq!(process.terminate(), Some(0));
@@ -242,10 +242,10 @@ fn closing(epoch: u64) -> Closing {
     }
 }
 
-/// The limit keeps room for the cover of a full retention: after it has
-/// refused a post, that many batches still fit below it.
+/// The limit reserves room for the cover of a full retention: after it has refused
+/// a post, that many batches still fit.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_limit_on_disk_use_keeps_room_for_cover() {
+async fn the_disk_limit_reserves_room_for_cover() {
     const BATCHES: u64 = 60;
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("relay.db");
@@ -277,7 +277,7 @@ async fn the_limit_on_disk_use_keeps_room_for_cover() {
     for epoch in 1..=BATCHES {
         store.close(closing(epoch)).await.unwrap();
         store.end_epoch(Kind::Numbered, u8::MAX).await.unwrap();
-        // Published, cells lie closer together: a few more fit.
+        // Published cells take less space, so a few more fit.
         while store.put(entries(bucket(0), 64)).await.is_ok() {
             taken += 64;
         }
@@ -288,13 +288,13 @@ async fn the_limit_on_disk_use_keeps_room_for_cover() {
     let found = store.batch(bucket(0), store.origin(), BATCHES).await;
     assert!(matches!(found, Ok(Found::Held(_))), "reads go on");
 
-    // What leaves after its retention makes room.
+    // Deletion after retention makes room.
     while store.expire(Kind::Numbered, UnixTime(300)).await.unwrap() {}
     assert_eq!(store.writable(), Ok(()));
     store.put(entries(bucket(0), 64)).await.unwrap();
     store.shutdown().await;
     drop(store);
-    // The count goes on after a restart.
+    // The count continues after a restart.
     let store = SqliteStore::open(&path, &options).unwrap();
     let mut more = 64;
     while store.put(entries(bucket(0), 64)).await.is_ok() {

@@ -1,4 +1,4 @@
-//! What ten thousand people cost who wait for notices.
+//! The cost of ten thousand idle subscribers.
 
 use std::{
     process::Stdio,
@@ -12,7 +12,7 @@ use crate::{bucket, client::Client, entries, server::Process, socket::Socket};
 const SUBSCRIBERS: u64 = 10_000;
 const MOST_EACH: u64 = 20 << 10;
 
-/// Open files this process may have, less what the test needs beside.
+/// The limit on open files of this process, less what the test itself needs.
 fn allowed() -> u64 {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits
@@ -44,7 +44,7 @@ fn a_subscriber_costs_at_most_twenty_kibibytes() {
         --max-message-size 64KiB";
     let process = Process::start(directory.path(), flags, Stdio::null());
     let relay = process.client.0;
-    // What every relay needs once is there before.
+    // Memory that every relay needs once is allocated before.
     process.client.post(&entries(bucket(0), 64));
     drop(Socket::subscribe(relay, "{\"bucket\":0}"));
 
@@ -59,7 +59,7 @@ fn a_subscriber_costs_at_most_twenty_kibibytes() {
     assert!(each > 100, "nothing was measured");
     process.client.post(&entries(bucket(0), 1));
 
-    // All of them are told that it ends, and it does end.
+    // All of them get a close frame, and the relay exits.
     let start = Instant::now();
     assert_eq!(process.terminate(), Some(0));
     assert!(
@@ -73,7 +73,7 @@ fn a_subscriber_costs_at_most_twenty_kibibytes() {
 }
 
 #[test]
-fn one_publication_reaches_all_who_wait() {
+fn one_publication_reaches_all_subscribers() {
     let count = 2_000.min(allowed());
     let directory = TempDir::new().unwrap();
     let process = Process::start(directory.path(), "--epoch 10s", Stdio::null());

@@ -1,4 +1,4 @@
-//! What the relay says of itself, and its answers to methods and browsers.
+//! `/v1/info`, HTTP methods and preflights.
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -7,7 +7,7 @@ use tessera::wire::{CellSize, paths, post};
 use crate::{bucket, entries, server::Server, socket::Socket};
 
 #[test]
-fn info_says_what_runs_and_what_the_cover_is_worth() {
+fn info_states_parameters_and_cover() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "--cover-cells 5 --retention 1h");
     let info = server.client.info();
@@ -43,7 +43,7 @@ fn info_says_what_runs_and_what_the_cover_is_worth() {
 }
 
 #[test]
-fn methods_and_preflight_are_answered_right() {
+fn methods_and_preflights_get_the_right_response() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     let client = server.client;
@@ -97,7 +97,7 @@ fn methods_and_preflight_are_answered_right() {
     server.stop();
 }
 
-/// Members of a live answer, and those its schema has.
+/// Compares the members of a response with its schema.
 fn conforms(document: &Value, schema: &str, answer: &Value) {
     let schema = &document["components"]["schemas"][schema];
     let properties = schema["properties"].as_object().unwrap();
@@ -116,7 +116,7 @@ fn conforms(document: &Value, schema: &str, answer: &Value) {
 }
 
 #[test]
-fn answers_are_what_the_openapi_document_says() {
+fn responses_match_the_openapi_document() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     let client = server.client;

@@ -1,4 +1,4 @@
-//! What a client may cost, over real connections and raw bytes.
+//! Limits on clients, over real connections and raw bytes.
 
 use std::{
     io::{Read as _, Write as _},
@@ -50,7 +50,7 @@ fn the_lobby_takes_four_cells_per_post_connection_and_epoch() {
 #[test]
 fn cells_are_limited_per_connection_and_a_trusted_proxys_clients() {
     let directory = TempDir::new().unwrap();
-    // Counters are forgotten with the epoch.
+    // Counters are discarded at the end of the epoch.
     let flags = "--cells-per-connection 64 --cells-per-peer 100 --trusted-proxy 127.0.0.1 \
         --epoch 1h --retention 1d --max-message-size 64KiB";
     let server = Server::start(directory.path(), flags);
@@ -66,7 +66,7 @@ fn cells_are_limited_per_connection_and_a_trusted_proxys_clients() {
     let refused = put("6.6.6.6, 198.51.100.1:5000");
     assert_eq!(
         refused.status, 429,
-        "what the client claims itself is passed over"
+        "claims of the client itself are ignored"
     );
     assert!(refused.header("retry-after").is_some());
     assert_eq!(put("198.51.100.1:5001").status, 429, "the peer's limit");
@@ -77,7 +77,7 @@ fn cells_are_limited_per_connection_and_a_trusted_proxys_clients() {
 }
 
 #[test]
-fn too_many_connections_are_turned_away_and_places_come_back() {
+fn surplus_connections_are_refused_until_others_end() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "--max-connections 3");
     let mut held: Vec<_> = (0..3).map(|_| Socket::connect(server.client.0)).collect();
@@ -126,7 +126,7 @@ fn slow_heads_and_idle_connections_end() {
     slow.0
         .write_all(b"GET /v1/info HTTP/1.1\r\nHost: a\r\n")
         .unwrap();
-    // A byte now and then does not help.
+    // A byte from time to time does not help.
     while start.elapsed() < Duration::from_secs(25) {
         if slow.0.write_all(b"X").is_err() {
             break;
@@ -212,7 +212,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn a_client_that_has_said_all_is_still_answered() {
+fn a_half_closed_connection_still_gets_its_response() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     let body = post::encode(&entries(bucket(0), 1)).unwrap();

@@ -1,5 +1,5 @@
-//! Tests of the relay as its users meet it: real files, real HTTP on an
-//! ephemeral port, the real binary where a process must die.
+//! Tests of the relay through its public interface: real files, real HTTP on an
+//! ephemeral port, the real binary where a process must be killed.
 
 #![expect(
     clippy::unwrap_used,
@@ -49,12 +49,12 @@ fn bucket(number: u32) -> BucketId {
     BucketId::try_from(number).unwrap()
 }
 
-/// A cell nobody has posted before: as good as any real one.
+/// A new cell, indistinguishable from a real one.
 fn cell() -> Cell {
     cover_cell(CellSize::DEFAULT, &mut tessera_relay::random::system())
 }
 
-/// So many new cells for one bucket.
+/// `count` new cells for one bucket.
 fn entries(bucket: BucketId, count: usize) -> Vec<PostEntry> {
     (0..count)
         .map(|_| PostEntry {

@@ -1,4 +1,4 @@
-//! Older files, verifying, and backups.
+//! Migration, verification and backup of a store.
 
 use std::{
     path::{Path, PathBuf},
@@ -70,7 +70,7 @@ async fn close(store: &SqliteStore, buckets: &[BucketId], epoch: u64, hour: u64)
     store.seal(buckets).await.unwrap();
 }
 
-/// Every header of a bucket, those in segments too.
+/// Every header of a bucket, including those in segments.
 async fn chain(store: &SqliteStore, bucket: BucketId) -> Vec<BatchHeader> {
     let contents = store.contents(bucket, EVERYTHING).await.unwrap();
     let mut headers = contents.batches;
@@ -103,10 +103,10 @@ fn old_file(directory: &TempDir) -> PathBuf {
     path
 }
 
-/// The file was written by the relay as it was at version 1 of the layout:
-/// twelve batches of two buckets and the lobby, and four cells that waited.
+/// The file was written by a relay with version 1 of the layout: twelve batches of
+/// two buckets and the lobby, and four waiting cells.
 #[tokio::test]
-async fn a_file_of_version_1_is_brought_up_to_date() {
+async fn a_file_of_version_1_is_migrated() {
     let directory = TempDir::new().unwrap();
     let path = old_file(&directory);
     let before = std::fs::read(&path).unwrap();
@@ -121,7 +121,7 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     assert_eq!(last.epoch, 897_626_357);
     assert_eq!(chain(&store, bucket(0)).await.len(), 5);
     let cell = |fill: u8| Cell::parse(vec![fill; 1024], CellSize::try_from(SIZE).unwrap()).unwrap();
-    // Cell 1 is published and cell 5 waits: neither is taken twice.
+    // Cell 1 is published and cell 5 waits: neither is accepted twice.
     let known = [1, 5].map(|fill| PostEntry {
         bucket: bucket(0),
         cell: cell(fill),
@@ -160,8 +160,8 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     assert_eq!((report.batches, report.segments), (14, 2));
 }
 
-/// A store with something of everything: segments, single batches, a batch
-/// half deleted, the lobby, cells that wait, a clock that is not believed.
+/// A store with every kind of content: segments, single batches, a half-deleted
+/// batch, the lobby, waiting cells, deletes suspended because of the clock.
 async fn full_store(path: &Path) {
     let store = open(path);
     let all = [bucket(0), bucket(1)];
@@ -248,9 +248,9 @@ fn corrupt(value: &Value, way: usize) -> Option<Value> {
     }
 }
 
-/// What nothing else in the store follows from: up to where readers are told that something is past retention, a
-/// row's own number, and whether deletes wait.
-fn shows_nowhere(table: &str, column: &str, row: &Row) -> bool {
+/// Returns `true` for values that nothing else in the store depends on: the last
+/// expired epoch and segment, a row's own number, and whether deletes are suspended.
+fn is_undetectable(table: &str, column: &str, row: &Row) -> bool {
     match table {
         "frame" => column == "id",
         "chain" => column == "expired_through" || column == "segment_expired",
@@ -281,7 +281,7 @@ async fn each_single_corruption_is_found() {
     ] {
         let (names, rows) = rows(&Connection::open(&path).unwrap(), table);
         assert!(!rows.is_empty(), "{table}");
-        // Some of very many digests are as good as all.
+        // A sample of the digests is enough.
         for at in (0..rows.len()).step_by(1 + rows.len() / 25) {
             let mut changes: Vec<(String, Vec<Row>)> = Vec::new();
             for (column, name) in names.iter().enumerate() {
@@ -289,7 +289,7 @@ async fn each_single_corruption_is_found() {
                     let Some(value) = corrupt(&rows[at][column], way) else {
                         continue;
                     };
-                    if shows_nowhere(table, name, &rows[at]) || value == rows[at][column] {
+                    if is_undetectable(table, name, &rows[at]) || value == rows[at][column] {
                         continue;
                     }
                     let mut rows = rows.clone();
@@ -297,8 +297,8 @@ async fn each_single_corruption_is_found() {
                     changes.push((format!("{table} row {at}: {name}, way {way}"), rows));
                 }
             }
-            // A cell that waits and is gone is missed by nobody here.
-            if table != "frame" && !shows_nowhere(table, "", &rows[at]) {
+            // A missing waiting cell cannot be detected.
+            if table != "frame" && !is_undetectable(table, "", &rows[at]) {
                 let mut rows = rows.clone();
                 rows.remove(at);
                 changes.push((format!("{table} row {at}: gone"), rows));
@@ -360,7 +360,7 @@ async fn damage_below_the_tables_is_found() {
 }
 
 #[tokio::test]
-async fn a_backup_holds_no_key_and_nothing_that_waits() {
+async fn a_backup_contains_no_key_and_no_waiting_cells() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("relay.db");
     full_store(&path).await;
@@ -376,7 +376,7 @@ async fn a_backup_holds_no_key_and_nothing_that_waits() {
         )
         .unwrap();
 
-    // While the relay has it open.
+    // The relay has it open.
     let to = directory.path().join("backup.db");
     let saved = backup(&path, &to).unwrap();
     let again = backup(&path, &to);
@@ -397,7 +397,7 @@ async fn a_backup_holds_no_key_and_nothing_that_waits() {
     store.shutdown().await;
     drop(store);
 
-    // A relay on it is another origin: the old chains end, new ones begin, epochs go on.
+    // A relay on it is another origin: the old chains end, new ones start, epochs continue.
     let restored = open(&to);
     assert_ne!(restored.origin(), old);
     let held = chain(&restored, bucket(1)).await;
@@ -441,7 +441,7 @@ async fn a_backup_holds_no_key_and_nothing_that_waits() {
 }
 
 #[test]
-fn a_key_that_is_missing_is_no_backup() {
+fn a_store_without_a_key_is_not_a_backup() {
     let directory = TempDir::new().unwrap();
     let path = old_file(&directory);
     Connection::open(&path)
@@ -459,7 +459,7 @@ fn a_key_that_is_missing_is_no_backup() {
 }
 
 #[test]
-fn the_commands_say_what_they_found() {
+fn the_commands_report_their_findings() {
     let directory = TempDir::new().unwrap();
     let url = |name: &str| format!("sqlite://{}", directory.path().join(name).display());
     let run = |arguments: &[&str]| {
@@ -494,7 +494,10 @@ fn the_commands_say_what_they_found() {
         .unwrap();
     let (code, text) = run(&["check", "--storage", &url("relay.db")]);
     assert_eq!(code, Some(1));
-    assert!(text.contains("digest index: the number of digests differs"), "{text}");
+    assert!(
+        text.contains("digest index: the number of digests differs"),
+        "{text}"
+    );
     let (code, text) = run(&["check", "--storage", &url("nowhere.db")]);
     assert_eq!(code, Some(1), "{text}");
     assert!(!directory.path().join("nowhere.db").exists());

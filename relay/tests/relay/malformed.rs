@@ -1,4 +1,4 @@
-//! Requests that are none: never a 5xx, never the end of the relay.
+//! Malformed requests: never a 5xx, never a crash of the relay.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ const HANDMADE: &[&[u8]] = &[
 const MUTANTS: usize = 10_000;
 const THREADS: usize = 16;
 
-/// Whether it was answered. No answer at all, or one that is not the relay's fault.
+/// Returns `true` if there was a response, which must not be a 5xx.
 fn check(client: Client, bytes: &[u8]) -> bool {
     let Some(answer) = client.raw(bytes, Duration::from_secs(10)) else {
         return false;
@@ -61,7 +61,7 @@ fn check(client: Client, bytes: &[u8]) -> bool {
 }
 
 #[test]
-fn malformed_requests_harm_nothing() {
+fn malformed_requests_do_no_harm() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     let client = server.client;
@@ -110,7 +110,7 @@ fn malformed_requests_harm_nothing() {
     server.stop();
 }
 
-/// A handmade or good request with some bytes changed, dropped or doubled.
+/// A handwritten or valid request with some bytes changed, dropped or doubled.
 fn mutant(seed: usize) -> Vec<u8> {
     let mut rng = random::system();
     let mut pick = |below: usize| usize::try_from(rng.next_u64() % below.max(1) as u64).unwrap();

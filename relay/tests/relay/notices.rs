@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[test]
-fn what_is_no_handshake_is_refused() {
+fn invalid_handshakes_are_refused() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     for (name, value) in [
@@ -38,7 +38,7 @@ fn what_is_no_handshake_is_refused() {
 }
 
 #[test]
-fn what_is_no_subscription_ends_the_stream() {
+fn invalid_subscriptions_end_the_stream() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(
         directory.path(),
@@ -83,7 +83,7 @@ fn what_is_no_subscription_ends_the_stream() {
 }
 
 #[test]
-fn who_does_not_subscribe_in_time_is_told_so() {
+fn a_late_subscription_ends_the_stream_with_a_code() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     let start = Instant::now();
@@ -94,7 +94,7 @@ fn who_does_not_subscribe_in_time_is_told_so() {
 }
 
 #[test]
-fn every_publication_is_told_with_what_the_index_says() {
+fn notices_match_the_index() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     let client = server.client;
@@ -153,7 +153,7 @@ fn streams_end_with_the_relay() {
 }
 
 #[test]
-fn subscribers_are_limited_and_their_places_come_back() {
+fn surplus_subscribers_are_refused_until_others_leave() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "--max-subscribers 2");
     let first = Socket::upgrade(server.client.0);
@@ -183,7 +183,7 @@ fn subscribers_are_limited_and_their_places_come_back() {
 }
 
 #[test]
-fn who_only_talks_is_dropped() {
+fn a_client_that_floods_control_frames_is_dropped() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(
         directory.path(),

@@ -1,4 +1,4 @@
-//! What only the operator sees.
+//! The admin interface and the log.
 
 use std::{
     process::Stdio,
@@ -92,7 +92,7 @@ fn metrics_are_a_snapshot_of_what_was_published() {
 }
 
 #[test]
-fn log_lines_are_json_when_asked_for() {
+fn the_json_format_logs_one_object_per_line() {
     let directory = TempDir::new().unwrap();
     let log = directory.path().join("log");
     let file = Stdio::from(std::fs::File::create(&log).unwrap());

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use crate::server::Server;
 
 #[test]
-fn files_come_with_their_type_and_under_a_strict_policy() {
+fn files_have_their_type_and_a_strict_policy() {
     let directory = TempDir::new().unwrap();
     let portal = directory.path().join("portal");
     std::fs::create_dir_all(portal.join("assets")).unwrap();

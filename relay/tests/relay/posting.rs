@@ -1,4 +1,4 @@
-//! Cells on their way in, and out again.
+//! Posting of cells, and their publication.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{bucket, client::occurrences, entries, server::Server};
 type Case<'a> = (&'a [(&'a str, &'a str)], Vec<u8>, u16, &'a str);
 
 #[test]
-fn posts_that_are_none_are_refused_with_a_code() {
+fn invalid_posts_are_refused_with_a_code() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     let client = server.client;
@@ -63,7 +63,7 @@ fn posts_that_are_none_are_refused_with_a_code() {
             "case {at}"
         );
     }
-    // Chunked, without a length that could be looked at first.
+    // Chunked, without a length that could be checked first.
     let mut chunked = b"POST /v1/cells HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\
         Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         .to_vec();
@@ -99,7 +99,7 @@ fn a_post_is_all_or_nothing() {
 }
 
 #[test]
-fn cells_travel_once_through_signed_chained_batches() {
+fn cells_are_published_once_in_signed_chained_batches() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     let client = server.client;

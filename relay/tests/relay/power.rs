@@ -1,9 +1,9 @@
-//! Power loss: what a relay wrote and synced is recorded, and replayed up to
-//! some point with writes that were not synced dropped, torn, or done in
-//! part. `kill -9` does not show this: the operating system still writes
-//! what the process had handed over.
+//! Power loss: the writes and syncs of a relay are recorded, and replayed up to a
+//! point, with unsynced writes dropped, torn or applied in part. `kill -9` cannot
+//! test this: the operating system still completes the process's writes.
 //!
-//! Needs `strace` and the right to use it; without, the tests say so and end.
+//! Needs `strace` and permission to use it; otherwise the tests report that they
+//! are skipped.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ fn can_trace() -> bool {
     can
 }
 
-/// One thing a relay did, as far as its disk and its clients go.
+/// One event that matters to the relay's disk or clients.
 #[derive(Clone, Debug)]
 enum Did {
     Write(Name, u64, Vec<u8>),
@@ -73,8 +73,8 @@ impl Name {
     }
 }
 
-/// Reads what `strace -f -y -xx` wrote. A call that another thread's
-/// interrupts stands in two lines; it counts where it ends.
+/// Parses the output of `strace -f -y -xx`. A call that was interrupted by another
+/// thread's has two lines; it counts at the second.
 fn read_trace(text: &str) -> Vec<Did> {
     let mut begun = BTreeMap::new();
     let mut done = Vec::new();
@@ -134,7 +134,7 @@ fn unescape(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// A disk: what is on it for certain, and what was written since the last sync.
+/// A disk: its synced content, and the writes since the last sync.
 #[derive(Clone, Debug, Default)]
 struct Disk {
     synced: BTreeMap<Name, Vec<u8>>,
@@ -176,8 +176,8 @@ impl Disk {
         }
     }
 
-    /// The power goes: of what was not synced something arrived, in any
-    /// order, perhaps half a write.
+    /// Simulates power loss: some of the unsynced writes are applied, in any order,
+    /// perhaps half of one.
     fn lose_power(mut self, dice: &mut Dice) -> BTreeMap<Name, Vec<u8>> {
         let mut pending = std::mem::take(&mut self.unsynced);
         let share = dice.below(4);
@@ -203,7 +203,7 @@ impl Disk {
     }
 }
 
-/// Posts one after the other while epochs end; the cells of each, in order.
+/// Posts sequentially while epochs end; returns the cells of each post, in order.
 fn post_for(process: &Process, time: Duration) -> Vec<Vec<Cell>> {
     let start = Instant::now();
     let mut posts = Vec::new();
@@ -211,14 +211,14 @@ fn post_for(process: &Process, time: Duration) -> Vec<Vec<Cell>> {
         let posted = entries(bucket(posts.len() as u32 % 2), 1 + posts.len() % 3);
         process.client.post(&posted);
         posts.push(posted.into_iter().map(|entry| entry.cell).collect());
-        // Each is some hundred kilobytes of trace.
+        // Each post adds about a hundred kilobytes of trace.
         std::thread::sleep(Duration::from_millis(20));
     }
     posts
 }
 
 #[test]
-fn what_was_answered_survives_power_loss_at_any_point() {
+fn acknowledged_cells_survive_power_loss_at_any_point() {
     if !can_trace() {
         return;
     }
@@ -259,7 +259,7 @@ fn what_was_answered_survives_power_loss_at_any_point() {
     let mut dice = Dice(7);
     let (mut disk, mut answered, mut losses) = (Disk::default(), 0, 0);
     for (at, did) in done.iter().enumerate() {
-        // Where something is at stake: before and after every answer, at syncs, and at random.
+        // Around every response, at syncs, and at random.
         let is_telling = matches!(did, Did::Answered202 | Did::Sync(_)) && dice.below(3) == 0;
         if answered > 0 && (is_telling || dice.below(40) == 0) {
             for _ in 0..2 {
@@ -283,7 +283,7 @@ fn what_was_answered_survives_power_loss_at_any_point() {
     assert!(losses > 50, "{losses}");
 }
 
-/// The store opens, is in order, and holds each acknowledged cell once.
+/// Checks that the store opens, is consistent, and has each acknowledged cell once.
 fn after_power_loss<'c>(
     files: &BTreeMap<Name, Vec<u8>>,
     acknowledged: impl Iterator<Item = &'c Cell>,
@@ -302,8 +302,7 @@ fn after_power_loss<'c>(
     }
 }
 
-/// Every cell that waits or is published, and how often. What waits is
-/// published for that.
+/// Counts every waiting or published cell, after publishing the waiting ones.
 pub(crate) fn held_cells(path: &Path) -> BTreeMap<Vec<u8>, u32> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -344,7 +343,7 @@ fn closing(epoch: u64) -> Closing {
 }
 
 #[test]
-fn a_sync_that_fails_ends_the_process() {
+fn a_failed_sync_ends_the_process() {
     if !can_trace() {
         return;
     }

@@ -1,5 +1,4 @@
-//! A real nginx with the configuration that is shipped, between clients and
-//! the relay.
+//! A real nginx with the shipped configuration, between clients and the relay.
 
 use std::{
     io::{Read as _, Write as _},
@@ -105,7 +104,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // The master ends its workers when asked to, not when it is killed.
+        // The master stops its workers on SIGTERM, not when it is killed.
         let _ = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();
@@ -118,7 +117,7 @@ fn is_root() -> bool {
     id.stdout == b"0\n"
 }
 
-/// Stands before the relay and notes what it is asked.
+/// A proxy that counts requests to the relay.
 #[derive(Clone)]
 struct Counter {
     address: SocketAddr,
@@ -227,7 +226,7 @@ fn batches_come_from_the_cache_and_errors_do_not() {
         assert_eq!(counter.requests(&batch_path(&missed)), asked);
     }
 
-    // Posts and notices pass, and clients are told apart by address and port.
+    // Posts and notices are forwarded, and clients are distinguished by address and port.
     through.post(&entries(bucket(0), 64));
     let mut socket = Socket::subscribe(through.0, "{\"bucket\":0}");
     assert!(socket.notice().get("digest").is_some());
@@ -247,11 +246,11 @@ fn batches_come_from_the_cache_and_errors_do_not() {
     assert_eq!(through.get(&batch_path(&ahead)).status, 502);
     assert_eq!(answer.header("server"), Some("nginx"), "no version");
     drop(proxy);
-    no_logs(directory.path());
+    assert_no_logs(directory.path());
 }
 
 #[test]
-fn with_an_access_token_nothing_is_kept() {
+fn with_an_access_token_nothing_is_cached() {
     let Some(nginx) = nginx() else { return };
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("token");
@@ -274,11 +273,11 @@ fn with_an_access_token_nothing_is_kept() {
     assert_eq!(proxy.client.post_body(&cells).status, 401);
     drop(proxy);
     server.stop();
-    no_logs(directory.path());
+    assert_no_logs(directory.path());
 }
 
-/// Nothing was written down about anyone.
-fn no_logs(directory: &Path) {
+/// Checks that nginx wrote no logs.
+fn assert_no_logs(directory: &Path) {
     for name in ["access.log", "startup.log"] {
         let log = std::fs::read(directory.join(name)).unwrap_or_default();
         assert_eq!(String::from_utf8_lossy(&log), "", "{name}");

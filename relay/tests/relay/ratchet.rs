@@ -1,5 +1,5 @@
-//! The ratchet and its frames against vectors of another implementation, and
-//! its old keys on a device.
+//! The ratchet and its frames, compared with vectors of another implementation,
+//! and a search for old keys on a device.
 
 use std::{
     collections::HashSet,
@@ -59,7 +59,7 @@ fn seal(key: &StepKey, kind: Kind, cell: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_key_moves_on_as_in_the_vectors() {
+fn keys_advance_as_in_the_vectors() {
     let vectors = vectors();
     let steps = vectors["steps"].as_array().unwrap();
     assert!(steps.len() >= 3);
@@ -67,7 +67,7 @@ fn a_key_moves_on_as_in_the_vectors() {
         let r = bytes(&step["r"]);
         let next = key(&step["key"]).next(Kind::Numbered, &r).unwrap();
         let lobby = key(&step["key"]).next(Kind::Lobby, &r).unwrap();
-        // Keys are compared by what they seal: they are never shown.
+        // Keys cannot be read, so the test compares what they seal.
         let expected = seal(&key(&step["next"]), Kind::Numbered, &[5; 10]);
         assert_eq!(seal(&next, Kind::Numbered, &[5; 10]), expected);
         assert_ne!(seal(&lobby, Kind::Numbered, &[5; 10]), expected);
@@ -75,7 +75,7 @@ fn a_key_moves_on_as_in_the_vectors() {
 }
 
 #[test]
-fn a_frame_is_sealed_as_in_the_vectors() {
+fn frames_match_the_vectors() {
     let vectors = vectors();
     let frame = &vectors["frame"];
     let cells = [vec![0x11; CELL_LEN], vec![0x22; CELL_LEN]];
@@ -112,7 +112,7 @@ struct Device {
 }
 
 impl Device {
-    /// `None` where this may not be done.
+    /// `None` if mounting is not permitted.
     fn mount(make: &[&str], options: &str) -> Option<Self> {
         let directory = TempDir::new().unwrap();
         let device = Self { directory };
@@ -145,7 +145,7 @@ impl Device {
         self.directory.path().join("mounted")
     }
 
-    /// What is on the device once everything was written.
+    /// The bytes of the device after everything was written.
     fn unmount(self) -> Vec<u8> {
         let unmounted = Command::new("umount").arg(self.path()).status().unwrap();
         assert!(unmounted.success());
@@ -155,14 +155,14 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // Again after `unmount`, in vain.
+        // Has no effect after `unmount`.
         let mut again = Command::new("umount");
         let _ = again.arg(self.path()).stderr(Stdio::null()).status();
     }
 }
 
-/// Runs a store for some epochs on a device; how many old keys are found on it
-/// afterwards, of how many.
+/// Runs a store for some epochs on a device; returns how many old keys are found on
+/// it afterwards, and how many there were.
 fn old_keys_on(device: Device) -> (usize, usize) {
     let path = device.path().join("relay.db");
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -192,7 +192,7 @@ fn old_keys_on(device: Device) -> (usize, usize) {
     found_on(device, &old)
 }
 
-/// How many of these keys are found on a device, and how many there are.
+/// Returns how many of these keys are found on a device, and their number.
 fn found_on(device: Device, keys: &[Vec<u8>]) -> (usize, usize) {
     let device = device.unmount();
     let starts: HashSet<&[u8]> = keys.iter().map(|key| &key[..8]).collect();
@@ -216,8 +216,8 @@ fn old_keys_are_not_on_the_device() {
     assert_eq!((found, of), (0, 20));
 }
 
-/// The same search finds them where the file system keeps copies: it is not
-/// blind, and the warning at start is right.
+/// The same search finds keys on a file system that keeps copies, which shows that
+/// the search works and that the warning at start is justified.
 #[test]
 fn a_file_system_that_journals_data_keeps_old_keys() {
     let Some(device) = Device::mount(&[], "data=journal") else {

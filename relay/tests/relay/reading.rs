@@ -1,4 +1,4 @@
-//! Indexes and batches: what is there, for how long, and what caches may do.
+//! Indexes and batches: availability, retention and caching.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use tessera::wire::paths;
 use crate::{bucket, server::Server};
 
 #[test]
-fn what_is_not_there_is_not_cached() {
+fn missing_resources_are_not_cached() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "");
     let client = server.client;
@@ -48,7 +48,7 @@ fn what_is_not_there_is_not_cached() {
 }
 
 #[test]
-fn past_retention_the_oldest_epoch_is_told() {
+fn an_expired_batch_gives_the_oldest_epoch() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "--retention 2s");
     let client = server.client;
@@ -127,7 +127,7 @@ fn batches_are_immutable_and_indexes_cacheable() {
 }
 
 #[test]
-fn batches_appear_a_fixed_delay_after_the_boundary() {
+fn batches_are_published_a_fixed_delay_after_the_boundary() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), "--epoch 4s");
     let client = server.client;
@@ -137,7 +137,7 @@ fn batches_appear_a_fixed_delay_after_the_boundary() {
         let heard = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         if batches.len() > seen {
             let after = heard.as_secs_f64() % 4.0;
-            // Heard of no earlier than it was visible, however slow the answer.
+            // A slow response can only make this later.
             assert!(after >= delay.as_secs_f64(), "{after} s after the boundary");
             seen = batches.len();
         }

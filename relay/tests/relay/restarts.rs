@@ -1,4 +1,4 @@
-//! What goes on after the relay was down.
+//! Continuation after downtime.
 
 use std::time::Duration;
 

@@ -5,11 +5,11 @@ use tessera::wire::{Batch, BatchTags, BucketId, paths};
 
 use crate::{bucket, client::occurrences, server::Server};
 
-/// Batches so large that two of them fill a segment: six hours are long.
+/// Batches so large that two of them fill a segment, to avoid waiting for six hours.
 const LARGE: &str = "--cell-size 16384 --cover-cells 400 --buckets 1";
 
 #[test]
-fn segments_are_immutable_and_hold_each_batch_once() {
+fn segments_are_immutable_and_contain_each_batch_once() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), LARGE);
     let client = server.client;
@@ -44,7 +44,7 @@ fn segments_are_immutable_and_hold_each_batch_once() {
     )
     .unwrap();
     assert_eq!(occurrences(&batches, &first), 1);
-    // Its batches are there one by one as well.
+    // Its batches are available individually as well.
     let single = client.get(&paths::batch(bucket(0), &listed.origin, listed.first));
     assert_eq!(whole.body[..single.body.len()], single.body[..]);
 
@@ -91,7 +91,7 @@ fn segments_are_immutable_and_hold_each_batch_once() {
 }
 
 #[test]
-fn what_is_no_segment_is_not_found() {
+fn missing_segments_are_not_found() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), LARGE);
     let client = server.client;
@@ -122,7 +122,7 @@ fn what_is_no_segment_is_not_found() {
 }
 
 #[test]
-fn a_short_retention_makes_none() {
+fn a_short_retention_makes_no_segments() {
     let directory = TempDir::new().unwrap();
     let server = Server::start(directory.path(), &format!("{LARGE} --retention 23h"));
     let client = server.client;

@@ -1,4 +1,4 @@
-//! Relays to speak to: one inside the test, and one as a process of its own.
+//! Relays under test: in a thread of the test, or as a process.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -20,7 +20,7 @@ struct Line {
     config: Config,
 }
 
-/// The flags every test starts from; later ones win.
+/// The base flags of every test; later ones override them.
 fn flags(directory: &Path, more: &str) -> Vec<String> {
     let storage = format!(
         "--storage=sqlite://{}",
@@ -76,7 +76,7 @@ impl Server {
         }
     }
 
-    /// Drains, as on SIGTERM, and expects no error.
+    /// Drains as on SIGTERM, and expects no error.
     pub(crate) fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
         self.thread.take().unwrap().join().unwrap().unwrap();
@@ -106,7 +106,7 @@ impl Process {
         Self::spawn(relay, directory, more, log)
     }
 
-    /// The same, run by another command that becomes it or watches it.
+    /// Starts the binary under another command that executes or traces it.
     pub(crate) fn start_under(wrapper: &[&str], directory: &Path, more: &str, log: Stdio) -> Self {
         let mut command = Command::new(wrapper[0]);
         command
@@ -138,7 +138,7 @@ impl Process {
         }
     }
 
-    /// The operator's port, which the second line names.
+    /// A client of the admin interface, whose address is in the second line.
     pub(crate) fn admin(&mut self) -> Client {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
@@ -148,7 +148,7 @@ impl Process {
         Client(address.expect("the second line").parse().unwrap())
     }
 
-    /// What it says when it does not start.
+    /// The error output of a relay that does not start.
     pub(crate) fn refused(directory: &Path, more: &str) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
             .args(flags(directory, more))
@@ -163,7 +163,7 @@ impl Process {
         self.child.id().to_string()
     }
 
-    /// SIGKILL: nothing is flushed, nobody is asked.
+    /// Kills the process with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -176,12 +176,12 @@ impl Process {
         assert!(kill.unwrap().success());
     }
 
-    /// Waits until it ends by itself; the exit code.
+    /// Waits until it exits; returns the exit code.
     pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
-    /// SIGTERM, and the exit code.
+    /// Sends SIGTERM; returns the exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
         self.signal("TERM");
         self.child.wait().unwrap().code()

@@ -1,4 +1,4 @@
-//! Where settings come from, as the binary takes them.
+//! The sources of settings of the binary.
 
 use std::{
     fs::Permissions,
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::server::Process;
 
 #[test]
-fn flags_win_over_environment_over_file_over_defaults() {
+fn flags_override_environment_overrides_file_overrides_defaults() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("relay.toml");
     let text =
@@ -36,7 +36,7 @@ fn flags_win_over_environment_over_file_over_defaults() {
 }
 
 #[test]
-fn what_is_wrong_is_said_at_start() {
+fn invalid_settings_are_reported_at_start() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("relay.toml");
     std::fs::write(&file, "epcoh = \"30m\"").unwrap();
@@ -57,7 +57,7 @@ fn what_is_wrong_is_said_at_start() {
 }
 
 #[test]
-fn help_and_version_are_no_errors() {
+fn help_and_version_are_not_errors() {
     for flags in [&["--help"][..], &["serve", "--help"], &["help", "serve"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
             .args(flags)
@@ -69,7 +69,7 @@ fn help_and_version_are_no_errors() {
 }
 
 #[test]
-fn a_hangup_without_files_to_read_again_is_no_end() {
+fn a_hangup_without_reloadable_files_does_not_end_the_relay() {
     let directory = TempDir::new().unwrap();
     let process = Process::start(directory.path(), "", Stdio::null());
     process.signal("HUP");
@@ -79,7 +79,7 @@ fn a_hangup_without_files_to_read_again_is_no_end() {
 }
 
 #[test]
-fn secrets_that_everyone_may_read_are_warned_of() {
+fn the_relay_warns_about_secrets_readable_by_all_users() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("token");
     std::fs::write(&file, "shared-by-a-deployment").unwrap();

@@ -1,5 +1,5 @@
-//! A relay for as long as one likes: posts, pulls, closes, deletes, backups,
-//! restarts and kills. `cargo xtask soak --minutes 60`.
+//! A relay under posts, pulls, closes, deletes, backups, restarts and kills for a
+//! given time. `cargo xtask soak --minutes 60`.
 
 use std::{
     collections::HashMap,
@@ -24,10 +24,10 @@ use crate::{
 /// Set by `cargo xtask soak`.
 const MINUTES: &str = "TESSERA_SOAK_MINUTES";
 
-/// What is pulled is remembered by digest.
+/// The digest of a pulled cell.
 type Digest = [u8; 32];
 
-/// A reader that pulls everything, and remembers it over restarts.
+/// A reader that pulls everything and remembers it across restarts.
 #[derive(Default)]
 struct Reader {
     last: Option<BatchHeader>,
@@ -64,7 +64,7 @@ impl Reader {
     }
 }
 
-/// Posts new cells, and now and then the same again; those that were taken.
+/// Posts new cells, and sometimes repeats them; returns the accepted ones.
 fn post_until(client: Client, stop: &AtomicBool, seed: u64) -> Vec<Digest> {
     let headers = [("Content-Type", "application/octet-stream")];
     let (mut dice, mut taken) = (Dice(seed), Vec::new());
@@ -145,7 +145,7 @@ fn one_life(
 }
 
 #[test]
-#[ignore = "takes as long as it is told to: cargo xtask soak"]
+#[ignore = "runs for a given time: cargo xtask soak"]
 fn soak() {
     let minutes: f64 = std::env::var(MINUTES).map_or(1.0, |text| text.parse().unwrap());
     let time = Duration::from_secs_f64(minutes * 60.0 / 2.0);
@@ -175,7 +175,7 @@ fn soak() {
             std::thread::sleep(Duration::from_millis(500));
             reader.pull(process.client);
         }
-        // Whoever was away all the time finds the same, for as long as it is kept.
+        // A reader that was offline all the time finds the same within retention.
         let mut away = Reader::default();
         away.pull(process.client);
         assert_eq!(process.terminate(), Some(0));

@@ -1,5 +1,5 @@
-//! A connection that stays open, and the frames of a WebSocket by hand: a
-//! test sends exactly what it says.
+//! A persistent connection, and WebSocket frames written by hand, so that a test
+//! controls every byte.
 
 use std::{
     io::{Read, Write},
@@ -40,7 +40,7 @@ impl Socket {
         Self(stream)
     }
 
-    /// A request, and its answer, which has a length.
+    /// Sends a request and reads its response, which must have a length.
     pub(crate) fn request(
         &mut self,
         method: &str,
@@ -60,7 +60,7 @@ impl Socket {
         self.answer()
     }
 
-    /// The next answer; `None` when the relay has closed.
+    /// Reads the next response; `None` if the relay has closed.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\n") {
@@ -77,7 +77,7 @@ impl Socket {
         Some(answer)
     }
 
-    /// Whether the relay closes within this time, whatever it says before.
+    /// Returns `true` if the relay closes within this time, ignoring what it sends.
     pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
         self.0.set_read_timeout(Some(time)).unwrap();
         let start = std::time::Instant::now();
@@ -92,7 +92,7 @@ impl Socket {
         }
     }
 
-    /// A WebSocket; nothing is sent yet.
+    /// Opens a WebSocket without sending a subscription.
     pub(crate) fn upgrade(relay: SocketAddr) -> Self {
         let mut socket = Self::connect(relay);
         let answer = socket.request("GET", "/v1/ws", &UPGRADE, b"").unwrap();
@@ -105,7 +105,7 @@ impl Socket {
         socket
     }
 
-    /// A WebSocket that has subscribed.
+    /// Opens a WebSocket and subscribes.
     pub(crate) fn subscribe(relay: SocketAddr, message: &str) -> Self {
         let mut socket = Self::upgrade(relay);
         socket.send_text(message);
@@ -157,7 +157,7 @@ impl Socket {
         }
     }
 
-    /// The next notice.
+    /// Reads the next notice.
     pub(crate) fn notice(&mut self) -> serde_json::Value {
         loop {
             match self.frame() {

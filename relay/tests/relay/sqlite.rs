@@ -1,4 +1,4 @@
-//! The SQLite backend: the contract, and what lies in its files.
+//! The SQLite backend: the contract, and its files.
 
 use std::path::PathBuf;
 
@@ -57,12 +57,12 @@ async fn passes_the_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cover_keeps_its_promises_over_many_epochs() {
+async fn cover_follows_its_rules_over_many_epochs() {
     cover::all(File::new).await;
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_fit_is_refused() {
+async fn a_store_with_other_parameters_is_refused() {
     let file = File::new();
     let store = file.try_open(2048, 2).unwrap();
     assert!(matches!(file.try_open(2048, 2), Err(OpenError::InUse(_))));
@@ -98,7 +98,7 @@ async fn a_store_that_does_not_fit_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_else_may_read_the_files() {
+async fn files_are_readable_by_their_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let file = File::new();
     let store = file.try_open(2048, 2).unwrap();
@@ -114,7 +114,7 @@ async fn nobody_else_may_read_the_files() {
 }
 
 #[test]
-fn what_is_no_store_is_refused() {
+fn a_database_of_another_program_is_refused() {
     let file = File::new();
     std::fs::write(file.path(), [7; 40_000]).unwrap();
     assert!(matches!(

@@ -1,4 +1,4 @@
-//! HTTPS by the relay itself.
+//! HTTPS served by the relay itself.
 
 use std::{
     io::{Read as _, Write as _},
@@ -20,7 +20,7 @@ use tokio_rustls::rustls::{
 
 use crate::server::Process;
 
-/// A certificate for localhost, written where the flags say.
+/// Writes a certificate for localhost to the path in the flags.
 fn certificate(directory: &Path) -> CertificateDer<'static> {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -42,7 +42,7 @@ fn start(directory: &Path) -> Process {
     Process::start(directory, &flags(directory), Stdio::null())
 }
 
-/// What `/v1/info` answers to who trusts this certificate only.
+/// Requests `/v1/info`, trusting only this certificate.
 fn info(relay: SocketAddr, trusted: &CertificateDer<'static>) -> std::io::Result<String> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
@@ -64,7 +64,7 @@ fn info(relay: SocketAddr, trusted: &CertificateDer<'static>) -> std::io::Result
 }
 
 #[test]
-fn what_is_no_certificate_is_refused_at_start() {
+fn invalid_certificates_are_refused_at_start() {
     let directory = TempDir::new().unwrap();
     certificate(directory.path());
     let key = std::fs::read(directory.path().join("key.pem")).unwrap();
@@ -84,7 +84,7 @@ fn what_is_no_certificate_is_refused_at_start() {
 }
 
 #[test]
-fn https_and_nothing_older() {
+fn only_https_with_tls_1_3_is_served() {
     let directory = TempDir::new().unwrap();
     let certificate = certificate(directory.path());
     let process = start(directory.path());
@@ -93,7 +93,7 @@ fn https_and_nothing_older() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(!answer.to_lowercase().contains("server:"), "{answer}");
 
-    // Plain HTTP is no handshake.
+    // Plain HTTP is refused.
     assert!(
         process
             .client
@@ -127,7 +127,7 @@ fn certificates_are_renewed_without_a_restart() {
         std::thread::sleep(Duration::from_millis(50));
     }
     assert!(info(relay, &old).is_err());
-    // Half of a renewal changes nothing.
+    // An incomplete renewal changes nothing.
     std::fs::write(directory.path().join("key.pem"), "").unwrap();
     process.signal("HUP");
     std::thread::sleep(Duration::from_millis(300));

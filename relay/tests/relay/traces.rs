@@ -1,7 +1,6 @@
-//! What a thief of the disk finds: a cell that waits in no file, and of
-//! published cells nothing that tells which of them had waited. Not in the
-//! database, not in its free pages, not in the write-ahead log, and no key to
-//! what had been sealed.
+//! What an attacker with the disk finds: no waiting cell in any file, and nothing
+//! that distinguishes published real cells from cover, neither in the database nor
+//! in its free pages or the write-ahead log, and no key of earlier frames.
 
 use std::{
     collections::HashMap,
@@ -23,7 +22,7 @@ use crate::{bucket, cover::Dice, entries, sqlite::File};
 
 const COVER: u32 = 30;
 
-/// Closes a bucket and ends the epoch; the cells of the batch.
+/// Closes a bucket and ends the epoch; returns the cells of the batch.
 async fn close(store: &SqliteStore, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>> {
     let closing = Closing {
         buckets: vec![bucket],
@@ -45,12 +44,12 @@ async fn close(store: &SqliteStore, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>
 
 type Piece = [u8; 8];
 
-/// Pieces of a cell: a page may have cut one of them, not all.
+/// Pieces of a cell: a page boundary can split one of them, but not all.
 fn pieces(cell: &[u8]) -> [Piece; 3] {
     [100, 1000, 1900].map(|at| *cell[at..].first_chunk().unwrap())
 }
 
-/// How often each of these lies in any file of the directory.
+/// Counts the occurrences of each piece in all files of the directory.
 fn count(directory: &Path, pieces: impl Iterator<Item = Piece>) -> HashMap<Piece, u32> {
     let mut counts: HashMap<Piece, u32> = pieces.map(|piece| (piece, 0)).collect();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -71,17 +70,17 @@ fn copies(directory: &Path, cells: &[&[u8]]) -> Vec<u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn waiting_cells_lie_nowhere_and_cover_as_often_as_real() {
+async fn no_file_contains_waiting_cells_or_distinguishes_cover() {
     let file = File::new();
     let directory = file.directory.path();
     let mut store = file.try_open(2048, 2).unwrap();
     let mut dice = Dice(3);
     let mut waiting: [Vec<PostEntry>; 2] = Default::default();
-    // Copies of cells, and cells: of real ones, and of cover.
+    // (copies, cells) of real cells and of cover.
     let (mut real, mut cover) = ((0, 0), (0, 0));
     for epoch in 1..=8 {
         // Cells of both buckets arrive in any order and in posts of any size; only one bucket is
-        // closed, so that those of the other are sealed again.
+        // closed, so that those of the other are resealed.
         for _ in 0..6 {
             for (number, waiting) in (0..).zip(&mut waiting) {
                 let posted = entries(bucket(number), 1 + dice.below(7) as usize);
@@ -118,9 +117,9 @@ async fn waiting_cells_lie_nowhere_and_cover_as_often_as_real() {
             sum.1 += copies.len() as u32;
         }
     }
-    // A page of a batch may lie in the log and in the file, with all cells on it: so the means of
-    // some 240 cells each differ by chance, by a twentieth. Of rows of their own, real cells would
-    // have one copy more.
+    // A page of a batch may be in the log and in the file, with all cells on it, so the means of
+    // about 240 cells each differ by chance by about 5 %. If waiting cells had their own rows,
+    // real cells would have one copy more.
     let mean = |(copies, cells): (u32, u32)| f64::from(copies) / f64::from(cells);
     let (real, cover) = (mean(real), mean(cover));
     assert!((real - cover).abs() < 0.3, "{real} {cover}");
@@ -128,7 +127,7 @@ async fn waiting_cells_lie_nowhere_and_cover_as_often_as_real() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_past_retention_is_in_no_file() {
+async fn expired_cells_are_in_no_file() {
     let file = File::new();
     let store = file.try_open(2048, 2).unwrap();
     store.put(entries(bucket(0), 40)).await.unwrap();
@@ -142,8 +141,7 @@ async fn what_is_past_retention_is_in_no_file() {
     assert!(copies.iter().all(|copies| *copies == 0), "{copies:?}");
 }
 
-/// Every key of the ratchets that was ever in the key file is in no file once
-/// its epoch has ended.
+/// After its epoch has ended, no ratchet key is in any file.
 #[tokio::test(flavor = "multi_thread")]
 async fn old_keys_are_in_no_file() {
     let file = File::new();
@@ -175,8 +173,8 @@ async fn old_keys_are_in_no_file() {
     store.shutdown().await;
 }
 
-/// Readers that never pause, and posts that never stop, do not let the log
-/// grow beyond what is set aside for it and one close.
+/// Continuous reads and posts do not let the log grow beyond its reserve plus one
+/// close.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_log_stays_small_under_constant_reads_and_posts() {
     let file = File::new();
@@ -215,9 +213,9 @@ async fn the_log_stays_small_under_constant_reads_and_posts() {
     store.shutdown().await;
 }
 
-/// Another process that reads for long holds up neither posts nor closes.
+/// Another process with a long read delays neither posts nor closes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_reader_delays_nobody() {
+async fn a_long_reader_delays_neither_posts_nor_closes() {
     let file = File::new();
     let store = file.try_open(2048, 2).unwrap();
     close(&store, bucket(0), 1).await;

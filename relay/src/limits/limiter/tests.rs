@@ -135,7 +135,7 @@ fn the_lobby_takes_four_cells_per_connection_and_epoch() {
 }
 
 #[test]
-fn a_trusted_proxy_speaks_for_its_clients() {
+fn clients_behind_a_trusted_proxy_are_counted_separately() {
     let limiter = limiter(
         "--trusted-proxy 127.0.0.1,10.0.0.0/8 --cells-per-connection 64 --cells-per-peer 100",
     );
@@ -162,7 +162,7 @@ fn a_trusted_proxy_speaks_for_its_clients() {
 }
 
 #[test]
-fn what_is_remembered_of_peers_is_bounded() {
+fn the_number_of_accounts_is_bounded() {
     let mut peers = Peers {
         epoch: 0,
         keys: Keys::new(),
@@ -175,7 +175,7 @@ fn what_is_remembered_of_peers_is_bounded() {
 }
 
 #[tokio::test]
-async fn peers_are_forgotten_when_the_epoch_ends_though_nobody_comes() {
+async fn accounts_are_discarded_at_the_end_of_the_epoch_without_traffic() {
     let limits = Line::parse_from(["serve"]).limits;
     let limiter = ConnectionLimiter::new(limits, Schedule::new(1), Schedule::new(1));
     let peer: Client = "192.0.2.1:1".parse().unwrap_or_else(|_| panic!());

@@ -72,7 +72,7 @@ fn a_queue_never_exceeds_four_batches_and_leaves_room_for_a_newcomer() {
 }
 
 #[test]
-fn the_next_batch_holds_what_a_small_poster_posted() {
+fn the_next_batch_has_all_cells_of_a_small_poster() {
     let mut queue = queue(1000, 960);
     for class in 0..3 {
         post(&mut queue, bucket(), class, 5000);
@@ -109,7 +109,7 @@ fn classes_take_turns_and_each_leaves_in_its_order() {
 /// A class with many waiting cells gets a small part of each batch after many
 /// other classes join, but no cell waits for more closes than the limits allow.
 #[test]
-fn nothing_waits_for_ever() {
+fn waiting_is_bounded() {
     let mut queue = queue(100, 960);
     post(&mut queue, bucket(), 0, 100);
     for close in 0..40 {
@@ -127,7 +127,7 @@ fn nothing_waits_for_ever() {
 }
 
 #[test]
-fn a_take_that_fails_is_undone() {
+fn a_failed_take_is_undone() {
     let mut queue = queue(100, 960);
     post(&mut queue, bucket(), 1, 50);
     post(&mut queue, bucket(), 2, 20);
@@ -172,7 +172,7 @@ fn posts_of_one_commit_count_together() {
 }
 
 #[test]
-fn the_lobby_has_a_limit_of_its_own_and_forgets_what_is_stale() {
+fn the_lobby_has_its_own_limit_and_drops_stale_cells() {
     let mut queue = queue(1000, 192);
     assert_eq!(post(&mut queue, BucketId::LOBBY, 1, 500), 48);
     assert_eq!(post(&mut queue, BucketId::LOBBY, 2, 500), 24);

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_opens_only_as_what_it_is() {
+    fn a_frame_opens_only_with_its_own_kind_step_and_key() {
         let (key, other) = (StepKey::random(), StepKey::random());
         let cells = vec![vec![1; 100]];
         let sealed = Sealer::new()

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_kept_and_erased_in_place() {
+    fn keys_are_stored_and_erased_in_place() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("keys");
         let mut file = KeyFile::open(&path).unwrap();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_slot_is_no_key_and_another_file_is_refused() {
+    fn torn_slots_are_ignored_and_other_files_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("keys");
         let mut file = KeyFile::open(&path).unwrap();

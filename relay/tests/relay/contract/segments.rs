@@ -1,4 +1,4 @@
-//! Segments, and deleting after retention.
+//! Segments, and deletion after retention.
 
 use tessera::{
     base::UnixTime,
@@ -9,7 +9,7 @@ use tessera_relay::store::{Closing, Found, Kind, Store, Window};
 use super::{EVERYTHING, FIXED, Open, cells, close, closing, expire, headers, holds};
 use crate::{bucket, entries};
 
-/// Closes both buckets at that hour, and makes segments of what is complete.
+/// Closes both buckets at this hour, and makes segments of complete runs.
 async fn close_at(store: &impl Store, epoch: u64, hour: u64) {
     let buckets = [bucket(0), bucket(1)];
     let closing = Closing {
@@ -36,7 +36,7 @@ fn places(segments: &[SegmentRef]) -> Vec<(u64, u64, u64)> {
         .collect()
 }
 
-/// The bytes of a listed segment, cut into its batches.
+/// The batches of a listed segment.
 async fn read_segment(store: &impl Store, listed: &SegmentRef) -> Vec<Vec<u8>> {
     let found = store.segment(bucket(0), listed.origin, listed.number).await;
     let Ok(Found::Held(segment)) = found else {
@@ -54,7 +54,7 @@ async fn read_segment(store: &impl Store, listed: &SegmentRef) -> Vec<Vec<u8>> {
     batches.into_iter().map(<[u8]>::to_vec).collect()
 }
 
-pub(super) async fn a_run_becomes_a_segment_when_a_later_batch_opens_the_next<
+pub(super) async fn a_run_becomes_a_segment_when_a_later_batch_starts_the_next<
     S: Store,
     O: Open<S>,
 >(
@@ -91,12 +91,7 @@ pub(super) async fn a_run_becomes_a_segment_when_a_later_batch_opens_the_next<
     );
 }
 
-pub(super) async fn a_segment_is_listed_once_the_batch_after_it_is_to_be_seen<
-    S: Store,
-    O: Open<S>,
->(
-    o: O,
-) {
+pub(super) async fn a_segment_is_listed_once_the_next_batch_is_visible<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     for (epoch, hour) in [(10, 0), (11, 5), (12, 6), (13, 7)] {
         close_at(&store, epoch, hour).await;
@@ -117,12 +112,7 @@ pub(super) async fn a_segment_is_listed_once_the_batch_after_it_is_to_be_seen<
     }
 }
 
-pub(super) async fn a_segment_goes_as_a_whole_when_its_last_batch_is_past_retention<
-    S: Store,
-    O: Open<S>,
->(
-    o: O,
-) {
+pub(super) async fn a_segment_expires_as_a_whole_after_its_last_batch<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     let posted = entries(bucket(0), 1);
     store.put(posted.clone()).await.unwrap();
@@ -160,7 +150,7 @@ pub(super) async fn a_segment_goes_as_a_whole_when_its_last_batch_is_past_retent
     }
     let other = store.segment(bucket(0), Origin([7; 32]), 0).await;
     assert_eq!(other, Ok(Found::Nothing));
-    // Known as long as its segment was there, and not longer.
+    // Its digest is known as long as its segment exists, and not longer.
     store.put(posted.clone()).await.unwrap();
     close_at(&store, 14, 13).await;
     let published = cells(&store, bucket(0), 14).await;
@@ -170,7 +160,7 @@ pub(super) async fn a_segment_goes_as_a_whole_when_its_last_batch_is_past_retent
     );
 }
 
-pub(super) async fn segment_numbers_go_on_after_a_clock_set_back_and_a_restart<
+pub(super) async fn segment_numbers_increase_after_a_clock_set_back_and_a_restart<
     S: Store,
     O: Open<S>,
 >(
@@ -192,7 +182,7 @@ pub(super) async fn segment_numbers_go_on_after_a_clock_set_back_and_a_restart<
     for segment in &listed {
         assert_eq!(read_segment(&store, segment).await.len(), 1);
     }
-    // Dropped numbers are not given again.
+    // Deleted numbers are not reused.
     expire(&store, 89 * 3600).await;
     assert_eq!(segments(&store, 14).await, []);
     close_at(&store, 15, 1).await;
@@ -216,7 +206,7 @@ pub(super) async fn many_cells_are_deleted_in_many_steps<S: Store, O: Open<S>>(o
         let found = store.batch(bucket(0), store.origin(), 5).await.unwrap();
         assert_eq!(found, Found::Expired { oldest: None }, "gone at once");
         assert_eq!(headers(&store, bucket(0)).await, []);
-        // In between posts are taken, and a restart goes on.
+        // Posts are accepted in between, and a restart continues.
         store.put(entries(bucket(1), 1)).await.unwrap();
     }
     assert!(steps >= 3, "{steps}");
@@ -225,7 +215,7 @@ pub(super) async fn many_cells_are_deleted_in_many_steps<S: Store, O: Open<S>>(o
     assert_eq!(cells(&store, bucket(0), 6).await.len(), posted.len() + 4);
 }
 
-pub(super) async fn what_waits_for_a_clock_is_remembered<S: Store, O: Open<S>>(o: O) {
+pub(super) async fn suspended_deletes_survive_a_restart<S: Store, O: Open<S>>(o: O) {
     let store = o.open();
     assert_eq!(store.held(Kind::Numbered).await, Ok(false));
     for _ in 0..2 {

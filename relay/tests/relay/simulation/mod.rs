@@ -1,6 +1,5 @@
-//! Epochs under a clock that jumps, posts that come twice, and a process
-//! that dies between any two steps of the store: through the real store,
-//! from a seed that replays it.
+//! A simulation with the real store: a clock that jumps, repeated posts, and
+//! crashes between any two steps of the store. Reproducible from its seed.
 
 mod mortal;
 mod world;
@@ -12,7 +11,7 @@ const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_order_of_posts_epochs_jumps_and_crashes() {
+async fn invariants_hold_for_any_order_of_posts_epochs_jumps_and_crashes() {
     for seed in 1..=6 {
         let mut dice = Dice(seed);
         let mut world = World::new().await;
@@ -45,8 +44,8 @@ async fn any_order_of_posts_epochs_jumps_and_crashes() {
     }
 }
 
-/// Everything a store is asked for, in an order in which segments are made
-/// and dropped, and a clock is not believed.
+/// Calls every operation of a store, in an order that creates and deletes segments
+/// and suspends deletes because of the clock.
 async fn script(world: &mut World) {
     world.post(3).await;
     world.run(EPOCH).await;
@@ -65,7 +64,7 @@ async fn script(world: &mut World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crash_between_any_two_steps_of_the_store() {
+async fn nothing_is_lost_by_a_crash_between_any_two_steps() {
     let mut deaths = 0;
     for after in [false, true] {
         for step in 0.. {
@@ -73,7 +72,7 @@ async fn a_crash_between_any_two_steps_of_the_store() {
             world.dies_in(step, after);
             script(&mut world).await;
             if world.deaths() == 0 {
-                // The script is over before that step.
+                // The script ended before that step.
                 assert!(step > 30, "{step}");
                 assert!(world.segments() >= 2 && world.deleted() >= 10);
                 break;

@@ -1,4 +1,4 @@
-//! A store in a process that dies at a step.
+//! A store that simulates a crash of its process at a given step.
 
 use std::{
     future::pending,
@@ -16,7 +16,7 @@ use tessera_relay::store::{
     Closing, Contents, Found, Kind, LastClose, Post, Segment, Store, StoreError, Window,
 };
 
-/// Counts the steps that write; dies before or after one of them, and does
+/// Counts the steps that write; crashes before or after one of them, and does
 /// nothing from then on.
 #[derive(Debug, Default)]
 pub(super) struct Life {

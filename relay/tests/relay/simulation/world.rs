@@ -1,5 +1,7 @@
-//! A relay's epochs without a relay: the engine, the store, a clock that can
-//! be set, and a reader who remembers everything.
+//! The engine and the store without a server, with a settable clock and a reader
+//! that remembers everything.
+//!
+//! Longer than other files: it is one state machine and its invariants.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,7 +57,7 @@ fn keys_of(store: &std::path::Path) -> PathBuf {
     PathBuf::from(format!("{}-keys", store.display()))
 }
 
-/// What is known of a batch that was once seen.
+/// What the reader knows about a batch that it has seen.
 struct Known {
     header: BatchHeader,
     segment: Option<SegmentRef>,
@@ -71,16 +73,16 @@ pub(super) struct World {
     start: Instant,
     ran: u64,
     wall: u64,
-    /// When the clock last jumped ahead by more than a day, in time run.
+    /// When the clock last jumped ahead by more than a day, in monotonic time.
     jumped: Option<u64>,
-    /// Cells answered for, and in how many batches they were seen.
+    /// Acknowledged cells, and the number of batches in which they were seen.
     acknowledged: BTreeMap<Vec<u8>, usize>,
-    /// In the order of posting, for posting them again.
+    /// Posted entries in order, for posting them again.
     recent: Vec<PostEntry>,
-    /// Cells of posts that died: kept or not, but never twice.
+    /// Cells of posts interrupted by a crash: published at most once.
     unsure: BTreeMap<Vec<u8>, usize>,
     known: BTreeMap<(u32, u64), Known>,
-    /// Digest of a cell → where it was published.
+    /// By digest of a cell: the bucket and epoch of its publication.
     places: BTreeMap<[u8; 32], (u32, u64)>,
     segments: BTreeSet<(u32, u64)>,
     deaths: u32,
@@ -150,13 +152,13 @@ impl World {
         self.bury().await;
     }
 
-    /// Lets time pass, and then the epoch end.
+    /// Lets time pass and then ends the epoch.
     pub(super) async fn run(&mut self, seconds: u64) {
         self.wall += seconds;
         self.ran += seconds;
         if self.epoch_ends().await.is_err() {
             self.bury().await;
-            // The next life closes what this one did not.
+            // The next process closes what this one did not.
             self.wall += EPOCH;
             self.ran += EPOCH;
             if self.epoch_ends().await.is_err() {
@@ -185,7 +187,7 @@ impl World {
         }
     }
 
-    /// Posts so many new cells.
+    /// Posts `count` new cells.
     pub(super) async fn post(&mut self, count: u64) {
         let size = options().cell_size;
         let entries: Vec<_> = (0..count)
@@ -210,7 +212,7 @@ impl World {
         }
     }
 
-    /// Posts cells again that wait, or whose batch is held.
+    /// Reposts cells that wait or whose batch is kept.
     pub(super) async fn post_again(&mut self, count: u64) {
         let held = |entry: &&PostEntry| {
             let cell = entry.cell.as_bytes();
@@ -224,7 +226,7 @@ impl World {
             .filter(held)
             .take(count as usize)
             .map(|entry| PostEntry {
-                // Another bucket makes it no other cell.
+                // The same cell in another bucket is still a repetition.
                 bucket: bucket(1 - entry.bucket.get()),
                 cell: entry.cell.clone(),
             })
@@ -241,12 +243,12 @@ impl World {
             .and_then(|place| self.known.get(place))
     }
 
-    /// The process will die that many steps from now.
+    /// Schedules a crash of the process in `steps` steps.
     pub(super) fn dies_in(&mut self, steps: u64, after: bool) {
         self.store.life.ends_in(steps, after);
     }
 
-    /// If it is dead: what the disk then holds is opened by the next process.
+    /// After a crash, opens the current state of the disk in a new process.
     async fn bury(&mut self) {
         if !self.store.life.is_over() {
             return;
@@ -256,10 +258,10 @@ impl World {
         self.lives += 1;
         let new = self.path();
         std::fs::create_dir(new.parent().unwrap()).unwrap();
-        // A step of the dead process may still be under way here, which a real death would have
-        // stopped. Both files are of one moment if the log is the same before and after: a
-        // checkpoint in between only repeats what it holds. A key is made before and erased after
-        // what the log has of it.
+        // A step of the crashed process may still be running here, which a real crash would have
+        // stopped. Both files are of the same moment if the log is unchanged: a checkpoint in
+        // between only copies its content. A key is created before, and erased after, the
+        // corresponding entries of the log.
         let log = |path: &PathBuf| PathBuf::from(format!("{}-wal", path.display()));
         loop {
             let before = std::fs::read(log(&old)).ok();
@@ -281,7 +283,7 @@ impl World {
         Box::pin(self.resume()).await;
     }
 
-    /// Ends in good order and starts again.
+    /// Shuts down cleanly and restarts.
     pub(super) async fn restart(&mut self) {
         self.engine = None;
         self.store.shutdown().await;
@@ -291,7 +293,7 @@ impl World {
         self.resume().await;
     }
 
-    /// Whatever a reader sees now agrees with what it saw before.
+    /// Checks that what a reader sees is consistent with what it saw before.
     async fn observe(&mut self) {
         let Some(published) = self.published.get(Kind::Numbered) else {
             return;
@@ -337,7 +339,7 @@ impl World {
         }
     }
 
-    /// A batch that is new is counted; one that is known has not changed.
+    /// Counts a new batch; checks that a known batch has not changed.
     fn read(&mut self, batch: &Batch<'_>, segment: Option<SegmentRef>) {
         let header = batch.header();
         let place = (header.bucket.get(), header.epoch);
@@ -381,8 +383,8 @@ impl World {
         );
     }
 
-    /// What is no longer to be seen must be past retention, by a clock that
-    /// is believed.
+    /// Checks that batches that are no longer visible are past retention by a trusted
+    /// clock.
     fn miss(&mut self, b: BucketId, visible: &BTreeMap<u64, Option<SegmentRef>>) {
         let (wall, ran, jumped) = (self.wall, self.ran, self.jumped);
         let last_of: BTreeMap<u64, UnixTime> = self
@@ -413,7 +415,7 @@ impl World {
         }
     }
 
-    /// Two quiet epochs: nothing waits any more, and nothing was lost.
+    /// After two epochs without posts, checks that nothing waits and nothing was lost.
     pub(super) async fn finish(&mut self) {
         for _ in 0..3 {
             self.run(EPOCH).await;
