@@ -1,7 +1,7 @@
 //! `GET /v1/buckets/…`: the index of a bucket, and its batches.
 //!
-//! Every answer is the same for every reader, so that any cache can give it
-//! and no request carries how far a reader has come.
+//! Every response is the same for every reader, so that any cache can serve it
+//! and no request reveals how far a reader has read.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use crate::{
 
 pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Indexes as they were last made; each is made once per publication.
+/// The cached indexes; each is made once per publication.
 #[derive(Debug, Default)]
 pub(super) struct Indexes(Mutex<HashMap<BucketId, Made>>);
 
@@ -88,7 +88,7 @@ pub(super) async fn batch_tags<S: Store>(
     Ok(immutable(&headers, &digest.to_string(), || tags))
 }
 
-/// A batch that readers may see, if there is one.
+/// A visible batch, if there is one.
 fn visible<S: Store>(
     app: &App<S>,
     place: Result<Path<(String, String, String)>, PathRejection>,
@@ -97,7 +97,7 @@ fn visible<S: Store>(
     let bucket = known_bucket(app, &bucket)?;
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
     let epoch = number(&epoch)?;
-    // Written already, perhaps, but not to be seen before the fixed delay is over.
+    // The batch may be written before its publication delay is over.
     let visible = app
         .published
         .get(Kind::of(bucket))
@@ -116,7 +116,7 @@ async fn held<S: Store>(
 ) -> Result<Bytes, Refusal> {
     match found {
         Found::Held(bytes) => Ok(bytes),
-        // What readers are told of, while the store still deletes.
+        // Past retention for readers, while the store is still deleting.
         Found::Expired { .. } => {
             let oldest = app.indexes.get(app, bucket).await?.oldest;
             Err(Refusal::Expired { oldest })
@@ -130,7 +130,7 @@ fn digest(batch: &[u8]) -> Result<BatchDigest, StoreError> {
     Ok(BatchHeader::decode(head).map_err(StoreError::from)?.digest)
 }
 
-/// Bytes that never change, or 304.
+/// Responds with immutable bytes, or 304.
 fn immutable<B: IntoResponse>(
     headers: &HeaderMap,
     etag: &str,
@@ -199,7 +199,7 @@ pub(super) fn known_bucket<S: Store>(app: &App<S>, text: &str) -> Result<BucketI
     }
 }
 
-/// One spelling per number, or caches would hold a batch twice.
+/// Accepts one spelling per number: with two, caches would store a batch twice.
 pub(super) fn number(text: &str) -> Result<u64, Refusal> {
     let number: u64 = text.parse().map_err(|_| Refusal::NotFound)?;
     if number.to_string() == text {
@@ -209,7 +209,7 @@ pub(super) fn number(text: &str) -> Result<u64, Refusal> {
     }
 }
 
-/// 304 when the reader has it already.
+/// Responds with 304 if the reader has the current version.
 pub(super) fn conditional<B: IntoResponse>(
     headers: &HeaderMap,
     etag: &str,
@@ -242,7 +242,7 @@ fn has(headers: &HeaderMap, etag: &str) -> bool {
         })
 }
 
-/// Cacheable until the next batch appears, in whole seconds rounded down.
+/// `Cache-Control` until the next publication, in whole seconds rounded down.
 fn fresh_for(fresh: Duration) -> HeaderValue {
     HeaderValue::try_from(format!("public, max-age={}", fresh.as_secs()))
         .unwrap_or(HeaderValue::from_static("no-cache"))

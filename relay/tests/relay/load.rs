@@ -1,7 +1,7 @@
-//! The relay at its own permitted maximum for whole epochs: from one address
-//! and from many, into one bucket, into all and into the lobby. Batches,
-//! memory and disk stay within bounds, and who posts a little beside it is
-//! published in the next batch.
+//! The relay at its permitted maximum load for whole epochs: from one address and
+//! from many, into one bucket, into all and into the lobby. Batches, memory and
+//! disk stay within bounds, and the cells of a small poster are published in the
+//! next batch.
 //!
 //! `TESSERA_LOAD_EPOCHS` makes the floods longer than the default of 4 epochs;
 //! `TESSERA_LOAD_FULL=1` adds the largest batches the defaults allow.
@@ -36,13 +36,13 @@ use crate::{
 };
 
 const OCTETS: (&str, &str) = ("Content-Type", "application/octet-stream");
-/// Batches of 1 MiB, the least that may be set, and limits per connection
-/// and address that do not hold the floods back.
+/// Batches of 1 MiB, the minimum, and limits per connection and address that do
+/// not slow the floods.
 const FLAGS: &str = "--max-batch 1MiB --trusted-proxy 127.0.0.1 \
     --cells-per-connection 10000000 --cells-per-peer 10000000";
 const BATCH_BYTES: u64 = 1 << 20;
 const BATCH_CELLS: usize = 511;
-/// What the tests hold the process to; it needs some 40 MiB without load.
+/// Maximum memory of the process; it needs about 40 MiB without load.
 const MOST_MEMORY: u64 = 192 << 20;
 
 fn epochs() -> usize {
@@ -50,7 +50,7 @@ fn epochs() -> usize {
     asked.map_or(4, |epochs| epochs.parse().unwrap())
 }
 
-/// Posts as many cells as are taken, from addresses in turn.
+/// Posts as many cells as are accepted, from several addresses in turn.
 struct Flood {
     stop: Arc<AtomicBool>,
     taken: Arc<AtomicU64>,
@@ -81,7 +81,7 @@ impl Flood {
         }
     }
 
-    /// Cells that were taken, and posts that were refused.
+    /// Returns the numbers of accepted cells and of refused posts.
     fn stop(self) -> (u64, u64) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
@@ -129,8 +129,8 @@ fn flood(
     }
 }
 
-/// Random bytes: nothing on this path looks into a cell, and real ones take
-/// longer to make than to post.
+/// Random bytes: nothing on this path inspects a cell, and generating real cells
+/// takes longer than posting them.
 fn cheap_entries(bucket: BucketId, count: usize) -> Vec<PostEntry> {
     let cell = || {
         let mut bytes = vec![0; CellSize::DEFAULT.bytes()];
@@ -145,10 +145,10 @@ fn cheap_entries(bucket: BucketId, count: usize) -> Vec<PostEntry> {
         .collect()
 }
 
-/// Somebody who posts a few cells from an address of their own: they are taken
-/// at once, and all are in the batch of the epoch in which they were posted or
-/// in the one after it, by the relay's clock, however late it publishes.
-fn posts_are_published_next(relay: Client, to: BucketId, cells: usize, port: usize) {
+/// Posts a few cells from a separate address and checks that they are accepted at
+/// once, and are all in the batch of the epoch in which they were posted or in the
+/// next one, by the relay's clock, however late it publishes.
+fn assert_published_next(relay: Client, to: BucketId, cells: usize, port: usize) {
     let info = relay.info();
     let seconds = match to.is_lobby() {
         true => info.lobby.epoch_seconds.get(),
@@ -196,7 +196,7 @@ fn disk_use(directory: &Path) -> u64 {
         .sum()
 }
 
-/// Every batch is within its bound, and so is what the process takes.
+/// Checks that batches, memory and disk are within bounds.
 fn within_bounds(process: &Process, directory: &Path, buckets: u32) {
     let mut published = 0;
     let mut largest = 0;
@@ -211,7 +211,7 @@ fn within_bounds(process: &Process, directory: &Path, buckets: u32) {
     let (memory, disk) = (peak_memory(process), disk_use(directory));
     println!("largest batch {largest}, memory {memory}, disk {disk}, published {published}");
     assert!(memory <= MOST_MEMORY, "{memory} bytes of memory");
-    // Waiting cells, twice while they are sealed again; digests and half-full pages; the log.
+    // Waiting cells, twice while they are resealed; digests and half-full pages; the log.
     let most = published * 5 / 4 + 8 * u64::from(buckets) * BATCH_BYTES + (96 << 20);
     assert!(disk <= most, "{disk} of {most}");
     let ready = process.client.get("/readyz");
@@ -238,14 +238,14 @@ fn one_address_floods_one_bucket() {
     let directory = TempDir::new().unwrap();
     let process = Process::start(directory.path(), FLAGS, Stdio::null());
     let flood = Flood::start(process.client.0, vec![bucket(0)], 1, 64);
-    // Alone, one address may have a batch's worth waiting, in whole posts.
+    // A single address may have one batch of cells waiting, in whole posts.
     let nearly_full = BATCH_CELLS as u32 - 64;
     process.client.index_when(bucket(0), |index| {
         index.batches.iter().any(|batch| batch.count >= nearly_full)
     });
     for round in 0..epochs() {
-        posts_are_published_next(process.client, bucket(0), 64, round);
-        posts_are_published_next(process.client, bucket(1), 1, round);
+        assert_published_next(process.client, bucket(0), 64, round);
+        assert_published_next(process.client, bucket(1), 1, round);
     }
     within_bounds(&process, directory.path(), 2);
     let (taken, refused) = flood.stop();
@@ -258,7 +258,7 @@ fn one_address_floods_one_bucket() {
 #[test]
 fn many_addresses_flood_every_bucket_and_the_lobby() {
     let directory = TempDir::new().unwrap();
-    // Long enough for a busy machine to post four batches' worth.
+    // Long enough for a busy machine to post four batches.
     let flags = format!("{FLAGS} --buckets 4 --epoch 3s");
     let process = Process::start(directory.path(), &flags, Stdio::null());
     let numbered = (0..4).map(bucket).collect::<Vec<_>>();
@@ -271,8 +271,8 @@ fn many_addresses_flood_every_bucket_and_the_lobby() {
             .any(|batch| batch.count as usize == BATCH_CELLS)
     });
     for round in 0..epochs() {
-        // An even share of what waits is 511 / 41 = 12 cells.
-        posts_are_published_next(process.client, bucket(round as u32 % 4), 8, round);
+        // An even share of a batch is 511 / 41 = 12 cells.
+        assert_published_next(process.client, bucket(round as u32 % 4), 8, round);
     }
     within_bounds(&process, directory.path(), 4);
     for flood in [cells, lobby] {
@@ -286,34 +286,33 @@ fn many_addresses_flood_every_bucket_and_the_lobby() {
     assert_eq!(process.terminate(), Some(0));
 }
 
-/// An enrolment posts up to four cells per epoch of the lobby: they leave with
-/// the next batch, as they do alone, though three addresses post half as many
-/// again as the lobby takes.
+/// An enrolment posts up to four cells per epoch of the lobby. They are published
+/// in the next batch, as without load, although three addresses post 1.5 times as
+/// many cells as the lobby publishes.
 #[test]
 fn an_enrolment_beside_a_flood_of_the_lobby_takes_no_longer_than_alone() {
     let directory = TempDir::new().unwrap();
     let process = Process::start(directory.path(), FLAGS, Stdio::null());
     for round in 0..2 {
-        posts_are_published_next(process.client, BucketId::LOBBY, 4, round);
+        assert_published_next(process.client, BucketId::LOBBY, 4, round);
     }
     let flood = Flood::start(process.client.0, vec![BucketId::LOBBY], 3, 4);
     for round in 2..2 + epochs() {
-        posts_are_published_next(process.client, BucketId::LOBBY, 4, round);
+        assert_published_next(process.client, BucketId::LOBBY, 4, round);
     }
     within_bounds(&process, directory.path(), 2);
     let (taken, refused) = flood.stop();
     println!("{taken} cells taken, {refused} posts refused");
     assert!(refused > 0, "the flood was no flood");
-    // What waits is bounded: at most half of 960 cells of each, 16 in each epoch.
+    // Waiting is bounded: at most half of 960 cells of each class, 16 in each epoch.
     process.client.get("/readyz");
     assert_eq!(process.terminate(), Some(0));
 }
 
-/// A bucket whose batch cannot be written: the others are published, what it
-/// was sent waits, `readyz` says so, and once it can be written nothing is
-/// lost.
+/// A bucket whose batch cannot be written: the others are published, its cells
+/// wait, `readyz` reports it, and once it can be written nothing is lost.
 #[test]
-fn a_bucket_that_cannot_be_closed_holds_no_other() {
+fn a_bucket_that_cannot_be_closed_does_not_block_others() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("relay.db");
     let on_file = |sql: &str| {
@@ -366,8 +365,8 @@ fn a_bucket_that_cannot_be_closed_holds_no_other() {
     server.stop();
 }
 
-/// Eight buckets at the default size of 32 MiB, each filled by two posters as
-/// far as it goes: how long a close takes. Only with `TESSERA_LOAD_FULL`.
+/// Measures a close of eight buckets at the default size of 32 MiB, each filled by
+/// two posters. Only with `TESSERA_LOAD_FULL`.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_largest_batches_are_closed_in_bounded_time() {
     const BUCKETS: u32 = 8;
