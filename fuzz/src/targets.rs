@@ -18,7 +18,7 @@ use tessera::{
     },
     emergency::{self, Share},
     enrolment::{Invitation, InvitationSecret, Offer, Response, open_response},
-    envelope::{self, Announcement, Body, Control, Delivery, message::Layout},
+    envelope::{self, Announcement, Body, Control, Delivery, Evidence, message::Layout},
     identity::{Identity, PublicIdentity},
     medcrypt::{Message, MonthKey},
     secure_encryption::ProvenMessage,
@@ -43,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     ("cell_plaintext", cell_plaintext),
     ("control", control),
     ("delivery", delivery),
+    ("evidence", evidence),
     ("identity", identity),
     ("invitation", invitation),
     ("medcrypt", medcrypt),
@@ -364,6 +365,14 @@ pub fn message(data: &[u8]) -> bool {
         assert!(data.get(range).is_some());
     }
     true
+}
+
+/// Evidence of who wrote a message.
+pub fn evidence(data: &[u8]) -> bool {
+    Evidence::decode(data).is_some_and(|read| {
+        assert_eq!(read.encode(), data);
+        true
+    })
 }
 
 /// The header of a vault of any version.

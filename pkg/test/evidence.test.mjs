@@ -1,7 +1,7 @@
 // Evidence of who wrote a message: taken when it arrives, and verified by anyone who has it with the message.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
@@ -56,6 +56,38 @@ test("of a message with files it proves all of it", async () => {
   const altered = body.slice();
   altered[altered.length - 1] ^= 1;
   await refused("NOT_AUTHENTIC", async () => verifyEvidence(evidence, altered));
+});
+
+test("what another implementation made is read, verified and refused alike", async () => {
+  const cases = JSON.parse(await readFile(new URL("../../tests/data/evidence/evidence.json", import.meta.url)));
+  const words = ["digits", "expected", "inPerson"];
+  for (const { name, evidence, body, error, ...says } of cases) {
+    const [given, written] = [evidence, body].map((hex) => new Uint8Array(Buffer.from(hex, "hex")));
+    if (error !== undefined) {
+      assert.equal((await refused(error, async () => verifyEvidence(given, written))).code, error, name);
+      continue;
+    }
+    const { senderPublicKey, ...found } = verifyEvidence(given, written);
+    assert.equal(senderPublicKey.length, 64);
+    assert.deepEqual(
+      {
+        ...found,
+        sender: Buffer.from(found.sender).toString("hex"),
+        recipient: Buffer.from(found.recipient).toString("hex"),
+      },
+      {
+        sender: says.sender,
+        recipient: says.recipient,
+        sentAt: says.sent_at,
+        device: says.device,
+        seq: says.seq,
+        session: says.label || null,
+        contentType: says.content_type,
+        checked: says.checked && { by: words[says.checked[0]], at: says.checked[1] },
+      },
+      name,
+    );
+  }
 });
 
 test("it goes with its message", async () => {

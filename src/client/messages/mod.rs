@@ -184,7 +184,7 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::UnixTime;
+    use crate::{base::UnixTime, envelope::ContentType};
 
     const CONTACT: ContactId = ContactId([1; 8]);
 
@@ -255,6 +255,38 @@ mod tests {
         let mut tx = tx();
         messages.cells_posted(at(7), 1, &mut tx);
         assert!(tx.into_parts().changes.is_empty(), "unknown");
+    }
+
+    #[test]
+    fn what_is_not_of_the_form_it_claims_is_malformed() {
+        let malformed = |content_type: &str, body: &[u8]| {
+            let content_type = ContentType::new(content_type).unwrap();
+            let message = Message {
+                parts: Parts::of(&content_type, &body.into()),
+                content_type: content_type.as_str().to_owned(),
+                ..outgoing(0, MessageState::Verified)
+            };
+            let view = MessageView::new(at(0), &message);
+            assert!(view.text_at.is_some() || view.attachments.len() == 1);
+            view.problem == Some("malformed")
+        };
+        for (content_type, body) in [
+            (ContentType::MESSAGE, &b"not CBOR"[..]),
+            (ContentType::MESSAGE, b""),
+            (ContentType::MESSAGE, b"\x82\xf6\x80"),
+            (ContentType::PLAIN_TEXT, b"caf\xe9"),
+        ] {
+            assert!(malformed(content_type, body), "{content_type} {body:x?}");
+        }
+        for (content_type, body) in [
+            (ContentType::MESSAGE, &b"\x82\xf6\x81\x83\x61t\xf6\x40"[..]),
+            (ContentType::MESSAGE, b"\x82\x61a\x80"),
+            (ContentType::PLAIN_TEXT, b""),
+            ("application/pdf", b"%PDF"),
+            ("text/plain;charset=iso-8859-1", b"caf\xe9"),
+        ] {
+            assert!(!malformed(content_type, body), "{content_type} {body:x?}");
+        }
     }
 
     #[test]
