@@ -85,6 +85,38 @@ describe("the access log", () => {
     await Promise.all([portal.close(), verifier.close()]);
   });
 
+  test("the page verifies who wrote a message, and names what that does not prove", async () => {
+    const cases = JSON.parse(await readFile(new URL("../data/evidence/evidence.json", import.meta.url)));
+    const named = (wanted) => cases.find(({ name }) => name === wanted);
+    const { page, complaints, close } = await openPortal(browser, `${relay.url}/verify.html`);
+    const choose = async ({ evidence, body }) => {
+      for (const [id, hex] of Object.entries({ evidence, body }))
+        await page
+          .getByTestId(`file-${id}`)
+          .setInputFiles({ name: id, mimeType: "application/octet-stream", buffer: Buffer.from(hex, "hex") });
+    };
+    const result = page.getByTestId("evidence-result");
+    const good = named("text, by digits");
+    await choose(good);
+    await page.locator('[data-testid="evidence-verdict"][data-valid="true"]').waitFor();
+    for (const part of [
+      good.sender,
+      good.recipient,
+      "visit-7421",
+      "Continue metformin 500mg BID.",
+      "compared six digits",
+    ])
+      assert.ok((await result.innerText()).includes(part), part);
+    await page.getByTestId("lang-es").click();
+    assert.match(await result.innerText(), /Verificado: lo escribió quien tiene esta clave/);
+    await choose({ ...good, body: "00" });
+    await page.locator('[data-valid="false"][data-code="NOT_AUTHENTIC"]').waitFor();
+    await choose(named("version 2"));
+    await page.locator('[data-valid="false"][data-code="MALFORMED"]').waitFor();
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
   test("the page keeps its strict content security policy wherever it is served, and works by keyboard on a narrow screen", async () => {
     const response = await fetch(`${relay.url}/verify.html`);
     const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";

@@ -1,10 +1,12 @@
-/** Verifies an exported audit log in the browser. The page fetches nothing but its own files. */
+/** Verifies an exported audit log, and who wrote a message, in the browser. The page fetches nothing but its own files. */
 
 import "../base.css";
 import "./verify.css";
 import { verifyAuditExport, type AuditVerdict } from "tessera-portal";
 import { h, type Child } from "../dom";
 import { languages } from "../languages";
+import { EvidencePanel } from "./evidence";
+import { list, step } from "./step";
 import { say, speak, spoken, type Word } from "./words";
 
 type Verified = AuditVerdict & { valid: true };
@@ -18,6 +20,7 @@ interface Span {
 class Page {
   readonly #root: HTMLElement;
   readonly #result = h("section", { class: "result", "aria-live": "polite", testid: "result" });
+  readonly #evidence = new EvidencePanel();
   #export: File | null = null;
   #kept: File | null = null;
   #show: () => Child[] = () => [];
@@ -51,56 +54,38 @@ class Page {
         h(
           "div",
           { class: "steps" },
-          this.#step("export", say("export_step"), say("export_help"), this.#export, (file) => (this.#export = file)),
-          this.#step("kept", say("kept_step"), say("kept_help"), kept, (file) => (this.#kept = file)),
+          step({
+            name: "export",
+            heading: say("export_step"),
+            help: say("export_help"),
+            file: this.#export,
+            take: this.#chosen("export", (file) => (this.#export = file)),
+          }),
+          step({
+            name: "kept",
+            heading: say("kept_step"),
+            help: say("kept_help"),
+            file: kept,
+            optional: true,
+            take: this.#chosen("kept", (file) => (this.#kept = file)),
+          }),
         ),
         this.#result,
+        this.#evidence.element,
       ),
     );
+    this.#evidence.draw();
     this.#result.replaceChildren(...this.#show().filter((child) => child instanceof Node));
   }
 
-  #step(
-    name: string,
-    heading: string,
-    help: string,
-    file: File | null,
-    chosen: (file: File | null) => void,
-  ): HTMLElement {
-    const id = `file-${name}`;
-    const take = (given: File | null): void => {
-      chosen(given);
+  /** What to do with a file that was chosen. */
+  #chosen(name: string, set: (file: File | null) => void): (file: File | null) => void {
+    return (file) => {
+      set(file);
       this.#draw();
-      document.getElementById(id)?.focus();
+      document.getElementById(`file-${name}`)?.focus();
       void this.#verify();
     };
-    const input: HTMLInputElement = h("input", {
-      type: "file",
-      id,
-      class: "file-input",
-      testid: id,
-      "aria-describedby": `${id}-help ${id}-chosen`,
-      change: () => take(input.files?.[0] ?? null),
-    });
-    return h(
-      "section",
-      { class: "step", "data-chosen": String(file !== null) },
-      h("h2", {}, heading),
-      h("p", { class: "hint", id: `${id}-help` }, help),
-      h(
-        "div",
-        { class: "row" },
-        h("span", { class: "file-button" }, input, h("label", { for: id, class: "button" }, say("choose"))),
-        file &&
-          name === "kept" &&
-          h(
-            "button",
-            { type: "button", class: "quiet", testid: "remove-kept", click: () => take(null) },
-            say("remove"),
-          ),
-      ),
-      h("p", { class: "chosen", id: `${id}-chosen` }, file && say("chosen", { name: file.name })),
-    );
   }
 
   async #verify(): Promise<void> {
@@ -181,10 +166,6 @@ function bad({ problem, index }: AuditVerdict & { valid: false }): Child[] {
     h("p", {}, say(`b_${problem}`, index === null ? {} : { index })),
     problem === "malformed" || problem === "keptMalformed" ? null : h("p", {}, say("b_what")),
   ];
-}
-
-function list(name: string, sentences: readonly string[]): HTMLElement {
-  return h("ul", { class: `sentences sentences-${name}` }, ...sentences.map((sentence) => h("li", {}, sentence)));
 }
 
 function fact(word: Word, value: string, className = ""): Child[] {

@@ -87,6 +87,60 @@ const WORDS = {
     "No se fíe de ninguna entrada de este archivo. Pida la exportación de nuevo y conserve ambos archivos.",
   ],
 
+  e_title: ["Who wrote a message", "Quién escribió un mensaje"],
+  e_intro: [
+    "With a message and its evidence, both exported from a portal, anyone can verify who wrote it.",
+    "Con un mensaje y su prueba, ambos exportados de un portal, cualquiera puede verificar quién lo escribió.",
+  ],
+  e_evidence_step: ["1. The evidence", "1. La prueba"],
+  e_evidence_help: ["The file that the recipient's portal gave.", "El archivo que dio el portal del destinatario."],
+  e_body_step: ["2. The message", "2. El mensaje"],
+  e_body_help: [
+    "The content exactly as it was sent, saved with the evidence.",
+    "El contenido exactamente como se envió, guardado con la prueba.",
+  ],
+  e_ok: ["Verified: the holder of this key wrote it", "Verificado: lo escribió quien tiene esta clave"],
+  e_p_wrote: [
+    "The holder of the sender's key below wrote exactly this message, for the recipient below.",
+    "Quien tiene la clave del remitente indicada abajo escribió exactamente este mensaje, para el destinatario indicado abajo.",
+  ],
+  e_n_person: [
+    "Who holds that key. Compare the sender's fingerprint with one that you know.",
+    "Quién tiene esa clave. Compare la huella del remitente con una que usted conozca.",
+  ],
+  e_n_time: [
+    "When it was written: the time is that of the sender's clock.",
+    "Cuándo se escribió: la hora es la del reloj del remitente.",
+  ],
+  e_n_unchecked: [
+    "Whether the recipient checked whose key it is: that was not kept.",
+    "Si el destinatario comprobó de quién es la clave: eso no se guardó.",
+  ],
+  e_n_digits: [
+    "The recipient says that both people compared six digits, on {time}. Only the recipient says so.",
+    "El destinatario dice que ambas personas compararon seis dígitos, el {time}. Solo lo dice el destinatario.",
+  ],
+  e_n_expected: [
+    "The recipient says that the fingerprint was known in advance, on {time}. Only the recipient says so.",
+    "El destinatario dice que la huella se conocía de antemano, el {time}. Solo lo dice el destinatario.",
+  ],
+  e_n_inPerson: [
+    "The recipient says that the invitation came from the sender in person, on {time}. Only the recipient says so.",
+    "El destinatario dice que la invitación vino del remitente en persona, el {time}. Solo lo dice el destinatario.",
+  ],
+  e_not_authentic: [
+    "This evidence does not prove who wrote this message. The message may have been changed or saved anew, or the two files do not belong together.",
+    "Esta prueba no demuestra quién escribió este mensaje. Quizá el mensaje se cambió o se guardó de nuevo, o los dos archivos no corresponden.",
+  ],
+  e_malformed: ["The first file is no evidence.", "El primer archivo no es una prueba."],
+  e_about: ["About this message", "Sobre este mensaje"],
+  e_sender: ["Fingerprint of the sender", "Huella del remitente"],
+  e_recipient: ["Fingerprint of the recipient", "Huella del destinatario"],
+  e_sent: ["Sent", "Enviado"],
+  e_session: ["Visit", "Visita"],
+  e_type: ["Type", "Tipo"],
+  e_text: ["Text", "Texto"],
+
   entries: ["Entries", "Entradas"],
   first: ["First entry", "Primera entrada"],
   last: ["Last entry", "Última entrada"],
