@@ -10,7 +10,7 @@ import { until } from "../node/until.mjs";
 
 /** Batches of each kind that are compared, and messages in one with mail. */
 const BATCHES = 30;
-const MAIL = 24;
+const MAIL = 6;
 /** An observer that tells the two apart no better than this learns nothing worth having. */
 const MOST = 0.55;
 
