@@ -533,3 +533,20 @@ fn a_portal_without_an_open_invitation_reads_little_of_the_lobby() {
     }
     assert!(bytes <= MOST, "{bytes} bytes");
 }
+
+#[test]
+fn an_emergency_is_announced_at_once_in_the_shape_that_the_relay_states() {
+    let (mut relay, mut a, _, _, _) = pair();
+    restate(&mut relay, &mut a, 1_024, 0);
+    relay.buckets = 2.try_into().unwrap();
+    restate(&mut relay, &mut a, 1_024, 0);
+    let (now, id) = (clock(&relay), [7; 16]);
+    let reason = "x".repeat(500);
+    let began = a.client.begin_emergency(id, 30, &reason, now);
+    a.commit(began.unwrap());
+    let post = a.client.emergency_slot(id, &mut rng()).unwrap();
+    let entries = post::decode(&post.body, relay.size, relay.buckets).unwrap();
+    let mut buckets: Vec<_> = entries.iter().map(|entry| entry.bucket.get()).collect();
+    buckets.sort_unstable();
+    assert_eq!(buckets, [0, 1]);
+}
