@@ -78,12 +78,14 @@ impl Receipts {
             },
         );
         for session in sessions {
-            if !owed.sessions.contains(&session) {
-                owed.sessions.push(session);
+            if owed.sessions.contains(&session) {
+                continue;
             }
+            if owed.sessions.len() >= MOST_OWED {
+                owed.sessions.remove(0);
+            }
+            owed.sessions.push(session);
         }
-        let excess = owed.sessions.len().saturating_sub(MOST_OWED);
-        owed.sessions.drain(..excess);
         tx.touch(StoreKey::Receipts(contact));
     }
 
