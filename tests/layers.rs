@@ -63,7 +63,8 @@ fn table(lib: &str) -> BTreeMap<String, u32> {
     table
 }
 
-/// The modules that `src/lib.rs` declares, and whether only with a feature.
+/// The modules that `src/lib.rs` declares, and whether only with a feature:
+/// `client`, or one of those that are with it.
 fn declared(lib: &str) -> BTreeMap<String, bool> {
     let lines: Vec<&str> = lib.lines().collect();
     let declarations = lines.iter().enumerate().filter_map(|(i, line)| {
@@ -72,7 +73,7 @@ fn declared(lib: &str) -> BTreeMap<String, bool> {
             .unwrap_or(line)
             .strip_prefix("mod ")?
             .strip_suffix(';')?;
-        let gated = i > 0 && lines[i - 1].contains("feature = \"client\"");
+        let gated = i > 0 && lines[i - 1].contains("feature = \"");
         Some((name.to_owned(), gated))
     });
     declarations.collect()
