@@ -10,4 +10,7 @@ await writeFile(
   new URL("inline.js", folder),
   `/** core.wasm, raw DEFLATE, base64. */\nexport const CORE = "${text}";\n`,
 );
-await writeFile(new URL("inline.d.ts", folder), "export declare const CORE: string;\n");
+// Beside the other types of the bindings, too: see tsconfig.json.
+for (const types of [folder, new URL("../bindings/core/", import.meta.url)]) {
+  await writeFile(new URL("inline.d.ts", types), "export declare const CORE: string;\n");
+}

@@ -25,6 +25,20 @@ use crate::{
     vault::{Manifest, OpenedVault, SealedChange, StoredHeader, VaultError, VaultHeader, VaultKey},
 };
 
+/// The types that the signatures below name.
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+import type { EngineAttachment } from "../portal/content.js";
+import type {
+  Answer, Ask, BareMessage, Effects, Invited, KeptCheckpoint, LogPage, LogState, Mailbox, Opened, RelayParameters, Self,
+  StoredRecords, Task, VaultWays,
+} from "../portal/engine.js";
+import type {
+  AuditCheckpoint, Contact, Device, EmergencyAccess, Estimate, Settings, Transfer,
+} from "../portal/types.js";
+import type { StoreChange } from "../store/store.js";
+"#;
+
 /// One person's client, unlocked.
 #[wasm_bindgen]
 pub struct Engine {
@@ -45,6 +59,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(unchecked_return_type = "Opened")]
     pub fn create(
         kek: &Uint8Array,
         salt: Option<Uint8Array>,
@@ -85,11 +100,12 @@ impl Engine {
     /// # Errors
     ///
     /// `WRONG_PASSPHRASE`, `VAULT_VERSION`, `VAULT_DAMAGED`.
+    #[wasm_bindgen(unchecked_return_type = "Opened")]
     pub fn unlock(
         kind: u8,
         secret: &Uint8Array,
         header: &Uint8Array,
-        records: &Array,
+        #[wasm_bindgen(unchecked_param_type = "StoredRecords")] records: &Array,
     ) -> JsResult<JsValue> {
         let opener = vault::opener(kind, secret)?;
         let OpenedVault {
@@ -122,7 +138,10 @@ impl Engine {
     /// # Errors
     ///
     /// `VAULT_DAMAGED`.
-    pub fn reload(&mut self, records: &Array) -> JsResult<()> {
+    pub fn reload(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "StoredRecords")] records: &Array,
+    ) -> JsResult<()> {
         let (mut client, manifest) = self.beside(records)?;
         client.continue_from(&self.client);
         (self.client, self.manifest) = (client, manifest);

@@ -77,9 +77,10 @@ pub(crate) fn package(workspace: &Workspace) -> Result<()> {
 
 /// Whether [`package`] has run in this checkout.
 pub(crate) fn package_is_built(workspace: &Workspace) -> bool {
-    ["core/core.d.ts", "core/sdk.d.ts", "index.d.ts"]
+    wasm::TYPES
         .iter()
-        .all(|file| workspace.path("pkg/dist").join(file).is_file())
+        .all(|file| workspace.path(wasm::BINDINGS).join(file).is_file())
+        && workspace.path("pkg/dist/index.d.ts").is_file()
 }
 
 /// The relay's binary.

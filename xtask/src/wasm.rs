@@ -70,13 +70,28 @@ pub(crate) const MODULES: [Module; 2] = [
     },
 ];
 
-/// Builds both modules into `dist/core`, with a table of their hashes.
+/// The types of the bindings, from which the package is compiled.
+pub(crate) const TYPES: [&str; 3] = ["core.d.ts", "sdk.d.ts", "integrity.d.ts"];
+
+/// Builds both modules into `dist/core`, with a table of their hashes, and their types into
+/// `bindings/core` as well: they import types of the package's sources, and beside `dist` they would
+/// find those of the last build.
 pub(crate) fn build(workspace: &Workspace, dist: &Path) -> Result<()> {
+    let core = dist.join("core");
     for Module { name, feature } in MODULES {
-        bind(&compile(workspace, feature)?, &dist.join("core"), name)?;
+        bind(&compile(workspace, feature)?, &core, name)?;
     }
-    write_integrity(dist)
+    write_integrity(dist)?;
+    let bindings = workspace.path(BINDINGS);
+    fs::create_dir_all(&bindings)?;
+    for file in TYPES {
+        write(&bindings.join(file), &fs::read(core.join(file))?)?;
+    }
+    Ok(())
 }
+
+/// The folder of [`TYPES`].
+pub(crate) const BINDINGS: &str = "pkg/bindings/core";
 
 /// Fails if a built module names a path of this machine.
 pub(crate) fn no_local_paths(workspace: &Workspace) -> Result<()> {

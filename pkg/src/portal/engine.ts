@@ -1,24 +1,23 @@
-/** The wasm engine behind a portal, as TypeScript sees it. */
+/** What passes between a portal and its wasm engine. The signatures of the engine itself come from Rust: `src/wasm/engine/`. */
 
 import type { ErrorCode } from "../errors.js";
 import type { StoreChange } from "../store/store.js";
-import type { EngineAttachment } from "./content.js";
+import type { Engine } from "../core/core.js";
 import type {
   Attachment,
   AuditCheckpoint,
   Contact,
-  Device,
   DeviceNotice,
   EmergencyAccess,
-  Estimate,
   Gap,
   Message,
   PullProgress,
   Rejected,
   RelayNotice,
-  Settings,
   Transfer,
 } from "./types.js";
+
+export type { Engine };
 
 /** An attachment as the engine gives it: a range of the message's body. */
 export type BareAttachment = Omit<Attachment, "body" | "blob"> & { readonly offset: number };
@@ -141,113 +140,38 @@ export interface VaultWays {
   readonly passkeys: readonly { readonly id: Uint8Array; readonly salt: Uint8Array }[];
 }
 
-/** The sans-I/O client with its vault. Every method is synchronous; `now` is Unix seconds. */
-export interface Engine {
-  configure(infoJson: string, now: number): Effects;
-  /** The relay is reached under this URL from now on. */
-  relocate(url: string, now: number): Effects;
-  relayPath(which: "info" | "cells"): string;
-  /** The person's own bucket, for the stream of notices. */
-  bucket(): number;
-  /**
-   * Takes the answer to what was asked last, and gives what to do next. `wall` is Unix time, `ticks` a clock that only goes
-   * forward, both in milliseconds.
-   */
-  nextAsk(answer: Answer | undefined, wall: number, ticks: number): Effects<Ask>;
-  startRounds(wall: number, ticks: number): void;
-  stopRounds(): void;
-  requestSync(tasks: Task[], flush: boolean, wall: number, ticks: number): void;
-  enrolling(wall: number, ticks: number): void;
-  reachableAgain(wall: number, ticks: number): void;
-  published(which: Mailbox, wall: number, ticks: number): void;
-  noticesEnded(): void;
-  setReceiptDelay(minutes: number): void;
-  settings(): Settings;
-  setSettings(graceDays: number, retentionDays: number, now: number): Effects;
-  /** Gives of how many contacts keys were wiped. */
-  shredExpiredKeys(now: number): Effects<number>;
-  queued(): number;
-  lobbyWatch(now: number): boolean;
-  cancel(messageId: string, now: number): Effects<BareMessage>;
-  markRead(contactId: string, until: string | undefined, now: number): Effects;
-  deleteMessage(messageId: string, now: number): Effects;
-  transfers(): Transfer[];
-  info(): RelayParameters;
-  me(): { readonly name: string; readonly publicKey: Uint8Array; readonly fingerprint: Uint8Array };
-  invite(
-    kind: "qr" | "link",
-    expiresInSeconds: number | undefined,
-    now: number,
-  ): Effects<{ readonly id: string; readonly uri: string; readonly expiresAt: number }>;
-  cancelInvitation(id: string, now: number): Effects;
-  expectIdentity(id: string, fingerprint: Uint8Array, now: number): Effects;
-  accept(uri: string, inPerson: boolean, now: number): Effects<Contact>;
-  contacts(): Contact[];
-  confirmSas(id: string, now: number): Effects;
-  rejectSas(id: string, now: number): Effects;
-  removeContact(id: string, now: number): Effects;
-  send(
-    contactId: string,
-    text: Uint8Array | undefined,
-    attachments: readonly EngineAttachment[],
-    session: string | undefined,
-    now: number,
-  ): Effects<BareMessage>;
-  messages(contactId: string, before: string | undefined, limit: number, now: number): BareMessage[];
-  estimate(bytes: number, prompt: boolean): Estimate;
-  evidenceKey(messageId: string): string;
-  /** The evidence with how its sender was checked. */
-  openEvidence(messageId: string, sealed: Uint8Array): Uint8Array;
-  rename(name: string, now: number): Effects;
-  /** Where the pieces of a body are stored. */
-  bodyKeys(messageId: string): string[];
-  openPiece(messageId: string, number: number, sealed: Uint8Array): Uint8Array;
-  setDraft(contactId: string, text: Uint8Array, now: number): Effects;
-  draftKey(contactId: string): string;
-  openDraft(contactId: string, bytes: Uint8Array): Uint8Array;
-  ways(): VaultWays;
-  changePassphrase(oldKek: Uint8Array, kek: Uint8Array, salt: Uint8Array, iterations: number, now: number): Effects;
-  /** Has no key of the host open the vault if none is given. */
-  setHostKey(kek: Uint8Array | undefined, now: number): Effects;
-  addPasskey(credential: Uint8Array, salt: Uint8Array, output: Uint8Array, now: number): Effects;
-  removePasskey(credential: Uint8Array, now: number): Effects;
-  /** The bundle of the vault whose store holds all these entries, read back. */
-  backup(entries: readonly (readonly [string, Uint8Array])[], now: number): Uint8Array;
-  device(): Device;
-  createRecoveryCode(now: number): Effects<string>;
-  removeRecoveryCode(now: number): Effects;
-  hasRecoveryCode(): boolean;
-  createShares(threshold: number, shares: number, now: number): Effects<string[]>;
-  emergencies(): EmergencyAccess[];
-  beginEmergency(id: Uint8Array, minutes: number, reason: string, now: number): Effects;
-  endEmergency(id: Uint8Array, now: number): Effects;
-  /** The body of a slot that tells the owner of it. */
-  emergencySlot(id: Uint8Array): Uint8Array;
-  /** What a store of this same vault needs to hear of it: that it began, or, if it knows, that it ended. */
-  noteEmergency(
-    entries: readonly (readonly [string, Uint8Array])[],
-    id: Uint8Array,
-    minutes: number,
-    reason: string,
-    now: number,
-  ): readonly StoreChange[];
-  /** To the audit log. */
-  backedUp(now: number): Effects;
-  locked(idle: boolean, now: number): Effects;
-  unlocked(kind: number, failed: number, now: number): Effects;
-  checkpoint(now: number): Effects<AuditCheckpoint>;
-  checkpointDue(now: number): boolean;
-  exportLog(format: string, now: number): Effects<AuditCheckpoint>;
-  logState(): { readonly length: number };
-  /** Checkpoints of this log in a text that was kept elsewhere. */
-  keptCheckpoints(text: string): [index: number, head: string][];
-  /** `broken` is the first index that is not as it was written. */
-  readLog(
-    first: number,
-    records: [key: string, sealed: Uint8Array][],
-    before?: string,
-  ): { readonly entries: readonly LoggedEntry[]; readonly broken: number | null };
-  /** Goes back to what the store holds. */
-  reload(records: readonly (readonly [string, Uint8Array])[]): void;
-  free(): void;
+/** The sealed records of a store below a prefix. */
+export type StoredRecords = readonly (readonly [key: string, sealed: Uint8Array])[];
+
+/** An engine, and what is to be committed before anything else is done: a new vault, or one brought to this version. */
+export interface Opened {
+  readonly engine: Engine;
+  readonly commit: readonly StoreChange[];
 }
+
+/** The person whose vault it is. */
+export interface Self {
+  readonly name: string;
+  readonly publicKey: Uint8Array;
+  readonly fingerprint: Uint8Array;
+}
+
+export interface Invited {
+  readonly id: string;
+  readonly uri: string;
+  /** Unix seconds. */
+  readonly expiresAt: number;
+}
+
+export interface LogState {
+  readonly length: number;
+}
+
+export interface LogPage {
+  readonly entries: readonly LoggedEntry[];
+  /** The first index that is not as it was written. */
+  readonly broken: number | null;
+}
+
+/** A checkpoint of this log that was kept elsewhere. */
+export type KeptCheckpoint = readonly [index: number, head: string];

@@ -6,7 +6,8 @@ import { TesseraError, invalid, isTesseraError } from "../errors.js";
 import { stored, type Store } from "../store/store.js";
 import type { BackupStatus, HostKey } from "../portal/types.js";
 import { withHostKey } from "./host-key.js";
-import { OPENED_BY, freshWay, passphraseWay, settle, withKey, type Opened, type OpenedVault } from "./vault.js";
+import type { Opened } from "../portal/engine.js";
+import { OPENED_BY, freshWay, passphraseWay, settle, withKey, type OpenedVault } from "./vault.js";
 
 /** What opens a backup. */
 export interface BackupKey {
@@ -29,7 +30,7 @@ async function open(bundle: Uint8Array, { passphrase, key, recoveryCode, newPass
   const way = freshWay();
   const openWith = (kind: number, secret: Uint8Array): Opened | Promise<Opened> => {
     const restore = (kek?: Uint8Array): Opened =>
-      call((core) => core.Engine.restore(bundle, kind, secret, kek, way.salt, way.iterations, now)) as Opened;
+      call((core) => core.Engine.restore(bundle, kind, secret, kek, way.salt, way.iterations, now));
     return newPassphrase === undefined ? restore() : withKey(newPassphrase, way, restore);
   };
   if (key !== undefined) return withHostKey(key, (kek) => openWith(OPENED_BY.key, kek));

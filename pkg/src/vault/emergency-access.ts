@@ -11,7 +11,6 @@ import { qrSvg } from "../qr.js";
 import { Relay, relayClient } from "../relay/client.js";
 import { CONFLICT, memoryStore, requireStore, stored, type Store } from "../store/store.js";
 import type { Contact, Me, Message, MessagesOptions, EmergencyAccessOptions } from "../portal/types.js";
-import type { Opened } from "./vault.js";
 import { VaultLock } from "./lock.js";
 import { randomBytes } from "../module/webcrypto.js";
 
@@ -63,7 +62,7 @@ export class EmergencySession extends EventTarget {
     if (given.store !== undefined) requireStore(given.store);
     const relay = given.relay === undefined ? undefined : new Relay(relayClient(given.relay));
 
-    const { engine, commit } = call((core) => core.Engine.openWithShares(bundle, shares)) as Opened;
+    const { engine, commit } = call((core) => core.Engine.openWithShares(bundle, shares));
     const copy = memoryStore();
     const host = new EngineHost(engine, copy, (await copy.commit(0, commit)) as number, () => {});
     const id = randomBytes(ID_LENGTH);

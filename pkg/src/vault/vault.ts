@@ -1,10 +1,10 @@
 /** Opening the vault in a store: the passphrase's key, the records, the engine. */
 
-import type { Engine, VaultWays } from "../portal/engine.js";
+import type { Engine, Opened, VaultWays } from "../portal/engine.js";
 import type { EngineHost } from "../portal/engine-host.js";
 import { call } from "../module/core.js";
 import { TesseraError, isTesseraError } from "../errors.js";
-import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "../store/store.js";
+import { CONFLICT, stored, type Store, type StoreSnapshot } from "../store/store.js";
 import { countFailure, failures } from "./failures.js";
 import { withHostKey } from "./host-key.js";
 import { HEADER, LOADED } from "./layout.js";
@@ -19,12 +19,6 @@ const READ_ATTEMPTS = 3;
 
 /** What a secret opens, as the vault's header numbers it. */
 export const OPENED_BY = { passphrase: 0, passkey: 1, recovery: 2, key: 3 } as const;
-
-export interface Opened {
-  readonly engine: Engine;
-  /** To be committed before anything else is done: a new vault, or one brought to this version. */
-  readonly commit: readonly StoreChange[];
-}
 
 export interface OpenedVault {
   readonly engine: Engine;
@@ -102,7 +96,7 @@ async function withSecret<T>(
   const unlockWith =
     (kind: number, secret: Uint8Array) =>
     ({ header, records }: VaultContents): Opened =>
-      call((core) => core.Engine.unlock(kind, secret, header, records)) as Opened;
+      call((core) => core.Engine.unlock(kind, secret, header, records));
   if (isKey(opening)) return withHostKey(opening.key, (kek) => use(unlockWith(OPENED_BY.key, kek), found));
   return isPasskey(opening)
     ? withPasskey(ways.passkeys, (output) => use(unlockWith(OPENED_BY.passkey, output), found))
@@ -139,7 +133,7 @@ export async function createVault(
   if (gone !== undefined && !afterEviction) throw gone;
   const now = Math.floor(Date.now() / 1000);
   const create = (kek: Uint8Array, way?: PassphraseWay): Opened =>
-    call((core) => core.Engine.create(kek, way?.salt, way?.iterations ?? 0, name, relay, now)) as Opened;
+    call((core) => core.Engine.create(kek, way?.salt, way?.iterations ?? 0, name, relay, now));
   const way = freshWay();
   const { engine, commit } = isKey(opening)
     ? await withHostKey(opening.key, (kek) => create(kek))

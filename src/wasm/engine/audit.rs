@@ -21,6 +21,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(unchecked_return_type = "Effects<AuditCheckpoint>")]
     pub fn checkpoint(&mut self, now: f64) -> JsResult<JsValue> {
         let result = self.client.checkpoint(time(now)?, &mut rng());
         self.give(result)
@@ -41,7 +42,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = exportLog)]
+    #[wasm_bindgen(js_name = exportLog, unchecked_return_type = "Effects<AuditCheckpoint>")]
     pub fn export_log(&mut self, format: &str, now: f64) -> JsResult<JsValue> {
         let formats = ["ndjson", "csv", "fhir"];
         let format = formats
@@ -54,7 +55,7 @@ impl Engine {
 
     /// `{ length, head, owner, checkpoint }`: where the log stands, the first
     /// line of an export, and the line of the last checkpoint or null.
-    #[wasm_bindgen(js_name = logState)]
+    #[wasm_bindgen(js_name = logState, unchecked_return_type = "LogState")]
     #[must_use]
     pub fn log_state(&self) -> JsValue {
         let head = self.client.log_head();
@@ -78,7 +79,7 @@ impl Engine {
     /// # Errors
     ///
     /// `MALFORMED`, `AUDIT_INVALID`.
-    #[wasm_bindgen(js_name = keptCheckpoints)]
+    #[wasm_bindgen(js_name = keptCheckpoints, unchecked_return_type = "KeptCheckpoint[]")]
     pub fn kept_checkpoints(&self, text: &str) -> JsResult<Array> {
         let owner = self.client.public().statement();
         let checkpoints = kept_checkpoints(text.as_bytes(), owner)
@@ -99,11 +100,11 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = readLog)]
+    #[wasm_bindgen(js_name = readLog, unchecked_return_type = "LogPage")]
     pub fn read_log(
         &self,
         first: f64,
-        records: &Array,
+        #[wasm_bindgen(unchecked_param_type = "StoredRecords")] records: &Array,
         before: Option<String>,
     ) -> JsResult<JsValue> {
         let first = whole(first, "first")?;

@@ -40,7 +40,11 @@ impl Engine {
     /// # Errors
     ///
     /// `VAULT_DAMAGED` if what the store holds does not open.
-    pub fn backup(&self, entries: &Array, now: f64) -> JsResult<Uint8Array> {
+    pub fn backup(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "StoredRecords")] entries: &Array,
+        now: f64,
+    ) -> JsResult<Uint8Array> {
         let mut records = pairs(entries);
         let at = records.iter().position(|(key, _)| key == HEADER_KEY);
         let damaged = || vault_error(crate::vault::VaultError::Damaged);
@@ -62,7 +66,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = backedUp)]
+    #[wasm_bindgen(js_name = backedUp, unchecked_return_type = "Effects")]
     pub fn backed_up(&mut self, now: f64) -> JsResult<JsValue> {
         let effects = self.client.record(AuditEvent::BackedUp, time(now)?);
         self.give(Ok(effects))
@@ -76,6 +80,7 @@ impl Engine {
     ///
     /// `WRONG_PASSPHRASE`, `BACKUP_MALFORMED`, `BACKUP_VERSION`,
     /// `VAULT_VERSION`.
+    #[wasm_bindgen(unchecked_return_type = "Opened")]
     pub fn restore(
         bundle: &Uint8Array,
         kind: u8,
@@ -128,6 +133,7 @@ impl Engine {
     /// # Errors
     ///
     /// Never in practice.
+    #[wasm_bindgen(unchecked_return_type = "Device")]
     pub fn device(&self) -> JsResult<JsValue> {
         to_js(&self.client.device())
     }
@@ -138,7 +144,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT` if there is no room for it.
-    #[wasm_bindgen(js_name = createRecoveryCode)]
+    #[wasm_bindgen(js_name = createRecoveryCode, unchecked_return_type = "Effects<string>")]
     pub fn create_recovery_code(&mut self, now: f64) -> JsResult<JsValue> {
         let code = RecoveryCode::random(&mut rng());
         self.header
@@ -152,7 +158,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = removeRecoveryCode)]
+    #[wasm_bindgen(js_name = removeRecoveryCode, unchecked_return_type = "Effects")]
     pub fn remove_recovery_code(&mut self, now: f64) -> JsResult<JsValue> {
         self.header.remove_recovery();
         self.rekeyed(time(now)?, &JsValue::UNDEFINED)
@@ -170,7 +176,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT` unless 2 ≤ threshold ≤ shares.
-    #[wasm_bindgen(js_name = createShares)]
+    #[wasm_bindgen(js_name = createShares, unchecked_return_type = "Effects<string[]>")]
     pub fn create_shares(&mut self, threshold: u8, shares: u8, now: f64) -> JsResult<JsValue> {
         let split = emergency::split(self.key.expose(), threshold, shares, &mut rng())
             .map_err(shares_error)?;
@@ -190,8 +196,11 @@ impl Engine {
     /// # Errors
     ///
     /// `SHARES_INVALID`, `BACKUP_MALFORMED`, `BACKUP_VERSION`.
-    #[wasm_bindgen(js_name = openWithShares)]
-    pub fn open_with_shares(bundle: &Uint8Array, shares: Vec<String>) -> JsResult<JsValue> {
+    #[wasm_bindgen(js_name = openWithShares, unchecked_return_type = "Opened")]
+    pub fn open_with_shares(
+        bundle: &Uint8Array,
+        #[wasm_bindgen(unchecked_param_type = "readonly string[]")] shares: Vec<String>,
+    ) -> JsResult<JsValue> {
         let bytes = bundle.to_vec();
         let bundle = Bundle::parse(&bytes).map_err(bundle_error)?;
         let shares: Result<Vec<Share>, _> = shares
@@ -237,10 +246,10 @@ impl Engine {
     /// # Errors
     ///
     /// `VAULT_DAMAGED` if it is another vault.
-    #[wasm_bindgen(js_name = noteEmergency)]
+    #[wasm_bindgen(js_name = noteEmergency, unchecked_return_type = "readonly StoreChange[]")]
     pub fn note_emergency(
         &self,
-        entries: &Array,
+        #[wasm_bindgen(unchecked_param_type = "StoredRecords")] entries: &Array,
         id: &Uint8Array,
         minutes: u32,
         reason: &str,
@@ -267,7 +276,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = beginEmergency)]
+    #[wasm_bindgen(js_name = beginEmergency, unchecked_return_type = "Effects")]
     pub fn begin_emergency(
         &mut self,
         id: &Uint8Array,
@@ -286,7 +295,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = endEmergency)]
+    #[wasm_bindgen(js_name = endEmergency, unchecked_return_type = "Effects")]
     pub fn end_emergency(&mut self, id: &Uint8Array, now: f64) -> JsResult<JsValue> {
         let effects = self.client.end_emergency(emergency_id(id)?, time(now)?);
         self.give(Ok(effects))
@@ -311,6 +320,7 @@ impl Engine {
     /// # Errors
     ///
     /// Never in practice.
+    #[wasm_bindgen(unchecked_return_type = "EmergencyAccess[]")]
     pub fn emergencies(&self) -> JsResult<JsValue> {
         to_js(&self.client.emergencies())
     }

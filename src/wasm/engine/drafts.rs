@@ -16,7 +16,7 @@ impl Engine {
     /// # Errors
     ///
     /// `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = setDraft)]
+    #[wasm_bindgen(js_name = setDraft, unchecked_return_type = "Effects")]
     pub fn set_draft(&mut self, id: &str, text: &Uint8Array, now: f64) -> JsResult<JsValue> {
         let result = self
             .client

@@ -25,11 +25,12 @@ impl Engine {
     ///
     /// `CONTACT_PENDING`, `CONTACT_SUSPECT`, `MESSAGE_TOO_LARGE`,
     /// `CLOCK_BEHIND`, `INVALID_ARGUMENT`, …
+    #[wasm_bindgen(unchecked_return_type = "Effects<BareMessage>")]
     pub fn send(
         &mut self,
         id: &str,
         typed: Option<Uint8Array>,
-        attachments: &Array,
+        #[wasm_bindgen(unchecked_param_type = "readonly EngineAttachment[]")] attachments: &Array,
         session: Option<String>,
         now: f64,
     ) -> JsResult<JsValue> {
@@ -54,6 +55,7 @@ impl Engine {
     /// # Errors
     ///
     /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CLOCK_BEHIND`.
+    #[wasm_bindgen(unchecked_return_type = "Effects<BareMessage>")]
     pub fn cancel(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
         let in_flight = self.round.in_flight();
         let result = self
@@ -67,7 +69,7 @@ impl Engine {
     /// # Errors
     ///
     /// `CONTACT_UNKNOWN`, `MESSAGE_UNKNOWN`.
-    #[wasm_bindgen(js_name = markRead)]
+    #[wasm_bindgen(js_name = markRead, unchecked_return_type = "Effects")]
     pub fn mark_read(&mut self, id: &str, until: Option<String>, now: f64) -> JsResult<JsValue> {
         let until = until.as_deref().map(message).transpose()?;
         let result = self.client.mark_read(contact(id)?, until, time(now)?);
@@ -80,7 +82,7 @@ impl Engine {
     /// # Errors
     ///
     /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CONTACT_PENDING`, `CLOCK_BEHIND`.
-    #[wasm_bindgen(js_name = deleteMessage)]
+    #[wasm_bindgen(js_name = deleteMessage, unchecked_return_type = "Effects")]
     pub fn delete_message(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
         let in_flight = self.round.in_flight();
         let result = self
@@ -94,6 +96,7 @@ impl Engine {
     /// # Errors
     ///
     /// `RELAY_UNREACHABLE` before the first `configure`.
+    #[wasm_bindgen(unchecked_return_type = "Transfer[]")]
     pub fn transfers(&self) -> JsResult<JsValue> {
         to_js(&self.client.transfers().map_err(client_error)?)
     }
@@ -103,6 +106,7 @@ impl Engine {
     /// # Errors
     ///
     /// `CONTACT_UNKNOWN`, `MESSAGE_UNKNOWN`.
+    #[wasm_bindgen(unchecked_return_type = "BareMessage[]")]
     pub fn messages(
         &self,
         id: &str,
@@ -129,6 +133,7 @@ impl Engine {
     /// # Errors
     ///
     /// `RELAY_UNREACHABLE` before the first `configure`.
+    #[wasm_bindgen(unchecked_return_type = "Estimate")]
     pub fn estimate(&self, bytes: f64, prompt: bool) -> JsResult<JsValue> {
         let bytes = whole(bytes, "bytes")?;
         to_js(&self.client.estimate(bytes, prompt).map_err(client_error)?)
@@ -164,7 +169,7 @@ impl Engine {
     /// # Errors
     ///
     /// `MESSAGE_UNKNOWN`, `CONTACT_PENDING` while it is held.
-    #[wasm_bindgen(js_name = bodyKeys)]
+    #[wasm_bindgen(js_name = bodyKeys, unchecked_return_type = "string[]")]
     pub fn body_keys(&self, id: &str) -> JsResult<Vec<String>> {
         let keys = self.keys_of(message(id)?)?;
         Ok(keys.iter().map(StoreKey::to_string).collect())

@@ -17,6 +17,7 @@ use crate::{
 #[wasm_bindgen]
 impl Engine {
     /// `{ name, publicKey, fingerprint }`.
+    #[wasm_bindgen(unchecked_return_type = "Self")]
     #[must_use]
     pub fn me(&self) -> JsValue {
         let public = self.client.public();
@@ -32,6 +33,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn rename(&mut self, name: &str, now: f64) -> JsResult<JsValue> {
         let result = self.client.rename(name, time(now)?);
         self.give(result)
@@ -42,7 +44,13 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`, `RELAY_UNREACHABLE`.
-    pub fn invite(&mut self, kind: &str, expires_in: Option<f64>, now: f64) -> JsResult<JsValue> {
+    #[wasm_bindgen(unchecked_return_type = "Effects<Invited>")]
+    pub fn invite(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "\"qr\" | \"link\"")] kind: &str,
+        expires_in: Option<f64>,
+        now: f64,
+    ) -> JsResult<JsValue> {
         let kind = match kind {
             "qr" => Kind::Quick,
             "link" => Kind::Ordinary,
@@ -60,7 +68,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVITATION_UNKNOWN`.
-    #[wasm_bindgen(js_name = cancelInvitation)]
+    #[wasm_bindgen(js_name = cancelInvitation, unchecked_return_type = "Effects")]
     pub fn cancel_invitation(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
         let result = self.client.cancel_invitation(invitation(id)?, time(now)?);
         self.give(result)
@@ -71,6 +79,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVITATION_MALFORMED`, `INVITATION_EXPIRED`, `RELAY_MISMATCH`, …
+    #[wasm_bindgen(unchecked_return_type = "Effects<Contact>")]
     pub fn accept(&mut self, uri: &str, in_person: bool, now: f64) -> JsResult<JsValue> {
         let result = self.client.accept(uri, in_person, time(now)?, &mut rng());
         self.give(result)
@@ -81,7 +90,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVITATION_UNKNOWN`, `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = expectIdentity)]
+    #[wasm_bindgen(js_name = expectIdentity, unchecked_return_type = "Effects")]
     pub fn expect_identity(
         &mut self,
         id: &str,
@@ -103,6 +112,7 @@ impl Engine {
     /// # Errors
     ///
     /// Never in practice.
+    #[wasm_bindgen(unchecked_return_type = "Contact[]")]
     pub fn contacts(&self) -> JsResult<JsValue> {
         to_js(&self.client.contacts())
     }
@@ -112,7 +122,7 @@ impl Engine {
     /// # Errors
     ///
     /// `SAS_NOT_READY`, `CONTACT_SUSPECT`, `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = confirmSas)]
+    #[wasm_bindgen(js_name = confirmSas, unchecked_return_type = "Effects")]
     pub fn confirm_sas(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
         let result = self
             .client
@@ -125,7 +135,7 @@ impl Engine {
     /// # Errors
     ///
     /// `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = rejectSas)]
+    #[wasm_bindgen(js_name = rejectSas, unchecked_return_type = "Effects")]
     pub fn reject_sas(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
         let result = self.client.reject_sas(contact(id)?, time(now)?);
         self.give(result)
@@ -136,7 +146,7 @@ impl Engine {
     /// # Errors
     ///
     /// `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = removeContact)]
+    #[wasm_bindgen(js_name = removeContact, unchecked_return_type = "Effects")]
     pub fn remove_contact(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
         let result = self.client.remove_contact(contact(id)?, time(now)?);
         self.give(result)

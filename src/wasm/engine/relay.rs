@@ -17,6 +17,7 @@ impl Engine {
     /// # Errors
     ///
     /// `RELAY_PROTOCOL`.
+    #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn configure(&mut self, info: &str, now: f64) -> JsResult<JsValue> {
         let result = self.client.configure(info, time(now)?);
         self.give(result)
@@ -27,6 +28,7 @@ impl Engine {
     /// # Errors
     ///
     /// Never in practice.
+    #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn relocate(&mut self, url: &str, now: f64) -> JsResult<JsValue> {
         let effects = self.client.relocate(url, time(now)?);
         self.give(Ok(effects))
@@ -38,7 +40,10 @@ impl Engine {
     ///
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = relayPath)]
-    pub fn relay_path(&self, which: &str) -> JsResult<String> {
+    pub fn relay_path(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "\"info\" | \"cells\"")] which: &str,
+    ) -> JsResult<String> {
         match which {
             "info" => Ok(paths::INFO.into()),
             "cells" => Ok(paths::CELLS.into()),
@@ -60,6 +65,7 @@ impl Engine {
     /// # Errors
     ///
     /// Never in practice.
+    #[wasm_bindgen(unchecked_return_type = "Settings")]
     pub fn settings(&self) -> JsResult<JsValue> {
         to_js(&self.client.settings())
     }
@@ -79,7 +85,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT` out of range.
-    #[wasm_bindgen(js_name = setSettings)]
+    #[wasm_bindgen(js_name = setSettings, unchecked_return_type = "Effects")]
     pub fn set_settings(
         &mut self,
         grace_days: u32,
@@ -99,7 +105,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = shredExpiredKeys)]
+    #[wasm_bindgen(js_name = shredExpiredKeys, unchecked_return_type = "Effects<number>")]
     pub fn shred_expired_keys(&mut self, now: f64) -> JsResult<JsValue> {
         let effects = self.client.shred_expired_keys(time(now)?);
         self.give(Ok(effects))
@@ -126,6 +132,7 @@ impl Engine {
     /// # Errors
     ///
     /// `RELAY_UNREACHABLE` before the first `configure`.
+    #[wasm_bindgen(unchecked_return_type = "RelayParameters")]
     pub fn info(&self) -> JsResult<JsValue> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]

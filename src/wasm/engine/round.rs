@@ -23,8 +23,13 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = nextAsk)]
-    pub fn next_ask(&mut self, answer: &JsValue, wall: f64, ticks: f64) -> JsResult<JsValue> {
+    #[wasm_bindgen(js_name = nextAsk, unchecked_return_type = "Effects<Ask>")]
+    pub fn next_ask(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "Answer | undefined")] answer: &JsValue,
+        wall: f64,
+        ticks: f64,
+    ) -> JsResult<JsValue> {
         let answer = match answer.is_undefined() {
             true => None,
             false => Some(self.answer(answer)?),
@@ -66,7 +71,7 @@ impl Engine {
     #[wasm_bindgen(js_name = requestSync)]
     pub fn request_sync(
         &mut self,
-        tasks: Vec<String>,
+        #[wasm_bindgen(unchecked_param_type = "readonly Task[]")] tasks: Vec<String>,
         flush: bool,
         wall: f64,
         ticks: f64,
@@ -103,7 +108,12 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    pub fn published(&mut self, which: &str, wall: f64, ticks: f64) -> JsResult<()> {
+    pub fn published(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "Mailbox")] which: &str,
+        wall: f64,
+        ticks: f64,
+    ) -> JsResult<()> {
         let mailbox = Mailbox::parse(which).ok_or_else(|| invalid("which"))?;
         self.round
             .published(mailbox, clock(wall, ticks)?, &mut rng());

@@ -35,7 +35,7 @@ impl Engine {
     /// # Errors
     ///
     /// `WRONG_PASSPHRASE`, `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = changePassphrase)]
+    #[wasm_bindgen(js_name = changePassphrase, unchecked_return_type = "Effects")]
     pub fn change_passphrase(
         &mut self,
         old: &Uint8Array,
@@ -59,7 +59,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = addPasskey)]
+    #[wasm_bindgen(js_name = addPasskey, unchecked_return_type = "Effects")]
     pub fn add_passkey(
         &mut self,
         credential: &Uint8Array,
@@ -89,7 +89,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = removePasskey)]
+    #[wasm_bindgen(js_name = removePasskey, unchecked_return_type = "Effects")]
     pub fn remove_passkey(&mut self, credential: &Uint8Array, now: f64) -> JsResult<JsValue> {
         let now = time(now)?;
         if self.header.remove_passkey(&credential.to_vec()) {
@@ -105,7 +105,7 @@ impl Engine {
     ///
     /// `INVALID_ARGUMENT` if there is no room for it, or if nothing else opens
     /// the vault.
-    #[wasm_bindgen(js_name = setHostKey)]
+    #[wasm_bindgen(js_name = setHostKey, unchecked_return_type = "Effects")]
     pub fn set_host_key(&mut self, kek: Option<Uint8Array>, now: f64) -> JsResult<JsValue> {
         let now = time(now)?;
         if let Some(kek) = kek {
@@ -124,6 +124,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn locked(&mut self, idle: bool, now: f64) -> JsResult<JsValue> {
         let effects = self.client.record(AuditEvent::Locked { idle }, time(now)?);
         self.give(Ok(effects))
@@ -135,6 +136,7 @@ impl Engine {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`.
+    #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn unlocked(&mut self, kind: u8, failed: u32, now: f64) -> JsResult<JsValue> {
         let by = match kind {
             0 => UnlockedBy::Passphrase,
@@ -147,6 +149,7 @@ impl Engine {
     }
 
     /// How the vault is opened, as `vaultWays` says it.
+    #[wasm_bindgen(unchecked_return_type = "VaultWays")]
     #[must_use]
     pub fn ways(&self) -> JsValue {
         ways(self.header.kdf(), self.header.passkeys())
