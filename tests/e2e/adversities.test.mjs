@@ -257,7 +257,7 @@ describe("a relay that lies", () => {
     hostile.dropping = false;
     assert.ok(hostile.dropped > 0);
     await stillWorks(on.clinician, on.patient, "Written after the one withheld.");
-    assert.match(await on.patient.warned("gap", "withheld"), /Messages may be missing[\s\S]*lost or held back/);
+    assert.match(await on.patient.warned("gap", "withheld"), /Messages may be missing[\s\S]*lost or kept back/);
     assert.match(
       await on.patient.warned("gap", "missing"),
       /A message may be missing[\s\S]*Dr\. Rivera[\s\S]*Call before you change any medicine/,

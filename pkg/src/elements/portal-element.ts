@@ -229,13 +229,8 @@ export class TesseraPortal extends TesseraElement {
         ? html`<p class="empty">${this.words.t("choose_person")}</p>`
         : nothing
       : (this.#main?.render() ?? nothing);
-    return html`${this.#route.name === "thread" ? this.#conditionsOnly() : this.#banners.render()}
+    return html`${this.#banners.render(null, this.#route.name === "thread" ? openId : null, isInbox || this.#route.name === "safety")}
       <div class="body">${side}${main === nothing ? nothing : html`<main class="main">${main}</main>`}</div>`;
-  }
-
-  /** Beside one conversation: what concerns everything, and the warnings of other people. */
-  #conditionsOnly(): TemplateResult {
-    return this.#banners.render(null, this.#route.name === "thread" ? this.#route.contactId : null);
   }
 
   /** Chooses what stands in the main place. */

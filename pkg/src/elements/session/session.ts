@@ -149,6 +149,15 @@ export class Session {
     return this.#access !== null;
   }
 
+  get hasPasskey(): boolean {
+    return this.#access?.hasPasskey === true;
+  }
+
+  /** Remembered for the lock screen. */
+  rememberPasskeys(count: number): void {
+    if (this.#access !== null) this.#access.hasPasskey = count > 0;
+  }
+
   /** Destroys the vault for good, in any state. */
   async destroy(): Promise<void> {
     const portal = this.#portal;

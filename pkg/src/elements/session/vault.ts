@@ -42,6 +42,28 @@ export class VaultAccess {
     return (await this.#store.marked?.()) === true ? "gone" : "new";
   }
 
+  /** Whether a passkey was made here; the vault itself says so only once it is open. */
+  get hasPasskey(): boolean {
+    try {
+      return localStorage.getItem(this.#passkeyMark) !== null;
+    } catch {
+      return true; // offered, then, and refused by the vault if there is none
+    }
+  }
+
+  set hasPasskey(has: boolean) {
+    try {
+      if (has) localStorage.setItem(this.#passkeyMark, "1");
+      else localStorage.removeItem(this.#passkeyMark);
+    } catch {
+      // Not remembered.
+    }
+  }
+
+  get #passkeyMark(): string {
+    return `tessera-passkey:${this.options.vault}`;
+  }
+
   create(name: string, passphrase: string, afterEviction: boolean): Promise<Portal> {
     return this.#open({ passphrase, name, create: true, afterEviction });
   }

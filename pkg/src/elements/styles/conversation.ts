@@ -100,8 +100,8 @@ export const conversation = css`
     inset-block-end: 0;
     inset-inline-end: 0;
   }
-  .bubble:has(> .bubble-buttons > .more) {
-    padding-inline-end: 48px;
+  .bubble:has(> .bubble-buttons > .more) .meta {
+    padding-inline-end: 40px;
   }
   .bubble-buttons .more > summary {
     color: var(--t-muted);

@@ -50,6 +50,15 @@ export const pages = css`
     display: grid;
     gap: 8px;
     width: 100%;
+    align-content: start;
+  }
+  @container tessera (min-width: 60rem) {
+    .page.connect {
+      max-width: 52rem;
+    }
+    .invitation[data-kind="qr"] {
+      grid-template-columns: 320px 1fr;
+    }
   }
   .countdown {
     font-variant-numeric: tabular-nums;

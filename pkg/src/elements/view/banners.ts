@@ -32,15 +32,15 @@ export function levelOf({ kind, code }: Alert): Level {
 }
 
 export class Banners extends View {
-  /** All of them; or in a conversation those of its contact; or beside it, those of everybody else. */
-  render(only: string | null = null, except: string | null = null): TemplateResult {
+  /** All of them; or in a conversation those of its contact; or beside it, those of everybody else. `hasRoom`: also what can wait. */
+  render(only: string | null = null, except: string | null = null, hasRoom = false): TemplateResult {
     const { session } = this;
     const alerts = session.alerts
       .open()
       .filter(({ contactId }) => (only === null || contactId === only) && (except === null || contactId !== except));
-    // In a conversation, what can wait does not take its place.
+    // What can wait does not take the place of a conversation.
     const conditions = session.conditions.all.filter(
-      ({ code }) => only === null && (except === null || code !== "NOT_KEPT"),
+      ({ code }) => only === null && (hasRoom || code !== "NOT_KEPT"),
     );
     return html`<div class="banners" role="region" aria-label=${this.t("warnings")} data-testid="notices">
       ${repeat(

@@ -175,7 +175,8 @@ export class Connect extends View {
       this.#timer ??= setInterval(() => this.#tick(), 1000);
     });
     await this.host.updateComplete;
-    this.find("[data-testid=copy-invitation]")?.focus();
+    this.find("[data-testid=copy-invitation]")?.focus({ preventScroll: true });
+    this.find(".invitation")?.scrollIntoView({ block: "start" });
   }
 
   #tick(): void {

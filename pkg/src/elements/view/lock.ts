@@ -88,7 +88,7 @@ export class Lock extends View {
       <label class="field"><span>${this.t("passphrase")}</span>
         <input type="password" name="passphrase" required autocomplete="current-password" data-testid="passphrase" /></label>
       <button type="submit" class="primary wide" data-testid="unlock" ?disabled=${this.#action.isBusy}>${this.t(isElsewhere ? "move_here" : "unlock")}</button>
-      <button type="button" class="wide" data-testid="unlock-passkey" ?disabled=${this.#action.isBusy} @click=${() => this.#open({ passkey: true })}>${this.t("unlock_passkey")}</button>
+      ${this.session.hasPasskey ? html`<button type="button" class="wide" data-testid="unlock-passkey" ?disabled=${this.#action.isBusy} @click=${() => this.#open({ passkey: true })}>${this.t("unlock_passkey")}</button>` : nothing}
     </form>`;
   }
 

@@ -92,7 +92,7 @@ export class Privacy extends View {
     return this.t("privacy_belief", {
       least: percent(least),
       most: percent(most),
-      chance: this.host.words.number(cover?.delta ?? 0, { maximumSignificantDigits: 2, notation: "scientific" }),
+      chance: this.host.words.number(Math.round(1 / (cover?.delta || 1))),
     });
   }
 

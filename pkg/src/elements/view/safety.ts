@@ -226,6 +226,7 @@ export class Safety extends View {
         portal.emergency.accesses(),
       ]);
       this.#known = { device, hasCode, passkeys, accesses };
+      this.session.rememberPasskeys(passkeys.length);
       this.host.redraw();
     } catch {
       // Locked meanwhile; the page shows that.

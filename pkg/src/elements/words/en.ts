@@ -110,7 +110,7 @@ export const EN = {
   alert_missing: "{count, plural, one {A message may be missing} other {# messages may be missing}}",
   alert_missing_help: "Call before you change any medicine.",
   alert_withheld: "Messages may be missing",
-  alert_withheld_help: "The message service lost or held back some messages. Ask your contacts what they sent.",
+  alert_withheld_help: "The message service lost or kept back some messages. Ask your contacts what they sent.",
   alert_origin: "The message service has changed",
   alert_origin_help: "It may have been repaired or replaced. Ask your contacts what they sent.",
   alert_blocked: "{count, plural, one {Something was blocked} other {# things were blocked}}",
@@ -333,7 +333,7 @@ export const EN = {
   // Security officer
   privacy: "Privacy",
   privacy_belief:
-    "A reader who thought 50:50 that a message was sent could move to {least}–{most} %, but for a chance of {chance}.",
+    "A reader who thought 50:50 that a message was sent could move to {least}–{most} %, but for a chance of 1 in {chance}.",
   privacy_constant: "Every publication has the same size. A reader learns nothing from it.",
   privacy_no_bound: "This message service sends no cover. A reader sees how much is written, and when.",
   privacy_seen: "What a reader of the service sees",

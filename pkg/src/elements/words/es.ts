@@ -324,7 +324,7 @@ export const ES: Words = {
 
   privacy: "Privacidad",
   privacy_belief:
-    "Quien creía al 50:50 que se envió un mensaje podría pasar al {least}–{most} %, salvo una probabilidad de {chance}.",
+    "Quien creía al 50:50 que se envió un mensaje podría pasar al {least}–{most} %, salvo una probabilidad de 1 entre {chance}.",
   privacy_constant: "Cada publicación tiene el mismo tamaño. Quien la lee no aprende nada.",
   privacy_no_bound: "Este servicio de mensajes no envía relleno. Quien lo lee ve cuánto se escribe y cuándo.",
   privacy_seen: "Lo que ve quien lee el servicio",

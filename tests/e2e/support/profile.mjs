@@ -1,0 +1,38 @@
+// A browser of one person at the fictional hospital: a phone or a desk, a language, a colour scheme.
+
+import { mkdir } from "node:fs/promises";
+import { newProfile } from "./browser.mjs";
+
+export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+export const SMALL_PHONE = { ...PHONE, viewport: { width: 320, height: 640 } };
+export const DESK = { viewport: { width: 1280, height: 900 } };
+
+/** Pictures of the states are kept where this says, if it says so. */
+const PICTURES = process.env.TESSERA_SCREENSHOTS;
+
+export async function openProfile(browser, url, { device = DESK, language = "en", scheme = "light", ...more } = {}) {
+  const context = await newProfile(browser, {
+    ...device,
+    locale: language === "es" ? "es-MX" : "en-US",
+    colorScheme: scheme,
+    reducedMotion: "reduce",
+    acceptDownloads: true,
+    ...more,
+  });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  await page.goto(url);
+  return {
+    page,
+    context,
+    complaints,
+    async picture(name) {
+      if (!PICTURES) return;
+      await mkdir(PICTURES, { recursive: true });
+      await page.screenshot({ path: `${PICTURES}/${name}-${device.viewport.width}-${language}-${scheme}.png` });
+    },
+    close: () => context.close(),
+  };
+}
