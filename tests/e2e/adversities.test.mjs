@@ -294,7 +294,7 @@ describe("a relay that goes down and comes back", () => {
       "Sending. Waits for a connection",
     );
     await relay.up();
-    await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="up"]').waitFor();
+    await on.clinician.pane.locator('[data-testid="relay-state"][data-relay="up"]').waitFor({ state: "attached" });
     await on.patient.receives(on.clinician.name, text);
     await on.clinician.sees(on.patient.name, text, "delivered");
     await stillWorks(on.patient, on.clinician, "And back again.");
