@@ -33,11 +33,7 @@ describe("words", () => {
     for (const [key, text] of [ES, ES_ERRORS].flatMap(Object.entries)) assert.doesNotMatch(text, /\bsus?\b/i, key);
     for (const [key, text] of [EN, EN_ERRORS].flatMap(Object.entries)) {
       if (/^(privacy|technical)_/.test(key)) continue;
-      assert.doesNotMatch(
-        text,
-        /\b(relay|vault|fingerprint|epoch|bucket|batch|cell|queue|held)\b/i,
-        `${key}: ${text}`,
-      );
+      assert.doesNotMatch(text, /\b(relay|vault|fingerprint|epoch|bucket|batch|cell|queue|held)\b/i, `${key}: ${text}`);
     }
   });
 
