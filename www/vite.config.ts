@@ -1,6 +1,16 @@
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
+
+/** `assets.json`: what the service worker keeps. */
+const assetList: Plugin = {
+  name: "asset-list",
+  generateBundle(_, bundle) {
+    const files = Object.keys(bundle).filter((name) => name.startsWith("assets/"));
+    this.emitFile({ type: "asset", fileName: "assets.json", source: JSON.stringify(files.map((name) => `/${name}`)) });
+  },
+};
 
 export default defineConfig({
+  plugins: [assetList],
   build: {
     target: "es2022",
     // Everything is its own file: the page is served under `default-src 'self'`.

@@ -167,6 +167,34 @@ describe("a patient and a clinician", () => {
     await Promise.all([desk.close(), phone.close()]);
   });
 
+  test("nothing is asked of anyone but the hospital and its message service; without a connection the page still opens", async () => {
+    const patient = await openProfile(browser, `${relay.url}/`);
+    const origins = new Set();
+    patient.context.on("request", (request) => origins.add(new URL(request.url()).origin));
+    await patient.page.getByTestId("first-name").fill("Ana Gómez");
+    await patient.page.getByTestId("first-passphrase").fill(PASSPHRASE);
+    await patient.page.getByTestId("first-create").click();
+    await patient.page.getByTestId("inbox-empty").waitFor();
+    await patient.page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
+    const kept = await patient.page.evaluate(async () => {
+      const names = await caches.keys();
+      const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+      return requests.flat().map(({ url }) => new URL(url).pathname);
+    });
+    assert.ok(
+      kept.length > 5 && kept.every((path) => /^\/(assets\/[\w.-]+|desk|lab|officer)?$/.test(path)),
+      kept.join(),
+    );
+    await patient.context.setOffline(true);
+    await patient.page.reload();
+    await patient.page.getByTestId("passphrase").fill(PASSPHRASE);
+    await patient.page.getByTestId("unlock").click();
+    await patient.page.getByTestId("inbox-empty").waitFor();
+    await patient.page.locator('[data-testid="notice"][data-code="RELAY_UNREACHABLE"]').waitFor();
+    assert.deepEqual([...origins], [relay.url]);
+    await patient.close();
+  });
+
   test("the officer sees the numbers in words, and exports the assessment without a name", async () => {
     const officer = await openProfile(browser, `${relay.url}/officer`);
     const { page } = officer;

@@ -10,6 +10,16 @@ import type { Host, Route, Settings } from "./view/view.js";
 import { Language, type Strings } from "./words/language.js";
 
 const IDLE_MINUTES = 10;
+/** Where the focus goes on when what had it is gone, in this order. */
+const FOCUS_NEXT = [
+  "dialog[open] button",
+  ".banner button",
+  ".main .title",
+  ".messages",
+  ".head .title",
+  ".side button",
+  "button",
+];
 
 export abstract class TesseraElement extends LitElement implements Host {
   static override styles: CSSResultGroup = [tokens, base];
@@ -111,6 +121,8 @@ export abstract class TesseraElement extends LitElement implements Host {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.addEventListener("click", this.#closeMenus);
+    this.addEventListener("keydown", this.#closeMenus);
     this.#page = new MutationObserver(() => this.#speak());
     this.#page.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
     this.#speak();
@@ -123,6 +135,31 @@ export abstract class TesseraElement extends LitElement implements Host {
     this.#unwatch = null;
     this.#session = null;
   }
+
+  /** Keyboard focus never falls out of the element because what had it is gone. */
+  protected override update(changed: PropertyValues): void {
+    const root = this.shadowRoot;
+    const hadFocus = root?.activeElement !== null && root?.activeElement !== undefined;
+    super.update(changed);
+    if (!hadFocus || root.activeElement !== null) return;
+    for (const selector of FOCUS_NEXT) {
+      const next = root.querySelector<HTMLElement>(selector);
+      next?.focus();
+      if (root.activeElement !== null) return;
+    }
+  }
+
+  /** A menu closes when something else is used, and with the Escape key. */
+  #closeMenus = (event: Event): void => {
+    if (event instanceof KeyboardEvent && event.key !== "Escape") return;
+    const target = event.composedPath()[0];
+    for (const menu of this.renderRoot.querySelectorAll<HTMLDetailsElement>("details.more[open]")) {
+      const isInside = target instanceof Node && menu.contains(target);
+      if (event.type === "click" && isInside) continue;
+      menu.open = false;
+      if (event.type === "keydown" && isInside) menu.querySelector("summary")?.focus();
+    }
+  };
 
   protected override willUpdate(changed: PropertyValues): void {
     if (changed.has("lang") || changed.has("strings") || changed.has("timeZone")) this.#speak();

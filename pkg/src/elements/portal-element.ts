@@ -96,9 +96,10 @@ export class TesseraPortal extends TesseraElement {
   go(route: Route): void {
     this.#route = route;
     this.requestUpdate();
-    void this.updateComplete.then(() =>
-      this.renderRoot.querySelector<HTMLElement>(".main .title, .lock .title")?.focus(),
-    );
+    void this.updateComplete.then(() => {
+      const inMain = this.renderRoot.querySelector<HTMLElement>(".main .title, .head .title");
+      (inMain ?? this.renderRoot.querySelector<HTMLElement>(".side button"))?.focus();
+    });
   }
 
   /** Shows an invitation that the host took from somewhere else than the page's address; the person still has to answer it. */

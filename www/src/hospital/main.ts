@@ -134,3 +134,4 @@ class Hospital {
 
 const root = document.getElementById("app");
 if (root) new Hospital(root);
+if ("serviceWorker" in navigator) void navigator.serviceWorker.register("/service-worker.js").catch(() => {});

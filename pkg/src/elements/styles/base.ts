@@ -121,7 +121,8 @@ export const base = css`
   .button:hover {
     background: color-mix(in srgb, var(--t-accent) 10%, var(--t-surface));
   }
-  button:disabled {
+  button:disabled,
+  button[aria-disabled="true"] {
     opacity: 0.6;
     cursor: default;
   }

@@ -54,7 +54,7 @@ export class Composer extends View {
         </label>
         <textarea rows="1" dir="auto" data-testid="compose-text" aria-label=${this.t("write_to", { name: session.contact(this.#contactId)?.name ?? "" })}
           placeholder=${this.t("write")} .value=${this.#text ?? ""} @input=${this.#typed} @keydown=${this.#key}></textarea>
-        <button type="submit" class="primary send" data-testid="compose-send" ?disabled=${this.#action.isBusy}>${icon("send")}<span>${this.t("send")}</span></button>
+        <button type="submit" class="primary send" data-testid="compose-send" aria-disabled=${this.#action.isBusy}>${icon("send")}<span>${this.t("send")}</span></button>
       </div>
     </form>`;
   }

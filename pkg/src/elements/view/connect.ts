@@ -68,7 +68,7 @@ export class Connect extends View {
             @change=${(event: Event) => {
               this.#isInPerson = (event.target as HTMLInputElement).checked;
             }} /> <span>${this.t("accept_in_person")}</span></label>
-          <button type="submit" class="primary" data-testid="accept-button" ?disabled=${!session.isOpen || this.#accept.isBusy}>${this.t("accept")}</button>
+          <button type="submit" class="primary" data-testid="accept-button" ?disabled=${!session.isOpen} aria-disabled=${this.#accept.isBusy}>${this.t("accept")}</button>
         </form>
         ${this.#accept.render()}
         <p class="hint">${this.t("accept_hint")}</p>
@@ -90,7 +90,7 @@ export class Connect extends View {
       <h3 id="offer-title">${organization === "" ? this.t("offered") : this.t("offered_by", { organization })}</h3>
       <p>${this.t("offered_help")}</p>
       <div class="row">
-        <button type="button" class="primary" data-testid="offer-accept" @click=${() => this.#answer(offered)} ?disabled=${this.#accept.isBusy}>${this.t("connect")}</button>
+        <button type="button" class="primary" data-testid="offer-accept" @click=${() => this.#answer(offered)} aria-disabled=${this.#accept.isBusy}>${this.t("connect")}</button>
         <button type="button" data-testid="offer-refuse" @click=${this.#putAway}>${this.t("not_now")}</button>
       </div>
     </section>`;

@@ -58,7 +58,7 @@ export class Dialog {
         ${this.#action.render()}
         <div class="row end">
           <button type="button" data-testid="dialog-cancel" @click=${this.close.bind(this)}>${t("cancel")}</button>
-          <button type="submit" class=${question.isGrave === true ? "danger" : "primary"} data-testid="dialog-do" ?disabled=${this.#action.isBusy}>
+          <button type="submit" class=${question.isGrave === true ? "danger" : "primary"} data-testid="dialog-do" aria-disabled=${this.#action.isBusy}>
             ${question.doLabel}
           </button>
         </div>

@@ -59,7 +59,7 @@ export class Lock extends View {
         <label class="field"><span>${this.t("new_passphrase")}</span>
           <input type="password" name="passphrase" required minlength=${LEAST_PASSPHRASE} autocomplete="new-password" aria-describedby="passphrase-help" data-testid="first-passphrase" /></label>
         <p class="hint" id="passphrase-help">${this.t("passphrase_help", { count: LEAST_PASSPHRASE })}</p>
-        <button type="submit" class="primary wide" data-testid="first-create" ?disabled=${this.#action.isBusy}>${this.t(offered === null ? "begin" : "connect")}</button>
+        <button type="submit" class="primary wide" data-testid="first-create" aria-disabled=${this.#action.isBusy}>${this.t(offered === null ? "begin" : "connect")}</button>
       </form>
       ${this.#action.render()}`;
   }
@@ -87,8 +87,8 @@ export class Lock extends View {
     return html`<form @submit=${this.#unlock}>
       <label class="field"><span>${this.t("passphrase")}</span>
         <input type="password" name="passphrase" required autocomplete="current-password" data-testid="passphrase" /></label>
-      <button type="submit" class="primary wide" data-testid="unlock" ?disabled=${this.#action.isBusy}>${this.t(isElsewhere ? "move_here" : "unlock")}</button>
-      ${this.session.hasPasskey ? html`<button type="button" class="wide" data-testid="unlock-passkey" ?disabled=${this.#action.isBusy} @click=${() => this.#open({ passkey: true })}>${this.t("unlock_passkey")}</button>` : nothing}
+      <button type="submit" class="primary wide" data-testid="unlock" aria-disabled=${this.#action.isBusy}>${this.t(isElsewhere ? "move_here" : "unlock")}</button>
+      ${this.session.hasPasskey ? html`<button type="button" class="wide" data-testid="unlock-passkey" aria-disabled=${this.#action.isBusy} @click=${() => this.#open({ passkey: true })}>${this.t("unlock_passkey")}</button>` : nothing}
     </form>`;
   }
 
