@@ -1,5 +1,5 @@
-//! The fuzz targets over their seeds and a fixed number of mutations of
-//! them, the same on every run. `cargo fuzz` goes on from the same seeds.
+//! Runs the fuzz targets over their seeds and a fixed number of mutations, the
+//! same in every run. `cargo fuzz` starts from the same seeds.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ use rand_core::Rng as _;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use targets::{Counting, TARGETS, Target};
 
-/// Counts what is allocated, to see that no length field is believed.
+/// Counts allocations, to check that no length field is trusted.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
@@ -52,9 +52,9 @@ fn names(folder: &PathBuf) -> BTreeSet<String> {
         .collect()
 }
 
-/// One test, so that nothing else allocates meanwhile.
+/// A single test, so that nothing else allocates meanwhile.
 #[test]
-fn nothing_panics_or_allocates_what_it_is_told_to() {
+fn no_target_panics_or_trusts_a_length_field() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names(&folder("seeds")), targets, "seeds");
     assert_eq!(names(&folder("fuzz_targets")), targets, "binaries");
@@ -92,7 +92,7 @@ fn smoke(target: &Target) {
         }
         refused += usize::from(!run(target, &data));
     }
-    // A target that takes whatever its plaintext is has nothing to refuse.
+    // A target that accepts any plaintext has nothing to refuse.
     assert!(
         refused > 0 || *name == "response_plaintext",
         "{name}: refuses nothing"
@@ -104,7 +104,7 @@ fn smoke(target: &Target) {
     }
 }
 
-/// Runs one input and bounds what it allocates in all by its length.
+/// Runs one input and bounds its total allocation by its length.
 fn run((name, target): &Target, data: &[u8]) -> bool {
     let region = Region::new(ALLOCATOR);
     let taken = target(data);
@@ -129,7 +129,7 @@ fn mutate(data: &mut Vec<u8>, seeds: &[Vec<u8>], rng: &mut Counting) {
         2 => data.insert(here, rng.next_u32() as u8),
         3 if !data.is_empty() => drop(data.remove(here)),
         4 => data.truncate(here),
-        // A length that claims far too much, in each of the widths there are.
+        // A length field that claims far too much, in each width.
         5 => {
             let width = 1 << (rng.next_u32() % 4);
             let end = data.len().min(here + width);

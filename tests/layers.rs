@@ -1,7 +1,7 @@
-//! Holds the sources to the table of layers in `src/lib.rs`: no module knows
-//! one above it, none that a relay compiles knows one that can open a cell,
-//! and nothing below the bindings has a clock, randomness or a network. Holds
-//! the client to its own rule: a machine never names `Client`, a flow owns no
+//! Checks the sources against the table of layers in `src/lib.rs`: no module uses
+//! a higher layer, no module that a relay compiles uses one that can open a cell,
+//! and nothing below the bindings uses a clock, randomness or a network. Checks
+//! the rules of the client as well: a machine never names `Client`, a flow owns no
 //! state, and nothing fails once a transaction has begun.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
@@ -17,10 +17,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The layer of the bindings, which alone touch the outside.
+/// The layer of the bindings, the only one with side effects.
 const OUTSIDE: u32 = 7;
 
-/// What the layers below have no business with.
+/// What the layers below must not use.
 const EFFECTS: &[&str] = &[
     "SystemTime",
     "Instant::",
@@ -55,7 +55,7 @@ fn table(lib: &str) -> BTreeMap<String, u32> {
         for module in modules.split('`').skip(1).step_by(2) {
             assert!(
                 table.insert(module.to_owned(), layer).is_none(),
-                "{module} stands twice in the table"
+                "{module} is in the table twice"
             );
         }
     }
@@ -79,7 +79,7 @@ fn declared(lib: &str) -> BTreeMap<String, bool> {
     declarations.collect()
 }
 
-/// Every source file with its text, and the top module it belongs to.
+/// Every source file with its text and its top-level module.
 fn sources() -> Vec<(PathBuf, String, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -109,7 +109,7 @@ fn sources() -> Vec<(PathBuf, String, String)> {
     with_module.collect()
 }
 
-/// Without comments, in which a link may point anywhere.
+/// Removes comments, in which a link may point anywhere.
 fn code(text: &str) -> String {
     text.lines()
         .map(|line| line.split("//").next().unwrap_or_default())
@@ -117,7 +117,7 @@ fn code(text: &str) -> String {
         .join("\n")
 }
 
-/// The top modules that `crate::…` paths name, groups included.
+/// The top-level modules in `crate::…` paths, including groups.
 fn named(code: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
@@ -155,7 +155,7 @@ fn identifier(text: &str) -> Option<String> {
     (end > 0).then(|| text[..end].to_owned())
 }
 
-/// The text of a file; one of tests only is marked as such from its start.
+/// The text of a file without tests.
 fn as_shipped(path: &Path, text: &str) -> String {
     let mark = if path.ends_with("tests.rs") {
         "#[cfg(test)]\n"
@@ -165,7 +165,7 @@ fn as_shipped(path: &Path, text: &str) -> String {
     format!("{mark}{text}")
 }
 
-/// What is wrong with one file.
+/// The violations in one file.
 fn faults(
     module: &str,
     text: &str,
@@ -196,7 +196,7 @@ fn faults(
 }
 
 #[test]
-fn no_module_knows_one_above_it() {
+fn no_module_uses_a_higher_layer() {
     let lib = fs::read_to_string(src().join("lib.rs")).unwrap();
     let (table, declared) = (table(&lib), declared(&lib));
     let sources = sources();
@@ -219,7 +219,7 @@ fn no_module_knows_one_above_it() {
                 .into_iter()
                 .map(|fault| format!("{shown}: {fault}")),
         );
-        // `super` from a top module is the crate: the same door by another name.
+        // `super` in a top-level module is the crate.
         let folder = path.parent();
         let top = folder == Some(&src())
             || path.ends_with("mod.rs") && folder.and_then(Path::parent) == Some(&src());
@@ -231,7 +231,7 @@ fn no_module_knows_one_above_it() {
 }
 
 #[test]
-fn what_is_upward_is_found() {
+fn upward_uses_are_detected() {
     let table = BTreeMap::from([
         ("base", 0),
         ("wire", 1),
@@ -271,7 +271,7 @@ fn what_is_upward_is_found() {
 /// The files of `src/client` that may name `Client`, besides the flows.
 const CLIENT_FILES: &[&str] = &["client.rs", "mod.rs"];
 
-/// The name of the folder or file below `src/client`, and the code that ships.
+/// The name of the folder or file below `src/client`, and its code without tests.
 fn client_files() -> Vec<(String, String)> {
     let folder = src().join("client");
     let files = sources().into_iter().filter_map(|(path, _, text)| {
@@ -290,7 +290,7 @@ fn names(code: &str, name: &str) -> bool {
         .any(|(at, _)| !code[..at].ends_with(part) && !code[at + name.len()..].starts_with(part))
 }
 
-/// Where a function can still fail after its transaction began.
+/// Finds functions that can still fail after their transaction began.
 fn late_failures(code: &str) -> Vec<&str> {
     let functions = code.split("\n    }\n");
     functions
@@ -304,7 +304,7 @@ fn late_failures(code: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Functions that take a transaction and yet may refuse a call.
+/// Finds functions that take a transaction but can fail.
 fn failing_applies(code: &str) -> Vec<&str> {
     let functions = code.split("fn ").skip(1);
     functions
@@ -316,14 +316,14 @@ fn failing_applies(code: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_machine_never_names_the_client_and_a_flow_owns_no_state() {
+fn machines_never_name_the_client_and_flows_own_no_state() {
     let files = client_files();
     assert!(files.len() > 30, "no files of the client");
     for (name, code) in files {
         if CLIENT_FILES.contains(&&*name) {
             continue;
         }
-        // Rounds drive the client; they are no machine of it.
+        // Rounds drive the client and are not machines.
         if name.starts_with("round/") {
             continue;
         }
@@ -352,7 +352,7 @@ fn nothing_fails_once_a_transaction_has_begun() {
 }
 
 #[test]
-fn the_rules_of_the_client_are_found_broken() {
+fn violations_of_the_client_rules_are_detected() {
     assert!(names("impl Client {", "Client"));
     assert!(!names("use crate::client::ClientError;", "Client"));
     let late =

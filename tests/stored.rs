@@ -1,6 +1,6 @@
-//! The vault's stored forms, byte for byte: every record that was ever written
-//! must stay readable. `tests/data/stored.txt` has one line per record; once a
-//! version is released, its lines do not change.
+//! Snapshots of the vault's stored records, byte for byte: every record that was
+//! ever written must stay readable. `tests/data/stored.txt` has one line per
+//! record; once a version is released, its lines do not change.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::unwrap_used,
@@ -29,7 +29,7 @@ fn snapshots() -> BTreeMap<String, Vec<u8>> {
     lines.collect()
 }
 
-/// Holds records to their snapshots and collects what differs.
+/// Compares records with their snapshots and collects differences.
 struct Held {
     snapshots: BTreeMap<String, Vec<u8>>,
     differing: Vec<String>,
@@ -198,7 +198,7 @@ fn message() -> MessageRecord {
     }
 }
 
-/// What vaults before version 3 hold.
+/// A message record from before version 3.
 fn message_v2() -> MessageRecordV2 {
     MessageRecordV2 {
         outgoing: true,
@@ -214,7 +214,7 @@ fn message_v2() -> MessageRecordV2 {
 }
 
 #[test]
-fn records_are_written_as_they_always_were() {
+fn records_match_their_snapshots() {
     let mut held = Held {
         snapshots: snapshots(),
         differing: Vec::new(),
@@ -448,10 +448,10 @@ fn records_are_written_as_they_always_were() {
     );
 }
 
-/// A header of version 2 that was written once: a vault key of 32 sixes,
-/// opened by a passphrase's 32 fives, a passkey's fours and a code's threes.
+/// A stored header of version 2: a vault key of 32 sixes, wrapped for a passphrase
+/// of 32 fives, a passkey of fours and a code of threes.
 #[test]
-fn a_header_opens_as_it_always_did() {
+fn a_stored_header_of_version_2_opens() {
     let second = include_bytes!("../fuzz/seeds/vault_header/second");
     let third = include_bytes!("../fuzz/seeds/vault_header/third");
     let StoredHeader::Second(header) = StoredHeader::parse(second).unwrap() else {

@@ -1,5 +1,5 @@
-//! Vaults that earlier versions wrote, in `tests/data/vaults`: what was
-//! written once must open for ever. `pkg/test/write-vaults.mjs` made them.
+//! Vaults of earlier versions in `tests/data/vaults`, which must always open.
+//! `pkg/test/write-vaults.mjs` wrote them.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use tessera::{
 
 const PASSPHRASE: &[u8] = b"correct horse battery staple";
 
-/// Everything that the store held.
+/// The contents of a store.
 type Store = BTreeMap<String, Vec<u8>>;
 
 fn written(name: &str) -> Store {
@@ -37,7 +37,7 @@ fn rng() -> impl rand_core::CryptoRng {
     rand_core::UnwrapErr(getrandom::SysRng)
 }
 
-/// Slow on purpose: made once for each header.
+/// PBKDF2 is slow, so the key is computed once per header.
 fn kek(kdf: Kdf, passphrase: &[u8]) -> [u8; 32] {
     type SaltAndPassphrase = ([u8; 16], Vec<u8>);
     static MADE: Mutex<BTreeMap<SaltAndPassphrase, [u8; 32]>> = Mutex::new(BTreeMap::new());
@@ -70,7 +70,7 @@ fn commit(store: &mut Store, changes: Vec<SealedChange>) {
 }
 
 #[test]
-fn older_versions_are_migrated_and_work() {
+fn older_vaults_migrate_and_work() {
     for (name, contact, received, file) in [
         ("v1-rivera.txt", "Ana Gómez", None, Some("scan.bin")),
         (
@@ -148,15 +148,15 @@ fn older_versions_are_migrated_and_work() {
     }
 }
 
-/// Each record of a real vault, and what somebody who can write to the store
-/// may do with it.
+/// Rolls back and deletes each record of a real vault, as an attacker with write
+/// access to the store can.
 #[test]
-fn no_single_record_can_be_put_back_or_deleted() {
+fn rollback_or_deletion_of_a_record_is_detected() {
     let mut store = written("v2-ana.txt");
     let mut opened = open(&store, PASSPHRASE).unwrap();
     commit(&mut store, opened.commit);
     let before = store.clone();
-    // Every record is sealed once more, as if all of them had changed.
+    // Reseal every record, as if all of them had changed.
     let changes = opened
         .records
         .iter()
@@ -174,12 +174,12 @@ fn no_single_record_can_be_put_back_or_deleted() {
         let refused = open(&back, PASSPHRASE).unwrap_err();
         assert_eq!(refused, VaultError::Damaged, "{key} deleted");
     }
-    // The whole store of an earlier time cannot be told from a current one.
+    // The rollback of the whole store cannot be detected.
     assert!(open(&before, PASSPHRASE).is_ok());
 }
 
 #[test]
-fn an_older_vault_stays_as_it_is_without_its_passphrase() {
+fn an_older_vault_is_unchanged_without_its_passphrase() {
     for name in ["v1-ana.txt", "v2-ana.txt"] {
         let refused = open(&written(name), b"wrong").unwrap_err();
         assert_eq!(refused, VaultError::WrongPassphrase);
@@ -187,7 +187,7 @@ fn an_older_vault_stays_as_it_is_without_its_passphrase() {
 }
 
 #[test]
-fn a_version_to_come_is_refused() {
+fn a_newer_version_is_refused() {
     let mut store = written("v1-ana.txt");
     store.get_mut(HEADER_KEY).unwrap()[1] = 4;
     assert_eq!(open(&store, PASSPHRASE).unwrap_err(), VaultError::Version);

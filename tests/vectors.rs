@@ -1,5 +1,5 @@
-//! Runs every vector file of the folder that `TESSERA_VECTORS` names, by
-//! default `tests/vectors`, and prints one line per file.
+//! Runs every vector file of the folder in `TESSERA_VECTORS`, by default
+//! `tests/vectors`, and prints one line per file.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -25,7 +25,7 @@ fn files(folder: &PathBuf) -> Vec<PathBuf> {
     paths
 }
 
-/// Prints past the test runner's capture; the task runner shows these lines.
+/// Prints without capture by the test runner; the task runner shows these lines.
 fn report(line: &str) {
     writeln!(io::stdout().lock(), "{line}").unwrap();
 }
@@ -56,7 +56,7 @@ fn every_vector_passes() {
 }
 
 #[test]
-fn the_browser_runs_the_same_files() {
+fn the_browser_tests_embed_all_vector_files() {
     let embedded: BTreeSet<(String, String)> = embedded::FILES
         .iter()
         .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
@@ -77,10 +77,10 @@ fn the_browser_runs_the_same_files() {
     );
 }
 
-/// An invalid case that fails for another reason proves nothing.
-/// `tests/data/refusals.txt` names the step at which each kind must fail.
+/// An invalid case that fails for another reason proves nothing, so
+/// `tests/data/refusals.txt` has the step at which each kind must fail.
 #[test]
-fn invalid_cases_fail_at_the_step_that_should_refuse_them() {
+fn invalid_cases_fail_at_the_expected_step() {
     let expected =
         fs::read_to_string(committed().with_file_name("data").join("refusals.txt")).unwrap();
     let expected: BTreeSet<&str> = expected
@@ -108,7 +108,7 @@ fn invalid_cases_fail_at_the_step_that_should_refuse_them() {
 }
 
 #[test]
-fn a_file_that_holds_no_vectors_fails() {
+fn a_file_without_vectors_fails() {
     let case = |fields: &str| format!(r#"{{"about": "", "section": 2, "cases": [{fields}]}}"#);
     for (what, name, text) in [
         ("unknown file", "unknown.json", case("{}")),

@@ -191,7 +191,7 @@ fn enrolment(rng: &mut Counting) -> Result<()> {
     )
 }
 
-/// What a relay is posted, and what it answers.
+/// Posts and responses of a relay.
 fn relay(rng: &mut Counting) -> Result<()> {
     let size = CellSize::try_from(1024)?;
     let cells: Vec<Cell> = (0..2).map(|_| cover_cell(size, rng)).collect();

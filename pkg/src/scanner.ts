@@ -1,11 +1,11 @@
-/** Reads QR codes from images: an entry of its own, so that only portals that scan download it. */
+/** Reads QR codes from images. A separate entry, so that only portals that scan download it. */
 
 import decodeQR from "qr/decode.js";
 import { TesseraError, invalid } from "./errors.js";
 
 /** Larger pictures are scaled down to this many pixels on the longer side: codes on screens stay readable, memory stays bounded. */
 const LONGEST_SIDE = 2048;
-/** Time for one picture. A still deserves more tries than a camera frame. */
+/** Time limit for one picture. A still image gets more tries than a camera frame. */
 const TIME_LIMIT_MS = 2000;
 
 /** The text of the QR code in a picture, or `null` if none is found. `MALFORMED` if the picture cannot be read at all. */
@@ -22,14 +22,14 @@ function decode({ width, height, data }: Pixels): string | null {
   }
 }
 
-/** Left and right exchanged: front cameras give pictures as a mirror does. */
+/** Mirrors a picture: front cameras give mirrored ones. */
 function mirrored({ width, height, data }: Pixels): Pixels {
   const [from, to] = [new Uint32Array(copy(data).buffer), new Uint32Array(width * height)];
   for (let row = 0; row < height; row++) to.set(from.subarray(row * width, (row + 1) * width).reverse(), row * width);
   return { width, height, data: new Uint8ClampedArray(to.buffer) };
 }
 
-/** Of its own memory, which `Uint32Array` needs to begin at a multiple of four. */
+/** Copies into aligned memory: `Uint32Array` needs an offset that is a multiple of four. */
 function copy(data: Pixels["data"]): Uint8ClampedArray<ArrayBuffer> {
   return new Uint8ClampedArray(data);
 }

@@ -1,23 +1,23 @@
-//! One case of a vector file, and what became of it.
+//! One case of a vector file, and its result.
 
 use std::{cell::RefCell, collections::BTreeSet};
 
 use serde_json::{Map, Value};
 use tessera::base::Secret;
 
-/// The case cannot be read, or states something that is not so.
+/// The case cannot be read, or states a wrong value.
 pub struct Broken(pub String);
 
-/// What the protocol says to a case.
+/// The result of a case under the protocol.
 pub enum Verdict {
-    /// Accepted; with the fields that came out differently than stated.
+    /// Accepted; with the fields that differ from the stated values.
     Accepted(Vec<&'static str>),
     /// Refused at this step.
     Refused(&'static str),
 }
 
 impl Verdict {
-    /// Accepted, with each field compared.
+    /// Accepted, after comparing each field.
     pub fn compared(fields: &[(&'static str, bool)]) -> Self {
         Self::Accepted(
             fields
@@ -29,7 +29,7 @@ impl Verdict {
     }
 }
 
-/// Reads fields and remembers which were read.
+/// Reads fields and records which were read.
 pub struct Case<'a> {
     fields: &'a Map<String, Value>,
     used: RefCell<BTreeSet<&'static str>>,
@@ -51,7 +51,7 @@ impl<'a> Case<'a> {
             .unwrap_or("valid")
     }
 
-    /// `valid`, true where it is not stated.
+    /// `valid`; true if it is not stated.
     pub fn valid(&self) -> Result<bool, Broken> {
         match self.fields.get("valid") {
             None => Ok(true),
@@ -61,7 +61,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Refuses fields nobody knows.
+    /// Refuses unknown fields.
     pub fn only(&self, known: &[&str]) -> Result<(), Broken> {
         match self
             .fields
@@ -73,7 +73,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Refuses a case of which something was never looked at.
+    /// Refuses a case with a field that was never read.
     pub fn all_used(&self) -> Result<(), Broken> {
         let used = self.used.borrow();
         match self
@@ -144,7 +144,7 @@ impl<'a> Case<'a> {
             .collect()
     }
 
-    /// A field that holds an object.
+    /// An object.
     pub fn object(&self, name: &'static str) -> Result<Case<'a>, Broken> {
         object(name, self.value(name)?)
     }
@@ -157,7 +157,7 @@ impl<'a> Case<'a> {
             .collect()
     }
 
-    /// Refuses the case unless `same`: for what follows from its inputs
+    /// Refuses the case unless `same`: for values that follow from its inputs,
     /// whether it is valid or not.
     pub fn require(&self, name: &str, same: bool) -> Result<(), Broken> {
         if same {

@@ -15,7 +15,7 @@ use super::{
     keys::own,
 };
 
-/// How old a delivery may be: the cases are read at the second they were sent.
+/// Maximum age of a delivery. The cases are read at their time of sending.
 const RETENTION: u64 = 30 * 86_400;
 
 pub const CELL: &[&str] = &[
@@ -191,7 +191,7 @@ struct Reader {
 impl Reader {
     fn new(case: &Case<'_>) -> Result<Self, Broken> {
         let me = own(case, "recipient_secret")?;
-        // The vectors know the sender by its statement only; opening never looks at its KEM key.
+        // The vectors have only the sender's statement; opening does not use its KEM key.
         let both = [
             case.bytes("sender_auth_pk")?.as_slice(),
             me.public().kem().as_bytes(),
@@ -208,7 +208,7 @@ impl Reader {
         })
     }
 
-    /// Finds a cell by its tag and opens it, or says where that failed.
+    /// Finds a cell by its tag and opens it, or returns the step that failed.
     fn open(&self, index: &TagIndex<()>, cell: &[u8]) -> Result<(TagSlot, Body), &'static str> {
         let size = u32::try_from(cell.len())
             .ok()

@@ -104,7 +104,8 @@ pub fn enrolment(case: &Case<'_>) -> Result<Verdict, Broken> {
     ]))
 }
 
-/// What follows from the invitation's secret alone, in valid and invalid cases.
+/// Checks values derived from the invitation's secret alone, in valid and invalid
+/// cases.
 fn derivations(case: &Case<'_>, secret: &InvitationSecret) -> Result<(), Broken> {
     let rendezvous = Rendezvous::new(secret);
     case.require(

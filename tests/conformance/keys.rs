@@ -97,7 +97,7 @@ pub fn proof(case: &Case<'_>) -> Result<Verdict, Broken> {
     let holds = claim.verify();
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     let batch = pseudonym::verify_batch(&[claim, claim], &mut rng);
-    case.require("answer of the batch", batch == [holds, holds])?;
+    case.require("result of the batch", batch == [holds, holds])?;
     if !holds {
         return Ok(Verdict::Refused("verification"));
     }
@@ -187,7 +187,7 @@ pub fn channel(case: &Case<'_>) -> Result<Verdict, Broken> {
     ]))
 }
 
-/// The identity of a secret that the case carries.
+/// The identity of a secret in the case.
 pub fn own(case: &Case<'_>, field: &'static str) -> Result<Identity, Broken> {
     Identity::from_secret(case.secret(field)?)
         .ok_or_else(|| Broken(format!("{field}: no identity")))

@@ -1,10 +1,10 @@
 //! Runs the protocol's vectors. The same code runs natively and in browsers.
 //!
-//! A file is `{"about": …, "section": …, "cases": […]}`; its name says what
-//! the cases are. A case without `valid` is valid. A valid case must be
-//! accepted and every field it carries compared; an invalid one must be
-//! refused by the protocol, not by this reader: a case that cannot be read,
-//! or that has a field nobody knows, is a failure of its own.
+//! A file is `{"about": …, "section": …, "cases": […]}`; its name gives the kind
+//! of its cases. A case without `valid` is valid. A valid case must be accepted
+//! and every field compared. An invalid case must be refused by the protocol, not
+//! by this reader: a case that cannot be read, or that has an unknown field, is a
+//! failure.
 
 #![allow(unreachable_pub, reason = "shared by two test crates")]
 
@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use case::{Broken, Case, Verdict};
 use serde::Deserialize;
 
-/// The files there are, with the fields their cases may carry and the check.
+/// The kinds of files, with the permitted fields of their cases and the check.
 const KINDS: &[Kind] = &[
     Kind {
         file: "audit.json",
@@ -100,16 +100,16 @@ struct File {
     cases: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// How many cases a file had, all of which did as they should.
+/// The number of cases of a file, all of which passed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Count {
     pub valid: usize,
     pub invalid: usize,
-    /// What was wrong with the invalid cases, and the step that refused them.
+    /// Why the invalid cases are invalid, and the step that refused them.
     pub refused: BTreeSet<(String, &'static str)>,
 }
 
-/// Runs one file. What went wrong is one line per case.
+/// Runs one file. An error has one line per failed case.
 pub fn run_file(name: &str, text: &str) -> Result<Count, Vec<String>> {
     let Some(kind) = KINDS.iter().find(|kind| kind.file == name) else {
         return Err(vec![format!("{name}: no such kind of vectors")]);
@@ -139,7 +139,7 @@ pub fn run_file(name: &str, text: &str) -> Result<Count, Vec<String>> {
     }
 }
 
-/// Where the case was refused, or not, if it did as it should.
+/// Runs one case; returns the step that refused an invalid case.
 fn run_case(kind: &Kind, case: &Case<'_>) -> Result<Option<&'static str>, Broken> {
     case.only(kind.fields)?;
     let valid = case.valid()?;

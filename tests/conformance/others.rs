@@ -60,7 +60,7 @@ fn month(text: &str) -> Option<Month> {
 
 pub const SHARES: &[&str] = &["threshold", "secret", "set_id", "shares", "texts"];
 
-/// A valid case is a whole set, an invalid one a pile of papers.
+/// A valid case is a complete set, an invalid one a list of printed shares.
 pub fn shares(case: &Case<'_>) -> Result<Verdict, Broken> {
     if case.has("shares") {
         share_set(case)
@@ -103,8 +103,8 @@ fn share_set(case: &Case<'_>) -> Result<Verdict, Broken> {
     Ok(Verdict::Accepted(Vec::new()))
 }
 
-/// Every choice of shares of a small set; of a large one every run of `k`
-/// and of `k − 1`, around its end, and the whole.
+/// All subsets of a small set; of a large set every cyclic run of `k` and `k − 1`
+/// shares, and the whole set.
 fn choices(count: usize, k: usize) -> Vec<Vec<usize>> {
     if count <= 10 {
         return (0..1_usize << count)
@@ -136,7 +136,7 @@ fn papers(case: &Case<'_>) -> Result<Verdict, Broken> {
 
 pub const AUDIT: &[&str] = &["key", "entries", "checkpoint"];
 
-/// The log verifies from the export alone, and opens for its owner.
+/// Checks that the log verifies from the export alone, and opens for its owner.
 pub fn audit(case: &Case<'_>) -> Result<Verdict, Broken> {
     let key = AuditKey::new(case.secret("key")?);
     let stated = case.object("checkpoint")?;

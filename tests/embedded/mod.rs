@@ -1,4 +1,4 @@
-//! The vector files, compiled in for the browser, which has no file system.
+//! The vector files, embedded for the browser, which has no file system.
 //! `tests/vectors.rs` compares this list with the folder.
 
 #![allow(unreachable_pub, reason = "shared by two test crates")]

@@ -1,9 +1,9 @@
-//! The real (ε, δ) of tables as they stand, in unbounded whole numbers.
+//! The exact (ε, δ) of the tables, in arbitrary-precision integers.
 //!
-//! For neighbours whose counts differ by d cells, the least δ for ε is
-//! Σ max(0, P\[n\] − e^ε·P\[n+d\]). Weights are whole; e^ε is replaced by a
-//! fraction that is certainly below it, so that what comes out is certainly
-//! not below the true δ. Nothing here uses the code under test but the table.
+//! For neighbours whose counts differ by d cells, the smallest δ for ε is
+//! Σ max(0, P\[n\] − e^ε·P\[n+d\]). Weights are integers; e^ε is replaced by a
+//! lower bound, so that the result is an upper bound of δ. Of the code under test,
+//! only the table is used.
 
 use num_bigint::BigInt;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use tessera::privacy::{Budget, Loss, Noise, gaussian};
 
 use crate::{budget, laplace};
 
-/// A fraction of whole numbers, not reduced.
+/// A fraction of integers, not reduced.
 struct Fraction {
     num: BigInt,
     den: BigInt,
@@ -28,8 +28,8 @@ impl Fraction {
     }
 }
 
-/// The first 80 terms of the series of e^(micros/10⁶): below it, by a
-/// relative error under 10⁻⁴⁰ for exponents up to 10.
+/// The first 80 terms of the series of e^(micros/10⁶): a lower bound with a
+/// relative error below 10⁻⁴⁰ for exponents up to 10.
 fn exp_below(micros: u64) -> Fraction {
     let (mut num, mut den) = (BigInt::from(0), BigInt::from(1));
     for k in (1..80_u32).rev() {
@@ -45,7 +45,7 @@ fn exp_below(micros: u64) -> Fraction {
     }
 }
 
-/// The least δ of the table for `cells` more or fewer cells in a batch.
+/// The smallest δ of the table for `cells` more or fewer cells in a batch.
 fn delta(noise: &Noise, micros: u64, cells: usize) -> Fraction {
     let factor = exp_below(micros);
     let weights: Vec<BigInt> = noise.weights().map(BigInt::from).collect();
@@ -86,7 +86,7 @@ fn the_series_is_just_below_the_exponential() {
 }
 
 #[test]
-fn laplace_tables_keep_their_budget_and_the_next_smaller_ones_do_not() {
+fn laplace_tables_are_the_smallest_that_meet_their_budget() {
     for (epsilon, delta_text, sensitivity) in [
         ("0.1", "1e-6", 1),
         ("1", "1e-6", 1),
@@ -99,7 +99,7 @@ fn laplace_tables_keep_their_budget_and_the_next_smaller_ones_do_not() {
         let asked = budget(epsilon, delta_text, sensitivity);
         let noise = Noise::laplace(&asked).unwrap();
         assert!(holds(&noise, &asked), "{asked:?}");
-        // The same with one value less on each side: s is the least.
+        // With one value less on each side the budget is not met: s is minimal.
         let weights: Vec<u64> = noise.weights().collect();
         let inner = &weights[1..weights.len() - 1];
         let last: u128 = inner
@@ -111,13 +111,13 @@ fn laplace_tables_keep_their_budget_and_the_next_smaller_ones_do_not() {
         let total: u128 = inner.iter().map(|w| u128::from(*w)).sum();
         assert!(
             last * 1_000_000_000_000_000 > total * u128::from(asked.delta.femtos()),
-            "{asked:?}: s is not the least"
+            "{asked:?}: s is not minimal"
         );
     }
 }
 
 #[test]
-fn the_default_table_to_all_digits() {
+fn the_default_table_is_exact() {
     let noise = laplace("0.1", "1e-6", 1);
     let real = delta(&noise, 100_000, 1);
     assert!(
@@ -125,13 +125,13 @@ fn the_default_table_to_all_digits() {
         "{}",
         real.get()
     );
-    // Any ε below the claim costs a thousand times as much: the check can fail.
+    // Any ε below the claim has a thousand times the δ: the check can fail.
     assert!(!delta(&noise, 99_900, 1).at_most(1, 1_000_000));
     assert!(!delta(&noise, 100_000, 2).at_most(1, 1_000_000));
 }
 
 #[test]
-fn a_gaussian_keeps_its_target_for_one_batch() {
+fn a_gaussian_meets_its_target_for_one_batch() {
     let target = budget("0.5", "1e-5", 1);
     let found = gaussian(&target, 1).unwrap();
     assert!(holds(&found.noise, &target));
@@ -149,7 +149,7 @@ proptest! {
     /// One cell more or less changes the distribution by at most (ε, δ),
     /// whatever was asked for.
     #[test]
-    fn every_laplace_table_keeps_its_budget(
+    fn every_laplace_table_meets_its_budget(
         micros in 20_000_u32..5_000_000,
         exponent in 3_u32..=12,
         sensitivity in 1_u32..=4,

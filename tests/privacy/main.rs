@@ -1,5 +1,5 @@
-//! What the mechanisms of `tessera::privacy` claim, checked by other means:
-//! whole-number arithmetic without bounds, another accountant, statistics.
+//! Independent checks of the claims of `tessera::privacy`: arbitrary-precision
+//! arithmetic, another accountant, statistics.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ mod sampler;
 
 use tessera::privacy::{Budget, Noise};
 
-/// A budget from the decimals people write.
+/// Parses a budget from decimals.
 fn budget(epsilon: &str, delta: &str, sensitivity: u32) -> Budget {
     Budget {
         epsilon: epsilon.parse().unwrap(),

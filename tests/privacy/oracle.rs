@@ -1,5 +1,5 @@
-//! Our accountant beside Google's dp-accounting. The answers are in
-//! `oracle.json`; `oracle.py` made them and says how.
+//! Comparison of the accountant with Google's dp-accounting. The expected values
+//! are in `oracle.json`, written by `oracle.py`.
 
 use serde::Deserialize;
 use tessera::privacy::{Loss, Noise, Sigma};
@@ -58,7 +58,7 @@ fn table(case: &Case) -> Noise {
 }
 
 #[test]
-fn one_and_many_cells_cost_what_dp_accounting_says() {
+fn costs_match_dp_accounting() {
     let oracle: Oracle = serde_json::from_str(include_str!("oracle.json")).unwrap();
     assert!(oracle.made_with.starts_with("dp-accounting "));
     assert!(oracle.cases.len() >= 73);
@@ -70,7 +70,7 @@ fn one_and_many_cells_cost_what_dp_accounting_says() {
         let loss = parts.reduce(|all, more| all.and(&more)).unwrap();
         for at in &case.deltas {
             let ours = loss.delta(at.epsilon);
-            // Their grid brackets the truth; ours is on its own grid exactly.
+            // Their grid brackets the exact value, which our grid represents exactly.
             let slack = 1e-15 + 1e-7 * at.most;
             assert!(
                 at.least - slack <= ours && ours <= at.most + slack,
@@ -93,12 +93,12 @@ fn one_and_many_cells_cost_what_dp_accounting_says() {
 }
 
 #[test]
-fn the_gaussian_of_the_design_gives_about_one_for_ten_cells() {
+fn the_default_gaussian_gives_epsilon_one_for_ten_cells() {
     let noise = Noise::gaussian(Sigma::from_hundredths(1_375), 72).unwrap();
     let ten = Loss::of(&noise, 1).compose(10);
     let delta = ten.delta(0.99);
     assert!((0.9e-6..1.3e-6).contains(&delta), "{delta}");
-    // Laplace at its default costs the same ten cells twenty-five times the δ.
+    // For the same ten cells, the default Laplace has twenty-five times the δ.
     let laplace = Loss::of(&Noise::laplace(&budget("0.1", "1e-6", 1)).unwrap(), 1).compose(10);
     assert!(
         (2e-5..3e-5).contains(&laplace.delta(0.99)),

@@ -1,4 +1,4 @@
-//! Draws beside the tables they are drawn from.
+//! Comparison of draws with their tables.
 
 use std::convert::Infallible;
 
@@ -10,7 +10,7 @@ use crate::{budget, laplace};
 
 const DRAWS: u32 = 100_000;
 
-/// Randomness that a seed replays.
+/// Reproducible randomness.
 struct Replayed {
     seed: u64,
     counter: u64,
@@ -60,7 +60,7 @@ fn chi_square(drawn: &Noise, expected: &Noise, rng: &mut impl CryptoRng) -> (f64
             (pooled, want) = (0.0, 0.0);
         }
     }
-    // What is left at the upper end, too little for a pool of its own.
+    // The rest at the upper end is too small for another pool.
     chi2 += (pooled - want).powi(2) / 25.0;
     (chi2, pools - 1.0)
 }
@@ -82,7 +82,7 @@ fn tables() -> [Noise; 4] {
 }
 
 #[test]
-fn draws_follow_their_table_from_a_seed() {
+fn seeded_draws_follow_their_table() {
     for (seed, noise) in (1..).zip(tables()) {
         let (chi2, freedom) = chi_square(&noise, &noise, &mut Replayed { seed, counter: 0 });
         assert!(
@@ -93,7 +93,7 @@ fn draws_follow_their_table_from_a_seed() {
 }
 
 #[test]
-fn draws_follow_their_table_from_the_operating_system() {
+fn draws_of_the_operating_system_follow_their_table() {
     for noise in tables() {
         let (chi2, freedom) = chi_square(&noise, &noise, &mut UnwrapErr(getrandom::SysRng));
         assert!(chi2 < bound(freedom), "{noise:?}: {chi2} of {freedom}");
@@ -101,7 +101,7 @@ fn draws_follow_their_table_from_the_operating_system() {
 }
 
 #[test]
-fn a_table_that_is_a_tenth_off_is_noticed() {
+fn the_test_detects_a_table_that_is_ten_percent_off() {
     let (claimed, used) = (laplace("0.1", "1e-6", 1), laplace("0.11", "1e-6", 1));
     let seed = &mut Replayed {
         seed: 7,
@@ -112,7 +112,7 @@ fn a_table_that_is_a_tenth_off_is_noticed() {
 }
 
 #[test]
-fn a_seed_replays_its_draws_and_both_ends_are_reached() {
+fn draws_are_reproducible_and_reach_both_ends() {
     let noise = laplace("3", "0.01", 1);
     let draws = |seed| -> Vec<u32> {
         let mut rng = Replayed { seed, counter: 0 };

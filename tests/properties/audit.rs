@@ -1,4 +1,4 @@
-//! The audit log: against a checkpoint of its last entry, every edit shows.
+//! The audit log: a checkpoint of its last entry detects every edit.
 
 use proptest::prelude::*;
 use tessera::{
@@ -39,7 +39,7 @@ fn log() -> impl Strategy<Value = Log> {
 }
 
 impl Log {
-    /// Verifies entries as an auditor does who kept the checkpoint.
+    /// Verifies entries as an auditor with the checkpoint does.
     fn verify(&self, entries: Vec<(Entry, [u8; 32])>) -> Result<(), AuditError> {
         let export = Export::new(*self.owner.public().statement(), entries, Vec::new());
         let export = Export::parse(&export.to_ndjson())?;
@@ -49,7 +49,7 @@ impl Log {
             .map(drop)
     }
 
-    /// The heads an owner would claim who recomputes them after an edit.
+    /// The heads that an owner recomputes after an edit.
     fn rechained(entries: &[(Entry, [u8; 32])]) -> Vec<(Entry, [u8; 32])> {
         let mut head = Head::GENESIS;
         let chained = entries.iter().map(|(entry, _)| {
@@ -62,7 +62,7 @@ impl Log {
     fn finds(&self, entries: Vec<(Entry, [u8; 32])>, edit: &str) {
         assert!(
             self.verify(Self::rechained(&entries)).is_err(),
-            "{edit}, with the chain made anew"
+            "{edit}, with a recomputed chain"
         );
         assert!(self.verify(entries).is_err(), "{edit}");
     }
@@ -72,7 +72,7 @@ proptest! {
     #![proptest_config(few())]
 
     #[test]
-    fn every_edit_is_found(log in log(), other in log(), at: prop::sample::Index, place: prop::sample::Index, bit: u8) {
+    fn every_edit_is_detected(log in log(), other in log(), at: prop::sample::Index, place: prop::sample::Index, bit: u8) {
         assert_eq!(log.verify(log.entries.clone()), Ok(()));
         for i in 0..log.entries.len() {
             let mut dropped = log.entries.clone();
@@ -82,7 +82,7 @@ proptest! {
             let mut inserted = log.entries.clone();
             inserted.insert(i, other.entries[0].clone());
             log.finds(inserted, "inserted");
-            // The last one repeated is something new after the checkpoint.
+            // Repeating the last entry only appends after the checkpoint.
             if i + 1 < log.entries.len() {
                 let mut repeated = log.entries.clone();
                 repeated.insert(i, log.entries[i].clone());
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn the_owner_opens_what_was_sealed(log in log(), other in secret(), at: prop::sample::Index, bit: u8) {
+    fn sealed_entries_open_only_for_the_owner(log in log(), other in secret(), at: prop::sample::Index, bit: u8) {
         let other = AuditKey::new(other);
         let mut head = Head::GENESIS;
         for (entry, claimed) in &log.entries {

@@ -1,4 +1,4 @@
-//! Encodings: `parts`, CBOR forms, points, names of things.
+//! Encodings: `parts`, CBOR, points, ids and content types.
 
 use proptest::prelude::*;
 use tessera::{
@@ -16,7 +16,8 @@ use tessera::{
 
 use super::{bytes, few, identity};
 
-/// Decodes to itself, and no altered or cut bytes decode to the same.
+/// Checks that a value round-trips, and that no altered or truncated bytes decode to
+/// the same value.
 fn one_encoding<T: Deterministic + PartialEq + core::fmt::Debug>(
     value: &T,
     at: prop::sample::Index,
@@ -60,7 +61,7 @@ fn body() -> impl Strategy<Value = Body> {
     ]
 }
 
-/// Text of every kind: what people type, what deceives, what nobody types.
+/// Text of every kind: ordinary, deceptive and arbitrary.
 fn shown_text() -> impl Strategy<Value = String> {
     let tricky = prop::sample::select(
         "./\\ \t\n\u{a0}\u{ad}\u{301}\u{34f}\u{378}\u{61c}\u{115f}\u{200b}\u{200d}\u{202e}\u{2028}\u{2066}\u{2800}\u{3000}\u{3164}\u{fe0f}\u{e000}\u{e0100}\u{e0061}❤葛"
@@ -128,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_shown_passes_the_rule_and_what_passes_is_shown_as_it_is(text in shown_text()) {
+    fn cleaned_text_passes_the_rule_and_valid_text_is_unchanged(text in shown_text()) {
         for place in [TextUse::DisplayName, TextUse::Label, TextUse::FileName, TextUse::Reason] {
             let shown = text::cleaned(&text, place);
             if let Some(shown) = &shown {
@@ -145,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_decode_to_what_encodes_to_them(data in bytes(200)) {
+    fn decoded_bytes_re_encode_to_themselves(data in bytes(200)) {
         assert!(Body::decode(&data).is_none_or(|value| value.encode() == data));
         assert!(Control::decode(&data).is_none_or(|value| value.encode() == data));
         assert!(Proof::decode(&data).is_none_or(|value| value.as_bytes().as_slice() == data));

@@ -43,7 +43,7 @@ proptest! {
         );
         changed.insert(at, other);
         let changed: String = changed.into_iter().collect();
-        // Another letter may still be an invitation, but not the same one.
+        // A changed character may give another invitation, but not the same one.
         assert!(Invitation::parse(&changed).map_or(true, |read| changed == text || read.to_uri() != text));
     }
 }

@@ -1,4 +1,4 @@
-//! Cells, deliveries, fragments and the windows they are found in.
+//! Cells, deliveries, fragments and windows.
 
 use proptest::prelude::*;
 use tessera::{
@@ -22,7 +22,7 @@ pub fn cell_size() -> impl Strategy<Value = CellSize> {
         .prop_map(|size| CellSize::try_from(size).unwrap())
 }
 
-/// Feeds fragments in the order given; the bytes, once complete.
+/// Assembles fragments in the given order; returns the bytes once complete.
 fn assemble(
     fragments: impl IntoIterator<Item = Fragment>,
 ) -> Result<Option<Vec<u8>>, EnvelopeError> {
@@ -62,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn bodies_fill_a_cell_to_the_last_byte(size in cell_size(), recipient in identity(), psk in secret()) {
+    fn bodies_may_fill_a_cell_completely(size in cell_size(), recipient in identity(), psk in secret()) {
         let sealing = Sealing { recipient: recipient.public().kem(), psk: &psk, size };
         let room = size.capacity() - 4;
         let filling = (0..room).rev().map(|len| Body::Whole(vec![1; len])).find(|body| body.encode().len() <= room);
@@ -122,7 +122,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn fragments_come_back_in_any_order_and_twice(
+    fn fragments_assemble_in_any_order_with_repetitions(
         size in cell_size(), content in bytes(70_000), keys in prop::collection::vec(any::<u64>(), 80),
     ) {
         let bodies = envelope::split(&content, size, &mut rng()).unwrap();
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn fragments_that_contradict_end_the_message(
+    fn contradicting_fragments_drop_the_message(
         content in bytes(8_000), which: prop::sample::Index, kind in 0..3_u8,
     ) {
         let content = [content, vec![0; 3_000]].concat();
@@ -163,13 +163,13 @@ proptest! {
         assert_eq!(assemble(fragments), Err(EnvelopeError::FragmentConflict));
     }
 
-    /// Protocol §5: passes over a batch, until one finds nothing new, find
-    /// every cell of a message in whatever order they lie.
+    /// Protocol §5: repeated scans of a batch, until one finds nothing new, find every
+    /// cell of a message in any order.
     #[test]
-    fn a_rescanned_batch_gives_up_every_fragment(
+    fn rescanning_a_batch_finds_every_fragment(
         count in 1..400_u32, start in 0..envelope::WINDOW, device in 0..2_u8, keys in prop::collection::vec(any::<u64>(), 400),
     ) {
-        // The next device index is watched for its first 8 tags only.
+        // For the next device index only the first 8 tags are watched.
         let start = if device == 0 { start } else { start % 8 };
         let key = TagKey::new(&tessera::base::Secret::take(&mut [3; 32]));
         let day = Day(20_778);
@@ -194,7 +194,7 @@ proptest! {
                 break;
             }
         }
-        // Nothing is found if none of the first tags is among the message's.
+        // If none of the watched tags is of the message, nothing is found.
         assert_eq!(found.len(), count as usize);
     }
 }

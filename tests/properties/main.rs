@@ -1,6 +1,5 @@
-//! Properties of every pair of functions that undo each other: what is
-//! encoded decodes to itself and has no second encoding, what is sealed
-//! opens and nothing altered does.
+//! Properties of pairs of inverse functions: encodings round-trip and are unique,
+//! sealed data opens and altered data does not.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +21,7 @@ use proptest::prelude::*;
 use rand_core::CryptoRng;
 use tessera::{base::Secret, identity::Identity};
 
-/// Cases of a property whose one case costs public-key operations.
+/// Number of cases of a property with public-key operations.
 const FEW: u32 = 48;
 
 fn rng() -> impl CryptoRng {
@@ -46,7 +45,7 @@ fn bytes(max: usize) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..=max)
 }
 
-/// `bytes` with one bit turned, for every place that `at` may name.
+/// `bytes` with one flipped bit at the position `at`.
 fn altered(bytes: &[u8], at: prop::sample::Index, bit: u8) -> Vec<u8> {
     let mut altered = bytes.to_vec();
     altered[at.index(bytes.len())] ^= 1 << (bit % 8);

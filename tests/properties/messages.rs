@@ -16,7 +16,7 @@ use tessera::{
 use super::bytes;
 
 fn attachment() -> impl Strategy<Value = Attachment> {
-    // Some bodies end near the edge of a piece.
+    // Some bodies end near a piece boundary.
     let body = prop_oneof![
         bytes(300),
         (0..40_usize, any::<u8>()).prop_map(|(less, byte)| vec![byte; PIECE_LEN - less]),
@@ -33,7 +33,7 @@ fn attachment() -> impl Strategy<Value = Attachment> {
 
 proptest! {
     #[test]
-    fn a_message_comes_back_as_ranges_of_its_payload(
+    fn a_message_decodes_to_ranges_of_its_payload(
         text in prop::option::of("\\PC{0,200}"), attachments in prop::collection::vec(attachment(), 0..4),
     ) {
         prop_assume!(text.is_some() || !attachments.is_empty());
@@ -51,7 +51,7 @@ proptest! {
     }
 
     #[test]
-    fn altered_cut_and_longer_payloads_are_other_messages_or_none(
+    fn altered_payloads_never_decode_to_the_same_message(
         text in "\\PC{0,60}", attachments in prop::collection::vec(attachment(), 0..2),
         at: prop::sample::Index, bit: u8,
     ) {
@@ -59,7 +59,7 @@ proptest! {
         let layout = Layout::decode(&whole.as_slice().into());
         let altered = super::altered(&whole, at, bit);
         let content = Content::from(altered.as_slice());
-        // Ranges lie within the payload, whatever it claims.
+        // Ranges are within the payload, whatever it claims.
         if let Some(read) = Layout::decode(&content) {
             let ranges = read.attachments.iter().map(|file| file.body.clone()).chain(read.text);
             for range in ranges {

@@ -1,4 +1,4 @@
-//! Sealing and opening, proving and verifying, splitting and combining.
+//! Round trips of sealing, proving and secret sharing.
 
 use proptest::prelude::*;
 use tessera::{
@@ -64,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_no_medcrypt_message_or_its_own(text in "\\[MEDCRYPT:v1:[A-Za-z0-9+/=:]{0,80}\\]|\\PC{0,80}") {
+    fn parsed_medcrypt_texts_re_encode_to_themselves(text in "\\[MEDCRYPT:v1:[A-Za-z0-9+/=:]{0,80}\\]|\\PC{0,80}") {
         assert!(Message::parse(&text).is_err_and(|error| error == MedCryptError::Malformed)
             || Message::parse(&text).is_ok_and(|message| message.to_string() == text));
     }
@@ -88,13 +88,13 @@ proptest! {
     }
 
     #[test]
-    fn chains_step_and_jump_alike(seed in secret(), first in 0..30_000_u32, steps in 0..24_u32) {
+    fn stepping_and_jumping_give_the_same_chain_key(seed in secret(), first in 0..30_000_u32, steps in 0..24_u32) {
         let start = || ChainKey::first(&seed, Direction::FromInviter, Month(first));
         let jumped = start().at(Month(first + steps)).unwrap();
         let stepped = (0..steps).fold(start(), |chain, _| chain.advance());
         assert_eq!((jumped.month(), jumped.key()), (stepped.month(), stepped.key()));
         assert!(stepped.at(Month(first + steps).next()).is_some());
-        assert!(steps == 0 || stepped.at(Month(first)).is_none(), "no way back");
+        assert!(steps == 0 || stepped.at(Month(first)).is_none(), "the chain is one-way");
         let other = ChainKey::first(&seed, Direction::FromAcceptor, Month(first));
         assert_ne!(other.key(), start().key());
     }

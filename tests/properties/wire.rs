@@ -1,4 +1,4 @@
-//! What relays and clients exchange: posts, batches, buckets.
+//! Formats between relays and clients: posts, batches, buckets.
 
 use proptest::prelude::*;
 use tessera::{
@@ -60,7 +60,7 @@ proptest! {
         let batch = Batch::parse(&bytes).unwrap();
         assert_eq!(batch.header(), &header);
         assert!(batch.cells().eq(cells.iter().map(Cell::as_bytes)));
-        assert!(Batch::parse(&altered(&bytes, at, bit)).is_err(), "every bit is signed for");
+        assert!(Batch::parse(&altered(&bytes, at, bit)).is_err(), "every bit is signed");
         assert!(Batch::parse(&bytes[..at.index(bytes.len())]).is_err());
         assert!(Batch::parse(&[&bytes[..], &[0]].concat()).is_err());
 
@@ -74,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_no_batch(data in bytes(600)) {
+    fn arbitrary_bytes_are_not_a_batch(data in bytes(600)) {
         assert!(Batch::parse(&data).is_err());
         if let Some(Ok(header)) = data.first_chunk().map(BatchHeader::decode) {
             assert_eq!(&header.encode()[..], &data[..BATCH_HEADER_LEN]);
@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn cells_are_as_long_as_the_size(size in cell_size(), data in bytes(2_100)) {
+    fn cells_have_exactly_the_cell_size(size in cell_size(), data in bytes(2_100)) {
         let parsed = Cell::parse(data.clone(), size);
         assert_eq!(parsed.is_ok(), data.len() == size.bytes());
         let cell = Cell::parse([data, vec![0; size.bytes()]].concat()[..size.bytes()].to_vec(), size).unwrap();
@@ -90,7 +90,7 @@ proptest! {
     }
 
     #[test]
-    fn buckets_lie_within_the_count(address: [u8; 32], log in 0..=16_u32) {
+    fn buckets_are_below_the_count(address: [u8; 32], log in 0..=16_u32) {
         let count = BucketCount::try_from(1 << log).unwrap();
         let bucket = compute_bucket(&address, count);
         assert!(count.contains(bucket) && !bucket.is_lobby());

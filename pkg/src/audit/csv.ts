@@ -3,11 +3,11 @@
 import { parsed } from "./entry.js";
 import type { LoggedEntry } from "../portal/engine.js";
 
-/** Columns of their own; whatever else an entry says stands in `details`, as JSON. */
+/** Fields with their own column; all other fields are in `details`, as JSON. */
 const COLUMNS = ["event", "contact", "fingerprint", "session", "label", "message", "digest", "code"] as const;
 
 export async function* auditCsv(pages: AsyncIterable<readonly LoggedEntry[]>): AsyncGenerator<string, void, undefined> {
-  // With the mark, spreadsheets read the accents.
+  // With the byte order mark, spreadsheets detect UTF-8.
   yield `\ufeff${row(["index", "time", ...COLUMNS, "details", "head"])}`;
   for await (const entries of pages) yield entries.map(line).join("");
 }
@@ -28,7 +28,7 @@ export function row(cells: readonly string[]): string {
   return `${cells.map(cell).join(",")}\r\n`;
 }
 
-/** Spreadsheets run what begins like a formula, also after white space or in full width; an apostrophe makes it text. */
+/** Spreadsheets execute cells that begin like a formula, also after white space or in full width; an apostrophe makes them text. */
 const FORMULA = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/;
 /** The same inside a cell: a spreadsheet that separates columns by another character begins a cell there, quoted or not. */
 const INNER_FORMULA = /([,;|\t\r\n][\s"]*)(?=[=+\-@＝＋－＠])/g;

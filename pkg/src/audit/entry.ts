@@ -1,9 +1,9 @@
-/** Entries of the audit log as callers see them. */
+/** Entries of the audit log in the public API. */
 
 import type { LoggedEntry } from "../portal/engine.js";
 import type { AuditEntry } from "../portal/types.js";
 
-/** The fields of its record, with its place. */
+/** The fields of an entry's record, with its index. */
 export function parsed({ index, head, record }: LoggedEntry): AuditEntry {
   return { ...(JSON.parse(record) as AuditEntry), index, head };
 }

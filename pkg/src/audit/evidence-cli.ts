@@ -33,7 +33,7 @@ function parse(): { files: readonly [string, string]; json: boolean } | undefine
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const time = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
-/** What it proves and what it does not, in plain words. */
+/** Explains what the evidence proves and what it does not. */
 function sentences({ sender, recipient, sentAt, contentType, session, checked }: Evidence): string[] {
   return [
     "VERIFIED: the holder of the sender's key wrote this body, for this recipient.",

@@ -1,7 +1,7 @@
 /**
  * The audit log as a FHIR R4 Bundle of AuditEvent resources. `type` and `subtype` are codes of DICOM PS3.16 (CID 400, 401) and
- * of ISO 21089, the rest is of the value sets FHIR names for AuditEvent. What these cannot say stands word for word in
- * `entity.detail`. No profile is claimed: those of IHE BALP ask for the network address of each agent, which nobody here knows.
+ * of ISO 21089, the others are from the value sets of AuditEvent. Fields without a code are copied to `entity.detail`.
+ * No profile is claimed: those of IHE BALP require the network address of each agent, which is not known here.
  */
 
 import { parsed } from "./entry.js";
@@ -41,7 +41,7 @@ const DISPLAY = {
 } as const;
 type Code = keyof typeof DISPLAY;
 
-/** Type, subtype, action; who is the source of what flows, or else who asked for it; a minor failure is 4, a serious one 8. */
+/** Type, subtype, action; the source of the data, or the requestor; a minor failure is 4, a serious one 8. */
 type Meaning = readonly [
   type: Code,
   subtype: Code | null,
@@ -98,7 +98,7 @@ const LIFECYCLE = {
   checkpoint: ["attest", "Attest Record Lifecycle Event"],
 } as const satisfies Partial<Record<AuditEventName, readonly [code: string, display: string]>>;
 
-/** What `transmit` is where the host says whose record it is. */
+/** The code in place of `transmit` if the host names the patient. */
 const DISCLOSE = ["disclose", "Disclose Record Lifecycle Event"] as const;
 
 /** An event that this version does not know. */
@@ -175,7 +175,7 @@ function subtypes(entry: AuditEntry, subtype: Code | null, isDisclosure: boolean
   return codes.length > 0 ? { subtype: codes } : {};
 }
 
-/** The owner's device or the owner, and the contact where one is concerned; what flows has a source and a destination. */
+/** The owner's device or the owner, and the contact if there is one; transferred data has a source and a destination. */
 function agents(
   entry: AuditEntry,
   owner: string,
@@ -195,7 +195,7 @@ function agents(
   return [own, { ...role(incoming), ...other, requestor: by === "contact" }];
 }
 
-/** Who it was: by fingerprint, and as the host knows them. */
+/** A person: by fingerprint, and by the host's reference. */
 function agent(fingerprint: string | undefined, display: string | null, known: AuditSubject | null): Json {
   const who = {
     ...(fingerprint === undefined ? {} : person(fingerprint)),
@@ -205,7 +205,7 @@ function agent(fingerprint: string | undefined, display: string | null, known: A
   return { who, ...(known?.name === undefined ? {} : { name: known.name }) };
 }
 
-/** Whose record it is. */
+/** The patient whose record it is. */
 function subject(patient: NonNullable<AuditSubject["patient"]>): Json {
   return {
     what: patient,

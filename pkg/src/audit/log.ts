@@ -23,10 +23,10 @@ const PAGE = 256;
 const BEFORE_FIRST = "0".repeat(64);
 const FORMATS: readonly string[] = ["ndjson", "csv", "fhir"] satisfies AuditFormat[];
 
-/** Entries of one page as they lie in the store, opened as far as they are as they were written. */
+/** Entries of one page of the store, up to the first that does not verify. */
 interface Page {
   readonly entries: readonly LoggedEntry[];
-  /** The first index that is not. */
+  /** The first index that does not verify. */
   readonly broken: number | null;
 }
 
@@ -51,7 +51,7 @@ export class AuditLog {
     return found;
   }
 
-  /** Reads the whole log again and checks that every entry follows from the one before, up to the newest; and against checkpoints that were kept elsewhere. */
+  /** Reads the whole log and verifies the chain of all entries, and checkpoints that were kept elsewhere. */
   async verify(options: AuditVerifyOptions = {}): Promise<AuditVerification> {
     const { checkpoint } = known(options, "options", ["checkpoint"]);
     const kept =
@@ -71,7 +71,7 @@ export class AuditLog {
       anchoredAt: problem === null && kept.length > 0 ? last : null,
     });
     let [next, before] = [0, BEFORE_FIRST];
-    // The log may grow meanwhile: it is read to where it stands in the end.
+    // The log may grow meanwhile, so it is read up to its end at that time.
     for (;;) {
       const { length } = await this.#engine.forRead().read((engine) => engine.logState());
       if (last >= length) return verdict(length, "missing", length);
@@ -87,19 +87,19 @@ export class AuditLog {
     }
   }
 
-  /** Signs the log as it stands. Keep the text where whoever has this device cannot reach it. */
+  /** Signs the current log. Keep the text where the user of this device cannot change it. */
   async checkpoint(): Promise<AuditCheckpoint> {
     return this.#engine.forUser().apply((engine, now) => engine.checkpoint(now));
   }
 
-  /** The whole log, as text. That it was exported is logged, as its last entry. */
+  /** The whole log as text. The export itself is logged as the last entry. */
   async export(format: AuditFormat, options: AuditExportOptions = {}): Promise<string> {
     const parts: string[] = [];
     for await (const part of this.stream(format, options)) parts.push(part);
     return parts.join("");
   }
 
-  /** The same, piece by piece: memory holds one page of the log at a time. */
+  /** The same in pieces, with one page of the log in memory at a time. */
   async *stream(format: AuditFormat, options: AuditExportOptions = {}): AsyncGenerator<string, void, undefined> {
     if (!FORMATS.includes(format)) throw invalid('format is not "ndjson", "csv" or "fhir"');
     const { as, map } = known(options, "options", ["as", "map"]);
@@ -119,7 +119,7 @@ export class AuditLog {
     yield `${checkpoint}\n`;
   }
 
-  /** Pages from the first entry on, of which every one is as it was written. */
+  /** Verified pages from the first entry on. */
   async *#intact(length: number): AsyncGenerator<readonly LoggedEntry[], void, undefined> {
     for await (const { entries, broken } of this.#pages(0, length, BEFORE_FIRST)) {
       if (broken !== null) throw damaged(broken);
@@ -127,7 +127,7 @@ export class AuditLog {
     }
   }
 
-  /** `before` is the head before the first of them, if it is known. */
+  /** `before` is the head before the first entry, if known. */
   async *#pages(from: number, to: number, before?: string): AsyncGenerator<Page, void, undefined> {
     for (let first = from; first < to; ) {
       const last = Math.min(to, first - (first % PAGE) + PAGE);

@@ -32,7 +32,7 @@ function parse(): Arguments | undefined {
   }
 }
 
-/** What the verdict says and what it does not, in plain words. */
+/** Explains what the result proves and what it does not. */
 function sentences(verdict: AuditVerdict, kept: boolean): string[] {
   if (!verdict.valid) return [`NOT VERIFIED: ${problem(verdict)}`];
   const { entries, signed, anchoredAt, owner } = verdict;

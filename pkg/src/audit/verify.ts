@@ -1,4 +1,4 @@
-/** Verifying an export of somebody's audit log, without their device. */
+/** Verification of an exported audit log, without the owner's device. */
 
 import { content, options as known, type Content } from "../arguments.js";
 import { call, init } from "../module/core.js";
@@ -7,28 +7,28 @@ import { call, init } from "../module/core.js";
 export type AuditVerdict =
   | {
       readonly valid: true;
-      /** The owner's statement Y, 64 hex digits: whose signatures its checkpoints bear. */
+      /** The owner's statement Y, 64 hex digits, under which its checkpoints are signed. */
       readonly owner: string;
       readonly entries: number;
-      /** The last entry that the owner has signed for, or null. */
+      /** The last entry that the owner has signed, or null. */
       readonly signed: number | null;
-      /** The last entry that a checkpoint kept elsewhere covers: up to here nothing was changed since. Null without one. */
+      /** The last entry covered by a checkpoint that was kept elsewhere; entries up to it have not changed since. Null without one. */
       readonly anchoredAt: number | null;
     }
   | {
       readonly valid: false;
-      /** `malformed`: no export. `keptMalformed`: the checkpoint is none. `broken`: an entry does not follow from the one before. `truncated`: an entry that was signed is gone. `checkpoint`: a checkpoint is not the owner's, or not of this log. */
+      /** `malformed`: not an export. `keptMalformed`: not a checkpoint. `broken`: an entry does not follow the previous one. `truncated`: a signed entry is missing. `checkpoint`: a checkpoint of another owner or another log. */
       readonly problem: "malformed" | "keptMalformed" | "broken" | "truncated" | "checkpoint";
-      /** The first entry that does not fit, where that can be told. */
+      /** The first invalid entry, if known. */
       readonly index: number | null;
     };
 
 export interface AuditVerdictOptions {
-  /** What was kept elsewhere: the text of a checkpoint, or an earlier export. */
+  /** A checkpoint that was kept elsewhere, as text, or an earlier export. */
   readonly checkpoint?: Content;
 }
 
-/** Verifies an export in NDJSON (protocol §11): the form of every line, the chain of entries, every checkpoint. */
+/** Verifies an export in NDJSON (protocol §11): the format of every line, the chain of entries, every checkpoint. */
 export async function verifyAuditExport(exported: Content, options: AuditVerdictOptions = {}): Promise<AuditVerdict> {
   const log = content(exported, "exported");
   const { checkpoint } = known(options, "options", ["checkpoint"]);

@@ -9,22 +9,22 @@ import { hidesNarrative, looseResults, readReport, type Report } from "./report.
 import { scan, type JsonObject } from "./scanner.js";
 import { Formatter, type ResultOptions } from "./formatter.js";
 
-/** `results`, or why there are none: FHIR of another kind, another format, or nothing that can be read. */
+/** `results`, or why there are none: another kind of FHIR, another format, or an unreadable file. */
 export type DocumentKind = "results" | "other" | "xml" | "ndjson" | "hl7v2" | "empty" | "unreadable";
 
 export interface ResultDocument {
   readonly kind: DocumentKind;
-  /** What is to be known before any result; for another kind than `results`, what the file is. */
+  /** Shown before any result; for other kinds than `results`, what the file is. */
   readonly warnings: readonly Phrase[];
   readonly reports: readonly Report[];
-  /** What a reader may want to know after the results. */
+  /** Shown after the results. */
   readonly hints: readonly Phrase[];
   /** The message itself, if it is HL7 v2. */
   readonly plain: Phrase | null;
 }
 
 /**
- * What a file says, in words. Foreign text stands as it was sent; nothing a file may hold makes this fail.
+ * The content of a file, in words. Foreign text is unchanged; no content of a file makes this fail.
  * A `timeZone` that does not exist throws a `RangeError`.
  */
 export function readResult(bytes: Uint8Array, options: ResultOptions = {}): ResultDocument {

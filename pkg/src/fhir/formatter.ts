@@ -1,13 +1,13 @@
-/** Whom a result is shown to: language, time zone, and the patient that it should be about. */
+/** The reader of a result: language, time zone, and the expected patient. */
 
 import { list } from "./json.js";
 import type { Json, JsonObject } from "./scanner.js";
 import { wordsIn, type Lang, type Words } from "./words.js";
 
-/** More of one kind than this nobody reads on a screen: performers, ranges, notes of one result. */
+/** Maximum length of a list on a screen: performers, ranges, notes of one result. */
 const MAX_LIST = 50;
 
-/** The patient of a conversation, as far as the host knows; a result of another is marked by a warning. */
+/** The patient of a conversation, as known to the host; a result of another person gets a warning. */
 export interface ExpectedPatient {
   readonly name?: string;
   /** `2001-12-31` */
@@ -16,9 +16,9 @@ export interface ExpectedPatient {
 }
 
 export interface ResultOptions {
-  /** `en` if left out; a tag such as `es-MX` counts as its language. */
+  /** Default `en`; a tag such as `es-MX` counts as its language. */
   readonly lang?: string;
-  /** The reader's time zone, such as `America/Los_Angeles`; the system's if left out. */
+  /** The reader's time zone, such as `America/Los_Angeles`; default: the system's. */
   readonly timeZone?: string;
   readonly patient?: ExpectedPatient;
 }

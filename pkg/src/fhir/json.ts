@@ -1,4 +1,4 @@
-/** What a field holds, if it is of the type asked for; a document may put anything anywhere. */
+/** The value of a field if it has the expected type; a document may contain anything anywhere. */
 
 import { Decimal, type Json, type JsonObject } from "./scanner.js";
 

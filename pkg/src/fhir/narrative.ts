@@ -3,7 +3,7 @@
 import { object, text } from "./json.js";
 import type { JsonObject } from "./scanner.js";
 
-/** As much markup is looked at; what is shown of it is bounded as all foreign text is. */
+/** Maximum length of markup that is read; the resulting text is bounded like all foreign text. */
 const MAX_MARKUP = 100_000;
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };

@@ -15,9 +15,9 @@ export const MAX_DEPTH = 8;
 export const MAX_ROWS = 500;
 
 export class Panels {
-  /** Observations that stand in some row. */
+  /** Observations that have a row. */
   readonly shown = new Set<JsonObject>();
-  /** Whether rows were left out because they lie too deep. */
+  /** Whether rows were omitted because they are nested too deeply. */
   isTooDeep = false;
   #left = MAX_ROWS;
 
@@ -26,7 +26,7 @@ export class Panels {
     readonly formatter: Formatter,
   ) {}
 
-  /** How many rows found no room. */
+  /** Number of rows omitted because of the limit. */
   get refused(): number {
     return Math.max(0, -this.#left);
   }
@@ -52,7 +52,7 @@ export class Panels {
     return rows;
   }
 
-  /** One observation with what is below it. */
+  /** One observation with its components and members. */
   single(observation: JsonObject, above: ReadonlySet<string>): Row[] {
     const rows: Row[] = [];
     const around = { ...this.#top("final", above), patient: patientKey(observation, this.resources) };
@@ -60,7 +60,7 @@ export class Panels {
     return rows;
   }
 
-  /** Observations that are a member of some other. */
+  /** Observations that are members of another one. */
   membersOf(observations: readonly JsonObject[]): ReadonlySet<JsonObject> {
     return this.#members(observations);
   }

@@ -1,4 +1,4 @@
-/** Who and what a reference names: patients, performers, specimens. */
+/** Names of referenced patients, performers and specimens. */
 
 import { conceptName } from "./concept.js";
 import { formatTime } from "./date.js";
@@ -8,7 +8,7 @@ import { withoutVersion, type Resources } from "./reference.js";
 import type { Json, JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
 
-/** A reference, with the resource that it means if that is in the document. */
+/** A reference, with its resource if that is in the document. */
 export interface Named {
   readonly content: Phrase;
   readonly resource: JsonObject | null;
@@ -87,7 +87,7 @@ export function formatPatient(patient: Named, formatter: Formatter): Phrase {
   return join(parts, ", ");
 }
 
-/** What tells one subject from another: the resource meant, else the reference, else the name. */
+/** The key that distinguishes subjects: the resource, else the reference, else the name. */
 export function patientKey(source: JsonObject, resources: Resources): string | null {
   const link = object(source["subject"]);
   const reference = text(link?.["reference"]);
@@ -98,7 +98,7 @@ export function patientKey(source: JsonObject, resources: Resources): string | n
   return id === null ? withoutVersion(reference).url.split("/").slice(-2).join("/") : name;
 }
 
-/** Whether a result is about somebody else than the patient whom the host expects; false where nothing contradicts. */
+/** Whether a result is about a person other than the expected patient; false if nothing contradicts. */
 export function isOther(patient: Named, { patient: expected }: Formatter): boolean {
   const { resource } = patient;
   if (!expected) return false;

@@ -1,9 +1,9 @@
 /** Sentences in which foreign text is kept apart from our own words. */
 
-/** More than this of one text is in the original. */
+/** Maximum length of one text; the rest is in the original. */
 const MAX_LENGTH = 20_000;
 
-/** Text that somebody else wrote. Shown isolated (`<bdi>`), so that its direction moves nothing around it. */
+/** Text of the document. Shown isolated (`<bdi>`), so that its direction does not affect its surroundings. */
 export class Foreign {
   readonly text: string;
   /** Whether the text goes on in the original. */
@@ -25,7 +25,7 @@ const INVISIBLE =
 
 export type Phrase = readonly (string | Foreign)[];
 
-/** One phrase of several; what is null is left out. */
+/** Joins phrases, omitting null. */
 export function phrase(...parts: readonly (string | Foreign | Phrase | null)[]): Phrase {
   return parts.flatMap((part) => (part === null || part === "" ? [] : Array.isArray(part) ? part : [part as string]));
 }

@@ -1,4 +1,4 @@
-/** The resources of a document, and which of them a reference means. */
+/** The resources of a document, and resolution of references. */
 
 import { list, object, text } from "./json.js";
 import type { JsonObject } from "./scanner.js";
@@ -25,7 +25,7 @@ class Entry {
   }
 }
 
-/** What references within one Bundle may mean; `outer` is the Bundle around it. */
+/** The targets of references within one Bundle; `outer` is the enclosing Bundle. */
 class Scope {
   readonly #byUrl = new Map<string, Entry[]>();
   readonly #byName = new Map<string, Entry[]>();
@@ -44,7 +44,7 @@ class Scope {
     return only(this.#byUrl.get(url), version) ?? this.outer?.byUrl(url, version) ?? null;
   }
 
-  /** By `Type/id`. Where two have that name, neither is meant. */
+  /** By `Type/id`. If two have the same name, neither is used. */
   byName(name: string, version: string | null): JsonObject | null {
     const found = this.#byName.get(name);
     return found ? only(found, version) : (this.outer?.byName(name, version) ?? null);
@@ -54,7 +54,7 @@ class Scope {
 export class Resources {
   /** In the document's order, without the Bundles around them. */
   readonly all: JsonObject[] = [];
-  /** Bundles that lie too deep to be read. */
+  /** Number of Bundles nested too deeply to be read. */
   skippedBundles = 0;
   readonly #homes = new Map<JsonObject, Entry>();
 
@@ -62,7 +62,7 @@ export class Resources {
     this.#add(root, null, new Scope(null), 0);
   }
 
-  /** The resource that `reference` means, seen from the resource that makes it; null if none or more than one. */
+  /** Resolves `reference` from the resource that contains it; null for no target or more than one. */
   resolve(reference: string, from: JsonObject): JsonObject | null {
     const home = this.#homes.get(from);
     if (!home) return null;

@@ -1,4 +1,4 @@
-/** A report: what it says about itself, its rows, and what is attached. */
+/** A report: its facts, its rows, and its attachments. */
 
 import { conceptName } from "./concept.js";
 import { formatDate, formatTime } from "./date.js";
@@ -29,14 +29,14 @@ export interface Report {
   readonly warnings: readonly Phrase[];
   readonly facts: readonly Line[];
   readonly rows: readonly Row[];
-  /** Those of the rows that need a look before all others. */
+  /** The rows that must be read before all others. */
   readonly critical: readonly Row[];
   /** Conclusion, images. */
   readonly findings: readonly Line[];
   readonly forms: readonly Form[];
   /** The document's own words, where there are no coded results. */
   readonly narrative: Phrase | null;
-  /** What its parts are called. */
+  /** The names of its parts. */
   readonly labels: Readonly<Record<"critical" | "results" | "form" | "narrative", string>>;
 }
 
@@ -90,7 +90,7 @@ export function looseResults(
     (one) => named(one["specimen"], one, panels.resources, formatter)?.content ?? null,
   );
   const performer = same(observations, (one) => formatNames(one["performer"], one, panels));
-  // What all rows share is shown once.
+  // Facts that all rows share are shown once.
   const facts = [
     ...line("fact", words("patient"), patient && formatPatient(patient, formatter)),
     ...line("fact", words("specimen"), specimen),

@@ -15,7 +15,7 @@ import { disagrees, hasOtherCode, ucumCode } from "./unit.js";
 import { formatValue } from "./value.js";
 import type { Word } from "./words.js";
 
-/** A labelled statement. `warning` and `note` are never out of sight; a `fact` may be a step away. */
+/** A labelled statement. `warning` and `note` are always visible; a `fact` may be one step away. */
 export interface Line {
   readonly kind: "range" | "warning" | "note" | "fact";
   readonly label: string;
@@ -40,18 +40,18 @@ export interface Row {
   readonly lines: readonly Line[];
 }
 
-/** What a row has around it. */
+/** The context of a row. */
 export interface Surroundings {
   readonly path: readonly Phrase[];
-  /** The status that holds here: the worst of the report's, the panel's and its own. */
+  /** The effective status: the worst of the report's, the panel's and its own. */
   readonly status: Status;
   readonly isPanel: boolean;
   /** Whether a panel above has an interpretation, so that none is computed for its parts. */
   readonly isInterpreted: boolean;
-  /** Whether something above it has a meaning that is not known here. */
+  /** Whether something above it has an unknown modifier. */
   readonly isModified: boolean;
   readonly isInReport: boolean;
-  /** Whose results these are. */
+  /** The subject of the results. */
   readonly patient: string | null;
   /** What is shown above all rows: times, specimens and performers, not repeated in each row. */
   readonly above: ReadonlySet<string>;
@@ -67,7 +67,7 @@ export function rowOf(source: JsonObject, observation: JsonObject, name: Phrase,
   const value = formatValue(source, formatter);
   const reason = value === null ? absentReason(source, formatter.lang) : null;
   const isMissing = value === null && reason === null && !isPanel && interpretation.length === 0;
-  // An extension may hold what is not read here.
+  // An extension may contain what is not read here.
   const missing = isMissing ? [formatter.words(has(source, "extension") ? "other_kind" : "no_value")] : null;
   return {
     path: around.path,
@@ -134,7 +134,7 @@ function warnings(source: JsonObject, withdrawn: boolean, { formatter }: Surroun
   ];
 }
 
-/** What an observation says of itself, and what stands above all rows does not. */
+/** Facts of an observation that are not already shown above all rows. */
 function facts(observation: JsonObject, around: Surroundings): Line[] {
   const { formatter, resources, above, isInReport, patient } = around;
   const { words, lang } = formatter;

@@ -3,7 +3,7 @@
  * some browsers only, so there is one reader for all.
  */
 
-/** A number as it was written. */
+/** A number with its original digits. */
 export class Decimal {
   constructor(readonly text: string) {}
 
@@ -32,7 +32,7 @@ const LITERALS: readonly (readonly [string, Json])[] = [
 
 export interface Scanned {
   readonly root: Json;
-  /** Names that stand twice in an object: other programs may have taken the other value. */
+  /** Names that occur twice in an object: other programs may have used the other value. */
   readonly repeated: number;
 }
 

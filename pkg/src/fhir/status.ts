@@ -63,7 +63,7 @@ export function isSettled(status: Status): boolean {
   return ORDER.indexOf(status) <= ORDER.indexOf("appended");
 }
 
-/** Whether the result was taken back: its flags no longer hold. */
+/** Whether the result was withdrawn: its flags are no longer valid. */
 export function isWithdrawn(status: Status): boolean {
   return status === "cancelled" || status === "entered-in-error";
 }

@@ -1,4 +1,4 @@
-/** A result as plain text: what the view says, for reading aloud, copying and printing. */
+/** A result as plain text, the same as the view, for reading aloud, copying and printing. */
 
 import { readResult } from "./document.js";
 import { Foreign, join, phrase, type Phrase } from "./phrase.js";
@@ -7,7 +7,7 @@ import type { Line, Row } from "./row.js";
 import { Formatter, type ResultOptions } from "./formatter.js";
 import { statusWord } from "./status.js";
 
-/** All that a file says, in lines. A row stands with its panels' names before it. */
+/** The content of a file in lines. Each row is preceded by the names of its panels. */
 export function resultText(bytes: Uint8Array, options: ResultOptions = {}): string {
   const formatter = new Formatter(options);
   const document = readResult(bytes, options);
@@ -61,7 +61,7 @@ function labelled({ label, content }: Pick<Line, "label" | "content">, indent: s
   return `${indent}${label}: ${plain(content, `${indent}  `)}`;
 }
 
-/** Letters that run from right to left; text with them is isolated, so that it moves nothing around it. */
+/** Right-to-left letters; text with them is isolated, so that it does not affect its surroundings. */
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]|[\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
 function plain(content: Phrase, indent: string): string {

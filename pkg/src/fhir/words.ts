@@ -1,4 +1,4 @@
-/** What the view says itself, in both languages. What a document says is never translated. */
+/** The view's own words in both languages. Text of a document is never translated. */
 
 export type Lang = "en" | "es";
 

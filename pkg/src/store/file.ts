@@ -1,4 +1,4 @@
-/** A store in a folder of its own, for Node: one file per record. Entry `tessera-portal/node`. */
+/** A store in a folder, for Node: one file per record. Entry `tessera-portal/node`. */
 
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, readdir, rename, rm, rmdir, unlink } from "node:fs/promises";
@@ -7,10 +7,10 @@ import { CONFLICT, copied, type Store, type StoreChange } from "./store.js";
 import { text } from "../arguments.js";
 import { invalid } from "../errors.js";
 
-/** How often a holder looks whether another process has taken the lock over. */
+/** How often a holder checks whether another process has taken over the lock. */
 const LOOK_MS = 250;
 
-/** Changes that were decided on, with the revision they lead to. */
+/** The changes of a commit, with the resulting revision. */
 interface Journal {
   readonly revision: number;
   readonly changes: readonly (readonly [key: string, base64: string | null])[];
@@ -51,7 +51,7 @@ const turns = new Map<string, Promise<unknown>>();
 class Folder {
   readonly path: string;
   readonly #records: string;
-  /** What this store wrote into the lock file. */
+  /** The content of the lock file written by this store. */
   #held: string | undefined;
 
   constructor(path: string) {
@@ -59,7 +59,7 @@ class Folder {
     this.#records = join(path, "records");
   }
 
-  /** One thing at a time, after what a process that died left undone. */
+  /** Runs operations one at a time, after recovering from a crashed process. */
   inTurn<T>(task: () => Promise<T>): Promise<T> {
     const before = turns.get(this.path) ?? Promise.resolve();
     const turn = before.then(async () => {
@@ -104,7 +104,7 @@ class Folder {
     return revision;
   }
 
-  /** Carries out the journal, if there is one. Doing it again changes nothing. */
+  /** Applies the journal, if there is one. Idempotent. */
   async #finish(): Promise<void> {
     const written = await existing(readFile(join(this.path, "journal"), "utf8"));
     if (written === undefined) return;
@@ -119,7 +119,7 @@ class Folder {
     await synced(this.path);
   }
 
-  /** On the disk under its name, or not at all. */
+  /** Writes a file durably and atomically. */
   async #write(folder: string, name: string, content: string | Uint8Array): Promise<void> {
     const fresh = join(folder, `${name}.new`);
     const file = await open(fresh, "w", 0o600);
@@ -133,7 +133,7 @@ class Folder {
     await synced(folder);
   }
 
-  /** A file that names its holder. One whose process is gone is free. */
+  /** Takes the lock: a file that names its holder. The lock of a process that has ended is free. */
   async lock(takeOver: boolean, onLost: () => void): Promise<(() => void) | null> {
     const path = join(this.path, "lock");
     const mine = JSON.stringify({ process: process.pid, token: randomBytes(16).toString("hex") });
@@ -168,7 +168,7 @@ class Folder {
     };
   }
 
-  /** Whether nobody has taken the lock over from this store. */
+  /** Whether this store still has the lock. */
   async stillHeld(): Promise<boolean> {
     return this.#held === undefined || this.#holds(this.#held);
   }
@@ -193,7 +193,7 @@ function isAlive(holder: string): boolean {
   }
 }
 
-/** `undefined` for what is not there. */
+/** Returns `undefined` if the file does not exist. */
 async function existing<T>(found: Promise<T>): Promise<T | undefined> {
   try {
     return await found;
@@ -203,7 +203,7 @@ async function existing<T>(found: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Makes the names in a folder durable. Windows has no such thing, and needs none. */
+/** Syncs a folder. Windows does not support this and does not need it. */
 async function synced(folder: string): Promise<void> {
   if (process.platform === "win32") return;
   const handle = await open(folder, "r");
@@ -214,7 +214,7 @@ async function synced(folder: string): Promise<void> {
   }
 }
 
-/** File systems may take upper and lower case for the same, and names have at most 255 bytes. */
+/** File systems may be case-insensitive, and names have at most 255 bytes. */
 function nameOf(key: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII
   const ascii = /^[\x00-\x7f]*$/.test(key);

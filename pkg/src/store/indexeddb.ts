@@ -1,4 +1,4 @@
-/** A store in the browser's own database: it outlives the page, and one portal at a time holds it. */
+/** A store in the browser's database. It persists, and one portal at a time has its lock. */
 
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from "idb";
 import { text } from "../arguments.js";
@@ -7,7 +7,7 @@ import { invalid } from "../errors.js";
 import { CONFLICT, copied, stored, type Store } from "./store.js";
 import { webLock } from "./web-lock.js";
 
-/** There is no version below it to upgrade from, so that opening never has to wait for another tab to close. */
+/** The only version: without upgrades, opening never has to wait for another tab to close. */
 const SCHEMA_VERSION = 1;
 
 interface Schema extends DBSchema {
@@ -20,7 +20,7 @@ type Database = IDBPDatabase<Schema>;
 /**
  * A store in IndexedDB, under the origin of the page and this name. Works in pages and workers; nothing is opened before the first use.
  *
- * What the browser refuses is `STORE_FAILED` with its reason as `cause`.
+ * Errors of the browser are `STORE_FAILED` with the browser's error as `cause`.
  */
 export function indexedDbStore(name: string): Store {
   if (text(name, "name") === "") throw invalid("name is empty");
@@ -47,7 +47,7 @@ export function indexedDbStore(name: string): Store {
     async commit(expectedRevision, changes) {
       const copies = copied(changes);
       return connection.use(async (database) => {
-        // "strict": complete means on the disk, not merely handed to the operating system.
+        // "strict": complete only after a sync to disk.
         const transaction = database.transaction(["records", "meta"], "readwrite", { durability: "strict" });
         const [records, meta] = [transaction.objectStore("records"), transaction.objectStore("meta")];
         try {
@@ -97,7 +97,7 @@ export function databaseName(store: Store): string | undefined {
   return DATABASES.get(store);
 }
 
-/** Absent in workers, and where the page may not keep anything. */
+/** Absent in workers, and if the page may not store anything. */
 function marks(): Storage | undefined {
   try {
     return globalThis.localStorage;
@@ -125,7 +125,7 @@ class Connection {
   async close(): Promise<void> {
     const opening = this.#opening;
     this.#opening = undefined;
-    // What could not be opened needs no closing, and its user got the error.
+    // A database that failed to open needs no closing, and its user got the error.
     await opening?.then(
       (database) => database.close(),
       () => {},
@@ -138,7 +138,7 @@ class Connection {
         database.createObjectStore("records");
         database.createObjectStore("meta");
       },
-      // Another tab deletes the database or upgrades it: do not stand in its way. What is under way is finished first.
+      // Another tab deletes or upgrades the database: close it after pending transactions.
       blocking: () => void this.close(),
       terminated: () => void this.#forget(opening),
     });
@@ -151,13 +151,13 @@ class Connection {
   }
 }
 
-/** Undoes what a transaction has written; it may have aborted by itself. */
+/** Aborts a transaction, which may already have aborted. */
 async function abandon(transaction: { abort(): void; readonly done: Promise<void> }): Promise<void> {
   const ended = transaction.done.catch(() => {});
   try {
     transaction.abort();
   } catch {
-    // It had ended.
+    // It had already ended.
   }
   await ended;
 }

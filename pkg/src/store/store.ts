@@ -1,9 +1,9 @@
-/** Where a portal keeps its state. Everything but the vault's header is sealed before it gets here. */
+/** The interface of a portal's store. Everything except the vault's header is sealed before it gets here. */
 
 import { bytes, object, text } from "../arguments.js";
 import { TesseraError, invalid, isTesseraError } from "../errors.js";
 
-/** What `commit` answers when the store was changed by someone else. */
+/** The result of `commit` if the store was changed by another client. */
 export const CONFLICT = "CONFLICT";
 
 /** One changed record; `null` deletes it. */

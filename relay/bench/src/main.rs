@@ -1,6 +1,6 @@
-//! Load on a real relay, over real HTTP, from a process of its own.
+//! Load on a real relay over real HTTP, from a separate process.
 //!
-//! Beside it in the same run: SQLite with the relay's tables and one commit
+//! Measured in the same run for comparison: SQLite with the relay's tables and one commit
 //! for all posts that wait (what a relay without HTTP could do at best), a
 //! broker from the distribution, and nginx with the same bodies as files.
 //! `cargo xtask bench relay` builds and runs it; it stops by itself.

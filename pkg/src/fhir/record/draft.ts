@@ -1,4 +1,4 @@
-/** What the record asks to be sent, as a draft: a person sends it. */
+/** Drafts from the health record, which a person sends. */
 
 import { TesseraError, invalid } from "../../errors.js";
 import { has, list, object, text } from "../json.js";
@@ -24,7 +24,7 @@ export interface DraftContact {
   readonly state: string;
 }
 
-/** Whom a reference of the record means; only the host knows. */
+/** Maps a reference of the record to a contact; only the host can. */
 export type ContactOf = (recipient: Reference) => DraftContact | null | undefined;
 
 /** FHIR as bytes, as text, or as an object. */

@@ -1,4 +1,4 @@
-/** Identifiers that mean something to this deployment only, and digests. */
+/** Identifiers that are specific to a deployment, and digests. */
 
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha1 } from "@noble/hashes/legacy.js";

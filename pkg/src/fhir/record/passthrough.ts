@@ -94,7 +94,7 @@ function copied(
   return copyAll(kept);
 }
 
-/** A plain number if it prints as it was sent; else with its digits, which `transactionJson` writes. */
+/** A plain number if it prints as sent; otherwise an object with its digits, which `transactionJson` writes. */
 function numberOf(sent: Decimal): number | Decimal {
   return String(sent.value) === sent.text ? sent.value : sent;
 }

@@ -12,7 +12,7 @@ import type { CodeableConcept, Reference, Resource, Transaction, TransactionEntr
 export interface RecordMessage {
   readonly id: string;
   readonly direction: "in" | "out";
-  /** `held` is refused: nobody has checked who sent it. */
+  /** `held` is refused: its sender is not verified. */
   readonly state: string;
   readonly text?: string | null;
   readonly attachments?: readonly AttachmentInfo[];
@@ -23,7 +23,7 @@ export interface RecordMessage {
   readonly receivedAt: number | null;
   /** The label of a visit. */
   readonly session?: string | null;
-  /** The fingerprint of who sent it, 32 bytes: the contact's, or the owner's. */
+  /** The sender's fingerprint, 32 bytes: the contact's, or the owner's. */
   readonly sender: Uint8Array;
 }
 
@@ -45,7 +45,7 @@ export type RecordBody =
   | Uint8Array
   | { readonly text?: Uint8Array | null; readonly attachments: readonly RecordAttachment[] };
 
-/** Who is who in the record; only the host knows. */
+/** The people's references in the record, which only the host knows. */
 export interface RecordMap {
   readonly subject?: Reference;
   readonly sender: Reference;
@@ -59,7 +59,7 @@ export interface RecordOptions {
   readonly secret: Uint8Array;
   /** Files without a patient; without it a map without `subject` is refused. */
   readonly noPatient?: boolean;
-  /** Takes the place of the resource that was filed before: for the state of an outgoing message. */
+  /** Replaces the resource that was filed before: for the state of an outgoing message. */
   readonly update?: boolean;
   /** Files the label of the visit, and the names of files; both may name a person. */
   readonly label?: boolean;
@@ -72,7 +72,7 @@ export interface RecordOptions {
   readonly statusReason?: string;
   readonly documentType?: CodeableConcept;
   readonly documentCategory?: readonly CodeableConcept[];
-  /** Files the results of a checked laboratory themselves: an act of the receiver. */
+  /** Files the results of a verified laboratory as resources: a decision of the recipient. */
   readonly passthrough?: boolean;
   /** A referral's task: `focus` if it is not the message. */
   readonly task?: { readonly owner: Reference; readonly focus?: Reference };
@@ -256,7 +256,7 @@ function task(
   return entry(entryUrl(key, "task"), resource, TASK_ID, key);
 }
 
-/** Created once, or put in the place of what has its identifier. */
+/** Creates an entry once, or replaces the one with its identifier. */
 function entry(fullUrl: string, resource: Resource, system: string, key: string, update = false): TransactionEntry {
   const search = `identifier=${system}|${key}`;
   const { resourceType } = resource;
