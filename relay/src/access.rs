@@ -15,10 +15,10 @@ const MOST: usize = 2;
 #[non_exhaustive]
 pub enum TokenError {
     /// No token.
-    #[error("no token in it")]
+    #[error("no token")]
     Empty,
     /// More than two tokens.
-    #[error("more than two tokens in it")]
+    #[error("more than two tokens")]
     TooMany,
     /// A malformed token.
     #[error("a token has 16 to 256 characters: letters, digits and -._~+/=")]

@@ -29,23 +29,23 @@ use crate::base::ErrorCode;
 #[non_exhaustive]
 pub enum AuditError {
     /// Not a well-formed export or entry.
-    #[error("not an audit log of the expected form")]
+    #[error("not a well-formed audit log")]
     Malformed,
     /// The export that was kept elsewhere is not well-formed.
-    #[error("the checkpoint kept elsewhere is not of the expected form")]
+    #[error("the checkpoint kept elsewhere is malformed")]
     KeptMalformed,
     /// An entry does not follow the previous one: it was changed, dropped,
     /// inserted or swapped, or its blob does not open.
-    #[error("entry {index} does not follow from the one before")]
+    #[error("entry {index} does not follow the previous entry")]
     Broken {
         /// The index of the first such entry.
         index: u64,
     },
     /// A checkpoint of a missing entry: the log was truncated.
-    #[error("the log ends before a checkpoint of it")]
+    #[error("the log was truncated before a checkpoint")]
     Truncated,
     /// A checkpoint of another owner or another head.
-    #[error("a checkpoint is not the owner's or not of this log")]
+    #[error("a checkpoint is of another owner or another log")]
     Checkpoint,
 }
 

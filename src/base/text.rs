@@ -53,7 +53,7 @@ pub enum TextError {
     Control,
     /// A control character that changes the direction of text.
     #[error(
-        "it has an invisible mark that turns the direction of text: remove it or type the text again"
+        "it has an invisible character that changes the direction of text: remove it or type the text again"
     )]
     Direction,
     /// A character that cannot be seen.

@@ -36,16 +36,16 @@ pub enum ClientError {
     #[error("no such contact")]
     ContactUnknown,
     /// The contact is not verified yet.
-    #[error("the contact is not checked yet")]
+    #[error("the contact is not verified yet")]
     ContactPending,
     /// The contact is suspect.
     #[error("the contact is suspect; enrol again in person")]
     ContactSuspect,
     /// The six digits are not known yet.
-    #[error("the six digits are not there yet")]
+    #[error("the six digits are not known yet")]
     SasNotReady,
     /// No open invitation has that id.
-    #[error("no open invitation of that id")]
+    #[error("no open invitation has this id")]
     InvitationUnknown,
     /// The invitation names another relay.
     #[error("the invitation names another relay")]
@@ -54,16 +54,18 @@ pub enum ClientError {
     #[error("the relay has not been reached yet")]
     RelayUnknown,
     /// The relay's answer violates the protocol.
-    #[error("the relay's answer is not of the protocol's form")]
+    #[error("the relay's response does not follow the protocol")]
     RelayProtocol,
     /// The signature, digest, bucket or size of a batch does not hold.
-    #[error("a batch whose signature or digest does not hold")]
+    #[error("a batch has an invalid signature or digest")]
     BatchInvalid,
     /// The clock is behind the oldest month whose keys are held.
-    #[error("the clock is behind; set it right before sending")]
+    #[error("the clock is behind; correct it before sending")]
     ClockBehind,
     /// No evidence was taken of that message.
-    #[error("there is no evidence: the message was written here, or came before it was kept")]
+    #[error(
+        "there is no evidence: the message was written here, or arrived before evidence was stored"
+    )]
     NoEvidence,
     /// No message has that id.
     #[error("no such message")]
@@ -75,7 +77,7 @@ pub enum ClientError {
     #[error("the mailbox has not been read since the restore")]
     Unsettled,
     /// The message has left already, or was not sent from here.
-    #[error("the message has left already, or was not sent from here")]
+    #[error("the message was already sent, or was not sent from here")]
     MessageSent,
     /// A defect in this crate.
     #[error("a defect in Tessera; please report it")]

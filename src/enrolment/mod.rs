@@ -43,10 +43,10 @@ pub fn first_month(now: UnixTime) -> crate::base::Month {
 #[non_exhaustive]
 pub enum EnrolmentError {
     /// An altered invitation, or one of another protocol.
-    #[error("the invitation was altered on its way: ask for a new one")]
+    #[error("the invitation was altered in transit: ask for a new one")]
     InvitationMalformed,
     /// A truncated invitation.
-    #[error("the invitation is cut off: copy all of it, up to its end")]
+    #[error("the invitation is incomplete: copy all of it, up to its end")]
     InvitationIncomplete,
     /// A text without an invitation.
     #[error("there is no invitation in this text: copy the whole link")]

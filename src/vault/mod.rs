@@ -50,7 +50,7 @@ pub enum VaultError {
     #[error("a record of the vault is missing or damaged")]
     Damaged,
     /// The header already has the maximum number of slots.
-    #[error("the vault can be opened in as many ways as there may be")]
+    #[error("the vault already has the maximum number of unlock methods")]
     TooManySlots,
 }
 

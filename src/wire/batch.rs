@@ -49,13 +49,13 @@ pub enum BatchError {
     #[error("the cells do not match the batch's digest")]
     Digest,
     /// The signature is invalid under the origin's key.
-    #[error("the batch's signature does not hold")]
+    #[error("the batch's signature is invalid")]
     Signature,
     /// A valid batch, but not the requested one.
-    #[error("another batch than the one asked for")]
+    #[error("not the requested batch")]
     Unexpected,
     /// The batch does not follow the previous one.
-    #[error("the batch does not follow the one before")]
+    #[error("the batch does not follow the previous one")]
     Chain,
 }
 

@@ -29,10 +29,10 @@ pub struct PostEntry {
 #[non_exhaustive]
 pub enum PostError {
     /// No entries.
-    #[error("a post holds at least one entry")]
+    #[error("a post must have at least one entry")]
     Empty,
     /// More than 64 entries.
-    #[error("a post holds at most 64 entries")]
+    #[error("a post may have at most 64 entries")]
     TooMany,
     /// Not a whole number of entries of this relay's cell size.
     #[error("not a whole number of entries of 4 bytes of bucket and one cell")]
@@ -41,7 +41,7 @@ pub enum PostError {
     #[error("no such bucket")]
     Bucket,
     /// More than 4 entries for the lobby.
-    #[error("a post holds at most 4 entries for the lobby")]
+    #[error("a post may have at most 4 entries for the lobby")]
     Lobby,
 }
 

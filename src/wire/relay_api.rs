@@ -200,13 +200,13 @@ pub const PROBLEM_TYPE: &str = "application/problem+json";
 #[non_exhaustive]
 pub enum RelayApiError {
     /// Not the expected JSON document.
-    #[error("not the JSON document it should be")]
+    #[error("not the expected JSON document")]
     Json,
     /// A number outside its range; holds the field's name.
     #[error("the relay's {0} is outside its range")]
     Range(&'static str),
     /// An unsupported protocol version.
-    #[error("another protocol version")]
+    #[error("unsupported protocol version")]
     Protocol,
 }
 

@@ -44,11 +44,13 @@ function sentences(verdict: AuditVerdict, kept: boolean): string[] {
   );
   if (anchoredAt !== null)
     said.push(
-      `Entries 0 to ${anchoredAt} are as they were when the checkpoint kept elsewhere was made: none was changed, dropped, inserted or moved since.`,
+      `Entries 0 to ${anchoredAt} are as they were when the checkpoint kept elsewhere was made: none was changed, removed, inserted or moved since.`,
     );
   if (anchoredAt === null || anchoredAt + 1 < entries)
     said.push(
-      `${anchoredAt === null ? "Against the owner itself this proves nothing: it" : "Of later entries nothing of the kind is proved: the owner"} could have written ${anchoredAt === null ? "all" : "them"} anew before exporting.`,
+      anchoredAt === null
+        ? "Against the owner this proves nothing: the owner could have rewritten all entries before exporting."
+        : "This does not cover later entries: the owner could have rewritten them before exporting.",
     );
   if (!kept) said.push("Pass a checkpoint that was kept elsewhere with --checkpoint to prove more.");
   said.push("It proves nothing about what was never logged, and the times are the owner's clock.");
@@ -58,11 +60,11 @@ function sentences(verdict: AuditVerdict, kept: boolean): string[] {
 function problem({ problem, index }: AuditVerdict & { valid: false }): string {
   switch (problem) {
     case "malformed":
-      return "this is not an export of an audit log, or a line of it was changed so that it is none.";
+      return "this is not an export of an audit log, or a line of it was changed.";
     case "keptMalformed":
-      return "the file given as the checkpoint holds none.";
+      return "the file given as the checkpoint contains no checkpoint.";
     case "broken":
-      return `entry ${index} does not follow from the one before: it or one before it was changed, dropped, inserted or moved.`;
+      return `entry ${index} does not follow the previous entry: it or an earlier one was changed, removed, inserted or moved.`;
     case "truncated":
       return "the log ends before an entry that was signed: entries are missing at its end.";
     case "checkpoint":

@@ -91,7 +91,7 @@ pub enum CoverError {
         mechanism: &'static str,
     },
     /// Batches without cells.
-    #[error("--cover-cells: a constant batch has at least one cell")]
+    #[error("--cover-cells: a constant batch must have at least one cell")]
     Empty,
     /// A budget that cannot be met.
     #[error("--cover-traffic-…: {0}")]

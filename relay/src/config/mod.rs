@@ -132,15 +132,13 @@ pub struct Config {
 #[non_exhaustive]
 pub enum ConfigError {
     /// An epoch outside 1 s to 24 h.
-    #[error("--{flag}: an epoch lasts from 1s to 24h")]
+    #[error("--{flag}: must be from 1s to 24h")]
     Epoch {
         /// The flag.
         flag: &'static str,
     },
     /// A retention below two epochs or above 366 days.
-    #[error(
-        "--{flag}: from two epochs to 366 days; batches have to be there long enough to be pulled"
-    )]
+    #[error("--{flag}: must be from two epochs to 366 days, so that clients can pull every batch")]
     Retention {
         /// The flag.
         flag: &'static str,
@@ -187,7 +185,7 @@ pub enum ConfigError {
         cell: u32,
     },
     /// The disk limit is too small even for cover.
-    #[error("--max-disk: the cover of a full retention needs {least} bytes by itself")]
+    #[error("--max-disk: the cover of a full retention alone needs {least} bytes")]
     Disk {
         /// Bytes needed.
         least: u64,

@@ -139,7 +139,7 @@ impl<S: Store> Engine<S> {
         let Some(last) = self.last else { return self };
         // After a crash between a close and its segments, make them now or with the next close.
         if let Err(error) = self.seal().await {
-            tracing::error!(%error, kind = ?self.settings.kind, "making segments failed; retrying at the next close");
+            tracing::error!(%error, kind = ?self.settings.kind, "making segments failed, retrying at the next close");
         }
         self.retention.look(now);
         self.show(last.epoch);
@@ -356,7 +356,7 @@ impl<S: Store> Engine<S> {
         let (kind, before) = (self.settings.kind, self.retention.cutoff());
         let expired = self.store.expire(kind, before).await;
         if let Err(error) = expired {
-            tracing::error!(%error, ?kind, "deleting batches past retention failed; retrying at the next close");
+            tracing::error!(%error, ?kind, "deleting batches past retention failed, retrying at the next close");
         }
         expired
     }

@@ -59,10 +59,10 @@ pub enum RunError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A task of the relay ended unexpectedly: a defect.
-    #[error("a part of the relay has ended by itself; please report it")]
+    #[error("a task of the relay ended unexpectedly; please report it")]
     Ended,
     /// The listener failed.
-    #[error("listening: {0}")]
+    #[error("cannot listen: {0}")]
     Listen(#[from] std::io::Error),
 }
 

@@ -135,18 +135,18 @@ pub enum StoreError {
     #[error("the store cannot be read or written")]
     Unavailable,
     /// The store must not be used any more: a write may be lost.
-    #[error("the store has failed and must be started anew")]
+    #[error("the store has failed; restart the relay")]
     Failed,
     /// The queue for buckets of this kind has as many cells as can be published
     /// in time.
-    #[error("as many cells wait as can be published in time")]
+    #[error("the queue is full: more cells cannot be published in time")]
     QueueFull(Kind),
     /// The store is inconsistent. Reads continue where possible; writes are
     /// refused.
     #[error("the store is damaged")]
     Damaged,
     /// An invalid request: a defect of the relay. Nothing changed.
-    #[error("the store was asked for what cannot be")]
+    #[error("invalid request to the store")]
     Misused,
 }
 

@@ -13,12 +13,12 @@ const WORDS = {
   export_help: ["A file ending in .ndjson, exported from a portal.", "Un archivo .ndjson exportado de un portal."],
   kept_step: ["2. What was kept elsewhere", "2. Lo que se guardó en otro lugar"],
   kept_help: [
-    "A checkpoint, or an earlier export, kept where the owner of the log could not reach it. It may be left out; then less is proved.",
+    "A checkpoint, or an earlier export, kept where the owner of the log could not change it. It is optional; without it, less is proved.",
     "Un punto de control, o una exportación anterior, guardado donde el dueño del registro no podía alcanzarlo. Se puede omitir; entonces se demuestra menos.",
   ],
   choose: ["Choose a file…", "Elegir un archivo…"],
   chosen: ["Chosen: {name}", "Elegido: {name}"],
-  remove: ["Leave it out", "Omitirlo"],
+  remove: ["Remove it", "Omitirlo"],
   working: ["Verifying…", "Verificando…"],
   failed: [
     "The verifier could not start in this browser. It needs WebAssembly.",
@@ -33,7 +33,7 @@ const WORDS = {
   about: ["About this log", "Sobre este registro"],
 
   p_chain: [
-    "The {entries} entries in this file follow from each other. Changing, dropping, inserting or moving one would show, unless all later ones were written anew as well.",
+    "The {entries} entries in this file form an unbroken chain. Changing, removing, inserting or moving an entry would be detected, unless all later ones were rewritten as well.",
     "Las {entries} entradas de este archivo se siguen unas de otras. Cambiar, quitar, insertar o mover una se notaría, salvo que se reescribieran también todas las posteriores.",
   ],
   p_signed: [
@@ -53,11 +53,11 @@ const WORDS = {
     "Las entradas posteriores a la {signed} no están firmadas.",
   ],
   n_owner: [
-    "The owner could have written the whole log anew before exporting it. Only a checkpoint that was kept elsewhere rules that out.",
+    "The owner could have rewritten the whole log before exporting it. Only a checkpoint that was kept elsewhere rules that out.",
     "El dueño pudo haber reescrito todo el registro antes de exportarlo. Solo un punto de control guardado en otro lugar lo descarta.",
   ],
   n_later: [
-    "Entries after {fixed} could have been written anew by the owner before the export.",
+    "The owner could have rewritten the entries after {fixed} before the export.",
     "El dueño pudo haber reescrito las entradas posteriores a la {fixed} antes de exportar.",
   ],
   n_logged: [
@@ -66,20 +66,20 @@ const WORDS = {
   ],
 
   b_malformed: [
-    "This is not an export of an audit log, or one of its lines was changed so that it no longer is. Make sure it is the NDJSON export and that no program has saved it anew.",
+    "This is not an export of an audit log, or a line of it was changed. Make sure it is the NDJSON export and that no program has saved it again.",
     "Esto no es una exportación de un registro de auditoría, o alguna de sus líneas se cambió de modo que ya no lo es. Compruebe que sea la exportación NDJSON y que ningún programa la haya vuelto a guardar.",
   ],
-  b_keptMalformed: ["The second file holds no checkpoint.", "El segundo archivo no contiene un punto de control."],
+  b_keptMalformed: ["The second file contains no checkpoint.", "El segundo archivo no contiene un punto de control."],
   b_broken: [
-    "Entry {index} does not follow from the one before. It, or one before it, was changed, dropped, inserted or moved.",
+    "Entry {index} does not follow the previous entry. It, or an earlier entry, was changed, removed, inserted or moved.",
     "La entrada {index} no se sigue de la anterior. Ella, o una anterior, se cambió, quitó, insertó o movió.",
   ],
   b_truncated: [
-    "Entries are missing at the end: the log was cut before an entry that had been signed.",
+    "Entries are missing at the end: the log was cut off before an entry that had been signed.",
     "Faltan entradas al final: el registro se cortó antes de una entrada que había sido firmada.",
   ],
   b_checkpoint: [
-    "A checkpoint is not this owner's, or this is not the log that was signed: it was written anew after the checkpoint.",
+    "A checkpoint is of another owner, or this is not the log that was signed: it was rewritten after the checkpoint.",
     "Un punto de control no es de este dueño, o este no es el registro que se firmó: se reescribió después del punto de control.",
   ],
   b_what: [

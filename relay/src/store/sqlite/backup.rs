@@ -32,7 +32,7 @@ pub enum BackupError {
         error: io::Error,
     },
     /// Reading or writing failed; the incomplete file was removed.
-    #[error("copying: {0}")]
+    #[error("copying failed: {0}")]
     Copy(#[from] rusqlite::Error),
 }
 

@@ -34,7 +34,7 @@ impl WriteError {
 /// Maps an error of SQLite to what a client should do, and logs it otherwise.
 /// SQLite's messages name tables and files, never the content of a row.
 pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
-    tracing::error!(%error, "SQLite refused");
+    tracing::error!(%error, "SQLite failed");
     let Some(code) = error.sqlite_error() else {
         return StoreError::Damaged;
     };

@@ -93,12 +93,10 @@ pub enum OpenError {
     #[error("{0}: written by a newer version of tessera-relay")]
     Newer(PathBuf),
     /// Written by an older version, and the caller may not change it.
-    #[error(
-        "{0}: written by an older version of tessera-relay; starting a relay on it brings it up to date"
-    )]
+    #[error("{0}: written by an older version of tessera-relay; start a relay on it to migrate it")]
     Older(PathBuf),
     /// Created for another cell size or bucket count.
-    #[error("{path}: made with {what} {stored}, not {asked}")]
+    #[error("{path}: created with {what} {stored}, not {asked}")]
     Other {
         /// The file.
         path: PathBuf,
