@@ -1,4 +1,4 @@
-//! The state of one person's client, and how a transaction ends.
+//! The state of one person's client, and the end of a transaction.
 
 use core::fmt;
 
@@ -31,7 +31,7 @@ use crate::{
     wire::RelaySettings,
 };
 
-/// Who this person is.
+/// This person's identity and name.
 pub(crate) struct Account {
     pub(crate) identity: Identity,
     /// The keys of the channel between this person's own devices.
@@ -71,7 +71,7 @@ impl Client {
         self.account.identity.public()
     }
 
-    /// Which device this is.
+    /// This device and its state.
     #[must_use]
     pub fn device(&self) -> DeviceView {
         self.devices.view()
@@ -89,13 +89,13 @@ impl Client {
         self.contacts.views()
     }
 
-    /// All emergency accesses that are known of, oldest first.
+    /// All known emergency accesses, oldest first.
     #[must_use]
     pub fn emergencies(&self) -> Vec<EmergencyView> {
         self.emergencies.views()
     }
 
-    /// The relay's description of itself.
+    /// The relay's parameters.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Client {
         Ok(views)
     }
 
-    /// Where the body of a message is stored, in pieces.
+    /// The store keys of a message's body, in pieces.
     ///
     /// # Errors
     ///
@@ -137,25 +137,25 @@ impl Client {
         self.messages.body_keys(message)
     }
 
-    /// Cells that wait for the relay, those not sealed yet included.
+    /// The number of cells that wait for the relay, including unsealed ones.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.outbox.len()
     }
 
-    /// What reading batches has cost so far.
+    /// The cost of reading batches so far.
     #[must_use]
     pub fn work(&self) -> Work {
         self.inbox.work()
     }
 
-    /// Whether entries follow the last checkpoint and it is a day old.
+    /// Returns `true` if entries follow the last checkpoint and it is a day old.
     #[must_use]
     pub fn checkpoint_due(&self, now: UnixTime) -> bool {
         self.journal.checkpoint_due(now)
     }
 
-    /// Where the audit log stands.
+    /// The end of the audit log.
     #[must_use]
     pub fn log_head(&self) -> Head {
         self.journal.head()
@@ -167,9 +167,9 @@ impl Client {
         self.journal.last_checkpoint()
     }
 
-    /// Opens the stored log entry `at.len()` if it follows `at`, and gives
-    /// the head after it. Walked from [`Head::GENESIS`] to as many entries as
-    /// [`Client::log_head`] has, the log is as it was written here.
+    /// Opens the stored log entry `at.len()` if it follows `at`, and returns the
+    /// head after it. Doing this from [`Head::GENESIS`] to [`Client::log_head`]
+    /// verifies the whole log.
     ///
     /// # Errors
     ///
@@ -178,7 +178,7 @@ impl Client {
         self.journal.replay(at, stored)
     }
 
-    /// Where the log stood before a stored entry.
+    /// The head before a stored entry.
     ///
     /// # Errors
     ///
@@ -189,8 +189,8 @@ impl Client {
             .map_err(|_| AuditError::Broken { index })
     }
 
-    /// Ends a call: encodes what was touched, seals the log, and gives it all
-    /// to the caller to commit.
+    /// Ends a call: encodes touched records, seals the log, and returns all changes
+    /// for the caller to commit.
     pub(crate) fn commit<T>(&mut self, tx: Transaction, value: T) -> Effects<T> {
         let now = tx.now;
         let Parts {
@@ -215,8 +215,7 @@ impl Client {
         }
     }
 
-    /// The record of state that is touched rather than put; `None` if it is
-    /// gone.
+    /// Encodes the record of touched state; `None` if it was removed.
     pub(crate) fn encode(&self, key: StoreKey) -> Option<Zeroizing<Vec<u8>>> {
         match key {
             StoreKey::Account => Some(stored::encode(&SelfRecord {
@@ -268,7 +267,7 @@ impl Client {
         tx.log(event, peer);
     }
 
-    /// Writes to the audit log what happened to a message.
+    /// Writes an event of a message to the audit log.
     pub(crate) fn log_message(
         &self,
         event: MessageEvent,
@@ -286,19 +285,19 @@ impl Client {
         self.log(event, tx);
     }
 
-    /// Reports and logs that something was refused.
+    /// Reports and logs a refusal.
     pub(crate) fn refuse(&self, code: ErrorCode, contact: Option<ContactId>, tx: &mut Transaction) {
         let peer = contact.and_then(|id| self.contacts.fingerprint(id));
         tx.refuse(code, contact, peer);
     }
 
-    /// Logs and reports that something is missing, or has arrived after all.
+    /// Logs and reports that something is missing, or has arrived late.
     pub(crate) fn report_gap(&self, gap: Gap, tx: &mut Transaction) {
         self.log(AuditEvent::Gap(gap.clone()), tx);
         tx.emit(Event::Gap(gap));
     }
 
-    /// Watches the tags of a contact that has a channel from now on.
+    /// Starts to watch the tags of a contact whose channel is new.
     pub(crate) fn watch_contact(&mut self, id: ContactId) {
         let grace = self.settings.grace();
         if let Some(contact) = self.contacts.get(id) {
@@ -306,7 +305,7 @@ impl Client {
         }
     }
 
-    /// Makes the index of tags ready for a batch that was closed at this time.
+    /// Prepares the index of tags for a batch with this closing time.
     pub(crate) fn prepare_tags(&mut self, closed_at: UnixTime) {
         let sources = TagSources {
             contacts: &self.contacts,

@@ -1,5 +1,5 @@
-//! Emergency accesses: somebody opened a backup with emergency shares, and
-//! the owner hears of it. Protocol §13.
+//! Emergency accesses: backups opened with emergency shares, which are reported to
+//! the owner. Protocol §13.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::{
     wire::hex,
 };
 
-/// Longest emergency access, in minutes: one day.
+/// Maximum duration of an emergency access in minutes: one day.
 pub const MAX_EMERGENCY_MINUTES: u32 = 24 * 60;
 
 /// An emergency access as a page shows it.
@@ -30,7 +30,7 @@ pub struct EmergencyView {
     pub ended_at: Option<u64>,
 }
 
-/// All emergency accesses that are known of.
+/// All known emergency accesses.
 #[derive(Default)]
 pub(crate) struct Emergencies(SortedMap<EmergencyId, EmergencyRecord>);
 
@@ -49,8 +49,8 @@ impl Emergencies {
         sorted_by_key(views, |view| (view.began_at, view.id.clone())).collect()
     }
 
-    /// Notes that an access begins. Where it is noted, the owner hears of it
-    /// at the next [`Emergencies::emit_pending`].
+    /// Records that an access begins. It is reported to the owner at the next
+    /// [`Emergencies::emit_pending`].
     pub(crate) fn begin(
         &mut self,
         id: EmergencyId,
@@ -69,7 +69,7 @@ impl Emergencies {
         self.put(id, record, tx);
     }
 
-    /// Notes that a known access ended; whether it is known.
+    /// Records that a known access ended. Returns `false` for an unknown one.
     pub(crate) fn end(
         &mut self,
         id: EmergencyId,
@@ -86,8 +86,7 @@ impl Emergencies {
         true
     }
 
-    /// Another device announces that an access ended, of which the beginning
-    /// may be unknown here.
+    /// Records the announced end of an access, whose beginning may be unknown here.
     pub(crate) fn end_announced(
         &mut self,
         id: EmergencyId,
@@ -108,7 +107,7 @@ impl Emergencies {
         self.put(id, record, tx);
     }
 
-    /// Reports what was noted and not reported yet.
+    /// Reports recorded accesses that were not reported yet.
     pub(crate) fn emit_pending(&mut self, tx: &mut Transaction) {
         let pending = self.0.iter().filter(|(_, record)| !record.told);
         let ids: Vec<EmergencyId> = pending.map(|(id, _)| *id).collect();
@@ -121,7 +120,7 @@ impl Emergencies {
         }
     }
 
-    /// What the owner's other devices hear of an access.
+    /// The announcement of an access to the owner's other devices.
     pub(crate) fn announcement(&self, id: EmergencyId) -> Option<Announcement> {
         let record = self.0.get(&id)?;
         Some(match record.ended_at {

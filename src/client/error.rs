@@ -1,4 +1,4 @@
-//! Why a call on [`Client`](crate::client::Client) was refused.
+//! Errors of calls on [`Client`](crate::client::Client).
 
 use thiserror::Error;
 
@@ -9,8 +9,7 @@ use crate::{
     vault::VaultError,
 };
 
-/// Why a call was refused. Nothing changed, neither in memory nor in the
-/// store.
+/// Why a call is refused. Nothing has changed, neither in memory nor in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -32,7 +31,7 @@ pub enum ClientError {
     /// Text and files that cannot be sent as one message.
     #[error(transparent)]
     Message(MessageError),
-    /// No contact has that id.
+    /// No contact has this id.
     #[error("no such contact")]
     ContactUnknown,
     /// The contact is not verified yet.
@@ -44,22 +43,22 @@ pub enum ClientError {
     /// The six digits are not known yet.
     #[error("the six digits are not known yet")]
     SasNotReady,
-    /// No open invitation has that id.
+    /// No open invitation has this id.
     #[error("no open invitation has this id")]
     InvitationUnknown,
     /// The invitation names another relay.
     #[error("the invitation names another relay")]
     RelayMismatch,
-    /// The relay has never described itself.
+    /// The relay's parameters are not known yet.
     #[error("the relay has not been reached yet")]
     RelayUnknown,
-    /// The relay's answer violates the protocol.
+    /// The relay's response violates the protocol.
     #[error("the relay's response does not follow the protocol")]
     RelayProtocol,
-    /// The signature, digest, bucket or size of a batch does not hold.
+    /// The signature, digest, bucket or size of a batch is invalid.
     #[error("a batch has an invalid signature or digest")]
     BatchInvalid,
-    /// The clock is behind the oldest month whose keys are held.
+    /// The clock is behind the oldest month whose keys are kept.
     #[error("the clock is behind; correct it before sending")]
     ClockBehind,
     /// No evidence was taken of that message.
@@ -67,7 +66,7 @@ pub enum ClientError {
         "there is no evidence: the message was written here, or arrived before evidence was stored"
     )]
     NoEvidence,
-    /// No message has that id.
+    /// No message has this id.
     #[error("no such message")]
     MessageUnknown,
     /// A newer device replaced this one.
@@ -76,7 +75,7 @@ pub enum ClientError {
     /// A restored device has not read its own mailbox yet.
     #[error("the mailbox has not been read since the restore")]
     Unsettled,
-    /// The message has left already, or was not sent from here.
+    /// The message was already sent, or was not sent from here.
     #[error("the message was already sent, or was not sent from here")]
     MessageSent,
     /// A defect in this crate.

@@ -1,4 +1,4 @@
-//! Local ids. They name things in this store and are never sent.
+//! Local ids, which are never sent.
 
 use core::fmt;
 
@@ -60,8 +60,8 @@ local_id! {
 /// An emergency access: 16 random bytes, the same on all devices.
 pub type EmergencyId = [u8; DEVICE_ID_LEN];
 
-/// A message: the contact, and the message's place in the conversation as
-/// this store counts it. Its text form is `<contact>-<ordinal>`.
+/// A message: the contact, and the message's ordinal in the conversation in this
+/// store. Its text form is `<contact>-<ordinal>`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageRef {
     /// The contact.

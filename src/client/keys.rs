@@ -1,14 +1,14 @@
-//! The schema of the store: what lies under which key.
+//! The schema of the store: its keys and records.
 //!
 //! | key | record |
 //! | --- | --- |
 //! | `s/self` | identity, name, device index |
-//! | `s/recovery` | this device, and what is known of other devices |
+//! | `s/recovery` | this device, and the known other devices |
 //! | `s/relay` | the relay's parameters, how far each mailbox was read |
 //! | `s/shape` | a change of the relay's buckets or cell size |
 //! | `s/settings` | settings, if they were ever set |
 //! | `s/overdue` | since when keys are overdue for shredding, if they are |
-//! | `s/audit` | where the audit log stands |
+//! | `s/audit` | the end of the audit log |
 //! | `s/c/<contact>` | a contact |
 //! | `s/k/<contact>` | how and when a contact was checked |
 //! | `s/i/<invitation>` | an open invitation |
@@ -37,7 +37,7 @@ use crate::{
     wire::hex,
 };
 
-/// Names one record of the store. Its `Display` form is the key.
+/// The key of one record of the store; see its `Display`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StoreKey {
     /// `s/self`

@@ -1,5 +1,5 @@
-//! The engine of one person's client. Sans-I/O: it takes time, randomness
-//! and the relay's answers, and gives requests, changes to store and events.
+//! The engine of one person's client. Sans-I/O: it takes time, randomness and the
+//! relay's responses, and returns requests, changes of the store and events.
 //!
 //! ```text
 //! machines   account settings mailboxes contacts invitations messages

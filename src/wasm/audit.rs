@@ -1,4 +1,4 @@
-//! Verifies an export of an audit log. Protocol §11.
+//! Verification of an exported audit log. Protocol §11.
 
 use js_sys::{Object, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};

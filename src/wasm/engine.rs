@@ -218,7 +218,7 @@ fn time(now: f64) -> JsResult<UnixTime> {
     whole(now.floor(), "now").map(UnixTime)
 }
 
-/// A whole number that JavaScript holds exactly.
+/// An integer that JavaScript represents exactly.
 fn whole(value: f64, name: &str) -> JsResult<u64> {
     const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
     if !(0.0..=MAX_SAFE_INTEGER).contains(&value) || value.fract() != 0.0 {

@@ -14,9 +14,9 @@ use crate::{
 /// Days whose counters are remembered; a clock further behind is refused.
 const COUNTER_DAYS: usize = 64;
 
-/// What one sending device has used: tag counters per day and sequence
-/// numbers. A copy is a scratch: deliveries are sealed with its numbers, and
-/// none of them counts until the copy replaces the channel's own.
+/// The tag counters per day and sequence numbers that the sending device has used.
+/// Deliveries are sealed with the numbers of a copy, which take effect when the
+/// copy replaces the channel's own.
 #[derive(Clone, Debug)]
 pub(crate) struct Counters {
     /// Next tag counter per day.
@@ -37,12 +37,12 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Whether cells may still be sealed in this day.
+    /// Returns `true` if cells may still be sealed for this day.
     pub(crate) fn is_open(&self, day: Day) -> bool {
         day > self.sealed_before
     }
 
-    /// Reserves `count` consecutive tag counters of one day; the first.
+    /// Reserves `count` consecutive tag counters of one day and returns the first.
     pub(crate) fn take(&mut self, day: Day, count: u32) -> u32 {
         let next = self.days.get_or_insert(day, 0);
         let first = *next;
@@ -55,8 +55,7 @@ impl Counters {
         first
     }
 
-    /// No cell was sealed with the counters of a day from this one on: they
-    /// are used next.
+    /// Returns the unused counters of a day, from this one on.
     pub(crate) fn give_back(&mut self, day: Day, from: u32) {
         if let Some(next) = self.days.get_mut(&day) {
             *next = (*next).min(from);
@@ -78,7 +77,7 @@ impl Counters {
 /// One generation of the keys shared with a contact.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    /// The direction this side sends in.
+    /// The direction of sending.
     direction: Direction,
     sending: ChainKey,
     receiving: ChainKey,
@@ -109,7 +108,7 @@ impl Channel {
         Ok(chain.ok_or(ClientError::ClockBehind)?.month_keys())
     }
 
-    /// Whether the keys of that time's month are still held.
+    /// Returns `true` if the keys of that time's month are still kept.
     pub(crate) fn sends_at(&self, time: UnixTime) -> bool {
         self.sending.at(time.month()).is_some()
     }
@@ -118,18 +117,18 @@ impl Channel {
         &self.counters
     }
 
-    /// What was sealed with a scratch counts from now on.
+    /// Adopts the numbers of a copy.
     pub(crate) fn set_counters(&mut self, counters: Counters) {
         self.counters = counters;
     }
 
-    /// No cell was sealed with these counters.
+    /// Returns unused counters.
     pub(crate) fn give_back(&mut self, (day, from): (Day, u32)) {
         self.counters.give_back(day, from);
     }
 
-    /// Closes a day and those before it for sealing: some of its counters were
-    /// given up, and a recipient might not look beyond such a hole.
+    /// Closes a day and earlier days for sealing: some of its counters were abandoned,
+    /// and a recipient might not look beyond such a gap.
     pub(crate) fn close_until(&mut self, day: Day) {
         self.counters.sealed_before = self.counters.sealed_before.max(day);
     }
@@ -165,7 +164,7 @@ impl Channel {
         last.map_or(0, |(device, _)| *device)
     }
 
-    /// Fragment `index` of `count` was opened under this tag.
+    /// Widens a window after fragment `index` of `count` was opened under this tag.
     pub(crate) fn opened(&mut self, slot: TagSlot, index: u32, count: u32) {
         self.windows.get_or_insert(slot.day, Window::new()).opened(
             slot.device,
@@ -175,13 +174,13 @@ impl Channel {
         );
     }
 
-    /// Whether this sequence number of that device has arrived.
+    /// Returns `true` if this sequence number of the device has arrived.
     pub(crate) fn has_arrived(&self, device: u8, seq: u64) -> bool {
         let sequence = self.sequences.get(&device);
         sequence.is_some_and(|sequence| sequence.has(seq))
     }
 
-    /// Which sequence numbers of one device arrived.
+    /// The received sequence numbers of one device.
     pub(crate) fn sequence(&mut self, device: u8) -> &mut Sequence {
         self.sequences.get_or_insert(device, Sequence::default())
     }
@@ -194,25 +193,25 @@ impl Channel {
             .collect()
     }
 
-    /// After a restart: reports once more what is missing.
+    /// Reports missing numbers again after a restart.
     pub(crate) fn report_missing_again(&mut self) {
         self.sequences.values_mut().for_each(Sequence::report_again);
     }
 
-    /// The oldest month whose keys are held.
+    /// The oldest month whose keys are kept.
     pub(crate) fn month(&self) -> Month {
         self.receiving.month()
     }
 
-    /// Whether the grace of the oldest month held is over at `horizon`.
+    /// Returns `true` if the grace period of the oldest month kept is over at `horizon`.
     pub(crate) fn has_expired(&self, horizon: UnixTime, grace: u64) -> bool {
         let end = self.receiving.month().next().first_day().start();
         horizon >= end.plus(grace)
     }
 
-    /// Wipes the keys of months whose grace is over at `horizon`, the earlier
-    /// of the clock and the closing time of a fully drained batch. Returns
-    /// whether anything was shredded.
+    /// Wipes the keys of months whose grace period is over at `horizon`, the earlier
+    /// of the clock and the closing time up to which the bucket is drained. Returns
+    /// `true` if anything was shredded.
     pub(crate) fn shred(mut self, horizon: UnixTime, grace: u64) -> (Self, bool) {
         let before = self.receiving.month();
         while self.has_expired(horizon, grace) {
@@ -225,7 +224,7 @@ impl Channel {
         (self, shredded)
     }
 
-    /// Forgets the windows of days before `day`; whether there were any.
+    /// Deletes the windows of days before `day`. Returns `true` if there were any.
     pub(crate) fn forget_before(&mut self, day: Day) -> bool {
         let known = self.windows.len();
         self.windows.retain(|known, _| *known >= day);

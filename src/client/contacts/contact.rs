@@ -1,4 +1,4 @@
-//! A contact: an enrolled peer, or one whose enrolment is under way.
+//! A contact: an enrolled peer, or a peer whose enrolment is in progress.
 
 use crate::{
     base::{ErrorCode, Secret, UnixTime},
@@ -11,14 +11,14 @@ use crate::{
     },
 };
 
-/// Whether content may flow.
+/// The state of a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContactState {
     /// Not verified yet: only control deliveries are sent, content is held.
     Pending,
     /// Verified.
     Active,
-    /// Something is wrong; enrol again in person.
+    /// Must not be trusted; enrol again in person.
     Suspect,
 }
 
@@ -31,7 +31,7 @@ pub enum Verified {
     Expected,
 }
 
-/// What the acceptor keeps until the confirm arrives.
+/// The acceptor's state until the confirm arrives.
 #[derive(Debug)]
 pub(crate) struct Awaiting {
     pub(crate) commitment: [u8; 32],
@@ -72,7 +72,7 @@ impl Contact {
         }
     }
 
-    /// The contact is verified: content flows.
+    /// Marks the contact as verified.
     pub(crate) fn activate(&mut self, by: Check) {
         self.state = ContactState::Active;
         self.verified = Some(match by {
@@ -83,16 +83,16 @@ impl Contact {
         self.reason = None;
     }
 
-    /// Something is wrong with the contact.
+    /// Marks the contact as suspect.
     pub(crate) fn suspect(&mut self, code: ErrorCode) {
         self.state = ContactState::Suspect;
         self.digits = None;
         self.reason = Some(code.as_str().to_owned());
     }
 
-    /// The acceptor's end of the handshake: the nonce must open the
-    /// commitment; then the digits are known and the SAS key is wiped. A
-    /// nonce that arrives when none is awaited changes nothing.
+    /// Finishes the handshake of the acceptor: the nonce must open the commitment;
+    /// then the digits are known and the SAS key is wiped. An unexpected nonce
+    /// changes nothing.
     pub(crate) fn confirm(&mut self, nonce: &SasNonce) {
         let Some(awaiting) = self.awaiting.take() else {
             return;

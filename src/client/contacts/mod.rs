@@ -1,4 +1,4 @@
-//! Contacts: who they are, and the channel shared with each.
+//! Contacts: their identities, states and channels.
 
 mod channel;
 mod checks;
@@ -101,7 +101,8 @@ impl Contacts {
         before.map(|before| (before, contacts))
     }
 
-    /// Whether keys of a month whose grace is over at the horizon are held.
+    /// Returns `true` if keys of a month are kept whose grace period is over at the
+    /// horizon.
     pub(crate) fn has_expired(&self, horizon: UnixTime, grace: u64) -> bool {
         let mut channels = self.0.values().filter_map(|c| c.channel.as_ref());
         channels.any(|channel| channel.has_expired(horizon, grace))

@@ -1,10 +1,10 @@
-//! Which of a sender's deliveries arrived, so that a relay cannot drop "stop
-//! warfarin" unnoticed. Protocol §6.
+//! The received sequence numbers of a sender, so that a relay cannot drop "stop
+//! warfarin" without being detected. Protocol §6.
 
 use core::ops::Range;
 
-/// Most ranges remembered; beyond that the oldest are joined, so that a
-/// hostile contact cannot make the record grow without bound.
+/// Maximum number of ranges; beyond that the oldest are merged, so that a hostile
+/// contact cannot make the record grow without bound.
 const MAX_RANGES: usize = 256;
 
 /// Sequence numbers of one device: all below `next` arrived, except those in
@@ -13,7 +13,7 @@ const MAX_RANGES: usize = 256;
 pub(crate) struct Sequence {
     next: u64,
     missing: Vec<Range<u64>>,
-    /// What is missing below was told.
+    /// Missing numbers below this were reported.
     told: u64,
 }
 
@@ -44,18 +44,17 @@ impl Sequence {
             .collect()
     }
 
-    /// Whether `seq` arrived before.
+    /// Returns `true` if `seq` arrived before.
     pub(crate) fn has(&self, seq: u64) -> bool {
         seq < self.next && !self.missing.iter().any(|range| range.contains(&seq))
     }
 
-    /// After a restart: what is missing is reported once more, since it was
-    /// held back.
+    /// Reports missing numbers again, which were held back before a restart.
     pub(crate) fn report_again(&mut self) {
         self.told = 0;
     }
 
-    /// `seq` arrived. Returns whether it had been reported missing.
+    /// Records that `seq` arrived. Returns `true` if it had been reported missing.
     pub(crate) fn arrived(&mut self, seq: u64) -> bool {
         if seq >= self.next {
             if seq > self.next {

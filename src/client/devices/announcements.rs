@@ -1,5 +1,5 @@
-//! What the devices of a person announce to each other, in the bucket that
-//! all of them read; the newest is the one in use. Protocol §13.
+//! Announcements between the devices of a person, in their own bucket. The newest
+//! device is the live one. Protocol §13.
 
 use rand_core::CryptoRng;
 
@@ -18,13 +18,13 @@ use crate::{
     envelope::{Announcement, AnnouncementKind},
 };
 
-/// A device announces once a day which one it is.
+/// Interval of announcements: one day.
 const ANNOUNCE_SECONDS: u64 = DAY_SECONDS;
 
-/// What an announcement means for this device.
+/// The effect of an announcement on this device.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Nothing more is to be done.
+    /// No effect.
     Nothing,
     /// A newer device replaced this one.
     Superseded(u8),
@@ -40,13 +40,13 @@ pub(crate) enum Verdict {
 }
 
 impl Devices {
-    /// Whether it is time to announce again which device this is.
+    /// Returns `true` if it is time to announce this device again.
     pub(crate) fn announcement_due(&self, now: UnixTime) -> bool {
         let speaks = self.is_superseded() || (self.restored && self.settled);
         speaks && now >= self.announced_at.plus(ANNOUNCE_SECONDS)
     }
 
-    /// Which device this is, for its sibling devices.
+    /// The announcement of this device.
     pub(crate) fn announcement(&self, now: UnixTime) -> Announcement {
         Announcement {
             id: self.id,
@@ -64,7 +64,7 @@ impl Devices {
         touch(tx);
     }
 
-    /// Takes an announcement that was found in the own bucket.
+    /// Processes an announcement that was found in the own bucket.
     pub(crate) fn hear(&mut self, announcement: Announcement, tx: &mut Transaction) -> Verdict {
         let Announcement { id, sent_at, what } = announcement;
         match what {
@@ -91,7 +91,7 @@ impl Devices {
         }
     }
 
-    /// Another device announces that it is the one in use.
+    /// Processes the claim of another device to be the live one.
     fn on_device_claim(&mut self, device: u8, id: EmergencyId, tx: &mut Transaction) -> Verdict {
         if !self.confirmed {
             self.claims.push((device, id));
@@ -117,11 +117,11 @@ impl Devices {
         tx.emit(Event::Device(DeviceNotice::Former { device }));
     }
 
-    /// Resolves the claims of the batch that was just read. Two restores that
-    /// could not hear of each other take the same index: it belongs to the
-    /// one whose announcement was published first, or has the greater id. The
-    /// other must take the next index; it has posted nothing under this one.
-    /// Whether this device lost.
+    /// Resolves the claims of the batch that was just read. Two concurrent restores
+    /// take the same index: it belongs to the one whose announcement was published
+    /// first, or has the greater id. The other must take the next index; it has posted
+    /// nothing under this one.
+    /// Returns `true` if this device lost.
     pub(crate) fn resolve_claims(&mut self, tx: &mut Transaction) -> bool {
         if self.confirmed {
             return false;

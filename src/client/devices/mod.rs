@@ -1,5 +1,5 @@
-//! This person's devices, and the devices of contacts: which of them is in
-//! use. Protocol §13.
+//! This person's devices and those of contacts, and which of them are live.
+//! Protocol §13.
 //!
 //! ```text
 //! restored → settled (it has an index) → confirmed (nobody else has it) → superseded
@@ -21,12 +21,12 @@ use crate::{
     vault::stored::{ContactDeviceRecord, RecoveryRecord},
 };
 
-/// Which device this is, and what it knows of others.
+/// This device, and what it knows about others.
 #[derive(Debug)]
 pub(crate) struct Devices {
     /// The index under which this device sends.
     index: u8,
-    /// Tells this device's announcements from those of another device.
+    /// Random id that marks the announcements of this device.
     id: [u8; DEVICE_ID_LEN],
     restored: bool,
     /// Whether an index was taken: the own bucket was read since the restore.
@@ -60,7 +60,7 @@ struct Newest {
     reported: bool,
 }
 
-/// Something about devices that a person must judge.
+/// An event about devices that is shown to the person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(
     tag = "kind",
@@ -103,7 +103,7 @@ pub struct DeviceView {
 }
 
 impl Devices {
-    /// The state of a device that was never restored and knows of no other.
+    /// The state of a device that was never restored and knows no other.
     pub(crate) fn alone() -> Self {
         Self {
             index: 0,
@@ -158,7 +158,7 @@ impl Devices {
         }
     }
 
-    /// Refuses to send from a device that may not.
+    /// Checks that this device may send.
     pub(crate) fn require_live(&self) -> Result<(), ClientError> {
         self.require_current()?;
         match self.settled {
@@ -167,7 +167,7 @@ impl Devices {
         }
     }
 
-    /// Refuses to begin anything on a device that was superseded.
+    /// Checks that this device was not superseded.
     pub(crate) fn require_current(&self) -> Result<(), ClientError> {
         match self.superseded_by {
             Some(_) => Err(ClientError::DeviceSuperseded),
@@ -192,8 +192,8 @@ impl Devices {
         }
     }
 
-    /// Takes the index after every index that was announced; `false` if there
-    /// is none left. It is not final before it was read back.
+    /// Takes the index after the highest announced one; `false` if there is none left.
+    /// The index is final only after the announcement was read back.
     pub(crate) fn settle(&mut self, tx: &mut Transaction) -> bool {
         self.settled = true;
         touch(tx);
@@ -243,7 +243,7 @@ impl Devices {
         false
     }
 
-    /// A contact was removed.
+    /// Deletes the state of a removed contact.
     pub(crate) fn forget_contact(&mut self, id: ContactId, tx: &mut Transaction) {
         if self.contacts.remove(&id).is_some() {
             touch(tx);

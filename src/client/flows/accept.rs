@@ -1,4 +1,4 @@
-//! What a verified delivery leads to. Protocol §4 and §6.
+//! Processing of deliveries after their verification. Protocol §4 and §6.
 
 use rand_core::CryptoRng;
 
@@ -21,7 +21,7 @@ use crate::{
     envelope::{Authentic, Control, Delivery, DeliveryId, Evidence, Sender},
 };
 
-/// A complete delivery, with the place of its (first) tag.
+/// A complete delivery, with the slot of its (first) tag.
 pub(crate) struct Candidate {
     pub(crate) contact: ContactId,
     pub(crate) slot: TagSlot,
@@ -30,7 +30,7 @@ pub(crate) struct Candidate {
     pub(crate) delivery: Delivery,
 }
 
-/// What the batches of one download led to, besides changes and events.
+/// The results of the batches of one download, besides changes and events.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) messages: Vec<MessageView>,
@@ -38,12 +38,12 @@ pub(crate) struct Outcome {
     pub(crate) cells: usize,
     /// Deliveries to acknowledge.
     pub(crate) receipts: Vec<(ContactId, DeliveryId)>,
-    /// Incomplete messages that grew.
+    /// Incomplete messages that got new fragments.
     pub(crate) grown: SortedSet<inbox::Key>,
 }
 
 impl Client {
-    /// Opened → authentic → fresh: verifies a delivery and does what it says.
+    /// Opened → authentic → fresh: verifies and processes a delivery.
     pub(crate) fn accept_delivery(
         &mut self,
         candidate: Candidate,
@@ -132,7 +132,7 @@ impl Client {
         Ok(())
     }
 
-    /// Counts a delivery as arrived, and notes the device that it came from.
+    /// Records a delivery as arrived, and its sending device.
     fn note_arrival(
         &mut self,
         id: ContactId,
@@ -164,7 +164,7 @@ impl Client {
         }
     }
 
-    /// Stores a message; shows it if the contact is verified. Whether it is
+    /// Stores a message; shows it if the contact is verified. Returns `true` if it is
     /// shown.
     fn take_message(
         &mut self,
@@ -373,7 +373,7 @@ impl Client {
         Some(TransferView::incoming(contact, &key.1, bytes, of))
     }
 
-    /// Forgets an incomplete message and reports it.
+    /// Deletes an incomplete message and reports it.
     pub(crate) fn abandon_incomplete(&mut self, key: inbox::Key, tx: &mut Transaction) {
         self.inbox.reassembly.forget(key, tx);
         let contact = ContactId(key.0);

@@ -1,4 +1,4 @@
-//! What the owner is called.
+//! The owner's name.
 
 use crate::{
     base::UnixTime,
@@ -7,8 +7,8 @@ use crate::{
 };
 
 impl Client {
-    /// Takes another name. People who are met from now on see it; contacts and
-    /// open invitations keep the one before.
+    /// Changes the name. It is used in later enrolments; existing contacts and open
+    /// invitations keep the previous name.
     ///
     /// # Errors
     ///

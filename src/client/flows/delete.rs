@@ -1,4 +1,4 @@
-//! Deleting a message here. Its contact keeps what arrived there.
+//! Deletion of a message on this side. The contact keeps its copy.
 
 use rand_core::CryptoRng;
 

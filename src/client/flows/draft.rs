@@ -1,5 +1,5 @@
-//! Text that was written to a contact and not sent yet. It is kept in the
-//! vault, so that neither a lock nor a closed page loses it.
+//! Drafts: unsent text to a contact, stored in the vault so that neither a lock nor
+//! a closed page loses it.
 
 use zeroize::Zeroizing;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Client {
-    /// Where the draft to a contact is stored.
+    /// The store key of the draft to a contact.
     ///
     /// # Errors
     ///

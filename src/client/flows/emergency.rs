@@ -1,5 +1,5 @@
-//! Emergency access: noted in each store that is within reach, and announced
-//! to the owner's devices. Protocol §13.
+//! Emergency access: recorded in each available store, and announced to the owner's
+//! devices. Protocol §13.
 
 use rand_core::CryptoRng;
 
@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl Client {
-    /// Notes that an emergency access begins. The caller draws its id, since
-    /// it may be noted in more than one store.
+    /// Records that an emergency access begins. The caller chooses its id, because it
+    /// may be recorded in more than one store.
     ///
     /// # Errors
     ///
@@ -41,7 +41,7 @@ impl Client {
         Ok(self.commit(tx, ()))
     }
 
-    /// Notes that it ended.
+    /// Records that it ended.
     pub fn end_emergency(&mut self, id: EmergencyId, now: UnixTime) -> Effects {
         let mut tx = Transaction::new(now);
         self.emergencies.end(id, now, &mut tx);

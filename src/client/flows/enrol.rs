@@ -1,4 +1,4 @@
-//! Inviting, accepting, and verifying a contact. Protocol §7.
+//! Invitation, acceptance and verification of a contact. Protocol §7.
 
 use rand_core::CryptoRng;
 
@@ -22,8 +22,8 @@ use crate::{
 };
 
 impl Client {
-    /// A new invitation. `expires_in` in seconds: at most 24 hours for a quick
-    /// one, and the relay's retention for an ordinary one.
+    /// Creates an invitation. `expires_in` in seconds: at most 24 hours for a QR
+    /// invitation, and the relay's retention for a link.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Client {
         Ok(self.commit(tx, view))
     }
 
-    /// Withdraws an invitation; a response to it is not confirmed any more.
+    /// Withdraws an invitation; a response to it is no longer confirmed.
     ///
     /// # Errors
     ///
@@ -108,9 +108,9 @@ impl Client {
         Ok(self.commit(tx, ()))
     }
 
-    /// Accepts an invitation. A second time gives the same contact and sends
-    /// the same cells. `in_person` states that the inviter handed the
-    /// invitation over in person, so that this side needs no digits.
+    /// Accepts an invitation. Accepting it again returns the same contact and sends
+    /// the same cells. `in_person` states that the inviter handed the invitation over
+    /// in person, so that this side needs no digits.
     ///
     /// # Errors
     ///
@@ -171,7 +171,8 @@ impl Client {
         Ok(self.commit(tx, view))
     }
 
-    /// The same contact, and the cells of the response that left already.
+    /// Returns the same contact, and queues the cells of the response that were
+    /// already sent.
     fn accept_again(
         &mut self,
         secret: &InvitationSecret,
@@ -209,8 +210,8 @@ impl Client {
         Ok((cells.collect(), to))
     }
 
-    /// Only this fingerprint may answer the invitation: it was scanned from
-    /// the acceptor's screen, or is given by a host that authenticated it.
+    /// Restricts the invitation to this fingerprint, which was scanned from the
+    /// acceptor's screen, or comes from a host that authenticated the acceptor.
     ///
     /// # Errors
     ///
@@ -240,7 +241,7 @@ impl Client {
         Ok(self.commit(tx, ()))
     }
 
-    /// The people compared the digits, and they match.
+    /// Confirms that the people compared the digits and they match.
     ///
     /// # Errors
     ///
@@ -268,7 +269,7 @@ impl Client {
         Ok(self.commit(tx, ()))
     }
 
-    /// The digits differ: somebody is between the two.
+    /// Reports that the digits differ, which indicates an attack.
     ///
     /// # Errors
     ///
@@ -305,15 +306,15 @@ impl Client {
         Ok(self.commit(tx, ()))
     }
 
-    /// Whether the lobby must be read: an enrolment through it is under way,
-    /// or its contact is not verified yet, so that a second answer counts.
+    /// Returns `true` if the lobby must be read: an enrolment through it is in progress,
+    /// or its contact is not verified yet, so that a second response still counts.
     #[must_use]
     pub fn lobby_watch(&self, now: UnixTime) -> bool {
         let mut open = self.invitations.open_in_lobby(&self.contacts);
         open.any(|open| now <= open.expires_at)
     }
 
-    /// The contact is verified: what was held is shown, with receipts.
+    /// Marks a contact as verified: shows and acknowledges held messages.
     pub(crate) fn activate(
         &mut self,
         id: ContactId,
@@ -330,8 +331,8 @@ impl Client {
         self.release_held(id, rng, tx);
     }
 
-    /// Something is wrong with the contact: nothing more leaves for it. The
-    /// messages that wait are kept as stopped.
+    /// Marks a contact as suspect: nothing more is sent to it, and waiting messages are
+    /// stopped.
     pub(crate) fn suspect(&mut self, id: ContactId, code: ErrorCode, tx: &mut Transaction) {
         if let Some(contact) = self.contacts.update(id, tx) {
             contact.suspect(code);

@@ -1,4 +1,4 @@
-//! A new client, a client from its store, and the records of its state.
+//! Creation of a client, loading from a store, and the records of its state.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -30,7 +30,7 @@ use crate::{
 };
 
 impl Client {
-    /// A new identity at a relay.
+    /// Creates a client with a new identity at a relay.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Client {
         Ok((client, changes))
     }
 
-    /// The client whose opened records these are; bodies are left out.
+    /// Loads a client from its opened records, without bodies.
     ///
     /// # Errors
     ///

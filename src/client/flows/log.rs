@@ -1,4 +1,4 @@
-//! The audit log, as the host uses it: what it records, signs and exports.
+//! The host's interface to the audit log: events, signatures and exports.
 //! Protocol §11.
 
 use rand_core::CryptoRng;
@@ -29,8 +29,7 @@ impl Client {
         self.commit(tx, ())
     }
 
-    /// Signs the log as it stands, so that its owner can be held to it. Keep
-    /// the text where the owner cannot reach it.
+    /// Signs the current log. Keep the checkpoint where the owner cannot change it.
     ///
     /// # Errors
     ///
@@ -43,8 +42,8 @@ impl Client {
         self.sign_log(AuditEvent::Checkpoint, now, rng)
     }
 
-    /// Logs that the log is exported, and signs it with that entry: an export
-    /// ends with this checkpoint.
+    /// Logs an export, and signs the log including that entry: the export ends with
+    /// this checkpoint.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! What the passing of time brings: shredding, expiry, sealing again,
-//! forgetting. Protocol §4 and §6.
+//! Time-dependent maintenance: shredding, expiry, resealing, deletion. Protocol §4
+//! and §6.
 
 use rand_core::CryptoRng;
 
@@ -53,7 +53,7 @@ impl Client {
         held.collect()
     }
 
-    /// Whether [`Client::reseal`] has anything to do.
+    /// Returns `true` if [`Client::reseal`] has anything to do.
     #[must_use]
     pub fn has_overdue(&self, now: UnixTime) -> bool {
         let waits =
@@ -167,7 +167,7 @@ impl Client {
         Ok(Resealed::Sealed((sealed, sealer.finish())))
     }
 
-    /// Puts what was sealed again in the place of what waited.
+    /// Replaces waiting cells by resealed ones.
     fn replace(
         &mut self,
         purpose: &CellPurpose,
@@ -195,8 +195,8 @@ impl Client {
         }
     }
 
-    /// Closes the days before today of which so many cells are given up that
-    /// a recipient would find nothing after the hole.
+    /// Closes the days before today of which so many cells are abandoned that a
+    /// recipient would find nothing after the gap.
     fn close_days(&mut self, overdue: &[(CellPurpose, Destination)], tx: &mut Transaction) {
         let today = tx.now.day();
         let contacts: SortedSet<ContactId> = overdue
@@ -220,8 +220,7 @@ impl Client {
         }
     }
 
-    /// Sets the settings. What is shorter from now on is forgotten at the
-    /// next tick.
+    /// Changes the settings. Shorter times take effect at the next tick.
     ///
     /// # Errors
     ///
@@ -252,7 +251,7 @@ impl Client {
         self.commit(tx, contacts)
     }
 
-    /// Shreds what the relay has put off for too long.
+    /// Shreds keys whose shredding the relay has delayed for too long.
     fn shred_overdue(&mut self, tx: &mut Transaction) {
         let horizon = tx.now.minus(self.settings.retention());
         let overdue = self.contacts.has_expired(horizon, self.settings.grace());
@@ -326,7 +325,7 @@ impl Client {
     }
 }
 
-/// What becomes of something that waited too long.
+/// The result for a message that waited too long.
 enum Resealed {
     Sealed((SealedDelivery, UsedCounters)),
     /// It can no longer be sent from here.

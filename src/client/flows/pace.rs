@@ -1,4 +1,4 @@
-//! How long sending takes. Protocol §13.
+//! Estimates of sending time. Protocol §13.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::{
 /// payload, and what frames a few files in it.
 const AROUND: u64 = 512;
 
-/// What sending some content takes, at most.
+/// The cost of sending some content, at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Estimate {
     /// Cells.
@@ -23,8 +23,7 @@ pub struct Estimate {
 }
 
 impl Client {
-    /// What sending so many bytes takes: in slots, or at once in additional
-    /// slots.
+    /// Estimates the cost of sending `bytes` in slots, or at once in additional slots.
     ///
     /// # Errors
     ///

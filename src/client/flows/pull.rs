@@ -1,5 +1,5 @@
-//! Pulling: what to ask the relay for, and what its answers lead to.
-//! Protocol §12 and §13.
+//! Pulling: requests to the relay, and processing of its responses. Protocol §12
+//! and §13.
 
 use rand_core::CryptoRng;
 
@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Client {
-    /// Takes the relay's description of itself, `GET /v1/info`. An answer that
-    /// is refused changes nothing.
+    /// Processes the relay's parameters, `GET /v1/info`. A refused response changes
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl Client {
         }
     }
 
-    /// The relay is reached under this URL from now on; invitations carry it.
+    /// Changes the relay's URL, which invitations contain.
     pub fn relocate(&mut self, url: &str, now: UnixTime) -> Effects {
         let mut tx = Transaction::new(now);
         self.mailboxes.relocate(url, &mut tx);
@@ -52,8 +52,8 @@ impl Client {
         Ok(paths::index(self.bucket(mailbox)?))
     }
 
-    /// What to download, oldest first: always whole batches or segments, and
-    /// always all of them, so that a request does not show what it looks for.
+    /// Returns what to download, oldest first: always whole batches or segments, and
+    /// always all of them, so that requests do not reveal what the client looks for.
     ///
     /// # Errors
     ///
@@ -86,8 +86,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `BatchInvalid` for bytes that are not what the index listed. Nothing
-    /// is lost: ask for them again later.
+    /// `BatchInvalid` for bytes that do not match the index. Nothing is lost: request
+    /// them again later.
     pub fn receive(
         &mut self,
         download: &Download,

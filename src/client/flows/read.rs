@@ -1,4 +1,4 @@
-//! Which messages the person has seen.
+//! Read marks of messages.
 
 use crate::{
     base::UnixTime,

@@ -22,7 +22,7 @@ use crate::{
     wire::Cell,
 };
 
-/// An answer to an offer that is decided, but not applied yet.
+/// A response to an offer that is prepared, but not applied yet.
 pub(crate) struct Answer {
     enrolled: Enrolled,
     commitment: [u8; 32],
@@ -72,7 +72,7 @@ struct Confirmation {
 }
 
 impl Client {
-    /// A whole message of the rendezvous arrived.
+    /// Processes a complete rendezvous message.
     pub(crate) fn rendezvous_message(
         &mut self,
         id: InvitationId,
@@ -117,7 +117,7 @@ impl Client {
         }
     }
 
-    /// Acceptor, step 2: the answer to an offer.
+    /// Acceptor, step 2: prepares the response to an offer.
     pub(crate) fn decide_answer(
         &self,
         open: &OpenInvitation,
@@ -140,7 +140,7 @@ impl Client {
         })
     }
 
-    /// The answer is sent, once; the contact has keys from here on.
+    /// Queues the response, once; the contact has keys from here on.
     pub(crate) fn apply_answer(&mut self, id: InvitationId, answer: Answer, tx: &mut Transaction) {
         let Some(open) = self.invitations.update(id, tx) else {
             return;
@@ -222,7 +222,7 @@ impl Client {
         })
     }
 
-    /// The response is confirmed, once: there is a contact from here on.
+    /// Confirms the response, once, and creates the contact.
     fn apply_confirmation(
         &mut self,
         id: InvitationId,

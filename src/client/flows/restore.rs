@@ -1,5 +1,5 @@
-//! A backup on another device, and what follows when two devices of a person
-//! are in use. Protocol §13.
+//! Restoring a backup on another device, and two devices of a person in use.
+//! Protocol §13.
 //!
 //! A restored device takes the index after that of every device it can know
 //! of, counts from zero under it, and makes sure that its contacts look for
@@ -165,7 +165,7 @@ impl Client {
             .discard_if(|queued| announced(&queued.purpose), tx);
     }
 
-    /// A cell to this person's own devices.
+    /// Seals a cell to this person's own devices.
     pub(crate) fn own_cell(
         &self,
         announcement: &Announcement,
@@ -187,8 +187,8 @@ impl Client {
         }
     }
 
-    /// A newer device replaced this one. Nothing leaves from here on: what
-    /// waits is given up, and that is reported.
+    /// Marks this device as superseded. Nothing more is sent: waiting messages are
+    /// abandoned, and that is reported.
     pub(crate) fn supersede(&mut self, by: u8, rng: &mut impl CryptoRng, tx: &mut Transaction) {
         self.devices.supersede(by, rng, tx);
         for message in self.outbox.messages_from(0) {

@@ -20,9 +20,9 @@ use crate::{
     wire::{Batch, Cell, CellSize},
 };
 
-/// Most cells of an offer or a response. Both take two cells of the smallest
-/// size, in chunks of any size; anyone who has the invitation's link can send
-/// them, so that no more is kept for it than that.
+/// Maximum number of cells of an offer or a response. Both need two cells of the
+/// smallest size. Anyone who has the invitation's link can send them, so storage for
+/// them is limited.
 const MAX_RENDEZVOUS_CELLS: u32 = 16;
 
 /// One batch being read.
@@ -35,7 +35,7 @@ struct Scan<'b> {
     candidates: Vec<Candidate>,
 }
 
-/// What an opened cell turned out to be.
+/// The content of an opened cell.
 enum Incoming {
     /// A complete delivery: verified after all cells of the batch were opened,
     /// in the order in which its sender counted.

@@ -1,4 +1,4 @@
-//! Sending a message, withdrawing it, and what the outbox posts. Protocol §6.
+//! Sending and withdrawing of messages, and posts of the outbox. Protocol §6.
 
 use rand_core::CryptoRng;
 
@@ -25,14 +25,14 @@ use crate::{
 pub struct Outgoing<'a> {
     /// Typed text.
     pub text: Option<&'a str>,
-    /// Files that go with it, or without any text.
+    /// Files, with or without text.
     pub attachments: Vec<Attachment>,
     /// A label of at most 48 bytes, "visit-7421"; empty for none.
     pub session: &'a str,
 }
 
 impl Outgoing<'_> {
-    /// Bytes of the text and the files, which is what the relay's limit is of.
+    /// Bytes of the text and the files, to which the relay's limit applies.
     fn len(&self) -> usize {
         let files = self.attachments.iter().map(|file| file.body.len());
         self.text.map_or(0, str::len) + files.sum::<usize>()
@@ -52,7 +52,7 @@ impl Outgoing<'_> {
 }
 
 impl Client {
-    /// Proves, seals and queues a message. It leaves with the next slot.
+    /// Proves, seals and queues a message. It is sent with the next slot.
     ///
     /// # Errors
     ///
@@ -202,7 +202,7 @@ impl Client {
             .map(Some)
     }
 
-    /// An outgoing message ends without arriving.
+    /// Ends an outgoing message that will not arrive.
     pub(crate) fn end_message(
         &mut self,
         message: MessageRef,
@@ -218,8 +218,8 @@ impl Client {
         }
     }
 
-    /// Gives a message up: it can no longer be sealed or sent from here, and
-    /// must not hold up others.
+    /// Abandons a message that can no longer be sealed or sent from here, so that it
+    /// does not block others.
     pub(crate) fn abandon(&mut self, message: MessageRef, tx: &mut Transaction) {
         self.outbox.discard(&CellPurpose::Message(message), tx);
         self.end_message(message, MessageState::Undelivered, tx);
@@ -296,9 +296,9 @@ impl Client {
         held.map_or(0, |held| held.size as usize)
     }
 
-    /// One slot: the same number of cells for every numbered bucket, queued
-    /// ones in the place of cover. It shows neither whether anybody writes nor
-    /// to whom. Protocol §13.
+    /// Creates one slot: the same number of cells for every numbered bucket, in which
+    /// queued cells replace cover. It reveals neither whether a person writes nor to
+    /// whom. Protocol §13.
     ///
     /// # Errors
     ///
@@ -309,9 +309,9 @@ impl Client {
         slot.finish(rng)
     }
 
-    /// What leaves at once, post by post, until nothing waits: cells for the
-    /// lobby, then additional slots. The relay sees how many cells the fullest
-    /// bucket's queue has, and not which bucket that is.
+    /// Creates the next post for sending at once, until nothing waits: cells for the
+    /// lobby, then additional slots. The relay sees how many cells the fullest bucket's
+    /// queue has, but not which bucket that is.
     ///
     /// # Errors
     ///
@@ -332,8 +332,8 @@ impl Client {
         slot.finish(rng).map(Some)
     }
 
-    /// Up to four cells for the lobby, which no slot carries; `None` if none
-    /// waits. That somebody enrols through the lobby is visible to the relay.
+    /// Up to four cells for the lobby, which are not part of slots; `None` if none
+    /// waits. An enrolment through the lobby is visible to the relay.
     ///
     /// # Errors
     ///
@@ -351,7 +351,7 @@ impl Client {
         tokens.iter().all(|ordinal| self.outbox.has(*ordinal))
     }
 
-    /// The relay answered 202 to a post: its cells are durable there.
+    /// Processes a 202 of the relay: the cells of the post are durable there.
     pub fn posted(&mut self, tokens: &[u64], now: UnixTime) -> Effects {
         let mut tx = Transaction::new(now);
         for (message, cells) in self.outbox.acknowledge(tokens, &mut tx).iter() {
@@ -363,7 +363,7 @@ impl Client {
         self.commit(tx, ())
     }
 
-    /// Messages of more than one cell that are under way, in or out.
+    /// Messages of more than one cell in transit, in or out.
     ///
     /// # Errors
     ///

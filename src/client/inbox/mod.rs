@@ -1,5 +1,4 @@
-//! The inbox: which tags are watched, what was opened before, and which
-//! messages are still incomplete; and which receipts are owed.
+//! The inbox: watched tags, opened cells, incomplete messages, and receipts to send.
 
 mod reassembly;
 mod receipts;
@@ -11,7 +10,7 @@ pub(crate) use receipts::Receipts;
 pub(crate) use replays::Replays;
 pub(crate) use tags::{TagOwner, TagSources, Tags};
 
-/// What arrives is found, opened once and put together here.
+/// Finds incoming cells, opens each once, and reassembles messages.
 #[derive(Default)]
 pub(crate) struct Inbox {
     pub(crate) tags: Tags,

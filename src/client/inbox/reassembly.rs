@@ -1,4 +1,4 @@
-//! Messages of which fragments are still missing. Protocol §6.
+//! Reassembly of fragmented messages. Protocol §6.
 
 use crate::{
     base::{Day, SortedMap, SortedSet},
@@ -13,9 +13,9 @@ pub(crate) type Owner = [u8; 8];
 /// An incomplete message: its owner, and the id that its fragments share.
 pub(crate) type Key = (Owner, MessageId);
 
-/// Most incomplete messages of one owner.
+/// Maximum number of incomplete messages of one owner.
 const MAX_INCOMPLETE: usize = 4;
-/// Most bytes of the incomplete messages of one owner: 32 MiB.
+/// Maximum size of the incomplete messages of one owner: 32 MiB.
 const MAX_INCOMPLETE_BYTES: usize = 32 << 20;
 
 /// An incomplete message, or the mark of one that was dropped.
@@ -36,7 +36,7 @@ pub(crate) struct Reassembly {
 }
 
 impl Reassembly {
-    /// Adds a fragment; gives all chunks once the message is complete.
+    /// Adds a fragment; returns all chunks once the message is complete.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl Reassembly {
         }
     }
 
-    /// Takes one more fragment from the store.
+    /// Loads a fragment from the store.
     pub(crate) fn restore(
         &mut self,
         key: Key,
@@ -154,7 +154,7 @@ impl Reassembly {
         Some((assembly.len(), assembly.expected_len()))
     }
 
-    /// Bytes held of all incomplete messages.
+    /// The size of all incomplete messages in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let held = self.incomplete.values();
         let held = held.filter_map(|held| held.assembly.as_ref());
@@ -197,7 +197,7 @@ impl Reassembly {
         old.map(|(key, _)| *key).collect()
     }
 
-    /// Forgets an incomplete message.
+    /// Deletes an incomplete message.
     pub(crate) fn forget(&mut self, key: Key, tx: &mut Transaction) {
         if let Some(incomplete) = self.incomplete.remove(&key) {
             delete(key, &incomplete.stored, tx);

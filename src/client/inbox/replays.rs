@@ -1,5 +1,4 @@
-//! What was opened and accepted before, so that nothing is taken twice.
-//! Protocol §6.
+//! Replay detection: opened cells and accepted deliveries. Protocol §6.
 
 use std::collections::HashMap;
 
@@ -28,7 +27,7 @@ impl Replays {
         self.accepted.get(&(contact, session.to_vec())).copied()
     }
 
-    /// Remembers an opened cell.
+    /// Records an opened cell.
     pub(crate) fn opened(
         &mut self,
         digest: [u8; 16],
@@ -45,7 +44,7 @@ impl Replays {
         self.put(digest, record, tx);
     }
 
-    /// Remembers an accepted delivery, with the cell that completed it.
+    /// Records an accepted delivery, with the cell that completed it.
     pub(crate) fn accept(
         &mut self,
         digest: [u8; 16],
@@ -76,7 +75,7 @@ impl Replays {
         self.opened.insert(digest, record);
     }
 
-    /// Forgets what is of an earlier day: it would be refused as stale.
+    /// Deletes records of earlier days, whose deliveries would be refused as stale.
     pub(crate) fn forget_before(&mut self, day: Day, tx: &mut Transaction) {
         let old = self.opened.extract_if(|_, record| record.day < day.0);
         for (digest, record) in old {

@@ -1,5 +1,4 @@
-//! Which tags lead to whom: an index for all contacts and open invitations.
-//! Protocol §5.
+//! The index from tags to contacts and open invitations. Protocol §5.
 
 use crate::{
     base::{
@@ -16,7 +15,7 @@ use crate::{
     envelope::{OwnKeys, TagIndex, Window},
 };
 
-/// Whose tag it is.
+/// The owner of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TagOwner {
     /// A contact's channel.
@@ -46,7 +45,7 @@ pub(crate) struct Tags {
     derived: u64,
 }
 
-/// What tags are derived from.
+/// The sources of tags.
 pub(crate) struct TagSources<'a> {
     pub(crate) contacts: &'a Contacts,
     pub(crate) invitations: &'a Invitations,
@@ -83,7 +82,7 @@ impl Tags {
         self.derived
     }
 
-    /// Makes the index ready for a batch that was closed at this time.
+    /// Prepares the index for a batch with this closing time.
     pub(crate) fn prepare(&mut self, closed_at: UnixTime, sources: &TagSources<'_>) {
         let today = closed_at.day();
         if self.closed_at.map(UnixTime::day) == Some(today) {
@@ -156,7 +155,7 @@ impl Tags {
         }
     }
 
-    /// Stops watching for an invitation that is over.
+    /// Stops watching for a removed invitation.
     pub(crate) fn forget_invitation(&mut self, invitation: InvitationId) {
         self.invitations
             .forget(|owner| matches!(owner, TagOwner::Rendezvous(id, _) if id == invitation));

@@ -1,4 +1,4 @@
-//! An open invitation, made here or accepted here.
+//! An open invitation, created or accepted by this person.
 
 use crate::{
     base::{Secret, UnixTime},
@@ -12,16 +12,16 @@ use crate::{
     wire::{Cell, CellSize},
 };
 
-/// Who made it, and what is still to be done.
+/// The state of an invitation.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    /// Made here, not answered yet.
+    /// Created here, without a response yet.
     Offered {
         offer: Vec<u8>,
         secrets: OfferSecrets,
     },
-    /// Made here and answered: watched until it expires. The hash of the
-    /// response, which may come twice.
+    /// Created here and answered; watched until it expires. Holds the hash of the
+    /// response, which may arrive twice.
     Answered { response_hash: Option<[u8; 32]> },
     /// Accepted here; the offer has not arrived yet.
     AwaitingOffer { offer_hash: [u8; 32] },
@@ -66,7 +66,7 @@ impl OpenInvitation {
         }
     }
 
-    /// Whether it was made here.
+    /// Returns `true` if it was created here.
     pub(crate) fn is_own(&self) -> bool {
         matches!(self.stage, Stage::Offered { .. } | Stage::Answered { .. })
     }

@@ -1,4 +1,4 @@
-//! Open invitations, made here or accepted here.
+//! Open invitations, created or accepted by this person.
 
 mod invitation;
 
@@ -23,7 +23,7 @@ impl Invitations {
         self.0.get(&id)
     }
 
-    /// An invitation that was made here.
+    /// An invitation that was created here.
     pub(crate) fn find_own(&self, id: InvitationId) -> Result<&OpenInvitation, ClientError> {
         let open = self.0.get(&id).filter(|open| open.is_own());
         open.ok_or(ClientError::InvitationUnknown)
@@ -83,8 +83,8 @@ impl Invitations {
         ids
     }
 
-    /// Invitations through the lobby whose outcome is open: until the contact
-    /// is verified, a second answer still counts.
+    /// Invitations through the lobby whose outcome is open: until the contact is
+    /// verified, a second response still counts.
     pub(crate) fn open_in_lobby<'a>(
         &'a self,
         contacts: &'a Contacts,

@@ -1,7 +1,7 @@
-//! The events of the audit log and their written form. The names are listed
-//! in `docs/protocol.md` §11; none is ever renamed or given another meaning.
-//! A record names the contact, the session id and the digest of the content;
-//! it never holds content, a name or a secret.
+//! The events of the audit log and their JSON. `docs/protocol.md` §11 lists the
+//! names, which are never renamed or given another meaning. A record has the
+//! contact, the session id and the digest of the content; it never has content, a
+//! name or a secret.
 
 use crate::{
     base::{ErrorCode, Month, UnixTime},
@@ -83,7 +83,7 @@ pub enum AuditEvent {
         /// How many times in the same download or call.
         count: u32,
     },
-    /// Something is missing, or has arrived after all.
+    /// Something is missing, or has arrived late.
     Gap(Gap),
     /// A new month's keys are in use.
     Rotated {
@@ -127,7 +127,7 @@ pub enum AuditEvent {
     },
     /// Emergency access ended.
     BreakGlassEnded,
-    /// Emergency shares were made.
+    /// Emergency shares were created.
     SharesCreated {
         /// How many shares open a backup.
         threshold: u8,
@@ -154,14 +154,14 @@ pub enum Check {
     InPerson,
 }
 
-/// What happened to a message.
+/// The events of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageEvent {
     /// Proved, sealed and queued.
     Sent,
     /// The recipient reports that it arrived.
     Delivered,
-    /// No receipt came within the set time, or it was given up.
+    /// No receipt arrived in time, or the message was abandoned.
     Undelivered,
     /// Arrived, its proof holds, and it is shown.
     Received,
@@ -169,7 +169,7 @@ pub enum MessageEvent {
     Held,
     /// Was held and is shown now.
     Released,
-    /// Withdrawn by its sender before all of it had left.
+    /// Withdrawn by its sender before all of it was sent.
     Cancelled,
     /// Deleted here; its contact keeps it.
     Deleted,

@@ -1,11 +1,11 @@
-//! The audit log. What happened is committed together with what it changed.
+//! The audit log. An event is committed together with the change that it records.
 //! Protocol §11.
 //!
 //! ```text
 //! tx.log(event) … tx.log(event) → commit: sealed in a chain → `a/<i>` each, `s/audit`
 //! ```
-//! Entries lie in the store and are opened when they are asked for; memory
-//! holds no more than where the log stands.
+//! Entries are in the store and are opened on demand; only the end of the log is in
+//! memory.
 
 mod entry;
 mod json;
@@ -27,13 +27,13 @@ use crate::{
     },
 };
 
-/// How old the last checkpoint may grow while entries follow it: one day.
+/// Maximum age of the last checkpoint while entries follow it: one day.
 const CHECKPOINT_SECONDS: u64 = DAY_SECONDS;
 
 /// An event with the fingerprint of the contact that it concerns.
 pub(crate) type Logged = (AuditEvent, Option<Fingerprint>);
 
-/// Where the log stands.
+/// The end of the log.
 pub(crate) struct Journal {
     keys: LogKeys,
     head: Head,
@@ -64,7 +64,7 @@ impl Journal {
         }
     }
 
-    /// Continues the log where the store has it.
+    /// Restores the end of the log from the store.
     pub(crate) fn restore(&mut self, record: &AuditRecord) -> Result<(), VaultError> {
         let checkpoint = record.checkpoint.as_ref().map(|kept| {
             let time = UnixTime(kept.time);
@@ -178,7 +178,7 @@ impl Journal {
         Checkpoint::sign(identity.witness(), &head, now, &random)
     }
 
-    /// Keeps a checkpoint and reports it.
+    /// Stores a checkpoint and reports it.
     pub(crate) fn set_checkpoint(
         &mut self,
         checkpoint: Checkpoint,

@@ -1,6 +1,5 @@
-//! What is wrong with a relay or with a clock for longer than a moment. Each
-//! is reported once, and again when it is over: silence must not look like
-//! health, and an alarm must not repeat. Protocol §13.
+//! Persistent problems of a relay or a clock. Each is reported once when it begins,
+//! and once when it is over. Protocol §13.
 
 use serde::Serialize;
 
@@ -9,7 +8,7 @@ use crate::{
     client::{journal::AuditEvent, mailboxes::Mailbox, transaction::Transaction, view::Event},
 };
 
-/// One thing that is wrong.
+/// One kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alert {
     /// No new batch of the own bucket for several epochs.
@@ -46,7 +45,7 @@ impl Alert {
     }
 }
 
-/// Something about the relay or a clock that a person should know.
+/// A problem of the relay or a clock, shown to the person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RelayNotice {
@@ -62,8 +61,8 @@ pub struct RelayNotice {
     pub cleared: bool,
 }
 
-/// What is wrong at present. It is not stored: what is still wrong when a
-/// portal is opened again is reported again.
+/// The current problems. Not stored: a problem that persists is reported again when a
+/// portal is opened.
 #[derive(Debug, Default)]
 pub(crate) struct Alerts(Vec<Alert>);
 

@@ -1,5 +1,4 @@
-//! How far a mailbox was read: the chain of each origin, and its gaps.
-//! Protocol §13.
+//! The cursor of a mailbox: the chain of each origin, and its gaps. Protocol §13.
 
 use crate::{
     base::UnixTime,
@@ -8,14 +7,13 @@ use crate::{
     wire::BatchHeader,
 };
 
-/// Most breaks of a chain that are remembered.
+/// Maximum number of gaps that are remembered per chain.
 const MAX_GAPS: usize = 64;
-/// Most origins of a mailbox that are remembered: a relay has a new one for
-/// each store, and one that names another every minute must not make the
-/// record grow.
+/// Maximum number of origins that are remembered per mailbox: a relay that states a
+/// new one every minute must not make the record grow.
 const MAX_ORIGINS: usize = 8;
 
-/// Where a batch stands in relation to what was read before.
+/// The position of a batch relative to those read before.
 pub(crate) enum Step {
     /// Read before.
     Taken,
@@ -26,13 +24,13 @@ pub(crate) enum Step {
     Again,
 }
 
-/// How far each origin's chain of one mailbox was read.
+/// The cursors of each origin's chain of one mailbox.
 #[derive(Debug, Default)]
 pub(crate) struct Cursors {
     /// Whether anything was read, or there was nothing at the first look.
     pub(crate) started: bool,
     pub(crate) known: Vec<CursorRecord>,
-    /// When an empty mailbox was first looked at. Not stored.
+    /// When an empty mailbox was first read. Not stored.
     pub(crate) empty_since: Option<UnixTime>,
 }
 

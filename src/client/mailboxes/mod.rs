@@ -1,4 +1,4 @@
-//! The relay's parameters, and how far each mailbox was read.
+//! The relay's parameters, and the cursors of both mailboxes.
 
 mod alerts;
 mod chain;
@@ -31,7 +31,7 @@ use crate::{
 /// predecessor: operators set clocks right.
 const CLOSING_TOLERANCE_SECONDS: u64 = 3_600;
 
-/// One of the two mailboxes a client pulls.
+/// One of the two mailboxes that a client pulls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mailbox {
@@ -84,7 +84,7 @@ impl Mailboxes {
         &self.url
     }
 
-    /// The relay is reached under this URL from now on.
+    /// Changes the relay's URL.
     pub(crate) fn relocate(&mut self, url: &str, tx: &mut Transaction) {
         let url = url.trim_end_matches('/');
         if self.url != url {
@@ -97,7 +97,7 @@ impl Mailboxes {
         self.info.as_ref().ok_or(ClientError::RelayUnknown)
     }
 
-    /// The bucket that a cell goes to.
+    /// The bucket of a cell.
     pub(crate) fn bucket_for(&self, to: Destination) -> Result<BucketId, ClientError> {
         match to {
             Destination::Lobby => Ok(BucketId::LOBBY),

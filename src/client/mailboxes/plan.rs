@@ -1,4 +1,4 @@
-//! What to download of a mailbox. Protocol §13.
+//! Planning of downloads of a mailbox. Protocol §13.
 
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ impl Download {
     }
 }
 
-/// A line of a bucket's index.
+/// An entry of a bucket's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IndexEntry {
     Batch(BatchRef),

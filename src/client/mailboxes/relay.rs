@@ -1,5 +1,4 @@
-//! What the relay states of itself, and whether it can be believed. Protocol
-//! §12 and §13.
+//! The relay's stated parameters, and their plausibility. Protocol §12 and §13.
 
 use crate::{
     base::{UnixTime, parameters::CLOCK_SKEW_SECONDS},
@@ -18,7 +17,8 @@ use super::{
 /// seconds besides for clocks that differ and epochs that are short.
 pub(super) const STALLED_EPOCHS: u64 = 4;
 pub(super) const STALLED_SECONDS: u64 = 600;
-/// Clocks that differ by more are reported: the times of messages are wrong.
+/// A larger difference of clocks is reported, because the times of messages are
+/// wrong.
 pub(super) const REPORTED_SKEW_SECONDS: u64 = 300;
 
 impl Mailboxes {

@@ -1,5 +1,4 @@
-//! Messages without their bodies, which lie in the store and are read when
-//! they are asked for.
+//! Messages without their bodies, which are in the store and read on demand.
 
 mod parts;
 mod state;
@@ -141,7 +140,7 @@ impl Messages {
         }
     }
 
-    /// Where the body of a message is stored, in pieces.
+    /// The store keys of a message's body, in pieces.
     pub(crate) fn body_keys(&self, message: MessageRef) -> Result<Vec<StoreKey>, ClientError> {
         match self.all.get(&message) {
             None => Err(ClientError::MessageUnknown),

@@ -1,4 +1,4 @@
-//! A message as it is held in memory, and where it stands.
+//! A message in memory, and its state.
 
 use crate::{
     client::{MessageRef, StoreKey, messages::Parts, transaction::Transaction},
@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Where a message stands.
+/// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum MessageState {
@@ -19,16 +19,15 @@ pub enum MessageState {
     Sent = 1,
     /// The recipient reports that it arrived.
     Delivered = 2,
-    /// No receipt came within the set time, or it was given up.
+    /// No receipt arrived in time, or the message was abandoned.
     Undelivered = 3,
     /// Arrived, and its proof holds.
     Verified = 4,
     /// Arrived; shown once the contact is verified.
     Held = 5,
-    /// Withdrawn by its sender before all of it had left.
+    /// Withdrawn by its sender before all of it was sent.
     Cancelled = 6,
-    /// Its contact became suspect before all of it had left: no more of it
-    /// leaves.
+    /// Its contact became suspect before all of it was sent: the rest is not sent.
     Stopped = 7,
 }
 
@@ -78,7 +77,7 @@ pub(crate) struct Message {
     pub(crate) sent_at: u64,
     /// Unix seconds; none for an outgoing message.
     pub(crate) received_at: Option<u64>,
-    /// The sender's count.
+    /// The sender's sequence number.
     pub(crate) seq: u64,
     pub(crate) content_type: String,
     /// Bytes of the body.

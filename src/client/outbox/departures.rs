@@ -1,4 +1,4 @@
-//! What may leave now, and in which posts. Protocol §13.
+//! Selection of the cells to post. Protocol §13.
 
 use crate::{
     base::{Day, SortedSet, sorted_by_key},
@@ -28,7 +28,7 @@ impl SendPolicy {
     }
 }
 
-/// A queued cell that may leave now.
+/// A queued cell that may be posted now.
 pub(super) struct Ready<'a> {
     pub(super) ordinal: u64,
     bucket: BucketId,

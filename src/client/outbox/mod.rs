@@ -1,5 +1,5 @@
-//! Sealed cells on their way out: committed before they are posted, and
-//! posted, the identical bytes, until the relay answers 202.
+//! The queue of sealed cells: committed before they are posted, and posted with
+//! identical bytes until the relay answers 202.
 
 mod departures;
 mod large;
@@ -47,7 +47,7 @@ impl Outbox {
         }
     }
 
-    /// The relay takes cells of this size from now on.
+    /// Changes the relay's cell size.
     pub(crate) fn fit(&mut self, size: CellSize) {
         self.size = Some(size);
     }
@@ -87,7 +87,7 @@ impl Outbox {
         self.large.iter()
     }
 
-    /// Cells that wait for the relay, those not sealed yet included.
+    /// The number of cells that wait for the relay, including unsealed ones.
     pub(crate) fn len(&self) -> usize {
         let unsealed = self.large.iter();
         let unsealed = unsealed.map(|(_, record)| (record.count - record.next) as usize);

@@ -1,4 +1,4 @@
-//! A cell in the queue: where it goes and what it belongs to.
+//! A cell in the queue: its destination and its owner.
 
 use crate::{
     base::Day,
@@ -9,7 +9,7 @@ use crate::{
     vault::stored::{ControlRecord, QueuedRecord},
 };
 
-/// What a cell belongs to, so that it can be sealed again.
+/// The owner of a cell, for sealing it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CellPurpose {
     /// The rendezvous: its tags never grow old.
@@ -35,7 +35,7 @@ impl CellPurpose {
     }
 }
 
-/// Where a cell goes.
+/// The destination of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
     Lobby,
