@@ -78,7 +78,7 @@ impl Adversary {
         let (me, stranger) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
         let name = Name::new("Mallory").unwrap();
         let rendezvous = Rendezvous::new(&invitation.secret);
-        let quick = invitation.kind() == Kind::Quick;
+        let is_qr = invitation.kind() == Kind::Qr;
 
         let offer = invitation.offer.clone().unwrap_or_else(|| {
             let key = rendezvous.tag_key(Direction::FromInviter);
@@ -105,7 +105,7 @@ impl Adversary {
         let bucket_of = |who: &tessera::identity::PublicIdentity| {
             compute_bucket(&who.fingerprint().0, relay.info.buckets)
         };
-        let (there, here) = if quick {
+        let (there, here) = if is_qr {
             (BucketId::LOBBY, BucketId::LOBBY)
         } else {
             (bucket_of(&enrolled.peer), bucket_of(me.public()))

@@ -112,7 +112,7 @@ fn invitation() -> InvitationRecord {
     InvitationRecord {
         secret: [1; 32],
         expires_at: 1_795_300_900,
-        quick: true,
+        is_qr: true,
         offer: vec![2; 40],
         offer_secrets: Some(OfferSecretsRecord {
             xwing: [3; 32],

@@ -174,9 +174,9 @@ fn enrolment(rng: &mut Counting) -> Result<()> {
         expires_at: UnixTime(1_795_300_000),
         offer: None,
     };
-    write("invitation", "quick", invitation.to_uri().as_bytes())?;
+    write("invitation", "qr", invitation.to_uri().as_bytes())?;
     invitation.offer = Some(bytes);
-    write("invitation", "ordinary", invitation.to_uri().as_bytes())?;
+    write("invitation", "with_offer", invitation.to_uri().as_bytes())?;
     let wrapped = invitation.to_uri().into_bytes();
     let wrapped: Vec<_> = wrapped.chunks(76).map(String::from_utf8_lossy).collect();
     let quoted = format!(

@@ -27,9 +27,9 @@ const MAX_LEN: usize = 8_192;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// For a QR code at the visit: offer, response and confirm go through the lobby.
-    Quick,
+    Qr,
     /// For a link, which contains the offer; nothing goes through the lobby.
-    Ordinary,
+    Link,
 }
 
 /// A parsed invitation: all fields are well-formed, and an enclosed offer matches
@@ -130,9 +130,9 @@ impl Invitation {
     #[must_use]
     pub fn kind(&self) -> Kind {
         if self.offer.is_some() {
-            Kind::Ordinary
+            Kind::Link
         } else {
-            Kind::Quick
+            Kind::Qr
         }
     }
 

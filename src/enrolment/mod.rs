@@ -24,11 +24,11 @@ pub use sas::{SasKey, SasNonce, commitment, sas_digits};
 use crate::base::{ErrorCode, UnixTime, time::DAY_SECONDS, time::HOUR_SECONDS};
 
 /// Maximum lifetime of a QR invitation: 24 h.
-pub const QUICK_MAX_SECONDS: u64 = DAY_SECONDS;
+pub const QR_MAX_SECONDS: u64 = DAY_SECONDS;
 /// Default lifetime of a QR invitation: 15 min.
-pub const QUICK_DEFAULT_SECONDS: u64 = HOUR_SECONDS / 4;
+pub const QR_DEFAULT_SECONDS: u64 = HOUR_SECONDS / 4;
 /// Default lifetime of a link invitation: 7 days.
-pub const ORDINARY_DEFAULT_SECONDS: u64 = 7 * DAY_SECONDS;
+pub const LINK_DEFAULT_SECONDS: u64 = 7 * DAY_SECONDS;
 
 /// The first month that an acceptor states: the month of one day ago, so that an
 /// acceptor whose clock is slightly ahead does not state a month that the inviter

@@ -250,13 +250,13 @@ records! {
         /// Unix seconds.
         pub expires_at: u64,
         /// Whether it travels through the lobby.
-        pub quick: bool,
+        pub is_qr: bool,
         /// The offer of a created invitation. Empty once answered.
         pub offer: Vec<u8>,
         /// X-Wing seed and SAS nonce of a created, open invitation.
         pub offer_secrets: Option<OfferSecretsRecord>,
-        /// The hash of the offer to answer, of an accepted invitation; of the
-        /// response that was confirmed, of one's own once answered.
+        /// Of an accepted invitation, the hash of the offer; of a created and answered
+        /// invitation, the hash of the confirmed response.
         pub offer_hash: Option<[u8; 32]>,
         /// The resulting contact.
         pub contact: Option<[u8; 8]>,

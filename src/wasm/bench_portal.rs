@@ -31,8 +31,7 @@ use rand_core::Rng as _;
 const EPOCH_SECONDS: u32 = 1_800;
 const TEXT: &[u8] = b"Continue metformin 500mg BID; recheck HbA1c in 3 months.";
 
-/// One numbered bucket of a relay that has one, and the vault of somebody who
-/// reads it.
+/// A relay with one numbered bucket, and the vault of a reader.
 #[wasm_bindgen]
 pub struct BenchMailbox {
     key: OriginKey,

@@ -13,7 +13,7 @@ use tessera::{
 
 #[test]
 fn a_second_answer_to_one_invitation_makes_the_contact_suspect() {
-    for kind in [Kind::Quick, Kind::Ordinary] {
+    for kind in [Kind::Qr, Kind::Link] {
         let mut relay = Relay::new();
         let mut people = [Person::new("A"), Person::new("B"), Person::new("Eve")];
         let [a, b, e] = &mut people;
@@ -53,7 +53,7 @@ fn whoever_finds_an_answered_invitation_withdraws_an_answer_that_has_not_left() 
     let (mut a, mut b, mut late) = (Person::new("A"), Person::new("B"), Person::new("C"));
     round(&mut relay, &mut [&mut a, &mut b, &mut late]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let effects = a.client.invite(Kind::Quick, Some(86_400), now, &mut rng());
+    let effects = a.client.invite(Kind::Qr, Some(86_400), now, &mut rng());
     let uri = a.commit(effects.unwrap()).uri;
     let effects = b.client.accept(&uri, false, now, &mut rng()).unwrap();
     b.commit(effects);
@@ -84,10 +84,7 @@ fn an_answer_from_somebody_else_than_expected_is_refused() {
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let effects = a
-        .client
-        .invite(Kind::Ordinary, None, now, &mut rng())
-        .unwrap();
+    let effects = a.client.invite(Kind::Link, None, now, &mut rng()).unwrap();
     let invitation = a.commit(effects);
     let effects = a
         .client
@@ -112,7 +109,7 @@ fn an_answer_from_somebody_else_than_expected_is_refused() {
 fn a_dropped_batch_is_told_and_what_comes_late_is_taken() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     round(&mut relay, &mut [&mut a, &mut b]);
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
@@ -190,7 +187,7 @@ fn a_dropped_batch_is_told_and_what_comes_late_is_taken() {
 fn garbage_and_replays_under_a_seen_tag_hide_nothing() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     a.send(b_at_a, "one", now).unwrap();
@@ -288,7 +285,7 @@ fn invitations_are_refused_when_they_should_be() {
     round(&mut relay, &mut [&mut a, &mut b]);
     let effects = a
         .client
-        .invite(Kind::Ordinary, Some(60), NOW, &mut rng())
+        .invite(Kind::Link, Some(60), NOW, &mut rng())
         .unwrap();
     let uri = a.commit(effects).uri;
     let code = |result: Result<Effects<ContactView>, ClientError>| result.unwrap_err().code();

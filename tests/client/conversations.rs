@@ -11,7 +11,7 @@ use tessera::{
 
 #[test]
 fn two_people_meet_and_talk_both_ways() {
-    for kind in [Kind::Quick, Kind::Ordinary] {
+    for kind in [Kind::Qr, Kind::Link] {
         let mut relay = Relay::new();
         let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
         let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, kind);
@@ -56,13 +56,13 @@ fn an_offer_that_was_read_before_its_invitation_was_accepted_is_found() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     // Their first enrolment leaves opened cells in the lobby, which are then read once more.
-    enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    enrol(&mut relay, &mut a, &mut b, Kind::Qr);
     let mut c = Person::new("Northside Lab");
     round(&mut relay, &mut [&mut a, &mut b, &mut c]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let effects = c
         .client
-        .invite(Kind::Quick, Some(86_400), now, &mut rng())
+        .invite(Kind::Qr, Some(86_400), now, &mut rng())
         .unwrap();
     let invitation = c.commit(effects);
     for _ in 0..3 {
@@ -102,7 +102,7 @@ fn a_post_holds_at_most_four_cells_for_the_lobby() {
     for _ in 0..5 {
         let effects = a
             .client
-            .invite(Kind::Quick, Some(86_400), NOW, &mut rng())
+            .invite(Kind::Qr, Some(86_400), NOW, &mut rng())
             .unwrap();
         a.commit(effects);
     }
@@ -118,7 +118,7 @@ fn a_post_holds_at_most_four_cells_for_the_lobby() {
 fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let body: Vec<u8> = (0..200_000_u32).map(|i| i.to_le_bytes()[1]).collect();
     let outgoing = Outgoing {
@@ -165,7 +165,7 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
 fn text_and_attachments_travel_as_one_message() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let file = |name: Option<&str>, body: &[u8]| Attachment {
         content_type: ContentType::new("text/csv").unwrap(),
@@ -231,10 +231,7 @@ fn content_waits_until_the_contact_is_checked() {
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let effects = a
-        .client
-        .invite(Kind::Ordinary, None, now, &mut rng())
-        .unwrap();
+    let effects = a.client.invite(Kind::Link, None, now, &mut rng()).unwrap();
     let invitation = a.commit(effects);
     let effects = b
         .client

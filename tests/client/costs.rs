@@ -87,7 +87,7 @@ impl Claim {
 fn contact() -> Scene {
     let mut relay = Relay::new();
     let (mut victim, mut hostile) = (Person::new("Ana Gómez"), Person::new("Mallory"));
-    let (_, at_hostile) = enrol(&mut relay, &mut victim, &mut hostile, Kind::Quick);
+    let (_, at_hostile) = enrol(&mut relay, &mut victim, &mut hostile, Kind::Qr);
     round(&mut relay, &mut [&mut victim, &mut hostile]);
     let stored = &hostile.store[&format!("s/c/{at_hostile}")];
     let mut channel = stored::decode::<ContactRecord>(stored)
@@ -119,7 +119,7 @@ fn stranger() -> Scene {
     let mut victim = Person::new("Ana Gómez");
     round(&mut relay, &mut [&mut victim]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let invited = victim.client.invite(Kind::Ordinary, None, now, &mut rng());
+    let invited = victim.client.invite(Kind::Link, None, now, &mut rng());
     let uri = victim.commit(invited.unwrap()).uri;
     let rendezvous = Rendezvous::new(&Invitation::parse(&uri).unwrap().secret);
     let size = relay.size;
@@ -344,7 +344,7 @@ fn a_hostile_cell_is_opened_once_as_an_honest_one_and_proves_nothing_for_free() 
     const CELLS: usize = 128;
     let mut relay = Relay::new();
     let (mut victim, mut friend) = (Person::new("Ana Gómez"), Person::new("Dr. Rivera"));
-    let (_, to) = enrol(&mut relay, &mut victim, &mut friend, Kind::Quick);
+    let (_, to) = enrol(&mut relay, &mut victim, &mut friend, Kind::Qr);
     round(&mut relay, &mut [&mut victim, &mut friend]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     for n in 0..CELLS {

@@ -20,7 +20,7 @@ const CELLS: usize = 400;
 fn real() -> Vec<Cell> {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Qr);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     a.post(&mut relay);
     let mut cells = Vec::new();
@@ -49,7 +49,7 @@ fn real() -> Vec<Cell> {
 fn cover() -> Vec<Cell> {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
-    enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    enrol(&mut relay, &mut a, &mut b, Kind::Qr);
     for _ in 0..2 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }

@@ -100,7 +100,7 @@ fn texts(person: &Person, with: ContactId) -> Vec<String> {
 fn friends() -> (Relay, Person, Person, ContactId, ContactId) {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     rounds(&mut relay, &mut [&mut a, &mut b], 4);
     a.events.clear();
     b.events.clear();
@@ -209,9 +209,7 @@ fn both_devices_notice_that_the_other_lives() {
         old.send(b_at_a, "no", now(&relay)).unwrap_err(),
         ClientError::DeviceSuperseded
     );
-    let invited = old
-        .client
-        .invite(Kind::Quick, None, now(&relay), &mut rng());
+    let invited = old.client.invite(Kind::Qr, None, now(&relay), &mut rng());
     assert_eq!(invited.unwrap_err(), ClientError::DeviceSuperseded);
 
     rounds(&mut relay, &mut [&mut new, &mut old, &mut b], 2);
@@ -393,7 +391,7 @@ fn an_answer_to_an_invitation_of_the_backup_is_read_again() {
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     rounds(&mut relay, &mut [&mut a, &mut b], 1);
     let at = now(&relay);
-    let invited = a.client.invite(Kind::Ordinary, None, at, &mut rng());
+    let invited = a.client.invite(Kind::Link, None, at, &mut rng());
     let uri = a.commit(invited.unwrap()).uri;
     let copy = backup(&a);
     let accepted = b.client.accept(&uri, false, at, &mut rng());

@@ -24,7 +24,7 @@ fn evidence(person: &Person, message: MessageRef) -> Result<Evidence, ClientErro
 fn evidence_outlives_the_keys_of_its_month_and_goes_with_its_message() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let sent = a.send(b_at_a, "stop warfarin", now).unwrap();
     a.send(b_at_a, "never mind", now).unwrap();
@@ -71,7 +71,7 @@ fn what_is_held_gives_no_evidence_before_its_sender_is_checked() {
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
     let invited = a.client.invite(
-        Kind::Ordinary,
+        Kind::Link,
         None,
         UnixTime(relay.epoch * EPOCH + 60),
         &mut rng(),

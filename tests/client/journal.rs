@@ -37,7 +37,7 @@ fn now(relay: &Relay) -> UnixTime {
 fn both_logs_say_who_met_whom_and_what_was_sent_and_never_what_it_said() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Qr);
     let id = a.send(b_at_a, FINDING, now(&relay)).unwrap();
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
@@ -86,7 +86,7 @@ fn enrolments_are_logged_however_they_end() {
     round(&mut relay, &mut [&mut a, &mut b]);
     let made = a
         .client
-        .invite(Kind::Ordinary, None, now(&relay), &mut rng())
+        .invite(Kind::Link, None, now(&relay), &mut rng())
         .unwrap();
     let made = a.commit(made);
     let withdrawn = a.client.cancel_invitation(made.id, now(&relay)).unwrap();
@@ -100,7 +100,7 @@ fn enrolments_are_logged_however_they_end() {
     // In person: the acceptor needs no digits, the inviter expects the fingerprint.
     let made = a
         .client
-        .invite(Kind::Ordinary, None, now(&relay), &mut rng())
+        .invite(Kind::Link, None, now(&relay), &mut rng())
         .unwrap();
     let made = a.commit(made);
     let fingerprint = b.client.public().fingerprint();
@@ -141,7 +141,7 @@ fn enrolments_are_logged_however_they_end() {
 fn a_refused_call_logs_nothing() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Qr);
     let before = events(&a.log()).len();
     let behind = UnixTime(NOW.0 - 90 * DAY);
     assert!(a.send(b_at_a, FINDING, behind).is_err());
@@ -165,7 +165,7 @@ fn what_is_held_released_refused_and_missing_is_logged() {
     round(&mut relay, &mut [&mut a, &mut b]);
     let made = a
         .client
-        .invite(Kind::Quick, Some(86_400), now(&relay), &mut rng())
+        .invite(Kind::Qr, Some(86_400), now(&relay), &mut rng())
         .unwrap();
     let made = a.commit(made);
     let accepted = b
@@ -247,7 +247,7 @@ fn what_is_held_released_refused_and_missing_is_logged() {
 fn time_is_logged() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Qr);
     let id = a.send(b_at_a, FINDING, now(&relay)).unwrap();
     a.post(&mut relay);
     relay.epoch += 45 * DAY / EPOCH;
@@ -351,7 +351,7 @@ fn one_record_is_written_per_entry_and_one_for_the_head() {
 fn a_crash_leaves_neither_gap_nor_fork() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Quick);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Qr);
     let before = a.log();
     let outgoing = Outgoing {
         text: Some(FINDING),

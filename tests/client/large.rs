@@ -37,7 +37,7 @@ fn stored_body(person: &Person, id: MessageRef, len: usize) -> Vec<u8> {
 fn pair() -> (Relay, Person, Person, ContactId, ContactId) {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
-    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     (relay, a, b, b_at_a, a_at_b)
 }
 
@@ -102,7 +102,7 @@ fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
 fn what_is_sent_later_to_the_same_contact_waits_and_to_others_does_not() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     let mut c = Person::new("Ana");
-    let (c_at_a, _) = enrol(&mut relay, &mut a, &mut c, Kind::Ordinary);
+    let (c_at_a, _) = enrol(&mut relay, &mut a, &mut c, Kind::Link);
     let now = clock(&relay);
     send(&mut a, b_at_a, &content(300_000), now);
     a.send(b_at_a, "second", now).unwrap();

@@ -28,7 +28,7 @@ type Store = BTreeMap<String, Zeroizing<Vec<u8>>>;
 fn pair() -> (Relay, Person, Person, ContactId, ContactId) {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
@@ -402,10 +402,7 @@ fn an_invitation_answered_in_one_month_is_taken_in_the_next() {
     relay.epoch = (LAST_NOON - DAY) / EPOCH;
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = clock(&relay);
-    let effects = a
-        .client
-        .invite(Kind::Ordinary, None, now, &mut rng())
-        .unwrap();
+    let effects = a.client.invite(Kind::Link, None, now, &mut rng()).unwrap();
     let uri = a.commit(effects).uri;
     let effects = b.client.accept(&uri, false, now, &mut rng()).unwrap();
     b.commit(effects);

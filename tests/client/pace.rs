@@ -9,7 +9,7 @@ fn a_queued_message_has_left_by_when_it_says() {
     let mut relay = Relay::new();
     relay.per_bucket = 1;
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     for _ in 0..4 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
@@ -27,7 +27,7 @@ fn a_queued_message_has_left_by_when_it_says() {
     }
     let leaving = |a: &Person, now| {
         let mut views = a.client.messages(b_at_a, None, 2).unwrap();
-        a.client.tell_leaving(&mut views, now);
+        a.client.estimate_departures(&mut views, now);
         views
     };
     let foretold: Vec<u64> = leaving(&a, now)

@@ -76,7 +76,7 @@ fn step(
     let rng = &mut rng;
     match choice {
         0 => {
-            let kind = *dice.pick(&[Kind::Quick, Kind::Ordinary]);
+            let kind = *dice.pick(&[Kind::Qr, Kind::Link]);
             let life = *dice.pick(&[None, Some(0), Some(60), Some(u64::MAX)]);
             let made = call(person, counts, "invite", |c| c.invite(kind, life, now, rng));
             known.invitations.extend(made.map(|made| made.id));
@@ -204,12 +204,9 @@ fn a_refused_call_changes_neither_memory_nor_store() {
     for seed in 0..6 {
         let mut relay = Relay::seeded(Dice::new(seed));
         let (mut a, mut b) = (Person::new("Lab"), Person::new("Rivera"));
-        let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+        let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
         let now = UnixTime(relay.epoch * EPOCH + 60);
-        let theirs = b
-            .client
-            .invite(Kind::Ordinary, None, now, &mut rng())
-            .unwrap();
+        let theirs = b.client.invite(Kind::Link, None, now, &mut rng()).unwrap();
         let elsewhere = theirs.value.uri.replace("relay", "other");
         let mut known = Known {
             contacts: vec![b_at_a, ContactId([0; 8])],

@@ -21,7 +21,7 @@ fn clock(relay: &Relay) -> UnixTime {
 fn pair() -> (Relay, Person, Person, ContactId, ContactId) {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
-    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
@@ -185,7 +185,7 @@ fn what_waits_is_sealed_again_once_another_cell_size_has_lasted_and_nothing_is_l
                 restate(&mut relay, &mut a, same, day);
             }
             let now = clock(&relay);
-            let invited = a.client.invite(Kind::Quick, Some(86_400), now, &mut rng());
+            let invited = a.client.invite(Kind::Qr, Some(86_400), now, &mut rng());
             invitation = Some(a.commit(invited.unwrap()).uri);
             restate(&mut relay, &mut a, *size, 0);
             assert_eq!(notices(&mut a), [("RELAY_CHANGED", false)]);
@@ -269,10 +269,10 @@ fn post_unanswered(relay: &mut Relay, person: &Person, cells: &mut BTreeMap<[u8;
 #[test]
 fn an_offer_or_response_published_in_several_sizes_counts_once() {
     for (kind, sizes) in [
-        (Kind::Quick, [2_048, 1_024].as_slice()),
-        (Kind::Quick, &[1_024, 2_048]),
-        (Kind::Ordinary, &[2_048, 1_024, 2_048, 1_024]),
-        (Kind::Ordinary, &[1_024, 4_096, 1_024]),
+        (Kind::Qr, [2_048, 1_024].as_slice()),
+        (Kind::Qr, &[1_024, 2_048]),
+        (Kind::Link, &[2_048, 1_024, 2_048, 1_024]),
+        (Kind::Link, &[1_024, 4_096, 1_024]),
     ] {
         let mut relay = Relay::new();
         relay.size = CellSize::try_from(sizes[0]).unwrap();
@@ -280,15 +280,15 @@ fn an_offer_or_response_published_in_several_sizes_counts_once() {
         round(&mut relay, &mut [&mut a, &mut b]);
         let now = clock(&relay);
         let (life, wait) = match kind {
-            Kind::Quick => (Some(86_400), 3_600),
-            Kind::Ordinary => (None, DAY + 3_600),
+            Kind::Qr => (Some(86_400), 3_600),
+            Kind::Link => (None, DAY + 3_600),
         };
         let invited = a.client.invite(kind, life, now, &mut rng());
         let invitation = a.commit(invited.unwrap());
         let accepted = b.client.accept(&invitation.uri, false, now, &mut rng());
         b.commit(accepted.unwrap());
         let mut cells = BTreeMap::new();
-        let sender = if kind == Kind::Quick { &mut a } else { &mut b };
+        let sender = if kind == Kind::Qr { &mut a } else { &mut b };
         post_unanswered(&mut relay, sender, &mut cells);
         for size in &sizes[1..] {
             relay.close();
@@ -402,7 +402,7 @@ fn what_is_read_before_the_confirm_raises_no_gap() {
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = clock(&relay);
-    let invited = a.client.invite(Kind::Quick, Some(86_400), now, &mut rng());
+    let invited = a.client.invite(Kind::Qr, Some(86_400), now, &mut rng());
     let invitation = a.commit(invited.unwrap());
     let expected = b.client.public().fingerprint();
     let expected = a.client.expect(invitation.id, expected, now, &mut rng());
@@ -445,7 +445,7 @@ fn a_number_lost_before_the_confirm_is_reported_with_it() {
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     round(&mut relay, &mut [&mut a, &mut b]);
     let now = clock(&relay);
-    let invited = a.client.invite(Kind::Quick, Some(86_400), now, &mut rng());
+    let invited = a.client.invite(Kind::Qr, Some(86_400), now, &mut rng());
     let invitation = a.commit(invited.unwrap());
     let expected = b.client.public().fingerprint();
     let expected = a.client.expect(invitation.id, expected, now, &mut rng());
@@ -491,7 +491,7 @@ fn an_invitation_made_while_the_lobby_is_read_raises_no_gap() {
     let planned = a.client.plan_pull(Mailbox::Lobby, &index, now).unwrap();
     let planned = a.commit(planned);
     assert!(planned.len() < 100, "what was missed concerns nobody here");
-    let invited = a.client.invite(Kind::Quick, None, now, &mut rng());
+    let invited = a.client.invite(Kind::Qr, None, now, &mut rng());
     a.commit(invited.unwrap());
     for batch in planned {
         let bytes = relay.batch(&batch);

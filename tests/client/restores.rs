@@ -40,7 +40,7 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut relay = Relay::seeded(Dice::new(seed + 1_000));
         let (mut first, mut friend) = (Person::new("A"), Person::new("B"));
-        let (at_device, at_friend) = enrol(&mut relay, &mut first, &mut friend, Kind::Ordinary);
+        let (at_device, at_friend) = enrol(&mut relay, &mut first, &mut friend, Kind::Link);
         let mut world = Self {
             dice: Dice::new(seed),
             own: own_tags(&first),

@@ -27,7 +27,7 @@ fn sync(person: &mut Person, relay: &mut Relay) -> Synced {
 fn friends() -> (Relay, Person, Person, ContactId) {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Rivera"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }

@@ -96,7 +96,7 @@ fn read(person: &mut Person, shelf: &Shelf, now: UnixTime) -> Received {
 fn away_for_days_a_person_reads_segments_and_loses_nothing() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Rivera"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     let bucket = bucket_of(&b.client);
     let away_from = relay.published[&bucket].len();
     for i in 0..9 {
@@ -127,7 +127,7 @@ fn away_for_days_a_person_reads_segments_and_loses_nothing() {
 fn a_segment_that_is_not_what_was_listed_changes_nothing() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Rivera"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     let bucket = bucket_of(&b.client);
     let away_from = relay.published[&bucket].len();
     for _ in 0..4 {
@@ -165,7 +165,7 @@ fn a_segment_that_is_not_what_was_listed_changes_nothing() {
 fn a_gap_is_closed_by_a_segment_that_holds_what_was_missing() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Rivera"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     let bucket = bucket_of(&b.client);
     let away_from = relay.published[&bucket].len();
     for _ in 0..5 {

@@ -33,7 +33,7 @@ fn practice() -> (Relay, Person, Person, ContactId) {
     let mut relay = Relay::new();
     relay.buckets = BucketCount::try_from(8).unwrap();
     let (mut doctor, mut patient) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
-    let (contact, _) = enrol(&mut relay, &mut doctor, &mut patient, Kind::Quick);
+    let (contact, _) = enrol(&mut relay, &mut doctor, &mut patient, Kind::Qr);
     for _ in 0..2 {
         round(&mut relay, &mut [&mut doctor, &mut patient]);
     }
@@ -107,7 +107,7 @@ fn cells_for_the_lobby_leave_in_posts_of_their_own() {
     round(&mut relay, &mut [&mut doctor, &mut patient]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
     let life = Some(86_400);
-    let invitation = doctor.client.invite(Kind::Quick, life, now, &mut rng());
+    let invitation = doctor.client.invite(Kind::Qr, life, now, &mut rng());
     doctor.commit(invitation.unwrap());
     assert_eq!(doctor.client.queued(), 1, "the offer waits for the lobby");
     let post = doctor.client.next_slot(now, &mut rng()).unwrap();
@@ -142,8 +142,8 @@ fn flooded() -> Flooded {
     relay.buckets = BucketCount::try_from(1).unwrap();
     let [mut victim, mut flooder, mut friend] =
         ["Ana Gómez", "Dr. Mallory", "Dr. Rivera"].map(Person::new);
-    let (attacker, to) = enrol(&mut relay, &mut victim, &mut flooder, Kind::Ordinary);
-    let (other, _) = enrol(&mut relay, &mut victim, &mut friend, Kind::Ordinary);
+    let (attacker, to) = enrol(&mut relay, &mut victim, &mut flooder, Kind::Link);
+    let (other, _) = enrol(&mut relay, &mut victim, &mut friend, Kind::Link);
     for _ in 0..3 {
         round(&mut relay, &mut [&mut victim, &mut flooder, &mut friend]);
     }

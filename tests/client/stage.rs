@@ -124,7 +124,7 @@ pub(crate) fn enrol(
 ) -> (ContactId, ContactId) {
     round(relay, &mut [a, b]);
     let now = UnixTime(relay.epoch * EPOCH + 60);
-    let life = (kind == Kind::Quick).then_some(86_400);
+    let life = (kind == Kind::Qr).then_some(86_400);
     let effects = a.client.invite(kind, life, now, &mut rng()).unwrap();
     let invitation = a.commit(effects);
     let effects = b

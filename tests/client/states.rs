@@ -47,11 +47,11 @@ fn scene(active: bool) -> Scene {
     relay.per_bucket = 8;
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     let b_at_a = if active {
-        enrol(&mut relay, &mut a, &mut b, Kind::Ordinary).0
+        enrol(&mut relay, &mut a, &mut b, Kind::Link).0
     } else {
         round(&mut relay, &mut [&mut a, &mut b]);
         let now = UnixTime(relay.epoch * EPOCH + 60);
-        let invited = a.client.invite(Kind::Ordinary, None, now, &mut rng());
+        let invited = a.client.invite(Kind::Link, None, now, &mut rng());
         let uri = a.commit(invited.unwrap()).uri;
         let accepted = b.client.accept(&uri, true, now, &mut rng());
         b.commit(accepted.unwrap());
@@ -294,7 +294,7 @@ fn receipts_owed_to_a_contact_that_is_suspect_or_removed_by_then_never_leave() {
     for remove in [false, true] {
         let mut relay = Relay::new();
         let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
-        let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+        let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
         for _ in 0..3 {
             round(&mut relay, &mut [&mut a, &mut b]);
         }

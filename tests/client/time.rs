@@ -11,7 +11,7 @@ use tessera::{
 fn a_clock_set_back_to_a_day_whose_cells_were_given_up_sends_nothing_that_is_not_found() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
@@ -40,7 +40,7 @@ fn a_clock_set_back_to_a_day_whose_cells_were_given_up_sends_nothing_that_is_not
 fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Ordinary);
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
@@ -98,10 +98,7 @@ fn a_relay_that_moved_is_named_in_new_invitations() {
     let moved = a.client.relocate("https://moved.example/", NOW);
     a.commit(moved);
     a.restart();
-    let effects = a
-        .client
-        .invite(Kind::Ordinary, None, NOW, &mut rng())
-        .unwrap();
+    let effects = a.client.invite(Kind::Link, None, NOW, &mut rng()).unwrap();
     let uri = a.commit(effects).uri;
     assert_eq!(
         Invitation::parse(&uri).unwrap().relay,

@@ -70,7 +70,7 @@ pub fn enrolment(case: &Case<'_>) -> Result<Verdict, Broken> {
     Ok(Verdict::compared(&[
         (
             "invitation kind",
-            (invitation.kind() == Kind::Ordinary) == invitation.offer.is_some(),
+            (invitation.kind() == Kind::Link) == invitation.offer.is_some(),
         ),
         (
             "enclosed offer",

@@ -9,9 +9,9 @@ use tessera::{
     enrolment::Kind,
 };
 
-/// A quick invitation's longest life, and an ordinary one's here.
-const QUICK_SECONDS: u64 = 86_400;
-const ORDINARY_SECONDS: u64 = 7 * 86_400;
+/// Maximum lifetime of a QR invitation, and lifetime of a link here.
+const QR_SECONDS: u64 = 86_400;
+const LINK_SECONDS: u64 = 7 * 86_400;
 
 impl World {
     /// Everyone meets person 0, with all faults but those of the steps of
@@ -48,7 +48,7 @@ impl World {
                 .ends
                 .iter()
                 .all(|end| [inviter, acceptor].contains(&end.person));
-            both && (self.now <= link.expires_at + QUICK_SECONDS || !link.is_over())
+            both && (self.now <= link.expires_at + QR_SECONDS || !link.is_over())
         });
         if inviter == acceptor || known {
             return Ok(());
@@ -59,9 +59,9 @@ impl World {
 
     fn invite(&mut self, inviter: usize, acceptor: usize, in_person: bool) -> Step {
         let (kind, life) = if self.dice.chance(50) {
-            (Kind::Quick, QUICK_SECONDS)
+            (Kind::Qr, QR_SECONDS)
         } else {
-            (Kind::Ordinary, ORDINARY_SECONDS)
+            (Kind::Link, LINK_SECONDS)
         };
         let now = self.clock(inviter);
         let client = &mut self.people[inviter].person.client;

@@ -65,7 +65,7 @@ export class KeyRing {
     return window;
   }
 
-  /** Derived once; whoever asks meanwhile waits for the same. */
+  /** Derived once; concurrent calls wait for the same derivation. */
   #key(month: string): Promise<MedcryptKey> {
     let key = this.#keys.get(month);
     if (key === undefined) {

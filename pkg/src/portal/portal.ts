@@ -86,7 +86,7 @@ export class Portal extends (EventTarget as {
     return openReadOnly(options);
   }
 
-  /** Opens a backup with emergency shares, to be read for a while. The owner is told where `store` or `relay` allow it. */
+  /** Opens a backup with emergency shares, for reading for a limited time. The access is reported to the owner if `store` or `relay` is given. */
   static openEmergencyAccess(options: EmergencyAccessOptions): Promise<EmergencySession> {
     return EmergencySession.open(options);
   }

@@ -157,13 +157,13 @@ export interface EmergencyAccessOptions {
   readonly reason: string;
   /** For how long: 1 to 1440. */
   readonly minutes: number;
-  /** The owner's own store, if it is at hand: the owner is told at the next unlock. It must not be open elsewhere. */
+  /** The owner's own store, if available: the access is reported to the owner at the next unlock. It must not be open elsewhere. */
   readonly store?: Store;
-  /** The owner's relay: the owner's portal is told through it. */
+  /** The owner's relay, through which the access is reported to the owner's portal. */
   readonly relay?: URL | string | RelayOptions | RelayClient;
 }
 
-/** Why a vault was locked: nobody used it for `idleMinutes`, or somebody called `lock()`. */
+/** Why a vault was locked: it was idle for `idleMinutes`, or `lock()` was called. */
 export type LockReason = "idle" | "manual";
 
 export interface LockStatus {
@@ -547,7 +547,7 @@ export interface RecordReference {
   readonly display?: string;
 }
 
-/** Who somebody is in the host's record. */
+/** The reference of a person in the host's record. */
 export interface AuditSubject {
   readonly who?: RecordReference;
   readonly name?: string;

@@ -226,13 +226,13 @@ const fn note(mechanism: Mechanism) -> &'static str {
              removed from each of `batches` batches; nothing is hidden from the relay itself"
         }
         Mechanism::Constant => {
-            "every batch has `cells` cells, and its size tells nothing, while no more are posted \
-             per epoch; cells beyond that wait up to two epochs, then the batch grows to the next \
-             multiple, which shows; whoever may post can probe this"
+            "every batch has `cells` cells, and its size reveals nothing, if no more are posted \
+             per epoch; surplus cells wait up to two epochs, then the batch visibly grows to the \
+             next multiple; anyone who may post can probe this"
         }
         Mechanism::Fixed => {
             "the same number of cover cells in every batch; no differential-privacy guarantee: \
-             the size of a batch shows how many cells were posted"
+             the size of a batch reveals how many cells were posted"
         }
     }
 }

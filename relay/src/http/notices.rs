@@ -214,8 +214,8 @@ async fn follow<S: Store>(app: &App<S>, to: &Subscription, stream: &mut Stream) 
             _ = changed(&mut tokens) => if !app.access.accept(to.token.as_ref()) {
                 return Ok(End::GoingAway);
             },
-            Ok(()) = numbered.changed() => tell(app, to.bucket, stream).await?,
-            Ok(()) = lobby.changed() => tell(app, BucketId::LOBBY, stream).await?,
+            Ok(()) = numbered.changed() => notify(app, to.bucket, stream).await?,
+            Ok(()) = lobby.changed() => notify(app, BucketId::LOBBY, stream).await?,
             _ = ping.tick() => {
                 if !std::mem::take(&mut is_awake) {
                     return Err(Gone);
@@ -239,7 +239,7 @@ async fn follow<S: Store>(app: &App<S>, to: &Subscription, stream: &mut Stream) 
 }
 
 /// Sends the newest batch of a bucket, if there is one.
-async fn tell<S: Store>(app: &App<S>, bucket: BucketId, stream: &mut Stream) -> Result<(), Gone> {
+async fn notify<S: Store>(app: &App<S>, bucket: BucketId, stream: &mut Stream) -> Result<(), Gone> {
     match app.indexes.newest(app, bucket).await {
         Ok(Some(notice)) => send(stream, Message::text(notice)).await,
         // The store logs the error; there will be another notice.

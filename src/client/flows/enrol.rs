@@ -14,8 +14,8 @@ use crate::{
     },
     crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
-        EnrolmentError, Invitation, InvitationSecret, Kind, ORDINARY_DEFAULT_SECONDS, Offer,
-        QUICK_DEFAULT_SECONDS, QUICK_MAX_SECONDS,
+        EnrolmentError, Invitation, InvitationSecret, Kind, LINK_DEFAULT_SECONDS, Offer,
+        QR_DEFAULT_SECONDS, QR_MAX_SECONDS,
     },
     identity::Fingerprint,
     wire::Cell,
@@ -37,12 +37,12 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<InvitationView>, ClientError> {
         self.devices.require_current()?;
-        let quick = kind == Kind::Quick;
-        let (longest, default) = match quick {
-            true => (QUICK_MAX_SECONDS, QUICK_DEFAULT_SECONDS),
+        let is_qr = kind == Kind::Qr;
+        let (longest, default) = match is_qr {
+            true => (QR_MAX_SECONDS, QR_DEFAULT_SECONDS),
             false => {
                 let retention = self.mailboxes.info()?.retention_seconds.get().into();
-                (retention, ORDINARY_DEFAULT_SECONDS)
+                (retention, LINK_DEFAULT_SECONDS)
             }
         };
         let life = expires_in.unwrap_or(default.min(longest));
@@ -58,15 +58,15 @@ impl Client {
             offer_hash: kdf::sha256(&offer),
             relay: self.mailboxes.url().to_owned(),
             expires_at: now.plus(life),
-            offer: (!quick).then(|| offer.clone()),
+            offer: (!is_qr).then(|| offer.clone()),
         };
         let uri = invitation.to_uri();
         let stage = Stage::Offered {
             offer: offer.clone(),
             secrets,
         };
-        let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, quick, stage);
-        let cells = match quick {
+        let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, is_qr, stage);
+        let cells = match is_qr {
             true => self.rendezvous_cells(&open, &offer, rng)?,
             false => Vec::new(),
         };
@@ -80,7 +80,7 @@ impl Client {
         self.inbox.tags.watch_invitation(id, &open);
         self.invitations.insert(id, open, &mut tx);
         let invitation = id;
-        self.log(AuditEvent::Invited { invitation, quick }, &mut tx);
+        self.log(AuditEvent::Invited { invitation, is_qr }, &mut tx);
         let view = InvitationView {
             id,
             uri,
@@ -133,14 +133,14 @@ impl Client {
             return self.accept_again(&invitation.secret, now);
         }
 
-        let quick = invitation.kind() == Kind::Quick;
+        let is_qr = invitation.kind() == Kind::Qr;
         let offer_hash = invitation.offer_hash;
         let stage = Stage::AwaitingOffer { offer_hash };
         let id = InvitationId::random(rng);
         let mut contact = Contact::new(ContactId::random(rng), now);
         contact.in_person = in_person;
         let contact_id = contact.id;
-        let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, quick, stage);
+        let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, is_qr, stage);
         open.contact = Some(contact_id);
         // The whole handshake fits into this call if the offer came along.
         let response = match &invitation.offer {
@@ -164,7 +164,7 @@ impl Client {
         if let Some(response) = response {
             self.push_response(contact_id, response, &mut tx);
         }
-        if quick {
+        if is_qr {
             self.mailboxes.read_lobby_again(&mut tx);
         }
         self.contacts.emit(contact_id, &mut tx);
@@ -200,7 +200,7 @@ impl Client {
         contact: &Contact,
     ) -> Result<(Vec<Cell>, Destination), ClientError> {
         let size = self.mailboxes.info()?.cell_size;
-        let to = match (open.quick, contact.peer) {
+        let to = match (open.is_qr, contact.peer) {
             (true, _) => Destination::Lobby,
             (false, Some(peer)) => Destination::Bucket(peer.fingerprint()),
             (false, None) => return Err(ClientError::Internal),

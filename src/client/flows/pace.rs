@@ -44,7 +44,7 @@ impl Client {
 
     /// Says of each queued message by when its last cell leaves in slots, if
     /// the portal stays open.
-    pub fn tell_leaving(&self, views: &mut [MessageView], now: UnixTime) {
+    pub fn estimate_departures(&self, views: &mut [MessageView], now: UnixTime) {
         if views.iter().all(|view| view.state != "queued") {
             return;
         }

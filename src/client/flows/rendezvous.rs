@@ -15,7 +15,7 @@ use crate::{
     },
     crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
-        Enrolled, EnrolmentError, Offer, QUICK_MAX_SECONDS, Rendezvous, first_month, open_response,
+        Enrolled, EnrolmentError, Offer, QR_MAX_SECONDS, Rendezvous, first_month, open_response,
         respond, sas_digits,
     },
     envelope::{Control, Sealing, seal, split},
@@ -55,7 +55,7 @@ impl Answer {
             commitment,
             sas: enrolled.sas,
         });
-        let to = match open.quick {
+        let to = match open.is_qr {
             true => Destination::Lobby,
             false => Destination::Bucket(enrolled.peer.fingerprint()),
         };
@@ -183,8 +183,8 @@ impl Client {
         let enrolled = open_response(&open.secret, offer, &secrets.xwing, me, bytes)
             .map_err(EnrolmentError::code)?;
         // The response may have waited for as long as the invitation is valid.
-        let longest = match open.quick {
-            true => QUICK_MAX_SECONDS,
+        let longest = match open.is_qr {
+            true => QR_MAX_SECONDS,
             false => Settings::default().retention(),
         };
         enrolled
@@ -206,7 +206,7 @@ impl Client {
             Direction::FromInviter,
             enrolled.first_month,
         ));
-        let to = match open.quick {
+        let to = match open.is_qr {
             true => Destination::Lobby,
             false => Destination::Bucket(fingerprint),
         };
@@ -314,7 +314,7 @@ impl Client {
 
     /// Where the offer or the response of an invitation goes.
     fn rendezvous_to(&self, open: &OpenInvitation) -> Option<Destination> {
-        if open.quick {
+        if open.is_qr {
             return Some(Destination::Lobby);
         }
         let contact = self.contacts.get(open.contact?)?;

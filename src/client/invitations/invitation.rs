@@ -34,7 +34,7 @@ pub(crate) struct OpenInvitation {
     pub(crate) secret: InvitationSecret,
     pub(crate) rendezvous: Rendezvous,
     pub(crate) expires_at: UnixTime,
-    pub(crate) quick: bool,
+    pub(crate) is_qr: bool,
     pub(crate) stage: Stage,
     pub(crate) contact: Option<ContactId>,
     pub(crate) expected: Option<Fingerprint>,
@@ -49,7 +49,7 @@ impl OpenInvitation {
     pub(crate) fn new(
         secret: InvitationSecret,
         expires_at: UnixTime,
-        quick: bool,
+        is_qr: bool,
         stage: Stage,
     ) -> Self {
         let rendezvous = Rendezvous::new(&secret);
@@ -57,7 +57,7 @@ impl OpenInvitation {
             secret,
             rendezvous,
             expires_at,
-            quick,
+            is_qr,
             stage,
             contact: None,
             expected: None,
@@ -72,11 +72,11 @@ impl OpenInvitation {
     }
 
     /// Directions whose tags are watched: the inviter watches for responses,
-    /// the acceptor for the offer and for somebody else's response.
+    /// the acceptor for the offer and for another person's response.
     pub(crate) fn watched(&self) -> &'static [Direction] {
         if self.is_own() {
             &[Direction::FromAcceptor]
-        } else if self.quick {
+        } else if self.is_qr {
             &[Direction::FromInviter, Direction::FromAcceptor]
         } else {
             &[]
@@ -174,7 +174,7 @@ impl OpenInvitation {
         InvitationRecord {
             secret: *self.secret.expose().expose(),
             expires_at: self.expires_at.0,
-            quick: self.quick,
+            is_qr: self.is_qr,
             offer,
             offer_secrets,
             offer_hash: match &self.stage {
@@ -210,7 +210,7 @@ impl OpenInvitation {
             (None, None) => Stage::Responded,
         };
         let secret = InvitationSecret::new(Secret::take(&mut record.secret));
-        let mut open = Self::new(secret, UnixTime(record.expires_at), record.quick, stage);
+        let mut open = Self::new(secret, UnixTime(record.expires_at), record.is_qr, stage);
         open.contact = record.contact.map(ContactId);
         open.expected = record.expected.map(Fingerprint);
         open.own_cells = record

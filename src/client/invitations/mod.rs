@@ -92,7 +92,7 @@ impl Invitations {
         self.0.values().filter(|open| {
             let contact = open.contact.and_then(|id| contacts.get(id));
             let pending = contact.is_none_or(|contact| contact.state == ContactState::Pending);
-            open.quick && pending
+            open.is_qr && pending
         })
     }
 
@@ -100,7 +100,7 @@ impl Invitations {
     /// batches are worth reading.
     pub(crate) fn await_offer(&self) -> bool {
         let mut all = self.0.values();
-        all.any(|open| open.quick && matches!(open.stage, Stage::AwaitingOffer { .. }))
+        all.any(|open| open.is_qr && matches!(open.stage, Stage::AwaitingOffer { .. }))
     }
 }
 

@@ -16,9 +16,9 @@ fn tx() -> Transaction {
     Transaction::new(NOW)
 }
 
-fn open(byte: u8, quick: bool, stage: Stage) -> OpenInvitation {
+fn open(byte: u8, is_qr: bool, stage: Stage) -> OpenInvitation {
     let secret = InvitationSecret::new(Secret::take(&mut [byte; 32]));
-    OpenInvitation::new(secret, NOW.plus(900), quick, stage)
+    OpenInvitation::new(secret, NOW.plus(900), is_qr, stage)
 }
 
 fn answered() -> Stage {
@@ -87,9 +87,9 @@ fn removing_a_contact_removes_what_led_to_it_and_nothing_else() {
 }
 
 #[test]
-fn the_lobby_is_read_only_while_the_outcome_of_a_quick_enrolment_is_open() {
+fn the_lobby_is_read_only_while_the_outcome_of_a_qr_enrolment_is_open() {
     let contact = ContactId([1; 8]);
-    for (quick, contact_is, in_lobby) in [
+    for (is_qr, contact_is, in_lobby) in [
         (false, None, false),
         (true, None, true),
         (true, Some(ContactState::Pending), true),
@@ -97,7 +97,7 @@ fn the_lobby_is_read_only_while_the_outcome_of_a_quick_enrolment_is_open() {
         (true, Some(ContactState::Suspect), false),
     ] {
         let (mut invitations, mut contacts) = (Invitations::default(), Contacts::default());
-        let mut open = open(1, quick, answered());
+        let mut open = open(1, is_qr, answered());
         open.contact = contact_is.map(|_| contact);
         invitations.restore(id(1), open);
         if let Some(state) = contact_is {
@@ -106,20 +106,20 @@ fn the_lobby_is_read_only_while_the_outcome_of_a_quick_enrolment_is_open() {
             contacts.restore(known);
         }
         let open = invitations.open_in_lobby(&contacts).count() == 1;
-        assert_eq!(open, in_lobby, "{quick} {contact_is:?}");
+        assert_eq!(open, in_lobby, "{is_qr} {contact_is:?}");
     }
 }
 
 #[test]
-fn older_batches_are_wanted_only_while_an_offer_of_a_quick_enrolment_is_missing() {
-    for (quick, stage, wanted) in [
+fn older_batches_are_wanted_only_while_an_offer_of_a_qr_enrolment_is_missing() {
+    for (is_qr, stage, wanted) in [
         (false, awaiting(), false),
         (true, answered(), false),
         (true, Stage::Responded, false),
         (true, awaiting(), true),
     ] {
         let mut invitations = Invitations::default();
-        invitations.restore(id(1), open(1, quick, stage));
+        invitations.restore(id(1), open(1, is_qr, stage));
         assert_eq!(invitations.await_offer(), wanted);
     }
 }
@@ -132,8 +132,8 @@ fn the_inviter_watches_for_responses_and_the_acceptor_for_the_offer_and_other_re
         (own.watched(), own.sends()),
         ([both[1]].as_slice(), both[0])
     );
-    let quick = open(1, true, awaiting());
-    assert_eq!((quick.watched(), quick.sends()), (both, both[1]));
+    let qr = open(1, true, awaiting());
+    assert_eq!((qr.watched(), qr.sends()), (both, both[1]));
     assert_eq!(
         open(1, false, awaiting()).watched(),
         [],

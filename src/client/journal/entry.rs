@@ -25,7 +25,7 @@ pub enum AuditEvent {
         /// Its local id.
         invitation: InvitationId,
         /// Whether it goes through the lobby.
-        quick: bool,
+        is_qr: bool,
     },
     /// An invitation was withdrawn by the person who made it.
     Withdrawn {
@@ -267,9 +267,9 @@ impl AuditEvent {
                 record.bytes("owner", &owner.0);
                 record.number("device", (*device).into());
             }
-            Self::Invited { invitation, quick } => {
+            Self::Invited { invitation, is_qr } => {
                 record.text("invitation", &invitation.to_string());
-                record.text("kind", if *quick { "qr" } else { "link" });
+                record.text("kind", if *is_qr { "qr" } else { "link" });
             }
             Self::Withdrawn { invitation } => record.text("invitation", &invitation.to_string()),
             Self::Accepted { in_person, .. } => record.flag("inPerson", *in_person),

@@ -124,7 +124,7 @@ impl Engine {
         };
         let found = self.client.messages(id, before, limit as usize);
         let mut found = found.map_err(client_error)?;
-        self.client.tell_leaving(&mut found, time(now)?);
+        self.client.estimate_departures(&mut found, time(now)?);
         to_js(&found)
     }
 

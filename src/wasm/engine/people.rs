@@ -52,8 +52,8 @@ impl Engine {
         now: f64,
     ) -> JsResult<JsValue> {
         let kind = match kind {
-            "qr" => Kind::Quick,
-            "link" => Kind::Ordinary,
+            "qr" => Kind::Qr,
+            "link" => Kind::Link,
             _ => return Err(invalid("kind is neither \"qr\" nor \"link\"")),
         };
         let life = expires_in
