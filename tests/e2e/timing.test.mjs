@@ -124,9 +124,11 @@ test("the time between requests does not tell a batch with mail from one without
       }, MAIL);
     }
     wanted = !wanted;
-    const before = seen;
-    await until("the next batch", async () => (seen = (await batches()).length) > before);
-    const all = await batches();
+    const all = await until("the next batch", async () => {
+      const all = await batches();
+      return all.length > seen && all;
+    });
+    seen = all.length;
     kinds.yes = all.filter(({ mail }) => mail).map(({ gap }) => gap);
     kinds.no = all.filter(({ mail }) => !mail).map(({ gap }) => gap);
   }

@@ -8,6 +8,8 @@ use tessera::client::{ContactId, InvitationId, MessageRef};
 /// One person, and what it has seen so far.
 pub(crate) struct Actor {
     pub(crate) person: Person,
+    /// How long this person's receipts wait on average, in minutes.
+    receipt_delay: u32,
     /// Seconds by which the clock is ahead.
     pub(crate) skew: i64,
     pub(crate) last_pull: u64,
@@ -54,8 +56,12 @@ pub(crate) struct Sent {
 
 impl Actor {
     pub(crate) fn new(number: usize, dice: &mut Dice) -> Self {
+        let mut person = Person::create(&format!("Person {number}"), dice);
+        let receipt_delay = *dice.pick(&[0, 0, 60, 600]);
+        person.client.set_receipt_delay(receipt_delay).unwrap();
         Self {
-            person: Person::create(&format!("Person {number}"), dice),
+            person,
+            receipt_delay,
             skew: 0,
             last_pull: NOW.0,
             read: BTreeSet::new(),
@@ -68,6 +74,8 @@ impl Actor {
 
     pub(crate) fn restart(&mut self) {
         self.person.restart();
+        let set = self.person.client.set_receipt_delay(self.receipt_delay);
+        set.unwrap();
     }
 }
 
