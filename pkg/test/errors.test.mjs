@@ -1,5 +1,6 @@
 import test from "node:test";
 import vm from "node:vm";
+import { readFile } from "node:fs/promises";
 import { TesseraError, isTesseraError } from "tessera-portal";
 import { Sender } from "tessera-portal/sdk";
 import { assert, refused } from "./support.mjs";
@@ -41,4 +42,19 @@ test("arguments of another realm are taken", () => {
   const secret = vm.runInContext("new Uint8Array(32).fill(1)", context);
   assert.ok(!(secret instanceof Uint8Array));
   assert.deepEqual(Sender.fromSecret(secret).publicKey, Sender.fromSecret(new Uint8Array(32).fill(1)).publicKey);
+});
+
+test("every code has its row in the reference, and its place in what it asks of the host", async () => {
+  const text = (path) => readFile(new URL(path, import.meta.url), "utf8");
+  const [source, reference, advice] = await Promise.all([
+    text("../dist/errors.js"),
+    text("../../docs/package.md"),
+    text("../../docs/errors.md"),
+  ]);
+  const codes = [...source.matchAll(/^ {4}([A-Z_]+): (?:true|false),$/gm)].map(([, code]) => code);
+  assert.ok(codes.length > 50);
+  assert.deepEqual(
+    codes.filter((code) => !reference.includes(`| \`${code}\` |`) || !advice.includes(`\`${code}\``)),
+    [],
+  );
 });

@@ -11,6 +11,7 @@ import {
   memoryStore,
   verifyAuditExport,
   verifyEvidence,
+  shareQrSvg,
 } from "tessera-portal";
 import {
   BlindedSender,
@@ -23,6 +24,9 @@ import {
   fingerprint,
   medcrypt,
 } from "tessera-portal/sdk";
+import { fileStore } from "tessera-portal/node";
+import { memoryRelay } from "tessera-portal/testing";
+import { loadGiven } from "../dist/module/load.js";
 import { PASSPHRASE, enrol, person, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, bytes, refused, utf8 } from "./support.mjs";
@@ -188,6 +192,40 @@ const ARGUMENTS = [
   ["month", "text", (v) => medcrypt.monthKey("s", v)],
   ["iterations", "whole", (v) => medcrypt.deriveKey("s", { iterations: v })],
   ["alias", "text", (v) => new medcrypt.Conversation("s", { alias: v })],
+  [
+    "context",
+    "content",
+    (v) => new BlindedVerifier(verifier, bytes(32), session).verify(bytes(64), bytes(32), "m", { context: v }),
+  ],
+  ["options", "options", (v) => new Verifier(v)],
+  ["options", "options", (v) => new BlindedSender(sender, bytes(32), v)],
+  ["options", "options", (v) => new BlindedVerifier(verifier, bytes(32), v)],
+  ["sender", "object", (v) => new BlindedSender(v, bytes(32), session)],
+  ["verifier", "object", (v) => new BlindedVerifier(v, bytes(32), session)],
+  ["ciphertext", "bytes", (v) => SecureEncryption.decrypt(v, sender)],
+  ["recipient", "object", (v) => SecureEncryption.decrypt(bytes(99), v)],
+  ["options", "options", (v) => emergency.split(bytes(32), v)],
+  ["shares", "object", (v) => emergency.combine(v)],
+  ["y", "bytes", (v) => emergency.combine([{ x: 1, y: v }])],
+  ["x", "whole", (v) => emergency.combine([{ x: v, y: bytes(32) }])],
+  ["salt", "bytes", (v) => medcrypt.deriveKey("s", { salt: v })],
+  ["text", "text", (v) => medcrypt.encryptMessage(v, bytes(32), "alias")],
+  ["key", "bytes", (v) => medcrypt.encryptMessage("text", v, "alias")],
+  ["patientId", "text", (v) => medcrypt.encryptMessage("text", bytes(32), v)],
+  ["wire", "text", (v) => medcrypt.decryptMessage(v, bytes(32))],
+  ["wire", "text", (v) => medcrypt.readAlias(v)],
+  ["limit", "whole", (v) => new medcrypt.Conversation("s", { limit: v })],
+  ["alias", "text", (v) => new medcrypt.Aliases().set("contact", v)],
+  ["note", "text", (v) => new medcrypt.Conversation("s").seal(v)],
+  ["share", "text", (v) => shareQrSvg(v)],
+  ["relay", "options", (v) => httpRelay(v)],
+  ["wasm", "object", (v) => loadGiven(v)],
+  ["signal", "signal", (v) => portal.events({ signal: v })],
+  ["options", "object", (v) => memoryRelay(v)],
+  ["url", "text", (v) => memoryRelay({ url: v })],
+  ["buckets", "whole", (v) => memoryRelay({ buckets: v })],
+  ["epochSeconds", "whole", (v) => memoryRelay({ epochSeconds: v })],
+  ["directory", "text", (v) => fileStore(v)],
   ["name", "text", (v) => indexedDbStore(v)],
   ["accessToken", "text", (v) => httpRelay({ url: relay.url, accessToken: v })],
 ];
@@ -213,6 +251,26 @@ describe("every argument of the surface refuses what is not of its type, by name
       }
     });
   }
+
+  test("and the table has every method that takes an argument", () => {
+    const calls = ARGUMENTS.map(([, , call]) => String(call)).join("\n");
+    const owners = {
+      portal,
+      "portal.vault": portal.vault,
+      "portal.audit": portal.audit,
+      "portal.emergency": portal.emergency,
+    };
+    const missing = [];
+    for (const [owner, object] of Object.entries(owners)) {
+      for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object)))) {
+        const takes = typeof value === "function" && /^(async )?\*? ?\w+\([^)]/.test(String(value));
+        // `audit.stream` is what `audit.export` reads.
+        if (takes && name !== "constructor" && name !== "stream" && !calls.includes(`${owner}.${name}(`))
+          missing.push(`${owner}.${name}`);
+      }
+    }
+    assert.deepEqual(missing, []);
+  });
 
   test("and none of it has ended the portal", async () => {
     assert.equal((await portal.me()).name, "A");

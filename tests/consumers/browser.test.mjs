@@ -309,4 +309,35 @@ describe("in a page", () => {
     assert.deepEqual({ text, most, live }, { text: "From Ben", most: 1, live: 1 });
     assert.deepEqual(statuses, ["opening", "open"]);
   });
+
+  test("React: the elements as components, with properties and events", async () => {
+    const url = await bundle(
+      "elements",
+      `import { StrictMode, createElement as h } from "react";
+       import { createRoot } from "react-dom/client";
+       import { Portal, init, memoryStore } from "tessera-portal";
+       import { TesseraPortal } from "tessera-portal/react";
+       globalThis.found = (async () => {
+         await init({ wasm: "/assets/core.wasm" });
+         const portal = await Portal.open({ relay: ${RELAY}, store: memoryStore(), passphrase: "a", name: "Ana", create: true });
+         let unread;
+         const heard = new Promise((resolve) => (unread = ({ detail }) => resolve(detail.count)));
+         const root = createRoot(document.getElementById("root"));
+         root.render(h(StrictMode, null, h(TesseraPortal, { portal, emergencyNumber: "112", className: "here", lang: "es", onUnread: unread })));
+         const count = await heard;
+         const element = document.querySelector("tessera-portal.here");
+         const { lang, emergencyNumber } = element;
+         root.unmount();
+         await portal.dispose();
+         return { count, same: element.portal === portal, lang, emergencyNumber, shadow: element.shadowRoot !== null };
+       })();`,
+    );
+    assert.deepEqual(await found(browser, url), {
+      count: 0,
+      same: true,
+      lang: "es",
+      emergencyNumber: "112",
+      shadow: true,
+    });
+  });
 });

@@ -67,7 +67,7 @@ enum Task {
     },
     /// Pack the package, and build and run it with every bundler, framework and runtime of tests/consumers/all
     Consumers {
-        /// Only those whose title contains this
+        /// Only those whose title matches this regular expression
         #[arg(long)]
         only: Option<String>,
     },

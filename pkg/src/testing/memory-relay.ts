@@ -39,11 +39,16 @@ interface Published {
  * segments, and hides nothing: for tests only. `UNSUPPORTED` where WebCrypto has no Ed25519.
  */
 export function memoryRelay(options: MemoryRelayOptions = {}): MemoryRelay {
-  const given = known(options, "options", ["url", "buckets", "epochSeconds", "maxAttachmentBytes"]);
-  const url = text(given.url ?? "https://relay.invalid", "url");
-  const buckets = integer(given.buckets ?? 1, "buckets", 1, 64);
-  const epochSeconds = integer(given.epochSeconds ?? 1, "epochSeconds", 1, DAY_SECONDS);
-  const most = integer(given.maxAttachmentBytes ?? 2 ** 18, "maxAttachmentBytes", 1024, 2 ** 24);
+  const {
+    url = "https://relay.invalid",
+    buckets = 1,
+    epochSeconds = 1,
+    maxAttachmentBytes = 2 ** 18,
+  } = known(options, "options", ["url", "buckets", "epochSeconds", "maxAttachmentBytes"]);
+  text(url, "url");
+  integer(buckets, "buckets", 1, 64);
+  integer(epochSeconds, "epochSeconds", 1, DAY_SECONDS);
+  integer(maxAttachmentBytes, "maxAttachmentBytes", 1024, 2 ** 24);
   const mailboxes = new Map<number, Mailbox>();
   let origin: Promise<Origin> | undefined;
   const mailbox = async (bucket: number): Promise<Mailbox> => {
@@ -64,7 +69,7 @@ export function memoryRelay(options: MemoryRelayOptions = {}): MemoryRelay {
       lobby: { epoch_seconds: 1, cells: 16, retention_seconds: DAY_SECONDS },
       retention_seconds: 60 * DAY_SECONDS,
       slot: { per_bucket: 1 },
-      max_attachment_bytes: most,
+      max_attachment_bytes: maxAttachmentBytes,
       cover: {
         mechanism: "fixed",
         cells: 0,

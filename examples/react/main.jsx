@@ -1,0 +1,63 @@
+// The hooks: one portal for the page, its contacts, and the messages of the first.
+
+import { StrictMode, useMemo, useState } from "react";
+import { createRoot } from "react-dom/client";
+import { Portal, indexedDbStore } from "tessera-portal";
+import { useContacts, useMessages, usePortal } from "tessera-portal/react";
+
+const RELAY = new URLSearchParams(location.search).get("relay") ?? location.origin;
+
+function App() {
+  const [opening, setOpening] = useState();
+  const store = useMemo(() => indexedDbStore("portal"), []);
+  const options = opening && { relay: RELAY, store, ...opening };
+  const { status, portal, error, unlock } = usePortal(Portal.open, options, [opening]);
+  const submit = (event) => {
+    event.preventDefault();
+    const { name, passphrase } = Object.fromEntries(new FormData(event.currentTarget));
+    setOpening(name === "" ? { passphrase } : { passphrase, name, create: true });
+  };
+  if (status === "opening") return <p role="status">Opening…</p>;
+  if (status === "open") return <Conversation portal={portal} />;
+  if (status === "locked")
+    return <button onClick={() => unlock(prompt("Passphrase"))}>Locked. Open again</button>;
+  return (
+    <form onSubmit={submit}>
+      {error && <p role="alert">It did not open ({error.code}).</p>}
+      <label>
+        Your name, if this is the first time <input name="name" />
+      </label>
+      <label>
+        Passphrase <input name="passphrase" type="password" required />
+      </label>
+      <button>Open</button>
+    </form>
+  );
+}
+
+function Conversation({ portal }) {
+  const contacts = useContacts(portal);
+  const contact = contacts.items[0];
+  const { items, hasEarlier, loadEarlier } = useMessages(portal, contact?.id);
+  if (contacts.loading) return <p role="status">Loading…</p>;
+  if (contact === undefined) return <p>Nobody here yet.</p>;
+  return (
+    <section>
+      <h1>{contact.name}</h1>
+      {hasEarlier && <button onClick={loadEarlier}>Earlier</button>}
+      <ul>
+        {items.map(({ id, text, state }) => (
+          <li key={id}>
+            {text ?? "(a file)"} · {state}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+createRoot(document.getElementById("root")).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);
