@@ -49,6 +49,7 @@ const ATTRIBUTES = ["className", "id", "lang", "style", "children"];
 function component<Tag extends keyof Element, Own extends keyof Element[Tag] = never>(
   tag: Tag,
 ): (props: ElementProps<Tag, Own>) => ReactElement {
+  // biome-ignore lint/correctness/noComponentHookFactories: called once for each element, below
   return function TesseraComponent(props) {
     const element = useRef<HTMLElement>(null);
     const { className, id, lang, style, children } = props;
