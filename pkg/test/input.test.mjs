@@ -158,6 +158,7 @@ const ARGUMENTS = [
   ["signal", "signal", (v) => portal.sync({ signal: v })],
   ["onProgress", "callback", (v) => portal.sync({ onProgress: v })],
   ["passphrase", "secret", (v) => portal.vault.unlock(v)],
+  ["key", "object", (v) => portal.vault.setKey(v === null ? 7 : v)],
   ["old", "secret", (v) => portal.vault.changePassphrase(v, "x")],
   ["passphrase", "secret", (v) => portal.vault.changePassphrase(PASSPHRASE, v)],
   ["label", "text", (v) => portal.vault.addPasskey({ label: v })],

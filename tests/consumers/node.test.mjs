@@ -34,7 +34,7 @@ describe("the packed package, in Node.js", () => {
   test("contains what was built and nothing else", () => {
     const strangers = files.filter(
       (file) =>
-        !/^(package\.json|README\.md|LICENSE[\w.-]*|dist\/THIRD-PARTY-NOTICES\.txt|dist\/[\w./-]+\.(js|d\.ts|wasm|json))$/.test(
+        !/^(package\.json|CHANGELOG\.md|README\.md|LICENSE[\w.-]*|dist\/THIRD-PARTY-NOTICES\.txt|dist\/[\w./-]+\.(js|js\.map|d\.ts|wasm|json))$/.test(
           file,
         ),
     );
@@ -47,8 +47,13 @@ describe("the packed package, in Node.js", () => {
       "dist/THIRD-PARTY-NOTICES.txt",
       "dist/index.js",
       "dist/index.d.ts",
+      "CHANGELOG.md",
+      "README.md",
+      "dist/index.js.map",
+      "dist/integrity.json",
       "dist/core/core.js",
       "dist/core/core.wasm",
+      "dist/core/sdk.wasm",
     ])
       assert.ok(files.includes(file), file);
   });

@@ -164,7 +164,8 @@ fn remove_stale(dist: &Path, sources: &Path) -> Result<()> {
         let name = name.to_string_lossy();
         let compiled = name
             .strip_suffix(".d.ts")
-            .or_else(|| name.strip_suffix(".js"));
+            .or_else(|| name.strip_suffix(".js"))
+            .or_else(|| name.strip_suffix(".js.map"));
         let source = match compiled {
             Some(stem) => sources.join(format!("{stem}.ts")),
             None if entry.file_type()?.is_dir() && name != "core" => sources.join(&*name),
@@ -225,11 +226,18 @@ mod tests {
         let kept = [
             "dist/a.js",
             "dist/a.d.ts",
+            "dist/a.js.map",
             "dist/qr/b.js",
             "dist/core/core.js",
             "dist/integrity.json",
         ];
-        let stale = ["dist/c.js", "dist/c.d.ts", "dist/qr/d.js", "dist/old/e.js"];
+        let stale = [
+            "dist/c.js",
+            "dist/c.d.ts",
+            "dist/c.js.map",
+            "dist/qr/d.js",
+            "dist/old/e.js",
+        ];
         for name in kept
             .iter()
             .chain(&stale)

@@ -14,10 +14,10 @@ use crate::{npm, process};
 #[derive(Debug, PartialEq, Eq)]
 struct Budget {
     entry: &'static str,
-    /// What the documents promise.
+    /// The goal of the documents.
     target: usize,
     /// Above this the tests fail. While the target is missed: the last measurement plus 2 %. Lower it with
-    /// every improvement.
+    /// every improvement. What the module is made of is in `docs/benchmarks.md`.
     limit: usize,
 }
 
@@ -25,7 +25,7 @@ const BUDGETS: [Budget; 2] = [
     Budget {
         entry: ".",
         target: 240 * 1024,
-        limit: 347 * 1024,
+        limit: 357 * 1024,
     },
     Budget {
         entry: "./sdk",

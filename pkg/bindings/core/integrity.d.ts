@@ -1,0 +1,2 @@
+export declare const CORE_INTEGRITY: string;
+export declare const SDK_INTEGRITY: string;
