@@ -28,6 +28,7 @@ mod relay_faults;
 mod restores;
 mod rounds;
 mod segments;
+mod shapes;
 mod slots;
 mod stage;
 mod states;
