@@ -354,6 +354,13 @@ test("files and blobs go with their names and types, and come as blobs", async (
   const blob = await sent.attachments[0].blob();
   assert.deepEqual([blob.type, await blob.text()], ["application/pdf", "%PDF"]);
   assert.deepEqual(await sent.attachments[2].body(), utf8("a;b"));
+  for (const active of ["text/html", "image/svg+xml", "application/xhtml+xml;charset=utf-8"]) {
+    const file = new File(["<script/>"], "x", { type: active });
+    const { attachments, id } = await portal.send(contact, { attachments: [file] });
+    assert.equal(attachments[0].contentType, active);
+    assert.equal((await attachments[0].blob()).type, "application/octet-stream", "a page cannot run it by mistake");
+    await portal.deleteMessage(id);
+  }
   const gone = {
     arrayBuffer: async () => Promise.reject(new Error("gone")),
     size: 3,

@@ -14,6 +14,20 @@ after(() => relay?.end());
 
 const KEY = bytes(32, 9);
 const lasting = () => ({ ...memoryStore(), async close() {} });
+/** One that says whether it is open. */
+const lockable = () => {
+  let held = false;
+  return {
+    ...lasting(),
+    async lock() {
+      if (held) return null;
+      held = true;
+      return () => {
+        held = false;
+      };
+    },
+  };
+};
 const open = (store, opening, more = {}) => Portal.open({ relay: relay.url, store, name: "A", ...opening, ...more });
 const raw = (algorithm, extractable, usages) => crypto.subtle.importKey("raw", KEY, algorithm, extractable, usages);
 
@@ -113,35 +127,46 @@ describe("failed unlocks", () => {
       .filter(({ event }) => /^unlock/.test(event))
       .map(({ event, count, by }) => [event, count ?? by]);
 
-  test("are counted across pages, and in the audit log once the vault opens", async () => {
-    const store = lasting();
-    await (await person("A", relay.url, { store })).dispose();
-    for (let attempt = 0; attempt < 3; attempt++)
-      await refused("WRONG_PASSPHRASE", () => open(store, { passphrase: "wrong" }));
-    const portal = await open(store, { passphrase: PASSPHRASE });
-    assert.deepEqual(await logged(portal), [
-      ["unlockFailed", 3],
-      ["unlocked", "passphrase"],
-    ]);
-    await portal.vault.lock();
-    await refused("WRONG_PASSPHRASE", () => portal.vault.unlock("wrong"));
-    await portal.vault.unlock(PASSPHRASE);
-    assert.deepEqual((await logged(portal)).slice(2), [
-      ["unlockFailed", 1],
-      ["unlocked", "passphrase"],
-    ]);
-    await portal.vault.lock();
-    await portal.vault.unlock(PASSPHRASE);
-    assert.deepEqual((await logged(portal)).slice(4), [["unlocked", "passphrase"]], "counted once");
-    await portal.vault.backup();
-    assert.equal((await portal.audit.verify()).intact, true);
-    await portal.dispose();
-  });
+  for (const [kind, make] of Object.entries({ "with a lock": lockable, "without one": lasting }))
+    test(`are counted in the audit log once the vault opens: a store ${kind}`, async () => {
+      const store = make();
+      await (await person("A", relay.url, { store })).dispose();
+      for (let attempt = 0; attempt < 3; attempt++)
+        await refused("WRONG_PASSPHRASE", () => open(store, { passphrase: "wrong" }));
+      const portal = await open(store, { passphrase: PASSPHRASE });
+      assert.deepEqual(await logged(portal), [
+        ["unlockFailed", 3],
+        ["unlocked", "passphrase"],
+      ]);
+      await portal.vault.lock();
+      await refused("WRONG_PASSPHRASE", () => portal.vault.unlock("wrong"));
+      await portal.vault.unlock(PASSPHRASE);
+      assert.deepEqual((await logged(portal)).slice(2), [
+        ["unlockFailed", 1],
+        ["unlocked", "passphrase"],
+      ]);
+      await portal.vault.lock();
+      await portal.vault.unlock(PASSPHRASE);
+      assert.deepEqual((await logged(portal)).slice(4), [["unlocked", "passphrase"]], "counted once");
+      await portal.vault.backup();
+      assert.equal((await portal.audit.verify()).intact, true);
+      await portal.dispose();
+    });
 
-  test("do not touch a store that another portal has, and a backup does not hold them", async () => {
-    const store = lasting();
+  test("do not touch a store that another portal may have, and a backup does not hold them", async () => {
+    const shared = lasting();
+    const holder = await person("A", relay.url, { store: shared });
+    await refused("WRONG_PASSPHRASE", () => open(shared, { passphrase: "wrong" }));
+    await holder.rename("B");
+    await holder.dispose();
+
+    const store = lockable();
     await (await person("A", relay.url, { store })).dispose();
     await refused("WRONG_PASSPHRASE", () => open(store, { passphrase: "wrong" }));
+    assert.ok(
+      (await store.list("vault")).entries.some(([key]) => key === "vault/failed"),
+      "it outlives the page",
+    );
     const before = await store.list("");
     await refused("WRONG_PASSPHRASE", () => Portal.openReadOnly({ store, passphrase: "wrong" }));
     assert.deepEqual(await store.list(""), before);

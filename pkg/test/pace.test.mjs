@@ -30,9 +30,10 @@ const state = async (id) => (await a.messages(toB)).find((message) => message.id
 
 test("steady: it waits for a slot, and says by when it has left", async () => {
   posts.length = 0;
-  const { id } = await a.send(toB, { attachments: [new Blob([bytes(9_000)])] });
+  const { id, leavesBy } = await a.send(toB, { attachments: [new Blob([bytes(9_000)])] });
   assert.deepEqual(posts, []);
   const [queued] = (await a.messages(toB)).filter((message) => message.id === id);
+  assert.ok(leavesBy > Date.now() / 1000 && leavesBy <= queued.leavesBy, `${leavesBy}`);
   const { epochSeconds } = await a.limits();
   const { cells, seconds } = await a.estimate(9_000, "steady");
   assert.ok(cells >= 5 && cells <= 6, `${cells}`);

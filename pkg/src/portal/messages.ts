@@ -6,6 +6,8 @@ import type { Message, MessagesOptions } from "./types.js";
 import { integer, options as known, text } from "../arguments.js";
 
 const DEFAULT_LIMIT = 50;
+/** Opened under the page's origin, a document of these types could run what its sender wrote. */
+const RUN_BY_BROWSERS = /html|xml|xsl|script|multipart|rfc822/i;
 const MOST = 10_000;
 
 /** Messages with a contact, the newest last. */
@@ -32,8 +34,8 @@ export function asMessage(bare: BareMessage, engine: () => EngineHost): Message 
     body: async () => engine().body(message.id, 0, size),
     attachments: attachments.map(({ offset, ...file }) => {
       const body = async (): Promise<Uint8Array> => engine().body(message.id, offset, file.size);
-      const blob = async (): Promise<Blob> =>
-        new Blob([(await body()) as Uint8Array<ArrayBuffer>], { type: file.contentType });
+      const type = RUN_BY_BROWSERS.test(file.contentType) ? "application/octet-stream" : file.contentType;
+      const blob = async (): Promise<Blob> => new Blob([(await body()) as Uint8Array<ArrayBuffer>], { type });
       return { ...file, body, blob };
     }),
   };

@@ -178,8 +178,10 @@ export class Portal extends (EventTarget as {
     const { text: typed, attachments } = await read();
     throwIfAborted(signal);
     const sent = await this.#runtime.host.apply((engine, now) => engine.send(to, typed, attachments, session, now));
-    if ((pace ?? this.#runtime.pace) === "prompt") this.#runtime.sendPromptly();
-    return this.#runtime.message(sent) as OutgoingMessage;
+    if ((pace ?? this.#runtime.pace) !== "prompt") return this.#runtime.message(sent) as OutgoingMessage;
+    this.#runtime.sendPromptly();
+    const { leavesBy: _, ...leaving } = sent;
+    return this.#runtime.message(leaving) as OutgoingMessage;
   }
 
   /** Messages with a contact, the newest last. */

@@ -15,7 +15,7 @@ import type { Store } from "../store/store.js";
 import { BackupKeeper } from "../vault/backup.js";
 import { shredStore } from "../vault/destroy.js";
 import type { VaultLock } from "../vault/lock.js";
-import { FORGOTTEN } from "../vault/failures.js";
+import { forgetFailures } from "../vault/failures.js";
 import type { OpenedVault, UnlockKind } from "../vault/vault.js";
 
 /** Gives the page an event. */
@@ -110,7 +110,7 @@ export class Runtime {
     try {
       await this.host.apply((engine, now) => {
         const noted = engine.unlocked(kind, this.#failed, now);
-        return this.#failed === 0 ? noted : { ...noted, commit: [...noted.commit, FORGOTTEN] };
+        return this.#failed === 0 ? noted : { ...noted, commit: [...noted.commit, forgetFailures(this.#store)] };
       });
       this.#failed = 0;
       this.#unnoted = undefined;

@@ -244,7 +244,7 @@ export interface Attachment {
   readonly size: number;
   /** Rejects with `CONTACT_PENDING` while the message is held, and with `VAULT_DAMAGED` if its bytes are lost. */
   body(): Promise<Uint8Array>;
-  /** The same as a `Blob` of its content type. */
+  /** The same as a `Blob` of its content type; of one that a browser would run under the page's origin (HTML, XML, SVG, scripts), `application/octet-stream`. */
   blob(): Promise<Blob>;
 }
 

@@ -1,6 +1,7 @@
 /**
  * How often unlocking failed since it last worked. While a vault is locked nothing can be sealed, so the count stands in the clear
- * beside the header, until the audit log takes it. Whoever can write to the store can change it.
+ * beside the header, until the audit log takes it. Whoever can write to the store can change it. A store without `lock` may be open
+ * elsewhere, whose portal a commit would end: there the count is kept in memory.
  */
 
 import { HEADER } from "./layout.js";
@@ -8,25 +9,33 @@ import { stored, type Store, type StoreChange, type StoreSnapshot } from "../sto
 
 export const FAILURES = `${HEADER}/failed`;
 const MOST = 2 ** 32 - 1;
+const inMemory = new WeakMap<Store, number>();
 
-/** What a store lists beside the header. */
-export function failures(entries: StoreSnapshot["entries"]): number {
+/** The count of a store, which lists these entries beside the header. */
+export function failures(store: Store, entries: StoreSnapshot["entries"]): number {
   const bytes = entries.find(([key]) => key === FAILURES)?.[1];
-  if (bytes?.length !== 4) return 0;
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+  const kept = bytes?.length === 4 ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) : 0;
+  return Math.min(kept + (inMemory.get(store) ?? 0), MOST);
 }
 
 /** Counts one more. A store that cannot take it keeps nobody from trying again. */
 export async function countFailure(store: Store): Promise<void> {
+  if (store.lock === undefined) {
+    inMemory.set(store, (inMemory.get(store) ?? 0) + 1);
+    return;
+  }
   try {
     const { revision, entries } = await stored(() => store.list(HEADER));
     const count = new DataView(new ArrayBuffer(4));
-    count.setUint32(0, Math.min(failures(entries) + 1, MOST));
+    count.setUint32(0, Math.min(failures(store, entries) + 1, MOST));
     await store.commit(revision, [[FAILURES, new Uint8Array(count.buffer)]]);
   } catch {
     // It is not counted.
   }
 }
 
-/** Once the log has them. */
-export const FORGOTTEN: StoreChange = [FAILURES, null];
+/** The log has them with the commit that has this change. */
+export function forgetFailures(store: Store): StoreChange {
+  inMemory.delete(store);
+  return [FAILURES, null];
+}

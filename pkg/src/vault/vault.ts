@@ -229,7 +229,8 @@ async function readContents(
     if (lists.some(({ revision }) => revision !== before.revision)) continue;
     const records = lists.flatMap(({ entries }) => [...entries]);
     const header = before.entries.find(([key]) => key === HEADER)?.[1];
-    if (header !== undefined) return { header, records, revision: before.revision, failed: failures(before.entries) };
+    if (header !== undefined)
+      return { header, records, revision: before.revision, failed: failures(store, before.entries) };
     if (records.length > 0) throw new TesseraError("VAULT_DAMAGED", "the vault's header is missing");
     return { header, revision: before.revision };
   }

@@ -44,9 +44,12 @@ impl Engine {
             attachments: attachments?,
             session: session.as_deref().unwrap_or_default(),
         };
-        let result = self
-            .client
-            .send(contact(id)?, outgoing, time(now)?, &mut rng());
+        let (contact, now) = (contact(id)?, time(now)?);
+        let mut result = self.client.send(contact, outgoing, now, &mut rng());
+        if let Ok(sent) = &mut result {
+            let sent = core::slice::from_mut(&mut sent.value);
+            self.client.estimate_departures(sent, now);
+        }
         self.give(result)
     }
 
