@@ -1,9 +1,11 @@
 //! A map and a set in sorted vectors, and sorting.
 //!
-//! `BTreeMap` needs about ten times the code in the WebAssembly module. Its
-//! advantage, insertion into the middle of a map of very many large entries,
-//! does not matter here: large maps hold small or boxed entries and are loaded
-//! in key order.
+//! `BTreeMap`, `BTreeSet` and `sort_by_key` in their place make the portal's
+//! WebAssembly module 82 KiB larger (gzip, measured on the whole module: their
+//! code is generated for each type of key and value). What they do better,
+//! insertion into the middle of a map of very many large entries, does not
+//! matter here: large maps hold small or boxed entries and are loaded in key
+//! order.
 
 use core::{cmp::Ordering, mem, ops::RangeBounds};
 use std::collections::BinaryHeap;
