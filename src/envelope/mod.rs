@@ -8,8 +8,10 @@
 //! Each step consumes the result of the previous one.
 
 mod body;
+mod content_type;
 mod control;
 mod delivery;
+mod delivery_id;
 mod evidence;
 mod fragment;
 pub mod message;
@@ -18,10 +20,10 @@ mod seal;
 mod window;
 
 pub use body::{Body, Fragment, MessageId};
+pub use content_type::ContentType;
 pub use control::Control;
-pub use delivery::{
-    Authentic, ContentType, Delivery, DeliveryId, Sender, UnprovenDelivery, compose,
-};
+pub use delivery::{Authentic, Delivery, Sender, UnprovenDelivery, compose};
+pub use delivery_id::DeliveryId;
 pub use evidence::{CheckedBy, Evidence};
 pub use fragment::{Assembly, FragmentCount, Layout, Progress, chunk_len, split};
 pub use own::{Announcement, AnnouncementKind, DEVICE_ID_LEN, OwnKeys};

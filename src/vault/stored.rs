@@ -1,6 +1,8 @@
 //! The stored encoding of all client state. Each record is a CBOR array of its
 //! fields in declaration order; `tests/stored.rs` compares the bytes with a
 //! snapshot. Any change needs a new version of the vault.
+//!
+//! Longer than other files: it is the one table of all records.
 
 use zeroize::Zeroizing;
 

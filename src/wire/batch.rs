@@ -15,19 +15,22 @@
 //! of the bucket's previous header, which makes dropped and forked batches
 //! detectable.
 
+mod digest;
+mod origin_key;
 mod tags;
 
-use core::fmt;
-
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use rand_core::CryptoRng;
+use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
-pub use self::tags::{BATCH_TAGS_PREFIX, BatchTags, batch_tags};
+pub use self::{
+    digest::CellsDigest,
+    origin_key::OriginKey,
+    tags::{BATCH_TAGS_PREFIX, BatchTags, batch_tags},
+};
 
-use super::{BatchDigest, BucketId, Cell, CellSize, HeaderHash, Origin, cell::TAG_LEN};
+use super::{BatchDigest, BucketId, Cell, CellSize, HeaderHash, Origin};
 use crate::base::{
-    ErrorCode, Secret, UnixTime,
+    ErrorCode, UnixTime,
     encoding::Reader,
     parameters::{MAX_EPOCH, MAX_UNIX_TIME},
 };
@@ -64,40 +67,6 @@ impl BatchError {
     #[must_use]
     pub const fn code(self) -> ErrorCode {
         ErrorCode::BatchInvalid
-    }
-}
-
-/// A relay's signing key. Its public key is the [`Origin`].
-pub struct OriginKey(SigningKey);
-
-impl OriginKey {
-    /// Generates a key.
-    pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self::from_seed(&Secret::random(rng))
-    }
-
-    /// Restores a key from its 32-byte seed (RFC 8032).
-    #[must_use]
-    pub fn from_seed(seed: &Secret<32>) -> Self {
-        Self(SigningKey::from_bytes(seed.expose()))
-    }
-
-    /// The 32-byte seed, for the relay's store.
-    #[must_use]
-    pub fn seed(&self) -> Secret<32> {
-        Secret::fill_with(|bytes| bytes.copy_from_slice(self.0.as_bytes()))
-    }
-
-    /// The public key.
-    #[must_use]
-    pub fn origin(&self) -> Origin {
-        Origin(self.0.verifying_key().to_bytes())
-    }
-}
-
-impl fmt::Debug for OriginKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OriginKey({})", self.origin())
     }
 }
 
@@ -295,61 +264,6 @@ impl BatchHeader {
         }
         out
     }
-}
-
-/// Computes the digest of a batch cell by cell.
-#[derive(Clone)]
-pub struct CellsDigest {
-    cell_size: CellSize,
-    count: u64,
-    tags: Sha256,
-    rests: Sha256,
-}
-
-impl CellsDigest {
-    /// Creates the digest of an empty batch.
-    #[must_use]
-    pub fn new(cell_size: CellSize) -> Self {
-        Self {
-            cell_size,
-            count: 0,
-            tags: Sha256::new(),
-            rests: Sha256::new(),
-        }
-    }
-
-    /// Adds the next cell.
-    ///
-    /// # Errors
-    ///
-    /// [`BatchError::Malformed`] for a cell of another size.
-    pub fn update(&mut self, cell: &[u8]) -> Result<(), BatchError> {
-        if cell.len() != self.cell_size.bytes() {
-            return Err(BatchError::Malformed);
-        }
-        let (tag, rest) = cell.split_at(TAG_LEN);
-        self.tags.update(tag);
-        self.rests.update(rest);
-        self.count += 1;
-        Ok(())
-    }
-
-    /// Returns the batch's digest, and the SHA-256 of `rests`.
-    #[must_use]
-    pub fn finish(self) -> (BatchDigest, [u8; 32]) {
-        let rests = self.rests.finalize().into();
-        (batch_digest(self.tags.finalize().into(), rests), rests)
-    }
-}
-
-impl fmt::Debug for CellsDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CellsDigest({} cells)", self.count)
-    }
-}
-
-fn batch_digest(tags: [u8; 32], rests: [u8; 32]) -> BatchDigest {
-    BatchDigest(Sha256::digest([tags, rests].concat()).into())
 }
 
 /// A verified batch: its digest and signature are valid. Borrows the bytes it

@@ -5,7 +5,7 @@
 //! tags = header || SHA-256(rests) || tag(16) of each cell in order
 //! ```
 
-use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, CellsDigest, batch_digest};
+use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, CellsDigest, digest::batch_digest};
 use crate::{
     base::encoding::Reader,
     wire::{BucketId, SegmentRef, cell::TAG_LEN},

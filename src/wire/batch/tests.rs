@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::Secret;
 
 const SIZE: CellSize = CellSize::DEFAULT;
 

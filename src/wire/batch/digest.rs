@@ -1,0 +1,63 @@
+//! The digest of a batch's cells.
+
+use core::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use super::BatchError;
+use crate::wire::{BatchDigest, CellSize, cell::TAG_LEN};
+
+/// Computes the digest of a batch cell by cell.
+#[derive(Clone)]
+pub struct CellsDigest {
+    pub(super) cell_size: CellSize,
+    pub(super) count: u64,
+    tags: Sha256,
+    rests: Sha256,
+}
+
+impl CellsDigest {
+    /// Creates the digest of an empty batch.
+    #[must_use]
+    pub fn new(cell_size: CellSize) -> Self {
+        Self {
+            cell_size,
+            count: 0,
+            tags: Sha256::new(),
+            rests: Sha256::new(),
+        }
+    }
+
+    /// Adds the next cell.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError::Malformed`] for a cell of another size.
+    pub fn update(&mut self, cell: &[u8]) -> Result<(), BatchError> {
+        if cell.len() != self.cell_size.bytes() {
+            return Err(BatchError::Malformed);
+        }
+        let (tag, rest) = cell.split_at(TAG_LEN);
+        self.tags.update(tag);
+        self.rests.update(rest);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Returns the batch's digest, and the SHA-256 of `rests`.
+    #[must_use]
+    pub fn finish(self) -> (BatchDigest, [u8; 32]) {
+        let rests = self.rests.finalize().into();
+        (batch_digest(self.tags.finalize().into(), rests), rests)
+    }
+}
+
+impl fmt::Debug for CellsDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CellsDigest({} cells)", self.count)
+    }
+}
+
+pub(super) fn batch_digest(tags: [u8; 32], rests: [u8; 32]) -> BatchDigest {
+    BatchDigest(Sha256::digest([tags, rests].concat()).into())
+}
