@@ -32,7 +32,10 @@ fn bad_values_are_refused_with_the_key_and_the_reason() {
         ("--lobby-epoch 2d", "from 1s to 24h"),
         ("--retention 59m", "two epochs"),
         ("--max-disk 20", "number and a unit"),
-        ("--max-disk 1GiB", "the cover of a full retention alone needs"),
+        (
+            "--max-disk 1GiB",
+            "the cover of a full retention alone needs",
+        ),
         ("--lobby-retention 29s", "two epochs"),
         ("--retention 99999999999d", "too long"),
         ("--cover 64", "possible values: laplace"),
