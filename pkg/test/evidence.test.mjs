@@ -6,15 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
-import { verifyEvidence } from "tessera-portal";
-import { enrol, person, syncedUntil } from "./people.mjs";
+import { Portal, memoryStore, verifyEvidence } from "tessera-portal";
+import { PASSPHRASE, enrol, person, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, refused, utf8 } from "./support.mjs";
 
+const store = { ...memoryStore(), async close() {} };
 let relay, a, b, toB, toA, folder;
 before(async () => {
   relay = await startRelay();
-  [a, b] = [await person("Dr. Rivera", relay.url), await person("Ana Gómez", relay.url)];
+  [a, b] = [await person("Dr. Rivera", relay.url), await person("Ana Gómez", relay.url, { store })];
   [toB, toA] = await enrol(a, b);
   folder = await mkdtemp(join(tmpdir(), "tessera-evidence-"));
 });
@@ -88,6 +89,15 @@ test("what another implementation made is read, verified and refused alike", asy
       name,
     );
   }
+});
+
+test("a vault that is only read gives it too", async () => {
+  const [, message] = await arrived({ text: "kept", session: "visit-7425" });
+  const reader = await Portal.openReadOnly({ store, passphrase: PASSPHRASE });
+  const evidence = await reader.evidence(message.id);
+  assert.deepEqual(evidence, await b.evidence(message.id));
+  assert.equal(verifyEvidence(evidence, await message.body()).session, "visit-7425");
+  await reader.dispose();
 });
 
 test("it goes with its message", async () => {

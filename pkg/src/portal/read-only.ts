@@ -50,6 +50,11 @@ export class ReadOnlyPortal {
     return this.#host.draft(text(contactId, "contactId"));
   }
 
+  /** What proves to others who wrote a message that came in: see `Portal.evidence`. */
+  async evidence(messageId: string): Promise<Uint8Array> {
+    return this.#host.evidence(text(messageId, "messageId"));
+  }
+
   async device(): Promise<Device> {
     return this.#host.read((engine) => engine.device());
   }
