@@ -7,11 +7,13 @@ mod dice;
 mod person;
 mod relay;
 mod rounds;
+mod stage;
 
 pub(crate) use dice::Dice;
 pub(crate) use person::Person;
 pub(crate) use relay::{Backup, Relay, bucket_of};
 pub(crate) use rounds::ALL_TASKS;
+pub(crate) use stage::{clock_at, enrol, round};
 
 use tessera::base::UnixTime;
 

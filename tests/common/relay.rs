@@ -33,6 +33,8 @@ pub(crate) struct Relay {
     pub(crate) epoch: u64,
     /// Seconds by which its clock is ahead of the time.
     pub(crate) clock: i64,
+    /// Seconds since the last close.
+    pub(crate) since_close: u64,
     /// Whether the index leaves out what is past retention.
     pub(crate) expires: bool,
     /// Answered with 202, not published yet.
@@ -64,6 +66,7 @@ impl Relay {
             cover: 3,
             epoch: NOW.0 / EPOCH,
             clock: 0,
+            since_close: 60,
             expires: false,
             pending: BTreeMap::new(),
             published: BTreeMap::new(),
@@ -209,9 +212,8 @@ impl Relay {
         self.published.get(&bucket).into_iter().flatten()
     }
 
-    /// Its clock, a minute into the epoch.
     fn time(&self) -> u64 {
-        self.closing_time().0 + 60
+        self.closing_time().0 + self.since_close
     }
 
     fn closing_time(&self) -> UnixTime {

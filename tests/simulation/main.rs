@@ -24,6 +24,7 @@ mod checks;
 #[path = "../common/mod.rs"]
 mod common;
 mod enrolment;
+mod failures;
 mod lies;
 mod outcome;
 mod page;

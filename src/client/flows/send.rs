@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{Content, UnixTime},
+    base::{Content, ErrorCode, UnixTime},
     client::{
         Client, ClientError, ContactId, Effects, MessageEvent, MessageRef, MessageState,
         MessageView, Pieces, PiecesNeeded, Post, StoreKey, TransferView,
@@ -304,8 +304,21 @@ impl Client {
     ///
     /// `RelayUnknown` before the first `/v1/info`.
     pub fn next_slot(&self, now: UnixTime, rng: &mut impl CryptoRng) -> Result<Post, ClientError> {
+        self.slot_of(now, |_| true, rng)
+    }
+
+    /// A slot that has only the queued cells that are admitted, asked for
+    /// oldest first.
+    pub(crate) fn slot_of(
+        &self,
+        now: UnixTime,
+        admission: impl FnMut(u64) -> bool,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Post, ClientError> {
         let policy = self.devices.send_policy();
-        let slot = self.outbox.slot(policy, now.day(), &self.mailboxes)?;
+        let slot = self
+            .outbox
+            .slot(policy, now.day(), &self.mailboxes, admission)?;
         slot.finish(rng)
     }
 
@@ -325,7 +338,9 @@ impl Client {
             return Ok(Some(post));
         }
         let policy = self.devices.send_policy();
-        let slot = self.outbox.slot(policy, now.day(), &self.mailboxes)?;
+        let slot = self
+            .outbox
+            .slot(policy, now.day(), &self.mailboxes, |_| true)?;
         if slot.is_cover() {
             return Ok(None);
         }
@@ -339,8 +354,26 @@ impl Client {
     ///
     /// `RelayUnknown` before the first `/v1/info`.
     pub fn next_lobby_post(&self, now: UnixTime) -> Result<Option<Post>, ClientError> {
+        self.lobby_post_of(now, |_| true)
+    }
+
+    pub(crate) fn lobby_post_of(
+        &self,
+        now: UnixTime,
+        admission: impl FnMut(u64) -> bool,
+    ) -> Result<Option<Post>, ClientError> {
         let policy = self.devices.send_policy();
-        self.outbox.lobby_post(policy, now.day(), &self.mailboxes)
+        self.outbox
+            .lobby_post(policy, now.day(), &self.mailboxes, admission)
+    }
+
+    /// The relay refuses a queued cell, whatever it is posted with: reports
+    /// it. The cell stays in the queue.
+    pub(crate) fn cell_refused(&mut self, ordinal: u64, now: UnixTime) -> Effects {
+        let contact = self.outbox.contact_of(ordinal);
+        let mut tx = Transaction::new(now);
+        self.refuse(ErrorCode::RelayRefused, contact, &mut tx);
+        self.commit(tx, ())
     }
 
     /// Whether a post that got no answer may be repeated as it was. Not once

@@ -42,16 +42,19 @@ impl Ready<'_> {
 }
 
 impl Outbox {
-    /// The next slot: what may leave, in the place of cover.
+    /// The next slot: what may leave and is admitted, in the place of cover.
     pub(crate) fn slot(
         &self,
         policy: SendPolicy,
         today: Day,
         mailboxes: &Mailboxes,
+        mut admission: impl FnMut(u64) -> bool,
     ) -> Result<Slot, ClientError> {
         let relay = mailboxes.for_posting()?;
         let mut slot = Slot::new(&relay);
-        for ready in self.ready(policy, today, mailboxes)? {
+        let ready = self.ready(policy, today, mailboxes)?.into_iter();
+        let ready = ready.filter(|ready| !ready.bucket.is_lobby());
+        for ready in ready.filter(|ready| admission(ready.ordinal)) {
             slot.take(ready.ordinal, ready.bucket, || ready.cell(relay.cell_size))?;
         }
         Ok(slot)
@@ -63,10 +66,12 @@ impl Outbox {
         policy: SendPolicy,
         today: Day,
         mailboxes: &Mailboxes,
+        mut admission: impl FnMut(u64) -> bool,
     ) -> Result<Option<Post>, ClientError> {
         let size = mailboxes.info()?.cell_size;
         let ready = self.ready(policy, today, mailboxes)?.into_iter();
         let for_lobby = ready.filter(|ready| ready.bucket.is_lobby());
+        let for_lobby = for_lobby.filter(|ready| admission(ready.ordinal));
         let (mut entries, mut tokens) = (Vec::new(), Vec::new());
         for ready in for_lobby.take(MAX_LOBBY_ENTRIES) {
             let (bucket, cell) = (ready.bucket, ready.cell(size)?);

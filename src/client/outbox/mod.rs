@@ -178,6 +178,11 @@ impl Outbox {
         found.into_values().collect()
     }
 
+    /// The contact that a queued cell goes to.
+    pub(crate) fn contact_of(&self, ordinal: u64) -> Option<ContactId> {
+        self.queue.get(&ordinal).and_then(QueuedCell::contact)
+    }
+
     pub(crate) fn has(&self, ordinal: u64) -> bool {
         self.queue.contains_key(&ordinal)
     }

@@ -105,7 +105,7 @@ fn leaving(outbox: &Outbox, policy: SendPolicy) -> Vec<u64> {
 fn nothing_leaves_before_the_relay_is_known() {
     let outbox = Outbox::new();
     let unknown = Mailboxes::new("https://relay.example");
-    let taken = outbox.slot(OPEN, TODAY, &unknown);
+    let taken = outbox.slot(OPEN, TODAY, &unknown, |_| true);
     assert_eq!(taken.unwrap_err(), ClientError::RelayUnknown);
 }
 

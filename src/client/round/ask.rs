@@ -69,6 +69,12 @@ pub enum Ask {
     Wait(Option<u64>),
 }
 
+impl Ask {
+    pub(super) fn is_request(&self) -> bool {
+        matches!(self, Self::Get(_) | Self::Keep { .. } | Self::Post { .. })
+    }
+}
+
 /// What came of an [`Ask`].
 #[derive(Clone, Debug)]
 pub enum Answer {

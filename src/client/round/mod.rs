@@ -14,9 +14,11 @@
 
 mod ask;
 mod attempts;
+mod budget;
 mod posting;
 mod pull;
 mod reading;
+mod refusals;
 mod schedule;
 mod turn;
 
@@ -32,7 +34,9 @@ use crate::{
 };
 
 use attempts::Attempts;
+use budget::Budget;
 use pull::Pull;
+use refusals::Refusals;
 use schedule::{Pace, SOON, Schedule, Slots, below};
 use turn::{Step, Turn, commit};
 
@@ -41,6 +45,8 @@ use turn::{Step, Turn, commit};
 const LONGEST_NAP: i64 = 60_000;
 /// Longest wait before what failed is tried again once the network is back.
 const SOON_AGAIN: u64 = 1_000;
+/// Attempts in successive pulls, before a download is passed over.
+const DOWNLOAD_ATTEMPTS: u32 = 3;
 
 /// A sync that was requested and has not ended.
 #[derive(Debug, Default)]
@@ -62,10 +68,13 @@ pub struct Round {
     under_way: Vec<Task>,
     schedule: Schedule,
     pace: Pace,
-    attempts: Attempts,
+    budget: Budget,
+    /// Downloads that failed.
+    attempts: Attempts<String>,
+    refusals: Refusals,
     request: Option<Request>,
-    /// A pull that waits while a slot that became due is posted.
-    paused: Option<Pull>,
+    /// A step that waits while a slot that became due is posted.
+    paused: Option<Step>,
     /// A slot that the relay may have although it has not answered, and when
     /// it was first posted.
     unanswered: Option<(Post, u64)>,
@@ -92,7 +101,9 @@ impl Default for Round {
             under_way: Vec::new(),
             schedule: Schedule::default(),
             pace: Pace::UNKNOWN,
-            attempts: Attempts::default(),
+            budget: Budget::default(),
+            attempts: Attempts::new(DOWNLOAD_ATTEMPTS),
+            refusals: Refusals::default(),
             request: None,
             paused: None,
             unanswered: None,
@@ -234,6 +245,14 @@ impl Round {
             match self.turn(step, client, answer.take(), clock, rng) {
                 Turn::Goto(step) => self.step = step,
                 Turn::Ask(step, ask) => {
+                    let paid = match ask.is_request() {
+                        true => self.budget.spend(clock.ticks),
+                        false => Ok(()),
+                    };
+                    let (step, ask) = match paid {
+                        Ok(()) => (step, ask),
+                        Err(at) => (step.again(), Ask::Wait(Some(at))),
+                    };
                     self.step = step;
                     return Effects::none().map(|()| ask);
                 }

@@ -2,21 +2,18 @@
 
 use rand_core::CryptoRng;
 
-use super::{Ask, Clock, Failure, Round, Step, Task, Turn, commit};
+use super::{Ask, Clock, Failure, Round, Step, Task, Turn, commit, refusals::Verdict};
 use crate::{
     client::{Client, Post},
     wire::paths,
 };
 
-/// A slot without an answer is repeated as it was for so long: 12 hours. Then
-/// its cover may have grown stale.
-const REPEAT: u64 = 12 * 3_600_000;
-
 impl Round {
     /// Cells for the lobby leave in posts of their own, before a slot or after
     /// the lobby was read: up to four cells, or all with a flush.
-    pub(super) fn post_to_lobby(client: &Client, slot: bool, clock: Clock) -> Turn {
-        match client.next_lobby_post(clock.now()) {
+    pub(super) fn post_to_lobby(&self, client: &Client, slot: bool, clock: Clock) -> Turn {
+        let admission = self.refusals.admission(clock.ticks);
+        match client.lobby_post_of(clock.now(), admission) {
             Ok(Some(post)) => {
                 let ask = ask(&post);
                 Turn::Ask(Step::AwaitLobbyPosted { post, slot }, ask)
@@ -35,8 +32,16 @@ impl Round {
     ) -> Turn {
         if let Err(failure) = posted {
             self.fail(Task::Lobby, None, failure.retry_after(), clock, rng);
-            return Turn::Goto(after_lobby(slot));
+            let step = after_lobby(slot);
+            return match failure {
+                Failure::Refused => {
+                    let verdict = self.refusals.refused(&post.tokens, clock.ticks);
+                    report(client, verdict, step, clock)
+                }
+                _ => Turn::Goto(step),
+            };
         }
+        self.refusals.accepted(&post.tokens);
         let step = match self.flushes() {
             true => Step::PostToLobby { slot },
             false => after_lobby(slot),
@@ -49,22 +54,31 @@ impl Round {
     /// real.
     pub(super) fn post_slot(
         &mut self,
-        client: &Client,
+        client: &mut Client,
         clock: Clock,
         rng: &mut impl CryptoRng,
     ) -> Turn {
-        let unanswered = self.unanswered.take().filter(|(post, since)| {
-            clock.ticks.saturating_sub(*since) <= REPEAT && client.may_post(&post.tokens)
-        });
-        let unanswered = match unanswered {
+        self.refusals.forget(|cell| !client.may_post(&[cell]));
+        self.unanswered
+            .take_if(|(post, _)| !client.may_post(&post.tokens));
+        let patience = self.refusals.patience(self.in_flight());
+        let expired = |since: u64| clock.ticks.saturating_sub(since) > patience;
+        if let Some((post, _)) = self.unanswered.take_if(|(_, since)| expired(*since)) {
+            let verdict = self.refusals.expired(&post.tokens, clock.ticks);
+            return report(client, verdict, Step::PostSlot, clock);
+        }
+        let unanswered = match self.unanswered.take() {
             Some(unanswered) => unanswered,
-            None => match client.next_slot(clock.now(), rng) {
-                Ok(post) if self.flushes() && post.tokens.is_empty() => {
-                    return self.end_slot(clock, rng);
+            None => {
+                let admission = self.refusals.admission(clock.ticks);
+                match client.slot_of(clock.now(), admission, rng) {
+                    Ok(post) if self.flushes() && post.tokens.is_empty() => {
+                        return Turn::Goto(self.end_slot(clock, rng));
+                    }
+                    Ok(post) => (post, clock.ticks),
+                    Err(_) => return Turn::Goto(self.fail_slot(0, clock, rng)),
                 }
-                Ok(post) => (post, clock.ticks),
-                Err(_) => return self.fail_slot(0, clock, rng),
-            },
+            }
         };
         let ask = ask(&unanswered.0);
         self.unanswered = Some(unanswered);
@@ -80,21 +94,24 @@ impl Round {
     ) -> Turn {
         match posted {
             Ok(()) => commit(Step::Posted, client.posted(self.in_flight(), clock.now())),
-            Err(failure) => {
-                if failure == Failure::Refused {
-                    // The same bytes would be refused again.
-                    self.unanswered = None;
-                }
-                self.fail_slot(failure.retry_after(), clock, rng)
+            Err(Failure::Refused) => {
+                let step = self.fail_slot(0, clock, rng);
+                let cells = self.in_flight().to_vec();
+                let verdict = self.refusals.refused(&cells, clock.ticks);
+                self.unanswered.take_if(|_| verdict != Verdict::Repeat);
+                report(client, verdict, step, clock)
             }
+            Err(failure) => Turn::Goto(self.fail_slot(failure.retry_after(), clock, rng)),
         }
     }
 
     /// The relay has a slot, and the store knows.
-    pub(super) fn posted(&mut self, clock: Clock, rng: &mut impl CryptoRng) -> Turn {
-        self.unanswered = None;
+    pub(super) fn posted(&mut self, clock: Clock, rng: &mut impl CryptoRng) -> Step {
+        if let Some((post, _)) = self.unanswered.take() {
+            self.refusals.accepted(&post.tokens);
+        }
         match self.flushes() {
-            true => Turn::Goto(Step::PostToLobby { slot: true }),
+            true => Step::PostToLobby { slot: true },
             false => self.end_slot(clock, rng),
         }
     }
@@ -103,21 +120,29 @@ impl Round {
         self.request.as_ref().is_some_and(|request| request.flush)
     }
 
-    fn end_slot(&mut self, clock: Clock, rng: &mut impl CryptoRng) -> Turn {
+    fn end_slot(&mut self, clock: Clock, rng: &mut impl CryptoRng) -> Step {
         let due = self.schedule.due(Task::Slot).unwrap_or(clock.ticks);
         let next = self.slots.next(due, clock.ticks, self.pace, rng);
         self.done(Task::Slot, Some(next), clock);
         self.after_slot()
     }
 
-    fn fail_slot(&mut self, retry_after: u64, clock: Clock, rng: &mut impl CryptoRng) -> Turn {
+    fn fail_slot(&mut self, retry_after: u64, clock: Clock, rng: &mut impl CryptoRng) -> Step {
         self.fail(Task::Slot, None, retry_after, clock, rng);
         self.after_slot()
     }
 
     /// A pull that was paused goes on.
-    fn after_slot(&mut self) -> Turn {
-        Turn::Goto(self.paused.take().map_or(Step::Idle, Step::Open))
+    fn after_slot(&mut self) -> Step {
+        self.paused.take().unwrap_or(Step::Idle)
+    }
+}
+
+/// Reports a cell that fails whatever it is posted with.
+fn report(client: &mut Client, verdict: Verdict, step: Step, clock: Clock) -> Turn {
+    match verdict {
+        Verdict::Cell(cell) => commit(step, client.cell_refused(cell, clock.now())),
+        Verdict::Repeat | Verdict::Divide => Turn::Goto(step),
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct Pull {
     kept: VecDeque<(Download, Result<u64, Failure>)>,
     kept_bytes: u64,
     progress: Vec<Progress>,
+    /// Downloads that were refused for the first time.
+    pub(super) refused: u32,
     /// Mailboxes that were read, or why they could not be.
     ended: Vec<(Mailbox, Result<(), Unread>)>,
 }

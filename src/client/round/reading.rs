@@ -118,14 +118,24 @@ impl Round {
         true
     }
 
-    /// Opens what is kept, one body after another. A slot that becomes due
-    /// meanwhile is posted between two.
+    /// A slot does not wait until a pull is done.
+    pub(super) fn slot_is_due(&self, clock: Clock) -> bool {
+        let due = self.schedule.due(Task::Slot);
+        let due = due.is_some_and(|due| due <= clock.ticks);
+        due && self.started && self.request.is_none()
+    }
+
+    /// A slot is posted before this step.
+    pub(super) fn pause(&mut self, step: Step) -> Turn {
+        self.paused = Some(step);
+        self.begun(Task::Slot);
+        Turn::Goto(Step::PostToLobby { slot: true })
+    }
+
+    /// Opens what is kept, one body after another.
     pub(super) fn open(&mut self, pull: Pull, clock: Clock) -> Turn {
-        let slot = self.schedule.due(Task::Slot);
-        if slot.is_some_and(|due| due <= clock.ticks) && self.request.is_none() && self.started {
-            self.paused = Some(pull);
-            self.begun(Task::Slot);
-            return Turn::Goto(Step::PostToLobby { slot: true });
+        if self.slot_is_due(clock) {
+            return self.pause(Step::Open(pull));
         }
         match pull.first_kept() {
             Some((download, Ok(_))) => {
@@ -133,10 +143,13 @@ impl Round {
                 Turn::Ask(Step::AwaitBody(pull), ask)
             }
             Some((_, Err(failure))) => {
-                let code = (failure == Failure::Refused).then_some(ErrorCode::BatchInvalid);
-                self.pass_over(pull, code, clock)
+                let refused = failure == Failure::Refused;
+                self.pass_over(pull, refused, clock)
             }
-            None if pull.is_complete() => Turn::Goto(Step::Settle(pull)),
+            None if pull.is_complete() => {
+                let events = self.report_refused(&pull);
+                Turn::Commit(Step::Settle(pull), Vec::new(), events)
+            }
             None => Turn::Goto(Step::Download(pull)),
         }
     }
@@ -150,7 +163,7 @@ impl Round {
         rng: &mut impl CryptoRng,
     ) -> Turn {
         let Ok(bytes) = got else {
-            return self.pass_over(pull, None, clock); // It is no longer kept.
+            return self.pass_over(pull, false, clock); // It is no longer kept.
         };
         let Some((download, _)) = pull.first_kept() else {
             return Turn::Goto(Step::Open(pull));
@@ -161,27 +174,38 @@ impl Round {
                 self.received(&effects.value, bytes.len());
                 commit(opened(pull, bytes.len()), effects.map(|_| ()))
             }
-            Err(error) => self.pass_over(pull, Some(error.code()), clock),
+            Err(_) => self.pass_over(pull, true, clock),
         }
     }
 
     /// A download is passed over for now. The break in the chain is reported
-    /// when the next batch is read; until then it is asked for again: at once
-    /// if the relay merely does not have it, which costs nothing.
-    fn pass_over(&mut self, pull: Pull, code: Option<ErrorCode>, clock: Clock) -> Turn {
+    /// when the next batch is read; until then it is asked for again: at every
+    /// pull if the relay merely does not have it, else after the waits of
+    /// [`Attempts`](super::attempts::Attempts).
+    fn pass_over(&mut self, mut pull: Pull, refused: bool, clock: Clock) -> Turn {
         self.incomplete();
-        let Some(code) = code else {
-            return Turn::Goto(opened(pull, 0));
+        if refused
+            && let Some((download, _)) = pull.first_kept()
+            && self.attempts.failed(&download.path.clone(), clock.ticks)
+        {
+            pull.refused += 1;
+        }
+        Turn::Goto(opened(pull, 0))
+    }
+
+    /// Downloads that were refused for the first time are reported together.
+    fn report_refused(&mut self, pull: &Pull) -> Vec<Event> {
+        if pull.refused == 0 {
+            return Vec::new();
+        }
+        let rejected = Rejected {
+            count: pull.refused,
+            ..Rejected::new(ErrorCode::BatchInvalid, None)
         };
-        let first = pull
-            .first_kept()
-            .is_some_and(|(download, _)| self.attempts.failed(&download.path, clock.ticks));
-        let rejected = Rejected::new(code, None);
         if let Some(request) = &mut self.request {
             request.synced.rejected.push(rejected.clone());
         }
-        let events = first.then_some(Event::Rejected(rejected));
-        Turn::Commit(opened(pull, 0), Vec::new(), events.into_iter().collect())
+        vec![Event::Rejected(rejected)]
     }
 
     /// The mailboxes were read as far as they can be read now. A restored

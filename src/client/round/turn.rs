@@ -110,6 +110,7 @@ impl Round {
                 Turn::Goto(Step::Index(pull))
             }
             (Step::Download(pull), _) => match pull.request() {
+                Some(_) if self.slot_is_due(clock) => self.pause(Step::Download(pull)),
                 Some(ask) => Turn::Ask(Step::AwaitDownload(pull), ask),
                 None => Turn::Goto(Step::Open(pull)),
             },
@@ -136,7 +137,7 @@ impl Round {
                 Turn::Ask(Step::Open(pull), Ask::Progress(progress))
             }
             (Step::Settle(pull), _) => self.settle(client, &pull, clock, rng),
-            (Step::PostToLobby { slot }, _) => Self::post_to_lobby(client, slot, clock),
+            (Step::PostToLobby { slot }, _) => self.post_to_lobby(client, slot, clock),
             (Step::AwaitLobbyPosted { post, slot }, Some(Answer::Posted(posted))) => {
                 self.on_lobby_posted(client, (post, slot), posted, clock, rng)
             }
@@ -166,7 +167,7 @@ impl Round {
             (Step::AwaitPosted, Some(Answer::Posted(posted))) => {
                 self.on_posted(client, posted, clock, rng)
             }
-            (Step::Posted, _) => self.posted(clock, rng),
+            (Step::Posted, _) => Turn::Goto(self.posted(clock, rng)),
             // Not the answer to what was asked: ask again.
             (step, _) => Turn::Goto(step.again()),
         }
@@ -175,7 +176,7 @@ impl Round {
 
 impl Step {
     /// The step that asks again for what this one awaits.
-    fn again(self) -> Self {
+    pub(super) fn again(self) -> Self {
         match self {
             Self::AwaitBodyOf(pull, bodies, _) => Self::Reseal(pull, bodies),
             Self::AwaitInfo => Self::Info,

@@ -1,0 +1,249 @@
+//! Cells that a relay refuses. One of them must not hold up the others for
+//! ever.
+//!
+//! A post that fails is first repeated as it was: other posts with the same
+//! cells show the relay which of them are real. If that does not help, its
+//! cells are posted in smaller and smaller parts, until one fails by itself.
+//! That one is passed over, and tried again later, alone.
+
+use super::attempts::Attempts;
+use crate::base::SortedSet;
+
+/// How often a refused post is repeated as it was.
+const REPEATS: u32 = 3;
+/// How long a post without an answer is repeated as it was: 12 hours, then its
+/// cover may have grown stale; or one hour, once it is about single cells.
+const PATIENCE: u64 = 12 * 3_600_000;
+const PATIENCE_DIVIDING: u64 = 3_600_000;
+
+#[derive(Debug)]
+pub(super) struct Refusals {
+    /// Refusals in a row of the same post.
+    repeats: u32,
+    /// Cells of which one may be why posts are refused.
+    suspects: SortedSet<u64>,
+    /// How many of them one post may have.
+    most: usize,
+    /// Cells that were refused by themselves.
+    alone: Attempts<u64>,
+}
+
+/// What follows from a refusal.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The same post is made again.
+    Repeat,
+    /// Another post is made, with fewer cells.
+    Divide,
+    /// It is this cell, for the first time.
+    Cell(u64),
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self {
+            repeats: 0,
+            suspects: SortedSet::default(),
+            most: 0,
+            alone: Attempts::new(1),
+        }
+    }
+}
+
+impl Refusals {
+    /// A post with these cells was refused.
+    pub(super) fn refused(&mut self, cells: &[u64], ticks: u64) -> Verdict {
+        if !self.is_dividing(cells) && self.repeats < REPEATS {
+            self.repeats += 1;
+            return Verdict::Repeat;
+        }
+        self.repeats = 0;
+        match cells {
+            [cell] => self.pass_over(*cell, ticks),
+            _ => self.suspect(cells),
+        }
+    }
+
+    /// A post with these cells failed for so long that it is not repeated any
+    /// more.
+    pub(super) fn expired(&mut self, cells: &[u64], ticks: u64) -> Verdict {
+        match cells {
+            [cell] if self.is_dividing(cells) => self.pass_over(*cell, ticks),
+            _ => self.suspect(cells),
+        }
+    }
+
+    /// How long a post without an answer is repeated as it was, in
+    /// milliseconds.
+    pub(super) fn patience(&self, cells: &[u64]) -> u64 {
+        match self.is_dividing(cells) {
+            true => PATIENCE_DIVIDING,
+            false => PATIENCE,
+        }
+    }
+
+    fn is_dividing(&self, cells: &[u64]) -> bool {
+        !self.suspects.is_empty() || cells.iter().any(|cell| self.alone.has_failed(cell))
+    }
+
+    fn suspect(&mut self, cells: &[u64]) -> Verdict {
+        for cell in cells {
+            self.suspects.insert(*cell);
+        }
+        self.most = (cells.len() / 2).max(1);
+        Verdict::Divide
+    }
+
+    fn pass_over(&mut self, cell: u64, ticks: u64) -> Verdict {
+        self.forget(|known| known == cell);
+        match self.alone.failed(&cell, ticks) {
+            true => Verdict::Cell(cell),
+            false => Verdict::Divide,
+        }
+    }
+
+    /// A post with these cells was taken.
+    pub(super) fn accepted(&mut self, cells: &[u64]) {
+        self.repeats = 0;
+        for cell in cells {
+            self.alone.succeeded(cell);
+        }
+        self.forget(|cell| cells.contains(&cell));
+        self.most = self.most.saturating_mul(2);
+    }
+
+    /// Forgets cells that are queued no more.
+    pub(super) fn forget(&mut self, gone: impl Fn(u64) -> bool) {
+        let suspects = self.suspects.iter().copied();
+        self.suspects = suspects.filter(|cell| !gone(*cell)).collect();
+    }
+
+    /// Which cells the next post may have, asked for in their order.
+    pub(super) fn admission(&self, ticks: u64) -> impl FnMut(u64) -> bool + '_ {
+        let mut left = match self.suspects.is_empty() {
+            true => usize::MAX,
+            false => self.most,
+        };
+        let mut any = false;
+        move |cell| {
+            let admitted = match self.alone.has_failed(&cell) {
+                true => !any && self.alone.allowed(&cell, ticks),
+                false => self.suspects.is_empty() || self.suspects.contains(&cell),
+            };
+            let admitted = admitted && left > 0;
+            if admitted {
+                any = true;
+                left = match self.alone.has_failed(&cell) {
+                    true => 0,
+                    false => left - 1,
+                };
+            }
+            admitted
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Posts until all cells but the bad ones are taken; gives the number of
+    /// posts, and the cells that were named.
+    fn post_all(refusals: &mut Refusals, cells: &[u64], bad: &[u64]) -> (usize, Vec<u64>) {
+        let mut queue = cells.to_vec();
+        let (mut posts, mut named) = (0, Vec::new());
+        let mut repeated: Option<Vec<u64>> = None;
+        while queue.iter().any(|cell| !bad.contains(cell)) {
+            let mut admission = refusals.admission(0);
+            let post = repeated
+                .take()
+                .unwrap_or_else(|| queue.iter().copied().filter(|c| admission(*c)).collect());
+            drop(admission);
+            posts += 1;
+            assert!(posts < 100, "{queue:?} {refusals:?}");
+            if post.iter().any(|cell| bad.contains(cell)) {
+                match refusals.refused(&post, 0) {
+                    Verdict::Repeat => repeated = Some(post),
+                    Verdict::Divide => {}
+                    Verdict::Cell(cell) => named.push(cell),
+                }
+            } else {
+                refusals.accepted(&post);
+                queue.retain(|cell| !post.contains(cell));
+            }
+        }
+        (posts, named)
+    }
+
+    #[test]
+    fn one_cell_that_is_refused_holds_up_the_others_for_a_few_posts() {
+        for bad in 0..8 {
+            let mut refusals = Refusals::default();
+            let cells: Vec<u64> = (0..8).collect();
+            let (posts, named) = post_all(&mut refusals, &cells, &[bad]);
+            assert!(posts <= 16, "{bad}: {posts}");
+            assert!(named.len() <= 1 && named.iter().all(|cell| *cell == bad));
+            // What is written later is not held up at all.
+            let more: Vec<u64> = [vec![bad], (8..16).collect()].concat();
+            let named_before = !named.is_empty();
+            let (posts, _) = post_all(&mut refusals, &more, &[bad]);
+            assert!(!named_before || posts == 1, "{bad}: {posts}");
+        }
+    }
+
+    #[test]
+    fn several_such_cells_are_all_found_and_named_once() {
+        let mut refusals = Refusals::default();
+        let cells: Vec<u64> = (0..16).collect();
+        let (posts, mut named) = post_all(&mut refusals, &cells, &[3, 4, 12]);
+        named.sort_unstable();
+        assert!(posts <= 30 && named == [3, 4, 12], "{posts} {named:?}");
+    }
+
+    #[test]
+    fn cells_without_an_answer_are_divided_too_and_faster_than_at_first() {
+        let mut refusals = Refusals::default();
+        assert_eq!(refusals.patience(&[1, 2]), PATIENCE);
+        assert_eq!(
+            refusals.expired(&[1], 0),
+            Verdict::Divide,
+            "the network was down"
+        );
+        assert_eq!(refusals.patience(&[1]), PATIENCE_DIVIDING);
+        assert_eq!(refusals.expired(&[1], 0), Verdict::Cell(1));
+        let mut admission = refusals.admission(0);
+        assert!(!admission(1) && admission(2));
+    }
+
+    #[test]
+    fn a_refusal_that_passes_is_answered_by_the_same_post_alone() {
+        let mut refusals = Refusals::default();
+        assert_eq!(refusals.refused(&[1, 2], 0), Verdict::Repeat);
+        refusals.accepted(&[1, 2]);
+        let mut admission = refusals.admission(0);
+        assert!((3..9).all(&mut admission), "nothing is held up");
+    }
+
+    #[test]
+    fn a_cell_that_was_passed_over_is_tried_again_alone() {
+        let mut refusals = Refusals::default();
+        for _ in 0..REPEATS {
+            assert_eq!(refusals.refused(&[1], 0), Verdict::Repeat);
+        }
+        assert_eq!(refusals.refused(&[1], 0), Verdict::Cell(1));
+        let admitted = |ticks| {
+            let mut admission = refusals.admission(ticks);
+            [1, 2, 3]
+                .into_iter()
+                .filter(|cell| admission(*cell))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(admitted(0), [2, 3]);
+        assert_eq!(admitted(3_600_000), [1]);
+        assert_eq!(
+            refusals.refused(&[1], 3_600_000),
+            Verdict::Divide,
+            "named once"
+        );
+    }
+}
