@@ -324,6 +324,11 @@ impl Clinic {
         let bad_batch = |path: &String| self.batch.as_ref() == Some(path);
         let malformed = || Some(Answer::Got(Ok(b"{}".to_vec())));
         let got = |failure| Some(Answer::Got(Err(failure)));
+        if let Ask::Post { body, .. } = ask
+            && post::decode(body, self.relay.size, self.relay.buckets).is_err()
+        {
+            return Some(Answer::Posted(Err(Failure::Refused)));
+        }
         match (self.fault?, ask) {
             (Fault::BatchTooLong, Ask::Keep { path, .. }) if bad_batch(path) => {
                 Some(Answer::Kept(Err(Failure::Unavailable(0))))

@@ -5,12 +5,17 @@ import { isTesseraError, type ErrorCode } from "../errors.js";
 import { Relay } from "./client.js";
 import type { RelayStatus } from "../portal/types.js";
 
-/** A relay that tells each change of whether it serves. */
+/** Requests that fail for reasons of their own: a relay may serve the ones and refuse the others. */
+type Kind = "get" | "post";
+
+/** A relay that reports each change of whether it serves. */
 export class ReachabilityMonitor extends Relay {
   readonly #host: EngineHost;
   readonly #tell: (status: RelayStatus) => void;
-  /** `null`: it serves. `undefined`: not known yet. */
-  #trouble: ErrorCode | null | undefined;
+  /** What is wrong with each kind of request, and what was reported last. */
+  readonly #trouble: Record<Kind, ErrorCode | null> = { get: null, post: null };
+  /** `null`: it serves. `undefined`: nothing yet. */
+  #reported: ErrorCode | null | undefined;
 
   constructor(relay: Relay, host: EngineHost, tell: (status: RelayStatus) => void) {
     super(relay);
@@ -19,30 +24,32 @@ export class ReachabilityMonitor extends Relay {
   }
 
   override get(path: string, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.#watch(super.get(path, signal));
+    return this.#watch("get", super.get(path, signal));
   }
 
   override post(path: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#watch(super.post(path, body, signal));
+    return this.#watch("post", super.post(path, body, signal));
   }
 
-  async #watch<T>(request: Promise<T>): Promise<T> {
+  async #watch<T>(kind: Kind, request: Promise<T>): Promise<T> {
     try {
       const answer = await request;
-      await this.#changed(null);
+      await this.#changed(kind, null);
       return answer;
     } catch (error) {
-      if (isTesseraError(error) && isTrouble(error.code)) await this.#changed(error.code);
+      if (isTesseraError(error) && isTrouble(error.code)) await this.#changed(kind, error.code);
       throw error;
     }
   }
 
-  async #changed(trouble: ErrorCode | null): Promise<void> {
-    if (trouble === this.#trouble) return;
+  async #changed(kind: Kind, trouble: ErrorCode | null): Promise<void> {
+    this.#trouble[kind] = trouble;
+    const worst = this.#trouble.get ?? this.#trouble.post;
+    if (worst === this.#reported) return;
     const queued = await this.#host.read((engine) => engine.queued());
-    if (trouble === this.#trouble) return; // another request told it meanwhile
-    this.#trouble = trouble;
-    this.#tell({ reachable: trouble === null, queued, ...(trouble === null ? {} : { code: trouble }) });
+    if (worst === this.#reported || worst !== (this.#trouble.get ?? this.#trouble.post)) return; // changed meanwhile
+    this.#reported = worst;
+    this.#tell({ reachable: worst === null, queued, ...(worst === null ? {} : { code: worst }) });
   }
 }
 

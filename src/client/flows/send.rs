@@ -17,7 +17,7 @@ use crate::{
         ContentType, DeliveryId, EnvelopeError, Sealing, chunk_len,
         message::{self, Attachment},
     },
-    wire::Cell,
+    wire::{Cell, post},
 };
 
 /// A message to send.
@@ -382,6 +382,15 @@ impl Client {
     #[must_use]
     pub fn may_post(&self, tokens: &[u64]) -> bool {
         tokens.iter().all(|ordinal| self.outbox.has(*ordinal))
+    }
+
+    /// The same of a slot, which must also be of the shape that the relay takes.
+    pub(crate) fn may_repeat(&self, slot: &Post) -> bool {
+        let fits = self
+            .mailboxes
+            .for_posting()
+            .is_ok_and(|relay| post::decode(&slot.body, relay.cell_size, relay.buckets).is_ok());
+        fits && self.may_post(&slot.tokens)
     }
 
     /// Processes a 202 of the relay: the cells of the post are durable there.

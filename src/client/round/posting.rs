@@ -60,7 +60,7 @@ impl Round {
     ) -> Turn {
         self.refusals.forget(|cell| !client.may_post(&[cell]));
         self.unanswered
-            .take_if(|(post, _)| !client.may_post(&post.tokens));
+            .take_if(|(post, _)| !client.may_repeat(post));
         let patience = self.refusals.patience(self.in_flight());
         let expired = |since: u64| clock.ticks.saturating_sub(since) > patience;
         if let Some((post, _)) = self.unanswered.take_if(|(_, since)| expired(*since)) {
