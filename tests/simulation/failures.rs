@@ -493,7 +493,12 @@ fn live_through(seed: u64, fault: Fault) {
     clinic.live(2);
     clinic.break_down(fault);
     let began = clinic.now;
-    clinic.live(26);
+    // A post without an answer is repeated for 12 hours, before it is divided.
+    let is_slow = matches!(
+        fault,
+        Fault::Cell(Failure::Missing | Failure::Unavailable(_))
+    );
+    clinic.live(if is_slow { 26 } else { 10 });
 
     let what = format!("seed {seed}: {fault:?}");
     for open in &clinic.people {
@@ -517,7 +522,7 @@ fn live_through(seed: u64, fault: Fault) {
         }
     }
     // Of what was written in the last hours a receipt need not have come.
-    let settled = clinic.now - 9 * HOUR;
+    let settled = clinic.now - if is_slow { 8 * HOUR } else { 5 * HOUR };
     for written in clinic.written.iter().filter(|w| w.at < settled) {
         let is_bad = Some(written.id) == clinic.message && written.from == 0;
         if Clinic::is_unaffected(fault, written) && !is_bad {
@@ -542,10 +547,14 @@ fn live_through(seed: u64, fault: Fault) {
 
     // It is over: everything is as it should be.
     clinic.fault = None;
-    // A download is tried again after 16 hours at the latest.
-    clinic.live(if clinic.batch.is_some() { 24 } else { 14 });
+    // A download that failed for so long is tried again within 8 hours.
+    clinic.live(if clinic.batch.is_some() || is_slow {
+        15
+    } else {
+        8
+    });
     assert!(clinic.now > began);
-    let settled = clinic.now - 9 * HOUR;
+    let settled = clinic.now - 5 * HOUR;
     for written in clinic.written.iter().filter(|w| w.at < settled) {
         let given_up = fault == Fault::Record && Some(written.id) == clinic.message;
         let expected = if given_up && written.from == 0 {
