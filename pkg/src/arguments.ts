@@ -27,7 +27,7 @@ export function content(value: unknown, name: string): Uint8Array {
 /** A well-formed string. In UTF-8, half of a surrogate pair would become U+FFFD without notice. */
 export function text(value: unknown, name: string): string {
   if (typeof value !== "string") throw invalid(`${name} is not a string`);
-  if (LONE_SURROGATE.test(value)) throw invalid(`${name} has half of a surrogate pair`);
+  if (!isWellFormed(value)) throw invalid(`${name} has half of a surrogate pair`);
   return value;
 }
 
@@ -72,6 +72,12 @@ export function options<T extends object>(value: T, name: string, known: readonl
 }
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** The platform's own check is many times faster on long texts; Safari has it from 16.4 on. */
+function isWellFormed(value: string): boolean {
+  const { isWellFormed: own } = value as unknown as { isWellFormed?: () => boolean };
+  return own === undefined ? !LONE_SURROGATE.test(value) : own.call(value);
+}
 
 /** `undefined` for what holds no bytes. */
 function view(value: unknown, name: string): Uint8Array | undefined {

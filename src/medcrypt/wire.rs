@@ -53,31 +53,6 @@ impl Message {
         })
     }
 
-    /// Creates a message from AES-256-GCM output that was computed elsewhere with
-    /// the UTF-8 patient id as aad: WebCrypto is faster on long texts.
-    ///
-    /// # Errors
-    ///
-    /// [`MedCryptError::PatientId`] for an empty id, [`MedCryptError::Malformed`]
-    /// if `sealed` is shorter than a tag.
-    pub fn from_sealed(
-        patient_id: &str,
-        nonce: [u8; NONCE_LEN],
-        sealed: Vec<u8>,
-    ) -> Result<Self, MedCryptError> {
-        if patient_id.is_empty() {
-            return Err(MedCryptError::PatientId);
-        }
-        if sealed.len() < TAG_LEN {
-            return Err(MedCryptError::Malformed);
-        }
-        Ok(Self {
-            patient_id: patient_id.to_owned(),
-            nonce,
-            sealed,
-        })
-    }
-
     /// The patient id, which the messenger can read. Authenticated by opening.
     #[must_use]
     pub fn patient_id(&self) -> &str {
@@ -156,18 +131,6 @@ mod tests {
                 "{what}"
             );
         }
-    }
-
-    #[test]
-    fn a_message_sealed_elsewhere_needs_an_id_and_a_tag() {
-        let good = Message::parse(GOOD).unwrap();
-        let built = Message::from_sealed(good.patient_id(), *good.nonce(), good.sealed().to_vec());
-        assert_eq!(built, Ok(good));
-        let refused = |id, sealed: &[u8]| {
-            Message::from_sealed(id, [0; NONCE_LEN], sealed.to_vec()).unwrap_err()
-        };
-        assert_eq!(refused("", &[0; 16]), MedCryptError::PatientId);
-        assert_eq!(refused("a", &[0; 15]), MedCryptError::Malformed);
     }
 
     #[test]

@@ -65,6 +65,7 @@ export async function monthKey(secret: string | Uint8Array, month: string): Prom
 
 /** From this length on the platform's AES-GCM is faster than the module's, for all its asynchrony. */
 const LONG_TEXT = 350;
+const TAG_LENGTH = 16;
 
 /** Seals a text; the patient id is authenticated, but readable by anyone. */
 export async function encryptMessage(
@@ -73,10 +74,12 @@ export async function encryptMessage(
   patientId: string,
 ): Promise<string> {
   const [body, id] = [content(text(message, "text"), "text"), content(text(patientId, "patientId"), "patientId")];
+  if (id.length === 0) throw invalid("patientId is empty");
   if (body.length < LONG_TEXT) return withKey(key, (key) => key.seal(body, id));
   const nonce = randomBytes(12);
   const sealed = await aesGcm("encrypt", await withKey(key, imported), nonce, id, body);
-  return call((sdk) => sdk.medcryptFormat(id, nonce, sealed));
+  const fields = [id, nonce, sealed.subarray(0, -TAG_LENGTH), sealed.subarray(-TAG_LENGTH)];
+  return `[MEDCRYPT:v1:${fields.map(base64).join(":")}]`;
 }
 
 /** Opens a message: `MALFORMED` if it is not of the format, `NOT_AUTHENTIC` if it does not open. */
@@ -107,14 +110,29 @@ export function readAlias(wire: string): string {
   return (call((sdk) => sdk.medcryptParse(message)) as { patientId: string }).patientId;
 }
 
+/** What WebCrypto made of a key, for as long as the key is there. */
+const IMPORTED = new WeakMap<bindings.MedcryptKey, Promise<CryptoKey>>();
+
 /** A key that WebCrypto keeps to itself. */
-async function imported(key: bindings.MedcryptKey): Promise<CryptoKey> {
+function imported(key: bindings.MedcryptKey): Promise<CryptoKey> {
+  const known = IMPORTED.get(key);
+  if (known !== undefined) return known;
   const raw = key.export();
-  try {
-    return await subtle().importKey("raw", raw as BufferSource, "AES-GCM", false, ["encrypt", "decrypt"]);
-  } finally {
-    raw.fill(0);
-  }
+  const made = subtle()
+    .importKey("raw", raw as BufferSource, "AES-GCM", false, ["encrypt", "decrypt"])
+    .finally(() => raw.fill(0));
+  IMPORTED.set(key, made);
+  made.catch(() => IMPORTED.delete(key));
+  return made;
+}
+
+/** Nothing of a sealed text is secret: its base64 need not take constant time, as the module's does. */
+function base64(bytes: Uint8Array): string {
+  const { toBase64 } = bytes as { toBase64?: () => string };
+  if (toBase64 !== undefined) return toBase64.call(bytes);
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(binary);
 }
 
 async function aesGcm(

@@ -85,26 +85,6 @@ impl MedcryptKey {
     }
 }
 
-/// The wire text of a message that WebCrypto sealed.
-///
-/// # Errors
-///
-/// `INVALID_ARGUMENT` for an empty patient id.
-#[wasm_bindgen(js_name = medcryptFormat)]
-pub fn format(
-    patient_id: &Uint8Array,
-    nonce: &Uint8Array,
-    sealed: &Uint8Array,
-) -> JsResult<String> {
-    let patient_id = text(patient_id, "patientId")?;
-    let nonce = nonce
-        .to_vec()
-        .try_into()
-        .map_err(|_| invalid("nonce is not 12 bytes"))?;
-    let message = Message::from_sealed(&patient_id, nonce, sealed.to_vec()).map_err(refused)?;
-    Ok(message.to_string())
-}
-
 /// `{ patientId, nonce, sealed }` of a wire text, for WebCrypto to open.
 ///
 /// # Errors
