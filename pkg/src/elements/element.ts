@@ -15,7 +15,7 @@ const FOCUS_NEXT = [
   "dialog[open] button",
   ".banner button",
   ".main .title",
-  ".messages",
+  ".log",
   ".head .title",
   ".side button",
   "button",

@@ -129,8 +129,8 @@ export class TesseraPortal extends TesseraElement {
       ${this.#header(isOpen)}
       <p class="hidden-text" aria-live="polite" data-testid="announcer">${this.#announcement}</p>
       ${this.#isBurnt ? html`<section class="banner" part="banner" data-level="stop" role="alert">${icon("stop")}<p data-testid="burnt">${t("link_burnt")}</p></section>` : nothing}
-      ${isOpen ? this.#open() : html`<main class="main locked">${this.#main?.render() ?? html`<p class="empty" role="status">${t("loading")}</p>`}</main>`}
-      <footer class="emergency" part="emergency" data-testid="emergency"><slot name="emergency">${t("not_for_emergencies", { number: this.settings.emergencyNumber })}</slot></footer>
+      ${isOpen ? this.#open() : html`<div class="main locked">${this.#main?.render() ?? html`<p class="empty" role="status">${t("loading")}</p>`}</div>`}
+      <p class="emergency" part="emergency" data-testid="emergency"><slot name="emergency">${t("not_for_emergencies", { number: this.settings.emergencyNumber })}</slot></p>
       ${this.#dialog.render()} ${this.#idle.render()}
     </div>`;
   }
@@ -177,12 +177,12 @@ export class TesseraPortal extends TesseraElement {
       contact !== undefined && this.#route.name === "thread"
         ? html`<button type="button" class="quiet name" data-testid="open-person" @click=${() => this.go({ name: "person", contactId: contact.id })}>${threadTitle(contact, this)}</button>`
         : html`<p class="product">${this.organization || t("messages")}<span class="hint">${session.name}</span></p>`;
-    return html`<header class="head" part="header">
+    return html`<div class="head" part="header">
       ${isPage && !this.#isWide ? html`<button type="button" class="quiet round" data-testid="back" aria-label=${t("back")} @click=${() => this.go({ name: "inbox" })}>${icon("back")}</button>` : html`<slot name="logo"></slot>`}
       ${title}
       <p class="relay" role="status" data-testid="relay-state" data-relay=${session.conditions.has("RELAY_UNREACHABLE") ? "down" : "up"}>${isOpen && session.conditions.has("RELAY_UNREACHABLE") ? t("no_connection") : nothing}</p>
       ${isOpen ? this.#menu() : nothing}
-    </header>`;
+    </div>`;
   }
 
   #menu(): TemplateResult {
@@ -231,7 +231,7 @@ export class TesseraPortal extends TesseraElement {
         : nothing
       : (this.#main?.render() ?? nothing);
     return html`${this.#banners.render(null, this.#route.name === "thread" ? openId : null, isInbox || this.#route.name === "safety")}
-      <div class="body">${side}${main === nothing ? nothing : html`<main class="main">${main}</main>`}</div>`;
+      <div class="body">${side}${main === nothing ? nothing : html`<div class="main">${main}</div>`}</div>`;
   }
 
   /** Chooses what stands in the main place. */

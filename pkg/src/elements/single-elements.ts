@@ -94,9 +94,7 @@ export class TesseraThread extends SingleElement {
 
   protected override heading(): TemplateResult {
     const contact = this.session.contact(this.contact);
-    return contact === undefined
-      ? html``
-      : html`<header class="head" part="header">${threadTitle(contact, this)}</header>`;
+    return contact === undefined ? html`` : html`<div class="head" part="header">${threadTitle(contact, this)}</div>`;
   }
 }
 

@@ -77,10 +77,9 @@ class Hospital {
     this.#help.textContent = this.#say("staff_passphrase", { passphrase: STAFF_PASSPHRASE });
     this.#root.className = `hospital hospital-${name}`;
     this.#root.replaceChildren(
-      h("a", { class: "skip", href: "#messages", click: (event) => this.#skip(event) }, this.#say("skip")),
       this.#header(),
       h(
-        "div",
+        "main",
         { class: "content" },
         h("h1", {}, this.#say(name === "patient" ? "patient_title" : `${name}_title`)),
         name === "patient" && this.#cards(),
@@ -99,6 +98,7 @@ class Hospital {
     return h(
       "header",
       { class: "top" },
+      h("a", { class: "skip", href: "#messages", click: (event) => this.#skip(event) }, this.#say("skip")),
       h("img", { class: "logo", src: "/favicon.svg", alt: "" }),
       h("p", { class: "clinic" }, "Riverside Clinic"),
       languages(this.#say("language"), this.#language, (language) => {

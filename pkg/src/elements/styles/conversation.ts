@@ -32,7 +32,7 @@ export const conversation = css`
     flex-direction: column;
     gap: 8px;
   }
-  .messages:focus-visible {
+  .log:focus-visible {
     outline-offset: -2px;
   }
   .message {

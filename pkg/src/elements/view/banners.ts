@@ -40,7 +40,7 @@ export class Banners extends View {
       .filter(({ contactId }) => (only === null || contactId === only) && (except === null || contactId !== except));
     // What can wait does not take the place of a conversation.
     const conditions = session.conditions.all.filter(({ code }) => only === null && (hasRoom || code !== "NOT_KEPT"));
-    return html`<div class="banners" role="region" aria-label=${this.t("warnings")} data-testid="notices">
+    return html`<div class="banners" data-testid="notices">
       ${repeat(
         alerts,
         ({ id }) => id,

@@ -92,7 +92,7 @@ export class Bubble extends View {
         return "";
       case "queued": {
         if (session.conditions.has("RELAY_UNREACHABLE")) return this.t("state_waiting");
-        const { leavesBy } = message as { readonly leavesBy?: number };
+        const { leavesBy } = message;
         return leavesBy === undefined
           ? this.t("state_queued")
           : this.t("state_leaves", { time: words.brief(leavesBy) });

@@ -1,6 +1,7 @@
 /** Writing: text, photos and files as one message, and when a large one may leave. */
 
 import { html, nothing, type TemplateResult } from "lit";
+import type { Pace } from "../../index.js";
 import { FileTooLarge, prepare, type PreparedFile } from "../media/prepare.js";
 import { icon } from "./icons.js";
 import { Action, foreign, View, type Host } from "./view.js";
@@ -11,8 +12,6 @@ const LABEL_LIMIT = 48;
 const LONG_S = 3600;
 /** What a message costs besides its files. */
 const OVERHEAD = 1024;
-
-type Pace = "steady" | "prompt";
 
 export class Composer extends View {
   readonly #contactId: string;
@@ -54,7 +53,7 @@ export class Composer extends View {
         </label>
         <textarea rows="1" dir="auto" data-testid="compose-text" aria-label=${this.t("write_to", { name: session.contact(this.#contactId)?.name ?? "" })}
           placeholder=${this.t("write")} .value=${this.#text ?? ""} @input=${this.#typed} @keydown=${this.#key}></textarea>
-        <button type="submit" class="primary send" data-testid="compose-send" aria-disabled=${this.#action.isBusy}>${icon("send")}<span>${this.t("send")}</span></button>
+        <button type="submit" class="primary send" data-testid="compose-send" aria-label=${this.t("send")} aria-disabled=${this.#action.isBusy}>${icon("send")}<span>${this.t("send")}</span></button>
       </div>
     </form>`;
   }
@@ -114,11 +113,9 @@ export class Composer extends View {
     this.#estimated = key;
     let wait: number | null = null;
     if (bytes > 0) {
-      const { portal } = this.session as unknown as {
-        portal: { estimate?(bytes: number, pace: Pace): Promise<{ seconds: number }> };
-      };
-      const found = await portal.estimate?.(bytes, "steady");
-      wait = found !== undefined && found.seconds > LONG_S ? found.seconds : null;
+      // Without a word from the message service nobody is asked.
+      const found = await this.session.portal.estimate(bytes, "steady").catch(() => null);
+      wait = found !== null && found.seconds > LONG_S ? found.seconds : null;
     }
     if (wait === this.#wait) return;
     this.#wait = wait;

@@ -68,7 +68,7 @@ class ResultView {
     const titleId = titleIdOf(report);
     const { critical, labels, rows } = report;
     return html`<section class="report" data-testid="report" aria-labelledby=${titleId} data-status=${report.status ?? nothing}>
-      <h4 id=${titleId}>${words(report.title)}</h4>
+      <h3 id=${titleId}>${words(report.title)}</h3>
       ${report.warnings.map((warning) => html`<p class="result-warning" data-testid="report-warning">${words(warning)}</p>`)}
       ${critical.length > 0 ? this.#critical(labels.critical, critical) : nothing}
       ${facts(report.facts)}

@@ -71,7 +71,7 @@ export class ThreadView extends View {
         ${thread.hasOlder ? html`<button type="button" class="quiet older" data-testid="load-older" @click=${this.#older}>${this.t("load_older")}</button>` : nothing}
         ${thread.failure === null ? nothing : this.#failed(thread)}
         ${thread.isLoaded && thread.messages.length === 0 && isActive ? html`<p class="empty">${this.t("no_messages_yet")}</p>` : nothing}
-        <ol class="messages" role="log" aria-live="polite" aria-label=${this.t("messages_with", { name: contact.name || this.t("someone") })} tabindex="0" data-testid="log">
+        <div class="log" role="log" aria-live="polite" aria-label=${this.t("messages_with", { name: contact.name || this.t("someone") })} tabindex="0" data-testid="log"><ol class="messages">
           ${repeat(
             this.#items(thread),
             ({ key }) => key,
@@ -83,7 +83,7 @@ export class ThreadView extends View {
                 contactId === this.contactId && direction === "in" && bytes < totalBytes,
             )
             .map((transfer) => this.#bubble.arriving(transfer))}
-        </ol>
+        </ol></div>
       </div>
       ${this.#jump(thread)}
       ${isActive ? this.#composer.render() : this.#readOnly(contact)}
@@ -186,7 +186,7 @@ export class ThreadView extends View {
   #toEnd = (): void => {
     const scroller = this.find(".scroller");
     if (scroller !== null) scroller.scrollTop = scroller.scrollHeight;
-    this.find(".messages")?.focus();
+    this.find(".log")?.focus();
   };
 
   #older = async (): Promise<void> => {

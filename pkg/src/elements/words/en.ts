@@ -5,7 +5,6 @@ export const EN = {
   messages: "Messages",
   menu: "Menu",
   back: "Back",
-  warnings: "Warnings",
   loading: "Loading…",
   not_set_up: "This page has not said which message service to use.",
   emergency_number: "911",

@@ -6,7 +6,6 @@ export const ES: Words = {
   messages: "Mensajes",
   menu: "Menú",
   back: "Volver",
-  warnings: "Avisos",
   loading: "Cargando…",
   not_set_up: "Esta página no indica qué servicio de mensajes usar.",
   emergency_number: "112",
