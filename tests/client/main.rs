@@ -21,6 +21,7 @@ mod devices;
 mod evidence;
 mod journal;
 mod large;
+mod malformed;
 mod months;
 mod pace;
 mod refusals;
