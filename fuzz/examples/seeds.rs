@@ -12,8 +12,8 @@ use tessera::{
     emergency,
     enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
-        self, Announcement, AnnouncementKind, Body, ContentType, Control, DeliveryId, Fragment,
-        Sealing, UnprovenDelivery,
+        self, Announcement, AnnouncementKind, Body, CheckedBy, ContentType, Control, DeliveryId,
+        Evidence, Fragment, Sealing, UnprovenDelivery,
         message::{self, Attachment},
     },
     identity::Identity,
@@ -123,7 +123,7 @@ fn sealed(rng: &mut Counting) -> Result<()> {
     )?;
 
     let session = SessionId::new(b"session").ok_or("session")?;
-    let (_, proof) = pseudonym::prove(
+    let (pseudonym, proof) = pseudonym::prove(
         sender.witness(),
         &seed,
         &session,
@@ -133,6 +133,21 @@ fn sealed(rng: &mut Counting) -> Result<()> {
     )
     .ok_or("proof")?;
     write("proof", "proof", proof.as_bytes())?;
+    let evidence = Evidence {
+        sender: *sender.public(),
+        recipient: me.public().fingerprint(),
+        id: DeliveryId::decode(b"0123456789abcdefvisit-7421").ok_or("session id")?,
+        sent_at,
+        device: 0,
+        seq: 3,
+        content_type: content_type.clone(),
+        blinding: seed.blinding(&session),
+        pseudonym,
+        proof: proof.clone(),
+        checked: Some((CheckedBy::Digits, sent_at)),
+    };
+    write("evidence", "of_no_payload", &evidence.encode())?;
+    write("evidence", "long_claim", b"\x8c\x01\x5b\x7f\xff\xff\xff\xff\xff\xff\xff")?;
     write("identity", "public", &sender.public().encode())?;
     let proven = ProvenMessage {
         proof: *proof.as_bytes(),
