@@ -147,7 +147,11 @@ fn sealed(rng: &mut Counting) -> Result<()> {
         checked: Some((CheckedBy::Digits, sent_at)),
     };
     write("evidence", "of_no_payload", &evidence.encode())?;
-    write("evidence", "long_claim", b"\x8c\x01\x5b\x7f\xff\xff\xff\xff\xff\xff\xff")?;
+    write(
+        "evidence",
+        "long_claim",
+        b"\x8c\x01\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",
+    )?;
     write("identity", "public", &sender.public().encode())?;
     let proven = ProvenMessage {
         proof: *proof.as_bytes(),
