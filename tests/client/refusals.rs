@@ -71,7 +71,7 @@ fn step(
     let message = *dice.pick(&known.messages);
     let uri = dice.pick(&known.uris).clone();
     let mailbox = *dice.pick(&[Mailbox::Own, Mailbox::Lobby]);
-    let choice = dice.below(20);
+    let choice = dice.below(24);
     let mut rng = Dice::new(dice.below(usize::MAX) as u64);
     let rng = &mut rng;
     match choice {
@@ -132,6 +132,31 @@ fn step(
         10 => {
             call(person, counts, "cancel", |c| {
                 c.cancel(message, &[], now, rng)
+            });
+        }
+        20 => {
+            call(person, counts, "delete_message", |c| {
+                c.delete_message(message, &[], now, rng)
+            });
+        }
+        21 => {
+            let until = *dice.pick(&[None, Some(message)]);
+            call(person, counts, "mark_read", |c| {
+                c.mark_read(contact, until, now)
+            });
+        }
+        22 => {
+            let name = *dice.pick(&["Lab West", "", "\u{202e}", "\u{3164}"]);
+            call(person, counts, "rename", |c| c.rename(name, now));
+        }
+        23 => {
+            let batch = relay.batches(bucket_of(&person.client, mailbox)).last();
+            let mut bytes = batch.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
+            if dice.chance(50) {
+                bytes.truncate(bytes.len() / 2);
+            }
+            call(person, counts, "receive_batch", |c| {
+                c.receive_batch(mailbox, &bytes, now, rng)
             });
         }
         11 => {
@@ -259,5 +284,5 @@ fn a_refused_call_changes_neither_memory_nor_store() {
             "{name} was never refused"
         );
     }
-    assert_eq!(counts.len(), 18, "{counts:?}");
+    assert_eq!(counts.len(), 22, "{counts:?}");
 }

@@ -19,6 +19,7 @@ mod posting;
 mod pull;
 mod reading;
 mod refusals;
+mod request;
 mod schedule;
 mod turn;
 
@@ -28,15 +29,13 @@ pub use schedule::Task;
 
 use rand_core::CryptoRng;
 
-use crate::{
-    base::ErrorCode,
-    client::{Client, Effects, Mailbox, Post},
-};
+use crate::client::{Client, Effects, Mailbox, Post};
 
 use attempts::Attempts;
 use budget::Budget;
 use pull::Pull;
 use refusals::Refusals;
+use request::Request;
 use schedule::{Pace, SOON, Schedule, Slots, below};
 use turn::{Step, Turn, commit};
 
@@ -47,17 +46,6 @@ const LONGEST_NAP: i64 = 60_000;
 const SOON_AGAIN: u64 = 1_000;
 /// Attempts in successive pulls, before a download is passed over.
 const DOWNLOAD_ATTEMPTS: u32 = 3;
-
-/// A sync that was requested and has not ended.
-#[derive(Debug, Default)]
-struct Request {
-    flush: bool,
-    /// Tasks that have not ended since the request.
-    left: Vec<Task>,
-    /// Tasks that were begun after the request.
-    begun: Vec<Task>,
-    synced: Synced,
-}
 
 /// The rounds of one client. Holds nothing that a crash may not lose.
 #[derive(Debug)]
@@ -335,61 +323,6 @@ impl Round {
             for task in [Task::Info, Task::Own, Task::Lobby, Task::Slot] {
                 self.schedule.hasten(task, clock.ticks);
             }
-        }
-    }
-
-    /// Whether a task is done at all now: all are once the rounds have
-    /// started, before that only what is requested.
-    fn is_wanted(&self, task: Task) -> bool {
-        let request = self.request.as_ref();
-        self.started || request.is_some_and(|request| request.left.contains(&task))
-    }
-
-    fn begun(&mut self, task: Task) {
-        self.under_way.push(task);
-        if let Some(request) = &mut self.request {
-            request.begun.push(task);
-        }
-    }
-
-    /// A task failed: it waits by itself. `code` says why the client refused
-    /// what the relay answered.
-    fn fail(
-        &mut self,
-        task: Task,
-        code: Option<ErrorCode>,
-        retry_after: u64,
-        clock: Clock,
-        rng: &mut impl CryptoRng,
-    ) {
-        self.schedule
-            .failed(task, clock.ticks, retry_after, self.pace, rng);
-        // What comes back may be another relay, or have other parameters.
-        if task != Task::Info && self.schedule.failures(Task::Info) == 0 {
-            self.schedule.hasten(Task::Info, clock.ticks);
-        }
-        if let Some(request) = &mut self.request {
-            request.left.retain(|left| *left != task);
-            let code = code.map(ErrorCode::as_str);
-            request.synced.failed.get_or_insert(Failed { task, code });
-        }
-    }
-
-    fn done(&mut self, task: Task, due: Option<u64>, clock: Clock) {
-        self.schedule.succeeded(task, due);
-        if let Some(request) = &mut self.request {
-            if request.begun.contains(&task) {
-                request.left.retain(|left| *left != task);
-            } else if request.left.contains(&task) {
-                // It was under way when the sync was requested: once more.
-                self.schedule.set(task, Some(clock.ticks));
-            }
-        }
-    }
-
-    fn incomplete(&mut self) {
-        if let Some(request) = &mut self.request {
-            request.synced.incomplete = true;
         }
     }
 }
