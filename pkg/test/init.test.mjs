@@ -157,8 +157,11 @@ describe("a server that does not have the module", () => {
   test("looks where the package is installed if the bundle has no address, as Node can", async () => {
     process.chdir(fileURLToPath(new URL("..", import.meta.url))); // a package resolves its own exports
     const nowhere = () => new URL("./sdk.wasm", undefined);
-    const file = { name: "sdk.wasm", integrity: await hashOf("sdk"), url: nowhere };
-    assert.ok((await loadBuiltIn(file)) instanceof WebAssembly.Module);
+    const pathOnly = () => ({ href: "/_next/static/media/sdk.wasm" });
+    for (const url of [nowhere, pathOnly]) {
+      const file = { name: "sdk.wasm", integrity: await hashOf("sdk"), url };
+      assert.ok((await loadBuiltIn(file)) instanceof WebAssembly.Module);
+    }
   });
 });
 

@@ -70,9 +70,10 @@ export async function loadGiven(source: ModuleSource): Promise<WebAssembly.Modul
 function places({ name, url }: ModuleFile): URL[] {
   let beside: URL | undefined;
   try {
-    beside = url();
+    // Turbopack gives a path of the site in the place of an address.
+    beside = new URL(url().href, globalThis.location?.href);
   } catch {
-    // In formats without `import.meta` bundlers leave it empty.
+    // On a server such a path has no site; and in formats without `import.meta` bundlers leave the address empty.
   }
   const installed =
     beside?.protocol === "file:" || beside === undefined ? installedFile(name) : unbundled(beside, name);
