@@ -57,6 +57,29 @@ test("a relay that goes down and comes back: told, and nothing lost", async () =
   await own.end();
 });
 
+test("a relay that refuses posts and answers everything else is reported once", async () => {
+  const between = meddler(relay.url);
+  const a = await person("A", between);
+  const events = record(a, "relay");
+  let refuses = true;
+  between.onPost = async (send) => {
+    if (refuses) throw new TesseraError("RELAY_REFUSED", "not this");
+    await send();
+  };
+  for (let round = 0; round < 3; round++) await assert.rejects(a.sync(), { code: "RELAY_REFUSED" });
+  refuses = false;
+  await a.sync();
+  assert.deepEqual(
+    events.relay.map(({ reachable, code }) => [reachable, code]),
+    [
+      [true, undefined],
+      [false, "RELAY_REFUSED"],
+      [true, undefined],
+    ],
+  );
+  await a.dispose();
+});
+
 test("a slot without an answer is repeated as it was", async () => {
   const between = meddler(relay.url);
   const a = await person("A", between);

@@ -7,7 +7,7 @@ import type { Answer, Ask, Effects, Engine, Failure, RelayParameters, Synced, Ta
 import type { EngineHost } from "../portal/engine-host.js";
 import type { PullProgress } from "../portal/types.js";
 import { TesseraError, asTesseraError, isTesseraError } from "../errors.js";
-import { type Relay } from "./client.js";
+import type { Relay } from "./client.js";
 
 /** Asks the host whether so many bytes may be pulled; not asked where nobody saves data. */
 export type ConfirmLargeDownload = (bytes: number) => boolean | Promise<boolean>;
