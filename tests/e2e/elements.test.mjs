@@ -37,7 +37,9 @@ function draw({ people, messages, unread, properties = {} }) {
   portal.addEventListener("tessera-unread", ({ detail }) => window.unread.push(detail));
   Object.assign(portal, { portal: window.portalWith(all, contacts), ...properties });
   portal.style.height = "640px";
-  document.body.replaceChildren(portal);
+  const main = document.createElement("main");
+  main.append(Object.assign(document.createElement("h1"), { textContent: "A host" }), portal);
+  document.body.replaceChildren(main);
   return portal.updateComplete.then(() => {});
 }
 
@@ -103,7 +105,7 @@ describe("drawn on portals of a test's own", () => {
     });
     await page.evaluate(draw, {
       people: 3,
-      messages: 4,
+      messages: 5,
       unread: 1,
       properties: {
         emergencyNumber: "061",
@@ -140,7 +142,7 @@ describe("drawn on portals of a test's own", () => {
 describe("over a relay", () => {
   let relay, portal;
   before(async () => {
-    relay = await startRelay({ "cells-per-bucket": 16, epoch: "2s", "lobby-epoch": "2s" });
+    relay = await startRelay({ "cells-per-bucket": 8 });
     portal = await openPortal(browser, `${relay.url}/stage.html`);
   });
   after(async () => {
@@ -181,7 +183,9 @@ describe("over a relay", () => {
     const { page, complaints, close } = await openPortal(browser, `${relay.url}/stage.html?role=lab`);
     await page.evaluate(() => {
       const make = (id) => Object.assign(document.createElement("tessera-text"), { id });
-      document.body.replaceChildren(make("one"), make("two"));
+      const main = document.createElement("main");
+      main.append(Object.assign(document.createElement("h1"), { textContent: "A host" }), make("one"), make("two"));
+      document.body.replaceChildren(main);
     });
     const [one, two] = [page.locator("#one"), page.locator("#two")];
     for (const text of [one, two]) {

@@ -50,6 +50,7 @@ function defineHelpers() {
       draft: async () => "",
       setDraft: async () => {},
       markRead: async () => {},
+      vault: { touch: () => {} },
       transfers: async () => [],
       device: async () => ({ supersededBy: null }),
       limits: async () => ({ maxMessageBytes: 262_144, epochSeconds: 3, cellsPerBucket: 4 }),

@@ -28,6 +28,11 @@ export function isUnread(message: Message): boolean {
   return message.direction === "in" && message.state === "verified" && !message.read;
 }
 
+/** One that was read: those before it were, too. */
+export function isRead(message: Message): boolean {
+  return message.direction === "in" && message.state === "verified" && message.read;
+}
+
 /** A name for the file that a person saves. */
 export function saveName({ filename, contentType }: Pick<Attachment, "contentType" | "filename">): string {
   if (filename !== null && filename !== "") return filename;

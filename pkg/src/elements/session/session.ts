@@ -4,7 +4,7 @@ import type { Contact, LockReason, Message, PasskeyOpening, Portal, Transfer } f
 import { codeOf } from "../words/language.js";
 import { Alerts, type Alert } from "./alerts.js";
 import { Conditions } from "./conditions.js";
-import { isUnread, timeOf } from "./content.js";
+import { isRead, isUnread, timeOf } from "./content.js";
 import { Drafts } from "./drafts.js";
 import { Invitations } from "./invitations.js";
 import { Marks } from "./marks.js";
@@ -278,7 +278,7 @@ export class Session {
 
   async #summarize(portal: Portal, contactId: string): Promise<void> {
     let newest = await portal.messages(contactId, { limit: FEW });
-    if (newest.length === FEW && newest.every(isUnread))
+    if (newest.length === FEW && newest.some(isUnread) && !newest.some(isRead))
       newest = await portal.messages(contactId, { limit: UNREAD_COUNTED });
     const last = newest.reduce<Message | null>(
       (one, other) => (one && timeOf(one) > timeOf(other) ? one : other),

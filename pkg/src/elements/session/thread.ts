@@ -1,7 +1,7 @@
 /** The messages with a contact that are loaded: the newest pages, and older ones when asked for. */
 
 import type { Message, Portal } from "../../index.js";
-import { isUnread, timeOf } from "./content.js";
+import { isRead, isUnread, timeOf } from "./content.js";
 
 export const PAGE = 50;
 
@@ -28,8 +28,7 @@ export class Thread {
     try {
       this.draft = await source.draft(this.contactId);
       await this.reread(source);
-      while (this.hasOlder && this.messages[0] !== undefined && isUnread(this.messages[0]))
-        await this.loadOlder(source);
+      while (this.hasOlder && this.messages.some(isUnread) && !this.messages.some(isRead)) await this.loadOlder(source);
       this.isLoaded = true;
     } catch (error) {
       this.failure = error;
