@@ -3,6 +3,7 @@ import { defineConfig, type Plugin } from "vite";
 /** `assets.json`: what the service worker keeps. */
 const assetList: Plugin = {
   name: "asset-list",
+  enforce: "post", // after chunks that hold nothing but styles are gone
   generateBundle(_, bundle) {
     const files = Object.keys(bundle).filter((name) => name.startsWith("assets/"));
     this.emitFile({ type: "asset", fileName: "assets.json", source: JSON.stringify(files.map((name) => `/${name}`)) });
