@@ -53,8 +53,8 @@ function consumer(title, { dependencies, files, manifest }, use) {
 const atRelay = (url, path = "/") => `${url}${path}?relay=${relay.url}`;
 
 /** What a built page finds, served with the policy that the documentation asks for. */
-async function built(folder) {
-  const site = await serve(folder);
+async function built(folder, policy) {
+  const site = await serve(folder, { policy });
   try {
     return await found(browser, atRelay(site.url, "/index.html"));
   } finally {
@@ -156,7 +156,7 @@ consumer(
   },
   async (made) => {
     await made.run("parcel", "build", "index.html", "--no-cache", "--public-url", "/");
-    return built(join(made.folder, "dist"));
+    return built(join(made.folder, "dist"), null); // it writes an import map into the page
   },
 );
 
@@ -173,7 +173,7 @@ consumer(
       "@angular/platform-browser": "*",
       rxjs: "*",
       tslib: "*",
-      typescript: "~6.0.0",
+      typescript: "~5.9.0",
     },
     files: {
       "angular.json": JSON.stringify({
@@ -288,11 +288,12 @@ consumer(
   "SvelteKit",
   {
     dependencies: {
-      "@sveltejs/adapter-static": "*",
-      "@sveltejs/kit": "*",
-      "@sveltejs/vite-plugin-svelte": "*",
-      svelte: "*",
-      vite: "^8.0.0",
+      // Version 3 needs Node 22.
+      "@sveltejs/adapter-static": "^3.0.0",
+      "@sveltejs/kit": "^2.0.0",
+      "@sveltejs/vite-plugin-svelte": "^6.0.0",
+      svelte: "^5.0.0",
+      vite: "^7.0.0",
     },
     files: {
       "svelte.config.js": `import adapter from "@sveltejs/adapter-static";
