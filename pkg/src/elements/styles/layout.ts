@@ -219,6 +219,7 @@ export const layout = css`
     font-size: 0.875rem;
   }
   .avatar.large {
+    grid-area: auto;
     width: 72px;
     height: 72px;
     font-size: 1.5rem;
