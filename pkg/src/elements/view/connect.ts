@@ -8,9 +8,6 @@ import { copyText, qrImage } from "./parts.js";
 import { Scanner } from "./scanner.js";
 import { Action, View, type Host } from "./view.js";
 
-/** An invitation to scan is answered at the desk; a link may wait in a mailbox. */
-const VALID_S = { qr: 15 * 60, link: 7 * 24 * 3600 } as const;
-
 export class Connect extends View {
   readonly #invite: Action;
   readonly #accept: Action;
@@ -170,7 +167,7 @@ export class Connect extends View {
   async #make(kind: "qr" | "link"): Promise<void> {
     const { session } = this;
     await this.#invite.run(async () => {
-      const made = await session.portal.invite({ kind, expiresInSeconds: VALID_S[kind] });
+      const made = await session.portal.invite({ kind });
       session.invitations.add(made, kind, this.host.settings.invitePage());
       this.#timer ??= setInterval(() => this.#tick(), 1000);
     });
