@@ -54,7 +54,7 @@ export const EN = {
   to_newest: "Newest message",
   new_below: "{count, plural, one {# new message} other {# new messages}}",
   checked: "Checked in person",
-  missing_here: "{count, plural, one {A message is missing here} other {# messages are missing here}}",
+  missing_here: "{count, plural, one {A message may be missing here} other {Messages may be missing here}}",
   blocked_here: "{count, plural, one {A message was blocked here} other {# messages were blocked here}}",
   state_queued: "Sending",
   state_leaves: "Sending. Leaves by {time}",
@@ -106,7 +106,7 @@ export const EN = {
   // Warnings
   open_conversation: "Open conversation",
   i_have_checked: "I have checked",
-  alert_missing: "{count, plural, one {A message may be missing} other {# messages may be missing}}",
+  alert_missing: "{count, plural, one {A message may be missing} other {Messages may be missing}}",
   alert_missing_help: "Call before you change any medicine.",
   alert_withheld: "Messages may be missing",
   alert_withheld_help: "The message service lost or kept back some messages. Ask your contacts what they sent.",

@@ -53,7 +53,7 @@ export const ES: Words = {
   to_newest: "Último mensaje",
   new_below: "{count, plural, one {# mensaje nuevo} other {# mensajes nuevos}}",
   checked: "Comprobado en persona",
-  missing_here: "{count, plural, one {Aquí falta un mensaje} other {Aquí faltan # mensajes}}",
+  missing_here: "{count, plural, one {Puede que aquí falte un mensaje} other {Puede que aquí falten mensajes}}",
   blocked_here: "{count, plural, one {Aquí se bloqueó un mensaje} other {Aquí se bloquearon # mensajes}}",
   state_queued: "Enviando",
   state_leaves: "Enviando. Sale antes de: {time}",
@@ -103,7 +103,7 @@ export const ES: Words = {
 
   open_conversation: "Abrir la conversación",
   i_have_checked: "Ya lo he comprobado",
-  alert_missing: "{count, plural, one {Puede que falte un mensaje} other {Puede que falten # mensajes}}",
+  alert_missing: "{count, plural, one {Puede que falte un mensaje} other {Puede que falten mensajes}}",
   alert_missing_help: "Llame antes de cambiar ningún medicamento.",
   alert_withheld: "Puede que falten mensajes",
   alert_withheld_help: "El servicio de mensajes perdió o retuvo mensajes. Pregunte a las personas qué enviaron.",
