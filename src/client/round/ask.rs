@@ -31,7 +31,7 @@ impl Clock {
 /// What the caller is to do, once the changes beside it are committed.
 #[derive(Clone, Debug)]
 pub enum Ask {
-    /// Nothing: call [`Round::next`] again.
+    /// Nothing: call [`Round::next`](super::Round::next) again.
     Continue,
     /// Read these records, and answer with [`Answer::Loaded`].
     Load(Vec<StoreKey>),
@@ -53,7 +53,7 @@ pub enum Ask {
         /// Bytes in all.
         bytes: u64,
     },
-    /// Show how far a pull is, and call [`Round::next`] again.
+    /// Show how far a pull is, and call [`Round::next`](super::Round::next) again.
     Progress(Progress),
     /// `POST` this body to this path, and answer with [`Answer::Posted`].
     Post {
@@ -62,9 +62,9 @@ pub enum Ask {
         /// The body.
         body: Vec<u8>,
     },
-    /// A sync that was requested has ended: call [`Round::next`] again.
+    /// A sync that was requested has ended: call [`Round::next`](super::Round::next) again.
     Synced(Synced),
-    /// Call [`Round::next`] again at this time by [`Clock::ticks`], or
+    /// Call [`Round::next`](super::Round::next) again at this time by [`Clock::ticks`], or
     /// earlier; `None` for not before something is requested.
     Wait(Option<u64>),
 }
