@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
-import { compareDigits, enrol, Person } from "./support/person.mjs";
+import { enrol, Person } from "./support/person.mjs";
 import { startRelay } from "./support/relay.mjs";
 import { pause } from "../node/until.mjs";
 

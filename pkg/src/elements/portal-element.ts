@@ -19,7 +19,7 @@ import { Inbox } from "./view/inbox.js";
 import { Lock } from "./view/lock.js";
 import { Person } from "./view/person.js";
 import { ThreadView, threadTitle } from "./view/thread.js";
-import { View, type Host, type Route } from "./view/view.js";
+import type { View, Host, Route } from "./view/view.js";
 import { PageView } from "./view/page.js";
 
 /** From this width on, the inbox stands beside the page. */
