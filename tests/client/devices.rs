@@ -22,6 +22,7 @@ fn restored(backup: &Person) -> Person {
     client.set_receipt_delay(0).unwrap();
     let mut person = Person {
         client,
+        ticks: 0,
         round: tessera::client::Round::default(),
         store: backup.store.clone(),
         events: Vec::new(),

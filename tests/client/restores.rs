@@ -124,6 +124,7 @@ impl World {
         let mut device = Person {
             client,
             round: tessera::client::Round::default(),
+            ticks: 0,
             store: self.backups[at].clone(),
             events: Vec::new(),
         };

@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 pub(crate) struct Person {
     pub(crate) client: Client,
     pub(crate) round: Round,
+    /// The monotonic clock, as far as rounds have read it.
+    pub(crate) ticks: u64,
     /// Opened records; sealing them is the vault's own matter.
     pub(crate) store: BTreeMap<String, Zeroizing<Vec<u8>>>,
     /// All that was told, oldest first.
@@ -30,6 +32,7 @@ impl Person {
         let mut person = Self {
             client,
             round: Round::default(),
+            ticks: 0,
             store: BTreeMap::new(),
             events: Vec::new(),
         };
@@ -49,6 +52,7 @@ impl Person {
         Self {
             client,
             round: Round::default(),
+            ticks: 0,
             store: self.store.clone(),
             events: Vec::new(),
         }
@@ -98,6 +102,7 @@ impl Person {
         self.client = Client::load(&records).unwrap();
         self.client.set_receipt_delay(0).unwrap();
         self.round = Round::default();
+        self.ticks = 0;
     }
 
     /// The audit log, walked from its first entry in the store to where it

@@ -30,7 +30,10 @@ impl Person {
         mut answer: impl FnMut(&Self, &Ask) -> Option<Answer>,
     ) -> Synced {
         let mut given = None;
+        // Only the wall clock is ever set back.
+        clock.ticks = clock.ticks.max(self.ticks);
         loop {
+            self.ticks = clock.ticks;
             match self.next(given.take(), clock, rng) {
                 Ask::Synced(synced) => return synced,
                 Ask::Wait(until) => clock.ticks = until.unwrap(),

@@ -3,6 +3,8 @@
 //! else goes on, the person hears of it once, and the number of requests stays
 //! bounded. Here time passes: each client waits for as long as its rounds ask.
 
+use std::collections::HashMap;
+
 use crate::common::{Dice, EPOCH, NOW, Person, Relay, bucket_of, enrol};
 use tessera::{
     base::UnixTime,
@@ -100,6 +102,8 @@ struct Open {
     wake: u64,
     answer: Option<Answer>,
     requests: Vec<u64>,
+    /// The slot in which each cell was posted.
+    slots: HashMap<[u8; 32], Vec<u8>>,
     /// When `/v1/info`, the own index and a post last succeeded.
     succeeded: [u64; 3],
 }
@@ -160,6 +164,7 @@ impl Clinic {
                 wake: now,
                 answer: None,
                 requests: Vec::new(),
+                slots: HashMap::new(),
                 succeeded: [now; 3],
             }
         };
@@ -298,6 +303,7 @@ impl Clinic {
                 assert!(open.wake > self.now, "a wait that is over");
                 return;
             }
+            self.sees(at, &ask);
             let failed = if at == 0 { self.fails(&ask) } else { None };
             let succeeds = failed.is_none();
             let open = &mut self.people[at];
@@ -305,6 +311,21 @@ impl Clinic {
             if succeeds && let Some(task) = self.task(at, &ask) {
                 self.people[at].succeeded[task] = self.now;
             }
+        }
+    }
+
+    /// No cell is ever in two different slots: it would be a real one.
+    fn sees(&mut self, at: usize, ask: &Ask) {
+        let Ask::Post { body, .. } = ask else {
+            return;
+        };
+        let Ok(entries) = post::decode(body, self.relay.size, self.relay.buckets) else {
+            return;
+        };
+        for entry in entries.iter().filter(|entry| !entry.bucket.is_lobby()) {
+            let slots = &mut self.people[at].slots;
+            let slot = slots.entry(entry.cell.sha256()).or_insert(body.clone());
+            assert!(slot == body, "{:?}: a cell among other cover", self.fault);
         }
     }
 
@@ -493,7 +514,7 @@ fn live_through(seed: u64, fault: Fault) {
     clinic.live(2);
     clinic.break_down(fault);
     let began = clinic.now;
-    // A post without an answer is repeated for 12 hours, before it is divided.
+    // A post without an answer is repeated for 12 hours, before its cells are sealed again.
     let is_slow = matches!(
         fault,
         Fault::Cell(Failure::Missing | Failure::Unavailable(_))
@@ -541,6 +562,7 @@ fn live_through(seed: u64, fault: Fault) {
         Fault::Posts | Fault::Info | Fault::InfoMalformed | Fault::Contact | Fault::StoreFull => 0,
         // The package reports a relay that does not answer.
         Fault::Index | Fault::IndexMalformed => 0,
+        Fault::Cell(Failure::Missing | Failure::Unavailable(_)) => 0,
         _ => 1,
     };
     assert_eq!(clinic.reports(fault), reports, "{what}: reports");

@@ -367,6 +367,24 @@ impl Client {
             .lobby_post(policy, now.day(), &self.mailboxes, admission)
     }
 
+    /// The relay refuses a slot, or never answered it: what it has is sealed
+    /// again before it leaves in another slot, or the relay would see which
+    /// cells are real. Returns the cells for which that cannot be done.
+    pub(crate) fn slot_abandoned(
+        &mut self,
+        ordinals: &[u64],
+        report: bool,
+        now: UnixTime,
+    ) -> Effects<Vec<u64>> {
+        let mut tx = Transaction::new(now);
+        let policy = self.devices.send_policy();
+        let kept = self.outbox.seal_again(policy, ordinals, &mut tx);
+        if report {
+            self.refuse(ErrorCode::RelayRefused, None, &mut tx);
+        }
+        self.commit(tx, kept)
+    }
+
     /// The relay refuses a queued cell, whatever it is posted with: reports
     /// it. The cell stays in the queue.
     pub(crate) fn cell_refused(&mut self, ordinal: u64, now: UnixTime) -> Effects {

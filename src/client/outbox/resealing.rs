@@ -6,7 +6,7 @@ use crate::{
         Day, SortedMap, SortedSet, UnixTime,
         parameters::{LISTENING_DAYS, LISTENING_DAYS_AHEAD, WINDOW},
     },
-    client::{ContactId, messages::Messages, transaction::Transaction},
+    client::{ContactId, StoreKey, messages::Messages, transaction::Transaction},
     envelope::chunk_len,
     identity::Fingerprint,
     vault::stored::LargeRecord,
@@ -39,6 +39,30 @@ impl Outbox {
             |queued| queued.contact().is_none() && queued.cell.len() != size.bytes(),
             tx,
         );
+    }
+
+    /// Has these cells sealed again before they leave. Returns those that cannot
+    /// be: announcements, answers of an enrolment, and what the device of the
+    /// backup sealed.
+    pub(crate) fn seal_again(
+        &mut self,
+        policy: SendPolicy,
+        ordinals: &[u64],
+        tx: &mut Transaction,
+    ) -> Vec<u64> {
+        let mut kept = Vec::new();
+        for ordinal in ordinals {
+            let Some(queued) = self.queue.get_mut(ordinal) else {
+                continue;
+            };
+            if queued.contact().is_none() || *ordinal < policy.former_below {
+                kept.push(*ordinal);
+            } else {
+                queued.day = SEAL_AGAIN;
+                tx.put(StoreKey::Queued(*ordinal), &queued.to_record());
+            }
+        }
+        kept
     }
 
     /// Contacts for whom something waits that their client would not find:

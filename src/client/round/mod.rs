@@ -34,7 +34,7 @@ use crate::client::{Client, Effects, Mailbox, Post};
 use attempts::Attempts;
 use budget::Budget;
 use pull::Pull;
-use refusals::Refusals;
+use refusals::{RefusedLobbyCells, RefusedSlots};
 use request::Request;
 use schedule::{Pace, SOON, Schedule, Slots, below};
 use turn::{Step, Turn, commit};
@@ -59,7 +59,8 @@ pub struct Round {
     budget: Budget,
     /// Downloads that failed.
     attempts: Attempts<String>,
-    refusals: Refusals,
+    refused_slots: RefusedSlots,
+    refused_lobby_cells: RefusedLobbyCells,
     request: Option<Request>,
     /// A step that waits while a slot that became due is posted.
     paused: Option<Step>,
@@ -91,7 +92,8 @@ impl Default for Round {
             pace: Pace::UNKNOWN,
             budget: Budget::default(),
             attempts: Attempts::new(DOWNLOAD_ATTEMPTS),
-            refusals: Refusals::default(),
+            refused_slots: RefusedSlots::default(),
+            refused_lobby_cells: RefusedLobbyCells::default(),
             request: None,
             paused: None,
             unanswered: None,

@@ -2,7 +2,10 @@
 
 use rand_core::CryptoRng;
 
-use super::{Ask, Clock, Failure, Round, Step, Task, Turn, commit, refusals::Verdict};
+use super::{
+    Ask, Clock, Failure, Round, Step, Task, Turn, commit,
+    refusals::{PATIENCE, Verdict},
+};
 use crate::{
     client::{Client, Post},
     wire::paths,
@@ -11,8 +14,10 @@ use crate::{
 impl Round {
     /// Cells for the lobby leave in posts of their own, before a slot or after
     /// the lobby was read: up to four cells, or all with a flush.
-    pub(super) fn post_to_lobby(&self, client: &Client, slot: bool, clock: Clock) -> Turn {
-        let admission = self.refusals.admission(clock.ticks);
+    pub(super) fn post_to_lobby(&mut self, client: &Client, slot: bool, clock: Clock) -> Turn {
+        let is_gone = |cell| !client.may_post(&[cell]);
+        self.refused_lobby_cells.forget(is_gone);
+        let admission = self.refused_lobby_cells.admission(clock.ticks);
         match client.lobby_post_of(clock.now(), admission) {
             Ok(Some(post)) => {
                 let ask = ask(&post);
@@ -35,13 +40,16 @@ impl Round {
             let step = after_lobby(slot);
             return match failure {
                 Failure::Refused => {
-                    let verdict = self.refusals.refused(&post.tokens, clock.ticks);
-                    report(client, verdict, step, clock)
+                    let cells = &mut self.refused_lobby_cells;
+                    match cells.refused(&post.tokens, clock.ticks) {
+                        Verdict::Cell(cell) => commit(step, client.cell_refused(cell, clock.now())),
+                        Verdict::Repeat | Verdict::Divide => Turn::Goto(step),
+                    }
                 }
                 _ => Turn::Goto(step),
             };
         }
-        self.refusals.accepted(&post.tokens);
+        self.refused_lobby_cells.accepted(&post.tokens);
         let step = match self.flushes() {
             true => Step::PostToLobby { slot },
             false => after_lobby(slot),
@@ -51,26 +59,25 @@ impl Round {
 
     /// A slot without an answer may have arrived: it is repeated as it was. The
     /// same cells among other cover would show the relay which of them are
-    /// real.
+    /// real, so what it has leaves in another slot only once it is sealed
+    /// again.
     pub(super) fn post_slot(
         &mut self,
         client: &mut Client,
         clock: Clock,
         rng: &mut impl CryptoRng,
     ) -> Turn {
-        self.refusals.forget(|cell| !client.may_post(&[cell]));
-        self.unanswered
-            .take_if(|(post, _)| !client.may_repeat(post));
-        let patience = self.refusals.patience(self.in_flight());
-        let expired = |since: u64| clock.ticks.saturating_sub(since) > patience;
-        if let Some((post, _)) = self.unanswered.take_if(|(_, since)| expired(*since)) {
-            let verdict = self.refusals.expired(&post.tokens, clock.ticks);
-            return report(client, verdict, Step::PostSlot, clock);
+        let expired = |since: u64| clock.ticks.saturating_sub(since) > PATIENCE;
+        let given_up = self
+            .unanswered
+            .take_if(|(post, since)| expired(*since) || !client.may_repeat(post));
+        if let Some((post, _)) = given_up {
+            return self.seal_again(client, &post, false, Step::PostSlot, clock);
         }
         let unanswered = match self.unanswered.take() {
             Some(unanswered) => unanswered,
             None => {
-                let admission = self.refusals.admission(clock.ticks);
+                let admission = |cell| self.refused_slots.admits(cell, clock.ticks);
                 match client.slot_of(clock.now(), admission, rng) {
                     Ok(post) if self.flushes() && post.tokens.is_empty() => {
                         return Turn::Goto(self.end_slot(clock, rng));
@@ -96,10 +103,14 @@ impl Round {
             Ok(()) => commit(Step::Posted, client.posted(self.in_flight(), clock.now())),
             Err(Failure::Refused) => {
                 let step = self.fail_slot(0, clock, rng);
-                let cells = self.in_flight().to_vec();
-                let verdict = self.refusals.refused(&cells, clock.ticks);
-                self.unanswered.take_if(|_| verdict != Verdict::Repeat);
-                report(client, verdict, step, clock)
+                if !self.refused_slots.refused(clock.ticks) {
+                    return Turn::Goto(step);
+                }
+                let Some((post, _)) = self.unanswered.take() else {
+                    return Turn::Goto(step);
+                };
+                let report = self.refused_slots.reports();
+                self.seal_again(client, &post, report, step, clock)
             }
             Err(failure) => Turn::Goto(self.fail_slot(failure.retry_after(), clock, rng)),
         }
@@ -108,12 +119,26 @@ impl Round {
     /// The relay has a slot, and the store knows.
     pub(super) fn posted(&mut self, clock: Clock, rng: &mut impl CryptoRng) -> Step {
         if let Some((post, _)) = self.unanswered.take() {
-            self.refusals.accepted(&post.tokens);
+            self.refused_slots.accepted(&post.tokens);
         }
         match self.flushes() {
             true => Step::PostToLobby { slot: true },
             false => self.end_slot(clock, rng),
         }
+    }
+
+    /// A slot is given up.
+    fn seal_again(
+        &mut self,
+        client: &mut Client,
+        post: &Post,
+        report: bool,
+        step: Step,
+        clock: Clock,
+    ) -> Turn {
+        let effects = client.slot_abandoned(&post.tokens, report, clock.now());
+        self.refused_slots.pass_over(&effects.value, clock.ticks);
+        commit(step, effects.map(|_| ()))
     }
 
     fn flushes(&self) -> bool {
@@ -135,14 +160,6 @@ impl Round {
     /// A pull that was paused goes on.
     fn after_slot(&mut self) -> Step {
         self.paused.take().unwrap_or(Step::Idle)
-    }
-}
-
-/// Reports a cell that fails whatever it is posted with.
-fn report(client: &mut Client, verdict: Verdict, step: Step, clock: Clock) -> Turn {
-    match verdict {
-        Verdict::Cell(cell) => commit(step, client.cell_refused(cell, clock.now())),
-        Verdict::Repeat | Verdict::Divide => Turn::Goto(step),
     }
 }
 

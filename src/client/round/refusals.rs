@@ -1,23 +1,92 @@
-//! Cells that a relay refuses. One of them must not hold up the others for
-//! ever.
+//! Posts that the relay refuses, or leaves without an answer.
 //!
-//! A post that fails is first repeated as it was: other posts with the same
-//! cells show the relay which of them are real. If that does not help, its
-//! cells are posted in smaller and smaller parts, until one fails by itself.
-//! That one is passed over, and tried again later, alone.
+//! A slot is repeated as it was: the same cells among other cover would show
+//! the relay which of them are real. If that does not help, its cells are
+//! sealed again, under tags that the relay has never seen, before they leave
+//! in another slot. Posts to the lobby have no cover; their cells are posted
+//! in smaller and smaller parts, until one fails by itself. That one is passed
+//! over, and tried again later, alone.
 
 use super::attempts::Attempts;
 use crate::base::SortedSet;
 
 /// How often a refused post is repeated as it was.
 const REPEATS: u32 = 3;
-/// How long a post without an answer is repeated as it was: 12 hours, then its
-/// cover may have grown stale; or one hour, once it is about single cells.
-const PATIENCE: u64 = 12 * 3_600_000;
-const PATIENCE_DIVIDING: u64 = 3_600_000;
+/// How long a slot without an answer is repeated as it was: 12 hours. Then its
+/// cover may have grown stale.
+pub(super) const PATIENCE: u64 = 12 * 3_600_000;
+/// How often in a day slots are sealed again because they were refused. Each
+/// time uses up counters of its recipients' windows (32 a day).
+const MOST_SEALINGS: usize = 4;
+const DAY: u64 = 24 * 3_600_000;
 
+/// Refusals of slots.
 #[derive(Debug)]
-pub(super) struct Refusals {
+pub(super) struct RefusedSlots {
+    /// Refusals in a row of the same slot.
+    repeats: u32,
+    /// Cells of such slots that cannot be sealed again.
+    passed_over: Attempts<u64>,
+    /// When cells were sealed again, within a day.
+    sealings: Vec<u64>,
+    /// Whether it was reported, since the last slot that was taken.
+    reported: bool,
+}
+
+impl Default for RefusedSlots {
+    fn default() -> Self {
+        Self {
+            repeats: 0,
+            passed_over: Attempts::new(1),
+            sealings: Vec::new(),
+            reported: false,
+        }
+    }
+}
+
+impl RefusedSlots {
+    /// A slot was refused; whether its cells are to be sealed again.
+    pub(super) fn refused(&mut self, ticks: u64) -> bool {
+        self.sealings.retain(|at| ticks < at.saturating_add(DAY));
+        if self.repeats < REPEATS || self.sealings.len() >= MOST_SEALINGS {
+            self.repeats = self.repeats.saturating_add(1);
+            return false;
+        }
+        self.repeats = 0;
+        self.sealings.push(ticks);
+        true
+    }
+
+    /// Whether this is to be reported: once, until a slot is taken.
+    pub(super) fn reports(&mut self) -> bool {
+        !core::mem::replace(&mut self.reported, true)
+    }
+
+    /// These cells cannot be sealed again: they are tried again later.
+    pub(super) fn pass_over(&mut self, cells: &[u64], ticks: u64) {
+        for cell in cells {
+            self.passed_over.failed(cell, ticks);
+        }
+    }
+
+    /// Whether a slot may have this cell.
+    pub(super) fn admits(&self, cell: u64, ticks: u64) -> bool {
+        self.passed_over.allowed(&cell, ticks)
+    }
+
+    /// A slot with these cells was taken.
+    pub(super) fn accepted(&mut self, cells: &[u64]) {
+        self.repeats = 0;
+        self.reported = false;
+        for cell in cells {
+            self.passed_over.succeeded(cell);
+        }
+    }
+}
+
+/// Refusals of posts to the lobby.
+#[derive(Debug)]
+pub(super) struct RefusedLobbyCells {
     /// Refusals in a row of the same post.
     repeats: u32,
     /// Cells of which one may be why posts are refused.
@@ -39,7 +108,7 @@ pub(super) enum Verdict {
     Cell(u64),
 }
 
-impl Default for Refusals {
+impl Default for RefusedLobbyCells {
     fn default() -> Self {
         Self {
             repeats: 0,
@@ -50,7 +119,7 @@ impl Default for Refusals {
     }
 }
 
-impl Refusals {
+impl RefusedLobbyCells {
     /// A post with these cells was refused.
     pub(super) fn refused(&mut self, cells: &[u64], ticks: u64) -> Verdict {
         if !self.is_dividing(cells) && self.repeats < REPEATS {
@@ -61,24 +130,6 @@ impl Refusals {
         match cells {
             [cell] => self.pass_over(*cell, ticks),
             _ => self.suspect(cells),
-        }
-    }
-
-    /// A post with these cells failed for so long that it is not repeated any
-    /// more.
-    pub(super) fn expired(&mut self, cells: &[u64], ticks: u64) -> Verdict {
-        match cells {
-            [cell] if self.is_dividing(cells) => self.pass_over(*cell, ticks),
-            _ => self.suspect(cells),
-        }
-    }
-
-    /// How long a post without an answer is repeated as it was, in
-    /// milliseconds.
-    pub(super) fn patience(&self, cells: &[u64]) -> u64 {
-        match self.is_dividing(cells) {
-            true => PATIENCE_DIVIDING,
-            false => PATIENCE,
         }
     }
 
@@ -149,7 +200,7 @@ mod tests {
 
     /// Posts until all cells but the bad ones are taken; gives the number of
     /// posts, and the cells that were named.
-    fn post_all(refusals: &mut Refusals, cells: &[u64], bad: &[u64]) -> (usize, Vec<u64>) {
+    fn post_all(refusals: &mut RefusedLobbyCells, cells: &[u64], bad: &[u64]) -> (usize, Vec<u64>) {
         let mut queue = cells.to_vec();
         let (mut posts, mut named) = (0, Vec::new());
         let mut repeated: Option<Vec<u64>> = None;
@@ -178,7 +229,7 @@ mod tests {
     #[test]
     fn one_cell_that_is_refused_holds_up_the_others_for_a_few_posts() {
         for bad in 0..8 {
-            let mut refusals = Refusals::default();
+            let mut refusals = RefusedLobbyCells::default();
             let cells: Vec<u64> = (0..8).collect();
             let (posts, named) = post_all(&mut refusals, &cells, &[bad]);
             assert!(posts <= 16, "{bad}: {posts}");
@@ -193,7 +244,7 @@ mod tests {
 
     #[test]
     fn several_such_cells_are_all_found_and_named_once() {
-        let mut refusals = Refusals::default();
+        let mut refusals = RefusedLobbyCells::default();
         let cells: Vec<u64> = (0..16).collect();
         let (posts, mut named) = post_all(&mut refusals, &cells, &[3, 4, 12]);
         named.sort_unstable();
@@ -201,23 +252,26 @@ mod tests {
     }
 
     #[test]
-    fn cells_without_an_answer_are_divided_too_and_faster_than_at_first() {
-        let mut refusals = Refusals::default();
-        assert_eq!(refusals.patience(&[1, 2]), PATIENCE);
-        assert_eq!(
-            refusals.expired(&[1], 0),
-            Verdict::Divide,
-            "the network was down"
-        );
-        assert_eq!(refusals.patience(&[1]), PATIENCE_DIVIDING);
-        assert_eq!(refusals.expired(&[1], 0), Verdict::Cell(1));
-        let mut admission = refusals.admission(0);
-        assert!(!admission(1) && admission(2));
+    fn a_refused_slot_is_repeated_then_sealed_again_a_few_times_a_day() {
+        let mut refused = RefusedSlots::default();
+        let hour = 3_600_000;
+        let sealed: Vec<u64> = (0..24 * 4)
+            .filter(|quarter| refused.refused(quarter * hour / 4))
+            .collect();
+        assert_eq!(sealed, [3, 7, 11, 15], "each after three repeats");
+        assert!(refused.refused(25 * hour), "the next day");
+        assert!(refused.reports() && !refused.reports());
+        refused.accepted(&[]);
+        assert!(!refused.refused(26 * hour) && refused.reports());
+        refused.pass_over(&[7], 0);
+        assert!(!refused.admits(7, 0) && refused.admits(7, hour) && refused.admits(8, 0));
+        refused.accepted(&[7]);
+        assert!(refused.admits(7, 0));
     }
 
     #[test]
     fn a_refusal_that_passes_is_answered_by_the_same_post_alone() {
-        let mut refusals = Refusals::default();
+        let mut refusals = RefusedLobbyCells::default();
         assert_eq!(refusals.refused(&[1, 2], 0), Verdict::Repeat);
         refusals.accepted(&[1, 2]);
         let mut admission = refusals.admission(0);
@@ -226,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_cell_that_was_passed_over_is_tried_again_alone() {
-        let mut refusals = Refusals::default();
+        let mut refusals = RefusedLobbyCells::default();
         for _ in 0..REPEATS {
             assert_eq!(refusals.refused(&[1], 0), Verdict::Repeat);
         }
