@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(times.quantiles(), None);
         times.add(Duration::from_millis(1));
         assert!(times.quantiles().is_some());
-        assert_eq!(times.quantiles(), None, "collected anew");
+        assert_eq!(times.quantiles(), None, "collected again");
     }
 
     #[test]

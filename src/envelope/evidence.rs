@@ -7,7 +7,7 @@
 //! ```
 //!
 //! It holds what a proof is verified with once its month's seed is shredded.
-//! Whoever has it can convince others, and can link this one pseudonym to its
+//! Anyone with it can convince others, and can link this one pseudonym to its
 //! owner. `checked` is the recipient's word and no part of the proof.
 
 use minicbor::{Decoder, data::Type, decode::Error};

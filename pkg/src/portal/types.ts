@@ -29,7 +29,7 @@ export interface OpenOptions {
   readonly passkey?: boolean;
   /** How messages leave, unless `send` says otherwise: `steady` if left out. */
   readonly pace?: Pace;
-  /** Opens the vault, or a new one, with a key that the host keeps, instead of the passphrase and without PBKDF2. Whoever has it has the vault. */
+  /** Opens the vault, or a new one, with a key that the host keeps, instead of the passphrase and without PBKDF2. Anyone with the key has the vault. */
   readonly key?: HostKey;
   /** What contacts see: 1 to 64 bytes of UTF-8. Needed with `create`, and used when a vault is created. */
   readonly name?: string;
@@ -178,7 +178,7 @@ export interface InviteOptions {
 
 export interface Invitation {
   readonly id: string;
-  /** `tessera:/…`; put it in the fragment of a link. Whoever reads it can answer: hand it over as you would a key. */
+  /** `tessera:/…`; put it in the fragment of a link. Anyone who reads it can answer: hand it over as you would a key. */
   readonly uri: string;
   /** The same as a QR code. That of a link invitation is dense: prefer the link. */
   readonly qrSvg: string;

@@ -47,7 +47,7 @@ export class Sender extends Handle<bindings.Sender> {
     return call(() => inner(this).publicKey);
   }
 
-  /** The 32 bytes that everything follows from. Whoever has them is this sender. */
+  /** The 32 bytes that everything follows from. Anyone with them is this sender. */
   exportSecret(): Uint8Array {
     return call(() => inner(this).exportSecret());
   }

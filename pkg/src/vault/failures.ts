@@ -1,6 +1,6 @@
 /**
  * How often unlocking failed since it last worked. While a vault is locked nothing can be sealed, so the count stands in the clear
- * beside the header, until the audit log takes it. Whoever can write to the store can change it. A store without `lock` may be open
+ * beside the header, until the audit log takes it. Anyone who can write to the store can change it. A store without `lock` may be open
  * elsewhere, whose portal a commit would end: there the count is kept in memory.
  */
 
