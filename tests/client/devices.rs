@@ -204,7 +204,7 @@ fn both_devices_notice_that_the_other_lives() {
 
     round(&mut relay, &mut [&mut old, &mut new, &mut b]);
     assert_eq!(notices(&old), [superseded(1)]);
-    assert_eq!(old.client.device().superseded_by, Some(1), "also anew");
+    assert_eq!(old.client.device().superseded_by, Some(1), "kept");
     assert_eq!(old.state(waits), "undelivered", "it will not leave");
     assert_eq!(
         old.send(b_at_a, "no", now(&relay)).unwrap_err(),

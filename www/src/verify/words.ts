@@ -129,7 +129,7 @@ const WORDS = {
     "El destinatario dice que la invitación vino del remitente en persona, el {time}. Solo lo dice el destinatario.",
   ],
   e_not_authentic: [
-    "This evidence does not prove who wrote this message. The message may have been changed or saved anew, or the two files do not belong together.",
+    "This evidence does not prove who wrote this message. The message may have been changed or saved again, or the two files do not belong together.",
     "Esta prueba no demuestra quién escribió este mensaje. Quizá el mensaje se cambió o se guardó de nuevo, o los dos archivos no corresponden.",
   ],
   e_malformed: ["The first file is no evidence.", "El primer archivo no es una prueba."],
