@@ -13,11 +13,14 @@
 //! | [`limits`] | limits on clients; the only module that may see an address |
 //! | [`store`] | durable state: the [`store::Store`] trait and its backends |
 //! | [`cover`] | the cover of batches |
+//! | [`cluster`] | a federation on one machine, to try it out |
+//! | [`federation`] | exchange of batches with other relays |
 //! | [`epoch`] | when batches are closed and published, and when they are deleted |
 //! | [`http`] | the interface of `docs/relay.md`, and the portal's files |
 //! | [`maintain`] | verification and backup of a store |
 //! | [`metrics`] | metrics for the operator |
 //! | [`plan`] | the cost and privacy of settings |
+//! | [`replica`] | administration of a store that several relays share |
 //! | [`server`] | [`server::Relay`], which runs all parts |
 //!
 //! Only [`limits`] sees a client's address, and log lines come from this crate
@@ -25,15 +28,18 @@
 
 pub mod access;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod cover;
 pub mod epoch;
+pub mod federation;
 pub mod http;
 pub mod limits;
 pub mod maintain;
 pub mod metrics;
 pub mod plan;
 pub mod random;
+pub mod replica;
 pub mod server;
 pub mod store;
 

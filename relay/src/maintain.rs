@@ -39,8 +39,7 @@ impl CheckArgs {
     ///
     /// If it cannot be read at all.
     pub fn run(&self) -> Result<Report, OpenError> {
-        let Storage::Sqlite(path) = &self.storage;
-        sqlite::check(path)
+        sqlite::check(file(&self.storage)?)
     }
 }
 
@@ -51,8 +50,15 @@ impl BackupArgs {
     ///
     /// If it cannot be read, or the file cannot be created.
     pub fn run(&self) -> Result<Saved, BackupError> {
-        let Storage::Sqlite(path) = &self.storage;
-        sqlite::backup(path, &self.to)
+        sqlite::backup(file(&self.storage)?, &self.to)
+    }
+}
+
+/// The file of a store.
+const fn file(storage: &Storage) -> Result<&PathBuf, OpenError> {
+    match storage {
+        Storage::Sqlite(path) => Ok(path),
+        Storage::Nats(_) => Err(OpenError::Shared),
     }
 }
 

@@ -8,11 +8,12 @@ use std::{
     time::Duration,
 };
 
-use tessera::wire::BucketId;
+use tessera::wire::{BatchHeader, BucketId};
 use tokio::sync::watch;
 
 use crate::{
     epoch::{PublishedEpochs, Schedule, wall_clock},
+    federation::Status,
     store::{Kind, Store, StoreError, Window},
 };
 
@@ -62,7 +63,14 @@ impl Metrics {
         }
     }
 
-    fn show(&self, of: &[&Published; 2], epochs: &PublishedEpochs, is_writable: bool) {
+    fn show(
+        &self,
+        of: &[&Published; 2],
+        epochs: &PublishedEpochs,
+        is_writable: bool,
+        gauges: &[(&str, u64)],
+        members: Option<&Status>,
+    ) {
         let mut text = Text::default();
         text.kinds("published_batches_total", "counter", of, |of| of.batches);
         text.kinds("published_cells_total", "counter", of, |of| of.cells);
@@ -75,6 +83,13 @@ impl Metrics {
         text.line("behind", "", u8::from(epochs.is_behind()));
         text.head("writable", "gauge");
         text.line("writable", "", u8::from(is_writable));
+        for (name, value) in gauges {
+            text.head(name, "gauge");
+            text.line(name, "", value);
+        }
+        if let Some(members) = members {
+            text.members(members);
+        }
         for (name, what) in [
             ("post_seconds", Measured::Post),
             ("read_seconds", Measured::Read),
@@ -98,6 +113,7 @@ pub async fn keep<S: Store>(
     store: S,
     epochs: PublishedEpochs,
     kinds: [Published; 2],
+    members: Option<Arc<Status>>,
     mut stop: watch::Receiver<bool>,
 ) {
     let [mut numbered, mut lobby] = kinds;
@@ -118,7 +134,15 @@ pub async fn keep<S: Store>(
             tracing::warn!(%error, "taking the metrics snapshot failed");
         }
         if is_numbered {
-            metrics.show(&[&numbered, &lobby], &epochs, store.writable().is_ok());
+            let is_writable = store.writable().is_ok();
+            let members = members.as_deref();
+            metrics.show(
+                &[&numbered, &lobby],
+                &epochs,
+                is_writable,
+                &store.gauges(),
+                members,
+            );
         }
     }
 }
@@ -150,13 +174,6 @@ impl Published {
         }
     }
 
-    fn name(&self) -> &'static str {
-        match self.kind {
-            Kind::Numbered => "numbered",
-            Kind::Lobby => "lobby",
-        }
-    }
-
     async fn follow<S: Store>(&mut self, store: &S) -> Result<(), StoreError> {
         let Some(last) = store.last_close(self.kind).await? else {
             return Ok(());
@@ -173,9 +190,11 @@ impl Published {
         };
         for bucket in &self.buckets {
             let contents = store.contents(*bucket, window).await?;
-            for batch in contents.batches {
-                self.batches += u64::from(batch.epoch == last.epoch);
-                self.cells += u64::from(batch.epoch == last.epoch) * u64::from(batch.count);
+            let own =
+                |batch: &BatchHeader| batch.origin == store.origin() && batch.epoch == last.epoch;
+            for batch in contents.batches.into_iter().filter(own) {
+                self.batches += 1;
+                self.cells += u64::from(batch.count);
             }
         }
         Ok(())
@@ -248,9 +267,24 @@ impl Text {
     ) {
         self.head(name, kind);
         for published in of {
-            let label = format!("{{kind=\"{}\"}}", published.name());
+            let label = format!("{{kind=\"{}\"}}", published.kind.name());
             self.line(name, &label, value(published));
         }
+    }
+
+    /// Members by their number in the ring after this one: a name may be any text.
+    fn members(&mut self, members: &Status) {
+        self.head("member_in_step", "gauge");
+        for (number, peer) in members.peers().iter().enumerate() {
+            let label = format!("{{member=\"{}\"}}", number + 1);
+            self.line(
+                "member_in_step",
+                &label,
+                u8::from(peer.last == Some(Ok(()))),
+            );
+        }
+        self.head("forked_origins", "gauge");
+        self.line("forked_origins", "", members.forks());
     }
 
     fn head(&mut self, name: &str, kind: &str) {
@@ -312,7 +346,8 @@ mod tests {
         let epochs = PublishedEpochs::new();
         epochs.set_close_time(Kind::Lobby, Duration::from_millis(1500));
         epochs.set_behind(Kind::Numbered, true);
-        metrics.show(&[&of(Kind::Numbered), &of(Kind::Lobby)], &epochs, true);
+        let kinds = [&of(Kind::Numbered), &of(Kind::Lobby)];
+        metrics.show(&kinds, &epochs, true, &[("log_gap", 1)], None);
         let text = metrics.shown();
         assert!(
             text.contains("tessera_relay_post_seconds{quantile=\"0.99\"} 0.00"),
@@ -321,6 +356,7 @@ mod tests {
         assert!(text.contains("tessera_relay_published_cells_total{kind=\"lobby\"} 0\n"));
         assert!(text.contains("tessera_relay_writable 1\n"));
         assert!(text.contains("tessera_relay_behind 1\n"));
+        assert!(text.contains("tessera_relay_log_gap 1\n"));
         assert!(text.contains("tessera_relay_close_seconds{kind=\"lobby\"} 1.5\n"));
         assert!(
             !text.contains("1234") && !text.contains("read_seconds"),

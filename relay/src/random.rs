@@ -14,6 +14,14 @@ pub fn system() -> UnwrapErr<SysRng> {
     UnwrapErr(SysRng)
 }
 
+/// A duration of four to six fifths of this one, so that relays that were started
+/// together do not ask each other at the same moments.
+#[must_use]
+pub fn around(duration: std::time::Duration) -> std::time::Duration {
+    let share = u32::try_from(below(401, &mut system())).unwrap_or(200);
+    duration * (800 + share) / 1000
+}
+
 /// Shuffles in place, uniformly (Fisher–Yates).
 pub fn shuffle<T>(items: &mut [T], rng: &mut impl CryptoRng) {
     for last in (1..items.len()).rev() {

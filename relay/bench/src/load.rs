@@ -76,17 +76,19 @@ pub(crate) fn median(mut all: Vec<Measured>) -> Measured {
     all.into_iter().nth(middle).unwrap_or_default()
 }
 
-/// Closed loop: every connection posts the next cell after each response.
+/// Closed loop: every connection posts the next cells after each response.
 pub(crate) async fn closed(
     peers: &mut Vec<Peer>,
     buckets: u32,
+    cells: usize,
     time: Duration,
 ) -> Result<Measured> {
     let until = Instant::now() + time;
-    run(peers, move |_| Pace::Until(until), buckets, time).await
+    let body = Body::new(buckets, cells)?;
+    run(peers, move |_| Pace::Until(until), &body, time).await
 }
 
-/// Open loop: posts are due at fixed times, `rate` per second over all connections,
+/// Open loop: posts of one cell are due at fixed times, `rate` per second over all connections,
 /// regardless of earlier responses; latency counts from the due time.
 pub(crate) async fn open(
     peers: &mut Vec<Peer>,
@@ -104,7 +106,7 @@ pub(crate) async fn open(
         every,
         until: start + time,
     };
-    run(peers, pace, buckets, time).await
+    run(peers, pace, &Body::new(buckets, 1)?, time).await
 }
 
 enum Pace {
@@ -134,14 +136,14 @@ impl Pace {
 async fn run(
     peers: &mut Vec<Peer>,
     pace: impl Fn(usize) -> Pace,
-    buckets: u32,
+    body: &Body,
     time: Duration,
 ) -> Result<Measured> {
     let mut tasks = JoinSet::new();
     for (index, mut peer) in peers.drain(..).enumerate() {
-        let mut pace = pace(index);
+        let (mut pace, mut body) = (pace(index), body.clone());
         tasks.spawn(async move {
-            let (mut micros, mut body) = (Vec::new(), Body::new(buckets)?);
+            let mut micros = Vec::new();
             while let Some(from) = pace.next().await {
                 peer.post(body.next()).await?;
                 micros.push(u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX));
@@ -158,28 +160,40 @@ async fn run(
     Ok(Measured::new(all, time))
 }
 
-/// A post of one new cell of random bytes: generating a cover cell would cost more
+/// A post of new cells of random bytes: generating a cover cell would cost more
 /// than the relay's work.
+#[derive(Clone)]
 struct Body {
     bytes: Vec<u8>,
+    cells: usize,
     buckets: u32,
 }
 
 impl Body {
-    fn new(buckets: u32) -> Result<Self> {
+    fn new(buckets: u32, cells: usize) -> Result<Self> {
         let bucket = tessera::wire::BucketId::try_from(0)?;
-        let cell = cover_cell(CellSize::DEFAULT, &mut UnwrapErr(SysRng));
-        let bytes = post::encode(&[PostEntry { bucket, cell }])?;
-        Ok(Self { bytes, buckets })
+        let entry = || PostEntry {
+            bucket,
+            cell: cover_cell(CellSize::DEFAULT, &mut UnwrapErr(SysRng)),
+        };
+        let entries: Vec<PostEntry> = (0..cells).map(|_| entry()).collect();
+        let bytes = post::encode(&entries)?;
+        Ok(Self {
+            bytes,
+            cells,
+            buckets,
+        })
     }
 
     fn next(&mut self) -> &[u8] {
         let mut rng = UnwrapErr(SysRng);
-        let bucket = rng.next_u32() % self.buckets;
-        if let Some((head, rest)) = self.bytes.split_first_chunk_mut::<4>() {
-            *head = bucket.to_be_bytes();
-            if let Some(tag) = rest.first_chunk_mut::<16>() {
-                rng.fill_bytes(tag);
+        let len = self.bytes.len() / self.cells.max(1);
+        for entry in self.bytes.chunks_mut(len.max(1)) {
+            if let Some((head, rest)) = entry.split_first_chunk_mut::<4>() {
+                *head = (rng.next_u32() % self.buckets).to_be_bytes();
+                if let Some(tag) = rest.first_chunk_mut::<16>() {
+                    rng.fill_bytes(tag);
+                }
             }
         }
         &self.bytes
@@ -200,14 +214,18 @@ mod tests {
     }
 
     #[test]
-    fn each_body_is_a_post_of_one_new_cell() {
+    fn each_body_is_a_post_of_new_cells() {
         let buckets = tessera::wire::BucketCount::try_from(4).unwrap();
-        let mut body = Body::new(4).unwrap();
         let mut seen = std::collections::BTreeSet::new();
-        for _ in 0..100 {
-            let entries = post::decode(body.next(), CellSize::DEFAULT, buckets).unwrap();
-            assert_eq!(entries.len(), 1);
-            assert!(seen.insert(entries[0].cell.sha256()));
+        for cells in [1, 16] {
+            let mut body = Body::new(4, cells).unwrap();
+            for _ in 0..100 {
+                let entries = post::decode(body.next(), CellSize::DEFAULT, buckets).unwrap();
+                assert_eq!(entries.len(), cells);
+                for entry in entries {
+                    assert!(seen.insert(entry.cell.sha256()));
+                }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`load`] | closed and open loops, and what they measured |
 //! | [`http`], [`nats`], [`sqlite`] | one connection to each of what is measured |
 //! | [`server`] | child processes: the relay, the broker, nginx |
+//! | [`shared`] | a relay on a store that several relays share |
 //! | [`close`] | the end of an epoch, in the store itself |
 //! | [`report`] | the table, with targets |
 
@@ -25,6 +26,7 @@ mod load;
 mod nats;
 mod report;
 mod server;
+mod shared;
 mod sqlite;
 mod steps;
 
@@ -70,6 +72,8 @@ enum Step {
     Closes,
     /// Memory of idle subscribers
     Subscribers,
+    /// A store that several relays share
+    Shared,
 }
 
 impl Options {
@@ -132,6 +136,9 @@ async fn run(options: &Options) -> Result<()> {
     }
     if options.wants(Step::Subscribers) {
         steps::subscribers(options, &mut report).await?;
+    }
+    if options.wants(Step::Shared) {
+        shared::measure(options, &mut report).await?;
     }
     let text = report.render();
     println!("\n{text}");

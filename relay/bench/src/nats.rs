@@ -35,12 +35,13 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Creates the stream for messages, on disk.
-    pub(crate) async fn make_stream(&mut self) -> Result<()> {
-        let settings =
-            br#"{"name":"CELLS","subjects":["cells"],"storage":"file","retention":"limits"}"#;
+    /// Creates the stream for messages, on the disks of so many servers.
+    pub(crate) async fn make_stream(&mut self, replicas: u8) -> Result<()> {
+        let settings = format!(
+            r#"{{"name":"CELLS","subjects":["cells"],"storage":"file","retention":"limits","num_replicas":{replicas}}}"#
+        );
         let answer = self
-            .request("$JS.API.STREAM.CREATE.CELLS", settings)
+            .request("$JS.API.STREAM.CREATE.CELLS", settings.as_bytes())
             .await?;
         ensure!(!answer.contains("\"error\""), "{answer}");
         Ok(())

@@ -28,7 +28,8 @@ pub(crate) struct Server {
 /// Flags that raise the limits for one loopback client, and make epochs long enough
 /// not to disturb measurements.
 const QUIET: &[&str] = &[
-    "--epoch=24h",
+    // A message of the permitted size leaves within three days.
+    "--epoch=6h",
     "--max-message-size=4KiB",
     "--lobby-epoch=1h",
     "--buckets=64",
@@ -52,6 +53,9 @@ impl Server {
         let address = free()?;
         let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
         let is_new = |quiet: &&&str| flags.iter().all(|flag| name(flag) != name(quiet));
+        let file = directory.path().join("relay.db");
+        let storage = format!("--storage=sqlite://{}", file.display());
+        let storage = Some(storage).filter(|own| is_new(&&own.as_str()));
         let mut command = Command::new(binary);
         command
             .args([
@@ -59,10 +63,7 @@ impl Server {
                 "serve",
                 &format!("--port={}", address.port()),
             ])
-            .arg(format!(
-                "--storage=sqlite://{}",
-                directory.path().join("relay.db").display()
-            ))
+            .args(storage)
             .args(QUIET.iter().filter(is_new))
             .args(flags);
         let server = Self::spawn(command, address, directory)?;
@@ -117,7 +118,11 @@ impl Server {
         Ok(Some(server))
     }
 
-    fn spawn(mut command: Command, address: SocketAddr, directory: TempDir) -> Result<Self> {
+    pub(crate) fn spawn(
+        mut command: Command,
+        address: SocketAddr,
+        directory: TempDir,
+    ) -> Result<Self> {
         let log = fs::File::create(directory.path().join("log"))?;
         let child = command
             .stdin(Stdio::null())
@@ -154,12 +159,16 @@ impl Server {
     }
 
     async fn until_ready(&self) -> Result<()> {
-        let asked = async |address| -> Result<bool> {
+        self.until_answering(self.address, "/readyz").await
+    }
+
+    /// Waits until this address answers with 200.
+    pub(crate) async fn until_answering(&self, address: SocketAddr, path: &str) -> Result<()> {
+        let asked = async || -> Result<bool> {
             let mut connection = http::Connection::open(address).await?;
-            Ok(connection.drain("/readyz").await?.0 == 200)
+            Ok(connection.drain(path).await?.0 == 200)
         };
-        self.until(async || asked(self.address).await.unwrap_or(false))
-            .await
+        self.until(async || asked().await.unwrap_or(false)).await
     }
 
     async fn until_connected(&self) -> Result<()> {
@@ -180,11 +189,11 @@ impl Server {
     }
 }
 
-fn free() -> Result<SocketAddr> {
+pub(crate) fn free() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
-fn temporary() -> Result<TempDir> {
+pub(crate) fn temporary() -> Result<TempDir> {
     Ok(tempfile::Builder::new()
         .prefix("tessera-bench-")
         .tempdir()?)

@@ -53,7 +53,7 @@ pub(crate) fn start(path: &Path) -> Result<Handle> {
             }
             if let Err(error) = commit(&mut connection, &group) {
                 eprintln!("SQLite: {error}");
-                return; // whoever waits is told by the dropped channel
+                return; // the dropped channel ends the wait of the caller
             }
             for job in group {
                 let _ = job.done.send(());

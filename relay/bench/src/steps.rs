@@ -20,6 +20,42 @@ use crate::{
 
 const BUCKETS: u32 = 64;
 
+/// Posts of so many cells at the maximum rate to three peers in turn, several times.
+pub(crate) struct Rounds(Vec<[Measured; 3]>);
+
+impl Rounds {
+    pub(crate) async fn measure(
+        options: &Options,
+        cells: usize,
+        [first, second, third]: [&mut Vec<Peer>; 3],
+    ) -> Result<Self> {
+        let mut rounds = Vec::new();
+        for _ in 0..options.rounds() {
+            let time = options.time();
+            rounds.push([
+                load::closed(first, BUCKETS, cells, time).await?,
+                load::closed(second, BUCKETS, cells, time).await?,
+                load::closed(third, BUCKETS, cells, time).await?,
+            ]);
+        }
+        Ok(Self(rounds))
+    }
+
+    /// The median of each peer.
+    pub(crate) fn medians(&self) -> [Measured; 3] {
+        std::array::from_fn(|peer| {
+            let of = self.0.iter().filter_map(|round| round.get(peer).cloned());
+            load::median(of.collect())
+        })
+    }
+
+    /// How many times the rate of a peer the first one reaches, by the median.
+    pub(crate) fn ratio(&self, peer: usize) -> f64 {
+        let ratios = self.0.iter();
+        median(ratios.filter_map(|all| Some(all.first()?.rate / all.get(peer)?.rate)))
+    }
+}
+
 /// One cell per post, at the maximum rate and at half of it.
 pub(crate) async fn posts(options: &Options, report: &mut Report) -> Result<()> {
     let relay = Server::relay(&options.relay, &[]).await?;
@@ -27,7 +63,7 @@ pub(crate) async fn posts(options: &Options, report: &mut Report) -> Result<()> 
     if let Some(broker) = &broker {
         nats::Connection::open(broker.address, 0)
             .await?
-            .make_stream()
+            .make_stream(1)
             .await?;
     }
     let directory = TempDir::new()?;
@@ -44,38 +80,16 @@ pub(crate) async fn posts(options: &Options, report: &mut Report) -> Result<()> 
                 nats_peers.push(Peer::Nats(connection));
             }
         }
-        let mut rounds: Vec<[Measured; 3]> = Vec::new();
-        for _ in 0..options.rounds() {
-            let time = options.time();
-            rounds.push([
-                load::closed(&mut ours, BUCKETS, time).await?,
-                load::closed(&mut sqlites, BUCKETS, time).await?,
-                load::closed(&mut nats_peers, BUCKETS, time).await?,
-            ]);
-        }
-        let ratio = |peer: usize| {
-            median(
-                rounds
-                    .iter()
-                    .filter_map(|all| Some(all.first()?.rate / all.get(peer)?.rate)),
-            )
-        };
-        let of = |which: usize| {
-            load::median(
-                rounds
-                    .iter()
-                    .filter_map(|all| all.get(which).cloned())
-                    .collect(),
-            )
-        };
-        let (relays, sqlites, natss) = (of(0), of(1), of(2));
+        let peers = [&mut ours, &mut sqlites, &mut nats_peers];
+        let rounds = Rounds::measure(options, 1, peers).await?;
+        let [relays, sqlites, natss] = rounds.medians();
         report.add(
             Row::new(
                 format!("durable posts per second, {connections} connections"),
                 per_second(relays.rate),
             )
             .beside("bare SQLite", per_second(sqlites.rate))
-            .at_least(ratio(1), Target::Of(0.5)),
+            .at_least(rounds.ratio(1), Target::Of(0.5)),
         );
         report.add(
             Row::new("p50 / p99 / p99.9 of these, ms", relays.quantiles())
@@ -88,7 +102,7 @@ pub(crate) async fn posts(options: &Options, report: &mut Report) -> Result<()> 
                     per_second(relays.rate),
                 )
                 .beside("NATS, not synced", per_second(natss.rate))
-                .at_least(ratio(2), Target::None),
+                .at_least(rounds.ratio(2), Target::None),
             );
             report.add(
                 Row::new("p50 / p99 / p99.9 of these, ms", relays.quantiles())
@@ -171,13 +185,27 @@ pub(crate) async fn pulls(options: &Options, report: &mut Report) -> Result<()> 
         .beside("nginx, static file", mib(theirs))
         .at_least(ratio, Target::Of(0.7)),
     );
+    report.add(
+        Row::new("the same, client on the same cores", mib(ours))
+            .beside("a link of 10 Gb/s", mib(LINK))
+            .at_least(ours / LINK, Target::None),
+    );
     Ok(())
 }
+
+/// Bytes per second of 10 Gb/s.
+const LINK: f64 = 10e9 / 8.0;
 
 /// A batch of about 160 cells, and the store it is in.
 async fn publish_one(options: &Options) -> Result<(String, TempDir)> {
     let relay = Server::relay(&options.relay, &["--buckets=1", "--epoch=2s"]).await?;
-    let mut peers = to_relay(&relay, 1).await?;
+    let path = publish_on(&relay).await?;
+    Ok((path, relay.stop().await?))
+}
+
+/// The path of a batch of about 160 cells of the only bucket.
+pub(crate) async fn publish_on(relay: &Server) -> Result<String> {
+    let mut peers = to_relay(relay, 1).await?;
     let bucket = BucketId::try_from(0)?;
     let mut connection = http::Connection::open(relay.address).await?;
     let info: RelayInfo = serde_json::from_slice(&connection.get(paths::INFO).await?)?;
@@ -190,14 +218,13 @@ async fn publish_one(options: &Options) -> Result<(String, TempDir)> {
             .iter()
             .find(|batch| (140..200).contains(&batch.count));
         if let Some(batch) = found {
-            let path = paths::batch(bucket, &info.origin, batch.epoch);
-            return Ok((path, relay.stop().await?));
+            return Ok(paths::batch(bucket, &info.origin, batch.epoch));
         }
     }
 }
 
 /// Bytes per second over 64 connections.
-async fn pull(server: &Server, path: &str, time: Duration) -> Result<f64> {
+pub(crate) async fn pull(server: &Server, path: &str, time: Duration) -> Result<f64> {
     let mut tasks = JoinSet::new();
     for _ in 0..64 {
         let (address, path) = (server.address, path.to_owned());
@@ -264,7 +291,7 @@ async fn start(options: &Options, mut directory: TempDir, report: &mut Report) -
     let mut times = Vec::new();
     for _ in 0..5 {
         let from = Instant::now();
-        let relay = Server::relay_in(&options.relay, directory, &["--retention=10000d"]).await?;
+        let relay = Server::relay_in(&options.relay, directory, &["--retention=366d"]).await?;
         times.push(from.elapsed().as_secs_f64());
         directory = relay.stop().await?;
     }
@@ -313,7 +340,7 @@ pub(crate) async fn subscribers(options: &Options, report: &mut Report) -> Resul
     Ok(())
 }
 
-async fn to_relay(relay: &Server, connections: usize) -> Result<Vec<Peer>> {
+pub(crate) async fn to_relay(relay: &Server, connections: usize) -> Result<Vec<Peer>> {
     let mut peers = Vec::new();
     for _ in 0..connections {
         let connection = http::Connection::open(relay.address).await;
@@ -322,16 +349,16 @@ async fn to_relay(relay: &Server, connections: usize) -> Result<Vec<Peer>> {
     Ok(peers)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn per_second(rate: f64) -> String {
+pub(crate) fn per_second(rate: f64) -> String {
     format!("{rate:.0} /s")
 }
 
-fn mib(rate: f64) -> String {
+pub(crate) fn mib(rate: f64) -> String {
     format!("{:.0} MiB/s", rate / f64::from(1 << 20))
 }

@@ -3,6 +3,7 @@
 //! overrides defaults.
 
 mod file;
+mod run;
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -11,11 +12,14 @@ use clap::{
 };
 use tracing::level_filters::LevelFilter;
 
-pub use self::file::FileError;
+pub use self::{file::FileError, run::run};
 use crate::{
     Config,
+    cluster::ClusterArgs,
+    federation::EntryArgs,
     maintain::{BackupArgs, CheckArgs},
     plan::PlanArgs,
+    replica::{commands::MemberCommand, init::StoreCommand},
 };
 
 /// A relay for private messages: accepts fixed-size cells, stores them in shared buckets, and
@@ -56,6 +60,21 @@ pub enum Command {
     /// A backup contains neither the signing key nor waiting cells: a relay started on it is a new
     /// origin, and logs that.
     Backup(BackupArgs),
+    /// Create a store that several relays share
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Add members to a store that several relays share
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Print this relay's entry for the file of a federation's members
+    ///
+    /// Creates the store, and with --new the certificate and key, if they do not exist.
+    FederationEntry(Box<EntryArgs>),
+    /// Run several relays on this machine that exchange their batches, to try out failures
+    ///
+    /// Prints a table whenever something has changed, and the address of a page that kills and
+    /// starts relays; `cluster kill 2 --dir DIR` and `cluster start 2 --dir DIR` do the same.
+    Cluster(Box<ClusterArgs>),
 }
 
 /// Flags of every command.
@@ -154,13 +173,17 @@ impl Cli {
 /// Returns the file and the matches of the chosen command, if the line is well-formed
 /// except for flags that the file may still provide.
 fn named_file(command: &clap::Command, words: &[OsString]) -> Option<(PathBuf, ArgMatches)> {
-    let lenient = command
-        .clone()
-        .mut_subcommands(|command| command.mut_args(|arg| arg.required(false)));
-    let mut matches = lenient.try_get_matches_from(words).ok()?;
-    let (_, matches) = matches.remove_subcommand()?;
+    let mut matches = lenient(command.clone()).try_get_matches_from(words).ok()?;
+    while let Some((_, chosen)) = matches.remove_subcommand() {
+        matches = chosen;
+    }
     let file = matches.get_one::<PathBuf>("config")?.clone();
     Some((file, matches))
+}
+
+/// Requires nothing of a command and those below it.
+fn lenient(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|command| lenient(command.mut_args(|arg| arg.required(false))))
 }
 
 #[cfg(test)]

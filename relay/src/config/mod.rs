@@ -3,8 +3,10 @@
 
 mod access;
 mod cover;
+mod federation;
 mod limits;
 mod message;
+mod nats;
 mod storage;
 mod tls;
 mod units;
@@ -21,10 +23,12 @@ use tessera::{
 };
 
 pub use self::{
-    access::{AccessArgs, WebOrigin},
+    access::{AccessArgs, FrameAncestor, WebOrigin},
     cover::{Cover, CoverArgs, CoverError, Mechanism},
+    federation::{FederationArgs, PeerFiles, Topology},
     limits::LimitArgs,
     message::MessageArgs,
+    nats::{LogUrl, Monitor, NatsArgs, Tick},
     storage::{Storage, StorageArgs},
     tls::TlsArgs,
     units::{Bytes, Seconds},
@@ -79,7 +83,7 @@ pub struct Config {
     #[arg(
         long,
         env = "TESSERA_RELAY_LOBBY_EPOCH",
-        default_value = "15s",
+        default_value = "5s",
         value_name = "DURATION"
     )]
     pub lobby_epoch: Seconds,
@@ -97,7 +101,7 @@ pub struct Config {
     #[arg(
         long,
         env = "TESSERA_RELAY_LOBBY_RETENTION",
-        default_value = "24h",
+        default_value = "2h",
         value_name = "DURATION"
     )]
     pub lobby_retention: Seconds,
@@ -109,6 +113,10 @@ pub struct Config {
     /// The store.
     #[command(flatten)]
     pub storage: StorageArgs,
+
+    /// A store that several relays share.
+    #[command(flatten)]
+    pub nats: NatsArgs,
 
     /// Cover in batches.
     #[command(flatten)]
@@ -122,9 +130,17 @@ pub struct Config {
     #[command(flatten)]
     pub access: AccessArgs,
 
+    /// Other relays.
+    #[command(flatten)]
+    pub federation: FederationArgs,
+
     /// Limits on clients.
     #[command(flatten)]
     pub limits: LimitArgs,
+
+    /// Shut down when standard input ends, that is, when the process that started this one ends
+    #[arg(long, env = "TESSERA_RELAY_UNTIL_STDIN_ENDS", hide = true)]
+    pub until_stdin_ends: bool,
 }
 
 /// Invalid or inconsistent values.
@@ -190,9 +206,21 @@ pub enum ConfigError {
         /// Bytes needed.
         least: u64,
     },
+    /// A flag that a store shared by several relays needs.
+    #[error("--storage nats://…: needs --{0}")]
+    Shared(&'static str),
+    /// A flag that only a store shared by several relays has.
+    #[error("--{0}: only with --storage nats://… or tls://…")]
+    NotShared(&'static str),
+    /// Certificates for connections without TLS.
+    #[error("--nats-ca: only with --storage tls://…")]
+    PlainCa,
     /// A portal directory without `index.html`.
     #[error("--static-dir: no index.html in {0}")]
     Portal(PathBuf),
+    /// Pages that may frame a portal, without a portal.
+    #[error("--frame-ancestor: only with --static-dir, whose pages it is about")]
+    FrameAncestor,
 }
 
 impl Config {
@@ -221,10 +249,12 @@ impl Config {
         self.cover.build()?;
         self.capacity()?;
         self.disk_limit()?;
+        self.nats.check(&self.storage.url)?;
         match &self.static_dir {
             Some(directory) if !directory.join("index.html").is_file() => {
                 Err(ConfigError::Portal(directory.clone()))
             }
+            None if !self.access.frame_ancestor.is_empty() => Err(ConfigError::FrameAncestor),
             _ => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, path::PathBuf, str::FromStr};
 use clap::Args;
 use tessera::wire::{CellSize, segment::GRID_SECONDS};
 
-use super::{Bytes, Config, ConfigError, Seconds};
+use super::{Bytes, Config, ConfigError, LogUrl, Seconds};
 use crate::{
     cover::LOBBY_CELLS,
     epoch::makes_segments,
@@ -20,8 +20,9 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageArgs {
-    /// The store: sqlite:///absolute/path or sqlite://relative/path. Created at first start, with
-    /// a new signing key
+    /// The store: sqlite:///absolute/path or sqlite://relative/path, created at first start with
+    /// a new signing key; or nats://HOST:PORT[,HOST:PORT…]/NAME (tls://… with TLS), which several
+    /// relays share, created by `store init`
     #[arg(
         long = "storage",
         env = "TESSERA_RELAY_STORAGE",
@@ -72,6 +73,8 @@ const LOBBY_LIFETIME: u32 = 86_400;
 pub enum Storage {
     /// One SQLite file.
     Sqlite(PathBuf),
+    /// A replicated log on NATS servers.
+    Nats(LogUrl),
 }
 
 impl FromStr for Storage {
@@ -82,9 +85,21 @@ impl FromStr for Storage {
             Some("") => Err("no path after sqlite://"),
             Some(path) if path.ends_with('/') => Err("the path is a directory, not a file"),
             Some(path) => Ok(Self::Sqlite(PathBuf::from(path))),
-            None => {
-                Err("only sqlite:// is supported, for instance sqlite:///var/lib/tessera/relay.db")
+            None if url.starts_with("nats://") || url.starts_with("tls://") => {
+                url.parse().map(Self::Nats)
             }
+            None => {
+                Err("sqlite://, nats:// or tls://, for instance sqlite:///var/lib/tessera/relay.db")
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Storage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Nats(url) => url.fmt(f),
         }
     }
 }
@@ -188,8 +203,9 @@ mod tests {
     #[test]
     fn invalid_storage_urls_are_refused() {
         for (url, reason) in [
-            ("nats://x", "only sqlite://"),
-            ("/var/lib/relay.db", "only sqlite://"),
+            ("nats://x", "no name"),
+            ("postgres://x", "sqlite://, nats://"),
+            ("/var/lib/relay.db", "sqlite://, nats://"),
             ("sqlite://", "no path"),
             ("sqlite:///tmp/", "a directory"),
         ] {

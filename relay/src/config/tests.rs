@@ -36,7 +36,7 @@ fn bad_values_are_refused_with_the_key_and_the_reason() {
             "--max-disk 1GiB",
             "the cover of a full retention alone needs",
         ),
-        ("--lobby-retention 29s", "two epochs"),
+        ("--lobby-retention 9s", "two epochs"),
         ("--retention 99999999999d", "too long"),
         ("--cover 64", "possible values: laplace"),
         ("--cover-cells 64", "no meaning with --cover laplace"),
@@ -50,6 +50,11 @@ fn bad_values_are_refused_with_the_key_and_the_reason() {
         ("--port 70000", "65535"),
         ("--bind localhost", "invalid IP address"),
         ("--static-dir /nonexistent", "no index.html"),
+        (
+            "--frame-ancestor https://ehr.example",
+            "only with --static-dir",
+        ),
+        ("--frame-ancestor *", "exact web origin"),
     ] {
         let error = parse(flags).unwrap_err();
         let (flag, _) = flags.split_once(' ').unwrap();
@@ -58,6 +63,52 @@ fn bad_values_are_refused_with_the_key_and_the_reason() {
     }
     let error = parse("--epsilon 0.1").unwrap_err();
     assert!(error.contains("unexpected argument"), "{error}");
+}
+
+#[test]
+fn flags_of_a_shared_store_are_required_and_refused_elsewhere() {
+    let shared = |storage: &str, flags: &str| -> Result<Config, String> {
+        let line = ["serve", "--storage", storage].into_iter();
+        let config = Line::try_parse_from(line.chain(flags.split_whitespace()))
+            .map_err(|error| error.to_string())?
+            .config;
+        config.check().map_err(|error| error.to_string())?;
+        Ok(config)
+    };
+    let (nats, tls) = ("nats://127.0.0.1:4222/T", "tls://127.0.0.1:4222/T");
+    let both = "--state-dir s --nats-monitor http://127.0.0.1:8222";
+    for (storage, flags, reason) in [
+        (nats, "", "needs --state-dir"),
+        (nats, "--state-dir s", "needs --nats-monitor"),
+        (
+            nats,
+            &format!("{both} --nats-ca c"),
+            "only with --storage tls://",
+        ),
+        (tls, both, "needs --nats-ca"),
+        (nats, &format!("{both} --rank 16"), "0..=15"),
+        (nats, &format!("{both} --post-tick 2s"), "0ms to 1s"),
+        (
+            "sqlite:///tmp/x.db",
+            "--state-dir s",
+            "--state-dir: only with",
+        ),
+        ("sqlite:///tmp/x.db", "--rank 1", "--rank: only with"),
+        (
+            "sqlite:///tmp/x.db",
+            "--post-tick 0ms",
+            "--post-tick: only with",
+        ),
+    ] {
+        let error = shared(storage, flags).unwrap_err();
+        assert!(error.contains(reason), "{storage} {flags}: {error}");
+    }
+    let config = shared(nats, both).unwrap();
+    assert_eq!(
+        (config.nats.rank, config.nats.post_tick),
+        (0, Tick::default())
+    );
+    shared(tls, &format!("{both} --nats-ca c --rank 2")).unwrap();
 }
 
 #[test]
@@ -73,7 +124,7 @@ fn defaults_match_the_help() {
     );
     assert_eq!(
         (config.lobby_epoch.get(), config.lobby_retention.get()),
-        (15, 86_400)
+        (5, 2 * 3_600)
     );
     assert_eq!(
         (config.message.max.get(), config.message.cells_per_bucket),

@@ -25,7 +25,7 @@ pub use self::{
 use crate::{
     cover::{CoverPool, CoverRule},
     random,
-    store::{Closing, Kind, LastClose, Store, StoreError},
+    store::{Closing, Kind, LastClose, Store, StoreError, Window},
 };
 
 /// Number of buckets closed in one step: posts wait for one step, not for all.
@@ -35,6 +35,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(30);
 /// How often the wall clock is read while waiting, because it may be set.
 const LOOK: Duration = Duration::from_secs(1);
+/// Clocks of processes that share a store may differ by this.
+const SKEW: Duration = Duration::from_secs(60);
 
 /// The shortest retention with segments.
 const SEGMENTS_FROM: Duration = Duration::from_secs(24 * 3600);
@@ -62,6 +64,9 @@ pub struct Settings {
     pub retention: Duration,
     /// Cells that more closes than this left behind are dropped.
     pub most_waited: u8,
+    /// Whether this relay publishes batches of this kind; otherwise it only keeps
+    /// imported ones.
+    pub publishes: bool,
 }
 
 /// A reading of both clocks.
@@ -118,8 +123,15 @@ impl<S: Store> Engine<S> {
     ) -> Result<Self, StoreError> {
         let last = store.last_close(settings.kind).await?;
         let held = store.held(settings.kind).await?;
+        let all = Window {
+            from: UnixTime(0),
+            through: u64::MAX,
+        };
+        let stored = store.origins(settings.kind, all).await?;
+        let newest = stored.iter().map(|origin| origin.closed_at).max();
+        let newest = newest.max(last.map(|last| last.closed_at));
         let seen = Now {
-            wall: last.map_or(now.wall, |last| Duration::from_secs(last.closed_at.0)),
+            wall: newest.map_or(now.wall, |newest| Duration::from_secs(newest.0)),
             ..now
         };
         let engine = Self {
@@ -132,17 +144,19 @@ impl<S: Store> Engine<S> {
             left: None,
             pool: CoverPool::default(),
         };
-        Ok(engine.resumed(now).await)
+        match newest {
+            Some(_) => Ok(engine.resumed(now).await),
+            None => Ok(engine),
+        }
     }
 
     async fn resumed(mut self, now: Now) -> Self {
-        let Some(last) = self.last else { return self };
         // After a crash between a close and its segments, make them now or with the next close.
         if let Err(error) = self.seal().await {
             tracing::error!(%error, kind = ?self.settings.kind, "making segments failed, retrying at the next close");
         }
         self.retention.look(now);
-        self.show(last.epoch);
+        self.show();
         self
     }
 
@@ -150,7 +164,7 @@ impl<S: Store> Engine<S> {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             self.prepare().await;
-            let now = tokio::select! {
+            let mut now = tokio::select! {
                 now = self.next_boundary() => now,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
@@ -168,15 +182,22 @@ impl<S: Store> Engine<S> {
                     _ = stop.wait_for(|stop| *stop) => return,
                 }
                 wait = AGAIN_AT_MOST.min(wait * 2);
+                if self.store.is_replicated() {
+                    // Meanwhile another process may have closed a later epoch.
+                    now = Now::look();
+                }
             };
             self.wait_to_publish(boundary).await;
-            self.publish(boundary, Now::look());
+            self.publish(Now::look());
             while !*stop.borrow() && matches!(self.expire().await, Ok(true)) {}
         }
     }
 
     /// Generates cover for the next close, up to the size of the pool.
     async fn prepare(&mut self) {
+        if self.store.is_replicated() || !self.settings.publishes {
+            return;
+        }
         let want = self.settings.rule.most() * self.settings.buckets.len();
         let size = self.settings.cell_size;
         self.with_pool(move |pool| pool.fill(want, size, &mut random::system()))
@@ -229,8 +250,20 @@ impl<S: Store> Engine<S> {
             self.store.hold(self.settings.kind, held).await?;
             self.held = held;
         }
+        if self.store.is_replicated() {
+            self.last = self.store.last_close(self.settings.kind).await?;
+        }
         let last = self.last.map(|last| last.epoch);
         let boundary = self.settings.schedule.passed(now.wall, last);
+        if let Some(closed) = self.closed_by_another(boundary, now) {
+            self.published.set_behind(self.settings.kind, false);
+            self.seal().await?;
+            return Ok(closed);
+        }
+        if !self.settings.publishes {
+            self.seal().await?;
+            return Ok(boundary);
+        }
         let start = Instant::now();
         let buckets = self.left.take();
         let buckets = buckets.unwrap_or_else(|| self.settings.buckets.clone());
@@ -250,11 +283,32 @@ impl<S: Store> Engine<S> {
         self.published.set_behind(kind, !unclosed.is_empty());
         self.published.set_close_time(kind, start.elapsed());
         self.seal().await?;
-        self.last = Some(LastClose {
+        let last = LastClose {
             epoch: boundary.epoch,
             closed_at: boundary.at,
-        });
-        Ok(boundary)
+        };
+        // The close of another process may have been first.
+        let last = match self.store.is_replicated() {
+            true => self.store.last_close(kind).await?.unwrap_or(last),
+            false => last,
+        };
+        self.last = Some(last);
+        Ok(Boundary {
+            epoch: last.epoch,
+            at: last.closed_at,
+        })
+    }
+
+    /// The close that another process made for this boundary, with its own clock.
+    fn closed_by_another(&self, boundary: Boundary, now: Now) -> Option<Boundary> {
+        let last = self.last.filter(|_| self.store.is_replicated())?;
+        let most = UnixTime((now.wall + SKEW).as_secs());
+        (boundary.at..=most)
+            .contains(&last.closed_at)
+            .then_some(Boundary {
+                epoch: last.epoch,
+                at: last.closed_at,
+            })
     }
 
     /// Closes buckets in steps, and those of a failed step one by one, so that a
@@ -266,11 +320,13 @@ impl<S: Store> Engine<S> {
         boundary: Boundary,
     ) -> Result<Vec<BucketId>, StoreError> {
         let (mut unclosed, mut last_error) = (Vec::new(), None);
-        for (number, step) in buckets.chunks(STEP).enumerate() {
+        let is_replicated = self.store.is_replicated();
+        let step_len = if is_replicated { usize::MAX } else { STEP };
+        for (number, step) in buckets.chunks(step_len).enumerate() {
             let Err(error) = self.close_step(step.to_vec(), boundary).await else {
                 continue;
             };
-            if matches!(error, StoreError::Full | StoreError::Failed) {
+            if is_replicated || matches!(error, StoreError::Full | StoreError::Failed) {
                 unclosed.extend(buckets.iter().skip(number * STEP));
                 self.left = Some(unclosed);
                 return Err(error);
@@ -297,7 +353,10 @@ impl<S: Store> Engine<S> {
         boundary: Boundary,
     ) -> Result<(), StoreError> {
         let (cell_size, rule) = (self.settings.cell_size, self.settings.rule.clone());
-        let count = rule.most() * buckets.len();
+        let count = match self.store.is_replicated() {
+            true => 0,
+            false => rule.most() * buckets.len(),
+        };
         let cover = self
             .with_pool(move |pool| pool.take(count, cell_size, &mut random::system()))
             .await;
@@ -334,16 +393,16 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Makes the batches of a boundary visible, and hides those past retention.
-    pub fn publish(&mut self, boundary: Boundary, now: Now) {
+    /// Makes the batches of the last close visible, and hides those past retention.
+    pub fn publish(&mut self, now: Now) {
         self.retention.look(now);
-        self.show(boundary.epoch);
+        self.show();
     }
 
-    fn show(&self, epoch: u64) {
+    fn show(&self) {
+        let epoch = self.last.map_or(0, |last| last.epoch);
         let cutoff = self.retention.cutoff();
-        self.published
-            .publish(self.settings.kind, Published { epoch, cutoff });
+        self.published.publish(self.settings.kind, epoch, cutoff);
     }
 
     /// Deletes some of the batches past retention, which readers no longer see.

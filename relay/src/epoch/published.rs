@@ -20,6 +20,8 @@ pub struct Published {
     pub epoch: u64,
     /// Batches closed earlier are past retention.
     pub cutoff: UnixTime,
+    /// How often batches of other origins were imported.
+    pub imports: u64,
 }
 
 impl From<Published> for Window {
@@ -77,9 +79,28 @@ impl PublishedEpochs {
         self.of(kind).subscribe()
     }
 
-    /// Makes an epoch visible.
-    pub fn publish(&self, kind: Kind, published: Published) {
-        self.of(kind).send_replace(Some(published));
+    /// Makes an epoch visible, and hides batches closed before `cutoff`.
+    pub fn publish(&self, kind: Kind, epoch: u64, cutoff: UnixTime) {
+        self.of(kind).send_modify(|published| {
+            let imports = published.map_or(0, |published| published.imports);
+            *published = Some(Published {
+                epoch,
+                cutoff,
+                imports,
+            });
+        });
+    }
+
+    /// Announces imported batches, which are visible since they were stored.
+    pub fn imported(&self, kind: Kind) {
+        self.of(kind).send_modify(|published| {
+            let published = published.get_or_insert(Published {
+                epoch: 0,
+                cutoff: UnixTime(0),
+                imports: 0,
+            });
+            published.imports += 1;
+        });
     }
 
     /// Sets whether a bucket of this kind was not closed in time.

@@ -17,6 +17,9 @@ use crate::{
     config::WebOrigin,
 };
 
+/// How the path of a select ends.
+const SELECT: &str = "/select";
+
 /// The access rules of the interface.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
@@ -66,7 +69,8 @@ pub(super) async fn guard(State(access): State<Access>, request: Request, next: 
     // A preflight carries no token, and a WebSocket sends it in its first message.
     let is_open = !path.starts_with("/v1") || path == WS || request.method() == Method::OPTIONS;
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let is_for_all = access.tokens.is_none() && path != paths::CELLS;
+    let is_only_posted = path == paths::CELLS || path.ends_with(SELECT);
+    let is_for_all = access.tokens.is_none() && !is_only_posted;
     let is_post = request.method() == Method::POST;
     let is_accepted = (is_open || access.accept(bearer(request.headers()).as_ref()))
         && (!is_post || access.accept_page(request.headers()));

@@ -33,6 +33,7 @@ pub(super) struct Indexes(Mutex<HashMap<BucketId, Made>>);
 pub(super) struct Made {
     of: Option<Published>,
     pub(super) oldest: Option<u64>,
+    pub(super) listed: Arc<BucketIndex>,
     json: Bytes,
     notice: Option<Bytes>,
     etag: Arc<str>,
@@ -98,11 +99,7 @@ fn visible<S: Store>(
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
     let epoch = number(&epoch)?;
     // The batch may be written before its publication delay is over.
-    let visible = app
-        .published
-        .get(Kind::of(bucket))
-        .is_some_and(|published| epoch <= published.epoch);
-    if !visible {
+    if origin == app.store.origin() && Some(epoch) > app.published_epoch(bucket) {
         return Err(Refusal::NotFound);
     }
     Ok((bucket, origin, epoch))
@@ -181,6 +178,7 @@ impl Indexes {
         let index = Made {
             of,
             oldest: index.oldest,
+            listed: Arc::new(index),
             json: json.into(),
             notice: batches.last().and_then(notices::notice),
             etag,

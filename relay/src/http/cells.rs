@@ -4,12 +4,16 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Extension, State},
+    extract::{Extension, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tessera::wire::post::{decode, max_body_len};
+use tessera::wire::{
+    paths,
+    post::{decode, max_body_len},
+};
 use tokio::time::timeout;
 
 use super::{Refusal, Shared};
@@ -35,7 +39,12 @@ pub(super) async fn post<S: Store>(
     let body = collect(body, &headers, limit).await?;
     let entries = decode(&body, app.cell_size(), app.bucket_count()).map_err(Refusal::Post)?;
     let lobby = entries.iter().filter(|entry| entry.bucket.is_lobby());
+    let has_lobby = lobby.clone().next().is_some();
     let class = connection.admit(&headers, count(entries.iter()), count(lobby))?;
+    if let Some(forward) = app.forward.as_ref().filter(|f| f.takes(has_lobby)) {
+        let passed_on = forward.post(body, has_lobby).await;
+        return passed_on.ok_or(Refusal::NoPublisher);
+    }
     let start = Instant::now();
     let kept = app.store.put(Post { entries, class }).await;
     kept.map_err(|error| match error {
@@ -52,13 +61,21 @@ pub(super) async fn post<S: Store>(
     Ok(response)
 }
 
+/// Refuses posts of other members: this one would pass them on once more.
+pub(super) async fn refuse(request: Request, next: Next) -> Response {
+    match request.uri().path() == paths::CELLS {
+        true => Refusal::NoPublisher.into_response(),
+        false => next.run(request).await,
+    }
+}
+
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {
     u32::try_from(items.count()).unwrap_or(u32::MAX)
 }
 
 /// Requires the exact media type, for which browsers send a preflight before a
 /// page of another site may post.
-fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let is_octets = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
         value
             .as_bytes()
@@ -71,7 +88,11 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-async fn collect(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Refusal> {
+pub(super) async fn collect(
+    body: Body,
+    headers: &HeaderMap,
+    limit: usize,
+) -> Result<Bytes, Refusal> {
     let claimed = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

@@ -11,29 +11,32 @@ mod health;
 mod info;
 mod notices;
 mod openapi;
+mod origins;
 mod portal;
 mod problem;
 mod reads;
 mod segments;
+mod select;
 mod tags;
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use tessera::wire::{BucketCount, CellSize, RelayInfo};
+use tessera::wire::{BucketCount, BucketId, CellSize, RelayInfo};
 use tokio::{sync::watch, time::timeout};
 
-pub use self::{access::Access, admin::admin, problem::Refusal};
-use self::{buckets::Indexes, reads::Reads, tags::TagLists};
+pub use self::{access::Access, admin::admin, origins::Common, portal::Portal, problem::Refusal};
+use self::{buckets::Indexes, origins::OriginsList, reads::Reads, select::Selects, tags::TagLists};
 use crate::{
     epoch::{PublishedEpochs, Schedule},
+    federation::Forward,
     limits::ANSWER_TIME,
     metrics::{Measured, Metrics},
     store::{Kind, Store},
@@ -54,6 +57,10 @@ pub struct App<S> {
     pub lobby: Schedule,
     /// The access rules.
     pub access: Access,
+    /// What this relay has in common with others.
+    pub common: Common,
+    /// Passes posts on, if this relay does not publish everything itself.
+    pub forward: Option<Forward>,
     /// Metrics for the operator.
     pub metrics: Arc<Metrics>,
     /// Whether the relay is shutting down.
@@ -61,6 +68,8 @@ pub struct App<S> {
     indexes: Indexes,
     reads: Reads,
     tags: TagLists,
+    selects: Selects,
+    origins: OriginsList,
 }
 
 type Shared<S> = State<Arc<App<S>>>;
@@ -72,6 +81,7 @@ impl<S: Store> App<S> {
         published: PublishedEpochs,
         info: RelayInfo,
         access: Access,
+        (common, forward): (Common, Option<Forward>),
         draining: watch::Receiver<bool>,
     ) -> Self {
         let numbered = Schedule::new(info.epoch_seconds.get());
@@ -83,11 +93,15 @@ impl<S: Store> App<S> {
             numbered,
             lobby,
             access,
+            common,
+            forward,
             metrics: Arc::default(),
             draining,
             indexes: Indexes::default(),
             reads: Reads::default(),
             tags: TagLists::default(),
+            selects: Selects::default(),
+            origins: OriginsList::default(),
         }
     }
 
@@ -100,6 +114,12 @@ impl<S: Store> App<S> {
             Kind::Numbered => self.numbered,
             Kind::Lobby => self.lobby,
         }
+    }
+
+    /// The last published epoch of this relay's own batches.
+    fn published_epoch(&self, bucket: BucketId) -> Option<u64> {
+        let published = self.published.get(Kind::of(bucket));
+        published.map(|published| published.epoch)
     }
 
     fn cell_size(&self) -> CellSize {
@@ -115,9 +135,29 @@ impl<S: Store> App<S> {
 const WS: &str = "/v1/ws";
 
 /// All routes.
-pub fn router<S: Store>(app: Arc<App<S>>, portal: Option<&Path>) -> Router {
-    let (access, metrics) = (app.access.clone(), Arc::clone(&app.metrics));
-    let api = Router::new()
+pub fn router<S: Store>(app: Arc<App<S>>, portal: Option<Portal>) -> Router {
+    let access = app.access.clone();
+    let files = portal::router(portal);
+    api(app)
+        .fallback_service(files)
+        .layer(middleware::from_fn_with_state(access, access::guard))
+        .layer(middleware::from_fn(headers))
+}
+
+/// The routes for other members of a federation, whose keys were checked.
+pub fn peers<S: Store>(app: Arc<App<S>>) -> Router {
+    let passes_on = app.forward.is_some();
+    let routes = api(app).fallback_service(portal::router(None));
+    // A post is passed on once.
+    match passes_on {
+        true => routes.layer(middleware::from_fn(cells::refuse)),
+        false => routes,
+    }
+}
+
+fn api<S: Store>(app: Arc<App<S>>) -> Router {
+    let metrics = Arc::clone(&app.metrics);
+    Router::new()
         .route("/v1/info", read(get(info::info::<S>)))
         .route("/v1/cells", write(post(cells::post::<S>)))
         .route("/v1/buckets/{bucket}/index", read(get(buckets::index::<S>)))
@@ -137,16 +177,22 @@ pub fn router<S: Store>(app: Arc<App<S>>, portal: Option<&Path>) -> Router {
             "/v1/buckets/{bucket}/segments/{origin}/{number}/tags",
             read(get(segments::segment_tags::<S>)),
         )
+        .route(
+            "/v1/buckets/{bucket}/select",
+            write(post(select::select::<S>)),
+        )
+        .route("/v1/origins", read(get(origins::list::<S>)))
+        .route(
+            "/v1/origins/{origin}/{kind}/headers",
+            read(get(origins::headers::<S>)),
+        )
+        .route("/v1/origins/{origin}/fork", read(get(origins::fork::<S>)))
         .route("/v1/openapi.json", read(get(openapi::document)))
         .route(WS, read(get(notices::open::<S>)))
         .route("/healthz", read(get(health::alive)))
         .route("/readyz", read(get(health::ready::<S>)))
         .with_state(app)
-        .layer(middleware::from_fn_with_state(metrics, timed));
-    let files = portal::router(portal);
-    api.fallback_service(files)
-        .layer(middleware::from_fn_with_state(access, access::guard))
-        .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn_with_state(metrics, timed))
 }
 
 fn read<T: Clone + Send + Sync + 'static>(method: MethodRouter<T>) -> MethodRouter<T> {
@@ -187,9 +233,11 @@ fn only<T: Clone + Send + Sync + 'static>(
         })
 }
 
-/// Applies the response timeout, and measures the time of reads.
+/// Applies the response timeout, and measures the time of reads; nothing is counted
+/// of a select.
 async fn timed(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
-    let is_bucket = request.uri().path().starts_with("/v1/buckets/");
+    let is_bucket =
+        request.method() != Method::POST && request.uri().path().starts_with("/v1/buckets/");
     let start = Instant::now();
     match timeout(ANSWER_TIME, next.run(request)).await {
         Ok(response) => {

@@ -23,7 +23,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use serde_json::Value;
-    use tessera::{base::ErrorCode, wire::PostError};
+    use tessera::{
+        base::ErrorCode,
+        wire::{PostError, SelectError},
+    };
 
     use super::*;
     use crate::{http::Refusal, limits::Wait, store::StoreError};
@@ -56,6 +59,9 @@ mod tests {
             Refusal::Post(PostError::Empty),
             Refusal::Post(PostError::Bucket),
             Refusal::Incomplete,
+            Refusal::Select(SelectError::Malformed),
+            Refusal::Select(SelectError::TooLarge),
+            Refusal::Select(SelectError::Window),
             Refusal::Unauthorized,
             Refusal::NotFound,
             Refusal::Method,

@@ -6,7 +6,7 @@ use axum::{
 };
 use tessera::{
     base::ErrorCode,
-    wire::{PostError, Problem, relay_api::PROBLEM_TYPE},
+    wire::{PostError, Problem, SelectError, relay_api::PROBLEM_TYPE},
 };
 
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
 pub enum Refusal {
     /// 400: the body is not a valid post to this relay.
     Post(PostError),
+    /// 400, 409 or 413: a select that this relay does not answer.
+    Select(SelectError),
     /// 400: the body ended early.
     Incomplete,
     /// 401: no access token, or a wrong one; or a page of another origin.
@@ -49,6 +51,9 @@ pub enum Refusal {
     Overloaded,
     /// 503: a bucket could not be closed when its epoch ended.
     Behind,
+    /// 503: no publisher of the federation answered; whether one has the post may be
+    /// unknown.
+    NoPublisher,
     /// 503 or 507: the store failed.
     Store(StoreError),
 }
@@ -56,7 +61,9 @@ pub enum Refusal {
 impl Refusal {
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::Post(_) | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::Select(SelectError::Window) => StatusCode::CONFLICT,
+            Self::Select(SelectError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Post(_) | Self::Select(_) | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -67,15 +74,18 @@ impl Refusal {
             Self::Upgrade => StatusCode::UPGRADE_REQUIRED,
             Self::TooMuch(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(StoreError::Full) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Draining | Self::Overloaded | Self::Behind | Self::Store(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Draining
+            | Self::Overloaded
+            | Self::Behind
+            | Self::NoPublisher
+            | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     pub(super) fn code(self) -> ErrorCode {
         match self {
             Self::Post(error) => error.code(),
+            Self::Select(error) => error.code(),
             Self::Incomplete => ErrorCode::Malformed,
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::NotFound => ErrorCode::NotFound,
@@ -88,6 +98,7 @@ impl Refusal {
             | Self::Draining
             | Self::Overloaded
             | Self::Behind
+            | Self::NoPublisher
             | Self::Store(_) => ErrorCode::RelayBusy,
         }
     }
@@ -95,6 +106,7 @@ impl Refusal {
     fn detail(self) -> Option<String> {
         Some(match self {
             Self::Post(error) => error.to_string(),
+            Self::Select(error) => error.to_string(),
             Self::Store(error) => error.to_string(),
             Self::Incomplete => "the body ended early".to_owned(),
             Self::MediaType => "send application/octet-stream, not encoded".to_owned(),
@@ -105,6 +117,9 @@ impl Refusal {
             Self::Overloaded => "the relay is at its maximum load".to_owned(),
             Self::Draining => "the relay is shutting down".to_owned(),
             Self::Behind => "an epoch could not be closed; the log says why".to_owned(),
+            Self::NoPublisher => {
+                "no relay that publishes answered; repeat the same post".to_owned()
+            }
             Self::TooMuch(_) => "above the rate limit".to_owned(),
             Self::NotFound | Self::Method | Self::Slow | Self::Expired { .. } | Self::TooLarge => {
                 return None;
@@ -130,6 +145,12 @@ impl Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<SelectError> for Refusal {
+    fn from(error: SelectError) -> Self {
+        Self::Select(error)
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     App, Refusal, Shared,
     buckets::{IMMUTABLE, conditional, known_bucket, number},
 };
-use crate::store::{Found, Kind, Segment, Store};
+use crate::store::{Found, Segment, Store};
 
 /// Number of batches read ahead of a reader.
 const AHEAD: usize = 1;
@@ -63,11 +63,7 @@ async fn answer<S: Store>(
         Found::Nothing => return Err(Refusal::NotFound),
     };
     // The segment may exist before the batch that completes it is visible.
-    let visible = app
-        .published
-        .get(Kind::of(bucket))
-        .is_some_and(|published| segment.listed.last < published.epoch);
-    if !visible {
+    if origin == app.store.origin() && Some(segment.listed.last) >= app.published_epoch(bucket) {
         return Err(Refusal::NotFound);
     }
     let (etag, bytes) = (segment.listed.digest.to_string(), segment.listed.bytes);

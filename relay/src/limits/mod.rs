@@ -33,6 +33,8 @@ pub const READ_TIME: Duration = Duration::from_secs(30);
 pub const READ_RATE: u32 = 8 << 10;
 /// Maximum number of batches that are read from the store at a time.
 pub const READS_AT_ONCE: usize = 32;
+/// Maximum number of selects that are answered at a time.
+pub const SELECTS_AT_ONCE: usize = 4;
 /// Maximum size of batches in memory that wait for their readers, in KiB.
 pub const UNREAD_KIB: u32 = 256 << 10;
 /// How long a reader waits for its turn.

@@ -42,6 +42,18 @@ impl Profile {
     }
 }
 
+/// Kinds of stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StoreKind {
+    /// One SQLite file
+    Sqlite,
+    /// A replicated log
+    Nats,
+}
+
+/// Servers that hold a replicated log.
+const SERVERS: u32 = 3;
+
 /// The flags.
 #[derive(Args, Clone, Debug)]
 pub struct PlanArgs {
@@ -75,6 +87,19 @@ pub struct PlanArgs {
     /// Time offline, after which a reader catches up
     #[arg(long, default_value = "14d", value_name = "DURATION")]
     pub away: Seconds,
+
+    /// The store: a file on one machine, or a log on three NATS servers that relays share
+    #[arg(long, default_value = "sqlite", value_name = "STORE")]
+    pub store: StoreKind,
+
+    /// Number of relays that share a log, 1 to 16; with --store nats only [default: 2]
+    #[arg(long, value_name = "RELAYS", value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub relays: Option<u32>,
+
+    /// Relays of a federation that publish batches, each with cover of its own
+    #[arg(long, default_value_t = 1, value_name = "RELAYS",
+        value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub publishers: u32,
 
     /// Setting to show; may be given several times. Default: all four, or only the one that the
     /// flags below describe
@@ -183,6 +208,10 @@ pub struct Assumptions {
     pub slots_at_once_per_day: u32,
     /// Time offline.
     pub away_seconds: u32,
+    /// Copies of every batch: one, or one of each server of the log and each relay.
+    pub copies: u32,
+    /// Relays that publish batches.
+    pub publishers: u32,
 }
 
 /// A setting of a relay.
@@ -236,11 +265,28 @@ impl PlanArgs {
             person_openings_per_day: self.person_openings,
             slots_at_once_per_day: self.slots_at_once,
             away_seconds: self.away.get(),
+            copies: match self.store {
+                StoreKind::Sqlite => 1,
+                StoreKind::Nats => {
+                    SERVERS
+                        + match self.relays {
+                            Some(relays) => relays,
+                            None => 2,
+                        }
+                }
+            },
+            publishers: self.publishers,
         }
     }
 
     /// The selected settings, all valid.
     pub(super) fn settings(&self) -> Result<Vec<Setting>, PlanError> {
+        if self.store == StoreKind::Sqlite && self.relays.is_some() {
+            return Err(PlanError {
+                name: "--relays",
+                reason: "only with --store nats".to_owned(),
+            });
+        }
         let mut all = Vec::new();
         let custom = self.custom.words();
         if !custom.is_empty() {

@@ -11,9 +11,13 @@ use crate::{
 };
 
 const DAY: f64 = 86_400.0;
-/// How far back a client reads at its first pull of the lobby, in seconds
-/// (protocol §13).
-const LOBBY_LOOKBACK: f64 = 900.0;
+/// Looks of a client at the lobby when it starts, and batches that each takes
+/// at most while nobody enrols (protocol §13).
+const LOBBY_LOOKS: f64 = 3.0;
+const LOBBY_BATCHES: f64 = 4.0;
+/// Bytes of a batch in an index: two values of 64 hexadecimal digits, the epoch
+/// and the count.
+const INDEX_ENTRY: f64 = 183.0;
 
 /// Bytes, people and seconds of one setting. Means, unless named otherwise.
 #[derive(Clone, Debug, Serialize)]
@@ -32,7 +36,7 @@ pub struct Figures {
     pub places_taken: f64,
     /// Upload of one slot of a client.
     pub upload_bytes_per_slot: f64,
-    /// Cells of a batch.
+    /// Cells of a batch, or of those of all publishers together.
     pub cells_per_batch: f64,
     /// The relay's cover in one bucket.
     pub cover_bytes_per_bucket_per_day: f64,
@@ -42,16 +46,23 @@ pub struct Figures {
     pub download_bytes_per_reader_per_day_all_open: f64,
     /// Download of a reader after being offline.
     pub download_bytes_after_away: f64,
-    /// Download of a reader from the lobby at its first pull.
-    pub lobby_bytes_first_look: f64,
-    /// All batches of the lobby, read by a portal that is opened once a day.
-    pub lobby_bytes_per_day: f64,
+    /// Download from the lobby when a portal is opened, with its indexes.
+    pub lobby_bytes_per_opening: f64,
+    /// The same for each minute in which an enrolment is under way.
+    pub lobby_bytes_per_minute_enrolling: f64,
+    /// Batches of the lobby within its retention.
+    pub lobby_disk_bytes: f64,
+    /// From the answer to an invitation to the six digits on both screens: two
+    /// cells through the lobby, each read within an epoch after its own.
+    pub lobby_seconds_worst: f64,
     /// Upload of a portal that is open for `open_hours_per_day`.
     pub upload_bytes_per_reader_per_day: f64,
     /// All readers together, each reading all of its bucket.
     pub egress_bytes_per_day: f64,
     /// Batches of the numbered buckets within retention, without the database's own overhead.
     pub disk_bytes: f64,
+    /// The same and the lobby, on all machines together.
+    pub disk_bytes_all_copies: f64,
     /// Delay from writing to seeing a message of one cell, with both portals open.
     pub delay_seconds_median: f64,
     /// The maximum of this delay; with constant cover, for the maximum number of
@@ -96,14 +107,21 @@ impl Figures {
         let real = 2.0 * f64::from(people.messages_per_day);
         let slots_open = 2.0 + f64::from(people.open_hours_per_day) * 3600.0 / epoch;
         let upload_bytes_per_slot = buckets * slot * (4.0 + cell);
-        let batch_bytes = |posted: f64| batch_cells(&setting.cover.rule, posted) * cell + header();
+        // Each publisher has a share of the posts, and all of the cover.
+        let publishers = f64::from(people.publishers);
+        let all_cells =
+            |posted: f64| publishers * batch_cells(&setting.cover.rule, posted / publishers);
+        let batch_bytes = |posted: f64| all_cells(posted) * cell + publishers * header();
         let normally = posted(people.slots_per_user_per_day);
         let per_day = batch_bytes(normally) * epochs;
 
-        let lobby = f64::from(LOBBY_CELLS) * cell + header();
+        let lobby = publishers * (f64::from(LOBBY_CELLS) * cell + header());
         let lobby_epoch = f64::from(config.lobby_epoch.get());
+        let lobby_batches = f64::from(config.lobby_retention.get()) / lobby_epoch;
+        let lobby_index = publishers * lobby_batches * INDEX_ENTRY;
         let people_per_bucket = users / buckets;
         let largest = largest_message(config);
+        let disk_bytes = per_day * buckets * f64::from(config.retention.get()) / DAY;
         let (delay_seconds_median, delay_seconds_worst) = delays(setting);
         Self {
             buckets: config.buckets.get(),
@@ -113,20 +131,21 @@ impl Figures {
             posted_cells_per_batch: normally,
             places_taken: if real > 0.0 { real / places } else { 0.0 },
             upload_bytes_per_slot,
-            cells_per_batch: batch_cells(&setting.cover.rule, normally),
-            cover_bytes_per_bucket_per_day: (batch_cells(&setting.cover.rule, normally) - normally)
-                * cell
-                * epochs,
+            cells_per_batch: all_cells(normally),
+            cover_bytes_per_bucket_per_day: (all_cells(normally) - normally) * cell * epochs,
             download_bytes_per_reader_per_day: per_day,
             download_bytes_per_reader_per_day_all_open: batch_bytes(posted(slots_open)) * epochs,
             download_bytes_after_away: per_day
                 * f64::from(people.away_seconds.min(config.retention.get()))
                 / DAY,
-            lobby_bytes_first_look: lobby * (LOBBY_LOOKBACK / lobby_epoch).max(1.0),
-            lobby_bytes_per_day: lobby * DAY / lobby_epoch,
+            lobby_bytes_per_opening: LOBBY_LOOKS * (lobby_index + LOBBY_BATCHES * lobby),
+            lobby_bytes_per_minute_enrolling: 60.0 / lobby_epoch * (lobby_index + lobby),
+            lobby_disk_bytes: lobby_batches * lobby,
+            lobby_seconds_worst: 4.0 * lobby_epoch,
             upload_bytes_per_reader_per_day: slots_open * upload_bytes_per_slot,
             egress_bytes_per_day: per_day * users,
-            disk_bytes: per_day * buckets * f64::from(config.retention.get()) / DAY,
+            disk_bytes,
+            disk_bytes_all_copies: (disk_bytes + lobby_batches * lobby) * f64::from(people.copies),
             delay_seconds_median,
             delay_seconds_worst,
             attachment: Attachment {

@@ -107,11 +107,17 @@ pub(super) fn render(plan: &Plan) -> String {
     rows.add("upload per slot", |column| {
         bytes(column.figures.upload_bytes_per_slot)
     });
-    rows.add("lobby, first look of a new portal", |column| {
-        bytes(column.figures.lobby_bytes_first_look)
+    rows.add("lobby, when a portal is opened", |column| {
+        bytes(column.figures.lobby_bytes_per_opening)
     });
-    rows.add("lobby, portal opened once a day", |column| {
-        bytes(column.figures.lobby_bytes_per_day)
+    rows.add("lobby, each minute of an enrolment", |column| {
+        bytes(column.figures.lobby_bytes_per_minute_enrolling)
+    });
+    rows.add("lobby, disk", |column| {
+        bytes(column.figures.lobby_disk_bytes)
+    });
+    rows.add("six digits after an answer, worst", |column| {
+        duration(column.figures.lobby_seconds_worst)
     });
     rows.add("egress per day, everyone reading all", |column| {
         bytes(column.figures.egress_bytes_per_day)
@@ -119,6 +125,10 @@ pub(super) fn render(plan: &Plan) -> String {
     rows.add("disk for the retention", |column| {
         bytes(column.figures.disk_bytes)
     });
+    if people.copies > 1 {
+        let all = format!("disk of all machines, {} copies", people.copies);
+        rows.add(&all, |column| bytes(column.figures.disk_bytes_all_copies));
+    }
     rows.add("delay of a message, median", |column| {
         duration(column.figures.delay_seconds_median)
     });
@@ -154,11 +164,18 @@ fn assumptions(plan: &Plan) -> String {
     format!(
         "{} people; {} messages a day in all, each with a receipt; {} slots per person and day\n\
          on average (two per opening of a portal, one per epoch while it is open); {} slots a day\n\
-         in all for messages at once\n\n",
+         in all for messages at once{}\n\n",
         people.users,
         people.messages_per_day,
         people.slots_per_user_per_day,
-        people.slots_at_once_per_day
+        people.slots_at_once_per_day,
+        match people.publishers {
+            1 => String::new(),
+            several => format!(
+                "; {several} relays publish, each with cover of its own. A message that\n\
+                 is sealed again for another of them may cost twice the epsilon and delta below"
+            ),
+        }
     )
 }
 

@@ -37,6 +37,8 @@ fn close(ours: f64, expected: f64) {
 #[test]
 fn invalid_settings_are_refused_with_the_reason() {
     for (flags, reason) in [
+        ("--relays 3", "only with --store nats"),
+        ("--store nats --relays 17", "1..=16"),
         (
             "--buckets 3",
             "custom: invalid value '3' for '--buckets <N>': ",
@@ -93,10 +95,25 @@ fn the_default_matches_the_documents() {
     close(figures.disk_bytes, 8.0 * 60.0 * 31.2e6);
     close(figures.egress_bytes_per_day, 10_000.0 * 31.2e6);
     close(figures.people_per_bucket, 1_250.0);
+    let copies = |flags: &str| {
+        let plan = super::Plan::new(&args(&format!("--profile default {flags}")).unwrap()).unwrap();
+        plan.settings[0].figures.disk_bytes_all_copies
+    };
+    let once = figures.disk_bytes + figures.lobby_disk_bytes;
+    close(copies(""), once);
+    close(copies("--store nats"), 5.0 * once);
+    close(copies("--store nats --relays 4"), 7.0 * once);
+    // 1 440 batches of 16 cells, every 5 s for two hours.
+    close(figures.lobby_disk_bytes, 1_440.0 * 32_960.0);
     close(
-        figures.lobby_bytes_per_day,
-        5_760.0 * (192.0 + 16.0 * 2_048.0),
+        figures.lobby_bytes_per_opening,
+        3.0 * (1_440.0 * 183.0 + 4.0 * 32_960.0),
     );
+    close(
+        figures.lobby_bytes_per_minute_enrolling,
+        12.0 * (1_440.0 * 183.0 + 32_960.0),
+    );
+    close(figures.lobby_seconds_worst, 20.0);
     close(figures.upload_bytes_per_slot, 8.0 * 2_052.0);
     close(
         figures.upload_bytes_per_reader_per_day,

@@ -2,14 +2,16 @@
 //! has failed.
 
 mod connections;
+mod federation;
 pub mod files;
 mod min_rate;
 mod reload;
+mod shared;
 mod tls;
 
 use std::{
     future::Future, net::SocketAddr, num::NonZeroU32, os::unix::fs::PermissionsExt as _,
-    path::Path, sync::Arc,
+    path::Path, pin::Pin, sync::Arc,
 };
 
 use tessera::wire::{
@@ -25,19 +27,25 @@ use tokio::{
 use tokio_rustls::rustls::ServerConfig;
 use zeroize::Zeroizing;
 
-pub use self::reload::FileError;
-use self::reload::Watched;
+use self::{
+    federation::{CELLS_PER_MEMBER, Membership},
+    reload::Watched,
+};
+pub use self::{reload::FileError, shared::log_options};
 use crate::{
     Config,
     access::Tokens,
     config::{ConfigError, Cover, LimitArgs, Storage},
     cover::{CoverRule, LOBBY_CELLS},
     epoch::{Engine, Now, PublishedEpochs, Schedule, Settings},
-    http::{self, Access, App, router},
+    federation::{Federation, Members, PullError, parameters},
+    http::{self, Access, App, Common, Portal, router},
     limits::{ADMIN_CONNECTIONS, ConnectionLimiter, DRAIN_TIME},
     metrics::{self, Published},
+    replica::ReplicaError,
     store::{
         Kind, SqliteStore, Store, StoreError,
+        log::{LogStore, nats::Nats},
         sqlite::{OpenError, Options},
     },
 };
@@ -52,10 +60,16 @@ pub enum RunError {
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A shared store cannot be used.
+    #[error("{}", .0.report())]
+    Replica(#[from] ReplicaError),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A reloadable file cannot be used.
+    /// This relay's store is an old copy.
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    /// A file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
     /// A task of the relay ended unexpectedly: a defect.
@@ -66,26 +80,57 @@ pub enum RunError {
     Listen(#[from] std::io::Error),
 }
 
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// A relay that is ready to serve: its settings are valid, its files were read, its
 /// store is open, and its ports are bound.
-pub struct Relay {
+pub struct Relay<S = SqliteStore> {
     config: Config,
     cover: Cover,
     tokens: Option<Watched<Tokens>>,
     tls: Option<Watched<ServerConfig>>,
-    store: SqliteStore,
+    store: S,
     listener: std::net::TcpListener,
     admin: Option<std::net::TcpListener>,
+    membership: Option<Membership>,
 }
 
 impl Relay {
-    /// Checks the settings, opens the store and binds the ports.
+    /// Checks the settings, opens the SQLite store and binds the ports.
     ///
     /// # Errors
     ///
     /// One of [`RunError`].
     pub fn open(config: Config) -> Result<Self, RunError> {
         config.check()?;
+        let Storage::Sqlite(path) = &config.storage.url else {
+            return Err(OpenError::Shared.into());
+        };
+        let store = SqliteStore::open(path, &store_options(&config)?)?;
+        Self::with(config, store)
+    }
+}
+
+impl Relay<LogStore<Nats>> {
+    /// The same for a store that several relays share. Must be called within a
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// One of [`RunError`].
+    pub async fn open_shared(config: Config) -> Result<Self, RunError> {
+        config.check()?;
+        let Storage::Nats(url) = &config.storage.url else {
+            return Err(ReplicaError::from(ConfigError::NotShared("state-dir")).into());
+        };
+        let cover = config.cover.build().map_err(ConfigError::from)?;
+        let store = shared::open(&config, url, &cover.rule).await?;
+        Self::with(config, store)
+    }
+}
+
+impl<S: Store> Relay<S> {
+    fn with(config: Config, store: S) -> Result<Self, RunError> {
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
@@ -100,18 +145,12 @@ impl Relay {
             .files()
             .map(|files| Watched::open(files, tls::parse));
         let (tokens, tls) = (tokens.transpose()?, tls.transpose()?);
-        let Storage::Sqlite(path) = &config.storage.url;
-        let options = Options {
-            cell_size: config.cell_size,
-            buckets: config.buckets,
-            disk: config.disk_limit()?,
-            capacity: config.capacity()?,
-        };
         Ok(Self {
             cover,
             tokens,
             tls,
-            store: SqliteStore::open(path, &options)?,
+            membership: Membership::open(&config, store.origin())?,
+            store,
             listener: listen(SocketAddr::new(config.bind, config.port))?,
             admin: config.admin.map(listen).transpose()?,
             config,
@@ -147,6 +186,16 @@ impl Relay {
     ///
     /// One of [`RunError`].
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        self.serve_until(Box::pin(shutdown)).await
+    }
+
+    /// Boxed on both sides: the whole server is then compiled once for each kind of store, not for
+    /// each kind of signal, nor in each program that starts it.
+    fn serve_until(self, shutdown: Boxed<'_, ()>) -> Boxed<'_, Result<(), RunError>> {
+        Box::pin(self.run(shutdown))
+    }
+
+    async fn run(self, shutdown: Boxed<'_, ()>) -> Result<(), RunError> {
         let Self {
             config,
             cover,
@@ -155,15 +204,39 @@ impl Relay {
             store,
             listener,
             admin,
+            membership,
         } = self;
         let published = PublishedEpochs::new();
         let (stop, stopped) = watch::channel(false);
-        let engines = start_engines(&store, &config, cover.rule, &published, &stopped).await?;
+        let federation = match &membership {
+            Some(of) => {
+                let (members, peers) = (of.members.clone(), Arc::clone(&of.peers));
+                let all =
+                    Federation::new(store.clone(), published.clone(), members, peers, &config);
+                Some(all.await?)
+            }
+            None => None,
+        };
+        let own = membership.as_ref().map(|of| of.own.clone());
+        let publishes = own.map_or([true, true], |own| [own.publishes, own.lobby]);
+        if let Some(federation) = federation.as_ref().filter(|_| publishes.contains(&true)) {
+            federation.first_pull().await?;
+        }
+        let rule = cover.rule;
+        let engines =
+            start_engines(&store, &config, (rule, publishes), &published, &stopped).await?;
         let access = Access {
             tokens: tokens.as_ref().map(Watched::subscribe),
             origins: config.access.allow_origin.clone().into(),
         };
-        let info = info(&config, cover.info, &store);
+        let mut info = info(&config, cover.info, &store);
+        let members = membership.as_ref().map(|of| of.members.clone());
+        info.federation = members.as_ref().map(Members::info).unwrap_or_default();
+        let common = Common {
+            parameters: parameters(&config),
+            members,
+        };
+        let forward = membership.as_ref().and_then(Membership::forward);
         let [numbered, lobby] =
             [config.epoch, config.lobby_epoch].map(|epoch| Schedule::new(epoch.get()));
         let app = Arc::new(App::new(
@@ -171,14 +244,19 @@ impl Relay {
             published,
             info,
             access,
+            (common, forward),
             stopped.clone(),
         ));
         let limiter = ConnectionLimiter::new(config.limits.clone(), numbered, lobby);
-        let mut tasks = JoinSet::new();
+        let portal = config
+            .static_dir
+            .clone()
+            .map(|directory| Portal::new(directory, &config.access.frame_ancestor));
+        let (mut tasks, mut pulling) = (JoinSet::new(), None);
         tasks.spawn(connections::serve(
             TcpListener::from_std(listener)?,
             Arc::clone(&limiter),
-            router(Arc::clone(&app), config.static_dir.as_deref()),
+            router(Arc::clone(&app), portal),
             tls.as_ref().map(Watched::subscribe),
             stopped.clone(),
         ));
@@ -206,8 +284,25 @@ impl Relay {
                     ),
                     Published::new(Kind::Lobby, lobby, vec![BucketId::LOBBY]),
                 ],
+                federation.as_ref().map(|federation| federation.status()),
                 stopped.clone(),
             ));
+        }
+        if let (Some(membership), Some(federation)) = (membership, &federation) {
+            let limits = LimitArgs {
+                cells_per_connection: CELLS_PER_MEMBER,
+                cells_per_peer: CELLS_PER_MEMBER,
+                trusted_proxy: Vec::new(),
+                ..config.limits.clone()
+            };
+            tasks.spawn(connections::serve(
+                TcpListener::from_std(membership.listener)?,
+                ConnectionLimiter::new(limits, numbered, lobby),
+                http::peers(Arc::clone(&app)),
+                Some(membership.tls),
+                stopped.clone(),
+            ));
+            pulling = Some(tokio::spawn(Arc::clone(federation).run(stopped.clone())));
         }
         if let Some(tokens) = tokens {
             tasks.spawn(tokens.keep(stopped.clone()));
@@ -218,11 +313,15 @@ impl Relay {
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             () = store.failed() => Err(RunError::Store(StoreError::Failed)),
+            error = ended(&mut pulling) => Err(error),
             // No task should end before shutdown.
             _ = tasks.join_next() => Err(RunError::Ended),
         };
         let _ = stop.send(true);
         while tasks.join_next().await.is_some() {}
+        if let Some(pulling) = pulling {
+            let _ = pulling.await;
+        }
         if timeout(DRAIN_TIME, limiter.empty()).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
@@ -232,6 +331,33 @@ impl Relay {
         store.shutdown().await;
         outcome
     }
+}
+
+/// Waits until pulling has failed for good; for ever outside a federation.
+async fn ended(pulling: &mut Option<JoinHandle<Result<(), PullError>>>) -> RunError {
+    let Some(task) = pulling else {
+        return std::future::pending().await;
+    };
+    let outcome = task.await;
+    *pulling = None;
+    match outcome {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(())) | Err(_) => RunError::Ended,
+    }
+}
+
+/// The parameters of the store for these settings.
+///
+/// # Errors
+///
+/// [`ConfigError`] if they are inconsistent.
+pub fn store_options(config: &Config) -> Result<Options, ConfigError> {
+    Ok(Options {
+        cell_size: config.cell_size,
+        buckets: config.buckets,
+        disk: config.disk_limit()?,
+        capacity: config.capacity()?,
+    })
 }
 
 /// Warns if a file with a secret is readable for all users of the machine.
@@ -257,11 +383,11 @@ fn parse_tokens(files: &[Zeroizing<Vec<u8>>]) -> Result<Tokens, String> {
 async fn start_engines<S: Store>(
     store: &S,
     config: &Config,
-    rule: CoverRule,
+    (rule, [numbered, lobby]): (CoverRule, [bool; 2]),
     published: &PublishedEpochs,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Vec<JoinHandle<()>>, StoreError> {
-    let numbered = Settings {
+    let of_numbered = Settings {
         kind: Kind::Numbered,
         buckets: config.buckets.numbered().collect(),
         cell_size: config.cell_size,
@@ -269,8 +395,9 @@ async fn start_engines<S: Store>(
         rule,
         retention: config.retention.duration(),
         most_waited: u8::MAX,
+        publishes: numbered,
     };
-    let lobby = Settings {
+    let of_lobby = Settings {
         kind: Kind::Lobby,
         buckets: vec![BucketId::LOBBY],
         cell_size: config.cell_size,
@@ -278,9 +405,10 @@ async fn start_engines<S: Store>(
         rule: CoverRule::FillTo(LOBBY_CELLS),
         retention: config.lobby_retention.duration(),
         most_waited: config.lobby_patience(),
+        publishes: lobby,
     };
     let mut engines = Vec::new();
-    for settings in [numbered, lobby] {
+    for settings in [of_numbered, of_lobby] {
         let engine =
             Engine::resume(store.clone(), settings, published.clone(), Now::look()).await?;
         engines.push(tokio::spawn(engine.run(stopped.clone())));
@@ -308,6 +436,7 @@ fn info(config: &Config, cover: CoverInfo, store: &impl Store) -> RelayInfo {
             u32::try_from(config.message.max.get()).unwrap_or(u32::MAX),
         ),
         cover,
+        federation: Vec::new(),
         time: 0,
     }
 }

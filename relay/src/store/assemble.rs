@@ -20,7 +20,7 @@ pub struct BatchBuilder {
 }
 
 /// A signed batch, ready to be written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Assembled {
     /// Its header.
     pub header: BatchHeader,

@@ -4,6 +4,9 @@
 //! A backend must pass the contract in `tests/relay/contract.rs`.
 
 mod assemble;
+mod delegate;
+mod import;
+pub mod log;
 pub mod queue;
 pub mod ratchet;
 pub mod run;
@@ -13,12 +16,13 @@ use std::future::Future;
 
 use tessera::{
     base::UnixTime,
-    wire::{BatchError, BatchHeader, BucketId, Cell, CellSize, Origin, SegmentRef},
+    wire::{BatchError, BatchHeader, BucketId, Cell, CellSize, Fork, Origin, SegmentRef},
 };
 
 use crate::cover::CoverRule;
 
 pub use assemble::{Assembled, BatchBuilder};
+pub use import::{Head, ImportedBatch, OriginState, root};
 pub use queue::{Post, QueueClass};
 pub use sqlite::SqliteStore;
 
@@ -40,6 +44,23 @@ impl Kind {
         } else {
             Self::Numbered
         }
+    }
+
+    /// Its name in URLs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Numbered => "numbered",
+            Self::Lobby => "lobby",
+        }
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Numbered, Self::Lobby]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 
@@ -85,7 +106,8 @@ pub struct LastClose {
 pub struct Window {
     /// Batches closed earlier than this are past retention.
     pub from: UnixTime,
-    /// The last published epoch.
+    /// The last published epoch of this store's origin. Imported batches, and
+    /// those of a former origin, are visible as soon as they are stored.
     pub through: u64,
 }
 
@@ -145,6 +167,10 @@ pub enum StoreError {
     /// refused.
     #[error("the store is damaged")]
     Damaged,
+    /// An imported batch does not follow the stored ones of its origin. Nothing
+    /// changed.
+    #[error("the batch does not follow the stored ones of its origin")]
+    Unlinked,
     /// An invalid request: a defect of the relay. Nothing changed.
     #[error("invalid request to the store")]
     Misused,
@@ -184,7 +210,50 @@ pub trait Store: Clone + Send + Sync + 'static {
         most_waited: u8,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The last closed epoch of a kind.
+    /// Stores published batches, unchanged, in the chains of their origins: all of
+    /// them or none. Those already stored are ignored. The first one of a chain may
+    /// have any `prev`; a later one must follow the last, unless that one has been
+    /// deleted after its retention. Their cells count as published.
+    ///
+    /// Fails with [`StoreError::Unlinked`] if a batch does not follow, and with
+    /// [`StoreError::Misused`] for a batch that this store's parameters exclude.
+    fn import(
+        &self,
+        batches: Vec<ImportedBatch>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The state of every origin with a visible batch of this kind, by origin.
+    fn origins(
+        &self,
+        kind: Kind,
+        window: Window,
+    ) -> impl Future<Output = Result<Vec<OriginState>, StoreError>> + Send;
+
+    /// Visible headers of one origin after epoch `after`, by epoch and bucket: those
+    /// of whole epochs, about `most` headers or fewer.
+    fn headers(
+        &self,
+        origin: Origin,
+        kind: Kind,
+        after: Option<u64>,
+        most: usize,
+        window: Window,
+    ) -> impl Future<Output = Result<Vec<BatchHeader>, StoreError>> + Send;
+
+    /// The last batch of each chain of an origin, also when it was deleted.
+    fn heads(
+        &self,
+        origin: Origin,
+        kind: Kind,
+    ) -> impl Future<Output = Result<Vec<Head>, StoreError>> + Send;
+
+    /// The proofs of forks, one for each origin that has forked.
+    fn forks(&self) -> impl Future<Output = Result<Vec<Fork>, StoreError>> + Send;
+
+    /// Keeps the proof of a fork for ever. The first one of an origin is kept.
+    fn keep_fork(&self, fork: Fork) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The last closed epoch of a kind, of this store's origin.
     fn last_close(
         &self,
         kind: Kind,
@@ -232,6 +301,17 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Suspends or resumes deletes of a kind.
     fn hold(&self, kind: Kind, held: bool) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Returns `true` if several processes share the store. Any of them then closes
+    /// all buckets of a kind together, and the store generates the cover.
+    fn is_replicated(&self) -> bool {
+        false
+    }
+
+    /// Further figures for the metrics, by name.
+    fn gauges(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 
     /// Checks whether posts are accepted, according to the last write.
     ///

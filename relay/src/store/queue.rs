@@ -297,6 +297,28 @@ impl Queue {
         }
     }
 
+    /// The number of waiting cells of a class in a bucket: the turn of its next cell.
+    #[must_use]
+    pub fn turn(&self, bucket: BucketId, class: QueueClass) -> usize {
+        let queue = self.buckets.get(&bucket);
+        let class = queue.and_then(|queue| queue.classes.get(&class));
+        class.map_or(0, |tickets| tickets.len())
+    }
+
+    /// Removes these cells.
+    pub fn forget(&mut self, cells: &HashSet<CellId>) {
+        for queue in self.buckets.values_mut() {
+            queue.retain(|ticket| !cells.contains(&ticket.cell));
+        }
+        self.known.retain(|cell| !cells.contains(cell));
+    }
+
+    /// Sets the random reduction of the point from which classes get shares, as
+    /// [`take`](Self::take) does.
+    pub fn set_blur(&mut self, bucket: BucketId, blur: usize) {
+        self.buckets.entry(bucket).or_default().blur = blur;
+    }
+
     /// The number of waiting cells.
     #[must_use]
     pub fn len(&self) -> usize {

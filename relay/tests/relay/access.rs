@@ -1,9 +1,6 @@
 //! Access tokens and web origins.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 use tempfile::TempDir;
 use tessera::wire::{paths, post};
@@ -12,6 +9,7 @@ use crate::{
     bucket, entries,
     server::{Process, Server},
     socket::{Frame, Socket, UPGRADE},
+    wait::wait_for,
 };
 
 const TOKEN: &str = "shared-by-a-deployment";
@@ -246,7 +244,7 @@ fn tokens_are_rotated_without_a_restart() {
 
     std::fs::write(&file, format!("{TOKEN}\n{BEFORE}")).unwrap();
     process.signal("HUP");
-    wait(|| status(TOKEN) == 200);
+    wait_for("the new token", || status(TOKEN) == 200);
     assert_eq!(status(BEFORE), 200);
     old.notice();
     let mut new = subscribe(TOKEN);
@@ -254,7 +252,7 @@ fn tokens_are_rotated_without_a_restart() {
 
     std::fs::write(&file, TOKEN).unwrap();
     process.signal("HUP");
-    wait(|| status(BEFORE) == 401);
+    wait_for("the end of the old token", || status(BEFORE) == 401);
     assert_eq!(status(TOKEN), 200);
     let end = std::iter::repeat_with(|| old.frame()).find(|frame| !matches!(frame, Frame::Text(_)));
     assert_eq!(end, Some(Frame::Close(1001, String::new())));
@@ -276,12 +274,4 @@ fn an_invalid_token_file_is_refused_at_start() {
     }
     let error = Process::refused(directory.path(), "--access-token-file /nonexistent/token");
     assert!(error.contains("/nonexistent/token"), "{error}");
-}
-
-fn wait(until: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !until() {
-        assert!(start.elapsed() < Duration::from_secs(10));
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

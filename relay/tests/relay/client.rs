@@ -3,13 +3,15 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tessera::wire::{
     Batch, BatchRef, BucketId, BucketIndex, PostEntry, Problem, RelayInfo, SegmentRef, paths, post,
     relay_api::PROBLEM_TYPE,
 };
+
+use crate::wait::{PATIENCE, until};
 
 /// A response.
 #[derive(Debug)]
@@ -73,7 +75,7 @@ impl Client {
         }
         head += "\r\n";
         let request = [head.as_bytes(), body].concat();
-        parse(&hear(&mut self.send(&request, Duration::from_secs(20))?)?)
+        parse(&hear(&mut self.send(&request, PATIENCE)?)?)
     }
 
     /// Sends exactly these bytes and reads until the relay closes or is silent for
@@ -84,8 +86,20 @@ impl Client {
         hear(&mut stream)
     }
 
+    /// Posts, and waits for at most `patience`; returns the status, if any.
+    pub(crate) fn post_within(&self, body: &[u8], patience: Duration) -> Option<u16> {
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\
+             Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+            paths::CELLS,
+            body.len()
+        );
+        let request = [head.as_bytes(), body].concat();
+        Some(parse(&hear(&mut self.send(&request, patience)?)?)?.status)
+    }
+
     fn send(&self, bytes: &[u8], patience: Duration) -> Option<TcpStream> {
-        let mut stream = TcpStream::connect_timeout(&self.0, Duration::from_secs(5)).ok()?;
+        let mut stream = TcpStream::connect_timeout(&self.0, PATIENCE).ok()?;
         stream.set_read_timeout(Some(patience)).ok()?;
         // A relay that refuses early may close before it has read everything.
         let _ = stream.write_all(bytes);
@@ -123,15 +137,9 @@ impl Client {
         bucket: BucketId,
         enough: impl Fn(&BucketIndex) -> bool,
     ) -> BucketIndex {
-        let start = Instant::now();
-        loop {
-            let index = self.index(bucket);
-            if enough(&index) {
-                return index;
-            }
-            assert!(start.elapsed() < Duration::from_secs(120), "{index:?}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        until("the index does not become as expected", || {
+            Some(self.index(bucket)).filter(&enough)
+        })
     }
 
     /// Pulls one listed batch and checks everything about it.
@@ -222,12 +230,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.split("\r\n");
-    let status = lines
-        .next()?
-        .strip_prefix("HTTP/1.1 ")?
-        .get(..3)?
-        .parse()
-        .ok()?;
+    let line = lines.next()?;
+    // A request that states HTTP/1.0 is answered in it.
+    let stated = line
+        .strip_prefix("HTTP/1.1 ")
+        .or_else(|| line.strip_prefix("HTTP/1.0 "))?;
+    let status = stated.get(..3)?.parse().ok()?;
     let headers = lines
         .map(|line| {
             line.split_once(": ")

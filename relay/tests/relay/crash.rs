@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     process::Stdio,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -11,10 +11,10 @@ use tempfile::TempDir;
 use tessera::wire::{BucketIndex, Cell, paths, post};
 use tessera_relay::store::sqlite::check;
 
-use crate::{bucket, entries, server::Process};
+use crate::{bucket, entries, server::Process, wait::wait_for};
 
-/// Posts until the relay has stopped; returns the acknowledged cells.
-fn post_until(process: &Process, stop: &AtomicBool) -> Vec<Cell> {
+/// Posts until the relay has stopped; returns the acknowledged cells, and counts posts.
+fn post_until(process: &Process, stop: &AtomicBool, posts: &AtomicUsize) -> Vec<Cell> {
     let client = process.client;
     let mut acknowledged = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -23,7 +23,8 @@ fn post_until(process: &Process, stop: &AtomicBool) -> Vec<Cell> {
         let headers = [("Content-Type", "application/octet-stream")];
         match client.try_request("POST", paths::CELLS, &headers, &body) {
             Some(answer) if answer.status == 202 => {
-                acknowledged.extend(batch.into_iter().map(|entry| entry.cell))
+                acknowledged.extend(batch.into_iter().map(|entry| entry.cell));
+                posts.fetch_add(1, Ordering::Relaxed);
             }
             _ => break,
         }
@@ -37,13 +38,16 @@ fn kills_under_load_lose_no_acknowledged_cell() {
     let mut acknowledged = Vec::new();
     for round in 0..4_u64 {
         let process = Process::start(directory.path(), "", Stdio::null());
-        let stop = AtomicBool::new(false);
+        let (stop, posts) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             let posting: Vec<_> = (0..4)
-                .map(|_| scope.spawn(|| post_until(&process, &stop)))
+                .map(|_| scope.spawn(|| post_until(&process, &stop, &posts)))
                 .collect();
             // Varying times, so that some kills hit a close.
             std::thread::sleep(Duration::from_millis(700 + 173 * round));
+            wait_for("posts are not answered", || {
+                posts.load(Ordering::Relaxed) > 10
+            });
             let killed = std::process::Command::new("kill")
                 .args(["-KILL", &process.id()])
                 .status();

@@ -1,13 +1,10 @@
 //! The cost of ten thousand idle subscribers.
 
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{process::Stdio, time::Duration};
 
 use tempfile::TempDir;
 
-use crate::{bucket, client::Client, entries, server::Process, socket::Socket};
+use crate::{bucket, client::Client, entries, server::Process, socket::Socket, wait::PATIENCE};
 
 const SUBSCRIBERS: u64 = 10_000;
 const MOST_EACH: u64 = 20 << 10;
@@ -60,15 +57,9 @@ fn a_subscriber_costs_at_most_twenty_kibibytes() {
     process.client.post(&entries(bucket(0), 1));
 
     // All of them get a close frame, and the relay exits.
-    let start = Instant::now();
     assert_eq!(process.terminate(), Some(0));
-    assert!(
-        start.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        start.elapsed()
-    );
     for socket in &mut sockets {
-        assert!(socket.ends_within(Duration::from_secs(5)));
+        assert!(socket.ends_within(PATIENCE));
     }
 }
 

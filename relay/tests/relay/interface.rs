@@ -25,7 +25,7 @@ fn info_states_parameters_and_cover() {
     );
     assert_eq!(
         (info.lobby.cells.get(), info.lobby.retention_seconds.get()),
-        (16, 86_400)
+        (16, 7_200)
     );
     assert_eq!(
         (info.cover.mechanism.as_str(), info.cover.cells),
@@ -129,6 +129,9 @@ fn responses_match_the_openapi_document() {
     let index = json("/v1/buckets/0/index");
     conforms(&document, "BucketIndex", &index);
     conforms(&document, "BatchRef", &index["batches"][0]);
+    let origins = json("/v1/origins");
+    conforms(&document, "Origins", &origins);
+    conforms(&document, "Standing", &origins["origins"][0]);
     conforms(&document, "Problem", &json("/v1/nowhere"));
     let mut socket = Socket::subscribe(client.0, "{\"bucket\":0}");
     conforms(&document, "Notice", &socket.notice());

@@ -1,7 +1,5 @@
 //! Malformed requests: never a 5xx, never a crash of the relay.
 
-use std::time::{Duration, Instant};
-
 use rand_core::Rng as _;
 use tempfile::TempDir;
 use tessera_relay::random;
@@ -11,6 +9,7 @@ use crate::{
     client::{Client, parse},
     entries,
     server::Server,
+    wait::PATIENCE,
 };
 
 const HANDMADE: &[&[u8]] = &[
@@ -46,12 +45,12 @@ const HANDMADE: &[&[u8]] = &[
     b"get /v1/info HTTP/1.1\r\nHost: a\r\n\r\n",
 ];
 
-const MUTANTS: usize = 10_000;
+const MUTANTS: usize = 4_000;
 const THREADS: usize = 16;
 
 /// Returns `true` if there was a response, which must not be a 5xx.
 fn check(client: Client, bytes: &[u8]) -> bool {
-    let Some(answer) = client.raw(bytes, Duration::from_secs(10)) else {
+    let Some(answer) = client.raw(bytes, PATIENCE) else {
         return false;
     };
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
@@ -80,7 +79,6 @@ fn malformed_requests_do_no_harm() {
         &[b"GET /v1/info HTTP/1.1\r\n".as_slice(), &many, b"\r\n"].concat(),
     );
 
-    let start = Instant::now();
     let answered: usize = std::thread::scope(|scope| {
         let run = |first: usize| {
             (first..MUTANTS)
@@ -99,11 +97,6 @@ fn malformed_requests_do_no_harm() {
     assert!(
         answered > MUTANTS / 4,
         "{answered} of {MUTANTS} were answered at all"
-    );
-    assert!(
-        start.elapsed() < Duration::from_secs(120),
-        "{:?}",
-        start.elapsed()
     );
     client.post(&entries(bucket(0), 1));
     assert_eq!(client.get("/readyz").status, 200);

@@ -65,3 +65,39 @@ fn files_have_their_type_and_a_strict_policy() {
     assert_eq!(client.get("/v1/info").status, 200);
     server.stop();
 }
+
+/// Sources of `frame-ancestors` in the policy of the page at `path`.
+fn ancestors(server: &Server, path: &str) -> Vec<String> {
+    let answer = server.client.get(path);
+    let policy = answer.header("content-security-policy").unwrap();
+    let mut sources = policy
+        .split(';')
+        .filter_map(|directive| directive.trim().strip_prefix("frame-ancestors "));
+    let found = sources.next().unwrap().split(' ').map(str::to_owned);
+    assert_eq!(sources.next(), None, "{policy}");
+    found.collect()
+}
+
+#[test]
+fn only_named_web_origins_may_frame_the_portal() {
+    let directory = TempDir::new().unwrap();
+    let portal = directory.path().join("portal");
+    std::fs::create_dir(&portal).unwrap();
+    std::fs::write(portal.join("index.html"), "<p>page").unwrap();
+    let portal = format!("--static-dir {}", portal.display());
+    let named =
+        "--frame-ancestor https://ehr.example --frame-ancestor http://localhost:8080".to_owned();
+    for (flags, expected) in [
+        (String::new(), &["'self'"][..]),
+        (
+            named,
+            &["'self'", "https://ehr.example", "http://localhost:8080"],
+        ),
+    ] {
+        let server = Server::start(directory.path(), &format!("{portal} {flags}"));
+        for path in ["/", "/index.html", "/enrol", "/missing.js"] {
+            assert_eq!(ancestors(&server, path), expected, "{path}");
+        }
+        server.stop();
+    }
+}

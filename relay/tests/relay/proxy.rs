@@ -6,13 +6,15 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 use tessera::wire::{BatchRef, paths, post};
 
-use crate::{bucket, client::Client, entries, server::Server, socket::Socket};
+use crate::{
+    bucket, client::Client, entries, ports::free_port, server::Server, socket::Socket,
+    wait::wait_for,
+};
 
 /// nginx, if it is installed.
 fn nginx() -> Option<PathBuf> {
@@ -34,11 +36,7 @@ struct Proxy {
 impl Proxy {
     /// The shipped configuration, with other ports and paths, and without TLS.
     fn start(nginx: &Path, directory: &Path, relay: SocketAddr) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/nginx.conf");
         let shipped = std::fs::read_to_string(shipped).unwrap();
         let mut site = String::new();
@@ -88,16 +86,14 @@ impl Proxy {
             .unwrap();
         let client = Client(SocketAddr::from(([127, 0, 0, 1], port)));
         let mut proxy = Self { client, child };
-        let start = Instant::now();
-        while TcpStream::connect(client.0).is_err() {
+        wait_for("nginx does not start", || {
             if let Some(status) = proxy.child.try_wait().unwrap() {
                 let mut said = String::new();
                 let _ = proxy.child.stderr.take().unwrap().read_to_string(&mut said);
                 panic!("{status}: {said}");
             }
-            assert!(start.elapsed() < Duration::from_secs(10));
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            TcpStream::connect(client.0).is_ok()
+        });
         proxy
     }
 }
@@ -176,13 +172,14 @@ fn batch_path(batch: &BatchRef) -> String {
 fn batches_come_from_the_cache_and_errors_do_not() {
     let Some(nginx) = nginx() else { return };
     let directory = TempDir::new().unwrap();
-    let server = Server::start(directory.path(), "--retention 3s --trusted-proxy 127.0.0.1");
+    let server = Server::start(directory.path(), "--retention 8s --trusted-proxy 127.0.0.1");
     let counter = Counter::before(server.client.0);
     let proxy = Proxy::start(&nginx, directory.path(), counter.address);
     let through = proxy.client;
 
     let index = through.index_when(bucket(0), |index| index.batches.len() >= 2);
-    let [cached, missed] = index.batches[..2] else {
+    // The newest is kept long enough for eight readers on a slow machine.
+    let [.., missed, cached] = index.batches[..] else {
         panic!()
     };
     let bytes = server.client.get(&batch_path(&cached)).body;
@@ -216,11 +213,9 @@ fn batches_come_from_the_cache_and_errors_do_not() {
         assert_eq!(through.get(&batch_path(&ahead)).status, 404);
         assert_eq!(counter.requests(&batch_path(&ahead)), asked);
     }
-    let start = Instant::now();
-    while server.client.get(&batch_path(&missed)).status != 410 {
-        assert!(start.elapsed() < Duration::from_secs(20));
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    wait_for("a batch is not deleted after its retention", || {
+        server.client.get(&batch_path(&missed)).status == 410
+    });
     for asked in 1..=3 {
         assert_eq!(through.get(&batch_path(&missed)).status, 410);
         assert_eq!(counter.requests(&batch_path(&missed)), asked);

@@ -21,13 +21,11 @@ struct Line {
 }
 
 /// The base flags of every test; later ones override them.
-fn flags(directory: &Path, more: &str) -> Vec<String> {
-    let storage = format!(
-        "--storage=sqlite://{}",
-        directory.join("relay.db").display()
-    );
-    let mut flags = vec!["serve".to_owned(), "--port=0".to_owned(), storage];
+pub(crate) fn flags(directory: &Path, more: &str) -> Vec<String> {
+    let storage = format!("sqlite://{}", directory.join("relay.db").display());
+    let mut flags = vec!["serve".to_owned(), "--port=0".to_owned()];
     for (flag, default) in [
+        ("--storage", storage.as_str()),
         ("--epoch", "1s"),
         ("--lobby-epoch", "1s"),
         ("--cover", "fixed"),
@@ -156,6 +154,16 @@ impl Process {
             .unwrap();
         assert!(!output.status.success(), "{more}");
         assert!(output.stdout.is_empty(), "{more}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// The error output of a relay that starts and then ends by itself.
+    pub(crate) fn ends(directory: &Path, more: &str) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
+            .args(flags(directory, more))
+            .output()
+            .unwrap();
+        assert!(!output.status.success(), "{more}");
         String::from_utf8(output.stderr).unwrap()
     }
 

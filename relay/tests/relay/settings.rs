@@ -57,6 +57,43 @@ fn invalid_settings_are_reported_at_start() {
 }
 
 #[test]
+fn frame_ancestors_come_from_file_and_environment() {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("index.html"), "<p>page").unwrap();
+    let file = directory.path().join("relay.toml");
+    std::fs::write(
+        &file,
+        "frame-ancestor = [\"https://a.example\", \"https://b.example\"]",
+    )
+    .unwrap();
+    let flags = format!(
+        "--config {} --static-dir {}",
+        file.display(),
+        directory.path().display()
+    );
+    let variable = (
+        "TESSERA_RELAY_FRAME_ANCESTOR",
+        "https://c.example,https://d.example",
+    );
+    for (environment, expected) in [
+        (&[][..], "'self' https://a.example https://b.example"),
+        (
+            &[variable][..],
+            "'self' https://c.example https://d.example",
+        ),
+    ] {
+        let process = Process::start_with(directory.path(), &flags, environment, Stdio::null());
+        let answer = process.client.get("/");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(
+            policy.ends_with(&format!("frame-ancestors {expected}")),
+            "{policy}"
+        );
+        assert_eq!(process.terminate(), Some(0));
+    }
+}
+
+#[test]
 fn help_and_version_are_not_errors() {
     for flags in [&["--help"][..], &["serve", "--help"], &["help", "serve"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))

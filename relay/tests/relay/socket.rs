@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::client::Answer;
+use crate::{client::Answer, wait::PATIENCE};
 
 /// A connection.
 pub(crate) struct Socket(pub(crate) TcpStream);
@@ -32,10 +32,8 @@ pub(crate) const UPGRADE: [(&str, &str); 4] = [
 
 impl Socket {
     pub(crate) fn connect(relay: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&relay, Duration::from_secs(5)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        let stream = TcpStream::connect_timeout(&relay, PATIENCE).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(stream)
     }

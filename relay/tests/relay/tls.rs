@@ -6,7 +6,7 @@ use std::{
     path::Path,
     process::Stdio,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{
     version::{TLS12, TLS13},
 };
 
-use crate::server::Process;
+use crate::{server::Process, wait::wait_for};
 
 /// Writes a certificate for localhost to the path in the flags.
 fn certificate(directory: &Path) -> CertificateDer<'static> {
@@ -121,11 +121,7 @@ fn certificates_are_renewed_without_a_restart() {
     info(relay, &old).unwrap();
     let new = certificate(directory.path());
     process.signal("HUP");
-    let start = Instant::now();
-    while info(relay, &new).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(10));
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_for("the new certificate", || info(relay, &new).is_ok());
     assert!(info(relay, &old).is_err());
     // An incomplete renewal changes nothing.
     std::fs::write(directory.path().join("key.pem"), "").unwrap();

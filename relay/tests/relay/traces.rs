@@ -42,20 +42,37 @@ async fn close(store: &SqliteStore, bucket: BucketId, epoch: u64) -> Vec<Vec<u8>
     batch.cells().map(<[u8]>::to_vec).collect()
 }
 
-type Piece = [u8; 8];
+pub(crate) type Piece = [u8; 8];
 
 /// Pieces of a cell: a page boundary can split one of them, but not all.
-fn pieces(cell: &[u8]) -> [Piece; 3] {
+pub(crate) fn pieces(cell: &[u8]) -> [Piece; 3] {
     [100, 1000, 1900].map(|at| *cell[at..].first_chunk().unwrap())
 }
 
-/// Counts the occurrences of each piece in all files of the directory.
-fn count(directory: &Path, pieces: impl Iterator<Item = Piece>) -> HashMap<Piece, u32> {
+/// Counts the occurrences of each piece in all files below the directory.
+pub(crate) fn count(directory: &Path, pieces: impl Iterator<Item = Piece>) -> HashMap<Piece, u32> {
     let mut counts: HashMap<Piece, u32> = pieces.map(|piece| (piece, 0)).collect();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+    // Most windows begin with two bytes with which no piece begins.
+    let mut begins = vec![false; 1 << 16];
+    for piece in counts.keys() {
+        begins[usize::from(u16::from_be_bytes([piece[0], piece[1]]))] = true;
+    }
+    let mut left = vec![directory.to_owned()];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(
+                std::fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            continue;
+        }
+        // A file that a server has removed meanwhile has no content.
+        let bytes = std::fs::read(path).unwrap_or_default();
         for window in bytes.windows(8) {
-            if let Some(count) = counts.get_mut(window) {
+            if begins[usize::from(u16::from_be_bytes([window[0], window[1]]))]
+                && let Some(count) = counts.get_mut(window)
+            {
                 *count += 1;
             }
         }

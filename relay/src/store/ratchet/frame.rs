@@ -12,6 +12,7 @@
 //! reveals little about the number of cells posted together.
 
 use aws_lc_rs::aead::{Aad, Nonce};
+use sha2::{Digest as _, Sha256};
 
 use super::{super::Kind, StepKey};
 use crate::random;
@@ -20,6 +21,8 @@ use crate::random;
 pub const FILLER: u32 = 0xFFFF_FFFE;
 
 const MAGIC: &[u8; 4] = b"TSF1";
+/// Start of the process of a carried frame; the rest is zeros.
+const CARRIED: &[u8; 5] = b"carry";
 const HEAD_LEN: usize = 37;
 const NONCE_LEN: usize = 12;
 /// Length of an entry without its cell, in bytes.
@@ -76,44 +79,121 @@ impl Sealer {
         entries: &[FrameEntry<'_>],
         cell_len: usize,
     ) -> Result<Vec<u8>, FrameError> {
-        let entry_len = ENTRY_HEAD_LEN + cell_len;
-        let len = padded(entries.len()) * entry_len;
-        let mut frame = Vec::with_capacity(HEAD_LEN + NONCE_LEN + len + 16);
-        frame.extend_from_slice(MAGIC);
-        frame.push(kind.letter());
-        frame.extend_from_slice(&step.to_be_bytes());
-        frame.extend_from_slice(&self.process);
-        frame.extend_from_slice(&self.number.to_be_bytes());
-        let nonce = nonce(self.number);
-        frame.extend_from_slice(&nonce);
-        for entry in entries {
-            if entry.cell.len() != cell_len {
-                return Err(FrameError);
-            }
-            frame.extend_from_slice(&entry.bucket.to_be_bytes());
-            frame.push(entry.waited);
-            frame.extend_from_slice(entry.cell);
-        }
-        while frame.len() < HEAD_LEN + NONCE_LEN + len {
-            frame.extend_from_slice(&FILLER.to_be_bytes());
-            frame.resize(frame.len() + 1 + cell_len, 0);
-        }
         // Never use this number again, even if this frame is discarded.
+        let number = self.number;
         self.number += 1;
-        let (head, rest) = frame.split_at_mut(HEAD_LEN);
-        let (_, plain) = rest.split_at_mut(NONCE_LEN);
-        let tag = key
-            .frame_key(&self.process)
-            .and_then(|key| {
-                key.seal_in_place_separate_tag(
-                    Nonce::assume_unique_for_key(nonce),
-                    Aad::from(head),
-                    plain,
-                )
-            })
-            .map_err(|_| FrameError)?;
-        frame.extend_from_slice(tag.as_ref());
-        Ok(frame)
+        let place = (kind, step, &self.process, number);
+        seal(key, place, entries, cell_len, |_, _| nonce(number))
+    }
+
+    /// The number of the next frame.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Returns `true` if a process with this sealer sealed the frame.
+    #[must_use]
+    pub fn is_own(&self, frame: &[u8]) -> bool {
+        Head::parse(frame).is_some_and(|head| head.process == self.process)
+    }
+}
+
+/// Seals cells that a close left behind. Deterministic, so that every process
+/// that computes the close seals the same bytes: the nonce is derived from the
+/// content.
+///
+/// # Errors
+///
+/// [`FrameError`] if a cell has another length.
+pub fn seal_carried(
+    key: &StepKey,
+    kind: Kind,
+    step: u64,
+    number: u64,
+    entries: &[FrameEntry<'_>],
+    cell_len: usize,
+) -> Result<Vec<u8>, FrameError> {
+    let mut process = [0; 16];
+    process
+        .iter_mut()
+        .zip(CARRIED)
+        .for_each(|(to, from)| *to = *from);
+    let place = (kind, step, &process, number);
+    seal(key, place, entries, cell_len, |head, plain| {
+        let hash = Sha256::new().chain_update(head);
+        let digest = hash.chain_update(Sha256::digest(plain)).finalize();
+        *digest.first_chunk().unwrap_or(&[0; NONCE_LEN])
+    })
+}
+
+fn seal(
+    key: &StepKey,
+    (kind, step, process, number): (Kind, u64, &[u8; 16], u64),
+    entries: &[FrameEntry<'_>],
+    cell_len: usize,
+    nonce: impl FnOnce(&[u8], &[u8]) -> [u8; NONCE_LEN],
+) -> Result<Vec<u8>, FrameError> {
+    let entry_len = ENTRY_HEAD_LEN + cell_len;
+    let len = padded(entries.len()) * entry_len;
+    let mut frame = Vec::with_capacity(HEAD_LEN + NONCE_LEN + len + 16);
+    frame.extend_from_slice(MAGIC);
+    frame.push(kind.letter());
+    frame.extend_from_slice(&step.to_be_bytes());
+    frame.extend_from_slice(process);
+    frame.extend_from_slice(&number.to_be_bytes());
+    frame.extend_from_slice(&[0; NONCE_LEN]);
+    for entry in entries {
+        if entry.cell.len() != cell_len {
+            return Err(FrameError);
+        }
+        frame.extend_from_slice(&entry.bucket.to_be_bytes());
+        frame.push(entry.waited);
+        frame.extend_from_slice(entry.cell);
+    }
+    while frame.len() < HEAD_LEN + NONCE_LEN + len {
+        frame.extend_from_slice(&FILLER.to_be_bytes());
+        frame.resize(frame.len() + 1 + cell_len, 0);
+    }
+    let (head, rest) = frame.split_at_mut(HEAD_LEN);
+    let (place, plain) = rest.split_at_mut(NONCE_LEN);
+    let nonce = nonce(head, plain);
+    place.copy_from_slice(&nonce);
+    let tag = key
+        .frame_key(process)
+        .and_then(|key| {
+            let nonce = Nonce::assume_unique_for_key(nonce);
+            key.seal_in_place_separate_tag(nonce, Aad::from(head), plain)
+        })
+        .map_err(|_| FrameError)?;
+    frame.extend_from_slice(tag.as_ref());
+    Ok(frame)
+}
+
+/// The readable fields of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The step under whose key it is sealed.
+    pub step: u64,
+    /// The process that sealed it.
+    pub process: [u8; 16],
+    /// Its number among the frames of the process.
+    pub number: u64,
+}
+
+impl Head {
+    /// Reads the fields of a frame without opening it.
+    #[must_use]
+    pub fn parse(frame: &[u8]) -> Option<Self> {
+        let (_, rest) = frame.strip_prefix(MAGIC)?.split_first()?;
+        let (step, rest) = rest.split_first_chunk()?;
+        let (process, rest) = rest.split_first_chunk()?;
+        let (number, _) = rest.split_first_chunk()?;
+        Some(Self {
+            step: u64::from_be_bytes(*step),
+            process: *process,
+            number: u64::from_be_bytes(*number),
+        })
     }
 }
 

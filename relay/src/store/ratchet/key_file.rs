@@ -122,6 +122,23 @@ impl KeyFile {
             .next()
     }
 
+    /// The newest step of a kind and its key, if the file has one.
+    #[must_use]
+    pub fn newest(&self, kind: Kind) -> Option<(u64, &StepKey)> {
+        let held = self.slots.get(slots_of(kind))?.iter().flatten();
+        held.max_by_key(|(step, _)| *step)
+            .map(|(step, key)| (*step, key))
+    }
+
+    /// The steps whose keys the file has, in order.
+    #[must_use]
+    pub fn steps(&self, kind: Kind) -> Vec<u64> {
+        let held = self.slots.get(slots_of(kind)).into_iter().flatten();
+        let mut steps: Vec<u64> = held.flatten().map(|(step, _)| *step).collect();
+        steps.sort_unstable();
+        steps
+    }
+
     /// Stores the key of a step; durable when it returns. Replaces the oldest other
     /// step: the file has at most two.
     ///
@@ -141,7 +158,7 @@ impl KeyFile {
         let (head, check) = bytes.split_at_mut(STEP_LEN + KEY_LEN);
         let (at, secret) = head.split_at_mut(STEP_LEN);
         at.copy_from_slice(&step.to_be_bytes());
-        secret.copy_from_slice(key.secret().expose());
+        secret.copy_from_slice(key.expose());
         check.copy_from_slice(&checksum(head));
         self.write(slot, &bytes)?;
         if let Some(place) = self.slots.get_mut(slot) {
@@ -242,7 +259,7 @@ mod tests {
         let mut secrets = Vec::new();
         for step in 1..=20 {
             let key = StepKey::random();
-            secrets.push(*key.secret().expose());
+            secrets.push(*key.expose());
             file.put(Kind::Numbered, step, key).unwrap();
             assert_eq!(steps(&file, Kind::Numbered).last(), Some(&step));
             if step % 2 == 0 {

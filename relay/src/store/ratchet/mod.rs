@@ -60,6 +60,20 @@ impl StepKey {
         UnboundKey::new(&AES_256_GCM, key.expose()).map(LessSafeKey::new)
     }
 
+    /// Derives the key of the MACs of this step's markers.
+    pub(in crate::store) fn marker_key(&self) -> Result<Secret<32>, Unspecified> {
+        self.derive(&[], &[b"marker"])
+    }
+
+    /// Derives the seed of all draws of the close of one bucket.
+    pub(in crate::store) fn close_seed(
+        &self,
+        r: &[u8; 32],
+        bucket: u32,
+    ) -> Result<Secret<32>, Unspecified> {
+        self.derive(r, &[b"close", &bucket.to_be_bytes()])
+    }
+
     fn derive(&self, salt: &[u8], info: &[&[u8]]) -> Result<Secret<32>, Unspecified> {
         let extracted = Salt::new(HKDF_SHA256, salt).extract(self.0.expose());
         let expanded = extracted.expand(info, KeyLen)?;
@@ -68,8 +82,15 @@ impl StepKey {
         filled.map(|()| key)
     }
 
-    fn secret(&self) -> &Secret<32> {
-        &self.0
+    /// Copies the key. Explicit, unlike `Clone`.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.duplicate())
+    }
+
+    /// Exposes the bytes, for the key file and for another member.
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        self.0.expose()
     }
 }
 
@@ -89,7 +110,7 @@ impl KeyType for KeyLen {
 
 impl Kind {
     /// The kind's letter in frames and in the ratchet's label.
-    const fn letter(self) -> u8 {
+    pub(in crate::store) const fn letter(self) -> u8 {
         match self {
             Self::Numbered => b'n',
             Self::Lobby => b'l',

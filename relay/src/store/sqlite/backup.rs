@@ -11,10 +11,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params_from_iter, types::Value};
-use tessera::wire::BatchHeader;
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params_from_iter,
+    types::Value,
+};
+use sha2::{Digest as _, Sha256};
+use tessera::wire::Batch;
 
-use super::{OpenError, check::open_read_only, lock::lock_existing, schema, with_suffix};
+use super::{
+    OpenError, check::open_read_only, lock::lock_existing, schema, view::VIEW, with_suffix,
+};
 
 /// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
@@ -98,12 +104,12 @@ pub fn backup(from: &Path, to: &Path) -> Result<Saved, BackupError> {
 
 /// The tables that are copied row by row. `frame` is not copied, and of `setting`
 /// only the names below.
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 6] = [
     (
         "batch",
         "id, bucket, lobby, origin, epoch, closed_at, header, bytes",
     ),
-    ("seen", "digest"),
+    ("seen", "digest, more"),
     (
         "segment",
         "bucket, lobby, origin, number, first, last, closed_at, bytes, digest",
@@ -111,8 +117,9 @@ const TABLES: [(&str, &str); 5] = [
     ("expiring", "batch, forgotten"),
     (
         "chain",
-        "bucket, lobby, epoch, closed_at, head, expired_through, segment, segment_expired",
+        "bucket, origin, lobby, epoch, closed_at, head, expired_through, segment, segment_expired",
     ),
+    ("fork", "origin, proof"),
 ];
 
 fn fill(source: &Connection, to: &Path) -> rusqlite::Result<u64> {
@@ -134,11 +141,37 @@ fn fill(source: &Connection, to: &Path) -> rusqlite::Result<u64> {
             batches = rows;
         }
     }
-    // Without the key, a relay that starts from the backup begins new chains.
-    target_transaction.execute("UPDATE chain SET head = ?1", [BatchHeader::NO_PREV.0])?;
+    remember_own(&moment, &target_transaction)?;
     target_transaction.commit()?;
     target.close().map_err(|(_, error)| error)?;
     Ok(batches)
+}
+
+/// Adds the digests of a view's own batches, which has them in an index of its own.
+fn remember_own(source: &Connection, target: &Connection) -> rusqlite::Result<()> {
+    let sql = "SELECT value FROM setting WHERE name = ?1";
+    let own = source.query_row(sql, [VIEW], |row| row.get::<_, Vec<u8>>(0));
+    let Some(own) = own.optional()? else {
+        return Ok(());
+    };
+    let mut select = source.prepare(
+        "SELECT bytes, coalesce(forgotten, 0) FROM batch LEFT JOIN expiring ON batch = id
+         WHERE origin = ?1",
+    )?;
+    let mut insert = target.prepare(
+        "INSERT INTO seen (digest) VALUES (?1) ON CONFLICT DO UPDATE SET more = more + 1",
+    )?;
+    let mut rows = select.query([own])?;
+    while let Some(row) = rows.next()? {
+        let forgotten = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+        // A damaged batch is found by `check`.
+        if let Ok(batch) = Batch::parse(row.get_ref(0)?.as_blob()?) {
+            for cell in batch.cells().skip(forgotten) {
+                insert.execute([<[u8; 32]>::from(Sha256::digest(cell))])?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn copy(

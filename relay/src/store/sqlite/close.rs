@@ -1,7 +1,9 @@
 //! Closing of buckets: waiting cells become part of a batch.
 
 use rusqlite::{MAIN_DB, OptionalExtension as _, Transaction, blob::ZeroBlob, params};
-use tessera::wire::{BatchHeader, BucketId, Cell, HeaderHash, OriginKey, batch::BatchPlace};
+use tessera::wire::{
+    BatchHeader, BucketId, Cell, HeaderHash, Origin, OriginKey, batch::BatchPlace,
+};
 
 use super::{error::WriteError, frames::Frames, schema::integer};
 use crate::{
@@ -47,8 +49,8 @@ impl Close<'_> {
         bucket: BucketId,
     ) -> Result<bool, WriteError> {
         let last: Option<i64> = tx
-            .prepare_cached("SELECT epoch FROM chain WHERE bucket = ?1")?
-            .query_row([bucket.get()], |row| row.get(0))
+            .prepare_cached("SELECT epoch FROM chain WHERE bucket = ?1 AND origin = ?2")?
+            .query_row(params![bucket.get(), self.key.origin().0], |row| row.get(0))
             .optional()?;
         match last.map(|last| last.cmp(&integer(self.closing.epoch))) {
             Some(std::cmp::Ordering::Greater) => Err(StoreError::Misused.into()),
@@ -115,7 +117,7 @@ impl Close<'_> {
             bucket,
             epoch: closing.epoch,
             closed_at: closing.closed_at,
-            prev: chain_head(tx, bucket)?,
+            prev: chain_head(tx, bucket, self.key.origin())?,
         };
         let batch = builder.sign(&place, self.key).map_err(StoreError::from)?;
         write(tx, &batch)?;
@@ -125,16 +127,20 @@ impl Close<'_> {
 }
 
 /// The hash for `prev` of the next header.
-fn chain_head(tx: &Transaction<'_>, bucket: BucketId) -> Result<HeaderHash, WriteError> {
+fn chain_head(
+    tx: &Transaction<'_>,
+    bucket: BucketId,
+    origin: Origin,
+) -> Result<HeaderHash, WriteError> {
     let head: Option<[u8; 32]> = tx
-        .prepare_cached("SELECT head FROM chain WHERE bucket = ?1")?
-        .query_row([bucket.get()], |row| row.get(0))
+        .prepare_cached("SELECT head FROM chain WHERE bucket = ?1 AND origin = ?2")?
+        .query_row(params![bucket.get(), origin.0], |row| row.get(0))
         .optional()?;
     Ok(head.map_or(BatchHeader::NO_PREV, HeaderHash))
 }
 
 /// Writes the batch in chunks: SQLite would copy a whole value twice.
-fn write(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
+pub(super) fn write(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
     let header = &batch.header;
     let (bucket, lobby) = (header.bucket.get(), header.bucket.is_lobby());
     let (epoch, closed_at) = (integer(header.epoch), integer(header.closed_at.0));
@@ -157,18 +163,28 @@ fn write(tx: &Transaction<'_>, batch: &Assembled) -> Result<(), WriteError> {
     }
     blob.close()?;
     tx.prepare_cached(
-        "INSERT INTO chain (bucket, lobby, epoch, closed_at, head) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (bucket) DO UPDATE SET epoch = ?3, closed_at = ?4, head = ?5",
+        "INSERT INTO chain (bucket, origin, lobby, epoch, closed_at, head)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (bucket, origin) DO UPDATE SET epoch = ?4, closed_at = ?5, head = ?6",
     )?
-    .execute(params![bucket, lobby, epoch, closed_at, header.hash().0])?;
+    .execute(params![
+        bucket,
+        header.origin.0,
+        lobby,
+        epoch,
+        closed_at,
+        header.hash().0
+    ])?;
     Ok(())
 }
 
 /// Adds digests to the index of published cells; sorted, so that neighbouring
 /// entries are written together.
-fn remember(tx: &Transaction<'_>, mut digests: Vec<[u8; 32]>) -> Result<(), WriteError> {
+pub(super) fn remember(tx: &Transaction<'_>, mut digests: Vec<[u8; 32]>) -> Result<(), WriteError> {
     digests.sort_unstable();
-    let mut seen = tx.prepare_cached("INSERT OR IGNORE INTO seen (digest) VALUES (?1)")?;
+    let mut seen = tx.prepare_cached(
+        "INSERT INTO seen (digest) VALUES (?1) ON CONFLICT DO UPDATE SET more = more + 1",
+    )?;
     for digest in &digests {
         seen.execute([digest])?;
     }

@@ -103,33 +103,35 @@ fn drop_segment(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bo
     .execute(params![bucket, origin, first, last])?;
     tx.prepare_cached(
         "UPDATE chain SET expired_through = max(coalesce(expired_through, 0), ?2),
-             segment_expired = max(coalesce(segment_expired, 0), ?3) WHERE bucket = ?1",
+             segment_expired = max(coalesce(segment_expired, 0), ?3)
+         WHERE bucket = ?1 AND origin = ?4",
     )?
-    .execute(params![bucket, last, number])?;
+    .execute(params![bucket, last, number, origin])?;
     Ok(true)
 }
 
 /// Lists some of the oldest batches outside segments.
 fn list_batches(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bool, WriteError> {
-    let batches: Vec<(i64, u32, i64)> = tx
+    let batches: Vec<(i64, u32, i64, [u8; 32])> = tx
         .prepare_cached(
-            "SELECT id, bucket, epoch FROM batch AS b WHERE lobby = ?1 AND closed_at < ?2
+            "SELECT id, bucket, epoch, origin FROM batch AS b WHERE lobby = ?1 AND closed_at < ?2
              AND coalesce((SELECT last FROM segment AS s WHERE s.bucket = b.bucket
                  AND s.origin = b.origin AND s.first <= b.epoch ORDER BY s.first DESC LIMIT 1), -1) < b.epoch
              ORDER BY closed_at LIMIT ?3",
         )?
         .query_map(
             params![kind == Kind::Lobby, integer(before.0), BATCHES],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )?
         .collect::<rusqlite::Result<_>>()?;
-    for (id, bucket, epoch) in &batches {
+    for (id, bucket, epoch, origin) in &batches {
         tx.prepare_cached("INSERT INTO expiring (batch) VALUES (?1)")?
             .execute([id])?;
         tx.prepare_cached(
-            "UPDATE chain SET expired_through = max(coalesce(expired_through, 0), ?2) WHERE bucket = ?1",
+            "UPDATE chain SET expired_through = max(coalesce(expired_through, 0), ?2)
+             WHERE bucket = ?1 AND origin = ?3",
         )?
-        .execute(params![bucket, epoch])?;
+        .execute(params![bucket, epoch, origin])?;
     }
     Ok(!batches.is_empty())
 }
@@ -141,6 +143,9 @@ fn forget(tx: &Transaction<'_>, id: i64, from: u64, most: usize) -> Result<usize
     let mut head = [0; BATCH_HEADER_LEN];
     batch.read_at_exact(&mut head, 0)?;
     let header = BatchHeader::decode(&head).map_err(StoreError::from)?;
+    // A cell that was posted to two origins is in two batches.
+    let mut one_less =
+        tx.prepare_cached("UPDATE seen SET more = more - 1 WHERE digest = ?1 AND more > 0")?;
     let mut delete = tx.prepare_cached("DELETE FROM seen WHERE digest = ?1")?;
     let size = header.cell_size.bytes();
     let mut cell = vec![0; size];
@@ -149,7 +154,10 @@ fn forget(tx: &Transaction<'_>, id: i64, from: u64, most: usize) -> Result<usize
     for number in cells {
         let number = usize::try_from(number).map_err(|_| StoreError::Damaged)?;
         batch.read_at_exact(&mut cell, BATCH_HEADER_LEN + number * size)?;
-        delete.execute([<[u8; 32]>::from(Sha256::digest(&cell))])?;
+        let digest = <[u8; 32]>::from(Sha256::digest(&cell));
+        if one_less.execute([digest])? == 0 {
+            delete.execute([digest])?;
+        }
     }
     Ok(count)
 }

@@ -332,7 +332,7 @@ pub(super) fn current_step(connection: &Connection, kind: Kind) -> rusqlite::Res
         .map(unsigned)
 }
 
-fn has_frames(connection: &Connection, kind: Kind) -> rusqlite::Result<bool> {
+pub(super) fn has_frames(connection: &Connection, kind: Kind) -> rusqlite::Result<bool> {
     connection
         .prepare("SELECT 1 FROM frame WHERE lobby = ?1")?
         .exists([kind == Kind::Lobby])

@@ -3,6 +3,7 @@
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use super::{OpenError, with_suffix};
@@ -31,13 +32,25 @@ pub(super) fn lock_existing(path: &Path) -> Result<Option<File>, OpenError> {
     }
 }
 
+/// How long a lock may be held that nobody uses: a process that was just forked
+/// holds the files of its parent until its exec.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 fn take_lock(path: &Path, path_of_lock: PathBuf, file: File) -> Result<File, OpenError> {
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(OpenError::Directory {
-            path: path_of_lock,
-            error,
-        }),
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => {
+                return Err(OpenError::Directory {
+                    path: path_of_lock,
+                    error,
+                });
+            }
+        }
     }
 }

@@ -2,12 +2,15 @@
 //! writer thread.
 
 mod backup;
+mod chains;
 mod check;
 mod close;
 mod disk;
 mod error;
 mod expire;
 mod frames;
+mod history;
+mod import;
 mod lock;
 mod parts;
 mod read;
@@ -15,16 +18,18 @@ mod reader_gate;
 mod resign;
 mod schema;
 mod segment;
+pub(super) mod view;
 mod writer;
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use tessera::{
     base::UnixTime,
-    wire::{BucketCount, BucketId, CellSize, Origin},
+    wire::{BatchHeader, BucketCount, BucketId, CellSize, Fork, Origin, OriginKey},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -32,6 +37,7 @@ pub use self::{
     backup::{BackupError, Saved, backup},
     check::{Finding, Place, Report, check},
     disk::{DiskLimit, Reserve},
+    history::History,
 };
 use self::{
     disk::Disk,
@@ -44,7 +50,8 @@ use self::{
     writer::{Job, Writer},
 };
 use super::{
-    Closing, Contents, Found, Kind, LastClose, Post, Segment, Store, StoreError, Window,
+    Closing, Contents, Found, Head, ImportedBatch, Kind, LastClose, OriginState, Post, Segment,
+    Store, StoreError, Window,
     queue::{Capacity, Queue},
     ratchet::KeyFileError,
 };
@@ -107,6 +114,12 @@ pub enum OpenError {
         /// The requested value.
         asked: u32,
     },
+    /// A store on NATS servers, for a command that reads a file.
+    #[error("a store on NATS servers: name a member's view, sqlite://STATE-DIR/view.db")]
+    Shared,
+    /// The view of another origin, or written by another version.
+    #[error("{0}: the view of another origin or version; delete it: it is rebuilt from the log")]
+    OtherView(PathBuf),
     /// The store is inconsistent.
     #[error("{0}: damaged")]
     Damaged(PathBuf),
@@ -146,6 +159,17 @@ impl SqliteStore {
     pub fn open(path: &Path, options: &Options) -> Result<Self, OpenError> {
         let lock = lock(path)?;
         let (connection, key) = schema::open(path, options.cell_size, options.buckets)?;
+        Self::start(path, options, connection, key, lock)
+    }
+
+    /// Starts the writer of an open file.
+    fn start(
+        path: &Path,
+        options: &Options,
+        connection: rusqlite::Connection,
+        key: OriginKey,
+        lock: File,
+    ) -> Result<Self, OpenError> {
         let origin = key.origin();
         let disk =
             Disk::new(options.disk, with_suffix(path, "-wal"), &connection).map_err(|error| {
@@ -175,6 +199,7 @@ impl SqliteStore {
             parts: Parts {
                 key,
                 cell_size: options.cell_size,
+                buckets: options.buckets,
                 batch_cells: options.capacity.batch_cells,
                 frames,
                 queue,
@@ -215,15 +240,6 @@ impl SqliteStore {
             .await
             .map_err(|_| StoreError::Unavailable)?
     }
-
-    /// Replaces the result for another origin: its epochs and numbers are not on
-    /// this store's chains.
-    fn of_this_origin<T>(&self, found: Found<T>, origin: Origin) -> Found<T> {
-        match found {
-            Found::Expired { .. } if origin != self.0.origin => Found::Nothing,
-            found => found,
-        }
-    }
 }
 
 impl Store for SqliteStore {
@@ -260,12 +276,51 @@ impl Store for SqliteStore {
     }
 
     async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
-        self.read(move |connection| read::last_close(connection, kind))
+        let own = self.0.origin;
+        self.read(move |connection| read::last_close(connection, own, kind))
             .await
     }
 
+    async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Import(batches, reply)).await
+    }
+
+    async fn origins(&self, kind: Kind, window: Window) -> Result<Vec<OriginState>, StoreError> {
+        let own = self.0.origin;
+        self.read(move |connection| import::origins(connection, own, kind, window))
+            .await
+    }
+
+    async fn headers(
+        &self,
+        origin: Origin,
+        kind: Kind,
+        after: Option<u64>,
+        most: usize,
+        window: Window,
+    ) -> Result<Vec<BatchHeader>, StoreError> {
+        let own = self.0.origin;
+        let of = (origin, kind, after);
+        self.read(move |connection| import::headers(connection, own, of, most, window))
+            .await
+    }
+
+    async fn heads(&self, origin: Origin, kind: Kind) -> Result<Vec<Head>, StoreError> {
+        self.read(move |connection| import::heads(connection, origin, kind))
+            .await
+    }
+
+    async fn forks(&self) -> Result<Vec<Fork>, StoreError> {
+        self.read(import::forks).await
+    }
+
+    async fn keep_fork(&self, fork: Fork) -> Result<(), StoreError> {
+        self.ask(|reply| Job::KeepFork(Box::new(fork), reply)).await
+    }
+
     async fn contents(&self, bucket: BucketId, window: Window) -> Result<Contents, StoreError> {
-        self.read(move |connection| read::contents(connection, bucket, window))
+        let own = self.0.origin;
+        self.read(move |connection| read::contents(connection, own, bucket, window))
             .await
     }
 
@@ -275,10 +330,8 @@ impl Store for SqliteStore {
         origin: Origin,
         epoch: u64,
     ) -> Result<Found<Vec<u8>>, StoreError> {
-        let found = self
-            .read(move |connection| read::batch(connection, bucket, origin, epoch))
-            .await?;
-        Ok(self.of_this_origin(found, origin))
+        self.read(move |connection| read::batch(connection, bucket, origin, epoch))
+            .await
     }
 
     async fn segment(
@@ -287,19 +340,16 @@ impl Store for SqliteStore {
         origin: Origin,
         number: u64,
     ) -> Result<Found<Segment>, StoreError> {
-        let found = self
-            .read(move |connection| read::segment(connection, bucket, origin, number))
-            .await?;
-        Ok(self.of_this_origin(found, origin))
+        self.read(move |connection| read::segment(connection, bucket, origin, number))
+            .await
     }
 
     async fn seal(&self, buckets: &[BucketId]) -> Result<(), StoreError> {
-        let origin = self.0.origin;
         // One run of one bucket at a time: posts wait for at most 16 MiB to be read.
         loop {
             let mut due = Vec::new();
             for &bucket in buckets {
-                let next = self.read(move |connection| segment::due(connection, bucket, origin));
+                let next = self.read(move |connection| segment::due(connection, bucket));
                 due.extend(next.await?);
             }
             if due.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rusqlite::Transaction;
-use tessera::wire::{BucketId, CellSize, OriginKey};
+use tessera::wire::{BucketCount, BucketId, CellSize, OriginKey};
 
 use super::{close::Close, error::WriteError, frames::Frames};
 use crate::store::{
@@ -15,6 +15,7 @@ use crate::store::{
 pub(super) struct Parts {
     pub(super) key: OriginKey,
     pub(super) cell_size: CellSize,
+    pub(super) buckets: BucketCount,
     pub(super) batch_cells: usize,
     pub(super) frames: Frames,
     pub(super) queue: Queue,

@@ -71,13 +71,15 @@ impl Readers {
 
 pub(super) fn last_close(
     connection: &Connection,
+    own: Origin,
     kind: Kind,
 ) -> rusqlite::Result<Option<LastClose>> {
     connection
         .prepare_cached(
-            "SELECT epoch, closed_at FROM chain WHERE lobby = ?1 ORDER BY epoch DESC LIMIT 1",
+            "SELECT epoch, closed_at FROM chain WHERE lobby = ?1 AND origin = ?2
+             ORDER BY epoch DESC LIMIT 1",
         )?
-        .query_row([kind == Kind::Lobby], |row| {
+        .query_row(params![kind == Kind::Lobby, own.0], |row| {
             Ok(LastClose {
                 epoch: unsigned(row.get(0)?),
                 closed_at: UnixTime(unsigned(row.get(1)?)),
@@ -95,21 +97,28 @@ pub(super) fn held(connection: &Connection, kind: Kind) -> rusqlite::Result<bool
 /// Lists segments, and the batches outside visible segments.
 pub(super) fn contents(
     connection: &Connection,
+    own: Origin,
     bucket: BucketId,
     window: Window,
 ) -> rusqlite::Result<Contents> {
     let batches = connection
         .prepare_cached(
-            "SELECT header FROM batch AS b WHERE bucket = ?1 AND epoch <= ?2 AND closed_at >= ?3
+            "SELECT header FROM batch AS b WHERE bucket = ?1 AND (origin <> ?4 OR epoch <= ?2)
+             AND closed_at >= ?3
              AND id NOT IN (SELECT batch FROM expiring)
              AND coalesce((SELECT last FROM segment AS s WHERE s.bucket = b.bucket AND s.origin = b.origin
                  AND s.first <= b.epoch AND EXISTS (SELECT 1 FROM batch AS n WHERE n.bucket = s.bucket
-                     AND n.origin = s.origin AND n.epoch > s.last AND n.epoch <= ?2)
+                     AND n.origin = s.origin AND n.epoch > s.last AND (n.origin <> ?4 OR n.epoch <= ?2))
                  ORDER BY s.first DESC LIMIT 1), -1) < epoch
-             ORDER BY epoch",
+             ORDER BY epoch, origin",
         )?
         .query_map(
-            params![bucket.get(), integer(window.through), integer(window.from.0)],
+            params![
+                bucket.get(),
+                integer(window.through),
+                integer(window.from.0),
+                own.0
+            ],
             |row| {
                 let bytes: [u8; BATCH_HEADER_LEN] = row.get(0)?;
                 BatchHeader::decode(&bytes).map_err(|_| rusqlite::Error::InvalidQuery)
@@ -117,7 +126,7 @@ pub(super) fn contents(
         )?
         .collect::<rusqlite::Result<_>>()?;
     Ok(Contents {
-        segments: segment::visible(connection, bucket, window)?,
+        segments: segment::visible(connection, own, bucket, window)?,
         batches,
     })
 }
@@ -138,7 +147,7 @@ pub(super) fn batch(
         .optional()?;
     match bytes {
         Some(bytes) => Ok(Found::Held(bytes)),
-        None => gone(connection, bucket, "expired_through", epoch),
+        None => gone(connection, bucket, origin, "expired_through", epoch),
     }
 }
 
@@ -150,7 +159,7 @@ pub(super) fn segment(
 ) -> rusqlite::Result<Found<Segment>> {
     match segment::find(connection, bucket, origin, number)? {
         Some(segment) => Ok(Found::Held(segment)),
-        None => gone(connection, bucket, "segment_expired", number),
+        None => gone(connection, bucket, origin, "segment_expired", number),
     }
 }
 
@@ -158,12 +167,15 @@ pub(super) fn segment(
 fn gone<T>(
     connection: &Connection,
     bucket: BucketId,
+    origin: Origin,
     column: &'static str,
     number: u64,
 ) -> rusqlite::Result<Found<T>> {
     let through: Option<i64> = connection
-        .prepare_cached(&format!("SELECT {column} FROM chain WHERE bucket = ?1"))?
-        .query_row([bucket.get()], |row| row.get(0))
+        .prepare_cached(&format!(
+            "SELECT {column} FROM chain WHERE bucket = ?1 AND origin = ?2"
+        ))?
+        .query_row(params![bucket.get(), origin.0], |row| row.get(0))
         .optional()?
         .flatten();
     if through.is_none_or(|through| integer(number) > through) {
@@ -171,10 +183,10 @@ fn gone<T>(
     }
     let oldest: Option<i64> = connection
         .prepare_cached(
-            "SELECT min(epoch) FROM batch WHERE bucket = ?1
+            "SELECT min(epoch) FROM batch WHERE bucket = ?1 AND origin = ?2
              AND id NOT IN (SELECT batch FROM expiring)",
         )?
-        .query_row([bucket.get()], |row| row.get(0))?;
+        .query_row(params![bucket.get(), origin.0], |row| row.get(0))?;
     Ok(Found::Expired {
         oldest: oldest.map(unsigned),
     })

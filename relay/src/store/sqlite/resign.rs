@@ -72,7 +72,7 @@ fn sign(
     )?;
     let head = header.hash();
     transaction.execute(
-        "UPDATE chain SET head = ?2 WHERE bucket = ?1",
+        "UPDATE former_chain SET head = ?2 WHERE bucket = ?1",
         params![old.bucket.get(), head.0],
     )?;
     Ok(head)

@@ -5,13 +5,13 @@ use std::{fs::File, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duratio
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use tessera::{
     base::Secret,
-    wire::{BatchHeader, BucketCount, CellSize, OriginKey},
+    wire::{BucketCount, CellSize, Origin, OriginKey},
 };
 
-use super::{OpenError, frames, resign::resign};
+use super::{OpenError, Options, chains, frames, resign::resign, view::VIEW};
 use crate::{random, store::Kind};
 
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// `pending` held waiting cells until version 3. `seen` is the index of the digests
 /// of all published cells, including cover. `chain` outlives its batches.
@@ -89,9 +89,30 @@ const FRAMES: &str = "
 /// The version that introduced frames.
 const FRAMES_SINCE: u32 = 3;
 
+/// A chain for each origin of a bucket; [`super::chains`] fills it from the former
+/// table. `seen.more` counts the batches beyond the first that have this cell.
+/// `fork` keeps one proof for each origin that forked.
+const ORIGINS: &str = "
+    ALTER TABLE chain RENAME TO former_chain;
+    CREATE TABLE chain (
+        bucket INTEGER NOT NULL,
+        origin BLOB NOT NULL,
+        lobby INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        closed_at INTEGER NOT NULL,
+        head BLOB NOT NULL,
+        expired_through INTEGER,
+        segment INTEGER,
+        segment_expired INTEGER,
+        PRIMARY KEY (bucket, origin)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE seen ADD COLUMN more INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE fork (origin BLOB PRIMARY KEY, proof BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
 /// The migration to each version from the previous one. A file of an older version
 /// is migrated in one transaction when it is opened.
-const STEPS: [&str; VERSION as usize] = [FIRST, SEGMENTS, FRAMES];
+const STEPS: [&str; VERSION as usize] = [FIRST, SEGMENTS, FRAMES, ORIGINS];
 
 /// Opens or creates the file, checks its parameters, and reads the origin's key.
 pub(super) fn open(
@@ -125,15 +146,23 @@ pub(super) fn open(
             .and_then(|()| {
                 migrate(&mut connection, version, |tx| {
                     frames::seal_rows(tx, &keys, cell_size)?;
-                    resign(tx, origin_key(tx)?.as_ref())
+                    let key = origin_key(tx)?;
+                    resign(tx, key.as_ref())?;
+                    chains::convert(tx, key.map(|key| key.origin()))
                 })
             })
             .and_then(|()| secure_delete(&connection, false))
             .and_then(|()| truncate_log(&connection))
             .map_err(sqlite)?;
+    } else if version > 0 && version < VERSION {
+        migrate(&mut connection, version, |tx| {
+            chains::convert(tx, origin_key(tx)?.map(|key| key.origin()))
+        })
+        .map_err(sqlite)?;
     }
     let key = match origin_key(&connection).map_err(sqlite)? {
-        Some(key) => key,
+        Some(key) if setting(&connection, ORIGIN).map_err(sqlite)? == Some(key.origin().0) => key,
+        Some(_) => return Err(OpenError::Damaged(path.to_owned())),
         None => {
             let is_backup = setting::<0>(&connection, BACKUP).map_err(sqlite)?.is_some();
             if !is_backup {
@@ -145,7 +174,41 @@ pub(super) fn open(
     Ok((connection, key))
 }
 
-fn check_settings(
+/// Opens or creates the file of a view, without the origin's key.
+pub(super) fn open_view(
+    path: &Path,
+    options: &Options,
+    origin: &Origin,
+) -> Result<Connection, OpenError> {
+    let (cell_size, buckets) = (options.cell_size, options.buckets);
+    let sqlite = |error| OpenError::Sqlite {
+        path: path.to_owned(),
+        error,
+    };
+    private(path)?;
+    let mut connection = Connection::open(path).map_err(sqlite)?;
+    let version = version(&connection).map_err(sqlite)?;
+    if version == 0 && !is_empty(&connection).map_err(sqlite)? {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    configure(&connection).map_err(sqlite)?;
+    if version == 0 {
+        migrate(&mut connection, 0, |transaction| {
+            put_setting(transaction, CELL_SIZE, &cell_size.get().to_be_bytes())?;
+            put_setting(transaction, BUCKETS, &buckets.get().to_be_bytes())?;
+            put_setting(transaction, VIEW, &origin.0)
+        })
+        .map_err(sqlite)?;
+    } else if version != VERSION
+        || setting::<32>(&connection, VIEW).map_err(sqlite)? != Some(origin.0)
+    {
+        return Err(OpenError::OtherView(path.to_owned()));
+    }
+    check_settings(&connection, path, cell_size, buckets)?;
+    Ok(connection)
+}
+
+pub(super) fn check_settings(
     connection: &Connection,
     path: &Path,
     cell_size: CellSize,
@@ -242,7 +305,7 @@ fn create(
     })
 }
 
-/// Runs the missing migrations and drops the table that only old versions have.
+/// Runs the missing migrations and drops the tables that only old versions have.
 fn migrate(
     connection: &mut Connection,
     version: u32,
@@ -253,20 +316,16 @@ fn migrate(
         transaction.execute_batch(step)?;
     }
     convert(&transaction)?;
-    transaction.execute_batch("DROP TABLE pending")?;
+    transaction.execute_batch("DROP TABLE IF EXISTS pending; DROP TABLE former_chain")?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
 
 /// Turns a backup into a store. A backup has no key, so the relay becomes a new
-/// origin with new chains; otherwise two stores could continue one chain.
+/// origin, which has no chains yet; otherwise two stores could continue one chain.
 fn restore(connection: &mut Connection) -> rusqlite::Result<OriginKey> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let key = new_key(&transaction)?;
-    transaction.execute(
-        "UPDATE chain SET head = ?1",
-        params![BatchHeader::NO_PREV.0],
-    )?;
     transaction.execute("DELETE FROM setting WHERE name = ?1", [BACKUP])?;
     transaction.commit()?;
     tracing::warn!(origin = %key.origin(), "restored from a backup: this relay is a new origin");
@@ -276,6 +335,7 @@ fn restore(connection: &mut Connection) -> rusqlite::Result<OriginKey> {
 fn new_key(transaction: &Transaction<'_>) -> rusqlite::Result<OriginKey> {
     let key = OriginKey::generate(&mut random::system());
     put_setting(transaction, ORIGIN_SEED, key.seed().expose())?;
+    put_setting(transaction, ORIGIN, &key.origin().0)?;
     Ok(key)
 }
 
@@ -285,6 +345,8 @@ pub(super) const CELL_SIZE: &str = "cell_size";
 pub(super) const BUCKETS: &str = "buckets";
 /// Name of the setting with the seed of the signing key.
 pub(super) const ORIGIN_SEED: &str = "origin_seed";
+/// Name of the setting with the public key, which must fit the seed.
+pub(super) const ORIGIN: &str = "origin";
 /// Name of the setting, empty, that marks a backup.
 pub(super) const BACKUP: &str = "backup";
 

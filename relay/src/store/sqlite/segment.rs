@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use sha2::{Digest as _, Sha256};
 use tessera::{
     base::UnixTime,
-    wire::{BatchDigest, BucketId, Origin, SegmentRef},
+    wire::{BATCH_HEADER_LEN, BatchDigest, BatchHeader, BucketId, Origin, SegmentRef},
 };
 
 use super::{
@@ -24,24 +24,26 @@ pub(super) struct Due {
     digest: [u8; 32],
 }
 
-/// Finds the first complete run of a bucket that is not a segment yet. Reads all of
-/// its bytes, concurrently with the writer.
-pub(super) fn due(
-    connection: &Connection,
-    bucket: BucketId,
-    origin: Origin,
-) -> rusqlite::Result<Option<Due>> {
-    let open = open_batches(connection, bucket, origin)?;
-    let Some(run) = complete(open).into_iter().next() else {
-        return Ok(None);
-    };
-    let digest = digest(connection, bucket, origin, &run)?;
-    Ok(Some(Due {
-        bucket,
-        origin,
-        run,
-        digest,
-    }))
+/// Finds the first complete run of one chain of a bucket that is not a segment yet.
+/// Reads all of its bytes, concurrently with the writer.
+pub(super) fn due(connection: &Connection, bucket: BucketId) -> rusqlite::Result<Option<Due>> {
+    let origins: Vec<[u8; 32]> = connection
+        .prepare_cached("SELECT origin FROM chain WHERE bucket = ?1")?
+        .query_map([bucket.get()], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for origin in origins.into_iter().map(Origin) {
+        let open = open_batches(connection, bucket, origin)?;
+        if let Some(run) = complete(open).into_iter().next() {
+            let digest = digest(connection, bucket, origin, &run)?;
+            return Ok(Some(Due {
+                bucket,
+                origin,
+                run,
+                digest,
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// The batches after the last segment.
@@ -93,12 +95,14 @@ pub(super) fn digest(
 
 /// Stores segments, each under the chain's next number.
 pub(super) fn seal(tx: &Transaction<'_>, due: &[Due]) -> Result<(), WriteError> {
-    let mut last = tx.prepare_cached("SELECT segment FROM chain WHERE bucket = ?1")?;
+    let mut last =
+        tx.prepare_cached("SELECT segment FROM chain WHERE bucket = ?1 AND origin = ?2")?;
     let mut insert = tx.prepare_cached(
         "INSERT INTO segment (bucket, lobby, origin, number, first, last, closed_at, bytes, digest)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
-    let mut advance = tx.prepare_cached("UPDATE chain SET segment = ?2 WHERE bucket = ?1")?;
+    let mut advance =
+        tx.prepare_cached("UPDATE chain SET segment = ?3 WHERE bucket = ?1 AND origin = ?2")?;
     for Due {
         bucket,
         origin,
@@ -106,7 +110,8 @@ pub(super) fn seal(tx: &Transaction<'_>, due: &[Due]) -> Result<(), WriteError> 
         digest,
     } in due
     {
-        let last: Option<i64> = last.query_row([bucket.get()], |row| row.get(0))?;
+        let last: Option<i64> =
+            last.query_row(params![bucket.get(), origin.0], |row| row.get(0))?;
         let number = integer(run.number(last.map(unsigned)));
         insert.execute(params![
             bucket.get(),
@@ -119,21 +124,37 @@ pub(super) fn seal(tx: &Transaction<'_>, due: &[Due]) -> Result<(), WriteError> 
             integer(run.bytes),
             digest
         ])?;
-        advance.execute(params![bucket.get(), number])?;
+        advance.execute(params![bucket.get(), origin.0, number])?;
     }
     Ok(())
 }
 
-/// The columns of a [`SegmentRef`].
-pub(super) const COLUMNS: &str = "origin, number, first, last, bytes, digest";
+/// The columns of a [`SegmentRef`] of `segment AS s`: the last two give the number
+/// of its cells.
+pub(super) const COLUMNS: &str = "origin, number, first, last, bytes, digest,
+    (SELECT count(*) FROM batch AS b WHERE b.bucket = s.bucket AND b.origin = s.origin
+        AND b.epoch BETWEEN s.first AND s.last),
+    (SELECT header FROM batch AS b WHERE b.bucket = s.bucket AND b.origin = s.origin
+        AND b.epoch = s.first)";
+/// How many columns these are.
+pub(super) const COLUMN_COUNT: usize = 8;
 
 pub(super) fn listed(row: &Row<'_>) -> rusqlite::Result<SegmentRef> {
+    let bytes = unsigned(row.get(4)?);
+    let batches: u64 = unsigned(row.get(6)?);
+    // Absent only in a damaged store, whose segments are not readable anyway.
+    let first: Option<[u8; BATCH_HEADER_LEN]> = row.get(7)?;
+    let size = first.and_then(|header| BatchHeader::decode(&header).ok());
+    let cells = size.map_or(0, |header| {
+        bytes.saturating_sub(batches * BATCH_HEADER_LEN as u64) / u64::from(header.cell_size.get())
+    });
     Ok(SegmentRef {
         origin: Origin(row.get(0)?),
         number: unsigned(row.get(1)?),
         first: unsigned(row.get(2)?),
         last: unsigned(row.get(3)?),
-        bytes: unsigned(row.get(4)?),
+        cells,
+        bytes,
         digest: BatchDigest(row.get(5)?),
     })
 }
@@ -142,6 +163,7 @@ pub(super) fn listed(row: &Row<'_>) -> rusqlite::Result<SegmentRef> {
 /// visible batch follows.
 pub(super) fn visible(
     connection: &Connection,
+    own: Origin,
     bucket: BucketId,
     window: Window,
 ) -> rusqlite::Result<Vec<SegmentRef>> {
@@ -149,14 +171,15 @@ pub(super) fn visible(
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM segment AS s WHERE bucket = ?1 AND closed_at >= ?2 AND EXISTS (
                  SELECT 1 FROM batch AS b WHERE b.bucket = s.bucket AND b.origin = s.origin
-                 AND b.epoch > s.last AND b.epoch <= ?3)
-             ORDER BY first"
+                 AND b.epoch > s.last AND (b.origin <> ?4 OR b.epoch <= ?3))
+             ORDER BY first, origin"
         ))?
         .query_map(
             params![
                 bucket.get(),
                 integer(window.from.0),
-                integer(window.through)
+                integer(window.through),
+                own.0
             ],
             listed,
         )?
@@ -172,7 +195,7 @@ pub(super) fn find(
 ) -> rusqlite::Result<Option<Segment>> {
     let found = connection
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM segment WHERE bucket = ?1 AND origin = ?2 AND number = ?3"
+            "SELECT {COLUMNS} FROM segment AS s WHERE bucket = ?1 AND origin = ?2 AND number = ?3"
         ))?
         .query_row(params![bucket.get(), origin.0, integer(number)], listed)
         .optional()?;

@@ -4,20 +4,24 @@
 use std::{collections::HashMap, fs::File, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tessera::{base::UnixTime, wire::MAX_ENTRIES};
+use tessera::{
+    base::UnixTime,
+    wire::{Fork, MAX_ENTRIES},
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     close::Closed,
     disk::{Disk, LOG, cost},
     error::{WriteError, store_error},
-    expire,
+    expire, import,
     parts::Parts,
     reader_gate::ReaderGate,
     schema::{self, hold_name},
     segment,
+    view::{self, Apply},
 };
-use crate::store::{Closing, Kind, Post, StoreError};
+use crate::store::{Closing, ImportedBatch, Kind, Post, StoreError};
 
 /// Maximum number of cells of one commit; further posts wait for the next.
 const GROUP_CELLS: usize = 1024;
@@ -37,10 +41,16 @@ pub(super) enum Job {
     Close(Box<Closing>, Reply<Option<Closing>>),
     /// Drops cells that more closes than this left behind.
     EndEpoch(Kind, u8, Reply<()>),
+    Import(Vec<ImportedBatch>, Reply<()>),
+    KeepFork(Box<Fork>, Reply<()>),
     Seal(Vec<segment::Due>, Reply<()>),
     /// Replies whether there was anything to delete.
     Expire(Kind, UnixTime, Reply<bool>),
     Hold(Kind, bool, Reply<()>),
+    /// Applies a step of a close to a view.
+    Apply(Box<Apply>, Reply<()>),
+    /// Deletes a part of a view's digests of batches closed before a time.
+    Sweep(Kind, UnixTime, u64, Reply<()>),
     Stop(Reply<()>),
 }
 
@@ -70,11 +80,22 @@ impl Writer {
                 }
                 Job::Close(closing, reply) => reply_with(reply, self.close(*closing)),
                 Job::EndEpoch(kind, most, reply) => reply_with(reply, self.end_epoch(kind, most)),
+                Job::Import(batches, reply) => reply_with(reply, self.import(&batches)),
+                Job::KeepFork(fork, reply) => {
+                    reply_with(reply, self.write(|tx, _| Ok(import::keep_fork(tx, &fork)?)));
+                }
                 Job::Seal(due, reply) => {
                     reply_with(reply, self.write(|tx, _| segment::seal(tx, &due)));
                 }
                 Job::Expire(kind, before, reply) => reply_with(reply, self.expire(kind, before)),
                 Job::Hold(kind, held, reply) => reply_with(reply, self.hold(kind, held)),
+                Job::Apply(apply, reply) => reply_with(reply, self.apply(&apply)),
+                Job::Sweep(kind, before, number, reply) => {
+                    reply_with(
+                        reply,
+                        self.write(|tx, _| view::sweep(tx, kind, before, number)),
+                    );
+                }
                 Job::Stop(reply) => {
                     let _ = self.truncate_log(BUSY);
                     drop((self, lock));
@@ -186,6 +207,18 @@ impl Writer {
         self.trim_log()
     }
 
+    fn import(&mut self, batches: &[ImportedBatch]) -> Result<(), StoreError> {
+        let bytes = batches.iter().map(|batch| batch.assembled().bytes.len());
+        if !self.has_room(bytes.sum::<usize>() as u64)? {
+            return Err(StoreError::Full);
+        }
+        let [numbered, lobby] =
+            self.write(|tx, parts| import::import(tx, batches, parts.cell_size, parts.buckets))?;
+        self.disk.closed(Kind::Numbered, numbered);
+        self.disk.closed(Kind::Lobby, lobby);
+        self.trim_log()
+    }
+
     fn expire(&mut self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
         let secure = |connection: &Connection, on| {
             schema::secure_delete(connection, on).map_err(|error| store_error(&error))
@@ -196,6 +229,12 @@ impl Writer {
         let expired = expired?;
         self.disk.expired(kind, expired.batches);
         Ok(expired.any)
+    }
+
+    fn apply(&mut self, apply: &Apply) -> Result<(), StoreError> {
+        self.write(|tx, _| view::apply(tx, apply))?;
+        self.disk.closed(apply.kind, apply.batches.len());
+        self.trim_log()
     }
 
     fn hold(&mut self, kind: Kind, held: bool) -> Result<(), StoreError> {
@@ -275,9 +314,12 @@ impl Writer {
                 Ok(false) => Err(StoreError::Full),
                 _ => Ok(()),
             },
-            Err(StoreError::Busy | StoreError::Misused | StoreError::QueueFull(_)) => {
-                return result;
-            }
+            Err(
+                StoreError::Busy
+                | StoreError::Misused
+                | StoreError::Unlinked
+                | StoreError::QueueFull(_),
+            ) => return result,
             Err(error) => Err(*error),
         };
         self.state.send_if_modified(|known| {

@@ -10,11 +10,9 @@ use std::{
 
 use tessera::{
     base::UnixTime,
-    wire::{BucketId, Origin},
+    wire::{BucketId, Fork, Origin},
 };
-use tessera_relay::store::{
-    Closing, Contents, Found, Kind, LastClose, Post, Segment, Store, StoreError, Window,
-};
+use tessera_relay::store::{Closing, ImportedBatch, Kind, LastClose, Post, Store, StoreError};
 
 /// Counts the steps that write; crashes before or after one of them, and does
 /// nothing from then on.
@@ -69,10 +67,11 @@ impl<S: Store> Mortal<S> {
         if last { self.life.end() } else { result }
     }
 
-    fn alive(&self) -> Result<(), StoreError> {
+    /// The store, while the process lives.
+    fn living(&self) -> Result<&S, StoreError> {
         match self.life.is_over() {
             true => Err(StoreError::Failed),
-            false => Ok(()),
+            false => Ok(&self.store),
         }
     }
 }
@@ -106,40 +105,19 @@ impl<S: Store> Store for Mortal<S> {
         self.step(self.store.hold(kind, held)).await
     }
 
+    async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {
+        self.step(self.store.import(batches)).await
+    }
+
+    async fn keep_fork(&self, fork: Fork) -> Result<(), StoreError> {
+        self.step(self.store.keep_fork(fork)).await
+    }
+
     async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
-        self.alive()?;
-        self.store.last_close(kind).await
+        self.living()?.last_close(kind).await
     }
 
-    async fn contents(&self, bucket: BucketId, window: Window) -> Result<Contents, StoreError> {
-        self.alive()?;
-        self.store.contents(bucket, window).await
-    }
-
-    async fn batch(
-        &self,
-        bucket: BucketId,
-        origin: Origin,
-        epoch: u64,
-    ) -> Result<Found<Vec<u8>>, StoreError> {
-        self.alive()?;
-        self.store.batch(bucket, origin, epoch).await
-    }
-
-    async fn segment(
-        &self,
-        bucket: BucketId,
-        origin: Origin,
-        number: u64,
-    ) -> Result<Found<Segment>, StoreError> {
-        self.alive()?;
-        self.store.segment(bucket, origin, number).await
-    }
-
-    async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
-        self.alive()?;
-        self.store.held(kind).await
-    }
+    tessera_relay::reads_from!(self => self.living()?);
 
     fn writable(&self) -> Result<(), StoreError> {
         self.store.writable()

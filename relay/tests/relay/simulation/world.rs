@@ -137,6 +137,7 @@ impl World {
             schedule: Schedule::new(EPOCH as u32),
             rule: CoverRule::Fixed(2),
             retention: Duration::from_secs(RETENTION),
+            publishes: true,
             most_waited: u8::MAX,
         };
         self.published = PublishedEpochs::new();
@@ -170,8 +171,8 @@ impl World {
     async fn epoch_ends(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         let engine = self.engine.as_mut().ok_or(StoreError::Failed)?;
-        let boundary = engine.close(now).await?;
-        engine.publish(boundary, now);
+        engine.close(now).await?;
+        engine.publish(now);
         self.observe().await;
         let engine = self.engine.as_mut().ok_or(StoreError::Failed)?;
         while engine.expire().await? {}

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 use tessera::{
     base::UnixTime,
-    wire::{Batch, BatchHeader, BucketId, SegmentRef, segment::MAX_SEGMENT_LEN},
+    wire::{Batch, BatchHeader, BucketId, Fork, Origin, SegmentRef, segment::MAX_SEGMENT_LEN},
 };
 
 use super::{
@@ -24,8 +24,9 @@ struct Seen {
     deleting: bool,
 }
 
-/// A bucket's row in `chain`.
+/// A row of `chain`.
 struct Chain {
+    origin: Origin,
     lobby: i64,
     epoch: u64,
     closed_at: UnixTime,
@@ -43,16 +44,19 @@ pub(super) fn check(
     let mut digests = 0;
     for bucket in layout.buckets.numbered().chain([BucketId::LOBBY]) {
         let batches = batches(connection, layout, bucket, &mut digests, report)?;
-        let chain = chain(connection, bucket)?;
-        match &chain {
-            Some(chain) => check_chain(layout, bucket, chain, &batches, report),
-            None => report.require(
-                batches.is_empty(),
-                Place::Chain(bucket),
-                "missing, although there are batches",
-            ),
+        let chains = chains(connection, bucket)?;
+        let of = |origin: Origin| batches.iter().filter(move |b| b.header.origin == origin);
+        let known: usize = chains.iter().map(|chain| of(chain.origin).count()).sum();
+        report.require(
+            known == batches.len(),
+            Place::Chain(bucket),
+            "missing, although there are batches",
+        );
+        for chain in &chains {
+            let batches: Vec<&Seen> = of(chain.origin).collect();
+            check_chain(layout, bucket, chain, &batches, report);
+            segments(connection, bucket, chain, &batches, report)?;
         }
-        segments(connection, bucket, chain.as_ref(), &batches, report)?;
     }
     let count = |sql| connection.query_row(sql, [], |row| row.get(0).map(unsigned));
     let below_zero = count("SELECT count(*) FROM segment WHERE number < 0")?;
@@ -81,10 +85,26 @@ pub(super) fn check(
         report.require(known, Place::File, "has the chain of an invalid bucket");
     }
     report.require(
-        count("SELECT count(*) FROM seen")? == digests,
+        count("SELECT coalesce(sum(1 + more), 0) FROM seen")? == digests,
         Place::Digests,
         "the number of digests differs from the number of published cells",
     );
+    forks(connection, report)
+}
+
+/// Every proof must be valid, and of the origin it is stored for.
+fn forks(connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
+    let mut select = connection.prepare("SELECT origin, proof FROM fork")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let fork = Fork::parse(row.get_ref(1)?.as_blob()?);
+        let origin: Vec<u8> = row.get(0)?;
+        report.require(
+            fork.is_some_and(|fork| fork.header().origin.0.as_slice() == origin),
+            Place::File,
+            "has an invalid proof of a fork",
+        );
+    }
     Ok(())
 }
 
@@ -98,6 +118,15 @@ fn batches(
     report: &mut Report,
 ) -> rusqlite::Result<Vec<Seen>> {
     let mut seen = connection.prepare("SELECT 1 FROM seen WHERE digest = ?1")?;
+    // What a member of a log computes closes from; `seen` has what it imported.
+    let own = layout.origin.filter(|_| layout.is_view);
+    let mut logged = match own {
+        Some(_) => {
+            let sql = "SELECT 1 FROM log_seen WHERE digest = ?1 AND lobby = ?2";
+            Some(connection.prepare(sql)?)
+        }
+        None => None,
+    };
     let mut select = connection.prepare(
         "SELECT lobby, origin, epoch, closed_at, header, bytes, forgotten FROM batch
          LEFT JOIN expiring ON batch = id WHERE bucket = ?1 ORDER BY epoch",
@@ -132,15 +161,23 @@ fn batches(
         let forgotten: Option<i64> = row.get(6)?;
         let known_from = unsigned(forgotten.unwrap_or(0));
         let mut known = true;
+        let mut logged = logged.as_mut().filter(|_| own == Some(header.origin));
+        let is_logged = logged.is_some();
         for cell in batch
             .cells()
             .skip(usize::try_from(known_from).unwrap_or(usize::MAX))
         {
-            known &= seen.exists([<[u8; 32]>::from(Sha256::digest(cell))])?;
+            let digest = <[u8; 32]>::from(Sha256::digest(cell));
+            known &= match &mut logged {
+                Some(logged) => logged.exists(params![digest, bucket.is_lobby()])?,
+                None => seen.exists([digest])?,
+            };
         }
         report.require(known, place, "has a cell that is not in the digest index");
         report.cells += u64::from(header.count);
-        *digests += u64::from(header.count).saturating_sub(known_from);
+        if !is_logged {
+            *digests += u64::from(header.count).saturating_sub(known_from);
+        }
         let link = Link {
             epoch,
             closed_at,
@@ -156,33 +193,33 @@ fn batches(
     Ok(batches)
 }
 
-fn chain(connection: &Connection, bucket: BucketId) -> rusqlite::Result<Option<Chain>> {
+fn chains(connection: &Connection, bucket: BucketId) -> rusqlite::Result<Vec<Chain>> {
     let optional = |value: Option<i64>| value.map(unsigned);
     connection
-        .query_row(
-            "SELECT lobby, epoch, closed_at, head, expired_through, segment, segment_expired
+        .prepare(
+            "SELECT origin, lobby, epoch, closed_at, head, expired_through, segment, segment_expired
              FROM chain WHERE bucket = ?1",
-            [bucket.get()],
-            |row| {
-                Ok(Chain {
-                    lobby: row.get(0)?,
-                    epoch: unsigned(row.get(1)?),
-                    closed_at: UnixTime(unsigned(row.get(2)?)),
-                    head: row.get(3)?,
-                    expired_through: optional(row.get(4)?),
-                    segment: optional(row.get(5)?),
-                    segment_expired: optional(row.get(6)?),
-                })
-            },
-        )
-        .optional()
+        )?
+        .query_map([bucket.get()], |row| {
+            Ok(Chain {
+                origin: Origin(row.get(0)?),
+                lobby: row.get(1)?,
+                epoch: unsigned(row.get(2)?),
+                closed_at: UnixTime(unsigned(row.get(3)?)),
+                head: row.get(4)?,
+                expired_through: optional(row.get(5)?),
+                segment: optional(row.get(6)?),
+                segment_expired: optional(row.get(7)?),
+            })
+        })?
+        .collect()
 }
 
 fn check_chain(
     layout: &Layout,
     bucket: BucketId,
     chain: &Chain,
-    batches: &[Seen],
+    batches: &[&Seen],
     report: &mut Report,
 ) {
     let expired = chain.expired_through;
@@ -190,15 +227,18 @@ fn check_chain(
     for batch in batches {
         let header = &batch.header;
         let holds = match before {
-            // A new origin starts its own chain.
-            Some(last) if last.origin != header.origin => header.prev == BatchHeader::NO_PREV,
             // Between the two, batches may have been deleted after retention.
             Some(last) => {
                 header.follows(last).is_ok()
                     || expired.is_some_and(|expired| expired > last.epoch)
                         && header.epoch > last.epoch + 1
             }
-            None => expired.is_some() || header.prev == BatchHeader::NO_PREV,
+            // An imported chain starts where the import began.
+            None => {
+                layout.origin != Some(chain.origin)
+                    || expired.is_some()
+                    || header.prev == BatchHeader::NO_PREV
+            }
         };
         report.require(
             holds,
@@ -228,14 +268,8 @@ fn check_chain(
             place,
             "does not end with the last batch",
         );
-        // A backup, and a store restored from it, starts a new chain.
-        let head = if layout.origin == Some(newest.origin) {
-            newest.hash()
-        } else {
-            BatchHeader::NO_PREV
-        };
         report.require(
-            chain.head == head.0,
+            chain.head == newest.hash().0,
             place,
             "does not end with the last batch",
         );
@@ -245,19 +279,20 @@ fn check_chain(
 fn segments(
     connection: &Connection,
     bucket: BucketId,
-    chain: Option<&Chain>,
-    batches: &[Seen],
+    chain: &Chain,
+    batches: &[&Seen],
     report: &mut Report,
 ) -> rusqlite::Result<()> {
     let mut select = connection.prepare(&format!(
-        "SELECT {}, lobby, closed_at FROM segment WHERE bucket = ?1 ORDER BY first",
+        "SELECT {}, lobby, closed_at FROM segment AS s WHERE bucket = ?1 AND origin = ?2
+         ORDER BY first",
         segment::COLUMNS
     ))?;
-    let rows = select.query_map(params![bucket.get()], |row| {
+    let rows = select.query_map(params![bucket.get(), chain.origin.0], |row| {
         Ok((
             segment::listed(row)?,
-            row.get::<_, i64>(6)?,
-            UnixTime(unsigned(row.get(7)?)),
+            row.get::<_, i64>(segment::COLUMN_COUNT)?,
+            UnixTime(unsigned(row.get(segment::COLUMN_COUNT + 1)?)),
         ))
     })?;
     let mut in_segments = BTreeSet::new();
@@ -269,7 +304,7 @@ fn segments(
         // Its batches, and the one that completes it.
         let of_chain: Vec<Link> = batches
             .iter()
-            .filter(|batch| batch.header.origin == listed.origin && !batch.deleting)
+            .filter(|batch| !batch.deleting)
             .map(|batch| batch.link)
             .skip_while(|link| link.epoch < listed.first)
             .collect();
@@ -288,7 +323,7 @@ fn segments(
             let held = batches.iter().map(|batch| batch.header.epoch);
             in_segments.extend(held.filter(|epoch| (run.first..=run.last).contains(epoch)));
             let (number, last) = (listed.number, before.map(|segment| segment.number));
-            let dropped = chain.and_then(|chain| chain.segment_expired);
+            let dropped = chain.segment_expired;
             let grows = number == run.number(last.max(dropped.filter(|dropped| *dropped < number)))
                 // After a clock was set back, the dropped segments are not all earlier ones.
                 || dropped > Some(number) && last < Some(number);
@@ -302,9 +337,8 @@ fn segments(
         before = Some(listed);
     }
     let last = before.map(|segment| segment.number);
-    let given = last.max(chain.and_then(|chain| chain.segment_expired));
     report.require(
-        given == chain.and_then(|chain| chain.segment),
+        last.max(chain.segment_expired) == chain.segment,
         Place::Chain(bucket),
         "the number of segments is wrong",
     );
@@ -312,9 +346,8 @@ fn segments(
     for batch in batches {
         let epoch = batch.header.epoch;
         let alone = batch.deleting || batch.link.bytes > MAX_SEGMENT_LEN || epoch > sealed_through;
-        let other_origin = before.is_some_and(|segment| segment.origin != batch.header.origin);
         report.require(
-            alone || other_origin || in_segments.contains(&epoch),
+            alone || in_segments.contains(&epoch),
             Place::Batch(bucket, epoch),
             "is in no segment, although later batches are",
         );

@@ -10,6 +10,7 @@ use super::{
     super::{
         frames::{self, LoadError},
         schema::{self, unsigned},
+        view::{self, VIEW},
     },
     Place, Report,
 };
@@ -21,6 +22,8 @@ pub(super) struct Layout {
     pub(super) buckets: BucketCount,
     /// The origin whose chains the store continues; none for a backup.
     pub(super) origin: Option<Origin>,
+    /// Whether it is a member's view of a log, with its own index of digests.
+    pub(super) is_view: bool,
 }
 
 pub(super) fn check(
@@ -49,11 +52,20 @@ fn structure(connection: &Connection, report: &mut Report) -> rusqlite::Result<(
     let expected = {
         let mut fresh = Connection::open_in_memory()?;
         schema::create_tables(&mut fresh)?;
+        if is_view(connection)? {
+            fresh.execute_batch(view::TABLES)?;
+        }
         tables(&fresh)?
     };
     let same = tables(connection)? == expected;
     report.require(same, Place::File, "the tables differ from those of a store");
     Ok(())
+}
+
+fn is_view(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare("SELECT 1 FROM setting WHERE name = ?1")?
+        .exists([VIEW])
 }
 
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
@@ -68,7 +80,9 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
         schema::CELL_SIZE,
         schema::BUCKETS,
         schema::ORIGIN_SEED,
+        schema::ORIGIN,
         schema::BACKUP,
+        VIEW,
         "hold_numbered",
         "hold_lobby",
     ];
@@ -95,21 +109,39 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
     report.require(buckets.is_some(), Place::Settings, "no bucket count");
     let seed = value(schema::ORIGIN_SEED)?;
     let is_backup = value(schema::BACKUP)?.is_some();
-    let fits = seed.as_ref().map(Vec::len) == if is_backup { None } else { Some(32) };
+    let is_view = is_view(connection)?;
+    let wanted = if is_backup || is_view { None } else { Some(32) };
+    let fits = seed.as_ref().map(Vec::len) == wanted;
     report.require(
         fits,
         Place::Settings,
-        "a store must have a signing key, and a backup none",
+        "a store must have a signing key, and a backup or view none",
     );
     report.is_backup = is_backup;
     if seed.is_some() && !fits {
         return Ok(None);
     }
-    let origin = schema::origin_key(connection)?.map(|key| key.origin());
+    let (origin, named) = match is_view {
+        true => {
+            let named = value(VIEW)?;
+            let origin = named.as_ref().and_then(|bytes| bytes.first_chunk());
+            (origin.copied().map(Origin), named)
+        }
+        false => {
+            let key = schema::origin_key(connection)?;
+            (key.map(|key| key.origin()), value(schema::ORIGIN)?)
+        }
+    };
+    report.require(
+        named == origin.map(|origin| origin.0.to_vec()),
+        Place::Settings,
+        "the signing key is not that of the origin",
+    );
     Ok(cell_size.zip(buckets).map(|(cell_size, buckets)| Layout {
         cell_size,
         buckets,
         origin,
+        is_view,
     }))
 }
 

@@ -1,0 +1,156 @@
+//! The state of all relays, as a table.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
+
+use axum::body::Bytes;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use tessera::wire::{
+    Origin, paths,
+    relay_api::{KindStanding, OriginsAnswer},
+};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+
+use super::nodes::Node;
+
+const ANSWER_TIME: Duration = Duration::from_secs(3);
+const ANSWER_LEN: usize = 256 << 10;
+
+/// What the control page shows.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct State {
+    pub(super) cost: String,
+    #[serde(flatten)]
+    pub(super) seen: Seen,
+}
+
+/// All relays at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Seen {
+    nodes: Vec<Row>,
+}
+
+/// One relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Row {
+    node: usize,
+    url: String,
+    publishes: bool,
+    state: &'static str,
+    /// For each relay the newest epoch of its numbered buckets, as held here.
+    epochs: Vec<Option<u64>>,
+    in_step: bool,
+    forks: usize,
+}
+
+/// The answer of each relay; `None` from one that does not answer.
+pub(super) async fn look(nodes: &[Node], running: &[bool]) -> Vec<(bool, Option<OriginsAnswer>)> {
+    let mut asking = JoinSet::new();
+    for (number, node) in nodes.iter().enumerate() {
+        let address = node.address;
+        let runs = running.get(number) == Some(&true);
+        asking.spawn(async move {
+            let answer = timeout(ANSWER_TIME, ask(address)).await;
+            (number, runs, answer.ok().flatten().filter(|_| runs))
+        });
+    }
+    let mut answers = asking.join_all().await;
+    answers.sort_by_key(|(number, ..)| *number);
+    answers
+        .into_iter()
+        .map(|(_, runs, answer)| (runs, answer))
+        .collect()
+}
+
+async fn ask(address: SocketAddr) -> Option<OriginsAnswer> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .ok()?;
+    tokio::spawn(connection);
+    let request = hyper::Request::get(paths::ORIGINS)
+        .header("host", address.to_string())
+        .body(Empty::<Bytes>::new())
+        .ok()?;
+    let response = sender.send_request(request).await.ok()?;
+    let body = Limited::new(response.into_body(), ANSWER_LEN)
+        .collect()
+        .await;
+    serde_json::from_slice(&body.ok()?.to_bytes()).ok()
+}
+
+impl Seen {
+    pub(super) fn new(nodes: &[Node], answers: Vec<(bool, Option<OriginsAnswer>)>) -> Self {
+        let numbered = |answer: &OriginsAnswer| -> BTreeMap<Origin, KindStanding> {
+            let all = answer.origins.iter();
+            all.filter_map(|of| Some((of.origin, of.kinds.numbered?)))
+                .collect()
+        };
+        let mut newest: BTreeMap<Origin, KindStanding> = BTreeMap::new();
+        for answer in answers.iter().filter_map(|(_, answer)| answer.as_ref()) {
+            for (origin, standing) in numbered(answer) {
+                let known = newest.entry(origin).or_insert(standing);
+                if known.epoch < standing.epoch {
+                    *known = standing;
+                }
+            }
+        }
+        let row = |(node, (runs, answer)): (usize, (bool, Option<OriginsAnswer>))| {
+            let held = answer.as_ref().map(numbered).unwrap_or_default();
+            let of = nodes.get(node);
+            Row {
+                node,
+                url: of.map_or_else(String::new, |node| format!("http://{}", node.address)),
+                publishes: of.is_some_and(|node| node.publishes),
+                state: match (runs, &answer) {
+                    (false, _) => "down",
+                    (true, None) => "starting",
+                    (true, Some(_)) => "up",
+                },
+                epochs: nodes
+                    .iter()
+                    .map(|node| held.get(&node.origin).map(|standing| standing.epoch))
+                    .collect(),
+                in_step: answer.is_some()
+                    && newest.iter().all(|(origin, standing)| {
+                        held.get(origin).is_some_and(|held| {
+                            (held.epoch, held.root) == (standing.epoch, standing.root)
+                        })
+                    }),
+                forks: answer.as_ref().map_or(0, |answer| {
+                    answer.origins.iter().filter(|of| of.fork.is_some()).count()
+                }),
+            }
+        };
+        Self {
+            nodes: answers.into_iter().enumerate().map(row).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<5}{:<24}{:<10}", "node", "URL", "state")?;
+        for row in &self.nodes {
+            write!(f, "{:<12}", format!("epoch of {}", row.node))?;
+        }
+        writeln!(f, "{:<9}forks", "in step")?;
+        for row in &self.nodes {
+            write!(f, "{:<5}{:<24}{:<10}", row.node, row.url, row.state)?;
+            for (node, epoch) in row.epochs.iter().enumerate() {
+                let text = match epoch {
+                    Some(epoch) => epoch.to_string(),
+                    None if self.nodes.get(node).is_some_and(|node| !node.publishes) => {
+                        "none".to_owned()
+                    }
+                    None => "-".to_owned(),
+                };
+                write!(f, "{text:<12}")?;
+            }
+            let in_step = if row.in_step { "yes" } else { "no" };
+            writeln!(f, "{in_step:<9}{}", row.forks)?;
+        }
+        Ok(())
+    }
+}

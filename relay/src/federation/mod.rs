@@ -1,0 +1,223 @@
+//! Relays of several organisations: each keeps and serves the batches of all.
+//!
+//! The unit is the published batch, unchanged. Members ask each other for what
+//! they do not have, and check signatures and chains; nobody has to trust a member
+//! about another's batches. A member that publishes nothing is a mirror: it passes
+//! posts on to a publisher.
+
+mod entry;
+mod forward;
+mod members;
+mod peer;
+mod pins;
+mod pull;
+mod segments;
+mod status;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tessera::wire::{BucketCount, BucketId, CellSize, Fork, Origin};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
+
+pub(crate) use self::entry::{make_certificate, origin, pin};
+pub use self::{
+    entry::{EntryArgs, EntryError},
+    forward::Forward,
+    members::{MOST_MEMBERS, Member, Members, MembersError, Pin, parameters},
+    peer::{Peer, PeerAnswer, PeerError},
+    pins::Identity,
+    pull::PullError,
+    status::{PeerState, Status},
+};
+use crate::{
+    Config,
+    config::Topology,
+    epoch::PublishedEpochs,
+    random,
+    store::{Kind, Store, StoreError},
+};
+
+/// How long the first pull before the first close may take.
+const FIRST_PULL: Duration = Duration::from_secs(10);
+
+/// Held by the task that pulls an origin's batches of a kind.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+/// Pulls batches from the other members.
+pub struct Federation<S> {
+    store: S,
+    published: PublishedEpochs,
+    members: Members,
+    parameters: [u8; 32],
+    buckets: BucketCount,
+    cell_size: CellSize,
+    retentions: [Duration; 2],
+    peers: Arc<[Peer]>,
+    topology: Topology,
+    poll: Duration,
+    status: Arc<Status>,
+    forked: Mutex<HashSet<Origin>>,
+    turns: Mutex<HashMap<(Origin, Kind), Turn>>,
+}
+
+impl<S: Store> Federation<S> {
+    /// Reads the forks of the store. `peers` are the other members, in the order of
+    /// the ring, the next one first.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn new(
+        store: S,
+        published: PublishedEpochs,
+        members: Members,
+        peers: Arc<[Peer]>,
+        config: &Config,
+    ) -> Result<Arc<Self>, StoreError> {
+        let forks = store.forks().await?;
+        let forked = forks.iter().map(|fork| fork.header().origin).collect();
+        let names = peers.iter().map(|peer| peer.member.name.clone());
+        Ok(Arc::new(Self {
+            status: Arc::new(Status::new(names.collect(), forks.len())),
+            store,
+            published,
+            members,
+            parameters: parameters(config),
+            buckets: config.buckets,
+            cell_size: config.cell_size,
+            retentions: [config.retention, config.lobby_retention].map(|kept| kept.duration()),
+            peers,
+            topology: config.federation.topology,
+            poll: config.federation.peer_poll.duration(),
+            forked: Mutex::new(forked),
+            turns: Mutex::default(),
+        }))
+    }
+
+    /// What is known of the other members.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status)
+    }
+
+    /// Asks every member once, so that a publisher knows which cells the others have
+    /// published before it closes its first epoch. Members that do not answer in
+    /// time are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`PullError::RolledBack`].
+    pub async fn first_pull(self: &Arc<Self>) -> Result<(), PullError> {
+        let mut pulls = JoinSet::new();
+        for number in 0..self.peers.len() {
+            let federation = Arc::clone(self);
+            pulls.spawn(async move { federation.ask(number).await });
+        }
+        let all = async {
+            while let Some(pulled) = pulls.join_next().await {
+                if let Ok(Err(PullError::RolledBack)) = pulled {
+                    return Err(PullError::RolledBack);
+                }
+            }
+            Ok(())
+        };
+        timeout(FIRST_PULL, all).await.unwrap_or(Ok(()))
+    }
+
+    /// Pulls until a stop signal. Returns early only if this relay's store turns
+    /// out to be an old copy.
+    pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) -> Result<(), PullError> {
+        let mut tasks = JoinSet::new();
+        let peers = self.peers.len();
+        match self.topology {
+            Topology::Mesh => {
+                for number in 0..peers {
+                    tasks.spawn(Arc::clone(&self).keep_asking(vec![number]));
+                }
+            }
+            Topology::Ring => {
+                tasks.spawn(Arc::clone(&self).keep_asking((0..peers).collect()));
+                tasks.spawn(Arc::clone(&self).keep_asking((0..peers).rev().collect()));
+            }
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => Ok(()),
+            Some(ended) = tasks.join_next() => match ended {
+                Ok(error) => Err(error),
+                Err(_) => Err(PullError::Protocol),
+            },
+        }
+    }
+
+    /// Asks the first of these members that answers, again and again.
+    async fn keep_asking(self: Arc<Self>, numbers: Vec<usize>) -> PullError {
+        loop {
+            for number in &numbers {
+                match self.ask(*number).await {
+                    Ok(()) => break,
+                    Err(PullError::RolledBack) => return PullError::RolledBack,
+                    Err(_) => (),
+                }
+            }
+            tokio::time::sleep(random::around(self.poll)).await;
+        }
+    }
+
+    async fn ask(&self, number: usize) -> Result<(), PullError> {
+        let Some(peer) = self.peers.get(number) else {
+            return Ok(());
+        };
+        let pulled = self.pull(peer).await;
+        self.status.pulled(number, pulled);
+        pulled
+    }
+
+    fn buckets(&self, kind: Kind) -> impl Iterator<Item = BucketId> {
+        let numbered = self
+            .buckets
+            .numbered()
+            .filter(move |_| kind == Kind::Numbered);
+        numbered.chain((kind == Kind::Lobby).then_some(BucketId::LOBBY))
+    }
+
+    fn retention(&self, kind: Kind) -> Duration {
+        let [numbered, lobby] = self.retentions;
+        match kind {
+            Kind::Numbered => numbered,
+            Kind::Lobby => lobby,
+        }
+    }
+
+    fn has_forked(&self, origin: &Origin) -> bool {
+        lock(&self.forked).contains(origin)
+    }
+
+    async fn keep_fork(&self, fork: Fork) -> Result<(), StoreError> {
+        let origin = fork.header().origin;
+        self.store.keep_fork(fork).await?;
+        if lock(&self.forked).insert(origin) {
+            tracing::error!(
+                %origin,
+                "an origin has signed two histories: its batches are not pulled any more; the proof is kept"
+            );
+            self.status.forked();
+            // The list of origins changes.
+            self.published.imported(Kind::Numbered);
+        }
+        Ok(())
+    }
+
+    /// The lock of one origin's chains.
+    fn turn(&self, origin: &Origin, kind: Kind) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(lock(&self.turns).entry((*origin, kind)).or_default())
+    }
+}
+
+/// Locks a mutex; its data stays usable after a panic elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,414 @@
+//! Pulling new batches of all origins from one member.
+//!
+//! Who delivers a batch does not matter: its signature and its place in the chain
+//! are checked here. Batches of one origin and epoch are stored in one transaction.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tessera::{
+    base::UnixTime,
+    wire::{
+        BATCH_HEADER_LEN, BatchHeader, BucketId, FORK_LEN, Fork, HeaderHash, Origin, paths,
+        relay_api::{OriginsAnswer, Standing},
+    },
+};
+
+use super::{Federation, Peer, PeerError, segments::Ahead};
+use crate::{
+    epoch::{makes_segments, unix_time},
+    store::{ImportedBatch, Kind, Store, StoreError, Window, root},
+};
+
+/// Maximum length of the list of origins in bytes.
+const ORIGINS_LEN: usize = 256 << 10;
+/// Maximum length of a page of headers in bytes: 4 MiB, and one epoch beyond.
+const HEADERS_LEN: usize = (4 << 20) + 128 * BATCH_HEADER_LEN;
+/// A batch that claims to have been closed further ahead than this is not accepted
+/// yet: it would outlive its retention.
+const AHEAD_SECONDS: u64 = 3600;
+
+/// Maximum length of a batch in bytes, as for clients.
+const BATCH_LEN: usize = 64 << 20;
+
+const EVERYTHING: Window = Window {
+    from: UnixTime(0),
+    through: u64::MAX,
+};
+
+/// Why pulling from a member, or from one of its origins, failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PullError {
+    /// The request failed.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// The member has another cell size, number of buckets or epoch length.
+    #[error("has other parameters: buckets, cell size or epochs")]
+    Parameters,
+    /// A response that does not follow the protocol.
+    #[error("its response does not follow the protocol")]
+    Protocol,
+    /// A header or batch with an invalid signature or digest.
+    #[error("a batch is invalid")]
+    Invalid,
+    /// A batch that was closed in the future.
+    #[error("a batch was closed in the future: a clock is wrong")]
+    Future,
+    /// A batch that does not follow those that are stored.
+    #[error("a batch does not follow the stored ones")]
+    Unlinked,
+    /// Two histories of an origin.
+    #[error("an origin shows two histories")]
+    Fork,
+    /// A member has later batches of this relay's own origin than this relay.
+    #[error(
+        "a member has later batches of this relay than its own store, which must be an old copy: \
+         to continue, restore a backup, so that the relay is a new origin"
+    )]
+    RolledBack,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<S: Store> Federation<S> {
+    /// Pulls all that is new. A failure of one origin does not stop the others; the
+    /// first one is returned.
+    ///
+    /// # Errors
+    ///
+    /// One of [`PullError`].
+    pub async fn pull(&self, peer: &Peer) -> Result<(), PullError> {
+        let text = peer.get(paths::ORIGINS, ORIGINS_LEN).await?;
+        let theirs: OriginsAnswer =
+            serde_json::from_slice(&text).map_err(|_| PullError::Protocol)?;
+        if theirs.parameters.0 != self.parameters {
+            return Err(PullError::Parameters);
+        }
+        let mut outcome = Ok(());
+        for standing in &theirs.origins {
+            if self.members.of(&standing.origin).is_none() {
+                continue;
+            }
+            let pulled = self.pull_origin(peer, standing).await;
+            outcome = outcome.and(pulled);
+        }
+        outcome
+    }
+
+    async fn pull_origin(&self, peer: &Peer, standing: &Standing) -> Result<(), PullError> {
+        let origin = standing.origin;
+        if standing.fork.is_some() && !self.has_forked(&origin) {
+            let proof = peer.get(&paths::fork(&origin), FORK_LEN).await?;
+            let fork = Fork::parse(&proof).ok_or(PullError::Protocol)?;
+            if fork.header().origin != origin {
+                return Err(PullError::Protocol);
+            }
+            self.keep_fork(fork).await?;
+        }
+        let kinds = [
+            (Kind::Numbered, &standing.kinds.numbered),
+            (Kind::Lobby, &standing.kinds.lobby),
+        ];
+        for (kind, state) in kinds {
+            let Some(state) = state else { continue };
+            if origin == self.store.origin() {
+                self.check_own(peer, kind, state.epoch, state.root.0)
+                    .await?;
+            } else if !self.has_forked(&origin) {
+                // Another task may be pulling the same origin from another member.
+                let Ok(_turn) = self.turn(&origin, kind).try_lock_owned() else {
+                    continue;
+                };
+                self.pull_chains(peer, origin, kind, state.epoch, state.root.0)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A member must not know more of this relay's own chain than this relay.
+    async fn check_own(
+        &self,
+        peer: &Peer,
+        kind: Kind,
+        epoch: u64,
+        theirs: [u8; 32],
+    ) -> Result<(), PullError> {
+        let own = self.store.origin();
+        let last = self.store.last_close(kind).await?.map(|last| last.epoch);
+        if last.is_none_or(|last| last < epoch) {
+            // Another process that shares the store may be ahead.
+            return match self.store.is_replicated() {
+                true => Ok(()),
+                false => Err(PullError::RolledBack),
+            };
+        }
+        match self.root_of(own, kind, epoch).await? {
+            Some(ours) if ours != theirs => self.compare(peer, own, kind, epoch).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn pull_chains(
+        &self,
+        peer: &Peer,
+        origin: Origin,
+        kind: Kind,
+        epoch: u64,
+        theirs: [u8; 32],
+    ) -> Result<(), PullError> {
+        let heads = self.store.heads(origin, kind).await?;
+        let newest = heads.iter().map(|head| head.epoch).max();
+        if newest.is_some_and(|newest| newest >= epoch) {
+            match self.root_of(origin, kind, epoch).await? {
+                Some(ours) if ours != theirs => self.compare(peer, origin, kind, epoch).await?,
+                _ => return Ok(()),
+            }
+        }
+        let all = self.buckets(kind).count();
+        let oldest = heads.iter().map(|head| head.epoch).min();
+        let mut after = oldest.filter(|_| heads.len() == all);
+        let mut heads: HashMap<BucketId, (u64, HeaderHash)> = heads
+            .into_iter()
+            .map(|head| (head.bucket, (head.epoch, head.hash)))
+            .collect();
+        let (mut imported, mut ahead) = (false, Ahead::default());
+        loop {
+            let page = self.headers(peer, origin, kind, after).await?;
+            let Some(last) = page.last().map(|header| header.epoch) else {
+                break;
+            };
+            for (_, headers) in by_epoch(page) {
+                let new = self.new_in(peer, &headers, &heads).await?;
+                if new.is_empty() {
+                    continue;
+                }
+                let mut batches = Vec::with_capacity(new.len());
+                for header in &new {
+                    batches.push(ahead.batch(peer, header).await?);
+                }
+                self.store.import(batches).await?;
+                imported = true;
+                self.published.imported(kind);
+                heads.extend(
+                    new.iter()
+                        .map(|header| (header.bucket, (header.epoch, header.hash()))),
+                );
+            }
+            if after.is_some_and(|after| last <= after) || last >= epoch {
+                break;
+            }
+            after = Some(last);
+        }
+        if imported && makes_segments(kind, self.retention(kind)) {
+            let buckets: Vec<BucketId> = self.buckets(kind).collect();
+            self.store.seal(&buckets).await?;
+        }
+        Ok(())
+    }
+
+    /// A page of verified headers of this origin.
+    async fn headers(
+        &self,
+        peer: &Peer,
+        origin: Origin,
+        kind: Kind,
+        after: Option<u64>,
+    ) -> Result<Vec<BatchHeader>, PullError> {
+        let path = paths::headers(&origin, kind.name(), after);
+        let bytes = peer.get(&path, HEADERS_LEN).await?;
+        let (buckets, size) = (self.buckets, self.cell_size);
+        let latest = unix_time().0 + AHEAD_SECONDS;
+        let read = move || {
+            let (headers, rest) = bytes.as_chunks::<BATCH_HEADER_LEN>();
+            if !rest.is_empty() {
+                return Err(PullError::Protocol);
+            }
+            let mut read = Vec::with_capacity(headers.len());
+            for header in headers {
+                let header = BatchHeader::decode(header).map_err(|_| PullError::Invalid)?;
+                header.verify().map_err(|_| PullError::Invalid)?;
+                let is_asked_for = header.origin == origin
+                    && Kind::of(header.bucket) == kind
+                    && buckets.contains(header.bucket)
+                    && header.cell_size == size
+                    && after.is_none_or(|after| header.epoch > after);
+                if !is_asked_for {
+                    return Err(PullError::Protocol);
+                }
+                if header.closed_at.0 > latest {
+                    return Err(PullError::Future);
+                }
+                read.push(header);
+            }
+            Ok(read)
+        };
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|_| PullError::Protocol)?
+    }
+
+    /// Those of one epoch's headers that are to be fetched. Every one must follow
+    /// its chain.
+    async fn new_in(
+        &self,
+        peer: &Peer,
+        headers: &[BatchHeader],
+        heads: &HashMap<BucketId, (u64, HeaderHash)>,
+    ) -> Result<Vec<BatchHeader>, PullError> {
+        let mut new = Vec::new();
+        for header in headers {
+            let kind = Kind::of(header.bucket);
+            // Past retention here: it would be deleted at once.
+            let cutoff = self.published.get(kind).map(|published| published.cutoff);
+            if cutoff.is_some_and(|cutoff| header.closed_at < cutoff) {
+                continue;
+            }
+            match heads.get(&header.bucket) {
+                Some((epoch, _)) if header.epoch <= *epoch => continue,
+                Some((_, head)) if header.prev != *head => {
+                    let origin = header.origin;
+                    if self.is_held(origin, header.bucket, heads).await? {
+                        self.search_fork(peer, header).await?;
+                        return Err(PullError::Unlinked);
+                    }
+                }
+                _ => (),
+            }
+            new.push(header.clone());
+        }
+        Ok(new)
+    }
+
+    /// Whether the last batch of a chain is still stored.
+    async fn is_held(
+        &self,
+        origin: Origin,
+        bucket: BucketId,
+        heads: &HashMap<BucketId, (u64, HeaderHash)>,
+    ) -> Result<bool, PullError> {
+        let Some((epoch, _)) = heads.get(&bucket) else {
+            return Ok(false);
+        };
+        let held = self.own_headers(origin, Kind::of(bucket), *epoch).await?;
+        Ok(held.iter().any(|header| header.bucket == bucket))
+    }
+
+    /// The stored headers of one epoch.
+    async fn own_headers(
+        &self,
+        origin: Origin,
+        kind: Kind,
+        epoch: u64,
+    ) -> Result<Vec<BatchHeader>, PullError> {
+        let after = epoch.checked_sub(1);
+        let headers = self
+            .store
+            .headers(origin, kind, after, 1, EVERYTHING)
+            .await?;
+        Ok(headers
+            .into_iter()
+            .filter(|header| header.epoch == epoch)
+            .collect())
+    }
+
+    async fn root_of(
+        &self,
+        origin: Origin,
+        kind: Kind,
+        epoch: u64,
+    ) -> Result<Option<[u8; 32]>, PullError> {
+        let headers = self.own_headers(origin, kind, epoch).await?;
+        Ok((!headers.is_empty()).then(|| root(&headers)))
+    }
+
+    /// Looks for two headers of one bucket in an epoch whose root differs.
+    async fn compare(
+        &self,
+        peer: &Peer,
+        origin: Origin,
+        kind: Kind,
+        epoch: u64,
+    ) -> Result<(), PullError> {
+        let theirs = self
+            .headers(peer, origin, kind, epoch.checked_sub(1))
+            .await?;
+        let ours = self.own_headers(origin, kind, epoch).await?;
+        self.prove(&ours, &theirs).await
+    }
+
+    /// Looks for a stored header with the same `prev` or epoch as one that does not
+    /// follow: first among those of its bucket here, then in the member's whole
+    /// chain.
+    async fn search_fork(&self, peer: &Peer, header: &BatchHeader) -> Result<(), PullError> {
+        let (origin, kind) = (header.origin, Kind::of(header.bucket));
+        let ours = self
+            .store
+            .headers(origin, kind, None, usize::MAX >> 1, EVERYTHING)
+            .await?;
+        self.prove(&ours, std::slice::from_ref(header)).await?;
+        let mut after = None;
+        loop {
+            let theirs = self.headers(peer, origin, kind, after).await?;
+            self.prove(&ours, &theirs).await?;
+            let last = theirs.last().map(|header| header.epoch);
+            if last.is_none_or(|last| last >= header.epoch || after == Some(last)) {
+                return Ok(());
+            }
+            after = last;
+        }
+    }
+
+    /// Keeps the proof, if two of these headers are one.
+    async fn prove(&self, ours: &[BatchHeader], theirs: &[BatchHeader]) -> Result<(), PullError> {
+        let mut by_epoch = HashMap::new();
+        let mut by_prev = HashMap::new();
+        for header in ours {
+            by_epoch.insert((header.bucket, header.epoch), header);
+            by_prev.insert((header.bucket, header.prev), header);
+        }
+        for header in theirs {
+            let rivals = [
+                by_epoch.get(&(header.bucket, header.epoch)),
+                by_prev.get(&(header.bucket, header.prev)),
+            ];
+            for rival in rivals.into_iter().flatten() {
+                if let Some(fork) = Fork::prove(rival, header) {
+                    self.keep_fork(fork).await?;
+                    return Err(PullError::Fork);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn by_epoch(headers: Vec<BatchHeader>) -> BTreeMap<u64, Vec<BatchHeader>> {
+    let mut epochs: BTreeMap<u64, Vec<BatchHeader>> = BTreeMap::new();
+    for header in headers {
+        epochs.entry(header.epoch).or_default().push(header);
+    }
+    epochs
+}
+
+/// Fetches one batch, which must be exactly the one with this header.
+pub(super) async fn fetch(peer: &Peer, header: &BatchHeader) -> Result<ImportedBatch, PullError> {
+    let path = paths::batch(header.bucket, &header.origin, header.epoch);
+    let cells = u64::from(header.count) * u64::from(header.cell_size.get());
+    let len = usize::try_from(cells)
+        .ok()
+        .and_then(|cells| cells.checked_add(BATCH_HEADER_LEN))
+        .filter(|len| *len <= BATCH_LEN)
+        .ok_or(PullError::Invalid)?;
+    let bytes = peer.get(&path, len).await?;
+    let verify = move || ImportedBatch::verify(bytes.to_vec());
+    let batch = tokio::task::spawn_blocking(verify)
+        .await
+        .map_err(|_| PullError::Protocol)?
+        .map_err(|_| PullError::Invalid)?;
+    match batch.header() == header {
+        true => Ok(batch),
+        false => Err(PullError::Invalid),
+    }
+}

@@ -1,0 +1,116 @@
+//! `POST /v1/buckets/{bucket}/select`: sums of the cells that bitmaps name.
+//!
+//! Nothing about a request is logged or counted, and the time of the answer depends
+//! on the window alone but for the bits of a bitmap, which are random.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Path, State, rejection::PathRejection},
+    http::{HeaderMap, header},
+    response::{IntoResponse as _, Response},
+};
+use tessera::wire::{BucketId, Select, SelectError, SelectWindow, Selection};
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::{
+    App, Refusal, Shared,
+    buckets::known_bucket,
+    cells::{check_media_type, collect},
+};
+use crate::{
+    limits::{READ_WAIT, SELECTS_AT_ONCE},
+    store::{Found, Store, StoreError},
+};
+
+/// Counts requests that are being answered: each keeps a core busy.
+#[derive(Debug)]
+pub(super) struct Selects(Semaphore);
+
+impl Default for Selects {
+    fn default() -> Self {
+        Self(Semaphore::new(SELECTS_AT_ONCE))
+    }
+}
+
+/// Responds with one sum per bitmap.
+pub(super) async fn select<S: Store>(
+    State(app): Shared<S>,
+    bucket: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let Path(bucket) = bucket.map_err(|_| Refusal::NotFound)?;
+    let bucket = known_bucket(&app, &bucket)?;
+    check_media_type(&headers)?;
+    let body = collect(body, &headers, Select::max_len(app.cell_size())).await?;
+    let window = *Select::decode(&body, app.cell_size())?.window();
+    let turn = timeout(READ_WAIT, app.selects.0.acquire()).await;
+    let _turn = turn.map_err(|_| Refusal::Overloaded)?;
+    let epochs = epochs(&app, bucket, &window).await?;
+    let sums = add_up(&app, bucket, body, &epochs).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, sums).into_response())
+}
+
+/// The epochs of a window's visible batches, in order of the chain.
+async fn epochs<S: Store>(
+    app: &App<S>,
+    bucket: BucketId,
+    window: &SelectWindow,
+) -> Result<Vec<u64>, Refusal> {
+    let listed = app.indexes.get(app, bucket).await?.listed;
+    let mut epochs = Vec::new();
+    for segment in &listed.segments {
+        let overlaps = segment.first <= window.last && window.first <= segment.last;
+        if segment.origin != window.origin || !overlaps {
+            continue;
+        }
+        let found = app.store.segment(bucket, segment.origin, segment.number);
+        match found.await? {
+            Found::Held(segment) => epochs.extend(segment.epochs),
+            Found::Expired { .. } | Found::Nothing => return Err(SelectError::Window.into()),
+        }
+    }
+    let batches = listed.batches.iter();
+    let batches = batches.filter(|batch| batch.origin == window.origin);
+    epochs.extend(batches.map(|batch| batch.epoch));
+    epochs.retain(|epoch| (window.first..=window.last).contains(epoch));
+    epochs.sort_unstable();
+    Ok(epochs)
+}
+
+/// Reads one batch after the other, and adds each to all sums.
+async fn add_up<S: Store>(
+    app: &App<S>,
+    bucket: BucketId,
+    body: Bytes,
+    epochs: &[u64],
+) -> Result<Vec<u8>, Refusal> {
+    let size = app.cell_size();
+    let (origin, mut selection) = {
+        let select = Select::decode(&body, size)?;
+        (select.window().origin, Selection::new(&select, size))
+    };
+    for epoch in epochs {
+        let read = app.reads.read(app.store.batch(bucket, origin, *epoch));
+        let Found::Held(batch) = read.await? else {
+            return Err(SelectError::Window.into()); // Past retention meanwhile.
+        };
+        let body = body.clone();
+        // Not on the threads that answer.
+        let added = tokio::task::spawn_blocking(move || {
+            let select = Select::decode(&body, size)?;
+            let added = selection.add(&select, &batch).map_err(StoreError::from)?;
+            match added {
+                true => Ok(selection),
+                false => Err(Refusal::from(SelectError::Window)),
+            }
+        });
+        selection = added.await.map_err(|_| StoreError::Damaged)??;
+    }
+    let select = Select::decode(&body, size)?;
+    Ok(selection.finish(&select)?)
+}

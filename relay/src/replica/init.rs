@@ -1,0 +1,196 @@
+//! The command `store`.
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use tessera::wire::OriginKey;
+use tokio::time::sleep;
+
+use super::{ReplicaError, checks, open_state, servers, streams};
+use crate::{
+    config::{Config, ConfigError, Storage},
+    server::log_options,
+    store::{
+        Kind,
+        log::{
+            Log as _, LogConfig, LogError, LogOpenError, StateDir, Stream, adopt, first_steps,
+            initialize, nats::Nats,
+        },
+        sqlite::{History, OpenError, check},
+    },
+};
+
+/// How long a new stream may be without a leader.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Commands about a store that several relays share.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Create the streams of a new store, and the keys of its first member
+    ///
+    /// Takes the settings of `serve`, which every member then has to have. Needs credentials that
+    /// may create streams; the relays' own may not. May be repeated until it succeeds.
+    Init(Box<InitArgs>),
+}
+
+/// Flags of `store init`.
+#[derive(Args, Clone, Debug)]
+pub struct InitArgs {
+    /// Number of NATS servers that hold each stream: 3, 5, or 1 for a trial
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = replicas)]
+    pub replicas: u8,
+
+    /// Move the store of one relay: sqlite://PATH. The relay must have stopped, after an epoch in which
+    /// nobody posted. Signing key, chains and all batches are those of the new store; the file is
+    /// renamed, and no relay may start on it or a copy of it again
+    #[arg(long, value_name = "URL")]
+    pub from: Option<Storage>,
+
+    /// The settings.
+    #[command(flatten)]
+    pub config: Config,
+}
+
+impl StoreCommand {
+    /// Runs the command; returns what it prints.
+    ///
+    /// # Errors
+    ///
+    /// One of [`ReplicaError`].
+    pub async fn run(self) -> Result<String, ReplicaError> {
+        let Self::Init(args) = self;
+        init(&args).await
+    }
+}
+
+/// Creates the store. The settings are written last, so until then it may be
+/// repeated.
+async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
+    let config = &args.config;
+    config.check()?;
+    let Storage::Nats(url) = &config.storage.url else {
+        return Err(ConfigError::NotShared("replicas").into());
+    };
+    servers::check(&config.nats.nats_monitor).await?;
+    let log = checks::connect(url, &config.nats)?;
+    let published = streams::name(&url.id, "P");
+    if checks::find_if_any(&log, &published)
+        .await?
+        .is_some_and(|found| found.state.last_seq > 0)
+    {
+        return Err(ReplicaError::StoreExists(published));
+    }
+    let directory = config.nats.state_dir.as_deref().unwrap_or("".as_ref());
+    let history = args.from.as_ref().map(|from| history(from, config));
+    let history = history.transpose()?;
+    let steps = match &history {
+        Some(history) => first_steps(history).map_err(ReplicaError::MoveUnread)?,
+        None => [1, 1],
+    };
+    let state = match (open_state(directory), &history) {
+        (Err(ReplicaError::StateMissing(_)), Some(history)) => {
+            StateDir::continuing(directory, history.seed(), steps)?
+        }
+        (Err(ReplicaError::StateMissing(_)), None) => StateDir::create(directory)?,
+        (opened, _) => opened?,
+    };
+    let is_at = |kind, first| state.last_key(kind).is_some_and(|(step, _)| step == first);
+    let is_other = history
+        .as_ref()
+        .is_some_and(|history| history.seed() != state.seed());
+    if is_other || !is_at(Kind::Numbered, steps[0]) || !is_at(Kind::Lobby, steps[1]) {
+        return Err(ReplicaError::StateExists(directory.to_owned()));
+    }
+    let origin = OriginKey::from_seed(state.seed()).origin();
+    let limits = checks::limits(config, args.replicas);
+    for wanted in streams::configs(&url.id, &limits, origin) {
+        let found = checks::create(&log, &wanted).await?;
+        wanted.matches(&found.config)?;
+        if found.state.last_seq > 0 {
+            return Err(ReplicaError::StoreExists(wanted.name));
+        }
+    }
+    let cover = config.cover.build().map_err(ConfigError::from)?;
+    let settings = log_options(config, &cover.rule)?.config;
+    let mut moved = String::new();
+    match history {
+        None => write_settings(&log, &settings)
+            .await
+            .map_err(LogOpenError::Log)?,
+        Some(history) => {
+            let incomplete = |error| ReplicaError::MoveIncomplete {
+                id: url.id.clone(),
+                error,
+            };
+            leaders(&log).await.map_err(LogOpenError::Log)?;
+            adopt(&log, &settings, &history).await.map_err(incomplete)?;
+            let path = args.from.as_ref().map(ToString::to_string);
+            let path = path.unwrap_or_default();
+            let retired = history.retire();
+            retired.map_err(|error| ReplicaError::Io {
+                path: path.clone().into(),
+                error,
+            })?;
+            let closes = steps[0] + steps[1] - 2;
+            moved = format!(" {closes} closes were moved from {path}, which has a new name.");
+        }
+    }
+    Ok(format!(
+        "store {} on {} servers, origin {origin}.{moved} Start the first relay with the same settings",
+        url.id, args.replicas
+    ))
+}
+
+/// Opens the store that is moved, in which no cell may wait.
+fn history(from: &Storage, config: &Config) -> Result<History, ReplicaError> {
+    let Storage::Sqlite(path) = from else {
+        return Err(ReplicaError::MoveUnusable(OpenError::Shared));
+    };
+    let report = check(path).map_err(ReplicaError::MoveUnusable)?;
+    if !report.findings.is_empty() || report.is_backup {
+        return Err(ReplicaError::MoveUnusable(OpenError::Damaged(path.clone())));
+    }
+    let history = History::open(path, config.cell_size, config.buckets);
+    let history = history.map_err(ReplicaError::MoveUnusable)?;
+    match history.has_waiting().map_err(ReplicaError::MoveUnread)? {
+        true => Err(ReplicaError::CellsWaiting(path.clone())),
+        false => Ok(history),
+    }
+}
+
+/// Waits until the new streams have leaders.
+async fn leaders(log: &Nats) -> Result<(), LogError> {
+    let start = Instant::now();
+    while let Err(LogError::Unavailable) = log.info(Stream::Published).await {
+        if start.elapsed() > PATIENCE {
+            return Err(LogError::Unavailable);
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Writes the settings. A new stream answers once its leader is elected; a try without an
+/// answer may have written them.
+async fn write_settings(log: &Nats, settings: &LogConfig) -> Result<(), LogError> {
+    let start = Instant::now();
+    let mut is_unknown = false;
+    loop {
+        match initialize(log, settings).await {
+            Err(LogError::Unavailable) if start.elapsed() < PATIENCE => is_unknown = true,
+            Err(LogError::Refused) if is_unknown => return Ok(()),
+            written => return written,
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+fn replicas(text: &str) -> Result<u8, &'static str> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        "5" => Ok(5),
+        _ => Err("1, 3 or 5"),
+    }
+}

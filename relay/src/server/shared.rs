@@ -1,0 +1,55 @@
+//! Opening a store that several relays share.
+
+use tessera::wire::OriginKey;
+
+use crate::{
+    config::{Config, ConfigError, LogUrl},
+    cover::{CoverRule, LOBBY_CELLS},
+    replica::{ReplicaError, checks, open_state},
+    store::log::{Fault, Limits, LogConfig, LogOptions, LogStore, Shared, nats::Nats},
+};
+
+/// Checks the servers, the streams and the keys, and opens the store once everything
+/// published was read. Must be called within a runtime.
+pub(super) async fn open(
+    config: &Config,
+    url: &LogUrl,
+    rule: &CoverRule,
+) -> Result<LogStore<Nats>, ReplicaError> {
+    let state = open_state(config.nats.state_dir.as_deref().unwrap_or("".as_ref()))?;
+    let log = checks::connect(url, &config.nats)?;
+    let origin = OriginKey::from_seed(state.seed()).origin();
+    checks::check(config, url, &log, origin).await?;
+    let store = LogStore::open(log, state, log_options(config, rule)?)?;
+    store.ready().await?;
+    Ok(store)
+}
+
+/// The parameters of a member.
+///
+/// # Errors
+///
+/// [`ConfigError`] if the settings are inconsistent.
+pub fn log_options(config: &Config, rule: &CoverRule) -> Result<LogOptions, ConfigError> {
+    let capacity = config.capacity()?;
+    Ok(LogOptions {
+        config: LogConfig::new(&Shared {
+            cell_size: config.cell_size.get(),
+            buckets: config.buckets.get(),
+            epochs: [config.epoch.get(), config.lobby_epoch.get()],
+            retentions: [config.retention.get(), config.lobby_retention.get()],
+            batch_cells: capacity.batch_cells,
+            patience: [capacity.numbered_patience, capacity.lobby_patience],
+            cover: rule,
+        }),
+        cell_size: config.cell_size,
+        buckets: config.buckets,
+        capacity,
+        rules: [rule.clone(), CoverRule::FillTo(LOBBY_CELLS)],
+        disk: config.disk_limit()?,
+        rank: u32::from(config.nats.rank),
+        post_tick: config.nats.post_tick.duration(),
+        limits: Limits::default(),
+        fault: Fault::default(),
+    })
+}

@@ -1,0 +1,369 @@
+//! Reading the log: frames and markers of waiting cells, and what was published.
+
+mod apply;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::time::{sleep, timeout};
+
+use super::{
+    Broken, Item, Log, LogError, Message, Stream, Subject,
+    commit::Commit,
+    compute::cells_of,
+    marker::Marker,
+    post::confirm,
+    state::{Process, State},
+};
+use crate::store::{Kind, QueueClass, StoreError, queue::Ticket, ratchet::frame::Head};
+
+/// Pause before a replica that is behind is asked again.
+const BEHIND: Duration = Duration::from_millis(2);
+/// Pause after a failed read.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long a gap must last before it counts as damage: a replica or the commit
+/// that explains it may be late.
+const GAP: Duration = Duration::from_secs(5);
+
+/// Why a reader stopped within a batch of messages.
+enum Halt {
+    /// The next message comes after a commit that was not read yet.
+    NeedsCommit,
+    /// Messages are missing before this one.
+    Gap,
+}
+
+impl<L: Log> Process<L> {
+    /// Follows a stream until the process stops.
+    pub(super) async fn follow(self: Arc<Self>, stream: Stream) {
+        let mut gap: Option<(u64, Instant)> = None;
+        while !self.is_stopped() {
+            let read = match stream {
+                Stream::Numbered => self.read_waiting(Kind::Numbered).await,
+                Stream::Lobby => self.read_waiting(Kind::Lobby).await,
+                Stream::Published | Stream::Ratchet => self.read_published().await,
+            };
+            let pos = self.position(stream).await;
+            if gap.is_some_and(|(at, _)| at != pos) {
+                gap = None;
+                self.health.set_gap(false, stream);
+            }
+            match read {
+                Ok(Read::More) => (),
+                Ok(Read::End) => self.rest(stream).await,
+                Ok(Read::Gap) => {
+                    let (_, since) = *gap.get_or_insert_with(|| (pos, Instant::now()));
+                    if since.elapsed() > GAP {
+                        self.health.set_gap(true, stream);
+                    }
+                    sleep(PAUSE).await;
+                }
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// The next sequence of a stream.
+    async fn position(&self, stream: Stream) -> u64 {
+        let state = self.state.lock().await;
+        match stream {
+            Stream::Numbered => state.numbered.pos,
+            Stream::Lobby => state.lobby.pos,
+            Stream::Published | Stream::Ratchet => state.published,
+        }
+    }
+
+    /// Waits until there may be something to read.
+    async fn rest(&self, stream: Stream) {
+        let is_behind = match stream {
+            Stream::Numbered => self.is_behind(Kind::Numbered).await,
+            Stream::Lobby => self.is_behind(Kind::Lobby).await,
+            Stream::Published | Stream::Ratchet => false,
+        };
+        if is_behind {
+            sleep(BEHIND).await;
+            return;
+        }
+        let woken = self.wake.reader(stream).notified();
+        let _ = timeout(self.options.limits.poll, woken).await;
+    }
+
+    async fn is_behind(&self, kind: Kind) -> bool {
+        let state = self.state.lock().await;
+        let kind = state.kind(kind);
+        kind.pos <= kind.wanted
+    }
+
+    /// Reads some messages of a stream of waiting cells.
+    async fn read_waiting(&self, kind: Kind) -> Result<Read, LogError> {
+        let stream = Stream::of(kind);
+        let from = self.state.lock().await.kind(kind).pos;
+        let messages = self.log.read(stream, from).await?;
+        let is_end = messages.is_empty();
+        let mut state = self.state.lock().await;
+        for message in messages {
+            match self.take(&mut state, kind, message) {
+                Ok(()) => (),
+                Err(halt) => {
+                    let pos = state.kind(kind).pos;
+                    drop(state);
+                    // Both are explained by commits, if others are ahead.
+                    while self.read_published().await? == Read::More {}
+                    let moved = self.state.lock().await.kind(kind).pos != pos;
+                    return Ok(match halt {
+                        _ if moved => Read::More,
+                        Halt::NeedsCommit => Read::End,
+                        Halt::Gap => Read::Gap,
+                    });
+                }
+            }
+        }
+        Ok(if is_end { Read::End } else { Read::More })
+    }
+
+    /// Takes the next message of a stream of waiting cells.
+    fn take(&self, state: &mut State, kind: Kind, message: Message) -> Result<(), Halt> {
+        let of_kind = state.kind(kind);
+        let next = of_kind.position.next;
+        if message.seq < of_kind.pos {
+            return Ok(());
+        }
+        if message.seq > of_kind.pos {
+            return Err(Halt::Gap);
+        }
+        if self.is_stopped() {
+            return Err(Halt::Gap);
+        }
+        match message.subject.item {
+            Item::Marker => {
+                let open = |index| {
+                    if self.options.breaks(Broken::AnyMarker) {
+                        return Marker::unchecked(&message.bytes);
+                    }
+                    let key = state.keys.get(kind, index)?;
+                    Marker::open(key, kind, &message.bytes)
+                };
+                if state.kind(kind).marker.is_some() {
+                    // Another marker of this index is void; that of the next one must wait.
+                    if open(next).is_none() && open(next + 1).is_some() {
+                        return Err(Halt::NeedsCommit);
+                    }
+                } else if let Some(marker) = open(next) {
+                    let before = state.kind(kind).before();
+                    if marker.follows(&before, message.at) && self.are_open(state, kind, &marker)
+                        || self.options.breaks(Broken::AnyMarker)
+                    {
+                        self.end_interval(state, kind, message.seq, marker);
+                    }
+                }
+            }
+            Item::Frame => self.take_frame(state, kind, message.seq, message.bytes),
+            _ => (),
+        }
+        state.kind_mut(kind).pos = message.seq + 1;
+        Ok(())
+    }
+
+    /// Returns `true` if no bucket of a marker was closed in its epoch before.
+    fn are_open(&self, state: &State, kind: Kind, marker: &Marker) -> bool {
+        let is_open = |bucket| {
+            let head = state.heads.get(bucket);
+            head.is_none_or(|(epoch, _)| *epoch < marker.epoch)
+        };
+        let position = &state.kind(kind).position;
+        // A process that restarts within a close reads its marker again.
+        let is_begun = position.step > 0 && marker.epoch > position.epoch;
+        is_begun || marker.closes(&self.buckets(kind)).iter().all(is_open)
+    }
+
+    /// Ends the interval of the current index at its first valid marker.
+    fn end_interval(&self, state: &mut State, kind: Kind, seq: u64, marker: Marker) {
+        let next = state.kind(kind).position.next;
+        if let Err(error) = advance(state, kind, next, &marker.r.0) {
+            tracing::error!(%error, "writing the key file failed");
+            self.fail();
+            return;
+        }
+        let of_kind = state.kind_mut(kind);
+        of_kind.marker = Some((seq, marker));
+        // Own frames of this index that were not read by now are not in the interval.
+        self.seal_again(state, kind, next);
+        self.wake.due(kind).notify_one();
+        self.change();
+    }
+
+    /// Puts the cells of frames in flight up to an index back into the outbox.
+    fn seal_again(&self, state: &mut State, kind: Kind, index: u64) {
+        let of_kind = state.kind_mut(kind);
+        let mut old: Vec<u64> = of_kind
+            .in_flight
+            .iter()
+            .filter(|(_, frame)| frame.index <= index)
+            .map(|(number, _)| *number)
+            .collect();
+        old.sort_unstable();
+        for number in old.into_iter().rev() {
+            if let Some(frame) = of_kind.in_flight.remove(&number) {
+                frame.gone.notify_one();
+                for cell in frame.cells.into_iter().rev() {
+                    of_kind.outbox.push_front(cell);
+                }
+            }
+        }
+        self.wake.flush(kind).notify_one();
+    }
+
+    fn take_frame(&self, state: &mut State, kind: Kind, seq: u64, frame: Vec<u8>) {
+        let Some(head) = Head::parse(&frame) else {
+            return;
+        };
+        let is_own = state.sealer.is_own(&frame);
+        let current = state.kind(kind).current();
+        let own = match is_own {
+            true => state.kind_mut(kind).in_flight.remove(&head.number),
+            false => None,
+        };
+        if let Some(own) = &own {
+            own.gone.notify_one();
+        }
+        if head.step != current {
+            // Too late for its interval: its cells are not in the log.
+            if let Some(own) = own {
+                state.kind_mut(kind).outbox.extend(own.cells);
+                self.wake.flush(kind).notify_one();
+            }
+            return;
+        }
+        let cells = match own {
+            Some(own) => own.cells,
+            None => match state.keys.get(kind, current) {
+                Some(key) => {
+                    let size = self.options.cell_size;
+                    let buckets = self.buckets(kind);
+                    let cells = cells_of(key, kind, current, &frame, size, &buckets);
+                    let class = QueueClass::default();
+                    cells.into_iter().map(|cell| (cell, class)).collect()
+                }
+                None => Vec::new(),
+            },
+        };
+        let of_kind = state.kind_mut(kind);
+        let (frames, ids) = match of_kind.marker.is_some() {
+            true => (&mut of_kind.late, &mut of_kind.late_ids),
+            false => (&mut of_kind.frames, &mut of_kind.ids),
+        };
+        frames.push((seq, frame));
+        ids.extend(cells.iter().map(|(cell, _)| cell.id()));
+        for (cell, class) in cells {
+            let ticket = Ticket {
+                frame: 0,
+                place: 0,
+                waited: cell.waited,
+                cell: cell.id(),
+            };
+            state.queue.push(cell.slot.bucket, class, ticket);
+            confirm(state, kind, &cell.id());
+            if is_own {
+                state.kind_mut(kind).kept.insert(current, cell);
+            }
+        }
+    }
+
+    /// Reads some messages of the published stream.
+    pub(super) async fn read_published(&self) -> Result<Read, LogError> {
+        let _alone = self.reading.lock().await;
+        let from = self.state.lock().await.published;
+        let messages = self.log.read(Stream::Published, from).await?;
+        if messages.is_empty() {
+            return Ok(Read::End);
+        }
+        for message in messages {
+            let mut state = self.state.lock().await;
+            if message.seq < state.published {
+                continue;
+            }
+            // The oldest messages expire: a new view starts with the first that is left.
+            let is_new = [Kind::Numbered, Kind::Lobby]
+                .into_iter()
+                .all(|kind| state.kind(kind).position == super::state::fresh());
+            if message.seq > state.published && !is_new {
+                return Ok(Read::Gap);
+            }
+            let Subject { kind, item } = message.subject;
+            match item {
+                Item::Part => {
+                    state.parts.insert(message.seq, (kind, message.bytes));
+                }
+                Item::Commit if self.commit(&mut state, kind, &message).await.is_err() => {
+                    return Ok(Read::Gap);
+                }
+                _ => (),
+            }
+            state.published = message.seq + 1;
+        }
+        Ok(Read::More)
+    }
+
+    /// Applies a commit if it is the next one of its kind.
+    async fn commit(
+        &self,
+        state: &mut State,
+        kind: Kind,
+        message: &Message,
+    ) -> Result<(), StoreError> {
+        let Some((commit, hash)) = Commit::open(&message.bytes, &self.origin, kind) else {
+            tracing::warn!(?kind, "a commit that this origin did not sign is ignored");
+            return Ok(());
+        };
+        let position = state.kind(kind).position;
+        let is_next = commit.i == position.next
+            && commit.step == position.step
+            && commit.prev.0 == position.commit;
+        let is_first = position == super::state::fresh() && commit.i > 1 && commit.step == 0;
+        if !is_next && !is_first {
+            // A new view begins with the first step of a close.
+            if commit.i > position.next && position != super::state::fresh() {
+                return Err(self.health.damaged("a commit is missing in the log"));
+            }
+            return Ok(());
+        }
+        if commit.config.0 != self.config_hash {
+            let what = "a commit was made with another configuration";
+            return Err(self.health.damaged(what));
+        }
+        match self.batches(state, kind, &commit) {
+            Ok(batches) => {
+                self.apply(state, kind, &commit, hash, message.seq, batches)
+                    .await
+            }
+            // Its first parts have expired.
+            Err(_) if is_first => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The result of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// There may be more.
+    More,
+    /// Nothing new.
+    End,
+    /// Messages are missing.
+    Gap,
+}
+
+/// Makes the key of the step after `step` durable.
+fn advance(state: &mut State, kind: Kind, step: u64, r: &[u8; 32]) -> Result<(), StoreError> {
+    let key = state.keys.get(kind, step).ok_or(StoreError::Unavailable)?;
+    let next = key.next(kind, r).map_err(|_| StoreError::Misused)?;
+    // The key file replaces the oldest key, which must not be the current one.
+    state
+        .keys
+        .erase_all_but(kind, step)
+        .and_then(|()| state.keys.put(kind, step + 1, next))
+        .map_err(|_| StoreError::Failed)
+}

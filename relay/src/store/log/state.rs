@@ -1,0 +1,344 @@
+//! The state of one process, shared by its tasks.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    },
+};
+
+use ed25519_dalek::SigningKey;
+use tessera::{
+    base::UnixTime,
+    wire::{BucketId, HeaderHash, Origin},
+};
+use tokio::sync::{Mutex, Notify, watch};
+
+use super::{
+    LogOptions, Stream,
+    compute::{Computed, WaitingCell},
+    marker::{Before, Marker},
+    post::{InFlight, Kept, Waiters},
+};
+use crate::{
+    cover::CoverRule,
+    store::{
+        Kind, SqliteStore, StoreError,
+        queue::{CellId, Queue, QueueClass},
+        ratchet::{KeyFile, frame::Sealer},
+        sqlite::view::Position,
+    },
+};
+
+/// What all tasks of a process share.
+pub(super) struct Process<L> {
+    pub(super) log: L,
+    pub(super) options: LogOptions,
+    pub(super) view: SqliteStore,
+    pub(super) origin: Origin,
+    pub(super) signing_key: SigningKey,
+    pub(super) config_hash: [u8; 32],
+    pub(super) state: Mutex<State>,
+    /// Serializes the readers of the published stream.
+    pub(super) reading: Mutex<()>,
+    pub(super) wake: Wake,
+    /// Incremented whenever a marker is read or a close is applied.
+    pub(super) changed: watch::Sender<u64>,
+    /// Whether the process has read the log up to its end once.
+    pub(super) ready: watch::Sender<bool>,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) health: Health,
+}
+
+/// What tasks wait for.
+#[derive(Default)]
+pub(super) struct Wake {
+    pub(super) numbered: Notify,
+    pub(super) lobby: Notify,
+    pub(super) published: Notify,
+    pub(super) flush: [Notify; 2],
+    pub(super) due: [Notify; 2],
+}
+
+impl Wake {
+    pub(super) fn reader(&self, stream: Stream) -> &Notify {
+        match stream {
+            Stream::Numbered => &self.numbered,
+            Stream::Lobby => &self.lobby,
+            Stream::Published | Stream::Ratchet => &self.published,
+        }
+    }
+
+    pub(super) fn flush(&self, kind: Kind) -> &Notify {
+        let [numbered, lobby] = &self.flush;
+        pick(kind, numbered, lobby)
+    }
+
+    pub(super) fn due(&self, kind: Kind) -> &Notify {
+        let [numbered, lobby] = &self.due;
+        pick(kind, numbered, lobby)
+    }
+}
+
+/// What an operator should know.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// The streams in which messages are missing, one bit each.
+    pub(super) gap: AtomicU8,
+    /// The kinds of buckets for whose posts the log has no room, one bit each.
+    pub(super) full: AtomicU8,
+    /// Closes by which the ratchet of each kind is behind the log.
+    pub(super) lag: [AtomicU64; 2],
+    /// Closes that this process computed otherwise than they were published.
+    pub(super) differs: AtomicU64,
+    /// What was last said about damage.
+    pub(super) said: std::sync::Mutex<&'static str>,
+    /// The process must not write any more.
+    pub(super) crashed: AtomicBool,
+}
+
+impl Health {
+    pub(super) fn writable(&self) -> Result<(), StoreError> {
+        if self.crashed.load(Ordering::Relaxed) {
+            Err(StoreError::Failed)
+        } else if self.gap.load(Ordering::Relaxed) != 0 || self.lag() > 0 {
+            Err(StoreError::Unavailable)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Fails while the log has no room for posts to buckets of this kind.
+    pub(super) fn room(&self, kind: Kind) -> Result<(), StoreError> {
+        match self.full.load(Ordering::Relaxed) & bit(kind) {
+            0 => Ok(()),
+            _ => Err(StoreError::Full),
+        }
+    }
+
+    /// Closes by which the slower ratchet is behind the log.
+    pub(super) fn lag(&self) -> u64 {
+        let lags = self.lag.iter().map(|lag| lag.load(Ordering::Relaxed));
+        lags.max().unwrap_or(0)
+    }
+
+    /// Sets a flag, and logs changes.
+    pub(super) fn set_gap(&self, gap: bool, stream: Stream) {
+        let bit = 1 << stream as u8;
+        let before = match gap {
+            true => self.gap.fetch_or(bit, Ordering::Relaxed),
+            false => self.gap.fetch_and(!bit, Ordering::Relaxed),
+        };
+        match gap {
+            _ if (before & bit != 0) == gap => (),
+            true => tracing::error!(
+                ?stream,
+                "messages are missing in the log: posts are refused"
+            ),
+            false => tracing::info!(?stream, "the log is complete again"),
+        }
+    }
+
+    /// Logs what is wrong with the log, once, as readers try again.
+    pub(super) fn damaged(&self, what: &'static str) -> StoreError {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *said, what) != what {
+            tracing::error!("{what}");
+        }
+        StoreError::Damaged
+    }
+
+    pub(super) fn set_full(&self, full: bool, kind: Kind) {
+        let before = match full {
+            true => self.full.fetch_or(bit(kind), Ordering::Relaxed),
+            false => self.full.fetch_and(!bit(kind), Ordering::Relaxed),
+        };
+        match full {
+            _ if (before & bit(kind) != 0) == full => (),
+            true => tracing::error!(?kind, "the log is full: posts are refused"),
+            false => tracing::info!(?kind, "the log has room again"),
+        }
+    }
+
+    pub(super) fn set_lag(&self, lag: u64, kind: Kind) {
+        let [numbered, lobby] = &self.lag;
+        let of_kind = pick(kind, numbered, lobby);
+        if of_kind.swap(lag, Ordering::Relaxed) == 0 && lag > 0 {
+            tracing::error!(
+                ?kind,
+                "the ratchet is behind and its inputs are gone: this process reads only; admit it again"
+            );
+        }
+    }
+}
+
+const fn bit(kind: Kind) -> u8 {
+    match kind {
+        Kind::Numbered => 1,
+        Kind::Lobby => 2,
+    }
+}
+
+/// What changes.
+pub(super) struct State {
+    pub(super) keys: KeyFile,
+    pub(super) sealer: Sealer,
+    pub(super) queue: Queue,
+    /// The last header of each bucket, with its epoch.
+    pub(super) heads: HashMap<BucketId, (u64, HeaderHash)>,
+    pub(super) numbered: KindState,
+    pub(super) lobby: KindState,
+    /// The next sequence of the published stream.
+    pub(super) published: u64,
+    /// Parts that no commit has used yet.
+    pub(super) parts: BTreeMap<u64, (Kind, Vec<u8>)>,
+    /// Ratchet inputs from their stream, by kind and index.
+    pub(super) inputs: HashMap<(Kind, u64), Vec<[u8; 32]>>,
+    /// The next sequence of the ratchet's stream.
+    pub(super) ratchet: u64,
+}
+
+/// The state of one kind of buckets.
+pub(super) struct KindState {
+    pub(super) position: Position,
+    /// The next sequence of its stream.
+    pub(super) pos: u64,
+    /// The frames of the current index, with their sequences.
+    pub(super) frames: Vec<(u64, Vec<u8>)>,
+    /// Those of the next index, after the marker.
+    pub(super) late: Vec<(u64, Vec<u8>)>,
+    /// The cells in these frames.
+    pub(super) ids: HashSet<CellId>,
+    pub(super) late_ids: HashSet<CellId>,
+    /// The marker of the current index with its sequence, until it is applied.
+    pub(super) marker: Option<(u64, Marker)>,
+    pub(super) computed: Option<Arc<Computed>>,
+    /// The last acknowledged sequence.
+    pub(super) wanted: u64,
+    /// Cells to be sealed.
+    pub(super) outbox: VecDeque<(WaitingCell, QueueClass)>,
+    /// Frames that were published and not read yet, by number.
+    pub(super) in_flight: HashMap<u64, InFlight>,
+    /// The posts that wait for a cell.
+    pub(super) waiters: HashMap<CellId, Waiters>,
+    /// Acknowledged cells.
+    pub(super) kept: Kept,
+    /// Cells published before this time may be published again.
+    pub(super) seen_from: UnixTime,
+    pub(super) most_waited: u8,
+    /// Cover rules by their hash.
+    pub(super) rules: HashMap<[u8; 32], CoverRule>,
+}
+
+impl KindState {
+    pub(super) fn new(position: Position, rule: &CoverRule, kept: usize) -> Self {
+        let rules = HashMap::from([(super::config::rule_hash(rule), rule.clone())]);
+        Self {
+            position,
+            pos: position.marker + 1,
+            frames: Vec::new(),
+            late: Vec::new(),
+            ids: HashSet::new(),
+            late_ids: HashSet::new(),
+            marker: None,
+            computed: None,
+            wanted: 0,
+            outbox: VecDeque::new(),
+            in_flight: HashMap::new(),
+            waiters: HashMap::new(),
+            kept: Kept::new(kept),
+            seen_from: UnixTime(0),
+            most_waited: u8::MAX,
+            rules,
+        }
+    }
+
+    /// The index of the interval of the log in which the reader is.
+    pub(super) fn current(&self) -> u64 {
+        self.position.next + u64::from(self.marker.is_some())
+    }
+
+    pub(super) fn before(&self) -> Before {
+        let position = &self.position;
+        Before {
+            i: position.next,
+            epoch: (position.next > 1).then_some(position.epoch),
+            marker: position.marker,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn kind(&self, kind: Kind) -> &KindState {
+        pick(kind, &self.numbered, &self.lobby)
+    }
+
+    pub(super) fn kind_mut(&mut self, kind: Kind) -> &mut KindState {
+        pick(kind, &mut self.numbered, &mut self.lobby)
+    }
+}
+
+impl<L> Process<L> {
+    pub(super) fn change(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        *self.stop.borrow() || self.health.crashed.load(Ordering::Relaxed)
+    }
+
+    /// Stops all tasks.
+    pub(super) fn stop(&self) {
+        self.stop.send_replace(true);
+        for kind in [Kind::Numbered, Kind::Lobby] {
+            self.wake.flush(kind).notify_one();
+            self.wake.due(kind).notify_one();
+        }
+        for stream in [Stream::Numbered, Stream::Lobby, Stream::Published] {
+            self.wake.reader(stream).notify_one();
+        }
+    }
+
+    /// Stops the process for good: the state of its key file is unknown.
+    pub(super) fn fail(&self) -> StoreError {
+        self.health.crashed.store(true, Ordering::Relaxed);
+        self.stop();
+        StoreError::Failed
+    }
+
+    /// Stops the process here if a test wants a crash.
+    pub(super) fn crash(&self, step: &'static str) -> Result<(), StoreError> {
+        let crash = self.options.fault.crash.as_ref();
+        if self.health.crashed.load(Ordering::Relaxed) || crash.is_some_and(|crash| crash(step)) {
+            return Err(self.fail());
+        }
+        Ok(())
+    }
+
+    /// All buckets of a kind.
+    pub(super) fn buckets(&self, kind: Kind) -> Vec<BucketId> {
+        match kind {
+            Kind::Numbered => self.options.buckets.numbered().collect(),
+            Kind::Lobby => vec![BucketId::LOBBY],
+        }
+    }
+}
+
+fn pick<T>(kind: Kind, numbered: T, lobby: T) -> T {
+    match kind {
+        Kind::Numbered => numbered,
+        Kind::Lobby => lobby,
+    }
+}
+
+pub(super) fn fresh() -> Position {
+    Position {
+        next: 1,
+        step: 0,
+        epoch: 0,
+        closed_at: UnixTime(0),
+        marker: 0,
+        commit: [0; 32],
+    }
+}

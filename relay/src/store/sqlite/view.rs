@@ -1,0 +1,262 @@
+//! The view of a replicated store: what was published according to the log, and
+//! how far the log was read.
+//!
+//! A view has no signing key and no waiting cells. Its tables beyond those of a
+//! store are created when it is opened.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
+
+use rusqlite::{Connection, Transaction, params};
+use tessera::{
+    base::UnixTime,
+    wire::{BucketId, HeaderHash, Origin, OriginKey},
+};
+
+use super::{
+    OpenError, Options, SqliteStore, close,
+    error::WriteError,
+    lock::lock,
+    schema::{self, integer, unsigned},
+    writer::Job,
+};
+use crate::store::{Assembled, Kind, StoreError};
+
+/// `log_seen` is the index of the digests of published cells, by kind, with the
+/// time of their batch and the sequence of its commit. `log_position` is the next
+/// close of each kind. `log_read` is the sequence from which the published stream
+/// is read again after a restart.
+pub(super) const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS log_seen (
+        lobby INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        closed_at INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (lobby, digest)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS log_position (
+        lobby INTEGER PRIMARY KEY,
+        next INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        closed_at INTEGER NOT NULL,
+        marker INTEGER NOT NULL,
+        commit_hash BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS log_read (
+        id INTEGER PRIMARY KEY CHECK (id = 0),
+        seq INTEGER NOT NULL
+    ) STRICT;
+";
+
+/// Name of the setting with the origin of a view.
+pub(super) const VIEW: &str = "view";
+/// The digest index is swept in this many parts.
+const SWEEPS: u8 = 64;
+
+/// How far the closes of a kind were applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The index of the next close.
+    pub(crate) next: u64,
+    /// Its steps that were applied.
+    pub(crate) step: u32,
+    /// The epoch of the last close, complete or not.
+    pub(crate) epoch: u64,
+    /// Its nominal boundary.
+    pub(crate) closed_at: UnixTime,
+    /// Sequence of the last marker.
+    pub(crate) marker: u64,
+    /// SHA-256 of the last commit.
+    pub(crate) commit: [u8; 32],
+}
+
+/// One step of a close, to be applied in one transaction.
+#[derive(Debug)]
+pub(crate) struct Apply {
+    pub(crate) kind: Kind,
+    pub(crate) batches: Vec<Assembled>,
+    pub(crate) position: Position,
+    /// Sequence of the commit.
+    pub(crate) seq: u64,
+    /// From which sequence the published stream is read again.
+    pub(crate) read_from: u64,
+}
+
+/// The state of a view when it is opened.
+#[derive(Debug, Default)]
+pub(crate) struct ViewState {
+    pub(crate) positions: HashMap<Kind, Position>,
+    pub(crate) read_from: u64,
+    pub(crate) heads: HashMap<BucketId, (u64, HeaderHash)>,
+}
+
+impl SqliteStore {
+    /// Opens or creates the view of an origin.
+    pub(crate) fn open_view(
+        path: &Path,
+        options: &Options,
+        key: OriginKey,
+    ) -> Result<(Self, ViewState), OpenError> {
+        let sqlite = |error| OpenError::Sqlite {
+            path: path.to_owned(),
+            error,
+        };
+        let lock = lock(path)?;
+        let connection = schema::open_view(path, options, &key.origin())?;
+        connection.execute_batch(TABLES).map_err(sqlite)?;
+        let state = read_state(&connection, &key.origin()).map_err(sqlite)?;
+        let store = Self::start(path, options, connection, key, lock)?;
+        Ok((store, state))
+    }
+
+    /// Applies one step of a close.
+    pub(crate) async fn apply(&self, apply: Apply) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Apply(Box::new(apply), reply)).await
+    }
+
+    /// Which of these cells were published in a batch of this kind that closed at
+    /// `from` or later, by a commit up to a sequence.
+    pub(crate) async fn seen(
+        &self,
+        kind: Kind,
+        digests: Vec<[u8; 32]>,
+        from: UnixTime,
+        through: u64,
+    ) -> Result<HashSet<[u8; 32]>, StoreError> {
+        self.read(move |connection| {
+            let mut find = connection.prepare_cached(
+                "SELECT 1 FROM log_seen WHERE lobby = ?1 AND digest = ?2 AND closed_at >= ?3
+                 AND seq <= ?4",
+            )?;
+            let mut seen = HashSet::new();
+            for digest in digests {
+                let key = params![
+                    kind == Kind::Lobby,
+                    digest,
+                    integer(from.0),
+                    integer(through)
+                ];
+                if find.exists(key)? {
+                    seen.insert(digest);
+                }
+            }
+            Ok(seen)
+        })
+        .await
+    }
+
+    /// Deletes a part of the digests of batches that closed before a time.
+    pub(crate) async fn sweep(
+        &self,
+        kind: Kind,
+        before: UnixTime,
+        number: u64,
+    ) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Sweep(kind, before, number, reply))
+            .await
+    }
+}
+
+/// Writes a step of a close.
+pub(super) fn apply(tx: &Transaction<'_>, apply: &Apply) -> Result<(), WriteError> {
+    let (lobby, position) = (apply.kind == Kind::Lobby, &apply.position);
+    for batch in &apply.batches {
+        close::write(tx, batch)?;
+        let mut digests = batch.digests();
+        digests.sort_unstable();
+        let mut insert = tx.prepare_cached(
+            "INSERT INTO log_seen (lobby, digest, closed_at, seq) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (lobby, digest) DO UPDATE SET closed_at = ?3, seq = ?4",
+        )?;
+        let closed_at = integer(batch.header.closed_at.0);
+        for digest in digests {
+            insert.execute(params![lobby, digest, closed_at, integer(apply.seq)])?;
+        }
+    }
+    tx.prepare_cached(
+        "INSERT INTO log_position (lobby, next, step, epoch, closed_at, marker, commit_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (lobby) DO UPDATE SET next = ?2, step = ?3, epoch = ?4, closed_at = ?5,
+             marker = ?6, commit_hash = ?7",
+    )?
+    .execute(params![
+        lobby,
+        integer(position.next),
+        position.step,
+        integer(position.epoch),
+        integer(position.closed_at.0),
+        integer(position.marker),
+        position.commit
+    ])?;
+    tx.prepare_cached(
+        "INSERT INTO log_read (id, seq) VALUES (0, ?1) ON CONFLICT (id) DO UPDATE SET seq = ?1",
+    )?
+    .execute([integer(apply.read_from)])?;
+    Ok(())
+}
+
+/// Deletes the old digests of one of [`SWEEPS`] parts of the index.
+pub(super) fn sweep(
+    tx: &Transaction<'_>,
+    kind: Kind,
+    before: UnixTime,
+    number: u64,
+) -> Result<(), WriteError> {
+    let part = u8::try_from(number % u64::from(SWEEPS)).unwrap_or(0);
+    let width = u8::try_from(256 / u16::from(SWEEPS)).unwrap_or(1);
+    let (first, last) = (part * width, part * width + (width - 1));
+    tx.prepare_cached(
+        "DELETE FROM log_seen WHERE lobby = ?1 AND digest >= ?2 AND digest <= ?3 AND closed_at < ?4",
+    )?
+    .execute(params![
+        kind == Kind::Lobby,
+        [first],
+        [[last].as_slice(), &[0xFF; 31]].concat(),
+        integer(before.0)
+    ])?;
+    Ok(())
+}
+
+fn read_state(connection: &Connection, own: &Origin) -> rusqlite::Result<ViewState> {
+    let mut state = ViewState {
+        read_from: 1,
+        ..ViewState::default()
+    };
+    let mut positions = connection.prepare(
+        "SELECT lobby, next, step, epoch, closed_at, marker, commit_hash FROM log_position",
+    )?;
+    let mut rows = positions.query([])?;
+    while let Some(row) = rows.next()? {
+        let kind = match row.get::<_, bool>(0)? {
+            true => Kind::Lobby,
+            false => Kind::Numbered,
+        };
+        let position = Position {
+            next: unsigned(row.get(1)?),
+            step: row.get(2)?,
+            epoch: unsigned(row.get(3)?),
+            closed_at: UnixTime(unsigned(row.get(4)?)),
+            marker: unsigned(row.get(5)?),
+            commit: row.get(6)?,
+        };
+        state.positions.insert(kind, position);
+    }
+    let mut heads =
+        connection.prepare("SELECT bucket, epoch, head FROM chain WHERE origin = ?1")?;
+    let mut rows = heads.query([own.0])?;
+    while let Some(row) = rows.next()? {
+        if let Ok(bucket) = BucketId::try_from(row.get::<_, u32>(0)?) {
+            let head = (unsigned(row.get(1)?), HeaderHash(row.get(2)?));
+            state.heads.insert(bucket, head);
+        }
+    }
+    let mut read = connection.prepare("SELECT seq FROM log_read")?;
+    let mut rows = read.query([])?;
+    if let Some(row) = rows.next()? {
+        state.read_from = unsigned(row.get(0)?);
+    }
+    Ok(state)
+}

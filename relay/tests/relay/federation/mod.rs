@@ -1,0 +1,10 @@
+//! Relays of several organisations: processes that exchange their batches.
+
+mod cluster;
+mod deaths;
+mod failures;
+mod forks;
+mod keys;
+mod mirror;
+mod nodes;
+mod segments;

@@ -1,0 +1,111 @@
+//! The replicated backend over a log in memory: the contract, and what one
+//! process alone must do.
+
+mod adopt;
+mod faults;
+mod memory;
+mod simulation;
+mod team;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+use tessera::wire::{BucketCount, CellSize};
+use tessera_relay::{
+    cover::CoverRule,
+    store::{
+        log::{Fault, Limits, LogConfig, LogOptions, LogStore, Shared, StateDir, initialize},
+        queue::Capacity,
+    },
+};
+
+use self::memory::{MemoryLog, Servers};
+use crate::{contract, cover};
+
+/// The parameters of a process; `capacity` as in the tests of SQLite.
+pub(crate) fn options(cell_size: u32, buckets: u32, rule: CoverRule) -> LogOptions {
+    let size = CellSize::try_from(cell_size).unwrap();
+    let capacity = Capacity {
+        batch_cells: 2000,
+        numbered_cells: 8000,
+        ..Capacity::new(CellSize::DEFAULT, 32 << 20, 4, 60)
+    };
+    let config = LogConfig::new(&Shared {
+        cell_size,
+        buckets,
+        epochs: [10, 10],
+        retentions: [1000, 1000],
+        batch_cells: capacity.batch_cells,
+        patience: [capacity.numbered_patience, capacity.lobby_patience],
+        cover: &rule,
+    });
+    LogOptions {
+        config,
+        cell_size: size,
+        buckets: BucketCount::try_from(buckets).unwrap(),
+        capacity,
+        rules: [rule, CoverRule::FillTo(16)],
+        disk: None,
+        rank: 0,
+        post_tick: Duration::ZERO,
+        limits: Limits {
+            // A machine may be busy.
+            post: Duration::from_secs(60),
+            close: Duration::from_secs(120),
+            marker_turn: Duration::from_millis(20),
+            commit_turn: Duration::from_millis(30),
+            poll: Duration::from_millis(10),
+            ..Limits::default()
+        },
+        fault: Fault::default(),
+    }
+}
+
+/// A deployment of one process.
+struct Alone {
+    directory: TempDir,
+    servers: Arc<Servers>,
+}
+
+impl Alone {
+    fn new() -> Self {
+        Self {
+            directory: TempDir::new().unwrap(),
+            servers: Servers::new(1),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("state")
+    }
+}
+
+impl contract::Open<LogStore<MemoryLog>> for Alone {
+    fn open(&self) -> LogStore<MemoryLog> {
+        let options = options(2048, 2, CoverRule::Fixed(4));
+        let opened = async {
+            let log = self.servers.connect();
+            let directory = match self.path().exists() {
+                true => StateDir::open(&self.path()),
+                false => {
+                    initialize(&log, &options.config).await.unwrap();
+                    StateDir::create(&self.path())
+                }
+            };
+            let store = LogStore::open(log, directory.unwrap(), options).unwrap();
+            store.ready().await.unwrap();
+            store
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(opened))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_the_contract() {
+    contract::all(Alone::new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cover_follows_its_rules_over_many_epochs() {
+    cover::all(Alone::new).await;
+}

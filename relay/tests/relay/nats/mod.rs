@@ -1,0 +1,14 @@
+//! A store that several relays share, on real NATS servers.
+
+mod compose;
+mod contract;
+mod damage;
+mod failures;
+mod init;
+mod member;
+mod nemesis;
+mod network;
+mod permissions;
+mod servers;
+mod traces;
+mod volumes;
