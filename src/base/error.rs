@@ -22,6 +22,12 @@ macro_rules! codes {
                 match self { $(Self::$name => $text,)* }
             }
 
+            /// The code with this text.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
+
             /// Returns `true` if the same call may succeed later.
             #[must_use]
             pub const fn retryable(self) -> bool {
@@ -81,6 +87,8 @@ codes! {
     MessageUnknown = "MESSAGE_UNKNOWN", false;
     /// No evidence was taken of a message.
     EvidenceMissing = "EVIDENCE_MISSING", false;
+    /// A message would be deleted that the health record does not have yet.
+    MessageUnfiled = "MESSAGE_UNFILED", false;
     /// The message has already been sent, or was written by the contact.
     MessageSent = "MESSAGE_SENT", false;
     /// The clock is behind the oldest month whose keys are kept; sending is refused.
@@ -137,6 +145,8 @@ codes! {
     NotFound = "NOT_FOUND", true;
     /// The batch is older than the relay's retention (410).
     RetentionPassed = "RETENTION_PASSED", false;
+    /// The relay holds another number of cells in the window of a select (409).
+    WindowMismatch = "WINDOW_MISMATCH", true;
     /// A response of the relay that does not follow the protocol.
     RelayProtocol = "RELAY_PROTOCOL", true;
     /// A batch whose signature, digest or chain is invalid.
@@ -148,6 +158,14 @@ codes! {
     RelayTime = "RELAY_TIME", false;
     /// The relay's number of buckets or its cell size has changed.
     RelayChanged = "RELAY_CHANGED", false;
+    /// The health record cannot be reached, or asks the client to wait.
+    RecordUnreachable = "RECORD_UNREACHABLE", true;
+    /// The health record lacks something that filing a message needs.
+    RecordUnsupported = "RECORD_UNSUPPORTED", false;
+    /// The health record refused a message.
+    RecordRefused = "RECORD_REFUSED", false;
+    /// The health record has the same message more than once.
+    RecordAmbiguous = "RECORD_AMBIGUOUS", false;
     /// `init()` has not been called, or has not finished.
     NotInitialized = "NOT_INITIALIZED", false;
     /// The WebAssembly module could not be loaded.

@@ -50,6 +50,10 @@ labels! {
     RENDEZVOUS_PSK = "tessera/v1/rendezvous/psk";
     /// Rendezvous tag keys. §7.
     RENDEZVOUS_TAG = "tessera/v1/rendezvous/tag";
+    /// Check bytes of a link invitation. §7.
+    INVITATION_CHECK = "tessera/v1/invitation/check";
+    /// Seed of the randomness of a response to a link invitation.
+    RESPONSE_RANDOMNESS = "tessera/v1/enrol/response/randomness";
     /// Enrolment psk. §7.
     ENROL_PSK = "tessera/v1/enrol/psk";
     /// HPKE info of a response. §7.

@@ -5,7 +5,6 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::{
-    audit::{AuditError, Checkpoint, Entry as LogEntry, Head},
     base::{Content, ErrorCode, UnixTime},
     client::{
         AuditEvent, Change, ClientError, ContactId, ContactView, DeviceView, Effects,
@@ -21,13 +20,13 @@ use crate::{
         outbox::Outbox,
         shredding::Shredding,
         transaction::{Parts, Transaction},
-        view::{Event, Gap},
+        view::Gap,
     },
     crypto::kdf,
     enrolment::Name,
     envelope::OwnKeys,
     identity::{Identity, PublicIdentity},
-    vault::stored::{self, EntryRecord, SelfRecord},
+    vault::stored::{self, SelfRecord},
     wire::RelaySettings,
 };
 
@@ -149,44 +148,10 @@ impl Client {
         self.inbox.work()
     }
 
-    /// Returns `true` if entries follow the last checkpoint and it is a day old.
-    #[must_use]
-    pub fn checkpoint_due(&self, now: UnixTime) -> bool {
-        self.journal.checkpoint_due(now)
-    }
-
     /// The end of the audit log.
     #[must_use]
-    pub fn log_head(&self) -> Head {
-        self.journal.head()
-    }
-
-    /// The last checkpoint that was signed here.
-    #[must_use]
-    pub fn last_checkpoint(&self) -> Option<&Checkpoint> {
-        self.journal.last_checkpoint()
-    }
-
-    /// Opens the stored log entry `at.len()` if it follows `at`, and returns the
-    /// head after it. Doing this from [`Head::GENESIS`] to [`Client::log_head`]
-    /// verifies the whole log.
-    ///
-    /// # Errors
-    ///
-    /// [`AuditError::Broken`] for an entry that was not written here.
-    pub fn replay_entry(&self, at: Head, stored: &[u8]) -> Result<(LogEntry, Head), AuditError> {
-        self.journal.replay(at, stored)
-    }
-
-    /// The head before a stored entry.
-    ///
-    /// # Errors
-    ///
-    /// [`AuditError::Broken`] for a malformed record.
-    pub fn log_before(index: u64, stored: &[u8]) -> Result<Head, AuditError> {
-        stored::decode::<EntryRecord>(stored)
-            .map(|record| Head::from_stored(index, record.before))
-            .map_err(|_| AuditError::Broken { index })
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Ends a call: encodes touched records, seals the log, and returns all changes
@@ -231,6 +196,10 @@ impl Client {
                 record.map(|record| stored::encode(&record))
             }
             StoreKey::Settings => Some(stored::encode(&self.settings.to_record())),
+            StoreKey::Filing => {
+                let record = self.messages.filing_record();
+                record.map(|record| stored::encode(&record))
+            }
             StoreKey::Overdue => self
                 .shredding
                 .to_record()
@@ -246,6 +215,14 @@ impl Client {
             }
             StoreKey::Receipts(id) => {
                 let record = self.inbox.receipts.to_record(id);
+                record.map(|record| stored::encode(&record))
+            }
+            StoreKey::Messages(page) => {
+                let record = self.messages.to_record(page);
+                record.map(|record| stored::encode(&record))
+            }
+            StoreKey::Opened(page) => {
+                let record = self.inbox.replays.to_record(page);
                 record.map(|record| stored::encode(&record))
             }
             _ => None,
@@ -293,8 +270,11 @@ impl Client {
 
     /// Logs and reports that something is missing, or has arrived late.
     pub(crate) fn report_gap(&self, gap: Gap, tx: &mut Transaction) {
-        self.log(AuditEvent::Gap(gap.clone()), tx);
-        tx.emit(Event::Gap(gap));
+        let peer = match gap {
+            Gap::Sequence { contact_id, .. } => self.contacts.fingerprint(contact_id),
+            Gap::Batches { .. } | Gap::Origin { .. } => None,
+        };
+        tx.gap(gap, peer);
     }
 
     /// Starts to watch the tags of a contact whose channel is new.

@@ -66,6 +66,9 @@ pub enum ClientError {
         "there is no evidence: the message was written here, or arrived before evidence was stored"
     )]
     NoEvidence,
+    /// The health record does not have this many messages that it is to have.
+    #[error("{0} messages are not in the health record yet")]
+    Unfiled(usize),
     /// No message has this id.
     #[error("no such message")]
     MessageUnknown,
@@ -105,6 +108,7 @@ impl ClientError {
             Self::BatchInvalid => ErrorCode::BatchInvalid,
             Self::ClockBehind => ErrorCode::ClockBehind,
             Self::NoEvidence => ErrorCode::EvidenceMissing,
+            Self::Unfiled(_) => ErrorCode::MessageUnfiled,
             Self::MessageUnknown => ErrorCode::MessageUnknown,
             Self::DeviceSuperseded => ErrorCode::DeviceSuperseded,
             Self::MessageSent => ErrorCode::MessageSent,

@@ -5,7 +5,7 @@ use core::fmt;
 use rand_core::CryptoRng;
 use serde::{Serialize, Serializer};
 
-use crate::{envelope::DEVICE_ID_LEN, wire::hex};
+use crate::{base::Day, envelope::DEVICE_ID_LEN, vault::stored::MESSAGES_PER_PAGE, wire::hex};
 
 macro_rules! local_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -81,11 +81,52 @@ impl MessageRef {
         })
     }
 
+    /// The record that holds it.
+    #[must_use]
+    pub fn page(self) -> MessagePage {
+        MessagePage {
+            contact: self.contact,
+            page: self.ordinal / MESSAGES_PER_PAGE,
+        }
+    }
+
     /// The first and last message that a contact can have.
     pub(crate) fn all(contact: ContactId) -> core::ops::RangeInclusive<Self> {
         let at = |ordinal| Self { contact, ordinal };
         at(0)..=at(u32::MAX)
     }
+}
+
+/// The record of messages of one contact with consecutive ordinals. One record
+/// for each message would make opening a large vault slow: reading and opening
+/// a record costs more than its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessagePage {
+    /// The contact.
+    pub contact: ContactId,
+    /// Counts from 0 for each contact.
+    pub page: u32,
+}
+
+impl MessagePage {
+    /// The first and last message that it can hold.
+    pub(crate) fn range(self) -> core::ops::RangeInclusive<MessageRef> {
+        let first = self.page.saturating_mul(MESSAGES_PER_PAGE);
+        let at = |ordinal| MessageRef {
+            contact: self.contact,
+            ordinal,
+        };
+        at(first)..=at(first.saturating_add(MESSAGES_PER_PAGE - 1))
+    }
+}
+
+/// The record of opened cells of one day, for the reason of [`MessagePage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpenedPage {
+    /// The day of their tags.
+    pub day: Day,
+    /// Counts from 0 for each day.
+    pub page: u32,
 }
 
 impl fmt::Display for MessageRef {

@@ -6,7 +6,9 @@
 //! | `s/recovery` | this device, and the known other devices |
 //! | `s/relay` | the relay's parameters, how far each mailbox was read |
 //! | `s/shape` | a change of the relay's buckets or cell size |
+//! | `s/slot` | the slot that was posted last |
 //! | `s/settings` | settings, if they were ever set |
+//! | `s/filing` | since when messages are filed in the health record, if they are |
 //! | `s/overdue` | since when keys are overdue for shredding, if they are |
 //! | `s/audit` | the end of the audit log |
 //! | `s/c/<contact>` | a contact |
@@ -15,14 +17,15 @@
 //! | `s/q/<ordinal>` | a sealed cell in the queue |
 //! | `s/l/<contact>/<ordinal>` | a large message that is not sealed completely |
 //! | `s/r/<contact>` | receipts that are owed |
-//! | `s/o/<digest>` | an opened cell |
+//! | `s/o/<day>/<page>` | up to 128 opened cells of a day |
 //! | `s/f/<owner>/<message>/<index>` | a fragment of an incomplete message |
 //! | `s/e/<id>` | an emergency access |
-//! | `m/<contact>/<ordinal>` | a message without its body |
+//! | `m/<contact>/<page>` | up to 64 messages without their bodies |
 //! | `b/<contact>/<ordinal>` | its body, if that is at most 256 KiB |
 //! | `b/<contact>/<ordinal>/<piece>` | a piece of a longer body |
 //! | `e/<contact>/<ordinal>` | the evidence of a message that arrived |
-//! | `d/<contact>` | a draft |
+//! | `d/<contact>` | the text of a draft |
+//! | `d/<contact>/files` | its files |
 //! | `a/<index>` | an entry of the audit log |
 //!
 //! Ids, digests and numbers are hexadecimal and of fixed length, so that keys
@@ -32,8 +35,8 @@
 use core::fmt;
 
 use crate::{
-    base::Content,
-    client::id::{ContactId, EmergencyId, InvitationId, MessageRef},
+    base::{Content, Day},
+    client::id::{ContactId, EmergencyId, InvitationId, MessagePage, MessageRef, OpenedPage},
     wire::hex,
 };
 
@@ -48,8 +51,12 @@ pub enum StoreKey {
     Mailboxes,
     /// `s/shape`
     Shape,
+    /// `s/slot`
+    Slot,
     /// `s/settings`
     Settings,
+    /// `s/filing`
+    Filing,
     /// `s/overdue`
     Overdue,
     /// `s/audit`
@@ -67,7 +74,7 @@ pub enum StoreKey {
     /// `s/r/…`
     Receipts(ContactId),
     /// `s/o/…`
-    Opened([u8; 16]),
+    Opened(OpenedPage),
     /// `s/f/…`
     Fragment {
         /// The contact's or the invitation's id.
@@ -80,15 +87,17 @@ pub enum StoreKey {
     /// `s/e/…`
     Emergency(EmergencyId),
     /// `m/…`
-    Message(MessageRef),
+    Messages(MessagePage),
     /// `b/<contact>/<ordinal>`
     Body(MessageRef),
     /// `b/<contact>/<ordinal>/<piece>`
     Piece(MessageRef, u32),
     /// `e/<contact>/<ordinal>`
     Evidence(MessageRef),
-    /// `d/…`
+    /// `d/<contact>`
     Draft(ContactId),
+    /// `d/<contact>/files`
+    DraftFiles(ContactId),
     /// `a/…`
     LogEntry(u64),
 }
@@ -109,7 +118,9 @@ impl StoreKey {
             ["s", "recovery"] => Self::Devices,
             ["s", "relay"] => Self::Mailboxes,
             ["s", "shape"] => Self::Shape,
+            ["s", "slot"] => Self::Slot,
             ["s", "settings"] => Self::Settings,
+            ["s", "filing"] => Self::Filing,
             ["s", "overdue"] => Self::Overdue,
             ["s", "audit"] => Self::Journal,
             ["s", "c", id] => Self::Contact(ContactId::parse(id)?),
@@ -118,20 +129,27 @@ impl StoreKey {
             ["s", "q", ordinal] => Self::Queued(u64::from_be_bytes(hex::decode(ordinal)?)),
             ["s", "l", contact, ordinal] => Self::Large(message(contact, ordinal)?),
             ["s", "r", id] => Self::Receipts(ContactId::parse(id)?),
-            ["s", "o", digest] => Self::Opened(hex::decode(digest)?),
+            ["s", "o", day, page] => Self::Opened(OpenedPage {
+                day: Day(number(day)?),
+                page: number(page)?,
+            }),
             ["s", "f", owner, message, index] => Self::Fragment {
                 owner: hex::decode(owner)?,
                 message: hex::decode(message)?,
                 index: number(index)?,
             },
             ["s", "e", id] => Self::Emergency(hex::decode(id)?),
-            ["m", contact, ordinal] => Self::Message(message(contact, ordinal)?),
+            ["m", contact, page] => Self::Messages(MessagePage {
+                contact: ContactId::parse(contact)?,
+                page: number(page)?,
+            }),
             ["b", contact, ordinal] => Self::Body(message(contact, ordinal)?),
             ["b", contact, ordinal, piece] => {
                 Self::Piece(message(contact, ordinal)?, number(piece)?)
             }
             ["e", contact, ordinal] => Self::Evidence(message(contact, ordinal)?),
             ["d", id] => Self::Draft(ContactId::parse(id)?),
+            ["d", id, "files"] => Self::DraftFiles(ContactId::parse(id)?),
             ["a", index] => Self::LogEntry(u64::from_be_bytes(hex::decode(index)?)),
             _ => return None,
         })
@@ -151,22 +169,26 @@ impl StoreKey {
     }
 }
 
+fn hex32(number: u32) -> String {
+    hex::encode(&number.to_be_bytes())
+}
+
 fn number(text: &str) -> Option<u32> {
     hex::decode(text).map(u32::from_be_bytes)
 }
 
 impl fmt::Display for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = |message: &MessageRef| {
-            let ordinal = hex::encode(&message.ordinal.to_be_bytes());
-            format!("{}/{ordinal}", message.contact)
-        };
+        let place =
+            |message: &MessageRef| format!("{}/{}", message.contact, hex32(message.ordinal));
         match self {
             Self::Account => f.write_str("s/self"),
             Self::Devices => f.write_str("s/recovery"),
             Self::Mailboxes => f.write_str("s/relay"),
             Self::Shape => f.write_str("s/shape"),
+            Self::Slot => f.write_str("s/slot"),
             Self::Settings => f.write_str("s/settings"),
+            Self::Filing => f.write_str("s/filing"),
             Self::Overdue => f.write_str("s/overdue"),
             Self::Journal => f.write_str("s/audit"),
             Self::Contact(id) => write!(f, "s/c/{id}"),
@@ -175,7 +197,9 @@ impl fmt::Display for StoreKey {
             Self::Queued(ordinal) => write!(f, "s/q/{}", hex::encode(&ordinal.to_be_bytes())),
             Self::Large(message) => write!(f, "s/l/{}", place(message)),
             Self::Receipts(id) => write!(f, "s/r/{id}"),
-            Self::Opened(digest) => write!(f, "s/o/{}", hex::encode(digest)),
+            Self::Opened(OpenedPage { day, page }) => {
+                write!(f, "s/o/{}/{}", hex32(day.0), hex32(*page))
+            }
             Self::Fragment {
                 owner,
                 message,
@@ -185,17 +209,19 @@ impl fmt::Display for StoreKey {
                 "s/f/{}/{}/{}",
                 hex::encode(owner),
                 hex::encode(message),
-                hex::encode(&index.to_be_bytes())
+                hex32(*index)
             ),
             Self::Emergency(id) => write!(f, "s/e/{}", hex::encode(id)),
-            Self::Message(message) => write!(f, "m/{}", place(message)),
+            Self::Messages(MessagePage { contact, page }) => {
+                write!(f, "m/{contact}/{}", hex32(*page))
+            }
             Self::Body(message) => write!(f, "b/{}", place(message)),
             Self::Piece(message, piece) => {
-                let piece = hex::encode(&piece.to_be_bytes());
-                write!(f, "b/{}/{piece}", place(message))
+                write!(f, "b/{}/{}", place(message), hex32(*piece))
             }
             Self::Evidence(message) => write!(f, "e/{}", place(message)),
             Self::Draft(id) => write!(f, "d/{id}"),
+            Self::DraftFiles(id) => write!(f, "d/{id}/files"),
             Self::LogEntry(index) => write!(f, "a/{}", hex::encode(&index.to_be_bytes())),
         }
     }
@@ -236,7 +262,9 @@ mod tests {
             (StoreKey::Account, "s/self".to_owned()),
             (StoreKey::Devices, "s/recovery".to_owned()),
             (StoreKey::Mailboxes, "s/relay".to_owned()),
+            (StoreKey::Slot, "s/slot".to_owned()),
             (StoreKey::Settings, "s/settings".to_owned()),
+            (StoreKey::Filing, "s/filing".to_owned()),
             (StoreKey::Overdue, "s/overdue".to_owned()),
             (StoreKey::Shape, "s/shape".to_owned()),
             (StoreKey::Journal, "s/audit".to_owned()),
@@ -254,7 +282,13 @@ mod tests {
                 StoreKey::Receipts(MESSAGE.contact),
                 "s/r/c1c1c1c1c1c1c1c1".to_owned(),
             ),
-            (StoreKey::Opened([0xd1; 16]), format!("s/o/{digest}")),
+            (
+                StoreKey::Opened(OpenedPage {
+                    day: Day(20_778),
+                    page: 2,
+                }),
+                "s/o/0000512a/00000002".to_owned(),
+            ),
             (
                 StoreKey::Fragment {
                     owner: [0xc1; 8],
@@ -264,13 +298,20 @@ mod tests {
                 format!("s/f/c1c1c1c1c1c1c1c1/{digest}/00000003"),
             ),
             (StoreKey::Emergency([0xd1; 16]), format!("s/e/{digest}")),
-            (StoreKey::Message(MESSAGE), format!("m/{m}")),
+            (
+                StoreKey::Messages(MESSAGE.page()),
+                "m/c1c1c1c1c1c1c1c1/00000004".to_owned(),
+            ),
             (StoreKey::Body(MESSAGE), format!("b/{m}")),
             (StoreKey::Evidence(MESSAGE), format!("e/{m}")),
             (StoreKey::Piece(MESSAGE, 2), format!("b/{m}/00000002")),
             (
                 StoreKey::Draft(MESSAGE.contact),
                 "d/c1c1c1c1c1c1c1c1".to_owned(),
+            ),
+            (
+                StoreKey::DraftFiles(MESSAGE.contact),
+                "d/c1c1c1c1c1c1c1c1/files".to_owned(),
             ),
             (StoreKey::LogEntry(7), "a/0000000000000007".to_owned()),
         ] {

@@ -43,17 +43,17 @@ pub use devices::{DeviceNotice, DeviceView};
 pub use emergencies::{EmergencyView, MAX_EMERGENCY_MINUTES};
 pub use error::ClientError;
 pub use flows::Outgoing;
-pub use id::{ContactId, EmergencyId, InvitationId, MessageRef};
+pub use id::{ContactId, EmergencyId, InvitationId, MessagePage, MessageRef, OpenedPage};
 pub use inbox::Work;
-pub use journal::{AuditEvent, Check, CheckpointView, MessageEvent, UnlockedBy};
+pub use journal::{AuditEvent, Check, CheckpointView, Journal, MessageEvent, UnlockedBy};
 pub use keys::StoreKey;
 pub use mailboxes::{Download, Mailbox, RelayNotice};
-pub use messages::MessageState;
+pub use messages::{FilingUpdate, MessageState};
 pub use outbox::{MAX_POST, Pieces, PiecesNeeded, Post};
 pub use round::{Answer, Ask, Clock, Failed, Failure, Progress, Round, Synced, Task};
 pub use settings::Settings;
 pub use transaction::{Change, Effects};
 pub use view::{
-    AttachmentView, ContactView, Event, Gap, InvitationView, MessageView, Received, Rejected,
-    TransferView,
+    AttachmentView, ContactView, Event, FilingView, Gap, InvitationView, MessageView, Received,
+    Rejected, TransferView,
 };

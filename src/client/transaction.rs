@@ -13,7 +13,7 @@ use crate::{
     client::{
         ContactId, StoreKey,
         journal::AuditEvent,
-        view::{Event, Rejected},
+        view::{Event, Gap, Rejected},
     },
     identity::Fingerprint,
     vault::stored::{self, Record},
@@ -66,7 +66,14 @@ pub(crate) struct Transaction {
     log: Vec<(AuditEvent, Option<Fingerprint>)>,
     /// Where the refusals stand among the events and in the log.
     refusals: SortedMap<(&'static str, Option<ContactId>), (usize, usize)>,
+    /// How many gaps of a contact were reported or closed, and where the last
+    /// of them stands among the events and in the log.
+    gaps: SortedMap<(ContactId, bool), (usize, (usize, usize))>,
 }
+
+/// Most gaps of a contact that one transaction reports, and most that it
+/// closes.
+const MOST_GAPS: usize = 16;
 
 /// What a finished transaction holds.
 pub(crate) struct Parts {
@@ -85,6 +92,7 @@ impl Transaction {
             events: Vec::new(),
             log: Vec::new(),
             refusals: SortedMap::new(),
+            gaps: SortedMap::new(),
         }
     }
 
@@ -117,6 +125,60 @@ impl Transaction {
     /// the event concerns, once known.
     pub(crate) fn log(&mut self, event: AuditEvent, peer: Option<Fingerprint>) {
         self.log.push((event, peer));
+    }
+
+    /// Reports and logs a gap. Missing numbers of a contact that follow one
+    /// another are one gap. A contact that skips or fills in numbers at will
+    /// must not make the log grow by an entry for each cell: beyond
+    /// [`MOST_GAPS`], the last gap reported covers the rest, and what arrives
+    /// late is no longer reported, so that a warning stays.
+    pub(crate) fn gap(&mut self, gap: Gap, peer: Option<Fingerprint>) {
+        if let Gap::Sequence {
+            contact_id,
+            from,
+            to,
+            closed,
+        } = gap
+        {
+            let place = (self.events.len(), self.log.len());
+            let known = self.gaps.get(&(contact_id, closed)).copied();
+            let (count, last) = known.unwrap_or((0, place));
+            let extended = count > 0 && self.extend_gap(last, (from, to), count >= MOST_GAPS);
+            if extended || count >= MOST_GAPS {
+                return;
+            }
+            self.gaps.insert((contact_id, closed), (count + 1, place));
+        }
+        self.log(AuditEvent::Gap(gap.clone()), peer);
+        self.emit(Event::Gap(gap));
+    }
+
+    /// Makes a gap that was reported longer, by numbers that follow it or, of
+    /// one that is not closed, by `any`.
+    fn extend_gap(
+        &mut self,
+        (event, entry): (usize, usize),
+        (first, last): (u64, u64),
+        any: bool,
+    ) -> bool {
+        let mut extended = false;
+        let mut extend = |gap: &mut Gap| {
+            if let Gap::Sequence {
+                from, to, closed, ..
+            } = gap
+                && (first == to.saturating_add(1) || any && !*closed)
+            {
+                (*from, *to) = ((*from).min(first), (*to).max(last));
+                extended = true;
+            }
+        };
+        if let Some(Event::Gap(gap)) = self.events.get_mut(event) {
+            extend(gap);
+        }
+        if let Some((AuditEvent::Gap(gap), _)) = self.log.get_mut(entry) {
+            extend(gap);
+        }
+        extended
     }
 
     /// Reports and logs that something was refused. The same refusal again
@@ -164,6 +226,54 @@ impl Transaction {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sequence(from: u64, to: u64, closed: bool) -> Gap {
+        Gap::Sequence {
+            contact_id: ContactId([1; 8]),
+            from,
+            to,
+            closed,
+        }
+    }
+
+    fn gaps(gaps: impl IntoIterator<Item = Gap>) -> Vec<Gap> {
+        let mut tx = Transaction::new(UnixTime(1));
+        for gap in gaps {
+            tx.gap(gap, None);
+        }
+        let parts = tx.into_parts();
+        let told: Vec<_> = parts
+            .events
+            .into_iter()
+            .map(|event| match event {
+                Event::Gap(gap) => gap,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let logged = parts.log.into_iter().map(|(event, _)| match event {
+            AuditEvent::Gap(gap) => gap,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(logged.collect::<Vec<_>>(), told);
+        told
+    }
+
+    #[test]
+    fn a_contact_that_skips_numbers_costs_a_few_entries_and_none_is_hidden() {
+        let skipped = gaps((0..500).map(|n| sequence(4 * n, 4 * n + 1, false)));
+        assert_eq!(skipped.len(), MOST_GAPS);
+        assert_eq!(skipped[14], sequence(56, 57, false), "exact");
+        assert_eq!(skipped[15], sequence(60, 1_997, false), "covers the rest");
+    }
+
+    #[test]
+    fn numbers_that_arrive_late_in_a_row_close_one_gap_and_nothing_besides() {
+        let late = gaps((3..90).map(|n| sequence(n, n, true)));
+        assert_eq!(late, [sequence(3, 89, true)]);
+        let scattered = gaps((0..500).map(|n| sequence(2 * n, 2 * n, true)));
+        let exact: Vec<_> = (0..16).map(|n| sequence(2 * n, 2 * n, true)).collect();
+        assert_eq!(scattered, exact, "nothing is closed that has not arrived");
+    }
 
     #[test]
     fn the_same_refusal_is_reported_and_logged_once_with_its_count() {

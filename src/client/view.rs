@@ -9,7 +9,8 @@ use crate::{
     },
     client::{
         CheckpointView, ContactId, DeviceNotice, EmergencyView, InvitationId, MessageRef,
-        RelayNotice, messages::Message,
+        RelayNotice,
+        messages::{Filing, FilingState, Message},
     },
     envelope::DeliveryId,
     vault::stored::AttachmentRecord,
@@ -28,6 +29,11 @@ pub enum Event {
     },
     /// An outgoing message changed its state.
     State {
+        /// The message.
+        message: MessageView,
+    },
+    /// The filing of a message has come further, or has failed.
+    Filing {
         /// The message.
         message: MessageView,
     },
@@ -198,16 +204,20 @@ impl TransferView {
     }
 }
 
-/// A new invitation.
+/// An invitation that was created here and waits for an answer.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InvitationView {
     /// Local id, 16 hex digits.
     pub id: InvitationId,
+    /// "qr" or "link".
+    pub kind: &'static str,
     /// `tessera:/…`
     pub uri: String,
     /// Unix seconds.
     pub expires_at: u64,
+    /// Whether only one identity may answer.
+    pub expects_identity: bool,
 }
 
 /// A message as a page shows it, without its body.
@@ -243,9 +253,48 @@ pub struct MessageView {
     pub leaves_by: Option<u64>,
     /// Whether it was marked as read; true for an outgoing message.
     pub read: bool,
+    /// Whether the health record has it.
+    pub filing: FilingView,
     /// The typed text, where the body is at hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+}
+
+/// The filing of a message as a page shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FilingView {
+    /// "unfiled", "filing", "filed" or "failed".
+    pub state: &'static str,
+    /// The id that the record assigned, once it has the message.
+    pub id: Option<String>,
+    /// The version that the record assigned.
+    pub version: Option<String>,
+    /// Why it failed: an error code.
+    pub code: Option<String>,
+    /// Since when this is so, Unix seconds; null while unfiled.
+    pub since: Option<u64>,
+    /// Whether the record has an earlier state of the message.
+    pub outdated: bool,
+}
+
+impl FilingView {
+    fn new(filing: Option<&Filing>) -> Self {
+        Self {
+            state: match filing.map(|filing| filing.state) {
+                None => "unfiled",
+                Some(FilingState::Started) => "filing",
+                Some(FilingState::Filed | FilingState::Outdated) => "filed",
+                Some(FilingState::Failed) => "failed",
+            },
+            id: filing.and_then(|filing| filing.id.clone()),
+            version: filing.and_then(|filing| filing.version.clone()),
+            code: filing.and_then(|filing| filing.code.clone()),
+            since: filing.map(|filing| filing.since.0),
+            outdated: filing
+                .is_some_and(|filing| filing.id.is_some() && filing.state != FilingState::Filed),
+        }
+    }
 }
 
 /// An attachment as a page shows it.
@@ -291,6 +340,7 @@ impl MessageView {
             state: message.state.word(),
             leaves_by: None,
             read: message.read,
+            filing: FilingView::new(message.filing.as_ref()),
             text: None,
         }
     }

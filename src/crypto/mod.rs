@@ -11,5 +11,6 @@ pub mod hpke;
 pub mod kdf;
 pub mod ristretto;
 pub mod schnorr;
+pub mod seeded;
 pub mod shamir;
 pub mod xwing;

@@ -68,7 +68,7 @@ impl Deterministic for Response {
     }
 }
 
-/// Responds to an offer. Returns the response to send and the acceptor's state.
+/// Responds to an offer. Returns the response to send and the responder's state.
 ///
 /// # Errors
 ///
@@ -151,7 +151,7 @@ fn seal_response(
     ))
 }
 
-/// Opens a response to the inviter's offer. Returns the inviter's state.
+/// Opens a response to an offer. Returns the offerer's state.
 ///
 /// # Errors
 ///
@@ -209,7 +209,7 @@ fn open_inner(
 }
 
 impl Enrolled {
-    /// Checks, as the inviter, that month(t − 48 h) ≤ first_month ≤ month(t) for
+    /// Checks, as the offerer, that month(t − 48 h) ≤ first_month ≤ month(t) for
     /// some time t from `earliest` to `now`.
     ///
     /// # Errors

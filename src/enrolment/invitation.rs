@@ -1,7 +1,8 @@
 //! Invitations: the content of a QR code or a link. Protocol §7.
 //!
 //! ```text
-//! tessera:/ base64url({"v":1,"s":…,"o":…,"r":relay URL,"x":expiry[,"f":offer]})
+//! qr:   tessera:/ base64url({"v":1,"s":…,"r":relay URL,"x":expiry,"o":hash of the offer})
+//! link: tessera:/ base64url({"v":1,"s":…,"r":relay URL,"x":expiry,"i":inviter,"c":check})
 //! ```
 
 mod pasted;
@@ -11,41 +12,57 @@ use zeroize::Zeroizing;
 
 use super::{EnrolmentError, InvitationSecret};
 use crate::{
-    base::{Secret, UnixTime},
+    base::{Secret, UnixTime, labels},
     crypto::kdf,
+    identity::PublicIdentity,
     wire::json::{self, once},
 };
 
 /// The prefix of an invitation.
 pub const SCHEME: &str = "tessera:/";
 
-/// Maximum length of a text that is parsed. A link invitation with the longest
-/// name and a relay URL of 1 KiB is shorter.
+/// Maximum length of a text that is parsed: more than the longest relay URL
+/// takes, and a link of an earlier version with its offer.
 const MAX_LEN: usize = 8_192;
 
-/// How the offer reaches the acceptor.
+/// Length of `c` in bytes.
+const CHECK_LEN: usize = 6;
+
+/// How an invitation is handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// For a QR code at the visit: offer, response and confirm go through the lobby.
+    /// For a QR code at the visit: all messages go through the lobby.
     Qr,
-    /// For a link, which contains the offer; nothing goes through the lobby.
+    /// For a link: the messages go to the own buckets of both, none through
+    /// the lobby.
     Link,
 }
 
-/// A parsed invitation: all fields are well-formed, and an enclosed offer matches
-/// its hash.
+/// What binds the handshake to the inviter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// `o`: SHA-256 of the offer, which the inviter makes. A QR invitation.
+    Offer([u8; 32]),
+    /// `i`: the identity of the inviter, who responds to the acceptor's offer.
+    /// A link invitation.
+    Inviter(PublicIdentity),
+    /// `o` and `f`: the inviter's offer itself, in links of an earlier
+    /// version, which clients no longer accept.
+    EnclosedOffer(Vec<u8>),
+}
+
+/// A parsed invitation: all fields are well-formed, an enclosed offer matches
+/// its hash, and a link matches its check bytes.
 #[derive(Debug)]
 pub struct Invitation {
     /// `s`: the secret.
     pub secret: InvitationSecret,
-    /// `o`: SHA-256 of the offer.
-    pub offer_hash: [u8; 32],
     /// `r`: the relay URL. Not authenticated; a client must not use it silently.
     pub relay: String,
     /// `x`: the last second in which the invitation is valid.
     pub expires_at: UnixTime,
-    /// `f`: the offer, in a link invitation.
-    pub offer: Option<Vec<u8>>,
+    /// What binds it to its inviter.
+    pub binding: Binding,
 }
 
 impl Invitation {
@@ -79,49 +96,83 @@ impl Invitation {
 
     fn read_base64(text: &str) -> Option<Self> {
         let json = Zeroizing::new(decode(text)?);
-        let (mut v, mut s, mut o, mut r, mut x, mut f) = (None, None, None, None, None, None);
+        let (mut v, mut s, mut r, mut x) = (None, None, None, None);
+        let (mut o, mut f, mut i, mut c) = (None, None, None, None);
         json::object(&json, &mut |json, key| match key {
             "v" => once(&mut v, json.number()),
             "s" => once(&mut s, json.text().map(Zeroizing::new)),
-            "o" => once(&mut o, json.text()),
             "r" => once(&mut r, json.text()),
             "x" => once(&mut x, json.number()),
+            "o" => once(&mut o, json.text()),
             "f" => once(&mut f, json.text()),
+            "i" => once(&mut i, json.text()),
+            "c" => once(&mut c, json.text()),
             _ => None,
         })?;
 
         let secret = Zeroizing::new(decode(&s?)?);
-        let offer = match f {
-            Some(text) => Some(decode(&text)?),
-            None => None,
+        let binding = match (&o, &f, &i, &c) {
+            (Some(o), None, None, None) => Binding::Offer(decode_array(o)?),
+            (Some(o), Some(f), None, None) => {
+                let offer = decode(f)?;
+                (kdf::sha256(&offer) == decode_array(o)?).then_some(())?;
+                Binding::EnclosedOffer(offer)
+            }
+            (None, None, Some(i), Some(_)) => {
+                Binding::Inviter(PublicIdentity::decode(&decode(i)?)?)
+            }
+            _ => return None,
         };
-        let offer_hash: [u8; 32] = decode(&o?)?.try_into().ok()?;
-        if offer
-            .as_ref()
-            .is_some_and(|offer| kdf::sha256(offer) != offer_hash)
-        {
-            return None;
-        }
-        (v? == 1).then_some(Self {
+        let invitation = Self {
             secret: InvitationSecret::new(Secret::from_slice(&secret)?),
-            offer_hash,
             relay: r?,
             expires_at: UnixTime(x?),
-            offer,
-        })
+            binding,
+        };
+        let intact = c.is_none_or(|c| decode(&c).as_deref() == Some(&invitation.check()));
+        (v? == 1 && intact).then_some(invitation)
+    }
+
+    /// `c`: the first bytes of a hash of all other fields, so that damage in
+    /// transit is detected. It protects against nobody who alters a link.
+    fn check(&self) -> [u8; CHECK_LEN] {
+        let inviter = match &self.binding {
+            Binding::Inviter(inviter) => inviter.encode().to_vec(),
+            Binding::Offer(_) | Binding::EnclosedOffer(_) => Vec::new(),
+        };
+        let hash = kdf::hash(
+            labels::INVITATION_CHECK,
+            &[
+                self.secret.expose().expose(),
+                &inviter,
+                self.relay.as_bytes(),
+                &self.expires_at.0.to_be_bytes(),
+            ],
+        );
+        core::array::from_fn(|at| hash.get(at).copied().unwrap_or_default())
     }
 
     /// Encodes the invitation as `tessera:/…`.
     #[must_use]
     pub fn to_uri(&self) -> String {
         let mut json = Zeroizing::new(String::from("{"));
-        if let Some(offer) = &self.offer {
-            json.extend(["\"f\":\"", &encode(offer), "\","]);
+        let mut text = |key: &str, bytes: &[u8]| {
+            let value = Zeroizing::new(encode(bytes));
+            json.extend(["\"", key, "\":\"", &value, "\","]);
+        };
+        match &self.binding {
+            Binding::Offer(hash) => text("o", hash),
+            Binding::Inviter(inviter) => {
+                text("c", &self.check());
+                text("i", &inviter.encode());
+            }
+            Binding::EnclosedOffer(offer) => {
+                text("f", offer);
+                text("o", &kdf::sha256(offer));
+            }
         }
-        json.extend(["\"o\":\"", &encode(&self.offer_hash), "\","]);
-        json.extend(["\"r\":", &json::quoted(&self.relay), ","]);
-        let secret = Zeroizing::new(encode(self.secret.expose().expose()));
-        json.extend(["\"s\":\"", &secret, "\",\"v\":1,"]);
+        text("s", self.secret.expose().expose());
+        json.extend(["\"r\":", &json::quoted(&self.relay), ",\"v\":1,"]);
         json.extend(["\"x\":", &self.expires_at.0.to_string(), "}"]);
         [SCHEME, &encode(json.as_bytes())].concat()
     }
@@ -129,10 +180,9 @@ impl Invitation {
     /// The kind of invitation.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        if self.offer.is_some() {
-            Kind::Link
-        } else {
-            Kind::Qr
+        match self.binding {
+            Binding::Offer(_) => Kind::Qr,
+            Binding::Inviter(_) | Binding::EnclosedOffer(_) => Kind::Link,
         }
     }
 
@@ -156,4 +206,8 @@ fn encode(bytes: &[u8]) -> String {
 
 fn decode(text: &str) -> Option<Vec<u8>> {
     Base64UrlUnpadded::decode_vec(text).ok()
+}
+
+fn decode_array(text: &str) -> Option<[u8; 32]> {
+    decode(text)?.try_into().ok()
 }

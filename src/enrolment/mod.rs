@@ -2,10 +2,11 @@
 //! verification of the peer. Protocol §7.
 //!
 //! ```text
-//! inviter:  Offer::create → Invitation → open_response → Enrolled → confirm
-//! acceptor: Invitation::parse → respond → Enrolled → check_commitment
-//! both:     sas_digits, compared by the people
+//! offerer:   Offer::create → open_response → Enrolled → confirm
+//! responder: respond → Enrolled → commitment opened by the confirm
+//! both:      sas_digits, compared by the people
 //! ```
+//! The inviter offers in a QR invitation, the acceptor in a link invitation.
 
 mod handshake;
 mod invitation;
@@ -15,7 +16,7 @@ mod rendezvous;
 mod sas;
 
 pub use handshake::{Enrolled, Response, open_response, respond};
-pub use invitation::{Invitation, Kind, SCHEME};
+pub use invitation::{Binding, Invitation, Kind, SCHEME};
 pub use name::Name;
 pub use offer::{Offer, OfferSecrets};
 pub use rendezvous::{InvitationSecret, Rendezvous};
@@ -30,9 +31,9 @@ pub const QR_DEFAULT_SECONDS: u64 = HOUR_SECONDS / 4;
 /// Default lifetime of a link invitation: 7 days.
 pub const LINK_DEFAULT_SECONDS: u64 = 7 * DAY_SECONDS;
 
-/// The first month that an acceptor states: the month of one day ago, so that an
-/// acceptor whose clock is slightly ahead does not state a month that the inviter
-/// has not reached.
+/// The first month that a responder states: the month of one day ago, so that one
+/// whose clock is slightly ahead does not state a month that the offerer has not
+/// reached.
 #[must_use]
 pub fn first_month(now: UnixTime) -> crate::base::Month {
     now.minus(DAY_SECONDS).month()
@@ -51,6 +52,9 @@ pub enum EnrolmentError {
     /// A text without an invitation.
     #[error("there is no invitation in this text: copy the whole link")]
     InvitationMissing,
+    /// A link of an earlier version, with the inviter's offer in it.
+    #[error("the invitation was made by an earlier version: ask for a new one")]
+    InvitationOutdated,
     /// The invitation has expired.
     #[error("the invitation has expired")]
     InvitationExpired,
@@ -60,7 +64,7 @@ pub enum EnrolmentError {
     /// The peer's identity is the same as the own one.
     #[error("this invitation is your own")]
     OwnIdentity,
-    /// The inviter's nonce does not open its commitment.
+    /// The offerer's nonce does not open its commitment.
     #[error("the nonce does not open the commitment")]
     CommitmentMismatch,
 }
@@ -70,7 +74,9 @@ impl EnrolmentError {
     #[must_use]
     pub fn code(self) -> ErrorCode {
         match self {
-            Self::InvitationMalformed | Self::InvitationMissing => ErrorCode::InvitationMalformed,
+            Self::InvitationMalformed | Self::InvitationMissing | Self::InvitationOutdated => {
+                ErrorCode::InvitationMalformed
+            }
             Self::InvitationIncomplete => ErrorCode::InvitationIncomplete,
             Self::InvitationExpired => ErrorCode::InvitationExpired,
             Self::NotAuthentic => ErrorCode::NotAuthentic,

@@ -1,4 +1,4 @@
-//! The inviter's offer. Protocol §7, step 1.
+//! The offer. Protocol §7, step 1.
 
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
@@ -15,17 +15,17 @@ use crate::{
 /// `CBOR [public(64), xwing_pk(1216), commitment(32), name]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The inviter's identity.
+    /// The offerer's identity.
     pub public: PublicIdentity,
     /// The KEM key to respond to; a new one for each invitation.
     pub xwing: XWingPublicKey,
     /// The commitment to the SAS nonce.
     pub commitment: [u8; 32],
-    /// The inviter's name.
+    /// The offerer's name.
     pub name: Name,
 }
 
-/// The inviter's secrets of one offer, wiped when the confirm is sent.
+/// The offerer's secrets of one offer, wiped when the confirm is sent.
 #[derive(Debug)]
 pub struct OfferSecrets {
     /// Opens the response.

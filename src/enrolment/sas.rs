@@ -8,7 +8,7 @@ use crate::{
     crypto::kdf,
 };
 
-/// The inviter's 32 random bytes, committed to in the offer.
+/// The offerer's 32 random bytes, committed to in the offer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SasNonce(Secret<32>);
 

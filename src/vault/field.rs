@@ -1,4 +1,9 @@
 //! Encoding and decoding of the fields of a stored record.
+//!
+//! The derive macros of `minicbor` in place of these traits make the
+//! WebAssembly module 23.9 KiB larger (gzip -9, measured on the whole module).
+//! They also write other bytes: no trailing `null`, and booleans in their own
+//! form.
 
 use minicbor::{Decoder, data::Type};
 

@@ -21,6 +21,9 @@ use crate::{
     crypto::cbor::{self, Deterministic},
 };
 
+/// A change of a record, before it is sealed.
+type PlainChange = (String, Option<Zeroizing<Vec<u8>>>);
+
 /// An opened record: its store key and its plaintext.
 pub type Plain = (String, Zeroizing<Vec<u8>>);
 
@@ -103,13 +106,8 @@ pub fn load(
     if version == VERSION {
         manifest.check(stored.as_deref().map(Vec::as_slice))?;
     } else {
-        let mut changed = Vec::new();
-        for (store_key, plain) in &mut records {
-            if let Some(migrated) = third::migrate(store_key, plain)? {
-                *plain = migrated;
-                changed.push((store_key.clone(), Some(plain.clone())));
-            }
-        }
+        let changed;
+        (records, changed) = third::migrate(records)?;
         changes = manifest.seal(changed, key, rng);
         if changes.is_empty() {
             changes.push(manifest.sealed(key, rng));

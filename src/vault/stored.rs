@@ -55,6 +55,12 @@ macro_rules! records {
     )*};
 }
 
+/// Messages of a page, the record [`MessagesRecord`].
+pub const MESSAGES_PER_PAGE: u32 = 64;
+
+/// Opened cells of a page, the record [`OpenedCellsRecord`].
+pub const OPENED_PER_PAGE: usize = 128;
+
 records! {
     /// `s/self`: the own identity.
     #[derive(Debug)]
@@ -105,6 +111,26 @@ records! {
         pub cell_size: u32,
         /// Since when, Unix seconds.
         pub since: u64,
+    }
+
+    /// `s/slot`: the slot that was posted last.
+    #[derive(Debug)]
+    pub struct SlotRecord {
+        /// The seed of its cover and of the order of its cells.
+        pub seed: [u8; 32],
+        /// Ordinals of its queued cells, 8 bytes each, filled up with `ff` to 64
+        /// of them: the record never grows.
+        pub cells: Vec<u8>,
+        /// When it was first posted, Unix seconds.
+        pub since: u64,
+        /// Number of buckets.
+        pub buckets: u32,
+        /// Entries for each bucket.
+        pub per_bucket: u32,
+        /// Bytes of a cell.
+        pub cell_size: u32,
+        /// Whether it is no longer repeated.
+        pub answered: bool,
     }
 
     /// What a client needs of `/v1/info`.
@@ -170,7 +196,8 @@ records! {
         pub name: String,
         /// 0 pending, 1 active, 2 suspect.
         pub state: u8,
-        /// 0 not, 1 digits, 2 expected.
+        /// 0 not, 1 digits, 2 expected; of a pending contact, 2 means that it is
+        /// verified once its confirm comes.
         pub verified: u8,
         /// Why it is suspect: an error code's text.
         pub reason: Option<String>,
@@ -253,12 +280,12 @@ records! {
         pub expires_at: u64,
         /// Whether it travels through the lobby.
         pub is_qr: bool,
-        /// The offer of a created invitation. Empty once answered.
+        /// The offer, if it was made here. Empty once answered.
         pub offer: Vec<u8>,
-        /// X-Wing seed and SAS nonce of a created, open invitation.
+        /// X-Wing seed and SAS nonce of that offer.
         pub offer_secrets: Option<OfferSecretsRecord>,
-        /// Of an accepted invitation, the hash of the offer; of a created and answered
-        /// invitation, the hash of the confirmed response.
+        /// The hash of the peer's message: of the offer that is awaited or was
+        /// responded to, or of the response that was confirmed.
         pub offer_hash: Option<[u8; 32]>,
         /// The resulting contact.
         pub contact: Option<[u8; 8]>,
@@ -268,7 +295,7 @@ records! {
         pub response_cells: Vec<CellRecord>,
         /// End of the watched window, direction 0 and 1.
         pub windows: (u32, u32),
-        /// A valid response was accepted: any other marks the contact suspect.
+        /// The offer made here was answered.
         pub answered: bool,
     }
 
@@ -347,6 +374,13 @@ records! {
         pub retention_days: u32,
     }
 
+    /// `s/filing`: messages are to be filed in the health record.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FilingSettingRecord {
+        /// Unix seconds.
+        pub since: u64,
+    }
+
     /// `s/r/…`: receipts that are owed to a contact.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct ReceiptsRecord {
@@ -382,11 +416,19 @@ records! {
         pub since: u64,
     }
 
-    /// `s/o/<digest>`: an opened cell and its delivery.
+    /// `s/o/<day>/<page>`: opened cells whose tags are of that day. Deleted when
+    /// the day leaves retention.
     #[derive(Clone, Debug)]
+    pub struct OpenedCellsRecord {
+        /// The cells.
+        pub cells: Vec<OpenedRecord>,
+    }
+
+    /// An opened cell and its delivery.
+    #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct OpenedRecord {
-        /// Day of its tag; the record is deleted when that leaves retention.
-        pub day: u32,
+        /// Digest of the cell.
+        pub digest: [u8; 16],
         /// The contact whose tag it was under.
         pub contact: Option<[u8; 8]>,
         /// The session id accepted with it.
@@ -498,10 +540,17 @@ records! {
         pub told: bool,
     }
 
-    /// `m/<contact>/<ordinal>`: a message without its body.
+    /// `m/<contact>/<page>`: messages without their bodies.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct MessagesRecord {
+        /// Ordinals with their messages, ascending.
+        pub messages: Vec<(u32, MessageRecord)>,
+    }
+
+    /// A message without its body.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct MessageRecord {
-        /// Whether one sent it.
+        /// Whether this person sent it.
         pub outgoing: bool,
         /// The session id, with its label.
         pub session: Vec<u8>,
@@ -546,7 +595,8 @@ records! {
     /// The state of filing a message in the health record.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct FilingRecord {
-        /// 0 filing, 1 filed, 2 failed.
+        /// 0 started, 1 filed, 2 failed, 3 filed in an earlier state of the
+        /// message.
         pub state: u8,
         /// The id that the health record assigned.
         pub id: Option<String>,
@@ -558,10 +608,23 @@ records! {
         pub since: u64,
     }
 
-    /// A message of a vault of version 2.
+    /// `s/o/<digest>` of a vault of version 2.
+    #[derive(Clone, Debug)]
+    pub struct OpenedRecordV2 {
+        /// Day of its tag.
+        pub day: u32,
+        /// As in [`OpenedRecord`].
+        pub contact: Option<[u8; 8]>,
+        /// As in [`OpenedRecord`].
+        pub session: Option<Vec<u8>>,
+        /// As in [`OpenedRecord`].
+        pub seq: u64,
+    }
+
+    /// `m/<contact>/<ordinal>` of a vault of version 2: a message.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct MessageRecordV2 {
-        /// Whether one sent it.
+        /// Whether this person sent it.
         pub outgoing: bool,
         /// The session id, with its label.
         pub session: Vec<u8>,

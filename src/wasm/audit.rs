@@ -9,8 +9,8 @@ use crate::{
     wire::hex,
 };
 
-/// Verifies the text of an export against what was kept elsewhere, if
-/// anything was: `{ problem, index }`, or `{ problem: null, owner, entries,
+/// Verifies the text of an export against checkpoints that were kept elsewhere, if
+/// any: `{ problem, index }`, or `{ problem: null, owner, entries,
 /// signed, anchoredAt }`.
 #[wasm_bindgen(js_name = verifyAudit)]
 #[must_use]

@@ -170,16 +170,17 @@ pub fn sign_batch(cells: &[u8]) -> JsResult<Uint8Array> {
     Ok(array(&header.encode()))
 }
 
-/// Reads a batch as the engine does, its digest and signature checked; gives
-/// the number of cells.
+/// Reads a batch as the engine does, its digest and signature checked, with the
+/// SHA-256 of what follows the tags; gives the number of cells.
 ///
 /// # Errors
 ///
 /// `BATCH_INVALID`.
 #[wasm_bindgen(js_name = readBatch)]
-pub fn read_batch(bytes: &Uint8Array) -> JsResult<usize> {
+pub fn read_batch(bytes: &Uint8Array, rests: &Uint8Array) -> JsResult<usize> {
     let bytes = bytes.to_vec();
-    let batch = Batch::parse(&bytes).map_err(|error| error.code())?;
+    let batch = Batch::parse_hashed(&bytes, rests.to_vec().try_into().ok())
+        .map_err(|error| error.code())?;
     Ok(batch.cells().len())
 }
 

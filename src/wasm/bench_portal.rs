@@ -2,6 +2,8 @@
 //! have stored after a long time, and what a relay would have published
 //! meanwhile. Compiled with the feature `bench` only.
 
+use core::mem::take;
+
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -11,14 +13,15 @@ use super::{
 };
 use crate::{
     base::{UnixTime, time::DAY_SECONDS},
-    client::{Change, ContactId, MessageRef, StoreKey},
+    client::{Change, ContactId, MessagePage, MessageRef, OpenedPage, StoreKey},
     crypto::cbor::Deterministic as _,
     identity::Identity,
     vault::{
         HEADER_KEY, Kdf, Manifest, VaultHeader, VaultKey,
         stored::{
             self, ChannelRecord, ContactRecord, CursorRecord, InfoRecord, MessageRecord,
-            OpenedRecord, Record, RelayRecord, SelfRecord, SequenceRecord,
+            MessagesRecord, OPENED_PER_PAGE, OpenedCellsRecord, OpenedRecord, Record, RelayRecord,
+            SelfRecord, SequenceRecord,
         },
     },
     wire::{
@@ -134,7 +137,8 @@ impl BenchMailbox {
         }
         let records = Array::new();
         records.push(&Array::of2(&HEADER_KEY.into(), &array(&header.encode())));
-        let sealed = Manifest::new(&key).seal(vault.0, &key, &mut rng());
+        let changes = vault.finish(UnixTime(self.closed_at));
+        let sealed = Manifest::new(&key).seal(changes, &key, &mut rng());
         for (store_key, bytes) in sealed {
             let bytes = array(&bytes.unwrap_or_default());
             records.push(&Array::of2(&store_key.into(), &bytes));
@@ -176,11 +180,14 @@ impl BenchMailbox {
 
 /// The records of a vault, not sealed yet.
 #[derive(Default)]
-struct Records(Vec<Change>);
+struct Records {
+    changes: Vec<Change>,
+    opened: Vec<OpenedRecord>,
+}
 
 impl Records {
     fn put(&mut self, store_key: &str, record: &impl Record) {
-        self.0
+        self.changes
             .push((store_key.to_owned(), Some(stored::encode(record))));
     }
 
@@ -220,18 +227,35 @@ impl Records {
                 created_at: now.0,
             },
         );
-        for ordinal in 0..messages {
-            self.message(id, ordinal, now);
+        let records: Vec<_> = (0..messages)
+            .map(|ordinal| (ordinal, self.message(id, ordinal, now)))
+            .collect();
+        for page in records.chunk_by(|(a, _), (b, _)| page(id, *a) == page(id, *b)) {
+            let messages = page.to_vec();
+            if let Some((first, _)) = page.first() {
+                let key = StoreKey::Messages(self::page(id, *first)).to_string();
+                self.put(&key, &MessagesRecord { messages });
+            }
+        }
+        let received = records.iter().filter(|(_, message)| !message.outgoing);
+        for (_, message) in received {
+            self.opened.push(OpenedRecord {
+                digest: random(),
+                contact: Some(id.0),
+                session: Some(message.session.clone()),
+                seq: message.seq,
+            });
         }
     }
 
-    fn message(&mut self, contact: ContactId, ordinal: u32, now: UnixTime) {
+    /// The record of a message, whose body is stored.
+    fn message(&mut self, contact: ContactId, ordinal: u32, now: UnixTime) -> MessageRecord {
         let outgoing = ordinal.is_multiple_of(2);
-        let session: [u8; 16] = random();
-        let message = MessageRef { contact, ordinal };
-        let record = MessageRecord {
+        let body = StoreKey::Body(MessageRef { contact, ordinal }).to_string();
+        self.changes.push((body, Some(TEXT.to_vec().into())));
+        MessageRecord {
             outgoing,
-            session: session.to_vec(),
+            session: random::<16>().to_vec(),
             sent_at: now.0,
             received_at: (!outgoing).then_some(now.0),
             seq: u64::from(ordinal / 2),
@@ -243,24 +267,28 @@ impl Records {
             filing: None,
             state: if outgoing { 2 } else { 4 },
             cells_left: 0,
-        };
-        self.put(&StoreKey::Message(message).to_string(), &record);
-        let body = StoreKey::Body(message).to_string();
-        self.0.push((body, Some(TEXT.to_vec().into())));
-        if !outgoing {
-            let digest: [u8; 16] = random();
-            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            self.put(
-                &format!("s/o/{digest}"),
-                &OpenedRecord {
-                    day: now.day().0,
-                    contact: Some(contact.0),
-                    session: Some(session.to_vec()),
-                    seq: u64::from(ordinal / 2),
-                },
-            );
         }
     }
+
+    /// All records, with the cells that were opened.
+    fn finish(mut self, now: UnixTime) -> Vec<Change> {
+        for (page, cells) in (0..).zip(take(&mut self.opened).chunks(OPENED_PER_PAGE)) {
+            let page = OpenedPage {
+                day: now.day(),
+                page,
+            };
+            let cells = cells.to_vec();
+            self.put(
+                &StoreKey::Opened(page).to_string(),
+                &OpenedCellsRecord { cells },
+            );
+        }
+        self.changes
+    }
+}
+
+fn page(contact: ContactId, ordinal: u32) -> MessagePage {
+    MessageRef { contact, ordinal }.page()
 }
 
 fn random<const N: usize>() -> [u8; N] {

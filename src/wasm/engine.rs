@@ -1,10 +1,11 @@
-//! The engine with its vault: plain records become sealed ones here, and
-//! outcomes become JavaScript values. Every method that changes state gives
-//! `{ commit, events, value }`; the caller commits before it posts or shows.
+//! The engine with its vault: seals the records that a call changed, and
+//! converts results to JavaScript values. Every method that changes state returns
+//! `{ commit, events, value }`; commit before you post or show anything.
 
 mod audit;
 mod backup;
 mod drafts;
+mod filing;
 mod messages;
 mod people;
 mod relay;
@@ -30,8 +31,8 @@ use crate::{
 const TYPES: &str = r#"
 import type { EngineAttachment } from "../portal/content.js";
 import type {
-  Answer, Ask, BareMessage, Effects, Invited, KeptCheckpoint, LogPage, LogState, Mailbox, Opened, RelayParameters, Self,
-  StoredRecords, Task, VaultWays,
+  Answer, Ask, BareMessage, Effects, KeptCheckpoint, LogPage, LogState, Mailbox, OpenInvitation, Opened,
+  RelayParameters, Self, StoredRecords, Task, VaultWays,
 } from "../portal/engine.js";
 import type {
   AuditCheckpoint, Contact, Device, EmergencyAccess, Estimate, Settings, Transfer,
@@ -53,8 +54,8 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// A fresh identity and vault: `{ engine, commit }`. `kek` is that of a
-    /// passphrase, or of a host's key if no salt is given.
+    /// Creates an identity and a vault: `{ engine, commit }`. `kek` is derived from
+    /// a passphrase, or is the host's key if no salt is given.
     ///
     /// # Errors
     ///
@@ -92,8 +93,8 @@ impl Engine {
         Ok(opened(engine, &commit))
     }
 
-    /// The client of a stored vault, and what brings an older vault to this
-    /// version: `{ engine, commit }`. `kind` says what `secret` is, as in the
+    /// Opens a stored vault: `{ engine, commit }`, where the commit migrates a vault
+    /// of an older version. `kind` says what `secret` is, as in the
     /// header; `records` are `[key, bytes]` pairs of everything below `s/` and
     /// `m/`.
     ///
@@ -132,8 +133,8 @@ impl Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Goes back to what the store holds, after a commit that did not fit.
-    /// The header is as it was: a commit that changes it is not taken back.
+    /// Returns to the state of the store, after a commit for which it had no room.
+    /// The header stays: a commit that changed it is not undone.
     ///
     /// # Errors
     ///
@@ -167,7 +168,7 @@ fn opened(engine: Engine, commit: &Array) -> JsValue {
 }
 
 impl Engine {
-    /// What a call led to, or why it was refused.
+    /// Converts the result of a call, or its error.
     fn give<T: Serialize>(&mut self, result: Result<Effects<T>, ClientError>) -> JsResult<JsValue> {
         let effects = result.map_err(client_error)?;
         self.outcome(effects.changes, &effects.events, &to_js(&effects.value)?)

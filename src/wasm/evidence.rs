@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{base::ErrorCode, crypto::cbor::Deterministic as _, envelope::Evidence};
 
-/// What evidence says, if it proves who wrote `body`: `{ sender,
+/// Verifies evidence and returns its statement about `body`: `{ sender,
 /// senderPublicKey, recipient, sentAt, device, seq, session, contentType,
 /// checked: { by, at } | null }`.
 ///

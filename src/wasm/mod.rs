@@ -1,9 +1,9 @@
 //! Bindings for the npm package and the default relay client. No protocol
-//! decision lives here: arguments are parsed, the concept below is called,
-//! its outcome is given back.
+//! decision is made here: a binding parses its arguments, calls a lower layer
+//! and converts the result.
 #![allow(
     unreachable_pub,
-    reason = "wasm-bindgen exports public items only; JavaScript is who reaches them"
+    reason = "wasm-bindgen exports public items only; JavaScript calls them"
 )]
 
 #[cfg(feature = "portal")]

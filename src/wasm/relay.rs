@@ -1,8 +1,8 @@
 //! The default relay client: HTTP through `fetch`.
 //!
 //! Requests carry no cookie and no referrer, follow no redirect, and name
-//! only what every reader of the bucket asks for. A POST counts as stored on
-//! 202 alone: a captive portal's 200 is not the relay's word.
+//! only what every reader of the bucket requests. Only 202 means that a POST
+//! is stored: a captive portal may answer 200.
 
 use gloo_net::http::{Request, RequestBuilder, Response};
 use js_sys::{ArrayBuffer, Function, Reflect, Uint8Array};
@@ -19,10 +19,9 @@ use super::{
 };
 use crate::{base::ErrorCode, wire::RetryAfter};
 
-/// No answer of a relay is longer: 16 384 cells of the largest size are 256 MiB,
-/// but a batch that large is no relay's of ours. 64 MiB.
+/// Longest answer that is read: 64 MiB. Relays close batches at 32 MiB by default.
 const MAX_ANSWER_LEN: u32 = 64 << 20;
-/// The body of a 202 says nothing that is needed.
+/// Longest body of a 202, which is not used.
 const MAX_ACCEPTED_LEN: u32 = 64 << 10;
 
 /// A relay reached over HTTP.
@@ -34,8 +33,8 @@ pub struct HttpRelay {
 
 #[wasm_bindgen]
 impl HttpRelay {
-    /// The relay at an `http:` or `https:` URL, and its access token if it
-    /// wants one.
+    /// A client of the relay at an `http:` or `https:` URL, with its access token if
+    /// it requires one.
     ///
     /// # Errors
     ///
@@ -67,8 +66,8 @@ impl HttpRelay {
         self.base.clone()
     }
 
-    /// The bytes at a path such as `/v1/info`. `on_progress` is called with
-    /// the number of bytes so far as they arrive.
+    /// Gets the bytes at a path such as `/v1/info`. `on_progress` is called with the
+    /// number of bytes received so far.
     ///
     /// # Errors
     ///
@@ -96,7 +95,7 @@ impl HttpRelay {
         .await
     }
 
-    /// Posts bytes; done means 202, durably stored.
+    /// Posts bytes. Resolves on 202: the relay has stored them durably.
     ///
     /// # Errors
     ///
@@ -149,7 +148,7 @@ async fn send(
         .map_err(|error| failure(&JsValue::from_str(&error.to_string()), signal))
 }
 
-/// Reads the body in pieces, so that an endless answer is not kept.
+/// Reads the body in pieces, so that an endless answer is not buffered.
 async fn read(
     response: &Response,
     most: u32,
@@ -201,7 +200,7 @@ async fn read(
     Ok(whole)
 }
 
-/// The error for an answer with another status than the one hoped for.
+/// The error for an answer with an unexpected status.
 fn refusal(response: &Response) -> JsValue {
     let status = response.status();
     let error = js_error(code_of(status), &format!("the relay answered {status}"));

@@ -23,7 +23,7 @@ use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
-    digest::CellsDigest,
+    digest::{CellsDigest, Hashes},
     origin_key::OriginKey,
     tags::{BATCH_TAGS_PREFIX, BatchTags, batch_tags},
 };
@@ -282,17 +282,33 @@ impl<'a> Batch<'a> {
     ///
     /// [`BatchError::Malformed`], [`BatchError::Digest`] or [`BatchError::Signature`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, BatchError> {
+        Self::parse_hashed(bytes, None)
+    }
+
+    /// [`Batch::parse`] with the SHA-256 of `rests`, if the caller has computed it
+    /// from these bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Batch::parse`].
+    pub fn parse_hashed(bytes: &'a [u8], rests: Option<[u8; 32]>) -> Result<Self, BatchError> {
         let (header, cells) = bytes.split_first_chunk().ok_or(BatchError::Malformed)?;
         let header = BatchHeader::decode(header)?;
         let claimed = u64::from(header.count) * u64::from(header.cell_size.get());
         if u64::try_from(cells.len()) != Ok(claimed) {
             return Err(BatchError::Malformed);
         }
-        let mut digest = CellsDigest::new(header.cell_size);
-        for cell in cells.chunks_exact(header.cell_size.bytes()) {
-            digest.update(cell)?;
-        }
-        if digest.finish().0 != header.digest {
+        let digest = match rests {
+            Some(rests) => digest::digest_with(rests, cells, header.cell_size),
+            None => {
+                let mut digest = CellsDigest::new(header.cell_size);
+                for cell in cells.chunks_exact(header.cell_size.bytes()) {
+                    digest.update(cell)?;
+                }
+                digest.finish().0
+            }
+        };
+        if digest != header.digest {
             return Err(BatchError::Digest);
         }
         header.verify()?;

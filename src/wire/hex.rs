@@ -116,6 +116,8 @@ names! {
     BatchDigest;
     /// SHA-256 of a 192-byte batch header: `prev` of the next header.
     HeaderHash;
+    /// Another SHA-256 in a relay's responses.
+    Sha256Hash;
 }
 
 #[cfg(test)]

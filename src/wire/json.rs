@@ -1,6 +1,7 @@
 //! A small, strict JSON reader (RFC 8259): objects, lists, strings, unsigned
-//! integers. Relay responses and invitations need no more, and `serde_json` adds
-//! five times as much code to the WebAssembly module.
+//! integers. Relay responses and the lines of an audit export need no more.
+//! `serde_json` with derived readers in its place makes the WebAssembly module
+//! 21.1 KiB larger (gzip -9, measured on the whole module).
 
 /// Maximum nesting depth of skipped values.
 const MAX_DEPTH: usize = 32;

@@ -8,23 +8,28 @@ pub mod batch;
 pub mod bucket;
 pub mod cell;
 pub mod claims;
+pub mod fork;
 pub mod hex;
 pub mod json;
 pub mod post;
 pub mod relay_api;
 pub mod segment;
+pub mod select;
 
 pub use batch::{
-    BATCH_HEADER_LEN, Batch, BatchError, BatchHeader, BatchTags, CellsDigest, OriginKey, batch_tags,
+    BATCH_HEADER_LEN, Batch, BatchError, BatchHeader, BatchTags, CellsDigest, Hashes, OriginKey,
+    batch_tags,
 };
 pub use bucket::{BucketCount, BucketError, BucketId, compute_bucket};
 pub use cell::{Cell, CellDigest, CellError, CellSize, cover_cell};
 pub use claims::{
     CellsPerBucket, EpochSeconds, LobbyEpochSeconds, MaxMessageBytes, RetentionSeconds, RetryAfter,
 };
-pub use hex::{BatchDigest, HeaderHash, HexError, Origin};
+pub use fork::{FORK_LEN, Fork};
+pub use hex::{BatchDigest, HeaderHash, HexError, Origin, Sha256Hash};
 pub use post::{MAX_ENTRIES, MAX_LOBBY_ENTRIES, PostEntry, PostError};
 pub use relay_api::{
     BatchRef, BucketIndex, CoverInfo, InfoAnswer, LobbyInfo, PROTOCOL, Problem, RelayInfo,
     RelaySettings, SegmentRef, SlotInfo, paths,
 };
+pub use select::{Select, SelectError, SelectWindow, Selection};

@@ -2,6 +2,7 @@
 //!
 //! Unknown fields are ignored; known fields must have the right type and range.
 
+mod origins;
 mod read;
 
 use core::num::NonZeroU32;
@@ -13,6 +14,8 @@ use super::{
     LobbyEpochSeconds, MaxMessageBytes, Origin, RetentionSeconds,
 };
 use crate::base::{ErrorCode, UnixTime};
+
+pub use origins::{KindStanding, MemberInfo, OriginsAnswer, Standing, Standings};
 
 /// The supported protocol version: `protocol` in [`RelayInfo`].
 pub const PROTOCOL: u32 = 1;
@@ -40,6 +43,9 @@ pub struct RelayInfo {
     pub max_attachment_bytes: MaxMessageBytes,
     /// The cover that the relay adds to each batch.
     pub cover: CoverInfo,
+    /// The members of the relay's federation, whose batches it has; empty outside one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub federation: Vec<MemberInfo>,
     /// The relay's clock, Unix seconds. A hint: no check may depend on it.
     pub time: u64,
 }
@@ -49,6 +55,8 @@ pub struct RelayInfo {
 pub struct InfoAnswer {
     /// The relay's parameters.
     pub settings: RelaySettings,
+    /// How long the relay keeps a batch of the lobby, in seconds.
+    pub lobby_retention_seconds: RetentionSeconds,
     /// The relay's clock. A hint: no check may depend on it.
     pub time: UnixTime,
 }
@@ -169,6 +177,8 @@ pub struct SegmentRef {
     pub first: u64,
     /// Epoch of its last batch.
     pub last: u64,
+    /// Cells of all its batches.
+    pub cells: u64,
     /// Bytes of the whole segment.
     pub bytes: u64,
     /// SHA-256 of the whole segment.
@@ -226,6 +236,8 @@ pub mod paths {
     pub const INFO: &str = "/v1/info";
     /// `POST`: cells.
     pub const CELLS: &str = "/v1/cells";
+    /// `GET`: [`OriginsAnswer`](super::OriginsAnswer).
+    pub const ORIGINS: &str = "/v1/origins";
 
     /// `GET`: [`BucketIndex`](super::BucketIndex).
     #[must_use]
@@ -233,10 +245,30 @@ pub mod paths {
         format!("/v1/buckets/{bucket}/index")
     }
 
+    /// `GET`: the headers of one origin's batches after an epoch, 192 bytes each.
+    /// `kind` is `numbered` or `lobby`.
+    #[must_use]
+    pub fn headers(origin: &Origin, kind: &str, after: Option<u64>) -> String {
+        let after = after.map_or_else(String::new, |after| format!("?after={after}"));
+        format!("/v1/origins/{origin}/{kind}/headers{after}")
+    }
+
+    /// `GET`: the proof that an origin signed two histories.
+    #[must_use]
+    pub fn fork(origin: &Origin) -> String {
+        format!("/v1/origins/{origin}/fork")
+    }
+
     /// `GET`: the bytes of one batch.
     #[must_use]
     pub fn batch(bucket: BucketId, origin: &Origin, epoch: u64) -> String {
         format!("/v1/buckets/{bucket}/batches/{origin}/{epoch}")
+    }
+
+    /// `POST`: sums of cells, see [`select`](crate::wire::select).
+    #[must_use]
+    pub fn select(bucket: BucketId) -> String {
+        format!("/v1/buckets/{bucket}/select")
     }
 
     /// `GET`: the tags of one batch.

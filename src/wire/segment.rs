@@ -34,9 +34,23 @@ impl SegmentRef {
         bucket: BucketId,
         bytes: &'a [u8],
     ) -> Result<Vec<&'a [u8]>, BatchError> {
-        if u64::try_from(bytes.len()) != Ok(self.bytes)
-            || Sha256::digest(bytes).as_slice() != self.digest.0
-        {
+        self.split_hashed(bucket, bytes, None)
+    }
+
+    /// [`SegmentRef::split`] with the SHA-256 of the bytes, if the caller has
+    /// computed it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SegmentRef::split`].
+    pub fn split_hashed<'a>(
+        &self,
+        bucket: BucketId,
+        bytes: &'a [u8],
+        hash: Option<[u8; 32]>,
+    ) -> Result<Vec<&'a [u8]>, BatchError> {
+        let hash = || hash.unwrap_or_else(|| Sha256::digest(bytes).into());
+        if u64::try_from(bytes.len()) != Ok(self.bytes) || hash() != self.digest.0 {
             return Err(BatchError::Digest);
         }
         self.cut(bucket, bytes, |rest| {

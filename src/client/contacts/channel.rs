@@ -3,7 +3,10 @@
 use crate::{
     base::{Day, Month, Secret, SortedMap, UnixTime, parameters::CLOCK_SKEW_SECONDS},
     channel::{ChainKey, Direction, MonthKeys, TagSlot},
-    client::{ClientError, contacts::Sequence},
+    client::{
+        ClientError,
+        contacts::{Counters, Sequence},
+    },
     envelope::Window,
     vault::{
         VaultError,
@@ -11,90 +14,59 @@ use crate::{
     },
 };
 
-/// Days whose counters are remembered; a clock further behind is refused.
-const COUNTER_DAYS: usize = 64;
+/// Which seed the keys of a channel come from: 0 is that of the enrolment.
+pub(crate) type GenerationId = u32;
 
-/// The tag counters per day and sequence numbers that the sending device has used.
-/// Deliveries are sealed with the numbers of a copy, which take effect when the
-/// copy replaces the channel's own.
-#[derive(Clone, Debug)]
-pub(crate) struct Counters {
-    /// Next tag counter per day.
-    days: SortedMap<Day, u32>,
-    /// Days up to this one are closed for sealing.
-    sealed_before: Day,
-    next_seq: u64,
+/// The keys that come from one seed, and the tag windows under them.
+#[derive(Debug)]
+struct Generation {
+    sending: ChainKey,
+    receiving: ChainKey,
+    windows: SortedMap<Day, Window>,
 }
 
-impl Default for Counters {
-    fn default() -> Self {
-        Self {
-            days: SortedMap::new(),
-            sealed_before: Day(0),
-            next_seq: 0,
-        }
-    }
-}
-
-impl Counters {
-    /// Returns `true` if cells may still be sealed for this day.
-    pub(crate) fn is_open(&self, day: Day) -> bool {
-        day > self.sealed_before
-    }
-
-    /// Reserves `count` consecutive tag counters of one day and returns the first.
-    pub(crate) fn take(&mut self, day: Day, count: u32) -> u32 {
-        let next = self.days.get_or_insert(day, 0);
-        let first = *next;
-        *next = next.saturating_add(count);
-        while self.days.len() > COUNTER_DAYS {
-            if let Some((day, _)) = self.days.pop_first() {
-                self.sealed_before = day;
-            }
-        }
-        first
-    }
-
-    /// Returns the unused counters of a day, from this one on.
-    pub(crate) fn give_back(&mut self, day: Day, from: u32) {
-        if let Some(next) = self.days.get_mut(&day) {
-            *next = (*next).min(from);
-        }
-    }
-
-    /// The sequence number of the next delivery.
-    pub(crate) fn next_seq(&self) -> u64 {
-        self.next_seq
-    }
-
-    pub(crate) fn take_seq(&mut self) -> u64 {
-        let seq = self.next_seq;
-        self.next_seq += 1;
-        seq
-    }
-}
-
-/// One generation of the keys shared with a contact.
+/// The keys shared with a contact. A channel is sealed under its newest
+/// generation and opened under each; numbers are counted across generations.
 #[derive(Debug)]
 pub(crate) struct Channel {
     /// The direction of sending.
     direction: Direction,
-    sending: ChainKey,
-    receiving: ChainKey,
+    generations: SortedMap<GenerationId, Generation>,
     counters: Counters,
-    windows: SortedMap<Day, Window>,
     sequences: SortedMap<u8, Sequence>,
 }
 
+impl Generation {
+    /// Wipes the keys of months whose grace period is over at `horizon`.
+    fn shred(mut self, horizon: UnixTime, grace: u64) -> Self {
+        while self.has_expired(horizon, grace) {
+            self.receiving = self.receiving.advance();
+            if self.sending.month() < self.receiving.month() {
+                self.sending = self.sending.advance();
+            }
+        }
+        self
+    }
+
+    /// Returns `true` if the grace period of the oldest month kept is over at `horizon`.
+    fn has_expired(&self, horizon: UnixTime, grace: u64) -> bool {
+        let end = self.receiving.month().next().first_day().start();
+        horizon >= end.plus(grace)
+    }
+}
+
 impl Channel {
-    /// Derives both chains. The caller drops the seed, which wipes it.
+    /// Derives both chains of generation 0. The caller drops the seed, which wipes it.
     pub(crate) fn new(shared_seed: &Secret<32>, direction: Direction, first: Month) -> Self {
-        Self {
-            direction,
+        let generation = Generation {
             sending: ChainKey::first(shared_seed, direction, first),
             receiving: ChainKey::first(shared_seed, direction.reverse(), first),
-            counters: Counters::default(),
             windows: SortedMap::new(),
+        };
+        Self {
+            direction,
+            generations: [(0, generation)].into_iter().collect(),
+            counters: Counters::default(),
             sequences: SortedMap::new(),
         }
     }
@@ -104,13 +76,18 @@ impl Channel {
         if !self.counters.is_open(sent_at.day()) {
             return Err(ClientError::ClockBehind);
         }
-        let chain = self.sending.at(sent_at.month());
+        let chain = self.sending_chain(sent_at);
         Ok(chain.ok_or(ClientError::ClockBehind)?.month_keys())
     }
 
     /// Returns `true` if the keys of that time's month are still kept.
     pub(crate) fn sends_at(&self, time: UnixTime) -> bool {
-        self.sending.at(time.month()).is_some()
+        self.sending_chain(time).is_some()
+    }
+
+    fn sending_chain(&self, time: UnixTime) -> Option<ChainKey> {
+        let (_, newest) = self.generations.last_key_value()?;
+        newest.sending.at(time.month())
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -133,10 +110,16 @@ impl Channel {
         self.counters.sealed_before = self.counters.sealed_before.max(day);
     }
 
+    /// The generations under which a contact may send.
+    pub(crate) fn generations(&self) -> impl Iterator<Item = GenerationId> {
+        self.generations.keys().copied()
+    }
+
     /// The keys that open a cell of `day` in a batch closed at `closed_at`;
     /// `None` for a month outside the grace and the skew, or shredded.
     pub(crate) fn receiving_keys(
         &self,
+        generation: GenerationId,
         day: Day,
         closed_at: UnixTime,
         grace: u64,
@@ -146,12 +129,15 @@ impl Channel {
         if !open.contains(&month) {
             return None;
         }
-        Some(self.receiving.at(month)?.month_keys())
+        let generation = self.generations.get(&generation)?;
+        Some(generation.receiving.at(month)?.month_keys())
     }
 
     /// The tag window of a day, with a range for every device seen so far.
-    pub(crate) fn window(&self, day: Day) -> Window {
-        let mut window = self.windows.get(&day).cloned().unwrap_or_default();
+    pub(crate) fn window(&self, generation: GenerationId, day: Day) -> Window {
+        let known = self.generations.get(&generation);
+        let known = known.and_then(|generation| generation.windows.get(&day));
+        let mut window = known.cloned().unwrap_or_default();
         for device in self.sequences.keys() {
             window.saw(*device);
         }
@@ -165,13 +151,16 @@ impl Channel {
     }
 
     /// Widens a window after fragment `index` of `count` was opened under this tag.
-    pub(crate) fn opened(&mut self, slot: TagSlot, index: u32, count: u32) {
-        self.windows.get_or_insert(slot.day, Window::new()).opened(
-            slot.device,
-            slot.counter,
-            index,
-            count,
-        );
+    pub(crate) fn opened(
+        &mut self,
+        generation: GenerationId,
+        slot: TagSlot,
+        (index, count): (u32, u32),
+    ) {
+        if let Some(generation) = self.generations.get_mut(&generation) {
+            let window = generation.windows.get_or_insert(slot.day, Window::new());
+            window.opened(slot.device, slot.counter, index, count);
+        }
     }
 
     /// Returns `true` if this sequence number of the device has arrived.
@@ -199,103 +188,96 @@ impl Channel {
     }
 
     /// The oldest month whose keys are kept.
-    pub(crate) fn month(&self) -> Month {
-        self.receiving.month()
+    pub(crate) fn month(&self) -> Option<Month> {
+        let generations = self.generations.values();
+        generations.map(|held| held.receiving.month()).min()
     }
 
     /// Returns `true` if the grace period of the oldest month kept is over at `horizon`.
     pub(crate) fn has_expired(&self, horizon: UnixTime, grace: u64) -> bool {
-        let end = self.receiving.month().next().first_day().start();
-        horizon >= end.plus(grace)
+        let mut generations = self.generations.values();
+        generations.any(|held| held.has_expired(horizon, grace))
     }
 
     /// Wipes the keys of months whose grace period is over at `horizon`, the earlier
     /// of the clock and the closing time up to which the bucket is drained. Returns
     /// `true` if anything was shredded.
-    pub(crate) fn shred(mut self, horizon: UnixTime, grace: u64) -> (Self, bool) {
-        let before = self.receiving.month();
-        while self.has_expired(horizon, grace) {
-            self.receiving = self.receiving.advance();
-            if self.sending.month() < self.receiving.month() {
-                self.sending = self.sending.advance();
-            }
-        }
-        let shredded = self.receiving.month() > before;
-        (self, shredded)
+    pub(crate) fn shred(&mut self, horizon: UnixTime, grace: u64) -> bool {
+        let shreds = self.has_expired(horizon, grace);
+        let held = core::mem::take(&mut self.generations).into_iter();
+        self.generations = held
+            .map(|(id, generation)| (id, generation.shred(horizon, grace)))
+            .collect();
+        shreds
     }
 
     /// Deletes the windows of days before `day`. Returns `true` if there were any.
     pub(crate) fn forget_before(&mut self, day: Day) -> bool {
-        let known = self.windows.len();
-        self.windows.retain(|known, _| *known >= day);
-        self.windows.len() < known
+        let mut forgot = false;
+        for generation in self.generations.values_mut() {
+            let known = generation.windows.len();
+            generation.windows.retain(|known, _| *known >= day);
+            forgot |= generation.windows.len() < known;
+        }
+        forgot
     }
 
-    pub(crate) fn to_record(&self) -> ChannelRecord {
-        ChannelRecord {
-            direction: self.direction.byte(),
-            month: self.receiving.month().0,
-            sending: *self.sending.key().expose(),
-            receiving: *self.receiving.key().expose(),
-            counters: self
-                .counters
-                .days
+    /// The record holds generation 0.
+    pub(crate) fn to_record(&self) -> Option<ChannelRecord> {
+        let first = self.generations.get(&0)?;
+        let windows = first.windows.iter().map(|(day, window)| WindowRecord {
+            day: day.0,
+            ends: window.ends().collect(),
+        });
+        let sequences = self.sequences.iter();
+        let sequences = sequences.map(|(device, sequence)| SequenceRecord {
+            device: *device,
+            next: sequence.next(),
+            missing: sequence
+                .missing()
                 .iter()
-                .map(|(day, next)| (day.0, *next))
+                .map(|r| (r.start, r.end))
                 .collect(),
+        });
+        let counters = self.counters.days.iter();
+        Some(ChannelRecord {
+            direction: self.direction.byte(),
+            month: first.receiving.month().0,
+            sending: *first.sending.key().expose(),
+            receiving: *first.receiving.key().expose(),
+            counters: counters.map(|(day, next)| (day.0, *next)).collect(),
             sealed_before: self.counters.sealed_before.0,
             next_seq: self.counters.next_seq,
-            windows: self
-                .windows
-                .iter()
-                .map(|(day, window)| WindowRecord {
-                    day: day.0,
-                    ends: window.ends().collect(),
-                })
-                .collect(),
-            sequences: self
-                .sequences
-                .iter()
-                .map(|(device, sequence)| SequenceRecord {
-                    device: *device,
-                    next: sequence.next(),
-                    missing: sequence
-                        .missing()
-                        .iter()
-                        .map(|r| (r.start, r.end))
-                        .collect(),
-                })
-                .collect(),
-        }
+            windows: windows.collect(),
+            sequences: sequences.collect(),
+        })
     }
 
     pub(crate) fn from_record(mut record: ChannelRecord) -> Result<Self, VaultError> {
         let month = Month(record.month);
+        let windows = record.windows.into_iter();
+        let sequences = record.sequences.into_iter();
+        let counters = record.counters.into_iter();
+        let generation = Generation {
+            sending: ChainKey::from_stored(month, Secret::take(&mut record.sending)),
+            receiving: ChainKey::from_stored(month, Secret::take(&mut record.receiving)),
+            windows: windows
+                .map(|w| (Day(w.day), Window::from_stored(w.ends)))
+                .collect(),
+        };
         Ok(Self {
             direction: match record.direction {
                 0 => Direction::FromInviter,
                 1 => Direction::FromAcceptor,
                 _ => return Err(VaultError::Damaged),
             },
-            sending: ChainKey::from_stored(month, Secret::take(&mut record.sending)),
-            receiving: ChainKey::from_stored(month, Secret::take(&mut record.receiving)),
+            generations: [(0, generation)].into_iter().collect(),
             counters: Counters {
-                days: record
-                    .counters
-                    .into_iter()
-                    .map(|(day, next)| (Day(day), next))
-                    .collect(),
+                days: counters.map(|(day, next)| (Day(day), next)).collect(),
                 sealed_before: Day(record.sealed_before),
                 next_seq: record.next_seq,
             },
-            windows: record
-                .windows
-                .into_iter()
-                .map(|w| (Day(w.day), Window::from_stored(w.ends)))
-                .collect(),
-            sequences: record
-                .sequences
-                .into_iter()
+            sequences: sequences
                 .map(|s| (s.device, Sequence::from_stored(s.next, s.missing)))
                 .collect(),
         })
@@ -314,32 +296,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_never_repeats_a_counter() {
-        let mut counters = Counters::default();
-        assert_eq!(counters.take(Day(10), 3), 0);
-        assert_eq!(counters.take(Day(11), 1), 0);
-        assert_eq!(
-            counters.take(Day(10), 1),
-            3,
-            "a day seen before goes on counting"
-        );
-    }
-
-    #[test]
-    fn a_day_is_refused_once_it_is_closed_or_forgotten() {
+    fn a_day_is_refused_once_it_is_closed() {
         let first = UnixTime(1_795_300_000);
         let mut c = channel(first.month());
         assert!(c.sending_keys(first).is_ok());
         c.close_until(first.day());
         assert_eq!(c.sending_keys(first).unwrap_err(), ClientError::ClockBehind);
         assert!(c.sending_keys(first.plus(DAY_SECONDS)).is_ok());
-
-        let mut counters = Counters::default();
-        for day in 1..=COUNTER_DAYS as u32 + 1 {
-            counters.take(Day(day), 1);
-        }
-        assert!(!counters.is_open(Day(1)), "its counters are forgotten");
-        assert!(counters.is_open(Day(2)));
     }
 
     #[test]
@@ -357,12 +320,13 @@ mod tests {
     fn shredding_waits_for_the_grace() {
         let first = UnixTime(1_795_300_000).month();
         let end = first.next().first_day().start();
-        let (c, shredded) = channel(first).shred(end.plus(GRACE - 1), GRACE);
-        assert!(!shredded && c.receiving.month() == first);
-        let (c, shredded) = c.shred(end.plus(GRACE), GRACE);
-        assert!(shredded && c.receiving.month() == first.next());
+        let mut c = channel(first);
+        assert!(!c.shred(end.plus(GRACE - 1), GRACE));
+        assert_eq!(c.month(), Some(first));
+        assert!(c.shred(end.plus(GRACE), GRACE));
+        assert_eq!(c.month(), Some(first.next()));
         assert!(
-            c.receiving_keys(first.first_day(), end, GRACE).is_none(),
+            c.receiving_keys(0, first.first_day(), end, GRACE).is_none(),
             "shredded is gone"
         );
         assert_eq!(

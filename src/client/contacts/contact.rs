@@ -2,8 +2,9 @@
 
 use crate::{
     base::{ErrorCode, Secret, UnixTime},
+    channel::Direction,
     client::{Check, ClientError, ContactId, ContactView, contacts::Channel},
-    enrolment::{SasKey, SasNonce, commitment, sas_digits},
+    enrolment::{Enrolled, SasKey, SasNonce, commitment, sas_digits},
     identity::PublicIdentity,
     vault::{
         VaultError,
@@ -31,7 +32,7 @@ pub enum Verified {
     Expected,
 }
 
-/// The acceptor's state until the confirm arrives.
+/// The responder's state until the confirm arrives.
 #[derive(Debug)]
 pub(crate) struct Awaiting {
     pub(crate) commitment: [u8; 32],
@@ -50,7 +51,9 @@ pub(crate) struct Contact {
     pub(crate) awaiting: Option<Awaiting>,
     pub(crate) channel: Option<Channel>,
     pub(crate) next_message: u32,
-    pub(crate) in_person: bool,
+    /// How the peer is verified once the handshake is complete, other than by
+    /// digits.
+    pub(crate) on_confirm: Option<Check>,
     pub(crate) created_at: UnixTime,
 }
 
@@ -67,9 +70,18 @@ impl Contact {
             awaiting: None,
             channel: None,
             next_message: 0,
-            in_person: false,
+            on_confirm: None,
             created_at: now,
         }
+    }
+
+    /// The keys that were agreed with the peer; this side sends in that
+    /// direction.
+    pub(crate) fn enrol(&mut self, enrolled: &Enrolled, sends: Direction) {
+        self.peer = Some(enrolled.peer);
+        enrolled.name.as_str().clone_into(&mut self.name);
+        let (seed, first_month) = (&enrolled.shared_seed, enrolled.first_month);
+        self.channel = Some(Channel::new(seed, sends, first_month));
     }
 
     /// Marks the contact as verified.
@@ -79,6 +91,7 @@ impl Contact {
             Check::Digits => Verified::Digits,
             Check::Expected | Check::InPerson => Verified::Expected,
         });
+        self.on_confirm = None;
         self.digits = None;
         self.reason = None;
     }
@@ -86,26 +99,25 @@ impl Contact {
     /// Marks the contact as suspect.
     pub(crate) fn suspect(&mut self, code: ErrorCode) {
         self.state = ContactState::Suspect;
+        self.on_confirm = None;
         self.digits = None;
         self.reason = Some(code.as_str().to_owned());
     }
 
-    /// Finishes the handshake of the acceptor: the nonce must open the commitment;
-    /// then the digits are known and the SAS key is wiped. An unexpected nonce
-    /// changes nothing.
-    pub(crate) fn confirm(&mut self, nonce: &SasNonce) {
-        let Some(awaiting) = self.awaiting.take() else {
-            return;
-        };
+    /// Finishes the handshake of the responder: the nonce must open the
+    /// commitment; then the digits are known and the SAS key is wiped. Gives how
+    /// the contact is verified now, if not by digits.
+    pub(crate) fn confirm(&mut self, nonce: &SasNonce) -> Option<Check> {
+        let awaiting = self.awaiting.take()?;
         if commitment(nonce) != awaiting.commitment {
             self.suspect(ErrorCode::CommitmentMismatch);
-        } else if self.state == ContactState::Pending {
-            if self.in_person {
-                self.activate(Check::InPerson);
-            } else {
-                self.digits = Some(sas_digits(&awaiting.sas, nonce));
-            }
+            return None;
         }
+        if self.state != ContactState::Pending {
+            return None;
+        }
+        self.digits = Some(sas_digits(&awaiting.sas, nonce));
+        self.on_confirm
     }
 
     /// Refuses to send content to a contact that is not verified.
@@ -150,10 +162,10 @@ impl Contact {
                 ContactState::Active => 1,
                 ContactState::Suspect => 2,
             },
-            verified: match self.verified {
-                None => 0,
-                Some(Verified::Digits) => 1,
-                Some(Verified::Expected) => 2,
+            verified: match (self.verified, self.on_confirm) {
+                (None, Some(Check::Expected)) | (Some(Verified::Expected), _) => 2,
+                (Some(Verified::Digits), _) => 1,
+                (None, _) => 0,
             },
             reason: self.reason.clone(),
             digits: self.digits.clone(),
@@ -163,9 +175,9 @@ impl Contact {
                 offer_hash: awaiting.sas.offer_hash,
                 response_hash: awaiting.sas.response_hash,
             }),
-            channel: self.channel.as_ref().map(Channel::to_record),
+            channel: self.channel.as_ref().and_then(Channel::to_record),
             next_message: self.next_message,
-            in_person: self.in_person,
+            in_person: self.on_confirm == Some(Check::InPerson),
             created_at: self.created_at.0,
         }
     }
@@ -181,22 +193,25 @@ impl Contact {
             // Nothing is reported missing before the confirm.
             channel.report_missing_again();
         }
+        let state = match record.state {
+            0 => ContactState::Pending,
+            1 => ContactState::Active,
+            2 => ContactState::Suspect,
+            _ => return Err(VaultError::Damaged),
+        };
+        let (verified, expected) = match (record.verified, state) {
+            (0, _) => (None, None),
+            (1, _) => (Some(Verified::Digits), None),
+            (2, ContactState::Pending) => (None, Some(Check::Expected)),
+            (2, _) => (Some(Verified::Expected), None),
+            _ => return Err(VaultError::Damaged),
+        };
         Ok(Self {
             id,
             peer,
             name: record.name,
-            state: match record.state {
-                0 => ContactState::Pending,
-                1 => ContactState::Active,
-                2 => ContactState::Suspect,
-                _ => return Err(VaultError::Damaged),
-            },
-            verified: match record.verified {
-                0 => None,
-                1 => Some(Verified::Digits),
-                2 => Some(Verified::Expected),
-                _ => return Err(VaultError::Damaged),
-            },
+            state,
+            verified,
             reason: record.reason,
             digits: record.digits,
             awaiting: record.awaiting.map(|mut awaiting| Awaiting {
@@ -209,7 +224,10 @@ impl Contact {
             }),
             channel,
             next_message: record.next_message,
-            in_person: record.in_person,
+            on_confirm: match record.in_person {
+                true => Some(Check::InPerson),
+                false => expected,
+            },
             created_at: UnixTime(record.created_at),
         })
     }

@@ -3,12 +3,14 @@
 mod channel;
 mod checks;
 mod contact;
+mod counters;
 mod sequence;
 
-pub(crate) use channel::{Channel, Counters};
+pub(crate) use channel::{Channel, GenerationId};
 pub(crate) use checks::Checks;
 pub(crate) use contact::{Awaiting, Contact};
 pub use contact::{ContactState, Verified};
+pub(crate) use counters::Counters;
 pub(crate) use sequence::Sequence;
 
 use crate::{
@@ -87,16 +89,13 @@ impl Contacts {
     ) -> Option<(Month, u64)> {
         let (mut before, mut contacts) = (None, 0);
         for contact in self.0.values_mut() {
-            let Some(channel) = contact.channel.take() else {
-                continue;
-            };
-            let (channel, shredded) = channel.shred(horizon, grace);
-            if shredded {
+            if let Some(channel) = &mut contact.channel
+                && channel.shred(horizon, grace)
+            {
                 contacts += 1;
-                before = before.max(Some(channel.month()));
+                before = before.max(channel.month());
                 tx.touch(StoreKey::Contact(contact.id));
             }
-            contact.channel = Some(channel);
         }
         before.map(|before| (before, contacts))
     }

@@ -94,7 +94,7 @@ fn only_an_active_contact_may_be_sent_to() {
 #[test]
 fn a_nonce_that_opens_another_commitment_makes_the_contact_suspect() {
     let mut contact = contact(1);
-    contact.in_person = true;
+    contact.on_confirm = Some(Check::InPerson);
     contact.awaiting = Some(awaiting(&nonce(1)));
     contact.confirm(&nonce(2));
     assert_eq!(contact.state, ContactState::Suspect);
@@ -104,29 +104,23 @@ fn a_nonce_that_opens_another_commitment_makes_the_contact_suspect() {
 }
 
 #[test]
-fn a_nonce_gives_digits_unless_the_invitation_was_handed_over_in_person() {
-    for in_person in [false, true] {
+fn a_nonce_that_opens_the_commitment_gives_digits_or_how_the_peer_is_verified_without() {
+    for by in [None, Some(Check::InPerson), Some(Check::Expected)] {
         let mut contact = contact(1);
-        contact.confirm(&nonce(1));
-        assert_eq!(
-            (contact.state, &contact.digits),
-            (ContactState::Pending, &None)
-        );
-        contact.in_person = in_person;
+        contact.on_confirm = by;
+        assert_eq!(contact.confirm(&nonce(1)), None, "nothing is awaited");
+        assert_eq!(contact.digits, None);
         contact.awaiting = Some(awaiting(&nonce(1)));
-        contact.confirm(&nonce(1));
-        assert_eq!(contact.state == ContactState::Active, in_person);
-        assert_eq!(
-            contact.digits.as_ref().map(String::len),
-            (!in_person).then_some(6)
-        );
+        let mut contact = Contact::from_record(id(1), contact.to_record()).unwrap();
+        assert_eq!(contact.confirm(&nonce(1)), by);
+        assert_eq!(contact.digits.as_ref().map(String::len), Some(6));
     }
 }
 
 #[test]
 fn a_suspect_contact_is_not_made_active_by_a_confirm() {
     let mut contact = contact(1);
-    contact.in_person = true;
+    contact.on_confirm = Some(Check::InPerson);
     contact.awaiting = Some(awaiting(&nonce(1)));
     contact.suspect(ErrorCode::InvitationUsed);
     contact.confirm(&nonce(1));

@@ -3,12 +3,12 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{ErrorCode, Secret, SortedMap, SortedSet, UnixTime},
+    base::{ErrorCode, Secret, SortedMap, SortedSet},
     channel::TagSlot,
     client::{
-        AuditEvent, Check, Client, ClientError, ContactId, Gap, MessageEvent, MessageRef,
-        MessageState, MessageView, TransferView,
-        contacts::ContactState,
+        Client, ClientError, ContactId, Gap, MessageEvent, MessageRef, MessageState, MessageView,
+        TransferView,
+        contacts::{ContactState, GenerationId},
         flows::seal::one_cell_of_receipts,
         inbox,
         messages::{Message, Parts},
@@ -19,11 +19,13 @@ use crate::{
     crypto::cbor::Deterministic as _,
     enrolment::SasNonce,
     envelope::{Authentic, Control, Delivery, DeliveryId, Evidence, Sender},
+    wire::BatchHeader,
 };
 
 /// A complete delivery, with the slot of its (first) tag.
 pub(crate) struct Candidate {
     pub(crate) contact: ContactId,
+    pub(crate) generation: GenerationId,
     pub(crate) slot: TagSlot,
     /// The digest of the cell that completed it.
     pub(crate) digest: [u8; 16],
@@ -47,21 +49,22 @@ impl Client {
     pub(crate) fn accept_delivery(
         &mut self,
         candidate: Candidate,
-        closed_at: UnixTime,
+        batch: &BatchHeader,
         outcome: &mut Outcome,
+        rng: &mut impl CryptoRng,
         tx: &mut Transaction,
     ) -> Result<(), ErrorCode> {
         let Candidate {
             contact: id,
+            generation,
             slot,
             digest,
             delivery,
         } = candidate;
         let contact = self.contacts.get(id).ok_or(ErrorCode::NotAuthentic)?;
-        let keys = contact
-            .channel
-            .as_ref()
-            .and_then(|channel| channel.receiving_keys(slot.day, closed_at, self.settings.grace()))
+        let channel = contact.channel.as_ref().ok_or(ErrorCode::NotAuthentic)?;
+        let keys = channel
+            .receiving_keys(generation, slot.day, batch.closed_at, self.settings.grace())
             .ok_or(ErrorCode::NotAuthentic)?;
         let peer = contact.peer.ok_or(ErrorCode::NotAuthentic)?;
         let sender = Sender {
@@ -76,7 +79,7 @@ impl Client {
             .map_err(|error| error.code())?;
         if self.is_fresh(id, slot, &authentic)? {
             let evidence = authentic.evidence(&sender).ok_or(ErrorCode::Internal)?;
-            self.take_fresh((id, slot, digest), authentic, &evidence, outcome, tx)?;
+            self.take_fresh((id, slot, digest), authentic, &evidence, outcome, rng, tx)?;
         }
         Ok(())
     }
@@ -113,6 +116,7 @@ impl Client {
         delivery: Authentic,
         evidence: &Evidence,
         outcome: &mut Outcome,
+        rng: &mut impl CryptoRng,
         tx: &mut Transaction,
     ) -> Result<(), ErrorCode> {
         let accepted = (delivery.id().encode(), delivery.seq());
@@ -120,7 +124,7 @@ impl Client {
         replays.accept(digest, slot.day, id, accepted, tx);
         self.note_arrival(id, slot, &delivery, tx);
         if delivery.content_type().is_control() {
-            return self.take_control(id, &delivery.payload().to_vec(), tx);
+            return self.take_control(id, &delivery.payload().to_vec(), rng, tx);
         }
         let session = delivery.id().clone();
         let (message, shown) = self.take_message(id, delivery, tx);
@@ -219,12 +223,13 @@ impl Client {
         &mut self,
         id: ContactId,
         payload: &[u8],
+        rng: &mut impl CryptoRng,
         tx: &mut Transaction,
     ) -> Result<(), ErrorCode> {
         match Control::decode(payload).ok_or(ErrorCode::NotAuthentic)? {
             Control::Confirm(mut nonce) => {
                 let nonce = SasNonce::new(Secret::take(&mut nonce));
-                self.take_confirm(id, &nonce, tx);
+                self.take_confirm(id, &nonce, rng, tx);
             }
             Control::Received(sessions) => {
                 for session in sessions {
@@ -235,7 +240,13 @@ impl Client {
         Ok(())
     }
 
-    fn take_confirm(&mut self, id: ContactId, nonce: &SasNonce, tx: &mut Transaction) {
+    fn take_confirm(
+        &mut self,
+        id: ContactId,
+        nonce: &SasNonce,
+        rng: &mut impl CryptoRng,
+        tx: &mut Transaction,
+    ) {
         let Some(contact) = self.contacts.update(id, tx) else {
             return;
         };
@@ -243,43 +254,18 @@ impl Client {
             return; // It changes nothing, and strangers to the handshake may send it.
         }
         let before = contact.state;
-        contact.confirm(nonce);
-        let after = contact.state;
-        let event = match after {
-            after if after == before => None,
-            ContactState::Active => {
-                self.checks.note(id, Check::InPerson, tx);
-                Some(AuditEvent::Verified {
-                    contact: id,
-                    by: Check::InPerson,
-                })
-            }
-            _ => Some(AuditEvent::Suspect {
-                contact: id,
-                code: ErrorCode::CommitmentMismatch,
-            }),
-        };
-        if let Some(event) = event {
-            self.log(event, tx);
+        let verified = contact.confirm(nonce);
+        let failed = contact.state == ContactState::Suspect && before != contact.state;
+        match verified {
+            Some(by) => self.activate(id, by, rng, tx),
+            None if failed => self.suspect(id, ErrorCode::CommitmentMismatch, tx),
+            None => self.contacts.emit(id, tx),
         }
-        if after == ContactState::Suspect {
-            self.stop_sending(id, tx);
-        }
-        self.contacts.emit(id, tx);
     }
 
     fn take_receipt(&mut self, id: ContactId, session: &DeliveryId, tx: &mut Transaction) {
-        let session = session.encode();
-        let message = self.messages.sent_as(id, &session);
-        let message = message.filter(|message| {
-            let held = self.messages.get(*message);
-            held.is_some_and(|held| held.state != MessageState::Delivered)
-        });
-        if let Some(message) = message {
-            let event = MessageEvent::Delivered;
-            self.log_message(event, message, &session, None, tx);
-            self.messages
-                .set_state(message, MessageState::Delivered, tx);
+        if let Some(message) = self.messages.sent_as(id, &session.encode()) {
+            self.end_message(message, MessageState::Delivered, tx);
         }
     }
 
@@ -298,8 +284,7 @@ impl Client {
         for (message, session) in &held {
             let event = MessageEvent::Released;
             self.log_message(event, *message, session, None, tx);
-            self.messages
-                .set_state(*message, MessageState::Verified, tx);
+            self.messages.advance(*message, MessageState::Verified, tx);
         }
         let sessions = held.iter();
         let sessions = sessions.filter_map(|(_, session)| DeliveryId::decode(session));

@@ -12,7 +12,7 @@ use crate::{
 
 impl Client {
     /// Deletes a message with its body. A message that waits for the relay is
-    /// withdrawn first: `in_flight` are the cells of a post without an answer.
+    /// withdrawn first.
     ///
     /// # Errors
     ///
@@ -22,7 +22,6 @@ impl Client {
     pub fn delete_message(
         &mut self,
         message: MessageRef,
-        in_flight: &[u64],
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects, ClientError> {
@@ -32,7 +31,7 @@ impl Client {
             return Err(ClientError::ContactPending);
         }
         let filler = match held.is_queued() {
-            true => self.seal_withdrawal(message, held, in_flight, now, rng)?,
+            true => self.seal_withdrawal(message, held, now, rng)?,
             false => None,
         };
         let (queued, session) = (held.is_queued(), held.session.clone());

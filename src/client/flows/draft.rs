@@ -1,15 +1,16 @@
-//! Drafts: unsent text to a contact, stored in the vault so that neither a lock nor
-//! a closed page loses it.
+//! Drafts: text and files that were not sent yet, stored in the vault so that
+//! neither a lock nor a closed page loses them.
 
 use zeroize::Zeroizing;
 
 use crate::{
     base::UnixTime,
     client::{Client, ClientError, ContactId, Effects, StoreKey, transaction::Transaction},
+    envelope::message::{self, Attachment},
 };
 
 impl Client {
-    /// The store key of the draft to a contact.
+    /// The store key of the text of a draft.
     ///
     /// # Errors
     ///
@@ -18,7 +19,18 @@ impl Client {
         self.contacts.find(id).map(|_| StoreKey::Draft(id))
     }
 
-    /// Stores a draft in place of the previous one; an empty one deletes it.
+    /// The store key of the files of a draft. The record is the payload of a
+    /// message without text.
+    ///
+    /// # Errors
+    ///
+    /// `ContactUnknown`.
+    pub fn draft_files_key(&self, id: ContactId) -> Result<StoreKey, ClientError> {
+        self.contacts.find(id).map(|_| StoreKey::DraftFiles(id))
+    }
+
+    /// Stores the text of a draft in place of the previous one; an empty one
+    /// deletes it.
     ///
     /// # Errors
     ///
@@ -35,6 +47,31 @@ impl Client {
             tx.delete(key);
         } else {
             tx.put_bytes(key, Zeroizing::new(text.to_vec()));
+        }
+        Ok(self.commit(tx, ()))
+    }
+
+    /// Stores the files of a draft in place of the previous ones; none deletes
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// `ContactUnknown`; `Message` for files that no message could have.
+    pub fn set_draft_files(
+        &mut self,
+        id: ContactId,
+        files: Vec<Attachment>,
+        now: UnixTime,
+    ) -> Result<Effects, ClientError> {
+        let key = self.draft_files_key(id)?;
+        let payload = match files.is_empty() {
+            true => None,
+            false => Some(message::encode(None, files).map_err(ClientError::Message)?),
+        };
+        let mut tx = Transaction::new(now);
+        match payload {
+            Some(payload) => tx.put_bytes(key, payload.to_vec()),
+            None => tx.delete(key),
         }
         Ok(self.commit(tx, ()))
     }

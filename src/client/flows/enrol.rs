@@ -3,27 +3,28 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{ErrorCode, UnixTime},
+    base::{Secret, UnixTime},
     client::{
         AuditEvent, Check, Client, ClientError, ContactId, ContactView, Effects, InvitationId,
-        InvitationView, MessageState,
-        contacts::{Contact, ContactState},
+        InvitationView,
+        contacts::Contact,
         invitations::{OpenInvitation, Stage},
         outbox::{CellPurpose, Destination},
         transaction::Transaction,
     },
     crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
-        EnrolmentError, Invitation, InvitationSecret, Kind, LINK_DEFAULT_SECONDS, Offer,
+        Binding, EnrolmentError, Invitation, InvitationSecret, Kind, LINK_DEFAULT_SECONDS, Offer,
         QR_DEFAULT_SECONDS, QR_MAX_SECONDS,
     },
-    identity::Fingerprint,
+    identity::PublicIdentity,
     wire::Cell,
 };
 
 impl Client {
-    /// Creates an invitation. `expires_in` in seconds: at most 24 hours for a QR
-    /// invitation, and the relay's retention for a link.
+    /// Creates an invitation. `expires_in` in seconds: at most 24 hours and
+    /// the retention of the lobby for a QR invitation, and the own retention for
+    /// a link.
     ///
     /// # Errors
     ///
@@ -37,59 +38,101 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<InvitationView>, ClientError> {
         self.devices.require_current()?;
+        self.mailboxes.info()?;
         let is_qr = kind == Kind::Qr;
         let (longest, default) = match is_qr {
-            true => (QR_MAX_SECONDS, QR_DEFAULT_SECONDS),
-            false => {
-                let retention = self.mailboxes.info()?.retention_seconds.get().into();
-                (retention, LINK_DEFAULT_SECONDS)
+            true => {
+                let longest = self.mailboxes.longest_in_lobby(QR_MAX_SECONDS);
+                (longest, QR_DEFAULT_SECONDS.min(longest))
             }
+            false => (self.settings.retention(), LINK_DEFAULT_SECONDS),
         };
-        let life = expires_in.unwrap_or(default.min(longest));
+        let life = expires_in.unwrap_or(default);
         if !(1..=longest).contains(&life) {
             return Err(ClientError::InvalidArgument("expiresInSeconds"));
         }
-        let me = &self.account;
-        let (offer, secrets) =
-            Offer::create(me.identity.public(), &me.name, rng).ok_or(ClientError::Internal)?;
-        let offer = offer.encode();
-        let invitation = Invitation {
-            secret: InvitationSecret::random(rng),
-            offer_hash: kdf::sha256(&offer),
-            relay: self.mailboxes.url().to_owned(),
-            expires_at: now.plus(life),
-            offer: (!is_qr).then(|| offer.clone()),
+        let stage = match kind {
+            Kind::Qr => self.create_offer(rng)?,
+            Kind::Link => Stage::AwaitingOffer { offer_hash: None },
         };
-        let uri = invitation.to_uri();
-        let stage = Stage::Offered {
-            offer: offer.clone(),
-            secrets,
-        };
-        let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, is_qr, stage);
-        let cells = match is_qr {
-            true => self.rendezvous_cells(&open, &offer, rng)?,
-            false => Vec::new(),
-        };
-        open.keep_own_cells(&cells);
+        let secret = InvitationSecret::random(rng);
+        let mut open = OpenInvitation::new(secret, now.plus(life), is_qr, stage);
+        let cells = self.seal_offer(&mut open, None, rng)?;
         let id = InvitationId::random(rng);
+        let view = self
+            .invitation_view(id, &open)
+            .ok_or(ClientError::Internal)?;
 
         let mut tx = Transaction::new(now);
-        let purpose = CellPurpose::Rendezvous;
-        let (to, today) = (Destination::Lobby, now.day());
-        self.outbox.push(cells, to, today, &purpose, &mut tx);
         self.inbox.tags.watch_invitation(id, &open);
         self.invitations.insert(id, open, &mut tx);
-        let invitation = id;
-        self.log(AuditEvent::Invited { invitation, is_qr }, &mut tx);
-        let view = InvitationView {
-            id,
-            uri,
-            expires_at: now.plus(life).0,
+        self.push_rendezvous(id, cells, &mut tx);
+        let invited = AuditEvent::Invited {
+            invitation: id,
+            is_qr,
         };
+        self.log(invited, &mut tx);
         Ok(self.commit(tx, view))
     }
 
-    /// Withdraws an invitation; a response to it is no longer confirmed.
+    /// The invitations that were created here and can still be answered.
+    #[must_use]
+    pub fn open_invitations(&self, now: UnixTime) -> Vec<InvitationView> {
+        let open = self.invitations.iter();
+        open.filter(|(_, open)| now <= open.expires_at)
+            .filter_map(|(id, open)| self.invitation_view(id, open))
+            .collect()
+    }
+
+    /// `None` for an invitation that was answered or accepted.
+    fn invitation_view(&self, id: InvitationId, open: &OpenInvitation) -> Option<InvitationView> {
+        let binding = match &open.stage {
+            _ if !open.is_own() => return None,
+            Stage::Offered { offer, .. } => Binding::Offer(kdf::sha256(offer)),
+            Stage::AwaitingOffer { .. } => Binding::Inviter(*self.public()),
+            Stage::Answered { .. } | Stage::Responded { .. } => return None,
+        };
+        let invitation = Invitation {
+            secret: InvitationSecret::new(Secret::from_slice(open.secret.expose().expose())?),
+            relay: self.mailboxes.url().to_owned(),
+            expires_at: open.expires_at,
+            binding,
+        };
+        Some(InvitationView {
+            id,
+            kind: if open.is_qr { "qr" } else { "link" },
+            uri: invitation.to_uri(),
+            expires_at: open.expires_at.0,
+            expects_identity: open.expected.is_some(),
+        })
+    }
+
+    /// Makes an offer.
+    fn create_offer(&self, rng: &mut impl CryptoRng) -> Result<Stage, ClientError> {
+        let me = &self.account;
+        let created = Offer::create(me.identity.public(), &me.name, rng);
+        let (offer, secrets) = created.ok_or(ClientError::Internal)?;
+        let offer = offer.encode();
+        Ok(Stage::Offered { offer, secrets })
+    }
+
+    /// Seals the offer of an invitation, if it is made here; that of a link to
+    /// its inviter.
+    fn seal_offer(
+        &self,
+        open: &mut OpenInvitation,
+        inviter: Option<&PublicIdentity>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<Cell>, ClientError> {
+        let Stage::Offered { offer, .. } = &open.stage else {
+            return Ok(Vec::new());
+        };
+        let cells = self.rendezvous_cells(open, inviter, offer, rng)?;
+        open.keep_own_cells(&cells);
+        Ok(cells)
+    }
+
+    /// Withdraws an invitation; an answer to it is no longer taken.
     ///
     /// # Errors
     ///
@@ -102,15 +145,23 @@ impl Client {
         self.invitations.find_own(id)?;
 
         let mut tx = Transaction::new(now);
-        self.invitations.remove(id, &mut tx);
-        self.inbox.tags.forget_invitation(id);
+        self.close_invitation(id, &mut tx);
         self.log(AuditEvent::Withdrawn { invitation: id }, &mut tx);
         Ok(self.commit(tx, ()))
     }
 
-    /// Accepts an invitation. Accepting it again returns the same contact and sends
-    /// the same cells. `in_person` states that the inviter handed the invitation over
-    /// in person, so that this side needs no digits.
+    /// Forgets an invitation with its cells that have not left.
+    pub(crate) fn close_invitation(&mut self, id: InvitationId, tx: &mut Transaction) {
+        if let Some(open) = self.invitations.remove(id, tx) {
+            self.inbox.tags.forget_invitation(id);
+            self.outbox
+                .discard_if(|queued| open.is_own_cell(&queued.cell), tx);
+        }
+    }
+
+    /// Accepts an invitation. Accepting it again returns the same contact.
+    /// `in_person` states that the inviter handed the invitation over in person,
+    /// so that this side needs no digits.
     ///
     /// # Errors
     ///
@@ -132,25 +183,33 @@ impl Client {
         if self.invitations.by_secret(&invitation.secret).is_some() {
             return self.accept_again(&invitation.secret, now);
         }
-
-        let is_qr = invitation.kind() == Kind::Qr;
-        let offer_hash = invitation.offer_hash;
-        let stage = Stage::AwaitingOffer { offer_hash };
+        let Invitation {
+            secret,
+            expires_at,
+            binding,
+            ..
+        } = invitation;
+        let is_qr = matches!(binding, Binding::Offer(_));
+        let (stage, inviter) = match binding {
+            Binding::Offer(hash) => {
+                let offer_hash = Some(hash);
+                (Stage::AwaitingOffer { offer_hash }, None)
+            }
+            Binding::Inviter(inviter) if inviter == *self.public() => {
+                return Err(EnrolmentError::OwnIdentity.into());
+            }
+            Binding::Inviter(inviter) => (self.create_offer(rng)?, Some(inviter)),
+            Binding::EnclosedOffer(_) => return Err(EnrolmentError::InvitationOutdated.into()),
+        };
         let id = InvitationId::random(rng);
         let mut contact = Contact::new(ContactId::random(rng), now);
-        contact.in_person = in_person;
-        let contact_id = contact.id;
-        let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, is_qr, stage);
+        contact.on_confirm = in_person.then_some(Check::InPerson);
+        contact.peer = inviter;
+        let mut open = OpenInvitation::new(secret, expires_at, is_qr, stage);
+        open.expected = inviter.map(|inviter| inviter.fingerprint());
+        let cells = self.seal_offer(&mut open, inviter.as_ref(), rng)?;
+        let (contact_id, view) = (contact.id, contact.view());
         open.contact = Some(contact_id);
-        // The whole handshake fits into this call if the offer came along.
-        let response = match &invitation.offer {
-            Some(offer) => {
-                let answer = self.decide_answer(&open, &offer_hash, offer, now, rng)?;
-                Some(answer.complete(&mut contact, &mut open))
-            }
-            None => None,
-        };
-        let view = contact.view();
 
         let mut tx = Transaction::new(now);
         let accepted = AuditEvent::Accepted {
@@ -161,9 +220,7 @@ impl Client {
         self.contacts.insert(contact, &mut tx);
         self.inbox.tags.watch_invitation(id, &open);
         self.invitations.insert(id, open, &mut tx);
-        if let Some(response) = response {
-            self.push_response(contact_id, response, &mut tx);
-        }
+        self.push_rendezvous(id, cells, &mut tx);
         if is_qr {
             self.mailboxes.read_lobby_again(&mut tx);
         }
@@ -171,8 +228,9 @@ impl Client {
         Ok(self.commit(tx, view))
     }
 
-    /// Returns the same contact, and queues the cells of the response that were
-    /// already sent.
+    /// Returns the same contact. The cells of a response through the lobby are
+    /// queued again, as they were. Those of an offer in a slot are not: the
+    /// relay has them, and would see the same cell in two slots.
     fn accept_again(
         &mut self,
         secret: &InvitationSecret,
@@ -185,125 +243,16 @@ impl Client {
             .contacts
             .find(known.ok_or(EnrolmentError::OwnIdentity)?)?;
         let view = contact.view();
-        let (cells, to) = self.unsent_response(open, contact)?;
-
-        let mut tx = Transaction::new(now);
-        let (purpose, today) = (CellPurpose::Rendezvous, now.day());
-        self.outbox.push(cells, to, today, &purpose, &mut tx);
-        Ok(self.commit(tx, view))
-    }
-
-    /// The cells of a response that are not in the queue, and where they go.
-    fn unsent_response(
-        &self,
-        open: &OpenInvitation,
-        contact: &Contact,
-    ) -> Result<(Vec<Cell>, Destination), ClientError> {
         let size = self.mailboxes.info()?.cell_size;
-        let to = match (open.is_qr, contact.peer) {
-            (true, _) => Destination::Lobby,
-            (false, Some(peer)) => Destination::Bucket(peer.fingerprint()),
-            (false, None) => return Err(ClientError::Internal),
-        };
         let cells = open.own_cells(size).into_iter();
-        let cells = cells.filter(|cell| !self.outbox.has_cell(cell.as_bytes()));
-        Ok((cells.collect(), to))
-    }
-
-    /// Restricts the invitation to this fingerprint, which was scanned from the
-    /// acceptor's screen, or comes from a host that authenticated the acceptor.
-    ///
-    /// # Errors
-    ///
-    /// `InvitationUnknown`.
-    pub fn expect(
-        &mut self,
-        id: InvitationId,
-        fingerprint: Fingerprint,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Effects, ClientError> {
-        let contact = self.invitations.find_own(id)?.contact;
-        let contact = contact.and_then(|id| self.contacts.get(id));
-        let found = contact.map(|contact| (contact.id, contact.state, contact.peer));
+        let unsent = cells.filter(|cell| open.is_qr && !self.outbox.has_cell(cell.as_bytes()));
+        let unsent = unsent.collect();
 
         let mut tx = Transaction::new(now);
-        if let Some(open) = self.invitations.update(id, &mut tx) {
-            open.expected = Some(fingerprint);
-        }
-        if let Some((contact, state, peer)) = found {
-            if peer.map(|peer| peer.fingerprint()) != Some(fingerprint) {
-                self.suspect(contact, ErrorCode::UnexpectedIdentity, &mut tx);
-            } else if state == ContactState::Pending {
-                self.activate(contact, Check::Expected, rng, &mut tx);
-            }
-        }
-        Ok(self.commit(tx, ()))
-    }
-
-    /// Confirms that the people compared the digits and they match.
-    ///
-    /// # Errors
-    ///
-    /// `SasNotReady` while there are none, `ContactSuspect`, `ContactUnknown`.
-    pub fn confirm_sas(
-        &mut self,
-        id: ContactId,
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Effects, ClientError> {
-        let contact = self.contacts.find(id)?;
-        let pending = match contact.state {
-            ContactState::Active => false,
-            ContactState::Suspect => return Err(ClientError::ContactSuspect),
-            ContactState::Pending if contact.digits.is_none() => {
-                return Err(ClientError::SasNotReady);
-            }
-            ContactState::Pending => true,
-        };
-
-        let mut tx = Transaction::new(now);
-        if pending {
-            self.activate(id, Check::Digits, rng, &mut tx);
-        }
-        Ok(self.commit(tx, ()))
-    }
-
-    /// Reports that the digits differ, which indicates an attack.
-    ///
-    /// # Errors
-    ///
-    /// `ContactUnknown`.
-    pub fn reject_sas(&mut self, id: ContactId, now: UnixTime) -> Result<Effects, ClientError> {
-        self.contacts.find(id)?;
-
-        let mut tx = Transaction::new(now);
-        self.suspect(id, ErrorCode::NotAuthentic, &mut tx);
-        Ok(self.commit(tx, ()))
-    }
-
-    /// Removes a contact with everything stored about it.
-    ///
-    /// # Errors
-    ///
-    /// `ContactUnknown`.
-    pub fn remove_contact(&mut self, id: ContactId, now: UnixTime) -> Result<Effects, ClientError> {
-        self.contacts.find(id)?;
-
-        let mut tx = Transaction::new(now);
-        self.log(AuditEvent::Removed { contact: id }, &mut tx);
-        self.contacts.remove(id, &mut tx);
-        self.checks.remove(id, &mut tx);
-        self.devices.forget_contact(id, &mut tx);
-        self.outbox.remove_contact(id, &mut tx);
-        self.inbox.receipts.remove_contact(id, &mut tx);
-        self.messages.remove_contact(id, &mut tx);
-        for invitation in self.invitations.remove_contact(id, &mut tx) {
-            self.inbox.tags.forget_invitation(invitation);
-        }
-        self.inbox.reassembly.forget_owner(id.0, &mut tx);
-        self.inbox.tags.forget_contact(id);
-        Ok(self.commit(tx, ()))
+        let purpose = CellPurpose::Rendezvous;
+        let to = Destination::Lobby;
+        self.outbox.push(unsent, to, &purpose, &mut tx);
+        Ok(self.commit(tx, view))
     }
 
     /// Returns `true` if the lobby must be read: an enrolment through it is in progress,
@@ -312,44 +261,5 @@ impl Client {
     pub fn lobby_watch(&self, now: UnixTime) -> bool {
         let mut open = self.invitations.open_in_lobby(&self.contacts);
         open.any(|open| now <= open.expires_at)
-    }
-
-    /// Marks a contact as verified: shows and acknowledges held messages.
-    pub(crate) fn activate(
-        &mut self,
-        id: ContactId,
-        by: Check,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
-    ) {
-        if let Some(contact) = self.contacts.update(id, tx) {
-            contact.activate(by);
-        }
-        self.checks.note(id, by, tx);
-        self.log(AuditEvent::Verified { contact: id, by }, tx);
-        self.contacts.emit(id, tx);
-        self.release_held(id, rng, tx);
-    }
-
-    /// Marks a contact as suspect: nothing more is sent to it, and waiting messages are
-    /// stopped.
-    pub(crate) fn suspect(&mut self, id: ContactId, code: ErrorCode, tx: &mut Transaction) {
-        if let Some(contact) = self.contacts.update(id, tx) {
-            contact.suspect(code);
-        }
-        self.log(AuditEvent::Suspect { contact: id, code }, tx);
-        self.stop_sending(id, tx);
-        self.contacts.emit(id, tx);
-    }
-
-    /// Discards what is sealed for a contact, and shows its messages as
-    /// stopped.
-    pub(crate) fn stop_sending(&mut self, id: ContactId, tx: &mut Transaction) {
-        self.outbox.remove_contact(id, tx);
-        let waiting = self.messages.with(id).filter(|(_, held)| held.is_queued());
-        let waiting: Vec<_> = waiting.map(|(message, _)| message).collect();
-        for message in waiting {
-            self.end_message(message, MessageState::Stopped, tx);
-        }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         invitations::{Invitations, OpenInvitation},
         journal::Journal,
         mailboxes::Mailboxes,
-        messages::{Message, Messages},
+        messages::Messages,
         outbox::{Outbox, QueuedCell},
         shredding::Shredding,
         transaction::Transaction,
@@ -126,8 +126,10 @@ impl Client {
                 let index = self.devices.index();
                 self.devices = Devices::from_record(index, stored::decode(bytes)?);
             }
+            StoreKey::Slot => self.outbox.restore_slot(stored::decode(bytes)?)?,
             StoreKey::Shape => self.mailboxes.restore_shape(&stored::decode(bytes)?)?,
             StoreKey::Settings => self.settings = Settings::from_record(&stored::decode(bytes)?)?,
+            StoreKey::Filing => self.messages.restore_filing(&stored::decode(bytes)?),
             StoreKey::Overdue => {
                 self.shredding = Shredding::from_record(&stored::decode(bytes)?);
             }
@@ -156,7 +158,7 @@ impl Client {
             StoreKey::Receipts(id) => {
                 self.inbox.receipts.restore(id, &stored::decode(bytes)?)?;
             }
-            StoreKey::Opened(digest) => self.inbox.replays.restore(digest, stored::decode(bytes)?),
+            StoreKey::Opened(page) => self.inbox.replays.restore(page, stored::decode(bytes)?),
             StoreKey::Fragment {
                 owner,
                 message,
@@ -166,15 +168,15 @@ impl Client {
                 fragments.restore((owner, message), index, stored::decode(bytes)?)?;
             }
             StoreKey::Emergency(id) => self.emergencies.restore(id, stored::decode(bytes)?),
-            StoreKey::Message(message) => {
-                let held = Message::from_record(stored::decode(bytes)?)?;
-                self.messages.restore(message, held);
+            StoreKey::Messages(page) => {
+                self.messages.restore_page(page, stored::decode(bytes)?)?;
             }
             // These are read when they are asked for.
             StoreKey::Body(_)
             | StoreKey::Piece(..)
             | StoreKey::Evidence(_)
             | StoreKey::Draft(_)
+            | StoreKey::DraftFiles(_)
             | StoreKey::LogEntry(_) => return Err(VaultError::Damaged),
         }
         Ok(())
@@ -191,6 +193,7 @@ impl Client {
             StoreKey::Mailboxes,
             StoreKey::Shape,
             StoreKey::Settings,
+            StoreKey::Filing,
             StoreKey::Overdue,
             StoreKey::Journal,
         ];
@@ -199,7 +202,9 @@ impl Client {
         let invitations = invitations.map(|(id, _)| StoreKey::Invitation(id));
         let receipts = self.inbox.receipts.contacts().map(StoreKey::Receipts);
         let touched = state.into_iter().chain(contacts).chain(invitations);
-        let touched = touched.chain(receipts);
+        let messages = self.messages.pages().into_iter().map(StoreKey::Messages);
+        let opened = self.inbox.replays.pages().map(StoreKey::Opened);
+        let touched = touched.chain(receipts).chain(messages).chain(opened);
         let touched = touched.filter_map(|key| Some((key, self.encode(key)?)));
         let emergencies = self.emergencies.iter();
         let emergencies =
@@ -214,18 +219,10 @@ impl Client {
         let large = self.outbox.large();
         let large =
             large.map(|(message, record)| (StoreKey::Large(message), stored::encode(record)));
-        let messages = self.messages.iter();
-        let messages = messages.map(|(message, held)| {
-            (
-                StoreKey::Message(message),
-                stored::encode(&held.to_record()),
-            )
-        });
         let checks = self.checks.records();
         let checks = checks.map(|(key, record)| (key, stored::encode(&record)));
-        let opened = self.inbox.replays.iter();
-        let opened =
-            opened.map(|(digest, record)| (StoreKey::Opened(*digest), stored::encode(record)));
+        let slot = self.outbox.slot_record();
+        let slot = slot.map(|record| (StoreKey::Slot, stored::encode(&record)));
         let fragments = self.inbox.reassembly.records();
         let fragments = fragments.map(|(key, record)| (key, stored::encode(&record)));
         touched
@@ -233,9 +230,8 @@ impl Client {
             .chain(checks)
             .chain(queued)
             .chain(large)
-            .chain(messages)
-            .chain(opened)
             .chain(fragments)
+            .chain(slot)
             .map(|(key, bytes)| (key.to_string(), bytes))
             .collect()
     }

@@ -54,7 +54,9 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<CheckpointView>, ClientError> {
-        self.sign_log(AuditEvent::Exported { format }, now, rng)
+        let unfiled = self.files_messages();
+        let unfiled = unfiled.then(|| self.count_unfiled(None) as u64);
+        self.sign_log(AuditEvent::Exported { format, unfiled }, now, rng)
     }
 
     fn sign_log(

@@ -9,7 +9,6 @@ use crate::{
         AuditEvent, Client, ClientError, ContactId, Effects, InvitationId, MessageRef,
         MessageState, Settings, StoreKey,
         flows::seal::{DeliveryContent, SealedDelivery, UsedCounters},
-        invitations::Stage,
         messages::Message,
         outbox::{CellPurpose, Destination},
         transaction::Transaction,
@@ -78,7 +77,7 @@ impl Client {
     }
 
     /// Seals again all that waited too long, in its order and in one set of
-    /// changes. A message without its body among `bodies` is given up and
+    /// changes. A message without its body among `bodies` is abandoned and
     /// shown as undelivered; what cannot be sealed now, because of a clock
     /// that is behind, is reported and waits for the next call. A restored
     /// device also announces itself, once a day. Protocol §6 and §13.
@@ -116,7 +115,7 @@ impl Client {
                 Err(_) => {}
             }
         }
-        self.refit_rendezvous(rng, &mut tx);
+        self.reseal_uncounted(rng, &mut tx);
         if self.announcement_due(now) {
             self.announce(rng, &mut tx);
         }
@@ -190,8 +189,7 @@ impl Client {
             self.messages.sealed_again(*message, sealed.count(), tx);
             self.push_message(*message, sealed, to, tx);
         } else {
-            let today = tx.now.day();
-            self.outbox.push(sealed.cells, to, today, purpose, tx);
+            self.outbox.push(sealed.cells, to, purpose, tx);
         }
     }
 
@@ -272,31 +270,43 @@ impl Client {
         contacts
     }
 
+    /// Removes invitations that have ended. One that was accepted and has no
+    /// answer by its expiry is reported then; the answer to a link is still
+    /// taken for the retention.
     fn expire_invitations(&mut self, tx: &mut Transaction) {
+        let retention = self.settings.retention();
         let expired = self.invitations.iter();
         let expired = expired.filter(|(_, open)| tx.now > open.expires_at);
         let expired: Vec<InvitationId> = expired.map(|(id, _)| id).collect();
         for id in expired {
-            let Some(open) = self.invitations.remove(id, tx) else {
+            let Some(open) = self.invitations.get(id) else {
                 continue;
             };
-            self.inbox.tags.forget_invitation(id);
-            match (&open.stage, open.contact) {
-                (Stage::Offered { .. }, _) => {
-                    self.refuse(ErrorCode::InvitationExpired, None, tx);
-                }
-                (Stage::AwaitingOffer { .. } | Stage::Responded, Some(contact)) => {
-                    self.unanswered(contact, tx);
-                }
+            let (is_own, is_unanswered) = (open.is_own(), open.is_unanswered());
+            let contact = open.contact;
+            // The acceptor still awaits a response that has not left.
+            let leaves =
+                is_own && !is_unanswered && self.outbox.has_any(|cell| open.is_own_cell(cell));
+            if tx.now > open.ends_at(retention) && !leaves {
+                self.invitations.remove(id, tx);
+                self.inbox.tags.forget_invitation(id);
+            }
+            match contact {
+                Some(contact) if !is_own => self.unanswered(contact, tx),
+                None if is_unanswered => self.refuse(ErrorCode::InvitationExpired, None, tx),
                 _ => {}
             }
         }
     }
 
-    /// An accepted invitation expired before the inviter confirmed.
+    /// An accepted invitation expired before the handshake was complete:
+    /// reported once.
     fn unanswered(&mut self, id: ContactId, tx: &mut Transaction) {
         let contact = self.contacts.get(id);
-        if contact.is_none_or(|contact| contact.channel.is_some() && contact.awaiting.is_none()) {
+        let awaited = contact.filter(|contact| {
+            contact.reason.is_none() && (contact.channel.is_none() || contact.awaiting.is_some())
+        });
+        if awaited.is_none() {
             return;
         }
         if let Some(contact) = self.contacts.update(id, tx) {

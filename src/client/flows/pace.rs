@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     base::{SortedMap, UnixTime},
-    client::{Client, ClientError, MessageRef, MessageView},
+    client::{Client, ClientError, MessageRef, MessageView, round::least_time},
     envelope::chunk_len,
 };
 
@@ -18,7 +18,7 @@ pub struct Estimate {
     /// Cells.
     pub cells: u64,
     /// Seconds until the relay has published all of it, if the portal stays
-    /// open and nothing else waits.
+    /// open, nothing else waits, and the relay does not ask it to wait.
     pub seconds: u64,
 }
 
@@ -32,14 +32,13 @@ impl Client {
         let relay = self.mailboxes.info()?;
         let chunk = chunk_len(relay.cell_size) as u64;
         let cells = bytes.saturating_add(AROUND).div_ceil(chunk);
-        let slots = match prompt {
-            true => 1,
-            false => cells.div_ceil(relay.per_bucket.get().into()),
+        let posts = cells.div_ceil(relay.per_bucket.get().into());
+        let epoch = u64::from(relay.epoch_seconds.get());
+        let seconds = match prompt {
+            true => least_time(posts).div_ceil(1000).saturating_add(epoch),
+            false => posts.saturating_mul(epoch),
         };
-        Ok(Estimate {
-            cells,
-            seconds: slots.saturating_mul(relay.epoch_seconds.get().into()),
-        })
+        Ok(Estimate { cells, seconds })
     }
 
     /// Says of each queued message by when its last cell leaves in slots, if

@@ -9,7 +9,7 @@ use crate::{
         Client, ClientError, Download, Effects, Mailbox, Received, flows::accept::Outcome,
         mailboxes::IndexEntry, transaction::Transaction, view::Event,
     },
-    wire::{Batch, BucketId, BucketIndex, InfoAnswer, paths},
+    wire::{Batch, BucketId, BucketIndex, Hashes, InfoAnswer, paths},
 };
 
 impl Client {
@@ -95,14 +95,24 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<Received>, ClientError> {
+        self.receive_hashed(download, (bytes, &Hashes::default()), now, rng)
+    }
+
+    pub(crate) fn receive_hashed(
+        &mut self,
+        download: &Download,
+        (bytes, hashes): (&[u8], &Hashes),
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Effects<Received>, ClientError> {
         let bucket = self.bucket(download.mailbox)?;
         let batches = match &download.entry {
             IndexEntry::Batch(_) => vec![bytes],
             IndexEntry::Segment(segment) => segment
-                .split(bucket, bytes)
+                .split_hashed(bucket, bytes, hashes.whole)
                 .map_err(|_| ClientError::BatchInvalid)?,
         };
-        let batches = self.verified(download.mailbox, &batches)?;
+        let batches = self.verified(download.mailbox, &batches, &hashes.rests)?;
         if let (IndexEntry::Batch(listed), [batch]) = (&download.entry, batches.as_slice()) {
             let header = batch.header();
             header
@@ -112,33 +122,17 @@ impl Client {
         Ok(self.read(download.mailbox, (&batches, download.whole), now, rng))
     }
 
-    /// Reads one batch that no index listed.
-    ///
-    /// # Errors
-    ///
-    /// `BatchInvalid`.
-    pub fn receive_batch(
-        &mut self,
-        mailbox: Mailbox,
-        bytes: &[u8],
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Effects<Received>, ClientError> {
-        let batches = self.verified(mailbox, &[bytes])?;
-        let whole = self.reads_whole(mailbox);
-        Ok(self.read(mailbox, (&batches, whole), now, rng))
-    }
-
     /// The batches, each signed by the mailbox's relay: all are verified
     /// before any of them changes anything.
     fn verified<'b>(
         &self,
         mailbox: Mailbox,
         batches: &[&'b [u8]],
+        rests: &[[u8; 32]],
     ) -> Result<Vec<Batch<'b>>, ClientError> {
         let bucket = self.bucket(mailbox)?;
-        let verified = batches.iter().map(|bytes| {
-            let batch = Batch::parse(bytes).ok()?;
+        let verified = batches.iter().enumerate().map(|(place, bytes)| {
+            let batch = Batch::parse_hashed(bytes, rests.get(place).copied()).ok()?;
             let header = batch.header();
             let asked_for =
                 header.bucket == bucket && self.mailboxes.trusts(mailbox, &header.origin);

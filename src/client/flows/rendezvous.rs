@@ -3,64 +3,31 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{ErrorCode, UnixTime},
+    base::{ErrorCode, Month, UnixTime, labels, parameters::CLOCK_SKEW_SECONDS},
     channel::Direction,
     client::{
-        AuditEvent, Check, Client, ClientError, ContactId, InvitationId, Settings,
-        contacts::{Awaiting, Channel, Contact, ContactState},
+        AuditEvent, Check, Client, ClientError, ContactId, InvitationId,
+        contacts::{Awaiting, Contact, ContactState},
         flows::seal::SealedControls,
         invitations::{OpenInvitation, Stage},
         outbox::{CellPurpose, Destination},
         transaction::Transaction,
     },
-    crypto::{cbor::Deterministic as _, kdf},
+    crypto::{cbor::Deterministic as _, kdf, seeded::SeededRng},
     enrolment::{
-        Enrolled, EnrolmentError, Offer, QR_MAX_SECONDS, Rendezvous, first_month, open_response,
-        respond, sas_digits,
+        EnrolmentError, Offer, OfferSecrets, QR_MAX_SECONDS, Rendezvous, first_month,
+        open_response, respond, sas_digits,
     },
-    envelope::{Control, Sealing, seal, split},
+    envelope::{Control, Sealing, WINDOW, seal, split},
+    identity::PublicIdentity,
     wire::Cell,
 };
 
 /// A response to an offer that is prepared, but not applied yet.
-pub(crate) struct Answer {
-    enrolled: Enrolled,
-    commitment: [u8; 32],
+struct Answer {
+    contact: Contact,
+    offer_hash: [u8; 32],
     cells: Vec<Cell>,
-}
-
-impl Answer {
-    /// The contact has keys and the invitation is answered from here on. The
-    /// cells of the response, and where they go.
-    pub(crate) fn complete(
-        self,
-        contact: &mut Contact,
-        open: &mut OpenInvitation,
-    ) -> (Vec<Cell>, Destination) {
-        let Self {
-            enrolled,
-            commitment,
-            cells,
-        } = self;
-        open.stage = Stage::Responded;
-        open.keep_own_cells(&cells);
-        contact.peer = Some(enrolled.peer);
-        contact.name = enrolled.name.as_str().to_owned();
-        contact.channel = Some(Channel::new(
-            &enrolled.shared_seed,
-            Direction::FromAcceptor,
-            enrolled.first_month,
-        ));
-        contact.awaiting = Some(Awaiting {
-            commitment,
-            sas: enrolled.sas,
-        });
-        let to = match open.is_qr {
-            true => Destination::Lobby,
-            false => Destination::Bucket(enrolled.peer.fingerprint()),
-        };
-        (cells, to)
-    }
 }
 
 /// A response that was verified, but not applied yet.
@@ -68,15 +35,15 @@ struct Confirmation {
     contact: Contact,
     response_hash: [u8; 32],
     confirm: Option<SealedControls>,
-    expected: bool,
 }
 
 impl Client {
-    /// Processes a complete rendezvous message.
+    /// Processes a complete rendezvous message, which came in a batch that was
+    /// closed at that time.
     pub(crate) fn rendezvous_message(
         &mut self,
         id: InvitationId,
-        direction: Direction,
+        (direction, closed_at): (Direction, UnixTime),
         bytes: &[u8],
         rng: &mut impl CryptoRng,
         tx: &mut Transaction,
@@ -84,128 +51,188 @@ impl Client {
         let Some(open) = self.invitations.get(id) else {
             return;
         };
-        if tx.now > open.expires_at {
+        if tx.now > open.ends_at(self.settings.retention()) {
             return;
         }
-        match (&open.stage, direction) {
-            (Stage::Offered { .. }, Direction::FromAcceptor) => {
-                match self.decide_confirmation(open, bytes, tx.now, rng) {
+        let from_peer = direction == open.sends().reverse();
+        match &open.stage {
+            Stage::Offered { offer, secrets } if from_peer => {
+                match self.decide_confirmation(open, (offer, secrets), bytes, tx.now, rng) {
                     Ok(confirmation) => self.apply_confirmation(id, confirmation, rng, tx),
-                    Err(code) => self.refuse(code, None, tx),
+                    Err(code) => self.refuse(code, open.contact, tx),
                 }
             }
-            (Stage::AwaitingOffer { offer_hash }, Direction::FromInviter) => {
-                let contact = open.contact.and_then(|id| self.contacts.get(id));
-                let Some(contact) = contact.filter(|c| c.state != ContactState::Suspect) else {
-                    return;
-                };
-                let contact = contact.id;
-                match self.decide_answer(open, offer_hash, bytes, tx.now, rng) {
+            Stage::AwaitingOffer { offer_hash } if from_peer => {
+                match self.decide_answer(open, *offer_hash, bytes, (closed_at, tx.now), rng) {
                     Ok(answer) => self.apply_answer(id, answer, tx),
-                    Err(error) => self.refuse(error.code(), Some(contact), tx),
+                    Err(code) => self.refuse(code, open.contact, tx),
                 }
             }
-            // It was sealed again for another size of cells.
-            (Stage::Answered { response_hash }, Direction::FromAcceptor)
-                if *response_hash == Some(kdf::sha256(bytes)) => {}
-            // Somebody else answers the invitation that was made or accepted here.
-            (
-                Stage::Answered { .. } | Stage::AwaitingOffer { .. } | Stage::Responded,
-                Direction::FromAcceptor,
-            ) => self.second_response(id, tx),
+            // The same message, sealed again.
+            Stage::Responded { offer_hash: known }
+            | Stage::Answered {
+                response_hash: known,
+            } if from_peer && *known == Some(kdf::sha256(bytes)) => {}
+            _ if direction == Direction::FromAcceptor => self.another_acceptor(id, tx),
             _ => {}
         }
     }
 
-    /// Acceptor, step 2: prepares the response to an offer.
-    pub(crate) fn decide_answer(
+    /// The contact of an enrolment: the acceptor has it since it accepted, the
+    /// inviter gets it with the acceptor's message. Nothing is agreed with a
+    /// contact that is suspect.
+    fn enrolling_contact(
         &self,
         open: &OpenInvitation,
-        offer_hash: &[u8; 32],
-        offer: &[u8],
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<Answer, ClientError> {
+    ) -> Result<Contact, ErrorCode> {
+        let Some(id) = open.contact else {
+            let mut contact = Contact::new(ContactId::random(rng), now);
+            contact.on_confirm = open.expected.map(|_| Check::Expected);
+            return Ok(contact);
+        };
+        let known = self.contacts.get(id).ok_or(ErrorCode::Internal)?;
+        if known.state == ContactState::Suspect {
+            return Err(ErrorCode::ContactSuspect);
+        }
+        let mut contact = Contact::new(id, known.created_at);
+        contact.on_confirm = known.on_confirm;
+        Ok(contact)
+    }
+
+    /// Responder, step 2: prepares the response to an offer.
+    fn decide_answer(
+        &self,
+        open: &OpenInvitation,
+        awaited: Option<[u8; 32]>,
+        offer: &[u8],
+        (closed_at, now): (UnixTime, UnixTime),
+        rng: &mut impl CryptoRng,
+    ) -> Result<Answer, ErrorCode> {
+        // Before anything that costs more: strangers may send offers.
+        let decoded = Offer::decode(offer).ok_or(ErrorCode::NotAuthentic)?;
+        open.require_expected(decoded.public.fingerprint())?;
+        let offer_hash = awaited.unwrap_or_else(|| kdf::sha256(offer));
+        let first_month = first_month(self.plausible(closed_at, now));
+        let mut repeated = self.response_randomness(open, &offer_hash, first_month);
         let me = (&self.account.identity, &self.account.name);
-        let (response, enrolled) =
-            respond(&open.secret, offer_hash, offer, me, first_month(now), rng)?;
-        let commitment = Offer::decode(offer)
-            .ok_or(EnrolmentError::NotAuthentic)?
-            .commitment;
-        let cells = self.rendezvous_cells(open, &response.encode(), rng)?;
+        let responded = respond(
+            &open.secret,
+            &offer_hash,
+            offer,
+            me,
+            first_month,
+            &mut repeated,
+        );
+        let (response, enrolled) = responded.map_err(EnrolmentError::code)?;
+        let cells = self.rendezvous_cells(open, None, &response.encode(), &mut repeated);
+        let mut contact = self.enrolling_contact(open, now, rng)?;
+        contact.enrol(&enrolled, open.sends());
+        contact.awaiting = Some(Awaiting {
+            commitment: decoded.commitment,
+            sas: enrolled.sas,
+        });
         Ok(Answer {
-            enrolled,
-            commitment,
-            cells,
+            contact,
+            offer_hash,
+            cells: cells.map_err(ClientError::code)?,
         })
     }
 
-    /// Queues the response, once; the contact has keys from here on.
-    pub(crate) fn apply_answer(&mut self, id: InvitationId, answer: Answer, tx: &mut Transaction) {
-        let Some(open) = self.invitations.update(id, tx) else {
-            return;
-        };
-        let contact = open.contact.and_then(|id| self.contacts.update(id, tx));
-        let Some(contact) = contact else {
-            return;
-        };
-        let id = contact.id;
-        let response = answer.complete(contact, open);
-        self.push_response(id, response, tx);
-        self.contacts.emit(id, tx);
+    /// A closing time, if the batch may have been kept for so long; now if the
+    /// relay states one that cannot be right.
+    fn plausible(&self, closed_at: UnixTime, now: UnixTime) -> UnixTime {
+        let oldest = now.minus(self.settings.retention());
+        match (oldest..=now.plus(CLOCK_SKEW_SECONDS)).contains(&closed_at) {
+            true => closed_at,
+            false => now,
+        }
     }
 
-    /// Queues a response, and logs that keys were agreed.
-    pub(crate) fn push_response(
+    /// The same response is made again by a device that was restored from a
+    /// backup and reads the offer once more. What is sealed depends on
+    /// all inputs, so that no key and nonce are used for two texts.
+    fn response_randomness(
+        &self,
+        open: &OpenInvitation,
+        offer_hash: &[u8; 32],
+        first_month: Month,
+    ) -> SeededRng {
+        let me = &self.account;
+        SeededRng::new(&kdf::derive(
+            me.identity.secret().expose(),
+            labels::RESPONSE_RANDOMNESS,
+            &[
+                open.secret.expose().expose(),
+                offer_hash,
+                me.name.as_str().as_bytes(),
+                &first_month.0.to_be_bytes(),
+            ],
+        ))
+    }
+
+    /// Queues the response, once; the contact has keys from here on.
+    fn apply_answer(&mut self, id: InvitationId, answer: Answer, tx: &mut Transaction) {
+        let contact = answer.contact.id;
+        self.contacts.insert(answer.contact, tx);
+        if let Some(open) = self.invitations.update(id, tx) {
+            open.stage = Stage::Responded {
+                offer_hash: Some(answer.offer_hash),
+            };
+            open.contact = Some(contact);
+            open.keep_own_cells(&answer.cells);
+        }
+        self.push_rendezvous(id, answer.cells, tx);
+        self.enrolled(contact, tx);
+    }
+
+    /// Queues cells of an offer or a response.
+    pub(crate) fn push_rendezvous(
         &mut self,
-        contact: ContactId,
-        (cells, to): (Vec<Cell>, Destination),
+        id: InvitationId,
+        cells: Vec<Cell>,
         tx: &mut Transaction,
     ) {
-        let (purpose, today) = (CellPurpose::Rendezvous, tx.now.day());
-        self.outbox.push(cells, to, today, &purpose, tx);
-        self.watch_contact(contact);
-        self.log(AuditEvent::Enrolled { contact }, tx);
+        let to = self.invitations.get(id);
+        if let Some(to) = to.and_then(|open| self.rendezvous_to(open)) {
+            let purpose = CellPurpose::Rendezvous;
+            self.outbox.push(cells, to, &purpose, tx);
+        }
     }
 
-    /// Inviter, step 3: verifies a response.
+    /// Keys were agreed with a contact.
+    fn enrolled(&mut self, contact: ContactId, tx: &mut Transaction) {
+        self.watch_contact(contact);
+        self.log(AuditEvent::Enrolled { contact }, tx);
+        self.contacts.emit(contact, tx);
+    }
+
+    /// Offerer, step 3: verifies a response.
     fn decide_confirmation(
         &self,
         open: &OpenInvitation,
+        (offer, secrets): (&[u8], &OfferSecrets),
         bytes: &[u8],
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Confirmation, ErrorCode> {
-        let Stage::Offered { offer, secrets } = &open.stage else {
-            return Err(ErrorCode::Internal);
-        };
         let me = self.account.identity.public();
         let enrolled = open_response(&open.secret, offer, &secrets.xwing, me, bytes)
             .map_err(EnrolmentError::code)?;
-        // The response may have waited for as long as the invitation is valid.
-        let longest = match open.is_qr {
-            true => QR_MAX_SECONDS,
-            false => Settings::default().retention(),
+        let fingerprint = enrolled.peer.fingerprint();
+        open.require_expected(fingerprint)?;
+        let mut contact = self.enrolling_contact(open, now, rng)?;
+        // The response may have waited since the offer was made.
+        let earliest = match open.is_qr {
+            true => open.expires_at.minus(QR_MAX_SECONDS),
+            false => contact.created_at,
         };
         enrolled
-            .check_first_month(open.expires_at.minus(longest), now)
+            .check_first_month(earliest, now)
             .map_err(EnrolmentError::code)?;
-        let fingerprint = enrolled.peer.fingerprint();
-        if open
-            .expected
-            .is_some_and(|expected| expected != fingerprint)
-        {
-            return Err(ErrorCode::UnexpectedIdentity);
-        }
-        let mut contact = Contact::new(ContactId::random(rng), now);
+        contact.enrol(&enrolled, open.sends());
         contact.digits = Some(sas_digits(&enrolled.sas, &secrets.sas_nonce));
-        contact.peer = Some(enrolled.peer);
-        contact.name = enrolled.name.as_str().to_owned();
-        contact.channel = Some(Channel::new(
-            &enrolled.shared_seed,
-            Direction::FromInviter,
-            enrolled.first_month,
-        ));
         let to = match open.is_qr {
             true => Destination::Lobby,
             false => Destination::Bucket(fingerprint),
@@ -218,11 +245,10 @@ impl Client {
             contact,
             response_hash: kdf::sha256(bytes),
             confirm,
-            expected: open.expected.is_some(),
         })
     }
 
-    /// Confirms the response, once, and creates the contact.
+    /// Confirms the response, once.
     fn apply_confirmation(
         &mut self,
         id: InvitationId,
@@ -231,6 +257,7 @@ impl Client {
         tx: &mut Transaction,
     ) {
         let contact = confirmation.contact.id;
+        let verified = confirmation.contact.on_confirm;
         self.contacts.insert(confirmation.contact, tx);
         self.push_controls(confirmation.confirm, tx);
         // The secrets of the offer are wiped here; the keys of the rendezvous
@@ -241,19 +268,16 @@ impl Client {
             };
             open.contact = Some(contact);
         }
-        self.watch_contact(contact);
-        self.log(AuditEvent::Enrolled { contact }, tx);
-        if confirmation.expected {
-            self.activate(contact, Check::Expected, rng, tx);
-        } else {
-            self.contacts.emit(contact, tx);
+        self.enrolled(contact, tx);
+        if let Some(by) = verified {
+            self.activate(contact, by, rng, tx);
         }
     }
 
-    /// Another response under the same invitation: its author has read the
-    /// invitation, so the contact is suspect. The own response is withdrawn if
-    /// it has not left yet: the one that came first is not disturbed by it.
-    fn second_response(&mut self, id: InvitationId, tx: &mut Transaction) {
+    /// Another acceptor under the same invitation: its author has read the
+    /// invitation, so the contact is suspect. The own message is withdrawn if
+    /// it has not left yet: the acceptor that came first is not disturbed by it.
+    fn another_acceptor(&mut self, id: InvitationId, tx: &mut Transaction) {
         let Some(open) = self.invitations.get(id) else {
             return;
         };
@@ -270,42 +294,38 @@ impl Client {
         }
     }
 
-    /// The relay takes another size of cells: puts cells of that size in the
-    /// place of the offers and responses that wait in another. What was sealed
-    /// for that size before is posted as it was; what was not gets counters of
-    /// its own, so that no two cells ever have the same tag.
-    pub(crate) fn refit_rendezvous(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
-        let Ok(size) = self.mailboxes.info().map(|info| info.cell_size) else {
+    /// Seals offers and responses again that may not leave as they are, because
+    /// the relay takes another size of cells, or because they were in a slot
+    /// that was given up. They get counters of their own, so that no two cells
+    /// ever have the same tag; if the recipient watches no more of them, they
+    /// are dropped, and the invitation expires. Announcements are made again.
+    pub(crate) fn reseal_uncounted(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+        if self.mailboxes.info().is_err() {
             return;
-        };
+        }
+        let misfits: Vec<u64> = self.outbox.misfits().map(|(ordinal, _)| ordinal).collect();
         let announced = self
             .outbox
             .misfits()
-            .any(|queued| queued.purpose == CellPurpose::Announcement);
-        let mut refitted = Vec::new();
+            .any(|(_, queued)| queued.purpose == CellPurpose::Announcement);
+        let mut sealed = Vec::new();
         for (id, open) in self.invitations.iter() {
             let mut misfits = self.outbox.misfits();
-            if !misfits.any(|queued| open.is_own_cell(&queued.cell)) {
-                continue;
+            if misfits.any(|(_, queued)| open.is_own_cell(&queued.cell))
+                && let Some(bytes) = open.own_message()
+            {
+                let cells = self.rendezvous_cells(open, self.inviter(open), &bytes, rng);
+                sealed.extend(cells.map(|cells| (id, cells)));
             }
-            let (Some(bytes), Some(to)) = (open.own_message(), self.rendezvous_to(open)) else {
-                continue;
-            };
-            let sealed = open.own_cells(size);
-            let cells = match sealed.is_empty() {
-                true => self.rendezvous_cells(open, &bytes, rng),
-                false => Ok(Vec::new()),
-            };
-            refitted.extend(cells.map(|cells| (id, to, sealed, cells)));
         }
-        self.outbox.discard_misfits(tx);
-        let (purpose, today) = (CellPurpose::Rendezvous, tx.now.day());
-        for (id, to, sealed, new) in refitted {
+        self.outbox.discard_all(&misfits, tx);
+        for (id, cells) in sealed {
             if let Some(open) = self.invitations.update(id, tx) {
-                open.keep_own_cells(&new);
+                self.outbox
+                    .discard_if(|queued| open.is_own_cell(&queued.cell), tx);
+                open.keep_own_cells(&cells);
             }
-            let cells = sealed.into_iter().chain(new).collect();
-            self.outbox.push(cells, to, today, &purpose, tx);
+            self.push_rendezvous(id, cells, tx);
         }
         if announced {
             self.announce(rng, tx);
@@ -317,25 +337,38 @@ impl Client {
         if open.is_qr {
             return Some(Destination::Lobby);
         }
-        let contact = self.contacts.get(open.contact?)?;
-        Some(Destination::Bucket(contact.peer?.fingerprint()))
+        let peer = self.contacts.fingerprint(open.contact?)?;
+        Some(Destination::Bucket(peer))
     }
 
-    /// Seals the offer or the response, under counters that no cell of it has.
+    /// To whom an offer is sealed that was made to a link.
+    fn inviter(&self, open: &OpenInvitation) -> Option<&PublicIdentity> {
+        let offers = !open.is_qr && matches!(open.stage, Stage::Offered { .. });
+        let contact = open.contact.filter(|_| offers);
+        self.contacts.get(contact?)?.peer.as_ref()
+    }
+
+    /// Seals the offer or the response, under counters that no cell of it has:
+    /// the offer to a link for its inviter alone, everything else for every holder
+    /// of the invitation.
     pub(crate) fn rendezvous_cells(
         &self,
         open: &OpenInvitation,
+        inviter: Option<&PublicIdentity>,
         bytes: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<Cell>, ClientError> {
         let rendezvous = &open.rendezvous;
         let sealing = Sealing {
-            recipient: rendezvous.kem.public(),
+            recipient: inviter.map_or(rendezvous.kem.public(), PublicIdentity::kem),
             psk: &rendezvous.psk,
             size: self.mailboxes.info()?.cell_size,
         };
         let key = rendezvous.tag_key(open.sends());
         let bodies = split(bytes, sealing.size, rng)?;
+        if open.next_counter() as usize + bodies.len() > WINDOW as usize {
+            return Err(ClientError::Internal);
+        }
         let cells = (open.next_counter()..).zip(&bodies).map(|(counter, body)| {
             let tag = key.tag(Rendezvous::slot(counter));
             Ok(seal(&sealing, tag, body, rng)?)

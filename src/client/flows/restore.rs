@@ -154,8 +154,8 @@ impl Client {
         };
         self.drop_announcements(tx);
         let to = Destination::Bucket(self.public().fingerprint());
-        let (purpose, today) = (CellPurpose::Announcement, tx.now.day());
-        self.outbox.push(vec![cell], to, today, &purpose, tx);
+        let purpose = CellPurpose::Announcement;
+        self.outbox.push(vec![cell], to, &purpose, tx);
         self.devices.announced(tx);
     }
 
@@ -179,7 +179,7 @@ impl Client {
     }
 
     /// Another device has this one's index: messages that were sealed under
-    /// it are given up. None of them has left.
+    /// it are abandoned. None of them has left.
     pub(crate) fn abandon_own_index(&mut self, tx: &mut Transaction) {
         let former_below = self.devices.send_policy().former_below;
         for message in self.outbox.messages_from(former_below) {

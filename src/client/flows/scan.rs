@@ -6,18 +6,19 @@ use std::collections::HashMap;
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{ErrorCode, UnixTime, sorted_by_key},
+    base::{ErrorCode, sorted_by_key},
     channel::{Direction, Tag, TagSlot},
     client::{
         Client, ContactId, Gap, InvitationId, Mailbox,
+        contacts::GenerationId,
         devices::Verdict,
         flows::accept::{Candidate, Outcome},
-        inbox::TagOwner,
+        inbox::{Peer, TagOwner},
         mailboxes::Step,
         transaction::Transaction,
     },
     envelope::{Announcement, Body, Delivery, EnvelopeError, open},
-    wire::{Batch, Cell, CellSize},
+    wire::{Batch, BatchHeader, Cell},
 };
 
 /// Maximum number of cells of an offer or a response. Both need two cells of the
@@ -27,12 +28,13 @@ const MAX_RENDEZVOUS_CELLS: u32 = 16;
 
 /// One batch being read.
 struct Scan<'b> {
-    closed_at: UnixTime,
-    size: CellSize,
+    /// Names the origin and the epoch of everything that is found.
+    header: &'b BatchHeader,
     /// Read before: what was opened then is no replay.
     again: bool,
     cells: Vec<&'b [u8]>,
     candidates: Vec<Candidate>,
+    outcome: &'b mut Outcome,
 }
 
 /// The content of an opened cell.
@@ -42,8 +44,8 @@ enum Incoming {
     Delivery(Candidate),
     /// A message of the rendezvous.
     Rendezvous(InvitationId, Direction, Vec<u8>),
-    /// An announcement of a sibling device, or of an emergency access.
-    Announcement(Announcement),
+    /// What a device of this person tells the others.
+    Own(Announcement),
     /// A fragment of an incomplete message.
     Fragment,
 }
@@ -66,45 +68,39 @@ impl Client {
             Step::Again => (Vec::new(), true),
         };
         let mut scan = Scan {
-            closed_at: header.closed_at,
-            size: header.cell_size,
+            header,
             again,
             cells: batch.cells().collect(),
             candidates: Vec::new(),
+            outcome,
         };
         for gap in gaps {
             self.report_gap(gap, tx);
         }
-        self.prepare_tags(scan.closed_at);
-        self.scan(&mut scan, outcome, rng, tx);
+        self.prepare_tags(header.closed_at);
+        self.scan(&mut scan, rng, tx);
         for key in self.inbox.reassembly.overfull() {
             self.abandon_incomplete(key, tx);
         }
         if self.devices.resolve_claims(tx) {
             self.abandon_own_index(tx);
         }
-        self.accept_candidates(&mut scan, outcome, tx);
-        outcome.cells += scan.cells.len();
+        self.accept_candidates(&mut scan, rng, tx);
+        scan.outcome.cells += scan.cells.len();
     }
 
     /// Looks at every cell once, and again at those whose tags are watched
     /// only since a cell of the batch was opened: so a batch costs one look-up
     /// for each of its cells and for each tag that it adds, in whatever order
     /// the cells are.
-    fn scan(
-        &mut self,
-        scan: &mut Scan<'_>,
-        outcome: &mut Outcome,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
-    ) {
+    fn scan(&mut self, scan: &mut Scan<'_>, rng: &mut impl CryptoRng, tx: &mut Transaction) {
         self.inbox.tags.take_new();
         let mut later = HashMap::<Tag, Vec<usize>>::new();
         for place in 0..scan.cells.len() {
             let tag = scan.cells.get(place).and_then(|cell| cell.first_chunk());
             let Some(tag) = tag else { continue };
             match self.inbox.tags.find(tag) {
-                Some(found) => self.look_at(place, found, scan, outcome, rng, tx),
+                Some(found) => self.look_at(place, found, scan, rng, tx),
                 None => later.entry(*tag).or_default().push(place),
             }
         }
@@ -119,7 +115,7 @@ impl Client {
                     continue;
                 };
                 for place in places {
-                    self.look_at(place, found, scan, outcome, rng, tx);
+                    self.look_at(place, found, scan, rng, tx);
                 }
             }
         }
@@ -131,18 +127,17 @@ impl Client {
         place: usize,
         (owner, slot): (TagOwner, TagSlot),
         scan: &mut Scan<'_>,
-        outcome: &mut Outcome,
         rng: &mut impl CryptoRng,
         tx: &mut Transaction,
     ) {
         let cell = scan.cells.get(place).copied();
-        let Some(Ok(cell)) = cell.map(|bytes| Cell::parse(bytes, scan.size)) else {
+        let Some(Ok(cell)) = cell.map(|bytes| Cell::parse(bytes, scan.header.cell_size)) else {
             return;
         };
         let contact = match owner {
-            TagOwner::Contact(id) => Some(id),
+            TagOwner::Channel(Peer::Contact(id), _) => Some(id),
+            TagOwner::Channel(Peer::Own, _) => None,
             TagOwner::Rendezvous(id, _) => self.invitations.get(id).and_then(|open| open.contact),
-            TagOwner::OwnDevices => None,
         };
         if self.inbox.replays.has_opened(&cell.digest()) {
             if !scan.again {
@@ -151,7 +146,7 @@ impl Client {
             return;
         }
         self.inbox.work.cells_opened += 1;
-        match self.open_cell(owner, slot, &cell, scan.closed_at, outcome, tx) {
+        match self.open_cell(owner, slot, &cell, scan, tx) {
             Ok(incoming) => self.apply(incoming, scan, rng, tx),
             Err(code) => self.refuse(code, contact, tx),
         }
@@ -162,22 +157,23 @@ impl Client {
         owner: TagOwner,
         slot: TagSlot,
         cell: &Cell,
-        closed_at: UnixTime,
-        outcome: &mut Outcome,
+        scan: &mut Scan<'_>,
         tx: &mut Transaction,
     ) -> Result<Incoming, ErrorCode> {
         match owner {
-            TagOwner::Contact(id) => self.open_contact_cell(id, slot, cell, closed_at, outcome, tx),
-            TagOwner::Rendezvous(id, direction) => {
-                self.open_rendezvous_cell(id, direction, slot, cell, outcome, tx)
+            TagOwner::Channel(Peer::Contact(id), generation) => {
+                self.open_contact_cell((id, generation), slot, cell, scan, tx)
             }
-            TagOwner::OwnDevices => {
+            TagOwner::Rendezvous(id, direction) => {
+                self.open_rendezvous_cell((id, direction), slot, cell, scan, tx)
+            }
+            TagOwner::Channel(Peer::Own, _) => {
                 let account = &self.account;
                 let announcement = account.own.open(&account.identity, slot.day, cell);
                 let announcement = announcement.map_err(EnvelopeError::code)?;
                 let replays = &mut self.inbox.replays;
                 replays.opened(cell.digest(), slot.day, None, tx);
-                Ok(Incoming::Announcement(announcement))
+                Ok(Incoming::Own(announcement))
             }
         }
     }
@@ -192,9 +188,10 @@ impl Client {
         match incoming {
             Incoming::Delivery(candidate) => scan.candidates.push(candidate),
             Incoming::Rendezvous(id, direction, bytes) => {
-                self.rendezvous_message(id, direction, &bytes, rng, tx);
+                let origin = (direction, scan.header.closed_at);
+                self.rendezvous_message(id, origin, &bytes, rng, tx);
             }
-            Incoming::Announcement(announcement) => match self.devices.hear(announcement, tx) {
+            Incoming::Own(announcement) => match self.devices.hear(announcement, tx) {
                 Verdict::Nothing => {}
                 Verdict::Superseded(by) => self.supersede(by, rng, tx),
                 Verdict::EmergencyBegan {
@@ -218,35 +215,36 @@ impl Client {
     /// Detected → opened: a cell under a contact's tag.
     fn open_contact_cell(
         &mut self,
-        id: ContactId,
+        (id, generation): (ContactId, GenerationId),
         slot: TagSlot,
         cell: &Cell,
-        closed_at: UnixTime,
-        outcome: &mut Outcome,
+        scan: &mut Scan<'_>,
         tx: &mut Transaction,
     ) -> Result<Incoming, ErrorCode> {
         let contact = self.contacts.get(id).ok_or(ErrorCode::NotAuthentic)?;
         let channel = contact.channel.as_ref().ok_or(ErrorCode::NotAuthentic)?;
+        let (closed_at, grace) = (scan.header.closed_at, self.settings.grace());
         let keys = channel
-            .receiving_keys(slot.day, closed_at, self.settings.grace())
+            .receiving_keys(generation, slot.day, closed_at, grace)
             .ok_or(ErrorCode::NotAuthentic)?;
         let body = open(self.account.identity.kem(), &keys.psk, cell);
         let body = body.map_err(EnvelopeError::code)?;
-        let before = channel.window(slot.day);
+        let before = channel.window(generation, slot.day);
         if let Some(channel) = self.contacts.update_channel(id, tx) {
-            let (index, count) = place(&body);
-            channel.opened(slot, index, count);
-            let windows = (&before, &channel.window(slot.day));
+            channel.opened(generation, slot, place(&body));
+            let windows = (&before, &channel.window(generation, slot.day));
+            let owner = TagOwner::Channel(Peer::Contact(id), generation);
             let tags = &mut self.inbox.tags;
-            tags.extend(id, &keys.tag_key, slot.day, windows);
+            tags.extend(owner, &keys.tag_key, slot.day, windows);
         }
         let (digest, replays) = (cell.digest(), &mut self.inbox.replays);
         replays.opened(digest, slot.day, Some(id), tx);
-        let Some(chunks) = self.assemble(id.0, slot, body, outcome, tx)? else {
+        let Some(chunks) = self.assemble(id.0, slot, body, scan, tx)? else {
             return Ok(Incoming::Fragment);
         };
         Ok(Incoming::Delivery(Candidate {
             contact: id,
+            generation,
             slot,
             digest,
             delivery: Delivery::decode(chunks).ok_or(ErrorCode::NotAuthentic)?,
@@ -256,11 +254,10 @@ impl Client {
     /// Detected → opened: a cell of the rendezvous.
     fn open_rendezvous_cell(
         &mut self,
-        id: InvitationId,
-        direction: Direction,
+        (id, direction): (InvitationId, Direction),
         slot: TagSlot,
         cell: &Cell,
-        outcome: &mut Outcome,
+        scan: &mut Scan<'_>,
         tx: &mut Transaction,
     ) -> Result<Incoming, ErrorCode> {
         let Some(invitation) = self.invitations.get(id) else {
@@ -270,7 +267,11 @@ impl Client {
             return Ok(Incoming::Fragment);
         }
         let rendezvous = &invitation.rendezvous;
-        let body = open(&rendezvous.kem, &rendezvous.psk, cell).map_err(EnvelopeError::code)?;
+        let kem = match invitation.is_own() && !invitation.is_qr {
+            true => self.account.identity.kem(),
+            false => &rendezvous.kem,
+        };
+        let body = open(kem, &rendezvous.psk, cell).map_err(EnvelopeError::code)?;
         if matches!(&body, Body::Fragment(fragment) if fragment.count.get() > MAX_RENDEZVOUS_CELLS)
         {
             return Err(ErrorCode::NotAuthentic);
@@ -283,7 +284,7 @@ impl Client {
         }
         let today = tx.now.day();
         self.inbox.replays.opened(cell.digest(), today, None, tx);
-        let chunks = self.assemble(id.0, slot, body, outcome, tx)?;
+        let chunks = self.assemble(id.0, slot, body, scan, tx)?;
         Ok(chunks.map_or(Incoming::Fragment, |chunks| {
             Incoming::Rendezvous(id, direction, chunks.concat())
         }))
@@ -295,13 +296,13 @@ impl Client {
         owner: [u8; 8],
         slot: TagSlot,
         body: Body,
-        outcome: &mut Outcome,
+        scan: &mut Scan<'_>,
         tx: &mut Transaction,
     ) -> Result<Option<Vec<Vec<u8>>>, ErrorCode> {
         match body {
             Body::Whole(bytes) => Ok(Some(vec![bytes])),
             Body::Fragment(fragment) => {
-                outcome.grown.insert((owner, fragment.message_id));
+                scan.outcome.grown.insert((owner, fragment.message_id));
                 let reassembly = &mut self.inbox.reassembly;
                 let added = reassembly.add(owner, slot, fragment, tx);
                 added.map_err(EnvelopeError::code)
@@ -313,13 +314,14 @@ impl Client {
     fn accept_candidates(
         &mut self,
         scan: &mut Scan<'_>,
-        outcome: &mut Outcome,
+        rng: &mut impl CryptoRng,
         tx: &mut Transaction,
     ) {
         let candidates = core::mem::take(&mut scan.candidates);
         for candidate in sorted_by_key(candidates, |c| (c.contact, c.delivery.seq())) {
             let contact = candidate.contact;
-            if let Err(code) = self.accept_delivery(candidate, scan.closed_at, outcome, tx) {
+            let taken = self.accept_delivery(candidate, scan.header, scan.outcome, rng, tx);
+            if let Err(code) = taken {
                 self.refuse(code, Some(contact), tx);
             }
         }

@@ -170,12 +170,10 @@ impl Client {
             return;
         };
         let id = sealed.used.contact;
-        let day = tx.now.day();
         self.use_counters(sealed.used, tx);
         for (control, delivery) in sealed.deliveries {
             let purpose = CellPurpose::Control(id, control);
-            self.outbox
-                .push(delivery.cells, sealed.to, day, &purpose, tx);
+            self.outbox.push(delivery.cells, sealed.to, &purpose, tx);
         }
     }
 }

@@ -8,7 +8,7 @@ mod tags;
 pub(crate) use reassembly::{Key, Reassembly};
 pub(crate) use receipts::Receipts;
 pub(crate) use replays::Replays;
-pub(crate) use tags::{TagOwner, TagSources, Tags};
+pub(crate) use tags::{Peer, TagOwner, TagSources, Tags};
 
 /// Finds incoming cells, opens each once, and reassembles messages.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! An open invitation, created or accepted by this person.
 
 use crate::{
-    base::{Secret, UnixTime},
+    base::{ErrorCode, Secret, UnixTime},
     channel::Direction,
     client::ContactId,
     crypto::xwing::XWingSecret,
@@ -12,21 +12,22 @@ use crate::{
     wire::{Cell, CellSize},
 };
 
-/// The state of an invitation.
+/// The state of an invitation. The inviter offers in a QR invitation, the
+/// acceptor in a link invitation; the other one responds.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    /// Created here, without a response yet.
+    /// Offered here, without a response yet.
     Offered {
         offer: Vec<u8>,
         secrets: OfferSecrets,
     },
-    /// Created here and answered; watched until it expires. Holds the hash of the
-    /// response, which may arrive twice.
+    /// Offered here and answered. Holds the hash of the response, which may
+    /// arrive twice.
     Answered { response_hash: Option<[u8; 32]> },
-    /// Accepted here; the offer has not arrived yet.
-    AwaitingOffer { offer_hash: [u8; 32] },
-    /// Accepted here and answered.
-    Responded,
+    /// To be responded to here: the only offer with this hash, or the first.
+    AwaitingOffer { offer_hash: Option<[u8; 32]> },
+    /// Responded to here. Holds the hash of the offer.
+    Responded { offer_hash: Option<[u8; 32]> },
 }
 
 #[derive(Debug)]
@@ -68,18 +69,37 @@ impl OpenInvitation {
 
     /// Returns `true` if it was created here.
     pub(crate) fn is_own(&self) -> bool {
-        matches!(self.stage, Stage::Offered { .. } | Stage::Answered { .. })
+        let offers = matches!(self.stage, Stage::Offered { .. } | Stage::Answered { .. });
+        offers == self.is_qr
     }
 
-    /// Directions whose tags are watched: the inviter watches for responses,
-    /// the acceptor for the offer and for another person's response.
+    /// Whether the first message of the peer is still missing.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Offered { .. } | Stage::AwaitingOffer { .. }
+        )
+    }
+
+    /// Directions whose tags are watched: the inviter watches for acceptors;
+    /// the acceptor for the inviter and, in the lobby, for other acceptors.
     pub(crate) fn watched(&self) -> &'static [Direction] {
         if self.is_own() {
             &[Direction::FromAcceptor]
         } else if self.is_qr {
             &[Direction::FromInviter, Direction::FromAcceptor]
+        } else if self.is_unanswered() {
+            &[Direction::FromInviter]
         } else {
             &[]
+        }
+    }
+
+    /// Checks that the peer is the only one that may take part.
+    pub(crate) fn require_expected(&self, peer: Fingerprint) -> Result<(), ErrorCode> {
+        match self.expected {
+            Some(expected) if expected != peer => Err(ErrorCode::UnexpectedIdentity),
+            _ => Ok(()),
         }
     }
 
@@ -88,6 +108,15 @@ impl OpenInvitation {
         match self.is_own() {
             true => Direction::FromInviter,
             false => Direction::FromAcceptor,
+        }
+    }
+
+    /// Until when it is open. An offer to a link may be answered in its last
+    /// second, and the response then waits at the relay for the retention.
+    pub(crate) fn ends_at(&self, retention: u64) -> UnixTime {
+        match (&self.stage, self.is_qr) {
+            (Stage::Offered { .. }, false) => self.expires_at.plus(retention),
+            _ => self.expires_at,
         }
     }
 
@@ -114,8 +143,12 @@ impl OpenInvitation {
         cells.filter_map(Result::ok).collect()
     }
 
-    /// The offer or the response that was sealed here, opened again.
+    /// The offer or the response that was sealed here; the latter is opened
+    /// again.
     pub(crate) fn own_message(&self) -> Option<Vec<u8>> {
+        if let Stage::Offered { offer, .. } = &self.stage {
+            return Some(offer.clone());
+        }
         let size = u32::try_from(self.own_cells.first()?.len()).ok()?;
         let mut assembly: Option<Assembly> = None;
         for cell in self.own_cells(CellSize::try_from(size).ok()?) {
@@ -178,9 +211,11 @@ impl OpenInvitation {
             offer,
             offer_secrets,
             offer_hash: match &self.stage {
-                Stage::AwaitingOffer { offer_hash } => Some(*offer_hash),
+                Stage::AwaitingOffer { offer_hash } | Stage::Responded { offer_hash } => {
+                    *offer_hash
+                }
                 Stage::Answered { response_hash } => *response_hash,
-                _ => None,
+                Stage::Offered { .. } => None,
             },
             contact: self.contact.map(|contact| contact.0),
             expected: self.expected.map(|fingerprint| fingerprint.0),
@@ -206,8 +241,11 @@ impl OpenInvitation {
                 },
             },
             (None, response_hash) if record.answered => Stage::Answered { response_hash },
-            (None, Some(offer_hash)) => Stage::AwaitingOffer { offer_hash },
-            (None, None) => Stage::Responded,
+            // Only a response is sealed for an offer that was made elsewhere.
+            (None, offer_hash) if record.response_cells.is_empty() => {
+                Stage::AwaitingOffer { offer_hash }
+            }
+            (None, offer_hash) => Stage::Responded { offer_hash },
         };
         let secret = InvitationSecret::new(Secret::take(&mut record.secret));
         let mut open = Self::new(secret, UnixTime(record.expires_at), record.is_qr, stage);

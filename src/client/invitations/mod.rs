@@ -67,20 +67,12 @@ impl Invitations {
         self.0.remove(&id)
     }
 
-    /// Removes what led to a contact; gives the ids of what was removed.
-    pub(crate) fn remove_contact(
-        &mut self,
-        contact: ContactId,
-        tx: &mut Transaction,
-    ) -> Vec<InvitationId> {
+    /// What led to a contact.
+    pub(crate) fn of_contact(&self, contact: ContactId) -> Vec<InvitationId> {
         let of_contact = self
             .iter()
             .filter(|(_, open)| open.contact == Some(contact));
-        let ids: Vec<InvitationId> = of_contact.map(|(id, _)| id).collect();
-        for id in &ids {
-            self.remove(*id, tx);
-        }
-        ids
+        of_contact.map(|(id, _)| id).collect()
     }
 
     /// Invitations through the lobby whose outcome is open: until the contact is

@@ -3,6 +3,8 @@ use crate::{
     base::{Secret, UnixTime},
     channel::Direction,
     client::contacts::Contact,
+    crypto::xwing::XWingSecret,
+    enrolment::{OfferSecrets, SasNonce},
     wire::{Cell, CellSize, cover_cell},
 };
 
@@ -27,9 +29,25 @@ fn answered() -> Stage {
     }
 }
 
+fn offered() -> Stage {
+    Stage::Offered {
+        offer: vec![1; 9],
+        secrets: OfferSecrets {
+            xwing: XWingSecret::from_seed(Secret::take(&mut [2; 32])),
+            sas_nonce: SasNonce::new(Secret::take(&mut [3; 32])),
+        },
+    }
+}
+
 fn awaiting() -> Stage {
     Stage::AwaitingOffer {
-        offer_hash: [8; 32],
+        offer_hash: Some([8; 32]),
+    }
+}
+
+fn responded() -> Stage {
+    Stage::Responded {
+        offer_hash: Some([8; 32]),
     }
 }
 
@@ -43,7 +61,7 @@ fn cells(size: u32, count: usize) -> Vec<Cell> {
 fn what_was_accepted_here_is_no_own_invitation() {
     let mut invitations = Invitations::default();
     invitations.restore(id(1), open(1, true, answered()));
-    invitations.restore(id(2), open(2, true, Stage::Responded));
+    invitations.restore(id(2), open(2, true, responded()));
     assert!(invitations.find_own(id(1)).is_ok());
     for unknown in [id(2), id(3)] {
         let refused = invitations.find_own(unknown).err();
@@ -64,26 +82,19 @@ fn an_invitation_is_known_by_its_secret_alone() {
 fn what_is_not_there_changes_nothing() {
     let (mut invitations, mut tx) = (Invitations::default(), tx());
     assert!(invitations.update(id(1), &mut tx).is_none());
-    assert!(
-        invitations
-            .remove_contact(ContactId([1; 8]), &mut tx)
-            .is_empty()
-    );
+    assert!(invitations.of_contact(ContactId([1; 8])).is_empty());
     assert!(tx.into_parts().touched.into_iter().next().is_none());
 }
 
 #[test]
-fn removing_a_contact_removes_what_led_to_it_and_nothing_else() {
-    let (mut invitations, mut tx) = (Invitations::default(), tx());
+fn the_invitations_of_a_contact_are_found() {
+    let mut invitations = Invitations::default();
     for (byte, contact) in [(1, Some(1)), (2, Some(2)), (3, None), (4, Some(1))] {
         let mut open = open(byte, true, answered());
         open.contact = contact.map(|byte| ContactId([byte; 8]));
         invitations.restore(id(byte), open);
     }
-    let removed = invitations.remove_contact(ContactId([1; 8]), &mut tx);
-    assert_eq!(removed, [id(1), id(4)]);
-    let left: Vec<_> = invitations.iter().map(|(id, _)| id).collect();
-    assert_eq!(left, [id(2), id(3)]);
+    assert_eq!(invitations.of_contact(ContactId([1; 8])), [id(1), id(4)]);
 }
 
 #[test]
@@ -115,7 +126,7 @@ fn older_batches_are_wanted_only_while_an_offer_of_a_qr_enrolment_is_missing() {
     for (is_qr, stage, wanted) in [
         (false, awaiting(), false),
         (true, answered(), false),
-        (true, Stage::Responded, false),
+        (true, responded(), false),
         (true, awaiting(), true),
     ] {
         let mut invitations = Invitations::default();
@@ -125,20 +136,32 @@ fn older_batches_are_wanted_only_while_an_offer_of_a_qr_enrolment_is_missing() {
 }
 
 #[test]
-fn the_inviter_watches_for_responses_and_the_acceptor_for_the_offer_and_other_responses() {
+fn the_inviter_offers_in_a_qr_invitation_and_the_acceptor_in_a_link() {
     let both = [Direction::FromInviter, Direction::FromAcceptor].as_slice();
-    let own = open(1, true, answered());
-    assert_eq!(
-        (own.watched(), own.sends()),
-        ([both[1]].as_slice(), both[0])
-    );
-    let qr = open(1, true, awaiting());
-    assert_eq!((qr.watched(), qr.sends()), (both, both[1]));
-    assert_eq!(
-        open(1, false, awaiting()).watched(),
-        [],
-        "its offer came along"
-    );
+    let (inviter, acceptor) = ([both[0]], [both[1]]);
+    for (is_qr, stage, is_own, watched) in [
+        (true, answered(), true, acceptor.as_slice()),
+        (true, awaiting(), false, both),
+        (true, responded(), false, both),
+        (false, awaiting(), true, &acceptor),
+        (false, responded(), true, &acceptor),
+        (false, offered(), false, &inviter),
+        (false, answered(), false, &[]),
+    ] {
+        let open = open(1, is_qr, stage);
+        let sends = if is_own { inviter } else { acceptor };
+        assert_eq!((open.is_own(), open.sends()), (is_own, sends[0]));
+        assert_eq!(open.watched(), watched, "{is_qr} {:?}", open.stage);
+    }
+}
+
+#[test]
+fn an_offer_to_a_link_may_be_answered_in_its_last_second() {
+    let ends = |is_qr, stage| open(1, is_qr, stage).ends_at(60);
+    assert_eq!(ends(false, offered()), NOW.plus(960));
+    for (is_qr, stage) in [(true, offered()), (false, answered()), (false, awaiting())] {
+        assert_eq!(ends(is_qr, stage), NOW.plus(900));
+    }
 }
 
 #[test]
@@ -163,19 +186,28 @@ fn cells_sealed_for_another_size_take_the_next_counters_and_are_all_known_as_own
 
 #[test]
 fn every_stage_is_the_same_after_a_restart() {
-    for stage in [
-        answered(),
-        awaiting(),
-        Stage::Responded,
-        Stage::Answered {
-            response_hash: None,
-        },
-    ] {
-        let expected = format!("{stage:?}");
-        let mut open = open(1, true, stage);
-        open.keep_own_cells(&cells(2_048, 1));
-        let stored = OpenInvitation::from_record(open.to_record());
-        assert_eq!(format!("{:?}", stored.stage), expected);
-        assert_eq!(stored.next_counter(), 1);
+    let first = || Stage::AwaitingOffer { offer_hash: None };
+    let migrated = || Stage::Answered {
+        response_hash: None,
+    };
+    let stages: [(fn() -> Stage, usize); 6] = [
+        (offered, 1),
+        (answered, 1),
+        (awaiting, 0),
+        (first, 0),
+        (responded, 1),
+        (migrated, 1),
+    ];
+    for (stage, sealed) in stages {
+        for is_qr in [false, true] {
+            let mut open = open(1, is_qr, stage());
+            let expected = format!("{:?}", open.stage);
+            let is_own = open.is_own();
+            open.keep_own_cells(&cells(2_048, sealed));
+            let stored = OpenInvitation::from_record(open.to_record());
+            assert_eq!(format!("{:?}", stored.stage), expected);
+            assert_eq!(stored.is_own(), is_own);
+            assert_eq!(stored.next_counter(), sealed as u32);
+        }
     }
 }

@@ -74,6 +74,15 @@ pub enum AuditEvent {
         /// SHA-256 of the content, where that was at hand.
         digest: Option<[u8; 32]>,
     },
+    /// A message was filed in the health record, or could not be filed.
+    Filing {
+        /// The message.
+        message: MessageRef,
+        /// Its session id.
+        session: Vec<u8>,
+        /// Why it could not be filed.
+        code: Option<ErrorCode>,
+    },
     /// Something was refused.
     Rejected {
         /// Why.
@@ -138,6 +147,8 @@ pub enum AuditEvent {
     Exported {
         /// The format.
         format: &'static str,
+        /// Messages that the health record does not have, if they are filed.
+        unfiled: Option<u64>,
     },
     /// The log was signed.
     Checkpoint,
@@ -203,7 +214,7 @@ impl AuditEvent {
                 contact_id: contact,
                 ..
             }) => Some(*contact),
-            Self::Message { message, .. } => Some(message.contact),
+            Self::Message { message, .. } | Self::Filing { message, .. } => Some(message.contact),
             _ => None,
         }
     }
@@ -243,6 +254,8 @@ impl AuditEvent {
                 MessageEvent::Cancelled => "cancelled",
                 MessageEvent::Deleted => "deleted",
             },
+            Self::Filing { code: None, .. } => "filed",
+            Self::Filing { code: Some(_), .. } => "filingFailed",
             Self::Rejected { .. } => "rejected",
             Self::Gap(_) => "gap",
             Self::Rotated { .. } => "rotated",
@@ -300,6 +313,17 @@ impl AuditEvent {
                     record.bytes("digest", digest);
                 }
             }
+            Self::Filing {
+                message,
+                session,
+                code,
+            } => {
+                record.text("message", &message.to_string());
+                record.session(session);
+                if let Some(code) = code {
+                    record.text("code", code.as_str());
+                }
+            }
             Self::Gap(gap) => record.gap(gap),
             Self::Rotated { month } => record.month("month", *month),
             Self::Shredded { before, contacts } => {
@@ -324,7 +348,12 @@ impl AuditEvent {
                 record.number("threshold", (*threshold).into());
                 record.number("shares", (*shares).into());
             }
-            Self::Exported { format } => record.text("format", format),
+            Self::Exported { format, unfiled } => {
+                record.text("format", format);
+                if let Some(unfiled) = unfiled {
+                    record.number("unfiled", *unfiled);
+                }
+            }
             Self::Enrolled { .. }
             | Self::Removed { .. }
             | Self::Rekeyed

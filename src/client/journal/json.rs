@@ -1,5 +1,5 @@
-//! Writes an event as one flat JSON object. By hand, since a general writer
-//! would add five times the code to the download.
+//! Writes an event as one flat JSON object. `serde_json` in its place makes the
+//! WebAssembly module 2.7 KiB larger (gzip -9, measured on the whole module).
 
 use crate::{
     base::Month,

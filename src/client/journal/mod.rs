@@ -33,8 +33,8 @@ const CHECKPOINT_SECONDS: u64 = DAY_SECONDS;
 /// An event with the fingerprint of the contact that it concerns.
 pub(crate) type Logged = (AuditEvent, Option<Fingerprint>);
 
-/// The end of the log.
-pub(crate) struct Journal {
+/// The end of the audit log; its entries are in the store.
+pub struct Journal {
     keys: LogKeys,
     head: Head,
     /// The last month whose beginning was logged.
@@ -91,16 +91,21 @@ impl Journal {
         }
     }
 
-    pub(crate) fn head(&self) -> Head {
+    /// Where the log ends.
+    #[must_use]
+    pub fn head(&self) -> Head {
         self.head
     }
 
-    pub(crate) fn last_checkpoint(&self) -> Option<&Checkpoint> {
+    /// The last checkpoint that was signed here.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Option<&Checkpoint> {
         self.checkpoint.as_ref()
     }
 
-    /// Whether entries follow the last checkpoint and it is a day old.
-    pub(crate) fn checkpoint_due(&self, now: UnixTime) -> bool {
+    /// Returns `true` if entries follow the last checkpoint and it is a day old.
+    #[must_use]
+    pub fn checkpoint_due(&self, now: UnixTime) -> bool {
         match &self.checkpoint {
             None => !self.head.is_empty(),
             Some(last) => {
@@ -198,14 +203,25 @@ impl Journal {
         view
     }
 
-    /// Opens the stored entry `at.len()` if it follows `at`, and gives the
-    /// head after it. Walked from [`Head::GENESIS`] to as many entries as
-    /// [`Journal::head`] has, the log is as it was written here.
-    pub(crate) fn replay(
-        &self,
-        at: Head,
-        stored: &[u8],
-    ) -> Result<(audit::Entry, Head), AuditError> {
+    /// The head before a stored entry.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Broken`] for a malformed record.
+    pub fn head_before(index: u64, stored: &[u8]) -> Result<Head, AuditError> {
+        stored::decode::<EntryRecord>(stored)
+            .map(|record| Head::from_stored(index, record.before))
+            .map_err(|_| AuditError::Broken { index })
+    }
+
+    /// Opens the stored entry `at.len()` if it follows `at`, and returns the
+    /// head after it. Doing this from [`Head::GENESIS`] to [`Journal::head`]
+    /// verifies the whole log.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Broken`] for an entry that was not written here.
+    pub fn replay(&self, at: Head, stored: &[u8]) -> Result<(audit::Entry, Head), AuditError> {
         let broken = AuditError::Broken { index: at.len() };
         let record: EntryRecord = stored::decode(stored).map_err(|_| broken)?;
         if record.before != *at.hash() {

@@ -65,6 +65,9 @@ pub(crate) struct Mailboxes {
     /// Seconds that the relay's clock is ahead of the local one, as its last
     /// `/v1/info` says.
     clock_ahead: i64,
+    /// For how many seconds the relay keeps a batch of the lobby, as its last
+    /// `/v1/info` says; `None` before the first of this session.
+    lobby_retention: Option<u64>,
 }
 
 impl Mailboxes {
@@ -77,6 +80,7 @@ impl Mailboxes {
             lobby: Cursors::default(),
             alerts: Alerts::default(),
             clock_ahead: 0,
+            lobby_retention: None,
         }
     }
 
@@ -95,6 +99,12 @@ impl Mailboxes {
 
     pub(crate) fn info(&self) -> Result<&RelaySettings, ClientError> {
         self.info.as_ref().ok_or(ClientError::RelayUnknown)
+    }
+
+    /// The longest life of an invitation through the lobby: its cells are gone
+    /// after the lobby's retention.
+    pub(crate) fn longest_in_lobby(&self, most: u64) -> u64 {
+        self.lobby_retention.map_or(most, |kept| most.min(kept))
     }
 
     /// The bucket of a cell.

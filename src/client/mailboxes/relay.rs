@@ -26,7 +26,12 @@ impl Mailboxes {
     /// counts once it has lasted. The number of buckets moves everyone: the
     /// own bucket is then read from its beginning.
     pub(crate) fn configure(&mut self, answer: InfoAnswer, tx: &mut Transaction) {
-        let InfoAnswer { settings, time } = answer;
+        let InfoAnswer {
+            settings,
+            lobby_retention_seconds,
+            time,
+        } = answer;
+        self.lobby_retention = Some(lobby_retention_seconds.get().into());
         self.clock_ahead = time.0.cast_signed() - tx.now.0.cast_signed();
         let skewed = self.clock_ahead.unsigned_abs() > REPORTED_SKEW_SECONDS;
         self.alerts.set_skew(skewed, self.clock_ahead, tx);

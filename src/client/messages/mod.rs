@@ -1,8 +1,11 @@
 //! Messages without their bodies, which are in the store and read on demand.
 
+mod filing;
 mod parts;
 mod state;
 
+pub use filing::FilingUpdate;
+pub(crate) use filing::{Filing, FilingState};
 pub(crate) use parts::Parts;
 pub(crate) use state::Message;
 pub use state::MessageState;
@@ -12,9 +15,13 @@ use std::collections::HashMap;
 use crate::{
     base::{Content, SortedMap, UnixTime, parameters::CLOCK_SKEW_SECONDS},
     client::{
-        ClientError, ContactId, MessageRef, StoreKey,
+        ClientError, ContactId, MessagePage, MessageRef, StoreKey,
         transaction::Transaction,
         view::{Event, MessageView},
+    },
+    vault::{
+        VaultError,
+        stored::{FilingSettingRecord, MessagesRecord},
     },
 };
 
@@ -25,6 +32,8 @@ pub(crate) struct Messages {
     /// The newest outgoing message of each session id: a receipt may name any
     /// number of them, and must not cost a search of the conversation.
     sent: HashMap<(ContactId, Vec<u8>), MessageRef>,
+    /// Since when messages are to be filed in the health record, if they are.
+    filing_since: Option<UnixTime>,
 }
 
 impl Messages {
@@ -45,7 +54,7 @@ impl Messages {
         range.map(|(message, held)| (*message, held))
     }
 
-    pub(crate) fn restore(&mut self, message: MessageRef, held: Message) {
+    fn restore(&mut self, message: MessageRef, held: Message) {
         if held.outgoing {
             let sent = (message.contact, held.session.clone());
             let newest = self.sent.entry(sent).or_insert(message);
@@ -54,23 +63,66 @@ impl Messages {
         self.all.insert(message, held);
     }
 
+    /// The record of a page; `None` if the page is empty.
+    pub(crate) fn to_record(&self, page: MessagePage) -> Option<MessagesRecord> {
+        let range = self.all.range(page.range());
+        let messages: Vec<_> = range
+            .map(|(message, held)| (message.ordinal, held.to_record()))
+            .collect();
+        (!messages.is_empty()).then_some(MessagesRecord { messages })
+    }
+
+    /// Restores a page.
+    ///
+    /// # Errors
+    ///
+    /// `Damaged` for a message of another page.
+    pub(crate) fn restore_page(
+        &mut self,
+        page: MessagePage,
+        record: MessagesRecord,
+    ) -> Result<(), VaultError> {
+        for (ordinal, held) in record.messages {
+            let message = MessageRef {
+                contact: page.contact,
+                ordinal,
+            };
+            if message.page() != page {
+                return Err(VaultError::Damaged);
+            }
+            self.restore(message, Message::from_record(held)?);
+        }
+        Ok(())
+    }
+
+    /// The pages that have messages.
+    pub(crate) fn pages(&self) -> Vec<MessagePage> {
+        let mut pages: Vec<_> = self.all.keys().map(|message| message.page()).collect();
+        pages.dedup();
+        pages
+    }
+
     /// Adds a message, or replaces it.
     pub(crate) fn put(&mut self, message: MessageRef, held: Message, tx: &mut Transaction) {
-        tx.put(StoreKey::Message(message), &held.to_record());
+        tx.touch(StoreKey::Messages(message.page()));
         self.restore(message, held);
     }
 
-    /// Moves a message to another state and reports it; its session id, or
-    /// `None` for an unknown message.
-    pub(crate) fn set_state(
+    /// Advances a message to a later state and reports it; its session id, or
+    /// `None` if it is unknown or as far already. Outcomes therefore lead to
+    /// the same state in any order, and however often each is applied.
+    pub(crate) fn advance(
         &mut self,
         message: MessageRef,
         state: MessageState,
         tx: &mut Transaction,
     ) -> Option<Vec<u8>> {
         let held = self.all.get_mut(&message)?;
-        held.state = state;
-        tx.put(StoreKey::Message(message), &held.to_record());
+        if held.state.rank() >= state.rank() {
+            return None;
+        }
+        held.enter(state);
+        tx.touch(StoreKey::Messages(message.page()));
         let view = MessageView::new(message, held);
         tx.emit(match state {
             MessageState::Verified => Event::Message { message: view },
@@ -86,11 +138,11 @@ impl Messages {
             held.cells_left = cells;
             if held.sent_at > tx.now.0 {
                 held.sent_at = tx.now.0;
-                held.state = MessageState::Queued;
+                held.enter(MessageState::Queued);
                 let message = MessageView::new(message, held);
                 tx.emit(Event::State { message });
             }
-            tx.put(StoreKey::Message(message), &held.to_record());
+            tx.touch(StoreKey::Messages(message.page()));
         }
     }
 
@@ -101,11 +153,11 @@ impl Messages {
         };
         held.cells_left = held.cells_left.saturating_sub(cells);
         if held.cells_left == 0 && held.state == MessageState::Queued {
-            held.state = MessageState::Sent;
+            held.enter(MessageState::Sent);
             let message = MessageView::new(message, held);
             tx.emit(Event::State { message });
         }
-        tx.put(StoreKey::Message(message), &held.to_record());
+        tx.touch(StoreKey::Messages(message.page()));
     }
 
     /// Stores a body, piece by piece.
@@ -126,6 +178,7 @@ impl Messages {
         self.all.retain(|message, _| message.contact != contact);
         self.sent.retain(|(known, _), _| *known != contact);
         tx.delete(StoreKey::Draft(contact));
+        tx.delete(StoreKey::DraftFiles(contact));
     }
 
     /// Deletes a message with its body.
@@ -152,6 +205,48 @@ impl Messages {
     /// The newest outgoing message of that session id.
     pub(crate) fn sent_as(&self, contact: ContactId, session: &[u8]) -> Option<MessageRef> {
         self.sent.get(&(contact, session.to_vec())).copied()
+    }
+
+    /// Whether messages are to be filed in the health record.
+    pub(crate) fn are_filed(&self) -> bool {
+        self.filing_since.is_some()
+    }
+
+    pub(crate) fn filing_record(&self) -> Option<FilingSettingRecord> {
+        self.filing_since
+            .map(|since| FilingSettingRecord { since: since.0 })
+    }
+
+    pub(crate) fn restore_filing(&mut self, record: &FilingSettingRecord) {
+        self.filing_since = Some(UnixTime(record.since));
+    }
+
+    pub(crate) fn set_filed(&mut self, filed: bool, tx: &mut Transaction) {
+        if self.are_filed() != filed {
+            self.filing_since = filed.then_some(tx.now);
+            tx.touch(StoreKey::Filing);
+        }
+    }
+
+    /// Messages that the health record is to have and does not have, or has in
+    /// an earlier state; of one contact, or of all.
+    pub(crate) fn unfiled(
+        &self,
+        contact: Option<ContactId>,
+    ) -> impl Iterator<Item = (MessageRef, &Message)> {
+        self.iter()
+            .filter(move |(message, _)| contact.is_none_or(|contact| message.contact == contact))
+            .filter(|(_, held)| self.are_filed() && held.is_unfiled())
+    }
+
+    /// Stores how far the filing of a message has come, and reports it.
+    pub(crate) fn set_filing(&mut self, message: MessageRef, filing: Filing, tx: &mut Transaction) {
+        if let Some(held) = self.all.get_mut(&message) {
+            held.filing = Some(filing);
+            tx.touch(StoreKey::Messages(message.page()));
+            let message = MessageView::new(message, held);
+            tx.emit(Event::Filing { message });
+        }
     }
 
     /// Messages that wait for their contact to be verified.
@@ -181,150 +276,4 @@ impl Messages {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{base::UnixTime, envelope::ContentType};
-
-    const CONTACT: ContactId = ContactId([1; 8]);
-
-    fn at(ordinal: u32) -> MessageRef {
-        MessageRef {
-            contact: CONTACT,
-            ordinal,
-        }
-    }
-
-    fn outgoing(seq: u64, state: MessageState) -> Message {
-        Message {
-            outgoing: true,
-            session: vec![u8::try_from(seq).unwrap(); 16],
-            sent_at: 100 + seq,
-            received_at: None,
-            seq,
-            content_type: "text/plain".into(),
-            size: 3,
-            state,
-            parts: Parts::text(3),
-            cells_left: 2,
-            read: true,
-            filing: None,
-        }
-    }
-
-    fn tx() -> Transaction {
-        Transaction::new(UnixTime(1))
-    }
-
-    #[test]
-    fn a_body_is_refused_while_the_message_is_held_or_unknown() {
-        let mut messages = Messages::default();
-        assert_eq!(
-            messages.body_keys(at(0)).unwrap_err(),
-            ClientError::MessageUnknown
-        );
-        let held = Message {
-            outgoing: false,
-            ..outgoing(0, MessageState::Held)
-        };
-        messages.put(at(0), held, &mut tx());
-        assert_eq!(
-            messages.body_keys(at(0)).unwrap_err(),
-            ClientError::ContactPending
-        );
-        let mut tx = tx();
-        messages.set_state(at(0), MessageState::Verified, &mut tx);
-        assert_eq!(messages.body_keys(at(0)), Ok(vec![StoreKey::Body(at(0))]));
-        assert!(matches!(tx.events[..], [Event::Message { .. }]));
-    }
-
-    #[test]
-    fn a_message_is_stored_once_the_relay_has_all_its_cells() {
-        let mut messages = Messages::default();
-        messages.put(at(0), outgoing(0, MessageState::Queued), &mut tx());
-        for (cells, state, events) in [
-            (1, MessageState::Queued, 0),
-            (1, MessageState::Sent, 1),
-            (1, MessageState::Sent, 0),
-        ] {
-            let mut tx = tx();
-            messages.cells_posted(at(0), cells, &mut tx);
-            assert_eq!(messages.get(at(0)).unwrap().state, state);
-            assert_eq!(tx.events.len(), events);
-        }
-        let mut tx = tx();
-        messages.cells_posted(at(7), 1, &mut tx);
-        assert!(tx.into_parts().changes.is_empty(), "unknown");
-    }
-
-    #[test]
-    fn what_is_not_of_the_form_it_claims_is_malformed() {
-        let malformed = |content_type: &str, body: &[u8]| {
-            let content_type = ContentType::new(content_type).unwrap();
-            let message = Message {
-                parts: Parts::of(&content_type, &body.into()),
-                content_type: content_type.as_str().to_owned(),
-                ..outgoing(0, MessageState::Verified)
-            };
-            let view = MessageView::new(at(0), &message);
-            assert!(view.text_at.is_some() || view.attachments.len() == 1);
-            view.problem == Some("malformed")
-        };
-        for (content_type, body) in [
-            (ContentType::MESSAGE, &b"not CBOR"[..]),
-            (ContentType::MESSAGE, b""),
-            (ContentType::MESSAGE, b"\x82\xf6\x80"),
-            (ContentType::PLAIN_TEXT, b"caf\xe9"),
-        ] {
-            assert!(malformed(content_type, body), "{content_type} {body:x?}");
-        }
-        for (content_type, body) in [
-            (ContentType::MESSAGE, &b"\x82\xf6\x81\x83\x61t\xf6\x40"[..]),
-            (ContentType::MESSAGE, b"\x82\x61a\x80"),
-            (ContentType::PLAIN_TEXT, b""),
-            ("application/pdf", b"%PDF"),
-            ("text/plain;charset=iso-8859-1", b"caf\xe9"),
-        ] {
-            assert!(!malformed(content_type, body), "{content_type} {body:x?}");
-        }
-    }
-
-    #[test]
-    fn only_what_is_under_way_can_be_undelivered() {
-        let mut messages = Messages::default();
-        for (ordinal, state) in (0..).zip([
-            MessageState::Queued,
-            MessageState::Sent,
-            MessageState::Delivered,
-            MessageState::Cancelled,
-        ]) {
-            messages.put(at(ordinal), outgoing(0, state), &mut tx());
-        }
-        assert_eq!(messages.unacknowledged_before(100), []);
-        assert_eq!(messages.unacknowledged_before(101), [at(0), at(1)]);
-    }
-
-    #[test]
-    fn removing_a_contact_deletes_its_records_and_no_others() {
-        let mut messages = Messages::default();
-        let other = MessageRef {
-            contact: ContactId([2; 8]),
-            ordinal: 0,
-        };
-        messages.put(at(0), outgoing(0, MessageState::Queued), &mut tx());
-        messages.put(other, outgoing(0, MessageState::Queued), &mut tx());
-        let mut tx = tx();
-        messages.remove_contact(CONTACT, &mut tx);
-        assert!(messages.get(at(0)).is_none() && messages.get(other).is_some());
-        let changes = tx.into_parts().changes;
-        let keys: Vec<_> = changes.keys().copied().collect();
-        assert_eq!(
-            keys,
-            [
-                StoreKey::Message(at(0)),
-                StoreKey::Body(at(0)),
-                StoreKey::Draft(CONTACT)
-            ]
-        );
-        assert!(changes.values().all(Option::is_none));
-    }
-}
+mod tests;

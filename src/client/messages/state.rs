@@ -1,12 +1,13 @@
 //! A message in memory, and its state.
 
 use crate::{
-    client::{MessageRef, StoreKey, messages::Parts, transaction::Transaction},
-    envelope::ContentType,
-    vault::{
-        VaultError,
-        stored::{FilingRecord, MessageRecord},
+    client::{
+        MessageRef, StoreKey,
+        messages::{Filing, FilingState, Parts},
+        transaction::Transaction,
     },
+    envelope::ContentType,
+    vault::{VaultError, stored::MessageRecord},
 };
 
 /// The state of a message.
@@ -61,10 +62,50 @@ impl MessageState {
         })
     }
 
+    /// A message only advances to a state of a higher rank.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Self::Queued | Self::Held => 0,
+            Self::Sent | Self::Verified => 1,
+            Self::Stopped => 2,
+            Self::Cancelled => 3,
+            Self::Undelivered => 4,
+            Self::Delivered => 5,
+        }
+    }
+
+    /// Reads a state as JavaScript sees it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        (0..)
+            .map_while(Self::from_stored)
+            .find(|state| state.word() == word)
+    }
+
+    /// What the health record says of a message in this state: states with the
+    /// same outcome are filed alike.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::Queued | Self::Sent => Outcome::InProgress,
+            Self::Delivered | Self::Verified | Self::Held => Outcome::Completed,
+            Self::Undelivered | Self::Stopped => Outcome::Stopped,
+            Self::Cancelled => Outcome::NotDone,
+        }
+    }
+
     /// Whether a receipt may still come for an outgoing message.
     pub(crate) fn is_under_way(self) -> bool {
         matches!(self, Self::Queued | Self::Sent)
     }
+}
+
+/// The status of a Communication in FHIR R4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    InProgress,
+    Completed,
+    Stopped,
+    NotDone,
 }
 
 /// A message without its body.
@@ -87,18 +128,41 @@ pub(crate) struct Message {
     /// Cells of an outgoing message that the relay does not have yet.
     pub(crate) cells_left: u32,
     pub(crate) read: bool,
-    pub(crate) filing: Option<FilingRecord>,
+    /// None until the host begins to file it in the health record.
+    pub(crate) filing: Option<Filing>,
 }
 
 impl Message {
     /// Deletes its record, its body and its evidence.
     pub(crate) fn delete(&self, message: MessageRef, tx: &mut Transaction) {
-        tx.delete(StoreKey::Message(message));
+        tx.touch(StoreKey::Messages(message.page()));
         for key in StoreKey::body(message, self.size as usize) {
             tx.delete(key);
         }
         if !self.outgoing {
             tx.delete(StoreKey::Evidence(message));
+        }
+    }
+
+    /// Changes its state. What the health record has may be outdated by it.
+    pub(crate) fn enter(&mut self, state: MessageState) {
+        if let Some(filing) = &mut self.filing
+            && filing.state == FilingState::Filed
+            && self.state.outcome() != state.outcome()
+        {
+            filing.state = FilingState::Outdated;
+        }
+        self.state = state;
+    }
+
+    /// Whether the health record does not have it, or has an earlier state of
+    /// it. A held message was shown to nobody; a cancelled message that was
+    /// never filed left nothing to record.
+    pub(crate) fn is_unfiled(&self) -> bool {
+        match &self.filing {
+            _ if self.state == MessageState::Held => false,
+            None => self.state != MessageState::Cancelled,
+            Some(filing) => filing.state != FilingState::Filed,
         }
     }
 
@@ -131,7 +195,7 @@ impl Message {
             state: self.state as u8,
             cells_left: self.cells_left,
             read: self.read,
-            filing: self.filing.clone(),
+            filing: self.filing.as_ref().map(Filing::to_record),
         }
     }
 
@@ -151,7 +215,7 @@ impl Message {
             },
             cells_left: record.cells_left,
             read: record.read,
-            filing: record.filing,
+            filing: record.filing.map(Filing::from_record).transpose()?,
         })
     }
 }

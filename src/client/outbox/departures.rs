@@ -6,7 +6,7 @@ use crate::{
     wire::{BucketId, Cell, CellSize, MAX_LOBBY_ENTRIES, PostEntry},
 };
 
-use super::{Outbox, Post, QueuedCell, Slot, slot};
+use super::{Outbox, Post, QueuedCell, Slot, resealing::SEAL_AGAIN, slot};
 
 /// What this device may post, as [`Devices`](crate::client::devices::Devices)
 /// decides it.
@@ -37,7 +37,7 @@ pub(super) struct Ready<'a> {
 
 impl Ready<'_> {
     fn cell(&self, size: CellSize) -> Result<Cell, ClientError> {
-        Cell::parse(self.queued.cell.clone(), size).map_err(|_| ClientError::RelayProtocol)
+        self.queued.cell_of(size).ok_or(ClientError::RelayProtocol)
     }
 }
 
@@ -102,6 +102,7 @@ impl Outbox {
         let may_leave = |ordinal: u64, queued: &QueuedCell| {
             policy.allows(ordinal, queued)
                 && self.fits(queued)
+                && queued.day != SEAL_AGAIN
                 && !(off && queued.contact().is_some())
                 && queued.contact().is_none_or(|id| {
                     !held_back.contains(&id) && barriers.get(&id).is_none_or(|end| ordinal < *end)

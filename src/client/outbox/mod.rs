@@ -2,6 +2,7 @@
 //! identical bytes until the relay answers 202.
 
 mod departures;
+mod in_flight;
 mod large;
 mod queued;
 mod resealing;
@@ -9,6 +10,7 @@ mod slot;
 mod withdrawal;
 
 pub(crate) use departures::SendPolicy;
+pub(crate) use in_flight::UnansweredSlot;
 pub use large::{Pieces, PiecesNeeded};
 pub(crate) use large::{burst, pieces_of_burst, seal_fragment};
 pub(crate) use queued::{CellPurpose, Destination, QueuedCell, greeting};
@@ -32,6 +34,7 @@ pub(crate) struct Outbox {
     /// cannot mean another cell.
     next_ordinal: u64,
     large: LargeMessages,
+    last_slot: Option<in_flight::InFlight>,
     /// The size of cells that the relay takes. Cells of another size, from
     /// before it changed, are sealed again.
     size: Option<CellSize>,
@@ -43,6 +46,7 @@ impl Outbox {
             queue: SortedMap::new(),
             next_ordinal: 0,
             large: LargeMessages::default(),
+            last_slot: None,
             size: None,
         }
     }
@@ -94,18 +98,17 @@ impl Outbox {
         self.queue.len() + unsealed.sum::<usize>()
     }
 
-    /// Queues sealed cells.
+    /// Queues cells that were sealed in this call, under tags of today.
     pub(crate) fn push(
         &mut self,
         cells: Vec<Cell>,
         to: Destination,
-        day: Day,
         purpose: &CellPurpose,
         tx: &mut Transaction,
     ) {
-        let first = self.next_ordinal;
+        let (first, today) = (self.next_ordinal, tx.now.day());
         self.next_ordinal += cells.len() as u64;
-        self.push_at(first, cells, to, day, purpose, tx);
+        self.push_at(first, cells, to, today, purpose, tx);
     }
 
     fn push_at(
@@ -188,7 +191,12 @@ impl Outbox {
     }
 
     pub(crate) fn has_cell(&self, bytes: &[u8]) -> bool {
-        self.queue.values().any(|queued| queued.cell == bytes)
+        self.has_any(|cell| cell == bytes)
+    }
+
+    /// Whether a cell that `wanted` accepts is queued.
+    pub(crate) fn has_any(&self, wanted: impl Fn(&[u8]) -> bool) -> bool {
+        self.queue.values().any(|queued| wanted(&queued.cell))
     }
 
     /// Discards the cells of one message or control delivery.
@@ -197,6 +205,14 @@ impl Outbox {
             self.large.forget(*message, tx);
         }
         self.discard_if(|queued| queued.purpose.is_same_delivery(purpose), tx);
+    }
+
+    /// Discards these cells.
+    pub(crate) fn discard_all(&mut self, ordinals: &[u64], tx: &mut Transaction) {
+        for ordinal in ordinals {
+            self.queue.remove(ordinal);
+            tx.delete(StoreKey::Queued(*ordinal));
+        }
     }
 
     /// Discards the queued cells that `gone` accepts.

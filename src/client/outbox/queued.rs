@@ -7,6 +7,7 @@ use crate::{
     envelope::Control,
     identity::Fingerprint,
     vault::stored::{ControlRecord, QueuedRecord},
+    wire::{Cell, CellSize},
 };
 
 /// The owner of a cell, for sealing it again.
@@ -54,6 +55,11 @@ pub(crate) struct QueuedCell {
 }
 
 impl QueuedCell {
+    /// The cell, if it is of this size.
+    pub(crate) fn cell_of(&self, size: CellSize) -> Option<Cell> {
+        Cell::parse(self.cell.clone(), size).ok()
+    }
+
     pub(crate) fn contact(&self) -> Option<ContactId> {
         match &self.purpose {
             CellPurpose::Rendezvous | CellPurpose::Announcement => None,

@@ -23,27 +23,17 @@ fn is_unheard(day: Day, today: Day) -> bool {
 }
 
 impl Outbox {
-    /// Cells of the rendezvous or of announcements that are of another size
-    /// than the relay takes.
-    pub(crate) fn misfits(&self) -> impl Iterator<Item = &QueuedCell> {
-        let queued = self.queue.values();
-        queued.filter(|queued| queued.contact().is_none() && !self.fits(queued))
-    }
-
-    /// Discards those cells.
-    pub(crate) fn discard_misfits(&mut self, tx: &mut Transaction) {
-        let Some(size) = self.size else {
-            return;
-        };
-        self.discard_if(
-            |queued| queued.contact().is_none() && queued.cell.len() != size.bytes(),
-            tx,
-        );
+    /// Cells of the rendezvous or of announcements that may not leave as they
+    /// are: the relay takes another size, or they were in a slot that was given
+    /// up.
+    pub(crate) fn misfits(&self) -> impl Iterator<Item = (u64, &QueuedCell)> {
+        self.iter().filter(|(_, queued)| {
+            queued.contact().is_none() && (queued.day == SEAL_AGAIN || !self.fits(queued))
+        })
     }
 
     /// Has these cells sealed again before they leave. Returns those that cannot
-    /// be: announcements, answers of an enrolment, and what the device of the
-    /// backup sealed.
+    /// be: what the device of the backup sealed.
     pub(crate) fn seal_again(
         &mut self,
         policy: SendPolicy,
@@ -55,7 +45,7 @@ impl Outbox {
             let Some(queued) = self.queue.get_mut(ordinal) else {
                 continue;
             };
-            if queued.contact().is_none() || *ordinal < policy.former_below {
+            if *ordinal < policy.former_below {
                 kept.push(*ordinal);
             } else {
                 queued.day = SEAL_AGAIN;

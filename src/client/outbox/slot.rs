@@ -40,7 +40,11 @@ impl Slot {
         Self::with(relay.buckets, relay.per_bucket, relay.cell_size)
     }
 
-    fn with(buckets: BucketCount, per_bucket: CellsPerBucket, cell_size: CellSize) -> Self {
+    pub(super) fn with(
+        buckets: BucketCount,
+        per_bucket: CellsPerBucket,
+        cell_size: CellSize,
+    ) -> Self {
         // A slot is one post, whatever the relay asks for.
         let most = MAX_ENTRIES / buckets.get() as usize;
         let per_bucket = (per_bucket.get() as usize).clamp(1, most.max(1));
@@ -70,6 +74,11 @@ impl Slot {
         self.entries.push(PostEntry { bucket, cell });
         self.tokens.push(token);
         Ok(true)
+    }
+
+    /// Ordinals of the queued cells in it.
+    pub(super) fn tokens(&self) -> &[u64] {
+        &self.tokens
     }
 
     /// Whether it would be cover alone.
@@ -159,7 +168,7 @@ mod tests {
                 for token in 0..waiting {
                     take(&mut slot, token, buckets(count).wrap(token / 3));
                 }
-                assert_eq!(slot.is_cover(), waiting == 0);
+                assert_eq!(slot.tokens.is_empty(), waiting == 0);
                 let mut counts = BTreeMap::new();
                 for bucket in destinations(slot) {
                     *counts.entry(bucket).or_default() += 1;

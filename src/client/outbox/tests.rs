@@ -47,7 +47,8 @@ fn control(contact: ContactId, seq: u64) -> CellPurpose {
 
 fn push(outbox: &mut Outbox, count: usize, day: Day, purpose: &CellPurpose) {
     let to = Destination::Bucket(PEER);
-    outbox.push(cells(count), to, day, purpose, &mut tx());
+    let mut tx = Transaction::new(day.start());
+    outbox.push(cells(count), to, purpose, &mut tx);
 }
 
 fn message(seq: u64) -> Message {

@@ -53,7 +53,8 @@ impl Outbox {
 
     /// Whether every cell that is left of a message is in a post without an
     /// answer.
-    pub(crate) fn may_have_left(&self, message: MessageRef, in_flight: &[u64]) -> bool {
+    pub(crate) fn may_have_left(&self, message: MessageRef) -> bool {
+        let in_flight = self.in_flight();
         let mut queued = self.queue.iter();
         self.large.get(message).is_none()
             && !queued.any(|(ordinal, queued)| {

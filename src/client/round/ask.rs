@@ -9,6 +9,7 @@ use crate::{
         MessageView, StoreKey,
         view::{Gap, Rejected},
     },
+    wire::Hashes,
 };
 
 /// One reading of both clocks, in milliseconds.
@@ -45,7 +46,8 @@ pub enum Ask {
         /// request them ahead.
         ahead: Vec<String>,
     },
-    /// Hand over the body that was kept, and answer with [`Answer::Got`].
+    /// Hand over the body that was kept, and answer with [`Answer::HandedOver`],
+    /// or with [`Answer::Got`].
     HandOver(String),
     /// Ask whether so much may be downloaded, and answer with
     /// [`Answer::Confirmed`].
@@ -83,6 +85,13 @@ pub enum Answer {
     Loaded(Vec<Option<Vec<u8>>>),
     /// A body, or why there is none.
     Got(Result<Vec<u8>, Failure>),
+    /// A body that was kept, with its hashes, computed by the caller.
+    HandedOver {
+        /// The body.
+        body: Vec<u8>,
+        /// Its hashes.
+        hashes: Hashes,
+    },
     /// The length of a body that is kept, or why there is none.
     Kept(Result<u64, Failure>),
     /// Whether it may be downloaded.

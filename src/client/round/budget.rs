@@ -7,6 +7,11 @@ const BURST: u64 = 600;
 /// an honest relay's client makes about ten.
 const INTERVAL: u64 = 100;
 
+/// Milliseconds that so many requests take at least, if none was made before.
+pub(crate) fn least_time(requests: u64) -> u64 {
+    requests.saturating_sub(BURST).saturating_mul(INTERVAL)
+}
+
 /// Requests of the last minute, as a leaky bucket.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
@@ -50,5 +55,6 @@ mod tests {
             assert!(minute.count() <= 1_200);
         }
         assert!(made[599] == 5_000, "at first nothing waits");
+        assert_eq!(made[4_999] - 5_000, least_time(5_000));
     }
 }

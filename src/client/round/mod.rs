@@ -23,13 +23,15 @@ mod request;
 mod schedule;
 mod turn;
 
+pub(crate) use budget::least_time;
+
 pub use ask::{Answer, Ask, Clock, Failed, Failure, Synced};
 pub use pull::Progress;
 pub use schedule::Task;
 
 use rand_core::CryptoRng;
 
-use crate::client::{Client, Effects, Mailbox, Post};
+use crate::client::{Client, Effects, Mailbox};
 
 use attempts::Attempts;
 use budget::Budget;
@@ -64,9 +66,6 @@ pub struct Round {
     request: Option<Request>,
     /// A step that waits while a slot that became due is posted.
     paused: Option<Step>,
-    /// A slot that the relay may have although it has not answered, and when
-    /// it was first posted.
-    unanswered: Option<(Post, u64)>,
     slots: Slots,
     lobby_reads: u32,
     /// Whether it was reported that a restored device cannot have its index.
@@ -96,7 +95,6 @@ impl Default for Round {
             refused_lobby_cells: RefusedLobbyCells::default(),
             request: None,
             paused: None,
-            unanswered: None,
             slots: Slots::default(),
             lobby_reads: 0,
             settle_refused: false,
@@ -177,13 +175,6 @@ impl Round {
         });
     }
 
-    /// The cells that the relay may have although it has not answered.
-    #[must_use]
-    pub fn in_flight(&self) -> &[u64] {
-        let unanswered = self.unanswered.as_ref();
-        unanswered.map_or(&[], |(post, _)| &post.tokens)
-    }
-
     /// An enrolment through the lobby began: the lobby is read and posted to
     /// now, as when a portal opens.
     pub fn enrolling(&mut self, clock: Clock) {
@@ -228,7 +219,7 @@ impl Round {
         let mut answer = answer;
         if matches!(answer, Some(Answer::NotStored)) {
             answer = None;
-            self.give_up(clock, rng);
+            self.abandon_step(clock, rng);
         }
         loop {
             let step = core::mem::replace(&mut self.step, Step::Idle);
@@ -262,7 +253,7 @@ impl Round {
 
     /// The last changes are not stored: what they were part of begins again.
     /// A post that was answered counts as unanswered and is repeated.
-    fn give_up(&mut self, clock: Clock, rng: &mut impl CryptoRng) {
+    fn abandon_step(&mut self, clock: Clock, rng: &mut impl CryptoRng) {
         self.step = Step::Idle;
         self.paused = None;
         for task in core::mem::take(&mut self.under_way) {

@@ -18,7 +18,7 @@ impl Round {
         let is_gone = |cell| !client.may_post(&[cell]);
         self.refused_lobby_cells.forget(is_gone);
         let admission = self.refused_lobby_cells.admission(clock.ticks);
-        match client.lobby_post_of(clock.now(), admission) {
+        match client.next_lobby_post(clock.now(), admission) {
             Ok(Some(post)) => {
                 let ask = ask(&post);
                 Turn::Ask(Step::AwaitLobbyPosted { post, slot }, ask)
@@ -57,9 +57,10 @@ impl Round {
         commit(step, client.posted(&post.tokens, clock.now()))
     }
 
-    /// A slot without an answer may have arrived: it is repeated as it was. The
-    /// same cells among other cover would show the relay which of them are
-    /// real, so what it has leaves in another slot only once it is sealed
+    /// Begins the next slot, and posts it once that is committed. A slot without
+    /// an answer may have arrived: it is repeated as it was, after a restart
+    /// too. The same cells among other cover would show the relay which of them
+    /// are real, so what it has leaves in another slot only once it is sealed
     /// again.
     pub(super) fn post_slot(
         &mut self,
@@ -67,29 +68,20 @@ impl Round {
         clock: Clock,
         rng: &mut impl CryptoRng,
     ) -> Turn {
-        let expired = |since: u64| clock.ticks.saturating_sub(since) > PATIENCE;
-        let given_up = self
-            .unanswered
-            .take_if(|(post, since)| expired(*since) || !client.may_repeat(post));
-        if let Some((post, _)) = given_up {
-            return self.seal_again(client, &post, false, Step::PostSlot, clock);
+        if let Some(slot) = client.unanswered_slot() {
+            let expired = clock.now() > slot.since.plus(PATIENCE);
+            return match slot.post.filter(|_| !expired) {
+                Some(post) => Turn::Ask(Step::AwaitPosted, ask(&post)),
+                None => self.seal_again(client, false, Step::PostSlot, clock),
+            };
         }
-        let unanswered = match self.unanswered.take() {
-            Some(unanswered) => unanswered,
-            None => {
-                let admission = |cell| self.refused_slots.admits(cell, clock.ticks);
-                match client.slot_of(clock.now(), admission, rng) {
-                    Ok(post) if self.flushes() && post.tokens.is_empty() => {
-                        return Turn::Goto(self.end_slot(clock, rng));
-                    }
-                    Ok(post) => (post, clock.ticks),
-                    Err(_) => return Turn::Goto(self.fail_slot(0, clock, rng)),
-                }
-            }
-        };
-        let ask = ask(&unanswered.0);
-        self.unanswered = Some(unanswered);
-        Turn::Ask(Step::AwaitPosted, ask)
+        let admission = |cell| self.refused_slots.admits(cell, clock.ticks);
+        let cover = !self.flushes();
+        match client.begin_slot(clock.now(), admission, cover, rng) {
+            Ok(Some(effects)) => commit(Step::PostSlot, effects),
+            Ok(None) => Turn::Goto(self.end_slot(clock, rng)),
+            Err(_) => Turn::Goto(self.fail_slot(0, clock, rng)),
+        }
     }
 
     pub(super) fn on_posted(
@@ -100,27 +92,25 @@ impl Round {
         rng: &mut impl CryptoRng,
     ) -> Turn {
         match posted {
-            Ok(()) => commit(Step::Posted, client.posted(self.in_flight(), clock.now())),
+            Ok(()) => {
+                let step = Step::Posted(client.in_flight().to_vec());
+                commit(step, client.slot_posted(clock.now()))
+            }
             Err(Failure::Refused) => {
                 let step = self.fail_slot(0, clock, rng);
                 if !self.refused_slots.refused(clock.ticks) {
                     return Turn::Goto(step);
                 }
-                let Some((post, _)) = self.unanswered.take() else {
-                    return Turn::Goto(step);
-                };
                 let report = self.refused_slots.reports();
-                self.seal_again(client, &post, report, step, clock)
+                self.seal_again(client, report, step, clock)
             }
             Err(failure) => Turn::Goto(self.fail_slot(failure.retry_after(), clock, rng)),
         }
     }
 
-    /// The relay has a slot, and the store knows.
-    pub(super) fn posted(&mut self, clock: Clock, rng: &mut impl CryptoRng) -> Step {
-        if let Some((post, _)) = self.unanswered.take() {
-            self.refused_slots.accepted(&post.tokens);
-        }
+    /// The relay has a slot with these cells, and the store knows.
+    pub(super) fn posted(&mut self, cells: &[u64], clock: Clock, rng: &mut impl CryptoRng) -> Step {
+        self.refused_slots.accepted(cells);
         match self.flushes() {
             true => Step::PostToLobby { slot: true },
             false => self.end_slot(clock, rng),
@@ -128,15 +118,8 @@ impl Round {
     }
 
     /// A slot is given up.
-    fn seal_again(
-        &mut self,
-        client: &mut Client,
-        post: &Post,
-        report: bool,
-        step: Step,
-        clock: Clock,
-    ) -> Turn {
-        let effects = client.slot_abandoned(&post.tokens, report, clock.now());
+    fn seal_again(&mut self, client: &mut Client, report: bool, step: Step, clock: Clock) -> Turn {
+        let effects = client.slot_abandoned(report, clock.now());
         self.refused_slots.pass_over(&effects.value, clock.ticks);
         commit(step, effects.map(|_| ()))
     }

@@ -12,6 +12,7 @@ use crate::{
         Client, Mailbox, Received,
         view::{Event, Rejected},
     },
+    wire::Hashes,
 };
 
 /// The relay is asked again to describe itself after one hour.
@@ -158,17 +159,17 @@ impl Round {
         &mut self,
         client: &mut Client,
         pull: Pull,
-        got: Result<Vec<u8>, Failure>,
+        got: Result<(Vec<u8>, Hashes), Failure>,
         clock: Clock,
         rng: &mut impl CryptoRng,
     ) -> Turn {
-        let Ok(bytes) = got else {
+        let Ok((bytes, hashes)) = got else {
             return self.pass_over(pull, false, clock); // It is no longer kept.
         };
         let Some((download, _)) = pull.first_kept() else {
             return Turn::Goto(Step::Open(pull));
         };
-        match client.receive(download, &bytes, clock.now(), rng) {
+        match client.receive_hashed(download, (&bytes, &hashes), clock.now(), rng) {
             Ok(effects) => {
                 self.attempts.succeeded(&download.path);
                 self.received(&effects.value, bytes.len());

@@ -12,9 +12,9 @@ use crate::base::SortedSet;
 
 /// How often a refused post is repeated as it was.
 const REPEATS: u32 = 3;
-/// How long a slot without an answer is repeated as it was: 12 hours. Then its
-/// cover may have grown stale.
-pub(super) const PATIENCE: u64 = 12 * 3_600_000;
+/// How long a slot without an answer is repeated as it was, in seconds: 12
+/// hours. Then its cover may have grown stale.
+pub(super) const PATIENCE: u64 = 12 * 3_600;
 /// How often in a day slots are sealed again because they were refused. Each
 /// time uses up counters of its recipients' windows (32 a day).
 const MOST_SEALINGS: usize = 4;

@@ -7,7 +7,7 @@ use super::{Answer, Ask, Clock, Failure, Progress, Round, pull::Pull};
 use crate::{
     base::{Content, SortedMap, UnixTime},
     client::{Change, Client, Effects, MessageRef, PiecesNeeded, Post, view::Event},
-    wire::paths,
+    wire::{Hashes, paths},
 };
 
 /// What is done next.
@@ -43,7 +43,7 @@ pub(super) enum Step {
     AwaitPieces(PiecesNeeded),
     PostSlot,
     AwaitPosted,
-    Posted,
+    Posted(Vec<u64>),
 }
 
 /// Bodies that were loaded; `None` for one that is missing.
@@ -79,7 +79,7 @@ impl Round {
                 Turn::Goto(Step::Reseal(pull, bodies))
             }
             (Step::Checkpoint(pull), _) => {
-                let due = client.checkpoint_due(now);
+                let due = client.journal().checkpoint_due(now);
                 match due.then(|| client.checkpoint(now, rng)) {
                     Some(Ok(effects)) => commit(Step::Index(pull), effects.map(|_| ())),
                     _ => Turn::Goto(Step::Index(pull)),
@@ -131,7 +131,11 @@ impl Round {
             }
             (Step::Open(pull), _) => self.open(pull, clock),
             (Step::AwaitBody(pull), Some(Answer::Got(got))) => {
+                let got = got.map(|bytes| (bytes, Hashes::default()));
                 self.on_body(client, pull, got, clock, rng)
+            }
+            (Step::AwaitBody(pull), Some(Answer::HandedOver { body, hashes })) => {
+                self.on_body(client, pull, Ok((body, hashes)), clock, rng)
             }
             (Step::Opened(pull, progress), _) => {
                 Turn::Ask(Step::Open(pull), Ask::Progress(progress))
@@ -167,7 +171,7 @@ impl Round {
             (Step::AwaitPosted, Some(Answer::Posted(posted))) => {
                 self.on_posted(client, posted, clock, rng)
             }
-            (Step::Posted, _) => Turn::Goto(self.posted(clock, rng)),
+            (Step::Posted(cells), _) => Turn::Goto(self.posted(&cells, clock, rng)),
             // Not the answer to what was asked: ask again.
             (step, _) => Turn::Goto(step.again()),
         }
@@ -194,7 +198,7 @@ impl Step {
 
 /// Seals again what is overdue now. A call of the person may have added to it
 /// since the last body was loaded, so what is missing is asked for until
-/// nothing is: a message without its body is given up.
+/// nothing is: a message without its body is abandoned.
 fn reseal(
     client: &mut Client,
     pull: Pull,

@@ -2,8 +2,8 @@
 //! percent-encoded, or inside the link of a link scanner.
 //!
 //! The result is a strictly valid invitation or an error: its JSON must close
-//! where the text ends, and an enclosed offer must match its hash, so a wrong
-//! guess is never accepted.
+//! where the text ends, and a link must match its check bytes, so a wrong guess
+//! is never accepted.
 
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -202,18 +202,44 @@ mod tests {
     use super::*;
     use crate::{
         base::{Secret, UnixTime},
-        crypto::kdf,
-        enrolment::InvitationSecret,
+        enrolment::{Binding, InvitationSecret},
+        identity::Identity,
     };
 
     fn invitation() -> Invitation {
-        let offer: Vec<u8> = (0..1_300_u32).map(|i| (i * 7 % 251) as u8).collect();
+        let secret = |seed: usize| {
+            Secret::take(&mut core::array::from_fn(|i| ((i + seed) * 71 % 251) as u8))
+        };
+        let inviter = Identity::from_secret(secret(32)).unwrap();
         Invitation {
-            secret: InvitationSecret::new(Secret::take(&mut [7; 32])),
-            offer_hash: kdf::sha256(&offer),
+            secret: InvitationSecret::new(secret(0)),
             relay: "https://relay.example".into(),
             expires_at: UnixTime(1_795_300_000),
-            offer: Some(offer),
+            binding: Binding::Inviter(*inviter.public()),
+        }
+    }
+
+    #[test]
+    fn a_link_has_about_300_characters() {
+        let link = format!("https://portal.example/enrol#{}", invitation().to_uri());
+        assert!(link.len() < 320, "{}", link.len());
+    }
+
+    /// Every character that is replaced, lost or doubled in transit is noticed,
+    /// wherever it is.
+    #[test]
+    fn a_damaged_link_is_never_accepted() {
+        let uri = invitation().to_uri();
+        for at in SCHEME.len()..uri.len() {
+            let (before, after) = (&uri[..at], &uri[at + 1..]);
+            let other = if uri[at..].starts_with('A') { 'B' } else { 'A' };
+            for text in [
+                format!("{before}{other}{after}"),
+                format!("{before}{after}"),
+                format!("{before}{other}{}", &uri[at..]),
+            ] {
+                assert!(find(&text).is_err(), "{at}: {text}");
+            }
         }
     }
 
@@ -315,7 +341,7 @@ mod tests {
             ),
             (uri.to_lowercase(), EnrolmentError::InvitationMalformed),
             (
-                format!("{}x{}", &uri[..500], &uri[501..]),
+                format!("{}x{}", &uri[..100], &uri[101..]),
                 EnrolmentError::InvitationMalformed,
             ),
             (

@@ -1,32 +1,92 @@
-//! From version 2 to version 3: messages list their parts, and the relay's
-//! slot is counted per bucket.
+//! From version 2 to version 3: messages list their parts, messages and opened
+//! cells are in pages, and the relay's slot is counted per bucket.
 
 use zeroize::Zeroizing;
 
+use super::{Plain, PlainChange};
 use crate::{
-    base::text::{self, TextUse},
+    base::{
+        SortedMap, sorted_by_key,
+        text::{self, TextUse},
+    },
     vault::{
         VaultError,
-        stored::{self, AttachmentRecord, MessageRecord, MessageRecordV2, RelayRecord},
+        stored::{
+            self, AttachmentRecord, MESSAGES_PER_PAGE, MessageRecord, MessageRecordV2,
+            MessagesRecord, OPENED_PER_PAGE, OpenedCellsRecord, OpenedRecord, OpenedRecordV2,
+            RelayRecord,
+        },
     },
+    wire::hex,
 };
 
-/// Migrates a record; `None` if it does not change.
+/// Migrates the records of a vault; returns all of them, and what changed.
 ///
 /// # Errors
 ///
 /// `Damaged`.
-pub(super) fn migrate(
-    store_key: &str,
-    plain: &[u8],
-) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
-    if store_key == "s/relay" {
-        relay(plain)
-    } else if store_key.starts_with("m/") {
-        message(plain).map(Some)
-    } else {
-        Ok(None)
+pub(super) fn migrate(records: Vec<Plain>) -> Result<(Vec<Plain>, Vec<PlainChange>), VaultError> {
+    let (mut kept, mut changed) = (Vec::new(), Vec::new());
+    let mut replaced: SortedMap<String, Option<Zeroizing<Vec<u8>>>> = SortedMap::new();
+    let (mut messages, mut opened) = (Pages::new(), Pages::new());
+    for (store_key, plain) in records {
+        let path: Vec<&str> = store_key.split('/').collect();
+        match *path.as_slice() {
+            ["s", "relay"] => {
+                if let Some(migrated) = relay(&plain)? {
+                    replaced.insert(store_key, Some(migrated));
+                } else {
+                    kept.push((store_key, plain));
+                }
+            }
+            ["m", contact, ordinal] => {
+                let ordinal = u32::from_str_radix(ordinal, 16).map_err(|_| VaultError::Damaged)?;
+                let page = (contact.to_owned(), ordinal / MESSAGES_PER_PAGE);
+                let item = (ordinal, message(stored::decode(&plain)?));
+                messages.get_or_insert(page, Vec::new()).push(item);
+                replaced.insert(store_key, None);
+            }
+            ["s", "o", digest] => {
+                let (day, cell) = opened_cell(digest, stored::decode(&plain)?)?;
+                opened.get_or_insert(day, Vec::new()).push(cell);
+                replaced.insert(store_key, None);
+            }
+            _ => kept.push((store_key, plain)),
+        }
     }
+    for ((contact, page), messages) in messages {
+        let messages = sorted_by_key(messages, |(ordinal, _)| *ordinal).collect();
+        let record = stored::encode(&MessagesRecord { messages });
+        replaced.insert(format!("m/{contact}/{page:08x}"), Some(record));
+    }
+    for (day, cells) in opened {
+        for (page, cells) in cells.chunks(OPENED_PER_PAGE).enumerate() {
+            let cells = cells.to_vec();
+            let record = stored::encode(&OpenedCellsRecord { cells });
+            replaced.insert(format!("s/o/{day:08x}/{page:08x}"), Some(record));
+        }
+    }
+    for (store_key, plain) in replaced {
+        if let Some(plain) = &plain {
+            kept.push((store_key.clone(), plain.clone()));
+        }
+        changed.push((store_key, plain));
+    }
+    Ok((kept, changed))
+}
+
+/// Items by page.
+type Pages<K, T> = SortedMap<K, Vec<T>>;
+
+fn opened_cell(digest: &str, old: OpenedRecordV2) -> Result<(u32, OpenedRecord), VaultError> {
+    let digest = hex::decode(digest).ok_or(VaultError::Damaged)?;
+    let cell = OpenedRecord {
+        digest,
+        contact: old.contact,
+        session: old.session,
+        seq: old.seq,
+    };
+    Ok((old.day, cell))
 }
 
 /// Version 2 stored the number of entries of a whole slot.
@@ -41,8 +101,7 @@ fn relay(plain: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
 
 /// Version 2 stored the content type of the delivery, which could contain a file
 /// name.
-fn message(plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let old: MessageRecordV2 = stored::decode(plain)?;
+fn message(old: MessageRecordV2) -> MessageRecord {
     let typed = old.content_type == "text/plain";
     let (content_type, filename) = split_filename(&old.content_type);
     let attachment = AttachmentRecord {
@@ -51,7 +110,7 @@ fn message(plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         offset: 0,
         len: old.size,
     };
-    Ok(stored::encode(&MessageRecord {
+    MessageRecord {
         outgoing: old.outgoing,
         session: old.session,
         sent_at: old.sent_at,
@@ -65,7 +124,7 @@ fn message(plain: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         cells_left: old.cells_left,
         read: true,
         filing: None,
-    }))
+    }
 }
 
 const FILENAME: &str = ";filename*=UTF-8''";
@@ -105,7 +164,11 @@ mod tests {
     use super::*;
 
     fn migrated(content_type: &str) -> MessageRecord {
-        let old = MessageRecordV2 {
+        message(old(content_type))
+    }
+
+    fn old(content_type: &str) -> MessageRecordV2 {
+        MessageRecordV2 {
             outgoing: false,
             session: vec![1; 16],
             sent_at: 2,
@@ -115,8 +178,7 @@ mod tests {
             size: 57,
             state: 4,
             cells_left: 0,
-        };
-        stored::decode(&message(&stored::encode(&old)).unwrap()).unwrap()
+        }
     }
 
     #[test]
@@ -151,9 +213,45 @@ mod tests {
     }
 
     #[test]
+    fn messages_and_opened_cells_are_gathered_in_pages() {
+        let message = stored::encode(&old("text/plain"));
+        let cell = stored::encode(&OpenedRecordV2 {
+            day: 5,
+            contact: None,
+            session: None,
+            seq: 0,
+        });
+        let contact = "c1".repeat(8);
+        let messages = (0..65_u32).map(|at| (format!("m/{contact}/{at:08x}"), message.clone()));
+        let cells = (0..129_u32).map(|at| (format!("s/o/{at:032x}"), cell.clone()));
+        let (records, changed) = migrate(messages.chain(cells).collect()).unwrap();
+        let keys: Vec<_> = records.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(
+            keys,
+            [
+                "m/c1c1c1c1c1c1c1c1/00000000",
+                "m/c1c1c1c1c1c1c1c1/00000001",
+                "s/o/00000005/00000000",
+                "s/o/00000005/00000001"
+            ]
+        );
+        let second: MessagesRecord = stored::decode(&records[1].1).unwrap();
+        assert_eq!(second.messages, [(64, super::message(old("text/plain")))]);
+        let cells: OpenedCellsRecord = stored::decode(&records[3].1).unwrap();
+        assert_eq!(cells.cells.len(), 1);
+        // The key of a page may be that of a message before.
+        let deleted = changed.iter().filter(|(_, plain)| plain.is_none());
+        assert_eq!(deleted.count(), 65 - 2 + 129);
+        assert_eq!(changed.len(), 65 + 129 + 2);
+    }
+
+    #[test]
     fn a_malformed_record_is_damaged() {
-        assert_eq!(migrate("m/1/1", &[0x80]), Err(VaultError::Damaged));
-        assert_eq!(migrate("s/relay", &[0x80]), Err(VaultError::Damaged));
-        assert_eq!(migrate("s/self", &[0x80]), Ok(None));
+        let migrate = |key: &str| migrate(vec![(key.to_owned(), vec![0x80].into())]);
+        for key in ["m/1/1", "m/1/x", "s/relay", "s/o/00"] {
+            assert_eq!(migrate(key), Err(VaultError::Damaged), "{key}");
+        }
+        let same = vec![("s/self".to_owned(), vec![0x80].into())];
+        assert_eq!(migrate("s/self"), Ok((same, Vec::new())));
     }
 }

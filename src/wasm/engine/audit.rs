@@ -6,7 +6,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{Engine, time, whole};
 use crate::{
     audit::{AuditError, Head, checkpoint_line, entry_line, kept_checkpoints, owner_line},
-    client::{Client, StoreKey},
+    client::{Journal, StoreKey},
     wasm::{
         bytes::{invalid, rng},
         error::{JsResult, js_error, set},
@@ -16,7 +16,7 @@ use crate::{
 
 #[wasm_bindgen]
 impl Engine {
-    /// Signs the log as it stands.
+    /// Signs the current log.
     ///
     /// # Errors
     ///
@@ -25,16 +25,6 @@ impl Engine {
     pub fn checkpoint(&mut self, now: f64) -> JsResult<JsValue> {
         let result = self.client.checkpoint(time(now)?, &mut rng());
         self.give(result)
-    }
-
-    /// Whether a checkpoint is to be made by itself.
-    ///
-    /// # Errors
-    ///
-    /// `INVALID_ARGUMENT`.
-    #[wasm_bindgen(js_name = checkpointDue)]
-    pub fn checkpoint_due(&self, now: f64) -> JsResult<bool> {
-        Ok(self.client.checkpoint_due(time(now)?))
     }
 
     /// Logs an export, "ndjson", "csv" or "fhir", and signs the log with it.
@@ -53,14 +43,14 @@ impl Engine {
         self.give(result)
     }
 
-    /// `{ length, head, owner, checkpoint }`: where the log stands, the first
-    /// line of an export, and the line of the last checkpoint or null.
+    /// `{ length, head, owner, checkpoint }`: the end of the log, the first line of
+    /// an export, and the line of the last checkpoint or null.
     #[wasm_bindgen(js_name = logState, unchecked_return_type = "LogState")]
     #[must_use]
     pub fn log_state(&self) -> JsValue {
-        let head = self.client.log_head();
+        let head = self.client.journal().head();
         let owner = owner_line(self.client.public().statement());
-        let checkpoint = self.client.last_checkpoint().map(checkpoint_line);
+        let checkpoint = self.client.journal().last_checkpoint().map(checkpoint_line);
         let object = Object::new();
         set(&object, "length", &number(head.len()));
         set(&object, "head", &hex::encode(head.hash()).into());
@@ -93,7 +83,7 @@ impl Engine {
 
     /// Opens entries from `first` on: `records` are `[key, bytes]` pairs as
     /// they follow each other in the store, `before` is the head before the
-    /// first, if it is known. Gives `{ entries: { index, record, head, line }[],
+    /// first, if it is known. Returns `{ entries: { index, record, head, line }[],
     /// broken }`; `broken` is the first index that is not as it was written,
     /// or null.
     ///
@@ -153,9 +143,9 @@ impl Engine {
         let stored = self.key.open(&key, &sealed).map_err(|_| broken)?;
         let at = match at {
             Some(at) => at,
-            None => Client::log_before(index, &stored)?,
+            None => Journal::head_before(index, &stored)?,
         };
-        let (entry, next) = self.client.replay_entry(at, &stored)?;
+        let (entry, next) = self.client.journal().replay(at, &stored)?;
         let object = Object::new();
         set(&object, "index", &number(index));
         set(&object, "record", &entry.record().into());

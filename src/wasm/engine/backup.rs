@@ -20,7 +20,7 @@ use crate::{
     wire::hex,
 };
 
-/// The header inside a backup: it says how the vault is opened.
+/// Returns the header of a backup, which states how to open the vault.
 ///
 /// # Errors
 ///
@@ -34,8 +34,8 @@ pub fn bundle_header(bundle: &Uint8Array) -> JsResult<Uint8Array> {
 
 #[wasm_bindgen]
 impl Engine {
-    /// The bundle of this vault: `entries` are the `[key, bytes]` pairs of
-    /// everything in its store. It is read back before it is given.
+    /// Makes a backup of this vault. `entries` are the `[key, bytes]` pairs of its
+    /// whole store. The backup is read back before it is returned.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Engine {
         Ok(array(&made))
     }
 
-    /// To the audit log: a backup is made.
+    /// Logs that a backup was made.
     ///
     /// # Errors
     ///
@@ -72,9 +72,9 @@ impl Engine {
         self.give(Ok(effects))
     }
 
-    /// The client of a backup on another device: `{ engine, commit }`, where
-    /// the commit is everything for an empty store. `kind` says what `secret`
-    /// is, as in the header; a `kek` is that of the passphrase to come.
+    /// Restores a backup on another device: `{ engine, commit }`, where the commit
+    /// fills an empty store. `kind` says what `secret`
+    /// is, as in the header; a `kek` is derived from the new passphrase.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Engine {
         Ok(opened(engine, &commit))
     }
 
-    /// Which device this is.
+    /// Describes this device.
     ///
     /// # Errors
     ///
@@ -138,8 +138,7 @@ impl Engine {
         to_js(&self.client.device())
     }
 
-    /// Has a fresh recovery code open the vault, in the place of the one
-    /// before; gives the code.
+    /// Replaces the recovery code of the vault, and returns the new one.
     ///
     /// # Errors
     ///
@@ -153,7 +152,7 @@ impl Engine {
         self.rekeyed(time(now)?, &JsValue::from_str(&code.to_text()))
     }
 
-    /// Has no recovery code open the vault any more.
+    /// Removes the recovery code of the vault.
     ///
     /// # Errors
     ///
@@ -190,8 +189,8 @@ impl Engine {
         self.outcome(effects.changes, &effects.events, &texts)
     }
 
-    /// The client of a backup as it was: `{ engine, commit }`, where the
-    /// commit is a copy of it all. For reading only.
+    /// Opens a backup for reading only: `{ engine, commit }`, where the commit is a
+    /// copy of all its records.
     ///
     /// # Errors
     ///
@@ -240,8 +239,8 @@ impl Engine {
         Ok(opened(engine, &commit))
     }
 
-    /// What a store of this same vault needs to hear of an emergency access:
-    /// the changes to commit there. `entries` are those of its `s/` and `m/`.
+    /// The changes that record an emergency access in another store of this vault.
+    /// `entries` are those of its `s/` and `m/`.
     ///
     /// # Errors
     ///
@@ -271,7 +270,7 @@ impl Engine {
         Ok(pairs_of(sealed))
     }
 
-    /// An emergency access begins.
+    /// Records that an emergency access begins.
     ///
     /// # Errors
     ///
@@ -290,7 +289,7 @@ impl Engine {
         self.give(result)
     }
 
-    /// It ended.
+    /// Records that it ended.
     ///
     /// # Errors
     ///
@@ -301,7 +300,7 @@ impl Engine {
         self.give(Ok(effects))
     }
 
-    /// The body of a slot that tells the owner of it.
+    /// The body of a slot that announces it to the owner.
     ///
     /// # Errors
     ///
@@ -315,7 +314,7 @@ impl Engine {
         Ok(array(&post.body))
     }
 
-    /// All emergency accesses that are known of, oldest first.
+    /// All known emergency accesses, oldest first.
     ///
     /// # Errors
     ///
@@ -340,7 +339,7 @@ impl Engine {
     }
 }
 
-/// The entries of a store, but for the header.
+/// The entries of a store, without the header.
 fn stored_entries(verified: &Verified<'_>) -> Array {
     let entries = verified.records.iter();
     entries

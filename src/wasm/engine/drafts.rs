@@ -1,17 +1,22 @@
-//! Drafts: text that was written and not sent yet.
+//! Drafts: text and files that were not sent yet.
 
-use js_sys::Uint8Array;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, contact, time, vault_error};
-use crate::wasm::{
-    bytes::{array, content},
-    error::JsResult,
+use super::{Engine, client_error, contact, messages::attachments, time, vault_error};
+use crate::{
+    base::Content,
+    envelope::message::Layout,
+    vault::VaultError,
+    wasm::{
+        bytes::{array, content},
+        error::JsResult,
+    },
 };
 
 #[wasm_bindgen]
 impl Engine {
-    /// Stores the draft to a contact; an empty text deletes it.
+    /// Stores the text of a draft; an empty one deletes it.
     ///
     /// # Errors
     ///
@@ -24,7 +29,25 @@ impl Engine {
         self.give(result)
     }
 
-    /// Where the draft to a contact is stored.
+    /// Stores the files of a draft, each as for `send`; none deletes them.
+    ///
+    /// # Errors
+    ///
+    /// `CONTACT_UNKNOWN`, `INVALID_ARGUMENT`.
+    #[wasm_bindgen(js_name = setDraftFiles, unchecked_return_type = "Effects")]
+    pub fn set_draft_files(
+        &mut self,
+        id: &str,
+        #[wasm_bindgen(unchecked_param_type = "readonly EngineAttachment[]")] files: &Array,
+        now: f64,
+    ) -> JsResult<JsValue> {
+        let result = self
+            .client
+            .set_draft_files(contact(id)?, attachments(files)?, time(now)?);
+        self.give(result)
+    }
+
+    /// Where the text of a draft is stored.
     ///
     /// # Errors
     ///
@@ -35,7 +58,18 @@ impl Engine {
         Ok(key.to_string())
     }
 
-    /// Opens a stored draft.
+    /// Where the files of a draft are stored.
+    ///
+    /// # Errors
+    ///
+    /// `CONTACT_UNKNOWN`.
+    #[wasm_bindgen(js_name = draftFilesKey)]
+    pub fn draft_files_key(&self, id: &str) -> JsResult<String> {
+        let key = self.client.draft_files_key(contact(id)?);
+        Ok(key.map_err(client_error)?.to_string())
+    }
+
+    /// Opens the stored text of a draft.
     ///
     /// # Errors
     ///
@@ -47,5 +81,33 @@ impl Engine {
             .open(&self.draft_key(id)?, &sealed.to_vec())
             .map_err(vault_error)?;
         Ok(array(&plain))
+    }
+
+    /// Opens the stored files of a draft: `[content type, file name | null,
+    /// bytes]` for each.
+    ///
+    /// # Errors
+    ///
+    /// `VAULT_DAMAGED`, `CONTACT_UNKNOWN`.
+    #[wasm_bindgen(
+        js_name = openDraftFiles,
+        unchecked_return_type = "readonly [string, string | null, Uint8Array][]"
+    )]
+    pub fn open_draft_files(&self, id: &str, sealed: &Uint8Array) -> JsResult<Array> {
+        let plain = self
+            .key
+            .open(&self.draft_files_key(id)?, &sealed.to_vec())
+            .map_err(vault_error)?;
+        let layout = Layout::decode(&Content::from(plain.as_slice()));
+        let layout = layout.ok_or_else(|| vault_error(VaultError::Damaged))?;
+        let files = layout.attachments.into_iter().map(|file| {
+            let body = plain.get(file.body).unwrap_or_default();
+            Array::of3(
+                &file.content_type.as_str().into(),
+                &file.filename.map_or(JsValue::NULL, Into::into),
+                &array(body),
+            )
+        });
+        Ok(files.collect())
     }
 }

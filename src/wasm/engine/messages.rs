@@ -17,9 +17,9 @@ use crate::{
 #[wasm_bindgen]
 impl Engine {
     /// Proves, seals and queues a message: typed text, `[content type, file
-    /// name | null, bytes, picked]` for each attachment, or both. The name of a
-    /// file that was picked is not the person's choice, so what a name may not
-    /// have is left out of it.
+    /// name | null, bytes, picked]` for each attachment, or both. A person
+    /// does not choose the name of a picked file, so characters that a name may not
+    /// have are removed from it.
     ///
     /// # Errors
     ///
@@ -35,13 +35,9 @@ impl Engine {
         now: f64,
     ) -> JsResult<JsValue> {
         let typed = typed.map(|bytes| utf8(&bytes, "text")).transpose()?;
-        let attachments: JsResult<Vec<_>> = (0..)
-            .zip(attachments.iter())
-            .map(|(index, file)| attachment(index, &file))
-            .collect();
         let outgoing = Outgoing {
             text: typed.as_ref().map(|text| text.as_str()),
-            attachments: attachments?,
+            attachments: self::attachments(attachments)?,
             session: session.as_deref().unwrap_or_default(),
         };
         let (contact, now) = (contact(id)?, time(now)?);
@@ -53,17 +49,14 @@ impl Engine {
         self.give(result)
     }
 
-    /// Withdraws a message of which not all has left.
+    /// Cancels a message that has not left completely.
     ///
     /// # Errors
     ///
     /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CLOCK_BEHIND`.
     #[wasm_bindgen(unchecked_return_type = "Effects<BareMessage>")]
     pub fn cancel(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let in_flight = self.round.in_flight();
-        let result = self
-            .client
-            .cancel(message(id)?, in_flight, time(now)?, &mut rng());
+        let result = self.client.cancel(message(id)?, time(now)?, &mut rng());
         self.give(result)
     }
 
@@ -84,17 +77,26 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CONTACT_PENDING`, `CLOCK_BEHIND`.
+    /// `MESSAGE_UNFILED` unless those may be discarded; `MESSAGE_SENT`,
+    /// `MESSAGE_UNKNOWN`, `CONTACT_PENDING`, `CLOCK_BEHIND`.
     #[wasm_bindgen(js_name = deleteMessage, unchecked_return_type = "Effects")]
-    pub fn delete_message(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let in_flight = self.round.in_flight();
+    pub fn delete_message(
+        &mut self,
+        id: &str,
+        discard_unfiled: bool,
+        now: f64,
+    ) -> JsResult<JsValue> {
+        if !discard_unfiled {
+            let filed = self.client.require_message_filed(message(id)?);
+            filed.map_err(client_error)?;
+        }
         let result = self
             .client
-            .delete_message(message(id)?, in_flight, time(now)?, &mut rng());
+            .delete_message(message(id)?, time(now)?, &mut rng());
         self.give(result)
     }
 
-    /// Messages of several cells that are under way.
+    /// Messages of several cells in transit.
     ///
     /// # Errors
     ///
@@ -131,7 +133,7 @@ impl Engine {
         to_js(&found)
     }
 
-    /// What sending so many bytes takes at most: `{ cells, seconds }`.
+    /// An upper bound for sending this many bytes: `{ cells, seconds }`.
     ///
     /// # Errors
     ///
@@ -200,6 +202,15 @@ impl Engine {
 }
 
 /// `[content type, file name | null, bytes, picked]`.
+/// Files as the page gives them: `[content type, file name | null, bytes,
+/// picked]` for each.
+pub(super) fn attachments(files: &Array) -> JsResult<Vec<Attachment>> {
+    (0..)
+        .zip(files.iter())
+        .map(|(index, file)| attachment(index, &file))
+        .collect()
+}
+
 fn attachment(index: usize, file: &JsValue) -> JsResult<Attachment> {
     let items = Array::from(file);
     let content_type = items.get(0).as_string();
@@ -221,6 +232,6 @@ fn attachment(index: usize, file: &JsValue) -> JsResult<Attachment> {
     })
 }
 
-fn message(id: &str) -> JsResult<MessageRef> {
+pub(super) fn message(id: &str) -> JsResult<MessageRef> {
     MessageRef::parse(id).ok_or_else(|| client_error(ClientError::MessageUnknown))
 }

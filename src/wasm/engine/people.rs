@@ -28,7 +28,7 @@ impl Engine {
         object.into()
     }
 
-    /// Takes another name, which people who are met from now on see.
+    /// Changes the name that later contacts see.
     ///
     /// # Errors
     ///
@@ -39,12 +39,12 @@ impl Engine {
         self.give(result)
     }
 
-    /// A fresh invitation, "qr" or "link".
+    /// Creates an invitation, "qr" or "link".
     ///
     /// # Errors
     ///
     /// `INVALID_ARGUMENT`, `RELAY_UNREACHABLE`.
-    #[wasm_bindgen(unchecked_return_type = "Effects<Invited>")]
+    #[wasm_bindgen(unchecked_return_type = "Effects<OpenInvitation>")]
     pub fn invite(
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "\"qr\" | \"link\"")] kind: &str,
@@ -61,6 +61,16 @@ impl Engine {
             .transpose()?;
         let result = self.client.invite(kind, life, time(now)?, &mut rng());
         self.give(result)
+    }
+
+    /// The invitations that were created here and can still be answered.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for a clock that no calendar has.
+    #[wasm_bindgen(js_name = openInvitations, unchecked_return_type = "OpenInvitation[]")]
+    pub fn open_invitations(&self, now: f64) -> JsResult<JsValue> {
+        to_js(&self.client.open_invitations(time(now)?))
     }
 
     /// Withdraws an invitation.
@@ -85,7 +95,7 @@ impl Engine {
         self.give(result)
     }
 
-    /// Only this fingerprint may answer the invitation.
+    /// Restricts an invitation to this fingerprint.
     ///
     /// # Errors
     ///
@@ -117,7 +127,7 @@ impl Engine {
         to_js(&self.client.contacts())
     }
 
-    /// The digits match.
+    /// Confirms that the digits match.
     ///
     /// # Errors
     ///
@@ -130,7 +140,7 @@ impl Engine {
         self.give(result)
     }
 
-    /// The digits differ.
+    /// Reports that the digits differ.
     ///
     /// # Errors
     ///
@@ -141,13 +151,22 @@ impl Engine {
         self.give(result)
     }
 
-    /// Removes a contact with everything kept of it.
+    /// Removes a contact with everything stored about it.
     ///
     /// # Errors
     ///
-    /// `CONTACT_UNKNOWN`.
+    /// `MESSAGE_UNFILED` unless those may be discarded; `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = removeContact, unchecked_return_type = "Effects")]
-    pub fn remove_contact(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
+    pub fn remove_contact(
+        &mut self,
+        id: &str,
+        discard_unfiled: bool,
+        now: f64,
+    ) -> JsResult<JsValue> {
+        if !discard_unfiled {
+            let filed = self.client.require_filed(Some(contact(id)?));
+            filed.map_err(client_error)?;
+        }
         let result = self.client.remove_contact(contact(id)?, time(now)?);
         self.give(result)
     }

@@ -12,7 +12,7 @@ use crate::{
 
 #[wasm_bindgen]
 impl Engine {
-    /// Takes the relay's `/v1/info`.
+    /// Processes the relay's `/v1/info`.
     ///
     /// # Errors
     ///
@@ -23,7 +23,7 @@ impl Engine {
         self.give(result)
     }
 
-    /// The relay is reached under this URL from now on.
+    /// Changes the relay's URL.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Engine {
         self.client.set_receipt_delay(minutes).map_err(client_error)
     }
 
-    /// Sets both.
+    /// Sets the grace and the retention, in days.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Engine {
         self.give(result)
     }
 
-    /// Wipes what a relay that withholds has kept from being shredded.
+    /// Shreds expired keys whose shredding a relay has delayed by withholding batches.
     ///
     /// # Errors
     ///
@@ -111,13 +111,13 @@ impl Engine {
         self.give(Ok(effects))
     }
 
-    /// Cells waiting.
+    /// The number of cells that wait for the relay.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.client.queued()
     }
 
-    /// Whether the lobby must be pulled.
+    /// Whether the lobby must be read.
     ///
     /// # Errors
     ///

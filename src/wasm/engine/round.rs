@@ -1,4 +1,4 @@
-//! What the client does by itself, as JavaScript carries it out.
+//! Rounds: what the client asks JavaScript to do, and the answers.
 
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use serde::Serialize;
@@ -11,12 +11,13 @@ use crate::{
         bytes::{array, invalid, rng},
         error::{JsResult, set},
     },
+    wire::Hashes,
 };
 
 #[wasm_bindgen]
 impl Engine {
-    /// Takes the answer to what was asked last, or undefined, and gives what
-    /// to commit, to show and to do next: `{ commit, events, value: ask }`.
+    /// Takes the answer to the last ask, or undefined, and returns what to commit,
+    /// to show and to do next: `{ commit, events, value: ask }`.
     /// `wall` is Unix time and `ticks` a clock that only goes forward, both in
     /// milliseconds.
     ///
@@ -44,7 +45,7 @@ impl Engine {
         self.outcome(effects.changes, &effects.events, &value)
     }
 
-    /// From now on everything is done when it is due.
+    /// Starts to do every task when it is due.
     ///
     /// # Errors
     ///
@@ -56,13 +57,13 @@ impl Engine {
         Ok(())
     }
 
-    /// From now on only what is requested is done.
+    /// Stops; from then on only requested syncs are done.
     #[wasm_bindgen(js_name = stopRounds)]
     pub fn stop_rounds(&mut self) {
         self.round.stop();
     }
 
-    /// Requests that these tasks are done once, now: "info", "own", "lobby",
+    /// Requests these tasks once, now: "info", "own", "lobby",
     /// "slot". With `flush`, "slot" posts the whole queue.
     ///
     /// # Errors
@@ -82,7 +83,7 @@ impl Engine {
         Ok(())
     }
 
-    /// An enrolment through the lobby began.
+    /// Reports that an enrolment through the lobby began.
     ///
     /// # Errors
     ///
@@ -92,7 +93,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The network is back, or the page is visible again.
+    /// Reports that the network is back, or the page is visible again.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The relay reports that it has published "own" or "lobby".
+    /// Reports the relay's notice that it has published "own" or "lobby".
     ///
     /// # Errors
     ///
@@ -120,7 +121,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The relay reports nothing any more.
+    /// Reports that the relay sends no more notices.
     #[wasm_bindgen(js_name = noticesEnded)]
     pub fn notices_ended(&mut self) {
         self.round.notices_ended();
@@ -144,6 +145,16 @@ impl Engine {
                 Ok(bytes) => Ok(bytes.to_vec()),
                 Err(_) => Err(failure(value)?),
             }),
+            "handedOver" => Answer::HandedOver {
+                body: Uint8Array::from(field(value, "body")).to_vec(),
+                hashes: Hashes {
+                    whole: hash(&field(value, "whole")),
+                    rests: Array::from(&field(value, "rests"))
+                        .iter()
+                        .map_while(|rests| hash(&rests))
+                        .collect(),
+                },
+            },
             "kept" => Answer::Kept(match field(value, "length").as_f64() {
                 Some(length) => Ok(whole(length, "length")?),
                 None => Err(failure(value)?),
@@ -157,6 +168,12 @@ impl Engine {
             _ => return Err(invalid("answer")),
         })
     }
+}
+
+/// `None` for what is not 32 bytes.
+fn hash(value: &JsValue) -> Option<[u8; 32]> {
+    let bytes = value.dyn_ref::<Uint8Array>()?;
+    bytes.to_vec().try_into().ok()
 }
 
 fn failure(value: &JsValue) -> JsResult<Failure> {
@@ -236,7 +253,7 @@ fn tagged(kind: &'static str, value: &impl Serialize) -> JsResult<JsValue> {
     Ok(object)
 }
 
-/// Milliseconds and bytes stay far below what JavaScript holds exactly.
+/// Milliseconds and bytes are far below the largest integer that is exact in JavaScript.
 #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
 fn number(value: u64) -> JsValue {
     JsValue::from_f64(value as f64)

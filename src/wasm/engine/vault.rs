@@ -1,4 +1,4 @@
-//! The ways to open the vault.
+//! Unlock methods of the vault.
 
 use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
@@ -29,8 +29,9 @@ pub fn vault_ways(header: &Uint8Array) -> JsResult<JsValue> {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Has another passphrase open the vault from now on. `old` is what the
-    /// one before gives.
+    /// Replaces the passphrase of the vault, or adds the first one. `old` opens the
+    /// key slot of this kind: it shows that the caller may change how the vault is
+    /// opened.
     ///
     /// # Errors
     ///
@@ -38,6 +39,7 @@ impl Engine {
     #[wasm_bindgen(js_name = changePassphrase, unchecked_return_type = "Effects")]
     pub fn change_passphrase(
         &mut self,
+        kind: u8,
         old: &Uint8Array,
         kek: &Uint8Array,
         salt: &Uint8Array,
@@ -47,14 +49,14 @@ impl Engine {
         let (kdf, now) = (kdf(salt, iterations)?, time(now)?);
         let kek = secret(kek, "kek")?;
         self.header
-            .unwrap(&Opener::Passphrase(secret(old, "old")?))
+            .unwrap(&opener(kind, old)?)
             .and_then(|_| self.header.add_passphrase(kdf, kek, &self.key, &mut rng()))
             .map_err(vault_error)?;
         self.rekeyed(now, &JsValue::UNDEFINED)
     }
 
-    /// Has a passkey open the vault too: `output` is what its PRF extension
-    /// gives for `salt`.
+    /// Adds a passkey to the vault. `output` is the result of its PRF extension for
+    /// `salt`.
     ///
     /// # Errors
     ///
@@ -84,7 +86,7 @@ impl Engine {
         self.rekeyed(now, &JsValue::UNDEFINED)
     }
 
-    /// Has a passkey open the vault no more. Nothing changes if it did not.
+    /// Removes a passkey from the vault; an unknown one changes nothing.
     ///
     /// # Errors
     ///
@@ -99,7 +101,7 @@ impl Engine {
         }
     }
 
-    /// Has another key of the host open the vault from now on, or none.
+    /// Replaces or removes the host's key of the vault.
     ///
     /// # Errors
     ///
@@ -119,7 +121,7 @@ impl Engine {
         self.rekeyed(now, &JsValue::UNDEFINED)
     }
 
-    /// Writes to the log that the vault is locked, which is to follow.
+    /// Logs that the vault is being locked.
     ///
     /// # Errors
     ///
@@ -130,8 +132,8 @@ impl Engine {
         self.give(Ok(effects))
     }
 
-    /// Writes to the log that the vault was unlocked, by a slot of which kind,
-    /// and how many tries had failed since the last time.
+    /// Logs that the vault was unlocked, with which kind of key slot, and the number
+    /// of failed attempts since the last time.
     ///
     /// # Errors
     ///
@@ -148,7 +150,7 @@ impl Engine {
         self.give(Ok(effects))
     }
 
-    /// How the vault is opened, as `vaultWays` says it.
+    /// The unlock methods of the vault, as from `vaultWays`.
     #[wasm_bindgen(unchecked_return_type = "VaultWays")]
     #[must_use]
     pub fn ways(&self) -> JsValue {
@@ -161,7 +163,7 @@ impl Engine {
         Array::of2(&HEADER_KEY.into(), &array(&self.header.encode()))
     }
 
-    /// The new header and that it is new, in one commit.
+    /// One commit of the new header and the log entry about it.
     pub(super) fn rekeyed(&mut self, now: UnixTime, value: &JsValue) -> JsResult<JsValue> {
         let effects = self.client.record(AuditEvent::Rekeyed, now);
         let commit = self.seal(effects.changes);

@@ -7,6 +7,26 @@ use sha2::{Digest as _, Sha256};
 use super::BatchError;
 use crate::wire::{BatchDigest, CellSize, cell::TAG_LEN};
 
+/// SHA-256 of parts of a download, where the caller computes it faster than this
+/// code: browsers hash with instructions that WebAssembly does not have. What is
+/// absent is computed here.
+#[derive(Clone, Debug, Default)]
+pub struct Hashes {
+    /// Of all bytes.
+    pub whole: Option<[u8; 32]>,
+    /// Of `rests` of each batch.
+    pub rests: Vec<[u8; 32]>,
+}
+
+/// The digest of cells whose `rests` are hashed already.
+pub(super) fn digest_with(rests: [u8; 32], cells: &[u8], cell_size: CellSize) -> BatchDigest {
+    let mut tags = Sha256::new();
+    for cell in cells.chunks_exact(cell_size.bytes()) {
+        tags.update(cell.split_at(TAG_LEN).0);
+    }
+    batch_digest(tags.finalize().into(), rests)
+}
+
 /// Computes the digest of a batch cell by cell.
 #[derive(Clone)]
 pub struct CellsDigest {

@@ -175,3 +175,21 @@ fn swapping_tags_and_rests_changes_the_digest() {
     bytes.swap(BATCH_HEADER_LEN, BATCH_HEADER_LEN + SIZE.bytes() + 20);
     assert_eq!(Batch::parse(&bytes).unwrap_err(), BatchError::Digest);
 }
+
+#[test]
+fn hashes_of_the_caller_give_what_is_computed_here() {
+    let (header, bytes) = batch(9, BatchHeader::NO_PREV, &[1, 2]);
+    let mut digest = CellsDigest::new(SIZE);
+    for cell in bytes[BATCH_HEADER_LEN..].chunks(SIZE.bytes()) {
+        digest.update(cell).unwrap();
+    }
+    let (_, rests) = digest.finish();
+    let parsed = Batch::parse_hashed(&bytes, Some(rests)).unwrap();
+    assert_eq!(parsed.header(), &header);
+    let refused = Batch::parse_hashed(&bytes, Some([0; 32])).unwrap_err();
+    assert_eq!(refused, BatchError::Digest);
+    let mut other = bytes;
+    other[BATCH_HEADER_LEN] ^= 1;
+    let refused = Batch::parse_hashed(&other, Some(rests)).unwrap_err();
+    assert_eq!(refused, BatchError::Digest, "a tag is hashed here");
+}

@@ -39,6 +39,7 @@ struct Claims {
     cell_size: u64,
     epoch_seconds: u64,
     lobby_epoch_seconds: u64,
+    lobby_retention_seconds: u64,
     retention_seconds: u64,
     per_bucket: u64,
     max_attachment_bytes: u64,
@@ -56,20 +57,22 @@ impl Claims {
             "buckets" => once(&mut buckets, json.number()),
             "cell_size" => once(&mut cell_size, json.number()),
             "epoch_seconds" => once(&mut epoch_seconds, json.number()),
-            "lobby" => once(&mut lobby, member(json, "epoch_seconds")),
+            "lobby" => once(&mut lobby, lobby_claims(json)),
             "retention_seconds" => once(&mut retention_seconds, json.number()),
             "slot" => once(&mut slot, member(json, "per_bucket")),
             "max_attachment_bytes" => once(&mut max_attachment_bytes, json.number()),
             "time" => once(&mut time, json.number()),
             _ => json.skip(),
         })?;
+        let (lobby_epoch_seconds, lobby_retention_seconds) = lobby?;
         Some(Self {
             protocol: protocol?,
             origin: origin?,
             buckets: buckets?,
             cell_size: cell_size?,
             epoch_seconds: epoch_seconds?,
-            lobby_epoch_seconds: lobby?,
+            lobby_epoch_seconds,
+            lobby_retention_seconds,
             retention_seconds: retention_seconds?,
             per_bucket: slot?,
             max_attachment_bytes: max_attachment_bytes?,
@@ -93,9 +96,24 @@ impl Claims {
         };
         Ok(InfoAnswer {
             settings,
+            lobby_retention_seconds: within(
+                self.lobby_retention_seconds,
+                "lobby.retention_seconds",
+            )?,
             time: UnixTime(self.time),
         })
     }
+}
+
+/// The length of an epoch of the lobby, and how long its batches are kept.
+fn lobby_claims(json: &mut Json<'_>) -> Option<(u64, u64)> {
+    let (mut epoch, mut retention) = (None, None);
+    json.object(&mut |json, key| match key {
+        "epoch_seconds" => once(&mut epoch, json.number()),
+        "retention_seconds" => once(&mut retention, json.number()),
+        _ => json.skip(),
+    })?;
+    Some((epoch?, retention?))
 }
 
 /// Reads the number under one key of an object.
@@ -177,12 +195,13 @@ impl BatchRef {
 impl SegmentRef {
     fn read(json: &mut Json<'_>) -> Option<Self> {
         let (mut origin, mut number, mut first, mut last) = (None, None, None, None);
-        let (mut bytes, mut digest) = (None, None);
+        let (mut cells, mut bytes, mut digest) = (None, None, None);
         json.object(&mut |json, key| match key {
             "origin" => once(&mut origin, hex(json).map(Origin)),
             "number" => once(&mut number, epoch_number(json)),
             "first" => once(&mut first, epoch_number(json)),
             "last" => once(&mut last, epoch_number(json)),
+            "cells" => once(&mut cells, json.number()),
             "bytes" => once(&mut bytes, json.number()),
             "digest" => once(&mut digest, hex(json).map(BatchDigest)),
             _ => json.skip(),
@@ -192,11 +211,13 @@ impl SegmentRef {
             number: number?,
             first: first?,
             last: last?,
+            cells: cells?,
             bytes: bytes?,
             digest: digest?,
         };
         let possible = segment.first <= segment.last
-            && (BATCH_HEADER_LEN as u64..=MAX_SEGMENT_LEN).contains(&segment.bytes);
+            && (BATCH_HEADER_LEN as u64..=MAX_SEGMENT_LEN).contains(&segment.bytes)
+            && segment.cells <= segment.bytes;
         possible.then_some(segment)
     }
 }

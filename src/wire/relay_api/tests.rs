@@ -45,11 +45,17 @@ fn values_of_the_wrong_type_are_refused() {
 }
 
 /// Each number that a relay states, with its bounds.
-const RANGES: [(&str, &str, u64, u64); 8] = [
+const RANGES: [(&str, &str, u64, u64); 9] = [
     ("/buckets", "buckets", 1, 64),
     ("/cell_size", "cell_size", 1_024, 16_384),
     ("/epoch_seconds", "epoch_seconds", 1, 86_400),
     ("/lobby/epoch_seconds", "lobby.epoch_seconds", 1, 86_400),
+    (
+        "/lobby/retention_seconds",
+        "lobby.retention_seconds",
+        2,
+        31_622_400,
+    ),
     ("/retention_seconds", "retention_seconds", 2, 31_622_400),
     ("/slot/per_bucket", "slot.per_bucket", 1, 8),
     (
@@ -91,6 +97,10 @@ fn a_client_parses_what_a_relay_serializes() {
     let written: RelayInfo = serde_json::from_value(info()).unwrap();
     let answer = InfoAnswer::parse(&serde_json::to_vec(&written).unwrap()).unwrap();
     assert_eq!(answer.time.0, written.time);
+    assert_eq!(
+        answer.lobby_retention_seconds,
+        written.lobby.retention_seconds
+    );
     let read = answer.settings;
     assert_eq!(
         (read.origin, read.buckets, read.cell_size),
@@ -114,6 +124,7 @@ fn a_client_parses_what_a_relay_serializes() {
         number: 1,
         first: 2,
         last: 3,
+        cells: 5,
         bytes: 400,
         digest: BatchDigest([2; 32]),
     };
@@ -191,8 +202,8 @@ fn an_index_with_a_bad_entry_is_refused() {
 
 #[test]
 fn an_impossible_segment_is_refused() {
-    let good = json!({"origin": "ab".repeat(32), "number": 83_115, "first": 7, "last": 9, "bytes": 576,
-        "digest": "cd".repeat(32)});
+    let good = json!({"origin": "ab".repeat(32), "number": 83_115, "first": 7, "last": 9, "cells": 3,
+        "bytes": 576, "digest": "cd".repeat(32)});
     let index =
         |segment: &Value| json!({"oldest": 7, "batches": [], "segments": [segment]}).to_string();
     let read = BucketIndex::parse(index(&good).as_bytes()).unwrap();
@@ -202,6 +213,8 @@ fn an_impossible_segment_is_refused() {
         ("number", json!("83115")),
         ("first", json!(10)),
         ("last", json!(6)),
+        ("cells", json!(577)),
+        ("cells", json!(null)),
         ("bytes", json!(191)),
         ("bytes", json!((16 << 20) + 1)),
         ("bytes", json!(576.5)),

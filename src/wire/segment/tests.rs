@@ -33,6 +33,7 @@ fn listed(bytes: &[u8], first: u64, last: u64) -> SegmentRef {
         number: 0,
         first,
         last,
+        cells: (bytes.len() / 1024) as u64,
         bytes: bytes.len() as u64,
         digest: BatchDigest(Sha256::digest(bytes).into()),
     }

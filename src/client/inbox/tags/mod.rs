@@ -8,7 +8,7 @@ use crate::{
     channel::{Direction, Tag, TagKey, TagSlot},
     client::{
         ContactId, InvitationId,
-        contacts::{Contact, Contacts},
+        contacts::{Contact, Contacts, GenerationId},
         invitations::{Invitations, OpenInvitation},
     },
     enrolment::Rendezvous,
@@ -18,12 +18,24 @@ use crate::{
 /// The owner of a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TagOwner {
-    /// A contact's channel.
-    Contact(ContactId),
+    /// One generation of a channel.
+    Channel(Peer, GenerationId),
     /// The rendezvous of an open invitation.
     Rendezvous(InvitationId, Direction),
-    /// The channel between this person's own devices.
-    OwnDevices,
+}
+
+/// The other end of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Contact(ContactId),
+    /// This person's own devices.
+    Own,
+}
+
+impl TagOwner {
+    fn is_of(self, contact: ContactId) -> bool {
+        matches!(self, Self::Channel(Peer::Contact(id), _) if id == contact)
+    }
 }
 
 /// The tags that the batches of one day are searched for.
@@ -124,12 +136,12 @@ impl Tags {
         };
         let days: Vec<Day> = self.days.keys().copied().collect();
         for day in days {
-            let Some(keys) = channel.receiving_keys(day, closed_at, grace) else {
-                continue;
-            };
-            let owner = TagOwner::Contact(contact.id);
-            for (device, range) in channel.window(day).ranges() {
-                if device >= from {
+            for generation in channel.generations() {
+                let keys = channel.receiving_keys(generation, day, closed_at, grace);
+                let Some(keys) = keys else { continue };
+                let owner = TagOwner::Channel(Peer::Contact(contact.id), generation);
+                let ranges = channel.window(generation, day);
+                for (device, range) in ranges.ranges().filter(|(device, _)| *device >= from) {
                     self.watch(owner, &keys.tag_key, day, device, range);
                 }
             }
@@ -151,7 +163,7 @@ impl Tags {
     /// Stops watching for a contact that was removed.
     pub(crate) fn forget_contact(&mut self, contact: ContactId) {
         for index in self.days.values_mut() {
-            index.forget(|owner| owner == TagOwner::Contact(contact));
+            index.forget(|owner| owner.is_of(contact));
         }
     }
 
@@ -166,10 +178,10 @@ impl Tags {
         self.invitations = TagIndex::new();
     }
 
-    /// A contact's window of one day grew: watches the tags that are new.
+    /// A channel's window of one day grew: watches the tags that are new.
     pub(crate) fn extend(
         &mut self,
-        contact: ContactId,
+        owner: TagOwner,
         key: &TagKey,
         day: Day,
         (before, after): (&Window, &Window),
@@ -177,7 +189,6 @@ impl Tags {
         for (device, range) in after.ranges() {
             let known = before.ranges().find(|(known, _)| *known == device);
             let from = known.map_or(0, |(_, range)| range.end);
-            let owner = TagOwner::Contact(contact);
             self.watch(owner, key, day, device, from..range.end);
         }
     }
@@ -226,13 +237,16 @@ impl TagSources<'_> {
             let Some(channel) = &contact.channel else {
                 continue;
             };
-            if let Some(keys) = channel.receiving_keys(day, closed_at, self.grace) {
-                let owner = TagOwner::Contact(contact.id);
-                index.watch(owner, &keys.tag_key, day, &channel.window(day));
+            for generation in channel.generations() {
+                let keys = channel.receiving_keys(generation, day, closed_at, self.grace);
+                let Some(keys) = keys else { continue };
+                let owner = TagOwner::Channel(Peer::Contact(contact.id), generation);
+                let window = channel.window(generation, day);
+                index.watch(owner, &keys.tag_key, day, &window);
             }
         }
-        let key = self.own.tag_key();
-        index.watch_range(TagOwner::OwnDevices, key, day, 0, 0..OwnKeys::TAGS);
+        let own = TagOwner::Channel(Peer::Own, 0);
+        index.watch_range(own, self.own.tag_key(), day, 0, 0..OwnKeys::TAGS);
         index
     }
 

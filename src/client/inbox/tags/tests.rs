@@ -140,9 +140,10 @@ fn a_window_that_grew_watches_what_is_new_alone() {
     let (day, mut after) = (NOW.day(), Window::new());
     after.opened(0, 5, 0, 1);
     let keys = contact().channel.unwrap();
-    let keys = keys.receiving_keys(day, NOW, GRACE).unwrap();
+    let keys = keys.receiving_keys(0, day, NOW, GRACE).unwrap();
     let before = tags.derived();
-    tags.extend(CONTACT, &keys.tag_key, day, (&Window::new(), &after));
+    let owner = TagOwner::Channel(Peer::Contact(CONTACT), 0);
+    tags.extend(owner, &keys.tag_key, day, (&Window::new(), &after));
     assert_eq!(tags.derived() - before, 6);
     assert_eq!(tags.take_new().len(), 6);
     assert!(tags.take_new().is_empty(), "each once");
@@ -150,7 +151,7 @@ fn a_window_that_grew_watches_what_is_new_alone() {
 }
 
 #[test]
-fn nobody_is_found_who_was_removed_and_all_others_are() {
+fn removed_owners_are_not_found_and_others_are() {
     let mut tags = Scene::new().prepared();
     tags.forget_contact(ContactId([5; 8]));
     tags.forget_invitation(InvitationId([5; 8]));

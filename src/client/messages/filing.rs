@@ -1,0 +1,117 @@
+//! Whether a message is in the health record, and in which of its states.
+
+use crate::{
+    base::{ErrorCode, UnixTime},
+    client::MessageState,
+    vault::{VaultError, stored::FilingRecord},
+};
+
+/// What the host reports about filing a message in the health record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilingUpdate {
+    /// The host sends the message to the record now.
+    Started,
+    /// The record has the message.
+    Filed {
+        /// The id that the record assigned.
+        id: String,
+        /// The version that the record assigned, if it has versions.
+        version: Option<String>,
+        /// The state of the message that was filed: it may have changed since.
+        filed_as: MessageState,
+    },
+    /// The record does not have it, or not in its last state.
+    Failed(ErrorCode),
+}
+
+/// How far the filing of a message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum FilingState {
+    Started = 0,
+    Filed = 1,
+    Failed = 2,
+    /// Filed in an earlier state of the message.
+    Outdated = 3,
+}
+
+/// The filing of a message that the host has begun to file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Filing {
+    pub(crate) state: FilingState,
+    /// Kept while a later state is filed.
+    pub(crate) id: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) code: Option<String>,
+    pub(crate) since: UnixTime,
+}
+
+impl Filing {
+    /// The filing after an update, of a message in this state.
+    pub(crate) fn after(
+        before: Option<&Self>,
+        update: &FilingUpdate,
+        current: MessageState,
+        since: UnixTime,
+    ) -> Self {
+        let (id, version) = before.map_or((None, None), |before| {
+            (before.id.clone(), before.version.clone())
+        });
+        match update {
+            FilingUpdate::Started => Self {
+                state: FilingState::Started,
+                id,
+                version,
+                code: None,
+                since,
+            },
+            FilingUpdate::Failed(code) => Self {
+                state: FilingState::Failed,
+                id,
+                version,
+                code: Some(code.as_str().to_owned()),
+                since,
+            },
+            FilingUpdate::Filed {
+                id,
+                version,
+                filed_as,
+            } => Self {
+                state: match filed_as.outcome() == current.outcome() {
+                    true => FilingState::Filed,
+                    false => FilingState::Outdated,
+                },
+                id: Some(id.clone()),
+                version: version.clone(),
+                code: None,
+                since,
+            },
+        }
+    }
+
+    pub(crate) fn to_record(&self) -> FilingRecord {
+        FilingRecord {
+            state: self.state as u8,
+            id: self.id.clone(),
+            version: self.version.clone(),
+            code: self.code.clone(),
+            since: self.since.0,
+        }
+    }
+
+    pub(crate) fn from_record(record: FilingRecord) -> Result<Self, VaultError> {
+        Ok(Self {
+            state: match record.state {
+                0 => FilingState::Started,
+                1 => FilingState::Filed,
+                2 => FilingState::Failed,
+                3 => FilingState::Outdated,
+                _ => return Err(VaultError::Damaged),
+            },
+            id: record.id,
+            version: record.version,
+            code: record.code,
+            since: UnixTime(record.since),
+        })
+    }
+}
