@@ -1,6 +1,6 @@
 /** Checks of what callers pass: a wrong type is INVALID_ARGUMENT that names the argument, never a conversion. */
 
-import { invalid } from "./errors.js";
+import { TesseraError, invalid } from "./errors.js";
 
 /** Bytes, or text that stands for its UTF-8. */
 export type Content = Uint8Array | string;
@@ -53,6 +53,10 @@ export function signal(value: unknown, name: string): AbortSignal | undefined {
   if (typeof aborted !== "boolean" || typeof addEventListener !== "function")
     throw invalid(`${name} is not an AbortSignal`);
   return value as AbortSignal;
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new TesseraError("ABORTED", "the caller's signal ended the call");
 }
 
 /** An object that is not null. */

@@ -1,6 +1,7 @@
 /** Reads QR codes from images. A separate entry, so that only portals that scan download it. */
 
 import decodeQR from "qr/decode.js";
+import { object } from "./arguments.js";
 import { TesseraError, invalid } from "./errors.js";
 
 /** Larger pictures are scaled down to this many pixels on the longer side: codes on screens stay readable, memory stays bounded. */
@@ -37,14 +38,14 @@ function copy(data: Pixels["data"]): Uint8ClampedArray<ArrayBuffer> {
 type Pixels = Pick<ImageData, "width" | "height" | "data">;
 
 function isPixels(image: Blob | ImageData): image is ImageData {
-  return "data" in image && ArrayBuffer.isView(image.data);
+  return ArrayBuffer.isView(object(image, "image")["data"]);
 }
 
 async function pixels(image: Blob): Promise<ImageData> {
+  if (!(image instanceof Blob)) throw invalid("image is not a Blob or ImageData");
   if (typeof createImageBitmap !== "function" || typeof OffscreenCanvas !== "function") {
     throw new TesseraError("UNSUPPORTED", "this platform decodes no pictures: pass ImageData");
   }
-  if (!(image instanceof Blob)) throw invalid("image is not a Blob or ImageData");
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(image);

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Alerts } from "../dist/elements/session/alerts.js";
 import { beliefBounds, sums, timeline } from "../dist/elements/privacy/observed.js";
+import { VERSION } from "../dist/version.js";
+import { grade, inflesz } from "./readability.mjs";
 import { fingerprintIn } from "../dist/elements/session/invitation-text.js";
 import { EN, EN_ERRORS } from "../dist/elements/words/en.js";
 import { ES, ES_ERRORS } from "../dist/elements/words/es.js";
@@ -29,6 +31,34 @@ describe("words", () => {
     }
   });
 
+  test("a patient of eleven years can read it: grade 6 at most, INFLESZ 65 at least", () => {
+    const groups = {
+      all: /./,
+      warnings: /^(alert|condition|state|problem|missing|blocked|suspect)_/,
+      connecting: /^(invite|step|qr|link|accept|offered|check|in_person|digits|my_id|expect)/,
+      "lock and first visit": /^(lock|first|gone|ended|elsewhere|start_over|idle|restore|passphrase)/,
+      "backup and cards": /^(backup|code|card|sheet|passkey|access|device)/,
+      "security officer": /^(privacy|assessment)/,
+      errors: /^[A-Z_]+$/,
+    };
+    for (const [group, keys] of Object.entries(groups)) {
+      const texts = (...tables) =>
+        tables
+          .flatMap(Object.entries)
+          .filter(([key]) => keys.test(key))
+          .map(([, text]) => said(text).replace(/\{\w+\}/g, "Ana"));
+      const [english, spanish] = [texts(EN, EN_ERRORS), texts(ES, ES_ERRORS)];
+      assert.ok(english.length > 10, group);
+      assert.ok(grade(english) <= 6, `${group}: grade ${grade(english)}`);
+      assert.ok(inflesz(spanish) >= 65, `${group}: INFLESZ ${inflesz(spanish)}`);
+    }
+    // The formulas themselves, on texts of known difficulty.
+    assert.ok(grade(["The cat sat on the mat."]) < 1);
+    assert.ok(grade(["Cryptographic confidentiality necessitates comprehensive administrative authorization."]) > 20);
+    assert.ok(inflesz(["El sol sale hoy. La casa es azul."]) > 85);
+    assert.ok(inflesz(["La confidencialidad criptográfica necesita autorización administrativa."]) < 0);
+  });
+
   test("Spanish never says whose with a bare su, and a patient meets no word of the machinery", () => {
     for (const [key, text] of [ES, ES_ERRORS].flatMap(Object.entries)) assert.doesNotMatch(text, /\bsus?\b/i, key);
     for (const [key, text] of [EN, EN_ERRORS].flatMap(Object.entries)) {
@@ -43,6 +73,9 @@ describe("words", () => {
     assert.equal(format(sentence, { count: 1200, name: "Ana" }, "en"), "1,200 messages for Ana");
     assert.equal(format(sentence, { count: 0 }, "en"), "none for {name}");
     assert.equal(format("{name}", { name: "{count}" }, "en"), "{count}", "a value is no pattern");
+    const { t } = Language.now("en");
+    assert.equal(t("messages_with", { name: "Ana" }), "Messages with Ana");
+    assert.equal(t("messages_with", { name: "מרים" }), "Messages with \u2068מרים\u2069");
   });
 
   test("a host's own sentence wins, and a language without a table speaks English with its own dates", async () => {
@@ -200,6 +233,11 @@ describe("what a reader of the service sees", () => {
     assert.deepEqual([slots.length, slots[0], slots[1], slots[23]], [24, 2, 5, 7]);
     assert.equal(timeline([0], 1_000_000, 600).slotSeconds, 3600);
   });
+});
+
+test("the version is that of the package", async () => {
+  const { default: manifest } = await import("../package.json", { with: { type: "json" } });
+  assert.equal(VERSION, manifest.version);
 });
 
 test("an ID code is read as hex and as base64url, with its scheme or without", () => {

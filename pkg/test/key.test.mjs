@@ -64,6 +64,22 @@ describe("a key of the host", () => {
     await refused("WRONG_PASSPHRASE", () => open(store, { passphrase: PASSPHRASE }));
   });
 
+  test("adds a first passphrase, which then opens the vault too; another key adds none", async () => {
+    const store = lasting();
+    const portal = await open(store, { key: KEY }, { create: true });
+    await refused("WRONG_PASSPHRASE", () => portal.vault.changePassphrase({ key: bytes(32, 8) }, PASSPHRASE));
+    await refused("WRONG_PASSPHRASE", () => portal.vault.changePassphrase("there is none", PASSPHRASE));
+    await portal.vault.changePassphrase({ key: KEY }, PASSPHRASE);
+    await portal.vault.lock();
+    await portal.vault.unlock(PASSPHRASE);
+    await portal.vault.changePassphrase(PASSPHRASE, "another");
+    await portal.vault.setKey(null);
+    await portal.dispose();
+    await refused("WRONG_PASSPHRASE", () => open(store, { key: KEY }));
+    await refused("WRONG_PASSPHRASE", () => open(store, { passphrase: PASSPHRASE }));
+    await (await open(store, { passphrase: "another" })).dispose();
+  });
+
   test("of HMAC need not be extractable, and is another key", async () => {
     const store = lasting();
     const hmac = await raw({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);

@@ -29,6 +29,9 @@ const calls = (portal, contactId) => [
   () => portal.messages(contactId),
   () => portal.draft(contactId),
   () => portal.setDraft(contactId, "no"),
+  () => portal.draftFiles(contactId),
+  () => portal.setDraftFiles(contactId, []),
+  () => portal.invitations(),
   () => portal.vault.changePassphrase(PASSPHRASE, "new"),
   () => portal.start(),
   () => portal.sync(),
@@ -321,18 +324,54 @@ describe("a draft", () => {
     await Promise.all([again.dispose(), b.dispose()]);
   });
 
+  test("keeps picked files the same way, until they are sent", async () => {
+    const store = memoryStore();
+    const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
+    const [toB] = await enrol(a, b);
+    assert.deepEqual(await a.draftFiles(toB), []);
+    const body = utf8("a page of SECRET values");
+    await a.setDraftFiles(toB, [new File([body], "page.txt", { type: "text/plain" }), new Blob([bytes(3)])]);
+    const stored = (await store.list("d/")).entries;
+    assert.deepEqual(
+      stored.map(([key]) => key),
+      [`d/${toB}/files`],
+    );
+    assert.ok(!Buffer.from(stored[0][1]).includes("SECRET"));
+    await a.dispose();
+    const again = await person("A", relay.url, { store, create: false });
+    const files = await again.draftFiles(toB);
+    assert.deepEqual(files, [
+      { contentType: "text/plain", filename: "page.txt", body },
+      { contentType: "application/octet-stream", filename: null, body: bytes(3) },
+    ]);
+    await again.send(toB, { text: "without them" });
+    assert.equal((await again.draftFiles(toB)).length, 2, "text sent is not its files");
+    await again.send(toB, { attachments: files });
+    assert.equal((await store.list("d/")).entries.length, 0);
+    await again.setDraftFiles(toB, files);
+    await again.setDraftFiles(toB, []);
+    assert.equal((await store.list("d/")).entries.length, 0);
+    await again.setDraftFiles(toB, files);
+    await again.removeContact(toB);
+    assert.equal((await store.list("d/")).entries.length, 0);
+    await refused("CONTACT_UNKNOWN", () => again.draftFiles(toB));
+    await refused("CONTACT_UNKNOWN", () => again.setDraftFiles(toB, files));
+    await refused("INVALID_ARGUMENT", () => again.setDraftFiles(toB, "x"));
+    await refused("INVALID_ARGUMENT", () => again.setDraftFiles(toB, [7]));
+    await Promise.all([again.dispose(), b.dispose()]);
+  });
+
   test("that was altered in the store is damage", async () => {
     const store = memoryStore();
     const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
     const [toB] = await enrol(a, b);
     await a.setDraft(toB, "text");
-    const {
-      revision,
-      entries: [[key, value]],
-    } = await store.list("d/");
-    value[20] ^= 1;
-    await store.commit(revision, [[key, value]]);
+    await a.setDraftFiles(toB, [new Blob(["file"])]);
+    const { revision, entries } = await store.list("d/");
+    for (const [, value] of entries) value[20] ^= 1;
+    await store.commit(revision, entries);
     await refused("VAULT_DAMAGED", () => a.draft(toB));
+    await refused("VAULT_DAMAGED", () => a.draftFiles(toB));
     await Promise.all([a.dispose(), b.dispose()]);
   });
 });

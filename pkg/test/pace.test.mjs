@@ -1,8 +1,8 @@
 // How messages leave: in slots, or at once in additional slots; and what is said of it before.
 
 import test, { after, before } from "node:test";
-import { TesseraError } from "tessera-portal";
-import { enrol, meddler, person, record, syncedUntil } from "./people.mjs";
+import { Portal, TesseraError, memoryStore } from "tessera-portal";
+import { PASSPHRASE, enrol, meddler, person, record, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { until } from "../../tests/node/until.mjs";
 import { assert, bytes, refused } from "./support.mjs";
@@ -71,6 +71,37 @@ test("prompt without a relay: it waits, and leaves once the relay is back", asyn
   await until("the message to have left", async () => (await state(id)) === "sent");
 });
 
+test("prompt outlives a restart: what waited for the relay leaves in an additional slot, and nothing is marked then", async () => {
+  const [store, way] = [memoryStore(), meddler(relay.url)];
+  const open = (more) => Portal.open({ relay: way, store, passphrase: PASSPHRASE, receiptDelayMinutes: 0, ...more });
+  const marked = async () => (await store.get("vault/prompt")) !== undefined;
+  const [first, other] = [await open({ name: "Lab", create: true }), await person("Okafor", relay.url)];
+  const [to] = await enrol(first, other);
+  const { post } = way;
+  way.post = async () => {
+    throw new TesseraError("RELAY_UNREACHABLE", "away");
+  };
+  await first.send(to, { attachments: [new Blob([bytes(9_000)])], pace: "prompt" });
+  await first.dispose();
+  assert.ok(await marked());
+
+  const again = await open();
+  const { cells } = await again.estimate(9_000, "prompt");
+  const slots = [];
+  way.post = (path, body, request) => {
+    slots.push(body.length);
+    return post(path, body, request);
+  };
+  const stateOf = async () => (await again.messages(to)).at(-1).state;
+  await again.sync();
+  assert.equal(await stateOf(), "queued", "a slot has room for a part of it");
+  await again.start();
+  await until("it to have left", async () => (await stateOf()) === "sent");
+  await until("the mark to be gone", async () => !(await marked()));
+  assert.ok(slots.length <= cells + 2, `${slots.length} slots`);
+  await Promise.all([again.dispose(), other.dispose()]);
+});
+
 test("a signal ends the call before anything is queued", async () => {
   const count = (await a.messages(toB)).length;
   await refused("ABORTED", () => a.send(toB, { text: "x", signal: AbortSignal.abort() }));
@@ -84,6 +115,7 @@ test("another name is for people who are met later", async () => {
   assert.equal((await b.contacts())[0].name, "Lab");
   const c = await person("C", relay.url);
   await c.accept((await a.invite({ kind: "link" })).uri);
+  await syncedUntil([a, c], "the name", async () => (await c.contacts())[0].name !== "");
   assert.equal((await c.contacts())[0].name, "Northside Laboratory");
   await c.dispose();
 });

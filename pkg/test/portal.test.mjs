@@ -116,6 +116,23 @@ test("digits that differ make a suspect; a removed contact is gone", async () =>
   await Promise.all([a.dispose(), b.dispose()]);
 });
 
+test("an invitation is given again after a lock and a restart, until it is withdrawn", async () => {
+  const store = memoryStore();
+  const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
+  const made = [await a.invite({ kind: "qr" }), await a.invite({ kind: "link" })];
+  const byKind = (all) => [...all].sort((one, other) => other.kind.localeCompare(one.kind));
+  assert.deepEqual(byKind(await a.invitations()), made);
+  await a.expectIdentity(made[0].id, (await b.me()).fingerprint);
+  await a.vault.lock();
+  await a.vault.unlock(PASSPHRASE);
+  assert.deepEqual(byKind(await a.invitations()), [{ ...made[0], expectsIdentity: true }, made[1]]);
+  await a.dispose();
+  const again = await person("A", relay.url, { store, create: false });
+  await again.cancelInvitation(made[0].id);
+  assert.deepEqual(await again.invitations(), [made[1]]);
+  await Promise.all([again.dispose(), b.dispose()]);
+});
+
 test("invitations that must be refused", async () => {
   const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
   const { id, uri } = await a.invite({ kind: "link" });

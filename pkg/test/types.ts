@@ -44,6 +44,7 @@ import {
   fingerprint,
   medcrypt,
 } from "tessera-portal/sdk";
+import { connectEhr, preparedCommunication, type EhrAnswer, type EhrChannel } from "tessera-portal/smart";
 import { decodeQr } from "tessera-portal/scanner";
 
 declare const bytes: Uint8Array;
@@ -124,8 +125,9 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   // @ts-expect-error a passkey is used or not mentioned
   await p.vault.unlock({ passkey: false });
   await p.setDraft("contact", await p.draft("contact"));
+  await p.setDraftFiles("contact", [...(await p.draftFiles("contact")), new Blob([])]);
   p.addEventListener("locked", ({ detail }) => {
-    const reason: "idle" | "manual" = detail.reason;
+    const reason: "idle" | "manual" | "defect" = detail.reason;
     void reason;
   });
   await p.vault.destroy();
@@ -151,6 +153,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
     const gap: Gap = detail;
     if (gap.kind === "sequence") void (gap.contactId satisfies string);
   });
+  for (const { id, kind, expectsIdentity } of await p.invitations()) void [id, kind, expectsIdentity];
   const { uri, qrSvg, expiresAt } = await p.invite({ kind: "qr", expiresInSeconds: 900 });
   // @ts-expect-error no such kind
   await p.invite({ kind: "slow" });
@@ -203,4 +206,17 @@ export function fhir(message: Message & { readonly direction: "in" }, bytes: Uin
   toTransaction(record, bytes, { sender: map.sender }, { secret: bytes });
   const draft = fromCommunication({}, (recipient) => (recipient.reference ? { id: "c", state: "active" } : null));
   return `${titles.length} ${transaction.entry.length} ${draft.contactId} ${resultText(bytes)}`;
+}
+
+export async function webMessages(launch: object, click: MouseEvent): Promise<EhrAnswer | null> {
+  const ehr: EhrChannel | null = connectEhr(launch);
+  if (ehr === null) return null;
+  const patient = { reference: "Patient/1" };
+  const { accepted } = await ehr.prepare(
+    preparedCommunication({ text: "x", subject: patient, recipient: patient }),
+    click,
+  );
+  // @ts-expect-error: a body leaves with a click
+  void (() => ehr.prepare(preparedCommunication({ text: "x", subject: patient, recipient: patient })));
+  return accepted ? ehr.done({ signal: AbortSignal.timeout(1000) }) : null;
 }

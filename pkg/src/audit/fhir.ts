@@ -67,6 +67,8 @@ const MEANING: Readonly<Record<AuditEventName, Meaning>> = {
   received: [110107, null, "C", "contact"],
   held: [110107, null, "C", "contact"],
   released: [110107, null, "U", "device"],
+  filed: [110106, null, "R", "owner"],
+  filingFailed: [110106, null, "R", "owner", "4"],
   rejected: [110113, null, "E", "device", "4"],
   gap: [110113, null, "E", "device", "4"],
   rotated: [110113, 110129, "U", "device"],

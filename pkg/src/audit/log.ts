@@ -1,6 +1,6 @@
 /** The audit log of one portal: read, verified, signed and exported from the store. */
 
-import { integer, options as known, text } from "../arguments.js";
+import { callback, integer, options as known, text } from "../arguments.js";
 import { auditCsv } from "./csv.js";
 import { parsed } from "./entry.js";
 import { auditBundle } from "./fhir.js";
@@ -106,6 +106,7 @@ export class AuditLog {
     if (format !== "fhir" && (as !== undefined || map !== undefined)) throw invalid('options are for format "fhir"');
     if (as !== undefined && as !== "collection" && as !== "batch")
       throw invalid('options.as is not "collection" or "batch"');
+    if (map !== undefined) requireMap(map);
     const { index, time, text } = await this.#engine.forUser().apply((engine, now) => engine.exportLog(format, now));
     const [owner = "", checkpoint = ""] = text.split("\n");
     const pages = this.#intact(index + 1);
@@ -140,6 +141,19 @@ export class AuditLog {
       before = entries.at(-1)?.head;
       first = last;
     }
+  }
+}
+
+function requireMap(map: NonNullable<AuditExportOptions["map"]>): void {
+  const { owner, contact } = known(map, "map", ["owner", "contact"]);
+  callback(contact, "contact");
+  if (owner === undefined) return;
+  const { who, name, patient } = known(owner, "owner", ["who", "name", "patient"]);
+  if (name !== undefined) text(name, "name");
+  for (const [at, reference] of Object.entries({ who, patient })) {
+    if (reference === undefined) continue;
+    for (const [field, value] of Object.entries(known(reference, at, ["reference", "type", "display"])))
+      if (value !== undefined) text(value, field);
   }
 }
 

@@ -1,6 +1,6 @@
 /** What all elements have: the session they belong to, the reader's language, and the host's settings. */
 
-import { LitElement, type CSSResultGroup, type PropertyValues } from "lit";
+import { html, LitElement, type CSSResultGroup, type PropertyValues, type TemplateResult } from "lit";
 import type { BackupHook, Portal } from "../index.js";
 import { sessionOfPortal, sessionOfVault } from "./session/registry.js";
 import type { Session } from "./session/session.js";
@@ -10,6 +10,8 @@ import type { Host, Route, Settings } from "./view/view.js";
 import { Language, type Strings } from "./words/language.js";
 
 const IDLE_MINUTES = 10;
+/** A sentence stays in the live region for so long after the next one was said: two in a row are both read. */
+const SAID_MS = 5_000;
 /** Where the focus goes on when what had it is gone, in this order. */
 const FOCUS_NEXT = [
   "dialog[open] button",
@@ -33,6 +35,7 @@ export abstract class TesseraElement extends LitElement implements Host {
     idleMinutes: { type: Number, attribute: "idle-minutes" },
     receiptDelayMinutes: { type: Number, attribute: "receipt-delay-minutes" },
     emergencyNumber: { type: String, attribute: "emergency-number" },
+    phone: { type: String },
     organization: { type: String },
     inviteUrl: { type: String, attribute: "invite-url" },
     verifyUrl: { type: String, attribute: "verify-url" },
@@ -54,6 +57,8 @@ export abstract class TesseraElement extends LitElement implements Host {
   /** How long receipts wait on average: a day if left out. The shorter, the more a reader of the service can guess of who answers whom. */
   declare receiptDelayMinutes: number | null;
   declare emergencyNumber: string;
+  /** Whom to call about a message: the clinic's own number, for the button beside a warning. */
+  declare phone: string;
   declare organization: string;
   declare inviteUrl: string;
   declare verifyUrl: string;
@@ -104,6 +109,7 @@ export abstract class TesseraElement extends LitElement implements Host {
   get settings(): Settings {
     return {
       emergencyNumber: this.emergencyNumber || this.words.t("emergency_number"),
+      phone: this.phone || null,
       invitePage: () => absolute(this.inviteUrl || "/"),
       verifyUrl: this.verifyUrl || null,
       hasLabels: this.visitLabels,
@@ -117,12 +123,40 @@ export abstract class TesseraElement extends LitElement implements Host {
   }
 
   abstract go(route: Route): void;
-  abstract announce(text: string): void;
+
+  /** Reads a sentence to those who cannot see it: after the update that may be under way, which has drawn the old one. */
+  announce(text: string): void {
+    void this.updateComplete.then(() => {
+      const region = this.#announcer;
+      // A node of its own for each: it is read once, also if it is the same as the last. A node that moves is read again.
+      const sentence = Object.assign(document.createElement("p"), { textContent: text });
+      for (const old of [...(region?.children ?? [])])
+        if (Number((old as HTMLElement).dataset["at"]) < Date.now() - SAID_MS) old.remove();
+      sentence.dataset["at"] = String(Date.now());
+      region?.append(sentence);
+    });
+  }
+
+  /** Always there, for a region that comes into the page with its words may stay unread. */
+  protected announcer(): TemplateResult {
+    return html`<div class="hidden-text announcer" aria-live="polite" data-testid="announcer"></div>`;
+  }
+
+  /** Takes what was said off the page: it may quote a message. */
+  protected hush(): void {
+    this.#announcer?.replaceChildren();
+  }
+
+  get #announcer(): Element | null {
+    return this.renderRoot?.querySelector(".announcer") ?? null;
+  }
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.addEventListener("click", this.#closeMenus);
     this.addEventListener("keydown", this.#closeMenus);
+    // On the root: the host does not hear of a focus that moves within it.
+    this.renderRoot.addEventListener("focusin", this.#closeMenus);
     this.#page = new MutationObserver(() => this.#speak());
     this.#page.observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
     this.#speak();
@@ -141,21 +175,25 @@ export abstract class TesseraElement extends LitElement implements Host {
     const root = this.shadowRoot;
     const hadFocus = root?.activeElement !== null && root?.activeElement !== undefined;
     super.update(changed);
-    if (!hadFocus || root.activeElement !== null) return;
+    if (hadFocus) this.restoreFocus();
+  }
+
+  /** Gives the focus to what comes next if nothing in the element has it. */
+  restoreFocus(): void {
+    const root = this.shadowRoot;
     for (const selector of FOCUS_NEXT) {
-      const next = root.querySelector<HTMLElement>(selector);
-      next?.focus();
-      if (root.activeElement !== null) return;
+      if (root === null || root.activeElement !== null) return;
+      root.querySelector<HTMLElement>(selector)?.focus();
     }
   }
 
-  /** A menu closes when something else is used, and with the Escape key. */
+  /** A menu closes when something else is used or has the focus, and with the Escape key. */
   #closeMenus = (event: Event): void => {
     if (event instanceof KeyboardEvent && event.key !== "Escape") return;
     const target = event.composedPath()[0];
     for (const menu of this.renderRoot.querySelectorAll<HTMLDetailsElement>("details.more[open]")) {
       const isInside = target instanceof Node && menu.contains(target);
-      if (event.type === "click" && isInside) continue;
+      if (event.type !== "keydown" && isInside) continue;
       menu.open = false;
       if (event.type === "keydown" && isInside) menu.querySelector("summary")?.focus();
     }

@@ -59,6 +59,6 @@ export type { Strings, TextKey } from "./words/language.js";
 export type UnreadEvent = CustomEvent<{ readonly count: number }>;
 /** `tessera-alert`: something needs a look. */
 export type AlertEvent = CustomEvent<{
-  readonly kind: import("./session/alerts.js").AlertKind;
+  readonly kind: import("./session/alerts.js").AlertKind | "condition";
   readonly level: import("./view/banners.js").Level;
 }>;

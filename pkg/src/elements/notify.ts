@@ -22,14 +22,26 @@ export class Notifier {
   arrived(words: Language): void {
     if (document.visibilityState === "visible") return;
     if (typeof Notification === "undefined" || Notification.permission !== "granted") return;
-    const notification = new Notification(words.t("new_message"), { tag: "tessera" });
-    notification.onclick = () => {
-      window.focus();
-      notification.close();
-    };
+    void notify(words.t("new_message"));
   }
 
   stop(): void {
     document.title = this.#title;
+    void (navigator as { clearAppBadge?(): Promise<void> }).clearAppBadge?.().catch(() => {});
+  }
+}
+
+async function notify(text: string): Promise<void> {
+  const options = { tag: "tessera" }; // the next one takes the place of the last
+  try {
+    const notification = new Notification(text, options);
+    notification.onclick = () => {
+      window.focus();
+      notification.close();
+    };
+  } catch {
+    // Chrome on Android has notifications from service workers only.
+    const worker = await navigator.serviceWorker?.getRegistration().catch(() => undefined);
+    await worker?.showNotification(text, options).catch(() => {});
   }
 }

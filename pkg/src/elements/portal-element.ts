@@ -7,33 +7,42 @@ import { Notifier } from "./notify.js";
 import { takeOfferedInvitation } from "./session/invitation-text.js";
 import type { Session } from "./session/session.js";
 import { conversation } from "./styles/conversation.js";
-import { layout } from "./styles/layout.js";
+import { fullHeight, layout } from "./styles/layout.js";
 import { pages } from "./styles/pages.js";
 import { result } from "./styles/result.js";
-import { Banners, levelOf } from "./view/banners.js";
+import { Banners, levelOf, levelOfCondition } from "./view/banners.js";
 import { Connect } from "./view/connect.js";
 import { Dialog } from "./view/dialog.js";
 import { icon } from "./view/icons.js";
 import { Idle } from "./view/idle.js";
 import { Inbox } from "./view/inbox.js";
 import { Lock } from "./view/lock.js";
+import { putPaperAway } from "./view/parts.js";
 import { Person } from "./view/person.js";
 import { ThreadView, threadTitle } from "./view/thread.js";
 import type { View, Host, Route } from "./view/view.js";
 import { PageView } from "./view/page.js";
 
-/** From this width on, the inbox stands beside the page. */
-const WIDE_PX = 720;
+/** From these widths on, the inbox stands beside the page, and a person beside the conversation: 720 and 1200 px at the usual font size. */
+const WIDE_REM = 45;
+const PANEL_REM = 75;
 
 /** Pages that most people open rarely are downloaded when they do. */
 const LAZY = {
-  safety: async () => (await import("./view/safety.js")).Safety,
-  audit: async () => (await import("./view/audit.js")).Audit,
+  safety: async () => (await import("./view/rare.js")).Safety,
+  audit: async () => (await import("./view/rare.js")).Audit,
   privacy: async () => (await import("./view/privacy.js")).Privacy,
 } satisfies Record<string, () => Promise<new (host: Host, dialog: Dialog) => View>>;
 
 export class TesseraPortal extends TesseraElement {
-  static override styles: CSSResultGroup = [...(TesseraElement.styles as []), layout, conversation, pages, result];
+  static override styles: CSSResultGroup = [
+    ...(TesseraElement.styles as []),
+    fullHeight,
+    layout,
+    conversation,
+    pages,
+    result,
+  ];
 
   static override properties = {
     ...TesseraElement.properties,
@@ -53,8 +62,10 @@ export class TesseraPortal extends TesseraElement {
   #main: View | null = null;
   #shownRoute: Route | null = null;
   #isWide = false;
+  #hasPanel = false;
+  /** The person beside the conversation, where there is room. */
+  #panel: Person | null = null;
   #wasOpen = false;
-  #announcement = "";
   #offered: string | null = null;
   /** An invitation's secret has reached a server. */
   #isBurnt = false;
@@ -108,11 +119,6 @@ export class TesseraPortal extends TesseraElement {
     this.#takeOffer();
   }
 
-  announce(text: string): void {
-    this.#announcement = this.#announcement === text ? `${text}\u00a0` : text;
-    this.requestUpdate();
-  }
-
   protected override sessionChanged(session: Session): void {
     this.#takeOffer();
     this.#stopArrivals = session.onArrival((message) => this.#arrived(message));
@@ -127,9 +133,9 @@ export class TesseraPortal extends TesseraElement {
     this.#follow(isOpen);
     return html`<div class="portal" data-wide=${this.#isWide} data-access=${session.access} data-route=${this.#route.name}>
       ${this.#header(isOpen)}
-      <p class="hidden-text" aria-live="polite" data-testid="announcer">${this.#announcement}</p>
+      ${this.announcer()}
       ${this.#isBurnt ? html`<section class="banner" part="banner" data-level="stop" role="alert">${icon("stop")}<p data-testid="burnt">${t("link_burnt")}</p></section>` : nothing}
-      ${isOpen ? this.#open() : html`<div class="main locked">${this.#main?.render() ?? html`<p class="empty" role="status">${t("loading")}</p>`}</div>`}
+      ${isOpen ? this.#open() : html`<div class="main locked">${this.#main?.render() ?? html`<p class="empty">${t("loading")}</p>`}</div>`}
       <p class="emergency" part="emergency" data-testid="emergency"><slot name="emergency">${t("not_for_emergencies", { number: this.settings.emergencyNumber })}</slot></p>
       ${this.#dialog.render()} ${this.#idle.render()}
     </div>`;
@@ -152,9 +158,16 @@ export class TesseraPortal extends TesseraElement {
       this.#fire("tessera-unread", { count: unread });
     }
     const alerts = session.alerts.open();
-    for (const alert of alerts)
-      if (!this.#alerts.has(alert.id)) this.#fire("tessera-alert", { kind: alert.kind, level: levelOf(alert) });
-    this.#alerts = new Set(alerts.map(({ id }) => id));
+    const told = [
+      ...alerts.map((alert) => ({ id: alert.id, kind: alert.kind, level: levelOf(alert) })),
+      ...session.conditions.all.map((condition) => ({
+        id: `condition ${condition.code} ${condition.contactId ?? ""}`,
+        kind: "condition",
+        level: levelOfCondition(condition),
+      })),
+    ];
+    for (const { id, kind, level } of told) if (!this.#alerts.has(id)) this.#fire("tessera-alert", { kind, level });
+    this.#alerts = new Set(told.map(({ id }) => id));
   }
 
   #fire(type: string, detail: object): void {
@@ -162,7 +175,7 @@ export class TesseraPortal extends TesseraElement {
   }
 
   #arrived(message: Message): void {
-    const isShown = this.#route.name === "thread" && this.#route.contactId === message.contactId;
+    const isShown = this.#main instanceof ThreadView && this.#main.contactId === message.contactId;
     if (!isShown) this.announce(this.words.t("new_message"));
     this.#notifier?.arrived(this.words);
   }
@@ -174,8 +187,9 @@ export class TesseraPortal extends TesseraElement {
     const contact = isOpen ? session.contact(contactId) : undefined;
     const isPage = isOpen && this.#route.name !== "inbox";
     const title =
-      contact !== undefined && this.#route.name === "thread"
-        ? html`<button type="button" class="quiet name" data-testid="open-person" @click=${() => this.go({ name: "person", contactId: contact.id })}>${threadTitle(contact, this)}</button>`
+      contact !== undefined && (this.#route.name === "thread" || this.#hasPanel)
+        ? html`<button type="button" class="quiet name" data-testid="open-person" aria-expanded=${this.#hasPanel ? String(this.#route.name === "person") : nothing}
+            @click=${() => this.go({ name: this.#route.name === "thread" ? "person" : "thread", contactId: contact.id })}>${threadTitle(contact, this)}</button>`
         : html`<p class="product">${this.organization || t("messages")}<span class="hint">${session.name}</span></p>`;
     return html`<div class="head" part="header">
       ${isPage && !this.#isWide ? html`<button type="button" class="quiet round" data-testid="back" aria-label=${t("back")} @click=${() => this.go({ name: "inbox" })}>${icon("back")}</button>` : html`<slot name="logo"></slot>`}
@@ -223,6 +237,7 @@ export class TesseraPortal extends TesseraElement {
 
   #open(): TemplateResult {
     const openId = "contactId" in this.#route ? this.#route.contactId : null;
+    const isThread = this.#route.name === "thread" || (this.#hasPanel && this.#route.name === "person");
     const isInbox = this.#route.name === "inbox";
     const side = this.#isWide || isInbox ? html`<div class="side">${this.#inbox.render(openId)}</div>` : nothing;
     const main = isInbox
@@ -230,14 +245,16 @@ export class TesseraPortal extends TesseraElement {
         ? html`<p class="empty">${this.words.t("choose_person")}</p>`
         : nothing
       : (this.#main?.render() ?? nothing);
-    return html`${this.#banners.render(null, this.#route.name === "thread" ? openId : null, isInbox || this.#route.name === "safety")}
-      <div class="body">${side}${main === nothing ? nothing : html`<div class="main">${main}</div>`}</div>`;
+    return html`${this.#banners.render(null, isThread ? openId : null, isInbox || this.#route.name === "safety")}
+      <div class="body">${side}${main === nothing ? nothing : html`<div class="main">${main}</div>`}${this.#panel === null ? nothing : html`<aside class="panel" aria-label=${this.words.t("about_person")}>${this.#panel.render()}</aside>`}</div>`;
   }
 
   /** Chooses what stands in the main place. */
   #follow(isOpen: boolean): void {
     const { session } = this;
     if (!isOpen) {
+      this.hush();
+      if (this.#wasOpen) putPaperAway();
       if (this.#wasOpen || !(this.#main instanceof Lock)) {
         this.#leave();
         if (session.access !== "opening") this.#main = new Lock(this, this.#dialog);
@@ -250,10 +267,21 @@ export class TesseraPortal extends TesseraElement {
     const route = this.#route;
     if ("contactId" in route && session.contact(route.contactId) === undefined && session.contacts.length > 0)
       this.#route = { name: "inbox" };
-    if (isSame(this.#shownRoute, this.#route) && !(this.#main instanceof Lock)) return;
-    this.#leave();
-    this.#shownRoute = this.#route;
-    this.#main = this.#viewOf(this.#route);
+    this.#showPanel();
+    const shown: Route =
+      this.#hasPanel && this.#route.name === "person" ? { ...this.#route, name: "thread" } : this.#route;
+    if (isSame(this.#shownRoute, shown) && !(this.#main instanceof Lock)) return;
+    this.#main?.close();
+    this.#shownRoute = shown;
+    this.#main = this.#viewOf(shown);
+  }
+
+  #showPanel(): void {
+    const route = this.#route;
+    const contactId = this.#hasPanel && route.name === "person" ? route.contactId : null;
+    if (contactId === (this.#panel?.contactId ?? null)) return;
+    this.#panel?.close();
+    this.#panel = contactId === null ? null : new Person(this, this.#dialog, contactId);
   }
 
   /** Opened, or unlocked: an invitation that came with the address, the only person there is, or the inbox. */
@@ -269,7 +297,7 @@ export class TesseraPortal extends TesseraElement {
       case "inbox":
         return null;
       case "thread":
-        return new ThreadView(this, route.contactId);
+        return new ThreadView(this, this.#dialog, route.contactId);
       case "person":
         return new Person(this, this.#dialog, route.contactId);
       case "connect":
@@ -282,6 +310,8 @@ export class TesseraPortal extends TesseraElement {
   #leave(): void {
     this.#main?.close();
     this.#main = null;
+    this.#panel?.close();
+    this.#panel = null;
     this.#shownRoute = null;
   }
 
@@ -303,8 +333,11 @@ export class TesseraPortal extends TesseraElement {
   };
 
   #resized(width: number): void {
-    if (width >= WIDE_PX === this.#isWide) return;
-    this.#isWide = width >= WIDE_PX;
+    const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const [isWide, hasPanel] = [width >= WIDE_REM * rem, width >= PANEL_REM * rem];
+    if (isWide === this.#isWide && hasPanel === this.#hasPanel) return;
+    this.#isWide = isWide;
+    this.#hasPanel = hasPanel;
     this.requestUpdate();
   }
 }

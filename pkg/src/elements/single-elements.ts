@@ -5,7 +5,7 @@ import { TesseraElement } from "./element.js";
 import { takeOfferedInvitation } from "./session/invitation-text.js";
 import type { Session } from "./session/session.js";
 import { conversation } from "./styles/conversation.js";
-import { layout } from "./styles/layout.js";
+import { fullHeight, layout } from "./styles/layout.js";
 import { pages } from "./styles/pages.js";
 import { result } from "./styles/result.js";
 import { Connect } from "./view/connect.js";
@@ -22,7 +22,6 @@ abstract class SingleElement extends TesseraElement {
   protected readonly dialog = new Dialog(this);
   #view: View | null = null;
   #key = "";
-  #announcement = "";
 
   /** The view, and what it is made of: another key, another view. */
   protected abstract key(): string;
@@ -36,11 +35,6 @@ abstract class SingleElement extends TesseraElement {
     this.dispatchEvent(new CustomEvent("tessera-open", { detail: route, bubbles: true, composed: true }));
   }
 
-  announce(text: string): void {
-    this.#announcement = text;
-    this.requestUpdate();
-  }
-
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#replace("", null);
@@ -50,12 +44,13 @@ abstract class SingleElement extends TesseraElement {
     if (!this.hasSession) return html`<p class="empty">${this.words.t("not_set_up")}</p>`;
     const { isOpen, access } = this.session;
     const key = isOpen ? `open ${this.key()}` : access === "opening" ? "opening" : "locked";
+    if (!isOpen) this.hush();
     if (key !== this.#key)
       this.#replace(key, isOpen ? this.make() : access === "opening" ? null : new Lock(this, this.dialog));
     return html`<div class="portal single">
       ${isOpen ? this.heading() : ""}
-      <p class="hidden-text" aria-live="polite">${this.#announcement}</p>
-      <div class="main">${this.#view?.render() ?? html`<p class="empty" role="status">${this.words.t("loading")}</p>`}</div>
+      ${this.announcer()}
+      <div class="main">${this.#view?.render() ?? html`<p class="empty">${this.words.t("loading")}</p>`}</div>
       ${this.dialog.render()}
     </div>`;
   }
@@ -79,6 +74,7 @@ export class TesseraInbox extends SingleElement {
 
 /** `<tessera-thread contact="…">`: one conversation. */
 export class TesseraThread extends SingleElement {
+  static override styles: CSSResultGroup = [...(SingleElement.styles as []), fullHeight];
   static override properties = { ...TesseraElement.properties, contact: { type: String } };
 
   /** The contact's id. */
@@ -90,7 +86,7 @@ export class TesseraThread extends SingleElement {
   }
 
   protected override key = (): string => this.contact;
-  protected override make = (): View => new ThreadView(this, this.contact);
+  protected override make = (): View => new ThreadView(this, this.dialog, this.contact);
 
   protected override heading(): TemplateResult {
     const contact = this.session.contact(this.contact);
@@ -117,8 +113,8 @@ function lazyElement(load: Loader): new () => SingleElement {
 }
 
 /** `<tessera-safety>`: backup, recovery sheet, emergency cards. */
-export const TesseraSafety = lazyElement(async () => (await import("./view/safety.js")).Safety);
+export const TesseraSafety = lazyElement(async () => (await import("./view/rare.js")).Safety);
 /** `<tessera-audit>`: what happened on this device. */
-export const TesseraAudit = lazyElement(async () => (await import("./view/audit.js")).Audit);
+export const TesseraAudit = lazyElement(async () => (await import("./view/rare.js")).Audit);
 /** `<tessera-privacy>`: what a reader of the message service sees, for a security officer. */
 export const TesseraPrivacy = lazyElement(async () => (await import("./view/privacy.js")).Privacy);

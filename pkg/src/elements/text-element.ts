@@ -30,7 +30,6 @@ export class TesseraText extends TesseraElement {
   #isNew = false;
   #sealed: readonly string[] = [];
   #opened: string | null = null;
-  #announcement = "";
   readonly #setUp = new Action(this);
   readonly #seal = new Action(this);
   readonly #open = new Action(this);
@@ -43,11 +42,6 @@ export class TesseraText extends TesseraElement {
   }
 
   go(): void {}
-
-  announce(text: string): void {
-    this.#announcement = text;
-    this.requestUpdate();
-  }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
@@ -62,7 +56,7 @@ export class TesseraText extends TesseraElement {
     return html`<div class="page text" data-testid="text">
       <h2 class="title" tabindex="-1">${t("text_title")}</h2>
       <p class="hint">${t("text_limits")}</p>
-      <p class="hidden-text" aria-live="polite">${this.#announcement}</p>
+      ${this.announcer()}
       ${this.secret === null ? this.#secretPart() : this.#notes(this.secret)}
     </div>`;
   }

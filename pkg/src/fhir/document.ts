@@ -25,12 +25,12 @@ export interface ResultDocument {
 
 /**
  * The content of a file, in words. Foreign text is unchanged; no content of a file makes this fail.
- * A `timeZone` that does not exist throws a `RangeError`.
+ * Options of a wrong type throw `INVALID_ARGUMENT`.
  */
 export function readResult(bytes: Uint8Array, options: ResultOptions = {}): ResultDocument {
   const formatter = new Formatter(options);
   try {
-    return readText(new TextDecoder("utf-8", { fatal: true }).decode(bytes), formatter);
+    return isHl7v2(bytes) ? readHl7v2(bytes, formatter) : readText(utf8(bytes), formatter);
   } catch {
     return without("unreadable", [formatter.words("unreadable")]);
   }
@@ -41,7 +41,6 @@ function readText(source: string, formatter: Formatter): ResultDocument {
   const start = source.slice(0, 4_096).trimStart();
   if (start === "") return without("empty", [words("empty_file")]);
   if (start.startsWith("<") && source.includes("http://hl7.org/fhir")) return without("xml", [words("xml")]);
-  if (/^(?:MSH|FHS|BHS)\W/.test(start)) return { ...without("hl7v2", [words("hl7v2")]), plain: foreign(source) };
   try {
     const { root, repeated } = scan(source);
     const resource = object(root);
@@ -52,6 +51,37 @@ function readText(source: string, formatter: Formatter): ResultDocument {
     if (error instanceof SyntaxError && isNdjson(source)) return without("ndjson", [words("ndjson")]);
     throw error;
   }
+}
+
+/** A message or a batch, perhaps in the frame in which it travels over TCP. */
+export function isHl7v2(bytes: Uint8Array): boolean {
+  return /^\s*(?:MSH|FHS|BHS)[^\w\s]/.test(LATIN1.decode(bytes.subarray(0, 64)));
+}
+
+/** HL7 v2 as text, in the character set that its MSH-18 names; UTF-8 where it is valid. */
+function readHl7v2(bytes: Uint8Array, { words }: Formatter): ResultDocument {
+  const plain = foreign(decodeHl7v2(bytes));
+  const document = { ...without("hl7v2", [words("hl7v2")]), plain };
+  return holdsCut(plain) ? { ...document, warnings: [...document.warnings, [words("more_text")]] } : document;
+}
+
+function decodeHl7v2(bytes: Uint8Array): string {
+  try {
+    return utf8(bytes);
+  } catch {
+    const header =
+      LATIN1.decode(bytes)
+        .trimStart()
+        .split(/[\r\n]/, 1)[0] ?? "";
+    const [, part] = /^8859\/(\d{1,2})/.exec(header.split(header.charAt(3))[17] ?? "") ?? [];
+    return part === undefined ? LATIN1.decode(bytes) : new TextDecoder(`iso-8859-${part}`).decode(bytes);
+  }
+}
+
+const LATIN1 = new TextDecoder("latin1");
+
+function utf8(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }
 
 /** Several resources, each on its line. */
@@ -72,6 +102,7 @@ function readResource(root: JsonObject, repeated: number, formatter: Formatter):
     return without("other", [words("no_result"), " ", ...join(types(resources), ", ")]);
   const warnings: string[] = [];
   if (repeated > 0) warnings.push(words("repeated_names"));
+  if (resources.isModified) warnings.push(words("document_rules"));
   if (patients([...sources, ...observations], resources).size > 1) warnings.push(words("several_patients"));
   const unseen = observations.filter((observation) => !panels.shown.has(observation)).length;
   const missed = Math.max(unseen, panels.refused);

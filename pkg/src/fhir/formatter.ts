@@ -1,5 +1,7 @@
 /** The reader of a result: language, time zone, and the expected patient. */
 
+import { object, text } from "../arguments.js";
+import { invalid } from "../errors.js";
 import { list } from "./json.js";
 import type { Json, JsonObject } from "./scanner.js";
 import { wordsIn, type Lang, type Words } from "./words.js";
@@ -33,13 +35,22 @@ export class Formatter {
   #clocks: { readonly wall: Intl.DateTimeFormat; readonly content: Intl.DateTimeFormat } | null = null;
   #numbers: Intl.NumberFormat | null = null;
 
-  constructor({ lang, timeZone, patient }: ResultOptions = {}) {
+  constructor(given: ResultOptions = {}) {
+    const { lang, timeZone, patient } = object(given, "options") as ResultOptions;
+    if (lang !== undefined) text(lang, "options.lang");
+    if (timeZone !== undefined) text(timeZone, "options.timeZone");
+    if (patient !== undefined && patient !== null) object(patient, "options.patient");
     this.lang = /^es\b/i.test(lang ?? "") ? "es" : "en";
     this.words = wordsIn(this.lang);
     this.patient = patient ?? null;
     this.#zone = timeZone === undefined ? {} : { timeZone };
     // A time zone that does not exist is the caller's fault, and is reported before anything is read.
-    if (timeZone !== undefined) this.#clocks = clocks(this.lang, this.#zone);
+    if (timeZone === undefined) return;
+    try {
+      this.#clocks = clocks(this.lang, this.#zone);
+    } catch {
+      throw invalid("options.timeZone is not a time zone");
+    }
   }
 
   /** A moment on the reader's clock: in words, and as `2001-12-31 23:59` for comparing. */

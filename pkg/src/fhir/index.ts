@@ -1,5 +1,11 @@
-/** FHIR R4: results in words, messages as they are filed, drafts from the record. Pure: no network, no storage, no DOM. */
+/**
+ * FHIR R4: results in words, messages as they are filed, drafts from the record. Pure, but for filing, which sends requests through the
+ * host's `fetch`.
+ */
 
+export { fileMessage, fileUnfiled, type FilingPlan, type FilingPortal, type FilingReport } from "./filing/file.js";
+export type { RequestOptions } from "./filing/requests.js";
+export { HealthRecord, type HealthRecordOptions, type ServerKind } from "./filing/server.js";
 export { readResult, type DocumentKind, type ResultDocument } from "./document.js";
 export type { Flag, Level } from "./interpretation.js";
 export { Foreign, type Phrase } from "./phrase.js";

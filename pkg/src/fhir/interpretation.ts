@@ -1,6 +1,6 @@
 /** What the laboratory says about a value: HL7's codes in words, and its own words as sent. */
 
-import { text } from "./json.js";
+import { text, texts } from "./json.js";
 import { distinct, foreign, phrase, type Phrase } from "./phrase.js";
 import type { Json, JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
@@ -110,7 +110,13 @@ const LEVEL_OF = new Map(LEVELS.flatMap((level) => Object.keys(CODES[level]).map
 
 /** What a row's `interpretation` says, gravest first. */
 export function statedFlags(interpretation: Json | undefined, formatter: Formatter): Flag[] {
-  const flags = formatter.some(interpretation).flatMap((concept) => flagsOf(concept, formatter));
+  const flags = [
+    ...formatter.some(interpretation).flatMap((concept) => flagsOf(concept, formatter)),
+    // Not of the form that FHIR gives it: no meaning is taken from it, and it is not lost.
+    ...texts(interpretation)
+      .flatMap((code) => ownCode(code, formatter.words))
+      .map((words): Flag => ({ level: "notice", words, computed: false })),
+  ];
   return [...flags].sort((one, other) => LEVELS.indexOf(one.level) - LEVELS.indexOf(other.level));
 }
 

@@ -20,6 +20,12 @@ export function list(value: Json | undefined): readonly JsonObject[] {
   return isObject(value) ? [value] : [];
 }
 
+/** The texts of an array; the sole text where a document left the array out. */
+export function texts(value: Json | undefined): readonly string[] {
+  const all: readonly (Json | undefined)[] = Array.isArray(value) ? value : [value];
+  return all.flatMap((one) => text(one) ?? []);
+}
+
 export function has(source: JsonObject, field: string): boolean {
   const value = source[field];
   return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);

@@ -36,8 +36,9 @@ export class Panels {
     const rows: Row[] = [];
     const links = list(from["result"]);
     const patient = patientKey(from, this.resources);
-    const isModified = has(from, "modifierExtension") || has(from, "implicitRules");
-    const around: Surroundings = { ...this.#top(status, above), patient, isModified, isInReport: true };
+    const top = this.#top(status, above);
+    const isModified = top.isModified || has(from, "modifierExtension") || has(from, "implicitRules");
+    const around: Surroundings = { ...top, patient, isModified, isInReport: true };
     const members = this.#members(links.map((link) => this.#observation(link, from)).filter((one) => one !== null));
     const standing = new Set<JsonObject>();
     for (const inPanels of [false, true]) {
@@ -67,8 +68,9 @@ export class Panels {
 
   #top(status: Status, above: ReadonlySet<string>): Surroundings {
     const { resources, formatter } = this;
-    const nothing = { isPanel: false, isInterpreted: false, isModified: false, isInReport: false };
-    return { path: [], status, patient: null, ...nothing, above, resources, formatter };
+    const nothing = { isPanel: false, isInterpreted: false, isInReport: false };
+    const { isModified } = resources;
+    return { path: [], status, patient: null, ...nothing, isModified, above, resources, formatter };
   }
 
   /** All members of these observations and of their members. */

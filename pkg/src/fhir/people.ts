@@ -2,11 +2,12 @@
 
 import { conceptName } from "./concept.js";
 import { formatTime } from "./date.js";
-import { list, object, text } from "./json.js";
+import { list, object, text, texts } from "./json.js";
 import { distinct, foreign, join, phrase, type Phrase } from "./phrase.js";
 import { withoutVersion, type Resources } from "./reference.js";
 import type { Json, JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
+import type { Word } from "./words.js";
 
 /** A reference, with its resource if that is in the document. */
 export interface Named {
@@ -52,14 +53,16 @@ function humanName(names: readonly JsonObject[]): Phrase | null {
   if (!name) return null;
   const plain = text(name["text"]);
   if (plain !== null) return foreign(plain);
-  const parts = [
-    ...strings(name["prefix"]),
-    ...strings(name["given"]),
-    ...strings(name["family"]),
-    ...strings(name["suffix"]),
-  ];
+  const parts = [...texts(name["prefix"]), ...texts(name["given"]), ...texts(name["family"]), ...texts(name["suffix"])];
   return parts.length > 0 ? foreign(parts.join(" ")) : null;
 }
+
+/** States of a specimen that a reader of its results must know. */
+const UNUSABLE: Readonly<Record<string, Word>> = {
+  unsatisfactory: "specimen_unsatisfactory",
+  unavailable: "specimen_unavailable",
+  "entered-in-error": "specimen_in_error",
+};
 
 function specimenName(specimen: JsonObject, formatter: Formatter): Phrase | null {
   const type = conceptName(specimen["type"], formatter.lang);
@@ -69,7 +72,14 @@ function specimenName(specimen: JsonObject, formatter: Formatter): Phrase | null
   });
   const collection = object(specimen["collection"]);
   const when = collection && formatTime(collection, "collected", formatter);
-  const names = distinct([type ?? [], ...containers]);
+  const unusable = UNUSABLE[text(specimen["status"]) ?? ""];
+  const conditions = list(specimen["condition"]).flatMap((condition) => conceptName(condition, formatter.lang) ?? []);
+  const names = distinct([
+    type ?? [],
+    ...containers,
+    unusable === undefined ? [] : [formatter.words(unusable)],
+    ...conditions.map((condition) => [condition]),
+  ]);
   const all = [...names, ...(when ? [phrase(`${formatter.words("collected")} `, when)] : [])];
   return all.length > 0 ? join(all, ", ") : null;
 }
@@ -127,9 +137,4 @@ function areSamePerson(one: string, other: string): boolean {
       .filter(Boolean);
   const [short = [], long = []] = [words(one), words(other)].sort((a, b) => a.length - b.length);
   return short.length > 0 && short.every((word) => long.includes(word));
-}
-
-function strings(value: Json | undefined): string[] {
-  const all: readonly Json[] = Array.isArray(value) ? value : [value ?? null];
-  return all.flatMap((one) => text(one) ?? []);
 }

@@ -14,10 +14,13 @@ export function formatQuantity(source: Json | undefined): Phrase | null {
 
 /** `<0.06` */
 export function formatAmount(quantity: JsonObject): Phrase | null {
-  const amount = decimal(quantity["value"]);
+  const digits = decimal(quantity["value"])?.text;
+  // A number that was sent as text is shown as sent; nothing is compared with it.
+  const amount = digits ?? text(quantity["value"]);
   if (amount === null) return null;
   const comparator = text(quantity["comparator"]);
-  return phrase(comparator === null ? null : foreign(comparator), amount.text);
+  const sign = comparator === null ? null : foreign(/^\w/.test(comparator) ? `${comparator} ` : comparator);
+  return phrase(sign, digits === undefined ? foreign(amount) : amount);
 }
 
 /** The unit with a space before it. */

@@ -5,7 +5,7 @@ import type { Flag } from "./interpretation.js";
 import { decimal, has, list, object, text } from "./json.js";
 import { foreign, join, phrase, type Phrase } from "./phrase.js";
 import { formatAmount, formatLimits, formatUnit } from "./quantity.js";
-import type { JsonObject } from "./scanner.js";
+import { compare, type Decimal, type JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
 import { comparableUnit, disagrees } from "./unit.js";
 
@@ -53,11 +53,11 @@ function formatAge(age: JsonObject | null, { words }: Formatter): Phrase | null 
 
 function areSwapped(range: JsonObject): boolean {
   const [low, high] = [limit(range, "low"), limit(range, "high")];
-  return low !== null && high !== null && low > high;
+  return low !== null && high !== null && compare(low, high) > 0;
 }
 
-function limit(range: JsonObject, side: "low" | "high"): number | null {
-  return decimal(object(range[side])?.["value"])?.value ?? null;
+function limit(range: JsonObject, side: "low" | "high"): Decimal | null {
+  return decimal(object(range[side])?.["value"]);
 }
 
 const NORMAL_SYSTEM = "http://terminology.hl7.org/CodeSystem/referencerange-meaning";
@@ -71,19 +71,19 @@ export function computedFlag(source: JsonObject, { words }: Formatter): Flag | n
   const ranges = list(source["referenceRange"]);
   const [range] = ranges;
   if (!quantity || !range || ranges.length > 1 || !isPlain(range)) return null;
-  const amount = decimal(quantity["value"])?.value;
-  if (amount === undefined || has(quantity, "comparator") || disagrees(quantity)) return null;
+  const amount = decimal(quantity["value"]);
+  if (amount === null || has(quantity, "comparator") || disagrees(quantity)) return null;
   const ends = [object(range["low"]), object(range["high"])].filter((end) => end !== null);
   const comparable = ends.every(
     (end) => !has(end, "comparator") && !disagrees(end) && comparableUnit(end) === comparableUnit(quantity),
   );
   const [low, high] = [limit(range, "low"), limit(range, "high")];
-  const numbers = [amount, low ?? amount, high ?? amount];
+  const numbers = [amount, low ?? amount, high ?? amount].map(({ value }) => value);
   if (!comparable || areSwapped(range) || (low === null && high === null) || !numbers.every(Number.isFinite))
     return null;
   const word = (level: Flag["level"], content: string): Flag => ({ level, words: [`${content}*`], computed: true });
-  if (high !== null && amount > high) return word("abnormal", words("flag_high"));
-  if (low !== null && amount < low) return word("abnormal", words("flag_low"));
+  if (high !== null && compare(amount, high) > 0) return word("abnormal", words("flag_high"));
+  if (low !== null && compare(amount, low) < 0) return word("abnormal", words("flag_low"));
   return word("normal", words("flag_in_range"));
 }
 

@@ -1,6 +1,6 @@
 /** The resources of a document, and resolution of references. */
 
-import { list, object, text } from "./json.js";
+import { has, list, object, text } from "./json.js";
 import type { JsonObject } from "./scanner.js";
 
 /** Bundles in Bundles are read to this depth. */
@@ -56,6 +56,8 @@ export class Resources {
   readonly all: JsonObject[] = [];
   /** Number of Bundles nested too deeply to be read. */
   skippedBundles = 0;
+  /** Whether a Bundle has rules that change the meaning of all that is in it. */
+  isModified = false;
   readonly #homes = new Map<JsonObject, Entry>();
 
   constructor(root: JsonObject) {
@@ -81,6 +83,7 @@ export class Resources {
         this.skippedBundles += 1;
         return;
       }
+      if (has(resource, "implicitRules")) this.isModified = true;
       const inner = new Scope(depth === 0 ? null : bundle);
       for (const entry of list(resource["entry"])) {
         const held = object(entry["resource"]);

@@ -184,8 +184,8 @@ function readForm(form: JsonObject, formatter: Formatter): Form {
   const measures = join(
     [
       contentType === null ? [] : foreign(contentType),
-      size === undefined ? [] : [formatSize(size, formatter)],
-      data === null ? [words("form_elsewhere")] : [],
+      size === undefined || (data !== null && !isBase64(data)) ? [] : [formatSize(size, formatter)],
+      data === null ? [words("form_elsewhere")] : isBase64(data) ? [] : [words("form_damaged")],
       url === null ? [] : foreign(url),
     ].filter((part) => part.length > 0),
     ", ",
@@ -204,6 +204,11 @@ function formatSize(size: number, formatter: Formatter): string {
     count: formatter.count(Math.round(size / 1_024)),
     bytes: formatter.count(size),
   });
+}
+
+function isBase64(data: string): boolean {
+  const digits = data.replace(/\s/g, "");
+  return digits.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(digits);
 }
 
 function base64Size(data: string): number {

@@ -3,7 +3,7 @@
 import { absentReason, conceptName } from "./concept.js";
 import { formatDate, formatTime } from "./date.js";
 import { statedFlags, interpretationAsSent, type Flag } from "./interpretation.js";
-import { has, object, text } from "./json.js";
+import { has, object, text, texts } from "./json.js";
 import { named, patientKey, type Named } from "./people.js";
 import { distinct, foreign, join, letters, phrase, type Phrase } from "./phrase.js";
 import { computedFlag, formatRange } from "./range.js";
@@ -12,7 +12,7 @@ import type { Json, JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
 import { isSettled, isWithdrawn, statusPhrase, type Status } from "./status.js";
 import { disagrees, hasOtherCode, ucumCode } from "./unit.js";
-import { formatValue } from "./value.js";
+import { formatValue, hasSeveralValues } from "./value.js";
 import type { Word } from "./words.js";
 
 /** A labelled statement. `warning` and `note` are always visible; a `fact` may be one step away. */
@@ -93,7 +93,9 @@ function ownStatus(observation: JsonObject, formatter: Formatter): Phrase | null
 }
 
 function computed(source: JsonObject, { formatter, status, isInterpreted, isModified }: Surroundings): Flag[] {
-  const silent = !isInterpreted && !has(source, "interpretation") && !isModified && !has(source, "modifierExtension");
+  const isDoubtful = has(source, "dataAbsentReason") || hasSeveralValues(source, formatter);
+  const isChanged = isModified || has(source, "modifierExtension");
+  const silent = !isInterpreted && !has(source, "interpretation") && !isChanged && !isDoubtful;
   const flag = silent && isSettled(status) ? computedFlag(source, formatter) : null;
   return flag ? [flag] : [];
 }
@@ -103,10 +105,14 @@ function lines(source: JsonObject, observation: JsonObject, withdrawn: boolean, 
     ...around.formatter
       .some(source["referenceRange"])
       .flatMap((range) => line("range", around.formatter.words("range"), formatRange(range, around.formatter))),
+    ...texts(source["referenceRange"]).flatMap((range) =>
+      line("range", around.formatter.words("range"), foreign(range)),
+    ),
     ...warnings(source, withdrawn, around),
     ...around.formatter
       .some(source["note"])
       .flatMap((note) => line("note", around.formatter.words("note"), formatNote(note, observation, around))),
+    ...texts(source["note"]).flatMap((note) => line("note", around.formatter.words("note"), foreign(note))),
     ...(source === observation ? facts(observation, around) : []),
   ];
 }
@@ -130,6 +136,7 @@ function warnings(source: JsonObject, withdrawn: boolean, { formatter }: Surroun
     }),
     ...(has(source, "modifierExtension") ? sentence("modifier_extension") : []),
     ...(has(source, "implicitRules") ? sentence("implicit_rules") : []),
+    ...(hasSeveralValues(source, formatter) ? sentence("several_values") : []),
     ...(isExplained ? line("note", words("reason"), absentReason(source, lang)) : []),
   ];
 }
@@ -149,6 +156,8 @@ function facts(observation: JsonObject, around: Surroundings): Line[] {
   const isOtherPatient = own !== null && patient !== null && own !== patient;
   return [
     ...(isOtherPatient ? line("warning", words("patient"), name("subject")) : []),
+    // Not about the patient, but about a fetus, a donor or a device.
+    ...line("note", words("about"), formatNames(observation["focus"], observation, around)),
     ...unlessAbove(words("effective"), formatTime(observation, "effective", formatter)),
     ...(isIssuedLater ? line("fact", words("issued"), formatDate(issued, formatter)) : []),
     ...unlessAbove(words("specimen"), name("specimen")),

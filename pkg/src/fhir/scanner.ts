@@ -12,6 +12,26 @@ export class Decimal {
   }
 }
 
+/** More digits than any measurement has; beyond them the binary approximations decide. */
+const MAX_DIGITS = 1_000;
+
+/** Compares by all digits: two numbers may differ where their binary approximations do not. */
+export function compare(one: Decimal, other: Decimal): number {
+  const [a, b] = [scaled(one), scaled(other)];
+  const distance = a.exponent - b.exponent;
+  if (Math.abs(distance) + one.text.length + other.text.length > MAX_DIGITS) return Math.sign(one.value - other.value);
+  const left = a.digits * 10n ** BigInt(Math.max(distance, 0));
+  const right = b.digits * 10n ** BigInt(Math.max(-distance, 0));
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function scaled({ text }: Decimal): { readonly digits: bigint; readonly exponent: number } {
+  const [significand = "", power = "0"] = text.toLowerCase().split("e");
+  const [whole = "", fraction = ""] = significand.split(".");
+  const isShort = text.length <= MAX_DIGITS;
+  return { digits: isShort ? BigInt(whole + fraction) : 0n, exponent: Number(power) - fraction.length };
+}
+
 export type Json = null | boolean | string | Decimal | readonly Json[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: Json;

@@ -3,6 +3,7 @@
 const SID = "https://github.com/tessera-health/tessera/fhir/sid";
 
 export const MESSAGE_ID = `${SID}/message`;
+export const THREAD_ID = `${SID}/thread`;
 export const ATTACHMENT_ID = `${SID}/attachment`;
 export const TASK_ID = `${SID}/task`;
 /** The SHA-256 of a message's content, 64 hex digits. */

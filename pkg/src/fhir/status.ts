@@ -21,6 +21,12 @@ const STATUS = {
 
 export type Status = keyof typeof STATUS;
 
+/** What R4 allows a DiagnosticReport, and an Observation. */
+export const REPORT_STATUSES: ReadonlySet<string> = new Set(Object.keys(STATUS));
+export const ROW_STATUSES: ReadonlySet<string> = new Set(
+  Object.keys(STATUS).filter((status) => status !== "appended" && status !== "partial"),
+);
+
 const ORDER = Object.keys(STATUS) as readonly Status[];
 
 const CORRECTED = [

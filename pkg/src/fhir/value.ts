@@ -3,19 +3,28 @@
 import { conceptName } from "./concept.js";
 import { formatDate, formatPeriod } from "./date.js";
 import { decimal, object, text } from "./json.js";
-import { foreign, phrase, type Phrase } from "./phrase.js";
+import { foreign, join, phrase, type Phrase } from "./phrase.js";
 import { formatAmount, formatLimits, formatQuantity, formatRatio, formatUnit } from "./quantity.js";
 import type { Json, JsonObject } from "./scanner.js";
 import type { Formatter } from "./formatter.js";
 
-/** The value of an observation or component; null if it states none. */
+/** The value of an observation or component; null if it states none. FHIR allows one; more are shown together. */
 export function formatValue(source: JsonObject, formatter: Formatter): Phrase | null {
-  for (const [field, value] of Object.entries(source)) {
+  const values = formatValues(source, formatter);
+  return values.length > 0 ? join(values, "; ") : null;
+}
+
+/** Whether the sender gave more than one value, of which only one can be meant. */
+export function hasSeveralValues(source: JsonObject, formatter: Formatter): boolean {
+  return formatValues(source, formatter).length > 1;
+}
+
+function formatValues(source: JsonObject, formatter: Formatter): Phrase[] {
+  return Object.entries(source).flatMap(([field, value]) => {
     const kind = /^value([A-Z]\w*)$/.exec(field)?.[1];
     const content = kind === undefined || value === null ? null : formatKind(kind, value, formatter);
-    if (content !== null) return content;
-  }
-  return null;
+    return content === null ? [] : [content];
+  });
 }
 
 function formatKind(kind: string, value: Json, formatter: Formatter): Phrase | null {

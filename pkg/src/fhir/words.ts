@@ -57,6 +57,10 @@ const WORDS = {
     "Some results here were entered in error. Do not use them.",
     "Algunos de estos resultados se introdujeron por error. No los use.",
   ],
+  document_rules: [
+    "The sender names rules for this file that change its meaning and that are not known here. Read the original.",
+    "El remitente indica para este archivo reglas que cambian su significado y que aquí no se conocen. Lea el original.",
+  ],
   more_rows_one: ["1 more result is in the original.", "Hay 1 resultado más en el original."],
   more_rows: ["{count} more results are in the original.", "Hay {count} resultados más en el original."],
   more_text: [
@@ -99,6 +103,10 @@ const WORDS = {
   diagnosis: ["Conclusion code", "Código de la conclusión"],
   note: ["Note", "Nota"],
   range: ["Reference range", "Rango de referencia"],
+  specimen_unsatisfactory: ["unsatisfactory", "no satisfactoria"],
+  specimen_unavailable: ["unavailable", "no disponible"],
+  specimen_in_error: ["entered in error", "introducida por error"],
+  about: ["About", "Sobre"],
   body_site: ["Body site", "Parte del cuerpo"],
   method: ["Method", "Método"],
   device: ["Device", "Aparato"],
@@ -106,6 +114,7 @@ const WORDS = {
   image_hidden: ["in the original", "en el original"],
   form: ["Attached", "Adjunto"],
   form_elsewhere: ["not in this file", "no está en este archivo"],
+  form_damaged: ["damaged", "dañado"],
   bytes: ["{count} bytes", "{count} bytes"],
   kilobytes: ["{count} KB ({bytes} bytes)", "{count} KB ({bytes} bytes)"],
   unit_code: ["Unit code", "Código de la unidad"],
@@ -121,6 +130,10 @@ const WORDS = {
   unit_differs: [
     "The unit and its code disagree: {unit} and {code}. Ask the laboratory.",
     "La unidad y su código no coinciden: {unit} y {code}. Pregunte al laboratorio.",
+  ],
+  several_values: [
+    "The sender gave more than one value. Ask the laboratory.",
+    "El remitente dio más de un valor. Pregunte al laboratorio.",
   ],
   limits_swapped: ["limits look swapped", "los límites parecen intercambiados"],
   applies_to: ["for", "para"],

@@ -31,7 +31,7 @@ export class Aliases {
 
   /** The contact's alias; a fresh one if it has none yet. */
   aliasOf(contact: string): string {
-    const known = this.#aliases.get(contact);
+    const known = this.#aliases.get(text(contact, "contact"));
     if (known !== undefined) return known;
     const alias = newAlias();
     this.set(contact, alias);
@@ -40,7 +40,7 @@ export class Aliases {
 
   /** Whose alias it is. */
   contactOf(alias: string): string | undefined {
-    return this.#contacts.get(alias);
+    return this.#contacts.get(text(alias, "alias"));
   }
 
   /** Takes an alias that the other side made. One alias stands for one contact, and one contact has one. */
@@ -55,7 +55,7 @@ export class Aliases {
 
   /** Forgets a contact's alias. */
   delete(contact: string): void {
-    const alias = this.#aliases.get(contact);
+    const alias = this.#aliases.get(text(contact, "contact"));
     if (alias !== undefined) this.#contacts.delete(alias);
     this.#aliases.delete(contact);
   }

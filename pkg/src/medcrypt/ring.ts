@@ -1,6 +1,6 @@
 /** The month keys of one secret that are in use now. Protocol §9. */
 
-import { content } from "../arguments.js";
+import { callback, content } from "../arguments.js";
 import { TesseraError, isTesseraError } from "../errors.js";
 import { decryptMessage, encryptMessage, monthKey, type MedcryptKey } from "./message.js";
 
@@ -23,6 +23,7 @@ export class KeyRing {
 
   /** The secret is copied; wipe your own. */
   constructor(secret: string | Uint8Array, clock: Clock = () => Date.now() / 1000) {
+    callback(clock, "clock");
     this.#secret = content(secret, "secret").slice();
     this.#clock = clock;
   }

@@ -12,6 +12,11 @@ export interface Capabilities {
   readonly webLocks: boolean;
   /** Whether persistent storage can be asked for; not in workers. */
   readonly storagePersistence: boolean;
+  /**
+   * Whether a page of another web origin shows this one in a frame. Browsers then keep its storage apart from that of a tab, and do not
+   * promise to keep it.
+   */
+  readonly framed: boolean;
   /** Whether a camera can be asked for. */
   readonly camera: boolean;
   /** Whether WebAuthn has the PRF extension; `null` until `probeCapabilities()` has asked. */
@@ -34,9 +39,22 @@ export function capabilities(): Capabilities {
     indexedDBCryptoKey: subtleCrypto && indexedDB ? null : false,
     webLocks: typeof globalThis.navigator?.locks?.request === "function",
     storagePersistence: typeof globalThis.navigator?.storage?.persist === "function",
+    framed: isFramed(),
     camera: typeof globalThis.navigator?.mediaDevices?.getUserMedia === "function",
     webAuthnPrf: typeof globalThis.PublicKeyCredential === "function" ? null : false,
   });
+}
+
+/** Looks at every page around this one: browsers part storage if any of them is of another site, even below a page of this one. */
+function isFramed(): boolean {
+  if (typeof window === "undefined") return false;
+  try {
+    for (let page: Window = window; page !== page.parent; page = page.parent)
+      if (page.parent.location.origin !== location.origin) return true;
+    return false;
+  } catch {
+    return true; // the address of a page of another origin cannot be read
+  }
 }
 
 /** The same, with the two answers that take a try. */

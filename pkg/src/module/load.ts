@@ -2,6 +2,7 @@
 
 import { bytes } from "../arguments.js";
 import { TesseraError, invalid } from "../errors.js";
+import { installedBeside } from "./place.js";
 
 /** What `init` takes instead of the file beside the package. A string is a URL, relative to the page. */
 export type ModuleSource = URL | string | Request | Response | BufferSource | WebAssembly.Module;
@@ -76,19 +77,12 @@ function places({ name, url }: ModuleFile): URL[] {
     // On a server such a path has no site; and in formats without `import.meta` bundlers leave the address empty.
   }
   const installed =
-    beside?.protocol === "file:" || beside === undefined ? installedFile(name) : unbundled(beside, name);
+    beside?.protocol === "file:" || beside === undefined
+      ? installedFile(name)
+      : installedBeside(beside.href, `core/${name}`);
   return [beside, installed].filter(
     (place, i, all) => place !== undefined && all.findIndex((other) => other?.href === place.href) === i,
   ) as URL[];
-}
-
-/**
- * The development servers of Vite serve a copy of this script from a folder such as `node_modules/.vite/deps`, without the module.
- * The package's own folder is beside that folder.
- */
-function unbundled(beside: URL, name: string): URL | undefined {
-  const [, modules] = /^(.*\/node_modules\/)\.[^/]+\//.exec(beside.href) ?? [];
-  return modules === undefined ? undefined : new URL(`${modules}tessera-portal/dist/core/${name}`);
 }
 
 /** In Node, also where this script was bundled for a server. */

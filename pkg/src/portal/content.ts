@@ -29,9 +29,7 @@ export function outgoing(message: OutgoingContent): Outgoing {
   const given = known<OutgoingContent>(message, "message", ["text", "attachments", "session", "pace", "signal"]);
   const session = given.session === undefined ? undefined : text(given.session, "session");
   const typed = (given.text ?? null) === null ? undefined : content(text(given.text, "text"), "text");
-  const listed: unknown = given.attachments ?? [];
-  if (!Array.isArray(listed)) throw invalid("attachments is not an array");
-  const files = listed.map((file: unknown, index) => new OutgoingFile(file, `attachments[${index}]`));
+  const files = listedFiles(given.attachments ?? [], "attachments");
   if (typed === undefined && files.length === 0) throw invalid("text and attachments are both missing");
   return {
     session,
@@ -40,6 +38,16 @@ export function outgoing(message: OutgoingContent): Outgoing {
     size: files.reduce((size, file) => size + file.size, typed?.length ?? 0),
     read: async () => ({ text: typed, attachments: await Promise.all(files.map((file) => file.read())) }),
   };
+}
+
+/** The files of a draft, read. */
+export function draftFiles(listed: unknown): Promise<EngineAttachment[]> {
+  return Promise.all(listedFiles(listed, "files").map((file) => file.read()));
+}
+
+function listedFiles(listed: unknown, name: string): OutgoingFile[] {
+  if (!Array.isArray(listed)) throw invalid(`${name} is not an array`);
+  return listed.map((file: unknown, index) => new OutgoingFile(file, `${name}[${index}]`));
 }
 
 /** A `File` or `Blob`, or bytes with their type. */

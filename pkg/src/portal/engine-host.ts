@@ -1,11 +1,11 @@
 /** The one order of things: change, commit, show. */
 
 import type { BareMessage, Effects, Engine, EngineEvent } from "./engine.js";
+import type { DraftFile } from "./types.js";
 import { TesseraError, asEnd, asTesseraError } from "../errors.js";
 import { call } from "../module/core.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "../store/store.js";
-import { FAILURES } from "../vault/failures.js";
-import { HEADER, LOADED } from "../vault/layout.js";
+import { HEADER, LOADED, isUnsealed } from "../vault/layout.js";
 
 /** The engine behind an open portal, as its parts reach it. */
 export interface EngineAccess {
@@ -28,6 +28,8 @@ export class EngineHost {
   readonly #store: Store;
   readonly #show: (event: EngineEvent) => void;
   readonly #prepare: (engine: Engine) => void;
+  /** Messages that the health record did not have when the vault was locked. */
+  #unfiled = 0;
   /** Called with the keys of every commit. */
   onCommit: (keys: readonly string[]) => void = () => {};
   /** Called when the store has no room for a change, and when one fits again. */
@@ -78,6 +80,7 @@ export class EngineHost {
     const waited = new Promise((resolve) => (timer = setTimeout(resolve, FINISH_MS)));
     await Promise.race([finished.catch(() => {}), waited]);
     clearTimeout(timer);
+    if (this.#engine !== undefined && !this.ended) this.#unfiled = this.#step((engine) => engine.countUnfiled());
     this.#free();
   }
 
@@ -138,7 +141,7 @@ export class EngineHost {
       const { revision, entries } = await stored(() => this.#store.list(""));
       if (revision !== this.#revision)
         throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal again");
-      const sealed = entries.filter(([key]) => key !== FAILURES);
+      const sealed = entries.filter(([key]) => !isUnsealed(key));
       return this.#step((engine, now) => engine.backup(sealed, now));
     });
   }
@@ -151,6 +154,24 @@ export class EngineHost {
       const draft = sealed && decode(this.#step((engine) => engine.openDraft(contactId, sealed)));
       return draft ?? "";
     });
+  }
+
+  /** The files that were picked for a contact and not sent yet. */
+  draftFiles(contactId: string): Promise<DraftFile[]> {
+    return this.#inTurn(async () => {
+      const key = this.#step((engine) => engine.draftFilesKey(contactId));
+      const sealed = await stored(() => this.#store.get(key));
+      if (sealed === undefined) return [];
+      const files = this.#step((engine) => engine.openDraftFiles(contactId, sealed));
+      return files.map(([contentType, filename, body]) => ({ contentType, filename, body }));
+    });
+  }
+
+  /** Throws `MESSAGE_UNFILED` while messages are unfiled; in a locked vault, if they were when it was locked. */
+  requireFiled(): void {
+    if (this.#engine !== undefined) this.#step((engine) => engine.requireFiled());
+    else if (this.#unfiled > 0)
+      throw new TesseraError("MESSAGE_UNFILED", `${this.#unfiled} messages are not in the health record yet`);
   }
 
   /** A message with its text, if it has one that may be read. */
@@ -232,7 +253,7 @@ export class EngineHost {
 
   /** The engine gives a text only where it has the body at hand. */
   async #whole(event: EngineEvent): Promise<EngineEvent> {
-    if (event.type !== "message" && event.type !== "state") return event;
+    if (!("message" in event)) return event;
     return { type: event.type, message: await this.#withText(event.message) };
   }
 

@@ -1,5 +1,6 @@
 /** What passes between a portal and its wasm engine. The signatures of the engine itself come from Rust: `src/wasm/engine/`. */
 
+import type { Hashes } from "../relay/hashes.js";
 import type { ErrorCode } from "../errors.js";
 import type { StoreChange } from "../store/store.js";
 import type { Engine } from "../core/core.js";
@@ -10,6 +11,7 @@ import type {
   DeviceNotice,
   EmergencyAccess,
   Gap,
+  Invitation,
   Message,
   PullProgress,
   Rejected,
@@ -33,7 +35,7 @@ export type BareMessage = Omit<Message, "text" | "attachments" | "body"> & {
 };
 
 export type EngineEvent =
-  | { readonly type: "message" | "state"; readonly message: BareMessage }
+  | { readonly type: "message" | "state" | "filing"; readonly message: BareMessage }
   | ({ readonly type: "rejected" } & Rejected)
   | ({ readonly type: "gap" } & Gap)
   | ({ readonly type: "notice" } & (RelayNotice | StalledNotice | ClockSkewNotice))
@@ -106,6 +108,8 @@ export type Answer =
   | { readonly kind: "loaded"; readonly records: readonly (Uint8Array | undefined)[] }
   | { readonly kind: "got"; readonly bytes: Uint8Array }
   | ({ readonly kind: "got" } & Failure)
+  /** A body that was kept. What is not hashed, the engine hashes. */
+  | ({ readonly kind: "handedOver"; readonly body: Uint8Array } & Hashes)
   | { readonly kind: "kept"; readonly length: number }
   | ({ readonly kind: "kept" } & Failure)
   | { readonly kind: "confirmed"; readonly may: boolean }
@@ -156,12 +160,8 @@ export interface Self {
   readonly fingerprint: Uint8Array;
 }
 
-export interface Invited {
-  readonly id: string;
-  readonly uri: string;
-  /** Unix seconds. */
-  readonly expiresAt: number;
-}
+/** An invitation without its QR code. */
+export type OpenInvitation = Omit<Invitation, "qrSvg">;
 
 export interface LogState {
   readonly length: number;

@@ -1,7 +1,37 @@
-/** Events one after another, for `for await`. */
+/** Events of a portal: to its listeners, and one after another for `for await`. */
+
+import type { PortalEvent } from "./events.js";
+import type { EventsOptions } from "./types.js";
+import { options as known, signal as requireSignal } from "../arguments.js";
+
+/** The streams of one portal. */
+export class EventStreams {
+  readonly #streams = new Set<EventStream<PortalEvent>>();
+
+  /** Every event from now on, until the signal says so or the portal ends. */
+  open(options: EventsOptions): AsyncIterableIterator<PortalEvent> {
+    const signal = requireSignal(known(options, "options", ["signal"]).signal, "signal");
+    const stream = new EventStream<PortalEvent>((ended) => this.#streams.delete(ended));
+    this.#streams.add(stream);
+    if (signal?.aborted === true) stream.end();
+    signal?.addEventListener("abort", () => stream.end(), { once: true });
+    return stream;
+  }
+
+  /** Dispatches an event to the portal's listeners and to all streams. */
+  dispatch(portal: Pick<EventTarget, "dispatchEvent">, type: string, detail: unknown): void {
+    const event = new CustomEvent(type, { detail });
+    portal.dispatchEvent(event);
+    for (const stream of this.#streams) stream.push(event as PortalEvent);
+  }
+
+  end(): void {
+    for (const stream of this.#streams) stream.end();
+  }
+}
 
 /** Keeps what comes until it is asked for. */
-export class EventStream<E> implements AsyncIterableIterator<E> {
+class EventStream<E> implements AsyncIterableIterator<E> {
   readonly #events: E[] = [];
   readonly #waiting: ((result: IteratorResult<E, undefined>) => void)[] = [];
   readonly #onEnd: (stream: EventStream<E>) => void;

@@ -16,6 +16,7 @@ import type {
   RelayStatus,
   Stall,
   StorageStatus,
+  WorkerNotice,
 } from "./types.js";
 
 export interface PortalEvents {
@@ -29,6 +30,8 @@ export interface PortalEvents {
   contact: CustomEvent<Contact>;
   /** An outgoing message changed its state. */
   state: CustomEvent<Message>;
+  /** The filing of a message in the health record has come further, or has failed. */
+  filing: CustomEvent<Message>;
   /** A pull goes on, or a message of several cells. */
   progress: CustomEvent<Progress>;
   /** The relay was reached after it could not be, or the other way round. */
@@ -37,8 +40,8 @@ export interface PortalEvents {
   clockSkew: CustomEvent<ClockSkew>;
   /** The relay has published nothing new for several epochs although it answers, or does again. */
   stalled: CustomEvent<Stall>;
-  /** Something is wrong with the relay or with a clock, or no longer is. */
-  notice: CustomEvent<RelayNotice>;
+  /** Something is wrong with the relay or with a worker, or no longer is. */
+  notice: CustomEvent<RelayNotice | WorkerNotice>;
   /** Two devices of one person are in use. */
   device: CustomEvent<DeviceNotice>;
   /** Somebody opened a backup of this vault with emergency shares. */

@@ -9,6 +9,8 @@ import type { LockReason } from "./types.js";
 import { kindOf, unlockVault, type Opening, type UnlockKind } from "../vault/vault.js";
 
 export interface LockHooks {
+  /** The rounds go on. */
+  readonly onStarted: () => void;
   readonly onLocked: (reason: LockReason) => void;
   /** Writes an unlock to the audit log, and how many tries had failed before. */
   readonly noteUnlock: (kind: UnlockKind, failed: number) => Promise<void>;
@@ -59,7 +61,7 @@ export class LockController implements EngineAccess {
     this.#host.throwIfEnded();
     this.#host.throwIfLocked();
     this.#running = true;
-    this.#driver.start();
+    this.#goOn();
   }
 
   stop(): Promise<void> {
@@ -93,7 +95,7 @@ export class LockController implements EngineAccess {
         throw error;
       }
       this.#idle?.start();
-      if (this.#running) this.#driver.start();
+      if (this.#running) this.#goOn();
     });
   }
 
@@ -104,6 +106,11 @@ export class LockController implements EngineAccess {
     await this.#driver.abandon(error);
     await this.#last;
     this.#idle?.stop();
+  }
+
+  #goOn(): void {
+    this.#driver.start();
+    this.#hooks.onStarted();
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {

@@ -12,10 +12,10 @@ import {
 import { ReadOnlyPortal } from "./read-only.js";
 import { Runtime } from "./runtime.js";
 import type { KeyOpening, OpenOptions, ReadOptions, RestoreOptions } from "./types.js";
-import { bytes, flag, options as known, signal as requireSignal, text } from "../arguments.js";
+import { bytes, flag, options as known, signal as requireSignal, text, throwIfAborted } from "../arguments.js";
 import { invalid, isTesseraError } from "../errors.js";
 import { init } from "../module/core.js";
-import { relayClient, throwIfAborted, type RelayClient } from "../relay/client.js";
+import { relayClient, type RelayClient } from "../relay/client.js";
 import { requireStore, type Store } from "../store/store.js";
 import { restoreVault } from "../vault/backup.js";
 import { VaultLock } from "../vault/lock.js";

@@ -1,6 +1,6 @@
 /** What a portal is opened with, checked before anything is done with it. */
 
-import { bytes, callback, flag, text } from "../arguments.js";
+import { bytes, callback, flag, options as known, text } from "../arguments.js";
 import { invalid } from "../errors.js";
 import { MOST_IDLE_MINUTES } from "./idle.js";
 import type { OpenOptions, Pace, ReadOptions, RestoreOptions } from "./types.js";
@@ -12,7 +12,14 @@ export type RuntimeOptions = {
   readonly [K in (typeof RUNTIME_OPTIONS)[number]]: OpenOptions[K] | undefined;
 };
 
-const RUNTIME_OPTIONS = ["pace", "idleMinutes", "receiptDelayMinutes", "backup", "confirmLargeDownload"] as const;
+const RUNTIME_OPTIONS = [
+  "pace",
+  "idleMinutes",
+  "receiptDelayMinutes",
+  "backup",
+  "log",
+  "confirmLargeDownload",
+] as const;
 /** The longest average time that a receipt may wait, two days: a message without one is shown as undelivered after seven. */
 const MOST_RECEIPT_DELAY_MINUTES = 2880;
 export const READ_OPTIONS = ["store", "passphrase", "passkey", "key"] as const satisfies (keyof ReadOptions)[];
@@ -42,14 +49,16 @@ export function requireRuntimeOptions({
   idleMinutes,
   receiptDelayMinutes,
   backup,
+  log,
   confirmLargeDownload,
 }: Partial<RuntimeOptions>): RuntimeOptions {
   if (pace !== undefined) requirePace(pace);
   if (idleMinutes !== undefined) requireMinutes(idleMinutes);
   if (receiptDelayMinutes !== undefined) requireReceiptDelay(receiptDelayMinutes);
   callback(backup, "backup");
+  callback(log, "log");
   callback(confirmLargeDownload, "confirmLargeDownload");
-  return { pace, idleMinutes, receiptDelayMinutes, backup, confirmLargeDownload };
+  return { pace, idleMinutes, receiptDelayMinutes, backup, log, confirmLargeDownload };
 }
 
 export function requirePace(pace: unknown): Pace {
@@ -76,13 +85,13 @@ export function requireOpening(given: { passphrase?: unknown; passkey?: unknown;
   return ways[0] === "passkey" ? { passkey: true } : requirePassphrase(given.passphrase, "passphrase");
 }
 
-/** The same as one argument, as `unlock` takes it. */
-export function requireOpeningArgument(opening: unknown): Opening {
-  if (typeof opening === "object" && opening !== null && (opening as { passkey?: unknown }).passkey === true)
-    return { passkey: true };
-  if (typeof opening === "object" && opening !== null && (opening as { key?: unknown }).key !== undefined)
-    return { key: requireHostKey((opening as { key: unknown }).key) };
-  return requirePassphrase(opening, "passphrase");
+/** The same as one argument, as `unlock` takes it: a passphrase of this name, `{ passkey: true }` or `{ key }`. */
+export function requireOpeningArgument(opening: unknown, name: string): Opening {
+  if (typeof opening !== "object" || opening === null || !("passkey" in opening || "key" in opening))
+    return requirePassphrase(opening, name);
+  const given = known(opening as { passkey?: unknown; key?: unknown }, name, ["passkey", "key"]);
+  if (given.key === undefined && given.passkey !== true) throw invalid(`${name}.passkey is not true`);
+  return requireOpening(given);
 }
 
 function requireReceiptDelay(minutes: unknown): void {

@@ -1,11 +1,12 @@
 /** The Portal level: one person's contacts and messages, over a relay, kept in a store. */
 
-import { outgoing } from "./content.js";
+import { draftFiles, outgoing } from "./content.js";
 import { requirePace } from "./options.js";
 import { EmergencyShares } from "./emergency.js";
-import { EventStream } from "./event-stream.js";
+import { EventStreams } from "./event-stream.js";
 import type { PortalEvent, PortalEventTarget } from "./events.js";
-import type { Synced } from "./engine.js";
+import type { OpenInvitation, Synced } from "./engine.js";
+import { MessageFiling, type DiscardOptions } from "./filing.js";
 import { readMessages } from "./messages.js";
 import { openReadOnly, openRuntime, restoreRuntime } from "./open.js";
 import type { ReadOnlyPortal } from "./read-only.js";
@@ -14,6 +15,7 @@ import type {
   AcceptOptions,
   Contact,
   Device,
+  DraftFile,
   EmergencyAccessOptions,
   Estimate,
   EventsOptions,
@@ -24,6 +26,7 @@ import type {
   Message,
   MessagesOptions,
   OpenOptions,
+  OutgoingAttachment,
   OutgoingContent,
   OutgoingMessage,
   Pace,
@@ -44,11 +47,11 @@ import {
   options as known,
   signal as requireSignal,
   text,
+  throwIfAborted,
 } from "../arguments.js";
 import { AuditLog } from "../audit/log.js";
 import { TesseraError, invalid } from "../errors.js";
 import { qrSvg } from "../qr.js";
-import { throwIfAborted } from "../relay/client.js";
 import { EmergencySession } from "../vault/emergency-access.js";
 
 /**
@@ -67,8 +70,10 @@ export class Portal extends (EventTarget as {
   readonly audit: AuditLog;
   /** Shares of the vault key, and the accesses they were used for. */
   readonly emergency: EmergencyShares;
+  /** What came of filing messages in the health record. */
+  readonly filing: MessageFiling;
   readonly #runtime: Runtime;
-  readonly #streams = new Set<EventStream<PortalEvent>>();
+  readonly #streams = new EventStreams();
   #disposed: Promise<void> | undefined;
 
   /** Opens the vault in the store, or creates one if `create` says so. Loads the module if `init()` was not called. */
@@ -95,13 +100,13 @@ export class Portal extends (EventTarget as {
     super();
     this.#runtime = runtime;
     runtime.emit = (type, detail) => {
-      const event = new CustomEvent(type, { detail });
-      this.dispatchEvent(event);
-      for (const stream of this.#streams) stream.push(event as PortalEvent);
+      runtime.log.event(type, detail);
+      this.#streams.dispatch(this, type, detail);
     };
     this.vault = new PortalVault(runtime);
     this.audit = new AuditLog(runtime);
     this.emergency = new EmergencyShares(runtime);
+    this.filing = new MessageFiling(runtime);
   }
 
   /** Makes an invitation for one person to answer. */
@@ -112,9 +117,14 @@ export class Portal extends (EventTarget as {
       expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
     this.#runtime.lockController.used();
     await this.#runtime.driver.parameters();
-    const { id, uri, expiresAt } = await this.#runtime.host.apply((engine, now) => engine.invite(kind, expires, now));
+    const made = await this.#runtime.host.apply((engine, now) => engine.invite(kind, expires, now));
     await this.#enrolling();
-    return { id, uri, qrSvg: qrSvg(uri), expiresAt };
+    return withQr(made);
+  }
+
+  /** The invitations that were made here and can still be answered. */
+  async invitations(): Promise<Invitation[]> {
+    return (await this.#runtime.forRead().read((engine, now) => engine.openInvitations(now))).map(withQr);
   }
 
   async cancelInvitation(id: string): Promise<void> {
@@ -160,9 +170,11 @@ export class Portal extends (EventTarget as {
     await this.#runtime.forUser().apply((engine, now) => engine.rejectSas(contact, now));
   }
 
-  async removeContact(contactId: string): Promise<void> {
+  /** Removes a contact with all messages. `MESSAGE_UNFILED` if the health record does not have one of them yet. */
+  async removeContact(contactId: string, options: DiscardOptions = {}): Promise<void> {
     const contact = text(contactId, "contactId");
-    await this.#runtime.forUser().apply((engine, now) => engine.removeContact(contact, now));
+    const discard = flag(known(options, "options", ["discardUnfiled"]).discardUnfiled, "discardUnfiled");
+    await this.#runtime.forUser().apply((engine, now) => engine.removeContact(contact, discard, now));
   }
 
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`; or with the pace `prompt` at once. */
@@ -177,9 +189,13 @@ export class Portal extends (EventTarget as {
       throw new TesseraError("MESSAGE_TOO_LARGE", `the message has ${size} bytes, the relay allows ${maxMessageBytes}`);
     const { text: typed, attachments } = await read();
     throwIfAborted(signal);
-    const sent = await this.#runtime.host.apply((engine, now) => engine.send(to, typed, attachments, session, now));
-    if ((pace ?? this.#runtime.pace) !== "prompt") return this.#runtime.message(sent) as OutgoingMessage;
-    this.#runtime.sendPromptly();
+    const isPrompt = (pace ?? this.#runtime.pace) === "prompt";
+    const sent = await this.#runtime.host.apply((engine, now) => {
+      const effects = engine.send(to, typed, attachments, session, now);
+      return isPrompt ? this.#runtime.prompt.marked(effects) : effects;
+    });
+    if (!isPrompt) return this.#runtime.message(sent) as OutgoingMessage;
+    void this.#runtime.prompt.send();
     const { leavesBy: _, ...leaving } = sent;
     return this.#runtime.message(leaving) as OutgoingMessage;
   }
@@ -211,10 +227,11 @@ export class Portal extends (EventTarget as {
     await this.#runtime.forRead().apply((engine, now) => engine.markRead(contact, until, now));
   }
 
-  /** Deletes a message with its body here; its contact keeps it. One that waits is cancelled first. */
-  async deleteMessage(messageId: string): Promise<void> {
+  /** Deletes a message with its body here; its contact keeps it. One that waits is cancelled first. `MESSAGE_UNFILED` if the health record does not have it yet. */
+  async deleteMessage(messageId: string, options: DiscardOptions = {}): Promise<void> {
     const id = text(messageId, "messageId");
-    await this.#runtime.forUser().apply((engine, now) => engine.deleteMessage(id, now));
+    const discard = flag(known(options, "options", ["discardUnfiled"]).discardUnfiled, "discardUnfiled");
+    await this.#runtime.forUser().apply((engine, now) => engine.deleteMessage(id, discard, now));
   }
 
   /** What the relay allows, and its pace. */
@@ -255,19 +272,24 @@ export class Portal extends (EventTarget as {
   }
 
   async settings(): Promise<Settings> {
-    return this.#runtime.forRead().read((engine) => engine.settings());
+    return this.#runtime.forRead().read((engine) => ({ ...engine.settings(), filing: engine.filesMessages() }));
   }
 
   /** Changes what is named. What no longer counts is forgotten with the next round. */
   async changeSettings(settings: Partial<Settings>): Promise<Settings> {
-    const changes = known(settings, "settings", ["graceDays", "retentionDays"]);
-    const given = { ...(await this.settings()), ...changes };
+    const changes = known(settings, "settings", ["graceDays", "retentionDays", "filing"]);
+    const current = await this.settings();
+    const given = { ...current, ...changes };
     const [grace, retention] = [
       integer(given.graceDays, "graceDays", 3, 28),
       integer(given.retentionDays, "retentionDays", 7, 60),
     ];
-    await this.#runtime.forUser().apply((engine, now) => engine.setSettings(grace, retention, now));
-    return { graceDays: grace, retentionDays: retention };
+    const filing = changes.filing === undefined ? current.filing : flag(changes.filing, "filing");
+    const host = this.#runtime.forUser();
+    if (changes.graceDays !== undefined || changes.retentionDays !== undefined)
+      await host.apply((engine, now) => engine.setSettings(grace, retention, now));
+    await host.apply((engine, now) => engine.setFilesMessages(filing, now));
+    return { graceDays: grace, retentionDays: retention, filing };
   }
 
   /**
@@ -281,7 +303,6 @@ export class Portal extends (EventTarget as {
   /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */
   async start(): Promise<void> {
     this.#runtime.lockController.start();
-    if (this.#runtime.pace === "prompt") this.#runtime.sendPromptly();
   }
 
   /** Stops the loop; resolves when nothing runs any more. */
@@ -300,6 +321,17 @@ export class Portal extends (EventTarget as {
     await this.#runtime.forUser().apply((engine, now) => engine.setDraft(to, kept, now));
   }
 
+  /** The files that were picked for a contact and not sent yet. */
+  async draftFiles(contactId: string): Promise<DraftFile[]> {
+    return this.#runtime.forRead().draftFiles(text(contactId, "contactId"));
+  }
+
+  /** Keeps the files that were picked, as `setDraft` keeps the text. Sending a message with attachments deletes them, and so does an empty list. */
+  async setDraftFiles(contactId: string, files: readonly (Blob | OutgoingAttachment)[]): Promise<void> {
+    const [to, kept] = [text(contactId, "contactId"), await draftFiles(files)];
+    await this.#runtime.forUser().apply((engine, now) => engine.setDraftFiles(to, kept, now));
+  }
+
   /** One round: reads both mailboxes, then posts one slot, or the whole queue with `flush`. */
   async sync(options: SyncOptions = {}): Promise<SyncResult> {
     const { flush, onProgress, ...given } = known(options, "options", ["flush", "signal", "onProgress"]);
@@ -312,20 +344,13 @@ export class Portal extends (EventTarget as {
 
   /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again gives the same promise. */
   dispose(): Promise<void> {
-    this.#disposed ??= this.#runtime.dispose().finally(() => {
-      for (const stream of this.#streams) stream.end();
-    });
+    this.#disposed ??= this.#runtime.dispose().finally(() => this.#streams.end());
     return this.#disposed;
   }
 
   /** Every event from now on, for `for await`, until the signal says so or the portal is disposed of. */
   events(options: EventsOptions = {}): AsyncIterableIterator<PortalEvent> {
-    const signal = requireSignal(known(options, "options", ["signal"]).signal, "signal");
-    const stream = new EventStream<PortalEvent>((ended) => this.#streams.delete(ended));
-    this.#streams.add(stream);
-    if (signal?.aborted === true) stream.end();
-    signal?.addEventListener("abort", () => stream.end(), { once: true });
-    return stream;
+    return this.#streams.open(options);
   }
 
   /** An enrolment through the lobby cannot wait for the next epoch. */
@@ -343,6 +368,10 @@ export class Portal extends (EventTarget as {
       incomplete,
     };
   }
+}
+
+function withQr(invitation: OpenInvitation): Invitation {
+  return { ...invitation, qrSvg: qrSvg(invitation.uri) };
 }
 
 function hex(bytes: Uint8Array): string {

@@ -4,7 +4,7 @@ import type { Engine } from "./engine.js";
 import { EngineHost } from "./engine-host.js";
 import { readMessages } from "./messages.js";
 import type { AuditEntriesOptions, AuditEntry, AuditVerification, AuditVerifyOptions } from "./types.js";
-import type { Contact, Device, Me, Message, MessagesOptions, Settings } from "./types.js";
+import type { Contact, Device, DraftFile, Me, Message, MessagesOptions, Settings } from "./types.js";
 import { AuditLog } from "../audit/log.js";
 import { text } from "../arguments.js";
 import { TesseraError } from "../errors.js";
@@ -48,6 +48,11 @@ export class ReadOnlyPortal {
   /** What was written to a contact and not sent yet; empty if nothing. */
   async draft(contactId: string): Promise<string> {
     return this.#host.draft(text(contactId, "contactId"));
+  }
+
+  /** The files that were picked for that message. */
+  async draftFiles(contactId: string): Promise<DraftFile[]> {
+    return this.#host.draftFiles(text(contactId, "contactId"));
   }
 
   /** What proves to others who wrote a message that came in: see `Portal.evidence`. */

@@ -6,6 +6,8 @@ import { EngineHost } from "./engine-host.js";
 import type { PortalEvents } from "./events.js";
 import { asMessage } from "./messages.js";
 import type { RuntimeOptions } from "./options.js";
+import { HostLog } from "./log.js";
+import { PromptSending } from "./prompt.js";
 import type { Message, Pace, PullProgress } from "./types.js";
 import { TesseraError, isTesseraError } from "../errors.js";
 import { Relay, type RelayClient } from "../relay/client.js";
@@ -26,6 +28,8 @@ export class Runtime {
   readonly driver: RelayDriver;
   readonly lockController: LockController;
   readonly pace: Pace;
+  readonly prompt: PromptSending;
+  readonly log: HostLog;
   /** Set by the portal. Events before that have no listener. */
   emit: Emit = () => {};
   readonly #store: Store;
@@ -35,8 +39,6 @@ export class Runtime {
   #unnoted: UnlockKind | undefined;
   /** Tries that failed before it, and are not in the log yet. */
   #failed: number;
-  /** Whether something waits that is to leave at once. */
-  #hurries = false;
   #disposed: Promise<void> | undefined;
 
   constructor(vault: OpenedVault, store: Store, client: RelayClient, lock: VaultLock, options: RuntimeOptions) {
@@ -46,6 +48,8 @@ export class Runtime {
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
     const { pace = "steady", receiptDelayMinutes } = options;
     this.pace = pace;
+    this.log = new HostLog(options.log);
+    this.log.write("opened", { level: "info" });
     this.host = new EngineHost(
       vault.engine,
       store,
@@ -53,15 +57,20 @@ export class Runtime {
       (event) => this.#show(event),
       (engine) => receiptDelayMinutes === undefined || engine.setReceiptDelay(receiptDelayMinutes),
     );
-    const relay = new ReachabilityMonitor(new Relay(client), this.host, (status) => {
-      this.emit("relay", status);
-      if (status.reachable && this.#hurries) this.sendPromptly();
+    const relay = new ReachabilityMonitor(new Relay(client), this.host, {
+      onChange: (status) => {
+        this.emit("relay", status);
+        if (status.reachable) void this.prompt.resume();
+      },
+      onTrouble: (method, code) => this.log.write("request", { level: "warn", code, method }),
     });
     const onProgress = (progress: PullProgress): void => this.emit("progress", progress);
     this.driver = new RelayDriver(this.host, relay, options.confirmLargeDownload, onProgress, (error) => {
       if (!lock.lost.aborted) this.emit("stopped", error);
     });
+    this.prompt = new PromptSending(this.host, this.driver, vault.prompt);
     this.lockController = new LockController(this.host, this.driver, store, options.idleMinutes, {
+      onStarted: () => void (pace === "prompt" ? this.prompt.send() : this.prompt.resume()),
       onLocked: (reason) => this.emit("locked", { reason }),
       noteUnlock: (kind, failed) => {
         this.#failed = failed;
@@ -94,14 +103,6 @@ export class Runtime {
   /** A message as the page gets it. */
   message(message: BareMessage): Message {
     return asMessage(message, () => this.forRead());
-  }
-
-  /** Sends what waits at once, in additional slots. While the relay cannot be reached it waits, and leaves when it can. */
-  sendPromptly(): void {
-    this.#hurries = false;
-    this.driver.sync({ flush: true }, ["slot"]).catch(() => {
-      this.#hurries = true;
-    });
   }
 
   /** Writes the unlock to the audit log. A store without room can be read all the same; it is written as soon as there is room. */
@@ -150,9 +151,10 @@ export class Runtime {
   }
 
   /** Destroys the vault and everything kept with it. */
-  async destroy(): Promise<void> {
+  async destroy(discardUnfiled: boolean): Promise<void> {
     this.throwIfOver();
     this.#lock.lost.throwIfAborted();
+    if (!discardUnfiled) this.host.requireFiled();
     await this.lockController.end();
     this.host.fail(new TesseraError("DISPOSED", "the vault was destroyed"));
     await this.host.wipe();
@@ -166,7 +168,10 @@ export class Runtime {
     this.#disposed ??= this.lockController
       .end()
       .then(() => this.host.end())
-      .finally(() => this.#lock.release());
+      .finally(() => {
+        this.#lock.release();
+        this.log.write("disposed", { level: "info" });
+      });
     return this.#disposed;
   }
 
@@ -181,7 +186,7 @@ export class Runtime {
   }
 
   #show(event: EngineEvent): void {
-    if (event.type === "message" || event.type === "state") {
+    if (event.type === "message" || event.type === "state" || event.type === "filing") {
       this.emit(event.type, this.message(event.message));
     } else if (event.type === "contact") {
       this.emit("contact", event.contact);

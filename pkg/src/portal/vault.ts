@@ -1,9 +1,10 @@
 /** What opens a portal's vault, what locks it, and what ends it: `portal.vault`. */
 
+import type { DiscardOptions } from "./filing.js";
 import { requireOpeningArgument, requirePassphrase } from "./options.js";
 import type { Runtime } from "./runtime.js";
 import type { HostKey, KeyOpening, PasskeyOpening, PasskeyOptions } from "./types.js";
-import { bytes, options as known, text } from "../arguments.js";
+import { bytes, flag, options as known, text } from "../arguments.js";
 import { requireHostKey, withHostKey } from "../vault/host-key.js";
 import { withNewPasskey } from "../vault/passkey.js";
 import { changePassphrase } from "../vault/vault.js";
@@ -26,7 +27,7 @@ export class PortalVault {
 
   /** Opens the vault again: the portal, its listeners and, if it ran, its loop go on as they were. Does nothing if it is open. */
   async unlock(opening: string | Uint8Array | PasskeyOpening | KeyOpening): Promise<void> {
-    await this.#runtime.lockController.unlock(requireOpeningArgument(opening));
+    await this.#runtime.lockController.unlock(requireOpeningArgument(opening, "passphrase"));
     this.#runtime.resumeBackups();
   }
 
@@ -38,9 +39,15 @@ export class PortalVault {
     this.#runtime.lockController.used();
   }
 
-  /** Replaces the passphrase; `WRONG_PASSPHRASE` if `old` does not open the vault. */
-  async changePassphrase(old: string | Uint8Array, passphrase: string | Uint8Array): Promise<void> {
-    const [before, after] = [requirePassphrase(old, "old"), requirePassphrase(passphrase, "passphrase")];
+  /**
+   * Replaces the passphrase, or adds one to a vault that only a key or a passkey opens. `old` is what opens the vault now, as `unlock`
+   * takes it: `WRONG_PASSPHRASE` if it does not.
+   */
+  async changePassphrase(
+    old: string | Uint8Array | PasskeyOpening | KeyOpening,
+    passphrase: string | Uint8Array,
+  ): Promise<void> {
+    const [before, after] = [requireOpeningArgument(old, "old"), requirePassphrase(passphrase, "passphrase")];
     await changePassphrase(this.#runtime.forUser(), before, after);
   }
 
@@ -98,9 +105,11 @@ export class PortalVault {
 
   /**
    * Destroys the vault: overwrites and removes what opens it, deletes everything that is kept here, and disposes of the portal.
-   * Needs no passphrase, and works while the vault is locked. Only a backup brings it back; contacts are not told.
+   * Needs no passphrase, and works while the vault is locked. Only a backup brings it back; contacts are not told. `MESSAGE_UNFILED` if
+   * the health record does not have a message yet.
    */
-  async destroy(): Promise<void> {
-    await this.#runtime.destroy();
+  async destroy(options: DiscardOptions = {}): Promise<void> {
+    const { discardUnfiled } = known(options, "options", ["discardUnfiled"]);
+    await this.#runtime.destroy(flag(discardUnfiled, "discardUnfiled"));
   }
 }

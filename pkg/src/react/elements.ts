@@ -14,6 +14,7 @@ type Common =
   | "idleMinutes"
   | "receiptDelayMinutes"
   | "emergencyNumber"
+  | "phone"
   | "organization"
   | "inviteUrl"
   | "verifyUrl"

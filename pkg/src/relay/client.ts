@@ -1,6 +1,6 @@
 /** How a portal reaches its relay. */
 
-import { object, options as known, text } from "../arguments.js";
+import { object, options as known, text, throwIfAborted } from "../arguments.js";
 import { call } from "../module/core.js";
 import { TesseraError, asTesseraError, invalid } from "../errors.js";
 import { hasWebSocket, listen, type OnNotice } from "./notices.js";
@@ -216,10 +216,6 @@ function aborted(signal: AbortSignal): Promise<never> {
       once: true,
     });
   });
-}
-
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new TesseraError("ABORTED", "the caller's signal ended the call");
 }
 
 function isUrl(value: unknown): value is URL {

@@ -8,6 +8,7 @@ import type { EngineHost } from "../portal/engine-host.js";
 import type { PullProgress } from "../portal/types.js";
 import { TesseraError, asTesseraError, isTesseraError } from "../errors.js";
 import type { Relay } from "./client.js";
+import { hashesOf } from "./hashes.js";
 
 /** Asks the host whether so many bytes may be pulled; not asked where nobody saves data. */
 export type ConfirmLargeDownload = (bytes: number) => boolean | Promise<boolean>;
@@ -256,10 +257,11 @@ export class RelayDriver {
     }
   }
 
-  #handOver(path: string): Answer {
-    const bytes = this.#kept.get(path);
+  async #handOver(path: string): Promise<Answer> {
+    const body = this.#kept.get(path);
     this.#kept.delete(path);
-    return bytes === undefined ? { kind: "got", failure: "missing" } : { kind: "got", bytes };
+    if (body === undefined) return { kind: "got", failure: "missing" };
+    return { kind: "handedOver", body, ...(await hashesOf(body)) };
   }
 
   async #post(path: string, body: Uint8Array): Promise<Answer> {
@@ -304,13 +306,13 @@ export class RelayDriver {
     if (next !== undefined) await this.#begin(next);
   }
 
-  /** What failed is tried again soon when the network is back or the page becomes visible; and a device that slept is noticed. */
+  /** What failed is tried again soon when the network is back or the page comes into view; and a device that slept is noticed. */
   #whenReachableAgain(signal: AbortSignal): void {
     const look = (): void => {
       if (globalThis.document?.visibilityState === "hidden") return;
       this.#tell((engine, wall) => engine.reachableAgain(wall, ticks())).catch(() => {});
     };
-    globalThis.addEventListener?.("online", look, { signal });
+    for (const back of ["online", "pageshow"]) globalThis.addEventListener?.(back, look, { signal });
     globalThis.document?.addEventListener("visibilitychange", look, { signal });
   }
 

@@ -8,19 +8,25 @@ import type { RelayStatus } from "../portal/types.js";
 /** Requests that fail for reasons of their own: a relay may serve the ones and refuse the others. */
 type Kind = "get" | "post";
 
+export interface ReachabilityHooks {
+  readonly onChange: (status: RelayStatus) => void;
+  /** A request failed. */
+  readonly onTrouble: (method: "get" | "post", code: ErrorCode) => void;
+}
+
 /** A relay that reports each change of whether it serves. */
 export class ReachabilityMonitor extends Relay {
   readonly #host: EngineHost;
-  readonly #tell: (status: RelayStatus) => void;
+  readonly #hooks: ReachabilityHooks;
   /** What is wrong with each kind of request, and what was reported last. */
   readonly #trouble: Record<Kind, ErrorCode | null> = { get: null, post: null };
   /** `null`: it serves. `undefined`: nothing yet. */
   #reported: ErrorCode | null | undefined;
 
-  constructor(relay: Relay, host: EngineHost, tell: (status: RelayStatus) => void) {
+  constructor(relay: Relay, host: EngineHost, hooks: ReachabilityHooks) {
     super(relay);
     this.#host = host;
-    this.#tell = tell;
+    this.#hooks = hooks;
   }
 
   override get(path: string, signal?: AbortSignal): Promise<Uint8Array> {
@@ -37,7 +43,10 @@ export class ReachabilityMonitor extends Relay {
       await this.#changed(kind, null);
       return answer;
     } catch (error) {
-      if (isTesseraError(error) && isTrouble(error.code)) await this.#changed(kind, error.code);
+      if (isTesseraError(error) && isTrouble(error.code)) {
+        this.#hooks.onTrouble(kind, error.code);
+        await this.#changed(kind, error.code);
+      }
       throw error;
     }
   }
@@ -49,7 +58,7 @@ export class ReachabilityMonitor extends Relay {
     const queued = await this.#host.read((engine) => engine.queued());
     if (worst === this.#reported || worst !== (this.#trouble.get ?? this.#trouble.post)) return; // changed meanwhile
     this.#reported = worst;
-    this.#tell({ reachable: worst === null, queued, ...(worst === null ? {} : { code: worst }) });
+    this.#hooks.onChange({ reachable: worst === null, queued, ...(worst === null ? {} : { code: worst }) });
   }
 }
 

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, readdir, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { CONFLICT, copied, type Store, type StoreChange } from "./store.js";
+import { synced } from "./synced.js";
 import { text } from "../arguments.js";
 import { invalid } from "../errors.js";
 
@@ -200,17 +201,6 @@ async function existing<T>(found: Promise<T>): Promise<T | undefined> {
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return undefined;
     throw error;
-  }
-}
-
-/** Syncs a folder. Windows does not support this and does not need it. */
-async function synced(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

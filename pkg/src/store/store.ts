@@ -36,7 +36,7 @@ export interface Store {
   list(prefix: string): Promise<StoreSnapshot>;
   /** Applies all changes if the store is still at `expectedRevision`, and gives the new, greater revision, also if there are no changes; changes nothing otherwise. */
   commit(expectedRevision: number, changes: readonly StoreChange[]): Promise<number | typeof CONFLICT>;
-  /** Lets go of what is open. What is kept stays, and the store may be used again. */
+  /** Closes what is open. The records stay, and the store may be used again. */
   close(): Promise<void>;
   /**
    * Claims the store for one portal among all tabs and workers, and gives what releases it; `null` if it is held elsewhere.

@@ -9,18 +9,26 @@ const PREDECESSOR_MS = 500;
 export function webLock(name: string): NonNullable<Store["lock"]> {
   return ({ takeOver, onLost }) =>
     new Promise((resolve, reject) => {
-      const patience = AbortSignal.timeout(PREDECESSOR_MS);
       let release: (() => void) | undefined;
       const hold = (): Promise<void> =>
         new Promise((released) => {
           release = released;
           resolve(released);
         });
-      navigator.locks.request(name, takeOver ? { steal: true } : { signal: patience }, hold).catch((error: unknown) => {
-        if (release !== undefined)
-          onLost(); // a stolen lock ends its request with an AbortError
-        else if (patience.aborted) resolve(null);
-        else reject(error);
-      });
+      const ended = (error: unknown): void => {
+        if (release === undefined) reject(error);
+        else onLost(); // a stolen lock ends its request with an AbortError
+      };
+      const wait = (): void => {
+        const patience = AbortSignal.timeout(PREDECESSOR_MS);
+        navigator.locks.request(name, { signal: patience }, hold).catch((error: unknown) => {
+          if (release === undefined && patience.aborted) resolve(null);
+          else ended(error);
+        });
+      };
+      if (takeOver) navigator.locks.request(name, { steal: true }, hold).catch(ended);
+      // Whether the lock is free is asked, not guessed from the time: a busy browser may grant it late.
+      else
+        navigator.locks.request(name, { ifAvailable: true }, (lock) => (lock === null ? wait() : hold())).catch(ended);
     });
 }

@@ -10,7 +10,7 @@ import { randomBytes } from "../module/webcrypto.js";
 /** Someone else's commit may come between reading and deleting. */
 const ATTEMPTS = 10;
 
-/** Destroys the vault in a store that no portal has open. Needs no passphrase; `VAULT_IN_USE` if one has it open and it is not to be taken over. */
+/** Destroys the vault in a store that no portal has open. Needs no passphrase; `VAULT_IN_USE` if one has it open and it is not to be taken over. A sealed vault does not say whether messages are unfiled: `portal.vault.destroy()` does. */
 export async function destroyVault(store: Store, options: { readonly takeOver?: boolean } = {}): Promise<void> {
   const takesOver = flag(known(options, "options", ["takeOver"]).takeOver, "takeOver");
   requireStore(store);

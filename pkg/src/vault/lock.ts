@@ -1,7 +1,7 @@
 /** The claim of one portal on a store, and how it ends. */
 
+import { throwIfAborted } from "../arguments.js";
 import { TesseraError } from "../errors.js";
-import { throwIfAborted } from "../relay/client.js";
 import { CONFLICT, stored, type Store } from "../store/store.js";
 
 /** Someone else's commit may come between reading the revision and fencing it off. */

@@ -8,6 +8,7 @@ import { CONFLICT, stored, type Store, type StoreSnapshot } from "../store/store
 import { countFailure, failures } from "./failures.js";
 import { withHostKey } from "./host-key.js";
 import { HEADER, LOADED } from "./layout.js";
+import { isPrompt } from "../portal/prompt.js";
 import { withPasskey } from "./passkey.js";
 import type { KeyOpening, PasskeyOpening } from "../portal/types.js";
 import { pbkdf2, randomBytes } from "../module/webcrypto.js";
@@ -26,6 +27,8 @@ export interface OpenedVault {
   readonly revision: number;
   /** How often unlocking had failed since it last worked. */
   readonly failed: number;
+  /** Whether something in it is to leave at once. */
+  readonly prompt: boolean;
 }
 
 /** What a person or a host opens a vault with. */
@@ -67,7 +70,7 @@ export async function unlockVault(store: Store, opening: Opening, options: Unloc
       const current = await requireVault(store, false); // the other portal may have gone on until now
       return { ...unlock(current), ...current };
     });
-    return await settle(store, opened.revision, opened, opened.failed);
+    return await settle(store, opened.revision, opened, opened);
   } catch (error) {
     if (options.counts === true && isTesseraError(error) && error.code === "WRONG_PASSPHRASE")
       await countFailure(store);
@@ -77,11 +80,11 @@ export async function unlockVault(store: Store, opening: Opening, options: Unloc
 
 /** The vault that the store holds, opened without changing anything there. */
 export async function readVault(store: Store, opening: Opening): Promise<OpenedVault> {
-  const { engine, revision, failed } = await withSecret(store, opening, false, async (unlock, found) => ({
+  const { engine, revision, failed, prompt } = await withSecret(store, opening, false, async (unlock, found) => ({
     ...unlock(found),
     ...found,
   }));
-  return { engine, revision, failed };
+  return { engine, revision, failed, prompt };
 }
 
 /** Asks for the secret once, and gives `use` what opens the vault with it as often as it is needed. */
@@ -93,14 +96,15 @@ async function withSecret<T>(
 ): Promise<T> {
   const found = await requireVault(store, expectVault);
   const ways = call((core) => core.vaultWays(found.header)) as VaultWays;
-  const unlockWith =
-    (kind: number, secret: Uint8Array) =>
-    ({ header, records }: VaultContents): Opened =>
-      call((core) => core.Engine.unlock(kind, secret, header, records));
-  if (isKey(opening)) return withHostKey(opening.key, (kek) => use(unlockWith(OPENED_BY.key, kek), found));
-  return isPasskey(opening)
-    ? withPasskey(ways.passkeys, (output) => use(unlockWith(OPENED_BY.passkey, output), found))
-    : withKey(opening, passphraseWay(ways), (kek) => use(unlockWith(OPENED_BY.passphrase, kek), found));
+  return withOpening(opening, ways, (secret) =>
+    use(({ header, records }) => call((core) => core.Engine.unlock(kindOf(opening), secret, header, records)), found),
+  );
+}
+
+/** The secret that opens the slot of its kind; it is wiped after use. */
+function withOpening<T>(opening: Opening, ways: VaultWays, use: (secret: Uint8Array) => Promise<T>): Promise<T> {
+  if (isKey(opening)) return withHostKey(opening.key, use);
+  return isPasskey(opening) ? withPasskey(ways.passkeys, use) : withKey(opening, passphraseWay(ways), use);
 }
 
 async function requireVault(store: Store, expectVault: boolean): Promise<VaultContents> {
@@ -167,30 +171,30 @@ export async function settle(
   store: Store,
   revision: number,
   { engine, commit }: Opened,
-  failed = 0,
+  { failed, prompt }: Pick<OpenedVault, "failed" | "prompt"> = { failed: 0, prompt: false },
 ): Promise<OpenedVault> {
-  if (commit.length === 0) return { engine, revision, failed };
+  if (commit.length === 0) return { engine, revision, failed, prompt };
   try {
     const next = await stored(() => store.commit(revision, commit));
     if (next === CONFLICT) throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
-    return { engine, revision: next, failed };
+    return { engine, revision: next, failed, prompt };
   } catch (error) {
     engine.free();
     throw error;
   }
 }
 
-/** Has another passphrase open the vault from now on; `WRONG_PASSPHRASE` if the old one does not. */
+/** Has another passphrase open the vault from now on, or a first one; `WRONG_PASSPHRASE` if `opening` does not open it. */
 export async function changePassphrase(
   host: EngineHost,
-  old: string | Uint8Array,
+  opening: Opening,
   passphrase: string | Uint8Array,
 ): Promise<void> {
-  const before = passphraseWay(await host.read((engine) => engine.ways()));
-  const after = freshWay();
-  await withKey(old, before, (oldKek) =>
-    withKey(passphrase, after, (kek) =>
-      host.apply((engine, now) => engine.changePassphrase(oldKek, kek, after.salt, after.iterations, now)),
+  const ways = await host.read((engine) => engine.ways());
+  const [kind, { salt, iterations }] = [kindOf(opening), freshWay()];
+  await withOpening(opening, ways, (secret) =>
+    withKey(passphrase, { salt, iterations }, (kek) =>
+      host.apply((engine, now) => engine.changePassphrase(kind, secret, kek, salt, iterations, now)),
     ),
   );
 }
@@ -216,6 +220,7 @@ interface VaultContents {
   readonly records: (readonly [string, Uint8Array])[];
   readonly revision: number;
   readonly failed: number;
+  readonly prompt: boolean;
 }
 
 /** What the store holds, as of one revision; no header if it holds no vault. */
@@ -229,8 +234,10 @@ async function readContents(
     if (lists.some(({ revision }) => revision !== before.revision)) continue;
     const records = lists.flatMap(({ entries }) => [...entries]);
     const header = before.entries.find(([key]) => key === HEADER)?.[1];
-    if (header !== undefined)
-      return { header, records, revision: before.revision, failed: failures(store, before.entries) };
+    if (header !== undefined) {
+      const [failed, prompt] = [failures(store, before.entries), isPrompt(before.entries)];
+      return { header, records, revision: before.revision, failed, prompt };
+    }
     if (records.length > 0) throw new TesseraError("VAULT_DAMAGED", "the vault's header is missing");
     return { header, revision: before.revision };
   }

@@ -16,7 +16,19 @@ let portal: Portal | undefined;
 void new Peer(globalThis as unknown as Port, named);
 
 function named(name: string): AnyFunction | undefined {
-  return name === "open" ? open : functionOf(portal, name.split("."));
+  switch (name) {
+    case "open":
+      return open;
+    case "visible":
+      return visible;
+    default:
+      return functionOf(portal, name.split("."));
+  }
+}
+
+/** The page came into view: what a page hears of itself. */
+function visible(): void {
+  globalThis.dispatchEvent(new Event("pageshow"));
 }
 
 async function open({ options, store, wasm, credentials, show }: Opening): Promise<Surface> {

@@ -2,6 +2,7 @@
 
 import type { AuditEntry, Portal } from "../../index.js";
 import { row } from "../../audit/csv.js";
+import { VERSION } from "../../version.js";
 import type { ServiceInfo } from "./observed.js";
 
 const MONTH = 30 * 86_400;
@@ -9,20 +10,43 @@ const PAGE = 100;
 
 export type Assessment = Readonly<Record<string, string | number | null>>;
 
+/** What only the page knows. */
+export interface Circumstances {
+  /** null: it does not lock by itself, or the host locks it. */
+  readonly idleMinutes: number | null;
+  /** When a backup was last tried here, in Unix seconds. */
+  readonly drilledAt: number | null;
+}
+
 /** Times are ISO 8601 in UTC, ages in days, null what is not known here. */
-export async function assess(portal: Portal, info: ServiceInfo, idleMinutes: number | null): Promise<Assessment> {
+export async function assess(
+  portal: Portal,
+  info: ServiceInfo,
+  { idleMinutes, drilledAt }: Circumstances,
+): Promise<Assessment> {
   const now = Date.now() / 1000;
-  const [entries, contacts, settings] = await Promise.all([allEntries(portal), portal.contacts(), portal.settings()]);
+  const [entries, contacts, settings, unfiled] = await Promise.all([
+    allEntries(portal),
+    portal.contacts(),
+    portal.settings(),
+    portal.filing.unfiled({ limit: 1 }),
+  ]);
   const last = (event: string): AuditEntry | undefined => entries.filter((entry) => entry.event === event).at(-1);
+  const count = (state: string): number => contacts.filter((contact) => contact.state === state).length;
+  /** An entry may stand for several of a kind. */
   const recent = (event: string): number =>
-    entries.filter((entry) => entry.event === event && entry.time > now - MONTH).length;
+    entries
+      .filter((entry) => entry.event === event && entry["closed"] !== true && entry.time > now - MONTH)
+      .reduce((sum, entry) => sum + Number(entry["count"] ?? 1), 0);
+  const restored = Math.max(last("restored")?.time ?? 0, drilledAt ?? 0);
   const age = (entry: AuditEntry | undefined): number | null =>
     entry === undefined ? null : Math.floor((now - entry.time) / 86_400);
   const checkpoint = last("checkpoint");
   const { cover } = info;
   return {
     component: "tessera-portal",
-    version: `protocol ${info.protocol}`,
+    version: VERSION,
+    protocol: info.protocol,
     taken: new Date(now * 1000).toISOString(),
     data_category: "health data: messages, results, photos",
     where_kept: "this device, sealed; the message service holds sealed cells for its retention",
@@ -31,21 +55,19 @@ export async function assess(portal: Portal, info: ServiceInfo, idleMinutes: num
     idle_limit_minutes: idleMinutes,
     service_retention_days: info.retention_seconds / 86_400,
     accepted_for_days: settings.retentionDays,
-    key_life_days: `one month and ${settings.graceDays} days`,
+    key_life: `one month and ${settings.graceDays} days`,
     message_limit_bytes: info.max_attachment_bytes,
     cover: cover?.mechanism ?? "none",
     cover_epsilon: cover?.epsilon ?? null,
     cover_delta: cover?.delta ?? null,
     epoch_seconds: info.epoch_seconds,
     backup_age_days: age(last("backedUp")),
-    last_restore_drill:
-      last("restored") === undefined ? null : new Date((last("restored")?.time ?? 0) * 1000).toISOString(),
-    unverified_contacts: contacts.filter(({ state }) => state !== "active").length,
-    unfiled_messages: entries.some(({ event }) => (event as string) === "filed") ? unfiled(entries) : null,
+    last_restore_drill: restored === 0 ? null : new Date(restored * 1000).toISOString(),
+    unverified_contacts: count("pending"),
+    blocked_contacts: count("suspect"),
+    unfiled_messages: settings.filing ? unfiled.count : null,
     refused_per_30_days: recent("rejected"),
-    gaps_per_30_days: entries.filter(
-      (entry) => entry.event === "gap" && entry["closed"] !== true && entry.time > now - MONTH,
-    ).length,
+    gaps_per_30_days: recent("gap"),
     checkpoint_lag_entries: (entries.at(-1)?.index ?? 0) - (checkpoint?.index ?? -1),
     checkpoint_age_days: age(checkpoint),
   };
@@ -53,16 +75,14 @@ export async function assess(portal: Portal, info: ServiceInfo, idleMinutes: num
 
 export function assessmentCsv(assessment: Assessment): string {
   return `\ufeff${row(["field", "value"])}${Object.entries(assessment)
-    .map(([field, value]) => row([field, value === null ? "" : String(value)]))
+    .map(([field, value]) => row([field, plain(value)]))
     .join("")}`;
 }
 
-/** Messages that were received and not filed, in a portal that files. */
-function unfiled(entries: readonly AuditEntry[]): number {
-  const ids = (event: string): Set<string | undefined> =>
-    new Set(entries.filter((entry) => (entry.event as string) === event).map(({ message }) => message));
-  const filed = ids("filed");
-  return [...ids("received")].filter((id) => !filed.has(id)).length;
+const WITHOUT_EXPONENT = new Intl.NumberFormat("en", { useGrouping: false, maximumFractionDigits: 20 });
+
+function plain(value: string | number | null): string {
+  return typeof value === "number" ? WITHOUT_EXPONENT.format(value) : (value ?? "");
 }
 
 async function allEntries(portal: Portal): Promise<AuditEntry[]> {

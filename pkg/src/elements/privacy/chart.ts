@@ -5,9 +5,10 @@ import { html, svg, type TemplateResult } from "lit";
 const WIDTH = 480;
 const HEIGHT = 96;
 
-/** `series`: layers, the first at the bottom. */
+/** `series`: layers, the first at the bottom. `name` tells its colours apart from those of other charts. */
 export function barChart(
   series: readonly (readonly number[])[],
+  name: string,
   label: string,
   axis: readonly [string, string],
 ): TemplateResult {
@@ -23,7 +24,7 @@ export function barChart(
       return svg`<rect class=${`layer-${index}`} x=${slot * step + 1} y=${top} width=${step - 2} height=${height} />`;
     });
   });
-  return html`<figure class="chart">
+  return html`<figure class="chart chart-${name}">
     <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${label} preserveAspectRatio="none">${bars}<path class="axis" d="M0 ${HEIGHT}H${WIDTH}" /></svg>
     <p class="axis-words"><span>${axis[0]}</span><span>${axis[1]}</span></p>
   </figure>`;

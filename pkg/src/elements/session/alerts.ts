@@ -82,6 +82,11 @@ export class Alerts {
     return this.#derive((index) => !this.#marks.answered.has(index) && index >= this.#marks.floor);
   }
 
+  /** Whether something of a contact waits for an answer: then nothing beside its name may say that all is well. */
+  concern(contactId: string): boolean {
+    return this.open().some((alert) => alert.contactId === contactId);
+  }
+
   /** All of a contact, answered or not, for the place in the conversation where they happened. */
   history(contactId: string): Alert[] {
     return this.#derive(() => true).filter((alert) => alert.contactId === contactId && alert.kind !== "undelivered");

@@ -10,6 +10,7 @@ export type ConditionCode =
   | "RELAY_TIME"
   | "BACKUP_FAILED"
   | "NOT_KEPT"
+  | "FRAMED"
   | "DEVICE_SUPERSEDED"
   | "DEVICE_FORMER"
   | "DEVICE_CONTACT"
@@ -21,7 +22,7 @@ export interface Condition {
 }
 
 /** These end by themselves; a person has to see the others. */
-const LASTING = new Set<ConditionCode>(["DEVICE_FORMER", "DEVICE_CONTACT", "NOT_KEPT"]);
+const LASTING = new Set<ConditionCode>(["DEVICE_FORMER", "DEVICE_CONTACT", "NOT_KEPT", "FRAMED"]);
 
 export class Conditions {
   #present: readonly Condition[] = [];
@@ -66,7 +67,7 @@ export class Conditions {
     portal.addEventListener("storage", ({ detail }) => {
       if (detail.full !== undefined) this.set("STORE_FULL", detail.full);
       if (detail.backup !== undefined) this.set("BACKUP_FAILED", detail.backup === "failed");
-      if (detail.persisted !== undefined) this.set("NOT_KEPT", !detail.persisted);
+      if (detail.persisted !== undefined) this.set("NOT_KEPT", !detail.persisted && !this.has("FRAMED"));
     });
     portal.addEventListener("device", ({ detail }) => this.#device(detail));
   }

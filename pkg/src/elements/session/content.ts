@@ -36,5 +36,6 @@ export function isRead(message: Message): boolean {
 /** A name for the file that a person saves. */
 export function saveName({ filename, contentType }: Pick<Attachment, "contentType" | "filename">): string {
   if (filename !== null && filename !== "") return filename;
+  if (/hl7-v2/i.test(contentType)) return "result.hl7";
   return kindOf({ contentType }) === "result" ? "result.json" : "file.bin";
 }

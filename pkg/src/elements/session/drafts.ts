@@ -1,6 +1,11 @@
-/** Files that were picked for a message and not sent yet. They came from the person's own disk, so a lock keeps them. */
+/** Files that were picked for a message and not sent yet: in the vault, sealed, and here as long as it is open. */
 
+import type { DraftFile, Portal } from "../../index.js";
 import type { PreparedFile } from "../media/prepare.js";
+import { kindOf } from "./content.js";
+
+type Source = Pick<Portal, "draftFiles">;
+type Keeper = Pick<Portal, "setDraftFiles">;
 
 export class Drafts {
   readonly #files = new Map<string, readonly PreparedFile[]>();
@@ -11,18 +16,34 @@ export class Drafts {
     return this.#files.get(contactId) ?? [];
   }
 
-  add(contactId: string, files: readonly PreparedFile[]): void {
-    this.#files.set(contactId, [...this.files(contactId), ...files]);
+  /** Reads once what the vault holds. */
+  async load(contactId: string, source: Source): Promise<void> {
+    if (this.#files.has(contactId)) return;
+    const found = await source.draftFiles(contactId);
+    if (!this.#files.has(contactId)) this.#files.set(contactId, found.map(prepared));
   }
 
-  remove(contactId: string, file: PreparedFile): void {
-    this.#files.set(
+  /** Shows these files, and keeps them; if the vault has no room, only until the page is closed. */
+  async keep(contactId: string, files: readonly PreparedFile[], keeper: Keeper): Promise<void> {
+    this.#files.set(contactId, files);
+    await keeper.setDraftFiles(
       contactId,
-      this.files(contactId).filter((other) => other !== file),
+      files.map(({ blob, contentType, filename }) => ({ body: blob, contentType, filename })),
     );
   }
 
-  clear(contactId: string): void {
-    this.#files.delete(contactId);
+  /** They were sent, which took them out of the vault. */
+  sent(contactId: string): void {
+    this.#files.set(contactId, []);
   }
+
+  forget(): void {
+    this.#files.clear();
+    this.labels.clear();
+  }
+}
+
+function prepared({ contentType, filename, body }: DraftFile): PreparedFile {
+  const blob = new Blob([body as Uint8Array<ArrayBuffer>], { type: contentType });
+  return { blob, contentType, filename: filename ?? "", kind: kindOf({ contentType }) };
 }

@@ -1,13 +1,22 @@
 /** One person's portal and what the elements of a page show of it; elements on one vault share one. */
 
-import type { Contact, LockReason, Message, PasskeyOpening, Portal, Transfer } from "../../index.js";
+import type {
+  Contact,
+  DiscardOptions,
+  Invitation,
+  LockReason,
+  Message,
+  PasskeyOpening,
+  Portal,
+  Transfer,
+} from "../../index.js";
 import { codeOf } from "../words/language.js";
 import { Alerts, type Alert } from "./alerts.js";
 import { Conditions } from "./conditions.js";
 import { isRead, isUnread, timeOf } from "./content.js";
 import { Drafts } from "./drafts.js";
-import { Invitations } from "./invitations.js";
 import { Marks } from "./marks.js";
+import { isStorageApart } from "./storage.js";
 import { Thread } from "./thread.js";
 import { VaultAccess, type BackupKey, type VaultOptions } from "./vault.js";
 
@@ -44,20 +53,32 @@ export class Session {
   failure: unknown = null;
   contacts: readonly Contact[] = [];
   transfers: readonly Transfer[] = [];
+  /** Invitations that were made here and wait for an answer. */
+  invitations: readonly Invitation[] = [];
   name: string;
   readonly summaries = new Map<string, Summary>();
   readonly threads = new Map<string, Thread>();
   readonly conditions = new Conditions(() => this.changed());
   readonly drafts = new Drafts();
-  readonly invitations = new Invitations();
   readonly alerts: Alerts;
+  /**
+   * A page of another site shows this one in a frame, and the browser promised nothing: what is kept here may be cleared, and is not
+   * what a tab shows. Before anything is kept, the person is asked.
+   */
+  isStorageApart = false;
+  /** The person chose to use the frame all the same. */
+  isFrameAccepted = false;
   /** An invitation that came with the page's address, until it is answered or put away. */
   offered: string | null = null;
+  /** The person pressed the button that answers it. */
+  isOfferAccepted = false;
   readonly options: SessionOptions | null;
   readonly #access: VaultAccess | null;
   readonly #marks: Marks;
   readonly #watchers = new Set<() => void>();
   readonly #arrivals = new Set<(message: Message) => void>();
+  /** Settled once `isStorageApart` is known. */
+  readonly #looked: Promise<void>;
   #portal: Portal | null = null;
 
   /** On a vault of this browser, or on the host's own portal. */
@@ -68,6 +89,10 @@ export class Session {
     this.#marks = new Marks(isOwn ? from.vault : "host");
     this.alerts = new Alerts(this.#marks);
     this.name = (isOwn && from.name) || "";
+    this.#looked = isStorageApart().then((isApart) => {
+      this.isStorageApart = isApart;
+      this.conditions.set("FRAMED", isApart);
+    });
     if (!isOwn) void this.#take(from);
   }
 
@@ -105,13 +130,17 @@ export class Session {
   }
 
   summary(contactId: string): Summary {
-    return this.summaries.get(contactId) ?? NO_SUMMARY;
+    const summary = this.summaries.get(contactId) ?? NO_SUMMARY;
+    const thread = this.threads.get(contactId);
+    if (!thread?.isLoaded) return summary;
+    return { ...summary, hasDraft: thread.draft !== "" || this.drafts.files(contactId).length > 0 };
   }
 
   /** Looks for a vault; makes one at once where the host gave a passphrase for it. */
   async begin(): Promise<void> {
     if (this.#access === null) return;
     try {
+      await this.#looked;
       const found = await this.#access.look();
       const { name, firstPassphrase } = this.options ?? {};
       if (found === "new" && name && firstPassphrase) await this.create(name, firstPassphrase);
@@ -158,24 +187,38 @@ export class Session {
     if (this.#access !== null) this.#access.hasPasskey = count > 0;
   }
 
-  /** Destroys the vault for good, in any state. */
-  async destroy(): Promise<void> {
-    const portal = this.#portal;
-    this.#portal = null;
-    this.#forget();
-    await this.#vault.destroy(portal);
-    this.#marks.clear();
+  /** Destroys the vault for good, in any state. `MESSAGE_UNFILED`, and nothing is changed, if the health record does not have all of it. */
+  async destroy(options: DiscardOptions = {}): Promise<void> {
+    await this.#destroyed(options);
     this.access = "opening";
     await this.begin();
   }
 
-  /** Puts a backup in the place of what is here. */
-  async restore(bundle: Uint8Array, key: BackupKey): Promise<void> {
-    const replace = await this.#vault.restore(this.#portal, bundle, key);
+  async #destroyed(options: DiscardOptions): Promise<void> {
+    await this.#vault.destroy(this.#portal, options);
     this.#portal = null;
     this.#forget();
     this.#marks.clear();
-    await this.#opened(replace);
+  }
+
+  /** When a backup was last tried on this device, in Unix seconds. */
+  get drilledAt(): number | null {
+    return this.#access?.drilledAt ?? null;
+  }
+
+  /** Opens a backup to see that it is whole, and notes when; calling what this gives puts it in the place of what is here. */
+  async tryBackup(bundle: Uint8Array, key: BackupKey): Promise<(options: DiscardOptions) => Promise<void>> {
+    const restore = await this.#vault.restore(bundle, key);
+    this.#vault.drilledAt = Math.floor(Date.now() / 1000);
+    return async (options) => {
+      await this.#destroyed(options);
+      try {
+        await this.#opened(restore);
+      } catch (error) {
+        await this.begin();
+        throw error;
+      }
+    };
   }
 
   /** The messages with a contact, loaded once. */
@@ -211,7 +254,7 @@ export class Session {
   async markRead(contactId: string, messageId: string): Promise<void> {
     await this.#run(async (portal) => {
       await portal.markRead(contactId, messageId);
-      await this.threads.get(contactId)?.reread(portal);
+      this.threads.get(contactId)?.markRead(messageId);
       await this.#summarize(portal, contactId);
     });
   }
@@ -272,8 +315,10 @@ export class Session {
       for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
     // Nothing can be on its way before the message service was reached once.
     this.transfers = await portal.transfers().catch(() => []);
+    const invitations = await portal.invitations();
     await this.alerts.refresh(portal.audit);
     this.contacts = contacts;
+    this.invitations = invitations;
   }
 
   async #summarize(portal: Portal, contactId: string): Promise<void> {
@@ -284,6 +329,7 @@ export class Session {
       (one, other) => (one && timeOf(one) > timeOf(other) ? one : other),
       null,
     );
+    await this.drafts.load(contactId, portal);
     const hasDraft = (await portal.draft(contactId)) !== "" || this.drafts.files(contactId).length > 0;
     this.summaries.set(contactId, { last, unread: newest.filter(isUnread).length, hasDraft });
   }
@@ -350,14 +396,16 @@ export class Session {
     this.changed();
   }
 
-  /** Takes everything that was read from the vault off the page. Files that the person picked here stay. */
+  /** Takes everything that was read from the vault off the page. */
   #forget(): void {
     this.contacts = [];
     this.transfers = [];
     this.summaries.clear();
     this.threads.clear();
-    this.invitations.forget();
+    this.invitations = [];
+    this.drafts.forget();
     this.alerts.forget();
     this.conditions.forget();
+    this.conditions.set("FRAMED", this.isStorageApart);
   }
 }

@@ -16,8 +16,8 @@ export class Thread {
   failure: unknown = null;
   draft = "";
   readonly contactId: string;
-  /** The first in the portal's own order, which the next page goes back from. */
-  #oldest: string | undefined;
+  /** In the portal's own order, in which it gives pages. */
+  #loaded: readonly Message[] = [];
 
   constructor(contactId: string) {
     this.contactId = contactId;
@@ -35,34 +35,46 @@ export class Thread {
     }
   }
 
-  /** Reads everything that is loaded once more. */
+  /** Reads the newest page once more. What lies further back stays: it changes by `take`, `markRead` and `drop` only. */
   async reread(source: Source): Promise<void> {
-    const limit = Math.max(PAGE, Math.ceil(this.messages.length / PAGE) * PAGE);
-    const found = await source.messages(this.contactId, { limit: Math.min(limit, 10_000) });
+    const found = await source.messages(this.contactId, { limit: PAGE });
     this.failure = null;
-    this.#oldest = found[0]?.id;
-    this.hasOlder = found.length === limit;
-    this.messages = inOrder(found);
+    const at = this.#loaded.findIndex(({ id }) => id === found[0]?.id);
+    if (at <= 0) this.hasOlder = found.length === PAGE;
+    this.#show([...this.#loaded.slice(0, Math.max(0, at)), ...found]);
   }
 
   async loadOlder(source: Source): Promise<void> {
-    if (this.#oldest === undefined || !this.hasOlder) return;
-    const found = await source.messages(this.contactId, { before: this.#oldest, limit: PAGE });
-    this.#oldest = found[0]?.id ?? this.#oldest;
+    const [oldest] = this.#loaded;
+    if (oldest === undefined || !this.hasOlder) return;
+    const found = await source.messages(this.contactId, { before: oldest.id, limit: PAGE });
     this.hasOlder = found.length === PAGE;
-    const known = new Set(this.messages.map(({ id }) => id));
-    this.messages = inOrder([...found.filter(({ id }) => !known.has(id)), ...this.messages]);
+    const known = new Set(this.#loaded.map(({ id }) => id));
+    this.#show([...found.filter(({ id }) => !known.has(id)), ...this.#loaded]);
   }
 
   /** A message that came or changed. */
   take(message: Message): void {
-    const isKnown = this.messages.some(({ id }) => id === message.id);
-    const messages = this.messages.map((known) => (known.id === message.id ? message : known));
-    this.messages = inOrder(isKnown ? messages : [...messages, message]);
+    const isKnown = this.#loaded.some(({ id }) => id === message.id);
+    const loaded = this.#loaded.map((known) => (known.id === message.id ? message : known));
+    this.#show(isKnown ? loaded : [...loaded, message]);
+  }
+
+  /** What came up to a message was read. */
+  markRead(messageId: string): void {
+    const until = this.#loaded.findIndex(({ id }) => id === messageId);
+    this.#show(
+      this.#loaded.map((message, at) => (at <= until && isUnread(message) ? { ...message, read: true } : message)),
+    );
   }
 
   drop(messageId: string): void {
-    this.messages = this.messages.filter(({ id }) => id !== messageId);
+    this.#show(this.#loaded.filter(({ id }) => id !== messageId));
+  }
+
+  #show(loaded: readonly Message[]): void {
+    this.#loaded = loaded;
+    this.messages = inOrder(loaded);
   }
 }
 

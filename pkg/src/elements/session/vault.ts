@@ -6,6 +6,7 @@ import {
   indexedDbStore,
   memoryStore,
   type BackupHook,
+  type DiscardOptions,
   type PasskeyOpening,
   type Store,
 } from "../../index.js";
@@ -60,6 +61,28 @@ export class VaultAccess {
     }
   }
 
+  /** When a backup was last opened here to try it, in Unix seconds. */
+  get drilledAt(): number | null {
+    try {
+      const noted = Number(localStorage.getItem(this.#drillMark));
+      return Number.isSafeInteger(noted) && noted > 0 ? noted : null;
+    } catch {
+      return null;
+    }
+  }
+
+  set drilledAt(time: number) {
+    try {
+      localStorage.setItem(this.#drillMark, String(time));
+    } catch {
+      // Not remembered.
+    }
+  }
+
+  get #drillMark(): string {
+    return `tessera-drill:${this.options.vault}`;
+  }
+
   get #passkeyMark(): string {
     return `tessera-passkey:${this.options.vault}`;
   }
@@ -84,19 +107,16 @@ export class VaultAccess {
     }
   }
 
-  async destroy(portal: Portal | null): Promise<void> {
-    if (portal) await portal.vault.destroy();
+  async destroy(portal: Portal | null, options: DiscardOptions): Promise<void> {
+    if (portal) await portal.vault.destroy(options);
     else await destroyVault(this.#store, { takeOver: true });
   }
 
-  /** Puts a backup in the place of what is here, once it is sure that the backup opens. */
-  async restore(portal: Portal | null, bundle: Uint8Array, key: BackupKey): Promise<() => Promise<Portal>> {
+  /** Opens a backup in memory; calling what this gives puts it into the store, which has to be empty by then. */
+  async restore(bundle: Uint8Array, key: BackupKey): Promise<() => Promise<Portal>> {
     const trial = await Portal.restore(bundle, { relay: this.options.relay, store: memoryStore(), ...key });
     await trial.dispose();
-    return async () => {
-      await this.destroy(portal);
-      return Portal.restore(bundle, { ...this.#common(), ...key });
-    };
+    return () => Portal.restore(bundle, { ...this.#common(), ...key });
   }
 
   #open(options: {

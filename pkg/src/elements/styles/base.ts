@@ -76,8 +76,9 @@ export const base = css`
     color: var(--t-muted);
     font-size: 0.875rem;
   }
+  /* Without a place in the layout, but there for a screen reader, which reads what is put into it. */
   .outcome:empty {
-    display: none;
+    position: absolute;
   }
   .outcome[data-state="failed"],
   .error {
@@ -114,6 +115,7 @@ export const base = css`
     background: var(--t-surface);
     text-align: center;
     cursor: pointer;
+    text-decoration: none;
     position: relative;
     transition: background-color 120ms;
   }
@@ -282,6 +284,22 @@ export const base = css`
     }
     .primary {
       border-width: 2px;
+    }
+    .badge,
+    .label,
+    .flag[data-level="critical"] {
+      border: 1px solid CanvasText;
+    }
+    .person-row[aria-current="true"] {
+      outline: 3px solid Highlight;
+      outline-offset: -3px;
+    }
+    .menu-list button[aria-current="page"] {
+      border-color: Highlight;
+    }
+    .chart svg,
+    .key {
+      forced-color-adjust: none;
     }
   }
 `;

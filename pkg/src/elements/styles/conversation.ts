@@ -22,6 +22,8 @@ export const conversation = css`
     overflow-y: auto;
     overscroll-behavior: contain;
     padding: 8px 12px;
+    /* What gets the focus is not under the button that leads to the end. */
+    scroll-padding-block: 8px min(64px, 25%);
   }
   .older {
     display: flex;
@@ -95,7 +97,7 @@ export const conversation = css`
     align-items: center;
     gap: 4px;
   }
-  .bubble-buttons:has(> .more:only-child) {
+  .bubble-buttons:has(> .more:only-child:not([open])) {
     position: absolute;
     inset-block-end: 0;
     inset-inline-end: 0;
@@ -106,8 +108,21 @@ export const conversation = css`
   .bubble-buttons .more > summary {
     color: var(--t-muted);
   }
+  /* In the bubble: over it, the list would be cut off at the edge of the message. */
+  .bubble-buttons:has(> .more[open]) {
+    position: static;
+    justify-content: flex-end;
+  }
   .bubble-buttons .menu-list {
-    inset-block-end: 100%;
+    position: static;
+    min-width: 0;
+    padding: 0;
+    border: 0;
+    background: transparent;
+    box-shadow: none;
+  }
+  .bubble-buttons .menu-list button {
+    border-color: var(--t-edge);
   }
   .divider {
     display: flex;
@@ -150,22 +165,37 @@ export const conversation = css`
     max-height: 24rem;
     border-radius: 12px;
   }
+  /* Over the end of the messages, whatever the composer's height is. */
   .jump {
-    position: absolute;
-    inset-inline-end: 16px;
-    bottom: 96px;
+    align-self: flex-end;
+    flex: none;
+    height: 44px;
+    margin: -52px 16px 8px;
     z-index: 2;
     border-radius: 22px;
     box-shadow: 0 4px 12px rgb(0 0 0 / 20%);
   }
   .composer {
     flex: none;
+    display: flex;
+    flex-direction: column;
     padding: 8px 12px;
     gap: 8px;
     background: var(--t-surface);
     border-top: 1px solid var(--t-line);
     max-height: 60%;
     overflow-y: auto;
+  }
+  /* What belongs to a message scrolls, if it has to: the field and Send stay in sight. */
+  .about {
+    display: grid;
+    flex: 0 1 auto;
+    gap: 8px;
+    min-height: 56px;
+    overflow-y: auto;
+  }
+  .about:not(:has(> *)) {
+    display: none;
   }
   .composer[data-dragging] {
     outline: 3px dashed var(--t-accent);
@@ -176,15 +206,24 @@ export const conversation = css`
     text-align: center;
     padding: 16px;
   }
+  /* Where the field would be narrow, the buttons stand below it. */
   .write {
+    flex: none;
     display: flex;
+    flex-wrap: wrap;
     gap: 8px;
     align-items: flex-end;
   }
+  .tools {
+    display: flex;
+    flex: 1 0 auto;
+    justify-content: flex-end;
+    gap: 8px;
+  }
   .write textarea {
-    flex: 1;
+    flex: 100 1 11rem;
     min-width: 0;
-    max-height: 12rem;
+    max-height: min(12rem, 30vh);
     resize: none;
     field-sizing: content;
     border-radius: var(--t-radius);

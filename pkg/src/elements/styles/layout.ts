@@ -2,6 +2,13 @@
 
 import { css } from "lit";
 
+/** As high as the screen, unless the host's own style sheet says otherwise. */
+export const fullHeight = css`
+  :host {
+    height: 100dvh;
+  }
+`;
+
 export const layout = css`
   .portal {
     display: flex;
@@ -24,6 +31,18 @@ export const layout = css`
   .head .title {
     font-size: 1.125rem;
     text-align: start;
+    display: flex;
+    align-items: center;
+    gap: 6px;
+    min-width: 0;
+  }
+  /* Two lines of a name, so that people with long names can be told apart. */
+  .head .title > bdi {
+    display: -webkit-box;
+    -webkit-box-orient: vertical;
+    -webkit-line-clamp: 2;
+    overflow: hidden;
+    text-overflow: ellipsis;
   }
   .head .name {
     padding-inline: 4px;
@@ -47,12 +66,21 @@ export const layout = css`
     display: inline-flex;
   }
   .relay {
+    flex: none;
     color: var(--t-warn);
     font-size: 0.875rem;
     font-weight: 600;
   }
+  /* The banner below shows it in more words; this is what is read aloud. */
+  .portal[data-wide="false"] .relay {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+  }
   .relay:empty {
-    display: none;
+    position: absolute;
   }
   .more {
     position: relative;
@@ -71,7 +99,7 @@ export const layout = css`
     position: absolute;
     inset-inline-end: 0;
     z-index: 3;
-    min-width: 14rem;
+    min-width: min(14rem, 70vw);
     display: grid;
     padding: 8px;
     border: 1px solid var(--t-edge);
@@ -110,6 +138,13 @@ export const layout = css`
     overflow-y: auto;
     display: flex;
     flex-direction: column;
+  }
+  .panel {
+    flex: 0 0 20rem;
+    min-height: 0;
+    overflow-y: auto;
+    background: var(--t-surface);
+    border-inline-start: 1px solid var(--t-line);
   }
   .main.locked {
     justify-content: flex-start;
@@ -170,6 +205,7 @@ export const layout = css`
   .banner[data-level="stop"] strong {
     color: var(--t-stop);
   }
+  .banner.tall > button,
   .portal[data-wide="false"] .banner > .row,
   .portal[data-wide="false"] .banner > button {
     grid-column: 2 / -1;
@@ -182,6 +218,9 @@ export const layout = css`
   .search {
     margin: 8px 12px;
     width: calc(100% - 24px) !important;
+  }
+  .nobody:not(:empty) {
+    padding: 8px 12px;
   }
   .person-row {
     width: 100%;
@@ -206,6 +245,9 @@ export const layout = css`
   .person-row[aria-current="true"] {
     background: color-mix(in srgb, var(--t-accent) 12%, var(--t-surface));
     box-shadow: inset 4px 0 0 var(--t-accent);
+  }
+  .person-row[aria-current="true"] .avatar {
+    background: var(--t-surface);
   }
   .avatar {
     grid-area: a;

@@ -27,6 +27,9 @@ export const pages = css`
     background: var(--t-surface);
     min-width: 0;
   }
+  .card > button:not(.wide) {
+    justify-self: start;
+  }
   .card.offered {
     border: 2px solid var(--t-accent);
   }
@@ -92,6 +95,17 @@ export const pages = css`
     display: grid;
     grid-template-columns: 1fr 1fr;
     gap: 8px;
+  }
+  .person-files {
+    width: 100%;
+  }
+  .person-files li {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    justify-content: space-between;
+    gap: 0 8px;
+    border-bottom: 1px solid var(--t-line);
   }
   .id-code {
     max-width: 22rem;
@@ -173,7 +187,12 @@ export const pages = css`
     width: 100%;
     height: 96px;
   }
-  .columns > :first-child .layer-0 {
+  .stack {
+    display: grid;
+    gap: 16px;
+    align-content: start;
+  }
+  .chart-seen .layer-0 {
     fill: var(--t-edge);
   }
   .layer-0 {
@@ -194,6 +213,12 @@ export const pages = css`
     color: var(--t-muted);
     font-size: 0.875rem;
   }
+  .legend {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: 4px 8px;
+  }
   .key {
     display: inline-block;
     width: 12px;
@@ -209,9 +234,39 @@ export const pages = css`
     font-variant-numeric: tabular-nums;
   }
   .numbers :is(th, td) {
-    padding: 4px 12px;
+    padding: 4px;
+    font-size: 0.875rem;
     text-align: end;
     border-bottom: 1px solid var(--t-line);
+  }
+  .paper-thread {
+    color: #000;
+    background: #fff;
+    font: 400 11pt / 1.4 var(--t-font);
+  }
+  .paper-thread h1 {
+    font-size: 14pt;
+    margin: 0;
+  }
+  .paper-thread header {
+    margin-block-end: 6mm;
+  }
+  .paper-message {
+    border-top: 1px solid #999;
+    padding-block: 2mm;
+    break-inside: avoid;
+  }
+  .paper-photo {
+    display: block;
+    max-width: 100%;
+    max-height: 95mm;
+    margin-block-start: 2mm;
+    border: 1px solid #999;
+  }
+  .paper-gap {
+    border: 1px dashed #000;
+    padding: 2mm;
+    font-weight: 600;
   }
   @media print {
     .sheet {

@@ -18,6 +18,8 @@ export class Attachments extends View {
   /** By the place of the file: its message's id and its number. */
   readonly #loaded = new Map<string, Loaded | "loading">();
   readonly #pictures = new Map<string, string>();
+  /** Changes whenever something that is drawn here has changed. */
+  version = 0;
 
   file(place: string, file: Attachment, from: string): TemplateResult {
     const kind = kindOf(file);
@@ -56,7 +58,7 @@ export class Attachments extends View {
     if (results !== null) return results.resultView(loaded.bytes, saveName(file), this.host);
     void import("./result.js").then((module) => {
       results = module;
-      this.host.redraw();
+      this.#changed();
     });
     return html`<p class="hint">${this.t("loading")}</p>`;
   }
@@ -68,9 +70,14 @@ export class Attachments extends View {
     const unreadable = (): void => {
       URL.revokeObjectURL(url);
       this.#pictures.set(place, "");
-      this.host.redraw();
+      this.#changed();
     };
     return html`<img class="photo" data-testid="photo" src=${url} alt=${this.t("photo_from", { name: from })} @error=${unreadable} />`;
+  }
+
+  #changed(): void {
+    this.version += 1;
+    this.host.redraw();
   }
 
   #note(text: string): TemplateResult {
@@ -83,7 +90,7 @@ export class Attachments extends View {
     this.#loaded.set(place, "loading");
     const keep = (loaded: Loaded): void => {
       this.#loaded.set(place, loaded);
-      this.host.redraw();
+      this.#changed();
     };
     file.body().then(
       (bytes) => keep({ bytes }),

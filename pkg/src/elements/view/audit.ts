@@ -35,7 +35,7 @@ export class Audit extends View {
       <p>${this.t("audit_help")}</p>
       <div class="row">
         <button type="button" class="primary" data-testid="log-verify" @click=${this.#verify}>${this.t("audit_verify")}</button>
-        <span role="group" class="row" aria-label=${this.t("audit_export")}>${formats.map(
+        <span role="group" class="row" aria-label=${this.t("audit_export")}><span class="hint" aria-hidden="true">${this.t("audit_export")}</span>${formats.map(
           (format) =>
             html`<button type="button" data-testid="log-export-${format}" aria-label=${this.t("audit_export_as", { format: FORMATS[format].label })} @click=${() => this.#export(format)}>${FORMATS[format].label}</button>`,
         )}</span>

@@ -2,9 +2,10 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import type { Alert } from "../session/alerts.js";
+import type { Alert, AlertKind } from "../session/alerts.js";
 import { Conditions, type Condition, type ConditionCode } from "../session/conditions.js";
 import { icon } from "./icons.js";
+import { callButton } from "./parts.js";
 import { foreign, View } from "./view.js";
 
 export type Level = "info" | "warn" | "stop";
@@ -18,10 +19,14 @@ const CONDITION_LEVELS: Readonly<Record<ConditionCode, Level>> = {
   BACKUP_FAILED: "warn",
   DEVICE_FORMER: "warn",
   DEVICE_CONTACT: "warn",
+  FRAMED: "warn",
   DEVICE_SUPERSEDED: "stop",
   STORE_FULL: "stop",
   STOPPED: "stop",
 };
+
+/** What is best settled on the telephone. */
+const CALLED_ABOUT: ReadonlySet<AlertKind> = new Set(["missing", "withheld", "undelivered"]);
 
 /** A copy that came twice: nothing is lost and nobody has to do anything. */
 const HARMLESS = new Set(["REPLAYED"]);
@@ -29,6 +34,10 @@ const HARMLESS = new Set(["REPLAYED"]);
 export function levelOf({ kind, code }: Alert): Level {
   if (kind === "missing" || kind === "emergency") return "stop";
   return code !== null && HARMLESS.has(code) ? "info" : "warn";
+}
+
+export function levelOfCondition({ code }: Condition): Level {
+  return CONDITION_LEVELS[code];
 }
 
 export class Banners extends View {
@@ -44,7 +53,7 @@ export class Banners extends View {
       ${repeat(
         alerts,
         ({ id }) => id,
-        (alert) => this.#alert(alert),
+        (alert) => this.#alert(alert, only),
       )}
       ${repeat(
         conditions,
@@ -54,7 +63,7 @@ export class Banners extends View {
     </div>`;
   }
 
-  #alert(alert: Alert): TemplateResult {
+  #alert(alert: Alert, only: string | null): TemplateResult {
     const { session } = this;
     const name = session.contact(alert.contactId)?.name ?? "";
     const isPerson = alert.contactId !== null && name !== "";
@@ -63,11 +72,12 @@ export class Banners extends View {
       ${icon(level)}
       <div>
         <strong>${this.#title(alert, isPerson)}</strong>
-        <p>${isPerson ? html`${foreign(name)}. ` : nothing}${this.#text(alert)}</p>
+        <p>${isPerson && alert.kind !== "missing" ? html`${foreign(name)}. ` : nothing}${this.#text(alert)}</p>
       </div>
       <div class="row">
+        ${CALLED_ABOUT.has(alert.kind) ? callButton(this.host) : nothing}
         ${
-          isPerson && alert.kind !== "missing"
+          isPerson && alert.kind !== "missing" && only === null
             ? html`<button type="button" class="quiet" @click=${() => this.host.go({ name: "thread", contactId: alert.contactId ?? "" })}>${this.t("open_conversation")}</button>`
             : nothing
         }
@@ -77,6 +87,10 @@ export class Banners extends View {
   }
 
   #title(alert: Alert, isPerson: boolean): string {
+    if (alert.kind === "missing")
+      return this.t("alert_missing", {
+        name: isPerson ? (this.session.contact(alert.contactId)?.name ?? "") : this.t("someone"),
+      });
     if (alert.kind !== "blocked") return this.t(`alert_${alert.kind}`, { count: alert.count });
     return this.t(isPerson ? "alert_blocked_from" : "alert_blocked", { count: alert.count });
   }
@@ -94,9 +108,10 @@ export class Banners extends View {
 
   #condition({ code, contactId }: Condition): TemplateResult {
     const { session } = this;
-    const level = CONDITION_LEVELS[code];
+    const level = levelOfCondition({ code, contactId });
     const name = session.contact(contactId)?.name ?? this.t("someone");
-    return html`<section class="banner" part="banner" data-level=${level} role=${level === "info" ? "status" : "alert"} data-testid="notice" data-kind="condition" data-code=${code}>
+    // That there is no connection is said in the header.
+    return html`<section class="banner" part="banner" data-level=${level} role=${level === "info" ? nothing : "alert"} data-testid="notice" data-kind="condition" data-code=${code}>
       ${icon(level)}
       <p>${this.t(`condition_${code}`, { name })}</p>
       ${

@@ -93,9 +93,7 @@ export class Bubble extends View {
       case "queued": {
         if (session.conditions.has("RELAY_UNREACHABLE")) return this.t("state_waiting");
         const { leavesBy } = message;
-        return leavesBy === undefined
-          ? this.t("state_queued")
-          : this.t("state_leaves", { time: words.brief(leavesBy) });
+        return leavesBy === undefined ? this.t("state_queued") : this.t("state_leaves", { time: words.soon(leavesBy) });
       }
       case "undelivered":
       case "stopped":
@@ -121,7 +119,7 @@ export class Bubble extends View {
       ${
         state === "held" || state === "queued"
           ? nothing
-          : html`<details class="more">
+          : html`<details class="more" @toggle=${reveal}>
               <summary aria-label=${this.t("more_about_message")}>${icon("more")}</summary>
               <div class="menu-list">
                 ${failed && state !== "undelivered" ? html`<button type="button" @click=${() => this.#actions.sendAgain(message)}>${this.t("send_again")}</button>` : nothing}
@@ -131,4 +129,9 @@ export class Bubble extends View {
       }
     </div>`;
   }
+}
+
+/** A menu that was opened at the end of a conversation comes into view. */
+function reveal({ target }: Event): void {
+  if (target instanceof HTMLDetailsElement && target.open) target.scrollIntoView({ block: "nearest" });
 }

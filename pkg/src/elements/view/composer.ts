@@ -24,6 +24,7 @@ export class Composer extends View {
   #pace: Pace = "steady";
   #estimated = "";
   #dragging = false;
+  #adding: Promise<void> = Promise.resolve();
 
   constructor(host: Host, contactId: string) {
     super(host);
@@ -38,22 +39,26 @@ export class Composer extends View {
     const files = session.drafts.files(this.#contactId);
     return html`<form class="composer" part="composer" data-testid="composer" ?data-dragging=${this.#dragging}
       @submit=${this.#submit} @paste=${this.#pasted} @dragover=${this.#dragOver} @dragleave=${this.#dragLeave} @drop=${this.#dropped}>
-      ${files.length > 0 ? html`<ul class="picked" aria-label=${this.t("attached")}>${files.map((file) => this.#picked(file))}</ul>` : nothing}
-      ${this.#wait === null ? nothing : this.#paceChoice(this.#wait)}
+      <div class="about">
+        ${files.length > 0 ? html`<ul class="picked" aria-label=${this.t("attached")}>${files.map((file) => this.#picked(file))}</ul>` : nothing}
+        ${this.#wait === null ? nothing : this.#paceChoice(this.#wait)}
+        ${this.host.settings.hasLabels ? this.#label() : nothing}
+      </div>
       ${this.#action.render()}
-      ${this.host.settings.hasLabels ? this.#label() : nothing}
       <div class="write">
-        <label class="button attach" title=${this.t("attach")}>
-          ${icon("clip")}<span class="hidden-text">${this.t("attach")}</span>
-          <input type="file" multiple class="file-input" data-testid="compose-file" aria-label=${this.t("attach")} @change=${this.#chosen} />
-        </label>
-        <label class="button attach" title=${this.t("take_photo")}>
-          ${icon("camera")}<span class="hidden-text">${this.t("take_photo")}</span>
-          <input type="file" accept="image/*" capture="environment" class="file-input" data-testid="compose-camera" aria-label=${this.t("take_photo")} @change=${this.#chosen} />
-        </label>
         <textarea rows="1" dir="auto" data-testid="compose-text" aria-label=${this.t("write_to", { name: session.contact(this.#contactId)?.name ?? "" })}
           placeholder=${this.t("write")} .value=${this.#text ?? ""} @input=${this.#typed} @keydown=${this.#key}></textarea>
-        <button type="submit" class="primary send" data-testid="compose-send" aria-label=${this.t("send")} aria-disabled=${this.#action.isBusy}>${icon("send")}<span>${this.t("send")}</span></button>
+        <div class="tools">
+          <label class="button attach" title=${this.t("attach")}>
+            ${icon("clip")}<span class="hidden-text">${this.t("attach")}</span>
+            <input type="file" multiple class="file-input" data-testid="compose-file" aria-label=${this.t("attach")} @change=${this.#chosen} />
+          </label>
+          <label class="button attach" title=${this.t("take_photo")}>
+            ${icon("camera")}<span class="hidden-text">${this.t("take_photo")}</span>
+            <input type="file" accept="image/*" capture="environment" class="file-input" data-testid="compose-camera" aria-label=${this.t("take_photo")} @change=${this.#chosen} />
+          </label>
+          <button type="submit" class="primary send" data-testid="compose-send" aria-label=${this.t("send")} aria-disabled=${this.#action.isBusy}>${icon("send")}<span>${this.t("send")}</span></button>
+        </div>
       </div>
     </form>`;
   }
@@ -69,16 +74,18 @@ export class Composer extends View {
 
   #label(): TemplateResult {
     const { drafts } = this.session;
+    const typed = (event: InputEvent): void => {
+      drafts.labels.set(this.#contactId, (event.target as HTMLInputElement).value);
+    };
     return html`<label class="visit"><span>${this.t("visit")}</span>
-      <input type="text" autocomplete="off" data-testid="compose-label" placeholder=${this.t("visit_example")} .value=${drafts.labels.get(this.#contactId) ?? ""}
-        @input=${(event: InputEvent) => drafts.labels.set(this.#contactId, (event.target as HTMLInputElement).value)} /></label>`;
+      <input type="text" autocomplete="off" data-testid="compose-label" placeholder=${this.t("visit_example")} .value=${drafts.labels.get(this.#contactId) ?? ""} @input=${typed} /></label>`;
   }
 
   #picked(file: PreparedFile): TemplateResult {
     const size = this.host.words.size(file.blob.size);
     const remove = (): void => {
-      this.session.drafts.remove(this.#contactId, file);
-      this.host.redraw();
+      const others = this.session.drafts.files(this.#contactId).filter((other) => other !== file);
+      void this.#action.run(() => this.#keep(others));
       this.find("textarea")?.focus();
     };
     return html`<li data-testid="attached">
@@ -129,9 +136,16 @@ export class Composer extends View {
 
   /** Kept sealed on every key, so that a lock or a closed page loses nothing. */
   #write(text: string): void {
+    const thread = this.session.thread(this.#contactId);
+    const marks = (text === "") !== (thread.draft === "");
     this.#text = text;
-    this.session.thread(this.#contactId).draft = text;
-    void this.session.portal.setDraft(this.#contactId, text).catch((error: unknown) => {
+    thread.draft = text;
+    if (marks) this.host.redraw(); // the list says where a draft is
+    this.#kept(this.session.portal.setDraft(this.#contactId, text));
+  }
+
+  #kept(keeping: Promise<void>): void {
+    keeping.catch((error: unknown) => {
       if (this.session.isOpen) this.#action.fail(this.host.words.error(error));
     });
   }
@@ -146,14 +160,14 @@ export class Composer extends View {
     const input = event.target as HTMLInputElement;
     const files = [...(input.files ?? [])];
     input.value = "";
-    void this.#add(files);
+    this.#add(files);
   };
 
   #pasted = (event: ClipboardEvent): void => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length === 0) return;
     event.preventDefault();
-    void this.#add(files);
+    this.#add(files);
   };
 
   #dragOver = (event: DragEvent): void => {
@@ -166,7 +180,7 @@ export class Composer extends View {
   #dropped = (event: DragEvent): void => {
     event.preventDefault();
     this.#drag(false);
-    void this.#add([...(event.dataTransfer?.files ?? [])]);
+    this.#add([...(event.dataTransfer?.files ?? [])]);
   };
 
   #drag(isOver: boolean): void {
@@ -175,14 +189,20 @@ export class Composer extends View {
     this.host.redraw();
   }
 
-  async #add(files: readonly File[]): Promise<void> {
+  /** One after another: a second choice during the first is not lost. */
+  #add(files: readonly File[]): void {
+    this.#adding = this.#adding.then(() => this.#prepare(files));
+  }
+
+  async #prepare(files: readonly File[]): Promise<void> {
     const { words } = this.host;
     await this.#action.run(async () => {
       this.#limit ??= (await this.session.portal.limits()).maxMessageBytes - OVERHEAD;
       for (const file of files) {
         const used = this.session.drafts.files(this.#contactId).reduce((sum, { blob }) => sum + blob.size, 0);
         try {
-          this.session.drafts.add(this.#contactId, [await prepare(file, this.#limit - used)]);
+          const picked = await prepare(file, this.#limit - used);
+          await this.#keep([...this.session.drafts.files(this.#contactId), picked]);
         } catch (error) {
           if (!(error instanceof FileTooLarge)) throw error;
           this.#action.fail(
@@ -193,6 +213,11 @@ export class Composer extends View {
       }
     });
     this.find("textarea")?.focus();
+  }
+
+  /** Kept sealed like the text. */
+  #keep(files: readonly PreparedFile[]): Promise<void> {
+    return this.session.drafts.keep(this.#contactId, files, this.session.portal);
   }
 
   #submit = async (event: SubmitEvent): Promise<void> => {
@@ -212,8 +237,9 @@ export class Composer extends View {
           text: text === "" ? null : text,
           attachments: files.map(({ blob, contentType, filename }) => ({ body: blob, contentType, filename })),
           ...(label === "" ? {} : { session: label }),
+          ...(this.#wait === null ? {} : { pace: this.#pace }),
         });
-        session.drafts.clear(this.#contactId);
+        session.drafts.sent(this.#contactId);
         this.#text = "";
         session.thread(this.#contactId).draft = "";
       }, this.#contactId);
@@ -221,6 +247,7 @@ export class Composer extends View {
     });
     if (isSent !== true) return;
     this.close();
+    this.host.announce(this.t("state_queued"));
     this.find("textarea")?.focus();
   };
 }

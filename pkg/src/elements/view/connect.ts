@@ -3,7 +3,8 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { fingerprintIn, isInvitation } from "../session/invitation-text.js";
-import type { OpenInvitation } from "../session/invitations.js";
+import type { Invitation } from "../../index.js";
+import { qrSvg } from "../../qr.js";
 import { copyText, qrImage } from "./parts.js";
 import { Scanner } from "./scanner.js";
 import { Action, View, type Host } from "./view.js";
@@ -15,6 +16,11 @@ export class Connect extends View {
   readonly #expects = new Map<string, Action>();
   readonly #unwatch: () => void;
   #known: ReadonlySet<string>;
+  /** The invitations that were open when this was drawn last. */
+  #open: ReadonlyMap<string, Invitation>;
+  /** Ids of those that were made on this page, the newest first. */
+  #made: readonly string[] = [];
+  readonly #pictures = new Map<string, string>();
   #text = "";
   #isInPerson = false;
   #isClosed = false;
@@ -27,7 +33,12 @@ export class Connect extends View {
     this.#accept = new Action(host);
     this.#scanner = new Scanner(host);
     this.#known = new Set(this.session.contacts.map(({ id }) => id));
+    this.#open = byId(this.session.invitations);
+    this.#count();
     this.#unwatch = this.session.watch(() => this.#advance());
+    const { offered, isOfferAccepted } = this.session;
+    this.session.isOfferAccepted = false;
+    if (offered !== null && isOfferAccepted) void this.#answer(offered);
     if (this.session.isOpen)
       void this.session.portal.me().then(({ fingerprintQrSvg }) => this.#showOwn(fingerprintQrSvg));
   }
@@ -47,7 +58,7 @@ export class Connect extends View {
         </div>
         ${this.#invite.render()}
         ${repeat(
-          session.invitations.all,
+          this.#sorted(),
           ({ id }) => id,
           (invitation) => this.#invitation(invitation),
         )}
@@ -67,7 +78,7 @@ export class Connect extends View {
             }} /> <span>${this.t("accept_in_person")}</span></label>
           <button type="submit" class="primary" data-testid="accept-button" ?disabled=${!session.isOpen} aria-disabled=${this.#accept.isBusy}>${this.t("accept")}</button>
         </form>
-        ${this.#accept.render()}
+        ${offered === null ? this.#accept.render() : nothing}
         <p class="hint">${this.t("accept_hint")}</p>
         ${this.#ownCode()}
       </section>
@@ -90,6 +101,7 @@ export class Connect extends View {
         <button type="button" class="primary" data-testid="offer-accept" @click=${() => this.#answer(offered)} aria-disabled=${this.#accept.isBusy}>${this.t("connect")}</button>
         <button type="button" data-testid="offer-refuse" @click=${this.#putAway}>${this.t("not_now")}</button>
       </div>
+      ${this.#accept.render()}
     </section>`;
   }
 
@@ -98,15 +110,26 @@ export class Connect extends View {
     this.session.changed();
   };
 
-  #invitation(invitation: OpenInvitation): TemplateResult {
-    const { id, kind, link, expiresAt, isExpecting } = invitation;
+  /** The one made last comes first; after a reload the code to scan does. */
+  #sorted(): Invitation[] {
+    const rank = ({ id, kind }: Invitation): number => {
+      const place = this.#made.indexOf(id);
+      return place >= 0 ? place : this.#made.length + (kind === "qr" ? 0 : 1);
+    };
+    return [...this.session.invitations].sort((one, other) => rank(one) - rank(other));
+  }
+
+  #invitation(invitation: Invitation): TemplateResult {
+    const { id, kind, uri, expiresAt, expectsIdentity } = invitation;
+    // The secret is in the fragment, which no server sees.
+    const link = `${this.host.settings.invitePage()}#${uri}`;
     const left = Math.max(0, expiresAt - Date.now() / 1000);
     const minutes = Math.floor(left / 60);
     const time =
       left < 3600 ? `${minutes}:${String(Math.floor(left % 60)).padStart(2, "0")}` : this.host.words.span(left);
     const share = { url: link };
     return html`<article class="invitation" data-testid="invitation" data-kind=${kind} aria-label=${this.t(kind === "qr" ? "qr_title" : "link_title")}>
-      ${kind === "qr" ? qrImage(invitation.qrSvg, this.t("qr_alt"), "invitation-qr") : nothing}
+      ${kind === "qr" ? qrImage(this.#picture(id, link), this.t("qr_alt"), "invitation-qr") : nothing}
       <div>
         <p>${this.t(kind === "qr" ? "qr_help" : "link_help")}</p>
         <p class="countdown">${this.t("valid_for", { time })}</p>
@@ -117,7 +140,7 @@ export class Connect extends View {
           ${navigator.canShare?.(share) ? html`<button type="button" @click=${() => void navigator.share(share).catch(() => {})}>${this.t("share")}</button>` : nothing}
           <button type="button" class="quiet" data-testid="cancel-invitation" @click=${() => this.#withdraw(id)}>${this.t("withdraw")}</button>
         </div>
-        ${isExpecting ? html`<p data-testid="expected">${this.t("expecting")}</p>` : this.#inPerson(id)}
+        ${expectsIdentity ? html`<p data-testid="expected">${this.t("expecting")}</p>` : this.#inPerson(id)}
       </div>
     </article>`;
   }
@@ -131,8 +154,7 @@ export class Connect extends View {
       if (fingerprint === null) action.fail(this.t("id_code_bad"));
       else
         void action.run(async () => {
-          await this.session.portal.expectIdentity(id, fingerprint);
-          this.session.invitations.expecting(id);
+          await this.session.act((portal) => portal.expectIdentity(id, fingerprint));
         });
     };
     return html`<details class="in-person" data-testid="in-person">
@@ -167,23 +189,35 @@ export class Connect extends View {
   async #make(kind: "qr" | "link"): Promise<void> {
     const { session } = this;
     await this.#invite.run(async () => {
-      const made = await session.portal.invite({ kind });
-      session.invitations.add(made, kind, this.host.settings.invitePage());
-      this.#timer ??= setInterval(() => this.#tick(), 1000);
+      await session.act(async (portal) => {
+        const { id } = await portal.invite({ kind });
+        this.#made = [id, ...this.#made];
+      });
     });
     await this.host.updateComplete;
     this.find("[data-testid=copy-invitation]")?.focus({ preventScroll: true });
     this.find(".invitation")?.scrollIntoView({ block: "start" });
   }
 
-  #tick(): void {
-    const { invitations } = this.session;
-    for (const { id, expiresAt } of invitations.all) if (expiresAt * 1000 <= Date.now()) invitations.drop(id);
-    if (invitations.all.length === 0) {
+  #picture(id: string, link: string): string {
+    const known = this.#pictures.get(id) ?? qrSvg(link);
+    this.#pictures.set(id, known);
+    return known;
+  }
+
+  /** Counts the seconds down as long as there is something to count. */
+  #count(): void {
+    if (this.session.invitations.length > 0) this.#timer ??= setInterval(() => this.#tick(), 1000);
+    else {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
-    this.host.redraw();
+  }
+
+  #tick(): void {
+    const isOver = this.session.invitations.some(({ expiresAt }) => expiresAt * 1000 <= Date.now());
+    if (isOver) void this.session.refresh();
+    else this.host.redraw();
   }
 
   async #copy(link: string): Promise<void> {
@@ -192,7 +226,7 @@ export class Connect extends View {
   }
 
   async #withdraw(id: string): Promise<void> {
-    await this.#invite.run(() => this.session.invitations.withdraw(this.session.portal, id));
+    await this.#invite.run(() => this.session.act((portal) => portal.cancelInvitation(id)));
     this.find("[data-testid=invite-qr]")?.focus();
   }
 
@@ -216,13 +250,21 @@ export class Connect extends View {
 
   /** Somebody answered: on to the six digits, here as on the other screen. */
   #advance(): void {
-    const fresh = this.session.contacts.find(({ id }) => !this.#known.has(id));
-    this.#known = new Set(this.session.contacts.map(({ id }) => id));
-    const { invitations } = this.session;
-    if (fresh === undefined || invitations.all.length === 0) return;
-    const [only] = invitations.all;
-    if (only !== undefined && invitations.all.length === 1) invitations.drop(only.id);
+    const { contacts, invitations } = this.session;
+    const before = this.#open;
+    this.#open = byId(invitations);
+    this.#count();
+    const isAnswered = [...before.values()].some(
+      ({ id, expiresAt }) => !this.#open.has(id) && expiresAt * 1000 > Date.now(),
+    );
+    const fresh = contacts.find(({ id }) => !this.#known.has(id));
+    this.#known = new Set(contacts.map(({ id }) => id));
+    if (fresh === undefined || !isAnswered || !this.session.isOpen) return;
     this.host.announce(this.t("somebody_answered"));
     this.host.go({ name: "thread", contactId: fresh.id });
   }
+}
+
+function byId(invitations: readonly Invitation[]): ReadonlyMap<string, Invitation> {
+  return new Map(invitations.map((invitation) => [invitation.id, invitation]));
 }

@@ -1,6 +1,7 @@
 /** A question before something that cannot be undone: the browser's own modal dialog. */
 
 import { html, nothing, type TemplateResult } from "lit";
+import { codeOf } from "../words/language.js";
 import { Action, type Host } from "./view.js";
 
 export interface Question {
@@ -12,6 +13,8 @@ export interface Question {
   /** Whether the passphrase is asked for again. */
   readonly needsPassphrase?: boolean;
   act(): Promise<unknown>;
+  /** What is asked in its place if it fails with this code; null, and the dialog says why it failed. */
+  otherwise?(code: string): Question | null;
 }
 
 export class Dialog {
@@ -52,10 +55,10 @@ export class Dialog {
         ${
           asksAgain
             ? html`<label class="field"><span>${t("passphrase")}</span>
-                <input type="password" name="passphrase" autocomplete="current-password" required data-testid="dialog-passphrase" /></label>`
+                <input type="password" name="passphrase" autocomplete="current-password" required aria-invalid=${this.#action.hasFailed ? "true" : "false"} aria-describedby="dialog-outcome" data-testid="dialog-passphrase" /></label>`
             : nothing
         }
-        ${this.#action.render()}
+        ${this.#action.render("dialog-outcome")}
         <div class="row end">
           <button type="button" data-testid="dialog-cancel" @click=${this.close.bind(this)}>${t("cancel")}</button>
           <button type="submit" class=${question.isGrave === true ? "danger" : "primary"} data-testid="dialog-do" aria-disabled=${this.#action.isBusy}>
@@ -71,18 +74,42 @@ export class Dialog {
     const question = this.#question;
     if (question === null) return;
     const passphrase = new FormData(event.target as HTMLFormElement).get("passphrase");
-    const isDone = await this.#action.run(async () => {
-      if (typeof passphrase === "string" && !(await this.#host.session.isPassphrase(passphrase))) return false;
-      await question.act();
-      return true;
+    const outcome = await this.#action.run(async () => {
+      if (typeof passphrase === "string" && !(await this.#host.session.isPassphrase(passphrase))) return "wrong";
+      return this.#try(question);
     });
-    if (isDone === true) this.close();
-    else if (isDone === false) this.#action.fail(this.#host.words.error("WRONG_PASSPHRASE"), "WRONG_PASSPHRASE");
+    if (outcome === "done") this.close();
+    else if (outcome === "wrong") this.#action.fail(this.#host.words.error("WRONG_PASSPHRASE"), "WRONG_PASSPHRASE");
+    else if (outcome !== undefined) this.#askInstead(outcome);
   };
 
-  #closed = (): void => {
+  async #try(question: Question): Promise<"done" | Question> {
+    try {
+      await question.act();
+      return "done";
+    } catch (error) {
+      const next = question.otherwise?.(codeOf(error)) ?? null;
+      if (next === null) throw error;
+      return next;
+    }
+  }
+
+  /** The dialog stays open: the focus goes to the way out, not to the button that was just pressed. */
+  #askInstead(question: Question): void {
+    this.#question = question;
+    this.#host.redraw();
+    void this.#host.updateComplete.then(() => {
+      this.#element()?.querySelector<HTMLElement>("[data-testid=dialog-cancel]")?.focus();
+      this.#host.announce(question.title);
+    });
+  }
+
+  #closed = async (): Promise<void> => {
     this.#question = null;
     this.#host.redraw();
+    await this.#host.updateComplete;
+    // The browser gives the focus back to what opened the dialog, which may be gone by now.
+    if (document.activeElement === document.body) this.#host.restoreFocus();
   };
 
   #element(): HTMLDialogElement | null {

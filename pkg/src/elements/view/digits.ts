@@ -5,20 +5,24 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { Contact } from "../../index.js";
+import type { Dialog } from "./dialog.js";
 import { icon } from "./icons.js";
+import { askToRemove } from "./parts.js";
 import { Action, View, type Host } from "./view.js";
 
 const LENGTH = 6;
 
 export class DigitCheck extends View {
   readonly #contactId: string;
+  readonly #dialog: Dialog;
   readonly #action: Action;
   #typed = "";
   #isWrong = false;
   #announced: string | null = null;
 
-  constructor(host: Host, contactId: string) {
+  constructor(host: Host, dialog: Dialog, contactId: string) {
     super(host);
+    this.#dialog = dialog;
     this.#contactId = contactId;
     this.#action = new Action(host);
   }
@@ -26,12 +30,17 @@ export class DigitCheck extends View {
   render(): TemplateResult {
     const contact = this.session.contact(this.#contactId);
     if (contact === undefined || contact.state !== "pending") return html``;
-    const title = this.t("check_title", { name: contact.name || this.t("this_person") });
+    // Who answered is not known before the first answer came.
+    const isWaiting = contact.sas === null && contact.verified === null && contact.reason === null;
+    const title =
+      isWaiting && contact.name === ""
+        ? this.t("check_wait_title")
+        : this.t("check_title", { name: contact.name || this.t("this_person") });
     return html`<section class="card check-card" data-testid="check">
       <h3>${title}</h3>
       ${this.#body(contact)}
       ${this.#action.render()}
-      <button type="button" class="quiet" data-testid="remove-contact" @click=${this.#remove}>${this.t("remove_contact")}</button>
+      <button type="button" class="quiet" data-testid="remove-contact" @click=${() => askToRemove(this.host, this.#dialog, contact)}>${this.t("remove_contact")}</button>
     </section>`;
   }
 
@@ -39,15 +48,27 @@ export class DigitCheck extends View {
     if (contact.reason !== null)
       return html`<p class="unreadable" role="alert" data-testid="reason">${icon("warn")} ${this.host.words.error(contact.reason)}</p>`;
     if (contact.verified !== null)
-      return html`<p role="status" data-testid="sas-wait">${this.t("check_wait_other", { name: contact.name || this.t("this_person") })}</p>`;
-    if (contact.sas === null) return html`<p role="status" data-testid="sas-wait">${this.t("check_wait")}</p>`;
-    if (this.#announced !== contact.sas) {
-      this.#announced = contact.sas;
-      this.host.announce(this.t("check_ready"));
-    }
+      return this.#wait(
+        this.t("check_wait_other", { name: contact.name || this.t("this_person") }),
+        "check_wait_other",
+      );
+    if (contact.sas === null) return this.#wait(this.t("check_wait"), "check_wait");
+    this.#announce(this.t("check_ready"), contact.sas);
     return this.session.alerts.accepted(this.#contactId)
       ? this.#show(contact.sas, contact)
       : this.#type(contact.sas, contact);
+  }
+
+  #wait(text: string, step: string): TemplateResult {
+    this.#announce(text, step);
+    return html`<p data-testid="sas-wait">${text}</p>`;
+  }
+
+  /** Each step once, however often it is drawn and in whatever language. */
+  #announce(text: string, step: string): void {
+    if (this.#announced === step) return;
+    this.#announced = step;
+    this.host.announce(text);
   }
 
   /** The side that reads aloud. */
@@ -81,23 +102,16 @@ export class DigitCheck extends View {
 
   #match = (): Promise<void> => this.#answer((portal) => portal.confirmSas(this.#contactId), "checked_now");
 
-  #differ = (): Promise<void> => this.#answer((portal) => portal.rejectSas(this.#contactId), "suspect_title");
+  /** The warning that follows says it. */
+  #differ = (): Promise<void> => this.#answer((portal) => portal.rejectSas(this.#contactId), null);
 
-  #remove = (): void => {
-    void this.#action
-      .run(() => this.session.act((portal) => portal.removeContact(this.#contactId)))
-      .then(() => {
-        if (this.session.contact(this.#contactId) === undefined) this.host.go({ name: "inbox" });
-      });
-  };
-
-  async #answer(action: Parameters<typeof this.session.act>[0], said: "checked_now" | "suspect_title"): Promise<void> {
+  async #answer(action: Parameters<typeof this.session.act>[0], said: "checked_now" | null): Promise<void> {
     const isDone = await this.#action.run(async () => {
       await this.session.act(action, this.#contactId);
       return true;
     });
     if (isDone !== true) return;
-    this.host.announce(this.t(said));
+    if (said !== null) this.host.announce(this.t(said));
     // The card is gone: go on where a person goes on.
     await this.host.updateComplete;
     (this.find("textarea") ?? this.find("[data-testid=thread-title]"))?.focus();

@@ -16,6 +16,7 @@ const PATHS = {
   lock: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 017 0v3",
   file: "M7 3h7l4 4v14H7zM14 3v4h4",
   print: "M7 9V3h10v6M7 17H4V9h16v8h-3M7 14h10v7H7z",
+  phone: "M6 3h4l2 5-2.5 1.5a11 11 0 005 5L16 12l5 2v4a2 2 0 01-2 2A15 15 0 014 5a2 2 0 012-2z",
   down: "M12 5v14M6 13l6 6 6-6",
   camera: "M4 8h4l2-3h4l2 3h4v11H4zM12 16.5a3.3 3.3 0 100-6.6 3.3 3.3 0 000 6.6z",
 } as const;

@@ -16,7 +16,8 @@ export class Inbox extends View {
   render(openId: string | null = null): TemplateResult {
     const { contacts } = this.session;
     const shown = this.#sorted().filter(({ name }) => matches(name, this.#search));
-    return html`<nav class="inbox" aria-label=${this.t("messages")}>
+    const warned = new Set(this.session.alerts.open().map(({ contactId }) => contactId));
+    return html`<nav class="inbox" aria-label=${[this.t("messages"), this.session.name].filter(Boolean).join(" · ")}>
       ${
         contacts.length >= SEARCH_FROM
           ? html`<input type="search" class="search" data-testid="search" aria-label=${this.t("search")} placeholder=${this.t("search")} .value=${this.#search} @input=${this.#typed} />`
@@ -29,11 +30,11 @@ export class Inbox extends View {
               ${repeat(
                 shown,
                 ({ id }) => id,
-                (contact) => this.#row(contact, contact.id === openId),
+                (contact) => this.#row(contact, contact.id === openId, warned.has(contact.id)),
               )}
             </ul>`
       }
-      ${contacts.length > 0 && shown.length === 0 ? html`<p class="hint" role="status">${this.t("nobody_found")}</p>` : nothing}
+      <p class="hint nobody" role="status">${contacts.length > 0 && shown.length === 0 ? this.t("nobody_found") : nothing}</p>
     </nav>`;
   }
 
@@ -60,10 +61,9 @@ export class Inbox extends View {
     return [...session.contacts].reverse().sort((one, other) => rank(other) - rank(one) || 0);
   }
 
-  #row(contact: Contact, isOpen: boolean): TemplateResult {
+  #row(contact: Contact, isOpen: boolean, isWarned: boolean): TemplateResult {
     const { session } = this;
     const { last, unread, hasDraft } = session.summary(contact.id);
-    const isWarned = session.alerts.open().some(({ contactId }) => contactId === contact.id);
     return html`<li>
       <button type="button" class="person-row" part="row" data-testid="contact" data-name=${contact.name} data-state=${contact.state}
         data-verified=${contact.verified ?? "no"} aria-current=${isOpen ? "true" : "false"}

@@ -3,27 +3,36 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { PasskeyOpening } from "../../index.js";
 import type { Dialog } from "./dialog.js";
+import { codeOf } from "../words/language.js";
+import { Framed } from "./framed.js";
 import { icon } from "./icons.js";
+import { deletion } from "./parts.js";
 import { Restore } from "./restore.js";
 import { Action, View, type Host } from "./view.js";
 
 const LEAST_PASSPHRASE = 8;
+/** The passphrase is not to blame, and what this page becomes says what happened and what to do. */
+const OWN_PAGE = new Set(["VAULT_IN_USE", "VAULT_EVICTED"]);
 
 export class Lock extends View {
   readonly #action: Action;
   readonly #restore: Restore;
   readonly #dialog: Dialog;
+  readonly #framed: Framed;
   #isFocused = false;
 
   constructor(host: Host, dialog: Dialog) {
     super(host);
     this.#action = new Action(host);
-    this.#restore = new Restore(host);
+    this.#restore = new Restore(host, dialog);
     this.#dialog = dialog;
+    this.#framed = new Framed(host);
   }
 
   render(): TemplateResult {
     const { access } = this.session;
+    if (this.#framed.isNeeded)
+      return html`<div class="lock" data-testid="lock-view" data-access=${access}>${this.#framed.render()}<slot name="help"></slot></div>`;
     return html`<div class="lock" data-testid="lock-view" data-access=${access}>
       ${access === "first" ? this.#first() : this.#locked()}
       <slot name="help"></slot>
@@ -76,17 +85,17 @@ export class Lock extends View {
     const key = title[access as keyof typeof title] ?? "locked_title";
     return html`<p class="lock-mark">${icon(access === "gone" || access === "ended" ? "warn" : "lock")}</p>
       <h2 class="title" tabindex="-1">${this.t(key)}</h2>
-      <p role="status" data-testid="lock-reason">${this.#reason()}</p>
+      <p id="lock-reason" data-testid="lock-reason">${this.#reason()}</p>
       ${access === "locked" || access === "elsewhere" ? this.#unlockForm() : nothing}
       ${access === "ended" ? html`<button type="button" class="primary" @click=${() => location.reload()}>${this.t("reload")}</button>` : nothing}
-      ${this.#action.render()}`;
+      ${this.#action.render("unlock-outcome")}`;
   }
 
   #unlockForm(): TemplateResult {
     const isElsewhere = this.session.access === "elsewhere";
     return html`<form @submit=${this.#unlock}>
       <label class="field"><span>${this.t("passphrase")}</span>
-        <input type="password" name="passphrase" required autocomplete="current-password" data-testid="passphrase" /></label>
+        <input type="password" name="passphrase" required autocomplete="current-password" aria-invalid=${this.#action.hasFailed ? "true" : "false"} aria-describedby="lock-reason unlock-outcome" data-testid="passphrase" /></label>
       <button type="submit" class="primary wide" data-testid="unlock" aria-disabled=${this.#action.isBusy}>${this.t(isElsewhere ? "move_here" : "unlock")}</button>
       ${this.session.hasPasskey ? html`<button type="button" class="wide" data-testid="unlock-passkey" aria-disabled=${this.#action.isBusy} @click=${() => this.#open({ passkey: true })}>${this.t("unlock_passkey")}</button>` : nothing}
     </form>`;
@@ -98,20 +107,19 @@ export class Lock extends View {
     if (access === "gone") return this.t("gone_help");
     if (access === "ended") return this.host.words.error(failure);
     if (access !== "locked") return "";
-    return this.t(lockedBy === "idle" ? "locked_idle" : lockedBy === "manual" ? "locked_manual" : "locked_before");
+    return this.t(`locked_${lockedBy ?? "before"}`);
   }
 
   #startOver(): TemplateResult {
     const { access } = this.session;
     if (access === "opening") return html``;
+    const question = {
+      title: this.t("start_over"),
+      text: this.t("start_over_help"),
+      doLabel: this.t("start_over_do"),
+    };
     const ask = (): void =>
-      void this.#dialog.ask({
-        title: this.t("start_over"),
-        text: this.t("start_over_help"),
-        doLabel: this.t("start_over_do"),
-        isGrave: true,
-        act: () => this.session.destroy(),
-      });
+      void this.#dialog.ask(deletion(this.host, question, (options) => this.session.destroy(options)));
     if (access === "gone")
       return html`<button type="button" data-testid="start-over" @click=${ask}>${this.t("start_over")}</button>`;
     return html`<details class="in-person" data-testid="start-over-details">
@@ -126,14 +134,9 @@ export class Lock extends View {
     const form = new FormData(event.target as HTMLFormElement);
     const { session } = this;
     const name = session.options?.name ?? String(form.get("name") ?? "").trim();
-    await this.#action.run(async () => {
-      await session.create(name, String(form.get("passphrase") ?? ""));
-      const { offered } = session;
-      if (offered === null) return;
-      session.offered = null;
-      const contact = await session.act((portal) => portal.accept(offered));
-      this.host.go({ name: "thread", contactId: contact.id });
-    });
+    // The page that connects people answers the invitation, and says what is wrong with it.
+    session.isOfferAccepted = session.offered !== null;
+    await this.#action.run(() => session.create(name, String(form.get("passphrase") ?? "")));
   };
 
   #unlock = async (event: SubmitEvent): Promise<void> => {
@@ -145,6 +148,12 @@ export class Lock extends View {
   };
 
   async #open(opening: string | PasskeyOpening): Promise<void> {
-    await this.#action.run(() => this.session.unlock(opening));
+    await this.#action.run(async () => {
+      try {
+        await this.session.unlock(opening);
+      } catch (error) {
+        if (!OWN_PAGE.has(codeOf(error))) throw error;
+      }
+    });
   }
 }

@@ -28,7 +28,7 @@ export class PageView extends View {
   render(): TemplateResult {
     if (this.#view !== null) return this.#view.render();
     if (this.#failure !== null) return html`<p class="unreadable" role="alert">${this.t("page_failed")}</p>`;
-    return html`<p class="empty" role="status">${this.t("loading")}</p>`;
+    return html`<p class="empty">${this.t("loading")}</p>`;
   }
 
   override updated(): void {

@@ -5,11 +5,21 @@ import type { AuditEntry } from "../../index.js";
 import { saveFile } from "../media/files.js";
 import { assess, assessmentCsv } from "../privacy/assessment.js";
 import { barChart } from "../privacy/chart.js";
-import { beliefBounds, observe, sums, timeline, type Observed, type Timeline } from "../privacy/observed.js";
+import {
+  beliefBounds,
+  observe,
+  sums,
+  timeline,
+  type Batch,
+  type Observed,
+  type ServiceInfo,
+  type Timeline,
+} from "../privacy/observed.js";
 import type { TextKey } from "../words/language.js";
 import { Action, View, type Host } from "./view.js";
 
 const ENTRIES = 1000;
+const DAY = 86_400;
 /** The lists change once an epoch; a shorter pause shows nothing new. */
 const LEAST_PAUSE_MS = 5_000;
 const MOST_PAUSE_MS = 60_000;
@@ -32,7 +42,7 @@ export class Privacy extends View {
     return html`<div class="page privacy" data-testid="privacy">
       <h2 class="title" tabindex="-1">${this.t("privacy")}</h2>
       ${this.#failed ? html`<p class="unreadable" role="alert">${this.host.words.error("RELAY_UNREACHABLE")}</p>` : nothing}
-      ${observed === null ? html`<p class="empty" role="status">${this.t("loading")}</p>` : this.#charts(observed)}
+      ${observed === null ? html`<p class="empty">${this.t("loading")}</p>` : this.#charts(observed)}
       ${observed === null ? nothing : this.#assessment(observed)}
     </div>`;
   }
@@ -56,26 +66,49 @@ export class Privacy extends View {
     );
     const sent = this.#count("sent", time);
     const received = this.#count("received", time);
-    const [all, out, into] = [cells, sent, received].map((values) => values.reduce((sum, value) => sum + value, 0)) as [
-      number,
-      number,
-      number,
-    ];
+    const [all, out, into] = [cells, sent, received].map(total) as [number, number, number];
     const seen = this.t("privacy_seen_text", { count: words.number(all) });
-    const own = this.t("privacy_own_text", { sent: words.number(out), received: words.number(into) });
+    const own = this.t("privacy_own_text", { sent: out, received: into });
     return html`<p class="belief" data-testid="belief">${this.#belief(info.cover)}</p>
       <div class="columns">
-        <section class="card"><h3>${this.t("privacy_seen")}</h3>${barChart([cells], seen, axis)}<p data-testid="seen">${seen}</p>
-          <ul class="points">${this.#points(["privacy_cannot_who", "privacy_cannot_what", "privacy_cannot_which"])}</ul></section>
-        <section class="card"><h3>${this.t("privacy_own")}</h3>${barChart([received, sent], own, axis)}<p data-testid="own">${own}</p>
+        <section class="card"><h3>${this.t("privacy_seen")}</h3>${barChart([cells], "seen", seen, axis)}<p data-testid="seen">${seen}</p>
+          <h3>${this.t("privacy_own")}</h3>${barChart([received, sent], "own", own, axis)}<p data-testid="own">${own}</p>
           <p class="legend"><span class="key layer-1"></span>${this.t("privacy_sent")} <span class="key layer-0"></span>${this.t("privacy_received")}</p></section>
+        <div class="stack">
+          <section class="card"><h3>${this.t("privacy_hidden")}</h3><ul class="points">${this.#points(["privacy_cannot_who", "privacy_cannot_what", "privacy_cannot_which"])}</ul></section>
+          <section class="card"><h3>${this.t("privacy_service")}</h3><ul class="points">${this.#points(["privacy_service_address", "privacy_service_bucket", "privacy_service_cover"])}</ul></section>
+          <section class="card" data-testid="plan"><h3>${this.t("privacy_plan")}</h3><ul class="points">${this.#plan(info, batches)}</ul></section>
+        </div>
       </div>
-      <section class="card"><h3>${this.t("privacy_service")}</h3><ul class="points">${this.#points(["privacy_service_address", "privacy_service_bucket", "privacy_service_cover"])}</ul></section>
-      <details class="in-person"><summary>${this.t("technical")}</summary>
-        <p>${this.t("technical_text", { buckets: info.buckets, cell: info.cell_size, epoch: info.epoch_seconds, mechanism: info.cover?.mechanism ?? "none", epsilon: info.cover?.epsilon ?? "–", delta: info.cover?.delta ?? "–" })}</p>
-        <table class="numbers"><caption>${this.t("privacy_seen")}</caption><thead><tr><th scope="col">${this.t("technical_time")}</th><th scope="col">${this.t("technical_cells")}</th></tr></thead>
-          <tbody>${cells.map((value, slot) => html`<tr><th scope="row">${words.clock(time.begin + slot * time.slotSeconds)}</th><td>${words.number(value)}</td></tr>`)}</tbody></table>
+      <details class="in-person" data-testid="technical"><summary>${this.t("technical")}</summary>
+        <p>${this.t("technical_text", { buckets: info.buckets, cell: info.cell_size, epoch: info.epoch_seconds, mechanism: info.cover?.mechanism ?? "none", epsilon: this.#plain(info.cover?.epsilon), delta: this.#plain(info.cover?.delta) })}</p>
+        <table class="numbers"><caption>${this.t("technical_table")}</caption>
+          <thead><tr>${(["technical_time", "technical_cells", "privacy_sent", "privacy_received"] as const).map((key) => html`<th scope="col">${this.t(key)}</th>`)}</tr></thead>
+          <tbody>${cells.map(
+            (value, slot) =>
+              html`<tr><th scope="row">${words.clock(time.begin + slot * time.slotSeconds)}</th>${[value, sent[slot] ?? 0, received[slot] ?? 0].map((count) => html`<td>${words.number(count)}</td>`)}</tr>`,
+          )}</tbody></table>
       </details>`;
+  }
+
+  /** What the settings of the message service mean for people, as `tessera-relay plan` reckons. */
+  #plan(info: ServiceInfo, batches: readonly Batch[]): TemplateResult[] {
+    const { words } = this.host;
+    const mean = batches.length === 0 ? 0 : total(batches.map(({ cells }) => cells)) / batches.length;
+    const aDay = (mean * info.cell_size * DAY) / info.epoch_seconds;
+    return [
+      // A slot leaves within an epoch, and is published with the one it falls in.
+      this.t("privacy_plan_delay", { time: words.span(2 * info.epoch_seconds) }),
+      this.t("privacy_plan_kept", { time: words.span(info.retention_seconds) }),
+      this.t("privacy_plan_mailboxes", { count: info.buckets }),
+      this.t("privacy_plan_download", { size: words.size(aDay) }),
+      this.t("privacy_plan_limit", { size: words.size(info.max_attachment_bytes) }),
+    ].map((sentence) => html`<li>${sentence}</li>`);
+  }
+
+  /** A number without an exponent. */
+  #plain(value: number | null | undefined): string {
+    return typeof value === "number" ? this.host.words.number(value, { maximumFractionDigits: 20 }) : "–";
   }
 
   #points(keys: readonly TextKey[]): TemplateResult[] {
@@ -99,7 +132,10 @@ export class Privacy extends View {
   #assessment({ info }: Observed): TemplateResult {
     const save = (format: "json" | "csv"): void =>
       void this.#action.run(async () => {
-        const assessment = await assess(this.session.portal, info, this.session.options?.idleMinutes ?? null);
+        const assessment = await assess(this.session.portal, info, {
+          idleMinutes: this.session.options?.idleMinutes ?? null,
+          drilledAt: this.session.drilledAt,
+        });
         if (format === "json")
           saveFile(JSON.stringify(assessment, null, 2), "privacy-assessment.json", "application/json");
         else saveFile(assessmentCsv(assessment), "privacy-assessment.csv", "text/csv");
@@ -131,6 +167,10 @@ export class Privacy extends View {
       await pause(Math.min(MOST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, epoch)), signal);
     }
   }
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

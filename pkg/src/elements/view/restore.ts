@@ -1,15 +1,19 @@
 /** Puts a backup in the place of what is on this device. */
 
 import { html, nothing, type TemplateResult } from "lit";
+import type { Dialog } from "./dialog.js";
+import { deletion } from "./parts.js";
 import { Action, View, type Host } from "./view.js";
 
 export class Restore extends View {
   readonly #action: Action;
+  readonly #dialog: Dialog;
   #file: File | null = null;
   #isByCode = false;
 
-  constructor(host: Host) {
+  constructor(host: Host, dialog: Dialog) {
     super(host);
+    this.#dialog = dialog;
     this.#action = new Action(host);
   }
 
@@ -27,7 +31,10 @@ export class Restore extends View {
           ? html`<label class="field"><span>${this.t("new_passphrase")}</span><input name="next" type="password" required autocomplete="new-password" data-testid="restore-new-passphrase" /></label>`
           : nothing
       }
-      <button type="submit" class="danger" data-testid="restore" ?disabled=${this.#file === null || this.#action.isBusy}>${this.t("restore_do")}</button>
+      <div class="row">
+        <button type="submit" class="danger" data-testid="restore" ?disabled=${this.#file === null || this.#action.isBusy}>${this.t("restore_do")}</button>
+        ${this.session.isOpen ? html`<button type="submit" value="test" data-testid="restore-test" ?disabled=${this.#file === null || this.#action.isBusy}>${this.t("restore_test")}</button>` : nothing}
+      </div>
       ${this.#action.render()}
     </form>`;
   }
@@ -50,6 +57,24 @@ export class Restore extends View {
     const form = new FormData(event.target as HTMLFormElement);
     const [secret, next] = [String(form.get("secret") ?? ""), String(form.get("next") ?? "")];
     const key = this.#isByCode ? { recoveryCode: secret, newPassphrase: next } : { passphrase: secret };
-    await this.#action.run(async () => this.session.restore(new Uint8Array(await file.arrayBuffer()), key));
+    const { session } = this;
+    const replace = await this.#action.run(async () =>
+      session.tryBackup(new Uint8Array(await file.arrayBuffer()), key),
+    );
+    if (replace === undefined) return;
+    if ((event.submitter as HTMLButtonElement | null)?.value === "test") {
+      this.#action.say(this.t("restore_tested"));
+      return;
+    }
+    if (session.access === "first" || session.access === "gone") {
+      await this.#action.run(() => replace({ discardUnfiled: false }));
+      return;
+    }
+    const question = {
+      title: this.t("restore_title"),
+      text: this.t("restore_replaces"),
+      doLabel: this.t("restore_do"),
+    };
+    void this.#dialog.ask(deletion(this.host, question, replace));
   };
 }

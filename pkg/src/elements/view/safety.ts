@@ -36,7 +36,7 @@ export class Safety extends View {
     super(host);
     this.#action = new Action(host);
     this.#dialog = dialog;
-    this.#restore = new Restore(host);
+    this.#restore = new Restore(host, dialog);
     void this.#read();
   }
 
@@ -51,7 +51,7 @@ export class Safety extends View {
       <section class="card"><h3>${this.t("cards_title")}</h3><p>${this.t("cards_help")}</p>${this.#cardsPart()}</section>
       <section class="card"><h3>${this.t("passkeys_title")}</h3><p>${this.t("passkeys_help")}</p>${this.#passkeysPart()}</section>
       ${this.#accessesPart()}
-      <details class="in-person" data-testid="restore-details"><summary>${this.t("restore_title")}</summary>${this.#restore.render()}</details>
+      ${this.session.options === null ? nothing : html`<details class="in-person" data-testid="restore-details"><summary>${this.t("restore_title")}</summary>${this.#restore.render()}</details>`}
     </div>`;
   }
 
@@ -130,7 +130,8 @@ export class Safety extends View {
   #sheetButtons(clear: () => void): TemplateResult {
     const printSheets = (event: Event): void => {
       const sheets = (event.target as HTMLElement).closest(".card")?.querySelector(".sheets");
-      if (sheets) print(sheets);
+      const root = this.host.view;
+      if (sheets && root instanceof ShadowRoot) void print(sheets, root);
     };
     const away = (): void => {
       clear();

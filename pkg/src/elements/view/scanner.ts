@@ -79,6 +79,7 @@ export class Scanner extends View {
     this.stop();
     if (text === null || text === undefined) return;
     navigator.vibrate?.(80);
+    beep();
     found(text);
   }
 
@@ -89,4 +90,19 @@ export class Scanner extends View {
     });
     this.host.redraw();
   };
+}
+
+/** A short tone: the code was read, for somebody who looks at the other screen. */
+function beep(): void {
+  try {
+    const audio = new AudioContext();
+    const tone = audio.createOscillator();
+    tone.frequency.value = 880;
+    tone.connect(audio.destination);
+    tone.onended = () => void audio.close();
+    tone.start();
+    tone.stop(audio.currentTime + 0.12);
+  } catch {
+    // Without sound.
+  }
 }

@@ -1,21 +1,26 @@
 /** One conversation: who it is, what is missing, the messages, and writing. */
 
 import { html, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Contact, Message } from "../../index.js";
 import type { Alert } from "../session/alerts.js";
-import { isUnread, timeOf } from "../session/content.js";
+import { isUnread, kindOf, timeOf } from "../session/content.js";
 import type { Thread } from "../session/thread.js";
 import { Attachments } from "./attachment.js";
 import { Banners } from "./banners.js";
 import { Bubble } from "./bubble.js";
 import { Composer } from "./composer.js";
 import { DigitCheck } from "./digits.js";
+import type { Dialog } from "./dialog.js";
 import { icon } from "./icons.js";
+import { askToDelete, askToRemove } from "./parts.js";
 import { Action, foreign, View, type Host } from "./view.js";
 
 /** So close to the end, new messages are followed. */
 const NEAR_PX = 80;
+/** So much of a message that arrives is read aloud at once. */
+const MOST_SAID = 500;
 /** Messages of one side within so many seconds stand together. */
 const TOGETHER_S = 300;
 
@@ -27,12 +32,14 @@ type Item =
 
 export class ThreadView extends View {
   readonly contactId: string;
+  readonly #dialog: Dialog;
   readonly #banners: Banners;
   readonly #attachments: Attachments;
   readonly #bubble: Bubble;
   readonly #composer: Composer;
   readonly #digits: DigitCheck;
   readonly #action: Action;
+  readonly #stopArrivals: () => void;
   /** The first message that was unread when the conversation was opened; null once it is known that there is none. */
   #firstUnread: string | null | undefined;
   #isPlaced = false;
@@ -40,26 +47,33 @@ export class ThreadView extends View {
   #seen = 0;
   #keepFromBottom: number | null = null;
   #observer: IntersectionObserver | null = null;
+  /** A reader at the end stays there when a keyboard opens, a photo is drawn, or what is written grows. */
+  #sizes: ResizeObserver | null = null;
+  /** The size and the place in which the end was shown last. */
+  #box = "";
+  #endTop = 0;
   #marking: string | null = null;
 
-  constructor(host: Host, contactId: string) {
+  constructor(host: Host, dialog: Dialog, contactId: string) {
     super(host);
+    this.#dialog = dialog;
     this.contactId = contactId;
     this.#banners = new Banners(host);
     this.#attachments = new Attachments(host);
     this.#action = new Action(host);
     this.#composer = new Composer(host, contactId);
-    this.#digits = new DigitCheck(host, contactId);
+    this.#digits = new DigitCheck(host, dialog, contactId);
+    this.#stopArrivals = this.session.onArrival((message) => this.#say(message));
     this.#bubble = new Bubble(host, this.#attachments, {
       sendAgain: (message) => void this.#sendAgain(message),
       takeBack: (message) => void this.#act((portal) => portal.cancel(message.id)),
-      remove: (message) => void this.#act((portal) => portal.deleteMessage(message.id)),
+      remove: (message) => askToDelete(this.host, dialog, message),
     });
   }
 
   render(): TemplateResult {
     const contact = this.session.contact(this.contactId);
-    if (contact === undefined) return html`<p class="empty" role="status">${this.t("loading")}</p>`;
+    if (contact === undefined) return html`<p class="empty">${this.t("loading")}</p>`;
     const thread = this.session.thread(this.contactId);
     const isActive = contact.state === "active";
     return html`<div class="thread" data-testid="thread">
@@ -71,7 +85,7 @@ export class ThreadView extends View {
         ${thread.hasOlder ? html`<button type="button" class="quiet older" data-testid="load-older" @click=${this.#older}>${this.t("load_older")}</button>` : nothing}
         ${thread.failure === null ? nothing : this.#failed(thread)}
         ${thread.isLoaded && thread.messages.length === 0 && isActive ? html`<p class="empty">${this.t("no_messages_yet")}</p>` : nothing}
-        <div class="log" role="log" aria-live="polite" aria-label=${this.t("messages_with", { name: contact.name || this.t("someone") })} tabindex="0" data-testid="log"><ol class="messages">
+        <div class="log" role="log" aria-live="off" aria-label=${this.t("messages_with", { name: contact.name || this.t("someone") })} tabindex=${thread.messages.length > 0 ? 0 : nothing} data-testid="log"><ol class="messages">
           ${repeat(
             this.#items(thread),
             ({ key }) => key,
@@ -102,20 +116,31 @@ export class ThreadView extends View {
       this.#keepFromBottom = null;
     } else if (!this.#isPlaced) {
       const divider = scroller.querySelector<HTMLElement>(".unread-divider");
-      if (divider === null) scroller.scrollTop = scroller.scrollHeight;
+      if (divider === null) this.#scrollToEnd(scroller);
       else divider.scrollIntoView({ block: "start" });
       this.#isPlaced = true;
       this.#seen = thread.messages.length;
-    } else if (this.#isAtEnd) scroller.scrollTop = scroller.scrollHeight;
+    } else this.#keepEnd(scroller);
     this.#isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
     if (this.#isAtEnd) this.#seen = thread.messages.length;
   }
 
   override close(): void {
+    this.#stopArrivals();
     this.#observer?.disconnect();
+    this.#sizes?.disconnect();
     this.#attachments.close();
     this.#composer.close();
     this.#digits.close();
+  }
+
+  /** The log itself is not live: older messages, a new state or another language would be read with it, and a whole result. */
+  #say({ contactId, text, attachments }: Message): void {
+    const contact = this.session.contact(this.contactId);
+    if (contactId !== this.contactId || contact === undefined) return;
+    const parts = [text?.slice(0, MOST_SAID) ?? "", ...attachments.map((file) => this.t(`kind_${kindOf(file)}`))];
+    const said = parts.filter((part) => part !== "").join(". ");
+    this.host.announce(this.t("said_from", { name: contact.name || this.t("someone"), text: said }));
   }
 
   /** Messages with the days between them, where unread ones begin, and what is missing in its place. */
@@ -142,7 +167,7 @@ export class ThreadView extends View {
     return [...items, ...alerts.map(alertItem)];
   }
 
-  #item(item: Item, contact: Contact): TemplateResult {
+  #item(item: Item, contact: Contact): unknown {
     const { words } = this.host;
     if (item.kind === "day") return html`<li class="divider"><time>${words.day(item.time)}</time></li>`;
     if (item.kind === "unread")
@@ -152,18 +177,25 @@ export class ThreadView extends View {
     const { message, continues } = item;
     const transfer =
       message.state === "queued" ? this.session.transfers.find(({ id }) => id === message.id) : undefined;
-    return this.#bubble.message(message, contact, continues, transfer);
+    const isOffline = this.session.conditions.has("RELAY_UNREACHABLE");
+    const files = message.attachments.length === 0 ? 0 : this.#attachments.version;
+    // Most of a long conversation stays as it was.
+    return guard([message, contact.name, continues, transfer, words, isOffline, files], () =>
+      this.#bubble.message(message, contact, continues, transfer),
+    );
   }
 
   #suspect(contact: Contact): TemplateResult {
-    return html`<section class="banner" part="banner" data-level="stop" role="alert" data-testid="suspect">
+    // A person blocks by saying that the six digits differ; that code is otherwise of a message.
+    const isDiffering = contact.reason === null || contact.reason === "NOT_AUTHENTIC";
+    return html`<section class="banner tall" part="banner" data-level="stop" role="alert" data-testid="suspect">
       ${icon("stop")}
       <div>
         <strong>${this.t("suspect_title")}</strong>
-        ${contact.reason === null ? nothing : html`<p data-testid="reason">${this.host.words.error(contact.reason)}</p>`}
+        <p data-testid="reason">${isDiffering ? this.t("suspect_why") : this.host.words.error(contact.reason)}</p>
         <p>${this.t("suspect_help")}</p>
       </div>
-      <button type="button" class="danger" data-testid="remove-contact" @click=${() => this.#remove()}>${this.t("remove_contact")}</button>
+      <button type="button" class="danger" data-testid="remove-contact" @click=${() => askToRemove(this.host, this.#dialog, contact, "connect")}>${this.t("remove_reconnect")}</button>
     </section>`;
   }
 
@@ -183,9 +215,22 @@ export class ThreadView extends View {
     return html`<button type="button" class="jump" data-testid="jump" @click=${this.#toEnd}>${icon("down")} ${fresh > 0 ? this.t("new_below", { count: fresh }) : this.t("to_newest")}</button>`;
   }
 
+  #scrollToEnd(scroller: HTMLElement): void {
+    scroller.scrollTop = scroller.scrollHeight;
+    this.#box = boxOf(scroller);
+    this.#endTop = scroller.scrollTop;
+  }
+
+  /** A reader who is at the end and has not moved stays there. In another size the browser moves what is shown, not the reader. */
+  #keepEnd(scroller: HTMLElement): void {
+    if (!this.#isAtEnd || !this.#isPlaced) return;
+    if (this.#box === boxOf(scroller) && scroller.scrollTop < this.#endTop) return;
+    this.#scrollToEnd(scroller);
+  }
+
   #toEnd = (): void => {
     const scroller = this.find(".scroller");
-    if (scroller !== null) scroller.scrollTop = scroller.scrollHeight;
+    if (scroller !== null) this.#scrollToEnd(scroller);
     this.find(".log")?.focus();
   };
 
@@ -201,6 +246,10 @@ export class ThreadView extends View {
   #scrolled = (): void => {
     const scroller = this.find(".scroller");
     if (scroller === null) return;
+    if (this.#isAtEnd && this.#box !== boxOf(scroller)) {
+      this.#keepEnd(scroller);
+      return;
+    }
     const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
     if (isAtEnd === this.#isAtEnd) return;
     this.#isAtEnd = isAtEnd;
@@ -211,6 +260,10 @@ export class ThreadView extends View {
   #observe(scroller: HTMLElement): void {
     this.#observer ??= new IntersectionObserver((entries) => this.#sawUnread(entries), { root: scroller });
     this.#observer.disconnect();
+    if (this.#sizes === null) {
+      this.#sizes = new ResizeObserver(() => this.#keepEnd(scroller));
+      for (const part of [scroller, scroller.querySelector(".log") as Element]) this.#sizes.observe(part);
+    }
     for (const item of scroller.querySelectorAll(".message[data-unread]")) this.#observer.observe(item);
   }
 
@@ -226,12 +279,6 @@ export class ThreadView extends View {
     if (last === undefined || last === this.#marking) return;
     this.#marking = last;
     void this.session.markRead(this.contactId, last);
-  }
-
-  #remove(): void {
-    void this.#act((portal) => portal.removeContact(this.contactId)).then(() => {
-      if (this.session.contact(this.contactId) === undefined) this.host.go({ name: "inbox" });
-    });
   }
 
   #act(action: Parameters<typeof this.session.act>[0]): Promise<unknown> {
@@ -256,17 +303,21 @@ export class ThreadView extends View {
   }
 }
 
+function boxOf({ clientWidth, clientHeight }: HTMLElement): string {
+  return `${clientWidth} ${clientHeight}`;
+}
+
 function alertItem(alert: Alert): Item {
   return { kind: "alert", key: `alert ${alert.id}`, alert };
 }
 
-/** The header of a conversation: who it is, and one mark that says how that is known. */
+/** The header of a conversation: who it is, and one mark that says how that is known, unless there is a warning. */
 export function threadTitle(contact: Contact, host: Host): TemplateResult {
   const { t } = host.words;
   const name = contact.name === "" ? html`${t("new_person")}` : foreign(contact.name);
-  const checked =
-    contact.state === "active"
-      ? html`<span class="check" title=${t("checked")}>${icon("check")}<span class="hidden-text">${t("checked")}</span></span>`
-      : nothing;
+  const isCalm = contact.state === "active" && !host.session.alerts.concern(contact.id);
+  const checked = isCalm
+    ? html`<span class="check" data-testid="checked" title=${t("checked")}>${icon("check")}<span class="hidden-text">${t("checked")}</span></span>`
+    : nothing;
   return html`<h2 class="title" tabindex="-1" data-testid="thread-title">${name} ${checked}</h2>`;
 }

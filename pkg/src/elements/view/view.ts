@@ -15,6 +15,8 @@ export interface Host {
   /** Resolves once what was changed is on the screen. */
   readonly updateComplete: Promise<boolean>;
   go(route: Route): void;
+  /** Gives the focus to what comes next if nothing in the element has it. */
+  restoreFocus(): void;
   /** Reads a sentence to those who cannot see it. */
   announce(text: string): void;
 }
@@ -23,6 +25,8 @@ export interface Host {
 export interface Settings {
   /** Whom to call in an emergency. */
   readonly emergencyNumber: string;
+  /** Whom to call about a message; none, no button. */
+  readonly phone: string | null;
   /** The page that an invitation opens. */
   invitePage(): string;
   /** The page that verifies an exported log; none, no link. */
@@ -112,9 +116,9 @@ export class Action {
     if (this.#state !== "") this.#show("", "", "");
   }
 
-  /** Always there, so that a screen reader hears each change once. */
-  render(): TemplateResult {
-    return html`<p class="outcome" role="status" data-testid="outcome" data-state=${this.#state} data-code=${this.#code}>${this.#text || nothing}</p>`;
+  /** Always there, so that a screen reader hears each change once. `id`: for the field that it is about. */
+  render(id: string | typeof nothing = nothing): TemplateResult {
+    return html`<p class="outcome" id=${id} role="status" data-testid="outcome" data-state=${this.#state} data-code=${this.#code}>${this.#text || nothing}</p>`;
   }
 
   #show(state: "" | "done" | "failed", code: string, text: string): void {

@@ -1,4 +1,8 @@
-/** English. At most 15 words a sentence: what happened, what it means, what to do. One name for each thing. */
+/**
+ * English. At most 15 words a sentence: what happened, what it means, what to do. One name for each thing.
+ *
+ * Longer than other files: it is one list of words.
+ */
 
 export const EN = {
   // The frame
@@ -29,7 +33,7 @@ export const EN = {
   search: "Search people",
   nobody_found: "Nobody has that name.",
   inbox_empty: "No messages yet",
-  inbox_empty_help: "Connect with your clinic to send the first one.",
+  inbox_empty_help: "Connect with somebody to send the first one.",
   new_person: "New person",
   needs_look: "Needs a look",
   unread: "unread",
@@ -48,6 +52,7 @@ export const EN = {
 
   // Conversation
   messages_with: "Messages with {name}",
+  said_from: "From {name}: {text}",
   no_messages_yet: "No messages yet. Write the first one.",
   load_older: "Show older messages",
   unread_from_here: "New messages",
@@ -68,6 +73,11 @@ export const EN = {
   send_again: "Send again",
   take_back: "Take back",
   delete_here: "Delete on this device",
+  delete_title: "Delete this message?",
+  delete_help: "Its text and files are deleted on this device, for good.",
+  unfiled_title: "The health record does not have this yet",
+  unfiled_help: "If you delete it now, the record never gets it. File it first, or delete it all the same.",
+  unfiled_do: "Delete all the same",
   more_about_message: "More about this message",
   transfer_in: "A large message is arriving: {percent} %",
   transfer_out: "Sending: {percent} %",
@@ -99,14 +109,15 @@ export const EN = {
   file_too_large: "{name} is too large ({size}). A message holds up to {limit}.",
   pace_question: "This is large. When may it leave?",
   pace_quietly: "Quietly, in small parts. Takes {time}",
-  pace_now: "Now. The service sees that you send much, not to whom",
+  pace_now: "Now. The service sees that you send a lot, but not to whom",
   cannot_write_pending: "You can write once you have checked who this is.",
   cannot_write_blocked: "Writing to this person is blocked.",
 
   // Warnings
   open_conversation: "Open conversation",
   i_have_checked: "I have checked",
-  alert_missing: "{count, plural, one {A message may be missing} other {Messages may be missing}}",
+  call: "Call {number}",
+  alert_missing: "A message from {name} may be missing",
   alert_missing_help: "Call before you change any medicine.",
   alert_withheld: "Messages may be missing",
   alert_withheld_help: "The message service lost or kept back some messages. Ask your contacts what they sent.",
@@ -114,8 +125,7 @@ export const EN = {
   alert_origin_help: "It may have been repaired or replaced. Ask your contacts what they sent.",
   alert_blocked: "{count, plural, one {Something was blocked} other {# things were blocked}}",
   alert_blocked_from: "{count, plural, one {A message was blocked} other {# messages were blocked}}",
-  alert_undelivered:
-    "{count, plural, one {Nothing confirms that a message arrived} other {Nothing confirms that # messages arrived}}",
+  alert_undelivered: "{count, plural, one {A message was not confirmed} other {# messages were not confirmed}}",
   alert_undelivered_help: "They may not have opened it yet. Call, or send it again.",
   alert_emergency: "Your emergency cards were used",
   alert_emergency_help: "{when}, for {minutes} minutes. Reason: {reason}. If this was wrong, ask your clinic.",
@@ -124,10 +134,11 @@ export const EN = {
   condition_CLOCK_SKEW: "This device's clock is wrong. Set date and time, or messages may not arrive.",
   condition_STALLED:
     "The message service delivers nothing at the moment. Some messages may be missing. Call if it is urgent.",
-  condition_RELAY_TIME: "The message service states times that cannot be right. Tell your clinic.",
+  condition_RELAY_TIME: "The message service gives times that cannot be right. Tell your clinic.",
   condition_STORE_FULL: "This device is full. New messages cannot be kept. Delete messages or files.",
-  condition_BACKUP_FAILED: "Your backup could not be saved. It is tried again.",
+  condition_BACKUP_FAILED: "Your backup could not be saved. It will be tried again.",
   condition_NOT_KEPT: "This browser may clear your messages after some days. Save a backup.",
+  condition_FRAMED: "This page is inside another site. The browser may clear your messages here. Save a backup.",
   condition_DEVICE_SUPERSEDED: "Another device took the place of this one. You can read here, but not write.",
   condition_DEVICE_FORMER: "Your old device is still in use somewhere. If you do not have it, ask for help.",
   condition_DEVICE_CONTACT: "{name} wrote from an older device. Ask whether both devices are theirs.",
@@ -183,7 +194,8 @@ export const EN = {
   // Checking who it is
   check_title: "Is this really {name}?",
   this_person: "this person",
-  check_wait: "Waiting for their answer. Keep this page open.",
+  check_wait_title: "Waiting for an answer",
+  check_wait: "Six digits appear here once they are online. You can close this page and come back later.",
   check_wait_other: "You have checked. Now {name} has to check, too.",
   check_ready: "The six digits are here.",
   check_read_aloud: "Read these six digits aloud to {name}.",
@@ -196,7 +208,9 @@ export const EN = {
   digits_wrong: "That is not the same number. Ask to hear it again.",
   checked_now: "Checked. You can write now.",
   suspect_title: "This person is blocked",
-  suspect_help: "Somebody else may be in between. Remove this person and connect again, in person.",
+  suspect_why: "The numbers were different. Somebody else may be in between.",
+  suspect_help: "You cannot write here any more. Remove this person and connect again, in person.",
+  remove_reconnect: "Remove and reconnect in person",
   remove_contact: "Remove this person",
 
   // A person
@@ -204,6 +218,12 @@ export const EN = {
   how_expected: "You checked the device of {name} in person.",
   how_unchecked: "You have not checked yet who this is.",
   how_blocked: "This person is blocked.",
+  checked_on: "Checked on {date}.",
+  about_person: "About this person",
+  files_title: "Files",
+  older_files: "Show older files",
+  print_messages: "Print messages",
+  printed_by: "Printed by {name}, {when}",
   id_code: "ID code",
   id_code_help: "It is the same on every screen that knows {name}.",
   remove_title: "Remove {name}?",
@@ -217,6 +237,7 @@ export const EN = {
   locked_title: "Locked",
   locked_idle: "Nobody used this page for a while. What you wrote is kept.",
   locked_manual: "You locked it. What you wrote is kept.",
+  locked_defect: "An error on this page locked your messages. What you wrote is kept.",
   locked_before: "Your messages on this device wait for your passphrase.",
   elsewhere_title: "Open in another tab",
   elsewhere_help: "Your messages can be open in one place at a time.",
@@ -274,12 +295,21 @@ export const EN = {
   accesses_title: "Emergency cards were used",
   access_open: "for {minutes} minutes",
   access_closed: "for {minutes} minutes, ended {end}",
+  framed_title: "Open your messages in their own tab",
+  framed_help:
+    "This page is inside another site. Here the browser keeps your messages apart from your other tabs. It may clear them.",
+  framed_refused: "This page is inside another site. Here the browser keeps no messages.",
+  framed_open_tab: "Open in a new tab",
+  framed_accept: "Use it here",
   restore_title: "Restore a backup",
   restore_help: "The backup takes the place of what is on this device.",
+  restore_replaces: "The backup can be read. It replaces all people and messages on this device.",
   restore_file: "Choose the backup file",
   restore_by_code: "I have a recovery code",
   restore_passphrase: "Passphrase of the backup",
   restore_do: "Restore",
+  restore_test: "Only test it",
+  restore_tested: "This backup is whole and opens. Nothing here was changed.",
 
   // Audit
   audit: "Activity",
@@ -333,15 +363,17 @@ export const EN = {
   // Security officer
   privacy: "Privacy",
   privacy_belief:
-    "A reader who thought 50:50 that a message was sent could move to {least}–{most} %, but for a chance of 1 in {chance}.",
+    "A reader who thought 50:50 that a message was sent could move to {least}–{most} %, except with a chance of 1 in {chance}.",
   privacy_constant: "Every publication has the same size. A reader learns nothing from it.",
   privacy_no_bound: "This message service sends no cover. A reader sees how much is written, and when.",
   privacy_seen: "What a reader of the service sees",
   privacy_seen_text: "{count} equal sealed pieces. All look alike.",
   privacy_own: "What happened on this device",
-  privacy_own_text: "{sent} messages written, {received} received.",
+  privacy_own_text:
+    "{sent, plural, one {# message} other {# messages}} written, {received, plural, other {#}} received.",
   privacy_sent: "written",
   privacy_received: "received",
+  privacy_hidden: "What that reader cannot see",
   privacy_cannot_who: "Not who wrote to whom.",
   privacy_cannot_what: "Not a word, a value or a file.",
   privacy_cannot_which: "Not which pieces are messages and which are cover.",
@@ -349,9 +381,16 @@ export const EN = {
   privacy_service_address: "Which network address connects, and when.",
   privacy_service_bucket: "Which shared mailbox that address reads.",
   privacy_service_cover: "Which pieces are cover that it made itself.",
+  privacy_plan: "What the settings mean",
+  privacy_plan_delay: "A message is published within {time}, if this page stays open.",
+  privacy_plan_kept: "The service deletes each piece after {time}.",
+  privacy_plan_mailboxes: "{count, plural, one {Everybody shares # mailbox.} other {Everybody shares # mailboxes.}}",
+  privacy_plan_download: "A reader of one mailbox downloads about {size} a day.",
+  privacy_plan_limit: "One message holds up to {size}.",
   technical: "Technical detail",
   technical_text:
     "{buckets} buckets, cells of {cell} bytes, an epoch of {epoch} s; cover: {mechanism}, ε {epsilon}, δ {delta} per cell and batch.",
+  technical_table: "The charts as numbers",
   technical_time: "From",
   technical_cells: "Cells",
   assessment: "For the privacy assessment",
@@ -378,14 +417,14 @@ export const EN = {
 } as const;
 
 export const EN_ERRORS = {
-  NOT_AUTHENTIC: "It was altered or forged, so it is not shown. Ask for it again.",
+  NOT_AUTHENTIC: "What came was altered or forged, so it is not shown. Ask for it again.",
   MALFORMED: "This does not have the right form.",
   INVALID_ARGUMENT: "A value has the wrong form or length.",
   INVALID_KEY: "This key is not allowed.",
   MESSAGE_TOO_LARGE: "The message is too large. Send less, or in parts.",
   REPLAYED: "A copy of a message came twice. Nothing is lost.",
-  STALE: "It is too old, or its date is in the future. Ask for it again.",
-  FRAGMENT_CONFLICT: "Its parts do not fit together. Ask for it again.",
+  STALE: "What came is too old, or its date is in the future. Ask for it again.",
+  FRAGMENT_CONFLICT: "The parts of a message do not fit together. Ask for it again.",
   MESSAGE_INCOMPLETE: "Some parts never came. Ask for it again.",
   INVITATION_MALFORMED: "There is no invitation here, or it was changed. Ask for a new one.",
   INVITATION_INCOMPLETE: "The invitation is cut off. Copy all of it.",
@@ -400,6 +439,7 @@ export const EN_ERRORS = {
   CONTACT_PENDING: "Check first who this is.",
   CONTACT_SUSPECT: "This person is blocked. Remove them and connect again, in person.",
   SAS_NOT_READY: "The six digits are not here yet. Wait a moment.",
+  MESSAGE_UNFILED: "The health record does not have this yet. File it first.",
   EVIDENCE_MISSING: "No evidence was kept of this message.",
   MESSAGE_UNKNOWN: "This message is not here any more.",
   MESSAGE_SENT: "It has left already and cannot be taken back.",
@@ -430,11 +470,16 @@ export const EN_ERRORS = {
   UNAUTHORIZED: "The message service does not let you in. Sign in again.",
   NOT_FOUND: "There is no message service at this address.",
   RETENTION_PASSED: "The message service has already deleted that time.",
+  WINDOW_MISMATCH: "The message service changed meanwhile. It is asked again.",
   RELAY_PROTOCOL: "The message service gave a wrong answer. Check your connection.",
   BATCH_INVALID: "The message service's signature is wrong. Messages may be missing.",
   STALLED: "The message service delivers nothing at the moment.",
-  RELAY_TIME: "The message service states times that cannot be right.",
-  RELAY_CHANGED: "The message service states other settings. Waiting messages may leave an hour later.",
+  RELAY_TIME: "The message service gives times that cannot be right.",
+  RELAY_CHANGED: "The message service has new settings. Waiting messages may leave an hour later.",
+  RECORD_UNREACHABLE: "The health record cannot be reached. It will be tried again.",
+  RECORD_UNSUPPORTED: "The health record cannot take this.",
+  RECORD_REFUSED: "The health record refused this. Tell the clinic.",
+  RECORD_AMBIGUOUS: "The health record has this more than once. Tell the clinic.",
   NOT_INITIALIZED: "Messages are still loading.",
   WASM_UNAVAILABLE: "A part of this page could not be loaded. Reload it.",
   UNSUPPORTED: "This browser cannot do this. Use a newer one.",

@@ -29,6 +29,7 @@ export class Language {
   readonly #table: Table;
   readonly #strings: Strings;
   readonly #zone: string | undefined;
+  readonly #days = new Map<number, string>();
 
   private constructor(tag: string, table: Table, strings: Strings, zone: string | undefined) {
     this.tag = tag;
@@ -51,7 +52,7 @@ export class Language {
   }
 
   t = (key: TextKey, values: Values = {}): string =>
-    format(this.#strings[key] ?? this.#table.words[key], values, this.tag);
+    format(this.#strings[key] ?? this.#table.words[key], isolated(values), this.tag);
 
   /** What went wrong and what to do, by error code. */
   error = (error: unknown): string => {
@@ -73,6 +74,11 @@ export class Language {
     return this.#date(seconds, { dateStyle: "medium", timeStyle: "short" });
   }
 
+  /** With the weekday, the seconds and the time zone: for paper. */
+  fullTime(seconds: number): string {
+    return this.#date(seconds, { dateStyle: "full", timeStyle: "long" });
+  }
+
   shortDay(seconds: number): string {
     return this.#date(seconds, { dateStyle: "medium" });
   }
@@ -84,8 +90,21 @@ export class Language {
       : this.#date(seconds, { day: "numeric", month: "short" });
   }
 
+  /** The time of today, with the day if it is another one. */
+  soon(seconds: number, now = Date.now()): string {
+    return this.isSameDay(seconds, now / 1000) ? this.clock(seconds) : this.dayAndTime(seconds);
+  }
+
   isSameDay(one: number, other: number): boolean {
-    return this.#date(one, { dateStyle: "short" }) === this.#date(other, { dateStyle: "short" });
+    return this.#dayOf(one) === this.#dayOf(other);
+  }
+
+  /** Kept by the quarter of an hour, which no time zone splits: a long conversation asks for every message each time it is drawn. */
+  #dayOf(seconds: number): string {
+    const quarter = Math.floor(seconds / 900);
+    const known = this.#days.get(quarter) ?? this.#date(seconds, { dateStyle: "short" });
+    this.#days.set(quarter, known);
+    return known;
   }
 
   number(value: number, options: Intl.NumberFormatOptions = {}): string {
@@ -117,6 +136,18 @@ export class Language {
     if (Number.isNaN(date.getTime())) return String(seconds);
     return formatter(this.tag, this.#zone, options).format(date);
   }
+}
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** Text that runs the other way is set apart, so that it moves nothing of the sentence around it. */
+function isolated(values: Values): Values {
+  return Object.fromEntries(
+    Object.entries(values).map(([place, value]) => [
+      place,
+      typeof value === "string" && RIGHT_TO_LEFT.test(value) ? `\u2068${value}\u2069` : value,
+    ]),
+  );
 }
 
 export function codeOf(error: unknown): string {

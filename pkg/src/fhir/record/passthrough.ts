@@ -103,6 +103,7 @@ function numberOf(sent: Decimal): number | Decimal {
 export function transactionJson(value: unknown): string {
   if (value instanceof Decimal) return value.text;
   if (Array.isArray(value)) return `[${value.map((one) => transactionJson(one)).join(",")}]`;
+  if (typeof value === "bigint") throw invalid("value holds what JSON cannot");
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const fields = Object.entries(value).filter(([, one]) => one !== undefined);
   return `{${fields.map(([name, one]) => `${JSON.stringify(name)}:${transactionJson(one)}`).join(",")}}`;

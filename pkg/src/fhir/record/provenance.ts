@@ -1,8 +1,9 @@
 /** The evidence of who wrote a message, as a Provenance; posted after the message, when its place is known. */
 
-import { bytes } from "../../arguments.js";
+import { bytes, object, text } from "../../arguments.js";
 import { invalid } from "../../errors.js";
 import { CONTENT_DIGEST } from "../sid.js";
+import { list, requireMessage, requireSecret } from "./checks.js";
 import { base64, contentDigest, entryUrl } from "./identifier.js";
 import { concept, instant } from "./resource.js";
 import type { Reference, Resource, Transaction } from "./resource.js";
@@ -32,6 +33,13 @@ export function toProvenance(
   map: Pick<RecordMap, "sender"> & { readonly device: Reference },
   options: Pick<RecordOptions, "secret">,
 ): Transaction {
+  requireMessage(message);
+  requireSecret(options);
+  object(object(map, "map")["sender"], "map.sender");
+  object(map.device, "map.device");
+  text(object(filed, "filed")["communication"], "filed.communication");
+  for (const [index, document] of list(filed.documents ?? [], "filed.documents").entries())
+    text(document, `filed.documents[${index}]`);
   if (message.direction !== "in" || message.state !== "verified" || message.receivedAt === null)
     throw invalid("message is not one that came in and is verified");
   if (!/^Communication\/[A-Za-z0-9\-.]{1,64}$/.test(filed.communication))

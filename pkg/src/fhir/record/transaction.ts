@@ -1,8 +1,9 @@
 /** A message as it is filed in a medical record: a transaction for any FHIR R4 server. Pure; the host sends it. */
 
-import { bytes, object } from "../../arguments.js";
+import { bytes, object, text } from "../../arguments.js";
 import { TesseraError, invalid } from "../../errors.js";
-import { ATTACHMENT_ID, MESSAGE_ID, TASK_ID } from "../sid.js";
+import { ATTACHMENT_ID, MESSAGE_ID, TASK_ID, THREAD_ID } from "../sid.js";
+import { list, requireMap, requireMessage, requireOptions } from "./checks.js";
 import { attachmentData, entryUrl, messageKey } from "./identifier.js";
 import { passedThrough } from "./passthrough.js";
 import { concept, instant } from "./resource.js";
@@ -11,6 +12,8 @@ import type { CodeableConcept, Reference, Resource, Transaction, TransactionEntr
 /** What is filed of a message; the package's `Message` and `Contact` have it. */
 export interface RecordMessage {
   readonly id: string;
+  /** Needed for `thread`. */
+  readonly contactId?: string;
   readonly direction: "in" | "out";
   /** `held` is refused: its sender is not verified. */
   readonly state: string;
@@ -68,6 +71,8 @@ export interface RecordOptions {
   readonly about?: readonly Reference[];
   readonly partOf?: readonly Reference[];
   readonly inResponseTo?: readonly Reference[];
+  /** Files the conversation as a Communication without payload, of which its messages are parts, as Medplum shows them. */
+  readonly thread?: boolean;
   /** Why an outgoing message was cancelled. */
   readonly statusReason?: string;
   readonly documentType?: CodeableConcept;
@@ -91,9 +96,6 @@ const STATUS: Readonly<Record<RecordMessage["direction"], Readonly<Record<string
   },
 };
 
-/** The longest secret of use, and the shortest that is one. */
-const SECRET_BYTES = 16;
-
 /**
  * The transaction that files a message: a Communication, a DocumentReference for each body that is not text, and what
  * the options add. Filed twice it is there once: each entry has an identifier and `ifNoneExist`.
@@ -106,15 +108,17 @@ export function toTransaction(
   map: RecordMap,
   options: RecordOptions,
 ): Transaction {
+  requireMessage(message);
+  requireMap(map);
+  requireOptions(options);
   const status = statusOf(message);
-  if (bytes(options.secret, "options.secret").length < SECRET_BYTES)
-    throw invalid(`options.secret is shorter than ${SECRET_BYTES} bytes`);
   if (!map.subject && options.noPatient !== true)
     throw invalid("map.subject is missing; options.noPatient files without");
-  if (map.recipient.length === 0) throw invalid("map.recipient is empty");
   const key = keyOf(message, options);
-  const { text, attachments } = partsOf(message, body);
+  const { text: typed, attachments } = partsOf(message, body);
   const communicationUrl = entryUrl(key, "message");
+  const thread = options.thread ? [threadHeader(message, map, options)] : [];
+  const partOf = [...(options.partOf ?? []), ...thread.map(({ fullUrl }) => ({ reference: fullUrl }))];
   const documents = attachments.map((attachment, index) => {
     const documentKey = index === 0 ? key : `${key}.${index + 1}`;
     const resource = document(message, attachment, documentKey, map, options);
@@ -124,7 +128,7 @@ export function toTransaction(
     resourceType: "Communication",
     identifier: [{ system: MESSAGE_ID, value: key }],
     ...(map.basedOn ? { basedOn: map.basedOn } : {}),
-    ...(options.partOf ? { partOf: options.partOf } : {}),
+    ...(partOf.length > 0 ? { partOf } : {}),
     ...(options.inResponseTo ? { inResponseTo: options.inResponseTo } : {}),
     status,
     ...(options.statusReason === undefined ? {} : { statusReason: { text: options.statusReason } }),
@@ -142,7 +146,7 @@ export function toTransaction(
     recipient: map.recipient,
     sender: map.sender,
     payload: [
-      ...(text ? [{ contentAttachment: { contentType: "text/plain; charset=utf-8", ...attachmentData(text) } }] : []),
+      ...(typed ? [{ contentAttachment: { contentType: "text/plain; charset=utf-8", ...attachmentData(typed) } }] : []),
       ...documents.map(({ fullUrl }) => ({ contentReference: { reference: fullUrl } })),
     ],
   };
@@ -151,6 +155,7 @@ export function toTransaction(
     type: "transaction",
     entry: [
       entry(communicationUrl, communication, MESSAGE_ID, key, options.update),
+      ...thread,
       ...documents,
       ...(options.passthrough ? passedThrough(message, attachments, map) : []),
       ...(options.task ? [task(key, communicationUrl, message, map, options.task)] : []),
@@ -180,6 +185,8 @@ export async function recordBody(message: {
   readonly text: string | null;
   readonly attachments: readonly (AttachmentInfo & { body(): Promise<Uint8Array> })[];
 }): Promise<RecordBody> {
+  object(message, "message");
+  list(message.attachments, "message.attachments");
   const attachments = message.attachments.map(async ({ contentType, filename = null, ...file }) => ({
     contentType,
     filename,
@@ -196,7 +203,9 @@ function partsOf(
   if (message.problem === "damaged") throw invalid("message is damaged: its content is lost");
   if (!ArrayBuffer.isView(body)) {
     const { text, attachments } = object(body, "body") as Exclude<RecordBody, Uint8Array>;
-    return { text: text ?? null, attachments };
+    for (const [index, attachment] of list(attachments, "body.attachments").entries())
+      bytes(object(attachment, `body.attachments[${index}]`)["body"], `body.attachments[${index}].body`);
+    return { text: text == null ? null : bytes(text, "body.text"), attachments };
   }
   const sole = bytes(body, "body");
   const [only, ...others] = message.attachments ?? [];
@@ -233,6 +242,18 @@ function document(
       },
     ],
   };
+}
+
+/** The head of a conversation. It has no sender, because both people write in it. */
+function threadHeader(message: RecordMessage, map: RecordMap, options: RecordOptions): TransactionEntry {
+  const key = messageKey(options.secret, ["thread", text(message.contactId, "message.contactId")]);
+  const resource: Resource = {
+    resourceType: "Communication",
+    identifier: [{ system: THREAD_ID, value: key }],
+    status: "in-progress",
+    ...(map.subject ? { subject: map.subject } : {}),
+  };
+  return entry(entryUrl(key, "thread"), resource, THREAD_ID, key);
 }
 
 function task(
