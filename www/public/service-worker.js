@@ -1,7 +1,7 @@
 // Opens the page without a connection: keeps the page's own files, and nothing of anybody's messages or of the message service.
 
 const CACHE = "riverside-files";
-const PAGES = ["/", "/desk", "/lab", "/officer"];
+const PAGES = ["/", "/desk", "/lab", "/officer", "/text", "/stage.html", "/verify.html"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(keepAll().then(() => self.skipWaiting()));

@@ -2,105 +2,114 @@
 
 import "./hospital.css";
 import "tessera-portal/elements";
-import type { TesseraPortal } from "tessera-portal/elements";
+import type { TesseraPortal, UnreadEvent } from "tessera-portal/elements";
 import { h } from "../dom";
 import { askedLanguage, languages, type Language } from "../languages";
+import { isStaff, PAGES, pageAt, PATIENT, STAFF_PASSPHRASE } from "./pages";
+import { patientCards } from "./patient";
 import { say, type TextKey } from "./words";
 
-/** Staff sign in with the hospital's own account; here that is one passphrase for all of them. */
-const STAFF_PASSPHRASE = "tessera demo";
-
-interface Page {
-  readonly path: string;
-  readonly name: Extract<TextKey, "patient" | "desk" | "lab" | "officer">;
-  readonly attributes: Readonly<Record<string, string | boolean>>;
-  /** Staff have a name here; patients give their own. */
-  readonly isStaff: boolean;
-}
-
-const PAGES: readonly Page[] = [
-  {
-    path: "/",
-    name: "patient",
-    attributes: { vault: "riverside-patient", "accept-invitations": true, notifications: true },
-    isStaff: false,
-  },
-  {
-    path: "/desk",
-    name: "desk",
-    attributes: { vault: "riverside-desk", name: "Dr. Rivera", "visit-labels": true, notifications: true },
-    isStaff: true,
-  },
-  { path: "/lab", name: "lab", attributes: { vault: "riverside-lab", name: "Northside Laboratory" }, isStaff: true },
-  {
-    path: "/officer",
-    name: "officer",
-    attributes: { vault: "riverside-desk", name: "Dr. Rivera", officer: true },
-    isStaff: true,
-  },
-];
-
 class Hospital {
-  readonly #root: HTMLElement;
-  readonly #page = PAGES.find(({ path }) => path === location.pathname) ?? (PAGES[0] as Page);
-  readonly #portal: TesseraPortal;
+  readonly #page = pageAt(location.pathname);
+  readonly #header = h("header", { class: "top" });
+  readonly #title = h("h1");
+  /** What else the page shows, before the messages. */
+  readonly #around = h("div", { class: "around" });
+  readonly #messages = h("section", { class: "messages", id: "messages", tabindex: -1 });
+  readonly #footer = h("footer", { class: "foot" });
   readonly #help = h("p", { slot: "help", class: "hint" });
   #language: Language = askedLanguage();
+  #unread = 0;
+  /** Draws a part of the page that has code of its own. */
+  #drawPart: (language: Language) => void = () => {};
 
   constructor(root: HTMLElement) {
-    this.#root = root;
-    const { attributes, isStaff } = this.#page;
-    this.#portal = h("tessera-portal", {
+    root.className = `hospital hospital-${this.#page.name}`;
+    root.append(this.#header, h("main", { class: "content" }, this.#title, this.#around, this.#messages), this.#footer);
+    this.#draw();
+    void this.#open();
+  }
+
+  #say = (key: TextKey, values: Record<string, string | number> = {}): string => say(key, this.#language, values);
+
+  async #open(): Promise<void> {
+    const people = Number(new URLSearchParams(location.search).get("people") ?? 0);
+    if (this.#page.name === "text") this.#messages.append(h("tessera-text"));
+    else if (this.#page.name === "lab") await this.#openLaboratory();
+    else if (this.#page.name === "desk" && people > 0) await this.#fillDesk(people);
+    else this.#messages.append(this.#portal());
+  }
+
+  #portal(): TesseraPortal {
+    const portal = h("tessera-portal", {
       relay: "/",
       organization: "Riverside Clinic",
       "invite-url": "/",
       "verify-url": "verify.html",
       "receipt-delay-minutes": 0,
-      id: "messages",
-      tabindex: -1,
-      ...attributes,
+      ...this.#page.attributes,
     });
-    if (isStaff) {
-      this.#portal.firstPassphrase = STAFF_PASSPHRASE;
-      this.#portal.append(this.#help);
+    portal.addEventListener("tessera-unread", (event) => {
+      this.#unread = (event as UnreadEvent).detail.count;
+      this.#drawHeader();
+    });
+    if (isStaff(this.#page)) {
+      portal.firstPassphrase = STAFF_PASSPHRASE;
+      portal.append(this.#help);
     }
-    this.#draw();
     if (this.#page.name === "officer")
-      void customElements.whenDefined("tessera-portal").then(() => this.#portal.go({ name: "privacy" }));
+      void customElements.whenDefined("tessera-portal").then(() => portal.go({ name: "privacy" }));
+    return portal;
   }
 
-  #say = (key: TextKey, values: Record<string, string> = {}): string => say(key, this.#language, values);
+  async #openLaboratory(): Promise<void> {
+    const { openLaboratory } = await import("./laboratory");
+    const element = this.#portal();
+    const laboratory = openLaboratory(element);
+    this.#drawPart = (language) => laboratory.draw(language);
+    this.#around.append(laboratory.element);
+    this.#drawPart(this.#language);
+    element.portal = await laboratory.opened;
+    this.#messages.append(element);
+  }
 
+  /** Patients who run in this page connect with the desk and write. Afterwards the address is the desk's own. */
+  async #fillDesk(people: number): Promise<void> {
+    const { fillDesk } = await import("./fill-desk");
+    const shown = h("p", { id: "filling", role: "status", testid: "filling" });
+    const progress = h("progress", { max: people, value: 0, "aria-labelledby": "filling" });
+    this.#around.append(shown, progress);
+    await fillDesk(people, (count) => {
+      progress.value = count;
+      shown.textContent = this.#say("filling", { count, people });
+    });
+    location.replace("/desk");
+  }
+
+  /** Everything is drawn where it is: the messages keep their place, their state and the focus. */
   #draw(): void {
     const { name } = this.#page;
     document.documentElement.lang = this.#language;
+    document.title = `${this.#say(name === "patient" ? "messages" : name)} · Riverside Clinic`;
+    this.#title.textContent = this.#say(`${name}_title`, { first: PATIENT.split(" ", 1)[0] ?? "" });
     this.#help.textContent = this.#say("staff_passphrase", { passphrase: STAFF_PASSPHRASE });
-    this.#root.className = `hospital hospital-${name}`;
-    this.#root.replaceChildren(
-      this.#header(),
-      h(
-        "main",
-        { class: "content" },
-        h("h1", {}, this.#say(name === "patient" ? "patient_title" : `${name}_title`)),
-        name === "patient" && this.#cards(),
-        this.#portal,
-      ),
-      this.#footer(),
-    );
+    this.#messages.setAttribute("aria-label", this.#say("messages"));
+    if (name === "patient") this.#around.replaceChildren(...patientCards(this.#language));
+    this.#drawPart(this.#language);
+    this.#drawHeader();
+    this.#drawFooter();
   }
 
-  #skip(event: Event): void {
-    event.preventDefault();
-    this.#portal.focus();
-  }
-
-  #header(): HTMLElement {
-    return h(
-      "header",
-      { class: "top" },
-      h("a", { class: "skip", href: "#messages", click: (event) => this.#skip(event) }, this.#say("skip")),
+  #drawHeader(): void {
+    const skip = (event: Event): void => {
+      event.preventDefault(); // the fragment belongs to invitations
+      this.#messages.focus();
+    };
+    this.#header.replaceChildren(
+      h("a", { class: "skip", href: "#messages", click: skip }, this.#say("skip")),
       h("img", { class: "logo", src: "/favicon.svg", alt: "" }),
       h("p", { class: "clinic" }, "Riverside Clinic"),
+      h("p", { class: "signed-in" }, this.#signedIn()),
       languages(this.#say("language"), this.#language, (language) => {
         this.#language = language;
         this.#draw();
@@ -108,25 +117,25 @@ class Hospital {
     );
   }
 
-  /** What else a patient's home page shows. */
-  #cards(): HTMLElement {
-    const card = (title: TextKey, text: TextKey): HTMLElement =>
-      h("section", { class: "card" }, h("h2", {}, this.#say(title)), h("p", {}, this.#say(text)));
-    return h("div", { class: "cards" }, card("next_visit", "visit_what"), card("medicine_list", "medicine_what"));
+  /** Who is signed in, and how many messages wait. */
+  #signedIn(): string {
+    const name = this.#page.attributes["name"];
+    if (typeof name !== "string") return "";
+    return this.#unread === 0 ? name : this.#say("signed_in_unread", { name, count: this.#unread });
   }
 
-  #footer(): HTMLElement {
+  #drawFooter(): void {
     const link = (path: string, name: TextKey): HTMLElement =>
       h("a", { href: path, "aria-current": path === this.#page.path ? "page" : null }, this.#say(name));
-    return h(
-      "footer",
-      { class: "foot" },
+    this.#footer.replaceChildren(
       h("p", {}, this.#say("fictional")),
       h(
         "nav",
         { "aria-label": this.#say("see_as") },
         ...PAGES.map(({ path, name }) => link(path, name)),
+        link("/desk?people=60", "full_desk"),
         link("/stage.html", "stage"),
+        link("/verify.html", "verify"),
       ),
     );
   }
@@ -134,4 +143,6 @@ class Hospital {
 
 const root = document.getElementById("app");
 if (root) new Hospital(root);
-if ("serviceWorker" in navigator) void navigator.serviceWorker.register("/service-worker.js").catch(() => {});
+// Its downloads wait until the page has what it needs itself.
+if ("serviceWorker" in navigator)
+  addEventListener("load", () => void navigator.serviceWorker.register("/service-worker.js").catch(() => {}));

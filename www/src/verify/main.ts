@@ -156,7 +156,6 @@ function bad({ problem, index }: AuditVerdict & { valid: false }): Child[] {
       "h2",
       {
         class: "verdict verdict-bad",
-        role: "alert",
         testid: "verdict",
         "data-valid": "false",
         "data-problem": problem,
