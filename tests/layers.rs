@@ -1,6 +1,7 @@
 //! Checks the sources against the table of layers in `src/lib.rs`: no module uses
 //! a higher layer, no module that a relay compiles uses one that can open a cell,
-//! and nothing below the bindings uses a clock, randomness or a network. Checks
+//! and nothing below the bindings uses a clock, randomness or a network, or has global
+//! state. Checks
 //! the rules of the client as well: a machine never names `Client`, a flow owns no
 //! state, and nothing fails once a transaction has begun.
 #![cfg(not(target_arch = "wasm32"))]
@@ -35,6 +36,11 @@ const EFFECTS: &[&str] = &[
     "std::env",
     "std::process",
     "std::thread",
+    "thread_local!",
+    "OnceLock<",
+    "LazyLock<",
+    "\nstatic ",
+    " static ",
     "println!",
     "eprintln!",
     "dbg!",
@@ -231,6 +237,18 @@ fn no_module_uses_a_higher_layer() {
 }
 
 #[test]
+fn only_the_default_relay_client_makes_requests() {
+    let sources = sources();
+    let using = sources
+        .iter()
+        .filter(|(_, _, text)| code(text).contains("gloo_net"));
+    let using: Vec<_> = using
+        .map(|(path, ..)| path.strip_prefix(src()).unwrap())
+        .collect();
+    assert_eq!(using, [Path::new("wasm/relay.rs")]);
+}
+
+#[test]
 fn upward_uses_are_detected() {
     let table = BTreeMap::from([
         ("base", 0),
@@ -257,6 +275,12 @@ fn upward_uses_are_detected() {
     );
     assert!(faulty("crypto", "use crate::unknown::X;"));
     assert!(faulty("client", "let now = std::time::SystemTime::now();"));
+    assert!(faulty("client", "\nstatic mut COUNT: u32 = 0;"));
+    assert!(faulty(
+        "client",
+        "pub(crate) static NAMES: [&'static str; 0] = [];"
+    ));
+    assert!(!faulty("client", "const NAME: &'static str = \"x\";"));
     assert!(!faulty("wasm", "let now = std::time::SystemTime::now();"));
     assert!(!faulty(
         "client",

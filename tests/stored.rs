@@ -1,6 +1,8 @@
 //! Snapshots of the vault's stored records, byte for byte: every record that was
 //! ever written must stay readable. `tests/data/stored.txt` has one line per
 //! record; once a version is released, its lines do not change.
+//!
+//! Longer than other files: it has one example of every record.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::unwrap_used,
@@ -242,6 +244,18 @@ fn records_match_their_snapshots() {
             followed_at: Some(1_795_200_000),
         },
     );
+    held.hold(
+        "slot",
+        &SlotRecord {
+            seed: [3; 32],
+            cells: [7_u64, u64::MAX].map(u64::to_be_bytes).concat(),
+            since: 1_795_300_000,
+            buckets: 8,
+            per_bucket: 1,
+            cell_size: 2_048,
+            answered: false,
+        },
+    );
     held.hold("contact", &contact());
     held.hold(
         "contact/sparse",
@@ -294,6 +308,12 @@ fn records_match_their_snapshots() {
         retention_days: 30,
     };
     held.hold("settings", &settings);
+    held.hold(
+        "filing",
+        &FilingSettingRecord {
+            since: 1_795_300_000,
+        },
+    );
     let receipts = ReceiptsRecord {
         due: 1_795_300_000,
         sessions: vec![SessionRecord { id: vec![4; 16] }],
@@ -311,7 +331,7 @@ fn records_match_their_snapshots() {
         ordinal: 600,
     };
     held.hold("large", &large);
-    let opened = OpenedRecord {
+    let opened = OpenedRecordV2 {
         day: 20_778,
         contact: Some([1; 8]),
         session: Some(vec![2; 16]),
@@ -330,10 +350,25 @@ fn records_match_their_snapshots() {
             at: 1_795_300_000,
         },
     );
+    let cell = |digest, contact, session| OpenedRecord {
+        digest: [digest; 16],
+        contact,
+        session,
+        seq: 3,
+    };
+    held.hold(
+        "opened/page",
+        &OpenedCellsRecord {
+            cells: vec![
+                cell(4, Some([1; 8]), Some(vec![2; 16])),
+                cell(5, None, None),
+            ],
+        },
+    );
     held.hold("opened", &opened);
     held.hold(
         "opened/sparse",
-        &OpenedRecord {
+        &OpenedRecordV2 {
             contact: None,
             session: None,
             ..opened
@@ -417,6 +452,12 @@ fn records_match_their_snapshots() {
         },
     );
     held.hold("message", &message_v2());
+    held.hold(
+        "messages",
+        &MessagesRecord {
+            messages: vec![(64, message()), (70_000, message())],
+        },
+    );
     held.hold("message/3", &message());
     held.hold(
         "message/sparse",

@@ -93,7 +93,8 @@ fn older_vaults_migrate_and_work() {
         assert_eq!(changed.last(), Some(&HEADER_KEY), "{name}");
         assert!(changed.contains(&MANIFEST_KEY), "{name}");
         let migrated = |key: &str| {
-            key == HEADER_KEY || key == MANIFEST_KEY || key == "s/relay" || key.starts_with("m/")
+            let paged = key.starts_with("m/") || key.starts_with("s/o/");
+            key == HEADER_KEY || key == MANIFEST_KEY || key == "s/relay" || paged
         };
         assert!(changed.iter().all(|key| migrated(key)), "{name}");
         let mut client = Client::load(&opened.records).unwrap();

@@ -1,6 +1,8 @@
 //! Writes `fuzz/seeds/<target>/`: for every target an input that it accepts, and a
 //! similar one that it refuses. Deterministic: run it again after a format changed.
 //!
+//! Longer than other files: it is one list of examples.
+//!
 //! `cargo run --manifest-path fuzz/Cargo.toml --example seeds`
 
 use std::{error::Error, fs, path::Path};
@@ -10,7 +12,7 @@ use tessera::{
     base::{ErrorCode, Month, UnixTime},
     crypto::{cbor, cbor::Deterministic as _, schnorr::Message},
     emergency,
-    enrolment::{Invitation, InvitationSecret, Name, Offer, respond},
+    enrolment::{Binding, Invitation, InvitationSecret, Name, Offer, respond},
     envelope::{
         self, Announcement, AnnouncementKind, Body, CheckedBy, ContentType, Control, DeliveryId,
         Evidence, Fragment, Sealing, UnprovenDelivery,
@@ -23,8 +25,8 @@ use tessera::{
     vault::{Kdf, Passkey, RecoveryCode, VaultHeader, VaultKey, bundle, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CellsPerBucket,
-        CoverInfo, LobbyInfo, OriginKey, PROTOCOL, PostEntry, RelayInfo, SegmentRef, SlotInfo,
-        batch::BatchPlace, batch_tags, cover_cell, post, segment,
+        CoverInfo, LobbyInfo, OriginKey, PROTOCOL, PostEntry, RelayInfo, SegmentRef, SelectWindow,
+        SlotInfo, batch::BatchPlace, batch_tags, cover_cell, post, segment,
     },
 };
 use tessera_fuzz::targets::{Counting, TAG, key, me};
@@ -188,14 +190,14 @@ fn enrolment(rng: &mut Counting) -> Result<()> {
 
     let mut invitation = Invitation {
         secret,
-        offer_hash: hash,
         relay: "https://relay.example".into(),
         expires_at: UnixTime(1_795_300_000),
-        offer: None,
+        binding: Binding::Offer(hash),
     };
     write("invitation", "qr", invitation.to_uri().as_bytes())?;
-    invitation.offer = Some(bytes);
+    invitation.binding = Binding::EnclosedOffer(bytes);
     write("invitation", "with_offer", invitation.to_uri().as_bytes())?;
+    invitation.binding = Binding::Inviter(*inviter.public());
     let wrapped = invitation.to_uri().into_bytes();
     let wrapped: Vec<_> = wrapped.chunks(76).map(String::from_utf8_lossy).collect();
     let quoted = format!(
@@ -251,6 +253,18 @@ fn relay(rng: &mut Counting) -> Result<()> {
     let epochs = [12_u64, 12].map(u64::to_be_bytes).concat();
     write("segment", "long_claim", &[epochs, long].concat())?;
 
+    let window = SelectWindow {
+        origin: origin.origin(),
+        first: 12,
+        last: 13,
+        count: 4,
+    };
+    write(
+        "select",
+        "two_bitmaps",
+        &window.encode(2, &[0b1010, 0b0110], CellSize::DEFAULT)?,
+    )?;
+
     let entries: Vec<PostEntry> = cells
         .into_iter()
         .map(|cell| PostEntry {
@@ -300,6 +314,7 @@ fn relay(rng: &mut Counting) -> Result<()> {
         number: segment::grid_cell(place.closed_at),
         first: 12,
         last: 13,
+        cells: 2 * u64::from(header.count),
         bytes: u64::try_from(batches.len())?,
         digest: BatchDigest(tessera::crypto::kdf::sha256(&batches)),
     };

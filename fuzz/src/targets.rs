@@ -25,7 +25,7 @@ use tessera::{
     vault::{RecoveryCode, StoredHeader, VERSION, VaultKey, bundle::Bundle, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BatchTags, BucketCount, BucketIndex, Cell, CellSize,
-        InfoAnswer, SegmentRef, post,
+        InfoAnswer, SegmentRef, Select, post,
     },
 };
 
@@ -58,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     ("response_plaintext", response_plaintext),
     ("secure_encryption", secure_encryption),
     ("segment", segment),
+    ("select", select),
     ("share", share),
     ("vault_bundle", vault_bundle),
     ("vault_header", vault_header),
@@ -110,6 +111,17 @@ pub fn batch(data: &[u8]) -> bool {
 /// The tags of a batch.
 pub fn batch_tags(data: &[u8]) -> bool {
     BatchTags::parse(data).is_ok_and(|batch| batch.tags().len() == batch.header().count as usize)
+}
+
+/// A select request.
+pub fn select(data: &[u8]) -> bool {
+    let Ok(select) = Select::decode(data, CellSize::DEFAULT) else {
+        return false;
+    };
+    let (queries, bitmaps) = select.bitmaps();
+    let again = select.window().encode(queries, bitmaps, CellSize::DEFAULT);
+    assert_eq!(again.as_deref(), Ok(data));
+    true
 }
 
 /// The body inside a cell.
@@ -194,10 +206,9 @@ pub fn invitation(data: &[u8]) -> bool {
     };
     let again = Invitation::parse(&invitation.to_uri());
     assert!(again.is_ok_and(|again| again.secret == invitation.secret
-        && again.offer_hash == invitation.offer_hash
         && again.relay == invitation.relay
         && again.expires_at == invitation.expires_at
-        && again.offer == invitation.offer));
+        && again.binding == invitation.binding));
     true
 }
 
@@ -316,6 +327,7 @@ pub fn segment(data: &[u8]) -> bool {
         number: 0,
         first: u64::try_from(listed >> 64).unwrap_or(0),
         last: u64::try_from(listed & u128::from(u64::MAX)).unwrap_or(0),
+        cells: 0,
         bytes: bytes.len() as u64,
         digest: BatchDigest(kdf::sha256(bytes)),
     };
@@ -394,7 +406,7 @@ pub fn vault_record(data: &[u8]) -> bool {
     any! {
         SelfRecord RelayRecord CursorRecord GapRecord ContactRecord AwaitingRecord ChannelRecord WindowRecord SequenceRecord
         InvitationRecord RecoveryRecord ContactDeviceRecord EmergencyRecord OfferSecretsRecord CellRecord ControlRecord QueuedRecord OpenedRecord FragmentRecord MessageRecord
-        AttachmentRecord FilingRecord MessageRecordV2
+        AttachmentRecord FilingRecord MessageRecordV2 SlotRecord
     }
 }
 

@@ -6,10 +6,11 @@
 
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { resources, runPage } from "./lib/page.mjs";
+import { startRelay } from "../node/relay.mjs";
+import { resources, runPages } from "./lib/page.mjs";
 import * as report from "./lib/report.mjs";
 import { rows, table } from "./lib/rows.mjs";
-import { ENTRIES, sizes } from "./lib/sizes.mjs";
+import { ENTRIES, elementsSize, sizes } from "./lib/sizes.mjs";
 
 const root = new URL("../../", import.meta.url);
 const folder = (variable, otherwise) =>
@@ -20,9 +21,25 @@ const module = folder("TESSERA_BENCH_MODULE", "target/bench/");
 const { quick } = parseArgs({ options: { quick: { type: "boolean", default: false } } }).values;
 const start = performance.now();
 const served = await resources({ dist, module, vectors: new URL("tests/vectors/", root) });
-const { results, browser } = await runPage(served, quick ? "quick" : "full");
+// What files of 10 MiB need: see docs/relay.md.
+const relay = await startRelay({
+  "max-message-size": "16MiB",
+  buckets: 1,
+  "cells-per-bucket": 8,
+  "cell-size": 16384,
+  "cells-per-connection": 1_000_000,
+  "cells-per-peer": 1_000_000,
+});
+const pages = [
+  ["/prepare", undefined],
+  ["/tasks", relay.url],
+  ["/", quick ? "quick" : "full"],
+];
+const { results: measured, browser } = await runPages(served, pages).finally(() => relay.end());
+const results = { ...measured[2], tasks: measured[1] };
 const download = {};
 for (const entry of Object.keys(ENTRIES)) download[entry] = await sizes(dist, entry);
+download["./elements"] = { scripts: await elementsSize(dist) };
 
 const all = rows(results, download);
 const [where, more] = [await report.conditions(browser, results), report.beside(results, download)];

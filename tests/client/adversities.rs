@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::stage::*;
 use tessera::{
-    base::{ErrorCode, UnixTime},
+    base::ErrorCode,
     client::{Client, ClientError, ContactView, Effects, Event, Gap, Mailbox},
     enrolment::Kind,
     identity::Fingerprint,
@@ -18,7 +18,7 @@ fn a_second_answer_to_one_invitation_makes_the_contact_suspect() {
         let mut people = [Person::new("A"), Person::new("B"), Person::new("Eve")];
         let [a, b, e] = &mut people;
         round(&mut relay, &mut [a, b, e]);
-        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let now = relay.now();
         let effects = a
             .client
             .invite(kind, Some(86_400), now, &mut rng())
@@ -48,11 +48,11 @@ fn a_second_answer_to_one_invitation_makes_the_contact_suspect() {
 }
 
 #[test]
-fn whoever_finds_an_answered_invitation_withdraws_an_answer_that_has_not_left() {
+fn an_unsent_response_is_withdrawn_if_the_invitation_is_already_answered() {
     let mut relay = Relay::new();
     let (mut a, mut b, mut late) = (Person::new("A"), Person::new("B"), Person::new("C"));
     round(&mut relay, &mut [&mut a, &mut b, &mut late]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let effects = a.client.invite(Kind::Qr, Some(86_400), now, &mut rng());
     let uri = a.commit(effects.unwrap()).uri;
     let effects = b.client.accept(&uri, false, now, &mut rng()).unwrap();
@@ -61,7 +61,7 @@ fn whoever_finds_an_answered_invitation_withdraws_an_answer_that_has_not_left() 
     for _ in 0..5 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let effects = late.client.accept(&uri, false, now, &mut rng()).unwrap();
     late.commit(effects);
     let received = late.pull(&relay, now);
@@ -79,11 +79,11 @@ fn whoever_finds_an_answered_invitation_withdraws_an_answer_that_has_not_left() 
 }
 
 #[test]
-fn an_answer_from_somebody_else_than_expected_is_refused() {
+fn a_response_from_an_unexpected_identity_is_refused() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let effects = a.client.invite(Kind::Link, None, now, &mut rng()).unwrap();
     let invitation = a.commit(effects);
     let effects = a
@@ -106,13 +106,13 @@ fn an_answer_from_somebody_else_than_expected_is_refused() {
 }
 
 #[test]
-fn a_dropped_batch_is_told_and_what_comes_late_is_taken() {
+fn a_missing_batch_is_reported_and_read_when_it_arrives_late() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     round(&mut relay, &mut [&mut a, &mut b]);
     round(&mut relay, &mut [&mut a, &mut b]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     a.send(b_at_a, "stop warfarin", now).unwrap();
     a.post(&mut relay);
     relay.close();
@@ -184,14 +184,14 @@ fn a_dropped_batch_is_told_and_what_comes_late_is_taken() {
 }
 
 #[test]
-fn garbage_and_replays_under_a_seen_tag_hide_nothing() {
+fn forged_and_replayed_cells_under_a_known_tag_hide_no_message() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     round(&mut relay, &mut [&mut a, &mut b]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     a.send(b_at_a, "one", now).unwrap();
-    let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
+    let post = a.slot(now);
     let mailbox = bucket_of(&b.client, Mailbox::Own);
     let entries = post::decode(&post.body, relay.size, relay.buckets).unwrap();
     let mut to_b = entries.into_iter();
@@ -230,56 +230,37 @@ fn garbage_and_replays_under_a_seen_tag_hide_nothing() {
 }
 
 #[test]
-fn batches_that_are_not_what_they_should_be_are_refused_and_change_nothing() {
+fn invalid_batches_are_refused_and_change_nothing() {
     let mut relay = Relay::new();
     let mut a = Person::new("A");
     round(&mut relay, &mut [&mut a]);
     a.pull(&relay, NOW);
     relay.close();
-    let bucket = a
-        .client
-        .index_path(Mailbox::Own)
-        .unwrap()
-        .split('/')
-        .nth(3)
-        .unwrap()
-        .parse()
-        .unwrap();
-    let good = relay.published[&bucket].last().unwrap().1.clone();
-    let other = relay.published[&BucketId::LOBBY.get()]
-        .last()
-        .unwrap()
-        .1
-        .clone();
-    for bad in [&good[..100], &good[..good.len() - 1], &other[..], b""] {
-        let refused = a.client.receive_batch(Mailbox::Own, bad, NOW, &mut rng());
-        assert_eq!(refused.unwrap_err(), ClientError::BatchInvalid);
-    }
+    let index = relay.index(bucket_of(&a.client, Mailbox::Own));
+    let planned = a.client.plan_pull(Mailbox::Own, &index, NOW).unwrap();
+    let [batch] = a.commit(planned).try_into().unwrap();
+    let good = relay.batch(&batch);
+    let lobby = relay.batches(BucketId::LOBBY.get()).last().unwrap();
     let mut flipped = good.clone();
     flipped[300] ^= 1;
-    assert!(
-        a.client
-            .receive_batch(Mailbox::Own, &flipped, NOW, &mut rng())
-            .is_err()
-    );
-    let effects = a
-        .client
-        .receive_batch(Mailbox::Own, &good, NOW, &mut rng())
-        .unwrap();
-    assert_eq!(a.commit(effects).cells, 3);
-    let again = a
-        .client
-        .receive_batch(Mailbox::Own, &good, NOW, &mut rng())
-        .unwrap();
-    assert_eq!(
-        a.commit(again).cells,
-        0,
-        "a batch taken before is not read again"
-    );
+    for bad in [
+        &good[..100],
+        &good[..good.len() - 1],
+        &lobby.1,
+        b"",
+        &flipped,
+    ] {
+        let refused = a.client.receive(&batch, bad, NOW, &mut rng());
+        assert_eq!(refused.unwrap_err(), ClientError::BatchInvalid);
+    }
+    for (cells, what) in [(3, "new"), (0, "taken before: not read again")] {
+        let read = a.client.receive(&batch, &good, NOW, &mut rng()).unwrap();
+        assert_eq!(a.commit(read).cells, cells, "{what}");
+    }
 }
 
 #[test]
-fn invitations_are_refused_when_they_should_be() {
+fn invalid_and_expired_invitations_are_refused() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);

@@ -2,7 +2,7 @@
 
 use crate::stage::*;
 use tessera::{
-    base::{ErrorCode, UnixTime},
+    base::ErrorCode,
     client::{Client, ClientError, Event, Outgoing, StoreKey},
     enrolment::Kind,
     envelope::{ContentType, message::Attachment},
@@ -10,12 +10,12 @@ use tessera::{
 };
 
 #[test]
-fn two_people_meet_and_talk_both_ways() {
+fn two_people_enrol_and_exchange_messages() {
     for kind in [Kind::Qr, Kind::Link] {
         let mut relay = Relay::new();
         let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
         let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, kind);
-        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let now = relay.now();
         let id = a
             .send(
                 b_at_a,
@@ -52,14 +52,14 @@ fn two_people_meet_and_talk_both_ways() {
 }
 
 #[test]
-fn an_offer_that_was_read_before_its_invitation_was_accepted_is_found() {
+fn an_offer_read_before_its_invitation_was_accepted_is_found() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     // Their first enrolment leaves opened cells in the lobby, which are then read once more.
     enrol(&mut relay, &mut a, &mut b, Kind::Qr);
     let mut c = Person::new("Northside Lab");
     round(&mut relay, &mut [&mut a, &mut b, &mut c]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let effects = c
         .client
         .invite(Kind::Qr, Some(86_400), now, &mut rng())
@@ -68,7 +68,7 @@ fn an_offer_that_was_read_before_its_invitation_was_accepted_is_found() {
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b, &mut c]);
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let effects = b
         .client
         .accept(&invitation.uri, false, now, &mut rng())
@@ -115,11 +115,11 @@ fn a_post_holds_at_most_four_cells_for_the_lobby() {
 }
 
 #[test]
-fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
+fn a_long_message_is_reassembled_in_any_order_and_across_restarts() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let body: Vec<u8> = (0..200_000_u32).map(|i| i.to_le_bytes()[1]).collect();
     let outgoing = Outgoing {
         text: None,
@@ -133,12 +133,8 @@ fn a_long_message_arrives_whole_from_any_order_and_across_restarts() {
     let effects = a.client.send(b_at_a, outgoing, now, &mut rng()).unwrap();
     a.commit(effects);
     // Half of the cells in one epoch, half in the next.
-    a.seal_wanted(now);
     for _ in 0..50 {
-        let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
-        relay.post(&post.body);
-        let effects = a.client.posted(&post.tokens, NOW);
-        a.commit(effects);
+        a.post_slot(&mut relay, now);
     }
     relay.close();
     let received = round(&mut relay, &mut [&mut b, &mut a]);
@@ -166,7 +162,7 @@ fn text_and_attachments_travel_as_one_message() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let file = |name: Option<&str>, body: &[u8]| Attachment {
         content_type: ContentType::new("text/csv").unwrap(),
         filename: name.map(str::to_owned),
@@ -226,11 +222,49 @@ fn text_and_attachments_travel_as_one_message() {
 }
 
 #[test]
-fn content_waits_until_the_contact_is_checked() {
+fn an_open_invitation_is_given_again_until_it_is_answered_or_expires() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
+    let made = [Kind::Qr, Kind::Link].map(|kind| {
+        let effects = a.client.invite(kind, Some(3_600), now, &mut rng());
+        a.commit(effects.unwrap())
+    });
+    let ids = |client: &Client, at| {
+        let open = client.open_invitations(at).into_iter();
+        open.map(|open| (open.id, open.kind, open.uri, open.expects_identity))
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let expected = made.iter().map(|made| {
+        let kind = made.kind;
+        (made.id, kind, made.uri.clone(), false)
+    });
+    assert_eq!(ids(&a.client, now), expected.collect());
+    a.restart();
+    assert_eq!(ids(&a.client, now.plus(3_600)).len(), 2, "after a restart");
+    assert!(ids(&a.client, now.plus(3_601)).is_empty(), "expired");
+
+    let [_, link] = &made;
+    let answered = b.client.accept(&link.uri, false, now, &mut rng());
+    b.commit(answered.unwrap());
+    assert!(b.client.open_invitations(now).is_empty(), "not their own");
+    let fingerprint = b.client.public().fingerprint();
+    let effects = a.client.expect(link.id, fingerprint, now, &mut rng());
+    a.commit(effects.unwrap());
+    assert!(ids(&a.client, now).iter().any(|open| open.3));
+    while ids(&a.client, now).len() == 2 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    assert!(ids(&a.client, now).iter().all(|open| open.1 == "qr"));
+}
+
+#[test]
+fn messages_are_held_until_the_contact_is_verified() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    round(&mut relay, &mut [&mut a, &mut b]);
+    let now = relay.now();
     let effects = a.client.invite(Kind::Link, None, now, &mut rng()).unwrap();
     let invitation = a.commit(effects);
     let effects = b
@@ -260,7 +294,7 @@ fn content_waits_until_the_contact_is_checked() {
         b.send(a_at_b, "too early", now),
         Err(ClientError::ContactPending)
     );
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let id = a.send(b_at_a.id, "held until checked", now).unwrap();
     round(&mut relay, &mut [&mut a, &mut b]);
     let received = round(&mut relay, &mut [&mut a, &mut b]);
@@ -271,7 +305,7 @@ fn content_waits_until_the_contact_is_checked() {
         ),
         ("held", None)
     );
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let effects = b.client.confirm_sas(a_at_b, now, &mut rng()).unwrap();
     assert!(
         effects

@@ -2,9 +2,14 @@
 //! `docs/threats.md` states, counted and not timed, whatever the sender
 //! claims.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the table is what `cargo xtask bench cells` prints"
+)]
+
 use proptest::prelude::*;
 use tessera::{
-    base::{Month, Secret, UnixTime},
+    base::{Month, Secret},
     channel::{ChainKey, Direction, TagSlot},
     client::{Effects, Mailbox, Received, Work},
     enrolment::{Invitation, Kind, Rendezvous},
@@ -118,10 +123,12 @@ fn stranger() -> Scene {
     let mut relay = Relay::new();
     let mut victim = Person::new("Ana Gómez");
     round(&mut relay, &mut [&mut victim]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let invited = victim.client.invite(Kind::Link, None, now, &mut rng());
     let uri = victim.commit(invited.unwrap()).uri;
-    let rendezvous = Rendezvous::new(&Invitation::parse(&uri).unwrap().secret);
+    let invitation = Invitation::parse(&uri).unwrap();
+    let rendezvous = Rendezvous::new(&invitation.secret);
+    let inviter = *victim.client.public();
     let size = relay.size;
     let seal = move |slot: TagSlot, body: &Body| {
         let slot = TagSlot {
@@ -131,7 +138,7 @@ fn stranger() -> Scene {
         };
         let tag = rendezvous.tag_key(Direction::FromAcceptor).tag(slot);
         let sealing = Sealing {
-            recipient: rendezvous.kem.public(),
+            recipient: inviter.kem(),
             psk: &rendezvous.psk,
             size,
         };
@@ -172,7 +179,7 @@ fn copied_tag() -> Scene {
 impl Scene {
     /// Puts the cells into the victim's bucket and closes the epoch.
     fn publish(&mut self, claims: &[Claim]) {
-        let now = UnixTime(self.relay.epoch * EPOCH + 60);
+        let now = self.relay.now();
         let fingerprint = PublicIdentity::fingerprint(self.victim.client.public());
         let bucket = compute_bucket(&fingerprint.0, self.relay.buckets).get();
         for claim in claims {
@@ -189,7 +196,7 @@ impl Scene {
 
     /// Reads the newest batch; what that changed and told.
     fn read(&mut self) -> Effects<Received> {
-        let now = UnixTime(self.relay.epoch * EPOCH + 60);
+        let now = self.relay.now();
         let bucket = bucket_of(&self.victim.client, Mailbox::Own);
         let index = self.relay.index(bucket);
         let planned = self.victim.client.plan_pull(Mailbox::Own, &index, now);
@@ -221,7 +228,7 @@ impl Scene {
         cost(&before, &after, n, self.relay.size.bytes())?;
         self.victim.commit(read);
         // Forgetting it all deletes what is there, not what was claimed.
-        let now = UnixTime(self.relay.epoch * EPOCH + 60);
+        let now = self.relay.now();
         let forgotten = self.victim.client.tick(now.plus(61 * DAY));
         prop_assert!(forgotten.changes.len() <= CHANGES_PER_CELL * n + 64);
         Ok(())
@@ -273,7 +280,7 @@ proptest! {
 }
 
 #[test]
-fn cells_that_each_claim_a_large_message_cost_no_more_than_cells() {
+fn claims_of_large_messages_cost_no_more_than_other_cells() {
     let claims: Vec<_> = (0..400)
         .map(|n| Claim {
             device: 0,
@@ -291,7 +298,7 @@ fn cells_that_each_claim_a_large_message_cost_no_more_than_cells() {
 }
 
 #[test]
-fn the_same_refusal_is_told_and_logged_once_for_a_batch() {
+fn repeated_refusals_in_a_batch_are_reported_and_logged_once() {
     let mut scene = copied_tag();
     let claims: Vec<_> = (0..500)
         .map(|n| Claim {
@@ -316,45 +323,79 @@ fn the_same_refusal_is_told_and_logged_once_for_a_batch() {
     assert_eq!(counts, [Some(500)]);
 }
 
-/// What reading a batch of `n` cells costs, and the time for each, in
-/// microseconds: printed, and judged by counters.
-fn cost_of(victim: &mut Person, relay: &Relay, n: usize) -> (Work, f64) {
-    let now = UnixTime(relay.epoch * EPOCH + 60);
-    let index = relay.index(bucket_of(&victim.client, Mailbox::Own));
-    let planned = victim.client.plan_pull(Mailbox::Own, &index, now);
-    let planned = victim.commit(planned.unwrap());
-    let (newest, before) = (planned.last().unwrap(), victim.client.work());
-    let bytes = relay.batch(newest);
-    let start = std::time::Instant::now();
-    let read = victim.client.receive(newest, &bytes, now, &mut rng());
-    let time = start.elapsed().as_secs_f64() * 1e6 / n as f64;
-    victim.commit(read.unwrap());
-    let after = victim.client.work();
-    let work = Work {
-        tags_derived: after.tags_derived - before.tags_derived,
-        cells_opened: after.cells_opened - before.cells_opened,
-        proofs_verified: after.proofs_verified - before.proofs_verified,
-        ..after
-    };
-    (work, time)
+/// What reading a batch costs for each of its cells.
+struct Cost {
+    /// Judged by counters; the time is only printed.
+    work: Work,
+    microseconds: f64,
+    stores: f64,
+    stored_bytes: f64,
+}
+
+impl Cost {
+    /// Of a batch of `n` cells.
+    fn of(victim: &mut Person, relay: &Relay, n: usize) -> Self {
+        let now = relay.now();
+        let index = relay.index(bucket_of(&victim.client, Mailbox::Own));
+        let planned = victim.client.plan_pull(Mailbox::Own, &index, now);
+        let planned = victim.commit(planned.unwrap());
+        let (newest, before) = (planned.last().unwrap(), victim.client.work());
+        let bytes = relay.batch(newest);
+        let start = std::time::Instant::now();
+        let read = victim.client.receive(newest, &bytes, now, &mut rng());
+        let time = start.elapsed().as_secs_f64() * 1e6;
+        let read = read.unwrap();
+        let stored = read.changes.iter().flat_map(|(_, value)| value);
+        let stored_bytes: usize = stored.map(|value| value.len()).sum();
+        let stores = read.changes.len();
+        victim.commit(read);
+        let (after, n) = (victim.client.work(), n as f64);
+        Self {
+            work: Work {
+                tags_derived: after.tags_derived - before.tags_derived,
+                cells_opened: after.cells_opened - before.cells_opened,
+                proofs_verified: after.proofs_verified - before.proofs_verified,
+                ..after
+            },
+            microseconds: time / n,
+            stores: stores as f64 / n,
+            stored_bytes: stored_bytes as f64 / n,
+        }
+    }
+
+    /// A row of the table that `cargo xtask bench cells` prints.
+    fn print(&self, name: &str, honest: &Self, n: usize) {
+        let each = |count: u64| count as f64 / n as f64;
+        println!(
+            "| {name} | {:.0} µs | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} |",
+            self.microseconds,
+            self.microseconds / honest.microseconds,
+            each(self.work.tags_derived),
+            each(self.work.cells_opened),
+            self.stores,
+            self.stored_bytes,
+        );
+    }
 }
 
 #[test]
-fn a_hostile_cell_is_opened_once_as_an_honest_one_and_proves_nothing_for_free() {
+fn a_hostile_cell_is_decrypted_once_and_gets_no_proof_verified() {
     const CELLS: usize = 128;
     let mut relay = Relay::new();
     let (mut victim, mut friend) = (Person::new("Ana Gómez"), Person::new("Dr. Rivera"));
     let (_, to) = enrol(&mut relay, &mut victim, &mut friend, Kind::Qr);
     round(&mut relay, &mut [&mut victim, &mut friend]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     for n in 0..CELLS {
         friend.send(to, &format!("message {n}"), now).unwrap();
     }
     friend.post(&mut relay);
     relay.close();
-    let (honest, honest_time) = cost_of(&mut victim, &relay, CELLS);
-    assert_eq!(honest.proofs_verified, CELLS as u64);
-    println!("an honest cell: {honest_time:.0} µs");
+    let honest = Cost::of(&mut victim, &relay, CELLS);
+    assert_eq!(honest.work.proofs_verified, CELLS as u64);
+    println!("| cell | time | of an honest cell | tags | decryptions | stores | bytes stored |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    honest.print("an honest message", &honest, CELLS);
     for (name, mut scene) in [
         ("a contact's fragment of 16 384", contact()),
         ("a stranger's fragment of 16 384", stranger()),
@@ -374,11 +415,9 @@ fn a_hostile_cell_is_opened_once_as_an_honest_one_and_proves_nothing_for_free() 
             })
             .collect();
         scene.publish(&claims);
-        let (work, time) = cost_of(&mut scene.victim, &scene.relay, CELLS);
-        println!(
-            "{name}: {time:.0} µs, {:.2} of an honest cell",
-            time / honest_time
-        );
+        let cost = Cost::of(&mut scene.victim, &scene.relay, CELLS);
+        cost.print(name, &honest, CELLS);
+        let (work, honest) = (cost.work, honest.work);
         assert!(work.cells_opened <= honest.cells_opened, "{name}");
         assert_eq!(work.proofs_verified, 0, "{name}");
     }

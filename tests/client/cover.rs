@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use curve25519_dalek::{EdwardsPoint, MontgomeryPoint};
 use tessera::{
-    base::UnixTime,
     client::Outgoing,
     enrolment::Kind,
     vault::stored::{self, QueuedRecord},
@@ -21,7 +20,7 @@ fn real() -> Vec<Cell> {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Qr);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     a.post(&mut relay);
     let mut cells = Vec::new();
     while cells.len() < CELLS {
@@ -53,17 +52,14 @@ fn cover() -> Vec<Cell> {
     for _ in 0..2 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     a.post(&mut relay);
     let mut cells = Vec::new();
     while cells.len() < CELLS {
-        let post = a.client.next_slot(now, &mut rng()).unwrap();
-        assert!(post.tokens.is_empty(), "nothing waits");
-        cells.extend(
-            entries(&relay, &post.body)
-                .into_iter()
-                .map(|entry| entry.cell),
-        );
+        let slot = a.post_slot(&mut relay, now);
+        assert!(slot.tokens.is_empty(), "nothing waits");
+        let entries = entries(&relay, &slot.body).into_iter();
+        cells.extend(entries.map(|entry| entry.cell));
     }
     cells.truncate(CELLS);
     cells
@@ -171,7 +167,7 @@ fn difference(ours: &[Cell], others: &[Cell]) -> Option<String> {
 }
 
 #[test]
-fn nothing_tells_cover_from_real() {
+fn cover_is_indistinguishable_from_real_cells() {
     let (real, cover) = (real(), cover());
     assert_eq!((oddity(&real), oddity(&cover)), (None, None));
     assert_eq!(difference(&real, &cover), None);
@@ -184,7 +180,7 @@ fn nothing_tells_cover_from_real() {
 }
 
 #[test]
-fn cover_made_in_a_lazy_way_would_be_told() {
+fn poorly_made_cover_is_distinguishable() {
     let honest: Vec<Cell> = (0..CELLS)
         .map(|_| cover_cell(CellSize::DEFAULT, &mut rng()))
         .collect();

@@ -2,7 +2,6 @@
 //! with its message.
 
 use tessera::{
-    base::UnixTime,
     client::{ClientError, MessageRef, StoreKey},
     crypto::cbor::Deterministic as _,
     enrolment::Kind,
@@ -21,16 +20,16 @@ fn evidence(person: &Person, message: MessageRef) -> Result<Evidence, ClientErro
 }
 
 #[test]
-fn evidence_outlives_the_keys_of_its_month_and_goes_with_its_message() {
+fn evidence_outlives_its_month_and_is_deleted_with_its_message() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let sent = a.send(b_at_a, "stop warfarin", now).unwrap();
     a.send(b_at_a, "never mind", now).unwrap();
     a.post(&mut relay);
     relay.close();
-    let received = b.pull(&relay, UnixTime(relay.epoch * EPOCH + 60));
+    let received = b.pull(&relay, relay.now());
     let [message, other] = [received.messages[0].id, received.messages[1].id];
     assert_eq!(
         a.client.evidence_key(sent).unwrap_err(),
@@ -51,7 +50,7 @@ fn evidence_outlives_the_keys_of_its_month_and_goes_with_its_message() {
     assert_eq!(by, CheckedBy::Digits);
     assert!(at <= now);
 
-    let effects = b.client.delete_message(message, &[], later, &mut rng());
+    let effects = b.client.delete_message(message, later, &mut rng());
     b.commit(effects.unwrap());
     assert!(
         !b.store
@@ -66,32 +65,11 @@ fn evidence_outlives_the_keys_of_its_month_and_goes_with_its_message() {
 }
 
 #[test]
-fn what_is_held_gives_no_evidence_before_its_sender_is_checked() {
+fn a_held_message_gives_no_evidence() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    round(&mut relay, &mut [&mut a, &mut b]);
-    let invited = a.client.invite(
-        Kind::Link,
-        None,
-        UnixTime(relay.epoch * EPOCH + 60),
-        &mut rng(),
-    );
-    let uri = a.commit(invited.unwrap()).uri;
-    let now = UnixTime(relay.epoch * EPOCH + 60);
-    let accepted = b.client.accept(&uri, false, now, &mut rng()).unwrap();
-    b.commit(accepted);
-    for _ in 0..6 {
-        round(&mut relay, &mut [&mut a, &mut b]);
-    }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
-    let (b_at_a, a_at_b) = (a.contact().id, b.contact().id);
-    let effects = b.client.confirm_sas(a_at_b, now, &mut rng()).unwrap();
-    b.commit(effects);
-    b.send(a_at_b, "early", now).unwrap();
-    b.post(&mut relay);
-    relay.close();
-    let now = UnixTime(relay.epoch * EPOCH + 60);
-    let held = a.pull(&relay, now).messages[0].id;
+    let (b_at_a, held) = hold_a_message(&mut relay, &mut a, &mut b);
+    let now = relay.now();
     assert_eq!(
         a.client.evidence_key(held).unwrap_err(),
         ClientError::ContactPending

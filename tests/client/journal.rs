@@ -28,17 +28,12 @@ fn hex_of(fingerprint: Fingerprint) -> String {
     hex::encode(fingerprint.0)
 }
 
-/// Where everyone's clock is.
-fn now(relay: &Relay) -> UnixTime {
-    UnixTime(relay.epoch * EPOCH + 60)
-}
-
 #[test]
-fn both_logs_say_who_met_whom_and_what_was_sent_and_never_what_it_said() {
+fn both_logs_record_enrolments_and_messages_but_no_content() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Qr);
-    let id = a.send(b_at_a, FINDING, now(&relay)).unwrap();
+    let id = a.send(b_at_a, FINDING, relay.now()).unwrap();
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
@@ -80,16 +75,16 @@ fn both_logs_say_who_met_whom_and_what_was_sent_and_never_what_it_said() {
 }
 
 #[test]
-fn enrolments_are_logged_however_they_end() {
+fn every_outcome_of_an_enrolment_is_logged() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
     let made = a
         .client
-        .invite(Kind::Link, None, now(&relay), &mut rng())
+        .invite(Kind::Link, None, relay.now(), &mut rng())
         .unwrap();
     let made = a.commit(made);
-    let withdrawn = a.client.cancel_invitation(made.id, now(&relay)).unwrap();
+    let withdrawn = a.client.cancel_invitation(made.id, relay.now()).unwrap();
     a.commit(withdrawn);
     let log = a.log();
     assert_eq!(events(&log), ["began", "invited", "withdrawn"]);
@@ -100,18 +95,18 @@ fn enrolments_are_logged_however_they_end() {
     // In person: the acceptor needs no digits, the inviter expects the fingerprint.
     let made = a
         .client
-        .invite(Kind::Link, None, now(&relay), &mut rng())
+        .invite(Kind::Link, None, relay.now(), &mut rng())
         .unwrap();
     let made = a.commit(made);
     let fingerprint = b.client.public().fingerprint();
     let expected = a
         .client
-        .expect(made.id, fingerprint, now(&relay), &mut rng())
+        .expect(made.id, fingerprint, relay.now(), &mut rng())
         .unwrap();
     a.commit(expected);
     let accepted = b
         .client
-        .accept(&made.uri, true, now(&relay), &mut rng())
+        .accept(&made.uri, true, relay.now(), &mut rng())
         .unwrap();
     b.commit(accepted);
     for _ in 0..4 {
@@ -123,9 +118,9 @@ fn enrolments_are_logged_however_they_end() {
     assert_eq!(last(&log, "verified")["by"], "inPerson");
 
     let contact = b.contact().id;
-    let rejected = b.client.reject_sas(contact, now(&relay)).unwrap();
+    let rejected = b.client.reject_sas(contact, relay.now()).unwrap();
     b.commit(rejected);
-    let removed = b.client.remove_contact(contact, now(&relay)).unwrap();
+    let removed = b.client.remove_contact(contact, relay.now()).unwrap();
     b.commit(removed);
     let log = b.log();
     let peer = hex_of(a.client.public().fingerprint());
@@ -153,24 +148,24 @@ fn a_refused_call_logs_nothing() {
     let nobody = ContactId::parse("0000000000000000").unwrap();
     assert!(a.client.reject_sas(nobody, NOW).is_err());
     assert!(a.client.remove_contact(nobody, NOW).is_err());
-    let entry = a.client.record(AuditEvent::BackedUp, now(&relay));
+    let entry = a.client.record(AuditEvent::BackedUp, relay.now());
     a.commit(entry);
     assert_eq!(events(&a.log()).len(), before + 1);
 }
 
 #[test]
-fn what_is_held_released_refused_and_missing_is_logged() {
+fn held_released_refused_and_missing_messages_are_logged() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     round(&mut relay, &mut [&mut a, &mut b]);
     let made = a
         .client
-        .invite(Kind::Qr, Some(86_400), now(&relay), &mut rng())
+        .invite(Kind::Qr, Some(86_400), relay.now(), &mut rng())
         .unwrap();
     let made = a.commit(made);
     let accepted = b
         .client
-        .accept(&made.uri, false, now(&relay), &mut rng())
+        .accept(&made.uri, false, relay.now(), &mut rng())
         .unwrap();
     b.commit(accepted);
     for _ in 0..5 {
@@ -179,10 +174,10 @@ fn what_is_held_released_refused_and_missing_is_logged() {
     let (b_at_a, a_at_b) = (a.contact().id, b.contact().id);
     let confirmed = b
         .client
-        .confirm_sas(a_at_b, now(&relay), &mut rng())
+        .confirm_sas(a_at_b, relay.now(), &mut rng())
         .unwrap();
     b.commit(confirmed);
-    b.send(a_at_b, FINDING, now(&relay)).unwrap();
+    b.send(a_at_b, FINDING, relay.now()).unwrap();
     for _ in 0..2 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
@@ -190,7 +185,7 @@ fn what_is_held_released_refused_and_missing_is_logged() {
     assert!(held["digest"].is_string());
     let confirmed = a
         .client
-        .confirm_sas(b_at_a, now(&relay), &mut rng())
+        .confirm_sas(b_at_a, relay.now(), &mut rng())
         .unwrap();
     a.commit(confirmed);
     assert_eq!(last(&a.log(), "released")["session"], held["session"]);
@@ -201,26 +196,20 @@ fn what_is_held_released_refused_and_missing_is_logged() {
         events(&log).iter().filter(|e| **e == event).count()
     };
     for text in ["one", "two"] {
-        b.send(a_at_b, text, now(&relay)).unwrap();
+        b.send(a_at_b, text, relay.now()).unwrap();
     }
     for reaches_the_relay in [true, false] {
-        let post = b.client.next_flush(now(&relay), &mut rng());
-        let post = post.unwrap().unwrap();
+        let slot = b.slot(relay.now());
         if reaches_the_relay {
-            relay.post(&post.body);
+            relay.post(&slot.body);
         }
-        let posted = b.client.posted(&post.tokens, NOW);
-        b.commit(posted);
+        b.slot_arrives(relay.now());
     }
-    b.send(a_at_b, "three", now(&relay)).unwrap();
-    let post = b
-        .client
-        .next_flush(now(&relay), &mut rng())
-        .unwrap()
-        .unwrap();
-    relay.post(&post.body);
+    b.send(a_at_b, "three", relay.now()).unwrap();
+    let at = relay.now();
+    let post = b.post_slot(&mut relay, at);
     relay.close();
-    a.pull(&relay, now(&relay));
+    a.pull(&relay, relay.now());
     let gap = last(&a.log(), "gap");
     assert_eq!(
         (&gap["kind"], &gap["closed"], &gap["contact"]),
@@ -236,7 +225,7 @@ fn what_is_held_released_refused_and_missing_is_logged() {
         pending.push(entry.cell);
     }
     relay.close();
-    a.pull(&relay, now(&relay));
+    a.pull(&relay, relay.now());
     assert_eq!(count(&a, "rejected"), 1);
     let rejected = last(&a.log(), "rejected");
     assert_eq!(rejected["code"], "REPLAYED");
@@ -244,16 +233,16 @@ fn what_is_held_released_refused_and_missing_is_logged() {
 }
 
 #[test]
-fn time_is_logged() {
+fn rotation_shredding_and_undelivered_messages_are_logged_once() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Qr);
-    let id = a.send(b_at_a, FINDING, now(&relay)).unwrap();
+    let id = a.send(b_at_a, FINDING, relay.now()).unwrap();
     a.post(&mut relay);
     relay.epoch += 45 * DAY / EPOCH;
     round(&mut relay, &mut [&mut a]);
     round(&mut relay, &mut [&mut a]);
-    let later = now(&relay);
+    let later = relay.now();
     for _ in 0..2 {
         let ticked = a.client.tick(later);
         a.commit(ticked);
@@ -275,7 +264,7 @@ fn time_is_logged() {
 }
 
 #[test]
-fn what_the_host_does_is_logged() {
+fn events_of_the_host_are_logged() {
     let mut a = Person::new("A");
     let entries = [
         AuditEvent::Locked { idle: true },
@@ -348,7 +337,7 @@ fn one_record_is_written_per_entry_and_one_for_the_head() {
 }
 
 #[test]
-fn a_crash_leaves_neither_gap_nor_fork() {
+fn a_crash_leaves_neither_gap_nor_fork_in_the_log() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Qr);
@@ -361,20 +350,20 @@ fn a_crash_leaves_neither_gap_nor_fork() {
     // Sent, and the commit refused: nothing of it was.
     let lost = a
         .client
-        .send(b_at_a, outgoing, now(&relay), &mut rng())
+        .send(b_at_a, outgoing, relay.now(), &mut rng())
         .unwrap();
     drop(lost);
     a.restart();
     assert_eq!(a.log(), before);
-    let head = a.client.log_head();
-    let id = a.send(b_at_a, "again", now(&relay)).unwrap();
+    let head = a.client.journal().head();
+    let id = a.send(b_at_a, "again", relay.now()).unwrap();
     let log = a.log();
     assert_eq!(log.len(), before.len() + 1);
     assert_eq!(log.last().unwrap()["message"], id.to_string());
     // A step repeated after a crash writes the same bytes.
     let place = StoreKey::LogEntry(head.len() + 1).to_string();
     let bytes = |a: &mut Person| {
-        let effects = a.client.record(AuditEvent::BackedUp, now(&relay));
+        let effects = a.client.record(AuditEvent::BackedUp, relay.now());
         let (_, bytes) = effects
             .changes
             .into_iter()
@@ -396,8 +385,8 @@ fn a_vault_from_before_the_log_begins_one_with_its_first_change() {
     a.store.remove("s/audit");
     a.store.retain(|key, _| !key.starts_with("a/"));
     a.restart();
-    assert!(a.client.log_head().is_empty());
-    assert!(!a.client.checkpoint_due(NOW));
+    assert!(a.client.journal().head().is_empty());
+    assert!(!a.client.journal().checkpoint_due(NOW));
     let nothing = a.client.tick(NOW);
     assert!(nothing.changes.is_empty());
     let effects = a.client.record(

@@ -7,14 +7,10 @@ use tessera::{
     enrolment::Kind,
 };
 
-use crate::stage::{EPOCH, Person, Relay, enrol, rng, round};
+use crate::stage::*;
 
 fn content(len: usize) -> Vec<u8> {
     (0..len).map(|i| b' ' + (i / 7 % 95) as u8).collect()
-}
-
-fn clock(relay: &Relay) -> UnixTime {
-    UnixTime(relay.epoch * EPOCH + 60)
 }
 
 fn send(from: &mut Person, to: ContactId, body: &[u8], now: UnixTime) -> MessageRef {
@@ -34,18 +30,11 @@ fn stored_body(person: &Person, id: MessageRef, len: usize) -> Vec<u8> {
         .collect()
 }
 
-fn pair() -> (Relay, Person, Person, ContactId, ContactId) {
-    let mut relay = Relay::new();
-    let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
-    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
-    (relay, a, b, b_at_a, a_at_b)
-}
-
 #[test]
-fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
+fn a_large_message_survives_slots_and_restarts() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     let body = content(2 * PIECE_LEN + 12_345);
-    let id = send(&mut a, b_at_a, &body, clock(&relay));
+    let id = send(&mut a, b_at_a, &body, relay.now());
     let queued = a.store.keys().filter(|key| key.starts_with("s/q/")).count();
     assert_eq!(
         queued, 1,
@@ -54,30 +43,24 @@ fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
     assert_eq!(stored_body(&a, id, body.len()), body);
     let (mut last, mut told, mut arrived) = (0, 0, Vec::new());
     for _ in 0..10 {
-        let now = clock(&relay);
+        let now = relay.now();
         // Sixty-four cells per epoch, with a restart after each step.
-        a.seal_wanted(now);
-        a.restart();
-        let queued = a.store.keys().filter(|key| key.starts_with("s/q/")).count();
-        assert!(queued <= 128, "{queued} cells lie sealed in the queue");
         for _ in 0..64 {
-            let Some(post) = a.client.next_flush(now, &mut rng()).unwrap() else {
-                break;
-            };
-            relay.post(&post.body);
-            let effects = a.client.posted(&post.tokens, clock(&relay));
-            for event in &effects.events {
-                if let Event::Transfer { transfer } = event {
-                    assert!(transfer.bytes >= last, "it never goes back");
-                    assert_eq!(
-                        (transfer.total_bytes, &transfer.id),
-                        (body.len(), &id.to_string())
-                    );
-                    last = transfer.bytes;
-                }
-            }
-            a.commit(effects);
+            a.post_slot(&mut relay, now);
+            let queued = a.store.keys().filter(|key| key.starts_with("s/q/")).count();
+            assert!(queued <= 128, "{queued} cells lie sealed in the queue");
         }
+        for event in core::mem::take(&mut a.events) {
+            if let Event::Transfer { transfer } = event {
+                assert!(transfer.bytes >= last, "it never goes back");
+                assert_eq!(
+                    (transfer.total_bytes, transfer.id),
+                    (body.len(), id.to_string())
+                );
+                last = transfer.bytes;
+            }
+        }
+        a.restart();
         relay.close();
         let received = b.pull(&relay, now);
         b.restart();
@@ -99,19 +82,15 @@ fn a_message_of_many_pieces_arrives_whole_through_slots_and_restarts() {
 }
 
 #[test]
-fn what_is_sent_later_to_the_same_contact_waits_and_to_others_does_not() {
+fn a_large_message_delays_only_its_own_contact() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     let mut c = Person::new("Ana");
     let (c_at_a, _) = enrol(&mut relay, &mut a, &mut c, Kind::Link);
-    let now = clock(&relay);
+    let now = relay.now();
     send(&mut a, b_at_a, &content(300_000), now);
     a.send(b_at_a, "second", now).unwrap();
     let third = a.send(c_at_a, "stop warfarin", now).unwrap();
-    a.seal_wanted(now);
-    let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
-    relay.post(&post.body);
-    let effects = a.client.posted(&post.tokens, clock(&relay));
-    a.commit(effects);
+    a.post_slot(&mut relay, now);
     assert_eq!(a.state(third), "sent", "it went first");
     relay.close();
     let mut sizes = Vec::new();
@@ -130,22 +109,12 @@ fn what_is_sent_later_to_the_same_contact_waits_and_to_others_does_not() {
 }
 
 #[test]
-fn a_message_of_one_cell_is_withdrawn_unless_a_post_may_have_carried_it() {
+fn a_message_of_one_cell_that_waits_is_withdrawn() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
-    let now = clock(&relay);
+    let now = relay.now();
     let id = a.send(b_at_a, "a slip", now).unwrap();
-    let post = a.client.next_slot(now, &mut rng()).unwrap();
-    let cancel = |a: &mut Person, in_flight: &[u64]| {
-        let cancelled = a.client.cancel(id, in_flight, now, &mut rng());
-        cancelled.map(|effects| a.commit(effects).state)
-    };
-    assert_eq!(
-        cancel(&mut a, &post.tokens),
-        Err(ClientError::MessageSent),
-        "the relay may have it"
-    );
-    assert_eq!(a.state(id), "queued");
-    assert_eq!(cancel(&mut a, &[]), Ok("cancelled"));
+    let cancelled = a.client.cancel(id, now, &mut rng()).unwrap();
+    assert_eq!(a.commit(cancelled).state, "cancelled");
     a.restart();
     a.send(b_at_a, "what was meant", now).unwrap();
     relay.close();
@@ -161,17 +130,11 @@ fn a_message_of_one_cell_is_withdrawn_unless_a_post_may_have_carried_it() {
 }
 
 #[test]
-fn a_deleted_message_is_gone_with_its_body_and_leaves_no_gap() {
+fn a_deleted_message_leaves_no_body_and_no_gap() {
     let (mut relay, mut a, mut b, b_at_a, a_at_b) = pair();
-    let now = clock(&relay);
+    let now = relay.now();
     let sent = send(&mut a, b_at_a, &content(400_000), now);
-    a.seal_wanted(now);
-    while let Some(post) = a.client.next_flush(now, &mut rng()).unwrap() {
-        relay.post(&post.body);
-        let effects = a.client.posted(&post.tokens, clock(&relay));
-        a.commit(effects);
-        a.seal_wanted(now);
-    }
+    a.flush(&mut relay, now);
     relay.close();
     let received = b.pull(&relay, now);
     let id = received.messages[0].id;
@@ -180,19 +143,19 @@ fn a_deleted_message_is_gone_with_its_body_and_leaves_no_gap() {
         keys.filter(|key| key.starts_with("b/")).count()
     };
     assert!(bodies(&b) > 1);
-    let effects = b.client.delete_message(id, &[], now, &mut rng()).unwrap();
+    let effects = b.client.delete_message(id, now, &mut rng()).unwrap();
     b.commit(effects);
     b.restart();
     assert_eq!(bodies(&b), 0);
     assert!(b.client.messages(a_at_b, None, 10).unwrap().is_empty());
     assert_eq!(
-        b.client.delete_message(id, &[], now, &mut rng()).err(),
+        b.client.delete_message(id, now, &mut rng()).err(),
         Some(ClientError::MessageUnknown)
     );
     // A message that waits is withdrawn first.
     let waiting = a.send(b_at_a, "never mind", now).unwrap();
     for id in [sent, waiting] {
-        let effects = a.client.delete_message(id, &[], now, &mut rng()).unwrap();
+        let effects = a.client.delete_message(id, now, &mut rng()).unwrap();
         a.commit(effects);
     }
     a.restart();
@@ -206,21 +169,17 @@ fn a_deleted_message_is_gone_with_its_body_and_leaves_no_gap() {
 }
 
 #[test]
-fn a_message_taken_back_never_shows_and_leaves_no_gap() {
+fn a_cancelled_message_is_never_shown_and_leaves_no_gap() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
-    let now = clock(&relay);
+    let now = relay.now();
     let id = send(&mut a, b_at_a, &content(400_000), now);
-    a.seal_wanted(now);
-    let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
-    relay.post(&post.body);
-    let effects = a.client.posted(&post.tokens, clock(&relay));
-    a.commit(effects);
-    let effects = a.client.cancel(id, &[], now, &mut rng()).unwrap();
+    a.post_slot(&mut relay, now);
+    let effects = a.client.cancel(id, now, &mut rng()).unwrap();
     assert_eq!(a.commit(effects).state, "cancelled");
     a.restart();
     assert_eq!(a.state(id), "cancelled");
     assert_eq!(
-        a.client.cancel(id, &[], now, &mut rng()).err(),
+        a.client.cancel(id, now, &mut rng()).err(),
         Some(ClientError::MessageSent),
         "once is enough"
     );
@@ -237,7 +196,7 @@ fn a_message_taken_back_never_shows_and_leaves_no_gap() {
     assert_eq!(messages[0].text.as_deref(), Some("after it"));
     assert_eq!(a.state(text), "delivered");
     assert_eq!(
-        a.client.cancel(text, &[], now, &mut rng()).err(),
+        a.client.cancel(text, now, &mut rng()).err(),
         Some(ClientError::MessageSent)
     );
     // What came of it is forgotten after the retention, and that is told.
@@ -252,17 +211,18 @@ fn a_message_taken_back_never_shows_and_leaves_no_gap() {
 }
 
 #[test]
-fn a_message_taken_back_before_it_left_hides_nothing_that_comes_after_it() {
+fn a_cancelled_message_does_not_hide_later_ones() {
     // 59 cells, all of them sealed; 154 of which none is; and that many of which some are.
     for (size, sealed) in [(115_000, true), (300_000, false), (300_000, true)] {
         let (mut relay, mut a, mut b, b_at_a, a_at_b) = pair();
-        let now = clock(&relay);
+        let now = relay.now();
         let id = send(&mut a, b_at_a, &content(size), now);
         if sealed {
-            a.seal_wanted(now);
+            a.slot(now);
+            a.restart();
         }
         a.send(b_at_a, "after it", now).unwrap();
-        let effects = a.client.cancel(id, &[], now, &mut rng()).unwrap();
+        let effects = a.client.cancel(id, now, &mut rng()).unwrap();
         a.commit(effects);
         a.send(b_at_a, "and after that", now).unwrap();
         a.seal_overdue(now);
@@ -282,23 +242,16 @@ fn a_message_taken_back_before_it_left_hides_nothing_that_comes_after_it() {
 }
 
 #[test]
-fn a_large_message_that_waited_too_long_is_sealed_again_from_its_beginning() {
+fn an_expired_large_message_is_sealed_again_from_its_beginning() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     let body = content(300_000);
-    let id = send(&mut a, b_at_a, &body, clock(&relay));
-    a.seal_wanted(clock(&relay));
-    let post = a
-        .client
-        .next_flush(clock(&relay), &mut rng())
-        .unwrap()
-        .unwrap();
-    relay.post(&post.body);
-    let effects = a.client.posted(&post.tokens, clock(&relay));
-    a.commit(effects);
+    let id = send(&mut a, b_at_a, &body, relay.now());
+    let now = relay.now();
+    a.post_slot(&mut relay, now);
     relay.close();
     round(&mut relay, &mut [&mut b]);
     relay.epoch += 4 * 86_400 / EPOCH;
-    let now = clock(&relay);
+    let now = relay.now();
     assert!(
         a.client.pieces_needed(now).is_none(),
         "not under the old day"
@@ -321,9 +274,9 @@ fn a_large_message_that_waited_too_long_is_sealed_again_from_its_beginning() {
 }
 
 #[test]
-fn a_message_whose_body_is_lost_is_given_up_and_holds_up_no_other() {
+fn a_message_without_its_body_is_abandoned_and_blocks_no_other() {
     let (relay, mut a, _, b_at_a, _) = pair();
-    let now = clock(&relay);
+    let now = relay.now();
     let id = send(&mut a, b_at_a, &content(300_000), now);
     let wanted = a.client.pieces_needed(now).unwrap();
     assert_eq!(wanted.pieces, [0], "the first cells lie in the first piece");
@@ -337,13 +290,13 @@ fn a_message_whose_body_is_lost_is_given_up_and_holds_up_no_other() {
 }
 
 #[test]
-fn what_is_sent_after_a_message_was_taken_back_is_found_although_nothing_of_it_had_left() {
+fn messages_after_cancelled_unsent_messages_are_found() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
-    let now = clock(&relay);
+    let now = relay.now();
     // Hundreds of counters each, far more than a window.
     for len in [1_000_000, 100_000, 70_000, 500_000] {
         let id = send(&mut a, b_at_a, &content(len), now);
-        let effects = a.client.cancel(id, &[], now, &mut rng()).unwrap();
+        let effects = a.client.cancel(id, now, &mut rng()).unwrap();
         a.commit(effects);
         a.restart();
     }

@@ -17,10 +17,15 @@ mod conversations;
 #[cfg(not(target_arch = "wasm32"))]
 mod costs;
 mod cover;
+mod crashes;
 mod devices;
+mod enrolment;
 mod evidence;
+mod filing;
+mod indexes;
 mod journal;
 mod large;
+mod lobby;
 mod malformed;
 mod months;
 mod pace;

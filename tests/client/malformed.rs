@@ -2,7 +2,7 @@
 //! all of them are kept to be saved, and none hides another message.
 
 use tessera::{
-    base::{Month, Secret, UnixTime},
+    base::{Month, Secret},
     channel::{ChainKey, TagSlot},
     enrolment::Kind,
     envelope::{Body, ContentType, DeliveryId, Sealing, UnprovenDelivery, compose, seal},
@@ -28,7 +28,7 @@ const MALFORMED: &[(&str, &[u8])] = &[
 ];
 
 #[test]
-fn payloads_of_no_known_form_are_kept_and_hide_nothing() {
+fn malformed_payloads_are_kept_and_hide_no_other_message() {
     let mut relay = Relay::new();
     let (mut victim, mut hostile) = (Person::new("Ana Gómez"), Person::new("Mallory"));
     let (_, at_hostile) = enrol(&mut relay, &mut victim, &mut hostile, Kind::Qr);
@@ -40,7 +40,7 @@ fn payloads_of_no_known_form_are_kept_and_hide_nothing() {
     let mut channel = contact.channel.unwrap();
     let chain = ChainKey::from_stored(Month(channel.month), Secret::take(&mut channel.sending));
 
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let keys = chain.at(now.day().month()).unwrap().month_keys();
     let recipient = victim.client.public().fingerprint();
     let bucket = compute_bucket(&recipient.0, relay.buckets).get();
@@ -70,7 +70,7 @@ fn payloads_of_no_known_form_are_kept_and_hide_nothing() {
         relay.put(bucket, cell);
     }
     relay.close();
-    let received = victim.pull(&relay, UnixTime(relay.epoch * EPOCH + 60));
+    let received = victim.pull(&relay, relay.now());
     assert!(received.rejected.is_empty(), "{:?}", received.rejected);
     let (last, others) = received.messages.split_last().unwrap();
     assert_eq!(

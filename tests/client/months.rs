@@ -24,21 +24,6 @@ const DECEMBER: u64 = 1_796_083_200;
 
 type Store = BTreeMap<String, Zeroizing<Vec<u8>>>;
 
-/// Two people who know each other, with nothing in flight.
-fn pair() -> (Relay, Person, Person, ContactId, ContactId) {
-    let mut relay = Relay::new();
-    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
-    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
-    for _ in 0..3 {
-        round(&mut relay, &mut [&mut a, &mut b]);
-    }
-    (relay, a, b, b_at_a, a_at_b)
-}
-
-fn clock(relay: &Relay) -> UnixTime {
-    UnixTime(relay.epoch * EPOCH + 60)
-}
-
 fn channel(store: &Store) -> ChannelRecord {
     let (_, record) = store
         .iter()
@@ -78,7 +63,7 @@ fn thief_opens(store: &Store, cells: &[Cell], bucket: u32) -> usize {
     let mut relay = Relay::new();
     relay.pending.insert(bucket, cells.to_vec());
     relay.close();
-    let read = thief.pull(&relay, clock(&relay));
+    let read = thief.pull(&relay, relay.now());
     let known = read
         .rejected
         .iter()
@@ -88,10 +73,10 @@ fn thief_opens(store: &Store, cells: &[Cell], bucket: u32) -> usize {
 }
 
 #[test]
-fn after_shredding_nothing_that_is_kept_opens_an_old_cell() {
+fn no_stored_key_opens_a_cell_of_a_shredded_month() {
     for withheld in [false, true] {
         let (mut relay, mut a, mut b, b_at_a, _) = pair();
-        let now = clock(&relay);
+        let now = relay.now();
         a.send(b_at_a, "stop warfarin", now).unwrap();
         a.post(&mut relay);
         relay.close();
@@ -117,7 +102,7 @@ fn after_shredding_nothing_that_is_kept_opens_an_old_cell() {
         assert_eq!(opened, 1, "until then a copy opens it");
         let old_keys = keys_of(&before);
 
-        let later = clock(&relay);
+        let later = relay.now();
         b.pull(&relay, later);
         let effects = b.client.tick(later);
         b.commit(effects);
@@ -176,7 +161,7 @@ fn a_month_is_shredded_at_the_second_its_grace_ends() {
 }
 
 #[test]
-fn a_longer_grace_is_kept_across_restarts_and_counts_to_the_second() {
+fn a_longer_grace_survives_restarts_and_ends_at_the_exact_second() {
     let (mut relay, _, mut b, ..) = pair();
     let month = |person: &Person| channel(&person.store).month;
     let november = month(&b);
@@ -204,7 +189,7 @@ fn a_longer_grace_is_kept_across_restarts_and_counts_to_the_second() {
 }
 
 #[test]
-fn by_hand_only_what_nothing_can_come_of_is_shredded() {
+fn a_requested_shredding_wipes_only_months_past_retention() {
     let (_, mut a, ..) = pair();
     let month = |person: &Person| channel(&person.store).month;
     let november = month(&a);
@@ -225,11 +210,7 @@ fn by_hand_only_what_nothing_can_come_of_is_shredded() {
 fn sent_closed_read(sent_at: u64, closed_at: u64, read_at: u64) -> Synced {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
     a.send(b_at_a, "text", UnixTime(sent_at)).unwrap();
-    while let Some(post) = a.client.next_flush(UnixTime(sent_at), &mut rng()).unwrap() {
-        relay.post(&post.body);
-        let effects = a.client.posted(&post.tokens, NOW);
-        a.commit(effects);
-    }
+    a.flush(&mut relay, UnixTime(sent_at));
     relay.epoch = closed_at / EPOCH;
     relay.clock = (closed_at % EPOCH) as i64 - EPOCH as i64;
     assert_eq!(relay.close(), UnixTime(closed_at));
@@ -237,7 +218,7 @@ fn sent_closed_read(sent_at: u64, closed_at: u64, read_at: u64) -> Synced {
 }
 
 #[test]
-fn the_days_and_months_a_batch_is_read_for_end_where_they_should() {
+fn the_listening_days_and_grace_months_end_exactly() {
     let day = LAST_NOON - DAY / 2;
     let cases = [
         // A cell of the last of November is looked for until three days later …
@@ -259,7 +240,7 @@ fn the_days_and_months_a_batch_is_read_for_end_where_they_should() {
 }
 
 #[test]
-fn a_delivery_is_stale_from_the_second_it_should_be() {
+fn a_delivery_becomes_stale_at_the_exact_second() {
     let retention = 60 * DAY;
     let cases = [
         (LAST_NOON + retention, true),
@@ -286,7 +267,7 @@ fn a_delivery_is_stale_from_the_second_it_should_be() {
 
 /// One day of somebody who writes once, at a relay that keeps batches for 60 days.
 fn a_day_of(a: &mut Person, relay: &mut Relay, to: ContactId, text: &str) {
-    let now = clock(relay);
+    let now = relay.now();
     let effects = a.client.tick(now);
     a.commit(effects);
     a.pull(relay, now);
@@ -297,7 +278,7 @@ fn a_day_of(a: &mut Person, relay: &mut Relay, to: ContactId, text: &str) {
 }
 
 #[test]
-fn a_patient_who_returns_after_six_weeks_has_lost_nothing() {
+fn a_patient_who_returns_after_six_weeks_loses_nothing() {
     let (mut relay, mut a, mut b, b_at_a, a_at_b) = pair();
     relay.expires = true;
     a.events.clear();
@@ -322,7 +303,7 @@ fn a_patient_who_returns_after_six_weeks_has_lost_nothing() {
     b.restart();
     let mut read: Vec<String> = Vec::new();
     for _ in 0..3 {
-        let effects = b.client.tick(clock(&relay));
+        let effects = b.client.tick(relay.now());
         b.commit(effects);
         for received in round(&mut relay, &mut [&mut b, &mut a]) {
             read.extend(received.messages.iter().map(|m| m.text.clone().unwrap()));
@@ -332,7 +313,7 @@ fn a_patient_who_returns_after_six_weeks_has_lost_nothing() {
     for message in a.client.messages(b_at_a, None, 100).unwrap() {
         assert_eq!(message.state, "delivered");
     }
-    let back = b.send(a_at_b, "gracias", clock(&relay)).unwrap();
+    let back = b.send(a_at_b, "gracias", relay.now()).unwrap();
     for _ in 0..3 {
         round(&mut relay, &mut [&mut b, &mut a]);
     }
@@ -342,7 +323,7 @@ fn a_patient_who_returns_after_six_weeks_has_lost_nothing() {
         let mut alarms = alarms.filter(|e| matches!(e, Event::Rejected(_) | Event::Gap(_)));
         assert!(alarms.next().is_none(), "{:?}", person.events);
     }
-    let effects = b.client.tick(clock(&relay));
+    let effects = b.client.tick(relay.now());
     b.commit(effects);
     assert_eq!(
         channel(&b.store).month,
@@ -352,16 +333,16 @@ fn a_patient_who_returns_after_six_weeks_has_lost_nothing() {
 }
 
 #[test]
-fn whoever_stays_away_for_longer_than_the_relay_keeps_is_told_what_is_lost() {
+fn an_absence_beyond_the_relays_retention_is_reported_as_a_gap() {
     let (mut relay, mut a, mut b, b_at_a, a_at_b) = pair();
     relay.expires = true;
     b.events.clear();
     for day in 0..70 {
         a_day_of(&mut a, &mut relay, b_at_a, &format!("day {day}"));
     }
-    let effects = b.client.tick(clock(&relay));
+    let effects = b.client.tick(relay.now());
     b.commit(effects);
-    let received = b.pull(&relay, clock(&relay));
+    let received = b.pull(&relay, relay.now());
     assert_eq!(
         received.messages.last().unwrap().text.as_deref(),
         Some("day 69")
@@ -396,12 +377,12 @@ fn whoever_stays_away_for_longer_than_the_relay_keeps_is_told_what_is_lost() {
 }
 
 #[test]
-fn an_invitation_answered_in_one_month_is_taken_in_the_next() {
+fn a_response_is_accepted_in_the_following_month() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     relay.epoch = (LAST_NOON - DAY) / EPOCH;
     round(&mut relay, &mut [&mut a, &mut b]);
-    let now = clock(&relay);
+    let now = relay.now();
     let effects = a.client.invite(Kind::Link, None, now, &mut rng()).unwrap();
     let uri = a.commit(effects).uri;
     let effects = b.client.accept(&uri, false, now, &mut rng()).unwrap();

@@ -1,11 +1,11 @@
 //! How long sending takes, as it is foretold and as it is.
 
-use tessera::{base::UnixTime, enrolment::Kind};
+use tessera::enrolment::Kind;
 
 use crate::stage::*;
 
 #[test]
-fn a_queued_message_has_left_by_when_it_says() {
+fn a_queued_message_leaves_by_its_estimate() {
     let mut relay = Relay::new();
     relay.per_bucket = 1;
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Dr. Rivera"));
@@ -13,7 +13,7 @@ fn a_queued_message_has_left_by_when_it_says() {
     for _ in 0..4 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let long = "x".repeat(9_000);
     let estimate = a.client.estimate(9_000, false).unwrap();
     let prompt = a.client.estimate(9_000, true).unwrap();
@@ -22,6 +22,10 @@ fn a_queued_message_has_left_by_when_it_says() {
         (prompt.seconds, estimate.seconds),
         (EPOCH, EPOCH * estimate.cells)
     );
+    // Of many requests, 600 are made at once and ten a second after them.
+    let file = a.client.estimate(10 << 20, true).unwrap();
+    assert!(file.cells > 5_000);
+    assert_eq!(file.seconds, EPOCH + (file.cells - 600).div_ceil(10));
     for text in [long.as_str(), "after it"] {
         a.send(b_at_a, text, now).unwrap();
     }
@@ -40,10 +44,7 @@ fn a_queued_message_has_left_by_when_it_says() {
     for (message, leaves_by) in foretold.into_iter().enumerate() {
         while leaving(&a, time)[message].state == "queued" {
             assert!(time.0 < leaves_by, "it is late");
-            let post = a.client.next_slot(time, &mut rng()).unwrap();
-            relay.post(&post.body);
-            let effects = a.client.posted(&post.tokens, time);
-            a.commit(effects);
+            a.post_slot(&mut relay, time);
             time = time.plus(EPOCH);
         }
         assert!(time.0 <= leaves_by);

@@ -11,20 +11,6 @@ use tessera::{
 
 use crate::stage::*;
 
-pub(crate) fn clock(relay: &Relay) -> UnixTime {
-    UnixTime(relay.epoch * EPOCH + 60)
-}
-
-pub(crate) fn pair() -> (Relay, Person, Person, ContactId, ContactId) {
-    let mut relay = Relay::new();
-    let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
-    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
-    for _ in 0..3 {
-        round(&mut relay, &mut [&mut a, &mut b]);
-    }
-    (relay, a, b, b_at_a, a_at_b)
-}
-
 /// What was told about the relay since the last call.
 pub(crate) fn notices(person: &mut Person) -> Vec<(&'static str, bool)> {
     let events = std::mem::take(&mut person.events).into_iter();
@@ -39,10 +25,10 @@ pub(crate) fn notices(person: &mut Person) -> Vec<(&'static str, bool)> {
 }
 
 #[test]
-fn a_mailbox_without_new_batches_is_told_once_and_again_when_it_is_over() {
+fn a_stalled_mailbox_is_reported_when_it_begins_and_ends() {
     let (mut relay, mut a, _, _, _) = pair();
     notices(&mut a);
-    let now = clock(&relay);
+    let now = relay.now();
     let frozen = relay.epoch;
     for hours in [0, 1, 2] {
         relay.epoch = frozen + hours * 3_600 / EPOCH;
@@ -56,17 +42,17 @@ fn a_mailbox_without_new_batches_is_told_once_and_again_when_it_is_over() {
     assert_eq!(notices(&mut a), [("STALLED", false)]);
     relay.close();
     for _ in 0..2 {
-        a.pull(&relay, clock(&relay));
+        a.pull(&relay, relay.now());
     }
     assert_eq!(notices(&mut a), [("STALLED", true)]);
 }
 
 #[test]
-fn a_closing_time_that_goes_back_or_lies_ahead_is_told_once() {
+fn an_implausible_closing_time_is_reported_once() {
     for clock_of_relay in [-3 * 86_400, 3 * 86_400] {
         let (mut relay, mut a, _, _, _) = pair();
         notices(&mut a);
-        let now = clock(&relay);
+        let now = relay.now();
         let honest = relay.info();
         for _ in 0..3 {
             relay.clock = clock_of_relay;
@@ -86,7 +72,7 @@ fn a_closing_time_that_goes_back_or_lies_ahead_is_told_once() {
         relay.clock = 0;
         relay.epoch += 1;
         relay.close();
-        a.pull(&relay, clock(&relay));
+        a.pull(&relay, relay.now());
         if clock_of_relay < 0 {
             assert_eq!(notices(&mut a), [("RELAY_TIME", true)]);
         }
@@ -98,18 +84,15 @@ fn a_message_sent_by_a_wrong_clock_arrives_once_the_clock_is_right() {
     for (days, posted) in [(3, false), (-3, false), (3, true)] {
         let (mut relay, mut a, mut b, b_at_a, _) = pair();
         notices(&mut a);
-        let now = clock(&relay);
+        let now = relay.now();
         let wrong = UnixTime(now.0.saturating_add_signed(days * 86_400));
         let id = if posted {
             // The relay's time was not known yet when it left.
             let id = a.send(b_at_a, "recheck HbA1c", wrong).unwrap();
-            let post = a.client.next_flush(wrong, &mut rng()).unwrap().unwrap();
-            relay.post(&post.body);
-            let effects = a.client.posted(&post.tokens, wrong);
-            a.commit(effects);
+            a.post_slot(&mut relay, wrong);
             assert_eq!(a.state(id), "sent");
             relay.close();
-            assert!(b.pull(&relay, clock(&relay)).messages.is_empty());
+            assert!(b.pull(&relay, relay.now()).messages.is_empty());
             id
         } else {
             for _ in 0..2 {
@@ -117,21 +100,12 @@ fn a_message_sent_by_a_wrong_clock_arrives_once_the_clock_is_right() {
             }
             let id = a.send(b_at_a, "recheck HbA1c", wrong).unwrap();
             a.seal_overdue(wrong);
-            assert!(
-                a.client.next_flush(wrong, &mut rng()).unwrap().is_none(),
-                "it would not be found"
-            );
-            assert!(
-                a.client
-                    .next_slot(wrong, &mut rng())
-                    .unwrap()
-                    .tokens
-                    .is_empty()
-            );
+            let slot = a.slot(wrong);
+            assert!(slot.tokens.is_empty(), "it would not be found");
             assert_eq!(notices(&mut a), [("CLOCK_SKEW", false)]);
             id
         };
-        a.pull(&relay, clock(&relay));
+        a.pull(&relay, relay.now());
         if !posted {
             assert_eq!(notices(&mut a), [("CLOCK_SKEW", true)]);
         }
@@ -148,9 +122,9 @@ fn a_message_sent_by_a_wrong_clock_arrives_once_the_clock_is_right() {
 }
 
 #[test]
-fn an_answer_of_the_relay_that_is_out_of_range_changes_nothing() {
+fn relay_parameters_out_of_range_change_nothing() {
     let (relay, mut a, _, _, _) = pair();
-    let now = clock(&relay);
+    let now = relay.now();
     let good = relay.info();
     let configured = a.client.configure(&good, now).unwrap();
     a.commit(configured);
@@ -197,12 +171,12 @@ fn oldest_month(person: &Person, contact: ContactId) -> u32 {
 }
 
 #[test]
-fn keys_are_shredded_by_the_stated_date_whatever_the_relay_says() {
+fn keys_are_shredded_by_the_deadline_whatever_the_relay_does() {
     /// Grace, retention and the days for which the clock must be certain.
     const DAYS: u64 = 7 + 60 + 7;
     for relay_is in ["frozen", "gone", "lying about the time"] {
         let (mut relay, mut a, _, b_at_a, _) = pair();
-        let now = clock(&relay);
+        let now = relay.now();
         let first = oldest_month(&a, b_at_a);
         let month_end = now.month().next().first_day().start();
         let mut day = 0;
@@ -234,11 +208,11 @@ fn keys_are_shredded_by_the_stated_date_whatever_the_relay_says() {
 }
 
 #[test]
-fn what_is_read_before_the_confirm_raises_no_gap() {
+fn messages_read_before_the_confirm_raise_no_gap() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     round(&mut relay, &mut [&mut a, &mut b]);
-    let now = clock(&relay);
+    let now = relay.now();
     let invited = a.client.invite(Kind::Qr, Some(86_400), now, &mut rng());
     let invitation = a.commit(invited.unwrap());
     let expected = b.client.public().fingerprint();
@@ -252,17 +226,17 @@ fn what_is_read_before_the_confirm_raises_no_gap() {
     // The confirm goes through the lobby, the first messages to B's bucket.
     let to = a.contact().id;
     for text in ["one", "two"] {
-        a.send(to, text, clock(&relay)).unwrap();
+        a.send(to, text, relay.now()).unwrap();
     }
     a.post(&mut relay);
     relay.close();
     b.events.clear();
     for mailbox in [Mailbox::Own, Mailbox::Lobby] {
         let index = relay.index(bucket_of(&b.client, mailbox));
-        let planned = b.client.plan_pull(mailbox, &index, clock(&relay)).unwrap();
+        let planned = b.client.plan_pull(mailbox, &index, relay.now()).unwrap();
         for batch in b.commit(planned) {
             let bytes = relay.batch(&batch);
-            let read = b.client.receive(&batch, &bytes, clock(&relay), &mut rng());
+            let read = b.client.receive(&batch, &bytes, relay.now(), &mut rng());
             b.commit(read.unwrap());
             b.restart();
         }
@@ -281,7 +255,7 @@ fn a_number_lost_before_the_confirm_is_reported_with_it() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     round(&mut relay, &mut [&mut a, &mut b]);
-    let now = clock(&relay);
+    let now = relay.now();
     let invited = a.client.invite(Kind::Qr, Some(86_400), now, &mut rng());
     let invitation = a.commit(invited.unwrap());
     let expected = b.client.public().fingerprint();
@@ -293,15 +267,15 @@ fn a_number_lost_before_the_confirm_is_reported_with_it() {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
     let to = a.contact().id;
-    a.send(to, "lost", clock(&relay)).unwrap();
+    a.send(to, "lost", relay.now()).unwrap();
     // The relay keeps the confirm and drops the message.
     a.post(&mut relay);
     let own = bucket_of(&b.client, Mailbox::Own);
     relay.pending.remove(&own);
-    a.send(to, "after it", clock(&relay)).unwrap();
+    a.send(to, "after it", relay.now()).unwrap();
     a.post(&mut relay);
     relay.close();
-    b.pull(&relay, clock(&relay));
+    b.pull(&relay, relay.now());
     let gaps: Vec<_> = b
         .events
         .iter()
@@ -323,7 +297,7 @@ fn an_invitation_made_while_the_lobby_is_read_raises_no_gap() {
     for _ in 0..100 {
         relay.close();
     }
-    let now = clock(&relay);
+    let now = relay.now();
     let index = relay.index(bucket_of(&a.client, Mailbox::Lobby));
     let planned = a.client.plan_pull(Mailbox::Lobby, &index, now).unwrap();
     let planned = a.commit(planned);
@@ -356,7 +330,7 @@ fn a_portal_without_an_open_invitation_reads_little_of_the_lobby() {
             relay.close();
         }
         for _ in 0..3 {
-            let now = clock(&relay);
+            let now = relay.now();
             let index = relay.index(bucket_of(&a.client, Mailbox::Lobby));
             let planned = a.client.plan_pull(Mailbox::Lobby, &index, now).unwrap();
             for batch in a.commit(planned) {

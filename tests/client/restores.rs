@@ -62,7 +62,7 @@ impl World {
     }
 
     fn now(&self) -> UnixTime {
-        UnixTime(self.relay.epoch * EPOCH + 60)
+        self.relay.now()
     }
 
     /// One thing that happens.
@@ -154,9 +154,9 @@ impl World {
         let now = self.now();
         let person = &mut self.devices[device];
         round_of(person, &self.relay, now);
-        while let Some(post) = person.client.next_flush(now, &mut rng()).unwrap() {
+        for body in person.flush(&mut self.relay, now) {
             let index = person.client.device().index;
-            for entry in post.body.chunks(4 + self.relay.size.get() as usize) {
+            for entry in body.chunks(4 + self.relay.size.get() as usize) {
                 let tag = entry[4..20].to_vec();
                 let cell = tessera::crypto::kdf::sha256(&entry[4..]);
                 let (first, by) = *self.tags.entry(tag.clone()).or_insert((cell, index));
@@ -164,9 +164,6 @@ impl World {
                 let drawn = self.own.contains(&tag) || (index >= 2 && by >= 1);
                 assert!(first == cell || drawn, "one tag, two cells");
             }
-            self.relay.post(&post.body);
-            let effects = person.client.posted(&post.tokens, NOW);
-            person.commit(effects);
         }
         if self.dice.chance(30) {
             self.devices[device].restart();
@@ -277,7 +274,7 @@ fn own_tags(person: &Person) -> BTreeSet<Vec<u8>> {
 }
 
 #[test]
-fn whatever_backup_is_restored_the_conversation_goes_on() {
+fn a_conversation_continues_from_any_backup() {
     let (mut messages, mut restores) = (0, 0);
     for seed in 0..RUNS {
         let run = std::panic::catch_unwind(|| World::new(seed).run());

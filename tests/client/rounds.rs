@@ -1,37 +1,21 @@
 //! What a client does by itself: nothing that fails holds up anything else,
 //! and a crash between any two steps loses nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use tessera::{
-    base::UnixTime,
-    client::{
-        Answer, Ask, Client, ClientError, Clock, ContactId, Event, Failure, Gap, Mailbox, Synced,
-        Task,
-    },
-    enrolment::Kind,
-    wire::post,
+use tessera::client::{
+    Answer, Ask, Client, ClientError, Clock, Event, Failure, Gap, Mailbox, Synced, Task,
 };
 
 use crate::stage::*;
 
 fn clock(relay: &Relay) -> Clock {
-    clock_at(UnixTime(relay.epoch * EPOCH + 60))
+    clock_at(relay.now())
 }
 
 fn sync(person: &mut Person, relay: &mut Relay) -> Synced {
     let clock = clock(relay);
     person.sync(relay, &ALL_TASKS, clock, &mut rng())
-}
-
-fn friends() -> (Relay, Person, Person, ContactId) {
-    let mut relay = Relay::new();
-    let (mut a, mut b) = (Person::new("Lab"), Person::new("Rivera"));
-    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
-    for _ in 0..3 {
-        round(&mut relay, &mut [&mut a, &mut b]);
-    }
-    (relay, a, b, b_at_a)
 }
 
 fn texts(synced: &Synced) -> Vec<&str> {
@@ -65,138 +49,12 @@ fn run(
     }
 }
 
-/// The death of a client at the `n`th moment of a run. Between any two asks
-/// there are two such moments: before the changes of a step are committed, and
-/// after that, before what it asks for is done.
-struct Death {
-    moments: usize,
-    at: usize,
-}
-
-impl Death {
-    fn at(at: usize) -> Self {
-        Self { moments: 0, at }
-    }
-
-    fn comes_now(&mut self) -> bool {
-        self.moments += 1;
-        self.moments - 1 == self.at
-    }
-
-    fn has_come(&self) -> bool {
-        self.moments > self.at
-    }
-}
-
-/// Every cell that left a client, by its tag.
-type Tags = HashMap<[u8; 16], [u8; 32]>;
-
-/// One sync, which ends early if the client dies.
-fn mortal_sync(person: &mut Person, relay: &mut Relay, death: &mut Death, tags: &mut Tags) {
-    let clock = clock(relay);
-    person.round.sync(&ALL_TASKS, true, clock);
-    let mut answer = None;
-    loop {
-        let effects = person
-            .round
-            .next(&mut person.client, answer.take(), clock, &mut rng());
-        if death.comes_now() {
-            return person.restart();
-        }
-        let ask = person.commit(effects);
-        if death.comes_now() {
-            return person.restart();
-        }
-        if let Ask::Post { body, .. } = &ask {
-            for entry in post::decode(body, relay.size, relay.buckets).unwrap() {
-                let digest = entry.cell.sha256();
-                let first = *tags.entry(entry.cell.tag()).or_insert(digest);
-                assert_eq!(first, digest, "one tag, two cells");
-            }
-        }
-        if matches!(ask, Ask::Synced(_)) {
-            return person.assert_memory_is_stored();
-        }
-        answer = person.answer(relay, &ask);
-    }
-}
-
-/// Lets a client die at every moment of a run in turn, and once not at all.
-fn at_every_moment(least: usize, mut run: impl FnMut(&mut Death)) {
-    for at in 0.. {
-        let mut death = Death::at(at);
-        run(&mut death);
-        if !death.has_come() {
-            assert!(at >= least, "{at} moments only");
-            return;
-        }
-    }
-}
-
 #[test]
-fn a_crash_between_any_two_steps_loses_nothing_and_repeats_nothing() {
-    let (relay, mut a, b, b_at_a) = friends();
-    let now = UnixTime(relay.epoch * EPOCH + 60);
-    a.send(b_at_a, "stop warfarin", now).unwrap();
-    a.send(b_at_a, &"x".repeat(9_000), now).unwrap();
-    at_every_moment(60, |death| {
-        let (mut relay, mut a, mut b) = (relay.clone(), a.reopened(), b.reopened());
-        let mut tags = Tags::new();
-        for _ in 0..4 {
-            mortal_sync(&mut a, &mut relay, death, &mut tags);
-            mortal_sync(&mut b, &mut relay, death, &mut tags);
-            relay.close();
-        }
-        let at = death.at;
-        let arrived = |event: &&Event| match event {
-            Event::Message { message } => message.direction == "in",
-            _ => false,
-        };
-        assert_eq!(b.events.iter().filter(arrived).count(), 2, "at {at}");
-        assert!(a.client.queued() == 0 && b.client.queued() == 0, "at {at}");
-        let states = a.client.messages(b_at_a, None, 10).unwrap();
-        let mut states = states.iter().map(|message| message.state);
-        assert!(states.all(|state| state == "delivered"), "at {at}");
-    });
-}
-
-#[test]
-fn a_crash_while_a_large_message_is_sealed_and_posted_loses_no_part_of_it() {
-    let (mut relay, mut a, b, b_at_a) = friends();
-    relay.per_bucket = 8;
-    let now = UnixTime(relay.epoch * EPOCH + 60);
-    let report = "x".repeat(70 * 2_000);
-    let message = a.send(b_at_a, &report, now).unwrap();
-    let bucket = bucket_of(&b.client, Mailbox::Own);
-    let mut last = None;
-    at_every_moment(30, |death| {
-        let (mut relay, mut a) = (relay.clone(), a.reopened());
-        let mut tags = Tags::new();
-        mortal_sync(&mut a, &mut relay, death, &mut tags);
-        mortal_sync(&mut a, &mut relay, death, &mut tags);
-        assert_eq!(a.client.queued(), 0, "at {}", death.at);
-        assert_eq!(a.state(message), "sent");
-        // Cells that left twice are stored once.
-        let posted: Vec<_> = relay.pending[&bucket]
-            .iter()
-            .map(|cell| cell.tag())
-            .collect();
-        assert_eq!(posted.iter().collect::<HashSet<_>>().len(), posted.len());
-        last = Some(relay);
-    });
-    let (mut relay, mut b) = (last.unwrap(), b);
-    relay.close();
-    let synced = sync(&mut b, &mut relay);
-    assert_eq!(synced.messages.len(), 1);
-    assert_eq!(b.body(synced.messages[0].id), report.as_bytes());
-}
-
-#[test]
-fn a_batch_that_can_never_be_read_is_passed_over_and_what_follows_is_read() {
+fn an_unreadable_batch_is_skipped_and_later_ones_are_read() {
     for failure in [Failure::Refused, Failure::Missing, Failure::Unavailable(0)] {
-        let (mut relay, mut a, mut b, b_at_a) = friends();
+        let (mut relay, mut a, mut b, b_at_a, _) = pair();
         let send = |a: &mut Person, relay: &mut Relay, text| {
-            let now = UnixTime(relay.epoch * EPOCH + 60);
+            let now = relay.now();
             a.send(b_at_a, text, now).unwrap();
             a.post(relay);
             relay.close();
@@ -248,10 +106,10 @@ fn closed(gap: &Gap) -> bool {
 }
 
 #[test]
-fn no_task_that_always_fails_keeps_another_from_being_done() {
+fn a_task_that_always_fails_keeps_no_other_from_being_done() {
     for failing in ALL_TASKS {
-        let (mut relay, mut a, mut b, b_at_a) = friends();
-        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let (mut relay, mut a, mut b, b_at_a, _) = pair();
+        let now = relay.now();
         a.send(b_at_a, "stop warfarin", now).unwrap();
         a.post(&mut relay);
         relay.close();
@@ -289,9 +147,9 @@ fn no_task_that_always_fails_keeps_another_from_being_done() {
 }
 
 #[test]
-fn a_full_store_takes_a_step_back_and_the_post_is_repeated_byte_for_byte() {
-    let (mut relay, mut a, mut b, b_at_a) = friends();
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+fn a_full_store_undoes_a_step_and_repeats_the_post_byte_for_byte() {
+    let (mut relay, mut a, mut b, b_at_a, _) = pair();
+    let now = relay.now();
     a.send(b_at_a, "stop warfarin", now).unwrap();
     let clock = clock(&relay);
     let mut posts = Vec::new();
@@ -327,7 +185,7 @@ fn a_full_store_takes_a_step_back_and_the_post_is_repeated_byte_for_byte() {
             full.then_some(Task::Slot)
         );
         assert_eq!(a.client.queued(), usize::from(full));
-        assert_eq!(a.round.in_flight().len(), usize::from(full));
+        assert_eq!(a.client.in_flight().len(), usize::from(full));
     }
     assert!(posts.len() == 2 && posts[0] == posts[1]);
     relay.close();
@@ -336,7 +194,7 @@ fn a_full_store_takes_a_step_back_and_the_post_is_repeated_byte_for_byte() {
 
 #[test]
 fn a_message_whose_cell_is_in_flight_can_neither_be_cancelled_nor_deleted() {
-    let (mut relay, mut a, _, b_at_a) = friends();
+    let (mut relay, mut a, _, b_at_a, _) = pair();
     let clock = clock(&relay);
     let now = clock.now();
     let id = a.send(b_at_a, "stop warfarin", now).unwrap();
@@ -348,10 +206,10 @@ fn a_message_whose_cell_is_in_flight_can_neither_be_cancelled_nor_deleted() {
             ask => answer = a.answer(&mut relay, &ask),
         }
     };
-    let in_flight = a.round.in_flight().to_vec();
-    let cancelled = a.client.cancel(id, &in_flight, now, &mut rng());
+    let in_flight = a.client.in_flight().to_vec();
+    let cancelled = a.client.cancel(id, now, &mut rng());
     assert_eq!(cancelled.unwrap_err(), ClientError::MessageSent);
-    let deleted = a.client.delete_message(id, &in_flight, now, &mut rng());
+    let deleted = a.client.delete_message(id, now, &mut rng());
     assert_eq!(deleted.unwrap_err(), ClientError::MessageSent);
     // Without an answer the relay may still have it.
     a.next(
@@ -359,7 +217,11 @@ fn a_message_whose_cell_is_in_flight_can_neither_be_cancelled_nor_deleted() {
         clock,
         &mut rng(),
     );
-    assert_eq!(a.round.in_flight(), in_flight);
+    assert_eq!(a.client.in_flight(), in_flight);
+    a.restart();
+    assert_eq!(a.client.in_flight(), in_flight, "after a restart too");
+    let cancelled = a.client.cancel(id, now, &mut rng());
+    assert_eq!(cancelled.unwrap_err(), ClientError::MessageSent);
     // It goes with its contact all the same, and is not posted again.
     let removed = a.client.remove_contact(b_at_a, now).unwrap();
     a.commit(removed);
@@ -377,8 +239,8 @@ fn a_message_whose_cell_is_in_flight_can_neither_be_cancelled_nor_deleted() {
 }
 
 #[test]
-fn a_message_written_while_others_are_sealed_again_is_not_given_up() {
-    let (mut relay, mut a, _, b_at_a) = friends();
+fn a_message_sent_during_resealing_is_not_abandoned() {
+    let (mut relay, mut a, _, b_at_a, _) = pair();
     let now = clock(&relay).now();
     let first = a.send(b_at_a, "waits for four days", now).unwrap();
     relay.epoch += 4 * DAY / EPOCH;
@@ -404,7 +266,7 @@ fn a_message_written_while_others_are_sealed_again_is_not_given_up() {
 
 #[test]
 fn a_clock_that_is_set_moves_no_due_time() {
-    let (mut relay, mut a, _, _) = friends();
+    let (mut relay, mut a, _, _, _) = pair();
     let clock = clock(&relay);
     sync(&mut a, &mut relay);
     a.round.start(&a.client, clock, &mut rng());
@@ -426,9 +288,9 @@ fn a_clock_that_is_set_moves_no_due_time() {
 }
 
 #[test]
-fn a_sync_gives_what_arrived_and_the_first_task_that_failed() {
-    let (mut relay, mut a, mut b, b_at_a) = friends();
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+fn a_sync_returns_arrivals_and_the_first_failed_task() {
+    let (mut relay, mut a, mut b, b_at_a, _) = pair();
+    let now = relay.now();
     a.send(b_at_a, "stop warfarin", now).unwrap();
     let posted = sync(&mut a, &mut relay);
     assert_eq!((posted.failed, posted.messages.len()), (None, 0));
@@ -453,8 +315,8 @@ fn a_sync_gives_what_arrived_and_the_first_task_that_failed() {
 }
 
 #[test]
-fn long_epochs_stated_for_a_moment_are_over_within_an_hour() {
-    let (mut relay, mut a, _, _) = friends();
+fn briefly_stated_long_epochs_end_within_an_hour() {
+    let (mut relay, mut a, _, _, _) = pair();
     let epoch = format!("\"epoch_seconds\":{EPOCH}");
     let (mut described, mut read, mut posted) = (0, 0, 0);
     let own = a.client.index_path(Mailbox::Own).unwrap();

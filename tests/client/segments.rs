@@ -1,4 +1,4 @@
-//! Whoever was away reads segments: the same messages, the same gaps, and
+//! A client that was away reads segments: the same messages, the same gaps, and
 //! nothing twice.
 
 use sha2::{Digest as _, Sha256};
@@ -8,7 +8,7 @@ use tessera::{
     enrolment::Kind,
 };
 
-use crate::stage::{EPOCH, NOW, Person, Relay, enrol, rng, round};
+use crate::stage::{NOW, Person, Relay, enrol, rng, round};
 
 /// What a relay holds of a bucket, the first batches of it as one segment.
 struct Shelf {
@@ -37,13 +37,15 @@ fn shelve(relay: &Relay, bucket: u32, from: usize, to: usize) -> Shelf {
             )
         })
         .collect();
+    let cells: u32 = chain[from..to].iter().map(|(h, _)| h.count).sum();
     let index = format!(
-        r#"{{"oldest":{},"batches":[{}],"segments":[{{"origin":"{}","number":7,"first":{},"last":{},"bytes":{},"digest":"{}"}}]}}"#,
+        r#"{{"oldest":{},"batches":[{}],"segments":[{{"origin":"{}","number":7,"first":{},"last":{},"cells":{},"bytes":{},"digest":"{}"}}]}}"#,
         first.epoch,
         listed.join(","),
         first.origin,
         first.epoch,
         last.epoch,
+        cells,
         segment.len(),
         hex::encode(Sha256::digest(&segment)),
     );
@@ -93,19 +95,19 @@ fn read(person: &mut Person, shelf: &Shelf, now: UnixTime) -> Received {
 }
 
 #[test]
-fn away_for_days_a_person_reads_segments_and_loses_nothing() {
+fn a_client_offline_for_days_reads_segments_and_loses_nothing() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Rivera"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     let bucket = bucket_of(&b.client);
     let away_from = relay.published[&bucket].len();
     for i in 0..9 {
-        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let now = relay.now();
         a.send(b_at_a, &format!("result {i}"), now).unwrap();
         a.post(&mut relay);
         relay.close();
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     // The segment reaches back to what was read before.
     let shelf = shelve(&relay, bucket, away_from - 2, away_from + 6);
     assert_eq!(plan(&mut b, &shelf).len(), 1 + 3);
@@ -124,19 +126,19 @@ fn away_for_days_a_person_reads_segments_and_loses_nothing() {
 }
 
 #[test]
-fn a_segment_that_is_not_what_was_listed_changes_nothing() {
+fn a_segment_that_differs_from_the_index_changes_nothing() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Lab"), Person::new("Rivera"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     let bucket = bucket_of(&b.client);
     let away_from = relay.published[&bucket].len();
     for _ in 0..4 {
-        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let now = relay.now();
         a.send(b_at_a, "stop warfarin", now).unwrap();
         a.post(&mut relay);
         relay.close();
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let shelf = shelve(&relay, bucket, away_from, away_from + 4);
     let [planned] = plan(&mut b, &shelf).try_into().unwrap();
     let mut flipped = shelf.segment.clone();
@@ -169,12 +171,12 @@ fn a_gap_is_closed_by_a_segment_that_holds_what_was_missing() {
     let bucket = bucket_of(&b.client);
     let away_from = relay.published[&bucket].len();
     for _ in 0..5 {
-        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let now = relay.now();
         a.send(b_at_a, "one of five", now).unwrap();
         a.post(&mut relay);
         relay.close();
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     // Two batches are withheld, one message each.
     let mut withheld = shelve(&relay, bucket, away_from, away_from + 1);
     let hidden = [withheld.batches[0].0, withheld.batches[1].0];

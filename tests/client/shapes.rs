@@ -9,10 +9,7 @@ use tessera::{
     wire::{CellSize, post},
 };
 
-use crate::{
-    relay_faults::{clock, notices, pair},
-    stage::*,
-};
+use crate::{relay_faults::notices, stage::*};
 
 /// Time passes, the relay takes cells of this size all the while, and a person
 /// looks at it at the beginning and at the end.
@@ -20,7 +17,7 @@ fn restate(relay: &mut Relay, person: &mut Person, size: u32, seconds: u64) {
     relay.size = CellSize::try_from(size).unwrap();
     for pass in [0, seconds] {
         relay.epoch += pass / EPOCH;
-        let now = clock(relay);
+        let now = relay.now();
         let configured = person.client.configure(&relay.info(), now).unwrap();
         person.commit(configured);
         person.restart();
@@ -29,11 +26,11 @@ fn restate(relay: &mut Relay, person: &mut Person, size: u32, seconds: u64) {
 }
 
 #[test]
-fn what_waits_is_sealed_again_once_another_cell_size_has_lasted_and_nothing_is_lost() {
+fn a_lasting_change_of_cell_size_reseals_the_queue_and_loses_nothing() {
     for sizes in [&[1_024][..], &[4_096], &[1_024, 2_048]] {
         let (mut relay, mut a, mut b, b_at_a, a_at_b) = pair();
         notices(&mut a);
-        let now = clock(&relay);
+        let now = relay.now();
         let texts: Vec<String> = [10, 5_000, 9_000, 20]
             .iter()
             .map(|len| "x".repeat(*len))
@@ -48,23 +45,23 @@ fn what_waits_is_sealed_again_once_another_cell_size_has_lasted_and_nothing_is_l
                 let (same, day) = (relay.size.get(), 24 * 3_600);
                 restate(&mut relay, &mut a, same, day);
             }
-            let now = clock(&relay);
+            let now = relay.now();
             let invited = a.client.invite(Kind::Qr, Some(86_400), now, &mut rng());
             invitation = Some(a.commit(invited.unwrap()).uri);
             restate(&mut relay, &mut a, *size, 0);
             assert_eq!(notices(&mut a), [("RELAY_CHANGED", false)]);
-            let now = clock(&relay);
+            let now = relay.now();
             assert!(!a.client.has_overdue(now), "it may be a mistake");
-            let slot = a.client.next_slot(now, &mut rng()).unwrap();
-            relay.post(&slot.body);
+            let bodies = a.flush(&mut relay, now);
+            assert_eq!(bodies.len(), 0, "no real cell leaves");
+            let slot = a.post_slot(&mut relay, now);
             assert!(slot.tokens.is_empty(), "cover alone goes on");
-            assert!(a.client.next_lobby_post(now).unwrap().is_none());
             relay.close();
             restate(&mut relay, &mut a, *size, 3_600);
             assert_eq!(notices(&mut a), []);
         }
         let invitation = invitation.unwrap();
-        assert!(!a.client.has_overdue(clock(&relay)));
+        assert!(!a.client.has_overdue(relay.now()));
         let mut c = Person::new("Northside Lab");
         let mut shown = Vec::new();
         for n in 0..6 {
@@ -78,7 +75,7 @@ fn what_waits_is_sealed_again_once_another_cell_size_has_lasted_and_nothing_is_l
                 );
             }
             if n == 0 {
-                let now = clock(&relay);
+                let now = relay.now();
                 let accepted = c.client.accept(&invitation, true, now, &mut rng());
                 c.commit(accepted.unwrap());
             }
@@ -90,24 +87,31 @@ fn what_waits_is_sealed_again_once_another_cell_size_has_lasted_and_nothing_is_l
 }
 
 #[test]
-fn another_cell_size_or_bucket_count_for_a_moment_changes_nothing() {
+fn a_brief_change_of_cell_size_or_buckets_changes_nothing() {
     let (mut relay, mut a, mut b, b_at_a, _) = pair();
-    let now = clock(&relay);
+    let now = relay.now();
     a.send(b_at_a, "recheck HbA1c", now).unwrap();
     // The relay has it; the answer was lost.
-    let first = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
+    let first = a.slot(now);
     relay.post(&first.body);
-    let (before, buckets) = (a.client.records(), relay.buckets);
+    let stored = |person: &Person| {
+        person
+            .client
+            .records()
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
+    };
+    let (before, buckets) = (stored(&a), relay.buckets);
     for size in [1_024, 16_384] {
         restate(&mut relay, &mut a, size, 1_800);
         relay.buckets = 2.try_into().unwrap();
         restate(&mut relay, &mut a, size, 1_800);
         relay.buckets = buckets;
         restate(&mut relay, &mut a, 2_048, 0);
-        assert_eq!(a.client.records(), before);
+        assert!(stored(&a) == before);
     }
-    let again = a.client.next_flush(clock(&relay), &mut rng()).unwrap();
-    assert_eq!(again.unwrap().tokens, first.tokens);
+    let again = a.slot(relay.now());
+    assert_eq!(again.tokens, first.tokens);
     let mut shown = 0;
     for _ in 0..2 {
         for received in round(&mut relay, &mut [&mut a, &mut b]) {
@@ -119,9 +123,12 @@ fn another_cell_size_or_bucket_count_for_a_moment_changes_nothing() {
 }
 
 /// Posts what comes next; no answer arrives. No tag may be on two cells.
-fn post_unanswered(relay: &mut Relay, person: &Person, cells: &mut BTreeMap<[u8; 16], [u8; 32]>) {
-    let post = person.client.next_flush(clock(relay), &mut rng());
-    let body = post.unwrap().unwrap().body;
+fn post_unanswered(
+    relay: &mut Relay,
+    person: &mut Person,
+    cells: &mut BTreeMap<[u8; 16], [u8; 32]>,
+) {
+    let body = person.slot(relay.now()).body;
     for entry in post::decode(&body, relay.size, relay.buckets).unwrap() {
         let digest = entry.cell.sha256();
         let known = *cells.entry(entry.cell.tag()).or_insert(digest);
@@ -142,7 +149,7 @@ fn an_offer_or_response_published_in_several_sizes_counts_once() {
         relay.size = CellSize::try_from(sizes[0]).unwrap();
         let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
         round(&mut relay, &mut [&mut a, &mut b]);
-        let now = clock(&relay);
+        let now = relay.now();
         let (life, wait) = match kind {
             Kind::Qr => (Some(86_400), 3_600),
             Kind::Link => (None, DAY + 3_600),
@@ -164,7 +171,7 @@ fn an_offer_or_response_published_in_several_sizes_counts_once() {
         for _ in 0..10 {
             round(&mut relay, &mut [&mut a, &mut b]);
             for person in [&mut a, &mut b] {
-                person.seal_overdue(clock(&relay));
+                person.seal_overdue(relay.now());
             }
         }
         for person in [&a, &b] {
@@ -175,12 +182,12 @@ fn an_offer_or_response_published_in_several_sizes_counts_once() {
 }
 
 #[test]
-fn an_emergency_is_announced_at_once_in_the_shape_that_the_relay_states() {
+fn an_emergency_announcement_uses_the_stated_shape() {
     let (mut relay, mut a, _, _, _) = pair();
     restate(&mut relay, &mut a, 1_024, 0);
     relay.buckets = 2.try_into().unwrap();
     restate(&mut relay, &mut a, 1_024, 0);
-    let (now, id) = (clock(&relay), [7; 16]);
+    let (now, id) = (relay.now(), [7; 16]);
     let reason = "x".repeat(500);
     let began = a.client.begin_emergency(id, 30, &reason, now);
     a.commit(began.unwrap());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tessera::{
     base::UnixTime,
-    client::{ContactId, Mailbox, Post, StoreKey},
+    client::{ContactId, Mailbox, StoreKey},
     enrolment::Kind,
     vault::stored::{self, QueuedRecord},
     wire::{BucketCount, BucketId, post},
@@ -16,9 +16,9 @@ use crate::stage::*;
 const ROUNDS: u64 = 6;
 
 /// Entries of a post by bucket.
-fn destinations(relay: &Relay, post: &Post) -> BTreeMap<u32, usize> {
+fn destinations(relay: &Relay, body: &[u8]) -> BTreeMap<u32, usize> {
     let mut counts = BTreeMap::new();
-    for entry in post::decode(&post.body, relay.size, relay.buckets).unwrap() {
+    for entry in post::decode(body, relay.size, relay.buckets).unwrap() {
         *counts.entry(entry.bucket.get()).or_default() += 1;
     }
     counts
@@ -40,16 +40,6 @@ fn practice() -> (Relay, Person, Person, ContactId) {
     (relay, doctor, patient, contact)
 }
 
-/// One slot of a person, posted.
-fn slot(relay: &mut Relay, person: &mut Person, now: UnixTime) -> Post {
-    person.seal_wanted(now);
-    let post = person.client.next_slot(now, &mut rng()).unwrap();
-    relay.post(&post.body);
-    let effects = person.client.posted(&post.tokens, now);
-    person.commit(effects);
-    post
-}
-
 /// What the relay sees of a doctor's slots over some epochs, and how many
 /// cells in them were real.
 fn seen(
@@ -58,12 +48,12 @@ fn seen(
     let (mut relay, mut doctor, mut patient, contact) = practice();
     let (mut posts, mut real) = (Vec::new(), 0);
     for round in 0..ROUNDS {
-        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let now = relay.now();
         write(round, &mut doctor, contact, now);
-        slot(&mut relay, &mut patient, now);
-        let post = slot(&mut relay, &mut doctor, now);
-        real += post.tokens.len();
-        posts.push(destinations(&relay, &post));
+        patient.post_slot(&mut relay, now);
+        let slot = doctor.post_slot(&mut relay, now);
+        real += slot.tokens.len();
+        posts.push(destinations(&relay, &slot.body));
         relay.close();
         for person in [&mut doctor, &mut patient] {
             person.pull(&relay, UnixTime(relay.epoch * EPOCH + 5));
@@ -73,7 +63,7 @@ fn seen(
 }
 
 #[test]
-fn slots_with_mail_have_the_destinations_of_slots_without() {
+fn slots_have_the_same_destinations_with_and_without_mail() {
     let (without, none) = seen(|_, _, _, _| {});
     let (with, real) = seen(|round, doctor, contact, now| {
         // Several cells for one bucket, and more than its slots can carry.
@@ -85,40 +75,38 @@ fn slots_with_mail_have_the_destinations_of_slots_without() {
 }
 
 #[test]
-fn what_leaves_at_once_takes_as_many_slots_as_its_bucket_needs() {
-    let (relay, mut doctor, _, contact) = practice();
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+fn a_flush_takes_as_many_slots_as_the_fullest_bucket_needs() {
+    let (mut relay, mut doctor, _, contact) = practice();
+    let now = relay.now();
     for text in ["one", "two", "three"] {
         doctor.send(contact, text, now).unwrap();
     }
-    let mut posts = Vec::new();
-    while let Some(post) = doctor.client.next_flush(now, &mut rng()).unwrap() {
-        let effects = doctor.client.posted(&post.tokens, now);
-        doctor.commit(effects);
-        posts.push(destinations(&relay, &post));
-    }
+    let posts = doctor.flush(&mut relay, now).into_iter();
+    let posts: Vec<_> = posts.map(|body| destinations(&relay, &body)).collect();
     assert_eq!(posts, vec![every_bucket(&relay); 3]);
 }
 
 #[test]
-fn cells_for_the_lobby_leave_in_posts_of_their_own() {
+fn lobby_cells_leave_in_separate_posts() {
     let mut relay = Relay::new();
     let (mut doctor, mut patient) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     round(&mut relay, &mut [&mut doctor, &mut patient]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let life = Some(86_400);
     let invitation = doctor.client.invite(Kind::Qr, life, now, &mut rng());
     doctor.commit(invitation.unwrap());
     assert_eq!(doctor.client.queued(), 1, "the offer waits for the lobby");
-    let post = doctor.client.next_slot(now, &mut rng()).unwrap();
-    assert_eq!(post.tokens, [0_u64; 0]);
-    assert_eq!(destinations(&relay, &post), every_bucket(&relay));
-    let post = doctor.client.next_lobby_post(now).unwrap().unwrap();
+    let slot = doctor.slot(now);
+    assert_eq!(slot.tokens, [0_u64; 0]);
+    assert_eq!(destinations(&relay, &slot.body), every_bucket(&relay));
+    doctor.slot_arrives(now);
+    let posts = doctor.flush(&mut relay, now);
+    let [post] = posts.as_slice() else {
+        panic!("one post");
+    };
     let lobby = BTreeMap::from([(BucketId::LOBBY.get(), 1)]);
-    assert_eq!(destinations(&relay, &post), lobby);
-    let effects = doctor.client.posted(&post.tokens, now);
-    doctor.commit(effects);
-    assert!(doctor.client.next_lobby_post(now).unwrap().is_none());
+    assert_eq!(destinations(&relay, post), lobby);
+    assert_eq!(doctor.client.queued(), 0);
 }
 
 /// Messages of a contact that floods.
@@ -147,7 +135,7 @@ fn flooded() -> Flooded {
     for _ in 0..3 {
         round(&mut relay, &mut [&mut victim, &mut flooder, &mut friend]);
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     for number in 0..FLOOD {
         let text = format!("message {number}");
         flooder.send(to, &text, now).unwrap();
@@ -169,7 +157,7 @@ impl Flooded {
     fn visit(&self, mail: bool, delay: u32, dice: &mut Dice) -> [u64; 2] {
         let mut victim = self.victim.reopened();
         victim.client.set_receipt_delay(delay).unwrap();
-        let now = UnixTime(self.relay.epoch * EPOCH + 60);
+        let now = self.relay.now();
         for _ in 0..if mail { 3 } else { 0 } {
             victim.send(self.other, "see you on Monday", now).unwrap();
         }
@@ -186,16 +174,15 @@ impl Flooded {
         for epoch in 0..WATCHED {
             let now = now.plus(epoch * EPOCH);
             victim.seal_overdue(now);
-            let post = victim.client.next_slot(now, &mut rng()).unwrap();
-            for token in &post.tokens {
+            let slot = victim.slot(now);
+            for token in &slot.tokens {
                 let stored = &victim.store[&StoreKey::Queued(*token).to_string()];
                 let queued: QueuedRecord = stored::decode(stored).unwrap();
                 if queued.contact == Some(self.attacker.0) {
                     seen.push(epoch);
                 }
             }
-            let posted = victim.client.posted(&post.tokens, now);
-            victim.commit(posted);
+            victim.slot_arrives(now);
             if !seen.is_empty() && victim.client.queued() == 0 {
                 break;
             }
@@ -236,4 +223,94 @@ fn a_contact_that_floods_does_not_learn_whether_there_is_other_mail() {
     assert!(at_once >= 0.9, "the attack works: {at_once}");
     let delayed = flooded.guesses(1_440, VISITS);
     assert!(delayed <= 0.6, "{delayed}");
+}
+
+/// The slots of a portal that is closed and opened again after each of them;
+/// `answered` says which of them the relay answers.
+fn slots_of(person: &mut Person, relay: &mut Relay, answered: &[bool]) -> Vec<Vec<u8>> {
+    let slots = answered.iter().map(|answered| {
+        let slot = match answered {
+            true => person.post_slot(relay, relay.now()),
+            false => person.slot(relay.now()),
+        };
+        person.assert_memory_is_stored();
+        person.restart();
+        slot.body
+    });
+    slots.collect()
+}
+
+#[test]
+fn a_slot_without_an_answer_is_repeated_byte_for_byte_when_the_portal_opens_again() {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+    let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
+    for mail in [false, true] {
+        if mail {
+            let now = relay.now();
+            a.send(b_at_a, "stop warfarin", now).unwrap();
+        }
+        let posts = slots_of(&mut a, &mut relay, &[false, false, true, true]);
+        let [first, second, third, next] = posts.as_slice() else {
+            panic!("{} posts", posts.len());
+        };
+        assert!(first == second && second == third, "mail: {mail}");
+        assert!(third != next, "an answered slot is over, mail: {mail}");
+        assert_eq!(a.client.queued(), 0);
+    }
+}
+
+#[test]
+fn a_slot_that_cannot_be_repeated_shares_no_cell_with_the_next_one() {
+    for why in ["twelve hours", "another shape", "a cell that is gone"] {
+        let mut relay = Relay::new();
+        relay.per_bucket = 2;
+        let (mut a, mut b) = (Person::new("A"), Person::new("B"));
+        let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
+        let mut c = Person::new("C");
+        round(&mut relay, &mut [&mut c]);
+        let now = relay.now();
+        let invited = c.client.invite(Kind::Link, None, now, &mut rng());
+        let uri = c.commit(invited.unwrap()).uri;
+        let accepted = a.client.accept(&uri, false, now, &mut rng());
+        let c_at_a = a.commit(accepted.unwrap()).id;
+        a.send(b_at_a, "stop warfarin", now).unwrap();
+        let first = slots_of(&mut a, &mut relay, &[false]);
+        match why {
+            "twelve hours" => relay.epoch += 13 * 3_600 / EPOCH,
+            "another shape" => relay.per_bucket = 1,
+            _ => {
+                let removed = a.client.remove_contact(c_at_a, now).unwrap();
+                a.commit(removed);
+            }
+        }
+        if why == "another shape" {
+            // Fewer buckets are followed after an hour.
+            relay.buckets = 2.try_into().unwrap();
+            for hours in [0, 2] {
+                relay.epoch += hours * 3_600 / EPOCH;
+                let now = relay.now();
+                let configured = a.client.configure(&relay.info(), now).unwrap();
+                a.commit(configured);
+            }
+        }
+        a.seal_overdue(relay.now());
+        let next = slots_of(&mut a, &mut relay, &[true; 4]);
+        let cells = |posts: &[Vec<u8>]| -> Vec<[u8; 32]> {
+            let bodies = posts.iter();
+            let entries = bodies.flat_map(|body| {
+                let any = 64.try_into().unwrap();
+                post::decode(body, relay.size, any).unwrap()
+            });
+            entries.map(|entry| entry.cell.sha256()).collect()
+        };
+        let before = cells(&first);
+        assert!(
+            cells(&next).iter().all(|cell| !before.contains(cell)),
+            "{why}"
+        );
+        a.seal_overdue(relay.now());
+        slots_of(&mut a, &mut relay, &[true; 2]);
+        assert_eq!(a.client.queued(), 0, "{why}: all of it leaves");
+    }
 }

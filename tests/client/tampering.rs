@@ -10,17 +10,17 @@ use tessera::{
 /// Walks what lies in the store; the first place that is not as written.
 fn walk(a: &Person, store: &std::collections::BTreeMap<u64, Vec<u8>>) -> Result<(), AuditError> {
     let mut at = Head::GENESIS;
-    while at.len() < a.client.log_head().len() {
+    while at.len() < a.client.journal().head().len() {
         let missing = AuditError::Broken { index: at.len() };
         let stored = store.get(&at.len()).ok_or(missing)?;
-        at = a.client.replay_entry(at, stored)?.1;
+        at = a.client.journal().replay(at, stored)?.1;
     }
-    assert_eq!(at, a.client.log_head());
+    assert_eq!(at, a.client.journal().head());
     Ok(())
 }
 
 #[test]
-fn every_edit_of_the_stored_log_is_found_where_it_is() {
+fn every_edit_of_the_stored_log_is_located() {
     let mut a = Person::new("A");
     for i in 0..6 {
         let entry = AuditEvent::SharesCreated {
@@ -32,7 +32,7 @@ fn every_edit_of_the_stored_log_is_found_where_it_is() {
     }
     let signed = a.client.checkpoint(NOW, &mut rng()).unwrap();
     a.commit(signed);
-    let store: std::collections::BTreeMap<u64, Vec<u8>> = (0..a.client.log_head().len())
+    let store: std::collections::BTreeMap<u64, Vec<u8>> = (0..a.client.journal().head().len())
         .map(|i| (i, a.store[&StoreKey::LogEntry(i).to_string()].to_vec()))
         .collect();
     assert_eq!(walk(&a, &store), Ok(()));
@@ -69,7 +69,7 @@ fn every_edit_of_the_stored_log_is_found_where_it_is() {
 }
 
 #[test]
-fn who_holds_the_keys_can_write_another_log_but_not_one_that_was_signed() {
+fn a_key_holder_can_rewrite_the_log_but_not_a_signed_checkpoint() {
     let mut a = Person::new("A");
     let effects = a.client.record(AuditEvent::BackedUp, NOW);
     a.commit(effects);
@@ -105,10 +105,11 @@ fn who_holds_the_keys_can_write_another_log_but_not_one_that_was_signed() {
     a.restart();
     let walked = |a: &Person| {
         let mut at = Head::GENESIS;
-        while at != a.client.log_head() {
+        while at != a.client.journal().head() {
             at = a
                 .client
-                .replay_entry(at, &a.store[&StoreKey::LogEntry(at.len()).to_string()])?
+                .journal()
+                .replay(at, &a.store[&StoreKey::LogEntry(at.len()).to_string()])?
                 .1;
         }
         Ok::<_, AuditError>(at)

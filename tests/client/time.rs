@@ -2,20 +2,19 @@
 
 use crate::stage::*;
 use tessera::{
-    base::UnixTime,
     client::{ClientError, Event, StoreKey},
     enrolment::{Invitation, Kind},
 };
 
 #[test]
-fn a_clock_set_back_to_a_day_whose_cells_were_given_up_sends_nothing_that_is_not_found() {
+fn after_a_clock_is_set_back_every_sent_cell_is_found() {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("A"), Person::new("B"));
     let (b_at_a, _) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let mut bodies = Vec::new();
     for i in 0..40 {
         let text = format!("waits {i}");
@@ -44,24 +43,23 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
     for _ in 0..3 {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let id = a.send(b_at_a, "recheck HbA1c", now).unwrap();
     // It reached the relay, but the answer was lost, and then the network for four days.
-    let post = a.client.next_flush(now, &mut rng()).unwrap().unwrap();
-    relay.post(&post.body);
+    let slot = a.slot(now);
+    relay.post(&slot.body);
     relay.close();
     a.restart();
     let received = b.pull(&relay, now);
     assert_eq!(received.messages.len(), 1);
     relay.epoch += 4 * 86_400 / EPOCH;
-    let later = UnixTime(relay.epoch * EPOCH + 60);
+    let later = relay.now();
     let effects = a.client.tick(later);
     assert_eq!(a.commit(effects), std::slice::from_ref(&id));
     let body = a.store[&StoreKey::Body(id).to_string()].clone();
-    assert!(
-        a.client.next_flush(later, &mut rng()).unwrap().is_none(),
-        "nobody looks for it any more"
-    );
+    let slot = a.slot(later);
+    assert!(slot.tokens.is_empty(), "nobody looks for it any more");
+    a.restart();
     let bodies = [(id, body.as_slice().into())];
     let effects = a.client.reseal(&bodies, later, &mut rng());
     a.commit(effects);
@@ -91,7 +89,7 @@ fn a_message_that_waited_four_days_is_sealed_again_and_shown_once() {
 }
 
 #[test]
-fn a_relay_that_moved_is_named_in_new_invitations() {
+fn new_invitations_name_the_relays_new_url() {
     let mut relay = Relay::new();
     let mut a = Person::new("A");
     round(&mut relay, &mut [&mut a]);

@@ -12,8 +12,8 @@ mod stage;
 pub(crate) use dice::Dice;
 pub(crate) use person::Person;
 pub(crate) use relay::{Backup, Relay, bucket_of};
-pub(crate) use rounds::ALL_TASKS;
-pub(crate) use stage::{clock_at, enrol, round};
+pub(crate) use rounds::{ALL_TASKS, Slot, is_for_lobby};
+pub(crate) use stage::{clock_at, enrol, pair, round};
 
 use tessera::base::UnixTime;
 

@@ -110,9 +110,9 @@ impl Person {
     pub(crate) fn log(&self) -> Vec<serde_json::Value> {
         let mut at = Head::GENESIS;
         let mut records = Vec::new();
-        while at != self.client.log_head() {
+        while at != self.client.journal().head() {
             let stored = &self.store[&StoreKey::LogEntry(at.len()).to_string()];
-            let (entry, next) = self.client.replay_entry(at, stored).unwrap();
+            let (entry, next) = self.client.journal().replay(at, stored).unwrap();
             records.push(serde_json::from_str(entry.record()).unwrap());
             at = next;
         }

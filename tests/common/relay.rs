@@ -89,6 +89,11 @@ impl Relay {
         )
     }
 
+    /// A minute after the last close.
+    pub(crate) fn now(&self) -> UnixTime {
+        UnixTime(self.epoch * EPOCH + 60)
+    }
+
     /// Stores each cell once.
     pub(crate) fn post(&mut self, body: &[u8]) {
         for entry in post::decode(body, self.size, self.buckets).unwrap() {

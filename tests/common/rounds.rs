@@ -2,14 +2,98 @@
 //! what [`Round`](tessera::client::Round) asks for.
 
 use rand_core::CryptoRng;
-use tessera::client::{Answer, Ask, Clock, Failure, Synced, Task};
+use tessera::{
+    base::UnixTime,
+    client::{Answer, Ask, Clock, Failure, StoreKey, Synced, Task},
+    wire::BucketId,
+};
 
-use super::{Person, Relay};
+use super::{Person, Relay, clock_at, rng};
 
 /// All that a client does by itself.
 pub(crate) const ALL_TASKS: [Task; 4] = [Task::Info, Task::Own, Task::Lobby, Task::Slot];
 
+/// The relay gives no answer.
+const UNREACHABLE: Failure = Failure::Unavailable(0);
+
+/// A slot that was posted.
+pub(crate) struct Slot {
+    pub(crate) body: Vec<u8>,
+    /// The queued cells in it.
+    pub(crate) tokens: Vec<u64>,
+}
+
+/// Whether a post carries cells for the lobby: no slot does.
+pub(crate) fn is_for_lobby(body: &[u8]) -> bool {
+    body.starts_with(&BucketId::LOBBY.get().to_be_bytes())
+}
+
 impl Person {
+    /// Posts a slot; the answer is lost.
+    pub(crate) fn slot(&mut self, now: UnixTime) -> Slot {
+        self.slot_answered(Err(UNREACHABLE), now)
+    }
+
+    /// Posts the slot whose answer was lost, or another; the relay answers 202.
+    pub(crate) fn slot_arrives(&mut self, now: UnixTime) -> Slot {
+        self.slot_answered(Ok(()), now)
+    }
+
+    /// Posts a slot, which arrives.
+    pub(crate) fn post_slot(&mut self, relay: &mut Relay, now: UnixTime) -> Slot {
+        let slot = self.slot_arrives(now);
+        relay.post(&slot.body);
+        slot
+    }
+
+    /// Posts a slot, and nothing to the lobby.
+    fn slot_answered(&mut self, answer: Result<(), Failure>, now: UnixTime) -> Slot {
+        self.round.sync(&[Task::Slot], false, clock_at(now));
+        let mut slots = Vec::new();
+        self.until_posted(now, |person, body| {
+            if is_for_lobby(body) {
+                return Err(UNREACHABLE);
+            }
+            let (tokens, body) = (person.client.in_flight().to_vec(), body.to_vec());
+            slots.push(Slot { body, tokens });
+            answer
+        });
+        let [slot] = slots.try_into().ok().expect("one slot");
+        slot
+    }
+
+    /// Posts the whole queue at once: the bodies.
+    pub(crate) fn flush(&mut self, relay: &mut Relay, now: UnixTime) -> Vec<Vec<u8>> {
+        self.round.sync(&[Task::Slot], true, clock_at(now));
+        let mut bodies = Vec::new();
+        self.until_posted(now, |_, body| {
+            relay.post(body);
+            bodies.push(body.to_vec());
+            Ok(())
+        });
+        bodies
+    }
+
+    /// Lets time pass, and seals again what has to be. Nothing is read or posted.
+    pub(crate) fn seal_overdue(&mut self, now: UnixTime) {
+        self.round.sync(&[Task::Own], false, clock_at(now));
+        self.until_posted(now, |_, _| Err(UNREACHABLE));
+    }
+
+    /// Does what a requested sync asks; no mailbox can be read.
+    fn until_posted(
+        &mut self,
+        now: UnixTime,
+        mut post: impl FnMut(&Self, &[u8]) -> Result<(), Failure>,
+    ) {
+        self.until_synced(clock_at(now), &mut rng(), |person, ask| match ask {
+            Ask::Post { body, .. } => Some(Answer::Posted(post(person, body))),
+            Ask::Load(keys) => Some(person.load(keys)),
+            Ask::Get(_) => Some(Answer::Got(Err(UNREACHABLE))),
+            _ => None,
+        });
+    }
+
     /// Does these tasks once and posts the whole queue, as a page would.
     pub(crate) fn sync(
         &mut self,
@@ -67,13 +151,7 @@ impl Person {
     /// The same, where nothing is posted.
     pub(crate) fn read(&self, relay: &Relay, ask: &Ask) -> Option<Answer> {
         match ask {
-            Ask::Load(keys) => {
-                let stored = keys.iter().map(|key| {
-                    let bytes = self.store.get(&key.to_string());
-                    bytes.map(|bytes| bytes.to_vec())
-                });
-                Some(Answer::Loaded(stored.collect()))
-            }
+            Ask::Load(keys) => Some(self.load(keys)),
             Ask::Get(path) | Ask::HandOver(path) => {
                 let got = relay.get(path, |_| true);
                 Some(Answer::Got(got.ok_or(Failure::Missing)))
@@ -85,5 +163,13 @@ impl Person {
             Ask::Confirm { .. } => Some(Answer::Confirmed(true)),
             _ => None,
         }
+    }
+
+    fn load(&self, keys: &[StoreKey]) -> Answer {
+        let stored = keys.iter().map(|key| {
+            let bytes = self.store.get(&key.to_string());
+            bytes.map(|bytes| bytes.to_vec())
+        });
+        Answer::Loaded(stored.collect())
     }
 }

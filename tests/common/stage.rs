@@ -28,40 +28,9 @@ impl Person {
 
     /// Posts all that waits.
     pub(crate) fn post(&mut self, relay: &mut Relay) {
-        let now = UnixTime(relay.epoch * EPOCH + 60);
+        let now = relay.now();
         let posted = self.sync(relay, &[Task::Slot], clock_at(now), &mut rng());
         assert_eq!(posted.failed, None);
-    }
-
-    /// Seals the next cells of large messages from the stored pieces.
-    pub(crate) fn seal_wanted(&mut self, now: UnixTime) {
-        while let Some(wanted) = self.client.pieces_needed(now) {
-            let keys = self.client.body_keys(wanted.message).unwrap();
-            let stored: Vec<_> = wanted
-                .pieces
-                .iter()
-                .filter_map(|n| Some((*n, self.store.get(&keys[*n as usize].to_string())?.clone())))
-                .collect();
-            let pieces = stored
-                .iter()
-                .map(|(n, piece)| (*n, piece.as_slice()))
-                .collect();
-            let effects = self
-                .client
-                .seal_more(wanted.message, &pieces, now, &mut rng());
-            self.commit(effects);
-        }
-    }
-
-    /// Lets time pass, and seals again what has to be.
-    pub(crate) fn seal_overdue(&mut self, now: UnixTime) {
-        let effects = self.client.tick(now);
-        let overdue = self.commit(effects).into_iter();
-        let bodies: Vec<_> = overdue
-            .map(|id| (id, self.body(id).as_slice().into()))
-            .collect();
-        let effects = self.client.reseal(&bodies, now, &mut rng());
-        self.commit(effects);
     }
 
     pub(crate) fn contact(&self) -> ContactView {
@@ -99,7 +68,7 @@ pub(crate) fn clock_at(now: UnixTime) -> Clock {
 
 /// One round of everyone: pull, post, and the epoch closes.
 pub(crate) fn round(relay: &mut Relay, people: &mut [&mut Person]) -> Vec<Synced> {
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let received = people
         .iter_mut()
         .map(|person| {
@@ -115,6 +84,19 @@ pub(crate) fn round(relay: &mut Relay, people: &mut [&mut Person]) -> Vec<Synced
     received
 }
 
+/// Two people who know each other, with nothing in flight.
+pub(crate) fn pair() -> (Relay, Person, Person, ContactId, ContactId) {
+    let mut relay = Relay::new();
+    let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
+    let (b_at_a, a_at_b) = enrol(&mut relay, &mut a, &mut b, Kind::Link);
+    for _ in 0..3 {
+        round(&mut relay, &mut [&mut a, &mut b]);
+    }
+    a.events.clear();
+    b.events.clear();
+    (relay, a, b, b_at_a, a_at_b)
+}
+
 pub(crate) fn enrol(
     relay: &mut Relay,
     a: &mut Person,
@@ -122,7 +104,7 @@ pub(crate) fn enrol(
     kind: Kind,
 ) -> (ContactId, ContactId) {
     round(relay, &mut [a, b]);
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let life = (kind == Kind::Qr).then_some(86_400);
     let effects = a.client.invite(kind, life, now, &mut rng()).unwrap();
     let invitation = a.commit(effects);
@@ -138,7 +120,7 @@ pub(crate) fn enrol(
     assert_eq!(at_a.sas.as_ref().map(String::len), Some(6));
     assert_eq!(at_a.sas, at_b.sas, "both see the same digits");
     assert_eq!((at_a.state, at_b.state), ("pending", "pending"));
-    let now = UnixTime(relay.epoch * EPOCH + 60);
+    let now = relay.now();
     let effects = a.client.confirm_sas(at_a.id, now, &mut rng()).unwrap();
     a.commit(effects);
     let effects = b.client.confirm_sas(at_b.id, now, &mut rng()).unwrap();

@@ -4,8 +4,8 @@ use sha2::{Digest as _, Sha256};
 use tessera::{
     base::UnixTime,
     wire::{
-        Batch, BatchHeader, BatchTags, BucketId, Cell, CellSize, OriginKey, batch::BatchPlace,
-        batch_tags,
+        Batch, BatchHeader, BatchTags, BucketId, Cell, CellSize, OriginKey, Select, SelectError,
+        Selection, batch::BatchPlace, batch_tags,
     },
 };
 
@@ -53,6 +53,47 @@ pub fn batch(case: &Case<'_>) -> Result<Verdict, Broken> {
     }
     case.require("number of cells", cells.next().is_none())?;
     Ok(Verdict::Accepted(Vec::new()))
+}
+
+pub const SELECT: &[&str] = &["cell_size", "batches", "body", "answer", "code"];
+
+/// One request over all batches of a chain.
+pub fn select(case: &Case<'_>) -> Result<Verdict, Broken> {
+    let size = CellSize::try_from(case.uint::<u32>("cell_size")?).map_err(broken)?;
+    let (batches, body) = (case.bytes_list("batches")?, case.bytes("body")?);
+    match answer(&batches, &body, size)? {
+        Ok(answer) => {
+            let same = answer == case.bytes("answer")?;
+            Ok(Verdict::compared(&[("answer", same)]))
+        }
+        Err(error) => {
+            case.require("code", error.code().as_str() == case.text("code")?)?;
+            Ok(Verdict::Refused(match error {
+                SelectError::Window => "window",
+                _ => "form",
+            }))
+        }
+    }
+}
+
+fn answer(
+    batches: &[Vec<u8>],
+    body: &[u8],
+    size: CellSize,
+) -> Result<Result<Vec<u8>, SelectError>, Broken> {
+    let select = match Select::decode(body, size) {
+        Ok(select) => select,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut selection = Selection::new(&select, size);
+    for batch in batches {
+        let header = Batch::parse(batch).map_err(broken)?.header().clone();
+        let (window, epoch) = (select.window(), header.epoch);
+        if window.origin == header.origin && (window.first..=window.last).contains(&epoch) {
+            selection.add(&select, batch).map_err(broken)?;
+        }
+    }
+    Ok(selection.finish(&select))
 }
 
 fn broken(error: impl core::fmt::Display) -> Broken {

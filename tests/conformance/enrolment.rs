@@ -5,8 +5,8 @@ use tessera::{
     channel::Direction,
     crypto::{cbor::Deterministic as _, kdf, xwing::XWingSecret},
     enrolment::{
-        self, Invitation, InvitationSecret, Kind, Offer, Rendezvous, SasNonce, open_response,
-        sas_digits,
+        self, Binding, Invitation, InvitationSecret, Kind, Offer, Rendezvous, SasNonce,
+        open_response, sas_digits,
     },
     envelope::{self, Body, Control, DeliveryId},
     wire::{Cell, CellSize},
@@ -48,7 +48,12 @@ pub fn enrolment(case: &Case<'_>) -> Result<Verdict, Broken> {
     if invitation.secret != secret {
         return Ok(Verdict::Refused("invitation secret"));
     }
-    if invitation.offer_hash != kdf::sha256(&offer) {
+    let bound = match &invitation.binding {
+        Binding::Offer(hash) => *hash == kdf::sha256(&offer),
+        Binding::EnclosedOffer(enclosed) => *enclosed == offer,
+        Binding::Inviter(_) => false,
+    };
+    if !bound {
         return Ok(Verdict::Refused("offer hash"));
     }
     let Some(decoded) = Offer::decode(&offer) else {
@@ -70,18 +75,12 @@ pub fn enrolment(case: &Case<'_>) -> Result<Verdict, Broken> {
     Ok(Verdict::compared(&[
         (
             "invitation kind",
-            (invitation.kind() == Kind::Link) == invitation.offer.is_some(),
-        ),
-        (
-            "enclosed offer",
-            invitation
-                .offer
-                .as_ref()
-                .is_none_or(|enclosed| *enclosed == offer),
+            (invitation.kind() == Kind::Qr) == matches!(invitation.binding, Binding::Offer(_)),
         ),
         (
             "invitation again",
-            reparsed.is_ok_and(|again| again.secret == secret && again.relay == invitation.relay),
+            reparsed
+                .is_ok_and(|again| again.secret == secret && again.binding == invitation.binding),
         ),
         ("inviter", decoded.public == *inviter.public()),
         (

@@ -78,6 +78,11 @@ const KINDS: &[Kind] = &[
         check: cells::secure_encryption,
     },
     Kind {
+        file: "select.json",
+        fields: batches::SELECT,
+        check: batches::select,
+    },
+    Kind {
         file: "shares.json",
         fields: others::SHARES,
         check: others::shares,

@@ -8,25 +8,38 @@ import { after, before, test } from "node:test";
 import { build } from "esbuild";
 import { startRelay } from "../node/relay.mjs";
 import { launch, serve } from "./lib/browser.mjs";
-import { project } from "./lib/project.mjs";
+import { PACKAGE, project } from "./lib/project.mjs";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url);
 const example = (path) => readFileSync(new URL(path, EXAMPLES), "utf8");
+
+const reactPage = (script, more = "") =>
+  `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>React</title><link rel="icon" href="data:,">${more}<div id="root"></div><script type="module" src="${script}.js"></script></html>`;
 
 let consumer, relay, browser, site;
 before(async () => {
   relay = await startRelay();
   browser = await launch();
   consumer = await project({
-    dependencies: { react: "^19.0.0", "react-dom": "^19.0.0" },
+    dependencies: {
+      react: "^19.0.0",
+      "react-dom": "^19.0.0",
+      "@types/react": "^19.0.0",
+      "@types/react-dom": "^19.0.0",
+    },
     files: {
       "page/main.js": example("page/main.js"),
-      "react/main.jsx": example("react/main.jsx"),
-      "laboratory.mjs": example("laboratory/laboratory.mjs"),
+      ...Object.fromEntries(
+        ["main.tsx", "hooks.tsx", "app.css", "tsconfig.json"].map((name) => [
+          `react/${name}`,
+          example(`react/${name}`),
+        ]),
+      ),
       "store.mjs": example("host-store/store.mjs"),
       "site/page.html": example("page/index.html"),
-      "site/react.html":
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>React</title><link rel="icon" href="data:,"><div id="root"></div><script type="module" src="react.js"></script></html>',
+      "site/hooks.html": reactPage("hooks"),
+      "site/clinic.html": reactPage("clinic", '<link rel="stylesheet" href="clinic.css">'),
+      "site/logo.svg": example("react/logo.svg"),
     },
   });
   cpSync(
@@ -35,7 +48,8 @@ before(async () => {
   );
   for (const [script, bundled] of [
     ["page/main.js", "main.js"],
-    ["react/main.jsx", "react.js"],
+    ["react/hooks.tsx", "hooks.js"],
+    ["react/main.tsx", "clinic.js"],
   ])
     await build({
       entryPoints: [join(consumer.folder, script)],
@@ -61,7 +75,7 @@ after(async () => {
 
 for (const [name, opened] of [
   ["page", "#invite"],
-  ["react", "text=Nobody here yet."],
+  ["hooks", "text=Nobody here yet."],
 ])
   test(`${name}: creates a vault, and unlocks it after the page is loaded again`, async () => {
     const page = await (await browser.newContext()).newPage();
@@ -85,12 +99,56 @@ for (const [name, opened] of [
     await page.context().close();
   });
 
-test("README: the example that runs", async () => {
-  const readme = readFileSync(new URL("../../pkg/README.md", import.meta.url), "utf8");
-  const [, script] = /## An example that runs[\s\S]*?```js\n([\s\S]*?)```/.exec(readme);
-  writeFileSync(join(consumer.folder, "example.mjs"), script);
-  assert.equal((await consumer.run("node", "example.mjs")).trim(), "verified: Continue metformin 500 mg BID");
+test("react: the types of hooks and components hold", async () => {
+  await consumer.run("node", join(PACKAGE, "node_modules/typescript/bin/tsc"), "-p", "react");
 });
+
+test("react: a clinic's looks, logo and numbers; two people connect, and the page hears of a new message", async () => {
+  const open = async (url) => {
+    const page = await (await browser.newContext()).newPage();
+    page.setDefaultTimeout(120_000);
+    await page.goto(url);
+    return page;
+  };
+  const begin = async (page, name) => {
+    await page.getByTestId("first-name").fill(name);
+    await page.getByTestId("first-passphrase").fill("a long passphrase");
+    await page.getByTestId("first-create").click();
+  };
+  const clinic = await open(`${site.url}/clinic.html?relay=${relay.url}`);
+  await begin(clinic, "Dr. Rivera");
+  const accent = (page) => page.getByTestId("add-first").evaluate((button) => getComputedStyle(button).backgroundColor);
+  assert.equal(await accent(clinic), "rgb(91, 42, 134)");
+  const logo = clinic.locator("img[slot=logo]");
+  assert.equal(await logo.evaluate((image) => image.decode().then(() => image.offsetWidth)), 32);
+  await clinic.getByText("Not for emergencies. Call 112.").waitFor();
+  await clinic.getByTestId("add-contact").click();
+  await clinic.getByTestId("invite-qr").click();
+  const patient = await open(await clinic.getByTestId("invitation-text").inputValue());
+  await patient.getByText("Riverside Clinic invites you to connect").waitFor();
+  await begin(patient, "Ana Gómez");
+  await clinic.getByTestId("sas-input").fill(await patient.getByTestId("sas").getAttribute("data-digits"));
+  await patient.getByTestId("sas-match").click();
+  await clinic.getByTestId("compose-text").waitFor();
+  await clinic.getByTestId("add-contact").click();
+  await patient.getByTestId("compose-text").fill("Good morning.");
+  await patient.getByTestId("compose-send").click();
+  await clinic.getByText("New messages: 1").waitFor();
+  await clinic.getByTestId("contact").click();
+  await clinic.getByText("No new messages").waitFor();
+  await Promise.all([clinic, patient].map((page) => page.context().close()));
+});
+
+for (const [heading, printed] of [
+  ["An example that runs", "verified: Continue metformin 500 mg BID"],
+  ["SDK level", "true"],
+])
+  test(`README: ${heading}`, async () => {
+    const readme = readFileSync(new URL("../../pkg/README.md", import.meta.url), "utf8");
+    const [, script] = new RegExp(`## ${heading}\n[\\s\\S]*?\`\`\`js\\n([\\s\\S]*?)\`\`\``).exec(readme);
+    writeFileSync(join(consumer.folder, "example.mjs"), script);
+    assert.equal((await consumer.run("node", "example.mjs")).trim(), printed);
+  });
 
 test("README: has every event and every entry", () => {
   const readme = readFileSync(new URL("../../pkg/README.md", import.meta.url), "utf8");
@@ -110,40 +168,42 @@ test("README: has every event and every entry", () => {
   );
 });
 
-test("laboratory: accepts an invitation and sends a result", async () => {
-  const result = JSON.stringify({ resourceType: "Observation", status: "final", code: { text: "HbA1c" } });
-  writeFileSync(join(consumer.folder, "result.json"), result);
+test("tessera-lab: accepts an invitation and sends a result from a folder", async () => {
+  const result = JSON.stringify({ resourceType: "DiagnosticReport", status: "final", code: { text: "HbA1c" } });
   writeFileSync(
     join(consumer.folder, "clinic.mjs"),
-    `import { execFile } from "node:child_process";
-     import { promisify } from "node:util";
+    `import { spawn } from "node:child_process";
+     import { randomBytes } from "node:crypto";
+     import { mkdir, writeFile } from "node:fs/promises";
+     import { text } from "node:stream/consumers";
      import { Portal, memoryStore } from "tessera-portal";
      const relay = process.env.RELAY;
-     const laboratory = async (...words) => {
-       const { stdout } = await promisify(execFile)(process.execPath, ["laboratory.mjs", ...words, "--relay", relay, "--store", "laboratory"]);
-       return stdout.trim();
+     await writeFile("key", randomBytes(32), { mode: 0o600 });
+     const laboratory = async (words, input = "") => {
+       const all = [...words, "--relay", relay, "--store", "laboratory", "--key-file", "key"];
+       const child = spawn("node_modules/.bin/tessera-lab", all, { stdio: ["pipe", "pipe", "inherit"] });
+       child.stdin.end(input);
+       return (await text(child.stdout)).trim();
      };
      const clinic = await Portal.open({ relay, store: memoryStore(), passphrase: "clinic", name: "Clinic", create: true });
      await clinic.start();
-     const fingerprint = await laboratory("identity");
+     const fingerprint = await laboratory(["init", "--name", "Lab West"]);
      const { id, uri } = await clinic.invite({ kind: "link" });
      await clinic.expectIdentity(id, Uint8Array.from(Buffer.from(fingerprint, "hex")));
      const arrived = new Promise((resolve) => clinic.addEventListener("message", ({ detail }) => resolve(detail)));
-     const accepted = await laboratory("accept", uri);
-     const sent = await laboratory("send", "result.json");
-     const { attachments: [file], state } = await arrived;
-     console.log(JSON.stringify({ accepted, sent, state, filename: file.filename, text: new TextDecoder().decode(await file.body()) }));
+     const [contact, contactState] = (await laboratory(["accept", "--in-person"], uri)).split("\\n").at(-1).split(" ");
+     await mkdir("in");
+     await writeFile("in/4711.json", ${JSON.stringify(result)});
+     await writeFile("in/4711.meta.json", JSON.stringify({ contact, label: "visit-7421" }));
+     await laboratory(["run", "--once", "--folder", "in"]);
+     const { attachments: [file], state, session } = await arrived;
+     console.log(JSON.stringify({ contactState, state, session, text: new TextDecoder().decode(await file.body()) }));
      await clinic.dispose();`,
   );
-  const words = [`RELAY=${relay.url}`, "TESSERA_PASSPHRASE=a laboratory's", "node", "clinic.mjs"];
-  const found = JSON.parse((await consumer.run("env", ...words)).trim().split("\n").at(-1));
-  assert.deepEqual(found, {
-    accepted: "accepted",
-    sent: "sent",
-    state: "verified",
-    filename: "result.json",
-    text: result,
-  });
+  const found = JSON.parse(
+    (await consumer.run("env", `RELAY=${relay.url}`, "node", "clinic.mjs")).trim().split("\n").at(-1),
+  );
+  assert.deepEqual(found, { contactState: "active", state: "verified", session: "visit-7421", text: result });
 });
 
 test("host store: keeps the contract of stores over a server", async () => {

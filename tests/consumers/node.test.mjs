@@ -60,7 +60,7 @@ describe("the packed package, in Node.js", () => {
 
   test("does nothing when imported, and leaves nothing running", async () => {
     const script = `
-      for (const entry of ["", "/sdk", "/node", "/testing", "/worker", "/fhir", "/scanner"]) await import("tessera-portal" + entry);
+      for (const entry of ["", "/sdk", "/node", "/testing", "/worker", "/fhir", "/smart", "/scanner"]) await import("tessera-portal" + entry);
       setTimeout(() => { console.log("still running"); process.exit(); }, 1000).unref();
       process.on("exit", () => console.log("exits"));`;
     assert.equal((await run("node", "--input-type=module", "-e", script)).trim(), "exits");

@@ -38,6 +38,26 @@ describe("backups on the page", () => {
     assert.match(download.suggestedFilename(), /^tessera-\d{4}-\d\d-\d\d\.backup$/);
     const file = await download.path();
 
+    // Trying the backup changes nothing here: this device goes on.
+    const trial = rivera.pane.getByTestId("restore-details");
+    await trial.locator("summary").click();
+    await trial.getByTestId("restore-file").setInputFiles(file);
+    for (const [secret, state] of [
+      ["wrong", "failed"],
+      ["tessera demo", "done"],
+    ]) {
+      await trial.getByTestId("restore-secret").fill(secret);
+      await trial.getByTestId("restore-test").click();
+      await trial.locator(`[data-testid="outcome"][data-state="${state}"]`).waitFor();
+    }
+    assert.equal(await rivera.pane.getByTestId("dialog").count(), 0);
+    assert.ok(
+      await first.page.evaluate(() => Number(localStorage.getItem("tessera-drill:tessera-stage-clinician")) > 0),
+    );
+    await rivera.write(ana.name, "After the trial.");
+    await ana.receives(rivera.name, "After the trial.");
+    await rivera.sees(ana.name, "After the trial.", "delivered");
+
     const second = await openPortal(browser, `${relay.url}/stage.html?role=clinician`);
     const again = await new Person(second.page, "clinician").ready();
     await again.lock();
@@ -51,6 +71,7 @@ describe("backups on the page", () => {
     await restore.locator('[data-testid="outcome"][data-code="RECOVERY_CODE_MALFORMED"]').waitFor();
     await restore.getByTestId("restore-secret").fill(code.toLowerCase().replaceAll("-", " "));
     await restore.getByTestId("restore").click();
+    await again.confirm();
     await again.open(ana.name);
 
     await again.write(ana.name, "From the other browser.");

@@ -1,12 +1,14 @@
 // The elements by themselves: long conversations, many people, a host's own looks and words, photos, protected text.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { accessible } from "./support/axe.mjs";
 import { launch, openPortal } from "./support/browser.mjs";
 import { openElements } from "./support/drawn.mjs";
 import { enrol, Person } from "./support/person.mjs";
 import { startRelay } from "./support/relay.mjs";
+import { until } from "../node/until.mjs";
 
 const MESSAGES = 2_000;
 const PEOPLE = 200;
@@ -98,6 +100,25 @@ describe("drawn on portals of a test's own", () => {
     assert.ok(await page.locator('[data-id="m119"]').isVisible());
   });
 
+  test("a reader at the end stays there when a keyboard opens, the page gets narrow, or what is written grows", async () => {
+    await page.evaluate(draw, { people: 1, messages: 120, unread: 0 });
+    const last = page.locator('[data-id="m119"]');
+    const isInView = async () => {
+      const [composer, box] = [await page.getByTestId("composer").boundingBox(), await last.boundingBox()];
+      return box.y >= 0 && box.y + box.height <= composer.y + 1;
+    };
+    await until("the end", isInView);
+    await page.setViewportSize({ width: 320, height: 640 });
+    await until("the end, narrow", isInView);
+    await page.evaluate(() => {
+      document.querySelector("tessera-portal").style.height = "400px";
+    });
+    await until("the end, with a keyboard", isInView);
+    await page.getByTestId("compose-text").fill("One.\nTwo.\nThree.\nFour.");
+    await until("the end, above four lines", isInView);
+    await page.setViewportSize({ width: 900, height: 700 });
+  });
+
   test("a host changes colours, words, language and the number to call, and the result is accessible", async () => {
     await page.addStyleTag({
       content:
@@ -121,6 +142,62 @@ describe("drawn on portals of a test's own", () => {
       .evaluate((portal) => getComputedStyle(portal.shadowRoot.querySelector(".badge")).backgroundColor);
     assert.equal(accent, "rgb(91, 42, 134)");
     await accessible(page, "with a host's own looks");
+  });
+
+  test("deleting a message is asked first, and once more if the health record does not have it", async () => {
+    await page.evaluate(draw, { people: 1, messages: 3, unread: 0 });
+    await page.evaluate(() => {
+      const { portal } = document.querySelector("tessera-portal");
+      const unfiled = { [Symbol.for("tessera-portal.error")]: true, code: "MESSAGE_UNFILED" };
+      window.deleted = [];
+      portal.deleteMessage = async (id, { discardUnfiled }) => {
+        window.deleted.push([id, discardUnfiled]);
+        if (!discardUnfiled) throw unfiled;
+      };
+    });
+    const message = page.locator('[data-id="m2"]');
+    const ask = async () => {
+      await message.locator("summary").click();
+      await message.getByTestId("delete-message").click();
+    };
+    const dialog = page.getByTestId("dialog");
+    await ask();
+    assert.match(await dialog.innerText(), /text and files are deleted on this device, for good/);
+    await dialog.getByTestId("dialog-cancel").click();
+    await dialog.waitFor({ state: "detached" });
+    assert.deepEqual(await page.evaluate(() => window.deleted), []);
+    await ask();
+    await dialog.getByTestId("dialog-do").click();
+    await dialog.getByText("the record never gets it").waitFor();
+    await accessible(page, "a second question");
+    assert.ok(await dialog.getByTestId("dialog-cancel").evaluate((button) => button.matches(":focus")));
+    await dialog.getByTestId("dialog-do").click();
+    await dialog.waitFor({ state: "detached" });
+    assert.deepEqual(await page.evaluate(() => window.deleted), [
+      ["m2", false],
+      ["m2", true],
+    ]);
+  });
+
+  test("a page that was locked by a defect says so", async () => {
+    await page.evaluate(draw, { people: 1, messages: 3, unread: 0 });
+    await page.locator('[data-id="m2"]').waitFor();
+    await page.evaluate(() => {
+      const { portal } = document.querySelector("tessera-portal");
+      portal.dispatchEvent(new CustomEvent("locked", { detail: { reason: "defect" } }));
+    });
+    assert.match(await page.getByTestId("lock-reason").innerText(), /^An error on this page locked your messages/);
+    assert.equal(await page.locator('[data-id="m2"]').count(), 0);
+  });
+
+  test("the list says where a draft is, as long as there is one", async () => {
+    await page.evaluate(draw, { people: 2, messages: 3, unread: 0 });
+    const row = page.locator('[data-testid="contact"][data-name="Person 0"]');
+    await row.click();
+    await page.getByTestId("compose-text").fill("Half a sentence");
+    await row.getByText("Draft").waitFor();
+    await page.getByTestId("compose-text").fill("");
+    await row.getByText("Draft").waitFor({ state: "detached" });
   });
 
   test("removing what has the focus leaves the focus in the element", async () => {
@@ -150,31 +227,42 @@ describe("over a relay", () => {
     await relay?.end();
   });
 
-  test("a photo with a caption is one message, made smaller, without what the camera wrote into it", async () => {
+  test("photos from the picker and the camera are one message with their caption, made smaller, without what a camera wrote into them", async () => {
     const { page } = portal;
     const ana = await new Person(page, "patient").ready();
     const rivera = await new Person(page, "clinician").ready();
     await enrol(rivera, ana);
     await ana.open(rivera.name);
+    const camera = ana.pane.getByTestId("compose-camera");
+    assert.equal(await camera.getAttribute("accept"), "image/*");
+    assert.equal(await camera.getAttribute("capture"), "environment");
     const buffer = withExif(Buffer.from(await page.evaluate(photograph), "base64"));
     assert.ok(buffer.includes("SECRET PLACE"));
     const caption = "This is how it looks today.";
     await ana.pane.getByTestId("compose-text").fill(caption);
+    const picked = ana.pane.getByTestId("attached").locator("img");
     await ana.pane
       .getByTestId("compose-file")
       .setInputFiles({ name: "IMG_0042.png.jpg", mimeType: "image/jpeg", buffer });
-    await ana.pane.getByTestId("attached").locator("img").waitFor();
+    await picked.first().waitFor();
+    await camera.setInputFiles({ name: "image.jpg", mimeType: "image/jpeg", buffer });
+    await picked.nth(1).waitFor();
     await ana.pane.getByTestId("compose-send").click();
-    await ana.message("out", caption).getByTestId("photo").waitFor();
+    await ana.message("out", caption).getByTestId("photo").nth(1).waitFor();
     await rivera.receives(ana.name, caption);
     const message = rivera.message("in", caption);
-    await message.getByTestId("photo").waitFor();
-    const { width, height } = await message
+    await message.getByTestId("photo").nth(1).waitFor();
+    const sizes = await message
       .getByTestId("photo")
-      .evaluate((image) => image.decode().then(() => ({ width: image.naturalWidth, height: image.naturalHeight })));
-    assert.deepEqual([width, height], [1600, 1200]);
-    const received = await rivera.download();
-    for (const secret of ["SECRET PLACE", "Exif"]) assert.ok(!received.includes(secret), secret);
+      .evaluateAll((images) =>
+        Promise.all(images.map((image) => image.decode().then(() => [image.naturalWidth, image.naturalHeight]))),
+      );
+    assert.deepEqual(sizes, Array(2).fill([1600, 1200]));
+    for (const button of await message.getByTestId("download").all()) {
+      const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+      const received = await readFile(await download.path());
+      for (const secret of ["SECRET PLACE", "Exif"]) assert.ok(!received.includes(secret), secret);
+    }
     assert.equal(await rivera.message("in").count(), 1);
     assert.deepEqual(portal.complaints, []);
   });

@@ -64,8 +64,9 @@ export class HostileRelay {
 
   /** Publishes the new batches of the real relay. */
   async mirror(bucket) {
-    this.#busy = this.#busy.then(() => this.#mirror(bucket));
-    return this.#busy;
+    const mirrored = this.#busy.then(() => this.#mirror(bucket));
+    this.#busy = mirrored.catch(() => {}); // while the real relay is down, each fails by itself
+    return mirrored;
   }
 
   async mirrorAll() {

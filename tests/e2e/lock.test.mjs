@@ -141,6 +141,15 @@ test("a locked vault keeps its store: another page is refused", async () => {
   await hers.close();
 });
 
+test("a browser that grants the lock late is not taken for another tab", async () => {
+  const hers = await profile();
+  await hers.page.evaluate(() => {
+    AbortSignal.timeout = () => AbortSignal.abort();
+  });
+  assert.match(await open(hers.page, { create: true }), /^\d+(,\d+)+$/);
+  await hers.close();
+});
+
 test("a passkey opens the vault after a lock and after a restart, until it is removed; the passphrase still does", async () => {
   const hers = await profile();
   const { page } = hers;

@@ -161,12 +161,12 @@ describe("the stage", () => {
   });
 
   test("a portal locks after the idle time, and not while somebody types", async () => {
-    const portal = await openPortal(browser, `${relay.url}/stage.html?role=lab&idle=0.1`);
+    const portal = await openPortal(browser, `${relay.url}/stage.html?role=lab&idle=0.25`);
     const lab = new Person(portal.page, "lab");
     await lab.pane.getByTestId("add-contact").click();
     await lab.pane.locator('[data-testid="invite-qr"]:enabled').waitFor();
-    // Longer than the idle time of 6 s, with pauses far shorter than that.
-    for (const start = Date.now(); Date.now() < start + 9_000; ) {
+    // Longer than the idle time of 15 s, with pauses far shorter than that.
+    for (const start = Date.now(); Date.now() < start + 18_000; ) {
       await lab.pane.getByTestId("accept-text").press("a");
       await pause(500);
     }

@@ -22,5 +22,6 @@ pub const FILES: &[(&str, &str)] = embed! {
     "proof.json"
     "rendezvous.json"
     "secure_encryption.json"
+    "select.json"
     "shares.json"
 };

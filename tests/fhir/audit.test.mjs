@@ -5,16 +5,18 @@ import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { auditBundle } from "../../pkg/dist/audit/fhir.js";
 import { startMedplum } from "./medplum.mjs";
-import { VALIDATORS } from "./validators.mjs";
+import { PYTHON_MISSING, VALIDATORS, pythonComplaints } from "./validators.mjs";
 
 const EVENTS =
-  "began invited withdrawn accepted enrolled verified suspect removed sent delivered undelivered cancelled received held released rejected gap rotated shredded locked unlockFailed unlocked rekeyed backedUp restored breakGlassStarted breakGlassEnded sharesCreated exported checkpoint".split(
+  "began invited withdrawn accepted enrolled verified suspect removed sent delivered undelivered cancelled received held released filed filingFailed rejected gap rotated shredded locked unlockFailed unlocked rekeyed backedUp restored breakGlassStarted breakGlassEnded sharesCreated exported checkpoint".split(
     " ",
   );
 const head = (text) => createHash("sha256").update(text).digest("hex");
 const owner = new Uint8Array(32).fill(1);
 const FINGERPRINT = "02".repeat(32);
-const WITH_CONTACT = new Set("verified suspect removed sent delivered received held released rejected".split(" "));
+const WITH_CONTACT = new Set(
+  "verified suspect removed sent delivered received held released filed filingFailed rejected".split(" "),
+);
 
 /** A log with each event once, as the store gives it. */
 async function* pages() {
@@ -112,6 +114,16 @@ describe("the audit log as AuditEvents", () => {
       }
     });
   }
+
+  test("fhir.resources takes every event, and refuses a planted error", { skip: PYTHON_MISSING }, async () => {
+    for (const options of EXPORTS) {
+      const bundle = await exported(options);
+      const events = bundle.entry.map(({ resource }) => resource);
+      assert.deepEqual(pythonComplaints([bundle, ...events]).flat(), []);
+      for (const complaints of pythonComplaints(events.map((event) => ({ ...event, recorded: "yesterday" }))))
+        assert.ok(complaints.length > 0);
+    }
+  });
 
   describe("on a server", () => {
     let medplum;

@@ -33,12 +33,33 @@ export async function startMedplum() {
   };
 }
 
+/** What Medplum's server says of itself: its router has no CapabilityStatement, and conditional creates are not declared. */
+const STATEMENT = {
+  resourceType: "CapabilityStatement",
+  name: "MedplumCapabilityStatement",
+  publisher: "Medplum",
+  status: "active",
+  date: "2021-01-12",
+  kind: "instance",
+  fhirVersion: "4.0.1",
+  format: ["json"],
+  rest: [
+    {
+      mode: "server",
+      resource: ["Communication", "DocumentReference", "Provenance", "DiagnosticReport", "Observation", "Task"].map(
+        (type) => ({ type, interaction: ["create", "read", "update", "search-type"].map((code) => ({ code })) }),
+      ),
+    },
+  ],
+};
+
 async function answer(router, repository, request) {
   const { pathname, searchParams } = new URL(request.url, "http://127.0.0.1");
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
   const path = pathname.replace(/^\/fhir/, "") || "/";
+  if (path === "/metadata") return [200, STATEMENT];
   const [outcome, resource] = await router.handleRequest(
     {
       method: request.method,

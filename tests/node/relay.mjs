@@ -59,8 +59,9 @@ class Relay {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Starts the relay on its store, and waits until it listens. */
-  async up() {
+  /** Starts the relay on its store, and waits until it listens. `changes` are flags that an operator has changed meanwhile. */
+  async up(changes = {}) {
+    this.#flags = { ...this.#flags, ...changes };
     const flags = { ...this.#flags, port: this.#port, storage: `sqlite://${join(this.#folder, "relay.db")}` };
     const given = Object.entries(flags).filter(([, value]) => value !== undefined);
     const child = spawn(BINARY, ["serve", ...given.flatMap(([name, value]) => [`--${name}`, String(value)])], {

@@ -1,7 +1,7 @@
 // Waiting for conditions.
 
 /** How long to wait for what must happen. It is for something that hangs, not for a slow machine. */
-export const PATIENCE = 120_000;
+export const PATIENCE = 300_000;
 
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 

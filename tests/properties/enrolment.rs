@@ -5,8 +5,8 @@ use tessera::{
     base::{UnixTime, encoding::parts},
     crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
-        EnrolmentError, Invitation, InvitationSecret, Name, Offer, Response, SasNonce, commitment,
-        first_month, open_response, respond, sas_digits,
+        Binding, EnrolmentError, Invitation, InvitationSecret, Name, Offer, Response, SasNonce,
+        commitment, first_month, open_response, respond, sas_digits,
     },
 };
 
@@ -16,23 +16,30 @@ fn name() -> impl Strategy<Value = Name> {
     "[A-Za-zñáéíóú. ]{1,20}".prop_filter_map("64 bytes", |text| Name::new(&text).ok())
 }
 
+fn binding() -> impl Strategy<Value = Binding> {
+    prop_oneof![
+        any::<[u8; 32]>().prop_map(Binding::Offer),
+        identity().prop_map(|inviter| Binding::Inviter(*inviter.public())),
+        bytes(300).prop_map(Binding::EnclosedOffer),
+    ]
+}
+
 proptest! {
     #[test]
     fn invitations(
-        secret in secret(), relay in any::<String>(), expires_at: u64, offer in prop::option::of(bytes(300)),
-        hash: [u8; 32], cut: prop::sample::Index, other in any::<char>(),
+        secret in secret(), relay in any::<String>(), expires_at: u64, binding in binding(),
+        cut: prop::sample::Index, other in any::<char>(),
     ) {
-        let offer_hash = offer.as_ref().map_or(hash, |offer| kdf::sha256(offer));
         let relay: String = relay.chars().take(60).collect();
         let invitation = Invitation {
-            secret: InvitationSecret::new(secret), offer_hash, relay, expires_at: UnixTime(expires_at), offer,
+            secret: InvitationSecret::new(secret), relay, expires_at: UnixTime(expires_at), binding,
         };
         let text = invitation.to_uri();
         for text in [text.clone(), format!("https://portal.example/enrol#{text}")] {
             let read = Invitation::parse(&text).unwrap();
             assert_eq!(&read.secret, &invitation.secret);
-            assert_eq!((read.offer_hash, &read.relay), (invitation.offer_hash, &invitation.relay));
-            assert_eq!((read.expires_at, &read.offer), (invitation.expires_at, &invitation.offer));
+            assert_eq!((&read.binding, &read.relay), (&invitation.binding, &invitation.relay));
+            assert_eq!(read.expires_at, invitation.expires_at);
             assert_eq!(read.kind(), invitation.kind());
         }
         let mut changed: Vec<char> = text.chars().collect();
@@ -43,8 +50,10 @@ proptest! {
         );
         changed.insert(at, other);
         let changed: String = changed.into_iter().collect();
-        // A changed character may give another invitation, but not the same one.
-        assert!(Invitation::parse(&changed).map_or(true, |read| changed == text || read.to_uri() != text));
+        // A changed character may give another QR invitation, but not the same one, and no link.
+        assert!(Invitation::parse(&changed).map_or(true, |read| {
+            changed == text || read.to_uri() != text && !matches!(read.binding, Binding::Inviter(_))
+        }));
     }
 }
 

@@ -104,7 +104,7 @@ impl World {
         if in_person && !expected && self.dice.chance(50) {
             return self.expect(link, inviter, acceptor);
         }
-        // Accepting again gives the same contact and sends the same cells.
+        // Accepting again gives the same contact.
         if self.links[link].ends[1].contact.is_none() || self.dice.chance(10) {
             return self.accept(link, acceptor);
         }

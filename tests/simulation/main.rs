@@ -50,7 +50,7 @@ const DEFAULT_RUNS: u64 = 320;
 const NOTE_EVERY: usize = 500;
 
 #[test]
-fn whatever_fails_nothing_is_lost_nothing_comes_twice_and_nothing_forged_is_shown() {
+fn under_failures_no_message_is_lost_duplicated_or_forged() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
     let seeds: Vec<u64> = match number("TESSERA_SIMULATION_SEED") {
         Some(seed) => vec![seed],

@@ -99,8 +99,7 @@ impl World {
         let id = self.links[link].ends[end].sent[last].id;
         let now = self.clock(person);
         let one = &mut self.people[person].person;
-        let in_flight = one.round.in_flight();
-        let effects = match one.client.cancel(id, in_flight, now, &mut self.dice) {
+        let effects = match one.client.cancel(id, now, &mut self.dice) {
             Ok(effects) => effects,
             Err(ClientError::MessageSent | ClientError::ClockBehind) => return Ok(()),
             Err(refused) => panic!("{refused:?}"),

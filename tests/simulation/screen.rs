@@ -4,7 +4,7 @@ use crate::world::World;
 use sha2::{Digest as _, Sha256};
 use tessera::{
     client::{ContactId, Effects, Event, Gap, MessageRef, StoreKey},
-    vault::stored::{self, MessageRecord},
+    vault::stored::{self, MessageRecord, MessagesRecord},
 };
 
 impl World {
@@ -90,7 +90,10 @@ impl World {
     }
 
     pub(crate) fn record(&self, person: usize, message: MessageRef) -> MessageRecord {
-        let key = StoreKey::Message(message).to_string();
-        stored::decode(&self.people[person].person.store[&key]).unwrap()
+        let key = StoreKey::Messages(message.page()).to_string();
+        let page: MessagesRecord = stored::decode(&self.people[person].person.store[&key]).unwrap();
+        let mut messages = page.messages.into_iter();
+        let found = messages.find(|(ordinal, _)| *ordinal == message.ordinal);
+        found.unwrap().1
     }
 }

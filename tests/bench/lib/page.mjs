@@ -1,4 +1,4 @@
-// A page in Chromium with the package, its peers and the vectors, from a local server.
+// Pages in Chromium with the package, its peers and the vectors, from a local server.
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -22,8 +22,16 @@ const SWITCHES = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--enable-precise-memory-info",
+  "--js-flags=--expose-gc",
 ];
-const TYPES = { html: "text/html", js: "text/javascript", json: "application/json", wasm: "application/wasm" };
+const TYPES = {
+  html: "text/html",
+  js: "text/javascript",
+  json: "application/json",
+  wasm: "application/wasm",
+  bin: "application/octet-stream",
+};
 // Only an isolated page has a clock of 5 µs instead of 100.
 const HEADERS = {
   "cross-origin-opener-policy": "same-origin",
@@ -31,10 +39,16 @@ const HEADERS = {
   "cache-control": "no-store",
 };
 
-/** Bundles the page. `dist`: the package's folder; `module`: the folder of the module with more bindings. */
+/** Bundles the pages. `dist`: the package's folder; `module`: the folder of the module with more bindings. */
 export async function resources({ dist, module, vectors }) {
   const { outputFiles } = await build({
-    entryPoints: [new URL("../page/main.mjs", import.meta.url).pathname],
+    entryPoints: {
+      page: new URL("../page/main.mjs", import.meta.url).pathname,
+      prepare: new URL("../page/prepare.mjs", import.meta.url).pathname,
+      tasks: new URL("../page/tasks.mjs", import.meta.url).pathname,
+      host: new URL("worker/host.js", dist).pathname,
+    },
+    outdir: "/",
     bundle: true,
     minify: true,
     format: "esm",
@@ -44,13 +58,18 @@ export async function resources({ dist, module, vectors }) {
     external: ["/bench/bench.js", "/bench/bench.js#portal"],
     alias: {
       "tessera-portal": new URL("index.js", dist).pathname,
+      "tessera-portal/worker": new URL("worker/index.js", dist).pathname,
       "tessera-portal/sdk": new URL("sdk.js", dist).pathname,
+      // Not an entry of the package.
+      "tessera-portal/hashes": new URL("relay/hashes.js", dist).pathname,
     },
   });
   const file = (path, base) => readFile(new URL(path, base));
   return {
-    "/": '<!doctype html><title>Benchmark</title><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
-    "/page.js": outputFiles[0].contents,
+    "/": html("page"),
+    "/prepare": html("prepare"),
+    "/tasks": html("tasks"),
+    ...Object.fromEntries(outputFiles.map(({ path, contents }) => [path, contents])),
     "/core.wasm": await file("core/core.wasm", dist),
     "/sdk.wasm": await file("core/sdk.wasm", dist),
     "/bench/bench.js": await file("bench.js", module),
@@ -60,19 +79,18 @@ export async function resources({ dist, module, vectors }) {
   };
 }
 
-/** Runs `globalThis.run(mode)` of the page and returns its result with the browser's version. */
-export async function runPage(served, mode) {
+const html = (script) =>
+  `<!doctype html><title>Benchmark</title><link rel="icon" href="data:,"><script type="module" src="/${script}.js"></script>`;
+
+/** Runs `globalThis.run(given)` of pages of one browser profile, `[path, given]`. Gives their results, and the browser's version. */
+export async function runPages(served, pages) {
   const server = await listen(served);
   const browser = await launch();
   try {
-    const page = await browser.newPage();
-    page.setDefaultTimeout(0);
-    const errors = [];
-    page.on("pageerror", (error) => errors.push(String(error)));
-    await page.goto(`http://127.0.0.1:${server.address().port}/`);
-    await page.waitForFunction(() => typeof globalThis.run === "function", undefined, { timeout: 30_000 });
-    const results = await page.evaluate((chosen) => globalThis.run(chosen), mode);
-    if (errors.length > 0) throw new Error(errors.join("\n"));
+    const context = await browser.newContext();
+    const results = [];
+    for (const [path, given] of pages)
+      results.push(await runPage(context, `http://127.0.0.1:${server.address().port}${path}`, given));
     return { results, browser: browser.version() };
   } finally {
     await browser.close();
@@ -81,11 +99,34 @@ export async function runPage(served, mode) {
   }
 }
 
+async function runPage(context, url, given) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(0);
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(url);
+  await page.waitForFunction(() => typeof globalThis.run === "function", undefined, { timeout: 30_000 });
+  const results = await page.evaluate((value) => globalThis.run(value), given);
+  if (errors.length > 0) throw new Error(errors.join("\n"));
+  await page.close();
+  return results;
+}
+
+/** Serves these files, keeps what a page puts here, and takes posts of cells. */
 function listen(served) {
-  const server = createServer((request, response) => {
-    const body = served[request.url];
+  const kept = {};
+  const server = createServer(async (request, response) => {
+    const { method, url } = request;
+    if (method === "PUT") {
+      const chunks = [];
+      for await (const chunk of request) chunks.push(chunk);
+      kept[url] = Buffer.concat(chunks);
+      return response.writeHead(201, HEADERS).end();
+    }
+    if (method === "POST") return response.writeHead(202, HEADERS).end();
+    const body = served[url] ?? kept[url];
     if (body === undefined) return response.writeHead(404).end();
-    const type = TYPES[request.url.split(".")[1] ?? "html"];
+    const type = TYPES[url.split(".")[1] ?? (url in kept ? "bin" : "html")];
     response.writeHead(200, { ...HEADERS, "content-type": type }).end(body);
   });
   return new Promise((resolve, reject) => {

@@ -11,10 +11,43 @@ export const ENTRIES = {
   "./sdk": { script: `export * from "./sdk.js";`, wasm: "core/sdk.wasm" },
 };
 
+/** The second language, which a browser downloads in the place of nothing else. */
+const SECOND_LANGUAGE = /words\/es\.js$/;
+
+/** What belongs to the elements: their scripts and Lit. */
+const OF_ELEMENTS = /dist\/elements\/|node_modules\/(@lit\/|lit)/;
+
+/**
+ * What the elements add to the main entry and to the readers of results and codes: their scripts and Lit, with the pages that
+ * are loaded on demand, in one language. Of a file that holds other scripts too, their share: which scripts share a file is the
+ * bundler's choice, and a few bytes of source change it.
+ */
+export async function elementsSize(dist) {
+  const { metafile, outputFiles } = await bundle(dist, `${ENTRIES["."].script} export * from "./elements/index.js";`);
+  const contents = byName(outputFiles);
+  const own = Object.entries(metafile.outputs).map(([path, { inputs, entryPoint = "" }]) => {
+    const bytes = (pattern) =>
+      Object.entries(inputs).reduce(
+        (sum, [input, { bytesInOutput }]) => sum + (pattern.test(input) ? bytesInOutput : 0),
+        0,
+      );
+    const ofElements = SECOND_LANGUAGE.test(entryPoint) ? 0 : bytes(OF_ELEMENTS);
+    return share(compressed(contents.get(nameOf(path))), ofElements / (bytes(/./) || 1));
+  });
+  return add(...own);
+}
+
 /** The wasm module and the scripts that are there from the start; what is loaded on demand is not counted. */
 export async function sizes(dist, entry) {
   const { script, wasm } = ENTRIES[entry];
-  const { metafile, outputFiles } = await build({
+  const { metafile, outputFiles } = await bundle(dist, script);
+  const contents = byName(outputFiles);
+  const scripts = initial(metafile).map((name) => compressed(contents.get(name)));
+  return { wasm: compressed(await readFile(new URL(wasm, dist))), scripts: add(...scripts) };
+}
+
+function bundle(dist, script) {
+  return build({
     stdin: { contents: script, resolveDir: fileURLToPath(dist), sourcefile: "customer.js" },
     bundle: true,
     minify: true,
@@ -25,9 +58,6 @@ export async function sizes(dist, entry) {
     metafile: true,
     logLevel: "error",
   });
-  const outputs = new Map(outputFiles.map((file) => [file.path.split("/").at(-1), file.contents]));
-  const scripts = initial(metafile).map((name) => compressed(outputs.get(name)));
-  return { wasm: compressed(await readFile(new URL(wasm, dist))), scripts: add(...scripts) };
 }
 
 /** The entry's own script and all that it imports statically. */
@@ -38,7 +68,19 @@ function initial({ outputs }) {
     for (const { path: imported, kind } of outputs[path].imports)
       if (kind === "import-statement") reached.add(imported);
   }
-  return [...reached].map((path) => path.split("/").at(-1));
+  return [...reached].map(nameOf);
+}
+
+function byName(outputFiles) {
+  return new Map(outputFiles.map(({ path, contents }) => [nameOf(path), contents]));
+}
+
+function nameOf(path) {
+  return path.split("/").at(-1);
+}
+
+function share(size, part) {
+  return Object.fromEntries(Object.entries(size).map(([key, bytes]) => [key, Math.round(bytes * part)]));
 }
 
 function compressed(bytes) {

@@ -4,6 +4,7 @@ import { init } from "tessera-portal";
 import { init as initSdk } from "tessera-portal/sdk";
 import * as cells from "./cells.mjs";
 import * as detection from "./detection.mjs";
+import * as memory from "./memory.mjs";
 import * as portal from "./portal.mjs";
 import * as proofs from "./proofs.mjs";
 import * as webcrypto from "./webcrypto.mjs";
@@ -29,6 +30,7 @@ globalThis.run = async (mode) => {
     firstPull: detection.firstPull(bench),
     webcrypto: await webcrypto.measure(budget),
     portal: await portal.measure(budget),
+    memory: await memory.measure(),
     isolated: crossOriginIsolated,
   };
 };

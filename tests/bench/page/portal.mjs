@@ -1,12 +1,12 @@
 // The portal as a page uses it: how unlocking, sending, restoring and a long absence scale with the store.
 // Times are of a portal on IndexedDB, durability included.
 
-import { Portal, indexedDbStore, memoryStore } from "tessera-portal";
-import { random, text } from "./bytes.mjs";
+import { Portal, memoryStore } from "tessera-portal";
+import { random } from "./bytes.mjs";
 import { agree } from "./check.mjs";
 import { compare } from "./measure.mjs";
+import { PASSPHRASE, deriveKek, filled } from "./vaults.mjs";
 
-const PASSPHRASE = "correct horse battery staple";
 const RELAY = "https://relay.example";
 const FEW = 10;
 const MANY = 10_000;
@@ -127,22 +127,4 @@ const opened = (store) => Portal.open({ relay: client, store: store(), passphras
 async function restored(bundle) {
   const portal = await Portal.restore(bundle, { relay: client, store: memoryStore(), passphrase: PASSPHRASE });
   await portal.dispose();
-}
-
-async function filled(name, records) {
-  await new Promise((resolve) =>
-    Object.assign(indexedDB.deleteDatabase(name), { onsuccess: resolve, onerror: resolve, onblocked: resolve }),
-  );
-  const store = indexedDbStore(name);
-  const { revision } = await store.list("");
-  await store.commit(revision, records);
-  await store.close();
-  return () => indexedDbStore(name);
-}
-
-async function deriveKek(salt) {
-  const key = await crypto.subtle.importKey("raw", text(PASSPHRASE), "PBKDF2", false, ["deriveBits"]);
-  return new Uint8Array(
-    await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations: 600_000 }, key, 256),
-  );
 }

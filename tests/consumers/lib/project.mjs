@@ -24,7 +24,7 @@ export function archive() {
 }
 
 /** A project with the package installed, these dependencies, and these files: text, or the name of a fixture with `null`. */
-export async function project({ dependencies = {}, files = {}, manifest = {} } = {}) {
+export async function project({ dependencies = {}, files = {}, manifest = {}, omit } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "tessera-consumer-"));
   const { path } = await archive();
   const written = {
@@ -41,7 +41,8 @@ export async function project({ dependencies = {}, files = {}, manifest = {} } =
     if (content === null) cpSync(join(FIXTURES, name.split("/").at(-1)), join(folder, name));
     else writeFileSync(join(folder, name), content);
   }
-  await run(folder, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error");
+  const quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"];
+  await run(folder, "npm", "install", ...quiet, ...(omit === undefined ? [] : [`--omit=${omit}`]));
   return {
     folder,
     run: (program, ...words) => run(folder, program, ...words),
@@ -58,41 +59,75 @@ const ENVIRONMENT = {
   NODE_OPTIONS: "",
 };
 
+/** For a program that hangs, in milliseconds: an installation or a build takes a minute or two, a busy machine five times that. */
+const LIMIT = 15 * 60_000;
+
+/** In a group of its own, which ends with it: what a bundler or `npm` starts lives on otherwise. */
+function spawned(folder, program, words) {
+  const options = { cwd: folder, env: environment(folder), stdio: ["ignore", "pipe", "pipe"], detached: true };
+  const child = spawn(program, words, options);
+  const end = () => {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  };
+  return { child, end };
+}
+
 /** Runs a program of the project to its end; gives what it printed. */
 async function run(folder, program, ...words) {
-  const child = spawn(program, words, { cwd: folder, env: environment(folder), stdio: ["ignore", "pipe", "pipe"] });
+  const { child, end } = spawned(folder, program, words);
   let [out, all] = ["", ""];
   child.stdout.on("data", (data) => {
     out += data;
     all += data;
   });
   child.stderr.on("data", (data) => (all += data));
+  child.once("exit", end); // what it leaves behind may hold its pipes open
+  let hangs = false;
+  const timer = setTimeout(() => {
+    hangs = true;
+    end();
+  }, LIMIT);
   const status = await new Promise((resolve, reject) => child.on("close", resolve).on("error", reject));
-  assert.equal(status, 0, `${program} ${words.join(" ")}\n${all.slice(-4000)}`);
+  clearTimeout(timer);
+  const why = hangs ? `did not end within ${LIMIT / 60_000} minutes` : `ended with ${status}`;
+  assert.equal(status, 0, `${program} ${words.join(" ")} ${why}\n${all.slice(-4000)}`);
   return out;
 }
 
 /** Starts a server of the project; gives its address once it prints one. */
 async function start(folder, program, ...words) {
-  const child = spawn(program, words, { cwd: folder, env: environment(folder), detached: true });
+  const { child, end } = spawned(folder, program, words);
   let printed = "";
   const url = await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      end();
+      reject(new Error(`${program} printed no address within ${LIMIT / 60_000} minutes\n${printed.slice(-4000)}`));
+    }, LIMIT);
     const look = (data) => {
       printed += data;
       // biome-ignore lint/suspicious/noControlCharactersInRegex: development servers colour their addresses
       const found = /http:\/\/(?:localhost|127\.0\.0\.1|\[::1\]):\d+/.exec(printed.replaceAll(/\u001b\[[0-9;]*m/g, ""));
-      if (found) resolve(found[0]);
+      if (!found) return;
+      clearTimeout(timer);
+      resolve(found[0]);
     };
     child.stdout.on("data", look);
     child.stderr.on("data", look);
-    child.on("close", (status) => reject(new Error(`${program} ended with ${status}\n${printed.slice(-4000)}`)));
+    child.on("close", (status) => {
+      clearTimeout(timer);
+      reject(new Error(`${program} ended with ${status}\n${printed.slice(-4000)}`));
+    });
   });
   return {
     url,
     async stop() {
       const closed = new Promise((resolve) => child.once("close", resolve));
       child.removeAllListeners("close").once("close", () => {});
-      process.kill(-child.pid, "SIGKILL");
+      end();
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5000))]);
     },
   };

@@ -15,10 +15,24 @@ const SWITCHES =
   "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 export async function launch() {
+  return chromium.launch(program());
+}
+
+/**
+ * A browser with the storage of a person's: one profile in a folder, and storage in frames of other sites parted by site. The browser
+ * library turns the latter off, which then refuses such storage; of two lists of features the last counts.
+ */
+export function launchKeeping(folder) {
+  const { executablePath, args } = program();
+  const options = { executablePath, args: [...args, "--disable-features=Translate,HttpsUpgrades"] };
+  return { newContext: (more) => chromium.launchPersistentContext(folder, { ...options, ...more }) };
+}
+
+function program() {
   const executablePath = CANDIDATES.find((path) => path && existsSync(path));
   if (!executablePath)
     throw new Error("no Chromium found: install it, or name it in the environment variable CHROMIUM");
-  return chromium.launch({ executablePath, args: SWITCHES.split(" ") });
+  return { executablePath, args: SWITCHES.split(" ") };
 }
 
 /** A browser profile. */

@@ -5,8 +5,24 @@ import { fileURLToPath } from "node:url";
 
 const PORTAL = fileURLToPath(new URL("../../../www/", import.meta.url));
 
+/** The elements as one script, built once for all pages of a test file. */
+let script = null;
+
 /** Opens a page in which the elements are defined and `window.drawThread` draws a conversation. */
 export async function openElements(browser, options = {}) {
+  script ??= bundle();
+  const content = await script;
+  const context = await browser.newContext({ viewport: { width: 900, height: 700 }, ...options });
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.setContent('<!doctype html><html lang="en"><title>Elements</title><body></body></html>');
+  await page.addScriptTag({ content });
+  await page.evaluate(defineHelpers);
+  return { page, complaints, close: () => context.close() };
+}
+
+async function bundle() {
   const { build } = await import(createRequire(`${PORTAL}package.json`).resolve("vite"));
   const built = await build({
     configFile: false,
@@ -24,18 +40,11 @@ export async function openElements(browser, options = {}) {
     },
   });
   const { output } = Array.isArray(built) ? built[0] : built;
-  const context = await browser.newContext({ viewport: { width: 900, height: 700 }, ...options });
-  const page = await context.newPage();
-  const complaints = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.setContent('<!doctype html><html lang="en"><title>Elements</title><body></body></html>');
-  await page.addScriptTag({ content: output.find(({ type }) => type === "chunk").code });
-  await page.evaluate(defineHelpers);
-  return { page, complaints, close: () => context.close() };
+  return output.find(({ type }) => type === "chunk").code;
 }
 
-/** In the page. */
-function defineHelpers() {
+/** In a page that has the elements. */
+export function defineHelpers() {
   /** A portal with one contact, or with those given, and these messages of each. */
   window.portalWith = (messages, contacts = [window.lab]) => {
     const messagesOf = (id) => messages.filter(({ contactId }) => contactId === id);
@@ -48,6 +57,11 @@ function defineHelpers() {
         return all.slice(Math.max(0, end - limit), end);
       },
       draft: async () => "",
+      draftFiles: async () => [],
+      draftSession: async () => "",
+      setDraftSession: async () => {},
+      setDraftFiles: async () => {},
+      invitations: async () => [],
       setDraft: async () => {},
       markRead: async () => {},
       vault: { touch: () => {} },
@@ -65,6 +79,7 @@ function defineHelpers() {
     verified: "digits",
     sas: null,
     reason: null,
+    device: 0,
   };
   window.messageOf = (id, { text = null, file = null, ...more }) => ({
     id,

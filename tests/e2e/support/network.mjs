@@ -1,5 +1,6 @@
 // What anyone with access to the network can do to a relay: read every batch, and post cells.
 
+import { setTimeout } from "node:timers/promises";
 import { LOBBY, parseBatch } from "./batch.mjs";
 
 /** Most cells per request. */
@@ -38,11 +39,14 @@ export async function post(url, entries) {
     const body = Buffer.concat(
       entries.slice(at, at + ENTRIES).map(({ bucket, cell }) => Buffer.concat([u32(bucket), cell])),
     );
-    const response = await fetch(`${url}/v1/cells`, {
-      method: "POST",
-      headers: { "content-type": "application/octet-stream" },
-      body,
-    });
+    const send = () =>
+      fetch(`${url}/v1/cells`, { method: "POST", headers: { "content-type": "application/octet-stream" }, body });
+    let response = await send();
+    // On a slow machine there are more batches, and so more cells, than a minute's allowance.
+    while (response.status === 429) {
+      await setTimeout(1000 * Number(response.headers.get("retry-after") ?? 1));
+      response = await send();
+    }
     if (response.status !== 202) throw new Error(`the relay answered ${response.status}: ${await response.text()}`);
   }
 }

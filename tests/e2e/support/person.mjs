@@ -157,6 +157,8 @@ export class Person {
   async remove(name) {
     await this.open(name);
     await this.pane.getByTestId("remove-contact").click();
+    await this.confirm();
+    await this.home();
     await this.pane.locator('[data-testid="contacts"], [data-testid="inbox-empty"]').first().waitFor();
     await this.contact(name).first().waitFor({ state: "detached" });
   }

@@ -1,16 +1,17 @@
 // A browser of one person at the fictional hospital: a phone or a desk, a language, a colour scheme.
 
-import { mkdir } from "node:fs/promises";
 import { newProfile } from "./browser.mjs";
 
 export const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 export const SMALL_PHONE = { ...PHONE, viewport: { width: 320, height: 640 } };
 export const DESK = { viewport: { width: 1280, height: 900 } };
 
-/** Pictures of the states are kept where this says, if it says so. */
-const PICTURES = process.env.TESSERA_SCREENSHOTS;
-
-export async function openProfile(browser, url, { device = DESK, language = "en", scheme = "light", ...more } = {}) {
+/** `hasClock`: the test may move the page's clock. */
+export async function openProfile(
+  browser,
+  url,
+  { device = DESK, language = "en", scheme = "light", hasClock = false, ...more } = {},
+) {
   const context = await newProfile(browser, {
     ...device,
     locale: language === "es" ? "es-MX" : "en-US",
@@ -20,6 +21,7 @@ export async function openProfile(browser, url, { device = DESK, language = "en"
     ...more,
   });
   const page = await context.newPage();
+  if (hasClock) await page.clock.install();
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
@@ -28,11 +30,6 @@ export async function openProfile(browser, url, { device = DESK, language = "en"
     page,
     context,
     complaints,
-    async picture(name) {
-      if (!PICTURES) return;
-      await mkdir(PICTURES, { recursive: true });
-      await page.screenshot({ path: `${PICTURES}/${name}-${device.viewport.width}-${language}-${scheme}.png` });
-    },
     close: () => context.close(),
   };
 }
