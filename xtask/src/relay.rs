@@ -15,7 +15,20 @@ use crate::process::{Group, interrupted};
 use crate::workspace::Workspace;
 
 const START_LIMIT: Duration = Duration::from_secs(120);
-const EPOCH: &str = "3s";
+pub(crate) const EPOCH: &str = "3s";
+/// Further settings of a demo. Nine cells of cover on average: one left running for a day stays below 3 GB.
+pub(crate) const SETTINGS: [&str; 10] = [
+    "--buckets",
+    "4",
+    "--cover-traffic-epsilon",
+    "1",
+    "--cover-traffic-delta",
+    "1e-4",
+    "--retention",
+    "1d",
+    "--lobby-retention",
+    "1h",
+];
 
 /// A running relay; dropping it stops the relay and removes its directory.
 #[derive(Debug)]
@@ -37,10 +50,7 @@ impl Relay {
             .args(["serve", "--port", &port.to_string()])
             .args(["--storage", &format!("sqlite://{}", database.display())])
             .args(["--epoch", EPOCH, "--lobby-epoch", EPOCH])
-            // Nine cells of cover on average: a demo left running for a day stays below 3 GB.
-            .args(["--buckets", "4", "--cover-traffic-epsilon", "1"])
-            .args(["--cover-traffic-delta", "1e-4"])
-            .args(["--retention", "1d", "--lobby-retention", "1h"])
+            .args(SETTINGS)
             .arg("--static-dir")
             .arg(workspace.path("www/dist"))
             .stdout(log.try_clone()?)

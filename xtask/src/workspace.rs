@@ -21,7 +21,11 @@ impl Workspace {
         let output = process::output(
             Command::new(cargo())
                 .args(["metadata", "--no-deps", "--format-version=1"])
-                .current_dir(env!("CARGO_MANIFEST_DIR")),
+                // At run time: a checkout that was moved keeps its build output.
+                .current_dir(
+                    std::env::var_os("CARGO_MANIFEST_DIR")
+                        .context("start this as `cargo xtask`")?,
+                ),
         )?;
         let metadata: Value = serde_json::from_slice(&output).context("cargo metadata")?;
         let path = |key: &str| {

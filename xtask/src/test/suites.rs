@@ -10,11 +10,11 @@ use super::suite::{Checked, Suite};
 use super::{dependencies, supply};
 use crate::browser::Browser;
 use crate::workspace::Workspace;
-use crate::{build, check, links, npm, size, wasm};
+use crate::{build, check, links, npm, size, tools, wasm};
 
 /// Lanes that run in parallel. A phase starts when the previous one has ended.
 pub(crate) struct Phase {
-    pub(crate) lanes: [Vec<Suite>; 2],
+    pub(crate) lanes: Vec<Vec<Suite>>,
 }
 
 impl Phase {
@@ -23,38 +23,38 @@ impl Phase {
     }
 }
 
-/// First the builds. Then cargo in one lane, with lower priority, and in the other the suites that
-/// mostly wait for epochs.
+/// First the builds. Then cargo in one lane, with lower priority. Beside it the suites that start relays
+/// and browsers, in two lanes: they mostly wait for epochs, and leave the cores to cargo.
 pub(crate) fn all(workspace: &Workspace) -> Result<Vec<Phase>> {
     npm::require()?;
     wasm::require_target()?;
     let browser = Browser::find()?;
     Ok(vec![
         Phase {
-            lanes: [
+            lanes: vec![
                 vec![package(workspace), portal(workspace)],
-                vec![format(workspace), relay(workspace)],
+                vec![format(workspace), tested(workspace)],
             ],
         },
         Phase {
-            lanes: [
+            lanes: vec![
                 vec![
                     dependencies(workspace),
                     lints(workspace),
                     documentation(workspace),
                     rust(workspace),
                     browser_tests(workspace),
-                    privacy(workspace),
                 ],
                 vec![
                     scripts(workspace),
                     size(workspace),
                     npm_package(workspace),
+                    reference(workspace),
                     consumers(workspace, &browser)?,
                     fhir(workspace)?,
-                    end_to_end(workspace, &browser)?,
                     supply(workspace),
                 ],
+                vec![end_to_end(workspace, &browser)?, privacy(workspace)],
             ],
         },
     ])
@@ -87,12 +87,11 @@ fn portal(workspace: &Workspace) -> Suite {
         .builds(xtask(workspace, &["build-part", "portal"]))
 }
 
-/// The relay, and what else the end-to-end tests start.
-fn relay(workspace: &Workspace) -> Suite {
-    Suite::new("build-relay", 4)
+/// What tests start, with assertions and checks of overflow.
+fn tested(workspace: &Workspace) -> Suite {
+    Suite::new("build-tested", 4)
         .blocks()
-        .builds(xtask(workspace, &["build-part", "relay"]))
-        .builds(xtask(workspace, &["build-part", "e2e"]))
+        .builds(xtask(workspace, &["build-part", "tested"]))
 }
 
 fn format(workspace: &Workspace) -> Suite {
@@ -151,19 +150,39 @@ fn documentation(workspace: &Workspace) -> Suite {
 }
 
 fn rust(workspace: &Workspace) -> Suite {
-    let test = |arguments: &[&str]| {
-        let mut command = workspace.cargo(&["test", "--locked", "--no-fail-fast"]);
-        command.args(arguments);
-        background(command)
-    };
+    let mut engine_and_relay = build::for_tests(workspace, "test");
+    // Tests of the relay wait for epochs more than they compute.
+    engine_and_relay.args(["--no-fail-fast", "--", "--show-output", "--test-threads=6"]);
+    if let Some(folder) = memory() {
+        engine_and_relay.env("TMPDIR", folder);
+    }
+    let tasks = ["test", "--locked", "--no-fail-fast", "--package=xtask"];
+    let mut tasks = workspace.cargo(&tasks);
+    tasks.arg("--profile=xtask");
     Suite::new("rust", 8)
-        .tests(test(&[
-            "--workspace",
-            "--exclude=xtask",
-            "--",
-            "--show-output",
-        ]))
-        .tests(test(&["--package=xtask", "--profile=xtask"]))
+        .attempts(background(xtask(workspace, &["build-part", "nats"])))
+        .tests(background(engine_and_relay))
+        .tests(background(tasks))
+}
+
+/// A file system in memory with room for the stores of all tests: their syncs are most of the time that
+/// the tests take on a slow disk. What survives a power cut is tested on recorded writes, not on this disk.
+fn memory() -> Option<&'static str> {
+    const FOLDER: &str = "/dev/shm";
+    const KIBIBYTES: u64 = 4 << 20;
+    let mounts = fs::read_to_string("/proc/mounts").ok()?;
+    let is_usable = |line: &str| {
+        let fields: Vec<_> = line.split(' ').collect();
+        // Tests of documentation are programs in this folder.
+        matches!(fields[..], [_, FOLDER, "tmpfs", options, ..] if !options.contains("noexec"))
+    };
+    if !mounts.lines().any(is_usable) {
+        return None;
+    }
+    let output = Command::new("df").args(["-Pk", FOLDER]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let mut fields = text.lines().nth(1)?.split_whitespace();
+    (fields.nth(3)?.parse::<u64>().ok()? >= KIBIBYTES).then_some(FOLDER)
 }
 
 /// `tests/web.rs`, in headless Chromium.
@@ -201,48 +220,75 @@ fn size(workspace: &Workspace) -> Suite {
 /// The package's tests, in Node.
 fn npm_package(workspace: &Workspace) -> Suite {
     let mut command = npm::npm(&workspace.path("pkg"), &["test", "--silent"]);
-    command.env("TESSERA_RELAY", build::relay_binary(workspace));
+    command.env(
+        "TESSERA_RELAY",
+        build::tested_program(workspace, "tessera-relay"),
+    );
     Suite::new("package", 4).needs_build().tests(command)
+}
+
+/// The reference of the package's types: every link in it leads somewhere.
+fn reference(workspace: &Workspace) -> Suite {
+    let command = npm::npm(&workspace.path("pkg"), &["run", "--silent", "reference"]);
+    Suite::new("reference", 1)
+        .needs_build()
+        .passes(background(command))
 }
 
 /// The packed archive, installed as a customer would install it.
 fn consumers(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
     let folder = workspace.path("tests/consumers");
-    let mut command = node_tests(&folder)?;
-    command
-        .env("CHROMIUM", &browser.chromium)
-        .env("TESSERA_RELAY", build::relay_binary(workspace));
+    let mut command = node_tests(&folder, "spec")?;
+    command.env("CHROMIUM", &browser.chromium).env(
+        "TESSERA_RELAY",
+        build::tested_program(workspace, "tessera-relay"),
+    );
     let libraries = xtask(workspace, &["build-part", "consumers"]);
+    // The SMART app files in the FHIR server of these tests.
+    let server = xtask(workspace, &["build-part", "fhir"]);
     Ok(Suite::new("consumers", 2)
         .needs_build()
         .builds(libraries)
+        .builds(server)
         .tests(command))
 }
 
 /// FHIR transactions, tested with validators and a server that share no code with the package.
 fn fhir(workspace: &Workspace) -> Result<Suite> {
-    let command = node_tests(&workspace.path("tests/fhir"))?;
+    let mut command = node_tests(&workspace.path("tests/fhir"), "spec")?;
+    command.env(
+        "TESSERA_RELAY",
+        build::tested_program(workspace, "tessera-relay"),
+    );
+    if let Some(helios) = tools::HELIOS.find(workspace) {
+        command.env("HELIOS", helios);
+    }
     let libraries = xtask(workspace, &["build-part", "fhir"]);
-    Ok(Suite::new("fhir", 2)
-        .needs_build()
-        .builds(libraries)
-        .tests(command))
+    let suite = Suite::new("fhir", 2).needs_build();
+    Ok(suite.builds(libraries).tests(command))
 }
 
 /// Real browsers, a real relay.
 fn end_to_end(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
     let folder = workspace.path("tests/e2e");
-    let mut command = node_tests(&folder)?;
+    let mut command = node_tests(&folder, "spec")?;
     command
         .env("CHROMIUM", &browser.chromium)
-        .env("TESSERA_RELAY", build::relay_binary(workspace))
-        .env("TESSERA_ADVERSARY", build::adversary_binary(workspace));
+        .env(
+            "TESSERA_RELAY",
+            build::tested_program(workspace, "tessera-relay"),
+        )
+        .env(
+            "TESSERA_ADVERSARY",
+            build::tested_program(workspace, "examples/adversary"),
+        );
+    let libraries = xtask(workspace, &["build-part", "e2e"]);
     let suite = Suite::new("e2e", 8).needs_build();
-    Ok(suite.tests(command))
+    Ok(suite.builds(libraries).tests(command))
 }
 
 /// One file at a time: each starts a browser and a relay, and the machine has two cores.
-pub(crate) fn node_tests(folder: &Path) -> Result<Command> {
+pub(crate) fn node_tests(folder: &Path, reporter: &str) -> Result<Command> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let name = entry?.file_name();
@@ -254,7 +300,8 @@ pub(crate) fn node_tests(folder: &Path) -> Result<Command> {
     ensure!(!files.is_empty(), "no *.test.mjs in {}", folder.display());
     let mut command = Command::new("node");
     command
-        .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
+        .args(["--test", "--test-concurrency=1"])
+        .arg(format!("--test-reporter={reporter}"))
         .args(files)
         .current_dir(folder);
     Ok(command)
@@ -272,5 +319,10 @@ fn background(command: Command) -> Command {
     if let Some(folder) = command.get_current_dir() {
         nice.current_dir(folder);
     }
+    nice.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
     nice
 }
