@@ -27,7 +27,7 @@ use tessera::{
     channel::{ChainKey, Direction, MonthKeys, TagKey, TagSlot},
     crypto::{cbor::Deterministic as _, hpke::KemKeyPair},
     enrolment::{
-        Enrolled, Invitation, Kind, Name, Offer, Rendezvous, SasNonce, commitment, first_month,
+        Binding, Enrolled, Invitation, Name, Offer, Rendezvous, SasNonce, commitment, first_month,
         respond, sas_digits,
     },
     envelope::{
@@ -78,38 +78,26 @@ impl Adversary {
         let (me, stranger) = (Identity::generate(&mut rng), Identity::generate(&mut rng));
         let name = Name::new("Mallory").unwrap();
         let rendezvous = Rendezvous::new(&invitation.secret);
-        let is_qr = invitation.kind() == Kind::Qr;
+        let Binding::Offer(offer_hash) = &invitation.binding else {
+            panic!("a QR invitation, through the lobby");
+        };
 
-        let offer = invitation.offer.clone().unwrap_or_else(|| {
-            let key = rendezvous.tag_key(Direction::FromInviter);
-            relay
-                .wait_for(
-                    BucketId::LOBBY,
-                    &key,
-                    Rendezvous::DAY.start(),
-                    &rendezvous.kem,
-                    &rendezvous.psk,
-                )
-                .1
-        });
+        let (_, offer) = relay.wait_for(
+            &rendezvous.tag_key(Direction::FromInviter),
+            Rendezvous::DAY.start(),
+            &rendezvous.kem,
+            &rendezvous.psk,
+        );
         let month = first_month(now());
         let (response, enrolled) = respond(
             &invitation.secret,
-            &invitation.offer_hash,
+            offer_hash,
             &offer,
             (&me, &name),
             month,
             &mut rng,
         )
         .expect("an offer to answer");
-        let bucket_of = |who: &tessera::identity::PublicIdentity| {
-            compute_bucket(&who.fingerprint().0, relay.info.buckets)
-        };
-        let (there, here) = if is_qr {
-            (BucketId::LOBBY, BucketId::LOBBY)
-        } else {
-            (bucket_of(&enrolled.peer), bucket_of(me.public()))
-        };
         let key = rendezvous.tag_key(Direction::FromAcceptor);
         let sealing = Sealing {
             recipient: rendezvous.kem.public(),
@@ -119,7 +107,10 @@ impl Adversary {
         for (counter, body) in (0..).zip(split(&response.encode(), sealing.size, &mut rng).unwrap())
         {
             let tag = key.tag(Rendezvous::slot(counter));
-            relay.post(there, seal(&sealing, tag, &body, &mut rng).unwrap());
+            relay.post(
+                BucketId::LOBBY,
+                seal(&sealing, tag, &body, &mut rng).unwrap(),
+            );
         }
 
         let keys = |direction| {
@@ -127,13 +118,8 @@ impl Adversary {
             chain.at(now().month()).expect("this month").month_keys()
         };
         let from_inviter = keys(Direction::FromInviter);
-        let (slot, bytes) = relay.wait_for(
-            here,
-            &from_inviter.tag_key,
-            now(),
-            me.kem(),
-            &from_inviter.psk,
-        );
+        let (slot, bytes) =
+            relay.wait_for(&from_inviter.tag_key, now(), me.kem(), &from_inviter.psk);
         let sender = Sender {
             identity: &enrolled.peer,
             seed: &from_inviter.blind_seed,
@@ -226,10 +212,9 @@ impl Relay {
             .expect("the relay takes a cell");
     }
 
-    /// Waits for a whole body under one of the first tags of a day.
+    /// Waits for a whole body in the lobby, under one of the first tags of a day.
     fn wait_for(
         &self,
-        bucket: BucketId,
         key: &TagKey,
         day: UnixTime,
         kem: &KemKeyPair,
@@ -244,7 +229,7 @@ impl Relay {
             .collect();
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
-            for bytes in self.batches(bucket) {
+            for bytes in self.batches(BucketId::LOBBY) {
                 let batch = Batch::parse(&bytes).expect("a batch");
                 for cell in batch.cells() {
                     let cell = Cell::parse(cell, self.info.cell_size).unwrap();

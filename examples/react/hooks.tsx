@@ -1,26 +1,27 @@
 // The hooks: one portal for the page, its contacts, and the messages of the first.
 
-import { StrictMode, useMemo, useState } from "react";
+import { StrictMode, useMemo, useState, type FormEvent } from "react";
 import { createRoot } from "react-dom/client";
-import { Portal, indexedDbStore } from "tessera-portal";
+import { Portal, indexedDbStore, type OpenOptions } from "tessera-portal";
 import { useContacts, useMessages, usePortal } from "tessera-portal/react";
 
 const RELAY = new URLSearchParams(location.search).get("relay") ?? location.origin;
 
 function App() {
-  const [opening, setOpening] = useState();
+  const [opening, setOpening] = useState<Pick<OpenOptions, "passphrase" | "name" | "create">>();
   const store = useMemo(() => indexedDbStore("portal"), []);
   const options = opening && { relay: RELAY, store, ...opening };
   const { status, portal, error, unlock } = usePortal(Portal.open, options, [opening]);
-  const submit = (event) => {
+  const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const { name, passphrase } = Object.fromEntries(new FormData(event.currentTarget));
+    const form = new FormData(event.currentTarget);
+    const [name, passphrase] = [String(form.get("name")), String(form.get("passphrase"))];
     setOpening(name === "" ? { passphrase } : { passphrase, name, create: true });
   };
   if (status === "opening") return <p role="status">Opening…</p>;
   if (status === "open") return <Conversation portal={portal} />;
   if (status === "locked")
-    return <button onClick={() => unlock(prompt("Passphrase"))}>Locked. Open again</button>;
+    return <button onClick={() => unlock(prompt("Passphrase") ?? "")}>Locked. Open again</button>;
   return (
     <form onSubmit={submit}>
       {error && <p role="alert">It did not open ({error.code}).</p>}
@@ -35,7 +36,7 @@ function App() {
   );
 }
 
-function Conversation({ portal }) {
+function Conversation({ portal }: { portal: Portal }) {
   const contacts = useContacts(portal);
   const contact = contacts.items[0];
   const { items, hasEarlier, loadEarlier } = useMessages(portal, contact?.id);
@@ -56,7 +57,7 @@ function Conversation({ portal }) {
   );
 }
 
-createRoot(document.getElementById("root")).render(
+createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <App />
   </StrictMode>,
