@@ -136,6 +136,7 @@ impl StateDir {
             .map_err(io)?;
         let seed = Secret::from_slice(&bytes);
         bytes.zeroize();
+        let seed = seed.ok_or(StateDirError::Seed(file))?;
         // Created with `create` or `admit` only: a missing file must not become an empty one.
         if !keys_path(path).exists() {
             return Err(StateDirError::Io {
@@ -145,7 +146,7 @@ impl StateDir {
         }
         Ok(Self {
             path: path.to_owned(),
-            seed: seed.ok_or(StateDirError::Seed(file))?,
+            seed,
             keys: KeyFile::open(&keys_path(path))?,
         })
     }
