@@ -56,6 +56,55 @@ describe("drawn on portals of a test's own", () => {
     await opened.close();
   });
 
+  test("what is typed, sent or refused while a message leaves is neither lost nor mixed with it", async () => {
+    await page.evaluate(draw, { people: 1, messages: 1, unread: 0 });
+    await page.evaluate(() => {
+      window.sent = [];
+      window.kept = null;
+      const { portal } = document.querySelector("tessera-portal");
+      portal.setDraft = async (_, text) => {
+        window.kept = text;
+      };
+      portal.send = (_, { text }) =>
+        new Promise((resolve, reject) => {
+          window.finish = (error) => {
+            if (error) return reject(Object.assign(new Error(error), { code: error }));
+            window.sent.push(text);
+            resolve({});
+          };
+        });
+    });
+    const [field, send] = ["compose-text", "compose-send"].map((id) => page.getByTestId(id));
+    /** Waits until a message leaves, and lets it succeed or fail. */
+    const finish = (error = "") =>
+      until("a message to leave", () =>
+        page.evaluate((error) => {
+          const { finish } = window;
+          window.finish = undefined;
+          finish?.(error);
+          return finish !== undefined;
+        }, error),
+      );
+    const kept = (text) => until(`the draft is "${text}"`, () => page.evaluate((text) => window.kept === text, text));
+    await page.getByTestId("contact").click();
+    await field.fill("First.");
+    await send.click();
+    assert.equal(await field.inputValue(), "", "the field is free at once");
+    await field.fill("Second.");
+    await field.press("Enter");
+    await field.fill("Third, not yet se");
+    await finish();
+    await finish();
+    assert.deepEqual(await page.evaluate(() => window.sent), ["First.", "Second."]);
+    assert.equal(await field.inputValue(), "Third, not yet se");
+    await kept("Third, not yet se");
+    await send.click();
+    await field.fill("And more");
+    await finish("STORE_FULL");
+    await until("both are in the field", async () => (await field.inputValue()) === "Third, not yet se\nAnd more");
+    await kept("Third, not yet se\nAnd more");
+  });
+
   test("of two thousand messages fifty are drawn at first, and every one can be reached", async () => {
     await page.evaluate(draw, { people: PEOPLE, messages: MESSAGES, unread: 0 });
     await page.locator('[data-testid="contact"][data-name="Person 0"]').click();

@@ -1,7 +1,7 @@
 /** Writing: text, photos and files as one message, and when a large one may leave. */
 
 import { html, nothing, type TemplateResult } from "lit";
-import type { Pace } from "../../index.js";
+import type { Pace, Portal } from "../../index.js";
 import { FileTooLarge, prepare, type PreparedFile } from "../media/prepare.js";
 import { icon } from "./icons.js";
 import { Action, foreign, View, type Host } from "./view.js";
@@ -24,7 +24,9 @@ export class Composer extends View {
   #pace: Pace = "steady";
   #estimated = "";
   #dragging = false;
-  #adding: Promise<void> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Messages that were sent here and are not in the vault yet: the draft there is theirs. */
+  #leaving = 0;
 
   constructor(host: Host, contactId: string) {
     super(host);
@@ -85,7 +87,7 @@ export class Composer extends View {
     const size = this.host.words.size(file.blob.size);
     const remove = (): void => {
       const others = this.session.drafts.files(this.#contactId).filter((other) => other !== file);
-      void this.#action.run(() => this.#keep(others));
+      void this.#inTurn(() => this.#keep(others));
       this.find("textarea")?.focus();
     };
     return html`<li data-testid="attached">
@@ -141,13 +143,20 @@ export class Composer extends View {
     this.#text = text;
     thread.draft = text;
     if (marks) this.host.redraw(); // the list says where a draft is
-    this.#kept(this.session.portal.setDraft(this.#contactId, text));
+    if (this.#leaving === 0) this.#keepText();
   }
 
-  #kept(keeping: Promise<void>): void {
-    keeping.catch((error: unknown) => {
+  #keepText(): void {
+    this.session.portal.setDraft(this.#contactId, this.#text ?? "").catch((error: unknown) => {
       if (this.session.isOpen) this.#action.fail(this.host.words.error(error));
     });
+  }
+
+  /** Adding files and sending, one after another: what is chosen or sent meanwhile is not lost. */
+  #inTurn<T>(action: () => Promise<T>): Promise<T | undefined> {
+    const done = this.#turn.then(() => this.#action.run(action));
+    this.#turn = done;
+    return done;
   }
 
   #key = (event: KeyboardEvent): void => {
@@ -160,14 +169,14 @@ export class Composer extends View {
     const input = event.target as HTMLInputElement;
     const files = [...(input.files ?? [])];
     input.value = "";
-    this.#add(files);
+    void this.#add(files);
   };
 
   #pasted = (event: ClipboardEvent): void => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length === 0) return;
     event.preventDefault();
-    this.#add(files);
+    void this.#add(files);
   };
 
   #dragOver = (event: DragEvent): void => {
@@ -180,7 +189,7 @@ export class Composer extends View {
   #dropped = (event: DragEvent): void => {
     event.preventDefault();
     this.#drag(false);
-    this.#add([...(event.dataTransfer?.files ?? [])]);
+    void this.#add([...(event.dataTransfer?.files ?? [])]);
   };
 
   #drag(isOver: boolean): void {
@@ -189,14 +198,9 @@ export class Composer extends View {
     this.host.redraw();
   }
 
-  /** One after another: a second choice during the first is not lost. */
-  #add(files: readonly File[]): void {
-    this.#adding = this.#adding.then(() => this.#prepare(files));
-  }
-
-  async #prepare(files: readonly File[]): Promise<void> {
+  async #add(files: readonly File[]): Promise<void> {
     const { words } = this.host;
-    await this.#action.run(async () => {
+    await this.#inTurn(async () => {
       this.#limit ??= (await this.session.portal.limits()).maxMessageBytes - OVERHEAD;
       for (const file of files) {
         const used = this.session.drafts.files(this.#contactId).reduce((sum, { blob }) => sum + blob.size, 0);
@@ -223,31 +227,48 @@ export class Composer extends View {
   #submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const { session } = this;
-    const text = (this.#text ?? "").trim();
-    const files = session.drafts.files(this.#contactId);
-    if (text === "" && files.length === 0) return;
     const label = this.host.settings.hasLabels ? (session.drafts.labels.get(this.#contactId) ?? "").trim() : "";
     if (new TextEncoder().encode(label).length > LABEL_LIMIT) {
       this.#action.fail(this.t("visit_too_long"));
       return;
     }
-    const isSent = await this.#action.run(async () => {
-      await session.act(async (portal) => {
-        await portal.send(this.#contactId, {
-          text: text === "" ? null : text,
-          attachments: files.map(({ blob, contentType, filename }) => ({ body: blob, contentType, filename })),
-          ...(label === "" ? {} : { session: label }),
-          ...(this.#wait === null ? {} : { pace: this.#pace }),
-        });
-        session.drafts.sent(this.#contactId);
-        this.#text = "";
-        session.thread(this.#contactId).draft = "";
-      }, this.#contactId);
-      return true;
-    });
+    // The field is free at once: what is typed from now on belongs to the next message.
+    const text = (this.#text ?? "").trim();
+    this.#leaving += 1;
+    this.#write("");
+    const isSent = await this.#inTurn(() => this.#send(text, label));
+    this.#leaving -= 1;
+    if (!session.isOpen) return;
+    if (isSent === undefined) {
+      this.#write([text, this.#text].filter(Boolean).join("\n"));
+      this.host.redraw();
+    } else if (this.#text !== "" && this.#leaving === 0) this.#keepText();
     if (isSent !== true) return;
     this.close();
     this.host.announce(this.t("state_queued"));
     this.find("textarea")?.focus();
   };
+
+  /** Sends the text with the files that are picked now; nothing if there is neither. */
+  async #send(text: string, label: string): Promise<boolean> {
+    const { session } = this;
+    const files = session.drafts.files(this.#contactId);
+    if (text === "" && files.length === 0) return false;
+    let isSent = false;
+    const send = async (portal: Portal): Promise<void> => {
+      await portal.send(this.#contactId, {
+        text: text === "" ? null : text,
+        attachments: files.map(({ blob, contentType, filename }) => ({ body: blob, contentType, filename })),
+        ...(label === "" ? {} : { session: label }),
+        ...(this.#wait === null ? {} : { pace: this.#pace }),
+      });
+      isSent = true;
+      session.drafts.sent(this.#contactId);
+    };
+    // A view that could not be read afterwards does not make it unsent.
+    await session.act(send, this.#contactId).catch((error: unknown) => {
+      if (!isSent) throw error;
+    });
+    return true;
+  }
 }
