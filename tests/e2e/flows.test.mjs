@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, openPortal } from "./support/browser.mjs";
 import { FLOWS } from "./support/flows.mjs";
-import { startRelay } from "./support/relay.mjs";
+import { DEPLOYED, startRelay } from "./support/relay.mjs";
 
 describe("the three flows", () => {
   let relay, browser, portal;
   before(async () => {
-    relay = await startRelay();
+    relay = await startRelay(DEPLOYED);
     browser = await launch();
     portal = await openPortal(browser, `${relay.url}/stage.html`);
   });

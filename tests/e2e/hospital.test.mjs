@@ -1,16 +1,29 @@
 // The hospital's pages as a visitor finds them: how fast a patient is connected, what is fetched and kept, what the officer exports.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
+import { get } from "node:http";
 import { after, before, describe, test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { launch } from "./support/browser.mjs";
 import { begin, compare, incoming, invite, PASSPHRASE, unlock, write } from "./support/hospital.mjs";
 import { openProfile, PHONE } from "./support/profile.mjs";
-import { startRelay } from "./support/relay.mjs";
+import { DEPLOYED, startRelay } from "./support/relay.mjs";
+
+const PORTAL = new URL("../../www/dist/", import.meta.url);
+
+/** As it is sent: `fetch` would decode it. */
+async function download(url, headers) {
+  const [response] = await once(get(url, { headers }), "response");
+  const parts = [];
+  for await (const part of response) parts.push(part);
+  return { headers: response.headers, body: Buffer.concat(parts) };
+}
 
 let relay, browser;
 before(async () => {
-  relay = await startRelay({ epoch: "3s", "lobby-epoch": "3s" });
+  relay = await startRelay({ ...DEPLOYED, epoch: "3s", "lobby-epoch": "3s" });
   browser = await launch();
 });
 after(async () => {
@@ -40,6 +53,29 @@ describe("a patient and a clinician", () => {
       .waitFor();
     assert.deepEqual([...desk.complaints, ...phone.complaints], []);
     await Promise.all([desk.close(), phone.close()]);
+  });
+
+  test("files come compressed, and are what was built", async () => {
+    const assets = await readdir(new URL("assets", PORTAL));
+    const encodings = { br: [".br", brotliDecompressSync], gzip: [".gz", gunzipSync] };
+    for (const name of assets.filter((file) => /\.(?:js|css|wasm)$/.test(file))) {
+      const built = await readFile(new URL(`assets/${name}`, PORTAL));
+      for (const [encoding, [extension, decode]] of Object.entries(encodings)) {
+        const { headers, body } = await download(`${relay.url}/assets/${name}`, { "accept-encoding": encoding });
+        const isSmaller = assets.includes(`${name}${extension}`);
+        assert.equal(headers["content-encoding"], isSmaller ? encoding : undefined, name);
+        assert.ok(built.equals(isSmaller ? decode(body) : body), `${name} in ${encoding}`);
+      }
+    }
+    const patient = await openProfile(browser, "about:blank");
+    const sent = [];
+    patient.page.on("response", (response) => sent.push([new URL(response.url()).pathname, response.headers()]));
+    await patient.page.goto(relay.url);
+    await patient.page.getByTestId("first-passphrase").waitFor();
+    const scripts = sent.filter(([path]) => path.startsWith("/assets/"));
+    assert.ok(scripts.length > 2);
+    for (const [path, headers] of scripts) assert.match(headers["content-encoding"], /^(?:br|gzip)$/, path);
+    await patient.close();
   });
 
   test("a link that was cut off on its way says so once the passphrase is chosen", async () => {

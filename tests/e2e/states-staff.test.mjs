@@ -7,12 +7,12 @@ import { defineHelpers } from "./support/drawn.mjs";
 import { connect, STAFF, unlock } from "./support/hospital.mjs";
 import { findings, indexPictures, inLooks } from "./support/looks.mjs";
 import { DESK, openProfile, PHONE } from "./support/profile.mjs";
-import { startRelay } from "./support/relay.mjs";
+import { DEPLOYED, startRelay } from "./support/relay.mjs";
 
 let browser, relay;
 before(async () => {
   browser = await launch();
-  relay = await startRelay({ "cells-per-bucket": 8 });
+  relay = await startRelay({ ...DEPLOYED, "cells-per-bucket": 8 });
 });
 after(async () => {
   await browser?.close();

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, newProfile } from "./support/browser.mjs";
 import { servePackage } from "./support/package-page.mjs";
-import { startRelay } from "./support/relay.mjs";
+import { DEPLOYED, startRelay } from "./support/relay.mjs";
 import { until } from "../node/until.mjs";
 
 /** Batches of each kind that are compared, and messages in one with mail. */
@@ -19,7 +19,7 @@ before(async () => {
   [browser, site, relay] = await Promise.all([
     launch(),
     servePackage(),
-    startRelay({ buckets: 1, "cells-per-bucket": 8, epoch: "3s", "lobby-epoch": "3s" }),
+    startRelay({ ...DEPLOYED, buckets: 1, "cells-per-bucket": 8, epoch: "3s", "lobby-epoch": "3s" }),
   ]);
 });
 after(async () => {

@@ -1,6 +1,8 @@
 //! The portal's files, if any, with headers that prevent the page from loading
 //! anything from elsewhere.
 
+mod validators;
+
 use std::path::PathBuf;
 
 use axum::{
@@ -44,7 +46,9 @@ impl Portal {
     }
 }
 
-/// Files below this path have a hash of their content in their name.
+/// Files below this path have a hash of their content in their name. Only these are sent
+/// compressed, from `.br` and `.gz` files beside them: others may change, and leave behind a
+/// compressed file of what they were.
 const HASHED: &str = "/assets/";
 
 /// Returns `true` if a path belongs to the interface.
@@ -59,7 +63,12 @@ pub(super) fn router(portal: Option<Portal>) -> Router {
     match portal {
         None => unknown,
         Some(Portal { directory, policy }) => Router::new()
-            .fallback_service(ServeDir::new(directory).append_index_html_on_directories(true))
+            .fallback_service(
+                ServeDir::new(directory)
+                    .append_index_html_on_directories(true)
+                    .precompressed_br()
+                    .precompressed_gzip(),
+            )
             .layer(middleware::from_fn_with_state(policy, page)),
     }
 }
@@ -86,6 +95,11 @@ async fn page(State(policy): State<HeaderValue>, mut request: Request, next: Nex
     if is_read && (is_route || is_burnt) {
         *request.uri_mut() = Uri::from_static("/index.html");
     }
+    let hashed = path
+        .strip_prefix(HASHED)
+        .and_then(|name| name.rsplit('/').next())
+        .filter(|_| !is_burnt && !is_route);
+    let asked = validators::take(&mut request, hashed);
     let mut response = next.run(request).await;
     match response.status() {
         StatusCode::NOT_FOUND => response = Refusal::NotFound.into_response(),
@@ -96,9 +110,10 @@ async fn page(State(policy): State<HeaderValue>, mut request: Request, next: Nex
                 .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         _ => {
+            response = asked.answer(response, hashed).await;
             let cache = match is_burnt {
                 true => "no-store",
-                false if path.starts_with(HASHED) => "public, max-age=31536000, immutable",
+                false if hashed.is_some() => "public, max-age=31536000, immutable",
                 false => "no-cache",
             };
             response

@@ -101,3 +101,149 @@ fn only_named_web_origins_may_frame_the_portal() {
         server.stop();
     }
 }
+
+/// A portal of three files, one of them with compressed ones beside it.
+fn portal_with_compressed(directory: &TempDir) -> std::path::PathBuf {
+    let portal = directory.path().join("portal");
+    std::fs::create_dir_all(portal.join("assets")).unwrap();
+    for (name, content) in [
+        ("index.html", "<p>page"),
+        ("index.html.br", "an older page"),
+        ("assets/main-3c4d.js", "0123456789"),
+        ("assets/main-3c4d.js.br", "brotli"),
+        ("assets/main-3c4d.js.gz", "gzip"),
+        ("assets/only-5e6f.js", "plain"),
+    ] {
+        std::fs::write(portal.join(name), content).unwrap();
+    }
+    portal
+}
+
+#[test]
+fn files_whose_name_is_a_hash_are_sent_compressed_to_those_who_take_it() {
+    let directory = TempDir::new().unwrap();
+    let portal = portal_with_compressed(&directory);
+    let flags = format!("--static-dir {}", portal.display());
+    let server = Server::start(directory.path(), &flags);
+    let client = server.client;
+    let script = "/assets/main-3c4d.js";
+    for (accepted, encoding, body) in [
+        (None, None, "0123456789"),
+        (Some("gzip, deflate, br, zstd"), Some("br"), "brotli"),
+        (Some("gzip"), Some("gzip"), "gzip"),
+        (Some("br;q=0, gzip;q=0.5"), Some("gzip"), "gzip"),
+        (Some("br;q=0, gzip;q=0"), None, "0123456789"),
+        (Some("zstd, identity"), None, "0123456789"),
+    ] {
+        let headers: Vec<_> = accepted
+            .map(|value| ("Accept-Encoding", value))
+            .into_iter()
+            .collect();
+        for method in ["GET", "HEAD"] {
+            let answer = client.request(method, script, &headers, b"");
+            let body = body.as_bytes();
+            assert_eq!(answer.status, 200, "{method} {accepted:?}");
+            assert_eq!(answer.header("content-encoding"), encoding, "{accepted:?}");
+            assert_eq!(answer.header("content-type"), Some("text/javascript"));
+            assert_eq!(answer.header("vary"), Some("accept-encoding"));
+            let length = body.len().to_string();
+            assert_eq!(answer.header("content-length"), Some(length.as_str()));
+            let expected = if method == "GET" { body } else { b"" };
+            assert_eq!(answer.body, expected, "{method} {accepted:?}");
+        }
+    }
+    let every = [("Accept-Encoding", "br, gzip")];
+    // What may change is sent as it is: a compressed file beside it may be of an older one.
+    for (path, body) in [("/", "<p>page"), ("/assets/only-5e6f.js", "plain")] {
+        let answer = client.request("GET", path, &every, b"");
+        assert_eq!(answer.header("content-encoding"), None, "{path}");
+        assert_eq!(answer.body, body.as_bytes(), "{path}");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_page_is_sent_once_for_each_of_its_contents_whatever_its_time() {
+    let directory = TempDir::new().unwrap();
+    let portal = portal_with_compressed(&directory);
+    let flags = format!("--static-dir {}", portal.display());
+    let server = Server::start(directory.path(), &flags);
+    let client = server.client;
+    let page = client.get("/");
+    assert_eq!(page.header("last-modified"), None);
+    let tag = page.header("etag").unwrap().to_owned();
+    let weak = format!("\"other\", W/{tag}");
+    for method in ["GET", "HEAD"] {
+        assert_eq!(
+            client.request(method, "/", &[], b"").header("etag"),
+            Some(tag.as_str())
+        );
+        for known in [tag.as_str(), weak.as_str(), "*"] {
+            let answer = client.request(method, "/enrol", &[("If-None-Match", known)], b"");
+            assert_eq!(answer.status, 304, "{method} {known}");
+            assert_eq!(answer.header("etag"), Some(tag.as_str()));
+            assert_eq!(answer.header("cache-control"), Some("no-cache"));
+            assert!(answer.header("content-security-policy").is_some());
+            assert!(answer.body.is_empty());
+        }
+    }
+    // Of the same length and time, as files of a reproducible image are.
+    let path = portal.join("index.html");
+    let time = std::fs::metadata(&path).unwrap().modified().unwrap();
+    std::fs::write(&path, "<p>next").unwrap();
+    std::fs::File::open(&path)
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
+    let conditions = [
+        ("If-None-Match", tag.as_str()),
+        ("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"),
+    ];
+    let answer = client.request("GET", "/", &conditions, b"");
+    assert_eq!((answer.status, &answer.body[..]), (200, &b"<p>next"[..]));
+
+    let script = "/assets/main-3c4d.js";
+    let mut tags = Vec::new();
+    for accepted in ["identity", "gzip", "br"] {
+        let accept = ("Accept-Encoding", accepted);
+        let answer = client.request("GET", script, &[accept], b"");
+        let tag = answer.header("etag").unwrap().to_owned();
+        let known = ("If-None-Match", tag.as_str());
+        let answer = client.request("GET", script, &[accept, known], b"");
+        assert_eq!((answer.status, answer.body.len()), (304, 0), "{accepted}");
+        assert_eq!(answer.header("vary"), Some("accept-encoding"));
+        assert_eq!(answer.header("content-encoding"), None);
+        assert!(!tags.contains(&tag), "{tag}");
+        tags.push(tag);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_part_is_one_of_the_file_itself() {
+    let directory = TempDir::new().unwrap();
+    let portal = portal_with_compressed(&directory);
+    let flags = format!("--static-dir {}", portal.display());
+    let server = Server::start(directory.path(), &flags);
+    let client = server.client;
+    let script = "/assets/main-3c4d.js";
+    let part = [("Accept-Encoding", "br, gzip"), ("Range", "bytes=2-4")];
+    let answer = client.request("GET", script, &part, b"");
+    assert_eq!((answer.status, &answer.body[..]), (206, &b"234"[..]));
+    assert_eq!(answer.header("content-range"), Some("bytes 2-4/10"));
+    assert_eq!(answer.header("content-encoding"), None);
+    let tag = answer.header("etag").unwrap().to_owned();
+    for (tag, status, body) in [
+        (tag.as_str(), 206, &b"234"[..]),
+        ("\"main-3c4d.js.br\"", 200, b"0123456789"),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 200, b"0123456789"),
+    ] {
+        let again = [("Range", "bytes=2-4"), ("If-Range", tag)];
+        let answer = client.request("GET", script, &again, b"");
+        assert_eq!((answer.status, &answer.body[..]), (status, body), "{tag}");
+    }
+    let beyond = client.request("GET", script, &[("Range", "bytes=10-")], b"");
+    assert_eq!(beyond.status, 416);
+    assert_eq!(beyond.header("content-range"), Some("bytes */10"));
+    server.stop();
+}
