@@ -95,6 +95,7 @@ export const PORTAL_CALLS = {
   "EmergencySession#messages": [(...all) => world.session.messages(...all), () => [world.contact, {}], MESSAGES],
   "ReadOnlyPortal#messages": [(...all) => world.reader.messages(...all), () => [world.contact, {}], MESSAGES],
   "ReadOnlyPortal#draft": [(id) => world.reader.draft(id), () => [world.contact], { contactId: "text" }],
+  "ReadOnlyPortal#draftSession": [(id) => world.reader.draftSession(id), () => [world.contact], { contactId: "text" }],
   "ReadOnlyPortal#draftFiles": [(id) => world.reader.draftFiles(id), () => [world.contact], { contactId: "text" }],
   "ReadOnlyPortal#evidence": [(id) => world.reader.evidence(id), () => ["m"], { messageId: "text" }],
 
@@ -164,6 +165,12 @@ export const PORTAL_CALLS = {
     (...all) => world.portal.setDraft(...all),
     () => [world.contact, "x"],
     { contactId: "text", draft: "text" },
+  ],
+  "Portal#draftSession": [(id) => world.portal.draftSession(id), () => [world.contact], { contactId: "text" }],
+  "Portal#setDraftSession": [
+    (...all) => world.portal.setDraftSession(...all),
+    () => [world.contact, "visit-7421"],
+    { contactId: "text", session: "text" },
   ],
   "Portal#draftFiles": [(id) => world.portal.draftFiles(id), () => [world.contact], { contactId: "text" }],
   "Portal#setDraftFiles": [

@@ -31,6 +31,8 @@ const calls = (portal, contactId) => [
   () => portal.setDraft(contactId, "no"),
   () => portal.draftFiles(contactId),
   () => portal.setDraftFiles(contactId, []),
+  () => portal.draftSession(contactId),
+  () => portal.setDraftSession(contactId, "no"),
   () => portal.invitations(),
   () => portal.vault.changePassphrase(PASSPHRASE, "new"),
   () => portal.start(),
@@ -361,17 +363,55 @@ describe("a draft", () => {
     await Promise.all([again.dispose(), b.dispose()]);
   });
 
+  test("keeps the label of a visit the same way, until a message carries one", async () => {
+    const store = memoryStore();
+    const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
+    const [toB, toA] = await enrol(a, b);
+    assert.equal(await a.draftSession(toB), "");
+    const session = "visit-7421";
+    for (const typed of ["v", session]) await a.setDraftSession(toB, typed);
+    const stored = (await store.list("d/")).entries;
+    assert.deepEqual(
+      stored.map(([key]) => key),
+      [`d/${toB}/session`],
+    );
+    assert.ok(!Buffer.from(stored[0][1]).includes("visit"));
+    await a.dispose();
+    const again = await person("A", relay.url, { store, create: false });
+    assert.equal(await again.draftSession(toB), session);
+    await again.send(toB, { text: "of no visit" });
+    assert.equal(await again.draftSession(toB), session, "a message without a label is not its message");
+    const sent = await again.send(toB, { text: "of that visit", session: await again.draftSession(toB) });
+    assert.equal(sent.session, session);
+    assert.equal(await again.draftSession(toB), "");
+    await syncedUntil([again, b], "the label", async () =>
+      (await b.messages(toA)).some((message) => message.session === session),
+    );
+    await again.setDraftSession(toB, session);
+    await again.setDraftSession(toB, "");
+    assert.equal((await store.list("d/")).entries.length, 0);
+    await again.setDraftSession(toB, session);
+    await again.removeContact(toB);
+    assert.equal((await store.list("d/")).entries.length, 0);
+    await refused("CONTACT_UNKNOWN", () => again.draftSession(toB));
+    await refused("CONTACT_UNKNOWN", () => again.setDraftSession(toB, session));
+    await refused("INVALID_ARGUMENT", () => again.setDraftSession(toB, 7));
+    await Promise.all([again.dispose(), b.dispose()]);
+  });
+
   test("that was altered in the store is damage", async () => {
     const store = memoryStore();
     const [a, b] = [await person("A", relay.url, { store }), await person("B", relay.url)];
     const [toB] = await enrol(a, b);
     await a.setDraft(toB, "text");
     await a.setDraftFiles(toB, [new Blob(["file"])]);
+    await a.setDraftSession(toB, "visit-7421");
     const { revision, entries } = await store.list("d/");
     for (const [, value] of entries) value[20] ^= 1;
     await store.commit(revision, entries);
     await refused("VAULT_DAMAGED", () => a.draft(toB));
     await refused("VAULT_DAMAGED", () => a.draftFiles(toB));
+    await refused("VAULT_DAMAGED", () => a.draftSession(toB));
     await Promise.all([a.dispose(), b.dispose()]);
   });
 });

@@ -125,6 +125,7 @@ export async function portal(store: Store, custom: RelayClient): Promise<void> {
   // @ts-expect-error a passkey is used or not mentioned
   await p.vault.unlock({ passkey: false });
   await p.setDraft("contact", await p.draft("contact"));
+  await p.setDraftSession("contact", await p.draftSession("contact"));
   await p.setDraftFiles("contact", [...(await p.draftFiles("contact")), new Blob([])]);
   p.addEventListener("locked", ({ detail }) => {
     const reason: "idle" | "manual" | "defect" = detail.reason;

@@ -26,6 +26,7 @@
 //! | `e/<contact>/<ordinal>` | the evidence of a message that arrived |
 //! | `d/<contact>` | the text of a draft |
 //! | `d/<contact>/files` | its files |
+//! | `d/<contact>/session` | its session label |
 //! | `a/<index>` | an entry of the audit log |
 //!
 //! Ids, digests and numbers are hexadecimal and of fixed length, so that keys
@@ -98,6 +99,8 @@ pub enum StoreKey {
     Draft(ContactId),
     /// `d/<contact>/files`
     DraftFiles(ContactId),
+    /// `d/<contact>/session`
+    DraftSession(ContactId),
     /// `a/…`
     LogEntry(u64),
 }
@@ -150,6 +153,7 @@ impl StoreKey {
             ["e", contact, ordinal] => Self::Evidence(message(contact, ordinal)?),
             ["d", id] => Self::Draft(ContactId::parse(id)?),
             ["d", id, "files"] => Self::DraftFiles(ContactId::parse(id)?),
+            ["d", id, "session"] => Self::DraftSession(ContactId::parse(id)?),
             ["a", index] => Self::LogEntry(u64::from_be_bytes(hex::decode(index)?)),
             _ => return None,
         })
@@ -222,6 +226,7 @@ impl fmt::Display for StoreKey {
             Self::Evidence(message) => write!(f, "e/{}", place(message)),
             Self::Draft(id) => write!(f, "d/{id}"),
             Self::DraftFiles(id) => write!(f, "d/{id}/files"),
+            Self::DraftSession(id) => write!(f, "d/{id}/session"),
             Self::LogEntry(index) => write!(f, "a/{}", hex::encode(&index.to_be_bytes())),
         }
     }
@@ -312,6 +317,10 @@ mod tests {
             (
                 StoreKey::DraftFiles(MESSAGE.contact),
                 "d/c1c1c1c1c1c1c1c1/files".to_owned(),
+            ),
+            (
+                StoreKey::DraftSession(MESSAGE.contact),
+                "d/c1c1c1c1c1c1c1c1/session".to_owned(),
             ),
             (StoreKey::LogEntry(7), "a/0000000000000007".to_owned()),
         ] {

@@ -159,6 +159,8 @@ pub struct ContactView {
     pub sas: Option<String>,
     /// Why it is suspect or stays pending: an error code.
     pub reason: Option<String>,
+    /// The newest device that it has written from; 0 is its first.
+    pub device: u8,
 }
 
 /// The progress of a message of several cells.

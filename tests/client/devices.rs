@@ -111,6 +111,7 @@ fn a_conversation_continues_from_a_backup() {
     let heard = texts(&b, a_at_b);
     let before = ["queued in the backup", "the last of the old device"];
     assert_eq!(heard, [before, said].concat(), "each once");
+    assert_eq!((b.contact().device, a.contact().device), (1, 0));
     for person in [&a, &b] {
         let with = person.contact().id;
         for message in person.client.messages(with, None, 50).unwrap() {

@@ -216,6 +216,11 @@ fn step(
                 c.set_draft(contact, b"draft", now)
             });
         }
+        "set_draft_session" => {
+            call(person, counts, "set_draft_session", |c| {
+                c.set_draft_session(contact, b"visit-7421", now)
+            });
+        }
         "set_draft_files" => {
             let names = [None, Some("a.pdf"), Some("a/b")];
             let file = Attachment {

@@ -148,23 +148,31 @@ export class EngineHost {
 
   /** What was written to a contact and not sent yet. */
   draft(contactId: string): Promise<string> {
-    return this.#inTurn(async () => {
-      const key = this.#step((engine) => engine.draftKey(contactId));
-      const sealed = await stored(() => this.#store.get(key));
-      const draft = sealed && decode(this.#step((engine) => engine.openDraft(contactId, sealed)));
-      return draft ?? "";
-    });
+    return this.#kept(
+      (engine) => engine.draftKey(contactId),
+      (engine, sealed) => (sealed && decode(engine.openDraft(contactId, sealed))) ?? "",
+    );
+  }
+
+  /** The session label of what was written to a contact and not sent yet. */
+  draftSession(contactId: string): Promise<string> {
+    return this.#kept(
+      (engine) => engine.draftSessionKey(contactId),
+      (engine, sealed) => (sealed && decode(engine.openDraftSession(contactId, sealed))) ?? "",
+    );
   }
 
   /** The files that were picked for a contact and not sent yet. */
   draftFiles(contactId: string): Promise<DraftFile[]> {
-    return this.#inTurn(async () => {
-      const key = this.#step((engine) => engine.draftFilesKey(contactId));
-      const sealed = await stored(() => this.#store.get(key));
-      if (sealed === undefined) return [];
-      const files = this.#step((engine) => engine.openDraftFiles(contactId, sealed));
-      return files.map(([contentType, filename, body]) => ({ contentType, filename, body }));
-    });
+    return this.#kept(
+      (engine) => engine.draftFilesKey(contactId),
+      (engine, sealed) =>
+        (sealed === undefined ? [] : engine.openDraftFiles(contactId, sealed)).map(([contentType, filename, body]) => ({
+          contentType,
+          filename,
+          body,
+        })),
+    );
   }
 
   /** Throws `MESSAGE_UNFILED` while messages are unfiled; in a locked vault, if they were when it was locked. */
@@ -204,6 +212,15 @@ export class EngineHost {
     this.#engine?.free();
     this.#engine = undefined;
     call((core) => core.wipeStack());
+  }
+
+  /** Opens a record that is read when it is asked for. */
+  #kept<T>(keyOf: (engine: Engine) => string, open: (engine: Engine, sealed: Uint8Array | undefined) => T): Promise<T> {
+    return this.#inTurn(async () => {
+      const key = this.#step(keyOf);
+      const sealed = await stored(() => this.#store.get(key));
+      return this.#step((engine) => open(engine, sealed));
+    });
   }
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {

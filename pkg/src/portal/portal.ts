@@ -1,16 +1,17 @@
 /** The Portal level: one person's contacts and messages, over a relay, kept in a store. */
 
-import { draftFiles, outgoing } from "./content.js";
-import { requirePace } from "./options.js";
 import { EmergencyShares } from "./emergency.js";
 import { EventStreams } from "./event-stream.js";
 import type { PortalEvent, PortalEventTarget } from "./events.js";
-import type { OpenInvitation, Synced } from "./engine.js";
+import type { Synced } from "./engine.js";
 import { MessageFiling, type DiscardOptions } from "./filing.js";
+import { Mail } from "./mail.js";
 import { readMessages } from "./messages.js";
 import { openReadOnly, openRuntime, restoreRuntime } from "./open.js";
+import { People } from "./people.js";
 import type { ReadOnlyPortal } from "./read-only.js";
 import type { Runtime } from "./runtime.js";
+import { changeSettings, readSettings } from "./settings.js";
 import type {
   AcceptOptions,
   Contact,
@@ -38,20 +39,8 @@ import type {
   Transfer,
 } from "./types.js";
 import { PortalVault } from "./vault.js";
-import {
-  bytes,
-  callback,
-  content,
-  flag,
-  integer,
-  options as known,
-  signal as requireSignal,
-  text,
-  throwIfAborted,
-} from "../arguments.js";
+import { callback, flag, options as known, signal as requireSignal, text, throwIfAborted } from "../arguments.js";
 import { AuditLog } from "../audit/log.js";
-import { TesseraError, invalid } from "../errors.js";
-import { qrSvg } from "../qr.js";
 import { EmergencySession } from "../vault/emergency-access.js";
 
 /**
@@ -73,6 +62,8 @@ export class Portal extends (EventTarget as {
   /** What came of filing messages in the health record. */
   readonly filing: MessageFiling;
   readonly #runtime: Runtime;
+  readonly #people: People;
+  readonly #mail: Mail;
   readonly #streams = new EventStreams();
   #disposed: Promise<void> | undefined;
 
@@ -103,6 +94,8 @@ export class Portal extends (EventTarget as {
       runtime.log.event(type, detail);
       this.#streams.dispatch(this, type, detail);
     };
+    this.#people = new People(runtime);
+    this.#mail = new Mail(runtime);
     this.vault = new PortalVault(runtime);
     this.audit = new AuditLog(runtime);
     this.emergency = new EmergencyShares(runtime);
@@ -110,94 +103,55 @@ export class Portal extends (EventTarget as {
   }
 
   /** Makes an invitation for one person to answer. */
-  async invite(options: InviteOptions): Promise<Invitation> {
-    const { kind, expiresInSeconds } = known(options, "options", ["kind", "expiresInSeconds"]);
-    if (kind !== "qr" && kind !== "link") throw invalid('kind is neither "qr" nor "link"');
-    const expires =
-      expiresInSeconds === undefined ? undefined : integer(expiresInSeconds, "expiresInSeconds", 1, 2 ** 31);
-    this.#runtime.lockController.used();
-    await this.#runtime.driver.parameters();
-    const made = await this.#runtime.host.apply((engine, now) => engine.invite(kind, expires, now));
-    await this.#enrolling();
-    return withQr(made);
+  invite(options: InviteOptions): Promise<Invitation> {
+    return this.#people.invite(options);
   }
 
   /** The invitations that were made here and can still be answered. */
-  async invitations(): Promise<Invitation[]> {
-    return (await this.#runtime.forRead().read((engine, now) => engine.openInvitations(now))).map(withQr);
+  invitations(): Promise<Invitation[]> {
+    return this.#people.invitations();
   }
 
-  async cancelInvitation(id: string): Promise<void> {
-    const invitation = text(id, "id");
-    await this.#runtime.forUser().apply((engine, now) => engine.cancelInvitation(invitation, now));
+  cancelInvitation(id: string): Promise<void> {
+    return this.#people.cancelInvitation(id);
   }
 
   /** Answers an invitation: the `tessera:/…` text, or a link or a mail's text around it. */
-  async accept(uri: string, options: AcceptOptions = {}): Promise<Contact> {
-    const invitation = text(uri, "uri");
-    const inPerson = flag(known(options, "options", ["inPerson"]).inPerson, "inPerson");
-    this.#runtime.lockController.used();
-    await this.#runtime.driver.parameters();
-    const contact = await this.#runtime.host.apply((engine, now) => engine.accept(invitation, inPerson, now));
-    await this.#enrolling();
-    return contact;
+  accept(uri: string, options: AcceptOptions = {}): Promise<Contact> {
+    return this.#people.accept(uri, options);
   }
 
-  async me(): Promise<Me> {
-    const { name, publicKey, fingerprint } = await this.#runtime.forRead().read((engine) => engine.me());
-    return { name, publicKey, fingerprint, fingerprintQrSvg: qrSvg(`tessera-fingerprint:${hex(fingerprint)}`) };
+  me(): Promise<Me> {
+    return this.#people.me();
   }
 
   /** Names the only identity that may answer an invitation: scanned from its screen, or authenticated by the host. */
-  async expectIdentity(invitationId: string, fingerprint: Uint8Array): Promise<void> {
-    const [id, expected] = [text(invitationId, "invitationId"), bytes(fingerprint, "fingerprint", 32)];
-    await this.#runtime.forUser().apply((engine, now) => engine.expectIdentity(id, expected, now));
+  expectIdentity(invitationId: string, fingerprint: Uint8Array): Promise<void> {
+    return this.#people.expectIdentity(invitationId, fingerprint);
   }
 
-  async contacts(): Promise<Contact[]> {
-    return this.#runtime.forRead().read((engine) => engine.contacts());
+  contacts(): Promise<Contact[]> {
+    return this.#people.contacts();
   }
 
   /** Both people read the same six digits. What was held is shown now. */
-  async confirmSas(contactId: string): Promise<void> {
-    const contact = text(contactId, "contactId");
-    await this.#runtime.forUser().apply((engine, now) => engine.confirmSas(contact, now));
+  confirmSas(contactId: string): Promise<void> {
+    return this.#people.confirmSas(contactId);
   }
 
   /** The digits differ: someone stands in between. */
-  async rejectSas(contactId: string): Promise<void> {
-    const contact = text(contactId, "contactId");
-    await this.#runtime.forUser().apply((engine, now) => engine.rejectSas(contact, now));
+  rejectSas(contactId: string): Promise<void> {
+    return this.#people.rejectSas(contactId);
   }
 
   /** Removes a contact with all messages. `MESSAGE_UNFILED` if the health record does not have one of them yet. */
-  async removeContact(contactId: string, options: DiscardOptions = {}): Promise<void> {
-    const contact = text(contactId, "contactId");
-    const discard = flag(known(options, "options", ["discardUnfiled"]).discardUnfiled, "discardUnfiled");
-    await this.#runtime.forUser().apply((engine, now) => engine.removeContact(contact, discard, now));
+  removeContact(contactId: string, options: DiscardOptions = {}): Promise<void> {
+    return this.#people.remove(contactId, options);
   }
 
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`; or with the pace `prompt` at once. */
-  async send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
-    const to = text(contactId, "contactId");
-    const { session, pace, signal, size, read } = outgoing(message);
-    throwIfAborted(signal);
-    this.#runtime.lockController.used();
-    await this.#runtime.driver.ready();
-    const { maxMessageBytes } = await this.limits();
-    if (size > maxMessageBytes)
-      throw new TesseraError("MESSAGE_TOO_LARGE", `the message has ${size} bytes, the relay allows ${maxMessageBytes}`);
-    const { text: typed, attachments } = await read();
-    throwIfAborted(signal);
-    const isPrompt = (pace ?? this.#runtime.pace) === "prompt";
-    const sent = await this.#runtime.host.apply((engine, now) => {
-      const effects = engine.send(to, typed, attachments, session, now);
-      return isPrompt ? this.#runtime.prompt.marked(effects) : effects;
-    });
-    if (!isPrompt) return this.#runtime.message(sent) as OutgoingMessage;
-    void this.#runtime.prompt.send();
-    const { leavesBy: _, ...leaving } = sent;
-    return this.#runtime.message(leaving) as OutgoingMessage;
+  send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
+    return this.#mail.send(contactId, message);
   }
 
   /** Messages with a contact, the newest last. */
@@ -211,43 +165,31 @@ export class Portal extends (EventTarget as {
   }
 
   /** Takes back a message that has not left: its contact never sees it. `MESSAGE_SENT` if the relay has all of it, or may have. */
-  async cancel(messageId: string): Promise<OutgoingMessage> {
-    const id = text(messageId, "messageId");
-    const cancelled = await this.#runtime.forUser().apply((engine, now) => engine.cancel(id, now));
-    return this.#runtime.message(cancelled) as OutgoingMessage;
+  cancel(messageId: string): Promise<OutgoingMessage> {
+    return this.#mail.cancel(messageId);
   }
 
   /**
    * Marks what came from a contact as read, up to a message or all of it. Held messages stay unread. A page may call it by itself when
    * it shows messages: it does not restart the idle time.
    */
-  async markRead(contactId: string, messageId?: string): Promise<void> {
-    const contact = text(contactId, "contactId");
-    const until = messageId === undefined ? undefined : text(messageId, "messageId");
-    await this.#runtime.forRead().apply((engine, now) => engine.markRead(contact, until, now));
+  markRead(contactId: string, messageId?: string): Promise<void> {
+    return this.#mail.markRead(contactId, messageId);
   }
 
   /** Deletes a message with its body here; its contact keeps it. One that waits is cancelled first. `MESSAGE_UNFILED` if the health record does not have it yet. */
-  async deleteMessage(messageId: string, options: DiscardOptions = {}): Promise<void> {
-    const id = text(messageId, "messageId");
-    const discard = flag(known(options, "options", ["discardUnfiled"]).discardUnfiled, "discardUnfiled");
-    await this.#runtime.forUser().apply((engine, now) => engine.deleteMessage(id, discard, now));
+  deleteMessage(messageId: string, options: DiscardOptions = {}): Promise<void> {
+    return this.#mail.delete(messageId, options);
   }
 
   /** What the relay allows, and its pace. */
-  async limits(): Promise<Limits> {
-    this.#runtime.lockController.check();
-    const { maxAttachmentBytes, epochSeconds, perBucket } = await this.#runtime.driver.parameters();
-    return { maxMessageBytes: maxAttachmentBytes, epochSeconds, cellsPerBucket: perBucket };
+  limits(): Promise<Limits> {
+    return this.#mail.limits();
   }
 
   /** What sending so many bytes takes at most, at this pace. */
-  async estimate(bytes: number, pace: Pace = "steady"): Promise<Estimate> {
-    const count = integer(bytes, "bytes", 0, Number.MAX_SAFE_INTEGER);
-    const prompt = requirePace(pace) === "prompt";
-    this.#runtime.lockController.check();
-    await this.#runtime.driver.parameters();
-    return this.#runtime.forRead().read((engine) => engine.estimate(count, prompt));
+  estimate(bytes: number, pace: Pace = "steady"): Promise<Estimate> {
+    return this.#mail.estimate(bytes, pace);
   }
 
   /**
@@ -260,9 +202,8 @@ export class Portal extends (EventTarget as {
   }
 
   /** Takes another name. People who are met from now on see it; contacts and open invitations keep the one before. */
-  async rename(name: string): Promise<void> {
-    const next = text(name, "name");
-    await this.#runtime.forUser().apply((engine, now) => engine.rename(next, now));
+  rename(name: string): Promise<void> {
+    return this.#people.rename(name);
   }
 
   /** Messages of several cells on their way, in or out. */
@@ -271,25 +212,13 @@ export class Portal extends (EventTarget as {
     return this.#runtime.forRead().read((engine) => engine.transfers());
   }
 
-  async settings(): Promise<Settings> {
-    return this.#runtime.forRead().read((engine) => ({ ...engine.settings(), filing: engine.filesMessages() }));
+  settings(): Promise<Settings> {
+    return readSettings(this.#runtime);
   }
 
   /** Changes what is named. What no longer counts is forgotten with the next round. */
-  async changeSettings(settings: Partial<Settings>): Promise<Settings> {
-    const changes = known(settings, "settings", ["graceDays", "retentionDays", "filing"]);
-    const current = await this.settings();
-    const given = { ...current, ...changes };
-    const [grace, retention] = [
-      integer(given.graceDays, "graceDays", 3, 28),
-      integer(given.retentionDays, "retentionDays", 7, 60),
-    ];
-    const filing = changes.filing === undefined ? current.filing : flag(changes.filing, "filing");
-    const host = this.#runtime.forUser();
-    if (changes.graceDays !== undefined || changes.retentionDays !== undefined)
-      await host.apply((engine, now) => engine.setSettings(grace, retention, now));
-    await host.apply((engine, now) => engine.setFilesMessages(filing, now));
-    return { graceDays: grace, retentionDays: retention, filing };
+  changeSettings(settings: Partial<Settings>): Promise<Settings> {
+    return changeSettings(this.#runtime, settings);
   }
 
   /**
@@ -311,25 +240,33 @@ export class Portal extends (EventTarget as {
   }
 
   /** What was written to a contact and not sent yet; empty if nothing. */
-  async draft(contactId: string): Promise<string> {
-    return this.#runtime.forRead().draft(text(contactId, "contactId"));
+  draft(contactId: string): Promise<string> {
+    return this.#mail.draft(contactId);
   }
 
   /** Keeps what is being written, sealed, through locks and restarts. Sending a text deletes it, and so does an empty one. */
-  async setDraft(contactId: string, draft: string): Promise<void> {
-    const [to, kept] = [text(contactId, "contactId"), content(text(draft, "draft"), "draft")];
-    await this.#runtime.forUser().apply((engine, now) => engine.setDraft(to, kept, now));
+  setDraft(contactId: string, draft: string): Promise<void> {
+    return this.#mail.setDraft(contactId, draft);
+  }
+
+  /** The session label of what was written to a contact and not sent yet; empty if none. */
+  draftSession(contactId: string): Promise<string> {
+    return this.#mail.draftSession(contactId);
+  }
+
+  /** Keeps the label as it is typed, as `setDraft` keeps the text. Sending a message with a label deletes it, and so does an empty one. */
+  setDraftSession(contactId: string, session: string): Promise<void> {
+    return this.#mail.setDraftSession(contactId, session);
   }
 
   /** The files that were picked for a contact and not sent yet. */
-  async draftFiles(contactId: string): Promise<DraftFile[]> {
-    return this.#runtime.forRead().draftFiles(text(contactId, "contactId"));
+  draftFiles(contactId: string): Promise<DraftFile[]> {
+    return this.#mail.draftFiles(contactId);
   }
 
   /** Keeps the files that were picked, as `setDraft` keeps the text. Sending a message with attachments deletes them, and so does an empty list. */
-  async setDraftFiles(contactId: string, files: readonly (Blob | OutgoingAttachment)[]): Promise<void> {
-    const [to, kept] = [text(contactId, "contactId"), await draftFiles(files)];
-    await this.#runtime.forUser().apply((engine, now) => engine.setDraftFiles(to, kept, now));
+  setDraftFiles(contactId: string, files: readonly (Blob | OutgoingAttachment)[]): Promise<void> {
+    return this.#mail.setDraftFiles(contactId, files);
   }
 
   /** One round: reads both mailboxes, then posts one slot, or the whole queue with `flush`. */
@@ -353,11 +290,6 @@ export class Portal extends (EventTarget as {
     return this.#streams.open(options);
   }
 
-  /** An enrolment through the lobby cannot wait for the next epoch. */
-  async #enrolling(): Promise<void> {
-    if (await this.#runtime.host.read((engine, now) => engine.lobbyWatch(now))) await this.#runtime.driver.enrolling();
-  }
-
   #result({ messages, rejected, gaps, cells, bytes, incomplete }: Synced): SyncResult {
     return {
       messages: messages.map((message) => this.#runtime.message(message)),
@@ -368,12 +300,4 @@ export class Portal extends (EventTarget as {
       incomplete,
     };
   }
-}
-
-function withQr(invitation: OpenInvitation): Invitation {
-  return { ...invitation, qrSvg: qrSvg(invitation.uri) };
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

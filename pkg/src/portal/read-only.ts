@@ -50,6 +50,11 @@ export class ReadOnlyPortal {
     return this.#host.draft(text(contactId, "contactId"));
   }
 
+  /** The session label of that message. */
+  async draftSession(contactId: string): Promise<string> {
+    return this.#host.draftSession(text(contactId, "contactId"));
+  }
+
   /** The files that were picked for that message. */
   async draftFiles(contactId: string): Promise<DraftFile[]> {
     return this.#host.draftFiles(text(contactId, "contactId"));

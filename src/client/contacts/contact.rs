@@ -147,6 +147,7 @@ impl Contact {
             }),
             sas: self.digits.clone(),
             reason: self.reason.clone(),
+            device: self.channel.as_ref().map_or(0, Channel::newest_device),
         }
     }
 

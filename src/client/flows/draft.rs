@@ -1,5 +1,5 @@
-//! Drafts: text and files that were not sent yet, stored in the vault so that
-//! neither a lock nor a closed page loses them.
+//! Drafts: text, files and session label that were not sent yet, stored in the
+//! vault so that neither a lock nor a closed page loses them.
 
 use zeroize::Zeroizing;
 
@@ -29,6 +29,15 @@ impl Client {
         self.contacts.find(id).map(|_| StoreKey::DraftFiles(id))
     }
 
+    /// The store key of the session label of a draft.
+    ///
+    /// # Errors
+    ///
+    /// `ContactUnknown`.
+    pub fn draft_session_key(&self, id: ContactId) -> Result<StoreKey, ClientError> {
+        self.contacts.find(id).map(|_| StoreKey::DraftSession(id))
+    }
+
     /// Stores the text of a draft in place of the previous one; an empty one
     /// deletes it.
     ///
@@ -42,13 +51,33 @@ impl Client {
         now: UnixTime,
     ) -> Result<Effects, ClientError> {
         let key = self.draft_key(id)?;
+        Ok(self.set_draft_text(key, text, now))
+    }
+
+    /// Stores the session label of a draft as it was typed, in place of the
+    /// previous one; an empty one deletes it.
+    ///
+    /// # Errors
+    ///
+    /// `ContactUnknown`.
+    pub fn set_draft_session(
+        &mut self,
+        id: ContactId,
+        label: &[u8],
+        now: UnixTime,
+    ) -> Result<Effects, ClientError> {
+        let key = self.draft_session_key(id)?;
+        Ok(self.set_draft_text(key, label, now))
+    }
+
+    fn set_draft_text(&mut self, key: StoreKey, text: &[u8], now: UnixTime) -> Effects {
         let mut tx = Transaction::new(now);
         if text.is_empty() {
             tx.delete(key);
         } else {
             tx.put_bytes(key, Zeroizing::new(text.to_vec()));
         }
-        Ok(self.commit(tx, ()))
+        self.commit(tx, ())
     }
 
     /// Stores the files of a draft in place of the previous ones; none deletes

@@ -177,6 +177,7 @@ impl Client {
             | StoreKey::Evidence(_)
             | StoreKey::Draft(_)
             | StoreKey::DraftFiles(_)
+            | StoreKey::DraftSession(_)
             | StoreKey::LogEntry(_) => return Err(VaultError::Damaged),
         }
         Ok(())

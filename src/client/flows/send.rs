@@ -76,6 +76,7 @@ impl Client {
             return Err(EnvelopeError::TooLarge.into());
         }
         let (typed, picked) = (outgoing.text.is_some(), !outgoing.attachments.is_empty());
+        let labelled = !outgoing.session.is_empty();
         let (content_type, payload) = outgoing.into_payload()?;
         let message = MessageRef {
             contact: id,
@@ -124,6 +125,9 @@ impl Client {
         }
         if picked {
             tx.delete(StoreKey::DraftFiles(id));
+        }
+        if labelled {
+            tx.delete(StoreKey::DraftSession(id));
         }
         Ok(self.commit(tx, view))
     }

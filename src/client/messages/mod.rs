@@ -177,8 +177,13 @@ impl Messages {
         }
         self.all.retain(|message, _| message.contact != contact);
         self.sent.retain(|(known, _), _| *known != contact);
-        tx.delete(StoreKey::Draft(contact));
-        tx.delete(StoreKey::DraftFiles(contact));
+        for draft in [
+            StoreKey::Draft,
+            StoreKey::DraftFiles,
+            StoreKey::DraftSession,
+        ] {
+            tx.delete(draft(contact));
+        }
     }
 
     /// Deletes a message with its body.

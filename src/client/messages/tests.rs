@@ -172,7 +172,8 @@ fn removing_a_contact_deletes_its_records_and_no_others() {
         [
             StoreKey::Body(at(0)),
             StoreKey::Draft(CONTACT),
-            StoreKey::DraftFiles(CONTACT)
+            StoreKey::DraftFiles(CONTACT),
+            StoreKey::DraftSession(CONTACT)
         ]
     );
     assert!(changes.values().all(Option::is_none));

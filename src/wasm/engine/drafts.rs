@@ -1,4 +1,4 @@
-//! Drafts: text and files that were not sent yet.
+//! Drafts: text, files and session label that were not sent yet.
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
@@ -47,6 +47,24 @@ impl Engine {
         self.give(result)
     }
 
+    /// Stores the session label of a draft; an empty one deletes it.
+    ///
+    /// # Errors
+    ///
+    /// `CONTACT_UNKNOWN`.
+    #[wasm_bindgen(js_name = setDraftSession, unchecked_return_type = "Effects")]
+    pub fn set_draft_session(
+        &mut self,
+        id: &str,
+        label: &Uint8Array,
+        now: f64,
+    ) -> JsResult<JsValue> {
+        let result = self
+            .client
+            .set_draft_session(contact(id)?, &content(label), time(now)?);
+        self.give(result)
+    }
+
     /// Where the text of a draft is stored.
     ///
     /// # Errors
@@ -69,6 +87,17 @@ impl Engine {
         Ok(key.map_err(client_error)?.to_string())
     }
 
+    /// Where the session label of a draft is stored.
+    ///
+    /// # Errors
+    ///
+    /// `CONTACT_UNKNOWN`.
+    #[wasm_bindgen(js_name = draftSessionKey)]
+    pub fn draft_session_key(&self, id: &str) -> JsResult<String> {
+        let key = self.client.draft_session_key(contact(id)?);
+        Ok(key.map_err(client_error)?.to_string())
+    }
+
     /// Opens the stored text of a draft.
     ///
     /// # Errors
@@ -79,6 +108,20 @@ impl Engine {
         let plain = self
             .key
             .open(&self.draft_key(id)?, &sealed.to_vec())
+            .map_err(vault_error)?;
+        Ok(array(&plain))
+    }
+
+    /// Opens the stored session label of a draft.
+    ///
+    /// # Errors
+    ///
+    /// `VAULT_DAMAGED`, `CONTACT_UNKNOWN`.
+    #[wasm_bindgen(js_name = openDraftSession)]
+    pub fn open_draft_session(&self, id: &str, sealed: &Uint8Array) -> JsResult<Uint8Array> {
+        let plain = self
+            .key
+            .open(&self.draft_session_key(id)?, &sealed.to_vec())
             .map_err(vault_error)?;
         Ok(array(&plain))
     }

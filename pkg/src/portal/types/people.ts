@@ -48,4 +48,6 @@ export interface Contact {
   readonly sas: string | null;
   /** Why the contact is suspect or stays pending. */
   readonly reason: ErrorCode | null;
+  /** The newest device that the contact has written from; 0 is its first. */
+  readonly device: number;
 }
