@@ -31,7 +31,7 @@ async function watchAlarms({ context, page }) {
   return alarms;
 }
 
-test("picked files, the text, and the code at the desk survive a lock and a reload; nothing alarms anybody", async () => {
+test("picked files, the text, the visit and the code at the desk survive a lock and a reload; nothing alarms anybody", async () => {
   const { desk, phone } = await connected(browser, relay);
   const alarms = [await watchAlarms(desk), await watchAlarms(phone)];
   const { page } = phone;
@@ -77,6 +77,8 @@ test("picked files, the text, and the code at the desk survive a lock and a relo
   await photo.waitFor();
   assert.equal(await picked.count(), 0);
 
+  const visit = desk.page.getByTestId("compose-label");
+  await visit.fill("visit-7421");
   await desk.page.getByTestId("add-contact").click();
   await desk.page.getByTestId("invite-qr").click();
   const card = desk.page.getByTestId("invitation");
@@ -105,8 +107,11 @@ test("picked files, the text, and the code at the desk survive a lock and a relo
   assert.equal(await card.count(), 0, "an invitation that was answered is gone");
 
   await desk.page.getByTestId("contact").filter({ hasText: "Ana" }).click();
+  assert.equal(await visit.inputValue(), "visit-7421");
   await write(desk.page, "Thank you, Ana.");
-  await incoming(phone.page).filter({ hasText: "Thank you, Ana." }).waitFor();
+  const thanks = incoming(phone.page).filter({ hasText: "Thank you, Ana." });
+  assert.equal(await thanks.getByTestId("message-label").innerText(), "visit-7421");
+  assert.equal(await visit.inputValue(), "", "the next message may be of another visit");
   await desk.page.locator('[data-testid="message"][data-state="delivered"]').first().waitFor();
   assert.deepEqual(alarms, [[], []]);
   for (const { page: one } of [desk, phone, second]) {
@@ -193,7 +198,13 @@ describe("on portals of a test's own", () => {
           audit: { entries: async ({ before = entries.length } = {}) => entries.slice(0, before) },
           estimate: async () => ({ cells: 9, seconds }),
           send: async (id, message) => {
-            window.sent.push({ id, pace: message.pace, files: message.attachments.length, text: message.text });
+            window.sent.push({
+              id,
+              pace: message.pace,
+              files: message.attachments.length,
+              text: message.text,
+              session: message.session,
+            });
           },
         });
         const element = document.createElement("tessera-portal");
@@ -234,6 +245,36 @@ describe("on portals of a test's own", () => {
     await banner.waitFor({ state: "detached" });
     await page.getByTestId("missing-here").waitFor();
     await page.getByTestId("checked").waitFor();
+  });
+
+  test("the visit stands once above the messages that belong to it, and is offered for the next one", async () => {
+    const of = (id, session, minute) => ({ id, text: id, session, sentAt: 1_700_000_000 + minute * 60 });
+    await draw({
+      messages: [of("m1", "visit-1", 0), of("m2", "visit-1", 1), of("m3", "visit-2", 2), of("m4", null, 3)].map(
+        ({ sentAt, ...message }) => ({ ...message, sentAt, receivedAt: sentAt }),
+      ),
+      properties: { visitLabels: true },
+    });
+    await page.locator('[data-id="m4"]').waitFor();
+    const labels = await page
+      .getByTestId("message")
+      .evaluateAll((all) =>
+        all.map((message) => [
+          message.querySelector(".label")?.textContent.trim(),
+          message.querySelector("[data-testid=message-label]")?.textContent,
+        ]),
+      );
+    assert.deepEqual(labels, [
+      ["Visit: visit-1", "visit-1"],
+      [undefined, "visit-1"],
+      ["Visit: visit-2", "visit-2"],
+      [undefined, undefined],
+    ]);
+    const offered = page.locator("datalist option");
+    assert.deepEqual(await offered.evaluateAll((all) => all.map(({ value }) => value)), ["visit-1", "visit-2"]);
+    await page.getByTestId("compose-label").fill("visit-2");
+    await write(page, "Of the second visit.");
+    assert.deepEqual(await page.evaluate(() => window.sent.map(({ session }) => session)), ["visit-2"]);
   });
 
   test("a blocked person: read-only, the true reason, and the way back goes through a question", async () => {

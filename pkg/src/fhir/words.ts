@@ -50,7 +50,7 @@ const WORDS = {
   ],
   some_not_final: [
     "Some results here are not final, or their status is unknown.",
-    "Algunos de estos resultados no son definitivos, o se desconoce su estado.",
+    "Algunos de estos resultados no son definitivos, o se desconoce el estado.",
   ],
   some_cancelled: ["Some results here were cancelled.", "Algunos de estos resultados se cancelaron."],
   some_in_error: [
@@ -59,7 +59,7 @@ const WORDS = {
   ],
   document_rules: [
     "The sender names rules for this file that change its meaning and that are not known here. Read the original.",
-    "El remitente indica para este archivo reglas que cambian su significado y que aquí no se conocen. Lea el original.",
+    "El remitente indica para este archivo reglas que cambian el significado y que aquí no se conocen. Lea el original.",
   ],
   more_rows_one: ["1 more result is in the original.", "Hay 1 resultado más en el original."],
   more_rows: ["{count} more results are in the original.", "Hay {count} resultados más en el original."],
@@ -77,7 +77,7 @@ const WORDS = {
   ],
   no_coded: [
     "This report has no coded results. Its text is in the original.",
-    "Este informe no tiene resultados codificados. Su texto está en el original.",
+    "Este informe no tiene resultados codificados. El texto está en el original.",
   ],
   own_words: ["The document’s own words", "Las palabras del propio documento"],
   narrative_hidden: [
@@ -129,7 +129,7 @@ const WORDS = {
   other_kind: ["in the original", "en el original"],
   unit_differs: [
     "The unit and its code disagree: {unit} and {code}. Ask the laboratory.",
-    "La unidad y su código no coinciden: {unit} y {code}. Pregunte al laboratorio.",
+    "La unidad y el código no coinciden: {unit} y {code}. Pregunte al laboratorio.",
   ],
   several_values: [
     "The sender gave more than one value. Ask the laboratory.",
@@ -141,7 +141,7 @@ const WORDS = {
   from: ["from", "desde"],
   to: ["to", "hasta"],
   not_a_date: ["not a date", "no es una fecha"],
-  your_time: ["your time", "su hora local"],
+  your_time: ["your time", "hora local de usted"],
   yes: ["yes", "sí"],
   no: ["no", "no"],
   waveform: ["Waveform", "Onda"],

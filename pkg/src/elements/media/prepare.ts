@@ -9,6 +9,8 @@ export interface PreparedFile {
   readonly kind: FileKind;
 }
 
+/** Of every photo that was made smaller here. */
+export const PHOTO_TYPE = "image/jpeg";
 /** Longest side of a photo, in pixels: a page of text stays readable. */
 const LONGEST_SIDE = 1600;
 /** Tried in this order until the photo fits. */
@@ -53,7 +55,7 @@ async function redraw(file: File, limit: number): Promise<PreparedFile | null> {
     const fit = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
     for (const { scale, quality } of ATTEMPTS) {
       const blob = await encode(bitmap, fit * scale, quality);
-      if (blob.size <= limit) return { blob, contentType: "image/jpeg", filename: jpegName(file.name), kind: "photo" };
+      if (blob.size <= limit) return { blob, contentType: PHOTO_TYPE, filename: jpegName(file.name), kind: "photo" };
     }
   } finally {
     bitmap.close();
@@ -73,7 +75,7 @@ function encode(bitmap: ImageBitmap, scale: number, quality: number): Promise<Bl
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, width, height);
-  return canvas.convertToBlob({ type: "image/jpeg", quality });
+  return canvas.convertToBlob({ type: PHOTO_TYPE, quality });
 }
 
 function jpegName(name: string): string {

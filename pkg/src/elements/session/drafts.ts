@@ -1,26 +1,37 @@
-/** Files that were picked for a message and not sent yet: in the vault, sealed, and here as long as it is open. */
+/** Files and the label of a visit for a message that was not sent yet: in the vault, sealed, and here as long as it is open. */
 
 import type { DraftFile, Portal } from "../../index.js";
 import type { PreparedFile } from "../media/prepare.js";
 import { kindOf } from "./content.js";
 
-type Source = Pick<Portal, "draftFiles">;
-type Keeper = Pick<Portal, "setDraftFiles">;
+type Source = Pick<Portal, "draftFiles" | "draftSession">;
+type Keeper = Pick<Portal, "setDraftFiles" | "setDraftSession">;
 
 export class Drafts {
   readonly #files = new Map<string, readonly PreparedFile[]>();
-  /** The label of a visit, as typed. */
-  readonly labels = new Map<string, string>();
+  readonly #labels = new Map<string, string>();
 
   files(contactId: string): readonly PreparedFile[] {
     return this.#files.get(contactId) ?? [];
   }
 
+  /** The label of the visit, as it was typed. */
+  label(contactId: string): string {
+    return this.#labels.get(contactId) ?? "";
+  }
+
   /** Reads once what the vault holds. */
   async load(contactId: string, source: Source): Promise<void> {
     if (this.#files.has(contactId)) return;
-    const found = await source.draftFiles(contactId);
+    const [found, label] = [await source.draftFiles(contactId), await source.draftSession(contactId)];
     if (!this.#files.has(contactId)) this.#files.set(contactId, found.map(prepared));
+    if (!this.#labels.has(contactId)) this.#labels.set(contactId, label);
+  }
+
+  /** Shows this label, and keeps it. */
+  keepLabel(contactId: string, label: string, keeper: Keeper): Promise<void> {
+    this.#labels.set(contactId, label);
+    return keeper.setDraftSession(contactId, label);
   }
 
   /** Shows these files, and keeps them; if the vault has no room, only until the page is closed. */
@@ -32,14 +43,15 @@ export class Drafts {
     );
   }
 
-  /** They were sent, which took them out of the vault. */
-  sent(contactId: string): void {
+  /** They were sent, which took them out of the vault; a label that was typed meanwhile is that of the next message. */
+  sent(contactId: string, label: string): void {
     this.#files.set(contactId, []);
+    if (this.label(contactId).trim() === label) this.#labels.set(contactId, "");
   }
 
   forget(): void {
     this.#files.clear();
-    this.labels.clear();
+    this.#labels.clear();
   }
 }
 

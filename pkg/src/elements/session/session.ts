@@ -1,23 +1,10 @@
-/** One person's portal and what the elements of a page show of it; elements on one vault share one. */
+/** One person's portal in a page, from the first visit to its end; elements on one vault share one. */
 
-import type {
-  Contact,
-  DiscardOptions,
-  Invitation,
-  LockReason,
-  Message,
-  PasskeyOpening,
-  Portal,
-  Transfer,
-} from "../../index.js";
+import { init, type DiscardOptions, type LockReason, type PasskeyOpening, type Portal } from "../../index.js";
 import { codeOf } from "../words/language.js";
-import { Alerts, type Alert } from "./alerts.js";
-import { Conditions } from "./conditions.js";
-import { isRead, isUnread, timeOf } from "./content.js";
-import { Drafts } from "./drafts.js";
+import { Contents } from "./contents.js";
 import { Marks } from "./marks.js";
 import { isStorageApart } from "./storage.js";
-import { Thread } from "./thread.js";
 import { VaultAccess, type BackupKey, type VaultOptions } from "./vault.js";
 
 /**
@@ -26,18 +13,6 @@ import { VaultAccess, type BackupKey, type VaultOptions } from "./vault.js";
  */
 export type Access = "opening" | "first" | "open" | "locked" | "elsewhere" | "gone" | "ended";
 
-/** What the inbox shows of a contact. */
-export interface Summary {
-  readonly last: Message | null;
-  /** 100 stands for more than 99. */
-  readonly unread: number;
-  readonly hasDraft: boolean;
-}
-
-const FEW = 10;
-const UNREAD_COUNTED = 100;
-const NO_SUMMARY: Summary = { last: null, unread: 0, hasDraft: false };
-
 export interface SessionOptions extends VaultOptions {
   /** What contacts see of a person whose vault is made here; asked for if null. */
   readonly name: string | null;
@@ -45,22 +20,13 @@ export interface SessionOptions extends VaultOptions {
   readonly firstPassphrase: string | null;
 }
 
-export class Session {
+export class Session extends Contents {
   access: Access = "opening";
   /** Why it was locked; null if the vault was here before the page was opened. */
   lockedBy: LockReason | null = null;
   /** Why the portal could not be opened, or ended. */
   failure: unknown = null;
-  contacts: readonly Contact[] = [];
-  transfers: readonly Transfer[] = [];
-  /** Invitations that were made here and wait for an answer. */
-  invitations: readonly Invitation[] = [];
   name: string;
-  readonly summaries = new Map<string, Summary>();
-  readonly threads = new Map<string, Thread>();
-  readonly conditions = new Conditions(() => this.changed());
-  readonly drafts = new Drafts();
-  readonly alerts: Alerts;
   /**
    * A page of another site shows this one in a frame, and the browser promised nothing: what is kept here may be cleared, and is not
    * what a tab shows. Before anything is kept, the person is asked.
@@ -75,8 +41,6 @@ export class Session {
   readonly options: SessionOptions | null;
   readonly #access: VaultAccess | null;
   readonly #marks: Marks;
-  readonly #watchers = new Set<() => void>();
-  readonly #arrivals = new Set<(message: Message) => void>();
   /** Settled once `isStorageApart` is known. */
   readonly #looked: Promise<void>;
   #portal: Portal | null = null;
@@ -84,10 +48,11 @@ export class Session {
   /** On a vault of this browser, or on the host's own portal. */
   constructor(from: SessionOptions | Portal) {
     const isOwn = "relay" in from;
+    const marks = new Marks(isOwn ? from.vault : "host");
+    super(marks);
+    this.#marks = marks;
     this.options = isOwn ? from : null;
     this.#access = isOwn ? new VaultAccess(from) : null;
-    this.#marks = new Marks(isOwn ? from.vault : "host");
-    this.alerts = new Alerts(this.#marks);
     this.name = (isOwn && from.name) || "";
     this.#looked = isStorageApart().then((isApart) => {
       this.isStorageApart = isApart;
@@ -96,44 +61,13 @@ export class Session {
     if (!isOwn) void this.#take(from);
   }
 
-  get portal(): Portal {
+  override get portal(): Portal {
     if (this.#portal === null) throw new Error("the portal is not open");
     return this.#portal;
   }
 
   get isOpen(): boolean {
     return this.access === "open";
-  }
-
-  /** Messages that came and were not read, of all contacts. */
-  get unread(): number {
-    return [...this.summaries.values()].reduce((sum, { unread }) => sum + unread, 0);
-  }
-
-  watch(watcher: () => void): () => void {
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
-  }
-
-  /** Calls back with each message that arrives, once. */
-  onArrival(listener: (message: Message) => void): () => void {
-    this.#arrivals.add(listener);
-    return () => this.#arrivals.delete(listener);
-  }
-
-  changed(): void {
-    for (const watcher of this.#watchers) watcher();
-  }
-
-  contact(id: string | null): Contact | undefined {
-    return this.contacts.find((contact) => contact.id === id);
-  }
-
-  summary(contactId: string): Summary {
-    const summary = this.summaries.get(contactId) ?? NO_SUMMARY;
-    const thread = this.threads.get(contactId);
-    if (!thread?.isLoaded) return summary;
-    return { ...summary, hasDraft: thread.draft !== "" || this.drafts.files(contactId).length > 0 };
   }
 
   /** Looks for a vault; makes one at once where the host gave a passphrase for it. */
@@ -144,7 +78,10 @@ export class Session {
       const found = await this.#access.look();
       const { name, firstPassphrase } = this.options ?? {};
       if (found === "new" && name && firstPassphrase) await this.create(name, firstPassphrase);
-      else this.#become(found === "new" ? "first" : found);
+      else {
+        this.#become(found === "new" ? "first" : found);
+        await init().catch(() => {}); // while the passphrase is typed; opening tries again
+      }
     } catch (error) {
       if (this.access === "opening") this.#end(error);
     }
@@ -197,7 +134,7 @@ export class Session {
   async #destroyed(options: DiscardOptions): Promise<void> {
     await this.#vault.destroy(this.#portal, options);
     this.#portal = null;
-    this.#forget();
+    this.forget();
     this.#marks.clear();
   }
 
@@ -219,54 +156,6 @@ export class Session {
         throw error;
       }
     };
-  }
-
-  /** The messages with a contact, loaded once. */
-  thread(contactId: string): Thread {
-    const known = this.threads.get(contactId);
-    if (known !== undefined) return known;
-    const thread = new Thread(contactId);
-    this.threads.set(contactId, thread);
-    void this.#run(async (portal) => {
-      await thread.load(portal);
-      const oldest = thread.messages[0];
-      if (oldest !== undefined) await this.alerts.reachBack(portal.audit, timeOf(oldest));
-    });
-    return thread;
-  }
-
-  async loadOlder(contactId: string): Promise<void> {
-    const thread = this.thread(contactId);
-    await this.#run(async (portal) => {
-      await thread.loadOlder(portal);
-      const oldest = thread.messages[0];
-      if (oldest !== undefined) await this.alerts.reachBack(portal.audit, timeOf(oldest));
-    });
-  }
-
-  /** Does something with the portal, then shows what came of it; of one contact, if it concerns one. */
-  async act<T>(action: (portal: Portal) => Promise<T>, contactId?: string): Promise<T> {
-    const result = await action(this.portal);
-    await this.refresh(contactId);
-    return result;
-  }
-
-  async markRead(contactId: string, messageId: string): Promise<void> {
-    await this.#run(async (portal) => {
-      await portal.markRead(contactId, messageId);
-      this.threads.get(contactId)?.markRead(messageId);
-      await this.#summarize(portal, contactId);
-    });
-  }
-
-  /** Reads contacts and warnings once more, and the messages of one contact. */
-  async refresh(contactId?: string): Promise<void> {
-    await this.#run((portal) => this.#read(portal, contactId));
-  }
-
-  answer(alert: Alert): void {
-    this.alerts.answer(alert);
-    this.changed();
   }
 
   /** The person is using the page. */
@@ -292,7 +181,7 @@ export class Session {
 
   async #take(portal: Portal): Promise<void> {
     this.#portal = portal;
-    this.#listen(portal);
+    this.listen(portal);
     if (this.#access !== null) await portal.start();
     await this.#load();
   }
@@ -300,42 +189,14 @@ export class Session {
   async #load(): Promise<void> {
     const { portal } = this;
     this.name = (await portal.me()).name;
-    await this.#read(portal);
+    await this.read(portal);
     // The event came once, perhaps before this page was loaded.
     this.conditions.set("DEVICE_SUPERSEDED", (await portal.device()).supersededBy !== null);
     this.#become("open");
   }
 
-  async #read(portal: Portal, changed?: string): Promise<void> {
-    const contacts = await portal.contacts();
-    const ids = new Set(contacts.map(({ id }) => id));
-    for (const id of ids) if (id === changed || !this.summaries.has(id)) await this.#summarize(portal, id);
-    if (changed !== undefined && ids.has(changed)) await this.threads.get(changed)?.reread(portal);
-    for (const known of [this.threads, this.summaries])
-      for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
-    // Nothing can be on its way before the message service was reached once.
-    this.transfers = await portal.transfers().catch(() => []);
-    const invitations = await portal.invitations();
-    await this.alerts.refresh(portal.audit);
-    this.contacts = contacts;
-    this.invitations = invitations;
-  }
-
-  async #summarize(portal: Portal, contactId: string): Promise<void> {
-    let newest = await portal.messages(contactId, { limit: FEW });
-    if (newest.length === FEW && newest.some(isUnread) && !newest.some(isRead))
-      newest = await portal.messages(contactId, { limit: UNREAD_COUNTED });
-    const last = newest.reduce<Message | null>(
-      (one, other) => (one && timeOf(one) > timeOf(other) ? one : other),
-      null,
-    );
-    await this.drafts.load(contactId, portal);
-    const hasDraft = (await portal.draft(contactId)) !== "" || this.drafts.files(contactId).length > 0;
-    this.summaries.set(contactId, { last, unread: newest.filter(isUnread).length, hasDraft });
-  }
-
   /** What ends because the vault was locked meanwhile leaves nothing on the screen. */
-  async #run(action: (portal: Portal) => Promise<unknown>): Promise<void> {
+  protected override async run(action: (portal: Portal) => Promise<unknown>): Promise<void> {
     const portal = this.#portal;
     if (portal === null) return;
     try {
@@ -343,44 +204,22 @@ export class Session {
     } catch (error) {
       if (!["LOCKED", "DISPOSED", "VAULT_IN_USE"].includes(codeOf(error))) throw error;
     }
-    if (this.access === "locked" || this.access === "elsewhere") this.#forget();
+    if (this.access === "locked" || this.access === "elsewhere") this.forget();
     this.changed();
   }
 
-  #listen(portal: Portal): void {
-    this.conditions.listen(portal);
-    const update = (message: Message): void =>
-      void this.#run(async () => {
-        this.threads.get(message.contactId)?.take(message);
-        await this.#summarize(portal, message.contactId);
-        this.transfers = await portal.transfers();
-        await this.alerts.refresh(portal.audit);
-      });
-    portal.addEventListener("message", ({ detail }) => {
-      update(detail);
-      if (detail.state === "verified") for (const listener of this.#arrivals) listener(detail);
-    });
-    portal.addEventListener("state", ({ detail }) => update(detail));
-    portal.addEventListener("contact", ({ detail }) => void this.refresh(detail.id));
-    portal.addEventListener("rejected", () => void this.refresh());
-    portal.addEventListener("breakGlass", () => void this.refresh());
-    portal.addEventListener("gap", () => void this.refresh());
-    portal.addEventListener("progress", ({ detail }) => {
-      if (detail.kind !== "message") return;
-      const { kind, ...transfer } = detail;
-      this.transfers = [...this.transfers.filter(({ id }) => id !== transfer.id), transfer];
-      this.changed();
-    });
+  protected override listen(portal: Portal): void {
+    super.listen(portal);
     portal.addEventListener("locked", ({ detail }) => {
       this.lockedBy = detail.reason;
-      this.#forget();
+      this.forget();
       this.#become("locked");
     });
     portal.addEventListener("stopped", ({ detail }) => {
       if (detail.code === "VAULT_IN_USE") {
         this.#portal = null;
         void portal.dispose();
-        this.#forget();
+        this.forget();
         this.#become("elsewhere");
       } else this.#end(detail);
     });
@@ -396,16 +235,8 @@ export class Session {
     this.changed();
   }
 
-  /** Takes everything that was read from the vault off the page. */
-  #forget(): void {
-    this.contacts = [];
-    this.transfers = [];
-    this.summaries.clear();
-    this.threads.clear();
-    this.invitations = [];
-    this.drafts.forget();
-    this.alerts.forget();
-    this.conditions.forget();
+  protected override forget(): void {
+    super.forget();
     this.conditions.set("FRAMED", this.isStorageApart);
   }
 }

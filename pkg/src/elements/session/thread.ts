@@ -26,7 +26,8 @@ export class Thread {
   /** Reads the newest page, and further back as long as the first unread message is not among them. */
   async load(source: Source): Promise<void> {
     try {
-      this.draft = await source.draft(this.contactId);
+      const draft = await source.draft(this.contactId);
+      this.draft ||= draft; // somebody may write already
       await this.reread(source);
       while (this.hasOlder && this.messages.some(isUnread) && !this.messages.some(isRead)) await this.loadOlder(source);
       this.isLoaded = true;

@@ -77,8 +77,16 @@ export const conversation = css`
     display: inline-block;
     padding: 0 8px;
     border-radius: 6px;
+    overflow-wrap: anywhere;
     background: color-mix(in srgb, var(--t-edge) 18%, transparent);
     font-size: 0.875rem;
+  }
+  .bubble > .label {
+    display: flex;
+    align-items: center;
+    gap: 6px;
+    width: fit-content;
+    margin-bottom: 4px;
   }
   .meta {
     display: flex;
@@ -258,6 +266,9 @@ export const conversation = css`
   .picked li > span {
     flex: 1;
     min-width: 0;
+  }
+  .picked .note {
+    display: block;
   }
   .picked img {
     width: 72px;

@@ -100,11 +100,11 @@ export const pages = css`
     width: 100%;
   }
   .person-files li {
-    display: flex;
-    flex-wrap: wrap;
+    display: grid;
+    grid-template-columns: minmax(0, 1fr) auto;
     align-items: center;
-    justify-content: space-between;
     gap: 0 8px;
+    overflow-wrap: anywhere;
     border-bottom: 1px solid var(--t-line);
   }
   .id-code {

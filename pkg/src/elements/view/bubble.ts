@@ -38,7 +38,7 @@ export class Bubble extends View {
     return html`<li class="message" part="bubble" data-testid="message" data-id=${message.id} data-direction=${message.direction} data-state=${message.state} ?data-continues=${continues} ?data-unread=${!message.read && message.state === "verified"}>
       <div class="bubble">
         <p class="hidden-text">${isOwn ? this.t("you") : html`${this.t("from")} ${foreign(contact.name)}`}</p>
-        ${message.session ? html`<bdi class="label" data-testid="message-label">${message.session}</bdi>` : nothing}
+        ${message.session ? this.#visit(message.session, continues) : nothing}
         ${boundary(
           () => this.#content(message, contact),
           () => html`<p class="unreadable" data-testid="unreadable">${this.t("cannot_show")}</p>`,
@@ -56,6 +56,11 @@ export class Bubble extends View {
   /** One that goes on arriving: there is no message yet. */
   arriving(transfer: Transfer): TemplateResult {
     return html`<li class="message" data-direction="in" data-testid="transfer"><div class="bubble">${this.#transfer(transfer)}</div></li>`;
+  }
+
+  /** Once above those that stand together; for the ear with each. */
+  #visit(label: string, continues: boolean): TemplateResult {
+    return html`<p class=${continues ? "hidden-text" : "label"} title=${this.t("visit")}>${icon("visit")}<span class="hidden-text">${this.t("visit")}: </span><bdi dir="auto" data-testid="message-label">${label}</bdi></p>`;
   }
 
   #content(message: Message, contact: Contact): TemplateResult {

@@ -1,8 +1,9 @@
 /** Writing: text, photos and files as one message, and when a large one may leave. */
 
 import { html, nothing, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
 import type { Pace, Portal } from "../../index.js";
-import { FileTooLarge, prepare, type PreparedFile } from "../media/prepare.js";
+import { FileTooLarge, PHOTO_TYPE, prepare, type PreparedFile } from "../media/prepare.js";
 import { icon } from "./icons.js";
 import { Action, foreign, View, type Host } from "./view.js";
 
@@ -12,6 +13,11 @@ const LABEL_LIMIT = 48;
 const LONG_S = 3600;
 /** What a message costs besides its files. */
 const OVERHEAD = 1024;
+
+/** A picture that this browser cannot draw again: it is sent with all that a camera wrote into it. */
+function isAsTaken({ contentType }: PreparedFile): boolean {
+  return contentType.startsWith("image/") && contentType !== PHOTO_TYPE;
+}
 
 export class Composer extends View {
   readonly #contactId: string;
@@ -75,12 +81,15 @@ export class Composer extends View {
   }
 
   #label(): TemplateResult {
-    const { drafts } = this.session;
+    const { session } = this;
     const typed = (event: InputEvent): void => {
-      drafts.labels.set(this.#contactId, (event.target as HTMLInputElement).value);
+      const { value } = event.target as HTMLInputElement;
+      this.#kept(session.drafts.keepLabel(this.#contactId, value, session.portal));
     };
-    return html`<label class="visit"><span>${this.t("visit")}</span>
-      <input type="text" autocomplete="off" data-testid="compose-label" placeholder=${this.t("visit_example")} .value=${drafts.labels.get(this.#contactId) ?? ""} @input=${typed} /></label>`;
+    const known = new Set(session.thread(this.#contactId).messages.map((message) => message.session));
+    return html`<label class="visit"><span>${this.t("visit_optional")}</span>
+      <input type="text" autocomplete="off" list="visits" data-testid="compose-label" placeholder=${this.t("visit_example")} .value=${live(session.drafts.label(this.#contactId))} @input=${typed} />
+      <datalist id="visits">${[...known].flatMap((label) => (label ? html`<option value=${label}></option>` : []))}</datalist></label>`;
   }
 
   #picked(file: PreparedFile): TemplateResult {
@@ -92,7 +101,7 @@ export class Composer extends View {
     };
     return html`<li data-testid="attached">
       ${file.kind === "photo" ? html`<img src=${this.#preview(file)} alt=${this.t("your_photo")} />` : icon("file")}
-      <span>${foreign(file.filename)} <span class="hint">${size}</span></span>
+      <span>${foreign(file.filename)} <span class="hint">${size}</span>${isAsTaken(file) ? html`<span class="hint note" data-testid="as-taken">${this.t("photo_as_taken")}</span>` : nothing}</span>
       <button type="button" class="quiet" data-testid="detach" @click=${remove}>${this.t("remove")}<span class="hidden-text"> ${file.filename}</span></button>
     </li>`;
   }
@@ -147,7 +156,11 @@ export class Composer extends View {
   }
 
   #keepText(): void {
-    this.session.portal.setDraft(this.#contactId, this.#text ?? "").catch((error: unknown) => {
+    this.#kept(this.session.portal.setDraft(this.#contactId, this.#text ?? ""));
+  }
+
+  #kept(keeping: Promise<void>): void {
+    keeping.catch((error: unknown) => {
       if (this.session.isOpen) this.#action.fail(this.host.words.error(error));
     });
   }
@@ -227,7 +240,7 @@ export class Composer extends View {
   #submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const { session } = this;
-    const label = this.host.settings.hasLabels ? (session.drafts.labels.get(this.#contactId) ?? "").trim() : "";
+    const label = this.host.settings.hasLabels ? session.drafts.label(this.#contactId).trim() : "";
     if (new TextEncoder().encode(label).length > LABEL_LIMIT) {
       this.#action.fail(this.t("visit_too_long"));
       return;
@@ -263,7 +276,7 @@ export class Composer extends View {
         ...(this.#wait === null ? {} : { pace: this.#pace }),
       });
       isSent = true;
-      session.drafts.sent(this.#contactId);
+      session.drafts.sent(this.#contactId, label);
     };
     // A view that could not be read afterwards does not make it unsent.
     await session.act(send, this.#contactId).catch((error: unknown) => {

@@ -18,6 +18,7 @@ const PATHS = {
   print: "M7 9V3h10v6M7 17H4V9h16v8h-3M7 14h10v7H7z",
   phone: "M6 3h4l2 5-2.5 1.5a11 11 0 005 5L16 12l5 2v4a2 2 0 01-2 2A15 15 0 014 5a2 2 0 012-2z",
   down: "M12 5v14M6 13l6 6 6-6",
+  visit: "M5 6h14v14H5zM5 10h14M9 3v4M15 3v4",
   camera: "M4 8h4l2-3h4l2 3h4v11H4zM12 16.5a3.3 3.3 0 100-6.6 3.3 3.3 0 000 6.6z",
 } as const;
 

@@ -47,6 +47,7 @@ export class Person extends View {
       <p class="avatar large" aria-hidden="true">${initials(contact.name)}</p>
       <h2 class="title" tabindex="-1">${foreign(name)}</h2>
       <p data-testid="how-checked">${this.#how(contact, name)}</p>
+      ${contact.device === 0 ? nothing : html`<p class="hint" data-testid="person-device">${this.t("their_device", { name, index: contact.device })}</p>`}
       ${contact.fingerprint === null ? nothing : html`<h3>${this.t("id_code")}</h3><p class="code id-code">${grouped(contact.fingerprint)}</p><p class="hint">${this.t("id_code_help", { name })}</p>`}
       ${this.#hasOlderDevice() ? html`<p class="unreadable" data-testid="older-device">${icon("warn")} ${this.t("condition_DEVICE_CONTACT", { name })}</p>` : nothing}
       ${this.#fileList()}

@@ -98,7 +98,7 @@ function row(
   const state = message.state === "verified" ? "" : t(`state_${message.state}`, { name });
   const isShown = message.state !== "held";
   return html`<section class="paper-message">
-    <p><strong>${foreign(from)}</strong> · ${words.fullTime(message.sentAt)}${state === "" ? nothing : html` · ${state}`}${message.session ? html` · ${foreign(message.session)}` : nothing}</p>
+    <p><strong>${foreign(from)}</strong> · ${words.fullTime(message.sentAt)}${state === "" ? nothing : html` · ${state}`}${message.session ? html` · ${t("visit")}: ${foreign(message.session)}` : nothing}</p>
     ${message.problem === null ? nothing : html`<p>${t(`problem_${message.problem}`)}</p>`}
     ${isShown && message.text ? html`<p class="text" dir="auto">${message.text}</p>` : nothing}
     ${

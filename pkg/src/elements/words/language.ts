@@ -113,8 +113,9 @@ export class Language {
 
   /** `1.2 MB` */
   size(bytes: number): string {
-    const unit = bytes < 1_000 ? "byte" : bytes < 1_000_000 ? "kilobyte" : "megabyte";
-    const scale = { byte: 1, kilobyte: 1_000, megabyte: 1_000_000 }[unit];
+    const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+    const step = bytes < 1_000 ? 0 : bytes < 1_000_000 ? 1 : bytes < 1_000_000_000 ? 2 : 3;
+    const [unit, scale] = [units[step] ?? "byte", 1_000 ** step];
     return this.number(bytes / scale, {
       style: "unit",
       unit,
