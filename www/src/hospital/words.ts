@@ -9,7 +9,7 @@ const TEXT = {
   signed_in_unread: ["{name} · {count} new", "{name} · {count} sin leer"],
   fictional: [
     "A demonstration. Riverside Clinic and everybody in it are made up.",
-    "Una demostración. La clínica Riverside y sus personas son inventadas.",
+    "Una demostración. La clínica Riverside y todas las personas son inventadas.",
   ],
   see_as: ["See the demonstration as", "Ver la demostración como"],
   patient: ["Patient", "Paciente"],

@@ -11,7 +11,7 @@ const TEXT = {
   ],
   skip: ["Skip to the conversations", "Ir a las conversaciones"],
   language: ["Language", "Idioma"],
-  add_specialist: ["Add Dr. Chen, specialist", "Añadir a Dr. Chen, especialista"],
+  add_specialist: ["Add Dr. Chen, specialist", "Añadir al Dr. Chen, especialista"],
   open_alone: ["Open {name} alone in a new tab", "Abrir {name} en una pestaña aparte"],
   role_clinician: ["Clinician", "Profesional clínico"],
   role_patient: ["Patient", "Paciente"],

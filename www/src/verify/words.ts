@@ -90,7 +90,7 @@ const WORDS = {
   e_title: ["Who wrote a message", "Quién escribió un mensaje"],
   e_intro: [
     "With a message and its evidence, both exported from a portal, anyone can verify who wrote it.",
-    "Con un mensaje y su prueba, ambos exportados de un portal, cualquiera puede verificar quién lo escribió.",
+    "Con un mensaje y la prueba, ambos exportados de un portal, cualquiera puede verificar quién lo escribió.",
   ],
   e_evidence_step: ["1. The evidence", "1. La prueba"],
   e_evidence_help: ["The file that the recipient's portal gave.", "El archivo que dio el portal del destinatario."],
