@@ -27,7 +27,7 @@ pub(crate) fn run(workspace: &Workspace, only: Option<&str>) -> Result<ExitCode>
     let reporter = workspace.path("tests/consumers/lib/table.mjs");
     let mut code = ExitCode::SUCCESS;
     for folder in folders {
-        let mut tests = node_tests(&workspace.path(folder), &reporter.to_string_lossy())?;
+        let mut tests = node_tests(&workspace.path(folder), &reporter.to_string_lossy(), 1)?;
         tests
             .env("TESSERA_CONSUMER", only.unwrap_or_default())
             .env("CHROMIUM", &browser.chromium)

@@ -238,7 +238,7 @@ fn reference(workspace: &Workspace) -> Suite {
 /// The packed archive, installed as a customer would install it.
 fn consumers(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
     let folder = workspace.path("tests/consumers");
-    let mut command = node_tests(&folder, "spec")?;
+    let mut command = node_tests(&folder, "spec", 1)?;
     command.env("CHROMIUM", &browser.chromium).env(
         "TESSERA_RELAY",
         build::tested_program(workspace, "tessera-relay"),
@@ -255,7 +255,7 @@ fn consumers(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
 
 /// FHIR transactions, tested with validators and a server that share no code with the package.
 fn fhir(workspace: &Workspace) -> Result<Suite> {
-    let mut command = node_tests(&workspace.path("tests/fhir"), "spec")?;
+    let mut command = node_tests(&workspace.path("tests/fhir"), "spec", 1)?;
     command.env(
         "TESSERA_RELAY",
         build::tested_program(workspace, "tessera-relay"),
@@ -271,7 +271,7 @@ fn fhir(workspace: &Workspace) -> Result<Suite> {
 /// Real browsers, a real relay.
 fn end_to_end(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
     let folder = workspace.path("tests/e2e");
-    let mut command = node_tests(&folder, "spec")?;
+    let mut command = node_tests(&folder, "spec", 2)?;
     command
         .env("CHROMIUM", &browser.chromium)
         .env(
@@ -287,8 +287,9 @@ fn end_to_end(workspace: &Workspace, browser: &Browser) -> Result<Suite> {
     Ok(suite.builds(libraries).tests(command))
 }
 
-/// One file at a time: each starts a browser and a relay, and the machine has two cores.
-pub(crate) fn node_tests(folder: &Path, reporter: &str) -> Result<Command> {
+/// The files of a folder, `at_once` of them at a time: each starts a browser and a relay. Two, where
+/// they wait for epochs most of the time: the machine has two cores.
+pub(crate) fn node_tests(folder: &Path, reporter: &str, at_once: u8) -> Result<Command> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let name = entry?.file_name();
@@ -300,7 +301,8 @@ pub(crate) fn node_tests(folder: &Path, reporter: &str) -> Result<Command> {
     ensure!(!files.is_empty(), "no *.test.mjs in {}", folder.display());
     let mut command = Command::new("node");
     command
-        .args(["--test", "--test-concurrency=1"])
+        .arg("--test")
+        .arg(format!("--test-concurrency={at_once}"))
         .arg(format!("--test-reporter={reporter}"))
         .args(files)
         .current_dir(folder);
