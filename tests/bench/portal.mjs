@@ -8,9 +8,9 @@ import { availableParallelism, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { launch } from "../e2e/support/browser.mjs";
 import { openElements } from "../e2e/support/drawn.mjs";
-import { PASSPHRASE } from "../e2e/support/hospital.mjs";
-import { PHONE, openProfile } from "../e2e/support/profile.mjs";
-import { startRelay } from "../e2e/support/relay.mjs";
+import { PASSPHRASE, begin, compare, invite, outgoing, write as say } from "../e2e/support/hospital.mjs";
+import { DESK, PHONE, openProfile } from "../e2e/support/profile.mjs";
+import { DEPLOYED, startRelay } from "../e2e/support/relay.mjs";
 import { median } from "./lib/statistics.mjs";
 
 const PEOPLE = 200;
@@ -30,7 +30,7 @@ const SLOWER = 4;
 const { write } = parseArgs({ options: { write: { type: "boolean", default: false } } }).values;
 const browser = await launch();
 try {
-  const rows = [...(await scrolling()), ...(await firstViews())];
+  const rows = [...(await scrolling()), ...(await firstViews()), ...(await firstMessages())];
   const [cpu] = cpus();
   const text = [
     `- ${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores (${cpu?.model.trim()}), load average ${loadavg()[0].toFixed(1)}; Chromium ${browser.version()}, headless`,
@@ -145,7 +145,7 @@ async function scroll(selector) {
 
 /** From opening the address to a field that can be typed into; then, at a later visit, to the conversation. */
 async function firstViews() {
-  const relay = await startRelay();
+  const relay = await startRelay(DEPLOYED);
   const rows = [];
   try {
     for (const [name, network] of Object.entries(NETWORKS)) {
@@ -167,6 +167,44 @@ async function firstViews() {
     }
   } finally {
     await relay.end();
+  }
+  return rows;
+}
+
+/** A relay's epochs as `cargo xtask demo` and as `serve` set them. */
+const EPOCHS = {
+  "the demonstration's epochs": { epoch: "3s", "lobby-epoch": "3s" },
+  "the defaults": { epoch: undefined, "lobby-epoch": undefined },
+};
+const FIRST_MESSAGE_S = 60;
+
+/** From the desk's code to the first message, without the time that people take to read and to type. */
+async function firstMessages() {
+  const rows = [];
+  for (const [name, flags] of Object.entries(EPOCHS)) {
+    const relay = await startRelay({ ...DEPLOYED, ...flags });
+    const desk = await openProfile(browser, `${relay.url}/desk`, { device: DESK });
+    const phone = await openProfile(browser, "about:blank", { device: PHONE });
+    const link = await invite(desk.page);
+    const began = performance.now();
+    const since = () => (performance.now() - began) / 1000;
+    await phone.page.goto(link);
+    await begin(phone.page);
+    await compare(desk.page, phone.page);
+    await say(phone.page, "Good morning, here I am.");
+    await phone.page.locator('[data-testid="message"][data-direction="out"]').waitFor();
+    const written = since();
+    const isDemo = flags.epoch !== undefined;
+    if (isDemo) await outgoing(phone.page, "sent").or(outgoing(phone.page, "delivered")).waitFor();
+    const sent = isDemo ? `, sent after ${since().toFixed(1)} s` : "";
+    const met = since() <= FIRST_MESSAGE_S ? "yes" : "**no**";
+    rows.push([
+      `from the scanned code to the first message; ${name}`,
+      `written after ${written.toFixed(1)} s${sent}`,
+      `≤ ${FIRST_MESSAGE_S} s`,
+      met,
+    ]);
+    await Promise.all([desk.close(), phone.close(), relay.end()]);
   }
   return rows;
 }
