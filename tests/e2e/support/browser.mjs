@@ -14,8 +14,10 @@ const CANDIDATES = [
 const SWITCHES =
   "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
-export async function launch() {
-  return chromium.launch(program());
+/** `switches`: more of Chromium's. */
+export async function launch(switches = []) {
+  const { executablePath, args } = program();
+  return chromium.launch({ executablePath, args: [...args, ...switches] });
 }
 
 /**

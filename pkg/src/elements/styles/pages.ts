@@ -48,6 +48,7 @@ export const pages = css`
     display: grid;
     gap: 12px;
     justify-items: center;
+    scroll-margin-top: 12px;
   }
   .invitation > div {
     display: grid;
@@ -104,6 +105,7 @@ export const pages = css`
     grid-template-columns: minmax(0, 1fr) auto;
     align-items: center;
     gap: 0 8px;
+    padding: 4px 0;
     overflow-wrap: anywhere;
     border-bottom: 1px solid var(--t-line);
   }

@@ -111,7 +111,7 @@ export const result = css`
     border-top: 1px solid var(--t-line);
   }
   .test > th {
-    width: 38%;
+    width: 30%;
     font-weight: 600;
   }
   .test[data-panel] > th {
