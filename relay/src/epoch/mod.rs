@@ -5,27 +5,28 @@
 //! the batches a fixed delay after the boundary, however long closing took:
 //! otherwise the time of publication would reveal how much was posted.
 
+mod clock;
 mod published;
 mod retention;
 mod schedule;
+mod settings;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use tessera::{
-    base::UnixTime,
-    wire::{BucketId, CellSize},
-};
+use tessera::{base::UnixTime, wire::BucketId};
 use tokio::sync::watch;
 
 use self::retention::Retention;
 pub use self::{
+    clock::{Now, unix_time, wall_clock},
     published::{Published, PublishedEpochs},
     schedule::{Boundary, Schedule},
+    settings::{Settings, makes_segments},
 };
 use crate::{
-    cover::{CoverPool, CoverRule},
+    cover::CoverPool,
     random,
-    store::{Closing, Kind, LastClose, Store, StoreError, Window},
+    store::{Closing, LastClose, Store, StoreError, Window},
 };
 
 /// Number of buckets closed in one step: posts wait for one step, not for all.
@@ -37,57 +38,6 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(1);
 /// Clocks of processes that share a store may differ by this.
 const SKEW: Duration = Duration::from_secs(60);
-
-/// The shortest retention with segments.
-const SEGMENTS_FROM: Duration = Duration::from_secs(24 * 3600);
-
-/// Returns `true` if such buckets get segments. Protocol §12.
-#[must_use]
-pub fn makes_segments(kind: Kind, retention: Duration) -> bool {
-    kind == Kind::Numbered && retention >= SEGMENTS_FROM
-}
-
-/// The settings of an engine.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The kind of the buckets.
-    pub kind: Kind,
-    /// The buckets.
-    pub buckets: Vec<BucketId>,
-    /// Bytes of a cell.
-    pub cell_size: CellSize,
-    /// Boundaries and the delay after them.
-    pub schedule: Schedule,
-    /// The cover of batches.
-    pub rule: CoverRule,
-    /// How long batches are kept.
-    pub retention: Duration,
-    /// Cells that more closes than this left behind are dropped.
-    pub most_waited: u8,
-    /// Whether this relay publishes batches of this kind; otherwise it only keeps
-    /// imported ones.
-    pub publishes: bool,
-}
-
-/// A reading of both clocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// Time since 1970 by the wall clock, which may be set.
-    pub wall: Duration,
-    /// The monotonic clock.
-    pub running: Instant,
-}
-
-impl Now {
-    /// Reads the operating system's clocks.
-    #[must_use]
-    pub fn look() -> Self {
-        Self {
-            wall: wall_clock(),
-            running: Instant::now(),
-        }
-    }
-}
 
 /// Closes, publishes and deletes the batches of one kind.
 ///
@@ -419,18 +369,4 @@ impl<S: Store> Engine<S> {
         }
         expired
     }
-}
-
-/// Time since 1970 of the operating system's clock; zero for a clock before 1970.
-#[must_use]
-pub fn wall_clock() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-}
-
-/// [`wall_clock`] in whole seconds.
-#[must_use]
-pub fn unix_time() -> UnixTime {
-    UnixTime(wall_clock().as_secs())
 }

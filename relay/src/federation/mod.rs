@@ -6,6 +6,7 @@
 //! posts on to a publisher.
 
 mod entry;
+mod fork;
 mod forward;
 mod members;
 mod peer;

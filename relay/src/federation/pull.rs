@@ -5,18 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tessera::{
-    base::UnixTime,
-    wire::{
-        BATCH_HEADER_LEN, BatchHeader, BucketId, FORK_LEN, Fork, HeaderHash, Origin, paths,
-        relay_api::{OriginsAnswer, Standing},
-    },
+use tessera::wire::{
+    BATCH_HEADER_LEN, BatchHeader, BucketId, FORK_LEN, Fork, HeaderHash, Origin, paths,
+    relay_api::{OriginsAnswer, Standing},
 };
 
 use super::{Federation, Peer, PeerError, segments::Ahead};
 use crate::{
     epoch::{makes_segments, unix_time},
-    store::{ImportedBatch, Kind, Store, StoreError, Window, root},
+    store::{ImportedBatch, Kind, Store, StoreError},
 };
 
 /// Maximum length of the list of origins in bytes.
@@ -29,11 +26,6 @@ const AHEAD_SECONDS: u64 = 3600;
 
 /// Maximum length of a batch in bytes, as for clients.
 const BATCH_LEN: usize = 64 << 20;
-
-const EVERYTHING: Window = Window {
-    from: UnixTime(0),
-    through: u64::MAX,
-};
 
 /// Why pulling from a member, or from one of its origins, failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -209,7 +201,7 @@ impl<S: Store> Federation<S> {
     }
 
     /// A page of verified headers of this origin.
-    async fn headers(
+    pub(super) async fn headers(
         &self,
         peer: &Peer,
         origin: Origin,
@@ -293,94 +285,6 @@ impl<S: Store> Federation<S> {
         };
         let held = self.own_headers(origin, Kind::of(bucket), *epoch).await?;
         Ok(held.iter().any(|header| header.bucket == bucket))
-    }
-
-    /// The stored headers of one epoch.
-    async fn own_headers(
-        &self,
-        origin: Origin,
-        kind: Kind,
-        epoch: u64,
-    ) -> Result<Vec<BatchHeader>, PullError> {
-        let after = epoch.checked_sub(1);
-        let headers = self
-            .store
-            .headers(origin, kind, after, 1, EVERYTHING)
-            .await?;
-        Ok(headers
-            .into_iter()
-            .filter(|header| header.epoch == epoch)
-            .collect())
-    }
-
-    async fn root_of(
-        &self,
-        origin: Origin,
-        kind: Kind,
-        epoch: u64,
-    ) -> Result<Option<[u8; 32]>, PullError> {
-        let headers = self.own_headers(origin, kind, epoch).await?;
-        Ok((!headers.is_empty()).then(|| root(&headers)))
-    }
-
-    /// Looks for two headers of one bucket in an epoch whose root differs.
-    async fn compare(
-        &self,
-        peer: &Peer,
-        origin: Origin,
-        kind: Kind,
-        epoch: u64,
-    ) -> Result<(), PullError> {
-        let theirs = self
-            .headers(peer, origin, kind, epoch.checked_sub(1))
-            .await?;
-        let ours = self.own_headers(origin, kind, epoch).await?;
-        self.prove(&ours, &theirs).await
-    }
-
-    /// Looks for a stored header with the same `prev` or epoch as one that does not
-    /// follow: first among those of its bucket here, then in the member's whole
-    /// chain.
-    async fn search_fork(&self, peer: &Peer, header: &BatchHeader) -> Result<(), PullError> {
-        let (origin, kind) = (header.origin, Kind::of(header.bucket));
-        let ours = self
-            .store
-            .headers(origin, kind, None, usize::MAX >> 1, EVERYTHING)
-            .await?;
-        self.prove(&ours, std::slice::from_ref(header)).await?;
-        let mut after = None;
-        loop {
-            let theirs = self.headers(peer, origin, kind, after).await?;
-            self.prove(&ours, &theirs).await?;
-            let last = theirs.last().map(|header| header.epoch);
-            if last.is_none_or(|last| last >= header.epoch || after == Some(last)) {
-                return Ok(());
-            }
-            after = last;
-        }
-    }
-
-    /// Keeps the proof, if two of these headers are one.
-    async fn prove(&self, ours: &[BatchHeader], theirs: &[BatchHeader]) -> Result<(), PullError> {
-        let mut by_epoch = HashMap::new();
-        let mut by_prev = HashMap::new();
-        for header in ours {
-            by_epoch.insert((header.bucket, header.epoch), header);
-            by_prev.insert((header.bucket, header.prev), header);
-        }
-        for header in theirs {
-            let rivals = [
-                by_epoch.get(&(header.bucket, header.epoch)),
-                by_prev.get(&(header.bucket, header.prev)),
-            ];
-            for rival in rivals.into_iter().flatten() {
-                if let Some(fork) = Fork::prove(rival, header) {
-                    self.keep_fork(fork).await?;
-                    return Err(PullError::Fork);
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -7,17 +7,12 @@ pub mod files;
 mod min_rate;
 mod reload;
 mod shared;
+mod start;
 mod tls;
 
-use std::{
-    future::Future, net::SocketAddr, num::NonZeroU32, os::unix::fs::PermissionsExt as _,
-    path::Path, pin::Pin, sync::Arc,
-};
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
-use tessera::wire::{
-    BucketId, CellsPerBucket, CoverInfo, EpochSeconds, LobbyEpochSeconds, LobbyInfo,
-    MaxMessageBytes, PROTOCOL, RelayInfo, RetentionSeconds, SlotInfo,
-};
+use tessera::wire::BucketId;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -25,19 +20,18 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::rustls::ServerConfig;
-use zeroize::Zeroizing;
 
 use self::{
     federation::{CELLS_PER_MEMBER, Membership},
     reload::Watched,
+    start::{info, listen, parse_tokens, start_engines, warn_if_shared},
 };
-pub use self::{reload::FileError, shared::log_options};
+pub use self::{reload::FileError, shared::log_options, start::store_options};
 use crate::{
     Config,
     access::Tokens,
     config::{ConfigError, Cover, LimitArgs, Storage},
-    cover::{CoverRule, LOBBY_CELLS},
-    epoch::{Engine, Now, PublishedEpochs, Schedule, Settings},
+    epoch::{PublishedEpochs, Schedule},
     federation::{Federation, Members, PullError, parameters},
     http::{self, Access, App, Common, Portal, router},
     limits::{ADMIN_CONNECTIONS, ConnectionLimiter, DRAIN_TIME},
@@ -46,7 +40,7 @@ use crate::{
     store::{
         Kind, SqliteStore, Store, StoreError,
         log::{LogStore, nats::Nats},
-        sqlite::{OpenError, Options},
+        sqlite::OpenError,
     },
 };
 
@@ -343,100 +337,5 @@ async fn ended(pulling: &mut Option<JoinHandle<Result<(), PullError>>>) -> RunEr
     match outcome {
         Ok(Err(error)) => error.into(),
         Ok(Ok(())) | Err(_) => RunError::Ended,
-    }
-}
-
-/// The parameters of the store for these settings.
-///
-/// # Errors
-///
-/// [`ConfigError`] if they are inconsistent.
-pub fn store_options(config: &Config) -> Result<Options, ConfigError> {
-    Ok(Options {
-        cell_size: config.cell_size,
-        buckets: config.buckets,
-        disk: config.disk_limit()?,
-        capacity: config.capacity()?,
-    })
-}
-
-/// Warns if a file with a secret is readable for all users of the machine.
-fn warn_if_shared(file: Option<&Path>) {
-    let mode = file.and_then(|file| Some(file.metadata().ok()?.permissions().mode()));
-    if let (Some(file), Some(0o004)) = (file, mode.map(|mode| mode & 0o004)) {
-        tracing::warn!(path = %file.display(), "this secret is readable for every user of this machine");
-    }
-}
-
-fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-fn parse_tokens(files: &[Zeroizing<Vec<u8>>]) -> Result<Tokens, String> {
-    let bytes = files.first().map_or(&[][..], |bytes| bytes);
-    let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
-    Tokens::parse(text).map_err(|error| error.to_string())
-}
-
-async fn start_engines<S: Store>(
-    store: &S,
-    config: &Config,
-    (rule, [numbered, lobby]): (CoverRule, [bool; 2]),
-    published: &PublishedEpochs,
-    stopped: &watch::Receiver<bool>,
-) -> Result<Vec<JoinHandle<()>>, StoreError> {
-    let of_numbered = Settings {
-        kind: Kind::Numbered,
-        buckets: config.buckets.numbered().collect(),
-        cell_size: config.cell_size,
-        schedule: Schedule::new(config.epoch.get()),
-        rule,
-        retention: config.retention.duration(),
-        most_waited: u8::MAX,
-        publishes: numbered,
-    };
-    let of_lobby = Settings {
-        kind: Kind::Lobby,
-        buckets: vec![BucketId::LOBBY],
-        cell_size: config.cell_size,
-        schedule: Schedule::new(config.lobby_epoch.get()),
-        rule: CoverRule::FillTo(LOBBY_CELLS),
-        retention: config.lobby_retention.duration(),
-        most_waited: config.lobby_patience(),
-        publishes: lobby,
-    };
-    let mut engines = Vec::new();
-    for settings in [of_numbered, of_lobby] {
-        let engine =
-            Engine::resume(store.clone(), settings, published.clone(), Now::look()).await?;
-        engines.push(tokio::spawn(engine.run(stopped.clone())));
-    }
-    Ok(engines)
-}
-
-fn info(config: &Config, cover: CoverInfo, store: &impl Store) -> RelayInfo {
-    RelayInfo {
-        protocol: PROTOCOL,
-        origin: store.origin(),
-        buckets: config.buckets,
-        cell_size: config.cell_size,
-        epoch_seconds: EpochSeconds::nearest(config.epoch.get()),
-        lobby: LobbyInfo {
-            epoch_seconds: LobbyEpochSeconds::nearest(config.lobby_epoch.get()),
-            cells: NonZeroU32::MIN.saturating_add(LOBBY_CELLS - 1),
-            retention_seconds: RetentionSeconds::nearest(config.lobby_retention.get()),
-        },
-        retention_seconds: RetentionSeconds::nearest(config.retention.get()),
-        slot: SlotInfo {
-            per_bucket: CellsPerBucket::nearest(config.message.cells_per_bucket),
-        },
-        max_attachment_bytes: MaxMessageBytes::nearest(
-            u32::try_from(config.message.max.get()).unwrap_or(u32::MAX),
-        ),
-        cover,
-        federation: Vec::new(),
-        time: 0,
     }
 }

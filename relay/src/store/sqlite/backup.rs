@@ -19,7 +19,8 @@ use sha2::{Digest as _, Sha256};
 use tessera::wire::Batch;
 
 use super::{
-    OpenError, check::open_read_only, lock::lock_existing, schema, view::VIEW, with_suffix,
+    OpenError, check::open_read_only, lock::lock_existing, schema, settings, view::VIEW,
+    with_suffix,
 };
 
 /// Why a backup failed.
@@ -128,12 +129,12 @@ fn fill(source: &Connection, to: &Path) -> rusqlite::Result<u64> {
     schema::create_tables(&mut target)?;
     let target_transaction = target.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let moment = source.unchecked_transaction()?;
-    for name in [schema::CELL_SIZE, schema::BUCKETS] {
+    for name in [settings::CELL_SIZE, settings::BUCKETS] {
         let sql = "SELECT value FROM setting WHERE name = ?1";
         let value: Vec<u8> = moment.query_row(sql, [name], |row| row.get(0))?;
-        schema::put_setting(&target_transaction, name, &value)?;
+        settings::put_setting(&target_transaction, name, &value)?;
     }
-    schema::put_setting(&target_transaction, schema::BACKUP, &[])?;
+    settings::put_setting(&target_transaction, settings::BACKUP, &[])?;
     let mut batches = 0;
     for (table, columns) in TABLES {
         let rows = copy(&moment, &target_transaction, table, columns)?;

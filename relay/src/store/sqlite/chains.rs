@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params};
 use sha2::{Digest as _, Sha256};
 use tessera::wire::{BatchHeader, Origin};
 
-use super::schema::{ORIGIN, put_setting};
+use super::settings::{ORIGIN, put_setting};
 
 /// Fills `chain` from `former_chain` and the batches.
 pub(super) fn convert(tx: &Transaction<'_>, own: Option<Origin>) -> rusqlite::Result<()> {

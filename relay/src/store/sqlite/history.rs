@@ -16,7 +16,7 @@ use super::{
     OpenError, frames,
     lock::lock,
     schema::{self, integer, unsigned},
-    with_suffix,
+    settings, with_suffix,
 };
 use crate::store::{Assembled, Kind, StoreError};
 
@@ -56,7 +56,7 @@ impl History {
             _ => return Err(OpenError::Older(path.to_owned())),
         }
         schema::check_settings(&connection, path, cell_size, buckets)?;
-        let key = schema::origin_key(&connection).map_err(sqlite)?;
+        let key = settings::origin_key(&connection).map_err(sqlite)?;
         let key = key.ok_or_else(|| OpenError::Damaged(path.to_owned()))?;
         Ok(Self {
             path: path.to_owned(),

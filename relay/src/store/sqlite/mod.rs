@@ -18,6 +18,7 @@ mod reader_gate;
 mod resign;
 mod schema;
 mod segment;
+mod settings;
 pub(super) mod view;
 mod writer;
 

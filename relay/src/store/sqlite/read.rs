@@ -15,8 +15,9 @@ use tessera::{
 use super::{
     error::store_error,
     reader_gate::ReaderGate,
-    schema::{hold_name, integer, unsigned},
+    schema::{integer, unsigned},
     segment,
+    settings::hold_name,
 };
 use crate::store::{Contents, Found, Kind, LastClose, Segment, StoreError, Window};
 

@@ -2,14 +2,18 @@
 
 use std::{fs::File, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
-use tessera::{
-    base::Secret,
-    wire::{BucketCount, CellSize, Origin, OriginKey},
-};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tessera::wire::{BucketCount, CellSize, Origin, OriginKey};
 
-use super::{OpenError, Options, chains, frames, resign::resign, view::VIEW};
-use crate::{random, store::Kind};
+use super::{
+    OpenError, Options, chains, frames,
+    resign::resign,
+    settings::{
+        BACKUP, BUCKETS, CELL_SIZE, ORIGIN, ORIGIN_SEED, number, origin_key, put_setting, setting,
+    },
+    view::VIEW,
+};
+use crate::random;
 
 pub(super) const VERSION: u32 = 4;
 
@@ -337,60 +341,6 @@ fn new_key(transaction: &Transaction<'_>) -> rusqlite::Result<OriginKey> {
     put_setting(transaction, ORIGIN_SEED, key.seed().expose())?;
     put_setting(transaction, ORIGIN, &key.origin().0)?;
     Ok(key)
-}
-
-/// Name of the setting with the bytes of a cell.
-pub(super) const CELL_SIZE: &str = "cell_size";
-/// Name of the setting with the number of buckets.
-pub(super) const BUCKETS: &str = "buckets";
-/// Name of the setting with the seed of the signing key.
-pub(super) const ORIGIN_SEED: &str = "origin_seed";
-/// Name of the setting with the public key, which must fit the seed.
-pub(super) const ORIGIN: &str = "origin";
-/// Name of the setting, empty, that marks a backup.
-pub(super) const BACKUP: &str = "backup";
-
-/// Name of the setting that exists while deletes are suspended.
-pub(super) fn hold_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Numbered => "hold_numbered",
-        Kind::Lobby => "hold_lobby",
-    }
-}
-
-pub(super) fn put_setting(
-    transaction: &Transaction<'_>,
-    name: &str,
-    value: &[u8],
-) -> rusqlite::Result<()> {
-    transaction
-        .execute(
-            "INSERT INTO setting (name, value) VALUES (?1, ?2)",
-            params![name, value],
-        )
-        .map(drop)
-}
-
-fn setting<const N: usize>(
-    connection: &Connection,
-    name: &str,
-) -> rusqlite::Result<Option<[u8; N]>> {
-    connection
-        .query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| {
-            row.get(0)
-        })
-        .optional()
-}
-
-/// Reads a numeric setting.
-pub(super) fn number(connection: &Connection, name: &str) -> rusqlite::Result<Option<u32>> {
-    Ok(setting(connection, name)?.map(u32::from_be_bytes))
-}
-
-/// Reads the signing key.
-pub(super) fn origin_key(connection: &Connection) -> rusqlite::Result<Option<OriginKey>> {
-    let seed = setting(connection, ORIGIN_SEED)?;
-    Ok(seed.map(|mut seed| OriginKey::from_seed(&Secret::take(&mut seed))))
 }
 
 /// Converts to SQLite's signed integers, into which epochs and times fit.

@@ -17,8 +17,8 @@ use super::{
     expire, import,
     parts::Parts,
     reader_gate::ReaderGate,
-    schema::{self, hold_name},
-    segment,
+    schema, segment,
+    settings::{self, hold_name},
     view::{self, Apply},
 };
 use crate::store::{Closing, ImportedBatch, Kind, Post, StoreError};
@@ -241,7 +241,7 @@ impl Writer {
         self.write(|tx, _| {
             tx.execute("DELETE FROM setting WHERE name = ?1", [hold_name(kind)])?;
             if held {
-                schema::put_setting(tx, hold_name(kind), &[])?;
+                settings::put_setting(tx, hold_name(kind), &[])?;
             }
             Ok(())
         })

@@ -40,7 +40,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 type Reading = BufReader<ReadHalf<Box<dyn Socket>>>;
 type Writing = BufWriter<WriteHalf<Box<dyn Socket>>>;
 
-/// What a server says of itself.
+/// How a server describes itself.
 #[derive(Debug, Deserialize)]
 struct Info {
     #[serde(default)]

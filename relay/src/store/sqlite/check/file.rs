@@ -10,6 +10,7 @@ use super::{
     super::{
         frames::{self, LoadError},
         schema::{self, unsigned},
+        settings,
         view::{self, VIEW},
     },
     Place, Report,
@@ -77,11 +78,11 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<(String, String, Opti
 
 fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Option<Layout>> {
     let known = [
-        schema::CELL_SIZE,
-        schema::BUCKETS,
-        schema::ORIGIN_SEED,
-        schema::ORIGIN,
-        schema::BACKUP,
+        settings::CELL_SIZE,
+        settings::BUCKETS,
+        settings::ORIGIN_SEED,
+        settings::ORIGIN,
+        settings::BACKUP,
         VIEW,
         "hold_numbered",
         "hold_lobby",
@@ -103,12 +104,12 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
         let bytes: Option<[u8; 4]> = value(name)?.and_then(|bytes| bytes.try_into().ok());
         Ok::<_, rusqlite::Error>(bytes.map(u32::from_be_bytes))
     };
-    let cell_size = number(schema::CELL_SIZE)?.and_then(|size| CellSize::try_from(size).ok());
-    let buckets = number(schema::BUCKETS)?.and_then(|count| BucketCount::try_from(count).ok());
+    let cell_size = number(settings::CELL_SIZE)?.and_then(|size| CellSize::try_from(size).ok());
+    let buckets = number(settings::BUCKETS)?.and_then(|count| BucketCount::try_from(count).ok());
     report.require(cell_size.is_some(), Place::Settings, "no cell size");
     report.require(buckets.is_some(), Place::Settings, "no bucket count");
-    let seed = value(schema::ORIGIN_SEED)?;
-    let is_backup = value(schema::BACKUP)?.is_some();
+    let seed = value(settings::ORIGIN_SEED)?;
+    let is_backup = value(settings::BACKUP)?.is_some();
     let is_view = is_view(connection)?;
     let wanted = if is_backup || is_view { None } else { Some(32) };
     let fits = seed.as_ref().map(Vec::len) == wanted;
@@ -128,8 +129,8 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
             (origin.copied().map(Origin), named)
         }
         false => {
-            let key = schema::origin_key(connection)?;
-            (key.map(|key| key.origin()), value(schema::ORIGIN)?)
+            let key = settings::origin_key(connection)?;
+            (key.map(|key| key.origin()), value(settings::ORIGIN)?)
         }
     };
     report.require(
