@@ -1,5 +1,5 @@
 //! A relay that is silent, lies about the time or states what is out of range,
-//! and a clock that is wrong: each is told once, and nothing is lost or put off
+//! and a clock that is wrong: each is reported once, and nothing is lost or put off
 //! beyond a stated date.
 
 use tessera::{
@@ -11,7 +11,7 @@ use tessera::{
 
 use crate::stage::*;
 
-/// What was told about the relay since the last call.
+/// What was reported about the relay since the last call.
 pub(crate) fn notices(person: &mut Person) -> Vec<(&'static str, bool)> {
     let events = std::mem::take(&mut person.events).into_iter();
     events
@@ -207,8 +207,9 @@ fn keys_are_shredded_by_the_deadline_whatever_the_relay_does() {
     }
 }
 
-#[test]
-fn messages_read_before_the_confirm_raise_no_gap() {
+/// A QR enrolment whose inviter knows whom to expect, and has enrolled; its
+/// confirm waits for the lobby.
+fn expected_in_the_lobby() -> (Relay, Person, Person) {
     let mut relay = Relay::new();
     let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
     round(&mut relay, &mut [&mut a, &mut b]);
@@ -223,6 +224,12 @@ fn messages_read_before_the_confirm_raise_no_gap() {
     while a.client.contacts().is_empty() {
         round(&mut relay, &mut [&mut a, &mut b]);
     }
+    (relay, a, b)
+}
+
+#[test]
+fn messages_read_before_the_confirm_raise_no_gap() {
+    let (mut relay, mut a, mut b) = expected_in_the_lobby();
     // The confirm goes through the lobby, the first messages to B's bucket.
     let to = a.contact().id;
     for text in ["one", "two"] {
@@ -252,20 +259,7 @@ fn messages_read_before_the_confirm_raise_no_gap() {
 
 #[test]
 fn a_number_lost_before_the_confirm_is_reported_with_it() {
-    let mut relay = Relay::new();
-    let (mut a, mut b) = (Person::new("Dr. Rivera"), Person::new("Ana Gómez"));
-    round(&mut relay, &mut [&mut a, &mut b]);
-    let now = relay.now();
-    let invited = a.client.invite(Kind::Qr, Some(86_400), now, &mut rng());
-    let invitation = a.commit(invited.unwrap());
-    let expected = b.client.public().fingerprint();
-    let expected = a.client.expect(invitation.id, expected, now, &mut rng());
-    a.commit(expected.unwrap());
-    let accepted = b.client.accept(&invitation.uri, true, now, &mut rng());
-    b.commit(accepted.unwrap());
-    while a.client.contacts().is_empty() {
-        round(&mut relay, &mut [&mut a, &mut b]);
-    }
+    let (mut relay, mut a, mut b) = expected_in_the_lobby();
     let to = a.contact().id;
     a.send(to, "lost", relay.now()).unwrap();
     // The relay keeps the confirm and drops the message.

@@ -8,7 +8,7 @@ use tessera::wire::post;
 use super::{
     member::{Member, init, join},
     network::Link,
-    servers::{Options, Servers},
+    servers::Servers,
 };
 use crate::{
     bucket,
@@ -24,11 +24,7 @@ const FLAGS: &str = "--epoch 5s --lobby-epoch 1h --lobby-retention 1d --cover fi
 
 #[test]
 fn a_relay_that_reads_something_else_alarms_and_publishes_the_same() {
-    let one = Options {
-        count: 1,
-        ..Options::default()
-    };
-    let Some(servers) = Servers::start(&one) else {
+    let Some(servers) = Servers::one() else {
         return;
     };
     let server = servers.servers[0].client;

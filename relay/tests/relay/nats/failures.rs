@@ -53,11 +53,7 @@ fn published(client: Client, posted: &[PostEntry]) {
 
 #[test]
 fn a_stream_at_its_limit_refuses_posts_until_the_next_close() {
-    let options = Options {
-        count: 1,
-        ..Options::default()
-    };
-    let Some(servers) = Servers::start(&options) else {
+    let Some(servers) = Servers::one() else {
         return;
     };
     let flags = FLAGS.replace("--epoch 2s", "--epoch 5s");

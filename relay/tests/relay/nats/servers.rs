@@ -83,6 +83,14 @@ pub(crate) struct Server {
 }
 
 impl Servers {
+    /// One server, for tests of a relay that needs no others.
+    pub(crate) fn one() -> Option<Self> {
+        Self::start(&Options {
+            count: 1,
+            ..Options::default()
+        })
+    }
+
     /// Starts servers and waits until they are healthy; `None` without the binary.
     pub(crate) fn start(options: &Options) -> Option<Self> {
         let directory = tempfile::Builder::new()
