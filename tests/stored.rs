@@ -423,7 +423,7 @@ fn records_match_their_snapshots() {
             contact: [2; 8],
             device: 1,
             since: 1_795_300_000,
-            told: true,
+            reported: true,
         }],
     };
     held.hold("recovery", &recovery);
@@ -441,7 +441,7 @@ fn records_match_their_snapshots() {
         minutes: 30,
         reason: "inconsciente al ingreso".into(),
         ended_at: Some(1_795_300_600),
-        told: true,
+        reported: true,
     };
     held.hold("emergency", &emergency);
     held.hold(

@@ -9,35 +9,24 @@ use crate::{
     client::{
         AuditEvent, Change, ClientError, ContactId, ContactView, DeviceView, Effects,
         EmergencyView, MessageEvent, MessageRef, MessageView, Settings, StoreKey,
-        contacts::{Checks, Contacts},
+        account::Account,
+        contacts::{Contact, Contacts},
         devices::Devices,
         emergencies::Emergencies,
         inbox::{Inbox, TagSources, Work},
-        invitations::Invitations,
+        invitations::{Invitations, OpenInvitation},
         journal::Journal,
         mailboxes::Mailboxes,
         messages::Messages,
         outbox::Outbox,
-        shredding::Shredding,
         transaction::{Parts, Transaction},
         view::Gap,
     },
     crypto::kdf,
-    enrolment::Name,
-    envelope::OwnKeys,
-    identity::{Identity, PublicIdentity},
-    vault::stored::{self, SelfRecord},
+    identity::PublicIdentity,
+    vault::stored::{self, Record},
     wire::RelaySettings,
 };
-
-/// This person's identity and name.
-pub(crate) struct Account {
-    pub(crate) identity: Identity,
-    /// The keys of the channel between this person's own devices.
-    pub(crate) own: OwnKeys,
-    pub(crate) name: Name,
-    pub(crate) created_at: UnixTime,
-}
 
 /// The state of one person's client, in memory: the sum of its machines. A
 /// machine owns one piece of state; the flows tie them together.
@@ -46,7 +35,6 @@ pub struct Client {
     pub(crate) settings: Settings,
     pub(crate) mailboxes: Mailboxes,
     pub(crate) contacts: Contacts,
-    pub(crate) checks: Checks,
     pub(crate) invitations: Invitations,
     pub(crate) messages: Messages,
     pub(crate) inbox: Inbox,
@@ -54,7 +42,6 @@ pub struct Client {
     pub(crate) devices: Devices,
     pub(crate) emergencies: Emergencies,
     pub(crate) journal: Journal,
-    pub(crate) shredding: Shredding,
 }
 
 impl Client {
@@ -156,7 +143,8 @@ impl Client {
 
     /// Ends a call: encodes touched records, seals the log, and returns all changes
     /// for the caller to commit.
-    pub(crate) fn commit<T>(&mut self, tx: Transaction, value: T) -> Effects<T> {
+    pub(crate) fn commit<T>(&mut self, tx: impl Into<Transaction>, value: T) -> Effects<T> {
+        let tx = tx.into();
         let now = tx.now;
         let Parts {
             mut changes,
@@ -183,48 +171,21 @@ impl Client {
     /// Encodes the record of touched state; `None` if it was removed.
     pub(crate) fn encode(&self, key: StoreKey) -> Option<Zeroizing<Vec<u8>>> {
         match key {
-            StoreKey::Account => Some(stored::encode(&SelfRecord {
-                secret: *self.account.identity.secret().expose(),
-                name: self.account.name.as_str().to_owned(),
-                device: self.devices.index(),
-                created_at: self.account.created_at.0,
-            })),
-            StoreKey::Devices => Some(stored::encode(&self.devices.to_record())),
-            StoreKey::Mailboxes => Some(stored::encode(&self.mailboxes.to_record())),
-            StoreKey::Shape => {
-                let record = self.mailboxes.shape_record();
-                record.map(|record| stored::encode(&record))
-            }
-            StoreKey::Settings => Some(stored::encode(&self.settings.to_record())),
-            StoreKey::Filing => {
-                let record = self.messages.filing_record();
-                record.map(|record| stored::encode(&record))
-            }
-            StoreKey::Overdue => self
-                .shredding
-                .to_record()
-                .map(|record| stored::encode(&record)),
-            StoreKey::Journal => Some(stored::encode(&self.journal.to_record())),
-            StoreKey::Contact(id) => {
-                let contact = self.contacts.get(id)?;
-                Some(stored::encode(&contact.to_record()))
-            }
+            StoreKey::Account => encoded(Some(self.account.to_record(self.devices.index()))),
+            StoreKey::Devices => encoded(Some(self.devices.to_record())),
+            StoreKey::Mailboxes => encoded(Some(self.mailboxes.to_record())),
+            StoreKey::Shape => encoded(self.mailboxes.shape_record()),
+            StoreKey::Settings => encoded(Some(self.settings.to_record())),
+            StoreKey::Filing => encoded(self.messages.filing_record()),
+            StoreKey::Overdue => encoded(self.contacts.shredding.to_record()),
+            StoreKey::Journal => encoded(Some(self.journal.to_record())),
+            StoreKey::Contact(id) => encoded(self.contacts.get(id).map(Contact::to_record)),
             StoreKey::Invitation(id) => {
-                let open = self.invitations.get(id)?;
-                Some(stored::encode(&open.to_record()))
+                encoded(self.invitations.get(id).map(OpenInvitation::to_record))
             }
-            StoreKey::Receipts(id) => {
-                let record = self.inbox.receipts.to_record(id);
-                record.map(|record| stored::encode(&record))
-            }
-            StoreKey::Messages(page) => {
-                let record = self.messages.to_record(page);
-                record.map(|record| stored::encode(&record))
-            }
-            StoreKey::Opened(page) => {
-                let record = self.inbox.replays.to_record(page);
-                record.map(|record| stored::encode(&record))
-            }
+            StoreKey::Receipts(id) => encoded(self.inbox.receipts.to_record(id)),
+            StoreKey::Messages(page) => encoded(self.messages.to_record(page)),
+            StoreKey::Opened(page) => encoded(self.inbox.replays.to_record(page)),
             _ => None,
         }
     }
@@ -277,14 +238,6 @@ impl Client {
         tx.gap(gap, peer);
     }
 
-    /// Starts to watch the tags of a contact whose channel is new.
-    pub(crate) fn watch_contact(&mut self, id: ContactId) {
-        let grace = self.settings.grace();
-        if let Some(contact) = self.contacts.get(id) {
-            self.inbox.tags.watch_contact(contact, grace);
-        }
-    }
-
     /// Prepares the index of tags for a batch with this closing time.
     pub(crate) fn prepare_tags(&mut self, closed_at: UnixTime) {
         let sources = TagSources {
@@ -296,6 +249,10 @@ impl Client {
         };
         self.inbox.tags.prepare(closed_at, &sources);
     }
+}
+
+fn encoded<R: Record>(record: Option<R>) -> Option<Zeroizing<Vec<u8>>> {
+    record.map(|record| stored::encode(&record))
 }
 
 impl fmt::Debug for Client {

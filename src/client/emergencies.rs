@@ -63,7 +63,7 @@ impl Emergencies {
             minutes,
             reason: reason.clone(),
             ended_at: known.and_then(|record| record.ended_at),
-            told: false,
+            reported: false,
         };
         tx.log(AuditEvent::BreakGlassStarted { reason, minutes }, None);
         self.put(id, record, tx);
@@ -80,7 +80,7 @@ impl Emergencies {
             return false;
         };
         record.ended_at = Some(ended_at.0);
-        record.told = false;
+        record.reported = false;
         tx.log(AuditEvent::BreakGlassEnded, None);
         self.put(id, record, tx);
         true
@@ -101,7 +101,7 @@ impl Emergencies {
             minutes: 0,
             reason: String::new(),
             ended_at: Some(ended_at.0),
-            told: false,
+            reported: false,
         };
         tx.log(AuditEvent::BreakGlassEnded, None);
         self.put(id, record, tx);
@@ -109,11 +109,11 @@ impl Emergencies {
 
     /// Reports recorded accesses that were not reported yet.
     pub(crate) fn emit_pending(&mut self, tx: &mut Transaction) {
-        let pending = self.0.iter().filter(|(_, record)| !record.told);
+        let pending = self.0.iter().filter(|(_, record)| !record.reported);
         let ids: Vec<EmergencyId> = pending.map(|(id, _)| *id).collect();
         for id in ids {
             if let Some(mut record) = self.0.remove(&id) {
-                record.told = true;
+                record.reported = true;
                 tx.emit(Event::BreakGlass(view(&id, &record)));
                 self.put(id, record, tx);
             }

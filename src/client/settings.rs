@@ -5,7 +5,11 @@ use serde::Serialize;
 
 use crate::{
     base::{
-        parameters::{DEFAULT_GRACE_DAYS, DEFAULT_RETENTION_DAYS, GRACE_DAYS, RETENTION_DAYS},
+        UnixTime,
+        parameters::{
+            CLOCK_SKEW_SECONDS, DEFAULT_GRACE_DAYS, DEFAULT_RETENTION_DAYS, GRACE_DAYS,
+            RETENTION_DAYS,
+        },
         time::DAY_SECONDS,
     },
     client::ClientError,
@@ -50,6 +54,16 @@ impl Settings {
         u64::from(self.retention_days) * DAY_SECONDS
     }
 
+    /// A closing time, if the batch may have been kept for so long; now if the
+    /// relay states one that cannot be right.
+    pub(crate) fn plausible(self, closed_at: UnixTime, now: UnixTime) -> UnixTime {
+        let oldest = now.minus(self.retention());
+        match (oldest..=now.plus(CLOCK_SKEW_SECONDS)).contains(&closed_at) {
+            true => closed_at,
+            false => now,
+        }
+    }
+
     pub(crate) fn to_record(self) -> SettingsRecord {
         SettingsRecord {
             grace_days: self.grace_days,
@@ -81,5 +95,17 @@ mod tests {
             assert!(Settings::from_record(&settings.to_record()).is_err());
         }
         assert!(Settings::default().checked().is_ok());
+    }
+
+    #[test]
+    fn a_closing_time_that_cannot_be_right_counts_as_now() {
+        let (now, settings) = (UnixTime(1_795_300_000), Settings::default());
+        let (oldest, latest) = (now.minus(60 * DAY_SECONDS), now.plus(CLOCK_SKEW_SECONDS));
+        for wrong in [UnixTime(0), oldest.minus(1), latest.plus(1)] {
+            assert_eq!(settings.plausible(wrong, now), now);
+        }
+        for right in [oldest, now, latest] {
+            assert_eq!(settings.plausible(right, now), right);
+        }
     }
 }

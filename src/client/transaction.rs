@@ -4,7 +4,10 @@
 //! A public method works in two halves. It *decides* with `&self`: it may
 //! fail and may draw randomness, and gives a value. It *applies* that value
 //! with `&mut self` and a [`Transaction`], which cannot fail. So a call that
-//! returns an error has changed nothing.
+//! returns an error has changed nothing. The transaction has the call's only
+//! reading of the clock and, if it draws randomness, its only source of it.
+
+use core::ops::{Deref, DerefMut};
 
 use zeroize::Zeroizing;
 
@@ -71,6 +74,32 @@ pub(crate) struct Transaction {
     gaps: SortedMap<(ContactId, bool), (usize, (usize, usize))>,
 }
 
+/// The transaction of a call that draws randomness, with the only source of it.
+pub(crate) struct Randomized<'r, R> {
+    pub(crate) tx: Transaction,
+    pub(crate) rng: &'r mut R,
+}
+
+impl<R> Deref for Randomized<'_, R> {
+    type Target = Transaction;
+
+    fn deref(&self) -> &Transaction {
+        &self.tx
+    }
+}
+
+impl<R> DerefMut for Randomized<'_, R> {
+    fn deref_mut(&mut self) -> &mut Transaction {
+        &mut self.tx
+    }
+}
+
+impl<R> From<Randomized<'_, R>> for Transaction {
+    fn from(randomized: Randomized<'_, R>) -> Self {
+        randomized.tx
+    }
+}
+
 /// Most gaps of a contact that one transaction reports, and most that it
 /// closes.
 const MOST_GAPS: usize = 16;
@@ -94,6 +123,11 @@ impl Transaction {
             refusals: SortedMap::new(),
             gaps: SortedMap::new(),
         }
+    }
+
+    /// The same, for a call that draws randomness.
+    pub(crate) fn randomized<R>(self, rng: &mut R) -> Randomized<'_, R> {
+        Randomized { tx: self, rng }
     }
 
     /// Stores a record.
@@ -242,7 +276,7 @@ mod tests {
             tx.gap(gap, None);
         }
         let parts = tx.into_parts();
-        let told: Vec<_> = parts
+        let reported: Vec<_> = parts
             .events
             .into_iter()
             .map(|event| match event {
@@ -254,8 +288,8 @@ mod tests {
             AuditEvent::Gap(gap) => gap,
             other => panic!("{other:?}"),
         });
-        assert_eq!(logged.collect::<Vec<_>>(), told);
-        told
+        assert_eq!(logged.collect::<Vec<_>>(), reported);
+        reported
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub struct Layout {
 /// One attachment of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttachmentLayout {
-    /// What it says it is.
+    /// The content type that it claims.
     pub content_type: ContentType,
     /// Its name as it may be shown.
     pub filename: Option<String>,

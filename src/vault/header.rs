@@ -98,7 +98,7 @@ impl VaultHeader {
     }
 
     /// Wraps the vault key under what HKDF makes of a key that the host keeps,
-    /// in the place of the one before.
+    /// in place of the one before.
     ///
     /// # Errors
     ///

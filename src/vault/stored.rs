@@ -102,7 +102,7 @@ records! {
         pub followed_at: Option<u64>,
     }
 
-    /// What a relay states in the place of what is in use.
+    /// What a relay states instead of what is in use.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct StatedShapeRecord {
         /// Number of buckets.
@@ -522,7 +522,7 @@ records! {
         /// The earliest known time of sending, Unix seconds.
         pub since: u64,
         /// Whether a later delivery of an older device was reported.
-        pub told: bool,
+        pub reported: bool,
     }
 
     /// `s/e/<id>`: a backup was opened with emergency shares.
@@ -537,7 +537,7 @@ records! {
         /// Unix seconds.
         pub ended_at: Option<u64>,
         /// Whether it was reported to the owner.
-        pub told: bool,
+        pub reported: bool,
     }
 
     /// `m/<contact>/<page>`: messages without their bodies.

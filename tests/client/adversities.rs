@@ -1,4 +1,4 @@
-//! What must be refused, told, and survived.
+//! What must be refused, reported, and survived.
 
 use std::collections::BTreeMap;
 
@@ -65,8 +65,8 @@ fn an_unsent_response_is_withdrawn_if_the_invitation_is_already_answered() {
     let effects = late.client.accept(&uri, false, now, &mut rng()).unwrap();
     late.commit(effects);
     let received = late.pull(&relay, now);
-    let told = received.rejected.iter().map(|refusal| refusal.code);
-    assert!(told.clone().any(|code| code == "INVITATION_USED"));
+    let reported = received.rejected.iter().map(|refusal| refusal.code);
+    assert!(reported.clone().any(|code| code == "INVITATION_USED"));
     assert_eq!(late.contact().state, "suspect");
     assert_eq!(late.client.queued(), 0, "the first two are not disturbed");
     round(&mut relay, &mut [&mut late, &mut a, &mut b]);

@@ -264,14 +264,14 @@ fn an_emergency_access_is_reported_to_the_owner() {
     relay.post(&post.body);
     relay.close();
     rounds(&mut relay, &mut [&mut a], 1);
-    let told = |person: &Person| -> Vec<_> {
+    let reported = |person: &Person| -> Vec<_> {
         let event = |event: &Event| match event {
             Event::BreakGlass(view) => Some((view.reason.clone(), view.minutes, view.ended_at)),
             _ => None,
         };
         person.events.iter().filter_map(event).collect()
     };
-    assert_eq!(told(&a), [("unconscious".to_owned(), 30, None)]);
+    assert_eq!(reported(&a), [("unconscious".to_owned(), 30, None)]);
     let ended = copy.client.end_emergency(id, at.plus(60));
     copy.commit(ended);
     let post = copy.client.emergency_slot(id, &mut rng()).unwrap();
@@ -279,15 +279,15 @@ fn an_emergency_access_is_reported_to_the_owner() {
     relay.close();
     rounds(&mut relay, &mut [&mut a], 3);
     assert_eq!(
-        told(&a)[1..],
+        reported(&a)[1..],
         [("unconscious".to_owned(), 30, Some(at.0 + 60))]
     );
     assert_eq!(a.client.emergencies(), copy.client.emergencies());
-    // In the owner's own store it is told at the next opening, once.
+    // In the owner's own store it is reported at the next opening, once.
     let ticked = copy.client.tick(at);
     copy.commit(ticked);
     copy.restart();
     let ticked = copy.client.tick(at);
     copy.commit(ticked);
-    assert_eq!(told(&copy).len(), 1);
+    assert_eq!(reported(&copy).len(), 1);
 }

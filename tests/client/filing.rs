@@ -3,7 +3,10 @@
 
 use tessera::{
     base::{ErrorCode, UnixTime},
-    client::{ClientError, ContactId, Event, FilingUpdate, FilingView, MessageRef, MessageState},
+    client::{
+        ClientError, ContactId, Event, FilingScope, FilingUpdate, FilingView, MessageRef,
+        MessageState,
+    },
     enrolment::Kind,
 };
 
@@ -101,7 +104,7 @@ fn the_state_of_filing_is_kept_logged_and_counted() {
     } = scene();
     let state = |a: &Person, message| filing(a, message).state;
     assert_eq!(state(&a, incoming), "unfiled");
-    assert_eq!(a.client.count_unfiled(Some(contact)), 2);
+    assert_eq!(a.client.count_unfiled(FilingScope::Contact(contact)), 2);
     mark(&mut a, incoming, &FilingUpdate::Started, now);
     assert_eq!(state(&a, incoming), "filing");
     mark(&mut a, incoming, &failed(), now);
@@ -110,7 +113,11 @@ fn the_state_of_filing_is_kept_logged_and_counted() {
         (view.state, view.code.as_deref(), view.outdated),
         ("failed", Some("RECORD_REFUSED"), false)
     );
-    assert_eq!(a.client.count_unfiled(None), 2, "a failure is not filed");
+    assert_eq!(
+        a.client.count_unfiled(FilingScope::All),
+        2,
+        "a failure is not filed"
+    );
     mark(&mut a, incoming, &FilingUpdate::Started, now);
     mark(&mut a, incoming, &filed(MessageState::Verified), now);
     let view = filing(&a, incoming);
@@ -119,7 +126,7 @@ fn the_state_of_filing_is_kept_logged_and_counted() {
         ("filed", Some("c-7.A"), Some("1"))
     );
     assert_eq!((view.code, view.since), (None, Some(now.0)));
-    let exported = a.client.export_log("csv", now, &mut rng()).unwrap();
+    let exported = a.client.checkpoint(Some("csv"), now, &mut rng()).unwrap();
     a.commit(exported);
     assert_eq!(a.log().last().unwrap()["unfiled"], 1);
     let left = a.client.unfiled(9);
@@ -151,7 +158,7 @@ fn an_outgoing_message_is_filed_again_when_its_outcome_changes() {
     a.post(&mut relay);
     relay.close();
     assert_eq!(
-        a.client.count_unfiled(None),
+        a.client.count_unfiled(FilingScope::All),
         0,
         "both states are in progress"
     );
@@ -160,7 +167,7 @@ fn an_outgoing_message_is_filed_again_when_its_outcome_changes() {
     }
     let view = filing(&a, outgoing);
     assert_eq!((view.state, view.outdated), ("filed", true));
-    assert_eq!(a.client.count_unfiled(None), 1);
+    assert_eq!(a.client.count_unfiled(FilingScope::All), 1);
     // The host filed what it had read before the receipt came.
     let now = relay.now();
     mark(&mut a, outgoing, &filed(MessageState::Sent), now);
@@ -174,7 +181,7 @@ fn an_outgoing_message_is_filed_again_when_its_outcome_changes() {
     );
     mark(&mut a, outgoing, &filed(MessageState::Delivered), now);
     assert!(!filing(&a, outgoing).outdated);
-    assert_eq!(a.client.count_unfiled(None), 0);
+    assert_eq!(a.client.count_unfiled(FilingScope::All), 0);
 }
 
 #[test]
@@ -188,21 +195,31 @@ fn nothing_unfiled_is_deleted_unasked() {
         ..
     } = scene();
     assert_eq!(
-        a.client.require_filed(Some(contact)),
+        a.client.require_filed(FilingScope::Contact(contact)),
         Err(ClientError::Unfiled(2))
     );
-    assert_eq!(a.client.require_filed(None), Err(ClientError::Unfiled(2)));
-    assert_eq!(a.client.require_filed(Some(ContactId([0; 8]))), Ok(()));
     assert_eq!(
-        a.client.require_message_filed(incoming),
+        a.client.require_filed(FilingScope::All),
+        Err(ClientError::Unfiled(2))
+    );
+    assert_eq!(
+        a.client
+            .require_filed(FilingScope::Contact(ContactId([0; 8]))),
+        Ok(())
+    );
+    assert_eq!(
+        a.client.require_filed(FilingScope::Message(incoming)),
         Err(ClientError::Unfiled(1))
     );
     // Nobody saw what was withdrawn before it left.
     let cancelled = a.client.cancel(outgoing, now, &mut rng()).unwrap();
     a.commit(cancelled);
-    assert_eq!(a.client.require_message_filed(outgoing), Ok(()));
+    assert_eq!(
+        a.client.require_filed(FilingScope::Message(outgoing)),
+        Ok(())
+    );
     mark(&mut a, incoming, &filed(MessageState::Verified), now);
-    assert_eq!(a.client.require_filed(None), Ok(()));
+    assert_eq!(a.client.require_filed(FilingScope::All), Ok(()));
 
     let effects = a.client.set_files_messages(false, now);
     a.commit(effects);
@@ -248,5 +265,9 @@ fn what_cannot_be_filed_is_refused() {
     let (_, held) = hold_a_message(&mut relay, &mut c, &mut d);
     let refused = c.client.mark_filing(held, &failed(), now).unwrap_err();
     assert_eq!(refused, ClientError::ContactPending);
-    assert_eq!(c.client.count_unfiled(None), 0, "nobody has seen it");
+    assert_eq!(
+        c.client.count_unfiled(FilingScope::All),
+        0,
+        "nobody has seen it"
+    );
 }

@@ -45,7 +45,7 @@ fn both_devices_detect_each_other() {
         assert_eq!(last.last().map(String::as_str), Some("to any reader"));
     }
     assert_eq!(old.state(late), "delivered", "receipts are still read");
-    // Days later: each is told once, however often it is repeated.
+    // Days later: each is reported once, however often it is repeated.
     for _ in 0..3 {
         relay.epoch += 86_400 / EPOCH;
         rounds(&mut relay, &mut [&mut new, &mut old, &mut b], 2);

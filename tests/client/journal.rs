@@ -148,7 +148,7 @@ fn a_refused_call_logs_nothing() {
     let nobody = ContactId::parse("0000000000000000").unwrap();
     assert!(a.client.reject_sas(nobody, NOW).is_err());
     assert!(a.client.remove_contact(nobody, NOW).is_err());
-    let entry = a.client.record(AuditEvent::BackedUp, relay.now());
+    let entry = a.client.record([AuditEvent::BackedUp], relay.now());
     a.commit(entry);
     assert_eq!(events(&a.log()).len(), before + 1);
 }
@@ -285,10 +285,10 @@ fn events_of_the_host_are_logged() {
         },
     ];
     for entry in entries {
-        let effects = a.client.record(entry, NOW);
+        let effects = a.client.record([entry], NOW);
         a.commit(effects);
     }
-    let exported = a.client.export_log("fhir", NOW, &mut rng()).unwrap();
+    let exported = a.client.checkpoint(Some("fhir"), NOW, &mut rng()).unwrap();
     a.commit(exported);
     let log = a.log();
     let said = |i: usize, keys: &[&str]| -> Vec<Value> {
@@ -325,7 +325,7 @@ fn events_of_the_host_are_logged() {
 fn one_record_is_written_per_entry_and_one_for_the_head() {
     let mut a = Person::new("A");
     for _ in 0..50 {
-        let effects = a.client.record(AuditEvent::BackedUp, NOW);
+        let effects = a.client.record([AuditEvent::BackedUp], NOW);
         assert_eq!(effects.changes.len(), 2);
         assert!(effects.changes.iter().all(|(key, value)| {
             let size = value.as_ref().unwrap().len();
@@ -363,7 +363,7 @@ fn a_crash_leaves_neither_gap_nor_fork_in_the_log() {
     // A step repeated after a crash writes the same bytes.
     let place = StoreKey::LogEntry(head.len() + 1).to_string();
     let bytes = |a: &mut Person| {
-        let effects = a.client.record(AuditEvent::BackedUp, relay.now());
+        let effects = a.client.record([AuditEvent::BackedUp], relay.now());
         let (_, bytes) = effects
             .changes
             .into_iter()
@@ -390,9 +390,9 @@ fn a_vault_from_before_the_log_begins_one_with_its_first_change() {
     let nothing = a.client.tick(NOW);
     assert!(nothing.changes.is_empty());
     let effects = a.client.record(
-        AuditEvent::Unlocked {
+        [AuditEvent::Unlocked {
             by: UnlockedBy::Passphrase,
-        },
+        }],
         NOW,
     );
     a.commit(effects);

@@ -41,7 +41,7 @@ fn a_large_message_survives_slots_and_restarts() {
         "but for the first cell, nothing is sealed before a slot comes"
     );
     assert_eq!(stored_body(&a, id, body.len()), body);
-    let (mut last, mut told, mut arrived) = (0, 0, Vec::new());
+    let (mut last, mut reported, mut arrived) = (0, 0, Vec::new());
     for _ in 0..10 {
         let now = relay.now();
         // Sixty-four cells per epoch, with a restart after each step.
@@ -64,11 +64,11 @@ fn a_large_message_survives_slots_and_restarts() {
         relay.close();
         let received = b.pull(&relay, now);
         b.restart();
-        told += b.client.transfers().unwrap().len();
+        reported += b.client.transfers().unwrap().len();
         arrived.extend(received.messages);
     }
     assert_eq!(arrived.len(), 1);
-    assert!(told >= 3, "its recipient saw it come");
+    assert!(reported >= 3, "its recipient saw it come");
     assert_eq!(last, body.len());
     assert_eq!(stored_body(&b, arrived[0].id, body.len()), body);
     assert!(b.client.transfers().unwrap().is_empty());
@@ -199,7 +199,7 @@ fn a_cancelled_message_is_never_shown_and_leaves_no_gap() {
         a.client.cancel(text, now, &mut rng()).err(),
         Some(ClientError::MessageSent)
     );
-    // What came of it is forgotten after the retention, and that is told.
+    // What came of it is forgotten after the retention, and that is reported.
     assert_eq!(b.client.transfers().unwrap().len(), 1);
     let effects = b.client.tick(now.plus(62 * 86_400));
     assert!(effects.events.iter().any(|event| matches!(

@@ -349,7 +349,7 @@ fn an_absence_beyond_the_relays_retention_is_reported_as_a_gap() {
     );
     assert!(received.messages.len() < 70);
     let lost = 70 - received.messages.len() as u64;
-    let told: u64 = received
+    let reported: u64 = received
         .gaps
         .iter()
         .map(|gap| match gap {
@@ -362,7 +362,7 @@ fn an_absence_beyond_the_relays_retention_is_reported_as_a_gap() {
             _ => 0,
         })
         .sum();
-    assert!(told >= lost, "{told} of {lost}");
+    assert!(reported >= lost, "{reported} of {lost}");
     let batches = |gap: &&Gap| {
         matches!(
             gap,

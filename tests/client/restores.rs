@@ -30,7 +30,7 @@ struct World {
     at_friend: ContactId,
     /// Tag → the cell, and the index of the device that posted it.
     tags: BTreeMap<Vec<u8>, ([u8; 32], u8)>,
-    /// Tags of cells to oneself: devices draw them independently.
+    /// Tags of cells to the own devices: each draws them independently.
     own: BTreeSet<Vec<u8>>,
     sent: usize,
     said_by_friend: Vec<String>,

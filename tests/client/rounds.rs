@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use tessera::client::{
-    Answer, Ask, Client, ClientError, Clock, Event, Failure, Gap, Mailbox, Synced, Task,
+use tessera::{
+    client::{Answer, Ask, Client, ClientError, Clock, Event, Failure, Gap, Mailbox, Synced, Task},
+    wire::paths,
 };
 
 use crate::stage::*;
@@ -319,7 +320,7 @@ fn briefly_stated_long_epochs_end_within_an_hour() {
     let (mut relay, mut a, _, _, _) = pair();
     let epoch = format!("\"epoch_seconds\":{EPOCH}");
     let (mut described, mut read, mut posted) = (0, 0, 0);
-    let own = a.client.index_path(Mailbox::Own).unwrap();
+    let own = paths::index(a.client.bucket(Mailbox::Own).unwrap());
     let info = relay.info();
     assert!(info.contains(&epoch));
     // The wall clock goes on and the relay closes nothing, which does not

@@ -67,7 +67,7 @@ impl Shelf {
 }
 
 fn bucket_of(client: &Client) -> u32 {
-    client.own_bucket().unwrap()
+    client.bucket(Mailbox::Own).unwrap().get()
 }
 
 fn plan(person: &mut Person, shelf: &Shelf) -> Vec<Download> {

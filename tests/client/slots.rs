@@ -191,7 +191,7 @@ impl Flooded {
     }
 
     /// How often the attacker guesses right whether the victim had other mail:
-    /// by the epoch that told the two apart best in the first half of visits.
+    /// by the epoch that distinguished the two best in the first half of visits.
     fn guesses(&self, delay: u32, visits: usize) -> f64 {
         let mut dice = Dice::new(7);
         let visits: Vec<(bool, [u64; 2])> = (0..2 * visits)

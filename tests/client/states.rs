@@ -3,7 +3,7 @@
 
 use tessera::{
     base::UnixTime,
-    client::{ClientError, ContactId, Event, Outgoing},
+    client::{ClientError, ContactId, Draft, Event, Outgoing},
     enrolment::Kind,
     envelope::{ContentType, message::Attachment},
 };
@@ -112,7 +112,10 @@ fn nothing_is_posted_unless_the_contact_is_active() {
                 let sent = a.client.send(b_at_a, outgoing(body), now, &mut rng());
                 ids.push(a.commit(sent.unwrap()).id);
             }
-            let drafted = a.client.set_draft(b_at_a, b"a draft", now).unwrap();
+            let drafted = a
+                .client
+                .set_draft(b_at_a, Draft::Text(b"a draft"), now)
+                .unwrap();
             a.commit(drafted);
             if moment != Moment::Queued {
                 assert!(!a.slot(now).tokens.is_empty(), "{what}");

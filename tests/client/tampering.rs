@@ -27,10 +27,10 @@ fn every_edit_of_the_stored_log_is_located() {
             threshold: 2,
             shares: i + 2,
         };
-        let effects = a.client.record(entry, NOW);
+        let effects = a.client.record([entry], NOW);
         a.commit(effects);
     }
-    let signed = a.client.checkpoint(NOW, &mut rng()).unwrap();
+    let signed = a.client.checkpoint(None, NOW, &mut rng()).unwrap();
     a.commit(signed);
     let store: std::collections::BTreeMap<u64, Vec<u8>> = (0..a.client.journal().head().len())
         .map(|i| (i, a.store[&StoreKey::LogEntry(i).to_string()].to_vec()))
@@ -71,12 +71,12 @@ fn every_edit_of_the_stored_log_is_located() {
 #[test]
 fn a_key_holder_can_rewrite_the_log_but_not_a_signed_checkpoint() {
     let mut a = Person::new("A");
-    let effects = a.client.record(AuditEvent::BackedUp, NOW);
+    let effects = a.client.record([AuditEvent::BackedUp], NOW);
     a.commit(effects);
     let secret = stored::decode::<stored::SelfRecord>(&a.store["s/self"]);
     let owner = tessera::base::Secret::take(&mut secret.unwrap().secret);
     let keys = audit::LogKeys::derive(&owner);
-    let checkpoint = a.client.checkpoint(NOW, &mut rng()).unwrap();
+    let checkpoint = a.client.checkpoint(None, NOW, &mut rng()).unwrap();
     let kept = a.commit(checkpoint).text;
     // The same number of entries, the second one another.
     let mut at = Head::GENESIS;

@@ -17,7 +17,7 @@ pub(crate) struct Person {
     pub(crate) ticks: u64,
     /// Opened records; sealing them is the vault's own matter.
     pub(crate) store: BTreeMap<String, Zeroizing<Vec<u8>>>,
-    /// All that was told, oldest first.
+    /// All that was reported, oldest first.
     pub(crate) events: Vec<Event>,
 }
 

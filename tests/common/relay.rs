@@ -228,9 +228,5 @@ impl Relay {
 
 /// The number of the bucket that a client reads as this mailbox.
 pub(crate) fn bucket_of(client: &Client, mailbox: Mailbox) -> u32 {
-    let path = client.index_path(mailbox).unwrap();
-    match path.split('/').nth(3).unwrap() {
-        "lobby" => BucketId::LOBBY.get(),
-        number => number.parse().unwrap(),
-    }
+    client.bucket(mailbox).unwrap().get()
 }

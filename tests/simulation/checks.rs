@@ -67,10 +67,10 @@ impl World {
         let reader = &self.people[to.person];
         for sent in &lost {
             let number = (to.contact.unwrap(), sent.seq);
-            let told = reader.missing.contains(&number);
+            let reported = reader.missing.contains(&number);
             assert!(
-                told,
-                "{what}: number {} is lost, and nobody was told",
+                reported,
+                "{what}: number {} is lost, and nobody was reported",
                 sent.seq
             );
         }
@@ -128,11 +128,11 @@ impl World {
     }
 
     /// Every batch that the relay left out between two that were read was
-    /// told, and nothing was told that was not so.
+    /// reported, and nothing was reported that was not so.
     fn check_breaks(&self, person: usize) {
         let actor = &self.people[person];
         let bucket = bucket_of(&actor.person.client, Mailbox::Own);
-        let told = |epoch: u64| {
+        let reported = |epoch: u64| {
             let mut breaks = actor.breaks.iter();
             breaks.any(|(from, to, closed)| !closed && *from < epoch && epoch < *to)
         };
@@ -144,7 +144,7 @@ impl World {
             let later = epochs.any(|(_, epoch)| *epoch > header.epoch);
             if earlier && later && !read(header.epoch) {
                 assert!(
-                    told(header.epoch),
+                    reported(header.epoch),
                     "seed {}: epoch {} is missing",
                     self.plan.seed,
                     header.epoch
@@ -155,7 +155,7 @@ impl World {
             assert!(actor.breaks.is_empty(), "{:?}", actor.breaks);
         }
         let moved = usize::from(self.plan.restart == Restart::Restored);
-        assert_eq!(actor.new_origins, moved, "a new key is told once");
+        assert_eq!(actor.new_origins, moved, "a new key is reported once");
     }
 
     /// Nothing honest is refused, but for what is left of messages that were

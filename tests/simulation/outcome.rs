@@ -30,7 +30,7 @@ impl Outcome {
             ("cells", &mut self.cells),
             ("kills", &mut self.kills),
             ("lost", &mut self.lost),
-            ("breaks told", &mut self.breaks_told),
+            ("breaks reported", &mut self.breaks_told),
             ("injected", &mut self.injected),
             ("refused", &mut self.refused),
             ("relay restarts", &mut self.relay_restarts),

@@ -17,7 +17,7 @@ pub(crate) struct Actor {
     pub(crate) read: BTreeSet<(String, u64)>,
     /// Codes of what was refused.
     pub(crate) refused: Vec<&'static str>,
-    /// Numbers told to be missing that have not come.
+    /// Numbers reported to be missing that have not come.
     pub(crate) missing: BTreeSet<(ContactId, u64)>,
     /// Breaks of one's own bucket's chain: (from, to, closed).
     pub(crate) breaks: Vec<(u64, u64, bool)>,
@@ -33,7 +33,7 @@ pub(crate) struct Link {
     pub(crate) expires_at: u64,
     /// In person, so that no digits are compared.
     pub(crate) in_person: bool,
-    /// Whether the inviter was told whom to expect.
+    /// Whether the inviter was reported whom to expect.
     pub(crate) expected: bool,
 }
 

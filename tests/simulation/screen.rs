@@ -55,9 +55,9 @@ impl World {
                 for seq in from..=to {
                     let number = (contact_id, seq);
                     if closed {
-                        assert!(actor.missing.remove(&number), "closed and never told");
+                        assert!(actor.missing.remove(&number), "closed and never reported");
                     } else {
-                        assert!(actor.missing.insert(number), "told twice");
+                        assert!(actor.missing.insert(number), "reported twice");
                     }
                 }
             }

@@ -1,6 +1,9 @@
 //! The numbers that the sending device has used. Protocol §5 and §6.
 
-use crate::base::{Day, SortedMap};
+use crate::{
+    base::{Day, SortedMap},
+    client::ContactId,
+};
 
 /// Days whose counters are remembered; a clock further behind is refused.
 const COUNTER_DAYS: usize = 64;
@@ -15,6 +18,12 @@ pub(crate) struct Counters {
     /// Days up to this one are closed for sealing.
     pub(super) sealed_before: Day,
     pub(super) next_seq: u64,
+}
+
+/// The numbers that deliveries sealed for a contact have used.
+pub(crate) struct UsedCounters {
+    pub(crate) contact: ContactId,
+    pub(crate) counters: Counters,
 }
 
 impl Default for Counters {

@@ -5,18 +5,21 @@ mod checks;
 mod contact;
 mod counters;
 mod sequence;
+mod shredding;
 
 pub(crate) use channel::{Channel, GenerationId};
-pub(crate) use checks::Checks;
 pub(crate) use contact::{Awaiting, Contact};
 pub use contact::{ContactState, Verified};
-pub(crate) use counters::Counters;
+pub(crate) use counters::{Counters, UsedCounters};
 pub(crate) use sequence::Sequence;
 
+use checks::Checks;
+use shredding::Shredding;
+
 use crate::{
-    base::{Month, SortedMap, UnixTime, sorted_by_key},
+    base::{Day, Month, SortedMap, UnixTime, sorted_by_key},
     client::{
-        ClientError, ContactId, StoreKey,
+        Check, ClientError, ContactId, StoreKey,
         transaction::Transaction,
         view::{ContactView, Event},
     },
@@ -25,20 +28,26 @@ use crate::{
 
 /// All contacts by id.
 #[derive(Default)]
-pub(crate) struct Contacts(SortedMap<ContactId, Contact>);
+pub(crate) struct Contacts {
+    all: SortedMap<ContactId, Contact>,
+    /// How and when each was verified.
+    pub(crate) checks: Checks,
+    /// Since when keys of a past month should be gone.
+    pub(crate) shredding: Shredding,
+}
 
 impl Contacts {
     pub(crate) fn get(&self, id: ContactId) -> Option<&Contact> {
-        self.0.get(&id)
+        self.all.get(&id)
     }
 
     pub(crate) fn find(&self, id: ContactId) -> Result<&Contact, ClientError> {
-        self.0.get(&id).ok_or(ClientError::ContactUnknown)
+        self.all.get(&id).ok_or(ClientError::ContactUnknown)
     }
 
     /// The contact, to be changed and stored.
     pub(crate) fn update(&mut self, id: ContactId, tx: &mut Transaction) -> Option<&mut Contact> {
-        let contact = self.0.get_mut(&id)?;
+        let contact = self.all.get_mut(&id)?;
         tx.touch(StoreKey::Contact(id));
         Some(contact)
     }
@@ -49,34 +58,64 @@ impl Contacts {
         id: ContactId,
         tx: &mut Transaction,
     ) -> Option<&mut Channel> {
-        let channel = self.0.get_mut(&id)?.channel.as_mut()?;
+        let channel = self.all.get_mut(&id)?.channel.as_mut()?;
         tx.touch(StoreKey::Contact(id));
         Some(channel)
     }
 
     pub(crate) fn insert(&mut self, contact: Contact, tx: &mut Transaction) {
         tx.touch(StoreKey::Contact(contact.id));
-        self.0.insert(contact.id, contact);
+        self.all.insert(contact.id, contact);
     }
 
     pub(crate) fn restore(&mut self, contact: Contact) {
-        self.0.insert(contact.id, contact);
+        self.all.insert(contact.id, contact);
     }
 
     pub(crate) fn remove(&mut self, id: ContactId, tx: &mut Transaction) {
-        self.0.remove(&id);
+        self.all.remove(&id);
+        self.checks.remove(id, tx);
         tx.touch(StoreKey::Contact(id));
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Contact> {
-        self.0.values()
+    /// Marks a contact as verified, and keeps how and when.
+    pub(crate) fn activate(&mut self, id: ContactId, by: Check, tx: &mut Transaction) {
+        if let Some(contact) = self.update(id, tx) {
+            contact.activate(by);
+            self.checks.note(id, by, tx);
+        }
     }
 
-    /// All channels, to be changed; the caller touches the contacts that it
-    /// changes.
-    pub(crate) fn channels_mut(&mut self) -> impl Iterator<Item = (ContactId, &mut Channel)> {
-        let contacts = self.0.values_mut();
-        contacts.filter_map(|contact| Some((contact.id, contact.channel.as_mut()?)))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Contact> {
+        self.all.values()
+    }
+
+    /// Takes over the counters that sealed deliveries have used.
+    pub(crate) fn use_counters(&mut self, used: UsedCounters, tx: &mut Transaction) {
+        if let Some(channel) = self.update_channel(used.contact, tx) {
+            channel.set_counters(used.counters);
+        }
+    }
+
+    /// Counts from zero for every contact, as another device.
+    pub(crate) fn reset_counters(&mut self, tx: &mut Transaction) {
+        for contact in self.all.values_mut() {
+            if let Some(channel) = &mut contact.channel {
+                channel.set_counters(Counters::default());
+                tx.touch(StoreKey::Contact(contact.id));
+            }
+        }
+    }
+
+    /// Deletes the windows of earlier days.
+    pub(crate) fn forget_before(&mut self, day: Day, tx: &mut Transaction) {
+        for contact in self.all.values_mut() {
+            if let Some(channel) = &mut contact.channel
+                && channel.forget_before(day)
+            {
+                tx.touch(StoreKey::Contact(contact.id));
+            }
+        }
     }
 
     /// Wipes the keys of months whose grace is over at `horizon`: the oldest
@@ -88,7 +127,7 @@ impl Contacts {
         tx: &mut Transaction,
     ) -> Option<(Month, u64)> {
         let (mut before, mut contacts) = (None, 0);
-        for contact in self.0.values_mut() {
+        for contact in self.all.values_mut() {
             if let Some(channel) = &mut contact.channel
                 && channel.shred(horizon, grace)
             {
@@ -100,10 +139,25 @@ impl Contacts {
         before.map(|before| (before, contacts))
     }
 
+    /// Wipes them as [`Self::shred`] does, if a relay has put that off for too
+    /// long: see [`Shredding`].
+    pub(crate) fn shred_overdue(
+        &mut self,
+        horizon: UnixTime,
+        grace: u64,
+        tx: &mut Transaction,
+    ) -> Option<(Month, u64)> {
+        let overdue = self.has_expired(horizon, grace);
+        match self.shredding.is_certain(overdue, tx) {
+            true => self.shred(horizon, grace, tx),
+            false => None,
+        }
+    }
+
     /// Returns `true` if keys of a month are kept whose grace period is over at the
     /// horizon.
-    pub(crate) fn has_expired(&self, horizon: UnixTime, grace: u64) -> bool {
-        let mut channels = self.0.values().filter_map(|c| c.channel.as_ref());
+    fn has_expired(&self, horizon: UnixTime, grace: u64) -> bool {
+        let mut channels = self.all.values().filter_map(|c| c.channel.as_ref());
         channels.any(|channel| channel.has_expired(horizon, grace))
     }
 
@@ -111,7 +165,7 @@ impl Contacts {
     /// whose confirm has not arrived: that is its number 0, it comes through
     /// the lobby, and what its sender wrote next may be read before it.
     pub(crate) fn newly_missing(&mut self) -> Vec<(ContactId, core::ops::Range<u64>)> {
-        let confirmed = self.0.values_mut().filter(|c| c.awaiting.is_none());
+        let confirmed = self.all.values_mut().filter(|c| c.awaiting.is_none());
         let channels = confirmed.filter_map(|c| Some((c.id, c.channel.as_mut()?)));
         channels
             .flat_map(|(id, channel)| channel.newly_missing().into_iter().map(move |m| (id, m)))
@@ -119,24 +173,26 @@ impl Contacts {
     }
 
     pub(crate) fn fingerprint(&self, id: ContactId) -> Option<Fingerprint> {
-        Some(self.0.get(&id)?.peer?.fingerprint())
+        Some(self.all.get(&id)?.peer?.fingerprint())
     }
 
     /// Whether the sending keys of that time's month are held for all.
     pub(crate) fn send_at(&self, time: UnixTime) -> bool {
-        let mut channels = self.0.values().filter_map(|c| c.channel.as_ref());
+        let mut channels = self.all.values().filter_map(|c| c.channel.as_ref());
         channels.all(|channel| channel.sends_at(time))
     }
 
     /// Oldest first.
     pub(crate) fn views(&self) -> Vec<ContactView> {
-        sorted_by_key(self.0.values(), |contact| (contact.created_at, contact.id))
-            .map(Contact::view)
-            .collect()
+        sorted_by_key(self.all.values(), |contact| {
+            (contact.created_at, contact.id)
+        })
+        .map(Contact::view)
+        .collect()
     }
 
     pub(crate) fn emit(&self, id: ContactId, tx: &mut Transaction) {
-        if let Some(contact) = self.0.get(&id) {
+        if let Some(contact) = self.all.get(&id) {
             let contact = contact.view();
             tx.emit(Event::Contact { contact });
         }

@@ -14,7 +14,7 @@ pub(crate) struct Sequence {
     next: u64,
     missing: Vec<Range<u64>>,
     /// Missing numbers below this were reported.
-    told: u64,
+    reported: u64,
 }
 
 impl Sequence {
@@ -22,7 +22,7 @@ impl Sequence {
         Self {
             next,
             missing: missing.into_iter().map(|(from, to)| from..to).collect(),
-            told: next,
+            reported: next,
         }
     }
 
@@ -36,10 +36,10 @@ impl Sequence {
 
     /// Ranges that became missing since the last call.
     pub(crate) fn newly_missing(&mut self) -> Vec<Range<u64>> {
-        let told = core::mem::replace(&mut self.told, self.next);
+        let reported = core::mem::replace(&mut self.reported, self.next);
         self.missing
             .iter()
-            .filter(|range| range.start >= told)
+            .filter(|range| range.start >= reported)
             .cloned()
             .collect()
     }
@@ -51,7 +51,7 @@ impl Sequence {
 
     /// Reports missing numbers again, which were held back before a restart.
     pub(crate) fn report_again(&mut self) {
-        self.told = 0;
+        self.reported = 0;
     }
 
     /// Records that `seq` arrived. Returns `true` if it had been reported missing.
@@ -73,7 +73,7 @@ impl Sequence {
                 self.missing.insert(at, part);
             }
         }
-        seq < self.told
+        seq < self.reported
     }
 
     fn bound(&mut self) {

@@ -71,7 +71,8 @@ fn a_contact_without_keys_has_no_channel_to_change() {
     let (mut contacts, mut tx) = (Contacts::default(), tx());
     contacts.restore(Contact::new(id(1), NOW));
     assert!(contacts.update_channel(id(1), &mut tx).is_none());
-    assert_eq!(contacts.channels_mut().count(), 0);
+    contacts.reset_counters(&mut tx);
+    contacts.forget_before(NOW.day(), &mut tx);
     assert_eq!(contacts.fingerprint(id(1)), None);
     assert_eq!(touched(tx), []);
 }
@@ -147,6 +148,62 @@ fn keys_are_shredded_after_the_grace_and_only_what_changed_is_stored() {
         [StoreKey::Contact(id(1)), StoreKey::Contact(id(2))]
     );
     assert!(!contacts.send_at(NOW), "the month is gone");
+}
+
+#[test]
+fn keys_that_a_relay_keeps_from_being_shredded_go_after_seven_days_more() {
+    let (mut contacts, end) = (contacts(&[1]), NOW.month().next().first_day().start());
+    let past = end.plus(GRACE);
+    for (horizon, days, shredded) in [
+        (past.minus(1), 0, None),
+        (past, 1, None),
+        (past, 7, None),
+        (past, 8, Some((NOW.month().next(), 1))),
+    ] {
+        let mut tx = Transaction::new(past.plus(days * DAY_SECONDS));
+        assert_eq!(
+            contacts.shred_overdue(horizon, GRACE, &mut tx),
+            shredded,
+            "day {days}"
+        );
+    }
+}
+
+#[test]
+fn another_device_counts_from_zero_for_all_who_have_keys() {
+    let (mut contacts, mut used) = (contacts(&[1, 2]), tx());
+    let channel = contacts.update_channel(id(1), &mut used).unwrap();
+    let mut counters = channel.counters().clone();
+    counters.take_seq();
+    let of = |contact| UsedCounters {
+        contact,
+        counters: counters.clone(),
+    };
+    contacts.use_counters(of(id(1)), &mut used);
+    contacts.use_counters(of(id(9)), &mut used);
+    assert_eq!(touched(used), [StoreKey::Contact(id(1))]);
+    let next = |contacts: &Contacts| {
+        let contact = contacts.get(id(1)).unwrap();
+        contact.channel.as_ref().unwrap().counters().next_seq()
+    };
+    assert_eq!(next(&contacts), 1);
+    let mut reset = tx();
+    contacts.reset_counters(&mut reset);
+    assert_eq!(next(&contacts), 0);
+    assert_eq!(touched(reset).len(), 2);
+}
+
+#[test]
+fn how_a_contact_was_verified_is_kept_until_it_is_removed() {
+    let (mut contacts, mut tx) = (contacts(&[1]), tx());
+    contacts.activate(id(2), Check::InPerson, &mut tx);
+    assert!(contacts.checks.get(id(2)).is_none(), "unknown");
+    contacts.activate(id(1), Check::InPerson, &mut tx);
+    assert!(contacts.checks.get(id(1)).is_some());
+    contacts.remove(id(1), &mut tx);
+    assert!(contacts.checks.get(id(1)).is_none());
+    let changes = tx.into_parts().changes;
+    assert_eq!(changes.get(&StoreKey::Checked(id(1))), Some(&None));
 }
 
 #[test]

@@ -258,7 +258,7 @@ impl Devices {
                 contact: id.0,
                 device: newest.device,
                 since: newest.since.0,
-                told: newest.reported,
+                reported: newest.reported,
             });
         RecoveryRecord {
             id: self.id,
@@ -279,7 +279,7 @@ impl Devices {
             let newest = Newest {
                 device: contact.device,
                 since: UnixTime(contact.since),
-                reported: contact.told,
+                reported: contact.reported,
             };
             (ContactId(contact.contact), newest)
         });

@@ -13,7 +13,7 @@ use crate::{
         inbox,
         messages::{Message, Parts},
         outbox::Destination,
-        transaction::Transaction,
+        transaction::{Randomized, Transaction},
         view::Event,
     },
     crypto::cbor::Deterministic as _,
@@ -51,8 +51,7 @@ impl Client {
         candidate: Candidate,
         batch: &BatchHeader,
         outcome: &mut Outcome,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) -> Result<(), ErrorCode> {
         let Candidate {
             contact: id,
@@ -79,7 +78,7 @@ impl Client {
             .map_err(|error| error.code())?;
         if self.is_fresh(id, slot, &authentic)? {
             let evidence = authentic.evidence(&sender).ok_or(ErrorCode::Internal)?;
-            self.take_fresh((id, slot, digest), authentic, &evidence, outcome, rng, tx)?;
+            self.take_fresh((id, slot, digest), authentic, &evidence, outcome, tx)?;
         }
         Ok(())
     }
@@ -116,19 +115,18 @@ impl Client {
         delivery: Authentic,
         evidence: &Evidence,
         outcome: &mut Outcome,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) -> Result<(), ErrorCode> {
         let accepted = (delivery.id().encode(), delivery.seq());
         let replays = &mut self.inbox.replays;
         replays.accept(digest, slot.day, id, accepted, tx);
         self.note_arrival(id, slot, &delivery, tx);
         if delivery.content_type().is_control() {
-            return self.take_control(id, &delivery.payload().to_vec(), rng, tx);
+            return self.take_control(id, &delivery.payload().to_vec(), tx);
         }
         let session = delivery.id().clone();
         let (message, shown) = self.take_message(id, delivery, tx);
-        Self::keep_evidence(message.id, evidence, tx);
+        self.messages.put_evidence(message.id, evidence, tx);
         if shown {
             outcome.receipts.push((id, session));
         }
@@ -223,17 +221,18 @@ impl Client {
         &mut self,
         id: ContactId,
         payload: &[u8],
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) -> Result<(), ErrorCode> {
         match Control::decode(payload).ok_or(ErrorCode::NotAuthentic)? {
             Control::Confirm(mut nonce) => {
                 let nonce = SasNonce::new(Secret::take(&mut nonce));
-                self.take_confirm(id, &nonce, rng, tx);
+                self.take_confirm(id, &nonce, tx);
             }
             Control::Received(sessions) => {
                 for session in sessions {
-                    self.take_receipt(id, &session, tx);
+                    if let Some(message) = self.messages.sent_as(id, &session.encode()) {
+                        self.end_message(message, MessageState::Delivered, tx);
+                    }
                 }
             }
         }
@@ -244,8 +243,7 @@ impl Client {
         &mut self,
         id: ContactId,
         nonce: &SasNonce,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         let Some(contact) = self.contacts.update(id, tx) else {
             return;
@@ -257,26 +255,15 @@ impl Client {
         let verified = contact.confirm(nonce);
         let failed = contact.state == ContactState::Suspect && before != contact.state;
         match verified {
-            Some(by) => self.activate(id, by, rng, tx),
+            Some(by) => self.activate(id, by, tx),
             None if failed => self.suspect(id, ErrorCode::CommitmentMismatch, tx),
             None => self.contacts.emit(id, tx),
         }
     }
 
-    fn take_receipt(&mut self, id: ContactId, session: &DeliveryId, tx: &mut Transaction) {
-        if let Some(message) = self.messages.sent_as(id, &session.encode()) {
-            self.end_message(message, MessageState::Delivered, tx);
-        }
-    }
-
     /// Shows the messages that were held until the contact was verified. They
     /// are acknowledged if that is possible now.
-    pub(crate) fn release_held(
-        &mut self,
-        id: ContactId,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
-    ) {
+    pub(crate) fn release_held(&mut self, id: ContactId, tx: &mut Randomized<'_, impl CryptoRng>) {
         let held = self.messages.held(id).into_iter();
         let held: Vec<_> = held
             .map(|(message, held)| (message, held.session.clone()))
@@ -288,7 +275,7 @@ impl Client {
         }
         let sessions = held.iter();
         let sessions = sessions.filter_map(|(_, session)| DeliveryId::decode(session));
-        self.acknowledge(sessions.map(|session| (id, session)), rng, tx);
+        self.acknowledge(sessions.map(|session| (id, session)), tx);
     }
 
     /// Owes receipts for what was accepted, in the commit that accepts it.
@@ -296,8 +283,7 @@ impl Client {
     pub(crate) fn acknowledge(
         &mut self,
         accepted: impl IntoIterator<Item = (ContactId, DeliveryId)>,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         let mut by_contact = SortedMap::<ContactId, Vec<DeliveryId>>::new();
         for (contact, session) in accepted {
@@ -305,16 +291,16 @@ impl Client {
         }
         for (contact, sessions) in by_contact.iter() {
             let receipts = &mut self.inbox.receipts;
-            receipts.owe(*contact, sessions.clone(), rng, tx);
+            receipts.owe(*contact, sessions.clone(), tx.rng, &mut tx.tx);
         }
-        self.seal_receipts(rng, tx);
+        self.seal_receipts(tx);
     }
 
     /// Queues the receipts that are due, one cell for each contact. What
     /// cannot be sealed now, because a clock is wrong, waits: that must not
     /// keep a message from being shown. A contact that is suspect by now gets
     /// none.
-    pub(crate) fn seal_receipts(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+    pub(crate) fn seal_receipts(&mut self, tx: &mut Randomized<'_, impl CryptoRng>) {
         let Ok(size) = self.mailboxes.info().map(|info| info.cell_size) else {
             return;
         };
@@ -332,9 +318,9 @@ impl Client {
             let sessions = one_cell_of_receipts(self.inbox.receipts.of(id), size);
             let count = sessions.len();
             let payload = Control::Received(sessions).encode();
-            if let Ok(sealed) = self.seal_controls(contact, [payload], to, tx.now, rng) {
+            if let Ok(sealed) = self.seal_controls(contact, [payload], to, tx.now, tx.rng) {
                 self.push_controls(sealed, tx);
-                self.inbox.receipts.sealed(id, count, rng, tx);
+                self.inbox.receipts.sealed(id, count, tx.rng, &mut tx.tx);
             }
         }
     }

@@ -9,98 +9,59 @@ use crate::{
     envelope::message::{self, Attachment},
 };
 
+/// One part of a draft. Each is stored apart from the others.
+#[derive(Clone, Debug)]
+pub enum Draft<'a> {
+    /// Typed text.
+    Text(&'a [u8]),
+    /// The session label, as it was typed.
+    Session(&'a [u8]),
+    /// Files. Their record is the payload of a message without text.
+    Files(Vec<Attachment>),
+}
+
 impl Client {
-    /// The store key of the text of a draft.
+    /// The store keys of the text, the session label and the files of a draft.
     ///
     /// # Errors
     ///
     /// `ContactUnknown`.
-    pub fn draft_key(&self, id: ContactId) -> Result<StoreKey, ClientError> {
-        self.contacts.find(id).map(|_| StoreKey::Draft(id))
+    pub fn draft_keys(&self, id: ContactId) -> Result<[StoreKey; 3], ClientError> {
+        self.contacts.find(id)?;
+        Ok([
+            StoreKey::Draft(id),
+            StoreKey::DraftSession(id),
+            StoreKey::DraftFiles(id),
+        ])
     }
 
-    /// The store key of the files of a draft. The record is the payload of a
-    /// message without text.
-    ///
-    /// # Errors
-    ///
-    /// `ContactUnknown`.
-    pub fn draft_files_key(&self, id: ContactId) -> Result<StoreKey, ClientError> {
-        self.contacts.find(id).map(|_| StoreKey::DraftFiles(id))
-    }
-
-    /// The store key of the session label of a draft.
-    ///
-    /// # Errors
-    ///
-    /// `ContactUnknown`.
-    pub fn draft_session_key(&self, id: ContactId) -> Result<StoreKey, ClientError> {
-        self.contacts.find(id).map(|_| StoreKey::DraftSession(id))
-    }
-
-    /// Stores the text of a draft in place of the previous one; an empty one
+    /// Stores one part of a draft in place of the previous one; an empty one
     /// deletes it.
     ///
     /// # Errors
     ///
-    /// `ContactUnknown`.
+    /// `ContactUnknown`; `Message` for files that no message could have.
     pub fn set_draft(
         &mut self,
         id: ContactId,
-        text: &[u8],
+        draft: Draft<'_>,
         now: UnixTime,
     ) -> Result<Effects, ClientError> {
-        let key = self.draft_key(id)?;
-        Ok(self.set_draft_text(key, text, now))
-    }
-
-    /// Stores the session label of a draft as it was typed, in place of the
-    /// previous one; an empty one deletes it.
-    ///
-    /// # Errors
-    ///
-    /// `ContactUnknown`.
-    pub fn set_draft_session(
-        &mut self,
-        id: ContactId,
-        label: &[u8],
-        now: UnixTime,
-    ) -> Result<Effects, ClientError> {
-        let key = self.draft_session_key(id)?;
-        Ok(self.set_draft_text(key, label, now))
-    }
-
-    fn set_draft_text(&mut self, key: StoreKey, text: &[u8], now: UnixTime) -> Effects {
-        let mut tx = Transaction::new(now);
-        if text.is_empty() {
-            tx.delete(key);
-        } else {
-            tx.put_bytes(key, Zeroizing::new(text.to_vec()));
-        }
-        self.commit(tx, ())
-    }
-
-    /// Stores the files of a draft in place of the previous ones; none deletes
-    /// them.
-    ///
-    /// # Errors
-    ///
-    /// `ContactUnknown`; `Message` for files that no message could have.
-    pub fn set_draft_files(
-        &mut self,
-        id: ContactId,
-        files: Vec<Attachment>,
-        now: UnixTime,
-    ) -> Result<Effects, ClientError> {
-        let key = self.draft_files_key(id)?;
-        let payload = match files.is_empty() {
-            true => None,
-            false => Some(message::encode(None, files).map_err(ClientError::Message)?),
+        let [text_key, session_key, files_key] = self.draft_keys(id)?;
+        let (key, bytes) = match draft {
+            Draft::Text(text) => (text_key, Zeroizing::new(text.to_vec())),
+            Draft::Session(label) => (session_key, Zeroizing::new(label.to_vec())),
+            Draft::Files(files) if files.is_empty() => (files_key, Zeroizing::default()),
+            Draft::Files(files) => {
+                let payload = message::encode(None, files).map_err(ClientError::Message)?;
+                (files_key, payload.to_vec())
+            }
         };
+
         let mut tx = Transaction::new(now);
-        match payload {
-            Some(payload) => tx.put_bytes(key, payload.to_vec()),
-            None => tx.delete(key),
+        match bytes.is_empty() {
+            true => tx.delete(key),
+            false => tx.put_bytes(key, bytes),
         }
         Ok(self.commit(tx, ()))
     }

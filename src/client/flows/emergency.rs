@@ -61,7 +61,7 @@ impl Client {
         let announcement = self.emergencies.announcement(id);
         let announcement = announcement.ok_or(ClientError::Internal)?;
         let relay = self.mailboxes.for_posting()?;
-        let cell = self.own_cell(&announcement, relay.cell_size, rng)?;
+        let cell = self.account.own_cell(&announcement, relay.cell_size, rng)?;
         let bucket = compute_bucket(&self.public().fingerprint().0, relay.buckets);
         let mut slot = Slot::new(&relay);
         slot.take(0, bucket, || Ok(cell))?;

@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{Secret, UnixTime},
+    base::UnixTime,
     client::{
         AuditEvent, Check, Client, ClientError, ContactId, ContactView, Effects, InvitationId,
         InvitationView,
@@ -12,13 +12,10 @@ use crate::{
         outbox::{CellPurpose, Destination},
         transaction::Transaction,
     },
-    crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
-        Binding, EnrolmentError, Invitation, InvitationSecret, Kind, LINK_DEFAULT_SECONDS, Offer,
+        Binding, EnrolmentError, Invitation, InvitationSecret, Kind, LINK_DEFAULT_SECONDS,
         QR_DEFAULT_SECONDS, QR_MAX_SECONDS,
     },
-    identity::PublicIdentity,
-    wire::Cell,
 };
 
 impl Client {
@@ -38,7 +35,7 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<InvitationView>, ClientError> {
         self.devices.require_current()?;
-        self.mailboxes.info()?;
+        let size = self.mailboxes.info()?.cell_size;
         let is_qr = kind == Kind::Qr;
         let (longest, default) = match is_qr {
             true => {
@@ -52,16 +49,15 @@ impl Client {
             return Err(ClientError::InvalidArgument("expiresInSeconds"));
         }
         let stage = match kind {
-            Kind::Qr => self.create_offer(rng)?,
+            Kind::Qr => self.account.offer(rng)?,
             Kind::Link => Stage::AwaitingOffer { offer_hash: None },
         };
         let secret = InvitationSecret::random(rng);
         let mut open = OpenInvitation::new(secret, now.plus(life), is_qr, stage);
-        let cells = self.seal_offer(&mut open, None, rng)?;
+        let cells = open.seal_offer(size, None, rng)?;
         let id = InvitationId::random(rng);
-        let view = self
-            .invitation_view(id, &open)
-            .ok_or(ClientError::Internal)?;
+        let view = open.view(id, self.public(), self.mailboxes.url());
+        let view = view.ok_or(ClientError::Internal)?;
 
         let mut tx = Transaction::new(now);
         self.inbox.tags.watch_invitation(id, &open);
@@ -80,56 +76,8 @@ impl Client {
     pub fn open_invitations(&self, now: UnixTime) -> Vec<InvitationView> {
         let open = self.invitations.iter();
         open.filter(|(_, open)| now <= open.expires_at)
-            .filter_map(|(id, open)| self.invitation_view(id, open))
+            .filter_map(|(id, open)| open.view(id, self.public(), self.mailboxes.url()))
             .collect()
-    }
-
-    /// `None` for an invitation that was answered or accepted.
-    fn invitation_view(&self, id: InvitationId, open: &OpenInvitation) -> Option<InvitationView> {
-        let binding = match &open.stage {
-            _ if !open.is_own() => return None,
-            Stage::Offered { offer, .. } => Binding::Offer(kdf::sha256(offer)),
-            Stage::AwaitingOffer { .. } => Binding::Inviter(*self.public()),
-            Stage::Answered { .. } | Stage::Responded { .. } => return None,
-        };
-        let invitation = Invitation {
-            secret: InvitationSecret::new(Secret::from_slice(open.secret.expose().expose())?),
-            relay: self.mailboxes.url().to_owned(),
-            expires_at: open.expires_at,
-            binding,
-        };
-        Some(InvitationView {
-            id,
-            kind: if open.is_qr { "qr" } else { "link" },
-            uri: invitation.to_uri(),
-            expires_at: open.expires_at.0,
-            expects_identity: open.expected.is_some(),
-        })
-    }
-
-    /// Makes an offer.
-    fn create_offer(&self, rng: &mut impl CryptoRng) -> Result<Stage, ClientError> {
-        let me = &self.account;
-        let created = Offer::create(me.identity.public(), &me.name, rng);
-        let (offer, secrets) = created.ok_or(ClientError::Internal)?;
-        let offer = offer.encode();
-        Ok(Stage::Offered { offer, secrets })
-    }
-
-    /// Seals the offer of an invitation, if it is made here; that of a link to
-    /// its inviter.
-    fn seal_offer(
-        &self,
-        open: &mut OpenInvitation,
-        inviter: Option<&PublicIdentity>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Vec<Cell>, ClientError> {
-        let Stage::Offered { offer, .. } = &open.stage else {
-            return Ok(Vec::new());
-        };
-        let cells = self.rendezvous_cells(open, inviter, offer, rng)?;
-        open.keep_own_cells(&cells);
-        Ok(cells)
     }
 
     /// Withdraws an invitation; an answer to it is no longer taken.
@@ -179,7 +127,7 @@ impl Client {
         if invitation.relay.trim_end_matches('/') != self.mailboxes.url() {
             return Err(ClientError::RelayMismatch);
         }
-        self.mailboxes.info()?;
+        let size = self.mailboxes.info()?.cell_size;
         if self.invitations.by_secret(&invitation.secret).is_some() {
             return self.accept_again(&invitation.secret, now);
         }
@@ -198,7 +146,7 @@ impl Client {
             Binding::Inviter(inviter) if inviter == *self.public() => {
                 return Err(EnrolmentError::OwnIdentity.into());
             }
-            Binding::Inviter(inviter) => (self.create_offer(rng)?, Some(inviter)),
+            Binding::Inviter(inviter) => (self.account.offer(rng)?, Some(inviter)),
             Binding::EnclosedOffer(_) => return Err(EnrolmentError::InvitationOutdated.into()),
         };
         let id = InvitationId::random(rng);
@@ -207,7 +155,7 @@ impl Client {
         contact.peer = inviter;
         let mut open = OpenInvitation::new(secret, expires_at, is_qr, stage);
         open.expected = inviter.map(|inviter| inviter.fingerprint());
-        let cells = self.seal_offer(&mut open, inviter.as_ref(), rng)?;
+        let cells = open.seal_offer(size, inviter.as_ref(), rng)?;
         let (contact_id, view) = (contact.id, contact.view());
         open.contact = Some(contact_id);
 

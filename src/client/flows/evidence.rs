@@ -1,21 +1,13 @@
 //! Evidence of what arrived. Protocol §11.
 
-use zeroize::Zeroizing;
-
 use crate::{
-    client::{Client, ClientError, MessageRef, MessageState, StoreKey, transaction::Transaction},
+    client::{Client, ClientError, MessageRef, MessageState, StoreKey},
     crypto::cbor::Deterministic as _,
     envelope::Evidence,
     vault::VaultError,
 };
 
 impl Client {
-    /// Keeps the evidence of a message, taken while its month's seed is held.
-    pub(crate) fn keep_evidence(message: MessageRef, evidence: &Evidence, tx: &mut Transaction) {
-        let bytes = Zeroizing::new(evidence.encode());
-        tx.put_bytes(StoreKey::Evidence(message), bytes);
-    }
-
     /// Where the evidence of a message is stored.
     ///
     /// # Errors
@@ -42,7 +34,7 @@ impl Client {
     pub fn evidence(&self, message: MessageRef, stored: &[u8]) -> Result<Vec<u8>, ClientError> {
         self.evidence_key(message)?;
         let mut evidence = Evidence::decode(stored).ok_or(VaultError::Damaged)?;
-        evidence.checked = self.checks.get(message.contact);
+        evidence.checked = self.contacts.checks.get(message.contact);
         Ok(evidence.encode())
     }
 }

@@ -4,7 +4,7 @@
 use crate::{
     base::UnixTime,
     client::{
-        AuditEvent, Client, ClientError, ContactId, Effects, FilingUpdate, MessageRef,
+        AuditEvent, Client, ClientError, Effects, FilingScope, FilingUpdate, MessageRef,
         MessageState, MessageView, messages::Filing, transaction::Transaction,
     },
 };
@@ -80,42 +80,28 @@ impl Client {
     /// have, or has in an earlier state.
     #[must_use]
     pub fn unfiled(&self, limit: usize) -> Vec<MessageView> {
-        let unfiled = self.messages.unfiled(None).take(limit);
+        let unfiled = self.messages.unfiled(FilingScope::All).take(limit);
         unfiled
             .map(|(message, held)| MessageView::new(message, held))
             .collect()
     }
 
-    /// The number of messages that [`Client::unfiled`] lists without a limit;
-    /// of one contact, or of all.
+    /// The number of messages that [`Client::unfiled`] would list of these.
     #[must_use]
-    pub fn count_unfiled(&self, contact: Option<ContactId>) -> usize {
-        self.messages.unfiled(contact).count()
+    pub fn count_unfiled(&self, scope: FilingScope) -> usize {
+        self.messages.unfiled(scope).count()
     }
 
-    /// Refuses to go on while messages are unfiled: before a contact, or the
-    /// vault, is deleted.
+    /// Refuses to go on while any of these messages is unfiled: before a
+    /// message, a contact or the vault is deleted.
     ///
     /// # Errors
     ///
     /// `Unfiled`.
-    pub fn require_filed(&self, contact: Option<ContactId>) -> Result<(), ClientError> {
-        match self.count_unfiled(contact) {
+    pub fn require_filed(&self, scope: FilingScope) -> Result<(), ClientError> {
+        match self.count_unfiled(scope) {
             0 => Ok(()),
             count => Err(ClientError::Unfiled(count)),
-        }
-    }
-
-    /// The same for one message.
-    ///
-    /// # Errors
-    ///
-    /// `Unfiled`.
-    pub fn require_message_filed(&self, message: MessageRef) -> Result<(), ClientError> {
-        let held = self.messages.get(message);
-        match held.is_some_and(|held| self.messages.are_filed() && held.is_unfiled()) {
-            true => Err(ClientError::Unfiled(1)),
-            false => Ok(()),
         }
     }
 }

@@ -4,11 +4,11 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{Secret, UnixTime},
+    base::UnixTime,
     client::{
         Change, Client, ClientError, Settings, StoreKey,
-        client::Account,
-        contacts::{Checks, Contact, Contacts},
+        account::Account,
+        contacts::{Contact, Contacts},
         devices::Devices,
         emergencies::Emergencies,
         inbox::Inbox,
@@ -17,11 +17,9 @@ use crate::{
         mailboxes::Mailboxes,
         messages::Messages,
         outbox::{Outbox, QueuedCell},
-        shredding::Shredding,
         transaction::Transaction,
     },
     enrolment::Name,
-    envelope::OwnKeys,
     identity::Identity,
     vault::{
         VaultError,
@@ -42,8 +40,8 @@ impl Client {
         rng: &mut impl CryptoRng,
     ) -> Result<(Self, Vec<Change>), ClientError> {
         let name = Name::new(name).map_err(|error| ClientError::Text("name", error))?;
-        let identity = Identity::generate(rng);
-        let mut client = Self::empty(identity, name, now, Mailboxes::new(relay_url));
+        let account = Account::new(Identity::generate(rng), name, now);
+        let mut client = Self::empty(account, Mailboxes::new(relay_url));
 
         let mut tx = Transaction::new(now);
         tx.touch(StoreKey::Account);
@@ -68,19 +66,16 @@ impl Client {
             let bytes = found.map(|(_, bytes)| bytes.as_slice());
             bytes.ok_or(VaultError::Damaged)
         };
-        let mut own: SelfRecord = stored::decode(find(StoreKey::Account)?)?;
-        let identity =
-            Identity::from_secret(Secret::take(&mut own.secret)).ok_or(VaultError::Damaged)?;
-        let name = Name::from_stored(&own.name).ok_or(VaultError::Damaged)?;
-        let created_at = UnixTime(own.created_at);
+        let account: SelfRecord = stored::decode(find(StoreKey::Account)?)?;
+        let device = account.device;
         let mailboxes = Mailboxes::from_record(stored::decode(find(StoreKey::Mailboxes)?)?)?;
-        let mut client = Self::empty(identity, name, created_at, mailboxes);
-        client.devices.set_index(own.device);
+        let mut client = Self::empty(Account::from_record(account)?, mailboxes);
+        client.devices.set_index(device);
         for (key, bytes) in records {
             let key = StoreKey::parse(key).ok_or(VaultError::Damaged)?;
             client.load_record(key, bytes)?;
         }
-        client.fit_outbox();
+        client.outbox.fit(&client.mailboxes);
         let former_below = client.devices.send_policy().former_below;
         client.outbox.start_at(former_below);
         Ok(client)
@@ -95,26 +90,19 @@ impl Client {
             .set_clock_ahead(before.mailboxes.clock_ahead());
     }
 
-    fn empty(identity: Identity, name: Name, created_at: UnixTime, mailboxes: Mailboxes) -> Self {
+    fn empty(account: Account, mailboxes: Mailboxes) -> Self {
         Self {
-            journal: Journal::new(&identity),
-            account: Account {
-                own: OwnKeys::new(&identity),
-                identity,
-                name,
-                created_at,
-            },
+            journal: Journal::new(&account.identity),
+            account,
             settings: Settings::default(),
             mailboxes,
             contacts: Contacts::default(),
-            checks: Checks::default(),
             invitations: Invitations::default(),
             messages: Messages::default(),
             inbox: Inbox::default(),
             outbox: Outbox::new(),
             devices: Devices::alone(),
             emergencies: Emergencies::default(),
-            shredding: Shredding::default(),
         }
     }
 
@@ -131,14 +119,14 @@ impl Client {
             StoreKey::Settings => self.settings = Settings::from_record(&stored::decode(bytes)?)?,
             StoreKey::Filing => self.messages.restore_filing(&stored::decode(bytes)?),
             StoreKey::Overdue => {
-                self.shredding = Shredding::from_record(&stored::decode(bytes)?);
+                self.contacts.shredding.restore(&stored::decode(bytes)?);
             }
             StoreKey::Journal => self.journal.restore(&stored::decode(bytes)?)?,
             StoreKey::Contact(id) => {
                 let contact = Contact::from_record(id, stored::decode(bytes)?)?;
                 self.contacts.restore(contact);
             }
-            StoreKey::Checked(id) => self.checks.restore(id, &stored::decode(bytes)?)?,
+            StoreKey::Checked(id) => self.contacts.checks.restore(id, &stored::decode(bytes)?)?,
             StoreKey::Invitation(id) => {
                 let open = OpenInvitation::from_record(stored::decode(bytes)?);
                 self.invitations.restore(id, open);
@@ -220,7 +208,7 @@ impl Client {
         let large = self.outbox.large();
         let large =
             large.map(|(message, record)| (StoreKey::Large(message), stored::encode(record)));
-        let checks = self.checks.records();
+        let checks = self.contacts.checks.records();
         let checks = checks.map(|(key, record)| (key, stored::encode(&record)));
         let slot = self.outbox.slot_record();
         let slot = slot.map(|record| (StoreKey::Slot, stored::encode(&record)));

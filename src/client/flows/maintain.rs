@@ -4,11 +4,12 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{Content, Day, ErrorCode, SortedSet, UnixTime, time::DAY_SECONDS},
+    base::{Content, Day, ErrorCode, Month, SortedSet, UnixTime, time::DAY_SECONDS},
     client::{
         AuditEvent, Client, ClientError, ContactId, Effects, InvitationId, MessageRef,
         MessageState, Settings, StoreKey,
-        flows::seal::{DeliveryContent, SealedDelivery, UsedCounters},
+        contacts::UsedCounters,
+        flows::seal::{DeliveryContent, SealedDelivery},
         messages::Message,
         outbox::{CellPurpose, Destination},
         transaction::Transaction,
@@ -26,10 +27,16 @@ impl Client {
     pub fn tick(&mut self, now: UnixTime) -> Effects<Vec<MessageRef>> {
         let mut tx = Transaction::new(now);
         self.journal.begin_month(&mut tx);
-        if let Some(drained) = self.mailboxes.drained_until(self.settings.retention()) {
-            self.shred_until(drained.min(now), &mut tx);
+        let (grace, retention) = (self.settings.grace(), self.settings.retention());
+        if let Some(drained) = self.mailboxes.drained_until(retention) {
+            let shredded = self.contacts.shred(drained.min(now), grace, &mut tx);
+            self.log_shredded(shredded, &mut tx);
         }
-        self.shred_overdue(&mut tx);
+        // The relay may have put off the rest for too long.
+        let overdue = self
+            .contacts
+            .shred_overdue(now.minus(retention), grace, &mut tx);
+        self.log_shredded(overdue, &mut tx);
         self.expire_invitations(&mut tx);
         let limit = now.minus(UNDELIVERED_SECONDS).0;
         for message in self.messages.unacknowledged_before(limit) {
@@ -87,7 +94,7 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Effects {
-        let mut tx = Transaction::new(now);
+        let mut tx = Transaction::new(now).randomized(rng);
         let overdue = self.overdue(now);
         self.close_days(&overdue, &mut tx);
         let mut refused = None;
@@ -98,11 +105,11 @@ impl Client {
                     let body = body.map(|(_, body)| body);
                     (
                         message.contact,
-                        self.reseal_message(*message, body, now, rng),
+                        self.reseal_message(*message, body, now, tx.rng),
                     )
                 }
                 CellPurpose::Control(id, record) => {
-                    (*id, self.reseal_control(*id, record, now, rng))
+                    (*id, self.reseal_control(*id, record, now, tx.rng))
                 }
                 CellPurpose::Rendezvous | CellPurpose::Announcement => continue,
             };
@@ -115,11 +122,11 @@ impl Client {
                 Err(_) => {}
             }
         }
-        self.reseal_uncounted(rng, &mut tx);
+        self.reseal_uncounted(&mut tx);
         if self.announcement_due(now) {
-            self.announce(rng, &mut tx);
+            self.announce(&mut tx);
         }
-        self.seal_receipts(rng, &mut tx);
+        self.seal_receipts(&mut tx);
         self.commit(tx, ())
     }
 
@@ -183,11 +190,12 @@ impl Client {
                 return self.outbox.discard(purpose, tx);
             }
         };
-        self.use_counters(used, tx);
+        self.contacts.use_counters(used, tx);
         self.outbox.discard(purpose, tx);
         if let CellPurpose::Message(message) = purpose {
             self.messages.sealed_again(*message, sealed.count(), tx);
-            self.push_message(*message, sealed, to, tx);
+            self.outbox
+                .push_message(*message, (sealed.cells, sealed.later), to, tx);
         } else {
             self.outbox.push(sealed.cells, to, purpose, tx);
         }
@@ -245,29 +253,17 @@ impl Client {
         let horizon = now.minus(self.settings.retention());
 
         let mut tx = Transaction::new(now);
-        let contacts = self.shred_until(horizon, &mut tx);
-        self.commit(tx, contacts)
+        let shredded = self.contacts.shred(horizon, self.settings.grace(), &mut tx);
+        self.log_shredded(shredded, &mut tx);
+        self.commit(tx, shredded.map_or(0, |(_, contacts)| contacts))
     }
 
-    /// Shreds keys whose shredding the relay has delayed for too long.
-    fn shred_overdue(&mut self, tx: &mut Transaction) {
-        let horizon = tx.now.minus(self.settings.retention());
-        let overdue = self.contacts.has_expired(horizon, self.settings.grace());
-        if self.shredding.is_certain(overdue, tx) {
-            self.shred_until(horizon, tx);
+    /// Logs which keys were wiped, and watches no more tags under them.
+    fn log_shredded(&mut self, shredded: Option<(Month, u64)>, tx: &mut Transaction) {
+        if let Some((before, contacts)) = shredded {
+            self.log(AuditEvent::Shredded { before, contacts }, tx);
+            self.inbox.tags.reset();
         }
-    }
-
-    /// Wipes the months whose grace is over at the horizon; of how many
-    /// contacts.
-    fn shred_until(&mut self, horizon: UnixTime, tx: &mut Transaction) -> u64 {
-        let grace = self.settings.grace();
-        let Some((before, contacts)) = self.contacts.shred(horizon, grace, tx) else {
-            return 0;
-        };
-        self.log(AuditEvent::Shredded { before, contacts }, tx);
-        self.inbox.tags.reset();
-        contacts
     }
 
     /// Removes invitations that have ended. One that was accepted and has no
@@ -327,11 +323,7 @@ impl Client {
                 self.abandon_incomplete(key, tx);
             }
         }
-        for (id, channel) in self.contacts.channels_mut() {
-            if channel.forget_before(day) {
-                tx.touch(StoreKey::Contact(id));
-            }
-        }
+        self.contacts.forget_before(day, tx);
     }
 }
 

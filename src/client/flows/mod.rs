@@ -22,4 +22,5 @@ mod seal;
 mod send;
 mod verify;
 
+pub use draft::Draft;
 pub use send::Outgoing;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::{
-    base::{SortedMap, UnixTime},
-    client::{Client, ClientError, MessageRef, MessageView, round::least_time},
+    base::UnixTime,
+    client::{Client, ClientError, MessageView, round::least_time},
     envelope::chunk_len,
 };
 
@@ -41,13 +41,16 @@ impl Client {
         Ok(Estimate { cells, seconds })
     }
 
-    /// Says of each queued message by when its last cell leaves in slots, if
-    /// the portal stays open.
+    /// Estimates by when the last cell of each queued message leaves in slots,
+    /// if the portal stays open.
     pub fn estimate_departures(&self, views: &mut [MessageView], now: UnixTime) {
         if views.iter().all(|view| view.state != "queued") {
             return;
         }
-        let (Ok(relay), last) = (self.mailboxes.info(), self.last_places()) else {
+        let (Ok(relay), last) = (
+            self.mailboxes.info(),
+            self.outbox.last_places(&self.mailboxes),
+        ) else {
             return;
         };
         for view in views.iter_mut().filter(|view| view.state == "queued") {
@@ -57,27 +60,5 @@ impl Client {
                     .0
             });
         }
-    }
-
-    /// Of each queued message the place of its last cell among those for the
-    /// same bucket, from 1.
-    fn last_places(&self) -> SortedMap<MessageRef, u64> {
-        let (mut ahead, mut last) = (SortedMap::new(), SortedMap::new());
-        for (_, queued) in self.outbox.iter() {
-            let Ok(bucket) = self.mailboxes.bucket_for(queued.to) else {
-                continue;
-            };
-            let place = ahead.get(&bucket).copied().unwrap_or(0) + 1;
-            ahead.insert(bucket, place);
-            if let Some(message) = queued.message() {
-                last.insert(message, place);
-            }
-        }
-        for (message, record) in self.outbox.large() {
-            let sealed = last.get(&message).copied().unwrap_or(0);
-            let unsealed = record.count.saturating_sub(record.next);
-            last.insert(message, sealed + u64::from(unsealed));
-        }
-        last
     }
 }

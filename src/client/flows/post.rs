@@ -8,7 +8,7 @@ use crate::{
     client::{
         Client, ClientError, Effects, MessageRef, MessageState, Pieces, PiecesNeeded, Post,
         TransferView,
-        outbox::{self, Destination, UnansweredSlot},
+        outbox::{self, Destination},
         transaction::Transaction,
         view::Event,
     },
@@ -24,7 +24,7 @@ impl Client {
         let (message, record) = self.outbox.next_large(now.day())?;
         Some(PiecesNeeded {
             message,
-            pieces: outbox::pieces_of_burst(record, self.body_len(message)),
+            pieces: outbox::pieces_of_burst(record, self.messages.body_len(message)),
         })
     }
 
@@ -76,22 +76,17 @@ impl Client {
             psk: &keys.psk,
             size: self.mailboxes.info()?.cell_size,
         };
-        let len = self.body_len(message);
+        let len = self.messages.body_len(message);
         let cells: Result<Vec<Cell>, _> = outbox::burst(record)
             .map(|index| outbox::seal_fragment(record, index, len, pieces, &keys, &sealing, rng))
             .collect();
         Ok((cells?, Destination::Bucket(peer.fingerprint())))
     }
 
-    fn body_len(&self, message: MessageRef) -> usize {
-        let held = self.messages.get(message);
-        held.map_or(0, |held| held.size as usize)
-    }
-
     /// Begins the next slot: the same number of cells for every numbered bucket, in
     /// which the queued cells that are admitted, asked for oldest first, replace
     /// cover. It reveals neither whether a person writes nor to whom. From the
-    /// commit on it is [unanswered](Self::unanswered_slot). `None` if it would be
+    /// commit on it is unanswered. `None` if it would be
     /// cover alone and that is not wanted. Protocol §13.
     pub(crate) fn begin_slot(
         &mut self,
@@ -114,12 +109,8 @@ impl Client {
         Ok(Some(self.commit(tx, ())))
     }
 
-    /// The slot that the relay may have although it has not answered.
-    pub(crate) fn unanswered_slot(&self) -> Option<UnansweredSlot> {
-        self.outbox.unanswered_slot(&self.mailboxes)
-    }
-
-    /// The queued cells in that slot.
+    /// The queued cells of the slot that the relay may have although it has not
+    /// answered.
     #[must_use]
     pub fn in_flight(&self) -> &[u64] {
         self.outbox.in_flight()
@@ -141,10 +132,9 @@ impl Client {
     /// again before it leaves in another slot, or the relay would see which
     /// cells are real. Returns the cells for which that cannot be done.
     pub(crate) fn slot_abandoned(&mut self, report: bool, now: UnixTime) -> Effects<Vec<u64>> {
-        let cells = self.in_flight().to_vec();
         let policy = self.devices.send_policy();
         let mut tx = Transaction::new(now);
-        self.outbox.end_slot(&mut tx);
+        let cells = self.outbox.end_slot(&mut tx);
         let kept = self.outbox.seal_again(policy, &cells, &mut tx);
         if report {
             self.refuse(ErrorCode::RelayRefused, None, &mut tx);
@@ -161,13 +151,6 @@ impl Client {
         self.commit(tx, ())
     }
 
-    /// Whether a post that got no answer may be repeated as it was. Not once
-    /// some of its cells may no longer leave, because their contact became
-    /// suspect or their message was withdrawn.
-    pub(crate) fn may_post(&self, tokens: &[u64]) -> bool {
-        tokens.iter().all(|ordinal| self.outbox.has(*ordinal))
-    }
-
     /// Processes a 202 of the relay: the cells of the post are durable there.
     pub fn posted(&mut self, tokens: &[u64], now: UnixTime) -> Effects {
         let mut tx = Transaction::new(now);
@@ -177,9 +160,8 @@ impl Client {
 
     /// Processes a 202 of the relay for the slot that was posted last.
     pub(crate) fn slot_posted(&mut self, now: UnixTime) -> Effects {
-        let cells = self.in_flight().to_vec();
         let mut tx = Transaction::new(now);
-        self.outbox.end_slot(&mut tx);
+        let cells = self.outbox.end_slot(&mut tx);
         self.acknowledge_cells(&cells, &mut tx);
         self.commit(tx, ())
     }

@@ -9,7 +9,7 @@ use crate::{
         Client, ClientError, Download, Effects, Mailbox, Received, flows::accept::Outcome,
         mailboxes::IndexEntry, transaction::Transaction, view::Event,
     },
-    wire::{Batch, BucketId, BucketIndex, Hashes, InfoAnswer, paths},
+    wire::{Batch, BucketId, BucketIndex, Hashes, InfoAnswer},
 };
 
 impl Client {
@@ -25,15 +25,8 @@ impl Client {
 
         let mut tx = Transaction::new(now);
         self.mailboxes.configure(answer, &mut tx);
-        self.fit_outbox();
+        self.outbox.fit(&self.mailboxes);
         Ok(self.commit(tx, ()))
-    }
-
-    /// What waits is sealed for cells of the relay's size.
-    pub(crate) fn fit_outbox(&mut self) {
-        if let Ok(info) = self.mailboxes.info() {
-            self.outbox.fit(info.cell_size);
-        }
     }
 
     /// Changes the relay's URL, which invitations contain.
@@ -41,15 +34,6 @@ impl Client {
         let mut tx = Transaction::new(now);
         self.mailboxes.relocate(url, &mut tx);
         self.commit(tx, ())
-    }
-
-    /// The path of a mailbox's index.
-    ///
-    /// # Errors
-    ///
-    /// `RelayUnknown`.
-    pub fn index_path(&self, mailbox: Mailbox) -> Result<String, ClientError> {
-        Ok(paths::index(self.bucket(mailbox)?))
     }
 
     /// Returns what to download, oldest first: always whole batches or segments, and
@@ -149,12 +133,12 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Effects<Received> {
-        let mut tx = Transaction::new(now);
+        let mut tx = Transaction::new(now).randomized(rng);
         let mut outcome = Outcome::default();
         for batch in batches {
-            self.read_batch(mailbox, (batch, whole), &mut outcome, rng, &mut tx);
+            self.read_batch(mailbox, (batch, whole), &mut outcome, &mut tx);
         }
-        self.acknowledge(outcome.receipts, rng, &mut tx);
+        self.acknowledge(outcome.receipts, &mut tx);
         for key in outcome.grown {
             if let Some(transfer) = self.incoming_transfer(key) {
                 tx.emit(Event::Transfer { transfer });
@@ -194,16 +178,12 @@ impl Client {
         mailbox == Mailbox::Own || in_lobby.next().is_some()
     }
 
-    /// The number of this person's own bucket.
+    /// The bucket of a mailbox.
     ///
     /// # Errors
     ///
     /// `RelayUnknown`.
-    pub fn own_bucket(&self) -> Result<u32, ClientError> {
-        Ok(self.bucket(Mailbox::Own)?.get())
-    }
-
-    fn bucket(&self, mailbox: Mailbox) -> Result<BucketId, ClientError> {
+    pub fn bucket(&self, mailbox: Mailbox) -> Result<BucketId, ClientError> {
         match mailbox {
             Mailbox::Own => self.mailboxes.bucket_of(&self.public().fingerprint()),
             Mailbox::Lobby => Ok(BucketId::LOBBY),

@@ -2,10 +2,7 @@
 
 use crate::{
     base::UnixTime,
-    client::{
-        Client, ClientError, ContactId, Effects, MessageRef, MessageState, messages::Message,
-        transaction::Transaction,
-    },
+    client::{Client, ClientError, ContactId, Effects, MessageRef, transaction::Transaction},
 };
 
 impl Client {
@@ -27,23 +24,9 @@ impl Client {
         {
             return Err(ClientError::MessageUnknown);
         }
-        let seen = |message: MessageRef, held: &Message| {
-            !held.read
-                && held.state != MessageState::Held
-                && until.is_none_or(|until| message.ordinal <= until.ordinal)
-        };
-        let unread: Vec<_> = self
-            .messages
-            .with(contact)
-            .filter(|(message, held)| seen(*message, held))
-            .map(|(message, held)| (message, held.clone()))
-            .collect();
 
         let mut tx = Transaction::new(now);
-        for (message, held) in unread {
-            let held = Message { read: true, ..held };
-            self.messages.put(message, held, &mut tx);
-        }
+        self.messages.mark_read(contact, until, &mut tx);
         Ok(self.commit(tx, ()))
     }
 }

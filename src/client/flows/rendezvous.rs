@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 
 use crate::{
-    base::{ErrorCode, Month, UnixTime, labels, parameters::CLOCK_SKEW_SECONDS},
+    base::{ErrorCode, UnixTime},
     channel::Direction,
     client::{
         AuditEvent, Check, Client, ClientError, ContactId, InvitationId,
@@ -11,15 +11,14 @@ use crate::{
         flows::seal::SealedControls,
         invitations::{OpenInvitation, Stage},
         outbox::{CellPurpose, Destination},
-        transaction::Transaction,
+        transaction::{Randomized, Transaction},
     },
-    crypto::{cbor::Deterministic as _, kdf, seeded::SeededRng},
+    crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
-        EnrolmentError, Offer, OfferSecrets, QR_MAX_SECONDS, Rendezvous, first_month,
-        open_response, respond, sas_digits,
+        EnrolmentError, Offer, OfferSecrets, QR_MAX_SECONDS, first_month, open_response, respond,
+        sas_digits,
     },
-    envelope::{Control, Sealing, WINDOW, seal, split},
-    identity::PublicIdentity,
+    envelope::Control,
     wire::Cell,
 };
 
@@ -45,8 +44,7 @@ impl Client {
         id: InvitationId,
         (direction, closed_at): (Direction, UnixTime),
         bytes: &[u8],
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         let Some(open) = self.invitations.get(id) else {
             return;
@@ -57,13 +55,13 @@ impl Client {
         let from_peer = direction == open.sends().reverse();
         match &open.stage {
             Stage::Offered { offer, secrets } if from_peer => {
-                match self.decide_confirmation(open, (offer, secrets), bytes, tx.now, rng) {
-                    Ok(confirmation) => self.apply_confirmation(id, confirmation, rng, tx),
+                match self.decide_confirmation(open, (offer, secrets), bytes, tx.now, tx.rng) {
+                    Ok(confirmation) => self.apply_confirmation(id, confirmation, tx),
                     Err(code) => self.refuse(code, open.contact, tx),
                 }
             }
             Stage::AwaitingOffer { offer_hash } if from_peer => {
-                match self.decide_answer(open, *offer_hash, bytes, (closed_at, tx.now), rng) {
+                match self.decide_answer(open, *offer_hash, bytes, (closed_at, tx.now), tx.rng) {
                     Ok(answer) => self.apply_answer(id, answer, tx),
                     Err(code) => self.refuse(code, open.contact, tx),
                 }
@@ -114,9 +112,10 @@ impl Client {
         let decoded = Offer::decode(offer).ok_or(ErrorCode::NotAuthentic)?;
         open.require_expected(decoded.public.fingerprint())?;
         let offer_hash = awaited.unwrap_or_else(|| kdf::sha256(offer));
-        let first_month = first_month(self.plausible(closed_at, now));
-        let mut repeated = self.response_randomness(open, &offer_hash, first_month);
-        let me = (&self.account.identity, &self.account.name);
+        let first_month = first_month(self.settings.plausible(closed_at, now));
+        let account = &self.account;
+        let mut repeated = account.response_randomness(&open.secret, &offer_hash, first_month);
+        let me = (&account.identity, &account.name);
         let responded = respond(
             &open.secret,
             &offer_hash,
@@ -126,7 +125,8 @@ impl Client {
             &mut repeated,
         );
         let (response, enrolled) = responded.map_err(EnrolmentError::code)?;
-        let cells = self.rendezvous_cells(open, None, &response.encode(), &mut repeated);
+        let size = self.mailboxes.info().map_err(ClientError::code)?.cell_size;
+        let cells = open.seal(size, None, &response.encode(), &mut repeated);
         let mut contact = self.enrolling_contact(open, now, rng)?;
         contact.enrol(&enrolled, open.sends());
         contact.awaiting = Some(Awaiting {
@@ -138,38 +138,6 @@ impl Client {
             offer_hash,
             cells: cells.map_err(ClientError::code)?,
         })
-    }
-
-    /// A closing time, if the batch may have been kept for so long; now if the
-    /// relay states one that cannot be right.
-    fn plausible(&self, closed_at: UnixTime, now: UnixTime) -> UnixTime {
-        let oldest = now.minus(self.settings.retention());
-        match (oldest..=now.plus(CLOCK_SKEW_SECONDS)).contains(&closed_at) {
-            true => closed_at,
-            false => now,
-        }
-    }
-
-    /// The same response is made again by a device that was restored from a
-    /// backup and reads the offer once more. What is sealed depends on
-    /// all inputs, so that no key and nonce are used for two texts.
-    fn response_randomness(
-        &self,
-        open: &OpenInvitation,
-        offer_hash: &[u8; 32],
-        first_month: Month,
-    ) -> SeededRng {
-        let me = &self.account;
-        SeededRng::new(&kdf::derive(
-            me.identity.secret().expose(),
-            labels::RESPONSE_RANDOMNESS,
-            &[
-                open.secret.expose().expose(),
-                offer_hash,
-                me.name.as_str().as_bytes(),
-                &first_month.0.to_be_bytes(),
-            ],
-        ))
     }
 
     /// Queues the response, once; the contact has keys from here on.
@@ -195,7 +163,7 @@ impl Client {
         tx: &mut Transaction,
     ) {
         let to = self.invitations.get(id);
-        if let Some(to) = to.and_then(|open| self.rendezvous_to(open)) {
+        if let Some(to) = to.and_then(|open| open.destination(&self.contacts)) {
             let purpose = CellPurpose::Rendezvous;
             self.outbox.push(cells, to, &purpose, tx);
         }
@@ -203,7 +171,10 @@ impl Client {
 
     /// Keys were agreed with a contact.
     fn enrolled(&mut self, contact: ContactId, tx: &mut Transaction) {
-        self.watch_contact(contact);
+        if let Some(contact) = self.contacts.get(contact) {
+            let grace = self.settings.grace();
+            self.inbox.tags.watch_contact(contact, grace);
+        }
         self.log(AuditEvent::Enrolled { contact }, tx);
         self.contacts.emit(contact, tx);
     }
@@ -253,8 +224,7 @@ impl Client {
         &mut self,
         id: InvitationId,
         confirmation: Confirmation,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         let contact = confirmation.contact.id;
         let verified = confirmation.contact.on_confirm;
@@ -270,7 +240,7 @@ impl Client {
         }
         self.enrolled(contact, tx);
         if let Some(by) = verified {
-            self.activate(contact, by, rng, tx);
+            self.activate(contact, by, tx);
         }
     }
 
@@ -299,10 +269,10 @@ impl Client {
     /// that was given up. They get counters of their own, so that no two cells
     /// ever have the same tag; if the recipient watches no more of them, they
     /// are dropped, and the invitation expires. Announcements are made again.
-    pub(crate) fn reseal_uncounted(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
-        if self.mailboxes.info().is_err() {
+    pub(crate) fn reseal_uncounted(&mut self, tx: &mut Randomized<'_, impl CryptoRng>) {
+        let Ok(size) = self.mailboxes.info().map(|info| info.cell_size) else {
             return;
-        }
+        };
         let misfits: Vec<u64> = self.outbox.misfits().map(|(ordinal, _)| ordinal).collect();
         let announced = self
             .outbox
@@ -314,7 +284,7 @@ impl Client {
             if misfits.any(|(_, queued)| open.is_own_cell(&queued.cell))
                 && let Some(bytes) = open.own_message()
             {
-                let cells = self.rendezvous_cells(open, self.inviter(open), &bytes, rng);
+                let cells = open.seal(size, open.inviter(&self.contacts), &bytes, tx.rng);
                 sealed.extend(cells.map(|cells| (id, cells)));
             }
         }
@@ -328,51 +298,7 @@ impl Client {
             self.push_rendezvous(id, cells, tx);
         }
         if announced {
-            self.announce(rng, tx);
+            self.announce(tx);
         }
-    }
-
-    /// Where the offer or the response of an invitation goes.
-    fn rendezvous_to(&self, open: &OpenInvitation) -> Option<Destination> {
-        if open.is_qr {
-            return Some(Destination::Lobby);
-        }
-        let peer = self.contacts.fingerprint(open.contact?)?;
-        Some(Destination::Bucket(peer))
-    }
-
-    /// To whom an offer is sealed that was made to a link.
-    fn inviter(&self, open: &OpenInvitation) -> Option<&PublicIdentity> {
-        let offers = !open.is_qr && matches!(open.stage, Stage::Offered { .. });
-        let contact = open.contact.filter(|_| offers);
-        self.contacts.get(contact?)?.peer.as_ref()
-    }
-
-    /// Seals the offer or the response, under counters that no cell of it has:
-    /// the offer to a link for its inviter alone, everything else for every holder
-    /// of the invitation.
-    pub(crate) fn rendezvous_cells(
-        &self,
-        open: &OpenInvitation,
-        inviter: Option<&PublicIdentity>,
-        bytes: &[u8],
-        rng: &mut impl CryptoRng,
-    ) -> Result<Vec<Cell>, ClientError> {
-        let rendezvous = &open.rendezvous;
-        let sealing = Sealing {
-            recipient: inviter.map_or(rendezvous.kem.public(), PublicIdentity::kem),
-            psk: &rendezvous.psk,
-            size: self.mailboxes.info()?.cell_size,
-        };
-        let key = rendezvous.tag_key(open.sends());
-        let bodies = split(bytes, sealing.size, rng)?;
-        if open.next_counter() as usize + bodies.len() > WINDOW as usize {
-            return Err(ClientError::Internal);
-        }
-        let cells = (open.next_counter()..).zip(&bodies).map(|(counter, body)| {
-            let tag = key.tag(Rendezvous::slot(counter));
-            Ok(seal(&sealing, tag, body, rng)?)
-        });
-        cells.collect()
     }
 }

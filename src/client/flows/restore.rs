@@ -12,15 +12,13 @@ use crate::{
     base::{ErrorCode, UnixTime},
     client::{
         AuditEvent, Change, Client, ClientError, ContactId, DeviceNotice, Effects, StoreKey,
-        contacts::{ContactState, Counters},
+        contacts::ContactState,
         devices::Devices,
         outbox::{CellPurpose, Destination, greeting},
-        transaction::Transaction,
+        transaction::{Randomized, Transaction},
         view::Event,
     },
-    envelope::Announcement,
     vault::VaultError,
-    wire::{Cell, CellSize},
 };
 
 impl Client {
@@ -47,7 +45,7 @@ impl Client {
         tx.touch(StoreKey::Devices);
         client.log(AuditEvent::Restored, &mut tx);
         // What the device of the backup announces is not true of this one.
-        client.drop_announcements(&mut tx);
+        client.outbox.discard_announcements(&mut tx);
         // Their tags are counted by the device of the backup, which may go on with them.
         let large: Vec<_> = client.outbox.large().map(|(message, _)| message).collect();
         for message in large {
@@ -83,29 +81,26 @@ impl Client {
             return Err(ClientError::ClockBehind);
         }
 
-        let mut tx = Transaction::new(now);
+        let mut tx = Transaction::new(now).randomized(rng);
         if !self.devices.settle(&mut tx) {
-            self.supersede(self.devices.highest(), rng, &mut tx);
+            self.supersede(self.devices.highest(), &mut tx);
             return Ok(self.commit(tx, ()));
         }
         let controls = self.outbox.controls();
         self.outbox
             .discard_if(|queued| queued.is_control(), &mut tx);
-        for (id, channel) in self.contacts.channels_mut() {
-            channel.set_counters(Counters::default());
-            tx.touch(StoreKey::Contact(id));
-        }
+        self.contacts.reset_counters(&mut tx);
         for (id, payload, to) in controls {
-            self.send_control(id, payload, to, rng, &mut tx);
+            self.send_control(id, payload, to, &mut tx);
         }
-        self.greet(rng, &mut tx);
-        self.announce(rng, &mut tx);
+        self.greet(&mut tx);
+        self.announce(&mut tx);
         Ok(self.commit(tx, ()))
     }
 
     /// An empty receipt to every contact for whom nothing else waits: nobody
     /// looks for an index more than one above those it has seen.
-    fn greet(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+    fn greet(&mut self, tx: &mut Randomized<'_, impl CryptoRng>) {
         let waiting = |id: ContactId| {
             let mut queued = self.outbox.iter();
             queued.any(|(_, queued)| queued.contact() == Some(id) && queued.is_control())
@@ -119,7 +114,7 @@ impl Client {
             .collect();
         for (id, fingerprint) in unheard {
             let to = Destination::Bucket(fingerprint);
-            self.send_control(id, greeting(), to, rng, tx);
+            self.send_control(id, greeting(), to, tx);
         }
     }
 
@@ -130,52 +125,32 @@ impl Client {
         id: ContactId,
         payload: Vec<u8>,
         to: Destination,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         let Some(contact) = self.contacts.get(id) else {
             return;
         };
-        match self.seal_controls(contact, [payload], to, tx.now, rng) {
+        match self.seal_controls(contact, [payload], to, tx.now, tx.rng) {
             Ok(sealed) => self.push_controls(sealed, tx),
             Err(error) => self.refuse(error.code(), Some(id), tx),
         }
     }
 
-    /// Queues an announcement of which device this is, in the place of the
+    /// Queues an announcement of which device this is, in place of the
     /// one before.
-    pub(crate) fn announce(&mut self, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+    pub(crate) fn announce(&mut self, tx: &mut Randomized<'_, impl CryptoRng>) {
         let announcement = self.devices.announcement(tx.now);
         let Ok(size) = self.mailboxes.info().map(|info| info.cell_size) else {
             return;
         };
-        let Ok(cell) = self.own_cell(&announcement, size, rng) else {
+        let Ok(cell) = self.account.own_cell(&announcement, size, tx.rng) else {
             return;
         };
-        self.drop_announcements(tx);
+        self.outbox.discard_announcements(tx);
         let to = Destination::Bucket(self.public().fingerprint());
         let purpose = CellPurpose::Announcement;
         self.outbox.push(vec![cell], to, &purpose, tx);
         self.devices.announced(tx);
-    }
-
-    fn drop_announcements(&mut self, tx: &mut Transaction) {
-        let announced = |purpose: &CellPurpose| matches!(purpose, CellPurpose::Announcement);
-        self.outbox
-            .discard_if(|queued| announced(&queued.purpose), tx);
-    }
-
-    /// Seals a cell to this person's own devices.
-    pub(crate) fn own_cell(
-        &self,
-        announcement: &Announcement,
-        size: CellSize,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Cell, ClientError> {
-        let account = &self.account;
-        Ok(account
-            .own
-            .seal(&account.identity, announcement, size, rng)?)
     }
 
     /// Another device has this one's index: messages that were sealed under
@@ -189,8 +164,8 @@ impl Client {
 
     /// Marks this device as superseded. Nothing more is sent: waiting messages are
     /// abandoned, and that is reported.
-    pub(crate) fn supersede(&mut self, by: u8, rng: &mut impl CryptoRng, tx: &mut Transaction) {
-        self.devices.supersede(by, rng, tx);
+    pub(crate) fn supersede(&mut self, by: u8, tx: &mut Randomized<'_, impl CryptoRng>) {
+        self.devices.supersede(by, tx.rng, &mut tx.tx);
         for message in self.outbox.messages_from(0) {
             self.abandon(message, tx);
         }
@@ -207,6 +182,6 @@ impl Client {
             code: code.as_str(),
             device: by,
         }));
-        self.announce(rng, tx);
+        self.announce(tx);
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         flows::accept::{Candidate, Outcome},
         inbox::{Peer, TagOwner},
         mailboxes::Step,
-        transaction::Transaction,
+        transaction::{Randomized, Transaction},
     },
     envelope::{Announcement, Body, Delivery, EnvelopeError, open},
     wire::{Batch, BatchHeader, Cell},
@@ -58,8 +58,7 @@ impl Client {
         mailbox: Mailbox,
         (batch, whole): (&Batch<'_>, bool),
         outcome: &mut Outcome,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         let header = batch.header();
         let (gaps, again) = match self.mailboxes.advance(mailbox, header, whole, tx) {
@@ -78,14 +77,14 @@ impl Client {
             self.report_gap(gap, tx);
         }
         self.prepare_tags(header.closed_at);
-        self.scan(&mut scan, rng, tx);
+        self.scan(&mut scan, tx);
         for key in self.inbox.reassembly.overfull() {
             self.abandon_incomplete(key, tx);
         }
         if self.devices.resolve_claims(tx) {
             self.abandon_own_index(tx);
         }
-        self.accept_candidates(&mut scan, rng, tx);
+        self.accept_candidates(&mut scan, tx);
         scan.outcome.cells += scan.cells.len();
     }
 
@@ -93,14 +92,14 @@ impl Client {
     /// only since a cell of the batch was opened: so a batch costs one look-up
     /// for each of its cells and for each tag that it adds, in whatever order
     /// the cells are.
-    fn scan(&mut self, scan: &mut Scan<'_>, rng: &mut impl CryptoRng, tx: &mut Transaction) {
+    fn scan(&mut self, scan: &mut Scan<'_>, tx: &mut Randomized<'_, impl CryptoRng>) {
         self.inbox.tags.take_new();
         let mut later = HashMap::<Tag, Vec<usize>>::new();
         for place in 0..scan.cells.len() {
             let tag = scan.cells.get(place).and_then(|cell| cell.first_chunk());
             let Some(tag) = tag else { continue };
             match self.inbox.tags.find(tag) {
-                Some(found) => self.look_at(place, found, scan, rng, tx),
+                Some(found) => self.look_at(place, found, scan, tx),
                 None => later.entry(*tag).or_default().push(place),
             }
         }
@@ -115,20 +114,19 @@ impl Client {
                     continue;
                 };
                 for place in places {
-                    self.look_at(place, found, scan, rng, tx);
+                    self.look_at(place, found, scan, tx);
                 }
             }
         }
     }
 
-    /// Opens the cell at one place of the batch, under whose tag it lies.
+    /// Opens the cell at a place of the batch, whose tag was found.
     fn look_at(
         &mut self,
         place: usize,
         (owner, slot): (TagOwner, TagSlot),
         scan: &mut Scan<'_>,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         let cell = scan.cells.get(place).copied();
         let Some(Ok(cell)) = cell.map(|bytes| Cell::parse(bytes, scan.header.cell_size)) else {
@@ -147,7 +145,7 @@ impl Client {
         }
         self.inbox.work.cells_opened += 1;
         match self.open_cell(owner, slot, &cell, scan, tx) {
-            Ok(incoming) => self.apply(incoming, scan, rng, tx),
+            Ok(incoming) => self.apply(incoming, scan, tx),
             Err(code) => self.refuse(code, contact, tx),
         }
     }
@@ -182,18 +180,17 @@ impl Client {
         &mut self,
         incoming: Incoming,
         scan: &mut Scan<'_>,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         match incoming {
             Incoming::Delivery(candidate) => scan.candidates.push(candidate),
             Incoming::Rendezvous(id, direction, bytes) => {
                 let origin = (direction, scan.header.closed_at);
-                self.rendezvous_message(id, origin, &bytes, rng, tx);
+                self.rendezvous_message(id, origin, &bytes, tx);
             }
             Incoming::Own(announcement) => match self.devices.hear(announcement, tx) {
                 Verdict::Nothing => {}
-                Verdict::Superseded(by) => self.supersede(by, rng, tx),
+                Verdict::Superseded(by) => self.supersede(by, tx),
                 Verdict::EmergencyBegan {
                     id,
                     began_at,
@@ -311,16 +308,11 @@ impl Client {
     }
 
     /// Opened → authentic → fresh, in the order in which each sender counted.
-    fn accept_candidates(
-        &mut self,
-        scan: &mut Scan<'_>,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
-    ) {
+    fn accept_candidates(&mut self, scan: &mut Scan<'_>, tx: &mut Randomized<'_, impl CryptoRng>) {
         let candidates = core::mem::take(&mut scan.candidates);
         for candidate in sorted_by_key(candidates, |c| (c.contact, c.delivery.seq())) {
             let contact = candidate.contact;
-            let taken = self.accept_delivery(candidate, scan.header, scan.outcome, rng, tx);
+            let taken = self.accept_delivery(candidate, scan.header, scan.outcome, tx);
             if let Err(code) = taken {
                 self.refuse(code, Some(contact), tx);
             }

@@ -8,7 +8,7 @@ use crate::{
     channel::{MonthKeys, TagSlot},
     client::{
         Client, ClientError, ContactId,
-        contacts::{Contact, ContactState, Counters},
+        contacts::{Contact, ContactState, Counters, UsedCounters},
         outbox::{CellPurpose, Destination, greeting, seal_fragment},
         transaction::Transaction,
     },
@@ -51,8 +51,8 @@ impl SealedDelivery {
     }
 }
 
-/// Seals deliveries to one contact with numbers of a scratch. None of them
-/// counts before [`Client::use_counters`].
+/// Seals deliveries to one contact with a copy of its counters, which takes
+/// effect with [`Contacts::use_counters`](crate::client::contacts::Contacts::use_counters).
 pub(crate) struct Sealer<'a> {
     identity: &'a Identity,
     contact: ContactId,
@@ -61,12 +61,6 @@ pub(crate) struct Sealer<'a> {
     size: CellSize,
     device: u8,
     now: UnixTime,
-    counters: Counters,
-}
-
-/// The numbers that sealed deliveries have used.
-pub(crate) struct UsedCounters {
-    contact: ContactId,
     counters: Counters,
 }
 
@@ -101,13 +95,6 @@ impl Client {
             now,
             counters: channel.counters().clone(),
         })
-    }
-
-    /// What was sealed counts from now on.
-    pub(crate) fn use_counters(&mut self, used: UsedCounters, tx: &mut Transaction) {
-        if let Some(channel) = self.contacts.update_channel(used.contact, tx) {
-            channel.set_counters(used.counters);
-        }
     }
 
     /// Seals control deliveries with these payloads. A superseded device
@@ -170,7 +157,7 @@ impl Client {
             return;
         };
         let id = sealed.used.contact;
-        self.use_counters(sealed.used, tx);
+        self.contacts.use_counters(sealed.used, tx);
         for (control, delivery) in sealed.deliveries {
             let purpose = CellPurpose::Control(id, control);
             self.outbox.push(delivery.cells, sealed.to, &purpose, tx);

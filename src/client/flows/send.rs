@@ -7,7 +7,7 @@ use crate::{
     client::{
         Client, ClientError, ContactId, Effects, MessageEvent, MessageRef, MessageState,
         MessageView, StoreKey,
-        flows::seal::{DeliveryContent, SealedControls, SealedDelivery},
+        flows::seal::{DeliveryContent, SealedControls},
         messages::{Message, Parts},
         outbox::{CellPurpose, Destination},
         transaction::Transaction,
@@ -109,12 +109,13 @@ impl Client {
             filing: None,
         };
         let view = MessageView::new(message, &held).with_body(&payload);
-        self.use_counters(used, &mut tx);
+        self.contacts.use_counters(used, &mut tx);
         if let Some(contact) = self.contacts.update(id, &mut tx) {
             contact.next_message += 1;
         }
         let to = Destination::Bucket(peer.fingerprint());
-        self.push_message(message, sealed, to, &mut tx);
+        self.outbox
+            .push_message(message, (sealed.cells, sealed.later), to, &mut tx);
         let content = Some(&payload);
         let event = MessageEvent::Sent;
         self.log_message(event, message, &held.session, content, &mut tx);
@@ -130,21 +131,6 @@ impl Client {
             tx.delete(StoreKey::DraftSession(id));
         }
         Ok(self.commit(tx, view))
-    }
-
-    /// Queues the cells of a message.
-    pub(crate) fn push_message(
-        &mut self,
-        message: MessageRef,
-        sealed: SealedDelivery,
-        to: Destination,
-        tx: &mut Transaction,
-    ) {
-        let purpose = CellPurpose::Message(message);
-        self.outbox.push(sealed.cells, to, &purpose, tx);
-        if let Some(record) = sealed.later {
-            self.outbox.push_large(message, record, tx);
-        }
     }
 
     /// Withdraws a message of which not all has left, or that was stopped. A

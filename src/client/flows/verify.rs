@@ -6,7 +6,8 @@ use crate::{
     base::{ErrorCode, UnixTime},
     client::{
         AuditEvent, Check, Client, ClientError, ContactId, Effects, InvitationId, MessageState,
-        contacts::ContactState, transaction::Transaction,
+        contacts::ContactState,
+        transaction::{Randomized, Transaction},
     },
     identity::Fingerprint,
 };
@@ -32,7 +33,7 @@ impl Client {
             (contact.id, contact.state, contact.peer, awaits_confirm)
         });
 
-        let mut tx = Transaction::new(now);
+        let mut tx = Transaction::new(now).randomized(rng);
         if let Some(open) = self.invitations.update(id, &mut tx) {
             open.expected = Some(fingerprint);
         }
@@ -45,7 +46,7 @@ impl Client {
                     contact.on_confirm = Some(Check::Expected);
                 }
             } else if state == ContactState::Pending {
-                self.activate(contact, Check::Expected, rng, &mut tx);
+                self.activate(contact, Check::Expected, &mut tx);
             }
         }
         Ok(self.commit(tx, ()))
@@ -72,9 +73,9 @@ impl Client {
             ContactState::Pending => true,
         };
 
-        let mut tx = Transaction::new(now);
+        let mut tx = Transaction::new(now).randomized(rng);
         if pending {
-            self.activate(id, Check::Digits, rng, &mut tx);
+            self.activate(id, Check::Digits, &mut tx);
         }
         Ok(self.commit(tx, ()))
     }
@@ -103,7 +104,6 @@ impl Client {
         let mut tx = Transaction::new(now);
         self.log(AuditEvent::Removed { contact: id }, &mut tx);
         self.contacts.remove(id, &mut tx);
-        self.checks.remove(id, &mut tx);
         self.devices.forget_contact(id, &mut tx);
         self.outbox.remove_contact(id, &mut tx);
         self.inbox.receipts.remove_contact(id, &mut tx);
@@ -121,37 +121,27 @@ impl Client {
         &mut self,
         id: ContactId,
         by: Check,
-        rng: &mut impl CryptoRng,
-        tx: &mut Transaction,
+        tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
-        if let Some(contact) = self.contacts.update(id, tx) {
-            contact.activate(by);
-        }
-        self.checks.note(id, by, tx);
+        self.contacts.activate(id, by, tx);
         self.log(AuditEvent::Verified { contact: id, by }, tx);
         self.contacts.emit(id, tx);
-        self.release_held(id, rng, tx);
+        self.release_held(id, tx);
     }
 
-    /// Marks a contact as suspect: nothing more is sent to it, and waiting messages are
-    /// stopped.
+    /// Marks a contact as suspect: what is sealed for it is discarded, and its
+    /// waiting messages are stopped.
     pub(crate) fn suspect(&mut self, id: ContactId, code: ErrorCode, tx: &mut Transaction) {
         if let Some(contact) = self.contacts.update(id, tx) {
             contact.suspect(code);
         }
         self.log(AuditEvent::Suspect { contact: id, code }, tx);
-        self.stop_sending(id, tx);
-        self.contacts.emit(id, tx);
-    }
-
-    /// Discards what is sealed for a contact, and shows its messages as
-    /// stopped.
-    pub(crate) fn stop_sending(&mut self, id: ContactId, tx: &mut Transaction) {
         self.outbox.remove_contact(id, tx);
         let waiting = self.messages.with(id).filter(|(_, held)| held.is_queued());
         let waiting: Vec<_> = waiting.map(|(message, _)| message).collect();
         for message in waiting {
             self.end_message(message, MessageState::Stopped, tx);
         }
+        self.contacts.emit(id, tx);
     }
 }

@@ -23,7 +23,7 @@ const LONGEST_DELAY: u64 = 7;
 /// in the mean time of one.
 const MOST_CELLS_PER_DELAY: u64 = 4;
 /// Most receipts owed to one contact: a day's worth of several cells. Beyond
-/// that the oldest are forgotten; their sender is not told that they arrived.
+/// that the oldest are forgotten; their sender gets no receipt for them.
 const MOST_OWED: usize = 512;
 
 /// What is owed to one contact.

@@ -1,13 +1,18 @@
 //! An open invitation, created or accepted by this person.
 
+use rand_core::CryptoRng;
+
 use crate::{
     base::{ErrorCode, Secret, UnixTime},
     channel::Direction,
-    client::ContactId,
-    crypto::xwing::XWingSecret,
-    enrolment::{InvitationSecret, OfferSecrets, Rendezvous, SasNonce},
-    envelope::{Assembly, Body, Progress, WINDOW, open, widened},
-    identity::Fingerprint,
+    client::{
+        ClientError, ContactId, InvitationId, InvitationView, contacts::Contacts,
+        outbox::Destination,
+    },
+    crypto::{kdf, xwing::XWingSecret},
+    enrolment::{Binding, Invitation, InvitationSecret, OfferSecrets, Rendezvous, SasNonce},
+    envelope::{Assembly, Body, Progress, Sealing, WINDOW, open, seal, split, widened},
+    identity::{Fingerprint, PublicIdentity},
     vault::stored::{CellRecord, InvitationRecord, OfferSecretsRecord},
     wire::{Cell, CellSize},
 };
@@ -128,8 +133,95 @@ impl OpenInvitation {
     }
 
     /// The counter of the next cell that is sealed here.
-    pub(crate) fn next_counter(&self) -> u32 {
+    pub(super) fn next_counter(&self) -> u32 {
         u32::try_from(self.own_cells.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Seals the offer or the response, under counters that no cell of it has:
+    /// the offer to a link for its inviter alone, everything else for every holder
+    /// of the invitation.
+    pub(crate) fn seal(
+        &self,
+        size: CellSize,
+        inviter: Option<&PublicIdentity>,
+        bytes: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<Cell>, ClientError> {
+        let sealing = Sealing {
+            recipient: inviter.map_or(self.rendezvous.kem.public(), PublicIdentity::kem),
+            psk: &self.rendezvous.psk,
+            size,
+        };
+        let key = self.rendezvous.tag_key(self.sends());
+        let bodies = split(bytes, size, rng)?;
+        let first = self.next_counter();
+        if first as usize + bodies.len() > WINDOW as usize {
+            return Err(ClientError::Internal);
+        }
+        let cells = (first..).zip(&bodies).map(|(counter, body)| {
+            let tag = key.tag(Rendezvous::slot(counter));
+            Ok(seal(&sealing, tag, body, rng)?)
+        });
+        cells.collect()
+    }
+
+    /// Seals the offer, if it is made here; that of a link to its inviter.
+    pub(crate) fn seal_offer(
+        &mut self,
+        size: CellSize,
+        inviter: Option<&PublicIdentity>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<Cell>, ClientError> {
+        let Stage::Offered { offer, .. } = &self.stage else {
+            return Ok(Vec::new());
+        };
+        let cells = self.seal(size, inviter, offer, rng)?;
+        self.keep_own_cells(&cells);
+        Ok(cells)
+    }
+
+    /// What the person who made it hands over; `None` once it was answered, or
+    /// if it was accepted here.
+    pub(crate) fn view(
+        &self,
+        id: InvitationId,
+        own: &PublicIdentity,
+        relay: &str,
+    ) -> Option<InvitationView> {
+        let binding = match &self.stage {
+            _ if !self.is_own() => return None,
+            Stage::Offered { offer, .. } => Binding::Offer(kdf::sha256(offer)),
+            Stage::AwaitingOffer { .. } => Binding::Inviter(*own),
+            Stage::Answered { .. } | Stage::Responded { .. } => return None,
+        };
+        let invitation = Invitation {
+            secret: InvitationSecret::new(Secret::from_slice(self.secret.expose().expose())?),
+            relay: relay.to_owned(),
+            expires_at: self.expires_at,
+            binding,
+        };
+        Some(InvitationView {
+            id,
+            kind: if self.is_qr { "qr" } else { "link" },
+            uri: invitation.to_uri(),
+            expires_at: self.expires_at.0,
+            expects_identity: self.expected.is_some(),
+        })
+    }
+
+    /// Where the offer or the response goes.
+    pub(crate) fn destination(&self, contacts: &Contacts) -> Option<Destination> {
+        match self.is_qr {
+            true => Some(Destination::Lobby),
+            false => contacts.fingerprint(self.contact?).map(Destination::Bucket),
+        }
+    }
+
+    /// To whom an offer is sealed that was made to a link.
+    pub(crate) fn inviter<'a>(&self, contacts: &'a Contacts) -> Option<&'a PublicIdentity> {
+        let offers = !self.is_qr && matches!(self.stage, Stage::Offered { .. });
+        let contact = self.contact.filter(|_| offers);
+        contacts.get(contact?)?.peer.as_ref()
     }
 
     pub(crate) fn is_own_cell(&self, bytes: &[u8]) -> bool {

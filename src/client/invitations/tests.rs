@@ -2,9 +2,11 @@ use super::*;
 use crate::{
     base::{Secret, UnixTime},
     channel::Direction,
-    client::contacts::Contact,
+    client::{contacts::Contact, outbox::Destination},
     crypto::xwing::XWingSecret,
     enrolment::{OfferSecrets, SasNonce},
+    envelope::WINDOW,
+    identity::Identity,
     wire::{Cell, CellSize, cover_cell},
 };
 
@@ -210,4 +212,48 @@ fn every_stage_is_the_same_after_a_restart() {
             assert_eq!(stored.next_counter(), sealed as u32);
         }
     }
+}
+
+#[test]
+fn no_more_is_sealed_than_the_recipient_watches_and_no_counter_twice() {
+    let rng = &mut rand_core::UnwrapErr(getrandom::SysRng);
+    let size = CellSize::DEFAULT;
+    let mut open = open(1, true, offered());
+    let mut tags = Vec::new();
+    for _ in 0..WINDOW {
+        let cells = open.seal(size, None, b"offer", rng).unwrap();
+        tags.extend(cells.iter().map(Cell::tag));
+        open.keep_own_cells(&cells);
+    }
+    tags.sort_unstable();
+    tags.dedup();
+    assert_eq!(tags.len(), WINDOW as usize);
+    let refused = open.seal(size, None, b"offer", rng);
+    assert_eq!(refused.err(), Some(ClientError::Internal));
+}
+
+#[test]
+fn a_qr_enrolment_goes_through_the_lobby_and_a_link_to_the_peer() {
+    let rng = &mut rand_core::UnwrapErr(getrandom::SysRng);
+    let peer = *Identity::generate(rng).public();
+    let mut contact = Contact::new(ContactId([1; 8]), NOW);
+    contact.peer = Some(peer);
+    let mut contacts = Contacts::default();
+    contacts.restore(contact);
+    let (mut qr, mut link) = (open(1, true, responded()), open(2, false, offered()));
+    assert_eq!(qr.destination(&contacts), Some(Destination::Lobby));
+    assert_eq!(link.destination(&contacts), None, "no peer yet");
+    assert!(link.inviter(&contacts).is_none());
+    for open in [&mut qr, &mut link] {
+        open.contact = Some(ContactId([1; 8]));
+    }
+    let to_peer = Destination::Bucket(peer.fingerprint());
+    assert_eq!(link.destination(&contacts), Some(to_peer));
+    assert_eq!(link.inviter(&contacts), Some(&peer));
+    assert!(qr.inviter(&contacts).is_none());
+    link.stage = responded();
+    assert!(
+        link.inviter(&contacts).is_none(),
+        "a response is for every holder"
+    );
 }

@@ -135,13 +135,13 @@ mod tests {
         for wrong in [false, true, true, false, false, true] {
             alerts.set(Alert::OwnStalled, wrong, &mut tx);
         }
-        let told = tx.events.iter().map(|event| match event {
+        let reported = tx.events.iter().map(|event| match event {
             Event::Notice(notice) => (notice.code, notice.mailbox, notice.cleared),
             other => panic!("{other:?}"),
         });
         let own = Some("own");
         assert_eq!(
-            told.collect::<Vec<_>>(),
+            reported.collect::<Vec<_>>(),
             [
                 ("STALLED", own, false),
                 ("STALLED", own, true),

@@ -119,7 +119,7 @@ impl Cursors {
                 cursor.gaps.push(part);
             }
         }
-        // The parts keep the time of the whole, which was told as one gap.
+        // The parts keep the time of the whole, which was reported as one gap.
         let closed = cursor.gaps.iter().all(|gap| gap.since != since);
         let gap = closed.then_some(Gap::Batches {
             from: (from > 0).then_some(from),
@@ -223,12 +223,12 @@ mod tests {
         ] {
             let mut cursors = Cursors::default();
             assert_eq!(read(&mut cursors, &chain[0], true), Some(vec![]));
-            let told = vec![gap(Some(1), 5, false)];
-            assert_eq!(read(&mut cursors, &chain[4], true), Some(told));
+            let reported = vec![gap(Some(1), 5, false)];
+            assert_eq!(read(&mut cursors, &chain[4], true), Some(reported));
             for (n, missing) in order.into_iter().enumerate() {
                 assert!(cursors.wants(&origin, (chain[missing].epoch, chain[missing].epoch)));
-                let told = read(&mut cursors, &chain[missing], true).unwrap();
-                assert_eq!(told.len(), usize::from(n == 2), "{order:?}");
+                let reported = read(&mut cursors, &chain[missing], true).unwrap();
+                assert_eq!(reported.len(), usize::from(n == 2), "{order:?}");
                 assert!(!cursors.wants(&origin, (chain[missing].epoch, chain[missing].epoch)));
                 assert_eq!(read(&mut cursors, &chain[missing], true), None);
             }
@@ -241,18 +241,18 @@ mod tests {
         let (first, second) = (chain(&key()), chain(&key()));
         let mut looked = Cursors::default();
         assert_eq!(read(&mut looked, &first[3], true), Some(vec![]));
-        let told = read(&mut looked, &second[1], true).unwrap();
-        assert!(matches!(told[..], [Gap::Origin { .. }, _]));
-        assert_eq!(told[1], gap(None, 2, false));
-        let told = vec![gap(None, 2, true)];
-        assert_eq!(read(&mut looked, &second[0], true), Some(told));
+        let reported = read(&mut looked, &second[1], true).unwrap();
+        assert!(matches!(reported[..], [Gap::Origin { .. }, _]));
+        assert_eq!(reported[1], gap(None, 2, false));
+        let reported = vec![gap(None, 2, true)];
+        assert_eq!(read(&mut looked, &second[0], true), Some(reported));
 
         let mut empty = Cursors {
             started: true,
             ..Cursors::default()
         };
-        let told = vec![gap(None, 3, false)];
-        assert_eq!(read(&mut empty, &first[2], true), Some(told));
+        let reported = vec![gap(None, 3, false)];
+        assert_eq!(read(&mut empty, &first[2], true), Some(reported));
     }
 
     #[test]
@@ -260,8 +260,8 @@ mod tests {
         let mut cursors = Cursors::default();
         for n in 0..40 {
             let chain = chain(&key());
-            let told = read(&mut cursors, &chain[0], true).unwrap();
-            let changed = told.iter().any(|gap| matches!(gap, Gap::Origin { .. }));
+            let reported = read(&mut cursors, &chain[0], true).unwrap();
+            let changed = reported.iter().any(|gap| matches!(gap, Gap::Origin { .. }));
             assert_eq!(changed, n > 0);
             assert!(cursors.known.len() <= MAX_ORIGINS);
             let newest = chain[0].origin.0;

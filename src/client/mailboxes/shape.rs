@@ -62,7 +62,7 @@ pub(super) enum Verdict {
     Lasts,
 }
 
-/// The shape that a relay states in the place of the one in use, and when a
+/// The shape that a relay states instead of the one in use, and when a
 /// change was last followed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ShapeChange {

@@ -153,10 +153,10 @@ fn another_number_of_buckets_for_a_moment_moves_nobody() {
     read(&mut mailboxes, &key, 3, NOW.0);
     let bucket = mailboxes.bucket_of(&OWN).unwrap();
     let hour = NOW.plus(shape::LASTING_SECONDS);
-    for (buckets, time, told) in [(1, NOW, 1), (1, hour.minus(1), 0), (8, hour, 0)] {
+    for (buckets, time, reported) in [(1, NOW, 1), (1, hour.minus(1), 0), (8, hour, 0)] {
         let mut tx = at(time);
         mailboxes.configure(info(&key, buckets, time), &mut tx);
-        assert_eq!(notices(&tx).len(), told);
+        assert_eq!(notices(&tx).len(), reported);
         assert_eq!(mailboxes.bucket_of(&OWN), Ok(bucket));
         assert_eq!(mailboxes.is_changing(), buckets == 1);
         let posting = mailboxes.for_posting().unwrap();
@@ -185,7 +185,7 @@ fn another_number_of_buckets_that_lasts_has_the_own_bucket_read_from_its_beginni
 fn clocks_that_differ_are_reported_once_and_by_more_than_a_day_make_nothing_last() {
     let key = key();
     let mut mailboxes = mailboxes(&key);
-    for (ahead, told) in [
+    for (ahead, reported) in [
         (REPORTED_SKEW_SECONDS, vec![]),
         (REPORTED_SKEW_SECONDS + 1, vec![("CLOCK_SKEW", false)]),
         (DAY_SECONDS, vec![]),
@@ -195,7 +195,7 @@ fn clocks_that_differ_are_reported_once_and_by_more_than_a_day_make_nothing_last
     ] {
         let mut tx = at(NOW);
         mailboxes.configure(info(&key, 8, NOW.plus(ahead)), &mut tx);
-        assert_eq!(notices(&tx), told, "{ahead}");
+        assert_eq!(notices(&tx), reported, "{ahead}");
         assert_eq!(mailboxes.clock_is_off(), ahead > DAY_SECONDS);
     }
 }
@@ -208,8 +208,8 @@ fn a_closing_time_that_goes_back_or_lies_ahead_is_told_and_delays_nothing() {
     assert_eq!(notices(&read(&mut mailboxes, &key, 1, closed)), []);
     let back = closed - CLOSING_TOLERANCE_SECONDS;
     assert_eq!(notices(&read(&mut mailboxes, &key, 2, back)), []);
-    let told = notices(&read(&mut mailboxes, &key, 3, back - 1));
-    assert_eq!(told, [("RELAY_TIME", false)]);
+    let reported = notices(&read(&mut mailboxes, &key, 3, back - 1));
+    assert_eq!(reported, [("RELAY_TIME", false)]);
     assert_eq!(mailboxes.drained_until(DAY_SECONDS), Some(UnixTime(closed)));
     assert_eq!(
         notices(&read(&mut mailboxes, &key, 4, NOW.0)),

@@ -2,9 +2,32 @@
 
 use crate::{
     base::{ErrorCode, UnixTime},
-    client::MessageState,
+    client::{ContactId, MessageRef, MessageState},
     vault::{VaultError, stored::FilingRecord},
 };
+
+/// Which messages a question about filing concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilingScope {
+    /// All messages.
+    All,
+    /// Those with a contact.
+    Contact(ContactId),
+    /// One of them.
+    Message(MessageRef),
+}
+
+impl FilingScope {
+    /// The first and the last of them.
+    pub(crate) fn range(self) -> core::ops::RangeInclusive<MessageRef> {
+        let [first, last] = [0, 0xff].map(|byte| MessageRef::all(ContactId([byte; 8])));
+        match self {
+            Self::All => *first.start()..=*last.end(),
+            Self::Contact(contact) => MessageRef::all(contact),
+            Self::Message(message) => message..=message,
+        }
+    }
+}
 
 /// What the host reports about filing a message in the health record.
 #[derive(Clone, Debug, PartialEq, Eq)]

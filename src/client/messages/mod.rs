@@ -4,13 +4,15 @@ mod filing;
 mod parts;
 mod state;
 
-pub use filing::FilingUpdate;
 pub(crate) use filing::{Filing, FilingState};
+pub use filing::{FilingScope, FilingUpdate};
 pub(crate) use parts::Parts;
 pub(crate) use state::Message;
 pub use state::MessageState;
 
 use std::collections::HashMap;
+
+use zeroize::Zeroizing;
 
 use crate::{
     base::{Content, SortedMap, UnixTime, parameters::CLOCK_SKEW_SECONDS},
@@ -19,6 +21,8 @@ use crate::{
         transaction::Transaction,
         view::{Event, MessageView},
     },
+    crypto::cbor::Deterministic as _,
+    envelope::Evidence,
     vault::{
         VaultError,
         stored::{FilingSettingRecord, MessagesRecord},
@@ -160,6 +164,27 @@ impl Messages {
         tx.touch(StoreKey::Messages(message.page()));
     }
 
+    /// Marks what came from a contact as read, up to a message or all. Held
+    /// messages are shown to nobody, and stay unread.
+    pub(crate) fn mark_read(
+        &mut self,
+        contact: ContactId,
+        until: Option<MessageRef>,
+        tx: &mut Transaction,
+    ) {
+        let until = until.unwrap_or(*MessageRef::all(contact).end());
+        let held = self.all.iter_mut().filter(|(message, held)| {
+            message.contact == contact
+                && **message <= until
+                && !held.read
+                && held.state != MessageState::Held
+        });
+        for (message, held) in held {
+            held.read = true;
+            tx.touch(StoreKey::Messages(message.page()));
+        }
+    }
+
     /// Stores a body, piece by piece.
     pub(crate) fn put_body(&self, message: MessageRef, body: Content, tx: &mut Transaction) {
         let keys = StoreKey::body(message, body.len());
@@ -168,6 +193,22 @@ impl Messages {
         for (key, piece) in keys.into_iter().zip(pieces) {
             tx.put_bytes(key, piece);
         }
+    }
+
+    /// Stores the evidence of a message, taken while its month's seed is held.
+    pub(crate) fn put_evidence(
+        &self,
+        message: MessageRef,
+        evidence: &Evidence,
+        tx: &mut Transaction,
+    ) {
+        let bytes = Zeroizing::new(evidence.encode());
+        tx.put_bytes(StoreKey::Evidence(message), bytes);
+    }
+
+    /// Bytes of a message's body.
+    pub(crate) fn body_len(&self, message: MessageRef) -> usize {
+        self.get(message).map_or(0, |held| held.size as usize)
     }
 
     /// Deletes the messages with a contact, bodies and draft included.
@@ -234,14 +275,15 @@ impl Messages {
     }
 
     /// Messages that the health record is to have and does not have, or has in
-    /// an earlier state; of one contact, or of all.
+    /// an earlier state.
     pub(crate) fn unfiled(
         &self,
-        contact: Option<ContactId>,
+        scope: FilingScope,
     ) -> impl Iterator<Item = (MessageRef, &Message)> {
-        self.iter()
-            .filter(move |(message, _)| contact.is_none_or(|contact| message.contact == contact))
+        let unfiled = self.all.range(scope.range());
+        unfiled
             .filter(|(_, held)| self.are_filed() && held.is_unfiled())
+            .map(|(message, held)| (*message, held))
     }
 
     /// Stores how far the filing of a message has come, and reports it.

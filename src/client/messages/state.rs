@@ -82,7 +82,7 @@ impl MessageState {
             .find(|state| state.word() == word)
     }
 
-    /// What the health record says of a message in this state: states with the
+    /// How the health record describes a message in this state: states with the
     /// same outcome are filed alike.
     pub(crate) fn outcome(self) -> Outcome {
         match self {

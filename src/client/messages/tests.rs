@@ -1,5 +1,8 @@
 use super::*;
-use crate::{base::UnixTime, envelope::ContentType};
+use crate::{
+    base::{ErrorCode, UnixTime},
+    envelope::ContentType,
+};
 
 const CONTACT: ContactId = ContactId([1; 8]);
 
@@ -154,6 +157,36 @@ fn only_what_is_under_way_can_be_undelivered() {
 }
 
 #[test]
+fn read_marks_give_the_same_in_any_order_and_repeated() {
+    let incoming = |state| Message {
+        outgoing: false,
+        read: false,
+        ..outgoing(0, state)
+    };
+    for order in [[1, 2], [2, 1]] {
+        let mut messages = Messages::default();
+        for (ordinal, state) in (0..).zip([
+            MessageState::Verified,
+            MessageState::Held,
+            MessageState::Verified,
+            MessageState::Verified,
+        ]) {
+            messages.put(at(ordinal), incoming(state), &mut tx());
+        }
+        let other = ContactId([2; 8]);
+        messages.mark_read(other, None, &mut tx());
+        for ordinal in order.into_iter().chain(order) {
+            messages.mark_read(CONTACT, Some(at(ordinal)), &mut tx());
+        }
+        let read: Vec<_> = messages.iter().map(|(_, held)| held.read).collect();
+        assert_eq!(read, [true, false, true, false]);
+        let mut again = tx();
+        messages.mark_read(CONTACT, Some(at(2)), &mut again);
+        assert!(again.into_parts().touched.is_empty());
+    }
+}
+
+#[test]
 fn removing_a_contact_deletes_its_records_and_no_others() {
     let mut messages = Messages::default();
     let other = MessageRef {
@@ -177,4 +210,55 @@ fn removing_a_contact_deletes_its_records_and_no_others() {
         ]
     );
     assert!(changes.values().all(Option::is_none));
+}
+
+#[test]
+fn only_what_is_to_be_filed_and_is_not_counts_as_unfiled() {
+    let other = MessageRef {
+        contact: ContactId([0xff; 8]),
+        ordinal: u32::MAX,
+    };
+    let mut messages = Messages::default();
+    let count = |messages: &Messages, scope| messages.unfiled(scope).count();
+    messages.put(at(0), outgoing(0, MessageState::Sent), &mut tx());
+    messages.put(other, outgoing(1, MessageState::Sent), &mut tx());
+    assert_eq!(count(&messages, FilingScope::All), 0, "nothing is filed");
+    messages.set_filed(true, &mut tx());
+    assert_eq!(count(&messages, FilingScope::All), 2);
+    assert_eq!(count(&messages, FilingScope::Contact(CONTACT)), 1);
+    assert_eq!(count(&messages, FilingScope::Message(other)), 1);
+    assert_eq!(count(&messages, FilingScope::Message(at(9))), 0);
+    let filed = |filed_as| FilingUpdate::Filed {
+        id: "c-7".into(),
+        version: None,
+        filed_as,
+    };
+    for (update, unfiled) in [
+        (FilingUpdate::Started, 1),
+        (FilingUpdate::Failed(ErrorCode::RecordRefused), 1),
+        (filed(MessageState::Cancelled), 1),
+        (filed(MessageState::Queued), 0),
+    ] {
+        let held = messages.get(at(0)).unwrap();
+        let filing = Filing::after(held.filing.as_ref(), &update, held.state, UnixTime(5));
+        let read = Filing::from_record(filing.to_record());
+        assert_eq!(read.as_ref(), Ok(&filing));
+        messages.set_filing(at(0), filing, &mut tx());
+        assert_eq!(
+            count(&messages, FilingScope::Message(at(0))),
+            unfiled,
+            "{update:?}"
+        );
+    }
+    messages.advance(at(0), MessageState::Undelivered, &mut tx());
+    assert_eq!(count(&messages, FilingScope::Message(at(0))), 1, "outdated");
+    let mut unknown = messages
+        .get(at(0))
+        .unwrap()
+        .filing
+        .as_ref()
+        .unwrap()
+        .to_record();
+    unknown.state = 4;
+    assert_eq!(Filing::from_record(unknown), Err(VaultError::Damaged));
 }

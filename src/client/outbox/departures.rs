@@ -1,8 +1,8 @@
 //! Selection of the cells to post. Protocol §13.
 
 use crate::{
-    base::{Day, SortedSet, sorted_by_key},
-    client::{ClientError, mailboxes::Mailboxes},
+    base::{Day, SortedMap, SortedSet, sorted_by_key},
+    client::{ClientError, MessageRef, mailboxes::Mailboxes},
     wire::{BucketId, Cell, CellSize, MAX_LOBBY_ENTRIES, PostEntry},
 };
 
@@ -42,7 +42,7 @@ impl Ready<'_> {
 }
 
 impl Outbox {
-    /// The next slot: what may leave and is admitted, in the place of cover.
+    /// The next slot: what may leave and is admitted, and cover for the rest.
     pub(crate) fn slot(
         &self,
         policy: SendPolicy,
@@ -135,5 +135,27 @@ impl Outbox {
             })
         });
         placed.collect()
+    }
+
+    /// For each queued message, the place of its last cell among those for the
+    /// same bucket, from 1.
+    pub(crate) fn last_places(&self, mailboxes: &Mailboxes) -> SortedMap<MessageRef, u64> {
+        let (mut ahead, mut last) = (SortedMap::new(), SortedMap::new());
+        for (_, queued) in self.iter() {
+            let Ok(bucket) = mailboxes.bucket_for(queued.to) else {
+                continue;
+            };
+            let place = ahead.get(&bucket).copied().unwrap_or(0) + 1;
+            ahead.insert(bucket, place);
+            if let Some(message) = queued.message() {
+                last.insert(message, place);
+            }
+        }
+        for (message, record) in self.large() {
+            let sealed = last.get(&message).copied().unwrap_or(0);
+            let unsealed = record.count.saturating_sub(record.next);
+            last.insert(message, sealed + u64::from(unsealed));
+        }
+        last
     }
 }

@@ -108,12 +108,14 @@ impl Outbox {
     }
 
     /// The slot is no longer repeated: the relay has it, or its cells are
-    /// sealed again.
-    pub(crate) fn end_slot(&mut self, tx: &mut Transaction) {
+    /// sealed again. Returns its cells.
+    pub(crate) fn end_slot(&mut self, tx: &mut Transaction) -> Vec<u64> {
+        let cells = self.in_flight().to_vec();
         if let Some(slot) = &mut self.last_slot {
             slot.answered = true;
             tx.put(StoreKey::Slot, &slot.to_record());
         }
+        cells
     }
 
     /// The cells that the relay may have although it has not answered.
@@ -122,6 +124,7 @@ impl Outbox {
         slot.map_or(&[], |slot| &slot.cells)
     }
 
+    /// The slot that the relay may have although it has not answered.
     pub(crate) fn unanswered_slot(&self, mailboxes: &Mailboxes) -> Option<UnansweredSlot> {
         let slot = self.last_slot.as_ref().filter(|slot| !slot.answered)?;
         Some(UnansweredSlot {

@@ -10,7 +10,6 @@ mod slot;
 mod withdrawal;
 
 pub(crate) use departures::SendPolicy;
-pub(crate) use in_flight::UnansweredSlot;
 pub use large::{Pieces, PiecesNeeded};
 pub(crate) use large::{burst, pieces_of_burst, seal_fragment};
 pub(crate) use queued::{CellPurpose, Destination, QueuedCell, greeting};
@@ -21,7 +20,7 @@ use large::LargeMessages;
 
 use crate::{
     base::{Day, SortedMap},
-    client::{ContactId, MessageRef, StoreKey, transaction::Transaction},
+    client::{ContactId, MessageRef, StoreKey, mailboxes::Mailboxes, transaction::Transaction},
     vault::stored::LargeRecord,
     wire::{Cell, CellSize},
 };
@@ -51,9 +50,11 @@ impl Outbox {
         }
     }
 
-    /// Changes the relay's cell size.
-    pub(crate) fn fit(&mut self, size: CellSize) {
-        self.size = Some(size);
+    /// Cells of another size than the relay takes are sealed again.
+    pub(crate) fn fit(&mut self, mailboxes: &Mailboxes) {
+        if let Ok(info) = mailboxes.info() {
+            self.size = Some(info.cell_size);
+        }
     }
 
     fn fits(&self, queued: &QueuedCell) -> bool {
@@ -215,6 +216,11 @@ impl Outbox {
         }
     }
 
+    /// Discards announcements to the own devices.
+    pub(crate) fn discard_announcements(&mut self, tx: &mut Transaction) {
+        self.discard_if(|queued| queued.purpose == CellPurpose::Announcement, tx);
+    }
+
     /// Discards the queued cells that `gone` accepts.
     pub(crate) fn discard_if(&mut self, gone: impl Fn(&QueuedCell) -> bool, tx: &mut Transaction) {
         self.queue.retain(|ordinal, queued| {
@@ -232,14 +238,23 @@ impl Outbox {
         self.large.remove_contact(contact, tx);
     }
 
-    /// Keeps a large message, to be sealed as slots come due. Fragment 0 was
-    /// queued last: the others follow it.
-    pub(crate) fn push_large(
+    /// Queues the cells of a message, and what is sealed later of a large one.
+    pub(crate) fn push_message(
         &mut self,
         message: MessageRef,
-        mut record: LargeRecord,
+        (cells, later): (Vec<Cell>, Option<LargeRecord>),
+        to: Destination,
         tx: &mut Transaction,
     ) {
+        self.push(cells, to, &CellPurpose::Message(message), tx);
+        if let Some(record) = later {
+            self.push_large(message, record, tx);
+        }
+    }
+
+    /// Keeps a large message, to be sealed as slots come due. Fragment 0 was
+    /// queued last: the others follow it.
+    fn push_large(&mut self, message: MessageRef, mut record: LargeRecord, tx: &mut Transaction) {
         record.ordinal = self.next_ordinal - u64::from(record.next);
         self.next_ordinal += u64::from(record.count - record.next);
         self.large.put(message, record, tx);

@@ -57,7 +57,7 @@ impl Slot {
         }
     }
 
-    /// Puts a cell in the place of cover, if its bucket has a place left in
+    /// Puts a cell in place of cover, if its bucket has a place left in
     /// this slot; says whether it had.
     pub(crate) fn take(
         &mut self,

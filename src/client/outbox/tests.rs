@@ -7,7 +7,7 @@ use crate::{
         messages::{Message, MessageState, Messages, Parts},
     },
     identity::Fingerprint,
-    vault::stored::ControlRecord,
+    vault::stored::{self, ControlRecord},
     wire::{InfoAnswer, cover_cell},
 };
 
@@ -227,6 +227,75 @@ fn what_waits_behind_a_message_cut_short_is_sealed_again_with_its_counters() {
     messages.put(word, message(7), &mut tx());
     let overdue = outbox.overdue(OPEN, TODAY.start(), &messages, |_| None);
     assert_eq!(overdue.len(), 1, "{overdue:?}");
+}
+
+/// Begins a slot with all that may leave.
+fn begin_slot(outbox: &mut Outbox) {
+    let (relay, rng) = (mailboxes(), &mut rand_core::UnwrapErr(getrandom::SysRng));
+    let slot = outbox.slot(OPEN, TODAY, &relay, |_| true).unwrap();
+    outbox.begin_slot(&slot, &relay.for_posting().unwrap(), rng, &mut tx());
+}
+
+#[test]
+fn a_slot_without_an_answer_is_repeated_byte_for_byte_unless_a_cell_is_gone() {
+    let mut outbox = Outbox::new();
+    assert!(outbox.unanswered_slot(&mailboxes()).is_none());
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 0)));
+    begin_slot(&mut outbox);
+    assert_eq!(outbox.in_flight(), [0]);
+    let post = |outbox: &Outbox, relay: &Mailboxes| {
+        let slot = outbox.unanswered_slot(relay).unwrap();
+        slot.post.map(|post| post.body)
+    };
+    let first = post(&outbox, &mailboxes()).unwrap();
+    let mut restarted = Outbox::new();
+    let (ordinal, queued) = outbox.iter().next().unwrap();
+    restarted.restore(ordinal, queued.clone());
+    restarted
+        .restore_slot(outbox.slot_record().unwrap())
+        .unwrap();
+    assert_eq!(post(&restarted, &mailboxes()), Some(first));
+    let unknown = Mailboxes::new("https://relay.example");
+    assert_eq!(post(&outbox, &unknown), None);
+    outbox.remove_contact(CONTACT, &mut tx());
+    assert_eq!(post(&outbox, &mailboxes()), None, "it may no longer leave");
+    assert_eq!(outbox.end_slot(&mut tx()), [0]);
+    assert!(outbox.unanswered_slot(&mailboxes()).is_none());
+    assert_eq!(outbox.end_slot(&mut tx()), [0; 0], "once");
+}
+
+#[test]
+fn the_record_of_a_slot_has_one_length_and_a_malformed_one_is_refused() {
+    let (mut cover, mut full) = (Outbox::new(), Outbox::new());
+    push(&mut full, 1, TODAY, &CellPurpose::Message(at(CONTACT, 0)));
+    let records = [&mut cover, &mut full].map(|outbox| {
+        begin_slot(outbox);
+        outbox.slot_record().unwrap()
+    });
+    let [cover, full] = records
+        .each_ref()
+        .map(|record| stored::encode(record).len());
+    assert_eq!(cover, full);
+    let [mut malformed, mut odd] = records;
+    malformed.buckets = 3;
+    assert!(Outbox::new().restore_slot(malformed).is_err());
+    odd.cells.pop();
+    assert!(Outbox::new().restore_slot(odd).is_err());
+}
+
+#[test]
+fn a_message_of_which_all_is_in_an_unanswered_slot_may_have_left() {
+    let mut outbox = Outbox::new();
+    let (word, picture) = (at(CONTACT, 0), at(OTHER, 0));
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(word));
+    assert!(!outbox.may_have_left(word));
+    begin_slot(&mut outbox);
+    assert!(outbox.may_have_left(word));
+    push(&mut outbox, 1, TODAY, &CellPurpose::Message(picture));
+    outbox.push_large(picture, large(3), &mut tx());
+    assert!(!outbox.may_have_left(picture), "the rest is not sealed");
+    outbox.end_slot(&mut tx());
+    assert!(!outbox.may_have_left(word), "the relay refused it");
 }
 
 #[test]

@@ -15,7 +15,8 @@ impl Round {
     /// Cells for the lobby leave in posts of their own, before a slot or after
     /// the lobby was read: up to four cells, or all with a flush.
     pub(super) fn post_to_lobby(&mut self, client: &Client, slot: bool, clock: Clock) -> Turn {
-        let is_gone = |cell| !client.may_post(&[cell]);
+        // Its contact became suspect, or its message was withdrawn.
+        let is_gone = |cell| !client.outbox.has(cell);
         self.refused_lobby_cells.forget(is_gone);
         let admission = self.refused_lobby_cells.admission(clock.ticks);
         match client.next_lobby_post(clock.now(), admission) {
@@ -68,7 +69,7 @@ impl Round {
         clock: Clock,
         rng: &mut impl CryptoRng,
     ) -> Turn {
-        if let Some(slot) = client.unanswered_slot() {
+        if let Some(slot) = client.outbox.unanswered_slot(&client.mailboxes) {
             let expired = clock.now() > slot.since.plus(PATIENCE);
             return match slot.post.filter(|_| !expired) {
                 Some(post) => Turn::Ask(Step::AwaitPosted, ask(&post)),

@@ -80,7 +80,7 @@ impl Round {
             }
             (Step::Checkpoint(pull), _) => {
                 let due = client.journal().checkpoint_due(now);
-                match due.then(|| client.checkpoint(now, rng)) {
+                match due.then(|| client.checkpoint(None, now, rng)) {
                     Some(Ok(effects)) => commit(Step::Index(pull), effects.map(|_| ())),
                     _ => Turn::Goto(Step::Index(pull)),
                 }
@@ -89,7 +89,7 @@ impl Round {
             (Step::AwaitInfo, Some(Answer::Got(got))) => self.on_info(client, got, clock, rng),
             (Step::Index(pull), _) => match pull.indexes.front() {
                 None => Turn::Goto(Step::Download(pull)),
-                Some(mailbox) => match client.index_path(*mailbox) {
+                Some(mailbox) => match client.bucket(*mailbox).map(paths::index) {
                     Ok(path) => Turn::Ask(Step::AwaitIndex(pull), Ask::Get(path)),
                     // It follows the relay's description.
                     Err(_) => self.on_index(client, pull, Err(Failure::Missing), clock),

@@ -23,7 +23,7 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(unchecked_return_type = "Effects<AuditCheckpoint>")]
     pub fn checkpoint(&mut self, now: f64) -> JsResult<JsValue> {
-        let result = self.client.checkpoint(time(now)?, &mut rng());
+        let result = self.client.checkpoint(None, time(now)?, &mut rng());
         self.give(result)
     }
 
@@ -39,7 +39,7 @@ impl Engine {
             .into_iter()
             .find(|known| *known == format)
             .ok_or_else(|| invalid("format is not \"ndjson\", \"csv\" or \"fhir\""))?;
-        let result = self.client.export_log(format, time(now)?, &mut rng());
+        let result = self.client.checkpoint(Some(format), time(now)?, &mut rng());
         self.give(result)
     }
 

@@ -68,7 +68,7 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = backedUp, unchecked_return_type = "Effects")]
     pub fn backed_up(&mut self, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.record(AuditEvent::BackedUp, time(now)?);
+        let effects = self.client.record([AuditEvent::BackedUp], time(now)?);
         self.give(Ok(effects))
     }
 
@@ -183,9 +183,10 @@ impl Engine {
             .iter()
             .map(|share| JsValue::from_str(&share.to_text()))
             .collect();
-        let effects = self
-            .client
-            .record(AuditEvent::SharesCreated { threshold, shares }, time(now)?);
+        let effects = self.client.record(
+            [AuditEvent::SharesCreated { threshold, shares }],
+            time(now)?,
+        );
         self.outcome(effects.changes, &effects.events, &texts)
     }
 

@@ -6,6 +6,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{Engine, client_error, contact, messages::attachments, time, vault_error};
 use crate::{
     base::Content,
+    client::Draft,
     envelope::message::Layout,
     vault::VaultError,
     wasm::{
@@ -25,7 +26,7 @@ impl Engine {
     pub fn set_draft(&mut self, id: &str, text: &Uint8Array, now: f64) -> JsResult<JsValue> {
         let result = self
             .client
-            .set_draft(contact(id)?, &content(text), time(now)?);
+            .set_draft(contact(id)?, Draft::Text(&content(text)), time(now)?);
         self.give(result)
     }
 
@@ -41,9 +42,8 @@ impl Engine {
         #[wasm_bindgen(unchecked_param_type = "readonly EngineAttachment[]")] files: &Array,
         now: f64,
     ) -> JsResult<JsValue> {
-        let result = self
-            .client
-            .set_draft_files(contact(id)?, attachments(files)?, time(now)?);
+        let draft = Draft::Files(attachments(files)?);
+        let result = self.client.set_draft(contact(id)?, draft, time(now)?);
         self.give(result)
     }
 
@@ -59,9 +59,9 @@ impl Engine {
         label: &Uint8Array,
         now: f64,
     ) -> JsResult<JsValue> {
-        let result = self
-            .client
-            .set_draft_session(contact(id)?, &content(label), time(now)?);
+        let result =
+            self.client
+                .set_draft(contact(id)?, Draft::Session(&content(label)), time(now)?);
         self.give(result)
     }
 
@@ -72,8 +72,9 @@ impl Engine {
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = draftKey)]
     pub fn draft_key(&self, id: &str) -> JsResult<String> {
-        let key = self.client.draft_key(contact(id)?).map_err(client_error)?;
-        Ok(key.to_string())
+        let keys = self.client.draft_keys(contact(id)?);
+        let [text, ..] = keys.map_err(client_error)?;
+        Ok(text.to_string())
     }
 
     /// Where the files of a draft are stored.
@@ -83,8 +84,9 @@ impl Engine {
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = draftFilesKey)]
     pub fn draft_files_key(&self, id: &str) -> JsResult<String> {
-        let key = self.client.draft_files_key(contact(id)?);
-        Ok(key.map_err(client_error)?.to_string())
+        let keys = self.client.draft_keys(contact(id)?);
+        let [.., files] = keys.map_err(client_error)?;
+        Ok(files.to_string())
     }
 
     /// Where the session label of a draft is stored.
@@ -94,8 +96,9 @@ impl Engine {
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = draftSessionKey)]
     pub fn draft_session_key(&self, id: &str) -> JsResult<String> {
-        let key = self.client.draft_session_key(contact(id)?);
-        Ok(key.map_err(client_error)?.to_string())
+        let keys = self.client.draft_keys(contact(id)?);
+        let [_, session, _] = keys.map_err(client_error)?;
+        Ok(session.to_string())
     }
 
     /// Opens the stored text of a draft.

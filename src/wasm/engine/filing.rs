@@ -5,7 +5,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{Engine, client_error, messages::message, time, to_js};
 use crate::{
     base::ErrorCode,
-    client::{FilingUpdate, MessageState},
+    client::{FilingScope, FilingUpdate, MessageState},
     wasm::{bytes::invalid, error::JsResult},
 };
 
@@ -88,7 +88,7 @@ impl Engine {
     #[wasm_bindgen(js_name = countUnfiled)]
     #[must_use]
     pub fn count_unfiled(&self) -> u32 {
-        u32::try_from(self.client.count_unfiled(None)).unwrap_or(u32::MAX)
+        u32::try_from(self.client.count_unfiled(FilingScope::All)).unwrap_or(u32::MAX)
     }
 
     /// Refuses to go on while messages are unfiled: before the vault is
@@ -99,7 +99,9 @@ impl Engine {
     /// `MESSAGE_UNFILED`.
     #[wasm_bindgen(js_name = requireFiled)]
     pub fn require_filed(&self) -> JsResult<()> {
-        self.client.require_filed(None).map_err(client_error)
+        self.client
+            .require_filed(FilingScope::All)
+            .map_err(client_error)
     }
 }
 

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{Engine, client_error, contact, time, to_js, vault_error, whole};
 use crate::{
     base::text::{self, TextUse},
-    client::{ClientError, MessageRef, Outgoing, StoreKey},
+    client::{ClientError, FilingScope, MessageRef, Outgoing, StoreKey},
     envelope::{ContentType, message::Attachment},
     wasm::{
         bytes::{array, invalid, pieces, rng, text as utf8},
@@ -87,7 +87,8 @@ impl Engine {
         now: f64,
     ) -> JsResult<JsValue> {
         if !discard_unfiled {
-            let filed = self.client.require_message_filed(message(id)?);
+            let scope = FilingScope::Message(message(id)?);
+            let filed = self.client.require_filed(scope);
             filed.map_err(client_error)?;
         }
         let result = self

@@ -5,7 +5,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, client_error, contact, time, to_js, whole};
 use crate::{
-    client::{ClientError, InvitationId},
+    client::{ClientError, FilingScope, InvitationId},
     enrolment::Kind,
     identity::Fingerprint,
     wasm::{
@@ -164,7 +164,8 @@ impl Engine {
         now: f64,
     ) -> JsResult<JsValue> {
         if !discard_unfiled {
-            let filed = self.client.require_filed(Some(contact(id)?));
+            let scope = FilingScope::Contact(contact(id)?);
+            let filed = self.client.require_filed(scope);
             filed.map_err(client_error)?;
         }
         let result = self.client.remove_contact(contact(id)?, time(now)?);

@@ -5,7 +5,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, client_error, time, to_js};
 use crate::{
-    client::Settings,
+    client::{Mailbox, Settings},
     wasm::{bytes::invalid, error::JsResult},
     wire::paths,
 };
@@ -57,7 +57,8 @@ impl Engine {
     ///
     /// `RELAY_UNREACHABLE` before the first `configure`.
     pub fn bucket(&self) -> JsResult<u32> {
-        self.client.own_bucket().map_err(client_error)
+        let bucket = self.client.bucket(Mailbox::Own);
+        Ok(bucket.map_err(client_error)?.get())
     }
 
     /// `{ graceDays, retentionDays }`.

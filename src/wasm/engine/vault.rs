@@ -128,7 +128,9 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn locked(&mut self, idle: bool, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.record(AuditEvent::Locked { idle }, time(now)?);
+        let effects = self
+            .client
+            .record([AuditEvent::Locked { idle }], time(now)?);
         self.give(Ok(effects))
     }
 
@@ -146,7 +148,9 @@ impl Engine {
             3 => UnlockedBy::HostKey,
             _ => return Err(invalid("kind")),
         };
-        let effects = self.client.note_unlock(by, failed, time(now)?);
+        let failed = (failed > 0).then_some(AuditEvent::UnlockFailed { count: failed });
+        let events = failed.into_iter().chain([AuditEvent::Unlocked { by }]);
+        let effects = self.client.record(events, time(now)?);
         self.give(Ok(effects))
     }
 
@@ -165,7 +169,7 @@ impl Engine {
 
     /// One commit of the new header and the log entry about it.
     pub(super) fn rekeyed(&mut self, now: UnixTime, value: &JsValue) -> JsResult<JsValue> {
-        let effects = self.client.record(AuditEvent::Rekeyed, now);
+        let effects = self.client.record([AuditEvent::Rekeyed], now);
         let commit = self.seal(effects.changes);
         commit.push(&self.header_change());
         outcome(&commit, &effects.events, value)

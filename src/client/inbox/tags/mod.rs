@@ -69,8 +69,8 @@ pub(crate) struct TagSources<'a> {
 }
 
 impl Tags {
-    /// All tags are derived again at the next batch: for what the owner of
-    /// the device does, not for what arrives.
+    /// Derives all tags again at the next batch. Only for what the owner of the
+    /// device does: nothing that arrives may cost so much.
     pub(crate) fn reset(&mut self) {
         *self = Self {
             derived: self.derived,

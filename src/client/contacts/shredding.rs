@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// For how long the clock must have been past the date.
-pub(crate) const CERTAIN_SECONDS: u64 = 7 * DAY_SECONDS;
+const CERTAIN_SECONDS: u64 = 7 * DAY_SECONDS;
 
 /// Since when keys are past the date by which the local clock alone decides.
 #[derive(Debug, Default)]
@@ -23,10 +23,8 @@ pub(crate) struct Shredding {
 }
 
 impl Shredding {
-    pub(crate) fn from_record(record: &OverdueRecord) -> Self {
-        Self {
-            overdue_since: Some(UnixTime(record.since)),
-        }
+    pub(crate) fn restore(&mut self, record: &OverdueRecord) {
+        self.overdue_since = Some(UnixTime(record.since));
     }
 
     pub(crate) fn to_record(&self) -> Option<OverdueRecord> {
@@ -79,7 +77,8 @@ mod tests {
         let mut tx = Transaction::new(UnixTime(10 * DAY));
         assert!(!shredding.is_certain(true, &mut tx));
         assert!(tx.into_parts().touched.contains(&StoreKey::Overdue));
-        let mut stored = Shredding::from_record(&shredding.to_record().unwrap());
+        let mut stored = Shredding::default();
+        stored.restore(&shredding.to_record().unwrap());
         assert!(stored.is_certain(true, &mut Transaction::new(UnixTime(17 * DAY))));
         assert!(!stored.is_certain(false, &mut Transaction::new(UnixTime(18 * DAY))));
         assert!(stored.to_record().is_none());
