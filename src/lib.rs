@@ -1,7 +1,7 @@
 //! Tessera: private clinical messaging.
 //!
 //! The crate is a stack of layers. A module uses only lower layers;
-//! `tests/layers.rs` reads the sources and fails otherwise.
+//! `tests/layers/` reads the sources and fails otherwise.
 //!
 //! | layer | modules | what they are |
 //! | --- | --- | --- |

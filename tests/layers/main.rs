@@ -1,9 +1,7 @@
 //! Checks the sources against the table of layers in `src/lib.rs`: no module uses
 //! a higher layer, no module that a relay compiles uses one that can open a cell,
 //! and nothing below the bindings uses a clock, randomness or a network, or has global
-//! state. Checks
-//! the rules of the client as well: a machine never names `Client`, a flow owns no
-//! state, and nothing fails once a transaction has begun.
+//! state. Checks the rules of the client as well.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +9,8 @@
     clippy::indexing_slicing,
     reason = "a test"
 )]
+
+mod client;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -290,101 +290,4 @@ fn upward_uses_are_detected() {
         "client",
         "#[cfg(test)]\nmod tests { use getrandom::SysRng; }"
     ));
-}
-
-/// The files of `src/client` that may name `Client`, besides the flows.
-const CLIENT_FILES: &[&str] = &["client.rs", "mod.rs"];
-
-/// The name of the folder or file below `src/client`, and its code without tests.
-fn client_files() -> Vec<(String, String)> {
-    let folder = src().join("client");
-    let files = sources().into_iter().filter_map(|(path, _, text)| {
-        let name = path.strip_prefix(&folder).ok()?.to_str()?.to_owned();
-        let text = as_shipped(&path, &text);
-        let shipped = code(&text);
-        let shipped = shipped.split("#[cfg(test)]").next().unwrap_or_default();
-        Some((name, shipped.to_owned()))
-    });
-    files.collect()
-}
-
-fn names(code: &str, name: &str) -> bool {
-    let part = |c: char| c.is_alphanumeric() || c == '_';
-    code.match_indices(name)
-        .any(|(at, _)| !code[..at].ends_with(part) && !code[at + name.len()..].starts_with(part))
-}
-
-/// Finds functions that can still fail after their transaction began.
-fn late_failures(code: &str) -> Vec<&str> {
-    let functions = code.split("\n    }\n");
-    functions
-        .filter_map(|function| function.split_once("Transaction::new("))
-        .flat_map(|(_, applied)| applied.lines())
-        .map(str::trim)
-        .filter(|line| {
-            line.contains('?') || line.contains("return Err(") || line.starts_with("Err(")
-        })
-        .filter(|line| !line.contains("=>") || line.contains("return"))
-        .collect()
-}
-
-/// Finds functions that take a transaction but can fail.
-fn failing_applies(code: &str) -> Vec<&str> {
-    let functions = code.split("fn ").skip(1);
-    functions
-        .filter_map(|function| function.split_once('{'))
-        .map(|(signature, _)| signature)
-        .filter(|signature| signature.contains("tx: &mut Transaction"))
-        .filter(|signature| signature.contains("ClientError"))
-        .collect()
-}
-
-#[test]
-fn machines_never_name_the_client_and_flows_own_no_state() {
-    let files = client_files();
-    assert!(files.len() > 30, "no files of the client");
-    for (name, code) in files {
-        if CLIENT_FILES.contains(&&*name) {
-            continue;
-        }
-        // Rounds drive the client and are not machines.
-        if name.starts_with("round/") {
-            continue;
-        }
-        if name.starts_with("flows/") {
-            let owns = |line: &str| {
-                ["static ", "thread_local!", "RefCell<", "OnceLock<"]
-                    .iter()
-                    .any(|state| {
-                        line.split("pub ")
-                            .any(|part| part.trim().starts_with(state))
-                    })
-            };
-            assert!(!code.lines().any(owns), "{name} owns state");
-        } else {
-            assert!(!names(&code, "Client"), "{name} names Client");
-        }
-    }
-}
-
-#[test]
-fn nothing_fails_once_a_transaction_has_begun() {
-    for (name, code) in client_files() {
-        assert_eq!(late_failures(&code), [""; 0], "{name}");
-        assert_eq!(failing_applies(&code), [""; 0], "{name}");
-    }
-}
-
-#[test]
-fn violations_of_the_client_rules_are_detected() {
-    assert!(names("impl Client {", "Client"));
-    assert!(!names("use crate::client::ClientError;", "Client"));
-    let late =
-        "    fn f() {\n        let mut tx = Transaction::new(now);\n        self.g()?;\n    }\n";
-    assert_eq!(late_failures(late), ["self.g()?;"]);
-    let early =
-        "    fn f() {\n        self.g()?;\n        let mut tx = Transaction::new(now);\n    }\n";
-    assert_eq!(late_failures(early), [""; 0]);
-    let failing = "fn f(&self, tx: &mut Transaction) -> Result<(), ClientError> {";
-    assert_eq!(failing_applies(failing).len(), 1);
 }
