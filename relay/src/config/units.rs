@@ -13,12 +13,6 @@ impl Seconds {
         self.0.get()
     }
 
-    /// The number of seconds, known not to be zero.
-    #[must_use]
-    pub const fn non_zero(self) -> NonZeroU32 {
-        self.0
-    }
-
     /// As a duration.
     #[must_use]
     pub fn duration(self) -> std::time::Duration {

@@ -197,16 +197,6 @@ impl<L: Log> LogStore<L> {
         Ok(())
     }
 
-    /// The state of the ratchets, to admit another process: numbered and lobby.
-    pub async fn current_keys(&self) -> Option<[(u64, crate::store::ratchet::StepKey); 2]> {
-        let state = self.0.state.lock().await;
-        let current = |kind| {
-            let step = state.kind(kind).position.next;
-            Some((step, state.keys.get(kind, step)?.duplicate()))
-        };
-        Some([current(Kind::Numbered)?, current(Kind::Lobby)?])
-    }
-
     /// Stops here, as a crash would: what is written stays, nothing more is.
     pub async fn kill(&self) {
         self.0.fail();
