@@ -1,7 +1,7 @@
 //! Checks the sources against the table of layers in `src/lib.rs`: no module uses
 //! a higher layer, no module that a relay compiles uses one that can open a cell,
 //! and nothing below the bindings uses a clock, randomness or a network, or has global
-//! state. Checks the rules of the client as well.
+//! state. Checks the rules of the client and of long files as well.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@
 )]
 
 mod client;
+mod files;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,6 +40,12 @@ const EFFECTS: &[&str] = &[
     "thread_local!",
     "OnceLock<",
     "LazyLock<",
+    // State that changes through `&self`: what only decides changes nothing.
+    "RefCell<",
+    "OnceCell<",
+    "Mutex<",
+    "RwLock<",
+    "Atomic",
     "\nstatic ",
     " static ",
     "println!",
@@ -276,6 +283,7 @@ fn upward_uses_are_detected() {
     assert!(faulty("crypto", "use crate::unknown::X;"));
     assert!(faulty("client", "let now = std::time::SystemTime::now();"));
     assert!(faulty("client", "\nstatic mut COUNT: u32 = 0;"));
+    assert!(faulty("client", "struct Inbox { read: RefCell<u32> }"));
     assert!(faulty(
         "client",
         "pub(crate) static NAMES: [&'static str; 0] = [];"
