@@ -6,6 +6,7 @@
 //! posts on to a publisher.
 
 mod entry;
+mod error;
 mod fork;
 mod forward;
 mod members;
@@ -27,11 +28,11 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 pub(crate) use self::entry::{make_certificate, origin, pin};
 pub use self::{
     entry::{EntryArgs, EntryError},
+    error::PullError,
     forward::Forward,
     members::{MOST_MEMBERS, Member, Members, MembersError, Pin, parameters},
     peer::{Peer, PeerAnswer, PeerError},
     pins::Identity,
-    pull::PullError,
     status::{PeerState, Status},
 };
 use crate::{

@@ -10,10 +10,10 @@ use tessera::wire::{
     relay_api::{OriginsAnswer, Standing},
 };
 
-use super::{Federation, Peer, PeerError, segments::Ahead};
+use super::{Federation, Peer, PullError, segments::Ahead};
 use crate::{
     epoch::{makes_segments, unix_time},
-    store::{ImportedBatch, Kind, Store, StoreError},
+    store::{Kind, Store},
 };
 
 /// Maximum length of the list of origins in bytes.
@@ -23,45 +23,6 @@ const HEADERS_LEN: usize = (4 << 20) + 128 * BATCH_HEADER_LEN;
 /// A batch that claims to have been closed further ahead than this is not accepted
 /// yet: it would outlive its retention.
 const AHEAD_SECONDS: u64 = 3600;
-
-/// Maximum length of a batch in bytes, as for clients.
-const BATCH_LEN: usize = 64 << 20;
-
-/// Why pulling from a member, or from one of its origins, failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PullError {
-    /// The request failed.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-    /// The member has another cell size, number of buckets or epoch length.
-    #[error("has other parameters: buckets, cell size or epochs")]
-    Parameters,
-    /// A response that does not follow the protocol.
-    #[error("its response does not follow the protocol")]
-    Protocol,
-    /// A header or batch with an invalid signature or digest.
-    #[error("a batch is invalid")]
-    Invalid,
-    /// A batch that was closed in the future.
-    #[error("a batch was closed in the future: a clock is wrong")]
-    Future,
-    /// A batch that does not follow those that are stored.
-    #[error("a batch does not follow the stored ones")]
-    Unlinked,
-    /// Two histories of an origin.
-    #[error("an origin shows two histories")]
-    Fork,
-    /// A member has later batches of this relay's own origin than this relay.
-    #[error(
-        "a member has later batches of this relay than its own store, which must be an old copy: \
-         to continue, restore a backup, so that the relay is a new origin"
-    )]
-    RolledBack,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 impl<S: Store> Federation<S> {
     /// Pulls all that is new. A failure of one origin does not stop the others; the
@@ -294,25 +255,4 @@ fn by_epoch(headers: Vec<BatchHeader>) -> BTreeMap<u64, Vec<BatchHeader>> {
         epochs.entry(header.epoch).or_default().push(header);
     }
     epochs
-}
-
-/// Fetches one batch, which must be exactly the one with this header.
-pub(super) async fn fetch(peer: &Peer, header: &BatchHeader) -> Result<ImportedBatch, PullError> {
-    let path = paths::batch(header.bucket, &header.origin, header.epoch);
-    let cells = u64::from(header.count) * u64::from(header.cell_size.get());
-    let len = usize::try_from(cells)
-        .ok()
-        .and_then(|cells| cells.checked_add(BATCH_HEADER_LEN))
-        .filter(|len| *len <= BATCH_LEN)
-        .ok_or(PullError::Invalid)?;
-    let bytes = peer.get(&path, len).await?;
-    let verify = move || ImportedBatch::verify(bytes.to_vec());
-    let batch = tokio::task::spawn_blocking(verify)
-        .await
-        .map_err(|_| PullError::Protocol)?
-        .map_err(|_| PullError::Invalid)?;
-    match batch.header() == header {
-        true => Ok(batch),
-        false => Err(PullError::Invalid),
-    }
 }

@@ -1,12 +1,15 @@
-//! Fetching many batches at a time: a member that was away fetches segments.
+//! Fetching batches: one at a time, or those of a segment by a member that was
+//! away.
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use tessera::wire::{BatchHeader, BucketId, BucketIndex, SegmentRef, paths};
+use tessera::wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, BucketIndex, SegmentRef, paths};
 
-use super::{Peer, PullError, pull::fetch};
+use super::{Peer, PullError};
 use crate::store::ImportedBatch;
 
+/// Maximum length of a batch in bytes, as for clients.
+const BATCH_LEN: usize = 64 << 20;
 /// Maximum length of an index in bytes.
 const INDEX_LEN: usize = 8 << 20;
 /// Maximum number of bytes of batches that are held until it is their turn.
@@ -88,4 +91,25 @@ impl Ahead {
 async fn segments(peer: &Peer, bucket: BucketId) -> Option<Vec<SegmentRef>> {
     let index = peer.get(&paths::index(bucket), INDEX_LEN).await.ok()?;
     Some(BucketIndex::parse(&index).ok()?.segments)
+}
+
+/// Fetches one batch, which must be exactly the one with this header.
+async fn fetch(peer: &Peer, header: &BatchHeader) -> Result<ImportedBatch, PullError> {
+    let path = paths::batch(header.bucket, &header.origin, header.epoch);
+    let cells = u64::from(header.count) * u64::from(header.cell_size.get());
+    let len = usize::try_from(cells)
+        .ok()
+        .and_then(|cells| cells.checked_add(BATCH_HEADER_LEN))
+        .filter(|len| *len <= BATCH_LEN)
+        .ok_or(PullError::Invalid)?;
+    let bytes = peer.get(&path, len).await?;
+    let verify = move || ImportedBatch::verify(bytes.to_vec());
+    let batch = tokio::task::spawn_blocking(verify)
+        .await
+        .map_err(|_| PullError::Protocol)?
+        .map_err(|_| PullError::Invalid)?;
+    match batch.header() == header {
+        true => Ok(batch),
+        false => Err(PullError::Invalid),
+    }
 }
