@@ -125,7 +125,7 @@ impl Transaction {
         }
     }
 
-    /// The same, for a call that draws randomness.
+    /// This transaction, with the source of randomness of its call.
     pub(crate) fn randomized<R>(self, rng: &mut R) -> Randomized<'_, R> {
         Randomized { tx: self, rng }
     }

@@ -174,7 +174,10 @@ pub trait Item: Field {}
 
 impl<A: Field, B: Field> Item for (A, B) {}
 
-impl<T: super::stored::Record> Item for T {}
+/// A struct of [`stored`](super::stored).
+pub trait Record: Field {}
+
+impl<T: Record> Item for T {}
 
 impl<T: Item> Field for Vec<T> {
     fn write(&self, writer: &mut Writer) {

@@ -6,6 +6,7 @@
 
 use zeroize::Zeroizing;
 
+pub use super::field::Record;
 use super::{
     VaultError,
     field::{Field, Reader},
@@ -30,9 +31,6 @@ pub fn decode<T: Record>(bytes: &[u8]) -> Result<T, VaultError> {
     let record = T::read(&mut reader);
     reader.finish().map(|()| record).ok_or(VaultError::Damaged)
 }
-
-/// One of the structs below.
-pub trait Record: Field {}
 
 macro_rules! records {
     ($($(#[$about:meta])* pub struct $name:ident { $($(#[$doc:meta])* pub $field:ident: $form:ty,)* })*) => {$(

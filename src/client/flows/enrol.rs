@@ -9,7 +9,8 @@ use crate::{
         InvitationView,
         contacts::Contact,
         invitations::{OpenInvitation, Stage},
-        outbox::{CellPurpose, Destination},
+        mailboxes::Destination,
+        outbox::CellPurpose,
         transaction::Transaction,
     },
     enrolment::{

@@ -7,10 +7,7 @@ use crate::{
     base::{ErrorCode, UnixTime},
     client::{
         Client, ClientError, Effects, MessageRef, MessageState, Pieces, PiecesNeeded, Post,
-        TransferView,
-        outbox::{self, Destination},
-        transaction::Transaction,
-        view::Event,
+        TransferView, mailboxes::Destination, outbox, transaction::Transaction, view::Event,
     },
     envelope::{Sealing, chunk_len},
     wire::Cell,

@@ -9,7 +9,8 @@ use crate::{
     client::{
         Client, ClientError, ContactId,
         contacts::{Contact, ContactState, Counters, UsedCounters},
-        outbox::{CellPurpose, Destination, greeting, seal_fragment},
+        mailboxes::Destination,
+        outbox::{CellPurpose, greeting, seal_fragment},
         transaction::Transaction,
     },
     envelope::{

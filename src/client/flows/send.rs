@@ -8,8 +8,9 @@ use crate::{
         Client, ClientError, ContactId, Effects, MessageEvent, MessageRef, MessageState,
         MessageView, StoreKey,
         flows::seal::{DeliveryContent, SealedControls},
+        mailboxes::Destination,
         messages::{Message, Parts},
-        outbox::{CellPurpose, Destination},
+        outbox::CellPurpose,
         transaction::Transaction,
     },
     envelope::{

@@ -7,7 +7,7 @@ use crate::{
     channel::Direction,
     client::{
         ClientError, ContactId, InvitationId, InvitationView, contacts::Contacts,
-        outbox::Destination,
+        mailboxes::Destination,
     },
     crypto::{kdf, xwing::XWingSecret},
     enrolment::{Binding, Invitation, InvitationSecret, OfferSecrets, Rendezvous, SasNonce},

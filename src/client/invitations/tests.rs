@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     base::{Secret, UnixTime},
     channel::Direction,
-    client::{contacts::Contact, outbox::Destination},
+    client::{contacts::Contact, mailboxes::Destination},
     crypto::xwing::XWingSecret,
     enrolment::{OfferSecrets, SasNonce},
     envelope::WINDOW,

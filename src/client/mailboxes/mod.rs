@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::{
     base::{UnixTime, parameters::CLOCK_SKEW_SECONDS},
-    client::{ClientError, StoreKey, outbox::Destination, transaction::Transaction},
+    client::{ClientError, StoreKey, transaction::Transaction},
     identity::Fingerprint,
     vault::{
         VaultError,
@@ -51,6 +51,14 @@ impl Mailbox {
             _ => None,
         }
     }
+}
+
+/// The destination of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Lobby,
+    /// The bucket of a person.
+    Bucket(Fingerprint),
 }
 
 /// The relay's parameters as it last described them, and the cursors of both

@@ -3,6 +3,7 @@
 mod filing;
 mod parts;
 mod state;
+mod view;
 
 pub(crate) use filing::{Filing, FilingState};
 pub use filing::{FilingScope, FilingUpdate};

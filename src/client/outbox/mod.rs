@@ -12,7 +12,7 @@ mod withdrawal;
 pub(crate) use departures::SendPolicy;
 pub use large::{Pieces, PiecesNeeded};
 pub(crate) use large::{burst, pieces_of_burst, seal_fragment};
-pub(crate) use queued::{CellPurpose, Destination, QueuedCell, greeting};
+pub(crate) use queued::{CellPurpose, QueuedCell, greeting};
 pub(crate) use slot::Slot;
 pub use slot::{MAX_POST, Post};
 
@@ -20,7 +20,11 @@ use large::LargeMessages;
 
 use crate::{
     base::{Day, SortedMap},
-    client::{ContactId, MessageRef, StoreKey, mailboxes::Mailboxes, transaction::Transaction},
+    client::{
+        ContactId, MessageRef, StoreKey,
+        mailboxes::{Destination, Mailboxes},
+        transaction::Transaction,
+    },
     vault::stored::LargeRecord,
     wire::{Cell, CellSize},
 };

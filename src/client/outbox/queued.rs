@@ -2,7 +2,7 @@
 
 use crate::{
     base::Day,
-    client::{ContactId, MessageRef},
+    client::{ContactId, MessageRef, mailboxes::Destination},
     crypto::cbor::Deterministic as _,
     envelope::Control,
     identity::Fingerprint,
@@ -34,13 +34,6 @@ impl CellPurpose {
             _ => false,
         }
     }
-}
-
-/// The destination of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Destination {
-    Lobby,
-    Bucket(Fingerprint),
 }
 
 /// A sealed cell.

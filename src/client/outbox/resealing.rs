@@ -6,13 +6,15 @@ use crate::{
         Day, SortedMap, SortedSet, UnixTime,
         parameters::{LISTENING_DAYS, LISTENING_DAYS_AHEAD, WINDOW},
     },
-    client::{ContactId, StoreKey, messages::Messages, transaction::Transaction},
+    client::{
+        ContactId, StoreKey, mailboxes::Destination, messages::Messages, transaction::Transaction,
+    },
     envelope::chunk_len,
     identity::Fingerprint,
     vault::stored::LargeRecord,
 };
 
-use super::{CellPurpose, Destination, Outbox, QueuedCell, SendPolicy, large};
+use super::{CellPurpose, Outbox, QueuedCell, SendPolicy, large};
 
 /// The day of a cell that has to be sealed again before it may leave.
 pub(super) const SEAL_AGAIN: Day = Day(0);
