@@ -97,8 +97,7 @@ describe("a message as a transaction", () => {
     const status = (state) =>
       toTransaction(message({ direction: "out", state, receivedAt: null }), utf8(WORDS), map, { secret }).entry[0]
         .resource.status;
-    assert.deepEqual(["queued", "stored", "sent", "delivered", "undelivered", "cancelled"].map(status), [
-      "in-progress",
+    assert.deepEqual(["queued", "sent", "delivered", "undelivered", "cancelled"].map(status), [
       "in-progress",
       "in-progress",
       "completed",
@@ -113,6 +112,7 @@ describe("a message as a transaction", () => {
       () =>
         toTransaction(message(more), utf8(WORDS), otherMap, options);
     assert.throws(file({ state: "held" }), refusal("CONTACT_PENDING", /held/));
+    assert.throws(file({ state: "stored", direction: "out" }), refusal("INVALID_ARGUMENT", /message\.state/));
     assert.throws(file({ state: "toString" }), refusal("INVALID_ARGUMENT", /message\.state/));
     assert.throws(file({}, { ...map, subject: undefined }), refusal("INVALID_ARGUMENT", /map\.subject/));
     assert.throws(file({}, { ...map, recipient: [] }), refusal("INVALID_ARGUMENT", /map\.recipient/));

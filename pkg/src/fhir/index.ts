@@ -23,16 +23,15 @@ export {
   type DraftContact,
   type FhirSource,
 } from "./record/draft.js";
+export type {
+  AttachmentInfo,
+  RecordAttachment,
+  RecordBody,
+  RecordMap,
+  RecordMessage,
+  RecordOptions,
+} from "./record/input.js";
 export { transactionJson } from "./record/passthrough.js";
 export { toProvenance, type Filed } from "./record/provenance.js";
 export type { CodeableConcept, Coding, Reference, Resource, Transaction, TransactionEntry } from "./record/resource.js";
-export {
-  recordBody,
-  toTransaction,
-  type AttachmentInfo,
-  type RecordAttachment,
-  type RecordBody,
-  type RecordMap,
-  type RecordMessage,
-  type RecordOptions,
-} from "./record/transaction.js";
+export { recordBody, toTransaction } from "./record/transaction.js";

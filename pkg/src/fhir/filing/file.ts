@@ -6,7 +6,8 @@ import { object } from "../../arguments.js";
 import { TesseraError, asTesseraError, invalid, isTesseraError, type ErrorCode } from "../../errors.js";
 import { toProvenance } from "../record/provenance.js";
 import type { Reference } from "../record/resource.js";
-import { recordBody, toTransaction, type RecordMap, type RecordOptions } from "../record/transaction.js";
+import type { RecordMap, RecordOptions } from "../record/input.js";
+import { recordBody, toTransaction } from "../record/transaction.js";
 import type { Contact, Me, Message } from "../../portal/types.js";
 import type { FiledMessage, Unfiled } from "../../portal/filing.js";
 

@@ -2,7 +2,7 @@
 
 import { bytes, flag, integer, object, options, text } from "../../arguments.js";
 import { invalid } from "../../errors.js";
-import type { RecordMap, RecordMessage, RecordOptions } from "./transaction.js";
+import type { RecordMap, RecordMessage, RecordOptions } from "./input.js";
 
 /** The last second that an instant of FHIR can name: the end of the year 9999. */
 const LAST_SECOND = 253_402_300_799;

@@ -6,7 +6,7 @@ import { Resources } from "../reference.js";
 import { Decimal, scan, type Json, type JsonObject } from "../scanner.js";
 import { entryUrl } from "./identifier.js";
 import type { Resource, TransactionEntry } from "./resource.js";
-import type { RecordAttachment, RecordMap, RecordMessage } from "./transaction.js";
+import type { RecordAttachment, RecordMap, RecordMessage } from "./input.js";
 
 const TYPES = new Set(["DiagnosticReport", "Observation", "Specimen"]);
 

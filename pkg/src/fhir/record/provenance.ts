@@ -8,7 +8,7 @@ import { base64, contentDigest, entryUrl } from "./identifier.js";
 import { concept, instant } from "./resource.js";
 import type { Reference, Resource, Transaction } from "./resource.js";
 import { keyOf } from "./transaction.js";
-import type { RecordMap, RecordMessage, RecordOptions } from "./transaction.js";
+import type { RecordMap, RecordMessage, RecordOptions } from "./input.js";
 
 export interface Filed {
   /** `Communication/<id>`, as the server named it. */
