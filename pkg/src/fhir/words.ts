@@ -2,7 +2,7 @@
 
 export type Lang = "en" | "es";
 
-const WORDS = {
+export const WORDS = {
   // The document
   unreadable: [
     "This file is not FHIR that can be shown here. Save the original.",

@@ -23,7 +23,7 @@ export const conversation = css`
     overscroll-behavior: contain;
     padding: 8px 12px;
     /* What gets the focus is not under the button that leads to the end. */
-    scroll-padding-block: 8px min(64px, 25%);
+    scroll-padding-block: 8px min(64px, 50%);
   }
   .older {
     display: flex;
