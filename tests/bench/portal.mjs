@@ -26,6 +26,12 @@ const NETWORKS = {
   "Slow 4G": { latency: 150 * 3.75, downloadThroughput: (1_600_000 / 8) * 0.9, uploadThroughput: (750_000 / 8) * 0.9 },
 };
 const SLOWER = 4;
+/** A relay's epochs as `cargo xtask demo` and as `serve` set them. */
+const EPOCHS = {
+  "the demonstration's epochs": { epoch: "3s", "lobby-epoch": "3s" },
+  "the defaults": { epoch: undefined, "lobby-epoch": undefined },
+};
+const FIRST_MESSAGE_S = 60;
 
 const { write } = parseArgs({ options: { write: { type: "boolean", default: false } } }).values;
 const browser = await launch();
@@ -170,13 +176,6 @@ async function firstViews() {
   }
   return rows;
 }
-
-/** A relay's epochs as `cargo xtask demo` and as `serve` set them. */
-const EPOCHS = {
-  "the demonstration's epochs": { epoch: "3s", "lobby-epoch": "3s" },
-  "the defaults": { epoch: undefined, "lobby-epoch": undefined },
-};
-const FIRST_MESSAGE_S = 60;
 
 /** From the desk's code to the first message, without the time that people take to read and to type. */
 async function firstMessages() {

@@ -19,7 +19,7 @@ before(async () => {
   [browser, site, relay] = await Promise.all([
     launch(),
     servePackage(),
-    startRelay({ ...DEPLOYED, buckets: 1, "cells-per-bucket": 8, epoch: "3s", "lobby-epoch": "3s" }),
+    startRelay({ ...DEPLOYED, buckets: 1, "cells-per-bucket": 8, epoch: "2s", "lobby-epoch": "2s" }),
   ]);
 });
 after(async () => {
