@@ -2,7 +2,7 @@ import test, { after, before, describe } from "node:test";
 import initCore from "../dist/core/core.js";
 import initSdk from "../dist/core/sdk.js";
 import { memoryStore } from "tessera-portal";
-import { BlindedSender, Sender, SecureEncryption, medcrypt } from "tessera-portal/sdk";
+import { BlindedSender, BlindedVerifier, Sender, SecureEncryption, Verifier, medcrypt } from "tessera-portal/sdk";
 import { PASSPHRASE, enrol, person, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { assert, utf8 } from "./support.mjs";
@@ -12,6 +12,13 @@ import { secretsOf } from "./vault-secrets.mjs";
 async function inMemory(needle) {
   const modules = await Promise.all([initCore(), initSdk()]);
   return modules.some(({ memory }) => Buffer.from(memory.buffer).includes(needle));
+}
+
+/** How deep calls have reached into a module's stack, which ends at 1 MiB and is wiped to some depth. */
+async function stackUsed(initModule) {
+  const { memory } = await initModule();
+  const stack = new Uint8Array(memory.buffer, 0, 2 ** 20);
+  return stack.length - stack.findIndex((byte) => byte !== 0);
 }
 
 test("no secret stays in the module's memory after dispose", async () => {
@@ -25,7 +32,14 @@ test("no secret stays in the module's memory after dispose", async () => {
   await SecureEncryption.decrypt(sealed, sender);
   const key = medcrypt.MedcryptKey.fromBytes(seed);
   await medcrypt.decryptMessage(await medcrypt.encryptMessage(text, key, "alias"), key);
-  for (const handle of [sender, prover, key]) handle.dispose();
+  const proof = prover.prove(text);
+  const verifier = new BlindedVerifier(new Verifier({ expectedPublicKey: sender.publicKey }), seed, { sessionId: "s" });
+  const item = { verifier, proof, pseudonym: prover.pseudonym(), message: text };
+  assert.ok(verifier.verify(proof, item.pseudonym, text));
+  assert.ok(BlindedVerifier.verifyBatch(Array(300).fill(item)).every(Boolean));
+  const used = await stackUsed(initSdk);
+  assert.ok(used > 1024 && used < 32 * 1024, `the calls used ${used} bytes of the 64 KiB that are wiped`);
+  for (const handle of [sender, prover, key, verifier]) handle.dispose();
   assert.ok(!(await inMemory(secret)), "the identity's secret");
   assert.ok(!(await inMemory(seed)), "the seed");
   assert.ok(!(await inMemory(Buffer.from(text))), "the text");
@@ -61,6 +75,8 @@ describe("a portal with a contact and messages", () => {
       );
       await a.setDraft(toB, drafted);
       await a.draft(toB);
+      const used = await stackUsed(initCore);
+      assert.ok(used > 1024 && used < 256 * 1024, `the calls used ${used} bytes of the 512 KiB that are wiped`);
       await b.dispose();
 
       const { kek, ...secrets } = await secretsOf(store, passphrase);
