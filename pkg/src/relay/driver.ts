@@ -8,7 +8,7 @@ import type { EngineHost } from "../portal/engine-host.js";
 import type { PullProgress } from "../portal/types.js";
 import { TesseraError, asTesseraError, isTesseraError } from "../errors.js";
 import type { Relay } from "./client.js";
-import { hashesOf } from "./hashes.js";
+import { Hasher } from "./hashes.js";
 
 /** Asks the host whether so many bytes may be pulled; not asked where nobody saves data. */
 export type ConfirmLargeDownload = (bytes: number) => boolean | Promise<boolean>;
@@ -54,6 +54,7 @@ export class RelayDriver {
   readonly #ahead = new Map<string, Promise<Uint8Array>>();
   /** Bodies that wait to be opened, by path: outside of the module, whose memory never shrinks. */
   readonly #kept = new Map<string, Uint8Array>();
+  readonly #hasher = new Hasher();
 
   /** `onEnd` is called if the rounds end by themselves, which only a failing store or a defect makes them do. */
   constructor(
@@ -166,8 +167,7 @@ export class RelayDriver {
 
   #ended(error: TesseraError | undefined): void {
     this.#running = undefined;
-    this.#ahead.clear();
-    this.#kept.clear();
+    this.#forget();
     if (error === undefined && this.#over === undefined && this.#isWanted()) {
       const [waiting] = this.#syncs; // requested while the rounds ended
       this.#ensureRunning(() => (waiting === undefined ? Promise.resolve() : this.#begin(waiting)));
@@ -224,8 +224,7 @@ export class RelayDriver {
         await this.#synced(ask);
         return undefined;
       case "wait":
-        this.#ahead.clear();
-        this.#kept.clear();
+        this.#forget();
         await this.#sleepUntil(ask.until);
         return undefined;
     }
@@ -257,11 +256,18 @@ export class RelayDriver {
     }
   }
 
+  /** Frees what a pull needed. */
+  #forget(): void {
+    this.#ahead.clear();
+    this.#kept.clear();
+    this.#hasher.release();
+  }
+
   async #handOver(path: string): Promise<Answer> {
     const body = this.#kept.get(path);
     this.#kept.delete(path);
     if (body === undefined) return { kind: "got", failure: "missing" };
-    return { kind: "handedOver", body, ...(await hashesOf(body)) };
+    return { kind: "handedOver", body, ...(await this.#hasher.hashesOf(body)) };
   }
 
   async #post(path: string, body: Uint8Array): Promise<Answer> {
