@@ -1,16 +1,16 @@
 // Measures the built package in a browser and writes docs/benchmarks.md.
 //
-//   cargo xtask bench                 builds, measures in about four minutes, writes
-//   cargo xtask bench --quick         builds, measures in less than a minute, writes nothing
-//   node tests/bench/run.mjs [--quick]  measures without building
+//   cargo xtask bench                     builds, measures all parts, writes
+//   cargo xtask bench --only PATTERN      only the parts whose name matches; writes if the others were measured before
+//   cargo xtask bench --quick             a look: writes nothing
+//   node tests/bench/run.mjs [...]        measures without building
 
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { startRelay } from "../node/relay.mjs";
-import { resources, runPages } from "./lib/page.mjs";
+import { resources } from "./lib/page.mjs";
+import { PARTS, Results, measure } from "./lib/parts.mjs";
 import * as report from "./lib/report.mjs";
 import { rows, table } from "./lib/rows.mjs";
-import { ENTRIES, elementsSize, sizes } from "./lib/sizes.mjs";
 
 const root = new URL("../../", import.meta.url);
 const folder = (variable, otherwise) =>
@@ -18,35 +18,40 @@ const folder = (variable, otherwise) =>
 const dist = new URL("pkg/dist/", root);
 const module = folder("TESSERA_BENCH_MODULE", "target/bench/");
 
-const { quick } = parseArgs({ options: { quick: { type: "boolean", default: false } } }).values;
-const start = performance.now();
-const served = await resources({ dist, module, vectors: new URL("tests/vectors/", root) });
-// What files of 10 MiB need: see docs/relay.md.
-const relay = await startRelay({
-  "max-message-size": "16MiB",
-  buckets: 1,
-  "cells-per-bucket": 8,
-  "cell-size": 16384,
-  "cells-per-connection": 1_000_000,
-  "cells-per-peer": 1_000_000,
-});
-const pages = [
-  ["/prepare", undefined],
-  ["/tasks", relay.url],
-  ["/", quick ? "quick" : "full"],
-];
-const { results: measured, browser } = await runPages(served, pages).finally(() => relay.end());
-const results = { ...measured[2], tasks: measured[1] };
-const download = {};
-for (const entry of Object.keys(ENTRIES)) download[entry] = await sizes(dist, entry);
-download["./elements"] = { scripts: await elementsSize(dist) };
+const { quick, only } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "" } },
+}).values;
+const mode = quick ? "quick" : "full";
+const asked = PARTS.filter((part) => new RegExp(only).test(part));
+if (asked.length === 0) throw new Error(`no part matches; there are ${PARTS.join(", ")}`);
 
-const all = rows(results, download);
-const [where, more] = [await report.conditions(browser, results), report.beside(results, download)];
-console.log(`${where}\n\n${table(all)}\n\n${more}\n`);
+const served = await resources({ dist, module, vectors: new URL("tests/vectors/", root) });
+const results = await Results.open(new URL(`results/${mode}/`, module), dist, module);
+const start = performance.now();
+for (const part of asked) {
+  const begin = performance.now();
+  try {
+    const kept = await results.keep(part, await measure(part, { served, dist, mode }));
+    console.log(`${part}, in ${Math.round((performance.now() - begin) / 1000)} s\n${table(rows({ [part]: kept }))}\n`);
+  } catch (error) {
+    process.exitCode = 1;
+    console.error(`${part} failed: ${error?.stack ?? error}\n`);
+  }
+}
+
+const measured = {};
+for (const part of PARTS) {
+  const kept = await results.of(part);
+  if (kept !== undefined) measured[part] = kept;
+}
+const all = rows(measured);
+const text = `${await report.conditions(measured)}\n\n${table(all)}\n\n${report.beside(measured)}`;
+console.log(`${text}\n`);
 const targets = all.filter((row) => row.met !== undefined);
 const missed = targets.filter((row) => !row.met).length;
 console.log(
   `${targets.length - missed} of ${targets.length} targets met, in ${Math.round((performance.now() - start) / 1000)} s`,
 );
-if (!quick) await report.write(new URL("docs/benchmarks.md", root), report.results(all, where, more));
+const missing = PARTS.filter((part) => !(part in measured));
+if (missing.length > 0) console.log(`nothing is written: not measured with this build are ${missing.join(", ")}`);
+else if (!quick) await report.write(new URL("docs/benchmarks.md", root), text);

@@ -55,7 +55,7 @@ export async function resources({ dist, module, vectors }) {
     target: "es2024",
     write: false,
     logLevel: "error",
-    external: ["/bench/bench.js", "/bench/bench.js#portal"],
+    external: ["/bench/bench.js"],
     alias: {
       "tessera-portal": new URL("index.js", dist).pathname,
       "tessera-portal/worker": new URL("worker/index.js", dist).pathname,
@@ -82,15 +82,18 @@ export async function resources({ dist, module, vectors }) {
 const html = (script) =>
   `<!doctype html><title>Benchmark</title><link rel="icon" href="data:,"><script type="module" src="/${script}.js"></script>`;
 
-/** Runs `globalThis.run(given)` of pages of one browser profile, `[path, given]`. Gives their results, and the browser's version. */
-export async function runPages(served, pages) {
+/**
+ * Runs `globalThis.run(given)` of pages of one browser profile, `[path, given]`, each for `patience` milliseconds at most. Gives
+ * their results, and the browser's version.
+ */
+export async function runPages(served, pages, patience) {
   const server = await listen(served);
   const browser = await launch();
   try {
     const context = await browser.newContext();
     const results = [];
     for (const [path, given] of pages)
-      results.push(await runPage(context, `http://127.0.0.1:${server.address().port}${path}`, given));
+      results.push(await runPage(context, `http://127.0.0.1:${server.address().port}${path}`, given, patience));
     return { results, browser: browser.version() };
   } finally {
     await browser.close();
@@ -99,14 +102,17 @@ export async function runPages(served, pages) {
   }
 }
 
-async function runPage(context, url, given) {
+async function runPage(context, url, given, patience) {
   const page = await context.newPage();
   page.setDefaultTimeout(0);
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(url);
   await page.waitForFunction(() => typeof globalThis.run === "function", undefined, { timeout: 30_000 });
-  const results = await page.evaluate((value) => globalThis.run(value), given);
+  const results = await Promise.race([
+    page.evaluate((value) => globalThis.run(value), given),
+    new Promise((_, reject) => setTimeout(() => reject(new Error(`${url} did not end: ${errors}`)), patience).unref()),
+  ]);
   if (errors.length > 0) throw new Error(errors.join("\n"));
   await page.close();
   return results;

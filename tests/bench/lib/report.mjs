@@ -2,43 +2,59 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
-import { kibibytes, mebibytes, milliseconds, table } from "./rows.mjs";
+import { kibibytes, mebibytes, milliseconds } from "./rows.mjs";
 import { median } from "./statistics.mjs";
 
 const BEGIN = "<!-- results: written by `cargo xtask bench` -->";
 const END = "<!-- end of results -->";
 const PEERS = ["@noble/curves", "libsodium-wrappers-sumo", "@hpke/core"];
 
-/** The machine and the versions of the peers. */
-export async function conditions(browser, { isolated, checked }) {
+/** The machine, the versions of the peers, and when each part was measured. */
+export async function conditions(measured) {
   const versions = await Promise.all(PEERS.map(async (name) => `${name} ${await version(name)}`));
   const [cpu] = cpus();
+  const found = Object.values(measured).map((part) => part.found);
+  const browsers = new Set(found.flatMap(({ browser }) => browser ?? []));
+  const isIsolated = found.every(({ isolated = true }) => isolated);
+  const parts = Object.entries(measured).map(([part, { date, load }]) => `${part} ${date} at ${load.toFixed(1)}`);
+  const { proofs, cells } = measured;
   return [
-    `- ${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores (${cpu?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}-${process.arch}`,
-    `- Chromium ${browser}, headless${isolated ? ", clock of 5 µs" : ", clock of 100 µs"}`,
+    `- ${availableParallelism()} cores (${cpu?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}-${process.arch}`,
+    `- Chromium ${[...browsers].join(", ")}, headless${isIsolated ? ", clock of 5 µs" : ", clock of 100 µs"}`,
     `- ${versions.join(", ")}`,
-    `- before measuring, all variants agreed on ${checked.proofs} vectors of proofs and ${checked.cells} of cells and on what each other made`,
+    `- before measuring, all variants agreed on ${proofs?.found.checked ?? "no"} vectors of proofs and ${cells?.found.checked ?? "no"} of cells and on what each other made`,
+    `- parts, and the load average at the end of each: ${parts.join(", ")}`,
   ].join("\n");
 }
 
 /** Numbers without a target. */
-export function beside({ portal, detection, firstPull, tasks }, download) {
-  const size = ({ raw, gzip, brotli }) => `${kibibytes(raw)} raw, ${kibibytes(gzip)} gzip, ${kibibytes(brotli)} brotli`;
-  return [
-    `- deriving and indexing the 600 tags that were looked for: ${milliseconds((median(detection.index.tessera) / 1000) * 600)}; ${firstPull.tags} tags of the first pull: ${milliseconds(firstPull.time)}`,
-    `- the 14 days: ${portal.absence.batches} batches of ${kibibytes(portal.absence.bytes / portal.absence.batches)}, ${mebibytes(portal.absence.bytes)} in all, in the engine alone; the module's memory grew by ${mebibytes(portal.absence.grown)} meanwhile`,
-    `- in a worker: a vault of 10 000 messages opens in ${milliseconds(tasks.opening.time)}, 13 000 cells are read in ${milliseconds(tasks.scan.time)}, 10 MiB are sent and received in ${milliseconds(tasks.file.time)}`,
-    `- the backup of 10 000 messages: ${mebibytes(portal.bundle)}`,
-    ...Object.entries(download).map(
-      ([entry, { wasm, scripts }]) =>
-        `- \`${entry}\`: ${wasm === undefined ? "" : `module ${size(wasm)}; `}scripts, bundled: ${size(scripts)}`,
-    ),
-  ].join("\n");
+export function beside(measured) {
+  return Object.entries(measured)
+    .flatMap(([part, { found }]) => NOTES[part]?.(found) ?? [])
+    .map((note) => `- ${note}`)
+    .join("\n");
 }
 
-export function results(rows, where, more) {
-  return `${where}\n\n${table(rows)}\n\n${more}`;
-}
+const bytes = ({ raw, gzip, brotli }) => `${kibibytes(raw)} raw, ${kibibytes(gzip)} gzip, ${kibibytes(brotli)} brotli`;
+
+const NOTES = {
+  finding: ({ index }) => [
+    `deriving and indexing the 600 tags that were looked for: ${milliseconds((median(index.tessera) / 1000) * 600)}`,
+  ],
+  tags: ({ tags, time }) => [`${tags} tags of the first pull: ${milliseconds(time)}`],
+  vaults: ({ bundle }) => [`the backup of 10 000 messages: ${mebibytes(bundle)}`],
+  absence: ({ batches, bytes, grown }) => [
+    `the 14 days: ${batches} batches of ${kibibytes(bytes / batches)}, ${mebibytes(bytes)} in all, in the engine alone; the module's memory grew by ${mebibytes(grown)} meanwhile`,
+  ],
+  tasks: ({ opening, scan, file }) => [
+    `in a worker: a vault of 10 000 messages opens in ${milliseconds(opening.time)}, 13 000 cells are read in ${milliseconds(scan.time)}, 10 MiB are sent and received in ${milliseconds(file.time)}`,
+  ],
+  download: (entries) =>
+    Object.entries(entries).map(
+      ([entry, { wasm, scripts }]) =>
+        `\`${entry}\`: ${wasm === undefined ? "" : `module ${bytes(wasm)}; `}scripts, bundled: ${bytes(scripts)}`,
+    ),
+};
 
 /** Replaces the text between the markers. */
 export async function write(file, text) {

@@ -4,49 +4,66 @@ import { median, ratio } from "./statistics.mjs";
 
 const MS = 1000;
 
-/** `results` of the page in microseconds, `download` of sizes.mjs in bytes, by entry. */
-export function rows({ portal, proofs, cells, detection, firstPull, webcrypto, memory, tasks }, download) {
-  return [
-    against("prove, pseudonym known", proofs.prove, "noble", 0.25),
-    against("prove, pseudonym known", proofs.prove, "sodium", 0.9),
-    against("blind and prove", proofs.blindAndProve, "noble", 0.25),
-    against("blind and prove", proofs.blindAndProve, "sodium", 0.9),
-    against("verify, pseudonym recomputed", proofs.verify, "noble", 0.25),
-    against("verify, pseudonym recomputed", proofs.verify, "sodium", 0.6),
-    row("256 proofs in a batch, each", proofs.batch.batch, "one alone", proofs.batch.single, 0.6),
-    against("seal a 2 KiB cell", cells.seal, "hpke", 1.05),
-    against("open a 2 KiB cell", cells.open, "hpke", 1.05),
-    faster("find own cells among 100 000", detection.find, "trial", 500),
-    faster("find own cells among 100 000", detection.find, "hexMap", 10),
-    faster("find own cells among 100 000", detection.find, "latin1Map", 10),
-    row(
-      "check 100 000 cells: digest, signature",
-      all(detection.read.tessera),
-      "WebCrypto",
-      all(detection.read.webcrypto),
-      1.2,
-    ),
-    limit("tags of 2 000 contacts over 14 days", milliseconds(firstPull.time), 1000, firstPull.time),
-    row("unlock, 10 messages stored", portal.unlock.few, "PBKDF2 alone", portal.unlock.webcrypto, 1.5),
-    row("unlock, 10 000 messages stored", portal.unlock.many, "10 stored", portal.unlock.few, 1.5),
-    row("send and commit, 10 000 stored", portal.sending.many, "10 stored", portal.sending.few, 1.5),
-    plain("restore a backup of 10 000 messages", milliseconds(median(portal.restore.many) / MS)),
-    plain("14 days away, 2 000 contacts", milliseconds(portal.absence.time)),
-    limit("the same: memory of the module", mebibytes(portal.absence.memory), 64, portal.absence.memory / 2 ** 20),
-    against("PBKDF2, 600 000 rounds", webcrypto.derive, "webcrypto", 1.05),
-    ...Object.entries(webcrypto.seal).map(([size, times]) =>
+/** The rows of each part: times in microseconds, sizes in bytes by entry. */
+const ROWS = {
+  proofs: ({ prove, blindAndProve, verify, batch }) => [
+    against("prove, pseudonym known", prove, "noble", 0.25),
+    against("prove, pseudonym known", prove, "sodium", 0.9),
+    against("blind and prove", blindAndProve, "noble", 0.25),
+    against("blind and prove", blindAndProve, "sodium", 0.9),
+    against("verify, pseudonym recomputed", verify, "noble", 0.25),
+    against("verify, pseudonym recomputed", verify, "sodium", 0.6),
+    row("256 proofs in a batch, each", batch.batch, "one alone", batch.single, 0.6),
+  ],
+  cells: ({ seal, open }) => [
+    against("seal a 2 KiB cell", seal, "hpke", 1.05),
+    against("open a 2 KiB cell", open, "hpke", 1.05),
+  ],
+  finding: ({ find }) => [
+    faster("find own cells among 100 000", find, "trial", 500),
+    faster("find own cells among 100 000", find, "hexMap", 10),
+    faster("find own cells among 100 000", find, "latin1Map", 10),
+  ],
+  checking: ({ read }) => [
+    row("check 100 000 cells: digest, signature", all(read.tessera), "WebCrypto", all(read.webcrypto), 1.2),
+  ],
+  tags: ({ time }) => [limit("tags of 2 000 contacts over 14 days", milliseconds(time), 1000, time)],
+  vaults: ({ unlock, sending, restore }) => [
+    row("unlock, 10 messages stored", unlock.few, "PBKDF2 alone", unlock.webcrypto, 1.5),
+    row("unlock, 10 000 messages stored", unlock.many, "10 stored", unlock.few, 1.5),
+    row("send and commit, 10 000 stored", sending.many, "10 stored", sending.few, 1.5),
+    plain("restore a backup of 10 000 messages", milliseconds(median(restore.many) / MS)),
+  ],
+  absence: ({ time, memory }) => [
+    plain("14 days away, 2 000 contacts", milliseconds(time)),
+    limit("the same: memory of the module", mebibytes(memory), 64, memory / 2 ** 20),
+  ],
+  webcrypto: ({ derive, seal }) => [
+    against("PBKDF2, 600 000 rounds", derive, "webcrypto", 1.05),
+    ...Object.entries(seal).map(([size, times]) =>
       against(`MedCrypt message of ${size / 1024} KiB`, times, "webcrypto", 1.5),
     ),
-    longest("the vault opens", tasks.opening),
-    longest("13 000 cells are read", tasks.scan),
-    longest("10 MiB are sent and received", tasks.file),
-    grown("heap after 200 open and close", memory.heap),
-    grown("memory of the modules then", memory.modules),
-    size("the main entry, gzip", download["."], "gzip", 240),
-    size("the main entry, brotli", download["."], "brotli", 200),
-    size("`./sdk`, gzip", download["./sdk"], "gzip", 110),
-    size("the elements in one language, gzip", download["./elements"], "gzip", 60),
-  ];
+  ],
+  tasks: ({ opening, scan, file }) => [
+    longest("the vault opens", opening),
+    longest("13 000 cells are read", scan),
+    longest("10 MiB are sent and received", file),
+  ],
+  memory: ({ heap, modules }) => [
+    grown("heap after 200 open and close", heap),
+    grown("memory of the modules then", modules),
+  ],
+  download: (entries) => [
+    size("the main entry, gzip", entries["."], "gzip", 240),
+    size("the main entry, brotli", entries["."], "brotli", 200),
+    size("`./sdk`, gzip", entries["./sdk"], "gzip", 110),
+    size("the elements in one language, gzip", entries["./elements"], "gzip", 60),
+  ],
+};
+
+/** The rows of what was measured, by part. */
+export function rows(measured) {
+  return Object.entries(measured).flatMap(([part, { found }]) => ROWS[part](found));
 }
 
 /** Times per cell, for 100 000 of them. */
