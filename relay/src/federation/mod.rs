@@ -152,6 +152,15 @@ impl<S: Store> Federation<S> {
                 Ok(error) => Err(error),
                 Err(_) => Err(PullError::Protocol),
             },
+            () = self.announce() => Ok(()),
+        }
+    }
+
+    /// Announces what other processes import that share the store.
+    async fn announce(&self) {
+        loop {
+            let kind = self.store.imported_elsewhere().await;
+            self.published.imported(kind);
         }
     }
 

@@ -222,6 +222,12 @@ pub trait Store: Clone + Send + Sync + 'static {
         batches: Vec<ImportedBatch>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Completes when another process that shares the store has imported batches of
+    /// a kind; otherwise never.
+    fn imported_elsewhere(&self) -> impl Future<Output = Kind> + Send {
+        std::future::pending()
+    }
+
     /// The state of every origin with a visible batch of this kind, by origin.
     fn origins(
         &self,

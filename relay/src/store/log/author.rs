@@ -168,7 +168,8 @@ impl<L: Log> Process<L> {
             };
             let mut committed = Vec::new();
             for batch in batches {
-                committed.push(self.publish_batch(kind, batch).await?);
+                let subject = Subject::new(kind, Item::Part);
+                committed.push(self.publish_batch(subject, batch).await?);
             }
             let commit = Commit {
                 v: Commit::version(),
@@ -233,9 +234,10 @@ impl<L: Log> Process<L> {
         Ok(())
     }
 
-    async fn publish_batch(
+    /// Publishes the parts of a batch.
+    pub(super) async fn publish_batch(
         self: &Arc<Self>,
-        kind: Kind,
+        subject: Subject,
         batch: &Assembled,
     ) -> Result<CommittedBatch, StoreError> {
         let mut parts = Vec::new();
@@ -244,7 +246,6 @@ impl<L: Log> Process<L> {
             let mut sends = JoinSet::new();
             for (at, part) in some.iter().cloned().enumerate() {
                 let shared = Arc::clone(self);
-                let subject = Subject::new(kind, Item::Part);
                 sends.spawn(async move { (at, shared.log.publish(subject, part).await) });
             }
             let mut sent: Vec<(usize, Result<u64, LogError>)> = sends.join_all().await;

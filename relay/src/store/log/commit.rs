@@ -8,12 +8,14 @@
 //! first commit in log order that follows the previous one is applied; others
 //! are void.
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use tessera::wire::Origin;
 
-use super::hex::Hex;
+use super::{Subject, hex::Hex};
 use crate::store::{Kind, StoreError};
 
 const MAGIC: &[u8; 4] = b"TSC1";
@@ -47,7 +49,7 @@ pub(super) struct Commit {
     pub(super) batches: Vec<CommittedBatch>,
 }
 
-/// A batch of a commit.
+/// A batch of a commit or import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CommittedBatch {
@@ -65,19 +67,12 @@ impl Commit {
 
     /// Encodes and signs it.
     pub(super) fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, StoreError> {
-        let body = serde_json::to_vec(self).map_err(|_| StoreError::Misused)?;
-        let signature = key.sign(&[MAGIC, body.as_slice()].concat()).to_bytes();
-        Ok([MAGIC.as_slice(), &signature, &body].concat())
+        sign(MAGIC, self, key)
     }
 
     /// Decodes a commit of this origin, and returns its hash.
     pub(super) fn open(bytes: &[u8], origin: &Origin, kind: Kind) -> Option<(Self, [u8; 32])> {
-        let (signature, body) = bytes.strip_prefix(MAGIC)?.split_at_checked(SIGNATURE_LEN)?;
-        let signature = Signature::from_slice(signature).ok()?;
-        VerifyingKey::from_bytes(&origin.0)
-            .and_then(|key| key.verify_strict(&[MAGIC, body].concat(), &signature))
-            .ok()?;
-        let commit: Self = serde_json::from_slice(body).ok()?;
+        let commit: Self = open(MAGIC, bytes, origin)?;
         let fits = commit.v == VERSION
             && commit.kind == char::from(kind.letter())
             && commit.step < commit.steps;
@@ -88,6 +83,58 @@ impl Commit {
     pub(super) fn is_last(&self) -> bool {
         self.step + 1 == self.steps
     }
+}
+
+/// Why a batch cannot be put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PartsError {
+    Missing,
+    Damaged,
+}
+
+impl CommittedBatch {
+    /// The bytes of the batch, from its parts.
+    pub(super) fn assemble(
+        &self,
+        parts: &BTreeMap<u64, (Subject, Vec<u8>)>,
+        subject: Subject,
+    ) -> Result<Vec<u8>, PartsError> {
+        let mut bytes = Vec::new();
+        for part in &self.parts {
+            let part = parts.get(part).filter(|(of, _)| *of == subject);
+            let (_, part) = part.ok_or(PartsError::Missing)?;
+            bytes.extend_from_slice(part);
+        }
+        match <[u8; 32]>::from(Sha256::digest(&bytes)) == self.sha256.0 {
+            true => Ok(bytes),
+            false => Err(PartsError::Damaged),
+        }
+    }
+}
+
+/// Encodes a record as `magic || signature of (magic || body) || body`.
+pub(super) fn sign(
+    magic: &[u8; 4],
+    record: &impl Serialize,
+    key: &SigningKey,
+) -> Result<Vec<u8>, StoreError> {
+    let body = serde_json::to_vec(record).map_err(|_| StoreError::Misused)?;
+    let signature = key.sign(&[magic, body.as_slice()].concat()).to_bytes();
+    Ok([magic.as_slice(), &signature, &body].concat())
+}
+
+/// Decodes a record that this origin has signed.
+pub(super) fn open<T: DeserializeOwned>(
+    magic: &[u8; 4],
+    bytes: &[u8],
+    origin: &Origin,
+) -> Option<T> {
+    let (signature, body) = bytes.strip_prefix(magic)?.split_at_checked(SIGNATURE_LEN)?;
+    let signature = Signature::from_slice(signature).ok()?;
+    VerifyingKey::from_bytes(&origin.0)
+        .and_then(|key| key.verify_strict(&[magic, body].concat(), &signature))
+        .ok()?;
+    serde_json::from_slice(body).ok()
 }
 
 #[cfg(test)]

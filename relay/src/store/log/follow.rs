@@ -13,6 +13,7 @@ use super::{
     Broken, Item, Log, LogError, Message, Stream, Subject,
     commit::Commit,
     compute::cells_of,
+    import::keep_part,
     marker::Marker,
     post::confirm,
     state::{Process, State},
@@ -294,7 +295,12 @@ impl<L: Log> Process<L> {
             let Subject { kind, item } = message.subject;
             match item {
                 Item::Part => {
-                    state.parts.insert(message.seq, (kind, message.bytes));
+                    let part = (message.subject, message.bytes);
+                    state.parts.insert(message.seq, part);
+                }
+                Item::ImportPart => keep_part(&mut state, message.clone()),
+                Item::Import if self.take_import(&mut state, &message).await.is_err() => {
+                    return Ok(Read::Gap);
                 }
                 Item::Commit if self.commit(&mut state, kind, &message).await.is_err() => {
                     return Ok(Read::Gap);
@@ -302,6 +308,9 @@ impl<L: Log> Process<L> {
                 _ => (),
             }
             state.published = message.seq + 1;
+            if item == Item::Import {
+                self.change();
+            }
         }
         Ok(Read::More)
     }

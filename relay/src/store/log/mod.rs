@@ -23,6 +23,7 @@ mod compute;
 mod config;
 mod follow;
 mod hex;
+mod import;
 mod marker;
 pub mod nats;
 mod options;
@@ -91,7 +92,9 @@ pub enum Item {
     Part,
     /// A commit of a close.
     Commit,
-    /// Batches of other origins.
+    /// A part of a batch of another origin.
+    ImportPart,
+    /// Batches of another origin.
     Import,
     /// The configuration of the deployment.
     Config,
@@ -100,11 +103,12 @@ pub enum Item {
 }
 
 impl Item {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Frame,
         Self::Marker,
         Self::Part,
         Self::Commit,
+        Self::ImportPart,
         Self::Import,
         Self::Config,
         Self::RatchetInput,
@@ -116,6 +120,7 @@ impl Item {
             Self::Marker => 'm',
             Self::Part => 'd',
             Self::Commit => 'c',
+            Self::ImportPart => 'e',
             Self::Import => 'x',
             Self::Config => 'o',
             Self::RatchetInput => 'r',
@@ -125,7 +130,9 @@ impl Item {
     const fn stream(self, kind: Kind) -> Stream {
         match self {
             Self::Frame | Self::Marker => Stream::of(kind),
-            Self::Part | Self::Commit | Self::Import | Self::Config => Stream::Published,
+            Self::Part | Self::Commit | Self::ImportPart | Self::Import | Self::Config => {
+                Stream::Published
+            }
             Self::RatchetInput => Stream::Ratchet,
         }
     }

@@ -6,6 +6,7 @@ use std::{
         Arc, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use ed25519_dalek::SigningKey;
@@ -16,7 +17,7 @@ use tessera::{
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::{
-    LogOptions, Stream,
+    LogOptions, Stream, Subject,
     compute::{Computed, WaitingCell},
     marker::{Before, Marker},
     post::{InFlight, Kept, Waiters},
@@ -57,6 +58,8 @@ pub(super) struct Wake {
     pub(super) numbered: Notify,
     pub(super) lobby: Notify,
     pub(super) published: Notify,
+    /// Another process has imported batches.
+    pub(super) imported: [Notify; 2],
     pub(super) flush: [Notify; 2],
     pub(super) due: [Notify; 2],
 }
@@ -68,6 +71,11 @@ impl Wake {
             Stream::Lobby => &self.lobby,
             Stream::Published | Stream::Ratchet => &self.published,
         }
+    }
+
+    pub(super) fn imported(&self, kind: Kind) -> &Notify {
+        let [numbered, lobby] = &self.imported;
+        pick(kind, numbered, lobby)
     }
 
     pub(super) fn flush(&self, kind: Kind) -> &Notify {
@@ -191,8 +199,10 @@ pub(super) struct State {
     pub(super) lobby: KindState,
     /// The next sequence of the published stream.
     pub(super) published: u64,
-    /// Parts that no commit has used yet.
-    pub(super) parts: BTreeMap<u64, (Kind, Vec<u8>)>,
+    /// Parts that no commit or import has used yet.
+    pub(super) parts: BTreeMap<u64, (Subject, Vec<u8>)>,
+    /// When batches were read that another process had imported.
+    pub(super) imported_by_others: Option<Instant>,
     /// Ratchet inputs from their stream, by kind and index.
     pub(super) inputs: HashMap<(Kind, u64), Vec<[u8; 32]>>,
     /// The next sequence of the ratchet's stream.
@@ -272,6 +282,13 @@ impl KindState {
 impl State {
     pub(super) fn kind(&self, kind: Kind) -> &KindState {
         pick(kind, &self.numbered, &self.lobby)
+    }
+
+    /// The first part for which this is true.
+    pub(super) fn first_part(&self, is_open: impl Fn(&u64, &Subject) -> bool) -> Option<u64> {
+        let mut parts = self.parts.iter();
+        let first = parts.find(|(seq, (of, _))| is_open(seq, of));
+        first.map(|(seq, _)| *seq)
     }
 
     pub(super) fn kind_mut(&mut self, kind: Kind) -> &mut KindState {

@@ -153,6 +153,7 @@ impl<L: Log> LogStore<L> {
                 lobby,
                 published: opened.read_from,
                 parts: Default::default(),
+                imported_by_others: None,
                 inputs: Default::default(),
                 ratchet: 1,
             }),
@@ -275,10 +276,16 @@ impl<L: Log> Store for LogStore<L> {
         }))
     }
 
-    /// Into this process's view only: every process pulls by itself. The cells of
-    /// imported batches are not in the index from which closes are computed.
     async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {
-        self.0.view.import(batches).await
+        self.0.import(batches).await
+    }
+
+    async fn imported_elsewhere(&self) -> Kind {
+        let wake = &self.0.wake;
+        tokio::select! {
+            () = wake.imported(Kind::Numbered).notified() => Kind::Numbered,
+            () = wake.imported(Kind::Lobby).notified() => Kind::Lobby,
+        }
     }
 
     crate::reads_from!(self => self.0.view);

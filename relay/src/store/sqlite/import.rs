@@ -43,6 +43,28 @@ pub(super) fn import(
     Ok(new)
 }
 
+/// The batches that an import would store now. Fails as that would; stores nothing.
+pub(super) fn check(
+    tx: &Transaction<'_>,
+    mut batches: Vec<ImportedBatch>,
+    cell_size: CellSize,
+    buckets: BucketCount,
+) -> Result<Vec<ImportedBatch>, WriteError> {
+    let mut stored = Vec::with_capacity(batches.len());
+    for batch in &batches {
+        let header = batch.header();
+        let held = stored_header(tx, header.bucket, header.origin, header.epoch)?;
+        stored.push(held == Some(header.encode()));
+    }
+    tx.execute_batch("SAVEPOINT check_import")?;
+    let imported = import(tx, &batches, cell_size, buckets);
+    tx.execute_batch("ROLLBACK TO check_import; RELEASE check_import")?;
+    imported?;
+    let mut stored = stored.into_iter();
+    batches.retain(|_| !stored.next().unwrap_or(false));
+    Ok(batches)
+}
+
 /// Returns `true` if the batch is the next of its chain, `false` if it is stored.
 fn is_next(tx: &Transaction<'_>, header: &BatchHeader) -> Result<bool, WriteError> {
     let place = params![header.bucket.get(), header.origin.0];

@@ -12,20 +12,22 @@ use std::{
 use rusqlite::{Connection, Transaction, params};
 use tessera::{
     base::UnixTime,
-    wire::{BucketId, HeaderHash, Origin, OriginKey},
+    wire::{BucketCount, BucketId, CellSize, HeaderHash, Origin, OriginKey},
 };
 
 use super::{
     OpenError, Options, SqliteStore, close,
     error::WriteError,
+    import,
     lock::lock,
     schema::{self, integer, unsigned},
     writer::Job,
 };
-use crate::store::{Assembled, Kind, StoreError};
+use crate::store::{Assembled, ImportedBatch, Kind, StoreError};
 
 /// `log_seen` is the index of the digests of published cells, by kind, with the
-/// time of their batch and the sequence of its commit. `log_position` is the next
+/// time of their batch and the sequence of its commit or import. A cell that was
+/// published twice has two rows: a close counts those up to its marker's sequence. `log_position` is the next
 /// close of each kind. `log_read` is the sequence from which the published stream
 /// is read again after a restart.
 pub(super) const TABLES: &str = "
@@ -34,7 +36,7 @@ pub(super) const TABLES: &str = "
         digest BLOB NOT NULL,
         closed_at INTEGER NOT NULL,
         seq INTEGER NOT NULL,
-        PRIMARY KEY (lobby, digest)
+        PRIMARY KEY (lobby, digest, seq)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS log_position (
         lobby INTEGER PRIMARY KEY,
@@ -85,6 +87,16 @@ pub(crate) struct Apply {
     pub(crate) read_from: u64,
 }
 
+/// Batches of other origins, to be stored in one transaction.
+#[derive(Debug)]
+pub(crate) struct Imported {
+    pub(crate) batches: Vec<ImportedBatch>,
+    /// Sequence of the import.
+    pub(crate) seq: u64,
+    /// From which sequence the published stream is read again.
+    pub(crate) read_from: u64,
+}
+
 /// The state of a view when it is opened.
 #[derive(Debug, Default)]
 pub(crate) struct ViewState {
@@ -115,6 +127,20 @@ impl SqliteStore {
     /// Applies one step of a close.
     pub(crate) async fn apply(&self, apply: Apply) -> Result<(), StoreError> {
         self.ask(|reply| Job::Apply(Box::new(apply), reply)).await
+    }
+
+    /// The batches that an import would store now; fails as that would.
+    pub(crate) async fn check_import(
+        &self,
+        batches: Vec<ImportedBatch>,
+    ) -> Result<Vec<ImportedBatch>, StoreError> {
+        self.ask(|reply| Job::CheckImport(batches, reply)).await
+    }
+
+    /// Stores batches of other origins; passes over those that do not follow.
+    pub(crate) async fn apply_import(&self, imported: Imported) -> Result<(), StoreError> {
+        self.ask(|reply| Job::ApplyImport(Box::new(imported), reply))
+            .await
     }
 
     /// Which of these cells were published in a batch of this kind that closed at
@@ -165,16 +191,7 @@ pub(super) fn apply(tx: &Transaction<'_>, apply: &Apply) -> Result<(), WriteErro
     let (lobby, position) = (apply.kind == Kind::Lobby, &apply.position);
     for batch in &apply.batches {
         close::write(tx, batch)?;
-        let mut digests = batch.digests();
-        digests.sort_unstable();
-        let mut insert = tx.prepare_cached(
-            "INSERT INTO log_seen (lobby, digest, closed_at, seq) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (lobby, digest) DO UPDATE SET closed_at = ?3, seq = ?4",
-        )?;
-        let closed_at = integer(batch.header.closed_at.0);
-        for digest in digests {
-            insert.execute(params![lobby, digest, closed_at, integer(apply.seq)])?;
-        }
+        see(tx, batch, apply.seq)?;
     }
     tx.prepare_cached(
         "INSERT INTO log_position (lobby, next, step, epoch, closed_at, marker, commit_hash)
@@ -191,10 +208,56 @@ pub(super) fn apply(tx: &Transaction<'_>, apply: &Apply) -> Result<(), WriteErro
         integer(position.marker),
         position.commit
     ])?;
+    read_from(tx, apply.read_from)
+}
+
+/// Writes an import. All processes count its cells as published, also those of a
+/// batch that does not follow the chain in this view.
+pub(super) fn apply_import(
+    tx: &Transaction<'_>,
+    imported: &Imported,
+    cell_size: CellSize,
+    buckets: BucketCount,
+) -> Result<[usize; 2], WriteError> {
+    let mut new = [0, 0];
+    for batch in &imported.batches {
+        match import::import(tx, std::slice::from_ref(batch), cell_size, buckets) {
+            Ok(stored) => {
+                for (new, stored) in new.iter_mut().zip(stored) {
+                    *new += stored;
+                }
+            }
+            Err(WriteError::Store(StoreError::Unlinked | StoreError::Misused)) => (),
+            Err(error) => return Err(error),
+        }
+        see(tx, batch.assembled(), imported.seq)?;
+    }
+    read_from(tx, imported.read_from)?;
+    Ok(new)
+}
+
+/// Counts the cells of a batch as published by the message with this sequence.
+fn see(tx: &Transaction<'_>, batch: &Assembled, seq: u64) -> Result<(), WriteError> {
+    let mut digests = batch.digests();
+    digests.sort_unstable();
+    let mut insert = tx.prepare_cached(
+        "INSERT OR IGNORE INTO log_seen (lobby, digest, closed_at, seq)
+         VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    let header = &batch.header;
+    let closed_at = integer(header.closed_at.0);
+    for digest in digests {
+        let lobby = header.bucket.is_lobby();
+        insert.execute(params![lobby, digest, closed_at, integer(seq)])?;
+    }
+    Ok(())
+}
+
+fn read_from(tx: &Transaction<'_>, seq: u64) -> Result<(), WriteError> {
     tx.prepare_cached(
         "INSERT INTO log_read (id, seq) VALUES (0, ?1) ON CONFLICT (id) DO UPDATE SET seq = ?1",
     )?
-    .execute([integer(apply.read_from)])?;
+    .execute([integer(seq)])?;
     Ok(())
 }
 

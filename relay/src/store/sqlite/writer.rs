@@ -19,7 +19,7 @@ use super::{
     reader_gate::ReaderGate,
     schema, segment,
     settings::{self, hold_name},
-    view::{self, Apply},
+    view::{self, Apply, Imported},
 };
 use crate::store::{Closing, ImportedBatch, Kind, Post, StoreError};
 
@@ -42,6 +42,10 @@ pub(super) enum Job {
     /// Drops cells that more closes than this left behind.
     EndEpoch(Kind, u8, Reply<()>),
     Import(Vec<ImportedBatch>, Reply<()>),
+    /// Replies with the batches that an import would store.
+    CheckImport(Vec<ImportedBatch>, Reply<Vec<ImportedBatch>>),
+    /// Imports into a view.
+    ApplyImport(Box<Imported>, Reply<()>),
     KeepFork(Box<Fork>, Reply<()>),
     Seal(Vec<segment::Due>, Reply<()>),
     /// Replies whether there was anything to delete.
@@ -81,6 +85,15 @@ impl Writer {
                 Job::Close(closing, reply) => reply_with(reply, self.close(*closing)),
                 Job::EndEpoch(kind, most, reply) => reply_with(reply, self.end_epoch(kind, most)),
                 Job::Import(batches, reply) => reply_with(reply, self.import(&batches)),
+                Job::CheckImport(batches, reply) => {
+                    let checked = self.write(|tx, parts| {
+                        import::check(tx, batches, parts.cell_size, parts.buckets)
+                    });
+                    reply_with(reply, checked);
+                }
+                Job::ApplyImport(imported, reply) => {
+                    reply_with(reply, self.apply_import(&imported));
+                }
                 Job::KeepFork(fork, reply) => {
                     reply_with(reply, self.write(|tx, _| Ok(import::keep_fork(tx, &fork)?)));
                 }
@@ -212,8 +225,18 @@ impl Writer {
         if !self.has_room(bytes.sum::<usize>() as u64)? {
             return Err(StoreError::Full);
         }
-        let [numbered, lobby] =
+        let new =
             self.write(|tx, parts| import::import(tx, batches, parts.cell_size, parts.buckets))?;
+        self.imported(new)
+    }
+
+    fn apply_import(&mut self, imported: &Imported) -> Result<(), StoreError> {
+        let new = self
+            .write(|tx, parts| view::apply_import(tx, imported, parts.cell_size, parts.buckets))?;
+        self.imported(new)
+    }
+
+    fn imported(&mut self, [numbered, lobby]: [usize; 2]) -> Result<(), StoreError> {
         self.disk.closed(Kind::Numbered, numbered);
         self.disk.closed(Kind::Lobby, lobby);
         self.trim_log()

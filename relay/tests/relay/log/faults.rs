@@ -233,8 +233,12 @@ async fn a_lost_view_is_rebuilt_from_what_the_log_still_has() {
         .unwrap();
     assert_eq!(team.close(7, &[0, 1]).await, []);
     assert!(is_published(&team, 0, &waiting[0].cell).await);
-    let copies = |batches: &std::collections::BTreeMap<(u32, u64), Vec<u8>>| {
-        let of = |epoch| batches.get(&(0, epoch)).cloned();
+    let copies = |batches: &std::collections::BTreeMap<super::team::Place, Vec<u8>>| {
+        let mut of_bucket = batches.range((0, [0; 32], 0)..(1, [0; 32], 0));
+        let mut of = |epoch| {
+            let found = of_bucket.find(|((_, _, of), _)| *of == epoch);
+            found.map(|(_, batch)| batch.clone())
+        };
         of(7)
     };
     assert_eq!(

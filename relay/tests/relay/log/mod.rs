@@ -3,6 +3,7 @@
 
 mod adopt;
 mod faults;
+mod imports;
 mod memory;
 mod simulation;
 mod team;

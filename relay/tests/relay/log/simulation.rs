@@ -23,9 +23,9 @@ use tessera_relay::{
 
 use super::{
     memory::{Faults, MemoryLog},
-    team::{BUCKETS, Team, copies},
+    team::{BUCKETS, Place, Team, copies},
 };
-use crate::{bucket, cover::Dice};
+use crate::{bucket, contract::imports::Foreign, cover::Dice};
 
 const MEMBERS: usize = 3;
 
@@ -89,6 +89,8 @@ async fn run(seed: u64, epochs: u64, broken: Option<Broken>) -> Result<Outcome, 
     }
     let mut dice = Dice(seed);
     let mut crashes = 0;
+    let mut foreign = Foreign::with_cells(CellSize::try_from(1024).unwrap());
+    let mut to_import = Vec::new();
     team.servers.set_faults(Faults::MANY);
     team.crashes.store(6, Ordering::Relaxed);
     for epoch in 1..=epochs {
@@ -107,6 +109,17 @@ async fn run(seed: u64, epochs: u64, broken: Option<Broken>) -> Result<Outcome, 
             .collect();
         let failed = team.close(epoch, &running).await;
         team.members[stopped].log.freeze(false);
+        to_import.extend(BUCKETS.map(|of| foreign.batch(bucket(of), epoch, epoch * 10, &[])));
+        // Two members fetch the same batches at the same time.
+        let imported = tokio::join!(
+            team.members[stopped].store.import(to_import.clone()),
+            team.members[(stopped + 1) % MEMBERS]
+                .store
+                .import(to_import.clone()),
+        );
+        if imported.0.or(imported.1).is_ok() {
+            to_import.clear();
+        }
         let failed: BTreeSet<usize> = failed.into_iter().map(|(member, _)| member).collect();
         for member in failed {
             crashes += 1;
@@ -133,6 +146,11 @@ async fn run(seed: u64, epochs: u64, broken: Option<Broken>) -> Result<Outcome, 
     posters.stop.store(true, Ordering::Relaxed);
     posting.join_all().await;
     let all: Vec<usize> = (0..MEMBERS).collect();
+    team.members[0]
+        .store
+        .import(to_import)
+        .await
+        .map_err(|error| error.to_string())?;
     // What waits leaves at 38 cells per bucket and epoch, 16 of the lobby.
     let mut last = epochs;
     let acknowledged = posters.acknowledged.lock().unwrap().clone();
@@ -160,6 +178,10 @@ async fn run(seed: u64, epochs: u64, broken: Option<Broken>) -> Result<Outcome, 
     let batches = team.batches(0).await;
     if let Some((_, count)) = copies(&batches)?.iter().find(|(_, count)| **count > 1) {
         return Err(format!("a cell was published {count} times"));
+    }
+    let is_foreign = |(_, origin, _): &&Place| *origin == foreign.key.origin().0;
+    if batches.keys().filter(is_foreign).count() as u64 != 2 * epochs {
+        return Err("batches of another origin are missing".to_owned());
     }
     for member in 0..MEMBERS {
         if team.batches(member).await != batches {

@@ -34,6 +34,9 @@ pub(crate) const RULE: CoverRule = CoverRule::Fixed(2);
 const LOBBY: CoverRule = CoverRule::FillTo(16);
 pub(crate) const BUCKETS: [u32; 2] = [0, 1];
 
+/// Bucket, origin and epoch of a batch.
+pub(crate) type Place = (u32, [u8; 32], u64);
+
 pub(crate) struct Team {
     directory: TempDir,
     pub(crate) servers: Arc<Servers>,
@@ -145,8 +148,8 @@ impl Team {
         closes.join_all().await.into_iter().flatten().collect()
     }
 
-    /// All batches of a member, by bucket and epoch.
-    pub(crate) async fn batches(&self, number: usize) -> BTreeMap<(u32, u64), Vec<u8>> {
+    /// All batches of a member, of all origins.
+    pub(crate) async fn batches(&self, number: usize) -> BTreeMap<Place, Vec<u8>> {
         let store = &self.members[number].store;
         let window = Window {
             from: UnixTime(0),
@@ -160,7 +163,7 @@ impl Team {
                 let Ok(Found::Held(bytes)) = found else {
                     panic!("{found:?}");
                 };
-                all.insert((bucket.get(), header.epoch), bytes);
+                all.insert((bucket.get(), header.origin.0, header.epoch), bytes);
             }
         }
         all
@@ -203,15 +206,15 @@ async fn close_within(
 }
 
 /// Checks that every chain is whole, and counts the copies of each cell.
-pub(crate) fn copies(
-    batches: &BTreeMap<(u32, u64), Vec<u8>>,
-) -> Result<BTreeMap<Vec<u8>, u32>, String> {
+pub(crate) fn copies(batches: &BTreeMap<Place, Vec<u8>>) -> Result<BTreeMap<Vec<u8>, u32>, String> {
     let mut copies = BTreeMap::new();
     let mut before: Option<BatchHeader> = None;
     for (place, bytes) in batches {
         let batch = Batch::parse(bytes).map_err(|error| format!("{place:?}: {error}"))?;
         let header = batch.header().clone();
-        let follows = match before.filter(|before| before.bucket == header.bucket) {
+        let is_same =
+            |before: &BatchHeader| (before.bucket, before.origin) == (header.bucket, header.origin);
+        let follows = match before.filter(is_same) {
             Some(before) => header.follows(&before).is_ok(),
             None => header.prev == BatchHeader::NO_PREV,
         };

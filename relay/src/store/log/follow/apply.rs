@@ -10,8 +10,8 @@ use tessera::{
 
 use super::{
     super::{
-        Item, Log, Stream,
-        commit::Commit,
+        Item, Log, Stream, Subject,
+        commit::{Commit, PartsError},
         compute::WaitingCell,
         state::{Process, State},
     },
@@ -36,16 +36,14 @@ impl<L: Log> Process<L> {
     ) -> Result<Vec<Assembled>, StoreError> {
         let mut batches = Vec::new();
         for committed in &commit.batches {
-            let mut bytes = Vec::new();
-            for part in &committed.parts {
-                let part = state.parts.get(part).filter(|(of, _)| *of == kind);
-                let (_, part) = part.ok_or(StoreError::Damaged)?;
-                bytes.extend_from_slice(part);
-            }
-            if <[u8; 32]>::from(Sha256::digest(&bytes)) != committed.sha256.0 {
-                let what = "a part of a batch is damaged in the log";
-                return Err(self.health.damaged(what));
-            }
+            let bytes = committed.assemble(&state.parts, Subject::new(kind, Item::Part));
+            let bytes = bytes.map_err(|error| match error {
+                PartsError::Missing => StoreError::Damaged,
+                PartsError::Damaged => {
+                    let what = "a part of a batch is damaged in the log";
+                    self.health.damaged(what)
+                }
+            })?;
             let bucket = BucketId::try_from(committed.bucket).map_err(|_| StoreError::Damaged)?;
             let header = Batch::parse(&bytes)?.header().clone();
             header.expect(bucket, &self.origin, commit.epoch)?;
@@ -86,12 +84,9 @@ impl<L: Log> Process<L> {
                 ..before
             },
         };
-        let is_open = |part: u64, of: Kind| of != kind || part > seq;
-        let read_from = state
-            .parts
-            .iter()
-            .find(|(part, (of, _))| is_open(**part, *of))
-            .map_or(seq + 1, |(part, _)| *part);
+        let used = Subject::new(kind, Item::Part);
+        let is_open = |part: &u64, of: &Subject| *of != used || *part > seq;
+        let read_from = state.first_part(is_open).unwrap_or(seq + 1);
         let digests: Vec<[u8; 32]> = batches.iter().flat_map(Assembled::digests).collect();
         let headers: Vec<_> = batches.iter().map(|batch| batch.header.clone()).collect();
         let applied = self.view.apply(Apply {
@@ -102,7 +97,7 @@ impl<L: Log> Process<L> {
             read_from,
         });
         applied.await?;
-        state.parts.retain(|part, (of, _)| is_open(*part, *of));
+        state.parts.retain(|part, (of, _)| is_open(part, of));
         self.crash("applied")?;
         for header in headers {
             let blur = state.kind(kind).rules.values().next();
