@@ -12,9 +12,11 @@ use crate::{
         contacts::{Checks, Contacts},
         devices::Devices,
         emergencies::Emergencies,
+        forks::Forks,
         inbox::{Inbox, TagSources, Work},
         invitations::Invitations,
         journal::Journal,
+        light::Light,
         mailboxes::Mailboxes,
         messages::Messages,
         outbox::Outbox,
@@ -55,6 +57,8 @@ pub struct Client {
     pub(crate) emergencies: Emergencies,
     pub(crate) journal: Journal,
     pub(crate) shredding: Shredding,
+    pub(crate) light: Light,
+    pub(crate) forks: Forks,
 }
 
 impl Client {
@@ -198,6 +202,14 @@ impl Client {
             StoreKey::Settings => Some(stored::encode(&self.settings.to_record())),
             StoreKey::Filing => {
                 let record = self.messages.filing_record();
+                record.map(|record| stored::encode(&record))
+            }
+            StoreKey::Light => {
+                let record = self.light.to_record();
+                record.map(|record| stored::encode(&record))
+            }
+            StoreKey::Forks => {
+                let record = self.forks.to_record();
                 record.map(|record| stored::encode(&record))
             }
             StoreKey::Overdue => self

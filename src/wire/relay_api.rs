@@ -15,7 +15,7 @@ use super::{
 };
 use crate::base::{ErrorCode, UnixTime};
 
-pub use origins::{KindStanding, MemberInfo, OriginsAnswer, Standing, Standings};
+pub use origins::{Held, KindStanding, MemberInfo, OriginsAnswer, Standing, Standings};
 
 /// The supported protocol version: `protocol` in [`RelayInfo`].
 pub const PROTOCOL: u32 = 1;

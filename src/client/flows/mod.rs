@@ -8,6 +8,7 @@ mod emergency;
 mod enrol;
 mod evidence;
 mod filing;
+mod light;
 mod load;
 mod log;
 mod maintain;
@@ -22,4 +23,5 @@ mod seal;
 mod send;
 mod verify;
 
+pub(crate) use light::Asked;
 pub use send::Outgoing;

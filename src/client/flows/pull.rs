@@ -6,8 +6,11 @@ use rand_core::CryptoRng;
 use crate::{
     base::UnixTime,
     client::{
-        Client, ClientError, Download, Effects, Mailbox, Received, flows::accept::Outcome,
-        mailboxes::IndexEntry, transaction::Transaction, view::Event,
+        Client, ClientError, Download, Effects, Mailbox, Received, StoreKey,
+        flows::accept::Outcome,
+        mailboxes::{IndexEntry, Part},
+        transaction::Transaction,
+        view::Event,
     },
     wire::{Batch, BucketId, BucketIndex, Hashes, InfoAnswer, paths},
 };
@@ -24,7 +27,12 @@ impl Client {
         let answer = answer.map_err(|_| ClientError::RelayProtocol)?;
 
         let mut tx = Transaction::new(now);
+        let before = self.bucket(Mailbox::Own).ok();
         self.mailboxes.configure(answer, &mut tx);
+        if before.is_some() && self.bucket(Mailbox::Own).ok() != before {
+            self.light.reset();
+            tx.touch(StoreKey::Light);
+        }
         self.fit_outbox();
         Ok(self.commit(tx, ()))
     }
@@ -73,7 +81,16 @@ impl Client {
             .mailboxes
             .plan(mailbox, bucket, &index, whole, backfill)?;
 
+        let mut plan = plan;
+        if mailbox == Mailbox::Own {
+            // The bucket was read by its tags before.
+            plan.extend(self.plan_unfinished(bucket, &index)?);
+        }
+
         let mut tx = Transaction::new(now);
+        if mailbox == Mailbox::Own {
+            self.expire_units(&index, &mut tx);
+        }
         self.mailboxes.looked(mailbox, &index, &mut tx);
         if plan.is_empty() {
             self.mailboxes.read_to_the_end(mailbox, &mut tx);
@@ -112,6 +129,9 @@ impl Client {
                 .split_hashed(bucket, bytes, hashes.whole)
                 .map_err(|_| ClientError::BatchInvalid)?,
         };
+        if download.part == Part::Tags {
+            return Err(ClientError::BatchInvalid); // Tags are no batch: `take_tags`.
+        }
         let batches = self.verified(download.mailbox, &batches, &hashes.rests)?;
         if let (IndexEntry::Batch(listed), [batch]) = (&download.entry, batches.as_slice()) {
             let header = batch.header();
@@ -119,6 +139,10 @@ impl Client {
                 .expect(bucket, &listed.origin, listed.epoch)
                 .map_err(|_| ClientError::BatchInvalid)?;
         }
+        if download.part == Part::Again {
+            return Ok(self.read_again(&batches, now, rng));
+        }
+        self.light.relist();
         Ok(self.read(download.mailbox, (&batches, download.whole), now, rng))
     }
 
@@ -154,6 +178,16 @@ impl Client {
         for batch in batches {
             self.read_batch(mailbox, (batch, whole), &mut outcome, rng, &mut tx);
         }
+        self.end_reading(outcome, rng, tx)
+    }
+
+    /// What was read is acknowledged, and the commit is made.
+    pub(crate) fn end_reading(
+        &mut self,
+        outcome: Outcome,
+        rng: &mut impl CryptoRng,
+        mut tx: Transaction,
+    ) -> Effects<Received> {
         self.acknowledge(outcome.receipts, rng, &mut tx);
         for key in outcome.grown {
             if let Some(transfer) = self.incoming_transfer(key) {
@@ -203,7 +237,7 @@ impl Client {
         Ok(self.bucket(Mailbox::Own)?.get())
     }
 
-    fn bucket(&self, mailbox: Mailbox) -> Result<BucketId, ClientError> {
+    pub(crate) fn bucket(&self, mailbox: Mailbox) -> Result<BucketId, ClientError> {
         match mailbox {
             Mailbox::Own => self.mailboxes.bucket_of(&self.public().fingerprint()),
             Mailbox::Lobby => Ok(BucketId::LOBBY),

@@ -9,7 +9,7 @@ mod shape;
 pub use alerts::RelayNotice;
 pub(crate) use chain::{Cursors, Step};
 pub use plan::Download;
-pub(crate) use plan::IndexEntry;
+pub(crate) use plan::{IndexEntry, Part};
 
 use alerts::{Alert, Alerts};
 use shape::ShapeChange;
@@ -24,7 +24,7 @@ use crate::{
         VaultError,
         stored::{RelayRecord, ShapeRecord},
     },
-    wire::{BatchHeader, BucketId, RelaySettings, compute_bucket},
+    wire::{BatchHeader, BucketId, Origin, RelaySettings, compute_bucket},
 };
 
 /// How far the closing time of a new batch may lie before the one of its
@@ -186,6 +186,21 @@ impl Mailboxes {
         let back = closed_at.plus(CLOSING_TOLERANCE_SECONDS).0 < before;
         let future = closed_at > tx.now.plus(CLOCK_SKEW_SECONDS) && !self.clock_is_off();
         self.alerts.set(Alert::ClosingTime, back || future, tx);
+    }
+
+    /// Whether the second relay of light reading answers.
+    pub(crate) fn mirror_answers(&mut self, answers: bool, tx: &mut Transaction) {
+        self.alerts.set(Alert::Mirror, !answers, tx);
+    }
+
+    /// Whether a batch of an origin may be new.
+    pub(crate) fn wants(&self, mailbox: Mailbox, origin: &Origin, epoch: u64) -> bool {
+        self.cursors(mailbox).wants(&origin.0, (epoch, epoch))
+    }
+
+    /// The epoch of an origin that was read last.
+    pub(crate) fn read_until(&self, mailbox: Mailbox, origin: &Origin) -> Option<u64> {
+        Some(self.cursors(mailbox).of(&origin.0)?.epoch)
     }
 
     pub(crate) fn to_record(&self) -> RelayRecord {

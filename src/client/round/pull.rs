@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::{Ask, Failure, Task};
+use super::{Ask, Failure, Task, look::Look};
 use crate::{
     base::ErrorCode,
     client::{Download, Mailbox},
@@ -52,6 +52,8 @@ pub(super) struct Pull {
     pub(super) refused: u32,
     /// Mailboxes that were read, or why they could not be.
     ended: Vec<(Mailbox, Result<(), Unread>)>,
+    /// The look that this is part of.
+    pub(super) look: Option<Look>,
 }
 
 /// Why a mailbox could not be read.
@@ -80,6 +82,14 @@ impl Pull {
         }
     }
 
+    /// The pull of the own bucket by its tags.
+    pub(super) fn looking() -> Self {
+        Self {
+            look: Some(Look::default()),
+            ..Self::default()
+        }
+    }
+
     /// Adds what the index of a mailbox lists.
     pub(super) fn plan(&mut self, mailbox: Mailbox, plan: Vec<Download>) {
         self.progress.push(Progress {
@@ -99,6 +109,7 @@ impl Pull {
         let last = self.progress.last()?;
         (last.total_bytes > LARGE_PULL).then_some(Ask::Confirm {
             bytes: last.total_bytes,
+            tells: false,
         })
     }
 

@@ -223,12 +223,27 @@ fn ask(ask: Ask) -> JsResult<JsValue> {
             set(&object, "ahead", &ahead);
             "keep"
         }
+        Ask::Mirror(path) => {
+            set(&object, "path", &path.into());
+            "mirror"
+        }
+        Ask::Select {
+            path,
+            relay,
+            mirror,
+        } => {
+            set(&object, "path", &path.into());
+            set(&object, "relay", &array(&relay));
+            set(&object, "mirror", &array(&mirror));
+            "select"
+        }
         Ask::HandOver(path) => {
             set(&object, "path", &path.into());
             "handOver"
         }
-        Ask::Confirm { bytes } => {
+        Ask::Confirm { bytes, tells } => {
             set(&object, "bytes", &number(bytes));
+            set(&object, "tells", &tells.into());
             "confirm"
         }
         Ask::Progress(progress) => return tagged("progress", &progress),

@@ -7,7 +7,7 @@ use super::{
         json::{self, Json, once},
         segment::MAX_SEGMENT_LEN,
     },
-    BatchRef, BucketIndex, InfoAnswer, PROTOCOL, RelayApiError, RelaySettings, SegmentRef,
+    BatchRef, BucketIndex, Held, InfoAnswer, PROTOCOL, RelayApiError, RelaySettings, SegmentRef,
 };
 use crate::base::{
     UnixTime,
@@ -220,6 +220,63 @@ impl SegmentRef {
             && segment.cells <= segment.bytes;
         possible.then_some(segment)
     }
+}
+
+impl Held {
+    /// Parses `GET /v1/origins`: the origins of which the relay has batches of
+    /// numbered buckets.
+    ///
+    /// # Errors
+    ///
+    /// [`RelayApiError::Json`].
+    pub fn parse(text: &[u8]) -> Result<Vec<Self>, RelayApiError> {
+        Self::read_all(text).ok_or(RelayApiError::Json)
+    }
+
+    fn read_all(text: &[u8]) -> Option<Vec<Self>> {
+        let mut origins = None;
+        json::object(text, &mut |json, key| match key {
+            "origins" => once(&mut origins, list(json, Self::read)),
+            _ => json.skip(),
+        })?;
+        Some(origins?.into_iter().flatten().collect())
+    }
+
+    fn read(json: &mut Json<'_>) -> Option<Option<Self>> {
+        let (mut origin, mut kinds) = (None, None);
+        json.object(&mut |json, key| match key {
+            "origin" => once(&mut origin, hex(json).map(Origin)),
+            "kinds" => once(&mut kinds, numbered(json)),
+            _ => json.skip(),
+        })?;
+        let origin = origin?;
+        let held = kinds?.map(|(oldest, epoch)| Self {
+            origin,
+            oldest,
+            epoch,
+        });
+        Some(held)
+    }
+}
+
+/// The oldest and the newest epoch of the numbered buckets.
+fn numbered(json: &mut Json<'_>) -> Option<Option<(u64, u64)>> {
+    let mut found = None;
+    json.object(&mut |json, key| match key {
+        "numbered" => once(&mut found, json.nullable(epochs)),
+        _ => json.skip(),
+    })?;
+    found
+}
+
+fn epochs(json: &mut Json<'_>) -> Option<(u64, u64)> {
+    let (mut oldest, mut epoch) = (None, None);
+    json.object(&mut |json, key| match key {
+        "oldest" => once(&mut oldest, epoch_number(json)),
+        "epoch" => once(&mut epoch, epoch_number(json)),
+        _ => json.skip(),
+    })?;
+    Some((oldest?, epoch?)).filter(|(oldest, epoch)| oldest <= epoch)
 }
 
 fn hex(json: &mut Json<'_>) -> Option<[u8; 32]> {
