@@ -57,6 +57,8 @@ pub struct InfoAnswer {
     pub settings: RelaySettings,
     /// How long the relay keeps a batch of the lobby, in seconds.
     pub lobby_retention_seconds: RetentionSeconds,
+    /// The origins of the members of its federation, whose batches it has.
+    pub members: Vec<Origin>,
     /// The relay's clock. A hint: no check may depend on it.
     pub time: UnixTime,
 }

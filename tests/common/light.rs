@@ -10,7 +10,6 @@ use tessera::wire::{
 pub(crate) struct Segment {
     number: u64,
     headers: Vec<BatchHeader>,
-    pub(crate) bytes: Vec<u8>,
 }
 
 impl Segment {
@@ -18,7 +17,14 @@ impl Segment {
         self.headers.contains(header)
     }
 
-    pub(crate) fn to_json(&self) -> String {
+    fn bytes(&self, relay: &Relay) -> Vec<u8> {
+        let batches = relay.batches(self.headers[0].bucket.get());
+        let batches = batches.filter(|(header, _)| self.holds(header));
+        batches.flat_map(|(_, bytes)| bytes).copied().collect()
+    }
+
+    pub(crate) fn to_json(&self, relay: &Relay) -> String {
+        let bytes = self.bytes(relay);
         let (first, last) = (&self.headers[0], &self.headers[self.headers.len() - 1]);
         let cells: u32 = self.headers.iter().map(|header| header.count).sum();
         format!(
@@ -27,8 +33,8 @@ impl Segment {
             self.number,
             first.epoch,
             last.epoch,
-            self.bytes.len(),
-            hex::encode(Sha256::digest(&self.bytes)),
+            bytes.len(),
+            hex::encode(Sha256::digest(&bytes)),
         )
     }
 }
@@ -44,7 +50,7 @@ impl Relay {
         if !self.segments || bucket == BucketId::LOBBY.get() {
             return segments;
         }
-        for (header, bytes) in self.batches(bucket).filter(|(header, _)| listed(header)) {
+        for (header, _) in self.batches(bucket).filter(|(header, _)| listed(header)) {
             let number = grid_cell(header.closed_at);
             let joins = |segment: &&mut Segment| {
                 segment.number == number && segment.headers[0].origin == header.origin
@@ -52,12 +58,10 @@ impl Relay {
             match segments.last_mut().filter(joins) {
                 Some(segment) => {
                     segment.headers.push(header.clone());
-                    segment.bytes.extend_from_slice(bytes);
                 }
                 None => segments.push(Segment {
                     number,
                     headers: vec![header.clone()],
-                    bytes: bytes.clone(),
                 }),
             }
         }
@@ -113,7 +117,7 @@ impl Relay {
             asked == paths::segment(bucket, &segment.headers[0].origin, segment.number)
         })?;
         if whole.is_none() {
-            return Some(segment.bytes);
+            return Some(segment.bytes(self));
         }
         let batches = self.batches(bucket.get());
         let batches = batches.filter(|(header, _)| segment.holds(header));

@@ -39,6 +39,8 @@ pub(crate) struct Relay {
     pub(crate) expires: bool,
     /// Whether six hours of batches are listed as one segment.
     pub(crate) segments: bool,
+    /// The keys of the members of its federation.
+    pub(crate) members: Vec<Rc<OriginKey>>,
     /// Answered with 202, not published yet.
     pub(crate) pending: BTreeMap<u32, Vec<Cell>>,
     pub(crate) published: BTreeMap<u32, Vec<(BatchHeader, Vec<u8>)>>,
@@ -71,6 +73,7 @@ impl Relay {
             since_close: 60,
             expires: false,
             segments: false,
+            members: Vec::new(),
             pending: BTreeMap::new(),
             published: BTreeMap::new(),
             known: HashSet::new(),
@@ -83,13 +86,24 @@ impl Relay {
             r#"{{"protocol":1,"origin":"{}","buckets":{},"cell_size":{},"epoch_seconds":{EPOCH},
             "lobby":{{"epoch_seconds":15,"cells":16,"retention_seconds":{LOBBY_RETENTION_SECONDS}}},
             "retention_seconds":{RETENTION_SECONDS},"slot":{{"per_bucket":{}}},"max_attachment_bytes":16777216,
-            "cover":{{"mechanism":"fixed"}},"time":{}}}"#,
+            "cover":{{"mechanism":"fixed"}},"federation":[{}],"time":{}}}"#,
             self.key.origin(),
             self.buckets.get(),
             self.size.get(),
             self.per_bucket,
+            self.federation(),
             self.time()
         )
+    }
+
+    fn federation(&self) -> String {
+        let members = self.members.iter().map(|key| {
+            format!(
+                r#"{{"origin":"{}","name":"x","urls":["https://x.example"],"publishes":true}}"#,
+                key.origin()
+            )
+        });
+        members.collect::<Vec<_>>().join(",")
     }
 
     /// A minute after the last close.
@@ -187,7 +201,10 @@ impl Relay {
             .collect();
         let oldest = headers().map(|header| header.epoch).min();
         let oldest = oldest.map_or("null".to_owned(), |epoch| epoch.to_string());
-        let segments: Vec<String> = segments.iter().map(Segment::to_json).collect();
+        let segments: Vec<String> = segments
+            .iter()
+            .map(|segment| segment.to_json(self))
+            .collect();
         format!(
             r#"{{"oldest":{oldest},"batches":[{}],"segments":[{}]}}"#,
             batches.join(","),

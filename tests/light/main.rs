@@ -10,10 +10,13 @@
     missing_docs
 )]
 
+mod chances;
 mod collusion;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod federation;
+mod figures;
 mod logs;
 mod reading;
 mod stage;

@@ -1,5 +1,7 @@
 //! What light reading reads: everything, once, in order.
 
+use tessera::client::{Answer, Ask, Event, Failure, Gap};
+
 use crate::stage::*;
 
 #[test]
@@ -147,4 +149,104 @@ fn of_many_cells_the_person_is_asked_whether_to_fetch_the_window_whole() {
         assert_eq!(stage.whole_reads(), whole);
         assert_eq!(stage.codes(), [""; 0]);
     }
+}
+
+/// What was read by tags and not retrieved is read whole once the host says so.
+#[test]
+fn whole_reading_after_light_reading_misses_nothing() {
+    let mut stage = Stage::new();
+    stage.agrees = false;
+    let texts: Vec<String> = (0..20).map(|number| format!("result {number}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    stage.write(&texts);
+    stage.close();
+    stage.look();
+    assert_eq!(stage.texts().len(), 8);
+    stage.b.queries = None;
+    stage.write(&["one more"]);
+    stage.close();
+    stage.open();
+    stage.run(30);
+    assert_eq!(stage.texts().len(), 21);
+    assert_eq!(stage.b.client.cells_to_retrieve(), 0);
+    assert!(!stage.b.store.contains_key("s/light"));
+    stage.b.assert_memory_is_stored();
+    // And by tags again.
+    stage.b.read_light(QUERIES);
+    stage.clear_logs();
+    stage.write(&["and another"]);
+    stage.close();
+    stage.open();
+    stage.run(30);
+    assert_eq!(stage.texts().len(), 22);
+    assert_eq!(stage.whole_reads(), 0);
+    assert_eq!(stage.codes(), [""; 0]);
+}
+
+#[test]
+fn tags_that_are_not_there_are_asked_for_again_and_the_gap_is_told_and_closed() {
+    let mut stage = Stage::new();
+    stage.write(&["in the batch that is missing"]);
+    stage.close();
+    let missing = format!("/{}/tags", stage.relay.epoch);
+    stage.write(&["in the next"]);
+    stage.close();
+    stage.open();
+    let mut left = 2;
+    stage.run_with(70, &mut |ask| match ask {
+        Ask::Keep { path, .. } if path.ends_with(&missing) && left > 0 => {
+            left -= 1;
+            Some(Answer::Kept(Err(Failure::Missing)))
+        }
+        _ => None,
+    });
+    assert_eq!(left, 0, "asked for at every look");
+    let mut texts = stage.texts();
+    texts.sort_unstable();
+    assert_eq!(texts, ["in the batch that is missing", "in the next"]);
+    let gaps = stage.b.events.iter().filter_map(|event| match event {
+        Event::Gap(Gap::Batches { closed, .. }) => Some(*closed),
+        _ => None,
+    });
+    assert_eq!(gaps.collect::<Vec<_>>(), [false, true]);
+    assert_eq!(stage.whole_reads(), 0);
+}
+
+/// 14 days away, with a relay that makes segments: few requests, windows as
+/// long as a request may cover, and all messages, wherever they are.
+#[test]
+fn after_two_weeks_away_the_tags_of_segments_are_read_and_every_message_found() {
+    let mut stage = Stage::new();
+    stage.relay.segments = true;
+    for epoch in 0..14 * 48 {
+        if [1, 100, 300, 500, 671].contains(&epoch) {
+            stage.write(&[&format!("in epoch {epoch}")]);
+        }
+        stage.close();
+    }
+    stage.open();
+    stage.run(70);
+    assert_eq!(stage.texts().len(), 5);
+    assert_eq!(stage.whole_reads(), 0);
+    let tags = stage.seen[0].paths("/tags");
+    let segments = tags.iter().filter(|path| path.contains("/segments/"));
+    assert!((55..=57).contains(&segments.count()));
+    assert!(tags.len() < 57 + 2 * 12);
+    // The window of the first look is kept for the ones after it.
+    let windows: Vec<_> = stage.seen[1]
+        .requests
+        .iter()
+        .filter(|seen| seen.path.ends_with("/select"))
+        .map(window_of)
+        .collect();
+    assert_eq!(windows.len(), 4);
+    assert!(windows.iter().all(|window| window.0 == windows[0].0));
+    // Later it is a day.
+    stage.run(12 * EPOCH);
+    let last = stage.seen[1].requests.iter().rev();
+    let last = last
+        .filter(|seen| seen.path.ends_with("/select"))
+        .map(window_of);
+    let (first, last, _) = last.take(1).next().unwrap();
+    assert!(last - first < 60, "{first} to {last}");
 }

@@ -5,7 +5,7 @@ use rand_core::CryptoRng;
 
 use super::scan::Manner;
 use crate::{
-    base::{ErrorCode, UnixTime},
+    base::{ErrorCode, SortedMap, UnixTime},
     client::{
         Client, ClientError, Download, Effects, Mailbox, Received, StoreKey,
         flows::accept::Outcome,
@@ -14,8 +14,8 @@ use crate::{
         transaction::Transaction,
     },
     wire::{
-        Batch, BatchDigest, BatchRef, BatchTags, BucketId, BucketIndex, Fork, Held, Origin,
-        SelectWindow, paths,
+        Batch, BatchDigest, BatchHeader, BatchRef, BatchTags, BucketId, BucketIndex, Fork, Held,
+        Origin, SelectWindow, paths,
     },
 };
 
@@ -26,6 +26,9 @@ pub(crate) struct Asked {
     /// Epochs, and places in their batches.
     cells: Vec<(u64, u32)>,
 }
+
+/// Places in a batch, and cells.
+type Cells = Vec<(u32, Vec<u8>)>;
 
 /// What a look led to.
 #[derive(Debug, Default)]
@@ -277,7 +280,7 @@ impl Client {
         origin: &Origin,
         epoch: u64,
         tags: &[u8],
-    ) -> Result<crate::wire::BatchHeader, ClientError> {
+    ) -> Result<BatchHeader, ClientError> {
         let bucket = self.bucket(Mailbox::Own)?;
         let tags = BatchTags::parse(tags).map_err(|_| ClientError::BatchInvalid)?;
         let header = tags.header();
@@ -409,9 +412,9 @@ impl Client {
         origin: &Origin,
         chain: &Chain,
         answered: &[(Asked, [Vec<u8>; 2])],
-    ) -> Vec<(u64, Vec<(u32, Vec<u8>)>)> {
+    ) -> Vec<(u64, Cells)> {
         let rest = self.rest_len().max(1);
-        let mut found = crate::base::SortedMap::<u64, Vec<(u32, Vec<u8>)>>::new();
+        let mut found = SortedMap::<u64, Cells>::new();
         for (asked, [relay, mirror]) in answered.iter().filter(|(a, _)| a.origin == *origin) {
             let rests = relay.chunks(rest).zip(mirror.chunks(rest));
             for ((epoch, place), (relay, mirror)) in asked.cells.iter().zip(rests) {

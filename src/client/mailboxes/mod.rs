@@ -68,6 +68,8 @@ pub(crate) struct Mailboxes {
     /// For how many seconds the relay keeps a batch of the lobby, as its last
     /// `/v1/info` says; `None` before the first of this session.
     lobby_retention: Option<u64>,
+    /// The origins of its federation, as its last `/v1/info` says.
+    members: Vec<Origin>,
 }
 
 impl Mailboxes {
@@ -81,6 +83,7 @@ impl Mailboxes {
             alerts: Alerts::default(),
             clock_ahead: 0,
             lobby_retention: None,
+            members: Vec::new(),
         }
     }
 
@@ -163,7 +166,12 @@ impl Mailboxes {
         let lobby = mailbox == Mailbox::Lobby;
         let before = self.cursors(mailbox).of(&header.origin.0);
         let before = before.map(|cursor| (cursor.epoch, cursor.closed_at));
-        let step = self.cursors_mut(mailbox).advance(header, lobby, whole);
+        let listed = self.members.contains(&header.origin);
+        let cursors = self.cursors_mut(mailbox);
+        if listed {
+            cursors.enter(header);
+        }
+        let step = cursors.advance(header, lobby, whole);
         if let Some((epoch, closed_at)) = before
             && header.epoch > epoch
             && mailbox == Mailbox::Own

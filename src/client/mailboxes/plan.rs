@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    base::sorted_by_key,
+    base::{SortedMap, sorted_by_key},
     client::{ClientError, StoreKey, transaction::Transaction},
     wire::{
         BATCH_HEADER_LEN, BatchRef, BucketId, BucketIndex, CellSize, Origin, SegmentRef,
@@ -193,7 +193,7 @@ impl Mailboxes {
             .collect();
         if !cursors.started || !whole {
             wanted.retain(|listed| matches!(listed, IndexEntry::Batch(_)));
-            wanted = wanted.split_off(wanted.len().saturating_sub(first_look));
+            wanted = self.newest(wanted, first_look);
         }
         if backfill {
             let older = listed
@@ -245,10 +245,28 @@ impl Mailboxes {
         Ok(plan.collect())
     }
 
-    /// Whether the relay names this origin as its own, or once did.
+    /// The newest entries: so many of each member of the relay's federation,
+    /// and so many of all others.
+    fn newest(&self, entries: Vec<IndexEntry>, most: usize) -> Vec<IndexEntry> {
+        let mut taken = SortedMap::<Option<[u8; 32]>, usize>::new();
+        let newest = entries.into_iter().rev().filter(|entry| {
+            let origin = entry.origin();
+            let member = self.members.contains(origin).then_some(origin.0);
+            let number = taken.get_or_insert(member, 0);
+            *number += 1;
+            *number <= most
+        });
+        let mut newest: Vec<_> = newest.collect();
+        newest.reverse();
+        newest
+    }
+
+    /// Whether the relay names this origin as its own or as one of its
+    /// federation, or once did.
     pub(crate) fn trusts(&self, mailbox: Mailbox, origin: &Origin) -> bool {
         let info = self.info.as_ref();
         info.is_some_and(|info| info.origin == *origin)
+            || self.members.contains(origin)
             || self.cursors(mailbox).of(&origin.0).is_some()
     }
 

@@ -385,6 +385,9 @@ impl Round {
         let look = pull.look.take().unwrap_or_default();
         self.looks.unanswered = 0;
         let effects = client.finish_look(&look.answered, clock.now(), rng);
+        if pull.passed_over {
+            client.relist(); // The next look asks for it again.
+        }
         self.received(&effects.value.received, 0);
         let many = client.cells_to_retrieve() > MOST_MISSING;
         let wants_whole = effects.value.failed || many;

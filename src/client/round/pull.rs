@@ -52,6 +52,8 @@ pub(super) struct Pull {
     pub(super) refused: u32,
     /// Mailboxes that were read, or why they could not be.
     ended: Vec<(Mailbox, Result<(), Unread>)>,
+    /// Whether a download was passed over.
+    pub(super) passed_over: bool,
     /// The look that this is part of.
     pub(super) look: Option<Look>,
 }

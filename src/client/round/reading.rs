@@ -195,6 +195,7 @@ impl Round {
     /// [`Attempts`](super::attempts::Attempts).
     fn pass_over(&mut self, mut pull: Pull, refused: bool, clock: Clock) -> Turn {
         self.incomplete();
+        pull.passed_over = true;
         if refused
             && let Some((download, _)) = pull.first_kept()
             && self.attempts.failed(&download.path.clone(), clock.ticks)

@@ -164,6 +164,13 @@ impl Engine {
                 true => Ok(()),
                 false => Err(failure(value)?),
             }),
+            "selected" => {
+                let sums = |name| field(value, name).dyn_into::<Uint8Array>();
+                Answer::Selected(match (sums("relay"), sums("mirror")) {
+                    (Ok(relay), Ok(mirror)) => Ok([relay.to_vec(), mirror.to_vec()]),
+                    _ => Err(failure(value)?),
+                })
+            }
             "notStored" => Answer::NotStored,
             _ => return Err(invalid("answer")),
         })

@@ -43,6 +43,7 @@ struct Claims {
     retention_seconds: u64,
     per_bucket: u64,
     max_attachment_bytes: u64,
+    members: Vec<Origin>,
     time: u64,
 }
 
@@ -51,6 +52,7 @@ impl Claims {
         let (mut protocol, mut origin, mut buckets, mut cell_size) = (None, None, None, None);
         let (mut epoch_seconds, mut lobby, mut retention_seconds) = (None, None, None);
         let (mut slot, mut max_attachment_bytes, mut time) = (None, None, None);
+        let mut members = None;
         json::object(text, &mut |json, key| match key {
             "protocol" => once(&mut protocol, json.number()),
             "origin" => once(&mut origin, hex(json).map(Origin)),
@@ -61,6 +63,7 @@ impl Claims {
             "retention_seconds" => once(&mut retention_seconds, json.number()),
             "slot" => once(&mut slot, member(json, "per_bucket")),
             "max_attachment_bytes" => once(&mut max_attachment_bytes, json.number()),
+            "federation" => once(&mut members, list(json, member_origin)),
             "time" => once(&mut time, json.number()),
             _ => json.skip(),
         })?;
@@ -76,6 +79,7 @@ impl Claims {
             retention_seconds: retention_seconds?,
             per_bucket: slot?,
             max_attachment_bytes: max_attachment_bytes?,
+            members: members.unwrap_or_default(),
             time: time?,
         })
     }
@@ -100,6 +104,7 @@ impl Claims {
                 self.lobby_retention_seconds,
                 "lobby.retention_seconds",
             )?,
+            members: self.members,
             time: UnixTime(self.time),
         })
     }
@@ -114,6 +119,16 @@ fn lobby_claims(json: &mut Json<'_>) -> Option<(u64, u64)> {
         _ => json.skip(),
     })?;
     Some((epoch?, retention?))
+}
+
+/// The origin of a member of a federation.
+fn member_origin(json: &mut Json<'_>) -> Option<Origin> {
+    let mut origin = None;
+    json.object(&mut |json, key| match key {
+        "origin" => once(&mut origin, hex(json).map(Origin)),
+        _ => json.skip(),
+    })?;
+    origin
 }
 
 /// Reads the number under one key of an object.
