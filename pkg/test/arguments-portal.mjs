@@ -31,7 +31,12 @@ const subject = () => ({ who: { reference: "a/1" }, name: "A", patient: { refere
 const exporting = () => ["fhir", { as: "batch", map: { owner: subject() } }];
 const file = () => ({ contentType: "a/b", body: bytes(3), filename: "a.bin" });
 
-const RELAY = { relay: "object", "relay.url": ["text", "relay"], "relay.accessToken": "token", "relay.mirror": ["text", "relay"] };
+const RELAY = {
+  relay: "object",
+  "relay.url": ["text", "relay"],
+  "relay.accessToken": "token",
+  "relay.mirror": ["text", "relay"],
+};
 const RUNNING = {
   pace: "text",
   backup: "callback",
