@@ -46,7 +46,7 @@ impl Life {
         loop {
             let now = self.stage.now;
             let ask = self.stage.b.next(answer.take(), now, &mut self.stage.rng);
-            if self.faults && self.dice.chance(3) {
+            if self.faults && self.dice.chance(1) {
                 self.stage.b.restart();
                 return false;
             }
@@ -63,7 +63,7 @@ impl Life {
     }
 
     fn fault(&mut self, ask: &Ask) -> Option<Answer> {
-        if !self.faults || !self.dice.chance(4) {
+        if !self.faults || !self.dice.chance(2) {
             return None;
         }
         let failure = *self.dice.pick(&[Failure::Missing, Failure::Unavailable(0)]);

@@ -18,21 +18,16 @@ fn joined(stage: &mut Stage) -> [Rc<OriginKey>; 2] {
     [own, other]
 }
 
-/// Both publish in each epoch; what is written is in the batch of the second
-/// in every other.
-fn close_both(stage: &mut Stage, keys: &[Rc<OriginKey>; 2], texts: &[&str]) {
-    let [first, second] = keys;
-    let turns = match stage.relay.epoch % 2 {
-        0 => [first, second],
-        _ => [second, first],
-    };
-    stage.write(texts);
+/// Both publish in each epoch; what is written is in the batch of the first
+/// that does.
+fn close_both(stage: &mut Stage, keys: &[Rc<OriginKey>; 2], first: usize, text: &str) {
+    stage.write(&[text]);
+    stage.relay.key = Rc::clone(&keys[first]);
     stage.close();
-    // The other member's batch of the same epoch.
     let mailboxes = stage.relay.mailboxes();
-    stage.relay.key = Rc::clone(turns[1]);
+    stage.relay.key = Rc::clone(&keys[1 - first]);
     stage.relay.close_mailboxes(&mailboxes);
-    stage.relay.key = Rc::clone(turns[0]);
+    stage.relay.key = Rc::clone(&keys[0]); // Whose `/v1/info` it is.
 }
 
 fn gaps(stage: &Stage) -> Vec<Gap> {
@@ -50,12 +45,10 @@ fn batches_of_every_member_are_read_each_in_its_own_chain() {
         let keys = joined(&mut stage);
         stage.b.queries = queries;
         for number in 0..6 {
-            close_both(&mut stage, &keys, &[&format!("in epoch {number}")]);
-            stage.relay.key = Rc::clone(&keys[0]); // Whose `/v1/info` it is.
+            close_both(&mut stage, &keys, number % 2, &format!("in epoch {number}"));
             stage.open();
             stage.run(30);
             stage.b.assert_memory_is_stored();
-            stage.relay.key = Rc::clone(&keys[number % 2]);
         }
         assert_eq!(stage.texts().len(), 6, "{queries:?}");
         assert_eq!(gaps(&stage), []);

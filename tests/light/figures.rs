@@ -3,6 +3,8 @@
 //! them. Lengths of bodies alone: no HTTP headers, which are some hundred
 //! bytes for each request.
 
+#![allow(clippy::print_stdout, reason = "figures for a document")]
+
 use std::time::Instant;
 
 use tessera::{

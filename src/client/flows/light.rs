@@ -34,7 +34,7 @@ type Cells = Vec<(u32, Vec<u8>)>;
 #[derive(Debug, Default)]
 pub(crate) struct Looked {
     pub(crate) received: Received,
-    /// Whether a cell did not open.
+    /// Whether a cell did not open for the first time.
     pub(crate) failed: bool,
 }
 
@@ -429,7 +429,8 @@ impl Client {
         found.into_iter().collect()
     }
 
-    /// Opens the retrieved cells of one batch; whether one of them did not.
+    /// Opens the retrieved cells of one batch; whether one of them did not for
+    /// the first time.
     fn open_retrieved(
         &mut self,
         chain: &mut Chain,
@@ -446,19 +447,19 @@ impl Client {
         let counted = outcome.cells;
         let failed = self.read_cells(&header, (bytes, Manner::Retrieved), outcome, rng, tx);
         outcome.cells = counted; // Its tags were counted.
+        let mut new = false;
         for (number, (place, cell)) in cells.iter().enumerate() {
-            let failed = failed.contains(&number);
-            if failed {
+            let Some(unit) = chain.unit(epoch) else {
+                continue;
+            };
+            if !failed.contains(&number) {
+                unit.done(*place);
+            } else if unit.failed(*place) {
+                new = true;
                 chain.wrong.push((epoch, *place, cell.clone()));
             }
-            if let Some(unit) = chain.unit(epoch) {
-                match failed {
-                    true => unit.failed(*place),
-                    false => unit.done(*place),
-                }
-            }
         }
-        !failed.is_empty()
+        new
     }
 
     /// What to read whole of what is not finished.

@@ -26,7 +26,7 @@ impl Client {
     pub fn tick(&mut self, now: UnixTime) -> Effects<Vec<MessageRef>> {
         let mut tx = Transaction::new(now);
         self.journal.begin_month(&mut tx);
-        if let Some(drained) = self.mailboxes.drained_until(self.settings.retention()) {
+        if let Some(drained) = self.drained_until() {
             self.shred_until(drained.min(now), &mut tx);
         }
         self.shred_overdue(&mut tx);
@@ -39,6 +39,16 @@ impl Client {
         self.forget(&mut tx);
         let overdue = self.overdue_messages(now);
         self.commit(tx, overdue)
+    }
+
+    /// Up to when the own bucket is drained: not past a batch of which only the
+    /// tags were read, for as long as its cells can be retrieved.
+    fn drained_until(&self) -> Option<UnixTime> {
+        let retention = self.settings.retention();
+        let drained = self.mailboxes.drained_until(retention)?;
+        let kept = drained.minus(retention);
+        let waits = self.light.waits_since().filter(|since| *since > kept);
+        Some(waits.map_or(drained, |since| drained.min(since)))
     }
 
     /// The messages whose bodies [`Client::reseal`] needs.

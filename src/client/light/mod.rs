@@ -17,7 +17,7 @@ pub(crate) use shelf::Shelf;
 pub(crate) use unit::Unit;
 
 use crate::{
-    base::SortedMap,
+    base::{SortedMap, UnixTime},
     client::ClientError,
     vault::{
         VaultError,
@@ -130,6 +130,13 @@ impl Light {
     pub(crate) fn missing(&self) -> usize {
         let chains = self.chains.values();
         chains.map(Chain::missing).sum()
+    }
+
+    /// Before when everything was retrieved; `None` if all is.
+    pub(crate) fn waits_since(&self) -> Option<UnixTime> {
+        let chains = self.chains.values();
+        let first = chains.filter_map(|chain| chain.units.first());
+        first.map(|unit| unit.header.closed_at.minus(1)).min()
     }
 
     /// First and last epoch of the windows in which something is not finished,

@@ -56,13 +56,14 @@ impl Unit {
         self.missing.is_empty()
     }
 
-    /// Which of these places are to be retrieved still.
+    /// A cell was opened, or refused.
     pub(crate) fn done(&mut self, place: u32) {
         self.done.insert(place);
     }
 
-    pub(crate) fn failed(&mut self, place: u32) {
-        self.failed.insert(place);
+    /// A retrieved cell did not open; whether for the first time.
+    pub(crate) fn failed(&mut self, place: u32) -> bool {
+        self.failed.insert(place)
     }
 
     /// The whole batch was read.

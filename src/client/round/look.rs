@@ -9,6 +9,7 @@
 //! agrees to is fetched besides, or what has to be because a relay did not
 //! tell the truth.
 
+use core::mem::replace;
 use std::collections::VecDeque;
 
 use rand_core::CryptoRng;
@@ -43,8 +44,11 @@ pub(super) struct Looks {
     began: u64,
     /// In a row, for want of the mirror.
     unanswered: u32,
-    /// The window was read whole, or the person does not want it.
-    read_whole: bool,
+    /// A window was read whole because a cell did not open: not again before
+    /// the next start.
+    fell_back: bool,
+    /// The person was asked whether to read a window whole because of many cells.
+    asked: bool,
 }
 
 impl Looks {
@@ -390,10 +394,9 @@ impl Round {
         }
         self.received(&effects.value.received, 0);
         let many = client.cells_to_retrieve() > MOST_MISSING;
-        let wants_whole = effects.value.failed || many;
-        let again = wants_whole && !core::mem::replace(&mut self.looks.read_whole, wants_whole);
-        self.looks.read_whole |= wants_whole;
-        if again {
+        let falls_back = effects.value.failed && !replace(&mut self.looks.fell_back, true);
+        let asks = many && !replace(&mut self.looks.asked, true);
+        if falls_back || asks {
             pull.look = Some(Look {
                 stage: Stage::Confirm,
                 ..Look::default()
