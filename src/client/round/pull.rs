@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Ask, Failure, Task, look::Look};
 use crate::{
     base::ErrorCode,
-    client::{Download, Mailbox},
+    client::{Download, Mailbox, Part},
 };
 
 /// Downloads of more bytes of one mailbox are confirmed first: 5 MiB.
@@ -20,6 +20,7 @@ const LARGE_PULL: u64 = 5 << 20;
 const MOST_KEPT: u64 = 64 << 20;
 /// What may be requested ahead: so many downloads, of so many bytes in all.
 const AHEAD: usize = 4;
+const TAGS_AHEAD: usize = 12;
 const AHEAD_BYTES: u64 = 24 << 20;
 
 /// How far the pull of one mailbox is.
@@ -137,9 +138,14 @@ impl Pull {
             return None;
         }
         let mut left = self.downloads.iter();
-        let path = left.next()?.path.clone();
+        let first = left.next()?;
+        let path = first.path.clone();
+        let most = match first.part {
+            Part::Tags => TAGS_AHEAD,
+            Part::Cells | Part::Again => AHEAD,
+        };
         let mut bytes = 0;
-        let ahead = left.take(AHEAD - 1).take_while(|download| {
+        let ahead = left.take(most - 1).take_while(|download| {
             bytes += download.bytes;
             bytes <= AHEAD_BYTES
         });
