@@ -232,6 +232,29 @@ fn records_match_their_snapshots() {
     );
     held.hold("relay", &relay());
     held.hold("relay/empty", &RelayRecord::default());
+    let light = |units| LightRecord {
+        chains: vec![LightChainRecord {
+            origin: [1; 32],
+            reach: Some((996_000, 11)),
+            counts: vec![(997_388, 161)],
+            units,
+        }],
+    };
+    let unit = LightUnitRecord {
+        header: vec![2; 192],
+        tags: vec![3; 32],
+        done: vec![0, 0, 0, 1],
+    };
+    held.hold("light", &light(vec![unit]));
+    held.hold("light/sparse", &light(Vec::new()));
+    held.hold(
+        "forks",
+        &ForksRecord {
+            proofs: vec![CellRecord {
+                bytes: vec![4; 384],
+            }],
+        },
+    );
     let stated = StatedShapeRecord {
         buckets: 8,
         cell_size: 4_096,

@@ -31,13 +31,19 @@ const subject = () => ({ who: { reference: "a/1" }, name: "A", patient: { refere
 const exporting = () => ["fhir", { as: "batch", map: { owner: subject() } }];
 const file = () => ({ contentType: "a/b", body: bytes(3), filename: "a.bin" });
 
-const RELAY = { relay: "object", "relay.url": ["text", "relay"], "relay.accessToken": "token" };
+const RELAY = {
+  relay: "object",
+  "relay.url": ["text", "relay"],
+  "relay.accessToken": "token",
+  "relay.mirror": ["text", "relay"],
+};
 const RUNNING = {
   pace: "text",
   backup: "callback",
   log: "callback",
   idleMinutes: "minutes",
   receiptDelayMinutes: "whole",
+  reading: "text",
   confirmLargeDownload: "callback",
 };
 const OPENING = { passphrase: "secret", key: { type: "key", without: "passphrase" } };

@@ -151,6 +151,12 @@ codes! {
     RelayProtocol = "RELAY_PROTOCOL", true;
     /// A batch whose signature, digest or chain is invalid.
     BatchInvalid = "BATCH_INVALID", true;
+    /// A cell that was retrieved without naming it does not open.
+    LightReadFailed = "LIGHT_READ_FAILED", true;
+    /// The second relay of light reading cannot be reached, or lacks batches.
+    MirrorUnreachable = "MIRROR_UNREACHABLE", true;
+    /// A relay signed two different batches of one bucket and epoch.
+    Equivocation = "EQUIVOCATION", false;
     /// The relay no longer publishes batches of a mailbox.
     Stalled = "STALLED", true;
     /// The closing time of a batch is before that of the previous batch, or in

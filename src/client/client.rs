@@ -13,9 +13,11 @@ use crate::{
         contacts::{Contact, Contacts},
         devices::Devices,
         emergencies::Emergencies,
+        forks::Forks,
         inbox::{Inbox, TagSources, Work},
         invitations::{Invitations, OpenInvitation},
         journal::Journal,
+        light::Light,
         mailboxes::Mailboxes,
         messages::Messages,
         outbox::Outbox,
@@ -42,6 +44,8 @@ pub struct Client {
     pub(crate) devices: Devices,
     pub(crate) emergencies: Emergencies,
     pub(crate) journal: Journal,
+    pub(crate) light: Light,
+    pub(crate) forks: Forks,
 }
 
 impl Client {
@@ -177,6 +181,8 @@ impl Client {
             StoreKey::Shape => encoded(self.mailboxes.shape_record()),
             StoreKey::Settings => encoded(Some(self.settings.to_record())),
             StoreKey::Filing => encoded(self.messages.filing_record()),
+            StoreKey::Light => encoded(self.light.to_record()),
+            StoreKey::Forks => encoded(self.forks.to_record()),
             StoreKey::Overdue => encoded(self.contacts.shredding.to_record()),
             StoreKey::Journal => encoded(Some(self.journal.to_record())),
             StoreKey::Contact(id) => encoded(self.contacts.get(id).map(Contact::to_record)),

@@ -7,6 +7,8 @@
 //! | `s/relay` | the relay's parameters, how far each mailbox was read |
 //! | `s/shape` | a change of the relay's buckets or cell size |
 //! | `s/slot` | the slot that was posted last |
+//! | `s/light` | batches of which only the tags were read |
+//! | `s/forks` | proofs that an origin signed two histories |
 //! | `s/settings` | settings, if they were ever set |
 //! | `s/filing` | since when messages are filed in the health record, if they are |
 //! | `s/overdue` | since when keys are overdue for shredding, if they are |
@@ -54,6 +56,10 @@ pub enum StoreKey {
     Shape,
     /// `s/slot`
     Slot,
+    /// `s/light`
+    Light,
+    /// `s/forks`
+    Forks,
     /// `s/settings`
     Settings,
     /// `s/filing`
@@ -122,6 +128,8 @@ impl StoreKey {
             ["s", "relay"] => Self::Mailboxes,
             ["s", "shape"] => Self::Shape,
             ["s", "slot"] => Self::Slot,
+            ["s", "light"] => Self::Light,
+            ["s", "forks"] => Self::Forks,
             ["s", "settings"] => Self::Settings,
             ["s", "filing"] => Self::Filing,
             ["s", "overdue"] => Self::Overdue,
@@ -191,6 +199,8 @@ impl fmt::Display for StoreKey {
             Self::Mailboxes => f.write_str("s/relay"),
             Self::Shape => f.write_str("s/shape"),
             Self::Slot => f.write_str("s/slot"),
+            Self::Light => f.write_str("s/light"),
+            Self::Forks => f.write_str("s/forks"),
             Self::Settings => f.write_str("s/settings"),
             Self::Filing => f.write_str("s/filing"),
             Self::Overdue => f.write_str("s/overdue"),
@@ -268,6 +278,8 @@ mod tests {
             (StoreKey::Devices, "s/recovery".to_owned()),
             (StoreKey::Mailboxes, "s/relay".to_owned()),
             (StoreKey::Slot, "s/slot".to_owned()),
+            (StoreKey::Light, "s/light".to_owned()),
+            (StoreKey::Forks, "s/forks".to_owned()),
             (StoreKey::Settings, "s/settings".to_owned()),
             (StoreKey::Filing, "s/filing".to_owned()),
             (StoreKey::Overdue, "s/overdue".to_owned()),

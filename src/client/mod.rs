@@ -2,8 +2,8 @@
 //! relay's responses, and returns requests, changes of the store and events.
 //!
 //! ```text
-//! machines   account settings mailboxes contacts invitations messages
-//!            inbox outbox devices emergencies journal
+//! machines   account settings mailboxes contacts invitations messages inbox
+//!            outbox devices emergencies journal light forks
 //! flows      load send seal pull scan accept rendezvous enrol maintain restore …
 //! round      what the client does by itself, and when
 //! ```
@@ -24,11 +24,13 @@ mod devices;
 mod emergencies;
 mod error;
 mod flows;
+mod forks;
 mod id;
 mod inbox;
 mod invitations;
 mod journal;
 mod keys;
+mod light;
 mod mailboxes;
 mod messages;
 mod outbox;
@@ -42,11 +44,13 @@ pub use contacts::{ContactState, Verified};
 pub use devices::{DeviceNotice, DeviceView};
 pub use emergencies::{EmergencyView, MAX_EMERGENCY_MINUTES};
 pub use error::ClientError;
+pub(crate) use flows::Asked;
 pub use flows::{Draft, Outgoing};
 pub use id::{ContactId, EmergencyId, InvitationId, MessagePage, MessageRef, OpenedPage};
 pub use inbox::Work;
 pub use journal::{AuditEvent, Check, CheckpointView, Journal, MessageEvent, UnlockedBy};
 pub use keys::StoreKey;
+pub(crate) use mailboxes::Part;
 pub use mailboxes::{Download, Mailbox, RelayNotice};
 pub use messages::{FilingScope, FilingUpdate, MessageState};
 pub use outbox::{MAX_POST, Pieces, PiecesNeeded, Post};

@@ -152,6 +152,45 @@ records! {
         pub max_attachment_bytes: u32,
     }
 
+    /// `s/light`: batches of the own bucket of which the tags were read, and not
+    /// all cells that are for this person were retrieved.
+    #[derive(Debug)]
+    pub struct LightRecord {
+        /// By origin.
+        pub chains: Vec<LightChainRecord>,
+    }
+
+    /// The batches of one origin.
+    #[derive(Debug)]
+    pub struct LightChainRecord {
+        /// The origin's key.
+        pub origin: [u8; 32],
+        /// The first epoch of a window that is kept, and for how many looks.
+        pub reach: Option<(u64, u64)>,
+        /// Epochs of batches that were read, with their numbers of cells.
+        pub counts: Vec<(u64, u64)>,
+        /// The batches, in the order of the chain.
+        pub units: Vec<LightUnitRecord>,
+    }
+
+    /// A batch of which the tags were read.
+    #[derive(Debug)]
+    pub struct LightUnitRecord {
+        /// Its header, 192 bytes.
+        pub header: Vec<u8>,
+        /// The tags of its cells, 16 bytes each.
+        pub tags: Vec<u8>,
+        /// Places of cells that need not be retrieved, 4 bytes each.
+        pub done: Vec<u8>,
+    }
+
+    /// `s/forks`: proofs that an origin signed two histories of one bucket.
+    #[derive(Debug)]
+    pub struct ForksRecord {
+        /// Two headers each, 384 bytes.
+        pub proofs: Vec<CellRecord>,
+    }
+
     /// The head of one origin's chain of one mailbox.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct CursorRecord {

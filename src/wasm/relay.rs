@@ -119,6 +119,35 @@ impl HttpRelay {
         Ok(())
     }
 
+    /// Posts bitmaps, and gives the sums that the relay answers with 200.
+    ///
+    /// # Errors
+    ///
+    /// As for [`HttpRelay::get`].
+    pub async fn select(
+        &self,
+        path: String,
+        body: Uint8Array,
+        signal: Option<AbortSignal>,
+        on_progress: Option<Function>,
+    ) -> JsResult<Uint8Array> {
+        let request = self
+            .request(Request::post(&self.at(&path)), signal.as_ref())
+            .header("Content-Type", "application/octet-stream")
+            .body(body);
+        let response = send(request, signal.as_ref()).await?;
+        if response.status() != 200 {
+            return Err(refusal(&response));
+        }
+        read(
+            &response,
+            MAX_ANSWER_LEN,
+            signal.as_ref(),
+            on_progress.as_ref(),
+        )
+        .await
+    }
+
     fn at(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -218,6 +247,7 @@ fn code_of(status: u16) -> ErrorCode {
     match status {
         401 | 403 => ErrorCode::Unauthorized,
         404 => ErrorCode::NotFound,
+        409 => ErrorCode::WindowMismatch,
         410 => ErrorCode::RetentionPassed,
         429 | 503 => ErrorCode::RelayBusy,
         507 => ErrorCode::RelayFull,

@@ -29,7 +29,7 @@ pub use fork::{FORK_LEN, Fork};
 pub use hex::{BatchDigest, HeaderHash, HexError, Origin, Sha256Hash};
 pub use post::{MAX_ENTRIES, MAX_LOBBY_ENTRIES, PostEntry, PostError};
 pub use relay_api::{
-    BatchRef, BucketIndex, CoverInfo, InfoAnswer, LobbyInfo, PROTOCOL, Problem, RelayInfo,
+    BatchRef, BucketIndex, CoverInfo, Held, InfoAnswer, LobbyInfo, PROTOCOL, Problem, RelayInfo,
     RelaySettings, SegmentRef, SlotInfo, paths,
 };
 pub use select::{Select, SelectError, SelectWindow, Selection};

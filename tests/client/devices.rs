@@ -21,6 +21,7 @@ pub(crate) fn restored(backup: &Person) -> Person {
     let (mut client, changes) = Client::restore(&records, NOW, &mut rng()).unwrap();
     client.set_receipt_delay(0).unwrap();
     let mut person = Person {
+        queries: None,
         client,
         ticks: 0,
         round: tessera::client::Round::default(),

@@ -257,6 +257,12 @@ fn step(
                 c.set_receipt_delay(minutes).map(nothing_to_commit)
             });
         }
+        "read_light" => {
+            let queries = *dice.pick(&[None, Some(0), Some(8), Some(17)]);
+            call(person, counts, "read_light", |c| {
+                c.read_light(queries).map(nothing_to_commit)
+            });
+        }
         "configure" => {
             let info = dice
                 .pick(&[relay.info(), "{}".into(), String::new()])

@@ -122,6 +122,7 @@ impl World {
         let (mut client, changes) = Client::restore(&records, self.now(), &mut self.dice).unwrap();
         client.set_receipt_delay(0).unwrap();
         let mut device = Person {
+            queries: None,
             client,
             round: tessera::client::Round::default(),
             ticks: 0,

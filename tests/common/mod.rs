@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "each test uses its part")]
 
 mod dice;
+mod light;
 mod person;
 mod relay;
 mod rounds;

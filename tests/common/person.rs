@@ -19,6 +19,8 @@ pub(crate) struct Person {
     pub(crate) store: BTreeMap<String, Zeroizing<Vec<u8>>>,
     /// All that was reported, oldest first.
     pub(crate) events: Vec<Event>,
+    /// Bitmaps of light reading, where it is on.
+    pub(crate) queries: Option<u8>,
 }
 
 impl Person {
@@ -35,6 +37,7 @@ impl Person {
             ticks: 0,
             store: BTreeMap::new(),
             events: Vec::new(),
+            queries: None,
         };
         person.commit(Effects {
             changes,
@@ -55,7 +58,14 @@ impl Person {
             ticks: 0,
             store: self.store.clone(),
             events: Vec::new(),
+            queries: None,
         }
+    }
+
+    /// Reads the own bucket by its tags from now on.
+    pub(crate) fn read_light(&mut self, queries: u8) {
+        self.queries = Some(queries);
+        self.client.read_light(self.queries).unwrap();
     }
 
     /// One transaction; then its events are shown.
@@ -101,6 +111,7 @@ impl Person {
         let records: Vec<_> = self.stored_state().into_iter().collect();
         self.client = Client::load(&records).unwrap();
         self.client.set_receipt_delay(0).unwrap();
+        self.client.read_light(self.queries).unwrap();
         self.round = Round::default();
         self.ticks = 0;
     }

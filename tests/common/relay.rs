@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{DAY, Dice, EPOCH, NOW, rng};
+use super::{DAY, Dice, EPOCH, NOW, light::Segment, rng};
 use rand_core::Rng as _;
 use tessera::{
     base::UnixTime,
@@ -37,6 +37,10 @@ pub(crate) struct Relay {
     pub(crate) since_close: u64,
     /// Whether the index leaves out what is past retention.
     pub(crate) expires: bool,
+    /// Whether six hours of batches are listed as one segment.
+    pub(crate) segments: bool,
+    /// The keys of the members of its federation.
+    pub(crate) members: Vec<Rc<OriginKey>>,
     /// Answered with 202, not published yet.
     pub(crate) pending: BTreeMap<u32, Vec<Cell>>,
     pub(crate) published: BTreeMap<u32, Vec<(BatchHeader, Vec<u8>)>>,
@@ -68,6 +72,8 @@ impl Relay {
             clock: 0,
             since_close: 60,
             expires: false,
+            segments: false,
+            members: Vec::new(),
             pending: BTreeMap::new(),
             published: BTreeMap::new(),
             known: HashSet::new(),
@@ -80,13 +86,24 @@ impl Relay {
             r#"{{"protocol":1,"origin":"{}","buckets":{},"cell_size":{},"epoch_seconds":{EPOCH},
             "lobby":{{"epoch_seconds":15,"cells":16,"retention_seconds":{LOBBY_RETENTION_SECONDS}}},
             "retention_seconds":{RETENTION_SECONDS},"slot":{{"per_bucket":{}}},"max_attachment_bytes":16777216,
-            "cover":{{"mechanism":"fixed"}},"time":{}}}"#,
+            "cover":{{"mechanism":"fixed"}},"federation":[{}],"time":{}}}"#,
             self.key.origin(),
             self.buckets.get(),
             self.size.get(),
             self.per_bucket,
+            self.federation(),
             self.time()
         )
+    }
+
+    fn federation(&self) -> String {
+        let members = self.members.iter().map(|key| {
+            format!(
+                r#"{{"origin":"{}","name":"x","urls":["https://x.example"],"publishes":true}}"#,
+                key.origin()
+            )
+        });
+        members.collect::<Vec<_>>().join(",")
     }
 
     /// A minute after the last close.
@@ -169,11 +186,12 @@ impl Relay {
             RETENTION_SECONDS
         };
         let oldest = self.closing_time().minus(retention);
-        let batches: Vec<String> = self
-            .batches(bucket)
-            .map(|(header, _)| header)
-            .filter(|header| !self.expires || header.closed_at > oldest)
-            .filter(|header| listed(header))
+        let kept =
+            |header: &&BatchHeader| (!self.expires || header.closed_at > oldest) && listed(header);
+        let headers = || self.batches(bucket).map(|(header, _)| header).filter(kept);
+        let segments = self.segments_of(bucket, &listed);
+        let batches: Vec<String> = headers()
+            .filter(|header| !segments.iter().any(|segment| segment.holds(header)))
             .map(|h| {
                 format!(
                     r#"{{"origin":"{}","epoch":{},"count":{},"digest":"{}"}}"#,
@@ -181,9 +199,16 @@ impl Relay {
                 )
             })
             .collect();
+        let oldest = headers().map(|header| header.epoch).min();
+        let oldest = oldest.map_or("null".to_owned(), |epoch| epoch.to_string());
+        let segments: Vec<String> = segments
+            .iter()
+            .map(|segment| segment.to_json(self))
+            .collect();
         format!(
-            r#"{{"oldest":null,"batches":[{}],"segments":[]}}"#,
-            batches.join(",")
+            r#"{{"oldest":{oldest},"batches":[{}],"segments":[{}]}}"#,
+            batches.join(","),
+            segments.join(",")
         )
     }
 
@@ -192,9 +217,15 @@ impl Relay {
         if path == paths::INFO {
             return Some(self.info().into_bytes());
         }
+        if path == paths::ORIGINS {
+            return Some(self.origins().into_bytes());
+        }
         for bucket in self.mailboxes() {
             if path == paths::index(bucket) {
                 return Some(self.index_of(bucket.get(), listed).into_bytes());
+            }
+            if let Some(found) = self.get_light(bucket, path) {
+                return Some(found);
             }
             let mut batches = self.batches(bucket.get());
             let batch = batches.find(|(h, _)| path == paths::batch(bucket, &h.origin, h.epoch));

@@ -1,6 +1,7 @@
 //! `cargo xtask bench` measures the package in a browser, `cargo xtask bench relay` the relay,
-//! `cargo xtask bench cells` what a hostile cell costs its reader, and `cargo xtask bench privacy` what
-//! the relay's operator learns from a simulated hospital.
+//! `cargo xtask bench cells` what a hostile cell costs its reader, `cargo xtask bench light` what light
+//! reading downloads, and `cargo xtask bench privacy` what the relay's operator learns from a simulated
+//! hospital.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -20,7 +21,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitC
     match arguments.split_first() {
         Some((first, rest)) if first == "relay" => relay(workspace, rest),
         Some((first, rest)) if first == "privacy" => privacy(workspace, rest),
-        Some((first, [])) if first == "cells" => cells(workspace),
+        Some((first, [])) if first == "cells" => {
+            figures(workspace, "client", "a_hostile_cell_is_decrypted_once")
+        }
+        Some((first, [])) if first == "light" => figures(workspace, "light", "figures"),
         _ => package(workspace, arguments),
     }
 }
@@ -45,8 +49,8 @@ fn privacy(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     finish(bench.arg(folder.join("run.py")).args(arguments))
 }
 
-/// Prints what a hostile cell costs its reader beside an honest one.
-fn cells(workspace: &Workspace) -> Result<ExitCode> {
+/// Prints the figures that tests of the engine measure.
+fn figures(workspace: &Workspace, suite: &str, tests: &str) -> Result<ExitCode> {
     let mut test = Command::new("cargo");
     test.args([
         "test",
@@ -55,9 +59,9 @@ fn cells(workspace: &Workspace) -> Result<ExitCode> {
         "--package",
         "tessera",
         "--test",
-        "client",
+        suite,
     ])
-    .args(["--", "a_hostile_cell_is_decrypted_once", "--nocapture"])
+    .args(["--", tests, "--nocapture"])
     .current_dir(workspace.path("."));
     finish(&mut test)
 }

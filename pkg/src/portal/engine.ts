@@ -91,7 +91,12 @@ export type Ask =
   /** Keep the body until it is handed over. `ahead` is asked for next if nothing fails. */
   | { readonly kind: "keep"; readonly path: string; readonly ahead: readonly string[] }
   | { readonly kind: "handOver"; readonly path: string }
-  | { readonly kind: "confirm"; readonly bytes: number }
+  /** `tells`: that it is downloaded tells the relay that the bucket has something for this person. */
+  | { readonly kind: "confirm"; readonly bytes: number; readonly tells: boolean }
+  /** Of the mirror's. */
+  | { readonly kind: "mirror"; readonly path: string }
+  /** Post each body to the path of its relay, both at once. */
+  | { readonly kind: "select"; readonly path: string; readonly relay: Uint8Array; readonly mirror: Uint8Array }
   | ({ readonly kind: "progress" } & Omit<PullProgress, "kind">)
   | { readonly kind: "post"; readonly path: string; readonly body: Uint8Array }
   | ({ readonly kind: "synced" } & Synced)
@@ -115,6 +120,8 @@ export type Answer =
   | { readonly kind: "confirmed"; readonly may: boolean }
   | { readonly kind: "posted" }
   | ({ readonly kind: "posted" } & Failure)
+  | { readonly kind: "selected"; readonly relay: Uint8Array; readonly mirror: Uint8Array }
+  | ({ readonly kind: "selected" } & Failure)
   /** The store had no room for the last changes. */
   | { readonly kind: "notStored" };
 

@@ -1,6 +1,7 @@
 /** From options and a store to a running portal. */
 
 import {
+  requireMirror,
   requireOpening,
   requirePassphrase,
   requireRuntimeOptions,
@@ -48,6 +49,7 @@ export async function openRuntime(options: OpenOptions): Promise<Runtime> {
   throwIfAborted(signal);
   await init();
   const client = relayClient(relay);
+  requireMirror(runtimeOptions.reading, client);
   const lock = await VaultLock.acquire(store, { signal, takesOver: takeOver });
   try {
     if (!lock.held && !takeOver) throw lock.inUse();
@@ -89,6 +91,7 @@ export async function restoreRuntime(bundle: Uint8Array, options: RestoreOptions
   const runtimeOptions = requireRuntimeOptions(given);
   await init();
   const client = relayClient(relay);
+  requireMirror(runtimeOptions.reading, client);
   const lock = await VaultLock.require(store);
   try {
     const opened = await restoreVault(store, file, { passphrase, key, recoveryCode, newPassphrase });

@@ -3,6 +3,7 @@
 import { bytes, callback, flag, options as known, text } from "../arguments.js";
 import { invalid } from "../errors.js";
 import { MOST_IDLE_MINUTES } from "./idle.js";
+import type { RelayClient } from "../relay/client.js";
 import type { OpenOptions, Pace, ReadOptions, RestoreOptions } from "./types.js";
 import { requireHostKey } from "../vault/host-key.js";
 import type { Opening } from "../vault/vault.js";
@@ -16,6 +17,7 @@ const RUNTIME_OPTIONS = [
   "pace",
   "idleMinutes",
   "receiptDelayMinutes",
+  "reading",
   "backup",
   "log",
   "confirmLargeDownload",
@@ -48,6 +50,7 @@ export function requireRuntimeOptions({
   pace,
   idleMinutes,
   receiptDelayMinutes,
+  reading,
   backup,
   log,
   confirmLargeDownload,
@@ -55,10 +58,19 @@ export function requireRuntimeOptions({
   if (pace !== undefined) requirePace(pace);
   if (idleMinutes !== undefined) requireMinutes(idleMinutes);
   if (receiptDelayMinutes !== undefined) requireReceiptDelay(receiptDelayMinutes);
+  if (reading !== undefined && reading !== "whole" && reading !== "light")
+    throw invalid('reading is neither "whole" nor "light"');
   callback(backup, "backup");
   callback(log, "log");
   callback(confirmLargeDownload, "confirmLargeDownload");
-  return { pace, idleMinutes, receiptDelayMinutes, backup, log, confirmLargeDownload };
+  return { pace, idleMinutes, receiptDelayMinutes, reading, backup, log, confirmLargeDownload };
+}
+
+/** Light reading needs a second relay: without it nothing would be hidden from the first. */
+export function requireMirror(reading: RuntimeOptions["reading"], relay: RelayClient): void {
+  if (reading !== "light") return;
+  if (relay.mirror === undefined) throw invalid('reading is "light" and relay.mirror is missing');
+  if (relay.select === undefined) throw invalid('reading is "light" and relay has no select');
 }
 
 export function requirePace(pace: unknown): Pace {

@@ -20,6 +20,9 @@ import type { VaultLock } from "../vault/lock.js";
 import { forgetFailures } from "../vault/failures.js";
 import type { OpenedVault, UnlockKind } from "../vault/vault.js";
 
+/** Bitmaps of each request of light reading: how many cells a look can retrieve. */
+const QUERIES = 8;
+
 /** Gives the page an event. */
 export type Emit = <K extends keyof PortalEvents>(type: K, detail: PortalEvents[K]["detail"]) => void;
 
@@ -46,7 +49,8 @@ export class Runtime {
     this.#failed = vault.failed;
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
-    const { pace = "steady", receiptDelayMinutes } = options;
+    const { pace = "steady", receiptDelayMinutes, reading } = options;
+    const mirror = reading === "light" && client.mirror !== undefined ? new Relay(client.mirror) : undefined;
     this.pace = pace;
     this.log = new HostLog(options.log);
     this.log.write("opened", { level: "info" });
@@ -55,7 +59,10 @@ export class Runtime {
       store,
       vault.revision,
       (event) => this.#show(event),
-      (engine) => receiptDelayMinutes === undefined || engine.setReceiptDelay(receiptDelayMinutes),
+      (engine) => {
+        if (receiptDelayMinutes !== undefined) engine.setReceiptDelay(receiptDelayMinutes);
+        if (mirror !== undefined) engine.readLight(QUERIES);
+      },
     );
     const relay = new ReachabilityMonitor(new Relay(client), this.host, {
       onChange: (status) => {
@@ -65,7 +72,7 @@ export class Runtime {
       onTrouble: (method, code) => this.log.write("request", { level: "warn", code, method }),
     });
     const onProgress = (progress: PullProgress): void => this.emit("progress", progress);
-    this.driver = new RelayDriver(this.host, relay, options.confirmLargeDownload, onProgress, (error) => {
+    this.driver = new RelayDriver(this.host, relay, mirror, options.confirmLargeDownload, onProgress, (error) => {
       if (!lock.lost.aborted) this.emit("stopped", error);
     });
     this.prompt = new PromptSending(this.host, this.driver, vault.prompt);

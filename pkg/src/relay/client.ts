@@ -25,6 +25,10 @@ export interface RelayClient {
   get(path: string, request?: RelayRequest): Promise<Uint8Array>;
   /** Posts bytes; may resolve only once the relay has answered 202. */
   post(path: string, body: Uint8Array, request?: RelayRequest): Promise<void>;
+  /** Posts bitmaps to `…/select` and gives the relay's answer; may be left out where nothing is read by its tags. */
+  select?(path: string, body: Uint8Array, request?: RelayRequest): Promise<Uint8Array>;
+  /** A second relay, of another operator, for `reading: "light"`. */
+  readonly mirror?: RelayClient;
   /**
    * Listens to the relay's notices for this bucket and the lobby until the stream ends, and resolves then. A client that has no
    * such stream leaves it out: the portal then asks by the clock.
@@ -40,15 +44,25 @@ export interface RelayOptions {
   readonly url: URL | string;
   /** Sent as a bearer token: shared by a deployment, or one that expires, from a function. It is asked again once the relay refuses the last. */
   readonly accessToken?: string | (() => Promise<string>);
+  /**
+   * For `reading: "light"`: a second relay that has the same batches and belongs to another operator. Two that pool their logs learn
+   * what each reader retrieves. Only the host may name it, never a relay.
+   */
+  readonly mirror?: URL | string | Omit<RelayOptions, "mirror">;
 }
 
 /** The default client: HTTP through `fetch`, without cookies, referrer or redirects. Needs `init()`. */
 export function httpRelay(options: RelayOptions): RelayClient {
-  const { url, accessToken } = known(options, "relay", ["url", "accessToken"]);
+  const { url, accessToken, mirror } = known(options, "relay", ["url", "accessToken", "mirror"]);
   if (accessToken !== undefined && typeof accessToken !== "function") text(accessToken, "accessToken");
   const access = new Access(urlText(url), accessToken);
   return {
     url: access.url,
+    ...(mirror === undefined ? {} : { mirror: mirrorOf(mirror, access.url) }),
+    select: (path, body, request) =>
+      bounded([request?.signal], (signal, onProgress) =>
+        access.use((client) => client.select(path, body, signal, onProgress)),
+      ),
     get: (path, request) =>
       bounded([request?.signal], (signal, onProgress) =>
         access.use((client) =>
@@ -67,6 +81,14 @@ export function httpRelay(options: RelayOptions): RelayClient {
         }
       : {}),
   };
+}
+
+/** A relay cannot be its own mirror: it would see both bitmaps. */
+function mirrorOf(mirror: unknown, relay: string): RelayClient {
+  const given = typeof mirror === "string" || isUrl(mirror) ? { url: mirror } : object(mirror, "relay.mirror");
+  const client = httpRelay(known(given as unknown as RelayOptions, "relay.mirror", ["url", "accessToken"]));
+  if (new URL(client.url).host === new URL(relay).host) throw invalid("relay.mirror is the relay itself");
+  return client;
 }
 
 type Token = string | undefined;
@@ -128,7 +150,13 @@ export function relayClient(relay: unknown): RelayClient {
   const given = object(relay, "relay") as unknown as Partial<RelayClient> & RelayOptions;
   if (typeof given.get !== "function" || typeof given.post !== "function") return httpRelay(given);
   if (typeof given.url !== "string") throw invalid("relay.url is not a string");
+  if (given.mirror !== undefined) requireMirror(given.mirror);
   return given as RelayClient;
+}
+
+function requireMirror(mirror: unknown): void {
+  const { get, select } = object(mirror, "relay.mirror") as Partial<RelayClient>;
+  if (typeof get !== "function" || typeof select !== "function") throw invalid("relay.mirror has no get and select");
 }
 
 /** Longest wait for an answer to begin or to go on. A stalled connection must not stop the loop, a slow one may take its time. */
@@ -136,7 +164,7 @@ const PATIENCE_MS = 60_000;
 
 /** A client whose every request ends: by an answer, the caller's signal, or time. */
 export class Relay {
-  readonly #client: Pick<RelayClient, "get" | "post" | "notices">;
+  readonly #client: Pick<RelayClient, "get" | "post" | "select" | "notices">;
   #wanted = new AbortController();
 
   constructor(client: RelayClient | Relay) {
@@ -160,6 +188,13 @@ export class Relay {
 
   post(path: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
     return bounded([signal, this.#wanted.signal], (signal) => this.#client.post(path, body, { signal }));
+  }
+
+  select(path: string, body: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    return bounded([signal, this.#wanted.signal], async (signal, onProgress) => {
+      if (this.#client.select === undefined) throw new TesseraError("UNSUPPORTED", "the relay client has no select");
+      return this.#client.select(path, body, { signal, onProgress });
+    });
   }
 
   /** Whether the relay can say when it has published. */

@@ -39,6 +39,8 @@ const LONGEST_SLEEP_MS = 60_000;
 export class RelayDriver {
   readonly #host: EngineHost;
   readonly #relay: Relay;
+  /** The second relay, of light reading. */
+  readonly #mirror: Relay | undefined;
   readonly #confirmLargeDownload: ConfirmLargeDownload | undefined;
   readonly #onProgress: (progress: PullProgress) => void;
   readonly #onEnd: (error: TesseraError) => void;
@@ -60,12 +62,14 @@ export class RelayDriver {
   constructor(
     host: EngineHost,
     relay: Relay,
+    mirror: Relay | undefined,
     confirmLargeDownload: ConfirmLargeDownload | undefined,
     onProgress: (progress: PullProgress) => void,
     onEnd: (error: TesseraError) => void,
   ) {
     this.#host = host;
     this.#relay = relay;
+    this.#mirror = mirror;
     this.#confirmLargeDownload = confirmLargeDownload;
     this.#onProgress = onProgress;
     this.#onEnd = onEnd;
@@ -86,7 +90,7 @@ export class RelayDriver {
     if (this.#started === undefined) return;
     this.#started.abort();
     this.#started = undefined;
-    if (this.#syncs.length === 0) this.#relay.abandon();
+    if (this.#syncs.length === 0) this.#abandonRequests();
     this.#wake();
     await this.#tell((engine) => engine.stopRounds()).catch(() => {}); // an engine that is gone does nothing
     if (this.#syncs.length === 0) await this.#running;
@@ -97,10 +101,15 @@ export class RelayDriver {
     this.#over = error;
     this.#started?.abort();
     this.#started = undefined;
-    this.#relay.abandon();
+    this.#abandonRequests();
     this.#wake();
     await this.#running;
     this.#over = undefined;
+  }
+
+  #abandonRequests(): void {
+    this.#relay.abandon();
+    this.#mirror?.abandon();
   }
 
   /** Does these tasks once, now: reads the mailboxes, then posts one slot, or the whole queue with `flush`. */
@@ -208,13 +217,17 @@ export class RelayDriver {
       case "load":
         return { kind: "loaded", records: await this.#host.sealed(ask.keys) };
       case "get":
-        return this.#get(ask.path);
+        return this.#get(this.#relay, ask.path);
+      case "mirror":
+        return this.#get(this.#mirror ?? this.#relay, ask.path);
+      case "select":
+        return this.#select(ask.path, ask.relay, ask.mirror);
       case "keep":
         return this.#keep(ask.path, ask.ahead);
       case "handOver":
         return this.#handOver(ask.path);
       case "confirm":
-        return { kind: "confirmed", may: await this.#mayDownload(ask.bytes) };
+        return { kind: "confirmed", may: await this.#mayDownload(ask.bytes, ask.tells) };
       case "progress":
         this.#progress({ ...ask, kind: "pull" });
         return undefined;
@@ -230,9 +243,9 @@ export class RelayDriver {
     }
   }
 
-  async #get(path: string): Promise<Answer> {
+  async #get(relay: Relay, path: string): Promise<Answer> {
     try {
-      return { kind: "got", bytes: await this.#relay.get(path) };
+      return { kind: "got", bytes: await relay.get(path) };
     } catch (thrown) {
       return { kind: "got", ...this.#failure(thrown) };
     }
@@ -267,7 +280,20 @@ export class RelayDriver {
     const body = this.#kept.get(path);
     this.#kept.delete(path);
     if (body === undefined) return { kind: "got", failure: "missing" };
+    // Tags are short, and no batch.
+    if (path.endsWith("/tags")) return { kind: "handedOver", body, rests: [] };
     return { kind: "handedOver", body, ...(await this.#hasher.hashesOf(body)) };
+  }
+
+  /** Neither relay gets the other's bitmaps, and the engine draws others for every request. */
+  async #select(path: string, one: Uint8Array, other: Uint8Array): Promise<Answer> {
+    try {
+      if (this.#mirror === undefined) throw new TesseraError("MIRROR_UNREACHABLE", "there is no mirror");
+      const [relay, mirror] = await Promise.all([this.#relay.select(path, one), this.#mirror.select(path, other)]);
+      return { kind: "selected", relay, mirror };
+    } catch (thrown) {
+      return { kind: "selected", ...this.#failure(thrown) };
+    }
   }
 
   async #post(path: string, body: Uint8Array): Promise<Answer> {
@@ -285,7 +311,7 @@ export class RelayDriver {
     const error = asTesseraError(thrown);
     if (error.code === "NOT_FOUND" || error.code === "RETENTION_PASSED") return { failure: "missing" };
     this.#failed(error);
-    if (error.code === "RELAY_REFUSED") return { failure: "refused" };
+    if (error.code === "RELAY_REFUSED" || error.code === "WINDOW_MISMATCH") return { failure: "refused" };
     return { failure: "unavailable", retryAfterMs: (error.retryAfter ?? 0) * 1000 };
   }
 
@@ -294,8 +320,9 @@ export class RelayDriver {
     if (waiting !== undefined) waiting.error ??= error;
   }
 
-  async #mayDownload(bytes: number): Promise<boolean> {
-    return this.#confirmLargeDownload === undefined || !savesData() || (await this.#confirmLargeDownload(bytes));
+  async #mayDownload(bytes: number, tells: boolean): Promise<boolean> {
+    if (this.#confirmLargeDownload === undefined || !(tells || savesData())) return true;
+    return this.#confirmLargeDownload(bytes);
   }
 
   #progress(progress: PullProgress): void {

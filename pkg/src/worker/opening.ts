@@ -86,12 +86,18 @@ function absolute(value: unknown): unknown {
     }
   }
   if (typeof value !== "object" || value === null) return value;
-  const { get, post, notices, url } = value as Record<string, unknown>;
+  const { get, post, select, notices, mirror, url } = value as Record<string, unknown>;
+  const second = mirror === undefined ? {} : { mirror: absolute(mirror) };
   if (typeof get === "function" && typeof post === "function") {
     const bound = { url, get: get.bind(value), post: post.bind(value) };
-    return typeof notices === "function" ? { ...bound, notices: notices.bind(value) } : bound;
+    return {
+      ...bound,
+      ...second,
+      ...(typeof select === "function" ? { select: select.bind(value) } : {}),
+      ...(typeof notices === "function" ? { notices: notices.bind(value) } : {}),
+    };
   }
   return Object.getPrototypeOf(value) === Object.prototype && url !== undefined
-    ? { ...value, url: absolute(url) }
+    ? { ...value, url: absolute(url), ...second }
     : value;
 }

@@ -11,9 +11,11 @@ use crate::{
         contacts::{Contact, Contacts},
         devices::Devices,
         emergencies::Emergencies,
+        forks::Forks,
         inbox::Inbox,
         invitations::{Invitations, OpenInvitation},
         journal::Journal,
+        light::Light,
         mailboxes::Mailboxes,
         messages::Messages,
         outbox::{Outbox, QueuedCell},
@@ -103,6 +105,8 @@ impl Client {
             outbox: Outbox::new(),
             devices: Devices::alone(),
             emergencies: Emergencies::default(),
+            light: Light::default(),
+            forks: Forks::default(),
         }
     }
 
@@ -117,6 +121,8 @@ impl Client {
             StoreKey::Slot => self.outbox.restore_slot(stored::decode(bytes)?)?,
             StoreKey::Shape => self.mailboxes.restore_shape(&stored::decode(bytes)?)?,
             StoreKey::Settings => self.settings = Settings::from_record(&stored::decode(bytes)?)?,
+            StoreKey::Light => self.light.restore(&stored::decode(bytes)?)?,
+            StoreKey::Forks => self.forks.restore(stored::decode(bytes)?)?,
             StoreKey::Filing => self.messages.restore_filing(&stored::decode(bytes)?),
             StoreKey::Overdue => {
                 self.contacts.shredding.restore(&stored::decode(bytes)?);
@@ -181,6 +187,8 @@ impl Client {
             StoreKey::Devices,
             StoreKey::Mailboxes,
             StoreKey::Shape,
+            StoreKey::Light,
+            StoreKey::Forks,
             StoreKey::Settings,
             StoreKey::Filing,
             StoreKey::Overdue,

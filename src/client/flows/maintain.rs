@@ -29,7 +29,7 @@ impl Client {
         let mut tx = Transaction::new(now);
         self.journal.begin_month(&mut tx);
         let (grace, retention) = (self.settings.grace(), self.settings.retention());
-        if let Some(drained) = self.mailboxes.drained_until(retention) {
+        if let Some(drained) = self.drained_until() {
             let shredded = self.contacts.shred(drained.min(now), grace, &mut tx);
             self.log_shredded(shredded, &mut tx);
         }
@@ -47,6 +47,16 @@ impl Client {
         self.forget(&mut tx);
         let overdue = self.overdue_messages(now);
         self.commit(tx, overdue)
+    }
+
+    /// Up to when the own bucket is drained: not past a batch of which only the
+    /// tags were read, for as long as its cells can be retrieved.
+    fn drained_until(&self) -> Option<UnixTime> {
+        let retention = self.settings.retention();
+        let drained = self.mailboxes.drained_until(retention)?;
+        let kept = drained.minus(retention);
+        let waits = self.light.waits_since().filter(|since| *since > kept);
+        Some(waits.map_or(drained, |since| drained.min(since)))
     }
 
     /// The messages whose bodies [`Client::reseal`] needs.

@@ -8,6 +8,7 @@ mod emergency;
 mod enrol;
 mod evidence;
 mod filing;
+mod light;
 mod load;
 mod log;
 mod maintain;
@@ -23,4 +24,5 @@ mod send;
 mod verify;
 
 pub use draft::Draft;
+pub(crate) use light::Asked;
 pub use send::Outgoing;

@@ -6,8 +6,11 @@ use rand_core::CryptoRng;
 use crate::{
     base::UnixTime,
     client::{
-        Client, ClientError, Download, Effects, Mailbox, Received, flows::accept::Outcome,
-        mailboxes::IndexEntry, transaction::Transaction, view::Event,
+        Client, ClientError, Download, Effects, Mailbox, Received, StoreKey,
+        flows::accept::Outcome,
+        mailboxes::{IndexEntry, Part},
+        transaction::{Randomized, Transaction},
+        view::Event,
     },
     wire::{Batch, BucketId, BucketIndex, Hashes, InfoAnswer},
 };
@@ -24,7 +27,12 @@ impl Client {
         let answer = answer.map_err(|_| ClientError::RelayProtocol)?;
 
         let mut tx = Transaction::new(now);
+        let before = self.bucket(Mailbox::Own).ok();
         self.mailboxes.configure(answer, &mut tx);
+        if before.is_some() && self.bucket(Mailbox::Own).ok() != before {
+            self.light.reset();
+            tx.touch(StoreKey::Light);
+        }
         self.outbox.fit(&self.mailboxes);
         Ok(self.commit(tx, ()))
     }
@@ -57,7 +65,16 @@ impl Client {
             .mailboxes
             .plan(mailbox, bucket, &index, whole, backfill)?;
 
+        let mut plan = plan;
+        if mailbox == Mailbox::Own {
+            // The bucket was read by its tags before.
+            plan.extend(self.plan_unfinished(bucket, &index)?);
+        }
+
         let mut tx = Transaction::new(now);
+        if mailbox == Mailbox::Own {
+            self.expire_units(&index, &mut tx);
+        }
         self.mailboxes.looked(mailbox, &index, &mut tx);
         if plan.is_empty() {
             self.mailboxes.read_to_the_end(mailbox, &mut tx);
@@ -96,6 +113,9 @@ impl Client {
                 .split_hashed(bucket, bytes, hashes.whole)
                 .map_err(|_| ClientError::BatchInvalid)?,
         };
+        if download.part == Part::Tags {
+            return Err(ClientError::BatchInvalid); // Tags are no batch: `take_tags`.
+        }
         let batches = self.verified(download.mailbox, &batches, &hashes.rests)?;
         if let (IndexEntry::Batch(listed), [batch]) = (&download.entry, batches.as_slice()) {
             let header = batch.header();
@@ -103,6 +123,10 @@ impl Client {
                 .expect(bucket, &listed.origin, listed.epoch)
                 .map_err(|_| ClientError::BatchInvalid)?;
         }
+        if download.part == Part::Again {
+            return Ok(self.read_again(&batches, now, rng));
+        }
+        self.light.relist();
         Ok(self.read(download.mailbox, (&batches, download.whole), now, rng))
     }
 
@@ -138,6 +162,15 @@ impl Client {
         for batch in batches {
             self.read_batch(mailbox, (batch, whole), &mut outcome, &mut tx);
         }
+        self.end_reading(outcome, tx)
+    }
+
+    /// What was read is acknowledged, and the commit is made.
+    pub(crate) fn end_reading(
+        &mut self,
+        outcome: Outcome,
+        mut tx: Randomized<'_, impl CryptoRng>,
+    ) -> Effects<Received> {
         self.acknowledge(outcome.receipts, &mut tx);
         for key in outcome.grown {
             if let Some(transfer) = self.incoming_transfer(key) {

@@ -26,12 +26,25 @@ use crate::{
 /// them is limited.
 const MAX_RENDEZVOUS_CELLS: u32 = 16;
 
+/// How the cells of a batch came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// The whole batch is read.
+    Whole,
+    /// It is read again: what was opened before is no replay.
+    Again,
+    /// By their places, from two relays: one that does not open is perhaps not
+    /// what was published.
+    Retrieved,
+}
+
 /// One batch being read.
 struct Scan<'b> {
     /// Names the origin and the epoch of everything that is found.
     header: &'b BatchHeader,
-    /// Read before: what was opened then is no replay.
-    again: bool,
+    manner: Manner,
+    /// Retrieved cells that do not open.
+    failed: Vec<usize>,
     cells: Vec<&'b [u8]>,
     candidates: Vec<Candidate>,
     outcome: &'b mut Outcome,
@@ -61,21 +74,35 @@ impl Client {
         tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         let header = batch.header();
-        let (gaps, again) = match self.mailboxes.advance(mailbox, header, whole, tx) {
+        let (gaps, manner) = match self.mailboxes.advance(mailbox, header, whole, tx) {
             Step::Taken => return,
-            Step::New(gaps) => (gaps, false),
-            Step::Again => (Vec::new(), true),
-        };
-        let mut scan = Scan {
-            header,
-            again,
-            cells: batch.cells().collect(),
-            candidates: Vec::new(),
-            outcome,
+            Step::New(gaps) => (gaps, Manner::Whole),
+            Step::Again => (Vec::new(), Manner::Again),
         };
         for gap in gaps {
             self.report_gap(gap, tx);
         }
+        let cells = batch.cells().collect();
+        self.read_cells(header, (cells, manner), outcome, tx);
+    }
+
+    /// Reads cells of a batch that was placed in its chain. Gives those of
+    /// retrieved ones that do not open.
+    pub(crate) fn read_cells(
+        &mut self,
+        header: &BatchHeader,
+        (cells, manner): (Vec<&[u8]>, Manner),
+        outcome: &mut Outcome,
+        tx: &mut Randomized<'_, impl CryptoRng>,
+    ) -> Vec<usize> {
+        let mut scan = Scan {
+            header,
+            manner,
+            failed: Vec::new(),
+            cells,
+            candidates: Vec::new(),
+            outcome,
+        };
         self.prepare_tags(header.closed_at);
         self.scan(&mut scan, tx);
         for key in self.inbox.reassembly.overfull() {
@@ -86,6 +113,7 @@ impl Client {
         }
         self.accept_candidates(&mut scan, tx);
         scan.outcome.cells += scan.cells.len();
+        scan.failed
     }
 
     /// Looks at every cell once, and again at those whose tags are watched
@@ -138,7 +166,7 @@ impl Client {
             TagOwner::Rendezvous(id, _) => self.invitations.get(id).and_then(|open| open.contact),
         };
         if self.inbox.replays.has_opened(&cell.digest()) {
-            if !scan.again {
+            if scan.manner != Manner::Again {
                 self.refuse(ErrorCode::Replayed, contact, tx);
             }
             return;
@@ -146,6 +174,9 @@ impl Client {
         self.inbox.work.cells_opened += 1;
         match self.open_cell(owner, slot, &cell, scan, tx) {
             Ok(incoming) => self.apply(incoming, scan, tx),
+            Err(ErrorCode::NotAuthentic) if scan.manner == Manner::Retrieved => {
+                scan.failed.push(place);
+            }
             Err(code) => self.refuse(code, contact, tx),
         }
     }

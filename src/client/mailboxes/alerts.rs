@@ -19,6 +19,8 @@ pub(crate) enum Alert {
     ClockSkew,
     /// Batches whose closing time went back, or lies in the future.
     ClosingTime,
+    /// The second relay of light reading cannot be reached, or lacks batches.
+    Mirror,
 }
 
 impl Alert {
@@ -35,11 +37,13 @@ impl Alert {
             Self::LobbyStalled => (ErrorCode::Stalled, Some("lobby")),
             Self::ClockSkew => (ErrorCode::ClockSkew, None),
             Self::ClosingTime => (ErrorCode::RelayTime, None),
+            Self::Mirror => (ErrorCode::MirrorUnreachable, None),
         };
         RelayNotice {
             code: code.as_str(),
             mailbox,
             seconds: None,
+            proof: None,
             cleared,
         }
     }
@@ -49,7 +53,8 @@ impl Alert {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RelayNotice {
-    /// `STALLED`, `CLOCK_SKEW`, `RELAY_TIME` or `RELAY_CHANGED`.
+    /// `STALLED`, `CLOCK_SKEW`, `RELAY_TIME`, `RELAY_CHANGED`, `MIRROR_UNREACHABLE` or
+    /// `EQUIVOCATION`.
     pub code: &'static str,
     /// "own" or "lobby", where it concerns one of them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +62,10 @@ pub struct RelayNotice {
     /// How far the relay's clock is ahead of the local one, for `CLOCK_SKEW`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<i64>,
+    /// Two headers that one origin signed and that contradict each other, 768 hex
+    /// digits, for `EQUIVOCATION`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
     /// True once it is over.
     pub cleared: bool,
 }
@@ -104,6 +113,7 @@ impl Alerts {
             code: ErrorCode::RelayChanged.as_str(),
             mailbox: None,
             seconds: None,
+            proof: None,
             cleared: false,
         }));
     }
@@ -114,6 +124,7 @@ fn log(alert: Alert, tx: &mut Transaction) {
         Alert::OwnStalled | Alert::LobbyStalled => ErrorCode::Stalled,
         Alert::ClockSkew => ErrorCode::ClockSkew,
         Alert::ClosingTime => ErrorCode::RelayTime,
+        Alert::Mirror => ErrorCode::MirrorUnreachable,
     };
     let event = AuditEvent::Rejected {
         code,

@@ -51,6 +51,24 @@ impl Cursors {
         self.of(origin).is_some_and(|cursor| epoch < cursor.floor)
     }
 
+    /// Enters the chain of a member of the relay's federation where it is
+    /// found: it is no other relay in the place of the former.
+    pub(crate) fn enter(&mut self, header: &BatchHeader) {
+        if self.of(&header.origin.0).is_some() || self.known.len() >= MAX_ORIGINS {
+            return;
+        }
+        let newest = self.known.iter().map(|cursor| cursor.closed_at).max();
+        self.started = true;
+        self.known.push(CursorRecord {
+            origin: header.origin.0,
+            epoch: 0,
+            head: header.prev.0,
+            closed_at: newest.unwrap_or(header.closed_at.0),
+            floor: header.epoch,
+            gaps: Vec::new(),
+        });
+    }
+
     /// Places a verified header in its chain and moves the cursor past it.
     /// Where not the `whole` mailbox is read, what was passed over is no gap.
     pub(crate) fn advance(&mut self, header: &BatchHeader, lobby: bool, whole: bool) -> Step {

@@ -9,7 +9,7 @@ mod shape;
 pub use alerts::RelayNotice;
 pub(crate) use chain::{Cursors, Step};
 pub use plan::Download;
-pub(crate) use plan::IndexEntry;
+pub(crate) use plan::{IndexEntry, Part};
 
 use alerts::{Alert, Alerts};
 use shape::ShapeChange;
@@ -24,7 +24,7 @@ use crate::{
         VaultError,
         stored::{RelayRecord, ShapeRecord},
     },
-    wire::{BatchHeader, BucketId, RelaySettings, compute_bucket},
+    wire::{BatchHeader, BucketId, Origin, RelaySettings, compute_bucket},
 };
 
 /// How far the closing time of a new batch may lie before the one of its
@@ -76,6 +76,8 @@ pub(crate) struct Mailboxes {
     /// For how many seconds the relay keeps a batch of the lobby, as its last
     /// `/v1/info` says; `None` before the first of this session.
     lobby_retention: Option<u64>,
+    /// The origins of its federation, as its last `/v1/info` says.
+    members: Vec<Origin>,
 }
 
 impl Mailboxes {
@@ -89,6 +91,7 @@ impl Mailboxes {
             alerts: Alerts::default(),
             clock_ahead: 0,
             lobby_retention: None,
+            members: Vec::new(),
         }
     }
 
@@ -171,7 +174,12 @@ impl Mailboxes {
         let lobby = mailbox == Mailbox::Lobby;
         let before = self.cursors(mailbox).of(&header.origin.0);
         let before = before.map(|cursor| (cursor.epoch, cursor.closed_at));
-        let step = self.cursors_mut(mailbox).advance(header, lobby, whole);
+        let listed = self.members.contains(&header.origin);
+        let cursors = self.cursors_mut(mailbox);
+        if listed {
+            cursors.enter(header);
+        }
+        let step = cursors.advance(header, lobby, whole);
         if let Some((epoch, closed_at)) = before
             && header.epoch > epoch
             && mailbox == Mailbox::Own
@@ -194,6 +202,21 @@ impl Mailboxes {
         let back = closed_at.plus(CLOSING_TOLERANCE_SECONDS).0 < before;
         let future = closed_at > tx.now.plus(CLOCK_SKEW_SECONDS) && !self.clock_is_off();
         self.alerts.set(Alert::ClosingTime, back || future, tx);
+    }
+
+    /// Whether the second relay of light reading answers.
+    pub(crate) fn mirror_answers(&mut self, answers: bool, tx: &mut Transaction) {
+        self.alerts.set(Alert::Mirror, !answers, tx);
+    }
+
+    /// Whether a batch of an origin may be new.
+    pub(crate) fn wants(&self, mailbox: Mailbox, origin: &Origin, epoch: u64) -> bool {
+        self.cursors(mailbox).wants(&origin.0, (epoch, epoch))
+    }
+
+    /// The epoch of an origin that was read last.
+    pub(crate) fn read_until(&self, mailbox: Mailbox, origin: &Origin) -> Option<u64> {
+        Some(self.cursors(mailbox).of(&origin.0)?.epoch)
     }
 
     pub(crate) fn to_record(&self) -> RelayRecord {

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::{
-    base::sorted_by_key,
+    base::{SortedMap, sorted_by_key},
     client::{ClientError, StoreKey, transaction::Transaction},
     wire::{
-        BATCH_HEADER_LEN, BatchRef, BucketId, BucketIndex, CellSize, Origin, SegmentRef, paths,
+        BATCH_HEADER_LEN, BatchRef, BucketId, BucketIndex, CellSize, Origin, SegmentRef,
+        batch::BATCH_TAGS_PREFIX, cell::TAG_LEN, paths,
     },
 };
 
@@ -39,6 +40,20 @@ pub struct Download {
     /// that what is missing before it is a gap.
     #[serde(skip)]
     pub(crate) whole: bool,
+    /// What of it is downloaded, and why.
+    #[serde(skip)]
+    pub(crate) part: Part,
+}
+
+/// What of a batch or a segment is downloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Cells,
+    /// All of it, once more: its tags were read before.
+    Again,
+    /// Its tags.
+    Tags,
 }
 
 impl Download {
@@ -46,6 +61,32 @@ impl Download {
     #[must_use]
     pub fn mailbox(&self) -> Mailbox {
         self.mailbox
+    }
+
+    fn new(
+        entry: IndexEntry,
+        (mailbox, bucket): (Mailbox, BucketId),
+        size: CellSize,
+        (whole, part): (bool, Part),
+    ) -> Self {
+        let path = entry.path(bucket);
+        Self {
+            path: match part {
+                Part::Tags => format!("{path}/tags"),
+                Part::Cells | Part::Again => path,
+            },
+            bucket: bucket.get(),
+            origin: entry.origin().to_string(),
+            epoch: entry.epochs().1,
+            bytes: match part {
+                Part::Tags => entry.tags_bytes(size),
+                Part::Cells | Part::Again => entry.bytes(size),
+            },
+            mailbox,
+            entry,
+            whole,
+            part,
+        }
     }
 }
 
@@ -57,6 +98,13 @@ pub(crate) enum IndexEntry {
 }
 
 impl IndexEntry {
+    /// Everything that an index lists, oldest first.
+    pub(crate) fn all(index: &BucketIndex) -> Vec<Self> {
+        let segments = index.segments.iter().copied().map(Self::Segment);
+        let batches = index.batches.iter().copied().map(Self::Batch);
+        sorted_by_key(segments.chain(batches), |listed| listed.epochs().0).collect()
+    }
+
     pub(crate) fn origin(&self) -> &Origin {
         match self {
             Self::Batch(batch) => &batch.origin,
@@ -65,7 +113,7 @@ impl IndexEntry {
     }
 
     /// First and last epoch.
-    fn epochs(&self) -> (u64, u64) {
+    pub(crate) fn epochs(&self) -> (u64, u64) {
         match self {
             Self::Batch(batch) => (batch.epoch, batch.epoch),
             Self::Segment(segment) => (segment.first, segment.last),
@@ -79,6 +127,24 @@ impl IndexEntry {
             }
             Self::Segment(segment) => segment.bytes,
         }
+    }
+
+    pub(crate) fn cells(&self) -> u64 {
+        match self {
+            Self::Batch(batch) => batch.count.into(),
+            Self::Segment(segment) => segment.cells,
+        }
+    }
+
+    fn tags_bytes(&self, size: CellSize) -> u64 {
+        let batches = match self {
+            Self::Batch(_) => 1,
+            Self::Segment(segment) => {
+                let cells = segment.cells.saturating_mul(size.get().into());
+                segment.bytes.saturating_sub(cells) / BATCH_HEADER_LEN as u64
+            }
+        };
+        batches * BATCH_TAGS_PREFIX as u64 + self.cells() * TAG_LEN as u64
     }
 
     fn path(&self, bucket: BucketId) -> String {
@@ -119,10 +185,7 @@ impl Mailboxes {
             Mailbox::Lobby => LOBBY_FIRST_LOOK,
         };
         let cursors = self.cursors(mailbox);
-        let segments = index.segments.iter().copied().map(IndexEntry::Segment);
-        let batches = index.batches.iter().copied().map(IndexEntry::Batch);
-        let listed: Vec<_> =
-            sorted_by_key(segments.chain(batches), |listed| listed.epochs().0).collect();
+        let listed = IndexEntry::all(index);
         let mut wanted: Vec<_> = listed
             .iter()
             .copied()
@@ -130,7 +193,7 @@ impl Mailboxes {
             .collect();
         if !cursors.started || !whole {
             wanted.retain(|listed| matches!(listed, IndexEntry::Batch(_)));
-            wanted = wanted.split_off(wanted.len().saturating_sub(first_look));
+            wanted = self.newest(wanted, first_look);
         }
         if backfill {
             let older = listed
@@ -142,23 +205,68 @@ impl Mailboxes {
         }
         Ok(wanted
             .into_iter()
-            .map(|listed| Download {
-                path: listed.path(bucket),
-                bucket: bucket.get(),
-                origin: listed.origin().to_string(),
-                epoch: listed.epochs().1,
-                bytes: listed.bytes(size),
-                mailbox,
-                entry: listed,
-                whole,
-            })
+            .map(|listed| Download::new(listed, (mailbox, bucket), size, (whole, Part::Cells)))
             .collect())
     }
 
-    /// Whether the relay names this origin as its own, or once did.
+    /// The tags of what is new in the own bucket.
+    pub(crate) fn plan_tags(
+        &self,
+        bucket: BucketId,
+        index: &BucketIndex,
+    ) -> Result<Vec<Download>, ClientError> {
+        let size = self.info()?.cell_size;
+        let plan = self.plan(Mailbox::Own, bucket, index, true, false)?;
+        let place = (Mailbox::Own, bucket);
+        let tags = plan
+            .into_iter()
+            .map(|new| Download::new(new.entry, place, size, (true, Part::Tags)));
+        Ok(tags.collect())
+    }
+
+    /// Everything of the own bucket that overlaps these epochs of origins.
+    pub(crate) fn plan_again(
+        &self,
+        bucket: BucketId,
+        index: &BucketIndex,
+        spans: &[(Origin, u64, u64)],
+    ) -> Result<Vec<Download>, ClientError> {
+        let size = self.info()?.cell_size;
+        let overlaps = |listed: &IndexEntry| {
+            let (first, last) = listed.epochs();
+            let mut spans = spans.iter();
+            spans.any(|(origin, from, to)| {
+                listed.origin() == origin && first <= *to && *from <= last
+            })
+        };
+        let place = (Mailbox::Own, bucket);
+        let listed = IndexEntry::all(index).into_iter().filter(overlaps);
+        let plan = listed.map(|entry| Download::new(entry, place, size, (true, Part::Again)));
+        Ok(plan.collect())
+    }
+
+    /// The newest entries: so many of each member of the relay's federation,
+    /// and so many of all others.
+    fn newest(&self, entries: Vec<IndexEntry>, most: usize) -> Vec<IndexEntry> {
+        let mut taken = SortedMap::<Option<[u8; 32]>, usize>::new();
+        let newest = entries.into_iter().rev().filter(|entry| {
+            let origin = entry.origin();
+            let member = self.members.contains(origin).then_some(origin.0);
+            let number = taken.get_or_insert(member, 0);
+            *number += 1;
+            *number <= most
+        });
+        let mut newest: Vec<_> = newest.collect();
+        newest.reverse();
+        newest
+    }
+
+    /// Whether the relay names this origin as its own or as one of its
+    /// federation, or once did.
     pub(crate) fn trusts(&self, mailbox: Mailbox, origin: &Origin) -> bool {
         let info = self.info.as_ref();
         info.is_some_and(|info| info.origin == *origin)
+            || self.members.contains(origin)
             || self.cursors(mailbox).of(&origin.0).is_some()
     }
 

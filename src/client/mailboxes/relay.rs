@@ -29,8 +29,10 @@ impl Mailboxes {
         let InfoAnswer {
             settings,
             lobby_retention_seconds,
+            members,
             time,
         } = answer;
+        self.members = members;
         self.lobby_retention = Some(lobby_retention_seconds.get().into());
         self.clock_ahead = time.0.cast_signed() - tx.now.0.cast_signed();
         let skewed = self.clock_ahead.unsigned_abs() > REPORTED_SKEW_SECONDS;

@@ -54,6 +54,21 @@ pub enum Ask {
     Confirm {
         /// Bytes in all.
         bytes: u64,
+        /// Whether the download tells the relay that the bucket has something
+        /// for this person.
+        tells: bool,
+    },
+    /// `GET` this path below the mirror's URL, and answer with [`Answer::Got`].
+    Mirror(String),
+    /// `POST` a body of the same length to this path of the relay and of the
+    /// mirror, both at once, and answer with [`Answer::Selected`].
+    Select {
+        /// The path.
+        path: String,
+        /// The body for the relay.
+        relay: Vec<u8>,
+        /// The body for the mirror.
+        mirror: Vec<u8>,
     },
     /// Show how far a pull is, and call [`Round::next`](super::Round::next) again.
     Progress(Progress),
@@ -73,7 +88,14 @@ pub enum Ask {
 
 impl Ask {
     pub(super) fn is_request(&self) -> bool {
-        matches!(self, Self::Get(_) | Self::Keep { .. } | Self::Post { .. })
+        matches!(
+            self,
+            Self::Get(_)
+                | Self::Keep { .. }
+                | Self::Post { .. }
+                | Self::Mirror(_)
+                | Self::Select { .. }
+        )
     }
 }
 
@@ -98,6 +120,8 @@ pub enum Answer {
     Confirmed(bool),
     /// The relay answered 202, or why it did not.
     Posted(Result<(), Failure>),
+    /// The answers of the relay and of the mirror, or why there is none.
+    Selected(Result<[Vec<u8>; 2], Failure>),
     /// The store had no room for the last changes: the client is again as the
     /// store has it, and nothing was asked for.
     NotStored,

@@ -15,6 +15,7 @@
 mod ask;
 mod attempts;
 mod budget;
+mod look;
 mod posting;
 mod pull;
 mod reading;
@@ -35,6 +36,7 @@ use crate::client::{Client, Effects, Mailbox};
 
 use attempts::Attempts;
 use budget::Budget;
+use look::Looks;
 use pull::Pull;
 use refusals::{RefusedLobbyCells, RefusedSlots};
 use request::Request;
@@ -68,6 +70,8 @@ pub struct Round {
     paused: Option<Step>,
     slots: Slots,
     lobby_reads: u32,
+    /// Looks at the own bucket since the start, where it is read by its tags.
+    looks: Looks,
     /// Whether it was reported that a restored device cannot have its index.
     settle_refused: bool,
     /// When the relay last described itself.
@@ -97,6 +101,7 @@ impl Default for Round {
             paused: None,
             slots: Slots::default(),
             lobby_reads: 0,
+            looks: Looks::default(),
             settle_refused: false,
             info_read: None,
             drift: None,
@@ -112,6 +117,7 @@ impl Round {
     pub fn start(&mut self, client: &Client, clock: Clock, rng: &mut impl CryptoRng) {
         self.started = true;
         self.lobby_reads = 0;
+        self.looks.start();
         self.slots = Slots::default();
         self.schedule = Schedule::default();
         let requested = self.request.iter().flat_map(|request| &request.left);
@@ -294,11 +300,20 @@ impl Round {
                 self.is_wanted(task) && self.schedule.due(task).is_some() && is_due(task)
             })
             .collect();
+        let looks = client.reads_light() && !self.looks.reads_whole();
+        // What is found by a look takes time that shows; the lobby is first.
+        let mailboxes: Vec<_> = match looks && mailboxes.contains(&Mailbox::Lobby) {
+            true => vec![Mailbox::Lobby],
+            false => mailboxes,
+        };
         for mailbox in &mailboxes {
             self.begun((*mailbox).into());
         }
         let own = mailboxes.contains(&Mailbox::Own);
-        let pull = Pull::of(mailboxes);
+        let pull = match own && looks {
+            true => self.look(clock),
+            false => Pull::of(mailboxes),
+        };
         Turn::Goto(match own {
             true => Step::Tick(pull),
             false => Step::Index(pull),

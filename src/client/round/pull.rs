@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::{Ask, Failure, Task};
+use super::{Ask, Failure, Task, look::Look};
 use crate::{
     base::ErrorCode,
-    client::{Download, Mailbox},
+    client::{Download, Mailbox, Part},
 };
 
 /// Downloads of more bytes of one mailbox are confirmed first: 5 MiB.
@@ -20,6 +20,7 @@ const LARGE_PULL: u64 = 5 << 20;
 const MOST_KEPT: u64 = 64 << 20;
 /// What may be requested ahead: so many downloads, of so many bytes in all.
 const AHEAD: usize = 4;
+const TAGS_AHEAD: usize = 12;
 const AHEAD_BYTES: u64 = 24 << 20;
 
 /// How far the pull of one mailbox is.
@@ -52,6 +53,10 @@ pub(super) struct Pull {
     pub(super) refused: u32,
     /// Mailboxes that were read, or why they could not be.
     ended: Vec<(Mailbox, Result<(), Unread>)>,
+    /// Whether a download was passed over.
+    pub(super) passed_over: bool,
+    /// The look that this is part of.
+    pub(super) look: Option<Look>,
 }
 
 /// Why a mailbox could not be read.
@@ -80,6 +85,14 @@ impl Pull {
         }
     }
 
+    /// The pull of the own bucket by its tags.
+    pub(super) fn looking() -> Self {
+        Self {
+            look: Some(Look::default()),
+            ..Self::default()
+        }
+    }
+
     /// Adds what the index of a mailbox lists.
     pub(super) fn plan(&mut self, mailbox: Mailbox, plan: Vec<Download>) {
         self.progress.push(Progress {
@@ -99,6 +112,7 @@ impl Pull {
         let last = self.progress.last()?;
         (last.total_bytes > LARGE_PULL).then_some(Ask::Confirm {
             bytes: last.total_bytes,
+            tells: false,
         })
     }
 
@@ -124,9 +138,14 @@ impl Pull {
             return None;
         }
         let mut left = self.downloads.iter();
-        let path = left.next()?.path.clone();
+        let first = left.next()?;
+        let path = first.path.clone();
+        let most = match first.part {
+            Part::Tags => TAGS_AHEAD,
+            Part::Cells | Part::Again => AHEAD,
+        };
         let mut bytes = 0;
-        let ahead = left.take(AHEAD - 1).take_while(|download| {
+        let ahead = left.take(most - 1).take_while(|download| {
             bytes += download.bytes;
             bytes <= AHEAD_BYTES
         });

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     base::ErrorCode,
     client::{
-        Client, Mailbox, Received,
+        Client, Mailbox, Part, Received,
         view::{Event, Rejected},
     },
     wire::Hashes,
@@ -101,7 +101,7 @@ impl Round {
     /// An index lists batches of an origin that the relay has not named: it is
     /// asked to describe itself again before that counts against it, unless
     /// it just did or cannot. The mailbox is read after that.
-    fn asks_who_signs(&mut self, task: Task, clock: Clock) -> bool {
+    pub(super) fn asks_who_signs(&mut self, task: Task, clock: Clock) -> bool {
         let fresh = self
             .info_read
             .is_some_and(|at| clock.ticks < at.saturating_add(INFO_FRESH));
@@ -147,6 +147,7 @@ impl Round {
                 let refused = failure == Failure::Refused;
                 self.pass_over(pull, refused, clock)
             }
+            None if pull.is_complete() && pull.goes_on() => Turn::Goto(Step::Look(pull)),
             None if pull.is_complete() => {
                 let events = self.report_refused(&pull);
                 Turn::Commit(Step::Settle(pull), Vec::new(), events)
@@ -169,6 +170,15 @@ impl Round {
         let Some((download, _)) = pull.first_kept() else {
             return Turn::Goto(Step::Open(pull));
         };
+        if download.part == Part::Tags {
+            return match client.take_tags(download, &bytes) {
+                Ok(()) => {
+                    self.attempts.succeeded(&download.path);
+                    Turn::Goto(opened(pull, bytes.len()))
+                }
+                Err(_) => self.pass_over(pull, true, clock),
+            };
+        }
         match client.receive_hashed(download, (&bytes, &hashes), clock.now(), rng) {
             Ok(effects) => {
                 self.attempts.succeeded(&download.path);
@@ -185,6 +195,7 @@ impl Round {
     /// [`Attempts`](super::attempts::Attempts).
     fn pass_over(&mut self, mut pull: Pull, refused: bool, clock: Clock) -> Turn {
         self.incomplete();
+        pull.passed_over = true;
         if refused
             && let Some((download, _)) = pull.first_kept()
             && self.attempts.failed(&download.path.clone(), clock.ticks)
@@ -195,7 +206,7 @@ impl Round {
     }
 
     /// Downloads that were refused for the first time are reported together.
-    fn report_refused(&mut self, pull: &Pull) -> Vec<Event> {
+    pub(super) fn report_refused(&mut self, pull: &Pull) -> Vec<Event> {
         if pull.refused == 0 {
             return Vec::new();
         }
@@ -231,7 +242,8 @@ impl Round {
             true => Step::PostToLobby { slot: false },
             false => Step::Idle,
         };
-        if !read(Mailbox::Own) {
+        // A restored device may not have opened all announcements yet.
+        if !read(Mailbox::Own) || client.cells_to_retrieve() > 0 {
             return Turn::Goto(next);
         }
         match client.settle(clock.now(), rng) {
@@ -273,6 +285,12 @@ impl Round {
         rng: &mut impl CryptoRng,
     ) -> Option<u64> {
         let pace = self.pace;
+        if mailbox == Mailbox::Own
+            && client.reads_light()
+            && let Some(due) = self.looks.next(pace.epoch)
+        {
+            return Some(due);
+        }
         if mailbox == Mailbox::Own {
             return Some(self.after_close(pace.epoch, clock, rng));
         }
@@ -292,7 +310,7 @@ impl Round {
         clock.ticks + close + (epoch / 5).min(2_000) + jitter(epoch, rng) + notice
     }
 
-    fn received(&mut self, received: &Received, bytes: usize) {
+    pub(super) fn received(&mut self, received: &Received, bytes: usize) {
         if let Some(request) = &mut self.request {
             let synced = &mut request.synced;
             synced.messages.extend(received.messages.iter().cloned());

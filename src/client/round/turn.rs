@@ -23,6 +23,8 @@ pub(super) enum Step {
     AwaitInfo,
     Index(Pull),
     AwaitIndex(Pull),
+    Look(Pull),
+    AwaitLook(Pull),
     Confirm(Pull),
     AwaitConfirmed(Pull),
     Download(Pull),
@@ -87,6 +89,9 @@ impl Round {
             }
             (Step::Info, _) => Turn::Ask(Step::AwaitInfo, Ask::Get(paths::INFO.to_owned())),
             (Step::AwaitInfo, Some(Answer::Got(got))) => self.on_info(client, got, clock, rng),
+            (Step::Index(pull), _) if pull.look.is_some() => Turn::Goto(Step::Look(pull)),
+            (Step::Look(pull), _) => self.look_on(client, pull, clock, rng),
+            (Step::AwaitLook(pull), Some(answer)) => self.on_look(client, pull, answer, clock, rng),
             (Step::Index(pull), _) => match pull.indexes.front() {
                 None => Turn::Goto(Step::Download(pull)),
                 Some(mailbox) => match client.bucket(*mailbox).map(paths::index) {
@@ -185,6 +190,7 @@ impl Step {
             Self::AwaitBodyOf(pull, bodies, _) => Self::Reseal(pull, bodies),
             Self::AwaitInfo => Self::Info,
             Self::AwaitIndex(pull) => Self::Index(pull),
+            Self::AwaitLook(pull) => Self::Look(pull),
             Self::AwaitConfirmed(pull) => Self::Confirm(pull),
             Self::AwaitDownload(pull) => Self::Download(pull),
             Self::AwaitBody(pull) => Self::Open(pull),

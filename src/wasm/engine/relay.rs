@@ -81,6 +81,17 @@ impl Engine {
         self.client.set_receipt_delay(minutes).map_err(client_error)
     }
 
+    /// Reads the own bucket by its tags, with so many bitmaps in each request to the
+    /// two relays. Not stored.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ARGUMENT` for other than 1 to 16.
+    #[wasm_bindgen(js_name = readLight)]
+    pub fn read_light(&mut self, queries: u8) -> JsResult<()> {
+        self.client.read_light(Some(queries)).map_err(client_error)
+    }
+
     /// Sets the grace and the retention, in days.
     ///
     /// # Errors

@@ -164,6 +164,13 @@ impl Engine {
                 true => Ok(()),
                 false => Err(failure(value)?),
             }),
+            "selected" => {
+                let sums = |name| field(value, name).dyn_into::<Uint8Array>();
+                Answer::Selected(match (sums("relay"), sums("mirror")) {
+                    (Ok(relay), Ok(mirror)) => Ok([relay.to_vec(), mirror.to_vec()]),
+                    _ => Err(failure(value)?),
+                })
+            }
             "notStored" => Answer::NotStored,
             _ => return Err(invalid("answer")),
         })
@@ -223,12 +230,27 @@ fn ask(ask: Ask) -> JsResult<JsValue> {
             set(&object, "ahead", &ahead);
             "keep"
         }
+        Ask::Mirror(path) => {
+            set(&object, "path", &path.into());
+            "mirror"
+        }
+        Ask::Select {
+            path,
+            relay,
+            mirror,
+        } => {
+            set(&object, "path", &path.into());
+            set(&object, "relay", &array(&relay));
+            set(&object, "mirror", &array(&mirror));
+            "select"
+        }
         Ask::HandOver(path) => {
             set(&object, "path", &path.into());
             "handOver"
         }
-        Ask::Confirm { bytes } => {
+        Ask::Confirm { bytes, tells } => {
             set(&object, "bytes", &number(bytes));
+            set(&object, "tells", &tells.into());
             "confirm"
         }
         Ask::Progress(progress) => return tagged("progress", &progress),

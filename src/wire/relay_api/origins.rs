@@ -50,6 +50,18 @@ pub struct KindStanding {
     pub root: Sha256Hash,
 }
 
+/// What a relay has of the numbered buckets of one origin: the part of
+/// `GET /v1/origins` that a client uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The origin.
+    pub origin: Origin,
+    /// The oldest epoch kept.
+    pub oldest: u64,
+    /// The newest epoch.
+    pub epoch: u64,
+}
+
 /// One member of a federation, in `GET /v1/info`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberInfo {

@@ -7,7 +7,7 @@ use super::{
         json::{self, Json, once},
         segment::MAX_SEGMENT_LEN,
     },
-    BatchRef, BucketIndex, InfoAnswer, PROTOCOL, RelayApiError, RelaySettings, SegmentRef,
+    BatchRef, BucketIndex, Held, InfoAnswer, PROTOCOL, RelayApiError, RelaySettings, SegmentRef,
 };
 use crate::base::{
     UnixTime,
@@ -43,6 +43,7 @@ struct Claims {
     retention_seconds: u64,
     per_bucket: u64,
     max_attachment_bytes: u64,
+    members: Vec<Origin>,
     time: u64,
 }
 
@@ -51,6 +52,7 @@ impl Claims {
         let (mut protocol, mut origin, mut buckets, mut cell_size) = (None, None, None, None);
         let (mut epoch_seconds, mut lobby, mut retention_seconds) = (None, None, None);
         let (mut slot, mut max_attachment_bytes, mut time) = (None, None, None);
+        let mut members = None;
         json::object(text, &mut |json, key| match key {
             "protocol" => once(&mut protocol, json.number()),
             "origin" => once(&mut origin, hex(json).map(Origin)),
@@ -61,6 +63,7 @@ impl Claims {
             "retention_seconds" => once(&mut retention_seconds, json.number()),
             "slot" => once(&mut slot, member(json, "per_bucket")),
             "max_attachment_bytes" => once(&mut max_attachment_bytes, json.number()),
+            "federation" => once(&mut members, list(json, member_origin)),
             "time" => once(&mut time, json.number()),
             _ => json.skip(),
         })?;
@@ -76,6 +79,7 @@ impl Claims {
             retention_seconds: retention_seconds?,
             per_bucket: slot?,
             max_attachment_bytes: max_attachment_bytes?,
+            members: members.unwrap_or_default(),
             time: time?,
         })
     }
@@ -100,6 +104,7 @@ impl Claims {
                 self.lobby_retention_seconds,
                 "lobby.retention_seconds",
             )?,
+            members: self.members,
             time: UnixTime(self.time),
         })
     }
@@ -114,6 +119,16 @@ fn lobby_claims(json: &mut Json<'_>) -> Option<(u64, u64)> {
         _ => json.skip(),
     })?;
     Some((epoch?, retention?))
+}
+
+/// The origin of a member of a federation.
+fn member_origin(json: &mut Json<'_>) -> Option<Origin> {
+    let mut origin = None;
+    json.object(&mut |json, key| match key {
+        "origin" => once(&mut origin, hex(json).map(Origin)),
+        _ => json.skip(),
+    })?;
+    origin
 }
 
 /// Reads the number under one key of an object.
@@ -220,6 +235,63 @@ impl SegmentRef {
             && segment.cells <= segment.bytes;
         possible.then_some(segment)
     }
+}
+
+impl Held {
+    /// Parses `GET /v1/origins`: the origins of which the relay has batches of
+    /// numbered buckets.
+    ///
+    /// # Errors
+    ///
+    /// [`RelayApiError::Json`].
+    pub fn parse(text: &[u8]) -> Result<Vec<Self>, RelayApiError> {
+        Self::read_all(text).ok_or(RelayApiError::Json)
+    }
+
+    fn read_all(text: &[u8]) -> Option<Vec<Self>> {
+        let mut origins = None;
+        json::object(text, &mut |json, key| match key {
+            "origins" => once(&mut origins, list(json, Self::read)),
+            _ => json.skip(),
+        })?;
+        Some(origins?.into_iter().flatten().collect())
+    }
+
+    fn read(json: &mut Json<'_>) -> Option<Option<Self>> {
+        let (mut origin, mut kinds) = (None, None);
+        json.object(&mut |json, key| match key {
+            "origin" => once(&mut origin, hex(json).map(Origin)),
+            "kinds" => once(&mut kinds, numbered(json)),
+            _ => json.skip(),
+        })?;
+        let origin = origin?;
+        let held = kinds?.map(|(oldest, epoch)| Self {
+            origin,
+            oldest,
+            epoch,
+        });
+        Some(held)
+    }
+}
+
+/// The oldest and the newest epoch of the numbered buckets.
+fn numbered(json: &mut Json<'_>) -> Option<Option<(u64, u64)>> {
+    let mut found = None;
+    json.object(&mut |json, key| match key {
+        "numbered" => once(&mut found, json.nullable(epochs)),
+        _ => json.skip(),
+    })?;
+    found
+}
+
+fn epochs(json: &mut Json<'_>) -> Option<(u64, u64)> {
+    let (mut oldest, mut epoch) = (None, None);
+    json.object(&mut |json, key| match key {
+        "oldest" => once(&mut oldest, epoch_number(json)),
+        "epoch" => once(&mut epoch, epoch_number(json)),
+        _ => json.skip(),
+    })?;
+    Some((oldest?, epoch?)).filter(|(oldest, epoch)| oldest <= epoch)
 }
 
 fn hex(json: &mut Json<'_>) -> Option<[u8; 32]> {

@@ -202,7 +202,14 @@ function undelivered(entries: readonly AuditEntry[], counts: Counts): Alert[] {
 }
 
 /** Shown as long as they last, and not as something that was blocked. */
-const STATES = new Set<string>(["DEVICE_SUPERSEDED", "RELAY_TIME", "RELAY_CHANGED", "CLOCK_SKEW", "STALLED"]);
+const STATES = new Set<string>([
+  "DEVICE_SUPERSEDED",
+  "RELAY_TIME",
+  "RELAY_CHANGED",
+  "MIRROR_UNREACHABLE",
+  "CLOCK_SKEW",
+  "STALLED",
+]);
 
 function blocked(entries: readonly AuditEntry[], counts: Counts): Alert[] {
   const refused = entries.filter(

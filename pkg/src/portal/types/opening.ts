@@ -58,11 +58,20 @@ export interface OpenOptions {
    */
   readonly receiptDelayMinutes?: number;
   /**
+   * How the own bucket is read. `whole`, if left out: all of it. `light`: by the tags of its cells, and one's own cells from the relay
+   * and `relay.mirror` together, of which neither learns which. For a phone: about a fiftieth of the bytes.
+   */
+  readonly reading?: Reading;
+  /**
    * Asked before more than 5 MiB are pulled where the browser says that its user saves data. After `false` nothing is pulled in this
-   * round, and the next one asks again: what waits at the relay is kept there for its retention.
+   * round, and the next one asks again: what waits at the relay is kept there for its retention. With `reading: "light"` always asked
+   * before a window is read whole, which tells the relay that there is something in it.
    */
   readonly confirmLargeDownload?: (bytes: number) => boolean | Promise<boolean>;
 }
+
+/** All of the own bucket, or by the tags of its cells. */
+export type Reading = "whole" | "light";
 
 /** To open a vault with one of its passkeys. */
 export interface PasskeyOpening {
@@ -94,6 +103,7 @@ export interface RestoreOptions {
   readonly pace?: Pace;
   readonly idleMinutes?: number;
   readonly receiptDelayMinutes?: number;
+  readonly reading?: Reading;
   readonly backup?: BackupHook;
   readonly log?: OpenOptions["log"];
   readonly confirmLargeDownload?: OpenOptions["confirmLargeDownload"];

@@ -5,7 +5,9 @@ import type { Message, Transfer } from "./messages.js";
 
 /** Something is wrong with the relay; told once, and again with `cleared` when it is over. */
 export interface RelayNotice {
-  readonly code: "RELAY_TIME" | "RELAY_CHANGED";
+  readonly code: "RELAY_TIME" | "RELAY_CHANGED" | "MIRROR_UNREACHABLE" | "EQUIVOCATION";
+  /** For `EQUIVOCATION`: two headers that the relay signed and that cannot both be true, hexadecimal. The vault keeps them. */
+  readonly proof?: string;
   readonly cleared: boolean;
 }
 

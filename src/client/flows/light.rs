@@ -1,0 +1,538 @@
+//! Light reading of the own bucket: tags, windows, bitmaps, and the cells that
+//! two answers give. Protocol §13.
+
+use rand_core::CryptoRng;
+
+use super::scan::Manner;
+use crate::{
+    base::{ErrorCode, SortedMap, UnixTime},
+    client::{
+        Client, ClientError, Download, Effects, Mailbox, Received, StoreKey,
+        flows::accept::Outcome,
+        light::{Chain, Queries, Unit, combine},
+        mailboxes::{IndexEntry, Step},
+        transaction::{Randomized, Transaction},
+    },
+    wire::{
+        Batch, BatchDigest, BatchHeader, BatchRef, BatchTags, BucketId, BucketIndex, Fork, Held,
+        Origin, SelectWindow, paths,
+    },
+};
+
+/// What was asked of both relays about one window.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    origin: Origin,
+    /// Epochs, and places in their batches.
+    cells: Vec<(u64, u32)>,
+}
+
+/// Places in a batch, and cells.
+type Cells = Vec<(u32, Vec<u8>)>;
+
+/// What a look led to.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    pub(crate) received: Received,
+    /// Whether a cell did not open for the first time.
+    pub(crate) failed: bool,
+}
+
+impl Client {
+    /// Reads the own bucket by its tags, with so many bitmaps in each request
+    /// to the two relays; or whole, without. Not stored.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for other than 1 to 16 bitmaps.
+    pub fn read_light(&mut self, queries: Option<u8>) -> Result<(), ClientError> {
+        self.light.set_queries(queries)
+    }
+
+    /// Whether the own bucket is read by its tags.
+    #[must_use]
+    pub fn reads_light(&self) -> bool {
+        self.light.queries().is_some()
+    }
+
+    /// Cells that were found in the own bucket and wait for another look.
+    #[must_use]
+    pub fn cells_to_retrieve(&self) -> usize {
+        self.light.missing()
+    }
+
+    pub(crate) fn begin_look(&mut self) {
+        self.light.begin();
+    }
+
+    /// The next look reads the index.
+    pub(crate) fn relist(&mut self) {
+        self.light.relist();
+    }
+
+    /// Of what a relay holds, what is read.
+    pub(crate) fn accepted<'h>(&self, held: &'h [Held]) -> impl Iterator<Item = &'h Held> {
+        held.iter()
+            .filter(|held| self.mailboxes.trusts(Mailbox::Own, &held.origin))
+    }
+
+    /// The tags of the batches that follow those read; `None` if only the
+    /// index says what there is.
+    pub(crate) fn plan_next(&self, held: &[Held]) -> Option<Vec<Download>> {
+        let bucket = self.bucket(Mailbox::Own).ok()?;
+        let mut index = BucketIndex::default();
+        self.accepted(held).next()?;
+        for held in self.accepted(held) {
+            let read = self.mailboxes.read_until(Mailbox::Own, &held.origin)?;
+            let chain = self.light.chain(&held.origin)?;
+            if !chain.is_in_step(read, held.epoch) {
+                return None;
+            }
+            if held.epoch > read {
+                index.batches.push(BatchRef {
+                    origin: held.origin,
+                    epoch: held.epoch,
+                    count: 0,
+                    digest: BatchDigest([0; 32]),
+                });
+            }
+        }
+        self.mailboxes.plan_tags(bucket, &index).ok()
+    }
+
+    /// The tags of everything that is new.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown`, `RelayProtocol`.
+    pub(crate) fn plan_look(
+        &mut self,
+        index_json: &str,
+        now: UnixTime,
+    ) -> Result<Effects<Vec<Download>>, ClientError> {
+        let bucket = self.bucket(Mailbox::Own)?;
+        let index =
+            BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        let plan = self.mailboxes.plan_tags(bucket, &index)?;
+        let listed = IndexEntry::all(&index);
+        let mut origins: Vec<Origin> = listed.iter().map(|entry| *entry.origin()).collect();
+        origins.dedup();
+        origins.retain(|origin| self.mailboxes.trusts(Mailbox::Own, origin));
+        for origin in &origins {
+            let of = listed.iter().filter(|entry| entry.origin() == origin);
+            let entries = of.map(|entry| (entry.epochs(), entry.cells()));
+            self.light.chain_mut(origin).list(entries);
+        }
+        let mut tx = Transaction::new(now);
+        self.expire_units(&index, &mut tx);
+        self.mailboxes.looked(Mailbox::Own, &index, &mut tx);
+        Ok(self.commit(tx, plan))
+    }
+
+    /// Cells that no relay keeps any more are not to be retrieved.
+    pub(crate) fn expire_units(&mut self, index: &BucketIndex, tx: &mut Transaction) {
+        let mut expired = false;
+        for origin in self.light.origins() {
+            let chain = self.light.chain_mut(&origin);
+            expired |= index.oldest.is_some_and(|oldest| chain.expire(oldest));
+        }
+        if expired {
+            tx.touch(StoreKey::Light);
+            self.refuse(ErrorCode::RetentionPassed, None, tx);
+        }
+    }
+
+    /// Takes the tags of a download. Nothing is placed in a chain before the
+    /// look is answered.
+    ///
+    /// # Errors
+    ///
+    /// `BatchInvalid`.
+    pub(crate) fn take_tags(
+        &mut self,
+        download: &Download,
+        bytes: &[u8],
+    ) -> Result<(), ClientError> {
+        let bucket = self.bucket(Mailbox::Own)?;
+        let parts = match &download.entry {
+            IndexEntry::Batch(_) => vec![bytes],
+            IndexEntry::Segment(segment) => segment
+                .split_tags(bucket, bytes)
+                .map_err(|_| ClientError::BatchInvalid)?,
+        };
+        let origin = *download.entry.origin();
+        let read: Result<Vec<_>, _> = parts.into_iter().map(BatchTags::parse).collect();
+        let read = read.map_err(|_| ClientError::BatchInvalid)?;
+        let (first, last) = download.entry.epochs();
+        let expected = |tags: &BatchTags<'_>| {
+            let epoch = tags.header().epoch;
+            let listed = (first..=last).contains(&epoch);
+            listed && tags.header().expect(bucket, &origin, epoch).is_ok()
+        };
+        if !read.iter().all(expected) || !self.mailboxes.trusts(Mailbox::Own, &origin) {
+            return Err(ClientError::BatchInvalid);
+        }
+        let mailboxes = &self.mailboxes;
+        let chain = self.light.chain_mut(&origin);
+        let headers: Vec<_> = read.iter().map(BatchTags::header).collect();
+        chain.shelf.read(&headers);
+        for tags in &read {
+            chain.remember(tags.header());
+            if mailboxes.wants(Mailbox::Own, &origin, tags.header().epoch) {
+                chain.fresh.push(Unit::new(tags));
+            }
+        }
+        Ok(())
+    }
+
+    /// The windows of this look over what both relays hold of an origin, once
+    /// the tags of what is new were searched.
+    pub(crate) fn look_windows(&mut self, held: (Held, Held)) -> Vec<SelectWindow> {
+        let Ok((epoch_seconds, size)) = self
+            .mailboxes
+            .info()
+            .map(|info| (info.epoch_seconds.get(), info.cell_size))
+        else {
+            return Vec::new();
+        };
+        let mut chain = self.light.take(&held.0.origin);
+        self.search(&mut chain);
+        let windows = chain.windows(held, epoch_seconds, size);
+        self.light.put(&held.0.origin, chain);
+        windows
+    }
+
+    /// Whether the relay lists anything of an origin.
+    pub(crate) fn is_listed(&self, origin: &Origin) -> bool {
+        let chain = self.light.chain(origin);
+        chain.is_some_and(|chain| chain.shelf.newest().is_some())
+    }
+
+    /// Finds the cells under watched tags in all that is not finished.
+    fn search(&mut self, chain: &mut Chain) {
+        let units = chain.units.iter_mut().chain(&mut chain.fresh);
+        for unit in units {
+            self.prepare_tags(unit.header.closed_at);
+            let tags = &self.inbox.tags;
+            unit.search(|tag| tags.find(tag).is_some());
+        }
+    }
+
+    /// The path of the tags of a batch.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown`.
+    pub(crate) fn tags_path(&self, origin: &Origin, epoch: u64) -> Result<String, ClientError> {
+        let bucket = self.bucket(Mailbox::Own)?;
+        Ok(paths::batch_tags(bucket, origin, epoch))
+    }
+
+    /// Whether the relay's header of a batch is known.
+    pub(crate) fn knows_header(&self, origin: &Origin, epoch: u64) -> bool {
+        let chain = self.light.chain(origin);
+        chain.is_some_and(|chain| chain.header(epoch).is_some())
+    }
+
+    /// Takes the relay's header of a batch.
+    ///
+    /// # Errors
+    ///
+    /// `BatchInvalid`.
+    pub(crate) fn take_header(
+        &mut self,
+        origin: &Origin,
+        epoch: u64,
+        tags: &[u8],
+    ) -> Result<(), ClientError> {
+        let header = self.header_of(origin, epoch, tags)?;
+        self.light.chain_mut(origin).remember(&header);
+        Ok(())
+    }
+
+    /// Compares the mirror's header of a batch with the relay's. Each contains
+    /// the hash of the one before, so if they are equal, all before them are.
+    /// Gives the proof if they differ.
+    ///
+    /// # Errors
+    ///
+    /// `BatchInvalid`.
+    pub(crate) fn compare_header(
+        &self,
+        origin: &Origin,
+        epoch: u64,
+        tags: &[u8],
+    ) -> Result<Option<Fork>, ClientError> {
+        let theirs = self.header_of(origin, epoch, tags)?;
+        let chain = self.light.chain(origin);
+        let ours = chain.and_then(|chain| chain.header(epoch));
+        match ours {
+            Some(ours) if *ours == theirs => Ok(None),
+            Some(ours) => Fork::prove(ours, &theirs)
+                .map(Some)
+                .ok_or(ClientError::BatchInvalid),
+            None => Err(ClientError::BatchInvalid),
+        }
+    }
+
+    fn header_of(
+        &self,
+        origin: &Origin,
+        epoch: u64,
+        tags: &[u8],
+    ) -> Result<BatchHeader, ClientError> {
+        let bucket = self.bucket(Mailbox::Own)?;
+        let tags = BatchTags::parse(tags).map_err(|_| ClientError::BatchInvalid)?;
+        let header = tags.header();
+        let expected = header.expect(bucket, origin, epoch);
+        expected.map_err(|_| ClientError::BatchInvalid)?;
+        Ok(header.clone())
+    }
+
+    /// Two histories of one origin: kept, told, and the bucket is read whole.
+    pub(crate) fn equivocated(&mut self, fork: Fork, now: UnixTime) -> Effects {
+        let mut tx = Transaction::new(now);
+        self.forks.add(fork, &mut tx);
+        self.light.suspend();
+        self.commit(tx, ())
+    }
+
+    /// Whether the mirror answers, to be told when that changes.
+    pub(crate) fn mirror_answers(&mut self, answers: bool, now: UnixTime) -> Effects {
+        let mut tx = Transaction::new(now);
+        self.mailboxes.mirror_answers(answers, &mut tx);
+        self.commit(tx, ())
+    }
+
+    /// The requests for a window, one for each relay: the same number of
+    /// bitmaps whatever was found.
+    pub(crate) fn ask_window(
+        &self,
+        window: &SelectWindow,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Asked, [Vec<u8>; 2]), ClientError> {
+        let size = self.mailboxes.info()?.cell_size;
+        let queries = self.light.queries().ok_or(ClientError::RelayUnknown)?;
+        let chain = self.light.chain(&window.origin);
+        let wanted = chain.map_or_else(Vec::new, |chain| chain.wanted(window, queries));
+        let places: Vec<u32> = wanted.iter().map(|(.., place)| *place).collect();
+        let drawn = Queries::draw(&places, queries, window.count, rng);
+        let body = |bitmaps: &[u8]| {
+            let body = window.encode(queries, bitmaps, size);
+            body.map_err(|_| ClientError::RelayProtocol)
+        };
+        let bodies = [body(&drawn.relay)?, body(&drawn.mirror)?];
+        let cells = wanted.iter().map(|(epoch, place, _)| (*epoch, *place));
+        let asked = Asked {
+            origin: window.origin,
+            cells: cells.collect(),
+        };
+        Ok((asked, bodies))
+    }
+
+    /// The path of a request for a window.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown`.
+    pub(crate) fn select_path(&self) -> Result<String, ClientError> {
+        Ok(paths::select(self.bucket(Mailbox::Own)?))
+    }
+
+    /// Whether an answer has the length of one.
+    pub(crate) fn is_answer(&self, answer: &[u8]) -> bool {
+        let (queries, rest) = (self.light.queries(), self.rest_len());
+        queries.is_some_and(|queries| answer.len() == queries * rest)
+    }
+
+    fn rest_len(&self) -> usize {
+        let size = self.mailboxes.info().map(|info| info.cell_size.bytes());
+        size.unwrap_or_default().saturating_sub(16)
+    }
+
+    /// Ends a look that both relays answered: places what is new in its chain,
+    /// opens what was retrieved, and keeps what is to be retrieved.
+    pub(crate) fn finish_look(
+        &mut self,
+        answered: &[(Asked, [Vec<u8>; 2])],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Effects<Looked> {
+        let epoch_seconds = self.mailboxes.info().map(|info| info.epoch_seconds.get());
+        let epoch_seconds = epoch_seconds.unwrap_or(1);
+        let mut tx = Transaction::new(now).randomized(rng);
+        let mut outcome = Outcome::default();
+        let (mut failed, mut new) = (false, 0);
+        if self.light.to_record().is_some() {
+            tx.touch(StoreKey::Light);
+        }
+        for origin in self.light.origins() {
+            let mut chain = self.light.take(&origin);
+            chain.looked(epoch_seconds);
+            new += chain.fresh.len();
+            self.place_fresh(&mut chain, &mut outcome, &mut tx);
+            for (epoch, cells) in self.retrieved(&origin, &chain, answered) {
+                failed |= self.open_retrieved(&mut chain, epoch, &cells, &mut outcome, &mut tx);
+            }
+            self.search(&mut chain);
+            chain.drop_finished();
+            self.light.put(&origin, chain);
+        }
+        if failed {
+            self.refuse(ErrorCode::LightReadFailed, None, &mut tx);
+        }
+        if new == 0 {
+            self.mailboxes.read_to_the_end(Mailbox::Own, &mut tx);
+        }
+        self.mailboxes.mirror_answers(true, &mut tx);
+        if self.light.to_record().is_some() {
+            tx.touch(StoreKey::Light);
+        }
+        let ended = self.end_reading(outcome, tx);
+        ended.map(|received| Looked { received, failed })
+    }
+
+    /// Places the headers of what is new in their chain.
+    fn place_fresh(&mut self, chain: &mut Chain, outcome: &mut Outcome, tx: &mut Transaction) {
+        for unit in core::mem::take(&mut chain.fresh) {
+            match self.mailboxes.advance(Mailbox::Own, &unit.header, true, tx) {
+                Step::Taken => continue,
+                Step::New(gaps) => gaps.into_iter().for_each(|gap| self.report_gap(gap, tx)),
+                Step::Again => {}
+            }
+            outcome.cells += unit.header.count as usize;
+            chain.add(unit);
+        }
+    }
+
+    /// The cells that the answers give, by epoch, oldest first.
+    fn retrieved(
+        &self,
+        origin: &Origin,
+        chain: &Chain,
+        answered: &[(Asked, [Vec<u8>; 2])],
+    ) -> Vec<(u64, Cells)> {
+        let rest = self.rest_len().max(1);
+        let mut found = SortedMap::<u64, Cells>::new();
+        for (asked, [relay, mirror]) in answered.iter().filter(|(a, _)| a.origin == *origin) {
+            let rests = relay.chunks(rest).zip(mirror.chunks(rest));
+            for ((epoch, place), (relay, mirror)) in asked.cells.iter().zip(rests) {
+                let mut units = chain.units.iter();
+                let unit = units.find(|unit| unit.epoch() == *epoch);
+                if let Some(tag) = unit.and_then(|unit| unit.tag(*place)) {
+                    let cell = combine(tag, relay, mirror);
+                    found.get_or_insert(*epoch, Vec::new()).push((*place, cell));
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// Opens the retrieved cells of one batch; whether one of them did not for
+    /// the first time.
+    fn open_retrieved(
+        &mut self,
+        chain: &mut Chain,
+        epoch: u64,
+        cells: &[(u32, Vec<u8>)],
+        outcome: &mut Outcome,
+        tx: &mut Randomized<'_, impl CryptoRng>,
+    ) -> bool {
+        let Some(header) = chain.unit(epoch).map(|unit| unit.header.clone()) else {
+            return false;
+        };
+        let bytes = cells.iter().map(|(_, cell)| cell.as_slice()).collect();
+        let counted = outcome.cells;
+        let failed = self.read_cells(&header, (bytes, Manner::Retrieved), outcome, tx);
+        outcome.cells = counted; // Its tags were counted.
+        let mut new = false;
+        for (number, (place, cell)) in cells.iter().enumerate() {
+            let Some(unit) = chain.unit(epoch) else {
+                continue;
+            };
+            if !failed.contains(&number) {
+                unit.done(*place);
+            } else if unit.failed(*place) {
+                new = true;
+                chain.wrong.push((epoch, *place, cell.clone()));
+            }
+        }
+        new
+    }
+
+    /// What to read whole of what is not finished.
+    ///
+    /// # Errors
+    ///
+    /// `RelayUnknown`, `RelayProtocol`.
+    pub(crate) fn plan_again(&self, index_json: &str) -> Result<Vec<Download>, ClientError> {
+        let bucket = self.bucket(Mailbox::Own)?;
+        let index =
+            BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        self.plan_unfinished(bucket, &index)
+    }
+
+    /// How many bytes that is, as far as the last index says.
+    pub(crate) fn unfinished_bytes(&self) -> u64 {
+        let Ok(info) = self.mailboxes.info() else {
+            return 0;
+        };
+        let spans = self.light.unfinished(info.epoch_seconds.get());
+        let cells = spans.iter().filter_map(|(origin, first, last)| {
+            let chain = self.light.chain(origin)?;
+            Some(chain.shelf.cells(*first..=*last))
+        });
+        cells.sum::<u64>() * u64::from(info.cell_size.get())
+    }
+
+    /// Whole windows of which only the tags were read, and in which something
+    /// is not finished.
+    pub(crate) fn plan_unfinished(
+        &self,
+        bucket: BucketId,
+        index: &BucketIndex,
+    ) -> Result<Vec<Download>, ClientError> {
+        let epoch_seconds = self.mailboxes.info()?.epoch_seconds.get();
+        let spans = self.light.unfinished(epoch_seconds);
+        self.mailboxes.plan_again(bucket, index, &spans)
+    }
+
+    /// Reads whole batches whose tags were read before. If a cell is another
+    /// than the two relays gave, one of them did not tell the truth: the bucket
+    /// is read whole from then on.
+    pub(crate) fn read_again(
+        &mut self,
+        batches: &[Batch<'_>],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Effects<Received> {
+        let mut tx = Transaction::new(now).randomized(rng);
+        let mut outcome = Outcome::default();
+        tx.touch(StoreKey::Light);
+        for batch in batches {
+            let header = batch.header();
+            let mut chain = self.light.take(&header.origin);
+            let known = chain.unit(header.epoch);
+            if known.is_some_and(|unit| unit.header == *header) {
+                let cells: Vec<_> = batch.cells().collect();
+                let differs = |(epoch, place, wrong): &(u64, u32, Vec<u8>)| {
+                    let cell = cells.get(*place as usize);
+                    *epoch == header.epoch && cell.is_some_and(|cell| *cell != wrong.as_slice())
+                };
+                if chain.wrong.iter().any(differs) {
+                    self.light.suspend();
+                }
+                chain.wrong.retain(|(epoch, ..)| *epoch != header.epoch);
+                let manner = (cells, Manner::Again);
+                self.read_cells(header, manner, &mut outcome, &mut tx);
+                if let Some(unit) = chain.unit(header.epoch) {
+                    unit.read_whole();
+                }
+                self.search(&mut chain);
+                chain.drop_finished();
+            }
+            self.light.put(&header.origin, chain);
+        }
+        self.end_reading(outcome, tx)
+    }
+}
