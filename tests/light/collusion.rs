@@ -36,7 +36,7 @@ fn pooled(stage: &Stage) -> BTreeSet<(u64, u32)> {
 fn two_relays_that_pool_their_logs_learn_which_cells_were_retrieved() {
     let mut stage = Stage::new();
     stage.write(&["stop warfarin", "and take this"]);
-    let bucket = stage.b.client.bucket(Mailbox::Own).unwrap().get();
+    let bucket = stage.own_bucket();
     let posted: Vec<[u8; 16]> = stage.relay.pending[&bucket]
         .iter()
         .map(|cell| *cell.as_bytes().first_chunk().unwrap())

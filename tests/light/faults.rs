@@ -57,7 +57,7 @@ fn a_lying_mirror_is_told_and_the_message_arrives_all_the_same() {
 fn a_cell_of_a_stranger_under_a_known_tag_costs_one_whole_window() {
     let mut stage = Stage::new();
     stage.write(&["stop warfarin"]);
-    let bucket = stage.b.client.bucket(Mailbox::Own).unwrap().get();
+    let bucket = stage.own_bucket();
     let cell = stage.relay.pending[&bucket][0].as_bytes().to_vec();
     let mut forged = cell.clone();
     forged[100] ^= 1;
@@ -108,7 +108,7 @@ fn a_mirror_that_lacks_a_batch_makes_everyone_read_whole_mail_or_not() {
         stage.close();
         stage.close();
         let mut lacking = stage.relay.clone();
-        let bucket = stage.b.client.bucket(Mailbox::Own).unwrap().get();
+        let bucket = stage.own_bucket();
         let batches = lacking.published.get_mut(&bucket).unwrap();
         batches.remove(batches.len() - 2);
         stage.mirror = Some(lacking);
@@ -123,7 +123,7 @@ fn a_mirror_that_lacks_a_batch_makes_everyone_read_whole_mail_or_not() {
             .filter(|seen| !seen.path.contains("lobby") && seen.path != "/v1/cells")
             .map(|seen| {
                 let origin = stage.relay.key.origin().to_string();
-                let bucket = format!("/{}/", stage.b.client.bucket(Mailbox::Own).unwrap().get());
+                let bucket = format!("/{}/", stage.own_bucket());
                 seen.path
                     .replace(&origin, "origin")
                     .replace(&bucket, "/own/")
@@ -169,7 +169,7 @@ fn a_relay_that_forgets_between_the_requests_is_asked_again() {
 /// The origin showed the mirror another batch for the same epoch.
 fn forked(stage: &Stage) -> (Relay, BatchHeader) {
     let mut other = stage.relay.clone();
-    let bucket = stage.b.client.bucket(Mailbox::Own).unwrap().get();
+    let bucket = stage.own_bucket();
     let batches = other.published.get_mut(&bucket).unwrap();
     let (last, _) = batches.pop().unwrap();
     let place = BatchPlace {

@@ -57,7 +57,7 @@ fn published(days: u64) -> Stage {
     stage.relay.segments = true;
     stage.relay.cover = CELLS;
     stage.relay.expires = true;
-    let bucket = stage.b.client.bucket(Mailbox::Own).unwrap().get();
+    let bucket = stage.own_bucket();
     let mailboxes: Vec<_> = stage.relay.mailboxes();
     let own: Vec<_> = mailboxes
         .into_iter()
@@ -98,10 +98,7 @@ fn opened(stage: &mut Stage, light: bool, seconds: u64) -> Bytes {
 }
 
 fn bytes(stage: &Stage) -> Bytes {
-    let own = format!(
-        "/buckets/{}/",
-        stage.b.client.bucket(Mailbox::Own).unwrap().get()
-    );
+    let own = format!("/buckets/{}/", stage.own_bucket());
     let mut bytes = Bytes::default();
     for log in &stage.seen {
         for seen in &log.requests {
@@ -179,7 +176,7 @@ fn sums_of_a_day_for_ten_thousand_readers() {
         count,
     } = *select.window();
     assert_eq!(origin, Origin(stage.relay.key.origin().0));
-    let bucket = stage.b.client.bucket(Mailbox::Own).unwrap().get();
+    let bucket = stage.own_bucket();
     let batches: Vec<&Vec<u8>> = stage
         .relay
         .batches(bucket)

@@ -43,7 +43,7 @@ fn day(written: &[(usize, usize)], seed: u64) -> Stage {
 
 /// Fills the pending batch of B's bucket with other people's cells.
 fn pad(stage: &mut Stage, cells: usize) {
-    let bucket = stage.b.client.bucket(Mailbox::Own).unwrap().get();
+    let bucket = stage.own_bucket();
     let pending = stage.relay.pending.get(&bucket).map_or(0, Vec::len);
     for _ in pending..cells {
         let cell = tessera::wire::cover_cell(stage.relay.size, &mut rng());
@@ -55,10 +55,7 @@ fn pad(stage: &mut Stage, cells: usize) {
 /// they come.
 fn comparable(stage: &Stage, relay: usize) -> Vec<(u64, String, Vec<u8>, usize)> {
     let origin = stage.relay.key.origin();
-    let bucket = format!(
-        "/buckets/{}/",
-        stage.b.client.bucket(Mailbox::Own).unwrap().get()
-    );
+    let bucket = format!("/buckets/{}/", stage.own_bucket());
     let requests = stage.seen[relay].requests.iter();
     let own = |path: &str| {
         let path = path.replace(&origin.to_string(), "origin");

@@ -1,6 +1,6 @@
 //! What light reading reads: everything, once, in order.
 
-use tessera::client::{Answer, Ask, Event, Failure, Gap, Mailbox};
+use tessera::client::{Answer, Ask, Event, Failure, Gap};
 
 use crate::stage::*;
 
@@ -44,7 +44,7 @@ fn while_the_portal_is_open_there_is_a_look_in_each_epoch() {
     assert_eq!(stage.texts().len(), 6);
     assert_eq!(stage.whole_reads(), 0);
     // One index when it opened; the next batch needs none.
-    let bucket = stage.b.client.bucket(Mailbox::Own).unwrap().get();
+    let bucket = stage.own_bucket();
     let index = format!("/buckets/{bucket}/index");
     assert_eq!(stage.seen[0].paths(&index).len(), 1);
 }

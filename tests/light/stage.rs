@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use rand_core::{TryCryptoRng, TryRng};
 use tessera::{
     base::UnixTime,
-    client::{Answer, Ask, Clock, ContactId, Event, Failure, Round, Task},
+    client::{Answer, Ask, Clock, ContactId, Event, Failure, Mailbox, Round, Task},
     wire::{BatchHeader, Select},
 };
 
@@ -99,6 +99,11 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    /// The number of the reader's bucket.
+    pub(crate) fn own_bucket(&self) -> u32 {
+        self.b.client.bucket(Mailbox::Own).unwrap().get()
+    }
+
     pub(crate) fn new() -> Self {
         let (relay, a, mut b, b_at_a, _) = pair();
         b.read_light(QUERIES);
@@ -248,7 +253,7 @@ impl Stage {
 
     /// Paths of whole batches and segments of the own bucket that were read.
     pub(crate) fn whole_reads(&self) -> usize {
-        let bucket = self.b.client.bucket(Mailbox::Own).unwrap().get();
+        let bucket = self.own_bucket();
         let own = format!("/buckets/{bucket}/");
         let paths = self.seen[0].paths(&own).into_iter();
         let whole = paths.filter(|path| path.contains("/batches/") || path.contains("/segments/"));
@@ -261,7 +266,7 @@ impl Stage {
 
     /// Headers of the bucket that B reads.
     pub(crate) fn own_headers(&self) -> Vec<BatchHeader> {
-        let bucket = self.b.client.bucket(Mailbox::Own).unwrap().get();
+        let bucket = self.own_bucket();
         let batches = self.relay.batches(bucket);
         batches.map(|(header, _)| header.clone()).collect()
     }
