@@ -23,7 +23,8 @@ import { bytes } from "./support.mjs";
 /** What the test opens before any of the calls is made. */
 export const world = { relay: undefined, portal: undefined, contact: undefined, reader: undefined, session: undefined };
 
-const at = () => ({ url: world.relay.url, accessToken: "token" });
+const at = () => ({ url: world.relay.url, accessToken: "token", mirror: second() });
+const second = () => ({ url: "https://mirror.invalid", accessToken: "token" });
 const opening = () => ({ relay: at(), store: memoryStore(), passphrase: PASSPHRASE, name: "A", create: true });
 const access = () => ({ bundle: bytes(10), shares: ["x"], reason: "r", minutes: 1, relay: at() });
 const restoring = () => ({ relay: at(), store: memoryStore(), passphrase: PASSPHRASE });
@@ -36,6 +37,8 @@ const RELAY = {
   "relay.url": ["text", "relay"],
   "relay.accessToken": "token",
   "relay.mirror": ["text", "relay"],
+  "relay.mirror.url": ["text", "relay"],
+  "relay.mirror.accessToken": "token",
 };
 const RUNNING = {
   pace: "text",
@@ -285,7 +288,11 @@ export const PORTAL_CALLS = {
   httpRelay: [
     httpRelay,
     () => [at()],
-    { options: ["options", "relay"], "options.url": ["text", "relay"], "options.accessToken": "token" },
+    {
+      options: ["options", "relay"],
+      ...within("options", { url: ["text", "relay"], accessToken: "token", mirror: ["text", "relay"] }),
+      ...within("options.mirror", { url: ["text", "relay"], accessToken: "token" }),
+    },
   ],
   memoryRelay: [
     memoryRelay,

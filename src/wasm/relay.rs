@@ -82,17 +82,7 @@ impl HttpRelay {
         let request = self
             .request(Request::get(&self.at(&path)), signal.as_ref())
             .build();
-        let response = send(request, signal.as_ref()).await?;
-        if response.status() != 200 {
-            return Err(refusal(&response));
-        }
-        read(
-            &response,
-            MAX_ANSWER_LEN,
-            signal.as_ref(),
-            on_progress.as_ref(),
-        )
-        .await
+        answered(request, signal, on_progress).await
     }
 
     /// Posts bytes. Resolves on 202: the relay has stored them durably.
@@ -135,17 +125,7 @@ impl HttpRelay {
             .request(Request::post(&self.at(&path)), signal.as_ref())
             .header("Content-Type", "application/octet-stream")
             .body(body);
-        let response = send(request, signal.as_ref()).await?;
-        if response.status() != 200 {
-            return Err(refusal(&response));
-        }
-        read(
-            &response,
-            MAX_ANSWER_LEN,
-            signal.as_ref(),
-            on_progress.as_ref(),
-        )
-        .await
+        answered(request, signal, on_progress).await
     }
 
     fn at(&self, path: &str) -> String {
@@ -164,6 +144,25 @@ impl HttpRelay {
             None => builder,
         }
     }
+}
+
+/// The body of a 200.
+async fn answered(
+    request: Result<Request, gloo_net::Error>,
+    signal: Option<AbortSignal>,
+    on_progress: Option<Function>,
+) -> JsResult<Uint8Array> {
+    let response = send(request, signal.as_ref()).await?;
+    if response.status() != 200 {
+        return Err(refusal(&response));
+    }
+    read(
+        &response,
+        MAX_ANSWER_LEN,
+        signal.as_ref(),
+        on_progress.as_ref(),
+    )
+    .await
 }
 
 async fn send(

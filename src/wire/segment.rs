@@ -53,7 +53,7 @@ impl SegmentRef {
         if u64::try_from(bytes.len()) != Ok(self.bytes) || hash() != self.digest.0 {
             return Err(BatchError::Digest);
         }
-        self.cut(bucket, bytes, |rest| {
+        self.cut(bucket, bytes, &|rest| {
             let header = BatchHeader::decode(rest.first_chunk()?).ok()?;
             let cells = u64::from(header.count) * u64::from(header.cell_size.get());
             let len = BATCH_HEADER_LEN.checked_add(usize::try_from(cells).ok()?)?;
@@ -67,7 +67,7 @@ impl SegmentRef {
         &self,
         bucket: BucketId,
         bytes: &'a [u8],
-        first: impl Fn(&[u8]) -> Option<(BatchHeader, usize)>,
+        first: &dyn Fn(&[u8]) -> Option<(BatchHeader, usize)>,
     ) -> Result<Vec<&'a [u8]>, BatchError> {
         let (mut rest, mut batches, mut last) = (bytes, Vec::new(), None);
         while !rest.is_empty() {

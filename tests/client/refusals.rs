@@ -258,7 +258,7 @@ fn step(
             });
         }
         "read_light" => {
-            let queries = *dice.pick(&[None, Some(0), Some(8), Some(17)]);
+            let queries = *dice.pick(&[None, Some(0), Some(17)]);
             call(person, counts, "read_light", |c| {
                 c.read_light(queries).map(nothing_to_commit)
             });

@@ -143,7 +143,7 @@ impl Life {
 #[test]
 fn every_message_is_shown_once_whatever_fails() {
     let mut written = 0;
-    for seed in 0..24 {
+    for seed in 0..8 {
         let mut life = Life::new(seed);
         for _ in 0..50 {
             life.step();
@@ -152,5 +152,5 @@ fn every_message_is_shown_once_whatever_fails() {
         life.check(seed);
         written += life.written.len();
     }
-    assert!(written > 600, "{written} messages");
+    assert!(written > 250, "{written} messages");
 }

@@ -67,8 +67,9 @@ impl Client {
 
         let mut plan = plan;
         if mailbox == Mailbox::Own {
-            // The bucket was read by its tags before.
-            plan.extend(self.plan_unfinished(bucket, &index)?);
+            // The bucket was read by its tags before. What is older is read
+            // first: opening it makes later tags watched.
+            plan.splice(..0, self.plan_unfinished(bucket, &index)?);
         }
 
         let mut tx = Transaction::new(now);

@@ -90,7 +90,7 @@ impl SegmentRef {
         bucket: BucketId,
         bytes: &'a [u8],
     ) -> Result<Vec<&'a [u8]>, BatchError> {
-        self.cut(bucket, bytes, |rest| {
+        self.cut(bucket, bytes, &|rest| {
             let (header, ..) = fields(rest)?;
             let len = BATCH_TAGS_PREFIX.checked_add(usize::try_from(tags_len(&header)).ok()?)?;
             Some((header, len))
