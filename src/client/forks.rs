@@ -63,3 +63,58 @@ impl Forks {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        base::UnixTime,
+        wire::{BatchHeader, BucketId, CellSize, OriginKey, batch::BatchPlace},
+    };
+
+    fn fork(seed: u8) -> Fork {
+        let key = OriginKey::from_seed(&crate::base::Secret::take(&mut [seed; 32]));
+        let header = |closed_at| {
+            let place = BatchPlace {
+                bucket: BucketId::LOBBY,
+                epoch: 5,
+                closed_at: UnixTime(closed_at),
+                prev: BatchHeader::NO_PREV,
+            };
+            BatchHeader::sign(&place, &[], CellSize::DEFAULT, &key).unwrap()
+        };
+        Fork::prove(&header(1), &header(2)).unwrap()
+    }
+
+    fn add(forks: &mut Forks, fork: Fork) -> usize {
+        let mut tx = Transaction::new(UnixTime(1));
+        forks.add(fork, &mut tx);
+        tx.into_parts().events.len()
+    }
+
+    #[test]
+    fn a_damaged_proof_is_refused() {
+        let record = ForksRecord {
+            proofs: vec![CellRecord {
+                bytes: vec![0; 384],
+            }],
+        };
+        let restored = Forks::default().restore(record);
+        assert!(matches!(restored, Err(VaultError::Damaged)));
+    }
+
+    #[test]
+    fn a_proof_is_told_once_and_kept() {
+        let mut forks = Forks::default();
+        assert!(forks.to_record().is_none());
+        assert_eq!(add(&mut forks, fork(1)), 1);
+        assert_eq!(add(&mut forks, fork(1)), 0, "one of an origin");
+        for seed in 2..=MAX_PROOFS as u8 {
+            assert_eq!(add(&mut forks, fork(seed)), 1);
+        }
+        assert_eq!(add(&mut forks, fork(100)), 0, "no room");
+        let mut restored = Forks::default();
+        restored.restore(forks.to_record().unwrap()).unwrap();
+        assert_eq!(restored.0, forks.0);
+    }
+}

@@ -8,6 +8,7 @@ import type { EngineHost } from "../portal/engine-host.js";
 import type { PullProgress } from "../portal/types.js";
 import { TesseraError, asTesseraError, isTesseraError } from "../errors.js";
 import type { Relay } from "./client.js";
+import { savesData, sleep, ticks } from "./environment.js";
 import { Hasher } from "./hashes.js";
 
 /** Asks the host whether so many bytes may be pulled; not asked where nobody saves data. */
@@ -386,29 +387,4 @@ export class RelayDriver {
     this.#woken = true;
     this.#wakeSleeper();
   }
-}
-
-/** Milliseconds of a clock that only goes forward. */
-function ticks(): number {
-  return performance.now();
-}
-
-/** The user asked the browser to use little data. */
-function savesData(): boolean {
-  const { connection } = (globalThis.navigator ?? {}) as { connection?: { saveData?: boolean } };
-  return connection?.saveData === true;
-}
-
-/** Resolves after so long, or once the signal is aborted. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, Math.max(0, ms));
-    signal.addEventListener("abort", wake);
-    if (signal.aborted) wake();
-  });
 }

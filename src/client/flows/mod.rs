@@ -18,11 +18,12 @@ mod pull;
 mod read;
 mod rendezvous;
 mod restore;
+mod retrieve;
 mod scan;
 mod seal;
 mod send;
 mod verify;
 
 pub use draft::Draft;
-pub(crate) use light::Asked;
+pub(crate) use retrieve::Asked;
 pub use send::Outgoing;

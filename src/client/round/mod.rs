@@ -16,6 +16,7 @@ mod ask;
 mod attempts;
 mod budget;
 mod look;
+mod looks;
 mod posting;
 mod pull;
 mod reading;
@@ -36,7 +37,7 @@ use crate::client::{Client, Effects, Mailbox};
 
 use attempts::Attempts;
 use budget::Budget;
-use look::Looks;
+use looks::Looks;
 use pull::Pull;
 use refusals::{RefusedLobbyCells, RefusedSlots};
 use request::Request;
