@@ -18,6 +18,9 @@ pub const fn grid_cell(closed_at: UnixTime) -> u64 {
     closed_at.0 / GRID_SECONDS
 }
 
+/// The header and the length of the first item of some bytes.
+type FirstItem<'f> = &'f dyn Fn(&[u8]) -> Option<(BatchHeader, usize)>;
+
 impl SegmentRef {
     /// Checks a segment against its entry in the index and splits it into its
     /// batches, oldest first. [`Batch::parse`](super::Batch::parse) must verify
@@ -67,7 +70,7 @@ impl SegmentRef {
         &self,
         bucket: BucketId,
         bytes: &'a [u8],
-        first: &dyn Fn(&[u8]) -> Option<(BatchHeader, usize)>,
+        first: FirstItem<'_>,
     ) -> Result<Vec<&'a [u8]>, BatchError> {
         let (mut rest, mut batches, mut last) = (bytes, Vec::new(), None);
         while !rest.is_empty() {

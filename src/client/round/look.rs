@@ -19,7 +19,6 @@ use super::{
     pull::{Pull, Unread},
 };
 use crate::{
-    base::ErrorCode,
     client::{Asked, Client, Download, Effects, Mailbox},
     wire::{Held, SelectWindow, paths},
 };
@@ -63,14 +62,6 @@ enum Stage {
     Confirm,
     /// The index, to read whole what is not finished.
     Again,
-}
-
-impl Pull {
-    /// Whether the look continues once the tags are read.
-    pub(super) fn goes_on(&self) -> bool {
-        let failed = self.ended().iter().any(|(_, ended)| ended.is_err());
-        self.look.is_some() && !failed
-    }
 }
 
 impl Round {
@@ -398,14 +389,5 @@ impl Round {
         self.schedule.set(Task::Own, Some(clock.ticks));
         let effects = client.mirror_answers(false, clock.now());
         commit(Step::Idle, effects)
-    }
-}
-
-impl Unread {
-    fn refused(code: ErrorCode) -> Self {
-        Self {
-            code: Some(code),
-            retry_after: 0,
-        }
     }
 }

@@ -205,3 +205,20 @@ impl From<Mailbox> for Task {
         }
     }
 }
+
+impl Pull {
+    /// Whether the look continues once the tags are read.
+    pub(super) fn goes_on(&self) -> bool {
+        let failed = self.ended().iter().any(|(_, ended)| ended.is_err());
+        self.look.is_some() && !failed
+    }
+}
+
+impl Unread {
+    pub(super) fn refused(code: ErrorCode) -> Self {
+        Self {
+            code: Some(code),
+            retry_after: 0,
+        }
+    }
+}
