@@ -204,7 +204,7 @@ class Outbox implements Laboratory {
         h(
           "label",
           { class: "other" },
-          h("span", {}, this.#say("send_file")),
+          this.#say("send_file"),
           h("input", { type: "file", testid: "send-file", change: (event) => this.#sendChosen(event) }),
         ),
       ];

@@ -59,7 +59,7 @@ const TEXT = {
   connect_clinic: ["Connect", "Conectar"],
   send_to: ["To", "Para"],
   send: ["Send", "Enviar"],
-  send_file: ["Or another file", "U otro archivo"],
+  send_file: ["Send another file…", "Enviar otro archivo…"],
   outbox: ["Outbox", "Enviados"],
   outbox_empty: ["Nothing was sent yet.", "Todavía no se envió nada."],
   sent_to: ["To {name}, {time}", "Para {name}, {time}"],
