@@ -20,6 +20,7 @@ const SKIPPED: &[&str] = &[
     "node_modules",
     "target",
     "dist",
+    "bindings",
     "data",
     "corpus",
     "artifacts",
