@@ -25,7 +25,7 @@ const BUDGETS: [Budget; 3] = [
     Budget {
         entry: ".",
         target: 240 * 1024,
-        limit: 352 * 1024,
+        limit: 376 * 1024,
     },
     Budget {
         entry: "./sdk",
