@@ -1,4 +1,4 @@
-/** Helpers for the DOM: elements, keyed lists, and files for download. */
+/** Helpers for the DOM: elements and keyed lists. */
 
 export type Child = Node | string | null | undefined | false;
 type Handler = (event: Event) => unknown;
@@ -21,7 +21,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 }
 
 /** Runs `change`, and restores the keyboard focus if `change` rebuilt the focused control. */
-export function keepingFocus(root: HTMLElement, change: () => void): void {
+function keepingFocus(root: HTMLElement, change: () => void): void {
   const focused =
     document.activeElement instanceof HTMLElement && root.contains(document.activeElement)
       ? document.activeElement
@@ -83,33 +83,4 @@ export function section(parent: HTMLElement, signature: unknown, build: () => Ch
   keepingFocus(parent, () =>
     parent.replaceChildren(...build().filter((child) => child !== null && child !== undefined && child !== false)),
   );
-}
-
-/** An image from SVG source; an image runs no script and needs no inline style. */
-export function svgImage(svg: string, alt: string, testid: string): HTMLImageElement {
-  return h("img", { class: "qr", src: `data:image/svg+xml,${encodeURIComponent(svg)}`, alt, testid });
-}
-
-/** Downloads bytes as a file, unchanged. */
-export function saveFile(bytes: Uint8Array, filename: string, contentType: string): void {
-  const url = URL.createObjectURL(new Blob([new Uint8Array(bytes)], { type: contentType }));
-  const link = h("a", { href: url, download: filename });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
-
-/** Shows a PDF in a new tab, always as a PDF, whatever its bytes are. */
-export function openPdf(bytes: Uint8Array): void {
-  const url = URL.createObjectURL(new Blob([new Uint8Array(bytes)], { type: "application/pdf" }));
-  window.open(url, "_blank", "noopener");
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
-
-let ids = 0;
-/** A fresh id, to tie labels to their controls. */
-export function freshId(stem: string): string {
-  ids += 1;
-  return `${stem}-${ids}`;
 }

@@ -3,7 +3,6 @@
 import { EmergencyShares } from "./emergency.js";
 import { EventStreams } from "./event-stream.js";
 import type { PortalEvent, PortalEventTarget } from "./events.js";
-import type { Synced } from "./engine.js";
 import { MessageFiling, type DiscardOptions } from "./filing.js";
 import { Mail } from "./mail.js";
 import { readMessages } from "./messages.js";
@@ -12,6 +11,7 @@ import { People } from "./people.js";
 import type { ReadOnlyPortal } from "./read-only.js";
 import type { Runtime } from "./runtime.js";
 import { changeSettings, readSettings } from "./settings.js";
+import { sync } from "./sync.js";
 import type {
   AcceptOptions,
   Contact,
@@ -39,7 +39,7 @@ import type {
   Transfer,
 } from "./types.js";
 import { PortalVault } from "./vault.js";
-import { callback, flag, options as known, signal as requireSignal, text, throwIfAborted } from "../arguments.js";
+import { text } from "../arguments.js";
 import { AuditLog } from "../audit/log.js";
 import { EmergencySession } from "../vault/emergency-access.js";
 
@@ -270,13 +270,8 @@ export class Portal extends (EventTarget as {
   }
 
   /** One round: reads both mailboxes, then posts one slot, or the whole queue with `flush`. */
-  async sync(options: SyncOptions = {}): Promise<SyncResult> {
-    const { flush, onProgress, ...given } = known(options, "options", ["flush", "signal", "onProgress"]);
-    const signal = requireSignal(given.signal, "signal");
-    callback(onProgress, "onProgress");
-    throwIfAborted(signal);
-    this.#runtime.lockController.check();
-    return this.#result(await this.#runtime.driver.sync({ flush: flag(flush, "flush"), signal, onProgress }));
+  sync(options: SyncOptions = {}): Promise<SyncResult> {
+    return sync(this.#runtime, options);
   }
 
   /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again gives the same promise. */
@@ -288,16 +283,5 @@ export class Portal extends (EventTarget as {
   /** Every event from now on, for `for await`, until the signal says so or the portal is disposed of. */
   events(options: EventsOptions = {}): AsyncIterableIterator<PortalEvent> {
     return this.#streams.open(options);
-  }
-
-  #result({ messages, rejected, gaps, cells, bytes, incomplete }: Synced): SyncResult {
-    return {
-      messages: messages.map((message) => this.#runtime.message(message)),
-      rejected: [...rejected],
-      gaps: [...gaps],
-      cellsScanned: cells,
-      bytesPulled: bytes,
-      incomplete,
-    };
   }
 }
