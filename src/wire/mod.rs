@@ -32,4 +32,4 @@ pub use relay_api::{
     BatchRef, BucketIndex, CoverInfo, Held, InfoAnswer, LobbyInfo, PROTOCOL, Problem, RelayInfo,
     RelaySettings, SegmentRef, SlotInfo, paths,
 };
-pub use select::{Select, SelectError, SelectWindow, Selection};
+pub use select::{MAX_WINDOW_LEN, Select, SelectError, SelectWindow, Selection};

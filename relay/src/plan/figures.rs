@@ -1,7 +1,10 @@
 //! The cost of a setting in bytes and seconds, on an average day.
 
 use serde::Serialize;
-use tessera::{base::parameters::FRAGMENT_OVERHEAD, wire::BATCH_HEADER_LEN};
+use tessera::{
+    base::parameters::FRAGMENT_OVERHEAD,
+    wire::{BATCH_HEADER_LEN, MAX_WINDOW_LEN},
+};
 
 use super::args::{Assumptions, Setting};
 use crate::{
@@ -11,10 +14,15 @@ use crate::{
 };
 
 const DAY: f64 = 86_400.0;
+const TAG_LEN: u8 = 16;
 /// Looks of a client at the lobby when it starts, and batches that each takes
 /// at most while nobody enrols (protocol §13).
 const LOBBY_LOOKS: f64 = 3.0;
 const LOBBY_BATCHES: f64 = 4.0;
+/// Looks of a client that reads light when it starts, and the bitmaps of each for a
+/// window and relay (protocol §13).
+const LIGHT_LOOKS: f64 = 4.0;
+const LIGHT_QUERIES: f64 = 8.0;
 /// Bytes of a batch in an index: two values of 64 hexadecimal digits, the epoch
 /// and the count.
 const INDEX_ENTRY: f64 = 183.0;
@@ -46,6 +54,11 @@ pub struct Figures {
     pub download_bytes_per_reader_per_day_all_open: f64,
     /// Download of a reader after being offline.
     pub download_bytes_after_away: f64,
+    /// Tags, bitmaps and sums of a reader that opens its portal once a day and reads
+    /// light: download, and upload to both relays.
+    pub light_bytes_per_reader_per_day: f64,
+    /// The same after being offline.
+    pub light_bytes_after_away: f64,
     /// Download from the lobby when a portal is opened, with its indexes.
     pub lobby_bytes_per_opening: f64,
     /// The same for each minute in which an enrolment is under way.
@@ -114,6 +127,11 @@ impl Figures {
         let batch_bytes = |posted: f64| all_cells(posted) * cell + publishers * header();
         let normally = posted(people.slots_per_user_per_day);
         let per_day = batch_bytes(normally) * epochs;
+        let light = |days: f64| {
+            let cells = all_cells(normally) * epochs * days;
+            light_bytes(cells, publishers * epochs * days, cell)
+        };
+        let away = f64::from(people.away_seconds.min(config.retention.get())) / DAY;
 
         let lobby = publishers * (f64::from(LOBBY_CELLS) * cell + header());
         let lobby_epoch = f64::from(config.lobby_epoch.get());
@@ -135,9 +153,9 @@ impl Figures {
             cover_bytes_per_bucket_per_day: (all_cells(normally) - normally) * cell * epochs,
             download_bytes_per_reader_per_day: per_day,
             download_bytes_per_reader_per_day_all_open: batch_bytes(posted(slots_open)) * epochs,
-            download_bytes_after_away: per_day
-                * f64::from(people.away_seconds.min(config.retention.get()))
-                / DAY,
+            download_bytes_after_away: per_day * away,
+            light_bytes_per_reader_per_day: light(1.0),
+            light_bytes_after_away: light(away),
             lobby_bytes_per_opening: LOBBY_LOOKS * (lobby_index + LOBBY_BATCHES * lobby),
             lobby_bytes_per_minute_enrolling: 60.0 / lobby_epoch * (lobby_index + lobby),
             lobby_disk_bytes: lobby_batches * lobby,
@@ -157,6 +175,16 @@ impl Figures {
             },
         }
     }
+}
+
+/// Bytes of light reading for a window with so many cells and batches: their tags
+/// once, and bitmaps and sums for all looks and both relays.
+fn light_bytes(cells: f64, batches: f64, cell: f64) -> f64 {
+    let tag = f64::from(TAG_LEN);
+    let tags = cells * tag + batches * (header() + 32.0);
+    let windows = (cells * cell / MAX_WINDOW_LEN as f64).ceil().max(1.0);
+    let sums = windows * LIGHT_QUERIES * (cell - tag);
+    tags + LIGHT_LOOKS * 2.0 * (LIGHT_QUERIES * cells / 8.0 + sums)
 }
 
 /// A message of the maximum size.

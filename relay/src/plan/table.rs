@@ -97,6 +97,16 @@ pub(super) fn render(plan: &Plan) -> String {
     rows.add(&all_open, |column| {
         bytes(column.figures.download_bytes_per_reader_per_day_all_open)
     });
+    rows.add("light reading per day, portal opened once", |column| {
+        bytes(column.figures.light_bytes_per_reader_per_day)
+    });
+    rows.add(
+        &format!(
+            "light reading after {} away",
+            duration(f64::from(people.away_seconds))
+        ),
+        |column| bytes(column.figures.light_bytes_after_away),
+    );
     let upload = format!(
         "upload per day of a portal open {} h",
         people.open_hours_per_day

@@ -92,6 +92,11 @@ fn the_default_matches_the_documents() {
     close(figures.places_taken, 4_000.0 / 80_000.0);
     close(figures.download_bytes_per_reader_per_day, 31.2e6);
     close(figures.download_bytes_after_away, 14.0 * 31.2e6);
+    // 15 232 tags and 48 headers; four looks at two relays with eight bitmaps each.
+    let looks = 8.0 * (15_232.0 + 8.0 * 2_032.0);
+    let light = 15_232.0 * 16.0 + 48.0 * 224.0 + looks;
+    close(figures.light_bytes_per_reader_per_day, light);
+    close(figures.light_bytes_after_away, 5.8e6);
     close(figures.disk_bytes, 8.0 * 60.0 * 31.2e6);
     close(figures.egress_bytes_per_day, 10_000.0 * 31.2e6);
     close(figures.people_per_bucket, 1_250.0);
