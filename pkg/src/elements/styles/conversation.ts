@@ -22,8 +22,7 @@ export const conversation = css`
     overflow-y: auto;
     overscroll-behavior: contain;
     padding: 8px 12px;
-    /* What gets the focus is not under the button that leads to the end. */
-    scroll-padding-block: 8px min(64px, 50%);
+    scroll-padding-block: 8px;
   }
   .older {
     display: flex;

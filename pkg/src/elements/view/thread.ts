@@ -81,7 +81,7 @@ export class ThreadView extends View {
       ${contact.state === "suspect" ? this.#suspect(contact) : nothing}
       ${contact.state === "pending" ? this.#digits.render() : nothing}
       ${this.#action.render()}
-      <div class="scroller" data-testid="scroller" @scroll=${this.#scrolled}>
+      <div class="scroller" data-testid="scroller" @scroll=${this.#scrolled} @focusin=${this.#uncover}>
         ${thread.hasOlder ? html`<button type="button" class="quiet older" data-testid="load-older" @click=${this.#older}>${this.t("load_older")}</button>` : nothing}
         ${thread.failure === null ? nothing : this.#failed(thread)}
         ${thread.isLoaded && thread.messages.length === 0 && isActive ? html`<p class="empty">${this.t("no_messages_yet")}</p>` : nothing}
@@ -123,7 +123,16 @@ export class ThreadView extends View {
     } else this.#keepEnd(scroller);
     this.#isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
     if (this.#isAtEnd) this.#seen = thread.messages.length;
+    this.#uncover();
   }
+
+  /** What has the focus is not under the button to the end, which may have come after it. */
+  #uncover = (): void => {
+    const [scroller, focused, jump] = [".scroller", ".messages :focus", ".jump"].map((of) => this.find(of));
+    if (!scroller || !focused || !jump) return;
+    const covered = focused.getBoundingClientRect().bottom - jump.getBoundingClientRect().top;
+    if (covered > 0) scroller.scrollTop += covered;
+  };
 
   override close(): void {
     this.#stopArrivals();
