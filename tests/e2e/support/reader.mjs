@@ -166,35 +166,45 @@ async function keyboard(page) {
       .filter((element) => !element.disabled && element.checkVisibility({ visibilityProperty: true }));
     window.before = window.controls();
   })()`);
+  await page.evaluate(`window.isInSight = (focused) => {
+    const box = focused.getBoundingClientRect();
+    const [left, right] = [Math.max(0, box.left), Math.min(innerWidth, box.right)];
+    const [top, bottom] = [Math.max(0, box.top), Math.min(innerHeight, box.bottom)];
+    const hit = (x, y) => {
+      let found = document.elementFromPoint(x, y);
+      while (found?.shadowRoot) {
+        const inner = found.shadowRoot.elementFromPoint(x, y);
+        if (inner === null || inner === found) break;
+        found = inner;
+      }
+      for (let one = found; one; one = one.parentNode ?? one.host) if (one === focused) return true;
+      return false;
+    };
+    const places = [0.1, 0.5, 0.9];
+    return right > left && bottom > top && places.some((x) => places.some((y) => hit(left + (right - left) * x, top + (bottom - top) * y)));
+  }`);
   let isOver = false;
   for (let presses = 0; !isOver && presses < MOST_STOPS; presses += 1) {
     await page.keyboard.press("Tab");
-    isOver = await page.evaluate(`(() => {
+    const isHidden = await page.evaluate(`(() => {
       const focused = ${FOCUSED};
+      window.stop = focused;
       if (focused === null || focused === document.body) return false; // past the end of the page, on to its beginning
-      if (window.stops.has(focused)) return true;
+      if (window.stops.has(focused)) return null;
       window.stops.add(focused);
-      const name = focused.localName + " " + (focused.dataset.testid ?? focused.className);
-      const box = focused.getBoundingClientRect();
-      const [left, right] = [Math.max(0, box.left), Math.min(innerWidth, box.right)];
-      const [top, bottom] = [Math.max(0, box.top), Math.min(innerHeight, box.bottom)];
-      const hit = (x, y) => {
-        let found = document.elementFromPoint(x, y);
-        while (found?.shadowRoot) {
-          const inner = found.shadowRoot.elementFromPoint(x, y);
-          if (inner === null || inner === found) break;
-          found = inner;
-        }
-        for (let one = found; one; one = one.parentNode ?? one.host) if (one === focused) return true;
-        return false;
-      };
-      const places = [0.1, 0.5, 0.9];
-      const isSeen = right > left && bottom > top && places.some((x) => places.some((y) => hit(left + (right - left) * x, top + (bottom - top) * y)));
-      if (!isSeen) window.lost.push("not in sight while it has the focus: " + name);
+      window.nameOf = (one) => one.localName + " " + (one.dataset.testid ?? one.className);
       const rings = [focused, focused.closest(".button"), focused.closest("label")].filter((one) => one);
       const isMarked = rings.some((one) => getComputedStyle(one).outlineStyle !== "none");
-      if (!isMarked) window.lost.push("no ring around " + name);
-      return false;
+      if (!isMarked) window.lost.push("no ring around " + window.nameOf(focused));
+      return !window.isInSight(focused);
+    })()`);
+    isOver = isHidden === null;
+    if (isHidden !== true) continue;
+    // What the focus made scroll or appear is drawn first.
+    await drawn(page);
+    await page.evaluate(`(() => {
+      const focused = ${FOCUSED};
+      if (focused === window.stop && !window.isInSight(focused)) window.lost.push("not in sight while it has the focus: " + window.nameOf(focused));
     })()`);
   }
   return page.evaluate(`(() => {
