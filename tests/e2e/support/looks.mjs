@@ -4,6 +4,7 @@
 
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { until } from "../../node/until.mjs";
 import { violations } from "./axe.mjs";
 import { asReadersSetIt, drawn, FOCUSED, lasting, sidewaysScroll } from "./reader.mjs";
 
@@ -74,12 +75,13 @@ export async function show(page, { language, scheme, width }) {
 
 /** Resolves once the elements have drawn what changed, in that language. */
 export async function settled(page, language) {
-  await page.waitForFunction((wanted) => {
+  const inLanguage = (wanted) => {
     const elements = [...document.querySelectorAll("*")].filter(({ localName }) => localName.startsWith("tessera-"));
     return elements.every(
       ({ words, isUpdatePending }) => !isUpdatePending && words.t("lock") === (wanted === "en" ? "Lock" : "Bloquear"),
     );
-  }, language);
+  };
+  await until("a page in the language", () => page.evaluate(inLanguage, language));
   await drawn(page);
 }
 

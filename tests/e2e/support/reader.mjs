@@ -1,6 +1,7 @@
 // What a reader sets: forced colours, 400 % zoom, text spacing, a larger font, the keyboard alone. In each, a page still shows all
 // that it says and takes all that it asks for.
 
+import { until } from "../../node/until.mjs";
 import { violations } from "./axe.mjs";
 
 /** Presses of the Tab key after which a page has no end. */
@@ -65,7 +66,9 @@ export async function drawn(page) {
   await page.evaluate(async () => {
     await document.fonts.ready;
   });
-  await page.waitForFunction(`(() => {
+  // Asked from here: a page's policy lets no script of Playwright's evaluate text later.
+  const stands = () =>
+    page.evaluate(`(() => {
     const all = ${EVERY};
     const roots = [document, ...all.map((element) => element.shadowRoot).filter((root) => root !== null)];
     const moves = ({ playState, effect }) => playState === "running" && effect?.getComputedTiming().endTime !== Infinity;
@@ -75,6 +78,7 @@ export async function drawn(page) {
       !roots.some((root) => root.getAnimations().some(moves))
     );
   })()`);
+  await until("a page that stands still", stands);
   await twoFrames();
 }
 
