@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { launch } from "./support/browser.mjs";
+import { holds, launch } from "./support/browser.mjs";
 import { servePackage } from "./support/package-page.mjs";
 import { packageProfile } from "./support/package-profile.mjs";
 import { startRelay } from "./support/relay.mjs";
@@ -168,7 +168,7 @@ describe("a portal on indexedDbStore", () => {
     await other.evaluate(() => window.portal.dispose());
 
     assert.deepEqual(await openPortal(other, NAME, "portal", { takeOver: true }), { fingerprint });
-    await one.waitForFunction(() => window.events.stopped.length > 0);
+    await holds(one, () => window.events.stopped.length > 0);
     const refusals = await one.evaluate(() =>
       Promise.all(
         ["me", "contacts", "sync", "start"].map((call) =>
@@ -200,7 +200,7 @@ describe("a portal on indexedDbStore", () => {
     const hers = await profile();
     const page = await hers.page();
     await openPortal(page, NAME, "portal", { create: true });
-    await page.waitForFunction(() => window.events.storage.length > 0);
+    await holds(page, () => window.events.storage.length > 0);
     const [told, said] = await page.evaluate(async () => [window.events.storage, await navigator.storage.persisted()]);
     assert.deepEqual(told, [{ persisted: said }]);
     await hers.close();

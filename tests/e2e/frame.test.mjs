@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { accessible } from "./support/axe.mjs";
-import { launch, launchKeeping } from "./support/browser.mjs";
+import { holds, launch, launchKeeping } from "./support/browser.mjs";
 import { openProfile } from "./support/profile.mjs";
 import { startRelay } from "./support/relay.mjs";
 
@@ -66,7 +66,7 @@ describe("the portal in a frame", () => {
     const portal = await open(ehr);
     await portal.getByTestId("framed").waitFor();
     await person.page.goto(`${other.origin}/?${new URLSearchParams({ src: relay.url })}`);
-    await person.page.waitForFunction(() => frames.length === 1);
+    await holds(person.page, () => frames.length === 1);
     assert.match(person.complaints.join("\n"), /frame-ancestors/);
     assert.ok(
       !person.page.frames().some((frame) => frame.url().startsWith(relay.url)),

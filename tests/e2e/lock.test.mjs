@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, newProfile } from "./support/browser.mjs";
+import { holds, launch, newProfile } from "./support/browser.mjs";
 import { servePackage } from "./support/package-page.mjs";
 import { startRelay } from "./support/relay.mjs";
 
@@ -112,7 +112,7 @@ test("an idle page locks, and a tab whose timers slept locks as soon as it is vi
   await page.clock.runFor("04:50");
   assert.equal(await call(page, "contacts"), "done", "it was used in between");
   await page.clock.runFor("00:11");
-  await page.waitForFunction(() => window.locked.length === 1);
+  await holds(page, () => window.locked.length === 1);
   assert.equal(await call(page, "contacts"), "LOCKED");
   assert.equal(await call(page, "vault.unlock", "wrong"), "WRONG_PASSPHRASE");
   assert.equal(await call(page, "vault.unlock", "correct horse battery staple"), "done");
@@ -123,7 +123,7 @@ test("an idle page locks, and a tab whose timers slept locks as soon as it is vi
   await page.clock.setSystemTime(asleep + 6 * 60_000);
   assert.deepEqual(await page.evaluate(() => window.locked), ["idle"]);
   await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-  await page.waitForFunction(() => window.locked.length === 2);
+  await holds(page, () => window.locked.length === 2);
   assert.equal(await call(page, "contacts"), "LOCKED");
   assert.deepEqual(await page.evaluate(() => window.locked), ["idle", "idle"]);
   await hers.close();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { launch } from "./support/browser.mjs";
+import { holds, launch } from "./support/browser.mjs";
 import { PASSPHRASE, STAFF, begin, connected, give, incoming, lock, unlock, write } from "./support/hospital.mjs";
 import { openElements } from "./support/drawn.mjs";
 import { PHONE, openProfile } from "./support/profile.mjs";
@@ -157,7 +157,7 @@ test("a person's page says how and when they were checked, lists files, and remo
     };
   });
   await person.getByTestId("print-thread").click();
-  await page.waitForFunction(() => window.printed !== undefined);
+  await holds(page, () => window.printed !== undefined);
   const printed = await page.evaluate(() => window.printed);
   const day = new Intl.DateTimeFormat("en-US", { dateStyle: "full" }).format(new Date());
   for (const words of ["Messages with Ana Gómez", "plan.txt", day]) assert.ok(printed.includes(words), words);
@@ -334,7 +334,7 @@ describe("on portals of a test's own", () => {
       document.title = "My clinic";
     });
     await draw({ messages: [{ id: "m1", text: "SECRET", read: false }], properties: { notifications: true } });
-    await page.waitForFunction(() => document.title === "(1) My clinic");
+    await holds(page, () => document.title === "(1) My clinic");
     const arrives = (visibility) =>
       page.evaluate((state) => {
         Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
@@ -343,7 +343,7 @@ describe("on portals of a test's own", () => {
       }, visibility);
     await arrives("visible");
     await arrives("hidden");
-    await page.waitForFunction(() => window.told.some(([title]) => title === "New message"));
+    await holds(page, () => window.told.some(([title]) => title === "New message"));
     const told = await page.evaluate(() => window.told);
     assert.deepEqual(
       told.filter(([what]) => what !== "badge"),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { fromCommunication } from "../../pkg/dist/fhir/index.js";
-import { launch, newProfile } from "./support/browser.mjs";
+import { holds, launch, newProfile } from "./support/browser.mjs";
 import { serveSites } from "./support/sites.mjs";
 
 const EHR = "https://ehr.example";
@@ -61,7 +61,7 @@ describe("SMART Web Messaging", () => {
     const page = await context.newPage();
     await page.goto(url);
     const app = page.frame({ name: "app" });
-    await app.waitForFunction(() => "connectEhr" in window);
+    await holds(app, () => "connectEhr" in window);
     await app.evaluate((launch) => {
       window.settled = (promise) =>
         promise.then(
@@ -140,7 +140,7 @@ describe("SMART Web Messaging", () => {
   test("answers of a wrong origin, of a wrong window and of a wrong id are ignored", async () => {
     const { page, app } = await open();
     const answer = app.evaluate(() => settled(ehr.done()));
-    await page.waitForFunction(() => received.length === 1);
+    await holds(page, () => received.length === 1);
     const [{ messageId }] = await page.evaluate(() => received);
     const forge = (from, id) =>
       from.evaluate(
@@ -171,7 +171,7 @@ describe("SMART Web Messaging", () => {
     const [{ messageId }] = await page.evaluate(() => received);
     await answering(page, "() => []");
     const second = app.evaluate(() => settled(ehr.done()));
-    await page.waitForFunction(() => received.length === 2);
+    await holds(page, () => received.length === 2);
     const replay = ([id, origin, status]) =>
       frames.app.postMessage({ messageId: "r", responseToMessageId: id, payload: { status } }, origin);
     await page.evaluate(replay, [messageId, APP, "failure"]);
@@ -199,7 +199,7 @@ describe("SMART Web Messaging", () => {
     await greet(page, "right", HANDLE);
     await greet(page, "right", HANDLE);
     await greet(page, "next", HANDLE);
-    await page.waitForFunction(() => received.some(({ responseToMessageId }) => responseToMessageId === "next"));
+    await holds(page, () => received.some(({ responseToMessageId }) => responseToMessageId === "next"));
     assert.deepEqual(await page.evaluate(() => received.map(({ responseToMessageId: id, payload }) => [id, payload])), [
       ["right", {}],
       ["next", {}],
@@ -212,7 +212,7 @@ describe("SMART Web Messaging", () => {
     const answer = app.evaluate(() => settled(ehr.handshake({ signal: AbortSignal.timeout(300) })));
     assert.deepEqual(await answer, { tessera: true, code: "ABORTED" });
     await app.evaluate(() => parent.postMessage("to anybody", "*"));
-    await page.waitForFunction(() => received.length > 0);
+    await holds(page, () => received.length > 0);
     assert.deepEqual(
       await page.evaluate(() => received.map(({ data }) => data)),
       ["to anybody"],
@@ -228,7 +228,7 @@ describe("SMART Web Messaging", () => {
     const opened = page.waitForEvent("popup");
     await page.evaluate((app) => void window.open(app, "app"), `${APP}/`);
     const app = await opened;
-    await app.waitForFunction(() => "connectEhr" in window);
+    await holds(app, () => "connectEhr" in window);
     // By the page itself: a navigation by the browser's user would part the two windows.
     await page.evaluate((url) => void location.assign(url), `${EVIL}/in-the-same-window`);
     await page.waitForURL(`${EVIL}/in-the-same-window`);
@@ -253,7 +253,7 @@ describe("SMART Web Messaging", () => {
       [HANDLE, EHR, EVIL],
     );
     assert.equal(state, "none");
-    await page.waitForFunction(() => received.length > 0);
+    await holds(page, () => received.length > 0);
     assert.deepEqual(await page.evaluate(() => received.map(({ data }) => data)), ["greet me"]);
     await page.evaluate((app) => {
       window.answer = undefined;
@@ -278,7 +278,7 @@ describe("SMART Web Messaging", () => {
       });
     }, WORDS);
     const outcomes = async (count) => {
-      await app.waitForFunction((count) => outcomes.length === count, count);
+      await holds(app, (count) => outcomes.length === count, count);
       return app.evaluate(() => outcomes.splice(0));
     };
     const refused = { tessera: true, code: "INVALID_ARGUMENT" };
@@ -322,7 +322,7 @@ describe("SMART Web Messaging", () => {
       });
     });
     await app.click("#file");
-    await app.waitForFunction(() => "outcome" in window);
+    await holds(app, () => "outcome" in window);
     assert.equal((await app.evaluate(() => outcome)).code, "INVALID_ARGUMENT");
     assert.deepEqual(await page.evaluate(() => received), []);
   });
@@ -346,7 +346,7 @@ describe("SMART Web Messaging", () => {
     assert.equal(await connect(launch("http://localhost:8080")), "channel");
     const alone = await context.newPage();
     await alone.goto(`${APP}/`);
-    await alone.waitForFunction(() => "connectEhr" in window);
+    await holds(alone, () => "connectEhr" in window);
     assert.equal(await alone.evaluate((launch) => connectEhr(launch), launch(EHR)), null);
   });
 

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
-import { PATIENCE } from "../../node/until.mjs";
+import { PATIENCE, until } from "../../node/until.mjs";
 
 const CANDIDATES = [
   process.env.CHROMIUM,
@@ -70,3 +70,6 @@ export async function openPortal(browser, url, { width = 1440, height = 900 } = 
   await page.goto(url);
   return { page, complaints, close: () => context.close() };
 }
+
+/** Waits until something is true in a page, asked from here: a page's policy lets no script evaluate text later. */
+export const holds = (page, predicate, argument) => until(String(predicate), () => page.evaluate(predicate, argument));
