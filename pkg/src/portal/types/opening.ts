@@ -58,7 +58,7 @@ export interface OpenOptions {
    */
   readonly receiptDelayMinutes?: number;
   /**
-   * How the own bucket is read. `whole`, if left out: all of it. `light`: by the tags of its cells, and one's own cells from the relay
+   * How the own bucket is read. `whole`, if left out: all of it. `light`: by the tags of its cells, and the person's cells from the relay
    * and `relay.mirror` together, of which neither learns which. For a phone: about a fiftieth of the bytes.
    */
   readonly reading?: Reading;
