@@ -45,7 +45,8 @@ describe("the stage", () => {
     const secret = "AAAAAAAAAAAAAAAAAAAAAA";
     for (const path of [`%23tessera:/${secret}`, `%23Tessera%3A/clinic.example/${secret}`, `?tessera:/${secret}`]) {
       const portal = await openPortal(browser, `${relay.url}/${path}`);
-      assert.match(await portal.page.getByTestId("burnt").innerText(), /^This invitation cannot be used/);
+      await portal.page.locator('[data-testid="offer-fault"][data-code="BURNT"]').waitFor();
+      await portal.page.getByRole("heading", { name: "This invitation cannot be used" }).waitFor();
       assert.equal(portal.page.url(), `${relay.url}/`);
       assert.equal(await portal.page.getByTestId("offer").count(), 0);
       assert.deepEqual(portal.complaints, []);

@@ -4,7 +4,7 @@ import { html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import type { Message } from "../index.js";
 import { TesseraElement } from "./element.js";
 import { Notifier } from "./notify.js";
-import { takeOfferedInvitation } from "./session/invitation-text.js";
+import { takeOffer } from "./session/offer.js";
 import type { Session } from "./session/session.js";
 import { conversation } from "./styles/conversation.js";
 import { fullHeight, layout } from "./styles/layout.js";
@@ -67,8 +67,6 @@ export class TesseraPortal extends TesseraElement {
   #panel: Person | null = null;
   #wasOpen = false;
   #offered: string | null = null;
-  /** An invitation's secret has reached a server. */
-  #isBurnt = false;
   #unread = -1;
   #alerts: ReadonlySet<string> = new Set();
   #notifier: Notifier | null = null;
@@ -134,7 +132,6 @@ export class TesseraPortal extends TesseraElement {
     return html`<div class="portal" data-wide=${this.#isWide} data-access=${session.access} data-route=${this.#route.name}>
       ${this.#header(isOpen)}
       ${this.announcer()}
-      ${this.#isBurnt ? html`<section class="banner" part="banner" data-level="stop" role="alert">${icon("stop")}<p data-testid="burnt">${t("link_burnt")}</p></section>` : nothing}
       ${isOpen ? this.#open() : html`<div class="main locked">${this.#main?.render() ?? html`<p class="empty">${t("loading")}</p>`}</div>`}
       <p class="emergency" part="emergency" data-testid="emergency"><slot name="emergency">${t("not_for_emergencies", { number: this.settings.emergencyNumber })}</slot></p>
       ${this.#dialog.render()} ${this.#idle.render()}
@@ -317,13 +314,12 @@ export class TesseraPortal extends TesseraElement {
 
   #takeOffer = (): void => {
     if (!this.hasSession) return;
-    const { text, burnt } = this.acceptInvitations ? takeOfferedInvitation() : { text: null, burnt: false };
-    this.#isBurnt ||= burnt;
-    const offered = this.#offered ?? text;
+    const { session } = this;
+    const handed = this.#offered;
     this.#offered = null;
-    if (offered !== null) this.session.offered = offered;
-    if (offered !== null && this.session.isOpen) this.go({ name: "connect" });
-    else this.requestUpdate();
+    if (handed !== null) void session.offer(handed);
+    else if (!this.acceptInvitations || !takeOffer(session)) return;
+    if (session.isOpen) this.go({ name: "connect" });
   };
 
   #touched = (): void => {
