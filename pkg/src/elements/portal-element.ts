@@ -31,7 +31,7 @@ const PANEL_REM = 75;
 const LAZY = {
   safety: async () => (await import("./view/rare.js")).Safety,
   audit: async () => (await import("./view/rare.js")).Audit,
-  privacy: async () => (await import("./view/privacy.js")).Privacy,
+  privacy: async () => (await import("./view/rare.js")).Privacy,
 } satisfies Record<string, () => Promise<new (host: Host, dialog: Dialog) => View>>;
 
 export class TesseraPortal extends TesseraElement {

@@ -117,4 +117,4 @@ export const TesseraSafety = lazyElement(async () => (await import("./view/rare.
 /** `<tessera-audit>`: what happened on this device. */
 export const TesseraAudit = lazyElement(async () => (await import("./view/rare.js")).Audit);
 /** `<tessera-privacy>`: what a reader of the message service sees, for a security officer. */
-export const TesseraPrivacy = lazyElement(async () => (await import("./view/privacy.js")).Privacy);
+export const TesseraPrivacy = lazyElement(async () => (await import("./view/rare.js")).Privacy);

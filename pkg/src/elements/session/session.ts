@@ -1,15 +1,9 @@
 /** One person's portal in a page, from the first visit to its end; elements on one vault share one. */
 
-import {
-  TesseraError,
-  capabilities,
-  checkInvitation,
-  init,
-  type DiscardOptions,
-  type LockReason,
-  type PasskeyOpening,
-  type Portal,
-} from "../../index.js";
+import { TesseraError } from "../../errors.js";
+import type { DiscardOptions, LockReason, PasskeyOpening, Portal } from "../../index.js";
+import { capabilities } from "../../module/capabilities.js";
+import { engine, type Engine } from "../later.js";
 import { codeOf } from "../words/language.js";
 import { Contents } from "./contents.js";
 import { Marks } from "./marks.js";
@@ -98,10 +92,10 @@ export class Session extends Contents {
       else {
         this.#become(found === "new" ? "first" : found);
         // While the passphrase is typed. None is asked for that could open nothing.
-        await init().catch((error: unknown) => this.isOpen || this.#end(error));
+        await this.#loaded().catch((error: unknown) => this.isOpen || this.fail(error));
       }
     } catch (error) {
-      if (this.access === "opening") this.#end(error);
+      if (this.access === "opening") this.fail(error);
     }
   }
 
@@ -138,7 +132,7 @@ export class Session extends Contents {
   /** Why an invitation cannot be answered, by error code; null if it can, as far as can be known without asking the relay. */
   async faultOf(text: string): Promise<string | null> {
     try {
-      await init();
+      const { checkInvitation } = await this.#loaded();
       checkInvitation(text, this.options?.relay);
       return null;
     } catch (error) {
@@ -273,11 +267,19 @@ export class Session extends Contents {
         void portal.dispose();
         this.forget();
         this.#become("elsewhere");
-      } else this.#end(detail);
+      } else this.fail(detail);
     });
   }
 
-  #end(error: unknown): void {
+  /** The engine with its module. */
+  async #loaded(): Promise<Engine> {
+    const code = await engine();
+    await code.init();
+    return code;
+  }
+
+  /** Ends it: the portal ended by itself, or cannot be opened or shown. */
+  fail(error: unknown): void {
     this.failure = error;
     this.#become("ended");
   }

@@ -89,7 +89,7 @@ export class Banners extends View {
   #title(alert: Alert, isPerson: boolean): string {
     if (alert.kind === "missing")
       return this.t("alert_missing", {
-        name: isPerson ? (this.session.contact(alert.contactId)?.name ?? "") : this.t("someone"),
+        name: isPerson ? (this.session.contact(alert.contactId)?.name ?? "") : this.t("this_person"),
       });
     if (alert.kind !== "blocked") return this.t(`alert_${alert.kind}`, { count: alert.count });
     return this.t(isPerson ? "alert_blocked_from" : "alert_blocked", { count: alert.count });
@@ -109,7 +109,7 @@ export class Banners extends View {
   #condition({ code, contactId }: Condition): TemplateResult {
     const { session } = this;
     const level = levelOfCondition({ code, contactId });
-    const name = session.contact(contactId)?.name ?? this.t("someone");
+    const name = session.contact(contactId)?.name ?? this.t("this_person");
     // That there is no connection is said in the header.
     return html`<section class="banner" part="banner" data-level=${level} role=${level === "info" ? nothing : "alert"} data-testid="notice" data-kind="condition" data-code=${code}>
       ${icon(level)}

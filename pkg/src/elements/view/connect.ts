@@ -4,7 +4,6 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { fingerprintIn, isInvitation } from "../session/invitation-text.js";
 import type { Invitation } from "../../index.js";
-import { qrSvg } from "../../qr.js";
 import { RefusedOffer } from "./offer.js";
 import { copyText, qrImage } from "./parts.js";
 import { Scanner } from "./scanner.js";
@@ -23,6 +22,8 @@ export class Connect extends View {
   /** Ids of those that were made on this page, the newest first. */
   #made: readonly string[] = [];
   readonly #pictures = new Map<string, string>();
+  /** Draws codes, once it is here. */
+  #qrSvg: ((text: string) => string) | null = null;
   #text = "";
   #isInPerson = false;
   #isClosed = false;
@@ -38,6 +39,10 @@ export class Connect extends View {
     this.#known = new Set(this.session.contacts.map(({ id }) => id));
     this.#open = byId(this.session.invitations);
     this.#count();
+    void import("../../qr.js").then(({ qrSvg }) => {
+      this.#qrSvg = qrSvg;
+      host.redraw();
+    });
     this.#unwatch = this.session.watch(() => this.#advance());
     const { offered, isOfferAccepted } = this.session;
     this.session.isOfferAccepted = false;
@@ -77,7 +82,7 @@ export class Connect extends View {
             @change=${(event: Event) => {
               this.#isInPerson = (event.target as HTMLInputElement).checked;
             }} /> <span>${this.t("accept_in_person")}</span></label>
-          <button type="submit" class="primary" data-testid="accept-button" ?disabled=${!session.isOpen} aria-disabled=${this.#accept.isBusy}>${this.t("accept")}</button>
+          <button type="submit" class="primary" data-testid="accept-button" ?disabled=${!session.isOpen} aria-disabled=${this.#accept.isBusy}>${this.t("connect")}</button>
         </form>
         ${offered === null ? this.#accept.render("accept-outcome") : nothing}
         <p class="hint">${this.t("accept_hint")}</p>
@@ -135,7 +140,7 @@ export class Connect extends View {
       left < 3600 ? `${minutes}:${String(Math.floor(left % 60)).padStart(2, "0")}` : this.host.words.span(left);
     const share = { url: link };
     return html`<article class="invitation" data-testid="invitation" data-kind=${kind} aria-label=${this.t(kind === "qr" ? "qr_title" : "link_title")}>
-      ${kind === "qr" ? qrImage(this.#picture(id, link), this.t("qr_alt"), "invitation-qr") : nothing}
+      ${kind === "qr" && this.#qrSvg !== null ? qrImage(this.#picture(id, link, this.#qrSvg), this.t("qr_alt"), "invitation-qr") : nothing}
       <div>
         <p>${this.t(kind === "qr" ? "qr_help" : "link_help")}</p>
         <p class="countdown">${this.t("valid_for", { time })}</p>
@@ -205,7 +210,7 @@ export class Connect extends View {
     this.find(".invitation")?.scrollIntoView({ block: "start" });
   }
 
-  #picture(id: string, link: string): string {
+  #picture(id: string, link: string, qrSvg: (text: string) => string): string {
     const known = this.#pictures.get(id) ?? qrSvg(link);
     this.#pictures.set(id, known);
     return known;

@@ -87,7 +87,7 @@ export class Inbox extends View {
     if (hasDraft) return html`<em>${this.t("draft")}</em>`;
     if (last === null) return this.t("no_messages");
     if (last.state === "undelivered")
-      return html`<span class="mark warn">${icon("warn")} ${this.t("not_received")}</span>`;
+      return html`<span class="mark warn">${icon("warn")} ${this.t("state_undelivered")}</span>`;
     if (last.state === "held") return this.t("state_held");
     const from = last.direction === "out" ? `${this.t("you")}: ` : "";
     if (last.text !== null && last.text !== "") return html`${from}${foreign(last.text.slice(0, 120))}`;

@@ -49,7 +49,7 @@ export class Lock extends View {
   #alone(): TemplateResult | null {
     const { access, offered, offerFault } = this.session;
     if (access === "first" && offered !== null) {
-      if (offerFault === undefined) return html`<h2 class="title" tabindex="-1">${this.t("offer_checking")}</h2>`;
+      if (offerFault === undefined) return html`<h2 class="title" tabindex="-1">${this.t("loading")}</h2>`;
       if (offerFault !== null) return this.#refused.render();
     }
     return this.#framed.isNeeded ? this.#framed.render() : null;

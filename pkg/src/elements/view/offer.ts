@@ -1,20 +1,10 @@
 /** An invitation that came with the page's address and cannot be answered: what is wrong with it, and what to do. */
 
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { isInvitation } from "../session/invitation-text.js";
-import type { TextKey } from "../words/language.js";
 import { icon } from "./icons.js";
 import { Scanner } from "./scanner.js";
 import { Action, View, type Host } from "./view.js";
-
-/** What it is called and what helps, by error code. */
-const FAULTS: Readonly<Record<string, readonly [title: TextKey, help: TextKey]>> = {
-  INVITATION_INCOMPLETE: ["offer_cut", "offer_cut_help"],
-  INVITATION_EXPIRED: ["offer_expired", "offer_expired_help"],
-  RELAY_MISMATCH: ["offer_elsewhere", "offer_elsewhere_help"],
-  BURNT: ["offer_burnt", "offer_burnt_help"],
-};
-const CHANGED = ["offer_changed", "offer_changed_help"] as const;
 
 export class RefusedOffer extends View {
   readonly #again: Action;
@@ -27,11 +17,7 @@ export class RefusedOffer extends View {
   }
 
   get title(): string {
-    return this.t(this.#fault[0]);
-  }
-
-  get help(): string {
-    return this.t(this.#fault[1], { now: this.host.words.dayAndTime(Date.now() / 1000) });
+    return this.t("offer_refused");
   }
 
   /** In the place of the first page: nothing is asked but for a link that can be answered. */
@@ -40,27 +26,27 @@ export class RefusedOffer extends View {
       <h2 class="title" tabindex="-1">${this.title}</h2>
       ${this.brief()}
       <form @submit=${this.#submit}>
-        <label class="field"><span>${this.t("offer_paste")}</span>
+        <label class="field"><span>${this.t("accept_text")}</span>
           <textarea name="text" rows="2" class="code" required autocomplete="off" spellcheck="false" data-testid="offer-text"
             aria-invalid=${this.#again.hasFailed} aria-describedby="offer-outcome"></textarea></label>
         ${this.#again.render("offer-outcome")}
-        <button type="submit" class="primary wide" data-testid="offer-again" aria-disabled=${this.#again.isBusy}>${this.t("offer_use")}</button>
+        <button type="submit" class="primary wide" data-testid="offer-again" aria-disabled=${this.#again.isBusy}>${this.t("try_again")}</button>
       </form>
       ${this.#scanner.render((text) => void this.#take(text), isInvitation, "offer-file")}
       <button type="button" class="quiet wide" data-testid="offer-drop" @click=${() => this.session.dropOffer()}>${this.t("offer_without")}</button>`;
   }
 
-  /** What helps, in one paragraph. */
+  /** What is wrong, and what helps. The clock of this device may be wrong, and then the invitation is not. */
   brief(): TemplateResult {
-    return html`<p data-testid="offer-fault" data-code=${this.session.offerFault}>${this.help}</p>`;
+    const { words, session } = this.host;
+    const { offerFault } = session;
+    const fault = offerFault === "BURNT" ? this.t("offer_burnt") : words.error(offerFault);
+    const now = words.dayAndTime(Date.now() / 1000);
+    return html`<p data-testid="offer-fault" data-code=${offerFault}>${fault}${offerFault === "INVITATION_EXPIRED" ? ` ${this.t("offer_clock", { now })}` : nothing}</p>`;
   }
 
   override close(): void {
     this.#scanner.stop();
-  }
-
-  get #fault(): readonly [TextKey, TextKey] {
-    return FAULTS[this.session.offerFault ?? ""] ?? CHANGED;
   }
 
   #submit = (event: SubmitEvent): void => {
