@@ -207,7 +207,7 @@ describe("the stage", () => {
     const there = new Person(other, "patient");
     await there.locked();
     await there.unlock();
-    await there.pane.getByRole("heading", { name: "Open in another tab" }).waitFor();
+    await there.pane.getByRole("heading", { name: "Already open in another tab" }).waitFor();
     await there.unlock();
     await there.ready();
     assert.match(await ana.locked(), /one place at a time/);

@@ -236,13 +236,13 @@ export class TesseraPortal extends TesseraElement {
     const openId = "contactId" in this.#route ? this.#route.contactId : null;
     const isThread = this.#route.name === "thread" || (this.#hasPanel && this.#route.name === "person");
     const isInbox = this.#route.name === "inbox";
-    const side = this.#isWide || isInbox ? html`<div class="side">${this.#inbox.render(openId)}</div>` : nothing;
-    const main = isInbox
-      ? this.#isWide
-        ? html`<p class="empty">${this.words.t("choose_person")}</p>`
-        : nothing
-      : (this.#main?.render() ?? nothing);
-    return html`${this.#banners.render(null, isThread ? openId : null, isInbox || this.#route.name === "safety")}
+    const hasPeople = this.session.contacts.length > 0;
+    const inbox = this.#inbox.render(openId);
+    const isBeside = this.#isWide ? hasPeople : isInbox;
+    const side = isBeside ? html`<div class="side">${inbox}</div>` : nothing;
+    const noMain = hasPeople ? html`<p class="empty">${this.words.t("choose_person")}</p>` : inbox;
+    const main = isInbox ? (this.#isWide ? noMain : nothing) : (this.#main?.render() ?? nothing);
+    return html`${this.#banners.render(null, isThread ? openId : null, this.#route.name)}
       <div class="body">${side}${main === nothing ? nothing : html`<div class="main">${main}</div>`}${this.#panel === null ? nothing : html`<aside class="panel" aria-label=${this.words.t("about_person")}>${this.#panel.render()}</aside>`}</div>`;
   }
 

@@ -109,6 +109,9 @@ export const pages = css`
     overflow-wrap: anywhere;
     border-bottom: 1px solid var(--t-line);
   }
+  .person-files .hint {
+    display: block;
+  }
   .id-code {
     max-width: 22rem;
     user-select: all;
@@ -164,6 +167,11 @@ export const pages = css`
     gap: 0 12px;
     padding: 8px 0;
     border-bottom: 1px solid var(--t-line);
+  }
+  @container tessera (max-width: 30rem) {
+    .log-item {
+      display: grid;
+    }
   }
   .log-item time {
     color: var(--t-muted);

@@ -66,7 +66,7 @@ export class Inbox extends View {
     const { last, unread, hasDraft } = session.summary(contact.id);
     return html`<li>
       <button type="button" class="person-row" part="row" data-testid="contact" data-name=${contact.name} data-state=${contact.state}
-        data-verified=${contact.verified ?? "no"} aria-current=${isOpen ? "true" : "false"}
+        data-verified=${contact.verified ?? "no"} aria-current=${isOpen}
         @click=${() => this.host.go({ name: "thread", contactId: contact.id })}>
         <span class="avatar" aria-hidden="true">${initials(contact.name)}</span>
         <span class="who">${contact.name === "" ? this.t("new_person") : foreign(contact.name)}</span>

@@ -14,8 +14,6 @@ import { Action, View, type Host } from "./view.js";
 const LEAST_PASSPHRASE = 8;
 /** The passphrase is not to blame, and what this page becomes says what happened and what to do. */
 const OWN_PAGE = new Set(["VAULT_IN_USE", "VAULT_EVICTED"]);
-/** The page is to blame, not what is kept on this device: nothing here is to be deleted or replaced. */
-const NOT_LOADED = new Set(["WASM_UNAVAILABLE", "UNSUPPORTED"]);
 
 export class Lock extends View {
   readonly #action: Action;
@@ -35,9 +33,10 @@ export class Lock extends View {
   }
 
   render(): TemplateResult {
-    const { access, failure } = this.session;
+    const { access, wasOpen } = this.session;
     const alone = this.#alone();
-    const isAlone = alone !== null || (access === "ended" && NOT_LOADED.has(codeOf(failure)));
+    // Where the page is to blame, and not what is kept on this device, nothing here is to be deleted or replaced.
+    const isAlone = alone !== null || (access === "ended" && !wasOpen);
     return html`<div class="lock" data-testid="lock-view" data-access=${access}>
       ${alone ?? (access === "first" ? this.#first() : this.#locked())}
       <slot name="help"></slot>
@@ -122,7 +121,7 @@ export class Lock extends View {
     const isElsewhere = this.session.access === "elsewhere";
     return html`<form @submit=${this.#unlock}>
       <label class="field"><span>${this.t("passphrase")}</span>
-        <input type="password" name="passphrase" required autocomplete="current-password" aria-invalid=${this.#action.hasFailed ? "true" : "false"} aria-describedby="lock-reason unlock-outcome" data-testid="passphrase" /></label>
+        <input type="password" name="passphrase" required autocomplete="current-password" aria-invalid=${this.#action.hasFailed} aria-describedby="lock-reason unlock-outcome" data-testid="passphrase" /></label>
       <button type="submit" class="primary wide" data-testid="unlock" aria-disabled=${this.#action.isBusy}>${this.t(isElsewhere ? "move_here" : "unlock")}</button>
       ${this.session.hasPasskey ? html`<button type="button" class="wide" data-testid="unlock-passkey" aria-disabled=${this.#action.isBusy} @click=${() => this.#open({ passkey: true })}>${this.t("unlock_passkey")}</button>` : nothing}
     </form>`;

@@ -28,8 +28,8 @@ export class RefusedOffer extends View {
       <form @submit=${this.#submit}>
         <label class="field"><span>${this.t("accept_text")}</span>
           <textarea name="text" rows="2" class="code" required autocomplete="off" spellcheck="false" data-testid="offer-text"
-            aria-invalid=${this.#again.hasFailed} aria-describedby="offer-outcome"></textarea></label>
-        ${this.#again.render("offer-outcome")}
+            aria-invalid=${this.#again.hasFailed} aria-describedby="accept-outcome"></textarea></label>
+        ${this.#again.render("accept-outcome")}
         <button type="submit" class="primary wide" data-testid="offer-again" aria-disabled=${this.#again.isBusy}>${this.t("try_again")}</button>
       </form>
       ${this.#scanner.render((text) => void this.#take(text), isInvitation, "offer-file")}

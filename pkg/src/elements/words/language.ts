@@ -6,8 +6,15 @@ import { format, type Values } from "./format.js";
 
 export type TextKey = keyof typeof EN;
 export type Words = Readonly<Record<TextKey, string>>;
-/** Of calls that no element makes: filing, evidence, the use of emergency cards. */
-type NeverShown = `RECORD_${string}` | "EVIDENCE_MISSING" | "SHARES_INVALID" | "EMERGENCY_ACCESS_ENDED";
+/** Of calls that no element makes, such as filing and the use of emergency cards; or answered by the portal itself. */
+type NeverShown =
+  | `RECORD_${string}`
+  | "EVIDENCE_MISSING"
+  | "SHARES_INVALID"
+  | "EMERGENCY_ACCESS_ENDED"
+  | "INVALID_KEY"
+  | "NOT_INITIALIZED"
+  | "WINDOW_MISMATCH";
 export type ErrorWords = Readonly<Record<Exclude<ErrorCode, NeverShown> | "UNKNOWN", string>>;
 export interface Table {
   readonly words: Words;
