@@ -93,7 +93,12 @@ describe("a patient and a clinician", () => {
         /is cut off.*see the code again/,
         /está cortado.*el código otra vez/,
       ],
-      [link.slice(0, link.indexOf("tessera:/") + 6), "INVITATION_MALFORMED", /is damaged/, /está dañado/],
+      [
+        link.slice(0, link.indexOf("tessera:/") + 6),
+        "INVITATION_MALFORMED",
+        /No invitation can be read/,
+        /no se puede leer/,
+      ],
       [changed({ v: 2 }), "INVITATION_MALFORMED", /another version/, /otra versión/],
       [changed({ x: 1_000 }), "INVITATION_EXPIRED", /expired.*clock wrong\? It says .*\d/, /caducado.*reloj.*\d/],
       [changed({ r: "https://elsewhere.example" }), "RELAY_MISMATCH", /the right link/, /el enlace correcto/],

@@ -101,13 +101,15 @@ export const pages = css`
     width: 100%;
   }
   .person-files li {
-    display: grid;
-    grid-template-columns: minmax(0, 1fr) auto;
+    display: flex;
+    flex-wrap: wrap;
     align-items: center;
     gap: 0 8px;
     padding: 4px 0;
-    overflow-wrap: anywhere;
     border-bottom: 1px solid var(--t-line);
+  }
+  .person-files li > span {
+    flex: 1 1 9rem;
   }
   .person-files .hint {
     display: block;
