@@ -168,8 +168,10 @@ export class Lock extends View {
   #unlock = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const form = event.target as HTMLFormElement;
+    const { access } = this.session;
     await this.#open(String(new FormData(form).get("passphrase") ?? ""));
-    form.reset();
+    // Who finds out now that another tab has it does not type the passphrase again to move it here.
+    if (access === this.session.access) form.reset();
     if (!this.session.isOpen) this.find("input")?.focus();
   };
 

@@ -111,7 +111,7 @@ export const EN = {
   pace_quietly: "Quietly, in small parts. Takes {time}",
   pace_now: "Now. The service sees that you send a lot, but not to whom",
   cannot_write_pending: "You can write once you have checked who this is.",
-  cannot_write_blocked: "You cannot write to this person.",
+  cannot_write_blocked: "This person is blocked. You cannot write.",
 
   // Warnings
   open_conversation: "Open conversation",

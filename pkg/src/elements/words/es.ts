@@ -109,7 +109,7 @@ export const ES: Words = {
   pace_quietly: "Sin llamar la atención, en partes. Tarda {time}",
   pace_now: "Ahora. El servicio ve que usted envía mucho, no a quién",
   cannot_write_pending: "Podrá escribir cuando haya comprobado quién es.",
-  cannot_write_blocked: "No puede escribir a esta persona.",
+  cannot_write_blocked: "Esta persona está bloqueada. No puede escribirle.",
 
   open_conversation: "Abrir la conversación",
   i_have_checked: "Ya lo he comprobado",
