@@ -42,6 +42,7 @@ export const layout = css`
     -webkit-box-orient: vertical;
     -webkit-line-clamp: 2;
     overflow: hidden;
+    text-overflow: ellipsis;
   }
   .head .name {
     padding-inline: 4px;
