@@ -224,7 +224,10 @@ describe("the stage", () => {
     await ana.invite("qr");
     await ana.invite("link");
     await ana.accept("hola");
-    assert.equal((await ana.outcome()).text, "Aquí no se puede leer ninguna invitación. Cambió, o es de otra versión. Pida otra.");
+    assert.equal(
+      (await ana.outcome()).text,
+      "Aquí no se puede leer ninguna invitación. Cambió, o es de otra versión. Pida otra.",
+    );
     assert.equal(await portal.page.evaluate(() => document.documentElement.scrollWidth), 360);
     await portal.close();
   });
