@@ -8,6 +8,7 @@ export { capabilities, probeCapabilities, type Capabilities } from "./module/cap
 export { TesseraError, isTesseraError, type ErrorCode, type TesseraErrorOptions } from "./errors.js";
 
 export { Portal } from "./portal/portal.js";
+export { checkInvitation } from "./portal/invitation.js";
 export type { DiscardOptions, FiledMessage, Filing, MessageFiling, Unfiled } from "./portal/filing.js";
 export type { PortalVault } from "./portal/vault.js";
 export type { ReadOnlyPortal } from "./portal/read-only.js";

@@ -3,6 +3,7 @@
 import {
   EmergencySession,
   Portal,
+  checkInvitation,
   destroyVault,
   httpRelay,
   indexedDbStore,
@@ -272,6 +273,7 @@ export const PORTAL_CALLS = {
     () => [{}],
     { options: "optional", "options.wasm": "object" },
   ],
+  checkInvitation: [checkInvitation, () => ["x", at()], { uri: "text", ...RELAY }],
   verifyEvidence: [verifyEvidence, () => [bytes(3), bytes(3)], { evidence: "bytes", body: "bytes" }],
   verifyAuditExport: [
     verifyAuditExport,

@@ -1,5 +1,5 @@
 import test, { after, before } from "node:test";
-import { CONFLICT, Portal, memoryStore } from "tessera-portal";
+import { CONFLICT, Portal, checkInvitation, memoryStore } from "tessera-portal";
 import { PASSPHRASE, enrol, isCode, meddler, person, record, syncedUntil } from "./people.mjs";
 import { startRelay } from "../../tests/node/relay.mjs";
 import { pause, until } from "../../tests/node/until.mjs";
@@ -153,6 +153,38 @@ test("invitations that must be refused", async () => {
   await refused("RELAY_MISMATCH", async () => stranger.accept((await a.invite({ kind: "qr" })).uri));
   await Promise.all([a.dispose(), b.dispose(), stranger.dispose()]);
   await elsewhere.end();
+});
+
+test("an invitation is checked before there is a portal, and as accept checks it", async () => {
+  const [a, b] = [await person("A", relay.url), await person("B", relay.url)];
+  const link = async (options) => `https://portal.example/#${(await a.invite({ kind: "link", ...options })).uri}`;
+  const [uri, short] = [await link(), await link({ expiresInSeconds: 1 })];
+  const qr = await a.invite({ kind: "qr" });
+  const json = JSON.parse(Buffer.from(uri.split("tessera:/")[1], "base64url").toString());
+  const made = (changed) => `tessera:/${Buffer.from(JSON.stringify({ ...json, ...changed })).toString("base64url")}`;
+  const qrJson = JSON.parse(Buffer.from(qr.uri.split("tessera:/")[1], "base64url").toString());
+  const elsewhere = Buffer.from(JSON.stringify({ ...qrJson, r: "https://elsewhere.example" })).toString("base64url");
+  await pause(2100);
+  for (const [text, code] of [
+    ["", "INVITATION_MALFORMED"],
+    ["https://portal.example/#tess", "INVITATION_MALFORMED"],
+    [uri.slice(0, -20), "INVITATION_INCOMPLETE"],
+    [uri.replace("tessera:/e", "tessera:/x"), "INVITATION_MALFORMED"],
+    [made({ v: 2 }), "INVITATION_MALFORMED"],
+    [made({ r: "https://elsewhere.example" }), "INVITATION_MALFORMED"], // its check bytes are of the other address
+    [`tessera:/${elsewhere}`, "RELAY_MISMATCH"],
+    [short, "INVITATION_EXPIRED"],
+  ]) {
+    await refused(code, () => b.accept(text));
+    await refused(code, async () => checkInvitation(text, relay.url));
+  }
+  for (const text of [uri, `Dear Ana,\nplease open ${uri} soon.`, qr.uri]) {
+    checkInvitation(text, `${relay.url}/`);
+    checkInvitation(text, { url: relay.url });
+  }
+  checkInvitation(`tessera:/${elsewhere}`);
+  assert.deepEqual(await b.contacts(), []);
+  await Promise.all([a.dispose(), b.dispose()]);
 });
 
 test("a vault is created only when asked, opens with its passphrase only, and keeps everything", async () => {

@@ -186,6 +186,25 @@ impl Invitation {
         }
     }
 
+    /// Checks all that can be known before a vault is open: that a portal on
+    /// this relay, if it is known, can answer the invitation now.
+    ///
+    /// # Errors
+    ///
+    /// `InvitationExpired`; `OtherRelay`; `InvitationOutdated` for a link of an
+    /// earlier version.
+    pub fn check_usable(&self, relay: Option<&str>, now: UnixTime) -> Result<(), EnrolmentError> {
+        self.check_expiry(now)?;
+        let own = self.relay.trim_end_matches('/');
+        if relay.is_some_and(|relay| relay.trim_end_matches('/') != own) {
+            return Err(EnrolmentError::OtherRelay);
+        }
+        match self.binding {
+            Binding::EnclosedOffer(_) => Err(EnrolmentError::InvitationOutdated),
+            Binding::Offer(_) | Binding::Inviter(_) => Ok(()),
+        }
+    }
+
     /// Checks that the invitation has not expired.
     ///
     /// # Errors

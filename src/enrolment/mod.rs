@@ -58,6 +58,9 @@ pub enum EnrolmentError {
     /// The invitation has expired.
     #[error("the invitation has expired")]
     InvitationExpired,
+    /// The invitation names another relay than the portal uses.
+    #[error("the invitation is for another relay")]
+    OtherRelay,
     /// The offer or response is not authentic or not well-formed.
     #[error("not authentic")]
     NotAuthentic,
@@ -79,6 +82,7 @@ impl EnrolmentError {
             }
             Self::InvitationIncomplete => ErrorCode::InvitationIncomplete,
             Self::InvitationExpired => ErrorCode::InvitationExpired,
+            Self::OtherRelay => ErrorCode::RelayMismatch,
             Self::NotAuthentic => ErrorCode::NotAuthentic,
             Self::OwnIdentity => ErrorCode::InvitationOwn,
             Self::CommitmentMismatch => ErrorCode::CommitmentMismatch,

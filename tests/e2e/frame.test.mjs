@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { accessible } from "./support/axe.mjs";
 import { holds, launch, launchKeeping } from "./support/browser.mjs";
+import { invite } from "./support/hospital.mjs";
 import { openProfile } from "./support/profile.mjs";
 import { startRelay } from "./support/relay.mjs";
 
@@ -75,8 +76,11 @@ describe("the portal in a frame", () => {
   });
 
   test("before a vault is made in it, the person is asked, and may go on in a tab with the invitation", async () => {
-    const invitation = "#tessera:/AAAAAAAAAAAAAAAAAAAAAA";
-    const portal = await open(ehr, { path: `/${invitation}` });
+    const clinic = await launch();
+    const desk = await openProfile(clinic, `${relay.url}/desk`);
+    const invitation = new URL(await invite(desk.page));
+    await clinic.close();
+    const portal = await open(ehr, { path: `/${invitation.hash}` });
     await portal.getByTestId("framed").waitFor();
     assert.equal(await portal.getByTestId("first-create").count(), 0);
     assert.equal(await portal.getByTestId("restore-file").count(), 0);

@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { launch } from "./support/browser.mjs";
 import { begin, compare, incoming, invite, PASSPHRASE, unlock, write } from "./support/hospital.mjs";
-import { openProfile, PHONE } from "./support/profile.mjs";
+import { DESK, openProfile, PHONE } from "./support/profile.mjs";
 import { DEPLOYED, startRelay } from "./support/relay.mjs";
 
 const PORTAL = new URL("../../www/dist/", import.meta.url);
@@ -78,16 +78,91 @@ describe("a patient and a clinician", () => {
     await patient.close();
   });
 
-  test("a link that was cut off on its way says so once the passphrase is chosen", async () => {
+  test("a link that cannot be answered says so before anything is asked, and the whole link goes on", async () => {
+    const desk = await openProfile(browser, `${relay.url}/desk`);
+    const link = await invite(desk.page, "link");
+    const expired = await invite(desk.page);
+    const [page, invitation] = expired.split("tessera:/");
+    const fields = JSON.parse(Buffer.from(invitation, "base64url").toString());
+    const changed = (other) =>
+      `${page}tessera:/${Buffer.from(JSON.stringify({ ...fields, ...other })).toString("base64url")}`;
+    const faults = [
+      [
+        link.slice(0, -20),
+        "INVITATION_INCOMPLETE",
+        /is cut off.*see the code again/,
+        /está cortado.*el código otra vez/,
+      ],
+      [
+        link.slice(0, link.indexOf("tessera:/") + 6),
+        "INVITATION_MALFORMED",
+        /No invitation can be read/,
+        /no se puede leer/,
+      ],
+      [changed({ v: 2 }), "INVITATION_MALFORMED", /another version/, /otra versión/],
+      [changed({ x: 1_000 }), "INVITATION_EXPIRED", /expired.*clock wrong\? It says .*\d/, /caducado.*reloj.*\d/],
+      [changed({ r: "https://elsewhere.example" }), "RELAY_MISMATCH", /the right link/, /el enlace correcto/],
+    ];
+    const refused = { en: "This invitation cannot be used", es: "Esta invitación no se puede usar" };
+    for (const [text, code, en, es] of faults)
+      for (const [language, device] of [
+        ["en", DESK],
+        ["es", PHONE],
+      ]) {
+        const visitor = await openProfile(browser, text, { device, language });
+        const fault = visitor.page.locator(`[data-testid="offer-fault"][data-code="${code}"]`);
+        await fault.waitFor();
+        assert.match(await fault.innerText(), { en, es }[language]);
+        await visitor.page.getByRole("heading", { name: refused[language], exact: true }).waitFor();
+        assert.equal(await visitor.page.locator("tessera-portal input[type=password]").count(), 0);
+        assert.equal(new URL(visitor.page.url()).hash, "");
+        assert.deepEqual(visitor.complaints, []);
+        await visitor.close();
+      }
+
+    const phone = await openProfile(browser, link.slice(0, -20), { device: PHONE });
+    const whole = phone.page.getByTestId("offer-text");
+    await whole.fill(link.slice(0, -10));
+    await phone.page.getByTestId("offer-again").click();
+    await phone.page.locator('[data-testid="outcome"][data-code="INVITATION_INCOMPLETE"]').waitFor();
+    await whole.fill(link);
+    await phone.page.getByTestId("offer-again").click();
+    await phone.page.getByRole("heading", { name: "Riverside Clinic invites you to connect" }).waitFor();
+    await begin(phone.page);
+    await compare(desk.page, phone.page);
+    assert.deepEqual([...desk.complaints, ...phone.complaints], []);
+    await Promise.all([desk.close(), phone.close()]);
+  });
+
+  test("a cut-off link says so beside the passphrase of who has messages here, and as it is pasted", async () => {
     const desk = await openProfile(browser, `${relay.url}/desk`);
     const link = await invite(desk.page, "link");
     const phone = await openProfile(browser, link.slice(0, -20), { device: PHONE });
+    await phone.page.getByTestId("offer-drop").click();
     await begin(phone.page);
+    await phone.page.getByTestId("inbox-empty").waitFor();
+    await phone.page.goto("about:blank");
+    await phone.page.goto(link.slice(0, -20));
+    await phone.page.getByTestId("passphrase").waitFor();
+    await phone.page.locator('[data-testid="offer-fault"][data-code="INVITATION_INCOMPLETE"]').waitFor();
+    await unlock(phone.page, PASSPHRASE);
     const offer = phone.page.getByTestId("offer");
-    await offer.getByText("The invitation is cut off. Copy all of it.").waitFor();
+    await offer.getByTestId("offer-fault").waitFor();
+    assert.equal(await offer.getByTestId("offer-accept").count(), 0);
     await offer.getByTestId("offer-refuse").click();
     await offer.waitFor({ state: "detached" });
-    assert.ok(await phone.page.getByTestId("accept-text").isVisible());
+    const paste = (text) =>
+      phone.page.getByTestId("accept-text").evaluate((field, text) => {
+        field.value = text;
+        field.dispatchEvent(new InputEvent("input", { inputType: "insertFromPaste", bubbles: true }));
+      }, text);
+    const outcome = phone.page.locator('[data-testid="outcome"][data-code="INVITATION_INCOMPLETE"]');
+    await paste(link.slice(0, -20));
+    await outcome.waitFor();
+    await paste(link);
+    await outcome.waitFor({ state: "detached" });
+    await phone.page.getByTestId("accept-button").click();
+    await compare(desk.page, phone.page);
     assert.deepEqual([...desk.complaints, ...phone.complaints], []);
     await Promise.all([desk.close(), phone.close()]);
   });

@@ -45,7 +45,8 @@ describe("the stage", () => {
     const secret = "AAAAAAAAAAAAAAAAAAAAAA";
     for (const path of [`%23tessera:/${secret}`, `%23Tessera%3A/clinic.example/${secret}`, `?tessera:/${secret}`]) {
       const portal = await openPortal(browser, `${relay.url}/${path}`);
-      assert.match(await portal.page.getByTestId("burnt").innerText(), /^This invitation cannot be used/);
+      await portal.page.locator('[data-testid="offer-fault"][data-code="BURNT"]').waitFor();
+      await portal.page.getByRole("heading", { name: "This invitation cannot be used" }).waitFor();
       assert.equal(portal.page.url(), `${relay.url}/`);
       assert.equal(await portal.page.getByTestId("offer").count(), 0);
       assert.deepEqual(portal.complaints, []);
@@ -206,8 +207,8 @@ describe("the stage", () => {
     const there = new Person(other, "patient");
     await there.locked();
     await there.unlock();
-    await there.pane.getByRole("heading", { name: "Open in another tab" }).waitFor();
-    await there.unlock();
+    await there.pane.getByRole("heading", { name: "Already open in another tab" }).waitFor();
+    await there.pane.getByTestId("unlock").click(); // the passphrase is still there
     await there.ready();
     assert.match(await ana.locked(), /one place at a time/);
     assert.deepEqual(portal.complaints, []);
@@ -223,7 +224,10 @@ describe("the stage", () => {
     await ana.invite("qr");
     await ana.invite("link");
     await ana.accept("hola");
-    assert.equal((await ana.outcome()).text, "Aquí no hay ninguna invitación, o fue cambiada. Pida otra.");
+    assert.equal(
+      (await ana.outcome()).text,
+      "Aquí no se puede leer ninguna invitación. Cambió, o es de otra versión. Pida otra.",
+    );
     assert.equal(await portal.page.evaluate(() => document.documentElement.scrollWidth), 360);
     await portal.close();
   });

@@ -42,6 +42,10 @@ describe("a patient and a clinician", () => {
     await inLooks(desk.page, "desk-connect-code", {
       prepare: () => desk.page.getByTestId("invitation-qr").first().scrollIntoViewIfNeeded(),
     });
+    await phone.page.goto(link.slice(0, -20));
+    await phone.page.getByTestId("offer-fault").waitFor();
+    await inLooks(phone.page, "patient-invited-cut");
+    await phone.page.goto("about:blank");
     await phone.page.goto(link);
     await phone.page.getByTestId("first-passphrase").waitFor();
     await inLooks(phone.page, "patient-invited");

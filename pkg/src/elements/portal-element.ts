@@ -4,7 +4,7 @@ import { html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import type { Message } from "../index.js";
 import { TesseraElement } from "./element.js";
 import { Notifier } from "./notify.js";
-import { takeOfferedInvitation } from "./session/invitation-text.js";
+import { takeOffer } from "./session/offer.js";
 import type { Session } from "./session/session.js";
 import { conversation } from "./styles/conversation.js";
 import { fullHeight, layout } from "./styles/layout.js";
@@ -31,7 +31,7 @@ const PANEL_REM = 75;
 const LAZY = {
   safety: async () => (await import("./view/rare.js")).Safety,
   audit: async () => (await import("./view/rare.js")).Audit,
-  privacy: async () => (await import("./view/privacy.js")).Privacy,
+  privacy: async () => (await import("./view/rare.js")).Privacy,
 } satisfies Record<string, () => Promise<new (host: Host, dialog: Dialog) => View>>;
 
 export class TesseraPortal extends TesseraElement {
@@ -67,8 +67,6 @@ export class TesseraPortal extends TesseraElement {
   #panel: Person | null = null;
   #wasOpen = false;
   #offered: string | null = null;
-  /** An invitation's secret has reached a server. */
-  #isBurnt = false;
   #unread = -1;
   #alerts: ReadonlySet<string> = new Set();
   #notifier: Notifier | null = null;
@@ -134,7 +132,6 @@ export class TesseraPortal extends TesseraElement {
     return html`<div class="portal" data-wide=${this.#isWide} data-access=${session.access} data-route=${this.#route.name}>
       ${this.#header(isOpen)}
       ${this.announcer()}
-      ${this.#isBurnt ? html`<section class="banner" part="banner" data-level="stop" role="alert">${icon("stop")}<p data-testid="burnt">${t("link_burnt")}</p></section>` : nothing}
       ${isOpen ? this.#open() : html`<div class="main locked">${this.#main?.render() ?? html`<p class="empty">${t("loading")}</p>`}</div>`}
       <p class="emergency" part="emergency" data-testid="emergency"><slot name="emergency">${t("not_for_emergencies", { number: this.settings.emergencyNumber })}</slot></p>
       ${this.#dialog.render()} ${this.#idle.render()}
@@ -239,13 +236,13 @@ export class TesseraPortal extends TesseraElement {
     const openId = "contactId" in this.#route ? this.#route.contactId : null;
     const isThread = this.#route.name === "thread" || (this.#hasPanel && this.#route.name === "person");
     const isInbox = this.#route.name === "inbox";
-    const side = this.#isWide || isInbox ? html`<div class="side">${this.#inbox.render(openId)}</div>` : nothing;
-    const main = isInbox
-      ? this.#isWide
-        ? html`<p class="empty">${this.words.t("choose_person")}</p>`
-        : nothing
-      : (this.#main?.render() ?? nothing);
-    return html`${this.#banners.render(null, isThread ? openId : null, isInbox || this.#route.name === "safety")}
+    const hasPeople = this.session.contacts.length > 0;
+    const inbox = this.#inbox.render(openId);
+    const isBeside = this.#isWide ? hasPeople : isInbox;
+    const side = isBeside ? html`<div class="side">${inbox}</div>` : nothing;
+    const noMain = hasPeople ? html`<p class="empty">${this.words.t("choose_person")}</p>` : inbox;
+    const main = isInbox ? (this.#isWide ? noMain : nothing) : (this.#main?.render() ?? nothing);
+    return html`${this.#banners.render(null, isThread ? openId : null, this.#route.name)}
       <div class="body">${side}${main === nothing ? nothing : html`<div class="main">${main}</div>`}${this.#panel === null ? nothing : html`<aside class="panel" aria-label=${this.words.t("about_person")}>${this.#panel.render()}</aside>`}</div>`;
   }
 
@@ -317,13 +314,12 @@ export class TesseraPortal extends TesseraElement {
 
   #takeOffer = (): void => {
     if (!this.hasSession) return;
-    const { text, burnt } = this.acceptInvitations ? takeOfferedInvitation() : { text: null, burnt: false };
-    this.#isBurnt ||= burnt;
-    const offered = this.#offered ?? text;
+    const { session } = this;
+    const handed = this.#offered;
     this.#offered = null;
-    if (offered !== null) this.session.offered = offered;
-    if (offered !== null && this.session.isOpen) this.go({ name: "connect" });
-    else this.requestUpdate();
+    if (handed !== null) void session.offer(handed);
+    else if (!this.acceptInvitations || !takeOffer(session)) return;
+    if (session.isOpen) this.go({ name: "connect" });
   };
 
   #touched = (): void => {

@@ -2,7 +2,7 @@
 
 import { html, type CSSResultGroup, type TemplateResult } from "lit";
 import { TesseraElement } from "./element.js";
-import { takeOfferedInvitation } from "./session/invitation-text.js";
+import { takeOffer } from "./session/offer.js";
 import type { Session } from "./session/session.js";
 import { conversation } from "./styles/conversation.js";
 import { fullHeight, layout } from "./styles/layout.js";
@@ -97,7 +97,7 @@ export class TesseraThread extends SingleElement {
 /** `<tessera-connect>`: invitations to make and to answer. */
 export class TesseraConnect extends SingleElement {
   protected override sessionChanged(session: Session): void {
-    session.offered ??= takeOfferedInvitation().text;
+    if (session.offered === null) takeOffer(session);
   }
 
   protected override key = (): string => "connect";
@@ -117,4 +117,4 @@ export const TesseraSafety = lazyElement(async () => (await import("./view/rare.
 /** `<tessera-audit>`: what happened on this device. */
 export const TesseraAudit = lazyElement(async () => (await import("./view/rare.js")).Audit);
 /** `<tessera-privacy>`: what a reader of the message service sees, for a security officer. */
-export const TesseraPrivacy = lazyElement(async () => (await import("./view/privacy.js")).Privacy);
+export const TesseraPrivacy = lazyElement(async () => (await import("./view/rare.js")).Privacy);

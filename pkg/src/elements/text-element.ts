@@ -2,7 +2,6 @@
 
 import { html, nothing, type CSSResultGroup, type TemplateResult } from "lit";
 import type { medcrypt } from "../sdk.js";
-import { qrSvg } from "../qr.js";
 import { TesseraElement } from "./element.js";
 import { pages } from "./styles/pages.js";
 import { copyText, qrImage } from "./view/parts.js";
@@ -27,7 +26,8 @@ export class TesseraText extends TesseraElement {
 
   #conversation: medcrypt.Conversation | null = null;
   #usedSecret: string | null = null;
-  #isNew = false;
+  /** The code of a secret that was made here, for the other person to scan. */
+  #picture: string | null = null;
   #sealed: readonly string[] = [];
   #opened: string | null = null;
   readonly #setUp = new Action(this);
@@ -57,7 +57,7 @@ export class TesseraText extends TesseraElement {
       <h2 class="title" tabindex="-1">${t("text_title")}</h2>
       <p class="hint">${t("text_limits")}</p>
       ${this.announcer()}
-      ${this.secret === null ? this.#secretPart() : this.#notes(this.secret)}
+      ${this.secret === null ? this.#secretPart() : this.#notes()}
     </div>`;
   }
 
@@ -65,23 +65,23 @@ export class TesseraText extends TesseraElement {
     const { t } = this.words;
     return html`<section class="card"><h3>${t("text_secret_title")}</h3><p>${t("text_secret_help")}</p>
       ${this.#scanner.render(
-        (text) => this.#use(text, false),
+        (text) => this.#use(text),
         () => true,
         "text-file",
       )}
       <form @submit=${this.#paste}>
         <label class="field"><span>${t("text_secret")}</span><input name="secret" type="password" required autocomplete="off" data-testid="text-secret" /></label>
         <div class="row"><button type="submit" data-testid="text-use">${t("text_use")}</button>
-          <button type="button" data-testid="text-new" @click=${() => this.#use(newSecret(), true)}>${t("text_new")}</button></div>
+          <button type="button" data-testid="text-new" @click=${this.#make}>${t("text_new")}</button></div>
       </form>${this.#setUp.render()}</section>`;
   }
 
-  #notes(secret: string): TemplateResult {
+  #notes(): TemplateResult {
     const { t } = this.words;
     return html`
       ${
-        this.#isNew
-          ? html`<section class="card"><p>${t("text_show_secret")}</p>${qrImage(qrSvg(secret), t("text_secret_alt"), "text-qr")}
+        this.#picture !== null
+          ? html`<section class="card"><p>${t("text_show_secret")}</p>${qrImage(this.#picture, t("text_secret_title"), "text-qr")}
               <button type="button" class="quiet" @click=${this.#hideSecret}>${t("put_away")}</button></section>`
           : nothing
       }
@@ -109,16 +109,25 @@ export class TesseraText extends TesseraElement {
 
   #paste = (event: SubmitEvent): void => {
     event.preventDefault();
-    this.#use(String(new FormData(event.target as HTMLFormElement).get("secret") ?? "").trim(), false);
+    this.#use(String(new FormData(event.target as HTMLFormElement).get("secret") ?? "").trim());
   };
 
-  #use(secret: string, isNew: boolean): void {
-    this.#isNew = isNew;
+  #use(secret: string): void {
+    this.#picture = null;
     this.secret = secret;
   }
 
+  #make = async (): Promise<void> => {
+    const secret = newSecret();
+    await this.#setUp.run(async () => {
+      const { qrSvg } = await import("../qr.js");
+      this.#picture = qrSvg(secret);
+      this.secret = secret;
+    });
+  };
+
   #hideSecret = (): void => {
-    this.#isNew = false;
+    this.#picture = null;
     this.requestUpdate();
   };
 

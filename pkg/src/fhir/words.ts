@@ -141,7 +141,7 @@ export const WORDS = {
   from: ["from", "desde"],
   to: ["to", "hasta"],
   not_a_date: ["not a date", "no es una fecha"],
-  your_time: ["your time", "hora local de usted"],
+  your_time: ["your time", "aquí"],
   yes: ["yes", "sí"],
   no: ["no", "no"],
   waveform: ["Waveform", "Onda"],

@@ -6,13 +6,28 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{Engine, client_error, contact, time, to_js, whole};
 use crate::{
     client::{ClientError, FilingScope, InvitationId},
-    enrolment::Kind,
+    enrolment::{Invitation, Kind},
     identity::Fingerprint,
     wasm::{
         bytes::{array, invalid, rng},
         error::{JsResult, set},
     },
 };
+
+/// Checks an invitation without a vault, so that nothing is asked of a person for
+/// one that cannot be answered. Of which relay it is, is checked if `relay` is given.
+///
+/// # Errors
+///
+/// `INVITATION_MALFORMED`, `INVITATION_INCOMPLETE`, `INVITATION_EXPIRED`,
+/// `RELAY_MISMATCH`.
+#[wasm_bindgen(js_name = checkInvitation)]
+pub fn check_invitation(text: &str, relay: Option<String>, now: f64) -> JsResult<()> {
+    let now = time(now)?;
+    let invitation = Invitation::find(text).map_err(ClientError::from);
+    let checked = invitation.and_then(|found| Ok(found.check_usable(relay.as_deref(), now)?));
+    checked.map_err(client_error)
+}
 
 #[wasm_bindgen]
 impl Engine {

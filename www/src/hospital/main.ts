@@ -44,6 +44,7 @@ class Hospital {
     const portal = h("tessera-portal", {
       relay: "/",
       organization: "Riverside Clinic",
+      "emergency-number": "911",
       "invite-url": "/",
       "verify-url": "verify.html",
       "receipt-delay-minutes": 0,

@@ -64,8 +64,8 @@ const TEXT = {
   outbox_empty: ["Nothing was sent yet.", "Todavía no se envió nada."],
   sent_to: ["To {name}, {time}", "Para {name}, {time}"],
   a_file: ["A file", "Un archivo"],
-  state_queued: ["Waits to leave", "Espera para salir"],
-  state_leaves: ["Waits to leave, by {time} at the latest", "Espera para salir, como muy tarde {time}"],
+  state_queued: ["Waiting to leave", "En espera"],
+  state_leaves: ["Waiting. Leaves by {time}", "En espera. Sale antes de: {time}"],
   state_sent: ["Sent. Not yet on their device", "Enviado. Todavía no está en el dispositivo de destino"],
   state_delivered: ["On their device", "En el dispositivo de destino"],
   state_undelivered: [

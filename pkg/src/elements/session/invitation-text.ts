@@ -12,11 +12,14 @@ export interface Offered {
 export function takeOfferedInvitation(): Offered {
   const fragment = decoded(location.hash.slice(1));
   const burnt = isInvitation(decoded(location.pathname + location.search));
-  const offered = isInvitation(fragment);
+  const offered = isInvitation(fragment) || CUT_SCHEME.test(fragment);
   if (burnt) history.replaceState(null, "", "/");
   else if (offered) history.replaceState(null, "", location.pathname + location.search);
   return { text: offered && !burnt ? fragment : null, burnt };
 }
+
+/** What is left of an invitation that was cut within its scheme. */
+const CUT_SCHEME = /^tess(e(ra?)?)?$/i;
 
 export function isInvitation(text: string): boolean {
   return /tessera:/i.test(text);

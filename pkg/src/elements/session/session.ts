@@ -1,6 +1,9 @@
 /** One person's portal in a page, from the first visit to its end; elements on one vault share one. */
 
-import { init, type DiscardOptions, type LockReason, type PasskeyOpening, type Portal } from "../../index.js";
+import { TesseraError } from "../../errors.js";
+import type { DiscardOptions, LockReason, PasskeyOpening, Portal } from "../../index.js";
+import { capabilities } from "../../module/capabilities.js";
+import { engine, type Engine } from "../later.js";
 import { codeOf } from "../words/language.js";
 import { Contents } from "./contents.js";
 import { Marks } from "./marks.js";
@@ -36,6 +39,8 @@ export class Session extends Contents {
   isFrameAccepted = false;
   /** An invitation that came with the page's address, until it is answered or put away. */
   offered: string | null = null;
+  /** Why it cannot be answered, by error code; null if it can, as far as can be known here; undefined until that is known. */
+  offerFault: string | null | undefined = null;
   /** The person pressed the button that answers it. */
   isOfferAccepted = false;
   readonly options: SessionOptions | null;
@@ -66,6 +71,11 @@ export class Session extends Contents {
     return this.#portal;
   }
 
+  /** Whether the portal was open since the page was loaded. */
+  get wasOpen(): boolean {
+    return this.#portal !== null;
+  }
+
   get isOpen(): boolean {
     return this.access === "open";
   }
@@ -74,16 +84,18 @@ export class Session extends Contents {
   async begin(): Promise<void> {
     if (this.#access === null) return;
     try {
+      requirePlatform();
       await this.#looked;
       const found = await this.#access.look();
       const { name, firstPassphrase } = this.options ?? {};
       if (found === "new" && name && firstPassphrase) await this.create(name, firstPassphrase);
       else {
         this.#become(found === "new" ? "first" : found);
-        await init().catch(() => {}); // while the passphrase is typed; opening tries again
+        // While the passphrase is typed. None is asked for that could open nothing.
+        await this.#loaded().catch((error: unknown) => this.isOpen || this.fail(error));
       }
     } catch (error) {
-      if (this.access === "opening") this.#end(error);
+      if (this.access === "opening") this.fail(error);
     }
   }
 
@@ -92,6 +104,40 @@ export class Session extends Contents {
     const afterEviction = this.access === "gone";
     this.name = name;
     await this.#opened(() => this.#vault.create(name, passphrase, afterEviction));
+  }
+
+  /** Takes an invitation that came with the page's address. Nothing is asked of the person for one that cannot be answered. */
+  async offer(text: string): Promise<void> {
+    this.#offer(text, undefined);
+    const fault = await this.faultOf(text);
+    if (this.offered === text) this.#offer(text, fault); // else another one came meanwhile
+  }
+
+  /** An invitation whose secret has reached a server. */
+  offerBurnt(): void {
+    this.#offer("", "BURNT");
+  }
+
+  /** Puts away the invitation that was offered. */
+  dropOffer(): void {
+    this.#offer(null, null);
+  }
+
+  #offer(text: string | null, fault: string | null | undefined): void {
+    this.offered = text;
+    this.offerFault = fault;
+    this.changed();
+  }
+
+  /** Why an invitation cannot be answered, by error code; null if it can, as far as can be known without asking the relay. */
+  async faultOf(text: string): Promise<string | null> {
+    try {
+      const { checkInvitation } = await this.#loaded();
+      checkInvitation(text, this.options?.relay);
+      return null;
+    } catch (error) {
+      return codeOf(error);
+    }
   }
 
   async unlock(opening: string | PasskeyOpening): Promise<void> {
@@ -221,11 +267,19 @@ export class Session extends Contents {
         void portal.dispose();
         this.forget();
         this.#become("elsewhere");
-      } else this.#end(detail);
+      } else this.fail(detail);
     });
   }
 
-  #end(error: unknown): void {
+  /** The engine with its module. */
+  async #loaded(): Promise<Engine> {
+    const code = await engine();
+    await code.init();
+    return code;
+  }
+
+  /** Ends it: the portal ended by itself, or cannot be opened or shown. */
+  fail(error: unknown): void {
     this.failure = error;
     this.#become("ended");
   }
@@ -239,4 +293,11 @@ export class Session extends Contents {
     super.forget();
     this.conditions.set("FRAMED", this.isStorageApart);
   }
+}
+
+/** Throws where no portal can be opened at all: that is known before anything is fetched or asked. */
+function requirePlatform(): void {
+  const { webAssembly, subtleCrypto, indexedDB } = capabilities();
+  if (!webAssembly || !subtleCrypto || !indexedDB)
+    throw new TesseraError("UNSUPPORTED", "this platform lacks WebAssembly with SIMD, WebCrypto or IndexedDB");
 }

@@ -1,15 +1,8 @@
 /** From a store in this browser to an open portal: the first visit, later visits, other tabs, and what was cleared. */
 
-import {
-  Portal,
-  destroyVault,
-  indexedDbStore,
-  memoryStore,
-  type BackupHook,
-  type DiscardOptions,
-  type PasskeyOpening,
-  type Store,
-} from "../../index.js";
+import type { BackupHook, DiscardOptions, PasskeyOpening, Portal, Store } from "../../index.js";
+import { indexedDbStore } from "../../store/indexeddb.js";
+import { engine } from "../later.js";
 import { codeOf } from "../words/language.js";
 
 /** What opens a backup. */
@@ -97,6 +90,7 @@ export class VaultAccess {
 
   /** Whether the passphrase opens the vault; nothing of it is changed. */
   async isPassphrase(passphrase: string): Promise<boolean> {
+    const { Portal } = await engine();
     try {
       const copy = await Portal.openReadOnly({ store: indexedDbStore(this.options.vault), passphrase });
       await copy.dispose();
@@ -109,17 +103,18 @@ export class VaultAccess {
 
   async destroy(portal: Portal | null, options: DiscardOptions): Promise<void> {
     if (portal) await portal.vault.destroy(options);
-    else await destroyVault(this.#store, { takeOver: true });
+    else await (await engine()).destroyVault(this.#store, { takeOver: true });
   }
 
   /** Opens a backup in memory; calling what this gives puts it into the store, which has to be empty by then. */
   async restore(bundle: Uint8Array, key: BackupKey): Promise<() => Promise<Portal>> {
+    const { Portal, memoryStore } = await engine();
     const trial = await Portal.restore(bundle, { relay: this.options.relay, store: memoryStore(), ...key });
     await trial.dispose();
     return () => Portal.restore(bundle, { ...this.#common(), ...key });
   }
 
-  #open(options: {
+  async #open(options: {
     passphrase?: string;
     passkey?: true;
     name?: string;
@@ -127,6 +122,7 @@ export class VaultAccess {
     takeOver?: boolean;
     afterEviction?: boolean;
   }): Promise<Portal> {
+    const { Portal } = await engine();
     return Portal.open({ ...this.#common(), ...options });
   }
 

@@ -172,7 +172,7 @@ export const base = css`
     border-radius: 6px;
     background: var(--t-surface);
   }
-  input[aria-invalid="true"] {
+  [aria-invalid="true"] {
     border: 2px solid var(--t-stop);
   }
   ::placeholder {
@@ -234,9 +234,6 @@ export const base = css`
   }
   .in-person[open] > summary::before {
     content: "\u2212" / "";
-  }
-  .in-person {
-    display: block;
   }
   .in-person > * + * {
     margin-block-start: 8px;

@@ -12,8 +12,7 @@ export const conversation = css`
   }
   .thread > .check-card {
     margin: 12px;
-    flex: none;
-    max-height: 75%;
+    flex: 0 1 auto;
     overflow-y: auto;
   }
   .scroller {
@@ -23,6 +22,9 @@ export const conversation = css`
     overscroll-behavior: contain;
     padding: 8px 12px;
     scroll-padding-block: 8px;
+  }
+  .scroller:not(:has(.message)) {
+    min-height: 0;
   }
   .older {
     display: flex;
@@ -190,7 +192,7 @@ export const conversation = css`
     gap: 8px;
     background: var(--t-surface);
     border-top: 1px solid var(--t-line);
-    max-height: 60%;
+    max-height: max(60%, 100% - 6rem);
     overflow-y: auto;
   }
   /* What belongs to a message scrolls, if it has to: the field and Send stay in sight. */

@@ -146,8 +146,8 @@ export const layout = css`
     background: var(--t-surface);
     border-inline-start: 1px solid var(--t-line);
   }
-  .main.locked {
-    justify-content: flex-start;
+  .main > .inbox {
+    margin: auto;
   }
   .portal.single {
     background: transparent;
@@ -212,9 +212,6 @@ export const layout = css`
     justify-self: start;
   }
 
-  .inbox {
-    display: block;
-  }
   .search {
     margin: 8px 12px;
     width: calc(100% - 24px) !important;

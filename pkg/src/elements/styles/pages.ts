@@ -101,13 +101,18 @@ export const pages = css`
     width: 100%;
   }
   .person-files li {
-    display: grid;
-    grid-template-columns: minmax(0, 1fr) auto;
+    display: flex;
+    flex-wrap: wrap;
     align-items: center;
     gap: 0 8px;
     padding: 4px 0;
-    overflow-wrap: anywhere;
     border-bottom: 1px solid var(--t-line);
+  }
+  .person-files li > span {
+    flex: 1 1 9rem;
+  }
+  .person-files .hint {
+    display: block;
   }
   .id-code {
     max-width: 22rem;
@@ -164,6 +169,11 @@ export const pages = css`
     gap: 0 12px;
     padding: 8px 0;
     border-bottom: 1px solid var(--t-line);
+  }
+  @container tessera (max-width: 30rem) {
+    .log-item {
+      display: grid;
+    }
   }
   .log-item time {
     color: var(--t-muted);

@@ -87,8 +87,6 @@ export const result = css`
   .result summary {
     min-height: 1.6rem;
     font-size: 0.875rem;
-    color: var(--t-accent);
-    cursor: pointer;
   }
 
   .tests {
@@ -103,7 +101,6 @@ export const result = css`
     vertical-align: baseline;
   }
   .tests thead th {
-    font-size: 0.875rem;
     line-height: 1.25;
     color: var(--t-muted);
   }
@@ -158,15 +155,11 @@ export const result = css`
   .flag[data-level="normal"] {
     color: var(--t-ok);
   }
-  .flag[data-level="critical"]::before,
-  .critical > strong::before {
+  .flag[data-level="critical"]::before {
     content: "\\203c" / "";
   }
   .flag[data-level="abnormal"]::before {
     content: "!" / "";
-  }
-  .critical > strong::before {
-    margin-inline-end: 0.3rem;
   }
   .test[data-level="critical"],
   .test-more[data-level="critical"] {

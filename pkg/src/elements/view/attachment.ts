@@ -12,7 +12,7 @@ import { foreign, View } from "./view.js";
 type Loaded = { readonly bytes: Uint8Array } | { readonly failed: true };
 
 /** Results are drawn by code of their own, which only people who get one download. */
-let results: typeof import("./result.js") | null = null;
+let showResult: Awaited<ReturnType<typeof import("./rare.js").readableResults>> | null = null;
 
 export class Attachments extends View {
   /** By the place of the file: its message's id and its number. */
@@ -55,9 +55,9 @@ export class Attachments extends View {
     if (loaded === "loading") return html`<p class="hint">${this.t("loading")}</p>`;
     if ("failed" in loaded) return this.#note(this.t("file_damaged"));
     if (kind === "photo") return this.#photo(place, file, loaded.bytes, from);
-    if (results !== null) return results.resultView(loaded.bytes, saveName(file), this.host);
-    void import("./result.js").then((module) => {
-      results = module;
+    if (showResult !== null) return showResult(loaded.bytes, saveName(file), this.host);
+    void import("./rare.js").then(async ({ readableResults }) => {
+      showResult = await readableResults();
       this.#changed();
     });
     return html`<p class="hint">${this.t("loading")}</p>`;

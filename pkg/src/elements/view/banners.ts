@@ -41,14 +41,16 @@ export function levelOfCondition({ code }: Condition): Level {
 }
 
 export class Banners extends View {
-  /** All of them; or in a conversation those of its contact; or beside it, those of everybody else. `hasRoom`: also what can wait. */
-  render(only: string | null = null, except: string | null = null, hasRoom = false): TemplateResult {
+  /** All of them; or in a conversation those of its contact; or beside it, those of everybody else. `route`: the page that they stand on. */
+  render(only: string | null = null, except: string | null = null, route = ""): TemplateResult {
     const { session } = this;
     const alerts = session.alerts
       .open()
       .filter(({ contactId }) => (only === null || contactId === only) && (except === null || contactId !== except));
     // What can wait does not take the place of a conversation.
-    const conditions = session.conditions.all.filter(({ code }) => only === null && (hasRoom || code !== "NOT_KEPT"));
+    const conditions = session.conditions.all.filter(
+      ({ code }) => only === null && (route === "inbox" || route === "safety" || code !== "NOT_KEPT"),
+    );
     return html`<div class="banners" data-testid="notices">
       ${repeat(
         alerts,
@@ -58,7 +60,7 @@ export class Banners extends View {
       ${repeat(
         conditions,
         ({ code, contactId: id }) => `${code} ${id ?? ""}`,
-        (condition) => this.#condition(condition),
+        (condition) => this.#condition(condition, route),
       )}
     </div>`;
   }
@@ -89,7 +91,7 @@ export class Banners extends View {
   #title(alert: Alert, isPerson: boolean): string {
     if (alert.kind === "missing")
       return this.t("alert_missing", {
-        name: isPerson ? (this.session.contact(alert.contactId)?.name ?? "") : this.t("someone"),
+        name: isPerson ? (this.session.contact(alert.contactId)?.name ?? "") : this.t("this_person"),
       });
     if (alert.kind !== "blocked") return this.t(`alert_${alert.kind}`, { count: alert.count });
     return this.t(isPerson ? "alert_blocked_from" : "alert_blocked", { count: alert.count });
@@ -106,19 +108,24 @@ export class Banners extends View {
     });
   }
 
-  #condition({ code, contactId }: Condition): TemplateResult {
+  #condition({ code, contactId }: Condition, route: string): TemplateResult {
     const { session } = this;
     const level = levelOfCondition({ code, contactId });
-    const name = session.contact(contactId)?.name ?? this.t("someone");
+    const name = session.contact(contactId)?.name ?? this.t("this_person");
+    // On the page that saves backups it would lead nowhere.
+    const isAboutBackup = (code === "NOT_KEPT" || code === "FRAMED") && route !== "safety";
     // That there is no connection is said in the header.
     return html`<section class="banner" part="banner" data-level=${level} role=${level === "info" ? nothing : "alert"} data-testid="notice" data-kind="condition" data-code=${code}>
       ${icon(level)}
       <p>${this.t(`condition_${code}`, { name })}</p>
-      ${
-        Conditions.isDismissible(code)
-          ? html`<button type="button" data-testid="dismiss" @click=${() => session.conditions.set(code, false, contactId)}>${this.t("understood")}</button>`
-          : nothing
-      }
+      <div class="row">
+        ${isAboutBackup ? html`<button type="button" data-testid="to-backup" @click=${() => this.host.go({ name: "safety" })}>${this.t("backup_title")}</button>` : nothing}
+        ${
+          Conditions.isDismissible(code)
+            ? html`<button type="button" data-testid="dismiss" @click=${() => session.conditions.set(code, false, contactId)}>${this.t("understood")}</button>`
+            : nothing
+        }
+      </div>
     </section>`;
   }
 }

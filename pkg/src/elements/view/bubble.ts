@@ -91,7 +91,7 @@ export class Bubble extends View {
 
   #state(message: Message, contact: Contact): TemplateResult | string {
     const { session, words } = this.host;
-    const name = contact.name === "" ? this.t("someone") : contact.name;
+    const name = contact.name === "" ? this.t("this_person") : contact.name;
     switch (message.state) {
       case "verified":
         return "";

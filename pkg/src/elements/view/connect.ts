@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { fingerprintIn, isInvitation } from "../session/invitation-text.js";
 import type { Invitation } from "../../index.js";
-import { qrSvg } from "../../qr.js";
+import { RefusedOffer } from "./offer.js";
 import { copyText, qrImage } from "./parts.js";
 import { Scanner } from "./scanner.js";
 import { Action, View, type Host } from "./view.js";
@@ -12,6 +12,7 @@ import { Action, View, type Host } from "./view.js";
 export class Connect extends View {
   readonly #invite: Action;
   readonly #accept: Action;
+  readonly #refused: RefusedOffer;
   readonly #scanner: Scanner;
   readonly #expects = new Map<string, Action>();
   readonly #unwatch: () => void;
@@ -21,6 +22,8 @@ export class Connect extends View {
   /** Ids of those that were made on this page, the newest first. */
   #made: readonly string[] = [];
   readonly #pictures = new Map<string, string>();
+  /** Draws codes, once it is here. */
+  #qrSvg: ((text: string) => string) | null = null;
   #text = "";
   #isInPerson = false;
   #isClosed = false;
@@ -31,10 +34,15 @@ export class Connect extends View {
     super(host);
     this.#invite = new Action(host);
     this.#accept = new Action(host);
+    this.#refused = new RefusedOffer(host);
     this.#scanner = new Scanner(host);
     this.#known = new Set(this.session.contacts.map(({ id }) => id));
     this.#open = byId(this.session.invitations);
     this.#count();
+    void import("../../qr.js").then(({ qrSvg }) => {
+      this.#qrSvg = qrSvg;
+      host.redraw();
+    });
     this.#unwatch = this.session.watch(() => this.#advance());
     const { offered, isOfferAccepted } = this.session;
     this.session.isOfferAccepted = false;
@@ -48,7 +56,7 @@ export class Connect extends View {
     const { offered } = session;
     return html`<div class="page connect" data-testid="connect">
       <h2 class="title" tabindex="-1">${this.t("connect")}</h2>
-      ${offered === null ? nothing : this.#offer(offered)}
+      ${offered === null || session.offerFault === undefined ? nothing : this.#offer(offered)}
       <section class="card" aria-labelledby="invite-title">
         <h3 id="invite-title">${this.t("invite_title")}</h3>
         <ol class="steps"><li>${this.t("step_scan")}</li><li>${this.t("step_open")}</li><li>${this.t("step_digits")}</li></ol>
@@ -69,16 +77,14 @@ export class Connect extends View {
         <form @submit=${this.#submit}>
           <label class="field"><span>${this.t("accept_text")}</span>
             <textarea rows="2" class="code" autocomplete="off" spellcheck="false" data-testid="accept-text" .value=${this.#text}
-              @input=${(event: InputEvent) => {
-                this.#text = (event.target as HTMLTextAreaElement).value;
-              }}></textarea></label>
+              aria-invalid=${this.#accept.hasFailed} aria-describedby="accept-outcome" @input=${this.#type}></textarea></label>
           <label class="check-field"><input type="checkbox" data-testid="accept-in-person" .checked=${this.#isInPerson}
             @change=${(event: Event) => {
               this.#isInPerson = (event.target as HTMLInputElement).checked;
             }} /> <span>${this.t("accept_in_person")}</span></label>
-          <button type="submit" class="primary" data-testid="accept-button" ?disabled=${!session.isOpen} aria-disabled=${this.#accept.isBusy}>${this.t("accept")}</button>
+          <button type="submit" class="primary" data-testid="accept-button" ?disabled=${!session.isOpen} aria-disabled=${this.#accept.isBusy}>${this.t("connect")}</button>
         </form>
-        ${offered === null ? this.#accept.render() : nothing}
+        ${offered === null ? this.#accept.render("accept-outcome") : nothing}
         <p class="hint">${this.t("accept_hint")}</p>
         ${this.#ownCode()}
       </section>
@@ -93,6 +99,12 @@ export class Connect extends View {
   }
 
   #offer(offered: string): TemplateResult {
+    if (this.session.offerFault)
+      return html`<section class="card offered" data-testid="offer" aria-labelledby="offer-title">
+        <h3 id="offer-title">${this.#refused.title}</h3>
+        ${this.#refused.brief()}
+        <div class="row"><button type="button" data-testid="offer-refuse" @click=${this.#putAway}>${this.t("put_away")}</button></div>
+      </section>`;
     const { organization } = this.host.settings;
     return html`<section class="card offered" data-testid="offer" aria-labelledby="offer-title">
       <h3 id="offer-title">${organization === "" ? this.t("offered") : this.t("offered_by", { organization })}</h3>
@@ -106,8 +118,7 @@ export class Connect extends View {
   }
 
   #putAway = (): void => {
-    this.session.offered = null;
-    this.session.changed();
+    this.session.dropOffer();
   };
 
   /** The one made last comes first; after a reload the code to scan does. */
@@ -129,7 +140,7 @@ export class Connect extends View {
       left < 3600 ? `${minutes}:${String(Math.floor(left % 60)).padStart(2, "0")}` : this.host.words.span(left);
     const share = { url: link };
     return html`<article class="invitation" data-testid="invitation" data-kind=${kind} aria-label=${this.t(kind === "qr" ? "qr_title" : "link_title")}>
-      ${kind === "qr" ? qrImage(this.#picture(id, link), this.t("qr_alt"), "invitation-qr") : nothing}
+      ${kind === "qr" && this.#qrSvg !== null ? qrImage(this.#picture(id, link, this.#qrSvg), this.t("qr_alt"), "invitation-qr") : nothing}
       <div>
         <p>${this.t(kind === "qr" ? "qr_help" : "link_help")}</p>
         <p class="countdown">${this.t("valid_for", { time })}</p>
@@ -199,7 +210,7 @@ export class Connect extends View {
     this.find(".invitation")?.scrollIntoView({ block: "start" });
   }
 
-  #picture(id: string, link: string): string {
+  #picture(id: string, link: string, qrSvg: (text: string) => string): string {
     const known = this.#pictures.get(id) ?? qrSvg(link);
     this.#pictures.set(id, known);
     return known;
@@ -230,6 +241,16 @@ export class Connect extends View {
     this.find("[data-testid=invite-qr]")?.focus();
   }
 
+  /** What was pasted is checked at once, what is typed when it is sent. */
+  #type = async (event: InputEvent): Promise<void> => {
+    const text = (event.target as HTMLTextAreaElement).value;
+    this.#text = text;
+    this.#accept.clear();
+    if (event.inputType !== "insertFromPaste") return;
+    const fault = await this.session.faultOf(text);
+    if (fault !== null && this.#text === text) this.#accept.fail(this.host.words.error(fault), fault);
+  };
+
   #submit = (event: SubmitEvent): void => {
     event.preventDefault();
     void this.#answer(this.#text);
@@ -243,7 +264,7 @@ export class Connect extends View {
     );
     if (contact === undefined) return;
     this.#text = "";
-    session.offered = null;
+    session.dropOffer();
     // Who has gone to another page meanwhile stays there.
     if (!this.#isClosed) this.host.go({ name: "thread", contactId: contact.id });
   }

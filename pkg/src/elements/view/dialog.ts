@@ -55,7 +55,7 @@ export class Dialog {
         ${
           asksAgain
             ? html`<label class="field"><span>${t("passphrase")}</span>
-                <input type="password" name="passphrase" autocomplete="current-password" required aria-invalid=${this.#action.hasFailed ? "true" : "false"} aria-describedby="dialog-outcome" data-testid="dialog-passphrase" /></label>`
+                <input type="password" name="passphrase" autocomplete="current-password" required aria-invalid=${this.#action.hasFailed} aria-describedby="dialog-outcome" data-testid="dialog-passphrase" /></label>`
             : nothing
         }
         ${this.#action.render("dialog-outcome")}

@@ -87,7 +87,7 @@ export class DigitCheck extends View {
     return html`<p>${this.t("check_type_help", { name: contact.name || this.t("this_person") })}</p>
       <label class="field"><span>${this.t("digits_label")}</span>
         <input class="digits-input" inputmode="numeric" autocomplete="off" maxlength="7" data-testid="sas-input" .value=${this.#typed}
-          aria-invalid=${this.#isWrong ? "true" : "false"} aria-describedby="digits-error" @input=${(event: InputEvent) => this.#enter(event, sas)} /></label>
+          aria-invalid=${this.#isWrong} aria-describedby="digits-error" @input=${(event: InputEvent) => this.#enter(event, sas)} /></label>
       <p class="error" id="digits-error" role="alert" data-testid="sas-error">${this.#isWrong ? this.t("digits_wrong") : nothing}</p>
       <button type="button" data-testid="sas-differ" @click=${this.#differ}>${this.t("different_number")}</button>`;
   }

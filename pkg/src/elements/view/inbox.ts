@@ -66,7 +66,7 @@ export class Inbox extends View {
     const { last, unread, hasDraft } = session.summary(contact.id);
     return html`<li>
       <button type="button" class="person-row" part="row" data-testid="contact" data-name=${contact.name} data-state=${contact.state}
-        data-verified=${contact.verified ?? "no"} aria-current=${isOpen ? "true" : "false"}
+        data-verified=${contact.verified ?? "no"} aria-current=${isOpen}
         @click=${() => this.host.go({ name: "thread", contactId: contact.id })}>
         <span class="avatar" aria-hidden="true">${initials(contact.name)}</span>
         <span class="who">${contact.name === "" ? this.t("new_person") : foreign(contact.name)}</span>
@@ -87,7 +87,7 @@ export class Inbox extends View {
     if (hasDraft) return html`<em>${this.t("draft")}</em>`;
     if (last === null) return this.t("no_messages");
     if (last.state === "undelivered")
-      return html`<span class="mark warn">${icon("warn")} ${this.t("not_received")}</span>`;
+      return html`<span class="mark warn">${icon("warn")} ${this.t("state_undelivered")}</span>`;
     if (last.state === "held") return this.t("state_held");
     const from = last.direction === "out" ? `${this.t("you")}: ` : "";
     if (last.text !== null && last.text !== "") return html`${from}${foreign(last.text.slice(0, 120))}`;

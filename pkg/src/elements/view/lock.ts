@@ -6,6 +6,7 @@ import type { Dialog } from "./dialog.js";
 import { codeOf } from "../words/language.js";
 import { Framed } from "./framed.js";
 import { icon } from "./icons.js";
+import { RefusedOffer } from "./offer.js";
 import { deletion } from "./parts.js";
 import { Restore } from "./restore.js";
 import { Action, View, type Host } from "./view.js";
@@ -19,6 +20,7 @@ export class Lock extends View {
   readonly #restore: Restore;
   readonly #dialog: Dialog;
   readonly #framed: Framed;
+  readonly #refused: RefusedOffer;
   #isFocused = false;
 
   constructor(host: Host, dialog: Dialog) {
@@ -27,25 +29,48 @@ export class Lock extends View {
     this.#restore = new Restore(host, dialog);
     this.#dialog = dialog;
     this.#framed = new Framed(host);
+    this.#refused = new RefusedOffer(host);
   }
 
   render(): TemplateResult {
-    const { access } = this.session;
-    if (this.#framed.isNeeded)
-      return html`<div class="lock" data-testid="lock-view" data-access=${access}>${this.#framed.render()}<slot name="help"></slot></div>`;
+    const { access, wasOpen } = this.session;
+    const alone = this.#alone();
+    // Where the page is to blame, and not what is kept on this device, nothing here is to be deleted or replaced.
+    const isAlone = alone !== null || (access === "ended" && !wasOpen);
     return html`<div class="lock" data-testid="lock-view" data-access=${access}>
-      ${access === "first" ? this.#first() : this.#locked()}
+      ${alone ?? (access === "first" ? this.#first() : this.#locked())}
       <slot name="help"></slot>
-      ${access === "first" ? nothing : this.#startOver()}
-      <details class="in-person" data-testid="restore-details"><summary>${this.t("restore_title")}</summary>${this.#restore.render()}</details>
+      ${isAlone ? nothing : this.#others()}
     </div>`;
+  }
+
+  /** What has to be seen before anything is asked for; null if nothing has. */
+  #alone(): TemplateResult | null {
+    const { access, offered, offerFault } = this.session;
+    if (access === "first" && offered !== null) {
+      if (offerFault === undefined) return html`<h2 class="title" tabindex="-1">${this.t("loading")}</h2>`;
+      if (offerFault !== null) return this.#refused.render();
+    }
+    return this.#framed.isNeeded ? this.#framed.render() : null;
+  }
+
+  /** What else can be done with what is on this device. */
+  #others(): TemplateResult {
+    return html`${this.session.access === "first" ? nothing : this.#startOver()}
+      <details class="in-person" data-testid="restore-details"><summary>${this.t("restore_title")}</summary>${this.#restore.render()}</details>`;
   }
 
   /** The focus goes where a person goes on, once. */
   override updated(): void {
-    if (this.#isFocused) return;
+    const { lockedBy, offered, offerFault } = this.session;
+    if (this.#isFocused || offerFault === undefined) return;
     this.#isFocused = true;
-    if (this.session.lockedBy !== null || this.session.offered !== null) this.find("input")?.focus();
+    if (offerFault !== null) this.find(".title")?.focus();
+    else if (lockedBy !== null || offered !== null) this.find("input")?.focus();
+  }
+
+  override close(): void {
+    this.#refused.close();
   }
 
   #first(): TemplateResult {
@@ -78,7 +103,7 @@ export class Lock extends View {
     const title = {
       elsewhere: "elsewhere_title",
       gone: "gone_title",
-      ended: "ended_title",
+      ended: this.session.wasOpen ? "ended_title" : "not_opened_title",
       opening: "loading",
       locked: "locked_title",
     } as const;
@@ -86,6 +111,7 @@ export class Lock extends View {
     return html`<p class="lock-mark">${icon(access === "gone" || access === "ended" ? "warn" : "lock")}</p>
       <h2 class="title" tabindex="-1">${this.t(key)}</h2>
       <p id="lock-reason" data-testid="lock-reason">${this.#reason()}</p>
+      ${this.session.offerFault && access !== "ended" ? html`<section class="banner" part="banner" data-level="warn">${icon("warn")}<div><strong>${this.#refused.title}</strong>${this.#refused.brief()}</div></section>` : nothing}
       ${access === "locked" || access === "elsewhere" ? this.#unlockForm() : nothing}
       ${access === "ended" ? html`<button type="button" class="primary" @click=${() => location.reload()}>${this.t("reload")}</button>` : nothing}
       ${this.#action.render("unlock-outcome")}`;
@@ -95,7 +121,7 @@ export class Lock extends View {
     const isElsewhere = this.session.access === "elsewhere";
     return html`<form @submit=${this.#unlock}>
       <label class="field"><span>${this.t("passphrase")}</span>
-        <input type="password" name="passphrase" required autocomplete="current-password" aria-invalid=${this.#action.hasFailed ? "true" : "false"} aria-describedby="lock-reason unlock-outcome" data-testid="passphrase" /></label>
+        <input type="password" name="passphrase" required autocomplete="current-password" aria-invalid=${this.#action.hasFailed} aria-describedby="lock-reason unlock-outcome" data-testid="passphrase" /></label>
       <button type="submit" class="primary wide" data-testid="unlock" aria-disabled=${this.#action.isBusy}>${this.t(isElsewhere ? "move_here" : "unlock")}</button>
       ${this.session.hasPasskey ? html`<button type="button" class="wide" data-testid="unlock-passkey" aria-disabled=${this.#action.isBusy} @click=${() => this.#open({ passkey: true })}>${this.t("unlock_passkey")}</button>` : nothing}
     </form>`;
@@ -142,8 +168,10 @@ export class Lock extends View {
   #unlock = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const form = event.target as HTMLFormElement;
+    const { access } = this.session;
     await this.#open(String(new FormData(form).get("passphrase") ?? ""));
-    form.reset();
+    // Who finds out now that another tab has it does not type the passphrase again to move it here.
+    if (access === this.session.access) form.reset();
     if (!this.session.isOpen) this.find("input")?.focus();
   };
 

@@ -1,7 +1,6 @@
 /** A whole conversation on paper: every message with its full date and time, and what is missing in its place. */
 
 import { html, nothing, render, type TemplateResult } from "lit";
-import { resultText } from "../../fhir/text.js";
 import type { Attachment, Contact, Message, Portal } from "../../index.js";
 import type { Alert } from "../session/alerts.js";
 import { kindOf, saveName, timeOf } from "../session/content.js";
@@ -52,7 +51,7 @@ async function readFiles(messages: readonly Message[], host: Host): Promise<Read
         files.set(
           file,
           kind === "result"
-            ? { text: resultText(body, { lang: host.words.tag }) }
+            ? { text: (await import("../../fhir/text.js")).resultText(body, { lang: host.words.tag }) }
             : { url: URL.createObjectURL(new Blob([body as BlobPart], { type: file.contentType })) },
         );
       } catch {
@@ -79,7 +78,7 @@ function sheet(
   rows.push(...alerts.map((alert) => gap(alert, host)));
   return html`<article class="paper-thread" lang=${words.tag}>
     <header><p class="sheet-head">${settings.organization}</p>
-      <h1>${t("messages_with", { name: contact.name || t("someone") })}</h1>
+      <h1>${t("messages_with", { name: contact.name || t("this_person") })}</h1>
       <p>${t("printed_by", { name: session.name, when: words.dayAndTime(Date.now() / 1000) })}</p></header>
     ${rows}
   </article>`;
@@ -92,7 +91,7 @@ function row(
   { words, session }: Host,
 ): TemplateResult {
   const { t } = words;
-  const name = contact.name || t("someone");
+  const name = contact.name || t("this_person");
   // Paper is read by others: "you" would be nobody.
   const from = message.direction === "out" ? session.name : name;
   const state = message.state === "verified" ? "" : t(`state_${message.state}`, { name });

@@ -2,4 +2,6 @@
 
 export { Audit } from "./audit.js";
 export { printThread } from "./print-thread.js";
+export { Privacy } from "./privacy.js";
+export { readableResults } from "./result.js";
 export { Safety } from "./safety.js";

@@ -1,24 +1,24 @@
 /** A result: cards on a phone, a table where there is room; critical results first, by word. */
 
 import { html, nothing, type TemplateResult } from "lit";
-import {
-  Foreign,
-  readResult,
-  type Form,
-  type Line,
-  type Phrase,
-  type Report,
-  type ResultDocument,
-  type Row,
-} from "../../fhir/index.js";
+import type { Form, Line, Phrase, Report, ResultDocument, Row } from "../../fhir/index.js";
 import { openPdf, saveFile } from "../media/files.js";
 import { icon } from "./icons.js";
 import { foreign, type Host } from "./view.js";
 
+/** What reads results; only people who get one download it. */
+let fhir: typeof import("../../fhir/index.js");
+
+/** Gives what shows a result, once what reads it is here. */
+export async function readableResults(): Promise<typeof resultView> {
+  fhir = await import("../../fhir/index.js");
+  return resultView;
+}
+
 const documents = new WeakMap<Uint8Array, { readonly lang: string; readonly document: ResultDocument }>();
 
 /** All that a file says; `readResult` decides what that is. */
-export function resultView(bytes: Uint8Array, filename: string, host: Host): TemplateResult {
+function resultView(bytes: Uint8Array, filename: string, host: Host): TemplateResult {
   const document = read(bytes, host.words.tag);
   const view = new ResultView(host);
   return html`<div class="result" data-testid="result" data-kind=${document.kind}>
@@ -34,14 +34,14 @@ export function resultView(bytes: Uint8Array, filename: string, host: Host): Tem
 function read(bytes: Uint8Array, lang: string): ResultDocument {
   const known = documents.get(bytes);
   if (known?.lang === lang) return known.document;
-  const document = readResult(bytes, { lang });
+  const document = fhir.readResult(bytes, { lang });
   documents.set(bytes, { lang, document });
   return document;
 }
 
 /** Foreign text stands by itself, so that its direction moves nothing around it. */
 function words(phrase: Phrase): (string | TemplateResult)[] {
-  return phrase.map((part) => (part instanceof Foreign ? html`<bdi>${part.text}</bdi>` : part));
+  return phrase.map((part) => (part instanceof fhir.Foreign ? html`<bdi>${part.text}</bdi>` : part));
 }
 
 /** Deeper panels are not moved further in. */

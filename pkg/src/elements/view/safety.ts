@@ -59,7 +59,11 @@ export class Safety extends View {
     const device = this.#known?.device;
     if (device === undefined) return "";
     const key =
-      device.supersededBy !== null ? "device_superseded" : device.restored ? "device_restored" : "device_first";
+      device.supersededBy !== null
+        ? "condition_DEVICE_SUPERSEDED"
+        : device.restored
+          ? "device_restored"
+          : "device_first";
     return this.t(key, { index: device.index + 1 });
   }
 

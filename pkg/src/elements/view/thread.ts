@@ -85,7 +85,7 @@ export class ThreadView extends View {
         ${thread.hasOlder ? html`<button type="button" class="quiet older" data-testid="load-older" @click=${this.#older}>${this.t("load_older")}</button>` : nothing}
         ${thread.failure === null ? nothing : this.#failed(thread)}
         ${thread.isLoaded && thread.messages.length === 0 && isActive ? html`<p class="empty">${this.t("no_messages_yet")}</p>` : nothing}
-        <div class="log" role="log" aria-live="off" aria-label=${this.t("messages_with", { name: contact.name || this.t("someone") })} tabindex=${thread.messages.length > 0 ? 0 : nothing} data-testid="log"><ol class="messages">
+        <div class="log" role="log" aria-live="off" aria-label=${this.t("messages_with", { name: contact.name || this.t("this_person") })} tabindex=${thread.messages.length > 0 ? 0 : nothing} data-testid="log"><ol class="messages">
           ${repeat(
             this.#items(thread),
             ({ key }) => key,
@@ -149,7 +149,7 @@ export class ThreadView extends View {
     if (contactId !== this.contactId || contact === undefined) return;
     const parts = [text?.slice(0, MOST_SAID) ?? "", ...attachments.map((file) => this.t(`kind_${kindOf(file)}`))];
     const said = parts.filter((part) => part !== "").join(". ");
-    this.host.announce(this.t("said_from", { name: contact.name || this.t("someone"), text: said }));
+    this.host.announce(this.t("said_from", { name: contact.name || this.t("this_person"), text: said }));
   }
 
   /** Messages with the days between them, where unread ones begin, and what is missing in its place. */

@@ -6,7 +6,16 @@ import { format, type Values } from "./format.js";
 
 export type TextKey = keyof typeof EN;
 export type Words = Readonly<Record<TextKey, string>>;
-export type ErrorWords = Readonly<Record<ErrorCode | "UNKNOWN", string>>;
+/** Of calls that no element makes, such as filing and the use of emergency cards; or answered by the portal itself. */
+type NeverShown =
+  | `RECORD_${string}`
+  | "EVIDENCE_MISSING"
+  | "SHARES_INVALID"
+  | "EMERGENCY_ACCESS_ENDED"
+  | "INVALID_KEY"
+  | "NOT_INITIALIZED"
+  | "WINDOW_MISMATCH";
+export type ErrorWords = Readonly<Record<Exclude<ErrorCode, NeverShown> | "UNKNOWN", string>>;
 export interface Table {
   readonly words: Words;
   readonly errors: ErrorWords;
@@ -58,7 +67,7 @@ export class Language {
   error = (error: unknown): string => {
     const code = typeof error === "string" ? error : codeOf(error);
     const known = Object.hasOwn(this.#table.errors, code);
-    const sentence = this.#table.errors[known ? (code as ErrorCode) : "UNKNOWN"];
+    const sentence = this.#table.errors[known ? (code as keyof ErrorWords) : "UNKNOWN"];
     return known ? sentence : `${sentence} (${code})`;
   };
 
