@@ -80,6 +80,12 @@ pub(crate) fn build(workspace: &Workspace, dist: &Path) -> Result<()> {
     let core = dist.join("core");
     for Module { name, feature } in MODULES {
         bind(&compile(workspace, feature)?, &core, name)?;
+        let module = fs::read(core.join(format!("{name}.wasm"))).context(name)?;
+        ensure!(
+            !has_curve_tables(&module),
+            "{name}.wasm contains the generator's tables of curve25519-dalek, 37 KiB that do not compress: \
+             something multiplies the generator by itself, not with base::generator"
+        );
     }
     write_integrity(dist)?;
     let bindings = workspace.path(BINDINGS);
@@ -88,6 +94,14 @@ pub(crate) fn build(workspace: &Workspace, dist: &Path) -> Result<()> {
         write(&bindings.join(file), &fs::read(core.join(file))?)?;
     }
     Ok(())
+}
+
+/// Looks for the generator of Curve25519 as the tables have it: y + x, in limbs of 26 and 25 bits.
+fn has_curve_tables(module: &[u8]) -> bool {
+    const LIMBS: [u32; 3] = [93_076_338, 52_752_828, 29_566_454];
+    let limbs = LIMBS.map(u32::to_le_bytes);
+    let limbs = limbs.as_flattened();
+    module.windows(limbs.len()).any(|bytes| bytes == limbs)
 }
 
 /// The folder of [`TYPES`].
