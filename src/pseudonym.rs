@@ -8,9 +8,9 @@ use rand_core::CryptoRng;
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
 use crate::{
-    base::{Secret, labels},
+    base::{Secret, generator, labels},
     crypto::{
-        ristretto::{Statement, Witness, hash_to_scalar, mul_base},
+        ristretto::{Statement, Witness, hash_to_scalar},
         schnorr::{self, Message, Proof, Transcript},
     },
 };
@@ -65,7 +65,7 @@ impl Blinding {
 
     /// `Y + h·G` as a point: comparing points is cheaper than encoding them.
     fn point(&self, statement: &Statement) -> RistrettoPoint {
-        statement.point() + mul_base(&self.0)
+        statement.point() + generator::ristretto(&self.0)
     }
 
     /// `x' = x + h`; `None` if that is zero.

@@ -21,10 +21,18 @@ async function stackUsed(initModule) {
   return stack.length - stack.findIndex((byte) => byte !== 0);
 }
 
+/** Using the generator makes its tables at some time, 60 KiB deep. They are public: what they leave does not count. */
+async function makeTables() {
+  for (let uses = 0; uses < 20; uses++) Sender.generate().dispose();
+  const { memory } = await initSdk();
+  new Uint8Array(memory.buffer, 0, 2 ** 20).fill(0);
+}
+
 test("no secret stays in the module's memory after dispose", async () => {
   const secret = crypto.getRandomValues(new Uint8Array(32));
   const seed = crypto.getRandomValues(new Uint8Array(32));
   const text = `patient note ${crypto.randomUUID()}`;
+  await makeTables();
   const sender = Sender.fromSecret(secret);
   assert.ok(await inMemory(secret), "the scan finds a secret that is in use");
   const prover = new BlindedSender(sender, seed, { sessionId: "s" });

@@ -1,11 +1,12 @@
 //! Basic types that every other module uses: encodings, labels, secrets, text,
-//! content, sorted maps, time, the protocol's parameters and the table of error
-//! codes.
+//! content, sorted maps, time, the protocol's parameters, the table of error codes
+//! and multiples of the curve's generator.
 
 pub mod bounded;
 pub mod content;
 pub mod encoding;
 pub mod error;
+pub mod generator;
 pub mod labels;
 pub mod parameters;
 pub mod secret;

@@ -33,11 +33,10 @@ impl Account {
     }
 
     /// Makes an offer to another person.
-    pub(crate) fn offer(&self, rng: &mut impl CryptoRng) -> Result<Stage, ClientError> {
-        let created = Offer::create(self.identity.public(), &self.name, rng);
-        let (offer, secrets) = created.ok_or(ClientError::Internal)?;
+    pub(crate) fn offer(&self, rng: &mut impl CryptoRng) -> Stage {
+        let (offer, secrets) = Offer::create(self.identity.public(), &self.name, rng);
         let offer = offer.encode();
-        Ok(Stage::Offered { offer, secrets })
+        Stage::Offered { offer, secrets }
     }
 
     /// The same response is made again by a device that was restored from a

@@ -1,25 +1,27 @@
 //! HPKE (RFC 9180) with X25519. Protocol §2, §6 and §8.
 //!
 //! DHKEM(X25519, HKDF-SHA256) / HKDF-SHA256 / AES-256-GCM, single-shot, with
-//! and without psk. The `hpke` crate checks only the length of X25519 public keys
-//! and not the strength of a psk; the types here check both.
+//! and without psk. The `hpke` crate has the key schedule and the cipher. It checks
+//! only the length of X25519 public keys and not the strength of a psk; the types
+//! here check both.
+
+mod dhkem;
 
 use core::fmt;
 
 use hpke::{
-    Deserializable as _, Kem as _, OpModeR, OpModeS, PskBundle, Serializable as _, aead::AesGcm256,
-    kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
+    Kem as _, OpModeR, OpModeS, PskBundle, aead::AesGcm256, kdf::HkdfSha256, single_shot_open,
+    single_shot_seal_with_rng,
 };
 use rand_core::CryptoRng;
 
+use self::dhkem::{DhKem, PrivateKey};
 use crate::base::Secret;
 
 /// Bytes of an X25519 public key or encapsulated key.
 pub const ENC_LEN: usize = 32;
 /// Bytes that sealing adds to the plaintext, not counting `enc`.
 pub const TAG_LEN: usize = 16;
-
-type DhKem = X25519HkdfSha256;
 
 /// An X25519 public key that is canonical and not of low order. 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,28 +49,19 @@ impl fmt::Debug for KemPublicKey {
 }
 
 /// An X25519 key pair from `DeriveKeyPair` (RFC 9180 §7.1.3).
-pub struct KemKeyPair {
-    secret: <DhKem as hpke::Kem>::PrivateKey,
-    public: KemPublicKey,
-}
+pub struct KemKeyPair(PrivateKey);
 
 impl KemKeyPair {
     /// `DeriveKeyPair(ikm)`.
     #[must_use]
     pub fn derive(ikm: &Secret<32>) -> Self {
-        let (secret, public) = DhKem::derive_keypair(ikm.expose());
-        let mut bytes = [0; 32];
-        public.write_exact(&mut bytes);
-        Self {
-            secret,
-            public: KemPublicKey(bytes),
-        }
+        Self(DhKem::derive_keypair(ikm.expose()).0)
     }
 
     /// The public key.
     #[must_use]
     pub fn public(&self) -> &KemPublicKey {
-        &self.public
+        self.0.public()
     }
 }
 
@@ -103,23 +96,20 @@ pub fn seal(
     plaintext: &[u8],
     rng: &mut impl CryptoRng,
 ) -> Option<([u8; ENC_LEN], Vec<u8>)> {
-    let recipient = <DhKem as hpke::Kem>::PublicKey::from_bytes(&recipient.0).ok()?;
     let mode = match psk {
         Some(psk) => OpModeS::Psk(psk.bundle()?),
         None => OpModeS::Base,
     };
     let (enc, ciphertext) = single_shot_seal_with_rng::<AesGcm256, HkdfSha256, DhKem>(
         &mode,
-        &recipient,
+        recipient,
         info.as_bytes(),
         plaintext,
         aad,
         rng,
     )
     .ok()?;
-    let mut bytes = [0; ENC_LEN];
-    enc.write_exact(&mut bytes);
-    Some((bytes, ciphertext))
+    Some((enc.0, ciphertext))
 }
 
 /// Single-shot open of the output of [`seal`]; `None` if `enc` is not a valid key
@@ -134,14 +124,13 @@ pub fn open(
     ciphertext: &[u8],
 ) -> Option<Vec<u8>> {
     let enc = KemPublicKey::decode(enc)?;
-    let enc = <DhKem as hpke::Kem>::EncappedKey::from_bytes(&enc.0).ok()?;
     let mode = match psk {
         Some(psk) => OpModeR::Psk(psk.bundle()?),
         None => OpModeR::Base,
     };
     single_shot_open::<AesGcm256, HkdfSha256, DhKem>(
         &mode,
-        &recipient.secret,
+        &recipient.0,
         &enc,
         info.as_bytes(),
         ciphertext,

@@ -8,6 +8,8 @@ use curve25519_dalek::{
 use sha2::{Digest as _, Sha512};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
+use crate::base::generator;
+
 /// SHA-512 of `parts(label, p…)`, little-endian, mod ℓ. Protocol §1.
 #[must_use]
 pub fn hash_to_scalar(label: &str, items: &[&[u8]]) -> Scalar {
@@ -54,13 +56,6 @@ impl fmt::Debug for ScalarHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ScalarHash(…)")
     }
-}
-
-/// `s·G` with the base-point table of curve25519-dalek. X25519 needs the same
-/// table, so another one would only use more memory.
-#[must_use]
-pub fn mul_base(s: &Scalar) -> RistrettoPoint {
-    RistrettoPoint::mul_base(s)
 }
 
 /// A public group element that is canonical and not the identity: the
@@ -117,7 +112,7 @@ impl Witness {
     /// Creates a witness; `None` for zero, whose statement is the identity.
     #[must_use]
     pub fn new(scalar: Scalar) -> Option<Self> {
-        let statement = Statement::new(mul_base(&scalar))?;
+        let statement = Statement::new(generator::ristretto(&scalar))?;
         Some(Self {
             scalar: Box::new(scalar),
             statement,
@@ -159,12 +154,5 @@ mod tests {
     fn the_identity_is_refused() {
         assert!(Statement::decode(&[0; 32]).is_none());
         assert!(Witness::new(Scalar::ZERO).is_none());
-    }
-
-    #[test]
-    fn the_table_agrees_with_the_generator() {
-        use curve25519_dalek::constants::RISTRETTO_BASEPOINT_POINT;
-        let s = hash_to_scalar("test", &[b"x"]);
-        assert_eq!(mul_base(&s), s * RISTRETTO_BASEPOINT_POINT);
     }
 }

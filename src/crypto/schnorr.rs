@@ -17,8 +17,8 @@ use curve25519_dalek::{
 use rand_core::CryptoRng;
 use zeroize::Zeroize as _;
 
-use super::ristretto::{ScalarHash, Statement, Witness, mul_base};
-use crate::base::{Content, labels};
+use super::ristretto::{ScalarHash, Statement, Witness};
+use crate::base::{Content, generator, labels};
 
 /// Bytes of an encoded proof: `R || z`.
 pub const PROOF_LEN: usize = 64;
@@ -109,7 +109,7 @@ pub fn prove(witness: &Witness, transcript: &Transcript<'_>, random32: &[u8; 32]
         .part(&message.pieces())
         .scalar();
     x.zeroize();
-    let commitment = mul_base(&k);
+    let commitment = generator::ristretto(&k);
     let r = commitment.compress();
     let c = challenge(witness.statement(), r.as_bytes(), transcript);
     let response = k + c * witness.expose();
@@ -129,8 +129,7 @@ pub fn prove(witness: &Witness, transcript: &Transcript<'_>, random32: &[u8; 32]
 #[must_use]
 pub fn verify(statement: &Statement, transcript: &Transcript<'_>, proof: &Proof) -> bool {
     let c = challenge(statement, proof.commitment_bytes(), transcript);
-    RistrettoPoint::vartime_double_scalar_mul_basepoint(&-c, statement.point(), &proof.response)
-        == proof.commitment
+    generator::vartime_ristretto(&-c, statement.point(), &proof.response) == proof.commitment
 }
 
 /// One proof of a batch, under a pseudonym `Y' = Y + h·G`.

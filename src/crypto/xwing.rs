@@ -1,14 +1,17 @@
 //! HPKE (RFC 9180) with X-Wing, the hybrid of ML-KEM-768 and X25519 (KEM id
 //! 0x647A), in mode_psk with exports. Protocol §1 and §7.
 
+mod kem;
+
 use core::fmt;
 
 use hpke::{
-    Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _, aead::AesGcm256,
-    kdf::HkdfSha256, setup_receiver, setup_sender_with_rng,
+    OpModeR, OpModeS, aead::AesGcm256, kdf::HkdfSha256, setup_receiver, setup_sender_with_rng,
 };
+use ml_kem::ml_kem_768::EncapsulationKey;
 use rand_core::CryptoRng;
 
+use self::kem::{Enc, Seed, XWing};
 use super::hpke::{Psk, is_x25519_public};
 use crate::base::Secret;
 
@@ -16,8 +19,6 @@ use crate::base::Secret;
 pub const XWING_PK_LEN: usize = 1216;
 /// Bytes of an X-Wing encapsulated key.
 pub const XWING_ENC_LEN: usize = 1120;
-
-type XWing = hpke::kem::XWing;
 
 /// An X-Wing public key that passes the encapsulation-key check of FIPS 203 and
 /// whose X25519 half is valid. 1216 bytes.
@@ -29,18 +30,23 @@ impl XWingPublicKey {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; XWING_PK_LEN] = bytes.try_into().ok()?;
-        let x25519 = bytes.last_chunk::<32>()?;
-        if !is_x25519_public(x25519) {
-            return None;
-        }
-        <XWing as hpke::Kem>::PublicKey::from_bytes(bytes).ok()?;
-        Some(Self(Box::new(*bytes)))
+        let key = Self(Box::new(*bytes));
+        (is_x25519_public(key.x25519()) && key.ml_kem().is_some()).then_some(key)
     }
 
     /// The 1216 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; XWING_PK_LEN] {
         &self.0
+    }
+
+    fn ml_kem(&self) -> Option<EncapsulationKey> {
+        let (key, _) = self.0.split_last_chunk::<32>()?;
+        EncapsulationKey::new(key.try_into().ok()?).ok()
+    }
+
+    fn x25519(&self) -> &[u8; 32] {
+        self.0.last_chunk().unwrap_or(&[0; 32])
     }
 }
 
@@ -52,37 +58,30 @@ impl fmt::Debug for XWingPublicKey {
 
 /// An X-Wing secret: the 32-byte decapsulation seed.
 #[derive(Debug, PartialEq, Eq)]
-pub struct XWingSecret(Secret<32>);
+pub struct XWingSecret(Seed);
 
 impl XWingSecret {
     /// Generates a secret.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
-        Self(Secret::random(rng))
+        Self(Seed(Secret::random(rng)))
     }
 
     /// Restores a secret from its stored seed.
     #[must_use]
     pub fn from_seed(seed: Secret<32>) -> Self {
-        Self(seed)
+        Self(Seed(seed))
     }
 
     /// The seed, for storing.
     #[must_use]
     pub fn seed(&self) -> &Secret<32> {
-        &self.0
+        &self.0.0
     }
 
-    /// The public key; `None` never happens for a seed of 32 bytes.
+    /// The public key.
     #[must_use]
-    pub fn public(&self) -> Option<XWingPublicKey> {
-        let secret = self.private()?;
-        let mut bytes = Box::new([0; XWING_PK_LEN]);
-        XWing::sk_to_pk(&secret).write_exact(bytes.as_mut_slice());
-        Some(XWingPublicKey(bytes))
-    }
-
-    fn private(&self) -> Option<<XWing as hpke::Kem>::PrivateKey> {
-        <XWing as hpke::Kem>::PrivateKey::from_bytes(self.0.expose()).ok()
+    pub fn public(&self) -> XWingPublicKey {
+        self.0.expand().public()
     }
 }
 
@@ -103,14 +102,11 @@ impl XWingSender {
         info: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Option<([u8; XWING_ENC_LEN], Self)> {
-        let recipient = <XWing as hpke::Kem>::PublicKey::from_bytes(recipient.as_bytes()).ok()?;
         let mode = OpModeS::Psk(psk.bundle()?);
         let (enc, context) =
-            setup_sender_with_rng::<AesGcm256, HkdfSha256, XWing>(&mode, &recipient, info, rng)
+            setup_sender_with_rng::<AesGcm256, HkdfSha256, XWing>(&mode, recipient, info, rng)
                 .ok()?;
-        let mut bytes = [0; XWING_ENC_LEN];
-        enc.write_exact(&mut bytes);
-        Some((bytes, Self(context)))
+        Some((*enc.0, Self(context)))
     }
 
     /// Seals the only message, with empty aad: `ciphertext || tag`.
@@ -139,9 +135,9 @@ impl XWingReceiver {
         if !is_x25519_public(enc.last_chunk::<32>()?) {
             return None;
         }
-        let enc = <XWing as hpke::Kem>::EncappedKey::from_bytes(enc).ok()?;
         let mode = OpModeR::Psk(psk.bundle()?);
-        setup_receiver::<AesGcm256, HkdfSha256, XWing>(&mode, &recipient.private()?, &enc, info)
+        let enc = Enc(Box::new(*enc));
+        setup_receiver::<AesGcm256, HkdfSha256, XWing>(&mode, &recipient.0, &enc, info)
             .ok()
             .map(Self)
     }
@@ -168,7 +164,7 @@ mod tests {
     #[test]
     fn xwing_keys_out_of_range_are_refused() {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let good = XWingSecret::random(&mut rng).public().unwrap();
+        let good = XWingSecret::random(&mut rng).public();
         let mut bytes = *good.as_bytes();
         assert!(XWingPublicKey::decode(&bytes).is_some());
         bytes[0] = 0xff;

@@ -35,24 +35,23 @@ pub struct OfferSecrets {
 }
 
 impl Offer {
-    /// Creates an offer and its secrets. `None` only if key generation fails,
-    /// which it never does for a seed of 32 bytes.
+    /// Creates an offer and its secrets.
     pub fn create(
         public: &PublicIdentity,
         name: &Name,
         rng: &mut impl CryptoRng,
-    ) -> Option<(Self, OfferSecrets)> {
+    ) -> (Self, OfferSecrets) {
         let secrets = OfferSecrets {
             xwing: XWingSecret::random(rng),
             sas_nonce: SasNonce::random(rng),
         };
         let offer = Self {
             public: *public,
-            xwing: secrets.xwing.public()?,
+            xwing: secrets.xwing.public(),
             commitment: commitment(&secrets.sas_nonce),
             name: name.clone(),
         };
-        Some((offer, secrets))
+        (offer, secrets)
     }
 }
 

@@ -16,7 +16,8 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Bytes of the stack to wipe. The stack has 1 MiB; X-Wing uses 72 KiB of it, and
 /// the calls of the SDK's module 6 KiB. `pkg/test/memory.test.mjs` holds that no
-/// call uses half of this.
+/// call uses half of this. Making the tables of `base::generator` goes deeper,
+/// once and without secrets.
 const DEPTH: usize = if cfg!(feature = "portal") {
     512 * 1024
 } else {

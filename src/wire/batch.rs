@@ -17,9 +17,10 @@
 
 mod digest;
 mod origin_key;
+mod signature;
 mod tags;
 
-use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
+use ed25519_dalek::Signer as _;
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
@@ -192,11 +193,11 @@ impl BatchHeader {
     ///
     /// [`BatchError::Signature`].
     pub fn verify(&self) -> Result<(), BatchError> {
-        VerifyingKey::from_bytes(&self.origin.0)
-            .and_then(|key| {
-                key.verify_strict(&self.signed(), &Signature::from_bytes(&self.signature))
-            })
-            .map_err(|_| BatchError::Signature)
+        if signature::verify(&self.origin.0, &self.signed(), &self.signature) {
+            Ok(())
+        } else {
+            Err(BatchError::Signature)
+        }
     }
 
     /// Checks that this is the requested batch.

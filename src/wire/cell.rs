@@ -6,13 +6,12 @@
 
 use core::fmt;
 
-use curve25519_dalek::MontgomeryPoint;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroize as _;
 
-use crate::base::ErrorCode;
+use crate::base::{ErrorCode, generator};
 
 /// Bytes of a detection tag.
 pub const TAG_LEN: usize = 16;
@@ -196,7 +195,7 @@ impl fmt::Debug for Cell {
 pub fn cover_cell(size: CellSize, rng: &mut impl CryptoRng) -> Cell {
     let mut scalar = [0; 32];
     rng.fill_bytes(&mut scalar);
-    let enc = MontgomeryPoint::mul_base_clamped(scalar).to_bytes();
+    let enc = generator::x25519(&scalar);
     scalar.zeroize();
 
     let mut bytes = vec![0; size.bytes()].into_boxed_slice();
@@ -266,7 +265,9 @@ mod tests {
                 let cover = cover_cell(size, &mut rng);
                 assert_eq!(Cell::parse(cover.as_bytes(), size).unwrap(), cover);
                 assert!(
-                    MontgomeryPoint(cover.enc()).to_edwards(0).is_some(),
+                    curve25519_dalek::MontgomeryPoint(cover.enc())
+                        .to_edwards(0)
+                        .is_some(),
                     "on the twist"
                 );
                 assert!(tags.insert(cover.tag()));

@@ -130,7 +130,7 @@ for (const [at, size] of sizes.entries()) {
   ];
   if (group !== undefined) groups.set(group, (groups.get(group) ?? 0) + size);
 }
-groups.set("data: tables of the curve (38 KiB), of Unicode, texts", data);
+groups.set("data: tables of Unicode, texts", data);
 const total = [...groups.values()].reduce((sum, size) => sum + size, 0);
 console.log("| part | KiB | share |\n| --- | ---: | ---: |");
 for (const [group, size] of [...groups].sort(([, a], [, b]) => b - a))

@@ -199,7 +199,7 @@ fn an_offer_with_a_copied_identity_does_not_make_an_expected_contact_active() {
         .expect(id.unwrap(), expected, now, &mut rng());
     inviter.commit(effects.unwrap());
     let name = Name::new("Ana Gómez").unwrap();
-    let (offer, _) = Offer::create(acceptor.client.public(), &name, &mut rng()).unwrap();
+    let (offer, _) = Offer::create(acceptor.client.public(), &name, &mut rng());
     let to = *inviter.client.public();
     let secret = &invitation.secret;
     let direction = Direction::FromAcceptor;

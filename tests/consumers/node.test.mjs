@@ -53,6 +53,8 @@ describe("the packed package, in Node.js", () => {
       "dist/integrity.json",
       "dist/core/core.js",
       "dist/core/core.wasm",
+      "dist/core/core-first.wasm",
+      "dist/core/core-rest.wasm",
       "dist/core/sdk.wasm",
     ])
       assert.ok(files.includes(file), file);
@@ -87,7 +89,7 @@ describe("the packed package, in Node.js", () => {
   test("states the hashes of the modules it ships", () => {
     const { resolve } = createRequire(join(folder, "package.json"));
     const stated = JSON.parse(readFileSync(resolve("tessera-portal/integrity.json"), "utf8"));
-    for (const name of ["core.wasm", "sdk.wasm"]) {
+    for (const name of ["core.wasm", "core-first.wasm", "core-rest.wasm", "sdk.wasm"]) {
       const module = readFileSync(resolve(`tessera-portal/${name}`));
       assert.equal(stated[name], `sha384-${createHash("sha384").update(module).digest("base64")}`);
     }

@@ -53,6 +53,12 @@ const EFFECTS: &[&str] = &[
     "dbg!",
 ];
 
+/// The file whose statics are constants, computed when they are worth it.
+const COMPUTED: &str = "base/generator.rs";
+
+/// What [`COMPUTED`] may use in addition.
+const COMPUTES: [&str; 3] = ["OnceLock<", "Atomic", "\nstatic "];
+
 fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
@@ -227,10 +233,16 @@ fn no_module_uses_a_higher_layer() {
     let mut all = Vec::new();
     for (path, module, text) in &sources {
         let shown = path.strip_prefix(src()).unwrap().display();
-        all.extend(
-            faults(module, &as_shipped(path, text), &table, &declared)
-                .into_iter()
-                .map(|fault| format!("{shown}: {fault}")),
+        let found = faults(module, &as_shipped(path, text), &table, &declared);
+        let computed = path.ends_with(COMPUTED);
+        let allowed =
+            |fault: &String| computed && COMPUTES.iter().any(|effect| fault.starts_with(effect));
+        let found = found.into_iter().filter(|fault| !allowed(fault));
+        all.extend(found.map(|fault| format!("{shown}: {fault}")));
+        let statics = code(text).matches("\nstatic ").count();
+        assert!(
+            !computed || statics == code(text).matches("> = Table::new();").count(),
+            "{shown}: a static that is not a table"
         );
         // `super` in a top-level module is the crate.
         let folder = path.parent();

@@ -67,7 +67,7 @@ proptest! {
     ) {
         let now = UnixTime(now);
         let (secret, other_secret) = (InvitationSecret::new(secret), InvitationSecret::new(other_secret));
-        let (offer, secrets) = Offer::create(inviter.public(), &names.0, &mut rng()).unwrap();
+        let (offer, secrets) = Offer::create(inviter.public(), &names.0, &mut rng());
         let offered = offer.encode();
         assert_eq!(Offer::decode(&offered), Some(offer));
         let hash = kdf::sha256(&offered);

@@ -24,6 +24,7 @@ mod reproduce;
 mod sbom;
 mod size;
 mod soak;
+mod split;
 mod test;
 mod tools;
 mod tree;

@@ -1,5 +1,6 @@
 //! What a browser downloads for an entry of the package: the wasm module, and the scripts as a bundler
-//! ships them, minified; each compressed separately, as a server would send it.
+//! ships them, minified; each compressed separately, as a server would send it. Of a module in two parts,
+//! the first; the rest is loaded after it, and has a limit of its own.
 
 use std::fmt;
 use std::process::Command;
@@ -19,24 +20,29 @@ struct Budget {
     /// Above this the tests fail. While the target is missed: the last measurement plus 2 %. Lower it with
     /// every improvement. What the module is made of is in `docs/benchmarks.md`.
     limit: usize,
+    /// The same for what is loaded later.
+    later: usize,
 }
 
 const BUDGETS: [Budget; 3] = [
     Budget {
         entry: ".",
         target: 240 * 1024,
-        limit: 376 * 1024,
+        limit: 203 * 1024,
+        later: 150 * 1024,
     },
     Budget {
         entry: "./sdk",
         target: 110 * 1024,
-        limit: 110 * 1024,
+        limit: 77 * 1024,
+        later: 0,
     },
     // What the elements add to the main entry, in one language.
     Budget {
         entry: "./elements",
         target: 60 * 1024,
         limit: 60 * 1024,
+        later: 0,
     },
 ];
 
@@ -46,6 +52,7 @@ pub(crate) struct Download {
     budget: &'static Budget,
     wasm: usize,
     scripts: usize,
+    later: usize,
 }
 
 impl Download {
@@ -60,6 +67,11 @@ impl Download {
             "{self}: above the limit of {:.1} KiB",
             kib(self.budget.limit)
         );
+        ensure!(
+            self.later <= self.budget.later,
+            "{self}: what is loaded later is above the limit of {:.1} KiB",
+            kib(self.budget.later)
+        );
         Ok(self)
     }
 }
@@ -72,6 +84,9 @@ impl fmt::Display for Download {
             f,
             "Download of {entry}: wasm {wasm:.1} KiB + bundled scripts {scripts:.1} KiB = {total:.1} KiB gzip"
         )?;
+        if self.later > 0 {
+            write!(f, ", and {:.1} KiB after them", kib(self.later))?;
+        }
         if self.total() > *target {
             write!(f, ", the target of {:.0} KiB is not met yet", kib(*target))?;
         }
@@ -109,6 +124,7 @@ fn parse(json: &[u8]) -> Result<Vec<Download>> {
             budget,
             wasm: bytes("wasm")?,
             scripts: bytes("scripts")?,
+            later: bytes("later")?,
         })
     };
     BUDGETS.iter().map(download).collect()
@@ -121,11 +137,11 @@ mod tests {
     #[test]
     fn both_parts_of_every_entry_count() {
         let downloads =
-            parse(br#"{".":{"wasm":1024,"scripts":2048},"./sdk":{"wasm":512,"scripts":512},"./elements":{"wasm":0,"scripts":9}}"#);
+            parse(br#"{".":{"wasm":1024,"scripts":2048,"later":1536},"./sdk":{"wasm":512,"scripts":512,"later":0},"./elements":{"wasm":0,"scripts":9,"later":0}}"#);
         let [portal, sdk, elements] = downloads.expect("sizes").try_into().expect("three entries");
         assert_eq!(
             portal.to_string(),
-            "Download of .: wasm 1.0 KiB + bundled scripts 2.0 KiB = 3.0 KiB gzip"
+            "Download of .: wasm 1.0 KiB + bundled scripts 2.0 KiB = 3.0 KiB gzip, and 1.5 KiB after them"
         );
         assert_eq!((sdk.total(), elements.total()), (1024, 9));
         assert!(parse(br#"{".":{"wasm":1024,"scripts":2048},"./sdk":{"wasm":1}}"#).is_err());
@@ -137,14 +153,18 @@ mod tests {
             entry: "./sdk",
             target: 110 * 1024,
             limit: 120 * 1024,
+            later: 9,
         };
         let of = |wasm| Download {
             budget: &BUDGET,
             wasm,
             scripts: 0,
+            later: 9,
         };
         assert!(of(BUDGET.limit).within_limit().is_ok());
         assert!(of(BUDGET.limit + 1).within_limit().is_err());
+        let later = Download { later: 10, ..of(0) };
+        assert!(later.within_limit().is_err());
         assert!(of(BUDGET.target + 1).to_string().contains("110 KiB"));
         assert!(!of(BUDGET.target).to_string().contains("the target"));
     }

@@ -16,6 +16,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::browser::Browser;
 use crate::process::{self, Group};
+use crate::split::{self, Parts};
 use crate::workspace::Workspace;
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -71,7 +72,13 @@ pub(crate) const MODULES: [Module; 2] = [
 ];
 
 /// The types of the bindings, from which the package is compiled.
-pub(crate) const TYPES: [&str; 3] = ["core.d.ts", "sdk.d.ts", "integrity.d.ts"];
+pub(crate) const TYPES: [&str; 4] = ["core.d.ts", "first.d.ts", "sdk.d.ts", "integrity.d.ts"];
+
+/// The module whose parts browsers load one after the other, beside the whole one for hosts that name a file.
+const SPLIT: &str = "core";
+
+/// The files of the modules, and of the parts of the one that is split.
+pub(crate) const FILES: [&str; 4] = ["core", "core-first", "core-rest", "sdk"];
 
 /// Builds both modules into `dist/core`, with a table of their hashes, and their types into
 /// `bindings/core` as well: they import types of the package's sources, and beside `dist` they would
@@ -80,7 +87,17 @@ pub(crate) fn build(workspace: &Workspace, dist: &Path) -> Result<()> {
     let core = dist.join("core");
     for Module { name, feature } in MODULES {
         bind(&compile(workspace, feature)?, &core, name)?;
+        let module = fs::read(core.join(format!("{name}.wasm"))).context(name)?;
+        ensure!(
+            !has_curve_tables(&module),
+            "{name}.wasm contains the generator's tables of curve25519-dalek, 37 KiB that do not compress: \
+             something multiplies the generator by itself, not with base::generator"
+        );
     }
+    let Parts { first, rest } = split::split(&fs::read(core.join(format!("{SPLIT}.wasm")))?)?;
+    write(&core.join(format!("{SPLIT}-first.wasm")), &first)?;
+    write(&core.join(format!("{SPLIT}-rest.wasm")), &rest)?;
+    write(&core.join("first.d.ts"), split::first_types().as_bytes())?;
     write_integrity(dist)?;
     let bindings = workspace.path(BINDINGS);
     fs::create_dir_all(&bindings)?;
@@ -90,12 +107,20 @@ pub(crate) fn build(workspace: &Workspace, dist: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Looks for the generator of Curve25519 as the tables have it: y + x, in limbs of 26 and 25 bits.
+fn has_curve_tables(module: &[u8]) -> bool {
+    const LIMBS: [u32; 3] = [93_076_338, 52_752_828, 29_566_454];
+    let limbs = LIMBS.map(u32::to_le_bytes);
+    let limbs = limbs.as_flattened();
+    module.windows(limbs.len()).any(|bytes| bytes == limbs)
+}
+
 /// The folder of [`TYPES`].
 pub(crate) const BINDINGS: &str = "pkg/bindings/core";
 
 /// Fails if a built module names a path of this machine.
 pub(crate) fn no_local_paths(workspace: &Workspace) -> Result<()> {
-    for Module { name, .. } in MODULES {
+    for name in FILES {
         let file = workspace.path(format!("pkg/dist/core/{name}.wasm"));
         let module = fs::read(file).context(name)?;
         for (path, _) in local_paths(workspace)? {
@@ -169,10 +194,11 @@ fn write_integrity(dist: &Path) -> Result<()> {
     let mut script = "/** Subresource integrity of the modules. */\n".to_owned();
     let mut types = String::new();
     let mut stated = serde_json::Map::new();
-    for Module { name, .. } in MODULES {
+    for name in FILES {
         let file = format!("{name}.wasm");
         let module = fs::read(dist.join("core").join(&file)).with_context(|| file.clone())?;
-        let (constant, hash) = (name.to_uppercase(), subresource_integrity(&module));
+        let constant = name.to_uppercase().replace('-', "_");
+        let hash = subresource_integrity(&module);
         script += &format!("export const {constant}_INTEGRITY = \"{hash}\";\n");
         types += &format!("export declare const {constant}_INTEGRITY: string;\n");
         stated.insert(file, hash.into());

@@ -15,6 +15,8 @@ export interface ModuleFile {
   readonly integrity: string;
   /** The address beside this script. Bundlers follow the literal `new URL("…", import.meta.url)` and ship the file. */
   readonly url: () => URL;
+  /** Of a first part: the whole module, which a host may serve in its place. Bundlers do not ship it. */
+  readonly whole?: { readonly name: string; readonly integrity: string };
   /** The module, where the script holds it itself: raw DEFLATE in base64. */
   readonly embedded?: string;
 }
@@ -25,11 +27,11 @@ const HELP = "https://github.com/tessera-health/tessera/tree/main/docs/bundlers"
 export async function loadBuiltIn(file: ModuleFile): Promise<WebAssembly.Module> {
   if (file.embedded !== undefined) return compile(await inflated(file.embedded), "the module inside the script");
   const failures: TesseraError[] = [];
-  for (const url of places(file)) {
+  for (const [url, integrity] of candidates(file)) {
     try {
       return url.protocol === "file:"
         ? await compile(await readFile(url), shown(url))
-        : await compileResponse(await fetched(url, file.integrity), shown(url));
+        : await compileResponse(await fetched(url, integrity), shown(url));
     } catch (error) {
       failures.push(error as TesseraError);
     }
@@ -38,7 +40,7 @@ export async function loadBuiltIn(file: ModuleFile): Promise<WebAssembly.Module>
     ? failures[0]
     : unavailable(
         failures.length === 0
-          ? `${file.name} has no address: this bundle's format has no import.meta.url`
+          ? `${file.whole?.name ?? file.name} has no address: this bundle's format has no import.meta.url`
           : failures.map(({ message }) => message.split(`. ${ADVICE}`)[0]).join("; "),
         failures,
       );
@@ -65,6 +67,16 @@ export async function loadGiven(source: ModuleSource): Promise<WebAssembly.Modul
         throw invalid("wasm is not a URL, Request, Response, BufferSource or WebAssembly.Module");
       return compile(bytes(source, "wasm"), "what was passed as wasm");
   }
+}
+
+/** Addresses to try, one after the other, with the hashes of what they have to give. */
+function candidates(file: ModuleFile): (readonly [URL, string])[] {
+  const found = places(file);
+  const { whole } = file;
+  return [
+    ...found.map((url) => [url, file.integrity] as const),
+    ...(whole === undefined ? [] : found.map((url) => [new URL(whole.name, url), whole.integrity] as const)),
+  ];
 }
 
 /** Where the shipped module may be: beside this script, else where the package is installed. */

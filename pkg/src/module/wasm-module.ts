@@ -11,18 +11,27 @@ export interface InitOptions {
 
 /** What wasm-bindgen generates: functions and classes, and a default export that instantiates the module. */
 interface Bindings {
-  default(source: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  default(source: { module_or_path: WebAssembly.Module }): Promise<object>;
 }
+
+/** An export that the first of two parts has, for the rest to import. */
+const OF_FIRST_PART = "t0";
 
 export class WasmModule<B extends Bindings> {
   readonly #bindings: B;
   #file: ModuleFile;
+  readonly #rest: ModuleFile | undefined;
   #loading: Promise<void> | undefined;
   #ready = false;
+  /** What the first part exports, until the rest is there. */
+  #first: WebAssembly.Exports | undefined;
+  #completing: Promise<void> | undefined;
 
-  constructor(bindings: B, file: ModuleFile) {
+  /** With `rest`, `file` is the first of two parts. A module that the host passes, or that is embedded, is whole. */
+  constructor(bindings: B, file: ModuleFile, rest?: ModuleFile) {
     this.#bindings = bindings;
     this.#file = file;
+    this.#rest = rest;
   }
 
   /** Takes the module from a text in the place of the file: raw DEFLATE in base64. */
@@ -39,6 +48,22 @@ export class WasmModule<B extends Bindings> {
     return this.#loading;
   }
 
+  /** Whether everything of it can be called. */
+  get complete(): boolean {
+    return this.#ready && this.#first === undefined;
+  }
+
+  /** Loads the rest, if it is not there. Calls share one promise; after a failure the next call tries again. */
+  async completed(): Promise<void> {
+    const first = this.#first;
+    if (first === undefined) return;
+    this.#completing ??= this.#complete(first).catch((thrown: unknown) => {
+      this.#completing = undefined;
+      throw asTesseraError(thrown, "WASM_UNAVAILABLE", "the rest of the WebAssembly module could not be loaded");
+    });
+    await this.#completing;
+  }
+
   /** Calls into the module: nothing is reached before `init()`, and nothing but a `TesseraError` comes out. */
   call<T>(use: (bindings: B) => T): T {
     if (!this.#ready) throw new TesseraError("NOT_INITIALIZED", "await init() first");
@@ -53,7 +78,17 @@ export class WasmModule<B extends Bindings> {
     const { wasm } = known(options, "options", ["wasm"]);
     if (typeof WebAssembly !== "object") throw new TesseraError("UNSUPPORTED", "this platform has no WebAssembly");
     const module = await (wasm === undefined ? loadBuiltIn(this.#file) : loadGiven(wasm));
-    await this.#bindings.default({ module_or_path: module });
+    const exports = await this.#bindings.default({ module_or_path: module });
+    this.#first = OF_FIRST_PART in exports ? (exports as WebAssembly.Exports) : undefined;
     this.#ready = true;
+    // Now and not before, so that it takes nothing from the first part. What needs it tries again, and tells of a failure.
+    this.completed().catch(() => {});
+  }
+
+  /** Instantiating it fills the first part's table, in one step. */
+  async #complete(first: WebAssembly.Exports): Promise<void> {
+    const module = await loadBuiltIn(this.#rest as ModuleFile);
+    await WebAssembly.instantiate(module, { first });
+    this.#first = undefined;
   }
 }

@@ -20,6 +20,6 @@ export class EmergencyShares {
 
   /** Every time a backup was opened with shares, as far as it is known here; the oldest first. */
   async accesses(): Promise<EmergencyAccess[]> {
-    return this.#engine.forRead().read((engine) => engine.emergencies());
+    return this.#engine.forRead().readFirst((engine) => engine.emergencies());
   }
 }

@@ -1,9 +1,10 @@
 /** The one order of things: change, commit, show. */
 
-import type { BareMessage, Effects, Engine, EngineEvent } from "./engine.js";
+import type { BareMessage, Effects, Engine, EngineEvent, FirstEngine } from "./engine.js";
 import type { DraftFile } from "./types.js";
+import { unless } from "./waiting.js";
 import { TesseraError, asEnd, asTesseraError } from "../errors.js";
-import { call } from "../module/core.js";
+import { call, completed, isComplete } from "../module/core.js";
 import { CONFLICT, stored, type Store, type StoreChange, type StoreSnapshot } from "../store/store.js";
 import { HEADER, LOADED, isUnsealed } from "../vault/layout.js";
 
@@ -21,13 +22,16 @@ const PIECE_LEN = 256 * 1024;
 /** A store that does not answer must not keep the keys in memory. */
 const FINISH_MS = 5000;
 
-/** Runs the engine's steps one after another, each committed before anything of it is seen. */
+/**
+ * Runs the engine's steps one after another, each committed before anything of it is seen. A step that needs the rest of the module
+ * takes its turn once that is there; steps on what a `FirstEngine` has do not wait for it.
+ */
 export class EngineHost {
   /** None while the vault is locked. */
   #engine: Engine | undefined;
   readonly #store: Store;
   readonly #show: (event: EngineEvent) => void;
-  readonly #prepare: (engine: Engine) => void;
+  readonly #prepare: (engine: FirstEngine) => void;
   /** Messages that the health record did not have when the vault was locked. */
   #unfiled = 0;
   /** Called with the keys of every commit. */
@@ -39,6 +43,8 @@ export class EngineHost {
   #full = false;
   #last: Promise<unknown> = Promise.resolve();
   #end: TesseraError | undefined;
+  /** Aborted with the reason by what keeps steps from being taken: those that wait for the rest of the module wait no longer. */
+  #halted = new AbortController();
 
   /** `prepare` sets up an engine that was just loaded: what is not stored. */
   constructor(
@@ -46,7 +52,7 @@ export class EngineHost {
     store: Store,
     revision: number,
     show: (event: EngineEvent) => void,
-    prepare: (engine: Engine) => void = () => {},
+    prepare: (engine: FirstEngine) => void = () => {},
   ) {
     this.#engine = engine;
     this.#store = store;
@@ -69,18 +75,19 @@ export class EngineHost {
   lock(): boolean {
     if (this.#locked) return false;
     this.#locked = true;
+    this.#halted.abort(isLocked());
     return true;
   }
 
   /** Lets the step under way finish and takes a last one, but not for long; then frees the engine and wipes what it left in memory. */
-  async wipe(last?: (engine: Engine, now: number) => Effects): Promise<void> {
+  async wipe(last?: (engine: FirstEngine, now: number) => Effects): Promise<void> {
     const finished = this.#last.then(() => (last === undefined || this.ended ? undefined : this.#apply(last)));
     // A store that fails now shows at the next step.
     let timer: ReturnType<typeof setTimeout> | undefined;
     const waited = new Promise((resolve) => (timer = setTimeout(resolve, FINISH_MS)));
     await Promise.race([finished.catch(() => {}), waited]);
     clearTimeout(timer);
-    if (this.#engine !== undefined && !this.ended) this.#unfiled = this.#step((engine) => engine.countUnfiled());
+    if (this.#engine !== undefined && !this.ended) this.#unfiled = this.#first((engine) => engine.countUnfiled());
     this.#free();
   }
 
@@ -94,10 +101,16 @@ export class EngineHost {
     this.#engine = engine;
     this.#revision = revision;
     this.#locked = false;
+    this.#halted = new AbortController();
   }
 
   /** A step that changes state: its changes are durable before its events are shown and its value is given. */
   apply<T>(step: (engine: Engine, now: number) => Effects<T>): Promise<T> {
+    return this.#late(() => this.#apply(step));
+  }
+
+  /** `apply`, before the rest of the module is there. */
+  applyFirst<T>(step: (engine: FirstEngine, now: number) => Effects<T>): Promise<T> {
     return this.#inTurn(() => this.#apply(step));
   }
 
@@ -112,7 +125,19 @@ export class EngineHost {
 
   /** A step that only reads. */
   read<T>(step: (engine: Engine, now: number) => T): Promise<T> {
-    return this.#inTurn(async () => this.#step(step));
+    return this.#late(async () => this.#step(step));
+  }
+
+  /** `read`, before the rest of the module is there. */
+  readFirst<T>(step: (engine: FirstEngine, now: number) => T): Promise<T> {
+    return this.#inTurn(async () => this.#first(step));
+  }
+
+  /** Resolves when the rest of the module is there; rejects if it cannot be had, or once the signal or a lock ends the waiting. */
+  async arrived(signal?: AbortSignal): Promise<void> {
+    if (isComplete()) return;
+    const ended = [this.#halted.signal, ...(signal === undefined ? [] : [signal])];
+    await unless(ended, completed());
   }
 
   /** Everything stored under a prefix, sealed. */
@@ -127,7 +152,7 @@ export class EngineHost {
 
   /** What proves who wrote a message. */
   evidence(messageId: string): Promise<Uint8Array> {
-    return this.#inTurn(async () => {
+    return this.#late(async () => {
       const key = this.#step((engine) => engine.evidenceKey(messageId));
       const sealed = await stored(() => this.#store.get(key));
       if (sealed === undefined) throw new TesseraError("EVIDENCE_MISSING", "the message came before evidence was kept");
@@ -137,7 +162,7 @@ export class EngineHost {
 
   /** All that the store holds, as one sealed file. */
   backup(): Promise<Uint8Array> {
-    return this.#inTurn(async () => {
+    return this.#late(async () => {
       const { revision, entries } = await stored(() => this.#store.list(""));
       if (revision !== this.#revision)
         throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else: open the portal again");
@@ -177,7 +202,7 @@ export class EngineHost {
 
   /** Throws `MESSAGE_UNFILED` while messages are unfiled; in a locked vault, if they were when it was locked. */
   requireFiled(): void {
-    if (this.#engine !== undefined) this.#step((engine) => engine.requireFiled());
+    if (this.#engine !== undefined) this.#first((engine) => engine.requireFiled());
     else if (this.#unfiled > 0)
       throw new TesseraError("MESSAGE_UNFILED", `${this.#unfiled} messages are not in the health record yet`);
   }
@@ -190,6 +215,7 @@ export class EngineHost {
   /** Ends it with an error of another's making: what `throwIfEnded` and every later step throw. */
   fail(error: TesseraError): void {
     if (this.#end?.code !== "DISPOSED") this.#end = asEnd(error);
+    this.#halted.abort(this.#end);
   }
 
   throwIfEnded(): void {
@@ -197,12 +223,13 @@ export class EngineHost {
   }
 
   throwIfLocked(): void {
-    if (this.#locked) throw new TesseraError("LOCKED", "the vault is locked");
+    if (this.#locked) throw isLocked();
   }
 
   /** Lets the step under way finish, then frees the engine. Later steps throw `DISPOSED`. */
   async end(): Promise<void> {
     this.#end ??= new TesseraError("DISPOSED", "this portal was disposed of");
+    this.#halted.abort(this.#end);
     await this.#last;
     this.#free();
     await stored(() => this.#store.close());
@@ -215,12 +242,20 @@ export class EngineHost {
   }
 
   /** Opens a record that is read when it is asked for. */
-  #kept<T>(keyOf: (engine: Engine) => string, open: (engine: Engine, sealed: Uint8Array | undefined) => T): Promise<T> {
+  #kept<T>(
+    keyOf: (engine: FirstEngine) => string,
+    open: (engine: FirstEngine, sealed: Uint8Array | undefined) => T,
+  ): Promise<T> {
     return this.#inTurn(async () => {
-      const key = this.#step(keyOf);
+      const key = this.#first(keyOf);
       const sealed = await stored(() => this.#store.get(key));
-      return this.#step((engine) => open(engine, sealed));
+      return this.#first((engine) => open(engine, sealed));
     });
+  }
+
+  /** Waits before its turn and not in it, so that nothing waits behind it. Without a wait, steps keep their order. */
+  #late<T>(step: () => Promise<T>): Promise<T> {
+    return isComplete() ? this.#inTurn(step) : this.arrived().then(() => this.#inTurn(step));
   }
 
   #inTurn<T>(step: () => Promise<T>): Promise<T> {
@@ -242,13 +277,13 @@ export class EngineHost {
 
   /** Opens only the pieces that the part lies in. */
   async #body(messageId: string, offset: number, size: number): Promise<Uint8Array> {
-    const keys = this.#step((engine) => engine.bodyKeys(messageId));
+    const keys = this.#first((engine) => engine.bodyKeys(messageId));
     const part = new Uint8Array(size);
     for (let number = Math.floor(offset / PIECE_LEN); number * PIECE_LEN < offset + size; number++) {
       const key = keys[number];
       const sealed = key === undefined ? undefined : await stored(() => this.#store.get(key));
       if (sealed === undefined) throw new TesseraError("VAULT_DAMAGED", "the body of a message is missing");
-      const piece = this.#step((engine) => engine.openPiece(messageId, number, sealed));
+      const piece = this.#first((engine) => engine.openPiece(messageId, number, sealed));
       const start = number * PIECE_LEN;
       const from = Math.max(offset - start, 0);
       part.set(piece.subarray(from, offset + size - start), start + from - offset);
@@ -274,9 +309,13 @@ export class EngineHost {
     return { type: event.type, message: await this.#withText(event.message) };
   }
 
+  #first<T>(step: (engine: FirstEngine, now: number) => T): T {
+    return this.#step(step);
+  }
+
   #step<T>(step: (engine: Engine, now: number) => T): T {
     const engine = this.#engine;
-    if (engine === undefined) throw new TesseraError("LOCKED", "the vault is locked");
+    if (engine === undefined) throw isLocked();
     try {
       return call(() => step(engine, Math.floor(Date.now() / 1000)));
     } catch (error) {
@@ -317,7 +356,7 @@ export class EngineHost {
         if (revision !== this.#revision) return false;
         records.push(...entries);
       }
-      this.#step((engine) => {
+      this.#first((engine) => {
         engine.reload(records);
         this.#prepare(engine);
       });
@@ -332,6 +371,10 @@ export class EngineHost {
     this.#full = full;
     this.onFull(full);
   }
+}
+
+function isLocked(): TesseraError {
+  return new TesseraError("LOCKED", "the vault is locked");
 }
 
 /** A text that is not UTF-8, which older vaults may hold: it can be saved as it came. */

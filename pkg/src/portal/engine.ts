@@ -4,6 +4,7 @@ import type { Hashes } from "../relay/hashes.js";
 import type { ErrorCode } from "../errors.js";
 import type { StoreChange } from "../store/store.js";
 import type { Engine } from "../core/core.js";
+import type { FirstEngine } from "../module/core.js";
 import type {
   Attachment,
   AuditCheckpoint,
@@ -19,7 +20,7 @@ import type {
   Transfer,
 } from "./types.js";
 
-export type { Engine };
+export type { Engine, FirstEngine };
 
 /** An attachment as the engine gives it: a range of the message's body. */
 export type BareAttachment = Omit<Attachment, "body" | "blob"> & { readonly offset: number };

@@ -77,7 +77,7 @@ export class MessageFiling {
     const { limit = DEFAULT_LIMIT } = known(options, "options", ["limit"]);
     const most = integer(limit, "limit", 1, 10_000);
     const host = this.#runtime.forRead();
-    const { count, found } = await host.read((engine) => ({
+    const { count, found } = await host.readFirst((engine) => ({
       count: engine.countUnfiled(),
       found: engine.unfiled(most),
     }));

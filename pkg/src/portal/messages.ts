@@ -21,7 +21,7 @@ export async function readMessages(
   const until = before === undefined ? undefined : text(before, "before");
   const most = limit === undefined ? DEFAULT_LIMIT : integer(limit, "limit", 1, MOST);
   const host = engine();
-  const found = await host.read((engine, now) => engine.messages(contact, until, most, now));
+  const found = await host.readFirst((engine, now) => engine.messages(contact, until, most, now));
   return Promise.all(found.map(async (message) => asMessage(await host.withText(message), engine)));
 }
 

@@ -140,7 +140,7 @@ async function run(
 async function firstSteps(runtime: Runtime, relay: RelayClient, kind?: UnlockKind): Promise<void> {
   try {
     if (kind !== undefined) await runtime.noteUnlock(kind);
-    await runtime.host.apply((engine, now) => engine.relocate(relay.url, now));
+    await runtime.host.applyFirst((engine, now) => engine.relocate(relay.url, now));
   } catch (error) {
     if (isTesseraError(error) && error.code === "STORE_FULL") return; // it can be read all the same
     await runtime.dispose();

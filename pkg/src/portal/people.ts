@@ -28,7 +28,7 @@ export class People {
   }
 
   async invitations(): Promise<Invitation[]> {
-    return (await this.#runtime.forRead().read((engine, now) => engine.openInvitations(now))).map(withQr);
+    return (await this.#runtime.forRead().readFirst((engine, now) => engine.openInvitations(now))).map(withQr);
   }
 
   async cancelInvitation(id: string): Promise<void> {
@@ -47,7 +47,7 @@ export class People {
   }
 
   async me(): Promise<Me> {
-    const { name, publicKey, fingerprint } = await this.#runtime.forRead().read((engine) => engine.me());
+    const { name, publicKey, fingerprint } = await this.#runtime.forRead().readFirst((engine) => engine.me());
     return { name, publicKey, fingerprint, fingerprintQrSvg: qrSvg(`tessera-fingerprint:${hex(fingerprint)}`) };
   }
 
@@ -62,7 +62,7 @@ export class People {
   }
 
   async contacts(): Promise<Contact[]> {
-    return this.#runtime.forRead().read((engine) => engine.contacts());
+    return this.#runtime.forRead().readFirst((engine) => engine.contacts());
   }
 
   async confirmSas(contactId: string): Promise<void> {

@@ -161,7 +161,7 @@ export class Portal extends (EventTarget as {
 
   /** Which device this is, of those that were restored from backups. */
   async device(): Promise<Device> {
-    return this.#runtime.forRead().read((engine) => engine.device());
+    return this.#runtime.forRead().readFirst((engine) => engine.device());
   }
 
   /** Takes back a message that has not left: its contact never sees it. `MESSAGE_SENT` if the relay has all of it, or may have. */
@@ -209,7 +209,7 @@ export class Portal extends (EventTarget as {
   /** Messages of several cells on their way, in or out. */
   async transfers(): Promise<Transfer[]> {
     await this.#runtime.driver.parameters();
-    return this.#runtime.forRead().read((engine) => engine.transfers());
+    return this.#runtime.forRead().readFirst((engine) => engine.transfers());
   }
 
   settings(): Promise<Settings> {

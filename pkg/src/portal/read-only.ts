@@ -33,11 +33,11 @@ export class ReadOnlyPortal {
   }
 
   async me(): Promise<Pick<Me, "name" | "publicKey" | "fingerprint">> {
-    return this.#host.read((engine) => engine.me());
+    return this.#host.readFirst((engine) => engine.me());
   }
 
   async contacts(): Promise<Contact[]> {
-    return this.#host.read((engine) => engine.contacts());
+    return this.#host.readFirst((engine) => engine.contacts());
   }
 
   /** Messages with a contact, the newest last. */
@@ -66,11 +66,11 @@ export class ReadOnlyPortal {
   }
 
   async device(): Promise<Device> {
-    return this.#host.read((engine) => engine.device());
+    return this.#host.readFirst((engine) => engine.device());
   }
 
   async settings(): Promise<Settings> {
-    return this.#host.read((engine) => engine.settings());
+    return this.#host.readFirst((engine) => engine.settings());
   }
 
   /** Wipes what is in memory and closes the store. */

@@ -116,7 +116,7 @@ export class Runtime {
   async noteUnlock(kind: UnlockKind): Promise<void> {
     this.#unnoted = kind;
     try {
-      await this.host.apply((engine, now) => {
+      await this.host.applyFirst((engine, now) => {
         const noted = engine.unlocked(kind, this.#failed, now);
         return this.#failed === 0 ? noted : { ...noted, commit: [...noted.commit, forgetFailures(this.#store)] };
       });

@@ -5,7 +5,7 @@ import type { Settings } from "./types.js";
 import { flag, integer, options as known } from "../arguments.js";
 
 export async function readSettings(runtime: Runtime): Promise<Settings> {
-  return runtime.forRead().read((engine) => ({ ...engine.settings(), filing: engine.filesMessages() }));
+  return runtime.forRead().readFirst((engine) => ({ ...engine.settings(), filing: engine.filesMessages() }));
 }
 
 /** Changes what is named. */

@@ -62,7 +62,7 @@ export class PortalVault {
   async addPasskey(options: PasskeyOptions = {}): Promise<Uint8Array> {
     const { label = globalThis.location?.hostname ?? "" } = known(options, "options", ["label"]);
     text(label, "label");
-    const { passkeys } = await this.#runtime.forUser().read((engine) => engine.ways());
+    const { passkeys } = await this.#runtime.forUser().readFirst((engine) => engine.ways());
     return withNewPasskey(label, passkeys, async ({ id, salt }, output) => {
       await this.#runtime.host.apply((engine, now) => engine.addPasskey(id, salt, output, now));
       return id;
@@ -77,7 +77,7 @@ export class PortalVault {
 
   /** The ids of the passkeys that open the vault. */
   async passkeys(): Promise<Uint8Array[]> {
-    const { passkeys } = await this.#runtime.forRead().read((engine) => engine.ways());
+    const { passkeys } = await this.#runtime.forRead().readFirst((engine) => engine.ways());
     return passkeys.map(({ id }) => id);
   }
 
@@ -93,7 +93,7 @@ export class PortalVault {
 
   /** Whether a recovery code opens the vault. */
   async hasRecoveryCode(): Promise<boolean> {
-    return this.#runtime.forRead().read((engine) => engine.hasRecoveryCode());
+    return this.#runtime.forRead().readFirst((engine) => engine.hasRecoveryCode());
   }
 
   /** The whole vault as one sealed file, read back before it is given. What opens the vault opens it. */

@@ -5,6 +5,7 @@
 
 import type { Answer, Ask, Effects, Engine, Failure, RelayParameters, Synced, Task } from "../portal/engine.js";
 import type { EngineHost } from "../portal/engine-host.js";
+import { arrival } from "../portal/waiting.js";
 import type { PullProgress } from "../portal/types.js";
 import { TesseraError, asTesseraError, isTesseraError } from "../errors.js";
 import type { Relay } from "./client.js";
@@ -81,7 +82,11 @@ export class RelayDriver {
     if (this.#started !== undefined) return;
     const controller = new AbortController();
     this.#started = controller;
-    this.#ensureRunning(() => this.#tell((engine, wall) => engine.startRounds(wall, ticks())));
+    this.#ensureRunning(async () => {
+      await arrival((signal) => this.#host.arrived(signal), controller.signal);
+      if (controller.signal.aborted) return; // stopped meanwhile; a sync may have been requested
+      await this.#tell((engine, wall) => engine.startRounds(wall, ticks()));
+    });
     this.#whenReachableAgain(controller.signal);
     if (this.#relay.hasNotices) void this.#listen(controller.signal);
   }
@@ -93,7 +98,8 @@ export class RelayDriver {
     this.#started = undefined;
     if (this.#syncs.length === 0) this.#abandonRequests();
     this.#wake();
-    await this.#tell((engine) => engine.stopRounds()).catch(() => {}); // an engine that is gone does nothing
+    await this.#host.readFirst((engine) => engine.stopRounds()).catch(() => {}); // an engine that is gone does nothing
+    this.#wake();
     if (this.#syncs.length === 0) await this.#running;
   }
 
@@ -126,18 +132,18 @@ export class RelayDriver {
   /** The relay's parameters as last read; asks for them only if they were never read. */
   async parameters(): Promise<RelayParameters> {
     try {
-      return await this.#host.read((engine) => engine.info());
+      return await this.#host.readFirst((engine) => engine.info());
     } catch (error) {
       if (!isTesseraError(error) || error.code !== "RELAY_UNREACHABLE") throw error;
     }
     await this.sync({}, ["info"]);
-    return this.#host.read((engine) => engine.info());
+    return this.#host.readFirst((engine) => engine.info());
   }
 
   /** A restored device reads its mailbox before it sends. */
   async ready(): Promise<void> {
     await this.parameters();
-    if (!(await this.#host.read((engine) => engine.device())).ready) await this.sync({}, ["own"]);
+    if (!(await this.#host.readFirst((engine) => engine.device())).ready) await this.sync({}, ["own"]);
   }
 
   /** An enrolment through the lobby began: it is read and posted to now. */
@@ -358,7 +364,7 @@ export class RelayDriver {
     for (let failures = 0; !signal.aborted; failures++) {
       let pace = { epochSeconds: 60, lobbyEpochSeconds: 15 };
       try {
-        pace = await this.#host.read((engine) => engine.info());
+        pace = await this.#host.readFirst((engine) => engine.info());
         const bucket = await this.#host.read((engine) => engine.bucket());
         const onNotice = (published: number | "lobby"): void => {
           failures = 0;

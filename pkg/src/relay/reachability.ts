@@ -55,7 +55,7 @@ export class ReachabilityMonitor extends Relay {
     this.#trouble[kind] = trouble;
     const worst = this.#trouble.get ?? this.#trouble.post;
     if (worst === this.#reported) return;
-    const queued = await this.#host.read((engine) => engine.queued());
+    const queued = await this.#host.readFirst((engine) => engine.queued());
     if (worst === this.#reported || worst !== (this.#trouble.get ?? this.#trouble.post)) return; // changed meanwhile
     this.#reported = worst;
     this.#hooks.onChange({ reachable: worst === null, queued, ...(worst === null ? {} : { code: worst }) });

@@ -1,6 +1,6 @@
 /** Backups: making one, restoring one, and handing one to the host after changes. */
 
-import { call } from "../module/core.js";
+import { call, callComplete } from "../module/core.js";
 import type { VaultWays } from "../portal/engine.js";
 import { TesseraError, invalid, isTesseraError } from "../errors.js";
 import { stored, type Store } from "../store/store.js";
@@ -28,9 +28,9 @@ async function open(bundle: Uint8Array, { passphrase, key, recoveryCode, newPass
   const header = call((core) => core.bundleHeader(bundle));
   const now = Math.floor(Date.now() / 1000);
   const way = freshWay();
-  const openWith = (kind: number, secret: Uint8Array): Opened | Promise<Opened> => {
-    const restore = (kek?: Uint8Array): Opened =>
-      call((core) => core.Engine.restore(bundle, kind, secret, kek, way.salt, way.iterations, now));
+  const openWith = (kind: number, secret: Uint8Array): Promise<Opened> => {
+    const restore = (kek?: Uint8Array): Promise<Opened> =>
+      callComplete((core) => core.Engine.restore(bundle, kind, secret, kek, way.salt, way.iterations, now));
     return newPassphrase === undefined ? restore() : withKey(newPassphrase, way, restore);
   };
   if (key !== undefined) return withHostKey(key, (kek) => openWith(OPENED_BY.key, kek));

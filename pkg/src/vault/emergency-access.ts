@@ -1,7 +1,7 @@
 /** Emergency access: a backup opened with shares, to be read for a while, by someone who is not its owner. */
 
 import { bytes, integer, options as known, text } from "../arguments.js";
-import { call, init } from "../module/core.js";
+import { callComplete, init } from "../module/core.js";
 import type { Engine } from "../portal/engine.js";
 import { EngineHost } from "../portal/engine-host.js";
 import { readMessages } from "../portal/messages.js";
@@ -62,7 +62,7 @@ export class EmergencySession extends EventTarget {
     if (given.store !== undefined) requireStore(given.store);
     const relay = given.relay === undefined ? undefined : new Relay(relayClient(given.relay));
 
-    const { engine, commit } = call((core) => core.Engine.openWithShares(bundle, shares));
+    const { engine, commit } = await callComplete((core) => core.Engine.openWithShares(bundle, shares));
     const copy = memoryStore();
     const host = new EngineHost(engine, copy, (await copy.commit(0, commit)) as number, () => {});
     const id = randomBytes(ID_LENGTH);

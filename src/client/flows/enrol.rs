@@ -50,7 +50,7 @@ impl Client {
             return Err(ClientError::InvalidArgument("expiresInSeconds"));
         }
         let stage = match kind {
-            Kind::Qr => self.account.offer(rng)?,
+            Kind::Qr => self.account.offer(rng),
             Kind::Link => Stage::AwaitingOffer { offer_hash: None },
         };
         let secret = InvitationSecret::random(rng);
@@ -147,7 +147,7 @@ impl Client {
             Binding::Inviter(inviter) if inviter == *self.public() => {
                 return Err(EnrolmentError::OwnIdentity.into());
             }
-            Binding::Inviter(inviter) => (self.account.offer(rng)?, Some(inviter)),
+            Binding::Inviter(inviter) => (self.account.offer(rng), Some(inviter)),
             Binding::EnclosedOffer(_) => return Err(EnrolmentError::InvitationOutdated.into()),
         };
         let id = InvitationId::random(rng);

@@ -51,8 +51,8 @@ const NOTES = {
   ],
   download: (entries) =>
     Object.entries(entries).map(
-      ([entry, { wasm, scripts }]) =>
-        `\`${entry}\`: ${wasm === undefined ? "" : `module ${bytes(wasm)}; `}scripts, bundled: ${bytes(scripts)}`,
+      ([entry, { wasm, scripts, later }]) =>
+        `\`${entry}\`: ${wasm === undefined ? "" : `module ${bytes(wasm)}; `}scripts, bundled: ${bytes(scripts)}${later?.raw ? `; after them, the rest of the module: ${bytes(later)}` : ""}`,
     ),
 };
 

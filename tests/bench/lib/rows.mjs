@@ -54,8 +54,8 @@ const ROWS = {
     grown("memory of the modules then", modules),
   ],
   download: (entries) => [
-    size("the main entry, gzip", entries["."], "gzip", 240),
-    size("the main entry, brotli", entries["."], "brotli", 200),
+    size("the main entry until messages show, gzip", entries["."], "gzip", 240),
+    size("the main entry until messages show, brotli", entries["."], "brotli", 200),
     size("`./sdk`, gzip", entries["./sdk"], "gzip", 110),
     size("the elements in one language, gzip", entries["./elements"], "gzip", 60),
   ],

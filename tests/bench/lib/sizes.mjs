@@ -7,7 +7,11 @@ import { build } from "esbuild";
 
 /** The entries with a module: the customer's script, and the module. */
 export const ENTRIES = {
-  ".": { script: `export { init, Portal, indexedDbStore, isTesseraError } from "./index.js";`, wasm: "core/core.wasm" },
+  ".": {
+    script: `export { init, Portal, indexedDbStore, isTesseraError } from "./index.js";`,
+    wasm: "core/core-first.wasm",
+    later: "core/core-rest.wasm",
+  },
   "./sdk": { script: `export * from "./sdk.js";`, wasm: "core/sdk.wasm" },
 };
 
@@ -37,13 +41,21 @@ export async function elementsSize(dist) {
   return add(...own);
 }
 
-/** The wasm module and the scripts that are there from the start; what is loaded on demand is not counted. */
+/**
+ * Until the first message is shown: the wasm module and the scripts that are there from the start. What is loaded on demand is not
+ * counted; `later` is the rest of the module, which is loaded after it by itself.
+ */
 export async function sizes(dist, entry) {
-  const { script, wasm } = ENTRIES[entry];
+  const { script, wasm, later } = ENTRIES[entry];
   const { metafile, outputFiles } = await bundle(dist, script);
   const contents = byName(outputFiles);
   const scripts = initial(metafile).map((name) => compressed(contents.get(name)));
-  return { wasm: compressed(await readFile(new URL(wasm, dist))), scripts: add(...scripts) };
+  const file = async (path) => compressed(await readFile(new URL(path, dist)));
+  return {
+    wasm: await file(wasm),
+    scripts: add(...scripts),
+    later: later === undefined ? add() : await file(later),
+  };
 }
 
 function bundle(dist, script) {
