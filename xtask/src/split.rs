@@ -67,9 +67,10 @@ const FIRST_METHODS: [&str; 34] = [
 ];
 
 /// Functions and classes beside the engine that the first part has.
-const FIRST_FUNCTIONS: [&str; 6] = [
+const FIRST_FUNCTIONS: [&str; 7] = [
     "HttpRelay",
     "bundleHeader",
+    "checkInvitation",
     "vaultWays",
     "verifyAudit",
     "verifyEvidence",
