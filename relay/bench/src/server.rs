@@ -149,6 +149,22 @@ impl Server {
         Ok(kib.parse::<u64>()? * 1024)
     }
 
+    /// The processor time that it has used.
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        let id = self.child.id().context("it has ended")?;
+        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // The name, in parentheses, may have spaces.
+        let (_, fields) = stat.rsplit_once(')').context("no fields")?;
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(str::parse::<u64>)
+            .sum::<Result<_, _>>()?;
+        // Linux counts hundredths of a second here on every machine.
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
     /// Stops it with SIGTERM and returns its directory.
     pub(crate) async fn stop(mut self) -> Result<TempDir> {
         if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) {

@@ -280,6 +280,17 @@ pub trait Store: Clone + Send + Sync + 'static {
         epoch: u64,
     ) -> impl Future<Output = Result<Found<Vec<u8>>, StoreError>> + Send;
 
+    /// Passes the bytes of some batches of one chain to a function, in this order and
+    /// not on the threads that answer, each time with what it returned before. Returns
+    /// nothing if a batch is not held, or when the function does.
+    fn fold_batches<T: Send + 'static>(
+        &self,
+        chain: (BucketId, Origin),
+        epochs: Vec<u64>,
+        first: T,
+        add: impl FnMut(T, &[u8]) -> Result<Option<T>, StoreError> + Send + 'static,
+    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send;
+
     /// One segment. It may exist before the batch that completes it is visible:
     /// the caller must compare its last epoch.
     fn segment(
