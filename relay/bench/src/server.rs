@@ -71,11 +71,8 @@ impl Server {
         Ok(server)
     }
 
-    /// The distribution's NATS with streams on disk; `None` if not installed.
-    pub(crate) async fn nats() -> Result<Option<Self>> {
-        if !Path::new("/usr/sbin/nats-server").exists() {
-            return Ok(None);
-        }
+    /// NATS with streams on disk, which it syncs from time to time.
+    pub(crate) async fn nats(binary: &Path) -> Result<Self> {
         let (address, directory) = (free()?, temporary()?);
         let settings = format!(
             "listen: \"{address}\"\njetstream {{ store_dir: \"{}\" }}\nmax_connections: 10000\n",
@@ -83,11 +80,11 @@ impl Server {
         );
         let file = directory.path().join("nats.conf");
         fs::write(&file, settings)?;
-        let mut command = Command::new("/usr/sbin/nats-server");
+        let mut command = Command::new(binary);
         command.arg("-c").arg(file);
         let server = Self::spawn(command, address, directory)?;
         server.until_connected().await?;
-        Ok(Some(server))
+        Ok(server)
     }
 
     /// nginx with these bytes as a static file at `/batch`; `None` if not installed.
