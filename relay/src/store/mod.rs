@@ -159,6 +159,9 @@ pub enum StoreError {
     /// The store must not be used any more: a write may be lost.
     #[error("the store has failed; restart the relay")]
     Failed,
+    /// The shared store has what only a newer version knows. Nothing is lost.
+    #[error("LOG_NEWER: the log has messages of a newer version: upgrade this relay")]
+    Newer,
     /// The queue for buckets of this kind has as many cells as can be published
     /// in time.
     #[error("the queue is full: more cells cannot be published in time")]
@@ -337,8 +340,9 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// The reason for refusing posts.
     fn writable(&self) -> Result<(), StoreError>;
 
-    /// Completes when the store has failed permanently; otherwise never.
-    fn failed(&self) -> impl Future<Output = ()> + Send;
+    /// Completes when the store has failed permanently, with the reason; otherwise
+    /// never.
+    fn failed(&self) -> impl Future<Output = StoreError> + Send;
 
     /// Finishes pending work and closes the files.
     fn shutdown(&self) -> impl Future<Output = ()> + Send;

@@ -325,13 +325,14 @@ impl Store for SqliteStore {
         *self.0.state.borrow()
     }
 
-    async fn failed(&self) {
+    async fn failed(&self) -> StoreError {
         let mut state = self.0.state.clone();
         let failed = |state: &Result<(), StoreError>| *state == Err(StoreError::Failed);
         if state.wait_for(failed).await.is_err() {
             // The writer has stopped normally and cannot fail any more.
             std::future::pending::<()>().await;
         }
+        StoreError::Failed
     }
 
     async fn shutdown(&self) {
