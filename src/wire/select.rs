@@ -8,7 +8,10 @@
 //! answer  = q × (cell_size - 16) bytes
 //! ```
 
-use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, CellSize, Origin, cell::TAG_LEN};
+mod sums;
+
+pub use self::sums::{Selection, xor};
+use super::{CellSize, Origin};
 use crate::base::{ErrorCode, encoding::Reader, parameters::MAX_EPOCH};
 
 /// Maximum number of bitmaps of a request.
@@ -174,73 +177,6 @@ fn fields(bytes: &[u8]) -> Option<(SelectWindow, usize, &[u8])> {
     };
     let queries = reader.u8()?.into();
     Some((window, queries, reader.rest()))
-}
-
-/// The answer to a request, added up batch by batch: one pass over the cells for all
-/// bitmaps.
-#[derive(Clone, Debug)]
-pub struct Selection {
-    cell_size: CellSize,
-    sums: Vec<u8>,
-    cells: usize,
-}
-
-impl Selection {
-    /// Nothing added yet.
-    #[must_use]
-    pub fn new(select: &Select<'_>, cell_size: CellSize) -> Self {
-        Self {
-            cell_size,
-            sums: vec![0; select.queries * (cell_size.bytes() - TAG_LEN)],
-            cells: 0,
-        }
-    }
-
-    /// Adds the next batch of the window, from its bytes: without verification,
-    /// because a relay trusts its own store. Returns `false` once there are more
-    /// cells than the request states.
-    ///
-    /// # Errors
-    ///
-    /// [`BatchError::Malformed`], also for cells of another size.
-    pub fn add(&mut self, select: &Select<'_>, batch: &[u8]) -> Result<bool, BatchError> {
-        let (header, cells) = batch
-            .split_first_chunk::<BATCH_HEADER_LEN>()
-            .ok_or(BatchError::Malformed)?;
-        let size = self.cell_size.bytes();
-        if BatchHeader::decode(header)?.cell_size != self.cell_size || cells.len() % size != 0 {
-            return Err(BatchError::Malformed);
-        }
-        for cell in cells.chunks_exact(size) {
-            let rest = cell.get(TAG_LEN..).unwrap_or_default();
-            let sums = self.sums.chunks_exact_mut(rest.len()).enumerate();
-            for (_, sum) in sums.filter(|(query, _)| select.selects(*query, self.cells)) {
-                xor(sum, rest);
-            }
-            self.cells += 1;
-        }
-        Ok(self.cells <= select.window.count as usize)
-    }
-
-    /// The answer, once every batch of the window was added.
-    ///
-    /// # Errors
-    ///
-    /// [`SelectError::Window`] if they have another number of cells than the request
-    /// states.
-    pub fn finish(self, select: &Select<'_>) -> Result<Vec<u8>, SelectError> {
-        match self.cells == select.window.count as usize {
-            true => Ok(self.sums),
-            false => Err(SelectError::Window),
-        }
-    }
-}
-
-/// Adds bytes to a sum of the same length.
-pub fn xor(sum: &mut [u8], bytes: &[u8]) {
-    for (sum, byte) in sum.iter_mut().zip(bytes) {
-        *sum ^= byte;
-    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,12 @@ fn relay(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     build::relay_bench(workspace)?;
     let mut bench = Command::new(build::relay_bench_binary(workspace));
     bench.arg("--relay").arg(build::relay_binary(workspace));
+    if std::env::var_os("NATS_SERVER").is_none() {
+        match build::nats(workspace) {
+            Ok(binary) => drop(bench.env("NATS_SERVER", binary)),
+            Err(error) => eprintln!("without NATS: {error:#}"),
+        }
+    }
     if !arguments.iter().any(|argument| argument == "--quick") {
         let document = workspace.path("docs/benchmarks.md");
         bench.arg("--document").arg(document);

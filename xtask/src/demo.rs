@@ -25,25 +25,26 @@ pub(crate) struct Options {
     /// Port of portal and relay on 127.0.0.1; 0 takes any free port
     #[arg(long, default_value_t = 8100)]
     port: u16,
-    /// Run the conversation in a headless browser and print it with timings; exit 0 if all of it worked
+    /// Run the conversation in a headless browser and print it with timings; exit 0 if all of it worked.
+    /// With --cluster, relays are killed and started meanwhile
     #[arg(long)]
     check: bool,
     /// Five relays that exchange their batches, each with the portal, and a page that kills and starts them:
     /// on five ports from --port on, and on those 50 and 100 higher
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long)]
     cluster: bool,
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
-    if options.cluster {
-        return cluster(workspace, options.port);
-    }
     let browser = options.check.then(Browser::find).transpose()?;
+    if options.cluster {
+        return cluster(workspace, options.port, browser.as_ref());
+    }
     relay::require_free(options.port)?; // before the build, which takes minutes the first time
     build::all(workspace)?;
     let mut relay = Relay::start(workspace, options.port)?;
     let code = match browser {
-        Some(browser) => check(workspace, &relay, &browser)?,
+        Some(browser) => check(workspace, "conversation.mjs", &relay.url(), &browser)?,
         None => serve(&mut relay)?,
     };
     relay.stop()?;
@@ -63,8 +64,8 @@ fn serve(relay: &mut Relay) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Relays as `tessera-relay cluster` runs them, until Ctrl-C.
-fn cluster(workspace: &Workspace, port: u16) -> Result<ExitCode> {
+/// Relays as `tessera-relay cluster` runs them, until Ctrl-C; or until the check has ended.
+fn cluster(workspace: &Workspace, port: u16, browser: Option<&Browser>) -> Result<ExitCode> {
     let ports = cluster_ports(port)?;
     for port in ports {
         relay::require_free(port)?;
@@ -94,19 +95,25 @@ fn cluster(workspace: &Workspace, port: u16) -> Result<ExitCode> {
         port + CONTROL
     );
     let mut relays = Group::spawn(&mut command)?;
-    while !interrupted() {
-        if let Some(status) = relays.try_wait()? {
-            bail!("the relays have stopped ({status})");
+    let code = match browser {
+        Some(browser) => check(workspace, "cluster.mjs", &port.to_string(), browser)?,
+        None => {
+            while !interrupted() {
+                if let Some(status) = relays.try_wait()? {
+                    bail!("the relays have stopped ({status})");
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+            println!();
+            ExitCode::SUCCESS
         }
-        thread::sleep(Duration::from_millis(100));
-    }
-    println!();
+    };
     let status = relays.stop()?;
     ensure!(
         status.success(),
         "the relays did not stop cleanly ({status})"
     );
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 /// The ports of the relays, of the control page, and those for each other.
@@ -126,12 +133,18 @@ fn cluster_ports(first: u16) -> Result<Vec<u16>> {
         .collect())
 }
 
-fn check(workspace: &Workspace, relay: &Relay, browser: &Browser) -> Result<ExitCode> {
+/// Runs a script of the end-to-end tests on what was started.
+fn check(
+    workspace: &Workspace,
+    script: &str,
+    argument: &str,
+    browser: &Browser,
+) -> Result<ExitCode> {
     npm::install(&workspace.path("tests/e2e"))?;
     let mut conversation = Command::new("node");
     conversation
-        .arg(workspace.path("tests/e2e/conversation.mjs"))
-        .arg(relay.url())
+        .arg(workspace.path("tests/e2e").join(script))
+        .arg(argument)
         .env("CHROMIUM", &browser.chromium);
     let end = Group::spawn(&mut conversation)?.wait(CHECK_LIMIT)?;
     if end.success() {

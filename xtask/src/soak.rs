@@ -19,6 +19,10 @@ pub(crate) struct Options {
     #[arg(long, default_value = "sqlite")]
     store: Kind,
 
+    /// Partitions of machines in network namespaces instead; with --store nats, as root
+    #[arg(long, requires = "store", conflicts_with = "power_cuts")]
+    partitions: bool,
+
     /// Cut the power of everything now and then, on loop devices; with --store nats, as root
     #[arg(long, requires = "store")]
     power_cuts: bool,
@@ -34,6 +38,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     let limit = Duration::from_secs_f64(options.minutes.max(0.0) * 60.0 + 3600.0);
     let test = match options.store {
         Kind::Sqlite => "soak::soak",
+        Kind::Nats if options.partitions => "nats::nemesis::partitions::soak",
         Kind::Nats => "nats::nemesis::soak",
     };
     let mut soak = Command::new(env!("CARGO"));

@@ -28,17 +28,22 @@ impl Connection {
 
     /// Posts entries; only 202 counts.
     pub(crate) async fn post_cells(&mut self, body: &[u8]) -> Result<()> {
+        let (status, _) = self.post("/v1/cells", body).await?;
+        ensure!(status == 202, "a post was answered {status}");
+        Ok(())
+    }
+
+    /// The status and the number of bytes of the answer to a post, which are read and dropped.
+    pub(crate) async fn post(&mut self, path: &str, body: &[u8]) -> Result<(u16, usize)> {
         let head = format!(
-            "POST /v1/cells HTTP/1.1\r\nhost: bench\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
         self.head.clear();
         self.head.extend_from_slice(head.as_bytes());
         self.head.extend_from_slice(body);
         self.stream.write_all(&self.head).await?;
-        let (status, _) = self.answer(None).await?;
-        ensure!(status == 202, "a post was answered {status}");
-        Ok(())
+        self.answer(None).await
     }
 
     /// The status and the number of bytes of a body, which are read and dropped.

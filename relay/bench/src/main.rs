@@ -11,6 +11,7 @@
 //! | [`http`], [`nats`], [`sqlite`] | one connection to each of what is measured |
 //! | [`server`] | child processes: the relay, the broker, nginx |
 //! | [`shared`] | a relay on a store that several relays share |
+//! | [`select`] | the sums for light readers |
 //! | [`close`] | the end of an epoch, in the store itself |
 //! | [`report`] | the table, with targets |
 
@@ -25,6 +26,7 @@ mod http;
 mod load;
 mod nats;
 mod report;
+mod select;
 mod server;
 mod shared;
 mod sqlite;
@@ -68,6 +70,8 @@ enum Step {
     Busy,
     /// Pulls of one batch
     Pulls,
+    /// Sums over a day's cells
+    Selects,
     /// Closes of an epoch, and a start on the resulting store
     Closes,
     /// Memory of idle subscribers
@@ -130,6 +134,9 @@ async fn run(options: &Options) -> Result<()> {
     }
     if options.wants(Step::Pulls) {
         steps::pulls(options, &mut report).await?;
+    }
+    if options.wants(Step::Selects) {
+        select::measure(options, &mut report).await?;
     }
     if options.wants(Step::Closes) {
         steps::closes_and_start(options, &mut report).await?;

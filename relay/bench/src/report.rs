@@ -4,6 +4,8 @@ use std::{fmt::Write as _, fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result};
 
+use crate::shared;
+
 const BEGIN: &str = "<!-- relay results: written by `cargo xtask bench relay` -->\n";
 const END: &str = "<!-- end of relay results -->";
 
@@ -146,17 +148,19 @@ fn machine() -> String {
         .and_then(|kib| kib.parse().ok())
         .unwrap_or(0.0);
     let load = read("/proc/loadavg");
-    let versions = [("nats-server", "-v"), ("nginx", "-v")].map(|(program, flag)| {
-        let said = Command::new(program).arg(flag).output();
-        said.map_or_else(
-            |_| format!("no {program}"),
-            |said| {
-                String::from_utf8_lossy(&[said.stdout, said.stderr].concat())
-                    .trim()
-                    .to_owned()
-            },
-        )
-    });
+    let version = |program: Option<&Path>, name: &str| {
+        let said = program.map(|program| Command::new(program).arg("-v").output());
+        match said {
+            Some(Ok(said)) => String::from_utf8_lossy(&[said.stdout, said.stderr].concat())
+                .trim()
+                .to_owned(),
+            Some(Err(_)) | None => format!("no {name}"),
+        }
+    };
+    let versions = [
+        version(shared::binary().as_deref(), "nats-server"),
+        version(Some("nginx".as_ref()), "nginx"),
+    ];
     format!(
         "{cores} cores ({}), {:.0} GiB; load average when it began {}; {}; SQLite {}",
         of(&read("/proc/cpuinfo"), "model name"),

@@ -71,11 +71,8 @@ impl Server {
         Ok(server)
     }
 
-    /// The distribution's NATS with streams on disk; `None` if not installed.
-    pub(crate) async fn nats() -> Result<Option<Self>> {
-        if !Path::new("/usr/sbin/nats-server").exists() {
-            return Ok(None);
-        }
+    /// NATS with streams on disk, which it syncs from time to time.
+    pub(crate) async fn nats(binary: &Path) -> Result<Self> {
         let (address, directory) = (free()?, temporary()?);
         let settings = format!(
             "listen: \"{address}\"\njetstream {{ store_dir: \"{}\" }}\nmax_connections: 10000\n",
@@ -83,11 +80,11 @@ impl Server {
         );
         let file = directory.path().join("nats.conf");
         fs::write(&file, settings)?;
-        let mut command = Command::new("/usr/sbin/nats-server");
+        let mut command = Command::new(binary);
         command.arg("-c").arg(file);
         let server = Self::spawn(command, address, directory)?;
         server.until_connected().await?;
-        Ok(Some(server))
+        Ok(server)
     }
 
     /// nginx with these bytes as a static file at `/batch`; `None` if not installed.
@@ -147,6 +144,22 @@ impl Server {
             .and_then(|line| line.split_whitespace().nth(1))
             .context("no VmRSS")?;
         Ok(kib.parse::<u64>()? * 1024)
+    }
+
+    /// The processor time that it has used.
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        let id = self.child.id().context("it has ended")?;
+        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // The name, in parentheses, may have spaces.
+        let (_, fields) = stat.rsplit_once(')').context("no fields")?;
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(str::parse::<u64>)
+            .sum::<Result<_, _>>()?;
+        // Linux counts hundredths of a second here on every machine.
+        Ok(Duration::from_millis(ticks * 10))
     }
 
     /// Stops it with SIGTERM and returns its directory.

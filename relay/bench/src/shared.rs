@@ -35,7 +35,7 @@ struct Servers {
 }
 
 /// nats-server 2.15.1 or newer, as the tests find it.
-fn binary() -> Option<PathBuf> {
+pub(crate) fn binary() -> Option<PathBuf> {
     let installed =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/nats/bin/nats-server");
     let named = std::env::var_os("NATS_SERVER").map(PathBuf::from);

@@ -15,7 +15,7 @@ use crate::{
     nats,
     report::{Report, Row, Target},
     server::Server,
-    sqlite,
+    shared, sqlite,
 };
 
 const BUCKETS: u32 = 64;
@@ -59,7 +59,10 @@ impl Rounds {
 /// One cell per post, at the maximum rate and at half of it.
 pub(crate) async fn posts(options: &Options, report: &mut Report) -> Result<()> {
     let relay = Server::relay(&options.relay, &[]).await?;
-    let broker = Server::nats().await?;
+    let broker = match shared::binary() {
+        Some(binary) => Some(Server::nats(&binary).await?),
+        None => None,
+    };
     if let Some(broker) = &broker {
         nats::Connection::open(broker.address, 0)
             .await?

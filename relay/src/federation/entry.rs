@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use tessera::wire::{Origin, hex};
+use tessera::wire::{Origin, OriginKey, hex};
 use zeroize::Zeroizing;
 
 use super::{Identity, Member, Pin};
@@ -18,7 +18,11 @@ use crate::{
     Config,
     config::{ConfigError, Storage},
     server::store_options,
-    store::{SqliteStore, Store as _, sqlite::OpenError},
+    store::{
+        SqliteStore, Store as _,
+        log::{StateDir, StateDirError},
+        sqlite::OpenError,
+    },
 };
 
 /// Flags of `federation-entry`.
@@ -62,9 +66,12 @@ pub enum EntryError {
     /// Flags that are missing.
     #[error("--peer-cert and --peer-key are needed, as for serve")]
     Missing,
-    /// A store whose origin key is elsewhere.
-    #[error("only for --storage sqlite://")]
-    Storage,
+    /// A shared store without the directory of a member.
+    #[error("--state-dir is needed: the directory of a member of the shared store")]
+    StateDir,
+    /// The keys of a member cannot be read.
+    #[error(transparent)]
+    Keys(#[from] StateDirError),
     /// A file cannot be read or written.
     #[error("{}: {error}", path.display())]
     File {
@@ -126,10 +133,15 @@ impl Member {
     }
 }
 
-/// The origin of a store, which is created if it does not exist.
+/// The origin of a store. A store on SQLite is created if it does not exist.
 pub(crate) async fn origin(config: &Config) -> Result<Origin, EntryError> {
-    let Storage::Sqlite(path) = &config.storage.url else {
-        return Err(EntryError::Storage);
+    let path = match &config.storage.url {
+        Storage::Sqlite(path) => path,
+        Storage::Nats(_) => {
+            let directory = config.nats.state_dir.as_ref();
+            let state = StateDir::open(directory.ok_or(EntryError::StateDir)?)?;
+            return Ok(OriginKey::from_seed(state.seed()).origin());
+        }
     };
     let store = SqliteStore::open(path, &store_options(config)?)?;
     let origin = store.origin();

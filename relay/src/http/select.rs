@@ -22,6 +22,10 @@ use crate::{
     store::{Found, Store, StoreError},
 };
 
+/// Number of batches that are read in one go, a day's and some more: meanwhile the store
+/// cannot truncate its log.
+const AT_ONCE: usize = 64;
+
 /// Counts requests that are being answered: each keeps a core busy.
 #[derive(Debug)]
 pub(super) struct Selects(Semaphore);
@@ -82,7 +86,8 @@ async fn epochs<S: Store>(
     Ok(epochs)
 }
 
-/// Reads one batch after the other, and adds each to all sums.
+/// Reads one batch after the other, and adds each to all sums. Many batches in one go:
+/// handing each to another thread would take longer than adding it up.
 async fn add_up<S: Store>(
     app: &App<S>,
     bucket: BucketId,
@@ -94,22 +99,20 @@ async fn add_up<S: Store>(
         let select = Select::decode(&body, size)?;
         (select.window().origin, Selection::new(&select, size))
     };
-    for epoch in epochs {
-        let read = app.reads.read(app.store.batch(bucket, origin, *epoch));
-        let Found::Held(batch) = read.await? else {
-            return Err(SelectError::Window.into()); // Past retention meanwhile.
-        };
+    for epochs in epochs.chunks(AT_ONCE) {
         let body = body.clone();
-        // Not on the threads that answer.
-        let added = tokio::task::spawn_blocking(move || {
-            let select = Select::decode(&body, size)?;
-            let added = selection.add(&select, &batch).map_err(StoreError::from)?;
-            match added {
-                true => Ok(selection),
-                false => Err(Refusal::from(SelectError::Window)),
-            }
-        });
-        selection = added.await.map_err(|_| StoreError::Damaged)??;
+        let add = move |mut selection: Selection, batch: &[u8]| {
+            // It was decoded before.
+            let select = Select::decode(&body, size).map_err(|_| StoreError::Misused)?;
+            let is_within = selection.add(&select, batch)?;
+            Ok(is_within.then_some(selection))
+        };
+        let chain = (bucket, origin);
+        let added = app
+            .store
+            .fold_batches(chain, epochs.to_vec(), selection, add);
+        // Past retention meanwhile, or more cells than the request states.
+        selection = added.await?.ok_or(SelectError::Window)?;
     }
     let select = Select::decode(&body, size)?;
     Ok(selection.finish(&select)?)

@@ -13,8 +13,8 @@ use crate::{
     store::{
         Kind,
         log::{
-            Log as _, LogConfig, LogError, LogOpenError, StateDir, Stream, adopt, first_steps,
-            initialize, nats::Nats,
+            LEVEL, Log as _, LogConfig, LogError, LogOpenError, StateDir, Stream, adopt,
+            first_steps, initialize, nats::Nats, raise,
         },
         sqlite::{History, OpenError, check},
     },
@@ -32,6 +32,20 @@ pub enum StoreCommand {
     /// Takes the settings of `serve`, which every member then has to have. Needs credentials that
     /// may create streams; the relays' own may not. May be repeated until it succeeds.
     Init(Box<InitArgs>),
+    /// Raise the level of a store, once every relay runs this version
+    ///
+    /// Relays write what an older version does not know only from then on. An older relay that still
+    /// runs stops with LOG_NEWER; it loses nothing, and starts again once it is upgraded. Runs beside
+    /// the relay of a member, with its flags. May be repeated.
+    Raise(Box<RaiseArgs>),
+}
+
+/// Flags of `store raise`.
+#[derive(Args, Clone, Debug)]
+pub struct RaiseArgs {
+    /// The settings, as for `serve`.
+    #[command(flatten)]
+    pub config: Config,
 }
 
 /// Flags of `store init`.
@@ -59,13 +73,15 @@ impl StoreCommand {
     ///
     /// One of [`ReplicaError`].
     pub async fn run(self) -> Result<String, ReplicaError> {
-        let Self::Init(args) = self;
-        init(&args).await
+        match self {
+            Self::Init(args) => init(&args).await,
+            Self::Raise(args) => raise_store(&args.config).await,
+        }
     }
 }
 
-/// Creates the store. The settings are written last, so until then it may be
-/// repeated.
+/// Creates the store. The settings are written last but for the level, so until then it
+/// may be repeated.
 async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
     let config = &args.config;
     config.check()?;
@@ -136,10 +152,43 @@ async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
             moved = format!(" {closes} closes were moved from {path}, which has a new name.");
         }
     }
+    raise_patiently(&log, &state)
+        .await
+        .map_err(LogOpenError::Log)?;
     Ok(format!(
         "store {} on {} servers, origin {origin}.{moved} Start the first relay with the same settings",
         url.id, args.replicas
     ))
+}
+
+/// Raises the level of a store that exists.
+async fn raise_store(config: &Config) -> Result<String, ReplicaError> {
+    config.check()?;
+    let Storage::Nats(url) = &config.storage.url else {
+        return Err(ConfigError::NotShared("state-dir").into());
+    };
+    let state = open_state(config.nats.state_dir.as_deref().unwrap_or("".as_ref()))?;
+    let log = checks::connect(url, &config.nats)?;
+    let origin = OriginKey::from_seed(state.seed()).origin();
+    checks::check(config, url, &log, origin).await?;
+    raise_patiently(&log, &state)
+        .await
+        .map_err(LogOpenError::Log)?;
+    Ok(format!(
+        "store {} has level {LEVEL}: relays of versions that do not know it stop with LOG_NEWER",
+        url.id
+    ))
+}
+
+/// Writes the record again if there is no answer: a second one changes nothing.
+async fn raise_patiently(log: &Nats, state: &StateDir) -> Result<(), LogError> {
+    let start = Instant::now();
+    loop {
+        match raise(log, state.seed()).await {
+            Err(LogError::Unavailable) if start.elapsed() < PATIENCE => sleep(PAUSE).await,
+            raised => return raised,
+        }
+    }
 }
 
 /// Opens the store that is moved, in which no cell may wait.

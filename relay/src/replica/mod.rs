@@ -6,7 +6,7 @@
 //! | [`streams`] | the four streams of a service, their exact configuration |
 //! | [`servers`] | what the servers say about themselves: version, durability |
 //! | [`checks`] | what must hold before a relay starts on the store |
-//! | [`init`] | the command `store`: creates a store |
+//! | [`init`] | the command `store`: creates a store, raises its level |
 //! | [`member`] | how the keys reach a new member |
 //! | [`commands`] | the command `member` |
 //!
@@ -216,6 +216,7 @@ impl ReplicaError {
             Self::StateExists(_) => "STATE_EXISTS",
             Self::State(error) | Self::Open(LogOpenError::State(error)) => state_code(error),
             Self::Io { .. } => "STATE_UNAVAILABLE",
+            Self::Open(LogOpenError::Newer) => "LOG_NEWER",
             Self::Open(_) => "VIEW_UNUSABLE",
             Self::NkeyInvalid(_) => "NKEY_INVALID",
             Self::Nats(_) => "SETTINGS_INVALID",

@@ -306,7 +306,7 @@ impl<S: Store> Relay<S> {
         }
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
-            () = store.failed() => Err(RunError::Store(StoreError::Failed)),
+            error = store.failed() => Err(RunError::Store(error)),
             error = ended(&mut pulling) => Err(error),
             // No task should end before shutdown.
             _ = tasks.join_next() => Err(RunError::Ended),

@@ -56,6 +56,18 @@ macro_rules! reads_from {
             $store.batch(bucket, origin, epoch).await
         }
 
+        async fn fold_batches<T: Send + 'static>(
+            &$self,
+            chain: (::tessera::wire::BucketId, ::tessera::wire::Origin),
+            epochs: Vec<u64>,
+            first: T,
+            add: impl FnMut(T, &[u8]) -> Result<Option<T>, $crate::store::StoreError>
+            + Send
+            + 'static,
+        ) -> Result<Option<T>, $crate::store::StoreError> {
+            $store.fold_batches(chain, epochs, first, add).await
+        }
+
         async fn segment(
             &$self,
             bucket: ::tessera::wire::BucketId,

@@ -159,6 +159,9 @@ pub enum StoreError {
     /// The store must not be used any more: a write may be lost.
     #[error("the store has failed; restart the relay")]
     Failed,
+    /// The shared store has what only a newer version knows. Nothing is lost.
+    #[error("LOG_NEWER: the log has messages of a newer version: upgrade this relay")]
+    Newer,
     /// The queue for buckets of this kind has as many cells as can be published
     /// in time.
     #[error("the queue is full: more cells cannot be published in time")]
@@ -280,6 +283,17 @@ pub trait Store: Clone + Send + Sync + 'static {
         epoch: u64,
     ) -> impl Future<Output = Result<Found<Vec<u8>>, StoreError>> + Send;
 
+    /// Passes the bytes of some batches of one chain to a function, in this order and
+    /// not on the threads that answer, each time with what it returned before. Returns
+    /// nothing if a batch is not held, or when the function does.
+    fn fold_batches<T: Send + 'static>(
+        &self,
+        chain: (BucketId, Origin),
+        epochs: Vec<u64>,
+        first: T,
+        add: impl FnMut(T, &[u8]) -> Result<Option<T>, StoreError> + Send + 'static,
+    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send;
+
     /// One segment. It may exist before the batch that completes it is visible:
     /// the caller must compare its last epoch.
     fn segment(
@@ -326,8 +340,9 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// The reason for refusing posts.
     fn writable(&self) -> Result<(), StoreError>;
 
-    /// Completes when the store has failed permanently; otherwise never.
-    fn failed(&self) -> impl Future<Output = ()> + Send;
+    /// Completes when the store has failed permanently, with the reason; otherwise
+    /// never.
+    fn failed(&self) -> impl Future<Output = StoreError> + Send;
 
     /// Finishes pending work and closes the files.
     fn shutdown(&self) -> impl Future<Output = ()> + Send;

@@ -1,5 +1,7 @@
 //! The portal's files.
 
+use std::path::PathBuf;
+
 use tempfile::TempDir;
 
 use crate::server::Server;
@@ -103,7 +105,7 @@ fn only_named_web_origins_may_frame_the_portal() {
 }
 
 /// A portal of three files, one of them with compressed ones beside it.
-fn portal_with_compressed(directory: &TempDir) -> std::path::PathBuf {
+fn portal_with_compressed(directory: &TempDir) -> PathBuf {
     let portal = directory.path().join("portal");
     std::fs::create_dir_all(portal.join("assets")).unwrap();
     for (name, content) in [
@@ -119,12 +121,18 @@ fn portal_with_compressed(directory: &TempDir) -> std::path::PathBuf {
     portal
 }
 
-#[test]
-fn files_whose_name_is_a_hash_are_sent_compressed_to_those_who_take_it() {
+/// A relay that serves it, with its directory and that of the portal.
+fn with_compressed() -> (TempDir, PathBuf, Server) {
     let directory = TempDir::new().unwrap();
     let portal = portal_with_compressed(&directory);
     let flags = format!("--static-dir {}", portal.display());
     let server = Server::start(directory.path(), &flags);
+    (directory, portal, server)
+}
+
+#[test]
+fn files_whose_name_is_a_hash_are_sent_compressed_to_those_who_take_it() {
+    let (_directory, _, server) = with_compressed();
     let client = server.client;
     let script = "/assets/main-3c4d.js";
     for (accepted, encoding, body) in [
@@ -164,10 +172,7 @@ fn files_whose_name_is_a_hash_are_sent_compressed_to_those_who_take_it() {
 
 #[test]
 fn a_page_is_sent_once_for_each_of_its_contents_whatever_its_time() {
-    let directory = TempDir::new().unwrap();
-    let portal = portal_with_compressed(&directory);
-    let flags = format!("--static-dir {}", portal.display());
-    let server = Server::start(directory.path(), &flags);
+    let (_directory, portal, server) = with_compressed();
     let client = server.client;
     let page = client.get("/");
     assert_eq!(page.header("last-modified"), None);
@@ -221,10 +226,7 @@ fn a_page_is_sent_once_for_each_of_its_contents_whatever_its_time() {
 
 #[test]
 fn a_part_is_one_of_the_file_itself() {
-    let directory = TempDir::new().unwrap();
-    let portal = portal_with_compressed(&directory);
-    let flags = format!("--static-dir {}", portal.display());
-    let server = Server::start(directory.path(), &flags);
+    let (_directory, _, server) = with_compressed();
     let client = server.client;
     let script = "/assets/main-3c4d.js";
     let part = [("Accept-Encoding", "br, gzip"), ("Range", "bytes=2-4")];

@@ -12,6 +12,7 @@ use super::{
     commit::{Commit, CommittedBatch},
     hex::Hex,
     initialize,
+    level::FIRST,
 };
 use crate::store::{Assembled, Kind, StoreError, sqlite::History};
 
@@ -66,6 +67,7 @@ pub async fn adopt(
                 input: Hex([0; 32]),
                 r: Hex([0; 32]),
                 config: Hex(config.hash()),
+                level: FIRST,
                 batches: committed,
             };
             let bytes = commit.sign(&key)?;

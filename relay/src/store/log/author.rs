@@ -155,7 +155,7 @@ impl<L: Log> Process<L> {
         self.log.publish(subject, input).await?;
         self.crash("input")?;
         for (number, batches) in (0..count).zip(steps) {
-            let prev = {
+            let (prev, level) = {
                 let state = self.state.lock().await;
                 let position = state.kind(kind).position;
                 if position.next != marker.i {
@@ -164,7 +164,7 @@ impl<L: Log> Process<L> {
                 if position.step > number {
                     continue;
                 }
-                position.commit
+                (position.commit, state.level)
             };
             let mut committed = Vec::new();
             for batch in batches {
@@ -184,6 +184,7 @@ impl<L: Log> Process<L> {
                 input: Hex(computed.input),
                 r: Hex(Sha256::digest(marker.r.0).into()),
                 config: Hex(self.config_hash),
+                level,
                 batches: committed,
             };
             if self.state.lock().await.kind(kind).position.next != marker.i {

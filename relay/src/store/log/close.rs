@@ -33,7 +33,7 @@ impl<L: Log> Process<L> {
         let mut written: Option<(u64, Instant)> = None;
         loop {
             if self.is_stopped() {
-                return Err(StoreError::Failed);
+                return Err(self.health.failure());
             }
             let left = {
                 let mut state = self.state.lock().await;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use tessera::wire::Origin;
 
-use super::{Subject, hex::Hex};
+use super::{Subject, hex::Hex, level::FIRST};
 use crate::store::{Kind, StoreError};
 
 const MAGIC: &[u8; 4] = b"TSC1";
@@ -46,7 +46,18 @@ pub(super) struct Commit {
     pub(super) r: Hex<32>,
     /// SHA-256 of the configuration.
     pub(super) config: Hex<32>,
+    /// The level of the store: a new view may find no other record of it.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub(super) level: u32,
     pub(super) batches: Vec<CommittedBatch>,
+}
+
+const fn first() -> u32 {
+    FIRST
+}
+
+const fn is_first(level: &u32) -> bool {
+    *level == FIRST
 }
 
 /// A batch of a commit or import.
@@ -70,13 +81,12 @@ impl Commit {
         sign(MAGIC, self, key)
     }
 
-    /// Decodes a commit of this origin, and returns its hash.
-    pub(super) fn open(bytes: &[u8], origin: &Origin, kind: Kind) -> Option<(Self, [u8; 32])> {
-        let commit: Self = open(MAGIC, bytes, origin)?;
-        let fits = commit.v == VERSION
-            && commit.kind == char::from(kind.letter())
-            && commit.step < commit.steps;
-        fits.then(|| (commit, Sha256::digest(bytes).into()))
+    /// Decodes a commit of this origin and kind, and returns its hash.
+    pub(super) fn open(bytes: &[u8], origin: &Origin, kind: Kind) -> Signed<(Self, [u8; 32])> {
+        let signed = Signed::<Self>::open(MAGIC, VERSION, bytes, origin);
+        signed
+            .filter(|commit| commit.kind == char::from(kind.letter()) && commit.step < commit.steps)
+            .map(|commit| (commit, Sha256::digest(bytes).into()))
     }
 
     /// Returns `true` for the last step of its close.
@@ -123,18 +133,69 @@ pub(super) fn sign(
     Ok([magic.as_slice(), &signature, &body].concat())
 }
 
-/// Decodes a record that this origin has signed.
-pub(super) fn open<T: DeserializeOwned>(
-    magic: &[u8; 4],
-    bytes: &[u8],
-    origin: &Origin,
-) -> Option<T> {
+/// What a message is, if it should be a record that the origin has signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Signed<T> {
+    /// A record.
+    Known(T),
+    /// Signed, but not a record of this version: of a newer one.
+    Newer,
+    /// Not signed by this origin, or for another place.
+    Foreign,
+}
+
+impl<T> Signed<T> {
+    /// Decodes a record of this version.
+    pub(super) fn open(magic: &[u8; 4], version: u32, bytes: &[u8], origin: &Origin) -> Self
+    where
+        T: DeserializeOwned,
+    {
+        match signed_body(magic, bytes, origin) {
+            Some(body) => parse(version, body).map_or(Self::Newer, Self::Known),
+            None => Self::Foreign,
+        }
+    }
+
+    pub(super) fn filter(self, fits: impl FnOnce(&T) -> bool) -> Self {
+        match self {
+            Self::Known(record) if !fits(&record) => Self::Foreign,
+            signed => signed,
+        }
+    }
+
+    fn map<U>(self, with: impl FnOnce(T) -> U) -> Signed<U> {
+        match self {
+            Self::Known(record) => Signed::Known(with(record)),
+            Self::Newer => Signed::Newer,
+            Self::Foreign => Signed::Foreign,
+        }
+    }
+}
+
+/// Whether this origin has signed a message as a record of any kind.
+pub(super) fn is_signed(bytes: &[u8], origin: &Origin) -> bool {
+    let magic = bytes.first_chunk();
+    magic.is_some_and(|magic| signed_body(magic, bytes, origin).is_some())
+}
+
+/// The body of a record that this origin has signed.
+fn signed_body<'b>(magic: &[u8; 4], bytes: &'b [u8], origin: &Origin) -> Option<&'b [u8]> {
     let (signature, body) = bytes.strip_prefix(magic)?.split_at_checked(SIGNATURE_LEN)?;
     let signature = Signature::from_slice(signature).ok()?;
     VerifyingKey::from_bytes(&origin.0)
         .and_then(|key| key.verify_strict(&[magic, body].concat(), &signature))
         .ok()?;
-    serde_json::from_slice(body).ok()
+    Some(body)
+}
+
+/// Decodes the body of a record if its `v` is this version.
+pub(super) fn parse<T: DeserializeOwned>(version: u32, body: &[u8]) -> Option<T> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u32,
+    }
+    let found: Versioned = serde_json::from_slice(body).ok()?;
+    (found.v == version).then(|| serde_json::from_slice(body).ok())?
 }
 
 #[cfg(test)]
@@ -155,6 +216,7 @@ mod tests {
             input: Hex([1; 32]),
             r: Hex([2; 32]),
             config: Hex([3; 32]),
+            level: FIRST,
             batches: vec![CommittedBatch {
                 bucket: 0,
                 sha256: Hex([4; 32]),
@@ -171,22 +233,54 @@ mod tests {
         );
         let origin = Origin(key.verifying_key().to_bytes());
         let bytes = commit().sign(&key).unwrap();
-        let (opened, hash) = Commit::open(&bytes, &origin, Kind::Numbered).unwrap();
+        let Signed::Known((opened, hash)) = Commit::open(&bytes, &origin, Kind::Numbered) else {
+            panic!("it is signed");
+        };
         assert_eq!(opened, commit());
         assert_eq!(hash, <[u8; 32]>::from(Sha256::digest(&bytes)));
-        assert!(Commit::open(&bytes, &origin, Kind::Lobby).is_none());
+        assert_eq!(Commit::open(&bytes, &origin, Kind::Lobby), Signed::Foreign);
         let foreign = commit().sign(&other).unwrap();
-        assert!(Commit::open(&foreign, &origin, Kind::Numbered).is_none());
+        let opened = Commit::open(&foreign, &origin, Kind::Numbered);
+        assert_eq!(opened, Signed::Foreign);
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            assert!(Commit::open(&changed, &origin, Kind::Numbered).is_none());
+            let opened = Commit::open(&changed, &origin, Kind::Numbered);
+            assert_eq!(opened, Signed::Foreign);
         }
         let late = Commit {
             step: 2,
             ..commit()
         };
         let late = late.sign(&key).unwrap();
-        assert!(Commit::open(&late, &origin, Kind::Numbered).is_none());
+        let opened = Commit::open(&late, &origin, Kind::Numbered);
+        assert_eq!(opened, Signed::Foreign);
+    }
+
+    #[test]
+    fn a_signed_commit_of_another_version_is_newer_and_not_foreign() {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let origin = Origin(key.verifying_key().to_bytes());
+        let open = |record: &serde_json::Value| {
+            let bytes = sign(MAGIC, record, &key).unwrap();
+            Commit::open(&bytes, &origin, Kind::Numbered)
+        };
+        let known = serde_json::to_value(commit()).unwrap();
+        assert!(
+            known.get("level").is_none(),
+            "as the first version wrote it"
+        );
+        assert!(matches!(open(&known), Signed::Known(_)));
+        let with = |name: &str, value: u32| {
+            let mut record = known.clone();
+            record[name] = value.into();
+            record
+        };
+        assert_eq!(open(&with("v", 2)), Signed::Newer);
+        assert_eq!(open(&with("unheard", 1)), Signed::Newer);
+        let Signed::Known((raised, _)) = open(&with("level", 9)) else {
+            panic!("a field of this version");
+        };
+        assert_eq!(raised.level, 9);
     }
 }

@@ -1,6 +1,7 @@
 //! Reading the log: frames and markers of waiting cells, and what was published.
 
 mod apply;
+mod interval;
 
 use std::{
     sync::Arc,
@@ -11,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     Broken, Item, Log, LogError, Message, Stream, Subject,
-    commit::Commit,
+    commit::{Commit, Signed},
     compute::cells_of,
     import::keep_part,
     marker::Marker,
@@ -137,6 +138,14 @@ impl<L: Log> Process<L> {
         if self.is_stopped() {
             return Err(Halt::Gap);
         }
+        match self.knows(&message) {
+            Ok(true) => (),
+            Ok(false) => {
+                state.kind_mut(kind).pos = message.seq + 1;
+                return Ok(());
+            }
+            Err(_) => return Err(Halt::Gap),
+        }
         match message.subject.item {
             Item::Marker => {
                 let open = |index| {
@@ -146,6 +155,14 @@ impl<L: Log> Process<L> {
                     let key = state.keys.get(kind, index)?;
                     Marker::open(key, kind, &message.bytes)
                 };
+                let is_newer = |index| {
+                    let key = state.keys.get(kind, index);
+                    key.is_some_and(|key| Marker::is_newer(key, &message.bytes))
+                };
+                if is_newer(state.kind(kind).current()) {
+                    self.newer("a marker of another version");
+                    return Err(Halt::Gap);
+                }
                 if state.kind(kind).marker.is_some() {
                     // Another marker of this index is void; that of the next one must wait.
                     if open(next).is_none() && open(next + 1).is_some() {
@@ -165,55 +182,6 @@ impl<L: Log> Process<L> {
         }
         state.kind_mut(kind).pos = message.seq + 1;
         Ok(())
-    }
-
-    /// Returns `true` if no bucket of a marker was closed in its epoch before.
-    fn are_open(&self, state: &State, kind: Kind, marker: &Marker) -> bool {
-        let is_open = |bucket| {
-            let head = state.heads.get(bucket);
-            head.is_none_or(|(epoch, _)| *epoch < marker.epoch)
-        };
-        let position = &state.kind(kind).position;
-        // A process that restarts within a close reads its marker again.
-        let is_begun = position.step > 0 && marker.epoch > position.epoch;
-        is_begun || marker.closes(&self.buckets(kind)).iter().all(is_open)
-    }
-
-    /// Ends the interval of the current index at its first valid marker.
-    fn end_interval(&self, state: &mut State, kind: Kind, seq: u64, marker: Marker) {
-        let next = state.kind(kind).position.next;
-        if let Err(error) = advance(state, kind, next, &marker.r.0) {
-            tracing::error!(%error, "writing the key file failed");
-            self.fail();
-            return;
-        }
-        let of_kind = state.kind_mut(kind);
-        of_kind.marker = Some((seq, marker));
-        // Own frames of this index that were not read by now are not in the interval.
-        self.seal_again(state, kind, next);
-        self.wake.due(kind).notify_one();
-        self.change();
-    }
-
-    /// Puts the cells of frames in flight up to an index back into the outbox.
-    fn seal_again(&self, state: &mut State, kind: Kind, index: u64) {
-        let of_kind = state.kind_mut(kind);
-        let mut old: Vec<u64> = of_kind
-            .in_flight
-            .iter()
-            .filter(|(_, frame)| frame.index <= index)
-            .map(|(number, _)| *number)
-            .collect();
-        old.sort_unstable();
-        for number in old.into_iter().rev() {
-            if let Some(frame) = of_kind.in_flight.remove(&number) {
-                frame.gone.notify_one();
-                for cell in frame.cells.into_iter().rev() {
-                    of_kind.outbox.push_front(cell);
-                }
-            }
-        }
-        self.wake.flush(kind).notify_one();
     }
 
     fn take_frame(&self, state: &mut State, kind: Kind, seq: u64, frame: Vec<u8>) {
@@ -293,6 +261,10 @@ impl<L: Log> Process<L> {
                 return Ok(Read::Gap);
             }
             let Subject { kind, item } = message.subject;
+            if !self.knows(&message).map_err(|_| LogError::Refused)? {
+                state.published = message.seq + 1;
+                continue;
+            }
             match item {
                 Item::Part => {
                     let part = (message.subject, message.bytes);
@@ -300,6 +272,9 @@ impl<L: Log> Process<L> {
                 }
                 Item::ImportPart => keep_part(&mut state, message.clone()),
                 Item::Import if self.take_import(&mut state, &message).await.is_err() => {
+                    return Ok(Read::Gap);
+                }
+                Item::Level if self.take_level(&mut state, &message).await.is_err() => {
                     return Ok(Read::Gap);
                 }
                 Item::Commit if self.commit(&mut state, kind, &message).await.is_err() => {
@@ -322,10 +297,15 @@ impl<L: Log> Process<L> {
         kind: Kind,
         message: &Message,
     ) -> Result<(), StoreError> {
-        let Some((commit, hash)) = Commit::open(&message.bytes, &self.origin, kind) else {
-            tracing::warn!(?kind, "a commit that this origin did not sign is ignored");
-            return Ok(());
+        let (commit, hash) = match Commit::open(&message.bytes, &self.origin, kind) {
+            Signed::Known(known) => known,
+            Signed::Newer => return Err(self.newer("a commit of another version")),
+            Signed::Foreign => {
+                tracing::warn!(?kind, "a commit that this origin did not sign is ignored");
+                return Ok(());
+            }
         };
+        self.raised(state, commit.level).await?;
         let position = state.kind(kind).position;
         let is_next = commit.i == position.next
             && commit.step == position.step
@@ -363,16 +343,4 @@ pub(super) enum Read {
     End,
     /// Messages are missing.
     Gap,
-}
-
-/// Makes the key of the step after `step` durable.
-fn advance(state: &mut State, kind: Kind, step: u64, r: &[u8; 32]) -> Result<(), StoreError> {
-    let key = state.keys.get(kind, step).ok_or(StoreError::Unavailable)?;
-    let next = key.next(kind, r).map_err(|_| StoreError::Misused)?;
-    // The key file replaces the oldest key, which must not be the current one.
-    state
-        .keys
-        .erase_all_but(kind, step)
-        .and_then(|()| state.keys.put(kind, step + 1, next))
-        .map_err(|_| StoreError::Failed)
 }

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     Item, Log, Message, Stream, Subject,
-    commit::{CommittedBatch, open, sign},
+    commit::{CommittedBatch, Signed, sign},
     state::{Process, State},
 };
 use crate::store::{ImportedBatch, Kind, Store as _, StoreError, sqlite::view::Imported};
@@ -46,10 +46,9 @@ struct Import {
 }
 
 impl Import {
-    fn open(bytes: &[u8], origin: &Origin, kind: Kind) -> Option<Self> {
-        let import: Self = open(MAGIC, bytes, origin)?;
-        let fits = import.v == VERSION && import.kind == char::from(kind.letter());
-        fits.then_some(import)
+    fn open(bytes: &[u8], origin: &Origin, kind: Kind) -> Signed<Self> {
+        let signed = Signed::<Self>::open(MAGIC, VERSION, bytes, origin);
+        signed.filter(|import| import.kind == char::from(kind.letter()))
     }
 }
 
@@ -74,6 +73,7 @@ impl<L: Log> Process<L> {
     ) -> Result<(), StoreError> {
         self.health.writable()?;
         self.view.writable()?;
+        self.imports_allowed().await?;
         self.turn_to_import().await;
         let missing = self.view.check_import(batches).await?;
         for kind in [Kind::Numbered, Kind::Lobby] {
@@ -153,10 +153,15 @@ impl<L: Log> Process<L> {
         message: &Message,
     ) -> Result<(), StoreError> {
         let (kind, seq) = (message.subject.kind, message.seq);
-        let Some(import) = Import::open(&message.bytes, &self.origin, kind) else {
-            tracing::warn!(?kind, "an import that this origin did not sign is ignored");
-            return Ok(());
+        let import = match Import::open(&message.bytes, &self.origin, kind) {
+            Signed::Known(import) => import,
+            Signed::Newer => return Err(self.newer("an import of another version")),
+            Signed::Foreign => {
+                tracing::warn!(?kind, "an import that this origin did not sign is ignored");
+                return Ok(());
+            }
         };
+        self.raised(state, Item::Import.level()).await?;
         let subject = Subject::new(kind, Item::ImportPart);
         let reach = seq.saturating_sub(REACH)..seq;
         let mut batches = Vec::new();

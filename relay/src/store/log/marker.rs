@@ -11,7 +11,7 @@ use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 use tessera::wire::BucketId;
 
-use super::hex::Hex;
+use super::{commit::parse, hex::Hex};
 use crate::store::{Kind, StoreError, ratchet::StepKey};
 
 const MAGIC: &[u8; 4] = b"TSM1";
@@ -102,11 +102,14 @@ impl Marker {
 
     /// Decodes a message whose MAC is right under this key.
     pub(super) fn open(key: &StepKey, kind: Kind, bytes: &[u8]) -> Option<Self> {
-        let (tag, body) = bytes.strip_prefix(MAGIC)?.split_at_checked(MAC_LEN)?;
-        hmac::verify(&mac_key(key).ok()?, body, tag).ok()?;
-        let marker: Self = serde_json::from_slice(body).ok()?;
-        let is_of_kind = marker.kind == char::from(kind.letter());
-        (marker.v == VERSION && is_of_kind).then_some(marker)
+        let marker: Self = parse(VERSION, authentic(key, bytes)?)?;
+        (marker.kind == char::from(kind.letter())).then_some(marker)
+    }
+
+    /// Whether it has the right MAC and is not of this version: it is of a newer one.
+    pub(super) fn is_newer(key: &StepKey, bytes: &[u8]) -> bool {
+        let body = authentic(key, bytes);
+        body.is_some_and(|body| parse::<Self>(VERSION, body).is_none())
     }
 
     /// Decodes a message without checking its MAC, for a test's broken process.
@@ -131,6 +134,13 @@ impl Marker {
             |bucket: &&BucketId| self.buckets.is_empty() || self.buckets.contains(&bucket.get());
         all.iter().filter(listed).copied().collect()
     }
+}
+
+/// The body of a message whose MAC is right under this key.
+fn authentic<'b>(key: &StepKey, bytes: &'b [u8]) -> Option<&'b [u8]> {
+    let (tag, body) = bytes.strip_prefix(MAGIC)?.split_at_checked(MAC_LEN)?;
+    hmac::verify(&mac_key(key).ok()?, body, tag).ok()?;
+    Some(body)
 }
 
 fn mac_key(key: &StepKey) -> Result<hmac::Key, StoreError> {
@@ -176,6 +186,17 @@ mod tests {
             assert_eq!(Marker::open(&key, Kind::Numbered, &changed), None, "{at}");
             assert_eq!(Marker::open(&key, Kind::Numbered, &bytes[..at]), None);
         }
+    }
+
+    #[test]
+    fn a_marker_of_another_version_is_newer_only_under_its_key() {
+        let (key, other) = (StepKey::random(), StepKey::random());
+        let bytes = marker().encode(&key).unwrap();
+        assert!(!Marker::is_newer(&key, &bytes));
+        let newer = Marker { v: 2, ..marker() }.encode(&key).unwrap();
+        assert_eq!(Marker::open(&key, Kind::Numbered, &newer), None);
+        assert!(Marker::is_newer(&key, &newer));
+        assert!(!Marker::is_newer(&other, &newer));
     }
 
     #[test]

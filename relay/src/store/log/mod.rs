@@ -8,7 +8,7 @@
 //! | stream | content |
 //! | --- | --- |
 //! | [`Stream::Numbered`], [`Stream::Lobby`] | sealed frames of waiting cells, and the markers that end an epoch |
-//! | [`Stream::Published`] | the configuration, parts of batches, commits, imported batches |
+//! | [`Stream::Published`] | the configuration, parts of batches, commits, imported batches, the level |
 //! | [`Stream::Ratchet`] | the random input of each ratchet step, for processes that were away |
 //!
 //! The rule for a post: it is acknowledged once the process has *read* its frame
@@ -24,6 +24,7 @@ mod config;
 mod follow;
 mod hex;
 mod import;
+mod level;
 mod marker;
 pub mod nats;
 mod options;
@@ -37,6 +38,7 @@ use std::future::Future;
 pub use self::{
     adopt::{adopt, first_steps},
     config::{ConfigMismatch, LogConfig, Shared},
+    level::{LEVEL, raise},
     options::{Broken, Fault, Limits, LogOptions},
     state_dir::{StateDir, StateDirError},
     store::{LogOpenError, LogStore, initialize},
@@ -98,12 +100,16 @@ pub enum Item {
     Import,
     /// The configuration of the deployment.
     Config,
+    /// A record that raises the level of the store.
+    Level,
     /// The random input of a ratchet step.
     RatchetInput,
+    /// What only a newer version knows.
+    Unknown,
 }
 
 impl Item {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Frame,
         Self::Marker,
         Self::Part,
@@ -111,6 +117,7 @@ impl Item {
         Self::ImportPart,
         Self::Import,
         Self::Config,
+        Self::Level,
         Self::RatchetInput,
     ];
 
@@ -123,16 +130,22 @@ impl Item {
             Self::ImportPart => 'e',
             Self::Import => 'x',
             Self::Config => 'o',
+            Self::Level => 'v',
             Self::RatchetInput => 'r',
+            Self::Unknown => '?',
         }
     }
 
     const fn stream(self, kind: Kind) -> Stream {
         match self {
             Self::Frame | Self::Marker => Stream::of(kind),
-            Self::Part | Self::Commit | Self::ImportPart | Self::Import | Self::Config => {
-                Stream::Published
-            }
+            Self::Part
+            | Self::Commit
+            | Self::ImportPart
+            | Self::Import
+            | Self::Config
+            | Self::Level
+            | Self::Unknown => Stream::Published,
             Self::RatchetInput => Stream::Ratchet,
         }
     }
@@ -178,13 +191,19 @@ impl Subject {
         }
     }
 
-    /// Parses the subject of a message of this stream.
+    /// Parses the subject of a message of the deployment.
     #[must_use]
     pub fn parse(id: &str, name: &str) -> Option<Self> {
         let all = Item::ALL
             .into_iter()
             .flat_map(|item| [Kind::Numbered, Kind::Lobby].map(|kind| Self::new(kind, item)));
-        all.into_iter().find(|subject| subject.name(id) == name)
+        let known = all.into_iter().find(|subject| subject.name(id) == name);
+        let is_own = || {
+            name.strip_prefix("tsr.")?
+                .strip_prefix(id)?
+                .strip_prefix('.')
+        };
+        known.or_else(|| is_own().map(|_| Self::new(Kind::Numbered, Item::Unknown)))
     }
 }
 
@@ -297,6 +316,12 @@ mod tests {
             Subject::new(Kind::Lobby, Item::Commit).name("7"),
             "tsr.7.p.l.c"
         );
-        assert_eq!(Subject::parse("7", "tsr.7.l"), None);
+        for name in ["tsr.7.l", "tsr.7.p.n.z", "tsr.7.x.n", "tsr.7.n.ff"] {
+            let item = Subject::parse("7", name).map(|subject| subject.item);
+            assert_eq!(item, Some(Item::Unknown), "{name}");
+        }
+        for name in ["tsr.77.n.f", "tsr.7", "x.7.n.f", ""] {
+            assert_eq!(Subject::parse("7", name), None, "{name}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tessera::wire::{BucketCount, CellSize};
 
-use super::LogConfig;
+use super::{LEVEL, LogConfig};
 use crate::{
     cover::CoverRule,
     store::{Kind, queue::Capacity, sqlite::DiskLimit},
@@ -81,6 +81,8 @@ pub struct Fault {
     pub crash: Option<Arc<dyn Fn(&'static str) -> bool + Send + Sync>>,
     /// A rule that the process breaks.
     pub broken: Option<Broken>,
+    /// The level that the process knows, as an earlier version would.
+    pub level: Option<u32>,
 }
 
 /// A rule that a process breaks in a test.
@@ -107,6 +109,11 @@ impl LogOptions {
             Kind::Numbered => numbered,
             Kind::Lobby => lobby,
         }
+    }
+
+    /// The highest level that the process knows.
+    pub(super) fn knows(&self) -> u32 {
+        self.fault.level.unwrap_or(LEVEL)
     }
 
     pub(super) fn breaks(&self, rule: Broken) -> bool {

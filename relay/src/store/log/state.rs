@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{
         Arc, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -98,9 +98,13 @@ pub(super) struct Health {
     pub(super) full: AtomicU8,
     /// Closes by which the ratchet of each kind is behind the log.
     pub(super) lag: [AtomicU64; 2],
+    /// The level of the store.
+    level: AtomicU32,
+    /// The process has read what it does not know.
+    newer: AtomicBool,
     /// Closes that this process computed otherwise than they were published.
     pub(super) differs: AtomicU64,
-    /// What was last said about damage.
+    /// What was last said.
     pub(super) said: std::sync::Mutex<&'static str>,
     /// The process must not write any more.
     pub(super) crashed: AtomicBool,
@@ -109,12 +113,32 @@ pub(super) struct Health {
 impl Health {
     pub(super) fn writable(&self) -> Result<(), StoreError> {
         if self.crashed.load(Ordering::Relaxed) {
-            Err(StoreError::Failed)
+            Err(self.failure())
         } else if self.gap.load(Ordering::Relaxed) != 0 || self.lag() > 0 {
             Err(StoreError::Unavailable)
         } else {
             Ok(())
         }
+    }
+
+    /// Why the process has stopped for good.
+    pub(super) fn failure(&self) -> StoreError {
+        match self.newer.load(Ordering::Relaxed) {
+            true => StoreError::Newer,
+            false => StoreError::Failed,
+        }
+    }
+
+    pub(super) fn set_newer(&self) {
+        self.newer.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_level(&self, level: u32) {
+        self.level.store(level, Ordering::Relaxed);
+    }
+
+    pub(super) fn level(&self) -> u32 {
+        self.level.load(Ordering::Relaxed)
     }
 
     /// Fails while the log has no room for posts to buckets of this kind.
@@ -148,13 +172,18 @@ impl Health {
         }
     }
 
-    /// Logs what is wrong with the log, once, as readers try again.
+    /// Logs what is wrong with the log.
     pub(super) fn damaged(&self, what: &'static str) -> StoreError {
+        self.say(what);
+        StoreError::Damaged
+    }
+
+    /// Logs an error once, as what failed is tried again.
+    pub(super) fn say(&self, what: &'static str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut *said, what) != what {
             tracing::error!("{what}");
         }
-        StoreError::Damaged
     }
 
     pub(super) fn set_full(&self, full: bool, kind: Kind) {
@@ -199,6 +228,8 @@ pub(super) struct State {
     pub(super) lobby: KindState,
     /// The next sequence of the published stream.
     pub(super) published: u64,
+    /// The level of the store: what this process may write.
+    pub(super) level: u32,
     /// Parts that no commit or import has used yet.
     pub(super) parts: BTreeMap<u64, (Subject, Vec<u8>)>,
     /// When batches were read that another process had imported.

@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     ConfigMismatch, Item, Log, LogConfig, LogError, LogOptions, StateDir, Stream, Subject,
     follow::Read,
+    level::FIRST,
     state::{Health, KindState, Process, State, Wake, fresh},
 };
 use crate::store::{
@@ -46,6 +47,9 @@ pub enum LogOpenError {
     /// The log's configuration is another one.
     #[error("the deployment has another configuration: {0}")]
     Config(#[from] ConfigMismatch),
+    /// The log has what only a newer version knows.
+    #[error("the log has messages of a newer version: upgrade this relay")]
+    Newer,
     /// The log is empty.
     #[error("the log has no configuration: run `tessera-relay store init` once per deployment")]
     NotInitialized,
@@ -137,6 +141,9 @@ impl<L: Log> LogStore<L> {
                 })?;
             }
         }
+        let level = opened.level.unwrap_or(FIRST);
+        let health = Health::default();
+        health.set_level(level);
         let signing_key = SigningKey::from_bytes(directory.seed().expose());
         let shared = Arc::new(Process {
             log,
@@ -152,6 +159,7 @@ impl<L: Log> LogStore<L> {
                 numbered,
                 lobby,
                 published: opened.read_from,
+                level,
                 parts: Default::default(),
                 imported_by_others: None,
                 inputs: Default::default(),
@@ -163,7 +171,7 @@ impl<L: Log> LogStore<L> {
             changed: watch::Sender::new(0),
             ready: watch::Sender::new(false),
             stop: watch::Sender::new(false),
-            health: Health::default(),
+            health,
         });
         for kind in [Kind::Numbered, Kind::Lobby] {
             tokio::spawn(Arc::clone(&shared).follow(Stream::of(kind)));
@@ -179,7 +187,8 @@ impl<L: Log> LogStore<L> {
     ///
     /// # Errors
     ///
-    /// [`LogOpenError::Config`] or [`LogOpenError::NotInitialized`].
+    /// [`LogOpenError::Config`], [`LogOpenError::NotInitialized`] or
+    /// [`LogOpenError::Newer`].
     pub async fn ready(&self) -> Result<(), LogOpenError> {
         while !self.0.is_stopped() {
             match self.0.check_config().await {
@@ -195,7 +204,10 @@ impl<L: Log> LogStore<L> {
         }
         let mut ready = self.0.ready.subscribe();
         let _ = ready.wait_for(|ready| *ready).await;
-        Ok(())
+        match self.0.health.failure() {
+            StoreError::Newer => Err(LogOpenError::Newer),
+            _ => Ok(()),
+        }
     }
 
     /// Stops here, as a crash would: what is written stays, nothing more is.
@@ -327,6 +339,8 @@ impl<L: Log> Store for LogStore<L> {
             ),
             ("ratchet_lag", health.lag()),
             ("close_differs", health.differs.load(Ordering::Relaxed)),
+            ("log_level", health.level().into()),
+            ("log_level_known", self.0.options.knows().into()),
         ]
     }
 
@@ -338,17 +352,18 @@ impl<L: Log> Store for LogStore<L> {
         self.0.view.writable()
     }
 
-    async fn failed(&self) {
+    async fn failed(&self) -> StoreError {
         let mut stop = self.0.stop.subscribe();
         let failed = async {
             let _ = stop.wait_for(|stop| *stop).await;
             if !self.0.health.crashed.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
+            self.0.health.failure()
         };
         tokio::select! {
-            () = failed => (),
-            () = self.0.view.failed() => (),
+            error = failed => error,
+            error = self.0.view.failed() => error,
         }
     }
 

@@ -1,8 +1,74 @@
-//! Errors of transactions, and their mapping to what a client should do.
+//! Errors of opening a store and of transactions, and their mapping to what a client
+//! should do.
+
+use std::path::PathBuf;
 
 use rusqlite::ffi;
 
-use crate::store::StoreError;
+use crate::store::{StoreError, ratchet::KeyFileError};
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// A file cannot be created.
+    #[error("{path}: {error}")]
+    Directory {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Another relay has it open.
+    #[error("{0}: in use by another relay")]
+    InUse(PathBuf),
+    /// SQLite failed.
+    #[error("{path}: {error}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: rusqlite::Error,
+    },
+    /// A database of another program.
+    #[error("{0}: another program's database")]
+    Foreign(PathBuf),
+    /// Written by a newer version.
+    #[error("{0}: written by a newer version of tessera-relay")]
+    Newer(PathBuf),
+    /// Written by an older version, and the caller may not change it.
+    #[error("{0}: written by an older version of tessera-relay; start a relay on it to migrate it")]
+    Older(PathBuf),
+    /// Created for another cell size or bucket count.
+    #[error("{path}: created with {what} {stored}, not {asked}")]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        what: &'static str,
+        /// The value in the store.
+        stored: u32,
+        /// The requested value.
+        asked: u32,
+    },
+    /// A store on NATS servers, for a command that reads a file.
+    #[error("a store on NATS servers: name a member's view, sqlite://STATE-DIR/view.db")]
+    Shared,
+    /// The view of another origin, or written by another version.
+    #[error("{0}: the view of another origin or version; delete it: it is rebuilt from the log")]
+    OtherView(PathBuf),
+    /// The store is inconsistent.
+    #[error("{0}: damaged")]
+    Damaged(PathBuf),
+    /// The key file cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// The key file has no key for the waiting cells.
+    #[error(
+        "{0}: does not contain the key of the store's waiting cells: restore the key file that belongs to this store"
+    )]
+    KeyMissing(PathBuf),
+}
 
 /// An error of SQLite, or of the store, that rolls the transaction back.
 pub(super) enum WriteError {

@@ -38,6 +38,7 @@ pub use self::{
     backup::{BackupError, Saved, backup},
     check::{Finding, Place, Report, check},
     disk::{DiskLimit, Reserve},
+    error::OpenError,
     history::History,
 };
 use self::{
@@ -54,7 +55,6 @@ use super::{
     Closing, Contents, Found, Head, ImportedBatch, Kind, LastClose, OriginState, Post, Segment,
     Store, StoreError, Window,
     queue::{Capacity, Queue},
-    ratchet::KeyFileError,
 };
 use crate::limits::QUEUED_POSTS;
 
@@ -69,69 +69,6 @@ pub struct Options {
     pub disk: Option<DiskLimit>,
     /// The maximum number of waiting cells and of cells of a batch.
     pub capacity: Capacity,
-}
-
-/// Why a store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// A file cannot be created.
-    #[error("{path}: {error}")]
-    Directory {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// Another relay has it open.
-    #[error("{0}: in use by another relay")]
-    InUse(PathBuf),
-    /// SQLite failed.
-    #[error("{path}: {error}")]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: rusqlite::Error,
-    },
-    /// A database of another program.
-    #[error("{0}: another program's database")]
-    Foreign(PathBuf),
-    /// Written by a newer version.
-    #[error("{0}: written by a newer version of tessera-relay")]
-    Newer(PathBuf),
-    /// Written by an older version, and the caller may not change it.
-    #[error("{0}: written by an older version of tessera-relay; start a relay on it to migrate it")]
-    Older(PathBuf),
-    /// Created for another cell size or bucket count.
-    #[error("{path}: created with {what} {stored}, not {asked}")]
-    Other {
-        /// The file.
-        path: PathBuf,
-        /// The setting.
-        what: &'static str,
-        /// The value in the store.
-        stored: u32,
-        /// The requested value.
-        asked: u32,
-    },
-    /// A store on NATS servers, for a command that reads a file.
-    #[error("a store on NATS servers: name a member's view, sqlite://STATE-DIR/view.db")]
-    Shared,
-    /// The view of another origin, or written by another version.
-    #[error("{0}: the view of another origin or version; delete it: it is rebuilt from the log")]
-    OtherView(PathBuf),
-    /// The store is inconsistent.
-    #[error("{0}: damaged")]
-    Damaged(PathBuf),
-    /// The key file cannot be used.
-    #[error(transparent)]
-    Keys(#[from] KeyFileError),
-    /// The key file has no key for the waiting cells.
-    #[error(
-        "{0}: does not contain the key of the store's waiting cells: restore the key file that belongs to this store"
-    )]
-    KeyMissing(PathBuf),
 }
 
 /// The SQLite backend.
@@ -335,6 +272,17 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn fold_batches<T: Send + 'static>(
+        &self,
+        chain: (BucketId, Origin),
+        epochs: Vec<u64>,
+        first: T,
+        add: impl FnMut(T, &[u8]) -> Result<Option<T>, StoreError> + Send + 'static,
+    ) -> Result<Option<T>, StoreError> {
+        self.read(move |connection| read::fold_batches(connection, chain, &epochs, first, add))
+            .await?
+    }
+
     async fn segment(
         &self,
         bucket: BucketId,
@@ -377,13 +325,14 @@ impl Store for SqliteStore {
         *self.0.state.borrow()
     }
 
-    async fn failed(&self) {
+    async fn failed(&self) -> StoreError {
         let mut state = self.0.state.clone();
         let failed = |state: &Result<(), StoreError>| *state == Err(StoreError::Failed);
         if state.wait_for(failed).await.is_err() {
             // The writer has stopped normally and cannot fail any more.
             std::future::pending::<()>().await;
         }
+        StoreError::Failed
     }
 
     async fn shutdown(&self) {

@@ -152,6 +152,32 @@ pub(super) fn batch(
     }
 }
 
+/// Passes batches to a function one after the other, without a copy of their bytes.
+pub(super) fn fold_batches<T>(
+    connection: &Connection,
+    (bucket, origin): (BucketId, Origin),
+    epochs: &[u64],
+    first: T,
+    mut add: impl FnMut(T, &[u8]) -> Result<Option<T>, StoreError>,
+) -> rusqlite::Result<Result<Option<T>, StoreError>> {
+    let mut find = connection.prepare_cached(
+        "SELECT bytes FROM batch WHERE bucket = ?1 AND origin = ?2 AND epoch = ?3
+         AND id NOT IN (SELECT batch FROM expiring)",
+    )?;
+    let mut value = first;
+    for epoch in epochs {
+        let mut rows = find.query(params![bucket.get(), origin.0, integer(*epoch)])?;
+        let Some(row) = rows.next()? else {
+            return Ok(Ok(None));
+        };
+        match add(value, row.get_ref(0)?.as_blob()?) {
+            Ok(Some(next)) => value = next,
+            ended => return Ok(ended),
+        }
+    }
+    Ok(Ok(Some(value)))
+}
+
 pub(super) fn segment(
     connection: &Connection,
     bucket: BucketId,

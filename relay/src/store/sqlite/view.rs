@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use tessera::{
     base::UnixTime,
     wire::{BucketCount, BucketId, CellSize, HeaderHash, Origin, OriginKey},
@@ -21,6 +21,7 @@ use super::{
     import,
     lock::lock,
     schema::{self, integer, unsigned},
+    settings::{number, put_setting},
     writer::Job,
 };
 use crate::store::{Assembled, ImportedBatch, Kind, StoreError};
@@ -53,6 +54,8 @@ pub(super) const TABLES: &str = "
     ) STRICT;
 ";
 
+/// Name of the setting with the level of the store.
+const LEVEL: &str = "log_level";
 /// Name of the setting with the origin of a view.
 pub(super) const VIEW: &str = "view";
 /// The digest index is swept in this many parts.
@@ -103,6 +106,8 @@ pub(crate) struct ViewState {
     pub(crate) positions: HashMap<Kind, Position>,
     pub(crate) read_from: u64,
     pub(crate) heads: HashMap<BucketId, (u64, HeaderHash)>,
+    /// The level of the store, if a record of it was read.
+    pub(crate) level: Option<u32>,
 }
 
 impl SqliteStore {
@@ -118,6 +123,7 @@ impl SqliteStore {
         };
         let lock = lock(path)?;
         let connection = schema::open_view(path, options, &key.origin())?;
+        upgrade(&connection).map_err(sqlite)?;
         connection.execute_batch(TABLES).map_err(sqlite)?;
         let state = read_state(&connection, &key.origin()).map_err(sqlite)?;
         let store = Self::start(path, options, connection, key, lock)?;
@@ -174,6 +180,11 @@ impl SqliteStore {
         .await
     }
 
+    /// Keeps the level of the store.
+    pub(crate) async fn set_level(&self, level: u32) -> Result<(), StoreError> {
+        self.ask(|reply| Job::SetLevel(level, reply)).await
+    }
+
     /// Deletes a part of the digests of batches that closed before a time.
     pub(crate) async fn sweep(
         &self,
@@ -184,6 +195,12 @@ impl SqliteStore {
         self.ask(|reply| Job::Sweep(kind, before, number, reply))
             .await
     }
+}
+
+/// Writes the level of the store.
+pub(super) fn set_level(tx: &Transaction<'_>, level: u32) -> Result<(), WriteError> {
+    tx.execute("DELETE FROM setting WHERE name = ?1", [LEVEL])?;
+    Ok(put_setting(tx, LEVEL, &level.to_be_bytes())?)
 }
 
 /// Writes a step of a close.
@@ -283,11 +300,34 @@ pub(super) fn sweep(
     Ok(())
 }
 
+/// Brings the tables of an earlier version up to date: its index had one row for each
+/// cell.
+fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    let is_old = connection
+        .query_row(
+            "SELECT pk = 0 FROM pragma_table_info('log_seen') WHERE name = 'seq'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if is_old != Some(true) {
+        return Ok(());
+    }
+    let upgraded = format!(
+        "BEGIN; ALTER TABLE log_seen RENAME TO log_seen_of_one; {TABLES}
+         INSERT INTO log_seen (lobby, digest, closed_at, seq)
+             SELECT lobby, digest, closed_at, seq FROM log_seen_of_one;
+         DROP TABLE log_seen_of_one; COMMIT"
+    );
+    connection.execute_batch(&upgraded)
+}
+
 fn read_state(connection: &Connection, own: &Origin) -> rusqlite::Result<ViewState> {
     let mut state = ViewState {
         read_from: 1,
         ..ViewState::default()
     };
+    state.level = number(connection, LEVEL)?;
     let mut positions = connection.prepare(
         "SELECT lobby, next, step, epoch, closed_at, marker, commit_hash FROM log_position",
     )?;
@@ -322,4 +362,29 @@ fn read_state(connection: &Connection, own: &Origin) -> rusqlite::Result<ViewSta
         state.read_from = unsigned(row.get(0)?);
     }
     Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_of_an_earlier_version_gets_a_row_for_each_publication() {
+        let connection = Connection::open_in_memory().unwrap();
+        let earlier = TABLES.replace("(lobby, digest, seq)", "(lobby, digest)");
+        assert_ne!(earlier, TABLES);
+        connection.execute_batch(&earlier).unwrap();
+        let insert = |seq: i64| {
+            let values = params![[7_u8; 32], seq];
+            connection.execute("INSERT INTO log_seen VALUES (0, ?1, 10, ?2)", values)
+        };
+        assert_eq!(insert(3), Ok(1));
+        assert!(insert(4).is_err());
+        upgrade(&connection).unwrap();
+        assert_eq!(insert(4), Ok(1));
+        upgrade(&connection).unwrap();
+        let rows = "SELECT group_concat(seq) FROM (SELECT seq FROM log_seen ORDER BY seq)";
+        let kept: String = connection.query_row(rows, [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "3,4");
+    }
 }

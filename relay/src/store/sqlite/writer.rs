@@ -55,6 +55,8 @@ pub(super) enum Job {
     Apply(Box<Apply>, Reply<()>),
     /// Deletes a part of a view's digests of batches closed before a time.
     Sweep(Kind, UnixTime, u64, Reply<()>),
+    /// Keeps the level of a view's store.
+    SetLevel(u32, Reply<()>),
     Stop(Reply<()>),
 }
 
@@ -108,6 +110,9 @@ impl Writer {
                         reply,
                         self.write(|tx, _| view::sweep(tx, kind, before, number)),
                     );
+                }
+                Job::SetLevel(level, reply) => {
+                    reply_with(reply, self.write(|tx, _| view::set_level(tx, level)));
                 }
                 Job::Stop(reply) => {
                     let _ = self.truncate_log(BUSY);

@@ -6,5 +6,5 @@ mod failures;
 mod forks;
 mod keys;
 mod mirror;
-mod nodes;
+pub(crate) mod nodes;
 mod segments;

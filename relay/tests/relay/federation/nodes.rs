@@ -205,7 +205,7 @@ fn entry(directory: &Path, number: usize, port: u16, mirror: bool) -> String {
     String::from_utf8(output.stdout).unwrap() + "\n"
 }
 
-pub(super) fn member_flags(directory: &Path, port: u16) -> String {
+pub(crate) fn member_flags(directory: &Path, port: u16) -> String {
     let path = |name: &str| directory.join(name).display().to_string();
     format!(
         "--federation {} --peer-listen 127.0.0.1:{port} --peer-cert {} --peer-key {} --peer-poll 1s",
@@ -232,7 +232,7 @@ pub(super) fn origins(client: Client) -> OriginsAnswer {
 }
 
 /// Epoch and root of every origin and kind that a node lists.
-pub(super) fn roots(client: Client) -> BTreeMap<(Origin, &'static str), (u64, String)> {
+pub(crate) fn roots(client: Client) -> BTreeMap<(Origin, &'static str), (u64, String)> {
     let mut roots = BTreeMap::new();
     for standing in origins(client).origins {
         let kinds = [

@@ -127,10 +127,19 @@ impl Servers {
         self.streams.lock().unwrap()
     }
 
+    /// Appends a message to any stream, as a newer version may.
+    pub(crate) fn append_to(&self, stream: Stream, subject: Subject, bytes: Vec<u8>) {
+        self.store(stream, subject, bytes).unwrap();
+    }
+
     fn append(&self, subject: Subject, bytes: Vec<u8>) -> Result<u64, LogError> {
+        self.store(subject.stream(), subject, bytes)
+    }
+
+    fn store(&self, stream: Stream, subject: Subject, bytes: Vec<u8>) -> Result<u64, LogError> {
         let most = *self.max_bytes.lock().unwrap();
         let mut streams = self.streams();
-        let content = streams.entry(subject.stream()).or_default();
+        let content = streams.entry(stream).or_default();
         if most > 0 && content.bytes + bytes.len() as u64 > most {
             return Err(LogError::Full);
         }
@@ -161,6 +170,12 @@ pub(crate) struct MemoryLog {
     frozen: Arc<watch::Sender<bool>>,
     garbled: Arc<Mutex<Vec<(Stream, u64)>>>,
     kicked: Arc<tokio::sync::Mutex<watch::Receiver<u64>>>,
+}
+
+impl std::fmt::Debug for MemoryLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MemoryLog")
+    }
 }
 
 impl MemoryLog {

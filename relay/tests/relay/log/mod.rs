@@ -7,6 +7,7 @@ mod imports;
 mod memory;
 mod simulation;
 mod team;
+mod versions;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -15,7 +16,9 @@ use tessera::wire::{BucketCount, CellSize};
 use tessera_relay::{
     cover::CoverRule,
     store::{
-        log::{Fault, Limits, LogConfig, LogOptions, LogStore, Shared, StateDir, initialize},
+        log::{
+            Fault, Limits, LogConfig, LogOptions, LogStore, Shared, StateDir, initialize, raise,
+        },
         queue::Capacity,
     },
 };
@@ -90,7 +93,9 @@ impl contract::Open<LogStore<MemoryLog>> for Alone {
                 true => StateDir::open(&self.path()),
                 false => {
                     initialize(&log, &options.config).await.unwrap();
-                    StateDir::create(&self.path())
+                    let created = StateDir::create(&self.path()).unwrap();
+                    raise(&log, created.seed()).await.unwrap();
+                    Ok(created)
                 }
             };
             let store = LogStore::open(log, directory.unwrap(), options).unwrap();

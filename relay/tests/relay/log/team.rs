@@ -19,13 +19,15 @@ use tessera_relay::{
     cover::CoverRule,
     store::{
         Closing, Found, Kind, Store as _, StoreError, Window,
-        log::{Broken, Fault, LogOptions, LogStore, StateDir, initialize},
+        log::{
+            Broken, Fault, LEVEL, LogOpenError, LogOptions, LogStore, StateDir, initialize, raise,
+        },
         queue::Capacity,
     },
 };
 
 use super::{
-    memory::{MemoryLog, Servers},
+    memory::{MemoryLog, Servers, until},
     options,
 };
 use crate::{bucket, cover::Dice};
@@ -42,11 +44,14 @@ pub(crate) struct Team {
     pub(crate) servers: Arc<Servers>,
     pub(crate) members: Vec<Member>,
     broken: Option<Broken>,
+    /// Members of an earlier version.
+    pub(crate) old: Vec<u32>,
     /// Crashes per thousand steps.
     pub(crate) crashes: Arc<AtomicU64>,
     dice: Arc<Mutex<Dice>>,
 }
 
+#[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) store: LogStore<MemoryLog>,
     pub(crate) log: MemoryLog,
@@ -55,6 +60,25 @@ pub(crate) struct Member {
 impl Team {
     /// A team whose first member may be broken.
     pub(crate) async fn new(seed: u64, count: u32, broken: Option<Broken>) -> Self {
+        let team = Self::of_first_level(seed, count, broken, &[]).await;
+        team.raise().await;
+        for number in 0..team.members.len() {
+            until("the level is read", async || {
+                team.gauge(number, "log_level") == u64::from(LEVEL)
+            })
+            .await;
+        }
+        team
+    }
+
+    /// A team on a store of the first level, of which some members are of an earlier
+    /// version, which knows only that.
+    pub(crate) async fn of_first_level(
+        seed: u64,
+        count: u32,
+        broken: Option<Broken>,
+        old: &[u32],
+    ) -> Self {
         let directory = TempDir::new().unwrap();
         let servers = Servers::new(seed);
         let mut team = Self {
@@ -62,6 +86,7 @@ impl Team {
             servers,
             members: Vec::new(),
             broken,
+            old: old.to_vec(),
             crashes: Arc::default(),
             dice: Arc::new(Mutex::new(Dice(seed ^ 0xC0FFEE))),
         };
@@ -79,6 +104,12 @@ impl Team {
             team.members.push(member);
         }
         team
+    }
+
+    /// Raises the level of the store.
+    pub(crate) async fn raise(&self) {
+        let first = StateDir::open(&self.path(0)).unwrap();
+        raise(&self.servers.connect(), first.seed()).await.unwrap();
     }
 
     pub(crate) fn path(&self, number: u32) -> PathBuf {
@@ -105,19 +136,27 @@ impl Team {
                 dice.lock().unwrap().below(1000) < crashes.load(Ordering::Relaxed)
             })),
             broken: self.broken.filter(|_| number == 0),
+            level: self.old.contains(&number).then_some(1),
         };
         options
     }
 
     pub(crate) async fn open(&self, number: u32) -> Member {
+        self.try_open(number).await.unwrap()
+    }
+
+    pub(crate) async fn try_open(&self, number: u32) -> Result<Member, LogOpenError> {
         let log = self.servers.connect();
         // A process that has just stopped may still hold the lock.
         for _ in 0..1000 {
             let directory = StateDir::open(&self.path(number)).unwrap();
             match LogStore::open(log.clone(), directory, self.options(number)) {
                 Ok(store) => {
-                    store.ready().await.unwrap();
-                    return Member { store, log };
+                    let ready = store.ready().await;
+                    if ready.is_err() {
+                        store.kill().await;
+                    }
+                    return ready.map(|()| Member { store, log });
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }

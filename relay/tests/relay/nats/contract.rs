@@ -10,6 +10,7 @@ use tessera_relay::{
     store::log::{
         LogStore, StateDir, initialize,
         nats::{Nats, NatsOptions},
+        raise,
     },
 };
 
@@ -49,6 +50,7 @@ impl OnServer {
         }
         let settings = options(2048, 2, CoverRule::Fixed(4)).config;
         initialize(&log, &settings).await.unwrap();
+        raise(&log, state.seed()).await.unwrap();
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::servers::Servers;
+use super::{namespaces::command, servers::Servers};
 use crate::{client::Client, server::flags};
 
 /// The flags of every relay of these tests: short epochs, and no limit that one
@@ -20,9 +20,16 @@ use crate::{client::Client, server::flags};
 pub(crate) const FLAGS: &str = "--epoch 2s --lobby-epoch 1s --cover fixed --cover-cells 3 --buckets 2 \
      --cells-per-connection 1000000 --cells-per-peer 1000000";
 
+/// The binary that is tested.
+const BINARY: &str = env!("CARGO_BIN_EXE_tessera-relay");
+
 /// Runs a command of the binary.
 pub(crate) fn run(words: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
+    run_with(Path::new(BINARY), words, input)
+}
+
+fn run_with(binary: &Path, words: &[&str], input: &str) -> Output {
+    let mut child = Command::new(binary)
         .args(words)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -52,13 +59,18 @@ pub(crate) fn refused(words: &[&str], input: &str) -> String {
 
 /// Creates a store with its first member, with the settings of these flags.
 pub(crate) fn init(servers: &Servers, state: &Path, flags: &str) -> String {
+    init_with(Path::new(BINARY), servers, state, flags)
+}
+
+/// The same by the binary of another version.
+pub(crate) fn init_with(binary: &Path, servers: &Servers, state: &Path, flags: &str) -> String {
     let replicas = servers.servers.len().to_string();
     let line = format!("{} {flags}", servers.flags(state));
     let mut words = vec!["store", "init", "--replicas", &replicas];
     words.extend(line.split_whitespace());
     // Servers that have just started are healthy before each knows all others.
     for _ in 0..60 {
-        let output = run(&words, "");
+        let output = run_with(binary, &words, "");
         if output.status.success() {
             return String::from_utf8(output.stdout).unwrap();
         }
@@ -102,6 +114,9 @@ pub(crate) fn join(servers: &Servers, from: &Path, to: &Path) {
 pub(crate) struct Member {
     pub(crate) state: PathBuf,
     pub(crate) log: PathBuf,
+    pub(crate) binary: Mutex<PathBuf>,
+    /// The network namespace that it runs in, if not that of the test.
+    pub(crate) namespace: Option<String>,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
     child: Mutex<Option<u32>>,
@@ -120,6 +135,8 @@ impl Member {
         Self {
             log: servers.directory.path().join(format!("{name}.log")),
             state,
+            binary: Mutex::new(BINARY.into()),
+            namespace: None,
             flags,
             environment: Vec::new(),
             child: Mutex::new(None),
@@ -202,7 +219,8 @@ impl Member {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tessera-relay"))
+        let binary = self.binary.lock().unwrap().clone();
+        let mut child = command(self.namespace.as_deref(), binary)
             .args(&self.flags)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())

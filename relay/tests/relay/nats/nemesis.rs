@@ -6,7 +6,8 @@
 //! Runs for a minute, or longer with `cargo xtask soak --store nats`; `TESSERA_NEMESIS_SEED`
 //! repeats the order of faults of a run.
 
-mod check;
+pub(super) mod check;
+mod partitions;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -44,13 +45,13 @@ const RECOVERY: Duration = Duration::from_secs(300);
 
 /// What clients know: the bucket of each cell that was answered with 202.
 #[derive(Default)]
-struct Answered {
-    cells: Mutex<HashMap<[u8; 32], BucketId>>,
+pub(super) struct Answered {
+    pub(super) cells: Mutex<HashMap<[u8; 32], BucketId>>,
     tries: Mutex<BTreeMap<String, u32>>,
 }
 
 impl Answered {
-    fn note(&self, what: &str) {
+    pub(super) fn note(&self, what: &str) {
         *self
             .tries
             .lock()
@@ -61,7 +62,7 @@ impl Answered {
 }
 
 /// Posts until `stop`, each post to any relay until it is answered with 202.
-fn client(members: &[Member], answered: &Answered, stop: &AtomicBool, seed: u64) {
+pub(super) fn client(members: &[Member], answered: &Answered, stop: &AtomicBool, seed: u64) {
     let mut dice = Dice(seed);
     let mut earlier = Vec::new();
     while !stop.load(Ordering::Relaxed) {

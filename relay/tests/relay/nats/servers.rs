@@ -14,7 +14,11 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{network::Link, volumes::Volume};
+use super::{
+    namespaces::{Machine, command},
+    network::Link,
+    volumes::Volume,
+};
 use crate::{ports::free_address, wait::wait_for};
 
 /// Finds the binary, or prints why the test is skipped.
@@ -45,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) more: String,
     /// Each store on a file system of its own, for power cuts.
     pub(crate) on_volumes: bool,
+    /// Machines of their own; on the loopback without.
+    pub(crate) machines: Vec<Machine>,
 }
 
 impl Default for Options {
@@ -55,6 +61,7 @@ impl Default for Options {
             max_store: "2GB",
             more: String::new(),
             on_volumes: false,
+            machines: Vec::new(),
         }
     }
 }
@@ -71,6 +78,8 @@ pub(crate) struct Servers {
 /// One server.
 pub(crate) struct Server {
     binary: PathBuf,
+    /// The network namespace that it runs in, if not that of the test.
+    namespace: Option<String>,
     name: String,
     pub(crate) client: SocketAddr,
     pub(crate) monitor: SocketAddr,
@@ -99,9 +108,14 @@ impl Servers {
             .unwrap();
         let binary = binary()?;
         let ports: Vec<[SocketAddr; 3]> = (0..options.count)
-            .map(|_| [free_address(), free_address(), free_address()])
+            .map(|at| match options.machines.get(at) {
+                Some(machine) => [4222, 6222, 8222].map(|port| (machine.address, port).into()),
+                None => [free_address(), free_address(), free_address()],
+            })
             .collect();
-        let links: Vec<Vec<(usize, Link)>> = (0..options.count)
+        // The machines have a network, which partitions them; on the loopback, links do.
+        let has_links = options.machines.is_empty();
+        let links: Vec<Vec<(usize, Link)>> = (0..if has_links { options.count } else { 0 })
             .map(|from| {
                 let others = ports.iter().enumerate().filter(|(to, _)| *to != from);
                 others
@@ -112,14 +126,17 @@ impl Servers {
         let servers = ports.iter().enumerate().map(|(at, [client, route, monitor])| {
             let name = format!("n{}", at + 1);
             let store = directory.path().join(&name);
-            let routes: Vec<String> = links[at]
-                .iter()
-                .map(|(_, link)| format!("\"nats://{}\"", link.address))
-                .collect();
+            let others: Vec<SocketAddr> = match has_links {
+                true => links[at].iter().map(|(_, link)| link.address).collect(),
+                false => ports.iter().map(|[_, route, _]| *route).collect(),
+            };
+            let others = others.iter().map(|other| format!("\"nats://{other}\""));
+            let routes: Vec<String> = others.collect();
             // Others must not learn an address that leads past the links.
+            let advertised = if has_links { "advertise: \"127.0.0.1:1\", " } else { "" };
             let cluster = if options.count > 1 {
                 format!(
-                    "cluster {{ name: test, listen: \"{route}\", advertise: \"127.0.0.1:1\", \
+                    "cluster {{ name: test, listen: \"{route}\", {advertised}\
                      routes: [{}], no_advertise: true }}\n",
                     routes.join(", ")
                 )
@@ -136,6 +153,7 @@ impl Servers {
             std::fs::write(&file, settings).unwrap();
             Server {
                 binary: binary.clone(),
+                namespace: options.machines.get(at).map(|of| of.namespace.clone()),
                 log: directory.path().join(format!("{name}.log")),
                 client: *client,
                 monitor: *monitor,
@@ -208,7 +226,7 @@ impl Server {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let child = Command::new(&self.binary)
+        let child = command(self.namespace.as_deref(), &self.binary)
             .arg("-c")
             .arg(&self.file)
             .stdin(Stdio::null())

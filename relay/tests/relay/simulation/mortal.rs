@@ -123,7 +123,7 @@ impl<S: Store> Store for Mortal<S> {
         self.store.writable()
     }
 
-    async fn failed(&self) {
+    async fn failed(&self) -> StoreError {
         pending().await
     }
 

@@ -15,7 +15,7 @@ use super::{
         compute::WaitingCell,
         state::{Process, State},
     },
-    advance,
+    interval::advance,
 };
 use crate::{
     random,
@@ -209,7 +209,7 @@ impl<L: Log> Process<L> {
             }
             for message in messages {
                 state.ratchet = message.seq + 1;
-                if message.subject.item != Item::RatchetInput {
+                if !self.knows(&message)? || message.subject.item != Item::RatchetInput {
                     continue;
                 }
                 if let Some((i, r)) = message.bytes.split_first_chunk()

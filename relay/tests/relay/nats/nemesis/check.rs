@@ -19,7 +19,7 @@ fn published(member: &Member, bucket: BucketId) -> Option<BTreeMap<u64, Pulled>>
 
 /// Waits until every relay has published everything that was answered with 202, and
 /// compares what they publish.
-pub(super) fn check(members: &[Member], answered: &Answered) {
+pub(in crate::nats) fn check(members: &[Member], answered: &Answered) {
     let cells = answered.cells.lock().unwrap();
     let start = Instant::now();
     let buckets = [bucket(0), bucket(1), BucketId::LOBBY];
