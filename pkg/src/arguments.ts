@@ -6,7 +6,7 @@ import { TesseraError, invalid } from "./errors.js";
 export type Content = Uint8Array | string;
 
 /**
- * The bytes of any `ArrayBuffer` or view, of whatever realm, as a `Uint8Array` over the same memory. A buffer that was transferred
+ * The bytes of any `ArrayBuffer` or view, of any realm, as a `Uint8Array` over the same memory. A buffer that was transferred
  * away is refused: it would read as empty. Shared memory is copied, because it may change between two looks.
  */
 export function bytes(value: unknown, name: string, length?: number): Uint8Array {

@@ -86,7 +86,7 @@ export interface TesseraErrorOptions {
   readonly cause?: unknown;
   /** Seconds the relay asks to wait. */
   readonly retryAfter?: number;
-  /** `false` where no repetition of the call helps, whatever the code: the object it was made on has ended. */
+  /** `false` if repeating the call cannot help, whatever the code, because its object has ended. */
   readonly retryable?: false;
   /** Who has the vault open: this page itself, or another tab, window or worker. */
   readonly heldBy?: "page" | "elsewhere";
@@ -125,7 +125,7 @@ export function isTesseraError(value: unknown): value is TesseraError {
   return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[BRAND] === true;
 }
 
-/** Turns whatever was thrown into a `TesseraError`; what the core throws already has a code. */
+/** Turns any thrown value into a `TesseraError`; errors of the core already have a code. */
 export function asTesseraError(
   thrown: unknown,
   fallback: ErrorCode = "INTERNAL",

@@ -1,6 +1,6 @@
 /**
  * The main entry with its module inside the script, for hosts that cannot serve a file: `file:` pages, service workers, classic scripts.
- * Import it in place of `tessera-portal`, not beside it.
+ * Import it instead of `tessera-portal`, not in addition.
  */
 
 import { CORE } from "./core/inline.js";

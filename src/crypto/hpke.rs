@@ -7,8 +7,6 @@
 
 mod dhkem;
 
-use core::fmt;
-
 use hpke::{
     Kem as _, OpModeR, OpModeS, PskBundle, aead::AesGcm256, kdf::HkdfSha256, single_shot_open,
     single_shot_seal_with_rng,
@@ -16,7 +14,7 @@ use hpke::{
 use rand_core::CryptoRng;
 
 use self::dhkem::{DhKem, PrivateKey};
-use crate::base::Secret;
+use crate::base::{Secret, secret::redacted};
 
 /// Bytes of an X25519 public key or encapsulated key.
 pub const ENC_LEN: usize = 32;
@@ -42,11 +40,7 @@ impl KemPublicKey {
     }
 }
 
-impl fmt::Debug for KemPublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KemPublicKey(…)")
-    }
-}
+redacted! { KemPublicKey }
 
 /// An X25519 key pair from `DeriveKeyPair` (RFC 9180 §7.1.3).
 pub struct KemKeyPair(PrivateKey);
@@ -65,11 +59,7 @@ impl KemKeyPair {
     }
 }
 
-impl fmt::Debug for KemKeyPair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KemKeyPair(…)")
-    }
-}
+redacted! { KemKeyPair }
 
 /// A pre-shared key of 32 uniform bytes, with its id.
 #[derive(Clone, Copy, Debug)]

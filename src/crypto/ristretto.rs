@@ -1,14 +1,12 @@
 //! ristretto255 (RFC 9496): scalars, statements and witnesses. Protocol §1–§3.
 
-use core::fmt;
-
 use curve25519_dalek::{
     RistrettoPoint, Scalar, ristretto::CompressedRistretto, traits::IsIdentity as _,
 };
 use sha2::{Digest as _, Sha512};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
-use crate::base::generator;
+use crate::base::{generator, secret::redacted};
 
 /// SHA-512 of `parts(label, p…)`, little-endian, mod ℓ. Protocol §1.
 #[must_use]
@@ -52,11 +50,7 @@ impl ScalarHash {
     }
 }
 
-impl fmt::Debug for ScalarHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ScalarHash(…)")
-    }
-}
+redacted! { ScalarHash }
 
 /// A public group element that is canonical and not the identity: the
 /// statement `Y = x·G` of an identity, or a pseudonym `Y'`. 32 bytes encoded.
@@ -96,11 +90,7 @@ impl Statement {
     }
 }
 
-impl fmt::Debug for Statement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Statement(…)")
-    }
-}
+redacted! { Statement }
 
 /// A secret scalar `x` with its statement `x·G`. Wiped on drop.
 pub struct Witness {
@@ -140,11 +130,7 @@ impl Drop for Witness {
 
 impl ZeroizeOnDrop for Witness {}
 
-impl fmt::Debug for Witness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Witness(…)")
-    }
-}
+redacted! { Witness }
 
 #[cfg(test)]
 mod tests {

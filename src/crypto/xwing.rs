@@ -3,8 +3,6 @@
 
 mod kem;
 
-use core::fmt;
-
 use hpke::{
     OpModeR, OpModeS, aead::AesGcm256, kdf::HkdfSha256, setup_receiver, setup_sender_with_rng,
 };
@@ -13,7 +11,7 @@ use rand_core::CryptoRng;
 
 use self::kem::{Enc, Seed, XWing};
 use super::hpke::{Psk, is_x25519_public};
-use crate::base::Secret;
+use crate::base::{Secret, secret::redacted};
 
 /// Bytes of an X-Wing public key.
 pub const XWING_PK_LEN: usize = 1216;
@@ -50,11 +48,7 @@ impl XWingPublicKey {
     }
 }
 
-impl fmt::Debug for XWingPublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("XWingPublicKey(…)")
-    }
-}
+redacted! { XWingPublicKey }
 
 /// An X-Wing secret: the 32-byte decapsulation seed.
 #[derive(Debug, PartialEq, Eq)]

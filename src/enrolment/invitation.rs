@@ -177,15 +177,6 @@ impl Invitation {
         [SCHEME, &encode(json.as_bytes())].concat()
     }
 
-    /// The kind of invitation.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self.binding {
-            Binding::Offer(_) => Kind::Qr,
-            Binding::Inviter(_) | Binding::EnclosedOffer(_) => Kind::Link,
-        }
-    }
-
     /// Checks all that can be known before a vault is open: that a portal on
     /// this relay, if it is known, can answer the invitation now.
     ///

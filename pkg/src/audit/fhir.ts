@@ -100,7 +100,7 @@ const LIFECYCLE = {
   checkpoint: ["attest", "Attest Record Lifecycle Event"],
 } as const satisfies Partial<Record<AuditEventName, readonly [code: string, display: string]>>;
 
-/** The code in place of `transmit` if the host names the patient. */
+/** Replaces the code `transmit` if the host names the patient. */
 const DISCLOSE = ["disclose", "Disclose Record Lifecycle Event"] as const;
 
 /** An event that this version does not know. */

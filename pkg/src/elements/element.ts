@@ -57,7 +57,7 @@ export abstract class TesseraElement extends LitElement implements Host {
   /** How long receipts wait on average: a day if left out. The shorter, the more a reader of the service can guess of who answers whom. */
   declare receiptDelayMinutes: number | null;
   declare emergencyNumber: string;
-  /** Whom to call about a message: the clinic's own number, for the button beside a warning. */
+  /** The clinic's phone number, for the button beside a warning. */
   declare phone: string;
   declare organization: string;
   declare inviteUrl: string;
@@ -178,7 +178,7 @@ export abstract class TesseraElement extends LitElement implements Host {
     if (hadFocus) this.restoreFocus();
   }
 
-  /** Gives the focus to what comes next if nothing in the element has it. */
+  /** Moves the focus to the next control if nothing in the element has it. */
   restoreFocus(): void {
     const root = this.shadowRoot;
     for (const selector of FOCUS_NEXT) {

@@ -1,4 +1,4 @@
-/** Tells of new messages outside the page: their number in the title and on the icon, a notification without content. */
+/** Shows new messages outside the page: their number in the title and on the icon, and a notification without content. */
 
 import type { Language } from "./words/language.js";
 

@@ -19,7 +19,7 @@ export class TesseraText extends TesseraElement {
     alias: { attribute: false },
   };
 
-  /** What the two people share, from the visit; scanned or made here if the host gives none. Never an attribute: pages keep those. */
+  /** The secret that the two people share since their visit; scanned or made here if the host passes none. Never an attribute, because pages keep attributes. */
   declare secret: string | null;
   /** What the messenger sees in the place of a patient's name; random if left out. */
   declare alias: string | null;

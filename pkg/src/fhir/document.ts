@@ -53,7 +53,7 @@ function readText(source: string, formatter: Formatter): ResultDocument {
   }
 }
 
-/** A message or a batch, perhaps in the frame in which it travels over TCP. */
+/** A message or a batch, with or without the frame in which it travels over TCP. */
 export function isHl7v2(bytes: Uint8Array): boolean {
   return /^\s*(?:MSH|FHS|BHS)[^\w\s]/.test(LATIN1.decode(bytes.subarray(0, 64)));
 }

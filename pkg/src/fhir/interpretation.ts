@@ -112,7 +112,7 @@ const LEVEL_OF = new Map(LEVELS.flatMap((level) => Object.keys(CODES[level]).map
 export function statedFlags(interpretation: Json | undefined, formatter: Formatter): Flag[] {
   const flags = [
     ...formatter.some(interpretation).flatMap((concept) => flagsOf(concept, formatter)),
-    // Not of the form that FHIR gives it: no meaning is taken from it, and it is not lost.
+    // Not in FHIR's form: it is shown, but not interpreted.
     ...texts(interpretation)
       .flatMap((code) => ownCode(code, formatter.words))
       .map((words): Flag => ({ level: "notice", words, computed: false })),

@@ -126,7 +126,7 @@ export function isOther(patient: Named, { patient: expected }: Formatter): boole
   return names.length > 0 && !names.some((name) => areSamePerson(name, expected.name ?? ""));
 }
 
-/** Two spellings of a name: all words of the shorter are in the longer, whatever their order and accents. */
+/** Two spellings of a name: all words of the shorter are in the longer, in any order and with or without accents. */
 function areSamePerson(one: string, other: string): boolean {
   const words = (name: string): string[] =>
     name

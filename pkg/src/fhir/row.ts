@@ -67,7 +67,7 @@ export function rowOf(source: JsonObject, observation: JsonObject, name: Phrase,
   const value = formatValue(source, formatter);
   const reason = value === null ? absentReason(source, formatter.lang) : null;
   const isMissing = value === null && reason === null && !isPanel && interpretation.length === 0;
-  // An extension may contain what is not read here.
+  // An extension may contain data that is not read here.
   const missing = isMissing ? [formatter.words(has(source, "extension") ? "other_kind" : "no_value")] : null;
   return {
     path: around.path,

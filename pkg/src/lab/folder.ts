@@ -5,7 +5,7 @@ import { join, parse } from "node:path";
 import { invalid, type TesseraError } from "../errors.js";
 import { synced } from "../store/synced.js";
 
-/** What is to be sent, by the name of its content. */
+/** The files to send, by the names of their contents. */
 export interface Job {
   readonly name: string;
   readonly meta: string;

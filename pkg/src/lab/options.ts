@@ -38,7 +38,7 @@ export interface LabOptions {
   readonly opening: Pick<OpenOptions, "passphrase"> | KeyOpening;
 }
 
-/** Gives `undefined` for a call that is to be explained. */
+/** Returns `undefined` if the usage is to be printed. */
 export async function labOptions(args: readonly string[], env: NodeJS.ProcessEnv): Promise<LabOptions | undefined> {
   const { values, positionals } = parseArgs({
     args: [...args],

@@ -13,7 +13,7 @@ import { TesseraError, isTesseraError, type ErrorCode } from "../errors.js";
 import type { Portal } from "../portal/portal.js";
 import type { Contact, Message } from "../portal/types.js";
 
-/** What is wrong with the file, or with whom it is for. Whatever else fails ends the process, and the file waits. */
+/** A fault of the file or of its recipient. Any other failure ends the process, and the file waits. */
 const FAILS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "INVALID_ARGUMENT",
   "MESSAGE_TOO_LARGE",
@@ -48,7 +48,7 @@ export class LabSender {
     this.#log = log;
   }
 
-  /** Looks at every file once: gives what is new to the vault, and moves what the relay has. */
+  /** Looks at every file once: queues new ones in the vault, and moves those that the relay has. */
   async round(): Promise<Tally> {
     const tally = { sent: 0, failed: 0, queued: 0, waiting: 0 };
     for (const job of await this.#folder.jobs()) tally[await this.#advance(job)] += 1;
@@ -135,7 +135,7 @@ export class LabSender {
     this.#log(`failed: ${error.code}${digest === undefined ? "" : ` ${short(digest)}`}`);
   }
 
-  /** What was sent and is confirmed, or will not be any more. */
+  /** Sent files that were confirmed, or no longer will be. */
   async #confirm(): Promise<number> {
     let failed = 0;
     const lines = this.#ledger.at("sent");

@@ -64,7 +64,7 @@ export class Conversation {
       : { text: taken.note, missing: [], month };
   }
 
-  /** Notes of which parts have not come: show it, for a missing part may be the one that matters. */
+  /** Notes with missing parts. Show them: a missing part may be the one that matters. */
   get unfinished(): { of: number; missing: number[] }[] {
     return this.#assembly.unfinished;
   }

@@ -1,6 +1,6 @@
 /**
  * MedCrypt v1: notes sealed under a month's key and carried as text by any messenger. `Conversation` is what a page uses;
- * the rest are its parts. What the format does not give is in `docs/medcrypt.md`.
+ * the rest are its parts. What the format does not protect is in `docs/medcrypt.md`.
  */
 
 export {

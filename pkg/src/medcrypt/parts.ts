@@ -12,7 +12,7 @@ import { randomBytes } from "../module/webcrypto.js";
 
 /** Most parts of one note. */
 export const MAX_PARTS = 99;
-/** Unfinished notes of one conversation; beyond that the oldest gives way. */
+/** Unfinished notes of one conversation; beyond that the oldest is dropped. */
 const MAX_UNFINISHED = 8;
 /** Notes put together whose late copies are still known. */
 const MAX_FINISHED = 64;

@@ -28,7 +28,7 @@ const SIMD_MODULE = [
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ];
 
-/** What can be told at once. */
+/** What is known at once. */
 export function capabilities(): Capabilities {
   const subtleCrypto = globalThis.crypto?.subtle !== undefined;
   const indexedDB = typeof globalThis.indexedDB === "object" && globalThis.indexedDB !== null;

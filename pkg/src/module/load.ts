@@ -83,7 +83,7 @@ function candidates(file: ModuleFile): (readonly [URL, string])[] {
 function places({ name, url }: ModuleFile): URL[] {
   let beside: URL | undefined;
   try {
-    // Turbopack gives a path of the site in the place of an address.
+    // Turbopack passes a path of the site instead of an address.
     beside = new URL(url().href, globalThis.location?.href);
   } catch {
     // On a server such a path has no site; and in formats without `import.meta` bundlers leave the address empty.
@@ -212,7 +212,7 @@ function shown(url: URL | string): string {
   }
 }
 
-/** `URL`, `Response`, … of whatever realm. */
+/** `URL`, `Response`, … of any realm. */
 function kindOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }

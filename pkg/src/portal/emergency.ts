@@ -11,7 +11,7 @@ export class EmergencyShares {
     this.#engine = engine;
   }
 
-  /** Prints the vault key in shares, of which `threshold` open a backup. They stay good for every backup of this vault. */
+  /** Prints the vault key in shares, of which `threshold` open a backup. They stay valid for every backup of this vault. */
   async createShares(options: SharesOptions): Promise<string[]> {
     const { threshold, shares } = known(options, "options", ["threshold", "shares"]);
     const [least, count] = [integer(threshold, "threshold", 2, 255), integer(shares, "shares", 2, 255)];

@@ -24,13 +24,13 @@ export interface PortalEvents {
   message: CustomEvent<Message>;
   /** Something was refused; nothing of it is shown. */
   rejected: CustomEvent<Rejected>;
-  /** Something that should be there is missing, or has come after all. */
+  /** Something is missing, or has arrived late. */
   gap: CustomEvent<Gap>;
   /** A contact is new or changed. */
   contact: CustomEvent<Contact>;
   /** An outgoing message changed its state. */
   state: CustomEvent<Message>;
-  /** The filing of a message in the health record has come further, or has failed. */
+  /** The filing of a message in the health record advanced or failed. */
   filing: CustomEvent<Message>;
   /** A pull goes on, or a message of several cells. */
   progress: CustomEvent<Progress>;
@@ -48,15 +48,15 @@ export interface PortalEvents {
   breakGlass: CustomEvent<EmergencyAccess>;
   /** A vault was created, and the browser has said whether it keeps the store until the user clears it. Or the backup of the `backup` function failed, or is saved again. Or the store has no room for a change (`full`), or has again. */
   storage: CustomEvent<StorageStatus>;
-  /** The vault was locked: the keys are wiped, and every call gives `LOCKED` until `unlock`. */
+  /** The vault was locked: the keys are wiped, and every call throws `LOCKED` until `unlock`. */
   locked: CustomEvent<LockStatus>;
   /** The audit log was signed: at `p.audit.checkpoint()`, at an export, and once a day by the loop. Keep its text elsewhere. */
   checkpoint: CustomEvent<AuditCheckpoint>;
-  /** The loop ended by itself, because the store failed or by a defect: open the portal again. Or, loop or not, another portal took the vault over: `VAULT_IN_USE`. */
+  /** The loop ended because the store failed or because of a defect: open the portal again. Or another portal took the vault over, whether the loop ran or not: `VAULT_IN_USE`. */
   stopped: CustomEvent<TesseraError>;
 }
 
-/** Any of them, as `portal.events()` gives it. */
+/** Any of them, as `portal.events()` yields it. */
 export type PortalEvent = {
   [K in keyof PortalEvents]: PortalEvents[K] & { readonly type: K };
 }[keyof PortalEvents];

@@ -16,7 +16,7 @@ export interface Filing {
   readonly code: ErrorCode | null;
   /** Since when this is so, in Unix seconds; `null` while unfiled. */
   readonly since: number | null;
-  /** Whether the record has an earlier state of the message, which is to be filed again. */
+  /** Whether the record has an earlier state of the message, so that it must be filed again. */
   readonly outdated: boolean;
 }
 
@@ -72,7 +72,7 @@ export class MessageFiling {
     await this.#runtime.forRead().apply((engine, now) => engine.filingFailed(id, why, now));
   }
 
-  /** What is still to be filed; nothing without the setting `filing`. */
+  /** Unfiled messages; none without the setting `filing`. */
   async unfiled(options: { readonly limit?: number } = {}): Promise<Unfiled> {
     const { limit = DEFAULT_LIMIT } = known(options, "options", ["limit"]);
     const most = integer(limit, "limit", 1, 10_000);

@@ -1,4 +1,4 @@
-/** Notices that nobody has used something for a while, also when timers slept with the tab. */
+/** Detects that nobody used something for a while, even if timers slept with the tab. */
 
 /** Timers take at most 2^31 − 1 ms. */
 export const MOST_IDLE_MINUTES = 24 * 60;

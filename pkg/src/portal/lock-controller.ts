@@ -36,7 +36,7 @@ export class LockController implements EngineAccess {
     this.#idle?.start();
   }
 
-  /** The person does something. After the idle time the vault is locked instead, and whatever is called then gives `LOCKED`. */
+  /** The person does something. After the idle time the vault is locked instead, and calls throw `LOCKED`. */
   used(): void {
     this.#idle?.used();
   }
@@ -69,7 +69,7 @@ export class LockController implements EngineAccess {
     return this.#driver.stop();
   }
 
-  /** From here on every call gives `LOCKED`. Resolves when the keys are wiped and nothing runs any more. */
+  /** From here on every call throws `LOCKED`. Resolves when the keys are wiped and nothing runs. */
   lock(reason: LockReason): Promise<void> {
     if (!this.#host.lock()) return this.#last.then(() => {});
     this.#idle?.stop();

@@ -106,7 +106,7 @@ export async function restoreRuntime(bundle: Uint8Array, options: RestoreOptions
   }
 }
 
-/** Opens the vault in a store to be read, and changes nothing there: a store that is full, a copy, or one that is open elsewhere. */
+/** Opens the vault in a store for reading, and changes nothing there: the store may be full, a copy, or open elsewhere. */
 export async function openReadOnly(options: ReadOptions): Promise<ReadOnlyPortal> {
   const { store, ...given } = known(options, "options", READ_OPTIONS);
   requireStore(store);
@@ -116,7 +116,7 @@ export async function openReadOnly(options: ReadOptions): Promise<ReadOnlyPortal
   return new ReadOnlyPortal(engine, store, revision);
 }
 
-/** The runtime of an opened vault, unless the vault was taken over meanwhile or is not wanted any more. */
+/** The runtime of an opened vault, unless the vault was taken over or the call was aborted meanwhile. */
 async function run(
   vault: OpenedVault,
   store: Store,

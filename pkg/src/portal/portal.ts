@@ -77,7 +77,7 @@ export class Portal extends (EventTarget as {
     return new Portal(await restoreRuntime(bundle, options));
   }
 
-  /** Opens the vault in the store to be read; nothing of it is changed, so a store that is full, a copy, or one that is open elsewhere will do. */
+  /** Opens the vault in the store for reading. Nothing is changed, so the store may be full, a copy, or open elsewhere. */
   static openReadOnly(options: ReadOptions): Promise<ReadOnlyPortal> {
     return openReadOnly(options);
   }
@@ -222,19 +222,19 @@ export class Portal extends (EventTarget as {
   }
 
   /**
-   * Shreds by hand the keys of months that a relay which withholds batches, or is gone, has kept from being shredded: those of
-   * which nothing can come any more, since even the retention after their grace is over. Gives of how many contacts.
+   * Shreds the keys that a relay has kept alive by withholding batches or disappearing: those of months whose grace ended longer ago
+   * than the retention, so that nothing can arrive under them. Returns the number of contacts.
    */
   async shredExpiredKeys(): Promise<number> {
     return this.#runtime.forUser().apply((engine, now) => engine.shredExpiredKeys(now));
   }
 
-  /** Starts the loop: slots, pulls, receipts. Failures of the relay are told by `relay` events and retried. */
+  /** Starts the loop: slots, pulls, receipts. Failures of the relay are reported by `relay` events and retried. */
   async start(): Promise<void> {
     this.#runtime.lockController.start();
   }
 
-  /** Stops the loop; resolves when nothing runs any more. */
+  /** Stops the loop; resolves when nothing runs. */
   async stop(): Promise<void> {
     await this.#runtime.lockController.stop();
   }
@@ -274,7 +274,7 @@ export class Portal extends (EventTarget as {
     return sync(this.#runtime, options);
   }
 
-  /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again gives the same promise. */
+  /** Stops the loop, wipes what is in memory, closes the store and lets another portal have it. Calling it again returns the same promise. */
   dispose(): Promise<void> {
     this.#disposed ??= this.#runtime.dispose().finally(() => this.#streams.end());
     return this.#disposed;

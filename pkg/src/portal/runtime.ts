@@ -23,7 +23,7 @@ import type { OpenedVault, UnlockKind } from "../vault/vault.js";
 /** Bitmaps of each request of light reading: how many cells a look can retrieve. */
 const QUERIES = 8;
 
-/** Gives the page an event. */
+/** Dispatches an event to the page. */
 export type Emit = <K extends keyof PortalEvents>(type: K, detail: PortalEvents[K]["detail"]) => void;
 
 export class Runtime {
@@ -112,7 +112,7 @@ export class Runtime {
     return asMessage(message, () => this.forRead());
   }
 
-  /** Writes the unlock to the audit log. A store without room can be read all the same; it is written as soon as there is room. */
+  /** Writes the unlock to the audit log. A full store can still be read; the unlock is logged as soon as there is room. */
   async noteUnlock(kind: UnlockKind): Promise<void> {
     this.#unnoted = kind;
     try {
@@ -132,12 +132,12 @@ export class Runtime {
     if (!full && this.#unnoted !== undefined) void this.noteUnlock(this.#unnoted).catch(() => {});
   }
 
-  /** Backups that were put off while the vault was locked are made. */
+  /** Makes the backups that were postponed while the vault was locked. */
   resumeBackups(): void {
     this.#backups?.resume();
   }
 
-  /** After `dispose`, or where another portal has the store, gives the error that says so. */
+  /** Throws after `dispose`, or once another portal has the store. */
   throwIfOver(): void {
     if (this.#disposed !== undefined) this.host.throwIfEnded();
   }

@@ -4,7 +4,7 @@ import type { Runtime } from "./runtime.js";
 import type { SyncOptions, SyncResult } from "./types.js";
 import { callback, flag, options as known, signal as requireSignal, throwIfAborted } from "../arguments.js";
 
-/** Checks the options, and gives what the round led to. */
+/** Checks the options, and returns the outcome of the round. */
 export async function sync(runtime: Runtime, options: SyncOptions): Promise<SyncResult> {
   const { flush, onProgress, ...given } = known(options, "options", ["flush", "signal", "onProgress"]);
   const signal = requireSignal(given.signal, "signal");

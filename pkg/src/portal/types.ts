@@ -1,4 +1,4 @@
-/** What a portal gives and takes. */
+/** The types of a portal's arguments and results. */
 
 export type * from "./types/audit.js";
 export type * from "./types/devices.js";

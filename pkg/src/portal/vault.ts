@@ -58,7 +58,7 @@ export class PortalVault {
     else await withHostKey(requireHostKey(key), (kek) => host.apply((engine, now) => engine.setHostKey(kek, now)));
   }
 
-  /** Makes a passkey that opens the vault too, and gives its id. The platform asks the person; `UNSUPPORTED` where it has no PRF extension. */
+  /** Makes a passkey that also opens the vault, and returns its id. The platform asks the person; `UNSUPPORTED` where it has no PRF extension. */
   async addPasskey(options: PasskeyOptions = {}): Promise<Uint8Array> {
     const { label = globalThis.location?.hostname ?? "" } = known(options, "options", ["label"]);
     text(label, "label");

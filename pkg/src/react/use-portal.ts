@@ -106,7 +106,7 @@ async function run(
     return;
   }
   await over;
-  // An error of the store here was told by `stopped`, or concerns a portal that nobody uses.
+  // `stopped` has reported an error of the store, or it concerns a portal that is no longer used.
   await portal.dispose().catch(() => {});
 }
 

@@ -25,7 +25,7 @@ export interface RelayClient {
   get(path: string, request?: RelayRequest): Promise<Uint8Array>;
   /** Posts bytes; may resolve only once the relay has answered 202. */
   post(path: string, body: Uint8Array, request?: RelayRequest): Promise<void>;
-  /** Posts bitmaps to `…/select` and gives the relay's answer; may be left out where nothing is read by its tags. */
+  /** Posts bitmaps to `…/select` and returns the relay's answer. Optional unless light reading is used. */
   select?(path: string, body: Uint8Array, request?: RelayRequest): Promise<Uint8Array>;
   /** A second relay, of another operator, for `reading: "light"`. */
   readonly mirror?: RelayClient;

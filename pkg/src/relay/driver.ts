@@ -12,7 +12,7 @@ import type { Relay } from "./client.js";
 import { savesData, sleep, ticks } from "./environment.js";
 import { Hasher } from "./hashes.js";
 
-/** Asks the host whether so many bytes may be pulled; not asked where nobody saves data. */
+/** Asks the host whether this many bytes may be pulled. It is not called unless data saving is on. */
 export type ConfirmLargeDownload = (bytes: number) => boolean | Promise<boolean>;
 
 export interface SyncRequest {
@@ -46,7 +46,7 @@ export class RelayDriver {
   readonly #confirmLargeDownload: ConfirmLargeDownload | undefined;
   readonly #onProgress: (progress: PullProgress) => void;
   readonly #onEnd: (error: TesseraError) => void;
-  /** What is to be done: one sync after another, the first of them under way. */
+  /** Requested syncs in order; the first is under way. */
   readonly #syncs: Waiting[] = [];
   #running: Promise<void> | undefined;
   #started: AbortController | undefined;
@@ -161,7 +161,7 @@ export class RelayDriver {
     return this.#tell((engine, wall) => engine.requestSync([...tasks], request.flush === true, wall, ticks()));
   }
 
-  /** The caller's signal ended the call. What is under way goes on; nobody waits for it. */
+  /** The caller's signal ended the call. The sync under way continues, but the call does not wait for it. */
   #leave(waiting: Waiting): void {
     waiting.reject(new TesseraError("ABORTED", "the caller's signal ended the call"));
     const at = this.#syncs.indexOf(waiting);

@@ -11,7 +11,7 @@ export interface SharePoint {
 }
 
 export interface SplitOptions {
-  /** How many shares give the secret back: at least 2. */
+  /** How many shares restore the secret: at least 2. */
   readonly threshold: number;
   /** How many shares there are: at most 255. */
   readonly shares: number;
@@ -24,7 +24,7 @@ export function split(secret: Uint8Array, options: SplitOptions): SharePoint[] {
   return call((sdk) => sdk.emergencySplit(bytes(secret, "secret", 32), least, count)) as SharePoint[];
 }
 
-/** The secret that all these shares lie on. Too few give another secret: only what it opens proves it. */
+/** The secret that all these shares lie on. Too few give another secret; only opening something with it shows which. */
 export function combine(shares: readonly SharePoint[]): Uint8Array {
   if (!Array.isArray(shares)) throw invalid("shares is not an array");
   return call((sdk) => {

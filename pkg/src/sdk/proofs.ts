@@ -133,7 +133,7 @@ export const SecureEncryption = {
     return call((sdk) => sdk.secureEncrypt(bytes(proof, "proof", 64), content(message, "message"), key));
   },
 
-  /** Opens what was sealed to this identity; `NOT_AUTHENTIC`, whatever was wrong. */
+  /** Opens what was sealed to this identity; `NOT_AUTHENTIC` for every failure. */
   async decrypt(ciphertext: Uint8Array, recipient: Sender): Promise<{ proof: Uint8Array; message: Uint8Array }> {
     if (!(recipient instanceof Sender)) throw invalid("recipient is not a Sender");
     return call((sdk) => sdk.secureDecrypt(bytes(ciphertext, "ciphertext"), inner(recipient))) as {

@@ -34,17 +34,17 @@ export interface Store {
   get(key: string): Promise<Uint8Array | undefined>;
   /** Entries whose key starts with `prefix`, in order of their keys' UTF-16 code units. */
   list(prefix: string): Promise<StoreSnapshot>;
-  /** Applies all changes if the store is still at `expectedRevision`, and gives the new, greater revision, also if there are no changes; changes nothing otherwise. */
+  /** Applies all changes if the store is still at `expectedRevision`, and returns the new, greater revision, even without changes; otherwise changes nothing. */
   commit(expectedRevision: number, changes: readonly StoreChange[]): Promise<number | typeof CONFLICT>;
   /** Closes what is open. The records stay, and the store may be used again. */
   close(): Promise<void>;
   /**
-   * Claims the store for one portal among all tabs and workers, and gives what releases it; `null` if it is held elsewhere.
+   * Claims the store for one portal among all tabs and workers. Returns the function that releases it, or `null` if it is held elsewhere.
    *
    * May be left out: two portals on one store then go on until the second one commits, which conflicts.
    */
   lock?(options: StoreLockOptions): Promise<(() => void) | null>;
-  /** Asks the platform not to clear the store by itself, and tells whether it agreed. Called when a vault is created. */
+  /** Asks the platform not to clear the store by itself, and returns whether it agreed. Called when a vault is created. */
   persist?(): Promise<boolean>;
   /** Keeps, apart from the records and so that it may outlive them, whether there is a vault here. */
   mark?(present: boolean): Promise<void>;
@@ -103,7 +103,7 @@ export function copied(changes: readonly StoreChange[]): StoreChange[] {
   ]);
 }
 
-/** Runs a store's operation; whatever it throws becomes `STORE_FAILED`, or `STORE_FULL` where only room is missing. */
+/** Runs a store's operation. Its errors become `STORE_FAILED`, or `STORE_FULL` if only room is missing. */
 export async function stored<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();

@@ -15,7 +15,7 @@ export interface MemoryRelayOptions {
   readonly url?: string;
   /** A power of two up to 64; 1 if left out. */
   readonly buckets?: number;
-  /** 1 to 86 400; 1 if left out. What was posted is published whenever somebody asks, however long an epoch is. */
+  /** 1 to 86 400; 1 if left out. Posted cells are published at the next request, however long an epoch is. */
   readonly epochSeconds?: number;
   /** 1024 to 16 777 216; 262 144 if left out. */
   readonly maxAttachmentBytes?: number;

@@ -305,7 +305,7 @@ function same(found: unknown, expected: unknown): void {
   if (a !== b) throw new Error(`found ${a.slice(0, 400)}, expected ${b.slice(0, 400)}`);
 }
 
-/** Tells a `Uint8Array` from an array of numbers, and `undefined` from `null`. */
+/** Distinguishes a `Uint8Array` from an array of numbers, and `undefined` from `null`. */
 function shown(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) => {
     if (part === undefined) return "<undefined>";

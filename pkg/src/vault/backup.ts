@@ -55,7 +55,7 @@ const RETRY_MS = { first: 30_000, longest: 1_800_000 };
 /** Keys whose change alone is not worth a backup: how far a mailbox was read, and unsent drafts. */
 const MINOR = /^(?:s\/relay|s\/audit|a\/.*|d\/.*)$/;
 
-/** Gives the host a backup soon after each change that matters: one at a time, as late as changes go on, again after a failure. */
+/** Gives the host a backup soon after each change that matters: one at a time, later while changes continue, and again after a failure. */
 export class BackupKeeper {
   readonly #make: () => Promise<Uint8Array>;
   readonly #give: (bundle: Uint8Array) => unknown;
@@ -85,12 +85,12 @@ export class BackupKeeper {
       this.#wait(Math.max(0, Math.min(PAUSE_MS.shortest, this.#since + PAUSE_MS.longest - Date.now())));
   }
 
-  /** The vault is open again: what was put off is made up for. */
+  /** The vault is open again: makes the backups that were postponed. */
   resume(): void {
     if (this.#since !== undefined) this.#wait(PAUSE_MS.shortest);
   }
 
-  /** A backup under way is given; none is begun after it. */
+  /** A backup under way is still given; no other begins. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);

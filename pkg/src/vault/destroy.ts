@@ -7,7 +7,7 @@ import { HEADER, LOADED } from "./layout.js";
 import { VaultLock } from "./lock.js";
 import { randomBytes } from "../module/webcrypto.js";
 
-/** Someone else's commit may come between reading and deleting. */
+/** Another commit may come between reading and deleting. */
 const ATTEMPTS = 10;
 
 /** Destroys the vault in a store that no portal has open. Needs no passphrase; `VAULT_IN_USE` if one has it open and it is not to be taken over. A sealed vault does not say whether messages are unfiled: `portal.vault.destroy()` does. */
@@ -24,7 +24,7 @@ export async function destroyVault(store: Store, options: { readonly takeOver?: 
   }
 }
 
-/** Overwrites and removes the header with all that is read to open a vault, in one commit; then whatever is left, and the place itself. */
+/** Overwrites and removes the header and all records that opening a vault needs, in one commit; then everything else, and the place itself. */
 export async function shredStore(store: Store): Promise<void> {
   await deleted(store, [HEADER, ...LOADED], async () => {
     const header = await stored(() => store.get(HEADER));

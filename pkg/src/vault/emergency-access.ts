@@ -16,18 +16,18 @@ import { randomBytes } from "../module/webcrypto.js";
 
 const ID_LENGTH = 16;
 
-/** Where the owner hears of the access. */
+/** Where the owner learns of the access. */
 interface Notice {
-  /** Says there that it ended. */
+  /** Records there that it ended. */
   end(): Promise<void>;
 }
 
 /**
- * A backup, opened for reading: nothing can be sent or pulled. It ends by itself after the minutes asked for, and tells so with an
+ * A backup, opened for reading: nothing can be sent or pulled. It ends after the requested minutes, with an
  * `ended` event; every later call throws `EMERGENCY_ACCESS_ENDED`.
  */
 export class EmergencySession extends EventTarget {
-  /** When it ends by itself, in Unix seconds. */
+  /** When it ends, in Unix seconds. */
   readonly endsAt: number;
   /** Whether the owner will be told at the next unlock: a store or a relay was given. */
   readonly ownerTold: boolean;
@@ -44,7 +44,7 @@ export class EmergencySession extends EventTarget {
     this.#notices = notices;
     this.ownerTold = notices.length > 0;
     this.endsAt = Math.floor(Date.now() / 1000) + minutes * 60;
-    // Never told of any use: it counts from here.
+    // Use does not extend it: the time counts from here.
     this.#idle = new IdleWatch(minutes, () => void this.end().catch(() => {}));
     this.#idle.start();
   }
@@ -93,7 +93,7 @@ export class EmergencySession extends EventTarget {
     return readMessages(() => this.#open(), contactId, options);
   }
 
-  /** Ends it now: wipes what was opened, and notes the end where the beginning was noted. Calling it again gives the same promise. */
+  /** Ends it now: wipes what was opened, and records the end where the beginning was recorded. Calling it again returns the same promise. */
   end(): Promise<void> {
     this.#ended ??= this.#end();
     return this.#ended;
@@ -103,7 +103,7 @@ export class EmergencySession extends EventTarget {
     this.#idle.stop();
     try {
       await this.#host.apply((engine, now) => engine.endEmergency(this.#id, now));
-      // The owner knows for how long it was opened: a relay that is away now takes nothing from that.
+      // The owner knows for how long it was opened, even if the relay cannot be reached now.
       for (const notice of this.#notices) await notice.end().catch(() => {});
     } finally {
       await this.#host.end();

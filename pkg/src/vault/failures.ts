@@ -18,7 +18,7 @@ export function failures(store: Store, entries: StoreSnapshot["entries"]): numbe
   return Math.min(kept + (inMemory.get(store) ?? 0), MOST);
 }
 
-/** Counts one more. A store that cannot take it keeps nobody from trying again. */
+/** Counts one more. If the store cannot take it, trying again is still possible. */
 export async function countFailure(store: Store): Promise<void> {
   if (store.lock === undefined) {
     inMemory.set(store, (inMemory.get(store) ?? 0) + 1);
@@ -30,11 +30,11 @@ export async function countFailure(store: Store): Promise<void> {
     count.setUint32(0, Math.min(failures(store, entries) + 1, MOST));
     await store.commit(revision, [[FAILURES, new Uint8Array(count.buffer)]]);
   } catch {
-    // It is not counted.
+    // Not counted.
   }
 }
 
-/** The log has them with the commit that has this change. */
+/** Deletes the count in the commit that writes it to the log. */
 export function forgetFailures(store: Store): StoreChange {
   inMemory.delete(store);
   return [FAILURES, null];

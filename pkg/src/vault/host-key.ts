@@ -1,4 +1,4 @@
-/** A vault opened by a key that the host keeps: in its key management, or as single sign-on gives it. */
+/** A vault opened by a key that the host keeps: in its key management, or from single sign-on. */
 
 import { bytes } from "../arguments.js";
 import { TesseraError, invalid, isTesseraError } from "../errors.js";

@@ -1,8 +1,8 @@
-/** What of a store an engine holds in memory. */
+/** Which records of a store an engine holds in memory. */
 
 export const HEADER = "vault";
 
-/** What stands beside the header, unsealed, and belongs to this device: the count of failed unlocks, the mark of prompt messages. */
+/** Whether a record beside the header is unsealed and belongs to this device: the count of failed unlocks, the mark of prompt messages. */
 export function isUnsealed(key: string): boolean {
   return key.startsWith(`${HEADER}/`);
 }

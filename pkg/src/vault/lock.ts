@@ -14,7 +14,7 @@ export interface ClaimOptions {
   readonly takesOver?: boolean;
 }
 
-/** The newest claim of this page on each store, by the store's place, or by the store itself where it names none. */
+/** The newest claim of this page on each store, by the store's place, or by the store itself if it has none. */
 const claims = new Map<unknown, VaultLock>();
 
 export class VaultLock {
@@ -31,7 +31,7 @@ export class VaultLock {
     this.#store = store;
   }
 
-  /** Aborted, with the error that calls are to give from then on, once another portal took the store over. */
+  /** Aborted once another portal took the store over, with the error that calls throw from then on. */
   get lost(): AbortSignal {
     return this.#loss.signal;
   }
@@ -91,7 +91,7 @@ export class VaultLock {
         );
   }
 
-  /** The portal is open. A claim that waits for its end gives up soon. */
+  /** The portal is open. A claim that waits for it to close gives up soon. */
   opened(): void {
     this.#opened.settle();
   }

@@ -7,13 +7,13 @@ const PRF_LENGTH = 32;
 /** ES256 and RS256: what platforms have. Nothing is signed with them here. */
 const ALGORITHMS = [-7, -257];
 
-/** A credential, and what its PRF is asked with. */
+/** A credential, and the input of its PRF. */
 export interface KnownPasskey {
   readonly id: Uint8Array;
   readonly salt: Uint8Array;
 }
 
-/** Makes a credential, which the platform shows under `label`, and gives `use` what its PRF says; that is wiped afterwards. */
+/** Makes a credential, which the platform shows under `label`, and passes its PRF output to `use`, wiped afterwards. */
 export async function withNewPasskey<T>(
   label: string,
   known: readonly KnownPasskey[],
@@ -42,7 +42,7 @@ export async function withNewPasskey<T>(
     : wiped(prf.results.first, (output) => use(passkey, output));
 }
 
-/** Asks for one of these credentials and gives `use` what its PRF says; that is wiped afterwards. */
+/** Asks for one of these credentials and passes its PRF output to `use`, wiped afterwards. */
 export async function withPasskey<T>(
   known: readonly KnownPasskey[],
   use: (output: Uint8Array) => T | Promise<T>,
@@ -82,7 +82,7 @@ async function wiped<T>(result: BufferSource, use: (output: Uint8Array) => T | P
   }
 }
 
-/** Asks the platform; whatever it refuses becomes a code. */
+/** Asks the platform, and turns its refusals into codes. */
 async function ceremony(
   ask: (credentials: CredentialsContainer) => Promise<Credential | null>,
 ): Promise<PublicKeyCredential> {

@@ -87,7 +87,7 @@ export async function readVault(store: Store, opening: Opening): Promise<OpenedV
   return { engine, revision, failed, prompt };
 }
 
-/** Asks for the secret once, and gives `use` what opens the vault with it as often as it is needed. */
+/** Asks for the secret once, and passes to `use` a function that opens the vault with it as often as needed. */
 async function withSecret<T>(
   store: Store,
   opening: Opening,

@@ -50,7 +50,7 @@ export class Connection {
     this.#onDefect(error);
   }
 
-  /** A script that cannot be loaded gives an event without a reason. */
+  /** A script that cannot be loaded causes an event without a reason. */
   #failed(event: ErrorEvent): void {
     event.preventDefault();
     if (this.#begun || event.message) this.defect(new TesseraError("INTERNAL", "a defect ended the worker"));

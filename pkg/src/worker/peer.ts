@@ -45,7 +45,7 @@ export class Peer {
   readonly #lent = new Map<number, AnyFunction>();
   /** Signals of the other side. */
   readonly #signals = new Map<number, AbortController>();
-  /** Tells the other side that a function of its own is no longer held here. */
+  /** Tells the other side that one of its functions is no longer held here. */
   readonly #released: FinalizationRegistry<number>;
   #last = 0;
   #ended: unknown;

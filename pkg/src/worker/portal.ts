@@ -28,7 +28,7 @@ export class WorkerPortal extends EventTarget {
   readonly #log: HostLog;
   readonly #streams = new EventStreams();
   #state: State = "opening";
-  /** Where calls go: pending while the vault is opened again, rejected where it is not. */
+  /** Where calls go: pending while the vault is opened again, rejected while it stays closed. */
   #connection: Promise<Connection> = rejected(new TesseraError("LOCKED", "the vault is not open yet"));
   /** The worker of now, also while the vault is being opened in it. */
   #current: Connection | undefined;
@@ -83,11 +83,11 @@ export class WorkerPortal extends EventTarget {
     }
   }
 
-  /** The methods are those that the worker names, but for the page's own. */
+  /** The methods are those that the worker names, except those of the page itself. */
   #define({ methods, parts }: Surface): void {
     const own: Record<string, object> = {
       vault: {
-        touch: () => void this.#call("vault.touch", []).catch(() => {}), // nothing waits for it
+        touch: () => void this.#call("vault.touch", []).catch(() => {}), // nothing awaits it
         unlock: (opening: unknown) => this.#unlock(opening),
         destroy: () => this.#destroy(),
       },
@@ -172,7 +172,7 @@ export class WorkerPortal extends EventTarget {
     }
   }
 
-  /** What waited for the worker has been rejected with `INTERNAL`. */
+  /** Pending calls were rejected with `INTERNAL`. */
   #defect(error: TesseraError): void {
     if (this.#state !== "open") return; // the opening fails
     this.#vault.release();
@@ -186,7 +186,7 @@ export class WorkerPortal extends EventTarget {
       return;
     }
     this.#reopenings += 1;
-    this.#reopen(this.#vault.reopening(this.#show)).catch(() => {}); // `locked` has told it
+    this.#reopen(this.#vault.reopening(this.#show)).catch(() => {}); // `locked` has reported it
   }
 
   #becomeDefective(): void {

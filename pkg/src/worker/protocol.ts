@@ -10,7 +10,7 @@ export interface RemoteStore {
 }
 
 export interface Opening {
-  /** Of `Portal.open`, but for the store. */
+  /** Options of `Portal.open` without the store. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly store: RemoteStore;
   readonly wasm?: ModuleSource | undefined;

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use tessera::wire::CoverInfo;
+
 use super::{
     Column, Plan,
+    figures::Figures,
     privacy_cost::{Bound, Cost, MEANINGFUL},
 };
 
@@ -12,50 +15,42 @@ const NO_BOUND: &str = "no meaningful bound";
 /// Renders the plan.
 pub(super) fn render(plan: &Plan) -> String {
     let people = &plan.assumptions;
+    let away = duration(f64::from(people.away_seconds));
+    let open = people.open_hours_per_day;
     let mut rows = Rows::new(plan);
     rows.head("setting", |column| column.name.to_owned());
-    rows.add("cover", |column| column.cover.mechanism.clone());
-    rows.add("epsilon, per cells and batches below", |column| {
-        option(column.cover.epsilon)
+    rows.cover("cover", |cover| cover.mechanism.clone());
+    rows.cover("epsilon, per cells and batches below", |cover| {
+        option(cover.epsilon)
     });
-    rows.add("delta, per cells and batches below", |column| {
-        column
-            .cover
-            .delta
-            .map_or_else(dash, |delta| format!("{delta:e}"))
+    rows.cover("delta, per cells and batches below", |cover| {
+        option(cover.delta.map(|delta| format!("{delta:e}")))
     });
-    rows.add("for so many cells in one batch", |column| {
-        option(column.cover.sensitivity)
+    rows.cover("for so many cells in one batch", |cover| {
+        option(cover.sensitivity)
     });
-    rows.add("in each of so many batches", |column| {
-        option(column.cover.batches)
+    rows.cover("in each of so many batches", |cover| option(cover.batches));
+    rows.cover("mean cover, cells per batch", |cover| {
+        option(cover.mean.map(|mean| format!("{mean:.0}")))
     });
-    rows.add("mean cover, cells per batch", |column| {
-        column
-            .cover
-            .mean
-            .map_or_else(dash, |mean| format!("{mean:.0}"))
+    rows.cover("size of a batch, cells (constant)", |cover| {
+        option(cover.cells)
     });
-    rows.add("size of a batch, cells (constant)", |column| {
-        option(column.cover.cells)
-    });
-    rows.add("buckets", |column| column.figures.buckets.to_string());
-    rows.add("epoch", |column| {
-        duration(f64::from(column.figures.epoch_seconds))
-    });
+    rows.figure("buckets", |f| f.buckets.to_string());
+    rows.figure("epoch", |f| duration(f64::from(f.epoch_seconds)));
 
     rows.section("Hiding among people");
-    rows.add("people per bucket (anonymity set of a reader)", |column| {
-        format!("{:.0}", column.figures.people_per_bucket)
+    rows.figure("people per bucket (anonymity set of a reader)", |f| {
+        format!("{:.0}", f.people_per_bucket)
     });
-    rows.add("cells posted per bucket and epoch, mean", |column| {
-        format!("{:.1}", column.figures.posted_cells_per_batch)
+    rows.figure("cells posted per bucket and epoch, mean", |f| {
+        format!("{:.1}", f.posted_cells_per_batch)
     });
-    rows.add("cells per batch, mean", |column| {
-        format!("{:.1}", column.figures.cells_per_batch)
+    rows.figure("cells per batch, mean", |f| {
+        format!("{:.1}", f.cells_per_batch)
     });
-    rows.add("places in slots taken by real cells", |column| {
-        format!("{:.1} %", 100.0 * column.figures.places_taken)
+    rows.figure("places in slots taken by real cells", |f| {
+        format!("{:.1} %", 100.0 * f.places_taken)
     });
 
     for (reader, bound) in [
@@ -77,96 +72,68 @@ pub(super) fn render(plan: &Plan) -> String {
     }
 
     rows.section("Bytes and seconds (1 MB = 1 000 000 bytes)");
-    rows.add("relay's cover per bucket and day", |column| {
-        bytes(column.figures.cover_bytes_per_bucket_per_day)
+    rows.bytes("relay's cover per bucket and day", |f| {
+        f.cover_bytes_per_bucket_per_day
     });
-    rows.add("download per reader and day", |column| {
-        bytes(column.figures.download_bytes_per_reader_per_day)
+    rows.bytes("download per reader and day", |f| {
+        f.download_bytes_per_reader_per_day
     });
-    rows.add(
-        &format!(
-            "download after {} away",
-            duration(f64::from(people.away_seconds))
-        ),
-        |column| bytes(column.figures.download_bytes_after_away),
+    rows.bytes(&format!("download after {away} away"), |f| {
+        f.download_bytes_after_away
+    });
+    rows.bytes(
+        &format!("download per reader and day, all open {open} h"),
+        |f| f.download_bytes_per_reader_per_day_all_open,
     );
-    let all_open = format!(
-        "download per reader and day, all open {} h",
-        people.open_hours_per_day
-    );
-    rows.add(&all_open, |column| {
-        bytes(column.figures.download_bytes_per_reader_per_day_all_open)
+    rows.bytes("light reading per day, portal opened once", |f| {
+        f.light_bytes_per_reader_per_day
     });
-    rows.add("light reading per day, portal opened once", |column| {
-        bytes(column.figures.light_bytes_per_reader_per_day)
+    rows.bytes(&format!("light reading after {away} away"), |f| {
+        f.light_bytes_after_away
     });
-    rows.add(
-        &format!(
-            "light reading after {} away",
-            duration(f64::from(people.away_seconds))
-        ),
-        |column| bytes(column.figures.light_bytes_after_away),
-    );
-    let upload = format!(
-        "upload per day of a portal open {} h",
-        people.open_hours_per_day
-    );
-    rows.add(&upload, |column| {
-        bytes(column.figures.upload_bytes_per_reader_per_day)
+    rows.bytes(&format!("upload per day of a portal open {open} h"), |f| {
+        f.upload_bytes_per_reader_per_day
     });
-    rows.add("upload per slot", |column| {
-        bytes(column.figures.upload_bytes_per_slot)
+    rows.bytes("upload per slot", |f| f.upload_bytes_per_slot);
+    rows.bytes("lobby, when a portal is opened", |f| {
+        f.lobby_bytes_per_opening
     });
-    rows.add("lobby, when a portal is opened", |column| {
-        bytes(column.figures.lobby_bytes_per_opening)
+    rows.bytes("lobby, each minute of an enrolment", |f| {
+        f.lobby_bytes_per_minute_enrolling
     });
-    rows.add("lobby, each minute of an enrolment", |column| {
-        bytes(column.figures.lobby_bytes_per_minute_enrolling)
+    rows.bytes("lobby, disk", |f| f.lobby_disk_bytes);
+    rows.figure("six digits after an answer, worst", |f| {
+        duration(f.lobby_seconds_worst)
     });
-    rows.add("lobby, disk", |column| {
-        bytes(column.figures.lobby_disk_bytes)
+    rows.bytes("egress per day, everyone reading all", |f| {
+        f.egress_bytes_per_day
     });
-    rows.add("six digits after an answer, worst", |column| {
-        duration(column.figures.lobby_seconds_worst)
-    });
-    rows.add("egress per day, everyone reading all", |column| {
-        bytes(column.figures.egress_bytes_per_day)
-    });
-    rows.add("disk for the retention", |column| {
-        bytes(column.figures.disk_bytes)
-    });
+    rows.bytes("disk for the retention", |f| f.disk_bytes);
     if people.copies > 1 {
         let all = format!("disk of all machines, {} copies", people.copies);
-        rows.add(&all, |column| bytes(column.figures.disk_bytes_all_copies));
+        rows.bytes(&all, |f| f.disk_bytes_all_copies);
     }
-    rows.add("delay of a message, median", |column| {
-        duration(column.figures.delay_seconds_median)
+    rows.figure("delay of a message, median", |f| {
+        duration(f.delay_seconds_median)
     });
-    rows.add("delay of a message, worst", |column| {
-        duration(column.figures.delay_seconds_worst)
+    rows.figure("delay of a message, worst", |f| {
+        duration(f.delay_seconds_worst)
     });
 
     rows.section("One message of the largest size");
-    rows.add("size", |column| {
-        bytes(column.figures.attachment.bytes as f64)
+    rows.bytes("size", |f| f.attachment.bytes as f64);
+    rows.figure("cells", |f| f.attachment.cells.to_string());
+    rows.figure("slots until all of it has left, one per epoch", |f| {
+        f.attachment.slots.to_string()
     });
-    rows.add("cells", |column| {
-        column.figures.attachment.cells.to_string()
+    rows.bytes("upload of its sender, at once", |f| {
+        f.attachment.upload_bytes_at_once
     });
-    rows.add("slots until all of it has left, one per epoch", |column| {
-        column.figures.attachment.slots.to_string()
-    });
-    rows.add("upload of its sender, at once", |column| {
-        bytes(column.figures.attachment.upload_bytes_at_once)
-    });
-    rows.add("download of every reader more, at once", |column| {
-        bytes(column.figures.attachment.download_bytes_at_once)
+    rows.bytes("download of every reader more, at once", |f| {
+        f.attachment.download_bytes_at_once
     });
 
-    let mut text = assumptions(plan);
-    text += &rows.text;
-    text += &notes(plan);
-    text
+    assumptions(plan) + &rows.text + &notes(plan)
 }
 
 fn assumptions(plan: &Plan) -> String {
@@ -254,6 +221,18 @@ impl<'a> Rows<'a> {
         self.add(label, value);
         let width = Self::LABEL + Self::CELL * self.columns.len();
         let _ = writeln!(self.text, "{}", "-".repeat(width));
+    }
+
+    fn cover(&mut self, label: &str, value: impl Fn(&CoverInfo) -> String) {
+        self.add(label, |column| value(&column.cover));
+    }
+
+    fn figure(&mut self, label: &str, value: impl Fn(&Figures) -> String) {
+        self.add(label, |column| value(&column.figures));
+    }
+
+    fn bytes(&mut self, label: &str, value: impl Fn(&Figures) -> f64) {
+        self.figure(label, |figures| bytes(value(figures)));
     }
 
     fn section(&mut self, title: &str) {

@@ -22,7 +22,7 @@ export class Camera {
     return new Camera(stream);
   }
 
-  /** Shows the picture and gives the first code that `accepts` takes; null once stopped. */
+  /** Shows the picture and resolves with the first code that `accepts` takes; null once stopped. */
   async scan(video: HTMLVideoElement, accepts: (text: string) => boolean): Promise<string | null> {
     video.srcObject = this.#stream;
     await video.play();

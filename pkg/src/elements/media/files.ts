@@ -15,7 +15,7 @@ export function saveFile(bytes: Uint8Array | string, filename: string, contentTy
   setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
 }
 
-/** Shows a PDF in a new tab, always as a PDF, whatever its bytes are. */
+/** Shows a PDF in a new tab, always as a PDF whatever its bytes are. */
 export function openPdf(bytes: Uint8Array): void {
   const url = URL.createObjectURL(new Blob([bytes as BlobPart], { type: "application/pdf" }));
   window.open(url, "_blank", "noopener");

@@ -18,7 +18,7 @@ export interface Circumstances {
   readonly drilledAt: number | null;
 }
 
-/** Times are ISO 8601 in UTC, ages in days, null what is not known here. */
+/** Times are ISO 8601 in UTC, ages are in days; null is unknown here. */
 export async function assess(
   portal: Portal,
   info: ServiceInfo,

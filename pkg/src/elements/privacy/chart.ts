@@ -1,4 +1,4 @@
-/** Bars over time; what they show stands in words beside them. */
+/** Bars over time; the page also states what they show in words. */
 
 import { html, svg, type TemplateResult } from "lit";
 

@@ -82,7 +82,7 @@ export class Alerts {
     return this.#derive((index) => !this.#marks.answered.has(index) && index >= this.#marks.floor);
   }
 
-  /** Whether something of a contact waits for an answer: then nothing beside its name may say that all is well. */
+  /** Whether a warning about a contact is not dismissed yet; then nothing beside its name may say that all is well. */
   concern(contactId: string): boolean {
     return this.open().some((alert) => alert.contactId === contactId);
   }
@@ -145,7 +145,7 @@ function emergencies(entries: readonly AuditEntry[], counts: Counts): Alert[] {
     );
 }
 
-/** Gaps, less what has come after all. What came is taken from the ranges themselves: a sum could hide a later gap. */
+/** Gaps without the messages that arrived late. Those are taken out of the ranges themselves, because a sum could hide a later gap. */
 function missing(entries: readonly AuditEntry[], counts: Counts): Alert[] {
   const ranges = new Map<string, Missing[]>();
   const origins: Alert[] = [];

@@ -35,7 +35,7 @@ export class Session extends Contents {
    * what a tab shows. Before anything is kept, the person is asked.
    */
   isStorageApart = false;
-  /** The person chose to use the frame all the same. */
+  /** The person chose to use the frame anyway. */
   isFrameAccepted = false;
   /** An invitation that came with the page's address, until it is answered or put away. */
   offered: string | null = null;
@@ -189,7 +189,7 @@ export class Session extends Contents {
     return this.#access?.drilledAt ?? null;
   }
 
-  /** Opens a backup to see that it is whole, and notes when; calling what this gives puts it in the place of what is here. */
+  /** Opens a backup to check that it is complete, and notes when. The returned function replaces this vault with it. */
   async tryBackup(bundle: Uint8Array, key: BackupKey): Promise<(options: DiscardOptions) => Promise<void>> {
     const restore = await this.#vault.restore(bundle, key);
     this.#vault.drilledAt = Math.floor(Date.now() / 1000);
@@ -236,7 +236,7 @@ export class Session extends Contents {
     const { portal } = this;
     this.name = (await portal.me()).name;
     await this.read(portal);
-    // The event came once, perhaps before this page was loaded.
+    // The event came once, possibly before this page was loaded.
     this.conditions.set("DEVICE_SUPERSEDED", (await portal.device()).supersededBy !== null);
     this.#become("open");
   }

@@ -16,7 +16,7 @@ export class Thread {
   failure: unknown = null;
   draft = "";
   readonly contactId: string;
-  /** In the portal's own order, in which it gives pages. */
+  /** In the portal's own order, in which it returns pages. */
   #loaded: readonly Message[] = [];
 
   constructor(contactId: string) {

@@ -106,7 +106,7 @@ export class VaultAccess {
     else await (await engine()).destroyVault(this.#store, { takeOver: true });
   }
 
-  /** Opens a backup in memory; calling what this gives puts it into the store, which has to be empty by then. */
+  /** Opens a backup in memory. The returned function puts it into the store, which has to be empty by then. */
   async restore(bundle: Uint8Array, key: BackupKey): Promise<() => Promise<Portal>> {
     const { Portal, memoryStore } = await engine();
     const trial = await Portal.restore(bundle, { relay: this.options.relay, store: memoryStore(), ...key });

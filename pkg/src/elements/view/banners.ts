@@ -1,4 +1,4 @@
-/** Warnings above everything else: what happened, what it means, what to do. They stay until somebody has seen to them. */
+/** Warnings above everything else: what happened, what it means, what to do. They stay until somebody dismisses them. */
 
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
@@ -28,7 +28,7 @@ const CONDITION_LEVELS: Readonly<Record<ConditionCode, Level>> = {
 /** What is best settled on the telephone. */
 const CALLED_ABOUT: ReadonlySet<AlertKind> = new Set(["missing", "withheld", "undelivered"]);
 
-/** A copy that came twice: nothing is lost and nobody has to do anything. */
+/** A message that came twice: nothing is lost and nothing has to be done. */
 const HARMLESS = new Set(["REPLAYED"]);
 
 export function levelOf({ kind, code }: Alert): Level {

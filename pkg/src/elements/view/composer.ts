@@ -131,7 +131,7 @@ export class Composer extends View {
     this.#estimated = key;
     let wait: number | null = null;
     if (bytes > 0) {
-      // Without a word from the message service nobody is asked.
+      // Without an answer from the message service, the person is not asked.
       const found = await this.session.portal.estimate(bytes, "steady").catch(() => null);
       wait = found !== null && found.seconds > LONG_S ? found.seconds : null;
     }

@@ -108,7 +108,7 @@ export class Dialog {
     this.#question = null;
     this.#host.redraw();
     await this.#host.updateComplete;
-    // The browser gives the focus back to what opened the dialog, which may be gone by now.
+    // The browser returns the focus to what opened the dialog, which may be gone by now.
     if (document.activeElement === document.body) this.#host.restoreFocus();
   };
 

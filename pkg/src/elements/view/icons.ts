@@ -1,4 +1,4 @@
-/** Pictures of 24 by 24 that stand beside a word, never for one alone. */
+/** Icons of 24 by 24 that accompany a word and never replace it. */
 
 import { svg, html, type TemplateResult } from "lit";
 

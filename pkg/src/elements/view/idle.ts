@@ -1,4 +1,4 @@
-/** A minute before the portal locks by itself, it says so. */
+/** A notice one minute before the portal locks itself. */
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { Host } from "./view.js";

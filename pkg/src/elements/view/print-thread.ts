@@ -92,7 +92,7 @@ function row(
 ): TemplateResult {
   const { t } = words;
   const name = contact.name || t("this_person");
-  // Paper is read by others: "you" would be nobody.
+  // Paper is read by others, to whom "you" would mean nothing.
   const from = message.direction === "out" ? session.name : name;
   const state = message.state === "verified" ? "" : t(`state_${message.state}`, { name });
   const isShown = message.state !== "held";

@@ -39,7 +39,7 @@ function read(bytes: Uint8Array, lang: string): ResultDocument {
   return document;
 }
 
-/** Foreign text stands by itself, so that its direction moves nothing around it. */
+/** Isolates foreign text, so that its direction moves nothing around it. */
 function words(phrase: Phrase): (string | TemplateResult)[] {
   return phrase.map((part) => (part instanceof fhir.Foreign ? html`<bdi>${part.text}</bdi>` : part));
 }

@@ -15,7 +15,7 @@ export interface Host {
   /** Resolves once what was changed is on the screen. */
   readonly updateComplete: Promise<boolean>;
   go(route: Route): void;
-  /** Gives the focus to what comes next if nothing in the element has it. */
+  /** Moves the focus to the next control if nothing in the element has it. */
   restoreFocus(): void;
   /** Reads a sentence to those who cannot see it. */
   announce(text: string): void;
@@ -63,7 +63,7 @@ export abstract class View {
   /** After it was drawn. */
   updated(): void {}
 
-  /** It is not shown any more. */
+  /** It is no longer shown. */
   close(): void {}
 
   find<T extends HTMLElement>(selector: string): T | null {
@@ -133,7 +133,7 @@ function codeIn(error: unknown): string {
   return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "UNKNOWN";
 }
 
-/** Text that somebody else wrote: its direction moves nothing around it. */
+/** Text that somebody else wrote, isolated so that its direction moves nothing around it. */
 export function foreign(text: string): TemplateResult {
   return html`<bdi dir="auto">${text}</bdi>`;
 }

@@ -1,4 +1,4 @@
-/** A message put on a FHIR server, by what that server takes: all of it, or nothing with a reason. */
+/** Puts a message on a FHIR server in a form that the server accepts: all of it, or nothing with a reason. */
 
 import { refusal, type Answer } from "./requests.js";
 import { unsupported, type HealthRecord } from "./server.js";

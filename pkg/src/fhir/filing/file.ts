@@ -88,7 +88,7 @@ export async function fileMessage(
     await portal.filing.filed(message.id, { id: place.id, version: place.version, filedAs: message.state });
   } catch (thrown) {
     const error = asTesseraError(thrown);
-    // If this cannot be kept, the message stays as it was: to be filed.
+    // If this cannot be stored, the message stays unfiled.
     if (error.code !== "ABORTED" && error.code !== "CONTACT_PENDING")
       await portal.filing.failed(message.id, error.code).catch(() => {});
     throw error;
@@ -141,7 +141,7 @@ async function senderOf(portal: FilingPortal, message: Message): Promise<Uint8Ar
   return contact.fingerprint;
 }
 
-/** The evidence of a message that came in; null if it is not to be filed, or none was kept. */
+/** The evidence of an incoming message; null if it is not filed, or none was kept. */
 async function evidenceOf(
   portal: FilingPortal,
   record: HealthRecord,

@@ -44,7 +44,7 @@ export class FhirRequests {
     this.#options = options;
   }
 
-  /** The answer, of whatever status but those that ask to come back later. `RECORD_UNREACHABLE` after the last attempt. */
+  /** The answer, with any status except those that ask to retry later. `RECORD_UNREACHABLE` after the last attempt. */
   async send(request: ServerRequest, signal?: AbortSignal): Promise<Answer> {
     const { attempts = 5, wait = pause } = this.#options;
     for (let attempt = 1; ; attempt++) {

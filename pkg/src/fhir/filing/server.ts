@@ -12,7 +12,7 @@ export type ServerKind = "generic" | "medplum" | "oracle" | "openmrs";
 export interface HealthRecordOptions extends RequestOptions {
   /** The base of the FHIR R4 service; https, or a loopback address. */
   readonly base: string | URL;
-  /** Told from the CapabilityStatement if left out. */
+  /** Taken from the CapabilityStatement if left out. */
   readonly kind?: ServerKind;
   readonly signal?: AbortSignal;
 }

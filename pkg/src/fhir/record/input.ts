@@ -36,7 +36,7 @@ export interface RecordAttachment {
   readonly body: Uint8Array;
 }
 
-/** The content of a message: the bytes of its text or of its only attachment, or all of it as `recordBody` gives it. */
+/** The content of a message: the bytes of its text or of its only attachment, or all of it as `recordBody` returns it. */
 export type RecordBody =
   | Uint8Array
   | { readonly text?: Uint8Array | null; readonly attachments: readonly RecordAttachment[] };

@@ -43,7 +43,7 @@ export interface Attachment {
   blob(): Promise<Blob>;
 }
 
-/** `queued` here, `sent` by the relay, `delivered` to the contact; or `undelivered` after the set time, or `cancelled`, or `stopped` because its contact is not to be trusted any more. `verified`: arrived and its proof holds. `held`: arrived, shown once the contact is checked. */
+/** `queued` here, `sent` by the relay, `delivered` to the contact; or `undelivered` after the set time, or `cancelled`, or `stopped` because its contact can no longer be trusted. `verified`: arrived and its proof holds. `held`: arrived, shown once the contact is checked. */
 export type MessageState =
   | "queued"
   | "sent"

@@ -37,7 +37,7 @@ export interface OpenOptions {
   readonly name?: string;
   /** Whether a new vault, with a new identity, may be created if the store has none. Without it: `VAULT_MISSING`. */
   readonly create?: boolean;
-  /** The host knows that this person had a vault here, so that one that is not there was cleared. `indexedDbStore` remembers it by itself, but what it remembers may be cleared too. */
+  /** The host knows that this person had a vault here, so a missing one was cleared. `indexedDbStore` remembers it by itself, but what it remembers may be cleared too. */
   readonly expectVault?: boolean;
   /** Allows a new vault after the one that was here is gone. Without it: `VAULT_EVICTED`. */
   readonly afterEviction?: boolean;
@@ -45,7 +45,7 @@ export interface OpenOptions {
   readonly takeOver?: boolean;
   /** Is given a backup after changes. */
   readonly backup?: BackupHook;
-  /** Is told what happens, for the host's own log. */
+  /** Receives what happens, for the host's own log. */
   readonly log?: (entry: LogEntry) => void;
   /** Ends the opening with `ABORTED`, which leaves the store free: for a component that was unmounted meanwhile. */
   readonly signal?: AbortSignal;

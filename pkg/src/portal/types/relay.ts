@@ -3,7 +3,7 @@
 import type { ErrorCode } from "../../errors.js";
 import type { Message, Transfer } from "./messages.js";
 
-/** Something is wrong with the relay; told once, and again with `cleared` when it is over. */
+/** Something is wrong with the relay; reported once, and again with `cleared` when it is over. */
 export interface RelayNotice {
   readonly code: "RELAY_TIME" | "RELAY_CHANGED" | "MIRROR_UNREACHABLE" | "EQUIVOCATION";
   /** For `EQUIVOCATION`: two headers that the relay signed and that cannot both be true, hexadecimal. The vault keeps them. */
@@ -18,7 +18,7 @@ export interface Rejected {
   readonly count: number;
 }
 
-/** Something is missing: batches of a mailbox, or messages of a contact; or the mailbox goes on under another key. `closed`: it has come after all. */
+/** Something is missing: batches of a mailbox, or messages of a contact; or the mailbox goes on under another key. `closed`: it has arrived. */
 export type Gap =
   | {
       readonly kind: "batches";
