@@ -153,10 +153,13 @@ async function scroll(selector) {
 async function firstViews() {
   const relay = await startRelay(DEPLOYED);
   const rows = [];
+  const desk = await openProfile(browser, `${relay.url}/desk`, { device: DESK });
   try {
+    const link = await invite(desk.page, "link");
     for (const [name, network] of Object.entries(NETWORKS)) {
       const visits = [];
-      for (let round = 0; round < ROUNDS; round += 1) visits.push(await visit(relay.url, network));
+      for (let round = 0; round < ROUNDS; round += 1)
+        visits.push({ ...(await visit(relay.url, network)), invited: await invitedVisit(link, network) });
       const row = (what, key, isTarget = true) => {
         const time = median(visits.map((each) => each[key]));
         const met = time <= USABLE_MS ? "yes" : "**no**";
@@ -168,10 +171,12 @@ async function firstViews() {
         ]);
       };
       row("a patient's first visit: the form can be filled in", "first");
+      row("the same with an invitation, which is checked before", "invited");
       row("a later visit: the passphrase can be typed", "later");
       row("from the passphrase to the messages, which derives the key", "unlock", false);
     }
   } finally {
+    await desk.close();
     await relay.end();
   }
   return rows;
@@ -208,7 +213,8 @@ async function firstMessages() {
   return rows;
 }
 
-async function visit(url, network) {
+/** A phone on that network, and when its page could be used. */
+async function slowPhone(network) {
   const profile = await openProfile(browser, "about:blank", { device: PHONE });
   const { page, context } = profile;
   const session = await context.newCDPSession(page);
@@ -227,6 +233,20 @@ async function visit(url, network) {
     look();
   });
   const usable = () => page.waitForFunction(() => window.usableAt).then((handle) => handle.jsonValue());
+  return { profile, page, throttle, usable };
+}
+
+async function invitedVisit(link, network) {
+  const { profile, page, throttle, usable } = await slowPhone(network);
+  await throttle(true);
+  await page.goto(link, { waitUntil: "commit" });
+  const invited = await usable();
+  await profile.close();
+  return invited;
+}
+
+async function visit(url, network) {
+  const { profile, page, throttle, usable } = await slowPhone(network);
   await throttle(true);
   await page.goto(url, { waitUntil: "commit" });
   const first = await usable();

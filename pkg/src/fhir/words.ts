@@ -79,7 +79,7 @@ export const WORDS = {
     "This report has no coded results. Its text is in the original.",
     "Este informe no tiene resultados codificados. El texto está en el original.",
   ],
-  own_words: ["The document’s own words", "Las palabras del propio documento"],
+  own_words: ["The document’s own words", "El texto del documento"],
   narrative_hidden: [
     "The document also holds a text of its own, which is not shown here.",
     "El documento contiene además un texto propio, que aquí no se muestra.",
