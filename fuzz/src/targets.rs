@@ -287,20 +287,20 @@ pub fn response_plaintext(data: &[u8]) -> bool {
     let secret = InvitationSecret::new(key(2));
     let xwing = XWingSecret::from_seed(key(4));
     let mut rng = Counting(0);
-    let response = xwing.public().and_then(|public| {
+    let mut respond = || {
         let info = parts("tessera/v1/enrol", &[&kdf::sha256(offer)]);
         let psk = secret.enrol_psk();
         let psk = Psk {
             key: &psk,
             id: "tessera/v1/enrol/response",
         };
-        let (enc, context) = XWingSender::new(&public, psk, &info, &mut rng)?;
+        let (enc, context) = XWingSender::new(&xwing.public(), psk, &info, &mut rng)?;
         let ciphertext = context.seal(data)?;
         Some(cbor::array(2, |w| {
             w.bytes(&enc).bytes(&ciphertext);
         }))
-    });
-    let (Some(me), Some(response)) = (me(), response) else {
+    };
+    let (Some(me), Some(response)) = (me(), respond()) else {
         return false;
     };
     assert!(open_response(&secret, offer, &xwing, me.public(), &response).is_err());

@@ -43,9 +43,6 @@ coded! {
         /// No open invitation has this id.
         #[error("no open invitation has this id")]
         InvitationUnknown => InvitationUnknown,
-        /// The invitation names another relay.
-        #[error("the invitation names another relay")]
-        RelayMismatch => RelayMismatch,
         /// The relay's parameters are not known yet.
         #[error("the relay has not been reached yet")]
         RelayUnknown => RelayUnreachable,

@@ -201,7 +201,7 @@ impl Invitation {
     /// # Errors
     ///
     /// `InvitationExpired`.
-    pub fn check_expiry(&self, now: UnixTime) -> Result<(), EnrolmentError> {
+    fn check_expiry(&self, now: UnixTime) -> Result<(), EnrolmentError> {
         if now > self.expires_at {
             Err(EnrolmentError::InvitationExpired)
         } else {

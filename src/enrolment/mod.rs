@@ -58,7 +58,7 @@ coded! {
         #[error("the invitation has expired")]
         InvitationExpired => InvitationExpired,
         /// The invitation names another relay than the portal uses.
-        #[error("the invitation is for another relay")]
+        #[error("the invitation names another relay")]
         OtherRelay => RelayMismatch,
         /// The offer or response is not authentic or not well-formed.
         #[error("not authentic")]

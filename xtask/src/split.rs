@@ -29,15 +29,13 @@ use self::source::Source;
 
 /// Methods of the engine that the first part has: what opening a vault needs, showing what is in it, and locking
 /// it again; and what a public function calls without waiting.
-const FIRST_METHODS: [&str; 34] = [
+const FIRST_METHODS: [&str; 32] = [
     "bodyKeys",
     "contacts",
     "countUnfiled",
     "create",
     "device",
-    "draftFilesKey",
-    "draftKey",
-    "draftSessionKey",
+    "draftKeys",
     "emergencies",
     "filesMessages",
     "free",

@@ -115,7 +115,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of the invitation; `RelayMismatch` if it names another relay.
+    /// Those of the invitation.
     pub fn accept(
         &mut self,
         uri: &str,
@@ -125,10 +125,7 @@ impl Client {
     ) -> Result<Effects<ContactView>, ClientError> {
         self.devices.require_current()?;
         let invitation = Invitation::find(uri)?;
-        invitation.check_expiry(now)?;
-        if invitation.relay.trim_end_matches('/') != self.mailboxes.url() {
-            return Err(ClientError::RelayMismatch);
-        }
+        invitation.check_usable(Some(self.mailboxes.url()), now)?;
         let size = self.mailboxes.info()?.cell_size;
         if self.invitations.by_secret(&invitation.secret).is_some() {
             return self.accept_again(&invitation.secret, now);

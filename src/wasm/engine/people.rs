@@ -25,9 +25,9 @@ use crate::{
 #[wasm_bindgen(js_name = checkInvitation)]
 pub fn check_invitation(text: &str, relay: Option<String>, now: f64) -> JsResult<()> {
     let now = time(now)?;
-    let invitation = Invitation::find(text).map_err(ClientError::from);
-    let checked = invitation.and_then(|found| Ok(found.check_usable(relay.as_deref(), now)?));
-    checked.map_err(client_error)
+    let invitation = Invitation::find(text).map_err(ClientError::from)?;
+    let checked = invitation.check_usable(relay.as_deref(), now);
+    Ok(checked.map_err(ClientError::from)?)
 }
 
 #[wasm_bindgen]

@@ -144,7 +144,8 @@ mod tests {
     use crate::{
         base::{Secret, UnixTime},
         wire::{
-            BatchPlace, BucketId, OriginKey,
+            BucketId, OriginKey,
+            batch::BatchPlace,
             select::{MAX_QUERIES, SelectWindow},
         },
     };
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn sums_are_those_of_the_definition() {
         let size = CellSize::try_from(1024).unwrap();
-        let (first, second) = (37, 600);
+        let (first, second) = (37_usize, 600);
         let count = first + second;
         let cell = |number: usize| -> Vec<u8> {
             let byte = |at| (number.wrapping_mul(2_654_435_761) >> (at % 24)) as u8;
@@ -198,9 +199,13 @@ mod tests {
                         .for_each(|(a, b)| *a ^= b);
                 }
             }
-            let body = window(count as u32)
-                .encode(queries, &bitmaps, size)
-                .unwrap();
+            let window = SelectWindow {
+                origin: key.origin(),
+                first: 5,
+                last: 5,
+                count: count as u32,
+            };
+            let body = window.encode(queries, &bitmaps, size).unwrap();
             let select = Select::decode(&body, size).unwrap();
             let mut selection = Selection::new(&select, size);
             assert_eq!(selection.add(&select, &batch(0..first)), Ok(true));
