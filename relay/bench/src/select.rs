@@ -101,7 +101,7 @@ fn bitmaps(queries: usize, count: u32) -> Vec<u8> {
     let len = (count as usize).div_ceil(8);
     let mut bitmaps = vec![0; queries * len];
     UnwrapErr(SysRng).fill_bytes(&mut bitmaps);
-    if count % 8 > 0 {
+    if !count.is_multiple_of(8) {
         for bitmap in bitmaps.chunks_mut(len) {
             if let Some(last) = bitmap.last_mut() {
                 *last &= !(u8::MAX << (count % 8));
