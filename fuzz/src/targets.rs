@@ -287,22 +287,20 @@ pub fn response_plaintext(data: &[u8]) -> bool {
     let secret = InvitationSecret::new(key(2));
     let xwing = XWingSecret::from_seed(key(4));
     let mut rng = Counting(0);
-    let response = xwing.public().and_then(|public| {
-        let info = parts("tessera/v1/enrol", &[&kdf::sha256(offer)]);
-        let psk = secret.enrol_psk();
-        let psk = Psk {
-            key: &psk,
-            id: "tessera/v1/enrol/response",
-        };
-        let (enc, context) = XWingSender::new(&public, psk, &info, &mut rng)?;
-        let ciphertext = context.seal(data)?;
-        Some(cbor::array(2, |w| {
-            w.bytes(&enc).bytes(&ciphertext);
-        }))
-    });
-    let (Some(me), Some(response)) = (me(), response) else {
+    let info = parts("tessera/v1/enrol", &[&kdf::sha256(offer)]);
+    let psk = secret.enrol_psk();
+    let psk = Psk {
+        key: &psk,
+        id: "tessera/v1/enrol/response",
+    };
+    let sender = XWingSender::new(&xwing.public(), psk, &info, &mut rng);
+    let sealed = sender.and_then(|(enc, context)| Some((enc, context.seal(data)?)));
+    let (Some(me), Some((enc, ciphertext))) = (me(), sealed) else {
         return false;
     };
+    let response = cbor::array(2, |w| {
+        w.bytes(&enc).bytes(&ciphertext);
+    });
     assert!(open_response(&secret, offer, &xwing, me.public(), &response).is_err());
     Response::decode(&response).is_some()
 }
