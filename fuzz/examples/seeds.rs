@@ -171,7 +171,7 @@ fn sealed(rng: &mut Counting) -> Result<()> {
 fn enrolment(rng: &mut Counting) -> Result<()> {
     let (inviter, acceptor) = (Identity::generate(rng), Identity::generate(rng));
     let name = Name::new("Dra. Íñigo")?;
-    let (offer, _) = Offer::create(inviter.public(), &name, rng).ok_or("offer")?;
+    let (offer, _) = Offer::create(inviter.public(), &name, rng);
     let bytes = offer.encode();
     write("offer", "offer", &bytes)?;
     let hash = tessera::crypto::kdf::sha256(&bytes);

@@ -98,7 +98,8 @@ fn views_and_audit_events_name_no_machine() {
         let first = name.split('/').next().unwrap();
         first.trim_end_matches(".rs").to_owned()
     };
-    let modules: BTreeSet<_> = files.iter().map(module).collect();
+    let modules = files.iter().map(module);
+    let modules: BTreeSet<_> = modules.filter(|name| name != "client").collect();
     for (file, allowed) in [
         ("view.rs", &["id"][..]),
         ("audit_event/mod.rs", &["id", "view"]),

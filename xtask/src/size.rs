@@ -28,13 +28,13 @@ const BUDGETS: [Budget; 3] = [
     Budget {
         entry: ".",
         target: 240 * 1024,
-        limit: 203 * 1024,
-        later: 150 * 1024,
+        limit: 205 * 1024,
+        later: 146 * 1024,
     },
     Budget {
         entry: "./sdk",
         target: 110 * 1024,
-        limit: 77 * 1024,
+        limit: 78 * 1024,
         later: 0,
     },
     // What the elements add to the main entry, in one language.
