@@ -1,7 +1,7 @@
 //! Pairwise keys: chain keys, monthly keys, detection tags. Protocol §4–§5.
 
 use crate::{
-    base::{Day, Month, Secret, encoding::parts, labels},
+    base::{Day, Month, Secret, encoding::parts, labels, secret::redacted},
     crypto::kdf::{self, Prf},
     pseudonym::BlindSeed,
 };
@@ -115,7 +115,6 @@ impl ChainKey {
     pub fn month_keys(&self) -> MonthKeys {
         let key = self.key.expose();
         MonthKeys {
-            month: self.month,
             tag_key: TagKey::new(&kdf::derive(key, labels::MONTH_TAG, &[])),
             psk: kdf::derive(key, labels::MONTH_PSK, &[]),
             blind_seed: BlindSeed::new(kdf::derive(key, labels::MONTH_BLIND, &[])),
@@ -134,8 +133,6 @@ impl ChainKey {
 /// The keys of one direction and month.
 #[derive(Debug)]
 pub struct MonthKeys {
-    /// The month.
-    pub month: Month,
     /// Derives the detection tags of the month's cells.
     pub tag_key: TagKey,
     /// The HPKE pre-shared key of every cell.
@@ -172,11 +169,7 @@ impl TagKey {
     }
 }
 
-impl core::fmt::Debug for TagKey {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("TagKey(…)")
-    }
-}
+redacted! { TagKey }
 
 /// The input of one tag: a day, a device and a counter. A sender never uses
 /// a slot twice.

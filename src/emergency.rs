@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{ErrorCode, Secret, SortedSet, encoding::Reader, labels},
+    base::{Secret, SortedSet, encoding::Reader, error::coded, labels},
     crypto::{
         kdf,
         shamir::{self, Point, SECRET_LEN},
@@ -27,39 +27,28 @@ const VERSION: u8 = 1;
 const CHECK_LEN: usize = 4;
 const SHARE_LEN: usize = 1 + SET_ID_LEN + 1 + 1 + SECRET_LEN + CHECK_LEN;
 
-/// An error of splitting or combining shares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SharesError {
-    /// The threshold is below 2 or above the count.
-    #[error("the threshold must be 2 to the number of shares")]
-    Threshold,
-    /// Not a printed share: wrong length, a character outside the alphabet, a
-    /// wrong check, an unknown version, x = 0 or k < 2.
-    #[error("not a printed share, or a damaged one")]
-    Damaged,
-    /// The shares are of different sets.
-    #[error("shares of different sets")]
-    Mixed,
-    /// A share was given twice.
-    #[error("the same share twice")]
-    Duplicate,
-    /// Fewer shares than the threshold.
-    #[error("fewer shares than the set needs")]
-    TooFew,
-    /// More shares than the threshold, which are not all of one polynomial.
-    #[error("the shares do not agree")]
-    Disagree,
-}
-
-impl SharesError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        match self {
-            Self::Threshold => ErrorCode::InvalidArgument,
-            _ => ErrorCode::SharesInvalid,
-        }
+coded! {
+    /// An error of splitting or combining shares.
+    pub enum SharesError {
+        /// The threshold is below 2 or above the count.
+        #[error("the threshold must be 2 to the number of shares")]
+        Threshold => InvalidArgument,
+        /// Not a printed share: wrong length, a character outside the alphabet, a
+        /// wrong check, an unknown version, x = 0 or k < 2.
+        #[error("not a printed share, or a damaged one")]
+        Damaged => SharesInvalid,
+        /// The shares are of different sets.
+        #[error("shares of different sets")]
+        Mixed => SharesInvalid,
+        /// A share was given twice.
+        #[error("the same share twice")]
+        Duplicate => SharesInvalid,
+        /// Fewer shares than the threshold.
+        #[error("fewer shares than the set needs")]
+        TooFew => SharesInvalid,
+        /// More shares than the threshold, which are not all of one polynomial.
+        #[error("the shares do not agree")]
+        Disagree => SharesInvalid,
     }
 }
 
@@ -135,18 +124,6 @@ impl Share {
         let check = check(&bytes);
         bytes.extend_from_slice(&check);
         Zeroizing::new(Base32UpperUnpadded::encode_string(&bytes))
-    }
-
-    /// The random id of the set.
-    #[must_use]
-    pub fn set_id(&self) -> &[u8; SET_ID_LEN] {
-        &self.set_id
-    }
-
-    /// The number of shares needed to recover the secret, 2–255.
-    #[must_use]
-    pub fn threshold(&self) -> u8 {
-        self.threshold
     }
 
     /// The share point.
@@ -233,6 +210,7 @@ pub fn combine(shares: &[Share]) -> Result<Secret<SECRET_LEN>, SharesError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ErrorCode;
 
     fn set(threshold: u8, count: u8) -> (Secret<32>, Vec<Share>) {
         let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
@@ -308,7 +286,7 @@ mod tests {
         a.push(again);
         assert_eq!(combine(&a).unwrap_err(), SharesError::Duplicate);
         a.pop();
-        let other = Share::new(*a[0].set_id(), 3, b.pop().unwrap().point).unwrap();
+        let other = Share::new(a[0].set_id, 3, b.pop().unwrap().point).unwrap();
         let third = a.pop().unwrap();
         a.push(other);
         assert_eq!(

@@ -1,14 +1,12 @@
 //! Proofs under blinded statements (pseudonyms). Without the blinding seed, the
 //! sessions of one person cannot be linked. Protocol §3.
 
-use core::fmt;
-
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
 use crate::{
-    base::{Secret, labels},
+    base::{Secret, labels, secret::redacted},
     crypto::{
         ristretto::{Statement, Witness, hash_to_scalar, mul_base},
         schnorr::{self, Message, Proof, Transcript},
@@ -95,11 +93,7 @@ impl Drop for Blinding {
 
 impl ZeroizeOnDrop for Blinding {}
 
-impl fmt::Debug for Blinding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Blinding(…)")
-    }
-}
+redacted! { Blinding }
 
 /// Proves under a pseudonym that the owner of `witness` wrote `message` in this
 /// session and context. Returns the pseudonym `Y'` and the proof; `None` only if

@@ -9,14 +9,12 @@
 //! Anyone can seal to a public identity. Only the proof inside shows who sent
 //! the message, and the recipient must verify it.
 
-use core::fmt;
-
 use minicbor::{Decoder, decode};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{ErrorCode, labels},
+    base::{ErrorCode, labels, secret::redacted},
     crypto::{
         cbor::{self, Deterministic},
         hpke::{self, ENC_LEN},
@@ -76,11 +74,7 @@ impl ProvenMessage {
     }
 }
 
-impl fmt::Debug for ProvenMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProvenMessage(…)")
-    }
-}
+redacted! { ProvenMessage }
 
 impl Deterministic for ProvenMessage {
     fn encode(&self) -> Vec<u8> {

@@ -22,40 +22,29 @@ pub use export::{
     Attested, Export, Replayed, checkpoint_line, entry_line, kept_checkpoints, owner_line, verify,
 };
 
-use crate::base::ErrorCode;
+use crate::base::error::coded;
 
-/// Why an audit log is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuditError {
-    /// Not a well-formed export or entry.
-    #[error("not a well-formed audit log")]
-    Malformed,
-    /// The export that was kept elsewhere is not well-formed.
-    #[error("the checkpoint kept elsewhere is malformed")]
-    KeptMalformed,
-    /// An entry does not follow the previous one: it was changed, dropped,
-    /// inserted or swapped, or its blob does not open.
-    #[error("entry {index} does not follow the previous entry")]
-    Broken {
-        /// The index of the first such entry.
-        index: u64,
-    },
-    /// A checkpoint of a missing entry: the log was truncated.
-    #[error("the log was truncated before a checkpoint")]
-    Truncated,
-    /// A checkpoint of another owner or another head.
-    #[error("a checkpoint is of another owner or another log")]
-    Checkpoint,
-}
-
-impl AuditError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        match self {
-            Self::Malformed | Self::KeptMalformed => ErrorCode::Malformed,
-            _ => ErrorCode::AuditInvalid,
-        }
+coded! {
+    /// Why an audit log is refused.
+    pub enum AuditError {
+        /// Not a well-formed export or entry.
+        #[error("not a well-formed audit log")]
+        Malformed => Malformed,
+        /// The export that was kept elsewhere is not well-formed.
+        #[error("the checkpoint kept elsewhere is malformed")]
+        KeptMalformed => Malformed,
+        /// An entry does not follow the previous one: it was changed, dropped,
+        /// inserted or swapped, or its blob does not open.
+        #[error("entry {index} does not follow the previous entry")]
+        Broken {
+            /// The index of the first such entry.
+            index: u64,
+        } => AuditInvalid,
+        /// A checkpoint of a missing entry: the log was truncated.
+        #[error("the log was truncated before a checkpoint")]
+        Truncated => AuditInvalid,
+        /// A checkpoint of another owner or another head.
+        #[error("a checkpoint is of another owner or another log")]
+        Checkpoint => AuditInvalid,
     }
 }

@@ -1,8 +1,8 @@
 //! Message content, held without one large allocation.
 
-use core::fmt;
-
 use zeroize::Zeroizing;
+
+use super::secret::redacted;
 
 /// Length of every piece but the last: 256 KiB.
 pub const PIECE_LEN: usize = 256 * 1024;
@@ -91,11 +91,7 @@ impl From<&[u8]> for Content {
     }
 }
 
-impl fmt::Debug for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Content(…)")
-    }
-}
+redacted! { Content }
 
 /// Appends without leaving a copy behind: when the vector must be reallocated,
 /// the old allocation is wiped.

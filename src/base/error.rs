@@ -37,6 +37,39 @@ macro_rules! codes {
     };
 }
 
+/// Declares an error enum with the stable code of each variant: `Variant => Code`,
+/// or `Variant(error) -> code` for that of the error inside.
+macro_rules! coded {
+    (
+        $(#[$($about:tt)*])*
+        $vis:vis enum $name:ident {$(
+            $(#[$($doc:tt)*])*
+            $variant:ident $(($($tuple:tt)*))? $({$($fields:tt)*})? $(=> $code:ident)? $(-> $inner:ident)?,
+        )*}
+    ) => {
+        $(#[$($about)*])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+        #[non_exhaustive]
+        $vis enum $name {$(
+            $(#[$($doc)*])*
+            $variant $(($($tuple)*))? $({$($fields)*})?,
+        )*}
+
+        impl $name {
+            /// The stable code.
+            #[must_use]
+            $vis const fn code(self) -> $crate::base::ErrorCode {
+                match self {$(
+                    $(Self::$variant { .. } => $crate::base::ErrorCode::$code,)?
+                    $(Self::$variant(error) => error.$inner(),)?
+                )*}
+            }
+        }
+    };
+}
+
+pub(crate) use coded;
+
 codes! {
     /// A wrong key, altered bytes or an invalid proof. One code for all, so that
     /// it is no oracle.

@@ -13,6 +13,8 @@ pub mod sorted;
 #[cfg(feature = "client")]
 pub mod text;
 pub mod time;
+#[cfg(feature = "client")]
+pub(crate) mod words;
 
 pub use content::Content;
 pub use error::ErrorCode;

@@ -7,6 +7,19 @@ use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+/// Implements `Debug` without the content, for types that hold secrets or content.
+macro_rules! redacted {
+    ($name:ident) => {
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    };
+}
+
+pub(crate) use redacted;
+
 /// `N` secret bytes on the heap, so that moving the value leaves no copy.
 pub struct Secret<const N: usize>(Box<[u8; N]>);
 

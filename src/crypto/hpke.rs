@@ -4,15 +4,13 @@
 //! and without psk. The `hpke` crate checks only the length of X25519 public keys
 //! and not the strength of a psk; the types here check both.
 
-use core::fmt;
-
 use hpke::{
     Deserializable as _, Kem as _, OpModeR, OpModeS, PskBundle, Serializable as _, aead::AesGcm256,
     kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
 };
 use rand_core::CryptoRng;
 
-use crate::base::Secret;
+use crate::base::{Secret, secret::redacted};
 
 /// Bytes of an X25519 public key or encapsulated key.
 pub const ENC_LEN: usize = 32;
@@ -40,11 +38,7 @@ impl KemPublicKey {
     }
 }
 
-impl fmt::Debug for KemPublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KemPublicKey(…)")
-    }
-}
+redacted! { KemPublicKey }
 
 /// An X25519 key pair from `DeriveKeyPair` (RFC 9180 §7.1.3).
 pub struct KemKeyPair {
@@ -72,11 +66,7 @@ impl KemKeyPair {
     }
 }
 
-impl fmt::Debug for KemKeyPair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KemKeyPair(…)")
-    }
-}
+redacted! { KemKeyPair }
 
 /// A pre-shared key of 32 uniform bytes, with its id.
 #[derive(Clone, Copy, Debug)]

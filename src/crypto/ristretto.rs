@@ -1,12 +1,12 @@
 //! ristretto255 (RFC 9496): scalars, statements and witnesses. Protocol §1–§3.
 
-use core::fmt;
-
 use curve25519_dalek::{
     RistrettoPoint, Scalar, ristretto::CompressedRistretto, traits::IsIdentity as _,
 };
 use sha2::{Digest as _, Sha512};
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
+
+use crate::base::secret::redacted;
 
 /// SHA-512 of `parts(label, p…)`, little-endian, mod ℓ. Protocol §1.
 #[must_use]
@@ -50,11 +50,7 @@ impl ScalarHash {
     }
 }
 
-impl fmt::Debug for ScalarHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ScalarHash(…)")
-    }
-}
+redacted! { ScalarHash }
 
 /// `s·G` with the base-point table of curve25519-dalek. X25519 needs the same
 /// table, so another one would only use more memory.
@@ -101,11 +97,7 @@ impl Statement {
     }
 }
 
-impl fmt::Debug for Statement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Statement(…)")
-    }
-}
+redacted! { Statement }
 
 /// A secret scalar `x` with its statement `x·G`. Wiped on drop.
 pub struct Witness {
@@ -145,11 +137,7 @@ impl Drop for Witness {
 
 impl ZeroizeOnDrop for Witness {}
 
-impl fmt::Debug for Witness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Witness(…)")
-    }
-}
+redacted! { Witness }
 
 #[cfg(test)]
 mod tests {

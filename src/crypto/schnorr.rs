@@ -52,6 +52,14 @@ pub struct Transcript<'a> {
     pub message: Message<'a>,
 }
 
+impl Transcript<'_> {
+    fn add_to(&self, hash: ScalarHash) -> ScalarHash {
+        hash.part(&[self.session_id])
+            .part(&[self.context])
+            .part(&self.message.pieces())
+    }
+}
+
 /// A decoded proof: a canonical commitment, not the identity, and a reduced
 /// response.
 #[derive(Clone, Copy, Debug)]
@@ -95,19 +103,11 @@ impl Proof {
 /// `random32` is predictable, and differs between messages if `random32` repeats.
 #[must_use]
 pub fn prove(witness: &Witness, transcript: &Transcript<'_>, random32: &[u8; 32]) -> Proof {
-    let Transcript {
-        session_id,
-        context,
-        message,
-    } = *transcript;
     let mut x = witness.expose().to_bytes();
-    let mut k = ScalarHash::new(labels::PROOF_NONCE)
+    let hash = ScalarHash::new(labels::PROOF_NONCE)
         .part(&[&x])
-        .part(&[random32])
-        .part(&[session_id])
-        .part(&[context])
-        .part(&message.pieces())
-        .scalar();
+        .part(&[random32]);
+    let mut k = transcript.add_to(hash).scalar();
     x.zeroize();
     let commitment = mul_base(&k);
     let r = commitment.compress();
@@ -185,16 +185,8 @@ fn weight(rng: &mut impl CryptoRng) -> Scalar {
 }
 
 fn challenge(statement: &Statement, r: &[u8], transcript: &Transcript<'_>) -> Scalar {
-    let Transcript {
-        session_id,
-        context,
-        message,
-    } = *transcript;
-    ScalarHash::new(labels::PROOF_CHALLENGE)
+    let hash = ScalarHash::new(labels::PROOF_CHALLENGE)
         .part(&[statement.as_bytes()])
-        .part(&[r])
-        .part(&[session_id])
-        .part(&[context])
-        .part(&message.pieces())
-        .scalar()
+        .part(&[r]);
+    transcript.add_to(hash).scalar()
 }

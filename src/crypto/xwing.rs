@@ -1,8 +1,6 @@
 //! HPKE (RFC 9180) with X-Wing, the hybrid of ML-KEM-768 and X25519 (KEM id
 //! 0x647A), in mode_psk with exports. Protocol §1 and §7.
 
-use core::fmt;
-
 use hpke::{
     Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _, aead::AesGcm256,
     kdf::HkdfSha256, setup_receiver, setup_sender_with_rng,
@@ -10,7 +8,7 @@ use hpke::{
 use rand_core::CryptoRng;
 
 use super::hpke::{Psk, is_x25519_public};
-use crate::base::Secret;
+use crate::base::{Secret, secret::redacted};
 
 /// Bytes of an X-Wing public key.
 pub const XWING_PK_LEN: usize = 1216;
@@ -44,11 +42,7 @@ impl XWingPublicKey {
     }
 }
 
-impl fmt::Debug for XWingPublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("XWingPublicKey(…)")
-    }
-}
+redacted! { XWingPublicKey }
 
 /// An X-Wing secret: the 32-byte decapsulation seed.
 #[derive(Debug, PartialEq, Eq)]

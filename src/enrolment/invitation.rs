@@ -177,15 +177,6 @@ impl Invitation {
         [SCHEME, &encode(json.as_bytes())].concat()
     }
 
-    /// The kind of invitation.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self.binding {
-            Binding::Offer(_) => Kind::Qr,
-            Binding::Inviter(_) | Binding::EnclosedOffer(_) => Kind::Link,
-        }
-    }
-
     /// Checks that the invitation has not expired.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub use offer::{Offer, OfferSecrets};
 pub use rendezvous::{InvitationSecret, Rendezvous};
 pub use sas::{SasKey, SasNonce, commitment, sas_digits};
 
-use crate::base::{ErrorCode, UnixTime, time::DAY_SECONDS, time::HOUR_SECONDS};
+use crate::base::{UnixTime, error::coded, time::DAY_SECONDS, time::HOUR_SECONDS};
 
 /// Maximum lifetime of a QR invitation: 24 h.
 pub const QR_MAX_SECONDS: u64 = DAY_SECONDS;
@@ -39,49 +39,29 @@ pub fn first_month(now: UnixTime) -> crate::base::Month {
     now.minus(DAY_SECONDS).month()
 }
 
-/// Why an enrolment is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EnrolmentError {
-    /// An altered invitation, or one of another protocol.
-    #[error("the invitation was altered in transit: ask for a new one")]
-    InvitationMalformed,
-    /// A truncated invitation.
-    #[error("the invitation is incomplete: copy all of it, up to its end")]
-    InvitationIncomplete,
-    /// A text without an invitation.
-    #[error("there is no invitation in this text: copy the whole link")]
-    InvitationMissing,
-    /// A link of an earlier version, with the inviter's offer in it.
-    #[error("the invitation was made by an earlier version: ask for a new one")]
-    InvitationOutdated,
-    /// The invitation has expired.
-    #[error("the invitation has expired")]
-    InvitationExpired,
-    /// The offer or response is not authentic or not well-formed.
-    #[error("not authentic")]
-    NotAuthentic,
-    /// The peer's identity is the same as the own one.
-    #[error("this invitation is your own")]
-    OwnIdentity,
-    /// The offerer's nonce does not open its commitment.
-    #[error("the nonce does not open the commitment")]
-    CommitmentMismatch,
-}
-
-impl EnrolmentError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> ErrorCode {
-        match self {
-            Self::InvitationMalformed | Self::InvitationMissing | Self::InvitationOutdated => {
-                ErrorCode::InvitationMalformed
-            }
-            Self::InvitationIncomplete => ErrorCode::InvitationIncomplete,
-            Self::InvitationExpired => ErrorCode::InvitationExpired,
-            Self::NotAuthentic => ErrorCode::NotAuthentic,
-            Self::OwnIdentity => ErrorCode::InvitationOwn,
-            Self::CommitmentMismatch => ErrorCode::CommitmentMismatch,
-        }
+coded! {
+    /// Why an enrolment is refused.
+    pub enum EnrolmentError {
+        /// An altered invitation, or one of another protocol.
+        #[error("the invitation was altered in transit: ask for a new one")]
+        InvitationMalformed => InvitationMalformed,
+        /// A truncated invitation.
+        #[error("the invitation is incomplete: copy all of it, up to its end")]
+        InvitationIncomplete => InvitationIncomplete,
+        /// A text without an invitation.
+        #[error("there is no invitation in this text: copy the whole link")]
+        InvitationMissing => InvitationMalformed,
+        /// A link of an earlier version, with the inviter's offer in it.
+        #[error("the invitation was made by an earlier version: ask for a new one")]
+        InvitationOutdated => InvitationMalformed,
+        /// The invitation has expired.
+        #[error("the invitation has expired")]
+        InvitationExpired => InvitationExpired,
+        /// The offer or response is not authentic or not well-formed.
+        #[error("not authentic")]
+        NotAuthentic => NotAuthentic,
+        /// The peer's identity is the same as the own one.
+        #[error("this invitation is your own")]
+        OwnIdentity => InvitationOwn,
     }
 }

@@ -5,14 +5,14 @@
 //! context  = recipient_fingerprint(32) || u64(sent_at) || u8(device) || u64(seq) || lp(content_type)
 //! ```
 
-use core::fmt;
-
 use minicbor::{Decoder, decode::Error};
 use rand_core::CryptoRng;
 
 use super::{ContentType, DeliveryId, EnvelopeError, Evidence};
 use crate::{
-    base::{Content, UnixTime, encoding::push_lp, parameters::CLOCK_SKEW_SECONDS},
+    base::{
+        Content, UnixTime, encoding::push_lp, parameters::CLOCK_SKEW_SECONDS, secret::redacted,
+    },
     crypto::{
         cbor,
         ristretto::Statement,
@@ -226,11 +226,7 @@ impl Delivery {
     }
 }
 
-impl fmt::Debug for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Delivery(…)")
-    }
-}
+redacted! { Delivery }
 
 /// The expected sender of a delivery, and the tag under which it arrived.
 #[derive(Clone, Copy, Debug)]

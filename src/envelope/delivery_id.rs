@@ -1,11 +1,12 @@
 //! Session ids of deliveries. Protocol §6.
 
-use core::fmt;
-
 use rand_core::CryptoRng;
 
 use crate::{
-    base::text::{self, TextError, TextUse},
+    base::{
+        secret::redacted,
+        text::{self, TextError, TextUse},
+    },
     pseudonym::SessionId,
 };
 
@@ -87,8 +88,4 @@ impl DeliveryId {
     }
 }
 
-impl fmt::Debug for DeliveryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DeliveryId(…)")
-    }
-}
+redacted! { DeliveryId }

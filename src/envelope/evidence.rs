@@ -14,7 +14,7 @@ use minicbor::{Decoder, data::Type, decode::Error};
 
 use super::{ContentType, DeliveryId, delivery::context};
 use crate::{
-    base::{Content, UnixTime},
+    base::{Content, UnixTime, words::worded},
     crypto::{
         cbor::{self, Deterministic},
         ristretto::Statement,
@@ -26,35 +26,15 @@ use crate::{
 
 const VERSION: u8 = 1;
 
-/// How the recipient checked that the sender is who they seem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum CheckedBy {
-    /// Both people compared six digits.
-    Digits = 0,
-    /// The fingerprint was scanned, or given by the host.
-    Expected = 1,
-    /// The invitation came from the sender's own hand.
-    InPerson = 2,
-}
-
-impl CheckedBy {
-    /// From its number.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        [Self::Digits, Self::Expected, Self::InPerson]
-            .into_iter()
-            .find(|by| *by as u8 == number)
-    }
-
-    /// As JavaScript sees it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Digits => "digits",
-            Self::Expected => "expected",
-            Self::InPerson => "inPerson",
-        }
+worded! {
+    /// How a contact was verified.
+    pub enum CheckedBy {
+        /// Both people compared six digits.
+        Digits = "digits",
+        /// The fingerprint was scanned, or given by the host.
+        Expected = "expected",
+        /// The invitation was handed over in person.
+        InPerson = "inPerson",
     }
 }
 

@@ -193,12 +193,6 @@ impl Assembly {
             .map(|(index, chunk)| (*index, &chunk[..]))
     }
 
-    /// Returns `true` if the fragment of that index was received.
-    #[must_use]
-    pub fn has(&self, index: u32) -> bool {
-        self.chunks.contains_key(&index)
-    }
-
     /// Checks that all chunks but the last have one length, and the last is not
     /// longer.
     fn fits(&self, fragment: &Fragment) -> bool {

@@ -32,40 +32,23 @@ pub use window::{TagIndex, Window, widened};
 
 pub use crate::base::parameters::{NEXT_DEVICE_WINDOW, WINDOW};
 
-use crate::base::ErrorCode;
+use crate::base::error::coded;
 
-/// Why a cell, a body or a delivery is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EnvelopeError {
-    /// The cell does not open, its plaintext is malformed, or its proof is invalid:
-    /// one variant, so that it is no oracle.
-    #[error("not authentic")]
-    NotAuthentic,
-    /// Fragments of one message contradict each other; the message was dropped.
-    #[error("fragments contradict each other")]
-    FragmentConflict,
-    /// `sent_at` is older than the retention, or more than 24 h ahead.
-    #[error("sent too long ago, or in the future")]
-    Stale,
-    /// The session id was accepted before.
-    #[error("accepted before")]
-    Replayed,
-    /// The content is larger than the limit.
-    #[error("too large")]
-    TooLarge,
-}
-
-impl EnvelopeError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> ErrorCode {
-        match self {
-            Self::NotAuthentic => ErrorCode::NotAuthentic,
-            Self::FragmentConflict => ErrorCode::FragmentConflict,
-            Self::Stale => ErrorCode::Stale,
-            Self::Replayed => ErrorCode::Replayed,
-            Self::TooLarge => ErrorCode::MessageTooLarge,
-        }
+coded! {
+    /// Why a cell, a body or a delivery is refused.
+    pub enum EnvelopeError {
+        /// The cell does not open, its plaintext is malformed, or its proof is invalid:
+        /// one variant, so that it is no oracle.
+        #[error("not authentic")]
+        NotAuthentic => NotAuthentic,
+        /// Fragments of one message contradict each other; the message was dropped.
+        #[error("fragments contradict each other")]
+        FragmentConflict => FragmentConflict,
+        /// `sent_at` is older than the retention, or more than 24 h ahead.
+        #[error("sent too long ago, or in the future")]
+        Stale => Stale,
+        /// The content is larger than the limit.
+        #[error("too large")]
+        TooLarge => MessageTooLarge,
     }
 }

@@ -1,13 +1,11 @@
-//! Monthly keys, and the months whose keys are tried.
+//! Monthly keys.
 
-use pbkdf2::pbkdf2_hmac_array;
 use rand_core::CryptoRng;
-use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{MedCryptError, Message};
 use crate::{
-    base::{Month, Secret, UnixTime},
+    base::{Month, Secret},
     crypto::{
         aead::{self, NONCE_LEN},
         kdf,
@@ -18,8 +16,6 @@ use crate::{
 pub const PBKDF2_ITERATIONS: u32 = 600_000;
 /// Length of a month's salt in bytes.
 pub const SALT_LEN: usize = 16;
-/// Days of a month in which the key of the previous month is still tried.
-pub const WINDOW_DAYS: u32 = 7;
 
 /// The salt of a month: `HMAC-SHA-256(secret, "YYYY-MM")[0..16]`, keyed with the
 /// UTF-8 secret. The salt itself is not secret.
@@ -33,36 +29,14 @@ pub fn month_salt(secret: &str, month: Month) -> [u8; SALT_LEN] {
     mac.first_chunk().copied().unwrap_or_default()
 }
 
-/// The months whose keys may open a message that arrives `now`: the current
-/// month, and the previous one during the first [`WINDOW_DAYS`] days.
-#[must_use]
-pub fn months_to_try(now: UnixTime) -> Vec<Month> {
-    let month = now.month();
-    let into = now.day().0.saturating_sub(month.first_day().0);
-    let before = (into < WINDOW_DAYS)
-        .then(|| month.0.checked_sub(1))
-        .flatten()
-        .map(Month);
-    core::iter::once(month).chain(before).collect()
-}
-
 /// The AES-256-GCM key of one month.
 #[derive(Debug)]
 pub struct MonthKey(Secret<32>);
 
 impl MonthKey {
-    /// Derives the key by PBKDF2 with the UTF-8 secret as password and the month's
-    /// salt. Takes about 250 ms. WebCrypto is three times as fast in a browser:
-    /// see [`month_salt`] and [`MonthKey::from_derived`].
-    #[must_use]
-    pub fn derive(secret: &str, month: Month) -> Self {
-        let salt = month_salt(secret, month);
-        let mut key = pbkdf2_hmac_array::<Sha256, 32>(secret.as_bytes(), &salt, PBKDF2_ITERATIONS);
-        Self(Secret::take(&mut key))
-    }
-
-    /// Creates a key from PBKDF2 output that was computed elsewhere with
-    /// [`month_salt`] and [`PBKDF2_ITERATIONS`].
+    /// Creates a key from the output of PBKDF2 over the UTF-8 secret with
+    /// [`month_salt`] and [`PBKDF2_ITERATIONS`]. The caller computes it, because
+    /// WebCrypto is three times as fast as this code in a browser.
     #[must_use]
     pub fn from_derived(key: Secret<32>) -> Self {
         Self(key)
@@ -133,19 +107,6 @@ mod tests {
 
     fn key(byte: u8) -> MonthKey {
         MonthKey::from_derived(Secret::take(&mut [byte; 32]))
-    }
-
-    #[test]
-    fn the_previous_month_opens_for_seven_days() {
-        let first = Month(2026 * 12 + 10).first_day().start();
-        let now_and_before = vec![Month(2026 * 12 + 10), Month(2026 * 12 + 9)];
-        assert_eq!(months_to_try(first), now_and_before);
-        assert_eq!(months_to_try(first.plus(7 * 86_400 - 1)), now_and_before);
-        assert_eq!(
-            months_to_try(first.plus(7 * 86_400)),
-            [Month(2026 * 12 + 10)]
-        );
-        assert_eq!(months_to_try(first.minus(1)), [Month(2026 * 12 + 9)]);
     }
 
     #[test]

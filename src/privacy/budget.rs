@@ -2,8 +2,6 @@
 
 use core::{fmt, str::FromStr};
 
-use crate::base::ErrorCode;
-
 /// A budget that cannot be met, or text that is not a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -22,14 +20,6 @@ pub enum BudgetError {
         "this needs more than 4096 cells of mean cover in every batch: choose a larger epsilon or delta, or a smaller sensitivity"
     )]
     Cover,
-}
-
-impl BudgetError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        ErrorCode::InvalidArgument
-    }
 }
 
 /// ε: 0.001 to 10, in millionths.

@@ -30,8 +30,9 @@ pub use self::{
 
 use super::{BatchDigest, BucketId, Cell, CellSize, HeaderHash, Origin};
 use crate::base::{
-    ErrorCode, UnixTime,
+    UnixTime,
     encoding::Reader,
+    error::coded,
     parameters::{MAX_EPOCH, MAX_UNIX_TIME},
 };
 
@@ -40,33 +41,25 @@ pub const BATCH_HEADER_LEN: usize = 192;
 const SIGNED_LEN: usize = 128;
 const MAGIC: [u8; 4] = *b"TSB2";
 
-/// Why a batch is refused. All variants mean the same to a user: the relay or
-/// the connection to it is at fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BatchError {
-    /// Wrong magic, a field out of range, or a length other than the header states.
-    #[error("not a batch")]
-    Malformed,
-    /// The cells do not match the digest.
-    #[error("the cells do not match the batch's digest")]
-    Digest,
-    /// The signature is invalid under the origin's key.
-    #[error("the batch's signature is invalid")]
-    Signature,
-    /// A valid batch, but not the requested one.
-    #[error("not the requested batch")]
-    Unexpected,
-    /// The batch does not follow the previous one.
-    #[error("the batch does not follow the previous one")]
-    Chain,
-}
-
-impl BatchError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        ErrorCode::BatchInvalid
+coded! {
+    /// Why a batch is refused. All variants mean the same to a user: the relay or
+    /// the connection to it is at fault.
+    pub enum BatchError {
+        /// Wrong magic, a field out of range, or a length other than the header states.
+        #[error("not a batch")]
+        Malformed => BatchInvalid,
+        /// The cells do not match the digest.
+        #[error("the cells do not match the batch's digest")]
+        Digest => BatchInvalid,
+        /// The signature is invalid under the origin's key.
+        #[error("the batch's signature is invalid")]
+        Signature => BatchInvalid,
+        /// A valid batch, but not the requested one.
+        #[error("not the requested batch")]
+        Unexpected => BatchInvalid,
+        /// The batch does not follow the previous one.
+        #[error("the batch does not follow the previous one")]
+        Chain => BatchInvalid,
     }
 }
 

@@ -5,7 +5,7 @@ use core::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::base::{ErrorCode, encoding::parts, labels};
+use crate::base::{encoding::parts, error::coded, labels};
 
 /// Maximum number of buckets of the protocol.
 const MAX_COUNT: u32 = 65_536;
@@ -13,23 +13,15 @@ const MAX_COUNT: u32 = 65_536;
 const LOBBY: u32 = 0xFFFF_FFFF;
 const LOBBY_TEXT: &str = "lobby";
 
-/// A number that is not a valid bucket or bucket count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BucketError {
-    /// Not a power of two from 1 to 65536.
-    #[error("the number of buckets is a power of two from 1 to 65536")]
-    Count,
-    /// Neither the lobby nor a number from 0 to 65535.
-    #[error("a bucket is \"lobby\" or a number from 0 to 65535")]
-    Number,
-}
-
-impl BucketError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        ErrorCode::InvalidArgument
+coded! {
+    /// A number that is not a valid bucket or bucket count.
+    pub enum BucketError {
+        /// Not a power of two from 1 to 65536.
+        #[error("the number of buckets is a power of two from 1 to 65536")]
+        Count => InvalidArgument,
+        /// Neither the lobby nor a number from 0 to 65535.
+        #[error("a bucket is \"lobby\" or a number from 0 to 65535")]
+        Number => InvalidArgument,
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroize as _;
 
-use crate::base::ErrorCode;
+use crate::base::error::coded;
 
 /// Bytes of a detection tag.
 pub const TAG_LEN: usize = 16;
@@ -24,26 +24,15 @@ pub const OVERHEAD: usize = 64;
 /// `SHA-256(cell)[0..16]`, by which a client recognizes a replay. Protocol §5.
 pub type CellDigest = [u8; 16];
 
-/// Bytes that are not a cell of the relay's size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CellError {
-    /// Not one of the five cell sizes.
-    #[error("the cell size is 1024, 2048, 4096, 8192 or 16384 bytes")]
-    Size,
-    /// Not of the relay's cell size.
-    #[error("not exactly one cell long")]
-    Length,
-}
-
-impl CellError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        match self {
-            Self::Size => ErrorCode::InvalidArgument,
-            Self::Length => ErrorCode::Malformed,
-        }
+coded! {
+    /// Bytes that are not a cell of the relay's size.
+    pub enum CellError {
+        /// Not one of the five cell sizes.
+        #[error("the cell size is 1024, 2048, 4096, 8192 or 16384 bytes")]
+        Size => InvalidArgument,
+        /// Not of the relay's cell size.
+        #[error("not exactly one cell long")]
+        Length => Malformed,
     }
 }
 

@@ -4,20 +4,10 @@ use core::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::base::ErrorCode;
-
 /// Text that is not exactly 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not 64 lower-case hexadecimal digits")]
 pub struct HexError;
-
-impl HexError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        ErrorCode::Malformed
-    }
-}
 
 /// Encodes bytes as lower-case hexadecimal.
 #[must_use]

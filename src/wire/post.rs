@@ -4,7 +4,7 @@
 
 use super::{BucketCount, BucketId, Cell, CellSize};
 pub use crate::base::parameters::{MAX_LOBBY_ENTRIES, MAX_POST_ENTRIES as MAX_ENTRIES};
-use crate::base::{ErrorCode, encoding::Reader};
+use crate::base::{encoding::Reader, error::coded};
 
 /// Length of the bucket number before each cell, in bytes.
 const BUCKET_LEN: usize = 4;
@@ -24,35 +24,24 @@ pub struct PostEntry {
     pub cell: Cell,
 }
 
-/// Why a body is refused. One invalid entry refuses the whole post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PostError {
-    /// No entries.
-    #[error("a post must have at least one entry")]
-    Empty,
-    /// More than 64 entries.
-    #[error("a post may have at most 64 entries")]
-    TooMany,
-    /// Not a whole number of entries of this relay's cell size.
-    #[error("not a whole number of entries of 4 bytes of bucket and one cell")]
-    Length,
-    /// A bucket that this relay does not have.
-    #[error("no such bucket")]
-    Bucket,
-    /// More than 4 entries for the lobby.
-    #[error("a post may have at most 4 entries for the lobby")]
-    Lobby,
-}
-
-impl PostError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        match self {
-            Self::Empty | Self::TooMany | Self::Length => ErrorCode::Malformed,
-            Self::Bucket | Self::Lobby => ErrorCode::InvalidArgument,
-        }
+coded! {
+    /// Why a body is refused. One invalid entry refuses the whole post.
+    pub enum PostError {
+        /// No entries.
+        #[error("a post must have at least one entry")]
+        Empty => Malformed,
+        /// More than 64 entries.
+        #[error("a post may have at most 64 entries")]
+        TooMany => Malformed,
+        /// Not a whole number of entries of this relay's cell size.
+        #[error("not a whole number of entries of 4 bytes of bucket and one cell")]
+        Length => Malformed,
+        /// A bucket that this relay does not have.
+        #[error("no such bucket")]
+        Bucket => InvalidArgument,
+        /// More than 4 entries for the lobby.
+        #[error("a post may have at most 4 entries for the lobby")]
+        Lobby => InvalidArgument,
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     BatchDigest, BatchHeader, BucketCount, CellSize, CellsPerBucket, EpochSeconds,
     LobbyEpochSeconds, MaxMessageBytes, Origin, RetentionSeconds,
 };
-use crate::base::{ErrorCode, UnixTime};
+use crate::base::{UnixTime, error::coded};
 
 pub use origins::{Held, KindStanding, MemberInfo, OriginsAnswer, Standing, Standings};
 
@@ -194,7 +194,7 @@ pub struct Problem {
     pub title: String,
     /// HTTP status.
     pub status: u16,
-    /// Stable code, one of [`ErrorCode`]'s.
+    /// Stable code, one of [`ErrorCode`](crate::base::ErrorCode)'s.
     pub code: String,
     /// What was wrong with this request; never repeats its content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -207,26 +207,18 @@ pub struct Problem {
 /// The media type of [`Problem`].
 pub const PROBLEM_TYPE: &str = "application/problem+json";
 
-/// A response that does not follow the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RelayApiError {
-    /// Not the expected JSON document.
-    #[error("not the expected JSON document")]
-    Json,
-    /// A number outside its range; holds the field's name.
-    #[error("the relay's {0} is outside its range")]
-    Range(&'static str),
-    /// An unsupported protocol version.
-    #[error("unsupported protocol version")]
-    Protocol,
-}
-
-impl RelayApiError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        ErrorCode::RelayProtocol
+coded! {
+    /// A response that does not follow the protocol.
+    pub enum RelayApiError {
+        /// Not the expected JSON document.
+        #[error("not the expected JSON document")]
+        Json => RelayProtocol,
+        /// A number outside its range; holds the field's name.
+        #[error("the relay's {0} is outside its range")]
+        Range(&'static str) => RelayProtocol,
+        /// An unsupported protocol version.
+        #[error("unsupported protocol version")]
+        Protocol => RelayProtocol,
     }
 }
 

@@ -9,7 +9,7 @@
 //! ```
 
 use super::{BATCH_HEADER_LEN, BatchError, BatchHeader, CellSize, Origin, cell::TAG_LEN};
-use crate::base::{ErrorCode, encoding::Reader, parameters::MAX_EPOCH};
+use crate::base::{encoding::Reader, error::coded, parameters::MAX_EPOCH};
 
 /// Maximum number of bitmaps of a request.
 pub const MAX_QUERIES: usize = 16;
@@ -18,31 +18,19 @@ pub const MAX_WINDOW_LEN: u64 = 128 << 20;
 /// Length of a request without its bitmaps.
 const HEAD_LEN: usize = 53;
 
-/// Why a request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SelectError {
-    /// Another length than its fields state, a field out of range, or a bit past
-    /// the last cell.
-    #[error("not a select request")]
-    Malformed,
-    /// More than 16 bitmaps, or a window of more than 128 MiB.
-    #[error("at most 16 bitmaps over 128 MiB of cells")]
-    TooLarge,
-    /// The window has another number of cells.
-    #[error("the window has another number of cells")]
-    Window,
-}
-
-impl SelectError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> ErrorCode {
-        match self {
-            Self::Malformed => ErrorCode::Malformed,
-            Self::TooLarge => ErrorCode::MessageTooLarge,
-            Self::Window => ErrorCode::WindowMismatch,
-        }
+coded! {
+    /// Why a request is refused.
+    pub enum SelectError {
+        /// Another length than its fields state, a field out of range, or a bit past
+        /// the last cell.
+        #[error("not a select request")]
+        Malformed => Malformed,
+        /// More than 16 bitmaps, or a window of more than 128 MiB.
+        #[error("at most 16 bitmaps over 128 MiB of cells")]
+        TooLarge => MessageTooLarge,
+        /// The window has another number of cells.
+        #[error("the window has another number of cells")]
+        Window => WindowMismatch,
     }
 }
 

@@ -5,8 +5,8 @@ use tessera::{
     channel::Direction,
     crypto::{cbor::Deterministic as _, kdf, xwing::XWingSecret},
     enrolment::{
-        self, Binding, Invitation, InvitationSecret, Kind, Offer, Rendezvous, SasNonce,
-        open_response, sas_digits,
+        self, Binding, Invitation, InvitationSecret, Offer, Rendezvous, SasNonce, open_response,
+        sas_digits,
     },
     envelope::{self, Body, Control, DeliveryId},
     wire::{Cell, CellSize},
@@ -73,10 +73,6 @@ pub fn enrolment(case: &Case<'_>) -> Result<Verdict, Broken> {
     };
     let reparsed = Invitation::parse(&invitation.to_uri());
     Ok(Verdict::compared(&[
-        (
-            "invitation kind",
-            (invitation.kind() == Kind::Qr) == matches!(invitation.binding, Binding::Offer(_)),
-        ),
         (
             "invitation again",
             reparsed

@@ -169,7 +169,7 @@ pub fn channel(case: &Case<'_>) -> Result<Verdict, Broken> {
         tags_same &= keys.tag_key.tag(slot) == tag && stated_tag_key.tag(slot) == tag;
     }
     Ok(Verdict::compared(&[
-        ("month", keys.month == month),
+        ("month", chain.month() == month),
         (
             "tag_key",
             derived(labels::MONTH_TAG) == case.secret("tag_key")?,
