@@ -22,7 +22,7 @@ use tessera::{
     medcrypt::MonthKey,
     pseudonym::{self, BlindSeed, SessionId},
     secure_encryption::ProvenMessage,
-    vault::{Kdf, Passkey, RecoveryCode, VaultHeader, VaultKey, bundle, stored},
+    vault::{Kdf, Passkey, RecoveryCode, UnlockMethod, VaultHeader, VaultKey, bundle, stored},
     wire::{
         Batch, BatchDigest, BatchHeader, BucketId, BucketIndex, Cell, CellSize, CellsPerBucket,
         CoverInfo, LobbyInfo, OriginKey, PROTOCOL, PostEntry, RelayInfo, SegmentRef, SelectWindow,
@@ -339,9 +339,9 @@ fn records(rng: &mut Counting) -> Result<()> {
         salt: [8; 32],
     };
     let mut header = VaultHeader::new();
-    header.add_passphrase(kdf, key(5), &vault_key, rng)?;
-    header.add_passkey(passkey, key(4), &vault_key, rng)?;
-    header.add_recovery(key(3), &vault_key, rng)?;
+    header.add(UnlockMethod::Passphrase(kdf), key(5), &vault_key, rng)?;
+    header.add(UnlockMethod::Passkey(passkey), key(4), &vault_key, rng)?;
+    header.add(UnlockMethod::Recovery, key(3), &vault_key, rng)?;
     // The seed `header` is of version 1, which nothing writes any more.
     write("vault_header", "third", &header.encode())?;
     let relay = stored::RelayRecord {

@@ -13,8 +13,9 @@ use rand_core::CryptoRng;
 use super::{HEADER_KEY, LoadedRecords, VaultError, VaultKey, load};
 use crate::{
     base::{
-        ErrorCode, UnixTime,
+        UnixTime,
         encoding::{Reader, push_lp},
+        error::coded,
         labels,
     },
     crypto::{
@@ -29,30 +30,19 @@ const VERSION: u32 = 1;
 /// Maximum length of a store key in bytes.
 const MAX_KEY: usize = 128;
 
-/// Why a bundle is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BundleError {
-    /// Not a bundle, or a truncated or altered one.
-    #[error("not a backup, or a damaged one")]
-    Malformed,
-    /// Written by a newer version.
-    #[error("the backup was written by a newer version")]
-    Version,
-    /// Not sealed under this vault key.
-    #[error("the backup is damaged, or of another vault")]
-    WrongKey,
-}
-
-impl BundleError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> ErrorCode {
-        match self {
-            // A key that was unwrapped from the bundle's own header is the right one.
-            Self::Malformed | Self::WrongKey => ErrorCode::BackupMalformed,
-            Self::Version => ErrorCode::BackupVersion,
-        }
+coded! {
+    /// Why a bundle is refused.
+    pub enum BundleError {
+        /// Not a bundle, or a truncated or altered one.
+        #[error("not a backup, or a damaged one")]
+        Malformed => BackupMalformed,
+        /// Written by a newer version.
+        #[error("the backup was written by a newer version")]
+        Version => BackupVersion,
+        /// Not sealed under this vault key. A key from the bundle's own header is the
+        /// right one, so the bundle is damaged.
+        #[error("the backup is damaged, or of another vault")]
+        WrongKey => BackupMalformed,
     }
 }
 
@@ -158,7 +148,6 @@ impl<'b> Bundle<'b> {
         }
         Ok(Verified {
             made_at: manifest.made_at,
-            header: self.header,
             records: self.records,
         })
     }
@@ -169,9 +158,7 @@ impl<'b> Bundle<'b> {
 pub struct Verified<'b> {
     /// The time of the backup, by the clock of its device.
     pub made_at: UnixTime,
-    /// The vault's header.
-    pub header: &'b [u8],
-    /// All other entries of the store, sealed, in key order.
+    /// All entries of the store but the header, sealed, in key order.
     pub records: Vec<(&'b str, &'b [u8])>,
 }
 

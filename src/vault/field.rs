@@ -19,8 +19,7 @@ pub trait Field: Sized {
     fn read(reader: &mut Reader<'_>) -> Self;
 }
 
-/// Reads CBOR that this client wrote. It remembers errors, so that only
-/// [`Reader::finish`] has to check.
+/// Reads CBOR that this client wrote. It remembers errors until [`Reader::finish`].
 pub struct Reader<'b> {
     decoder: Decoder<'b>,
     failed: bool,

@@ -38,83 +38,24 @@ impl VaultHeader {
         Self::default()
     }
 
-    /// Wraps the vault key under a passphrase, replacing the previous one.
+    /// Wraps the vault key under the secret of an unlock method, replacing its
+    /// previous slot. There is one slot for each passkey and for each other method.
     ///
     /// # Errors
     ///
     /// `TooManySlots`.
-    pub fn add_passphrase(
+    pub fn add(
         &mut self,
-        kdf: Kdf,
-        kek: Secret<32>,
+        method: UnlockMethod,
+        secret: Secret<32>,
         key: &VaultKey,
         rng: &mut impl CryptoRng,
     ) -> Result<(), VaultError> {
-        let opener = Opener::Passphrase(kek);
-        self.add(KeySlot::seal(
-            UnlockMethod::Passphrase(kdf),
-            &opener,
-            key,
-            rng,
-        ))
+        self.insert(KeySlot::seal(method, secret, key, rng))
     }
 
-    /// Wraps the vault key under a passkey's PRF output, replacing a slot of the
-    /// same credential.
-    ///
-    /// # Errors
-    ///
-    /// `TooManySlots`.
-    pub fn add_passkey(
-        &mut self,
-        passkey: Passkey,
-        output: Secret<32>,
-        key: &VaultKey,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), VaultError> {
-        let opener = Opener::Passkey(output);
-        self.add(KeySlot::seal(
-            UnlockMethod::Passkey(passkey),
-            &opener,
-            key,
-            rng,
-        ))
-    }
-
-    /// Wraps the vault key under a recovery code's secret, replacing the previous
-    /// one.
-    ///
-    /// # Errors
-    ///
-    /// `TooManySlots`.
-    pub fn add_recovery(
-        &mut self,
-        code: Secret<32>,
-        key: &VaultKey,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), VaultError> {
-        let opener = Opener::Recovery(code);
-        self.add(KeySlot::seal(UnlockMethod::Recovery, &opener, key, rng))
-    }
-
-    /// Wraps the vault key under what HKDF makes of a key that the host keeps,
-    /// in place of the one before.
-    ///
-    /// # Errors
-    ///
-    /// `TooManySlots`.
-    pub fn add_host_key(
-        &mut self,
-        kek: Secret<32>,
-        key: &VaultKey,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), VaultError> {
-        let opener = Opener::HostKey(kek);
-        self.add(KeySlot::seal(UnlockMethod::HostKey, &opener, key, rng))
-    }
-
-    /// Takes the slot of the host's key away; whether there was one, and what
-    /// is left opens the vault. The last slot stays.
+    /// Removes the slot of the host's key. Returns `true` if there was one; the
+    /// last slot is never removed.
     pub fn remove_host_key(&mut self) -> bool {
         let before = self.slots.len();
         if before > 1 {
@@ -124,7 +65,7 @@ impl VaultHeader {
         self.slots.len() < before
     }
 
-    fn add(&mut self, slot: KeySlot) -> Result<(), VaultError> {
+    fn insert(&mut self, slot: KeySlot) -> Result<(), VaultError> {
         self.slots.retain(|old| !old.method.same(&slot.method));
         if self.slots.len() == MAX_KEY_SLOTS {
             return Err(VaultError::TooManySlots);
@@ -247,7 +188,7 @@ fn read(d: &mut Decoder<'_>, version: u32) -> Result<VaultHeader, Error> {
     let mut header = VaultHeader::new();
     for _ in 0..count {
         let full = |_| Error::message("number of slots");
-        header.add(KeySlot::read(d)?).map_err(full)?;
+        header.insert(KeySlot::read(d)?).map_err(full)?;
     }
     Ok(header)
 }

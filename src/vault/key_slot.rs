@@ -100,14 +100,14 @@ impl Opener {
 
 /// The kind and the public parameters of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum UnlockMethod {
-    /// Kind 0.
+pub enum UnlockMethod {
+    /// Kind 0: a passphrase.
     Passphrase(Kdf),
-    /// Kind 1.
+    /// Kind 1: the PRF of a passkey.
     Passkey(Passkey),
-    /// Kind 2.
+    /// Kind 2: a recovery code.
     Recovery,
-    /// Kind 3.
+    /// Kind 3: a key that the host keeps.
     HostKey,
 }
 
@@ -126,6 +126,16 @@ impl UnlockMethod {
         match (self, other) {
             (Self::Passkey(one), Self::Passkey(two)) => one.credential == two.credential,
             _ => self.kind() == other.kind(),
+        }
+    }
+
+    /// This secret, as that of a slot of this kind.
+    fn opener(&self, secret: Secret<32>) -> Opener {
+        match self {
+            Self::Passphrase(_) => Opener::Passphrase(secret),
+            Self::Passkey(_) => Opener::Passkey(secret),
+            Self::Recovery => Opener::Recovery(secret),
+            Self::HostKey => Opener::HostKey(secret),
         }
     }
 
@@ -173,16 +183,12 @@ pub(super) struct KeySlot {
 impl KeySlot {
     pub(super) fn seal(
         method: UnlockMethod,
-        opener: &Opener,
+        secret: Secret<32>,
         key: &VaultKey,
         rng: &mut impl CryptoRng,
     ) -> Self {
-        let sealed = aead::seal(
-            opener.kek().expose(),
-            &method.aad(),
-            key.expose().expose(),
-            rng,
-        );
+        let kek = method.opener(secret).kek();
+        let sealed = aead::seal(kek.expose(), &method.aad(), key.expose().expose(), rng);
         let mut wrapped = [0; WRAPPED_LEN];
         wrapped.copy_from_slice(&sealed);
         Self { method, wrapped }

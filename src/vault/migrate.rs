@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{
     HEADER_KEY, MANIFEST_KEY, Manifest, SealedChange, VERSION, VaultError, VaultHeader, VaultKey,
     header::{self, version},
-    key_slot::{self, Kdf, Opener, Passkey},
+    key_slot::{self, Kdf, Opener, Passkey, UnlockMethod},
 };
 use crate::{
     base::labels,
@@ -258,7 +258,7 @@ impl FirstHeader {
             return Err(VaultError::WrongPassphrase);
         };
         let mut header = VaultHeader::new();
-        header.add_passphrase(self.kdf, kek, key, rng)?;
+        header.add(UnlockMethod::Passphrase(self.kdf), kek, key, rng)?;
         Ok(header)
     }
 }

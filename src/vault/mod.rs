@@ -19,7 +19,7 @@ mod recovery_code;
 pub mod stored;
 
 pub use header::{MAX_KEY_SLOTS, VaultHeader};
-pub use key_slot::{Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey};
+pub use key_slot::{Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, UnlockMethod};
 pub use manifest::{MANIFEST_KEY, Manifest, SealedChange};
 pub use migrate::{
     FirstHeader, LoadedRecords, OpenedVault, Plain, StoredHeader, UnlockedVault, load,
@@ -27,7 +27,7 @@ pub use migrate::{
 pub use record::VaultKey;
 pub use recovery_code::RecoveryCode;
 
-use crate::base::ErrorCode;
+use crate::base::error::coded;
 
 /// The version of stored state that this code writes. Older versions are migrated
 /// when they are opened.
@@ -36,33 +36,20 @@ pub const VERSION: u32 = 3;
 /// The store key of the header.
 pub const HEADER_KEY: &str = "vault";
 
-/// Why stored state is refused. A refusal never changes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VaultError {
-    /// The given passphrase, passkey or recovery code does not open the vault key.
-    #[error("this does not open the vault")]
-    WrongPassphrase,
-    /// Written by a newer version.
-    #[error("the vault was written by a newer version")]
-    Version,
-    /// A record is missing, altered or malformed.
-    #[error("a record of the vault is missing or damaged")]
-    Damaged,
-    /// The header already has the maximum number of slots.
-    #[error("the vault already has the maximum number of unlock methods")]
-    TooManySlots,
-}
-
-impl VaultError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> ErrorCode {
-        match self {
-            Self::WrongPassphrase => ErrorCode::WrongPassphrase,
-            Self::Version => ErrorCode::VaultVersion,
-            Self::Damaged => ErrorCode::VaultDamaged,
-            Self::TooManySlots => ErrorCode::InvalidArgument,
-        }
+coded! {
+    /// Why stored state is refused. A refusal never changes it.
+    pub enum VaultError {
+        /// The given passphrase, passkey or recovery code does not open the vault key.
+        #[error("this does not open the vault")]
+        WrongPassphrase => WrongPassphrase,
+        /// Written by a newer version.
+        #[error("the vault was written by a newer version")]
+        Version => VaultVersion,
+        /// A record is missing, altered or malformed.
+        #[error("a record of the vault is missing or damaged")]
+        Damaged => VaultDamaged,
+        /// The header already has the maximum number of slots.
+        #[error("the vault already has the maximum number of unlock methods")]
+        TooManySlots => InvalidArgument,
     }
 }

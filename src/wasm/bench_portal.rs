@@ -8,7 +8,7 @@ use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::{
-    bytes::{array, invalid, rng, secret},
+    bytes::{array, fixed, invalid, rng, secret},
     error::JsResult,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     crypto::cbor::Deterministic as _,
     identity::Identity,
     vault::{
-        HEADER_KEY, Kdf, Manifest, VaultHeader, VaultKey,
+        HEADER_KEY, Kdf, Manifest, UnlockMethod, VaultHeader, VaultKey,
         stored::{
             self, ChannelRecord, ContactRecord, CursorRecord, InfoRecord, MessageRecord,
             MessagesRecord, OPENED_PER_PAGE, OpenedCellsRecord, OpenedRecord, Record, RelayRecord,
@@ -108,18 +108,13 @@ impl BenchMailbox {
         contacts: u32,
         messages: u32,
     ) -> JsResult<Array> {
-        let kdf = Kdf {
-            salt: salt
-                .to_vec()
-                .try_into()
-                .map_err(|_| invalid("salt is not 16 bytes"))?,
+        let method = UnlockMethod::Passphrase(Kdf {
+            salt: fixed(salt, "salt")?,
             iterations: Kdf::ITERATIONS,
-        };
+        });
         let key = VaultKey::random(&mut rng());
         let mut header = VaultHeader::new();
-        header
-            .add_passphrase(kdf, secret(kek, "kek")?, &key, &mut rng())
-            .map_err(|error| error.code())?;
+        header.add(method, secret(kek, "kek")?, &key, &mut rng())?;
         let mut vault = Records::default();
         vault.put(
             "s/self",

@@ -27,6 +27,14 @@ pub(crate) fn secret<const N: usize>(array: &Uint8Array, name: &str) -> JsResult
     Ok(Secret::fill_with(|bytes| array.copy_to(bytes)))
 }
 
+/// Exactly `N` bytes that are not secret.
+pub(crate) fn fixed<const N: usize>(array: &Uint8Array, name: &str) -> JsResult<[u8; N]> {
+    require_length(array, N, name)?;
+    let mut bytes = [0; N];
+    array.copy_to(&mut bytes);
+    Ok(bytes)
+}
+
 /// Content of any length, wiped on drop.
 pub(crate) fn content(array: &Uint8Array) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(vec![0; array.length() as usize]);

@@ -12,18 +12,21 @@ mod relay;
 mod round;
 mod vault;
 
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{
     bytes::{array, invalid, rng, secret},
-    error::{JsResult, js_error, set},
+    error::{JsResult, js_error},
+    object::{nullable, object},
 };
 use crate::{
     base::{ErrorCode, UnixTime},
     client::{Change, Client, ClientError, ContactId, Effects, Event, Round},
-    vault::{Manifest, OpenedVault, SealedChange, StoredHeader, VaultError, VaultHeader, VaultKey},
+    vault::{
+        Manifest, OpenedVault, SealedChange, StoredHeader, UnlockMethod, VaultHeader, VaultKey,
+    },
 };
 
 /// The types that the signatures below name.
@@ -31,7 +34,7 @@ use crate::{
 const TYPES: &str = r#"
 import type { EngineAttachment } from "../portal/content.js";
 import type {
-  Answer, Ask, BareMessage, Effects, KeptCheckpoint, LogPage, LogState, Mailbox, OpenInvitation, Opened,
+  Answer, Ask, BareMessage, DraftKeys, Effects, KeptCheckpoint, LogPage, LogState, Mailbox, OpenInvitation, Opened,
   RelayParameters, Self, StoredRecords, Task, VaultWays,
 } from "../portal/engine.js";
 import type {
@@ -70,27 +73,17 @@ impl Engine {
         now: f64,
     ) -> JsResult<JsValue> {
         let kdf = salt.map(|salt| vault::kdf(&salt, iterations)).transpose()?;
+        let method = kdf.map_or(UnlockMethod::HostKey, UnlockMethod::Passphrase);
         let kek = secret(kek, "kek")?;
-        let (client, changes) =
-            Client::create(name, relay, time(now)?, &mut rng()).map_err(client_error)?;
+        let (client, changes) = Client::create(name, relay, time(now)?, &mut rng())?;
         let key = VaultKey::random(&mut rng());
         let mut header = VaultHeader::new();
-        match kdf {
-            Some(kdf) => header.add_passphrase(kdf, kek, &key, &mut rng()),
-            None => header.add_host_key(kek, &key, &mut rng()),
-        }
-        .map_err(vault_error)?;
-        let mut engine = Self {
-            client,
-            round: Round::default(),
-            asked: Vec::new(),
-            manifest: Manifest::new(&key),
-            key,
-            header,
-        };
+        header.add(method, kek, &key, &mut rng())?;
+        let manifest = Manifest::new(&key);
+        let mut engine = Self::new(client, key, manifest, header);
         let commit = engine.seal(changes);
         commit.push(&engine.header_change());
-        Ok(opened(engine, &commit))
+        Ok(opened(engine, commit))
     }
 
     /// Opens a stored vault: `{ engine, commit }`, where the commit migrates a vault
@@ -115,24 +108,11 @@ impl Engine {
             header,
             records,
             commit,
-        } = StoredHeader::parse(&header.to_vec())
-            .and_then(|header| header.open(opener, pairs(records), &mut rng()))
-            .map_err(vault_error)?;
-        let client = Client::load(&records).map_err(client_error)?;
-        let engine = Self {
-            client,
-            round: Round::default(),
-            asked: Vec::new(),
-            key,
-            manifest,
-            header,
-        };
-        Ok(opened(engine, &pairs_of(commit)))
+        } = StoredHeader::parse(&header.to_vec())?.open(opener, pairs(records), &mut rng())?;
+        let engine = Self::new(Client::load(&records)?, key, manifest, header);
+        Ok(opened(engine, pairs_of(commit)))
     }
-}
 
-#[wasm_bindgen]
-impl Engine {
     /// Returns to the state of the store, after a commit for which it had no room.
     /// The header stays: a commit that changed it is not undone.
     ///
@@ -160,27 +140,35 @@ fn pairs(entries: &Array) -> Vec<(String, Vec<u8>)> {
     entries.iter().map(pair).collect()
 }
 
-fn opened(engine: Engine, commit: &Array) -> JsValue {
-    let object = Object::new();
-    set(&object, "engine", &engine.into());
-    set(&object, "commit", commit);
-    object.into()
+fn opened(engine: Engine, commit: Array) -> JsValue {
+    object(&[("engine", engine.into()), ("commit", commit.into())])
 }
 
 impl Engine {
+    fn new(client: Client, key: VaultKey, manifest: Manifest, header: VaultHeader) -> Self {
+        Self {
+            client,
+            key,
+            manifest,
+            header,
+            round: Round::default(),
+            asked: Vec::new(),
+        }
+    }
+
     /// Converts the result of a call, or its error.
     fn give<T: Serialize>(&mut self, result: Result<Effects<T>, ClientError>) -> JsResult<JsValue> {
-        let effects = result.map_err(client_error)?;
-        self.outcome(effects.changes, &effects.events, &to_js(&effects.value)?)
+        let effects = result?;
+        self.outcome(effects.changes, &effects.events, to_js(&effects.value)?)
     }
 
     fn outcome(
         &mut self,
         changes: Vec<Change>,
         events: &[Event],
-        value: &JsValue,
+        value: JsValue,
     ) -> JsResult<JsValue> {
-        outcome(&self.seal(changes), events, value)
+        outcome(self.seal(changes), events, value)
     }
 
     fn seal(&mut self, changes: Vec<Change>) -> Array {
@@ -191,18 +179,18 @@ impl Engine {
 /// Sealed changes as `[key, bytes | null]` pairs.
 fn pairs_of(changes: Vec<SealedChange>) -> Array {
     let pair = |(store_key, bytes): SealedChange| {
-        let bytes = bytes.map_or(JsValue::NULL, |bytes| array(&bytes).into());
-        Array::of2(&store_key.into(), &bytes)
+        let bytes = bytes.map(|bytes| array(&bytes));
+        Array::of2(&store_key.into(), &nullable(bytes))
     };
     changes.into_iter().map(pair).collect()
 }
 
-fn outcome(commit: &Array, events: &[Event], value: &JsValue) -> JsResult<JsValue> {
-    let object = Object::new();
-    set(&object, "commit", commit);
-    set(&object, "events", &to_js(events)?);
-    set(&object, "value", value);
-    Ok(object.into())
+fn outcome(commit: Array, events: &[Event], value: JsValue) -> JsResult<JsValue> {
+    Ok(object(&[
+        ("commit", commit.into()),
+        ("events", to_js(events)?),
+        ("value", value),
+    ]))
 }
 
 /// Structures as plain objects, `None` as null, bytes as `Uint8Array`.
@@ -234,13 +222,5 @@ fn whole(value: f64, name: &str) -> JsResult<u64> {
 }
 
 fn contact(id: &str) -> JsResult<ContactId> {
-    ContactId::parse(id).ok_or_else(|| client_error(ClientError::ContactUnknown))
-}
-
-fn client_error(error: ClientError) -> JsValue {
-    js_error(error.code(), &error.to_string())
-}
-
-fn vault_error(error: VaultError) -> JsValue {
-    js_error(error.code(), &error.to_string())
+    Ok(ContactId::parse(id).ok_or(ClientError::ContactUnknown)?)
 }

@@ -4,10 +4,19 @@
 //! `retryable`; the facade gives it its class. A message says which rule was
 //! broken and never holds a secret, patient data or a value that was passed.
 
-use js_sys::Reflect;
 use wasm_bindgen::{JsCast as _, JsValue};
 
+use super::object::set;
 use crate::base::ErrorCode;
+#[cfg(feature = "sdk")]
+use crate::medcrypt::MedCryptError;
+#[cfg(feature = "portal")]
+use crate::{
+    audit::AuditError,
+    client::ClientError,
+    emergency::SharesError,
+    vault::{VaultError, bundle::BundleError},
+};
 
 /// What every binding returns.
 pub(crate) type JsResult<T> = Result<T, JsValue>;
@@ -36,8 +45,18 @@ impl From<ErrorCode> for JsValue {
     }
 }
 
-/// Sets a property of an object of our own, which cannot refuse.
-pub(super) fn set(object: &JsValue, key: &str, value: &JsValue) {
-    let done = Reflect::set(object, &JsValue::from_str(key), value);
-    debug_assert!(done.is_ok(), "a plain object takes every property");
+/// Throws errors of lower layers with their code and their sentence.
+macro_rules! thrown {
+    ($($error:ty)*) => {$(
+        impl From<$error> for JsValue {
+            fn from(error: $error) -> Self {
+                js_error(error.code(), &error.to_string())
+            }
+        }
+    )*};
 }
+
+#[cfg(feature = "portal")]
+thrown! { AuditError BundleError ClientError SharesError VaultError }
+#[cfg(feature = "sdk")]
+thrown! { MedCryptError }

@@ -1,11 +1,12 @@
 //! Evidence of who wrote a message, for anyone who has both.
 
-use js_sys::{Object, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{
     bytes::{array, pieces},
-    error::{JsResult, js_error, set},
+    error::{JsResult, js_error},
+    object::{nullable, number, object},
 };
 use crate::{base::ErrorCode, crypto::cbor::Deterministic as _, envelope::Evidence};
 
@@ -24,35 +25,19 @@ pub fn verify_evidence(evidence: &Uint8Array, body: &Uint8Array) -> JsResult<JsV
         let message = "the evidence does not prove who wrote this";
         return Err(js_error(ErrorCode::NotAuthentic, message));
     }
-    let object = Object::new();
-    set(&object, "sender", &array(&read.sender.fingerprint().0));
-    set(&object, "senderPublicKey", &array(&read.sender.encode()));
-    set(&object, "recipient", &array(&read.recipient.0));
-    set(&object, "sentAt", &number(read.sent_at.0));
-    set(&object, "device", &read.device.into());
-    set(&object, "seq", &number(read.seq));
+    let checked = read
+        .checked
+        .map(|(by, at)| object(&[("by", by.word().into()), ("at", number(at.0))]));
     let label = read.id.label();
-    let label = if label.is_empty() {
-        JsValue::NULL
-    } else {
-        label.into()
-    };
-    set(&object, "session", &label);
-    set(&object, "contentType", &read.content_type.as_str().into());
-    let checked = read.checked.map(|(by, at)| {
-        let checked = Object::new();
-        set(&checked, "by", &by.word().into());
-        set(&checked, "at", &number(at.0));
-        checked.into()
-    });
-    set(&object, "checked", &checked.unwrap_or(JsValue::NULL));
-    Ok(object.into())
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "times and counts are far below 2^53"
-)]
-fn number(value: u64) -> JsValue {
-    JsValue::from_f64(value as f64)
+    Ok(object(&[
+        ("sender", array(&read.sender.fingerprint().0).into()),
+        ("senderPublicKey", array(&read.sender.encode()).into()),
+        ("recipient", array(&read.recipient.0).into()),
+        ("sentAt", number(read.sent_at.0)),
+        ("device", read.device.into()),
+        ("seq", number(read.seq)),
+        ("session", nullable((!label.is_empty()).then_some(label))),
+        ("contentType", read.content_type.as_str().into()),
+        ("checked", nullable(checked)),
+    ]))
 }

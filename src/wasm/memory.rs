@@ -1,8 +1,7 @@
 //! Wiping what earlier calls left in the module's memory.
 //!
-//! Secrets wipe themselves when they are dropped. That does not reach the
-//! copies that moving a value leaves on the stack, nor the buffers of
-//! libraries; this does.
+//! Secrets wipe themselves when they are dropped, but not the copies that a move
+//! leaves on the stack, nor the buffers of libraries. This module wipes those.
 
 use std::alloc::System;
 

@@ -19,6 +19,7 @@ pub(crate) mod error;
 #[cfg(feature = "portal")]
 mod evidence;
 mod memory;
+pub(crate) mod object;
 #[cfg(feature = "portal")]
 mod relay;
 #[cfg(feature = "sdk")]

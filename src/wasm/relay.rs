@@ -5,7 +5,7 @@
 //! is stored: a captive portal may answer 200.
 
 use gloo_net::http::{Request, RequestBuilder, Response};
-use js_sys::{ArrayBuffer, Function, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Function, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -15,7 +15,8 @@ use web_sys::{
 
 use super::{
     bytes::{array, invalid},
-    error::{JsResult, js_error, js_error_caused, set},
+    error::{JsResult, js_error, js_error_caused},
+    object::{field, set},
 };
 use crate::{base::ErrorCode, wire::RetryAfter};
 
@@ -79,9 +80,8 @@ impl HttpRelay {
         signal: Option<AbortSignal>,
         on_progress: Option<Function>,
     ) -> JsResult<Uint8Array> {
-        let request = self
-            .request(Request::get(&self.at(&path)), signal.as_ref())
-            .build();
+        let request = Request::get(&self.at(&path));
+        let request = self.request(request, signal.as_ref()).build();
         answered(request, signal, on_progress).await
     }
 
@@ -96,20 +96,18 @@ impl HttpRelay {
         body: Uint8Array,
         signal: Option<AbortSignal>,
     ) -> JsResult<()> {
-        let request = self
-            .request(Request::post(&self.at(&path)), signal.as_ref())
-            .header("Content-Type", "application/octet-stream")
-            .body(body);
+        let request = self.posted(&path, body, signal.as_ref());
         let response = send(request, signal.as_ref()).await?;
         if response.status() != 202 {
             return Err(refusal(&response));
         }
-        // Cells are stored whatever the body says; read to its end, the browser sees a request that finished.
+        // The body does not matter, but the browser counts the request as finished
+        // only once it is read.
         let _ = read(&response, MAX_ACCEPTED_LEN, signal.as_ref(), None).await;
         Ok(())
     }
 
-    /// Posts bitmaps, and gives the sums that the relay answers with 200.
+    /// Posts bitmaps, and returns the sums of a 200.
     ///
     /// # Errors
     ///
@@ -121,15 +119,23 @@ impl HttpRelay {
         signal: Option<AbortSignal>,
         on_progress: Option<Function>,
     ) -> JsResult<Uint8Array> {
-        let request = self
-            .request(Request::post(&self.at(&path)), signal.as_ref())
-            .header("Content-Type", "application/octet-stream")
-            .body(body);
+        let request = self.posted(&path, body, signal.as_ref());
         answered(request, signal, on_progress).await
     }
 
     fn at(&self, path: &str) -> String {
         format!("{}{path}", self.base)
+    }
+
+    fn posted(
+        &self,
+        path: &str,
+        body: Uint8Array,
+        signal: Option<&AbortSignal>,
+    ) -> Result<Request, gloo_net::Error> {
+        self.request(Request::post(&self.at(path)), signal)
+            .header("Content-Type", "application/octet-stream")
+            .body(body)
     }
 
     fn request(&self, builder: RequestBuilder, signal: Option<&AbortSignal>) -> RequestBuilder {
@@ -196,7 +202,8 @@ async fn read(
         if field(&next, "done").is_truthy() {
             break;
         }
-        // Of whatever realm: `instanceof Uint8Array` fails for the chunks of another one.
+        // From any realm: `instanceof Uint8Array` fails for chunks of another
+        // realm.
         let chunk = field(&next, "value");
         if !ArrayBuffer::is_view(&chunk) {
             let _ = reader.cancel();
@@ -265,8 +272,4 @@ fn failure(cause: &JsValue, signal: Option<&AbortSignal>) -> JsValue {
         "the relay cannot be reached",
         cause,
     )
-}
-
-fn field(object: &JsValue, key: &str) -> JsValue {
-    Reflect::get(object, &JsValue::from_str(key)).unwrap_or(JsValue::UNDEFINED)
 }

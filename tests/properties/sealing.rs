@@ -15,7 +15,7 @@ use tessera::{
     medcrypt::{MedCryptError, Message, MonthKey},
     pseudonym::{self, BlindSeed, Claim, SessionId, verify_batch},
     secure_encryption::{NotAuthentic, ProvenMessage},
-    vault::{Kdf, Opener, VaultHeader, VaultKey},
+    vault::{Kdf, Opener, UnlockMethod, VaultHeader, VaultKey},
 };
 
 use super::{altered, bytes, few, identity, rng, secret};
@@ -43,7 +43,7 @@ proptest! {
         assert!(vault.open(&format!("{place}x"), &sealed).is_err());
         let kdf = Kdf { salt, iterations: Kdf::ITERATIONS };
         let mut header = VaultHeader::new();
-        header.add_passphrase(kdf, kek.duplicate(), &vault, &mut rng()).unwrap();
+        header.add(UnlockMethod::Passphrase(kdf), kek.duplicate(), &vault, &mut rng()).unwrap();
         assert_eq!(VaultHeader::parse(&header.encode()).as_ref(), Ok(&header));
         assert_eq!(header.unwrap(&Opener::Passphrase(kek)).unwrap().expose(), vault.expose());
         assert!(header.unwrap(&Opener::Passphrase(other)).is_err());

@@ -1,4 +1,4 @@
-/** The one order of things: change, commit, show. */
+/** Runs every step in one order: change, commit, show. */
 
 import type { BareMessage, Effects, Engine, EngineEvent } from "./engine.js";
 import type { DraftFile } from "./types.js";
@@ -11,7 +11,7 @@ import { HEADER, LOADED, isUnsealed } from "../vault/layout.js";
 export interface EngineAccess {
   /** For a call that the person makes: it restarts the idle time. */
   forUser(): EngineHost;
-  /** For a call that a page may make by itself: it does not. */
+  /** For a call that a page may make by itself: it does not restart it. */
   forRead(): EngineHost;
 }
 
@@ -40,7 +40,7 @@ export class EngineHost {
   #last: Promise<unknown> = Promise.resolve();
   #end: TesseraError | undefined;
 
-  /** `prepare` sets up an engine that was just loaded: what is not stored. */
+  /** `prepare` sets what is not stored in an engine that was just loaded. */
   constructor(
     engine: Engine,
     store: Store,
@@ -65,14 +65,14 @@ export class EngineHost {
     return this.#locked;
   }
 
-  /** From now on every step gives `LOCKED`. Gives whether there was anything to lock; then `wipe` is to follow. */
+  /** From now on every step throws `LOCKED`. Returns whether there was anything to lock; if so, call `wipe` next. */
   lock(): boolean {
     if (this.#locked) return false;
     this.#locked = true;
     return true;
   }
 
-  /** Lets the step under way finish and takes a last one, but not for long; then frees the engine and wipes what it left in memory. */
+  /** Waits a short time for the step under way and a last one; then frees the engine and wipes what it left in memory. */
   async wipe(last?: (engine: Engine, now: number) => Effects): Promise<void> {
     const finished = this.#last.then(() => (last === undefined || this.ended ? undefined : this.#apply(last)));
     // A store that fails now shows at the next step.
@@ -149,7 +149,7 @@ export class EngineHost {
   /** What was written to a contact and not sent yet. */
   draft(contactId: string): Promise<string> {
     return this.#kept(
-      (engine) => engine.draftKey(contactId),
+      (engine) => engine.draftKeys(contactId)[0],
       (engine, sealed) => (sealed && decode(engine.openDraft(contactId, sealed))) ?? "",
     );
   }
@@ -157,7 +157,7 @@ export class EngineHost {
   /** The session label of what was written to a contact and not sent yet. */
   draftSession(contactId: string): Promise<string> {
     return this.#kept(
-      (engine) => engine.draftSessionKey(contactId),
+      (engine) => engine.draftKeys(contactId)[1],
       (engine, sealed) => (sealed && decode(engine.openDraftSession(contactId, sealed))) ?? "",
     );
   }
@@ -165,7 +165,7 @@ export class EngineHost {
   /** The files that were picked for a contact and not sent yet. */
   draftFiles(contactId: string): Promise<DraftFile[]> {
     return this.#kept(
-      (engine) => engine.draftFilesKey(contactId),
+      (engine) => engine.draftKeys(contactId)[2],
       (engine, sealed) =>
         (sealed === undefined ? [] : engine.openDraftFiles(contactId, sealed)).map(([contentType, filename, body]) => ({
           contentType,
@@ -268,7 +268,7 @@ export class EngineHost {
     }
   }
 
-  /** The engine gives a text only where it has the body at hand. */
+  /** The engine returns a text only if it has the body at hand. */
   async #whole(event: EngineEvent): Promise<EngineEvent> {
     if (!("message" in event)) return event;
     return { type: event.type, message: await this.#withText(event.message) };
@@ -340,7 +340,7 @@ function asFile(message: BareMessage, [offset, size]: readonly [number, number])
   return { ...message, textAt: null, attachments: [original, ...message.attachments], problem: "malformed" };
 }
 
-/** `undefined` for what is not UTF-8. */
+/** `undefined` if it is not UTF-8. */
 function decode(text: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(text);

@@ -21,10 +21,10 @@ import type {
 
 export type { Engine };
 
-/** An attachment as the engine gives it: a range of the message's body. */
+/** An attachment as the engine returns it: a range of the message's body. */
 export type BareAttachment = Omit<Attachment, "body" | "blob"> & { readonly offset: number };
 
-/** A message as the engine gives it, with its text only where the body was at hand. */
+/** A message as the engine returns it, with its text only if the body was at hand. */
 export type BareMessage = Omit<Message, "text" | "attachments" | "body"> & {
   readonly text?: string;
   /** Bytes of the body. */
@@ -113,7 +113,7 @@ export type Answer =
   | { readonly kind: "loaded"; readonly records: readonly (Uint8Array | undefined)[] }
   | { readonly kind: "got"; readonly bytes: Uint8Array }
   | ({ readonly kind: "got" } & Failure)
-  /** A body that was kept. What is not hashed, the engine hashes. */
+  /** A body that was kept. The engine computes missing hashes. */
   | ({ readonly kind: "handedOver"; readonly body: Uint8Array } & Hashes)
   | { readonly kind: "kept"; readonly length: number }
   | ({ readonly kind: "kept" } & Failure)
@@ -151,10 +151,13 @@ export interface VaultWays {
   readonly passkeys: readonly { readonly id: Uint8Array; readonly salt: Uint8Array }[];
 }
 
+/** Where the text, the session label and the files of a draft are stored. */
+export type DraftKeys = readonly [text: string, session: string, files: string];
+
 /** The sealed records of a store below a prefix. */
 export type StoredRecords = readonly (readonly [key: string, sealed: Uint8Array])[];
 
-/** An engine, and what is to be committed before anything else is done: a new vault, or one brought to this version. */
+/** An engine, and the changes to commit before anything else: of a new vault, or of a migration to this version. */
 export interface Opened {
   readonly engine: Engine;
   readonly commit: readonly StoreChange[];
@@ -176,7 +179,7 @@ export interface LogState {
 
 export interface LogPage {
   readonly entries: readonly LoggedEntry[];
-  /** The first index that is not as it was written. */
+  /** The index of the first altered entry. */
   readonly broken: number | null;
 }
 

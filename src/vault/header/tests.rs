@@ -24,13 +24,22 @@ fn passkey(byte: u8) -> Passkey {
 /// a host's key of fours.
 fn header(key: &VaultKey) -> VaultHeader {
     let mut header = VaultHeader::new();
-    header.add_host_key(secret(4), key, &mut rng()).unwrap();
-    header.add_recovery(secret(3), key, &mut rng()).unwrap();
     header
-        .add_passphrase(KDF, secret(1), key, &mut rng())
+        .add(UnlockMethod::HostKey, secret(4), key, &mut rng())
         .unwrap();
     header
-        .add_passkey(passkey(2), secret(2), key, &mut rng())
+        .add(UnlockMethod::Recovery, secret(3), key, &mut rng())
+        .unwrap();
+    header
+        .add(UnlockMethod::Passphrase(KDF), secret(1), key, &mut rng())
+        .unwrap();
+    header
+        .add(
+            UnlockMethod::Passkey(passkey(2)),
+            secret(2),
+            key,
+            &mut rng(),
+        )
         .unwrap();
     header
 }
@@ -90,7 +99,7 @@ fn slots_are_replaced_and_removed() {
     let key = VaultKey::random(&mut rng());
     let mut header = header(&key);
     header
-        .add_passphrase(KDF, secret(9), &key, &mut rng())
+        .add(UnlockMethod::Passphrase(KDF), secret(9), &key, &mut rng())
         .unwrap();
     assert!(header.unwrap(&Opener::Passphrase(secret(1))).is_err());
     assert!(header.unwrap(&Opener::Passphrase(secret(9))).is_ok());
@@ -102,7 +111,9 @@ fn slots_are_replaced_and_removed() {
     assert!(!header.remove_host_key());
     assert!(header.unwrap(&Opener::HostKey(secret(4))).is_err());
     let mut alone = VaultHeader::new();
-    alone.add_host_key(secret(4), &key, &mut rng()).unwrap();
+    alone
+        .add(UnlockMethod::HostKey, secret(4), &key, &mut rng())
+        .unwrap();
     assert!(!alone.remove_host_key(), "something has to open the vault");
 }
 
@@ -113,12 +124,27 @@ fn at_most_eight_slots_fit() {
     header.remove_host_key();
     for byte in 10..15 {
         header
-            .add_passkey(passkey(byte), secret(byte), &key, &mut rng())
+            .add(
+                UnlockMethod::Passkey(passkey(byte)),
+                secret(byte),
+                &key,
+                &mut rng(),
+            )
             .unwrap();
     }
-    let refused = header.add_passkey(passkey(15), secret(15), &key, &mut rng());
+    let refused = header.add(
+        UnlockMethod::Passkey(passkey(15)),
+        secret(15),
+        &key,
+        &mut rng(),
+    );
     assert_eq!(refused, Err(VaultError::TooManySlots));
-    let again = header.add_passkey(passkey(14), secret(14), &key, &mut rng());
+    let again = header.add(
+        UnlockMethod::Passkey(passkey(14)),
+        secret(14),
+        &key,
+        &mut rng(),
+    );
     assert_eq!(again, Ok(()), "one that is there is replaced");
     assert!(VaultHeader::parse(&header.encode()).is_ok());
 }

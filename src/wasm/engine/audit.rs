@@ -1,6 +1,6 @@
 //! The audit log: signed, exported, and read back from the store.
 
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, time, whole};
@@ -9,7 +9,8 @@ use crate::{
     client::{Journal, StoreKey},
     wasm::{
         bytes::{invalid, rng},
-        error::{JsResult, js_error, set},
+        error::JsResult,
+        object::{nullable, number, object},
     },
     wire::hex,
 };
@@ -48,19 +49,15 @@ impl Engine {
     #[wasm_bindgen(js_name = logState, unchecked_return_type = "LogState")]
     #[must_use]
     pub fn log_state(&self) -> JsValue {
-        let head = self.client.journal().head();
+        let journal = self.client.journal();
         let owner = owner_line(self.client.public().statement());
-        let checkpoint = self.client.journal().last_checkpoint().map(checkpoint_line);
-        let object = Object::new();
-        set(&object, "length", &number(head.len()));
-        set(&object, "head", &hex::encode(head.hash()).into());
-        set(&object, "owner", &owner.into());
-        set(
-            &object,
-            "checkpoint",
-            &checkpoint.map_or(JsValue::NULL, JsValue::from),
-        );
-        object.into()
+        let checkpoint = journal.last_checkpoint().map(checkpoint_line);
+        object(&[
+            ("length", number(journal.head().len())),
+            ("head", hex::encode(journal.head().hash()).into()),
+            ("owner", owner.into()),
+            ("checkpoint", nullable(checkpoint)),
+        ])
     }
 
     /// `[index, head]` pairs of the checkpoints of this log in a text that
@@ -72,8 +69,7 @@ impl Engine {
     #[wasm_bindgen(js_name = keptCheckpoints, unchecked_return_type = "KeptCheckpoint[]")]
     pub fn kept_checkpoints(&self, text: &str) -> JsResult<Array> {
         let owner = self.client.public().statement();
-        let checkpoints = kept_checkpoints(text.as_bytes(), owner)
-            .map_err(|error| js_error(error.code(), &error.to_string()))?;
+        let checkpoints = kept_checkpoints(text.as_bytes(), owner)?;
         let pairs = checkpoints.iter().map(|checkpoint| {
             let head = hex::encode(checkpoint.head());
             Array::of2(&number(checkpoint.index()), &head.into())
@@ -81,11 +77,10 @@ impl Engine {
         Ok(pairs.collect())
     }
 
-    /// Opens entries from `first` on: `records` are `[key, bytes]` pairs as
-    /// they follow each other in the store, `before` is the head before the
-    /// first, if it is known. Returns `{ entries: { index, record, head, line }[],
-    /// broken }`; `broken` is the first index that is not as it was written,
-    /// or null.
+    /// Opens entries from `first` on: `records` are `[key, bytes]` pairs as they
+    /// follow each other in the store, `before` is the head before the first, if it
+    /// is known. Returns `{ entries: { index, record, head, line }[], broken }`;
+    /// `broken` is the index of the first altered entry, or null.
     ///
     /// # Errors
     ///
@@ -120,10 +115,7 @@ impl Engine {
                 }
             }
         }
-        let object = Object::new();
-        set(&object, "entries", &entries);
-        set(&object, "broken", &broken);
-        Ok(object.into())
+        Ok(object(&[("entries", entries.into()), ("broken", broken)]))
     }
 }
 
@@ -146,18 +138,13 @@ impl Engine {
             None => Journal::head_before(index, &stored)?,
         };
         let (entry, next) = self.client.journal().replay(at, &stored)?;
-        let object = Object::new();
-        set(&object, "index", &number(index));
-        set(&object, "record", &entry.record().into());
-        set(&object, "head", &hex::encode(next.hash()).into());
         let line = entry_line(index, &entry, next.hash());
-        set(&object, "line", &line.into());
-        Ok((object.into(), next))
+        let entry = object(&[
+            ("index", number(index)),
+            ("record", entry.record().into()),
+            ("head", hex::encode(next.hash()).into()),
+            ("line", line.into()),
+        ]);
+        Ok((entry, next))
     }
-}
-
-/// Counts stay far below what JavaScript holds exactly.
-#[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-fn number(value: u64) -> JsValue {
-    JsValue::from_f64(value as f64)
 }

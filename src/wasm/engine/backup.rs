@@ -3,18 +3,18 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, opened, pairs, pairs_of, time, to_js, vault, vault_error};
+use super::{Engine, opened, pairs, pairs_of, time, to_js, vault};
 use crate::{
     base::ErrorCode,
-    client::{AuditEvent, Client, EmergencyId, Round},
-    emergency::{self, Share, SharesError},
+    client::{AuditEvent, Client, EmergencyId},
+    emergency::{self, Share},
     vault::{
-        HEADER_KEY, MANIFEST_KEY, Manifest, RecoveryCode, StoredHeader, VERSION, VaultHeader,
-        VaultKey,
+        HEADER_KEY, MANIFEST_KEY, Manifest, RecoveryCode, StoredHeader, UnlockMethod, VERSION,
+        VaultError, VaultHeader, VaultKey,
         bundle::{self, Bundle, BundleError, Verified},
     },
     wasm::{
-        bytes::{array, invalid, rng, secret},
+        bytes::{array, fixed, rng, secret},
         error::{JsResult, js_error},
     },
     wire::hex,
@@ -28,8 +28,7 @@ use crate::{
 #[wasm_bindgen(js_name = bundleHeader)]
 pub fn bundle_header(bundle: &Uint8Array) -> JsResult<Uint8Array> {
     let bytes = bundle.to_vec();
-    let bundle = Bundle::parse(&bytes).map_err(bundle_error)?;
-    Ok(array(bundle.header()))
+    Ok(array(Bundle::parse(&bytes)?.header()))
 }
 
 #[wasm_bindgen]
@@ -47,17 +46,13 @@ impl Engine {
     ) -> JsResult<Uint8Array> {
         let mut records = pairs(entries);
         let at = records.iter().position(|(key, _)| key == HEADER_KEY);
-        let damaged = || vault_error(crate::vault::VaultError::Damaged);
-        let (_, header) = records.swap_remove(at.ok_or_else(damaged)?);
+        let (_, header) = records.swap_remove(at.ok_or(VaultError::Damaged)?);
         let records: Vec<_> = crate::base::sorted_by_key(records, |(key, _)| key.clone()).collect();
         let entries = records.iter().map(|(key, bytes)| (&**key, &**bytes));
         let made = bundle::write(&header, entries, time(now)?, &self.key, &mut rng());
-        let verified = Bundle::parse(&made).and_then(|bundle| bundle.verify(&self.key));
-        let loaded = verified
-            .map_err(bundle_error)?
-            .open(VERSION, &self.key, &mut rng())
-            .map_err(vault_error)?;
-        Client::load(&loaded.records).map_err(client_error)?;
+        let verified = Bundle::parse(&made)?.verify(&self.key)?;
+        let loaded = verified.open(VERSION, &self.key, &mut rng())?;
+        Client::load(&loaded.records)?;
         Ok(array(&made))
     }
 
@@ -91,32 +86,18 @@ impl Engine {
         now: f64,
     ) -> JsResult<JsValue> {
         let bytes = bundle.to_vec();
-        let bundle = Bundle::parse(&bytes).map_err(bundle_error)?;
+        let bundle = Bundle::parse(&bytes)?;
         let opener = vault::opener(kind, secret_bytes)?;
-        let vault = StoredHeader::parse(bundle.header())
-            .and_then(|header| header.unlock(opener, &mut rng()))
-            .map_err(vault_error)?;
+        let vault = StoredHeader::parse(bundle.header())?.unlock(opener, &mut rng())?;
         let (key, mut header) = (vault.key, vault.header);
-        let verified = bundle.verify(&key).map_err(bundle_error)?;
+        let verified = bundle.verify(&key)?;
         if let Some(kek) = kek {
-            let (kdf, kek) = (vault::kdf(salt, iterations)?, secret(&kek, "kek")?);
-            header
-                .add_passphrase(kdf, kek, &key, &mut rng())
-                .map_err(vault_error)?;
+            let method = UnlockMethod::Passphrase(vault::kdf(salt, iterations)?);
+            header.add(method, secret(&kek, "kek")?, &key, &mut rng())?;
         }
-        let loaded = verified
-            .open(vault.version, &key, &mut rng())
-            .map_err(vault_error)?;
-        let (client, changes) =
-            Client::restore(&loaded.records, time(now)?, &mut rng()).map_err(client_error)?;
-        let mut engine = Self {
-            round: Round::default(),
-            asked: Vec::new(),
-            client,
-            key,
-            manifest: loaded.manifest,
-            header,
-        };
+        let loaded = verified.open(vault.version, &key, &mut rng())?;
+        let (client, changes) = Client::restore(&loaded.records, time(now)?, &mut rng())?;
+        let mut engine = Self::new(client, key, loaded.manifest, header);
         let commit = stored_entries(&verified);
         commit.push(&engine.header_change());
         for change in pairs_of(loaded.changes)
@@ -125,7 +106,7 @@ impl Engine {
         {
             commit.push(&change);
         }
-        Ok(opened(engine, &commit))
+        Ok(opened(engine, commit))
     }
 
     /// Describes this device.
@@ -146,10 +127,10 @@ impl Engine {
     #[wasm_bindgen(js_name = createRecoveryCode, unchecked_return_type = "Effects<string>")]
     pub fn create_recovery_code(&mut self, now: f64) -> JsResult<JsValue> {
         let code = RecoveryCode::random(&mut rng());
+        let method = UnlockMethod::Recovery;
         self.header
-            .add_recovery(code.secret(), &self.key, &mut rng())
-            .map_err(vault_error)?;
-        self.rekeyed(time(now)?, &JsValue::from_str(&code.to_text()))
+            .add(method, code.secret(), &self.key, &mut rng())?;
+        self.rekeyed(time(now)?, JsValue::from_str(&code.to_text()))
     }
 
     /// Removes the recovery code of the vault.
@@ -160,7 +141,7 @@ impl Engine {
     #[wasm_bindgen(js_name = removeRecoveryCode, unchecked_return_type = "Effects")]
     pub fn remove_recovery_code(&mut self, now: f64) -> JsResult<JsValue> {
         self.header.remove_recovery();
-        self.rekeyed(time(now)?, &JsValue::UNDEFINED)
+        self.rekeyed(time(now)?, JsValue::UNDEFINED)
     }
 
     /// Whether a recovery code opens the vault.
@@ -177,17 +158,14 @@ impl Engine {
     /// `INVALID_ARGUMENT` unless 2 ≤ threshold ≤ shares.
     #[wasm_bindgen(js_name = createShares, unchecked_return_type = "Effects<string[]>")]
     pub fn create_shares(&mut self, threshold: u8, shares: u8, now: f64) -> JsResult<JsValue> {
-        let split = emergency::split(self.key.expose(), threshold, shares, &mut rng())
-            .map_err(shares_error)?;
-        let texts: Array = split
+        let split = emergency::split(self.key.expose(), threshold, shares, &mut rng())?;
+        let texts = split
             .iter()
-            .map(|share| JsValue::from_str(&share.to_text()))
-            .collect();
-        let effects = self.client.record(
-            [AuditEvent::SharesCreated { threshold, shares }],
-            time(now)?,
-        );
-        self.outcome(effects.changes, &effects.events, &texts)
+            .map(|share| JsValue::from_str(&share.to_text()));
+        let event = AuditEvent::SharesCreated { threshold, shares };
+        let effects = self.client.record([event], time(now)?);
+        let texts = texts.collect::<Array>().into();
+        self.outcome(effects.changes, &effects.events, texts)
     }
 
     /// Opens a backup for reading only: `{ engine, commit }`, where the commit is a
@@ -202,42 +180,33 @@ impl Engine {
         #[wasm_bindgen(unchecked_param_type = "readonly string[]")] shares: Vec<String>,
     ) -> JsResult<JsValue> {
         let bytes = bundle.to_vec();
-        let bundle = Bundle::parse(&bytes).map_err(bundle_error)?;
+        let bundle = Bundle::parse(&bytes)?;
         let shares: Result<Vec<Share>, _> = shares
             .iter()
             .map(|text| Share::parse(&emergency::fold(text)))
             .collect();
         let key = shares
             .and_then(|shares| emergency::combine(&shares))
-            .map(VaultKey::new)
-            .map_err(shares_error)?;
+            .map(VaultKey::new)?;
         let header = bundle.header();
         let verified = bundle.verify(&key).map_err(|error| match error {
             BundleError::WrongKey => js_error(
                 ErrorCode::SharesInvalid,
                 "the shares do not open this backup",
             ),
-            error => bundle_error(error),
+            error => error.into(),
         })?;
-        let version = StoredHeader::parse(header).map_err(vault_error)?.version();
-        let loaded = verified
-            .open(version, &key, &mut rng())
-            .map_err(vault_error)?;
-        let engine = Self {
-            round: Round::default(),
-            asked: Vec::new(),
-            client: Client::load(&loaded.records).map_err(client_error)?,
-            manifest: loaded.manifest,
-            key,
-            // Nothing is written to a vault from here: its ways to open stay as they are.
-            header: VaultHeader::new(),
-        };
+        let version = StoredHeader::parse(header)?.version();
+        let loaded = verified.open(version, &key, &mut rng())?;
+        let client = Client::load(&loaded.records)?;
+        // No header is ever written from here, so this one need not open anything.
+        let engine = Self::new(client, key, loaded.manifest, VaultHeader::new());
         let commit = stored_entries(&verified);
         for change in pairs_of(loaded.changes).iter() {
             commit.push(&change);
         }
         commit.push(&Array::of2(&HEADER_KEY.into(), &array(header)));
-        Ok(opened(engine, &commit))
+        Ok(opened(engine, commit))
     }
 
     /// The changes that record an emergency access in another store of this vault.
@@ -257,15 +226,10 @@ impl Engine {
     ) -> JsResult<Array> {
         let (mut client, mut manifest) = self.beside(entries)?;
         let (id, now) = (emergency_id(id)?, time(now)?);
-        let effects = match client
-            .emergencies()
-            .iter()
-            .any(|e| e.id == hex::encode(&id))
-        {
+        let known = client.emergencies();
+        let effects = match known.iter().any(|known| known.id == hex::encode(&id)) {
             true => client.end_emergency(id, now),
-            false => client
-                .begin_emergency(id, minutes, reason, now)
-                .map_err(client_error)?,
+            false => client.begin_emergency(id, minutes, reason, now)?,
         };
         let sealed = manifest.seal(effects.changes, &self.key, &mut rng());
         Ok(pairs_of(sealed))
@@ -308,10 +272,7 @@ impl Engine {
     /// `RELAY_UNREACHABLE` before the first `configure`.
     #[wasm_bindgen(js_name = emergencySlot)]
     pub fn emergency_slot(&self, id: &Uint8Array) -> JsResult<Uint8Array> {
-        let post = self
-            .client
-            .emergency_slot(emergency_id(id)?, &mut rng())
-            .map_err(client_error)?;
+        let post = self.client.emergency_slot(emergency_id(id)?, &mut rng())?;
         Ok(array(&post.body))
     }
 
@@ -330,13 +291,11 @@ impl Engine {
     /// The client of another store's entries, if it is of this vault.
     pub(super) fn beside(&self, entries: &Array) -> JsResult<(Client, Manifest)> {
         let records = pairs(entries);
-        // A store of an older version has no manifest. What is changed there stays as it is.
+        // A store of an older version has no manifest. Its migration is not committed here.
         let current = records.iter().any(|(key, _)| key == MANIFEST_KEY);
         let version = if current { VERSION } else { VERSION - 1 };
-        let loaded =
-            crate::vault::load(version, &self.key, records, &mut rng()).map_err(vault_error)?;
-        let client = Client::load(&loaded.records).map_err(client_error)?;
-        Ok((client, loaded.manifest))
+        let loaded = crate::vault::load(version, &self.key, records, &mut rng())?;
+        Ok((Client::load(&loaded.records)?, loaded.manifest))
     }
 }
 
@@ -349,14 +308,5 @@ fn stored_entries(verified: &Verified<'_>) -> Array {
 }
 
 fn emergency_id(id: &Uint8Array) -> JsResult<EmergencyId> {
-    let bytes = id.to_vec().try_into();
-    bytes.map_err(|_| invalid("id is not 16 bytes"))
-}
-
-fn bundle_error(error: BundleError) -> JsValue {
-    js_error(error.code(), &error.to_string())
-}
-
-fn shares_error(error: SharesError) -> JsValue {
-    js_error(error.code(), &error.to_string())
+    fixed(id, "id")
 }

@@ -2,16 +2,18 @@
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use zeroize::Zeroizing;
 
-use super::{Engine, client_error, contact, messages::attachments, time, vault_error};
+use super::{Engine, contact, messages::attachments, time};
 use crate::{
     base::Content,
-    client::Draft,
+    client::{Draft, StoreKey},
     envelope::message::Layout,
     vault::VaultError,
     wasm::{
         bytes::{array, content},
         error::JsResult,
+        object::nullable,
     },
 };
 
@@ -65,40 +67,15 @@ impl Engine {
         self.give(result)
     }
 
-    /// Where the text of a draft is stored.
+    /// Where the text, the session label and the files of a draft are stored.
     ///
     /// # Errors
     ///
     /// `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = draftKey)]
-    pub fn draft_key(&self, id: &str) -> JsResult<String> {
-        let keys = self.client.draft_keys(contact(id)?);
-        let [text, ..] = keys.map_err(client_error)?;
-        Ok(text.to_string())
-    }
-
-    /// Where the files of a draft are stored.
-    ///
-    /// # Errors
-    ///
-    /// `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = draftFilesKey)]
-    pub fn draft_files_key(&self, id: &str) -> JsResult<String> {
-        let keys = self.client.draft_keys(contact(id)?);
-        let [.., files] = keys.map_err(client_error)?;
-        Ok(files.to_string())
-    }
-
-    /// Where the session label of a draft is stored.
-    ///
-    /// # Errors
-    ///
-    /// `CONTACT_UNKNOWN`.
-    #[wasm_bindgen(js_name = draftSessionKey)]
-    pub fn draft_session_key(&self, id: &str) -> JsResult<String> {
-        let keys = self.client.draft_keys(contact(id)?);
-        let [_, session, _] = keys.map_err(client_error)?;
-        Ok(session.to_string())
+    #[wasm_bindgen(js_name = draftKeys, unchecked_return_type = "DraftKeys")]
+    pub fn draft_keys(&self, id: &str) -> JsResult<Vec<String>> {
+        let keys = self.client.draft_keys(contact(id)?)?;
+        Ok(keys.iter().map(StoreKey::to_string).collect())
     }
 
     /// Opens the stored text of a draft.
@@ -108,11 +85,8 @@ impl Engine {
     /// `VAULT_DAMAGED`, `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = openDraft)]
     pub fn open_draft(&self, id: &str, sealed: &Uint8Array) -> JsResult<Uint8Array> {
-        let plain = self
-            .key
-            .open(&self.draft_key(id)?, &sealed.to_vec())
-            .map_err(vault_error)?;
-        Ok(array(&plain))
+        let [text, ..] = self.client.draft_keys(contact(id)?)?;
+        Ok(array(&self.open_part(text, sealed)?))
     }
 
     /// Opens the stored session label of a draft.
@@ -122,11 +96,8 @@ impl Engine {
     /// `VAULT_DAMAGED`, `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = openDraftSession)]
     pub fn open_draft_session(&self, id: &str, sealed: &Uint8Array) -> JsResult<Uint8Array> {
-        let plain = self
-            .key
-            .open(&self.draft_session_key(id)?, &sealed.to_vec())
-            .map_err(vault_error)?;
-        Ok(array(&plain))
+        let [_, session, _] = self.client.draft_keys(contact(id)?)?;
+        Ok(array(&self.open_part(session, sealed)?))
     }
 
     /// Opens the stored files of a draft: `[content type, file name | null,
@@ -140,20 +111,24 @@ impl Engine {
         unchecked_return_type = "readonly [string, string | null, Uint8Array][]"
     )]
     pub fn open_draft_files(&self, id: &str, sealed: &Uint8Array) -> JsResult<Array> {
-        let plain = self
-            .key
-            .open(&self.draft_files_key(id)?, &sealed.to_vec())
-            .map_err(vault_error)?;
+        let [.., files] = self.client.draft_keys(contact(id)?)?;
+        let plain = self.open_part(files, sealed)?;
         let layout = Layout::decode(&Content::from(plain.as_slice()));
-        let layout = layout.ok_or_else(|| vault_error(VaultError::Damaged))?;
+        let layout = layout.ok_or(VaultError::Damaged)?;
         let files = layout.attachments.into_iter().map(|file| {
             let body = plain.get(file.body).unwrap_or_default();
             Array::of3(
                 &file.content_type.as_str().into(),
-                &file.filename.map_or(JsValue::NULL, Into::into),
+                &nullable(file.filename),
                 &array(body),
             )
         });
         Ok(files.collect())
+    }
+}
+
+impl Engine {
+    fn open_part(&self, key: StoreKey, sealed: &Uint8Array) -> JsResult<Zeroizing<Vec<u8>>> {
+        Ok(self.key.open(&key.to_string(), &sealed.to_vec())?)
     }
 }

@@ -2,7 +2,7 @@
 
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, messages::message, time, to_js};
+use super::{Engine, messages::message, time, to_js};
 use crate::{
     base::ErrorCode,
     client::{FilingScope, FilingUpdate, MessageState},
@@ -11,14 +11,14 @@ use crate::{
 
 #[wasm_bindgen]
 impl Engine {
-    /// Whether messages are to be filed in the health record.
+    /// Whether messages are filed in the health record.
     #[wasm_bindgen(js_name = filesMessages)]
     #[must_use]
     pub fn files_messages(&self) -> bool {
         self.client.files_messages()
     }
 
-    /// Says whether messages are to be filed in the health record.
+    /// Sets whether messages are filed in the health record.
     ///
     /// # Errors
     ///
@@ -73,8 +73,7 @@ impl Engine {
         self.mark_filing(id, &FilingUpdate::Failed(code), now)
     }
 
-    /// The first messages that the record does not have, or has in an earlier
-    /// state.
+    /// The first messages that the record lacks, or has in an earlier state.
     ///
     /// # Errors
     ///
@@ -91,17 +90,14 @@ impl Engine {
         u32::try_from(self.client.count_unfiled(FilingScope::All)).unwrap_or(u32::MAX)
     }
 
-    /// Refuses to go on while messages are unfiled: before the vault is
-    /// destroyed.
+    /// Throws while messages are unfiled; call it before the vault is destroyed.
     ///
     /// # Errors
     ///
     /// `MESSAGE_UNFILED`.
     #[wasm_bindgen(js_name = requireFiled)]
     pub fn require_filed(&self) -> JsResult<()> {
-        self.client
-            .require_filed(FilingScope::All)
-            .map_err(client_error)
+        Ok(self.client.require_filed(FilingScope::All)?)
     }
 }
 

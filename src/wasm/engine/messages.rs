@@ -3,7 +3,7 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, contact, time, to_js, vault_error, whole};
+use super::{Engine, contact, time, to_js, whole};
 use crate::{
     base::text::{self, TextUse},
     client::{ClientError, FilingScope, MessageRef, Outgoing, StoreKey},
@@ -86,14 +86,11 @@ impl Engine {
         discard_unfiled: bool,
         now: f64,
     ) -> JsResult<JsValue> {
+        let (message, now) = (message(id)?, time(now)?);
         if !discard_unfiled {
-            let scope = FilingScope::Message(message(id)?);
-            let filed = self.client.require_filed(scope);
-            filed.map_err(client_error)?;
+            self.client.require_filed(FilingScope::Message(message))?;
         }
-        let result = self
-            .client
-            .delete_message(message(id)?, time(now)?, &mut rng());
+        let result = self.client.delete_message(message, now, &mut rng());
         self.give(result)
     }
 
@@ -104,7 +101,7 @@ impl Engine {
     /// `RELAY_UNREACHABLE` before the first `configure`.
     #[wasm_bindgen(unchecked_return_type = "Transfer[]")]
     pub fn transfers(&self) -> JsResult<JsValue> {
-        to_js(&self.client.transfers().map_err(client_error)?)
+        to_js(&self.client.transfers()?)
     }
 
     /// Messages with a contact, oldest first, without bodies.
@@ -125,11 +122,10 @@ impl Engine {
             None => None,
             Some(text) => match MessageRef::parse(&text) {
                 Some(message) if message.contact == id => Some(message.ordinal),
-                _ => return Err(client_error(ClientError::MessageUnknown)),
+                _ => return Err(ClientError::MessageUnknown.into()),
             },
         };
-        let found = self.client.messages(id, before, limit as usize);
-        let mut found = found.map_err(client_error)?;
+        let mut found = self.client.messages(id, before, limit as usize)?;
         self.client.estimate_departures(&mut found, time(now)?);
         to_js(&found)
     }
@@ -142,7 +138,7 @@ impl Engine {
     #[wasm_bindgen(unchecked_return_type = "Estimate")]
     pub fn estimate(&self, bytes: f64, prompt: bool) -> JsResult<JsValue> {
         let bytes = whole(bytes, "bytes")?;
-        to_js(&self.client.estimate(bytes, prompt).map_err(client_error)?)
+        to_js(&self.client.estimate(bytes, prompt)?)
     }
 
     /// Where the evidence of a message is stored.
@@ -153,8 +149,7 @@ impl Engine {
     /// `EVIDENCE_MISSING` for a message that was written here.
     #[wasm_bindgen(js_name = evidenceKey)]
     pub fn evidence_key(&self, id: &str) -> JsResult<String> {
-        let key = self.client.evidence_key(message(id)?);
-        Ok(key.map_err(client_error)?.to_string())
+        Ok(self.client.evidence_key(message(id)?)?.to_string())
     }
 
     /// The stored evidence of a message, with how its sender was checked.
@@ -165,9 +160,8 @@ impl Engine {
     #[wasm_bindgen(js_name = openEvidence)]
     pub fn open_evidence(&self, id: &str, sealed: &Uint8Array) -> JsResult<Uint8Array> {
         let key = self.evidence_key(id)?;
-        let stored = self.key.open(&key, &sealed.to_vec()).map_err(vault_error)?;
-        let evidence = self.client.evidence(message(id)?, &stored);
-        Ok(array(&evidence.map_err(client_error)?))
+        let stored = self.key.open(&key, &sealed.to_vec())?;
+        Ok(array(&self.client.evidence(message(id)?, &stored)?))
     }
 
     /// Where the pieces of a message's body are stored.
@@ -177,7 +171,7 @@ impl Engine {
     /// `MESSAGE_UNKNOWN`, `CONTACT_PENDING` while it is held.
     #[wasm_bindgen(js_name = bodyKeys, unchecked_return_type = "string[]")]
     pub fn body_keys(&self, id: &str) -> JsResult<Vec<String>> {
-        let keys = self.keys_of(message(id)?)?;
+        let keys = self.client.body_keys(message(id)?)?;
         Ok(keys.iter().map(StoreKey::to_string).collect())
     }
 
@@ -190,19 +184,11 @@ impl Engine {
     pub fn open_piece(&self, id: &str, number: u32, sealed: &Uint8Array) -> JsResult<Uint8Array> {
         let keys = self.body_keys(id)?;
         let key = keys.get(number as usize);
-        let key = key.ok_or_else(|| client_error(ClientError::MessageUnknown))?;
-        let plain = self.key.open(key, &sealed.to_vec()).map_err(vault_error)?;
-        Ok(array(&plain))
+        let key = key.ok_or(ClientError::MessageUnknown)?;
+        Ok(array(&self.key.open(key, &sealed.to_vec())?))
     }
 }
 
-impl Engine {
-    fn keys_of(&self, message: MessageRef) -> JsResult<Vec<StoreKey>> {
-        self.client.body_keys(message).map_err(client_error)
-    }
-}
-
-/// `[content type, file name | null, bytes, picked]`.
 /// Files as the page gives them: `[content type, file name | null, bytes,
 /// picked]` for each.
 pub(super) fn attachments(files: &Array) -> JsResult<Vec<Attachment>> {
@@ -234,5 +220,5 @@ fn attachment(index: usize, file: &JsValue) -> JsResult<Attachment> {
 }
 
 pub(super) fn message(id: &str) -> JsResult<MessageRef> {
-    MessageRef::parse(id).ok_or_else(|| client_error(ClientError::MessageUnknown))
+    Ok(MessageRef::parse(id).ok_or(ClientError::MessageUnknown)?)
 }

@@ -1,16 +1,17 @@
 //! Invitations and contacts.
 
-use js_sys::{Object, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, contact, time, to_js, whole};
+use super::{Engine, contact, time, to_js, whole};
 use crate::{
     client::{ClientError, FilingScope, InvitationId},
     enrolment::Kind,
     identity::Fingerprint,
     wasm::{
-        bytes::{array, invalid, rng},
-        error::{JsResult, set},
+        bytes::{array, fixed, invalid, rng},
+        error::JsResult,
+        object::object,
     },
 };
 
@@ -21,11 +22,11 @@ impl Engine {
     #[must_use]
     pub fn me(&self) -> JsValue {
         let public = self.client.public();
-        let object = Object::new();
-        set(&object, "name", &self.client.name().into());
-        set(&object, "publicKey", &array(&public.encode()));
-        set(&object, "fingerprint", &array(&public.fingerprint().0));
-        object.into()
+        object(&[
+            ("name", self.client.name().into()),
+            ("publicKey", array(&public.encode()).into()),
+            ("fingerprint", array(&public.fingerprint().0).into()),
+        ])
     }
 
     /// Changes the name that later contacts see.
@@ -107,13 +108,11 @@ impl Engine {
         fingerprint: &Uint8Array,
         now: f64,
     ) -> JsResult<JsValue> {
-        let bytes = fingerprint
-            .to_vec()
-            .try_into()
-            .map_err(|_| invalid("fingerprint is not 32 bytes"))?;
-        let result =
-            self.client
-                .expect(invitation(id)?, Fingerprint(bytes), time(now)?, &mut rng());
+        let (id, expected) = (
+            invitation(id)?,
+            Fingerprint(fixed(fingerprint, "fingerprint")?),
+        );
+        let result = self.client.expect(id, expected, time(now)?, &mut rng());
         self.give(result)
     }
 
@@ -163,16 +162,15 @@ impl Engine {
         discard_unfiled: bool,
         now: f64,
     ) -> JsResult<JsValue> {
+        let (contact, now) = (contact(id)?, time(now)?);
         if !discard_unfiled {
-            let scope = FilingScope::Contact(contact(id)?);
-            let filed = self.client.require_filed(scope);
-            filed.map_err(client_error)?;
+            self.client.require_filed(FilingScope::Contact(contact))?;
         }
-        let result = self.client.remove_contact(contact(id)?, time(now)?);
+        let result = self.client.remove_contact(contact, now);
         self.give(result)
     }
 }
 
 fn invitation(id: &str) -> JsResult<InvitationId> {
-    InvitationId::parse(id).ok_or_else(|| client_error(ClientError::InvitationUnknown))
+    Ok(InvitationId::parse(id).ok_or(ClientError::InvitationUnknown)?)
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, client_error, time, to_js};
+use super::{Engine, time, to_js};
 use crate::{
     client::{Mailbox, Settings},
     wasm::{bytes::invalid, error::JsResult},
@@ -57,8 +57,7 @@ impl Engine {
     ///
     /// `RELAY_UNREACHABLE` before the first `configure`.
     pub fn bucket(&self) -> JsResult<u32> {
-        let bucket = self.client.bucket(Mailbox::Own);
-        Ok(bucket.map_err(client_error)?.get())
+        Ok(self.client.bucket(Mailbox::Own)?.get())
     }
 
     /// `{ graceDays, retentionDays }`.
@@ -78,18 +77,18 @@ impl Engine {
     /// `INVALID_ARGUMENT` above 2 880.
     #[wasm_bindgen(js_name = setReceiptDelay)]
     pub fn set_receipt_delay(&mut self, minutes: u32) -> JsResult<()> {
-        self.client.set_receipt_delay(minutes).map_err(client_error)
+        Ok(self.client.set_receipt_delay(minutes)?)
     }
 
-    /// Reads the own bucket by its tags, with so many bitmaps in each request to the
-    /// two relays. Not stored.
+    /// Turns on light reading of the own bucket, with this many bitmaps in each
+    /// request to the two relays. Not stored.
     ///
     /// # Errors
     ///
     /// `INVALID_ARGUMENT` for other than 1 to 16.
     #[wasm_bindgen(js_name = readLight)]
     pub fn read_light(&mut self, queries: u8) -> JsResult<()> {
-        self.client.read_light(Some(queries)).map_err(client_error)
+        Ok(self.client.read_light(Some(queries))?)
     }
 
     /// Sets the grace and the retention, in days.
@@ -139,7 +138,7 @@ impl Engine {
         Ok(self.client.lobby_watch(time(now)?))
     }
 
-    /// What the loop needs of `/v1/info`.
+    /// The part of `/v1/info` that the loop needs.
     ///
     /// # Errors
     ///
@@ -155,7 +154,7 @@ impl Engine {
             max_attachment_bytes: u32,
             retention_seconds: u32,
         }
-        let info = self.client.relay_info().map_err(client_error)?;
+        let info = self.client.relay_info()?;
         to_js(&Info {
             epoch_seconds: info.epoch_seconds.get(),
             lobby_epoch_seconds: info.lobby_epoch_seconds.get(),

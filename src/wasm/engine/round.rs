@@ -1,7 +1,6 @@
 //! Rounds: what the client asks JavaScript to do, and the answers.
 
-use js_sys::{Array, Object, Reflect, Uint8Array};
-use serde::Serialize;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
 
 use super::{Engine, to_js, whole};
@@ -9,7 +8,8 @@ use crate::{
     client::{Answer, Ask, Clock, Failure, Mailbox, StoreKey, Task},
     wasm::{
         bytes::{array, invalid, rng},
-        error::{JsResult, set},
+        error::JsResult,
+        object::{field, nullable, number, object, set},
     },
     wire::Hashes,
 };
@@ -42,7 +42,7 @@ impl Engine {
             _ => Vec::new(),
         };
         let value = ask(effects.value)?;
-        self.outcome(effects.changes, &effects.events, &value)
+        self.outcome(effects.changes, &effects.events, value)
     }
 
     /// Starts to do every task when it is due.
@@ -196,10 +196,6 @@ fn failure(value: &JsValue) -> JsResult<Failure> {
     })
 }
 
-fn field(value: &JsValue, name: &str) -> JsValue {
-    Reflect::get(value, &name.into()).unwrap_or(JsValue::UNDEFINED)
-}
-
 fn clock(wall: f64, ticks: f64) -> JsResult<Clock> {
     Ok(Clock {
         wall: whole(wall.floor(), "wall")?,
@@ -209,74 +205,49 @@ fn clock(wall: f64, ticks: f64) -> JsResult<Clock> {
 
 /// `{ kind, … }`.
 fn ask(ask: Ask) -> JsResult<JsValue> {
-    let object = Object::new();
-    let kind = match ask {
-        Ask::Continue => "continue",
+    let texts = |texts: Vec<String>| {
+        let texts = texts.into_iter().map(JsValue::from);
+        JsValue::from(texts.collect::<Array>())
+    };
+    let (kind, properties) = match ask {
+        Ask::Continue => ("continue", vec![]),
         Ask::Load(keys) => {
-            let keys: Array = keys
-                .iter()
-                .map(|key| JsValue::from(key.to_string()))
-                .collect();
-            set(&object, "keys", &keys);
-            "load"
+            let keys = keys.iter().map(StoreKey::to_string).collect();
+            ("load", vec![("keys", texts(keys))])
         }
-        Ask::Get(path) => {
-            set(&object, "path", &path.into());
-            "get"
-        }
+        Ask::Get(path) => ("get", vec![("path", path.into())]),
         Ask::Keep { path, ahead } => {
-            set(&object, "path", &path.into());
-            let ahead: Array = ahead.into_iter().map(JsValue::from).collect();
-            set(&object, "ahead", &ahead);
-            "keep"
+            let properties = vec![("path", path.into()), ("ahead", texts(ahead))];
+            ("keep", properties)
         }
-        Ask::Mirror(path) => {
-            set(&object, "path", &path.into());
-            "mirror"
-        }
+        Ask::Mirror(path) => ("mirror", vec![("path", path.into())]),
         Ask::Select {
             path,
             relay,
             mirror,
         } => {
-            set(&object, "path", &path.into());
-            set(&object, "relay", &array(&relay));
-            set(&object, "mirror", &array(&mirror));
-            "select"
+            let [relay, mirror] = [relay, mirror].map(|body| array(&body).into());
+            let path = path.into();
+            let properties = vec![("path", path), ("relay", relay), ("mirror", mirror)];
+            ("select", properties)
         }
-        Ask::HandOver(path) => {
-            set(&object, "path", &path.into());
-            "handOver"
-        }
+        Ask::HandOver(path) => ("handOver", vec![("path", path.into())]),
         Ask::Confirm { bytes, tells } => {
-            set(&object, "bytes", &number(bytes));
-            set(&object, "tells", &tells.into());
-            "confirm"
+            let properties = vec![("bytes", number(bytes)), ("tells", tells.into())];
+            ("confirm", properties)
         }
-        Ask::Progress(progress) => return tagged("progress", &progress),
+        Ask::Progress(progress) => return tagged("progress", to_js(&progress)?),
         Ask::Post { path, body } => {
-            set(&object, "path", &path.into());
-            set(&object, "body", &array(&body));
-            "post"
+            let body = array(&body).into();
+            ("post", vec![("path", path.into()), ("body", body)])
         }
-        Ask::Synced(synced) => return tagged("synced", &synced),
-        Ask::Wait(until) => {
-            set(&object, "until", &until.map_or(JsValue::NULL, number));
-            "wait"
-        }
+        Ask::Synced(synced) => return tagged("synced", to_js(&synced)?),
+        Ask::Wait(until) => ("wait", vec![("until", nullable(until.map(number)))]),
     };
-    set(&object, "kind", &kind.into());
-    Ok(object.into())
+    tagged(kind, object(&properties))
 }
 
-fn tagged(kind: &'static str, value: &impl Serialize) -> JsResult<JsValue> {
-    let object = to_js(value)?;
-    set(object.unchecked_ref(), "kind", &kind.into());
-    Ok(object)
-}
-
-/// Milliseconds and bytes are far below the largest integer that is exact in JavaScript.
-#[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-fn number(value: u64) -> JsValue {
-    JsValue::from_f64(value as f64)
+fn tagged(kind: &str, value: JsValue) -> JsResult<JsValue> {
+    set(&value, "kind", &kind.into());
+    Ok(value)
 }

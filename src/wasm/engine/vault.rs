@@ -1,17 +1,21 @@
 //! Unlock methods of the vault.
 
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, outcome, time, vault_error};
+use super::{Engine, outcome, time};
 use crate::{
-    base::{ErrorCode, UnixTime},
+    base::{ErrorCode, Secret, UnixTime},
     client::{AuditEvent, UnlockedBy},
     crypto::cbor::Deterministic as _,
-    vault::{HEADER_KEY, Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, RecoveryCode, StoredHeader},
+    vault::{
+        HEADER_KEY, Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, RecoveryCode, StoredHeader,
+        UnlockMethod,
+    },
     wasm::{
-        bytes::{array, invalid, rng, secret, text},
-        error::{JsResult, js_error, set},
+        bytes::{array, fixed, invalid, rng, secret, text},
+        error::{JsResult, js_error},
+        object::{object, set},
     },
 };
 
@@ -23,15 +27,15 @@ use crate::{
 /// `VAULT_VERSION` or `VAULT_DAMAGED`.
 #[wasm_bindgen(js_name = vaultWays)]
 pub fn vault_ways(header: &Uint8Array) -> JsResult<JsValue> {
-    let header = StoredHeader::parse(&header.to_vec()).map_err(vault_error)?;
+    let header = StoredHeader::parse(&header.to_vec())?;
     Ok(ways(header.kdf(), header.passkeys()))
 }
 
 #[wasm_bindgen]
 impl Engine {
-    /// Replaces the passphrase of the vault, or adds the first one. `old` opens the
-    /// key slot of this kind: it shows that the caller may change how the vault is
-    /// opened.
+    /// Replaces the passphrase of the vault, or adds the first one. `old` must open
+    /// a key slot of this kind, which shows that the caller may change how the
+    /// vault is opened.
     ///
     /// # Errors
     ///
@@ -48,11 +52,8 @@ impl Engine {
     ) -> JsResult<JsValue> {
         let (kdf, now) = (kdf(salt, iterations)?, time(now)?);
         let kek = secret(kek, "kek")?;
-        self.header
-            .unwrap(&opener(kind, old)?)
-            .and_then(|_| self.header.add_passphrase(kdf, kek, &self.key, &mut rng()))
-            .map_err(vault_error)?;
-        self.rekeyed(now, &JsValue::UNDEFINED)
+        self.header.unwrap(&opener(kind, old)?)?;
+        self.add(UnlockMethod::Passphrase(kdf), kek, now)
     }
 
     /// Adds a passkey to the vault. `output` is the result of its PRF extension for
@@ -74,16 +75,10 @@ impl Engine {
         if !(1..=MAX_CREDENTIAL_LEN).contains(&credential.len()) {
             return Err(invalid("credential is not 1 to 1023 bytes"));
         }
-        let salt = salt
-            .to_vec()
-            .try_into()
-            .map_err(|_| invalid("salt is not 32 bytes"))?;
+        let salt = fixed(salt, "salt")?;
         let passkey = Passkey { credential, salt };
         let output = secret(output, "output")?;
-        self.header
-            .add_passkey(passkey, output, &self.key, &mut rng())
-            .map_err(vault_error)?;
-        self.rekeyed(now, &JsValue::UNDEFINED)
+        self.add(UnlockMethod::Passkey(passkey), output, now)
     }
 
     /// Removes a passkey from the vault; an unknown one changes nothing.
@@ -95,9 +90,9 @@ impl Engine {
     pub fn remove_passkey(&mut self, credential: &Uint8Array, now: f64) -> JsResult<JsValue> {
         let now = time(now)?;
         if self.header.remove_passkey(&credential.to_vec()) {
-            self.rekeyed(now, &JsValue::UNDEFINED)
+            self.rekeyed(now, JsValue::UNDEFINED)
         } else {
-            outcome(&Array::new(), &[], &JsValue::UNDEFINED)
+            outcome(Array::new(), &[], JsValue::UNDEFINED)
         }
     }
 
@@ -111,14 +106,12 @@ impl Engine {
     pub fn set_host_key(&mut self, kek: Option<Uint8Array>, now: f64) -> JsResult<JsValue> {
         let now = time(now)?;
         if let Some(kek) = kek {
-            let kek = secret(&kek, "key")?;
-            self.header
-                .add_host_key(kek, &self.key, &mut rng())
-                .map_err(vault_error)?;
-        } else if !self.header.remove_host_key() {
+            return self.add(UnlockMethod::HostKey, secret(&kek, "key")?, now);
+        }
+        if !self.header.remove_host_key() {
             return Err(invalid("key: nothing else opens the vault, or no key does"));
         }
-        self.rekeyed(now, &JsValue::UNDEFINED)
+        self.rekeyed(now, JsValue::UNDEFINED)
     }
 
     /// Logs that the vault is being locked.
@@ -167,16 +160,21 @@ impl Engine {
         Array::of2(&HEADER_KEY.into(), &array(&self.header.encode()))
     }
 
+    fn add(&mut self, method: UnlockMethod, kek: Secret<32>, now: UnixTime) -> JsResult<JsValue> {
+        self.header.add(method, kek, &self.key, &mut rng())?;
+        self.rekeyed(now, JsValue::UNDEFINED)
+    }
+
     /// One commit of the new header and the log entry about it.
-    pub(super) fn rekeyed(&mut self, now: UnixTime, value: &JsValue) -> JsResult<JsValue> {
+    pub(super) fn rekeyed(&mut self, now: UnixTime, value: JsValue) -> JsResult<JsValue> {
         let effects = self.client.record([AuditEvent::Rekeyed], now);
         let commit = self.seal(effects.changes);
         commit.push(&self.header_change());
-        outcome(&commit, &effects.events, value)
+        outcome(commit, &effects.events, value)
     }
 }
 
-/// What opens a wrap of this kind; a recovery code is given as its text.
+/// The opener of a key slot of this kind. A recovery code is given as text.
 pub(super) fn opener(kind: u8, bytes: &Uint8Array) -> JsResult<Opener> {
     match kind {
         0 => secret(bytes, "secret").map(Opener::Passphrase),
@@ -193,28 +191,24 @@ pub(super) fn opener(kind: u8, bytes: &Uint8Array) -> JsResult<Opener> {
 }
 
 pub(super) fn kdf(salt: &Uint8Array, iterations: u32) -> JsResult<Kdf> {
-    let salt = salt
-        .to_vec()
-        .try_into()
-        .map_err(|_| invalid("salt is not 16 bytes"))?;
-    Ok(Kdf { salt, iterations })
+    Ok(Kdf {
+        salt: fixed(salt, "salt")?,
+        iterations,
+    })
 }
 
 fn ways<'a>(kdf: Option<Kdf>, passkeys: impl IntoIterator<Item = &'a Passkey>) -> JsValue {
-    let object = Object::new();
+    let passkey = |passkey: &Passkey| {
+        object(&[
+            ("id", array(&passkey.credential).into()),
+            ("salt", array(&passkey.salt).into()),
+        ])
+    };
+    let passkeys: Array = passkeys.into_iter().map(passkey).collect();
+    let ways = object(&[("passkeys", passkeys.into())]);
     if let Some(kdf) = kdf {
-        set(&object, "salt", &array(&kdf.salt));
-        set(&object, "iterations", &kdf.iterations.into());
+        set(&ways, "salt", &array(&kdf.salt));
+        set(&ways, "iterations", &kdf.iterations.into());
     }
-    let items: Array = passkeys
-        .into_iter()
-        .map(|passkey| {
-            let item = Object::new();
-            set(&item, "id", &array(&passkey.credential));
-            set(&item, "salt", &array(&passkey.salt));
-            item
-        })
-        .collect();
-    set(&object, "passkeys", &items);
-    object.into()
+    ways
 }

@@ -1,6 +1,6 @@
 //! A secret in several hands. Protocol §10.
 
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{
@@ -8,7 +8,8 @@ use crate::{
     crypto::shamir::{self, Point},
     wasm::{
         bytes::{array, invalid, rng, secret},
-        error::{JsResult, js_error, set},
+        error::{JsResult, js_error},
+        object::object,
     },
 };
 
@@ -30,10 +31,8 @@ pub fn split(secret_bytes: &Uint8Array, threshold: u8, shares: u8) -> JsResult<A
     Ok(points
         .iter()
         .map(|point| {
-            let out = Object::new();
-            set(&out, "x", &point.x().into());
-            set(&out, "y", &array(point.y().expose()));
-            out
+            let y = array(point.y().expose());
+            object(&[("x", point.x().into()), ("y", y.into())])
         })
         .collect())
 }
@@ -65,7 +64,8 @@ impl ShareSet {
     }
 
     /// The secret of the polynomial through all points. Fewer points than the
-    /// threshold give another secret: what it opens is the proof.
+    /// threshold give another secret; whether it is the right one shows only when
+    /// it opens something.
     ///
     /// # Errors
     ///

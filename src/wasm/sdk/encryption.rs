@@ -1,15 +1,16 @@
 //! A proof and its message, sealed to one recipient. Protocol §8.
 
-use js_sys::{Object, Uint8Array};
-use wasm_bindgen::prelude::wasm_bindgen;
+use js_sys::Uint8Array;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::identity::{Sender, public_identity};
 use crate::{
     base::ErrorCode,
     secure_encryption::ProvenMessage,
     wasm::{
-        bytes::{array, content, invalid, rng},
-        error::{JsResult, js_error, set},
+        bytes::{array, content, fixed, rng},
+        error::{JsResult, js_error},
+        object::object,
     },
 };
 
@@ -26,12 +27,8 @@ pub fn encrypt(
     recipient: &Uint8Array,
 ) -> JsResult<Uint8Array> {
     let recipient = public_identity(recipient)?;
-    let proof = proof
-        .to_vec()
-        .try_into()
-        .map_err(|_| invalid("proof is not 64 bytes"))?;
     let sealed = ProvenMessage {
-        proof,
+        proof: fixed(proof, "proof")?,
         message: content(message),
     }
     .encrypt(&recipient, &mut rng())
@@ -45,11 +42,11 @@ pub fn encrypt(
 ///
 /// `NOT_AUTHENTIC`, whatever was wrong.
 #[wasm_bindgen(js_name = secureDecrypt)]
-pub fn decrypt(ciphertext: &Uint8Array, recipient: &Sender) -> JsResult<Object> {
+pub fn decrypt(ciphertext: &Uint8Array, recipient: &Sender) -> JsResult<JsValue> {
     let opened = ProvenMessage::decrypt(&recipient.0, &ciphertext.to_vec())
         .map_err(|error| js_error(error.code(), "the ciphertext does not open with this key"))?;
-    let out = Object::new();
-    set(&out, "proof", &array(&opened.proof));
-    set(&out, "message", &array(&opened.message));
-    Ok(out)
+    Ok(object(&[
+        ("proof", array(&opened.proof).into()),
+        ("message", array(&opened.message).into()),
+    ]))
 }

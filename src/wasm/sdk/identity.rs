@@ -9,7 +9,7 @@ use crate::{
     base::ErrorCode,
     identity::{Identity, PUBLIC_IDENTITY_LEN, PublicIdentity},
     wasm::{
-        bytes::{array, invalid, rng, secret},
+        bytes::{array, fixed, invalid, rng, secret},
         error::{JsResult, js_error},
     },
     wire::{BucketCount, compute_bucket as bucket_of},
@@ -91,20 +91,15 @@ pub fn fingerprint(public_key: &Uint8Array) -> JsResult<Uint8Array> {
 /// two from 1 to 65536.
 #[wasm_bindgen(js_name = computeBucket)]
 pub fn compute_bucket(address: &Uint8Array, bucket_count: u32) -> JsResult<u32> {
-    let address: [u8; 32] = address
-        .to_vec()
-        .try_into()
-        .map_err(|_| invalid("fingerprint is not 32 bytes"))?;
+    let address = fixed(address, "fingerprint")?;
     let count = BucketCount::try_from(bucket_count)
         .map_err(|_| invalid("bucketCount is not a power of two from 1 to 65536"))?;
     Ok(bucket_of(&address, count).get())
 }
 
 pub(super) fn public_identity(bytes: &Uint8Array) -> JsResult<PublicIdentity> {
-    if bytes.length() as usize != PUBLIC_IDENTITY_LEN {
-        return Err(invalid("public key is not 64 bytes"));
-    }
-    PublicIdentity::decode(&bytes.to_vec()).ok_or_else(|| {
+    let bytes = fixed::<PUBLIC_IDENTITY_LEN>(bytes, "public key")?;
+    PublicIdentity::decode(&bytes).ok_or_else(|| {
         js_error(
             ErrorCode::InvalidKey,
             "not a public key the protocol accepts",

@@ -1,14 +1,15 @@
 //! MedCrypt v1 messages. Protocol §9. PBKDF2 is WebCrypto's, in the facade.
 
-use js_sys::{Object, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use crate::{
     base::Month,
-    medcrypt::{MedCryptError, Message, MonthKey, PBKDF2_ITERATIONS, month_salt},
+    medcrypt::{Message, MonthKey, PBKDF2_ITERATIONS, month_salt},
     wasm::{
         bytes::{array, invalid, rng, secret, text},
-        error::{JsResult, js_error, set},
+        error::JsResult,
+        object::object,
     },
 };
 
@@ -57,11 +58,7 @@ impl MedcryptKey {
     /// `INVALID_ARGUMENT` for an empty patient id or text that is not UTF-8.
     pub fn seal(&self, message: &Uint8Array, patient_id: &Uint8Array) -> JsResult<String> {
         let (message, patient_id) = (text(message, "text")?, text(patient_id, "patientId")?);
-        let sealed = self
-            .0
-            .seal(&patient_id, &message, &mut rng())
-            .map_err(refused)?;
-        Ok(sealed.to_string())
+        Ok(self.0.seal(&patient_id, &message, &mut rng())?.to_string())
     }
 
     /// `{ text, patientId }` of a wire text.
@@ -69,13 +66,13 @@ impl MedcryptKey {
     /// # Errors
     ///
     /// `MALFORMED` or `NOT_AUTHENTIC`.
-    pub fn open(&self, wire: &str) -> JsResult<Object> {
-        let message = Message::parse(wire).map_err(refused)?;
-        let text = self.0.open(&message).map_err(refused)?;
-        let out = Object::new();
-        set(&out, "text", &JsValue::from_str(&text));
-        set(&out, "patientId", &JsValue::from_str(message.patient_id()));
-        Ok(out)
+    pub fn open(&self, wire: &str) -> JsResult<JsValue> {
+        let message = Message::parse(wire)?;
+        let text = self.0.open(&message)?;
+        Ok(object(&[
+            ("text", JsValue::from_str(&text)),
+            ("patientId", message.patient_id().into()),
+        ]))
     }
 
     /// The 32 bytes: an export the caller asked for.
@@ -91,15 +88,11 @@ impl MedcryptKey {
 ///
 /// `MALFORMED`.
 #[wasm_bindgen(js_name = medcryptParse)]
-pub fn parse(wire: &str) -> JsResult<Object> {
-    let message = Message::parse(wire).map_err(refused)?;
-    let out = Object::new();
-    set(&out, "patientId", &JsValue::from_str(message.patient_id()));
-    set(&out, "nonce", &array(message.nonce()));
-    set(&out, "sealed", &array(message.sealed()));
-    Ok(out)
-}
-
-fn refused(error: MedCryptError) -> JsValue {
-    js_error(error.code(), &error.to_string())
+pub fn parse(wire: &str) -> JsResult<JsValue> {
+    let message = Message::parse(wire)?;
+    Ok(object(&[
+        ("patientId", message.patient_id().into()),
+        ("nonce", array(message.nonce()).into()),
+        ("sealed", array(message.sealed()).into()),
+    ]))
 }

@@ -17,7 +17,7 @@ use crate::{
     },
     pseudonym::{self, BlindSeed, Claim, SessionId},
     wasm::{
-        bytes::{array, content, invalid, rng, secret},
+        bytes::{array, content, fixed, invalid, rng, secret},
         error::{JsResult, js_error},
     },
 };
@@ -124,7 +124,8 @@ impl BlindedVerifier {
         message: &Uint8Array,
         context: &Uint8Array,
     ) -> bool {
-        let (Some(carried), Some(proof)) = (fixed::<32>(pseudonym), parse_proof(proof)) else {
+        let carried = fixed::<32>(pseudonym, "pseudonym");
+        let (Ok(carried), Some(proof)) = (carried, parse_proof(proof)) else {
             return false;
         };
         let Some(expected) = self.0.pseudonym().filter(|y| *y.as_bytes() == carried) else {
@@ -175,7 +176,7 @@ impl ProofBatch {
             Some(BatchEntry {
                 session: Rc::clone(&verifier.0),
                 proof: parse_proof(proof)?,
-                pseudonym: Statement::decode(&fixed(pseudonym)?)?,
+                pseudonym: Statement::decode(&fixed(pseudonym, "pseudonym").ok()?)?,
                 message: content(message),
                 context: content(context),
             })
@@ -217,16 +218,7 @@ fn parse_session_id(text: &str) -> JsResult<SessionId> {
 }
 
 fn parse_proof(bytes: &Uint8Array) -> Option<Proof> {
-    Proof::decode(&fixed::<PROOF_LEN>(bytes)?)
-}
-
-fn fixed<const N: usize>(bytes: &Uint8Array) -> Option<[u8; N]> {
-    if bytes.length() as usize != N {
-        return None;
-    }
-    let mut out = [0; N];
-    bytes.copy_to(&mut out);
-    Some(out)
+    Proof::decode(&fixed::<PROOF_LEN>(bytes, "proof").ok()?)
 }
 
 fn no_pseudonym() -> wasm_bindgen::JsValue {
