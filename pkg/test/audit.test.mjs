@@ -224,14 +224,15 @@ test("a restored portal goes on with the log of its backup, and a locked one giv
 test("the protocol's table, the engine and the package name the same events", async () => {
   const source = (path) => readFile(new URL(`../../${path}`, import.meta.url), "utf8");
   const [protocol, engine, types] = await Promise.all(
-    ["docs/protocol.md", "src/client/journal/entry.rs", "pkg/src/portal/types/audit.ts"].map(source),
+    ["docs/protocol.md", "src/client/audit_event/mod.rs", "pkg/src/portal/types/audit.ts"].map(source),
   );
   const table = /### What this client logs([\s\S]*?)\n\n`session`/.exec(protocol)[1];
   const documented = [...table.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, names]) =>
     [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name),
   );
-  const named = /fn event[\s\S]*?\n {4}\}/.exec(engine)[0];
-  const written = [...named.matchAll(/=> "(\w+)"/g)].map(([, name]) => name);
+  const [named] = /fn event[\s\S]*?\n {4}\}/.exec(engine);
+  const [ofMessages] = /enum MessageEvent[\s\S]*?\n {4}\}/.exec(engine);
+  const written = [...`${named}${ofMessages}`.matchAll(/=>? "(\w+)"/g)].map(([, name]) => name);
   const typed = [.../AuditEventName =([^;]*);/.exec(types)[1].matchAll(/"(\w+)"/g)].map(([, name]) => name);
   assert.ok(written.length > 25);
   assert.deepEqual(documented.toSorted(), written.toSorted());

@@ -40,9 +40,9 @@ impl Account {
         Ok(Stage::Offered { offer, secrets })
     }
 
-    /// The same response is made again by a device that was restored from a
-    /// backup and reads the offer once more. What is sealed depends on
-    /// all inputs, so that no key and nonce are used for two texts.
+    /// A device restored from a backup that reads the offer once more makes the
+    /// same response. The randomness depends on all inputs, so that no key and
+    /// nonce are used for two texts.
     pub(crate) fn response_randomness(
         &self,
         secret: &InvitationSecret,

@@ -1,11 +1,9 @@
 //! The state of one person's client, and the end of a transaction.
 
-use core::fmt;
-
 use zeroize::Zeroizing;
 
 use crate::{
-    base::{Content, ErrorCode, UnixTime},
+    base::{Content, ErrorCode, UnixTime, secret::redacted},
     client::{
         AuditEvent, Change, ClientError, ContactId, ContactView, DeviceView, Effects,
         EmergencyView, MessageEvent, MessageRef, MessageView, Settings, StoreKey,
@@ -21,7 +19,7 @@ use crate::{
         mailboxes::Mailboxes,
         messages::Messages,
         outbox::Outbox,
-        transaction::{Parts, Transaction},
+        transaction::Transaction,
         view::Gap,
     },
     crypto::kdf,
@@ -148,14 +146,14 @@ impl Client {
     /// Ends a call: encodes touched records, seals the log, and returns all changes
     /// for the caller to commit.
     pub(crate) fn commit<T>(&mut self, tx: impl Into<Transaction>, value: T) -> Effects<T> {
-        let tx = tx.into();
-        let now = tx.now;
-        let Parts {
+        let Transaction {
+            now,
             mut changes,
             touched,
             events,
             log,
-        } = tx.into_parts();
+            ..
+        } = tx.into();
         let began = self.log_began();
         self.journal.append(log, || began, now, &mut changes);
         for key in touched {
@@ -261,8 +259,4 @@ fn encoded<R: Record>(record: Option<R>) -> Option<Zeroizing<Vec<u8>>> {
     record.map(|record| stored::encode(&record))
 }
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Client(…)")
-    }
-}
+redacted! { Client }

@@ -1,11 +1,14 @@
 //! Emergency accesses: backups opened with emergency shares, which are reported to
 //! the owner. Protocol §13.
 
-use serde::Serialize;
-
 use crate::{
     base::{SortedMap, UnixTime, sorted_by_key},
-    client::{EmergencyId, StoreKey, journal::AuditEvent, transaction::Transaction, view::Event},
+    client::{
+        EmergencyId, StoreKey,
+        audit_event::AuditEvent,
+        transaction::Transaction,
+        view::{EmergencyView, Event},
+    },
     envelope::{Announcement, AnnouncementKind},
     vault::stored::EmergencyRecord,
     wire::hex,
@@ -13,22 +16,6 @@ use crate::{
 
 /// Maximum duration of an emergency access in minutes: one day.
 pub const MAX_EMERGENCY_MINUTES: u32 = 24 * 60;
-
-/// An emergency access as a page shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EmergencyView {
-    /// 32 hex digits.
-    pub id: String,
-    /// Unix seconds, by the clock of the device that opened the backup.
-    pub began_at: u64,
-    /// How long it was opened for.
-    pub minutes: u32,
-    /// The reason that was given; empty if only the end is known.
-    pub reason: String,
-    /// Unix seconds; null until the end is known.
-    pub ended_at: Option<u64>,
-}
 
 /// All known emergency accesses.
 #[derive(Default)]
@@ -76,30 +63,28 @@ impl Emergencies {
         ended_at: UnixTime,
         tx: &mut Transaction,
     ) -> bool {
-        let Some(mut record) = self.0.remove(&id) else {
-            return false;
-        };
-        record.ended_at = Some(ended_at.0);
-        record.reported = false;
-        tx.log(AuditEvent::BreakGlassEnded, None);
-        self.put(id, record, tx);
-        true
+        let known = self.0.contains_key(&id);
+        if known {
+            self.end_announced(id, ended_at, tx);
+        }
+        known
     }
 
-    /// Records the announced end of an access, whose beginning may be unknown here.
+    /// Records the announced end of an access. Its beginning may be unknown here.
     pub(crate) fn end_announced(
         &mut self,
         id: EmergencyId,
         ended_at: UnixTime,
         tx: &mut Transaction,
     ) {
-        if self.end(id, ended_at, tx) {
-            return;
-        }
+        let (began_at, minutes, reason) = match self.0.remove(&id) {
+            Some(known) => (known.began_at, known.minutes, known.reason),
+            None => (ended_at.0, 0, String::new()),
+        };
         let record = EmergencyRecord {
-            began_at: ended_at.0,
-            minutes: 0,
-            reason: String::new(),
+            began_at,
+            minutes,
+            reason,
             ended_at: Some(ended_at.0),
             reported: false,
         };
@@ -177,7 +162,7 @@ mod tests {
         let mut tx = tx();
         assert!(!none.end(ID, UnixTime(20), &mut tx));
         assert!(none.announcement(ID).is_none());
-        assert!(tx.into_parts().changes.is_empty());
+        assert!(tx.changes.is_empty());
     }
 
     #[test]

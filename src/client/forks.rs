@@ -3,7 +3,12 @@
 
 use crate::{
     base::ErrorCode,
-    client::{RelayNotice, StoreKey, journal::AuditEvent, transaction::Transaction, view::Event},
+    client::{
+        StoreKey,
+        audit_event::AuditEvent,
+        transaction::Transaction,
+        view::{Event, RelayNotice},
+    },
     vault::{
         VaultError,
         stored::{CellRecord, ForksRecord},
@@ -89,7 +94,7 @@ mod tests {
     fn add(forks: &mut Forks, fork: Fork) -> usize {
         let mut tx = Transaction::new(UnixTime(1));
         forks.add(fork, &mut tx);
-        tx.into_parts().events.len()
+        tx.events.len()
     }
 
     #[test]

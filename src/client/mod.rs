@@ -14,6 +14,7 @@
 //! any point loses nothing and repeats no counter.
 
 mod account;
+mod audit_event;
 #[expect(
     clippy::module_inception,
     reason = "the file that holds the struct is named after it"
@@ -39,25 +40,25 @@ mod settings;
 mod transaction;
 mod view;
 
+pub use audit_event::{AuditEvent, MessageEvent, UnlockedBy};
 pub use client::Client;
 pub use contacts::{ContactState, Verified};
-pub use devices::{DeviceNotice, DeviceView};
-pub use emergencies::{EmergencyView, MAX_EMERGENCY_MINUTES};
+pub use emergencies::MAX_EMERGENCY_MINUTES;
 pub use error::ClientError;
 pub(crate) use flows::Asked;
 pub use flows::{Draft, Outgoing};
 pub use id::{ContactId, EmergencyId, InvitationId, MessagePage, MessageRef, OpenedPage};
 pub use inbox::Work;
-pub use journal::{AuditEvent, Check, CheckpointView, Journal, MessageEvent, UnlockedBy};
+pub use journal::Journal;
 pub use keys::StoreKey;
 pub(crate) use mailboxes::Part;
-pub use mailboxes::{Download, Mailbox, RelayNotice};
+pub use mailboxes::{Download, Mailbox};
 pub use messages::{FilingScope, FilingUpdate, MessageState};
 pub use outbox::{MAX_POST, Pieces, PiecesNeeded, Post};
 pub use round::{Answer, Ask, Clock, Failed, Failure, Progress, Round, Synced, Task};
 pub use settings::Settings;
 pub use transaction::{Change, Effects};
 pub use view::{
-    AttachmentView, ContactView, Event, FilingView, Gap, InvitationView, MessageView, Received,
-    Rejected, TransferView,
+    AttachmentView, CheckpointView, ContactView, DeviceNotice, DeviceView, EmergencyView, Event,
+    FilingView, Gap, InvitationView, MessageView, Received, Rejected, RelayNotice, TransferView,
 };

@@ -1,5 +1,5 @@
-//! What a person or their health system may set: how long old keys and old
-//! deliveries count. The relay has no say in it. Protocol §13.
+//! Settings of a person or their health system: how long old keys and deliveries
+//! are accepted. The relay cannot change them. Protocol §13.
 
 use serde::Serialize;
 
@@ -54,8 +54,8 @@ impl Settings {
         u64::from(self.retention_days) * DAY_SECONDS
     }
 
-    /// A closing time, if the batch may have been kept for so long; now if the
-    /// relay states one that cannot be right.
+    /// A closing time, or now if the relay states one that cannot be right because
+    /// no batch is kept for so long or it lies in the future.
     pub(crate) fn plausible(self, closed_at: UnixTime, now: UnixTime) -> UnixTime {
         let oldest = now.minus(self.retention());
         match (oldest..=now.plus(CLOCK_SKEW_SECONDS)).contains(&closed_at) {

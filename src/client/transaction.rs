@@ -1,11 +1,11 @@
 //! What one call on the client changes: gathered while it runs, committed by
 //! the caller as one transaction.
 //!
-//! A public method works in two halves. It *decides* with `&self`: it may
-//! fail and may draw randomness, and gives a value. It *applies* that value
-//! with `&mut self` and a [`Transaction`], which cannot fail. So a call that
-//! returns an error has changed nothing. The transaction has the call's only
-//! reading of the clock and, if it draws randomness, its only source of it.
+//! A public method works in two halves. It *decides* with `&self`: it may fail, may
+//! draw randomness, and results in a value. It *applies* that value with `&mut
+//! self` and a [`Transaction`], which cannot fail. So a call that returns an error
+//! has changed nothing. The transaction has the call's only reading of the clock
+//! and, if it draws randomness, its only source of it.
 
 use core::ops::{Deref, DerefMut};
 
@@ -15,7 +15,7 @@ use crate::{
     base::{ErrorCode, SortedMap, SortedSet, UnixTime},
     client::{
         ContactId, StoreKey,
-        journal::AuditEvent,
+        audit_event::AuditEvent,
         view::{Event, Gap, Rejected},
     },
     identity::Fingerprint,
@@ -63,10 +63,10 @@ impl<T> Effects<T> {
 pub(crate) struct Transaction {
     /// The time of the call: its only reading of the clock.
     pub(crate) now: UnixTime,
-    changes: SortedMap<StoreKey, Option<Zeroizing<Vec<u8>>>>,
-    touched: SortedSet<StoreKey>,
+    pub(crate) changes: SortedMap<StoreKey, Option<Zeroizing<Vec<u8>>>>,
+    pub(crate) touched: SortedSet<StoreKey>,
     pub(crate) events: Vec<Event>,
-    log: Vec<(AuditEvent, Option<Fingerprint>)>,
+    pub(crate) log: Vec<(AuditEvent, Option<Fingerprint>)>,
     /// Where the refusals stand among the events and in the log.
     refusals: SortedMap<(&'static str, Option<ContactId>), (usize, usize)>,
     /// How many gaps of a contact were reported or closed, and where the last
@@ -103,14 +103,6 @@ impl<R> From<Randomized<'_, R>> for Transaction {
 /// Most gaps of a contact that one transaction reports, and most that it
 /// closes.
 const MOST_GAPS: usize = 16;
-
-/// What a finished transaction holds.
-pub(crate) struct Parts {
-    pub(crate) changes: SortedMap<StoreKey, Option<Zeroizing<Vec<u8>>>>,
-    pub(crate) touched: SortedSet<StoreKey>,
-    pub(crate) events: Vec<Event>,
-    pub(crate) log: Vec<(AuditEvent, Option<Fingerprint>)>,
-}
 
 impl Transaction {
     pub(crate) fn new(now: UnixTime) -> Self {
@@ -246,15 +238,6 @@ impl Transaction {
             peer,
         );
     }
-
-    pub(crate) fn into_parts(self) -> Parts {
-        Parts {
-            changes: self.changes,
-            touched: self.touched,
-            events: self.events,
-            log: self.log,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -275,8 +258,7 @@ mod tests {
         for gap in gaps {
             tx.gap(gap, None);
         }
-        let parts = tx.into_parts();
-        let reported: Vec<_> = parts
+        let reported: Vec<_> = tx
             .events
             .into_iter()
             .map(|event| match event {
@@ -284,7 +266,7 @@ mod tests {
                 other => panic!("{other:?}"),
             })
             .collect();
-        let logged = parts.log.into_iter().map(|(event, _)| match event {
+        let logged = tx.log.into_iter().map(|(event, _)| match event {
             AuditEvent::Gap(gap) => gap,
             other => panic!("{other:?}"),
         });
@@ -323,8 +305,7 @@ mod tests {
         ] {
             tx.refuse(code, contact, None);
         }
-        let parts = tx.into_parts();
-        let counts: Vec<_> = parts
+        let counts: Vec<_> = tx
             .events
             .iter()
             .map(|event| match event {
@@ -333,7 +314,7 @@ mod tests {
             })
             .collect();
         assert_eq!(counts, [500, 1, 1, 1]);
-        let logged: Vec<_> = parts
+        let logged: Vec<_> = tx
             .log
             .iter()
             .map(|(event, _)| match event {

@@ -4,10 +4,7 @@ use serde::Serialize;
 
 use crate::{
     base::ErrorCode,
-    client::{
-        CheckpointView, ContactId, DeviceNotice, EmergencyView, InvitationId, MessageRef,
-        RelayNotice,
-    },
+    client::id::{ContactId, InvitationId, MessageRef},
     wire::hex,
 };
 
@@ -26,7 +23,7 @@ pub enum Event {
         /// The message.
         message: MessageView,
     },
-    /// The filing of a message has come further, or has failed.
+    /// The filing of a message advanced or failed.
     Filing {
         /// The message.
         message: MessageView,
@@ -286,4 +283,95 @@ pub struct AttachmentView {
     pub offset: u32,
     /// Its bytes.
     pub size: u32,
+}
+
+/// A problem of the relay or a clock, shown to the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelayNotice {
+    /// `STALLED`, `CLOCK_SKEW`, `RELAY_TIME`, `RELAY_CHANGED`, `MIRROR_UNREACHABLE` or
+    /// `EQUIVOCATION`.
+    pub code: &'static str,
+    /// "own" or "lobby", where it concerns one of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailbox: Option<&'static str>,
+    /// How far the relay's clock is ahead of the local one, for `CLOCK_SKEW`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<i64>,
+    /// Two headers that one origin signed and that contradict each other, 768 hex
+    /// digits, for `EQUIVOCATION`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
+    /// True once it is over.
+    pub cleared: bool,
+}
+
+/// An event about devices that is shown to the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[non_exhaustive]
+pub enum DeviceNotice {
+    /// A newer device replaced this one, which sends nothing more.
+    Superseded {
+        /// `DEVICE_SUPERSEDED`, as calls return it from now on.
+        code: &'static str,
+        /// The newer device's index.
+        device: u8,
+    },
+    /// A device that this one replaced is still open somewhere.
+    Former {
+        /// Its index.
+        device: u8,
+    },
+    /// A contact sent from an older device after a newer one was in use.
+    Contact {
+        /// The contact.
+        contact_id: ContactId,
+    },
+}
+
+/// Which device this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceView {
+    /// 0 for the device on which the vault was created.
+    pub index: u8,
+    /// Whether it came from a backup.
+    pub restored: bool,
+    /// Whether it can send: a restored device only once its mailbox was read.
+    pub ready: bool,
+    /// The newer device that replaced it.
+    pub superseded_by: Option<u8>,
+}
+
+/// An emergency access as a page shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EmergencyView {
+    /// 32 hex digits.
+    pub id: String,
+    /// Unix seconds, by the clock of the device that opened the backup.
+    pub began_at: u64,
+    /// How long it was opened for.
+    pub minutes: u32,
+    /// The reason that was given; empty if only the end is known.
+    pub reason: String,
+    /// Unix seconds; null until the end is known.
+    pub ended_at: Option<u64>,
+}
+
+/// A checkpoint as a page passes it on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointView {
+    /// The last entry it covers.
+    pub index: u64,
+    /// Unix seconds.
+    pub time: u64,
+    /// The lines of an export without entries, to be kept elsewhere.
+    pub text: String,
 }

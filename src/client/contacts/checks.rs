@@ -3,7 +3,7 @@
 
 use crate::{
     base::{SortedMap, UnixTime},
-    client::{Check, ContactId, StoreKey, transaction::Transaction},
+    client::{ContactId, StoreKey, transaction::Transaction},
     envelope::CheckedBy,
     vault::{VaultError, stored::CheckRecord},
 };
@@ -17,12 +17,7 @@ impl Checks {
         self.0.get(&id).copied()
     }
 
-    pub(crate) fn note(&mut self, id: ContactId, by: Check, tx: &mut Transaction) {
-        let by = match by {
-            Check::Digits => CheckedBy::Digits,
-            Check::Expected => CheckedBy::Expected,
-            Check::InPerson => CheckedBy::InPerson,
-        };
+    pub(crate) fn note(&mut self, id: ContactId, by: CheckedBy, tx: &mut Transaction) {
         self.0.insert(id, (by, tx.now));
         tx.put(StoreKey::Checked(id), &to_record(by, tx.now));
     }
@@ -66,26 +61,20 @@ mod tests {
     #[test]
     fn a_check_is_stored_read_back_and_removed_with_its_contact() {
         let mut checks = Checks::default();
-        for (by, expected) in [
-            (Check::Digits, CheckedBy::Digits),
-            (Check::InPerson, CheckedBy::InPerson),
-        ] {
+        for by in [CheckedBy::Digits, CheckedBy::InPerson] {
             let mut tx = Transaction::new(UnixTime(9));
             checks.note(ID, by, &mut tx);
-            let bytes = tx.into_parts().changes.get(&StoreKey::Checked(ID)).cloned();
+            let bytes = tx.changes.get(&StoreKey::Checked(ID)).cloned();
             let record = stored::decode(&bytes.flatten().unwrap()).unwrap();
             let mut again = Checks::default();
             again.restore(ID, &record).unwrap();
-            assert_eq!(again.get(ID), Some((expected, UnixTime(9))));
+            assert_eq!(again.get(ID), Some((by, UnixTime(9))));
         }
         let unknown = checks.restore(ID, &CheckRecord { by: 3, at: 1 });
         assert_eq!(unknown, Err(VaultError::Damaged));
         let mut tx = Transaction::new(UnixTime(10));
         checks.remove(ID, &mut tx);
         assert_eq!(checks.get(ID), None);
-        assert_eq!(
-            tx.into_parts().changes.get(&StoreKey::Checked(ID)),
-            Some(&None)
-        );
+        assert_eq!(tx.changes.get(&StoreKey::Checked(ID)), Some(&None));
     }
 }

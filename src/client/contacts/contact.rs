@@ -1,10 +1,11 @@
 //! A contact: an enrolled peer, or a peer whose enrolment is in progress.
 
 use crate::{
-    base::{ErrorCode, Secret, UnixTime},
+    base::{ErrorCode, Secret, UnixTime, words::worded},
     channel::Direction,
-    client::{Check, ClientError, ContactId, ContactView, contacts::Channel},
+    client::{ClientError, ContactId, ContactView, contacts::Channel},
     enrolment::{Enrolled, SasKey, SasNonce, commitment, sas_digits},
+    envelope::CheckedBy,
     identity::PublicIdentity,
     vault::{
         VaultError,
@@ -12,24 +13,26 @@ use crate::{
     },
 };
 
-/// The state of a contact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContactState {
-    /// Not verified yet: only control deliveries are sent, content is held.
-    Pending,
-    /// Verified.
-    Active,
-    /// Must not be trusted; enrol again in person.
-    Suspect,
+worded! {
+    /// The state of a contact.
+    pub enum ContactState {
+        /// Not verified yet: only control deliveries are sent, content is held.
+        Pending = "pending",
+        /// Verified.
+        Active = "active",
+        /// Must not be trusted; enrol again in person.
+        Suspect = "suspect",
+    }
 }
 
-/// How the contact was verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verified {
-    /// The people compared the six digits.
-    Digits,
-    /// The fingerprint was scanned, or given by the host.
-    Expected,
+worded! {
+    /// How the contact was verified.
+    pub enum Verified {
+        /// The people compared the six digits.
+        Digits = "digits",
+        /// The fingerprint was scanned, or given by the host.
+        Expected = "expected",
+    }
 }
 
 /// The responder's state until the confirm arrives.
@@ -53,7 +56,7 @@ pub(crate) struct Contact {
     pub(crate) next_message: u32,
     /// How the peer is verified once the handshake is complete, other than by
     /// digits.
-    pub(crate) on_confirm: Option<Check>,
+    pub(crate) on_confirm: Option<CheckedBy>,
     pub(crate) created_at: UnixTime,
 }
 
@@ -75,7 +78,7 @@ impl Contact {
         }
     }
 
-    /// The keys that were agreed with the peer; this side sends in that
+    /// Takes the keys that were agreed with the peer; this side sends in that
     /// direction.
     pub(crate) fn enrol(&mut self, enrolled: &Enrolled, sends: Direction) {
         self.peer = Some(enrolled.peer);
@@ -85,11 +88,11 @@ impl Contact {
     }
 
     /// Marks the contact as verified.
-    pub(crate) fn activate(&mut self, by: Check) {
+    pub(crate) fn activate(&mut self, by: CheckedBy) {
         self.state = ContactState::Active;
         self.verified = Some(match by {
-            Check::Digits => Verified::Digits,
-            Check::Expected | Check::InPerson => Verified::Expected,
+            CheckedBy::Digits => Verified::Digits,
+            CheckedBy::Expected | CheckedBy::InPerson => Verified::Expected,
         });
         self.on_confirm = None;
         self.digits = None;
@@ -104,10 +107,10 @@ impl Contact {
         self.reason = Some(code.as_str().to_owned());
     }
 
-    /// Finishes the handshake of the responder: the nonce must open the
-    /// commitment; then the digits are known and the SAS key is wiped. Gives how
-    /// the contact is verified now, if not by digits.
-    pub(crate) fn confirm(&mut self, nonce: &SasNonce) -> Option<Check> {
+    /// Finishes the handshake of the responder: the nonce must open the commitment.
+    /// Then the digits are known and the SAS key is wiped. Returns how the contact
+    /// is verified now, if not by digits.
+    pub(crate) fn confirm(&mut self, nonce: &SasNonce) -> Option<CheckedBy> {
         let awaiting = self.awaiting.take()?;
         if commitment(nonce) != awaiting.commitment {
             self.suspect(ErrorCode::CommitmentMismatch);
@@ -136,15 +139,8 @@ impl Contact {
             fingerprint: self
                 .peer
                 .map(|peer| serde_bytes::ByteBuf::from(peer.fingerprint().0.to_vec())),
-            state: match self.state {
-                ContactState::Pending => "pending",
-                ContactState::Active => "active",
-                ContactState::Suspect => "suspect",
-            },
-            verified: self.verified.map(|how| match how {
-                Verified::Digits => "digits",
-                Verified::Expected => "expected",
-            }),
+            state: self.state.word(),
+            verified: self.verified.map(Verified::word),
             sas: self.digits.clone(),
             reason: self.reason.clone(),
             device: self.channel.as_ref().map_or(0, Channel::newest_device),
@@ -158,13 +154,9 @@ impl Contact {
                 .map(|peer| peer.encode().to_vec())
                 .unwrap_or_default(),
             name: self.name.clone(),
-            state: match self.state {
-                ContactState::Pending => 0,
-                ContactState::Active => 1,
-                ContactState::Suspect => 2,
-            },
+            state: self.state as u8,
             verified: match (self.verified, self.on_confirm) {
-                (None, Some(Check::Expected)) | (Some(Verified::Expected), _) => 2,
+                (None, Some(CheckedBy::Expected)) | (Some(Verified::Expected), _) => 2,
                 (Some(Verified::Digits), _) => 1,
                 (None, _) => 0,
             },
@@ -178,7 +170,7 @@ impl Contact {
             }),
             channel: self.channel.as_ref().and_then(Channel::to_record),
             next_message: self.next_message,
-            in_person: self.on_confirm == Some(Check::InPerson),
+            in_person: self.on_confirm == Some(CheckedBy::InPerson),
             created_at: self.created_at.0,
         }
     }
@@ -194,16 +186,11 @@ impl Contact {
             // Nothing is reported missing before the confirm.
             channel.report_missing_again();
         }
-        let state = match record.state {
-            0 => ContactState::Pending,
-            1 => ContactState::Active,
-            2 => ContactState::Suspect,
-            _ => return Err(VaultError::Damaged),
-        };
+        let state = ContactState::from_number(record.state).ok_or(VaultError::Damaged)?;
         let (verified, expected) = match (record.verified, state) {
             (0, _) => (None, None),
             (1, _) => (Some(Verified::Digits), None),
-            (2, ContactState::Pending) => (None, Some(Check::Expected)),
+            (2, ContactState::Pending) => (None, Some(CheckedBy::Expected)),
             (2, _) => (Some(Verified::Expected), None),
             _ => return Err(VaultError::Damaged),
         };
@@ -226,7 +213,7 @@ impl Contact {
             channel,
             next_message: record.next_message,
             on_confirm: match record.in_person {
-                true => Some(Check::InPerson),
+                true => Some(CheckedBy::InPerson),
                 false => expected,
             },
             created_at: UnixTime(record.created_at),

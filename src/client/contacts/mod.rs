@@ -19,10 +19,11 @@ use shredding::Shredding;
 use crate::{
     base::{Day, Month, SortedMap, UnixTime, sorted_by_key},
     client::{
-        Check, ClientError, ContactId, StoreKey,
+        ClientError, ContactId, StoreKey,
         transaction::Transaction,
         view::{ContactView, Event},
     },
+    envelope::CheckedBy,
     identity::Fingerprint,
 };
 
@@ -79,7 +80,7 @@ impl Contacts {
     }
 
     /// Marks a contact as verified, and keeps how and when.
-    pub(crate) fn activate(&mut self, id: ContactId, by: Check, tx: &mut Transaction) {
+    pub(crate) fn activate(&mut self, id: ContactId, by: CheckedBy, tx: &mut Transaction) {
         if let Some(contact) = self.update(id, tx) {
             contact.activate(by);
             self.checks.note(id, by, tx);
@@ -97,29 +98,34 @@ impl Contacts {
         }
     }
 
-    /// Counts from zero for every contact, as another device.
+    /// Restarts the counters of every contact, for a new device.
     pub(crate) fn reset_counters(&mut self, tx: &mut Transaction) {
-        for contact in self.all.values_mut() {
-            if let Some(channel) = &mut contact.channel {
-                channel.set_counters(Counters::default());
-                tx.touch(StoreKey::Contact(contact.id));
-            }
-        }
+        self.update_channels(tx, |channel| {
+            channel.set_counters(Counters::default());
+            true
+        });
     }
 
     /// Deletes the windows of earlier days.
     pub(crate) fn forget_before(&mut self, day: Day, tx: &mut Transaction) {
+        self.update_channels(tx, |channel| channel.forget_before(day));
+    }
+
+    /// Stores the contacts whose channel this changes.
+    fn update_channels(
+        &mut self,
+        tx: &mut Transaction,
+        mut changes: impl FnMut(&mut Channel) -> bool,
+    ) {
         for contact in self.all.values_mut() {
-            if let Some(channel) = &mut contact.channel
-                && channel.forget_before(day)
-            {
+            if contact.channel.as_mut().is_some_and(&mut changes) {
                 tx.touch(StoreKey::Contact(contact.id));
             }
         }
     }
 
-    /// Wipes the keys of months whose grace is over at `horizon`: the oldest
-    /// month left, and of how many contacts; `None` if nothing was wiped.
+    /// Wipes the keys of months whose grace is over at `horizon`. Returns the
+    /// oldest month left and the number of contacts; `None` if nothing was wiped.
     pub(crate) fn shred(
         &mut self,
         horizon: UnixTime,
@@ -127,20 +133,19 @@ impl Contacts {
         tx: &mut Transaction,
     ) -> Option<(Month, u64)> {
         let (mut before, mut contacts) = (None, 0);
-        for contact in self.all.values_mut() {
-            if let Some(channel) = &mut contact.channel
-                && channel.shred(horizon, grace)
-            {
+        self.update_channels(tx, |channel| {
+            let shredded = channel.shred(horizon, grace);
+            if shredded {
                 contacts += 1;
                 before = before.max(channel.month());
-                tx.touch(StoreKey::Contact(contact.id));
             }
-        }
+            shredded
+        });
         before.map(|before| (before, contacts))
     }
 
-    /// Wipes them as [`Self::shred`] does, if a relay has put that off for too
-    /// long: see [`Shredding`].
+    /// Does the same as [`Self::shred`] if a relay has delayed it for too long: see
+    /// [`Shredding`].
     pub(crate) fn shred_overdue(
         &mut self,
         horizon: UnixTime,
@@ -161,9 +166,9 @@ impl Contacts {
         channels.any(|channel| channel.has_expired(horizon, grace))
     }
 
-    /// Sequence numbers found missing since the last call. None of a contact
-    /// whose confirm has not arrived: that is its number 0, it comes through
-    /// the lobby, and what its sender wrote next may be read before it.
+    /// Sequence numbers found missing since the last call. Contacts whose confirm
+    /// has not arrived are left out: it has number 0 and comes through the lobby,
+    /// so later deliveries may be read before it.
     pub(crate) fn newly_missing(&mut self) -> Vec<(ContactId, core::ops::Range<u64>)> {
         let confirmed = self.all.values_mut().filter(|c| c.awaiting.is_none());
         let channels = confirmed.filter_map(|c| Some((c.id, c.channel.as_mut()?)));

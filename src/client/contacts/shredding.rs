@@ -1,11 +1,11 @@
 //! Shreds keys by a date that no relay can put off. Protocol §4.
 //!
-//! Keys are shredded when both the local clock and the batches that were read
-//! are past the grace. A relay that withholds batches, or is gone, delays
-//! that, so the local clock alone decides at last: keys go once nothing sealed
-//! with them would be accepted any more, since it would be older than the
-//! retention setting, and the clock has said so for seven days. A clock that
-//! is wrong for a moment shreds nothing.
+//! Keys are shredded when both the local clock and the batches that were read are
+//! past the grace. A relay can delay this by withholding batches or disappearing.
+//! In that case the local clock alone decides: keys are wiped once everything
+//! sealed with them would be refused as older than the retention setting, and the
+//! clock has said so for seven days. A clock that is wrong for a moment shreds
+//! nothing.
 
 use crate::{
     base::{UnixTime, time::DAY_SECONDS},
@@ -76,7 +76,7 @@ mod tests {
         let mut shredding = Shredding::default();
         let mut tx = Transaction::new(UnixTime(10 * DAY));
         assert!(!shredding.is_certain(true, &mut tx));
-        assert!(tx.into_parts().touched.contains(&StoreKey::Overdue));
+        assert!(tx.touched.contains(&StoreKey::Overdue));
         let mut stored = Shredding::default();
         stored.restore(&shredding.to_record().unwrap());
         assert!(stored.is_certain(true, &mut Transaction::new(UnixTime(17 * DAY))));

@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     base::{ErrorCode, Secret, time::DAY_SECONDS},
     channel::Direction,
-    client::Check,
     enrolment::{SasKey, SasNonce, commitment},
+    envelope::CheckedBy,
 };
 
 const NOW: UnixTime = UnixTime(1_795_300_000);
@@ -18,7 +18,7 @@ fn tx() -> Transaction {
 }
 
 fn touched(tx: Transaction) -> Vec<StoreKey> {
-    tx.into_parts().touched.into_iter().collect()
+    tx.touched.into_iter().collect()
 }
 
 fn contact(byte: u8) -> Contact {
@@ -81,7 +81,7 @@ fn a_contact_without_keys_has_no_channel_to_change() {
 fn only_an_active_contact_may_be_sent_to() {
     let mut contact = contact(1);
     assert_eq!(contact.require_active(), Err(ClientError::ContactPending));
-    contact.activate(Check::Digits);
+    contact.activate(CheckedBy::Digits);
     assert_eq!(contact.require_active(), Ok(()));
     contact.suspect(ErrorCode::NotAuthentic);
     assert_eq!(contact.require_active(), Err(ClientError::ContactSuspect));
@@ -95,7 +95,7 @@ fn only_an_active_contact_may_be_sent_to() {
 #[test]
 fn a_nonce_that_opens_another_commitment_makes_the_contact_suspect() {
     let mut contact = contact(1);
-    contact.on_confirm = Some(Check::InPerson);
+    contact.on_confirm = Some(CheckedBy::InPerson);
     contact.awaiting = Some(awaiting(&nonce(1)));
     contact.confirm(&nonce(2));
     assert_eq!(contact.state, ContactState::Suspect);
@@ -106,7 +106,7 @@ fn a_nonce_that_opens_another_commitment_makes_the_contact_suspect() {
 
 #[test]
 fn a_nonce_that_opens_the_commitment_gives_digits_or_how_the_peer_is_verified_without() {
-    for by in [None, Some(Check::InPerson), Some(Check::Expected)] {
+    for by in [None, Some(CheckedBy::InPerson), Some(CheckedBy::Expected)] {
         let mut contact = contact(1);
         contact.on_confirm = by;
         assert_eq!(contact.confirm(&nonce(1)), None, "nothing is awaited");
@@ -121,7 +121,7 @@ fn a_nonce_that_opens_the_commitment_gives_digits_or_how_the_peer_is_verified_wi
 #[test]
 fn a_suspect_contact_is_not_made_active_by_a_confirm() {
     let mut contact = contact(1);
-    contact.on_confirm = Some(Check::InPerson);
+    contact.on_confirm = Some(CheckedBy::InPerson);
     contact.awaiting = Some(awaiting(&nonce(1)));
     contact.suspect(ErrorCode::InvitationUsed);
     contact.confirm(&nonce(1));
@@ -196,13 +196,13 @@ fn another_device_counts_from_zero_for_all_who_have_keys() {
 #[test]
 fn how_a_contact_was_verified_is_kept_until_it_is_removed() {
     let (mut contacts, mut tx) = (contacts(&[1]), tx());
-    contacts.activate(id(2), Check::InPerson, &mut tx);
+    contacts.activate(id(2), CheckedBy::InPerson, &mut tx);
     assert!(contacts.checks.get(id(2)).is_none(), "unknown");
-    contacts.activate(id(1), Check::InPerson, &mut tx);
+    contacts.activate(id(1), CheckedBy::InPerson, &mut tx);
     assert!(contacts.checks.get(id(1)).is_some());
     contacts.remove(id(1), &mut tx);
     assert!(contacts.checks.get(id(1)).is_none());
-    let changes = tx.into_parts().changes;
+    let changes = tx.changes;
     assert_eq!(changes.get(&StoreKey::Checked(id(1))), Some(&None));
 }
 

@@ -11,9 +11,9 @@ use crate::{
     },
     client::{
         EmergencyId,
-        devices::{DeviceNotice, Devices, touch},
+        devices::{Devices, touch},
         transaction::Transaction,
-        view::Event,
+        view::{DeviceNotice, Event},
     },
     envelope::{Announcement, AnnouncementKind},
 };
@@ -118,10 +118,9 @@ impl Devices {
     }
 
     /// Resolves the claims of the batch that was just read. Two concurrent restores
-    /// take the same index: it belongs to the one whose announcement was published
-    /// first, or has the greater id. The other must take the next index; it has posted
-    /// nothing under this one.
-    /// Returns `true` if this device lost.
+    /// take the same index: it belongs to the device whose announcement was
+    /// published first, or has the greater id. The other takes the next index; it
+    /// has posted nothing under this one. Returns `true` if this device lost.
     pub(crate) fn resolve_claims(&mut self, tx: &mut Transaction) -> bool {
         if self.confirmed {
             return false;

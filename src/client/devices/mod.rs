@@ -10,12 +10,14 @@ mod announcements;
 pub(crate) use announcements::Verdict;
 
 use rand_core::CryptoRng;
-use serde::Serialize;
 
 use crate::{
     base::{SortedMap, UnixTime},
     client::{
-        ClientError, ContactId, StoreKey, outbox::SendPolicy, transaction::Transaction, view::Event,
+        ClientError, ContactId, StoreKey,
+        outbox::SendPolicy,
+        transaction::Transaction,
+        view::{DeviceNotice, DeviceView, Event},
     },
     envelope::DEVICE_ID_LEN,
     vault::stored::{ContactDeviceRecord, RecoveryRecord},
@@ -58,48 +60,6 @@ struct Newest {
     since: UnixTime,
     /// Whether it was reported that an older device goes on.
     reported: bool,
-}
-
-/// An event about devices that is shown to the person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-#[non_exhaustive]
-pub enum DeviceNotice {
-    /// A newer device replaced this one, which sends nothing more.
-    Superseded {
-        /// `DEVICE_SUPERSEDED`, as calls return it from now on.
-        code: &'static str,
-        /// The newer device's index.
-        device: u8,
-    },
-    /// A device that this one replaced is still open somewhere.
-    Former {
-        /// Its index.
-        device: u8,
-    },
-    /// A contact sent from an older device after a newer one was in use.
-    Contact {
-        /// The contact.
-        contact_id: ContactId,
-    },
-}
-
-/// Which device this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DeviceView {
-    /// 0 for the device on which the vault was created.
-    pub index: u8,
-    /// Whether it came from a backup.
-    pub restored: bool,
-    /// Whether it can send: a restored device only once its mailbox was read.
-    pub ready: bool,
-    /// The newer device that replaced it.
-    pub superseded_by: Option<u8>,
 }
 
 impl Devices {

@@ -4,10 +4,7 @@ use rand_core::CryptoRng;
 
 use crate::{
     base::UnixTime,
-    client::{
-        Client, ClientError, Effects, MessageEvent, MessageRef, MessageState,
-        transaction::Transaction,
-    },
+    client::{Client, ClientError, Effects, MessageEvent, MessageRef, transaction::Transaction},
 };
 
 impl Client {
@@ -16,8 +13,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `MessageUnknown`; `ContactPending` for a held message, which nobody has
-    /// seen yet; `MessageSent` while its last cell is on its way to the relay;
+    /// `MessageUnknown`; `ContactPending` for a held message, which was not shown
+    /// yet; `MessageSent` while its last cell is on its way to the relay;
     /// `ClockBehind`.
     pub fn delete_message(
         &mut self,
@@ -25,11 +22,7 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects, ClientError> {
-        let held = self.messages.get(message);
-        let held = held.ok_or(ClientError::MessageUnknown)?;
-        if held.state == MessageState::Held {
-            return Err(ClientError::ContactPending);
-        }
+        let held = self.messages.find_shown(message)?;
         let filler = match held.is_queued() {
             true => self.seal_withdrawal(message, held, now, rng)?,
             false => None,

@@ -5,7 +5,7 @@ use rand_core::CryptoRng;
 use crate::{
     base::UnixTime,
     client::{
-        AuditEvent, Check, Client, ClientError, ContactId, ContactView, Effects, InvitationId,
+        AuditEvent, Client, ClientError, ContactId, ContactView, Effects, InvitationId,
         InvitationView,
         contacts::Contact,
         invitations::{OpenInvitation, Stage},
@@ -17,6 +17,7 @@ use crate::{
         Binding, EnrolmentError, Invitation, InvitationSecret, Kind, LINK_DEFAULT_SECONDS,
         QR_DEFAULT_SECONDS, QR_MAX_SECONDS,
     },
+    envelope::CheckedBy,
 };
 
 impl Client {
@@ -152,7 +153,7 @@ impl Client {
         };
         let id = InvitationId::random(rng);
         let mut contact = Contact::new(ContactId::random(rng), now);
-        contact.on_confirm = in_person.then_some(Check::InPerson);
+        contact.on_confirm = in_person.then_some(CheckedBy::InPerson);
         contact.peer = inviter;
         let mut open = OpenInvitation::new(secret, expires_at, is_qr, stage);
         open.expected = inviter.map(|inviter| inviter.fingerprint());

@@ -1,7 +1,7 @@
 //! Evidence of what arrived. Protocol §11.
 
 use crate::{
-    client::{Client, ClientError, MessageRef, MessageState, StoreKey},
+    client::{Client, ClientError, MessageRef, StoreKey},
     crypto::cbor::Deterministic as _,
     envelope::Evidence,
     vault::VaultError,
@@ -15,15 +15,10 @@ impl Client {
     /// `MessageUnknown`; `ContactPending` while it is held; `NoEvidence` for a
     /// message that was written here.
     pub fn evidence_key(&self, message: MessageRef) -> Result<StoreKey, ClientError> {
-        let held = self.messages.get(message);
-        let held = held.ok_or(ClientError::MessageUnknown)?;
-        if held.outgoing {
-            return Err(ClientError::NoEvidence);
+        match self.messages.find_shown(message)?.outgoing {
+            true => Err(ClientError::NoEvidence),
+            false => Ok(StoreKey::Evidence(message)),
         }
-        if held.state == MessageState::Held {
-            return Err(ClientError::ContactPending);
-        }
-        Ok(StoreKey::Evidence(message))
     }
 
     /// The stored evidence of a message, with how its sender was checked.

@@ -1,11 +1,11 @@
-//! Filing of messages in the health record. The host sends them there; the
-//! vault keeps what came of it, so that no message is lost between the two.
+//! Filing of messages in the health record. The host sends them there; the vault
+//! records the outcome, so that no message is lost between the two.
 
 use crate::{
     base::UnixTime,
     client::{
         AuditEvent, Client, ClientError, Effects, FilingScope, FilingUpdate, MessageRef,
-        MessageState, MessageView, messages::Filing, transaction::Transaction,
+        MessageView, messages::Filing, transaction::Transaction,
     },
 };
 
@@ -13,38 +13,34 @@ use crate::{
 const MAX_RESOURCE_ID: usize = 64;
 
 impl Client {
-    /// Whether messages are to be filed in the health record.
+    /// Whether messages are filed in the health record.
     #[must_use]
     pub fn files_messages(&self) -> bool {
         self.messages.are_filed()
     }
 
-    /// Says whether messages are to be filed in the health record. While they
-    /// are, [`Client::require_filed`] refuses to lose an unfiled one.
+    /// Sets whether messages are filed in the health record. While they are,
+    /// [`Client::require_filed`] refuses to lose an unfiled one.
     pub fn set_files_messages(&mut self, filed: bool, now: UnixTime) -> Effects {
         let mut tx = Transaction::new(now);
         self.messages.set_filed(filed, &mut tx);
         self.commit(tx, ())
     }
 
-    /// Stores what came of filing a message.
+    /// Stores the outcome of filing a message.
     ///
     /// # Errors
     ///
     /// `MessageUnknown`; `ContactPending` for a held message, which is not
-    /// filed; `InvalidArgument` for an id or a version that FHIR does not
-    /// allow, or while messages are not to be filed.
+    /// filed; `InvalidArgument` for an id or a version that FHIR does not allow, or
+    /// while messages are not filed.
     pub fn mark_filing(
         &mut self,
         message: MessageRef,
         update: &FilingUpdate,
         now: UnixTime,
     ) -> Result<Effects, ClientError> {
-        let held = self.messages.get(message);
-        let held = held.ok_or(ClientError::MessageUnknown)?;
-        if held.state == MessageState::Held {
-            return Err(ClientError::ContactPending);
-        }
+        let held = self.messages.find_shown(message)?;
         if !self.messages.are_filed() {
             return Err(ClientError::InvalidArgument("settings.filing is false"));
         }
@@ -76,8 +72,8 @@ impl Client {
         Ok(self.commit(tx, ()))
     }
 
-    /// Up to `limit` messages that the health record is to have and does not
-    /// have, or has in an earlier state.
+    /// Up to `limit` messages that the health record lacks, or has in an earlier
+    /// state.
     #[must_use]
     pub fn unfiled(&self, limit: usize) -> Vec<MessageView> {
         let unfiled = self.messages.unfiled(FilingScope::All).take(limit);

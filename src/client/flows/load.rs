@@ -83,9 +83,9 @@ impl Client {
         Ok(client)
     }
 
-    /// Takes over what no store has from the client that this one replaces:
-    /// ordinals stay used, so that an answer that is still under way cannot
-    /// mean another cell, and the relay's clock is as far ahead as before.
+    /// Takes over the state that is not stored from the client that this one
+    /// replaces: used ordinals stay used, so that a late answer cannot refer to
+    /// another cell, and the relay's clock is as far ahead as before.
     pub fn continue_from(&mut self, before: &Self) {
         self.outbox.start_at(before.outbox.next_ordinal());
         self.mailboxes

@@ -23,8 +23,8 @@ use crate::{
 const UNDELIVERED_SECONDS: u64 = 7 * DAY_SECONDS;
 
 impl Client {
-    /// Lets time pass: call it before every round. Gives the messages that
-    /// waited too long for the relay; [`Client::reseal`] takes their bodies.
+    /// Does what is due by now; call it before every round. Returns the messages
+    /// that waited too long for the relay; [`Client::reseal`] takes their bodies.
     pub fn tick(&mut self, now: UnixTime) -> Effects<Vec<MessageRef>> {
         let mut tx = Transaction::new(now);
         self.journal.begin_month(&mut tx);
@@ -33,7 +33,7 @@ impl Client {
             let shredded = self.contacts.shred(drained.min(now), grace, &mut tx);
             self.log_shredded(shredded, &mut tx);
         }
-        // The relay may have put off the rest for too long.
+        // The relay may have delayed the rest for too long.
         let overdue = self
             .contacts
             .shred_overdue(now.minus(retention), grace, &mut tx);
@@ -49,8 +49,8 @@ impl Client {
         self.commit(tx, overdue)
     }
 
-    /// Up to when the own bucket is drained: not past a batch of which only the
-    /// tags were read, for as long as its cells can be retrieved.
+    /// The closing time up to which the own bucket was read completely, which
+    /// excludes a batch whose cells can still be retrieved.
     fn drained_until(&self) -> Option<UnixTime> {
         let retention = self.settings.retention();
         let drained = self.mailboxes.drained_until(retention)?;
@@ -94,11 +94,11 @@ impl Client {
         self.devices.announcement_due(now) && self.mailboxes.info().is_ok()
     }
 
-    /// Seals again all that waited too long, in its order and in one set of
-    /// changes. A message without its body among `bodies` is abandoned and
-    /// shown as undelivered; what cannot be sealed now, because of a clock
-    /// that is behind, is reported and waits for the next call. A restored
-    /// device also announces itself, once a day. Protocol §6 and §13.
+    /// Seals everything again that waited too long, in order and in one set of
+    /// changes. A message whose body is missing from `bodies` is abandoned and
+    /// shown as undelivered. What cannot be sealed because the clock is behind is
+    /// reported and waits for the next call. A restored device also announces
+    /// itself, once a day. Protocol §6 and §13.
     pub fn reseal(
         &mut self,
         bodies: &[(MessageRef, Content)],
@@ -153,9 +153,9 @@ impl Client {
         Ok(Resealed::Sealed((sealed, sealer.finish())))
     }
 
-    /// One message of [`Client::reseal`]: another time, the same session id
-    /// and sequence number, so that a recipient that has it already takes it
-    /// for what it is. Protocol §6.
+    /// Seals one message again, with a new time but the same session id and
+    /// sequence number, so that a recipient that already has it recognizes it.
+    /// Protocol §6.
     fn reseal_message(
         &self,
         message: MessageRef,
@@ -212,7 +212,7 @@ impl Client {
         }
     }
 
-    /// Closes the days before today of which so many cells are abandoned that a
+    /// Closes days before today on which so many cells are abandoned that a
     /// recipient would find nothing after the gap.
     fn close_days(&mut self, overdue: &[(CellPurpose, Destination)], tx: &mut Transaction) {
         let today = tx.now.day();
@@ -256,10 +256,10 @@ impl Client {
         Ok(self.commit(tx, ()))
     }
 
-    /// Shreds the months that a relay which withholds batches, or is gone,
-    /// has kept from being shredded: those whose grace ended longer ago than
-    /// the retention, so that nothing of them would be accepted any more. Gives
-    /// the number of contacts whose keys were wiped. Protocol §4.
+    /// Shreds the keys that a relay has kept alive by withholding batches or
+    /// disappearing: those of months whose grace ended longer ago than the
+    /// retention. Nothing sealed with them would be accepted. Returns the number of
+    /// contacts whose keys were wiped. Protocol §4.
     pub fn shred_expired_keys(&mut self, now: UnixTime) -> Effects<u64> {
         let horizon = now.minus(self.settings.retention());
 
@@ -323,13 +323,14 @@ impl Client {
         self.refuse(ErrorCode::InvitationExpired, Some(id), tx);
     }
 
-    /// Forgets opened cells, session ids, windows and incomplete messages of
-    /// days before the retention: what is as old is refused as stale.
+    /// Forgets opened cells, session ids, windows and incomplete messages of days
+    /// before the retention. Anything that old is refused as stale.
     fn forget(&mut self, tx: &mut Transaction) {
         let day = tx.now.minus(self.settings.retention()).day();
         self.inbox.replays.forget_before(day, tx);
         for key in self.inbox.reassembly.older_than(day) {
-            // What belongs to the rendezvous has no day: it goes with its invitation.
+            // Fragments of a rendezvous have no day; they are deleted with their
+            // invitation.
             if self.invitations.get(InvitationId(key.0)).is_none() {
                 self.abandon_incomplete(key, tx);
             }

@@ -8,8 +8,8 @@ use crate::{
     envelope::chunk_len,
 };
 
-/// Most bytes of a delivery besides its content: what stands before the
-/// payload, and what frames a few files in it.
+/// Maximum overhead of a delivery besides its content: the bytes before the
+/// payload, and the framing of a few files in it.
 const AROUND: u64 = 512;
 
 /// The cost of sending some content, at most.

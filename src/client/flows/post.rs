@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl Client {
-    /// The pieces that [`Client::seal_more`] needs next; `None` while enough
-    /// cells are sealed. Ask before every post, until it gives `None`.
+    /// The pieces that [`Client::seal_more`] needs next; `None` while enough cells
+    /// are sealed. Call it before every post, until it returns `None`.
     #[must_use]
     pub fn pieces_needed(&self, now: UnixTime) -> Option<PiecesNeeded> {
         let (message, record) = self.outbox.next_large(now.day())?;
@@ -25,9 +25,9 @@ impl Client {
         })
     }
 
-    /// Seals the next cells of a large message and queues them. A message of
-    /// which a needed piece is missing cannot be sent any more: it is abandoned
-    /// and shown as undelivered.
+    /// Seals the next cells of a large message and queues them. A message with a
+    /// missing piece can no longer be sent: it is abandoned and shown as
+    /// undelivered.
     pub fn seal_more(
         &mut self,
         message: MessageRef,

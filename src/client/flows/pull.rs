@@ -67,8 +67,8 @@ impl Client {
 
         let mut plan = plan;
         if mailbox == Mailbox::Own {
-            // The bucket was read by its tags before. What is older is read
-            // first: opening it makes later tags watched.
+            // The bucket was read by its tags before. Older batches are read first,
+            // because opening their cells adds watched tags.
             plan.splice(..0, self.plan_unfinished(bucket, &index)?);
         }
 
@@ -166,7 +166,7 @@ impl Client {
         self.end_reading(outcome, tx)
     }
 
-    /// What was read is acknowledged, and the commit is made.
+    /// Acknowledges what was read, and commits.
     pub(crate) fn end_reading(
         &mut self,
         outcome: Outcome,
@@ -193,20 +193,20 @@ impl Client {
         self.commit(tx, received)
     }
 
-    /// Whether the relay names the origin of a download as its own, or once
-    /// did, by what it last said of itself.
+    /// Whether the relay's last description names the origin of a download as its
+    /// own or a former one.
     pub(crate) fn trusts(&self, download: &Download) -> bool {
         let origin = download.entry.origin();
         self.mailboxes.trusts(download.mailbox, origin)
     }
 
-    /// Seconds that the relay's clock is ahead of the local one, as it last
-    /// described itself.
+    /// Seconds by which the relay's clock was ahead of the local one at its last
+    /// `/v1/info`.
     pub(crate) fn relay_clock_ahead(&self) -> i64 {
         self.mailboxes.clock_ahead()
     }
 
-    /// Whether all that was missed in the mailbox may concern this person.
+    /// Whether everything missed in the mailbox may concern this person.
     pub(crate) fn reads_whole(&self, mailbox: Mailbox) -> bool {
         let mut in_lobby = self.invitations.open_in_lobby(&self.contacts);
         mailbox == Mailbox::Own || in_lobby.next().is_some()

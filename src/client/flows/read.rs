@@ -6,8 +6,8 @@ use crate::{
 };
 
 impl Client {
-    /// Marks the messages that came from a contact as read, up to one of them
-    /// or all. Held messages are shown to nobody, and stay unread.
+    /// Marks the messages that came from a contact as read, up to one of them or
+    /// all. Held messages are not shown, and stay unread.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use crate::{
     base::{ErrorCode, UnixTime},
     channel::Direction,
     client::{
-        AuditEvent, Check, Client, ClientError, ContactId, InvitationId,
+        AuditEvent, Client, ClientError, ContactId, InvitationId,
         contacts::{Awaiting, Contact, ContactState},
         flows::seal::SealedControls,
         invitations::{OpenInvitation, Stage},
@@ -19,7 +19,7 @@ use crate::{
         EnrolmentError, Offer, OfferSecrets, QR_MAX_SECONDS, first_month, open_response, respond,
         sas_digits,
     },
-    envelope::Control,
+    envelope::{CheckedBy, Control},
     wire::Cell,
 };
 
@@ -88,7 +88,7 @@ impl Client {
     ) -> Result<Contact, ErrorCode> {
         let Some(id) = open.contact else {
             let mut contact = Contact::new(ContactId::random(rng), now);
-            contact.on_confirm = open.expected.map(|_| Check::Expected);
+            contact.on_confirm = open.expected.map(|_| CheckedBy::Expected);
             return Ok(contact);
         };
         let known = self.contacts.get(id).ok_or(ErrorCode::Internal)?;
@@ -109,7 +109,7 @@ impl Client {
         (closed_at, now): (UnixTime, UnixTime),
         rng: &mut impl CryptoRng,
     ) -> Result<Answer, ErrorCode> {
-        // Before anything that costs more: strangers may send offers.
+        // Before more expensive checks: strangers may send offers.
         let decoded = Offer::decode(offer).ok_or(ErrorCode::NotAuthentic)?;
         open.require_expected(decoded.public.fingerprint())?;
         let offer_hash = awaited.unwrap_or_else(|| kdf::sha256(offer));
@@ -245,9 +245,9 @@ impl Client {
         }
     }
 
-    /// Another acceptor under the same invitation: its author has read the
-    /// invitation, so the contact is suspect. The own message is withdrawn if
-    /// it has not left yet: the acceptor that came first is not disturbed by it.
+    /// Another acceptor used the same invitation, so somebody else has read it and
+    /// the contact is suspect. The own message is withdrawn if it has not left yet,
+    /// which does not disturb the first acceptor.
     fn another_acceptor(&mut self, id: InvitationId, tx: &mut Transaction) {
         let Some(open) = self.invitations.get(id) else {
             return;

@@ -1,9 +1,8 @@
 //! Restoring a backup on another device, and two devices of a person in use.
 //! Protocol §13.
 //!
-//! A restored device takes the index after that of every device it can know
-//! of, counts from zero under it, and makes sure that its contacts look for
-//! it.
+//! A restored device takes the index after the highest one it can know of, counts
+//! from zero under it, and makes sure that its contacts look for it.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -23,9 +22,9 @@ use crate::{
 };
 
 impl Client {
-    /// The client of a backup's records, on another device: store them
-    /// together with these changes in one transaction. It sends nothing
-    /// before it has [settled](Client::settle).
+    /// Loads a backup on another device. Store its records together with these
+    /// changes in one transaction. It sends nothing before it has
+    /// [settled](Client::settle).
     ///
     /// # Errors
     ///
@@ -45,9 +44,9 @@ impl Client {
         tx.touch(StoreKey::Account);
         tx.touch(StoreKey::Devices);
         client.log(AuditEvent::Restored, &mut tx);
-        // What the device of the backup announces is not true of this one.
+        // Announcements of the backup's device do not apply to this one.
         client.outbox.discard_announcements(&mut tx);
-        // Their tags are counted by the device of the backup, which may go on with them.
+        // Their tags belong to the backup's device, which may continue to use them.
         let large: Vec<_> = client.outbox.large().map(|(message, _)| message).collect();
         for message in large {
             client.abandon(message, &mut tx);
@@ -56,9 +55,9 @@ impl Client {
         Ok((client, changes))
     }
 
-    /// Takes an index for a restored device and announces it. Call it whenever
-    /// the own bucket was read as far as it can be read, so that announcements
-    /// of other devices were heard; does nothing if the device has an index.
+    /// Takes an index for a restored device and announces it. Call it whenever the
+    /// own bucket was read to its end, so that announcements of other devices are
+    /// known. Does nothing if the device has an index.
     ///
     /// What is sealed from here on leaves once the announcement was read back.
     /// All counters start from zero under it. Control deliveries that the
@@ -99,8 +98,8 @@ impl Client {
         Ok(self.commit(tx, ()))
     }
 
-    /// An empty receipt to every contact for whom nothing else waits: nobody
-    /// looks for an index more than one above those it has seen.
+    /// An empty receipt to every contact for whom nothing else waits. Contacts look
+    /// for one index above the highest they have seen, no further.
     fn greet(&mut self, tx: &mut Randomized<'_, impl CryptoRng>) {
         let waiting = |id: ContactId| {
             let mut queued = self.outbox.iter();
@@ -119,8 +118,8 @@ impl Client {
         }
     }
 
-    /// One control delivery. If it cannot be sealed, that is reported, and
-    /// the contact hears of this device with the next delivery.
+    /// Seals one control delivery. A failure is reported, and the contact learns of
+    /// this device with the next delivery.
     fn send_control(
         &mut self,
         id: ContactId,
@@ -137,8 +136,7 @@ impl Client {
         }
     }
 
-    /// Queues an announcement of which device this is, in place of the
-    /// one before.
+    /// Queues an announcement of this device, replacing the previous one.
     pub(crate) fn announce(&mut self, tx: &mut Randomized<'_, impl CryptoRng>) {
         let announcement = self.devices.announcement(tx.now);
         let Ok(size) = self.mailboxes.info().map(|info| info.cell_size) else {

@@ -33,8 +33,8 @@ pub(crate) enum Manner {
     Whole,
     /// It is read again: what was opened before is no replay.
     Again,
-    /// By their places, from two relays: one that does not open is perhaps not
-    /// what was published.
+    /// By their places, from two relays. A cell that does not open may not be what
+    /// was published.
     Retrieved,
 }
 
@@ -64,8 +64,8 @@ enum Incoming {
 }
 
 impl Client {
-    /// Reads one batch that was verified. `whole` says whether what was passed
-    /// over before it counts as missing.
+    /// Reads one verified batch. `whole` says whether skipped batches before it
+    /// count as missing.
     pub(crate) fn read_batch(
         &mut self,
         mailbox: Mailbox,
@@ -86,8 +86,8 @@ impl Client {
         self.read_cells(header, (cells, manner), outcome, tx);
     }
 
-    /// Reads cells of a batch that was placed in its chain. Gives those of
-    /// retrieved ones that do not open.
+    /// Reads cells of a batch that was placed in its chain. Returns the places of
+    /// retrieved cells that do not open.
     pub(crate) fn read_cells(
         &mut self,
         header: &BatchHeader,
@@ -116,10 +116,9 @@ impl Client {
         scan.failed
     }
 
-    /// Looks at every cell once, and again at those whose tags are watched
-    /// only since a cell of the batch was opened: so a batch costs one look-up
-    /// for each of its cells and for each tag that it adds, in whatever order
-    /// the cells are.
+    /// Looks up every cell once, and again those whose tags are watched only since
+    /// a cell of this batch was opened. So a batch costs one look-up per cell and
+    /// per added tag, in any order of its cells.
     fn scan(&mut self, scan: &mut Scan<'_>, tx: &mut Randomized<'_, impl CryptoRng>) {
         self.inbox.tags.take_new();
         let mut later = HashMap::<Tag, Vec<usize>>::new();
@@ -351,8 +350,8 @@ impl Client {
         self.report_missing(tx);
     }
 
-    /// Reports the sequence numbers that were passed over, each once: only
-    /// after the whole batch, whose cells are in no order.
+    /// Reports skipped sequence numbers, each once, after the whole batch: its
+    /// cells are in random order.
     fn report_missing(&mut self, tx: &mut Transaction) {
         for (contact_id, missing) in self.contacts.newly_missing() {
             let gap = Gap::Sequence {

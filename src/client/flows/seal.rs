@@ -98,8 +98,8 @@ impl Client {
         })
     }
 
-    /// Seals control deliveries with these payloads. A superseded device
-    /// sends none, and nobody sends any to a suspect contact.
+    /// Seals control deliveries with these payloads. A superseded device sends
+    /// none, and a suspect contact gets none.
     pub(crate) fn seal_controls(
         &self,
         contact: &Contact,
@@ -123,9 +123,9 @@ impl Client {
         }))
     }
 
-    /// Seals a control delivery that acknowledges nothing, under the number of
-    /// a message that will not come. The counters that the message leaves
-    /// unused are used from here on.
+    /// Seals a control delivery that acknowledges nothing, under the number of a
+    /// message that will not be sent. Counters that the message leaves unused are
+    /// used again.
     pub(crate) fn seal_filler(
         &self,
         contact: &Contact,
@@ -191,7 +191,7 @@ impl Sealer<'_> {
         Ok((record, sealed))
     }
 
-    /// A control delivery with its own number, or with the next.
+    /// Seals a control delivery under its own number, or under the next.
     pub(crate) fn seal_again(
         &mut self,
         record: &ControlRecord,
@@ -340,7 +340,7 @@ impl Sealer<'_> {
     }
 }
 
-/// What a cell of receipts holds beside the session ids, at most.
+/// Maximum overhead of a cell of receipts besides the session ids.
 const RECEIPTS_OVERHEAD: usize = 728;
 
 /// The first of these session ids: as many as one cell can acknowledge.

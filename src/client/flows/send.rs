@@ -134,9 +134,9 @@ impl Client {
         Ok(self.commit(tx, view))
     }
 
-    /// Withdraws a message of which not all has left, or that was stopped. A
-    /// control delivery that acknowledges nothing uses its sequence number, so
-    /// that its recipient misses nothing; fragments that arrive are never shown.
+    /// Withdraws a message that has not left completely, or that was stopped. A
+    /// control delivery that acknowledges nothing takes its sequence number, so
+    /// that its recipient sees no gap; fragments that arrive are never shown.
     /// Protocol §13.
     ///
     /// # Errors
@@ -149,8 +149,7 @@ impl Client {
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Effects<MessageView>, ClientError> {
-        let held = self.messages.get(message);
-        let held = held.ok_or(ClientError::MessageUnknown)?;
+        let held = self.messages.find(message)?;
         let filler = self.seal_withdrawal(message, held, now, rng)?;
         let cancelled = Message {
             state: MessageState::Cancelled,
@@ -165,7 +164,7 @@ impl Client {
         Ok(self.commit(tx, view))
     }
 
-    /// What takes the sequence number of a message that is withdrawn.
+    /// Seals what takes the sequence number of a withdrawn message.
     pub(crate) fn seal_withdrawal(
         &self,
         message: MessageRef,
@@ -181,7 +180,7 @@ impl Client {
         }
         let policy = self.devices.send_policy();
         if self.outbox.is_former(policy, message) {
-            // A number of a former device's count is not this device's to use.
+            // The sequence numbers of a former device are not used here.
             return Ok(None);
         }
         let contact = self.contacts.find(message.contact)?;

@@ -5,10 +5,11 @@ use rand_core::CryptoRng;
 use crate::{
     base::{ErrorCode, UnixTime},
     client::{
-        AuditEvent, Check, Client, ClientError, ContactId, Effects, InvitationId, MessageState,
+        AuditEvent, Client, ClientError, ContactId, Effects, InvitationId, MessageState,
         contacts::ContactState,
         transaction::{Randomized, Transaction},
     },
+    envelope::CheckedBy,
     identity::Fingerprint,
 };
 
@@ -43,10 +44,10 @@ impl Client {
             } else if state == ContactState::Pending && awaits_confirm {
                 // An offer alone does not show possession of its identity.
                 if let Some(contact) = self.contacts.update(contact, &mut tx) {
-                    contact.on_confirm = Some(Check::Expected);
+                    contact.on_confirm = Some(CheckedBy::Expected);
                 }
             } else if state == ContactState::Pending {
-                self.activate(contact, Check::Expected, &mut tx);
+                self.activate(contact, CheckedBy::Expected, &mut tx);
             }
         }
         Ok(self.commit(tx, ()))
@@ -75,7 +76,7 @@ impl Client {
 
         let mut tx = Transaction::new(now).randomized(rng);
         if pending {
-            self.activate(id, Check::Digits, &mut tx);
+            self.activate(id, CheckedBy::Digits, &mut tx);
         }
         Ok(self.commit(tx, ()))
     }
@@ -120,7 +121,7 @@ impl Client {
     pub(crate) fn activate(
         &mut self,
         id: ContactId,
-        by: Check,
+        by: CheckedBy,
         tx: &mut Randomized<'_, impl CryptoRng>,
     ) {
         self.contacts.activate(id, by, tx);

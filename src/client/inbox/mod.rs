@@ -20,8 +20,8 @@ pub(crate) struct Inbox {
     pub(crate) work: Work,
 }
 
-/// What reading batches has cost since the client was loaded, and what it
-/// holds: bounded for each cell that arrives, from any sender.
+/// The cost of reading batches since the client was loaded, and what is held in
+/// memory. Both are bounded per arriving cell, whoever sends it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Tags derived.

@@ -147,8 +147,8 @@ impl Reassembly {
         Ok(())
     }
 
-    /// Bytes held of an incomplete message, and bytes in all up to a cell too
-    /// many; `None` for one that was dropped.
+    /// Bytes received of an incomplete message, and its total size, which may be up
+    /// to a cell too large; `None` for a dropped one.
     pub(crate) fn progress(&self, key: Key) -> Option<(usize, usize)> {
         let assembly = self.incomplete.get(&key)?.assembly.as_ref()?;
         Some((assembly.len(), assembly.expected_len()))
@@ -165,10 +165,9 @@ impl Reassembly {
         self.incomplete.keys().copied()
     }
 
-    /// The incomplete messages that are too many or too large for their
-    /// owner, oldest first: a message that was sealed again comes under a new
-    /// id. Only after a batch, in which the cells of any number of messages
-    /// are mixed.
+    /// The incomplete messages that exceed their owner's limits, oldest first,
+    /// because a message that is sealed again comes under a new id. Call it after a
+    /// whole batch: a batch mixes the cells of any number of messages.
     pub(crate) fn overfull(&self) -> Vec<Key> {
         let mut over = Vec::new();
         let owners: SortedSet<Owner> = self.incomplete.keys().map(|key| key.0).collect();
@@ -243,7 +242,7 @@ fn stored_key((owner, message): Key, index: u32) -> StoreKey {
     }
 }
 
-/// Deletes the fragments that are stored, not those that a peer claims.
+/// Deletes the fragments that are stored, not the number that a peer claims.
 fn delete(key: Key, stored: &SortedSet<u32>, tx: &mut Transaction) {
     for index in stored.iter() {
         tx.delete(stored_key(key, *index));
@@ -311,7 +310,7 @@ mod tests {
             let mut tx = tx();
             let added = all.add(OWNER, slot(5), fragment(id, 0, 16_384), &mut tx);
             assert_eq!(added, Ok(None));
-            assert_eq!(tx.into_parts().changes.len(), 1);
+            assert_eq!(tx.changes.len(), 1);
         }
         let over = all.overfull();
         assert_eq!(over.len(), 8 - MAX_INCOMPLETE);
@@ -319,11 +318,7 @@ mod tests {
         for key in over {
             all.forget(key, &mut tx);
         }
-        assert_eq!(
-            tx.into_parts().changes.len(),
-            4,
-            "one deletion for each fragment"
-        );
+        assert_eq!(tx.changes.len(), 4, "one deletion for each fragment");
         assert!(all.overfull().is_empty());
     }
 
@@ -362,7 +357,7 @@ mod tests {
             let chunks = last.unwrap();
             assert_eq!(chunks.iter().map(|c| c[0]).collect::<Vec<_>>(), [0, 1, 2]);
             assert!(all.keys().next().is_none());
-            assert!(tx.into_parts().changes.values().all(Option::is_none));
+            assert!(tx.changes.values().all(Option::is_none));
         }
     }
 }

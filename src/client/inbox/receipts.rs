@@ -1,6 +1,6 @@
-//! Receipts that are owed. What is owed to one contact leaves in one cell,
-//! after a random time: when a receipt comes then says little about when its
-//! message was read, and nothing about what else waits. Protocol §4.
+//! Receipts that are owed. Those for one contact leave in one cell after a random
+//! delay, so that their arrival says little about when a message was read, and
+//! nothing about what else waits. Protocol §4.
 
 use rand_core::CryptoRng;
 
@@ -19,8 +19,8 @@ const MEAN_DELAY_SECONDS: u64 = DAY_SECONDS;
 /// No receipt waits for more than so many times the mean: one in a thousand
 /// would.
 const LONGEST_DELAY: u64 = 7;
-/// A backlog of several cells leaves sooner, but no faster than so many cells
-/// in the mean time of one.
+/// A backlog of several cells leaves sooner, but at most this many cells in the
+/// mean delay of one.
 const MOST_CELLS_PER_DELAY: u64 = 4;
 /// Most receipts owed to one contact: a day's worth of several cells. Beyond
 /// that the oldest are forgotten; their sender gets no receipt for them.
@@ -59,9 +59,8 @@ impl Receipts {
         Ok(())
     }
 
-    /// Owes receipts for what a contact sent. Where something is owed already,
-    /// it decides when all of it leaves: a contact that sends much learns no
-    /// more from that.
+    /// Owes receipts for what a contact sent. They leave with those already owed,
+    /// so that a contact learns nothing more by sending much.
     pub(crate) fn owe(
         &mut self,
         contact: ContactId,
@@ -89,8 +88,8 @@ impl Receipts {
         tx.touch(StoreKey::Receipts(contact));
     }
 
-    /// Contacts whose receipts are due. A clock that was ahead, and is right
-    /// now, puts none off by more than the longest delay.
+    /// Contacts whose receipts are due. After a fast clock is corrected, none waits
+    /// for more than the longest delay.
     pub(crate) fn due(&self, now: UnixTime) -> impl Iterator<Item = ContactId> {
         let latest = now.plus(self.mean_delay * LONGEST_DELAY);
         let owed = self.owed.iter();
@@ -169,8 +168,8 @@ impl Receipts {
     }
 }
 
-/// A random time from now: exponential, so that having waited says nothing
-/// about how long the rest takes.
+/// A random time from now. It is exponential, so that the time waited says nothing
+/// about the time left.
 fn random_time(now: UnixTime, mean: u64, rng: &mut impl CryptoRng) -> UnixTime {
     #[allow(
         clippy::cast_precision_loss,
@@ -267,7 +266,7 @@ mod tests {
         assert_eq!(receipts.of(CONTACT), sessions([3]));
         receipts.sealed(CONTACT, 9, &mut rng(), &mut tx);
         assert_eq!(receipts.contacts().count(), 0);
-        let touched = tx.into_parts().touched;
+        let touched = tx.touched;
         assert!(touched.contains(&StoreKey::Receipts(CONTACT)));
         assert!(receipts.to_record(CONTACT).is_none(), "its record goes");
     }

@@ -158,7 +158,7 @@ mod tests {
             day: Day(day),
             page: 0,
         };
-        let touched: Vec<_> = tx.into_parts().touched.into_iter().collect();
+        let touched: Vec<_> = tx.touched.into_iter().collect();
         assert_eq!(touched, [StoreKey::Opened(page(5))]);
         assert!(replays.to_record(page(5)).is_none());
         assert!(replays.to_record(page(6)).is_some());
@@ -173,7 +173,7 @@ mod tests {
             let mut tx = Transaction::new(UnixTime(1));
             replays.opened(digest(number), Day(5), None, &mut tx);
             let page = u32::try_from(number / OPENED_PER_PAGE).unwrap();
-            let touched: Vec<_> = tx.into_parts().touched.into_iter().collect();
+            let touched: Vec<_> = tx.touched.into_iter().collect();
             let page = OpenedPage { day: Day(5), page };
             assert_eq!(touched, [StoreKey::Opened(page)]);
         }

@@ -137,9 +137,8 @@ impl OpenInvitation {
         u32::try_from(self.own_cells.len()).unwrap_or(u32::MAX)
     }
 
-    /// Seals the offer or the response, under counters that no cell of it has:
-    /// the offer to a link for its inviter alone, everything else for every holder
-    /// of the invitation.
+    /// Seals the offer or the response under unused counters: the offer to a link
+    /// for its inviter alone, everything else for every holder of the invitation.
     pub(crate) fn seal(
         &self,
         size: CellSize,
@@ -180,8 +179,8 @@ impl OpenInvitation {
         Ok(cells)
     }
 
-    /// What the person who made it hands over; `None` once it was answered, or
-    /// if it was accepted here.
+    /// What its creator hands over; `None` once it was answered, or if it was
+    /// accepted here.
     pub(crate) fn view(
         &self,
         id: InvitationId,
@@ -217,7 +216,7 @@ impl OpenInvitation {
         }
     }
 
-    /// To whom an offer is sealed that was made to a link.
+    /// The inviter to whom an offer in reply to a link is sealed.
     pub(crate) fn inviter<'a>(&self, contacts: &'a Contacts) -> Option<&'a PublicIdentity> {
         let offers = !self.is_qr && matches!(self.stage, Stage::Offered { .. });
         let contact = self.contact.filter(|_| offers);

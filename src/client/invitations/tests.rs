@@ -85,7 +85,7 @@ fn what_is_not_there_changes_nothing() {
     let (mut invitations, mut tx) = (Invitations::default(), tx());
     assert!(invitations.update(id(1), &mut tx).is_none());
     assert!(invitations.of_contact(ContactId([1; 8])).is_empty());
-    assert!(tx.into_parts().touched.into_iter().next().is_none());
+    assert!(tx.touched.into_iter().next().is_none());
 }
 
 #[test]

@@ -7,19 +7,18 @@
 //! Entries are in the store and are opened on demand; only the end of the log is in
 //! memory.
 
-mod entry;
-mod json;
-
-pub use entry::{AuditEvent, Check, MessageEvent, UnlockedBy};
-
 use rand_core::CryptoRng;
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::{
     audit::{self, AuditError, Checkpoint, Head, LogKeys, checkpoint_line, owner_line},
     base::{Month, SortedMap, UnixTime, time::DAY_SECONDS},
-    client::{StoreKey, transaction::Transaction, view::Event},
+    client::{
+        StoreKey,
+        audit_event::AuditEvent,
+        transaction::Transaction,
+        view::{CheckpointView, Event},
+    },
     identity::{Fingerprint, Identity},
     vault::{
         VaultError,
@@ -40,18 +39,6 @@ pub struct Journal {
     /// The last month whose beginning was logged.
     month: Month,
     checkpoint: Option<Checkpoint>,
-}
-
-/// A checkpoint as a page passes it on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CheckpointView {
-    /// The last entry it covers.
-    pub index: u64,
-    /// Unix seconds.
-    pub time: u64,
-    /// The lines of an export without entries, to be kept elsewhere.
-    pub text: String,
 }
 
 impl Journal {

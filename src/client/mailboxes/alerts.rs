@@ -1,11 +1,14 @@
 //! Persistent problems of a relay or a clock. Each is reported once when it begins,
 //! and once when it is over. Protocol §13.
 
-use serde::Serialize;
-
 use crate::{
     base::ErrorCode,
-    client::{journal::AuditEvent, mailboxes::Mailbox, transaction::Transaction, view::Event},
+    client::{
+        audit_event::AuditEvent,
+        mailboxes::Mailbox,
+        transaction::Transaction,
+        view::{Event, RelayNotice},
+    },
 };
 
 /// One kind of problem.
@@ -47,27 +50,6 @@ impl Alert {
             cleared,
         }
     }
-}
-
-/// A problem of the relay or a clock, shown to the person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RelayNotice {
-    /// `STALLED`, `CLOCK_SKEW`, `RELAY_TIME`, `RELAY_CHANGED`, `MIRROR_UNREACHABLE` or
-    /// `EQUIVOCATION`.
-    pub code: &'static str,
-    /// "own" or "lobby", where it concerns one of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mailbox: Option<&'static str>,
-    /// How far the relay's clock is ahead of the local one, for `CLOCK_SKEW`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seconds: Option<i64>,
-    /// Two headers that one origin signed and that contradict each other, 768 hex
-    /// digits, for `EQUIVOCATION`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub proof: Option<String>,
-    /// True once it is over.
-    pub cleared: bool,
 }
 
 /// The current problems. Not stored: a problem that persists is reported again when a

@@ -4,7 +4,7 @@ use crate::{
     base::UnixTime,
     client::Gap,
     vault::stored::{CursorRecord, GapRecord},
-    wire::BatchHeader,
+    wire::{BatchHeader, HeaderHash},
 };
 
 /// Maximum number of gaps that are remembered per chain.
@@ -17,10 +17,10 @@ const MAX_ORIGINS: usize = 8;
 pub(crate) enum Step {
     /// Read before.
     Taken,
-    /// To be read, with what is missing before it or has arrived with it.
+    /// To be read. Lists the gaps before it, or those that it closes.
     New(Vec<Gap>),
-    /// Older than what was read, or read before and wanted once more: what
-    /// was opened in it is skipped.
+    /// Older than what was read, or to be read once more. Cells that were opened
+    /// before are skipped.
     Again,
 }
 
@@ -51,39 +51,26 @@ impl Cursors {
         self.of(origin).is_some_and(|cursor| epoch < cursor.floor)
     }
 
-    /// Enters the chain of a member of the relay's federation where it is
-    /// found: it is no other relay in the place of the former.
+    /// Starts the chain of a member of the relay's federation at the batch that is
+    /// found. A member does not replace the relay, so this is not a change of
+    /// origin.
     pub(crate) fn enter(&mut self, header: &BatchHeader) {
         if self.of(&header.origin.0).is_some() || self.known.len() >= MAX_ORIGINS {
             return;
         }
         let newest = self.known.iter().map(|cursor| cursor.closed_at).max();
         self.started = true;
-        self.known.push(CursorRecord {
-            origin: header.origin.0,
-            epoch: 0,
-            head: header.prev.0,
-            closed_at: newest.unwrap_or(header.closed_at.0),
-            floor: header.epoch,
-            gaps: Vec::new(),
-        });
+        self.known
+            .push(CursorRecord::before(header, header.prev, newest));
     }
 
-    /// Places a verified header in its chain and moves the cursor past it.
-    /// Where not the `whole` mailbox is read, what was passed over is no gap.
+    /// Places a verified header in its chain and moves the cursor past it. Skipped
+    /// batches count as a gap only if the `whole` mailbox is read.
     pub(crate) fn advance(&mut self, header: &BatchHeader, lobby: bool, whole: bool) -> Step {
         let (hash, epoch) = (header.hash().0, header.epoch);
-        let closed_at = header.closed_at.0;
         let newest = self.known.iter().map(|cursor| cursor.closed_at).max();
         let Some(cursor) = self.known.iter_mut().find(|c| c.origin == header.origin.0) else {
-            let mut cursor = CursorRecord {
-                origin: header.origin.0,
-                epoch: 0,
-                head: BatchHeader::NO_PREV.0,
-                closed_at: newest.unwrap_or(closed_at),
-                floor: epoch,
-                gaps: Vec::new(),
-            };
+            let mut cursor = CursorRecord::before(header, BatchHeader::NO_PREV, newest);
             let mut gaps = Vec::new();
             if newest.is_some() {
                 let origin = header.origin.to_string();
@@ -118,8 +105,8 @@ impl Cursors {
         let Some(missed) = missed else {
             return Step::Taken;
         };
-        // A batch that was missing has come after all. What is still missing
-        // lies before it, after it, on both sides or nowhere.
+        // A missing batch has arrived. The rest of its gap lies before it, after
+        // it, on both sides or nowhere.
         let gap = cursor.gaps.remove(missed);
         let (from, to, since) = (gap.from, gap.to, gap.since);
         let before = GapRecord {
@@ -150,6 +137,19 @@ impl Cursors {
 }
 
 impl CursorRecord {
+    /// A chain whose first batch is this one, after this head. `newest` is the
+    /// latest closing time of the mailbox's other chains.
+    fn before(header: &BatchHeader, head: HeaderHash, newest: Option<u64>) -> Self {
+        Self {
+            origin: header.origin.0,
+            epoch: 0,
+            head: head.0,
+            closed_at: newest.unwrap_or(header.closed_at.0),
+            floor: header.epoch,
+            gaps: Vec::new(),
+        }
+    }
+
     /// Takes a batch newer than all taken. The closing time never goes back:
     /// a relay that states an old one does not hold up shredding.
     fn move_to(&mut self, header: &BatchHeader) {

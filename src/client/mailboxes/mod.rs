@@ -6,7 +6,6 @@ mod plan;
 mod relay;
 mod shape;
 
-pub use alerts::RelayNotice;
 pub(crate) use chain::{Cursors, Step};
 pub use plan::Download;
 pub(crate) use plan::{IndexEntry, Part};
@@ -17,7 +16,7 @@ use shape::ShapeChange;
 use serde::Serialize;
 
 use crate::{
-    base::{UnixTime, parameters::CLOCK_SKEW_SECONDS},
+    base::{UnixTime, parameters::CLOCK_SKEW_SECONDS, words::worded},
     client::{ClientError, StoreKey, transaction::Transaction},
     identity::Fingerprint,
     vault::{
@@ -31,25 +30,15 @@ use crate::{
 /// predecessor: operators set clocks right.
 const CLOSING_TOLERANCE_SECONDS: u64 = 3_600;
 
-/// One of the two mailboxes that a client pulls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Mailbox {
-    /// The bucket of this person's fingerprint.
-    Own,
-    /// The bucket that every client reads during an enrolment.
-    Lobby,
-}
-
-impl Mailbox {
-    /// "own" or "lobby".
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "own" => Some(Self::Own),
-            "lobby" => Some(Self::Lobby),
-            _ => None,
-        }
+worded! {
+    /// One of the two mailboxes that a client pulls.
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    pub enum Mailbox {
+        /// The bucket of this person's fingerprint.
+        Own = "own",
+        /// The bucket that every client reads during an enrolment.
+        Lobby = "lobby",
     }
 }
 
@@ -130,10 +119,10 @@ impl Mailboxes {
         Ok(compute_bucket(&fingerprint.0, self.info()?.buckets))
     }
 
-    /// Up to when the own bucket is drained. Where a batch is missing, that is
-    /// up to the batch before it, for as long as the relay would keep it and
-    /// its content would be accepted: a relay that withholds batches delays
-    /// shredding by no more than that. Protocol §4.
+    /// The closing time up to which the own bucket was read completely. A missing
+    /// batch holds it back only while the relay would keep that batch and its
+    /// content would be accepted, so a relay that withholds batches cannot delay
+    /// shredding for longer. Protocol §4.
     pub(crate) fn drained_until(&self, own_retention: u64) -> Option<UnixTime> {
         let cursors = &self.own.known;
         let newest = UnixTime(cursors.iter().map(|cursor| cursor.closed_at).max()?);
@@ -162,8 +151,8 @@ impl Mailboxes {
         }
     }
 
-    /// Places a verified header in its chain and moves the cursor past it.
-    /// Where not the `whole` mailbox is read, what was passed over is no gap.
+    /// Places a verified header in its chain and moves the cursor past it. Skipped
+    /// batches count as a gap only if the `whole` mailbox is read.
     pub(crate) fn advance(
         &mut self,
         mailbox: Mailbox,
@@ -195,9 +184,9 @@ impl Mailboxes {
         step
     }
 
-    /// Closing times decide which months are open and when keys are shredded,
-    /// so one that goes back, or lies in the future, is reported. It delays
-    /// nothing: of all closing times the latest counts.
+    /// Reports a closing time that goes back or lies in the future, because closing
+    /// times decide which months are open and when keys are shredded. It delays
+    /// neither: the latest closing time counts.
     fn judge_closing_time(&mut self, before: u64, closed_at: UnixTime, tx: &mut Transaction) {
         let back = closed_at.plus(CLOSING_TOLERANCE_SECONDS).0 < before;
         let future = closed_at > tx.now.plus(CLOCK_SKEW_SECONDS) && !self.clock_is_off();

@@ -13,8 +13,8 @@ use crate::{
 
 use super::{Mailbox, Mailboxes};
 
-/// Newest batches of the lobby that a client without an open invitation reads
-/// when it opens, whatever it missed.
+/// Newest batches of the lobby that a client without an open invitation reads when
+/// it opens, however many it missed.
 const LOBBY_FIRST_LOOK: usize = 4;
 /// Most older lobby batches read at a time while an offer is looked for.
 const BACKFILL_BATCHES: usize = 64;
@@ -36,16 +36,16 @@ pub struct Download {
     pub(crate) mailbox: Mailbox,
     #[serde(skip)]
     pub(crate) entry: IndexEntry,
-    /// Whether the whole mailbox was to be read when this was planned, so
-    /// that what is missing before it is a gap.
+    /// Whether the whole mailbox is read, so that missing batches before this one
+    /// count as a gap.
     #[serde(skip)]
     pub(crate) whole: bool,
-    /// What of it is downloaded, and why.
+    /// Which part is downloaded, and why.
     #[serde(skip)]
     pub(crate) part: Part,
 }
 
-/// What of a batch or a segment is downloaded.
+/// The part of a batch or a segment that is downloaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// All of it.
@@ -270,8 +270,8 @@ impl Mailboxes {
             || self.cursors(mailbox).of(&origin.0).is_some()
     }
 
-    /// The offer of an invitation that was just accepted may stand in a batch
-    /// that was read before: all of the lobby counts as unread again.
+    /// Marks all of the lobby as unread: the offer of an invitation that was just
+    /// accepted may be in a batch that was read before.
     pub(crate) fn read_lobby_again(&mut self, tx: &mut Transaction) {
         tx.touch(StoreKey::Mailboxes);
         for cursor in &mut self.lobby.known {

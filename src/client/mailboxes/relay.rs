@@ -13,8 +13,8 @@ use super::{
     shape::{Shape, Verdict},
 };
 
-/// Epochs without a new batch after which a mailbox counts as stalled, and
-/// seconds besides for clocks that differ and epochs that are short.
+/// A mailbox counts as stalled after this many epochs without a new batch, plus
+/// this many seconds for differing clocks and short epochs.
 pub(super) const STALLED_EPOCHS: u64 = 4;
 pub(super) const STALLED_SECONDS: u64 = 600;
 /// A larger difference of clocks is reported, because the times of messages are
@@ -22,9 +22,9 @@ pub(super) const STALLED_SECONDS: u64 = 600;
 pub(super) const REPORTED_SKEW_SECONDS: u64 = 300;
 
 impl Mailboxes {
-    /// Takes a `/v1/info`. Another number of buckets or another cell size
-    /// counts once it has lasted. The number of buckets moves everyone: the
-    /// own bucket is then read from its beginning.
+    /// Applies `/v1/info`. Another number of buckets or another cell size takes
+    /// effect once it has lasted. A new number of buckets moves everyone to another
+    /// bucket, so the own bucket is then read from its beginning.
     pub(crate) fn configure(&mut self, answer: InfoAnswer, tx: &mut Transaction) {
         let InfoAnswer {
             settings,
@@ -107,8 +107,8 @@ impl Mailboxes {
         self.clock_ahead = seconds;
     }
 
-    /// A mailbox of which everything that is listed has been read: whether
-    /// that is because the relay publishes nothing new. Protocol §13.
+    /// Everything that is listed in the mailbox was read: checks whether the relay
+    /// has stopped publishing. Protocol §13.
     pub(crate) fn read_to_the_end(&mut self, mailbox: Mailbox, tx: &mut Transaction) {
         if let Some(stalled) = self.is_stalled(mailbox, tx.now) {
             self.alerts.set(Alert::stalled(mailbox), stalled, tx);

@@ -1,7 +1,7 @@
 //! Whether a message is in the health record, and in which of its states.
 
 use crate::{
-    base::{ErrorCode, UnixTime},
+    base::{ErrorCode, UnixTime, words::worded},
     client::{ContactId, MessageRef, MessageState},
     vault::{VaultError, stored::FilingRecord},
 };
@@ -47,15 +47,15 @@ pub enum FilingUpdate {
     Failed(ErrorCode),
 }
 
-/// How far the filing of a message has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum FilingState {
-    Started = 0,
-    Filed = 1,
-    Failed = 2,
-    /// Filed in an earlier state of the message.
-    Outdated = 3,
+worded! {
+    /// How far the filing of a message has come.
+    pub(crate) enum FilingState {
+        Started = "filing",
+        Filed = "filed",
+        Failed = "failed",
+        /// Filed in an earlier state of the message.
+        Outdated = "filed",
+    }
 }
 
 /// The filing of a message that the host has begun to file.
@@ -77,39 +77,33 @@ impl Filing {
         current: MessageState,
         since: UnixTime,
     ) -> Self {
-        let (id, version) = before.map_or((None, None), |before| {
-            (before.id.clone(), before.version.clone())
-        });
+        let mut after = Self {
+            state: FilingState::Started,
+            id: before.and_then(|before| before.id.clone()),
+            version: before.and_then(|before| before.version.clone()),
+            code: None,
+            since,
+        };
         match update {
-            FilingUpdate::Started => Self {
-                state: FilingState::Started,
-                id,
-                version,
-                code: None,
-                since,
-            },
-            FilingUpdate::Failed(code) => Self {
-                state: FilingState::Failed,
-                id,
-                version,
-                code: Some(code.as_str().to_owned()),
-                since,
-            },
+            FilingUpdate::Started => {}
+            FilingUpdate::Failed(code) => {
+                after.state = FilingState::Failed;
+                after.code = Some(code.as_str().to_owned());
+            }
             FilingUpdate::Filed {
                 id,
                 version,
                 filed_as,
-            } => Self {
-                state: match filed_as.outcome() == current.outcome() {
+            } => {
+                after.state = match filed_as.outcome() == current.outcome() {
                     true => FilingState::Filed,
                     false => FilingState::Outdated,
-                },
-                id: Some(id.clone()),
-                version: version.clone(),
-                code: None,
-                since,
-            },
+                };
+                after.id = Some(id.clone());
+                after.version.clone_from(version);
+            }
         }
+        after
     }
 
     pub(crate) fn to_record(&self) -> FilingRecord {
@@ -124,13 +118,7 @@ impl Filing {
 
     pub(crate) fn from_record(record: FilingRecord) -> Result<Self, VaultError> {
         Ok(Self {
-            state: match record.state {
-                0 => FilingState::Started,
-                1 => FilingState::Filed,
-                2 => FilingState::Failed,
-                3 => FilingState::Outdated,
-                _ => return Err(VaultError::Damaged),
-            },
+            state: FilingState::from_number(record.state).ok_or(VaultError::Damaged)?,
             id: record.id,
             version: record.version,
             code: record.code,

@@ -37,13 +37,25 @@ pub(crate) struct Messages {
     /// The newest outgoing message of each session id: a receipt may name any
     /// number of them, and must not cost a search of the conversation.
     sent: HashMap<(ContactId, Vec<u8>), MessageRef>,
-    /// Since when messages are to be filed in the health record, if they are.
+    /// Since when messages are filed in the health record, if they are.
     filing_since: Option<UnixTime>,
 }
 
 impl Messages {
     pub(crate) fn get(&self, message: MessageRef) -> Option<&Message> {
         self.all.get(&message)
+    }
+
+    pub(crate) fn find(&self, message: MessageRef) -> Result<&Message, ClientError> {
+        self.all.get(&message).ok_or(ClientError::MessageUnknown)
+    }
+
+    /// A message that is not held until its contact is verified.
+    pub(crate) fn find_shown(&self, message: MessageRef) -> Result<&Message, ClientError> {
+        match self.find(message)? {
+            held if held.state == MessageState::Held => Err(ClientError::ContactPending),
+            shown => Ok(shown),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (MessageRef, &Message)> {
@@ -151,7 +163,7 @@ impl Messages {
         }
     }
 
-    /// The relay has so many more cells of an outgoing message.
+    /// The relay has accepted this many more cells of an outgoing message.
     pub(crate) fn cells_posted(&mut self, message: MessageRef, cells: u32, tx: &mut Transaction) {
         let Some(held) = self.all.get_mut(&message) else {
             return;
@@ -166,7 +178,7 @@ impl Messages {
     }
 
     /// Marks what came from a contact as read, up to a message or all. Held
-    /// messages are shown to nobody, and stay unread.
+    /// messages are not shown, and stay unread.
     pub(crate) fn mark_read(
         &mut self,
         contact: ContactId,
@@ -242,11 +254,8 @@ impl Messages {
 
     /// The store keys of a message's body, in pieces.
     pub(crate) fn body_keys(&self, message: MessageRef) -> Result<Vec<StoreKey>, ClientError> {
-        match self.all.get(&message) {
-            None => Err(ClientError::MessageUnknown),
-            Some(held) if held.state == MessageState::Held => Err(ClientError::ContactPending),
-            Some(held) => Ok(StoreKey::body(message, held.size as usize)),
-        }
+        let size = self.find_shown(message)?.size;
+        Ok(StoreKey::body(message, size as usize))
     }
 
     /// The newest outgoing message of that session id.
@@ -254,7 +263,7 @@ impl Messages {
         self.sent.get(&(contact, session.to_vec())).copied()
     }
 
-    /// Whether messages are to be filed in the health record.
+    /// Whether messages are filed in the health record.
     pub(crate) fn are_filed(&self) -> bool {
         self.filing_since.is_some()
     }
@@ -287,7 +296,7 @@ impl Messages {
             .map(|(message, held)| (*message, held))
     }
 
-    /// Stores how far the filing of a message has come, and reports it.
+    /// Stores the progress of a message's filing, and reports it.
     pub(crate) fn set_filing(&mut self, message: MessageRef, filing: Filing, tx: &mut Transaction) {
         if let Some(held) = self.all.get_mut(&message) {
             held.filing = Some(filing);
@@ -304,8 +313,8 @@ impl Messages {
             .collect()
     }
 
-    /// Outgoing messages under way that a clock which was ahead dated so far
-    /// in the future that recipients do not look for them. Protocol §5.
+    /// Outgoing messages under way that a fast clock dated so far in the future
+    /// that recipients do not look for them. Protocol §5.
     pub(crate) fn sent_in_the_future(&self, now: UnixTime) -> impl Iterator<Item = MessageRef> {
         let latest = now.plus(CLOCK_SKEW_SECONDS).0;
         let sent = self.iter();

@@ -1,6 +1,7 @@
 //! A message in memory, and its state.
 
 use crate::{
+    base::words::worded,
     client::{
         MessageRef, StoreKey,
         messages::{Filing, FilingState, Parts},
@@ -10,58 +11,29 @@ use crate::{
     vault::{VaultError, stored::MessageRecord},
 };
 
-/// The state of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum MessageState {
-    /// Waits for the relay.
-    Queued = 0,
-    /// The relay has answered 202 for all its cells.
-    Sent = 1,
-    /// The recipient reports that it arrived.
-    Delivered = 2,
-    /// No receipt arrived in time, or the message was abandoned.
-    Undelivered = 3,
-    /// Arrived, and its proof holds.
-    Verified = 4,
-    /// Arrived; shown once the contact is verified.
-    Held = 5,
-    /// Withdrawn by its sender before all of it was sent.
-    Cancelled = 6,
-    /// Its contact became suspect before all of it was sent: the rest is not sent.
-    Stopped = 7,
+worded! {
+    /// The state of a message.
+    pub enum MessageState {
+        /// Waits for the relay.
+        Queued = "queued",
+        /// The relay has answered 202 for all its cells.
+        Sent = "sent",
+        /// The recipient reports that it arrived.
+        Delivered = "delivered",
+        /// No receipt arrived in time, or the message was abandoned.
+        Undelivered = "undelivered",
+        /// Arrived, and its proof holds.
+        Verified = "verified",
+        /// Arrived; shown once the contact is verified.
+        Held = "held",
+        /// Withdrawn by its sender before all of it was sent.
+        Cancelled = "cancelled",
+        /// Its contact became suspect before all of it was sent: the rest is not sent.
+        Stopped = "stopped",
+    }
 }
 
 impl MessageState {
-    /// The state as JavaScript sees it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::Undelivered => "undelivered",
-            Self::Verified => "verified",
-            Self::Held => "held",
-            Self::Cancelled => "cancelled",
-            Self::Stopped => "stopped",
-        }
-    }
-
-    fn from_stored(state: u8) -> Option<Self> {
-        Some(match state {
-            0 => Self::Queued,
-            1 => Self::Sent,
-            2 => Self::Delivered,
-            3 => Self::Undelivered,
-            4 => Self::Verified,
-            5 => Self::Held,
-            6 => Self::Cancelled,
-            7 => Self::Stopped,
-            _ => return None,
-        })
-    }
-
     /// A message only advances to a state of a higher rank.
     pub(crate) fn rank(self) -> u8 {
         match self {
@@ -72,14 +44,6 @@ impl MessageState {
             Self::Undelivered => 4,
             Self::Delivered => 5,
         }
-    }
-
-    /// Reads a state as JavaScript sees it.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        (0..)
-            .map_while(Self::from_stored)
-            .find(|state| state.word() == word)
     }
 
     /// How the health record describes a message in this state: states with the
@@ -208,7 +172,7 @@ impl Message {
             seq: record.seq,
             content_type: record.content_type,
             size: record.size,
-            state: MessageState::from_stored(record.state).ok_or(VaultError::Damaged)?,
+            state: MessageState::from_number(record.state).ok_or(VaultError::Damaged)?,
             parts: Parts {
                 text: record.text,
                 attachments: record.attachments,

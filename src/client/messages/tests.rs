@@ -64,7 +64,7 @@ fn outcomes_in_any_order_and_repeated_lead_to_the_same_state() {
         Messages::default().advance(at(0), Delivered, &mut unknown),
         None
     );
-    assert!(unknown.into_parts().touched.is_empty());
+    assert!(unknown.touched.is_empty());
     let outcomes = [Stopped, Cancelled, Undelivered, Delivered];
     for chosen in 1_usize..1 << outcomes.len() {
         let mut applied: Vec<_> = (0..outcomes.len())
@@ -106,7 +106,7 @@ fn a_message_is_stored_once_the_relay_has_all_its_cells() {
     }
     let mut tx = tx();
     messages.cells_posted(at(7), 1, &mut tx);
-    assert!(tx.into_parts().touched.is_empty(), "unknown");
+    assert!(tx.touched.is_empty(), "unknown");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn read_marks_give_the_same_in_any_order_and_repeated() {
         assert_eq!(read, [true, false, true, false]);
         let mut again = tx();
         messages.mark_read(CONTACT, Some(at(2)), &mut again);
-        assert!(again.into_parts().touched.is_empty());
+        assert!(again.touched.is_empty());
     }
 }
 
@@ -198,7 +198,7 @@ fn removing_a_contact_deletes_its_records_and_no_others() {
     let mut tx = tx();
     messages.remove_contact(CONTACT, &mut tx);
     assert!(messages.get(at(0)).is_none() && messages.get(other).is_some());
-    let changes = tx.into_parts().changes;
+    let changes = tx.changes;
     let keys: Vec<_> = changes.keys().copied().collect();
     assert_eq!(
         keys,

@@ -67,12 +67,7 @@ impl MessageView {
 impl FilingView {
     fn new(filing: Option<&Filing>) -> Self {
         Self {
-            state: match filing.map(|filing| filing.state) {
-                None => "unfiled",
-                Some(FilingState::Started) => "filing",
-                Some(FilingState::Filed | FilingState::Outdated) => "filed",
-                Some(FilingState::Failed) => "failed",
-            },
+            state: filing.map_or("unfiled", |filing| filing.state.word()),
             id: filing.and_then(|filing| filing.id.clone()),
             version: filing.and_then(|filing| filing.version.clone()),
             code: filing.and_then(|filing| filing.code.clone()),

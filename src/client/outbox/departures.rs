@@ -85,9 +85,9 @@ impl Outbox {
         Ok(Some(Post { body, tokens }))
     }
 
-    /// What may leave now, oldest first; cells of large messages last, so that
-    /// a picture to one person does not delay a word to another. What goes to
-    /// one contact keeps its order.
+    /// What may leave now, oldest first; cells of large messages last, so that a
+    /// picture for one person does not delay a text for another. Cells for one
+    /// contact keep their order.
     pub(super) fn ready(
         &self,
         policy: SendPolicy,
@@ -95,7 +95,7 @@ impl Outbox {
         mailboxes: &Mailboxes,
     ) -> Result<Vec<Ready<'_>>, ClientError> {
         if mailboxes.is_changing() {
-            return Ok(Vec::new()); // Nothing that waits is of that shape.
+            return Ok(Vec::new()); // No waiting cell has that shape.
         }
         let (held_back, barriers) = (self.held_back(today), self.large.barriers());
         let off = mailboxes.clock_is_off();

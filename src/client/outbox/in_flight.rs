@@ -2,8 +2,8 @@
 //! for byte, also after a restart: the same cells among other cover would show
 //! the relay which of them are real. Protocol §13.
 //!
-//! What is stored is not its body, but what the body is made of again: the
-//! queued cells, and the seed of the cover and the order.
+//! The record has no body but what it is made from: the queued cells, and the seed
+//! of the cover and the order.
 
 use rand_core::CryptoRng;
 
@@ -18,7 +18,7 @@ use crate::{
 
 /// The number of bytes of an ordinal.
 const ORDINAL_LEN: usize = 8;
-/// Fills up the list of cells: no ordinal reaches it.
+/// Padding of the list of cells; no ordinal reaches it.
 const NO_CELL: u64 = u64::MAX;
 
 /// The slot that was posted last.
@@ -85,10 +85,9 @@ impl InFlight {
 }
 
 impl Outbox {
-    /// Begins a slot: from the commit of this change on it counts as posted.
-    /// The change is made for every slot, and its record is always of the same
-    /// length: neither the time it takes nor a store that is full may tell
-    /// cover from messages.
+    /// Begins a slot: from the commit of this change on it counts as posted. Every
+    /// slot makes this change, and its record always has the same length, so that
+    /// neither timing nor a full store distinguishes cover from messages.
     pub(crate) fn begin_slot(
         &mut self,
         slot: &Slot,
@@ -154,7 +153,7 @@ impl Outbox {
 
     pub(crate) fn restore_slot(&mut self, record: SlotRecord) -> Result<(), VaultError> {
         let slot = InFlight::from_record(record).ok_or(VaultError::Damaged)?;
-        // No other cell gets the ordinal of one that is gone.
+        // Ordinals are never reused, so these cells are gone.
         let newest = slot.cells.iter().max();
         self.start_at(newest.map_or(0, |ordinal| ordinal.saturating_add(1)));
         self.last_slot = Some(slot);

@@ -33,8 +33,8 @@ use crate::{
 pub(crate) struct Outbox {
     /// Sealed cells by ordinal: first in, first out.
     queue: SortedMap<u64, QueuedCell>,
-    /// Never used twice while this client lives, so that the answer to a post
-    /// cannot mean another cell.
+    /// Never used twice in the life of this client, so that the answer to a post
+    /// cannot refer to another cell.
     next_ordinal: u64,
     large: LargeMessages,
     last_slot: Option<in_flight::InFlight>,
@@ -137,8 +137,8 @@ impl Outbox {
         }
     }
 
-    /// The relay answered 202: these cells are durable there. How many cells
-    /// of which messages they were.
+    /// The relay answered 202: these cells are durable there. Returns the number of
+    /// cells by message.
     pub(crate) fn acknowledge(
         &mut self,
         ordinals: &[u64],
@@ -165,7 +165,7 @@ impl Outbox {
         })
     }
 
-    /// Messages of which cells wait, from this ordinal of the queue on.
+    /// Messages with cells that wait, from this ordinal of the queue on.
     pub(crate) fn messages_from(&self, ordinal: u64) -> Vec<MessageRef> {
         let queued = self.queue.iter().filter(|(at, _)| **at >= ordinal);
         queued
@@ -220,7 +220,7 @@ impl Outbox {
         }
     }
 
-    /// Discards announcements to the own devices.
+    /// Discards announcements to this person's devices.
     pub(crate) fn discard_announcements(&mut self, tx: &mut Transaction) {
         self.discard_if(|queued| queued.purpose == CellPurpose::Announcement, tx);
     }
@@ -264,7 +264,7 @@ impl Outbox {
         self.large.put(message, record, tx);
     }
 
-    /// The large message of which cells are to be sealed next.
+    /// The large message whose cells are sealed next.
     pub(crate) fn next_large(&self, today: Day) -> Option<(MessageRef, &LargeRecord)> {
         let held_back = self.held_back(today);
         self.large

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) enum CellPurpose {
     /// The rendezvous: its tags never grow old.
     Rendezvous,
-    /// An announcement to the own devices: the next one replaces it.
+    /// An announcement to this person's devices, replaced by the next one.
     Announcement,
     /// A message.
     Message(MessageRef),
@@ -36,7 +36,7 @@ impl CellPurpose {
     }
 }
 
-/// A sealed cell.
+/// A sealed cell that waits for the relay.
 #[derive(Clone, Debug)]
 pub(crate) struct QueuedCell {
     /// The bytes that every attempt posts.

@@ -1,5 +1,5 @@
-//! What has to be sealed again before it may leave: its recipient would not
-//! find it, or the relay takes another size of cells. Protocol §6.
+//! Cells that must be sealed again before they leave, because their recipients
+//! would not find them or the relay takes another cell size. Protocol §6.
 
 use crate::{
     base::{
@@ -25,17 +25,16 @@ fn is_unheard(day: Day, today: Day) -> bool {
 }
 
 impl Outbox {
-    /// Cells of the rendezvous or of announcements that may not leave as they
-    /// are: the relay takes another size, or they were in a slot that was given
-    /// up.
+    /// Cells of the rendezvous or of announcements that may not leave as they are:
+    /// the relay takes another size, or they were in an abandoned slot.
     pub(crate) fn misfits(&self) -> impl Iterator<Item = (u64, &QueuedCell)> {
         self.iter().filter(|(_, queued)| {
             queued.contact().is_none() && (queued.day == SEAL_AGAIN || !self.fits(queued))
         })
     }
 
-    /// Has these cells sealed again before they leave. Returns those that cannot
-    /// be: what the device of the backup sealed.
+    /// Marks these cells to be sealed again before they leave. Returns those that
+    /// cannot be: the backup's device sealed them.
     pub(crate) fn seal_again(
         &mut self,
         policy: SendPolicy,
@@ -57,11 +56,11 @@ impl Outbox {
         kept
     }
 
-    /// Contacts for whom something waits that their client would not find:
-    /// it waited so long that it is no longer looked for, its day lies ahead
-    /// because a clock was wrong, or the relay takes another size of cells.
-    /// Nothing is posted to them until all that waits is sealed again, so that
-    /// messages keep their order. Protocol §6.
+    /// Contacts with waiting cells that their client would not find: the cells
+    /// waited too long, their day lies ahead because a clock was wrong, or the
+    /// relay takes another cell size. Nothing is posted to these contacts until
+    /// everything that waits is sealed again, so that messages keep their order.
+    /// Protocol §6.
     pub(crate) fn held_back(&self, today: Day) -> SortedSet<ContactId> {
         let queued = self.queue.values();
         let queued = queued.filter(|queued| is_unheard(queued.day, today) || !self.fits(queued));
@@ -79,8 +78,8 @@ impl Outbox {
         misfit || is_unheard(large::day(record), today)
     }
 
-    /// From which ordinal on what waits for a contact is sealed again: all of
-    /// it, or what follows a large message that was withdrawn.
+    /// The ordinal from which cells for a contact are sealed again: all of them, or
+    /// those after a withdrawn large message.
     fn sealed_again_from(&self, contact: ContactId, today: Day) -> u64 {
         let mut large = self.large.of(contact);
         if large.any(|record| self.is_large_unheard(record, today)) {
@@ -98,9 +97,9 @@ impl Outbox {
     /// What to seal again, in the order in which it was first sealed: each
     /// message and control delivery once.
     ///
-    /// Not if that would discard a whole window of cells of today: their
-    /// counters are used, and the recipient would not find what comes after
-    /// such a hole. Then it waits for tomorrow's counters. Protocol §5.
+    /// Nothing, if that would discard a whole window of today's cells: their
+    /// counters are used, and the recipient would find nothing after such a hole.
+    /// Those messages wait for tomorrow's counters. Protocol §5.
     pub(crate) fn overdue(
         &self,
         policy: SendPolicy,
@@ -114,7 +113,7 @@ impl Outbox {
             .map(|contact| (contact, self.sealed_again_from(contact, today)))
             .filter(|(contact, from)| !self.leaves_hole(*contact, today, *from))
             .collect();
-        // The delivery that uses the number of a cancelled message stands beside it.
+        // The number of a cancelled message is used by a control delivery.
         let mut found = SortedMap::new();
         for (ordinal, queued) in self.queue.iter() {
             let is_held_back =
@@ -128,8 +127,8 @@ impl Outbox {
                 }
                 CellPurpose::Message(message) => {
                     let former = self.is_former(policy, *message);
-                    // What is left of a message that was withdrawn and deleted
-                    // has no number any more.
+                    // Remaining cells of a withdrawn and deleted message have no
+                    // number.
                     let seq = messages.get(*message).map_or(0, |held| held.seq);
                     Some((contact, former, seq, false))
                 }

@@ -306,7 +306,7 @@ fn an_answer_to_a_post_counts_once_and_means_no_later_cell() {
     let mut tx = tx();
     let posted = outbox.acknowledge(&[0, 0, 7], &mut tx);
     assert_eq!(posted.get(&sent), Some(&1));
-    assert_eq!(tx.into_parts().changes.len(), 1);
+    assert_eq!(tx.changes.len(), 1);
     outbox.discard(&CellPurpose::Message(sent), &mut self::tx());
     push(&mut outbox, 1, TODAY, &CellPurpose::Message(at(CONTACT, 1)));
     assert_eq!(leaving(&outbox, OPEN), [2]);

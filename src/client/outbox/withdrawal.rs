@@ -8,14 +8,14 @@ use crate::{
 use super::{Outbox, large, resealing::SEAL_AGAIN};
 
 impl Outbox {
-    /// Withdraws a message: what has not left of it is dropped, so that it is
-    /// never whole. Of several cells every 32nd leaves all the same, from the
-    /// first on: a recipient finds nothing behind a longer hole in the day's
-    /// counters. Protocol §5.
+    /// Withdraws a message by dropping the cells that have not left, so that it
+    /// never becomes complete. Of several cells every 32nd, starting with the
+    /// first, is still sent: a recipient finds nothing after a longer hole in the
+    /// day's counters. Protocol §5.
     ///
-    /// The counters of the cells of a large message that are not sealed yet
-    /// are free again ([`Outbox::unused`]). So what waits behind it, none of
-    /// which has left, is marked to be sealed again with those.
+    /// Counters of a large message's unsealed cells become free again
+    /// ([`Outbox::unused`]). Cells that wait behind it have not left; they are
+    /// marked to be sealed again with those counters.
     pub(crate) fn cut_short(&mut self, message: MessageRef, tx: &mut Transaction) {
         let queued = self.queue.iter();
         let cells: Vec<u64> = queued
@@ -51,8 +51,7 @@ impl Outbox {
         Some((large::day(record), record.first_counter + record.next))
     }
 
-    /// Whether every cell that is left of a message is in a post without an
-    /// answer.
+    /// Whether every remaining cell of a message is in a post without an answer.
     pub(crate) fn may_have_left(&self, message: MessageRef) -> bool {
         let in_flight = self.in_flight();
         let mut queued = self.queue.iter();

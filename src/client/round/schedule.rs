@@ -4,34 +4,22 @@
 use rand_core::CryptoRng;
 use serde::Serialize;
 
-/// What a client does by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Task {
-    /// Reads the relay's description of itself.
-    Info,
-    /// Reads the own bucket.
-    Own,
-    /// Reads the lobby.
-    Lobby,
-    /// Posts one slot.
-    Slot,
-}
+use crate::base::words::worded;
 
-impl Task {
-    /// "info", "own", "lobby" or "slot".
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "info" => Some(Self::Info),
-            "own" => Some(Self::Own),
-            "lobby" => Some(Self::Lobby),
-            "slot" => Some(Self::Slot),
-            _ => None,
-        }
+worded! {
+    /// What a client does by itself.
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    pub enum Task {
+        /// Reads the relay's description of itself.
+        Info = "info",
+        /// Reads the own bucket.
+        Own = "own",
+        /// Reads the lobby.
+        Lobby = "lobby",
+        /// Posts one slot.
+        Slot = "slot",
     }
-
-    const ALL: [Self; 4] = [Self::Info, Self::Own, Self::Lobby, Self::Slot];
 }
 
 /// The lengths of the relay's epochs in milliseconds; all waits shrink with
@@ -77,7 +65,7 @@ pub(super) struct Schedule {
 impl Schedule {
     /// Of the tasks that `wanted` accepts, the one that is due first.
     pub(super) fn first(&self, wanted: impl Fn(Task) -> bool) -> Option<(Task, u64)> {
-        let due = Task::ALL.into_iter().zip(&self.entries);
+        let due = Task::ALL.iter().copied().zip(&self.entries);
         due.filter(|(task, _)| wanted(*task))
             .filter_map(|(task, entry)| Some((task, entry.due?)))
             .min_by_key(|(_, due)| *due)

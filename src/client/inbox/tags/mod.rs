@@ -40,8 +40,8 @@ impl TagOwner {
 
 /// The tags that the batches of one day are searched for.
 ///
-/// The index follows what changes and is not built again for it: nothing that
-/// a peer sends may cost as much as all contacts together.
+/// The index is updated, not rebuilt: nothing that a peer sends may cost as much as
+/// all contacts together.
 #[derive(Debug, Default)]
 pub(crate) struct Tags {
     /// Of contacts and own devices. One map for each day: as the days of the
@@ -69,8 +69,8 @@ pub(crate) struct TagSources<'a> {
 }
 
 impl Tags {
-    /// Derives all tags again at the next batch. Only for what the owner of the
-    /// device does: nothing that arrives may cost so much.
+    /// Derives all tags again at the next batch. Only an action of the device's
+    /// owner may cause this: it is too expensive for anything that arrives.
     pub(crate) fn reset(&mut self) {
         *self = Self {
             derived: self.derived,
@@ -117,8 +117,8 @@ impl Tags {
         self.closed_at = Some(closed_at);
     }
 
-    /// Tags watched in addition since the last call: only for those has a
-    /// batch that is being read to be searched again.
+    /// Tags added since the last call. A batch being read is searched again for
+    /// these only.
     pub(crate) fn take_new(&mut self) -> Vec<Tag> {
         core::mem::take(&mut self.new)
     }
@@ -173,7 +173,7 @@ impl Tags {
             .forget(|owner| matches!(owner, TagOwner::Rendezvous(id, _) if id == invitation));
     }
 
-    /// Stops watching for all invitations: another device does from now on.
+    /// Stops watching for all invitations, which another device does from now on.
     pub(crate) fn forget_invitations(&mut self) {
         self.invitations = TagIndex::new();
     }

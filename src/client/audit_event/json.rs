@@ -3,7 +3,7 @@
 
 use crate::{
     base::Month,
-    client::Gap,
+    client::view::Gap,
     envelope::DeliveryId,
     wire::{hex, json},
 };

@@ -3,11 +3,19 @@
 //! contact, the session id and the digest of the content; it never has content, a
 //! name or a secret.
 
+mod json;
+
 use crate::{
-    base::{ErrorCode, Month, UnixTime},
-    client::{ContactId, Gap, InvitationId, MessageRef, journal::json::Record},
+    base::{ErrorCode, Month, UnixTime, words::worded},
+    client::{
+        id::{ContactId, InvitationId, MessageRef},
+        view::Gap,
+    },
+    envelope::CheckedBy,
     identity::Fingerprint,
 };
+
+use json::Record;
 
 /// An event of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +57,7 @@ pub enum AuditEvent {
         /// The contact.
         contact: ContactId,
         /// How.
-        by: Check,
+        by: CheckedBy,
     },
     /// A contact became suspect.
     Suspect {
@@ -154,47 +162,38 @@ pub enum AuditEvent {
     Checkpoint,
 }
 
-/// How a contact was verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
-    /// The people compared the six digits.
-    Digits,
-    /// The host or a scan gave the expected fingerprint.
-    Expected,
-    /// The invitation was handed over in person.
-    InPerson,
+worded! {
+    /// The events of a message.
+    pub enum MessageEvent {
+        /// Proved, sealed and queued.
+        Sent = "sent",
+        /// The recipient reports that it arrived.
+        Delivered = "delivered",
+        /// No receipt arrived in time, or the message was abandoned.
+        Undelivered = "undelivered",
+        /// Arrived, its proof holds, and it is shown.
+        Received = "received",
+        /// Arrived and its proof holds; shown once the contact is verified.
+        Held = "held",
+        /// Was held and is shown now.
+        Released = "released",
+        /// Withdrawn by its sender before all of it was sent.
+        Cancelled = "cancelled",
+        /// Deleted here; its contact keeps it.
+        Deleted = "deleted",
+    }
 }
 
-/// The events of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageEvent {
-    /// Proved, sealed and queued.
-    Sent,
-    /// The recipient reports that it arrived.
-    Delivered,
-    /// No receipt arrived in time, or the message was abandoned.
-    Undelivered,
-    /// Arrived, its proof holds, and it is shown.
-    Received,
-    /// Arrived and its proof holds; shown once the contact is verified.
-    Held,
-    /// Was held and is shown now.
-    Released,
-    /// Withdrawn by its sender before all of it was sent.
-    Cancelled,
-    /// Deleted here; its contact keeps it.
-    Deleted,
-}
-
-/// How a vault was unlocked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnlockedBy {
-    /// With its passphrase.
-    Passphrase,
-    /// With a passkey.
-    Passkey,
-    /// With a key that the host keeps.
-    HostKey,
+worded! {
+    /// How a vault was unlocked.
+    pub enum UnlockedBy {
+        /// With its passphrase.
+        Passphrase = "passphrase",
+        /// With a passkey.
+        Passkey = "passkey",
+        /// With a key that the host keeps.
+        HostKey = "key",
+    }
 }
 
 impl AuditEvent {
@@ -244,16 +243,7 @@ impl AuditEvent {
             Self::Verified { .. } => "verified",
             Self::Suspect { .. } => "suspect",
             Self::Removed { .. } => "removed",
-            Self::Message { event, .. } => match event {
-                MessageEvent::Sent => "sent",
-                MessageEvent::Delivered => "delivered",
-                MessageEvent::Undelivered => "undelivered",
-                MessageEvent::Received => "received",
-                MessageEvent::Held => "held",
-                MessageEvent::Released => "released",
-                MessageEvent::Cancelled => "cancelled",
-                MessageEvent::Deleted => "deleted",
-            },
+            Self::Message { event, .. } => event.word(),
             Self::Filing { code: None, .. } => "filed",
             Self::Filing { code: Some(_), .. } => "filingFailed",
             Self::Rejected { .. } => "rejected",
@@ -286,14 +276,7 @@ impl AuditEvent {
             }
             Self::Withdrawn { invitation } => record.text("invitation", &invitation.to_string()),
             Self::Accepted { in_person, .. } => record.flag("inPerson", *in_person),
-            Self::Verified { by, .. } => record.text(
-                "by",
-                match by {
-                    Check::Digits => "digits",
-                    Check::Expected => "expected",
-                    Check::InPerson => "inPerson",
-                },
-            ),
+            Self::Verified { by, .. } => record.text("by", by.word()),
             Self::Suspect { code, .. } => record.text("code", code.as_str()),
             Self::Rejected { code, count, .. } => {
                 record.text("code", code.as_str());
@@ -332,14 +315,7 @@ impl AuditEvent {
             }
             Self::Locked { idle } => record.flag("idle", *idle),
             Self::UnlockFailed { count } => record.number("count", (*count).into()),
-            Self::Unlocked { by } => record.text(
-                "by",
-                match by {
-                    UnlockedBy::Passphrase => "passphrase",
-                    UnlockedBy::Passkey => "passkey",
-                    UnlockedBy::HostKey => "key",
-                },
-            ),
+            Self::Unlocked { by } => record.text("by", by.word()),
             Self::BreakGlassStarted { reason, minutes } => {
                 record.text("reason", reason);
                 record.number("minutes", (*minutes).into());
