@@ -255,6 +255,20 @@ fn records_match_their_snapshots() {
             }],
         },
     );
+    held.hold(
+        "members",
+        &MembersRecord {
+            named: "https://b.example\nhttps://c.example:8443".into(),
+            posts_at: Some("https://b.example".into()),
+        },
+    );
+    held.hold(
+        "members/named",
+        &MembersRecord {
+            named: "https://b.example".into(),
+            posts_at: None,
+        },
+    );
     let stated = StatedShapeRecord {
         buckets: 8,
         cell_size: 4_096,

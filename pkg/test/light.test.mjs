@@ -104,3 +104,35 @@ test("light reading needs a mirror of somebody else", async () => {
     });
   }
 });
+
+test("a host chooses the number of bitmaps, and a relay sees no other", async () => {
+  const [first, second] = [watched(relay.url), watched(relay.url)];
+  const sent = [];
+  const noting = (client) => ({
+    ...client,
+    select: (path, body, request) => {
+      sent.push(body[52]);
+      return client.select(path, body, request);
+    },
+  });
+  const relays = { ...noting(first.client), mirror: noting(second.client) };
+  const a = await person("A", relay.url);
+  const b = await person("B", relays, { reading: "light", lightQueries: 3 });
+  const events = record(b, "message");
+  const [toB] = await enrol(a, b);
+  for (let number = 0; number < 5; number++) await a.send(toB, { text: `result ${number}` });
+  await syncedUntil([a, b], "all messages", () => events.message.length === 5);
+  assert.deepEqual([...new Set(sent)], [3]);
+  await Promise.all([a.dispose(), b.dispose()]);
+  for (const lightQueries of [0, 17, 1.5, "8", null, Number.NaN]) {
+    const open = Portal.open({
+      relay: relay.url,
+      store: memoryStore(),
+      passphrase: "x",
+      name: "A",
+      create: true,
+      lightQueries,
+    });
+    await assert.rejects(open, (error) => error.code === "INVALID_ARGUMENT" && /lightQueries/.test(error.message));
+  }
+});

@@ -17,6 +17,7 @@ use crate::{
         journal::Journal,
         light::Light,
         mailboxes::Mailboxes,
+        members::Members,
         messages::Messages,
         outbox::Outbox,
         transaction::Transaction,
@@ -44,6 +45,7 @@ pub struct Client {
     pub(crate) journal: Journal,
     pub(crate) light: Light,
     pub(crate) forks: Forks,
+    pub(crate) members: Members,
 }
 
 impl Client {
@@ -181,6 +183,7 @@ impl Client {
             StoreKey::Filing => encoded(self.messages.filing_record()),
             StoreKey::Light => encoded(self.light.to_record()),
             StoreKey::Forks => encoded(self.forks.to_record()),
+            StoreKey::Members => encoded(self.members.to_record()),
             StoreKey::Overdue => encoded(self.contacts.shredding.to_record()),
             StoreKey::Journal => encoded(Some(self.journal.to_record())),
             StoreKey::Contact(id) => encoded(self.contacts.get(id).map(Contact::to_record)),

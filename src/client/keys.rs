@@ -9,6 +9,7 @@
 //! | `s/slot` | the slot that was posted last |
 //! | `s/light` | batches of which only the tags were read |
 //! | `s/forks` | proofs that an origin signed two histories |
+//! | `s/members` | other members of the relay's federation, and where posts go |
 //! | `s/settings` | settings, if they were ever set |
 //! | `s/filing` | since when messages are filed in the health record, if they are |
 //! | `s/overdue` | since when keys are overdue for shredding, if they are |
@@ -60,6 +61,8 @@ pub enum StoreKey {
     Light,
     /// `s/forks`
     Forks,
+    /// `s/members`
+    Members,
     /// `s/settings`
     Settings,
     /// `s/filing`
@@ -130,6 +133,7 @@ impl StoreKey {
             ["s", "slot"] => Self::Slot,
             ["s", "light"] => Self::Light,
             ["s", "forks"] => Self::Forks,
+            ["s", "members"] => Self::Members,
             ["s", "settings"] => Self::Settings,
             ["s", "filing"] => Self::Filing,
             ["s", "overdue"] => Self::Overdue,
@@ -201,6 +205,7 @@ impl fmt::Display for StoreKey {
             Self::Slot => f.write_str("s/slot"),
             Self::Light => f.write_str("s/light"),
             Self::Forks => f.write_str("s/forks"),
+            Self::Members => f.write_str("s/members"),
             Self::Settings => f.write_str("s/settings"),
             Self::Filing => f.write_str("s/filing"),
             Self::Overdue => f.write_str("s/overdue"),
@@ -280,6 +285,7 @@ mod tests {
             (StoreKey::Slot, "s/slot".to_owned()),
             (StoreKey::Light, "s/light".to_owned()),
             (StoreKey::Forks, "s/forks".to_owned()),
+            (StoreKey::Members, "s/members".to_owned()),
             (StoreKey::Settings, "s/settings".to_owned()),
             (StoreKey::Filing, "s/filing".to_owned()),
             (StoreKey::Overdue, "s/overdue".to_owned()),

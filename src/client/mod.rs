@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! machines   account settings mailboxes contacts invitations messages inbox
-//!            outbox devices emergencies journal light forks
+//!            outbox devices emergencies journal light forks members
 //! flows      load send seal pull scan accept rendezvous enrol maintain restore …
 //! round      what the client does by itself, and when
 //! ```
@@ -33,6 +33,7 @@ mod journal;
 mod keys;
 mod light;
 mod mailboxes;
+mod members;
 mod messages;
 mod outbox;
 mod round;
@@ -45,7 +46,7 @@ pub use client::Client;
 pub use contacts::{ContactState, Verified};
 pub use emergencies::MAX_EMERGENCY_MINUTES;
 pub use error::ClientError;
-pub(crate) use flows::Asked;
+pub(crate) use flows::{Asked, ReadHead};
 pub use flows::{Draft, Outgoing};
 pub use id::{ContactId, EmergencyId, InvitationId, MessagePage, MessageRef, OpenedPage};
 pub use inbox::Work;
@@ -53,6 +54,7 @@ pub use journal::Journal;
 pub use keys::StoreKey;
 pub(crate) use mailboxes::Part;
 pub use mailboxes::{Download, Mailbox};
+pub(crate) use members::Place;
 pub use messages::{FilingScope, FilingUpdate, MessageState};
 pub use outbox::{MAX_POST, Pieces, PiecesNeeded, Post};
 pub use round::{Answer, Ask, Clock, Failed, Failure, Progress, Round, Synced, Task};

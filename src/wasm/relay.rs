@@ -243,8 +243,10 @@ fn refusal(response: &Response) -> JsValue {
         .headers()
         .get("Retry-After")
         .and_then(|value| RetryAfter::parse(&value));
-    if let Some(wait) = wait {
-        set(&error, "retryAfter", &wait.get().into());
+    // Too many requests are an answer, also where no time is named.
+    let least = (status == 429).then_some(1);
+    if let Some(wait) = wait.map(RetryAfter::get).or(least) {
+        set(&error, "retryAfter", &wait.into());
     }
     error
 }

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::base::{UnixTime, error::coded};
 
-pub use origins::{Held, KindStanding, MemberInfo, OriginsAnswer, Standing, Standings};
+pub use origins::{
+    Held, KindStanding, MemberAnswer, MemberInfo, OriginsAnswer, Standing, Standings, is_member_url,
+};
 
 /// The supported protocol version: `protocol` in [`RelayInfo`].
 pub const PROTOCOL: u32 = 1;
@@ -57,8 +59,8 @@ pub struct InfoAnswer {
     pub settings: RelaySettings,
     /// How long the relay keeps a batch of the lobby, in seconds.
     pub lobby_retention_seconds: RetentionSeconds,
-    /// The origins of the members of its federation, whose batches it has.
-    pub members: Vec<Origin>,
+    /// The members of its federation, whose batches it has.
+    pub members: Vec<MemberAnswer>,
     /// The relay's clock. A hint: no check may depend on it.
     pub time: UnixTime,
 }

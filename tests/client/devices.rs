@@ -22,6 +22,7 @@ pub(crate) fn restored(backup: &Person) -> Person {
     client.set_receipt_delay(0).unwrap();
     let mut person = Person {
         queries: None,
+        members: (None, None),
         client,
         ticks: 0,
         round: tessera::client::Round::default(),

@@ -263,6 +263,14 @@ fn step(
                 c.read_light(queries).map(nothing_to_commit)
             });
         }
+        "set_members" => {
+            let members = vec!["https://member-1.example".to_owned()];
+            let members = dice.pick(&[None, Some(members), Some(Vec::new())]).clone();
+            call(person, counts, "set_members", |c| {
+                c.set_members(members, None);
+                Ok(nothing_to_commit(()))
+            });
+        }
         "configure" => {
             let info = dice
                 .pick(&[relay.info(), "{}".into(), String::new()])

@@ -123,6 +123,7 @@ impl World {
         client.set_receipt_delay(0).unwrap();
         let mut device = Person {
             queries: None,
+            members: (None, None),
             client,
             round: tessera::client::Round::default(),
             ticks: 0,

@@ -99,6 +99,20 @@ impl Relay {
         )
     }
 
+    /// `GET /v1/origins/…/numbered/headers?after=…`, of all buckets.
+    pub(crate) fn headers(&self, path: &str, listed: impl Fn(&BatchHeader) -> bool) -> Vec<u8> {
+        let numbered = self.published.iter();
+        let numbered = numbered.filter(|(bucket, _)| **bucket != BucketId::LOBBY.get());
+        let headers = numbered.flat_map(|(_, batches)| batches.iter().map(|(header, _)| header));
+        let (_, after) = path.split_once("?after=").unwrap();
+        let after: u64 = after.parse().unwrap();
+        let asked = headers.filter(|header| {
+            let origin = path.contains(&format!("/origins/{}/", header.origin));
+            origin && header.epoch > after && listed(header)
+        });
+        asked.flat_map(|header| header.encode()).collect()
+    }
+
     /// Segments, and the tags of batches and segments.
     pub(crate) fn get_light(&self, bucket: BucketId, path: &str) -> Option<Vec<u8>> {
         let whole = path.strip_suffix("/tags");

@@ -12,7 +12,7 @@ mod stage;
 
 pub(crate) use dice::Dice;
 pub(crate) use person::Person;
-pub(crate) use relay::{Backup, Relay, bucket_of};
+pub(crate) use relay::{Backup, Relay, bucket_of, member_url};
 pub(crate) use rounds::{ALL_TASKS, Slot, is_for_lobby};
 pub(crate) use stage::{clock_at, enrol, pair, round};
 

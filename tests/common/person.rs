@@ -21,6 +21,8 @@ pub(crate) struct Person {
     pub(crate) events: Vec<Event>,
     /// Bitmaps of light reading, where it is on.
     pub(crate) queries: Option<u8>,
+    /// What the host says about other members, and the mirror.
+    pub(crate) members: (Option<Vec<String>>, Option<String>),
 }
 
 impl Person {
@@ -38,6 +40,7 @@ impl Person {
             store: BTreeMap::new(),
             events: Vec::new(),
             queries: None,
+            members: (None, None),
         };
         person.commit(Effects {
             changes,
@@ -59,6 +62,7 @@ impl Person {
             store: self.store.clone(),
             events: Vec::new(),
             queries: None,
+            members: (None, None),
         }
     }
 
@@ -66,6 +70,13 @@ impl Person {
     pub(crate) fn read_light(&mut self, queries: u8) {
         self.queries = Some(queries);
         self.client.read_light(self.queries).unwrap();
+    }
+
+    /// What the host says about other members, from now on.
+    pub(crate) fn set_members(&mut self, members: Option<Vec<String>>, mirror: Option<&str>) {
+        self.members = (members, mirror.map(str::to_owned));
+        let (members, mirror) = self.members.clone();
+        self.client.set_members(members, mirror);
     }
 
     /// One transaction; then its events are shown.
@@ -112,6 +123,8 @@ impl Person {
         self.client = Client::load(&records).unwrap();
         self.client.set_receipt_delay(0).unwrap();
         self.client.read_light(self.queries).unwrap();
+        let (members, mirror) = self.members.clone();
+        self.client.set_members(members, mirror);
         self.round = Round::default();
         self.ticks = 0;
     }

@@ -97,10 +97,11 @@ impl Relay {
     }
 
     fn federation(&self) -> String {
-        let members = self.members.iter().map(|key| {
+        let members = self.members.iter().enumerate().map(|(number, key)| {
             format!(
-                r#"{{"origin":"{}","name":"x","urls":["https://x.example"],"publishes":true}}"#,
-                key.origin()
+                r#"{{"origin":"{}","name":"x","urls":["http://x.example","{}/"],"publishes":true}}"#,
+                key.origin(),
+                member_url(number)
             )
         });
         members.collect::<Vec<_>>().join(",")
@@ -220,6 +221,9 @@ impl Relay {
         if path == paths::ORIGINS {
             return Some(self.origins().into_bytes());
         }
+        if path.contains("/numbered/headers") {
+            return Some(self.headers(path, listed));
+        }
         for bucket in self.mailboxes() {
             if path == paths::index(bucket) {
                 return Some(self.index_of(bucket.get(), listed).into_bytes());
@@ -260,4 +264,9 @@ impl Relay {
 /// The number of the bucket that a client reads as this mailbox.
 pub(crate) fn bucket_of(client: &Client, mailbox: Mailbox) -> u32 {
     client.bucket(mailbox).unwrap().get()
+}
+
+/// The URL of a member of the federation, by its place in the list.
+pub(crate) fn member_url(number: usize) -> String {
+    format!("https://member-{number}.example")
 }

@@ -313,3 +313,77 @@ test("a page that comes into view, and a network that is back, reach the loop in
   );
   assert.equal(await found(browser, url), "pageshow");
 });
+
+test("light reading, its mirror and other members reach the loop in the worker", async () => {
+  const url = await bundle(
+    "light",
+    `${prelude} import { init, httpRelay } from "tessera-portal";
+     import { meet } from "./converse.js";
+     globalThis.found = (async () => {
+       await init({ wasm: "/assets/core.wasm" });
+       const asked = { relay: [], mirror: [], member: [], named: [] };
+       let isDead = false;
+       const real = httpRelay({ url: ${RELAY} });
+       // One relay under several names: what crosses the worker's border is what counts here.
+       const client = (who, name) => {
+         const ask = (method) => async (path, ...more) => {
+           asked[who].push(method + " " + path.split("/").at(-1));
+           if (who === "relay" && isDead) throw new Error("dead");
+           return real[method](path, ...more);
+         };
+         return { url: name, get: ask("get"), post: ask("post"), select: ask("select") };
+       };
+       const relay = (others) => ({ ...client("relay", real.url), mirror: client("mirror", "https://mirror.example"), ...others });
+       const read = async (others) => {
+         isDead = false;
+         const opened = [];
+         const person = (options) => {
+           const isReader = opened.push(options) === 2;
+           return open(isReader ? { ...options, relay: relay(others), reading: "light" } : options);
+         };
+         const { rivera, alex, toAlex, toRivera, synced } = await meet({ open: person, memoryStore }, ${RELAY});
+         const selects = asked.mirror.includes("select select") && asked.relay.includes("select select");
+         isDead = true;
+         await rivera.send(toAlex, { text: "While it is dead." });
+         let arrived;
+         for (let round = 0; round < 100 && !arrived; round++) {
+           await rivera.sync({ flush: true });
+           await alex.sync().catch(() => {});
+           arrived = (await alex.messages(toRivera)).find(({ text }) => text === "While it is dead.");
+           await new Promise((resolve) => setTimeout(resolve, 100));
+         }
+         await Promise.all([rivera.dispose(), alex.dispose()]);
+         return [selects, arrived?.state];
+       };
+       const given = await read({ members: [client("member", "https://member.example")] });
+       const looks = asked.member.includes("select select");
+       const alone = await read({ members: [] });
+       return { given, looks, alone };
+     })();`,
+  );
+  assert.deepEqual(await found(browser, url), {
+    given: [true, "verified"],
+    looks: true,
+    alone: [true, undefined],
+  });
+});
+
+test("addresses of a mirror and of members are those of the page, and are checked in the worker", async () => {
+  const url = await bundle(
+    "addresses",
+    `${prelude} globalThis.found = (async () => {
+       const at = (relay, reading = "light") => codeOf(open(options({ relay, reading })));
+       const other = new URL("/", ${RELAY});
+       const portal = await open(options({ relay: { url: "/", mirror: other, members: [{ url: "https://member.example" }] }, reading: "light" }));
+       await portal.dispose();
+       return {
+         same: await at({ url: "/", mirror: other, members: [location.origin] }),
+         twice: await at({ url: "/", mirror: other, members: [other] }),
+         many: await at({ url: "/", mirror: other, members: [1, 2, 3, 4, 5].map((n) => "https://" + n + ".example") }),
+         none: await at({ url: "/", members: [] }),
+       };
+     })();`,
+  );
+  const refused = [true, "INVALID_ARGUMENT", false];
+  assert.deepEqual(await found(browser, url), { same: refused, twice: refused, many: refused, none: refused });
+});

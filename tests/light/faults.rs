@@ -166,8 +166,20 @@ fn a_relay_that_forgets_between_the_requests_is_asked_again() {
     assert_eq!(all.len(), number);
 }
 
+/// Proofs of two histories that were told.
+pub(crate) fn told_proofs(stage: &Stage) -> Vec<String> {
+    let events = stage.b.events.iter();
+    let told = events.filter_map(|event| match event {
+        Event::Notice(notice) if notice.code == ErrorCode::Equivocation.as_str() => {
+            notice.proof.clone()
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
 /// The origin showed the mirror another batch for the same epoch.
-fn forked(stage: &Stage) -> (Relay, BatchHeader) {
+pub(crate) fn forked(stage: &Stage) -> (Relay, BatchHeader) {
     let mut other = stage.relay.clone();
     let bucket = stage.own_bucket();
     let batches = other.published.get_mut(&bucket).unwrap();
@@ -197,17 +209,7 @@ fn two_batches_of_one_origin_and_epoch_are_kept_as_proof_and_told() {
     stage.mirror = Some(other);
     stage.open();
     stage.run(70);
-    let told: Vec<_> = stage
-        .b
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Notice(notice) if notice.code == ErrorCode::Equivocation.as_str() => {
-                notice.proof.clone()
-            }
-            _ => None,
-        })
-        .collect();
+    let told = told_proofs(&stage);
     let [proof] = &told[..] else {
         panic!("told {} times", told.len());
     };

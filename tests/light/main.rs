@@ -14,6 +14,7 @@ mod chances;
 mod collusion;
 #[path = "../common/mod.rs"]
 mod common;
+mod failover;
 mod faults;
 mod federation;
 mod figures;

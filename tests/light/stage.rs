@@ -91,6 +91,8 @@ pub(crate) struct Stage {
     pub(crate) b: Person,
     pub(crate) b_at_a: ContactId,
     pub(crate) seen: [Log; 2],
+    /// Members that were asked in the place of the relay.
+    pub(crate) members: Vec<String>,
     /// What the person answers when asked whether to download much.
     pub(crate) agrees: bool,
     pub(crate) confirmed: Vec<(u64, bool)>,
@@ -115,6 +117,7 @@ impl Stage {
             b,
             b_at_a,
             seen: [Log::default(), Log::default()],
+            members: Vec::new(),
             agrees: true,
             confirmed: Vec::new(),
             rng: Steady(Dice::new(1)),
@@ -200,6 +203,10 @@ impl Stage {
             Ask::Confirm { bytes, tells } => {
                 self.confirmed.push((*bytes, *tells));
                 Some(Answer::Confirmed(self.agrees))
+            }
+            Ask::At(member, ask) => {
+                self.members.push(member.clone());
+                self.answer(ask)
             }
             Ask::Get(path) | Ask::Keep { path, .. } => {
                 let answer = self.b.answer(&mut self.relay, ask);

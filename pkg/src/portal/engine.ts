@@ -88,25 +88,35 @@ export interface Synced {
 export type Ask =
   | { readonly kind: "continue" }
   | { readonly kind: "load"; readonly keys: readonly string[] }
-  | { readonly kind: "get"; readonly path: string }
+  /** `member`: the URL of another member of the federation that is asked in place of the relay. */
+  | { readonly kind: "get"; readonly path: string; readonly member?: string }
   /** Keep the body until it is handed over. `ahead` is asked for next if nothing fails. */
-  | { readonly kind: "keep"; readonly path: string; readonly ahead: readonly string[] }
+  | { readonly kind: "keep"; readonly path: string; readonly ahead: readonly string[]; readonly member?: string }
   | { readonly kind: "handOver"; readonly path: string }
   /** `tells`: that it is downloaded tells the relay that the bucket has something for this person. */
   | { readonly kind: "confirm"; readonly bytes: number; readonly tells: boolean }
   /** Of the mirror's. */
   | { readonly kind: "mirror"; readonly path: string }
   /** Post each body to the path of its relay, both at once. */
-  | { readonly kind: "select"; readonly path: string; readonly relay: Uint8Array; readonly mirror: Uint8Array }
+  | {
+      readonly kind: "select";
+      readonly path: string;
+      readonly relay: Uint8Array;
+      readonly mirror: Uint8Array;
+      readonly member?: string;
+    }
   | ({ readonly kind: "progress" } & Omit<PullProgress, "kind">)
-  | { readonly kind: "post"; readonly path: string; readonly body: Uint8Array }
+  | { readonly kind: "post"; readonly path: string; readonly body: Uint8Array; readonly member?: string }
   | ({ readonly kind: "synced" } & Synced)
   /** `until` is in milliseconds of the monotonic clock; null for not before something is requested. */
   | { readonly kind: "wait"; readonly until: number | null };
 
 /** Why the relay did not answer. */
 export type Failure =
+  /** No answer, if there is nothing to wait for; or an answer that asks to wait. */
   | { readonly failure: "unavailable"; readonly retryAfterMs: number }
+  /** An answer that says that this client is not served. */
+  | { readonly failure: "denied"; readonly retryAfterMs: number }
   | { readonly failure: "missing" | "refused" };
 
 /** What came of an ask. */

@@ -18,12 +18,15 @@ const RUNTIME_OPTIONS = [
   "idleMinutes",
   "receiptDelayMinutes",
   "reading",
+  "lightQueries",
   "backup",
   "log",
   "confirmLargeDownload",
 ] as const;
 /** The longest average time that a receipt may wait, two days: a message without one is shown as undelivered after seven. */
 const MOST_RECEIPT_DELAY_MINUTES = 2880;
+/** Most bitmaps that a relay takes in one request. */
+const MOST_LIGHT_QUERIES = 16;
 export const READ_OPTIONS = ["store", "passphrase", "passkey", "key"] as const satisfies (keyof ReadOptions)[];
 export const OPEN_OPTIONS = [
   ...RUNTIME_OPTIONS,
@@ -51,6 +54,7 @@ export function requireRuntimeOptions({
   idleMinutes,
   receiptDelayMinutes,
   reading,
+  lightQueries,
   backup,
   log,
   confirmLargeDownload,
@@ -60,10 +64,11 @@ export function requireRuntimeOptions({
   if (receiptDelayMinutes !== undefined) requireReceiptDelay(receiptDelayMinutes);
   if (reading !== undefined && reading !== "whole" && reading !== "light")
     throw invalid('reading is neither "whole" nor "light"');
+  if (lightQueries !== undefined) requireLightQueries(lightQueries);
   callback(backup, "backup");
   callback(log, "log");
   callback(confirmLargeDownload, "confirmLargeDownload");
-  return { pace, idleMinutes, receiptDelayMinutes, reading, backup, log, confirmLargeDownload };
+  return { pace, idleMinutes, receiptDelayMinutes, reading, lightQueries, backup, log, confirmLargeDownload };
 }
 
 /** Light reading needs a second relay: without it nothing would be hidden from the first. */
@@ -104,6 +109,11 @@ export function requireOpeningArgument(opening: unknown, name: string): Opening 
   const given = known(opening as { passkey?: unknown; key?: unknown }, name, ["passkey", "key"]);
   if (given.key === undefined && given.passkey !== true) throw invalid(`${name}.passkey is not true`);
   return requireOpening(given);
+}
+
+function requireLightQueries(queries: unknown): void {
+  if (!Number.isInteger(queries) || !((queries as number) >= 1 && (queries as number) <= MOST_LIGHT_QUERIES))
+    throw invalid(`lightQueries is not a whole number from 1 to ${MOST_LIGHT_QUERIES}`);
 }
 
 function requireReceiptDelay(minutes: unknown): void {

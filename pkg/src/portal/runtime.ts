@@ -12,6 +12,7 @@ import type { Message, Pace, PullProgress } from "./types.js";
 import { TesseraError, isTesseraError } from "../errors.js";
 import { Relay, type RelayClient } from "../relay/client.js";
 import { RelayDriver } from "../relay/driver.js";
+import { Members, allowedMembers } from "../relay/members.js";
 import { ReachabilityMonitor } from "../relay/reachability.js";
 import type { Store } from "../store/store.js";
 import { BackupKeeper } from "../vault/backup.js";
@@ -20,8 +21,8 @@ import type { VaultLock } from "../vault/lock.js";
 import { forgetFailures } from "../vault/failures.js";
 import type { OpenedVault, UnlockKind } from "../vault/vault.js";
 
-/** Bitmaps of each request of light reading: how many cells a look can retrieve. */
-const QUERIES = 8;
+/** Bitmaps of each request of light reading, unless the host says another number: how many cells a look can retrieve. */
+const LIGHT_QUERIES = 8;
 
 /** Dispatches an event to the page. */
 export type Emit = <K extends keyof PortalEvents>(type: K, detail: PortalEvents[K]["detail"]) => void;
@@ -49,8 +50,8 @@ export class Runtime {
     this.#failed = vault.failed;
     this.#lock = lock;
     lock.lost.addEventListener("abort", () => void this.#takenOver(lock.lost.reason as TesseraError));
-    const { pace = "steady", receiptDelayMinutes, reading } = options;
-    const mirror = reading === "light" && client.mirror !== undefined ? new Relay(client.mirror) : undefined;
+    const { pace = "steady", receiptDelayMinutes, reading, lightQueries = LIGHT_QUERIES } = options;
+    const mirror = reading === "light" ? client.mirror : undefined;
     this.pace = pace;
     this.log = new HostLog(options.log);
     this.log.write("opened", { level: "info" });
@@ -61,7 +62,8 @@ export class Runtime {
       (event) => this.#show(event),
       (engine) => {
         if (receiptDelayMinutes !== undefined) engine.setReceiptDelay(receiptDelayMinutes);
-        if (mirror !== undefined) engine.readLight(QUERIES);
+        if (mirror !== undefined) engine.readLight(lightQueries);
+        engine.setMembers(allowedMembers(client), mirror?.url);
       },
     );
     const relay = new ReachabilityMonitor(new Relay(client), this.host, {
@@ -72,7 +74,8 @@ export class Runtime {
       onTrouble: (method, code) => this.log.write("request", { level: "warn", code, method }),
     });
     const onProgress = (progress: PullProgress): void => this.emit("progress", progress);
-    this.driver = new RelayDriver(this.host, relay, mirror, options.confirmLargeDownload, onProgress, (error) => {
+    const members = new Members(client, mirror !== undefined, relay);
+    this.driver = new RelayDriver(this.host, relay, members, options.confirmLargeDownload, onProgress, (error) => {
       if (!lock.lost.aborted) this.emit("stopped", error);
     });
     this.prompt = new PromptSending(this.host, this.driver, vault.prompt);

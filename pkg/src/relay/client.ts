@@ -29,6 +29,10 @@ export interface RelayClient {
   select?(path: string, body: Uint8Array, request?: RelayRequest): Promise<Uint8Array>;
   /** A second relay, of another operator, for `reading: "light"`. */
   readonly mirror?: RelayClient;
+  /** Clients of other members of the relay's federation, used in this order while the relay does not answer. */
+  readonly members?: readonly RelayClient[];
+  /** Without `members`: a client of a member that the relay has named. Left out, no other member is used. */
+  member?(url: string): RelayClient | Promise<RelayClient>;
   /**
    * Listens to the relay's notices for this bucket and the lobby until the stream ends, and resolves then. A client that has no
    * such stream leaves it out: the portal then asks by the clock.
@@ -48,17 +52,22 @@ export interface RelayOptions {
    * For `reading: "light"`: a second relay that has the same batches and belongs to another operator. Two that pool their logs learn
    * what each reader retrieves. Only the host may name it, never a relay.
    */
-  readonly mirror?: URL | string | Omit<RelayOptions, "mirror">;
+  readonly mirror?: URL | string | Omit<RelayOptions, "mirror" | "members">;
+  /**
+   * Other members of the relay's federation, 4 at most: while the relay does not answer, they are read and posted to in this order.
+   * Without it, those that the relay names, without an access token; an empty list for none.
+   */
+  readonly members?: readonly (URL | string | Omit<RelayOptions, "mirror" | "members">)[];
 }
 
 /** The default client: HTTP through `fetch`, without cookies, referrer or redirects. Needs `init()`. */
 export function httpRelay(options: RelayOptions): RelayClient {
-  const { url, accessToken, mirror } = known(options, "relay", ["url", "accessToken", "mirror"]);
+  const { url, accessToken, mirror, members } = known(options, "relay", ["url", "accessToken", "mirror", "members"]);
   if (accessToken !== undefined && typeof accessToken !== "function") text(accessToken, "accessToken");
   const access = new Access(urlText(url), accessToken);
   return {
     url: access.url,
-    ...(mirror === undefined ? {} : { mirror: mirrorOf(mirror, access.url) }),
+    ...others(access.url, mirror, members),
     select: (path, body, request) =>
       bounded([request?.signal], (signal, onProgress) =>
         access.use((client) => client.select(path, body, signal, onProgress)),
@@ -83,12 +92,26 @@ export function httpRelay(options: RelayOptions): RelayClient {
   };
 }
 
-/** A relay cannot be its own mirror: it would see both bitmaps. */
-function mirrorOf(mirror: unknown, relay: string): RelayClient {
-  const given = typeof mirror === "string" || isUrl(mirror) ? { url: mirror } : object(mirror, "relay.mirror");
-  const client = httpRelay(known(given as unknown as RelayOptions, "relay.mirror", ["url", "accessToken"]));
-  if (new URL(client.url).host === new URL(relay).host) throw invalid("relay.mirror is the relay itself");
-  return client;
+/** Most members besides the relay, as in the engine. */
+const MOST_MEMBERS = 4;
+
+/** The other relays. None is given twice: a relay that is also the mirror would see both bitmaps. */
+function others(relay: string, mirror: unknown, members: unknown): Pick<RelayClient, "mirror" | "members" | "member"> {
+  const hosts = [new URL(relay).host];
+  const other = (given: unknown, name: string): RelayClient => {
+    const options = typeof given === "string" || isUrl(given) ? { url: given } : object(given, name);
+    const { url, accessToken } = known(options as unknown as RelayOptions, name, ["url", "accessToken"]);
+    const client = httpRelay({ url, members: [], ...(accessToken === undefined ? {} : { accessToken }) });
+    const { host } = new URL(client.url);
+    if (hosts.includes(host)) throw invalid(`${name} is ${host === hosts[0] ? "the relay itself" : "given twice"}`);
+    hosts.push(host);
+    return client;
+  };
+  const second = mirror === undefined ? {} : { mirror: other(mirror, "relay.mirror") };
+  if (members === undefined) return { ...second, member: (url) => httpRelay({ url, members: [] }) };
+  if (!Array.isArray(members)) throw invalid("relay.members is not a list");
+  if (members.length > MOST_MEMBERS) throw invalid(`relay.members has more than ${MOST_MEMBERS}`);
+  return { ...second, members: members.map((member, place) => other(member, `relay.members[${place}]`)) };
 }
 
 type Token = string | undefined;
@@ -151,7 +174,19 @@ export function relayClient(relay: unknown): RelayClient {
   if (typeof given.get !== "function" || typeof given.post !== "function") return httpRelay(given);
   if (typeof given.url !== "string") throw invalid("relay.url is not a string");
   if (given.mirror !== undefined) requireMirror(given.mirror);
+  if (given.members !== undefined) requireMembers(given.members);
+  if (given.member !== undefined && typeof given.member !== "function") throw invalid("relay.member is not a function");
   return given as RelayClient;
+}
+
+function requireMembers(members: unknown): void {
+  if (!Array.isArray(members)) throw invalid("relay.members is not a list");
+  if (members.length > MOST_MEMBERS) throw invalid(`relay.members has more than ${MOST_MEMBERS}`);
+  for (const member of members) {
+    const { url, get, post } = object(member, "relay.members") as Partial<RelayClient>;
+    if (typeof url !== "string" || typeof get !== "function" || typeof post !== "function")
+      throw invalid("relay.members has one without url, get and post");
+  }
 }
 
 function requireMirror(mirror: unknown): void {

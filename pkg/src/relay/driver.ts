@@ -11,6 +11,8 @@ import { TesseraError, asTesseraError, isTesseraError } from "../errors.js";
 import type { Relay } from "./client.js";
 import { savesData, sleep, ticks } from "./environment.js";
 import { Hasher } from "./hashes.js";
+import type { Members } from "./members.js";
+import type { ReachabilityMonitor } from "./reachability.js";
 
 /** Asks the host whether this many bytes may be pulled. It is not called unless data saving is on. */
 export type ConfirmLargeDownload = (bytes: number) => boolean | Promise<boolean>;
@@ -40,9 +42,8 @@ const LONGEST_SLEEP_MS = 60_000;
 
 export class RelayDriver {
   readonly #host: EngineHost;
-  readonly #relay: Relay;
-  /** The second relay, of light reading. */
-  readonly #mirror: Relay | undefined;
+  readonly #relay: ReachabilityMonitor;
+  readonly #members: Members;
   readonly #confirmLargeDownload: ConfirmLargeDownload | undefined;
   readonly #onProgress: (progress: PullProgress) => void;
   readonly #onEnd: (error: TesseraError) => void;
@@ -54,7 +55,7 @@ export class RelayDriver {
   #over: TesseraError | undefined;
   #woken = false;
   #wakeSleeper: () => void = () => {};
-  /** Requests made ahead of their turn, by path. */
+  /** Requests made ahead of their turn, by member and path. */
   readonly #ahead = new Map<string, Promise<Uint8Array>>();
   /** Bodies that wait to be opened, by path: outside of the module, whose memory never shrinks. */
   readonly #kept = new Map<string, Uint8Array>();
@@ -63,15 +64,15 @@ export class RelayDriver {
   /** `onEnd` is called if the rounds end by themselves, which only a failing store or a defect makes them do. */
   constructor(
     host: EngineHost,
-    relay: Relay,
-    mirror: Relay | undefined,
+    relay: ReachabilityMonitor,
+    members: Members,
     confirmLargeDownload: ConfirmLargeDownload | undefined,
     onProgress: (progress: PullProgress) => void,
     onEnd: (error: TesseraError) => void,
   ) {
     this.#host = host;
     this.#relay = relay;
-    this.#mirror = mirror;
+    this.#members = members;
     this.#confirmLargeDownload = confirmLargeDownload;
     this.#onProgress = onProgress;
     this.#onEnd = onEnd;
@@ -116,7 +117,7 @@ export class RelayDriver {
 
   #abandonRequests(): void {
     this.#relay.abandon();
-    this.#mirror?.abandon();
+    this.#members.abandon();
   }
 
   /** Does these tasks once, now: reads the mailboxes, then posts one slot, or the whole queue with `flush`. */
@@ -224,13 +225,13 @@ export class RelayDriver {
       case "load":
         return { kind: "loaded", records: await this.#host.sealed(ask.keys) };
       case "get":
-        return this.#get(this.#relay, ask.path);
+        return this.#get(this.#at(ask.member), ask.path);
       case "mirror":
-        return this.#get(this.#mirror ?? this.#relay, ask.path);
+        return this.#get(this.#members.mirror ?? this.#relay, ask.path);
       case "select":
-        return this.#select(ask.path, ask.relay, ask.mirror);
+        return this.#select(this.#at(ask.member), ask.path, ask.relay, ask.mirror);
       case "keep":
-        return this.#keep(ask.path, ask.ahead);
+        return this.#keep(ask.member, ask.path, ask.ahead);
       case "handOver":
         return this.#handOver(ask.path);
       case "confirm":
@@ -239,15 +240,22 @@ export class RelayDriver {
         this.#progress({ ...ask, kind: "pull" });
         return undefined;
       case "post":
-        return this.#post(ask.path, ask.body);
+        return this.#post(this.#at(ask.member), ask.path, ask.body);
       case "synced":
+        await this.#relay.settle();
         await this.#synced(ask);
         return undefined;
       case "wait":
+        await this.#relay.settle();
         this.#forget();
         await this.#sleepUntil(ask.until);
         return undefined;
     }
+  }
+
+  /** The relay, or another member by its URL. */
+  #at(member: string | undefined): Relay {
+    return member === undefined ? this.#relay : this.#members.at(member);
   }
 
   async #get(relay: Relay, path: string): Promise<Answer> {
@@ -258,15 +266,15 @@ export class RelayDriver {
     }
   }
 
-  async #keep(path: string, ahead: readonly string[]): Promise<Answer> {
-    for (const next of [path, ...ahead]) {
-      if (this.#ahead.has(next)) continue;
-      const request = this.#relay.get(next);
+  async #keep(member: string | undefined, path: string, ahead: readonly string[]): Promise<Answer> {
+    const [relay, named] = [this.#at(member), (path: string): string => `${member ?? ""}${path}`];
+    for (const next of [path, ...ahead].filter((next) => !this.#ahead.has(named(next)))) {
+      const request = relay.get(next);
       request.catch(() => {}); // seen when it is its turn
-      this.#ahead.set(next, request);
+      this.#ahead.set(named(next), request);
     }
-    const request = this.#ahead.get(path) as Promise<Uint8Array>;
-    this.#ahead.delete(path);
+    const request = this.#ahead.get(named(path)) as Promise<Uint8Array>;
+    this.#ahead.delete(named(path));
     try {
       const bytes = await request;
       this.#kept.set(path, bytes);
@@ -293,19 +301,20 @@ export class RelayDriver {
   }
 
   /** Neither relay gets the other's bitmaps, and the engine draws others for every request. */
-  async #select(path: string, one: Uint8Array, other: Uint8Array): Promise<Answer> {
+  async #select(first: Relay, path: string, one: Uint8Array, other: Uint8Array): Promise<Answer> {
+    const second = this.#members.mirror;
     try {
-      if (this.#mirror === undefined) throw new TesseraError("MIRROR_UNREACHABLE", "there is no mirror");
-      const [relay, mirror] = await Promise.all([this.#relay.select(path, one), this.#mirror.select(path, other)]);
+      if (second === undefined) throw new TesseraError("MIRROR_UNREACHABLE", "there is no mirror");
+      const [relay, mirror] = await Promise.all([first.select(path, one), second.select(path, other)]);
       return { kind: "selected", relay, mirror };
     } catch (thrown) {
       return { kind: "selected", ...this.#failure(thrown) };
     }
   }
 
-  async #post(path: string, body: Uint8Array): Promise<Answer> {
+  async #post(relay: Relay, path: string, body: Uint8Array): Promise<Answer> {
     try {
-      await this.#relay.post(path, body);
+      await relay.post(path, body);
       return { kind: "posted" };
     } catch (thrown) {
       return { kind: "posted", ...this.#failure(thrown) };
@@ -319,7 +328,8 @@ export class RelayDriver {
     if (error.code === "NOT_FOUND" || error.code === "RETENTION_PASSED") return { failure: "missing" };
     this.#failed(error);
     if (error.code === "RELAY_REFUSED" || error.code === "WINDOW_MISMATCH") return { failure: "refused" };
-    return { failure: "unavailable", retryAfterMs: (error.retryAfter ?? 0) * 1000 };
+    const silent = error.code === "RELAY_UNREACHABLE" || error.code === "RELAY_BUSY";
+    return { failure: silent ? "unavailable" : "denied", retryAfterMs: (error.retryAfter ?? 0) * 1000 };
   }
 
   #failed(error: TesseraError): void {

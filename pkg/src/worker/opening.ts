@@ -86,18 +86,24 @@ function absolute(value: unknown): unknown {
     }
   }
   if (typeof value !== "object" || value === null) return value;
-  const { get, post, select, notices, mirror, url } = value as Record<string, unknown>;
-  const second = mirror === undefined ? {} : { mirror: absolute(mirror) };
+  const { get, post, select, notices, mirror, members, member, url } = value as Record<string, unknown>;
+  const others = {
+    ...(mirror === undefined ? {} : { mirror: absolute(mirror) }),
+    ...(members === undefined ? {} : { members: Array.isArray(members) ? members.map(absolute) : members }),
+    ...(typeof member === "function"
+      ? { member: async (url: string) => absolute(await (member as (url: string) => unknown).call(value, url)) }
+      : {}),
+  };
   if (typeof get === "function" && typeof post === "function") {
     const bound = { url, get: get.bind(value), post: post.bind(value) };
     return {
       ...bound,
-      ...second,
+      ...others,
       ...(typeof select === "function" ? { select: select.bind(value) } : {}),
       ...(typeof notices === "function" ? { notices: notices.bind(value) } : {}),
     };
   }
   return Object.getPrototypeOf(value) === Object.prototype && url !== undefined
-    ? { ...value, url: absolute(url), ...second }
+    ? { ...value, url: absolute(url), ...others }
     : value;
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use tessera::wire::{BucketCount, CellSize, Origin, hex, relay_api::MemberInfo};
+use tessera::wire::{
+    BucketCount, CellSize, Origin, hex,
+    relay_api::{MemberInfo, is_member_url},
+};
 
 use crate::Config;
 
@@ -204,11 +207,11 @@ impl Entry {
         {
             return Err(wrong("peer: a host and a port"));
         }
-        let is_url = |url: &String| {
-            is_text(url) && (url.starts_with("https://") || url.starts_with("http://"))
-        };
+        let is_url = |url: &String| is_member_url(url);
         if !(1..=MOST_EACH).contains(&self.urls.len()) || !self.urls.iter().all(is_url) {
-            return Err(wrong("urls: 1 to 8 that begin with https://"));
+            return Err(wrong(
+                "urls: 1 to 8 https URLs, or http to this machine, without credentials, query and fragment",
+            ));
         }
         if self.lobby && !self.publishes {
             return Err(wrong("lobby = true needs publishes = true"));
@@ -291,6 +294,12 @@ mod tests {
                 "the same peer",
             ),
             (two().replace("https://a", "ftp://a"), "urls"),
+            (two().replace("https://a", "http://a"), "urls"),
+            (two().replace("https://a", "https://me:key@a"), "urls"),
+            (
+                two().replace("https://a.example", "https://a.example?x"),
+                "urls",
+            ),
             (
                 two().replace("publishes = true", "publishes = false"),
                 "lobby",

@@ -32,9 +32,16 @@ pub struct Portal {
 
 impl Portal {
     /// Besides pages of the relay itself, only those of `ancestors` may frame the portal.
+    /// It may ask the relays at `members`, URLs of the federation, while this one does
+    /// not answer.
     #[must_use]
-    pub fn new(directory: PathBuf, ancestors: &[FrameAncestor]) -> Self {
-        let mut policy = CONTENT_SECURITY_POLICY.to_owned();
+    pub fn new(directory: PathBuf, ancestors: &[FrameAncestor], members: &[String]) -> Self {
+        let mut reached = "connect-src 'self'".to_owned();
+        for member in members {
+            reached.push(' ');
+            reached.push_str(web_origin(member));
+        }
+        let mut policy = CONTENT_SECURITY_POLICY.replace("connect-src 'self'", &reached);
         for ancestor in ancestors {
             policy.push(' ');
             policy.push_str(ancestor.as_str());
@@ -44,6 +51,13 @@ impl Portal {
             .unwrap_or_else(|_| HeaderValue::from_static(CONTENT_SECURITY_POLICY));
         Self { directory, policy }
     }
+}
+
+/// What comes before the path of a URL.
+fn web_origin(url: &str) -> &str {
+    let host = url.find("//").map_or(0, |at| at + 2);
+    let path = url.get(host..).and_then(|rest| rest.find('/'));
+    path.and_then(|path| url.get(..host + path)).unwrap_or(url)
 }
 
 /// Files below this path have a hash of their content in their name. Only these are sent
@@ -125,4 +139,20 @@ async fn page(State(policy): State<HeaderValue>, mut request: Request, next: Nex
         .headers_mut()
         .insert(header::CONTENT_SECURITY_POLICY, policy);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_portal_may_ask_the_other_members_and_nobody_else() {
+        let members = ["https://b.example:8443/tessera", "http://127.0.0.1:8101"];
+        let portal = Portal::new(PathBuf::new(), &[], &members.map(str::to_owned));
+        let policy = portal.policy.to_str().unwrap();
+        let reached = "; connect-src 'self' https://b.example:8443 http://127.0.0.1:8101; ";
+        assert!(policy.contains(reached), "{policy}");
+        let alone = Portal::new(PathBuf::new(), &[], &[]);
+        assert_eq!(alone.policy.to_str().unwrap(), CONTENT_SECURITY_POLICY);
+    }
 }

@@ -226,6 +226,10 @@ impl<S: Store> Relay<S> {
         let mut info = info(&config, cover.info, &store);
         let members = membership.as_ref().map(|of| of.members.clone());
         info.federation = members.as_ref().map(Members::info).unwrap_or_default();
+        let others = members.as_ref().map_or_else(Vec::new, |members| {
+            let others = members.iter().filter(|member| member.origin != info.origin);
+            others.flat_map(|member| member.urls.clone()).collect()
+        });
         let common = Common {
             parameters: parameters(&config),
             members,
@@ -245,7 +249,7 @@ impl<S: Store> Relay<S> {
         let portal = config
             .static_dir
             .clone()
-            .map(|directory| Portal::new(directory, &config.access.frame_ancestor));
+            .map(|directory| Portal::new(directory, &config.access.frame_ancestor, &others));
         let (mut tasks, mut pulling) = (JoinSet::new(), None);
         tasks.spawn(connections::serve(
             TcpListener::from_std(listener)?,

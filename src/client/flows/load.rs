@@ -17,6 +17,7 @@ use crate::{
         journal::Journal,
         light::Light,
         mailboxes::Mailboxes,
+        members::Members,
         messages::Messages,
         outbox::{Outbox, QueuedCell},
         transaction::Transaction,
@@ -107,6 +108,7 @@ impl Client {
             emergencies: Emergencies::default(),
             light: Light::default(),
             forks: Forks::default(),
+            members: Members::default(),
         }
     }
 
@@ -123,6 +125,7 @@ impl Client {
             StoreKey::Settings => self.settings = Settings::from_record(&stored::decode(bytes)?)?,
             StoreKey::Light => self.light.restore(&stored::decode(bytes)?)?,
             StoreKey::Forks => self.forks.restore(stored::decode(bytes)?)?,
+            StoreKey::Members => self.members.restore(stored::decode(bytes)?),
             StoreKey::Filing => self.messages.restore_filing(&stored::decode(bytes)?),
             StoreKey::Overdue => {
                 self.contacts.shredding.restore(&stored::decode(bytes)?);
@@ -189,6 +192,7 @@ impl Client {
             StoreKey::Shape,
             StoreKey::Light,
             StoreKey::Forks,
+            StoreKey::Members,
             StoreKey::Settings,
             StoreKey::Filing,
             StoreKey::Overdue,

@@ -8,6 +8,7 @@ mod emergency;
 mod enrol;
 mod evidence;
 mod filing;
+mod heads;
 mod light;
 mod load;
 mod log;
@@ -25,5 +26,6 @@ mod send;
 mod verify;
 
 pub use draft::Draft;
+pub(crate) use heads::ReadHead;
 pub(crate) use retrieve::Asked;
 pub use send::Outgoing;

@@ -139,6 +139,35 @@ impl Client {
         self.commit(tx, kept)
     }
 
+    /// Whether all that a relay may have without an answer can be sealed again.
+    pub(crate) fn may_move_posts(&self) -> bool {
+        let former_below = self.devices.send_policy().former_below;
+        let mut unanswered = self.outbox.unanswered();
+        unanswered.all(|ordinal| ordinal >= former_below)
+    }
+
+    /// Posts go to another member from now on, or to the own relay. Returns the
+    /// cells that cannot be sealed again.
+    pub(crate) fn post_elsewhere(
+        &mut self,
+        place: Option<String>,
+        now: UnixTime,
+    ) -> Effects<Vec<u64>> {
+        let mut tx = Transaction::new(now);
+        let kept = self.move_posts(place, &mut tx);
+        self.commit(tx, kept)
+    }
+
+    /// What the former place may have without an answer is sealed again before
+    /// it leaves: the same cells at two relays would show which are real.
+    pub(super) fn move_posts(&mut self, place: Option<String>, tx: &mut Transaction) -> Vec<u64> {
+        let policy = self.devices.send_policy();
+        let unanswered: Vec<u64> = self.outbox.unanswered().collect();
+        self.outbox.end_slot(tx);
+        self.members.post_at(place, tx);
+        self.outbox.seal_again(policy, &unanswered, tx)
+    }
+
     /// The relay refuses a queued cell, whatever it is posted with: reports
     /// it. The cell stays in the queue.
     pub(crate) fn cell_refused(&mut self, ordinal: u64, now: UnixTime) -> Effects {

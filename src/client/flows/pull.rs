@@ -28,6 +28,8 @@ impl Client {
 
         let mut tx = Transaction::new(now);
         let before = self.bucket(Mailbox::Own).ok();
+        let home = (self.mailboxes.url(), &answer.settings.origin);
+        self.members.name(&answer.members, home, &mut tx);
         self.mailboxes.configure(answer, &mut tx);
         if before.is_some() && self.bucket(Mailbox::Own).ok() != before {
             self.light.reset();
@@ -37,10 +39,15 @@ impl Client {
         Ok(self.commit(tx, ()))
     }
 
-    /// Changes the relay's URL, which invitations contain.
+    /// Changes the relay's URL, which invitations contain. What the former relay
+    /// may have without an answer is sealed again: the same cells at two relays
+    /// would show which of them are real.
     pub fn relocate(&mut self, url: &str, now: UnixTime) -> Effects {
         let mut tx = Transaction::new(now);
-        self.mailboxes.relocate(url, &mut tx);
+        if self.mailboxes.relocate(url, &mut tx) {
+            self.move_posts(None, &mut tx);
+            self.members.relocate(&mut tx);
+        }
         self.commit(tx, ())
     }
 

@@ -88,13 +88,15 @@ impl Mailboxes {
         &self.url
     }
 
-    /// Changes the relay's URL.
-    pub(crate) fn relocate(&mut self, url: &str, tx: &mut Transaction) {
+    /// Changes the relay's URL; whether it was another.
+    pub(crate) fn relocate(&mut self, url: &str, tx: &mut Transaction) -> bool {
         let url = url.trim_end_matches('/');
-        if self.url != url {
+        let moves = self.url != url;
+        if moves {
             url.clone_into(&mut self.url);
             tx.touch(StoreKey::Mailboxes);
         }
+        moves
     }
 
     pub(crate) fn info(&self) -> Result<&RelaySettings, ClientError> {
@@ -206,6 +208,15 @@ impl Mailboxes {
     /// The epoch of an origin that was read last.
     pub(crate) fn read_until(&self, mailbox: Mailbox, origin: &Origin) -> Option<u64> {
         Some(self.cursors(mailbox).of(&origin.0)?.epoch)
+    }
+
+    /// Epoch and hash of what was read last of each origin that the relay lists.
+    pub(crate) fn heads(&self, mailbox: Mailbox) -> impl Iterator<Item = (Origin, u64, [u8; 32])> {
+        let read = self.cursors(mailbox).known.iter();
+        let read = read.filter(|cursor| cursor.epoch > 0);
+        let heads = read.map(|cursor| (Origin(cursor.origin), cursor.epoch, cursor.head));
+        let own = self.info.as_ref().map(|info| info.origin);
+        heads.filter(move |(origin, ..)| Some(*origin) == own || self.members.contains(origin))
     }
 
     pub(crate) fn to_record(&self) -> RelayRecord {

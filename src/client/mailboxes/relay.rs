@@ -32,7 +32,7 @@ impl Mailboxes {
             members,
             time,
         } = answer;
-        self.members = members;
+        self.members = members.iter().map(|member| member.origin).collect();
         self.lobby_retention = Some(lobby_retention_seconds.get().into());
         self.clock_ahead = time.0.cast_signed() - tx.now.0.cast_signed();
         let skewed = self.clock_ahead.unsigned_abs() > REPORTED_SKEW_SECONDS;

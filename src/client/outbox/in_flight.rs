@@ -10,7 +10,11 @@ use rand_core::CryptoRng;
 use super::{MAX_POST, Outbox, Post, Slot};
 use crate::{
     base::{Secret, UnixTime},
-    client::{ClientError, StoreKey, mailboxes::Mailboxes, transaction::Transaction},
+    client::{
+        ClientError, StoreKey,
+        mailboxes::{Destination, Mailboxes},
+        transaction::Transaction,
+    },
     crypto::seeded::SeededRng,
     vault::{VaultError, stored::SlotRecord},
     wire::{BucketCount, CellSize, CellsPerBucket, RelaySettings},
@@ -121,6 +125,22 @@ impl Outbox {
     pub(crate) fn in_flight(&self) -> &[u64] {
         let slot = self.last_slot.as_ref().filter(|slot| !slot.answered);
         slot.map_or(&[], |slot| &slot.cells)
+    }
+
+    /// All cells that the relay may have although it has not answered: those of
+    /// the slot, and what waits for the lobby, of which no record says whether it
+    /// was posted.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = u64> {
+        let lobby = self.iter();
+        let lobby = lobby.filter(|(_, queued)| queued.to == Destination::Lobby);
+        let in_flight = self.in_flight().iter().copied();
+        in_flight.chain(lobby.map(|(ordinal, _)| ordinal))
+    }
+
+    /// When the slot without an answer was first posted.
+    pub(crate) fn unanswered_since(&self) -> Option<UnixTime> {
+        let slot = self.last_slot.as_ref().filter(|slot| !slot.answered)?;
+        Some(slot.since)
     }
 
     /// The slot that the relay may have although it has not answered.

@@ -79,6 +79,9 @@ pub enum Ask {
         /// The body.
         body: Vec<u8>,
     },
+    /// Do this at another member of the relay's federation, by its URL; answered
+    /// as the ask itself. Of [`Ask::Select`] the relay's part.
+    At(String, Box<Ask>),
     /// A sync that was requested has ended: call [`Round::next`](super::Round::next) again.
     Synced(Synced),
     /// Call [`Round::next`](super::Round::next) again at this time by [`Clock::ticks`], or
@@ -95,7 +98,16 @@ impl Ask {
                 | Self::Post { .. }
                 | Self::Mirror(_)
                 | Self::Select { .. }
+                | Self::At(..)
         )
+    }
+
+    /// The same at a member; `None` for the own relay.
+    pub(super) fn at(self, member: Option<String>) -> Self {
+        match member {
+            Some(member) => Self::At(member, Box::new(self)),
+            None => self,
+        }
     }
 }
 
@@ -130,8 +142,11 @@ pub enum Answer {
 /// Why the relay did not answer a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// No answer, or one that asks to wait: so many milliseconds, or 0.
+    /// An answer that asks to wait for so many milliseconds; with 0, no answer.
     Unavailable(u64),
+    /// An answer that says that this client is not served: without access, or
+    /// the relay is full. To wait for so many milliseconds, or 0.
+    Denied(u64),
     /// The relay does not have it (any more).
     Missing,
     /// The relay refused the request: the same request would fail again.
@@ -142,7 +157,7 @@ impl Failure {
     /// How long the relay asks to wait, in milliseconds.
     pub(super) fn retry_after(self) -> u64 {
         match self {
-            Self::Unavailable(wait) => wait,
+            Self::Unavailable(wait) | Self::Denied(wait) => wait,
             Self::Missing | Self::Refused => 0,
         }
     }

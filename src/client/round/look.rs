@@ -113,7 +113,7 @@ impl Round {
         };
         match ask {
             Some(ask) => Turn::Ask(Step::AwaitLook(pull), ask),
-            None => self.unread(pull, None, clock, rng),
+            None => self.unread(client, None, clock, rng),
         }
     }
 
@@ -170,7 +170,7 @@ impl Round {
         });
         match asked {
             Some(ask) => Turn::Ask(Step::AwaitLook(pull), ask),
-            None => self.unread(pull, None, clock, rng),
+            None => self.unread(client, None, clock, rng),
         }
     }
 
@@ -190,15 +190,16 @@ impl Round {
         match (look.stage, answer) {
             (Stage::Relay, Answer::Got(got)) => match got.map(|json| Held::parse(&json)) {
                 Ok(Ok(held)) => {
+                    self.route.answered();
                     look.relay = held;
                     look.origins = client.accepted(&look.relay).copied().collect();
                     look.stage = Stage::Mirror;
                     Turn::Goto(Step::Look(pull))
                 }
                 Ok(Err(error)) => {
-                    self.unread(pull, Some(Unread::refused(error.code())), clock, rng)
+                    self.unread(client, Some(Unread::refused(error.code())), clock, rng)
                 }
-                Err(failure) => self.unread(pull, Some(failure.into()), clock, rng),
+                Err(failure) => self.unread(client, Some(failure.into()), clock, rng),
             },
             (Stage::Mirror, Answer::Got(got)) => {
                 let failure = got.as_ref().err().map(|failure| failure.retry_after());
@@ -224,7 +225,7 @@ impl Round {
                 match client.plan_look(&json, clock.now()) {
                     Ok(effects) => self.on_tags_planned(client, pull, effects, clock),
                     Err(error) => {
-                        self.unread(pull, Some(Unread::refused(error.code())), clock, rng)
+                        self.unread(client, Some(Unread::refused(error.code())), clock, rng)
                     }
                 }
             }
@@ -255,7 +256,7 @@ impl Round {
                         Turn::Goto(Step::Look(pull))
                     }
                     Some(Err(error)) => {
-                        self.unread(pull, Some(Unread::refused(error.code())), clock, rng)
+                        self.unread(client, Some(Unread::refused(error.code())), clock, rng)
                     }
                     None => Turn::Goto(Step::Look(pull)),
                 }
@@ -293,7 +294,7 @@ impl Round {
             }
             (Stage::Select, Answer::Selected(Ok(_))) => self.unanswered(client, 0, clock, rng),
             (Stage::Index | Stage::Header, Answer::Got(Err(failure))) => {
-                self.unread(pull, Some(failure.into()), clock, rng)
+                self.unread(client, Some(failure.into()), clock, rng)
             }
             // Not the answer to what was asked: ask again.
             _ => Turn::Goto(Step::Look(pull)),
@@ -313,7 +314,8 @@ impl Round {
         }
         let plan = effects.value.into_iter();
         let (plan, passed): (Vec<_>, Vec<_>) = plan.partition(|download| {
-            self.attempts.allowed(&download.path, clock.ticks) && client.trusts(download)
+            let key = self.route.key(&download.path);
+            self.attempts.allowed(&key, clock.ticks) && client.trusts(download)
         });
         if !passed.is_empty() {
             self.incomplete();
@@ -359,12 +361,14 @@ impl Round {
     /// The relay did not answer, or not well.
     fn unread(
         &mut self,
-        pull: Pull,
+        client: &Client,
         unread: Option<Unread>,
         clock: Clock,
         rng: &mut impl CryptoRng,
     ) -> Turn {
-        drop(pull);
+        if unread.is_some_and(|unread| self.leaves(client, unread)) {
+            return self.elsewhere(clock);
+        }
         let (code, wait) = unread.map_or((None, 0), |unread| (unread.code, unread.retry_after));
         self.fail(Task::Own, code, wait, clock, rng);
         Turn::Goto(Step::Idle)

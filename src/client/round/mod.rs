@@ -15,6 +15,7 @@
 mod ask;
 mod attempts;
 mod budget;
+mod heads;
 mod look;
 mod looks;
 mod posting;
@@ -22,6 +23,7 @@ mod pull;
 mod reading;
 mod refusals;
 mod request;
+mod route;
 mod schedule;
 mod turn;
 
@@ -41,6 +43,7 @@ use looks::Looks;
 use pull::Pull;
 use refusals::{RefusedLobbyCells, RefusedSlots};
 use request::Request;
+use route::Route;
 use schedule::{Pace, SOON, Schedule, Slots, below};
 use turn::{Step, Turn, commit};
 
@@ -84,6 +87,8 @@ pub struct Round {
     skew: i64,
     /// Whether the relay reports when it has published.
     noticed: bool,
+    /// Where mailboxes are read.
+    route: Route,
 }
 
 impl Default for Round {
@@ -108,6 +113,7 @@ impl Default for Round {
             drift: None,
             skew: 0,
             noticed: false,
+            route: Route::default(),
         }
     }
 }
@@ -241,6 +247,7 @@ impl Round {
                         Ok(()) => (step, ask),
                         Err(at) => (step.again(), Ask::Wait(Some(at))),
                     };
+                    let ask = self.addressed(&step, ask, client);
                     self.step = step;
                     return Effects::none().map(|()| ask);
                 }
@@ -258,6 +265,19 @@ impl Round {
         }
     }
 
+    /// Names the member that is asked, if that is not the own relay: what is read
+    /// and what is posted go their own ways.
+    fn addressed(&self, step: &Step, ask: Ask, client: &Client) -> Ask {
+        let member = match (step, &ask) {
+            (Step::AwaitInfo | Step::AwaitHeads(_), _) => None,
+            (_, Ask::Post { .. }) => client.members.posts_at(),
+            (_, Ask::Get(_) | Ask::Keep { .. } | Ask::Select { .. }) => self.route.at(),
+            _ => None,
+        };
+        let member = member.map(str::to_owned);
+        ask.at(member)
+    }
+
     /// The last changes are not stored: what they were part of begins again.
     /// A post that was answered counts as unanswered and is repeated.
     fn abandon_step(&mut self, clock: Clock, rng: &mut impl CryptoRng) {
@@ -272,6 +292,7 @@ impl Round {
     fn choose(&mut self, client: &Client, clock: Clock, rng: &mut impl CryptoRng) -> Turn {
         self.under_way.clear();
         if let Some(request) = self.request.take_if(|request| request.left.is_empty()) {
+            self.route.rest();
             return Turn::Ask(Step::Idle, Ask::Synced(request.synced));
         }
         self.notice_sleep(clock);
@@ -279,7 +300,9 @@ impl Round {
             return Turn::Ask(Step::Idle, Ask::Wait(None));
         };
         if due > clock.ticks {
-            return Turn::Ask(Step::Idle, Ask::Wait(Some(due)));
+            self.route.rest();
+            let compared = self.next_comparison(client);
+            return compared.unwrap_or(Turn::Ask(Step::Idle, Ask::Wait(Some(due))));
         }
         if task != Task::Info && client.relay_info().is_err() {
             self.fail(task, None, 0, clock, rng);
@@ -301,7 +324,7 @@ impl Round {
                 self.is_wanted(task) && self.schedule.due(task).is_some() && is_due(task)
             })
             .collect();
-        let looks = client.reads_light() && !self.looks.reads_whole();
+        let looks = client.reads_light() && !self.looks.reads_whole() && self.route.looks();
         // What is found by a look takes time that shows; the lobby is first.
         let mailboxes: Vec<_> = match looks && mailboxes.contains(&Mailbox::Lobby) {
             true => vec![Mailbox::Lobby],

@@ -11,6 +11,9 @@ use crate::{
     wire::paths,
 };
 
+/// Epochs without a 202 after which posts go to another member.
+const EPOCHS_OF_PATIENCE: u64 = 2;
+
 impl Round {
     /// Cells for the lobby leave in posts of their own, before a slot or after
     /// the lobby was read: up to four cells, or all with a flush.
@@ -69,6 +72,11 @@ impl Round {
         clock: Clock,
         rng: &mut impl CryptoRng,
     ) -> Turn {
+        if self.posts_return(client) {
+            let effects = client.post_elsewhere(None, clock.now());
+            self.refused_slots.pass_over(&effects.value, clock.ticks);
+            return commit(Step::PostSlot, effects.map(|_| ()));
+        }
         if let Some(slot) = client.outbox.unanswered_slot(&client.mailboxes) {
             let expired = clock.now() > slot.since.plus(PATIENCE);
             return match slot.post.filter(|_| !expired) {
@@ -105,8 +113,45 @@ impl Round {
                 let report = self.refused_slots.reports();
                 self.seal_again(client, report, step, clock)
             }
-            Err(failure) => Turn::Goto(self.fail_slot(failure.retry_after(), clock, rng)),
+            Err(failure) => {
+                let step = self.fail_slot(failure.retry_after(), clock, rng);
+                if !self.posts_move(client, clock) {
+                    return Turn::Goto(step);
+                }
+                // What is sealed again leaves in the slot after that.
+                self.schedule.set(Task::Own, Some(clock.ticks));
+                let place = self.route.at().map(str::to_owned);
+                let effects = client.post_elsewhere(place, clock.now());
+                commit(step, effects.map(|_| ()))
+            }
         }
+    }
+
+    /// Whether posts go to another place from now on, where reads are answered:
+    /// the slot has waited for two epochs, so that it is not for a moment.
+    fn posts_move(&mut self, client: &Client, clock: Clock) -> bool {
+        let patience = EPOCHS_OF_PATIENCE * self.pace.epoch / 1000;
+        let since = client.outbox.unanswered_since();
+        let waited = since.is_some_and(|since| clock.now() > since.plus(patience));
+        let elsewhere = self.route.at() != client.members.posts_at();
+        waited
+            && elsewhere
+            && self.route.answers()
+            && client.may_move_posts()
+            && self.refused_slots.may_seal(clock.ticks)
+    }
+
+    /// Whether posts go to the own relay again: it answers, and no other member
+    /// may have a slot without an answer. A member that is none any more does
+    /// not get any.
+    fn posts_return(&self, client: &Client) -> bool {
+        let Some(at) = client.members.posts_at() else {
+            return false;
+        };
+        let is_member = client.places().iter().any(|place| place.url == at);
+        let is_back = self.route.at().is_none() && self.route.answers();
+        let unanswered = client.outbox.unanswered_since().is_some();
+        !is_member || is_back && !unanswered && client.may_move_posts()
     }
 
     /// The relay has a slot with these cells, and the store knows.

@@ -66,6 +66,8 @@ pub(super) struct Unread {
     pub(super) code: Option<ErrorCode>,
     /// How long the relay asks to wait, in milliseconds.
     pub(super) retry_after: u64,
+    /// Why there was no answer.
+    pub(super) failure: Option<Failure>,
 }
 
 impl From<Failure> for Unread {
@@ -73,6 +75,7 @@ impl From<Failure> for Unread {
         Self {
             code: None,
             retry_after: failure.retry_after(),
+            failure: Some(failure),
         }
     }
 }
@@ -219,6 +222,7 @@ impl Unread {
         Self {
             code: Some(code),
             retry_after: 0,
+            failure: None,
         }
     }
 }

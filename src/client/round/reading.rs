@@ -37,6 +37,9 @@ impl Round {
         let json = match got {
             Ok(json) => String::from_utf8(json).unwrap_or_default(),
             Err(failure) => {
+                if self.route.at().is_none() {
+                    self.route.moves_on(client, failure);
+                }
                 self.fail(Task::Info, None, failure.retry_after(), clock, rng);
                 return Turn::Goto(Step::Idle);
             }
@@ -50,6 +53,7 @@ impl Round {
         };
         self.skew = believed_skew(client.relay_clock_ahead());
         self.info_read = Some(clock.ticks);
+        self.route.home();
         self.done(Task::Info, Some(clock.ticks + INFO_AGAIN), clock);
         self.begin(client, clock, rng);
         commit(Step::Idle, effects)
@@ -68,13 +72,11 @@ impl Round {
         let planned = got.map_err(Unread::from).and_then(|json| {
             let json = String::from_utf8(json).unwrap_or_default();
             let planned = client.plan_pull(mailbox, &json, clock.now());
-            planned.map_err(|error| Unread {
-                code: Some(error.code()),
-                retry_after: 0,
-            })
+            planned.map_err(|error| Unread::refused(error.code()))
         });
         match planned {
             Ok(effects) => {
+                self.route.answered();
                 let known = effects.value.iter().all(|download| client.trusts(download));
                 if !known && self.asks_who_signs(mailbox.into(), clock) {
                     return Turn::Commit(Step::Index(pull), effects.changes, effects.events);
@@ -82,7 +84,8 @@ impl Round {
                 let unknown = self.schedule.failures(Task::Info) > 0;
                 let plan = effects.value.into_iter();
                 let (plan, passed): (Vec<_>, Vec<_>) = plan.partition(|download| {
-                    self.attempts.allowed(&download.path, clock.ticks)
+                    let key = self.route.key(&download.path);
+                    self.attempts.allowed(&key, clock.ticks)
                         && (client.trusts(download) || !unknown)
                 });
                 if !passed.is_empty() {
@@ -91,11 +94,30 @@ impl Round {
                 pull.plan(mailbox, plan);
                 Turn::Commit(Step::Confirm(pull), effects.changes, effects.events)
             }
+            Err(unread) if self.leaves(client, unread) => self.elsewhere(clock),
             Err(unread) => {
                 pull.fail(mailbox, unread);
                 Turn::Goto(Step::Index(pull))
             }
         }
+    }
+
+    /// Whether another place is read from now on: this one did not answer, or is
+    /// a member whose answer is not one.
+    pub(super) fn leaves(&mut self, client: &Client, unread: Unread) -> bool {
+        match unread.failure {
+            Some(failure) => self.route.moves_on(client, failure),
+            None => self.route.distrusts(client),
+        }
+    }
+
+    /// What is under way begins again at another place. The own relay is asked
+    /// meanwhile whether it is back.
+    pub(super) fn elsewhere(&mut self, clock: Clock) -> Turn {
+        if self.schedule.failures(Task::Info) == 0 {
+            self.schedule.hasten(Task::Info, clock.ticks);
+        }
+        Turn::Goto(Step::Idle)
     }
 
     /// An index lists batches of an origin that the relay has not named: it is
@@ -134,7 +156,7 @@ impl Round {
     }
 
     /// Opens what is kept, one body after another.
-    pub(super) fn open(&mut self, pull: Pull, clock: Clock) -> Turn {
+    pub(super) fn open(&mut self, client: &Client, pull: Pull, clock: Clock) -> Turn {
         if self.slot_is_due(clock) {
             return self.pause(Step::Open(pull));
         }
@@ -145,7 +167,7 @@ impl Round {
             }
             Some((_, Err(failure))) => {
                 let refused = failure == Failure::Refused;
-                self.pass_over(pull, refused, clock)
+                self.pass_over(client, pull, refused, clock)
             }
             None if pull.is_complete() && pull.goes_on() => Turn::Goto(Step::Look(pull)),
             None if pull.is_complete() => {
@@ -165,7 +187,7 @@ impl Round {
         rng: &mut impl CryptoRng,
     ) -> Turn {
         let Ok((bytes, hashes)) = got else {
-            return self.pass_over(pull, false, clock); // It is no longer kept.
+            return self.pass_over(client, pull, false, clock); // It is no longer kept.
         };
         let Some((download, _)) = pull.first_kept() else {
             return Turn::Goto(Step::Open(pull));
@@ -173,19 +195,19 @@ impl Round {
         if download.part == Part::Tags {
             return match client.take_tags(download, &bytes) {
                 Ok(()) => {
-                    self.attempts.succeeded(&download.path);
+                    self.attempts.succeeded(&self.route.key(&download.path));
                     Turn::Goto(opened(pull, bytes.len()))
                 }
-                Err(_) => self.pass_over(pull, true, clock),
+                Err(_) => self.pass_over(client, pull, true, clock),
             };
         }
         match client.receive_hashed(download, (&bytes, &hashes), clock.now(), rng) {
             Ok(effects) => {
-                self.attempts.succeeded(&download.path);
+                self.attempts.succeeded(&self.route.key(&download.path));
                 self.received(&effects.value, bytes.len());
                 commit(opened(pull, bytes.len()), effects.map(|_| ()))
             }
-            Err(_) => self.pass_over(pull, true, clock),
+            Err(_) => self.pass_over(client, pull, true, clock),
         }
     }
 
@@ -193,12 +215,16 @@ impl Round {
     /// when the next batch is read; until then it is asked for again: at every
     /// pull if the relay merely does not have it, else after the waits of
     /// [`Attempts`](super::attempts::Attempts).
-    fn pass_over(&mut self, mut pull: Pull, refused: bool, clock: Clock) -> Turn {
+    fn pass_over(&mut self, client: &Client, mut pull: Pull, refused: bool, clock: Clock) -> Turn {
+        if refused && self.route.distrusts(client) {
+            return self.elsewhere(clock);
+        }
         self.incomplete();
         pull.passed_over = true;
         if refused
             && let Some((download, _)) = pull.first_kept()
-            && self.attempts.failed(&download.path.clone(), clock.ticks)
+            && let key = self.route.key(&download.path)
+            && self.attempts.failed(&key, clock.ticks)
         {
             pull.refused += 1;
         }
@@ -265,7 +291,9 @@ impl Round {
         for (mailbox, ended) in pull.ended() {
             let task = Task::from(*mailbox);
             match ended {
-                Err(Unread { code, retry_after }) => {
+                Err(Unread {
+                    code, retry_after, ..
+                }) => {
                     self.fail(task, *code, *retry_after, clock, rng);
                 }
                 Ok(()) => {
@@ -292,6 +320,9 @@ impl Round {
             return Some(due);
         }
         if mailbox == Mailbox::Own {
+            if !client.reads_light() {
+                self.route.compare(client);
+            }
             return Some(self.after_close(pace.epoch, clock, rng));
         }
         self.lobby_reads = self.lobby_reads.saturating_add(1);

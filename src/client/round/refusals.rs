@@ -47,14 +47,22 @@ impl Default for RefusedSlots {
 impl RefusedSlots {
     /// A slot was refused; whether its cells are to be sealed again.
     pub(super) fn refused(&mut self, ticks: u64) -> bool {
-        self.sealings.retain(|at| ticks < at.saturating_add(DAY));
-        if self.repeats < REPEATS || self.sealings.len() >= MOST_SEALINGS {
+        if self.repeats < REPEATS || !self.may_seal(ticks) {
             self.repeats = self.repeats.saturating_add(1);
             return false;
         }
         self.repeats = 0;
-        self.sealings.push(ticks);
         true
+    }
+
+    /// Whether cells may be sealed again now, which counts.
+    pub(super) fn may_seal(&mut self, ticks: u64) -> bool {
+        self.sealings.retain(|at| ticks < at.saturating_add(DAY));
+        let may = self.sealings.len() < MOST_SEALINGS;
+        if may {
+            self.sealings.push(ticks);
+        }
+        may
     }
 
     /// Whether this is to be reported: once, until a slot is taken.

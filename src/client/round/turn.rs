@@ -3,7 +3,7 @@
 
 use rand_core::CryptoRng;
 
-use super::{Answer, Ask, Clock, Failure, Progress, Round, pull::Pull};
+use super::{Answer, Ask, Clock, Failure, Progress, Round, heads::Comparison, pull::Pull};
 use crate::{
     base::{Content, SortedMap, UnixTime},
     client::{Change, Client, Effects, MessageRef, PiecesNeeded, Post, view::Event},
@@ -33,6 +33,8 @@ pub(super) enum Step {
     AwaitBody(Pull),
     Opened(Pull, Progress),
     Settle(Pull),
+    Heads(Comparison),
+    AwaitHeads(Comparison),
     PostToLobby {
         /// Whether a slot follows.
         slot: bool,
@@ -120,13 +122,19 @@ impl Round {
                 None => Turn::Goto(Step::Open(pull)),
             },
             (Step::AwaitDownload(mut pull), Some(Answer::Kept(kept))) => {
-                if let (Err(failure @ Failure::Unavailable(_)), Some(download)) =
-                    (&kept, pull.requested())
+                if let (
+                    Err(failure @ (Failure::Unavailable(_) | Failure::Denied(_))),
+                    Some(download),
+                ) = (&kept, pull.requested())
                 {
                     // The index was just read: it may be this download that
                     // never arrives.
-                    self.attempts.failed(&download.path, clock.ticks);
+                    let key = self.route.key(&download.path);
+                    self.attempts.failed(&key, clock.ticks);
                     let (mailbox, failure) = (download.mailbox(), *failure);
+                    if self.route.moves_on(client, failure) {
+                        return self.elsewhere(clock);
+                    }
                     pull.fail(mailbox, failure.into());
                     self.incomplete();
                 } else {
@@ -134,7 +142,7 @@ impl Round {
                 }
                 Turn::Goto(Step::Download(pull))
             }
-            (Step::Open(pull), _) => self.open(pull, clock),
+            (Step::Open(pull), _) => self.open(client, pull, clock),
             (Step::AwaitBody(pull), Some(Answer::Got(got))) => {
                 let got = got.map(|bytes| (bytes, Hashes::default()));
                 self.on_body(client, pull, got, clock, rng)
@@ -146,6 +154,13 @@ impl Round {
                 Turn::Ask(Step::Open(pull), Ask::Progress(progress))
             }
             (Step::Settle(pull), _) => self.settle(client, &pull, clock, rng),
+            (Step::Heads(comparison), _) => {
+                let asked = self.compare(client, comparison);
+                asked.unwrap_or(Turn::Goto(Step::Idle))
+            }
+            (Step::AwaitHeads(comparison), Some(Answer::Got(got))) => {
+                self.on_heads(client, comparison, got, clock)
+            }
             (Step::PostToLobby { slot }, _) => self.post_to_lobby(client, slot, clock),
             (Step::AwaitLobbyPosted { post, slot }, Some(Answer::Posted(posted))) => {
                 self.on_lobby_posted(client, (post, slot), posted, clock, rng)
@@ -194,6 +209,7 @@ impl Step {
             Self::AwaitConfirmed(pull) => Self::Confirm(pull),
             Self::AwaitDownload(pull) => Self::Download(pull),
             Self::AwaitBody(pull) => Self::Open(pull),
+            Self::AwaitHeads(comparison) => Self::Heads(comparison),
             Self::AwaitLobbyPosted { slot, .. } => Self::PostToLobby { slot },
             Self::AwaitPieces(_) => Self::Seal,
             Self::AwaitPosted => Self::PostSlot,

@@ -41,6 +41,15 @@ records! {
         pub max_attachment_bytes: u32,
     }
 
+    /// `s/members`: other members of the relay's federation.
+    #[derive(Debug)]
+    pub struct MembersRecord {
+        /// The URLs that the relay named last, each in a line.
+        pub named: String,
+        /// The URL of the member that gets posts, if that is not the relay.
+        pub posts_at: Option<String>,
+    }
+
     /// The head of one origin's chain of one mailbox.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct CursorRecord {

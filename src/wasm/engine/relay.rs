@@ -91,6 +91,14 @@ impl Engine {
         Ok(self.client.read_light(Some(queries))?)
     }
 
+    /// URLs of other members of the relay's federation, which are used while the relay
+    /// does not answer: undefined for those that the relay names; and of the second relay
+    /// of light reading. Not stored.
+    #[wasm_bindgen(js_name = setMembers)]
+    pub fn set_members(&mut self, members: Option<Vec<String>>, mirror: Option<String>) {
+        self.client.set_members(members, mirror);
+    }
+
     /// Sets the grace and the retention, in days.
     ///
     /// # Errors

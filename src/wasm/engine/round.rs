@@ -185,11 +185,13 @@ fn hash(value: &JsValue) -> Option<[u8; 32]> {
 
 fn failure(value: &JsValue) -> JsResult<Failure> {
     let kind = field(value, "failure").as_string().unwrap_or_default();
+    let wait = || {
+        let wait = field(value, "retryAfterMs").as_f64().unwrap_or(0.0);
+        whole(wait.floor(), "retryAfterMs").unwrap_or(0)
+    };
     Ok(match kind.as_str() {
-        "unavailable" => {
-            let wait = field(value, "retryAfterMs").as_f64().unwrap_or(0.0);
-            Failure::Unavailable(whole(wait.floor(), "retryAfterMs").unwrap_or(0))
-        }
+        "unavailable" => Failure::Unavailable(wait()),
+        "denied" => Failure::Denied(wait()),
         "missing" => Failure::Missing,
         "refused" => Failure::Refused,
         _ => return Err(invalid("failure")),
@@ -240,6 +242,11 @@ fn ask(ask: Ask) -> JsResult<JsValue> {
         Ask::Post { path, body } => {
             let body = array(&body).into();
             ("post", vec![("path", path.into()), ("body", body)])
+        }
+        Ask::At(member, asked) => {
+            let asked = ask(*asked)?;
+            set(&asked, "member", &member.into());
+            return Ok(asked);
         }
         Ask::Synced(synced) => return tagged("synced", to_js(&synced)?),
         Ask::Wait(until) => ("wait", vec![("until", nullable(until.map(number)))]),

@@ -74,3 +74,73 @@ pub struct MemberInfo {
     /// Whether it publishes batches of its own.
     pub publishes: bool,
 }
+
+/// What a client keeps of [`MemberInfo`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberAnswer {
+    /// The key that signs its batches.
+    pub origin: Origin,
+    /// The first of its URLs that a client uses, without a slash at its end.
+    pub url: Option<String>,
+}
+
+/// Longest URL of a member, in bytes.
+const MOST_URL: usize = 256;
+
+/// Whether clients use this URL of a member: `https`, or `http` to this machine;
+/// without credentials, query or fragment.
+#[must_use]
+pub fn is_member_url(url: &str) -> bool {
+    let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
+    // Nor anything that ends a source in a Content-Security-Policy.
+    let plain = plain && !url.contains(['@', '?', '#', '\\', '"', '\'', '<', '>', ';', ',']);
+    let host = |rest: &str| !rest.is_empty() && !rest.starts_with(['/', ':']);
+    let secure = url.strip_prefix("https://").is_some_and(host);
+    let local = url.strip_prefix("http://").is_some_and(|rest| {
+        let names = ["127.0.0.1", "localhost", "[::1]"];
+        let mut after = names.iter().filter_map(|name| rest.strip_prefix(name));
+        after.any(|after| after.is_empty() || after.starts_with([':', '/']))
+    });
+    plain && url.len() <= MOST_URL && (secure || local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_a_member_is_https_or_of_this_machine_and_nothing_else() {
+        for url in [
+            "https://relay.example",
+            "https://relay.example:8443/tessera",
+            "https://[2001:db8::1]:8443",
+            "http://127.0.0.1:8100",
+            "http://localhost",
+            "http://[::1]:8100",
+        ] {
+            assert!(is_member_url(url), "{url}");
+        }
+        let long = format!("https://{}.example", "a".repeat(MOST_URL));
+        for url in [
+            "",
+            "https://",
+            "https:///x",
+            "http://relay.example",
+            "http://127.0.0.1.example",
+            "http://localhost@relay.example",
+            "https://user:password@relay.example",
+            "https://relay.example?x",
+            "https://relay.example#x",
+            "https://relay.example\\x",
+            "https://relay example",
+            "https://übermut.example",
+            "javascript:alert(1)",
+            "https://relay.example;script-src",
+            "https://relay.example,x",
+            "relay.example",
+            &long,
+        ] {
+            assert!(!is_member_url(url), "{url}");
+        }
+    }
+}

@@ -7,7 +7,8 @@ use super::{
         json::{self, Json, once},
         segment::MAX_SEGMENT_LEN,
     },
-    BatchRef, BucketIndex, Held, InfoAnswer, PROTOCOL, RelayApiError, RelaySettings, SegmentRef,
+    BatchRef, BucketIndex, Held, InfoAnswer, MemberAnswer, PROTOCOL, RelayApiError, RelaySettings,
+    SegmentRef, is_member_url,
 };
 use crate::base::{
     UnixTime,
@@ -43,7 +44,7 @@ struct Claims {
     retention_seconds: u64,
     per_bucket: u64,
     max_attachment_bytes: u64,
-    members: Vec<Origin>,
+    members: Vec<MemberAnswer>,
     time: u64,
 }
 
@@ -63,7 +64,7 @@ impl Claims {
             "retention_seconds" => once(&mut retention_seconds, json.number()),
             "slot" => once(&mut slot, member(json, "per_bucket")),
             "max_attachment_bytes" => once(&mut max_attachment_bytes, json.number()),
-            "federation" => once(&mut members, list(json, member_origin)),
+            "federation" => once(&mut members, list(json, MemberAnswer::read)),
             "time" => once(&mut time, json.number()),
             _ => json.skip(),
         })?;
@@ -121,16 +122,6 @@ fn lobby_claims(json: &mut Json<'_>) -> Option<(u64, u64)> {
     Some((epoch?, retention?))
 }
 
-/// The origin of a member of a federation.
-fn member_origin(json: &mut Json<'_>) -> Option<Origin> {
-    let mut origin = None;
-    json.object(&mut |json, key| match key {
-        "origin" => once(&mut origin, hex(json).map(Origin)),
-        _ => json.skip(),
-    })?;
-    origin
-}
-
 /// Reads the number under one key of an object.
 fn member(json: &mut Json<'_>, name: &str) -> Option<u64> {
     let mut number = None;
@@ -184,6 +175,25 @@ impl BucketIndex {
             oldest: oldest.flatten(),
             batches: batches?,
             segments: segments.unwrap_or_default(),
+        })
+    }
+}
+
+impl MemberAnswer {
+    /// URLs that no client uses are left out.
+    fn read(json: &mut Json<'_>) -> Option<Self> {
+        let (mut origin, mut urls) = (None, None);
+        json.object(&mut |json, key| match key {
+            "origin" => once(&mut origin, hex(json).map(Origin)),
+            "urls" => once(&mut urls, list(json, |json| json.text())),
+            _ => json.skip(),
+        })?;
+        let urls = urls.unwrap_or_default().into_iter();
+        Some(Self {
+            origin: origin?,
+            url: urls
+                .map(|url| url.trim_end_matches('/').to_owned())
+                .find(|url| is_member_url(url)),
         })
     }
 }

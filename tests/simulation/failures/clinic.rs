@@ -11,7 +11,7 @@ use tessera::{
     wire::{Cell, cover_cell, paths, post},
 };
 
-use super::fault::Fault;
+use super::{fault::Fault, members::Federation};
 
 pub(super) const HOUR: u64 = 3_600_000;
 
@@ -47,6 +47,8 @@ pub(super) struct Clinic {
     pub(super) cell: Option<[u8; 32]>,
     pub(super) message: Option<MessageRef>,
     pub(super) written: Vec<Written>,
+    /// Other members of the relay's federation.
+    pub(super) federation: Federation,
 }
 
 impl Clinic {
@@ -98,6 +100,7 @@ impl Clinic {
             cell: None,
             message: None,
             written: Vec::new(),
+            federation: Federation::default(),
         };
         let clock = clinic.clock();
         for open in &mut clinic.people {
@@ -207,7 +210,11 @@ impl Clinic {
             }
             _ => {}
         }
-        self.relay.close();
+        if self.federation.is_of_one() {
+            self.relay.close();
+        } else {
+            self.close_members();
+        }
         self.relay.since_close = 0;
     }
 
@@ -242,7 +249,10 @@ impl Clinic {
                 continue;
             }
             let ask = person.commit(effects);
-            if matches!(ask, Ask::Get(_) | Ask::Keep { .. } | Ask::Post { .. }) {
+            if matches!(
+                ask,
+                Ask::Get(_) | Ask::Keep { .. } | Ask::Post { .. } | Ask::At(..)
+            ) {
                 open.requests.push(self.now);
             }
             if let Ask::Wait(until) = ask {
@@ -252,6 +262,7 @@ impl Clinic {
             }
             self.sees(at, &ask);
             let failed = if at == 0 { self.fails(&ask) } else { None };
+            let failed = failed.or_else(|| self.member_answers(at, &ask));
             let succeeds = failed.is_none();
             let open = &mut self.people[at];
             open.answer = failed.or_else(|| open.person.answer(&mut self.relay, &ask));
@@ -263,9 +274,14 @@ impl Clinic {
 
     /// No cell is ever in two different slots: it would be a real one.
     fn sees(&mut self, at: usize, ask: &Ask) {
+        let (place, ask) = match ask {
+            Ask::At(member, ask) => (member.as_str(), &**ask),
+            ask => ("", ask),
+        };
         let Ask::Post { body, .. } = ask else {
             return;
         };
+        self.federation.posted(place, body);
         let Ok(entries) = post::decode(body, self.relay.size, self.relay.buckets) else {
             return;
         };

@@ -5,6 +5,7 @@
 
 mod clinic;
 mod fault;
+mod members;
 
 use tessera::client::{Event, Failure};
 

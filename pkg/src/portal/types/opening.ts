@@ -63,6 +63,11 @@ export interface OpenOptions {
    */
   readonly reading?: Reading;
   /**
+   * Bitmaps of each request of light reading, and so how many cells a look retrieves: 1 to 16, 8 unless set. Give all portals of a
+   * deployment the same number: a relay sees it.
+   */
+  readonly lightQueries?: number;
+  /**
    * Asked before more than 5 MiB are pulled where the browser says that its user saves data. After `false` nothing is pulled in this
    * round, and the next one asks again: what waits at the relay is kept there for its retention. With `reading: "light"` always asked
    * before a window is read whole, which tells the relay that there is something in it.
@@ -104,6 +109,11 @@ export interface RestoreOptions {
   readonly idleMinutes?: number;
   readonly receiptDelayMinutes?: number;
   readonly reading?: Reading;
+  /**
+   * Bitmaps of each request of light reading, and so how many cells a look retrieves: 1 to 16, 8 unless set. Give all portals of a
+   * deployment the same number: a relay sees it.
+   */
+  readonly lightQueries?: number;
   readonly backup?: BackupHook;
   readonly log?: OpenOptions["log"];
   readonly confirmLargeDownload?: OpenOptions["confirmLargeDownload"];
