@@ -1,6 +1,6 @@
 //! `cargo xtask bench` measures the package in a browser, `cargo xtask bench relay` the relay,
 //! `cargo xtask bench cells` what a hostile cell costs its reader, `cargo xtask bench light` what light
-//! reading downloads, and `cargo xtask bench privacy` what the relay's operator learns from a simulated
+//! reading downloads, `cargo xtask bench away` how long a phone waits after two weeks, and `cargo xtask bench privacy` what the relay's operator learns from a simulated
 //! hospital.
 
 use std::ffi::OsString;
@@ -11,6 +11,7 @@ use anyhow::Result;
 
 use crate::browser::Browser;
 use crate::build;
+use crate::npm;
 use crate::process::Group;
 use crate::python;
 use crate::workspace::Workspace;
@@ -25,6 +26,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitC
             figures(workspace, "client", "a_hostile_cell_is_decrypted_once")
         }
         Some((first, [])) if first == "light" => figures(workspace, "light", "figures"),
+        Some((first, rest)) if first == "away" => away(workspace, rest),
         _ => package(workspace, arguments),
     }
 }
@@ -85,6 +87,24 @@ fn package(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
         .env("CHROMIUM", &browser.chromium)
         .env("TESSERA_BENCH_MODULE", build::bench_module(workspace))
         .env("TESSERA_RELAY", build::relay_binary(workspace));
+    finish(&mut bench)
+}
+
+/// A phone after two weeks away; the table goes into `docs/benchmarks.md` with `--write`.
+fn away(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
+    let browser = Browser::find()?;
+    build::package(workspace)?;
+    build::relay(workspace)?;
+    build::history(workspace)?;
+    npm::install(&workspace.path("tests/e2e"))?;
+    let mut bench = Command::new("node");
+    bench
+        .arg(workspace.path("tests/bench/away.mjs"))
+        .args(arguments)
+        .current_dir(workspace.path("."))
+        .env("CHROMIUM", &browser.chromium)
+        .env("TESSERA_RELAY", build::relay_binary(workspace))
+        .env("TESSERA_HISTORY", build::history_binary(workspace));
     finish(&mut bench)
 }
 

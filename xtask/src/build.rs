@@ -165,6 +165,24 @@ pub(crate) fn relay_bench(workspace: &Workspace) -> Result<()> {
     ]))
 }
 
+/// The program that gives a relay a past.
+pub(crate) fn history(workspace: &Workspace) -> Result<()> {
+    process::run(&mut workspace.cargo(&[
+        "build",
+        "--locked",
+        "--release",
+        "--package=tessera-relay-bench",
+        "--example=history",
+    ]))
+}
+
+/// The binary that [`history`] builds.
+pub(crate) fn history_binary(workspace: &Workspace) -> PathBuf {
+    workspace
+        .target("release/examples/history")
+        .with_extension(std::env::consts::EXE_EXTENSION)
+}
+
 /// The binary that [`relay_bench`] builds.
 pub(crate) fn relay_bench_binary(workspace: &Workspace) -> PathBuf {
     workspace

@@ -29,7 +29,7 @@ use self::source::Source;
 
 /// Methods of the engine that the first part has: what opening a vault needs, showing what is in it, and locking
 /// it again; and what a public function calls without waiting.
-const FIRST_METHODS: [&str; 32] = [
+const FIRST_METHODS: [&str; 33] = [
     "bodyKeys",
     "contacts",
     "countUnfiled",
@@ -54,6 +54,7 @@ const FIRST_METHODS: [&str; 32] = [
     "reload",
     "relocate",
     "requireFiled",
+    "setMembers",
     "setReceiptDelay",
     "settings",
     "stopRounds",

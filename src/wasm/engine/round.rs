@@ -244,7 +244,7 @@ fn ask(ask: Ask) -> JsResult<JsValue> {
             ("post", vec![("path", path.into()), ("body", body)])
         }
         Ask::At(member, asked) => {
-            let asked = ask(*asked)?;
+            let asked = self::ask(*asked)?;
             set(&asked, "member", &member.into());
             return Ok(asked);
         }

@@ -88,7 +88,7 @@ fn leader(servers: &Servers) -> Option<usize> {
         let name = stream["cluster"]["leader"].as_str()?;
         name.strip_prefix('n')?.parse::<usize>().ok()
     });
-    names.last().map(|number| number - 1)
+    names.next_back().map(|number| number - 1)
 }
 
 #[test]
