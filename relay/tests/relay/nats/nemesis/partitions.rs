@@ -74,7 +74,7 @@ impl Partition {
 fn leader(servers: &Servers) -> Option<usize> {
     let all = servers.servers.iter();
     let says = all.filter_map(|server| server.ask("/jsz?streams=true&accounts=true"));
-    let names = says.filter_map(|answer| {
+    let mut names = says.filter_map(|answer| {
         let (_, body) = answer.split_once("\r\n\r\n")?;
         let answer: serde_json::Value = serde_json::from_str(body).ok()?;
         let accounts = answer["account_details"].as_array()?.clone();
