@@ -77,7 +77,9 @@ export class ReachabilityMonitor extends Relay {
   async #failed(kind: Kind, code: ErrorCode, isMember: boolean): Promise<void> {
     if (this.#elsewhere && !isMember) return;
     if (isMember && kind === "get") this.#elsewhere = false;
-    if (this.#pending === undefined && !this.#reported) this.#pending = [kind, code];
+    // A post that fails moves nothing by itself: what is read next shows whether another member serves.
+    const isFirst = this.#pending === undefined || this.#pending[0] !== kind || kind === "post";
+    if (isFirst && !this.#reported) this.#pending = [kind, code];
     else await this.#changed(kind, code);
   }
 

@@ -37,8 +37,8 @@ impl Round {
         let json = match got {
             Ok(json) => String::from_utf8(json).unwrap_or_default(),
             Err(failure) => {
-                if self.route.at().is_none() {
-                    self.route.moves_on(client, failure);
+                if self.route.at().is_none() && self.route.moves_on(client, failure) {
+                    self.schedule.hasten(Task::Own, clock.ticks); // Whether that one answers.
                 }
                 self.fail(Task::Info, None, failure.retry_after(), clock, rng);
                 return Turn::Goto(Step::Idle);
