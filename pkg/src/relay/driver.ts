@@ -9,8 +9,8 @@ import { arrival } from "../portal/waiting.js";
 import type { PullProgress } from "../portal/types.js";
 import { TesseraError, asTesseraError, isTesseraError } from "../errors.js";
 import type { Relay } from "./client.js";
+import { Downloads } from "./downloads.js";
 import { savesData, sleep, ticks } from "./environment.js";
-import { Hasher } from "./hashes.js";
 import type { Members } from "./members.js";
 import type { ReachabilityMonitor } from "./reachability.js";
 
@@ -55,11 +55,7 @@ export class RelayDriver {
   #over: TesseraError | undefined;
   #woken = false;
   #wakeSleeper: () => void = () => {};
-  /** Requests made ahead of their turn, by member and path. */
-  readonly #ahead = new Map<string, Promise<Uint8Array>>();
-  /** Bodies that wait to be opened, by path: outside of the module, whose memory never shrinks. */
-  readonly #kept = new Map<string, Uint8Array>();
-  readonly #hasher = new Hasher();
+  readonly #downloads = new Downloads();
 
   /** `onEnd` is called if the rounds end by themselves, which only a failing store or a defect makes them do. */
   constructor(
@@ -184,7 +180,7 @@ export class RelayDriver {
 
   #ended(error: TesseraError | undefined): void {
     this.#running = undefined;
-    this.#forget();
+    this.#downloads.clear();
     if (error === undefined && this.#over === undefined && this.#isWanted()) {
       const [waiting] = this.#syncs; // requested while the rounds ended
       this.#ensureRunning(() => (waiting === undefined ? Promise.resolve() : this.#begin(waiting)));
@@ -233,7 +229,7 @@ export class RelayDriver {
       case "keep":
         return this.#keep(ask.member, ask.path, ask.ahead);
       case "handOver":
-        return this.#handOver(ask.path);
+        return this.#downloads.handOver(ask.path);
       case "confirm":
         return { kind: "confirmed", may: await this.#mayDownload(ask.bytes, ask.tells) };
       case "progress":
@@ -247,7 +243,7 @@ export class RelayDriver {
         return undefined;
       case "wait":
         await this.#relay.settle();
-        this.#forget();
+        this.#downloads.clear();
         await this.#sleepUntil(ask.until);
         return undefined;
     }
@@ -267,37 +263,11 @@ export class RelayDriver {
   }
 
   async #keep(member: string | undefined, path: string, ahead: readonly string[]): Promise<Answer> {
-    const [relay, named] = [this.#at(member), (path: string): string => `${member ?? ""}${path}`];
-    for (const next of [path, ...ahead].filter((next) => !this.#ahead.has(named(next)))) {
-      const request = relay.get(next);
-      request.catch(() => {}); // seen when it is its turn
-      this.#ahead.set(named(next), request);
-    }
-    const request = this.#ahead.get(named(path)) as Promise<Uint8Array>;
-    this.#ahead.delete(named(path));
     try {
-      const bytes = await request;
-      this.#kept.set(path, bytes);
-      return { kind: "kept", length: bytes.length };
+      return { kind: "kept", length: await this.#downloads.keep(this.#at(member), member, path, ahead) };
     } catch (thrown) {
       return { kind: "kept", ...this.#failure(thrown) };
     }
-  }
-
-  /** Frees what a pull needed. */
-  #forget(): void {
-    this.#ahead.clear();
-    this.#kept.clear();
-    this.#hasher.release();
-  }
-
-  async #handOver(path: string): Promise<Answer> {
-    const body = this.#kept.get(path);
-    this.#kept.delete(path);
-    if (body === undefined) return { kind: "got", failure: "missing" };
-    // Tags are short, and no batch.
-    if (path.endsWith("/tags")) return { kind: "handedOver", body, rests: [] };
-    return { kind: "handedOver", body, ...(await this.#hasher.hashesOf(body)) };
   }
 
   /** Neither relay gets the other's bitmaps, and the engine draws others for every request. */
