@@ -55,7 +55,7 @@ pub(super) const TABLES: &str = "
 ";
 
 /// Name of the setting with the level of the store.
-const LEVEL: &str = "log_level";
+pub(super) const LEVEL: &str = "log_level";
 /// Name of the setting with the origin of a view.
 pub(super) const VIEW: &str = "view";
 /// The digest index is swept in this many parts.

@@ -45,8 +45,9 @@ fn run_with(binary: &Path, words: &[&str], input: &str) -> Output {
 pub(crate) fn said(words: &[&str], input: &str) -> String {
     let output = run(words, input);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {errors}");
-    String::from_utf8(output.stdout).unwrap()
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{words:?}: {errors}{said}");
+    said
 }
 
 /// The error of a command that is refused.

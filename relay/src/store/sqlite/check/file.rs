@@ -10,8 +10,7 @@ use super::{
     super::{
         frames::{self, LoadError},
         schema::{self, unsigned},
-        settings,
-        view::{self, VIEW},
+        settings, view,
     },
     Place, Report,
 };
@@ -66,7 +65,7 @@ fn structure(connection: &Connection, report: &mut Report) -> rusqlite::Result<(
 fn is_view(connection: &Connection) -> rusqlite::Result<bool> {
     connection
         .prepare("SELECT 1 FROM setting WHERE name = ?1")?
-        .exists([VIEW])
+        .exists([view::VIEW])
 }
 
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
@@ -83,9 +82,10 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
         settings::ORIGIN_SEED,
         settings::ORIGIN,
         settings::BACKUP,
-        VIEW,
-        "hold_numbered",
-        "hold_lobby",
+        settings::hold_name(Kind::Numbered),
+        settings::hold_name(Kind::Lobby),
+        view::VIEW,
+        view::LEVEL,
     ];
     let mut names = connection.prepare("SELECT name FROM setting")?;
     for name in names.query_map([], |row| row.get::<_, String>(0))? {
@@ -124,7 +124,7 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
     }
     let (origin, named) = match is_view {
         true => {
-            let named = value(VIEW)?;
+            let named = value(view::VIEW)?;
             let origin = named.as_ref().and_then(|bytes| bytes.first_chunk());
             (origin.copied().map(Origin), named)
         }
