@@ -178,16 +178,18 @@ impl Invitation {
     }
 
     /// Checks all that can be known before a vault is open: that a portal on
-    /// this relay, if it is known, can answer the invitation now.
+    /// one of these relays, the members of one federation, can answer the
+    /// invitation now. Without relays, any is accepted.
     ///
     /// # Errors
     ///
     /// `InvitationExpired`; `OtherRelay`; `InvitationOutdated` for a link of an
     /// earlier version.
-    pub fn check_usable(&self, relay: Option<&str>, now: UnixTime) -> Result<(), EnrolmentError> {
+    pub fn check_usable(&self, relays: &[String], now: UnixTime) -> Result<(), EnrolmentError> {
         self.check_expiry(now)?;
-        let own = self.relay.trim_end_matches('/');
-        if relay.is_some_and(|relay| relay.trim_end_matches('/') != own) {
+        let named = self.relay.trim_end_matches('/');
+        let mut known = relays.iter().map(|relay| relay.trim_end_matches('/'));
+        if !relays.is_empty() && known.all(|relay| relay != named) {
             return Err(EnrolmentError::OtherRelay);
         }
         match self.binding {

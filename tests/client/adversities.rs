@@ -1,6 +1,6 @@
 //! What must be refused, reported, and survived.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use crate::stage::*;
 use tessera::{
@@ -8,7 +8,7 @@ use tessera::{
     client::{Client, ClientError, ContactView, Effects, Event, Gap, Mailbox},
     enrolment::Kind,
     identity::Fingerprint,
-    wire::{BatchHeader, BucketId, Cell, cover_cell, post},
+    wire::{BatchHeader, BucketId, Cell, OriginKey, cover_cell, post},
 };
 
 #[test]
@@ -257,6 +257,27 @@ fn invalid_batches_are_refused_and_change_nothing() {
         let read = a.client.receive(&batch, &good, NOW, &mut rng()).unwrap();
         assert_eq!(a.commit(read).cells, cells, "{what}");
     }
+}
+
+#[test]
+fn an_invitation_names_the_relay_or_another_member_of_its_federation() {
+    let mut relay = Relay::new();
+    let mut acceptor = Person::new("Ana Gómez");
+    round(&mut relay, &mut [&mut acceptor]);
+    let (mut inviter, _) = Client::create("Dr. Rivera", &member_url(1), NOW, &mut rng()).unwrap();
+    let _ = inviter.configure(&relay.info(), NOW).unwrap();
+    let invited = inviter.invite(Kind::Link, Some(60), NOW, &mut rng());
+    let uri = invited.unwrap().value.uri;
+    let refused = acceptor.client.accept(&uri, false, NOW, &mut rng());
+    assert_eq!(refused.unwrap_err().code(), ErrorCode::RelayMismatch);
+
+    let other = Rc::new(OriginKey::generate(&mut rng()));
+    relay.members = vec![Rc::clone(&relay.key), other];
+    let configured = acceptor.client.configure(&relay.info(), NOW).unwrap();
+    let _ = acceptor.commit(configured);
+    let accepted = acceptor.client.accept(&uri, false, NOW, &mut rng());
+    let _ = acceptor.commit(accepted.unwrap());
+    assert_eq!(acceptor.client.contacts().len(), 1);
 }
 
 #[test]

@@ -125,7 +125,12 @@ impl Client {
     ) -> Result<Effects<ContactView>, ClientError> {
         self.devices.require_current()?;
         let invitation = Invitation::find(uri)?;
-        invitation.check_usable(Some(self.mailboxes.url()), now)?;
+        let members = self.places().into_iter().map(|place| place.url);
+        let relays: Vec<_> = [self.mailboxes.url().to_owned()]
+            .into_iter()
+            .chain(members)
+            .collect();
+        invitation.check_usable(&relays, now)?;
         let size = self.mailboxes.info()?.cell_size;
         if self.invitations.by_secret(&invitation.secret).is_some() {
             return self.accept_again(&invitation.secret, now);

@@ -23,10 +23,10 @@ use crate::{
 /// `INVITATION_MALFORMED`, `INVITATION_INCOMPLETE`, `INVITATION_EXPIRED`,
 /// `RELAY_MISMATCH`.
 #[wasm_bindgen(js_name = checkInvitation)]
-pub fn check_invitation(text: &str, relay: Option<String>, now: f64) -> JsResult<()> {
+pub fn check_invitation(text: &str, relays: Vec<String>, now: f64) -> JsResult<()> {
     let now = time(now)?;
     let invitation = Invitation::find(text).map_err(ClientError::from)?;
-    let checked = invitation.check_usable(relay.as_deref(), now);
+    let checked = invitation.check_usable(&relays, now);
     Ok(checked.map_err(ClientError::from)?)
 }
 

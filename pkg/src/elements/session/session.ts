@@ -129,11 +129,14 @@ export class Session extends Contents {
     this.changed();
   }
 
-  /** Why an invitation cannot be answered, by error code; null if it can, as far as can be known without asking the relay. */
+  /**
+   * Why an invitation cannot be answered, by error code; null if it can, as far as can be known without asking the relay. Whether its
+   * relay is a member of the same federation is known by an open portal, which says so when it accepts.
+   */
   async faultOf(text: string): Promise<string | null> {
     try {
       const { checkInvitation } = await this.#loaded();
-      checkInvitation(text, this.options?.relay);
+      checkInvitation(text, this.isOpen ? undefined : this.options?.relay);
       return null;
     } catch (error) {
       return codeOf(error);
