@@ -24,8 +24,8 @@ import { bytes } from "./support.mjs";
 /** What the test opens before any of the calls is made. */
 export const world = { relay: undefined, portal: undefined, contact: undefined, reader: undefined, session: undefined };
 
-const at = () => ({ url: world.relay.url, accessToken: "token", mirror: second() });
-const second = () => ({ url: "https://mirror.invalid", accessToken: "token" });
+const at = () => ({ url: world.relay.url, accessToken: "token", mirror: other("mirror"), members: [other("member")] });
+const other = (name) => ({ url: `https://${name}.invalid`, accessToken: "token" });
 const opening = () => ({ relay: at(), store: memoryStore(), passphrase: PASSPHRASE, name: "A", create: true });
 const access = () => ({ bundle: bytes(10), shares: ["x"], reason: "r", minutes: 1, relay: at() });
 const restoring = () => ({ relay: at(), store: memoryStore(), passphrase: PASSPHRASE });
@@ -40,6 +40,10 @@ const RELAY = {
   "relay.mirror": ["text", "relay"],
   "relay.mirror.url": ["text", "relay"],
   "relay.mirror.accessToken": "token",
+  "relay.members": "list",
+  "relay.members[]": ["text", "relay"],
+  "relay.members[].url": ["text", "relay"],
+  "relay.members[].accessToken": "token",
 };
 const RUNNING = {
   pace: "text",
@@ -48,6 +52,7 @@ const RUNNING = {
   idleMinutes: "minutes",
   receiptDelayMinutes: "whole",
   reading: "text",
+  lightQueries: "whole",
   confirmLargeDownload: "callback",
 };
 const OPENING = { passphrase: "secret", key: { type: "key", without: "passphrase" } };
@@ -294,6 +299,8 @@ export const PORTAL_CALLS = {
       options: ["options", "relay"],
       ...within("options", { url: ["text", "relay"], accessToken: "token", mirror: ["text", "relay"] }),
       ...within("options.mirror", { url: ["text", "relay"], accessToken: "token" }),
+      ...within("options", { members: "list", "members[]": ["text", "relay"] }),
+      ...within("options.members[]", { url: ["text", "relay"], accessToken: "token" }),
     },
   ],
   memoryRelay: [
