@@ -62,7 +62,8 @@ test("three mebibytes arrive byte for byte, both sides reopened on the way, and 
     assert.ok(round < 60, "it never arrives");
     await a.sync();
     ({ messages } = await b.sync());
-    if (round % 20 !== 10) continue;
+    // What arrived is read from the portal that received it.
+    if (messages.length > 0 || round % 20 !== 10) continue;
     [a, b] = [await reopened(a, storeA), await reopened(b, storeB)];
     for (const portal of [a, b]) follow(portal);
   }
