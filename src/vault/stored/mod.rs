@@ -4,11 +4,11 @@
 //!
 //! | module | records |
 //! | --- | --- |
-//! | [`relay`] | the relay's parameters, how far its mailboxes were read, the last slot |
-//! | [`contacts`] | contacts and invitations |
-//! | [`messages`] | messages, and what of them is on its way in or out |
-//! | [`owner`] | the person, the devices, the settings and the log |
-//! | [`second`] | vaults of version 2, which are migrated |
+//! | `relay` | the relay's parameters, how far its mailboxes were read, the last slot |
+//! | `contacts` | contacts and invitations |
+//! | `messages` | messages, and what of them is on its way in or out |
+//! | `owner` | the person, the devices, the settings and the log |
+//! | `second` | vaults of version 2, which are migrated |
 
 use zeroize::Zeroizing;
 
