@@ -165,7 +165,7 @@ test("whatever is changed in the store is found, and where", async () => {
   await Promise.all([rolledBack.dispose(), patient.dispose()]);
 });
 
-test("a checkpoint is given to whoever listens, and is worth what it is kept for", async () => {
+test("a checkpoint is given to its listeners, and is worth what it is kept for", async () => {
   const { clinician, patient } = await conversation();
   const told = record(clinician, "checkpoint");
   const checkpoint = await clinician.audit.checkpoint();

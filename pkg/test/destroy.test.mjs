@@ -13,7 +13,7 @@ after(() => relay?.end());
 const open = (store, options) =>
   Portal.open({ relay: relay.url, store, passphrase: PASSPHRASE, name: "A", ...options });
 
-/** A memory store that remembers whether a vault is here, and keeps every commit for whoever looks. */
+/** A memory store that remembers whether a vault is here, and keeps every commit for the test. */
 function markable() {
   const inner = memoryStore();
   let present = false;

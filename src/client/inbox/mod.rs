@@ -21,7 +21,7 @@ pub(crate) struct Inbox {
 }
 
 /// The cost of reading batches since the client was loaded, and what is held in
-/// memory. Both are bounded per arriving cell, whoever sends it.
+/// memory. Both are bounded per arriving cell, from any sender.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Tags derived.
