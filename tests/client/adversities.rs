@@ -274,7 +274,7 @@ fn an_invitation_names_the_relay_or_another_member_of_its_federation() {
     let other = Rc::new(OriginKey::generate(&mut rng()));
     relay.members = vec![Rc::clone(&relay.key), other];
     let configured = acceptor.client.configure(&relay.info(), NOW).unwrap();
-    let _ = acceptor.commit(configured);
+    acceptor.commit(configured);
     let accepted = acceptor.client.accept(&uri, false, NOW, &mut rng());
     let _ = acceptor.commit(accepted.unwrap());
     assert_eq!(acceptor.client.contacts().len(), 1);
