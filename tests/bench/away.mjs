@@ -54,7 +54,10 @@ const browser = await launch();
 try {
   // Nothing is published between the history and the last visit but what the history has.
   const left = EPOCH_S - ((Date.now() / 1000) % EPOCH_S);
-  if (left < 900) await sleep((left + 5) * 1000);
+  if (left < MOST_S + 300) {
+    say(`waiting ${left.toFixed(0)} s for the next epoch`);
+    await sleep((left + 5) * 1000);
+  }
   const times = await measure();
   const [cpu] = cpus();
   const text = [
@@ -73,12 +76,17 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
+function say(progress) {
+  console.error(`${new Date().toISOString().slice(11, 19)} ${progress}`);
+}
+
 function rows(times) {
-  const named = Object.groupBy(
-    times,
-    ({ reading, network }) => `${reading} reading; ${network}, processor ${SLOWER}× slower`,
-  );
-  return Object.entries(named).map(([name, of]) => {
+  const named = new Map();
+  for (const visit of times) {
+    const name = `${visit.reading} reading; ${visit.network}, processor ${SLOWER}× slower`;
+    named.set(name, [...(named.get(name) ?? []), visit]);
+  }
+  return [...named].map(([name, of]) => {
     const seconds = median(of.map((each) => each.seconds ?? Infinity));
     const result = Number.isFinite(seconds)
       ? `${seconds.toFixed(1)} s, ${of[0].requests} requests`
@@ -98,6 +106,7 @@ async function measure() {
     const profile = await packageProfile(browser, site.url);
     const page = await profile.page();
     const contact = await meet(doctor, page, relay.url);
+    say(`patient ${patients.length + 1} of ${VISITS.length} enrolled`);
     patients.push({ reading, network, profile, page, contact });
   }
   await stop(relay);
@@ -112,12 +121,17 @@ async function measure() {
   }
   await doctor.dispose();
   await stop(relay);
+  say(`${DAYS} days of batches, and the message in the newest`);
   history(store, 1, 0);
   await cp(store, join(folder, "mirror.db"));
   await serve(store, port);
   const mirror = await serve(join(folder, "mirror.db"));
   const times = [];
-  for (const patient of patients) times.push({ ...patient, ...(await visit(patient, relay.url, mirror.url)) });
+  for (const patient of patients) {
+    const result = await visit(patient, relay.url, mirror.url);
+    say(`${patient.reading} reading, ${patient.network}: ${result.seconds?.toFixed(1)} s`);
+    times.push({ ...patient, ...result });
+  }
   return times;
 }
 
@@ -152,7 +166,7 @@ function person(relay) {
 
 /** The doctor invites, the page of a patient accepts, and both compare the digits. */
 async function meet(doctor, page, relay) {
-  const { uri } = await doctor.invite({ kind: "link" });
+  const { uri } = await doctor.invite({ kind: "qr" });
   await page.evaluate(
     async ([relay, uri]) => {
       const { Portal, indexedDbStore } = await import("tessera-portal");
@@ -191,6 +205,8 @@ async function visit({ reading, network, page, profile }, url, mirror) {
   });
   await page.evaluate(() => import("tessera-portal").then(({ init }) => init()));
   await session.send("Network.enable");
+  // An index may be cached until the epoch ends, and 14 days have passed since the last.
+  await session.send("Network.clearBrowserCache");
   await session.send("Network.emulateNetworkConditions", { offline: false, ...NETWORKS[network] });
   await session.send("Emulation.setCPUThrottlingRate", { rate: SLOWER });
   const seconds = await page.evaluate(
