@@ -170,10 +170,7 @@ impl Entry {
     pub fn new(plain: &[u8], blob: Vec<u8>) -> Result<Self, AuditError> {
         let (salt, record) = plain.split_first_chunk().ok_or(AuditError::Malformed)?;
         let record = core::str::from_utf8(record).map_err(|_| AuditError::Malformed)?;
-        if !json::is_value(record) {
-            return Err(AuditError::Malformed);
-        }
-        if blob.len() < aead::NONCE_LEN + aead::TAG_LEN {
+        if !json::is_value(record) || blob.len() < aead::NONCE_LEN + aead::TAG_LEN {
             return Err(AuditError::Malformed);
         }
         Ok(Self {

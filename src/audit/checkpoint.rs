@@ -13,7 +13,7 @@ use crate::{
 /// A proof under the owner's identity that the log had the head `head` after
 /// entry `index` at `time`. It only protects the log if it is kept where the
 /// owner cannot change it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     index: u64,
     head: [u8; HEAD_LEN],
@@ -104,26 +104,6 @@ impl Checkpoint {
         self.proof.as_bytes()
     }
 }
-
-impl PartialEq for Checkpoint {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            index,
-            head,
-            time,
-            proof,
-        } = self;
-        (index, head, time, proof.as_bytes())
-            == (
-                &other.index,
-                &other.head,
-                &other.time,
-                other.proof.as_bytes(),
-            )
-    }
-}
-
-impl Eq for Checkpoint {}
 
 /// A public blinding seed: a checkpoint must be verifiable by anyone.
 fn seed() -> BlindSeed {

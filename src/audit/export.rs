@@ -120,21 +120,17 @@ impl Replayed {
     /// [`AuditError::Checkpoint`] for a checkpoint of another owner or another
     /// chain, [`AuditError::Truncated`] for a checkpoint of a missing entry.
     pub fn attest(self, kept: &[Checkpoint]) -> Result<Attested, AuditError> {
-        let Export {
-            owner,
-            entries,
-            checkpoints,
-        } = &self.0;
-        for checkpoint in checkpoints.iter().chain(kept) {
-            checkpoint.verify(owner)?;
+        let export = &self.0;
+        for checkpoint in export.checkpoints.iter().chain(kept) {
+            checkpoint.verify(&export.owner)?;
             let index = usize::try_from(checkpoint.index()).map_err(|_| AuditError::Truncated)?;
-            let (_, head) = entries.get(index).ok_or(AuditError::Truncated)?;
+            let (_, head) = export.entries.get(index).ok_or(AuditError::Truncated)?;
             if head != checkpoint.head() {
                 return Err(AuditError::Checkpoint);
             }
         }
         let last = |checkpoints: &[Checkpoint]| checkpoints.iter().map(Checkpoint::index).max();
-        let (signed, anchored_at) = (last(checkpoints).max(last(kept)), last(kept));
+        let (signed, anchored_at) = (last(&export.checkpoints).max(last(kept)), last(kept));
         Ok(Attested {
             export: self.0,
             signed,

@@ -43,11 +43,8 @@ macro_rules! bounded {
             type Error = $crate::base::bounded::OutOfRange;
 
             fn try_from(number: u32) -> Result<Self, Self::Error> {
-                if Self::RANGE.contains(&number) {
-                    Ok(Self(number))
-                } else {
-                    Err($crate::base::bounded::OutOfRange)
-                }
+                let within = Self::RANGE.contains(&number);
+                within.then_some(Self(number)).ok_or($crate::base::bounded::OutOfRange)
             }
         }
 

@@ -65,6 +65,12 @@ macro_rules! coded {
                 )*}
             }
         }
+
+        impl From<$name> for $crate::base::ErrorCode {
+            fn from(error: $name) -> Self {
+                error.code()
+            }
+        }
     };
 }
 

@@ -62,7 +62,7 @@ impl Transcript<'_> {
 
 /// A decoded proof: a canonical commitment, not the identity, and a reduced
 /// response.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof {
     commitment: RistrettoPoint,
     bytes: [u8; PROOF_LEN],

@@ -221,11 +221,8 @@ impl Enrolled {
         now: UnixTime,
     ) -> Result<(), EnrolmentError> {
         let range = earliest.minus(2 * DAY_SECONDS).month()..=now.month();
-        if range.contains(&self.first_month) {
-            Ok(())
-        } else {
-            Err(EnrolmentError::NotAuthentic)
-        }
+        let within = range.contains(&self.first_month);
+        within.then_some(()).ok_or(EnrolmentError::NotAuthentic)
     }
 }
 

@@ -149,7 +149,7 @@ impl Invitation {
                 &self.expires_at.0.to_be_bytes(),
             ],
         );
-        core::array::from_fn(|at| hash.get(at).copied().unwrap_or_default())
+        hash.first_chunk().copied().unwrap_or_default()
     }
 
     /// Encodes the invitation as `tessera:/…`.
@@ -186,7 +186,9 @@ impl Invitation {
     /// `InvitationExpired`; `OtherRelay`; `InvitationOutdated` for a link of an
     /// earlier version.
     pub fn check_usable(&self, relays: &[String], now: UnixTime) -> Result<(), EnrolmentError> {
-        self.check_expiry(now)?;
+        if now > self.expires_at {
+            return Err(EnrolmentError::InvitationExpired);
+        }
         let named = self.relay.trim_end_matches('/');
         let mut known = relays.iter().map(|relay| relay.trim_end_matches('/'));
         if !relays.is_empty() && known.all(|relay| relay != named) {
@@ -195,19 +197,6 @@ impl Invitation {
         match self.binding {
             Binding::EnclosedOffer(_) => Err(EnrolmentError::InvitationOutdated),
             Binding::Offer(_) | Binding::Inviter(_) => Ok(()),
-        }
-    }
-
-    /// Checks that the invitation has not expired.
-    ///
-    /// # Errors
-    ///
-    /// `InvitationExpired`.
-    fn check_expiry(&self, now: UnixTime) -> Result<(), EnrolmentError> {
-        if now > self.expires_at {
-            Err(EnrolmentError::InvitationExpired)
-        } else {
-            Ok(())
         }
     }
 }

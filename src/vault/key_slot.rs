@@ -43,11 +43,10 @@ impl Kdf {
             salt: cbor::fixed(d)?,
             iterations: d.u32()?,
         };
-        if (Self::MIN_ITERATIONS..=Self::MAX_ITERATIONS).contains(&kdf.iterations) {
-            Ok(kdf)
-        } else {
-            Err(Error::message("iterations"))
-        }
+        let within = (Self::MIN_ITERATIONS..=Self::MAX_ITERATIONS).contains(&kdf.iterations);
+        within
+            .then_some(kdf)
+            .ok_or_else(|| Error::message("iterations"))
     }
 }
 

@@ -94,11 +94,8 @@ impl Manifest {
     ///
     /// `Damaged` if the stored manifest is missing or differs.
     pub(super) fn check(&self, stored: Option<&[u8]>) -> Result<(), VaultError> {
-        if stored.and_then(Tally::decode) == Some(self.tally) {
-            Ok(())
-        } else {
-            Err(VaultError::Damaged)
-        }
+        let same = stored.and_then(Tally::decode) == Some(self.tally);
+        same.then_some(()).ok_or(VaultError::Damaged)
     }
 
     fn replace(&mut self, store_key: &str, sealed: Option<&[u8]>) {

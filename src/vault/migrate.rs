@@ -127,15 +127,12 @@ impl StoredHeader {
     ///
     /// `Version` for a newer one, `Damaged` for anything else.
     pub fn parse(bytes: &[u8]) -> Result<Self, VaultError> {
-        match version(bytes) {
-            Some(1) => FirstHeader::decode(bytes)
-                .map(Self::First)
-                .ok_or(VaultError::Damaged),
-            Some(2) => header::decode_second(bytes)
-                .map(Self::Second)
-                .ok_or(VaultError::Damaged),
-            _ => VaultHeader::parse(bytes).map(Self::Current),
-        }
+        let former = match version(bytes) {
+            Some(1) => FirstHeader::decode(bytes).map(Self::First),
+            Some(2) => header::decode_second(bytes).map(Self::Second),
+            _ => return VaultHeader::parse(bytes).map(Self::Current),
+        };
+        former.ok_or(VaultError::Damaged)
     }
 
     /// Encodes the header to the bytes from which it was parsed.
@@ -188,11 +185,7 @@ impl StoredHeader {
     ) -> Result<UnlockedVault, VaultError> {
         let version = self.version();
         let (key, header) = match self {
-            Self::First(header) => {
-                let key = header.unwrap(&opener)?;
-                let header = header.current(opener, &key, rng)?;
-                (key, header)
-            }
+            Self::First(header) => header.unlock(opener, rng)?,
             Self::Second(header) | Self::Current(header) => (header.unwrap(&opener)?, header),
         };
         Ok(UnlockedVault {
@@ -239,27 +232,21 @@ pub struct FirstHeader {
 }
 
 impl FirstHeader {
-    fn unwrap(&self, opener: &Opener) -> Result<VaultKey, VaultError> {
+    /// The key, and a header of the current version for the same passphrase.
+    fn unlock(
+        self,
+        opener: Opener,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(VaultKey, VaultHeader), VaultError> {
         let Opener::Passphrase(kek) = opener else {
             return Err(VaultError::WrongPassphrase);
         };
         let aad = labels::VAULT_KEY.as_bytes();
-        key_slot::open(kek.expose(), aad, &self.wrapped).ok_or(VaultError::WrongPassphrase)
-    }
-
-    /// Creates the header of the current version for the same passphrase.
-    fn current(
-        self,
-        opener: Opener,
-        key: &VaultKey,
-        rng: &mut impl CryptoRng,
-    ) -> Result<VaultHeader, VaultError> {
-        let Opener::Passphrase(kek) = opener else {
-            return Err(VaultError::WrongPassphrase);
-        };
+        let key = key_slot::open(kek.expose(), aad, &self.wrapped);
+        let key = key.ok_or(VaultError::WrongPassphrase)?;
         let mut header = VaultHeader::new();
-        header.add(UnlockMethod::Passphrase(self.kdf), kek, key, rng)?;
-        Ok(header)
+        header.add(UnlockMethod::Passphrase(self.kdf), kek, &key, rng)?;
+        Ok((key, header))
     }
 }
 

@@ -144,11 +144,7 @@ impl BatchHeader {
         cell_size: CellSize,
         key: &OriginKey,
     ) -> Result<Self, BatchError> {
-        let mut digest = CellsDigest::new(cell_size);
-        for cell in cells.chunks(cell_size.bytes()) {
-            digest.update(cell)?;
-        }
-        Self::sign_digest(place, digest, key)
+        Self::sign_digest(place, CellsDigest::of(cells, cell_size)?, key)
     }
 
     /// Signs the header for cells that were hashed one by one.
@@ -186,11 +182,8 @@ impl BatchHeader {
     ///
     /// [`BatchError::Signature`].
     pub fn verify(&self) -> Result<(), BatchError> {
-        if signature::verify(&self.origin.0, &self.signed(), &self.signature) {
-            Ok(())
-        } else {
-            Err(BatchError::Signature)
-        }
+        let verified = signature::verify(&self.origin.0, &self.signed(), &self.signature);
+        verified.then_some(()).ok_or(BatchError::Signature)
     }
 
     /// Checks that this is the requested batch.
@@ -199,11 +192,8 @@ impl BatchHeader {
     ///
     /// [`BatchError::Unexpected`].
     pub fn expect(&self, bucket: BucketId, origin: &Origin, epoch: u64) -> Result<(), BatchError> {
-        if self.bucket == bucket && self.origin == *origin && self.epoch == epoch {
-            Ok(())
-        } else {
-            Err(BatchError::Unexpected)
-        }
+        let expected = self.bucket == bucket && self.origin == *origin && self.epoch == epoch;
+        expected.then_some(()).ok_or(BatchError::Unexpected)
     }
 
     /// Checks that this batch follows `previous`: same bucket and origin, a later
@@ -214,11 +204,8 @@ impl BatchHeader {
     /// [`BatchError::Chain`].
     pub fn follows(&self, previous: &Self) -> Result<(), BatchError> {
         let same_chain = self.bucket == previous.bucket && self.origin == previous.origin;
-        if same_chain && self.epoch > previous.epoch && self.prev == previous.hash() {
-            Ok(())
-        } else {
-            Err(BatchError::Chain)
-        }
+        let follows = same_chain && self.epoch > previous.epoch && self.prev == previous.hash();
+        follows.then_some(()).ok_or(BatchError::Chain)
     }
 
     /// Encodes the header, 192 bytes.
@@ -294,13 +281,7 @@ impl<'a> Batch<'a> {
         }
         let digest = match rests {
             Some(rests) => digest::digest_with(rests, cells, header.cell_size),
-            None => {
-                let mut digest = CellsDigest::new(header.cell_size);
-                for cell in cells.chunks_exact(header.cell_size.bytes()) {
-                    digest.update(cell)?;
-                }
-                digest.finish().0
-            }
+            None => CellsDigest::of(cells, header.cell_size)?.finish().0,
         };
         if digest != header.digest {
             return Err(BatchError::Digest);

@@ -60,11 +60,8 @@ impl TryFrom<u32> for BucketCount {
     type Error = BucketError;
 
     fn try_from(n: u32) -> Result<Self, BucketError> {
-        if n.is_power_of_two() && n <= MAX_COUNT {
-            Ok(Self(n))
-        } else {
-            Err(BucketError::Count)
-        }
+        let known = n.is_power_of_two() && n <= MAX_COUNT;
+        known.then_some(Self(n)).ok_or(BucketError::Count)
     }
 }
 
@@ -100,11 +97,8 @@ impl TryFrom<u32> for BucketId {
     type Error = BucketError;
 
     fn try_from(number: u32) -> Result<Self, BucketError> {
-        if number < MAX_COUNT || number == LOBBY {
-            Ok(Self(number))
-        } else {
-            Err(BucketError::Number)
-        }
+        let known = number < MAX_COUNT || number == LOBBY;
+        known.then_some(Self(number)).ok_or(BucketError::Number)
     }
 }
 

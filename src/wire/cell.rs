@@ -120,15 +120,7 @@ impl Cell {
         ciphertext: &[u8],
         size: CellSize,
     ) -> Result<Self, CellError> {
-        if ciphertext.len() != size.bytes() - TAG_LEN - ENC_LEN {
-            return Err(CellError::Length);
-        }
-        let bytes = [tag.as_slice(), enc, ciphertext].concat();
-        Ok(Self {
-            tag: *tag,
-            enc: *enc,
-            bytes: bytes.into(),
-        })
+        Self::parse([tag.as_slice(), enc, ciphertext].concat(), size)
     }
 
     /// Detection tag, 16 bytes. Protocol §5.
@@ -158,9 +150,7 @@ impl Cell {
     /// `SHA-256(cell)[0..16]`, by which a client recognizes a replay. Protocol §5.
     #[must_use]
     pub fn digest(&self) -> CellDigest {
-        let mut digest = [0; 16];
-        digest.copy_from_slice(self.sha256().first_chunk::<16>().unwrap_or(&[0; 16]));
-        digest
+        self.sha256().first_chunk().copied().unwrap_or_default()
     }
 
     /// `SHA-256(cell)`, by which a relay recognizes a repeated post.

@@ -49,7 +49,7 @@ pub fn once<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
 impl<'j> Json<'j> {
     /// Reads an object; see [`object`].
     pub fn object(&mut self, field: &mut dyn FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
-        self.items(['{', '}'], &mut |json| {
+        self.items(["{", "}"], &mut |json| {
             let key = json.text()?;
             json.skip_space();
             json.expect(":")?;
@@ -59,7 +59,7 @@ impl<'j> Json<'j> {
 
     /// Reads a list; `item` must read one item.
     pub fn list(&mut self, item: &mut dyn FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.items(['[', ']'], item)
+        self.items(["[", "]"], item)
     }
 
     /// Reads a number without sign, fraction or exponent.
@@ -121,22 +121,22 @@ impl<'j> Json<'j> {
 
     fn items(
         &mut self,
-        [open, close]: [char; 2],
+        [open, close]: [&str; 2],
         item: &mut dyn FnMut(&mut Self) -> Option<()>,
     ) -> Option<()> {
         self.skip_space();
-        self.take(open)?;
+        self.expect(open)?;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return None;
         }
         self.skip_space();
-        if self.take(close).is_none() {
+        if self.expect(close).is_none() {
             loop {
                 item(self)?;
                 self.skip_space();
-                if self.take(',').is_none() {
-                    break self.take(close)?;
+                if self.expect(",").is_none() {
+                    break self.expect(close)?;
                 }
             }
         }
@@ -181,12 +181,12 @@ impl<'j> Json<'j> {
     }
 
     fn skip_number(&mut self) -> Option<()> {
-        let _ = self.take('-');
+        let _ = self.expect("-");
         let whole = self.digits()?;
         if whole.len() > 1 && whole.starts_with('0') {
             return None;
         }
-        if self.take('.').is_some() {
+        if self.expect(".").is_some() {
             self.digits()?;
         }
         if self.rest.starts_with(['e', 'E']) {
@@ -213,11 +213,6 @@ impl<'j> Json<'j> {
 
     fn expect(&mut self, word: &str) -> Option<()> {
         self.rest = self.rest.strip_prefix(word)?;
-        Some(())
-    }
-
-    fn take(&mut self, one: char) -> Option<()> {
-        self.rest = self.rest.strip_prefix(one)?;
         Some(())
     }
 }

@@ -94,10 +94,8 @@ pub fn decode(
 
 fn check_lobby(entries: &[PostEntry]) -> Result<(), PostError> {
     let lobby = entries.iter().filter(|entry| entry.bucket.is_lobby());
-    if lobby.count() > MAX_LOBBY_ENTRIES {
-        return Err(PostError::Lobby);
-    }
-    Ok(())
+    let allowed = lobby.count() <= MAX_LOBBY_ENTRIES;
+    allowed.then_some(()).ok_or(PostError::Lobby)
 }
 
 fn decode_entry(

@@ -110,26 +110,19 @@ pub struct CoverInfo {
     /// `laplace`, `gaussian`, `constant` or `fixed`; others may be added.
     pub mechanism: String,
     /// Cells of every batch for `constant`, cover cells for `fixed`.
-    #[serde(default)]
     pub cells: Option<u32>,
     /// ε for `sensitivity` cells in each of `batches` batches, if the mechanism
     /// has one.
-    #[serde(default)]
     pub epsilon: Option<f64>,
     /// δ for the same.
-    #[serde(default)]
     pub delta: Option<f64>,
     /// Cells of one batch by which neighbouring inputs differ.
-    #[serde(default)]
     pub sensitivity: Option<u32>,
     /// Number of batches in which they differ.
-    #[serde(default)]
     pub batches: Option<u32>,
     /// Mean number of cover cells per batch.
-    #[serde(default)]
     pub mean: Option<f64>,
     /// What this cover does and does not protect, as text.
-    #[serde(default)]
     pub note: Option<String>,
 }
 

@@ -88,11 +88,8 @@ impl SegmentRef {
             last = Some(header.epoch);
             batches.push(batch);
         }
-        if last == Some(self.last) {
-            Ok(batches)
-        } else {
-            Err(BatchError::Unexpected)
-        }
+        let complete = last == Some(self.last);
+        complete.then_some(batches).ok_or(BatchError::Unexpected)
     }
 }
 

@@ -65,7 +65,7 @@ records! {
     }
 
     /// The newest device of a contact.
-    #[derive(Debug)]
+    #[derive(Clone, Debug)]
     pub struct ContactDeviceRecord {
         /// The contact.
         pub contact: [u8; 8],

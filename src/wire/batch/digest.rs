@@ -48,6 +48,15 @@ impl CellsDigest {
         }
     }
 
+    /// The digest of these cells, joined.
+    pub(super) fn of(cells: &[u8], cell_size: CellSize) -> Result<Self, BatchError> {
+        let mut digest = Self::new(cell_size);
+        for cell in cells.chunks(cell_size.bytes()) {
+            digest.update(cell)?;
+        }
+        Ok(digest)
+    }
+
     /// Adds the next cell.
     ///
     /// # Errors

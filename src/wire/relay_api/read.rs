@@ -60,15 +60,19 @@ impl Claims {
             "buckets" => once(&mut buckets, json.number()),
             "cell_size" => once(&mut cell_size, json.number()),
             "epoch_seconds" => once(&mut epoch_seconds, json.number()),
-            "lobby" => once(&mut lobby, lobby_claims(json)),
+            "lobby" => once(
+                &mut lobby,
+                numbers(json, ["epoch_seconds", "retention_seconds"]),
+            ),
             "retention_seconds" => once(&mut retention_seconds, json.number()),
-            "slot" => once(&mut slot, member(json, "per_bucket")),
+            "slot" => once(&mut slot, numbers(json, ["per_bucket"])),
             "max_attachment_bytes" => once(&mut max_attachment_bytes, json.number()),
             "federation" => once(&mut members, list(json, MemberAnswer::read)),
             "time" => once(&mut time, json.number()),
             _ => json.skip(),
         })?;
-        let (lobby_epoch_seconds, lobby_retention_seconds) = lobby?;
+        let [lobby_epoch_seconds, lobby_retention_seconds] = lobby?;
+        let [per_bucket] = slot?;
         Some(Self {
             protocol: protocol?,
             origin: origin?,
@@ -78,7 +82,7 @@ impl Claims {
             lobby_epoch_seconds,
             lobby_retention_seconds,
             retention_seconds: retention_seconds?,
-            per_bucket: slot?,
+            per_bucket,
             max_attachment_bytes: max_attachment_bytes?,
             members: members.unwrap_or_default(),
             time: time?,
@@ -111,28 +115,18 @@ impl Claims {
     }
 }
 
-/// The length of an epoch of the lobby, and how long its batches are kept.
-fn lobby_claims(json: &mut Json<'_>) -> Option<(u64, u64)> {
-    let (mut epoch, mut retention) = (None, None);
-    json.object(&mut |json, key| match key {
-        "epoch_seconds" => once(&mut epoch, json.number()),
-        "retention_seconds" => once(&mut retention, json.number()),
-        _ => json.skip(),
-    })?;
-    Some((epoch?, retention?))
-}
-
-/// Reads the number under one key of an object.
-fn member(json: &mut Json<'_>, name: &str) -> Option<u64> {
-    let mut number = None;
+/// The numbers that an object has under these names.
+fn numbers<const N: usize>(json: &mut Json<'_>, names: [&str; N]) -> Option<[u64; N]> {
+    let mut found = [None; N];
     json.object(&mut |json, key| {
-        if key == name {
-            once(&mut number, json.number())
-        } else {
-            json.skip()
+        let mut fields = names.iter().zip(&mut found);
+        match fields.find(|(name, _)| **name == key) {
+            Some((_, number)) => once(number, json.number()),
+            None => json.skip(),
         }
     })?;
-    number
+    let complete = found.iter().all(Option::is_some);
+    complete.then(|| found.map(Option::unwrap_or_default))
 }
 
 fn within<T: TryFrom<u32>>(number: u64, field: &'static str) -> Result<T, RelayApiError> {
@@ -275,7 +269,7 @@ impl Held {
             _ => json.skip(),
         })?;
         let origin = origin?;
-        let held = kinds?.map(|(oldest, epoch)| Self {
+        let held = kinds?.map(|[oldest, epoch]| Self {
             origin,
             oldest,
             epoch,
@@ -285,7 +279,7 @@ impl Held {
 }
 
 /// The oldest and the newest epoch of the numbered buckets.
-fn numbered(json: &mut Json<'_>) -> Option<Option<(u64, u64)>> {
+fn numbered(json: &mut Json<'_>) -> Option<Option<[u64; 2]>> {
     let mut found = None;
     json.object(&mut |json, key| match key {
         "numbered" => once(&mut found, json.nullable(epochs)),
@@ -294,14 +288,10 @@ fn numbered(json: &mut Json<'_>) -> Option<Option<(u64, u64)>> {
     found
 }
 
-fn epochs(json: &mut Json<'_>) -> Option<(u64, u64)> {
-    let (mut oldest, mut epoch) = (None, None);
-    json.object(&mut |json, key| match key {
-        "oldest" => once(&mut oldest, epoch_number(json)),
-        "epoch" => once(&mut epoch, epoch_number(json)),
-        _ => json.skip(),
-    })?;
-    Some((oldest?, epoch?)).filter(|(oldest, epoch)| oldest <= epoch)
+/// The oldest and the newest epoch.
+fn epochs(json: &mut Json<'_>) -> Option<[u64; 2]> {
+    let epochs = numbers(json, ["oldest", "epoch"]);
+    epochs.filter(|[oldest, epoch]| oldest <= epoch && *epoch <= MAX_EPOCH)
 }
 
 fn hex(json: &mut Json<'_>) -> Option<[u8; 32]> {
