@@ -148,26 +148,20 @@ impl Client {
     /// Ends a call: encodes touched records, seals the log, and returns all changes
     /// for the caller to commit.
     pub(crate) fn commit<T>(&mut self, tx: impl Into<Transaction>, value: T) -> Effects<T> {
-        let Transaction {
-            now,
-            mut changes,
-            touched,
-            events,
-            log,
-            ..
-        } = tx.into();
+        let mut tx: Transaction = tx.into();
         let began = self.log_began();
-        self.journal.append(log, || began, now, &mut changes);
-        for key in touched {
-            changes.insert(key, self.encode(key));
+        self.journal
+            .append(tx.log, || began, tx.now, &mut tx.changes);
+        for key in tx.touched {
+            tx.changes.insert(key, self.encode(key));
         }
-        let changes = changes.into_iter();
+        let changes = tx.changes.into_iter();
         let changes: Vec<Change> = changes
             .map(|(key, bytes)| (key.to_string(), bytes))
             .collect();
         Effects {
             changes,
-            events,
+            events: tx.events,
             value,
         }
     }
@@ -184,6 +178,7 @@ impl Client {
             StoreKey::Light => encoded(self.light.to_record()),
             StoreKey::Forks => encoded(self.forks.to_record()),
             StoreKey::Members => encoded(self.members.to_record()),
+            StoreKey::Slot => encoded(self.outbox.slot_record()),
             StoreKey::Overdue => encoded(self.contacts.shredding.to_record()),
             StoreKey::Journal => encoded(Some(self.journal.to_record())),
             StoreKey::Contact(id) => encoded(self.contacts.get(id).map(Contact::to_record)),

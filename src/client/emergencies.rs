@@ -108,21 +108,13 @@ impl Emergencies {
     /// The announcement of an access to the owner's other devices.
     pub(crate) fn announcement(&self, id: EmergencyId) -> Option<Announcement> {
         let record = self.0.get(&id)?;
-        Some(match record.ended_at {
-            Some(ended_at) => Announcement {
-                id,
-                sent_at: UnixTime(ended_at),
-                what: AnnouncementKind::EmergencyEnded,
-            },
-            None => Announcement {
-                id,
-                sent_at: UnixTime(record.began_at),
-                what: AnnouncementKind::EmergencyBegan {
-                    minutes: record.minutes,
-                    reason: record.reason.clone(),
-                },
-            },
-        })
+        let (minutes, reason) = (record.minutes, record.reason.clone());
+        let what = match record.ended_at {
+            Some(_) => AnnouncementKind::EmergencyEnded,
+            None => AnnouncementKind::EmergencyBegan { minutes, reason },
+        };
+        let sent_at = UnixTime(record.ended_at.unwrap_or(record.began_at));
+        Some(Announcement { id, sent_at, what })
     }
 
     fn put(&mut self, id: EmergencyId, record: EmergencyRecord, tx: &mut Transaction) {

@@ -33,19 +33,10 @@ impl Forks {
         }
         tx.emit(Event::Notice(RelayNotice {
             code: ErrorCode::Equivocation.as_str(),
-            mailbox: None,
-            seconds: None,
             proof: Some(hex::encode(&fork.encode())),
-            cleared: false,
+            ..RelayNotice::default()
         }));
-        tx.log(
-            AuditEvent::Rejected {
-                code: ErrorCode::Equivocation,
-                contact: None,
-                count: 1,
-            },
-            None,
-        );
+        tx.log(AuditEvent::rejected(ErrorCode::Equivocation, None), None);
         tx.touch(StoreKey::Forks);
         self.0.push(fork);
     }
@@ -61,10 +52,9 @@ impl Forks {
     }
 
     pub(crate) fn restore(&mut self, record: ForksRecord) -> Result<(), VaultError> {
-        for proof in record.proofs {
-            let fork = Fork::parse(&proof.bytes).ok_or(VaultError::Damaged)?;
-            self.0.push(fork);
-        }
+        let proofs = record.proofs.iter();
+        let forks = proofs.map(|proof| Fork::parse(&proof.bytes).ok_or(VaultError::Damaged));
+        self.0 = forks.collect::<Result<_, _>>()?;
         Ok(())
     }
 }

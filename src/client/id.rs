@@ -7,6 +7,23 @@ use serde::{Serialize, Serializer};
 
 use crate::{base::Day, envelope::DEVICE_ID_LEN, vault::stored::MESSAGES_PER_PAGE, wire::hex};
 
+/// `Debug` and JSON as `Display`.
+macro_rules! displayed {
+    ($name:ident) => {
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    };
+}
+
 macro_rules! local_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -33,17 +50,7 @@ macro_rules! local_id {
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
+        displayed! { $name }
     };
 }
 
@@ -131,22 +138,11 @@ pub struct OpenedPage {
 
 impl fmt::Display for MessageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ordinal = hex::encode(&self.ordinal.to_be_bytes());
-        write!(f, "{}-{ordinal}", self.contact)
+        write!(f, "{}-{:08x}", self.contact, self.ordinal)
     }
 }
 
-impl fmt::Debug for MessageRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for MessageRef {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+displayed! { MessageRef }
 
 #[cfg(test)]
 mod tests {

@@ -185,18 +185,13 @@ impl StoreKey {
     }
 }
 
-fn hex32(number: u32) -> String {
-    hex::encode(&number.to_be_bytes())
-}
-
 fn number(text: &str) -> Option<u32> {
     hex::decode(text).map(u32::from_be_bytes)
 }
 
 impl fmt::Display for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place =
-            |message: &MessageRef| format!("{}/{}", message.contact, hex32(message.ordinal));
+        let place = |message: &MessageRef| format!("{}/{:08x}", message.contact, message.ordinal);
         match self {
             Self::Account => f.write_str("s/self"),
             Self::Devices => f.write_str("s/recovery"),
@@ -217,26 +212,23 @@ impl fmt::Display for StoreKey {
             Self::Large(message) => write!(f, "s/l/{}", place(message)),
             Self::Receipts(id) => write!(f, "s/r/{id}"),
             Self::Opened(OpenedPage { day, page }) => {
-                write!(f, "s/o/{}/{}", hex32(day.0), hex32(*page))
+                write!(f, "s/o/{:08x}/{page:08x}", day.0)
             }
             Self::Fragment {
                 owner,
                 message,
                 index,
-            } => write!(
-                f,
-                "s/f/{}/{}/{}",
-                hex::encode(owner),
-                hex::encode(message),
-                hex32(*index)
-            ),
+            } => {
+                let (owner, message) = (hex::encode(owner), hex::encode(message));
+                write!(f, "s/f/{owner}/{message}/{index:08x}")
+            }
             Self::Emergency(id) => write!(f, "s/e/{}", hex::encode(id)),
             Self::Messages(MessagePage { contact, page }) => {
-                write!(f, "m/{contact}/{}", hex32(*page))
+                write!(f, "m/{contact}/{page:08x}")
             }
             Self::Body(message) => write!(f, "b/{}", place(message)),
             Self::Piece(message, piece) => {
-                write!(f, "b/{}/{}", place(message), hex32(*piece))
+                write!(f, "b/{}/{piece:08x}", place(message))
             }
             Self::Evidence(message) => write!(f, "e/{}", place(message)),
             Self::Draft(id) => write!(f, "d/{id}"),

@@ -60,6 +60,7 @@ impl<T> Effects<T> {
 }
 
 /// Changes, events and log entries of the call under way.
+#[derive(Default)]
 pub(crate) struct Transaction {
     /// The time of the call: its only reading of the clock.
     pub(crate) now: UnixTime,
@@ -108,12 +109,7 @@ impl Transaction {
     pub(crate) fn new(now: UnixTime) -> Self {
         Self {
             now,
-            changes: SortedMap::new(),
-            touched: SortedSet::default(),
-            events: Vec::new(),
-            log: Vec::new(),
-            refusals: SortedMap::new(),
-            gaps: SortedMap::new(),
+            ..Self::default()
         }
     }
 
@@ -228,15 +224,7 @@ impl Transaction {
         let place = (self.events.len(), self.log.len());
         self.refusals.insert((code.as_str(), contact), place);
         self.emit(Event::Rejected(Rejected::new(code, contact)));
-        let count = 1;
-        self.log(
-            AuditEvent::Rejected {
-                code,
-                contact,
-                count,
-            },
-            peer,
-        );
+        self.log(AuditEvent::rejected(code, contact), peer);
     }
 }
 

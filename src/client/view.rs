@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::{
     base::ErrorCode,
     client::id::{ContactId, InvitationId, MessageRef},
-    wire::hex,
 };
 
 /// Something to show, once its changes are committed.
@@ -170,33 +169,6 @@ pub struct TransferView {
     pub total_bytes: usize,
 }
 
-impl TransferView {
-    pub(crate) fn outgoing(message: MessageRef, bytes: usize, total_bytes: usize) -> Self {
-        Self {
-            id: message.to_string(),
-            contact_id: message.contact,
-            direction: "out",
-            bytes,
-            total_bytes,
-        }
-    }
-
-    pub(crate) fn incoming(
-        contact_id: ContactId,
-        id: &[u8; 16],
-        bytes: usize,
-        total_bytes: usize,
-    ) -> Self {
-        Self {
-            id: hex::encode(id),
-            contact_id,
-            direction: "in",
-            bytes,
-            total_bytes,
-        }
-    }
-}
-
 /// An invitation that was created here and waits for an answer.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -286,7 +258,7 @@ pub struct AttachmentView {
 }
 
 /// A problem of the relay or a clock, shown to the person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RelayNotice {
     /// `STALLED`, `CLOCK_SKEW`, `RELAY_TIME`, `RELAY_CHANGED`, `MIRROR_UNREACHABLE` or

@@ -197,6 +197,15 @@ worded! {
 }
 
 impl AuditEvent {
+    /// Something was refused once.
+    pub(crate) fn rejected(code: ErrorCode, contact: Option<ContactId>) -> Self {
+        Self::Rejected {
+            code,
+            contact,
+            count: 1,
+        }
+    }
+
     /// The contact that it concerns.
     pub(crate) fn contact(&self) -> Option<ContactId> {
         match self {

@@ -151,8 +151,7 @@ impl Contact {
         ContactRecord {
             public: self
                 .peer
-                .map(|peer| peer.encode().to_vec())
-                .unwrap_or_default(),
+                .map_or_else(Vec::new, |peer| peer.encode().to_vec()),
             name: self.name.clone(),
             state: self.state as u8,
             verified: match (self.verified, self.on_confirm) {

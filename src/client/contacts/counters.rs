@@ -11,7 +11,7 @@ const COUNTER_DAYS: usize = 64;
 /// The tag counters per day and sequence numbers that the sending device has used.
 /// Deliveries are sealed with the numbers of a copy, which take effect when the
 /// copy replaces the channel's own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
     /// Next tag counter per day.
     pub(super) days: SortedMap<Day, u32>,
@@ -24,16 +24,6 @@ pub(crate) struct Counters {
 pub(crate) struct UsedCounters {
     pub(crate) contact: ContactId,
     pub(crate) counters: Counters,
-}
-
-impl Default for Counters {
-    fn default() -> Self {
-        Self {
-            days: SortedMap::new(),
-            sealed_before: Day(0),
-            next_seq: 0,
-        }
-    }
 }
 
 impl Counters {

@@ -49,17 +49,7 @@ pub(crate) struct Devices {
     /// Former devices that announced that they are still open, and when.
     former: SortedMap<u8, u64>,
     /// Contacts that sent from a newer device than their first.
-    contacts: SortedMap<ContactId, Newest>,
-}
-
-/// The newest device of a contact.
-#[derive(Debug)]
-struct Newest {
-    device: u8,
-    /// The earliest time it sent at.
-    since: UnixTime,
-    /// Whether it was reported that an older device goes on.
-    reported: bool,
+    contacts: SortedMap<ContactId, ContactDeviceRecord>,
 }
 
 impl Devices {
@@ -121,10 +111,7 @@ impl Devices {
     /// Checks that this device may send.
     pub(crate) fn require_live(&self) -> Result<(), ClientError> {
         self.require_current()?;
-        match self.settled {
-            true => Ok(()),
-            false => Err(ClientError::Unsettled),
-        }
+        self.settled.then_some(()).ok_or(ClientError::Unsettled)
     }
 
     /// Checks that this device was not superseded.
@@ -180,9 +167,10 @@ impl Devices {
         tx: &mut Transaction,
     ) -> bool {
         if device > newest {
-            let newest = Newest {
+            let newest = ContactDeviceRecord {
+                contact: id.0,
                 device,
-                since: sent_at,
+                since: sent_at.0,
                 reported: false,
             };
             self.contacts.insert(id, newest);
@@ -192,10 +180,10 @@ impl Devices {
         let Some(newest) = self.contacts.get_mut(&id) else {
             return false;
         };
-        if device == newest.device && sent_at < newest.since {
-            newest.since = sent_at;
+        if device == newest.device && sent_at.0 < newest.since {
+            newest.since = sent_at.0;
             touch(tx);
-        } else if device < newest.device && sent_at > newest.since && !newest.reported {
+        } else if device < newest.device && sent_at.0 > newest.since && !newest.reported {
             newest.reported = true;
             touch(tx);
             tx.emit(Event::Device(DeviceNotice::Contact { contact_id: id }));
@@ -211,15 +199,6 @@ impl Devices {
     }
 
     pub(crate) fn to_record(&self) -> RecoveryRecord {
-        let contacts = self
-            .contacts
-            .iter()
-            .map(|(id, newest)| ContactDeviceRecord {
-                contact: id.0,
-                device: newest.device,
-                since: newest.since.0,
-                reported: newest.reported,
-            });
         RecoveryRecord {
             id: self.id,
             restored: self.restored,
@@ -230,19 +209,13 @@ impl Devices {
             announced_at: self.announced_at.0,
             superseded_by: self.superseded_by,
             former: self.former.iter().map(|(d, at)| (*d, *at)).collect(),
-            contacts: contacts.collect(),
+            contacts: self.contacts.values().cloned().collect(),
         }
     }
 
     pub(crate) fn from_record(index: u8, record: RecoveryRecord) -> Self {
-        let contacts = record.contacts.into_iter().map(|contact| {
-            let newest = Newest {
-                device: contact.device,
-                since: UnixTime(contact.since),
-                reported: contact.reported,
-            };
-            (ContactId(contact.contact), newest)
-        });
+        let contacts = record.contacts.into_iter();
+        let contacts = contacts.map(|newest| (ContactId(newest.contact), newest));
         Self {
             index,
             id: record.id,

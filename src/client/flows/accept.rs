@@ -8,7 +8,7 @@ use crate::{
     client::{
         Client, ClientError, ContactId, Gap, MessageEvent, MessageRef, MessageState, MessageView,
         TransferView,
-        contacts::{ContactState, GenerationId},
+        contacts::{Channel, ContactState, GenerationId},
         flows::seal::one_cell_of_receipts,
         inbox,
         mailboxes::Destination,
@@ -18,8 +18,8 @@ use crate::{
     },
     crypto::cbor::Deterministic as _,
     enrolment::SasNonce,
-    envelope::{Authentic, Control, Delivery, DeliveryId, Evidence, Sender},
-    wire::BatchHeader,
+    envelope::{Authentic, Control, Delivery, DeliveryId, Sender},
+    wire::{BatchHeader, hex},
 };
 
 /// A complete delivery, with the slot of its (first) tag.
@@ -53,17 +53,12 @@ impl Client {
         outcome: &mut Outcome,
         tx: &mut Randomized<'_, impl CryptoRng>,
     ) -> Result<(), ErrorCode> {
-        let Candidate {
-            contact: id,
-            generation,
-            slot,
-            digest,
-            delivery,
-        } = candidate;
+        let (id, slot) = (candidate.contact, candidate.slot);
         let contact = self.contacts.get(id).ok_or(ErrorCode::NotAuthentic)?;
         let channel = contact.channel.as_ref().ok_or(ErrorCode::NotAuthentic)?;
+        let (closed_at, grace) = (batch.closed_at, self.settings.grace());
         let keys = channel
-            .receiving_keys(generation, slot.day, batch.closed_at, self.settings.grace())
+            .receiving_keys(candidate.generation, slot.day, closed_at, grace)
             .ok_or(ErrorCode::NotAuthentic)?;
         let peer = contact.peer.ok_or(ErrorCode::NotAuthentic)?;
         let sender = Sender {
@@ -73,13 +68,26 @@ impl Client {
             recipient: &self.public().fingerprint(),
         };
         self.inbox.work.proofs_verified += 1;
-        let authentic = delivery
-            .verify(&sender, tx.now, self.settings.retention())
-            .map_err(|error| error.code())?;
-        if self.is_fresh(id, slot, &authentic)? {
-            let evidence = authentic.evidence(&sender).ok_or(ErrorCode::Internal)?;
-            self.take_fresh((id, slot, digest), authentic, &evidence, outcome, tx)?;
+        let retention = self.settings.retention();
+        let delivery = candidate.delivery.verify(&sender, tx.now, retention)?;
+        if !self.is_fresh(id, channel, slot, &delivery)? {
+            return Ok(());
         }
+        let evidence = delivery.evidence(&sender).ok_or(ErrorCode::Internal)?;
+        let accepted = (delivery.id().encode(), delivery.seq());
+        let replays = &mut self.inbox.replays;
+        replays.accept(candidate.digest, slot.day, id, accepted, tx);
+        self.note_arrival(id, slot, &delivery, tx);
+        if delivery.content_type().is_control() {
+            return self.take_control(id, &delivery.payload().to_vec(), tx);
+        }
+        let session = delivery.id().clone();
+        let (message, shown) = self.take_message(id, delivery, tx);
+        self.messages.put_evidence(message.id, &evidence, tx);
+        if shown {
+            outcome.receipts.push((id, session));
+        }
+        outcome.messages.push(message);
         Ok(())
     }
 
@@ -88,50 +96,22 @@ impl Client {
     fn is_fresh(
         &self,
         id: ContactId,
+        channel: &Channel,
         slot: TagSlot,
         delivery: &Authentic,
     ) -> Result<bool, ErrorCode> {
-        let contact = self.contacts.get(id).ok_or(ErrorCode::Internal)?;
         let is_control = delivery.content_type().is_control();
-        let session = delivery.id().encode();
-        if let Some(seq) = self.inbox.replays.accepted(id, &session) {
-            if seq != delivery.seq() {
-                return Err(ErrorCode::Replayed);
+        let known = self.inbox.replays.accepted(id, &delivery.id().encode());
+        match known {
+            Some(seq) if seq != delivery.seq() => Err(ErrorCode::Replayed),
+            Some(_) => Ok(false),
+            // The number of something that arrived: a message that waited at its
+            // sender until its session id was forgotten here, or a withdrawn one.
+            None if channel.has_arrived(slot.device, delivery.seq()) && !is_control => {
+                Err(ErrorCode::Replayed)
             }
-            return Ok(false);
+            None => Ok(true),
         }
-        // The number of something that arrived: a message that waited at its
-        // sender until its session id was forgotten here, or a withdrawn one.
-        let channel = contact.channel.as_ref().ok_or(ErrorCode::Internal)?;
-        if channel.has_arrived(slot.device, delivery.seq()) && !is_control {
-            return Err(ErrorCode::Replayed);
-        }
-        Ok(true)
-    }
-
-    fn take_fresh(
-        &mut self,
-        (id, slot, digest): (ContactId, TagSlot, [u8; 16]),
-        delivery: Authentic,
-        evidence: &Evidence,
-        outcome: &mut Outcome,
-        tx: &mut Randomized<'_, impl CryptoRng>,
-    ) -> Result<(), ErrorCode> {
-        let accepted = (delivery.id().encode(), delivery.seq());
-        let replays = &mut self.inbox.replays;
-        replays.accept(digest, slot.day, id, accepted, tx);
-        self.note_arrival(id, slot, &delivery, tx);
-        if delivery.content_type().is_control() {
-            return self.take_control(id, &delivery.payload().to_vec(), tx);
-        }
-        let session = delivery.id().clone();
-        let (message, shown) = self.take_message(id, delivery, tx);
-        self.messages.put_evidence(message.id, evidence, tx);
-        if shown {
-            outcome.receipts.push((id, session));
-        }
-        outcome.messages.push(message);
-        Ok(())
     }
 
     /// Records a delivery as arrived, and its sending device.
@@ -341,7 +321,13 @@ impl Client {
         let contact = ContactId(key.0);
         self.contacts.get(contact)?;
         let (bytes, of) = self.inbox.reassembly.progress(key)?;
-        Some(TransferView::incoming(contact, &key.1, bytes, of))
+        Some(TransferView {
+            id: hex::encode(&key.1),
+            contact_id: contact,
+            direction: "in",
+            bytes,
+            total_bytes: of,
+        })
     }
 
     /// Deletes an incomplete message and reports it.

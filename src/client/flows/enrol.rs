@@ -135,14 +135,8 @@ impl Client {
         if self.invitations.by_secret(&invitation.secret).is_some() {
             return self.accept_again(&invitation.secret, now);
         }
-        let Invitation {
-            secret,
-            expires_at,
-            binding,
-            ..
-        } = invitation;
-        let is_qr = matches!(binding, Binding::Offer(_));
-        let (stage, inviter) = match binding {
+        let is_qr = matches!(invitation.binding, Binding::Offer(_));
+        let (stage, inviter) = match invitation.binding {
             Binding::Offer(hash) => {
                 let offer_hash = Some(hash);
                 (Stage::AwaitingOffer { offer_hash }, None)
@@ -157,7 +151,7 @@ impl Client {
         let mut contact = Contact::new(ContactId::random(rng), now);
         contact.on_confirm = in_person.then_some(CheckedBy::InPerson);
         contact.peer = inviter;
-        let mut open = OpenInvitation::new(secret, expires_at, is_qr, stage);
+        let mut open = OpenInvitation::new(invitation.secret, invitation.expires_at, is_qr, stage);
         open.expected = inviter.map(|inviter| inviter.fingerprint());
         let cells = open.seal_offer(size, inviter.as_ref(), rng)?;
         let (contact_id, view) = (contact.id, contact.view());

@@ -190,6 +190,7 @@ impl Client {
             StoreKey::Devices,
             StoreKey::Mailboxes,
             StoreKey::Shape,
+            StoreKey::Slot,
             StoreKey::Light,
             StoreKey::Forks,
             StoreKey::Members,
@@ -211,19 +212,14 @@ impl Client {
         let emergencies =
             emergencies.map(|(id, record)| (StoreKey::Emergency(*id), stored::encode(record)));
         let queued = self.outbox.iter();
-        let queued = queued.map(|(ordinal, queued)| {
-            (
-                StoreKey::Queued(ordinal),
-                stored::encode(&queued.to_record()),
-            )
-        });
+        let queued = queued.map(|(ordinal, queued)| (ordinal, queued.to_record()));
+        let queued =
+            queued.map(|(ordinal, record)| (StoreKey::Queued(ordinal), stored::encode(&record)));
         let large = self.outbox.large();
         let large =
             large.map(|(message, record)| (StoreKey::Large(message), stored::encode(record)));
         let checks = self.contacts.checks.records();
         let checks = checks.map(|(key, record)| (key, stored::encode(&record)));
-        let slot = self.outbox.slot_record();
-        let slot = slot.map(|record| (StoreKey::Slot, stored::encode(&record)));
         let fragments = self.inbox.reassembly.records();
         let fragments = fragments.map(|(key, record)| (key, stored::encode(&record)));
         touched
@@ -232,7 +228,6 @@ impl Client {
             .chain(queued)
             .chain(large)
             .chain(fragments)
-            .chain(slot)
             .map(|(key, bytes)| (key.to_string(), bytes))
             .collect()
     }

@@ -47,12 +47,10 @@ impl Client {
         if views.iter().all(|view| view.state != "queued") {
             return;
         }
-        let (Ok(relay), last) = (
-            self.mailboxes.info(),
-            self.outbox.last_places(&self.mailboxes),
-        ) else {
+        let Ok(relay) = self.mailboxes.info() else {
             return;
         };
+        let last = self.outbox.last_places(&self.mailboxes);
         for view in views.iter_mut().filter(|view| view.state == "queued") {
             view.leaves_by = last.get(&view.id).map(|place| {
                 let slots = place.div_ceil(relay.per_bucket.get().into());

@@ -224,6 +224,12 @@ impl Client {
         let chunk = chunk_len(self.mailboxes.info().ok()?.cell_size);
         let of = held.size as usize;
         let left = (held.cells_left as usize).saturating_mul(chunk);
-        (of > chunk).then(|| TransferView::outgoing(message, of.saturating_sub(left), of))
+        (of > chunk).then(|| TransferView {
+            id: message.to_string(),
+            contact_id: message.contact,
+            direction: "out",
+            bytes: of.saturating_sub(left),
+            total_bytes: of,
+        })
     }
 }

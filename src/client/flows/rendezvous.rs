@@ -6,7 +6,7 @@ use crate::{
     base::{ErrorCode, UnixTime},
     channel::Direction,
     client::{
-        AuditEvent, Client, ClientError, ContactId, InvitationId,
+        AuditEvent, Client, ContactId, InvitationId,
         contacts::{Awaiting, Contact, ContactState},
         flows::seal::SealedControls,
         invitations::{OpenInvitation, Stage},
@@ -16,24 +16,19 @@ use crate::{
     },
     crypto::{cbor::Deterministic as _, kdf},
     enrolment::{
-        EnrolmentError, Offer, OfferSecrets, QR_MAX_SECONDS, first_month, open_response, respond,
-        sas_digits,
+        Offer, OfferSecrets, QR_MAX_SECONDS, first_month, open_response, respond, sas_digits,
     },
     envelope::{CheckedBy, Control},
     wire::Cell,
 };
 
-/// A response to an offer that is prepared, but not applied yet.
-struct Answer {
+/// What follows from a message of the peer, not applied yet.
+struct Agreement {
     contact: Contact,
-    offer_hash: [u8; 32],
+    stage: Stage,
+    /// The response to an offer.
     cells: Vec<Cell>,
-}
-
-/// A response that was verified, but not applied yet.
-struct Confirmation {
-    contact: Contact,
-    response_hash: [u8; 32],
+    /// The confirmation of a response.
     confirm: Option<SealedControls>,
 }
 
@@ -54,26 +49,24 @@ impl Client {
             return;
         }
         let from_peer = direction == open.sends().reverse();
-        match &open.stage {
+        let decided = match &open.stage {
             Stage::Offered { offer, secrets } if from_peer => {
-                match self.decide_confirmation(open, (offer, secrets), bytes, tx.now, tx.rng) {
-                    Ok(confirmation) => self.apply_confirmation(id, confirmation, tx),
-                    Err(code) => self.refuse(code, open.contact, tx),
-                }
+                self.decide_confirmation(open, (offer, secrets), bytes, tx.now, tx.rng)
             }
             Stage::AwaitingOffer { offer_hash } if from_peer => {
-                match self.decide_answer(open, *offer_hash, bytes, (closed_at, tx.now), tx.rng) {
-                    Ok(answer) => self.apply_answer(id, answer, tx),
-                    Err(code) => self.refuse(code, open.contact, tx),
-                }
+                self.decide_answer(open, *offer_hash, bytes, (closed_at, tx.now), tx.rng)
             }
             // The same message, sealed again.
             Stage::Responded { offer_hash: known }
             | Stage::Answered {
                 response_hash: known,
-            } if from_peer && *known == Some(kdf::sha256(bytes)) => {}
-            _ if direction == Direction::FromAcceptor => self.another_acceptor(id, tx),
-            _ => {}
+            } if from_peer && *known == Some(kdf::sha256(bytes)) => return,
+            _ if direction == Direction::FromAcceptor => return self.another_acceptor(id, tx),
+            _ => return,
+        };
+        match decided {
+            Ok(agreement) => self.agree(id, agreement, tx),
+            Err(code) => self.refuse(code, open.contact, tx),
         }
     }
 
@@ -108,7 +101,7 @@ impl Client {
         offer: &[u8],
         (closed_at, now): (UnixTime, UnixTime),
         rng: &mut impl CryptoRng,
-    ) -> Result<Answer, ErrorCode> {
+    ) -> Result<Agreement, ErrorCode> {
         // Before more expensive checks: strangers may send offers.
         let decoded = Offer::decode(offer).ok_or(ErrorCode::NotAuthentic)?;
         open.require_expected(decoded.public.fingerprint())?;
@@ -125,8 +118,8 @@ impl Client {
             first_month,
             &mut repeated,
         );
-        let (response, enrolled) = responded.map_err(EnrolmentError::code)?;
-        let size = self.mailboxes.info().map_err(ClientError::code)?.cell_size;
+        let (response, enrolled) = responded?;
+        let size = self.mailboxes.info()?.cell_size;
         let cells = open.seal(size, None, &response.encode(), &mut repeated);
         let mut contact = self.enrolling_contact(open, now, rng)?;
         contact.enrol(&enrolled, open.sends());
@@ -134,26 +127,41 @@ impl Client {
             commitment: decoded.commitment,
             sas: enrolled.sas,
         });
-        Ok(Answer {
+        Ok(Agreement {
             contact,
-            offer_hash,
-            cells: cells.map_err(ClientError::code)?,
+            stage: Stage::Responded {
+                offer_hash: Some(offer_hash),
+            },
+            cells: cells?,
+            confirm: None,
         })
     }
 
-    /// Queues the response, once; the contact has keys from here on.
-    fn apply_answer(&mut self, id: InvitationId, answer: Answer, tx: &mut Transaction) {
-        let contact = answer.contact.id;
-        self.contacts.insert(answer.contact, tx);
+    /// Queues the response or its confirmation, once; the contact has keys from
+    /// here on.
+    fn agree(
+        &mut self,
+        id: InvitationId,
+        agreement: Agreement,
+        tx: &mut Randomized<'_, impl CryptoRng>,
+    ) {
+        let contact = agreement.contact.id;
+        let verified = agreement.contact.on_confirm;
+        let confirmed = agreement.contact.awaiting.is_none();
+        self.contacts.insert(agreement.contact, tx);
+        self.push_controls(agreement.confirm, tx);
+        // The secrets of the offer are wiped here; the keys of the rendezvous
+        // stay until it expires.
         if let Some(open) = self.invitations.update(id, tx) {
-            open.stage = Stage::Responded {
-                offer_hash: Some(answer.offer_hash),
-            };
+            open.stage = agreement.stage;
             open.contact = Some(contact);
-            open.keep_own_cells(&answer.cells);
+            open.keep_own_cells(&agreement.cells);
         }
-        self.push_rendezvous(id, answer.cells, tx);
+        self.push_rendezvous(id, agreement.cells, tx);
         self.enrolled(contact, tx);
+        if let Some(by) = verified.filter(|_| confirmed) {
+            self.activate(contact, by, tx);
+        }
     }
 
     /// Queues cells of an offer or a response.
@@ -188,10 +196,9 @@ impl Client {
         bytes: &[u8],
         now: UnixTime,
         rng: &mut impl CryptoRng,
-    ) -> Result<Confirmation, ErrorCode> {
+    ) -> Result<Agreement, ErrorCode> {
         let me = self.account.identity.public();
-        let enrolled = open_response(&open.secret, offer, &secrets.xwing, me, bytes)
-            .map_err(EnrolmentError::code)?;
+        let enrolled = open_response(&open.secret, offer, &secrets.xwing, me, bytes)?;
         let fingerprint = enrolled.peer.fingerprint();
         open.require_expected(fingerprint)?;
         let mut contact = self.enrolling_contact(open, now, rng)?;
@@ -200,9 +207,7 @@ impl Client {
             true => open.expires_at.minus(QR_MAX_SECONDS),
             false => contact.created_at,
         };
-        enrolled
-            .check_first_month(earliest, now)
-            .map_err(EnrolmentError::code)?;
+        enrolled.check_first_month(earliest, now)?;
         contact.enrol(&enrolled, open.sends());
         contact.digits = Some(sas_digits(&enrolled.sas, &secrets.sas_nonce));
         let to = match open.is_qr {
@@ -210,39 +215,15 @@ impl Client {
             false => Destination::Bucket(fingerprint),
         };
         let confirm = Control::Confirm(*secrets.sas_nonce.expose()).encode();
-        let confirm = self
-            .seal_controls(&contact, [confirm], to, now, rng)
-            .map_err(ClientError::code)?;
-        Ok(Confirmation {
+        let confirm = self.seal_controls(&contact, [confirm], to, now, rng)?;
+        Ok(Agreement {
             contact,
-            response_hash: kdf::sha256(bytes),
+            stage: Stage::Answered {
+                response_hash: Some(kdf::sha256(bytes)),
+            },
+            cells: Vec::new(),
             confirm,
         })
-    }
-
-    /// Confirms the response, once.
-    fn apply_confirmation(
-        &mut self,
-        id: InvitationId,
-        confirmation: Confirmation,
-        tx: &mut Randomized<'_, impl CryptoRng>,
-    ) {
-        let contact = confirmation.contact.id;
-        let verified = confirmation.contact.on_confirm;
-        self.contacts.insert(confirmation.contact, tx);
-        self.push_controls(confirmation.confirm, tx);
-        // The secrets of the offer are wiped here; the keys of the rendezvous
-        // stay until it expires.
-        if let Some(open) = self.invitations.update(id, tx) {
-            open.stage = Stage::Answered {
-                response_hash: Some(confirmation.response_hash),
-            };
-            open.contact = Some(contact);
-        }
-        self.enrolled(contact, tx);
-        if let Some(by) = verified {
-            self.activate(contact, by, tx);
-        }
     }
 
     /// Another acceptor used the same invitation, so somebody else has read it and

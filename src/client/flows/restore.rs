@@ -171,12 +171,7 @@ impl Client {
         self.outbox.discard_if(|_| true, tx);
         self.inbox.tags.forget_invitations();
         let code = ErrorCode::DeviceSuperseded;
-        let event = AuditEvent::Rejected {
-            code,
-            contact: None,
-            count: 1,
-        };
-        self.log(event, tx);
+        self.log(AuditEvent::rejected(code, None), tx);
         tx.emit(Event::Device(DeviceNotice::Superseded {
             code: code.as_str(),
             device: by,

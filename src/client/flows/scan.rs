@@ -17,7 +17,7 @@ use crate::{
         mailboxes::Step,
         transaction::{Randomized, Transaction},
     },
-    envelope::{Announcement, Body, Delivery, EnvelopeError, open},
+    envelope::{Announcement, Body, Delivery, open},
     wire::{Batch, BatchHeader, Cell},
 };
 
@@ -197,8 +197,7 @@ impl Client {
             }
             TagOwner::Channel(Peer::Own, _) => {
                 let account = &self.account;
-                let announcement = account.own.open(&account.identity, slot.day, cell);
-                let announcement = announcement.map_err(EnvelopeError::code)?;
+                let announcement = account.own.open(&account.identity, slot.day, cell)?;
                 let replays = &mut self.inbox.replays;
                 replays.opened(cell.digest(), slot.day, None, tx);
                 Ok(Incoming::Own(announcement))
@@ -254,8 +253,7 @@ impl Client {
         let keys = channel
             .receiving_keys(generation, slot.day, closed_at, grace)
             .ok_or(ErrorCode::NotAuthentic)?;
-        let body = open(self.account.identity.kem(), &keys.psk, cell);
-        let body = body.map_err(EnvelopeError::code)?;
+        let body = open(self.account.identity.kem(), &keys.psk, cell)?;
         let before = channel.window(generation, slot.day);
         if let Some(channel) = self.contacts.update_channel(id, tx) {
             channel.opened(generation, slot, place(&body));
@@ -298,7 +296,7 @@ impl Client {
             true => self.account.identity.kem(),
             false => &rendezvous.kem,
         };
-        let body = open(kem, &rendezvous.psk, cell).map_err(EnvelopeError::code)?;
+        let body = open(kem, &rendezvous.psk, cell)?;
         if matches!(&body, Body::Fragment(fragment) if fragment.count.get() > MAX_RENDEZVOUS_CELLS)
         {
             return Err(ErrorCode::NotAuthentic);
@@ -331,8 +329,7 @@ impl Client {
             Body::Fragment(fragment) => {
                 scan.outcome.grown.insert((owner, fragment.message_id));
                 let reassembly = &mut self.inbox.reassembly;
-                let added = reassembly.add(owner, slot, fragment, tx);
-                added.map_err(EnvelopeError::code)
+                Ok(reassembly.add(owner, slot, fragment, tx)?)
             }
         }
     }
@@ -347,12 +344,8 @@ impl Client {
                 self.refuse(code, Some(contact), tx);
             }
         }
-        self.report_missing(tx);
-    }
-
-    /// Reports skipped sequence numbers, each once, after the whole batch: its
-    /// cells are in random order.
-    fn report_missing(&mut self, tx: &mut Transaction) {
+        // Skipped sequence numbers are reported after the whole batch: its cells are
+        // in random order.
         for (contact_id, missing) in self.contacts.newly_missing() {
             let gap = Gap::Sequence {
                 contact_id,

@@ -114,7 +114,15 @@ impl Client {
         let mut sealer = self.sealer(contact, now)?;
         let mut deliveries = Vec::new();
         for payload in payloads {
-            deliveries.push(sealer.seal_control(payload, rng)?);
+            let session = DeliveryId::generate(rng);
+            let mut record = ControlRecord {
+                session: session.encode(),
+                seq: 0,
+                payload,
+            };
+            let sealed = sealer.seal_again(&record, None, rng)?;
+            record.seq = sealed.seq;
+            deliveries.push((record, sealed));
         }
         Ok(Some(SealedControls {
             to,
@@ -172,23 +180,6 @@ impl Sealer<'_> {
             contact: self.contact,
             counters: self.counters,
         }
-    }
-
-    /// A new control delivery.
-    fn seal_control(
-        &mut self,
-        payload: Vec<u8>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(ControlRecord, SealedDelivery), ClientError> {
-        let session = DeliveryId::generate(rng);
-        let mut record = ControlRecord {
-            session: session.encode(),
-            seq: 0,
-            payload,
-        };
-        let sealed = self.seal_again(&record, None, rng)?;
-        record.seq = sealed.seq;
-        Ok((record, sealed))
     }
 
     /// Seals a control delivery under its own number, or under the next.

@@ -72,13 +72,13 @@ impl Reassembly {
                 (progress, known.stored)
             }
         };
-        let (assembly, record, index) = match progress {
+        let (assembly, record, index, added) = match progress {
             Ok(Progress::Complete(chunks)) => {
                 delete(key, &stored, tx);
                 return Ok(Some(chunks));
             }
-            Ok(Progress::Unfinished(assembly)) => (Some(assembly), record, index),
-            Err(_) => {
+            Ok(Progress::Unfinished(assembly)) => (Some(assembly), record, index, Ok(None)),
+            Err(conflict) => {
                 delete(key, &stored, tx);
                 stored = SortedSet::default();
                 let mark = FragmentRecord {
@@ -86,12 +86,11 @@ impl Reassembly {
                     chunk: Vec::new(),
                     ..record
                 };
-                (None, mark, 0)
+                (None, mark, 0, Err(conflict))
             }
         };
         tx.put(stored_key(key, index), &record);
         stored.insert(index);
-        let dropped = assembly.is_none();
         let incomplete = Incomplete {
             assembly,
             day: slot.day,
@@ -99,10 +98,7 @@ impl Reassembly {
             stored,
         };
         self.incomplete.insert(key, incomplete);
-        match dropped {
-            true => Err(EnvelopeError::FragmentConflict),
-            false => Ok(None),
-        }
+        added
     }
 
     /// Loads a fragment from the store.

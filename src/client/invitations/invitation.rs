@@ -46,7 +46,7 @@ pub(crate) struct OpenInvitation {
     pub(crate) expected: Option<Fingerprint>,
     /// The cells of the offer or of the response, as they were sealed here
     /// for each size of cells: the place of a cell is the counter of its tag.
-    own_cells: Vec<Vec<u8>>,
+    own_cells: Vec<CellRecord>,
     /// Ends of the watched windows: direction 0 and 1.
     pub(crate) windows: (u32, u32),
 }
@@ -128,7 +128,9 @@ impl OpenInvitation {
     /// Cells that were sealed here, under the counters that follow those of
     /// the cells before.
     pub(crate) fn keep_own_cells(&mut self, cells: &[Cell]) {
-        let cells = cells.iter().map(|cell| cell.as_bytes().to_vec());
+        let cells = cells.iter().map(|cell| CellRecord {
+            bytes: cell.as_bytes().to_vec(),
+        });
         self.own_cells.extend(cells);
     }
 
@@ -224,13 +226,13 @@ impl OpenInvitation {
     }
 
     pub(crate) fn is_own_cell(&self, bytes: &[u8]) -> bool {
-        self.own_cells.iter().any(|own| own == bytes)
+        self.own_cells.iter().any(|own| own.bytes == bytes)
     }
 
     /// The cells that were sealed here for this size.
     pub(crate) fn own_cells(&self, size: CellSize) -> Vec<Cell> {
         let cells = self.own_cells.iter();
-        let cells = cells.map(|bytes| Cell::parse(bytes.clone(), size));
+        let cells = cells.map(|cell| Cell::parse(cell.bytes.clone(), size));
         cells.filter_map(Result::ok).collect()
     }
 
@@ -240,7 +242,7 @@ impl OpenInvitation {
         if let Stage::Offered { offer, .. } = &self.stage {
             return Some(offer.clone());
         }
-        let size = u32::try_from(self.own_cells.first()?.len()).ok()?;
+        let size = u32::try_from(self.own_cells.first()?.bytes.len()).ok()?;
         let mut assembly: Option<Assembly> = None;
         for cell in self.own_cells(CellSize::try_from(size).ok()?) {
             let body = open(&self.rendezvous.kem, &self.rendezvous.psk, &cell).ok()?;
@@ -310,13 +312,7 @@ impl OpenInvitation {
             },
             contact: self.contact.map(|contact| contact.0),
             expected: self.expected.map(|fingerprint| fingerprint.0),
-            response_cells: self
-                .own_cells
-                .iter()
-                .map(|bytes| CellRecord {
-                    bytes: bytes.clone(),
-                })
-                .collect(),
+            response_cells: self.own_cells.clone(),
             windows: self.windows,
             answered: matches!(self.stage, Stage::Answered { .. }),
         }
@@ -342,11 +338,7 @@ impl OpenInvitation {
         let mut open = Self::new(secret, UnixTime(record.expires_at), record.is_qr, stage);
         open.contact = record.contact.map(ContactId);
         open.expected = record.expected.map(Fingerprint);
-        open.own_cells = record
-            .response_cells
-            .into_iter()
-            .map(|cell| cell.bytes)
-            .collect();
+        open.own_cells = record.response_cells;
         open.windows = record.windows;
         open
     }

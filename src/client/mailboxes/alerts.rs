@@ -34,20 +34,20 @@ impl Alert {
         }
     }
 
-    fn notice(self, cleared: bool) -> RelayNotice {
-        let (code, mailbox) = match self {
-            Self::OwnStalled => (ErrorCode::Stalled, Some("own")),
-            Self::LobbyStalled => (ErrorCode::Stalled, Some("lobby")),
-            Self::ClockSkew => (ErrorCode::ClockSkew, None),
-            Self::ClosingTime => (ErrorCode::RelayTime, None),
-            Self::Mirror => (ErrorCode::MirrorUnreachable, None),
-        };
-        RelayNotice {
-            code: code.as_str(),
-            mailbox,
-            seconds: None,
-            proof: None,
-            cleared,
+    fn code(self) -> ErrorCode {
+        match self {
+            Self::OwnStalled | Self::LobbyStalled => ErrorCode::Stalled,
+            Self::ClockSkew => ErrorCode::ClockSkew,
+            Self::ClosingTime => ErrorCode::RelayTime,
+            Self::Mirror => ErrorCode::MirrorUnreachable,
+        }
+    }
+
+    fn mailbox(self) -> Option<Mailbox> {
+        match self {
+            Self::OwnStalled => Some(Mailbox::Own),
+            Self::LobbyStalled => Some(Mailbox::Lobby),
+            Self::ClockSkew | Self::ClosingTime | Self::Mirror => None,
         }
     }
 }
@@ -64,56 +64,40 @@ impl Alerts {
 
     /// Reports an alert when it begins, and when it is over.
     pub(crate) fn set(&mut self, alert: Alert, wrong: bool, tx: &mut Transaction) {
-        self.change(alert, wrong, alert.notice(!wrong), tx);
+        self.change(alert, wrong, None, tx);
     }
 
     /// The same for the clocks: how far the relay's is ahead.
     pub(crate) fn set_skew(&mut self, wrong: bool, seconds: i64, tx: &mut Transaction) {
-        let notice = RelayNotice {
-            seconds: Some(seconds),
-            ..Alert::ClockSkew.notice(!wrong)
-        };
-        self.change(Alert::ClockSkew, wrong, notice, tx);
+        self.change(Alert::ClockSkew, wrong, Some(seconds), tx);
     }
 
-    fn change(&mut self, alert: Alert, wrong: bool, notice: RelayNotice, tx: &mut Transaction) {
+    fn change(&mut self, alert: Alert, wrong: bool, seconds: Option<i64>, tx: &mut Transaction) {
         if wrong == self.has(alert) {
             return;
         }
         if wrong {
             self.0.push(alert);
-            log(alert, tx);
+            tx.log(AuditEvent::rejected(alert.code(), None), None);
         } else {
             self.0.retain(|known| *known != alert);
         }
-        tx.emit(Event::Notice(notice));
+        tx.emit(Event::Notice(RelayNotice {
+            code: alert.code().as_str(),
+            mailbox: alert.mailbox().map(Mailbox::word),
+            seconds,
+            cleared: !wrong,
+            ..RelayNotice::default()
+        }));
     }
 
     /// The relay has another number of buckets or another cell size.
     pub(crate) fn changed(tx: &mut Transaction) {
         tx.emit(Event::Notice(RelayNotice {
             code: ErrorCode::RelayChanged.as_str(),
-            mailbox: None,
-            seconds: None,
-            proof: None,
-            cleared: false,
+            ..RelayNotice::default()
         }));
     }
-}
-
-fn log(alert: Alert, tx: &mut Transaction) {
-    let code = match alert {
-        Alert::OwnStalled | Alert::LobbyStalled => ErrorCode::Stalled,
-        Alert::ClockSkew => ErrorCode::ClockSkew,
-        Alert::ClosingTime => ErrorCode::RelayTime,
-        Alert::Mirror => ErrorCode::MirrorUnreachable,
-    };
-    let event = AuditEvent::Rejected {
-        code,
-        contact: None,
-        count: 1,
-    };
-    tx.log(event, None);
 }
 
 #[cfg(test)]

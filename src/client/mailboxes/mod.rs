@@ -52,6 +52,7 @@ pub(crate) enum Destination {
 
 /// The relay's parameters as it last described them, and the cursors of both
 /// mailboxes.
+#[derive(Default)]
 pub(crate) struct Mailboxes {
     url: String,
     info: Option<RelaySettings>,
@@ -73,14 +74,7 @@ impl Mailboxes {
     pub(crate) fn new(url: &str) -> Self {
         Self {
             url: url.trim_end_matches('/').to_owned(),
-            info: None,
-            change: ShapeChange::default(),
-            own: Cursors::default(),
-            lobby: Cursors::default(),
-            alerts: Alerts::default(),
-            clock_ahead: 0,
-            lobby_retention: None,
-            members: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -243,16 +237,13 @@ impl Mailboxes {
         if let Some(info) = &record.info {
             state.info = relay::settings(info);
         }
-        state.own = Cursors {
-            started: record.started.0,
-            known: record.own,
-            ..Cursors::default()
+        let cursors = |started, known| Cursors {
+            started,
+            known,
+            empty_since: None,
         };
-        state.lobby = Cursors {
-            started: record.started.1,
-            known: record.lobby,
-            ..Cursors::default()
-        };
+        state.own = cursors(record.started.0, record.own);
+        state.lobby = cursors(record.started.1, record.lobby);
         Ok(state)
     }
 }

@@ -26,21 +26,15 @@ impl Mailboxes {
     /// effect once it has lasted. A new number of buckets moves everyone to another
     /// bucket, so the own bucket is then read from its beginning.
     pub(crate) fn configure(&mut self, answer: InfoAnswer, tx: &mut Transaction) {
-        let InfoAnswer {
-            settings,
-            lobby_retention_seconds,
-            members,
-            time,
-        } = answer;
-        self.members = members.iter().map(|member| member.origin).collect();
-        self.lobby_retention = Some(lobby_retention_seconds.get().into());
-        self.clock_ahead = time.0.cast_signed() - tx.now.0.cast_signed();
+        self.members = answer.members.iter().map(|member| member.origin).collect();
+        self.lobby_retention = Some(answer.lobby_retention_seconds.get().into());
+        self.clock_ahead = answer.time.0.cast_signed() - tx.now.0.cast_signed();
         let skewed = self.clock_ahead.unsigned_abs() > REPORTED_SKEW_SECONDS;
         self.alerts.set_skew(skewed, self.clock_ahead, tx);
         let certain = !self.clock_is_off();
         let info = match self.info.as_ref().map(Shape::of) {
-            Some(in_use) => self.in_shape(in_use, settings, certain, tx),
-            None => settings,
+            Some(in_use) => self.in_shape(in_use, answer.settings, certain, tx),
+            None => answer.settings,
         };
         if self.info.as_ref() != Some(&info) {
             self.info = Some(info);

@@ -67,16 +67,13 @@ impl InFlight {
     }
 
     fn from_record(mut record: SlotRecord) -> Option<Self> {
-        let ordinals = record.cells.chunks(ORDINAL_LEN);
-        let ordinals: Option<Vec<u64>> = ordinals
-            .map(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?)))
-            .collect();
+        let (ordinals, rest) = record.cells.as_chunks::<ORDINAL_LEN>();
+        rest.is_empty().then_some(())?;
+        let cells = ordinals.iter().map(|bytes| u64::from_be_bytes(*bytes));
+        let cells = cells.filter(|ordinal| *ordinal != NO_CELL).collect();
         Some(Self {
             seed: Secret::take(&mut record.seed),
-            cells: ordinals?
-                .into_iter()
-                .filter(|ordinal| *ordinal != NO_CELL)
-                .collect(),
+            cells,
             since: UnixTime(record.since),
             shape: (
                 record.buckets.try_into().ok()?,

@@ -30,6 +30,7 @@ use crate::{
 };
 
 /// The queue, and the large messages that are sealed as slots come due.
+#[derive(Default)]
 pub(crate) struct Outbox {
     /// Sealed cells by ordinal: first in, first out.
     queue: SortedMap<u64, QueuedCell>,
@@ -45,13 +46,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new() -> Self {
-        Self {
-            queue: SortedMap::new(),
-            next_ordinal: 0,
-            large: LargeMessages::default(),
-            last_slot: None,
-            size: None,
-        }
+        Self::default()
     }
 
     /// Cells of another size than the relay takes are sealed again.
