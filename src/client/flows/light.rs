@@ -42,15 +42,6 @@ impl Client {
         self.light.missing()
     }
 
-    pub(crate) fn begin_look(&mut self) {
-        self.light.begin();
-    }
-
-    /// The next look reads the index.
-    pub(crate) fn relist(&mut self) {
-        self.light.relist();
-    }
-
     /// Of what a relay holds, what is read.
     pub(crate) fn accepted<'h>(&self, held: &'h [Held]) -> impl Iterator<Item = &'h Held> {
         held.iter()
@@ -88,12 +79,11 @@ impl Client {
     /// `RelayUnknown`, `RelayProtocol`.
     pub(crate) fn plan_look(
         &mut self,
-        index_json: &str,
+        index_json: &[u8],
         now: UnixTime,
     ) -> Result<Effects<Vec<Download>>, ClientError> {
         let bucket = self.bucket(Mailbox::Own)?;
-        let index =
-            BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        let index = BucketIndex::parse(index_json).map_err(|_| ClientError::RelayProtocol)?;
         let plan = self.mailboxes.plan_tags(bucket, &index)?;
         let listed = IndexEntry::all(&index);
         let mut origins: Vec<Origin> = listed.iter().map(|entry| *entry.origin()).collect();
@@ -169,13 +159,10 @@ impl Client {
     /// The windows of this look over what both relays hold of an origin, once
     /// the tags of what is new were searched.
     pub(crate) fn look_windows(&mut self, held: (Held, Held)) -> Vec<SelectWindow> {
-        let Ok((epoch_seconds, size)) = self
-            .mailboxes
-            .info()
-            .map(|info| (info.epoch_seconds.get(), info.cell_size))
-        else {
+        let Ok(info) = self.mailboxes.info() else {
             return Vec::new();
         };
+        let (epoch_seconds, size) = (info.epoch_seconds.get(), info.cell_size);
         let mut chain = self.light.take(&held.0.origin);
         self.search(&mut chain);
         let windows = chain.windows(held, epoch_seconds, size);
@@ -290,10 +277,9 @@ impl Client {
     /// # Errors
     ///
     /// `RelayUnknown`, `RelayProtocol`.
-    pub(crate) fn plan_again(&self, index_json: &str) -> Result<Vec<Download>, ClientError> {
+    pub(crate) fn plan_again(&self, index_json: &[u8]) -> Result<Vec<Download>, ClientError> {
         let bucket = self.bucket(Mailbox::Own)?;
-        let index =
-            BucketIndex::parse(index_json.as_bytes()).map_err(|_| ClientError::RelayProtocol)?;
+        let index = BucketIndex::parse(index_json).map_err(|_| ClientError::RelayProtocol)?;
         self.plan_unfinished(bucket, &index)
     }
 

@@ -135,7 +135,13 @@ impl Client {
             return Ok(self.read_again(&batches, now, rng));
         }
         self.light.relist();
-        Ok(self.read(download.mailbox, (&batches, download.whole), now, rng))
+        let mut tx = Transaction::new(now).randomized(rng);
+        let mut outcome = Outcome::default();
+        for batch in &batches {
+            let batch = (batch, download.whole);
+            self.read_batch(download.mailbox, batch, &mut outcome, &mut tx);
+        }
+        Ok(self.end_reading(outcome, tx))
     }
 
     /// The batches, each signed by the mailbox's relay: all are verified
@@ -156,21 +162,6 @@ impl Client {
         });
         let verified: Option<_> = verified.collect();
         verified.ok_or(ClientError::BatchInvalid)
-    }
-
-    fn read(
-        &mut self,
-        mailbox: Mailbox,
-        (batches, whole): (&[Batch<'_>], bool),
-        now: UnixTime,
-        rng: &mut impl CryptoRng,
-    ) -> Effects<Received> {
-        let mut tx = Transaction::new(now).randomized(rng);
-        let mut outcome = Outcome::default();
-        for batch in batches {
-            self.read_batch(mailbox, (batch, whole), &mut outcome, &mut tx);
-        }
-        self.end_reading(outcome, tx)
     }
 
     /// Acknowledges what was read, and commits.
@@ -205,12 +196,6 @@ impl Client {
     pub(crate) fn trusts(&self, download: &Download) -> bool {
         let origin = download.entry.origin();
         self.mailboxes.trusts(download.mailbox, origin)
-    }
-
-    /// Seconds by which the relay's clock was ahead of the local one at its last
-    /// `/v1/info`.
-    pub(crate) fn relay_clock_ahead(&self) -> i64 {
-        self.mailboxes.clock_ahead()
     }
 
     /// Whether everything missed in the mailbox may concern this person.

@@ -13,7 +13,7 @@ use crate::{
         mailboxes::Step,
         transaction::{Randomized, Transaction},
     },
-    wire::{Origin, SelectWindow, paths},
+    wire::{Origin, SelectWindow},
 };
 
 /// What was asked of both relays about one window.
@@ -62,15 +62,6 @@ impl Client {
         Ok((asked, bodies))
     }
 
-    /// The path of a request for a window.
-    ///
-    /// # Errors
-    ///
-    /// `RelayUnknown`.
-    pub(crate) fn select_path(&self) -> Result<String, ClientError> {
-        Ok(paths::select(self.bucket(Mailbox::Own)?))
-    }
-
     /// Whether an answer has the length of one.
     pub(crate) fn is_answer(&self, answer: &[u8]) -> bool {
         let (queries, rest) = (self.light.queries(), self.rest_len());
@@ -95,9 +86,7 @@ impl Client {
         let mut tx = Transaction::new(now).randomized(rng);
         let mut outcome = Outcome::default();
         let (mut failed, mut new) = (false, 0);
-        if self.light.to_record().is_some() {
-            tx.touch(StoreKey::Light);
-        }
+        let stored = self.light.to_record().is_some();
         for origin in self.light.origins() {
             let mut chain = self.light.take(&origin);
             chain.looked(epoch_seconds);
@@ -117,7 +106,7 @@ impl Client {
             self.mailboxes.read_to_the_end(Mailbox::Own, &mut tx);
         }
         self.mailboxes.mirror_answers(true, &mut tx);
-        if self.light.to_record().is_some() {
+        if stored || self.light.to_record().is_some() {
             tx.touch(StoreKey::Light);
         }
         let ended = self.end_reading(outcome, tx);

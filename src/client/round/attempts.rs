@@ -10,22 +10,14 @@ const MOST_DOUBLED: u32 = 4;
 /// Most failures remembered, so that a relay cannot make this grow.
 const MAX_REMEMBERED: usize = 1_024;
 
-/// What failed: attempts, and when the next may be made.
-#[derive(Debug)]
-pub(super) struct Attempts<K> {
-    /// Attempts, before it is passed over.
-    most: u32,
+/// What failed: attempts, and when the next may be made. Passed over after
+/// `MOST` attempts.
+#[derive(Debug, Default)]
+pub(super) struct Attempts<K, const MOST: u32> {
     failed: SortedMap<K, (u32, u64)>,
 }
 
-impl<K: Ord + Clone> Attempts<K> {
-    pub(super) fn new(most: u32) -> Self {
-        Self {
-            most,
-            failed: SortedMap::new(),
-        }
-    }
-
+impl<K: Ord + Clone, const MOST: u32> Attempts<K, MOST> {
     /// Whether it failed and has not succeeded since.
     pub(super) fn has_failed(&self, key: &K) -> bool {
         self.failed.contains_key(key)
@@ -40,8 +32,8 @@ impl<K: Ord + Clone> Attempts<K> {
     pub(super) fn failed(&mut self, key: &K, ticks: u64) -> bool {
         let known = self.failed.remove(key);
         let count = known.map_or(0, |(count, _)| count).saturating_add(1);
-        let over = count.saturating_sub(self.most);
-        let next = match count < self.most {
+        let over = count.saturating_sub(MOST);
+        let next = match count < MOST {
             true => ticks,
             false => ticks + (PASS_OVER << over.min(MOST_DOUBLED)),
         };
@@ -63,7 +55,7 @@ mod tests {
 
     #[test]
     fn after_three_attempts_a_download_is_passed_over_and_tried_again_later() {
-        let mut attempts = Attempts::new(3);
+        let mut attempts = Attempts::<_, 3>::default();
         let path = "/v1/buckets/1/batch".to_owned();
         for attempt in 0..3 {
             assert!(attempts.allowed(&path, 0));
@@ -79,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_relay_cannot_make_it_grow() {
-        let mut attempts = Attempts::new(3);
+        let mut attempts = Attempts::<_, 3>::default();
         for i in 0..5_000 {
             attempts.failed(&i, 0);
         }

@@ -5,9 +5,11 @@
 //! which one is read here. If the own bucket's is another, the relay is asked
 //! for the header of what was read: two that one origin signed are a proof.
 
-use super::{Ask, Clock, Failure, Round, Step, Turn, commit};
+use rand_core::CryptoRng;
+
+use super::{Ask, Call, Failure, Step, Turn, commit};
 use crate::{
-    client::{Client, ReadHead},
+    client::ReadHead,
     wire::{BatchHeader, paths},
 };
 
@@ -19,35 +21,34 @@ pub(super) struct Comparison {
     theirs: Option<BatchHeader>,
 }
 
-impl Round {
+impl<R: CryptoRng> Call<'_, R> {
     /// Whether a head is to be compared, and nothing else is due.
-    pub(super) fn next_comparison(&mut self, client: &Client) -> Option<Turn> {
-        let head = self.route.to_compare.pop()?;
+    pub(super) fn next_comparison(&mut self) -> Option<Turn> {
+        let head = self.round.route.to_compare.pop()?;
         let theirs = None;
-        self.compare(client, Comparison { head, theirs })
+        self.compare(Comparison { head, theirs })
     }
 
     /// Asks the other member, or after that the relay.
-    pub(super) fn compare(&self, client: &Client, comparison: Comparison) -> Option<Turn> {
+    pub(super) fn compare(&self, comparison: Comparison) -> Option<Turn> {
         let head = &comparison.head;
         let before = head.epoch.checked_sub(1);
         let ask = Ask::Get(paths::headers(&head.origin, "numbered", before));
         let place = match &comparison.theirs {
-            None => Some(self.route.other(client)?),
-            Some(_) => self.route.at().map(str::to_owned),
+            None => Some(self.round.route.other(self.client)?),
+            Some(_) => self.round.route.at().map(str::to_owned),
         };
         Some(Turn::Ask(Step::AwaitHeads(comparison), ask.at(place)))
     }
 
     pub(super) fn on_heads(
         &mut self,
-        client: &mut Client,
         mut comparison: Comparison,
         got: Result<Vec<u8>, Failure>,
-        clock: Clock,
     ) -> Turn {
         let head = &comparison.head;
-        let found = got.ok().and_then(|bytes| client.header_at(head, &bytes));
+        let found = got.ok();
+        let found = found.and_then(|bytes| self.client.header_at(head, &bytes));
         match (found, &comparison.theirs) {
             (Some(theirs), None) if theirs.hash().0 == head.hash => Turn::Goto(Step::Idle),
             (Some(theirs), None) => {
@@ -55,11 +56,11 @@ impl Round {
                 Turn::Goto(Step::Heads(comparison))
             }
             (Some(ours), Some(theirs)) => {
-                let effects = client.compare_heads(&ours, theirs, clock.now());
-                commit(Step::Idle, effects)
+                let now = self.clock.now();
+                commit(Step::Idle, self.client.compare_heads(&ours, theirs, now))
             }
             (None, _) => {
-                self.route.compare_later();
+                self.round.route.compare_later();
                 Turn::Goto(Step::Idle)
             }
         }

@@ -45,7 +45,7 @@ use refusals::{RefusedLobbyCells, RefusedSlots};
 use request::Request;
 use route::Route;
 use schedule::{Pace, SOON, Schedule, Slots, below};
-use turn::{Step, Turn, commit};
+use turn::{Call, Step, Turn, commit};
 
 /// A computer that slept for longer looks at everything when it wakes: one
 /// minute.
@@ -56,7 +56,7 @@ const SOON_AGAIN: u64 = 1_000;
 const DOWNLOAD_ATTEMPTS: u32 = 3;
 
 /// The rounds of one client. Holds nothing that a crash may not lose.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Round {
     started: bool,
     step: Step,
@@ -66,7 +66,7 @@ pub struct Round {
     pace: Pace,
     budget: Budget,
     /// Downloads that failed.
-    attempts: Attempts<String>,
+    attempts: Attempts<String, DOWNLOAD_ATTEMPTS>,
     refused_slots: RefusedSlots,
     refused_lobby_cells: RefusedLobbyCells,
     request: Option<Request>,
@@ -89,33 +89,6 @@ pub struct Round {
     noticed: bool,
     /// Where mailboxes are read.
     route: Route,
-}
-
-impl Default for Round {
-    fn default() -> Self {
-        Self {
-            started: false,
-            step: Step::Idle,
-            under_way: Vec::new(),
-            schedule: Schedule::default(),
-            pace: Pace::UNKNOWN,
-            budget: Budget::default(),
-            attempts: Attempts::new(DOWNLOAD_ATTEMPTS),
-            refused_slots: RefusedSlots::default(),
-            refused_lobby_cells: RefusedLobbyCells::default(),
-            request: None,
-            paused: None,
-            slots: Slots::default(),
-            lobby_reads: 0,
-            looks: Looks::default(),
-            settle_refused: false,
-            info_read: None,
-            drift: None,
-            skew: 0,
-            noticed: false,
-            route: Route::default(),
-        }
-    }
 }
 
 impl Round {
@@ -176,15 +149,13 @@ impl Round {
     /// Does these tasks once, now; with `flush` the last posts the whole
     /// queue. Ends with [`Ask::Synced`].
     pub fn sync(&mut self, tasks: &[Task], flush: bool, clock: Clock) {
-        let left = tasks.to_vec();
-        for task in &left {
+        for task in tasks {
             self.schedule.set(*task, Some(clock.ticks));
         }
         self.request = Some(Request {
             flush,
-            left,
-            begun: Vec::new(),
-            synced: Synced::default(),
+            left: tasks.to_vec(),
+            ..Request::default()
         });
     }
 
@@ -229,119 +200,13 @@ impl Round {
         clock: Clock,
         rng: &mut impl CryptoRng,
     ) -> Effects<Ask> {
-        let mut answer = answer;
-        if matches!(answer, Some(Answer::NotStored)) {
-            answer = None;
-            self.abandon_step(clock, rng);
-        }
-        loop {
-            let step = core::mem::replace(&mut self.step, Step::Idle);
-            match self.turn(step, client, answer.take(), clock, rng) {
-                Turn::Goto(step) => self.step = step,
-                Turn::Ask(step, ask) => {
-                    let paid = match ask.is_request() {
-                        true => self.budget.spend(clock.ticks),
-                        false => Ok(()),
-                    };
-                    let (step, ask) = match paid {
-                        Ok(()) => (step, ask),
-                        Err(at) => (step.again(), Ask::Wait(Some(at))),
-                    };
-                    let ask = self.addressed(&step, ask, client);
-                    self.step = step;
-                    return Effects::none().map(|()| ask);
-                }
-                Turn::Commit(step, changes, events) => {
-                    self.step = step;
-                    if !changes.is_empty() || !events.is_empty() {
-                        return Effects {
-                            changes,
-                            events,
-                            value: Ask::Continue,
-                        };
-                    }
-                }
-            }
-        }
-    }
-
-    /// Names the member that is asked, if that is not the own relay: what is read
-    /// and what is posted go their own ways.
-    fn addressed(&self, step: &Step, ask: Ask, client: &Client) -> Ask {
-        let member = match (step, &ask) {
-            (Step::AwaitInfo | Step::AwaitHeads(_), _) => None,
-            (_, Ask::Post { .. }) => client.members.posts_at(),
-            (_, Ask::Get(_) | Ask::Keep { .. } | Ask::Select { .. }) => self.route.at(),
-            _ => None,
+        let mut call = Call {
+            round: self,
+            client,
+            clock,
+            rng,
         };
-        let member = member.map(str::to_owned);
-        ask.at(member)
-    }
-
-    /// The last changes are not stored: what they were part of begins again.
-    /// A post that was answered counts as unanswered and is repeated.
-    fn abandon_step(&mut self, clock: Clock, rng: &mut impl CryptoRng) {
-        self.step = Step::Idle;
-        self.paused = None;
-        for task in core::mem::take(&mut self.under_way) {
-            self.fail(task, None, 0, clock, rng);
-        }
-    }
-
-    /// Begins the task that is due, or waits.
-    fn choose(&mut self, client: &Client, clock: Clock, rng: &mut impl CryptoRng) -> Turn {
-        self.under_way.clear();
-        if let Some(request) = self.request.take_if(|request| request.left.is_empty()) {
-            self.route.rest();
-            return Turn::Ask(Step::Idle, Ask::Synced(request.synced));
-        }
-        self.notice_sleep(clock);
-        let Some((task, due)) = self.schedule.first(|task| self.is_wanted(task)) else {
-            return Turn::Ask(Step::Idle, Ask::Wait(None));
-        };
-        if due > clock.ticks {
-            self.route.rest();
-            let compared = self.next_comparison(client);
-            return compared.unwrap_or(Turn::Ask(Step::Idle, Ask::Wait(Some(due))));
-        }
-        if task != Task::Info && client.relay_info().is_err() {
-            self.fail(task, None, 0, clock, rng);
-            return Turn::Goto(Step::Idle);
-        }
-        if matches!(task, Task::Info | Task::Slot) {
-            self.begun(task);
-            return Turn::Goto(match task {
-                Task::Info => Step::Info,
-                _ => Step::PostToLobby { slot: true },
-            });
-        }
-        // Mailboxes that are due together are read together.
-        let is_due = |task| self.schedule.due(task) <= Some(clock.ticks);
-        let mailboxes = [Mailbox::Own, Mailbox::Lobby].into_iter();
-        let mailboxes: Vec<_> = mailboxes
-            .filter(|mailbox| {
-                let task = Task::from(*mailbox);
-                self.is_wanted(task) && self.schedule.due(task).is_some() && is_due(task)
-            })
-            .collect();
-        let looks = client.reads_light() && !self.looks.reads_whole() && self.route.looks();
-        // What is found by a look takes time that shows; the lobby is first.
-        let mailboxes: Vec<_> = match looks && mailboxes.contains(&Mailbox::Lobby) {
-            true => vec![Mailbox::Lobby],
-            false => mailboxes,
-        };
-        for mailbox in &mailboxes {
-            self.begun((*mailbox).into());
-        }
-        let own = mailboxes.contains(&Mailbox::Own);
-        let pull = match own && looks {
-            true => self.look(clock),
-            false => Pull::of(mailboxes),
-        };
-        Turn::Goto(match own {
-            true => Step::Tick(pull),
-            false => Step::Index(pull),
-        })
+        call.next(answer)
     }
 
     /// The wall clock ran ahead of the monotonic one: the computer slept, or
@@ -356,6 +221,121 @@ impl Round {
                 self.schedule.hasten(task, clock.ticks);
             }
         }
+    }
+}
+
+impl<R: CryptoRng> Call<'_, R> {
+    fn next(&mut self, mut answer: Option<Answer>) -> Effects<Ask> {
+        if matches!(answer, Some(Answer::NotStored)) {
+            answer = None;
+            self.abandon_step();
+        }
+        loop {
+            let step = core::mem::take(&mut self.round.step);
+            match self.turn(step, answer.take()) {
+                Turn::Goto(step) => self.round.step = step,
+                Turn::Ask(step, ask) => {
+                    let paid = match ask.is_request() {
+                        true => self.round.budget.spend(self.clock.ticks),
+                        false => Ok(()),
+                    };
+                    let (step, ask) = match paid {
+                        Ok(()) => (step, ask),
+                        Err(at) => (step.again(), Ask::Wait(Some(at))),
+                    };
+                    let ask = self.addressed(&step, ask);
+                    self.round.step = step;
+                    return Effects::none().map(|()| ask);
+                }
+                Turn::Commit(step, changes, events) => {
+                    self.round.step = step;
+                    if !changes.is_empty() || !events.is_empty() {
+                        return Effects {
+                            changes,
+                            events,
+                            value: Ask::Continue,
+                        };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Names the member that is asked, if that is not the own relay: what is read
+    /// and what is posted go their own ways.
+    fn addressed(&self, step: &Step, ask: Ask) -> Ask {
+        let member = match (step, &ask) {
+            (Step::AwaitInfo | Step::AwaitHeads(_), _) => None,
+            (_, Ask::Post { .. }) => self.client.members.posts_at(),
+            (_, Ask::Get(_) | Ask::Keep { .. } | Ask::Select { .. }) => self.round.route.at(),
+            _ => None,
+        };
+        let member = member.map(str::to_owned);
+        ask.at(member)
+    }
+
+    /// The last changes are not stored: what they were part of begins again.
+    /// A post that was answered counts as unanswered and is repeated.
+    fn abandon_step(&mut self) {
+        self.round.step = Step::Idle;
+        self.round.paused = None;
+        for task in core::mem::take(&mut self.round.under_way) {
+            self.fail(task, None, 0);
+        }
+    }
+
+    /// Begins the task that is due, or waits.
+    fn choose(&mut self) -> Turn {
+        let (round, ticks) = (&mut *self.round, self.clock.ticks);
+        round.under_way.clear();
+        if let Some(request) = round.request.take_if(|request| request.left.is_empty()) {
+            round.route.rest();
+            return Turn::Ask(Step::Idle, Ask::Synced(request.synced));
+        }
+        round.notice_sleep(self.clock);
+        let Some((task, due)) = round.schedule.first(|task| round.is_wanted(task)) else {
+            return Turn::Ask(Step::Idle, Ask::Wait(None));
+        };
+        if due > ticks {
+            round.route.rest();
+            let compared = self.next_comparison();
+            return compared.unwrap_or(Turn::Ask(Step::Idle, Ask::Wait(Some(due))));
+        }
+        if task != Task::Info && self.client.relay_info().is_err() {
+            self.fail(task, None, 0);
+            return Turn::Goto(Step::Idle);
+        }
+        if matches!(task, Task::Info | Task::Slot) {
+            round.begun(task);
+            return Turn::Goto(match task {
+                Task::Info => Step::Info,
+                _ => Step::PostToLobby { slot: true },
+            });
+        }
+        // Mailboxes that are due together are read together.
+        let is_due = |mailbox: &Mailbox| {
+            let task = Task::from(*mailbox);
+            let due = round.schedule.due(task);
+            round.is_wanted(task) && due.is_some_and(|due| due <= ticks)
+        };
+        let mailboxes = [Mailbox::Own, Mailbox::Lobby].into_iter();
+        let mut mailboxes: Vec<_> = mailboxes.filter(is_due).collect();
+        let looks = self.client.reads_light() && !round.looks.reads_whole() && round.route.looks();
+        // What is found by a look takes time that shows; the lobby is first.
+        if looks && mailboxes.contains(&Mailbox::Lobby) {
+            mailboxes = vec![Mailbox::Lobby];
+        }
+        for mailbox in &mailboxes {
+            round.begun((*mailbox).into());
+        }
+        Turn::Goto(match mailboxes.contains(&Mailbox::Own) {
+            true if looks => {
+                round.looks.began = ticks;
+                Step::Tick(Pull::looking())
+            }
+            true => Step::Tick(Pull::of(mailboxes)),
+            false => Step::Index(Pull::of(mailboxes)),
+        })
     }
 }
 

@@ -70,6 +70,16 @@ pub(super) struct Unread {
     pub(super) failure: Option<Failure>,
 }
 
+impl Unread {
+    pub(super) fn refused(code: ErrorCode) -> Self {
+        Self {
+            code: Some(code),
+            retry_after: 0,
+            failure: None,
+        }
+    }
+}
+
 impl From<Failure> for Unread {
     fn from(failure: Failure) -> Self {
         Self {
@@ -195,6 +205,12 @@ impl Pull {
         self.downloads.is_empty()
     }
 
+    /// Whether the look continues once the tags are read.
+    pub(super) fn goes_on(&self) -> bool {
+        let failed = self.ended.iter().any(|(_, ended)| ended.is_err());
+        self.look.is_some() && !failed
+    }
+
     pub(super) fn ended(&self) -> &[(Mailbox, Result<(), Unread>)] {
         &self.ended
     }
@@ -205,24 +221,6 @@ impl From<Mailbox> for Task {
         match mailbox {
             Mailbox::Own => Self::Own,
             Mailbox::Lobby => Self::Lobby,
-        }
-    }
-}
-
-impl Pull {
-    /// Whether the look continues once the tags are read.
-    pub(super) fn goes_on(&self) -> bool {
-        let failed = self.ended().iter().any(|(_, ended)| ended.is_err());
-        self.look.is_some() && !failed
-    }
-}
-
-impl Unread {
-    pub(super) fn refused(code: ErrorCode) -> Self {
-        Self {
-            code: Some(code),
-            retry_after: 0,
-            failure: None,
         }
     }
 }

@@ -3,13 +3,13 @@
 use rand_core::CryptoRng;
 
 use super::{
-    Ask, Clock, Failure, Round, Step, Task, Turn, commit, jitter,
+    Ask, Call, Failure, Round, Step, Task, Turn, commit, jitter,
     pull::{Pull, Unread},
 };
 use crate::{
     base::ErrorCode,
     client::{
-        Client, Mailbox, Part, Received,
+        Download, Mailbox, Part, Received,
         view::{Event, Rejected},
     },
     wire::Hashes,
@@ -26,75 +26,56 @@ const LOBBY_READS_AT_START: u32 = 3;
 const LEAST_SKEW: i64 = 2;
 const MOST_SKEW: i64 = 86_400;
 
-impl Round {
-    pub(super) fn on_info(
-        &mut self,
-        client: &mut Client,
-        got: Result<Vec<u8>, Failure>,
-        clock: Clock,
-        rng: &mut impl CryptoRng,
-    ) -> Turn {
+impl<R: CryptoRng> Call<'_, R> {
+    pub(super) fn on_info(&mut self, got: Result<Vec<u8>, Failure>) -> Turn {
         let json = match got {
             Ok(json) => String::from_utf8(json).unwrap_or_default(),
             Err(failure) => {
-                if self.route.at().is_none() && self.route.moves_on(client, failure) {
-                    self.schedule.hasten(Task::Own, clock.ticks); // Whether that one answers.
+                let route = &mut self.round.route;
+                if route.at().is_none() && route.moves_on(self.client, failure) {
+                    // Whether that one answers.
+                    self.round.schedule.hasten(Task::Own, self.clock.ticks);
                 }
-                self.fail(Task::Info, None, failure.retry_after(), clock, rng);
+                self.fail(Task::Info, None, failure.retry_after());
                 return Turn::Goto(Step::Idle);
             }
         };
-        let effects = match client.configure(&json, clock.now()) {
+        let effects = match self.client.configure(&json, self.clock.now()) {
             Ok(effects) => effects,
             Err(error) => {
-                self.fail(Task::Info, Some(error.code()), 0, clock, rng);
+                self.fail(Task::Info, Some(error.code()), 0);
                 return Turn::Goto(Step::Idle);
             }
         };
-        self.skew = believed_skew(client.relay_clock_ahead());
-        self.info_read = Some(clock.ticks);
-        self.route.home();
-        self.done(Task::Info, Some(clock.ticks + INFO_AGAIN), clock);
-        self.begin(client, clock, rng);
+        let ticks = self.clock.ticks;
+        self.round.skew = believed_skew(self.client.mailboxes.clock_ahead());
+        self.round.info_read = Some(ticks);
+        self.round.route.home();
+        self.done(Task::Info, Some(ticks + INFO_AGAIN));
+        self.round.begin(self.client, self.clock, self.rng);
         commit(Step::Idle, effects)
     }
 
-    pub(super) fn on_index(
-        &mut self,
-        client: &mut Client,
-        mut pull: Pull,
-        got: Result<Vec<u8>, Failure>,
-        clock: Clock,
-    ) -> Turn {
+    pub(super) fn on_index(&mut self, mut pull: Pull, got: Result<Vec<u8>, Failure>) -> Turn {
         let Some(mailbox) = pull.indexes.pop_front() else {
             return Turn::Goto(Step::Index(pull));
         };
         let planned = got.map_err(Unread::from).and_then(|json| {
             let json = String::from_utf8(json).unwrap_or_default();
-            let planned = client.plan_pull(mailbox, &json, clock.now());
+            let planned = self.client.plan_pull(mailbox, &json, self.clock.now());
             planned.map_err(|error| Unread::refused(error.code()))
         });
         match planned {
             Ok(effects) => {
-                self.route.answered();
-                let known = effects.value.iter().all(|download| client.trusts(download));
-                if !known && self.asks_who_signs(mailbox.into(), clock) {
+                self.round.route.answered();
+                let unknown = self.round.schedule.failures(Task::Info) > 0;
+                let Some(plan) = self.allowed(mailbox, effects.value, unknown) else {
                     return Turn::Commit(Step::Index(pull), effects.changes, effects.events);
-                }
-                let unknown = self.schedule.failures(Task::Info) > 0;
-                let plan = effects.value.into_iter();
-                let (plan, passed): (Vec<_>, Vec<_>) = plan.partition(|download| {
-                    let key = self.route.key(&download.path);
-                    self.attempts.allowed(&key, clock.ticks)
-                        && (client.trusts(download) || !unknown)
-                });
-                if !passed.is_empty() {
-                    self.incomplete();
-                }
+                };
                 pull.plan(mailbox, plan);
                 Turn::Commit(Step::Confirm(pull), effects.changes, effects.events)
             }
-            Err(unread) if self.leaves(client, unread) => self.elsewhere(clock),
+            Err(unread) if self.leaves(unread) => self.elsewhere(),
             Err(unread) => {
                 pull.fail(mailbox, unread);
                 Turn::Goto(Step::Index(pull))
@@ -102,20 +83,47 @@ impl Round {
         }
     }
 
+    /// What of a plan is downloaded now: not what failed again and again, and of
+    /// `trusted` origins alone if that is asked for. `None` if the relay is asked
+    /// first who signs.
+    pub(super) fn allowed(
+        &mut self,
+        mailbox: Mailbox,
+        plan: Vec<Download>,
+        trusted: bool,
+    ) -> Option<Vec<Download>> {
+        let known = plan.iter().all(|download| self.client.trusts(download));
+        if !known && self.asks_who_signs(mailbox.into()) {
+            return None;
+        }
+        let planned = plan.len();
+        let mut plan = plan;
+        plan.retain(|download| {
+            let key = self.round.route.key(&download.path);
+            self.round.attempts.allowed(&key, self.clock.ticks)
+                && (self.client.trusts(download) || !trusted)
+        });
+        if plan.len() < planned {
+            self.round.incomplete();
+        }
+        Some(plan)
+    }
+
     /// Whether another place is read from now on: this one did not answer, or is
     /// a member whose answer is not one.
-    pub(super) fn leaves(&mut self, client: &Client, unread: Unread) -> bool {
+    pub(super) fn leaves(&mut self, unread: Unread) -> bool {
         match unread.failure {
-            Some(failure) => self.route.moves_on(client, failure),
-            None => self.route.distrusts(client),
+            Some(failure) => self.round.route.moves_on(self.client, failure),
+            None => self.round.route.distrusts(self.client),
         }
     }
 
     /// What is under way begins again at another place. The own relay is asked
     /// meanwhile whether it is back.
-    pub(super) fn elsewhere(&mut self, clock: Clock) -> Turn {
-        if self.schedule.failures(Task::Info) == 0 {
-            self.schedule.hasten(Task::Info, clock.ticks);
+    pub(super) fn elsewhere(&mut self) -> Turn {
+        let schedule = &mut self.round.schedule;
+        if schedule.failures(Task::Info) == 0 {
+            schedule.hasten(Task::Info, self.clock.ticks);
         }
         Turn::Goto(Step::Idle)
     }
@@ -123,17 +131,17 @@ impl Round {
     /// An index lists batches of an origin that the relay has not named: it is
     /// asked to describe itself again before that counts against it, unless
     /// it just did or cannot. The mailbox is read after that.
-    pub(super) fn asks_who_signs(&mut self, task: Task, clock: Clock) -> bool {
-        let fresh = self
-            .info_read
-            .is_some_and(|at| clock.ticks < at.saturating_add(INFO_FRESH));
-        if fresh || self.schedule.failures(Task::Info) > 0 {
+    fn asks_who_signs(&mut self, task: Task) -> bool {
+        let ticks = self.clock.ticks;
+        let read = self.round.info_read;
+        let fresh = read.is_some_and(|at| ticks < at.saturating_add(INFO_FRESH));
+        if fresh || self.round.schedule.failures(Task::Info) > 0 {
             return false;
         }
         for task in [Task::Info, task] {
-            self.schedule.set(task, Some(clock.ticks));
+            self.round.schedule.set(task, Some(ticks));
         }
-        if let Some(request) = &mut self.request
+        if let Some(request) = &mut self.round.request
             && !request.left.contains(&Task::Info)
         {
             request.left.push(Task::Info);
@@ -142,22 +150,42 @@ impl Round {
     }
 
     /// A slot does not wait until a pull is done.
-    pub(super) fn slot_is_due(&self, clock: Clock) -> bool {
-        let due = self.schedule.due(Task::Slot);
-        let due = due.is_some_and(|due| due <= clock.ticks);
-        due && self.started && self.request.is_none()
+    pub(super) fn slot_is_due(&self) -> bool {
+        let due = self.round.schedule.due(Task::Slot);
+        let due = due.is_some_and(|due| due <= self.clock.ticks);
+        due && self.round.started && self.round.request.is_none()
     }
 
     /// A slot is posted before this step.
     pub(super) fn pause(&mut self, step: Step) -> Turn {
-        self.paused = Some(step);
-        self.begun(Task::Slot);
+        self.round.paused = Some(step);
+        self.round.begun(Task::Slot);
         Turn::Goto(Step::PostToLobby { slot: true })
     }
 
+    pub(super) fn on_kept(&mut self, mut pull: Pull, kept: Result<u64, Failure>) -> Turn {
+        if let (Err(failure @ (Failure::Unavailable(_) | Failure::Denied(_))), Some(download)) =
+            (kept, pull.requested())
+        {
+            // The index was just read: it may be this download that never
+            // arrives.
+            let key = self.round.route.key(&download.path);
+            self.round.attempts.failed(&key, self.clock.ticks);
+            let mailbox = download.mailbox();
+            if self.round.route.moves_on(self.client, failure) {
+                return self.elsewhere();
+            }
+            pull.fail(mailbox, failure.into());
+            self.round.incomplete();
+        } else {
+            pull.kept(kept);
+        }
+        Turn::Goto(Step::Download(pull))
+    }
+
     /// Opens what is kept, one body after another.
-    pub(super) fn open(&mut self, client: &Client, pull: Pull, clock: Clock) -> Turn {
-        if self.slot_is_due(clock) {
+    pub(super) fn open(&mut self, pull: Pull) -> Turn {
+        if self.slot_is_due() {
             return self.pause(Step::Open(pull));
         }
         match pull.first_kept() {
@@ -165,49 +193,44 @@ impl Round {
                 let ask = Ask::HandOver(download.path.clone());
                 Turn::Ask(Step::AwaitBody(pull), ask)
             }
-            Some((_, Err(failure))) => {
-                let refused = failure == Failure::Refused;
-                self.pass_over(client, pull, refused, clock)
-            }
+            Some((_, Err(failure))) => self.pass_over(pull, failure == Failure::Refused),
             None if pull.is_complete() && pull.goes_on() => Turn::Goto(Step::Look(pull)),
             None if pull.is_complete() => {
-                let events = self.report_refused(&pull);
+                let events = self.round.report_refused(&pull);
                 Turn::Commit(Step::Settle(pull), Vec::new(), events)
             }
             None => Turn::Goto(Step::Download(pull)),
         }
     }
 
-    pub(super) fn on_body(
-        &mut self,
-        client: &mut Client,
-        pull: Pull,
-        got: Result<(Vec<u8>, Hashes), Failure>,
-        clock: Clock,
-        rng: &mut impl CryptoRng,
-    ) -> Turn {
+    pub(super) fn on_body(&mut self, pull: Pull, got: Result<(Vec<u8>, Hashes), Failure>) -> Turn {
         let Ok((bytes, hashes)) = got else {
-            return self.pass_over(client, pull, false, clock); // It is no longer kept.
+            return self.pass_over(pull, false); // It is no longer kept.
         };
         let Some((download, _)) = pull.first_kept() else {
             return Turn::Goto(Step::Open(pull));
         };
-        if download.part == Part::Tags {
-            return match client.take_tags(download, &bytes) {
-                Ok(()) => {
-                    self.attempts.succeeded(&self.route.key(&download.path));
-                    Turn::Goto(opened(pull, bytes.len()))
-                }
-                Err(_) => self.pass_over(client, pull, true, clock),
-            };
-        }
-        match client.receive_hashed(download, (&bytes, &hashes), clock.now(), rng) {
-            Ok(effects) => {
-                self.attempts.succeeded(&self.route.key(&download.path));
-                self.received(&effects.value, bytes.len());
-                commit(opened(pull, bytes.len()), effects.map(|_| ()))
+        let now = self.clock.now();
+        let opened = match download.part {
+            Part::Tags => self.client.take_tags(download, &bytes).map(|()| None),
+            Part::Cells | Part::Again => {
+                let body = (bytes.as_slice(), &hashes);
+                let received = self.client.receive_hashed(download, body, now, self.rng);
+                received.map(Some)
             }
-            Err(_) => self.pass_over(client, pull, true, clock),
+        };
+        let Ok(effects) = opened else {
+            return self.pass_over(pull, true);
+        };
+        let key = self.round.route.key(&download.path);
+        self.round.attempts.succeeded(&key);
+        let step = self::opened(pull, bytes.len());
+        match effects {
+            None => Turn::Goto(step),
+            Some(effects) => {
+                self.round.received(&effects.value, bytes.len());
+                commit(step, effects)
+            }
         }
     }
 
@@ -215,22 +238,98 @@ impl Round {
     /// when the next batch is read; until then it is asked for again: at every
     /// pull if the relay merely does not have it, else after the waits of
     /// [`Attempts`](super::attempts::Attempts).
-    fn pass_over(&mut self, client: &Client, mut pull: Pull, refused: bool, clock: Clock) -> Turn {
-        if refused && self.route.distrusts(client) {
-            return self.elsewhere(clock);
+    fn pass_over(&mut self, mut pull: Pull, refused: bool) -> Turn {
+        if refused && self.round.route.distrusts(self.client) {
+            return self.elsewhere();
         }
-        self.incomplete();
+        self.round.incomplete();
         pull.passed_over = true;
         if refused
             && let Some((download, _)) = pull.first_kept()
-            && let key = self.route.key(&download.path)
-            && self.attempts.failed(&key, clock.ticks)
+            && let key = self.round.route.key(&download.path)
+            && self.round.attempts.failed(&key, self.clock.ticks)
         {
             pull.refused += 1;
         }
         Turn::Goto(opened(pull, 0))
     }
 
+    /// The mailboxes were read as far as they can be read now. A restored
+    /// device has heard of the others once the own one is read.
+    pub(super) fn settle(&mut self, pull: &Pull) -> Turn {
+        self.end_pull(pull);
+        let ended = |mailbox| {
+            let mut ended = pull.ended().iter();
+            ended.find(|(known, _)| *known == mailbox)
+        };
+        let next = match ended(Mailbox::Lobby) {
+            Some(_) => Step::PostToLobby { slot: false },
+            None => Step::Idle,
+        };
+        let read = ended(Mailbox::Own).is_some_and(|(_, result)| result.is_ok());
+        // A restored device may not have opened all announcements yet.
+        if !read || self.client.cells_to_retrieve() > 0 {
+            return Turn::Goto(next);
+        }
+        match self.client.settle(self.clock.now(), self.rng) {
+            Ok(effects) => {
+                self.round.settle_refused = false;
+                commit(next, effects)
+            }
+            // Tried again at the next pull; reported once.
+            Err(error) => {
+                let known = core::mem::replace(&mut self.round.settle_refused, true);
+                let event = Event::Rejected(Rejected::new(error.code(), None));
+                let events = (!known).then_some(event).into_iter().collect();
+                Turn::Commit(next, Vec::new(), events)
+            }
+        }
+    }
+
+    fn end_pull(&mut self, pull: &Pull) {
+        for (mailbox, ended) in pull.ended() {
+            let task = Task::from(*mailbox);
+            match ended {
+                Err(unread) => self.fail(task, unread.code, unread.retry_after),
+                Ok(()) => {
+                    let due = self.after_pull(*mailbox);
+                    self.done(task, due);
+                }
+            }
+        }
+    }
+
+    /// When a mailbox that was read is due again.
+    fn after_pull(&mut self, mailbox: Mailbox) -> Option<u64> {
+        let (pace, light) = (self.round.pace, self.client.reads_light());
+        if mailbox == Mailbox::Own {
+            if light && let Some(due) = self.round.looks.next(pace.epoch) {
+                return Some(due);
+            }
+            if !light {
+                self.round.route.compare(self.client);
+            }
+            return Some(self.after_close(pace.epoch));
+        }
+        self.round.lobby_reads = self.round.lobby_reads.saturating_add(1);
+        let watched = self.client.lobby_watch(self.clock.now());
+        let again = watched || self.round.lobby_reads < LOBBY_READS_AT_START;
+        again.then(|| self.after_close(pace.lobby_epoch))
+    }
+
+    /// A moment after the relay's next close, not the same for everyone;
+    /// later if a notice will say when.
+    fn after_close(&mut self, epoch: u64) -> u64 {
+        let epoch = epoch.max(1);
+        let relay = self.clock.wall.saturating_add_signed(self.round.skew);
+        let close = epoch - relay % epoch;
+        let notice = if self.round.noticed { epoch / 2 } else { 0 };
+        let late = (epoch / 5).min(2_000) + jitter(epoch, self.rng);
+        self.clock.ticks + close + late + notice
+    }
+}
+
+impl Round {
     /// Downloads that were refused for the first time are reported together.
     pub(super) fn report_refused(&mut self, pull: &Pull) -> Vec<Event> {
         if pull.refused == 0 {
@@ -244,101 +343,6 @@ impl Round {
             request.synced.rejected.push(rejected.clone());
         }
         vec![Event::Rejected(rejected)]
-    }
-
-    /// The mailboxes were read as far as they can be read now. A restored
-    /// device has heard of the others once the own one is read.
-    pub(super) fn settle(
-        &mut self,
-        client: &mut Client,
-        pull: &Pull,
-        clock: Clock,
-        rng: &mut impl CryptoRng,
-    ) -> Turn {
-        self.end_pull(client, pull, clock, rng);
-        let read = |mailbox| {
-            let mut ended = pull.ended().iter();
-            ended.any(|(known, result)| *known == mailbox && result.is_ok())
-        };
-        let next = match pull
-            .ended()
-            .iter()
-            .any(|(known, _)| *known == Mailbox::Lobby)
-        {
-            true => Step::PostToLobby { slot: false },
-            false => Step::Idle,
-        };
-        // A restored device may not have opened all announcements yet.
-        if !read(Mailbox::Own) || client.cells_to_retrieve() > 0 {
-            return Turn::Goto(next);
-        }
-        match client.settle(clock.now(), rng) {
-            Ok(effects) => {
-                self.settle_refused = false;
-                commit(next, effects)
-            }
-            // Tried again at the next pull; reported once.
-            Err(error) => {
-                let known = core::mem::replace(&mut self.settle_refused, true);
-                let event = Event::Rejected(Rejected::new(error.code(), None));
-                let events = (!known).then_some(event).into_iter().collect();
-                Turn::Commit(next, Vec::new(), events)
-            }
-        }
-    }
-
-    fn end_pull(&mut self, client: &Client, pull: &Pull, clock: Clock, rng: &mut impl CryptoRng) {
-        for (mailbox, ended) in pull.ended() {
-            let task = Task::from(*mailbox);
-            match ended {
-                Err(Unread {
-                    code, retry_after, ..
-                }) => {
-                    self.fail(task, *code, *retry_after, clock, rng);
-                }
-                Ok(()) => {
-                    let due = self.after_pull(client, *mailbox, clock, rng);
-                    self.done(task, due, clock);
-                }
-            }
-        }
-    }
-
-    /// When a mailbox that was read is due again.
-    fn after_pull(
-        &mut self,
-        client: &Client,
-        mailbox: Mailbox,
-        clock: Clock,
-        rng: &mut impl CryptoRng,
-    ) -> Option<u64> {
-        let pace = self.pace;
-        if mailbox == Mailbox::Own
-            && client.reads_light()
-            && let Some(due) = self.looks.next(pace.epoch)
-        {
-            return Some(due);
-        }
-        if mailbox == Mailbox::Own {
-            if !client.reads_light() {
-                self.route.compare(client);
-            }
-            return Some(self.after_close(pace.epoch, clock, rng));
-        }
-        self.lobby_reads = self.lobby_reads.saturating_add(1);
-        let watched = client.lobby_watch(clock.now());
-        let again = watched || self.lobby_reads < LOBBY_READS_AT_START;
-        again.then(|| self.after_close(pace.lobby_epoch, clock, rng))
-    }
-
-    /// A moment after the relay's next close, not the same for everyone;
-    /// later if a notice will say when.
-    fn after_close(&self, epoch: u64, clock: Clock, rng: &mut impl CryptoRng) -> u64 {
-        let epoch = epoch.max(1);
-        let relay = clock.wall.saturating_add_signed(self.skew);
-        let close = epoch - relay % epoch;
-        let notice = if self.noticed { epoch / 2 } else { 0 };
-        clock.ticks + close + (epoch / 5).min(2_000) + jitter(epoch, rng) + notice
     }
 
     pub(super) fn received(&mut self, received: &Received, bytes: usize) {

@@ -21,27 +21,16 @@ const MOST_SEALINGS: usize = 4;
 const DAY: u64 = 24 * 3_600_000;
 
 /// Refusals of slots.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct RefusedSlots {
     /// Refusals in a row of the same slot.
     repeats: u32,
     /// Cells of such slots that cannot be sealed again.
-    passed_over: Attempts<u64>,
+    passed_over: Attempts<u64, 1>,
     /// When cells were sealed again, within a day.
     sealings: Vec<u64>,
     /// Whether it was reported, since the last slot that was taken.
     reported: bool,
-}
-
-impl Default for RefusedSlots {
-    fn default() -> Self {
-        Self {
-            repeats: 0,
-            passed_over: Attempts::new(1),
-            sealings: Vec::new(),
-            reported: false,
-        }
-    }
 }
 
 impl RefusedSlots {
@@ -93,7 +82,7 @@ impl RefusedSlots {
 }
 
 /// Refusals of posts to the lobby.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct RefusedLobbyCells {
     /// Refusals in a row of the same post.
     repeats: u32,
@@ -102,7 +91,7 @@ pub(super) struct RefusedLobbyCells {
     /// How many of them one post may have.
     most: usize,
     /// Cells that were refused by themselves.
-    alone: Attempts<u64>,
+    alone: Attempts<u64, 1>,
 }
 
 /// What follows from a refusal.
@@ -116,49 +105,28 @@ pub(super) enum Verdict {
     Cell(u64),
 }
 
-impl Default for RefusedLobbyCells {
-    fn default() -> Self {
-        Self {
-            repeats: 0,
-            suspects: SortedSet::default(),
-            most: 0,
-            alone: Attempts::new(1),
-        }
-    }
-}
-
 impl RefusedLobbyCells {
     /// A post with these cells was refused.
     pub(super) fn refused(&mut self, cells: &[u64], ticks: u64) -> Verdict {
-        if !self.is_dividing(cells) && self.repeats < REPEATS {
+        let known = |cell| self.alone.has_failed(cell);
+        let is_dividing = !self.suspects.is_empty() || cells.iter().any(known);
+        if !is_dividing && self.repeats < REPEATS {
             self.repeats += 1;
             return Verdict::Repeat;
         }
         self.repeats = 0;
-        match cells {
-            [cell] => self.pass_over(*cell, ticks),
-            _ => self.suspect(cells),
+        if let [cell] = cells {
+            self.forget(|known| known == *cell);
+            return match self.alone.failed(cell, ticks) {
+                true => Verdict::Cell(*cell),
+                false => Verdict::Divide,
+            };
         }
-    }
-
-    fn is_dividing(&self, cells: &[u64]) -> bool {
-        !self.suspects.is_empty() || cells.iter().any(|cell| self.alone.has_failed(cell))
-    }
-
-    fn suspect(&mut self, cells: &[u64]) -> Verdict {
         for cell in cells {
             self.suspects.insert(*cell);
         }
         self.most = (cells.len() / 2).max(1);
         Verdict::Divide
-    }
-
-    fn pass_over(&mut self, cell: u64, ticks: u64) -> Verdict {
-        self.forget(|known| known == cell);
-        match self.alone.failed(&cell, ticks) {
-            true => Verdict::Cell(cell),
-            false => Verdict::Divide,
-        }
     }
 
     /// A post with these cells was taken.
@@ -185,17 +153,15 @@ impl RefusedLobbyCells {
         };
         let mut any = false;
         move |cell| {
-            let admitted = match self.alone.has_failed(&cell) {
+            let failed = self.alone.has_failed(&cell);
+            let admitted = match failed {
                 true => !any && self.alone.allowed(&cell, ticks),
                 false => self.suspects.is_empty() || self.suspects.contains(&cell),
             };
             let admitted = admitted && left > 0;
             if admitted {
                 any = true;
-                left = match self.alone.has_failed(&cell) {
-                    true => 0,
-                    false => left - 1,
-                };
+                left = if failed { 0 } else { left - 1 };
             }
             admitted
         }

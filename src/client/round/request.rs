@@ -3,7 +3,7 @@
 
 use rand_core::CryptoRng;
 
-use super::{Clock, Failed, Round, Synced, Task};
+use super::{Call, Failed, Round, Synced, Task};
 use crate::base::ErrorCode;
 
 /// A sync that was requested and has not ended.
@@ -32,44 +32,45 @@ impl Round {
         }
     }
 
+    /// Whether the whole queue is posted.
+    pub(super) fn flushes(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.flush)
+    }
+
+    pub(super) fn incomplete(&mut self) {
+        if let Some(request) = &mut self.request {
+            request.synced.incomplete = true;
+        }
+    }
+}
+
+impl<R: CryptoRng> Call<'_, R> {
     /// A task failed: it waits by itself. `code` says why the client refused
     /// what the relay answered.
-    pub(super) fn fail(
-        &mut self,
-        task: Task,
-        code: Option<ErrorCode>,
-        retry_after: u64,
-        clock: Clock,
-        rng: &mut impl CryptoRng,
-    ) {
-        self.schedule
-            .failed(task, clock.ticks, retry_after, self.pace, rng);
+    pub(super) fn fail(&mut self, task: Task, code: Option<ErrorCode>, retry_after: u64) {
+        let (ticks, pace) = (self.clock.ticks, self.round.pace);
+        let schedule = &mut self.round.schedule;
+        schedule.failed(task, ticks, retry_after, pace, self.rng);
         // What comes back may be another relay, or have other parameters.
-        if task != Task::Info && self.schedule.failures(Task::Info) == 0 {
-            self.schedule.hasten(Task::Info, clock.ticks);
+        if task != Task::Info && schedule.failures(Task::Info) == 0 {
+            schedule.hasten(Task::Info, ticks);
         }
-        if let Some(request) = &mut self.request {
+        if let Some(request) = &mut self.round.request {
             request.left.retain(|left| *left != task);
             let code = code.map(ErrorCode::as_str);
             request.synced.failed.get_or_insert(Failed { task, code });
         }
     }
 
-    pub(super) fn done(&mut self, task: Task, due: Option<u64>, clock: Clock) {
-        self.schedule.succeeded(task, due);
-        if let Some(request) = &mut self.request {
+    pub(super) fn done(&mut self, task: Task, due: Option<u64>) {
+        self.round.schedule.succeeded(task, due);
+        if let Some(request) = &mut self.round.request {
             if request.begun.contains(&task) {
                 request.left.retain(|left| *left != task);
             } else if request.left.contains(&task) {
                 // It was under way when the sync was requested: once more.
-                self.schedule.set(task, Some(clock.ticks));
+                self.round.schedule.set(task, Some(self.clock.ticks));
             }
-        }
-    }
-
-    pub(super) fn incomplete(&mut self) {
-        if let Some(request) = &mut self.request {
-            request.synced.incomplete = true;
         }
     }
 }

@@ -38,6 +38,12 @@ impl Pace {
     };
 }
 
+impl Default for Pace {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
 /// Longest wait after a failure: 5 minutes, or one epoch.
 const LONGEST_WAIT: u64 = 300_000;
 /// Shortest wait after a failure: 5 seconds, or a sixteenth of an epoch.
@@ -59,7 +65,7 @@ struct Entry {
 /// moves.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    entries: [Entry; 4],
+    entries: [Entry; Task::ALL.len()],
 }
 
 impl Schedule {
@@ -125,24 +131,14 @@ impl Schedule {
         self.entry(task).failures
     }
 
+    #[expect(clippy::indexing_slicing, reason = "each task has an entry")]
     fn entry(&self, task: Task) -> &Entry {
-        let [info, own, lobby, slot] = &self.entries;
-        match task {
-            Task::Info => info,
-            Task::Own => own,
-            Task::Lobby => lobby,
-            Task::Slot => slot,
-        }
+        &self.entries[task as usize]
     }
 
+    #[expect(clippy::indexing_slicing, reason = "each task has an entry")]
     fn entry_mut(&mut self, task: Task) -> &mut Entry {
-        let [info, own, lobby, slot] = &mut self.entries;
-        match task {
-            Task::Info => info,
-            Task::Own => own,
-            Task::Lobby => lobby,
-            Task::Slot => slot,
-        }
+        &mut self.entries[task as usize]
     }
 }
 

@@ -5,14 +5,15 @@ use rand_core::CryptoRng;
 
 use super::{Answer, Ask, Clock, Failure, Progress, Round, heads::Comparison, pull::Pull};
 use crate::{
-    base::{Content, SortedMap, UnixTime},
+    base::{Content, SortedMap},
     client::{Change, Client, Effects, MessageRef, PiecesNeeded, Post, view::Event},
     wire::{Hashes, paths},
 };
 
 /// What is done next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Step {
+    #[default]
     Idle,
     Tick(Pull),
     /// Seals again what waited too long, once its bodies are loaded.
@@ -61,50 +62,48 @@ pub(super) enum Turn {
     Ask(Step, Ask),
 }
 
-impl Round {
-    pub(super) fn turn(
-        &mut self,
-        step: Step,
-        client: &mut Client,
-        answer: Option<Answer>,
-        clock: Clock,
-        rng: &mut impl CryptoRng,
-    ) -> Turn {
-        let now = clock.now();
+/// A round, with what it has in one call: its client, the time and randomness.
+pub(super) struct Call<'c, R> {
+    pub(super) round: &'c mut Round,
+    pub(super) client: &'c mut Client,
+    pub(super) clock: Clock,
+    pub(super) rng: &'c mut R,
+}
+
+impl<R: CryptoRng> Call<'_, R> {
+    pub(super) fn turn(&mut self, step: Step, answer: Option<Answer>) -> Turn {
+        let now = self.clock.now();
         match (step, answer) {
-            (Step::Idle, _) => self.choose(client, clock, rng),
-            (Step::Tick(pull), _) => commit(
-                Step::Reseal(pull, Bodies::new()),
-                client.tick(now).map(|_| ()),
-            ),
-            (Step::Reseal(pull, bodies), _) => reseal(client, pull, bodies, now, rng),
+            (Step::Idle, _) => self.choose(),
+            (Step::Tick(pull), _) => {
+                commit(Step::Reseal(pull, Bodies::new()), self.client.tick(now))
+            }
+            (Step::Reseal(pull, bodies), _) => self.reseal(pull, bodies),
             (Step::AwaitBodyOf(pull, mut bodies, message), Some(Answer::Loaded(pieces))) => {
                 bodies.push((message, whole(pieces)));
                 Turn::Goto(Step::Reseal(pull, bodies))
             }
             (Step::Checkpoint(pull), _) => {
-                let due = client.journal().checkpoint_due(now);
-                match due.then(|| client.checkpoint(None, now, rng)) {
-                    Some(Ok(effects)) => commit(Step::Index(pull), effects.map(|_| ())),
+                let due = self.client.journal().checkpoint_due(now);
+                match due.then(|| self.client.checkpoint(None, now, self.rng)) {
+                    Some(Ok(effects)) => commit(Step::Index(pull), effects),
                     _ => Turn::Goto(Step::Index(pull)),
                 }
             }
             (Step::Info, _) => Turn::Ask(Step::AwaitInfo, Ask::Get(paths::INFO.to_owned())),
-            (Step::AwaitInfo, Some(Answer::Got(got))) => self.on_info(client, got, clock, rng),
+            (Step::AwaitInfo, Some(Answer::Got(got))) => self.on_info(got),
             (Step::Index(pull), _) if pull.look.is_some() => Turn::Goto(Step::Look(pull)),
-            (Step::Look(pull), _) => self.look_on(client, pull, clock, rng),
-            (Step::AwaitLook(pull), Some(answer)) => self.on_look(client, pull, answer, clock, rng),
+            (Step::Look(pull), _) => self.look_on(pull),
+            (Step::AwaitLook(pull), Some(answer)) => self.on_look(pull, answer),
             (Step::Index(pull), _) => match pull.indexes.front() {
                 None => Turn::Goto(Step::Download(pull)),
-                Some(mailbox) => match client.bucket(*mailbox).map(paths::index) {
+                Some(mailbox) => match self.client.bucket(*mailbox).map(paths::index) {
                     Ok(path) => Turn::Ask(Step::AwaitIndex(pull), Ask::Get(path)),
                     // It follows the relay's description.
-                    Err(_) => self.on_index(client, pull, Err(Failure::Missing), clock),
+                    Err(_) => self.on_index(pull, Err(Failure::Missing)),
                 },
             },
-            (Step::AwaitIndex(pull), Some(Answer::Got(got))) => {
-                self.on_index(client, pull, got, clock)
-            }
+            (Step::AwaitIndex(pull), Some(Answer::Got(got))) => self.on_index(pull, got),
             (Step::Confirm(pull), _) => match pull.confirmation() {
                 Some(ask) => Turn::Ask(Step::AwaitConfirmed(pull), ask),
                 None => Turn::Goto(Step::Index(pull)),
@@ -112,63 +111,42 @@ impl Round {
             (Step::AwaitConfirmed(mut pull), Some(Answer::Confirmed(may))) => {
                 if !may {
                     pull.decline();
-                    self.incomplete();
+                    self.round.incomplete();
                 }
                 Turn::Goto(Step::Index(pull))
             }
             (Step::Download(pull), _) => match pull.request() {
-                Some(_) if self.slot_is_due(clock) => self.pause(Step::Download(pull)),
+                Some(_) if self.slot_is_due() => self.pause(Step::Download(pull)),
                 Some(ask) => Turn::Ask(Step::AwaitDownload(pull), ask),
                 None => Turn::Goto(Step::Open(pull)),
             },
-            (Step::AwaitDownload(mut pull), Some(Answer::Kept(kept))) => {
-                if let (
-                    Err(failure @ (Failure::Unavailable(_) | Failure::Denied(_))),
-                    Some(download),
-                ) = (&kept, pull.requested())
-                {
-                    // The index was just read: it may be this download that
-                    // never arrives.
-                    let key = self.route.key(&download.path);
-                    self.attempts.failed(&key, clock.ticks);
-                    let (mailbox, failure) = (download.mailbox(), *failure);
-                    if self.route.moves_on(client, failure) {
-                        return self.elsewhere(clock);
-                    }
-                    pull.fail(mailbox, failure.into());
-                    self.incomplete();
-                } else {
-                    pull.kept(kept);
-                }
-                Turn::Goto(Step::Download(pull))
-            }
-            (Step::Open(pull), _) => self.open(client, pull, clock),
+            (Step::AwaitDownload(pull), Some(Answer::Kept(kept))) => self.on_kept(pull, kept),
+            (Step::Open(pull), _) => self.open(pull),
             (Step::AwaitBody(pull), Some(Answer::Got(got))) => {
-                let got = got.map(|bytes| (bytes, Hashes::default()));
-                self.on_body(client, pull, got, clock, rng)
+                self.on_body(pull, got.map(|bytes| (bytes, Hashes::default())))
             }
             (Step::AwaitBody(pull), Some(Answer::HandedOver { body, hashes })) => {
-                self.on_body(client, pull, Ok((body, hashes)), clock, rng)
+                self.on_body(pull, Ok((body, hashes)))
             }
             (Step::Opened(pull, progress), _) => {
                 Turn::Ask(Step::Open(pull), Ask::Progress(progress))
             }
-            (Step::Settle(pull), _) => self.settle(client, &pull, clock, rng),
+            (Step::Settle(pull), _) => self.settle(&pull),
             (Step::Heads(comparison), _) => {
-                let asked = self.compare(client, comparison);
+                let asked = self.compare(comparison);
                 asked.unwrap_or(Turn::Goto(Step::Idle))
             }
             (Step::AwaitHeads(comparison), Some(Answer::Got(got))) => {
-                self.on_heads(client, comparison, got, clock)
+                self.on_heads(comparison, got)
             }
-            (Step::PostToLobby { slot }, _) => self.post_to_lobby(client, slot, clock),
+            (Step::PostToLobby { slot }, _) => self.post_to_lobby(slot),
             (Step::AwaitLobbyPosted { post, slot }, Some(Answer::Posted(posted))) => {
-                self.on_lobby_posted(client, (post, slot), posted, clock, rng)
+                self.on_lobby_posted(&post, slot, posted)
             }
-            (Step::Seal, _) => match client.pieces_needed(now) {
+            (Step::Seal, _) => match self.client.pieces_needed(now) {
                 None => Turn::Goto(Step::PostSlot),
                 Some(needed) => {
-                    let keys = client.body_keys(needed.message).unwrap_or_default();
+                    let keys = self.client.body_keys(needed.message).unwrap_or_default();
                     let wanted = needed.pieces.iter();
                     let wanted = wanted.filter_map(|number| keys.get(*number as usize).copied());
                     let ask = Ask::Load(wanted.collect());
@@ -182,19 +160,43 @@ impl Round {
                     .zip(&loaded)
                     .filter_map(|(number, piece)| Some((*number, piece.as_deref()?)))
                     .collect();
-                commit(
-                    Step::Seal,
-                    client.seal_more(needed.message, &pieces, now, rng),
-                )
+                let message = needed.message;
+                let effects = self.client.seal_more(message, &pieces, now, self.rng);
+                commit(Step::Seal, effects)
             }
-            (Step::PostSlot, _) => self.post_slot(client, clock, rng),
-            (Step::AwaitPosted, Some(Answer::Posted(posted))) => {
-                self.on_posted(client, posted, clock, rng)
-            }
-            (Step::Posted(cells), _) => Turn::Goto(self.posted(&cells, clock, rng)),
+            (Step::PostSlot, _) => self.post_slot(),
+            (Step::AwaitPosted, Some(Answer::Posted(posted))) => self.on_posted(posted),
+            (Step::Posted(cells), _) => Turn::Goto(self.posted(&cells)),
             // Not the answer to what was asked: ask again.
             (step, _) => Turn::Goto(step.again()),
         }
+    }
+
+    /// Seals again what is overdue now. A call of the person may have added to it
+    /// since the last body was loaded, so what is missing is asked for until
+    /// nothing is: a message without its body is abandoned.
+    fn reseal(&mut self, pull: Pull, mut bodies: Bodies) -> Turn {
+        let now = self.clock.now();
+        if !self.client.has_overdue(now) {
+            return Turn::Goto(Step::Checkpoint(pull));
+        }
+        for message in self.client.overdue_messages(now) {
+            if bodies.iter().any(|(known, _)| *known == message) {
+                continue;
+            }
+            match self.client.body_keys(message) {
+                Ok(keys) => {
+                    return Turn::Ask(Step::AwaitBodyOf(pull, bodies, message), Ask::Load(keys));
+                }
+                Err(_) => bodies.push((message, None)),
+            }
+        }
+        let loaded = bodies.into_iter();
+        let loaded: Vec<_> = loaded
+            .filter_map(|(message, body)| Some((message, body?)))
+            .collect();
+        let effects = self.client.reseal(&loaded, now, self.rng);
+        commit(Step::Checkpoint(pull), effects)
     }
 }
 
@@ -218,37 +220,6 @@ impl Step {
     }
 }
 
-/// Seals again what is overdue now. A call of the person may have added to it
-/// since the last body was loaded, so what is missing is asked for until
-/// nothing is: a message without its body is abandoned.
-fn reseal(
-    client: &mut Client,
-    pull: Pull,
-    mut bodies: Bodies,
-    now: UnixTime,
-    rng: &mut impl CryptoRng,
-) -> Turn {
-    if !client.has_overdue(now) {
-        return Turn::Goto(Step::Checkpoint(pull));
-    }
-    for message in client.overdue_messages(now) {
-        if bodies.iter().any(|(known, _)| *known == message) {
-            continue;
-        }
-        match client.body_keys(message) {
-            Ok(keys) => {
-                return Turn::Ask(Step::AwaitBodyOf(pull, bodies, message), Ask::Load(keys));
-            }
-            Err(_) => bodies.push((message, None)),
-        }
-    }
-    let loaded = bodies.into_iter();
-    let loaded: Vec<_> = loaded
-        .filter_map(|(message, body)| Some((message, body?)))
-        .collect();
-    commit(Step::Checkpoint(pull), client.reseal(&loaded, now, rng))
-}
-
 /// A body, unless a piece of it is missing.
 fn whole(pieces: Vec<Option<Vec<u8>>>) -> Option<Content> {
     let mut body = Content::default();
@@ -258,6 +229,6 @@ fn whole(pieces: Vec<Option<Vec<u8>>>) -> Option<Content> {
     Some(body)
 }
 
-pub(super) fn commit(step: Step, effects: Effects) -> Turn {
+pub(super) fn commit<T>(step: Step, effects: Effects<T>) -> Turn {
     Turn::Commit(step, effects.changes, effects.events)
 }
