@@ -24,8 +24,9 @@ use super::{
 use crate::{
     base::{ErrorCode, UnixTime},
     client::{Change, Client, ClientError, ContactId, Effects, Event, Round},
+    crypto::cbor::Deterministic as _,
     vault::{
-        Manifest, OpenedVault, SealedChange, StoredHeader, UnlockMethod, VaultHeader, VaultKey,
+        HEADER_KEY, Manifest, SealedChange, StoredHeader, UnlockMethod, VaultHeader, VaultKey,
     },
 };
 
@@ -47,12 +48,17 @@ import type { StoreChange } from "../store/store.js";
 #[wasm_bindgen]
 pub struct Engine {
     client: Client,
-    key: VaultKey,
-    manifest: Manifest,
-    header: VaultHeader,
+    vault: Vault,
     round: Round,
     /// Keys of the records that the round asked for last.
     asked: Vec<String>,
+}
+
+/// What seals the client's records.
+struct Vault {
+    key: VaultKey,
+    manifest: Manifest,
+    header: VaultHeader,
 }
 
 #[wasm_bindgen]
@@ -80,10 +86,10 @@ impl Engine {
         let mut header = VaultHeader::new();
         header.add(method, kek, &key, &mut rng())?;
         let manifest = Manifest::new(&key);
-        let mut engine = Self::new(client, key, manifest, header);
-        let commit = engine.seal(changes);
-        commit.push(&engine.header_change());
-        Ok(opened(engine, commit))
+        let mut vault = Vault::new(key, manifest, header);
+        let commit = vault.seal(changes);
+        commit.push(&vault.header_change());
+        Ok(opened(client, vault, commit))
     }
 
     /// Opens a stored vault: `{ engine, commit }`, where the commit migrates a vault
@@ -102,15 +108,11 @@ impl Engine {
         #[wasm_bindgen(unchecked_param_type = "StoredRecords")] records: &Array,
     ) -> JsResult<JsValue> {
         let opener = vault::opener(kind, secret)?;
-        let OpenedVault {
-            key,
-            manifest,
-            header,
-            records,
-            commit,
-        } = StoredHeader::parse(&header.to_vec())?.open(opener, pairs(records), &mut rng())?;
-        let engine = Self::new(Client::load(&records)?, key, manifest, header);
-        Ok(opened(engine, pairs_of(commit)))
+        let header = StoredHeader::parse(&header.to_vec())?;
+        let stored = header.open(opener, pairs(records), &mut rng())?;
+        let client = Client::load(&stored.records)?;
+        let vault = Vault::new(stored.key, stored.manifest, stored.header);
+        Ok(opened(client, vault, pairs_of(stored.commit)))
     }
 
     /// Returns to the state of the store, after a commit for which it had no room.
@@ -125,7 +127,7 @@ impl Engine {
     ) -> JsResult<()> {
         let (mut client, manifest) = self.beside(records)?;
         client.continue_from(&self.client);
-        (self.client, self.manifest) = (client, manifest);
+        (self.client, self.vault.manifest) = (client, manifest);
         Ok(())
     }
 }
@@ -140,19 +142,22 @@ fn pairs(entries: &Array) -> Vec<(String, Vec<u8>)> {
     entries.iter().map(pair).collect()
 }
 
-fn opened(engine: Engine, commit: Array) -> JsValue {
+fn opened(client: Client, vault: Vault, commit: Array) -> JsValue {
+    let engine = Engine {
+        client,
+        vault,
+        round: Round::default(),
+        asked: Vec::new(),
+    };
     object(&[("engine", engine.into()), ("commit", commit.into())])
 }
 
-impl Engine {
-    fn new(client: Client, key: VaultKey, manifest: Manifest, header: VaultHeader) -> Self {
+impl Vault {
+    fn new(key: VaultKey, manifest: Manifest, header: VaultHeader) -> Self {
         Self {
-            client,
             key,
             manifest,
             header,
-            round: Round::default(),
-            asked: Vec::new(),
         }
     }
 
@@ -173,6 +178,10 @@ impl Engine {
 
     fn seal(&mut self, changes: Vec<Change>) -> Array {
         pairs_of(self.manifest.seal(changes, &self.key, &mut rng()))
+    }
+
+    fn header_change(&self) -> Array {
+        Array::of2(&HEADER_KEY.into(), &array(&self.header.encode()))
     }
 }
 

@@ -193,6 +193,10 @@ async fn read(
         return Ok(array(&[]));
     };
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
+    let refused = |message| {
+        let _ = reader.cancel();
+        js_error(ErrorCode::RelayProtocol, message)
+    };
     let mut pieces = Vec::new();
     let mut len = 0_u32;
     loop {
@@ -206,11 +210,7 @@ async fn read(
         // realm.
         let chunk = field(&next, "value");
         if !ArrayBuffer::is_view(&chunk) {
-            let _ = reader.cancel();
-            return Err(js_error(
-                ErrorCode::RelayProtocol,
-                "the relay's answer is not made of bytes",
-            ));
+            return Err(refused("the relay's answer is not made of bytes"));
         }
         let piece = Uint8Array::new(&chunk);
         len = len.saturating_add(piece.length());
@@ -218,11 +218,7 @@ async fn read(
             let _ = report.call1(&JsValue::NULL, &len.into());
         }
         if len > most {
-            let _ = reader.cancel();
-            return Err(js_error(
-                ErrorCode::RelayProtocol,
-                "the relay's answer is too long",
-            ));
+            return Err(refused("the relay's answer is too long"));
         }
         pieces.push(piece);
     }

@@ -24,8 +24,8 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(unchecked_return_type = "Effects<AuditCheckpoint>")]
     pub fn checkpoint(&mut self, now: f64) -> JsResult<JsValue> {
-        let result = self.client.checkpoint(None, time(now)?, &mut rng());
-        self.give(result)
+        self.vault
+            .give(self.client.checkpoint(None, time(now)?, &mut rng()))
     }
 
     /// Logs an export, "ndjson", "csv" or "fhir", and signs the log with it.
@@ -40,8 +40,8 @@ impl Engine {
             .into_iter()
             .find(|known| *known == format)
             .ok_or_else(|| invalid("format is not \"ndjson\", \"csv\" or \"fhir\""))?;
-        let result = self.client.checkpoint(Some(format), time(now)?, &mut rng());
-        self.give(result)
+        self.vault
+            .give(self.client.checkpoint(Some(format), time(now)?, &mut rng()))
     }
 
     /// `{ length, head, owner, checkpoint }`: the end of the log, the first line of
@@ -93,16 +93,11 @@ impl Engine {
         before: Option<String>,
     ) -> JsResult<JsValue> {
         let first = whole(first, "first")?;
-        let known = match before {
-            None => None,
-            Some(text) => {
-                let hash = hex::decode(&text).ok_or_else(|| invalid("before"))?;
-                Some(Head::from_stored(first, hash))
-            }
-        };
+        let before = before.map(|text| hex::decode(&text).ok_or_else(|| invalid("before")));
+        let known = before.transpose()?;
         let entries = Array::new();
         let mut broken = JsValue::NULL;
-        let mut at = known;
+        let mut at = known.map(|hash| Head::from_stored(first, hash));
         for (index, pair) in (first..).zip(records.iter()) {
             match self.read_logged(index, &Array::from(&pair), at) {
                 Ok((entry, next)) => {
@@ -132,7 +127,7 @@ impl Engine {
             return Err(broken);
         }
         let sealed = Uint8Array::new(&pair.get(1)).to_vec();
-        let stored = self.key.open(&key, &sealed).map_err(|_| broken)?;
+        let stored = self.vault.key.open(&key, &sealed).map_err(|_| broken)?;
         let at = match at {
             Some(at) => at,
             None => Journal::head_before(index, &stored)?,

@@ -3,7 +3,7 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, opened, pairs, pairs_of, time, to_js, vault};
+use super::{Engine, Vault, opened, pairs, pairs_of, time, to_js, vault};
 use crate::{
     base::ErrorCode,
     client::{AuditEvent, Client, EmergencyId},
@@ -49,9 +49,9 @@ impl Engine {
         let (_, header) = records.swap_remove(at.ok_or(VaultError::Damaged)?);
         let records: Vec<_> = crate::base::sorted_by_key(records, |(key, _)| key.clone()).collect();
         let entries = records.iter().map(|(key, bytes)| (&**key, &**bytes));
-        let made = bundle::write(&header, entries, time(now)?, &self.key, &mut rng());
-        let verified = Bundle::parse(&made)?.verify(&self.key)?;
-        let loaded = verified.open(VERSION, &self.key, &mut rng())?;
+        let made = bundle::write(&header, entries, time(now)?, &self.vault.key, &mut rng());
+        let verified = Bundle::parse(&made)?.verify(&self.vault.key)?;
+        let loaded = verified.open(VERSION, &self.vault.key, &mut rng())?;
         Client::load(&loaded.records)?;
         Ok(array(&made))
     }
@@ -63,8 +63,8 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = backedUp, unchecked_return_type = "Effects")]
     pub fn backed_up(&mut self, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.record([AuditEvent::BackedUp], time(now)?);
-        self.give(Ok(effects))
+        self.vault
+            .give(Ok(self.client.record([AuditEvent::BackedUp], time(now)?)))
     }
 
     /// Restores a backup on another device: `{ engine, commit }`, where the commit
@@ -97,16 +97,12 @@ impl Engine {
         }
         let loaded = verified.open(vault.version, &key, &mut rng())?;
         let (client, changes) = Client::restore(&loaded.records, time(now)?, &mut rng())?;
-        let mut engine = Self::new(client, key, loaded.manifest, header);
-        let commit = stored_entries(&verified);
-        commit.push(&engine.header_change());
-        for change in pairs_of(loaded.changes)
-            .iter()
-            .chain(engine.seal(changes).iter())
-        {
-            commit.push(&change);
-        }
-        Ok(opened(engine, commit))
+        let mut vault = Vault::new(key, loaded.manifest, header);
+        let mut commit = stored_entries(&verified);
+        commit.push(&vault.header_change());
+        commit.extend(pairs_of(loaded.changes).iter());
+        commit.extend(vault.seal(changes).iter());
+        Ok(opened(client, vault, commit))
     }
 
     /// Describes this device.
@@ -128,8 +124,8 @@ impl Engine {
     pub fn create_recovery_code(&mut self, now: f64) -> JsResult<JsValue> {
         let code = RecoveryCode::random(&mut rng());
         let method = UnlockMethod::Recovery;
-        self.header
-            .add(method, code.secret(), &self.key, &mut rng())?;
+        let Vault { key, header, .. } = &mut self.vault;
+        header.add(method, code.secret(), key, &mut rng())?;
         self.rekeyed(time(now)?, JsValue::from_str(&code.to_text()))
     }
 
@@ -140,7 +136,7 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = removeRecoveryCode, unchecked_return_type = "Effects")]
     pub fn remove_recovery_code(&mut self, now: f64) -> JsResult<JsValue> {
-        self.header.remove_recovery();
+        self.vault.header.remove_recovery();
         self.rekeyed(time(now)?, JsValue::UNDEFINED)
     }
 
@@ -148,7 +144,7 @@ impl Engine {
     #[wasm_bindgen(js_name = hasRecoveryCode)]
     #[must_use]
     pub fn has_recovery_code(&self) -> bool {
-        self.header.has_recovery()
+        self.vault.header.has_recovery()
     }
 
     /// Printed shares of the vault key.
@@ -158,14 +154,14 @@ impl Engine {
     /// `INVALID_ARGUMENT` unless 2 ≤ threshold ≤ shares.
     #[wasm_bindgen(js_name = createShares, unchecked_return_type = "Effects<string[]>")]
     pub fn create_shares(&mut self, threshold: u8, shares: u8, now: f64) -> JsResult<JsValue> {
-        let split = emergency::split(self.key.expose(), threshold, shares, &mut rng())?;
+        let split = emergency::split(self.vault.key.expose(), threshold, shares, &mut rng())?;
         let texts = split
             .iter()
             .map(|share| JsValue::from_str(&share.to_text()));
         let event = AuditEvent::SharesCreated { threshold, shares };
         let effects = self.client.record([event], time(now)?);
         let texts = texts.collect::<Array>().into();
-        self.outcome(effects.changes, &effects.events, texts)
+        self.vault.outcome(effects.changes, &effects.events, texts)
     }
 
     /// Opens a backup for reading only: `{ engine, commit }`, where the commit is a
@@ -199,14 +195,12 @@ impl Engine {
         let version = StoredHeader::parse(header)?.version();
         let loaded = verified.open(version, &key, &mut rng())?;
         let client = Client::load(&loaded.records)?;
-        // No header is ever written from here, so this one need not open anything.
-        let engine = Self::new(client, key, loaded.manifest, VaultHeader::new());
-        let commit = stored_entries(&verified);
-        for change in pairs_of(loaded.changes).iter() {
-            commit.push(&change);
-        }
+        let mut commit = stored_entries(&verified);
+        commit.extend(pairs_of(loaded.changes).iter());
         commit.push(&Array::of2(&HEADER_KEY.into(), &array(header)));
-        Ok(opened(engine, commit))
+        // No header is ever written from here, so this one need not open anything.
+        let vault = Vault::new(key, loaded.manifest, VaultHeader::new());
+        Ok(opened(client, vault, commit))
     }
 
     /// The changes that record an emergency access in another store of this vault.
@@ -231,7 +225,7 @@ impl Engine {
             true => client.end_emergency(id, now),
             false => client.begin_emergency(id, minutes, reason, now)?,
         };
-        let sealed = manifest.seal(effects.changes, &self.key, &mut rng());
+        let sealed = manifest.seal(effects.changes, &self.vault.key, &mut rng());
         Ok(pairs_of(sealed))
     }
 
@@ -248,10 +242,9 @@ impl Engine {
         reason: &str,
         now: f64,
     ) -> JsResult<JsValue> {
-        let result = self
-            .client
-            .begin_emergency(emergency_id(id)?, minutes, reason, time(now)?);
-        self.give(result)
+        let (id, now) = (emergency_id(id)?, time(now)?);
+        self.vault
+            .give(self.client.begin_emergency(id, minutes, reason, now))
     }
 
     /// Records that it ended.
@@ -262,7 +255,7 @@ impl Engine {
     #[wasm_bindgen(js_name = endEmergency, unchecked_return_type = "Effects")]
     pub fn end_emergency(&mut self, id: &Uint8Array, now: f64) -> JsResult<JsValue> {
         let effects = self.client.end_emergency(emergency_id(id)?, time(now)?);
-        self.give(Ok(effects))
+        self.vault.give(Ok(effects))
     }
 
     /// The body of a slot that announces it to the owner.
@@ -294,7 +287,7 @@ impl Engine {
         // A store of an older version has no manifest. Its migration is not committed here.
         let current = records.iter().any(|(key, _)| key == MANIFEST_KEY);
         let version = if current { VERSION } else { VERSION - 1 };
-        let loaded = crate::vault::load(version, &self.key, records, &mut rng())?;
+        let loaded = crate::vault::load(version, &self.vault.key, records, &mut rng())?;
         Ok((Client::load(&loaded.records)?, loaded.manifest))
     }
 }

@@ -26,10 +26,7 @@ impl Engine {
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = setDraft, unchecked_return_type = "Effects")]
     pub fn set_draft(&mut self, id: &str, text: &Uint8Array, now: f64) -> JsResult<JsValue> {
-        let result = self
-            .client
-            .set_draft(contact(id)?, Draft::Text(&content(text)), time(now)?);
-        self.give(result)
+        self.put_draft(id, Draft::Text(&content(text)), now)
     }
 
     /// Stores the files of a draft, each as for `send`; none deletes them.
@@ -44,9 +41,7 @@ impl Engine {
         #[wasm_bindgen(unchecked_param_type = "readonly EngineAttachment[]")] files: &Array,
         now: f64,
     ) -> JsResult<JsValue> {
-        let draft = Draft::Files(attachments(files)?);
-        let result = self.client.set_draft(contact(id)?, draft, time(now)?);
-        self.give(result)
+        self.put_draft(id, Draft::Files(attachments(files)?), now)
     }
 
     /// Stores the session label of a draft; an empty one deletes it.
@@ -61,10 +56,7 @@ impl Engine {
         label: &Uint8Array,
         now: f64,
     ) -> JsResult<JsValue> {
-        let result =
-            self.client
-                .set_draft(contact(id)?, Draft::Session(&content(label)), time(now)?);
-        self.give(result)
+        self.put_draft(id, Draft::Session(&content(label)), now)
     }
 
     /// Where the text, the session label and the files of a draft are stored.
@@ -128,7 +120,12 @@ impl Engine {
 }
 
 impl Engine {
+    fn put_draft(&mut self, id: &str, draft: Draft<'_>, now: f64) -> JsResult<JsValue> {
+        self.vault
+            .give(self.client.set_draft(contact(id)?, draft, time(now)?))
+    }
+
     fn open_part(&self, key: StoreKey, sealed: &Uint8Array) -> JsResult<Zeroizing<Vec<u8>>> {
-        Ok(self.key.open(&key.to_string(), &sealed.to_vec())?)
+        Ok(self.vault.key.open(&key.to_string(), &sealed.to_vec())?)
     }
 }

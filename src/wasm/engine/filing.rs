@@ -25,8 +25,8 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = setFilesMessages, unchecked_return_type = "Effects")]
     pub fn set_files_messages(&mut self, filed: bool, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.set_files_messages(filed, time(now)?);
-        self.give(Ok(effects))
+        self.vault
+            .give(Ok(self.client.set_files_messages(filed, time(now)?)))
     }
 
     /// The host sends a message to the record now.
@@ -103,7 +103,7 @@ impl Engine {
 
 impl Engine {
     fn mark_filing(&mut self, id: &str, update: &FilingUpdate, now: f64) -> JsResult<JsValue> {
-        let result = self.client.mark_filing(message(id)?, update, time(now)?);
-        self.give(result)
+        self.vault
+            .give(self.client.mark_filing(message(id)?, update, time(now)?))
     }
 }

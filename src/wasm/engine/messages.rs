@@ -46,7 +46,7 @@ impl Engine {
             let sent = core::slice::from_mut(&mut sent.value);
             self.client.estimate_departures(sent, now);
         }
-        self.give(result)
+        self.vault.give(result)
     }
 
     /// Cancels a message that has not left completely.
@@ -56,8 +56,8 @@ impl Engine {
     /// `MESSAGE_SENT`, `MESSAGE_UNKNOWN`, `CLOCK_BEHIND`.
     #[wasm_bindgen(unchecked_return_type = "Effects<BareMessage>")]
     pub fn cancel(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let result = self.client.cancel(message(id)?, time(now)?, &mut rng());
-        self.give(result)
+        self.vault
+            .give(self.client.cancel(message(id)?, time(now)?, &mut rng()))
     }
 
     /// Marks the messages of a contact as read, up to one of them or all.
@@ -68,8 +68,8 @@ impl Engine {
     #[wasm_bindgen(js_name = markRead, unchecked_return_type = "Effects")]
     pub fn mark_read(&mut self, id: &str, until: Option<String>, now: f64) -> JsResult<JsValue> {
         let until = until.as_deref().map(message).transpose()?;
-        let result = self.client.mark_read(contact(id)?, until, time(now)?);
-        self.give(result)
+        self.vault
+            .give(self.client.mark_read(contact(id)?, until, time(now)?))
     }
 
     /// Deletes a message with its body; a message that waits for the relay is
@@ -90,8 +90,8 @@ impl Engine {
         if !discard_unfiled {
             self.client.require_filed(FilingScope::Message(message))?;
         }
-        let result = self.client.delete_message(message, now, &mut rng());
-        self.give(result)
+        self.vault
+            .give(self.client.delete_message(message, now, &mut rng()))
     }
 
     /// Messages of several cells in transit.
@@ -160,7 +160,7 @@ impl Engine {
     #[wasm_bindgen(js_name = openEvidence)]
     pub fn open_evidence(&self, id: &str, sealed: &Uint8Array) -> JsResult<Uint8Array> {
         let key = self.evidence_key(id)?;
-        let stored = self.key.open(&key, &sealed.to_vec())?;
+        let stored = self.vault.key.open(&key, &sealed.to_vec())?;
         Ok(array(&self.client.evidence(message(id)?, &stored)?))
     }
 
@@ -185,7 +185,7 @@ impl Engine {
         let keys = self.body_keys(id)?;
         let key = keys.get(number as usize);
         let key = key.ok_or(ClientError::MessageUnknown)?;
-        Ok(array(&self.key.open(key, &sealed.to_vec())?))
+        Ok(array(&self.vault.key.open(key, &sealed.to_vec())?))
     }
 }
 

@@ -51,8 +51,7 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn rename(&mut self, name: &str, now: f64) -> JsResult<JsValue> {
-        let result = self.client.rename(name, time(now)?);
-        self.give(result)
+        self.vault.give(self.client.rename(name, time(now)?))
     }
 
     /// Creates an invitation, "qr" or "link".
@@ -75,8 +74,8 @@ impl Engine {
         let life = expires_in
             .map(|seconds| whole(seconds, "expiresInSeconds"))
             .transpose()?;
-        let result = self.client.invite(kind, life, time(now)?, &mut rng());
-        self.give(result)
+        self.vault
+            .give(self.client.invite(kind, life, time(now)?, &mut rng()))
     }
 
     /// The invitations that were created here and can still be answered.
@@ -96,8 +95,8 @@ impl Engine {
     /// `INVITATION_UNKNOWN`.
     #[wasm_bindgen(js_name = cancelInvitation, unchecked_return_type = "Effects")]
     pub fn cancel_invitation(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let result = self.client.cancel_invitation(invitation(id)?, time(now)?);
-        self.give(result)
+        self.vault
+            .give(self.client.cancel_invitation(invitation(id)?, time(now)?))
     }
 
     /// Accepts an invitation.
@@ -107,8 +106,8 @@ impl Engine {
     /// `INVITATION_MALFORMED`, `INVITATION_EXPIRED`, `RELAY_MISMATCH`, …
     #[wasm_bindgen(unchecked_return_type = "Effects<Contact>")]
     pub fn accept(&mut self, uri: &str, in_person: bool, now: f64) -> JsResult<JsValue> {
-        let result = self.client.accept(uri, in_person, time(now)?, &mut rng());
-        self.give(result)
+        self.vault
+            .give(self.client.accept(uri, in_person, time(now)?, &mut rng()))
     }
 
     /// Restricts an invitation to this fingerprint.
@@ -123,12 +122,10 @@ impl Engine {
         fingerprint: &Uint8Array,
         now: f64,
     ) -> JsResult<JsValue> {
-        let (id, expected) = (
-            invitation(id)?,
-            Fingerprint(fixed(fingerprint, "fingerprint")?),
-        );
-        let result = self.client.expect(id, expected, time(now)?, &mut rng());
-        self.give(result)
+        let id = invitation(id)?;
+        let expected = Fingerprint(fixed(fingerprint, "fingerprint")?);
+        self.vault
+            .give(self.client.expect(id, expected, time(now)?, &mut rng()))
     }
 
     /// All contacts, oldest first.
@@ -148,10 +145,10 @@ impl Engine {
     /// `SAS_NOT_READY`, `CONTACT_SUSPECT`, `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = confirmSas, unchecked_return_type = "Effects")]
     pub fn confirm_sas(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let result = self
-            .client
-            .confirm_sas(contact(id)?, time(now)?, &mut rng());
-        self.give(result)
+        self.vault.give(
+            self.client
+                .confirm_sas(contact(id)?, time(now)?, &mut rng()),
+        )
     }
 
     /// Reports that the digits differ.
@@ -161,8 +158,8 @@ impl Engine {
     /// `CONTACT_UNKNOWN`.
     #[wasm_bindgen(js_name = rejectSas, unchecked_return_type = "Effects")]
     pub fn reject_sas(&mut self, id: &str, now: f64) -> JsResult<JsValue> {
-        let result = self.client.reject_sas(contact(id)?, time(now)?);
-        self.give(result)
+        self.vault
+            .give(self.client.reject_sas(contact(id)?, time(now)?))
     }
 
     /// Removes a contact with everything stored about it.
@@ -181,8 +178,7 @@ impl Engine {
         if !discard_unfiled {
             self.client.require_filed(FilingScope::Contact(contact))?;
         }
-        let result = self.client.remove_contact(contact, now);
-        self.give(result)
+        self.vault.give(self.client.remove_contact(contact, now))
     }
 }
 

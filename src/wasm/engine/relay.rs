@@ -19,8 +19,7 @@ impl Engine {
     /// `RELAY_PROTOCOL`.
     #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn configure(&mut self, info: &str, now: f64) -> JsResult<JsValue> {
-        let result = self.client.configure(info, time(now)?);
-        self.give(result)
+        self.vault.give(self.client.configure(info, time(now)?))
     }
 
     /// Changes the relay's URL.
@@ -30,8 +29,7 @@ impl Engine {
     /// Never in practice.
     #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn relocate(&mut self, url: &str, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.relocate(url, time(now)?);
-        self.give(Ok(effects))
+        self.vault.give(Ok(self.client.relocate(url, time(now)?)))
     }
 
     /// "info" or "cells".
@@ -115,8 +113,8 @@ impl Engine {
             grace_days,
             retention_days,
         };
-        let result = self.client.set_settings(settings, time(now)?);
-        self.give(result)
+        self.vault
+            .give(self.client.set_settings(settings, time(now)?))
     }
 
     /// Shreds expired keys whose shredding a relay has delayed by withholding batches.
@@ -126,8 +124,8 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(js_name = shredExpiredKeys, unchecked_return_type = "Effects<number>")]
     pub fn shred_expired_keys(&mut self, now: f64) -> JsResult<JsValue> {
-        let effects = self.client.shred_expired_keys(time(now)?);
-        self.give(Ok(effects))
+        self.vault
+            .give(Ok(self.client.shred_expired_keys(time(now)?)))
     }
 
     /// The number of cells that wait for the relay.

@@ -42,7 +42,7 @@ impl Engine {
             _ => Vec::new(),
         };
         let value = ask(effects.value)?;
-        self.outcome(effects.changes, &effects.events, value)
+        self.vault.outcome(effects.changes, &effects.events, value)
     }
 
     /// Starts to do every task when it is due.
@@ -136,7 +136,7 @@ impl Engine {
                 let records = Array::from(&field(value, "records"));
                 let opened = self.asked.iter().zip(records.iter()).map(|(key, sealed)| {
                     let sealed: Uint8Array = sealed.dyn_into().ok()?;
-                    let plain = self.key.open(key, &sealed.to_vec()).ok()?;
+                    let plain = self.vault.key.open(key, &sealed.to_vec()).ok()?;
                     Some(plain.to_vec())
                 });
                 Answer::Loaded(opened.collect())

@@ -3,15 +3,11 @@
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use super::{Engine, outcome, time};
+use super::{Engine, Vault, outcome, time};
 use crate::{
     base::{ErrorCode, Secret, UnixTime},
     client::{AuditEvent, UnlockedBy},
-    crypto::cbor::Deterministic as _,
-    vault::{
-        HEADER_KEY, Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, RecoveryCode, StoredHeader,
-        UnlockMethod,
-    },
+    vault::{Kdf, MAX_CREDENTIAL_LEN, Opener, Passkey, RecoveryCode, StoredHeader, UnlockMethod},
     wasm::{
         bytes::{array, fixed, invalid, rng, secret, text},
         error::{JsResult, js_error},
@@ -52,7 +48,7 @@ impl Engine {
     ) -> JsResult<JsValue> {
         let (kdf, now) = (kdf(salt, iterations)?, time(now)?);
         let kek = secret(kek, "kek")?;
-        self.header.unwrap(&opener(kind, old)?)?;
+        self.vault.header.unwrap(&opener(kind, old)?)?;
         self.add(UnlockMethod::Passphrase(kdf), kek, now)
     }
 
@@ -89,7 +85,7 @@ impl Engine {
     #[wasm_bindgen(js_name = removePasskey, unchecked_return_type = "Effects")]
     pub fn remove_passkey(&mut self, credential: &Uint8Array, now: f64) -> JsResult<JsValue> {
         let now = time(now)?;
-        if self.header.remove_passkey(&credential.to_vec()) {
+        if self.vault.header.remove_passkey(&credential.to_vec()) {
             self.rekeyed(now, JsValue::UNDEFINED)
         } else {
             outcome(Array::new(), &[], JsValue::UNDEFINED)
@@ -108,7 +104,7 @@ impl Engine {
         if let Some(kek) = kek {
             return self.add(UnlockMethod::HostKey, secret(&kek, "key")?, now);
         }
-        if !self.header.remove_host_key() {
+        if !self.vault.header.remove_host_key() {
             return Err(invalid("key: nothing else opens the vault, or no key does"));
         }
         self.rekeyed(now, JsValue::UNDEFINED)
@@ -121,10 +117,8 @@ impl Engine {
     /// `INVALID_ARGUMENT`.
     #[wasm_bindgen(unchecked_return_type = "Effects")]
     pub fn locked(&mut self, idle: bool, now: f64) -> JsResult<JsValue> {
-        let effects = self
-            .client
-            .record([AuditEvent::Locked { idle }], time(now)?);
-        self.give(Ok(effects))
+        let event = AuditEvent::Locked { idle };
+        self.vault.give(Ok(self.client.record([event], time(now)?)))
     }
 
     /// Logs that the vault was unlocked, with which kind of key slot, and the number
@@ -143,33 +137,29 @@ impl Engine {
         };
         let failed = (failed > 0).then_some(AuditEvent::UnlockFailed { count: failed });
         let events = failed.into_iter().chain([AuditEvent::Unlocked { by }]);
-        let effects = self.client.record(events, time(now)?);
-        self.give(Ok(effects))
+        self.vault.give(Ok(self.client.record(events, time(now)?)))
     }
 
     /// The unlock methods of the vault, as from `vaultWays`.
     #[wasm_bindgen(unchecked_return_type = "VaultWays")]
     #[must_use]
     pub fn ways(&self) -> JsValue {
-        ways(self.header.kdf(), self.header.passkeys())
+        ways(self.vault.header.kdf(), self.vault.header.passkeys())
     }
 }
 
 impl Engine {
-    pub(super) fn header_change(&self) -> Array {
-        Array::of2(&HEADER_KEY.into(), &array(&self.header.encode()))
-    }
-
     fn add(&mut self, method: UnlockMethod, kek: Secret<32>, now: UnixTime) -> JsResult<JsValue> {
-        self.header.add(method, kek, &self.key, &mut rng())?;
+        let Vault { key, header, .. } = &mut self.vault;
+        header.add(method, kek, key, &mut rng())?;
         self.rekeyed(now, JsValue::UNDEFINED)
     }
 
     /// One commit of the new header and the log entry about it.
     pub(super) fn rekeyed(&mut self, now: UnixTime, value: JsValue) -> JsResult<JsValue> {
         let effects = self.client.record([AuditEvent::Rekeyed], now);
-        let commit = self.seal(effects.changes);
-        commit.push(&self.header_change());
+        let commit = self.vault.seal(effects.changes);
+        commit.push(&self.vault.header_change());
         outcome(commit, &effects.events, value)
     }
 }
