@@ -15,6 +15,7 @@
 //! | [`cover`] | the cover of batches |
 //! | [`cluster`] | a federation on one machine, to try it out |
 //! | [`federation`] | exchange of batches with other relays |
+//! | [`files`] | errors that name their file, and private files |
 //! | [`epoch`] | when batches are closed and published, and when they are deleted |
 //! | [`http`] | the interface of `docs/relay.md`, and the portal's files |
 //! | [`maintain`] | verification and backup of a store |
@@ -33,6 +34,7 @@ pub mod config;
 pub mod cover;
 pub mod epoch;
 pub mod federation;
+pub mod files;
 pub mod http;
 pub mod limits;
 pub mod maintain;

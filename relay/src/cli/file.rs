@@ -5,18 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, ArgMatches, Command, parser::ValueSource};
 use toml::{Table, Value};
 
+use crate::files::PathError;
+
 /// Why a configuration file is refused. Contains keys but no values.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
     /// It cannot be read.
-    #[error("{}: {error}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] PathError),
     /// Not TOML.
     #[error("{}: {reason}", path.display())]
     Form {
@@ -72,10 +69,7 @@ pub(super) fn words(
     command: &Command,
     chosen: &ArgMatches,
 ) -> Result<Vec<String>, FileError> {
-    let text = std::fs::read_to_string(path).map_err(|error| FileError::Read {
-        path: path.to_owned(),
-        error,
-    })?;
+    let text = std::fs::read_to_string(path).map_err(PathError::at(path))?;
     let table: Table = text
         .parse()
         .map_err(|error: toml::de::Error| FileError::Form {

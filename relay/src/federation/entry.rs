@@ -1,12 +1,7 @@
 //! `tessera-relay federation-entry`: what the file of members says about this
 //! relay, and the certificate that it shows to the others.
 
-use std::{
-    fs, io,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use clap::Args;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -17,6 +12,7 @@ use super::{Identity, Member, Pin};
 use crate::{
     Config,
     config::{ConfigError, Storage},
+    files::PathError,
     server::store_options,
     store::{
         SqliteStore, Store as _,
@@ -73,13 +69,8 @@ pub enum EntryError {
     #[error(transparent)]
     Keys(#[from] StateDirError),
     /// A file cannot be read or written.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] PathError),
     /// A certificate or key that cannot be used.
     #[error("{0}")]
     Certificate(String),
@@ -168,23 +159,15 @@ pub(crate) fn make_certificate(
             .mode(mode)
             .open(path)
             .and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| EntryError::File {
-                path: path.to_owned(),
-                error,
-            })
+            .map_err(PathError::at(path))
     };
     write(key, 0o600, pem.as_bytes())?;
-    write(certificate, 0o644, cert.pem().as_bytes())
+    Ok(write(certificate, 0o644, cert.pem().as_bytes())?)
 }
 
 /// The pin of a certificate.
 pub(crate) fn pin(certificate: &Path, key: &Path) -> Result<Pin, EntryError> {
-    let read = |path: &Path| {
-        fs::read(path).map_err(|error| EntryError::File {
-            path: path.to_owned(),
-            error,
-        })
-    };
+    let read = |path: &Path| fs::read(path).map_err(PathError::at(path));
     let key = Zeroizing::new(read(key)?);
     let identity = Identity::parse(&read(certificate)?, &key).map_err(EntryError::Certificate)?;
     identity.pin().map_err(EntryError::Certificate)

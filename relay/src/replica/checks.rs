@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     config::{Config, LogUrl, NatsArgs},
+    files::PathError,
     store::log::{
         LogError,
         nats::{Nats, NatsOptions, Nkey},
@@ -71,11 +72,8 @@ struct Refusal {
 /// [`ReplicaError::NkeyInvalid`], [`ReplicaError::Nats`], [`ReplicaError::Io`].
 pub fn connect(url: &LogUrl, flags: &NatsArgs) -> Result<Nats, ReplicaError> {
     let nkey = flags.nats_nkey.as_ref().map(|path| {
-        let text = std::fs::read_to_string(path).map_err(|error| ReplicaError::Io {
-            path: path.clone(),
-            error,
-        });
-        Nkey::parse(&Zeroizing::new(text?)).map_err(|_| ReplicaError::NkeyInvalid(path.clone()))
+        let text = std::fs::read_to_string(path).map_err(PathError::at(path))?;
+        Nkey::parse(&Zeroizing::new(text)).map_err(|_| ReplicaError::NkeyInvalid(path.clone()))
     });
     Ok(Nats::start(NatsOptions {
         servers: url.servers.clone(),

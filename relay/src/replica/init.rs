@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::{ReplicaError, checks, open_state, servers, streams};
 use crate::{
     config::{Config, ConfigError, Storage},
+    files::PathError,
     server::log_options,
     store::{
         Kind,
@@ -144,10 +145,7 @@ async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
             let path = args.from.as_ref().map(ToString::to_string);
             let path = path.unwrap_or_default();
             let retired = history.retire();
-            retired.map_err(|error| ReplicaError::Io {
-                path: path.clone().into(),
-                error,
-            })?;
+            retired.map_err(PathError::at(path.as_ref()))?;
             let closes = steps[0] + steps[1] - 2;
             moved = format!(" {closes} closes were moved from {path}, which has a new name.");
         }

@@ -12,7 +12,7 @@
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, FileExt as _},
     path::{Path, PathBuf},
 };
 
@@ -25,7 +25,10 @@ use tokio_rustls::rustls::crypto::{
 use zeroize::Zeroizing;
 
 use super::{ReplicaError, open_state};
-use crate::store::{Kind, log::StateDir, ratchet::StepKey};
+use crate::{
+    files::{PathError, create_private},
+    store::{Kind, log::StateDir, ratchet::StepKey},
+};
 
 const KEY_PREFIX: &str = "tsrm1";
 const ADMISSION_PREFIX: &str = "tsra1";
@@ -45,7 +48,7 @@ pub fn new(directory: &Path) -> Result<String, ReplicaError> {
         .generate_key_pair()
         .map_err(|_| ReplicaError::MemberKeyInvalid)?;
     let path = one_time_key(directory);
-    write(directory, &path, private.secret_bytes()).map_err(|error| at(&path, error))?;
+    write(directory, &path, private.secret_bytes()).map_err(PathError::at(&path))?;
     Ok(text(KEY_PREFIX, &public.0))
 }
 
@@ -88,7 +91,7 @@ pub fn join(directory: &Path, service: &str, admission: &str) -> Result<(), Repl
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(ReplicaError::AdmissionInvalid);
         }
-        read => HpkePrivateKey::from(read.map_err(|error| at(&path, error))?),
+        read => HpkePrivateKey::from(read.map_err(PathError::at(&path))?),
     };
     let sealed = bytes(ADMISSION_PREFIX, admission).ok_or(ReplicaError::AdmissionInvalid)?;
     let (enc, sealed) = sealed
@@ -100,7 +103,7 @@ pub fn join(directory: &Path, service: &str, admission: &str) -> Result<(), Repl
         .map_err(|_| ReplicaError::AdmissionInvalid)?;
     let (seed, keys) = parse(&Zeroizing::new(plain)).ok_or(ReplicaError::AdmissionInvalid)?;
     StateDir::admit(directory, &seed, keys)?;
-    erase(&path).map_err(|error| at(&path, error))
+    Ok(erase(&path).map_err(PathError::at(&path))?)
 }
 
 fn one_time_key(directory: &Path) -> PathBuf {
@@ -123,12 +126,7 @@ fn write(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     if path.exists() {
         erase(path)?;
     }
-    let mut options = File::options();
-    let mut file = options
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = create_private(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -139,13 +137,6 @@ fn erase(path: &Path) -> io::Result<()> {
     file.write_all_at(&[0; KEY_LEN], 0)?;
     file.sync_data()?;
     fs::remove_file(path)
-}
-
-fn at(path: &Path, error: io::Error) -> ReplicaError {
-    ReplicaError::Io {
-        path: path.to_owned(),
-        error,
-    }
 }
 
 fn parse(plain: &[u8]) -> Option<(Secret<32>, [(u64, StepKey); 2])> {

@@ -26,6 +26,7 @@ use std::{
 
 use crate::{
     config::{ConfigError, Monitor},
+    files::PathError,
     store::{
         StoreError,
         log::{LogOpenError, StateDir, StateDirError, nats::NatsError},
@@ -145,15 +146,10 @@ pub enum ReplicaError {
     Nats(#[from] NatsError),
     /// The store cannot be opened.
     #[error(transparent)]
-    Open(LogOpenError),
+    Open(#[from] LogOpenError),
     /// A file cannot be read or written.
-    #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] PathError),
     /// The store that is to be moved cannot be used.
     #[error("--from: {0}")]
     MoveUnusable(OpenError),
@@ -236,12 +232,6 @@ const fn state_code(error: &StateDirError) -> &'static str {
     }
 }
 
-impl From<LogOpenError> for ReplicaError {
-    fn from(error: LogOpenError) -> Self {
-        Self::Open(error)
-    }
-}
-
 /// Opens the keys of a member.
 ///
 /// # Errors
@@ -249,7 +239,7 @@ impl From<LogOpenError> for ReplicaError {
 /// [`ReplicaError::StateMissing`], [`ReplicaError::State`].
 pub fn open_state(path: &Path) -> Result<StateDir, ReplicaError> {
     match StateDir::open(path) {
-        Err(StateDirError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+        Err(StateDirError::Io(failed)) if failed.error.kind() == io::ErrorKind::NotFound => {
             Err(ReplicaError::StateMissing(path.to_owned()))
         }
         opened => Ok(opened?),

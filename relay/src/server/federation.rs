@@ -5,9 +5,8 @@ use std::{net::TcpListener, path::Path, sync::Arc};
 use tessera::wire::Origin;
 use tokio::sync::watch;
 use tokio_rustls::rustls::ServerConfig;
-use zeroize::Zeroizing;
 
-use super::{FileError, RunError, listen, warn_if_shared};
+use super::{FileError, RunError, listen, reload::read, warn_if_shared};
 use crate::{
     Config,
     federation::{Forward, Identity, Member, Members, MembersError, Peer, Pin},
@@ -82,12 +81,4 @@ impl Membership {
         } = self.own;
         (!publishes || !lobby).then(|| Forward::new(Arc::clone(&self.peers), publishes, lobby))
     }
-}
-
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    let read = std::fs::read(path).map(Zeroizing::new);
-    read.map_err(|error| FileError::Read {
-        path: path.to_owned(),
-        error,
-    })
 }

@@ -2,7 +2,6 @@
 //! periodic check finds a change.
 
 use std::{
-    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -13,6 +12,8 @@ use tokio::{
     sync::watch,
 };
 use zeroize::Zeroizing;
+
+use crate::files::PathError;
 
 /// How often the files are checked.
 const LOOK: Duration = Duration::from_secs(10);
@@ -25,13 +26,8 @@ type Contents = Vec<Zeroizing<Vec<u8>>>;
 #[non_exhaustive]
 pub enum FileError {
     /// A file cannot be read.
-    #[error("{}: {error}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] PathError),
     /// The content is invalid.
     #[error("{}: {reason}", path.display())]
     Content {
@@ -55,7 +51,7 @@ type Parse<T> = fn(&[Zeroizing<Vec<u8>>]) -> Result<T, String>;
 impl<T: Send + Sync + 'static> Watched<T> {
     /// Reads the files for the first time.
     pub(super) fn open(paths: Vec<PathBuf>, parse: Parse<T>) -> Result<Self, FileError> {
-        let contents = read(&paths)?;
+        let contents = read_all(&paths)?;
         let value = parse_files(&paths, &contents, parse)?;
         Ok(Self {
             paths,
@@ -92,7 +88,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 
     fn look(&mut self) -> Result<(), FileError> {
-        let contents = read(&self.paths)?;
+        let contents = read_all(&self.paths)?;
         if contents == self.contents {
             return Ok(());
         }
@@ -105,15 +101,14 @@ impl<T: Send + Sync + 'static> Watched<T> {
     }
 }
 
-fn read(paths: &[PathBuf]) -> Result<Contents, FileError> {
-    let read = |path: &PathBuf| match std::fs::read(path) {
-        Ok(bytes) => Ok(Zeroizing::new(bytes)),
-        Err(error) => Err(FileError::Read {
-            path: path.clone(),
-            error,
-        }),
-    };
-    paths.iter().map(read).collect()
+/// Reads a file that may be secret.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let bytes = std::fs::read(path).map_err(PathError::at(path))?;
+    Ok(Zeroizing::new(bytes))
+}
+
+fn read_all(paths: &[PathBuf]) -> Result<Contents, FileError> {
+    paths.iter().map(|path| read(path)).collect()
 }
 
 fn parse_files<T>(
@@ -122,9 +117,7 @@ fn parse_files<T>(
     parse: Parse<T>,
 ) -> Result<T, FileError> {
     parse(contents).map_err(|reason| FileError::Content {
-        path: paths
-            .first()
-            .map_or_else(PathBuf::new, |path| Path::to_owned(path)),
+        path: paths.first().cloned().unwrap_or_default(),
         reason,
     })
 }

@@ -9,7 +9,6 @@
 use std::{
     fs::File,
     io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +16,7 @@ use tessera::{base::Secret, wire::OriginKey};
 use zeroize::Zeroize as _;
 
 use crate::{
+    files::{PathError, create_private},
     random,
     store::{
         Kind,
@@ -31,13 +31,8 @@ const SEED_LEN: usize = 32;
 #[non_exhaustive]
 pub enum StateDirError {
     /// A file cannot be created, read or written.
-    #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] PathError),
     /// The file of the signing key has another length.
     #[error("{0}: not the seed of a signing key")]
     Seed(PathBuf),
@@ -91,29 +86,24 @@ impl StateDir {
         seed: &Secret<SEED_LEN>,
         keys: [(u64, StepKey); 2],
     ) -> Result<Self, StateDirError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |error| StateDirError::Io { path, error }
-        };
-        std::fs::create_dir_all(path).map_err(io(path))?;
+        std::fs::create_dir_all(path).map_err(PathError::at(path))?;
         let file = seed_path(path);
-        let mut options = File::options();
-        options.create_new(true).write(true).mode(0o600);
-        let mut created = options.open(&file).map_err(io(&file))?;
-        created
-            .write_all(seed.expose())
-            .and_then(|()| created.sync_all())
-            .map_err(io(&file))?;
+        create_private(&file)
+            .and_then(|mut created| {
+                created.write_all(seed.expose())?;
+                created.sync_all()
+            })
+            .map_err(PathError::at(&file))?;
         let mut held = KeyFile::open(&keys_path(path))?;
         let [numbered, lobby] = keys;
         for (kind, (step, key)) in [(Kind::Numbered, numbered), (Kind::Lobby, lobby)] {
             let put = held.put(kind, step, key);
             put.and_then(|()| held.erase_all_but(kind, step))
-                .map_err(io(&keys_path(path)))?;
+                .map_err(PathError::at(&keys_path(path)))?;
         }
         File::open(path)
             .and_then(|directory| directory.sync_all())
-            .map_err(io(path))?;
+            .map_err(PathError::at(path))?;
         Self::open(path)
     }
 
@@ -124,25 +114,16 @@ impl StateDir {
     /// [`StateDirError`].
     pub fn open(path: &Path) -> Result<Self, StateDirError> {
         let file = seed_path(path);
-        let io = |error| StateDirError::Io {
-            path: file.clone(),
-            error,
-        };
         let mut bytes = Vec::new();
         File::open(&file)
-            .map_err(io)?
-            .take(SEED_LEN as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(io)?;
+            .and_then(|seed| seed.take(SEED_LEN as u64 + 1).read_to_end(&mut bytes))
+            .map_err(PathError::at(&file))?;
         let seed = Secret::from_slice(&bytes);
         bytes.zeroize();
         let seed = seed.ok_or(StateDirError::Seed(file))?;
         // Created with `create` or `admit` only: a missing file must not become an empty one.
         if !keys_path(path).exists() {
-            return Err(StateDirError::Io {
-                path: keys_path(path),
-                error: io::ErrorKind::NotFound.into(),
-            });
+            return Err(PathError::at(&keys_path(path))(io::ErrorKind::NotFound.into()).into());
         }
         Ok(Self {
             path: path.to_owned(),

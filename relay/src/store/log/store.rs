@@ -21,11 +21,14 @@ use super::{
     level::FIRST,
     state::{Health, KindState, Process, State, Wake, fresh},
 };
-use crate::store::{
-    Closing, ImportedBatch, Kind, LastClose, Post, SqliteStore, Store, StoreError,
-    queue::Queue,
-    ratchet::{frame::Sealer, warn_if_copies_stay},
-    sqlite::{OpenError, Options},
+use crate::{
+    files::PathError,
+    store::{
+        Closing, ImportedBatch, Kind, LastClose, Post, SqliteStore, Store, StoreError,
+        queue::Queue,
+        ratchet::{frame::Sealer, warn_if_copies_stay},
+        sqlite::{OpenError, Options},
+    },
 };
 
 /// Digests of published cells are kept for this long after the retention: the
@@ -135,10 +138,8 @@ impl<L: Log> LogStore<L> {
             let next = of_kind.position.next;
             if directory.keys.get(kind, next).is_some() {
                 let erased = directory.keys.erase_all_but(kind, next);
-                erased.map_err(|error| super::StateDirError::Io {
-                    path: directory.keys.path().to_owned(),
-                    error,
-                })?;
+                let failed = PathError::at(directory.keys.path());
+                erased.map_err(|error| super::StateDirError::from(failed(error)))?;
             }
         }
         let level = opened.level.unwrap_or(FIRST);

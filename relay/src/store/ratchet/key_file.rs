@@ -12,7 +12,7 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
@@ -21,6 +21,7 @@ use tessera::base::Secret;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{super::Kind, StepKey};
+use crate::files::{PathError, create_private, sync_directory_of};
 
 const MAGIC: &[u8; 8] = b"TSRATCH1";
 const LEN: usize = 4096;
@@ -36,13 +37,8 @@ const SLOT_LEN: usize = STEP_LEN + KEY_LEN + CHECK_LEN;
 #[non_exhaustive]
 pub enum KeyFileError {
     /// It cannot be created, read or written.
-    #[error("{path}: {error}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] PathError),
     /// It is not a key file.
     #[error("{0}: not a key file of a relay")]
     Foreign(PathBuf),
@@ -63,10 +59,7 @@ impl KeyFile {
     ///
     /// One of [`KeyFileError`].
     pub fn open(path: &Path) -> Result<Self, KeyFileError> {
-        let io = |error| KeyFileError::Io {
-            path: path.to_owned(),
-            error,
-        };
+        let io = PathError::at(path);
         let mut options = File::options();
         options.read(true).write(true);
         let file = match options.open(path) {
@@ -85,11 +78,7 @@ impl KeyFile {
     ///
     /// One of [`KeyFileError`].
     pub fn open_read_only(path: &Path) -> Result<Self, KeyFileError> {
-        let file = File::open(path).map_err(|error| KeyFileError::Io {
-            path: path.to_owned(),
-            error,
-        })?;
-        Self::read(file, path)
+        Self::read(File::open(path).map_err(PathError::at(path))?, path)
     }
 
     fn read(file: File, path: &Path) -> Result<Self, KeyFileError> {
@@ -97,10 +86,7 @@ impl KeyFile {
         file.read_exact_at(bytes.as_mut_slice(), 0)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => KeyFileError::Foreign(path.to_owned()),
-                _ => KeyFileError::Io {
-                    path: path.to_owned(),
-                    error,
-                },
+                _ => PathError::at(path)(error).into(),
             })?;
         let mut sectors = bytes.chunks_exact_mut(SECTOR);
         if !sectors.next().is_some_and(|first| first.starts_with(MAGIC)) {
@@ -201,19 +187,12 @@ impl KeyFile {
 
 /// Creates an empty key file durably.
 fn make(path: &Path) -> io::Result<()> {
-    let file = File::options()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = create_private(path)?;
     let mut bytes = vec![0; LEN];
     bytes.splice(..MAGIC.len(), MAGIC.iter().copied());
     file.write_all_at(&bytes, 0)?;
     file.sync_all()?;
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+    sync_directory_of(path)
 }
 
 const fn slots_of(kind: Kind) -> std::ops::Range<usize> {

@@ -4,12 +4,7 @@
 //! starts from it is another origin, and the backup reveals nothing beyond what
 //! readers can download. Both are never copied, rather than deleted from a copy.
 
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, path::Path};
 
 use rusqlite::{
     Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params_from_iter,
@@ -22,6 +17,7 @@ use super::{
     OpenError, check::open_read_only, lock::lock_existing, schema, settings, view::VIEW,
     with_suffix,
 };
+use crate::files::{PathError, create_private};
 
 /// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
@@ -31,13 +27,8 @@ pub enum BackupError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The file cannot be created.
-    #[error("{path}: {error}")]
-    Make {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Make(#[from] PathError),
     /// Reading or writing failed; the incomplete file was removed.
     #[error("copying failed: {0}")]
     Copy(#[from] rusqlite::Error),
@@ -59,14 +50,7 @@ pub struct Saved {
 ///
 /// One of [`BackupError`]. An existing file is never overwritten.
 pub fn backup(from: &Path, to: &Path) -> Result<Saved, BackupError> {
-    let open = |error| OpenError::Sqlite {
-        path: from.to_owned(),
-        error,
-    };
-    let make = |error| BackupError::Make {
-        path: to.to_owned(),
-        error,
-    };
+    let (open, make) = (OpenError::sqlite(from), PathError::at(to));
     let lock = lock_existing(from);
     let source = match &lock {
         Err(OpenError::InUse(_)) => Connection::open_with_flags(
@@ -76,18 +60,8 @@ pub fn backup(from: &Path, to: &Path) -> Result<Saved, BackupError> {
         _ => open_read_only(from),
     }
     .map_err(open)?;
-    match schema::version(&source).map_err(open)? {
-        schema::VERSION => (),
-        0 => return Err(OpenError::Foreign(from.to_owned()).into()),
-        newer if newer > schema::VERSION => return Err(OpenError::Newer(from.to_owned()).into()),
-        _ => return Err(OpenError::Older(from.to_owned()).into()),
-    }
-    File::options()
-        .create_new(true)
-        .write(true)
-        .mode(0o600)
-        .open(to)
-        .map_err(make)?;
+    schema::require_current(&source, from)?;
+    create_private(to).map_err(make)?;
     let saved = fill(&source, to);
     if saved.is_err() {
         for suffix in ["", "-journal"] {

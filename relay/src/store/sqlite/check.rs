@@ -101,18 +101,10 @@ impl Report {
 /// [`OpenError`] if it cannot be read at all. Inconsistencies of what can be read
 /// are in the report.
 pub fn check(path: &Path) -> Result<Report, OpenError> {
-    let sqlite = |error| OpenError::Sqlite {
-        path: path.to_owned(),
-        error,
-    };
+    let sqlite = OpenError::sqlite(path);
     let _lock = lock_existing(path)?;
     let mut connection = open_read_only(path).map_err(sqlite)?;
-    match schema::version(&connection).map_err(sqlite)? {
-        schema::VERSION => (),
-        0 => return Err(OpenError::Foreign(path.to_owned())),
-        newer if newer > schema::VERSION => return Err(OpenError::Newer(path.to_owned())),
-        _ => return Err(OpenError::Older(path.to_owned())),
-    }
+    schema::require_current(&connection, path)?;
     // All queries see one snapshot.
     let snapshot = connection.transaction().map_err(sqlite)?;
     let mut report = Report::default();

@@ -1,24 +1,22 @@
 //! Errors of opening a store and of transactions, and their mapping to what a client
 //! should do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ffi;
 
-use crate::store::{StoreError, ratchet::KeyFileError};
+use crate::{
+    files::PathError,
+    store::{StoreError, ratchet::KeyFileError},
+};
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// A file cannot be created.
-    #[error("{path}: {error}")]
-    Directory {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    Directory(#[from] PathError),
     /// Another relay has it open.
     #[error("{0}: in use by another relay")]
     InUse(PathBuf),
@@ -70,22 +68,23 @@ pub enum OpenError {
     KeyMissing(PathBuf),
 }
 
+impl OpenError {
+    /// Adds the path to an error of SQLite.
+    pub(super) fn sqlite(path: &Path) -> impl Fn(rusqlite::Error) -> Self + Copy {
+        move |error| Self::Sqlite {
+            path: path.to_owned(),
+            error,
+        }
+    }
+}
+
 /// An error of SQLite, or of the store, that rolls the transaction back.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
-    Sqlite(rusqlite::Error),
-    Store(StoreError),
-}
-
-impl From<rusqlite::Error> for WriteError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<StoreError> for WriteError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl WriteError {

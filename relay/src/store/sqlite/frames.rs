@@ -26,13 +26,16 @@ use super::{
     schema::{integer, unsigned},
     with_suffix,
 };
-use crate::store::{
-    Kind, StoreError,
-    queue::{CellId, Queue, QueueClass, Ticket},
-    ratchet::{
-        KeyFile, StepKey,
-        frame::{Frame, FrameEntry, FrameError, Sealer},
-        warn_if_copies_stay,
+use crate::{
+    files::PathError,
+    store::{
+        Kind, StoreError,
+        queue::{CellId, Queue, QueueClass, Ticket},
+        ratchet::{
+            KeyFile, StepKey,
+            frame::{Frame, FrameEntry, FrameError, Sealer},
+            warn_if_copies_stay,
+        },
     },
 };
 
@@ -72,10 +75,7 @@ impl Frames {
         cell_size: CellSize,
         queue: &mut Queue,
     ) -> Result<Self, OpenError> {
-        let sqlite = |error| OpenError::Sqlite {
-            path: path.to_owned(),
-            error,
-        };
+        let sqlite = OpenError::sqlite(path);
         let mut keys = KeyFile::open(&key_path(path))?;
         warn_if_copies_stay(keys.path());
         let mut step = |kind| -> Result<Step, OpenError> {
@@ -87,9 +87,11 @@ impl Frames {
                 if used {
                     return Err(OpenError::KeyMissing(keys.path().to_owned()));
                 }
-                put_key(&mut keys, kind, number, StepKey::random())?;
+                let put = keys.put(kind, number, StepKey::random());
+                put.map_err(PathError::at(keys.path()))?;
             }
-            erase_all_but(&mut keys, kind, number)?;
+            let erased = keys.erase_all_but(kind, number);
+            erased.map_err(PathError::at(keys.path()))?;
             Ok(Step { number, used })
         };
         let (numbered, lobby) = (step(Kind::Numbered)?, step(Kind::Lobby)?);
@@ -344,22 +346,6 @@ fn delete_after(connection: &Connection, kind: Kind, step: u64) -> rusqlite::Res
         .prepare_cached("DELETE FROM frame WHERE lobby = ?1 AND step > ?2")?
         .execute(params![kind == Kind::Lobby, integer(step)])
         .map(drop)
-}
-
-fn put_key(keys: &mut KeyFile, kind: Kind, step: u64, key: StepKey) -> Result<(), OpenError> {
-    let put = keys.put(kind, step, key);
-    put.map_err(|error| OpenError::Directory {
-        path: keys.path().to_owned(),
-        error,
-    })
-}
-
-fn erase_all_but(keys: &mut KeyFile, kind: Kind, step: u64) -> Result<(), OpenError> {
-    let erased = keys.erase_all_but(kind, step);
-    erased.map_err(|error| OpenError::Directory {
-        path: keys.path().to_owned(),
-        error,
-    })
 }
 
 /// Maps an error of the key file. After a failed sync the state of the disk is

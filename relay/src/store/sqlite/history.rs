@@ -18,7 +18,10 @@ use super::{
     schema::{self, integer, unsigned},
     settings, with_suffix,
 };
-use crate::store::{Assembled, Kind, StoreError};
+use crate::{
+    files::{PathError, sync_directory_of},
+    store::{Assembled, Kind, StoreError},
+};
 
 /// A store that no relay has open, with its signing key.
 #[derive(Debug)]
@@ -38,23 +41,12 @@ impl History {
     ///
     /// One of [`OpenError`].
     pub fn open(path: &Path, cell_size: CellSize, buckets: BucketCount) -> Result<Self, OpenError> {
-        let sqlite = |error| OpenError::Sqlite {
-            path: path.to_owned(),
-            error,
-        };
+        let sqlite = OpenError::sqlite(path);
         // Neither a file nor its lock is created.
-        File::open(path).map_err(|error| OpenError::Directory {
-            path: path.to_owned(),
-            error,
-        })?;
+        File::open(path).map_err(PathError::at(path))?;
         let lock = lock(path)?;
         let connection = Connection::open(path).map_err(sqlite)?;
-        match schema::version(&connection).map_err(sqlite)? {
-            schema::VERSION => (),
-            0 => return Err(OpenError::Foreign(path.to_owned())),
-            newer if newer > schema::VERSION => return Err(OpenError::Newer(path.to_owned())),
-            _ => return Err(OpenError::Older(path.to_owned())),
-        }
+        schema::require_current(&connection, path)?;
         schema::check_settings(&connection, path, cell_size, buckets)?;
         let key = settings::origin_key(&connection).map_err(sqlite)?;
         let key = key.ok_or_else(|| OpenError::Damaged(path.to_owned()))?;
@@ -142,8 +134,7 @@ impl History {
             let from = with_suffix(&path, suffix);
             fs::rename(&from, with_suffix(&path, &format!(".moved{suffix}")))?;
         }
-        let directory = path.parent().filter(|of| !of.as_os_str().is_empty());
-        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+        sync_directory_of(&path)
     }
 }
 

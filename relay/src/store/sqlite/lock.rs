@@ -2,11 +2,12 @@
 
 use std::{
     fs::{File, TryLockError},
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
 use super::{OpenError, with_suffix};
+use crate::files::PathError;
 
 /// Takes the lock for writing, creating its file.
 pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
@@ -16,18 +17,15 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
         .truncate(false)
         .write(true)
         .open(&path_of_lock)
-        .map_err(|error| OpenError::Directory {
-            path: path_of_lock.clone(),
-            error,
-        })?;
-    take_lock(path, path_of_lock, file)
+        .map_err(PathError::at(&path_of_lock))?;
+    take_lock(path, &path_of_lock, file)
 }
 
 /// Takes the lock for reading, without creating its file.
 pub(super) fn lock_existing(path: &Path) -> Result<Option<File>, OpenError> {
     let path_of_lock = with_suffix(path, ".lock");
     match File::open(&path_of_lock) {
-        Ok(file) => take_lock(path, path_of_lock, file).map(Some),
+        Ok(file) => take_lock(path, &path_of_lock, file).map(Some),
         Err(_) => Ok(None),
     }
 }
@@ -36,7 +34,7 @@ pub(super) fn lock_existing(path: &Path) -> Result<Option<File>, OpenError> {
 /// holds the files of its parent until its exec.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-fn take_lock(path: &Path, path_of_lock: PathBuf, file: File) -> Result<File, OpenError> {
+fn take_lock(path: &Path, path_of_lock: &Path, file: File) -> Result<File, OpenError> {
     let start = Instant::now();
     loop {
         match file.try_lock() {
@@ -46,10 +44,7 @@ fn take_lock(path: &Path, path_of_lock: PathBuf, file: File) -> Result<File, Ope
             }
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
             Err(TryLockError::Error(error)) => {
-                return Err(OpenError::Directory {
-                    path: path_of_lock,
-                    error,
-                });
+                return Err(PathError::at(path_of_lock)(error).into());
             }
         }
     }

@@ -56,7 +56,7 @@ use super::{
     Store, StoreError, Window,
     queue::{Capacity, Queue},
 };
-use crate::limits::QUEUED_POSTS;
+use crate::{files::PathError, limits::QUEUED_POSTS};
 
 /// The parameters of a store.
 #[derive(Clone, Copy, Debug)]
@@ -109,13 +109,8 @@ impl SqliteStore {
         lock: File,
     ) -> Result<Self, OpenError> {
         let origin = key.origin();
-        let disk =
-            Disk::new(options.disk, with_suffix(path, "-wal"), &connection).map_err(|error| {
-                OpenError::Sqlite {
-                    path: path.to_owned(),
-                    error,
-                }
-            })?;
+        let disk = Disk::new(options.disk, with_suffix(path, "-wal"), &connection)
+            .map_err(OpenError::sqlite(path))?;
         let mut queue = Queue::new(options.capacity);
         let frames = Frames::open(path, &connection, options.cell_size, &mut queue);
         let (frames, state) = match frames {
@@ -147,10 +142,7 @@ impl SqliteStore {
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run(lock, queued))
-            .map_err(|error| OpenError::Directory {
-                path: path.to_owned(),
-                error,
-            })?;
+            .map_err(PathError::at(path))?;
         Ok(Self(Arc::new(Inner {
             origin,
             jobs,

@@ -13,7 +13,7 @@ use super::{
     },
     view::VIEW,
 };
-use crate::random;
+use crate::{files::PathError, random};
 
 pub(super) const VERSION: u32 = 4;
 
@@ -124,23 +124,18 @@ pub(super) fn open(
     cell_size: CellSize,
     buckets: BucketCount,
 ) -> Result<(Connection, OriginKey), OpenError> {
-    let sqlite = |error| OpenError::Sqlite {
-        path: path.to_owned(),
-        error,
-    };
-    private(path)?;
-    let mut connection = Connection::open(path).map_err(sqlite)?;
+    let sqlite = OpenError::sqlite(path);
+    let (mut connection, version) = connect(path)?;
     // Before anything is written: a file of a newer version must not change.
-    let version = version(&connection).map_err(sqlite)?;
     if version > VERSION {
         return Err(OpenError::Newer(path.to_owned()));
     }
-    if version == 0 && !is_empty(&connection).map_err(sqlite)? {
-        return Err(OpenError::Foreign(path.to_owned()));
-    }
     configure(&connection).map_err(sqlite)?;
     match version {
-        0 => create(&mut connection, cell_size, buckets).map_err(sqlite)?,
+        0 => create(&mut connection, cell_size, buckets, |transaction| {
+            new_key(transaction).map(drop)
+        })
+        .map_err(sqlite)?,
         _ => check_settings(&connection, path, cell_size, buckets)?,
     }
     if (1..FRAMES_SINCE).contains(&version) {
@@ -185,21 +180,11 @@ pub(super) fn open_view(
     origin: &Origin,
 ) -> Result<Connection, OpenError> {
     let (cell_size, buckets) = (options.cell_size, options.buckets);
-    let sqlite = |error| OpenError::Sqlite {
-        path: path.to_owned(),
-        error,
-    };
-    private(path)?;
-    let mut connection = Connection::open(path).map_err(sqlite)?;
-    let version = version(&connection).map_err(sqlite)?;
-    if version == 0 && !is_empty(&connection).map_err(sqlite)? {
-        return Err(OpenError::Foreign(path.to_owned()));
-    }
+    let sqlite = OpenError::sqlite(path);
+    let (mut connection, version) = connect(path)?;
     configure(&connection).map_err(sqlite)?;
     if version == 0 {
-        migrate(&mut connection, 0, |transaction| {
-            put_setting(transaction, CELL_SIZE, &cell_size.get().to_be_bytes())?;
-            put_setting(transaction, BUCKETS, &buckets.get().to_be_bytes())?;
+        create(&mut connection, cell_size, buckets, |transaction| {
             put_setting(transaction, VIEW, &origin.0)
         })
         .map_err(sqlite)?;
@@ -223,10 +208,7 @@ pub(super) fn check_settings(
         ("bucket count", BUCKETS, buckets.get()),
     ] {
         let stored = number(connection, name)
-            .map_err(|error| OpenError::Sqlite {
-                path: path.to_owned(),
-                error,
-            })?
+            .map_err(OpenError::sqlite(path))?
             .ok_or_else(|| OpenError::Damaged(path.to_owned()))?;
         if stored != asked {
             return Err(OpenError::Other {
@@ -245,20 +227,29 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Makes the file readable for its owner only, because it contains the signing key.
-/// SQLite gives its log the permissions of the file.
-fn private(path: &Path) -> Result<(), OpenError> {
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
-        .map_err(|error| OpenError::Directory {
-            path: path.to_owned(),
-            error,
-        })
+/// Refuses a file of another program or version.
+pub(super) fn require_current(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    match version(connection).map_err(OpenError::sqlite(path))? {
+        VERSION => Ok(()),
+        0 => Err(OpenError::Foreign(path.to_owned())),
+        newer if newer > VERSION => Err(OpenError::Newer(path.to_owned())),
+        _ => Err(OpenError::Older(path.to_owned())),
+    }
+}
+
+/// Opens or creates the file, readable for its owner only, because it contains the
+/// signing key: SQLite gives its log the permissions of the file. Also returns its version.
+fn connect(path: &Path) -> Result<(Connection, u32), OpenError> {
+    let sqlite = OpenError::sqlite(path);
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    options.open(path).map_err(PathError::at(path))?;
+    let connection = Connection::open(path).map_err(sqlite)?;
+    let version = version(&connection).map_err(sqlite)?;
+    if version == 0 && !is_empty(&connection).map_err(sqlite)? {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    Ok((connection, version))
 }
 
 /// Sets the pragmas. The order matters: the page size only takes effect before the
@@ -297,15 +288,17 @@ pub(super) fn create_tables(connection: &mut Connection) -> rusqlite::Result<()>
     migrate(connection, 0, |_| Ok(()))
 }
 
+/// Creates the tables and settings of a new file, and what else `more` writes.
 fn create(
     connection: &mut Connection,
     cell_size: CellSize,
     buckets: BucketCount,
+    more: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     migrate(connection, 0, |transaction| {
         put_setting(transaction, CELL_SIZE, &cell_size.get().to_be_bytes())?;
         put_setting(transaction, BUCKETS, &buckets.get().to_be_bytes())?;
-        new_key(transaction).map(drop)
+        more(transaction)
     })
 }
 

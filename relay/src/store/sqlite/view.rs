@@ -117,10 +117,7 @@ impl SqliteStore {
         options: &Options,
         key: OriginKey,
     ) -> Result<(Self, ViewState), OpenError> {
-        let sqlite = |error| OpenError::Sqlite {
-            path: path.to_owned(),
-            error,
-        };
+        let sqlite = OpenError::sqlite(path);
         let lock = lock(path)?;
         let connection = schema::open_view(path, options, &key.origin())?;
         upgrade(&connection).map_err(sqlite)?;

@@ -7,13 +7,16 @@ use tessera::wire::{BucketId, CellSize};
 
 use super::{
     super::{OpenError, schema::integer},
-    FRAME_CELLS, key_path, put_key,
+    FRAME_CELLS, key_path,
 };
-use crate::store::{
-    Kind,
-    ratchet::{
-        KeyFile, StepKey,
-        frame::{FrameEntry, FrameError, Sealer},
+use crate::{
+    files::PathError,
+    store::{
+        Kind,
+        ratchet::{
+            KeyFile, StepKey,
+            frame::{FrameEntry, FrameError, Sealer},
+        },
     },
 };
 
@@ -24,7 +27,8 @@ const FIRST_STEP: u64 = 1;
 pub(in super::super) fn first_keys(path: &Path) -> Result<KeyFile, OpenError> {
     let mut keys = KeyFile::open(&key_path(path))?;
     for kind in [Kind::Numbered, Kind::Lobby] {
-        put_key(&mut keys, kind, FIRST_STEP, StepKey::random())?;
+        let put = keys.put(kind, FIRST_STEP, StepKey::random());
+        put.map_err(PathError::at(keys.path()))?;
     }
     Ok(keys)
 }

@@ -15,16 +15,13 @@ use crate::store::{
 };
 
 /// Why waiting cells cannot be read.
+#[derive(Debug, thiserror::Error)]
 pub(in super::super) enum LoadError {
-    Sqlite(rusqlite::Error),
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
     /// No key opens a frame.
+    #[error("a frame is sealed under a key that is missing")]
     Sealed,
-}
-
-impl From<rusqlite::Error> for LoadError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
 }
 
 /// Visits every waiting cell of a kind, in order of arrival. Published cells remain

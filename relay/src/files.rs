@@ -1,0 +1,45 @@
+//! Errors that name their file, and files that only their owner may read.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+/// Why a file cannot be created, read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {error}")]
+pub struct PathError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl PathError {
+    /// Adds the path to an error.
+    pub fn at(path: &Path) -> impl Fn(io::Error) -> Self + Copy {
+        move |error| Self {
+            path: path.to_owned(),
+            error,
+        }
+    }
+}
+
+/// Creates a file that only its owner may read. An existing file is never opened.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    File::options()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Makes the names of the files beside this one durable.
+pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
