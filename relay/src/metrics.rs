@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::{
     epoch::{PublishedEpochs, Schedule, wall_clock},
     federation::Status,
-    store::{Kind, Store, StoreError, Window},
+    store::{ByKind, Kind, Store, StoreError, Window},
 };
 
 /// Minimum number of requests for quantiles.
@@ -112,37 +112,24 @@ pub async fn keep<S: Store>(
     metrics: Arc<Metrics>,
     store: S,
     epochs: PublishedEpochs,
-    kinds: [Published; 2],
+    mut kinds: ByKind<Published>,
     members: Option<Arc<Status>>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let [mut numbered, mut lobby] = kinds;
-    let mut numbered_closed = epochs.subscribe(Kind::Numbered);
-    let mut lobby_closed = epochs.subscribe(Kind::Lobby);
+    let mut closed = ByKind::new(|kind| epochs.subscribe(kind));
     loop {
-        let is_numbered = tokio::select! {
-            Ok(()) = numbered_closed.changed() => true,
-            Ok(()) = lobby_closed.changed() => false,
+        let kind = tokio::select! {
+            Ok(()) = closed.numbered.changed() => Kind::Numbered,
+            Ok(()) = closed.lobby.changed() => Kind::Lobby,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let published = if is_numbered {
-            &mut numbered
-        } else {
-            &mut lobby
-        };
-        if let Err(error) = published.follow(&store).await {
+        if let Err(error) = kinds[kind].follow(&store).await {
             tracing::warn!(%error, "taking the metrics snapshot failed");
         }
-        if is_numbered {
+        if kind == Kind::Numbered {
+            let (shown, gauges) = ([&kinds.numbered, &kinds.lobby], store.gauges());
             let is_writable = store.writable().is_ok();
-            let members = members.as_deref();
-            metrics.show(
-                &[&numbered, &lobby],
-                &epochs,
-                is_writable,
-                &store.gauges(),
-                members,
-            );
+            metrics.show(&shown, &epochs, is_writable, &gauges, members.as_deref());
         }
     }
 }

@@ -22,6 +22,8 @@ use tessera::{
     wire::{BucketCount, CellSize},
 };
 
+use crate::store::ByKind;
+
 pub use self::{
     access::{AccessArgs, FrameAncestor, WebOrigin},
     cover::{Cover, CoverArgs, CoverError, Mechanism},
@@ -256,6 +258,24 @@ impl Config {
             }
             None if !self.access.frame_ancestor.is_empty() => Err(ConfigError::FrameAncestor),
             _ => Ok(()),
+        }
+    }
+
+    /// The lengths of epochs.
+    #[must_use]
+    pub const fn epochs(&self) -> ByKind<Seconds> {
+        ByKind {
+            numbered: self.epoch,
+            lobby: self.lobby_epoch,
+        }
+    }
+
+    /// How long batches are kept.
+    #[must_use]
+    pub const fn retentions(&self) -> ByKind<Seconds> {
+        ByKind {
+            numbered: self.retention,
+            lobby: self.lobby_retention,
         }
     }
 

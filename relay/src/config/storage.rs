@@ -3,9 +3,9 @@
 use std::{ops::RangeInclusive, path::PathBuf, str::FromStr};
 
 use clap::Args;
-use tessera::wire::{CellSize, segment::GRID_SECONDS};
+use tessera::wire::segment::GRID_SECONDS;
 
-use super::{Bytes, Config, ConfigError, LogUrl, Seconds};
+use super::{Bytes, Config, ConfigError, LogUrl};
 use crate::{
     cover::LOBBY_CELLS,
     epoch::makes_segments,
@@ -148,22 +148,8 @@ impl Config {
         let cover = self.cover.build()?.rule.usual();
         let limit = DiskLimit {
             most: most.get(),
-            numbered: reserve(
-                Kind::Numbered,
-                self.retention,
-                self.epoch,
-                self.buckets.get(),
-                cover,
-                self.cell_size,
-            ),
-            lobby: reserve(
-                Kind::Lobby,
-                self.lobby_retention,
-                self.lobby_epoch,
-                1,
-                LOBBY_CELLS,
-                self.cell_size,
-            ),
+            numbered: self.reserve(Kind::Numbered, self.buckets.get(), cover),
+            lobby: self.reserve(Kind::Lobby, 1, LOBBY_CELLS),
         };
         let least = limit.least();
         if limit.most < least {
@@ -171,29 +157,20 @@ impl Config {
         }
         Ok(Some(limit))
     }
-}
 
-/// Computes a reserve. A batch is kept for the retention, or longer if its segment
-/// is.
-fn reserve(
-    kind: Kind,
-    retention: Seconds,
-    epoch: Seconds,
-    buckets: u32,
-    cells: u32,
-    size: CellSize,
-) -> Reserve {
-    let with_segment = match makes_segments(kind, retention.duration()) {
-        true => GRID_SECONDS,
-        false => 0,
-    };
-    let kept = u64::from(retention.get()) + with_segment;
-    let epochs = kept.div_ceil(u64::from(epoch.get())) + 1;
-    Reserve::new(
-        epochs.saturating_mul(u64::from(buckets)),
-        u64::from(cells),
-        size,
-    )
+    /// Computes a reserve. A batch is kept for the retention, or longer if its segment
+    /// is.
+    fn reserve(&self, kind: Kind, buckets: u32, cells: u32) -> Reserve {
+        let retention = self.retentions()[kind];
+        let with_segment = match makes_segments(kind, retention.duration()) {
+            true => GRID_SECONDS,
+            false => 0,
+        };
+        let kept = u64::from(retention.get()) + with_segment;
+        let epochs = kept.div_ceil(u64::from(self.epochs()[kind].get())) + 1;
+        let batches = epochs.saturating_mul(u64::from(buckets));
+        Reserve::new(batches, u64::from(cells), self.cell_size)
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{
 use tessera::base::UnixTime;
 use tokio::sync::watch;
 
-use crate::store::{Kind, Window};
+use crate::store::{ByKind, Kind, Window};
 
 /// The state of one kind of bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,29 +35,15 @@ impl From<Published> for Window {
 
 /// The published epochs, shared between the engines, which write them, and the HTTP
 /// interface.
-#[derive(Clone, Debug)]
-pub struct PublishedEpochs {
-    numbered: Arc<watch::Sender<Option<Published>>>,
-    lobby: Arc<watch::Sender<Option<Published>>>,
-    closes: Arc<[Close; 2]>,
-}
+#[derive(Clone, Debug, Default)]
+pub struct PublishedEpochs(Arc<ByKind<OfKind>>);
 
-/// The state of the last close of a kind.
+/// What is published of a kind, and the state of its last close.
 #[derive(Debug, Default)]
-struct Close {
+struct OfKind {
+    published: watch::Sender<Option<Published>>,
     is_behind: AtomicBool,
     micros: AtomicU64,
-}
-
-impl Default for PublishedEpochs {
-    fn default() -> Self {
-        let empty = || Arc::new(watch::Sender::new(None));
-        Self {
-            numbered: empty(),
-            lobby: empty(),
-            closes: Arc::default(),
-        }
-    }
 }
 
 impl PublishedEpochs {
@@ -70,18 +56,18 @@ impl PublishedEpochs {
     /// The published state of a kind.
     #[must_use]
     pub fn get(&self, kind: Kind) -> Option<Published> {
-        *self.of(kind).borrow()
+        *self.0[kind].published.borrow()
     }
 
     /// Subscribes to the published state of a kind.
     #[must_use]
     pub fn subscribe(&self, kind: Kind) -> watch::Receiver<Option<Published>> {
-        self.of(kind).subscribe()
+        self.0[kind].published.subscribe()
     }
 
     /// Makes an epoch visible, and hides batches closed before `cutoff`.
     pub fn publish(&self, kind: Kind, epoch: u64, cutoff: UnixTime) {
-        self.of(kind).send_modify(|published| {
+        self.0[kind].published.send_modify(|published| {
             let imports = published.map_or(0, |published| published.imports);
             *published = Some(Published {
                 epoch,
@@ -93,7 +79,7 @@ impl PublishedEpochs {
 
     /// Announces imported batches, which are visible since they were stored.
     pub fn imported(&self, kind: Kind) {
-        self.of(kind).send_modify(|published| {
+        self.0[kind].published.send_modify(|published| {
             let published = published.get_or_insert(Published {
                 epoch: 0,
                 cutoff: UnixTime(0),
@@ -105,41 +91,25 @@ impl PublishedEpochs {
 
     /// Sets whether a bucket of this kind was not closed in time.
     pub fn set_behind(&self, kind: Kind, is_behind: bool) {
-        let close = self.close_of(kind);
-        close.is_behind.store(is_behind, Ordering::Relaxed);
+        self.0[kind].is_behind.store(is_behind, Ordering::Relaxed);
     }
 
     /// Sets the duration of the last close of a kind.
     pub fn set_close_time(&self, kind: Kind, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.close_of(kind).micros.store(micros, Ordering::Relaxed);
+        self.0[kind].micros.store(micros, Ordering::Relaxed);
     }
 
     /// Returns `true` if a bucket was not closed in time.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        let mut closes = self.closes.iter();
-        closes.any(|close| close.is_behind.load(Ordering::Relaxed))
+        let is_behind = |kind| self.0[kind].is_behind.load(Ordering::Relaxed);
+        Kind::ALL.into_iter().any(is_behind)
     }
 
     /// The duration of the last close of a kind.
     #[must_use]
     pub fn close_time(&self, kind: Kind) -> Duration {
-        Duration::from_micros(self.close_of(kind).micros.load(Ordering::Relaxed))
-    }
-
-    fn close_of(&self, kind: Kind) -> &Close {
-        let [numbered, lobby] = &*self.closes;
-        match kind {
-            Kind::Numbered => numbered,
-            Kind::Lobby => lobby,
-        }
-    }
-
-    fn of(&self, kind: Kind) -> &watch::Sender<Option<Published>> {
-        match kind {
-            Kind::Numbered => &self.numbered,
-            Kind::Lobby => &self.lobby,
-        }
+        Duration::from_micros(self.0[kind].micros.load(Ordering::Relaxed))
     }
 }

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use tessera::wire::{BucketCount, BucketId, CellSize, Fork, Origin};
+use tessera::wire::{BucketCount, CellSize, Fork, Origin};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 pub(crate) use self::entry::{make_certificate, origin, pin};
@@ -40,7 +40,7 @@ use crate::{
     config::Topology,
     epoch::PublishedEpochs,
     random,
-    store::{Kind, Store, StoreError},
+    store::{ByKind, Kind, Store, StoreError},
 };
 
 /// How long the first pull before the first close may take.
@@ -57,7 +57,7 @@ pub struct Federation<S> {
     parameters: [u8; 32],
     buckets: BucketCount,
     cell_size: CellSize,
-    retentions: [Duration; 2],
+    retentions: ByKind<Duration>,
     peers: Arc<[Peer]>,
     topology: Topology,
     poll: Duration,
@@ -91,7 +91,7 @@ impl<S: Store> Federation<S> {
             parameters: parameters(config),
             buckets: config.buckets,
             cell_size: config.cell_size,
-            retentions: [config.retention, config.lobby_retention].map(|kept| kept.duration()),
+            retentions: ByKind::new(|kind| config.retentions()[kind].duration()),
             peers,
             topology: config.federation.topology,
             poll: config.federation.peer_poll.duration(),
@@ -185,22 +185,6 @@ impl<S: Store> Federation<S> {
         let pulled = self.pull(peer).await;
         self.status.pulled(number, pulled);
         pulled
-    }
-
-    fn buckets(&self, kind: Kind) -> impl Iterator<Item = BucketId> {
-        let numbered = self
-            .buckets
-            .numbered()
-            .filter(move |_| kind == Kind::Numbered);
-        numbered.chain((kind == Kind::Lobby).then_some(BucketId::LOBBY))
-    }
-
-    fn retention(&self, kind: Kind) -> Duration {
-        let [numbered, lobby] = self.retentions;
-        match kind {
-            Kind::Numbered => numbered,
-            Kind::Lobby => lobby,
-        }
     }
 
     fn has_forked(&self, origin: &Origin) -> bool {

@@ -119,9 +119,9 @@ impl<S: Store> Federation<S> {
                 _ => return Ok(()),
             }
         }
-        let all = self.buckets(kind).count();
+        let buckets = kind.buckets(self.buckets);
         let oldest = heads.iter().map(|head| head.epoch).min();
-        let mut after = oldest.filter(|_| heads.len() == all);
+        let mut after = oldest.filter(|_| heads.len() == buckets.len());
         let mut heads: HashMap<BucketId, (u64, HeaderHash)> = heads
             .into_iter()
             .map(|head| (head.bucket, (head.epoch, head.hash)))
@@ -154,8 +154,7 @@ impl<S: Store> Federation<S> {
             }
             after = Some(last);
         }
-        if imported && makes_segments(kind, self.retention(kind)) {
-            let buckets: Vec<BucketId> = self.buckets(kind).collect();
+        if imported && makes_segments(kind, self.retentions[kind]) {
             self.store.seal(&buckets).await?;
         }
         Ok(())

@@ -48,9 +48,7 @@ pub(super) async fn index<S: Store>(
     let Path(bucket) = bucket.map_err(|_| Refusal::NotFound)?;
     let bucket = known_bucket(&app, &bucket)?;
     let made = app.indexes.get(&app, bucket).await?;
-    let fresh = app
-        .schedule(Kind::of(bucket))
-        .until_publication(wall_clock());
+    let fresh = app.schedules[Kind::of(bucket)].until_publication(wall_clock());
     let mut response = conditional(&headers, &made.etag, "application/json", || {
         made.json.clone()
     });

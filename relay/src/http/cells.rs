@@ -49,7 +49,7 @@ pub(super) async fn post<S: Store>(
     let kept = app.store.put(Post { entries, class }).await;
     kept.map_err(|error| match error {
         StoreError::QueueFull(kind) => {
-            Refusal::TooMuch(app.schedule(kind).until_publication(wall_clock()).into())
+            Refusal::TooMuch(app.schedules[kind].until_publication(wall_clock()).into())
         }
         error => error.into(),
     })?;

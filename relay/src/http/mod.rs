@@ -39,7 +39,7 @@ use crate::{
     federation::Forward,
     limits::ANSWER_TIME,
     metrics::{Measured, Metrics},
-    store::{Kind, Store},
+    store::{ByKind, Kind, Store},
 };
 
 /// The state shared by all handlers.
@@ -51,10 +51,8 @@ pub struct App<S> {
     pub published: PublishedEpochs,
     /// `/v1/info` without the time.
     pub info: RelayInfo,
-    /// Epochs of the numbered buckets.
-    pub numbered: Schedule,
-    /// Epochs of the lobby.
-    pub lobby: Schedule,
+    /// The epochs.
+    pub schedules: ByKind<Schedule>,
     /// The access rules.
     pub access: Access,
     /// What this relay has in common with others.
@@ -84,14 +82,15 @@ impl<S: Store> App<S> {
         (common, forward): (Common, Option<Forward>),
         draining: watch::Receiver<bool>,
     ) -> Self {
-        let numbered = Schedule::new(info.epoch_seconds.get());
-        let lobby = Schedule::new(info.lobby.epoch_seconds.get());
+        let schedules = ByKind {
+            numbered: Schedule::new(info.epoch_seconds.get()),
+            lobby: Schedule::new(info.lobby.epoch_seconds.get()),
+        };
         Self {
             store,
             published,
             info,
-            numbered,
-            lobby,
+            schedules,
             access,
             common,
             forward,
@@ -107,13 +106,6 @@ impl<S: Store> App<S> {
 
     fn is_draining(&self) -> bool {
         *self.draining.borrow()
-    }
-
-    fn schedule(&self, kind: Kind) -> Schedule {
-        match kind {
-            Kind::Numbered => self.numbered,
-            Kind::Lobby => self.lobby,
-        }
     }
 
     /// The last published epoch of this relay's own batches.

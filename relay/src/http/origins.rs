@@ -61,7 +61,7 @@ pub(super) async fn list<S: Store>(
 
 impl OriginsList {
     async fn get<S: Store>(&self, app: &App<S>) -> Result<(Bytes, Arc<str>), StoreError> {
-        let of = [Kind::Numbered, Kind::Lobby].map(|kind| app.published.get(kind));
+        let of = Kind::ALL.map(|kind| app.published.get(kind));
         let mut made = self.0.lock().await;
         if let Some((made_of, json, etag)) = made.as_ref()
             && *made_of == of
@@ -77,14 +77,8 @@ impl OriginsList {
 }
 
 async fn answer<S: Store>(app: &App<S>) -> Result<OriginsAnswer, StoreError> {
-    let numbered = app
-        .store
-        .origins(Kind::Numbered, window(app, Kind::Numbered))
-        .await?;
-    let lobby = app
-        .store
-        .origins(Kind::Lobby, window(app, Kind::Lobby))
-        .await?;
+    let stored = |kind| app.store.origins(kind, window(app, kind));
+    let (numbered, lobby) = (stored(Kind::Numbered).await?, stored(Kind::Lobby).await?);
     let forks = app.store.forks().await?;
     let members = app.common.members.as_ref();
     let mut origins: Vec<Origin> = members

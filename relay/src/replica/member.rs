@@ -63,7 +63,7 @@ pub fn admit(directory: &Path, service: &str, key: &str) -> Result<String, Repli
     let state = open_state(directory)?;
     let mut plain = Zeroizing::new(Vec::with_capacity(PLAIN_LEN));
     plain.extend_from_slice(state.seed().expose());
-    for kind in [Kind::Numbered, Kind::Lobby] {
+    for kind in Kind::ALL {
         // Present in every directory that opens, unless it was damaged.
         let (step, key) = state
             .last_key(kind)
@@ -197,7 +197,7 @@ mod tests {
         assert!(!one_time_key(&second).exists());
         assert_eq!(seed(&first), seed(&second));
         let [had, has] = [&first, &second].map(|path| open_state(path).unwrap());
-        for kind in [Kind::Numbered, Kind::Lobby] {
+        for kind in Kind::ALL {
             let [had, has] = [&had, &has].map(|state| state.last_key(kind).unwrap());
             assert_eq!((had.0, had.1.expose()), (has.0, has.1.expose()));
         }

@@ -12,7 +12,6 @@ mod tls;
 
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
-use tessera::wire::BucketId;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -38,7 +37,7 @@ use crate::{
     metrics::{self, Published},
     replica::ReplicaError,
     store::{
-        Kind, SqliteStore, Store, StoreError,
+        ByKind, SqliteStore, Store, StoreError,
         log::{LogStore, nats::Nats},
         sqlite::OpenError,
     },
@@ -211,9 +210,14 @@ impl<S: Store> Relay<S> {
             }
             None => None,
         };
-        let own = membership.as_ref().map(|of| of.own.clone());
-        let publishes = own.map_or([true, true], |own| [own.publishes, own.lobby]);
-        if let Some(federation) = federation.as_ref().filter(|_| publishes.contains(&true)) {
+        let own = membership.as_ref().map(|of| &of.own);
+        let publishes = ByKind {
+            numbered: own.is_none_or(|own| own.publishes),
+            lobby: own.is_none_or(|own| own.lobby),
+        };
+        if let Some(federation) = &federation
+            && (publishes.numbered || publishes.lobby)
+        {
             federation.first_pull().await?;
         }
         let rule = cover.rule;
@@ -235,8 +239,8 @@ impl<S: Store> Relay<S> {
             members,
         };
         let forward = membership.as_ref().and_then(Membership::forward);
-        let [numbered, lobby] =
-            [config.epoch, config.lobby_epoch].map(|epoch| Schedule::new(epoch.get()));
+        let ByKind { numbered, lobby } =
+            ByKind::new(|kind| Schedule::new(config.epochs()[kind].get()));
         let app = Arc::new(App::new(
             store.clone(),
             published,
@@ -274,14 +278,9 @@ impl<S: Store> Relay<S> {
                 Arc::clone(&app.metrics),
                 store.clone(),
                 app.published.clone(),
-                [
-                    Published::new(
-                        Kind::Numbered,
-                        numbered,
-                        config.buckets.numbered().collect(),
-                    ),
-                    Published::new(Kind::Lobby, lobby, vec![BucketId::LOBBY]),
-                ],
+                ByKind::new(|kind| {
+                    Published::new(kind, app.schedules[kind], kind.buckets(config.buckets))
+                }),
                 federation.as_ref().map(|federation| federation.status()),
                 stopped.clone(),
             ));

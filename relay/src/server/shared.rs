@@ -6,7 +6,10 @@ use crate::{
     config::{Config, ConfigError, LogUrl},
     cover::{CoverRule, LOBBY_CELLS},
     replica::{ReplicaError, checks, open_state},
-    store::log::{Fault, Limits, LogConfig, LogOptions, LogStore, Shared, nats::Nats},
+    store::{
+        ByKind,
+        log::{Fault, Limits, LogConfig, LogOptions, LogStore, Shared, nats::Nats},
+    },
 };
 
 /// Checks the servers, the streams and the keys, and opens the store once everything
@@ -45,7 +48,10 @@ pub fn log_options(config: &Config, rule: &CoverRule) -> Result<LogOptions, Conf
         cell_size: config.cell_size,
         buckets: config.buckets,
         capacity,
-        rules: [rule.clone(), CoverRule::FillTo(LOBBY_CELLS)],
+        rules: ByKind {
+            numbered: rule.clone(),
+            lobby: CoverRule::FillTo(LOBBY_CELLS),
+        },
         disk: config.disk_limit()?,
         rank: u32::from(config.nats.rank),
         post_tick: config.nats.post_tick.duration(),

@@ -4,8 +4,8 @@
 use std::{net::SocketAddr, num::NonZeroU32, os::unix::fs::PermissionsExt as _, path::Path};
 
 use tessera::wire::{
-    BucketId, CellsPerBucket, CoverInfo, EpochSeconds, LobbyEpochSeconds, LobbyInfo,
-    MaxMessageBytes, PROTOCOL, RelayInfo, RetentionSeconds, SlotInfo,
+    CellsPerBucket, CoverInfo, EpochSeconds, LobbyEpochSeconds, LobbyInfo, MaxMessageBytes,
+    PROTOCOL, RelayInfo, RetentionSeconds, SlotInfo,
 };
 use tokio::{sync::watch, task::JoinHandle};
 use zeroize::Zeroizing;
@@ -16,7 +16,7 @@ use crate::{
     config::ConfigError,
     cover::{CoverRule, LOBBY_CELLS},
     epoch::{Engine, Now, PublishedEpochs, Schedule, Settings},
-    store::{Kind, Store, StoreError, sqlite::Options},
+    store::{ByKind, Kind, Store, StoreError, sqlite::Options},
 };
 
 /// The parameters of the store for these settings.
@@ -56,32 +56,26 @@ pub(super) fn parse_tokens(files: &[Zeroizing<Vec<u8>>]) -> Result<Tokens, Strin
 pub(super) async fn start_engines<S: Store>(
     store: &S,
     config: &Config,
-    (rule, [numbered, lobby]): (CoverRule, [bool; 2]),
+    (rule, publishes): (CoverRule, ByKind<bool>),
     published: &PublishedEpochs,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Vec<JoinHandle<()>>, StoreError> {
-    let of_numbered = Settings {
-        kind: Kind::Numbered,
-        buckets: config.buckets.numbered().collect(),
-        cell_size: config.cell_size,
-        schedule: Schedule::new(config.epoch.get()),
-        rule,
-        retention: config.retention.duration(),
-        most_waited: u8::MAX,
-        publishes: numbered,
-    };
-    let of_lobby = Settings {
-        kind: Kind::Lobby,
-        buckets: vec![BucketId::LOBBY],
-        cell_size: config.cell_size,
-        schedule: Schedule::new(config.lobby_epoch.get()),
-        rule: CoverRule::FillTo(LOBBY_CELLS),
-        retention: config.lobby_retention.duration(),
-        most_waited: config.lobby_patience(),
-        publishes: lobby,
-    };
     let mut engines = Vec::new();
-    for settings in [of_numbered, of_lobby] {
+    for kind in Kind::ALL {
+        let (rule, most_waited) = match kind {
+            Kind::Numbered => (rule.clone(), u8::MAX),
+            Kind::Lobby => (CoverRule::FillTo(LOBBY_CELLS), config.lobby_patience()),
+        };
+        let settings = Settings {
+            kind,
+            buckets: kind.buckets(config.buckets),
+            cell_size: config.cell_size,
+            schedule: Schedule::new(config.epochs()[kind].get()),
+            rule,
+            retention: config.retentions()[kind].duration(),
+            most_waited,
+            publishes: publishes[kind],
+        };
         let engine =
             Engine::resume(store.clone(), settings, published.clone(), Now::look()).await?;
         engines.push(tokio::spawn(engine.run(stopped.clone())));

@@ -6,6 +6,7 @@
 mod assemble;
 mod delegate;
 mod import;
+mod kind;
 pub mod log;
 pub mod queue;
 pub mod ratchet;
@@ -23,46 +24,9 @@ use crate::cover::CoverRule;
 
 pub use assemble::{Assembled, BatchBuilder};
 pub use import::{Head, ImportedBatch, OriginState, root};
+pub use kind::{ByKind, Kind};
 pub use queue::{Post, QueueClass};
 pub use sqlite::SqliteStore;
-
-/// The two kinds of buckets, each with its own epochs and retention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// The numbered buckets.
-    Numbered,
-    /// The lobby.
-    Lobby,
-}
-
-impl Kind {
-    /// The kind of a bucket.
-    #[must_use]
-    pub const fn of(bucket: BucketId) -> Self {
-        if bucket.is_lobby() {
-            Self::Lobby
-        } else {
-            Self::Numbered
-        }
-    }
-
-    /// Its name in URLs and metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Numbered => "numbered",
-            Self::Lobby => "lobby",
-        }
-    }
-
-    /// The kind with this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Numbered, Self::Lobby]
-            .into_iter()
-            .find(|kind| kind.name() == name)
-    }
-}
 
 /// One step of closing an epoch, for some buckets.
 #[derive(Clone, Debug)]

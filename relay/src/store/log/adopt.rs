@@ -44,7 +44,7 @@ pub async fn adopt(
 ) -> Result<(), StoreError> {
     initialize(log, config).await?;
     let key = ed25519_dalek::SigningKey::from_bytes(history.seed().expose());
-    for kind in [Kind::Numbered, Kind::Lobby] {
+    for kind in Kind::ALL {
         let mut prev = [0; 32];
         for (i, epoch) in (1..).zip(history.epochs(kind)?) {
             let batches = history.batches(kind, epoch)?;

@@ -36,9 +36,9 @@ impl<L: Log> Process<L> {
     /// Completes every close whose marker was read, until the process stops.
     pub(super) async fn complete_closes(self: Arc<Self>, kind: Kind) {
         while !self.is_stopped() {
-            let marker = self.state.lock().await.kind(kind).marker.clone();
+            let marker = self.state.lock().await.kinds[kind].marker.clone();
             let Some((seq, marker)) = marker else {
-                let due = self.wake.due(kind).notified();
+                let due = self.wake.due[kind].notified();
                 let _ = timeout(self.options.limits.poll, due).await;
                 continue;
             };
@@ -79,7 +79,7 @@ impl<L: Log> Process<L> {
     async fn compute(&self, kind: Kind, marker: &Marker) -> Result<Arc<Computed>, StoreError> {
         let input = {
             let state = self.state.lock().await;
-            let of_kind = state.kind(kind);
+            let of_kind = &state.kinds[kind];
             if of_kind.position.next != marker.i {
                 return Err(StoreError::Unavailable);
             }
@@ -99,7 +99,7 @@ impl<L: Log> Process<L> {
         let closed = tokio::task::spawn_blocking(move || input.close(cells, hash, &seen));
         let computed = Arc::new(closed.await.map_err(|_| StoreError::Unavailable)??);
         let mut state = self.state.lock().await;
-        let of_kind = state.kind_mut(kind);
+        let of_kind = &mut state.kinds[kind];
         if of_kind.position.next != marker.i {
             return Err(StoreError::Unavailable);
         }
@@ -108,7 +108,7 @@ impl<L: Log> Process<L> {
     }
 
     fn input(&self, state: &State, kind: Kind, marker: &Marker) -> Result<Input, StoreError> {
-        let of_kind = state.kind(kind);
+        let of_kind = &state.kinds[kind];
         let key = state.keys.get(kind, marker.i);
         let rule = of_kind.rules.get(&marker.rule.0).ok_or_else(|| {
             tracing::error!(
@@ -126,7 +126,7 @@ impl<L: Log> Process<L> {
             key: key.ok_or(StoreError::Unavailable)?.duplicate(),
             marker: marker.clone(),
             frames: of_kind.frames.clone(),
-            buckets: self.buckets(kind),
+            buckets: kind.buckets(self.options.buckets),
             rule: rule.clone(),
             capacity: self.options.capacity,
             cell_size: self.options.cell_size,
@@ -157,7 +157,7 @@ impl<L: Log> Process<L> {
         for (number, batches) in (0..count).zip(steps) {
             let (prev, level) = {
                 let state = self.state.lock().await;
-                let position = state.kind(kind).position;
+                let position = state.kinds[kind].position;
                 if position.next != marker.i {
                     return Ok(());
                 }
@@ -187,7 +187,7 @@ impl<L: Log> Process<L> {
                 level,
                 batches: committed,
             };
-            if self.state.lock().await.kind(kind).position.next != marker.i {
+            if self.state.lock().await.kinds[kind].position.next != marker.i {
                 return Ok(());
             }
             let bytes = commit.sign(&self.signing_key)?;
@@ -226,7 +226,7 @@ impl<L: Log> Process<L> {
             let subject = Subject::new(kind, Item::Frame);
             let seq = self.log.publish(subject, frame).await?;
             let mut state = self.state.lock().await;
-            let of_kind = state.kind_mut(kind);
+            let of_kind = &mut state.kinds[kind];
             of_kind.wanted = of_kind.wanted.max(seq);
             drop(state);
             self.wake.reader(Stream::of(kind)).notify_one();
@@ -282,7 +282,7 @@ impl<L: Log> Process<L> {
         let mut changed = self.changed.subscribe();
         let reached = async {
             loop {
-                let position = self.state.lock().await.kind(kind).position;
+                let position = self.state.lock().await.kinds[kind].position;
                 if is_reached(position.next, position.step) {
                     return;
                 }

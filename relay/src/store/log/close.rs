@@ -38,7 +38,7 @@ impl<L: Log> Process<L> {
             let left = {
                 let mut state = self.state.lock().await;
                 let left = left_to_close(&state, closing)?;
-                let of_kind = state.kind_mut(kind);
+                let of_kind = &mut state.kinds[kind];
                 of_kind
                     .rules
                     .entry(hash)
@@ -51,7 +51,7 @@ impl<L: Log> Process<L> {
             changed.mark_unchanged();
             let due = {
                 let state = self.state.lock().await;
-                let of_kind = state.kind(kind);
+                let of_kind = &state.kinds[kind];
                 let next = of_kind.position.next;
                 let is_written =
                     written.is_some_and(|(i, at)| i == next && at.elapsed() < MARKER_READ);
@@ -81,13 +81,13 @@ impl<L: Log> Process<L> {
         rand_core::Rng::fill_bytes(&mut random::system(), &mut r);
         let bytes = {
             let state = self.state.lock().await;
-            let of_kind = state.kind(kind);
+            let of_kind = &state.kinds[kind];
             // Looked up again: another process may have closed them meanwhile.
             let left = left_to_close(&state, closing)?;
             if of_kind.marker.is_some() || left.is_empty() {
                 return Ok(());
             }
-            let all = self.buckets(kind);
+            let all = kind.buckets(self.options.buckets);
             let buckets = match left.len() == all.len() {
                 true => Vec::new(),
                 false => left.iter().map(|bucket| bucket.get()).collect(),
@@ -115,7 +115,7 @@ impl<L: Log> Process<L> {
         let seq = self.log.publish(subject, bytes).await?;
         self.crash("marker")?;
         let mut state = self.state.lock().await;
-        let of_kind = state.kind_mut(kind);
+        let of_kind = &mut state.kinds[kind];
         of_kind.wanted = of_kind.wanted.max(seq);
         drop(state);
         self.wake.reader(Stream::of(kind)).notify_one();

@@ -71,8 +71,8 @@ impl<L: Log> Process<L> {
     async fn position(&self, stream: Stream) -> u64 {
         let state = self.state.lock().await;
         match stream {
-            Stream::Numbered => state.numbered.pos,
-            Stream::Lobby => state.lobby.pos,
+            Stream::Numbered => state.kinds.numbered.pos,
+            Stream::Lobby => state.kinds.lobby.pos,
             Stream::Published | Stream::Ratchet => state.published,
         }
     }
@@ -94,14 +94,14 @@ impl<L: Log> Process<L> {
 
     async fn is_behind(&self, kind: Kind) -> bool {
         let state = self.state.lock().await;
-        let kind = state.kind(kind);
+        let kind = &state.kinds[kind];
         kind.pos <= kind.wanted
     }
 
     /// Reads some messages of a stream of waiting cells.
     async fn read_waiting(&self, kind: Kind) -> Result<Read, LogError> {
         let stream = Stream::of(kind);
-        let from = self.state.lock().await.kind(kind).pos;
+        let from = self.state.lock().await.kinds[kind].pos;
         let messages = self.log.read(stream, from).await?;
         let is_end = messages.is_empty();
         let mut state = self.state.lock().await;
@@ -109,11 +109,11 @@ impl<L: Log> Process<L> {
             match self.take(&mut state, kind, message) {
                 Ok(()) => (),
                 Err(halt) => {
-                    let pos = state.kind(kind).pos;
+                    let pos = state.kinds[kind].pos;
                     drop(state);
                     // Both are explained by commits, if others are ahead.
                     while self.read_published().await? == Read::More {}
-                    let moved = self.state.lock().await.kind(kind).pos != pos;
+                    let moved = self.state.lock().await.kinds[kind].pos != pos;
                     return Ok(match halt {
                         _ if moved => Read::More,
                         Halt::NeedsCommit => Read::End,
@@ -127,7 +127,7 @@ impl<L: Log> Process<L> {
 
     /// Takes the next message of a stream of waiting cells.
     fn take(&self, state: &mut State, kind: Kind, message: Message) -> Result<(), Halt> {
-        let of_kind = state.kind(kind);
+        let of_kind = &state.kinds[kind];
         let next = of_kind.position.next;
         if message.seq < of_kind.pos {
             return Ok(());
@@ -141,7 +141,7 @@ impl<L: Log> Process<L> {
         match self.knows(&message) {
             Ok(true) => (),
             Ok(false) => {
-                state.kind_mut(kind).pos = message.seq + 1;
+                state.kinds[kind].pos = message.seq + 1;
                 return Ok(());
             }
             Err(_) => return Err(Halt::Gap),
@@ -159,17 +159,17 @@ impl<L: Log> Process<L> {
                     let key = state.keys.get(kind, index);
                     key.is_some_and(|key| Marker::is_newer(key, &message.bytes))
                 };
-                if is_newer(state.kind(kind).current()) {
+                if is_newer(state.kinds[kind].current()) {
                     self.newer("a marker of another version");
                     return Err(Halt::Gap);
                 }
-                if state.kind(kind).marker.is_some() {
+                if state.kinds[kind].marker.is_some() {
                     // Another marker of this index is void; that of the next one must wait.
                     if open(next).is_none() && open(next + 1).is_some() {
                         return Err(Halt::NeedsCommit);
                     }
                 } else if let Some(marker) = open(next) {
-                    let before = state.kind(kind).before();
+                    let before = state.kinds[kind].before();
                     if marker.follows(&before, message.at) && self.are_open(state, kind, &marker)
                         || self.options.breaks(Broken::AnyMarker)
                     {
@@ -180,7 +180,7 @@ impl<L: Log> Process<L> {
             Item::Frame => self.take_frame(state, kind, message.seq, message.bytes),
             _ => (),
         }
-        state.kind_mut(kind).pos = message.seq + 1;
+        state.kinds[kind].pos = message.seq + 1;
         Ok(())
     }
 
@@ -189,9 +189,9 @@ impl<L: Log> Process<L> {
             return;
         };
         let is_own = state.sealer.is_own(&frame);
-        let current = state.kind(kind).current();
+        let current = state.kinds[kind].current();
         let own = match is_own {
-            true => state.kind_mut(kind).in_flight.remove(&head.number),
+            true => state.kinds[kind].in_flight.remove(&head.number),
             false => None,
         };
         if let Some(own) = &own {
@@ -200,8 +200,8 @@ impl<L: Log> Process<L> {
         if head.step != current {
             // Too late for its interval: its cells are not in the log.
             if let Some(own) = own {
-                state.kind_mut(kind).outbox.extend(own.cells);
-                self.wake.flush(kind).notify_one();
+                state.kinds[kind].outbox.extend(own.cells);
+                self.wake.flush[kind].notify_one();
             }
             return;
         }
@@ -210,7 +210,7 @@ impl<L: Log> Process<L> {
             None => match state.keys.get(kind, current) {
                 Some(key) => {
                     let size = self.options.cell_size;
-                    let buckets = self.buckets(kind);
+                    let buckets = kind.buckets(self.options.buckets);
                     let cells = cells_of(key, kind, current, &frame, size, &buckets);
                     let class = QueueClass::default();
                     cells.into_iter().map(|cell| (cell, class)).collect()
@@ -218,7 +218,7 @@ impl<L: Log> Process<L> {
                 None => Vec::new(),
             },
         };
-        let of_kind = state.kind_mut(kind);
+        let of_kind = &mut state.kinds[kind];
         let (frames, ids) = match of_kind.marker.is_some() {
             true => (&mut of_kind.late, &mut of_kind.late_ids),
             false => (&mut of_kind.frames, &mut of_kind.ids),
@@ -235,7 +235,7 @@ impl<L: Log> Process<L> {
             state.queue.push(cell.slot.bucket, class, ticket);
             confirm(state, kind, &cell.id());
             if is_own {
-                state.kind_mut(kind).kept.insert(current, cell);
+                state.kinds[kind].kept.insert(current, cell);
             }
         }
     }
@@ -254,9 +254,9 @@ impl<L: Log> Process<L> {
                 continue;
             }
             // The oldest messages expire: a new view starts with the first that is left.
-            let is_new = [Kind::Numbered, Kind::Lobby]
+            let is_new = Kind::ALL
                 .into_iter()
-                .all(|kind| state.kind(kind).position == super::state::fresh());
+                .all(|kind| state.kinds[kind].position == super::state::fresh());
             if message.seq > state.published && !is_new {
                 return Ok(Read::Gap);
             }
@@ -306,7 +306,7 @@ impl<L: Log> Process<L> {
             }
         };
         self.raised(state, commit.level).await?;
-        let position = state.kind(kind).position;
+        let position = state.kinds[kind].position;
         let is_next = commit.i == position.next
             && commit.step == position.step
             && commit.prev.0 == position.commit;

@@ -76,7 +76,7 @@ impl<L: Log> Process<L> {
         self.imports_allowed().await?;
         self.turn_to_import().await;
         let missing = self.view.check_import(batches).await?;
-        for kind in [Kind::Numbered, Kind::Lobby] {
+        for kind in Kind::ALL {
             let of_kind = missing
                 .iter()
                 .filter(|of| Kind::of(of.header().bucket) == kind);
@@ -192,7 +192,7 @@ impl<L: Log> Process<L> {
         state.parts.retain(|part, _| !used.contains(part));
         if import.rank != self.options.rank {
             state.imported_by_others = Some(Instant::now());
-            self.wake.imported(kind).notify_one();
+            self.wake.imported[kind].notify_one();
         }
         Ok(())
     }

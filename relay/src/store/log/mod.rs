@@ -196,7 +196,7 @@ impl Subject {
     pub fn parse(id: &str, name: &str) -> Option<Self> {
         let all = Item::ALL
             .into_iter()
-            .flat_map(|item| [Kind::Numbered, Kind::Lobby].map(|kind| Self::new(kind, item)));
+            .flat_map(|item| Kind::ALL.map(|kind| Self::new(kind, item)));
         let known = all.into_iter().find(|subject| subject.name(id) == name);
         let is_own = || {
             name.strip_prefix("tsr.")?
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn subjects_are_distinct_and_parse_again() {
         let mut names = std::collections::BTreeSet::new();
-        for kind in [Kind::Numbered, Kind::Lobby] {
+        for kind in Kind::ALL {
             for item in Item::ALL {
                 let subject = Subject::new(kind, item);
                 let name = subject.name("X");

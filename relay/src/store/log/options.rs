@@ -7,7 +7,7 @@ use tessera::wire::{BucketCount, CellSize};
 use super::{LEVEL, LogConfig};
 use crate::{
     cover::CoverRule,
-    store::{Kind, queue::Capacity, sqlite::DiskLimit},
+    store::{ByKind, queue::Capacity, sqlite::DiskLimit},
 };
 
 /// The parameters of a process of a deployment.
@@ -22,7 +22,7 @@ pub struct LogOptions {
     /// The maximum number of waiting cells and of cells of a batch.
     pub capacity: Capacity,
     /// The cover of the numbered buckets and of the lobby.
-    pub rules: [CoverRule; 2],
+    pub rules: ByKind<CoverRule>,
     /// The limit on disk use of the view.
     pub disk: Option<DiskLimit>,
     /// The place of this process in the order in which processes close; the lowest
@@ -103,14 +103,6 @@ impl fmt::Debug for Fault {
 }
 
 impl LogOptions {
-    pub(super) fn rule(&self, kind: Kind) -> &CoverRule {
-        let [numbered, lobby] = &self.rules;
-        match kind {
-            Kind::Numbered => numbered,
-            Kind::Lobby => lobby,
-        }
-    }
-
     /// The highest level that the process knows.
     pub(super) fn knows(&self) -> u32 {
         self.fault.level.unwrap_or(LEVEL)

@@ -140,8 +140,8 @@ impl<L: Log> Process<L> {
         if waiter.left.load(Ordering::Acquire) == 0 {
             return Ok(());
         }
-        for kind in [Kind::Numbered, Kind::Lobby] {
-            self.wake.flush(kind).notify_one();
+        for kind in Kind::ALL {
+            self.wake.flush[kind].notify_one();
         }
         match timeout(self.options.limits.post, answer).await {
             Ok(Ok(result)) => result,
@@ -154,14 +154,14 @@ impl<L: Log> Process<L> {
     /// The digests of the post's cells that were published.
     async fn published(&self, post: &Post) -> Result<HashSet<[u8; 32]>, StoreError> {
         let mut published = HashSet::new();
-        for kind in [Kind::Numbered, Kind::Lobby] {
+        for kind in Kind::ALL {
             let of_kind = post
                 .entries
                 .iter()
                 .filter(|entry| Kind::of(entry.bucket) == kind);
             let digests: Vec<_> = of_kind.map(|entry| entry.cell.sha256()).collect();
             if !digests.is_empty() {
-                let from = self.state.lock().await.kind(kind).seen_from;
+                let from = self.state.lock().await.kinds[kind].seen_from;
                 let seen = self.view.seen(kind, digests, from, i64::MAX as u64);
                 published.extend(seen.await?);
             }
@@ -184,9 +184,9 @@ impl<L: Log> Process<L> {
             if !own.insert(id) || published.contains(&digest) {
                 continue;
             }
-            let waits = [Kind::Numbered, Kind::Lobby]
+            let waits = Kind::ALL
                 .into_iter()
-                .find(|kind| state.kind(*kind).waiters.contains_key(&id));
+                .find(|kind| state.kinds[*kind].waiters.contains_key(&id));
             match waits {
                 Some(kind) => joined.push((kind, id)),
                 None if state.queue.holds(&id) => (),
@@ -202,13 +202,13 @@ impl<L: Log> Process<L> {
             .left
             .store(joined.len() + new.len(), Ordering::Release);
         for (kind, id) in joined {
-            if let Some(waiters) = state.kind_mut(kind).waiters.get_mut(&id) {
+            if let Some(waiters) = state.kinds[kind].waiters.get_mut(&id) {
                 waiters.push(Arc::clone(waiter));
             }
         }
         for (entry, digest) in new {
             let cell = new_cell(state, entry, digest, post.class);
-            let kind = state.kind_mut(Kind::of(entry.bucket));
+            let kind = &mut state.kinds[Kind::of(entry.bucket)];
             kind.waiters.insert(cell.id(), vec![Arc::clone(waiter)]);
             kind.outbox.push_back((cell, post.class));
         }
@@ -219,7 +219,7 @@ impl<L: Log> Process<L> {
     pub(super) async fn send_posts(self: Arc<Self>, kind: Kind) {
         let mut looked = None;
         while !self.is_stopped() {
-            let flush = self.wake.flush(kind).notified();
+            let flush = self.wake.flush[kind].notified();
             if self.health.room(kind).is_ok() {
                 flush.await;
             } else if timeout(LOOK, flush).await.is_err() {
@@ -263,10 +263,10 @@ impl<L: Log> Process<L> {
     /// in which the reader is.
     async fn seal_next(&self, kind: Kind) -> Option<(u64, Vec<u8>)> {
         let mut state = self.state.lock().await;
-        let index = state.kind(kind).current();
+        let index = state.kinds[kind].current();
         let number = state.sealer.number();
         let key = state.keys.get(kind, index)?.duplicate();
-        let of_kind = state.kind_mut(kind);
+        let of_kind = &mut state.kinds[kind];
         let count = of_kind.outbox.len().min(self.options.frame_cells());
         if count == 0 {
             return None;
@@ -283,7 +283,7 @@ impl<L: Log> Process<L> {
             cells,
             gone: Arc::new(Notify::new()),
         };
-        state.kind_mut(kind).in_flight.insert(number, in_flight);
+        state.kinds[kind].in_flight.insert(number, in_flight);
         Some((number, frame))
     }
 
@@ -292,7 +292,7 @@ impl<L: Log> Process<L> {
         loop {
             let gone = {
                 let state = self.state.lock().await;
-                match state.kind(kind).in_flight.get(&number) {
+                match state.kinds[kind].in_flight.get(&number) {
                     Some(in_flight) if !self.is_stopped() => Arc::clone(&in_flight.gone),
                     _ => return,
                 }
@@ -319,7 +319,7 @@ impl<L: Log> Process<L> {
 
     async fn published_frame(&self, kind: Kind, number: u64, seq: u64) {
         let mut state = self.state.lock().await;
-        let of_kind = state.kind_mut(kind);
+        let of_kind = &mut state.kinds[kind];
         of_kind.wanted = of_kind.wanted.max(seq);
         if self.options.breaks(Broken::AckBeforeRead)
             && let Some(in_flight) = of_kind.in_flight.remove(&number)
@@ -336,13 +336,13 @@ impl<L: Log> Process<L> {
     /// Answers the posts of a frame that the log refused.
     async fn refuse(&self, kind: Kind, number: u64, error: StoreError) {
         let mut state = self.state.lock().await;
-        let Some(in_flight) = state.kind_mut(kind).in_flight.remove(&number) else {
+        let Some(in_flight) = state.kinds[kind].in_flight.remove(&number) else {
             return;
         };
         let ids: HashSet<CellId> = in_flight.cells.iter().map(|(cell, _)| cell.id()).collect();
         state.queue.forget(&ids);
         for id in ids {
-            for waiter in state.kind_mut(kind).waiters.remove(&id).unwrap_or_default() {
+            for waiter in state.kinds[kind].waiters.remove(&id).unwrap_or_default() {
                 waiter.answer(Err(error));
             }
         }
@@ -374,7 +374,7 @@ fn new_cell(
 
 /// Answers the posts that wait for this cell.
 pub(super) fn confirm(state: &mut State, kind: Kind, id: &CellId) {
-    for waiter in state.kind_mut(kind).waiters.remove(id).unwrap_or_default() {
+    for waiter in state.kinds[kind].waiters.remove(id).unwrap_or_default() {
         waiter.done();
     }
 }

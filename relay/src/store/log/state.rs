@@ -25,7 +25,7 @@ use super::{
 use crate::{
     cover::CoverRule,
     store::{
-        Kind, SqliteStore, StoreError,
+        ByKind, Kind, SqliteStore, StoreError,
         queue::{CellId, Queue, QueueClass},
         ratchet::{KeyFile, frame::Sealer},
         sqlite::view::Position,
@@ -55,37 +55,21 @@ pub(super) struct Process<L> {
 /// What tasks wait for.
 #[derive(Default)]
 pub(super) struct Wake {
-    pub(super) numbered: Notify,
-    pub(super) lobby: Notify,
-    pub(super) published: Notify,
+    waiting: ByKind<Notify>,
+    published: Notify,
     /// Another process has imported batches.
-    pub(super) imported: [Notify; 2],
-    pub(super) flush: [Notify; 2],
-    pub(super) due: [Notify; 2],
+    pub(super) imported: ByKind<Notify>,
+    pub(super) flush: ByKind<Notify>,
+    pub(super) due: ByKind<Notify>,
 }
 
 impl Wake {
     pub(super) fn reader(&self, stream: Stream) -> &Notify {
         match stream {
-            Stream::Numbered => &self.numbered,
-            Stream::Lobby => &self.lobby,
+            Stream::Numbered => &self.waiting.numbered,
+            Stream::Lobby => &self.waiting.lobby,
             Stream::Published | Stream::Ratchet => &self.published,
         }
-    }
-
-    pub(super) fn imported(&self, kind: Kind) -> &Notify {
-        let [numbered, lobby] = &self.imported;
-        pick(kind, numbered, lobby)
-    }
-
-    pub(super) fn flush(&self, kind: Kind) -> &Notify {
-        let [numbered, lobby] = &self.flush;
-        pick(kind, numbered, lobby)
-    }
-
-    pub(super) fn due(&self, kind: Kind) -> &Notify {
-        let [numbered, lobby] = &self.due;
-        pick(kind, numbered, lobby)
     }
 }
 
@@ -94,10 +78,10 @@ impl Wake {
 pub(super) struct Health {
     /// The streams in which messages are missing, one bit each.
     pub(super) gap: AtomicU8,
-    /// The kinds of buckets for whose posts the log has no room, one bit each.
-    pub(super) full: AtomicU8,
+    /// Whether the log has no room for posts to buckets of this kind.
+    full: ByKind<AtomicBool>,
     /// Closes by which the ratchet of each kind is behind the log.
-    pub(super) lag: [AtomicU64; 2],
+    lag: ByKind<AtomicU64>,
     /// The level of the store.
     level: AtomicU32,
     /// The process has read what it does not know.
@@ -143,16 +127,16 @@ impl Health {
 
     /// Fails while the log has no room for posts to buckets of this kind.
     pub(super) fn room(&self, kind: Kind) -> Result<(), StoreError> {
-        match self.full.load(Ordering::Relaxed) & bit(kind) {
-            0 => Ok(()),
-            _ => Err(StoreError::Full),
+        match self.full[kind].load(Ordering::Relaxed) {
+            true => Err(StoreError::Full),
+            false => Ok(()),
         }
     }
 
     /// Closes by which the slower ratchet is behind the log.
     pub(super) fn lag(&self) -> u64 {
-        let lags = self.lag.iter().map(|lag| lag.load(Ordering::Relaxed));
-        lags.max().unwrap_or(0)
+        let [numbered, lobby] = Kind::ALL.map(|kind| self.lag[kind].load(Ordering::Relaxed));
+        numbered.max(lobby)
     }
 
     /// Sets a flag, and logs changes.
@@ -187,33 +171,21 @@ impl Health {
     }
 
     pub(super) fn set_full(&self, full: bool, kind: Kind) {
-        let before = match full {
-            true => self.full.fetch_or(bit(kind), Ordering::Relaxed),
-            false => self.full.fetch_and(!bit(kind), Ordering::Relaxed),
-        };
+        let was_full = self.full[kind].swap(full, Ordering::Relaxed);
         match full {
-            _ if (before & bit(kind) != 0) == full => (),
+            _ if was_full == full => (),
             true => tracing::error!(?kind, "the log is full: posts are refused"),
             false => tracing::info!(?kind, "the log has room again"),
         }
     }
 
     pub(super) fn set_lag(&self, lag: u64, kind: Kind) {
-        let [numbered, lobby] = &self.lag;
-        let of_kind = pick(kind, numbered, lobby);
-        if of_kind.swap(lag, Ordering::Relaxed) == 0 && lag > 0 {
+        if self.lag[kind].swap(lag, Ordering::Relaxed) == 0 && lag > 0 {
             tracing::error!(
                 ?kind,
                 "the ratchet is behind and its inputs are gone: this process reads only; admit it again"
             );
         }
-    }
-}
-
-const fn bit(kind: Kind) -> u8 {
-    match kind {
-        Kind::Numbered => 1,
-        Kind::Lobby => 2,
     }
 }
 
@@ -224,8 +196,7 @@ pub(super) struct State {
     pub(super) queue: Queue,
     /// The last header of each bucket, with its epoch.
     pub(super) heads: HashMap<BucketId, (u64, HeaderHash)>,
-    pub(super) numbered: KindState,
-    pub(super) lobby: KindState,
+    pub(super) kinds: ByKind<KindState>,
     /// The next sequence of the published stream.
     pub(super) published: u64,
     /// The level of the store: what this process may write.
@@ -311,19 +282,11 @@ impl KindState {
 }
 
 impl State {
-    pub(super) fn kind(&self, kind: Kind) -> &KindState {
-        pick(kind, &self.numbered, &self.lobby)
-    }
-
     /// The first part for which this is true.
     pub(super) fn first_part(&self, is_open: impl Fn(&u64, &Subject) -> bool) -> Option<u64> {
         let mut parts = self.parts.iter();
         let first = parts.find(|(seq, (of, _))| is_open(seq, of));
         first.map(|(seq, _)| *seq)
-    }
-
-    pub(super) fn kind_mut(&mut self, kind: Kind) -> &mut KindState {
-        pick(kind, &mut self.numbered, &mut self.lobby)
     }
 }
 
@@ -339,9 +302,9 @@ impl<L> Process<L> {
     /// Stops all tasks.
     pub(super) fn stop(&self) {
         self.stop.send_replace(true);
-        for kind in [Kind::Numbered, Kind::Lobby] {
-            self.wake.flush(kind).notify_one();
-            self.wake.due(kind).notify_one();
+        for kind in Kind::ALL {
+            self.wake.flush[kind].notify_one();
+            self.wake.due[kind].notify_one();
         }
         for stream in [Stream::Numbered, Stream::Lobby, Stream::Published] {
             self.wake.reader(stream).notify_one();
@@ -362,21 +325,6 @@ impl<L> Process<L> {
             return Err(self.fail());
         }
         Ok(())
-    }
-
-    /// All buckets of a kind.
-    pub(super) fn buckets(&self, kind: Kind) -> Vec<BucketId> {
-        match kind {
-            Kind::Numbered => self.options.buckets.numbered().collect(),
-            Kind::Lobby => vec![BucketId::LOBBY],
-        }
-    }
-}
-
-fn pick<T>(kind: Kind, numbered: T, lobby: T) -> T {
-    match kind {
-        Kind::Numbered => numbered,
-        Kind::Lobby => lobby,
     }
 }
 

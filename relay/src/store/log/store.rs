@@ -24,7 +24,7 @@ use super::{
 use crate::{
     files::PathError,
     store::{
-        Closing, ImportedBatch, Kind, LastClose, Post, SqliteStore, Store, StoreError,
+        ByKind, Closing, ImportedBatch, Kind, LastClose, Post, SqliteStore, Store, StoreError,
         queue::Queue,
         ratchet::{frame::Sealer, warn_if_copies_stay},
         sqlite::{OpenError, Options},
@@ -128,14 +128,13 @@ impl<L: Log> LogStore<L> {
         let path = directory.view();
         let (view, opened) = SqliteStore::open_view(&path, &view_options, directory.origin_key())?;
         warn_if_copies_stay(directory.keys.path());
-        let kind = |kind| {
+        let kinds = ByKind::new(|kind| {
             let position = opened.positions.get(&kind).copied().unwrap_or(fresh());
-            KindState::new(position, options.rule(kind), options.limits.kept)
-        };
-        let (numbered, lobby) = (kind(Kind::Numbered), kind(Kind::Lobby));
-        for (kind, of_kind) in [(Kind::Numbered, &numbered), (Kind::Lobby, &lobby)] {
+            KindState::new(position, &options.rules[kind], options.limits.kept)
+        });
+        for kind in Kind::ALL {
             // After a crash between applying and erasing.
-            let next = of_kind.position.next;
+            let next = kinds[kind].position.next;
             if directory.keys.get(kind, next).is_some() {
                 let erased = directory.keys.erase_all_but(kind, next);
                 let failed = PathError::at(directory.keys.path());
@@ -157,8 +156,7 @@ impl<L: Log> LogStore<L> {
                 sealer: Sealer::new(),
                 queue: Queue::new(options.capacity),
                 heads: opened.heads,
-                numbered,
-                lobby,
+                kinds,
                 published: opened.read_from,
                 level,
                 parts: Default::default(),
@@ -174,7 +172,7 @@ impl<L: Log> LogStore<L> {
             stop: watch::Sender::new(false),
             health,
         });
-        for kind in [Kind::Numbered, Kind::Lobby] {
+        for kind in Kind::ALL {
             tokio::spawn(Arc::clone(&shared).follow(Stream::of(kind)));
             tokio::spawn(Arc::clone(&shared).send_posts(kind));
             tokio::spawn(Arc::clone(&shared).complete_closes(kind));
@@ -277,12 +275,12 @@ impl<L: Log> Store for LogStore<L> {
 
     async fn end_epoch(&self, kind: Kind, most_waited: u8) -> Result<(), StoreError> {
         let mut state = self.0.state.lock().await;
-        state.kind_mut(kind).most_waited = most_waited;
+        state.kinds[kind].most_waited = most_waited;
         Ok(())
     }
 
     async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
-        let position = self.0.state.lock().await.kind(kind).position;
+        let position = self.0.state.lock().await.kinds[kind].position;
         Ok((position.next > 1).then_some(LastClose {
             epoch: position.epoch,
             closed_at: position.closed_at,
@@ -296,8 +294,8 @@ impl<L: Log> Store for LogStore<L> {
     async fn imported_elsewhere(&self) -> Kind {
         let wake = &self.0.wake;
         tokio::select! {
-            () = wake.imported(Kind::Numbered).notified() => Kind::Numbered,
-            () = wake.imported(Kind::Lobby).notified() => Kind::Lobby,
+            () = wake.imported[Kind::Numbered].notified() => Kind::Numbered,
+            () = wake.imported[Kind::Lobby].notified() => Kind::Lobby,
         }
     }
 
@@ -314,7 +312,7 @@ impl<L: Log> Store for LogStore<L> {
     async fn expire(&self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
         let number = {
             let mut state = self.0.state.lock().await;
-            let of_kind = state.kind_mut(kind);
+            let of_kind = &mut state.kinds[kind];
             of_kind.seen_from = of_kind.seen_from.max(before);
             of_kind.position.next
         };

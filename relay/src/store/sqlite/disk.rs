@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use tessera::wire::{BATCH_HEADER_LEN, CellSize};
 
-use crate::store::Kind;
+use crate::store::{ByKind, Kind};
 
 /// Bytes reserved for the write-ahead log.
 pub(super) const LOG: u64 = 64 << 20;
@@ -76,8 +76,8 @@ pub(super) fn cost(cells: usize, size: CellSize) -> u64 {
 pub(super) struct Disk {
     limit: Option<DiskLimit>,
     log: PathBuf,
-    numbered: u64,
-    lobby: u64,
+    /// Number of batches.
+    held: ByKind<u64>,
 }
 
 impl Disk {
@@ -93,23 +93,21 @@ impl Disk {
                 |row| row.get::<_, u32>(0).map(u64::from),
             )
         };
-        Ok(Self {
-            limit,
-            log,
+        let held = ByKind {
             numbered: held(false)?,
             lobby: held(true)?,
-        })
+        };
+        Ok(Self { limit, log, held })
     }
 
     /// Adds new batches.
     pub(super) fn closed(&mut self, kind: Kind, batches: usize) {
-        *self.held(kind) += batches as u64;
+        self.held[kind] += batches as u64;
     }
 
     /// Removes deleted batches.
     pub(super) fn expired(&mut self, kind: Kind, batches: u64) {
-        let held = self.held(kind);
-        *held = held.saturating_sub(batches);
+        self.held[kind] = self.held[kind].saturating_sub(batches);
     }
 
     /// Returns `true` if `bytes` more fit.
@@ -123,8 +121,8 @@ impl Disk {
         let used = pages("page_count")?.saturating_sub(pages("freelist_count")?) * PAGE;
         let needed = [
             self.log_len().max(LOG),
-            limit.numbered.beyond(self.numbered),
-            limit.lobby.beyond(self.lobby),
+            limit.numbered.beyond(self.held.numbered),
+            limit.lobby.beyond(self.held.lobby),
             bytes,
         ]
         .into_iter()
@@ -135,12 +133,5 @@ impl Disk {
     /// Length of the write-ahead log in bytes.
     pub(super) fn log_len(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |log| log.len())
-    }
-
-    fn held(&mut self, kind: Kind) -> &mut u64 {
-        match kind {
-            Kind::Numbered => &mut self.numbered,
-            Kind::Lobby => &mut self.lobby,
-        }
     }
 }

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     files::PathError,
     store::{
-        Kind, StoreError,
+        ByKind, Kind, StoreError,
         queue::{CellId, Queue, QueueClass, Ticket},
         ratchet::{
             KeyFile, StepKey,
@@ -54,12 +54,11 @@ pub(super) struct Frames {
     keys: KeyFile,
     sealer: Sealer,
     cell_size: CellSize,
-    numbered: Step,
-    lobby: Step,
+    steps: ByKind<Step>,
 }
 
 /// The current step of a kind's ratchet.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Step {
     number: u64,
     /// Whether its key has sealed anything.
@@ -94,8 +93,11 @@ impl Frames {
             erased.map_err(PathError::at(keys.path()))?;
             Ok(Step { number, used })
         };
-        let (numbered, lobby) = (step(Kind::Numbered)?, step(Kind::Lobby)?);
-        for kind in [Kind::Numbered, Kind::Lobby] {
+        let steps = ByKind {
+            numbered: step(Kind::Numbered)?,
+            lobby: step(Kind::Lobby)?,
+        };
+        for kind in Kind::ALL {
             let load = |bucket, ticket| queue.push(bucket, QueueClass::default(), ticket);
             for_each_waiting(connection, &keys, kind, cell_size, load).map_err(
                 |error| match error {
@@ -108,23 +110,17 @@ impl Frames {
             keys,
             sealer: Sealer::new(),
             cell_size,
-            numbered,
-            lobby,
+            steps,
         })
     }
 
     /// Creates the frames of a store that cannot be read and is not written.
     pub(super) fn unusable(path: &Path, cell_size: CellSize) -> Result<Self, OpenError> {
-        let step = Step {
-            number: 0,
-            used: false,
-        };
         Ok(Self {
             keys: KeyFile::open(&key_path(path))?,
             sealer: Sealer::new(),
             cell_size,
-            numbered: step,
-            lobby: step,
+            steps: ByKind::default(),
         })
     }
 
@@ -145,7 +141,7 @@ impl Frames {
                     cell: entry.cell.as_bytes(),
                 })
                 .collect();
-            let frame = self.insert(tx, kind, self.step(kind).number, &entries)?;
+            let frame = self.insert(tx, kind, self.steps[kind].number, &entries)?;
             for (place, (entry, class, cell)) in (0..).zip(cells) {
                 let ticket = Ticket {
                     frame,
@@ -156,7 +152,7 @@ impl Frames {
                 kept.push((entry.bucket, *class, ticket));
             }
         }
-        self.step_mut(kind).used = true;
+        self.steps[kind].used = true;
         Ok(kept)
     }
 
@@ -188,7 +184,7 @@ impl Frames {
     /// Makes the next step's key durable. The step of a kind changes only
     /// with [`finish`](Self::finish).
     pub(super) fn prepare(&mut self, kind: Kind) -> Result<(), StoreError> {
-        let number = self.step(kind).number;
+        let number = self.steps[kind].number;
         if self.keys.get(kind, number + 1).is_some() {
             return Ok(());
         }
@@ -203,7 +199,7 @@ impl Frames {
 
     /// Returns `true` if the kind's key has sealed anything.
     pub(super) fn is_used(&self, kind: Kind) -> bool {
-        self.step(kind).used
+        self.steps[kind].used
     }
 
     /// Seals some left-behind cells under the next step's key and returns their new
@@ -214,7 +210,7 @@ impl Frames {
         kind: Kind,
         left: &[(BucketId, Ticket)],
     ) -> Result<HashMap<CellId, Ticket>, WriteError> {
-        let next = self.step(kind).number + 1;
+        let next = self.steps[kind].number + 1;
         let mut moved = HashMap::with_capacity(left.len());
         for left in left.chunks(FRAME_CELLS) {
             let tickets: Vec<Ticket> = left.iter().map(|(_, ticket)| *ticket).collect();
@@ -253,12 +249,12 @@ impl Frames {
 
     /// Deletes copies of a failed end of an epoch.
     pub(super) fn forget_copies(&self, tx: &Transaction<'_>, kind: Kind) -> Result<(), WriteError> {
-        Ok(delete_after(tx, kind, self.step(kind).number)?)
+        Ok(delete_after(tx, kind, self.steps[kind].number)?)
     }
 
     /// Ends a step: deletes its frames and makes the next step current.
     pub(super) fn finish(&self, tx: &Transaction<'_>, kind: Kind) -> Result<(), WriteError> {
-        let number = self.step(kind).number;
+        let number = self.steps[kind].number;
         tx.prepare_cached("DELETE FROM frame WHERE lobby = ?1 AND step <= ?2")?
             .execute(params![kind == Kind::Lobby, integer(number)])?;
         tx.prepare_cached("UPDATE ratchet SET step = ?2 WHERE lobby = ?1")?
@@ -268,7 +264,7 @@ impl Frames {
 
     /// Overwrites the old key, after [`finish`](Self::finish) was committed.
     pub(super) fn erase(&mut self, kind: Kind, carried: bool) -> Result<(), StoreError> {
-        let step = self.step_mut(kind);
+        let step = &mut self.steps[kind];
         *step = Step {
             number: step.number + 1,
             used: carried,
@@ -306,20 +302,6 @@ impl Frames {
         let key = self.keys.get(kind, step).ok_or(StoreError::Damaged)?;
         let frame = Frame::open(key, kind, step, bytes, self.cell_size.bytes());
         Ok(frame.map_err(|FrameError| StoreError::Damaged)?)
-    }
-
-    fn step(&self, kind: Kind) -> Step {
-        match kind {
-            Kind::Numbered => self.numbered,
-            Kind::Lobby => self.lobby,
-        }
-    }
-
-    fn step_mut(&mut self, kind: Kind) -> &mut Step {
-        match kind {
-            Kind::Numbered => &mut self.numbered,
-            Kind::Lobby => &mut self.lobby,
-        }
     }
 }
 

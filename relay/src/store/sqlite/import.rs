@@ -13,17 +13,16 @@ use super::{
     error::WriteError,
     schema::{integer, unsigned},
 };
-use crate::store::{Head, ImportedBatch, Kind, OriginState, StoreError, Window, root};
+use crate::store::{ByKind, Head, ImportedBatch, Kind, OriginState, StoreError, Window, root};
 
-/// Stores the batches that are not stored yet. Returns their number by kind:
-/// numbered buckets, lobby.
+/// Stores the batches that are not stored yet. Returns their number.
 pub(super) fn import(
     tx: &Transaction<'_>,
     batches: &[ImportedBatch],
     cell_size: CellSize,
     buckets: BucketCount,
-) -> Result<[usize; 2], WriteError> {
-    let mut new = [0, 0];
+) -> Result<ByKind<usize>, WriteError> {
+    let mut new = ByKind::<usize>::default();
     for batch in batches {
         let header = batch.header();
         if header.cell_size != cell_size || !buckets.contains(header.bucket) {
@@ -32,12 +31,7 @@ pub(super) fn import(
         if is_next(tx, header)? {
             write(tx, batch.assembled())?;
             remember(tx, batch.assembled().digests())?;
-            let [numbered, lobby] = &mut new;
-            *if header.bucket.is_lobby() {
-                lobby
-            } else {
-                numbered
-            } += 1;
+            new[Kind::of(header.bucket)] += 1;
         }
     }
     Ok(new)

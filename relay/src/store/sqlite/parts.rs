@@ -7,7 +7,7 @@ use tessera::wire::{BucketCount, BucketId, CellSize, OriginKey};
 
 use super::{close::Close, error::WriteError, frames::Frames};
 use crate::store::{
-    Closing, Kind, Post, StoreError,
+    ByKind, Closing, Kind, Post, StoreError,
     queue::{Additions, Queue, QueueClass, Ticket, cell_id},
 };
 
@@ -38,7 +38,7 @@ impl Parts {
     ) -> Result<Kept, WriteError> {
         let mut published = tx.prepare_cached("SELECT 1 FROM seen WHERE digest = ?1")?;
         let (mut taken, mut additions) = (HashSet::new(), Additions::default());
-        let (mut numbered, mut lobby) = (Vec::new(), Vec::new());
+        let mut cells = ByKind::<Vec<_>>::default();
         let mut results = Vec::with_capacity(posts.len());
         for post in posts {
             let (mut own, mut new) = (HashSet::new(), Vec::new());
@@ -56,15 +56,12 @@ impl Parts {
             if admitted.is_ok() {
                 taken.extend(new.iter().map(|(.., id)| *id));
                 for cell in new {
-                    match Kind::of(cell.0.bucket) {
-                        Kind::Numbered => numbered.push(cell),
-                        Kind::Lobby => lobby.push(cell),
-                    }
+                    cells[Kind::of(cell.0.bucket)].push(cell);
                 }
             }
         }
-        let mut tickets = self.frames.put(tx, Kind::Numbered, &numbered)?;
-        tickets.extend(self.frames.put(tx, Kind::Lobby, &lobby)?);
+        let mut tickets = self.frames.put(tx, Kind::Numbered, &cells.numbered)?;
+        tickets.extend(self.frames.put(tx, Kind::Lobby, &cells.lobby)?);
         Ok(Kept { results, tickets })
     }
 

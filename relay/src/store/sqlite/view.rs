@@ -24,7 +24,7 @@ use super::{
     settings::{number, put_setting},
     writer::Job,
 };
-use crate::store::{Assembled, ImportedBatch, Kind, StoreError};
+use crate::store::{Assembled, ByKind, ImportedBatch, Kind, StoreError};
 
 /// `log_seen` is the index of the digests of published cells, by kind, with the
 /// time of their batch and the sequence of its commit or import. A cell that was
@@ -232,13 +232,13 @@ pub(super) fn apply_import(
     imported: &Imported,
     cell_size: CellSize,
     buckets: BucketCount,
-) -> Result<[usize; 2], WriteError> {
-    let mut new = [0, 0];
+) -> Result<ByKind<usize>, WriteError> {
+    let mut new = ByKind::<usize>::default();
     for batch in &imported.batches {
         match import::import(tx, std::slice::from_ref(batch), cell_size, buckets) {
             Ok(stored) => {
-                for (new, stored) in new.iter_mut().zip(stored) {
-                    *new += stored;
+                for kind in Kind::ALL {
+                    new[kind] += stored[kind];
                 }
             }
             Err(WriteError::Store(StoreError::Unlinked | StoreError::Misused)) => (),

@@ -21,7 +21,7 @@ use super::{
     settings::{self, hold_name},
     view::{self, Apply, Imported},
 };
-use crate::store::{Closing, ImportedBatch, Kind, Post, StoreError};
+use crate::store::{ByKind, Closing, ImportedBatch, Kind, Post, StoreError};
 
 /// Maximum number of cells of one commit; further posts wait for the next.
 const GROUP_CELLS: usize = 1024;
@@ -241,9 +241,10 @@ impl Writer {
         self.imported(new)
     }
 
-    fn imported(&mut self, [numbered, lobby]: [usize; 2]) -> Result<(), StoreError> {
-        self.disk.closed(Kind::Numbered, numbered);
-        self.disk.closed(Kind::Lobby, lobby);
+    fn imported(&mut self, new: ByKind<usize>) -> Result<(), StoreError> {
+        for kind in Kind::ALL {
+            self.disk.closed(kind, new[kind]);
+        }
         self.trim_log()
     }
 

@@ -16,6 +16,7 @@ use tessera::wire::{BucketCount, CellSize};
 use tessera_relay::{
     cover::CoverRule,
     store::{
+        ByKind,
         log::{
             Fault, Limits, LogConfig, LogOptions, LogStore, Shared, StateDir, initialize, raise,
         },
@@ -48,7 +49,10 @@ pub(crate) fn options(cell_size: u32, buckets: u32, rule: CoverRule) -> LogOptio
         cell_size: size,
         buckets: BucketCount::try_from(buckets).unwrap(),
         capacity,
-        rules: [rule, CoverRule::FillTo(16)],
+        rules: ByKind {
+            numbered: rule,
+            lobby: CoverRule::FillTo(16),
+        },
         disk: None,
         rank: 0,
         post_tick: Duration::ZERO,

@@ -67,7 +67,7 @@ impl<L: Log> Process<L> {
         if commit.is_last() {
             self.next_key(state, kind, commit).await?;
         }
-        let before = state.kind(kind).position;
+        let before = state.kinds[kind].position;
         let position = match commit.is_last() {
             true => Position {
                 next: commit.i + 1,
@@ -100,7 +100,7 @@ impl<L: Log> Process<L> {
         state.parts.retain(|part, (of, _)| is_open(part, of));
         self.crash("applied")?;
         for header in headers {
-            let blur = state.kind(kind).rules.values().next();
+            let blur = state.kinds[kind].rules.values().next();
             let blur = blur.map_or(0, |rule| rule.blur(&mut random::system()));
             state.queue.set_blur(header.bucket, blur);
             state
@@ -109,7 +109,7 @@ impl<L: Log> Process<L> {
         }
         let published: HashSet<CellId> = digests.iter().map(cell_id).collect();
         state.queue.forget(&published);
-        state.kind_mut(kind).position = position;
+        state.kinds[kind].position = position;
         if commit.is_last() {
             if state.keys.get(kind, position.next).is_some() {
                 let erased = state.keys.erase_all_but(kind, position.next);
@@ -125,7 +125,7 @@ impl<L: Log> Process<L> {
     /// Compares a commit with what this process computed. Returns `true` if they
     /// are the same.
     fn compare(&self, state: &State, kind: Kind, commit: &Commit, batches: &[Assembled]) -> bool {
-        let Some(computed) = state.kind(kind).computed.as_ref() else {
+        let Some(computed) = state.kinds[kind].computed.as_ref() else {
             return false;
         };
         let own = |batch: &Assembled| {
@@ -162,7 +162,7 @@ impl<L: Log> Process<L> {
             }
             return Ok(());
         }
-        let is_read = state.kind(kind).marker.as_ref();
+        let is_read = state.kinds[kind].marker.as_ref();
         let is_read = is_read.is_some_and(|(seq, _)| *seq == commit.marker);
         if is_read && steps.contains(&(commit.i + 1)) {
             return Ok(());
@@ -232,7 +232,7 @@ impl<L: Log> Process<L> {
         published: &HashSet<CellId>,
         is_same: bool,
     ) {
-        let of_kind = state.kind_mut(kind);
+        let of_kind = &mut state.kinds[kind];
         let computed = of_kind.computed.take().filter(|_| is_same);
         let carried: HashSet<CellId> = computed
             .iter()
@@ -270,8 +270,7 @@ impl<L: Log> Process<L> {
         }
         for cell in again {
             gone.remove(&cell.id());
-            state
-                .kind_mut(kind)
+            state.kinds[kind]
                 .outbox
                 .push_back((cell, QueueClass::default()));
         }
@@ -279,7 +278,7 @@ impl<L: Log> Process<L> {
         if !is_read {
             self.seal_again(state, kind, commit.i);
         }
-        self.wake.flush(kind).notify_one();
-        self.wake.due(kind).notify_one();
+        self.wake.flush[kind].notify_one();
+        self.wake.due[kind].notify_one();
     }
 }

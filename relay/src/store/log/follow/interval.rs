@@ -14,31 +14,35 @@ impl<L: Log> Process<L> {
             let head = state.heads.get(bucket);
             head.is_none_or(|(epoch, _)| *epoch < marker.epoch)
         };
-        let position = &state.kind(kind).position;
+        let position = &state.kinds[kind].position;
         // A process that restarts within a close reads its marker again.
         let is_begun = position.step > 0 && marker.epoch > position.epoch;
-        is_begun || marker.closes(&self.buckets(kind)).iter().all(is_open)
+        is_begun
+            || marker
+                .closes(&kind.buckets(self.options.buckets))
+                .iter()
+                .all(is_open)
     }
 
     /// Ends the interval of the current index at its first valid marker.
     pub(super) fn end_interval(&self, state: &mut State, kind: Kind, seq: u64, marker: Marker) {
-        let next = state.kind(kind).position.next;
+        let next = state.kinds[kind].position.next;
         if let Err(error) = advance(state, kind, next, &marker.r.0) {
             tracing::error!(%error, "writing the key file failed");
             self.fail();
             return;
         }
-        let of_kind = state.kind_mut(kind);
+        let of_kind = &mut state.kinds[kind];
         of_kind.marker = Some((seq, marker));
         // Own frames of this index that were not read by now are not in the interval.
         self.seal_again(state, kind, next);
-        self.wake.due(kind).notify_one();
+        self.wake.due[kind].notify_one();
         self.change();
     }
 
     /// Puts the cells of frames in flight up to an index back into the outbox.
     pub(super) fn seal_again(&self, state: &mut State, kind: Kind, index: u64) {
-        let of_kind = state.kind_mut(kind);
+        let of_kind = &mut state.kinds[kind];
         let mut old: Vec<u64> = of_kind
             .in_flight
             .iter()
@@ -54,7 +58,7 @@ impl<L: Log> Process<L> {
                 }
             }
         }
-        self.wake.flush(kind).notify_one();
+        self.wake.flush[kind].notify_one();
     }
 }
 

@@ -188,7 +188,7 @@ fn waiting(
         }
     };
     let mut cells = HashSet::new();
-    for kind in [Kind::Numbered, Kind::Lobby] {
+    for kind in Kind::ALL {
         let step = frames::current_step(connection, kind)?;
         let has_key = keys.get(kind, step).is_some();
         report.require(has_key, Place::Pending, "the key of this step is missing");

@@ -26,7 +26,7 @@ const FIRST_STEP: u64 = 1;
 /// Creates the key file for a store from before version 3, which has no frames.
 pub(in super::super) fn first_keys(path: &Path) -> Result<KeyFile, OpenError> {
     let mut keys = KeyFile::open(&key_path(path))?;
-    for kind in [Kind::Numbered, Kind::Lobby] {
+    for kind in Kind::ALL {
         let put = keys.put(kind, FIRST_STEP, StepKey::random());
         put.map_err(PathError::at(keys.path()))?;
     }
@@ -44,7 +44,7 @@ pub(in super::super) fn seal_rows(
         "SELECT bucket, waited, cell FROM pending WHERE (bucket = ?2) = ?1
          ORDER BY waited DESC, digest",
     )?;
-    for kind in [Kind::Numbered, Kind::Lobby] {
+    for kind in Kind::ALL {
         let is_lobby = kind == Kind::Lobby;
         let rows: Vec<(u32, u32, Vec<u8>)> = select
             .query_map(params![is_lobby, BucketId::LOBBY.get()], |row| {
