@@ -4,7 +4,6 @@
 //! A backend must pass the contract in `tests/relay/contract.rs`.
 
 mod assemble;
-mod delegate;
 mod import;
 mod kind;
 pub mod log;
@@ -154,6 +153,13 @@ pub trait Store: Clone + Send + Sync + 'static {
     /// The public key that signs this store's batches.
     fn origin(&self) -> Origin;
 
+    /// The file with what was published, which answers all reads.
+    ///
+    /// # Errors
+    ///
+    /// If there is none any more.
+    fn published(&self) -> Result<&SqliteStore, StoreError>;
+
     /// Stores all of the cells or none; durable when it returns. A cell that is
     /// already waiting, or was published within retention (including cover), is
     /// ignored.
@@ -200,7 +206,9 @@ pub trait Store: Clone + Send + Sync + 'static {
         &self,
         kind: Kind,
         window: Window,
-    ) -> impl Future<Output = Result<Vec<OriginState>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<OriginState>, StoreError>> + Send {
+        async move { self.published()?.origins(kind, window).await }
+    }
 
     /// Visible headers of one origin after epoch `after`, by epoch and bucket: those
     /// of whole epochs, about `most` headers or fewer.
@@ -211,17 +219,24 @@ pub trait Store: Clone + Send + Sync + 'static {
         after: Option<u64>,
         most: usize,
         window: Window,
-    ) -> impl Future<Output = Result<Vec<BatchHeader>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<BatchHeader>, StoreError>> + Send {
+        let of = (origin, kind, after);
+        async move { self.published()?.headers(of, most, window).await }
+    }
 
     /// The last batch of each chain of an origin, also when it was deleted.
     fn heads(
         &self,
         origin: Origin,
         kind: Kind,
-    ) -> impl Future<Output = Result<Vec<Head>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Head>, StoreError>> + Send {
+        async move { self.published()?.heads(origin, kind).await }
+    }
 
     /// The proofs of forks, one for each origin that has forked.
-    fn forks(&self) -> impl Future<Output = Result<Vec<Fork>, StoreError>> + Send;
+    fn forks(&self) -> impl Future<Output = Result<Vec<Fork>, StoreError>> + Send {
+        async move { self.published()?.forks().await }
+    }
 
     /// Keeps the proof of a fork for ever. The first one of an origin is kept.
     fn keep_fork(&self, fork: Fork) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -230,14 +245,18 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn last_close(
         &self,
         kind: Kind,
-    ) -> impl Future<Output = Result<Option<LastClose>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<LastClose>, StoreError>> + Send {
+        async move { self.published()?.last_close(kind).await }
+    }
 
     /// The content of a bucket within the window.
     fn contents(
         &self,
         bucket: BucketId,
         window: Window,
-    ) -> impl Future<Output = Result<Contents, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Contents, StoreError>> + Send {
+        async move { self.published()?.contents(bucket, window).await }
+    }
 
     /// The bytes of one batch.
     fn batch(
@@ -245,7 +264,9 @@ pub trait Store: Clone + Send + Sync + 'static {
         bucket: BucketId,
         origin: Origin,
         epoch: u64,
-    ) -> impl Future<Output = Result<Found<Vec<u8>>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Found<Vec<u8>>, StoreError>> + Send {
+        async move { self.published()?.batch(bucket, origin, epoch).await }
+    }
 
     /// Passes the bytes of some batches of one chain to a function, in this order and
     /// not on the threads that answer, each time with what it returned before. Returns
@@ -256,7 +277,12 @@ pub trait Store: Clone + Send + Sync + 'static {
         epochs: Vec<u64>,
         first: T,
         add: impl FnMut(T, &[u8]) -> Result<Option<T>, StoreError> + Send + 'static,
-    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send {
+        async move {
+            let file = self.published()?;
+            file.fold_batches(chain, epochs, first, add).await
+        }
+    }
 
     /// One segment. It may exist before the batch that completes it is visible:
     /// the caller must compare its last epoch.
@@ -265,7 +291,9 @@ pub trait Store: Clone + Send + Sync + 'static {
         bucket: BucketId,
         origin: Origin,
         number: u64,
-    ) -> impl Future<Output = Result<Found<Segment>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Found<Segment>, StoreError>> + Send {
+        async move { self.published()?.segment(bucket, origin, number).await }
+    }
 
     /// Makes segments of complete runs that are not segments yet. Idempotent.
     fn seal(&self, buckets: &[BucketId]) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -281,7 +309,9 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Returns `true` if deletes of a kind are suspended because the clock jumped.
     /// Durable, so that a restart does not delete what the suspension protects.
-    fn held(&self, kind: Kind) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn held(&self, kind: Kind) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        async move { self.published()?.held(kind).await }
+    }
 
     /// Suspends or resumes deletes of a kind.
     fn hold(&self, kind: Kind, held: bool) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -264,6 +264,10 @@ impl<L: Log> Store for LogStore<L> {
         self.0.origin
     }
 
+    fn published(&self) -> Result<&SqliteStore, StoreError> {
+        Ok(&self.0.view)
+    }
+
     async fn put(&self, post: impl Into<Post> + Send) -> Result<(), StoreError> {
         self.0.post(post.into()).await
     }
@@ -298,8 +302,6 @@ impl<L: Log> Store for LogStore<L> {
             () = wake.imported[Kind::Lobby].notified() => Kind::Lobby,
         }
     }
-
-    crate::reads_from!(self => self.0.view);
 
     async fn keep_fork(&self, fork: Fork) -> Result<(), StoreError> {
         self.0.view.keep_fork(fork).await

@@ -151,13 +151,14 @@ impl SqliteStore {
         })))
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(writer::Reply<T>) -> Job) -> Result<T, StoreError> {
+    /// Lets the writer work, and waits until it has.
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.0
-            .jobs
-            .send(job(reply))
-            .await
-            .map_err(|_| StoreError::Failed)?;
+        let sent = self.0.jobs.send(Job::run(work, reply)).await;
+        sent.map_err(|_| StoreError::Failed)?;
         answer.await.map_err(|_| StoreError::Failed)?
     }
 
@@ -172,9 +173,98 @@ impl SqliteStore {
     }
 }
 
+/// What was published, for the stores that keep it in a file.
+impl SqliteStore {
+    pub(super) async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
+        let own = self.0.origin;
+        self.read(move |connection| read::last_close(connection, own, kind))
+            .await
+    }
+
+    pub(super) async fn origins(
+        &self,
+        kind: Kind,
+        window: Window,
+    ) -> Result<Vec<OriginState>, StoreError> {
+        let own = self.0.origin;
+        self.read(move |connection| import::origins(connection, own, kind, window))
+            .await
+    }
+
+    pub(super) async fn headers(
+        &self,
+        of: (Origin, Kind, Option<u64>),
+        most: usize,
+        window: Window,
+    ) -> Result<Vec<BatchHeader>, StoreError> {
+        let own = self.0.origin;
+        self.read(move |connection| import::headers(connection, own, of, most, window))
+            .await
+    }
+
+    pub(super) async fn heads(&self, origin: Origin, kind: Kind) -> Result<Vec<Head>, StoreError> {
+        self.read(move |connection| import::heads(connection, origin, kind))
+            .await
+    }
+
+    pub(super) async fn forks(&self) -> Result<Vec<Fork>, StoreError> {
+        self.read(import::forks).await
+    }
+
+    pub(super) async fn contents(
+        &self,
+        bucket: BucketId,
+        window: Window,
+    ) -> Result<Contents, StoreError> {
+        let own = self.0.origin;
+        self.read(move |connection| read::contents(connection, own, bucket, window))
+            .await
+    }
+
+    pub(super) async fn batch(
+        &self,
+        bucket: BucketId,
+        origin: Origin,
+        epoch: u64,
+    ) -> Result<Found<Vec<u8>>, StoreError> {
+        self.read(move |connection| read::batch(connection, bucket, origin, epoch))
+            .await
+    }
+
+    pub(super) async fn fold_batches<T: Send + 'static>(
+        &self,
+        chain: (BucketId, Origin),
+        epochs: Vec<u64>,
+        first: T,
+        add: impl FnMut(T, &[u8]) -> Result<Option<T>, StoreError> + Send + 'static,
+    ) -> Result<Option<T>, StoreError> {
+        self.read(move |connection| read::fold_batches(connection, chain, &epochs, first, add))
+            .await?
+    }
+
+    pub(super) async fn segment(
+        &self,
+        bucket: BucketId,
+        origin: Origin,
+        number: u64,
+    ) -> Result<Found<Segment>, StoreError> {
+        self.read(move |connection| read::segment(connection, bucket, origin, number))
+            .await
+    }
+
+    pub(super) async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
+        self.read(move |connection| read::held(connection, kind))
+            .await
+    }
+}
+
 impl Store for SqliteStore {
     fn origin(&self) -> Origin {
         self.0.origin
+    }
+
+    fn published(&self) -> Result<&SqliteStore, StoreError> {
+        Ok(self)
     }
 
     async fn put(&self, post: impl Into<Post> + Send) -> Result<(), StoreError> {
@@ -193,95 +283,22 @@ impl Store for SqliteStore {
     async fn close(&self, closing: Closing) -> Result<(), StoreError> {
         let mut left = Some(closing);
         while let Some(closing) = left {
-            left = self
-                .ask(|reply| Job::Close(Box::new(closing), reply))
-                .await?;
+            left = self.ask(|writer| writer.close(closing)).await?;
         }
         Ok(())
     }
 
     async fn end_epoch(&self, kind: Kind, most_waited: u8) -> Result<(), StoreError> {
-        self.ask(|reply| Job::EndEpoch(kind, most_waited, reply))
-            .await
-    }
-
-    async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
-        let own = self.0.origin;
-        self.read(move |connection| read::last_close(connection, own, kind))
+        self.ask(move |writer| writer.end_epoch(kind, most_waited))
             .await
     }
 
     async fn import(&self, batches: Vec<ImportedBatch>) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Import(batches, reply)).await
-    }
-
-    async fn origins(&self, kind: Kind, window: Window) -> Result<Vec<OriginState>, StoreError> {
-        let own = self.0.origin;
-        self.read(move |connection| import::origins(connection, own, kind, window))
-            .await
-    }
-
-    async fn headers(
-        &self,
-        origin: Origin,
-        kind: Kind,
-        after: Option<u64>,
-        most: usize,
-        window: Window,
-    ) -> Result<Vec<BatchHeader>, StoreError> {
-        let own = self.0.origin;
-        let of = (origin, kind, after);
-        self.read(move |connection| import::headers(connection, own, of, most, window))
-            .await
-    }
-
-    async fn heads(&self, origin: Origin, kind: Kind) -> Result<Vec<Head>, StoreError> {
-        self.read(move |connection| import::heads(connection, origin, kind))
-            .await
-    }
-
-    async fn forks(&self) -> Result<Vec<Fork>, StoreError> {
-        self.read(import::forks).await
+        self.ask(move |writer| writer.import(&batches)).await
     }
 
     async fn keep_fork(&self, fork: Fork) -> Result<(), StoreError> {
-        self.ask(|reply| Job::KeepFork(Box::new(fork), reply)).await
-    }
-
-    async fn contents(&self, bucket: BucketId, window: Window) -> Result<Contents, StoreError> {
-        let own = self.0.origin;
-        self.read(move |connection| read::contents(connection, own, bucket, window))
-            .await
-    }
-
-    async fn batch(
-        &self,
-        bucket: BucketId,
-        origin: Origin,
-        epoch: u64,
-    ) -> Result<Found<Vec<u8>>, StoreError> {
-        self.read(move |connection| read::batch(connection, bucket, origin, epoch))
-            .await
-    }
-
-    async fn fold_batches<T: Send + 'static>(
-        &self,
-        chain: (BucketId, Origin),
-        epochs: Vec<u64>,
-        first: T,
-        add: impl FnMut(T, &[u8]) -> Result<Option<T>, StoreError> + Send + 'static,
-    ) -> Result<Option<T>, StoreError> {
-        self.read(move |connection| read::fold_batches(connection, chain, &epochs, first, add))
-            .await?
-    }
-
-    async fn segment(
-        &self,
-        bucket: BucketId,
-        origin: Origin,
-        number: u64,
-    ) -> Result<Found<Segment>, StoreError> {
-        self.read(move |connection| read::segment(connection, bucket, origin, number))
+        self.ask(move |writer| writer.write(|tx, _| Ok(import::keep_fork(tx, &fork)?)))
             .await
     }
 
@@ -296,21 +313,17 @@ impl Store for SqliteStore {
             if due.is_empty() {
                 return Ok(());
             }
-            self.ask(|reply| Job::Seal(due, reply)).await?;
+            self.ask(move |writer| writer.write(|tx, _| segment::seal(tx, &due)))
+                .await?;
         }
     }
 
     async fn expire(&self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
-        self.ask(|reply| Job::Expire(kind, before, reply)).await
-    }
-
-    async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
-        self.read(move |connection| read::held(connection, kind))
-            .await
+        self.ask(move |writer| writer.expire(kind, before)).await
     }
 
     async fn hold(&self, kind: Kind, held: bool) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Hold(kind, held, reply)).await
+        self.ask(move |writer| writer.hold(kind, held)).await
     }
 
     fn writable(&self) -> Result<(), StoreError> {
@@ -328,8 +341,11 @@ impl Store for SqliteStore {
     }
 
     async fn shutdown(&self) {
+        let (reply, stopped) = oneshot::channel();
         // A writer that has already stopped has nothing to finish.
-        let _ = self.ask(Job::Stop).await;
+        if self.0.jobs.send(Job::Stop(reply)).await.is_ok() {
+            let _ = stopped.await;
+        }
     }
 }
 

@@ -22,7 +22,6 @@ use super::{
     lock::lock,
     schema::{self, integer, unsigned},
     settings::{number, put_setting},
-    writer::Job,
 };
 use crate::store::{Assembled, ByKind, ImportedBatch, Kind, StoreError};
 
@@ -129,7 +128,7 @@ impl SqliteStore {
 
     /// Applies one step of a close.
     pub(crate) async fn apply(&self, apply: Apply) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Apply(Box::new(apply), reply)).await
+        self.ask(move |writer| writer.apply(&apply)).await
     }
 
     /// The batches that an import would store now; fails as that would.
@@ -137,13 +136,15 @@ impl SqliteStore {
         &self,
         batches: Vec<ImportedBatch>,
     ) -> Result<Vec<ImportedBatch>, StoreError> {
-        self.ask(|reply| Job::CheckImport(batches, reply)).await
+        self.ask(move |writer| {
+            writer.write(|tx, parts| import::check(tx, batches, parts.cell_size, parts.buckets))
+        })
+        .await
     }
 
     /// Stores batches of other origins; passes over those that do not follow.
     pub(crate) async fn apply_import(&self, imported: Imported) -> Result<(), StoreError> {
-        self.ask(|reply| Job::ApplyImport(Box::new(imported), reply))
-            .await
+        self.ask(move |writer| writer.apply_import(&imported)).await
     }
 
     /// Which of these cells were published in a batch of this kind that closed at
@@ -179,7 +180,8 @@ impl SqliteStore {
 
     /// Keeps the level of the store.
     pub(crate) async fn set_level(&self, level: u32) -> Result<(), StoreError> {
-        self.ask(|reply| Job::SetLevel(level, reply)).await
+        self.ask(move |writer| writer.write(|tx, _| set_level(tx, level)))
+            .await
     }
 
     /// Deletes a part of the digests of batches that closed before a time.
@@ -189,13 +191,13 @@ impl SqliteStore {
         before: UnixTime,
         number: u64,
     ) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Sweep(kind, before, number, reply))
+        self.ask(move |writer| writer.write(|tx, _| sweep(tx, kind, before, number)))
             .await
     }
 }
 
 /// Writes the level of the store.
-pub(super) fn set_level(tx: &Transaction<'_>, level: u32) -> Result<(), WriteError> {
+fn set_level(tx: &Transaction<'_>, level: u32) -> Result<(), WriteError> {
     tx.execute("DELETE FROM setting WHERE name = ?1", [LEVEL])?;
     Ok(put_setting(tx, LEVEL, &level.to_be_bytes())?)
 }
@@ -276,7 +278,7 @@ fn read_from(tx: &Transaction<'_>, seq: u64) -> Result<(), WriteError> {
 }
 
 /// Deletes the old digests of one of [`SWEEPS`] parts of the index.
-pub(super) fn sweep(
+fn sweep(
     tx: &Transaction<'_>,
     kind: Kind,
     before: UnixTime,

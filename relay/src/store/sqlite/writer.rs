@@ -4,10 +4,7 @@
 use std::{collections::HashMap, fs::File, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tessera::{
-    base::UnixTime,
-    wire::{Fork, MAX_ENTRIES},
-};
+use tessera::{base::UnixTime, wire::MAX_ENTRIES};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
@@ -17,7 +14,7 @@ use super::{
     expire, import,
     parts::Parts,
     reader_gate::ReaderGate,
-    schema, segment,
+    schema,
     settings::{self, hold_name},
     view::{self, Apply, Imported},
 };
@@ -34,30 +31,22 @@ const TRUNCATE_BUSY: Duration = Duration::from_millis(20);
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// A request to the writer. It is executed even if nobody waits for the reply.
+/// A request to the writer.
 pub(super) enum Job {
+    /// Posts that wait at the same time are stored together.
     Put(Post, Reply<()>),
-    /// Replies with the buckets that are left to close.
-    Close(Box<Closing>, Reply<Option<Closing>>),
-    /// Drops cells that more closes than this left behind.
-    EndEpoch(Kind, u8, Reply<()>),
-    Import(Vec<ImportedBatch>, Reply<()>),
-    /// Replies with the batches that an import would store.
-    CheckImport(Vec<ImportedBatch>, Reply<Vec<ImportedBatch>>),
-    /// Imports into a view.
-    ApplyImport(Box<Imported>, Reply<()>),
-    KeepFork(Box<Fork>, Reply<()>),
-    Seal(Vec<segment::Due>, Reply<()>),
-    /// Replies whether there was anything to delete.
-    Expire(Kind, UnixTime, Reply<bool>),
-    Hold(Kind, bool, Reply<()>),
-    /// Applies a step of a close to a view.
-    Apply(Box<Apply>, Reply<()>),
-    /// Deletes a part of a view's digests of batches closed before a time.
-    Sweep(Kind, UnixTime, u64, Reply<()>),
-    /// Keeps the level of a view's store.
-    SetLevel(u32, Reply<()>),
+    Run(Box<dyn FnOnce(&mut Writer) + Send>),
     Stop(Reply<()>),
+}
+
+impl Job {
+    /// Work for the writer. It is done even if nobody waits for the reply.
+    pub(super) fn run<T: Send + 'static>(
+        work: impl FnOnce(&mut Writer) -> Result<T, StoreError> + Send + 'static,
+        reply: Reply<T>,
+    ) -> Self {
+        Self::Run(Box::new(|writer| reply_with(reply, work(writer))))
+    }
 }
 
 /// The state of the thread.
@@ -84,36 +73,7 @@ impl Writer {
                         reply_with(reply, result);
                     }
                 }
-                Job::Close(closing, reply) => reply_with(reply, self.close(*closing)),
-                Job::EndEpoch(kind, most, reply) => reply_with(reply, self.end_epoch(kind, most)),
-                Job::Import(batches, reply) => reply_with(reply, self.import(&batches)),
-                Job::CheckImport(batches, reply) => {
-                    let checked = self.write(|tx, parts| {
-                        import::check(tx, batches, parts.cell_size, parts.buckets)
-                    });
-                    reply_with(reply, checked);
-                }
-                Job::ApplyImport(imported, reply) => {
-                    reply_with(reply, self.apply_import(&imported));
-                }
-                Job::KeepFork(fork, reply) => {
-                    reply_with(reply, self.write(|tx, _| Ok(import::keep_fork(tx, &fork)?)));
-                }
-                Job::Seal(due, reply) => {
-                    reply_with(reply, self.write(|tx, _| segment::seal(tx, &due)));
-                }
-                Job::Expire(kind, before, reply) => reply_with(reply, self.expire(kind, before)),
-                Job::Hold(kind, held, reply) => reply_with(reply, self.hold(kind, held)),
-                Job::Apply(apply, reply) => reply_with(reply, self.apply(&apply)),
-                Job::Sweep(kind, before, number, reply) => {
-                    reply_with(
-                        reply,
-                        self.write(|tx, _| view::sweep(tx, kind, before, number)),
-                    );
-                }
-                Job::SetLevel(level, reply) => {
-                    reply_with(reply, self.write(|tx, _| view::set_level(tx, level)));
-                }
+                Job::Run(work) => work(&mut self),
                 Job::Stop(reply) => {
                     let _ = self.truncate_log(BUSY);
                     drop((self, lock));
@@ -148,7 +108,7 @@ impl Writer {
 
     /// Closes as many buckets as one transaction takes, and returns the rest: posts
     /// are stored in between.
-    fn close(&mut self, mut closing: Closing) -> Result<Option<Closing>, StoreError> {
+    pub(super) fn close(&mut self, mut closing: Closing) -> Result<Option<Closing>, StoreError> {
         let mut cover = std::mem::take(&mut closing.cover);
         let (mut closed, mut looked_at) = (Vec::new(), 0);
         let written = self.write(|tx, parts| {
@@ -192,7 +152,7 @@ impl Writer {
 
     /// Seals left-behind cells under the next key, deletes the frames of this epoch,
     /// and erases their key.
-    fn end_epoch(&mut self, kind: Kind, most_waited: u8) -> Result<(), StoreError> {
+    pub(super) fn end_epoch(&mut self, kind: Kind, most_waited: u8) -> Result<(), StoreError> {
         if self.parts.queue.drop_stale(kind, most_waited) {
             tracing::warn!(?kind, "cells that waited too long were dropped");
         }
@@ -225,7 +185,7 @@ impl Writer {
         self.trim_log()
     }
 
-    fn import(&mut self, batches: &[ImportedBatch]) -> Result<(), StoreError> {
+    pub(super) fn import(&mut self, batches: &[ImportedBatch]) -> Result<(), StoreError> {
         let bytes = batches.iter().map(|batch| batch.assembled().bytes.len());
         if !self.has_room(bytes.sum::<usize>() as u64)? {
             return Err(StoreError::Full);
@@ -235,7 +195,8 @@ impl Writer {
         self.imported(new)
     }
 
-    fn apply_import(&mut self, imported: &Imported) -> Result<(), StoreError> {
+    /// Imports into a view.
+    pub(super) fn apply_import(&mut self, imported: &Imported) -> Result<(), StoreError> {
         let new = self
             .write(|tx, parts| view::apply_import(tx, imported, parts.cell_size, parts.buckets))?;
         self.imported(new)
@@ -248,7 +209,8 @@ impl Writer {
         self.trim_log()
     }
 
-    fn expire(&mut self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
+    /// Returns `true` if there was anything to delete.
+    pub(super) fn expire(&mut self, kind: Kind, before: UnixTime) -> Result<bool, StoreError> {
         let secure = |connection: &Connection, on| {
             schema::secure_delete(connection, on).map_err(|error| store_error(&error))
         };
@@ -260,13 +222,14 @@ impl Writer {
         Ok(expired.any)
     }
 
-    fn apply(&mut self, apply: &Apply) -> Result<(), StoreError> {
+    /// Applies a step of a close to a view.
+    pub(super) fn apply(&mut self, apply: &Apply) -> Result<(), StoreError> {
         self.write(|tx, _| view::apply(tx, apply))?;
         self.disk.closed(apply.kind, apply.batches.len());
         self.trim_log()
     }
 
-    fn hold(&mut self, kind: Kind, held: bool) -> Result<(), StoreError> {
+    pub(super) fn hold(&mut self, kind: Kind, held: bool) -> Result<(), StoreError> {
         self.write(|tx, _| {
             tx.execute("DELETE FROM setting WHERE name = ?1", [hold_name(kind)])?;
             if held {
@@ -278,7 +241,7 @@ impl Writer {
 
     /// Runs one transaction. Once the file proves to be damaged, it is not written
     /// any more: acknowledged cells might be lost.
-    fn write<T>(
+    pub(super) fn write<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>, &mut Parts) -> Result<T, WriteError>,
     ) -> Result<T, StoreError> {

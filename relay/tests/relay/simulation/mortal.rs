@@ -12,7 +12,7 @@ use tessera::{
     base::UnixTime,
     wire::{BucketId, Fork, Origin},
 };
-use tessera_relay::store::{Closing, ImportedBatch, Kind, LastClose, Post, Store, StoreError};
+use tessera_relay::store::{Closing, ImportedBatch, Kind, Post, SqliteStore, Store, StoreError};
 
 /// Counts the steps that write; crashes before or after one of them, and does
 /// nothing from then on.
@@ -113,11 +113,9 @@ impl<S: Store> Store for Mortal<S> {
         self.step(self.store.keep_fork(fork)).await
     }
 
-    async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
-        self.living()?.last_close(kind).await
+    fn published(&self) -> Result<&SqliteStore, StoreError> {
+        self.living()?.published()
     }
-
-    tessera_relay::reads_from!(self => self.living()?);
 
     fn writable(&self) -> Result<(), StoreError> {
         self.store.writable()

@@ -17,11 +17,8 @@ impl<L: Log> Process<L> {
         let position = &state.kinds[kind].position;
         // A process that restarts within a close reads its marker again.
         let is_begun = position.step > 0 && marker.epoch > position.epoch;
-        is_begun
-            || marker
-                .closes(&kind.buckets(self.options.buckets))
-                .iter()
-                .all(is_open)
+        let all = kind.buckets(self.options.buckets);
+        is_begun || marker.closes(&all).iter().all(is_open)
     }
 
     /// Ends the interval of the current index at its first valid marker.
