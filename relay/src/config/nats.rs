@@ -1,6 +1,11 @@
 //! Flags about a store that several relays share: `--storage nats://…`.
 
-use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -52,6 +57,12 @@ pub struct NatsArgs {
 }
 
 impl NatsArgs {
+    /// The directory of this member; empty if none is given.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.state_dir.as_deref().unwrap_or("".as_ref())
+    }
+
     /// Checks that the flags fit to the store.
     pub(super) fn check(&self, storage: &Storage) -> Result<(), ConfigError> {
         let given = [

@@ -77,6 +77,20 @@ pub enum Storage {
     Nats(LogUrl),
 }
 
+impl Storage {
+    /// The log of a store that several relays share. `flag` needs such a store.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NotShared`].
+    pub const fn log(&self, flag: &'static str) -> Result<&LogUrl, ConfigError> {
+        match self {
+            Self::Nats(url) => Ok(url),
+            Self::Sqlite(_) => Err(ConfigError::NotShared(flag)),
+        }
+    }
+}
+
 impl FromStr for Storage {
     type Err = &'static str;
 

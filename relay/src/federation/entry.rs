@@ -5,7 +5,7 @@ use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use clap::Args;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use tessera::wire::{Origin, OriginKey, hex};
+use tessera::wire::{Origin, hex};
 use zeroize::Zeroizing;
 
 use super::{Identity, Member, Pin};
@@ -131,7 +131,7 @@ pub(crate) async fn origin(config: &Config) -> Result<Origin, EntryError> {
         Storage::Nats(_) => {
             let directory = config.nats.state_dir.as_ref();
             let state = StateDir::open(directory.ok_or(EntryError::StateDir)?)?;
-            return Ok(OriginKey::from_seed(state.seed()).origin());
+            return Ok(state.origin());
         }
     };
     let store = SqliteStore::open(path, &store_options(config)?)?;

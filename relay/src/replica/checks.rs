@@ -8,7 +8,7 @@ use tessera::wire::Origin;
 use zeroize::Zeroizing;
 
 use super::{
-    ReplicaError,
+    ReplicaError, open_state,
     servers::{self, Server},
     streams::{self, Limits, StreamConfig},
 };
@@ -16,7 +16,7 @@ use crate::{
     config::{Config, LogUrl, NatsArgs},
     files::PathError,
     store::log::{
-        LogError,
+        LogError, StateDir,
         nats::{Nats, NatsOptions, Nkey},
     },
 };
@@ -81,6 +81,18 @@ pub fn connect(url: &LogUrl, flags: &NatsArgs) -> Result<Nats, ReplicaError> {
         ca: flags.nats_ca.clone(),
         nkey: nkey.transpose()?,
     })?)
+}
+
+/// Opens the keys of this member and connects to its log, which must fit.
+///
+/// # Errors
+///
+/// The first check that fails, or as for [`connect`] and [`open_state`].
+pub async fn open(config: &Config, url: &LogUrl) -> Result<(StateDir, Nats), ReplicaError> {
+    let state = open_state(config.nats.directory())?;
+    let log = connect(url, &config.nats)?;
+    check(config, url, &log, state.origin()).await?;
+    Ok((state, log))
 }
 
 /// Checks servers and streams, and that the store is that of this origin.

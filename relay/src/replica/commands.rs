@@ -5,7 +5,7 @@ use std::{io::Read as _, path::PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{ReplicaError, member};
-use crate::config::{ConfigError, Storage};
+use crate::config::Storage;
 
 /// Commands about the members of a store that several relays share.
 #[derive(Debug, Subcommand)]
@@ -70,9 +70,6 @@ const ADMISSION_LEN: u64 = 4096;
 
 impl MemberArgs {
     fn service(&self) -> Result<&str, ReplicaError> {
-        match &self.storage {
-            Storage::Nats(url) => Ok(&url.id),
-            Storage::Sqlite(_) => Err(ConfigError::NotShared("state-dir").into()),
-        }
+        Ok(&self.storage.log("state-dir")?.id)
     }
 }

@@ -1,10 +1,6 @@
 //! The command `store`.
 
-use std::time::{Duration, Instant};
-
 use clap::{Args, Subcommand};
-use tessera::wire::OriginKey;
-use tokio::time::sleep;
 
 use super::{ReplicaError, checks, open_state, servers, streams};
 use crate::{
@@ -15,15 +11,11 @@ use crate::{
         Kind,
         log::{
             LEVEL, Log as _, LogConfig, LogError, LogOpenError, StateDir, Stream, adopt,
-            first_steps, initialize, nats::Nats, raise,
+            first_steps, initialize, nats::Nats, patiently, raise,
         },
         sqlite::{History, OpenError, check},
     },
 };
-
-/// How long a new stream may be without a leader.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// Commands about a store that several relays share.
 #[derive(Debug, Subcommand)]
@@ -86,9 +78,7 @@ impl StoreCommand {
 async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
     let config = &args.config;
     config.check()?;
-    let Storage::Nats(url) = &config.storage.url else {
-        return Err(ConfigError::NotShared("replicas").into());
-    };
+    let url = config.storage.url.log("replicas")?;
     servers::check(&config.nats.nats_monitor).await?;
     let log = checks::connect(url, &config.nats)?;
     let published = streams::name(&url.id, "P");
@@ -98,7 +88,7 @@ async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
     {
         return Err(ReplicaError::StoreExists(published));
     }
-    let directory = config.nats.state_dir.as_deref().unwrap_or("".as_ref());
+    let directory = config.nats.directory();
     let history = args.from.as_ref().map(|from| history(from, config));
     let history = history.transpose()?;
     let steps = match &history {
@@ -119,7 +109,7 @@ async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
     if is_other || !is_at(Kind::Numbered, steps[0]) || !is_at(Kind::Lobby, steps[1]) {
         return Err(ReplicaError::StateExists(directory.to_owned()));
     }
-    let origin = OriginKey::from_seed(state.seed()).origin();
+    let origin = state.origin();
     let limits = checks::limits(config, args.replicas);
     for wanted in streams::configs(&url.id, &limits, origin) {
         let found = checks::create(&log, &wanted).await?;
@@ -132,15 +122,17 @@ async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
     let settings = log_options(config, &cover.rule)?.config;
     let mut moved = String::new();
     match history {
-        None => write_settings(&log, &settings)
-            .await
-            .map_err(LogOpenError::Log)?,
+        None => write_settings(&log, &settings).await?,
         Some(history) => {
             let incomplete = |error| ReplicaError::MoveIncomplete {
                 id: url.id.clone(),
                 error,
             };
-            leaders(&log).await.map_err(LogOpenError::Log)?;
+            // The new streams answer once they have leaders.
+            let answered = patiently(async || log.info(Stream::Published).await).await;
+            if let Err(error @ LogError::Unavailable) = answered {
+                return Err(LogOpenError::Log(error).into());
+            }
             adopt(&log, &settings, &history).await.map_err(incomplete)?;
             let path = args.from.as_ref().map(ToString::to_string);
             let path = path.unwrap_or_default();
@@ -150,9 +142,7 @@ async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
             moved = format!(" {closes} closes were moved from {path}, which has a new name.");
         }
     }
-    raise_patiently(&log, &state)
-        .await
-        .map_err(LogOpenError::Log)?;
+    raise_patiently(&log, &state).await?;
     Ok(format!(
         "store {} on {} servers, origin {origin}.{moved} Start the first relay with the same settings",
         url.id, args.replicas
@@ -162,16 +152,9 @@ async fn init(args: &InitArgs) -> Result<String, ReplicaError> {
 /// Raises the level of a store that exists.
 async fn raise_store(config: &Config) -> Result<String, ReplicaError> {
     config.check()?;
-    let Storage::Nats(url) = &config.storage.url else {
-        return Err(ConfigError::NotShared("state-dir").into());
-    };
-    let state = open_state(config.nats.state_dir.as_deref().unwrap_or("".as_ref()))?;
-    let log = checks::connect(url, &config.nats)?;
-    let origin = OriginKey::from_seed(state.seed()).origin();
-    checks::check(config, url, &log, origin).await?;
-    raise_patiently(&log, &state)
-        .await
-        .map_err(LogOpenError::Log)?;
+    let url = config.storage.url.log("state-dir")?;
+    let (state, log) = checks::open(config, url).await?;
+    raise_patiently(&log, &state).await?;
     Ok(format!(
         "store {} has level {LEVEL}: relays of versions that do not know it stop with LOG_NEWER",
         url.id
@@ -179,14 +162,9 @@ async fn raise_store(config: &Config) -> Result<String, ReplicaError> {
 }
 
 /// Writes the record again if there is no answer: a second one changes nothing.
-async fn raise_patiently(log: &Nats, state: &StateDir) -> Result<(), LogError> {
-    let start = Instant::now();
-    loop {
-        match raise(log, state.seed()).await {
-            Err(LogError::Unavailable) if start.elapsed() < PATIENCE => sleep(PAUSE).await,
-            raised => return raised,
-        }
-    }
+async fn raise_patiently(log: &Nats, state: &StateDir) -> Result<(), LogOpenError> {
+    let raised = patiently(async || raise(log, state.seed()).await).await;
+    Ok(raised?)
 }
 
 /// Opens the store that is moved, in which no cell may wait.
@@ -206,31 +184,18 @@ fn history(from: &Storage, config: &Config) -> Result<History, ReplicaError> {
     }
 }
 
-/// Waits until the new streams have leaders.
-async fn leaders(log: &Nats) -> Result<(), LogError> {
-    let start = Instant::now();
-    while let Err(LogError::Unavailable) = log.info(Stream::Published).await {
-        if start.elapsed() > PATIENCE {
-            return Err(LogError::Unavailable);
-        }
-        sleep(PAUSE).await;
-    }
-    Ok(())
-}
-
 /// Writes the settings. A new stream answers once its leader is elected; a try without an
 /// answer may have written them.
-async fn write_settings(log: &Nats, settings: &LogConfig) -> Result<(), LogError> {
-    let start = Instant::now();
+async fn write_settings(log: &Nats, settings: &LogConfig) -> Result<(), LogOpenError> {
     let mut is_unknown = false;
-    loop {
-        match initialize(log, settings).await {
-            Err(LogError::Unavailable) if start.elapsed() < PATIENCE => is_unknown = true,
-            Err(LogError::Refused) if is_unknown => return Ok(()),
-            written => return written,
+    let write = async || match initialize(log, settings).await {
+        Err(LogError::Refused) if is_unknown => Ok(()),
+        written => {
+            is_unknown |= written == Err(LogError::Unavailable);
+            written
         }
-        sleep(PAUSE).await;
-    }
+    };
+    Ok(patiently(write).await?)
 }
 
 fn replicas(text: &str) -> Result<u8, &'static str> {

@@ -113,9 +113,8 @@ impl Relay<LogStore<Nats>> {
     /// One of [`RunError`].
     pub async fn open_shared(config: Config) -> Result<Self, RunError> {
         config.check()?;
-        let Storage::Nats(url) = &config.storage.url else {
-            return Err(ReplicaError::from(ConfigError::NotShared("state-dir")).into());
-        };
+        let url = config.storage.url.log("state-dir");
+        let url = url.map_err(ReplicaError::from)?;
         let cover = config.cover.build().map_err(ConfigError::from)?;
         let store = shared::open(&config, url, &cover.rule).await?;
         Self::with(config, store)

@@ -1,11 +1,9 @@
 //! Opening a store that several relays share.
 
-use tessera::wire::OriginKey;
-
 use crate::{
     config::{Config, ConfigError, LogUrl},
     cover::{CoverRule, LOBBY_CELLS},
-    replica::{ReplicaError, checks, open_state},
+    replica::{ReplicaError, checks},
     store::{
         ByKind,
         log::{Fault, Limits, LogConfig, LogOptions, LogStore, Shared, nats::Nats},
@@ -19,10 +17,7 @@ pub(super) async fn open(
     url: &LogUrl,
     rule: &CoverRule,
 ) -> Result<LogStore<Nats>, ReplicaError> {
-    let state = open_state(config.nats.state_dir.as_deref().unwrap_or("".as_ref()))?;
-    let log = checks::connect(url, &config.nats)?;
-    let origin = OriginKey::from_seed(state.seed()).origin();
-    checks::check(config, url, &log, origin).await?;
+    let (state, log) = checks::open(config, url).await?;
     let store = LogStore::open(log, state, log_options(config, rule)?)?;
     store.ready().await?;
     Ok(store)

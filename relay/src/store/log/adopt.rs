@@ -1,10 +1,7 @@
 //! Moving the store of one relay into a log: each of its closes becomes a commit, so
 //! that every process reads the same history, and its chains go on.
 
-use std::time::{Duration, Instant};
-
 use sha2::{Digest as _, Sha256};
-use tokio::time::sleep;
 
 use super::{
     Item, Log, LogConfig, LogError, Subject,
@@ -13,12 +10,9 @@ use super::{
     hex::Hex,
     initialize,
     level::FIRST,
+    patiently,
 };
 use crate::store::{Assembled, Kind, StoreError, sqlite::History};
-
-/// How long a publication is repeated.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// The steps of the ratchets with which the first process of a moved store begins:
 /// numbered and lobby.
@@ -87,21 +81,11 @@ async fn publish_batch(
     for part in batch.bytes.chunks(PART) {
         parts.push(publish(log, Subject::new(kind, Item::Part), part).await?);
     }
-    Ok(CommittedBatch {
-        bucket: batch.header.bucket.get(),
-        sha256: Hex(Sha256::digest(&batch.bytes).into()),
-        parts,
-    })
+    Ok(CommittedBatch::new(batch, parts))
 }
 
 /// Publishes a message, again if there is no answer: a second part is not referred to,
 /// a second commit is void.
 async fn publish(log: &impl Log, subject: Subject, bytes: &[u8]) -> Result<u64, LogError> {
-    let start = Instant::now();
-    loop {
-        match log.publish(subject, bytes.to_vec()).await {
-            Err(LogError::Unavailable) if start.elapsed() < PATIENCE => sleep(PAUSE).await,
-            published => return published,
-        }
-    }
+    patiently(async || log.publish(subject, bytes.to_vec()).await).await
 }

@@ -69,7 +69,8 @@ impl<L: Log> Process<L> {
         }
         let computed = self.compute(kind, marker).await?;
         let turn = self.options.limits.commit_turn * self.options.rank;
-        if !self.applied_within(kind, marker.i, turn).await {
+        let is_applied = |state: &State| state.kinds[kind].position.next > marker.i;
+        if !self.reaches(turn, is_applied).await {
             self.publish_close(kind, seq, marker, &computed).await?;
         }
         Ok(())
@@ -155,17 +156,14 @@ impl<L: Log> Process<L> {
         self.log.publish(subject, input).await?;
         self.crash("input")?;
         for (number, batches) in (0..count).zip(steps) {
-            let (prev, level) = {
-                let state = self.state.lock().await;
-                let position = state.kinds[kind].position;
-                if position.next != marker.i {
-                    return Ok(());
-                }
-                if position.step > number {
-                    continue;
-                }
-                (position.commit, state.level)
-            };
+            let position = self.state.lock().await.kinds[kind].position;
+            if position.next != marker.i {
+                return Ok(());
+            }
+            if position.step > number {
+                continue;
+            }
+            let level = self.health.level();
             let mut committed = Vec::new();
             for batch in batches {
                 let subject = Subject::new(kind, Item::Part);
@@ -180,7 +178,7 @@ impl<L: Log> Process<L> {
                 epoch: marker.epoch,
                 at: marker.at,
                 marker: seq,
-                prev: Hex(prev),
+                prev: Hex(position.commit),
                 input: Hex(computed.input),
                 r: Hex(Sha256::digest(marker.r.0).into()),
                 config: Hex(self.config_hash),
@@ -196,7 +194,11 @@ impl<L: Log> Process<L> {
             self.crash("commit")?;
             self.wake.reader(Stream::Published).notify_one();
             self.log.kick().await;
-            if !self.step_applied(kind, marker.i, number).await {
+            let is_applied = |state: &State| {
+                let position = state.kinds[kind].position;
+                position.next > marker.i || position.step > number
+            };
+            if !self.reaches(READ, is_applied).await {
                 return Err(StoreError::Unavailable);
             }
         }
@@ -225,11 +227,7 @@ impl<L: Log> Process<L> {
                 .map_err(|_| StoreError::Misused)?;
             let subject = Subject::new(kind, Item::Frame);
             let seq = self.log.publish(subject, frame).await?;
-            let mut state = self.state.lock().await;
-            let of_kind = &mut state.kinds[kind];
-            of_kind.wanted = of_kind.wanted.max(seq);
-            drop(state);
-            self.wake.reader(Stream::of(kind)).notify_one();
+            self.expect(kind, seq).await;
             self.crash("carry")?;
         }
         Ok(())
@@ -256,41 +254,6 @@ impl<L: Log> Process<L> {
             }
             self.crash("part")?;
         }
-        Ok(CommittedBatch {
-            bucket: batch.header.bucket.get(),
-            sha256: Hex(Sha256::digest(&batch.bytes).into()),
-            parts,
-        })
-    }
-
-    /// Waits until a close is applied; `false` after the time.
-    async fn applied_within(&self, kind: Kind, i: u64, time: Duration) -> bool {
-        self.position_within(kind, time, |next, _| next > i).await
-    }
-
-    async fn step_applied(&self, kind: Kind, i: u64, step: u32) -> bool {
-        let is_applied = |next: u64, applied: u32| next > i || applied > step;
-        self.position_within(kind, READ, is_applied).await
-    }
-
-    async fn position_within(
-        &self,
-        kind: Kind,
-        time: Duration,
-        is_reached: impl Fn(u64, u32) -> bool,
-    ) -> bool {
-        let mut changed = self.changed.subscribe();
-        let reached = async {
-            loop {
-                let position = self.state.lock().await.kinds[kind].position;
-                if is_reached(position.next, position.step) {
-                    return;
-                }
-                if changed.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            }
-        };
-        timeout(time, reached).await.is_ok()
+        Ok(CommittedBatch::new(batch, parts))
     }
 }

@@ -7,9 +7,10 @@ use tessera::wire::BucketId;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Item, Log, Stream, Subject,
+    Item, Log, Subject,
     config::rule_hash,
-    marker::{Marker, MarkerFields},
+    hex::Hex,
+    marker::{Marker, VERSION},
     state::{Process, State},
 };
 use crate::{
@@ -93,32 +94,27 @@ impl<L: Log> Process<L> {
                 false => left.iter().map(|bucket| bucket.get()).collect(),
             };
             let next = of_kind.position.next;
-            let marker = Marker::new(
-                kind,
-                MarkerFields {
-                    i: next,
-                    epoch: closing.epoch,
-                    at: closing.closed_at.0,
-                    prev: of_kind.position.marker,
-                    p: state.published.saturating_sub(1),
-                    r,
-                    rule,
-                    buckets,
-                    seen_from: of_kind.seen_from.0,
-                    most_waited: of_kind.most_waited,
-                },
-            );
+            let marker = Marker {
+                v: VERSION,
+                kind: kind.letter().into(),
+                i: next,
+                epoch: closing.epoch,
+                at: closing.closed_at.0,
+                prev: of_kind.position.marker,
+                p: state.published.saturating_sub(1),
+                r: Hex(r),
+                rule: Hex(rule),
+                buckets,
+                seen_from: of_kind.seen_from.0,
+                most_waited: of_kind.most_waited,
+            };
             let key = state.keys.get(kind, next);
             marker.encode(key.ok_or(StoreError::Unavailable)?)?
         };
         let subject = Subject::new(kind, Item::Marker);
         let seq = self.log.publish(subject, bytes).await?;
         self.crash("marker")?;
-        let mut state = self.state.lock().await;
-        let of_kind = &mut state.kinds[kind];
-        of_kind.wanted = of_kind.wanted.max(seq);
-        drop(state);
-        self.wake.reader(Stream::of(kind)).notify_one();
+        self.expect(kind, seq).await;
         self.log.kick().await;
         Ok(())
     }

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tessera::wire::Origin;
 
 use super::{Subject, hex::Hex, level::FIRST};
-use crate::store::{Kind, StoreError};
+use crate::store::{Assembled, Kind, StoreError};
 
 const MAGIC: &[u8; 4] = b"TSC1";
 const VERSION: u32 = 1;
@@ -103,6 +103,15 @@ pub(super) enum PartsError {
 }
 
 impl CommittedBatch {
+    /// A batch whose parts were published with these sequences.
+    pub(super) fn new(batch: &Assembled, parts: Vec<u64>) -> Self {
+        Self {
+            bucket: batch.header.bucket.get(),
+            sha256: Hex(Sha256::digest(&batch.bytes).into()),
+            parts,
+        }
+    }
+
     /// The bytes of the batch, from its parts.
     pub(super) fn assemble(
         &self,
@@ -163,7 +172,7 @@ impl<T> Signed<T> {
         }
     }
 
-    fn map<U>(self, with: impl FnOnce(T) -> U) -> Signed<U> {
+    pub(super) fn map<U>(self, with: impl FnOnce(T) -> U) -> Signed<U> {
         match self {
             Self::Known(record) => Signed::Known(with(record)),
             Self::Newer => Signed::Newer,

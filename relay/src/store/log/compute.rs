@@ -19,7 +19,7 @@ use crate::{
     random,
     store::{
         Assembled, BatchBuilder, Kind, StoreError,
-        queue::{Capacity, CellId, cell_id},
+        queue::{Capacity, CellId, Ticket, cell_id},
         ratchet::{
             StepKey,
             frame::{FILLER, Frame},
@@ -81,6 +81,16 @@ pub(super) struct WaitingCell {
 impl WaitingCell {
     pub(super) fn id(&self) -> CellId {
         cell_id(&self.digest)
+    }
+
+    /// Its ticket in the queue, where the cells of a log have no frame.
+    pub(super) fn ticket(&self) -> Ticket {
+        Ticket {
+            frame: 0,
+            place: 0,
+            waited: self.waited,
+            cell: self.id(),
+        }
     }
 }
 

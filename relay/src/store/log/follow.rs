@@ -19,7 +19,7 @@ use super::{
     post::confirm,
     state::{Process, State},
 };
-use crate::store::{Kind, QueueClass, StoreError, queue::Ticket, ratchet::frame::Head};
+use crate::store::{Kind, QueueClass, StoreError, ratchet::frame::Head, sqlite::view::Position};
 
 /// Pause before a replica that is behind is asked again.
 const BEHIND: Duration = Duration::from_millis(2);
@@ -226,13 +226,7 @@ impl<L: Log> Process<L> {
         frames.push((seq, frame));
         ids.extend(cells.iter().map(|(cell, _)| cell.id()));
         for (cell, class) in cells {
-            let ticket = Ticket {
-                frame: 0,
-                place: 0,
-                waited: cell.waited,
-                cell: cell.id(),
-            };
-            state.queue.push(cell.slot.bucket, class, ticket);
+            state.queue.push(cell.slot.bucket, class, cell.ticket());
             confirm(state, kind, &cell.id());
             if is_own {
                 state.kinds[kind].kept.insert(current, cell);
@@ -256,7 +250,7 @@ impl<L: Log> Process<L> {
             // The oldest messages expire: a new view starts with the first that is left.
             let is_new = Kind::ALL
                 .into_iter()
-                .all(|kind| state.kinds[kind].position == super::state::fresh());
+                .all(|kind| state.kinds[kind].position == Position::default());
             if message.seq > state.published && !is_new {
                 return Ok(Read::Gap);
             }
@@ -274,7 +268,7 @@ impl<L: Log> Process<L> {
                 Item::Import if self.take_import(&mut state, &message).await.is_err() => {
                     return Ok(Read::Gap);
                 }
-                Item::Level if self.take_level(&mut state, &message).await.is_err() => {
+                Item::Level if self.take_level(&message).await.is_err() => {
                     return Ok(Read::Gap);
                 }
                 Item::Commit if self.commit(&mut state, kind, &message).await.is_err() => {
@@ -305,15 +299,16 @@ impl<L: Log> Process<L> {
                 return Ok(());
             }
         };
-        self.raised(state, commit.level).await?;
+        self.raised(commit.level).await?;
         let position = state.kinds[kind].position;
         let is_next = commit.i == position.next
             && commit.step == position.step
             && commit.prev.0 == position.commit;
-        let is_first = position == super::state::fresh() && commit.i > 1 && commit.step == 0;
+        let is_new = position == Position::default();
+        let is_first = is_new && commit.i > 1 && commit.step == 0;
         if !is_next && !is_first {
             // A new view begins with the first step of a close.
-            if commit.i > position.next && position != super::state::fresh() {
+            if commit.i > position.next && !is_new {
                 return Err(self.health.damaged("a commit is missing in the log"));
             }
             return Ok(());

@@ -15,7 +15,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tessera::wire::Origin;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::{
     Item, Log, Message, Stream, Subject,
@@ -73,7 +73,7 @@ impl<L: Log> Process<L> {
     ) -> Result<(), StoreError> {
         self.health.writable()?;
         self.view.writable()?;
-        self.imports_allowed().await?;
+        self.imports_allowed()?;
         self.turn_to_import().await;
         let missing = self.view.check_import(batches).await?;
         for kind in Kind::ALL {
@@ -132,16 +132,11 @@ impl<L: Log> Process<L> {
         self.crash("import")?;
         self.wake.reader(Stream::Published).notify_one();
         self.log.kick().await;
-        let mut changed = self.changed.subscribe();
-        let read = async {
-            while self.state.lock().await.published <= seq {
-                if changed.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            }
-        };
-        let read = timeout(self.options.limits.close, read).await;
-        read.map_err(|_| StoreError::Unavailable)
+        let is_read = |state: &State| state.published > seq;
+        match self.reaches(self.options.limits.close, is_read).await {
+            true => Ok(()),
+            false => Err(StoreError::Unavailable),
+        }
     }
 
     /// Stores the batches of an import, and counts their cells as published. What
@@ -161,7 +156,7 @@ impl<L: Log> Process<L> {
                 return Ok(());
             }
         };
-        self.raised(state, Item::Import.level()).await?;
+        self.raised(Item::Import.level()).await?;
         let subject = Subject::new(kind, Item::ImportPart);
         let reach = seq.saturating_sub(REACH)..seq;
         let mut batches = Vec::new();

@@ -24,7 +24,7 @@ use tessera::{base::Secret, wire::Origin};
 use super::{
     Item, Log, LogError, Message, Subject,
     commit::{Signed, is_signed, sign},
-    state::{Process, State},
+    state::Process,
 };
 use crate::store::StoreError;
 
@@ -78,11 +78,7 @@ pub async fn raise(log: &impl Log, seed: &Secret<32>) -> Result<(), LogError> {
 
 /// The level in a record that this origin has signed.
 fn open(bytes: &[u8], origin: &Origin) -> Signed<u32> {
-    match Signed::<Raise>::open(MAGIC, VERSION, bytes, origin) {
-        Signed::Known(raise) => Signed::Known(raise.level),
-        Signed::Newer => Signed::Newer,
-        Signed::Foreign => Signed::Foreign,
-    }
+    Signed::<Raise>::open(MAGIC, VERSION, bytes, origin).map(|raise| raise.level)
 }
 
 impl<L: Log> Process<L> {
@@ -100,13 +96,9 @@ impl<L: Log> Process<L> {
     }
 
     /// Takes the store's level from a record of it.
-    pub(super) async fn take_level(
-        &self,
-        state: &mut State,
-        message: &Message,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn take_level(&self, message: &Message) -> Result<(), StoreError> {
         match open(&message.bytes, &self.origin) {
-            Signed::Known(level) => self.raised(state, level).await,
+            Signed::Known(level) => self.raised(level).await,
             Signed::Newer => Err(self.newer("a record of the level")),
             Signed::Foreign => {
                 tracing::warn!("a level that this origin did not sign is ignored");
@@ -116,13 +108,12 @@ impl<L: Log> Process<L> {
     }
 
     /// Notes that the store has this level.
-    pub(super) async fn raised(&self, state: &mut State, level: u32) -> Result<(), StoreError> {
+    pub(super) async fn raised(&self, level: u32) -> Result<(), StoreError> {
         if level > self.options.knows() {
             return Err(self.newer(&format!("level {level}")));
         }
-        if level > state.level {
+        if level > self.health.level() {
             self.view.set_level(level).await?;
-            state.level = level;
             self.health.set_level(level);
             tracing::info!(level, "the store has a new level");
         }
@@ -130,8 +121,8 @@ impl<L: Log> Process<L> {
     }
 
     /// Fails while the store's level does not have imports.
-    pub(super) async fn imports_allowed(&self) -> Result<(), StoreError> {
-        match self.state.lock().await.level >= Item::Import.level() {
+    pub(super) fn imports_allowed(&self) -> Result<(), StoreError> {
+        match self.health.level() >= Item::Import.level() {
             true => Ok(()),
             false => {
                 let what = "LEVEL_LOW: batches of other members of the federation are stored from level 2 of the \

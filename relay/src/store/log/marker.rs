@@ -15,7 +15,7 @@ use super::{commit::parse, hex::Hex};
 use crate::store::{Kind, StoreError, ratchet::StepKey};
 
 const MAGIC: &[u8; 4] = b"TSM1";
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 const MAC_LEN: usize = 32;
 /// A marker's time may be this many seconds ahead of the log's clock.
 const AHEAD: u64 = 60;
@@ -24,8 +24,8 @@ const AHEAD: u64 = 60;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Marker {
-    v: u32,
-    kind: char,
+    pub(super) v: u32,
+    pub(super) kind: char,
     /// The index of the close.
     pub(super) i: u64,
     /// The number of the epoch.
@@ -49,21 +49,6 @@ pub(super) struct Marker {
     pub(super) most_waited: u8,
 }
 
-/// The fields that the author of a marker chooses.
-#[derive(Clone, Debug)]
-pub(super) struct MarkerFields {
-    pub(super) i: u64,
-    pub(super) epoch: u64,
-    pub(super) at: u64,
-    pub(super) prev: u64,
-    pub(super) p: u64,
-    pub(super) r: [u8; 32],
-    pub(super) rule: [u8; 32],
-    pub(super) buckets: Vec<u32>,
-    pub(super) seen_from: u64,
-    pub(super) most_waited: u8,
-}
-
 /// The previous close of a kind, on which a marker must build.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before {
@@ -76,23 +61,6 @@ pub(super) struct Before {
 }
 
 impl Marker {
-    pub(super) fn new(kind: Kind, fields: MarkerFields) -> Self {
-        Self {
-            v: VERSION,
-            kind: kind.letter().into(),
-            i: fields.i,
-            epoch: fields.epoch,
-            at: fields.at,
-            prev: fields.prev,
-            p: fields.p,
-            r: Hex(fields.r),
-            rule: Hex(fields.rule),
-            buckets: fields.buckets,
-            seen_from: fields.seen_from,
-            most_waited: fields.most_waited,
-        }
-    }
-
     /// Encodes it with its MAC.
     pub(super) fn encode(&self, key: &StepKey) -> Result<Vec<u8>, StoreError> {
         let body = serde_json::to_vec(self).map_err(|_| StoreError::Misused)?;
@@ -156,21 +124,20 @@ mod tests {
     const VECTORS: &str = include_str!("../../../tests/vectors/ratchet.json");
 
     fn marker() -> Marker {
-        Marker::new(
-            Kind::Numbered,
-            MarkerFields {
-                i: 3,
-                epoch: 70,
-                at: 1000,
-                prev: 12,
-                p: 5,
-                r: [7; 32],
-                rule: [8; 32],
-                buckets: Vec::new(),
-                seen_from: 0,
-                most_waited: 255,
-            },
-        )
+        Marker {
+            v: VERSION,
+            kind: 'n',
+            i: 3,
+            epoch: 70,
+            at: 1000,
+            prev: 12,
+            p: 5,
+            r: Hex([7; 32]),
+            rule: Hex([8; 32]),
+            buckets: Vec::new(),
+            seen_from: 0,
+            most_waited: 255,
+        }
     }
 
     #[test]

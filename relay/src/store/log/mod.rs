@@ -33,7 +33,12 @@ mod state;
 mod state_dir;
 mod store;
 
-use std::future::Future;
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
 
 pub use self::{
     adopt::{adopt, first_steps},
@@ -253,6 +258,27 @@ impl From<LogError> for StoreError {
         match error {
             LogError::Full => Self::Full,
             LogError::Unavailable | LogError::Refused => Self::Unavailable,
+        }
+    }
+}
+
+/// How long an operation without an answer is repeated.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Repeats an operation for a minute while the log does not answer.
+///
+/// # Errors
+///
+/// The last error of the operation.
+pub async fn patiently<T>(
+    mut operation: impl AsyncFnMut() -> Result<T, LogError>,
+) -> Result<T, LogError> {
+    let start = Instant::now();
+    loop {
+        match operation().await {
+            Err(LogError::Unavailable) if start.elapsed() < PATIENCE => sleep(PAUSE).await,
+            done => return done,
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     epoch::wall_clock,
     store::{
         Kind, Post, QueueClass, Store as _, StoreError,
-        queue::{Additions, CellId, Ticket, cell_id},
+        queue::{Additions, CellId, cell_id},
         ratchet::frame::FrameEntry,
     },
 };
@@ -319,10 +319,8 @@ impl<L: Log> Process<L> {
 
     async fn published_frame(&self, kind: Kind, number: u64, seq: u64) {
         let mut state = self.state.lock().await;
-        let of_kind = &mut state.kinds[kind];
-        of_kind.wanted = of_kind.wanted.max(seq);
         if self.options.breaks(Broken::AckBeforeRead)
-            && let Some(in_flight) = of_kind.in_flight.remove(&number)
+            && let Some(in_flight) = state.kinds[kind].in_flight.remove(&number)
         {
             in_flight.gone.notify_one();
             for (cell, _) in in_flight.cells {
@@ -330,7 +328,7 @@ impl<L: Log> Process<L> {
             }
         }
         drop(state);
-        self.wake.reader(Stream::of(kind)).notify_one();
+        self.expect(kind, seq).await;
     }
 
     /// Answers the posts of a frame that the log refused.
@@ -356,20 +354,14 @@ fn new_cell(
     digest: [u8; 32],
     class: QueueClass,
 ) -> WaitingCell {
-    let turn = state.queue.turn(entry.bucket, class);
-    let ticket = Ticket {
-        frame: 0,
-        place: 0,
-        waited: 0,
-        cell: cell_id(&digest),
-    };
-    state.queue.push(entry.bucket, class, ticket);
-    WaitingCell {
-        slot: Slot::new(turn, entry.bucket),
+    let cell = WaitingCell {
+        slot: Slot::new(state.queue.turn(entry.bucket, class), entry.bucket),
         waited: 0,
         cell: entry.cell.as_bytes().to_vec(),
         digest,
-    }
+    };
+    state.queue.push(entry.bucket, class, cell.ticket());
+    cell
 }
 
 /// Answers the posts that wait for this cell.

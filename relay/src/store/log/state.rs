@@ -6,7 +6,7 @@ use std::{
         Arc, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ed25519_dalek::SigningKey;
@@ -14,7 +14,10 @@ use tessera::{
     base::UnixTime,
     wire::{BucketId, HeaderHash, Origin},
 };
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::{
+    sync::{Mutex, Notify, watch},
+    time::timeout,
+};
 
 use super::{
     LogOptions, Stream, Subject,
@@ -82,7 +85,7 @@ pub(super) struct Health {
     full: ByKind<AtomicBool>,
     /// Closes by which the ratchet of each kind is behind the log.
     lag: ByKind<AtomicU64>,
-    /// The level of the store.
+    /// The level of the store: what this process may write.
     level: AtomicU32,
     /// The process has read what it does not know.
     newer: AtomicBool,
@@ -199,8 +202,6 @@ pub(super) struct State {
     pub(super) kinds: ByKind<KindState>,
     /// The next sequence of the published stream.
     pub(super) published: u64,
-    /// The level of the store: what this process may write.
-    pub(super) level: u32,
     /// Parts that no commit or import has used yet.
     pub(super) parts: BTreeMap<u64, (Subject, Vec<u8>)>,
     /// When batches were read that another process had imported.
@@ -291,6 +292,26 @@ impl State {
 }
 
 impl<L> Process<L> {
+    /// Lets the reader of a kind look for a message that the log has.
+    pub(super) async fn expect(&self, kind: Kind, seq: u64) {
+        let wanted = &mut self.state.lock().await.kinds[kind].wanted;
+        *wanted = seq.max(*wanted);
+        self.wake.reader(Stream::of(kind)).notify_one();
+    }
+
+    /// Waits until the state has changed so; `false` after the time.
+    pub(super) async fn reaches(&self, time: Duration, is_so: impl Fn(&State) -> bool) -> bool {
+        let mut changed = self.changed.subscribe();
+        let reached = async {
+            while !is_so(&*self.state.lock().await) {
+                if changed.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        timeout(time, reached).await.is_ok()
+    }
+
     pub(super) fn change(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
@@ -325,16 +346,5 @@ impl<L> Process<L> {
             return Err(self.fail());
         }
         Ok(())
-    }
-}
-
-pub(super) fn fresh() -> Position {
-    Position {
-        next: 1,
-        step: 0,
-        epoch: 0,
-        closed_at: UnixTime(0),
-        marker: 0,
-        commit: [0; 32],
     }
 }

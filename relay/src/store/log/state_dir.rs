@@ -12,7 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tessera::{base::Secret, wire::OriginKey};
+use tessera::{
+    base::Secret,
+    wire::{Origin, OriginKey},
+};
 use zeroize::Zeroize as _;
 
 use crate::{
@@ -142,6 +145,12 @@ impl StateDir {
     #[must_use]
     pub fn seed(&self) -> &Secret<SEED_LEN> {
         &self.seed
+    }
+
+    /// The origin of the signing key.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.origin_key().origin()
     }
 
     /// The last step of a ratchet in the key file, with a copy of its key.

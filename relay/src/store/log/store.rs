@@ -19,7 +19,7 @@ use super::{
     ConfigMismatch, Item, Log, LogConfig, LogError, LogOptions, StateDir, Stream, Subject,
     follow::Read,
     level::FIRST,
-    state::{Health, KindState, Process, State, Wake, fresh},
+    state::{Health, KindState, Process, State, Wake},
 };
 use crate::{
     files::PathError,
@@ -129,8 +129,8 @@ impl<L: Log> LogStore<L> {
         let (view, opened) = SqliteStore::open_view(&path, &view_options, directory.origin_key())?;
         warn_if_copies_stay(directory.keys.path());
         let kinds = ByKind::new(|kind| {
-            let position = opened.positions.get(&kind).copied().unwrap_or(fresh());
-            KindState::new(position, &options.rules[kind], options.limits.kept)
+            let (position, rule) = (opened.positions[kind], &options.rules[kind]);
+            KindState::new(position, rule, options.limits.kept)
         });
         for kind in Kind::ALL {
             // After a crash between applying and erasing.
@@ -141,9 +141,8 @@ impl<L: Log> LogStore<L> {
                 erased.map_err(|error| super::StateDirError::from(failed(error)))?;
             }
         }
-        let level = opened.level.unwrap_or(FIRST);
         let health = Health::default();
-        health.set_level(level);
+        health.set_level(opened.level.unwrap_or(FIRST));
         let signing_key = SigningKey::from_bytes(directory.seed().expose());
         let shared = Arc::new(Process {
             log,
@@ -158,7 +157,6 @@ impl<L: Log> LogStore<L> {
                 heads: opened.heads,
                 kinds,
                 published: opened.read_from,
-                level,
                 parts: Default::default(),
                 imported_by_others: None,
                 inputs: Default::default(),

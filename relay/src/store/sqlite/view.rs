@@ -77,6 +77,20 @@ pub(crate) struct Position {
     pub(crate) commit: [u8; 32],
 }
 
+impl Default for Position {
+    /// Before the first close.
+    fn default() -> Self {
+        Self {
+            next: 1,
+            step: 0,
+            epoch: 0,
+            closed_at: UnixTime(0),
+            marker: 0,
+            commit: [0; 32],
+        }
+    }
+}
+
 /// One step of a close, to be applied in one transaction.
 #[derive(Debug)]
 pub(crate) struct Apply {
@@ -102,7 +116,7 @@ pub(crate) struct Imported {
 /// The state of a view when it is opened.
 #[derive(Debug, Default)]
 pub(crate) struct ViewState {
-    pub(crate) positions: HashMap<Kind, Position>,
+    pub(crate) positions: ByKind<Position>,
     pub(crate) read_from: u64,
     pub(crate) heads: HashMap<BucketId, (u64, HeaderHash)>,
     /// The level of the store, if a record of it was read.
@@ -344,7 +358,7 @@ fn read_state(connection: &Connection, own: &Origin) -> rusqlite::Result<ViewSta
             marker: unsigned(row.get(5)?),
             commit: row.get(6)?,
         };
-        state.positions.insert(kind, position);
+        state.positions[kind] = position;
     }
     let mut heads =
         connection.prepare("SELECT bucket, epoch, head FROM chain WHERE origin = ?1")?;

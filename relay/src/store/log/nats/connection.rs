@@ -207,22 +207,20 @@ impl Task {
 
 /// The configuration of TLS with these certificate authorities.
 pub(super) fn tls(ca: &Path) -> Result<TlsConnector, NatsError> {
-    let failed = |reason: String| NatsError::Ca {
-        path: ca.to_owned(),
-        reason,
-    };
     let mut roots = RootCertStore::empty();
-    let certificates =
-        CertificateDer::pem_file_iter(ca).map_err(|error| failed(error.to_string()))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| failed(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(failed("no certificate".to_owned()));
-    }
+    let mut read = || -> Result<(), Box<dyn std::error::Error>> {
+        for certificate in CertificateDer::pem_file_iter(ca)? {
+            roots.add(certificate?)?;
+        }
+        match roots.is_empty() {
+            true => Err("no certificate".into()),
+            false => Ok(()),
+        }
+    };
+    read().map_err(|error| NatsError::Ca {
+        path: ca.to_owned(),
+        reason: error.to_string(),
+    })?;
     let config = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();

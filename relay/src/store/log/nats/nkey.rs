@@ -7,11 +7,11 @@
 
 use std::fmt;
 
+use base32ct::{Base32UpperUnpadded, Encoding as _};
 use ed25519_dalek::{Signer as _, SigningKey};
 use tessera::base::Secret;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
-const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// "S" in the upper 5 bits, "U" in the next 5.
 const SEED_PREFIX: [u8; 2] = [18 << 3 | 20 >> 2, (20 & 3) << 6];
 const USER_PREFIX: u8 = 20 << 3;
@@ -42,7 +42,8 @@ impl Nkey {
             .lines()
             .map(str::trim)
             .find(|line| line.starts_with("SU"));
-        let bytes = Zeroizing::new(decode(line.ok_or(NkeyError)?).ok_or(NkeyError)?);
+        let bytes = Base32UpperUnpadded::decode_vec(line.ok_or(NkeyError)?);
+        let bytes = Zeroizing::new(bytes.map_err(|_| NkeyError)?);
         let (body, check) = bytes.split_last_chunk::<2>().ok_or(NkeyError)?;
         let seed = body.strip_prefix(&SEED_PREFIX).ok_or(NkeyError)?;
         if bytes.len() != SEED_LEN || crc16(body).to_le_bytes() != *check {
@@ -58,50 +59,13 @@ impl Nkey {
         let mut bytes = vec![USER_PREFIX];
         bytes.extend_from_slice(self.0.verifying_key().as_bytes());
         bytes.extend_from_slice(&crc16(&bytes).to_le_bytes());
-        encode(&bytes)
+        Base32UpperUnpadded::encode_string(&bytes)
     }
 
     /// Signs the nonce of a server.
     pub(super) fn sign(&self, nonce: &[u8]) -> [u8; 64] {
         self.0.sign(nonce).to_bytes()
     }
-}
-
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::with_capacity(SEED_LEN));
-    for letter in text.bytes() {
-        let value = ALPHABET.iter().position(|of| *of == letter)?;
-        bits = bits << 5 | u32::try_from(value).ok()?;
-        held += 5;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from(bits >> held & 0xFF).ok()?);
-            bits &= (1 << held) - 1;
-        }
-    }
-    bits.zeroize();
-    Some(bytes)
-}
-
-fn encode(bytes: &[u8]) -> String {
-    let (mut bits, mut held, mut text) = (0_u32, 0, String::new());
-    let mut push = |value: u32| {
-        let letter = ALPHABET.get(value as usize & 31);
-        text.push(letter.map_or('A', |letter| char::from(*letter)));
-    };
-    for byte in bytes {
-        bits = bits << 8 | u32::from(*byte);
-        held += 8;
-        while held >= 5 {
-            held -= 5;
-            push(bits >> held);
-            bits &= (1 << held) - 1;
-        }
-    }
-    if held > 0 {
-        push(bits << (5 - held));
-    }
-    text
 }
 
 fn crc16(bytes: &[u8]) -> u16 {
