@@ -4,7 +4,7 @@
 
 use std::{
     fmt::Write as _,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::{
     epoch::{PublishedEpochs, Schedule, wall_clock},
     federation::Status,
+    lock::lock,
     store::{ByKind, Kind, Store, StoreError, Window},
 };
 
@@ -79,13 +80,10 @@ impl Metrics {
         text.kinds("close_seconds", "gauge", of, |of| {
             epochs.close_time(of.kind).as_secs_f64()
         });
-        text.head("behind", "gauge");
-        text.line("behind", "", u8::from(epochs.is_behind()));
-        text.head("writable", "gauge");
-        text.line("writable", "", u8::from(is_writable));
+        text.gauge("behind", u8::from(epochs.is_behind()));
+        text.gauge("writable", u8::from(is_writable));
         for (name, value) in gauges {
-            text.head(name, "gauge");
-            text.line(name, "", value);
+            text.gauge(name, value);
         }
         if let Some(members) = members {
             text.members(members);
@@ -264,14 +262,15 @@ impl Text {
         self.head("member_in_step", "gauge");
         for (number, peer) in members.peers().iter().enumerate() {
             let label = format!("{{member=\"{}\"}}", number + 1);
-            self.line(
-                "member_in_step",
-                &label,
-                u8::from(peer.last == Some(Ok(()))),
-            );
+            let is_in_step = u8::from(peer.last == Some(Ok(())));
+            self.line("member_in_step", &label, is_in_step);
         }
-        self.head("forked_origins", "gauge");
-        self.line("forked_origins", "", members.forks());
+        self.gauge("forked_origins", members.forks());
+    }
+
+    fn gauge(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.head(name, "gauge");
+        self.line(name, "", value);
     }
 
     fn head(&mut self, name: &str, kind: &str) {
@@ -281,11 +280,6 @@ impl Text {
     fn line(&mut self, name: &str, label: &str, value: impl std::fmt::Display) {
         let _ = writeln!(self.0, "tessera_relay_{name}{label} {value}");
     }
-}
-
-/// Locks a mutex; its data stays usable after a panic elsewhere.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -26,6 +26,7 @@ use self::{
 use crate::{
     config::{ConfigError, Seconds, Topology},
     federation::EntryError,
+    lock::lock,
 };
 
 /// How often the processes are looked at.
@@ -267,7 +268,7 @@ impl Cluster {
     }
 
     fn children(&self) -> std::sync::MutexGuard<'_, Vec<Option<Child>>> {
-        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.children)
     }
 
     pub(crate) fn state(&self) -> State {

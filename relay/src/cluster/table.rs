@@ -2,17 +2,15 @@
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
-use axum::body::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tessera::wire::{
     Origin, paths,
     relay_api::{KindStanding, OriginsAnswer},
 };
-use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+use tokio::{task::JoinSet, time::timeout};
 
 use super::nodes::Node;
+use crate::fetch;
 
 const ANSWER_TIME: Duration = Duration::from_secs(3);
 const ANSWER_LEN: usize = 256 << 10;
@@ -64,20 +62,8 @@ pub(super) async fn look(nodes: &[Node], running: &[bool]) -> Vec<(bool, Option<
 }
 
 async fn ask(address: SocketAddr) -> Option<OriginsAnswer> {
-    let stream = TcpStream::connect(address).await.ok()?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .ok()?;
-    tokio::spawn(connection);
-    let request = hyper::Request::get(paths::ORIGINS)
-        .header("host", address.to_string())
-        .body(Empty::<Bytes>::new())
-        .ok()?;
-    let response = sender.send_request(request).await.ok()?;
-    let body = Limited::new(response.into_body(), ANSWER_LEN)
-        .collect()
-        .await;
-    serde_json::from_slice(&body.ok()?.to_bytes()).ok()
+    let answer = fetch::get(address, paths::ORIGINS, ANSWER_LEN).await;
+    serde_json::from_slice(&answer.ok()?.1).ok()
 }
 
 impl Seen {

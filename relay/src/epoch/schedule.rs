@@ -48,13 +48,13 @@ impl Schedule {
     /// The number of the epoch at `now`, from the clock alone.
     #[must_use]
     pub fn current(&self, now: Duration) -> u64 {
-        self.index(now)
+        now.as_secs() / u64::from(self.seconds)
     }
 
     /// The next boundary after `now`.
     #[must_use]
     pub fn due(&self, now: Duration) -> Duration {
-        Duration::from_secs((self.index(now) + 1).saturating_mul(u64::from(self.seconds)))
+        Duration::from_secs((self.current(now) + 1).saturating_mul(u64::from(self.seconds)))
     }
 
     /// The last boundary before `now`, and the number of the epoch that ends there:
@@ -63,7 +63,7 @@ impl Schedule {
     /// Numbers jump after downtime; after a clock was set back they increase by one.
     #[must_use]
     pub fn passed(&self, now: Duration, last: Option<u64>) -> Boundary {
-        let index = self.index(now);
+        let index = self.current(now);
         let by_clock = index.saturating_sub(1);
         let epoch = last.map_or(by_clock, |last| by_clock.max(last.saturating_add(1)));
         Boundary {
@@ -83,10 +83,6 @@ impl Schedule {
     pub fn until_publication(&self, now: Duration) -> Duration {
         let delay = self.delay();
         self.due(now.saturating_sub(delay)) + delay - now.max(delay)
-    }
-
-    fn index(&self, now: Duration) -> u64 {
-        now.as_secs() / u64::from(self.seconds)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tessera::wire::paths;
 
 use super::Peer;
+use crate::lock::lock;
 
 /// How long a post with an unknown outcome stays with its publisher. Clients seal
 /// cells again after twelve hours without an answer.
@@ -81,7 +82,7 @@ impl Forward {
 
     /// The publishers to try, in order; `None` if too many posts are pinned.
     fn candidates(&self, name: &[u8; 32], has_lobby: bool) -> Option<Vec<usize>> {
-        let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pinned = lock(&self.pinned);
         pinned.retain(|_, (_, until)| *until > Instant::now());
         if let Some((number, _)) = pinned.get(name) {
             return Some(vec![*number]);
@@ -107,13 +108,11 @@ impl Forward {
     }
 
     fn pin(&self, name: [u8; 32], number: usize) {
-        let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
-        pinned.insert(name, (number, Instant::now() + PINNED));
+        lock(&self.pinned).insert(name, (number, Instant::now() + PINNED));
     }
 
     fn unpin(&self, name: &[u8; 32]) {
-        let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
-        pinned.remove(name);
+        lock(&self.pinned).remove(name);
     }
 }
 

@@ -18,7 +18,7 @@ mod status;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -39,6 +39,7 @@ use crate::{
     Config,
     config::Topology,
     epoch::PublishedEpochs,
+    lock::lock,
     random,
     store::{ByKind, Kind, Store, StoreError},
 };
@@ -210,9 +211,4 @@ impl<S: Store> Federation<S> {
     fn turn(&self, origin: &Origin, kind: Kind) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(lock(&self.turns).entry((*origin, kind)).or_default())
     }
-}
-
-/// Locks a mutex; its data stays usable after a panic elsewhere.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -92,10 +92,8 @@ impl Peer {
     /// One of [`PeerError`].
     pub async fn get(&self, path: &str, most: usize) -> Result<Bytes, PeerError> {
         // An idle connection may have been closed meanwhile; a read may be repeated.
-        let answer = match self.request(Method::GET, path, Bytes::new(), most).await {
-            Err(PeerError::Interrupted) => {
-                self.request(Method::GET, path, Bytes::new(), most).await
-            }
+        let answer = match self.try_get(path, most).await {
+            Err(PeerError::Interrupted) => self.try_get(path, most).await,
             answer => answer,
         }?;
         match answer.status {
@@ -114,19 +112,13 @@ impl Peer {
         exchange(&mut sender, Method::POST, path, body, 64 << 10).await
     }
 
-    async fn request(
-        &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-        most: usize,
-    ) -> Result<PeerAnswer, PeerError> {
+    async fn try_get(&self, path: &str, most: usize) -> Result<PeerAnswer, PeerError> {
         let idle = self.idle.lock().await.take();
         let mut sender = match idle.filter(|sender| !sender.is_closed()) {
             Some(sender) => sender,
             None => self.connect().await?,
         };
-        let answer = exchange(&mut sender, method, path, body, most).await?;
+        let answer = exchange(&mut sender, Method::GET, path, Bytes::new(), most).await?;
         *self.idle.lock().await = Some(sender);
         Ok(answer)
     }

@@ -56,7 +56,7 @@ impl Identity {
     /// If the key does not belong to the certificate.
     pub fn server(&self, pins: Vec<Pin>) -> Result<ServerConfig, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Arc::new(Pinned::new(pins, &provider));
+        let verifier = Pinned::new(pins, &provider);
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| error.to_string())?
@@ -76,7 +76,7 @@ impl Identity {
     /// If the key does not belong to the certificate.
     pub fn client(&self, pins: Vec<Pin>) -> Result<ClientConfig, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Arc::new(Pinned::new(pins, &provider));
+        let verifier = Pinned::new(pins, &provider);
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| error.to_string())?
@@ -102,15 +102,13 @@ fn pin(certificate: &CertificateDer<'_>) -> Result<Pin, Error> {
 #[derive(Debug)]
 struct Pinned {
     pins: Vec<Pin>,
-    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Pinned {
-    fn new(pins: Vec<Pin>, provider: &Arc<CryptoProvider>) -> Self {
-        Self {
-            pins,
-            provider: Arc::clone(provider),
-        }
+    fn new(pins: Vec<Pin>, provider: &CryptoProvider) -> Arc<Self> {
+        let algorithms = provider.signature_verification_algorithms;
+        Arc::new(Self { pins, algorithms })
     }
 
     /// The proof of the caller's trait that a certificate was accepted.
@@ -121,10 +119,6 @@ impl Pinned {
                 CertificateError::ApplicationVerificationFailure,
             )),
         }
-    }
-
-    fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
-        &self.provider.signature_verification_algorithms
     }
 }
 
@@ -147,11 +141,11 @@ macro_rules! signatures {
             certificate: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            verify_tls13_signature(message, certificate, signature, self.algorithms())
+            verify_tls13_signature(message, certificate, signature, &self.algorithms)
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.algorithms().supported_schemes()
+            self.algorithms.supported_schemes()
         }
     };
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tessera::wire::{
     BATCH_HEADER_LEN, BatchHeader, BucketId, FORK_LEN, Fork, HeaderHash, Origin, paths,
-    relay_api::{OriginsAnswer, Standing},
+    relay_api::{KindStanding, OriginsAnswer, Standing},
 };
 
 use super::{Federation, Peer, PullError, segments::Ahead};
@@ -66,15 +66,13 @@ impl<S: Store> Federation<S> {
         for (kind, state) in kinds {
             let Some(state) = state else { continue };
             if origin == self.store.origin() {
-                self.check_own(peer, kind, state.epoch, state.root.0)
-                    .await?;
+                self.check_own(peer, kind, state).await?;
             } else if !self.has_forked(&origin) {
                 // Another task may be pulling the same origin from another member.
                 let Ok(_turn) = self.turn(&origin, kind).try_lock_owned() else {
                     continue;
                 };
-                self.pull_chains(peer, origin, kind, state.epoch, state.root.0)
-                    .await?;
+                self.pull_chains(peer, origin, kind, state).await?;
             }
         }
         Ok(())
@@ -85,10 +83,9 @@ impl<S: Store> Federation<S> {
         &self,
         peer: &Peer,
         kind: Kind,
-        epoch: u64,
-        theirs: [u8; 32],
+        theirs: &KindStanding,
     ) -> Result<(), PullError> {
-        let own = self.store.origin();
+        let (own, epoch) = (self.store.origin(), theirs.epoch);
         let last = self.store.last_close(kind).await?.map(|last| last.epoch);
         if last.is_none_or(|last| last < epoch) {
             // Another process that shares the store may be ahead.
@@ -98,7 +95,7 @@ impl<S: Store> Federation<S> {
             };
         }
         match self.root_of(own, kind, epoch).await? {
-            Some(ours) if ours != theirs => self.compare(peer, own, kind, epoch).await,
+            Some(ours) if ours != theirs.root.0 => self.compare(peer, own, kind, epoch).await,
             _ => Ok(()),
         }
     }
@@ -108,14 +105,16 @@ impl<S: Store> Federation<S> {
         peer: &Peer,
         origin: Origin,
         kind: Kind,
-        epoch: u64,
-        theirs: [u8; 32],
+        theirs: &KindStanding,
     ) -> Result<(), PullError> {
+        let epoch = theirs.epoch;
         let heads = self.store.heads(origin, kind).await?;
         let newest = heads.iter().map(|head| head.epoch).max();
         if newest.is_some_and(|newest| newest >= epoch) {
             match self.root_of(origin, kind, epoch).await? {
-                Some(ours) if ours != theirs => self.compare(peer, origin, kind, epoch).await?,
+                Some(ours) if ours != theirs.root.0 => {
+                    self.compare(peer, origin, kind, epoch).await?;
+                }
                 _ => return Ok(()),
             }
         }

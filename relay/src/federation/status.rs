@@ -8,7 +8,8 @@ use std::{
     time::Instant,
 };
 
-use super::{PullError, lock};
+use super::PullError;
+use crate::lock::lock;
 
 /// The outcome of the last request to one member.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 //! Every response is the same for every reader, so that any cache can serve it
 //! and no request reveals how far a reader has read.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     body::Bytes,
@@ -23,6 +23,8 @@ use crate::{
     store::{Contents, Found, Kind, Store, StoreError},
 };
 
+pub(super) const JSON: &str = "application/json";
+pub(super) const OCTETS: &str = "application/octet-stream";
 pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// The cached indexes; each is made once per publication.
@@ -49,13 +51,10 @@ pub(super) async fn index<S: Store>(
     let bucket = known_bucket(&app, &bucket)?;
     let made = app.indexes.get(&app, bucket).await?;
     let fresh = app.schedules[Kind::of(bucket)].until_publication(wall_clock());
-    let mut response = conditional(&headers, &made.etag, "application/json", || {
-        made.json.clone()
-    });
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, fresh_for(fresh));
-    Ok(response)
+    // Until the next publication, rounded down.
+    let cache = format!("public, max-age={}", fresh.as_secs());
+    let json = || made.json.clone();
+    Ok(conditional(&headers, &made.etag, JSON, &cache, json))
 }
 
 /// `GET /v1/buckets/{bucket}/batches/{origin}/{epoch}`.
@@ -68,7 +67,8 @@ pub(super) async fn batch<S: Store>(
     let found = app.reads.read(app.store.batch(bucket, origin, epoch));
     let bytes = held(&app, bucket, found.await?).await?;
     let digest = digest(&bytes)?;
-    Ok(immutable(&headers, &digest.to_string(), || bytes))
+    let etag = digest.to_string();
+    Ok(conditional(&headers, &etag, OCTETS, IMMUTABLE, || bytes))
 }
 
 /// `GET /v1/buckets/{bucket}/batches/{origin}/{epoch}/tags`.
@@ -84,7 +84,8 @@ pub(super) async fn batch_tags<S: Store>(
     let found = app.tags.get(&app, place, listed).await?;
     let tags = held(&app, bucket, found).await?;
     let digest = digest(&tags)?;
-    Ok(immutable(&headers, &digest.to_string(), || tags))
+    let etag = digest.to_string();
+    Ok(conditional(&headers, &etag, OCTETS, IMMUTABLE, || tags))
 }
 
 /// A visible batch, if there is one.
@@ -103,14 +104,14 @@ fn visible<S: Store>(
     Ok((bucket, origin, epoch))
 }
 
-/// What was found of a batch, or why there is nothing.
-async fn held<S: Store>(
+/// What was found in a bucket, or why there is nothing.
+pub(super) async fn held<S: Store, T>(
     app: &App<S>,
     bucket: BucketId,
-    found: Found<Bytes>,
-) -> Result<Bytes, Refusal> {
+    found: Found<T>,
+) -> Result<T, Refusal> {
     match found {
-        Found::Held(bytes) => Ok(bytes),
+        Found::Held(held) => Ok(held),
         // Past retention for readers, while the store is still deleting.
         Found::Expired { .. } => {
             let oldest = app.indexes.get(app, bucket).await?.oldest;
@@ -123,19 +124,6 @@ async fn held<S: Store>(
 fn digest(batch: &[u8]) -> Result<BatchDigest, StoreError> {
     let head: &[u8; BATCH_HEADER_LEN] = batch.first_chunk().ok_or(StoreError::Damaged)?;
     Ok(BatchHeader::decode(head).map_err(StoreError::from)?.digest)
-}
-
-/// Responds with immutable bytes, or 304.
-fn immutable<B: IntoResponse>(
-    headers: &HeaderMap,
-    etag: &str,
-    body: impl FnOnce() -> B,
-) -> Response {
-    let mut response = conditional(headers, etag, "application/octet-stream", body);
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
-    response
 }
 
 impl Indexes {
@@ -205,11 +193,13 @@ pub(super) fn number(text: &str) -> Result<u64, Refusal> {
     }
 }
 
-/// Responds with 304 if the reader has the current version.
+/// Responds with 304 if the reader has the current version. `cache` says how long it
+/// may be kept.
 pub(super) fn conditional<B: IntoResponse>(
     headers: &HeaderMap,
     etag: &str,
     media_type: &'static str,
+    cache: &str,
     body: impl FnOnce() -> B,
 ) -> Response {
     let etag = format!("\"{etag}\"");
@@ -218,8 +208,10 @@ pub(super) fn conditional<B: IntoResponse>(
     } else {
         ([(header::CONTENT_TYPE, media_type)], body()).into_response()
     };
-    if let Ok(etag) = HeaderValue::try_from(etag) {
-        response.headers_mut().insert(header::ETAG, etag);
+    for (name, value) in [(header::ETAG, &*etag), (header::CACHE_CONTROL, cache)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }
@@ -236,10 +228,4 @@ fn has(headers: &HeaderMap, etag: &str) -> bool {
                 .map(str::trim)
                 .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
         })
-}
-
-/// `Cache-Control` until the next publication, in whole seconds rounded down.
-fn fresh_for(fresh: Duration) -> HeaderValue {
-    HeaderValue::try_from(format!("public, max-age={}", fresh.as_secs()))
-        .unwrap_or(HeaderValue::from_static("no-cache"))
 }

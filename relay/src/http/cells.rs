@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     body::{Body, Bytes},
     extract::{Extension, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -16,7 +16,7 @@ use tessera::wire::{
 };
 use tokio::time::timeout;
 
-use super::{Refusal, Shared};
+use super::{Refusal, Shared, health::NO_STORE};
 use crate::{
     epoch::wall_clock,
     limits::{BODY_TIME, Connection},
@@ -54,11 +54,7 @@ pub(super) async fn post<S: Store>(
         error => error.into(),
     })?;
     app.metrics.took(Measured::Post, start.elapsed());
-    let mut response = StatusCode::ACCEPTED.into_response();
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok((StatusCode::ACCEPTED, NO_STORE).into_response())
 }
 
 /// Refuses posts of other members: this one would pass them on once more.

@@ -5,7 +5,7 @@ use axum::{extract::State, http::header, response::IntoResponse};
 use super::{Refusal, Shared};
 use crate::store::{Kind, Store};
 
-const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+pub(super) const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 /// The process runs.
 pub(super) async fn alive() -> impl IntoResponse {

@@ -200,26 +200,22 @@ fn only<T: Clone + Send + Sync + 'static>(
     method: MethodRouter<T>,
     allow: &'static str,
 ) -> MethodRouter<T> {
-    let allow = HeaderValue::from_static(allow);
-    let refused = allow.clone();
     method
         .options(move || async move {
-            let mut response = StatusCode::NO_CONTENT.into_response();
-            let headers = response.headers_mut();
-            headers.insert(header::ALLOW, allow.clone());
-            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow);
-            headers.insert(
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static("authorization, content-type, if-none-match"),
-            );
-            headers.insert(
-                header::ACCESS_CONTROL_MAX_AGE,
-                HeaderValue::from_static("86400"),
-            );
-            response
+            let headers = [
+                (header::ALLOW, allow),
+                (header::ACCESS_CONTROL_ALLOW_METHODS, allow),
+                (
+                    header::ACCESS_CONTROL_ALLOW_HEADERS,
+                    "authorization, content-type, if-none-match",
+                ),
+                (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+            ];
+            (StatusCode::NO_CONTENT, headers)
         })
         .fallback(move || async move {
             let mut response = Refusal::Method.into_response();
+            let refused = HeaderValue::from_static(allow);
             response.headers_mut().insert(header::ALLOW, refused);
             response
         })

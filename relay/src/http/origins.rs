@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{
     body::Bytes,
     extract::{Path, RawQuery, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderValue, header},
+    http::HeaderMap,
     response::Response,
 };
 use sha2::{Digest as _, Sha256};
@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 
 use super::{
     App, Refusal, Shared,
-    buckets::{conditional, number},
+    buckets::{JSON, OCTETS, conditional, number},
 };
 use crate::{
     epoch::Published,
@@ -29,6 +29,7 @@ use crate::{
     store::{Kind, OriginState, Store, StoreError, Window},
 };
 
+const NO_CACHE: &str = "no-cache";
 /// Headers of a page: 4 MiB, and the rest of an epoch.
 const PAGE: usize = (4 << 20) / BATCH_HEADER_LEN;
 
@@ -53,10 +54,7 @@ pub(super) async fn list<S: Store>(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let (json, etag) = app.origins.get(&app).await?;
-    let mut response = conditional(&headers, &etag, "application/json", || json);
-    let fields = response.headers_mut();
-    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    Ok(conditional(&headers, &etag, JSON, NO_CACHE, || json))
 }
 
 impl OriginsList {
@@ -151,10 +149,7 @@ pub(super) async fn headers<S: Store>(
         .await?;
     let bytes: Vec<u8> = found.iter().flat_map(|header| header.encode()).collect();
     let etag = hex::encode(&Sha256::digest(&bytes));
-    let mut response = conditional(&headers, &etag, "application/octet-stream", || bytes);
-    let fields = response.headers_mut();
-    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    Ok(conditional(&headers, &etag, OCTETS, NO_CACHE, || bytes))
 }
 
 /// `GET /v1/origins/{origin}/fork`.
@@ -172,10 +167,6 @@ pub(super) async fn fork<S: Store>(
         .ok_or(Refusal::NotFound)?;
     let proof = fork.encode();
     let etag = hex::encode(&Sha256::digest(proof));
-    let mut response = conditional(&headers, &etag, "application/octet-stream", || {
-        proof.to_vec()
-    });
-    let fields = response.headers_mut();
-    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    let proof = || proof.to_vec();
+    Ok(conditional(&headers, &etag, OCTETS, NO_CACHE, proof))
 }

@@ -13,7 +13,7 @@ use tessera::wire::{BATCH_HEADER_LEN, BucketId, Origin, batch::BATCH_TAGS_PREFIX
 
 use super::{
     App, Refusal, Shared,
-    buckets::{IMMUTABLE, conditional, known_bucket, number},
+    buckets::{IMMUTABLE, OCTETS, conditional, held, known_bucket, number},
 };
 use crate::store::{Found, Segment, Store};
 
@@ -54,14 +54,8 @@ async fn answer<S: Store>(
     let Path((bucket, origin, name)) = place.map_err(|_| Refusal::NotFound)?;
     let bucket = known_bucket(app, &bucket)?;
     let origin: Origin = origin.parse().map_err(|_| Refusal::NotFound)?;
-    let segment = match app.store.segment(bucket, origin, number(&name)?).await? {
-        Found::Held(segment) => segment,
-        Found::Expired { .. } => {
-            let oldest = app.indexes.get(app, bucket).await?.oldest;
-            return Err(Refusal::Expired { oldest });
-        }
-        Found::Nothing => return Err(Refusal::NotFound),
-    };
+    let found = app.store.segment(bucket, origin, number(&name)?).await?;
+    let segment = held(app, bucket, found).await?;
     // The segment may exist before the batch that completes it is visible.
     if origin == app.store.origin() && Some(segment.listed.last) >= app.published_epoch(bucket) {
         return Err(Refusal::NotFound);
@@ -75,11 +69,9 @@ async fn answer<S: Store>(
             batches * BATCH_TAGS_PREFIX as u64 + cells * TAG_LEN as u64
         }
     };
-    let mut response = conditional(headers, &etag, "application/octet-stream", || {
-        stream(app, bucket, origin, segment, what)
-    });
+    let batches = || stream(app, bucket, origin, segment, what);
+    let mut response = conditional(headers, &etag, OCTETS, IMMUTABLE, batches);
     let fields = response.headers_mut();
-    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static(IMMUTABLE));
     if fields.contains_key(header::CONTENT_TYPE) {
         fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -2,10 +2,7 @@
 //! times what is answered, so those asked for last are kept, and one batch is
 //! read for them at a time.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::VecDeque, sync::Mutex};
 
 use axum::body::Bytes;
 use tessera::wire::{self, BucketId, Origin};
@@ -14,6 +11,7 @@ use tokio::time::timeout;
 use super::{App, Refusal};
 use crate::{
     limits::READ_WAIT,
+    lock::lock,
     store::{Found, Store, StoreError},
 };
 
@@ -67,7 +65,7 @@ impl TagLists {
     }
 
     fn find(&self, place: Place) -> Option<Bytes> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = lock(&self.made);
         let at = made.iter().position(|(known, _)| *known == place)?;
         let found = made.remove(at)?;
         made.push_back(found.clone());
@@ -75,7 +73,7 @@ impl TagLists {
     }
 
     fn keep(&self, place: Place, tags: Bytes) {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = lock(&self.made);
         made.push_back((place, tags));
         let mut bytes: usize = made.iter().map(|(_, tags)| tags.len()).sum();
         while bytes > MOST_BYTES

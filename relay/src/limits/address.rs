@@ -63,14 +63,8 @@ impl Keys {
         for part in parts {
             mac.update(part);
         }
-        let mut key = Key::default();
-        key.copy_from_slice(
-            mac.finalize()
-                .into_bytes()
-                .first_chunk::<16>()
-                .unwrap_or(&[0; 16]),
-        );
-        key
+        let mac = mac.finalize().into_bytes();
+        *mac.first_chunk().unwrap_or(&Key::default())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     config::LimitArgs,
     epoch::{Schedule, wall_clock},
+    lock::lock,
     store::QueueClass,
 };
 
@@ -118,11 +119,7 @@ impl ConnectionLimiter {
             keys: Keys::new(),
             connections: HashMap::new(),
         });
-        let peers = Mutex::new(Peers {
-            epoch: numbered.current(wall_clock()),
-            keys: Keys::new(),
-            known: HashMap::new(),
-        });
+        let peers = Mutex::new(Peers::new(numbered.current(wall_clock())));
         Arc::new(Self {
             limits,
             numbered,
@@ -204,17 +201,21 @@ impl ConnectionLimiter {
         let epoch = self.numbered.current(wall_clock());
         let mut peers = lock(&self.peers);
         if peers.epoch != epoch {
-            *peers = Peers {
-                epoch,
-                keys: Keys::new(),
-                known: HashMap::new(),
-            };
+            *peers = Peers::new(epoch);
         }
         peers
     }
 }
 
 impl Peers {
+    fn new(epoch: u64) -> Self {
+        Self {
+            epoch,
+            keys: Keys::new(),
+            known: HashMap::new(),
+        }
+    }
+
     /// The account of a peer. Above the maximum number, further peers share one
     /// account.
     fn get(&mut self, key: Key) -> &mut Account {
@@ -264,10 +265,7 @@ impl Connection {
                 }
             },
         };
-        let now = Now {
-            instant: Instant::now(),
-            lobby: self.limiter.lobby,
-        };
+        let now = Instant::now();
         let mut taken = Vec::new();
         for (place, per_minute, of_lobby) in [
             (
@@ -282,8 +280,9 @@ impl Connection {
                 Place::Own => *own,
                 Place::Known(key) => *peers.get(key),
             };
-            account.take_lobby(lobby, of_lobby, &now)?;
-            account.take_cells(cells, Rate::per_minute(per_minute), &now)?;
+            account.take_lobby(lobby, of_lobby, self.limiter.lobby)?;
+            let rate = Rate::per_minute(per_minute);
+            account.cells.take(cells, rate, now)?;
             taken.push((place, account));
         }
         // Only now, so that a refusal by one limit uses up nothing of another.
@@ -306,25 +305,13 @@ enum Place {
     Known(Key),
 }
 
-/// The current time and lobby epoch.
-struct Now {
-    instant: Instant,
-    lobby: Schedule,
-}
-
 impl Account {
-    fn take_cells(&mut self, cells: u32, rate: Rate, now: &Now) -> Result<(), Wait> {
-        self.cells
-            .take(cells, rate, now.instant)
-            .map_err(Wait::from)
-    }
-
-    fn take_lobby(&mut self, cells: u32, most: u32, now: &Now) -> Result<(), Wait> {
+    fn take_lobby(&mut self, cells: u32, most: u32, epochs: Schedule) -> Result<(), Wait> {
         let clock = wall_clock();
-        if cells == 0 || self.lobby.take(cells, most, now.lobby.current(clock)) {
+        if cells == 0 || self.lobby.take(cells, most, epochs.current(clock)) {
             return Ok(());
         }
-        Err(now.lobby.due(clock).saturating_sub(clock).into())
+        Err(epochs.due(clock).saturating_sub(clock).into())
     }
 }
 
@@ -348,11 +335,6 @@ fn class_of(key: Key) -> QueueClass {
         key.first_chunk()
             .map_or(0, |bytes| u64::from_be_bytes(*bytes)),
     )
-}
-
-/// Locks a mutex; its counters stay usable after a panic elsewhere.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

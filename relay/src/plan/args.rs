@@ -23,21 +23,13 @@ pub enum Profile {
 }
 
 impl Profile {
-    const fn name(self) -> &'static str {
+    /// Its name, and the flags that differ.
+    const fn words(self) -> (&'static str, &'static [&'static str]) {
         match self {
-            Self::Default => "default",
-            Self::Phone => "phone",
-            Self::Constant => "constant",
-            Self::Small => "small",
-        }
-    }
-
-    const fn words(self) -> &'static [&'static str] {
-        match self {
-            Self::Default => &[],
-            Self::Phone => &["--cover-traffic-epsilon=1"],
-            Self::Constant => &["--cover=constant", "--cover-cells=512"],
-            Self::Small => &["--buckets=1"],
+            Self::Default => ("default", &[]),
+            Self::Phone => ("phone", &["--cover-traffic-epsilon=1"]),
+            Self::Constant => ("constant", &["--cover=constant", "--cover-cells=512"]),
+            Self::Small => ("small", &["--buckets=1"]),
         }
     }
 }
@@ -256,7 +248,7 @@ impl Setting {
 }
 
 impl PlanArgs {
-    pub(super) const fn assumptions(&self) -> Assumptions {
+    pub(super) fn assumptions(&self) -> Assumptions {
         Assumptions {
             users: self.users,
             messages_per_day: self.messages_per_day,
@@ -267,13 +259,7 @@ impl PlanArgs {
             away_seconds: self.away.get(),
             copies: match self.store {
                 StoreKind::Sqlite => 1,
-                StoreKind::Nats => {
-                    SERVERS
-                        + match self.relays {
-                            Some(relays) => relays,
-                            None => 2,
-                        }
-                }
+                StoreKind::Nats => SERVERS + self.relays.unwrap_or(2),
             },
             publishers: self.publishers,
         }
@@ -298,8 +284,9 @@ impl PlanArgs {
             self.profiles.as_slice()
         };
         for profile in profiles {
-            let words: Vec<String> = profile.words().iter().map(ToString::to_string).collect();
-            all.push(Setting::new(profile.name(), &words)?);
+            let (name, words) = profile.words();
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            all.push(Setting::new(name, &words)?);
         }
         Ok(all)
     }

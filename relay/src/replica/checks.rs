@@ -54,9 +54,9 @@ struct Peer {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Answer<T> {
+enum Answer {
     Refused { error: Refusal },
-    Given(T),
+    Given(Box<StreamInfo>),
 }
 
 #[derive(Deserialize)]
@@ -166,55 +166,43 @@ pub(super) async fn find_if_any(
     log: &Nats,
     stream: &str,
 ) -> Result<Option<StreamInfo>, ReplicaError> {
-    match ask(log, "INFO", stream, b"").await {
-        Ok(info) => Ok(Some(info)),
-        Err(Refused::Missing) => Ok(None),
-        Err(Refused::Because(error)) => Err(error),
-    }
+    ask(log, "INFO", stream, b"").await
 }
 
 /// Creates a stream, or leaves the same one as it is.
 pub(super) async fn create(log: &Nats, config: &StreamConfig) -> Result<StreamInfo, ReplicaError> {
     let body = serde_json::to_vec(config).unwrap_or_default();
-    ask(log, "CREATE", &config.name, &body)
-        .await
-        .map_err(|error| match error {
-            Refused::Missing => ReplicaError::StoreMissing(config.name.clone()),
-            Refused::Because(error) => error,
-        })
+    let created = ask(log, "CREATE", &config.name, &body).await?;
+    created.ok_or_else(|| ReplicaError::StoreMissing(config.name.clone()))
 }
 
-enum Refused {
-    Missing,
-    Because(ReplicaError),
-}
-
-async fn ask(log: &Nats, what: &str, stream: &str, body: &[u8]) -> Result<StreamInfo, Refused> {
+/// The answer about a stream; `None` if it does not exist.
+async fn ask(
+    log: &Nats,
+    what: &str,
+    stream: &str,
+    body: &[u8],
+) -> Result<Option<StreamInfo>, ReplicaError> {
     let subject = format!("$JS.API.STREAM.{what}.{stream}");
-    let unreachable = |reason: String| {
-        Refused::Because(ReplicaError::LogUnreachable {
-            stream: stream.to_owned(),
-            reason,
-        })
+    let unreachable = |reason: String| ReplicaError::LogUnreachable {
+        stream: stream.to_owned(),
+        reason,
     };
     let answer = match log.request(&subject, body).await {
-        Ok(answer) => answer,
-        Err(LogError::Refused) => {
-            return Err(Refused::Because(ReplicaError::NotPermitted(subject)));
-        }
-        Err(error) => return Err(unreachable(error.to_string())),
+        Err(LogError::Refused) => return Err(ReplicaError::NotPermitted(subject)),
+        answer => answer.map_err(|error| unreachable(error.to_string()))?,
     };
-    match serde_json::from_slice(&answer) {
-        Ok(Answer::Given(info)) => Ok(info),
-        Ok(Answer::Refused { error }) if error.err_code == NOT_FOUND => Err(Refused::Missing),
-        Ok(Answer::Refused { error }) if error.err_code == IN_USE => Err(Refused::Because(
-            ReplicaError::StoreExists(stream.to_owned()),
-        )),
-        Ok(Answer::Refused { error }) => Err(Refused::Because(ReplicaError::LogRefused {
-            stream: stream.to_owned(),
-            reason: format!("{} ({})", error.description, error.err_code),
-        })),
-        Err(error) => Err(unreachable(error.to_string())),
+    let answer = serde_json::from_slice(&answer);
+    match answer.map_err(|error| unreachable(error.to_string()))? {
+        Answer::Given(info) => Ok(Some(*info)),
+        Answer::Refused { error } => match error.err_code {
+            NOT_FOUND => Ok(None),
+            IN_USE => Err(ReplicaError::StoreExists(stream.to_owned())),
+            code => Err(ReplicaError::LogRefused {
+                stream: stream.to_owned(),
+                reason: format!("{} ({code})", error.description),
+            }),
+        },
     }
 }
 

@@ -5,14 +5,12 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::{Request, body::Bytes, client::conn::http1};
-use hyper_util::rt::TokioIo;
+use hyper::{StatusCode, body::Bytes};
 use serde::Deserialize;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 
 use super::ReplicaError;
-use crate::config::Monitor;
+use crate::{config::Monitor, fetch};
 
 /// The oldest version whose defects are known to be bearable.
 const NEEDED: &str = "2.15.1";
@@ -123,25 +121,11 @@ pub async fn check(monitors: &[Monitor]) -> Result<Vec<Server>, ReplicaError> {
 }
 
 async fn ask(monitor: Monitor) -> Result<Bytes, String> {
-    let asking = async {
-        let stream = TcpStream::connect(monitor.address()).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
-        let request = Request::get("/varz")
-            .header("host", monitor.address().to_string())
-            .body(Empty::<Bytes>::new())?;
-        let answer = sender.send_request(request).await?;
-        if answer.status() != 200 {
-            return Err(format!("status {}", answer.status().as_u16()).into());
-        }
-        let body = Limited::new(answer.into_body(), ANSWER_LEN)
-            .collect()
-            .await?;
-        connection.abort();
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(body.to_bytes())
-    };
+    let asking = fetch::get(monitor.address(), "/varz", ANSWER_LEN);
     match timeout(PATIENCE, asking).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Ok(Ok((StatusCode::OK, body))) => Ok(body),
+        Ok(Ok((status, _))) => Err(format!("status {}", status.as_u16())),
+        Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
 }

@@ -135,56 +135,30 @@ impl StreamConfig {
     ///
     /// [`ReplicaError::StreamDiffers`] with the first field that differs.
     pub fn matches(&self, found: &Self) -> Result<(), ReplicaError> {
-        let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
-        let fields = [
-            ("subjects", text(&self.subjects), text(&found.subjects)),
-            ("retention", text(&self.retention), text(&found.retention)),
-            ("storage", text(&self.storage), text(&found.storage)),
-            (
-                "num_replicas",
-                text(&self.num_replicas),
-                text(&found.num_replicas),
-            ),
-            ("discard", text(&self.discard), text(&found.discard)),
-            ("max_bytes", text(&self.max_bytes), text(&found.max_bytes)),
-            ("max_age", text(&self.max_age), text(&found.max_age)),
-            ("max_msgs", text(&self.max_msgs), text(&found.max_msgs)),
-            (
-                "max_msgs_per_subject",
-                text(&self.max_msgs_per_subject),
-                text(&found.max_msgs_per_subject),
-            ),
-            (
-                "max_msg_size",
-                text(&self.max_msg_size),
-                text(&found.max_msg_size),
-            ),
-            (
-                "max_consumers",
-                text(&self.max_consumers),
-                text(&found.max_consumers),
-            ),
-            (
-                "allow_direct",
-                text(&self.allow_direct),
-                text(&found.allow_direct),
-            ),
-            (
-                "deny_delete",
-                text(&self.deny_delete),
-                text(&found.deny_delete),
-            ),
-            (
-                "deny_purge",
-                text(&self.deny_purge),
-                text(&found.deny_purge),
-            ),
-            ("sealed", text(&self.sealed), text(&found.sealed)),
-            (
-                "allow_rollup_hdrs",
-                text(&self.allow_rollup_hdrs),
-                text(&found.allow_rollup_hdrs),
-            ),
+        macro_rules! compared {
+            ($($field:ident),* $(,)?) => {[$((
+                stringify!($field),
+                format!("{:?}", self.$field),
+                format!("{:?}", found.$field),
+            )),*]};
+        }
+        let fields = compared![
+            subjects,
+            retention,
+            storage,
+            num_replicas,
+            discard,
+            max_bytes,
+            max_age,
+            max_msgs,
+            max_msgs_per_subject,
+            max_msg_size,
+            max_consumers,
+            allow_direct,
+            deny_delete,
+            deny_purge,
+            sealed,
+            allow_rollup_hdrs,
         ];
         for (field, wanted, is) in fields {
             if wanted != is {

@@ -4,7 +4,7 @@
 use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
 use tessera::wire::{
-    BATCH_HEADER_LEN, BatchError, BatchHeader, CellSize, OriginKey, batch::BatchPlace,
+    BATCH_HEADER_LEN, Batch, BatchError, BatchHeader, CellSize, OriginKey, batch::BatchPlace,
 };
 
 use crate::random::shuffle;
@@ -79,6 +79,16 @@ impl BatchBuilder {
 }
 
 impl Assembled {
+    /// Verifies a batch that was written before.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError`] if its bytes, digest or signature are invalid.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, BatchError> {
+        let header = Batch::parse(&bytes)?.header().clone();
+        Ok(Self { header, bytes })
+    }
+
     /// SHA-256 of every cell, including cover, in published order.
     #[must_use]
     pub fn digests(&self) -> Vec<[u8; 32]> {

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use tessera::{
     base::UnixTime,
-    wire::{Batch, BatchError, BatchHeader, BucketId, HeaderHash, Origin},
+    wire::{BatchError, BatchHeader, BucketId, HeaderHash, Origin},
 };
 
 use super::Assembled;
@@ -19,8 +19,7 @@ impl ImportedBatch {
     ///
     /// [`BatchError`] if its bytes, digest or signature are invalid.
     pub fn verify(bytes: Vec<u8>) -> Result<Self, BatchError> {
-        let header = Batch::parse(&bytes)?.header().clone();
-        Ok(Self(Assembled { header, bytes }))
+        Assembled::parse(bytes).map(Self)
     }
 
     /// The header.

@@ -253,16 +253,10 @@ impl Queue {
     /// there were any.
     pub fn drop_stale(&mut self, kind: Kind, most: u8) -> bool {
         let mut any = false;
-        for (_, queue) in self.of_kind_mut(kind) {
-            let mut dropped = Vec::new();
-            queue.retain(|ticket| {
-                let stays = ticket.waited <= most;
-                if !stays {
-                    dropped.push(ticket.cell);
-                }
-                stays
-            });
-            any |= !dropped.is_empty();
+        for queue in self.of_kind_mut(kind) {
+            let before = queue.cells;
+            queue.retain(|ticket| ticket.waited <= most);
+            any |= queue.cells < before;
         }
         if any {
             self.known = self
@@ -288,7 +282,7 @@ impl Queue {
 
     /// Updates the locations of cells of a kind.
     pub fn move_to(&mut self, kind: Kind, moved: &HashMap<CellId, Ticket>) {
-        for (_, queue) in self.of_kind_mut(kind) {
+        for queue in self.of_kind_mut(kind) {
             for ticket in queue.classes.values_mut().flatten() {
                 if let Some(moved) = moved.get(&ticket.cell) {
                     *ticket = *moved;
@@ -345,10 +339,9 @@ impl Queue {
         }
     }
 
-    fn of_kind_mut(&mut self, kind: Kind) -> impl Iterator<Item = (&BucketId, &mut BucketQueue)> {
-        self.buckets
-            .iter_mut()
-            .filter(move |(bucket, _)| Kind::of(**bucket) == kind)
+    fn of_kind_mut(&mut self, kind: Kind) -> impl Iterator<Item = &mut BucketQueue> {
+        let all = self.buckets.iter_mut();
+        all.filter_map(move |(of, queue)| (Kind::of(*of) == kind).then_some(queue))
     }
 }
 

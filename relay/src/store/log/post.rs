@@ -4,7 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     epoch::wall_clock,
+    lock::lock,
     store::{
         Kind, Post, QueueClass, Store as _, StoreError,
         queue::{Additions, CellId, cell_id},
@@ -53,8 +54,7 @@ impl Waiter {
     }
 
     fn answer(&self, result: Result<(), StoreError>) {
-        let mut reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reply) = reply.take() {
+        if let Some(reply) = lock(&self.reply).take() {
             let _ = reply.send(result);
         }
     }
@@ -97,17 +97,8 @@ impl Kept {
 
     /// Removes and returns the cells of this or an earlier index.
     pub(super) fn take(&mut self, index: u64) -> Vec<WaitingCell> {
-        let old: HashSet<CellId> = self
-            .cells
-            .iter()
-            .filter(|(_, (of, _))| *of <= index)
-            .map(|(id, _)| *id)
-            .collect();
-        let taken: Vec<WaitingCell> = old
-            .iter()
-            .filter_map(|id| self.cells.remove(id))
-            .map(|(_, cell)| cell)
-            .collect();
+        let old = self.cells.extract_if(|_, (of, _)| *of <= index);
+        let taken: Vec<WaitingCell> = old.map(|(_, (_, cell))| cell).collect();
         self.bytes -= taken.iter().map(|cell| cell.cell.len()).sum::<usize>();
         taken
     }

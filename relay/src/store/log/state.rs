@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{
-        Arc, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     cover::CoverRule,
+    lock::lock,
     store::{
         ByKind, Kind, SqliteStore, StoreError,
         queue::{CellId, Queue, QueueClass},
@@ -167,7 +168,7 @@ impl Health {
 
     /// Logs an error once, as what failed is tried again.
     pub(super) fn say(&self, what: &'static str) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = lock(&self.said);
         if std::mem::replace(&mut *said, what) != what {
             tracing::error!("{what}");
         }
@@ -294,8 +295,9 @@ impl State {
 impl<L> Process<L> {
     /// Lets the reader of a kind look for a message that the log has.
     pub(super) async fn expect(&self, kind: Kind, seq: u64) {
-        let wanted = &mut self.state.lock().await.kinds[kind].wanted;
-        *wanted = seq.max(*wanted);
+        let mut state = self.state.lock().await;
+        state.kinds[kind].wanted = state.kinds[kind].wanted.max(seq);
+        drop(state);
         self.wake.reader(Stream::of(kind)).notify_one();
     }
 

@@ -21,8 +21,8 @@ use crate::random;
 pub const FILLER: u32 = 0xFFFF_FFFE;
 
 const MAGIC: &[u8; 4] = b"TSF1";
-/// Start of the process of a carried frame; the rest is zeros.
-const CARRIED: &[u8; 5] = b"carry";
+/// The process of a carried frame.
+const CARRIED: &[u8; 16] = b"carry\0\0\0\0\0\0\0\0\0\0\0";
 const HEAD_LEN: usize = 37;
 const NONCE_LEN: usize = 12;
 /// Length of an entry without its cell, in bytes.
@@ -114,12 +114,7 @@ pub fn seal_carried(
     entries: &[FrameEntry<'_>],
     cell_len: usize,
 ) -> Result<Vec<u8>, FrameError> {
-    let mut process = [0; 16];
-    process
-        .iter_mut()
-        .zip(CARRIED)
-        .for_each(|(to, from)| *to = *from);
-    let place = (kind, step, &process, number);
+    let place = (kind, step, CARRIED, number);
     seal(key, place, entries, cell_len, |head, plain| {
         let hash = Sha256::new().chain_update(head);
         let digest = hash.chain_update(Sha256::digest(plain)).finalize();

@@ -108,14 +108,6 @@ impl KeyFile {
             .next()
     }
 
-    /// The newest step of a kind and its key, if the file has one.
-    #[must_use]
-    pub fn newest(&self, kind: Kind) -> Option<(u64, &StepKey)> {
-        let held = self.slots.get(slots_of(kind))?.iter().flatten();
-        held.max_by_key(|(step, _)| *step)
-            .map(|(step, key)| (*step, key))
-    }
-
     /// The steps whose keys the file has, in order.
     #[must_use]
     pub fn steps(&self, kind: Kind) -> Vec<u64> {

@@ -17,7 +17,7 @@ mod key_file;
 use aws_lc_rs::{
     aead::{AES_256_GCM, LessSafeKey, UnboundKey},
     error::Unspecified,
-    hkdf::{HKDF_SHA256, KeyType, Salt},
+    hkdf::{HKDF_SHA256, Salt},
 };
 use tessera::base::Secret;
 
@@ -76,7 +76,7 @@ impl StepKey {
 
     fn derive(&self, salt: &[u8], info: &[&[u8]]) -> Result<Secret<32>, Unspecified> {
         let extracted = Salt::new(HKDF_SHA256, salt).extract(self.0.expose());
-        let expanded = extracted.expand(info, KeyLen)?;
+        let expanded = extracted.expand(info, HKDF_SHA256)?;
         let mut filled = Ok(());
         let key = Secret::fill_with(|bytes| filled = expanded.fill(bytes));
         filled.map(|()| key)
@@ -97,14 +97,6 @@ impl StepKey {
 impl std::fmt::Debug for StepKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("StepKey")
-    }
-}
-
-struct KeyLen;
-
-impl KeyType for KeyLen {
-    fn len(&self) -> usize {
-        32
     }
 }
 

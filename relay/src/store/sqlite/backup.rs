@@ -6,10 +6,7 @@
 
 use std::{fs::File, path::Path};
 
-use rusqlite::{
-    Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params_from_iter,
-    types::Value,
-};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params_from_iter, types::Value};
 use sha2::{Digest as _, Sha256};
 use tessera::wire::Batch;
 
@@ -124,9 +121,7 @@ fn fill(source: &Connection, to: &Path) -> rusqlite::Result<u64> {
 
 /// Adds the digests of a view's own batches, which has them in an index of its own.
 fn remember_own(source: &Connection, target: &Connection) -> rusqlite::Result<()> {
-    let sql = "SELECT value FROM setting WHERE name = ?1";
-    let own = source.query_row(sql, [VIEW], |row| row.get::<_, Vec<u8>>(0));
-    let Some(own) = own.optional()? else {
+    let Some(own) = settings::setting::<Vec<u8>>(source, VIEW)? else {
         return Ok(());
     };
     let mut select = source.prepare(

@@ -82,13 +82,7 @@ fn drop_segment(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bo
              WHERE lobby = ?1 AND closed_at < ?2 ORDER BY closed_at LIMIT 1",
         )?
         .query_row(params![kind == Kind::Lobby, integer(before.0)], |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-            ))
+            row.try_into()
         })
         .optional()?;
     let Some((bucket, origin, number, first, last)) = oldest else {
@@ -121,7 +115,7 @@ fn list_batches(tx: &Transaction<'_>, kind: Kind, before: UnixTime) -> Result<bo
         )?
         .query_map(
             params![kind == Kind::Lobby, integer(before.0), BATCHES],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            |row| row.try_into(),
         )?
         .collect::<rusqlite::Result<_>>()?;
     for (id, bucket, epoch, origin) in &batches {

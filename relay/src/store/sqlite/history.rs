@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Params, params, types::FromSql};
 use tessera::{
     base::Secret,
-    wire::{Batch, BucketCount, CellSize, Origin},
+    wire::{BucketCount, CellSize, Origin},
 };
 
 use super::{
@@ -81,16 +81,10 @@ impl History {
     ///
     /// If the store cannot be read.
     pub fn epochs(&self, kind: Kind) -> Result<Vec<u64>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<u64>> {
-            let mut select = self.connection.prepare_cached(
-                "SELECT DISTINCT epoch FROM batch WHERE lobby = ?1 AND origin = ?2
-                 AND id NOT IN (SELECT batch FROM expiring) ORDER BY epoch",
-            )?;
-            let of = params![kind == Kind::Lobby, self.origin.0];
-            let rows = select.query_map(of, |row| row.get(0).map(unsigned))?;
-            rows.collect()
-        };
-        read().map_err(unreadable)
+        let sql = "SELECT DISTINCT epoch FROM batch WHERE lobby = ?1 AND origin = ?2
+            AND id NOT IN (SELECT batch FROM expiring) ORDER BY epoch";
+        let epochs = self.column(sql, params![kind == Kind::Lobby, self.origin.0])?;
+        Ok(epochs.into_iter().map(unsigned).collect())
     }
 
     /// The batches of one close, by bucket.
@@ -99,23 +93,21 @@ impl History {
     ///
     /// If the store cannot be read, or is damaged.
     pub fn batches(&self, kind: Kind, epoch: u64) -> Result<Vec<Assembled>, StoreError> {
-        let read = || -> rusqlite::Result<Vec<Vec<u8>>> {
-            let mut select = self.connection.prepare_cached(
-                "SELECT bytes FROM batch WHERE lobby = ?1 AND origin = ?2 AND epoch = ?3
-                 AND id NOT IN (SELECT batch FROM expiring) ORDER BY bucket",
-            )?;
-            let of = params![kind == Kind::Lobby, self.origin.0, integer(epoch)];
+        let sql = "SELECT bytes FROM batch WHERE lobby = ?1 AND origin = ?2 AND epoch = ?3
+            AND id NOT IN (SELECT batch FROM expiring) ORDER BY bucket";
+        let of = params![kind == Kind::Lobby, self.origin.0, integer(epoch)];
+        let batches: Vec<Vec<u8>> = self.column(sql, of)?;
+        let parsed = batches.into_iter().map(Assembled::parse);
+        Ok(parsed.collect::<Result<_, _>>()?)
+    }
+
+    /// The values of the only column of a query.
+    fn column<T: FromSql>(&self, sql: &str, of: impl Params) -> Result<Vec<T>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<T>> {
+            let mut select = self.connection.prepare_cached(sql)?;
             select.query_map(of, |row| row.get(0))?.collect()
         };
-        let assemble = |bytes: Vec<u8>| {
-            let header = Batch::parse(&bytes)?.header().clone();
-            Ok(Assembled { header, bytes })
-        };
-        read()
-            .map_err(unreadable)?
-            .into_iter()
-            .map(assemble)
-            .collect()
+        read().map_err(unreadable)
     }
 
     /// Renames the files, so that no relay starts on them: it would sign a second

@@ -3,12 +3,11 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use tessera::{
     base::UnixTime,
-    wire::{
-        BATCH_HEADER_LEN, BatchHeader, BucketCount, BucketId, CellSize, Fork, HeaderHash, Origin,
-    },
+    wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, Fork, HeaderHash, Origin},
 };
 
 use super::{
+    Options,
     close::{remember, write},
     error::WriteError,
     schema::{integer, unsigned},
@@ -19,13 +18,12 @@ use crate::store::{ByKind, Head, ImportedBatch, Kind, OriginState, StoreError, W
 pub(super) fn import(
     tx: &Transaction<'_>,
     batches: &[ImportedBatch],
-    cell_size: CellSize,
-    buckets: BucketCount,
+    options: &Options,
 ) -> Result<ByKind<usize>, WriteError> {
     let mut new = ByKind::<usize>::default();
     for batch in batches {
         let header = batch.header();
-        if header.cell_size != cell_size || !buckets.contains(header.bucket) {
+        if header.cell_size != options.cell_size || !options.buckets.contains(header.bucket) {
             return Err(StoreError::Misused.into());
         }
         if is_next(tx, header)? {
@@ -41,8 +39,7 @@ pub(super) fn import(
 pub(super) fn check(
     tx: &Transaction<'_>,
     mut batches: Vec<ImportedBatch>,
-    cell_size: CellSize,
-    buckets: BucketCount,
+    options: &Options,
 ) -> Result<Vec<ImportedBatch>, WriteError> {
     let mut stored = Vec::with_capacity(batches.len());
     for batch in &batches {
@@ -51,7 +48,7 @@ pub(super) fn check(
         stored.push(held == Some(header.encode()));
     }
     tx.execute_batch("SAVEPOINT check_import")?;
-    let imported = import(tx, &batches, cell_size, buckets);
+    let imported = import(tx, &batches, options);
     tx.execute_batch("ROLLBACK TO check_import; RELEASE check_import")?;
     imported?;
     let mut stored = stored.into_iter();
@@ -158,7 +155,7 @@ fn epoch_headers(
         .collect()
 }
 
-fn header(row: &Row<'_>) -> rusqlite::Result<BatchHeader> {
+pub(super) fn header(row: &Row<'_>) -> rusqlite::Result<BatchHeader> {
     let bytes: [u8; BATCH_HEADER_LEN] = row.get(0)?;
     BatchHeader::decode(&bytes).map_err(|_| rusqlite::Error::InvalidQuery)
 }

@@ -131,9 +131,7 @@ impl SqliteStore {
             state,
             parts: Parts {
                 key,
-                cell_size: options.cell_size,
-                buckets: options.buckets,
-                batch_cells: options.capacity.batch_cells,
+                options: *options,
                 frames,
                 queue,
             },

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use rusqlite::Transaction;
-use tessera::wire::{BucketCount, BucketId, CellSize, OriginKey};
+use tessera::wire::{BucketId, OriginKey};
 
-use super::{close::Close, error::WriteError, frames::Frames};
+use super::{Options, close::Close, error::WriteError, frames::Frames};
 use crate::store::{
     ByKind, Closing, Kind, Post, StoreError,
     queue::{Additions, Queue, QueueClass, Ticket, cell_id},
@@ -14,9 +14,7 @@ use crate::store::{
 /// The state that transactions share.
 pub(super) struct Parts {
     pub(super) key: OriginKey,
-    pub(super) cell_size: CellSize,
-    pub(super) buckets: BucketCount,
-    pub(super) batch_cells: usize,
+    pub(super) options: Options,
     pub(super) frames: Frames,
     pub(super) queue: Queue,
 }
@@ -68,7 +66,7 @@ impl Parts {
     pub(super) fn close<'a>(&'a mut self, closing: &'a Closing) -> Close<'a> {
         Close {
             closing,
-            batch_cells: self.batch_cells,
+            batch_cells: self.options.capacity.batch_cells,
             key: &self.key,
             frames: &self.frames,
             queue: &mut self.queue,

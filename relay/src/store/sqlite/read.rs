@@ -2,24 +2,28 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tessera::{
     base::UnixTime,
-    wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, Origin},
+    wire::{BucketId, Origin},
 };
 
 use super::{
     error::store_error,
+    import::header,
     reader_gate::ReaderGate,
     schema::{integer, unsigned},
     segment,
     settings::hold_name,
 };
-use crate::store::{Contents, Found, Kind, LastClose, Segment, StoreError, Window};
+use crate::{
+    lock::lock,
+    store::{Contents, Found, Kind, LastClose, Segment, StoreError, Window},
+};
 
 /// Maximum number of idle connections.
 const KEPT: usize = 16;
@@ -46,16 +50,12 @@ impl Readers {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let _inside = self.gate.enter();
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let idle = lock(&self.idle).pop();
         let connection = idle
             .map_or_else(|| self.open(), Ok)
             .map_err(|error| store_error(&error))?;
         let value = query(&connection).map_err(|error| store_error(&error))?;
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = lock(&self.idle);
         if idle.len() < KEPT {
             idle.push(connection);
         }
@@ -120,10 +120,7 @@ pub(super) fn contents(
                 integer(window.from.0),
                 own.0
             ],
-            |row| {
-                let bytes: [u8; BATCH_HEADER_LEN] = row.get(0)?;
-                BatchHeader::decode(&bytes).map_err(|_| rusqlite::Error::InvalidQuery)
-            },
+            header,
         )?
         .collect::<rusqlite::Result<_>>()?;
     Ok(Contents {

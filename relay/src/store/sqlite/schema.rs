@@ -163,7 +163,9 @@ pub(super) fn open(
         Some(key) if setting(&connection, ORIGIN).map_err(sqlite)? == Some(key.origin().0) => key,
         Some(_) => return Err(OpenError::Damaged(path.to_owned())),
         None => {
-            let is_backup = setting::<0>(&connection, BACKUP).map_err(sqlite)?.is_some();
+            let is_backup = setting::<[u8; 0]>(&connection, BACKUP)
+                .map_err(sqlite)?
+                .is_some();
             if !is_backup {
                 return Err(OpenError::Damaged(path.to_owned()));
             }
@@ -189,7 +191,7 @@ pub(super) fn open_view(
         })
         .map_err(sqlite)?;
     } else if version != VERSION
-        || setting::<32>(&connection, VIEW).map_err(sqlite)? != Some(origin.0)
+        || setting::<[u8; 32]>(&connection, VIEW).map_err(sqlite)? != Some(origin.0)
     {
         return Err(OpenError::OtherView(path.to_owned()));
     }

@@ -1,6 +1,6 @@
 //! The settings of a store: values by name.
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params, types::FromSql};
 use tessera::{base::Secret, wire::OriginKey};
 
 use crate::store::Kind;
@@ -37,10 +37,10 @@ pub(super) fn put_setting(
         .map(drop)
 }
 
-pub(super) fn setting<const N: usize>(
+pub(super) fn setting<T: FromSql>(
     connection: &Connection,
     name: &str,
-) -> rusqlite::Result<Option<[u8; N]>> {
+) -> rusqlite::Result<Option<T>> {
     connection
         .query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| {
             row.get(0)
@@ -55,6 +55,6 @@ pub(super) fn number(connection: &Connection, name: &str) -> rusqlite::Result<Op
 
 /// Reads the signing key.
 pub(super) fn origin_key(connection: &Connection) -> rusqlite::Result<Option<OriginKey>> {
-    let seed = setting(connection, ORIGIN_SEED)?;
+    let seed: Option<[u8; 32]> = setting(connection, ORIGIN_SEED)?;
     Ok(seed.map(|mut seed| OriginKey::from_seed(&Secret::take(&mut seed))))
 }

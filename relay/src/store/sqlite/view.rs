@@ -12,7 +12,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use tessera::{
     base::UnixTime,
-    wire::{BucketCount, BucketId, CellSize, HeaderHash, Origin, OriginKey},
+    wire::{BucketId, HeaderHash, Origin, OriginKey},
 };
 
 use super::{
@@ -150,10 +150,8 @@ impl SqliteStore {
         &self,
         batches: Vec<ImportedBatch>,
     ) -> Result<Vec<ImportedBatch>, StoreError> {
-        self.ask(move |writer| {
-            writer.write(|tx, parts| import::check(tx, batches, parts.cell_size, parts.buckets))
-        })
-        .await
+        self.ask(move |writer| writer.write(|tx, parts| import::check(tx, batches, &parts.options)))
+            .await
     }
 
     /// Stores batches of other origins; passes over those that do not follow.
@@ -246,12 +244,11 @@ pub(super) fn apply(tx: &Transaction<'_>, apply: &Apply) -> Result<(), WriteErro
 pub(super) fn apply_import(
     tx: &Transaction<'_>,
     imported: &Imported,
-    cell_size: CellSize,
-    buckets: BucketCount,
+    options: &Options,
 ) -> Result<ByKind<usize>, WriteError> {
     let mut new = ByKind::<usize>::default();
     for batch in &imported.batches {
-        match import::import(tx, std::slice::from_ref(batch), cell_size, buckets) {
+        match import::import(tx, std::slice::from_ref(batch), options) {
             Ok(stored) => {
                 for kind in Kind::ALL {
                     new[kind] += stored[kind];
@@ -337,10 +334,9 @@ fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
 
 fn read_state(connection: &Connection, own: &Origin) -> rusqlite::Result<ViewState> {
     let mut state = ViewState {
-        read_from: 1,
+        level: number(connection, LEVEL)?,
         ..ViewState::default()
     };
-    state.level = number(connection, LEVEL)?;
     let mut positions = connection.prepare(
         "SELECT lobby, next, step, epoch, closed_at, marker, commit_hash FROM log_position",
     )?;
@@ -369,11 +365,8 @@ fn read_state(connection: &Connection, own: &Origin) -> rusqlite::Result<ViewSta
             state.heads.insert(bucket, head);
         }
     }
-    let mut read = connection.prepare("SELECT seq FROM log_read")?;
-    let mut rows = read.query([])?;
-    if let Some(row) = rows.next()? {
-        state.read_from = unsigned(row.get(0)?);
-    }
+    let read = connection.query_row("SELECT seq FROM log_read", [], |row| row.get(0));
+    state.read_from = read.optional()?.map_or(1, unsigned);
     Ok(state)
 }
 

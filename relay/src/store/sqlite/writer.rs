@@ -93,7 +93,7 @@ impl Writer {
     /// Stores all posts in one commit. Each is accepted or refused as a whole.
     fn put(&mut self, posts: &[Post]) -> Vec<Result<(), StoreError>> {
         let cells = posts.iter().map(|post| post.entries.len()).sum();
-        let kept = match self.has_room(cost(cells, self.parts.cell_size)) {
+        let kept = match self.has_room(cost(cells, self.parts.options.cell_size)) {
             Ok(true) => self.write(|tx, parts| parts.keep(tx, posts)).map(|kept| {
                 for (bucket, class, ticket) in kept.tickets {
                     self.parts.queue.push(bucket, class, ticket);
@@ -190,15 +190,13 @@ impl Writer {
         if !self.has_room(bytes.sum::<usize>() as u64)? {
             return Err(StoreError::Full);
         }
-        let new =
-            self.write(|tx, parts| import::import(tx, batches, parts.cell_size, parts.buckets))?;
+        let new = self.write(|tx, parts| import::import(tx, batches, &parts.options))?;
         self.imported(new)
     }
 
     /// Imports into a view.
     pub(super) fn apply_import(&mut self, imported: &Imported) -> Result<(), StoreError> {
-        let new = self
-            .write(|tx, parts| view::apply_import(tx, imported, parts.cell_size, parts.buckets))?;
+        let new = self.write(|tx, parts| view::apply_import(tx, imported, &parts.options))?;
         self.imported(new)
     }
 
@@ -293,7 +291,7 @@ impl Writer {
 
     fn has_room(&self, bytes: u64) -> Result<bool, StoreError> {
         // At the end of the epoch, waiting cells are briefly both in frames and in batches.
-        let again = cost(self.parts.queue.len(), self.parts.cell_size);
+        let again = cost(self.parts.queue.len(), self.parts.options.cell_size);
         self.disk
             .has_room(&self.connection, bytes.saturating_add(again))
             .map_err(|error| store_error(&error))
@@ -302,7 +300,7 @@ impl Writer {
     /// Records whether the store can be written, and logs changes.
     fn note<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let state = match &result {
-            Ok(_) => match self.has_room(cost(MAX_ENTRIES, self.parts.cell_size)) {
+            Ok(_) => match self.has_room(cost(MAX_ENTRIES, self.parts.options.cell_size)) {
                 Ok(false) => Err(StoreError::Full),
                 _ => Ok(()),
             },

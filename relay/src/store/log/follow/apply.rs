@@ -3,10 +3,7 @@
 use std::{collections::HashSet, sync::atomic::Ordering};
 
 use sha2::{Digest as _, Sha256};
-use tessera::{
-    base::UnixTime,
-    wire::{Batch, BucketId},
-};
+use tessera::{base::UnixTime, wire::BucketId};
 
 use super::{
     super::{
@@ -45,9 +42,9 @@ impl<L: Log> Process<L> {
                 }
             })?;
             let bucket = BucketId::try_from(committed.bucket).map_err(|_| StoreError::Damaged)?;
-            let header = Batch::parse(&bytes)?.header().clone();
-            header.expect(bucket, &self.origin, commit.epoch)?;
-            batches.push(Assembled { header, bytes });
+            let batch = Assembled::parse(bytes)?;
+            batch.header.expect(bucket, &self.origin, commit.epoch)?;
+            batches.push(batch);
         }
         Ok(batches)
     }

@@ -40,19 +40,13 @@ impl<L: Log> Process<L> {
     /// Puts the cells of frames in flight up to an index back into the outbox.
     pub(super) fn seal_again(&self, state: &mut State, kind: Kind, index: u64) {
         let of_kind = &mut state.kinds[kind];
-        let mut old: Vec<u64> = of_kind
-            .in_flight
-            .iter()
-            .filter(|(_, frame)| frame.index <= index)
-            .map(|(number, _)| *number)
-            .collect();
-        old.sort_unstable();
-        for number in old.into_iter().rev() {
-            if let Some(frame) = of_kind.in_flight.remove(&number) {
-                frame.gone.notify_one();
-                for cell in frame.cells.into_iter().rev() {
-                    of_kind.outbox.push_front(cell);
-                }
+        let old = of_kind.in_flight.extract_if(|_, of| of.index <= index);
+        let mut old: Vec<_> = old.collect();
+        old.sort_unstable_by_key(|(number, _)| *number);
+        for (_, frame) in old.into_iter().rev() {
+            frame.gone.notify_one();
+            for cell in frame.cells.into_iter().rev() {
+                of_kind.outbox.push_front(cell);
             }
         }
         self.wake.flush[kind].notify_one();

@@ -1,23 +1,14 @@
 //! Replies to `$JS.API.DIRECT.GET`: messages with their place in headers.
 
 use super::protocol::Incoming;
-use crate::store::log::{Message, Subject};
+use crate::store::log::{LogError, Message, Subject};
 
-/// One reply.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Direct {
-    Message(Message),
-    /// No more messages in this batch.
-    End,
-    /// Not understood: a request or a subject that should not be.
-    Refused,
-}
-
-/// Parses one reply. 204 ends a batch; 404 says that there are no messages.
-pub(super) fn message(reply: &Incoming, id: &str) -> Direct {
+/// Parses one reply; `None` ends a batch: 204, or 404 if there are no messages. Anything
+/// else that is not a message answers a request or a subject that should not be.
+pub(super) fn message(reply: &Incoming, id: &str) -> Result<Option<Message>, LogError> {
     match reply.status() {
-        Some(204 | 404) => return Direct::End,
-        Some(_) => return Direct::Refused,
+        Some(204 | 404) => return Ok(None),
+        Some(_) => return Err(LogError::Refused),
         None => (),
     }
     let parsed = || {
@@ -31,7 +22,7 @@ pub(super) fn message(reply: &Incoming, id: &str) -> Direct {
             bytes: reply.payload.clone(),
         })
     };
-    parsed().map_or(Direct::Refused, Direct::Message)
+    parsed().map(Some).ok_or(LogError::Refused)
 }
 
 /// Whole seconds since 1970 of a time like `2026-11-29T12:00:00.123456789Z`.
@@ -97,11 +88,11 @@ mod tests {
             at: 60,
             bytes: vec![1],
         };
-        assert_eq!(message(&reply, "x"), Direct::Message(expected));
-        assert_eq!(message(&reply, "y"), Direct::Refused);
+        assert_eq!(message(&reply, "x"), Ok(Some(expected)));
+        assert_eq!(message(&reply, "y"), Err(LogError::Refused));
         reply.headers = "NATS/1.0 204 EOB\r\n\r\n".to_owned();
-        assert_eq!(message(&reply, "x"), Direct::End);
+        assert_eq!(message(&reply, "x"), Ok(None));
         reply.headers = "NATS/1.0 408 Bad Request\r\n\r\n".to_owned();
-        assert_eq!(message(&reply, "x"), Direct::Refused);
+        assert_eq!(message(&reply, "x"), Err(LogError::Refused));
     }
 }

@@ -15,7 +15,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -31,7 +31,7 @@ use tokio::{
 pub use self::nkey::{Nkey, NkeyError};
 use self::protocol::{Incoming, publish_frame};
 use super::{Log, LogError, Message, Stream, StreamInfo, Subject};
-use crate::random;
+use crate::{lock::lock, random};
 
 /// How long a publication waits for its acknowledgement.
 const PUBLISH: Duration = Duration::from_secs(5);
@@ -100,10 +100,6 @@ type Open = HashMap<u64, (String, mpsc::UnboundedSender<Incoming>)>;
 const FORBIDDEN: u16 = 403;
 
 impl Shared {
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Passes a message to the request that waits for it.
     fn deliver(&self, message: Incoming) {
         if message.subject == self.kicks {
@@ -112,7 +108,7 @@ impl Shared {
         }
         let number = message.subject.rsplit('.').next();
         let number = number.and_then(|number| number.parse().ok());
-        let open = self.open();
+        let open = lock(&self.open);
         if let Some((_, request)) = number.and_then(|number: u64| open.get(&number)) {
             let _ = request.send(message);
         }
@@ -129,7 +125,7 @@ impl Shared {
             subject,
             "the user of the log may not publish to this subject"
         );
-        for (_, request) in self.open().values().filter(|(of, _)| of == subject) {
+        for (_, request) in lock(&self.open).values().filter(|(of, _)| of == subject) {
             let _ = request.send(Incoming {
                 headers: format!("NATS/1.0 {FORBIDDEN}"),
                 ..Incoming::default()
@@ -140,7 +136,7 @@ impl Shared {
 
     /// Ends all open requests: their outcome is unknown.
     fn disconnected(&self) {
-        self.open().clear();
+        lock(&self.open).clear();
     }
 }
 
@@ -153,7 +149,7 @@ struct Request<'s> {
 
 impl Drop for Request<'_> {
     fn drop(&mut self) {
-        self.shared.open().remove(&self.number);
+        lock(&self.shared.open).remove(&self.number);
     }
 }
 
@@ -244,9 +240,7 @@ impl Nats {
     async fn send(&self, subject: &str, bytes: &[u8]) -> Result<Request<'_>, LogError> {
         let number = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let (replies, receiver) = mpsc::unbounded_channel();
-        self.shared
-            .open()
-            .insert(number, (subject.to_owned(), replies));
+        lock(&self.shared.open).insert(number, (subject.to_owned(), replies));
         let request = Request {
             shared: &self.shared,
             number,
@@ -279,10 +273,9 @@ impl Log for Nats {
         let mut messages = Vec::new();
         loop {
             let reply = request.next(READ).await?;
-            match direct::message(&reply, &self.shared.id) {
-                direct::Direct::Message(message) => messages.push(message),
-                direct::Direct::End => return Ok(messages),
-                direct::Direct::Refused => return Err(LogError::Refused),
+            match direct::message(&reply, &self.shared.id)? {
+                Some(message) => messages.push(message),
+                None => return Ok(messages),
             }
         }
     }

@@ -257,22 +257,11 @@ fn check_chain(
     let epoch = newest
         .map_or(0, |header| header.epoch)
         .max(expired.unwrap_or(0));
-    report.require(
-        chain.epoch == epoch,
-        place,
-        "does not end with the last batch",
-    );
+    let mut ends = |holds| report.require(holds, place, "does not end with the last batch");
+    ends(chain.epoch == epoch);
     if let Some(newest) = newest.filter(|header| header.epoch == chain.epoch) {
-        report.require(
-            chain.closed_at == newest.closed_at,
-            place,
-            "does not end with the last batch",
-        );
-        report.require(
-            chain.head == newest.hash().0,
-            place,
-            "does not end with the last batch",
-        );
+        ends(chain.closed_at == newest.closed_at);
+        ends(chain.head == newest.hash().0);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, path::Path};
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use tessera::wire::{BucketCount, CellSize, Origin};
 
 use super::{
@@ -93,13 +93,7 @@ fn settings(connection: &Connection, report: &mut Report) -> rusqlite::Result<Op
             report.find(Place::Settings, "unknown setting");
         }
     }
-    let value = |name| {
-        connection
-            .query_row("SELECT value FROM setting WHERE name = ?1", [name], |row| {
-                row.get::<_, Vec<u8>>(0)
-            })
-            .optional()
-    };
+    let value = |name| settings::setting::<Vec<u8>>(connection, name);
     let number = |name| {
         let bytes: Option<[u8; 4]> = value(name)?.and_then(|bytes| bytes.try_into().ok());
         Ok::<_, rusqlite::Error>(bytes.map(u32::from_be_bytes))
