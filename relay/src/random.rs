@@ -2,7 +2,7 @@
 //! stored: an attacker with the disk could subtract the cover.
 
 use getrandom::SysRng;
-use rand_core::{CryptoRng, UnwrapErr};
+use rand_core::{CryptoRng, Rng as _, UnwrapErr};
 
 /// The operating system's generator.
 ///
@@ -12,6 +12,14 @@ use rand_core::{CryptoRng, UnwrapErr};
 /// published and no key generated.
 pub fn system() -> UnwrapErr<SysRng> {
     UnwrapErr(SysRng)
+}
+
+/// Random bytes.
+#[must_use]
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    system().fill_bytes(&mut bytes);
+    bytes
 }
 
 /// A duration of four to six fifths of this one, so that relays that were started

@@ -84,7 +84,7 @@ impl<S: Store> Engine<S> {
             wall: newest.map_or(now.wall, |newest| Duration::from_secs(newest.0)),
             ..now
         };
-        let engine = Self {
+        let mut engine = Self {
             retention: Retention::new(settings.retention, seen, held),
             store,
             settings,
@@ -94,20 +94,14 @@ impl<S: Store> Engine<S> {
             left: None,
             pool: CoverPool::default(),
         };
-        match newest {
-            Some(_) => Ok(engine.resumed(now).await),
-            None => Ok(engine),
+        if newest.is_some() {
+            // After a crash between a close and its segments, make them now or with the next close.
+            if let Err(error) = engine.seal().await {
+                tracing::error!(%error, kind = ?engine.settings.kind, "making segments failed, retrying at the next close");
+            }
+            engine.publish(now);
         }
-    }
-
-    async fn resumed(mut self, now: Now) -> Self {
-        // After a crash between a close and its segments, make them now or with the next close.
-        if let Err(error) = self.seal().await {
-            tracing::error!(%error, kind = ?self.settings.kind, "making segments failed, retrying at the next close");
-        }
-        self.retention.look(now);
-        self.show();
-        self
+        Ok(engine)
     }
 
     /// Runs until a stop signal; finishes a running close first.
@@ -346,10 +340,6 @@ impl<S: Store> Engine<S> {
     /// Makes the batches of the last close visible, and hides those past retention.
     pub fn publish(&mut self, now: Now) {
         self.retention.look(now);
-        self.show();
-    }
-
-    fn show(&self) {
         let epoch = self.last.map_or(0, |last| last.epoch);
         let cutoff = self.retention.cutoff();
         self.published.publish(self.settings.kind, epoch, cutoff);

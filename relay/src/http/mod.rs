@@ -30,14 +30,17 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use tessera::wire::{BucketCount, BucketId, CellSize, RelayInfo};
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::timeout,
+};
 
 pub use self::{access::Access, admin::admin, origins::Common, portal::Portal, problem::Refusal};
-use self::{buckets::Indexes, origins::OriginsList, reads::Reads, select::Selects, tags::TagLists};
+use self::{buckets::Indexes, origins::OriginsList, reads::Reads, tags::TagLists};
 use crate::{
     epoch::{PublishedEpochs, Schedule},
     federation::Forward,
-    limits::ANSWER_TIME,
+    limits::{ANSWER_TIME, SELECTS_AT_ONCE},
     metrics::{Measured, Metrics},
     store::{ByKind, Kind, Store},
 };
@@ -66,7 +69,8 @@ pub struct App<S> {
     indexes: Indexes,
     reads: Reads,
     tags: TagLists,
-    selects: Selects,
+    /// Counts selects that are being answered: each keeps a core busy.
+    selects: Semaphore,
     origins: OriginsList,
 }
 
@@ -99,7 +103,7 @@ impl<S: Store> App<S> {
             indexes: Indexes::default(),
             reads: Reads::default(),
             tags: TagLists::default(),
-            selects: Selects::default(),
+            selects: Semaphore::new(SELECTS_AT_ONCE),
             origins: OriginsList::default(),
         }
     }

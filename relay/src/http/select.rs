@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use tessera::wire::{BucketId, Select, SelectError, SelectWindow, Selection};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     App, Refusal, Shared,
@@ -18,23 +18,13 @@ use super::{
     cells::{check_media_type, collect},
 };
 use crate::{
-    limits::{READ_WAIT, SELECTS_AT_ONCE},
+    limits::READ_WAIT,
     store::{Found, Store, StoreError},
 };
 
 /// Number of batches that are read in one go, a day's and some more: meanwhile the store
 /// cannot truncate its log.
 const AT_ONCE: usize = 64;
-
-/// Counts requests that are being answered: each keeps a core busy.
-#[derive(Debug)]
-pub(super) struct Selects(Semaphore);
-
-impl Default for Selects {
-    fn default() -> Self {
-        Self(Semaphore::new(SELECTS_AT_ONCE))
-    }
-}
 
 /// Responds with one sum per bitmap.
 pub(super) async fn select<S: Store>(
@@ -48,7 +38,7 @@ pub(super) async fn select<S: Store>(
     check_media_type(&headers)?;
     let body = collect(body, &headers, Select::max_len(app.cell_size())).await?;
     let window = *Select::decode(&body, app.cell_size())?.window();
-    let turn = timeout(READ_WAIT, app.selects.0.acquire()).await;
+    let turn = timeout(READ_WAIT, app.selects.acquire()).await;
     let _turn = turn.map_err(|_| Refusal::Overloaded)?;
     let epochs = epochs(&app, bucket, &window).await?;
     let sums = add_up(&app, bucket, body, &epochs).await?;

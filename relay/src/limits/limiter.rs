@@ -190,12 +190,6 @@ impl ConnectionLimiter {
         Some(Source::Peer(key))
     }
 
-    /// The class of a peer's posts: a MAC under a key that exists only in this
-    /// process, so that it reveals nothing.
-    fn class_of(&self, client: Client) -> QueueClass {
-        class_of(lock(&self.open).keys.peer(client))
-    }
-
     /// The accounts of this epoch; discards those of the previous one.
     fn peers(&self) -> MutexGuard<'_, Peers> {
         let epoch = self.numbered.current(wall_clock());
@@ -255,7 +249,7 @@ impl Connection {
                 Some(client) => {
                     let connection = peers.keys.connection(client);
                     let peer = peers.keys.peer(client);
-                    let class = self.limiter.class_of(client);
+                    let class = class_of(lock(&self.limiter.open).keys.peer(client));
                     let connection = connection.map(Place::Known);
                     (class, connection, Some(Place::Known(peer)))
                 }
@@ -330,6 +324,8 @@ impl Drop for Connection {
     }
 }
 
+/// The class of a peer's posts: a MAC under a key that exists only in this process, so
+/// that it reveals nothing.
 fn class_of(key: Key) -> QueueClass {
     QueueClass(
         key.first_chunk()

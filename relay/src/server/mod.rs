@@ -238,8 +238,8 @@ impl<S: Store> Relay<S> {
             members,
         };
         let forward = membership.as_ref().and_then(Membership::forward);
-        let ByKind { numbered, lobby } =
-            ByKind::new(|kind| Schedule::new(config.epochs()[kind].get()));
+        let schedules = ByKind::new(|kind| Schedule::new(config.epochs()[kind].get()));
+        let ByKind { numbered, lobby } = schedules;
         let app = Arc::new(App::new(
             store.clone(),
             published,
@@ -278,7 +278,7 @@ impl<S: Store> Relay<S> {
                 store.clone(),
                 app.published.clone(),
                 ByKind::new(|kind| {
-                    Published::new(kind, app.schedules[kind], kind.buckets(config.buckets))
+                    Published::new(kind, schedules[kind], kind.buckets(config.buckets))
                 }),
                 federation.as_ref().map(|federation| federation.status()),
                 stopped.clone(),

@@ -78,8 +78,7 @@ impl<L: Log> Process<L> {
         kind: Kind,
         rule: [u8; 32],
     ) -> Result<(), StoreError> {
-        let mut r = [0; 32];
-        rand_core::Rng::fill_bytes(&mut random::system(), &mut r);
+        let r = random::bytes();
         let bytes = {
             let state = self.state.lock().await;
             let of_kind = &state.kinds[kind];

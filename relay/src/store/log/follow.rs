@@ -42,10 +42,9 @@ impl<L: Log> Process<L> {
     pub(super) async fn follow(self: Arc<Self>, stream: Stream) {
         let mut gap: Option<(u64, Instant)> = None;
         while !self.is_stopped() {
-            let read = match stream {
-                Stream::Numbered => self.read_waiting(Kind::Numbered).await,
-                Stream::Lobby => self.read_waiting(Kind::Lobby).await,
-                Stream::Published | Stream::Ratchet => self.read_published().await,
+            let read = match stream.kind() {
+                Some(kind) => self.read_waiting(kind).await,
+                None => self.read_published().await,
             };
             let pos = self.position(stream).await;
             if gap.is_some_and(|(at, _)| at != pos) {
@@ -70,21 +69,15 @@ impl<L: Log> Process<L> {
     /// The next sequence of a stream.
     async fn position(&self, stream: Stream) -> u64 {
         let state = self.state.lock().await;
-        match stream {
-            Stream::Numbered => state.kinds.numbered.pos,
-            Stream::Lobby => state.kinds.lobby.pos,
-            Stream::Published | Stream::Ratchet => state.published,
-        }
+        let of_kind = stream.kind().map(|kind| state.kinds[kind].pos);
+        of_kind.unwrap_or(state.published)
     }
 
     /// Waits until there may be something to read.
     async fn rest(&self, stream: Stream) {
-        let is_behind = match stream {
-            Stream::Numbered => self.is_behind(Kind::Numbered).await,
-            Stream::Lobby => self.is_behind(Kind::Lobby).await,
-            Stream::Published | Stream::Ratchet => false,
-        };
-        if is_behind {
+        if let Some(kind) = stream.kind()
+            && self.is_behind(kind).await
+        {
             sleep(BEHIND).await;
             return;
         }

@@ -74,7 +74,10 @@ impl<L: Log> Process<L> {
         self.health.writable()?;
         self.view.writable()?;
         self.imports_allowed()?;
-        self.turn_to_import().await;
+        let others = self.state.lock().await.imported_by_others;
+        if others.is_some_and(|at| at.elapsed() < RECENTLY) {
+            sleep(self.options.limits.marker_turn * self.options.rank).await;
+        }
         let missing = self.view.check_import(batches).await?;
         for kind in Kind::ALL {
             let of_kind = missing
@@ -84,13 +87,6 @@ impl<L: Log> Process<L> {
         }
         // Another process may have imported a rival first.
         self.view.check_import(missing).await.map(drop)
-    }
-
-    async fn turn_to_import(&self) {
-        let others = self.state.lock().await.imported_by_others;
-        if others.is_some_and(|at| at.elapsed() < RECENTLY) {
-            sleep(self.options.limits.marker_turn * self.options.rank).await;
-        }
     }
 
     async fn publish_imports(

@@ -76,6 +76,15 @@ impl Stream {
         }
     }
 
+    /// The kind whose waiting cells it has, if any.
+    const fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Numbered => Some(Kind::Numbered),
+            Self::Lobby => Some(Kind::Lobby),
+            Self::Published | Self::Ratchet => None,
+        }
+    }
+
     /// Its letter in names and subjects.
     #[must_use]
     pub const fn letter(self) -> char {

@@ -69,10 +69,9 @@ pub(super) struct Wake {
 
 impl Wake {
     pub(super) fn reader(&self, stream: Stream) -> &Notify {
-        match stream {
-            Stream::Numbered => &self.waiting.numbered,
-            Stream::Lobby => &self.waiting.lobby,
-            Stream::Published | Stream::Ratchet => &self.published,
+        match stream.kind() {
+            Some(kind) => &self.waiting[kind],
+            None => &self.published,
         }
     }
 }

@@ -55,9 +55,7 @@ impl Sealer {
     /// Creates a sealer for a process that has just started.
     #[must_use]
     pub fn new() -> Self {
-        let mut process = [0; 16];
-        rand_core::Rng::fill_bytes(&mut random::system(), &mut process);
-        Self::with(process, 0)
+        Self::with(random::bytes(), 0)
     }
 
     /// Creates a sealer for a known process and its number of sealed frames.

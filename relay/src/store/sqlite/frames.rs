@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     files::PathError,
+    random,
     store::{
         ByKind, Kind, StoreError,
         queue::{CellId, Queue, QueueClass, Ticket},
@@ -188,10 +189,10 @@ impl Frames {
         if self.keys.get(kind, number + 1).is_some() {
             return Ok(());
         }
-        let mut r = [0; 32];
-        rand_core::Rng::fill_bytes(&mut crate::random::system(), &mut r);
         let key = self.keys.get(kind, number).ok_or(StoreError::Damaged)?;
-        let next = key.next(kind, &r).map_err(|_| StoreError::Misused)?;
+        let next = key
+            .next(kind, &random::bytes())
+            .map_err(|_| StoreError::Misused)?;
         self.keys
             .put(kind, number + 1, next)
             .map_err(|error| key_error(&error))

@@ -1,10 +1,7 @@
-//! Import of published batches, and what is stored of each origin's chains.
+//! Import of published batches, and proofs of forks.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
-use tessera::{
-    base::UnixTime,
-    wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, Fork, HeaderHash, Origin},
-};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use tessera::wire::{BATCH_HEADER_LEN, BatchHeader, BucketId, Fork, HeaderHash, Origin};
 
 use super::{
     Options,
@@ -12,7 +9,7 @@ use super::{
     error::WriteError,
     schema::{integer, unsigned},
 };
-use crate::store::{ByKind, Head, ImportedBatch, Kind, OriginState, StoreError, Window, root};
+use crate::store::{ByKind, ImportedBatch, Kind, StoreError};
 
 /// Stores the batches that are not stored yet. Returns their number.
 pub(super) fn import(
@@ -96,141 +93,6 @@ fn stored_header(
             row.get(0)
         })
         .optional()
-}
-
-/// The origins with visible batches of a kind.
-pub(super) fn origins(
-    connection: &Connection,
-    own: Origin,
-    kind: Kind,
-    window: Window,
-) -> rusqlite::Result<Vec<OriginState>> {
-    let ranges: Vec<([u8; 32], i64, i64)> = connection
-        .prepare_cached(
-            "SELECT origin, min(first), max(last) FROM (
-                 SELECT c.origin AS origin, min(b.epoch) AS first, max(b.epoch) AS last
-                 FROM chain AS c CROSS JOIN batch AS b ON b.bucket = c.bucket AND b.origin = c.origin
-                     AND (c.origin <> ?2 OR b.epoch <= ?3) AND b.id NOT IN (SELECT batch FROM expiring)
-                 WHERE c.lobby = ?1 GROUP BY c.bucket, c.origin)
-             GROUP BY origin ORDER BY origin",
-        )?
-        .query_map(
-            params![kind == Kind::Lobby, own.0, integer(window.through)],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut states = Vec::with_capacity(ranges.len());
-    for (origin, oldest, epoch) in ranges {
-        let newest = epoch_headers(connection, Origin(origin), kind, unsigned(epoch))?;
-        states.push(OriginState {
-            origin: Origin(origin),
-            oldest: unsigned(oldest),
-            epoch: unsigned(epoch),
-            closed_at: newest
-                .first()
-                .map_or(UnixTime(0), |header| header.closed_at),
-            root: root(&newest),
-        });
-    }
-    Ok(states)
-}
-
-fn epoch_headers(
-    connection: &Connection,
-    origin: Origin,
-    kind: Kind,
-    epoch: u64,
-) -> rusqlite::Result<Vec<BatchHeader>> {
-    connection
-        .prepare_cached(
-            "SELECT b.header FROM chain AS c CROSS JOIN batch AS b
-                 ON b.bucket = c.bucket AND b.origin = c.origin AND b.epoch = ?3
-             WHERE c.origin = ?1 AND c.lobby = ?2 AND b.id NOT IN (SELECT batch FROM expiring)
-             ORDER BY c.bucket",
-        )?
-        .query_map(
-            params![origin.0, kind == Kind::Lobby, integer(epoch)],
-            header,
-        )?
-        .collect()
-}
-
-pub(super) fn header(row: &Row<'_>) -> rusqlite::Result<BatchHeader> {
-    let bytes: [u8; BATCH_HEADER_LEN] = row.get(0)?;
-    BatchHeader::decode(&bytes).map_err(|_| rusqlite::Error::InvalidQuery)
-}
-
-/// Visible headers of whole epochs after `after`.
-pub(super) fn headers(
-    connection: &Connection,
-    own: Origin,
-    (origin, kind, after): (Origin, Kind, Option<u64>),
-    most: usize,
-    window: Window,
-) -> rusqlite::Result<Vec<BatchHeader>> {
-    let through = match origin == own {
-        true => integer(window.through),
-        false => i64::MAX,
-    };
-    let mut headers: Vec<BatchHeader> = connection
-        .prepare_cached(
-            "SELECT b.header FROM chain AS c CROSS JOIN batch AS b
-                 ON b.bucket = c.bucket AND b.origin = c.origin AND b.epoch > ?3 AND b.epoch <= ?4
-             WHERE c.origin = ?1 AND c.lobby = ?2 AND b.closed_at >= ?5
-                 AND b.id NOT IN (SELECT batch FROM expiring)
-             ORDER BY b.epoch, c.bucket LIMIT ?6",
-        )?
-        .query_map(
-            params![
-                origin.0,
-                kind == Kind::Lobby,
-                after.map_or(-1, integer),
-                through,
-                integer(window.from.0),
-                integer(most as u64)
-            ],
-            header,
-        )?
-        .collect::<rusqlite::Result<_>>()?;
-    // The last epoch may have been cut: complete it.
-    if headers.len() == most
-        && let Some(last) = headers.last().map(|header| header.epoch)
-    {
-        headers.retain(|header| header.epoch != last);
-        headers.extend(epoch_headers(connection, origin, kind, last)?);
-    }
-    Ok(headers)
-}
-
-pub(super) fn heads(
-    connection: &Connection,
-    origin: Origin,
-    kind: Kind,
-) -> rusqlite::Result<Vec<Head>> {
-    connection
-        .prepare_cached(
-            "SELECT bucket, epoch, head FROM chain WHERE origin = ?1 AND lobby = ?2
-             ORDER BY bucket",
-        )?
-        .query_map(params![origin.0, kind == Kind::Lobby], |row| {
-            let bucket: u32 = row.get(0)?;
-            Ok(Head {
-                bucket: BucketId::try_from(bucket).map_err(|_| rusqlite::Error::InvalidQuery)?,
-                epoch: unsigned(row.get(1)?),
-                hash: HeaderHash(row.get(2)?),
-            })
-        })?
-        .collect()
-}
-
-pub(super) fn forks(connection: &Connection) -> rusqlite::Result<Vec<Fork>> {
-    connection
-        .prepare_cached("SELECT proof FROM fork ORDER BY origin")?
-        .query_map([], |row| {
-            let proof = row.get_ref(0)?.as_blob()?;
-            Fork::parse(proof).ok_or(rusqlite::Error::InvalidQuery)
-        })?
-        .collect()
 }
 
 pub(super) fn keep_fork(tx: &Transaction<'_>, fork: &Fork) -> rusqlite::Result<()> {

@@ -30,7 +30,7 @@ use std::{
 
 use tessera::{
     base::UnixTime,
-    wire::{BatchHeader, BucketCount, BucketId, CellSize, Fork, Origin, OriginKey},
+    wire::{BucketCount, BucketId, CellSize, Fork, Origin, OriginKey},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -52,8 +52,7 @@ use self::{
     writer::{Job, Writer},
 };
 use super::{
-    Closing, Contents, Found, Head, ImportedBatch, Kind, LastClose, OriginState, Post, Segment,
-    Store, StoreError, Window,
+    Closing, ImportedBatch, Kind, Post, Store, StoreError,
     queue::{Capacity, Queue},
 };
 use crate::{files::PathError, limits::QUEUED_POSTS};
@@ -168,91 +167,6 @@ impl SqliteStore {
         tokio::task::spawn_blocking(move || store.readers.run(query))
             .await
             .map_err(|_| StoreError::Unavailable)?
-    }
-}
-
-/// What was published, for the stores that keep it in a file.
-impl SqliteStore {
-    pub(super) async fn last_close(&self, kind: Kind) -> Result<Option<LastClose>, StoreError> {
-        let own = self.0.origin;
-        self.read(move |connection| read::last_close(connection, own, kind))
-            .await
-    }
-
-    pub(super) async fn origins(
-        &self,
-        kind: Kind,
-        window: Window,
-    ) -> Result<Vec<OriginState>, StoreError> {
-        let own = self.0.origin;
-        self.read(move |connection| import::origins(connection, own, kind, window))
-            .await
-    }
-
-    pub(super) async fn headers(
-        &self,
-        of: (Origin, Kind, Option<u64>),
-        most: usize,
-        window: Window,
-    ) -> Result<Vec<BatchHeader>, StoreError> {
-        let own = self.0.origin;
-        self.read(move |connection| import::headers(connection, own, of, most, window))
-            .await
-    }
-
-    pub(super) async fn heads(&self, origin: Origin, kind: Kind) -> Result<Vec<Head>, StoreError> {
-        self.read(move |connection| import::heads(connection, origin, kind))
-            .await
-    }
-
-    pub(super) async fn forks(&self) -> Result<Vec<Fork>, StoreError> {
-        self.read(import::forks).await
-    }
-
-    pub(super) async fn contents(
-        &self,
-        bucket: BucketId,
-        window: Window,
-    ) -> Result<Contents, StoreError> {
-        let own = self.0.origin;
-        self.read(move |connection| read::contents(connection, own, bucket, window))
-            .await
-    }
-
-    pub(super) async fn batch(
-        &self,
-        bucket: BucketId,
-        origin: Origin,
-        epoch: u64,
-    ) -> Result<Found<Vec<u8>>, StoreError> {
-        self.read(move |connection| read::batch(connection, bucket, origin, epoch))
-            .await
-    }
-
-    pub(super) async fn fold_batches<T: Send + 'static>(
-        &self,
-        chain: (BucketId, Origin),
-        epochs: Vec<u64>,
-        first: T,
-        add: impl FnMut(T, &[u8]) -> Result<Option<T>, StoreError> + Send + 'static,
-    ) -> Result<Option<T>, StoreError> {
-        self.read(move |connection| read::fold_batches(connection, chain, &epochs, first, add))
-            .await?
-    }
-
-    pub(super) async fn segment(
-        &self,
-        bucket: BucketId,
-        origin: Origin,
-        number: u64,
-    ) -> Result<Found<Segment>, StoreError> {
-        self.read(move |connection| read::segment(connection, bucket, origin, number))
-            .await
-    }
-
-    pub(super) async fn held(&self, kind: Kind) -> Result<bool, StoreError> {
-        self.read(move |connection| read::held(connection, kind))
-            .await
     }
 }
 

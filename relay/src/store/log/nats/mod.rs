@@ -181,8 +181,7 @@ impl Nats {
             return Err(NatsError::Id);
         }
         let connector = options.ca.as_deref().map(connection::tls).transpose()?;
-        let mut name = [0; 16];
-        rand_core::Rng::fill_bytes(&mut random::system(), &mut name);
+        let name = random::bytes::<16>();
         let shared = Arc::new(Shared {
             inbox: format!("_INBOX.{}", tessera::wire::hex::encode(&name)),
             kicks: format!("tsr.{}.kick", options.id),

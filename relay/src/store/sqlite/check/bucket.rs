@@ -120,13 +120,8 @@ fn batches(
     let mut seen = connection.prepare("SELECT 1 FROM seen WHERE digest = ?1")?;
     // What a member of a log computes closes from; `seen` has what it imported.
     let own = layout.origin.filter(|_| layout.is_view);
-    let mut logged = match own {
-        Some(_) => {
-            let sql = "SELECT 1 FROM log_seen WHERE digest = ?1 AND lobby = ?2";
-            Some(connection.prepare(sql)?)
-        }
-        None => None,
-    };
+    let sql = "SELECT 1 FROM log_seen WHERE digest = ?1 AND lobby = ?2";
+    let mut logged = own.map(|_| connection.prepare(sql)).transpose()?;
     let mut select = connection.prepare(
         "SELECT lobby, origin, epoch, closed_at, header, bytes, forgotten FROM batch
          LEFT JOIN expiring ON batch = id WHERE bucket = ?1 ORDER BY epoch",
