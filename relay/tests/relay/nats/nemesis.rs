@@ -6,7 +6,7 @@
 //! Runs for a minute, or longer with `cargo xtask soak --store nats`; `TESSERA_NEMESIS_SEED`
 //! repeats the order of faults of a run.
 
-pub(super) mod check;
+mod check;
 mod partitions;
 
 use std::{
@@ -59,10 +59,71 @@ impl Answered {
             .entry(what.to_owned())
             .or_insert(0) += 1;
     }
+
+    /// Waits until so many cells more were answered with 202.
+    pub(super) fn wait_for_more(&self, more: usize) {
+        let more = more + self.cells.lock().unwrap().len();
+        wait_for("posts are not answered", || {
+            self.cells.lock().unwrap().len() >= more
+        });
+    }
+}
+
+/// Keeps relays running and posts to them from some clients, while `during` does what
+/// they have to bear. Then every post must be answered, and the relays must have
+/// published each cell once, in the same batches.
+pub(super) fn under_posts(
+    servers: &mut Servers,
+    members: &[Member],
+    clients: u64,
+    seed: u64,
+    during: impl FnOnce(&mut Servers, &Answered),
+) {
+    let answered = Answered::default();
+    let (stop, end) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        // Relays end with the scope, also if a check fails.
+        let _end = SetOnDrop(&end);
+        let _stop = SetOnDrop(&stop);
+        for member in members {
+            scope.spawn(|| member.keep(&end));
+        }
+        let clients: Vec<_> = (0..clients)
+            .map(|at| {
+                let (answered, stop) = (&answered, &stop);
+                scope.spawn(move || client(members, answered, stop, seed.wrapping_add(at)))
+            })
+            .collect();
+        during(servers, &answered);
+        stop.store(true, Ordering::Relaxed);
+        for client in clients {
+            client.join().unwrap();
+        }
+        servers.until_healthy();
+        check::check(members, &answered);
+    });
+}
+
+/// Checks that the logs of relays have none of these alarms.
+pub(super) fn none_alarmed(members: &[Member], alarms: &[&str]) {
+    for member in members {
+        let log = std::fs::read_to_string(&member.log).unwrap();
+        for alarm in alarms {
+            assert!(!log.contains(alarm), "{log}");
+        }
+    }
+}
+
+/// The seed of a run: that of `TESSERA_NEMESIS_SEED`, or a new seed, which is printed.
+fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = std::env::var(SEED).map_or(now.as_secs(), |text| text.parse().unwrap());
+    println!("{SEED}={seed}");
+    seed
 }
 
 /// Posts until `stop`, each post to any relay until it is answered with 202.
-pub(super) fn client(members: &[Member], answered: &Answered, stop: &AtomicBool, seed: u64) {
+fn client(members: &[Member], answered: &Answered, stop: &AtomicBool, seed: u64) {
     let mut dice = Dice(seed);
     let mut earlier = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -257,9 +318,7 @@ fn run(time: Duration, with_power_cuts: bool, cuts: u64) {
     let Some(mut servers) = Servers::start(&options) else {
         return;
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = std::env::var(SEED).map_or(now.as_secs(), |text| text.parse().unwrap());
-    println!("{SEED}={seed}");
+    let seed = seed();
     let mut members: Vec<Member> = (0..RELAYS)
         .map(|rank| Member::new(&servers, &format!("r{rank}"), rank, FLAGS))
         .collect();
@@ -276,50 +335,23 @@ fn run(time: Duration, with_power_cuts: bool, cuts: u64) {
     for member in &members[1..] {
         join(&servers, &members[0].state, &member.state);
     }
-    let (answered, stop, end) = (
-        Answered::default(),
-        AtomicBool::new(false),
-        AtomicBool::new(false),
+    under_posts(
+        &mut servers,
+        &members,
+        CLIENTS,
+        seed,
+        |servers, answered| {
+            let (start, mut dice) = (Instant::now(), Dice(seed));
+            while start.elapsed() < time {
+                std::thread::sleep(Duration::from_millis(300 + dice.below(2200)));
+                fault(servers, &members, &volumes, &mut dice, answered);
+            }
+            for _ in 0..cuts {
+                answered.wait_for_more(31);
+                std::thread::sleep(Duration::from_millis(dice.below(1500)));
+                cut_power(servers, &members, &volumes);
+            }
+        },
     );
-    std::thread::scope(|scope| {
-        // Relays end with the scope, also if a check fails.
-        let _end = SetOnDrop(&end);
-        let _stop = SetOnDrop(&stop);
-        for member in &members {
-            scope.spawn(|| member.keep(&end));
-        }
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|at| {
-                scope.spawn({
-                    let (members, answered, stop) = (&members, &answered, &stop);
-                    move || client(members, answered, stop, seed.wrapping_add(at))
-                })
-            })
-            .collect();
-        let (start, mut dice) = (Instant::now(), Dice(seed));
-        while start.elapsed() < time {
-            std::thread::sleep(Duration::from_millis(300 + dice.below(2200)));
-            fault(&mut servers, &members, &volumes, &mut dice, &answered);
-        }
-        for _ in 0..cuts {
-            let more = 30 + answered.cells.lock().unwrap().len();
-            wait_for("posts are not answered", || {
-                answered.cells.lock().unwrap().len() > more
-            });
-            std::thread::sleep(Duration::from_millis(dice.below(1500)));
-            cut_power(&mut servers, &members, &volumes);
-        }
-        stop.store(true, Ordering::Relaxed);
-        for client in clients {
-            client.join().unwrap();
-        }
-        servers.until_healthy();
-        check::check(&members, &answered);
-    });
-    for member in &members {
-        let log = std::fs::read_to_string(&member.log).unwrap();
-        for alarm in ["published otherwise", "messages are missing"] {
-            assert!(!log.contains(alarm), "{log}");
-        }
-    }
+    none_alarmed(&members, &["published otherwise", "messages are missing"]);
 }

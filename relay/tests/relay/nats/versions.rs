@@ -15,7 +15,7 @@ use tessera_relay::store::log::{
 
 use super::{
     member::{FLAGS, Member, init, init_with, join, refused, run, said},
-    nemesis::{Answered, check, client},
+    nemesis::{none_alarmed, under_posts},
     servers::{Options, Servers},
 };
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
     server::Process,
     wait::{PATIENCE, SetOnDrop, until, wait_for},
 };
+
+/// Cells that must be answered with 202 before the next change.
+const MORE: usize = 100;
 
 /// The words of `store raise`.
 fn raise(servers: &Servers, state: &Path) -> Vec<String> {
@@ -93,7 +96,7 @@ fn a_relay_of_an_earlier_version_and_this_one_share_a_store() {
         println!("SKIPPED: TESSERA_OLDER_RELAY does not name the binary of an earlier version");
         return;
     };
-    let Some(servers) = Servers::start(&Options::default()) else {
+    let Some(mut servers) = Servers::start(&Options::default()) else {
         return;
     };
     let this = PathBuf::from(env!("CARGO_BIN_EXE_tessera-relay"));
@@ -103,45 +106,23 @@ fn a_relay_of_an_earlier_version_and_this_one_share_a_store() {
     *members[0].binary.lock().unwrap() = older.clone();
     init_with(&older, &servers, &members[0].state, FLAGS);
     join(&servers, &members[0].state, &members[1].state);
-    let (answered, stop, end) = (
-        Answered::default(),
-        AtomicBool::new(false),
-        AtomicBool::new(false),
-    );
-    std::thread::scope(|scope| {
-        let _end = SetOnDrop(&end);
-        let _stop = SetOnDrop(&stop);
-        for member in &members {
-            scope.spawn(|| member.keep(&end));
-        }
-        let clients: Vec<_> = (0..4)
-            .map(|at| {
-                let (members, answered, stop) = (&members, &answered, &stop);
-                scope.spawn(move || client(members, answered, stop, at))
-            })
-            .collect();
-        let wait_for_more = || {
-            let more = 100 + answered.cells.lock().unwrap().len();
-            wait_for("posts are not answered", || {
-                answered.cells.lock().unwrap().len() >= more
-            });
-        };
+    under_posts(&mut servers, &members, 4, 0, |servers, answered| {
         let replace = |member: &Member, binary: &Path| {
             member.is_wanted.store(false, Ordering::Relaxed);
             member.signal("KILL");
             wait_for("it runs on", || !member.is_running());
-            wait_for_more();
+            answered.wait_for_more(MORE);
             *member.binary.lock().unwrap() = binary.to_owned();
             member.is_wanted.store(true, Ordering::Relaxed);
             wait_for("it does not start", || member.client().is_some());
-            wait_for_more();
+            answered.wait_for_more(MORE);
         };
-        wait_for_more();
+        answered.wait_for_more(MORE);
         for (member, binary) in [(0, &older), (1, &this), (0, &older), (0, &this), (1, &this)] {
             answered.note(&format!("r{member} is killed, then {}", binary.display()));
             replace(&members[member], binary);
         }
-        let words = raise(&servers, &members[0].state);
+        let words = raise(servers, &members[0].state);
         let raised = run(&strs(&words), "");
         assert!(raised.status.success(), "{raised:?}");
         for member in &members {
@@ -150,17 +131,8 @@ fn a_relay_of_an_earlier_version_and_this_one_share_a_store() {
                 log.contains("the store has a new level")
             });
         }
-        wait_for_more();
-        stop.store(true, Ordering::Relaxed);
-        for client in clients {
-            client.join().unwrap();
-        }
-        check::check(&members, &answered);
+        answered.wait_for_more(MORE);
     });
-    for member in &members {
-        let log = std::fs::read_to_string(&member.log).unwrap();
-        for alarm in ["published otherwise", "messages are missing", "LOG_NEWER"] {
-            assert!(!log.contains(alarm), "{log}");
-        }
-    }
+    let alarms = ["published otherwise", "messages are missing", "LOG_NEWER"];
+    none_alarmed(&members, &alarms);
 }

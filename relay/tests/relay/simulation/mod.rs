@@ -1,7 +1,9 @@
 //! A simulation with the real store: a clock that jumps, repeated posts, and
 //! crashes between any two steps of the store. Reproducible from its seed.
 
+mod clock;
 mod mortal;
+mod reader;
 mod world;
 
 use self::world::{EPOCH, World};
@@ -34,13 +36,15 @@ async fn invariants_hold_for_any_order_of_posts_epochs_jumps_and_crashes() {
         world.finish().await;
         println!(
             "seed {seed}: {} cells, {} batches, {} segments, {} deleted, {} of {crashes} deaths",
-            world.cells(),
-            world.batches(),
-            world.segments(),
-            world.deleted(),
+            world.reader.cells(),
+            world.reader.batches(),
+            world.reader.segments(),
+            world.reader.deleted(),
             world.deaths()
         );
-        assert!(world.cells() > 50 && world.batches() > 50 && world.segments() > 5);
+        assert!(
+            world.reader.cells() > 50 && world.reader.batches() > 50 && world.reader.segments() > 5
+        );
     }
 }
 
@@ -74,7 +78,7 @@ async fn nothing_is_lost_by_a_crash_between_any_two_steps() {
             if world.deaths() == 0 {
                 // The script ended before that step.
                 assert!(step > 30, "{step}");
-                assert!(world.segments() >= 2 && world.deleted() >= 10);
+                assert!(world.reader.segments() >= 2 && world.reader.deleted() >= 10);
                 break;
             }
             deaths += world.deaths();

@@ -3,11 +3,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
-use super::{Answered, MINUTES, SEED, check, client};
+use super::{MINUTES, seed, under_posts};
 use crate::{
     cover::Dice,
     nats::{
@@ -15,7 +14,7 @@ use crate::{
         namespaces::Network,
         servers::{Options, Servers},
     },
-    wait::{SetOnDrop, wait_for},
+    wait::until,
 };
 
 const SERVERS: usize = 3;
@@ -121,12 +120,10 @@ fn run(mut next: impl FnMut(&mut Dice, usize) -> Option<Partition>) {
         machines: network.machines[..SERVERS].to_vec(),
         ..Options::default()
     };
-    let Some(servers) = Servers::start(&options) else {
+    let Some(mut servers) = Servers::start(&options) else {
         return;
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = std::env::var(SEED).map_or(now.as_secs(), |text| text.parse().unwrap());
-    println!("{SEED}={seed}");
+    let seed = seed();
     let members: Vec<Member> = (0..RELAYS)
         .map(|rank| {
             let machine = &network.machines[SERVERS + rank];
@@ -138,56 +135,28 @@ fn run(mut next: impl FnMut(&mut Dice, usize) -> Option<Partition>) {
         .collect();
     init(&servers, &members[0].state, FLAGS);
     join(&servers, &members[0].state, &members[1].state);
-    let (answered, stop, end) = (
-        Answered::default(),
-        AtomicBool::new(false),
-        AtomicBool::new(false),
-    );
-    std::thread::scope(|scope| {
-        let _end = SetOnDrop(&end);
-        let _stop = SetOnDrop(&stop);
-        for member in &members {
-            scope.spawn(|| member.keep(&end));
-        }
-        let clients: Vec<_> = (0..4)
-            .map(|at| {
-                let (members, answered, stop) = (&members, &answered, &stop);
-                scope.spawn(move || client(members, answered, stop, seed.wrapping_add(at)))
-            })
-            .collect();
-        let wait_for_more = || {
-            let more = MORE + answered.cells.lock().unwrap().len();
-            wait_for("posts are not answered", || {
-                answered.cells.lock().unwrap().len() >= more
-            });
-        };
-        wait_for_more();
+    under_posts(&mut servers, &members, 4, seed, |servers, answered| {
+        answered.wait_for_more(MORE);
         let mut dice = Dice(seed);
         for number in 0.. {
             let Some(partition) = next(&mut dice, number) else {
                 break;
             };
-            let leads = crate::wait::until("no leader", || leader(&servers));
+            let leads = until("no leader", || leader(servers));
             answered.note(&format!("{partition:?}"));
             let cuts = partition.cuts(leads, &mut dice);
             let start = Instant::now();
             for (from, to) in &cuts {
                 network.cut(*from, *to, true);
             }
-            wait_for_more();
+            answered.wait_for_more(MORE);
             // As long as that took again, so that more than one election may fall into it.
             std::thread::sleep(start.elapsed().min(Duration::from_secs(5)));
             for (from, to) in &cuts {
                 network.cut(*from, *to, false);
             }
-            wait_for_more();
+            answered.wait_for_more(MORE);
             println!("{partition:?}: {:.1} s", start.elapsed().as_secs_f64());
         }
-        stop.store(true, Ordering::Relaxed);
-        for client in clients {
-            client.join().unwrap();
-        }
-        servers.until_healthy();
-        check::check(&members, &answered);
     });
 }
