@@ -98,11 +98,15 @@ function view(value: unknown, name: string): Uint8Array | undefined {
   return undefined;
 }
 
-/** Of any realm, which `instanceof` would not tell. */
 function isBuffer(value: unknown): value is ArrayBufferLike {
-  return ["[object ArrayBuffer]", "[object SharedArrayBuffer]"].includes(Object.prototype.toString.call(value));
+  return ["ArrayBuffer", "SharedArrayBuffer"].includes(kindOf(value));
 }
 
 function unshared(view: Uint8Array): Uint8Array {
-  return Object.prototype.toString.call(view.buffer) === "[object SharedArrayBuffer]" ? view.slice() : view;
+  return kindOf(view.buffer) === "SharedArrayBuffer" ? view.slice() : view;
+}
+
+/** `URL`, `Blob`, `CryptoKey`, … of any realm, which `instanceof` would not tell. */
+export function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }

@@ -5,6 +5,8 @@
  */
 
 import { parsed } from "./entry.js";
+import { dashed, hex, uuid } from "../bytes.js";
+import { instant } from "../fhir/record/resource.js";
 import { FINGERPRINT } from "../fhir/sid.js";
 import type { LoggedEntry } from "../portal/engine.js";
 import type { AuditEntry, AuditEventName, AuditExportOptions, AuditSubject } from "../portal/types.js";
@@ -114,7 +116,7 @@ export async function* auditBundle(
   checkpoint: string,
   options: AuditExportOptions,
 ): AsyncGenerator<string, void, undefined> {
-  const fingerprint = Array.from(owner, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const fingerprint = hex(owner);
   const { head } = JSON.parse(checkpoint) as { head: string };
   const bundle = {
     resourceType: "Bundle",
@@ -253,18 +255,4 @@ function person(fingerprint: string): Json {
 
 function device(fingerprint: string): Json {
   return { ...person(fingerprint), display: "Tessera portal" };
-}
-
-function instant(time: number): string {
-  return new Date(time * 1000).toISOString();
-}
-
-/** A UUID (RFC 9562, version 8) of the first 16 bytes of a head. */
-function uuid(head: string): string {
-  const variant = ((parseInt(head.slice(16, 17), 16) & 3) | 8).toString(16);
-  return dashed(`${head.slice(0, 12)}8${head.slice(13, 16)}${variant}${head.slice(17, 32)}`);
-}
-
-function dashed(hex: string): string {
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
 }

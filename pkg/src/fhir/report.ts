@@ -1,5 +1,6 @@
 /** A report: its facts, its rows, and its attachments. */
 
+import { fromBase64 } from "../bytes.js";
 import { conceptName } from "./concept.js";
 import { formatDate, formatTime } from "./date.js";
 import { decimal, has, list, text } from "./json.js";
@@ -214,14 +215,6 @@ function isBase64(data: string): boolean {
 function base64Size(data: string): number {
   const digits = data.replace(/[\s=]/g, "").length;
   return Math.floor((digits * 3) / 4);
-}
-
-function fromBase64(data: string): Uint8Array | null {
-  try {
-    return Uint8Array.from(atob(data.replace(/\s/g, "")), (byte) => byte.charCodeAt(0));
-  } catch {
-    return null;
-  }
 }
 
 function dateOf(source: JsonObject, field: string, formatter: Formatter): Phrase | null {

@@ -11,6 +11,7 @@ import { USAGE, labOptions, type LabOptions } from "./options.js";
 import { LabSender, type Tally } from "./sender.js";
 import { asTesseraError, invalid, isTesseraError } from "../errors.js";
 import { Portal } from "../portal/portal.js";
+import { sleep } from "../relay/environment.js";
 import { fileStore } from "../store/file.js";
 
 const POLL_MS = 2000;
@@ -37,7 +38,7 @@ async function run(options: LabOptions, portal: Portal): Promise<number> {
       if (stopped.signal.aborted) return 0;
       // What the relay has got now is moved in a last round.
       if (options.once && (tally.queued === 0 || !reached)) return status(await sender.round(), failed);
-      await pause(options.once ? 200 : POLL_MS, stopped.signal);
+      await sleep(options.once ? 200 : POLL_MS, stopped.signal);
     }
   } finally {
     await ledger.close();
@@ -59,16 +60,6 @@ async function synced(portal: Portal, signal: AbortSignal): Promise<boolean> {
     if (error.code !== "ABORTED") log(`relay: ${error.code}`);
     return false;
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((ended) => {
-    const timer = setTimeout(ended, milliseconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      ended();
-    });
-  });
 }
 
 async function command(options: LabOptions, portal: Portal): Promise<number> {

@@ -77,15 +77,7 @@ export class Conversation {
   /** Bytes of text that one message of the messenger holds. */
   #room(): number {
     const base64 = (bytes: number): number => Math.ceil(bytes / 3) * 4;
-    const around =
-      "[MEDCRYPT:v1:".length +
-      base64(new TextEncoder().encode(this.alias).length) +
-      1 +
-      base64(12) +
-      1 +
-      1 +
-      base64(16) +
-      1;
-    return Math.floor((this.#limit - around) / 4) * 3;
+    const fields = base64(new TextEncoder().encode(this.alias).length) + base64(12) + base64(16);
+    return Math.floor((this.#limit - "[MEDCRYPT:v1::::]".length - fields) / 4) * 3;
   }
 }

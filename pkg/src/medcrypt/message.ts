@@ -6,6 +6,7 @@
 
 import type * as bindings from "../core/sdk.js";
 import { bytes, content, integer, options as known, text } from "../arguments.js";
+import { base64 } from "../bytes.js";
 import { call } from "../module/sdk.js";
 import { TesseraError, invalid } from "../errors.js";
 import { Handle, inner } from "../module/handle.js";
@@ -43,10 +44,7 @@ export async function deriveKey(
   const { salt, iterations } = known(options, "options", ["salt", "iterations"]);
   const salted = salt === undefined ? randomBytes(16) : bytes(salt, "salt").slice();
   if (salted.length < 8) throw invalid("salt is shorter than 8 bytes");
-  const rounds =
-    iterations === undefined
-      ? call((sdk) => sdk.medcryptIterations())
-      : integer(iterations, "iterations", 1, 100_000_000);
+  const rounds = iterations === undefined ? usualRounds() : integer(iterations, "iterations", 1, 100_000_000);
   return { key: await derived(content(secret, "secret"), salted, rounds), salt: salted };
 }
 
@@ -56,11 +54,7 @@ export async function monthKey(secret: string | Uint8Array, month: string): Prom
   if (year === undefined || number === undefined) throw invalid("month is not YYYY-MM");
   const password = content(secret, "secret");
   const salt = call((sdk) => sdk.medcryptMonthSalt(password, Number(year), Number(number)));
-  return derived(
-    password,
-    salt,
-    call((sdk) => sdk.medcryptIterations()),
-  );
+  return derived(password, salt, usualRounds());
 }
 
 /** From this length on the platform's AES-GCM is faster than the module's, for all its asynchrony. */
@@ -79,6 +73,7 @@ export async function encryptMessage(
   const nonce = randomBytes(12);
   const sealed = await aesGcm("encrypt", await withKey(key, imported), nonce, id, body);
   const fields = [id, nonce, sealed.subarray(0, -TAG_LENGTH), sealed.subarray(-TAG_LENGTH)];
+  // Nothing of a sealed text is secret: its base64 need not take constant time, as the module's does.
   return `[MEDCRYPT:v1:${fields.map(base64).join(":")}]`;
 }
 
@@ -126,15 +121,6 @@ function imported(key: bindings.MedcryptKey): Promise<CryptoKey> {
   return made;
 }
 
-/** Nothing of a sealed text is secret: its base64 need not take constant time, as the module's does. */
-function base64(bytes: Uint8Array): string {
-  const { toBase64 } = bytes as { toBase64?: () => string };
-  if (toBase64 !== undefined) return toBase64.call(bytes);
-  let binary = "";
-  for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return btoa(binary);
-}
-
 async function aesGcm(
   direction: "encrypt" | "decrypt",
   key: CryptoKey,
@@ -144,6 +130,10 @@ async function aesGcm(
 ): Promise<Uint8Array> {
   const parameters = { name: "AES-GCM", iv: iv as BufferSource, additionalData: additionalData as BufferSource };
   return new Uint8Array(await subtle()[direction](parameters, key, data as BufferSource));
+}
+
+function usualRounds(): number {
+  return call((sdk) => sdk.medcryptIterations());
 }
 
 async function derived(password: Uint8Array, salt: Uint8Array, iterations: number): Promise<MedcryptKey> {

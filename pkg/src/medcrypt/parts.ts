@@ -7,6 +7,7 @@
  * The number after "of" is random and names the note. A text without such a line is a whole note.
  */
 
+import { hex } from "../bytes.js";
 import { TesseraError } from "../errors.js";
 import { randomBytes } from "../module/webcrypto.js";
 
@@ -34,7 +35,7 @@ export function split(note: string, room: number): string[] {
   const pieces = cut(note, room - MARKER_LENGTH);
   if (pieces.length > MAX_PARTS)
     throw new TesseraError("MESSAGE_TOO_LARGE", `the text takes more than ${MAX_PARTS} parts`);
-  const id = Array.from(randomBytes(8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const id = hex(randomBytes(8));
   return pieces.map((piece, i) => `[part ${i + 1}/${pieces.length} of ${id}]\n${piece}`);
 }
 

@@ -1,6 +1,6 @@
 /** Finding, fetching and compiling a module. A failure names the address, what was answered, and the page that helps. */
 
-import { bytes } from "../arguments.js";
+import { bytes, kindOf } from "../arguments.js";
 import { TesseraError, invalid } from "../errors.js";
 import { installedBeside } from "./place.js";
 
@@ -210,9 +210,4 @@ function shown(url: URL | string): string {
   } catch {
     return "the response";
   }
-}
-
-/** `URL`, `Response`, … of any realm. */
-function kindOf(value: unknown): string {
-  return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }

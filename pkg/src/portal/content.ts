@@ -2,7 +2,7 @@
 
 import { requirePace } from "./options.js";
 import type { OutgoingAttachment, OutgoingContent, Pace } from "./types.js";
-import { bytes, content, object, options as known, signal as requireSignal, text } from "../arguments.js";
+import { bytes, content, kindOf, object, options as known, signal as requireSignal, text } from "../arguments.js";
 import { TesseraError, invalid } from "../errors.js";
 
 /** Content type, file name, bytes, and whether the name is that of a file that was picked. */
@@ -92,8 +92,6 @@ class OutgoingFile {
   }
 }
 
-/** Of any realm, which `instanceof` would not tell. */
 function isBlob(value: unknown): value is Blob {
-  const kind = Object.prototype.toString.call(value);
-  return kind === "[object Blob]" || kind === "[object File]";
+  return ["Blob", "File"].includes(kindOf(value));
 }

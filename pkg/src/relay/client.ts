@@ -1,6 +1,6 @@
 /** How a portal reaches its relay. */
 
-import { object, options as known, text, throwIfAborted } from "../arguments.js";
+import { kindOf, object, options as known, text, throwIfAborted } from "../arguments.js";
 import { call } from "../module/core.js";
 import { TesseraError, asTesseraError, invalid } from "../errors.js";
 import { hasWebSocket, listen, type OnNotice } from "./notices.js";
@@ -109,9 +109,7 @@ function others(relay: string, mirror: unknown, members: unknown): Pick<RelayCli
   };
   const second = mirror === undefined ? {} : { mirror: other(mirror, "relay.mirror") };
   if (members === undefined) return { ...second, member: (url) => httpRelay({ url, members: [] }) };
-  if (!Array.isArray(members)) throw invalid("relay.members is not a list");
-  if (members.length > MOST_MEMBERS) throw invalid(`relay.members has more than ${MOST_MEMBERS}`);
-  return { ...second, members: members.map((member, place) => other(member, `relay.members[${place}]`)) };
+  return { ...second, members: listed(members).map((member, place) => other(member, `relay.members[${place}]`)) };
 }
 
 type Token = string | undefined;
@@ -179,10 +177,14 @@ export function relayClient(relay: unknown): RelayClient {
   return given as RelayClient;
 }
 
-function requireMembers(members: unknown): void {
+function listed(members: unknown): readonly unknown[] {
   if (!Array.isArray(members)) throw invalid("relay.members is not a list");
   if (members.length > MOST_MEMBERS) throw invalid(`relay.members has more than ${MOST_MEMBERS}`);
-  for (const member of members) {
+  return members;
+}
+
+function requireMembers(members: unknown): void {
+  for (const member of listed(members)) {
     const { url, get, post } = object(member, "relay.members") as Partial<RelayClient>;
     if (typeof url !== "string" || typeof get !== "function" || typeof post !== "function")
       throw invalid("relay.members has one without url, get and post");
@@ -289,7 +291,7 @@ function aborted(signal: AbortSignal): Promise<never> {
 }
 
 function isUrl(value: unknown): value is URL {
-  return Object.prototype.toString.call(value) === "[object URL]";
+  return kindOf(value) === "URL";
 }
 
 /** A URL as text; relative ones are of the page. */

@@ -12,15 +12,15 @@ export function savesData(): boolean {
 }
 
 /** Resolves after so long, or once the signal is aborted. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const wake = (): void => {
       clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
+      signal?.removeEventListener("abort", wake);
       resolve();
     };
     const timer = setTimeout(wake, Math.max(0, ms));
-    signal.addEventListener("abort", wake);
-    if (signal.aborted) wake();
+    signal?.addEventListener("abort", wake);
+    if (signal?.aborted) wake();
   });
 }

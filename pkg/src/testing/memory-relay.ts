@@ -1,6 +1,7 @@
 /** A relay in memory, for tests of hosts: it speaks the relay's interface (protocol §12) and signs its batches, without a network. */
 
 import { integer, options as known, text } from "../arguments.js";
+import { hex } from "../bytes.js";
 import { TesseraError } from "../errors.js";
 import { subtle } from "../module/webcrypto.js";
 import type { RelayClient } from "../relay/client.js";
@@ -228,7 +229,6 @@ function notFound(): TesseraError {
 
 const seconds = (): number => Math.floor(Date.now() / 1000);
 const utf8 = (value: string): Uint8Array => new TextEncoder().encode(value);
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await subtle().digest("SHA-256", bytes));

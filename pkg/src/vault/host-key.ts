@@ -1,6 +1,6 @@
 /** A vault opened by a key that the host keeps: in its key management, or from single sign-on. */
 
-import { bytes } from "../arguments.js";
+import { bytes, kindOf } from "../arguments.js";
 import { TesseraError, invalid, isTesseraError } from "../errors.js";
 import { subtle } from "../module/webcrypto.js";
 import type { HostKey } from "../portal/types.js";
@@ -66,7 +66,6 @@ async function hkdf(key: CryptoKey): Promise<Uint8Array> {
   return new Uint8Array(await subtle().deriveBits(parameters, key, 8 * KEY_LENGTH));
 }
 
-/** Of any realm. */
 function isCryptoKey(value: unknown): value is CryptoKey {
-  return Object.prototype.toString.call(value) === "[object CryptoKey]";
+  return kindOf(value) === "CryptoKey";
 }

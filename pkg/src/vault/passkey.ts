@@ -1,5 +1,6 @@
 /** Passkeys as a way to open a vault: WebAuthn credentials whose PRF extension gives the same 32 bytes each time. */
 
+import { base64 } from "../bytes.js";
 import { TesseraError } from "../errors.js";
 import { randomBytes } from "../module/webcrypto.js";
 
@@ -111,8 +112,5 @@ function descriptor({ id }: KnownPasskey): PublicKeyCredentialDescriptor {
 }
 
 function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
+  return base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

@@ -1,6 +1,7 @@
 /** What a vault in a worker is opened with, in a form that the worker can use. */
 
 import { offerCredentials } from "./credentials.js";
+import { kindOf } from "../arguments.js";
 import type { Opening, RemoteStore } from "./protocol.js";
 import type { ModuleSource } from "../module/load.js";
 import { databaseName } from "../store/indexeddb.js";
@@ -23,7 +24,7 @@ export class RemoteVault {
   constructor(options: Options, store: Store, wasm: unknown) {
     const { passphrase, passkey, key, create, afterEviction, takeOver, signal, ...kept } = options;
     this.#options = { ...kept, relay: absolute(kept["relay"]) };
-    this.#key = typeof key === "function" || isCryptoKey(key) ? key : undefined;
+    this.#key = typeof key === "function" || kindOf(key) === "CryptoKey" ? key : undefined;
     this.#wasm = absolute(wasm) as ModuleSource | undefined;
     this.store = store;
     this.#store = this.#offered(store);
@@ -70,10 +71,6 @@ export class RemoteVault {
     };
     return { database: databaseName(store), store: offered as Store };
   }
-}
-
-function isCryptoKey(value: unknown): boolean {
-  return Object.prototype.toString.call(value) === "[object CryptoKey]";
 }
 
 /** Relative addresses are of the page; the worker's own is another. */

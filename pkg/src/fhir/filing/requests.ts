@@ -1,6 +1,8 @@
 /** Requests to a FHIR server: bounded in time, repeated where that is safe, and with errors that hold nothing of a patient. */
 
+import { throwIfAborted } from "../../arguments.js";
 import { TesseraError, invalid, isTesseraError } from "../../errors.js";
+import { sleep } from "../../relay/environment.js";
 
 export interface RequestOptions {
   /** Sends a request; the host adds its token. */
@@ -46,7 +48,7 @@ export class FhirRequests {
 
   /** The answer, with any status except those that ask to retry later. `RECORD_UNREACHABLE` after the last attempt. */
   async send(request: ServerRequest, signal?: AbortSignal): Promise<Answer> {
-    const { attempts = 5, wait = pause } = this.#options;
+    const { attempts = 5, wait = sleep } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#attempt(request, signal);
       if (!isTesseraError(outcome)) return outcome;
@@ -55,7 +57,7 @@ export class FhirRequests {
       if (asked > LONGEST_WAIT_MS) throw outcome;
       const backOff = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
       await wait(Math.max(asked, backOff), signal);
-      requireUnaborted(signal);
+      throwIfAborted(signal);
     }
   }
 
@@ -80,7 +82,7 @@ export class FhirRequests {
       });
       text = await response.text();
     } catch {
-      requireUnaborted(signal);
+      throwIfAborted(signal);
       return repeatable
         ? unreachable("it does not answer")
         : new TesseraError(
@@ -116,10 +118,6 @@ export function refusal({ status, body }: Pick<Answer, "status" | "body">): Tess
   return new TesseraError("RECORD_REFUSED", `the health record refused the message (${what})`);
 }
 
-function requireUnaborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new TesseraError("ABORTED", "the caller's signal ended the call");
-}
-
 function unreachable(why: string, retryAfter = Number.NaN): TesseraError {
   const options = Number.isFinite(retryAfter) && retryAfter > 0 ? { retryAfter } : {};
   return new TesseraError("RECORD_UNREACHABLE", `the health record cannot be reached: ${why}`, options);
@@ -146,18 +144,4 @@ function parsed(text: string): Record<string, unknown> | null {
   } catch {
     return null;
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

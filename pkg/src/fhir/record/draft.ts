@@ -1,5 +1,6 @@
 /** Drafts from the health record, which a person sends. */
 
+import { fromBase64 } from "../../bytes.js";
 import { TesseraError, invalid } from "../../errors.js";
 import { has, list, object, text } from "../json.js";
 import { Resources } from "../reference.js";
@@ -105,12 +106,9 @@ function attachment(payload: JsonObject): DraftAttachment {
   const data = text(content?.["data"]);
   if (!content || data === null) throw invalid("resource.payload is neither text nor an attachment with its data");
   const contentType = text(content["contentType"]) ?? "application/octet-stream";
-  try {
-    const body = Uint8Array.from(atob(data.replace(/\s/g, "")), (byte) => byte.charCodeAt(0));
-    return { contentType, body, filename: text(content["title"]) };
-  } catch {
-    throw invalid("resource.payload has data that is not base64");
-  }
+  const body = fromBase64(data);
+  if (body === null) throw invalid("resource.payload has data that is not base64");
+  return { contentType, body, filename: text(content["title"]) };
 }
 
 function read(source: FhirSource, name: string): JsonObject {

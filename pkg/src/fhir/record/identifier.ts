@@ -3,6 +3,7 @@
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha1 } from "@noble/hashes/legacy.js";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { base64, hex, uuid } from "../../bytes.js";
 
 /**
  * The first 16 bytes of HMAC-SHA-256 over the parts, each with its length: the same message has the same key in this
@@ -17,12 +18,9 @@ export function messageKey(secret: Uint8Array, parts: readonly (string | Uint8Ar
   return hex(code.digest().subarray(0, 16));
 }
 
-/** A UUID (RFC 9562, version 8) for an entry of a transaction, from its key. */
+/** A UUID for an entry of a transaction, from its key. */
 export function entryUrl(key: string, part: string): string {
-  const digits = hex(sha256(new TextEncoder().encode(`${key} ${part}`)));
-  const variant = ((Number.parseInt(digits.slice(16, 17), 16) & 3) | 8).toString(16);
-  const at = (from: number, to: number): string => digits.slice(from, to);
-  return `urn:uuid:${at(0, 8)}-${at(8, 12)}-8${at(13, 16)}-${variant}${at(17, 20)}-${at(20, 32)}`;
+  return `urn:uuid:${uuid(hex(sha256(new TextEncoder().encode(`${key} ${part}`))))}`;
 }
 
 export function contentDigest(body: Uint8Array): string {
@@ -36,14 +34,4 @@ export function attachmentData(body: Uint8Array): {
   readonly hash: string;
 } {
   return { data: base64(body), size: body.length, hash: base64(sha1(body)) };
-}
-
-export function base64(bytes: Uint8Array): string {
-  let letters = "";
-  for (let at = 0; at < bytes.length; at += 8_192) letters += String.fromCharCode(...bytes.subarray(at, at + 8_192));
-  return btoa(letters);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

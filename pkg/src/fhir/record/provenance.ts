@@ -1,10 +1,11 @@
 /** The evidence of who wrote a message, as a Provenance; posted after the message, when its place is known. */
 
 import { bytes, object, text } from "../../arguments.js";
+import { base64 } from "../../bytes.js";
 import { invalid } from "../../errors.js";
 import { CONTENT_DIGEST } from "../sid.js";
 import { list, requireMessage, requireSecret } from "./checks.js";
-import { base64, contentDigest, entryUrl } from "./identifier.js";
+import { contentDigest, entryUrl } from "./identifier.js";
 import { concept, instant } from "./resource.js";
 import type { Reference, Resource, Transaction } from "./resource.js";
 import { keyOf } from "./transaction.js";
