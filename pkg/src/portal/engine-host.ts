@@ -173,31 +173,21 @@ export class EngineHost {
 
   /** What was written to a contact and not sent yet. */
   draft(contactId: string): Promise<string> {
-    return this.#kept(
-      (engine) => engine.draftKeys(contactId)[0],
-      (engine, sealed) => (sealed && decode(engine.openDraft(contactId, sealed))) ?? "",
-    );
+    return this.#draft(contactId, 0, (engine, sealed) => decode(engine.openDraft(contactId, sealed)), "");
   }
 
   /** The session label of what was written to a contact and not sent yet. */
   draftSession(contactId: string): Promise<string> {
-    return this.#kept(
-      (engine) => engine.draftKeys(contactId)[1],
-      (engine, sealed) => (sealed && decode(engine.openDraftSession(contactId, sealed))) ?? "",
-    );
+    return this.#draft(contactId, 1, (engine, sealed) => decode(engine.openDraftSession(contactId, sealed)), "");
   }
 
   /** The files that were picked for a contact and not sent yet. */
   draftFiles(contactId: string): Promise<DraftFile[]> {
-    return this.#kept(
-      (engine) => engine.draftKeys(contactId)[2],
-      (engine, sealed) =>
-        (sealed === undefined ? [] : engine.openDraftFiles(contactId, sealed)).map(([contentType, filename, body]) => ({
-          contentType,
-          filename,
-          body,
-        })),
-    );
+    const open = (engine: FirstEngine, sealed: Uint8Array): DraftFile[] =>
+      engine
+        .openDraftFiles(contactId, sealed)
+        .map(([contentType, filename, body]) => ({ contentType, filename, body }));
+    return this.#draft(contactId, 2, open, []);
   }
 
   /** Throws `MESSAGE_UNFILED` while messages are unfiled; in a locked vault, if they were when it was locked. */
@@ -241,15 +231,17 @@ export class EngineHost {
     call((core) => core.wipeStack());
   }
 
-  /** Opens a record that is read when it is asked for. */
-  #kept<T>(
-    keyOf: (engine: FirstEngine) => string,
-    open: (engine: FirstEngine, sealed: Uint8Array | undefined) => T,
+  /** Opens a part of a draft, if it is there and readable. */
+  #draft<T>(
+    contactId: string,
+    part: 0 | 1 | 2,
+    open: (engine: FirstEngine, sealed: Uint8Array) => T | undefined,
+    none: T,
   ): Promise<T> {
     return this.#inTurn(async () => {
-      const key = this.#first(keyOf);
+      const key = this.#first((engine) => engine.draftKeys(contactId)[part]);
       const sealed = await stored(() => this.#store.get(key));
-      return this.#first((engine) => open(engine, sealed));
+      return (sealed && this.#first((engine) => open(engine, sealed))) ?? none;
     });
   }
 

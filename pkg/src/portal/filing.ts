@@ -3,7 +3,7 @@
 import { asMessage } from "./messages.js";
 import type { Runtime } from "./runtime.js";
 import type { Message, MessageState } from "./types.js";
-import { integer, options as known, text } from "../arguments.js";
+import { flag, integer, options as known, text } from "../arguments.js";
 import type { ErrorCode } from "../errors.js";
 
 /** Whether the health record has a message. */
@@ -40,6 +40,10 @@ export interface Unfiled {
 export interface DiscardOptions {
   /** Goes on although messages are unfiled, instead of `MESSAGE_UNFILED`. Counts only with the setting `filing`. */
   readonly discardUnfiled?: boolean;
+}
+
+export function discards(options: DiscardOptions): boolean {
+  return flag(known(options, "options", ["discardUnfiled"]).discardUnfiled, "discardUnfiled");
 }
 
 const DEFAULT_LIMIT = 50;

@@ -49,22 +49,15 @@ export const RESTORE_OPTIONS = [
   "newPassphrase",
 ] as const satisfies (keyof RestoreOptions)[];
 
-export function requireRuntimeOptions({
-  pace,
-  idleMinutes,
-  receiptDelayMinutes,
-  reading,
-  lightQueries,
-  backup,
-  log,
-  confirmLargeDownload,
-}: Partial<RuntimeOptions>): RuntimeOptions {
+export function requireRuntimeOptions(given: Partial<RuntimeOptions>): RuntimeOptions {
+  const { pace, idleMinutes, receiptDelayMinutes, reading, lightQueries, backup, log, confirmLargeDownload } = given;
   if (pace !== undefined) requirePace(pace);
   if (idleMinutes !== undefined) requireMinutes(idleMinutes);
-  if (receiptDelayMinutes !== undefined) requireReceiptDelay(receiptDelayMinutes);
+  if (receiptDelayMinutes !== undefined)
+    requireWhole(receiptDelayMinutes, "receiptDelayMinutes", 0, MOST_RECEIPT_DELAY_MINUTES);
   if (reading !== undefined && reading !== "whole" && reading !== "light")
     throw invalid('reading is neither "whole" nor "light"');
-  if (lightQueries !== undefined) requireLightQueries(lightQueries);
+  if (lightQueries !== undefined) requireWhole(lightQueries, "lightQueries", 1, MOST_LIGHT_QUERIES);
   callback(backup, "backup");
   callback(log, "log");
   callback(confirmLargeDownload, "confirmLargeDownload");
@@ -111,14 +104,9 @@ export function requireOpeningArgument(opening: unknown, name: string): Opening 
   return requireOpening(given);
 }
 
-function requireLightQueries(queries: unknown): void {
-  if (!Number.isInteger(queries) || !((queries as number) >= 1 && (queries as number) <= MOST_LIGHT_QUERIES))
-    throw invalid(`lightQueries is not a whole number from 1 to ${MOST_LIGHT_QUERIES}`);
-}
-
-function requireReceiptDelay(minutes: unknown): void {
-  if (!Number.isInteger(minutes) || !((minutes as number) >= 0 && (minutes as number) <= MOST_RECEIPT_DELAY_MINUTES))
-    throw invalid(`receiptDelayMinutes is not a whole number from 0 to ${MOST_RECEIPT_DELAY_MINUTES}`);
+function requireWhole(value: number, name: string, least: number, most: number): void {
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw invalid(`${name} is not a whole number from ${least} to ${most}`);
 }
 
 function requireMinutes(minutes: unknown): void {

@@ -1,13 +1,14 @@
 /** The Portal level: one person's contacts and messages, over a relay, kept in a store. */
 
+import { draftFiles } from "./content.js";
 import { EmergencyShares } from "./emergency.js";
 import { EventStreams } from "./event-stream.js";
 import type { PortalEvent, PortalEventTarget } from "./events.js";
-import { MessageFiling, type DiscardOptions } from "./filing.js";
-import { Mail } from "./mail.js";
+import { MessageFiling, discards, type DiscardOptions } from "./filing.js";
+import { estimate, limits, send } from "./mail.js";
 import { readMessages } from "./messages.js";
 import { openReadOnly, openRuntime, restoreRuntime } from "./open.js";
-import { People } from "./people.js";
+import { accept, invite, me, withQr } from "./people.js";
 import type { ReadOnlyPortal } from "./read-only.js";
 import type { Runtime } from "./runtime.js";
 import { changeSettings, readSettings } from "./settings.js";
@@ -39,7 +40,7 @@ import type {
   Transfer,
 } from "./types.js";
 import { PortalVault } from "./vault.js";
-import { text } from "../arguments.js";
+import { bytes, content, text } from "../arguments.js";
 import { AuditLog } from "../audit/log.js";
 import { EmergencySession } from "../vault/emergency-access.js";
 
@@ -62,8 +63,6 @@ export class Portal extends (EventTarget as {
   /** What came of filing messages in the health record. */
   readonly filing: MessageFiling;
   readonly #runtime: Runtime;
-  readonly #people: People;
-  readonly #mail: Mail;
   readonly #streams = new EventStreams();
   #disposed: Promise<void> | undefined;
 
@@ -94,8 +93,6 @@ export class Portal extends (EventTarget as {
       runtime.log.event(type, detail);
       this.#streams.dispatch(this, type, detail);
     };
-    this.#people = new People(runtime);
-    this.#mail = new Mail(runtime);
     this.vault = new PortalVault(runtime);
     this.audit = new AuditLog(runtime);
     this.emergency = new EmergencyShares(runtime);
@@ -104,54 +101,59 @@ export class Portal extends (EventTarget as {
 
   /** Makes an invitation for one person to answer. */
   invite(options: InviteOptions): Promise<Invitation> {
-    return this.#people.invite(options);
+    return invite(this.#runtime, options);
   }
 
   /** The invitations that were made here and can still be answered. */
-  invitations(): Promise<Invitation[]> {
-    return this.#people.invitations();
+  async invitations(): Promise<Invitation[]> {
+    return (await this.#runtime.forRead().readFirst((engine, now) => engine.openInvitations(now))).map(withQr);
   }
 
-  cancelInvitation(id: string): Promise<void> {
-    return this.#people.cancelInvitation(id);
+  async cancelInvitation(id: string): Promise<void> {
+    const invitation = text(id, "id");
+    await this.#runtime.forUser().apply((engine, now) => engine.cancelInvitation(invitation, now));
   }
 
   /** Answers an invitation: the `tessera:/…` text, or a link or a mail's text around it. */
   accept(uri: string, options: AcceptOptions = {}): Promise<Contact> {
-    return this.#people.accept(uri, options);
+    return accept(this.#runtime, uri, options);
   }
 
   me(): Promise<Me> {
-    return this.#people.me();
+    return me(this.#runtime);
   }
 
   /** Names the only identity that may answer an invitation: scanned from its screen, or authenticated by the host. */
-  expectIdentity(invitationId: string, fingerprint: Uint8Array): Promise<void> {
-    return this.#people.expectIdentity(invitationId, fingerprint);
+  async expectIdentity(invitationId: string, fingerprint: Uint8Array): Promise<void> {
+    const [id, expected] = [text(invitationId, "invitationId"), bytes(fingerprint, "fingerprint", 32)];
+    await this.#runtime.forUser().apply((engine, now) => engine.expectIdentity(id, expected, now));
   }
 
-  contacts(): Promise<Contact[]> {
-    return this.#people.contacts();
+  async contacts(): Promise<Contact[]> {
+    return this.#runtime.forRead().readFirst((engine) => engine.contacts());
   }
 
   /** Both people read the same six digits. What was held is shown now. */
-  confirmSas(contactId: string): Promise<void> {
-    return this.#people.confirmSas(contactId);
+  async confirmSas(contactId: string): Promise<void> {
+    const contact = text(contactId, "contactId");
+    await this.#runtime.forUser().apply((engine, now) => engine.confirmSas(contact, now));
   }
 
   /** The digits differ: someone stands in between. */
-  rejectSas(contactId: string): Promise<void> {
-    return this.#people.rejectSas(contactId);
+  async rejectSas(contactId: string): Promise<void> {
+    const contact = text(contactId, "contactId");
+    await this.#runtime.forUser().apply((engine, now) => engine.rejectSas(contact, now));
   }
 
   /** Removes a contact with all messages. `MESSAGE_UNFILED` if the health record does not have one of them yet. */
-  removeContact(contactId: string, options: DiscardOptions = {}): Promise<void> {
-    return this.#people.remove(contactId, options);
+  async removeContact(contactId: string, options: DiscardOptions = {}): Promise<void> {
+    const [contact, discard] = [text(contactId, "contactId"), discards(options)];
+    await this.#runtime.forUser().apply((engine, now) => engine.removeContact(contact, discard, now));
   }
 
   /** Queues a message; it leaves in a later slot of the loop, or with the next `sync`; or with the pace `prompt` at once. */
   send(contactId: string, message: OutgoingContent): Promise<OutgoingMessage> {
-    return this.#mail.send(contactId, message);
+    return send(this.#runtime, contactId, message);
   }
 
   /** Messages with a contact, the newest last. */
@@ -165,31 +167,36 @@ export class Portal extends (EventTarget as {
   }
 
   /** Takes back a message that has not left: its contact never sees it. `MESSAGE_SENT` if the relay has all of it, or may have. */
-  cancel(messageId: string): Promise<OutgoingMessage> {
-    return this.#mail.cancel(messageId);
+  async cancel(messageId: string): Promise<OutgoingMessage> {
+    const id = text(messageId, "messageId");
+    const cancelled = await this.#runtime.forUser().apply((engine, now) => engine.cancel(id, now));
+    return this.#runtime.message(cancelled) as OutgoingMessage;
   }
 
   /**
    * Marks what came from a contact as read, up to a message or all of it. Held messages stay unread. A page may call it by itself when
    * it shows messages: it does not restart the idle time.
    */
-  markRead(contactId: string, messageId?: string): Promise<void> {
-    return this.#mail.markRead(contactId, messageId);
+  async markRead(contactId: string, messageId?: string): Promise<void> {
+    const contact = text(contactId, "contactId");
+    const until = messageId === undefined ? undefined : text(messageId, "messageId");
+    await this.#runtime.forRead().apply((engine, now) => engine.markRead(contact, until, now));
   }
 
   /** Deletes a message with its body here; its contact keeps it. One that waits is cancelled first. `MESSAGE_UNFILED` if the health record does not have it yet. */
-  deleteMessage(messageId: string, options: DiscardOptions = {}): Promise<void> {
-    return this.#mail.delete(messageId, options);
+  async deleteMessage(messageId: string, options: DiscardOptions = {}): Promise<void> {
+    const [id, discard] = [text(messageId, "messageId"), discards(options)];
+    await this.#runtime.forUser().apply((engine, now) => engine.deleteMessage(id, discard, now));
   }
 
   /** What the relay allows, and its pace. */
   limits(): Promise<Limits> {
-    return this.#mail.limits();
+    return limits(this.#runtime);
   }
 
   /** What sending so many bytes takes at most, at this pace. */
   estimate(bytes: number, pace: Pace = "steady"): Promise<Estimate> {
-    return this.#mail.estimate(bytes, pace);
+    return estimate(this.#runtime, bytes, pace);
   }
 
   /**
@@ -202,8 +209,9 @@ export class Portal extends (EventTarget as {
   }
 
   /** Takes another name. People who are met from now on see it; contacts and open invitations keep the one before. */
-  rename(name: string): Promise<void> {
-    return this.#people.rename(name);
+  async rename(name: string): Promise<void> {
+    const next = text(name, "name");
+    await this.#runtime.forUser().apply((engine, now) => engine.rename(next, now));
   }
 
   /** Messages of several cells on their way, in or out. */
@@ -240,33 +248,36 @@ export class Portal extends (EventTarget as {
   }
 
   /** What was written to a contact and not sent yet; empty if nothing. */
-  draft(contactId: string): Promise<string> {
-    return this.#mail.draft(contactId);
+  async draft(contactId: string): Promise<string> {
+    return this.#runtime.forRead().draft(text(contactId, "contactId"));
   }
 
   /** Keeps what is being written, sealed, through locks and restarts. Sending a text deletes it, and so does an empty one. */
-  setDraft(contactId: string, draft: string): Promise<void> {
-    return this.#mail.setDraft(contactId, draft);
+  async setDraft(contactId: string, draft: string): Promise<void> {
+    const [to, kept] = [text(contactId, "contactId"), content(text(draft, "draft"), "draft")];
+    await this.#runtime.forUser().apply((engine, now) => engine.setDraft(to, kept, now));
   }
 
   /** The session label of what was written to a contact and not sent yet; empty if none. */
-  draftSession(contactId: string): Promise<string> {
-    return this.#mail.draftSession(contactId);
+  async draftSession(contactId: string): Promise<string> {
+    return this.#runtime.forRead().draftSession(text(contactId, "contactId"));
   }
 
   /** Keeps the label as it is typed, as `setDraft` keeps the text. Sending a message with a label deletes it, and so does an empty one. */
-  setDraftSession(contactId: string, session: string): Promise<void> {
-    return this.#mail.setDraftSession(contactId, session);
+  async setDraftSession(contactId: string, session: string): Promise<void> {
+    const [to, kept] = [text(contactId, "contactId"), content(text(session, "session"), "session")];
+    await this.#runtime.forUser().apply((engine, now) => engine.setDraftSession(to, kept, now));
   }
 
   /** The files that were picked for a contact and not sent yet. */
-  draftFiles(contactId: string): Promise<DraftFile[]> {
-    return this.#mail.draftFiles(contactId);
+  async draftFiles(contactId: string): Promise<DraftFile[]> {
+    return this.#runtime.forRead().draftFiles(text(contactId, "contactId"));
   }
 
   /** Keeps the files that were picked, as `setDraft` keeps the text. Sending a message with attachments deletes them, and so does an empty list. */
-  setDraftFiles(contactId: string, files: readonly (Blob | OutgoingAttachment)[]): Promise<void> {
-    return this.#mail.setDraftFiles(contactId, files);
+  async setDraftFiles(contactId: string, files: readonly (Blob | OutgoingAttachment)[]): Promise<void> {
+    const [to, kept] = [text(contactId, "contactId"), await draftFiles(files)];
+    await this.#runtime.forUser().apply((engine, now) => engine.setDraftFiles(to, kept, now));
   }
 
   /** One round: reads both mailboxes, then posts one slot, or the whole queue with `flush`. */

@@ -1,10 +1,10 @@
 /** What opens a portal's vault, what locks it, and what ends it: `portal.vault`. */
 
-import type { DiscardOptions } from "./filing.js";
+import { discards, type DiscardOptions } from "./filing.js";
 import { requireOpeningArgument, requirePassphrase } from "./options.js";
 import type { Runtime } from "./runtime.js";
 import type { HostKey, KeyOpening, PasskeyOpening, PasskeyOptions } from "./types.js";
-import { bytes, flag, options as known, text } from "../arguments.js";
+import { bytes, options as known, text } from "../arguments.js";
 import { requireHostKey, withHostKey } from "../vault/host-key.js";
 import { withNewPasskey } from "../vault/passkey.js";
 import { changePassphrase } from "../vault/vault.js";
@@ -109,7 +109,6 @@ export class PortalVault {
    * the health record does not have a message yet.
    */
   async destroy(options: DiscardOptions = {}): Promise<void> {
-    const { discardUnfiled } = known(options, "options", ["discardUnfiled"]);
-    await this.#runtime.destroy(flag(discardUnfiled, "discardUnfiled"));
+    await this.#runtime.destroy(discards(options));
   }
 }

@@ -21,34 +21,16 @@ export interface ReadOptions {
  */
 export type HostKey = CryptoKey | Uint8Array | (() => Promise<Uint8Array>);
 
-export interface OpenOptions {
+/** Where the relay is, and how a portal behaves while it is open. */
+interface Behaviour {
   /** The relay's URL, with an access token if it wants one; or a client of the host's own. */
   readonly relay: URL | string | RelayOptions | RelayClient;
-  readonly store: Store;
-  /** Opens the vault, through PBKDF2. Text is normalised (NFKC); an array passed here is left as it is: wipe it. Left out only with `passkey` or `key`. */
-  readonly passphrase?: string | Uint8Array;
-  /** Opens the vault with a passkey that `addPasskey()` made, instead of the passphrase. */
-  readonly passkey?: boolean;
   /** How messages leave, unless `send` says otherwise: `steady` if left out. */
   readonly pace?: Pace;
-  /** Opens the vault, or a new one, with a key that the host keeps, instead of the passphrase and without PBKDF2. Anyone with the key has the vault. */
-  readonly key?: HostKey;
-  /** What contacts see: 1 to 64 bytes of UTF-8. Needed with `create`, and used when a vault is created. */
-  readonly name?: string;
-  /** Whether a new vault, with a new identity, may be created if the store has none. Without it: `VAULT_MISSING`. */
-  readonly create?: boolean;
-  /** The host knows that this person had a vault here, so a missing one was cleared. `indexedDbStore` remembers it by itself, but what it remembers may be cleared too. */
-  readonly expectVault?: boolean;
-  /** Allows a new vault after the one that was here is gone. Without it: `VAULT_EVICTED`. */
-  readonly afterEviction?: boolean;
-  /** Moves the vault here if another tab or worker has it open; the portal there ends with `VAULT_IN_USE`. Without it this call does. */
-  readonly takeOver?: boolean;
   /** Is given a backup after changes. */
   readonly backup?: BackupHook;
   /** Receives what happens, for the host's own log. */
   readonly log?: (entry: LogEntry) => void;
-  /** Ends the opening with `ABORTED`, which leaves the store free: for a component that was unmounted meanwhile. */
-  readonly signal?: AbortSignal;
   /** Locks the vault after so many minutes without use, 1440 at most: see `touch()`. Without it, it stays open. */
   readonly idleMinutes?: number;
   /**
@@ -75,6 +57,28 @@ export interface OpenOptions {
   readonly confirmLargeDownload?: (bytes: number) => boolean | Promise<boolean>;
 }
 
+export interface OpenOptions extends Behaviour {
+  readonly store: Store;
+  /** Opens the vault, through PBKDF2. Text is normalised (NFKC); an array passed here is left as it is: wipe it. Left out only with `passkey` or `key`. */
+  readonly passphrase?: string | Uint8Array;
+  /** Opens the vault with a passkey that `addPasskey()` made, instead of the passphrase. */
+  readonly passkey?: boolean;
+  /** Opens the vault, or a new one, with a key that the host keeps, instead of the passphrase and without PBKDF2. Anyone with the key has the vault. */
+  readonly key?: HostKey;
+  /** What contacts see: 1 to 64 bytes of UTF-8. Needed with `create`, and used when a vault is created. */
+  readonly name?: string;
+  /** Whether a new vault, with a new identity, may be created if the store has none. Without it: `VAULT_MISSING`. */
+  readonly create?: boolean;
+  /** The host knows that this person had a vault here, so a missing one was cleared. `indexedDbStore` remembers it by itself, but what it remembers may be cleared too. */
+  readonly expectVault?: boolean;
+  /** Allows a new vault after the one that was here is gone. Without it: `VAULT_EVICTED`. */
+  readonly afterEviction?: boolean;
+  /** Moves the vault here if another tab or worker has it open; the portal there ends with `VAULT_IN_USE`. Without it this call does. */
+  readonly takeOver?: boolean;
+  /** Ends the opening with `ABORTED`, which leaves the store free: for a component that was unmounted meanwhile. */
+  readonly signal?: AbortSignal;
+}
+
 /** All of the own bucket, or by the tags of its cells. */
 export type Reading = "whole" | "light";
 
@@ -93,10 +97,9 @@ export interface PasskeyOptions {
   readonly label?: string;
 }
 
-export interface RestoreOptions {
+export interface RestoreOptions extends Behaviour {
   /** An empty store: `STORE_NOT_EMPTY` otherwise. */
   readonly store: Store;
-  readonly relay: URL | string | RelayOptions | RelayClient;
   /** The passphrase of the backup; or else its recovery code. */
   readonly passphrase?: string | Uint8Array;
   /** The host's key, if it opens the backup. */
@@ -105,18 +108,6 @@ export interface RestoreOptions {
   readonly recoveryCode?: string;
   /** Opens the restored vault from now on, in the place of the one before. */
   readonly newPassphrase?: string | Uint8Array;
-  readonly pace?: Pace;
-  readonly idleMinutes?: number;
-  readonly receiptDelayMinutes?: number;
-  readonly reading?: Reading;
-  /**
-   * Bitmaps of each request of light reading, and so how many cells a look retrieves: 1 to 16, 8 unless set. Give all portals of a
-   * deployment the same number: a relay sees it.
-   */
-  readonly lightQueries?: number;
-  readonly backup?: BackupHook;
-  readonly log?: OpenOptions["log"];
-  readonly confirmLargeDownload?: OpenOptions["confirmLargeDownload"];
 }
 
 /**
