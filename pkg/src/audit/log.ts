@@ -4,7 +4,7 @@ import { callback, integer, options as known, text } from "../arguments.js";
 import { auditCsv } from "./csv.js";
 import { parsed } from "./entry.js";
 import { auditBundle } from "./fhir.js";
-import type { LoggedEntry } from "../portal/engine.js";
+import type { LogPage, LoggedEntry } from "../portal/engine.js";
 import type { EngineAccess } from "../portal/engine-host.js";
 import { TesseraError, invalid } from "../errors.js";
 import type {
@@ -22,13 +22,6 @@ const DEFAULT_LIMIT = 100;
 const PAGE = 256;
 const BEFORE_FIRST = "0".repeat(64);
 const FORMATS: readonly string[] = ["ndjson", "csv", "fhir"] satisfies AuditFormat[];
-
-/** Entries of one page of the store, up to the first that does not verify. */
-interface Page {
-  readonly entries: readonly LoggedEntry[];
-  /** The first index that does not verify. */
-  readonly broken: number | null;
-}
 
 export class AuditLog {
   readonly #engine: EngineAccess;
@@ -128,8 +121,8 @@ export class AuditLog {
     }
   }
 
-  /** `before` is the head before the first entry, if known. */
-  async *#pages(from: number, to: number, before?: string): AsyncGenerator<Page, void, undefined> {
+  /** Pages of the store, up to the first entry that does not verify. `before` is the head before the first entry, if known. */
+  async *#pages(from: number, to: number, before?: string): AsyncGenerator<LogPage, void, undefined> {
     for (let first = from; first < to; ) {
       const last = Math.min(to, first - (first % PAGE) + PAGE);
       const stored = await this.#engine.forRead().list(logKey(first).slice(0, -2));

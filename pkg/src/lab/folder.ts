@@ -25,11 +25,7 @@ const META = ".meta.json";
 const FIELDS = new Set(["contact", "label"]);
 
 export class LabFolder {
-  readonly path: string;
-
-  constructor(path: string) {
-    this.path = path;
-  }
+  constructor(readonly path: string) {}
 
   /** Makes the folders, and finishes what a dying process left half moved. */
   async prepare(): Promise<void> {

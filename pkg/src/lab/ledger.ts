@@ -35,11 +35,9 @@ export class Ledger {
       if (whole.length < text.length) await file.truncate(Buffer.byteLength(whole));
       await file.sync();
       await synced(dirname(path));
-      const lines = whole.split("\n").filter((line) => line !== "");
-      return new Ledger(
-        file,
-        new Map(lines.map((line) => JSON.parse(line) as Line).map((line) => [line.digest, line])),
-      );
+      const lines = whole.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Line]));
+      const last = new Map(lines.map((line) => [line.digest, line]));
+      return new Ledger(file, last);
     } catch (error) {
       await file.close();
       throw error;

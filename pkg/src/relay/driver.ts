@@ -91,8 +91,7 @@ export class RelayDriver {
   /** From now on only syncs are done. Resolves when nothing else runs. */
   async stop(): Promise<void> {
     if (this.#started === undefined) return;
-    this.#started.abort();
-    this.#started = undefined;
+    this.#halt();
     if (this.#syncs.length === 0) this.#abandonRequests();
     this.#wake();
     await this.#host.readFirst((engine) => engine.stopRounds()).catch(() => {}); // an engine that is gone does nothing
@@ -103,12 +102,16 @@ export class RelayDriver {
   /** Ends what is under way, and every sync that waits, with this error. Resolves when nothing runs any more. */
   async abandon(error: TesseraError): Promise<void> {
     this.#over = error;
-    this.#started?.abort();
-    this.#started = undefined;
+    this.#halt();
     this.#abandonRequests();
     this.#wake();
     await this.#running;
     this.#over = undefined;
+  }
+
+  #halt(): void {
+    this.#started?.abort();
+    this.#started = undefined;
   }
 
   #abandonRequests(): void {
@@ -189,8 +192,7 @@ export class RelayDriver {
     const reason = this.#over ?? error ?? new TesseraError("ABORTED", "the portal was stopped");
     for (const waiting of this.#syncs.splice(0)) waiting.reject(reason);
     if (error === undefined || this.#started === undefined) return;
-    this.#started.abort();
-    this.#started = undefined;
+    this.#halt();
     if (error.code !== "ABORTED" && error.code !== "DISPOSED" && error.code !== "LOCKED") this.#onEnd(error);
   }
 

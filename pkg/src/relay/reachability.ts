@@ -115,12 +115,10 @@ class WatchedMember extends Relay {
   }
 }
 
+const gone = (): Promise<never> =>
+  Promise.reject(new TesseraError("RELAY_UNREACHABLE", "there is no client of this member"));
 /** In place of a member for which the host has no client any more. */
-const NOBODY: RelayClient = {
-  url: "",
-  get: () => Promise.reject(new TesseraError("RELAY_UNREACHABLE", "there is no client of this member")),
-  post: () => Promise.reject(new TesseraError("RELAY_UNREACHABLE", "there is no client of this member")),
-};
+const NOBODY: RelayClient = { url: "", get: gone, post: gone };
 
 /** An answer that something is not there is an answer. */
 function isTrouble(code: ErrorCode): boolean {

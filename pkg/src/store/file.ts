@@ -50,13 +50,11 @@ export function fileStore(directory: string): Store {
 const turns = new Map<string, Promise<unknown>>();
 
 class Folder {
-  readonly path: string;
   readonly #records: string;
   /** The content of the lock file written by this store. */
   #held: string | undefined;
 
-  constructor(path: string) {
-    this.path = path;
+  constructor(readonly path: string) {
     this.#records = join(path, "records");
   }
 
@@ -68,10 +66,8 @@ class Folder {
       await this.#finish();
       return task();
     });
-    turns.set(
-      this.path,
-      turn.catch(() => {}),
-    );
+    const ended = turn.catch(() => {});
+    turns.set(this.path, ended);
     return turn;
   }
 

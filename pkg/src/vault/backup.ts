@@ -1,12 +1,11 @@
 /** Backups: making one, restoring one, and handing one to the host after changes. */
 
 import { call, callComplete } from "../module/core.js";
-import type { VaultWays } from "../portal/engine.js";
+import type { Opened, VaultWays } from "../portal/engine.js";
 import { TesseraError, invalid, isTesseraError } from "../errors.js";
 import { stored, type Store } from "../store/store.js";
 import type { BackupStatus, HostKey } from "../portal/types.js";
 import { withHostKey } from "./host-key.js";
-import type { Opened } from "../portal/engine.js";
 import { OPENED_BY, freshWay, passphraseWay, settle, withKey, type OpenedVault } from "./vault.js";
 
 /** What opens a backup. */

@@ -16,11 +16,8 @@ import { randomBytes } from "../module/webcrypto.js";
 
 const ID_LENGTH = 16;
 
-/** Where the owner learns of the access. */
-interface Notice {
-  /** Records there that it ended. */
-  end(): Promise<void>;
-}
+/** Records that the access ended, where the owner learns of it. */
+type Notice = () => Promise<void>;
 
 /**
  * A backup, opened for reading: nothing can be sent or pulled. It ends after the requested minutes, with an
@@ -69,12 +66,12 @@ export class EmergencySession extends EventTarget {
     const notices: Notice[] = [];
     try {
       await host.apply((engine, now) => engine.beginEmergency(id, minutes, reason, now));
-      if (relay !== undefined) notices.push(await RelayNotice.begin(host, relay, id));
-      if (given.store !== undefined) notices.push(await StoreNotice.begin(host, given.store, id, minutes, reason));
+      if (relay !== undefined) notices.push(await relayNotice(host, relay, id));
+      if (given.store !== undefined) notices.push(await storeNotice(host, given.store, id, minutes, reason));
       return new EmergencySession(host, id, minutes, notices);
     } catch (error) {
       await host.apply((engine, now) => engine.endEmergency(id, now)).catch(() => {});
-      for (const notice of notices) await notice.end().catch(() => {});
+      for (const notice of notices) await notice().catch(() => {});
       await host.end();
       throw error;
     }
@@ -104,7 +101,7 @@ export class EmergencySession extends EventTarget {
     try {
       await this.#host.apply((engine, now) => engine.endEmergency(this.#id, now));
       // The owner knows for how long it was opened, even if the relay cannot be reached now.
-      for (const notice of this.#notices) await notice.end().catch(() => {});
+      for (const notice of this.#notices) await notice().catch(() => {});
     } finally {
       await this.#host.end();
       this.dispatchEvent(new CustomEvent("ended"));
@@ -128,72 +125,42 @@ export function shareQrSvg(share: string): string {
 }
 
 /** Written into the owner's own store, under the same vault key. */
-class StoreNotice implements Notice {
-  readonly #store: Store;
-  readonly #lock: VaultLock;
-  readonly #write: () => Promise<void>;
-
-  private constructor(store: Store, lock: VaultLock, write: () => Promise<void>) {
-    this.#store = store;
-    this.#lock = lock;
-    this.#write = write;
+async function storeNotice(
+  host: EngineHost,
+  store: Store,
+  id: Uint8Array,
+  minutes: number,
+  reason: string,
+): Promise<Notice> {
+  const lock = await VaultLock.require(store);
+  const write = async (): Promise<void> => {
+    const { revision, entries } = await stored(() => store.list(""));
+    const loaded = entries.filter(([key]) => /^[sm]\//.test(key));
+    const commit = await host.read((engine, now) => engine.noteEmergency(loaded, id, minutes, reason, now));
+    if ((await stored(() => store.commit(revision, commit))) === CONFLICT)
+      throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
+  };
+  const close = async (): Promise<void> => {
+    lock.release();
+    await stored(() => store.close());
+  };
+  try {
+    await write();
+  } catch (error) {
+    await close();
+    throw error;
   }
-
-  static async begin(
-    host: EngineHost,
-    store: Store,
-    id: Uint8Array,
-    minutes: number,
-    reason: string,
-  ): Promise<StoreNotice> {
-    const lock = await VaultLock.require(store);
-    const write = async (): Promise<void> => {
-      const { revision, entries } = await stored(() => store.list(""));
-      const loaded = entries.filter(([key]) => /^[sm]\//.test(key));
-      const commit = await host.read((engine, now) => engine.noteEmergency(loaded, id, minutes, reason, now));
-      if ((await stored(() => store.commit(revision, commit))) === CONFLICT)
-        throw new TesseraError("STORE_CONFLICT", "the store was changed by someone else");
-    };
-    const notice = new StoreNotice(store, lock, write);
-    try {
-      await write();
-    } catch (error) {
-      await notice.#close();
-      throw error;
-    }
-    return notice;
-  }
-
-  end(): Promise<void> {
-    return this.#write().finally(() => this.#close());
-  }
-
-  async #close(): Promise<void> {
-    this.#lock.release();
-    await stored(() => this.#store.close());
-  }
+  return () => write().finally(close);
 }
 
 /** Posted to the owner's bucket, among cover. */
-class RelayNotice implements Notice {
-  readonly #post: () => Promise<void>;
-
-  private constructor(post: () => Promise<void>) {
-    this.#post = post;
-  }
-
-  static async begin(host: EngineHost, relay: Relay, id: Uint8Array): Promise<RelayNotice> {
-    const info = await relay.getText(await host.read((engine) => engine.relayPath("info")));
-    await host.apply((engine, now) => engine.configure(info, now));
-    const post = async (): Promise<void> => {
-      const body = await host.read((engine) => engine.emergencySlot(id));
-      await relay.post(await host.read((engine) => engine.relayPath("cells")), body);
-    };
-    await post();
-    return new RelayNotice(post);
-  }
-
-  end(): Promise<void> {
-    return this.#post();
-  }
+async function relayNotice(host: EngineHost, relay: Relay, id: Uint8Array): Promise<Notice> {
+  const info = await relay.getText(await host.read((engine) => engine.relayPath("info")));
+  await host.apply((engine, now) => engine.configure(info, now));
+  const post = async (): Promise<void> => {
+    const body = await host.read((engine) => engine.emergencySlot(id));
+    await relay.post(await host.read((engine) => engine.relayPath("cells")), body);
+  };
+  await post();
+  return post;
 }
