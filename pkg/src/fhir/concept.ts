@@ -29,15 +29,13 @@ export function conceptName(source: Json | undefined, lang: Lang): Phrase | null
   const plain = text(concept["text"]);
   if (plain !== null) return foreign(plain);
   const codings = list(concept["coding"]);
-  for (const coding of codings) {
-    const display = text(coding["display"]);
-    if (display !== null) return foreign(display);
-  }
-  for (const coding of codings) {
+  const [display] = codings.flatMap((coding) => text(coding["display"]) ?? []);
+  if (display !== undefined) return foreign(display);
+  const [name] = codings.flatMap((coding) => {
     const code = text(coding["code"]);
-    if (code !== null) return codeName(code, text(coding["system"]), lang);
-  }
-  return absence(concept, lang);
+    return code === null ? [] : [codeName(code, text(coding["system"]), lang)];
+  });
+  return name ?? absence(concept, lang);
 }
 
 /** A code that has no name: never a bare number. */
@@ -81,14 +79,11 @@ function formatAbsence(code: string, lang: Lang): Phrase {
 }
 
 /** Why something is absent, as its data-absent-reason extension says. */
-export function absence(source: JsonObject | null, lang: Lang): Phrase | null {
-  if (!source) return null;
-  for (const extension of list(source["extension"])) {
-    if (text(extension["url"]) !== ABSENT_EXTENSION) continue;
-    const code = text(extension["valueCode"]);
-    if (code !== null) return formatAbsence(code, lang);
-  }
-  return null;
+function absence(source: JsonObject | null, lang: Lang): Phrase | null {
+  const [code] = list(source?.["extension"]).flatMap((extension) =>
+    text(extension["url"]) === ABSENT_EXTENSION ? (text(extension["valueCode"]) ?? []) : [],
+  );
+  return code === undefined ? null : formatAbsence(code, lang);
 }
 
 /** Why a row has no value: what the laboratory wrote, and in the reader's language where its code is known. */

@@ -25,10 +25,8 @@ export function formatDate(sent: string, formatter: Formatter): Phrase {
 
 /** `effective[x]` and its like: a moment or a span of time. */
 export function formatTime(source: JsonObject, stem: string, formatter: Formatter): Phrase | null {
-  for (const field of [`${stem}DateTime`, `${stem}Instant`]) {
-    const moment = text(source[field]);
-    if (moment !== null) return formatDate(moment, formatter);
-  }
+  const moment = text(source[`${stem}DateTime`]) ?? text(source[`${stem}Instant`]);
+  if (moment !== null) return formatDate(moment, formatter);
   const span = object(source[`${stem}Period`]);
   if (span) return formatPeriod(span, formatter);
   const timing = object(source[`${stem}Timing`]);

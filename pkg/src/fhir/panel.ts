@@ -39,7 +39,7 @@ export class Panels {
     const top = this.#top(status, above);
     const isModified = top.isModified || has(from, "modifierExtension") || has(from, "implicitRules");
     const around: Surroundings = { ...top, patient, isModified, isInReport: true };
-    const members = this.#members(links.map((link) => this.#observation(link, from)).filter((one) => one !== null));
+    const members = this.membersOf(links.map((link) => this.#observation(link, from)).filter((one) => one !== null));
     const standing = new Set<JsonObject>();
     for (const inPanels of [false, true]) {
       for (const link of links) {
@@ -61,11 +61,6 @@ export class Panels {
     return rows;
   }
 
-  /** Observations that are members of another one. */
-  membersOf(observations: readonly JsonObject[]): ReadonlySet<JsonObject> {
-    return this.#members(observations);
-  }
-
   #top(status: Status, above: ReadonlySet<string>): Surroundings {
     const { resources, formatter } = this;
     const nothing = { isPanel: false, isInterpreted: false, isInReport: false };
@@ -74,7 +69,7 @@ export class Panels {
   }
 
   /** All members of these observations and of their members. */
-  #members(observations: readonly JsonObject[]): ReadonlySet<JsonObject> {
+  membersOf(observations: readonly JsonObject[]): ReadonlySet<JsonObject> {
     const members = new Set<JsonObject>();
     const waiting = [...observations];
     const seen = new Set(waiting);

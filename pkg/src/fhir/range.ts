@@ -14,25 +14,16 @@ export function formatRange(range: JsonObject, formatter: Formatter): Phrase | n
   const { words, lang } = formatter;
   const limits = formatLimits(range, true);
   const plain = text(range["text"]);
-  const body = join(
-    [limits, plain === null ? null : foreign(plain)].filter((part) => part !== null),
-    "; ",
-  );
+  const stated = [limits, plain === null ? null : foreign(plain)].filter((part) => part !== null);
+  const body = join(stated, "; ");
   const groups = formatter.some(range["appliesTo"]).flatMap((group) => conceptName(group, lang) ?? []);
+  const named = groups.map((group) => [group]);
   const age = formatAge(object(range["age"]), formatter);
   const type = conceptName(range["type"], lang);
   const content = join(
     [
       phrase(type, type && body.length > 0 ? ": " : null, body),
-      groups.length > 0
-        ? phrase(
-            `${words("applies_to")} `,
-            join(
-              groups.map((group) => [group]),
-              ", ",
-            ),
-          )
-        : [],
+      groups.length > 0 ? phrase(`${words("applies_to")} `, join(named, ", ")) : [],
       age ?? [],
       areSwapped(range) ? [words("limits_swapped")] : [],
     ].filter((part) => part.length > 0),

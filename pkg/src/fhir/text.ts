@@ -25,10 +25,8 @@ export function resultText(bytes: Uint8Array, options: ResultOptions = {}): stri
 function formatRow(row: Row, formatter: Pick<Formatter, "lang" | "words">): Phrase {
   const isStruck = row.status === "entered-in-error";
   const value = row.value && phrase(": ", row.value, isStruck ? ` (${formatter.words("struck")})` : null);
-  const flags = join(
-    row.flags.map((flag) => flag.words),
-    "; ",
-  );
+  const said = row.flags.map((flag) => flag.words);
+  const flags = join(said, "; ");
   const inherited = row.statusText === null && isStruck ? [statusWord(row.status, formatter.lang)] : row.statusText;
   return phrase(
     join([...row.path, row.name], " › "),

@@ -149,7 +149,6 @@ export const WORDS = {
   period: ["period", "periodo"],
   interval: ["interval", "intervalo"],
   unit: ["unit", "unidad"],
-  code: ["code", "código"],
   struck: ["do not use", "no usar"],
   flag_high: ["High", "Alto"],
   flag_low: ["Low", "Bajo"],

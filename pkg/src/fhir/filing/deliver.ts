@@ -1,6 +1,6 @@
 /** Puts a message on a FHIR server in a form that the server accepts: all of it, or nothing with a reason. */
 
-import { refusal, type Answer } from "./requests.js";
+import { refusal, type Answer, type ServerRequest } from "./requests.js";
 import { unsupported, type HealthRecord } from "./server.js";
 import { TesseraError } from "../../errors.js";
 import { list, object, text } from "../json.js";
@@ -20,13 +20,15 @@ const ORACLE_CATEGORIES = new Set(["notification", "reminder", "312853008"]);
 const PLACE = /(?:^|\/)([A-Z][A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/([A-Za-z0-9\-.]{1,64}))?$/;
 
 /** Files the entries of a transaction; where each lies then, in their order. */
-export function deliver(record: HealthRecord, bundle: Transaction, signal?: AbortSignal): Promise<readonly Place[]> {
-  if (record.kind === "oracle") return deliverToOracle(record, bundle, signal);
-  if (record.kind === "openmrs") return deliverResults(record, bundle, signal);
-  for (const entry of bundle.entry) requireSupport(record, entry);
-  if (record.takesTransactions) return deliverTogether(record, bundle, signal);
-  if (bundle.entry.length > 1) throw unsupported("it has several parts, and the server takes no transactions");
-  return deliverOneByOne(record, bundle.entry, signal);
+export async function deliver(record: HealthRecord, bundle: Transaction, signal?: AbortSignal): Promise<Place[]> {
+  const delivery = new Delivery(record, signal);
+  const entries = bundle.entry;
+  if (record.kind === "oracle") return delivery.toOracle(entries);
+  if (record.kind === "openmrs") return delivery.results(entries);
+  for (const entry of entries) requireSupport(record, entry);
+  if (record.takesTransactions) return delivery.together(bundle);
+  if (entries.length > 1) throw unsupported("it has several parts, and the server takes no transactions");
+  return delivery.oneByOne(entries);
 }
 
 function requireSupport(record: HealthRecord, { request, resource: { resourceType } }: TransactionEntry): void {
@@ -36,71 +38,100 @@ function requireSupport(record: HealthRecord, { request, resource: { resourceTyp
   if (!supported) throw unsupported(`the server takes no ${how} of ${resourceType}`);
 }
 
-async function deliverTogether(
-  record: HealthRecord,
-  bundle: Transaction,
-  signal: AbortSignal | undefined,
-): Promise<Place[]> {
-  const answer = await record.requests.send(
-    { method: "POST", path: "/", body: transactionJson(bundle), repeatable: true },
-    signal,
-  );
-  if (answer.status !== 200) throw refusal(answer);
-  const responses = list((answer.body as JsonObject | null)?.["entry"]).map((entry) => object(entry["response"]));
-  const places: Place[] = [];
-  for (const [index, entry] of bundle.entry.entries()) {
-    const response = responses[index];
-    const status = Number.parseInt(text(response?.["status"]) ?? "", 10);
-    if (status !== 200 && status !== 201)
-      throw refusal({ status: status || answer.status, body: object(response?.["outcome"]) });
-    const place = placeIn(text(response?.["location"]), text(response?.["etag"]), entry);
-    // The version of the message is kept, so it is looked up where the answer leaves it out.
-    const isKnown = place !== null && (place.version !== null || index > 0);
-    places.push(isKnown ? place : await find(record, entry, signal));
-  }
-  return places;
-}
+type Entries = readonly TransactionEntry[];
 
-async function deliverOneByOne(
-  record: HealthRecord,
-  entries: readonly TransactionEntry[],
-  signal: AbortSignal | undefined,
-): Promise<Place[]> {
-  const places: Place[] = [];
-  for (const entry of entries) {
-    const { method, url, ifNoneExist } = entry.request;
-    const answer = await record.requests.send(
-      {
-        method,
-        path: `/${url}`,
-        body: transactionJson(entry.resource),
-        ...(ifNoneExist === undefined ? {} : { ifNoneExist }),
-        repeatable: true,
-      },
-      signal,
+class Delivery {
+  constructor(
+    private readonly record: HealthRecord,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  async together(bundle: Transaction): Promise<Place[]> {
+    const body = transactionJson(bundle);
+    const answer = await this.#send({ method: "POST", path: "/", body, repeatable: true });
+    if (answer.status !== 200) throw refusal(answer);
+    const responses = list((answer.body as JsonObject | null)?.["entry"]).map((entry) => object(entry["response"]));
+    const places: Place[] = [];
+    for (const [index, entry] of bundle.entry.entries()) {
+      const response = responses[index];
+      const status = Number.parseInt(text(response?.["status"]) ?? "", 10);
+      if (status !== 200 && status !== 201)
+        throw refusal({ status: status || answer.status, body: object(response?.["outcome"]) });
+      const place = placeIn(text(response?.["location"]), text(response?.["etag"]), entry);
+      // The version of the message is kept, so it is looked up where the answer leaves it out.
+      const isKnown = place !== null && (place.version !== null || index > 0);
+      places.push(isKnown ? place : await this.#find(entry));
+    }
+    return places;
+  }
+
+  async oneByOne(entries: Entries): Promise<Place[]> {
+    const places: Place[] = [];
+    for (const entry of entries) {
+      const { method, url, ifNoneExist } = entry.request;
+      const once = ifNoneExist === undefined ? {} : { ifNoneExist };
+      const body = transactionJson(entry.resource);
+      const answer = await this.#send({ method, path: `/${url}`, body, ...once, repeatable: true });
+      places.push(placed(answer, entry) ?? (await this.#find(entry)));
+    }
+    return places;
+  }
+
+  /** Oracle Health: one Communication with text, and nothing that would keep a second one out. */
+  async toOracle([first, ...others]: Entries): Promise<Place[]> {
+    if (!first || !this.record.creates("Communication")) throw unsupported("the server takes no Communication");
+    if (first.request.method === "PUT") throw unsupported("Oracle Health does not change a Communication");
+    if (others.length > 0) throw unsupported("Oracle Health takes a Communication with text only");
+    const place = placed(await this.#create(oracleCommunication(first.resource)), first);
+    if (!place) throw new TesseraError("RECORD_AMBIGUOUS", "the health record does not say where the message is");
+    return [place];
+  }
+
+  /** OpenMRS has no Communication: of a laboratory's message only its results, each by its own number. */
+  async results(entries: Entries): Promise<Place[]> {
+    const results = entries.filter(({ resource }) =>
+      ["DiagnosticReport", "Observation"].includes(resource.resourceType),
     );
-    places.push(placed(answer, entry) ?? (await find(record, entry, signal)));
+    if (results.length === 0)
+      throw unsupported("OpenMRS has no Communication, and the message passes no results through");
+    for (const { resource } of results)
+      if (!this.record.creates(resource.resourceType))
+        throw unsupported(`the server takes no ${resource.resourceType}`);
+    const places: Place[] = [];
+    for (const result of results) {
+      const [known, ...others] = await this.#search(result);
+      if (others.length > 0) throw refusal({ status: 412, body: null });
+      places.push(known ?? placed(await this.#create(result.resource), result) ?? (await this.#find(result)));
+    }
+    return places;
   }
-  return places;
-}
 
-/** Oracle Health: one Communication with text, and nothing that would keep a second one out. */
-async function deliverToOracle(
-  record: HealthRecord,
-  { entry: [first, ...others] }: Transaction,
-  signal: AbortSignal | undefined,
-): Promise<Place[]> {
-  if (!first || !record.creates("Communication")) throw unsupported("the server takes no Communication");
-  if (first.request.method === "PUT") throw unsupported("Oracle Health does not change a Communication");
-  if (others.length > 0) throw unsupported("Oracle Health takes a Communication with text only");
-  const { resource } = first;
-  const answer = await record.requests.send(
-    { method: "POST", path: "/Communication", body: transactionJson(oracleCommunication(resource)), repeatable: false },
-    signal,
-  );
-  const place = placed(answer, first);
-  if (!place) throw new TesseraError("RECORD_AMBIGUOUS", "the health record does not say where the message is");
-  return [place];
+  #send(request: ServerRequest): Promise<Answer> {
+    return this.record.requests.send(request, this.signal);
+  }
+
+  /** Creates a resource, on a server that cannot tell whether it has it. */
+  #create(resource: Resource): Promise<Answer> {
+    const body = transactionJson(resource);
+    return this.#send({ method: "POST", path: `/${resource.resourceType}`, body, repeatable: false });
+  }
+
+  /** Where a resource lies, if the server did not say it when it took it. */
+  async #find(entry: TransactionEntry): Promise<Place> {
+    const [place, ...others] = await this.#search(entry);
+    if (!place || others.length > 0) throw refusal({ status: 412, body: null });
+    return place;
+  }
+
+  async #search(entry: TransactionEntry): Promise<readonly Place[]> {
+    const { url, ifNoneExist } = entry.request;
+    const path = ifNoneExist === undefined ? `/${url}` : `/${entry.resource.resourceType}?${ifNoneExist}`;
+    const answer = await this.#send({ method: "GET", path, repeatable: true });
+    if (answer.status !== 200) throw refusal(answer);
+    return list((answer.body as JsonObject | null)?.["entry"]).flatMap(
+      (found) => placeOf(object(found["resource"]), entry) ?? [],
+    );
+  }
 }
 
 function oracleCommunication(resource: Resource): Resource {
@@ -119,35 +150,6 @@ function oracleCommunication(resource: Resource): Resource {
   return { priority: "routine", ...resource, payload: text };
 }
 
-/** OpenMRS has no Communication: of a laboratory's message only its results, each by its own number. */
-async function deliverResults(
-  record: HealthRecord,
-  { entry }: Transaction,
-  signal: AbortSignal | undefined,
-): Promise<Place[]> {
-  const results = entry.filter(({ resource }) => ["DiagnosticReport", "Observation"].includes(resource.resourceType));
-  if (results.length === 0)
-    throw unsupported("OpenMRS has no Communication, and the message passes no results through");
-  for (const { resource } of results)
-    if (!record.creates(resource.resourceType)) throw unsupported(`the server takes no ${resource.resourceType}`);
-  const places: Place[] = [];
-  for (const result of results) {
-    const { resourceType } = result.resource;
-    const known = await search(record, result, signal);
-    if (known.length > 1) throw refusal({ status: 412, body: null });
-    if (known[0]) places.push(known[0]);
-    else {
-      const body = transactionJson(result.resource);
-      const answer = await record.requests.send(
-        { method: "POST", path: `/${resourceType}`, body, repeatable: false },
-        signal,
-      );
-      places.push(placed(answer, result) ?? (await find(record, result, signal)));
-    }
-  }
-  return places;
-}
-
 function placed(answer: Answer, entry: TransactionEntry): Place | null {
   if (answer.status !== 200 && answer.status !== 201) throw refusal(answer);
   return placeIn(answer.location, answer.etag, entry) ?? placeOf(answer.body as JsonObject | null, entry);
@@ -163,25 +165,4 @@ function placeOf(body: JsonObject | null, { resource }: TransactionEntry): Place
   const id = text(body?.["id"]);
   if (body?.["resourceType"] !== resource.resourceType || id === null) return null;
   return { type: resource.resourceType, id, version: text(object(body["meta"])?.["versionId"]) };
-}
-
-/** Where a resource lies, if the server did not say it when it took it. */
-async function find(record: HealthRecord, entry: TransactionEntry, signal: AbortSignal | undefined): Promise<Place> {
-  const [place, ...others] = await search(record, entry, signal);
-  if (!place || others.length > 0) throw refusal({ status: 412, body: null });
-  return place;
-}
-
-async function search(
-  record: HealthRecord,
-  entry: TransactionEntry,
-  signal: AbortSignal | undefined,
-): Promise<readonly Place[]> {
-  const { url, ifNoneExist } = entry.request;
-  const path = ifNoneExist === undefined ? `/${url}` : `/${entry.resource.resourceType}?${ifNoneExist}`;
-  const answer = await record.requests.send({ method: "GET", path, repeatable: true }, signal);
-  if (answer.status !== 200) throw refusal(answer);
-  return list((answer.body as JsonObject | null)?.["entry"]).flatMap(
-    (found) => placeOf(object(found["resource"]), entry) ?? [],
-  );
 }

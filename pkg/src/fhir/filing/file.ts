@@ -75,14 +75,8 @@ export async function fileMessage(
     if (evidence !== null && place.type === "Communication") {
       const documents = places.filter(({ type }) => type === "DocumentReference").map(reference);
       const filed = { communication: reference(place), documents };
-      const provenance = toProvenance(
-        filable,
-        await message.body(),
-        filed,
-        evidence,
-        { ...map, device: plan.device },
-        options,
-      );
+      const agents = { ...map, device: plan.device };
+      const provenance = toProvenance(filable, await message.body(), filed, evidence, agents, options);
       await deliver(record, provenance, signal);
     }
     await portal.filing.filed(message.id, { id: place.id, version: place.version, filedAs: message.state });

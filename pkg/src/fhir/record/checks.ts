@@ -6,25 +6,9 @@ import type { RecordMap, RecordMessage, RecordOptions } from "./input.js";
 
 /** The last second that an instant of FHIR can name: the end of the year 9999. */
 const LAST_SECOND = 253_402_300_799;
-const OPTIONS: readonly (keyof RecordOptions)[] = [
-  "secret",
-  "noPatient",
-  "update",
-  "label",
-  "filename",
-  "category",
-  "about",
-  "partOf",
-  "inResponseTo",
-  "thread",
-  "statusReason",
-  "documentType",
-  "documentCategory",
-  "passthrough",
-  "task",
-];
 const FLAGS = ["noPatient", "update", "label", "filename", "thread", "passthrough"] as const;
 const LISTS = ["category", "about", "partOf", "inResponseTo", "documentCategory"] as const;
+const OPTIONS = [...FLAGS, ...LISTS, "secret", "statusReason", "documentType", "task"] as const;
 /** The shortest secret, in bytes. */
 const SECRET_BYTES = 16;
 
